@@ -6,6 +6,9 @@ import { build, type Metafile } from "esbuild";
 /** Node globals as bare names. A property of `globalThis` is allowed: reading a missing one yields `undefined` and does not throw. */
 const FORBIDDEN = /(?<!\.)\b(?:Buffer\b|process\.|__dirname\b|require\(|setImmediate\b)/;
 
+/** Most bytes of a page's client, gzipped, with known hosts and without key files. */
+const MAX_WEB_CLIENT = 100 * 1024;
+
 const MINIMAL_CLIENT = `export * from "./bundles/minimal-client.ts";`;
 
 /** Paths of algorithms that the minimal client does not name. */
@@ -13,6 +16,9 @@ const UNNAMED =
   /ciphers\/src\/(?:aes|noble-aes|hmac)|packages\/(?:ciphers-wasm|keyfiles|node)\/|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
 /** Paths of code that only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
+/** Paths of code that reads private key files. */
+const KEY_FILE_FORMATS =
+  /keyfiles\/src\/(?:openssh|pem|pkcs|pbes|pbkdf|scrypt|bcrypt|blowfish|dek|der|key-der|open-|plain-|private-key-file)/;
 /** Paths of algorithms that the minimal client names. Finding them shows that paths still have the form that UNNAMED matches. */
 const NAMED = [
   "packages/ciphers/src/chacha20-poly1305.ts",
@@ -27,9 +33,9 @@ const everything = await bundle(`export { connect, serve } from "nacre"; export 
 ]);
 checkGlobals(everything.code);
 if (!carried(everything).some((input) => input.includes("packages/transport/src")))
-  problem("the bundle does not contain the transport: this check looks at the wrong paths");
+  problem("the bundle does not contain the transport: this check looks in the wrong place");
 if (carried(everything).filter((input) => UNNAMED.test(input)).length < 10)
-  problem("fewer than 10 files in the full bundle match UNNAMED: this check looks at the wrong paths");
+  problem("fewer than 10 files in the full bundle match UNNAMED: this check looks in the wrong place");
 for (const conditions of [["@nacre/source"], []])
   if (
     carried(await bundle(`export { connect, serve } from "nacre";`, conditions)).some((input) => KEY_FILES.test(input))
@@ -40,7 +46,7 @@ print("nacre for the browser", everything);
 const withKeys = await bundle(`export { connect, privateKey } from "nacre";`, ["@nacre/source"]);
 checkGlobals(withKeys.code);
 if (!carried(withKeys).some((input) => KEY_FILES.test(input)))
-  problem("a bundle with `privateKey` does not contain @nacre/keyfiles: this check looks at the wrong paths");
+  problem("a bundle with `privateKey` does not contain @nacre/keyfiles: this check looks in the wrong place");
 print("connect and privateKey (loaded on demand if the bundler splits code)", withKeys);
 
 const minimal = await bundle(MINIMAL_CLIENT, ["@nacre/source"]);
@@ -50,6 +56,21 @@ for (const file of NAMED)
 for (const file of carried(minimal).filter((input) => UNNAMED.test(input)))
   problem(`the minimal client contains ${file}, an algorithm that it does not name`);
 print("a minimal client (curve25519, ssh-ed25519, chacha20-poly1305)", minimal);
+
+const web = await bundle(`export { connect } from "@nacre/web";`, ["@nacre/source"]);
+checkGlobals(web.code);
+if (!carried(web).some((input) => input.includes("packages/tunnel/src")))
+  problem("the web client does not contain the tunnel: this check looks in the wrong place");
+for (const file of carried(web).filter((input) => KEY_FILE_FORMATS.test(input)))
+  problem(`the web client contains ${file}, which reads key files`);
+print("@nacre/web: WebSocket, resumable, with known hosts", web);
+if (gzipSync(web.code).length > MAX_WEB_CLIENT) problem(`the web client is larger than ${kib(MAX_WEB_CLIENT)} gzipped`);
+
+const minimalWeb = await bundle(`export * from "./bundles/minimal-web-client.ts";`, ["@nacre/source"]);
+checkGlobals(minimalWeb.code);
+for (const file of carried(minimalWeb).filter((input) => UNNAMED.test(input)))
+  problem(`the minimal web client contains ${file}, which it does not name`);
+print("a minimal client over a WebSocket, resumable, with a pinned key", minimalWeb);
 
 // A published package has one file for each entry. A bundler must still be able to drop the unused parts of such a file.
 const published = await bundle(MINIMAL_CLIENT, []);

@@ -94,7 +94,7 @@ function exportedNames(index: string): ReadonlySet<string> {
 }
 
 /**
- * Turns an example into a module. Wraps it in an async generator, as an example may be a fragment with `await` or `yield`, unless it
+ * Converts an example to a module. Wraps it in an async generator, as an example may be a fragment with `await` or `yield`, unless it
  * has exports of its own.
  */
 function moduleOf(code: string, own: string): string {

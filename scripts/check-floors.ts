@@ -13,6 +13,7 @@ interface Manifest {
   readonly private?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 interface Project {
   readonly references?: readonly { readonly path: string }[];
@@ -24,7 +25,8 @@ let imports = 0;
 for (const [name, floor] of Object.entries(FLOORS)) {
   const folder = `packages/${name}`;
   const manifest = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
-  const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }));
+  const { dependencies, optionalDependencies, peerDependencies } = manifest;
+  const declared = new Set(Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }));
   const project = JSON.parse(readFileSync(`${folder}/tsconfig.json`, "utf8")) as Project;
   const referenced = new Set((project.references ?? []).map(({ path }) => path.replace("../", "")));
   const used = new Set<string>();

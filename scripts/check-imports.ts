@@ -34,13 +34,13 @@ let seen = 0;
 for (const [entry, landmark] of Object.entries(ENTRIES)) {
   const reached = reachedFrom(entry);
   seen += reached.size;
-  if (!reached.has(landmark)) problem(`${entry} does not import ${landmark}: this check looks at the wrong files`);
+  if (!reached.has(landmark)) problem(`${entry} does not import ${landmark}: this check looks in the wrong place`);
   const noble = [...reached.keys()].find((file) => NOBLE.test(file));
   if (noble !== undefined) problem(`${entry} imports noble:\n  ${wayTo(noble, reached).join("\n  ")}`);
 }
 // Dynamic imports of noble are in the metafile too, so its absence means that the pattern no longer matches.
 if (!Object.keys(metafile.inputs).some((file) => NOBLE.test(file)))
-  problem("no module of noble found: this check looks for the wrong paths");
+  problem("no module of noble found: this check looks in the wrong place");
 if (process.exitCode === undefined)
   console.error(`${Object.keys(ENTRIES).length} entries import ${seen} modules, and no module of noble`);
 

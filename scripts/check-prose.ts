@@ -2,12 +2,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { findPhrases } from "./prose/check.ts";
 
-const DOCUMENTS = /^[A-Z]+\.md$|^(?:packages|scripts)\/[^/]+\/README\.md$/;
-const SOURCES = /^(?:packages|scripts)\/.*\.(?:ts|mjs|js)$/;
+const DOCUMENTS = /^[A-Z]+\.md$|^(?:packages|examples|scripts)\/[^/]+\/README\.md$/;
+const SOURCES = /^(?:packages|examples|scripts)\/.*\.(?:ts|mjs|js)$/;
 /** The list of phrases and its tests, which contain the phrases as examples. */
 const EXEMPT = /^scripts\/prose\/(?:phrases|test\/.*)\.ts$/;
 
-const files = ["packages", "scripts"]
+const files = ["packages", "examples", "scripts"]
   .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`))
   .concat(readdirSync("."))
   .filter((file) => !/(?:^|\/)(?:node_modules|dist|findings)\//.test(file) && !EXEMPT.test(file))

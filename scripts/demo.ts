@@ -28,7 +28,7 @@ try {
   const port = await new Promise<string>((resolve, reject) => {
     lines.on("line", (line) => {
       show(line);
-      const [, found] = /listening at \S+ port (\d+)/.exec(line) ?? [];
+      const [, found] = /listening on \S+ port (\d+)/.exec(line) ?? [];
       if (found !== undefined) resolve(found);
     });
     ended.then(() => reject(new Error("the server did not start")), reject);

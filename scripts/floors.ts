@@ -4,6 +4,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   packet: 1,
   negotiation: 1,
   kdf: 1,
+  tunnel: 1,
   keys: 1,
   ciphers: 2,
   "ciphers-wasm": 3,
@@ -15,5 +16,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   session: 5,
   nacre: 6,
   node: 7,
+  web: 7,
+  gateway: 7,
   cli: 8,
 };

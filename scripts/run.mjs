@@ -10,14 +10,21 @@ const TSX = ["--conditions=@nacre/source", "--import", "tsx"];
 const VITEST = ["run", "-c", "scripts/config/vitest.config.ts", "--project"];
 const TYPEDOC = `${root}scripts/docs/node_modules/.bin/typedoc`;
 const DOCS = ["--options", "scripts/docs/typedoc.js"];
-const FORMATTED = ["--config-path=scripts/config/format.json", "packages", "scripts", "package.json"];
+const FORMATTED = ["--config-path=scripts/config/format.json", "packages", "examples", "scripts", "package.json"];
+/** Programs that `npm start -- NAME` runs. */
+const EXAMPLES = new Map([["chat", "examples/chat/src/main.ts"]]);
 
 const commands = {
-  /** Runs the `nacre` command with the given arguments. Without arguments, runs a demonstration with its own server. */
+  /**
+   * Runs the `nacre` command with the given arguments. Without arguments, runs a demonstration with its own server. With the name of an
+   * example (`chat`), runs that.
+   */
   start(args) {
     install();
     build();
+    const example = EXAMPLES.get(args[0]);
     if (args.length === 0) run("node", ["--import", "tsx", "scripts/demo.ts"]);
+    else if (example !== undefined) run("node", ["--import", "tsx", example, ...args.slice(1)]);
     // npm and pnpm change to the project's root; file names are relative to the folder in which the user typed the command.
     else run("node", [`${root}packages/cli/dist/main.js`, ...args], { cwd: process.env.INIT_CWD ?? process.cwd() });
   },
@@ -52,8 +59,8 @@ const commands = {
   check() {
     install();
     build();
-    step("types of tests and scripts", "tsc", ["-p", "scripts/config/tsconfig.json"]);
-    step("lint", "oxlint", ["-c", "scripts/config/oxlint.json", "packages", "scripts"]);
+    step("types of tests, scripts and examples", "tsc", ["-p", "scripts/config/tsconfig.json"]);
+    step("lint", "oxlint", ["-c", "scripts/config/oxlint.json", "packages", "examples", "scripts"]);
     step("format", "biome", ["check", ...FORMATTED]);
     step("unused files, exports and dependencies", "knip", ["-c", "scripts/config/knip.json"]);
     step("prose", "node", [...TSX, "scripts/check-prose.ts"]);

@@ -16,7 +16,9 @@ interface Job {
 const at = process.argv.indexOf("--only");
 const only = at < 0 ? "" : (process.argv[at + 1] ?? "");
 const rules = readRules(pathToFileURL("./"));
-const chosen = HELD.filter(({ name, patches }) => name.includes(only) || patches.flat().some(isOnly));
+const chosen = HELD.filter(
+  ({ title, name, patches }) => title.includes(only) || name.includes(only) || patches.flat().some(isOnly),
+);
 const jobs = new Map<string, Job>();
 for (const side of chosen)
   for (const patch of side.patches) {

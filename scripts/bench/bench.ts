@@ -51,7 +51,7 @@ export interface Contender {
   /** Path of the network namespace to run in; default that of this process. */
   readonly namespace?: string;
   /** Whether it is another JavaScript implementation, with which Nacre is compared. */
-  readonly peer: boolean;
+  readonly otherLibrary: boolean;
   /** Ciphers and key exchange methods that it supports; default all that are measured. */
   readonly has?: readonly string[];
 }
@@ -61,23 +61,23 @@ export function offers({ has }: Pick<Contender, "has">, name: string): boolean {
   return has === undefined || has.includes(name);
 }
 
-export const nacre: Contender = { name: "nacre", program: { file: "child-nacre" }, peer: false };
+export const nacre: Contender = { name: "nacre", program: { file: "child-nacre" }, otherLibrary: false };
 export const nacreWebStreams: Contender = {
   name: "nacre, Web streams",
   program: { file: "child-nacre", args: ["web"] },
-  peer: false,
+  otherLibrary: false,
 };
 /** Nacre with noble's algorithms only, and without WebAssembly. */
 export const nacreOnNoble: Contender = {
   name: "nacre on noble",
   program: { file: "child-nacre", args: ["noble"] },
-  peer: false,
+  otherLibrary: false,
 };
 /** Nacre with the defaults of platforms other than Node: chacha20-poly1305 in WebAssembly, and noble for all other algorithms. */
 export const nacrePortable: Contender = {
   name: "nacre, portable",
   program: { file: "child-nacre", args: ["portable"] },
-  peer: false,
+  otherLibrary: false,
 };
 /** Measured algorithms that ssh2 supports as a client and as a server: all except ML-KEM. */
 export const ssh2Has: readonly string[] = [
@@ -87,25 +87,25 @@ export const ssh2Has: readonly string[] = [
 export const ssh2AsInstalled: Contender = {
   name: "ssh2 as installed",
   program: { file: "child-ssh2" },
-  peer: true,
+  otherLibrary: true,
   has: ssh2Has,
 };
 export const ssh2NoDelay: Contender = {
   name: "ssh2, no-delay",
   program: { file: "child-ssh2", args: ["no-delay"] },
-  peer: true,
+  otherLibrary: true,
   has: ssh2Has,
 };
 export const ssh2Addon: Contender = {
   name: "ssh2, addon, no-delay",
   program: { file: "child-ssh2", args: ["no-delay", "addon"] },
-  peer: true,
+  otherLibrary: true,
   has: ssh2Has,
 };
 export const devTunnels: Contender = {
   name: "dev-tunnels, no-delay",
   program: { file: "child-dev-tunnels" },
-  peer: true,
+  otherLibrary: true,
   has: [
     "aes256-gcm@openssh.com",
     "ecdh-sha2-nistp256",
@@ -115,7 +115,7 @@ export const devTunnels: Contender = {
     "diffie-hellman-group16-sha512",
   ],
 };
-export const sshCommand: Contender = { name: "ssh", program: undefined, peer: false };
+export const sshCommand: Contender = { name: "ssh", program: undefined, otherLibrary: false };
 
 /** Returns the time limit of a transfer in milliseconds. A client with less than 2 MB/s counts as hung. */
 export function transferTimeout(bytes: number): number {

@@ -29,13 +29,13 @@ export const bulkCase: Case = {
   name: "bulk",
   what: "one large file through exec, in each direction and with each cipher: speed, CPU time, peak memory",
   async run(bench) {
-    const peers = [ssh2AsInstalled, ssh2NoDelay, ssh2Addon, devTunnels, sshCommand];
+    const others = [ssh2AsInstalled, ssh2NoDelay, ssh2Addon, devTunnels, sshCommand];
     const samples: Sample[] = [];
     const tables: Table[] = [];
     for (const suite of suites) {
       // With the other ciphers this contender is the same as noble alone.
       const portable = suite.cipher === "chacha20-poly1305@openssh.com" ? [nacrePortable] : [];
-      const all = [nacre, nacreWebStreams, ...portable, nacreOnNoble, ...peers];
+      const all = [nacre, nacreWebStreams, ...portable, nacreOnNoble, ...others];
       const contenders = all.filter((one) => bench.takesPart(one));
       const able = contenders.filter((one) => offers(one, suite.cipher));
       const down = await transfers(bench, able, suite, "download", samples);
@@ -135,7 +135,7 @@ function table(bench: Bench, contenders: readonly Contender[], suite: Suite, dow
     const all = results.get(contender);
     if (all === undefined) return ["not offered", "–", "–", "–"];
     const best = Math.max(
-      ...[...results.keys()].filter(({ peer }) => peer).map((peer) => median(speeds(results, peer))),
+      ...[...results.keys()].filter(({ otherLibrary }) => otherLibrary).map((other) => median(speeds(results, other))),
     );
     return [
       spread(speeds(results, contender), 0),
@@ -152,11 +152,11 @@ function table(bench: Bench, contenders: readonly Contender[], suite: Suite, dow
     head: [
       "client",
       "down MB/s",
-      "vs. best peer",
+      "vs. best other library",
       "CPU s/GiB",
       "peak MiB",
       "up MB/s",
-      "vs. best peer",
+      "vs. best other library",
       "CPU s/GiB",
       "peak MiB",
     ],

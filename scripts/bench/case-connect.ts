@@ -35,7 +35,7 @@ export const connectCase: Case = {
     const open = contenders.map((contender) => new Connector(contender));
     const samples: Sample[] = [];
     try {
-      const warm = await inTurn(bench, open, samples);
+      const warm = await alternating(bench, open, samples);
       const trips = await roundTrips(bench, open, samples);
       const cold = await inFreshProcesses(bench, contenders, samples);
       return { tables: [warm, trips, cold], samples };
@@ -45,7 +45,7 @@ export const connectCase: Case = {
   },
 };
 
-async function inTurn(bench: Bench, open: readonly Connector[], samples: Sample[]): Promise<Table> {
+async function alternating(bench: Bench, open: readonly Connector[], samples: Sample[]): Promise<Table> {
   bench.progress("connect: warming up");
   for (let i = 0; i < WARM_UP; i++) for (const connector of open) await connector.connect(bench.target);
   const results = new Map(open.map((connector) => [connector, [] as ConnectResult[]]));
@@ -58,10 +58,10 @@ async function inTurn(bench: Bench, open: readonly Connector[], samples: Sample[
     }
   }
   const msOf = (connector: Connector): number => median((results.get(connector) ?? []).map(({ ms }) => ms));
-  const best = Math.min(...open.filter(({ contender }) => contender.peer).map(msOf));
+  const best = Math.min(...open.filter(({ contender }) => contender.otherLibrary).map(msOf));
   return {
     title: "Time to the first output byte of `echo ok`, Ed25519 key, in one warm process",
-    head: ["client", "ms", "CPU ms", "vs. best peer"],
+    head: ["client", "ms", "CPU ms", "vs. best other library"],
     rows: open.map((connector) => {
       const all = results.get(connector) ?? [];
       const ratio = Number.isFinite(best) ? `${(msOf(connector) / best).toFixed(2)} ×` : "–";
@@ -177,7 +177,7 @@ export class Connector {
   }
 
   async connect(target: Target, onFirst: () => void = () => {}): Promise<ConnectResult> {
-    if (this.#child !== undefined) return this.#child.ask({ kind: "connect", target }, TIMEOUT, onFirst);
+    if (this.#child !== undefined) return this.#child.perform({ kind: "connect", target }, TIMEOUT, onFirst);
     const command = "echo ok";
     const { namespace } = this.contender;
     const ended = await runSsh({ target, command, output: "kept", timeoutMs: TIMEOUT, namespace, onFirst });

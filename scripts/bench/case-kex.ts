@@ -33,7 +33,7 @@ export const kexCase: Case = {
           bench.progress(`kex: ${method}, round ${i + 1} of ${WARM_UP + rounds}`);
           for (const { contender, child } of clients) {
             if (!offers(contender, method)) continue;
-            const result = await child.ask({ kind: "kex", target: bench.target, method }, TIMEOUT);
+            const result = await child.perform({ kind: "kex", target: bench.target, method }, TIMEOUT);
             if (result.method !== method)
               throw new Error(`${contender.name} negotiated ${result.method}, expected ${method}`);
             if (i < WARM_UP) continue;

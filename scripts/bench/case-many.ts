@@ -20,7 +20,7 @@ export const manyCase: Case = {
         for (const connections of COUNTS) {
           for (const { contender, child } of clients) {
             bench.progress(`many: ${connections} connections, ${contender.name}: round ${round} of ${bench.rounds}`);
-            const result = await child.ask({ kind: "many", target: bench.target, connections }, TIMEOUT);
+            const result = await child.perform({ kind: "many", target: bench.target, connections }, TIMEOUT);
             // The first round is a warm-up.
             if (round === 0) continue;
             const of = key(contender, connections);

@@ -37,7 +37,7 @@ const GOAL = 0.85;
 const LATENCY_GOAL = 0.7;
 
 const suite = suites[1];
-const tcp: Contender = { name: "plain TCP", program: { file: "child-tcp" }, peer: false };
+const tcp: Contender = { name: "plain TCP", program: { file: "child-tcp" }, otherLibrary: false };
 
 /** A client with the server that it connects to. */
 interface Runner {
@@ -78,7 +78,7 @@ async function prepareRunners(bench: Bench, path: SlowPath, far: Child, folder: 
   const hostKey = await readFile(`${hostKeyFile}.pub`, "utf8");
   const userKey = await readFile(`${openssh.keyFile}.pub`, "utf8");
   const [tcpPort, sshPort] = [7000, 7022];
-  await far.ask({ kind: "serve", host: path.far.address, tcpPort, sshPort, hostKeyFile, userKey }, 10_000);
+  await far.perform({ kind: "serve", host: path.far.address, tcpPort, sshPort, hostKeyFile, userKey }, 10_000);
   const knownHostsFile = join(folder, "known_hosts");
   await writeFile(knownHostsFile, `bench ${hostKey}`);
   const nacreServer = { ...openssh, port: sshPort, knownHostsFile, hostKeyFingerprint: fingerprint(hostKey) };

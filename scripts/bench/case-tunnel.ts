@@ -59,7 +59,7 @@ export const tunnelCase: Case = {
     const server = new Child({ file: "child-target" });
     const visitor = new Child({ file: "child-tcp" });
     try {
-      const to = await server.ask({ kind: "serve-plain", host: HOST }, TIMEOUT);
+      const to = await server.perform({ kind: "serve-plain", host: HOST }, TIMEOUT);
       const samples: Sample[] = [];
       const tables: Table[] = [];
       for (const suite of [undefined, suites[1], suites[2]]) {
@@ -172,7 +172,7 @@ class Measuring {
   async #transfer(lane: Lane, direction: Direction, digest: boolean): Promise<Measured> {
     const { bytes } = this.#bench;
     const [result, cpuSeconds] = await withCpu(lane, () =>
-      this.#visitor.ask(
+      this.#visitor.perform(
         { kind: "plain-transfer", direction, route: routeOf(lane), bytes, digest },
         transferTimeout(bytes),
       ),
@@ -184,7 +184,7 @@ class Measuring {
 
   async #visit(lane: Lane, atOnce: number, count: number): Promise<Measured> {
     const [{ seconds }, cpuSeconds] = await withCpu<VisitsResult>(lane, () =>
-      this.#visitor.ask({ kind: "visit", route: routeOf(lane), count, atOnce }, TIMEOUT),
+      this.#visitor.perform({ kind: "visit", route: routeOf(lane), count, atOnce }, TIMEOUT),
     );
     return { seconds, cpuSeconds };
   }

@@ -12,22 +12,26 @@ import {
   SshTraceEventIds,
 } from "@microsoft/dev-tunnels-ssh";
 import { importKey } from "@microsoft/dev-tunnels-ssh-keys";
-import { type MeasuredSession } from "./measured-client.ts";
+import { type MeasuredConnection } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
 import { clientTasks, work } from "./worker.ts";
 
 work(clientTasks({ open }));
 
-async function open({ host, port, user, ecdsa }: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
+async function open(
+  { host, port, user, ecdsa }: Target,
+  suite?: Suite,
+  kexMethod?: string,
+): Promise<MeasuredConnection> {
   const socket = connectSocket({ host, port, noDelay: true });
   await once(socket, "connect");
-  const session = new SshClientSession(configuration(suite, kexMethod));
+  const connection = new SshClientSession(configuration(suite, kexMethod));
   let negotiated = "";
-  session.trace = (_level, event, text) => {
+  connection.trace = (_level, event, text) => {
     if (event === SshTraceEventIds.algorithmNegotiation)
       negotiated ||= /^KeyExchange negotiation: .* => (\S+)$/.exec(text)?.[1] ?? "";
   };
-  session.onAuthenticating((event) => {
+  connection.onAuthenticating((event) => {
     const key = event.publicKey;
     event.authenticationPromise = (async () => {
       const blob = (await key?.getPublicKeyBytes()) ?? Buffer.alloc(0);
@@ -35,14 +39,14 @@ async function open({ host, port, user, ecdsa }: Target, suite?: Suite, kexMetho
       return `SHA256:${digest}` === ecdsa.hostKeyFingerprint ? {} : null;
     })();
   });
-  await session.connect(new NodeStream(socket));
+  await connection.connect(new NodeStream(socket));
   const publicKeys = [await importKey(ecdsa.privateKey)];
-  if (!(await session.authenticate({ username: user, publicKeys })))
+  if (!(await connection.authenticate({ username: user, publicKeys })))
     throw new Error("the server refused the login of dev-tunnels");
   return {
     kexMethod: negotiated,
     async start(command) {
-      const channel = await session.openChannel();
+      const channel = await connection.openChannel();
       const status = new Promise<number | undefined>((resolve) => {
         channel.onClosed(({ exitStatus }) => resolve(exitStatus));
       });
@@ -78,7 +82,7 @@ async function open({ host, port, user, ecdsa }: Target, suite?: Suite, kexMetho
     },
     async close() {
       const closed = once(socket, "close");
-      await session.close(SshDisconnectReason.byApplication);
+      await connection.close(SshDisconnectReason.byApplication);
       await closed;
     },
   };

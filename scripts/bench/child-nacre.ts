@@ -3,7 +3,7 @@
  * streams, `portable` the portable algorithms, and `noble` these without WebAssembly.
  */
 import { connect, nodeAlgorithms, privateKey, tcpDuplex } from "@nacre/node";
-import { type MeasuredSession, nodeStreams, webStreams } from "./measured-client.ts";
+import { type MeasuredConnection, nodeStreams, webStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
 import { clientTasks, work } from "./worker.ts";
 
@@ -16,7 +16,7 @@ const algorithms = crypto === "noble" ? (await import("nacre/defaults")).default
 
 work(clientTasks({ open: process.argv.includes("web") ? openWithWebStreams : open }));
 
-async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
+async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredConnection> {
   const client = await connect({
     host: target.host,
     port: target.port,
@@ -43,7 +43,7 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
   };
 }
 
-async function openWithWebStreams(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
+async function openWithWebStreams(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredConnection> {
   const { connectDuplex, pinnedHostKey } = await import("nacre");
   const options = {
     user: target.user,

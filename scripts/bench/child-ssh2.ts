@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
 import type { ConnectConfig } from "ssh2";
-import { type MeasuredSession, nodeStreams } from "./measured-client.ts";
+import { type MeasuredConnection, nodeStreams } from "./measured-client.ts";
 import type { Suite, Target } from "./tasks.ts";
 import type { Address } from "./tunnel-tasks.ts";
 import { clientTasks, work } from "./worker.ts";
@@ -20,7 +20,7 @@ if (bindingAvailable !== addon) throw new Error(`ssh2 ${addon ? "lacks its" : "l
 
 work(clientTasks({ open }));
 
-async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession> {
+async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredConnection> {
   const client = new ssh2.Client();
   const config: ConnectConfig = {
     host: target.host,
@@ -47,7 +47,7 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
         client.exec(command, (error, stream) => {
           if (error !== undefined) return reject(error);
           stream.stderr.resume();
-          // Listens before any `await`, as `exit` may be emitted in the same turn.
+          // Listens before any `await`, as `exit` may be emitted in the same round of the event loop.
           const status = once(stream, "exit").then(([code]) => code as number);
           resolve({ ...nodeStreams(stream, stream), status });
         });

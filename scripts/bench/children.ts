@@ -102,7 +102,7 @@ export class Child {
    * Performs one task at a time. Calls `onFirst` when a connect task receives its first byte of output. Rejects if the task fails or takes
    * longer than `timeoutMs`.
    */
-  ask<T extends Task>(task: T, timeoutMs: number, onFirst: () => void = () => {}): Promise<ResultOf<T>> {
+  perform<T extends Task>(task: T, timeoutMs: number, onFirst: () => void = () => {}): Promise<ResultOf<T>> {
     return new Promise<ResultOf<T>>((resolve, reject) => {
       const late = `task ${task.kind} did not end within ${timeoutMs} ms`;
       const timer = setTimeout(() => reject(new Error(`${late}: ${this.#stderr}`)), timeoutMs);
@@ -121,7 +121,7 @@ export class Child {
     });
   }
 
-  /** Asks the process to exit, and kills it after 5 s. */
+  /** Makes the process exit; kills it after 5 s. */
   async end(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect();
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), 5000);
@@ -139,7 +139,7 @@ export async function once<T extends Task>(
 ): Promise<ResultOf<T>> {
   const child = new Child(program, namespace);
   try {
-    return await child.ask(task, timeoutMs);
+    return await child.perform(task, timeoutMs);
   } finally {
     await child.end();
   }

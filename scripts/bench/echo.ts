@@ -9,8 +9,8 @@ const WARM_UP = 500;
 
 /** Sends small messages through `cat`, and measures the round-trip time of each. */
 export async function echo(client: MeasuredClient, { target, messages, perSecond }: EchoTask): Promise<EchoResult> {
-  const session = await client.open(target);
-  const command = await session.start("cat");
+  const connection = await client.open(target);
+  const command = await connection.start("cat");
   const exchange = new Exchange(command, WARM_UP + messages);
   await new Promise<void>((resolve, reject) => {
     const finished = finish(command, (chunk) => {
@@ -23,7 +23,7 @@ export async function echo(client: MeasuredClient, { target, messages, perSecond
     if (perSecond === undefined) exchange.send();
     else pace(exchange, perSecond);
   });
-  await session.close();
+  await connection.close();
   return exchange.result();
 }
 

@@ -113,7 +113,7 @@ const began = performance.now();
 try {
   const setting = { ...(await machine()), server: `${prepared.server}, ${prepared.where}` };
   for (const [name, value] of Object.entries(setting)) console.log(`${name.padEnd(11)} ${value}`);
-  const reading = `medians (minimum–maximum) of ${rounds} rounds; the clients take turns. 1 MB is 10^6 bytes, 1 MiB is 2^20 bytes. "vs. best peer" compares with the best other JavaScript library`;
+  const reading = `medians (minimum–maximum) of ${rounds} rounds; the clients alternate. 1 MB is 10^6 bytes, 1 MiB is 2^20 bytes. "vs. best other library" compares with the best other JavaScript library`;
   console.log(`values      ${reading}\n`);
 
   const results: { readonly measured: Case; readonly result: CaseResult }[] = [];

@@ -6,10 +6,10 @@ import type { Address, TunnelForm } from "./tunnel-tasks.ts";
 /** The interface that each measured client library implements. */
 export interface MeasuredClient {
   /** Connects and logs in. Without `suite` and `kexMethod`, uses the library's defaults. */
-  open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredSession>;
+  open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredConnection>;
 }
 
-export interface MeasuredSession {
+export interface MeasuredConnection {
   /** Negotiated key exchange method, as reported by the library. */
   readonly kexMethod: string;
   start(command: string): Promise<MeasuredCommand>;

@@ -47,7 +47,7 @@ export async function withServer<T>(
   const server = new Child(program);
   try {
     const { hostKeyFile, userKey } = setup;
-    const { port } = await server.ask({ kind: "listen", hostKeyFile, userKey }, SERVER_TIMEOUT);
+    const { port } = await server.perform({ kind: "listen", hostKeyFile, userKey }, SERVER_TIMEOUT);
     return await use(server, { ...setup.target, port });
   } finally {
     await server.end();
@@ -60,7 +60,7 @@ export async function timed<T>(
   work: () => Promise<T>,
 ): Promise<{ readonly result: T; readonly cpuSeconds: number }> {
   const cpu = async (): Promise<number> =>
-    (await server.ask({ kind: "census", collect: false }, SERVER_TIMEOUT)).cpuSeconds;
+    (await server.perform({ kind: "census", collect: false }, SERVER_TIMEOUT)).cpuSeconds;
   const before = await cpu();
   const result = await work();
   return { result, cpuSeconds: (await cpu()) - before };
@@ -68,5 +68,5 @@ export async function timed<T>(
 
 /** Returns the servers that the run includes. */
 export function hostsOf(bench: Bench, hosts: readonly Host[]): readonly Host[] {
-  return hosts.filter((host) => bench.takesPart({ ...host, peer: false }));
+  return hosts.filter((host) => bench.takesPart({ ...host, otherLibrary: false }));
 }

@@ -73,12 +73,12 @@ async function measure(
 ): Promise<{ readonly agreed: string; readonly idle: Idle }> {
   return withServer(setup, program, async (server, target) => {
     const visitors = new Child({ file: "child-visitors" });
-    const count = () => server.ask({ kind: "census", collect: true }, SERVER_TIMEOUT);
+    const count = () => server.perform({ kind: "census", collect: true }, SERVER_TIMEOUT);
     try {
-      await visitors.ask({ kind: "stay", target, count: WARM_UP, kex: KEX }, SERVER_TIMEOUT);
-      await visitors.ask({ kind: "leave" }, SERVER_TIMEOUT);
+      await visitors.perform({ kind: "stay", target, count: WARM_UP, kex: KEX }, SERVER_TIMEOUT);
+      await visitors.perform({ kind: "leave" }, SERVER_TIMEOUT);
       const before = await count();
-      const { negotiated } = await visitors.ask(
+      const { negotiated } = await visitors.perform(
         { kind: "stay", target, count: connections, kex: KEX },
         SERVER_TIMEOUT + 100 * connections,
       );

@@ -20,7 +20,7 @@ export async function serverKex(bench: Bench, setup: ServerSetup, samples: Sampl
             bench.progress(`server: ${method}, ${host.name}: round ${round} of ${bench.rounds}`);
             const logIn = async (count: number): Promise<void> => {
               for (let i = 0; i < count; i++) {
-                const { method: agreed } = await visitor.ask({ kind: "kex", target, method }, SERVER_TIMEOUT);
+                const { method: agreed } = await visitor.perform({ kind: "kex", target, method }, SERVER_TIMEOUT);
                 if (agreed !== method) throw new Error(`${host.name} negotiated ${agreed}, expected ${method}`);
               }
             };

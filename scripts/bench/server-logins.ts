@@ -53,15 +53,15 @@ export async function loginRate(bench: Bench, setup: ServerSetup, samples: Sampl
       samples.push({ measure: "logins", server: contest.name, logins, perSecond, cpuMs, negotiated });
     }
   }
-  const peer = contests.find(({ host }) => host === ssh2Server);
-  const peers = (peer && results.get(peer)) ?? [];
+  const ssh2 = contests.find(({ host }) => host === ssh2Server);
+  const reference = (ssh2 && results.get(ssh2)) ?? [];
   const rates: Table = {
     title: `Logins with an Ed25519 key, ${logins} per round from ${VISITORS} client processes`,
     head: ["server", "per second", "vs. ssh2", "CPU ms each", "vs. ssh2", "negotiated"],
     rows: contests.map((contest) => {
       const all = results.get(contest) ?? [];
       const ratio = (value: (rate: Rate) => number): string =>
-        peers.length === 0 ? "–" : `${(median(all.map(value)) / median(peers.map(value))).toFixed(2)} ×`;
+        reference.length === 0 ? "–" : `${(median(all.map(value)) / median(reference.map(value))).toFixed(2)} ×`;
       return [
         contest.name,
         spread(
@@ -124,11 +124,11 @@ async function measure(setup: ServerSetup, contest: Contest, program: Program, l
       const count = Math.ceil(all / VISITORS);
       const began = performance.now();
       const calls = await Promise.all(
-        visitors.map((one) => one.ask({ kind: "call", target, count, kex }, SERVER_TIMEOUT + 100 * all)),
+        visitors.map((one) => one.perform({ kind: "call", target, count, kex }, SERVER_TIMEOUT + 100 * all)),
       );
       return { seconds: (performance.now() - began) / 1000, negotiated: calls[0]?.negotiated ?? "" };
     };
-    const census = () => server.ask({ kind: "census", collect: false }, SERVER_TIMEOUT);
+    const census = () => server.perform({ kind: "census", collect: false }, SERVER_TIMEOUT);
     try {
       await call(WARM_UP);
       const before = await census();

@@ -77,11 +77,12 @@ function visitOf(bench: Bench, setup: ServerSetup, { program }: Host): Promise<V
     try {
       const connect = async (count: number): Promise<number[]> => {
         const all: number[] = [];
-        for (let i = 0; i < count; i++) all.push((await visitor.ask({ kind: "connect", target }, SERVER_TIMEOUT)).ms);
+        for (let i = 0; i < count; i++)
+          all.push((await visitor.perform({ kind: "connect", target }, SERVER_TIMEOUT)).ms);
         return all;
       };
-      const many = () => visitor.ask({ kind: "many", target, connections: CONNECTIONS }, SERVER_TIMEOUT);
-      const echo = (how: "single" | "stream") => visitor.ask({ target, ...echoes[how] }, SERVER_TIMEOUT);
+      const many = () => visitor.perform({ kind: "many", target, connections: CONNECTIONS }, SERVER_TIMEOUT);
+      const echo = (how: "single" | "stream") => visitor.perform({ target, ...echoes[how] }, SERVER_TIMEOUT);
 
       await connect(WARM_UP);
       const connected = await timed(server, () => connect(bench.connects));

@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { median } from "./table.ts";
 
 const PACKET = 32 * 1024;
-const TURN = 32;
-const TURNS = 64;
+const BURST = 32;
+const BURSTS = 64;
 const ROUNDS = 9;
 
 const key = randomBytes(32);
@@ -70,7 +70,7 @@ const downloads: Record<string, { readonly onread: boolean; readonly take: (byte
   },
 };
 
-if (process.argv[2] === "peer") {
+if (process.argv[2] === "child") {
   // Reads all data. Sends without end to a client that requests it.
   const server = createServer((socket) => {
     socket.on("error", nothing);
@@ -85,8 +85,8 @@ if (process.argv[2] === "peer") {
   });
   server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
 } else {
-  const peer = fork(fileURLToPath(import.meta.url), ["peer"]);
-  const [port] = (await once(peer, "message")) as [number];
+  const child = fork(fileURLToPath(import.meta.url), ["child"]);
+  const [port] = (await once(child, "message")) as [number];
   const results = new Map<string, number[]>();
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, write] of Object.entries(uploads)) note(`up: ${name}`, await upload(port, write));
@@ -99,7 +99,7 @@ if (process.argv[2] === "peer") {
         .padStart(6)} ${median(all).toFixed(1).padStart(6)} µs  ${name}`,
     );
   }
-  peer.kill();
+  child.kill();
 
   function note(name: string, value: number): void {
     results.set(name, [...(results.get(name) ?? []), value]);
@@ -110,9 +110,9 @@ async function upload(port: number, write: (socket: Socket) => void): Promise<nu
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
   await once(socket, "connect");
   const cpu = process.cpuUsage();
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let burst = 0; burst < BURSTS; burst++) {
     socket.cork();
-    for (let i = 0; i < TURN; i++) write(socket);
+    for (let i = 0; i < BURST; i++) write(socket);
     socket.uncork();
     if (socket.writableNeedDrain) await once(socket, "drain");
   }
@@ -123,7 +123,7 @@ async function upload(port: number, write: (socket: Socket) => void): Promise<nu
 
 async function download(port: number, { onread, take }: (typeof downloads)[string]): Promise<number> {
   const buffer = new Uint8Array(64 * 1024);
-  let left = TURNS * TURN * PACKET;
+  let left = BURSTS * BURST * PACKET;
   let done = nothing;
   const all = new Promise<void>((resolve) => {
     done = resolve;
@@ -149,5 +149,5 @@ async function download(port: number, { onread, take }: (typeof downloads)[strin
 
 function perPacket(since: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(since);
-  return (user + system) / (TURNS * TURN);
+  return (user + system) / (BURSTS * BURST);
 }

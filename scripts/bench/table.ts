@@ -15,18 +15,23 @@ export function formatTable({ title, head, rows, notes = [] }: Table): string {
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join("  ")
       .trimEnd();
-  const rule = widths.map((width) => "─".repeat(width)).join("  ");
-  return [title, line(head), rule, ...rows.map(line), ...notes.map((note) => `  ${note}`), ""].join("\n");
+  const separator = widths.map((width) => "─".repeat(width)).join("  ");
+  return [title, line(head), separator, ...rows.map(line), ...notes.map((note) => `  ${note}`), ""].join("\n");
 }
 
 /** Formats a table in Markdown, under a heading. */
 export function formatMarkdown({ title, head, rows, notes = [] }: Table): string {
   const line = (cells: readonly string[]): string =>
     `| ${head.map((_, column) => (cells[column] ?? "").replaceAll("|", "\\|")).join(" | ")} |`;
-  const rule = head.map((_, column) => (column === 0 ? "---" : "--:"));
-  return [`### ${title}`, "", line(head), line(rule), ...rows.map(line), ...notes.flatMap((note) => ["", note])].join(
-    "\n",
-  );
+  const separator = head.map((_, column) => (column === 0 ? "---" : "--:"));
+  return [
+    `### ${title}`,
+    "",
+    line(head),
+    line(separator),
+    ...rows.map(line),
+    ...notes.flatMap((note) => ["", note]),
+  ].join("\n");
 }
 
 /** Returns `median (minimum–maximum)` with a fixed number of digits after the decimal point. */

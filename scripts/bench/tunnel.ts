@@ -30,7 +30,7 @@ export async function startTunnel(
   }
   const child = new Child(program);
   try {
-    const at = await child.ask({ kind: "forward", target, suite, form, to }, TIMEOUT);
+    const at = await child.perform({ kind: "forward", target, suite, form, to }, TIMEOUT);
     return { at, cpuSeconds: () => cpuSecondsOf(child.pid), close: () => child.end() };
   } catch (error) {
     await child.end();

@@ -65,8 +65,8 @@ function report(message: Report): void {
 
 async function connect(client: MeasuredClient, { target }: ConnectTask): Promise<ConnectResult> {
   const lap = stopwatch();
-  const session = await client.open(target);
-  const command = await session.start("echo ok");
+  const connection = await client.open(target);
+  const command = await connection.start("echo ok");
   let text = "";
   let ms = 0;
   await finish(command, (chunk) => {
@@ -76,30 +76,30 @@ async function connect(client: MeasuredClient, { target }: ConnectTask): Promise
     }
     text += Buffer.from(chunk).toString("latin1");
   });
-  await session.close();
+  await connection.close();
   if (text !== "ok\n") throw new Error(`echo ok printed ${JSON.stringify(text)}`);
   return { ms, cpuMs: lap().cpuSeconds * 1000 };
 }
 
 async function exchangeKeys(client: MeasuredClient, { target, method }: KexTask): Promise<KexResult> {
   const lap = stopwatch();
-  const session = await client.open(target, undefined, method);
+  const connection = await client.open(target, undefined, method);
   const { seconds, cpuSeconds } = lap();
-  await session.close();
-  return { method: session.kexMethod, ms: seconds * 1000, cpuMs: cpuSeconds * 1000 };
+  await connection.close();
+  return { method: connection.kexMethod, ms: seconds * 1000, cpuMs: cpuSeconds * 1000 };
 }
 
 async function connectMany(client: MeasuredClient, { target, connections }: ManyTask): Promise<ManyResult> {
   const lap = stopwatch();
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      const session = await client.open(target);
+      const connection = await client.open(target);
       let text = "";
-      await finish(await session.start("echo ok"), (chunk) => {
+      await finish(await connection.start("echo ok"), (chunk) => {
         text += Buffer.from(chunk).toString("latin1");
         return undefined;
       });
-      await session.close();
+      await connection.close();
       if (text !== "ok\n") throw new Error(`echo ok printed ${JSON.stringify(text)}`);
     }),
   );
@@ -108,45 +108,45 @@ async function connectMany(client: MeasuredClient, { target, connections }: Many
 }
 
 async function forward(client: MeasuredClient, task: ForwardTask): Promise<ForwardResult> {
-  const session = await client.open(task.target, task.suite);
-  const port = await session.forward?.(task.form, task.to);
+  const connection = await client.open(task.target, task.suite);
+  const port = await connection.forward?.(task.form, task.to);
   if (port === undefined) throw new Error(`this client does not support a ${task.form} forward`);
   return { host: "127.0.0.1", port };
 }
 
 async function download(client: MeasuredClient, task: TransferTask): Promise<TransferResult> {
-  const session = await client.open(task.target, task.suite);
+  const connection = await client.open(task.target, task.suite);
   const hash = task.digest ? createHash("sha256") : undefined;
   let bytes = 0;
   const lap = stopwatch();
-  const command = await session.start(`head -c ${task.bytes} payload`);
+  const command = await connection.start(`head -c ${task.bytes} payload`);
   await finish(command, (chunk) => {
     bytes += chunk.length;
     hash?.update(chunk);
   });
   const time = lap();
-  await session.close();
+  await connection.close();
   return { ...time, bytes, sha256: hash?.digest("hex"), peakMiB: peakMiB() };
 }
 
 async function upload(client: MeasuredClient, task: TransferTask): Promise<TransferResult> {
-  const session = await client.open(task.target, task.suite);
+  const connection = await client.open(task.target, task.suite);
   let printed = "";
   const lap = stopwatch();
-  const command = await session.start(uploadCommand(task.digest));
+  const command = await connection.start(uploadCommand(task.digest));
   const finished = finish(command, (chunk) => {
     printed += Buffer.from(chunk).toString("latin1");
   });
   await Promise.all([command.write(payload(task.bytes)), finished]);
   const time = lap();
-  await session.close();
+  await connection.close();
   return { ...time, ...printedBy(printed, task.digest), peakMiB: peakMiB() };
 }
 
 /** Waits a second before it reads, and then pauses after every 8 MiB. During a pause, all windows and pipes fill up. */
 async function readSlowly(client: MeasuredClient, task: MemoryTask): Promise<MemoryResult> {
-  const session = await client.open(task.target, task.suite);
-  await finish(await session.start("echo ok"), () => {});
+  const connection = await client.open(task.target, task.suite);
+  await finish(await connection.start("echo ok"), () => {});
   await sleep(500);
   const idleMiB = residentMiB();
 
@@ -157,7 +157,7 @@ async function readSlowly(client: MeasuredClient, task: MemoryTask): Promise<Mem
   let bytes = 0;
   let beforeRest = 8 * 2 ** 20;
   const lap = stopwatch();
-  const command = await session.start(`head -c ${task.bytes} payload`);
+  const command = await connection.start(`head -c ${task.bytes} payload`);
   await sleep(1000);
   await finish(command, (chunk) => {
     bytes += chunk.length;
@@ -168,7 +168,7 @@ async function readSlowly(client: MeasuredClient, task: MemoryTask): Promise<Mem
   });
   const { seconds } = lap();
   clearInterval(sampler);
-  await session.close();
+  await connection.close();
   return { bytes, seconds, idleMiB, peakMiB: peak };
 }
 

@@ -1,5 +1,6 @@
 // Names that the examples in the READMEs use without declaring them: see scripts/check-examples.ts.
 import type { createWriteStream as openFile } from "node:fs";
+import type { IncomingMessage, RequestListener } from "node:http";
 import type { Socket } from "node:net";
 import type { pipeline as pipe } from "node:stream/promises";
 import type { Factor } from "@nacre/auth";
@@ -18,6 +19,11 @@ declare global {
   const socket: Socket;
   const ask: (question: string) => Promise<string>;
   const passphrase: string;
+
+  const application: RequestListener;
+  const userOf: (request: IncomingMessage) => Promise<{ readonly hosts: readonly string[] } | undefined>;
+  /** Text of a TLS certificate in PEM. */
+  const certificate: string;
 
   // A connection and its byte streams.
   const ssh: Awaited<ReturnType<typeof connect>>;

@@ -8,6 +8,11 @@ declare namespace Deno {
 }
 
 declare namespace Bun {
+  function connect(options: {
+    readonly hostname: string;
+    readonly port: number;
+    readonly socket: import("@nacre/web").BunSocketHandlers;
+  }): Promise<import("@nacre/web").BunSocket>;
   function file(path: string): Blob;
 }
 

@@ -20,8 +20,8 @@ export default defineConfig({
         root,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts", "scripts/*/test/**/*.test.ts"],
-          exclude: ["packages/*/test/interop/**"],
+          include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
+          exclude: ["{packages,examples}/*/test/interop/**"],
           testTimeout: 30_000,
         },
       },
@@ -30,7 +30,7 @@ export default defineConfig({
         root,
         test: {
           name: "interop",
-          include: ["packages/*/test/interop/**/*.test.ts"],
+          include: ["{packages,examples}/*/test/interop/**/*.test.ts"],
           globalSetup: ["scripts/openssh/vitest-setup.ts", "scripts/peers/vitest-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,

@@ -1,4 +1,4 @@
-// Fuzzes all targets in turns for the given time, and prints the results. `npm run fuzz -- --help` lists the options.
+// Fuzzes all targets alternately for the given time, and prints the results. `npm run fuzz -- --help` lists the options.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -6,18 +6,18 @@ import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { optionsOr } from "../options.ts";
-import { type Bundle, bundle } from "./engine/bundle.ts";
-import type { FuzzOptions } from "./engine/loop.ts";
-import type { Finding, Summary } from "./engine/target.ts";
-import { watch } from "./engine/watch.ts";
+import { type Bundle, bundle } from "./fuzzer/bundle.ts";
+import type { FuzzOptions } from "./fuzzer/loop.ts";
+import type { Finding, Summary } from "./fuzzer/target.ts";
+import { watch } from "./fuzzer/watch.ts";
 import { seedsOf } from "./seeds.ts";
 import { targets } from "./targets/index.ts";
 
 const TARGETS = fileURLToPath(new URL("./targets/index.ts", import.meta.url));
 const FINDINGS = fileURLToPath(new URL("./findings/", import.meta.url));
 const DEFAULT_SECONDS = 600;
-/** Maximum duration of one turn of a target in milliseconds. */
-const TURN = 15_000;
+/** Maximum duration of one run of a target in milliseconds. */
+const RUN = 15_000;
 
 const HELP = `npm run fuzz -- [--only TARGET,…] [--seconds N] [--executions N] [--seed N] [--jobs N] [--input FILE]
 
@@ -28,7 +28,7 @@ const HELP = `npm run fuzz -- [--only TARGET,…] [--seconds N] [--executions N]
   --jobs N         number of targets fuzzed concurrently (default: number of CPUs)
   --input FILE     run only this input; needs --only TARGET`;
 
-/** Results of all turns of a target. */
+/** Results of all runs of a target. */
 interface Total {
   readonly name: string;
   executions: number;
@@ -77,19 +77,19 @@ async function repeat(program: Bundle, totals: readonly Total[], input: Uint8Arr
   add(total, await watch(program, total.name, options));
 }
 
-/** Fuzzes all targets in turns, several concurrently, so that they get equal time. */
+/** Fuzzes all targets alternately, several concurrently, so that they get equal time. */
 async function rounds(program: Bundle, totals: readonly Total[], seed: number): Promise<void> {
   const jobs = numberOf("jobs") ?? Math.min(totals.length, availableParallelism());
   const executions = numberOf("executions");
   const seconds = numberOf("seconds") ?? DEFAULT_SECONDS;
   const end = executions === undefined ? performance.now() + seconds * 1000 : Number.POSITIVE_INFINITY;
-  const turn = executions === undefined ? Math.min(TURN, (seconds * 1000 * jobs) / totals.length) : end;
+  const runTime = executions === undefined ? Math.min(RUN, (seconds * 1000 * jobs) / totals.length) : end;
   for (let round = 0; performance.now() < end; round++) {
     const waiting = totals.filter(({ finding }) => finding === undefined);
     if (waiting.length === 0 || (executions !== undefined && round > 0)) return;
     const work = async (): Promise<void> => {
       for (let total = waiting.shift(); total !== undefined; total = waiting.shift()) {
-        const left = Math.min(turn, end - performance.now());
+        const left = Math.min(runTime, end - performance.now());
         if (left <= 0) return;
         const options = { seed: seed + round, executions: executions ?? Number.POSITIVE_INFINITY, milliseconds: left };
         add(total, await watch(program, total.name, { ...options, seeds: total.corpus }));
@@ -136,6 +136,6 @@ function report(totals: readonly Total[], seed: number): void {
 function numberOf(name: "seconds" | "executions" | "seed" | "jobs"): number | undefined {
   const text = values[name];
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new Error(`expected a whole number for --${name}, got ${text}`);
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`expected an integer for --${name}, got ${text}`);
   return Number(text);
 }

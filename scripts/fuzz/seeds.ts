@@ -16,7 +16,10 @@ export const pastFindings: readonly PastFinding[] = (
 ).map(({ target, what, input }) => ({ target, what, input: base64Decode(input)! }));
 
 /** Targets with the same input format as another target, whose seeds they use. */
-const SHARED: Readonly<Record<string, string>> = { "client-door": "client-session", "server-door": "server-session" };
+const SHARED: Readonly<Record<string, string>> = {
+  "client-entry-point": "client-session",
+  "server-entry-point": "server-session",
+};
 
 /** Returns the first inputs of a target: examples and past findings. */
 export function seedsOf(target: string): Uint8Array[] {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFile, readlink } from "node:fs/promises";
-import { type Engine, findEngine } from "./engine.ts";
+import { type ContainerEngine, findContainerEngine } from "./container-engine.ts";
 import { findHost, setHost } from "./host.ts";
 import { ensureImage } from "./image.ts";
 import { endKeeper, untilReady } from "./keeper.ts";
@@ -20,7 +20,7 @@ const label = "nacre.openssh.owner";
 const nothingToStop: () => Promise<void> = async () => {};
 
 /**
- * Starts the container in which `startSshd()` starts servers: finds or installs an engine, builds the image, and runs it. If this process
+ * Starts the container in which `startSshd()` starts servers: finds or installs a container engine, builds the image, and runs it. If this process
  * or one of its ancestors has already started a container, that one is used.
  *
  * If no container can run, a plain sshd on this machine is used instead, with a warning on standard error. Set `NACRE_OPENSSH_PLAIN=1` to
@@ -53,10 +53,10 @@ export async function ensureContainer(): Promise<RunningContainer> {
 }
 
 async function startContainer(password: string): Promise<RunningContainer> {
-  const engine = await findEngine();
-  const { program, env } = engine;
-  await removeStale(engine);
-  const image = await ensureImage(engine);
+  const containerEngine = await findContainerEngine();
+  const { program, env } = containerEngine;
+  await removeStale(containerEngine);
+  const image = await ensureImage(containerEngine);
   const name = `nacre-openssh-${process.pid}-${randomBytes(3).toString("hex")}`;
 
   const options = [
@@ -82,7 +82,7 @@ async function startContainer(password: string): Promise<RunningContainer> {
     await untilReady(keeper, `${program} run ${image}`, 60_000);
     pid = Number(await must([program, "inspect", "--format", "{{.State.Pid}}", name], { env }));
   } catch (error) {
-    await remove(engine, name);
+    await remove(containerEngine, name);
     throw error;
   }
   const description = `container ${name} (${program}, ${image})`;
@@ -100,14 +100,14 @@ async function startContainer(password: string): Promise<RunningContainer> {
       setHost(undefined);
       if (await endKeeper(keeper)) return;
       say(`${name} did not end within 10 s; removing it`);
-      await remove(engine, name);
+      await remove(containerEngine, name);
     },
   };
 }
 
-/** Removes containers of owners that no longer run. They remain if the engine's client was killed together with the owner. */
-async function removeStale(engine: Engine): Promise<void> {
-  const { program, env } = engine;
+/** Removes containers of owners that no longer run. They remain if the container engine's client was killed together with the owner. */
+async function removeStale(containerEngine: ContainerEngine): Promise<void> {
+  const { program, env } = containerEngine;
   const format = `{{.ID}} {{.Label "${label}"}}`;
   const listed = await run([program, "ps", "--all", "--filter", `label=${label}`, "--format", format], { env });
   const [, , ours] = (await identify("self")).split("@");
@@ -117,11 +117,11 @@ async function removeStale(engine: Engine): Promise<void> {
     // An owner on another machine or in another container is not visible here, so its container is kept.
     if (id === undefined || namespace !== ours || owner === (await identify(pid))) continue;
     say(`removing container ${id} of an earlier run that was killed`);
-    await remove(engine, id);
+    await remove(containerEngine, id);
   }
 }
 
-async function remove({ program, env }: Engine, container: string): Promise<void> {
+async function remove({ program, env }: ContainerEngine, container: string): Promise<void> {
   // By default Podman sends SIGTERM and waits ten seconds.
   const now = program === "podman" ? ["--time=0"] : [];
   await run([program, "rm", "--force", ...now, container], { env });

@@ -62,7 +62,7 @@ export async function controlInNamespace(
   if (host === undefined) return containerExec([]);
   const command = ["bash", `${host.scripts}/sshd-control.sh`, ...args];
   if (host.pid === undefined) return containerExec(["nsenter", `--net=${namespace}`, ...command], { input });
-  // Engines cannot run a command in another network namespace, and processes in the container are not permitted to enter one.
+  // Container engines cannot run a command in another network namespace, and processes in the container are not permitted to enter one.
   const environment = (await readFile(`/proc/${host.pid}/environ`, "utf8")).split("\0").filter((line) => line !== "");
   const env = Object.fromEntries(environment.map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]));
   const enter = ["nsenter", `--target=${host.pid}`, "--mount", "--uts", "--ipc", "--pid", `--net=${namespace}`];

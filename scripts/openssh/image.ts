@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type ContainerEngine, cacheFolder } from "./container-engine.ts";
 import { canInstallPackages, installPackages } from "./debian.ts";
-import { cacheFolder, type Engine } from "./engine.ts";
 import { withLock } from "./lock.ts";
 import { must, run, say } from "./run.ts";
 
@@ -13,15 +13,15 @@ const baseImage = "docker.io/library/debian:trixie-slim";
  * Returns the name of the image of this folder's Dockerfile. Builds the image if it does not exist. The name contains a hash of its source
  * files.
  *
- * @throws if the image cannot be built, with the engine's output.
+ * @throws if the image cannot be built, with the container engine's output.
  */
-export async function ensureImage(engine: Engine): Promise<string> {
+export async function ensureImage(containerEngine: ContainerEngine): Promise<string> {
   const name = `localhost/nacre-openssh:${await contentHash()}`;
-  if (await hasImage(engine, name)) return name;
+  if (await hasImage(containerEngine, name)) return name;
   const cache = cacheFolder();
   await mkdir(cache, { recursive: true });
   return withLock(join(cache, "build.lock"), async () => {
-    if (!(await hasImage(engine, name))) await build(engine, name);
+    if (!(await hasImage(containerEngine, name))) await build(containerEngine, name);
     return name;
   });
 }
@@ -37,15 +37,15 @@ async function contentHash(): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-async function hasImage({ program, env }: Engine, name: string): Promise<boolean> {
+async function hasImage({ program, env }: ContainerEngine, name: string): Promise<boolean> {
   return (await run([program, "image", "inspect", name], { env })).status === 0;
 }
 
-async function build(engine: Engine, name: string): Promise<void> {
-  const { program, env } = engine;
-  if (!(await hasImage(engine, baseImage))) {
+async function build(containerEngine: ContainerEngine, name: string): Promise<void> {
+  const { program, env } = containerEngine;
+  if (!(await hasImage(containerEngine, baseImage))) {
     const pulled = await run([program, "pull", baseImage], { env, timeoutMs: 300_000 });
-    if (pulled.status !== 0) await makeBaseImage(engine, pulled.stderr.trimEnd().split("\n").at(-1) ?? "");
+    if (pulled.status !== 0) await makeBaseImage(containerEngine, pulled.stderr.trimEnd().split("\n").at(-1) ?? "");
   }
   say(`building the image ${name} with ${program}`);
   // Without --network=host the build would need a network bridge, which some kernels do not support.
@@ -53,7 +53,7 @@ async function build(engine: Engine, name: string): Promise<void> {
 }
 
 /** Makes the base image from Debian's packages, for machines that cannot reach an image registry. The content is the same. */
-async function makeBaseImage({ program, env }: Engine, why: string): Promise<void> {
+async function makeBaseImage({ program, env }: ContainerEngine, why: string): Promise<void> {
   say(`image registry not reachable (${why}); making ${baseImage} from Debian's packages`);
   if ((await run(["mmdebstrap", "--version"])).status !== 0) {
     if (!(await canInstallPackages())) {

@@ -11,7 +11,7 @@ export async function untilReady(keeper: ChildProcess, what: string, timeoutMs: 
   let said = "";
   stdin?.on("error", () => {});
   const failure = await new Promise<string | undefined>((resolve) => {
-    const timer = setTimeout(() => settle(`not ready after ${timeoutMs} ms`), timeoutMs);
+    const timer = setTimeout(() => settle(`not ready within ${timeoutMs} ms`), timeoutMs);
     const settle = (why: string | undefined): void => {
       clearTimeout(timer);
       resolve(why);

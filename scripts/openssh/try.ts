@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureContainer } from "./container.ts";
-import { cacheFolder } from "./engine.ts";
+import { cacheFolder } from "./container-engine.ts";
 import { must } from "./run.ts";
 import { authorizeKey, password, startSshd } from "./sshd.ts";
 

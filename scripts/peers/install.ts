@@ -26,7 +26,8 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "php-phpseclib3", probe: ["test", "-f", "/usr/share/php/phpseclib3/autoload.php"] },
   { package: "ssh-audit", probe: ["sh", "-c", "command -v ssh-audit"] },
   { package: "postgresql", probe: ["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"] },
-  { package: "chromium", probe: ["test", "-x", "/usr/bin/chromium"] },
+  { package: "valkey-server", probe: ["sh", "-c", "command -v valkey-server"] },
+  { package: "chromium", probe: ["sh", "-c", "command -v chromium"] },
   { package: "git", probe: ["sh", "-c", "command -v git"] },
 ];
 

@@ -58,7 +58,7 @@ export function draw(
   return `${svg.replace(/^(<svg )([^>]*>)/, `$1role="img" $2\n${head}`).trimEnd()}\n`;
 }
 
-/** Returns CSS rules that replace each light colour by its dark counterpart. A CSS rule overrides the attribute. */
+/** Returns CSS that replaces each light colour by its dark counterpart. CSS overrides the attribute. */
 function style(): string {
   const pairs = Object.entries(LIGHT).flatMap(([name, light]) => {
     const dark = DARK[name as keyof typeof LIGHT];
@@ -66,10 +66,10 @@ function style(): string {
       ? [[light, dark as string]]
       : light.map((one, at) => [one, (dark as string[])[at]!]);
   });
-  const rules = pairs.flatMap(([light, dark]) =>
+  const styles = pairs.flatMap(([light, dark]) =>
     ["fill", "stroke"].map((attribute) => `[${attribute}="${light}"]{${attribute}:${dark}}`),
   );
-  return `<style>@media (prefers-color-scheme: dark) {\n${rules.join("\n")}\n}</style>`;
+  return `<style>@media (prefers-color-scheme: dark) {\n${styles.join("\n")}\n}</style>`;
 }
 
 function escapeXml(text: string): string {

@@ -91,4 +91,30 @@ export const PHRASES: readonly Phrase[] = [
     instead: "the protocol's or Node's word: disconnect, byte stream, entry point",
     example: ["Says goodbye.", "Sends SSH_MSG_DISCONNECT."],
   },
+  {
+    pattern: /\bwhatever\b/i,
+    instead: "any X, regardless of X",
+    example: ["It ends in time, whatever the peer does.", "It ends in time, regardless of the peer."],
+  },
+  {
+    pattern: /\bnobody\b|\bno one\b(?! time)/i,
+    instead: "name who: no client, no caller, or “not”",
+    example: ["By default nobody gets a ticket.", "By default no client gets a ticket."],
+  },
+  {
+    pattern: /\b(?:nothing|anything|none) but\b/i,
+    instead: "only, except",
+    example: ["sends nothing but key exchange messages", "sends only key exchange messages"],
+  },
+  {
+    pattern:
+      /(?<!\b(?:there|what) )\b(?:is|are|was) no (?!longer\b|more\b|other\b|such\b|different\b)(?:\w+[,;:.)]|SSH|valid)/i,
+    instead: "is not a valid X, is not an X",
+    example: ["The text is no fingerprint.", "The text is not a fingerprint."],
+  },
+  {
+    pattern: /\blets? (?:him|her|them|(?:a|the) \w+) in\b(?! the\b)/i,
+    instead: "accepts the login, admits",
+    example: ["The server lets a client in.", "The server accepts the login."],
+  },
 ];

@@ -56,7 +56,7 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   if (green && only.length === 0 && words.length === 0) {
     const rows = subjects.map((subject) => rowOf(subject, results.get(subject)!));
     if (write) writeRows(root, rows);
-    const stale = isSame(rows, readRows(root)) ? staleness(root) : "results.json has other results than this run";
+    const stale = isSame(rows, readRows(root)) ? staleness(root) : "results.json differs from the results of this run";
     if (stale !== undefined) {
       console.log(`✗ ${stale}; run npm run runtimes -- --write`);
       green = false;

@@ -47,7 +47,7 @@ try {
   console.log(`soak: ${minutes} minutes, seed ${seed}; MiB after garbage collection`);
   for (let minute = 1; minute <= minutes; minute++) {
     const task: Shift = { port, milliseconds: 60_000 - SETTLE, seed: seed * 1000 + minute };
-    await ask("client", task, 180_000);
+    await send("client", task, 180_000);
     await new Promise((resolve) => setTimeout(resolve, SETTLE));
     const now = { server: await count("server"), client: await count("client") };
     story.push(now);
@@ -101,12 +101,12 @@ async function start<T>(name: "server" | "client"): Promise<T> {
 }
 
 function count(name: "server" | "client"): Promise<Report> {
-  return ask(name, "census", 30_000);
+  return send(name, "census", 30_000);
 }
 
-function ask<T>(name: "server" | "client", question: "census" | Shift, milliseconds: number): Promise<T> {
+function send<T>(name: "server" | "client", order: "census" | Shift, milliseconds: number): Promise<T> {
   const answered = answer<T>(name, milliseconds);
-  children.get(name)!.send(question);
+  children.get(name)!.send(order);
   return answered;
 }
 

@@ -1,4 +1,4 @@
-// Writes the initial inputs for fuzzing, test-vectors/fuzz-seeds.json. They come from recorded sessions with OpenSSH, from sessions between
+// Writes the initial inputs for fuzzing, test-vectors/fuzz-seeds.json. They come from recorded connections with OpenSSH, from connections between
 // Nacre's client and server, and from the other test vectors.
 
 import { writeFileSync } from "node:fs";
@@ -10,6 +10,7 @@ import * as message from "@nacre/testing/attacks/messages";
 import { seededRandom } from "@nacre/testing/random";
 import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
 import { ServerPair } from "@nacre/testing/session/server-pair";
+import { encodeTunnelMessage, type TunnelMessage } from "@nacre/tunnel";
 import {
   base64Decode,
   base64Encode,
@@ -42,6 +43,7 @@ import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
 import { SAMPLE_COUNT, script } from "../fuzz/targets/sessions/script.ts";
+import { tunnelScript } from "../fuzz/targets/tunnels/script.ts";
 
 const FILE = new URL("../../test-vectors/fuzz-seeds.json", import.meta.url);
 const NOTHING = new Uint8Array(0);
@@ -51,6 +53,24 @@ const FORWARDED = tcpipChannel.encode({
   originatorAddress: "::1",
   originatorPort: 1024,
 });
+
+const TUNNEL_MESSAGES: readonly TunnelMessage[] = [
+  { type: "open", ticket: "ticket", host: "example.org", port: 22 },
+  {
+    type: "opened",
+    id: new Uint8Array(16),
+    secret: new Uint8Array(32),
+    address: "wss://example.org/",
+    resumeTime: 600,
+  },
+  { type: "attach", id: new Uint8Array(16) },
+  { type: "challenge", nonce: new Uint8Array(32), received: 9 },
+  { type: "prove", received: 9, proof: new Uint8Array(32) },
+  { type: "attached", received: 9 },
+  { type: "data", data: utf8Encode("data") },
+  { type: "acknowledge", consumed: 4 },
+  { type: "end" },
+];
 
 /** Returns all payloads that packet readers return while `action` runs. */
 function opened(action: () => void): Uint8Array[] {
@@ -76,7 +96,7 @@ const recorded = recordings.recordings.map(({ chunks, ...scenario }) => {
   return { scenario: scenario as unknown as Scenario, stream: joined(...bytes) };
 });
 
-/** Payloads from OpenSSH's server in each recorded session. */
+/** Payloads from OpenSSH's server in each recorded connection. */
 const fromOpenssh = recorded.map(({ scenario, stream }) =>
   opened(() => {
     const client = new ScriptedClient(scenario, userKeyOf(scenario));
@@ -85,7 +105,7 @@ const fromOpenssh = recorded.map(({ scenario, stream }) =>
   }),
 );
 
-/** Payloads of both sides in a session between Nacre's client and server. */
+/** Payloads of both sides in a connection between Nacre's client and server. */
 const ours = opened(() => {
   const pair = new ServerPair({
     onClient: (event, client) => {
@@ -188,6 +208,8 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
     utf8Encode("GET http://example.org/ HTTP/1.1\r\n\r\n"),
   ],
   recording: recorded.map(({ stream }, which) => joined(Uint8Array.of(which), stream)),
+  "tunnel-messages": TUNNEL_MESSAGES.map((one) => encodeTunnelMessage(one)),
+  "tunnel-pair": tunnels(),
   "client-session": clientSessions(),
   "server-session": serverSessions(),
 };
@@ -197,7 +219,7 @@ writeFileSync(
   `${JSON.stringify(
     {
       source:
-        "test-vectors/recordings.json, keys.json and keyfiles.json, and sessions between Nacre's client and server",
+        "test-vectors/recordings.json, keys.json and keyfiles.json, and connections between Nacre's client and server",
       madeBy: "scripts/vectors/fuzz-seeds.ts",
       note: "Initial inputs for fuzzing, by target (scripts/fuzz). Base64.",
       seeds: Object.fromEntries(
@@ -303,7 +325,7 @@ function authorizedKeysSeeds(): Uint8Array[] {
   ];
 }
 
-/** Returns sessions for a client: OpenSSH's recorded payloads after the first key exchange, and other logins, transfers and ends. */
+/** Returns connections for a client: OpenSSH's recorded payloads after the first key exchange, and other logins, transfers and ends. */
 function clientSessions(): Uint8Array[] {
   const opening = [["handshake"], ["logIn"], send(message.channelConfirmation(0))] as const;
   return [
@@ -355,7 +377,7 @@ function clientSessions(): Uint8Array[] {
       ["command", 9, 0],
     ),
     script(0, ...opening, ["command", 7, 0], send(message.channelOpen("forwarded-tcpip", 7)), ["command", 6, 0]),
-    ...forwardingSessions(opening),
+    ...forwardingConnections(opening),
     // Data up to the end of a window without a window adjust, and beyond it.
     script(0, ...opening, ["policy", 2], ...[512, 512].map((length) => send(message.channelData(0, length)))),
     script(0, ...opening, ["policy", 2], ...[512, 512, 1].map((length) => send(message.channelData(0, length)))),
@@ -370,8 +392,8 @@ function clientSessions(): Uint8Array[] {
   ];
 }
 
-/** Returns sessions in which a client dials and accepts forwarded connections. The numbers are those of `ClientDoor`'s commands. */
-function forwardingSessions(opening: readonly Parameters<typeof script>[1][]): Uint8Array[] {
+/** Returns connections in which a client dials and accepts forwarded connections. The numbers are those of the commands of `ClientEntryPoint`. */
+function forwardingConnections(opening: readonly Parameters<typeof script>[1][]): Uint8Array[] {
   const opens = (channelType: string, data: Uint8Array): Parameters<typeof script>[1] =>
     send(
       SSH_MSG_CHANNEL_OPEN.encode({
@@ -421,6 +443,46 @@ function forwardingSessions(opening: readonly Parameters<typeof script>[1][]): U
       ...speaks,
     ),
   ]);
+}
+
+/** Returns tunnels that are lost at different points, and tunnels with each message injected at either end. */
+function tunnels(): Uint8Array[] {
+  const writes = [
+    ["write", 0, 0, 0, 10, 0],
+    ["write", 1, 0, 1, 200, 0],
+    ["writeMessage", 1, 0, 0, 100, 0],
+  ] as const;
+  const lost = [["exchange"], ...writes, ["send", 3], ["lose", 1, 1]] as const;
+  return [
+    tunnelScript(["exchange"], ...writes, ["end", 0], ["exchange"], ["acknowledgeAll", 1], ["exchange"], ["end", 1]),
+    // Both buffers become full and grow.
+    tunnelScript(
+      ["exchange"],
+      ["hold", 0, 1],
+      ["write", 1, 0, 31, 0, 0],
+      ["write", 1, 0, 31, 0, 0],
+      ["write", 1, 0, 31, 0, 0],
+      ["exchange"],
+      ["pass", 40],
+      ["hold", 0, 0],
+      ["exchange"],
+      ["write", 1, 0, 31, 0, 0],
+    ),
+    tunnelScript(...lost, ["attach", 9], ["exchange"], ["end", 1], ["lose", 0, 0], ["attach", 0]),
+    tunnelScript(["lose", 0, 0], ["attach", 0]),
+    tunnelScript(...lost, ["ask"], ["forge", encodeTunnelMessage(TUNNEL_MESSAGES[4]!)], ["attach", 0]),
+    // More data than allowed, and messages that are too long.
+    tunnelScript(["exchange"], ["flood", 1, 65, 0, 0, 255, 254]),
+    tunnelScript(["exchange"], ["flood", 1, 1, 0, 1, 0, 0]),
+    ...[0, 1].flatMap((which) =>
+      TUNNEL_MESSAGES.map((one) => tunnelScript(...lost, ["ask"], ["inject", which, encodeTunnelMessage(one)])),
+    ),
+    tunnelScript(
+      ...lost,
+      ["ask"],
+      ...TUNNEL_MESSAGES.slice(3, 9).map((one) => ["inject", 0, encodeTunnelMessage(one)] as const),
+    ),
+  ];
 }
 
 function serverSessions(): Uint8Array[] {
@@ -489,7 +551,7 @@ function serverSessions(): Uint8Array[] {
   ];
 }
 
-/** Returns sessions with each kind of message after each beginning, to test which messages the gate admits in each state. */
+/** Returns connections with each kind of message after each beginning, to test which messages the gate admits in each state. */
 function everySample(...beginnings: readonly (readonly Parameters<typeof script>[1][])[]): Uint8Array[] {
   return beginnings.flatMap((beginning) =>
     Array.from({ length: SAMPLE_COUNT }, (_, kind) => script(0, ...beginning, ["sample", kind])),

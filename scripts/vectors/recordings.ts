@@ -1,5 +1,5 @@
-// Records whole sessions with a real OpenSSH server in test-vectors/recordings.json. Nacre's random source has a fixed seed, so that
-// packages/session/test/recordings.test.ts can replay the sessions without a network.
+// Records whole connections with a real OpenSSH server in test-vectors/recordings.json. Nacre's random source has a fixed seed, so that
+// packages/session/test/recordings.test.ts can replay the connections without a network.
 
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -17,7 +17,7 @@ try {
   const recordings = [];
   for (const scenario of SCENARIOS) recordings.push(await record(scenario));
   const about = {
-    source: `sessions with OpenSSH's server in the container (${version.stdout.trim() || version.stderr.trim()})`,
+    source: `connections to OpenSSH's server in the container (${version.stdout.trim() || version.stderr.trim()})`,
     madeBy: "scripts/vectors/recordings.ts",
     note: "Each chunk has the bytes that one side sent before the other side replied, in order. Base64.",
     recordings,

@@ -356,8 +356,8 @@ describe("limits", () => {
     const rig = new ClientRig({ identities: [inMemory(1), inMemory(2)], password: true, keyboardInteractive: true });
     rig.start();
     let sent = 0;
-    for (let turn = 0; rig.events().every((event) => event.type !== "closed"); turn++) {
-      rig.receive(turn % 2 === 0 ? failure("keyboard-interactive") : failure("publickey"));
+    for (let round = 0; rig.events().every((event) => event.type !== "closed"); round++) {
+      rig.receive(round % 2 === 0 ? failure("keyboard-interactive") : failure("publickey"));
       expect(++sent).toBeLessThan(50);
     }
   });

@@ -68,7 +68,7 @@ const message: fc.Arbitrary<Uint8Array | ((asked: { identity: Identity; algorith
 );
 
 /** A server message and the application's reaction to an open ask: answer, give up, or let the ask stay open. */
-const turn = fc.record({ message, answer: fc.constantFrom("answer", "give up", "wait"), stale: fc.boolean() });
+const step = fc.record({ message, answer: fc.constantFrom("answer", "give up", "wait"), stale: fc.boolean() });
 
 /** Runs a client between a random server and application, and checks after each step what it sends. */
 class Game {
@@ -175,11 +175,11 @@ test("for any server messages, the client never throws and sends no secret excep
     fc.property(
       options,
       fc.option(fc.subarray(ALGORITHMS)),
-      fc.array(turn, { maxLength: 40 }),
-      (options, algorithms, turns) => {
+      fc.array(step, { maxLength: 40 }),
+      (options, algorithms, steps) => {
         const game = new Game(options);
         if (algorithms !== null) game.rig.client.setServerSigAlgs(algorithms);
-        for (const { message, answer, stale } of turns) {
+        for (const { message, answer, stale } of steps) {
           game.receive(message);
           game.act(answer, stale);
         }

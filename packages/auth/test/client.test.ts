@@ -100,7 +100,7 @@ describe("publickey", () => {
     rig.client.answerSignature(rig.event("sign").token, undefined);
     expect(rig.sent()).toEqual([`publickey? ${ED}`]);
     rig.receive(failure("publickey"));
-    expect(rig.event("closed").error.message).toContain("could not sign with SHA256:");
+    expect(rig.event("closed").error.message).toContain("cannot sign with SHA256:");
   });
 
   test('sends "none" to learn the methods if no key is left', () => {

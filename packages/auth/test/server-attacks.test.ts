@@ -93,7 +93,7 @@ describe("signature verification", () => {
 
   test.each([
     ["by another key", signed(good, { signer: other })],
-    ["over another session", signed(good, { over: { sessionId: elsewhere } })],
+    ["over another session identifier", signed(good, { over: { sessionId: elsewhere } })],
     ["over another user", signed(good, { over: { userName: "bob" } })],
     ["over another service", signed(good, { over: { serviceName: "ssh-other" } })],
     ["over another key", signed(good, { over: { publicKey: other.publicKey.blob } })],
@@ -401,7 +401,7 @@ describe("limits", () => {
   test("rejects a request of 1 MiB", () => {
     const rig = ServerRig.ready();
     expect(rig.receive(password("x".repeat(1 << 20)))).toEqual([]);
-    expectFatal(rig, "auth-limit", /; the limit `authRequestBytes` is 32768$/);
+    expectFatal(rig, "auth-limit", /, but the maximum is 32768 \(`authRequestBytes`\)$/);
   });
 
   test("rejects more than `queuedAuthRequests` requests while an ask is open", () => {

@@ -71,7 +71,7 @@ const verdict: fc.Arbitrary<LoginVerdict> = fc.oneof(
     arbitrary: fc.subarray(METHODS, { minLength: 1 }).map((methods): LoginVerdict => ({ partial: methods })),
   },
 );
-const turn = fc.record({
+const step = fc.record({
   message,
   verdict,
   questions: fc.integer({ min: 0, max: 2 }),
@@ -83,7 +83,7 @@ type AskEvent = Exclude<ServerAuthEvent, { type: "method" | "success" | "closed"
 
 test("for any client messages, a login succeeds only by an answer to the open ask, for that user and key", () => {
   fc.assert(
-    fc.property(fc.array(turn, { maxLength: 40 }), (turns) => {
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const rig = new ServerRig({ limits: { failedAttempts: 8 } });
       rig.server.receive(serviceRequest);
       const goodSignatures: Uint8Array[] = [];
@@ -126,7 +126,7 @@ test("for any client messages, a login succeeds only by an answer to the open as
         expect(rig.server.waitingForApplication).toBe(open !== undefined);
       };
 
-      for (const { message, verdict, questions, answers, stale } of turns) {
+      for (const { message, verdict, questions, answers, stale } of steps) {
         if (message.goodSignature === true) goodSignatures.push(message.payload);
         const before = ended;
         rig.sink.take();

@@ -59,18 +59,18 @@ const load = (at: number): Code => loadVector(address(0), at);
 /** XORs four blocks of key stream into the 256 bytes at an address. Does not change the state. */
 export function addGroup(): FunctionCode {
   const at: Local = 0;
-  const turn: Local = 1;
+  const doubleRound: Local = 1;
   const x: readonly Local[] = Array.from({ length: 16 }, (_, word) => 2 + word);
   const half: readonly Local[] = [18, 19, 20, 21];
   const body = inOrder(
     each(x, (local, word) => set(local, load(wordAt(word)))),
     repeatWhile(
-      isLess(get(turn), address(10)),
+      isLess(get(doubleRound), address(10)),
       each([0, 1, 2, 3], (i) => quarterRound(x[i]!, x[4 + i]!, x[8 + i]!, x[12 + i]!)),
       each([0, 1, 2, 3], (i) =>
         quarterRound(x[i]!, x[4 + ((i + 1) & 3)]!, x[8 + ((i + 2) & 3)]!, x[12 + ((i + 3) & 3)]!),
       ),
-      set(turn, addAddress(get(turn), address(1))),
+      set(doubleRound, addAddress(get(doubleRound), address(1))),
     ),
     each(x, (local, word) => set(local, addLanes(get(local), load(wordAt(word))))),
     // Transpose: four words of four blocks become a quarter of each block.

@@ -29,7 +29,7 @@ export const TAG_LENGTH = 16;
 /** Scratch space to move Poly1305 numbers into and out of lanes: one vector per limb and group. */
 export const GROUPS = 2;
 export const LANES_AT: number = TAG_AT + TAG_LENGTH;
-/** Factors for pairs of digits, 22 vectors per group: one set for the last turn, one for the turns before. */
+/** Factors for pairs of digits, 22 vectors per group: one set for the last pass, one for the passes before. */
 export const FACTORS_LENGTH: number = VECTOR * 22;
 export const LAST_FACTORS_AT: number = LANES_AT + VECTOR * 5 * GROUPS;
 export const FACTORS_AT: number = LAST_FACTORS_AT + FACTORS_LENGTH * GROUPS;

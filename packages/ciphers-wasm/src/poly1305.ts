@@ -26,8 +26,8 @@ import {
 } from "./assembler.ts";
 import { carry, LIMB, LIMBS, limbAt, multiplyByR, wrapAround } from "./limbs.ts";
 import { PACKET_AT, POLY1305_KEY_AT, TAG_AT } from "./memory.ts";
+import { passes } from "./passes.ts";
 import { CARRY, COUNTS, g, h, LENGTH, POSITION, r, s } from "./poly1305-variables.ts";
-import { turns } from "./turns.ts";
 
 /** Packet length in bytes from which vectors are faster, including the time to compute their factors. */
 const LONG = 512;
@@ -42,7 +42,7 @@ export function poly1305(): FunctionCode {
     storeVector(addAddress(address(PACKET_AT), get(LENGTH)), 0, lanes(1, 0, 0, 0)),
     readKey(),
     set(POSITION, address(PACKET_AT)),
-    when(isLess(address(LONG - 1), get(LENGTH)), turns()),
+    when(isLess(address(LONG - 1), get(LENGTH)), passes()),
     blocks(),
     tag(),
   );

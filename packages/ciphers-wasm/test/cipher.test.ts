@@ -224,7 +224,7 @@ describe("chacha20-poly1305 in WebAssembly", () => {
     expect(first.buffer.byteLength).toBe(60);
   });
 
-  it("serves connections in turn from one instance", () => {
+  it("serves connections alternately from one instance", () => {
     const start = vi.fn(instantiate);
     const cipher = chacha20Poly1305OnWasm({ instantiate: start, otherwise: () => noble });
     expect(start).not.toHaveBeenCalled();

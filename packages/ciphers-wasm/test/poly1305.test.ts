@@ -152,7 +152,7 @@ describe("Poly1305 in WebAssembly", () => {
     }
   });
 
-  it("handles a negative second digit after the last turn (inputs found by a search)", () => {
+  it("handles a negative second digit after the last pass (inputs found by a search)", () => {
     for (const [k, m] of [
       [0x01, 0x14],
       [0x02, 0x90],

@@ -43,14 +43,14 @@ function opener(keys: DirectionKeys): PacketOpener {
   const nonce = new Uint8Array(8);
   const macKey = new Uint8Array(32);
   const clearLength = new Uint8Array(4);
-  const clearLengthView = new DataView(clearLength.buffer);
+  const clearLengthData = new DataView(clearLength.buffer);
   return {
     headerLength: 4,
     readLength(sequenceNumber, slab, offset) {
       setNonce(nonce, sequenceNumber);
       // Not in place, because the tag covers the encrypted length.
       chacha20orig(lengthKey, nonce, slab.subarray(offset, offset + 4), clearLength);
-      return clearLengthView.getUint32(0);
+      return clearLengthData.getUint32(0);
     },
     open(sequenceNumber, slab, offset, length) {
       const end = offset + length;

@@ -54,7 +54,7 @@ export class AesGcmCore {
   readonly #counter = new Uint8Array(AES_BLOCK);
   readonly #mask = new Uint8Array(AES_BLOCK);
   readonly #lengths = new Uint8Array(AES_BLOCK);
-  readonly #lengthsView = new DataView(this.#lengths.buffer);
+  readonly #lengthsData = new DataView(this.#lengths.buffer);
 
   /** `key`: 16 or 32 bytes. Copies it. */
   constructor(key: Uint8Array) {
@@ -81,8 +81,8 @@ export class AesGcmCore {
 
   /** Writes the tag of a packet to `out`: 16 bytes, 4-byte aligned in memory. */
   tag(additional: Uint8Array, ciphertext: Uint8Array, out: Uint8Array): void {
-    this.#lengthsView.setUint32(4, additional.length * 8);
-    this.#lengthsView.setUint32(12, ciphertext.length * 8);
+    this.#lengthsData.setUint32(4, additional.length * 8);
+    this.#lengthsData.setUint32(12, ciphertext.length * 8);
     this.#ghash.reset();
     this.#ghash.update(additional).update(ciphertext).update(this.#lengths).digestInto(out);
     for (let i = 0; i < AES_BLOCK; i++) out[i]! ^= this.#mask[i]!;

@@ -42,7 +42,7 @@ function choose<T extends { readonly name: string }>(
     [...new Set(names)].map((name) => {
       const found = available.find((one) => one.name === name);
       if (found === undefined)
-        throw usage(`unknown ${what} "${name}"; available: ${available.map((one) => one.name).join(", ")}`);
+        throw usage(`unknown ${what} "${name}"; expected one of ${available.map((one) => one.name).join(", ")}`);
       return found;
     })
   );

@@ -21,7 +21,7 @@ export function readJumpHosts(text: string): readonly Destination[] {
 export function readPort(text: string): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value < 1 || value > 65535)
-    throw usage(`invalid port "${text}"; expected a number from 1 to 65535`);
+    throw usage(`invalid port "${text}"; expected an integer from 1 to 65535`);
   return value;
 }
 

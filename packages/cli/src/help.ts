@@ -25,9 +25,30 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: th
   --log text|json     format of the log on standard error (text)
 `;
 
+const GATEWAY_OPTIONS = `  --origin ORIGIN     origin of pages that may connect, such as https://app.example.org; repeatable
+  --allow PLACE       destination: host:port, [address]:port, or *:port for any public host; repeatable. A name reaches private
+                      addresses only with their networks: host:22=10.0.0.0/8
+  --listen ADDRESS    address to listen on (127.0.0.1: this machine only); :: listens on every address
+  -p, --port PORT     port to listen on (8022); 0 chooses a free port
+  --host HOST         accepted Host header; repeatable (hosts of the origins; on loopback also its own address)
+  --cert FILE, --key FILE  certificate and private key in PEM, to serve TLS
+  --trusted-proxy NETWORK  proxy whose X-Forwarded-For and X-Forwarded-Proto are trusted: an address or network; repeatable
+  --allow-insecure    accept connections without TLS from other machines
+  --allow-missing-origin  accept clients that send no Origin, such as programs
+  --issue-token FILE  issue tickets at PATH/issue, only to servers with the token in FILE (tickets for pages of the gateway's own origin)
+  --tickets URL       keep tickets in Valkey or Redis, for several gateways behind a balancer
+  --address URL       URL at which clients resume connections to this gateway, behind a balancer
+  --plain PLACE       also forward WebSockets without a ticket, to this destination only
+  --path PATH         path of the WebSocket (/ssh)
+  --metrics           serve Prometheus metrics at /metrics, to anyone who can reach it
+  --limit NAME=NUMBER change a limit, such as maxConnections=100; repeatable
+  --log text|json     format of the log on standard error (text)
+`;
+
 /** `nacre --help`. */
 export const HELP: string = `usage: nacre [option…] [user@]host [command…]
        ${KEYGEN_USAGE}       nacre serve [option…]
+       nacre gateway --origin ORIGIN --allow HOST:PORT [option…]
        nacre --help | --version
 
 Runs the command on the host, or a login shell if there is no command. Exits with the command's status; with 255 and one line on
@@ -58,6 +79,8 @@ The host may also be written ssh://[user@]host[:port]. Defaults are in parenthes
 nacre serve runs an SSH server for the account that starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
 
 ${SERVE_OPTIONS}
+nacre gateway lets pages reach SSH servers: from WebSocket to TCP. nacre gateway --help lists its options.
+
 In a remote terminal, type ~. at the start of a line to close the connection, or ~~ to send one ~.
 `;
 
@@ -83,3 +106,12 @@ Runs an SSH server for the account that starts it. After the first SIGINT (Ctrl-
 a second one kills them. SIGHUP hangs them up immediately. Defaults are in parentheses.
 
 ${SERVE_OPTIONS}`;
+
+/** `nacre gateway --help`. */
+export const GATEWAY_HELP: string = `usage: nacre gateway --origin ORIGIN --allow HOST:PORT [option…]
+
+Lets pages reach SSH servers: from WebSocket to TCP. It forwards ciphertext and knows no users: SSH decides who logs in. After the
+first SIGINT (Ctrl-C) or SIGTERM, connections have 30 seconds to end; a second one, or SIGHUP, ends them immediately. Defaults are in
+parentheses.
+
+${GATEWAY_OPTIONS}`;

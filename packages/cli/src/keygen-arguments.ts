@@ -47,7 +47,7 @@ export function parseKeygenArguments(words: readonly string[]): KeygenArguments 
   for (const name of list ? FOR_GENERATE : FOR_LIST)
     if (last(name) !== undefined) throw usage(`${name} ${list ? "cannot be combined" : "can only be used"} with -l`);
   if (list) {
-    if (file === undefined) throw usage("missing key file for -l; name it with -f");
+    if (file === undefined) throw usage("missing key file for -l; give it with -f");
     const hash = last("-E") ?? "sha256";
     if (hash !== "sha256" && hash !== "md5") throw usage(`unknown hash "${hash}"; expected sha256 or md5`);
     return { action: "list", file, picture: last("-v") !== undefined, hash };

@@ -77,7 +77,7 @@ async function confirmOverwrite(path: string, terminal: Terminal | undefined): P
   if (answer !== "yes" && answer !== "y")
     throw new SshError(
       "usage",
-      `${escapeText(path)} already exists and was not overwritten; name another file with -f`,
+      `${escapeText(path)} already exists and was not overwritten; give another file with -f`,
     );
 }
 

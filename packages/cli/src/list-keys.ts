@@ -69,7 +69,7 @@ async function readPrivate(file: string, text: string): Promise<ListedKey> {
   if (publicKey === undefined)
     throw new SshError(
       "passphrase-needed",
-      `cannot read the public key of ${escapeText(file)}: the file is encrypted and ${escapeText(file)}.pub is missing`,
+      `cannot read the public key of ${escapeText(file)}: the private key is encrypted, and ${escapeText(file)}.pub is missing`,
     );
   const isSame = beside !== undefined && equalBytes(beside.publicKey.blob, publicKey.blob);
   return { publicKey, comment: isSame && beside.comment !== "" ? beside.comment : own.comment };

@@ -55,7 +55,7 @@ export function parseOptions(
 /** Throws `usage` if a word contains a private key, as in `-i "$(cat key)"`. Other messages would print the key. */
 function rejectKeyText(word: string): void {
   if (word.includes("-----BEGIN"))
-    throw usage("private key text found on the command line; name the file that contains the key instead (-i FILE)");
+    throw usage("private key text found on the command line; give the file that contains the key (-i FILE)");
 }
 
 function kind(known: Readonly<Record<string, "flag" | "value">>, name: string): "flag" | "value" {

@@ -60,7 +60,7 @@ function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { b
   const where = `${escapeText(host)}${port === undefined || port === 22 ? "" : ` port ${port}`}`;
   return new SshError(
     "host-key-unknown",
-    `host key for ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint}; if its administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts ?? "~/.ssh/known_hosts")}`,
+    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts ?? "~/.ssh/known_hosts")}`,
   );
 }
 

@@ -37,7 +37,7 @@ export async function runRemote(
       keys.write(typedAhead);
       stdin.pipe(keys);
     } else {
-      // The keys were read in raw mode. In normal mode the terminal would have turned CR into LF.
+      // The keys were read in raw mode. In normal mode the terminal would have changed CR to LF.
       if (stdin.isTTY) remote.stdin.write(typedAhead.replaceAll("\r", "\n"));
       stdin.pipe(remote.stdin);
     }
@@ -109,7 +109,7 @@ function useTerminal(remote: NodeProcess): () => void {
   for (const signal of SIGNALS) process.on(signal, onSignal);
   if (stdin.isTTY) {
     stdin.setRawMode(true);
-    // Node's raw mode still turns LF into CR LF on output, which garbles full-screen programs.
+    // Node's raw mode still changes LF to CR LF on output, which garbles full-screen programs.
     spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
   }
   return restore;

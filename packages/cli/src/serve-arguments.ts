@@ -20,7 +20,7 @@ export interface ServeArguments extends AlgorithmNames {
   readonly permitUserEnvironment: boolean;
   /** Forwarding allowed to logins with a key that permits it; `undefined` forbids all forwarding. */
   readonly forwarding: TcpForwardingOptions | undefined;
-  /** Addresses and networks exempt from the per-source limits; `false` turns these limits off. */
+  /** Addresses and networks exempt from the per-source limits; `false` disables these limits. */
   readonly exempt: readonly string[] | false;
 }
 
@@ -107,7 +107,7 @@ function isGatewayPorts(text: string): text is GatewayPorts {
 function port(text = "2222"): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65535)
-    throw usage(`invalid port "${text}"; expected a number from 1 to 65535, or 0 for a free port`);
+    throw usage(`invalid port "${text}"; expected an integer from 1 to 65535, or 0 for a free port`);
   return value;
 }
 

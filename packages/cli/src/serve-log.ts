@@ -87,7 +87,7 @@ function text(event: ServeEvent): string {
     case "listening": {
       const keys = event.hostKeys.map(({ format, fingerprint }) => `${format} ${fingerprint}`).join(", ");
       const users = event.users.map(quoted).join(", ");
-      return `listening at ${event.host} port ${event.port} for ${users}; host key ${keys}`;
+      return `listening on ${event.host} port ${event.port} for ${users}; host key ${keys}`;
     }
     case "stopping":
       return `${event.signal}: accepting no new connections; sessions still running: ${event.sessions} (repeat the signal to end them now)`;
@@ -128,11 +128,11 @@ function text(event: ServeEvent): string {
     case "forward-opened":
       return `forwarding to ${quoted(formatPlace(event.target))}${origin(event.originator)}`;
     case "forward-listening":
-      return `listening at ${quoted(formatPlace(event.address))}`;
+      return `listening on ${quoted(formatPlace(event.address))}`;
     case "forward-accepted":
-      return `forwarding a connection accepted at ${quoted(formatPlace(event.address))}${origin(event.originator)}`;
+      return `forwarding a connection accepted on ${quoted(formatPlace(event.address))}${origin(event.originator)}`;
     case "forward-stopped":
-      return `stopped listening at ${quoted(formatPlace(event.address))}`;
+      return `stopped listening on ${quoted(formatPlace(event.address))}`;
     case "request-refused":
       return `refused request ${quoted(event.request)}${because(event.error)}`;
     case "closed":

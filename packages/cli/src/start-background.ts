@@ -29,7 +29,7 @@ export function startInBackground(words: readonly string[], hasOutput: boolean):
   child.stderr?.pipe(process.stderr);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    // Two event loop turns, to copy output that is already in the pipes.
+    // Two rounds of the event loop, to copy output that is already in the pipes.
     child.once("message", () => setImmediate(() => setImmediate(() => resolve(0))));
     child.once("close", (status) => resolve(status ?? FAILURE));
   });

@@ -106,7 +106,7 @@ export class Terminal {
         onKeys();
       };
 
-      // Before the prompt, because an answer may follow immediately. Raw mode turns off the system's echo. It also makes an unfinished line
+      // Before the prompt, because an answer may follow immediately. Raw mode disables the system's echo. It also makes an unfinished line
       // readable, which is needed to discard it.
       // rule: raw-before-discard
       input.setRawMode(true);

@@ -105,7 +105,7 @@ describe("without a terminal", () => {
     expect(() => options.unknownHost?.(hostKey)).toThrow(
       expect.objectContaining({
         code: "host-key-unknown",
-        message: `host key for ${where} is unknown: ssh-ed25519 ${hostKey.fingerprint}; if its administrator confirms this fingerprint, pass it with --host-key, or connect once with --accept-new to add it to ${file}`,
+        message: `the host key of ${where} is unknown: ssh-ed25519 ${hostKey.fingerprint}; if the administrator confirms this fingerprint, pass it with --host-key, or connect once with --accept-new to add it to ${file}`,
       }),
     );
   });

@@ -33,7 +33,7 @@ describe("a line of the log", () => {
         hostKeys: [{ format: "ssh-ed25519", fingerprint: hash }],
         users: ["alice"],
       },
-      `listening at 127.0.0.1 port 22 for "alice"; host key ssh-ed25519 ${hash}`,
+      `listening on 127.0.0.1 port 22 for "alice"; host key ssh-ed25519 ${hash}`,
     ],
     [
       { type: "stopping", signal: "SIGINT", sessions: 1 },
@@ -109,7 +109,7 @@ describe("a line of the log", () => {
     ],
     [
       { ...origin, type: "forward-listening", address: { host: "", port: 8080 } },
-      '[7] 192.0.2.1:1234 listening at ":8080"',
+      '[7] 192.0.2.1:1234 listening on ":8080"',
     ],
     [
       {
@@ -118,11 +118,11 @@ describe("a line of the log", () => {
         address: { host: "localhost", port: 8080 },
         originator: { address: "192.0.2.9", port: 9 },
       },
-      '[7] 192.0.2.1:1234 forwarding a connection accepted at "localhost:8080", originator "192.0.2.9 port 9"',
+      '[7] 192.0.2.1:1234 forwarding a connection accepted on "localhost:8080", originator "192.0.2.9 port 9"',
     ],
     [
       { ...origin, type: "forward-stopped", address: { path: "/run/a.sock" } },
-      '[7] 192.0.2.1:1234 stopped listening at "/run/a.sock"',
+      '[7] 192.0.2.1:1234 stopped listening on "/run/a.sock"',
     ],
     [
       { ...origin, type: "closed", error: new SshError("auth-limit", "6 attempts") },

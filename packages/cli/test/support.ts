@@ -22,7 +22,7 @@ export async function temporaryFolder(): Promise<string> {
 export class FakeTerminal extends EventEmitter implements KeyInput {
   /** Text shown so far. */
   shown = "";
-  /** Whether raw mode is on, which turns the terminal's own echo off. */
+  /** Whether raw mode is on, which disables the terminal's own echo. */
   raw = false;
   /** Input typed between questions that the stream has already read. */
   unread: Buffer | null = null;

@@ -18,7 +18,7 @@ describe("a question at the terminal", () => {
     expect(fake.shown).toBe("Password: \n");
   });
 
-  test("turns echo off before it shows the prompt", async () => {
+  test("disables echo before it shows the prompt", async () => {
     const fake = new FakeTerminal();
     void fake.terminal.ask("Password: ", HIDDEN);
     expect(fake.raw).toBe(true);

@@ -163,7 +163,7 @@ export class Channel implements WaitingChannel {
     if (wantReply && requests.length >= this.#context.limits.maxPendingRequests)
       throw new SshError(
         "request-limit",
-        `channel ${this.number}: ${requests.length} requests still await a reply; \`maxPendingRequests\` allows no more`,
+        `channel ${this.number}: the limit of ${requests.length} requests that await a reply is reached (\`maxPendingRequests\`)`,
       );
     const message = this.#context.checked(
       SSH_MSG_CHANNEL_REQUEST.encode({ recipientChannel: peer, requestType, wantReply, data }),
@@ -201,7 +201,7 @@ export class Channel implements WaitingChannel {
     if (!(Number.isInteger(length) && length >= 0 && length <= unconsumed))
       throw new SshError(
         "usage",
-        `channel ${this.number}: cannot consume ${length} bytes; ${unconsumed} are unconsumed`,
+        `channel ${this.number}: cannot consume ${length} bytes: only ${unconsumed} are unconsumed`,
       );
     this.#returnCredit(state.peer, state.incoming.window, length);
   }
@@ -226,13 +226,13 @@ export class Channel implements WaitingChannel {
     if (data.length > limits.maxPacketSize)
       throw new SshError(
         "packet-length",
-        `${what} for channel ${this.number} carries ${data.length} bytes; our maximum packet size is ${limits.maxPacketSize}`,
+        `${what} for channel ${this.number} has ${data.length} bytes of data, but our maximum packet size is ${limits.maxPacketSize}`,
       );
     const { window } = state.incoming;
     if (!window.take(data.length, this.#context.roundTrip))
       throw new SshError(
         "window-exceeded",
-        `${what} for channel ${this.number}: ${data.length} bytes exceed the window`,
+        `${what} for channel ${this.number} has ${data.length} bytes of data, more than the window allows`,
       );
     if (/* rule: data-after-close */ state.kind === "closing" || data.length === 0) return;
     if (stream === undefined || state.discarded.includes(stream))
@@ -250,7 +250,7 @@ export class Channel implements WaitingChannel {
     if (window > 0xffff_ffff)
       throw new SshError(
         "window-overflow",
-        `channel ${this.number}: the peer raised the window to ${window} bytes; the maximum is 2^32 - 1`,
+        `channel ${this.number}: the peer raised the window to ${window} bytes, but the maximum is 2^32 - 1`,
       );
     state.outgoing.window = window;
     this.wake();
@@ -301,10 +301,10 @@ export class Channel implements WaitingChannel {
     // trip, unless we sent a request meanwhile.
     if (!this.#openedByUs && state.requests.length === 0) this.#answered();
     if (state.kind === "closing") return;
-    const token = request.wantReply ? this.#question(state, request.requestType) : undefined;
+    const token = request.wantReply ? this.#ask(state, request.requestType) : undefined;
     const settled = this.#takeRequest(state, request, token);
     if (token !== undefined && settled !== undefined) this.answer(token, settled);
-    else if (token !== undefined) this.#context.questions.set(token, this);
+    else if (token !== undefined) this.#context.asks.set(token, this);
   }
 
   /** Passes a request to the application, or refuses it. Returns the answer if the application has nothing to decide. */
@@ -319,13 +319,13 @@ export class Channel implements WaitingChannel {
     return read === undefined || "token" in read ? undefined : true;
   }
 
-  #question(state: OpenState, requestType: string): AskToken {
-    this.#context.admitQuestion();
+  #ask(state: OpenState, requestType: string): AskToken {
+    this.#context.admitAsk();
     // rule: channel-request-count
     if (state.replies.length >= this.#context.limits.maxPeerRequests)
       throw new SshError(
         "request-limit",
-        `channel ${this.number}: ${state.replies.length} requests of the peer still await our reply; \`maxPeerRequests\` allows no more`,
+        `channel ${this.number}: the peer sent a request, but ${state.replies.length} of its requests still await our reply (\`maxPeerRequests\`)`,
       );
     const token = askToken(requestType);
     state.replies.add(token);

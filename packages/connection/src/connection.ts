@@ -140,7 +140,7 @@ export class Connection {
     if (this.#channelCount >= this.#context.limits.maxChannels)
       throw new SshError(
         "channel-limit",
-        `cannot open more than ${this.#context.limits.maxChannels} channels at a time; close one first`,
+        `the limit of ${this.#context.limits.maxChannels} channels is reached (\`maxChannels\`); close one first`,
       );
     const channel = this.#makeChannel(channelType);
     channel.open(data);
@@ -253,9 +253,9 @@ export class Connection {
 
   /** Answers a channel request of the peer. Replies are sent in the order of the requests. */
   answerRequest(token: AskToken, success: boolean): void {
-    const channel = this.#context.questions.get(token);
+    const channel = this.#context.asks.get(token);
     if (channel === undefined) throw staleAnswer(token);
-    this.#context.questions.delete(token);
+    this.#context.asks.delete(token);
     if (!this.#context.failed) channel.answer(token, success);
   }
 

@@ -5,7 +5,7 @@ import type { ConnectionEvent } from "./events.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import type { WindowGrowth } from "./receive-window.ts";
 import type { RequestReaders } from "./request-reader.ts";
-import { type Ask, RoundTrip } from "./round-trip.ts";
+import { type Probe, RoundTrip } from "./round-trip.ts";
 
 /** A channel that waits for room to write, or for the application's answer to a request. */
 export interface WaitingChannel {
@@ -29,8 +29,8 @@ export class ConnectionContext {
   readonly requestReaders: RequestReaders;
   readonly roundTrip: RoundTrip;
   readonly windowGrowth: WindowGrowth;
-  /** Channel of each unanswered request, by its token. */
-  readonly questions: WeakMap<AskToken, WaitingChannel> = new WeakMap();
+  /** Channel of each open ask, by its token. */
+  readonly asks: WeakMap<AskToken, WaitingChannel> = new WeakMap();
   /** Channels with a partial `write`, least recently served first. */
   readonly waiting: WaitingChannel[] = [];
   /** Events not yet returned by `nextEvent`. */
@@ -44,13 +44,13 @@ export class ConnectionContext {
   constructor(
     { sink, role, requestReaders = {} }: Pick<ConnectionOptions, "sink" | "role" | "requestReaders">,
     limits: ConnectionLimits,
-    ask: Ask,
+    probe: Probe,
   ) {
     this.sink = sink;
     this.role = role;
     this.limits = limits;
     this.requestReaders = requestReaders;
-    this.roundTrip = new RoundTrip(ask);
+    this.roundTrip = new RoundTrip(probe);
     this.windowGrowth = { most: limits.maxWindow, spare: limits.maxWindowGrowth };
   }
 
@@ -77,7 +77,7 @@ export class ConnectionContext {
     if (++this.#unaskedReplies > this.limits.maxUnaskedReplies)
       throw new SshError(
         "unexpected-message",
-        `${what} without a pending request; the limit \`maxUnaskedReplies\` is ${this.limits.maxUnaskedReplies}`,
+        `the peer sent ${what} without a pending request; the limit of ${this.limits.maxUnaskedReplies} such replies is reached (\`maxUnaskedReplies\`)`,
       );
   }
 
@@ -86,7 +86,7 @@ export class ConnectionContext {
     if (message.length <= LONGEST_MESSAGE) return message;
     throw new SshError(
       "usage",
-      `${what} is too long: its message has ${message.length} bytes; the maximum is ${LONGEST_MESSAGE}`,
+      `${what} is too long: its message has ${message.length} bytes, but the maximum is ${LONGEST_MESSAGE}`,
     );
   }
 
@@ -94,13 +94,13 @@ export class ConnectionContext {
    * Throws `request-limit` if the peer sends requests but does not read the replies. Replies are written beyond the high-water mark, so
    * they need a limit of their own.
    */
-  admitQuestion(): void {
+  admitAsk(): void {
     const most = this.limits.highWater + this.limits.maxReplyBacklog;
     // rule: reply-backlog
     if (this.sink.pending > most)
       throw new SshError(
         "request-limit",
-        `the peer keeps sending requests without reading the replies; ${this.sink.pending} bytes of output are queued`,
+        `the peer keeps sending requests without reading the replies: ${this.sink.pending} bytes of output are queued, but the maximum is ${most}`,
       );
   }
 

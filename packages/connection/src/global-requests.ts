@@ -28,7 +28,7 @@ export class GlobalRequests {
     if (wantReply && this.#requests.length >= limits.maxPendingRequests)
       throw new SshError(
         "request-limit",
-        `${this.#requests.length} global requests still await a reply; \`maxPendingRequests\` allows no more`,
+        `the limit of ${this.#requests.length} global requests that await a reply is reached (\`maxPendingRequests\`)`,
       );
     const message = this.#context.checked(
       SSH_MSG_GLOBAL_REQUEST.encode({ requestName, wantReply, data }),
@@ -71,12 +71,12 @@ export class GlobalRequests {
     const { limits } = this.#context;
     let token: AskToken | undefined;
     if (wantReply) {
-      this.#context.admitQuestion();
+      this.#context.admitAsk();
       // rule: global-request-count
       if (this.#replies.length >= limits.maxPeerRequests)
         throw new SshError(
           "request-limit",
-          `${this.#replies.length} global requests of the peer still await our reply; \`maxPeerRequests\` allows no more`,
+          `the peer sent a global request, but ${this.#replies.length} of its global requests still await our reply (\`maxPeerRequests\`)`,
         );
       token = askToken(requestName);
       this.#replies.add(token);

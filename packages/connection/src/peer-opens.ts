@@ -38,7 +38,7 @@ export class PeerOpens {
   readonly #context: ConnectionContext;
   #allowed: readonly string[];
   /** Opens that the application has not decided yet. */
-  #questions: readonly PendingOpen[] = [];
+  #asks: readonly PendingOpen[] = [];
 
   constructor(context: ConnectionContext, allowed: readonly string[]) {
     this.#context = context;
@@ -47,7 +47,7 @@ export class PeerOpens {
 
   /** Number of opens that the application has not decided yet. */
   get size(): number {
-    return this.#questions.length;
+    return this.#asks.length;
   }
 
   allow(...channelTypes: readonly string[]): void {
@@ -62,7 +62,7 @@ export class PeerOpens {
 
   /** Asks the application about an open, or refuses it. `hasRoom`: whether another channel may be opened. */
   receive(open: ChannelOpen, hasRoom: boolean): void {
-    this.#context.admitQuestion();
+    this.#context.admitAsk();
     const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = open;
     const refusal = this.#refusalOf(open, hasRoom);
     if (refusal !== undefined) {
@@ -71,8 +71,8 @@ export class PeerOpens {
       return;
     }
     const token = askToken(channelType);
-    const question = { token, channelType, senderChannel, initialWindowSize, maximumPacketSize };
-    this.#questions = [...this.#questions, question];
+    const ask = { token, channelType, senderChannel, initialWindowSize, maximumPacketSize };
+    this.#asks = [...this.#asks, ask];
     this.#context.emit({ type: "open-request", token, channelType, data: open.data });
   }
 
@@ -96,15 +96,15 @@ export class PeerOpens {
    * Returns the number of undecided opens of a type. Types are counted separately, so slow decisions about one type do not block another.
    */
   #pending(channelType: string): number {
-    return this.#questions.filter((question) => question.channelType === channelType).length;
+    return this.#asks.filter((ask) => ask.channelType === channelType).length;
   }
 
   /** Removes and returns the open that the token belongs to. Throws `usage` if there is none. */
   take(token: AskToken): PendingOpen {
-    const question = this.#questions.find((one) => one.token === token);
-    if (question === undefined) throw staleAnswer(token);
-    this.#questions = this.#questions.filter((one) => one !== question);
-    return question;
+    const ask = this.#asks.find((one) => one.token === token);
+    if (ask === undefined) throw staleAnswer(token);
+    this.#asks = this.#asks.filter((one) => one !== ask);
+    return ask;
   }
 
   refuse({ senderChannel }: Pick<ChannelOpen, "senderChannel">, refusal: OpenRefusal): void {

@@ -1,5 +1,5 @@
 /** Sends a request that every peer answers, and calls `answered` when the reply arrives. Returns false if no request can be sent now. */
-export type Ask = (answered: () => void) => boolean;
+export type Probe = (answered: () => void) => boolean;
 
 /**
  * Measures the shortest time in which the peer answers. Nothing is measured before the first `tick`.
@@ -10,13 +10,13 @@ export type Ask = (answered: () => void) => boolean;
 export class RoundTrip {
   /** Current time in milliseconds of a monotonic clock; `undefined` before the first `tick`. */
   now: number | undefined;
-  readonly #ask: Ask;
+  readonly #probe: Probe;
   #shortest: number | undefined;
-  #asking = false;
+  #probing = false;
   #measured = false;
 
-  constructor(ask: Ask) {
-    this.#ask = ask;
+  constructor(probe: Probe) {
+    this.#probe = probe;
   }
 
   /** Shortest round trip in milliseconds; `undefined` until an answer has arrived. */
@@ -38,9 +38,9 @@ export class RoundTrip {
   /** Sends a probe to measure again, unless one is unanswered. */
   measure(): void {
     const then = this.now;
-    if (then === undefined || this.#asking) return;
-    this.#asking = this.#ask(() => {
-      this.#asking = false;
+    if (then === undefined || this.#probing) return;
+    this.#probing = this.#probe(() => {
+      this.#probing = false;
       this.#measured = true;
       this.answered(then);
     });

@@ -157,7 +157,7 @@ describe("writing", () => {
     expect(side.hears(adjust(ended, 10), adjust(closed, 10))).toEqual([]);
   });
 
-  test("serves channels with much to send in turn", () => {
+  test("serves channels with much to send alternately", () => {
     const side = new Side("client", { limits: { highWater: 100 } });
     const channels = [0, 1, 2].map(() => side.session({ initialWindowSize: 2 ** 32 - 1, maximumPacketSize: 200 }));
     const served: number[] = [];

@@ -98,20 +98,20 @@ describe("our requests", () => {
       const most = 256 * 1024 - 256;
       const ask = (length: number): number =>
         side.connection.request(channel, "exec", new Uint8Array(length), { wantReply: true });
-      const askGlobally = (length: number): number =>
+      const sendGlobalRequest = (length: number): number =>
         side.connection.globalRequest("a@b", new Uint8Array(length), { wantReply: true });
       const frame = request(100, "exec").length;
       expect(() => ask(most - frame + 1)).toThrow(
         expect.objectContaining({
           code: "usage",
-          message: `the command is too long: its message has ${most + 1} bytes; the maximum is ${most}`,
+          message: `the command is too long: its message has ${most + 1} bytes, but the maximum is ${most}`,
         }),
       );
-      expect(thrownCode(() => askGlobally(most))).toBe("usage");
+      expect(thrownCode(() => sendGlobalRequest(most))).toBe("usage");
       expect(side.sink.take()).toEqual([]);
 
       const fits = ask(most - frame);
-      const fitsToo = askGlobally(most - globalRequest("a@b", true).length);
+      const fitsToo = sendGlobalRequest(most - globalRequest("a@b", true).length);
       expect(side.sink.take().map(({ length }) => length)).toEqual([most, most]);
       // Only requests that were sent are answered.
       expect(side.hears(success(channel), SSH_MSG_REQUEST_FAILURE.encode({}))).toEqual([
@@ -125,13 +125,14 @@ describe("our requests", () => {
     const side = new Side("client", { limits: { maxPendingRequests: 2 } });
     const channel = side.session();
     const ask = (wantReply: boolean): number => side.connection.request(channel, "a@b", NOTHING, { wantReply });
-    const askGlobally = (wantReply: boolean): number => side.connection.globalRequest("a@b", NOTHING, { wantReply });
+    const sendGlobalRequest = (wantReply: boolean): number =>
+      side.connection.globalRequest("a@b", NOTHING, { wantReply });
     ask(true);
     ask(true);
-    askGlobally(true);
-    askGlobally(true);
+    sendGlobalRequest(true);
+    sendGlobalRequest(true);
     expect(thrownCode(() => ask(true))).toBe("request-limit");
-    expect(thrownCode(() => askGlobally(true))).toBe("request-limit");
+    expect(thrownCode(() => sendGlobalRequest(true))).toBe("request-limit");
     expect(thrownCode(() => ask(false))).toBeUndefined();
     side.hears(success(channel));
     expect(thrownCode(() => ask(true))).toBeUndefined();
@@ -166,9 +167,9 @@ describe("our requests", () => {
       const side = new Side("client");
       const channel = side.session();
       const ask = (): number => side.connection.request(channel, "a@b", NOTHING, { wantReply: true });
-      const askGlobally = (): number => side.connection.globalRequest("a@b", NOTHING, { wantReply: true });
+      const sendGlobalRequest = (): number => side.connection.globalRequest("a@b", NOTHING, { wantReply: true });
       const [first, second, third] = [ask(), ask(), ask()];
-      const [one, two] = [askGlobally(), askGlobally()];
+      const [one, two] = [sendGlobalRequest(), sendGlobalRequest()];
       expect(side.connection.unimplemented(2)).toBe(true);
       expect(side.connection.unimplemented(4)).toBe(true);
       expect(side.hears(success(channel), success(channel), SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }))).toEqual(

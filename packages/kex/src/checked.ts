@@ -16,7 +16,7 @@ export function x25519Pair(publicKey: Uint8Array, agree: (peersPublicKey: Uint8A
       if (peersPublicKey.length !== X25519_LENGTH) {
         throw new SshError(
           "kex-failed",
-          `the peer's curve25519 value has ${peersPublicKey.length} bytes instead of ${X25519_LENGTH}`,
+          `the peer's curve25519 value has ${peersPublicKey.length} bytes, expected ${X25519_LENGTH}`,
         );
       }
       const zero = new Uint8Array(X25519_LENGTH);

@@ -73,7 +73,7 @@ function split(sender: string, value: Uint8Array, length: number): readonly [Uin
   if (/* rule: hybrid-length */ value.length !== expected) {
     throw new SshError(
       "kex-failed",
-      `the ${sender}'s mlkem768x25519 value has ${value.length} bytes instead of ${expected}`,
+      `the ${sender}'s mlkem768x25519 value has ${value.length} bytes, expected ${expected}`,
     );
   }
   return [value.subarray(0, length), value.subarray(length)];

@@ -27,7 +27,7 @@ describe.each([curve25519Sha256, curve25519Sha256Libssh])("$name", (method) => {
 
   it("accepts only public keys of exactly 32 bytes", () => {
     for (const length of [0, 1, 31, 33, 64, 1000])
-      expectRefused(method, new Uint8Array(length).fill(9), `${length} bytes instead of 32`);
+      expectRefused(method, new Uint8Array(length).fill(9), `has ${length} bytes, expected 32`);
   });
 });
 

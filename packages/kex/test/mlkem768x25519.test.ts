@@ -53,12 +53,12 @@ describe("public values", () => {
       expectError(
         () => method.server(seeded()).receive(initOf(value)),
         "kex-failed",
-        `the client's mlkem768x25519 value has ${length} bytes instead of 1216`,
+        `the client's mlkem768x25519 value has ${length} bytes, expected 1216`,
       );
       expectError(
         () => client().receive(replyOf(value)),
         "kex-failed",
-        `the server's mlkem768x25519 value has ${length} bytes instead of 1120`,
+        `the server's mlkem768x25519 value has ${length} bytes, expected 1120`,
       );
     }
     expectError(() => method.server(seeded()).receive(initOf(serverValue)), "kex-failed");

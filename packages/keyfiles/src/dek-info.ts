@@ -28,9 +28,10 @@ export function readDekInfo({ headers, body, line }: PemBlock): Unlock {
   if (keyLength === undefined)
     throw new SshError(
       "key-unsupported",
-      `unsupported cipher ${escapeText(cipher.slice(0, 64))} in the key file; re-encrypt it with ssh-keygen -p`,
+      `unsupported cipher ${escapeText(cipher.slice(0, 64))} in the key file; re-encrypt it with \`ssh-keygen -p\``,
     );
-  if (iv.length !== 32) throw new SshError("file-malformed", `line ${line}: IV in the DEK-Info header is not 16 bytes`);
+  if (iv.length !== 32)
+    throw new SshError("file-malformed", `line ${line}: IV in the DEK-Info header is not 16 bytes long`);
   if (body.length === 0 || body.length % 16 !== 0)
     throw new SshError(
       "file-malformed",

@@ -55,7 +55,7 @@ export class DerReader {
   /** Reads an INTEGER in 0…`most`. */
   number(field: string, most: number): number {
     const value = this.integer(field);
-    if (value > BigInt(most)) this.fail(field, `is ${shown(value)}, expected at most ${most}`);
+    if (value > BigInt(most)) this.fail(field, `is ${shown(value)}, but the maximum is ${most}`);
     return Number(value);
   }
 
@@ -113,7 +113,7 @@ export class DerReader {
 
   /** Throws `file-malformed` if bytes are left over. Call it last. */
   end(): void {
-    if (!this.done) this.fail("end", `is followed by ${this.#bytes.length - this.#offset} extra bytes`);
+    if (!this.done) this.fail("trailing data", `(${this.#bytes.length - this.#offset} bytes)`);
   }
 
   fail(field: string, problem: string): never {
@@ -129,7 +129,7 @@ export class DerReader {
     const bytes = this.#bytes;
     const found = bytes[this.#offset];
     if (found === undefined) this.fail(field, "is missing");
-    if (found !== tag) this.fail(field, `must be ${tagName(tag)}, got ${tagName(found)}`);
+    if (found !== tag) this.fail(field, `is ${tagName(found)}, expected ${tagName(tag)}`);
     let at = this.#offset + 1;
     let length = bytes[at++] ?? this.fail(field, "has no length");
     if (length >= 0x80) {
@@ -141,8 +141,7 @@ export class DerReader {
       if (length < 0x80 || length < 256 ** (size - 1))
         this.fail(field, "has a length that is not in its shortest form");
     }
-    if (length > bytes.length - at)
-      this.fail(field, `declares ${length} bytes, but only ${bytes.length - at} are left`);
+    if (length > bytes.length - at) this.fail(field, `declares ${length} bytes, but only ${bytes.length - at} left`);
     this.#offset = at + length;
     return bytes.subarray(at, at + length);
   }

@@ -37,7 +37,7 @@ export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOpti
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 0xffff_ffff))
     throw new SshError("usage", `\`rounds\` must be an integer from 1 to 4294967295, got ${rounds}`);
   if (comment.length > 1024)
-    throw new SshError("usage", `\`comment\` has ${comment.length} characters, expected at most 1024`);
+    throw new SshError("usage", `\`comment\` has ${comment.length} characters, but the maximum is 1024`);
   if (comment !== "" && format !== "openssh")
     throw new SshError("usage", `format ${format} does not support a comment; use format openssh or omit \`comment\``);
   const encryption = passphrase === "" ? undefined : { passphrase, rounds };

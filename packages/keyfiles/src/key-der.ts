@@ -62,7 +62,7 @@ export function readSec1(bytes: Uint8Array, makeKey: KeyMaker, curve?: EcdsaFiel
   if (curve !== undefined && name !== curve) reader.fail("parameters", `name ${name}, but PKCS#8 names ${curve}`);
   // Accept shorter scalars: RFC 5915 §3 fixes the length, but some programs omit leading zeros.
   if (secret.length === 0 || secret.length > CURVES[name].size)
-    reader.fail("privateKey", `has ${secret.length} bytes, but a scalar of ${name} has 1 to ${CURVES[name].size}`);
+    reader.fail("privateKey", `has ${secret.length} bytes, expected 1 to ${CURVES[name].size} for ${name}`);
   const wrapped = reader.explicit(1, "publicKey");
   const publicPoint = wrapped?.bits("publicKey").slice();
   wrapped?.end();

@@ -14,9 +14,9 @@ const HASH_LENGTH = 20;
  */
 export function hostName(host: string, port: number): string {
   if (!/^[A-Za-z0-9_:.%-]{1,1024}$/.test(host))
-    throw new SshError("usage", "host must be a name or address with only letters, digits and . : - _ %");
+    throw new SshError("usage", "`host` must be a name or address with only letters, digits and . : - _ %");
   if (!(Number.isInteger(port) && port >= 1 && port <= 65535))
-    throw new SshError("usage", `invalid TCP port ${port}; expected 1 to 65535`);
+    throw new SshError("usage", `invalid port ${port}; expected an integer from 1 to 65535`);
   const lower = host.toLowerCase();
   return port === 22 ? lower : `[${lower}]:${port}`;
 }

@@ -1,5 +1,5 @@
-import { parsePublicKey } from "@nacre/keys/internal";
-import { base64Encode, type RandomSource, SshError } from "@nacre/wire";
+import { type RandomSource, SshError } from "@nacre/wire";
+import { appendKnownHost } from "./append-known-host.ts";
 import { hmacSha1 } from "./hashed-names.ts";
 import { hashName, hostName } from "./known-host-names.ts";
 import { parseKnownHostsLine } from "./known-hosts.ts";
@@ -25,14 +25,9 @@ export function addKnownHost(
   options: AddKnownHostOptions = {},
 ): string {
   const name = hostName(host, port);
-  const { format } = parsePublicKey(blob);
   const { hashWith, comment = "" } = options;
   if (/[\r\n\0]/.test(comment)) throw new SshError("usage", "`comment` must be a single line");
-  const names = hashWith === undefined ? name : hashName(name, hashWith, hmacSha1);
-  const line = [names, format, base64Encode(blob), ...(comment === "" ? [] : [comment])].join(" ");
-  const ending = /\r\n[^\n]*$/.test(text) ? "\r\n" : "\n";
-  const unfinished = text !== "" && !text.endsWith("\n");
-  return `${text}${unfinished ? ending : ""}${line}${ending}`;
+  return appendKnownHost(text, hashWith === undefined ? name : hashName(name, hashWith, hmacSha1), blob, comment);
 }
 
 /**

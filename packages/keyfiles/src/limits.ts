@@ -24,6 +24,6 @@ export const KEY_FILE_LIMITS: LimitTable<KeyFileLimits> = limitTable<KeyFileLimi
 export function overLimit(what: string, limit: keyof KeyFileLimits, most: number): SshError {
   return new SshError(
     "key-unsupported",
-    `the key file requires ${what} (limit ${most}); raise \`${limit}\` if you trust the file, or re-encrypt it with ssh-keygen -p`,
+    `the key file requires ${what}, but the maximum is ${most} (\`${limit}\`); raise it if you trust the file, or re-encrypt the file with \`ssh-keygen -p\``,
   );
 }

@@ -17,12 +17,12 @@ export function openOpensshKey(
   if (cipher === undefined)
     throw new SshError(
       "key-unsupported",
-      `unsupported cipher ${cipherName.slice(0, 64)} in the key file; re-encrypt it with ssh-keygen -p -Z aes256-ctr`,
+      `unsupported cipher ${cipherName.slice(0, 64)} in the key file; re-encrypt it with \`ssh-keygen -p\``,
     );
   if (kdfName !== "bcrypt")
     throw new SshError(
       "key-unsupported",
-      `unsupported key derivation ${kdfName.slice(0, 64)} in the key file; only bcrypt is supported`,
+      `unsupported key derivation ${kdfName.slice(0, 64)} in the key file; expected bcrypt`,
     );
   const salt = options.string("salt");
   const rounds = options.uint32("rounds");
@@ -34,10 +34,10 @@ export function openOpensshKey(
   if (privateKeys.length === 0 || privateKeys.length % cipher.blockSize !== 0)
     fail(
       "encrypted list",
-      `has ${privateKeys.length} bytes, not a positive multiple of the block size of ${cipherName}`,
+      `has ${privateKeys.length} bytes, expected a positive multiple of the block size of ${cipherName}`,
     );
   if (tag.length !== cipher.tagLength)
-    fail("tag", `has ${tag.length} bytes, but ${cipherName} requires ${cipher.tagLength}`);
+    fail("tag", `has ${tag.length} bytes, expected ${cipher.tagLength} for ${cipherName}`);
 
   return {
     encrypted: true,

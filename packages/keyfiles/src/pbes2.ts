@@ -83,7 +83,7 @@ function readPbkdf2(reader: DerReader, salt: Uint8Array, keyLength: number, limi
   const iterations = reader.integer("iterationCount");
   if (iterations === 0n) reader.fail("iterationCount", "is 0");
   if (iterations > BigInt(limits.maxPbkdf2Iterations))
-    throw overLimit("too many PBKDF2 iterations", "maxPbkdf2Iterations", limits.maxPbkdf2Iterations);
+    throw overLimit(`${shown(iterations)} PBKDF2 iterations`, "maxPbkdf2Iterations", limits.maxPbkdf2Iterations);
   readKeyLength(reader, keyLength);
   let prf = OID_HMAC_SHA1;
   if (!reader.done) {
@@ -109,7 +109,7 @@ function readScrypt(reader: DerReader, salt: Uint8Array, keyLength: number, limi
   if (blockSize === 0n || parallelization === 0n) reader.fail("blockSize or parallelizationParameter", "is 0");
   const memory = 128n * blockSize * (cost + parallelization);
   if (memory > BigInt(limits.maxScryptMemory))
-    throw overLimit("too many bytes of memory for scrypt", "maxScryptMemory", limits.maxScryptMemory);
+    throw overLimit(`${shown(memory)} bytes of memory for scrypt`, "maxScryptMemory", limits.maxScryptMemory);
   // The parameter multiplies the time. All known programs write 1.
   if (parallelization > 16n) throw unknownScheme(`scrypt with a parallelizationParameter above 16`);
   const costs = { n: Number(cost), r: Number(blockSize), p: Number(parallelization) };
@@ -122,10 +122,15 @@ function readKeyLength(reader: DerReader, expected: number): void {
     reader.fail("keyLength", `does not match the cipher, expected ${expected}`);
 }
 
+/** A file can contain a number of any length, so larger ones are not shown in full. */
+function shown(value: bigint): string {
+  return value < 1n << 64n ? String(value) : "over 2^64";
+}
+
 function unknownScheme(what: string): SshError {
   return new SshError(
     "key-unsupported",
-    `unsupported encryption of the key file: ${what}; re-encrypt it with ssh-keygen -p, or with openssl pkcs8 -topk8 -v2 aes-256-cbc`,
+    `unsupported encryption of the key file: ${what}; re-encrypt it with \`ssh-keygen -p\`, or with \`openssl pkcs8 -topk8 -v2 aes-256-cbc\``,
   );
 }
 

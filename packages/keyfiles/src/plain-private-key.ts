@@ -22,11 +22,11 @@ export function findPrivateKey(text: string | Uint8Array, { maxFileSize }: KeyFi
   if (text.length > maxFileSize)
     throw new SshError(
       "file-malformed",
-      `the file has ${text.length} bytes, expected at most ${maxFileSize} (\`maxFileSize\`)`,
+      `the file has ${text.length} bytes, but the maximum is ${maxFileSize} (\`maxFileSize\`)`,
     );
   const string = typeof text === "string" ? text : utf8Decode(text);
   if (string === undefined)
-    throw new SshError("file-malformed", "the file is not UTF-8 text; it may be DER or damaged");
+    throw new SshError("file-malformed", "the file is not valid UTF-8; it may be DER or damaged");
 
   const blocks = parsePem(string).filter(({ label }) => label.endsWith("PRIVATE KEY"));
   const [block] = blocks;
@@ -72,7 +72,7 @@ function notAPrivateKey(text: string): SshError {
   if (/^(ssh|ecdsa|sk)-[^ ]+ AAAA/.test(first) || /PUBLIC KEY ?-----?$/.test(first))
     return new SshError(
       "file-malformed",
-      "the file contains a public key; the private key is usually in the file of the same name without .pub",
+      "expected a private key, got a public key; use the file of the same name without `.pub`",
     );
   // Do not quote the text: it may be another kind of secret.
   return new SshError(

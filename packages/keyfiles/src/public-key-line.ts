@@ -29,7 +29,7 @@ function keyOfLine(format: string, base64: string): PublicKey {
 /** Decodes the format and base64 of a line to a blob. Returns a description of the problem if they are invalid. */
 export function blobOfLine(format: string, base64: string): Bytes | string {
   const blob = base64Decode(base64);
-  if (blob === undefined || blob.length < 4) return "is not base64";
+  if (blob === undefined || blob.length < 4) return "is not valid base64";
   const length = new Reader(blob, "public key").uint32("format");
   // rule: key-format-inside
   if (length !== format.length || utf8Decode(blob.subarray(4, 4 + length)) !== format)
@@ -92,7 +92,7 @@ export function parsePublicKeyFile(text: string): CommentedPublicKey {
   if (begin >= 0) return parseRfc4716(lines, begin + 1);
   const held = lines.filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
   if (held.length !== 1)
-    throw new SshError("file-malformed", `a public key file must contain one key line, got ${held.length}`);
+    throw new SshError("file-malformed", `expected one key line in a public key file, got ${held.length}`);
   return parsePublicKeyLine(held[0]!);
 }
 

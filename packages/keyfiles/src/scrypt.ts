@@ -30,10 +30,10 @@ export function* scrypt(
 function* roMix(bytes: Uint8Array, table: Int32Array, n: number, r: number): Generator<void, void> {
   const words = 32 * r;
   const every = Math.max(1, Math.floor(SLICE / bytes.length));
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let block = new Int32Array(words);
   let other = new Int32Array(words);
-  for (let k = 0; k < words; k++) block[k] = view.getInt32(4 * k, true);
+  for (let k = 0; k < words; k++) block[k] = data.getInt32(4 * k, true);
   for (let i = 0; i < n; i++) {
     table.set(block, i * words);
     blockMix(block, other, r);
@@ -47,7 +47,7 @@ function* roMix(bytes: Uint8Array, table: Int32Array, n: number, r: number): Gen
     [block, other] = [other, block];
     if (i % every === every - 1) yield;
   }
-  for (let k = 0; k < words; k++) view.setInt32(4 * k, block[k]!, true);
+  for (let k = 0; k < words; k++) data.setInt32(4 * k, block[k]!, true);
 }
 
 /** scryptBlockMix (RFC 7914 §4). Writes even blocks to the first half of `out` and odd blocks to the second. */

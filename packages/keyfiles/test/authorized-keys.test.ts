@@ -166,7 +166,7 @@ describe("lines", () => {
 
   test.each([
     ["ssh-ed25519", "expected a key format and base64, optionally preceded by options"],
-    ["ssh-ed25519 !!!!", "the key is not base64"],
+    ["ssh-ed25519 !!!!", "the key is not valid base64"],
     [`ssh-rsa ${base64Encode(ed.blob)}`, "the key has another format than the line names, ssh-rsa"],
     [`command="ls ${ed.text}`, "options are not terminated, or no key follows them"],
     ["no-pty", "options are not terminated, or no key follows them"],

@@ -83,7 +83,7 @@ describe("unsupported and invalid files", () => {
     ["a public key", line, /public key.*\.pub/],
     ["a public key of RFC 4716", rfc4716, /public key/],
     ["a password", "hunter2hunter2\n", /no private key/],
-    ["bytes", Uint8Array.of(0x30, 0x82, 0xff, 0xfe), /not UTF-8 text/],
+    ["bytes", Uint8Array.of(0x30, 0x82, 0xff, 0xfe), /not valid UTF-8/],
     ["a truncated file", textOf("rsa-2048-plain").slice(0, 300), /line 1.*truncated/],
     ["two keys", textOf("ed25519-plain") + textOf("ecdsa-256-plain"), /line 8.*second/],
     ["an END of another kind", textOf("ed25519-plain").replace("END OPENSSH", "END RSA"), /line 7/],

@@ -7,14 +7,17 @@ const MAX_NAME_LENGTH = 64;
 export function keyFormat(blob: Uint8Array): string {
   const format = new Reader(blob, "public key", { code: "key-malformed" }).name("format");
   if (format.length > MAX_NAME_LENGTH)
-    throw new SshError("key-malformed", `public key: format name has ${format.length} characters, expected at most 64`);
+    throw new SshError(
+      "key-malformed",
+      `public key: format name has ${format.length} characters, but the maximum is 64`,
+    );
   return format;
 }
 
 /** Returns a reader positioned after the format name. Throws `key-malformed` for another format; so does the reader for a bad field. */
 export function keyReader(blob: Uint8Array, format: string): Reader {
   const actual = keyFormat(blob);
-  if (actual !== format) throw new SshError("key-malformed", `got a key of format ${actual}, expected ${format}`);
+  if (actual !== format) throw new SshError("key-malformed", `expected a key of format ${format}, got ${actual}`);
   return new Reader(blob, `${format} key`, { code: "key-malformed", offset: 4 + format.length });
 }
 

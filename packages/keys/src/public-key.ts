@@ -23,6 +23,6 @@ export function parsePublicKey(blob: Uint8Array): PublicKey {
     case "ssh-rsa":
       return rsaPublicKey(blob);
     default:
-      throw new SshError("key-unsupported", `key format ${format} is not supported`);
+      throw new SshError("key-unsupported", `unsupported key format ${format}`);
   }
 }

@@ -14,9 +14,9 @@ const E = 65537n;
  * keeps returning the same bytes.
  */
 export function generateRsa(bits: number, random: RandomSource): Generator<void, PrivateKey> {
-  if (!Number.isInteger(bits)) throw new SshError("usage", `RSA key size must be a whole number of bits, got ${bits}`);
+  if (!Number.isInteger(bits)) throw new SshError("usage", `RSA key size in bits must be an integer, got ${bits}`);
   if (bits < 2048 || bits > 16384)
-    throw new SshError("key-weak", `RSA key size of ${bits} bits is not allowed; choose 2048 to 16384, usually 3072`);
+    throw new SshError("key-weak", `invalid size of ${bits} bits for an RSA key; expected 2048 to 16384, usually 3072`);
   return generateKey(bits, random);
 }
 
@@ -58,7 +58,7 @@ function* generatePrime(
     if (hasSmallFactor(candidate, divisors) || (candidate - 1n) % E === 0n) continue;
     if (yield* millerRabin(candidate, rounds, random)) return candidate;
   }
-  throw new SshError("usage", "no prime found; the random source repeats itself");
+  throw new SshError("usage", "cannot find a prime number: the random source repeats itself");
 }
 
 /** A group of primes and their product. One division of a large number by the product serves the whole group. */

@@ -32,7 +32,7 @@ export function checkHandlers(handlers: unknown, option: string, reserved: objec
     throw usage(`\`${option}\` must be an object of functions, such as { "name@example.org": … }`);
   for (const [name, handler] of Object.entries(handlers)) {
     if (typeof handler !== "function")
-      throw usage(`\`${option}\`: the handler for "${escapeText(name)}" is not a function`);
+      throw usage(`\`${option}\`: the handler for "${escapeText(name)}" must be a function`);
     if (Object.hasOwn(reserved, name))
       throw usage(`\`${option}\`: "${escapeText(name)}" is handled by Nacre itself; remove this handler`);
   }
@@ -41,7 +41,7 @@ export function checkHandlers(handlers: unknown, option: string, reserved: objec
 /** Throws `usage` if `limits` has a name that is not in `table`, or a value outside its range. */
 export function checkLimits<T extends object>(limits: Overrides<T> | undefined, table: LimitTable<T>): void {
   if (limits === undefined) return;
-  checkNames(limits, table.ranges, "limits");
+  checkNames(limits, table.ranges, "`limits`");
   completeLimits(table, limits);
 }
 

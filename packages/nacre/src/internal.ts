@@ -2,6 +2,8 @@
 export { SESSION_LIMITS } from "@nacre/session";
 export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";
 export { connectDuplex } from "./client/base-client.ts";
+export { explicitHostKey } from "./client/host-keys.ts";
+export { decideByKnownHosts, type KnownHostDecision } from "./client/known-hosts.ts";
 export * from "./common.ts";
 export { bridge } from "./forward/bridge.ts";
 export { channelDuplex } from "./forward/channel-duplex.ts";
@@ -12,6 +14,7 @@ export { ProxyHandshake } from "./forward/proxy-handshake.ts";
 export type { ProxyTarget } from "./forward/proxy-protocol.ts";
 export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
 export { checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
+export { leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";
 export { onAbort } from "./on-abort.ts";

@@ -108,23 +108,23 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Checks the names in `options` against the table `names`. `door` is the function or option they were passed to. Throws `usage` if
- * `options` is not an object, or has a name that is not in the table; the message suggests the closest name.
+ * Checks the names in `options` against the table `names`. `callee` names the function or option they were passed to, with backquotes.
+ * Throws `usage` if `options` is not an object, or has a name that is not in the table; the message suggests the closest name.
  */
-export function checkNames(options: object, names: object, door: string): void {
+export function checkNames(options: object, names: object, callee: string): void {
   if (typeof options !== "object" || options === null)
     throw new SshError(
       "usage",
-      `the options of ${door} must be an object, not ${options === null ? "null" : typeof options}`,
+      `the options of ${callee} must be an object, got ${options === null ? "null" : typeof options}`,
     );
-  for (const name of Object.keys(options)) if (!Object.hasOwn(names, name)) throw unknownName(name, names, door);
+  for (const name of Object.keys(options)) if (!Object.hasOwn(names, name)) throw unknownName(name, names, callee);
 }
 
-function unknownName(name: string, names: object, door: string): SshError {
+function unknownName(name: string, names: object, callee: string): SshError {
   const known = Object.keys(names);
   const likely = likelyName(name, known);
   const remedy = likely === undefined ? `its options are ${known.join(", ")}` : `did you mean \`${likely}\`?`;
-  return new SshError("usage", `\`${escapeText(name.slice(0, 40))}\` is not an option of ${door}; ${remedy}`);
+  return new SshError("usage", `\`${escapeText(name.slice(0, 40))}\` is not an option of ${callee}; ${remedy}`);
 }
 
 function likelyName(name: string, known: readonly string[]): string | undefined {
@@ -138,7 +138,7 @@ function likelyName(name: string, known: readonly string[]): string | undefined 
   return nearest !== undefined && nearest.edits <= Math.ceil(nearest.one.length / 4) ? nearest.one : undefined;
 }
 
-/** Returns the number of insertions, deletions and replacements that turn `from` into `to` (Levenshtein distance). */
+/** Returns the number of insertions, deletions and replacements that change `from` to `to` (Levenshtein distance). */
 function editDistance(from: string, to: string): number {
   // Bounds the work. A name this long is not close to any option.
   if (from.length > 40) return from.length;

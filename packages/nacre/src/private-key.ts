@@ -18,7 +18,7 @@ const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: true }
  * a string nor bytes, or an error of `openPrivateKey` of `@nacre/keyfiles`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
-  checkNames(options, PRIVATE_KEY_OPTIONS, "privateKey");
+  checkNames(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
   checkKeyText(text);
   const { openPrivateKey } = await import("@nacre/keyfiles");
   const opened = openPrivateKey(text);
@@ -32,7 +32,7 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
 export function checkKeyText(text: unknown): void {
   if (typeof text !== "string" && !isBytes(text))
     throw usage(
-      "`privateKey` takes the text of a key file as a string or bytes; check that the file or variable was read",
+      "`privateKey` expects the text of a key file as a string or bytes; check that the file or variable was read",
     );
 }
 

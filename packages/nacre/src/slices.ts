@@ -1,6 +1,6 @@
 import { queueMacrotask } from "./mux/macrotask.ts";
 
-/** Milliseconds of work before the event loop gets a turn. */
+/** Milliseconds of work before the next round of the event loop. */
 const SLICE = 10;
 
 /**

@@ -28,7 +28,7 @@ export async function connect(
   makeClient: (connection: LoggedIn) => unknown = (connection) => new BaseClient(connection, webClient),
 ): Promise<unknown> {
   const complete = { ...options, fingerprint: sha256Fingerprint };
-  checkNames({ ...options }, CONNECT_OPTIONS, "connect");
+  checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
   checkConnectOptions(complete);
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
   return connectDuplex(webDuplex(streams), complete, makeClient);
@@ -40,7 +40,7 @@ export async function connect(
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session> & Algorithms): ServerConnection {
   const complete = { ...options, fingerprint: sha256Fingerprint };
-  checkNames({ ...options }, SERVE_OPTIONS, "serve");
+  checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
   checkServeOptions(complete);
   return serveDuplex(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }

@@ -17,7 +17,7 @@ import { Session } from "./session/session.ts";
  * the side at fault. Rejects with `usage` for invalid options, and then leaves the streams untouched.
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
-  checkNames({ ...options }, CONNECT_OPTIONS, "connect");
+  checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
   checkConnectOptions({ ...options });
   return connectDuplex(webDuplex(streams), options);
 }
@@ -38,7 +38,7 @@ export async function connectDuplex(
   makeClient: (connection: LoggedIn) => unknown = forwardingClient,
 ): Promise<unknown> {
   try {
-    checkNames({ ...options }, CONNECT_OPTIONS, "connect");
+    checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
   } catch (error) {
     await duplex.close();
     throw error;
@@ -69,7 +69,7 @@ export function serveDuplex<S extends BaseSession>(
 }
 
 function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
-  checkNames({ ...options }, SERVE_OPTIONS, "serve");
+  checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
   // JavaScript programs may omit the options. The checks below report that.
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = { ...options };
   return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };

@@ -3,7 +3,7 @@ import { AttackPeer, type Target } from "@nacre/testing/attacks/attack-peer";
 import { passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { algorithms, hostKey, userKey } from "@nacre/testing/attacks/session-target";
-import { turn } from "@nacre/testing/turn";
+import { macrotask } from "@nacre/testing/macrotask";
 import {
   directStreamlocal,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
@@ -22,7 +22,7 @@ import type { DuplexHandler } from "../src/mux/duplex.ts";
 import { serveDuplex } from "../src/server/server.ts";
 
 /*
- * Rows of the attack suite that need the front door: the others are in packages/session/test/attacks.
+ * Rows of the attack suite that need `serveDuplex`; the others are in packages/session/test/attacks.
  */
 
 type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;
@@ -31,10 +31,10 @@ type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;
 const CHANNEL_TYPE = "test@example.org";
 
 /** Waits until a server that has yielded continues. */
-const nextTurn = (): Promise<void> => new Promise<void>((resolve) => setTimeout(resolve)).then(turn);
+const nextTurn = (): Promise<void> => new Promise<void>((resolve) => setTimeout(resolve)).then(macrotask);
 
 /** A server with the public API, attacked by a client. Only forwarding is asynchronous. */
-class Door implements Target {
+class AttackedServer implements Target {
   readonly peer: AttackPeer;
   /** Sessions that the application was asked to run. */
   readonly started: Started[] = [];
@@ -167,7 +167,7 @@ test("grants · server", () => {
   // Permissions and restrictions of one user's first factor must not apply to another user.
   const bound = { command: "only this", pty: false, environment: { FROM: "bob" } };
   const free = { environment: { FROM: "alice" } };
-  const toBob = new Door({ "alice publickey": partly(free), "bob password": { permissions: bound } });
+  const toBob = new AttackedServer({ "alice publickey": partly(free), "bob password": { permissions: bound } });
   expect(toBob.byKey("alice").byPassword("bob").user).toBe("bob");
   expect(toBob.run("anything")).toEqual({
     user: "bob",
@@ -176,7 +176,7 @@ test("grants · server", () => {
     pty: undefined,
     terminal: false,
   });
-  const toAlice = new Door({ "bob publickey": partly(bound), "alice password": { permissions: free } });
+  const toAlice = new AttackedServer({ "bob publickey": partly(bound), "alice password": { permissions: free } });
   expect(toAlice.byKey("bob").byPassword("alice").user).toBe("alice");
   expect(toAlice.run("anything")).toMatchObject({
     user: "alice",
@@ -186,7 +186,7 @@ test("grants · server", () => {
   });
 
   // Returning to the first user must not restore them: each change of the user starts over.
-  const back = new Door({
+  const back = new AttackedServer({
     "alice publickey": partly(free),
     "bob password": false,
     "alice password": { permissions: bound },
@@ -199,7 +199,7 @@ test("grants · server", () => {
     [bound, free],
     [free, bound],
   ] as const) {
-    const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
+    const both = new AttackedServer({ "alice publickey": partly(first), "alice password": { permissions: second } });
     expect(both.byKey("alice").byPassword("alice").user).toBe("alice");
     expect(both.run("anything")).toMatchObject({ command: "only this", env: first.environment, terminal: false });
   }
@@ -207,15 +207,15 @@ test("grants · server", () => {
   // A channel type is denied unless every factor grants it; a restricted key grants nothing.
   const granting = { channels: [CHANNEL_TYPE] };
   for (const decision of [true, { permissions: bound }, { permissions: { channels: ["other@example.org"] } }]) {
-    const door = new Door({ "alice publickey": decision });
-    expect([door.byKey("alice").user, door.opens()]).toEqual(["alice", false]);
+    const server = new AttackedServer({ "alice publickey": decision });
+    expect([server.byKey("alice").user, server.opens()]).toEqual(["alice", false]);
   }
   for (const [first, second, granted] of [
     [granting, granting, true],
     [granting, bound, false],
     [bound, granting, false],
   ] as const) {
-    const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
+    const both = new AttackedServer({ "alice publickey": partly(first), "alice password": { permissions: second } });
     expect(both.byKey("alice").byPassword("alice").opens()).toBe(granted);
   }
 });
@@ -229,12 +229,12 @@ test("grants: forwarding · server", async () => {
     { permissions: bound },
     { permissions: { permitOpen: ["*:*"], permitListen: ["*"] } },
   ]) {
-    const door = new Door({ "alice publickey": decision }).byKey("alice");
-    expect(door.dials("127.0.0.1", 80)).toBe(PROHIBITED);
-    expect(door.dials("/run/app.sock", 0, "direct-streamlocal@openssh.com")).toBe(PROHIBITED);
-    expect(await door.listens("localhost", 8080)).toBe(false);
-    expect(await door.listens("/run/app.sock", 0, "streamlocal-forward@openssh.com")).toBe(false);
-    expect(door.forwards).toEqual([]);
+    const server = new AttackedServer({ "alice publickey": decision }).byKey("alice");
+    expect(server.dials("127.0.0.1", 80)).toBe(PROHIBITED);
+    expect(server.dials("/run/app.sock", 0, "direct-streamlocal@openssh.com")).toBe(PROHIBITED);
+    expect(await server.listens("localhost", 8080)).toBe(false);
+    expect(await server.listens("/run/app.sock", 0, "streamlocal-forward@openssh.com")).toBe(false);
+    expect(server.forwards).toEqual([]);
   }
   // Both factors must grant forwarding, and the list of each must include the place.
   const one = { portForwarding: true, permitOpen: ["a:1", "b:2"], permitListen: ["1", "2"] };
@@ -245,7 +245,7 @@ test("grants: forwarding · server", async () => {
     [one, bound, []],
     [bound, one, []],
   ] as const) {
-    const both = new Door({ "alice publickey": partly(first), "alice password": { permissions: second } });
+    const both = new AttackedServer({ "alice publickey": partly(first), "alice password": { permissions: second } });
     both.byKey("alice").byPassword("alice");
     for (const [host, port] of [["a", 1] as const, ["b", 2] as const, ["c", 3] as const]) both.dials(host, port);
     for (const port of [1, 2, 3]) await both.listens("localhost", port);
@@ -260,22 +260,22 @@ test("channel count: forwarding · server", async () => {
   const RESOURCE_SHORTAGE = 4;
   const granted = { "alice publickey": { permissions: { portForwarding: true } } };
   // Any number of pending connections must leave room for a session.
-  const door = new Door(granted).byKey("alice");
+  const server = new AttackedServer(granted).byKey("alice");
   for (let i = 0; i < 1000; i++) {
-    door.dials("example.org", 80);
+    server.dials("example.org", 80);
     // A turn of the server handles at most 256 messages.
     if (i % 100 === 0) await nextTurn();
   }
   await nextTurn();
-  expect(door.forwards).toHaveLength(224);
-  const refusals = door.peer.received.filter(([number]) => number === SSH_MSG_CHANNEL_OPEN_FAILURE.number);
+  expect(server.forwards).toHaveLength(224);
+  const refusals = server.peer.received.filter(([number]) => number === SSH_MSG_CHANNEL_OPEN_FAILURE.number);
   const reasons = refusals.map((payload) => SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload).reasonCode);
   expect(reasons).toEqual(Array(1000 - 224).fill(RESOURCE_SHORTAGE));
-  expect(door.run("anything").command).toBe("anything");
+  expect(server.run("anything").command).toBe("anything");
   // Listeners are limited, and so are queued requests that want no reply.
-  const listening = new Door(granted).byKey("alice");
+  const listening = new AttackedServer(granted).byKey("alice");
   for (let port = 1; port <= 40; port++) expect(await listening.listens("localhost", port)).toBe(port <= 32);
-  const slow = new Door(granted).byKey("alice");
+  const slow = new AttackedServer(granted).byKey("alice");
   let bound!: (value: unknown) => void;
   slow.binding = new Promise((resolve) => {
     bound = resolve;

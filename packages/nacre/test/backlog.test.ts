@@ -24,7 +24,7 @@ describe("Backlog", () => {
   it.each([
     ["single bytes", [1]],
     ["chunks just small enough to be combined", [4095]],
-    ["small and large chunks in turn", [1, 4096]],
+    ["alternating small and large chunks", [1, 4096]],
     ["chunks that just do not fit into one block", [4095, 4097]],
     ["chunks of many sizes", [1, 5000, 3, 0, 4095, 2, 2, 9000, 700]],
   ])("returns the bytes in order and uses little more memory than they need: %s", (_, lengths) => {

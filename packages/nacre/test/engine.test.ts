@@ -1,14 +1,14 @@
 import type { ServerSessionEvent } from "@nacre/session";
+import { macrotask } from "@nacre/testing/macrotask";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
-import { turn } from "@nacre/testing/turn";
 import { SshError } from "@nacre/wire";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Duplex } from "../src/mux/duplex.ts";
-import { type DrivenSession, Engine } from "../src/mux/engine.ts";
+import { type DrivenMachine, Engine } from "../src/mux/engine.ts";
 
-type Session = DrivenSession<ServerSessionEvent>;
+type Machine = DrivenMachine<ServerSessionEvent>;
 
-/** Runs an engine whose session outputs 1, asks once, and outputs the answer. Records the bytes of each write. */
+/** Runs an engine with a session machine that outputs 1, asks once, and outputs the answer. Records the bytes of each write. */
 function asked(question: () => number | Promise<number>): {
   writes: number[][];
   failures: unknown[];
@@ -16,7 +16,7 @@ function asked(question: () => number | Promise<number>): {
 } {
   const output = [1];
   const events: ServerSessionEvent[] = [{ type: "debug", alwaysDisplay: false, message: "what is it?" }];
-  const session: Partial<Session> = {
+  const machine: Partial<Machine> = {
     wantsInput: true,
     start() {},
     nextEvent: () => events.shift(),
@@ -42,7 +42,7 @@ function asked(question: () => number | Promise<number>): {
     close: () => Promise.resolve(),
   };
   const failures: unknown[] = [];
-  const engine: Engine<ServerSessionEvent> = new Engine(duplex, session as Session, {
+  const engine: Engine<ServerSessionEvent> = new Engine(duplex, machine as Machine, {
     event: () => engine.ask(question, give, (cause) => failures.push(cause)),
     closed() {},
   });
@@ -59,7 +59,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 
 /** Waits for `count` rounds of the event loop. */
 async function rounds(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await turn();
+  for (let i = 0; i < count; i++) await macrotask();
 }
 
 describe("an answer of the application", () => {
@@ -85,8 +85,8 @@ describe("an answer of the application", () => {
       },
     ],
     ["a rejection", () => Promise.reject(new SshError("usage", "no"))],
-    ["an answer that the session rejects", () => -1],
-    ["a later answer that the session rejects", () => Promise.resolve(-1)],
+    ["an answer that the machine rejects", () => -1],
+    ["a later answer that the machine rejects", () => Promise.resolve(-1)],
   ])("is reported as failed once: %s", async (_, question) => {
     const { writes, failures, done } = asked(question);
     await settled();
@@ -104,9 +104,9 @@ describe("an answer of the application", () => {
   });
 });
 
-/** Makes an engine with a partial session and byte connection. Records the errors it ends with. */
+/** Makes an engine with a partial session machine and byte connection. Records the errors it ends with. */
 function driven(
-  session: Partial<Session>,
+  machine: Partial<Machine>,
   duplex: Partial<Duplex> = {},
 ): { engine: Engine<ServerSessionEvent>; ends: SshError[] } {
   const ends: SshError[] = [];
@@ -132,8 +132,8 @@ function driven(
       tick() {},
       rest() {},
       disconnect() {},
-      ...session,
-    } as Session,
+      ...machine,
+    } as Machine,
     { event() {}, closed: (error) => void ends.push(error) },
   );
   return { engine, ends };
@@ -145,10 +145,10 @@ function start(engine: Engine<ServerSessionEvent>): void {
 }
 
 describe("input", () => {
-  it("is paused while the session wants none", () => {
+  it("is paused while the machine wants none", () => {
     const asked: string[] = [];
-    const session = { wantsInput: false };
-    const { engine } = driven(session, {
+    const machine = { wantsInput: false };
+    const { engine } = driven(machine, {
       pause: () => void asked.push("pause"),
       resume: () => void asked.push("resume"),
     });
@@ -159,26 +159,26 @@ describe("input", () => {
     engine.fail(new SshError("closed", "the test is over"));
   });
 
-  it("resumes as soon as the session wants some again", () => {
+  it("resumes as soon as the machine wants some again", () => {
     const asked: string[] = [];
     const { engine } = driven(
       { wantsInput: false },
       { pause: () => void asked.push("pause"), resume: () => void asked.push("resume") },
     );
     start(engine);
-    Object.assign(engine.session, { wantsInput: true });
+    Object.assign(engine.machine, { wantsInput: true });
     engine.turn();
     expect(asked).toEqual(["pause", "resume"]);
     engine.fail(new SshError("closed", "the test is over"));
   });
 });
 
-describe("an exception of the session", () => {
+describe("an exception of the session machine", () => {
   const fault = new TypeError("no such thing");
   const broken = (): never => {
     throw fault;
   };
-  it.each<[string, Partial<Session>, (engine: Engine<ServerSessionEvent>) => void]>([
+  it.each<[string, Partial<Machine>, (engine: Engine<ServerSessionEvent>) => void]>([
     ["in start", { start: broken }, start],
     ["in nextEvent", { nextEvent: broken }, start],
     ["in nextEvent of a scheduled turn", { nextEvent: broken }, (engine) => engine.touch()],
@@ -199,9 +199,9 @@ describe("an exception of the session", () => {
     ["in end", { end: broken }, (engine) => engine.ended()],
     ["in broken", { broken }, (engine) => engine.failed(new Error("cable"))],
     ["in several methods", { nextEvent: broken, takeOutput: broken, disconnect: broken }, start],
-  ])("%s ends the connection and is reported once as the reason", async (_, session, act) => {
+  ])("%s ends the connection and is reported once as the reason", async (_, machine, act) => {
     const heard = uncaught();
-    const { engine, ends } = driven(session);
+    const { engine, ends } = driven(machine);
     act(engine);
     const error = await engine.closed;
     expect(error).toMatchObject({ name: "SshError", code: "internal", cause: fault });
@@ -227,7 +227,7 @@ describe("an exception of the session", () => {
   });
 });
 
-/** Makes an engine whose session yields `yields` times. Each yield adds `name` to `order`; two end a turn. */
+/** Makes an engine with a session machine that yields `yields` times. Each yield adds `name` to `order`; two end a turn. */
 function worker(
   name: string,
   yields: number,
@@ -254,7 +254,7 @@ describe("a turn that has used up its share", () => {
     const busy = worker("busy", 6, order);
     const other = worker("other", 1, order);
     busy.turn();
-    void turn().then(() => other.turn());
+    void macrotask().then(() => other.turn());
     await rounds(10);
     expect(order).toEqual(["busy", "busy", "busy", "busy", "other", "busy", "busy"]);
   });
@@ -287,7 +287,7 @@ describe("a turn that has used up its share", () => {
     expect(calls).toEqual(["pause", "pause", "resume"]);
   });
 
-  it("keeps reading if the session yields once per round of the event loop", async () => {
+  it("keeps reading if the machine yields once per round of the event loop", async () => {
     const calls: string[] = [];
     const events: ServerSessionEvent[] = [];
     const { engine } = driven(
@@ -350,5 +350,63 @@ describe("output", () => {
     await rounds(20);
     expect(written).toBe(10);
     engine.fail(new SshError("closed", "the test is over"));
+  });
+});
+
+/** An engine on fake time whose session has a deadline, and the times that the session received. */
+function timed() {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  const begin = performance.now();
+  const times: number[] = [];
+  const state = { deadline: begin + 60_000 };
+  const { engine } = driven({
+    deadline: () => state.deadline,
+    tick: (now) => void times.push(now - begin),
+    disconnect() {
+      throw new Error("it ends at once");
+    },
+  });
+  start(engine);
+  return { engine, times, end: () => engine.fail(new SshError("closed", "the test is over")) };
+}
+
+describe("a suspended byte connection", () => {
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  it("stops the session's clock, and no timer runs", () => {
+    const { engine, times, end } = timed();
+    vi.advanceTimersByTime(20_000);
+    engine.suspended();
+    vi.advanceTimersByTime(3_600_000);
+    expect(vi.getTimerCount()).toBe(0);
+    engine.turn();
+    expect(times.at(-1)).toBe(20_000);
+    end();
+  });
+
+  it("goes on counting where it stopped", () => {
+    const { engine, times, end } = timed();
+    vi.advanceTimersByTime(20_000);
+    engine.suspended();
+    engine.suspended();
+    vi.advanceTimersByTime(3_600_000);
+    engine.resumed();
+    engine.resumed();
+    expect(times.at(-1)).toBe(20_000);
+    vi.advanceTimersByTime(39_999);
+    expect(times.at(-1)).toBeLessThan(60_000);
+    vi.advanceTimersByTime(1);
+    expect(times.at(-1)).toBe(60_000);
+    end();
+  });
+
+  it("can be given up", async () => {
+    const { engine, end } = timed();
+    engine.suspended();
+    end();
+    expect(await engine.closed).toMatchObject({ code: "closed" });
   });
 });

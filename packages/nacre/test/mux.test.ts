@@ -100,7 +100,7 @@ describe("an open of the peer", () => {
     receive(opens("x11"));
     // Allow the type on the connection, so that the mux decides.
     for (const name of ["constructor", "__proto__"]) {
-      mux.engine.session.connection.allow(name);
+      mux.engine.machine.connection.allow(name);
       receive(opens(name));
     }
     expect(numbers(sent)).toEqual(Array(3).fill(SSH_MSG_CHANNEL_OPEN_FAILURE.number));

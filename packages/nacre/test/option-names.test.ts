@@ -15,7 +15,7 @@ const nothing = (names: readonly string[]): object => Object.fromEntries(names.m
 
 describe("an unknown option name", () => {
   it.each([
-    ["passwd", "`passwd` is not an option of connect; did you mean `password`?"],
+    ["passwd", "`passwd` is not an option of `connect`; did you mean `password`?"],
     ["pasword", "did you mean `password`?"],
     ["hostkey", "did you mean `hostKey`?"],
     ["username", "did you mean `user`?"],
@@ -23,8 +23,8 @@ describe("an unknown option name", () => {
     ["hostVerifier", "did you mean `hostKey`?"],
     ["readyTimeout", "did you mean `signal`?"],
     ["keepaliveInterval", "did you mean `limits.keepaliveInterval`?"],
-    ["compress", "is not an option of connect; its options are user, hostKey, identities"],
-    ["constructor", "`constructor` is not an option of connect; its options are"],
+    ["compress", "is not an option of `connect`; its options are user, hostKey, identities"],
+    ["constructor", "`constructor` is not an option of `connect`; its options are"],
     ["x\u001b[2J", "`x\\x1b[2J` is not an option"],
     ["n".repeat(50_000), "`nnnnnnnnnn"],
   ])("is rejected by connect, which leaves the streams untouched: %s", async (name, words) => {
@@ -55,7 +55,7 @@ describe("an unknown option name", () => {
   });
 
   it.each([
-    ["authentication", "is not an option of serve; did you mean `authenticate`?"],
+    ["authentication", "is not an option of `serve`; did you mean `authenticate`?"],
     ["hostKey", "did you mean `hostKeys`?"],
     ["privateKey", "did you mean `hostKeys`?"],
     ["acceptPTY", "did you mean `acceptPty`?"],
@@ -69,7 +69,7 @@ describe("an unknown option name", () => {
 
   it("is rejected in the limits of a client and of a server", async () => {
     const mistaken = { keepAliveIntervall: 1000 } as object;
-    const words = "is not an option of limits; did you mean `keepaliveInterval`?";
+    const words = "is not an option of `limits`; did you mean `keepaliveInterval`?";
     expect(await failure(connect(wire().near, { ...visitor, limits: mistaken }))).toEqual(usage(words));
     expect(() => serve(wire().far, { ...open, limits: mistaken })).toThrow(usage(words));
     expect(() => serve(wire().far, { ...open, limits: { maxSession: 1 } as object })).toThrow(usage("maxSessions"));
@@ -78,17 +78,19 @@ describe("an unknown option name", () => {
   it("is rejected when starting a command, and opens no channel", async () => {
     const { client, connection } = await served({ session: () => 0 });
     expect(await failure(client.exec("x", given({ timeout: 5 })))).toEqual(
-      usage("option of exec; did you mean `signal`?"),
+      usage("option of `exec`; did you mean `signal`?"),
     );
     expect(await failure(client.exec("x", given({ stdin: "" })))).toEqual(usage("`input`"));
     expect(await failure(client.spawn("x", given({ input: "" })))).toEqual(
-      usage("of spawn; its options are env, pty, requests, signal"),
+      usage("of `spawn`; its options are env, pty, requests, signal"),
     );
-    expect(await failure(client.shell(given({ environment: {} })))).toEqual(usage("of shell; did you mean `env`?"));
+    expect(await failure(client.shell(given({ environment: {} })))).toEqual(usage("of `shell`; did you mean `env`?"));
     expect(await failure(client.subsystem("x", given({ envs: {} })))).toEqual(
-      usage("of subsystem; did you mean `env`?"),
+      usage("of `subsystem`; did you mean `env`?"),
     );
-    expect(await failure(client.shell(given({ pty: { cols: 80 } })))).toEqual(usage("of pty; did you mean `columns`?"));
+    expect(await failure(client.shell(given({ pty: { cols: 80 } })))).toEqual(
+      usage("of `pty`; did you mean `columns`?"),
+    );
     for (const wrong of ["utf8", null, 7])
       expect(await failure(client.exec("x", wrong as never))).toEqual(usage("an object"));
     expect(connection.sessionCount).toBeLessThanOrEqual(1);

@@ -485,7 +485,7 @@ describe("unknown requests and no-more-sessions", () => {
         channel.handler = { ...deaf, closed: () => done.resolve() };
         for (const wantReply of [false, true]) {
           mux.globalRequest(`global-${wantReply}@example.org`, new Uint8Array(), wantReply ? () => {} : undefined);
-          mux.engine.session.connection.request(channel.id, `channel-${wantReply}@example.org`, new Uint8Array(), {
+          mux.engine.machine.connection.request(channel.id, `channel-${wantReply}@example.org`, new Uint8Array(), {
             wantReply,
           });
         }

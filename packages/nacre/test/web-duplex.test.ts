@@ -1,4 +1,4 @@
-import { turn } from "@nacre/testing/turn";
+import { macrotask } from "@nacre/testing/macrotask";
 import { utf8Encode } from "@nacre/wire";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
@@ -32,16 +32,16 @@ describe("end", () => {
     duplex.write([utf8Encode("one"), utf8Encode("two")]);
     let ended = 0;
     for (let i = 0; i < 2; i++) void duplex.end().then(() => void ended++);
-    await turn();
+    await macrotask();
     expect(ended).toBe(0);
     const texts: string[] = [];
     for (let read = await reader.read(); !read.done; read = await reader.read())
       texts.push(new TextDecoder().decode(read.value));
-    await turn();
+    await macrotask();
     expect([texts, ended]).toEqual([["one", "two"], 2]);
     await writer.write(utf8Encode("answer"));
     await writer.close();
-    await turn();
+    await macrotask();
     expect(said.filter((event) => event !== "drained")).toEqual(["answer", "ended"]);
     await duplex.close();
   });
@@ -53,7 +53,7 @@ describe("end", () => {
     const ending = duplex.end();
     await reader.cancel(cause);
     await ending;
-    await turn();
+    await macrotask();
     expect(said).toContain(cause);
     await duplex.close();
   });
@@ -71,13 +71,13 @@ describe("end", () => {
 describe("pause", () => {
   it("delivers at most one pending chunk until resume", async () => {
     const { duplex, said, writer } = opened();
-    await turn();
+    await macrotask();
     duplex.pause();
     for (const text of ["one", "two", "three"]) writer.write(utf8Encode(text)).catch(() => {});
-    await turn();
+    await macrotask();
     expect(said).toEqual(["one"]);
     duplex.resume();
-    await turn();
+    await macrotask();
     expect(said).toEqual(["one", "two", "three"]);
     await duplex.close();
   });

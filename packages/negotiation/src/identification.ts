@@ -18,7 +18,7 @@ export function identificationString(softwareVersion: string): string {
   if (!/^[!-,.-~]+$/.test(softwareVersion) || line.length > MAX_IDENTIFICATION - 2)
     throw new SshError(
       "usage",
-      `invalid software version "${escapeText(softwareVersion)}"; use 1 to ${MAX_IDENTIFICATION - 10} printable ASCII characters except space and "-"`,
+      `invalid software version "${escapeText(softwareVersion)}"; expected 1 to ${MAX_IDENTIFICATION - 10} printable ASCII characters except space and "-"`,
     );
   return line;
 }
@@ -104,7 +104,7 @@ export class IdentificationReader {
     if (this.#skipped > this.#limits.preBannerLines)
       throw new SshError(
         "banner-limit",
-        `the server sent more than ${this.#limits.preBannerLines} lines before its identification string; the first is ${this.#firstLine}`,
+        `the server sent more than ${this.#limits.preBannerLines} lines before its identification string, starting with ${this.#firstLine}`,
       );
   }
 

@@ -78,7 +78,7 @@ describe("IdentificationReader", () => {
     expect(read(`a\r\nb\n${longest}\r\nSSH-2.0-a\r\n`)).toBe("SSH-2.0-a");
     expect(refusal("a\r\nb\nc\nd\nSSH-2.0-a\r\n")).toMatchObject({
       code: "banner-limit",
-      message: 'the server sent more than 3 lines before its identification string; the first is "a"',
+      message: 'the server sent more than 3 lines before its identification string, starting with "a"',
     });
     expect(refusal(`${longest}x\r\n`).code).toBe("banner-limit");
     expect(read(`${longest}x\n`)).toBeUndefined();

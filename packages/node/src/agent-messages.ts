@@ -46,7 +46,7 @@ export function readIdentities(answer: Uint8Array): AgentKey[] {
   const type = reader.byte("type");
   if (type === SSH_AGENT_FAILURE)
     throw new SshError("agent-failed", "it refused to list its keys; if it is locked, unlock it with `ssh-add -X`");
-  if (type !== SSH_AGENT_IDENTITIES_ANSWER) reader.fail("type", `is ${type}`);
+  if (type !== SSH_AGENT_IDENTITIES_ANSWER) reader.fail("type", `is ${type}, expected ${SSH_AGENT_IDENTITIES_ANSWER}`);
   const count = reader.uint32("number of keys");
   const keys: AgentKey[] = [];
   for (let i = 0; i < count; i++) {
@@ -83,7 +83,7 @@ export function readSignature(answer: Uint8Array): Uint8Array | undefined {
   const reader = new Reader(answer, "SSH_AGENT_SIGN_RESPONSE", { code: "agent-failed" });
   const type = reader.byte("type");
   if (type === SSH_AGENT_FAILURE) return undefined;
-  if (type !== SSH_AGENT_SIGN_RESPONSE) reader.fail("type", `is ${type}`);
+  if (type !== SSH_AGENT_SIGN_RESPONSE) reader.fail("type", `is ${type}, expected ${SSH_AGENT_SIGN_RESPONSE}`);
   const signature = reader.string("signature");
   reader.end();
   return signature;

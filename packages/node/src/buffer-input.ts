@@ -9,9 +9,9 @@ export function bufferInputUntil(ready: Promise<unknown>, duplex: Duplex): Duple
   return {
     open(handler) {
       let held: (() => void)[] | undefined = [];
-      const tell = (event: () => void): void => {
-        if (held === undefined) event();
-        else held.push(event);
+      const pass = (call: () => void): void => {
+        if (held === undefined) call();
+        else held.push(call);
       };
       duplex.open({
         data: (chunk) => {
@@ -22,14 +22,14 @@ export function bufferInputUntil(ready: Promise<unknown>, duplex: Duplex): Duple
           held.push(() => handler.data(kept));
         },
         drained: () => handler.drained(),
-        ended: () => tell(() => handler.ended()),
-        failed: (cause) => tell(() => handler.failed(cause)),
+        ended: () => pass(() => handler.ended()),
+        failed: (cause) => pass(() => handler.failed(cause)),
       });
       const release = (): void => {
-        const events = held ?? [];
+        const calls = held ?? [];
         held = undefined;
-        if (events.length > 0) duplex.resume();
-        for (const event of events) event();
+        if (calls.length > 0) duplex.resume();
+        for (const call of calls) call();
       };
       ready.then(release, (cause: unknown) => {
         held = undefined;

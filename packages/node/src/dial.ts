@@ -87,21 +87,21 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
 /** Throws `usage` for an invalid host or port. */
 export function checkAddress(host: unknown, port: unknown): void {
   if (typeof host !== "string" || host === "")
-    throw new SshError("usage", "`host` is missing or empty; expected a host name or address");
+    throw new SshError("usage", "`host` is required; pass a host name or address");
   checkPort(port, 1);
 }
 
 /** Throws `usage` if `connectTimeout` is set and not an integer from 1 to `MAX_MILLISECONDS`. */
 export function checkConnectTimeout(connectTimeout: number | undefined): void {
   if (connectTimeout === undefined) return;
-  checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
+  checkLimit("`connectTimeout`", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
 }
 
 /** Throws `usage` if the value is not a TCP port. A string is rejected too; convert an environment variable to a number. */
 export function checkPort(port: unknown, least: 0 | 1): void {
   if (Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535) return;
   const given = typeof port === "string" ? JSON.stringify(port) : String(port);
-  throw new SshError("usage", `expected a TCP port (an integer from ${least} to 65535), got ${given}`);
+  throw new SshError("usage", `invalid port ${given}; expected an integer from ${least} to 65535`);
 }
 
 function dialError(where: string, cause: NodeJS.ErrnoException): SshError {

@@ -51,22 +51,22 @@ async function realName(path: string): Promise<string> {
 
 /** Creates the lock file and resolves with a function that removes it. */
 async function acquire(lock: string): Promise<() => Promise<void>> {
-  const token = randomUUID();
+  const id = randomUUID();
   const deadline = Date.now() + GIVE_UP_AFTER;
   for (;;) {
     try {
       const made = await open(lock, "wx", 0o600);
       try {
-        await made.writeFile(token);
+        await made.writeFile(id);
       } finally {
         await made.close();
       }
-      return () => release(lock, token);
+      return () => release(lock, id);
     } catch (error) {
       // The folder is read-only: only the queue of this process protects the file.
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") return async () => {};
     }
-    await removeStale(lock, token);
+    await removeStale(lock, id);
     if (Date.now() > deadline)
       throw new SshError(
         "file-unreadable",
@@ -77,20 +77,20 @@ async function acquire(lock: string): Promise<() => Promise<void>> {
 }
 
 /** Removes the lock file, unless another process took it over as abandoned. */
-async function release(lock: string, token: string): Promise<void> {
+async function release(lock: string, id: string): Promise<void> {
   try {
-    if ((await readFile(lock, "utf8")) === token) await unlink(lock);
+    if ((await readFile(lock, "utf8")) === id) await unlink(lock);
   } catch {
     // The file was already removed.
   }
 }
 
 /** Removes an abandoned lock file. If several processes find it, only one succeeds, because `rename` moves a file once. */
-async function removeStale(lock: string, token: string): Promise<void> {
+async function removeStale(lock: string, id: string): Promise<void> {
   try {
     const found = await stat(lock);
     if (Date.now() - found.mtimeMs < STALE_AFTER) return;
-    const aside = `${lock}.${token}`;
+    const aside = `${lock}.${id}`;
     await rename(lock, aside);
     // Another process may have replaced the abandoned lock before the rename: put its lock back.
     const taken = await stat(aside);

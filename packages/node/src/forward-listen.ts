@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
+import { plainAddress } from "@nacre/keyfiles/internal";
 import type { ForwardingListener, ListenContext, Originator } from "nacre/internal";
 import { bindAll, bindEach, bindPath, LOOPBACK, type SocketHandler } from "./forward/bind.ts";
 import type { Lookup } from "./lookup.ts";
 import { socketDuplex } from "./socket-duplex.ts";
-import { plainAddress } from "./source-address.ts";
 
 /** Which addresses clients may bind (sshd_config(5), GatewayPorts). */
 export type GatewayPorts = "no" | "yes" | "clientspecified";

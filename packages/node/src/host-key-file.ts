@@ -23,7 +23,7 @@ export async function hostKeyFile(
   if (typeof path !== "string" || isFileText(path))
     throw new SshError(
       "usage",
-      "`hostKeyFile` expects the path of a key file; for the text of a key, use `await privateKey(text)`",
+      "`hostKeyFile` expects the path of a key file; for the text of a key, pass `await privateKey(text)`",
     );
   const file = expandHome(path);
   try {
@@ -55,7 +55,7 @@ function mustNotBePublic(bytes: Uint8Array): void {
   } catch {
     return;
   }
-  throw new SshError("usage", "expected a private key, got a public key; use the path without `.pub`");
+  throw new SshError("usage", "expected a private key, got a public key; use the file of the same name without `.pub`");
 }
 
 /** Creates a key file. If another process creates it at the same time, keeps that key. */

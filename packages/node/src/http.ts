@@ -92,7 +92,7 @@ export function undiciConnect(
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
     const socket = ssh.socket(target ?? { host, port: Number(port || (isSecure ? 443 : 80)) });
     const stream = isSecure ? tlsConnect({ ...tls, socket, servername: servername ?? host }) : socket.connect();
-    // undici's type requires a `net.Socket`, but any Duplex works.
+    // undici's type requires a `net.Socket`, but any Node `Duplex` works.
     const done = callback as unknown as (error: Error | null, stream: unknown) => void;
     const onError = (error: Error): void => done(error, null);
     stream.once("error", onError);

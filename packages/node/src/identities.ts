@@ -43,7 +43,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
   if (named !== undefined && !Array.isArray(named))
     throw new SshError(
       "usage",
-      "`identities` must be an array of keys and paths of key files: [await privateKey(text)]",
+      "`identities` must be an array of keys and paths of key files, such as [await privateKey(text)]",
     );
   for (const source of named ?? []) checkSource(source);
   const held = await heldByAgent(options);
@@ -67,7 +67,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
 /** Throws `usage` if the value is not a valid identity source. */
 function checkSource(source: unknown): void {
   if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
-    throw new SshError("usage", "an identity is the text of a key; pass `await privateKey(text)` instead");
+    throw new SshError("usage", "an identity is the text of a key; pass `await privateKey(text)`");
   if (typeof source !== "string") checkKey(source, "an identity");
 }
 
@@ -77,12 +77,12 @@ async function heldByAgent({ agent, home, warn, signal }: IdentityOptions): Prom
   if (typeof agent === "string" && isFileText(agent))
     throw new SshError(
       "usage",
-      "`agent` expects the path of a socket, got the text of a key; pass `await privateKey(text)` in `identities`",
+      "`agent` must be the path of a socket, got the text of a key; pass `await privateKey(text)` in `identities`",
     );
   const path = typeof agent === "string" ? expandHome(agent, home) : process.env.SSH_AUTH_SOCK;
   if (path === undefined || path === "") {
     if (agent === undefined) return [];
-    throw new SshError("agent-failed", "no SSH agent: SSH_AUTH_SOCK is not set");
+    throw new SshError("agent-failed", "cannot use the SSH agent: SSH_AUTH_SOCK is not set");
   }
   try {
     return await agentIdentities(path, { signal });
@@ -114,7 +114,7 @@ async function openNamedFile(
   options: IdentityOptions,
 ): Promise<PrivateKey | RemoteIdentity> {
   const bytes = await readIfThere(expandHome(file, options.home));
-  if (bytes === undefined) throw new SshError("file-unreadable", `${escapeText(file)}: the key file does not exist`);
+  if (bytes === undefined) throw new SshError("file-unreadable", `cannot read ${escapeText(file)}: no such file`);
   return openIdentity(file, bytes, held, options, true);
 }
 
@@ -142,8 +142,7 @@ async function openIdentity(
     const locked = inAgent(publicKey);
     if (locked !== undefined) return locked;
     if (publicKey !== undefined) return lockedIdentity(file, opened, publicKey, options, named);
-    if (!named)
-      throw new SshError("passphrase-needed", `the key is encrypted, and its public key file ${file}.pub is missing`);
+    if (!named) throw new SshError("passphrase-needed", `the private key is encrypted, and ${file}.pub is missing`);
     const unlocked = await unlock(file, opened, options);
     if (unlocked === undefined) throw passphraseNeeded();
     return unlocked;
@@ -213,7 +212,7 @@ function isPassphraseError({ code }: SshError): boolean {
 function passphraseNeeded(): SshError {
   return new SshError(
     "passphrase-needed",
-    "the private key is encrypted; set `passphrase` or add the key to ssh-agent",
+    "the private key is encrypted; set `passphrase`, or add the key to ssh-agent",
   );
 }
 

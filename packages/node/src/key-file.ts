@@ -20,7 +20,7 @@ const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: true, 
  * vault. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` has another type, or the errors of `openPrivateKey`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
-  checkNames(options, PRIVATE_KEY_OPTIONS, "privateKey");
+  checkNames(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
   checkKeyText(text);
   const { passphrase, crypto } = options;
   const opened = await openKeyFile(text, crypto);

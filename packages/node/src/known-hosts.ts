@@ -2,10 +2,9 @@ import { createHmac } from "node:crypto";
 import { appendFile, mkdir, stat } from "node:fs/promises";
 import { devNull } from "node:os";
 import { dirname } from "node:path";
-import { type HostKeyCheck, type KnownHostEntry, type KnownHosts, parseKnownHostsWith } from "@nacre/keyfiles/internal";
-import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/internal";
-import { escapeText, SshError } from "@nacre/wire";
-import type { HostKey, HostKeyVerifier } from "nacre/internal";
+import { type HostKeyCheck, type KnownHosts, parseKnownHostsWith } from "@nacre/keyfiles/internal";
+import { escapeText } from "@nacre/wire";
+import { decideByKnownHosts, type HostKey, type HostKeyVerifier, type KnownHostDecision } from "nacre/internal";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
@@ -25,25 +24,23 @@ export interface HostOptions {
   readonly warn: (text: string) => void;
 }
 
-/** Decision of the known_hosts files about one host. */
-export interface KnownHostDecision {
-  /** Checks a host key against the files. Throws `host-key-unknown`, `host-key-changed` or `host-key-revoked`. */
-  readonly verify: HostKeyVerifier;
-  /** Moves the algorithms of the host's known keys to the front, so that a host known by its RSA key does not count as changed. */
-  order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
-}
-
 /** Reads the known_hosts files for one host. Rejects with `file-unreadable`, or with `usage` for an invalid host or port. */
 export async function knownHost(options: HostOptions): Promise<KnownHostDecision> {
-  const { host, port, warn } = options;
+  const { host, port, unknownHost, warn } = options;
   const known = await readKnownHosts(options);
-  for (const { file, line, problem } of known.problems) warn(`${escapeText(file)}:${line} is skipped: ${problem}`);
-  const formats = known.formats(host, port);
-  const isKnown = ({ keyFormat }: SignatureAlgorithm): boolean => formats.includes(keyFormat);
-  return {
-    verify: (hostKey) => verify(options, known.check(host, port, hostKey.blob), hostKey),
-    order: (algorithms) => [...algorithms.filter(isKnown), ...algorithms.filter((algorithm) => !isKnown(algorithm))],
-  };
+  for (const { file, line, problem } of known.problems) warn(`${escapeText(file)}:${line} is ignored: ${problem}`);
+  return decideByKnownHosts({
+    host,
+    port,
+    known,
+    fingerprint,
+    unknownHost,
+    remember: (hostKey) => remember(options, hostKey),
+    remedies: {
+      add: `pin it, or connect once with "accept-new" to add it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
+      remove: `\`ssh-keygen -R '${nameOf(options)}'\``,
+    },
+  });
 }
 
 /** A known_hosts file. `path` is `undefined` if the account has no home folder for a default file. */
@@ -70,53 +67,24 @@ async function readKnownHosts(options: HostOptions): Promise<KnownHosts> {
   return parseKnownHostsWith((key, message) => createHmac("sha1", key).update(message).digest(), ...texts);
 }
 
-async function verify(options: HostOptions, check: HostKeyCheck, hostKey: HostKey): Promise<boolean> {
-  switch (check.status) {
-    case "match":
-      return true;
-    case "revoked":
-      throw new SshError(
-        "host-key-revoked",
-        `the host key of ${hostOf(options)}, ${describe(hostKey.blob)}, is revoked in ${places(check.entries)}; do not connect until the administrator explains the reason`,
-      );
-    case "changed":
-      throw new SshError(
-        "host-key-changed",
-        `the host key of ${hostOf(options)} has changed: got ${describe(hostKey.blob)}, but known_hosts has ${known(check.entries)}; an attacker may be intercepting the connection; if the administrator confirms the new fingerprint, remove the old key with: ssh-keygen -R '${nameOf(options)}'`,
-      );
-    case "unknown":
-      if (options.unknownHost === undefined)
-        throw new SshError(
-          "host-key-unknown",
-          `the host key of ${hostOf(options)} is unknown: ${describe(hostKey.blob)}; if the administrator confirms this fingerprint, pin it, or connect once with "accept-new" to add it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
-        );
-      // An untyped callback may return any value; only true accepts.
-      if (((await options.unknownHost(hostKey)) as unknown) !== true)
-        throw new SshError(
-          "host-key-refused",
-          `the host key of ${hostOf(options)}, ${describe(hostKey.blob)}, was refused`,
-        );
-      return remember(options, hostKey);
-  }
-}
-
 /**
  * Adds the key of a new host. If the host has been added since the files were read, the file decides instead. A lock serializes this across
  * processes, so that two connections with different keys for the same host cannot both accept theirs.
  */
-async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean> {
+async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKeyCheck | undefined> {
   const [file] = filesOf(options);
-  if (file === undefined) return true;
+  if (file === undefined) return undefined;
   const { path } = file;
-  const couldNot = (reason: string): true => {
+  const couldNot = (reason: string): undefined => {
     options.warn(`the host key of ${hostOf(options)} is accepted, but cannot be saved: ${escapeText(reason)}`);
-    return true;
+    return undefined;
   };
   if (path === undefined) return couldNot("this account has no home folder");
   const kind = await stat(path).catch(() => undefined);
   // Devices and pipes store no keys; /dev/null deliberately disables saving.
   // rule: known-hosts-regular
-  if (kind !== undefined && !kind.isFile()) return path === devNull || couldNot(`${path} is not a regular file`);
+  if (kind !== undefined && !kind.isFile())
+    return path === devNull ? undefined : couldNot(`${path} is not a regular file`);
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -125,13 +93,13 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<boolean
   return withFileLock(path, async () => {
     const check = (await readKnownHosts(options)).check(options.host, options.port, hostKey.blob);
     // rule: known-hosts-reread
-    if (check.status !== "unknown") return verify(options, check, hostKey);
+    if (check.status !== "unknown") return check;
     try {
       await append(path, options, hostKey);
     } catch (cause) {
       return couldNot(String(cause));
     }
-    return true;
+    return undefined;
   });
 }
 
@@ -151,18 +119,4 @@ function hostOf({ host, port }: HostOptions): string {
 /** Returns the host's name in known_hosts format. */
 function nameOf({ host, port }: HostOptions): string {
   return port === 22 ? escapeText(host) : `[${escapeText(host)}]:${port}`;
-}
-
-function places(entries: readonly KnownHostEntry[]): string {
-  return entries.map(({ file, line }) => `${escapeText(file)}:${line}`).join(", ");
-}
-
-function known(entries: readonly KnownHostEntry[]): string {
-  return entries
-    .map(({ file, line, format, blob }) => `${escapeText(format)} ${fingerprint(blob)} (${escapeText(file)}:${line})`)
-    .join(", ");
-}
-
-function describe(blob: Uint8Array): string {
-  return `${parsePublicKey(blob).format} ${fingerprint(blob)}`;
 }

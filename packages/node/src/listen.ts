@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
+import { plainAddress } from "@nacre/keyfiles/internal";
 import { checkLimit, completeLimits, escapeText, MAX_UINT32, SshError } from "@nacre/wire";
 import {
   type CryptoProvider,
@@ -24,7 +25,6 @@ import { type PerSource, perSource } from "./per-source.ts";
 import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import { socketDuplex } from "./socket-duplex.ts";
-import { plainAddress } from "./source-address.ts";
 import type { Offence } from "./sources.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 
@@ -39,17 +39,14 @@ export function listen(options: ListenOptions): Promise<SshServer> {
 
 async function listenWith(options: ListenOptions): Promise<SshServer> {
   // An untyped caller may pass no options.
-  checkNames({ ...options }, LISTEN_OPTIONS, "listen");
+  checkNames({ ...options }, LISTEN_OPTIONS, "`listen`");
   const { host = "127.0.0.1", port, maxConnections, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
   checkPort(port, 0);
   if (maxConnections !== undefined && maxConnections !== Number.POSITIVE_INFINITY)
-    checkLimit("maxConnections", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
+    checkLimit("`maxConnections`", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
   const { start, rate, full } = maxUnauthenticated;
   if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
-    throw new SshError(
-      "usage",
-      "invalid `maxUnauthenticated`; expected start ≥ 1, full ≥ start, and rate from 1 to 100",
-    );
+    throw new SshError("usage", "`maxUnauthenticated` must have start ≥ 1, full ≥ start, and rate from 1 to 100");
   const table = perSource(options.perSource, maxUnauthenticated);
   const complete = await withCryptoProvider(options);
   checkServeOptions(complete);
@@ -257,7 +254,7 @@ function offenceOf({ code }: SshError, attempted: boolean): Offence | undefined 
 
 function listenError(host: string, port: number, cause: NodeJS.ErrnoException): SshError {
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: "the port is in use; choose another port, or stop the other server",
+    EADDRINUSE: "the port is in use; choose another port, or 0 for a free port",
     EACCES: "permission denied; ports below 1024 usually require root",
     EADDRNOTAVAIL: "this machine has no such address",
   };

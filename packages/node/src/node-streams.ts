@@ -1,4 +1,4 @@
-import { Duplex, Readable, Writable } from "node:stream";
+import { Duplex as NodeDuplex, Readable, Writable } from "node:stream";
 import { type Bytes, SshError } from "@nacre/wire";
 import {
   Backlog,
@@ -19,7 +19,7 @@ const HIGH_WATER = 64 * 1024;
 export interface NodeStreams {
   readonly readable: Readable;
   readonly writable: Writable;
-  readonly pair: Duplex & PairFacts;
+  readonly pair: NodeDuplex & PairFacts;
 }
 
 /** Creates Node streams over a channel. Their errors never become uncaught exceptions. */
@@ -337,8 +337,8 @@ class ChannelWritable extends Writable implements WriteEnd<Writable> {
   }
 }
 
-/** A duplex stream over a channel. Each direction ends independently (`allowHalfOpen` is true). */
-export class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
+/** A Node `Duplex` over a channel. Each direction ends independently (`allowHalfOpen` is true). */
+export class ChannelPair extends NodeDuplex implements PairEnd<NodeDuplex>, PairFacts {
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly #output: Output;
@@ -353,7 +353,7 @@ export class ChannelPair extends Duplex implements PairEnd<Duplex>, PairFacts {
     this.on("error", () => {});
   }
 
-  get stream(): Duplex & PairFacts {
+  get stream(): NodeDuplex & PairFacts {
     return this;
   }
 

@@ -1,6 +1,6 @@
+import { addressMatcher, networkOf } from "@nacre/keyfiles/internal";
 import { SshError } from "@nacre/wire";
 import type { PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
-import { addressMatcher, networkOf } from "./source-address.ts";
 import { type Penalties, Sources } from "./sources.ts";
 
 /** OpenSSH's default penalties, in milliseconds. */
@@ -29,7 +29,7 @@ export function perSource(options: PerSourceOptions | false | undefined, { start
   check("maxFailureDelay", maxFailureDelay, 0, 60_000);
   check("maxSources", maxSources, 1, 2 ** 24);
   for (const [name, time] of Object.entries(times ?? {})) check(`penalties.${name}`, time, 0, Number.POSITIVE_INFINITY);
-  const isExempt = addressMatcher(exempt);
+  const isExempt = addressMatcher("perSource.exempt", exempt);
   return {
     sources: new Sources({
       maxUnauthenticated,

@@ -1,12 +1,11 @@
-import { SshError } from "@nacre/wire";
 import {
   type CryptoProvider,
   checkLimits,
   checkSignal,
   checkUser,
+  explicitHostKey,
   type HostKeyVerifier,
   offeredAlgorithms,
-  pinnedHostKey,
   SESSION_LIMITS,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/internal";
@@ -86,16 +85,8 @@ async function decideHostKey(
   warn: (text: string) => void,
 ): Promise<{ hostKey: HostKeyVerifier } & Pick<CryptoProvider, "algorithms">> {
   const { host, hostKey, knownHosts } = options;
-  if (typeof hostKey === "function") return { hostKey, algorithms };
-  if (hostKey !== undefined && hostKey !== "accept-new") {
-    const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
-    if (!isTexts(fingerprints) || fingerprints.length === 0)
-      throw new SshError(
-        "usage",
-        '`hostKey` must be "accept-new", one or more fingerprints ("SHA256:…"), or a function',
-      );
-    return { hostKey: pinnedHostKey(...fingerprints), algorithms };
-  }
+  const decided = explicitHostKey(hostKey);
+  if (decided !== undefined) return { hostKey: decided, algorithms };
   const known = await knownHost({
     host,
     port,
@@ -105,10 +96,6 @@ async function decideHostKey(
     warn,
   });
   return { hostKey: known.verify, algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) } };
-}
-
-function isTexts(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }
 
 async function defaultsOf(crypto: CryptoChoice | undefined): Promise<CryptoProvider["algorithms"]> {

@@ -34,7 +34,7 @@ const SHARED = [
 export function readRoute(options: ConnectOptions): Route {
   // An untyped caller may pass no options.
   const destination = { ...options };
-  checkNames(destination, NODE_CONNECT_OPTIONS, "connect");
+  checkNames(destination, NODE_CONNECT_OPTIONS, "`connect`");
   checkOptions(destination);
   const { via = [] } = destination;
   const listed: readonly unknown[] = Array.isArray(via) ? via : [via];

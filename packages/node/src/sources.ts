@@ -10,7 +10,7 @@ export interface Penalties extends Readonly<Record<Offence, number>> {
 }
 
 /** Limits of {@link Sources}. Times are in milliseconds. */
-export interface SourceRules {
+export interface SourceLimits {
   /** Maximum number of simultaneous connections of one source without a login. */
   readonly maxUnauthenticated: number;
   /** Maximum number of these that count against other sources. */
@@ -44,7 +44,7 @@ interface SourceRecord {
  * by `maxSources` and by the open connections.
  */
 export class Sources {
-  readonly #rules: SourceRules;
+  readonly #limits: SourceLimits;
   /** Open connections without a login, by source. */
   readonly #open = new Map<string, number>();
   /** Records in order of last activity, oldest first. */
@@ -53,8 +53,8 @@ export class Sources {
   #shared = 0;
   #lastSweep = Number.NEGATIVE_INFINITY;
 
-  constructor(rules: SourceRules) {
-    this.#rules = rules;
+  constructor(limits: SourceLimits) {
+    this.#limits = limits;
   }
 
   /** Number of sources with a record. */
@@ -68,7 +68,7 @@ export class Sources {
     const record = this.#records.get(source);
     // rule: source-penalty
     if (record?.enforced && record.penaltyEnds > now) return "penalty";
-    return /* rule: source-count */ this.#count(source) >= this.#rules.maxUnauthenticated
+    return /* rule: source-count */ this.#count(source) >= this.#limits.maxUnauthenticated
       ? "max-per-source"
       : undefined;
   }
@@ -94,7 +94,7 @@ export class Sources {
 
   /** Penalises a source for a connection that ended without a login. Penalties add up and expire with time. */
   penalise(source: string | undefined, offence: Offence, now: number): void {
-    const { penalties } = this.#rules;
+    const { penalties } = this.#limits;
     if (source === undefined || penalties === undefined) return;
     const record = this.#record(source, now);
     if (record.penaltyEnds <= now) record.enforced = false;
@@ -104,7 +104,7 @@ export class Sources {
 
   /** Counts a failed login of this source. Returns the delay of its answer in milliseconds. */
   failed(source: string | undefined, now: number): number {
-    const { maxFailureDelay } = this.#rules;
+    const { maxFailureDelay } = this.#limits;
     if (source === undefined || maxFailureDelay === 0) return 0;
     const record = this.#record(source, now);
     if (now - record.lastFailure > FORGET_FAILURES_AFTER) record.failures = 0;
@@ -117,7 +117,7 @@ export class Sources {
   }
 
   #seenByOthers(count: number): number {
-    return Math.min(count, this.#rules.share);
+    return Math.min(count, this.#limits.share);
   }
 
   #add(source: string | undefined, change: 1 | -1): void {
@@ -149,14 +149,14 @@ export class Sources {
   }
 
   #makeRoom(now: number): void {
-    if (this.#records.size < this.#rules.maxSources) return;
+    if (this.#records.size < this.#limits.maxSources) return;
     if (now - this.#lastSweep >= SWEEP_INTERVAL) {
       this.#lastSweep = now;
       for (const [source, { penaltyEnds, lastFailure }] of this.#records)
         if (penaltyEnds <= now && now - lastFailure > FORGET_FAILURES_AFTER) this.#records.delete(source);
     }
     for (const [quietest] of this.#records) {
-      if (this.#records.size < this.#rules.maxSources) return;
+      if (this.#records.size < this.#limits.maxSources) return;
       this.#records.delete(quietest);
     }
   }

@@ -15,7 +15,7 @@ import { isInternalAddress } from "./internal-address.ts";
 import { type Lookup, lookupNames } from "./lookup.ts";
 import { TCP_FORWARDING_OPTIONS } from "./option-names.ts";
 
-/** Rules for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
+/** Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
 export interface TcpForwardingOptions {
   /**
    * Permitted destinations, like sshd's PermitOpen. A host is compared literally with the requested host. Default `["*:*"]`: all hosts, no
@@ -48,14 +48,14 @@ export interface TcpForwardingOptions {
  * options.
  */
 export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
-  checkNames(options, TCP_FORWARDING_OPTIONS, "tcpForwarding");
+  checkNames(options, TCP_FORWARDING_OPTIONS, "`tcpForwarding`");
   const { permitOpen = ["*:*"], permitListen = ["*"], gatewayPorts = "no", connectTimeout = 15_000 } = options;
   const { lookup = lookupNames } = options;
   checkPlaces("permitOpen", permitOpen, false);
   checkPlaces("permitListen", permitListen, true);
   if (!["no", "yes", "clientspecified"].includes(gatewayPorts))
     throw new SshError("usage", '`gatewayPorts` must be "no", "yes" or "clientspecified"');
-  checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
+  checkLimit("`connectTimeout`", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
   if (typeof lookup !== "function")
     throw new SshError("usage", "`lookup` must be a function: async (host) => addresses");
   // rule: named-places
@@ -113,7 +113,7 @@ function internalAddress({ host, port }: HostAndPort, [address = ""]: readonly s
 
 function checkPlaces(option: string, places: unknown, barePort: boolean): asserts places is readonly string[] {
   if (!Array.isArray(places))
-    throw new SshError("usage", `\`${option}\` must be an array of places: ["example.org:80"]`);
+    throw new SshError("usage", `\`${option}\` must be an array of places, such as ["example.org:80"]`);
   for (const place of places) {
     if (typeof place !== "string" || parsePlace(place, { barePort }) === undefined)
       throw new SshError(

@@ -7,13 +7,13 @@ import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
-import { inSlices } from "nacre/internal";
+import { inSlices, type KnownHostDecision } from "nacre/internal";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { accountHome } from "../src/account.ts";
 import { authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
 import { hostKeyFile } from "../src/host-key-file.ts";
-import { type HostOptions, type KnownHostDecision, knownHost } from "../src/known-hosts.ts";
+import { type HostOptions, knownHost } from "../src/known-hosts.ts";
 import { listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
 import { exposure } from "../src/owned-file.ts";
@@ -421,9 +421,9 @@ test("one source · server", async () => {
   expect(times[2]! - times[1]!).toBeGreaterThanOrEqual(195);
 
   // The table of sources is bounded.
-  const rules = { maxUnauthenticated: 5, share: 5, maxFailureDelay: 2000, maxSources: 100 };
+  const limits = { maxUnauthenticated: 5, share: 5, maxFailureDelay: 2000, maxSources: 100 };
   const penalties = { authFail: 1000, noAuth: 1000, graceExceeded: 1000, min: 1000, max: 1000 };
-  const table = new Sources({ ...rules, penalties });
+  const table = new Sources({ ...limits, penalties });
   for (let i = 0; i < 10_000; i++) table.penalise(`2001:db8::${i}`, "noAuth", i);
   expect(table.size).toBe(100);
 });

@@ -161,11 +161,11 @@ describe("connecting", () => {
   });
 
   test.each([
-    ["passwd", "`passwd` is not an option of connect; did you mean `password`?"],
+    ["passwd", "`passwd` is not an option of `connect`; did you mean `password`?"],
     ["privateKey", "did you mean `identities`?"],
     ["hostname", "did you mean `host`?"],
     ["readyTimeout", "did you mean `connectTimeout`?"],
-    ["acceptEnv", "is not an option of connect; its options are user, hostKey"],
+    ["acceptEnv", "is not an option of `connect`; its options are user, hostKey"],
   ])("with the unknown option %s suggests a similar one", async (name, words) => {
     await expect(connect({ ...options(1), [name]: "x" })).rejects.toMatchObject({
       code: "usage",

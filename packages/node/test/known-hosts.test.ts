@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { defaultSignatureAlgorithms, fingerprint, generateEcdsa, generateEd25519 } from "@nacre/keys";
 import { base64Encode } from "@nacre/wire";
 import type { HostKey } from "nacre";
+import type { KnownHostDecision } from "nacre/internal";
 import { describe, expect, test, vi } from "vitest";
-import { type HostOptions, type KnownHostDecision, knownHost } from "../src/known-hosts.ts";
+import { type HostOptions, knownHost } from "../src/known-hosts.ts";
 import { codeOf, counting, temporaryFolder } from "./support.ts";
 
 const ed25519 = presented(generateEd25519(counting).publicKey.blob, "ssh-ed25519");
@@ -90,7 +91,7 @@ describe("a host key checked against known_hosts", () => {
 
   test("a malformed line is skipped with a warning", async () => {
     const { file, warnings, known } = await decision(`example.org ssh-ed25519 !!!\n${line("example.org", ed25519)}`);
-    expect(warnings).toEqual([expect.stringContaining(`${file}:1 is skipped: `)]);
+    expect(warnings).toEqual([expect.stringContaining(`${file}:1 is ignored: `)]);
     expect(await known.verify(ed25519)).toBe(true);
   });
 

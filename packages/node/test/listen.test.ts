@@ -236,7 +236,7 @@ describe("listen", () => {
 
   it("names an unknown option and suggests a similar one", async () => {
     await expect(started({ maxConections: 1 } as object)).rejects.toMatchObject({
-      message: "`maxConections` is not an option of listen; did you mean `maxConnections`?",
+      message: "`maxConections` is not an option of `listen`; did you mean `maxConnections`?",
     });
   });
 

@@ -20,7 +20,7 @@ describeStreamKind(nodeStreams, {
   giveUp: (pair) => pair.destroy(),
 });
 
-/** Reads with events, because iterating would destroy a duplex at the end of one direction. */
+/** Reads with events, because iterating would destroy a Node `Duplex` at the end of one direction. */
 function read(stream: Readable): Promise<string> {
   return new Promise((resolve, reject) => {
     if (stream.errored !== null) reject(stream.errored);

@@ -32,7 +32,7 @@ async function* endless(): AsyncGenerator<Uint8Array> {
   for (;;) yield Buffer.alloc(10_000);
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Pipes from a stream until it fails, and returns the reason. From Node 24 on, `pipeline` rejects an already destroyed target with its own
@@ -92,9 +92,9 @@ describe("a client that sends one byte per packet", () => {
   test("does not cost one array per byte for a slow reader", async () => {
     const { channel, session } = start();
     session.stdin.once("data", () => session.stdin.pause());
-    await turn();
+    await macrotask();
     flood(channel);
-    await turn();
+    await macrotask();
     expect(session.stdin.readableLength).toBeGreaterThan(60_000);
     channel.handler.eof();
     // A flowing stream emits its buffered chunks unchanged.
@@ -182,7 +182,7 @@ describe("a client that sends one byte per packet", () => {
       channel.handler.data("stdout", Uint8Array.of(byte));
       // The data arrives in bursts. Each must be delivered although nothing follows it.
       if (i % 70 !== 69) continue;
-      for (let turns = 0; received.length < i + 1 && turns < 500; turns++) await turn();
+      for (let macrotasks = 0; received.length < i + 1 && macrotasks < 500; macrotasks++) await macrotask();
       expect(received.length).toBe(i + 1);
     }
     channel.handler.eof();
@@ -208,15 +208,15 @@ describe("when the client disconnects", () => {
   test.each([
     ["before it is read", 0],
     ["while it is read", 1],
-  ])("the input fails with the reason, %s", async (_, turns) => {
+  ])("the input fails with the reason, %s", async (_, macrotasks) => {
     for (const [error, code] of [
       [undefined, "channel-closed"],
       [LOST, "connection-lost"],
     ] as const) {
       const { channel, session } = start();
       channel.handler.data("stdout", Buffer.from("half"));
-      const reading = turns === 0 ? undefined : failure(text(session.stdin));
-      await turn();
+      const reading = macrotasks === 0 ? undefined : failure(text(session.stdin));
+      await macrotask();
       channel.finish(error, UNTOLD);
       expect(await (reading ?? failure(text(session.stdin)))).toMatchObject({ name: "SshError", code });
       expect(await failure(text(session.stdin))).toMatchObject({ name: "SshError", code });
@@ -234,7 +234,7 @@ describe("when the client disconnects", () => {
   test("its streams cause no uncaught exception", async () => {
     const { channel, session } = start();
     channel.finish(LOST, UNTOLD);
-    await turn();
+    await macrotask();
     expect([session.stdin.errored, session.stdout.errored, session.stderr.errored]).toEqual([LOST, LOST, LOST]);
   });
 });

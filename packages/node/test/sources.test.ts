@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type SourceRules, Sources } from "../src/sources.ts";
+import { type SourceLimits, Sources } from "../src/sources.ts";
 
-const RULES: SourceRules = {
+const LIMITS: SourceLimits = {
   maxUnauthenticated: 50,
   share: 5,
   penalties: { authFail: 5000, noAuth: 1000, graceExceeded: 10_000, min: 15_000, max: 600_000 },
@@ -9,8 +9,8 @@ const RULES: SourceRules = {
   maxSources: 4,
 };
 
-function table(rules: Partial<SourceRules> = {}): Sources {
-  return new Sources({ ...RULES, ...rules });
+function table(limits: Partial<SourceLimits> = {}): Sources {
+  return new Sources({ ...LIMITS, ...limits });
 }
 
 function open(sources: Sources, source: string | undefined, count: number): void {

@@ -75,7 +75,7 @@ export async function watchResources(): Promise<() => Promise<string[]>> {
 }
 
 async function openHandles(): Promise<string[]> {
-  // Resources that are being closed disappear within one or two event loop turns.
+  // Resources that are being closed disappear within one or two rounds of the event loop.
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
   return process.getActiveResourcesInfo().filter((name) => name !== "Immediate" && name !== "Timeout");
 }

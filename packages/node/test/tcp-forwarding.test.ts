@@ -4,7 +4,7 @@ import { chmod, lstat, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, connect as dialSocket, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
+import type { Duplex as NodeDuplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
@@ -70,7 +70,7 @@ function echo(socket: Socket): void {
   socket.on("end", () => socket.end(`echo ${said}`));
 }
 
-async function exchange(stream: Duplex, words: string): Promise<string> {
+async function exchange(stream: NodeDuplex, words: string): Promise<string> {
   stream.end(words);
   return text(stream);
 }
@@ -303,8 +303,8 @@ async function visit(to: {
 }
 
 /** Takes one connection and leaves the listener open. */
-async function firstOf(listener: AsyncIterable<Duplex>): Promise<Duplex> {
-  const { value } = (await listener[Symbol.asyncIterator]().next()) as { readonly value?: Duplex };
+async function firstOf(listener: AsyncIterable<NodeDuplex>): Promise<NodeDuplex> {
+  const { value } = (await listener[Symbol.asyncIterator]().next()) as { readonly value?: NodeDuplex };
   if (value === undefined) throw new Error("no connection arrived");
   return value;
 }
@@ -321,7 +321,7 @@ async function answering(gatewayPorts: TcpForwardingOptions["gatewayPorts"], hos
   return hosts.filter((_, index) => greetings[index] === greeting);
 }
 
-async function greetAll(listener: AsyncIterable<Duplex>, greeting: string): Promise<void> {
+async function greetAll(listener: AsyncIterable<NodeDuplex>, greeting: string): Promise<void> {
   for await (const stream of listener) stream.end(greeting);
 }
 

@@ -22,6 +22,6 @@ export interface PacketSink {
   readonly pending: number;
   /** Whether a key exchange delays messages. The layers above must then stop sending bulk data (RFC 4253 §7.1). */
   readonly held: boolean;
-  /** Whether the connection used up its share of this event loop turn. Bulk data then waits for the next turn. */
+  /** Whether the turn has used up its share of work. Bulk data then waits for the next turn. */
   readonly turnOver: boolean;
 }

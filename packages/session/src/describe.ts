@@ -44,7 +44,7 @@ import {
 } from "@nacre/wire";
 import type { TracePort } from "./trace.ts";
 
-/** Converts a session's trace port, which receives descriptions, to a transport trace, which receives payloads. */
+/** Converts the trace port of a session machine, which receives descriptions, to a transport trace, which receives payloads. */
 export function describedTrace(trace: TracePort, context: () => Methods): TransportTrace {
   return {
     identification: (direction, line) => trace({ type: "identification", direction, line }),

@@ -23,7 +23,7 @@ export function announceHostKeys(connection: Connection, hostKeys: readonly Serv
  */
 export function proveHostKeys(
   request: Uint8Array,
-  session: {
+  context: {
     readonly hostKeys: readonly ServerHostKey[];
     readonly sessionId: Uint8Array;
     /** Host key algorithm of the key exchange. */
@@ -31,7 +31,7 @@ export function proveHostKeys(
     readonly random: RandomSource;
   },
 ): Uint8Array | undefined {
-  const ours = inMemory(session.hostKeys);
+  const ours = inMemory(context.hostKeys);
   const reader = new Reader(request, "hostkeys-prove-00@openssh.com");
   const proof = new Writer(1024);
   const asked = new Set<PrivateKey>();
@@ -44,13 +44,13 @@ export function proveHostKeys(
       asked.add(key);
       const names = key.publicKey.algorithms.map(({ name }) => name);
       // OpenSSH expects the key exchange's algorithm if the key supports it.
-      const algorithm = names.includes(session.negotiated) ? session.negotiated : names[0]!;
+      const algorithm = names.includes(context.negotiated) ? context.negotiated : names[0]!;
       const data = new Writer(512)
         .string("hostkeys-prove-00@openssh.com")
-        .string(session.sessionId)
+        .string(context.sessionId)
         .string(blob)
         .finish();
-      proof.string(key.sign(algorithm, data, session.random));
+      proof.string(key.sign(algorithm, data, context.random));
     }
   } catch (error) {
     if (error instanceof SshError && error.code === "malformed-message") return undefined;

@@ -7,7 +7,8 @@ export class Keepalive {
   readonly #limits: Limits;
   readonly #connection: Connection;
   readonly #peer: "client" | "server";
-  #lastHeard = 0;
+  /** When bytes last arrived, or the last probe left. */
+  #since = 0;
   #unanswered = 0;
 
   constructor(limits: Limits, connection: Connection, peer: "client" | "server") {
@@ -18,13 +19,13 @@ export class Keepalive {
 
   /** Records that bytes arrived. */
   heard(now: number): void {
-    this.#lastHeard = now;
+    this.#since = now;
     this.#unanswered = 0;
   }
 
   get deadline(): number | undefined {
     const { keepaliveInterval } = this.#limits;
-    return keepaliveInterval === 0 ? undefined : this.#lastHeard + keepaliveInterval * (this.#unanswered + 1);
+    return keepaliveInterval === 0 ? undefined : this.#since + keepaliveInterval;
   }
 
   /** Sends a probe if one is due. Returns the error that ends the connection if the peer stayed silent too long. */
@@ -36,6 +37,9 @@ export class Keepalive {
       return new SshError("keepalive-timeout", `the ${this.#peer} has sent nothing for ${seconds} s`);
     }
     this.#unanswered++;
+    // Each probe has the whole interval for its answer, even if a computer slept through several.
+    // rule: keepalive-after-sleep
+    this.#since = now;
     // No probe is sent if too many requests are unanswered. Any bytes from the peer count as a sign of life.
     this.#connection.probe(() => {});
     return undefined;

@@ -3,7 +3,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits } from "@nacre/connection";
 import { TRANSPORT_LIMITS, type TransportLimits } from "@nacre/transport";
 import { type LimitTable, limitTable, MAX_MILLISECONDS, MAX_UINT32 } from "@nacre/wire";
 
-/** All limits of a session. Times are in milliseconds, sizes in bytes. */
+/** All limits of a session machine. Times are in milliseconds, sizes in bytes. */
 export interface Limits extends TransportLimits, AuthLimits, ConnectionLimits {
   /** Milliseconds from the end of the first key exchange to the end of authentication, excluding time spent on asks. Default 120,000. */
   readonly authTimeout: number;
@@ -20,5 +20,5 @@ export const SESSION_LIMITS: LimitTable<Limits> = limitTable<Limits>({
   ...CONNECTION_LIMITS.ranges,
   authTimeout: { default: 120_000, least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" },
   keepaliveInterval: { default: 60_000, least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" },
-  keepaliveCount: { default: 3, least: 1, most: MAX_UINT32, unit: "questions" },
+  keepaliveCount: { default: 3, least: 1, most: MAX_UINT32, unit: "probes" },
 });

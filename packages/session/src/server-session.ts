@@ -173,7 +173,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
     return undefined;
   }
 
-  /** Answers `hostkeys-prove-00@openssh.com` here, because only the session knows its identifier. */
+  /** Answers `hostkeys-prove-00@openssh.com` here, because only the session machine knows the session identifier. */
   protected override answers({ requestName, token, data }: PeerGlobalRequest): boolean {
     if (requestName !== "hostkeys-prove-00@openssh.com") return false;
     if (token === undefined) return true;

@@ -24,7 +24,7 @@ import { type Limits, SESSION_LIMITS } from "./limits.ts";
 import type { KeyLogPort, TracePort } from "./trace.ts";
 import { SOFTWARE_VERSION } from "./version.ts";
 
-/** Options of a session, for both roles. */
+/** Options of a session machine, for both roles. */
 export interface SessionOptions extends TransportSettings {
   /** Algorithms to offer, in order of preference. No others are offered. */
   readonly algorithms: TransportAlgorithms;
@@ -36,7 +36,7 @@ export interface SessionOptions extends TransportSettings {
   readonly keyLog?: KeyLogPort;
 }
 
-/** State of authentication that the session needs, for both roles. */
+/** State of authentication that the session machine needs, for both roles. */
 interface Authentication {
   readonly waitingForApplication: boolean;
 }
@@ -47,7 +47,7 @@ const REQUEST_READERS: RequestReaders = { session: sessionRequests };
 /** A global request of the peer. */
 export type PeerGlobalRequest = Extract<ConnectionEvent, { type: "global-request" }>;
 
-/** Phase of a session. */
+/** Phase of a session machine. */
 export type SessionState<Auth> =
   /** `ready`: we may send under the first keys. */
   | { readonly kind: "kex"; readonly ready: boolean }
@@ -55,7 +55,7 @@ export type SessionState<Auth> =
   | { readonly kind: "connection" }
   | { readonly kind: "closed" };
 
-/** Parts of a session that depend on its role. */
+/** Parts of a session machine that depend on its role. */
 interface RoleParts<Sink> {
   readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs">;
   /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
@@ -64,7 +64,7 @@ interface RoleParts<Sink> {
 }
 
 /**
- * Common part of client and server sessions: transport, connection, timers and input and output. In each turn the driver calls `tick(now)`,
+ * Common part of the session machines of client and server: transport, connection, timers and input and output. In each turn the driver calls `tick(now)`,
  * then `receive` or commands, then `nextEvent` until it returns `undefined`. Then it writes `takeOutput()` until that returns `undefined`.
  * It starts the next turn at `deadline()` at the latest.
  */
@@ -114,7 +114,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
   }
 
-  /** Starts the session; `takeOutput` then returns the identification and KEXINIT. `now`: milliseconds of any monotonic clock. */
+  /** Starts the machine; `takeOutput` then returns the identification and KEXINIT. `now`: milliseconds of any monotonic clock. */
   start(now: number): void {
     this.#now = now;
     this.#keepalive.heard(now);
@@ -133,7 +133,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   }
 
   /**
-   * Ends the session because the byte stream failed. The `closed` event with this error follows; if the peer did not speak SSH, the error
+   * Ends the connection because the byte stream failed. The `closed` event with this error follows; if the peer did not speak SSH, the error
    * quotes its text instead.
    */
   broken(error: SshError): void {
@@ -255,7 +255,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     }
   }
 
-  /** Answers a global request that the session handles itself. Returns whether it did. */
+  /** Answers a global request that the session machine handles itself. Returns whether it did. */
   protected answers(_request: PeerGlobalRequest): boolean {
     return false;
   }
@@ -269,6 +269,6 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
 
   #loginTooSlow(): SshError {
     const { authTimeout } = this.limits;
-    return new SshError("auth-timeout", `the ${this.#peer} did not finish authentication in ${authTimeout} ms`);
+    return new SshError("auth-timeout", `the ${this.#peer} did not complete authentication within ${authTimeout} ms`);
   }
 }

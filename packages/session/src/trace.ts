@@ -24,11 +24,11 @@ export type TraceRecord =
       readonly summary: string;
     };
 
-/** Receives the records of a session's trace as they occur. */
+/** Receives the records of a connection's trace as they occur. */
 export type TracePort = (record: TraceRecord) => void;
 
 /**
  * Receives secrets for debugging with Wireshark: the client's KEXINIT cookie (16 bytes) and the shared secret of each key exchange.
- * Together they decrypt a recorded session. No other interface exposes secrets.
+ * Together they decrypt a recorded connection. No other interface exposes secrets.
  */
 export type KeyLogPort = (clientCookie: Uint8Array, sharedSecret: Uint8Array) => void;

@@ -174,7 +174,7 @@ describe("timeouts and keepalives", () => {
     const pair = new SessionPair({ client: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } });
     run(pair);
     expect(pair.client.deadline()).toBe(1000);
-    // The peer replies: the session stays open.
+    // The peer replies: the connection stays open.
     pair.client.tick(1000);
     pair.pump();
     expect(pair.flights.slice(-2).map(({ from }) => from)).toEqual(["client", "server"]);
@@ -188,7 +188,16 @@ describe("timeouts and keepalives", () => {
     expect(pair.eventsOf("global-reply")).toEqual([]);
   });
 
-  it("without keepalives, the only deadline of an idle session is the next rekey", () => {
+  it("a peer is asked one interval at a time, however long the computer slept", () => {
+    const pair = new SessionPair({ client: { limits: { keepaliveInterval: 1000, keepaliveCount: 2 } } });
+    run(pair);
+    pair.client.tick(3_000_000);
+    expect(pair.client.deadline()).toBe(3_001_000);
+    pair.client.tick(3_000_000);
+    expect(pair.pump().error).toBeUndefined();
+  });
+
+  it("without keepalives, the only deadline of an idle connection is the next rekey", () => {
     const pair = new SessionPair({ client: { limits: { keepaliveInterval: 0 } } });
     run(pair);
     expect(pair.client.deadline()).toBe(3_600_000);

@@ -3,13 +3,13 @@ import { bareCipher, toyAlgorithms } from "@nacre/testing/toys";
 import { equalBytes, SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { FAULTS, NO } from "./support/fault-table.ts";
-import { ending, type Fault, LiveSession } from "./support/live-session.ts";
+import { ending, type Fault, LiveConnection } from "./support/live-connection.ts";
 import { Replay, splitAt, upTo } from "./support/replay.ts";
-import type { Role, SessionOptions, Side } from "./support/whole-session.ts";
+import type { ConnectionOptions, Role, Side } from "./support/whole-connection.ts";
 
 /*
- * Network faults during a whole session: bytes split or cut off, and messages dropped, repeated or swapped. The result must be the same as
- * without the fault, or a clean error. No side may wait forever, and an ended session must not do anything.
+ * Network faults during a whole connection: bytes split or cut off, and messages dropped, repeated or swapped. The result must be the same as
+ * without the fault, or a clean error. No side may wait forever, and an ended session machine must not do anything.
  */
 
 const HOUR = 3_600_000;
@@ -18,32 +18,32 @@ const KINDS = ["dropped", "repeated", "swapped"] as const;
 const ROLES = ["client", "server"] as const;
 
 /** Each kind of login with a real cipher: one that encrypts the packet length, and one that does not. */
-const SEALED: readonly SessionOptions[] = [
+const SEALED: readonly ConnectionOptions[] = [
   { login: "key", algorithms: { ...toyAlgorithms, ciphers: [chacha20Poly1305] } },
   { login: "password", algorithms: { ...toyAlgorithms, ciphers: [aes128Ctr], macs: [hmacSha256Etm] } },
 ];
 
-/** Returns the remaining activity of an ended session; must be empty. */
-function leftOf({ session, events }: Side): string[] {
+/** Returns the remaining activity of an ended session machine; must be empty. */
+function leftOf({ machine, events }: Side): string[] {
   const left: string[] = [];
   const look = (when: string): void => {
-    if (session.deadline() !== undefined) left.push(`a deadline ${when}`);
-    if (session.wantsInput) left.push(`wants input ${when}`);
-    if (session.nextEvent() !== undefined) left.push(`an event ${when}`);
-    if (session.takeOutput() !== undefined) left.push(`output ${when}`);
+    if (machine.deadline() !== undefined) left.push(`a deadline ${when}`);
+    if (machine.wantsInput) left.push(`wants input ${when}`);
+    if (machine.nextEvent() !== undefined) left.push(`an event ${when}`);
+    if (machine.takeOutput() !== undefined) left.push(`output ${when}`);
   };
   look("at the end");
   if (events.filter((one) => one.startsWith("closed")).join() !== events.at(-1))
     left.push("more than one closed event");
-  session.receive(new Uint8Array(64));
-  session.end();
-  session.tick(1e12);
-  session.rekey();
+  machine.receive(new Uint8Array(64));
+  machine.end();
+  machine.tick(1e12);
+  machine.rekey();
   // Calls of an application that has not handled the end yet must have no effect.
   for (const command of [
-    () => session.connection.sendEof(0),
-    () => session.connection.close(0),
-    () => session.connection.write(0, new Uint8Array(8)),
+    () => machine.connection.sendEof(0),
+    () => machine.connection.close(0),
+    () => machine.connection.write(0, new Uint8Array(8)),
   ])
     try {
       command();
@@ -54,10 +54,10 @@ function leftOf({ session, events }: Side): string[] {
   return left;
 }
 
-describe.each(SEALED)("bytes of a session with login by $login", (options) => {
-  const whole = new LiveSession(options).run(FAR);
+describe.each(SEALED)("bytes of a connection with login by $login", (options) => {
+  const whole = new LiveConnection(options).run(FAR);
 
-  it("form a complete session without faults", () => {
+  it("form a complete connection without faults", () => {
     expect(whole.now).toBe(0);
     for (const role of ROLES) {
       expect(whole[role].events.filter((one) => one === "new-keys")).toHaveLength(2);
@@ -125,9 +125,9 @@ describe.each([
   ["server", "password", ["sign-exchange-hash", "password", "open-request", "env", "exec"]],
 ] as const)("bytes to a %s with login by %s", (role, login, asks) => {
   const options = SEALED.find((one) => one.login === login)!;
-  const { chunks } = new LiveSession(options).run(FAR).wires[role === "client" ? "server" : "client"];
+  const { chunks } = new LiveConnection(options).run(FAR).wires[role === "client" ? "server" : "client"];
 
-  it.each(asks)("end the session if cut off while %s is unanswered; a later answer has no effect", (hold) => {
+  it.each(asks)("end the connection if cut off while %s is unanswered; a later answer has no effect", (hold) => {
     const replay = new Replay(role, { ...options, hold });
     const asked = (): boolean => replay.side.events.some((one) => one.startsWith(hold));
     for (const chunk of chunks) if (!asked()) replay.receive(chunk);
@@ -145,9 +145,9 @@ describe.each([
   });
 });
 
-/** Runs a session with a fault for hours of simulated time. It must end by itself or stay alive. Returns the outcome. */
-function strike(options: SessionOptions, whole: LiveSession, fault: Fault): string {
-  const live = new LiveSession(options, fault).run(FAR);
+/** Runs a connection with a fault for hours of simulated time. It must end by itself or stay alive. Returns the outcome. */
+function strike(options: ConnectionOptions, whole: LiveConnection, fault: Fault): string {
+  const live = new LiveConnection(options, fault).run(FAR);
   const ended = ending(live, whole);
   if (ended === "alive") expectAlive(live);
   for (const role of ROLES) expect([role, leftOf(live[role])]).toEqual([role, []]);
@@ -160,11 +160,11 @@ function strike(options: SessionOptions, whole: LiveSession, fault: Fault): stri
 }
 
 /** Asserts that both sides still answer, and that a disconnect ends them cleanly. */
-function expectAlive(live: LiveSession): void {
+function expectAlive(live: LiveConnection): void {
   expect([live.client.error, live.server.error]).toEqual([undefined, undefined]);
   for (const side of [live.client, live.server]) {
     const { replies } = side;
-    side.session.connection.globalRequest("are-you-there@test", new Uint8Array(), { wantReply: true });
+    side.machine.connection.globalRequest("are-you-there@test", new Uint8Array(), { wantReply: true });
     live.pump();
     expect(side.replies).toBe(replies + 1);
   }
@@ -174,23 +174,23 @@ function expectAlive(live: LiveSession): void {
 }
 
 /** Returns the outcome of each fault applied to each message from one side. */
-function struck(options: SessionOptions, from: Role): unknown[] {
-  const whole = new LiveSession(options).run(FAR);
+function struck(options: ConnectionOptions, from: Role): unknown[] {
+  const whole = new LiveConnection(options).run(FAR);
   return whole.wires[from].names.map((name, index) => [
     name,
     ...KINDS.map((kind) => strike(options, whole, { kind, from, index })),
   ]);
 }
 
-const BARE: SessionOptions["algorithms"] = { ...toyAlgorithms, ciphers: [bareCipher] };
+const BARE: ConnectionOptions["algorithms"] = { ...toyAlgorithms, ciphers: [bareCipher] };
 
-describe.each(["key", "password"] as const)("messages of a session with login by %s", (login) => {
+describe.each(["key", "password"] as const)("messages of a connection with login by %s", (login) => {
   it.each(ROLES)("from the %s: dropped, repeated or swapped without a MAC that detects it", (from) => {
     expect(struck({ login, algorithms: BARE }, from)).toEqual(FAULTS[login][from]);
   });
 });
 
-describe.each(SEALED)("packets of a session with login by $login", (options) => {
+describe.each(SEALED)("packets of a connection with login by $login", (options) => {
   it.each(ROLES)("from the %s: dropped, repeated or swapped", (from) => {
     const receiver = from === "client" ? "server" : "client";
     const rows = FAULTS[options.login][from];

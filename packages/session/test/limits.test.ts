@@ -16,11 +16,11 @@ const served = {
 const sink = { pending: 0, held: false, turnOver: false, write() {}, begin: () => new Uint8Array(), commit() {} };
 const authBase = { sink, sessionId: new Uint8Array(32) };
 
-const doors = {
-  "a client session": (limits: object) => new ClientSession({ ...base, ...login, limits }),
-  "a server session": (limits: object) => new ServerSession({ ...base, ...served, limits }),
+const machines = {
+  "the session machine of a client": (limits: object) => new ClientSession({ ...base, ...login, limits }),
+  "the session machine of a server": (limits: object) => new ServerSession({ ...base, ...served, limits }),
 };
-const floors = {
+const layers = {
   "a transport": [
     TRANSPORT_LIMITS.ranges,
     (limits: object) => new Transport({ ...base, role: "client", softwareVersion: "Test", limits }),
@@ -35,13 +35,13 @@ const floors = {
   ],
 } as const;
 
-describe.each(Object.entries(doors))("%s", (_, make) => {
+describe.each(Object.entries(machines))("%s", (_, make) => {
   test.each(impossibleLimits(SESSION_LIMITS.ranges))("rejects the limit %s", (_, limits) => {
     const [name] = Object.keys(limits);
     expect(() => make(limits)).toThrow(
       expect.objectContaining({
         code: "usage",
-        message: expect.stringMatching(`^the limit ${name} must be an integer`),
+        message: expect.stringMatching(`^the limit \`${name}\` must be an integer`),
       }),
     );
   });
@@ -51,7 +51,7 @@ describe.each(Object.entries(doors))("%s", (_, make) => {
   });
 });
 
-describe.each(Object.entries(floors))("%s", (_, [ranges, make]) => {
+describe.each(Object.entries(layers))("%s", (_, [ranges, make]) => {
   test.each(impossibleLimits(ranges))("rejects the limit %s", (_, limits) => {
     expect(() => make(limits)).toThrow(expect.objectContaining({ code: "usage" }));
   });

@@ -20,7 +20,7 @@ const recordings = file.recordings.map(({ chunks, outcome, serverHostKey, ...sce
   chunks: chunks.map(({ from, bytes }) => ({ from, bytes: base64Decode(bytes)! })),
 }));
 
-describe.each(recordings)("recorded OpenSSH session $name", ({ scenario, chunks, outcome, serverHostKey }) => {
+describe.each(recordings)("recorded OpenSSH connection $name", ({ scenario, chunks, outcome, serverHostKey }) => {
   const sent = toHex(concatBytes(...chunks.filter(({ from }) => from === "client").map(({ bytes }) => bytes)));
   const received = concatBytes(...chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes));
 
@@ -43,7 +43,7 @@ describe.each(recordings)("recorded OpenSSH session $name", ({ scenario, chunks,
   });
 });
 
-describe("recorded OpenSSH session chacha20", () => {
+describe("recorded OpenSSH connection chacha20", () => {
   const { scenario, chunks } = recordings[0]!;
   const received = chunks.filter(({ from }) => from === "server").map(({ bytes }) => bytes);
   const length = concatBytes(...received).length;
@@ -84,11 +84,11 @@ describe("recorded OpenSSH session chacha20", () => {
 
 /** Returns the offsets of padding bytes in packets up to NEWKEYS. No MAC protects them (RFC 4253 §8). */
 function plaintextPadding(stream: Uint8Array): Set<number> {
-  const view = new DataView(stream.buffer, stream.byteOffset);
+  const data = new DataView(stream.buffer, stream.byteOffset);
   const positions = new Set<number>();
   let offset = stream.indexOf(0x0a) + 1;
   for (let number = 0; number !== 21; ) {
-    const end = offset + 4 + view.getUint32(offset);
+    const end = offset + 4 + data.getUint32(offset);
     number = stream[offset + 5]!;
     for (let i = end - stream[offset + 4]!; i < end; i++) positions.add(i);
     offset = end;

@@ -63,7 +63,7 @@ function exchange(pair: ServerPair, channel: number, command: string): string {
 /** Client options for a login by password only. */
 const byPassword = { identities: [], password: true } as const;
 
-/** Answers the client's password events with these values in turn. */
+/** Answers the client's password events with these values, in order. */
 function passwords(...values: readonly string[]): NonNullable<ServerPairOptions["onClient"]> {
   const left = [...values];
   return (event, client) => {
@@ -84,7 +84,7 @@ describe("login by public key", () => {
       "exec",
       "channel-closed",
     ]);
-    expect(pair.ask("authenticated")).toEqual({
+    expect(pair.lastEvent("authenticated")).toEqual({
       type: "authenticated",
       userName: "alice",
       serviceName: "ssh-connection",
@@ -107,13 +107,13 @@ describe("login by public key", () => {
     expect(run(pair)).toBe("true");
     expect(pair.eventsOf("query")).toHaveLength(2);
     expect(pair.eventsOf("publickey")).toHaveLength(1);
-    expect(pair.ask("authenticated").factors).toMatchObject([{ publicKey: chosen.publicKey.blob }]);
+    expect(pair.lastEvent("authenticated").factors).toMatchObject([{ publicKey: chosen.publicKey.blob }]);
   });
 
   it("uses an RSA algorithm from server-sig-algs", () => {
     const pair = new ServerPair({ client: { identities: [inMemory(rsaKey)] }, server: { userKeys: [rsaSha2_256] } });
     run(pair);
-    expect(pair.ask("publickey").algorithm).toBe("rsa-sha2-256");
+    expect(pair.lastEvent("publickey").algorithm).toBe("rsa-sha2-256");
   });
 
   it("refuses an unsupported algorithm without asking the application", () => {
@@ -148,7 +148,7 @@ describe("late answer to a login", () => {
     pair.start();
     expect(pair.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "publickey"]);
     pair.pump();
-    pair.server.auth.answerPublickey(pair.ask("publickey").token, "success");
+    pair.server.auth.answerPublickey(pair.lastEvent("publickey").token, "success");
     pair.pump();
     expect(pair.eventsOf("open-request")).toHaveLength(1);
     expect(exchange(pair, channel, "late")).toBe("late");
@@ -168,13 +168,13 @@ describe("late answer to a login", () => {
     });
     const channel = pair.client.connection.openChannel("session");
     pair.start();
-    pair.server.auth.answerPublickey(pair.ask("publickey").token, "failure");
+    pair.server.auth.answerPublickey(pair.lastEvent("publickey").token, "failure");
     pair.pump();
     expect(messages.filter((one) => /OPEN$|UNIMPLEMENTED/.test(one))).toEqual([
       "received SSH_MSG_CHANNEL_OPEN",
       "sent SSH_MSG_UNIMPLEMENTED",
     ]);
-    pair.server.auth.answerPassword(pair.ask("password").token, "success");
+    pair.server.auth.answerPassword(pair.lastEvent("password").token, "success");
     pair.pump();
     expect(exchange(pair, channel, "after all")).toBe("after all");
   });
@@ -184,7 +184,7 @@ describe("late answer to a login", () => {
     pair.pass(10_000_000);
     expect(pair.error).toBeUndefined();
     expect(pair.server.deadline()).toBeUndefined();
-    pair.server.auth.answerPublickey(pair.ask("publickey").token, "success");
+    pair.server.auth.answerPublickey(pair.lastEvent("publickey").token, "success");
     pair.pump();
     expect(pair.eventsOf("authenticated")).toHaveLength(1);
   });
@@ -192,7 +192,7 @@ describe("late answer to a login", () => {
   it("throws `usage` after the end, for a forged token, and the second time", () => {
     const usage = expect.objectContaining({ code: "usage" });
     const pair = holding().start();
-    const { token } = pair.ask("publickey");
+    const { token } = pair.lastEvent("publickey");
     expect(() => pair.server.auth.answerPublickey(askToken("forged"), "success")).toThrow(usage);
     pair.server.end();
     pair.pump();
@@ -201,8 +201,8 @@ describe("late answer to a login", () => {
     expect(pair.server.takeOutput()).toBeUndefined();
 
     const again = holding().start();
-    again.server.auth.answerPublickey(again.ask("publickey").token, "success");
-    expect(() => again.server.auth.answerPublickey(again.ask("publickey").token, "success")).toThrow(usage);
+    again.server.auth.answerPublickey(again.lastEvent("publickey").token, "success");
+    expect(() => again.server.auth.answerPublickey(again.lastEvent("publickey").token, "success")).toThrow(usage);
     expect(() => again.server.auth.answerPublickey(token, "success")).toThrow(usage);
   });
 
@@ -223,15 +223,15 @@ describe("login by password", () => {
       client: byPassword,
       server,
       onClient: passwords("wrong", "sesame"),
-      onServer: (event, session) => {
+      onServer: (event, machine) => {
         if (event.type !== "password") return false;
-        session.auth.answerPassword(event.token, event.password === "sesame" ? "success" : "failure");
+        machine.auth.answerPassword(event.token, event.password === "sesame" ? "success" : "failure");
         return true;
       },
     });
     expect(run(pair, "in")).toBe("in");
     expect(pair.eventsOf("password").map(({ password }) => password)).toEqual(["wrong", "sesame"]);
-    expect(pair.ask("authenticated").factors).toEqual([{ method: "password" }]);
+    expect(pair.lastEvent("authenticated").factors).toEqual([{ method: "password" }]);
   });
 
   it("can require a password change first", () => {
@@ -245,15 +245,15 @@ describe("login by password", () => {
           client.auth.answerChangePassword(event.token, change);
         }
       },
-      onServer: (event, session) => {
-        if (event.type === "password") session.auth.answerPassword(event.token, { changePrompt: "It is too old" });
-        if (event.type === "change-password") session.auth.answerPassword(event.token, "success");
+      onServer: (event, machine) => {
+        if (event.type === "password") machine.auth.answerPassword(event.token, { changePrompt: "It is too old" });
+        if (event.type === "change-password") machine.auth.answerPassword(event.token, "success");
         return event.type === "password" || event.type === "change-password";
       },
     });
     expect(run(pair, "in")).toBe("in");
     expect(pair.clientEventsOf("change-password")).toMatchObject([{ prompt: "It is too old" }]);
-    expect(pair.ask("change-password")).toMatchObject({ oldPassword: "old", newPassword: "new" });
+    expect(pair.lastEvent("change-password")).toMatchObject({ oldPassword: "old", newPassword: "new" });
   });
 });
 
@@ -299,24 +299,24 @@ describe("login by keyboard-interactive", () => {
             event.prompts.map(({ prompt }) => `re ${prompt}`),
           );
       },
-      onServer: (event, session) => {
+      onServer: (event, machine) => {
         if (event.type === "keyboard-interactive")
-          session.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "one", echo: true }] });
+          machine.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "one", echo: true }] });
         else if (event.type === "responses" && event.responses[0] === "re one")
-          session.auth.answerKeyboardInteractive(event.token, {
+          machine.auth.answerKeyboardInteractive(event.token, {
             name: "more",
             prompts: [
               { prompt: "two", echo: false },
               { prompt: "three", echo: false },
             ],
           });
-        else if (event.type === "responses") session.auth.answerKeyboardInteractive(event.token, "success");
+        else if (event.type === "responses") machine.auth.answerKeyboardInteractive(event.token, "success");
         return event.type === "keyboard-interactive" || event.type === "responses";
       },
     });
     expect(run(pair, "in")).toBe("in");
     expect(pair.eventsOf("responses").map(({ responses }) => responses)).toEqual([["re one"], ["re two", "re three"]]);
-    expect(pair.ask("authenticated").factors).toEqual([{ method: "keyboard-interactive" }]);
+    expect(pair.lastEvent("authenticated").factors).toEqual([{ method: "keyboard-interactive" }]);
   });
 });
 
@@ -325,9 +325,9 @@ describe("two factors", () => {
     client: { password: true },
     server: { methods: ["publickey", "password"] },
     onClient: passwords("sesame"),
-    onServer: (event, session) => {
-      if (event.type === "publickey") session.auth.answerPublickey(event.token, { partial: ["password"] });
-      if (event.type === "password") session.auth.answerPassword(event.token, "success");
+    onServer: (event, machine) => {
+      if (event.type === "publickey") machine.auth.answerPublickey(event.token, { partial: ["password"] });
+      if (event.type === "password") machine.auth.answerPassword(event.token, "success");
       return event.type === "publickey" || event.type === "password";
     },
   };
@@ -335,8 +335,8 @@ describe("two factors", () => {
   it("authenticate after both succeed, and the second event lists the first factor", () => {
     const pair = new ServerPair(both);
     expect(run(pair, "in")).toBe("in");
-    expect(pair.ask("password").factors).toMatchObject([{ method: "publickey" }]);
-    expect(pair.ask("authenticated").factors.map(({ method }) => method)).toEqual(["publickey", "password"]);
+    expect(pair.lastEvent("password").factors).toMatchObject([{ method: "publickey" }]);
+    expect(pair.lastEvent("authenticated").factors.map(({ method }) => method)).toEqual(["publickey", "password"]);
   });
 
   it("are forgotten when the user name changes", () => {
@@ -379,9 +379,9 @@ describe("before the login", () => {
 
   it("limits queries separately from attempts", () => {
     const identities = Array.from({ length: 8 }, (_, i) => inMemory(generateEd25519(seededRandom(50 + i))));
-    const refusing: ServerPairOptions["onServer"] = (event, session) => {
+    const refusing: ServerPairOptions["onServer"] = (event, machine) => {
       if (event.type !== "query") return false;
-      session.auth.answerQuery(event.token, event.publicKey.join() === identities[7]!.publicKey.blob.join());
+      machine.auth.answerQuery(event.token, event.publicKey.join() === identities[7]!.publicKey.blob.join());
       return true;
     };
     const limits = { failedAttempts: 2, keyQueries: 8 };
@@ -404,7 +404,7 @@ describe("before the login", () => {
     expect(peer.flush().error).toMatchObject({ code: "auth-timeout" });
   });
 
-  it("answers CHANNEL_OPEN with UNIMPLEMENTED; any other connection message ends the session", () => {
+  it("answers CHANNEL_OPEN with UNIMPLEMENTED; any other connection message ends the connection", () => {
     const open = SSH_MSG_CHANNEL_OPEN.encode({
       channelType: "session",
       senderChannel: 0,
@@ -489,7 +489,7 @@ describe("host keys", () => {
       onServer: (event) => event.type === "sign-exchange-hash",
     });
     const sign = (): void => {
-      const { token, algorithm, data, hostKey: asked } = pair.ask("sign-exchange-hash");
+      const { token, algorithm, data, hostKey: asked } = pair.lastEvent("sign-exchange-hash");
       expect(asked).toBe(hostKey.publicKey);
       pair.server.answerHostKeySignature(token, hostKey.sign(algorithm, data, seededRandom(9)));
       pair.pump();
@@ -512,7 +512,7 @@ describe("host keys", () => {
       server: { hostKeys: [{ publicKey: hostKey.publicKey }] },
       onServer: (event) => event.type === "sign-exchange-hash",
     }).start();
-    const { token, algorithm, data } = pair.ask("sign-exchange-hash");
+    const { token, algorithm, data } = pair.lastEvent("sign-exchange-hash");
     pair.server.answerHostKeySignature(token, userKey.sign(algorithm, data, seededRandom(9)));
     pair.pump();
     expect(pair.clientError).toMatchObject({ code: "bad-signature" });
@@ -526,7 +526,7 @@ describe("host keys", () => {
     pair.server.end();
     pair.pump();
     expect(pair.error).toMatchObject({ code: "connection-lost" });
-    const { token } = pair.ask("sign-exchange-hash");
+    const { token } = pair.lastEvent("sign-exchange-hash");
     expect(() => pair.server.answerHostKeySignature(token, new Uint8Array(0))).not.toThrow();
   });
 
@@ -633,10 +633,10 @@ describe("after the login", () => {
     connection.request(channel, "subsystem", name, { wantReply: true });
     connection.request(channel, "unheard-of@example", new Uint8Array(0), { wantReply: true });
     pair.pump();
-    expect(pair.ask("subsystem").name).toBe("sftp");
-    expect(pair.ask("channel-request").requestType).toBe("unheard-of@example");
-    pair.server.connection.answerRequest(pair.ask("subsystem").token!, false);
-    pair.server.connection.answerRequest(pair.ask("channel-request").token!, false);
+    expect(pair.lastEvent("subsystem").name).toBe("sftp");
+    expect(pair.lastEvent("channel-request").requestType).toBe("unheard-of@example");
+    pair.server.connection.answerRequest(pair.lastEvent("subsystem").token!, false);
+    pair.server.connection.answerRequest(pair.lastEvent("channel-request").token!, false);
     pair.pump();
     expect(pair.clientEventsOf("request-reply").map(({ success }) => success)).toEqual([false, false]);
   });
@@ -651,7 +651,7 @@ describe("after the login", () => {
     pair.server.connection.allow("direct-tcpip");
     pair.client.connection.openChannel("direct-tcpip");
     pair.pump();
-    expect(pair.ask("open-request").channelType).toBe("direct-tcpip");
+    expect(pair.lastEvent("open-request").channelType).toBe("direct-tcpip");
   });
 
   it("either side may disconnect, and nothing follows", () => {
@@ -685,9 +685,9 @@ describe("after the login", () => {
       client: byPassword,
       server: { methods: ["password"], trace: (record) => records.push(record) },
       onClient: passwords("sesame"),
-      onServer: (event, session) => {
+      onServer: (event, machine) => {
         if (event.type !== "password") return false;
-        session.auth.answerPassword(event.token, "success");
+        machine.auth.answerPassword(event.token, "success");
         return true;
       },
     });

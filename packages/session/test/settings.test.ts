@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { afterSteps, CLIENT, SERVER } from "./attacks/support/kits.ts";
 
-test.each([CLIENT, SERVER])("requireStrictKex of a $side session is passed to its transport", (kit) => {
+test.each([CLIENT, SERVER])("requireStrictKex of the $side is passed to its transport", (kit) => {
   const peer = { strict: false };
   expect(afterSteps(kit, 2, { peer }).error).toBeUndefined();
-  expect(afterSteps(kit, 2, { peer, session: { requireStrictKex: true } }).error).toMatchObject({
+  expect(afterSteps(kit, 2, { peer, machine: { requireStrictKex: true } }).error).toMatchObject({
     code: "strict-kex-required",
   });
 });

@@ -77,5 +77,5 @@ export function disconnectMessage(error: SshError, origin: Origin): Bytes {
 /** Wraps an error of another class as `internal`, since it is a bug in Nacre. */
 export function toSshError(error: unknown): SshError {
   if (error instanceof SshError) return error;
-  return new SshError("internal", `unexpected failure: ${String(error)}`, { cause: error });
+  return new SshError("internal", `unexpected error: ${String(error)}`, { cause: error });
 }

@@ -17,6 +17,6 @@ export function readExtInfo(payload: Uint8Array, maxExtensions: number): readonl
   if (extensions.length <= maxExtensions) return extensions;
   throw new SshError(
     "malformed-message",
-    `SSH_MSG_EXT_INFO has ${extensions.length} extensions, expected at most ${maxExtensions}`,
+    `SSH_MSG_EXT_INFO has ${extensions.length} extensions, but the maximum is ${maxExtensions}`,
   );
 }

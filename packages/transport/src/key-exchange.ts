@@ -275,7 +275,7 @@ export class KeyExchange {
     if (++this.#rekeysBeforeLogin > limits.rekeysBeforeLogin)
       throw new SshError(
         "rekey-flood",
-        `the ${peerOf(options)} began more than ${limits.rekeysBeforeLogin} key exchanges before authentication succeeded`,
+        `the ${peerOf(options)} began more than ${limits.rekeysBeforeLogin} key exchanges before authentication succeeded (\`rekeysBeforeLogin\`)`,
       );
   }
 

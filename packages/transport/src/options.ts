@@ -50,7 +50,7 @@ export interface TransportTrace {
 }
 
 /**
- * Settings that the public entry points pass unchanged through the session to the transport. To add one, declare it here and in the table
+ * Settings that the public entry points pass unchanged through the session machine to the transport. To add one, declare it here and in the table
  * below.
  */
 export interface TransportSettings {

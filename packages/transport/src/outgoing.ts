@@ -143,7 +143,7 @@ export class OutgoingPackets {
     if (this.#queuedCost + cost > this.#maxQueuedBytes)
       throw new SshError(
         "rekey-flood",
-        `more than ${this.#maxQueuedBytes} bytes are queued behind a key exchange that the peer does not complete`,
+        `more than ${this.#maxQueuedBytes} bytes are queued behind a key exchange that the peer does not complete (\`maxQueuedBytes\`)`,
       );
     this.#queue.push({ payload, sent });
     this.#queuedBytes += payload.length;

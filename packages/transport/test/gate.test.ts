@@ -11,7 +11,7 @@ const KEX_MESSAGES: Readonly<Record<string, { client: number[]; server: number[]
 
 const when = (allowed: boolean): "admit" | "refused" => (allowed ? "admit" : "refused");
 
-/** Restates the rules by message number. The first packet after NEWKEYS is past; other tests below cover EXT_INFO (7). */
+/** Restates the table by message number. The first packet after NEWKEYS is past; other tests below cover EXT_INFO (7). */
 function expected(number: number, s: Situation): "admit" | "unimplemented" | "discard" | "refused" {
   const inRange = (low: number, high: number): boolean => number >= low && number <= high;
   const quiet = s.step === "kexinit";

@@ -37,7 +37,7 @@ function inOrder(end: End): void {
 describe("a rekey begins", () => {
   test.each(["client", "server"] as const)("when the %s requests it", (name) => {
     const pair = new Pair().connect().enterConnection();
-    const session = pair.client.transport.sessionId;
+    const sessionId = pair.client.transport.sessionId;
     pair[name].transport.requestRekey();
     pair.pump();
     for (const end of [pair.client, pair.server]) {
@@ -45,7 +45,7 @@ describe("a rekey begins", () => {
       expect(end.eventsOf("new-keys")[1]).toMatchObject({ initial: false, strictKex: true });
       expect(end.eventsOf("keys-complete")[1]).toEqual({ type: "keys-complete", initial: false });
     }
-    expect(pair.client.transport.sessionId).toBe(session);
+    expect(pair.client.transport.sessionId).toBe(sessionId);
     expect(pair.client.eventsOf("verify-host-key")).toHaveLength(1);
     expect(pair.server.eventsOf("sign-exchange-hash")).toHaveLength(2);
     expect(pair.client.eventsOf("ext-info")).toHaveLength(1);
@@ -192,7 +192,7 @@ describe("under load", () => {
             .connect()
             .enterConnection();
           const sent = { client: 0, server: 0 };
-          for (let turn = 0; turn < 200; turn++) {
+          for (let round = 0; round < 200; round++) {
             const [from, to] = pick(2) === 0 ? [pair.client, pair.server] : [pair.server, pair.client];
             from.transport.write(numbered(sent[from.name]++, pick(200)));
             if (pick(30) === 0) from.transport.requestRekey();

@@ -76,6 +76,7 @@ const KINDS = {
   "connection-lost": ["peer", "CONNECTION_LOST"],
   "connection-failed": ["peer", "CONNECTION_LOST"],
   "connect-timeout": ["peer", "CONNECTION_LOST"],
+  "gateway-refused": ["peer", "BY_APPLICATION"],
   "keepalive-timeout": ["peer", "CONNECTION_LOST"],
   closed: ["caller", "BY_APPLICATION"],
   aborted: ["caller", "BY_APPLICATION"],

@@ -48,16 +48,16 @@ export function completeLimits<T extends object>({ ranges, defaults }: LimitTabl
       complete ??= { ...defaults, ...changes };
       complete[name] = defaults[name];
     } else {
-      checkLimit(`the limit ${name}`, value, ranges[name]);
+      checkLimit(`the limit \`${name}\``, value, ranges[name]);
     }
   }
   return complete ?? (changes as T);
 }
 
-/** Throws `usage` if `value` is not an integer within the range. `what` names it: `"the limit maxChannels"`. */
+/** Throws `usage` if `value` is not an integer within the range. `what` names it: "the limit `maxChannels`". */
 export function checkLimit(what: string, value: unknown, { least, most, unit }: Omit<LimitRange, "default">): void {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
-  throw new SshError("usage", `${what} must be an integer from ${least} to ${most} ${unit}, not ${shown(value)}`);
+  throw new SshError("usage", `${what} must be an integer from ${least} to ${most} ${unit}, got ${shown(value)}`);
 }
 
 function shown(value: unknown): string {

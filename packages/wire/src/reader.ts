@@ -63,7 +63,7 @@ export class Reader {
     const length = this.uint32(field);
     if (length > this.remaining) {
       this.#offset -= 4;
-      this.fail(field, `declares ${length} bytes; ${this.remaining - 4} left`);
+      this.fail(field, `declares ${length} bytes, but only ${this.remaining - 4} left`);
     }
     return this.raw(length, field);
   }
@@ -131,7 +131,7 @@ export class Reader {
   }
 
   #need(length: number, field: string): void {
-    if (length > this.remaining) this.fail(field, `needs ${length} bytes; ${this.remaining} left`);
+    if (length > this.remaining) this.fail(field, `needs ${length} bytes, but only ${this.remaining} left`);
   }
 
   #ascii(bytes: Uint8Array, field: string): string {

@@ -64,7 +64,7 @@ export function counted<T>(minimum: number, item: Field<T>): Field<readonly T[]>
       const count = reader.uint32(field);
       // rule: item-count
       if (count * minimum > reader.remaining)
-        reader.fail(field, `declares ${count} items; ${reader.remaining} bytes left`);
+        reader.fail(field, `declares ${count} items, but only ${reader.remaining} bytes left`);
       return Array.from({ length: count }, (_, i) => item.read(reader, `${field}[${i}]`));
     },
     write(writer: Writer, items: readonly T[]): void {

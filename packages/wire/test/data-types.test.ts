@@ -125,7 +125,9 @@ describe("invalid data", () => {
   it("is reported with the structure, the field and the offset", () => {
     const reader = new Reader(hex("010000000561"), "SSH_MSG_THING");
     reader.byte("first");
-    expect(() => reader.string("second")).toThrow("SSH_MSG_THING: second at offset 1 declares 5 bytes; 1 left");
+    expect(() => reader.string("second")).toThrow(
+      "SSH_MSG_THING: second at offset 1 declares 5 bytes, but only 1 left",
+    );
   });
 
   it("is reported with the error code given to the reader", () => {

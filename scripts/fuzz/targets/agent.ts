@@ -1,6 +1,6 @@
 import { answerIn, readIdentities, readSignature } from "../../../packages/node/src/agent-messages.ts";
 import { attempt, expectEqual, expectTrue, outcome } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 
 /** Bytes from an SSH agent, read as a reply to both kinds of request. */
 export const agent: Target = {

@@ -3,7 +3,7 @@ import { parseKeygenArguments } from "../../../packages/cli/src/keygen-arguments
 import { parseServeArguments } from "../../../packages/cli/src/serve-arguments.ts";
 import { parseSshArguments } from "../../../packages/cli/src/ssh-arguments.ts";
 import { expectEqual, expectTrue } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
 
 const COMMANDS = [parseSshArguments, parseServeArguments, parseKeygenArguments];

@@ -1,7 +1,7 @@
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { agent } from "./agent.ts";
 import { commandLines } from "./command-lines.ts";
-import { clientDoor, serverDoor } from "./doors/index.ts";
+import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
 import { keyExchange } from "./key-exchange.ts";
 import { authorizedKeys, expiryTimes, knownHosts, publicKeyLines } from "./key-lists.ts";
 import { publicKeys, signatures } from "./keys.ts";
@@ -14,6 +14,7 @@ import { recording } from "./recording.ts";
 import { clientSession, serverSession } from "./sessions/index.ts";
 import { terminalModes } from "./terminal-modes.ts";
 import { text } from "./text.ts";
+import { tunnelMessages, tunnelPair } from "./tunnels/index.ts";
 
 /** Targets for all code that takes bytes from other parties. */
 export const targets: readonly Target[] = [
@@ -39,8 +40,10 @@ export const targets: readonly Target[] = [
   commandLines,
   proxyHandshake,
   recording,
+  tunnelMessages,
+  tunnelPair,
   clientSession,
   serverSession,
-  clientDoor,
-  serverDoor,
+  clientEntryPoint,
+  serverEntryPoint,
 ];

@@ -4,7 +4,7 @@ import { seededRandom } from "@nacre/testing/random";
 import { nodeAlgorithms } from "../../../packages/node/src/crypto/algorithms.ts";
 import { loadMlKem768 } from "../../../packages/node/src/crypto/ml-kem.ts";
 import { expectEqual, outcome } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
 
 // `nodeAlgorithms` needs noble's ML-KEM before Node 24.7.

@@ -11,7 +11,7 @@ import { generateEd25519 } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
 import { parseExpiryTime, utcTime } from "../../../packages/keyfiles/src/expiry-time.ts";
 import { attempt, expectEqual, expectSafe, expectTrue } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input, latin1 } from "../input.ts";
 
 const KEY = generateEd25519(seededRandom(31)).publicKey;

@@ -2,7 +2,7 @@ import { randomart } from "@nacre/keyfiles";
 import { defaultSignatureAlgorithms, fingerprint, parsePublicKey } from "@nacre/keys";
 import { nodeAlgorithms } from "../../../packages/node/src/crypto/algorithms.ts";
 import { attempt, expectEqual, expectTrue, outcome } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
 
 /** A public key blob. */

@@ -1,7 +1,7 @@
 import type { Structure } from "@nacre/wire";
 import * as wire from "@nacre/wire";
 import { attempt, expectEqual } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
 
 const MESSAGES = wire.MESSAGE_TABLE.map(({ message }) => message as wire.Message<unknown>);

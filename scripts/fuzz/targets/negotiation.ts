@@ -8,7 +8,7 @@ import {
 } from "@nacre/negotiation";
 import { type KexInit, SSH_MSG_EXT_INFO, SSH_MSG_KEXINIT } from "@nacre/wire";
 import { attempt, expectEqual, expectTrue, outcome } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
 
 const LIMITS = { preBannerLines: 8, preBannerBytes: 512 };

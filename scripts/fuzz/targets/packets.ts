@@ -8,7 +8,7 @@ import * as aesGcm from "../../../packages/node/src/crypto/aes-gcm.ts";
 import * as chacha from "../../../packages/node/src/crypto/chacha20-poly1305.ts";
 import * as hmac from "../../../packages/node/src/crypto/hmac.ts";
 import { expectEqual, expectRefusal, expectTrue } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
 
 /** Result of reading a stream: the payloads, and the code of the error. */

@@ -3,7 +3,7 @@ import { defaultSignatureAlgorithms, type PrivateKey } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
 import { base64Encode } from "@nacre/wire";
 import { attempt, expectEqual, expectSafe } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
 
 /** Low limits, so that decryption is fast and files with higher costs are refused. */

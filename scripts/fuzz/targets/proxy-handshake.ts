@@ -1,7 +1,7 @@
 import { concatBytes } from "@nacre/wire";
 import { ProxyHandshake, type ProxyStep } from "../../../packages/nacre/src/forward/proxy-handshake.ts";
 import { expectEqual, expectRefusal, expectTrue } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 
 /** Maximum length of a handshake in bytes. */
 const MOST = 16 * 1024;

@@ -2,7 +2,7 @@ import type { PrivateKey } from "@nacre/keys";
 import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
 import file from "../../../test-vectors/recordings.json" with { type: "json" };
 import { expectRefusal, expectTrue } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
 
 const SCENARIOS = file.recordings as unknown as readonly Scenario[];

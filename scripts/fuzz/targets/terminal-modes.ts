@@ -1,7 +1,7 @@
 import { decodeTerminalModes, encodeTerminalModes } from "@nacre/connection";
 import { terminalModeWords } from "../../../packages/cli/src/terminal-mode-words.ts";
 import { attempt, expectEqual, expectTrue } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 
 /** Terminal modes, and the arguments for stty derived from them. */
 export const terminalModes: Target = {

@@ -1,6 +1,6 @@
 import { base64Decode, base64Encode, escapeText, utf8Decode, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { expectEqual, expectSafe } from "../contract.ts";
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { latin1 } from "../input.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

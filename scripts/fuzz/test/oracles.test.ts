@@ -34,7 +34,7 @@ describe("LoginOracle for a server", () => {
     oracle.told({ type: "eof", channel: 0 });
   });
 
-  it("detects a signature for another session", () => {
+  it("detects a signature for another connection", () => {
     oracle.peerSent(signedLogin(new Uint8Array(32).fill(1), userKey));
     expect(() => oracle.told(asked)).toThrow(Broken);
   });
@@ -71,31 +71,31 @@ describe("LoginOracle for a client", () => {
 
   it("accepts a login that the server accepts", () => {
     accept();
-    oracle.sessionSent(signedLogin(sessionId, userKey));
+    oracle.machineSent(signedLogin(sessionId, userKey));
     oracle.peerSent(message.authSuccess);
     oracle.told({ type: "authenticated" });
   });
 
   it("detects credentials sent before the host key is accepted", () => {
-    expect(() => oracle.sessionSent(signedLogin(sessionId, userKey))).toThrow(Broken);
+    expect(() => oracle.machineSent(signedLogin(sessionId, userKey))).toThrow(Broken);
   });
 
   it("detects a client that is logged in after a success without an earlier request", () => {
     accept();
     oracle.peerSent(message.authSuccess);
-    oracle.sessionSent(signedLogin(sessionId, userKey));
+    oracle.machineSent(signedLogin(sessionId, userKey));
     expect(() => oracle.told({ type: "authenticated" })).toThrow(Broken);
   });
 });
 
 describe("ChannelOracle", () => {
-  /** The session's number of the channel that has number 7 at the peer. */
+  /** The machine's number of the channel that has number 7 at the peer. */
   const channel = 1007;
   let oracle: ChannelOracle;
   beforeEach(() => {
     oracle = new ChannelOracle();
     oracle.peerSent(message.channelOpen("session", 7, { initialWindowSize: 100, maximumPacketSize: 60 }));
-    oracle.sessionSent(message.channelConfirmation(7, { initialWindowSize: 200 }));
+    oracle.machineSent(message.channelConfirmation(7, { initialWindowSize: 200 }));
   });
 
   function receive(length: number): void {
@@ -105,12 +105,12 @@ describe("ChannelOracle", () => {
 
   it("accepts data up to the windows of both sides, including window adjusts", () => {
     receive(200);
-    oracle.sessionSent(message.channelAdjust(7, 50));
+    oracle.machineSent(message.channelAdjust(7, 50));
     receive(50);
-    oracle.sessionSent(message.channelData(7, 60));
-    oracle.sessionSent(message.channelData(7, 40));
+    oracle.machineSent(message.channelData(7, 60));
+    oracle.machineSent(message.channelData(7, 40));
     oracle.peerSent(message.channelAdjust(channel, 10));
-    oracle.sessionSent(message.channelData(7, 10));
+    oracle.machineSent(message.channelData(7, 10));
   });
 
   it("detects received data beyond the window", () => {
@@ -118,22 +118,22 @@ describe("ChannelOracle", () => {
   });
 
   it("detects sent data beyond the window or the maximum packet size", () => {
-    oracle.sessionSent(message.channelData(7, 60));
-    expect(() => oracle.sessionSent(message.channelData(7, 41))).toThrow(Broken);
-    expect(() => oracle.sessionSent(message.channelData(7, 61))).toThrow(Broken);
+    oracle.machineSent(message.channelData(7, 60));
+    expect(() => oracle.machineSent(message.channelData(7, 41))).toThrow(Broken);
+    expect(() => oracle.machineSent(message.channelData(7, 61))).toThrow(Broken);
   });
 
   it("detects data after CLOSE, and a second CLOSE", () => {
-    oracle.sessionSent(message.channelClose(7));
-    expect(() => oracle.sessionSent(message.channelData(7, 1))).toThrow(Broken);
-    expect(() => oracle.sessionSent(message.channelClose(7))).toThrow(Broken);
+    oracle.machineSent(message.channelClose(7));
+    expect(() => oracle.machineSent(message.channelData(7, 1))).toThrow(Broken);
+    expect(() => oracle.machineSent(message.channelClose(7))).toThrow(Broken);
   });
 
   it("detects a second reply, and a reply without a request", () => {
-    expect(() => oracle.sessionSent(message.channelSuccess(7))).toThrow(Broken);
+    expect(() => oracle.machineSent(message.channelSuccess(7))).toThrow(Broken);
     oracle.peerSent(message.channelRequest(channel, "shell", true));
     // The reply without a request still counts, so the one to this request is one too many.
-    expect(() => oracle.sessionSent(message.channelSuccess(7))).toThrow(Broken);
-    expect(() => oracle.sessionSent(message.channelOpenFailure(7))).toThrow(Broken);
+    expect(() => oracle.machineSent(message.channelSuccess(7))).toThrow(Broken);
+    expect(() => oracle.machineSent(message.channelOpenFailure(7))).toThrow(Broken);
   });
 });

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Bundle, bundle } from "../engine/bundle.ts";
-import { watch } from "../engine/watch.ts";
+import { type Bundle, bundle } from "../fuzzer/bundle.ts";
+import { watch } from "../fuzzer/watch.ts";
 import { pastFindings, seedsOf } from "../seeds.ts";
 import { targets } from "../targets/index.ts";
 

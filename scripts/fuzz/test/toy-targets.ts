@@ -1,4 +1,4 @@
-import type { Target } from "../engine/target.ts";
+import type { Target } from "../fuzzer/target.ts";
 import { decodeToy } from "./toy.ts";
 
 export const targets: readonly Target[] = [

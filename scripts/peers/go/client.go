@@ -1,4 +1,4 @@
-// Client on golang.org/x/crypto/ssh for tests of a server. Its argument is a JSON object of type ask. Prints the results as JSON.
+// Client on golang.org/x/crypto/ssh for tests of a server. Its argument is a JSON object of type task. Prints the results as JSON.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-type ask struct {
+type task struct {
 	Port int
 	// HostKey is the type and the base64 text of the server's key.
 	HostKey  []string
@@ -42,22 +42,22 @@ type result struct {
 }
 
 func main() {
-	var ask ask
-	must(json.Unmarshal([]byte(os.Args[1]), &ask))
-	blob, err := base64.StdEncoding.DecodeString(ask.HostKey[1])
+	var task task
+	must(json.Unmarshal([]byte(os.Args[1]), &task))
+	blob, err := base64.StdEncoding.DecodeString(task.HostKey[1])
 	must(err)
 	hostKey, err := ssh.ParsePublicKey(blob)
 	must(err)
 
 	var result result
 	config := &ssh.ClientConfig{
-		Config:            ssh.Config{RekeyThreshold: ask.RekeyThreshold},
+		Config:            ssh.Config{RekeyThreshold: task.RekeyThreshold},
 		User:              "alice",
 		HostKeyCallback:   ssh.FixedHostKey(hostKey),
-		HostKeyAlgorithms: []string{ask.HostKey[0]},
-		Auth:              []ssh.AuthMethod{method(&ask, &result)},
+		HostKeyAlgorithms: []string{task.HostKey[0]},
+		Auth:              []ssh.AuthMethod{method(&task, &result)},
 	}
-	client, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", ask.Port), config)
+	client, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", task.Port), config)
 	// The library has no type for this error.
 	result.Refused = err != nil && bytes.Contains([]byte(err.Error()), []byte("unable to authenticate"))
 	if !result.Refused {
@@ -73,16 +73,16 @@ func main() {
 	must(json.NewEncoder(os.Stdout).Encode(result))
 }
 
-func method(ask *ask, result *result) ssh.AuthMethod {
+func method(task *task, result *result) ssh.AuthMethod {
 	switch {
-	case ask.Key != "":
-		pem, err := os.ReadFile(ask.Key)
+	case task.Key != "":
+		pem, err := os.ReadFile(task.Key)
 		must(err)
 		signer, err := ssh.ParsePrivateKey(pem)
 		must(err)
 		return ssh.PublicKeys(signer)
-	case ask.Password != "":
-		return ssh.Password(ask.Password)
+	case task.Password != "":
+		return ssh.Password(task.Password)
 	default:
 		return ssh.KeyboardInteractive(func(name, instruction string, prompts []string, echos []bool) ([]string, error) {
 			questions := []any{}
@@ -90,7 +90,7 @@ func method(ask *ask, result *result) ssh.AuthMethod {
 				questions = append(questions, []any{prompt, echos[i]})
 			}
 			result.Prompts = append(result.Prompts, []any{name, instruction, questions})
-			return ask.Answers[:len(prompts)], nil
+			return task.Answers[:len(prompts)], nil
 		})
 	}
 }

@@ -1,4 +1,4 @@
-// Server on golang.org/x/crypto/ssh for tests of a client. Its argument is a JSON object of type ask. Prints its port, and exits at the end
+// Server on golang.org/x/crypto/ssh for tests of a client. Its argument is a JSON object of type task. Prints its port, and exits at the end
 // of its standard input.
 package main
 
@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-type ask struct {
+type task struct {
 	HostKey  string
 	UserKey  string
 	Password string
@@ -27,28 +27,28 @@ type ask struct {
 var refused = errors.New("refused")
 
 func main() {
-	var ask ask
-	must(json.Unmarshal([]byte(os.Args[1]), &ask))
-	pem, err := os.ReadFile(ask.HostKey)
+	var task task
+	must(json.Unmarshal([]byte(os.Args[1]), &task))
+	pem, err := os.ReadFile(task.HostKey)
 	must(err)
 	hostKey, err := ssh.ParsePrivateKey(pem)
 	must(err)
-	userKey, _, _, _, err := ssh.ParseAuthorizedKey([]byte(ask.UserKey))
+	userKey, _, _, _, err := ssh.ParseAuthorizedKey([]byte(task.UserKey))
 	must(err)
 	config := &ssh.ServerConfig{
-		Config: ssh.Config{RekeyThreshold: ask.RekeyThreshold},
+		Config: ssh.Config{RekeyThreshold: task.RekeyThreshold},
 		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 			return decide(subtle.ConstantTimeCompare(key.Marshal(), userKey.Marshal()) == 1)
 		},
 		PasswordCallback: func(_ ssh.ConnMetadata, password []byte) (*ssh.Permissions, error) {
-			return decide(string(password) == ask.Password)
+			return decide(string(password) == task.Password)
 		},
 		KeyboardInteractiveCallback: func(_ ssh.ConnMetadata, challenge ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
 			answers, err := challenge("", "", []string{"First: ", "Second: "}, []bool{false, true})
 			if err != nil {
 				return nil, err
 			}
-			return decide(fmt.Sprint(answers) == fmt.Sprint(ask.Answers))
+			return decide(fmt.Sprint(answers) == fmt.Sprint(task.Answers))
 		},
 	}
 	config.AddHostKey(hostKey)

@@ -6,6 +6,6 @@ export function boundPrompt(limits: AuthLimits, payload: Uint8Array): void {
   if (payload.length > limits.promptBytes)
     throw new SshError(
       "auth-limit",
-      `the server sent a prompt message of ${payload.length} bytes; the limit \`promptBytes\` is ${limits.promptBytes}`,
+      `the server sent a prompt message of ${payload.length} bytes, but the maximum is ${limits.promptBytes} (\`promptBytes\`)`,
     );
 }

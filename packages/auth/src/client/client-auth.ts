@@ -42,7 +42,7 @@ import {
   signWithKey,
 } from "./publickey.ts";
 import { describeKey, Report } from "./report.ts";
-import type { ClientAuthEvent, ClientAuthOptions, ClientMethodDriver, Identity } from "./types.ts";
+import type { ClientAuthEvent, ClientAuthOptions, ClientMethodHost, Identity } from "./types.ts";
 
 /** A message of ours whose answer the login waits for. */
 interface AwaitedMessage extends SentMessage {
@@ -61,10 +61,10 @@ const METHOD_SPECIFIC = SSH_MSG_USERAUTH_PK_OK.number;
 
 /**
  * Client side of the authentication protocol (RFC 4252). It writes messages to the sink, receives the server's, and reports progress and
- * questions as events. Invalid input from the server ends in a `closed` event, never in an exception. Invalid calls throw `usage`.
+ * asks as events. Invalid input from the server ends in a `closed` event, never in an exception. Invalid calls throw `usage`.
  */
 export class ClientAuth {
-  readonly #driver: ClientMethodDriver;
+  readonly #host: ClientMethodHost;
   readonly #plan: Plan;
   readonly #report = new Report();
   readonly #events: ClientAuthEvent[] = [];
@@ -79,7 +79,7 @@ export class ClientAuth {
   constructor(options: ClientAuthOptions) {
     const limits = completeLimits(AUTH_LIMITS, options.limits);
     this.#plan = new Plan(options, limits);
-    this.#driver = {
+    this.#host = {
       options,
       limits,
       request: (methodName, methodData) => this.#request(methodName, methodData),
@@ -98,7 +98,7 @@ export class ClientAuth {
 
   /** Sends SSH_MSG_SERVICE_REQUEST and, without waiting for its answer, the first login request. Throws `usage` if called twice. */
   start(): void {
-    if (this.#state.kind !== "new") throw new SshError("usage", "authentication was already started");
+    if (this.#state.kind !== "new") throw new SshError("usage", "authentication is already started");
     this.#send(SSH_MSG_SERVICE_REQUEST.encode({ serviceName: SERVICE_USERAUTH }));
     this.#tryNext();
   }
@@ -127,7 +127,7 @@ export class ClientAuth {
     const state = this.#state;
     if (state.method !== "publickey" || state.kind !== "asked" || /* rule: sign-token */ state.token !== token)
       throw staleAnswer(token);
-    this.#goOn(state.identity, signature === undefined ? NO_SIGNATURE : sendSignature(this.#driver, state, signature));
+    this.#goOn(state.identity, signature === undefined ? NO_SIGNATURE : sendSignature(this.#host, state, signature));
   }
 
   /** Answers `password`; `undefined` abandons the method. Throws `usage` if the token does not belong to the open ask. */
@@ -139,7 +139,7 @@ export class ClientAuth {
       this.#tryNext();
       return;
     }
-    this.#state = sendPassword(this.#driver, password);
+    this.#state = sendPassword(this.#host, password);
   }
 
   /** Answers `change-password`; `undefined` abandons the method. Throws `usage` if the token does not belong to the open ask. */
@@ -155,7 +155,7 @@ export class ClientAuth {
       this.#tryNext();
       return;
     }
-    this.#state = sendPasswordChange(this.#driver, state, passwords);
+    this.#state = sendPasswordChange(this.#host, state, passwords);
   }
 
   /**
@@ -169,12 +169,12 @@ export class ClientAuth {
       throw staleAnswer(token);
     if (responses === undefined) {
       this.#giveUp("keyboard-interactive");
-      this.#state = sendNothing(this.#driver, state.rounds, state.promptCount);
+      this.#state = sendNothing(this.#host, state.rounds, state.promptCount);
       return;
     }
     if (responses.length !== state.promptCount)
       throw new SshError("usage", `expected ${state.promptCount} responses, one per prompt, got ${responses.length}`);
-    this.#state = sendResponses(this.#driver, { rounds: state.rounds, givenUp: false }, responses);
+    this.#state = sendResponses(this.#host, { rounds: state.rounds, givenUp: false }, responses);
   }
 
   /** Whether a request with a signature awaits its answer. */
@@ -224,26 +224,26 @@ export class ClientAuth {
   }
 
   #receiveBanner(payload: Uint8Array): void {
-    const { authBanners, authBannerBytes } = this.#driver.limits;
+    const { authBanners, authBannerBytes } = this.#host.limits;
     this.#banners++;
     this.#bannerBytes += payload.length;
     if (/* rule: banner-count */ this.#banners > authBanners || this.#bannerBytes > authBannerBytes)
       throw new SshError(
         "auth-limit",
-        `the server sent more than ${authBanners} banners or more than ${authBannerBytes} bytes of banners`,
+        `the server sent more than ${authBanners} banners (\`authBanners\`) or ${authBannerBytes} bytes of banners (\`authBannerBytes\`)`,
       );
     const banner = decodeIfReadable(SSH_MSG_USERAUTH_BANNER, payload);
-    if (banner !== undefined) this.#driver.emit({ type: "banner", message: banner.message });
+    if (banner !== undefined) this.#host.emit({ type: "banner", message: banner.message });
   }
 
   #receiveMethodSpecific(payload: Uint8Array): void {
     const state = this.#state;
     if (state.method === "publickey" && state.kind === "queried")
-      this.#goOn(state.identity, receivePkOk(this.#driver, state, payload));
+      this.#goOn(state.identity, receivePkOk(this.#host, state, payload));
     else if (state.method === "password" && state.kind === "sent")
-      this.#state = receivePasswdChangereq(this.#driver, state, payload);
+      this.#state = receivePasswdChangereq(this.#host, state, payload);
     else if (state.method === "keyboard-interactive" && state.kind === "sent")
-      this.#state = receiveInfoRequest(this.#driver, state, payload);
+      this.#state = receiveInfoRequest(this.#host, state, payload);
     else throw this.#unexpected(METHOD_SPECIFIC);
   }
 
@@ -258,10 +258,7 @@ export class ClientAuth {
     if (state.method === "publickey") {
       if (accepted) this.#plan.keyOver(state.identity);
       else this.#plan.keyRefused(state.identity, state.algorithm);
-      this.#report.tried(
-        `publickey (${describeKey(state.identity, this.#driver.options)}, ${state.algorithm})`,
-        verdict,
-      );
+      this.#report.tried(`publickey (${describeKey(state.identity, this.#host.options)}, ${state.algorithm})`, verdict);
     } else if (state.method === "keyboard-interactive") {
       // A server that refuses before its first prompt does not support the method for this user.
       if (accepted || state.rounds === 0) this.#plan.methodOver(state.method);
@@ -282,7 +279,7 @@ export class ClientAuth {
       return;
     }
     this.#plan.keyOver(identity);
-    this.#report.note(`could not sign with ${describeKey(identity, this.#driver.options)}: ${to.cannotSign}`);
+    this.#report.note(`cannot sign with ${describeKey(identity, this.#host.options)}: ${to.cannotSign}`);
     this.#tryNext();
   }
 
@@ -292,38 +289,38 @@ export class ClientAuth {
   }
 
   #tryNext(): void {
-    const driver = this.#driver;
+    const host = this.#host;
     const choice = this.#plan.next();
     switch (choice?.method) {
       case "none":
-        this.#state = beginNone(driver);
+        this.#state = beginNone(host);
         return;
       case "publickey":
-        if (choice.signAtOnce) this.#goOn(choice.identity, signWithKey(driver, choice));
-        else this.#state = queryKey(driver, choice);
+        if (choice.signAtOnce) this.#goOn(choice.identity, signWithKey(host, choice));
+        else this.#state = queryKey(host, choice);
         return;
       case "keyboard-interactive":
-        this.#state = beginKeyboardInteractive(driver);
+        this.#state = beginKeyboardInteractive(host);
         return;
       case "password":
-        this.#state = beginPassword(driver, choice.attempt);
+        this.#state = beginPassword(host, choice.attempt);
         return;
       case undefined:
         for (const identity of this.#plan.unusable) {
           const names = identity.publicKey.algorithms.map(({ name }) => name).join(", ");
           this.#report.note(
-            `skipped ${describeKey(identity, this.#driver.options)} because the server supports none of its algorithms (${names})`,
+            `skipped ${describeKey(identity, this.#host.options)} because the server supports none of its algorithms (${names})`,
           );
         }
         this.#finish({
           type: "closed",
-          error: this.#report.error(driver.options.userName, this.#plan.canContinue ?? []),
+          error: this.#report.error(host.options.userName, this.#plan.canContinue ?? []),
         });
     }
   }
 
   #request(methodName: string, methodData: Uint8Array): void {
-    const { userName } = this.#driver.options;
+    const { userName } = this.#host.options;
     this.#setContext(methodName === "none" ? undefined : (methodName as MethodContext));
     this.#send(SSH_MSG_USERAUTH_REQUEST.encode({ userName, serviceName: SERVICE_CONNECTION, methodName, methodData }));
   }
@@ -331,18 +328,18 @@ export class ClientAuth {
   #send(payload: Uint8Array): void {
     const message: AwaitedMessage = { number: payload[0]!, sequenceNumber: undefined };
     this.#awaited = [...this.#awaited.slice(0, 1), message];
-    this.#driver.options.sink.write(payload, message);
+    this.#host.options.sink.write(payload, message);
   }
 
   #setContext(method: MethodContext | undefined): void {
-    if (method !== this.#context) this.#driver.emit({ type: "method", method });
+    if (method !== this.#context) this.#host.emit({ type: "method", method });
     this.#context = method;
   }
 
   #finish(event: Extract<ClientAuthEvent, { type: "success" | "closed" }>): void {
     this.#state = { method: undefined, kind: "over" };
     this.#setContext(undefined);
-    this.#driver.emit(event);
+    this.#host.emit(event);
   }
 
   #unexpected(number: number | undefined): SshError {

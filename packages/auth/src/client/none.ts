@@ -1,4 +1,4 @@
-import type { ClientMethodDriver } from "./types.ts";
+import type { ClientMethodHost } from "./types.ts";
 
 /**
  * The "none" method (RFC 4252 §5.2). It tells the client which methods the server accepts, unless the server admits the user without any.
@@ -8,7 +8,7 @@ export interface NoneState {
   readonly kind: "sent";
 }
 
-export function beginNone(driver: ClientMethodDriver): NoneState {
-  driver.request("none", new Uint8Array(0));
+export function beginNone(host: ClientMethodHost): NoneState {
+  host.request("none", new Uint8Array(0));
   return { method: "none", kind: "sent" };
 }

@@ -10,7 +10,7 @@ import {
 } from "@nacre/wire";
 import { SERVICE_CONNECTION } from "../services.ts";
 
-import type { ClientMethodDriver, Identity } from "./types.ts";
+import type { ClientMethodHost, Identity } from "./types.ts";
 
 interface KeyChoice {
   readonly identity: Identity;
@@ -31,19 +31,16 @@ export interface CannotSign {
   readonly cannotSign: string;
 }
 
-/** Asks the server whether it accepts the key. A refused query saves the user or agent from making a useless signature. */
-export function queryKey(driver: ClientMethodDriver, { identity, algorithm }: KeyChoice): PublickeyState {
+/** Queries whether the server accepts the key. A refused query saves the user or agent from making a useless signature. */
+export function queryKey(host: ClientMethodHost, { identity, algorithm }: KeyChoice): PublickeyState {
   const publicKey = identity.publicKey.blob;
-  driver.request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature: undefined }));
+  host.request("publickey", userauthPublickey.encode({ algorithm, publicKey, signature: undefined }));
   return { method: "publickey", kind: "queried", identity, algorithm };
 }
 
 /** Signs with the key in memory, or asks the application for the signature. */
-export function signWithKey(
-  driver: ClientMethodDriver,
-  { identity, algorithm }: KeyChoice,
-): PublickeyState | CannotSign {
-  const { sessionId, userName, random } = driver.options;
+export function signWithKey(host: ClientMethodHost, { identity, algorithm }: KeyChoice): PublickeyState | CannotSign {
+  const { sessionId, userName, random } = host.options;
   const data = userauthSignedData(
     sessionId,
     { userName, serviceName: SERVICE_CONNECTION },
@@ -51,11 +48,11 @@ export function signWithKey(
   );
   if (identity.privateKey === undefined) {
     const token = askToken("sign");
-    driver.emit({ type: "sign", token, identity, algorithm, data });
+    host.emit({ type: "sign", token, identity, algorithm, data });
     return { method: "publickey", kind: "asked", identity, algorithm, token };
   }
   try {
-    return sendSignature(driver, { identity, algorithm }, identity.privateKey.sign(algorithm, data, random));
+    return sendSignature(host, { identity, algorithm }, identity.privateKey.sign(algorithm, data, random));
   } catch (error) {
     if (error instanceof SshError) return { cannotSign: error.message };
     throw error;
@@ -67,7 +64,7 @@ export function signWithKey(
  * the query.
  */
 export function receivePkOk(
-  driver: ClientMethodDriver,
+  host: ClientMethodHost,
   state: Extract<PublickeyState, { kind: "queried" }>,
   payload: Uint8Array,
 ): PublickeyState | CannotSign {
@@ -80,11 +77,11 @@ export function receivePkOk(
     );
   if (!equalBytes(publicKey, state.identity.publicKey.blob))
     throw new SshError("unexpected-message", "the server answered a query about one key with another key");
-  return signWithKey(driver, state);
+  return signWithKey(host, state);
 }
 
 export function sendSignature(
-  driver: ClientMethodDriver,
+  host: ClientMethodHost,
   { identity, algorithm }: KeyChoice,
   signature: Uint8Array,
 ): PublickeyState | CannotSign {
@@ -93,7 +90,7 @@ export function sendSignature(
   // rule: signature-as-asked
   if (made !== algorithm)
     return { cannotSign: `expected a signature of ${algorithm}, got ${made ?? "a malformed one"}` };
-  driver.request("publickey", userauthPublickey.encode({ algorithm, publicKey: identity.publicKey.blob, signature }));
+  host.request("publickey", userauthPublickey.encode({ algorithm, publicKey: identity.publicKey.blob, signature }));
   return { method: "publickey", kind: "sent", identity, algorithm };
 }
 

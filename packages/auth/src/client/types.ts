@@ -52,7 +52,7 @@ export interface ClientAuthOptions {
   readonly limits?: Overrides<AuthLimits> | undefined;
 }
 
-/** An event of `ClientAuth`: progress, or a question to the application. */
+/** An event of `ClientAuth`: progress, or an ask. */
 export type ClientAuthEvent =
   /** Changes the meaning of message numbers 60 to 79; the transport's gate needs it. */
   | { readonly type: "method"; readonly method: MethodContext | undefined }
@@ -86,7 +86,7 @@ export type ClientAuthEvent =
   | { readonly type: "closed"; readonly error: SshError };
 
 /** Interface through which a method sends messages and emits events. */
-export interface ClientMethodDriver {
+export interface ClientMethodHost {
   readonly options: ClientAuthOptions;
   readonly limits: AuthLimits;
   /** Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). */

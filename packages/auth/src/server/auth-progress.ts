@@ -60,7 +60,7 @@ export class AuthProgress {
   countFailure(): void {
     // rule: failed-attempts
     if (++this.#failures >= this.#limits.failedAttempts)
-      throw new SshError("auth-limit", `the client failed to log in ${this.#failures} times`);
+      throw new SshError("auth-limit", `the client failed to log in ${this.#failures} times (\`failedAttempts\`)`);
   }
 
   /** Counts a "none" request. Clients send it to learn the methods, so the first one is not a failed attempt. */
@@ -74,7 +74,10 @@ export class AuthProgress {
   countQuery(): void {
     // rule: key-queries
     if (++this.#queries > this.#limits.keyQueries)
-      throw new SshError("auth-limit", `the client sent more than ${this.#limits.keyQueries} key queries`);
+      throw new SshError(
+        "auth-limit",
+        `the client sent more than ${this.#limits.keyQueries} key queries (\`keyQueries\`)`,
+      );
   }
   /** Counts a refused key query. Throws `auth-limit` above `limits.refusedKeyQueries`. */
   countRefusedQuery(): void {
@@ -82,7 +85,7 @@ export class AuthProgress {
     if (++this.#refusedQueries > this.#limits.refusedKeyQueries)
       throw new SshError(
         "auth-limit",
-        `the client sent more than ${this.#limits.refusedKeyQueries} key queries that were refused`,
+        `the client sent more than ${this.#limits.refusedKeyQueries} key queries that were refused (\`refusedKeyQueries\`)`,
       );
   }
 }

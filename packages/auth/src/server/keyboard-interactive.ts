@@ -6,7 +6,7 @@ import {
   userauthKeyboardInteractive,
 } from "@nacre/wire";
 
-import type { LoginSubject, Questions, ServerMethodDriver } from "./types.ts";
+import type { LoginSubject, Questions, ServerMethodHost } from "./types.ts";
 
 /** A keyboard-interactive conversation (RFC 4256). `rounds` is the number of SSH_MSG_USERAUTH_INFO_REQUESTs sent. */
 export type KeyboardInteractiveState = { readonly subject: LoginSubject; readonly rounds: number } & (
@@ -19,13 +19,13 @@ export type KeyboardInteractiveState = { readonly subject: LoginSubject; readonl
 );
 
 export function receiveKeyboardInteractive(
-  driver: ServerMethodDriver,
+  host: ServerMethodHost,
   subject: LoginSubject,
   methodData: Uint8Array,
 ): KeyboardInteractiveState {
   const { submethods } = userauthKeyboardInteractive.decode(methodData);
   const token = askToken("keyboard-interactive");
-  driver.emit({ type: "keyboard-interactive", token, ...subject, submethods });
+  host.emit({ type: "keyboard-interactive", token, ...subject, submethods });
   return { kind: "asked", about: "keyboard-interactive", token, subject, rounds: 0 };
 }
 
@@ -33,12 +33,12 @@ export function receiveKeyboardInteractive(
  * Sends the application's questions. Returns `undefined` if that would exceed `limits.keyboardInteractiveRounds`; the attempt then fails.
  */
 export function sendInfoRequest(
-  driver: ServerMethodDriver,
+  host: ServerMethodHost,
   { subject, rounds }: KeyboardInteractiveState,
   { name = "", instruction = "", prompts }: Questions,
 ): KeyboardInteractiveState | undefined {
-  if (rounds >= driver.limits.keyboardInteractiveRounds) return undefined;
-  driver.options.sink.write(SSH_MSG_USERAUTH_INFO_REQUEST.encode({ name, instruction, languageTag: "", prompts }));
+  if (rounds >= host.limits.keyboardInteractiveRounds) return undefined;
+  host.options.sink.write(SSH_MSG_USERAUTH_INFO_REQUEST.encode({ name, instruction, languageTag: "", prompts }));
   return { kind: "questioned", promptCount: prompts.length, subject, rounds: rounds + 1 };
 }
 
@@ -47,7 +47,7 @@ export function sendInfoRequest(
  * then fails (RFC 4256 §3.4).
  */
 export function receiveInfoResponse(
-  driver: ServerMethodDriver,
+  host: ServerMethodHost,
   state: Extract<KeyboardInteractiveState, { kind: "questioned" }>,
   payload: Uint8Array,
 ): KeyboardInteractiveState | undefined {
@@ -56,6 +56,6 @@ export function receiveInfoResponse(
   if (responses.length !== state.promptCount) return undefined;
   const { subject, rounds } = state;
   const token = askToken("responses");
-  driver.emit({ type: "responses", token, ...subject, responses });
+  host.emit({ type: "responses", token, ...subject, responses });
   return { kind: "asked", about: "keyboard-interactive", token, subject, rounds };
 }

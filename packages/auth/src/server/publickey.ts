@@ -13,7 +13,7 @@ import {
 } from "@nacre/wire";
 
 import type { AuthProgress } from "./auth-progress.ts";
-import type { LoginKey, LoginSubject, ServerMethodDriver } from "./types.ts";
+import type { LoginKey, LoginSubject, ServerMethodHost } from "./types.ts";
 
 /** Waiting for the application's decision about a key (RFC 4252 §7). */
 export type PublickeyState = {
@@ -33,7 +33,7 @@ export type PublickeyState = {
  * login. Returns `undefined` if the request was refused; the refusal is already counted.
  */
 export function receivePublickey(
-  driver: ServerMethodDriver,
+  host: ServerMethodHost,
   progress: AuthProgress,
   subject: LoginSubject,
   methodData: Uint8Array,
@@ -41,11 +41,11 @@ export function receivePublickey(
   const { algorithm: name, publicKey: blob, signature } = userauthPublickey.decode(methodData);
   const about = signature === undefined ? "query" : "publickey";
   if (about === "query") progress.countQuery();
-  const algorithm = driver.options.signatureAlgorithms.find((one) => one.name === name);
+  const algorithm = host.options.signatureAlgorithms.find((one) => one.name === name);
   const sent: LoginKey = { algorithm: name, publicKey: copyBytes(blob) };
   const publicKey = algorithm === undefined ? sent.publicKey : inKeyFormat(sent.publicKey, algorithm);
   const key: LoginKey = { algorithm: name, publicKey };
-  const signedData = userauthSignedData(driver.options.sessionId, subject, sent);
+  const signedData = userauthSignedData(host.options.sessionId, subject, sent);
   // Verification runs before the user name is looked up, so the time of the reply does not reveal which users exist.
   const refused =
     /* rule: same-work */ algorithm === undefined ||
@@ -59,12 +59,12 @@ export function receivePublickey(
   }
   const token = askToken(about);
   // rule: asked-key
-  driver.emit({ type: about, token, ...subject, ...key });
+  host.emit({ type: about, token, ...subject, ...key });
   return { kind: "asked", about, token, subject, key, sent };
 }
 
-export function sendPkOk(driver: ServerMethodDriver, key: LoginKey): void {
-  driver.options.sink.write(SSH_MSG_USERAUTH_PK_OK.encode(key));
+export function sendPkOk(host: ServerMethodHost, key: LoginKey): void {
+  host.options.sink.write(SSH_MSG_USERAUTH_PK_OK.encode(key));
 }
 
 function verified(

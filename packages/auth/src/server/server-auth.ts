@@ -30,7 +30,7 @@ import type {
   Questions,
   ServerAuthEvent,
   ServerAuthOptions,
-  ServerMethodDriver,
+  ServerMethodHost,
 } from "./types.ts";
 
 type AskedState = PublickeyState | PasswordState | Extract<KeyboardInteractiveState, { kind: "asked" }>;
@@ -49,7 +49,7 @@ type ServerState =
  * `closed` event, never in an exception. Invalid calls throw `usage`.
  */
 export class ServerAuth {
-  readonly #driver: ServerMethodDriver;
+  readonly #host: ServerMethodHost;
   readonly #progress: AuthProgress;
   readonly #events: ServerAuthEvent[] = [];
   readonly #queue: Uint8Array[] = [];
@@ -59,7 +59,7 @@ export class ServerAuth {
   constructor(options: ServerAuthOptions) {
     const limits = completeLimits(AUTH_LIMITS, options.limits);
     this.#progress = new AuthProgress(options.methods, limits);
-    this.#driver = { options, limits, emit: (event) => this.#events.push(event) };
+    this.#host = { options, limits, emit: (event) => this.#events.push(event) };
   }
 
   /** Handles a message from the client. The payload is not kept. Ignored after the last event (RFC 4252 §5.3). */
@@ -78,7 +78,7 @@ export class ServerAuth {
     if (state.kind !== "asked" || state.about !== "query" || state.token !== token) throw staleAnswer(token);
     this.#guard(() => {
       this.#state = { kind: "ready" };
-      if (acceptable) return sendPkOk(this.#driver, state.sent);
+      if (acceptable) return sendPkOk(this.#host, state.sent);
       this.#progress.countRefusedQuery();
       this.#sendFailure(false);
     });
@@ -106,7 +106,7 @@ export class ServerAuth {
     this.#guard(() => {
       this.#state = { kind: "ready" };
       this.#progress.countFailure();
-      sendPasswdChangereq(this.#driver, verdict.changePrompt);
+      sendPasswdChangereq(this.#host, verdict.changePrompt);
     });
   }
 
@@ -120,7 +120,7 @@ export class ServerAuth {
       throw staleAnswer(token);
     if (typeof verdict === "string" || "partial" in verdict)
       this.#judge(state.subject, { method: "keyboard-interactive" }, verdict);
-    else this.#guard(() => this.#goOn(sendInfoRequest(this.#driver, state, verdict), true));
+    else this.#guard(() => this.#goOn(sendInfoRequest(this.#host, state, verdict), true));
   }
 
   /**
@@ -129,7 +129,7 @@ export class ServerAuth {
   sendBanner(message: string): void {
     if (this.#state.kind === "new" || this.#state.kind === "over")
       throw new SshError("usage", "a banner can be sent only during authentication");
-    this.#driver.options.sink.write(SSH_MSG_USERAUTH_BANNER.encode({ message, languageTag: "" }));
+    this.#host.options.sink.write(SSH_MSG_USERAUTH_BANNER.encode({ message, languageTag: "" }));
   }
 
   /** Whether an ask is open. The time until its answer must not count against the client, and later input must wait for it. */
@@ -140,12 +140,12 @@ export class ServerAuth {
   #receive(payload: Uint8Array): void {
     const number = payload[0];
     const state = this.#state;
-    const { authRequestBytes, queuedAuthRequests } = this.#driver.limits;
+    const { authRequestBytes, queuedAuthRequests } = this.#host.limits;
     // rule: auth-request-length
     if (payload.length > authRequestBytes)
       throw new SshError(
         "auth-limit",
-        `the client sent an authentication message of ${payload.length} bytes; the limit \`authRequestBytes\` is ${authRequestBytes}`,
+        `the client sent an authentication message of ${payload.length} bytes, but the maximum is ${authRequestBytes} (\`authRequestBytes\`)`,
       );
     if (number === SSH_MSG_SERVICE_REQUEST.number && state.kind === "new") {
       this.#receiveServiceRequest(payload);
@@ -153,12 +153,12 @@ export class ServerAuth {
       if (state.kind === "asked" && this.#queue.length >= queuedAuthRequests)
         throw new SshError(
           "auth-limit",
-          `the client sent more than ${queuedAuthRequests} further login requests before the first was answered`,
+          `the client sent more than ${queuedAuthRequests} further login requests before the first was answered (\`queuedAuthRequests\`)`,
         );
       // Events hold views of this copy, such as public keys.
       this.#queue.push(payload.slice());
     } else if (number === SSH_MSG_USERAUTH_INFO_RESPONSE.number && state.kind === "questioned") {
-      this.#goOn(receiveInfoResponse(this.#driver, state, payload), true);
+      this.#goOn(receiveInfoResponse(this.#host, state, payload), true);
     } else {
       throw new SshError(
         "unexpected-message",
@@ -170,9 +170,9 @@ export class ServerAuth {
   #receiveServiceRequest(payload: Uint8Array): void {
     const { serviceName } = SSH_MSG_SERVICE_REQUEST.decode(payload);
     if (serviceName !== SERVICE_USERAUTH) throw unavailable(serviceName);
-    this.#driver.options.sink.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName }));
+    this.#host.options.sink.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName }));
     this.#state = { kind: "ready" };
-    if (this.#driver.options.banner !== undefined) this.sendBanner(this.#driver.options.banner);
+    if (this.#host.options.banner !== undefined) this.sendBanner(this.#host.options.banner);
   }
 
   #receiveRequest(payload: Uint8Array): void {
@@ -188,13 +188,13 @@ export class ServerAuth {
     this.#setContext(method);
     switch (method) {
       case "publickey":
-        this.#goOn(receivePublickey(this.#driver, this.#progress, subject, methodData), false);
+        this.#goOn(receivePublickey(this.#host, this.#progress, subject, methodData), false);
         return;
       case "password":
-        this.#goOn(receivePassword(this.#driver, subject, methodData), true);
+        this.#goOn(receivePassword(this.#host, subject, methodData), true);
         return;
       case "keyboard-interactive":
-        this.#goOn(receiveKeyboardInteractive(this.#driver, subject, methodData), true);
+        this.#goOn(receiveKeyboardInteractive(this.#host, subject, methodData), true);
         return;
       case undefined:
         if (methodName === "none") this.#progress.countNone();
@@ -216,15 +216,12 @@ export class ServerAuth {
 
   #judge(subject: LoginSubject, factor: Factor, verdict: LoginVerdict): void {
     if (typeof verdict !== "string" && verdict.partial.length === 0)
-      throw new SshError(
-        "usage",
-        "a partial success must name at least one method that can continue; `partial` is empty",
-      );
+      throw new SshError("usage", "`partial` must name at least one method that can continue, got an empty list");
     this.#guard(() => {
       this.#state = { kind: "ready" };
       const factors = subject.factors.concat(factor);
       if (verdict === "success") {
-        this.#driver.options.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
+        this.#host.options.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
         this.#finish({ type: "success", ...subject, factors });
       } else if (verdict === "failure") {
         this.#progress.countFailure();
@@ -238,9 +235,7 @@ export class ServerAuth {
 
   #sendFailure(partialSuccess: boolean): void {
     const authenticationsThatCanContinue = this.#progress.canContinue;
-    this.#driver.options.sink.write(
-      SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess }),
-    );
+    this.#host.options.sink.write(SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess }));
   }
 
   /** Runs a step, then handles queued requests. An error caused by the client ends authentication. */
@@ -259,7 +254,7 @@ export class ServerAuth {
   }
 
   #setContext(method: MethodContext | undefined): void {
-    if (method !== this.#context) this.#driver.emit({ type: "method", method });
+    if (method !== this.#context) this.#host.emit({ type: "method", method });
     this.#context = method;
   }
 
@@ -267,7 +262,7 @@ export class ServerAuth {
     this.#state = { kind: "over" };
     this.#queue.length = 0;
     this.#setContext(undefined);
-    this.#driver.emit(event);
+    this.#host.emit(event);
   }
 }
 

@@ -61,7 +61,7 @@ export interface Questions {
 type Ask<Type extends string, Content = unknown> = { readonly type: Type; readonly token: AskToken } & LoginSubject &
   Content;
 
-/** An event of `ServerAuth`: progress, or a question to the application. */
+/** An event of `ServerAuth`: progress, or an ask. */
 export type ServerAuthEvent =
   /** Changes the meaning of message numbers 60 to 79; the transport's gate needs it. */
   | { readonly type: "method"; readonly method: MethodContext | undefined }
@@ -83,7 +83,7 @@ export type ServerAuthEvent =
   | { readonly type: "closed"; readonly error: SshError };
 
 /** Interface through which a method emits events and reads its options. */
-export interface ServerMethodDriver {
+export interface ServerMethodHost {
   readonly options: ServerAuthOptions;
   readonly limits: AuthLimits;
   emit(event: ServerAuthEvent): void;

@@ -140,7 +140,7 @@ describe("-J", () => {
     expect(status).toBe(255);
     expect(stderr).toMatch(
       new RegExp(
-        `^nacre: jump host 127.0.0.1 port ${bastion.port}: host key for .* is unknown: .* \\[host-key-unknown\\]\\n$`,
+        `^nacre: jump host 127.0.0.1 port ${bastion.port}: the host key of .* is unknown: .* \\[host-key-unknown\\]\\n$`,
       ),
     );
     expect(stderr).not.toContain("--host-key");

@@ -29,8 +29,8 @@ export function buildNacre(folder: string): void {
     platform: "node",
     format: "esm",
     conditions: ["@nacre/source"],
-    // Optional and native, so not bundled. Tests that need it link it beside the bundle.
-    external: ["@lydell/node-pty"],
+    // Optional packages, native in part, so not bundled. Tests that need one link it beside the bundle.
+    external: ["@lydell/node-pty", "ws", "redis"],
     banner: { js: HOME_OF_TESTS },
   });
 }

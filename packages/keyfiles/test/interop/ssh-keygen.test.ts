@@ -186,7 +186,7 @@ describe("known_hosts", () => {
         const twin = found(text, nameOf(name, number)).filter(({ line }) => !lines[line - 1]?.endsWith(" AAAA"));
         expect(hosts.find(name, number).map(({ line, marker }) => ({ line, marker }))).toEqual(twin);
 
-        // Apply OpenSSH's rule to the lines that its tool found (hostfile.c, check_key_in_hostkeys; sshconnect.c also tries the bare name).
+        // Judge the lines that its tool found as OpenSSH does (hostfile.c, check_key_in_hostkeys; sshconnect.c also tries the bare name).
         const isKey = (line: number): boolean => lines[line - 1]?.includes(formatPublicKeyLine(key)) ?? false;
         const bare = number === 22 ? [] : found(text, name);
         const plain = twin.filter(({ marker }) => marker === undefined);

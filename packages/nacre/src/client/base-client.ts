@@ -73,7 +73,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     command: string | Uint8Array,
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
   ): Promise<ExecResult<string | Bytes>> {
-    checkNames(options, EXEC_OPTIONS, "exec");
+    checkNames(options, EXEC_OPTIONS, "`exec`");
     const start = startRequests(options, "exec", encodeCommand(command));
     // Send no EOF to a terminal without input: dropbear would hang up the command on EOF and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
@@ -85,20 +85,20 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
 
   /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "spawn");
+    checkNames(options, SPAWN_OPTIONS, "`spawn`");
     return this.#start(options, startRequests(options, "exec", encodeCommand(command)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
   async shell(options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "shell");
+    checkNames(options, SPAWN_OPTIONS, "`shell`");
     const { pty = true, ...others } = options;
     return this.#start(options, startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem, such as `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "subsystem");
+    checkNames(options, SPAWN_OPTIONS, "`subsystem`");
     return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
   }
 

@@ -22,20 +22,22 @@ export interface ConnectionInfo {
 /** A server may open no channels and send no global requests until the client accepts them on the mux. */
 const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
 
-/** Logs a client in: passes the session's asks to the application. */
+/** Logs a client in: passes the asks of the session machine to the application. */
 export class Driver implements MuxSide<ClientSessionEvent> {
   readonly mux: Mux<ClientSessionEvent, Driver>;
-  readonly #session: ClientSession;
+  readonly #machine: ClientSession;
   readonly #options: ConnectOptions & CryptoProvider;
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
   #passwordPrompted = false;
+  /** Tells remote identities that the login is over. */
+  #login: AbortController | undefined;
 
   constructor(duplex: Duplex, options: ConnectOptions & CryptoProvider) {
     this.#options = options;
-    this.#session = new ClientSession(sessionOptions(options));
-    this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#session, this, HANDLERS);
+    this.#machine = new ClientSession(sessionOptions(options));
+    this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#machine, this, HANDLERS);
   }
 
   /** Resolves with the reason when the connection has ended; code `closed` after `close`. Never rejects. */
@@ -73,11 +75,11 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   /** Starts a key exchange now, before a rekey limit is reached. */
   rekey(): void {
-    this.#session.rekey();
+    this.#machine.rekey();
     this.#engine.touch();
   }
 
-  /** Handles an event of the session. The mux calls this and the next two methods. */
+  /** Handles an event of the session machine. The mux calls this and the next two methods. */
   event(event: ClientSessionEvent): void {
     switch (event.type) {
       case "identified":
@@ -92,16 +94,17 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         this.#hostKey = hostKey;
         this.#answer(
           () => this.#decideHostKey(hostKey),
-          (verdict) => this.#session.answerHostKey(event.token, verdict),
+          (verdict) => this.#machine.answerHostKey(event.token, verdict),
         );
         return;
       }
       case "authenticated":
+        this.#login?.abort();
         for (const [channelType, handler] of Object.entries(this.#options.channels ?? {}))
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
-          negotiated: this.#session.negotiated!,
+          negotiated: this.#machine.negotiated!,
           hostKey: this.#hostKey!,
         });
         return;
@@ -126,6 +129,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   closed(error: SshError): void {
     this.#authenticated.reject(error);
+    this.#login?.abort(error);
   }
 
   get #engine(): Engine<ClientSessionEvent> {
@@ -139,8 +143,10 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         const identity = options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
         this.#answer(
           () =>
-            identity !== undefined && !isPrivateKey(identity) ? identity.sign(ask.algorithm, ask.data) : undefined,
-          (value) => this.#session.auth.answerSignature(ask.token, value),
+            identity !== undefined && !isPrivateKey(identity)
+              ? identity.sign(ask.algorithm, ask.data, (this.#login ??= new AbortController()).signal)
+              : undefined,
+          (value) => this.#machine.auth.answerSignature(ask.token, value),
         );
         return;
       }
@@ -150,19 +156,19 @@ export class Driver implements MuxSide<ClientSessionEvent> {
             const { password } = options;
             return typeof password === "function" ? password(ask.attempt) : password;
           },
-          (value) => this.#session.auth.answerPassword(ask.token, value),
+          (value) => this.#machine.auth.answerPassword(ask.token, value),
         );
         return;
       case "change-password":
         this.#answer(
           () => options.changePassword?.(ask.prompt),
-          (value) => this.#session.auth.answerChangePassword(ask.token, value),
+          (value) => this.#machine.auth.answerChangePassword(ask.token, value),
         );
         return;
       case "prompts":
         this.#answer(
           () => this.#answerPrompts(ask),
-          (value) => this.#session.auth.answerPrompts(ask.token, value),
+          (value) => this.#machine.auth.answerPrompts(ask.token, value),
         );
         return;
     }
@@ -198,7 +204,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
       // An error during the check must refuse the key (CVE-2025-26465).
       if (cause instanceof SshError) return cause;
       // rule: host-key-check-fails
-      return new SshError("host-key-refused", `the host key ${fingerprint} could not be checked: ${reasonOf(cause)}`, {
+      return new SshError("host-key-refused", `cannot check the host key ${fingerprint}: ${reasonOf(cause)}`, {
         cause,
       });
     }

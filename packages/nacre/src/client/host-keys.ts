@@ -11,7 +11,7 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
       throw new SshError(
         "usage",
         // Do not show a text this long: it may be a key.
-        `invalid fingerprint${fingerprint?.length > 100 ? "" : ` "${fingerprint}"`}; pass the form SHA256:… that \`ssh-keygen -l\` prints`,
+        `invalid fingerprint${fingerprint?.length > 100 ? "" : ` "${fingerprint}"`}; expected SHA256: and 43 base64 characters, as printed by \`ssh-keygen -l\``,
       );
     }
   }
@@ -21,7 +21,29 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
     if (pinned.some((one) => equalBytes(one, presented))) return true;
     throw new SshError(
       "host-key-refused",
-      `host key ${fingerprint} does not match the pinned ${fingerprints.join(", ")}; the key has changed, or this is a different server`,
+      `the host key ${fingerprint} does not match the pinned ${fingerprints.join(", ")}; the key has changed, or this is a different server`,
     );
   };
+}
+
+/**
+ * Returns what an option decides about host keys by itself: a function, or pinned fingerprints. `undefined` for `undefined` and `"accept-new"`,
+ * which leave the decision to known hosts. Throws `usage` for anything else.
+ */
+export function explicitHostKey(
+  hostKey: HostKeyVerifier | string | readonly string[] | undefined,
+): HostKeyVerifier | undefined {
+  if (hostKey === undefined || hostKey === "accept-new") return undefined;
+  if (typeof hostKey === "function") return hostKey;
+  const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
+  if (!isTexts(fingerprints) || fingerprints.length === 0)
+    throw new SshError(
+      "usage",
+      'hostKey must be "accept-new", a fingerprint or several ("SHA256:…"), or a function that decides',
+    );
+  return pinnedHostKey(...fingerprints);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
 }

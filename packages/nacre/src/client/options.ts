@@ -27,9 +27,9 @@ export interface RemoteIdentity {
   readonly comment?: string | undefined;
   /**
    * Returns the signature blob over `data`, made with the named signature algorithm. `undefined` skips this key and tries the next; a
-   * rejection ends the login.
+   * rejection ends the login. `connect` always passes `signal`. It aborts when the login ends, successfully or not: cancel pending prompts then.
    */
-  sign(algorithm: string, data: Bytes): Promise<Uint8Array | undefined>;
+  sign(algorithm: string, data: Bytes, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 /** Prompts of a server in keyboard-interactive authentication (RFC 4256). The texts come from the server: escape them before display. */
@@ -97,7 +97,7 @@ export interface ConnectOptions extends TransportSettings {
   readonly earlyChannel?: boolean | undefined;
   /** Called with a description of each packet sent or received. Contains no secrets. */
   readonly trace?: TracePort | undefined;
-  /** Called with the session's secrets, for decryption in Wireshark. */
+  /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
   readonly random?: RandomSource | undefined;

@@ -17,7 +17,7 @@ export interface DialOptions {
 }
 
 /**
- * Asks the server to connect to `target`, and returns the channel (RFC 4254 §7.2).
+ * Makes the server connect to `target`, and returns the channel (RFC 4254 §7.2).
  *
  * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
  * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects with
@@ -25,7 +25,7 @@ export interface DialOptions {
  */
 export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    checkNames(options, DIAL_OPTIONS, "dial");
+    checkNames(options, DIAL_OPTIONS, "`dial`");
     const { signal, originator } = options;
     checkSignal(signal);
     const { channelType, data } = encodeTarget(target, originator);

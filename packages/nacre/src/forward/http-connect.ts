@@ -15,7 +15,7 @@ const MAX_HEAD = 16 * 1024;
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** Method, request-target and HTTP-version (RFC 9112 §3). The method is a token (RFC 9110 §5.6.2). */
+/** Method, request-target and HTTP-version (RFC 9112 §3). The method has the characters of RFC 9110 §5.6.2. */
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP\/1\.\d$/;
 /** A field line. Rejects a space before the colon (RFC 9112 §5.1) and line folding (§5.2), because parsers differ on both. */
 const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:/;
@@ -44,7 +44,7 @@ export class HttpConnect implements ProxyProtocol {
     if (++this.#headLength > MAX_HEAD)
       return refuse(
         failure("431 Request Header Fields Too Large"),
-        `HTTP request header exceeds ${MAX_HEAD} bytes; remove header fields`,
+        `HTTP request header is longer than ${MAX_HEAD} bytes; remove header fields`,
       );
     if (byte === LF) return this.#takeLine();
     // Reject a CR without LF, which only some parsers take as a line end (RFC 9112 §2.2).
@@ -77,7 +77,7 @@ export class HttpConnect implements ProxyProtocol {
       return refuse(
         // A 405 reply must list the allowed methods (RFC 9110 §15.5.6).
         failure("405 Method Not Allowed", "Allow: CONNECT"),
-        `unsupported HTTP method ${method.slice(0, 40)}, expected CONNECT; set the client to tunnel through the proxy`,
+        `unsupported HTTP method ${method.slice(0, 40)}; set the client to tunnel through the proxy with CONNECT`,
       );
     this.#target = targetOf(requestTarget);
     return this.#target === undefined ? badRequest("target must have the form host:port") : MORE;

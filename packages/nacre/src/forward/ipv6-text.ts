@@ -1,6 +1,6 @@
 /**
  * Returns the text form of a 16-byte IPv6 address (RFC 5952 §4, §5): `"2001:db8::1"`, `"::ffff:192.0.2.1"`. The form is unique, so that a
- * server's `permitopen` rule matches every spelling of an address.
+ * server's `permitopen` pattern matches every spelling of an address.
  */
 export function ipv6Text(bytes: Iterable<number>): string {
   const address = [...bytes];

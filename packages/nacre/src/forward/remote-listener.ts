@@ -184,7 +184,7 @@ export function checkListenAddress(address: unknown): asserts address is ListenA
   else if (path !== undefined || (host !== undefined && (typeof host !== "string" || host.includes("\0"))))
     throw new SshError(
       "usage",
-      'invalid listen address; pass { host: "localhost", port: 8080 } or { path: "/run/app.sock" }',
+      'invalid listen address; expected an object such as { host: "localhost", port: 8080 } or { path: "/run/app.sock" }',
     );
   else checkForwardPort(port, 0);
 }
@@ -193,7 +193,7 @@ function deniedError(address: ListenAddress): SshError {
   const place = address.path ?? formatTarget({ host: bindAddress(address) || "*", port: address.port });
   return new SshError(
     "forward-denied",
-    `the server refused to listen at ${escapeText(place)}; it prohibits this (AllowTcpForwarding, PermitListen, permitlisten=), or the address is in use`,
+    `the server refused to listen on ${escapeText(place)}; it prohibits this (AllowTcpForwarding, PermitListen, permitlisten=), or the address is in use`,
   );
 }
 

@@ -178,7 +178,7 @@ export class ServerForwards {
     if (/* rule: forwarded-connections */ this.#connections.size < maxForwardedConnections) return undefined;
     return new SshError(
       "forward-limit",
-      `limit of ${maxForwardedConnections} forwarded connections reached (\`maxForwardedConnections\`)`,
+      `the limit of ${maxForwardedConnections} forwarded connections is reached (\`maxForwardedConnections\`)`,
     );
   }
 
@@ -217,7 +217,7 @@ export class ServerForwards {
       this.#refuseRequest(
         request,
         address,
-        new SshError("request-limit", "limit of pending forwarding requests reached (`maxPeerRequests`)"),
+        new SshError("request-limit", "the limit of pending forwarding requests is reached (`maxPeerRequests`)"),
       );
       return;
     }
@@ -250,9 +250,9 @@ export class ServerForwards {
     if (/* rule: forward-listeners */ this.#listeners.length >= limits.maxForwardListeners)
       return new SshError(
         "forward-limit",
-        `limit of ${limits.maxForwardListeners} listeners reached (\`maxForwardListeners\`)`,
+        `the limit of ${limits.maxForwardListeners} listeners is reached (\`maxForwardListeners\`)`,
       );
-    if (this.#find(address) !== undefined) return denied("the client already has a listener at this address");
+    if (this.#find(address) !== undefined) return denied("the client already has a listener on this address");
     return undefined;
   }
 
@@ -389,7 +389,7 @@ function untilAborted<T extends { close(): Promise<void> }>(given: Promise<T>, s
 function checkedDuplex(duplex: Partial<Duplex> | undefined): Duplex {
   if (typeof duplex?.open === "function" && typeof duplex.close === "function") return duplex as Duplex;
   throw usage(
-    "`forwarding.connect` did not return a byte connection; use `socketDuplex` of @nacre/node or `webDuplex`",
+    "`forwarding.connect` returned an invalid connection; return a byte connection, as made by `socketDuplex` of @nacre/node or `webDuplex`",
   );
 }
 
@@ -398,7 +398,7 @@ function checkedListener(listener: ForwardingListener | undefined, { port }: Lis
   const { port: chosen = 0, close } = listener ?? ({} as Partial<ForwardingListener>);
   const isComplete = port !== 0 || (Number.isInteger(chosen) && chosen >= 1 && chosen <= 65_535);
   if (typeof close === "function" && isComplete) return listener!;
-  throw usage("`forwarding.listen` did not return a listener; return { port: 8080, close() {…} }");
+  throw usage("`forwarding.listen` returned an invalid listener; return { port: 8080, close() {…} }");
 }
 
 function isValid(check: () => void): boolean {

@@ -48,7 +48,7 @@ function readRequest(bytes: readonly number[]): ProtocolStep {
   const userIdEnd = bytes.indexOf(0, FIXED_LENGTH);
   if (userIdEnd === -1) {
     const tooLong = bytes.length - FIXED_LENGTH > MAX_USER_ID;
-    return tooLong ? reject(`SOCKS 4 user ID exceeds ${MAX_USER_ID} bytes`) : MORE;
+    return tooLong ? reject(`SOCKS 4 user ID is longer than ${MAX_USER_ID} bytes`) : MORE;
   }
   const [, command, portHigh, portLow, ...address] = bytes.slice(0, FIXED_LENGTH);
   const port = portHigh! * 256 + portLow!;
@@ -57,7 +57,7 @@ function readRequest(bytes: readonly number[]): ProtocolStep {
   const name = bytes.slice(userIdEnd + 1);
   if (name.length === 0 || name.at(-1) !== 0) {
     const tooLong = name.length > MAX_HOST_NAME;
-    return tooLong ? reject(`SOCKS 4a host name exceeds ${MAX_HOST_NAME} bytes`) : MORE;
+    return tooLong ? reject(`SOCKS 4a host name is longer than ${MAX_HOST_NAME} bytes`) : MORE;
   }
   const host = hostName(name.slice(0, -1));
   if (host === undefined) return reject(`invalid SOCKS 4a host name ${quote(name.slice(0, -1))}`);
@@ -70,8 +70,8 @@ function announcesHostName([a, b, c, d]: readonly number[]): boolean {
 }
 
 function request(command: number, host: string, port: number): ProtocolStep {
-  if (command !== CONNECT) return reject(`unsupported SOCKS 4 command ${command}, expected CONNECT (${CONNECT})`);
-  if (port === 0) return reject("invalid port 0 in SOCKS 4 request; use a port from 1 to 65535");
+  if (command !== CONNECT) return reject(`unsupported SOCKS 4 command ${command}; expected CONNECT (${CONNECT})`);
+  if (port === 0) return reject("invalid port 0 in SOCKS 4 request; expected an integer from 1 to 65535");
   return { type: "connect", target: { host, port } };
 }
 

@@ -73,14 +73,14 @@ function readRequest(bytes: readonly number[]): ProtocolStep {
   if (addressLength === "unknown type")
     return refuse(
       reply(REPLY.ADDRESS_TYPE_NOT_SUPPORTED),
-      `unsupported SOCKS 5 address type ${type}, expected IPv4 (1), domain name (3) or IPv6 (4)`,
+      `unsupported SOCKS 5 address type ${type}; expected IPv4 (1), domain name (3) or IPv6 (4)`,
     );
   if (addressLength === undefined || bytes.length < 4 + addressLength + 2) return MORE;
 
   if (command !== CONNECT)
     return refuse(
       reply(REPLY.COMMAND_NOT_SUPPORTED),
-      `unsupported SOCKS 5 command ${command}, expected CONNECT (${CONNECT})`,
+      `unsupported SOCKS 5 command ${command}; expected CONNECT (${CONNECT})`,
     );
   const address = bytes.slice(4, 4 + addressLength);
   const host = hostOf(type, address);
@@ -88,7 +88,10 @@ function readRequest(bytes: readonly number[]): ProtocolStep {
     return refuse(reply(REPLY.GENERAL_FAILURE), `invalid SOCKS 5 host name ${quote(address.slice(1))}`);
   const port = bytes.at(-2)! * 256 + bytes.at(-1)!;
   if (port === 0)
-    return refuse(reply(REPLY.GENERAL_FAILURE), "invalid port 0 in SOCKS 5 request; use a port from 1 to 65535");
+    return refuse(
+      reply(REPLY.GENERAL_FAILURE),
+      "invalid port 0 in SOCKS 5 request; expected an integer from 1 to 65535",
+    );
   return { type: "connect", target: { host, port } };
 }
 

@@ -67,7 +67,7 @@ export function checkTarget(target: unknown): asserts target is ForwardTarget {
   else if (path !== undefined || typeof host !== "string" || host === "" || host.includes("\0"))
     throw new SshError(
       "usage",
-      'invalid forwarding target; pass { host: "example.org", port: 80 } or { path: "/run/app.sock" }',
+      'invalid forwarding target; expected an object such as { host: "example.org", port: 80 } or { path: "/run/app.sock" }',
     );
   else checkForwardPort(port, 1);
 }
@@ -75,7 +75,10 @@ export function checkTarget(target: unknown): asserts target is ForwardTarget {
 function checkOriginator(originator: unknown): asserts originator is Originator {
   const { address, port } = (originator ?? {}) as { readonly address?: unknown; readonly port?: unknown };
   if (typeof address !== "string")
-    throw new SshError("usage", 'invalid `originator`; pass { address: "192.0.2.1", port: 50000 }');
+    throw new SshError(
+      "usage",
+      'invalid `originator`; expected an object such as { address: "192.0.2.1", port: 50000 }',
+    );
   checkForwardPort(port, 0);
 }
 
@@ -88,7 +91,10 @@ export function checkSocketPath(path: unknown): asserts path is string {
 /** Throws `usage` unless `port` is an integer from `least` to 65535. */
 export function checkForwardPort(port: unknown, least: 0 | 1): asserts port is number {
   if (Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535) return;
-  throw new SshError("usage", `invalid port ${String(port)}; use an integer from ${least} to 65535`);
+  throw new SshError(
+    "usage",
+    `invalid port ${typeof port === "string" ? JSON.stringify(port) : String(port)}; expected an integer from ${least} to 65535`,
+  );
 }
 
 /** Formats a target as OpenSSH does: `"example.org:80"`, `"[2001:db8::1]:80"`, `"/run/app.sock"`. Does not escape it. */

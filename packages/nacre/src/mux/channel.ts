@@ -32,7 +32,7 @@ export interface ChannelHandler {
 
 /** The connection that carries a channel. */
 export interface ChannelHost {
-  readonly session: { readonly connection: Connection };
+  readonly machine: { readonly connection: Connection };
   /** Schedules a turn, which handles the events and sends the output that a command to the connection caused. */
   touch(): void;
 }
@@ -99,7 +99,7 @@ export class Channel {
    */
   write(bytes: Uint8Array, stream?: "stderr"): number {
     if (this.#end !== undefined) throw this.#closedError();
-    const taken = this.#host.session.connection.write(this.id, bytes, stream);
+    const taken = this.#host.machine.connection.write(this.id, bytes, stream);
     this.#host.touch();
     return taken;
   }
@@ -107,7 +107,7 @@ export class Channel {
   /** Sends EOF. Nothing may be written afterwards. */
   end(): void {
     if (this.#end !== undefined) return;
-    this.#host.session.connection.sendEof(this.id);
+    this.#host.machine.connection.sendEof(this.id);
     this.#host.touch();
   }
 
@@ -119,21 +119,21 @@ export class Channel {
     if (this.#end !== undefined) return;
     if (reason !== undefined) this.#closeTimer ??= setTimeout(() => this.onClosed(undefined), CLOSE_TIMEOUT);
     this.#reason ??= reason;
-    this.#host.session.connection.close(this.id);
+    this.#host.machine.connection.close(this.id);
     this.#host.touch();
   }
 
   /** Returns window credit for `bytes` bytes, so that the peer may send as many more. */
   consumed(bytes: number): void {
     if (this.#end !== undefined) return;
-    this.#host.session.connection.consumed(this.id, bytes);
+    this.#host.machine.connection.consumed(this.id, bytes);
     this.#host.touch();
   }
 
   /** Sends a channel request that wants no reply. */
   notify(type: string, data: Uint8Array): void {
     if (this.#end !== undefined) return;
-    this.#host.session.connection.request(this.id, type, data, { wantReply: false });
+    this.#host.machine.connection.request(this.id, type, data, { wantReply: false });
     this.#host.touch();
   }
 
@@ -143,7 +143,7 @@ export class Channel {
    */
   async request(type: string, data: Uint8Array): Promise<void> {
     if (this.#end !== undefined) throw this.#closedError();
-    const id = this.#host.session.connection.request(this.id, type, data, { wantReply: true });
+    const id = this.#host.machine.connection.request(this.id, type, data, { wantReply: true });
     this.#host.touch();
     const success = await new Promise<boolean>((resolve, reject) => {
       this.#waiting = [...this.#waiting, { id, resolve, reject }];
@@ -155,7 +155,7 @@ export class Channel {
   reply(request: ChannelRequest, success: boolean): void {
     const token = "token" in request ? request.token : undefined;
     if (token === undefined || this.#end !== undefined) return;
-    this.#host.session.connection.answerRequest(token, success);
+    this.#host.machine.connection.answerRequest(token, success);
     this.#host.touch();
   }
 

@@ -10,6 +10,13 @@ export interface DuplexHandler {
   ended(): void;
   /** Called when the connection broke. No other call follows. */
   failed(cause: unknown): void;
+  /**
+   * The connection carries nothing for now, and keeps what is written, as while a resumable connection attaches again. Timeouts and
+   * keepalives do not count this time.
+   */
+  suspended?(): void;
+  /** The connection goes on after `suspended`. No byte was lost. */
+  resumed?(): void;
 }
 
 /**

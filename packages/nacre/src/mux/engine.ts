@@ -1,13 +1,14 @@
 import type { Connection } from "@nacre/connection";
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
+import { Clock } from "./clock.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
 import { queueMacrotask } from "./macrotask.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** The methods of a session that the engine calls, on either side. */
-export interface DrivenSession<E extends SessionEvent> {
+/** The methods of a session machine that the engine calls, on either side. */
+export interface DrivenMachine<E extends SessionEvent> {
   readonly connection: Connection;
   readonly wantsInput: boolean;
   start(now: number): void;
@@ -25,7 +26,7 @@ export interface DrivenSession<E extends SessionEvent> {
 /** Milliseconds without a byte in either direction after which a connection releases its buffers. */
 const REST_AFTER = 100;
 
-/** Handles the events of a session. */
+/** Handles the events of a session machine. */
 export interface EngineHandler<E extends SessionEvent> {
   /** Called with each event except `closed`. An exception ends the connection. */
   event(event: E): void;
@@ -36,30 +37,31 @@ export interface EngineHandler<E extends SessionEvent> {
 }
 
 /**
- * Drives a session of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn
+ * Drives a session machine of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn
  * leaves in one write.
  *
- * An exception of the session or of the handler ends the connection, since no caller would catch it.
+ * An exception of the session machine or of the handler ends the connection, since no caller would catch it.
  */
 export class Engine<E extends SessionEvent> implements DuplexHandler {
-  readonly session: DrivenSession<E>;
+  readonly machine: DrivenMachine<E>;
   /** Resolves with the reason when the connection has ended and all its resources are released. Never rejects. */
   readonly closed: Promise<SshError>;
   readonly #duplex: Duplex;
   readonly #handler: EngineHandler<E>;
+  readonly #clock = new Clock();
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
   #writable = true;
   #turn: "idle" | "scheduled" | "running" = "idle";
-  /** Number of session yields in this round of the event loop. After the second, the next turn waits for the next round. */
+  /** Number of `yield` events in this round of the event loop. After the second, the next turn waits for the next round. */
   #yields = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #restAt = Infinity;
 
-  constructor(duplex: Duplex, session: DrivenSession<E>, handler: EngineHandler<E>) {
+  constructor(duplex: Duplex, machine: DrivenMachine<E>, handler: EngineHandler<E>) {
     this.#duplex = duplex;
-    this.session = session;
+    this.machine = machine;
     this.#handler = handler;
     this.closed = new Promise((resolve) => {
       this.#end = resolve;
@@ -71,21 +73,21 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     return this.#over;
   }
 
-  /** Starts the session and the byte connection. The first turn sends the output. */
+  /** Starts the session machine and the byte connection. The first turn sends the output. */
   start(): void {
     this.#try(() => {
-      this.session.start(performance.now());
+      this.machine.start(this.#clock.now());
       this.#duplex.open(this);
     });
   }
 
-  /** Receives bytes. The byte connection calls this and the next three methods. */
+  /** Receives bytes. The byte connection calls this and the next five methods. */
   data(chunk: Uint8Array): void {
     if (this.#over !== undefined) return;
-    const now = performance.now();
+    const now = this.#clock.now();
     try {
-      this.session.tick(now);
-      this.session.receive(chunk);
+      this.machine.tick(now);
+      this.machine.receive(chunk);
     } catch (cause) {
       this.#onFault(cause);
     }
@@ -101,19 +103,27 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   ended(): void {
-    this.#try(() => this.session.end());
+    this.#try(() => this.machine.end());
     this.turn();
   }
 
   failed(cause: unknown): void {
     const error = new SshError("connection-lost", `the connection broke: ${reasonOf(cause)}`, { cause });
-    this.#try(() => this.session.broken(error));
+    this.#try(() => this.machine.broken(error));
     this.turn();
   }
 
-  /**
-   * Schedules a turn in a microtask. Call it after each command to the session, so that its events are handled and its output is written.
-   */
+  suspended(): void {
+    // rule: suspended-clock
+    this.#clock.stop();
+  }
+
+  resumed(): void {
+    this.#clock.start();
+    this.turn();
+  }
+
+  /** Call this after every command to the session: at the end of this turn its events are handled and its output is written. */
   touch(): void {
     if (this.#turn !== "idle") return;
     this.#turn = "scheduled";
@@ -126,13 +136,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Asks the application and passes the answer to `give`. An answer that is not a promise is given immediately, so that its output leaves
-   * together with pending output. `failed` is called with an exception of `question` or `give`, now or later.
+   * Asks the application: calls `callback` and passes its result to `give`. A result that is not a promise is given immediately, so that
+   * its output leaves together with pending output. `failed` is called with an exception of `callback` or `give`, now or later.
    */
-  ask<T>(question: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
+  ask<T>(callback: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
     const settle = (value: T): void => this.command(() => give(value));
     try {
-      const answer = question();
+      const answer = callback();
       if (isThenable(answer)) void this.#awaitAnswer(answer, settle, failed);
       else settle(answer);
     } catch (cause) {
@@ -142,12 +152,12 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Runs a command that depends on the application. Updates the session's clock first, so that time spent in the application does not count
-   * against the peer. Does nothing after the end of the connection. Throws what the session throws.
+   * Runs a command that depends on the application. Updates the machine's clock first, so that time spent in the application does not count
+   * against the peer. Does nothing after the end of the connection. Throws what the machine throws.
    */
   command(give: () => void): void {
     if (this.#over !== undefined) return;
-    this.session.tick(performance.now());
+    this.machine.tick(this.#clock.now());
     give();
     this.touch();
   }
@@ -156,7 +166,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   fail(error: SshError): void {
     if (this.#over !== undefined) return;
     try {
-      this.session.disconnect(error);
+      this.machine.disconnect(error);
     } catch {
       // The disconnect message cannot be sent. Report the original error, which matters more.
       this.#onClosed(error);
@@ -166,11 +176,11 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Runs a turn now, or in the next round of the event loop if this connection has used up its share. */
   turn(): void {
-    this.#try(() => this.session.tick(performance.now()));
+    this.#try(() => this.machine.tick(this.#clock.now()));
     this.#goOn();
   }
 
-  /** Runs a turn. The session's clock is already updated. */
+  /** Runs a turn. The machine's clock is already updated. */
   #goOn(): void {
     if (this.#turn === "running" || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
     try {
@@ -187,7 +197,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Handles events and writes output until neither remains, or until the turn has used up its share. */
   #advance(): void {
     while (this.#over === undefined) {
-      const event = this.session.nextEvent();
+      const event = this.machine.nextEvent();
       if (event?.type === "yield") {
         this.#yield();
         // rule: second-yield-stops
@@ -210,7 +220,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const output = this.#writable ? this.#takeOutput() : [];
     if (output.length === 0) return false;
     this.#writable = this.#duplex.write(output);
-    this.#restAt = performance.now() + REST_AFTER;
+    this.#restAt = this.#clock.now() + REST_AFTER;
     return true;
   }
 
@@ -244,7 +254,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Resumes or pauses input and sets the timer, then waits for the next event. */
   #wait(): void {
     // Node reads a socket up to 32 times in a row. Only `pause` stops it.
-    if (this.session.wantsInput && this.#yields < 2) this.#duplex.resume();
+    if (this.machine.wantsInput && this.#yields < 2) this.#duplex.resume();
     else this.#duplex.pause();
     this.#arm();
   }
@@ -252,23 +262,24 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Takes all pending output. */
   #takeOutput(): Bytes[] {
     const output: Bytes[] = [];
-    for (let piece = this.session.takeOutput(); piece !== undefined; piece = this.session.takeOutput())
+    for (let piece = this.machine.takeOutput(); piece !== undefined; piece = this.machine.takeOutput())
       output.push(piece);
     return output;
   }
 
   #arm(): void {
-    const deadline = Math.min(this.session.deadline() ?? Infinity, this.#restAt);
+    if (this.#clock.isStopped) return;
+    const deadline = Math.min(this.machine.deadline() ?? Infinity, this.#restAt);
     // An early timer finds nothing to do and is set again: cheaper than moving it with each packet.
     if (deadline >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = deadline;
-    const wait = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), 0x7fff_ffff);
+    const wait = Math.min(Math.max(0, Math.ceil(deadline - this.#clock.now())), 0x7fff_ffff);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
-      if (performance.now() >= this.#restAt) {
+      if (this.#clock.now() >= this.#restAt) {
         this.#restAt = Infinity;
-        this.#try(() => this.session.rest());
+        this.#try(() => this.machine.rest());
       }
       this.turn();
     }, wait);
@@ -288,13 +299,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const error =
       cause instanceof SshError
         ? cause
-        : new SshError("internal", `an unexpected exception ended the connection: ${reasonOf(cause)}`, { cause });
+        : new SshError("internal", `an unexpected error ended the connection: ${reasonOf(cause)}`, { cause });
     try {
-      this.session.disconnect(error);
+      this.machine.disconnect(error);
     } catch {
       // The peer gets no disconnect message.
     }
-    // Ignore further events: the state of the session is no longer reliable.
+    // Ignore further events: the state of the machine is no longer reliable.
     this.#onClosed(error);
   }
 

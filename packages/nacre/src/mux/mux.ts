@@ -2,7 +2,7 @@ import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
 import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
 import { Channel, type ChannelRequest } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
-import { type DrivenSession, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
+import { type DrivenMachine, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
 import { ownValue } from "./own-value.ts";
 import { type PeerAsks, PeerGlobalRequest, PeerOpen } from "./peer-asks.ts";
 
@@ -63,7 +63,7 @@ export type GlobalReply =
  * message is handled. Opens and requests without a handler are refused.
  */
 export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements EngineHandler<E>, PeerAsks {
-  /** Drives the session over the byte connection. */
+  /** Drives the session machine over the byte connection. */
   readonly engine: Engine<E>;
   readonly #side: S;
   #handlers: MuxHandlers<S>;
@@ -74,8 +74,8 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   /** Callbacks of pending global requests by request number. */
   #requests: Map<number, (reply: GlobalReply) => void> | undefined;
 
-  constructor(duplex: Duplex, session: DrivenSession<E>, side: S, handlers: MuxHandlers<S>) {
-    this.engine = new Engine(duplex, session, this);
+  constructor(duplex: Duplex, machine: DrivenMachine<E>, side: S, handlers: MuxHandlers<S>) {
+    this.engine = new Engine(duplex, machine, this);
     this.#side = side;
     this.#handlers = handlers;
   }
@@ -86,7 +86,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
    */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void {
     this.#assertAlive();
-    const id = this.engine.session.connection.openChannel(channelType, data);
+    const id = this.engine.machine.connection.openChannel(channelType, data);
     this.#opens ??= new Map();
     this.#opens.set(id, handler);
     this.engine.touch();
@@ -95,7 +95,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   /** Lets the peer open channels of a type on this connection. */
   accept(channelType: string, acceptor: ChannelAcceptor<S>): void {
     this.#handlers = { ...this.#handlers, channels: { ...this.#handlers.channels, [channelType]: acceptor } };
-    this.engine.session.connection.allow(channelType);
+    this.engine.machine.connection.allow(channelType);
   }
 
   /**
@@ -104,7 +104,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
    */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
     this.#assertAlive();
-    const { connection } = this.engine.session;
+    const { connection } = this.engine.machine;
     const id = connection.globalRequest(requestName, data, { wantReply: onReply !== undefined });
     if (onReply !== undefined) {
       this.#requests ??= new Map();
@@ -116,7 +116,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   /** Adds `handlers` to this connection. Connections with the same grants share memory. */
   grant(handlers: MuxHandlers<S>): void {
     this.#handlers = combined(this.#handlers, handlers);
-    this.engine.session.connection.allow(...Object.keys(handlers.channels));
+    this.engine.machine.connection.allow(...Object.keys(handlers.channels));
   }
 
   /** Handles the peer's global requests of a name on this connection. */
@@ -220,20 +220,20 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   /** Accepts an open of the peer. `PeerOpen` and `PeerGlobalRequest` call this and the next two methods. */
   acceptOpen(token: AskToken): Channel | undefined {
     if (this.engine.over !== undefined) return undefined;
-    const id = this.engine.session.connection.answerOpen(token, true);
+    const id = this.engine.machine.connection.answerOpen(token, true);
     this.engine.touch();
     return id === undefined ? undefined : this.#addChannel(id);
   }
 
   rejectOpen(token: AskToken, reasonCode: number, description: string): void {
     if (this.engine.over !== undefined) return;
-    this.engine.session.connection.answerOpen(token, { reasonCode, description });
+    this.engine.machine.connection.answerOpen(token, { reasonCode, description });
     this.engine.touch();
   }
 
   answerGlobal(token: AskToken, success: boolean, data: Uint8Array | undefined): void {
     if (this.engine.over !== undefined) return;
-    this.engine.session.connection.answerGlobal(token, success, data);
+    this.engine.machine.connection.answerGlobal(token, success, data);
     this.engine.touch();
   }
 
@@ -241,7 +241,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     const channel = this.#channels[request.channel];
     if (channel !== undefined) channel.handler.request(request);
     else if ("token" in request && request.token !== undefined)
-      this.engine.session.connection.answerRequest(request.token, false);
+      this.engine.machine.connection.answerRequest(request.token, false);
   }
 
   #addChannel(id: number): Channel {

@@ -32,11 +32,11 @@ type State<S extends BaseSession> =
   /** `client` is set if the login succeeded. */
   | { readonly kind: "over"; readonly client: Admitted<S> | undefined };
 
-/** One connection of a server, from login to end. Passes the session's asks to the application. */
+/** One connection of a server, from login to end. Passes the asks of the session machine to the application. */
 export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
   readonly #options: ServeOptions<S> & CryptoProvider;
   readonly #limits: ServerLimits;
-  readonly #session: ServerSession;
+  readonly #machine: ServerSession;
   readonly #mux: Mux<ServerSessionEvent, ServerSide>;
   readonly #makeSession: SessionMaker<S>;
   #state: State<S>;
@@ -49,10 +49,10 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     this.#options = options;
     this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
-    this.#session = new ServerSession(sessionOptions(options, this.#limits));
-    this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#session, this, sessionHandlers);
+    this.#machine = new ServerSession(sessionOptions(options, this.#limits));
+    this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#machine, this, sessionHandlers);
     const logins = new Logins({
-      session: this.#session,
+      machine: this.#machine,
       engine: this.#engine,
       authenticate: options.authenticate,
       fingerprint: options.fingerprint,
@@ -75,7 +75,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   get negotiated(): NegotiatedAlgorithms | undefined {
-    return this.#session.negotiated;
+    return this.#machine.negotiated;
   }
 
   get sessionCount(): number {
@@ -113,7 +113,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   rekey(): void {
-    this.#session.rekey();
+    this.#machine.rekey();
     this.#engine.touch();
   }
 
@@ -154,10 +154,10 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   #disconnect(): void {
-    this.#engine.fail(new SshError("closed", "the connection was closed by the server"));
+    this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
   }
 
-  /** Handles an event of the session. The mux calls this and the next two methods. */
+  /** Handles an event of the session machine. The mux calls this and the next two methods. */
   event(event: ServerSessionEvent): void {
     switch (event.type) {
       case "identified":
@@ -168,11 +168,9 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
         const hostKey = this.#options.hostKeys.find(({ publicKey }) => publicKey === event.hostKey);
         this.#engine.ask(
           () => (hostKey as RemoteHostKey).sign(event.algorithm, event.data),
-          (signature) => this.#session.answerHostKeySignature(event.token, signature),
+          (signature) => this.#machine.answerHostKeySignature(event.token, signature),
           (cause) =>
-            this.#engine.fail(
-              new SshError("internal", `the host key's \`sign\` failed: ${reasonOf(cause)}`, { cause }),
-            ),
+            this.#engine.fail(new SshError("internal", `cannot sign with the host key: ${reasonOf(cause)}`, { cause })),
         );
         return;
       }

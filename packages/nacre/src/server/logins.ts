@@ -12,7 +12,7 @@ export type AuthAsk = Extract<
 >;
 
 interface LoginsContext {
-  readonly session: ServerSession;
+  readonly machine: ServerSession;
   readonly engine: Engine<ServerSessionEvent>;
   readonly authenticate: Authenticate;
   fingerprint(this: void, blob: Uint8Array): string;
@@ -49,7 +49,7 @@ export class Logins {
     if (ask.type === "responses") return this.#onResponses(ask.token, ask.responses);
     // A new request ends the current conversation.
     this.#abandon();
-    const { session, remoteAddress, fingerprint } = this.#context;
+    const { machine, remoteAddress, fingerprint } = this.#context;
     const { token, userName: user, factors } = ask;
     const facts = { user, factors, remoteAddress };
     switch (ask.type) {
@@ -66,8 +66,8 @@ export class Logins {
           signed,
         };
         this.#decide(login, (decision) => {
-          if (signed) session.auth.answerPublickey(token, this.#verdict(decision, factors));
-          else session.auth.answerQuery(token, decision !== false);
+          if (signed) machine.auth.answerPublickey(token, this.#verdict(decision, factors));
+          else machine.auth.answerQuery(token, decision !== false);
         });
         return;
       }
@@ -79,8 +79,8 @@ export class Logins {
             : { method: "change-password", ...facts, oldPassword: ask.oldPassword, newPassword: ask.newPassword };
         this.#decide(login, (decision) => {
           if (typeof decision === "object" && "changePassword" in decision)
-            session.auth.answerPassword(token, { changePrompt: decision.changePassword });
-          else session.auth.answerPassword(token, this.#verdict(decision, factors));
+            machine.auth.answerPassword(token, { changePrompt: decision.changePassword });
+          else machine.auth.answerPassword(token, this.#verdict(decision, factors));
         });
         return;
       }
@@ -100,7 +100,7 @@ export class Logins {
   }
 
   #converse(token: AskToken, facts: Omit<KeyboardInteractiveLogin, "method" | "ask">): void {
-    const { session } = this.#context;
+    const { machine } = this.#context;
     const conversation: Conversation = { token, waiting: undefined, decided: undefined };
     this.#conversation = conversation;
     const login: KeyboardInteractiveLogin = {
@@ -122,7 +122,7 @@ export class Logins {
         conversation.decided = decision;
       } else {
         this.#conversation = undefined;
-        session.auth.answerKeyboardInteractive(conversation.token, this.#verdict(decision, facts.factors));
+        machine.auth.answerKeyboardInteractive(conversation.token, this.#verdict(decision, facts.factors));
       }
     });
   }
@@ -133,11 +133,11 @@ export class Logins {
     if (token === undefined)
       return Promise.reject(new SshError("usage", "`ask` was called before the client answered the previous prompts"));
     conversation.token = undefined;
-    const { engine, session } = this.#context;
+    const { engine, machine } = this.#context;
     return new Promise((resolve, reject) => {
       conversation.waiting = { resolve, reject };
       try {
-        engine.command(() => session.auth.answerKeyboardInteractive(token, questions));
+        engine.command(() => machine.auth.answerKeyboardInteractive(token, questions));
       } catch (cause) {
         reject(cause);
         engine.fail(new SshError("internal", "the prompts of `ask` could not be sent", { cause }));
@@ -155,7 +155,7 @@ export class Logins {
     if (decided === undefined) return;
     // The handler decided without waiting for these responses, so the login can only fail.
     this.#conversation = undefined;
-    this.#context.session.auth.answerKeyboardInteractive(token, "failure");
+    this.#context.machine.auth.answerKeyboardInteractive(token, "failure");
   }
 
   #abandon(): void {
@@ -183,7 +183,7 @@ export class Logins {
       if (decision === false) return refuse();
       return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
     };
-    const question = (): LoginDecision | Promise<LoginDecision> => {
+    const decide = (): LoginDecision | Promise<LoginDecision> => {
       try {
         const answer = authenticate(login);
         return isThenable(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
@@ -191,7 +191,7 @@ export class Logins {
         return refuse(error);
       }
     };
-    engine.ask(question, give, (cause) => {
+    engine.ask(decide, give, (cause) => {
       engine.fail(new SshError("internal", "the decision about a login could not be sent", { cause }));
     });
   }

@@ -229,7 +229,7 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly log?: ((event: ServerEvent) => void) | undefined;
   /** Called with a description of each packet sent or received. Contains no secrets. */
   readonly trace?: TracePort | undefined;
-  /** Called with the session's secrets, for decryption in Wireshark. */
+  /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /**
    * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each

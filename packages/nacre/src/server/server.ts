@@ -71,7 +71,7 @@ export function checkServeOptions({
   checkForwarding(forwarding);
   checkApplicationHandlers({ channels, globalRequests, sessionRequests }, forwarding && forwardHandlers);
   if (loginGraceTime !== undefined)
-    checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
+    checkLimit("`loginGraceTime`", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   checkLimits(limits, SERVER_LIMITS);
 }
 

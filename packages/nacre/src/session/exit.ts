@@ -43,6 +43,6 @@ export function cutShort(exit: Exit, error: SshError | undefined): SshError | un
   if (error !== undefined || exit.status !== undefined || exit.signal !== undefined) return error;
   return new SshError(
     "channel-closed",
-    "the server closed the channel without EOF or exit status; the output may be incomplete",
+    "the server closed the channel without EOF or an exit status; the output may be incomplete",
   );
 }

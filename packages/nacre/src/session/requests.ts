@@ -65,7 +65,7 @@ export function encodeSubsystem(name: string): Uint8Array {
 export function encodeSignal(name: string): Uint8Array {
   // Reject invalid names here: servers silently ignore them.
   if (!/^(?:[A-Z][A-Z0-9]*|[!-?A-~]+@[!-?A-~]+)$/.test(checkText(name, "the signal name")))
-    throw usage(`invalid signal name "${escapeText(name)}"; use a name such as "TERM" or "SIGTERM"`);
+    throw usage(`invalid signal name "${escapeText(name)}"; expected a name such as "TERM" or "SIGTERM"`);
   return signalRequest.encode({ signalName: name.replace(/^SIG(?=[A-Z0-9]+$)/, "") });
 }
 
@@ -83,7 +83,7 @@ export function encodeBreak(breakLength: number): Uint8Array {
 export function toBytes(value: string | Uint8Array, what: string): Uint8Array {
   if (typeof value === "string") return utf8Encode(value);
   if (isBytes(value)) return value;
-  throw usage(`${what} must be a string or a Uint8Array, not ${kindOf(value)}`);
+  throw usage(`${what} must be a string or a Uint8Array, got ${kindOf(value)}`);
 }
 
 function encodeRequest({ type, data = new Uint8Array(0), wantReply = true }: SessionRequestOptions): EncodedRequest {
@@ -101,7 +101,7 @@ function encodeEnv(name: string, value: string): Uint8Array {
 }
 
 function encodePty(options: PtyOptions): Uint8Array {
-  checkNames(options, PTY_OPTIONS, "pty");
+  checkNames(options, PTY_OPTIONS, "`pty`");
   const { term = "xterm-256color", columns = 80, rows = 24, modes = {} } = options;
   return ptyRequest.encode({
     term: checkText(term, "`pty.term`"),
@@ -113,7 +113,7 @@ function encodePty(options: PtyOptions): Uint8Array {
 }
 
 function checkText(value: unknown, what: string): string {
-  if (typeof value !== "string") throw usage(`${what} must be a string, not ${kindOf(value)}`);
+  if (typeof value !== "string") throw usage(`${what} must be a string, got ${kindOf(value)}`);
   if (value.includes("\0")) throw withNul(what);
   return value;
 }
@@ -124,7 +124,7 @@ function checkSize(columns: number, rows: number): { readonly columns: number; r
 
 function checkNumber(value: number, what: string): number {
   if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return value;
-  throw usage(`${what} must be an integer from 0 to 4294967295, not ${String(value)}`);
+  throw usage(`${what} must be an integer from 0 to 4294967295, got ${String(value)}`);
 }
 
 /** Returns the type of a value. The value itself may be a secret. */

@@ -64,7 +64,7 @@ export class ServerSessions<S extends BaseSession> {
     if (this.#noMore || !this.#context.isOpen()) {
       this.#refuse(open, ADMINISTRATIVELY_PROHIBITED, "no more sessions");
     } else if (Math.max(this.#open.length, this.#lingering) >= maxSessions) {
-      this.#refuse(open, RESOURCE_SHORTAGE, `limit of ${maxSessions} concurrent sessions reached`);
+      this.#refuse(open, RESOURCE_SHORTAGE, `the limit of ${maxSessions} concurrent sessions is reached`);
     } else {
       const channel = open.accept();
       if (channel === undefined) return;

@@ -85,7 +85,8 @@ export class SessionChannel<S extends BaseSession> {
         return this.#refuse("x11-req");
       case "exec": {
         const command = utf8Decode(event.command);
-        if (command === undefined || command.includes("\0")) return this.#refuse("exec (not UTF-8 text)");
+        if (command === undefined || command.includes("\0"))
+          return this.#refuse("exec (not valid UTF-8, or with a NUL)");
         return this.#onStart("exec", command);
       }
       case "shell":
@@ -252,9 +253,9 @@ export class SessionChannel<S extends BaseSession> {
   }
 
   /** Returns whether the application grants the request. Only `true` grants it; exceptions refuse and are logged. */
-  #approved(request: string, ask: () => boolean): boolean {
+  #approved(request: string, approve: () => boolean): boolean {
     try {
-      return (ask() as unknown) === true;
+      return (approve() as unknown) === true;
     } catch (error) {
       this.#context.log({ type: "request-refused", session: this.#channel.id, request, error });
       return false;
@@ -279,7 +280,7 @@ function exitOf(result: SessionResult): SessionExit {
   if (typeof signal === "string") return { signal: signal.replace(/^SIG/, ""), ...rest };
   const number = status ?? 0;
   if (!(Number.isInteger(number) && number >= 0 && number <= 0xffff_ffff))
-    throw new SshError("usage", `invalid exit status ${String(number)}; return an integer from 0 to 4294967295`);
+    throw new SshError("usage", `invalid exit status ${String(number)}; expected an integer from 0 to 4294967295`);
   return { status: number };
 }
 

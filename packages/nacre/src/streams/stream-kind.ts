@@ -6,7 +6,7 @@ export interface StreamTypes {
   readonly readable: unknown;
   /** A stream to write bytes to. */
   readonly writable: unknown;
-  /** A stream in both directions: Node's `Duplex`, or `{ readable, writable }`. */
+  /** A stream in both directions: a Node `Duplex`, or `{ readable, writable }`. */
   readonly pair: unknown;
 }
 

@@ -75,7 +75,7 @@ test("unsolicited opens, with and without a listener · client", async () => {
       expectRefused(ours);
     }
     expect(countOf(loose, SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number)).toBe(0);
-    expect(loose.mux.engine.session.connection.channelCount).toBe(0);
+    expect(loose.mux.engine.machine.connection.channelCount).toBe(0);
   }
 });
 
@@ -94,6 +94,6 @@ test("channel count, by a listener's connections · client", async () => {
   for (let i = 0; i < 256; i++) expect((await iterator.next()).done).toBe(false);
   loose.receive(opensWith("forwarded-tcpip", forwardedTcpip(80)));
   expect(countOf(loose, SSH_MSG_CHANNEL_OPEN_FAILURE.number)).toBe(100_001 - 256);
-  expect(loose.mux.engine.session.connection.channelCount).toBe(256);
+  expect(loose.mux.engine.machine.connection.channelCount).toBe(256);
   expect(loose.ends).toEqual([]);
 });

@@ -1,7 +1,7 @@
+import { macrotask } from "@nacre/testing/macrotask";
 import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { FakeDuplex } from "@nacre/testing/nacre/fake-duplex";
 import { code } from "@nacre/testing/nacre/outcomes";
-import { turn } from "@nacre/testing/turn";
 import { utf8Encode } from "@nacre/wire";
 import { array, asyncProperty, assert as checkProperty, constant, nat, oneof, record } from "fast-check";
 import type { Channel } from "nacre";
@@ -24,9 +24,9 @@ describe("from the channel", () => {
     receive("one ");
     receive("two ");
     expect(duplex.writes).toEqual([]);
-    await turn();
+    await macrotask();
     receive("three");
-    await turn();
+    await macrotask();
     expect(duplex.writes).toEqual(["one two ", "three"]);
   });
 
@@ -34,12 +34,12 @@ describe("from the channel", () => {
     const { channel, duplex, receive } = bridged();
     duplex.room = 5;
     receive("1234");
-    await turn();
+    await macrotask();
     expect(channel.consumedBytes).toBe(4);
     receive("567");
-    await turn();
+    await macrotask();
     receive("89");
-    await turn();
+    await macrotask();
     expect([duplex.written, channel.consumedBytes]).toEqual(["123456789", 4]);
     duplex.makeRoom(3);
     expect(channel.consumedBytes).toBe(4);
@@ -52,7 +52,7 @@ describe("from the channel", () => {
     receive("last");
     channel.handler.eof();
     expect([duplex.writes, duplex.calls]).toEqual([["last"], ["end"]]);
-    await turn();
+    await macrotask();
     send("answer");
     expect([channel.written, channel.calls]).toEqual(["answer", []]);
     duplex.handler.ended();
@@ -109,7 +109,7 @@ describe("from the byte connection", () => {
     expect([channel.written, channel.calls]).toEqual(["last", ["end"]]);
     receive("answer");
     channel.handler.eof();
-    await turn();
+    await macrotask();
     expect([duplex.written, channel.calls, duplex.calls]).toEqual(["answer", ["end", "close"], ["end", "close"]]);
   });
 
@@ -129,10 +129,10 @@ describe("the end", () => {
     });
     channel.handler.eof();
     duplex.handler.ended();
-    await turn();
+    await macrotask();
     expect([duplex.calls, resolved()]).toEqual([["end", "close"], 0]);
     onClosed();
-    await turn();
+    await macrotask();
     expect(resolved()).toBe(1);
   });
 
@@ -145,10 +145,10 @@ describe("the end", () => {
     receive("all");
     if (eof) channel.handler.eof();
     channel.finish(undefined, UNTOLD);
-    await turn();
+    await macrotask();
     expect([duplex.written, duplex.calls, resolved()]).toEqual(["all", ["end"], 0]);
     duplex.makeRoom(100);
-    await turn();
+    await macrotask();
     expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
   });
 
@@ -159,12 +159,12 @@ describe("the end", () => {
     receive("slowly taken");
     send("never sent");
     channel.finish(undefined, UNTOLD);
-    await turn();
+    await macrotask();
     expect(duplex.paused).toBe(false);
     send("dropped");
     duplex.handler.ended();
     duplex.makeRoom(100);
-    await turn();
+    await macrotask();
     expect([channel.written.length, duplex.calls, resolved()]).toEqual([0, ["end", "close"], 1]);
   });
 
@@ -176,7 +176,7 @@ describe("the end", () => {
     expect(channel.calls).toEqual(["close"]);
     expect(channel.reason).toEqual(code("closed"));
     expect(channel.reason?.cause).toBe(LOST);
-    await turn();
+    await macrotask();
     expect([duplex.calls, resolved()]).toEqual([["close"], 1]);
   });
 
@@ -185,10 +185,10 @@ describe("the end", () => {
     duplex.room = 1;
     receive("never taken");
     channel.finish(undefined, UNTOLD);
-    await turn();
+    await macrotask();
     // `end` may never resolve on a byte connection that broke.
     duplex.handler.failed(LOST);
-    await turn();
+    await macrotask();
     expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);
   });
 
@@ -196,7 +196,7 @@ describe("the end", () => {
     const { channel, duplex, receive, resolved } = bridged();
     receive("half");
     channel.finish(LOST);
-    await turn();
+    await macrotask();
     expect([duplex.written, duplex.calls, resolved()]).toEqual(["half", ["close"], 1]);
   });
 
@@ -255,14 +255,14 @@ describe("aborting", () => {
   ];
 
   it.each(states)("%s closes both, once", async (_, reach) => {
-    for (const wait of [() => Promise.resolve(), turn]) {
+    for (const wait of [() => Promise.resolve(), macrotask]) {
       const abort = new AbortController();
       const all = bridged(abort.signal);
       reach(all);
       await wait();
       abort.abort();
       abort.abort();
-      await turn();
+      await macrotask();
       expect([all.channel.closed, all.duplex.calls.filter((call) => call === "close"), all.resolved()]).toEqual([
         true,
         ["close"],
@@ -286,7 +286,7 @@ describe("aborting", () => {
     duplex.handler.ended();
     await done;
     abort.abort();
-    await turn();
+    await macrotask();
     expect([channel.calls, channel.reason, duplex.calls]).toEqual([["end", "close"], undefined, ["end", "close"]]);
   });
 
@@ -296,7 +296,7 @@ describe("aborting", () => {
     process.on("warning", onWarning);
     const abort = new AbortController();
     const all = Array.from({ length: 1000 }, () => bridged(abort.signal));
-    await turn();
+    await macrotask();
     abort.abort();
     await Promise.all(all.map(({ done }) => done));
     process.off("warning", onWarning);
@@ -307,12 +307,12 @@ describe("aborting", () => {
 /** An event at a bridge. */
 type Step =
   | { readonly type: "packet" | "chunk" | "drain" | "room"; readonly bytes: number }
-  | { readonly type: "turn" | "eof" | "ended" | "close" };
+  | { readonly type: "macrotask" | "eof" | "ended" | "close" };
 
 const steps = array(
   oneof(
     ...(["packet", "chunk", "drain", "room"] as const).map((type) => record({ type: constant(type), bytes: nat(40) })),
-    record({ type: constant("turn" as const) }),
+    record({ type: constant("macrotask" as const) }),
     ...(["eof", "ended", "close"] as const).map((type) => record({ type: constant(type) })),
   ),
   { maxLength: 60 },
@@ -361,7 +361,7 @@ describe("any order of events", () => {
               if (!channel.closed && wasFull && channel.room > 0) channel.handler.writable();
               break;
             }
-            case "turn":
+            case "macrotask":
               await Promise.resolve();
               await Promise.resolve();
               break;
@@ -390,9 +390,9 @@ describe("any order of events", () => {
         if (!channel.closed) channel.handler.writable();
         if (!twin.ended && !channel.closed) duplex.handler.ended();
         if (!twin.eof && !channel.closed) channel.handler.eof();
-        await turn();
+        await macrotask();
         duplex.makeRoom(1e9);
-        await turn();
+        await macrotask();
         expect(duplex.written).toBe(twin.toDuplex);
         if (!isCut) expect(channel.written).toBe(twin.toChannel);
         expect([duplex.calls, resolved()]).toEqual([["end", "close"], 1]);

@@ -1,6 +1,6 @@
+import { macrotask } from "@nacre/testing/macrotask";
 import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { code } from "@nacre/testing/nacre/outcomes";
-import { turn } from "@nacre/testing/turn";
 import { utf8Encode } from "@nacre/wire";
 import type { Channel, Duplex } from "nacre";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -29,7 +29,7 @@ async function opened(onData?: (duplex: Duplex) => void) {
     failed: (cause) => said.push(cause),
   });
   expect(channel.handler).toBeUndefined();
-  await turn();
+  await macrotask();
   const receive = (text: string): void => channel.handler.data("stdout", utf8Encode(text));
   return { channel, duplex, said, receive };
 }
@@ -122,11 +122,11 @@ describe("end", () => {
     duplex.write([utf8Encode("all")]);
     let ended = 0;
     for (let i = 0; i < 2; i++) void duplex.end().then(() => void ended++);
-    await turn();
+    await macrotask();
     expect([channel.calls, ended]).toEqual([[], 0]);
     channel.room = 100;
     channel.handler.writable();
-    await turn();
+    await macrotask();
     expect([written(channel), channel.calls, ended]).toEqual(["all", ["end"], 2]);
   });
 

@@ -92,7 +92,7 @@ describe("the open of a connection", () => {
     const { mux, sent } = looseMux();
     expect(await failure(dialChannel(mux, target as ForwardTarget, options as DialOptions))).toEqual(code("usage"));
     expect(sent).toEqual([]);
-    expect(mux.engine.session.connection.channelCount).toBe(0);
+    expect(mux.engine.machine.connection.channelCount).toBe(0);
   });
 
   it("accepts a path of 107 bytes", () => {
@@ -170,7 +170,7 @@ describe("aborting", () => {
     await Promise.resolve();
     expect(numbers(sent)).toEqual([SSH_MSG_CHANNEL_OPEN.number, SSH_MSG_CHANNEL_CLOSE.number]);
     receive(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: 0 }));
-    expect(mux.engine.session.connection.channelCount).toBe(0);
+    expect(mux.engine.machine.connection.channelCount).toBe(0);
   });
 
   it("while dialing rejects once, even if the server refuses later or the connection ends", async () => {

@@ -164,9 +164,9 @@ describe("SOCKS 4", () => {
     const nul = Uint8Array.of(0);
     expect(step(concatBytes(head, most, nul, most, nul))).toMatchObject({ target: { host: "x".repeat(255) } });
     const user = refusal(concatBytes(head, most, utf8Encode("x")));
-    expect(user).toEqual({ reply: REJECTED, message: "SOCKS 4 user ID exceeds 255 bytes" });
+    expect(user).toEqual({ reply: REJECTED, message: "SOCKS 4 user ID is longer than 255 bytes" });
     const name = refusal(concatBytes(head, nul, most, utf8Encode("x")));
-    expect(name).toEqual({ reply: REJECTED, message: "SOCKS 4a host name exceeds 255 bytes" });
+    expect(name).toEqual({ reply: REJECTED, message: "SOCKS 4a host name is longer than 255 bytes" });
   });
 });
 
@@ -256,7 +256,7 @@ describe("HTTP CONNECT", () => {
   ])("refuses other methods with 405 as soon as the line is complete: %s", (line) => {
     const { reply, message } = refusal(`${line}\r\n`);
     expect(text(reply)).toBe(response("405 Method Not Allowed", "Allow: CONNECT\r\n"));
-    expect(message).toContain(`unsupported HTTP method ${line.split(" ")[0]},`);
+    expect(message).toContain(`unsupported HTTP method ${line.split(" ")[0]};`);
   });
 
   it.each([

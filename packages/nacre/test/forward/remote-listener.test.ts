@@ -1,5 +1,5 @@
+import { macrotask } from "@nacre/testing/macrotask";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
-import { turn } from "@nacre/testing/turn";
 import {
   type Bytes,
   CHANNEL_OPEN_FAILURE_REASON,
@@ -167,7 +167,7 @@ describe("requests", () => {
     expect(error).toEqual(code("forward-denied"));
     expect(error.message).toContain("/\\x1b[2J; it prohibits this");
     expect(await failure(listen({ host: "*", port: 80 }, FAILURE))).toMatchObject({
-      message: expect.stringContaining("listen at *:80"),
+      message: expect.stringContaining("listen on *:80"),
     });
   });
 
@@ -194,7 +194,7 @@ describe("a connection", () => {
     const writer = pair.writable.getWriter();
     await writer.write("200");
     await writer.close();
-    await turn();
+    await macrotask();
     expect(answers()).toEqual(["opened"]);
     expect(sent.slice(-3).map((payload) => payload[0])).toEqual([
       SSH_MSG_CHANNEL_DATA.number,
@@ -241,7 +241,7 @@ describe("a connection", () => {
     await listen({ host: "192.0.2.2", port: 8000 });
     receive(open, fromTcp("localhost", 80));
     expect(await next(listener)).toBeDefined();
-    await turn();
+    await macrotask();
     expect(answers()).toEqual([ADMINISTRATIVELY_PROHIBITED, "opened"]);
   });
 
@@ -253,7 +253,7 @@ describe("a connection", () => {
     await failure(pending);
     await listen({ path: "/other" });
     receive(fromTcp("localhost", 80));
-    await turn();
+    await macrotask();
     expect(answers()).toEqual(Array(4).fill(ADMINISTRATIVELY_PROHIBITED));
   });
 
@@ -266,7 +266,7 @@ describe("a connection", () => {
     receive(fromTcp("192.0.2.1", 80));
     expect(await next(listener)).toBeDefined();
     void listener.close();
-    await turn();
+    await macrotask();
     expect(answers()).toEqual(["opened"]);
     expect(requestOf(sent.at(-1))[2]).toBe("000000093139322e302e322e3100000050");
   });
@@ -278,14 +278,14 @@ describe("connections not yet taken", () => {
     const listener = await listen({ port: 80 });
     receive(...Array.from({ length: 200 }, () => fromTcp("localhost", 80)));
     receive(fromTcp("localhost", 80));
-    await turn();
+    await macrotask();
     expect(answers()).toEqual([]);
     receive(fromTcp("localhost", 80));
-    await turn();
+    await macrotask();
     expect(answers()).toEqual([RESOURCE_SHORTAGE]);
     await next(listener);
     receive(fromTcp("localhost", 80));
-    await turn();
+    await macrotask();
     expect(answers()).toEqual([RESOURCE_SHORTAGE, "opened"]);
   });
 
@@ -294,7 +294,7 @@ describe("connections not yet taken", () => {
     const listener = await listen({ port: 80 });
     receive(...Array.from({ length: 200 }, () => fromTcp("localhost", 80)));
     for (let i = 0; i < 200; i++) await next(listener);
-    await turn();
+    await macrotask();
     expect(answers()).toEqual(Array(200).fill("opened"));
   });
 
@@ -330,7 +330,7 @@ describe("close", () => {
       [1, 2].map(() => ({ done: true, value: undefined })),
     );
     await pair.writable.getWriter().write("still open");
-    await turn();
+    await macrotask();
     expect(sent.at(-1)?.[0]).toBe(SSH_MSG_CHANNEL_DATA.number);
   });
 
@@ -348,10 +348,10 @@ describe("close", () => {
     const listener = await listen({ port: 80 });
     let closed = 0;
     for (let i = 0; i < 2; i++) void listener.close().then(() => void closed++);
-    await turn();
+    await macrotask();
     expect([closed, sent.length]).toEqual([0, 2]);
     receive(FAILURE);
-    await turn();
+    await macrotask();
     expect(closed).toBe(2);
   });
 
@@ -364,7 +364,7 @@ describe("close", () => {
         break;
       }
     })();
-    await turn();
+    await macrotask();
     receive(SUCCESS);
     await loop;
     await listener[Symbol.asyncDispose]();
@@ -421,7 +421,7 @@ describe("the end of the connection", () => {
     const { listen, lose, answers } = listening();
     const listener = await listen({ port: 80 }, SUCCESS, fromTcp("localhost", 80));
     lose(LOST);
-    await turn();
+    await macrotask();
     expect(await failure(next(listener))).toBe(LOST);
     expect(answers()).toEqual([]);
   });

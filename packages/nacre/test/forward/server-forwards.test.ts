@@ -159,12 +159,12 @@ const asking = (mux: TestMux, name: string, data: Uint8Array): Promise<GlobalRep
 
 const listenAt = (address: string, port: number): Uint8Array => tcpipForward.encode({ address, port });
 const REFUSED: GlobalReply = { success: false, error: undefined };
-const turns = async (): Promise<void> => {
+const macrotasks = async (): Promise<void> => {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve));
 };
 /** Waits until `happened` returns true. */
 async function until(happened: () => boolean): Promise<void> {
-  while (!happened()) await turns();
+  while (!happened()) await macrotasks();
 }
 async function writeAll({ writable }: Pick<ByteStreams, "writable">, words: string): Promise<void> {
   const writer = writable.getWriter();
@@ -319,7 +319,7 @@ describe("a forwarded connection", () => {
     const ended = connection.close().then(() => {
       isEnded = true;
     });
-    await turns();
+    await macrotasks();
     expect(isEnded).toBe(false);
     closed();
     await ended;
@@ -342,7 +342,7 @@ describe("a forwarded connection", () => {
     expect(await asking(mux, "tcpip-forward", listenAt("localhost", 2))).toEqual(REFUSED);
     expect(application.targets).toEqual([]);
     application.listeners[0]?.context.accept(application.duplex(), { address: "192.0.2.7", port: 1 });
-    await turns();
+    await macrotasks();
     expect([application.alive, offered]).toEqual([0, 0]);
     expect(refusals(events)).toEqual(["direct-tcpip example.org:80", "tcpip-forward localhost:2"]);
     await connection.close();
@@ -609,7 +609,7 @@ describe("a listener", () => {
     mux.globalRequest("tcpip-forward", listenAt("", 8080), ({ success }) => said.push(`reply ${success}`));
     await until(() => application.listeners.length === 1);
     application.listeners[0]?.context.accept(application.duplex(), { address: "192.0.2.7", port: 99 });
-    await turns();
+    await macrotasks();
     expect(said).toEqual([]);
     bound();
     await until(() => said.length === 2);
@@ -650,7 +650,7 @@ describe("a listener", () => {
     await asking(mux, "tcpip-forward", listenAt("", 8080));
     const { context } = application.listeners[0]!;
     for (let i = 0; i < 5; i++) context.accept(application.duplex(), { address: "192.0.2.7", port: i });
-    await turns();
+    await macrotasks();
     expect(application.alive).toBe(5);
     await connection.close();
     expect(application.listeners[0]?.closed).toBe(true);
@@ -682,7 +682,7 @@ describe("a listener", () => {
     // End the connection from the client, so that the server is not closing.
     mux.engine.fail(new SshError("closed", "gone"));
     await connection.ended;
-    await turns();
+    await macrotasks();
     expect(application.listeners).toHaveLength(1);
   });
 

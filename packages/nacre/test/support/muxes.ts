@@ -6,7 +6,7 @@ import type { Bytes, SshError } from "@nacre/wire";
 import type { ByteStreams, ChannelHandler } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { type Duplex, webDuplex } from "../../src/mux/duplex.ts";
-import type { DrivenSession } from "../../src/mux/engine.ts";
+import type { DrivenMachine } from "../../src/mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide, type OpenHandler } from "../../src/mux/mux.ts";
 
 export type Side = MuxSide<ClientSessionEvent>;
@@ -22,7 +22,7 @@ export const unopened: OpenHandler = { opened() {}, refused() {}, lost() {} };
 
 /** Makes the mux of a client that logs in with the test key over a pair of streams. Accepts every host key. */
 export function clientMux(streams: ByteStreams): TestMux {
-  const session = new ClientSession({
+  const machine = new ClientSession({
     algorithms: defaultAlgorithms,
     random: seededRandom(5),
     userName: "alice",
@@ -32,12 +32,12 @@ export function clientMux(streams: ByteStreams): TestMux {
   });
   const side: Side = {
     event(event) {
-      if (event.type === "verify-host-key") session.answerHostKey(event.token, true);
+      if (event.type === "verify-host-key") machine.answerHostKey(event.token, true);
     },
     refused() {},
     closed() {},
   };
-  return new Mux<ClientSessionEvent, Side>(webDuplex(streams), session, side, NO_HANDLERS);
+  return new Mux<ClientSessionEvent, Side>(webDuplex(streams), machine, side, NO_HANDLERS);
 }
 
 /** A mux over a connection without a transport. Takes the peer's messages and records the messages sent. */
@@ -70,7 +70,7 @@ export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Part
     },
   });
   let end: SshError | undefined;
-  const session: Partial<DrivenSession<ClientSessionEvent>> = {
+  const machine: Partial<DrivenMachine<ClientSessionEvent>> = {
     connection,
     wantsInput: true,
     tick() {},
@@ -93,7 +93,7 @@ export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Part
   };
   const mux: TestMux = new Mux<ClientSessionEvent, Side>(
     duplex as Duplex,
-    session as DrivenSession<ClientSessionEvent>,
+    machine as DrivenMachine<ClientSessionEvent>,
     side,
     { ...NO_HANDLERS, ...handlers },
   );

@@ -11,8 +11,8 @@ import { probe } from "./probe.ts";
 export function x25519KeyPair(random: RandomSource): KeyPair {
   const { privateKey, publicKey: own } = curve25519Key("X25519", random(X25519_LENGTH));
   return x25519Pair(own, (peersPublicKey) => {
-    const peers = { kty: "OKP", crv: "X25519", x: base64url(peersPublicKey) };
-    const publicKey = createPublicKey({ key: peers, format: "jwk" });
+    const peerKey = { kty: "OKP", crv: "X25519", x: base64url(peersPublicKey) };
+    const publicKey = createPublicKey({ key: peerKey, format: "jwk" });
     return plainBytes(diffieHellman({ privateKey, publicKey }));
   });
 }
@@ -30,5 +30,7 @@ export function nistKeyPair(curveName: keyof typeof nistCurves, random: RandomSo
   const secret = 1n + (bytesToBigInt(random(Math.ceil(1.5 * size))) % (order - 1n));
   const pair = createECDH(openssl);
   pair.setPrivateKey(bigIntToBytes(secret, size));
-  return nistPair(curveName, plainBytes(pair.getPublicKey()), (peers) => plainBytes(pair.computeSecret(peers)));
+  return nistPair(curveName, plainBytes(pair.getPublicKey()), (peersPublicKey) =>
+    plainBytes(pair.computeSecret(peersPublicKey)),
+  );
 }

@@ -72,7 +72,7 @@ function onNode(group: ModpGroup, name: string, hashFunction: typeof sha256): Ke
         try {
           return bytesToBigInt(pair.computeSecret(bigIntToBytes(peersValue)));
         } catch (cause) {
-          throw new SshError("kex-failed", "the peer's Diffie-Hellman value is outside the group", { cause });
+          throw new SshError("kex-failed", "the peer's Diffie-Hellman value is not between 1 and p - 1", { cause });
         }
       },
     };

@@ -61,7 +61,7 @@ function onNode<T>(
     verify(publicKey, data, signature) {
       const format = new Reader(publicKey, "public key", { code: "key-malformed" }).name("format");
       if (format !== keyFormat)
-        throw new SshError("key-malformed", `got a key of format ${format}, expected ${keyFormat}`);
+        throw new SshError("key-malformed", `expected a key of format ${keyFormat}, got ${format}`);
       const checked = check(publicKey);
       const blob = readSignature(name, signature);
       // rule: unreadable-signature

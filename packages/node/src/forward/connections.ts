@@ -34,7 +34,7 @@ export class Connections {
       this.report(
         new SshError(
           "forward-limit",
-          `a connection was refused: the limit of ${this.#max} connections (\`maxConnections\`) is reached`,
+          `a connection was refused: the limit of ${this.#max} connections is reached (\`maxConnections\`)`,
         ),
       );
       return false;

@@ -27,7 +27,7 @@ export interface SocketOptions extends Pick<DialOptions, "originator"> {
 const SOCKET_OPTIONS: OptionNames<SocketOptions> = { allowHalfOpen: true, signal: true, originator: true };
 
 /**
- * A connection opened by the server, as a stream like `net.Socket`. Use it with libraries that accept a socket: database drivers,
+ * A connection opened by the server, as a stream like `net.Socket`. Use it with libraries that accept a socket: database clients,
  * `node:http`, `tls.connect`. It connects on `connect()`, or on the first read or write, and then emits "connect" and "ready". Its errors
  * are those of `Client.dial`.
  */
@@ -46,7 +46,7 @@ export class ForwardSocket extends ChannelPair {
   /** For internal use; call `Client.socket` instead. */
   constructor(mux: Opener, target: ForwardTarget, options: SocketOptions) {
     checkTarget(target);
-    checkNames(options, SOCKET_OPTIONS, "socket");
+    checkNames(options, SOCKET_OPTIONS, "`socket`");
     checkSignal(options.signal);
     const ends = new LateEnds(() => this.#touch());
     super(ends, ends, { remoteAddress: target.host, remotePort: target.port });

@@ -35,7 +35,7 @@ export class Forwarder {
   /** Throws `closed` after the end of the connection. */
   assertAlive(): void {
     const cause = this.over;
-    if (cause !== undefined) throw new SshError("closed", `the connection is closed: ${cause.message}`, { cause });
+    if (cause !== undefined) throw new SshError("closed", `the connection has ended: ${cause.message}`, { cause });
   }
 
   /** Registers a forward to be closed with the connection. */

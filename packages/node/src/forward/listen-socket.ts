@@ -36,7 +36,7 @@ function acceptError(cause: Error): SshError {
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the address is in use; choose another address or port 0",
+  EADDRINUSE: "the port is in use; choose another port, or 0 for a free port",
   EEXIST: "the path exists; remove it, or set `streamLocalBindUnlink` to replace an existing socket",
   EACCES: "permission denied",
   EADDRNOTAVAIL: "this machine has no such address",

@@ -88,7 +88,7 @@ describe("X25519", () => {
     for (const method of [node.curve25519Sha256, node.curve25519Sha256Libssh]) {
       for (const point of SMALL_ORDER) expectRefused(method, fromHex(point), "small order");
       for (const length of [0, 1, 31, 33, 1000])
-        expectRefused(method, new Uint8Array(length).fill(9), `${length} bytes instead of 32`);
+        expectRefused(method, new Uint8Array(length).fill(9), `has ${length} bytes, expected 32`);
     }
   });
 });
@@ -164,9 +164,9 @@ describe.each([
       expectError(
         () => method.server(seeded()).receive(initOf(value)),
         "kex-failed",
-        `${length} bytes instead of 1216`,
+        `has ${length} bytes, expected 1216`,
       );
-      expectError(() => client().receive(replyOf(value)), "kex-failed", `${length} bytes instead of 1120`);
+      expectError(() => client().receive(replyOf(value)), "kex-failed", `has ${length} bytes, expected 1120`);
     }
     // The first coefficient is 3329 or 4095, encoded in 12 bits (FIPS 203 §7.2).
     for (const [low, high] of [

@@ -9,7 +9,7 @@ import { answerAfterEnd, forwarded, prohibit } from "./support.ts";
 
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
 const at = ({ port }: { readonly port: number }): { host: string; port: number } => ({ host: "127.0.0.1", port });
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const macrotask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("client.socket", () => {
   it("connects on connect(), ignores its arguments, and emits events", async () => {
@@ -18,7 +18,7 @@ describe("client.socket", () => {
     const socket = ssh.socket(at(target), { allowHalfOpen: true });
     const events: string[] = [];
     for (const name of ["connect", "ready", "end", "close"]) socket.on(name, () => events.push(name));
-    await turn();
+    await macrotask();
     expect(targets).toEqual([]);
     expect(socket).toMatchObject({ connecting: false, pending: true, readyState: "closed" });
 
@@ -159,7 +159,7 @@ describe("client.socket", () => {
   });
 });
 
-describe("socket methods that database drivers call", () => {
+describe("socket methods that database clients call", () => {
   it("setTimeout emits `timeout` only after inactivity, and not after the end", async () => {
     const accepted = later<Socket>();
     const target = await serve(accepted.resolve);

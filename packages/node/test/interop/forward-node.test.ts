@@ -5,7 +5,7 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from "no
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex as NodeDuplex, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { digestOf, MIB, randomData } from "@nacre/testing/interop/data";
@@ -218,7 +218,7 @@ describe("many bytes", () => {
     return hash.digest("hex");
   }
 
-  async function send(stream: Duplex): Promise<void> {
+  async function send(stream: NodeDuplex): Promise<void> {
     for (let i = 0; i < COUNT; i++) if (!stream.write(block)) await once(stream, "drain");
     stream.end();
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
-import { Duplex, Readable, Writable } from "node:stream";
+import { Duplex as NodeDuplex, Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
 import { failure, fingerprintsOf, useServer, within } from "@nacre/testing/interop/server";
@@ -17,7 +17,7 @@ const bigDigest = { sha256: sha256(big), length: big.length };
 const socketPath = (): string => `/tmp/nacre-forward-${randomBytes(6).toString("hex")}`;
 
 /** Handles a connection to a service. */
-type Service = (socket: Duplex) => unknown;
+type Service = (socket: NodeDuplex) => unknown;
 
 const echo: Service = (socket) => socket.pipe(socket);
 /** Replies with the digest of the question after its end. */
@@ -26,7 +26,7 @@ const download: Service = (socket) => writeAll(socket, big);
 const reset: Service = (socket) => (socket as Socket).resetAndDestroy();
 
 /** Returns the readable side of a duplex. Iterating the duplex itself would destroy it at the end of the question. */
-const questionOf = (socket: Duplex): Readable => Readable.from(socket.iterator({ destroyOnReturn: false }));
+const questionOf = (socket: NodeDuplex): Readable => Readable.from(socket.iterator({ destroyOnReturn: false }));
 
 const services: Server[] = [];
 const sockets: Socket[] = [];
@@ -47,7 +47,7 @@ afterAll(async () => {
 
 /** Opens connections as Node streams, or as Web streams converted to Node streams. */
 interface Streams {
-  dial(target: ForwardTarget): Promise<Duplex>;
+  dial(target: ForwardTarget): Promise<NodeDuplex>;
   /** Handles connections to a listener on the server. */
   serve(
     address: ListenAddress,
@@ -71,9 +71,9 @@ async function nodeClient(): Promise<Streams> {
   };
 }
 
-/** Converts a pair of Web streams to a Node duplex stream. */
-function toNode(pair: WebPair): Duplex {
-  const duplex = Duplex.from({
+/** Converts a pair of Web streams to a Node `Duplex`. */
+function toNode(pair: WebPair): NodeDuplex {
+  const duplex = NodeDuplex.from({
     readable: Readable.fromWeb(pair.readable as never),
     writable: Writable.fromWeb(pair.writable),
   });

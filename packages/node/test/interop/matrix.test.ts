@@ -18,7 +18,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { authorizeKey } from "../../../../scripts/openssh/sshd.ts";
 
 // Covers all algorithms that both sides support. On node:crypto, tests each combination of 15 encryption methods × 6 host key algorithms ×
-// 6 user key algorithms, with the 9 key exchange methods in turn. On noble, tests enough combinations to cover every pair.
+// 6 user key algorithms, cycling through the 9 key exchange methods. On noble, tests enough combinations to cover every pair.
 
 const hostKeys = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"] as const;
 const folder = useFolder();

@@ -99,23 +99,23 @@ test("limits · server", () => {
   thinking.peer.send(signed(thinking, userKey));
   thinking.advance(3_600_000);
   expect(thinking.error).toBeUndefined();
-  thinking.session.auth.answerPublickey(thinking.eventsOf("publickey")[0]!.token, "failure");
+  thinking.machine.auth.answerPublickey(thinking.eventsOf("publickey")[0]!.token, "failure");
   thinking.turn().advance(120_000).expectClosed("auth-timeout");
 
   // Input received while the application decides is limited.
   const ahead = new ServerTarget({ hold: ["publickey"] }).service();
   ahead.peer.send(signed(ahead, userKey));
   for (let i = 0; i < 100; i++) ahead.peer.send(passwordLogin("x".repeat(30_000)));
-  expect(ahead.session.wantsInput).toBe(false);
+  expect(ahead.machine.wantsInput).toBe(false);
   expect(ahead.eventsOf("password")).toEqual([]);
 });
 
 const questioned = (): ServerTarget => {
   const target = new ServerTarget({
     hold: ["responses"],
-    onEvent: (event, session) => {
+    onEvent: (event, machine) => {
       if (event.type !== "keyboard-interactive") return false;
-      session.auth.answerKeyboardInteractive(event.token, {
+      machine.auth.answerKeyboardInteractive(event.token, {
         prompts: [
           { prompt: "one", echo: false },
           { prompt: "two", echo: false },
@@ -156,7 +156,7 @@ test("kbd-int · server", () => {
   // Responses without an open request.
   for (const target of [new ServerTarget().service(), right]) {
     if (target === right)
-      right.session.auth.answerKeyboardInteractive(right.eventsOf("responses")[0]!.token, "failure");
+      right.machine.auth.answerKeyboardInteractive(right.eventsOf("responses")[0]!.token, "failure");
     target.turn().peer.send(response(2, "1", "2"));
     target.expectClosed("unexpected-message");
   }
@@ -176,14 +176,14 @@ test("enumeration · server", () => {
     verified = 0;
     const target = new ServerTarget({
       server: { userKeys },
-      onEvent: (event, session) => {
+      onEvent: (event, machine) => {
         if (event.type === "query") {
           const { token, publicKey } = event;
-          session.auth.answerQuery(token, event.userName === "alice" && equalBytes(publicKey, userKey.publicKey.blob));
+          machine.auth.answerQuery(token, event.userName === "alice" && equalBytes(publicKey, userKey.publicKey.blob));
           return true;
         }
         if (event.type !== "keyboard-interactive") return false;
-        session.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "?", echo: false }] });
+        machine.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "?", echo: false }] });
         return true;
       },
     }).service();
@@ -209,7 +209,7 @@ test("enumeration · server", () => {
 });
 
 test("passwords · server", () => {
-  // Length limits: longer passwords are refused without an event; much longer ones end the session.
+  // Length limits: longer passwords are refused without an event; much longer ones end the connection.
   const lengths = [
     [1024, "asked"],
     [1025, "refused"],

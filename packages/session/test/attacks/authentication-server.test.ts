@@ -54,7 +54,7 @@ test("CVE-2018-10933 · server", () => {
   const asked = new ServerTarget({ hold: ["publickey"] }).service();
   asked.peer.send(signed(asked, userKey), message.authSuccess, message.channelOpen("session", 0));
   expectOutside(asked);
-  asked.session.auth.answerPublickey(asked.eventsOf("publickey")[0]!.token, "failure");
+  asked.machine.auth.answerPublickey(asked.eventsOf("publickey")[0]!.token, "failure");
   asked.turn().expectClosed("unexpected-message");
   expectOutside(asked);
 });
@@ -82,7 +82,7 @@ test("CVE-2025-32433 · server", () => {
     if (later) {
       target.peer.send(signed(target, userKey));
       expect(target.authenticated).toBe(true);
-      expect(target.session.connection.channelCount).toBe(0);
+      expect(target.machine.connection.channelCount).toBe(0);
     }
     target.peer.send(exec);
     target.expectClosed(later ? "channel-unknown" : "unexpected-message");
@@ -93,10 +93,10 @@ test("CVE-2025-32433 · server", () => {
     const target = new ServerTarget({ hold: ["publickey"] }).service();
     target.peer.send(signed(target, userKey), message.channelOpen("session", 7));
     expectOutside(target);
-    target.session.auth.answerPublickey(target.eventsOf("publickey")[0]!.token, verdict);
+    target.machine.auth.answerPublickey(target.eventsOf("publickey")[0]!.token, verdict);
     target.turn();
     expect(target.eventsOf("open-request")).toHaveLength(verdict === "success" ? 1 : 0);
-    expect(target.session.connection.channelCount).toBe(verdict === "success" ? 1 : 0);
+    expect(target.machine.connection.channelCount).toBe(verdict === "success" ? 1 : 0);
   }
 });
 
@@ -108,7 +108,7 @@ test("CVE-2024-45337 · server", () => {
   target.peer.send(keyQuery(userKey.publicKey), keyQuery(otherKey.publicKey), signed(target, otherKey));
   const [ask] = target.eventsOf("publickey");
   expect(ask?.publicKey).toEqual(otherKey.publicKey.blob);
-  target.session.auth.answerPublickey(ask!.token, "success");
+  target.machine.auth.answerPublickey(ask!.token, "success");
   target.turn();
   const [authenticated] = target.eventsOf("authenticated");
   expect(authenticated?.factors).toEqual([
@@ -116,22 +116,22 @@ test("CVE-2024-45337 · server", () => {
   ]);
 
   // A signature that does not match the request causes no event.
-  const forged: readonly ((session: ServerTarget) => Uint8Array)[] = [
-    (session) => signed(session, userKey, { sign: signature(otherKey) }),
-    (session) => signed(session, otherKey, { sign: signature(userKey) }),
-    (session) => signed(session, userKey, { sign: tampered(userKey) }),
-    // Signatures for another session, user or service.
+  const forged: readonly ((target: ServerTarget) => Uint8Array)[] = [
+    (target) => signed(target, userKey, { sign: signature(otherKey) }),
+    (target) => signed(target, otherKey, { sign: signature(userKey) }),
+    (target) => signed(target, userKey, { sign: tampered(userKey) }),
+    // Signatures for another connection, user or service.
     () => signedLogin(new Uint8Array(32), userKey),
-    (session) => withChange(signed(session, userKey, { userName: "bob" }), { userName: "alice" }),
-    (session) => withChange(signed(session, userKey, { serviceName: "ssh-other" }), { serviceName: "ssh-connection" }),
+    (target) => withChange(signed(target, userKey, { userName: "bob" }), { userName: "alice" }),
+    (target) => withChange(signed(target, userKey, { serviceName: "ssh-other" }), { serviceName: "ssh-connection" }),
   ];
   for (const forge of forged) {
-    const session = new ServerTarget({ hold: ["publickey"] }).service();
-    session.peer.send(forge(session));
-    expect(session.sent.at(-1)).toBe(FAILURE);
-    expect(session.eventsOf("publickey")).toEqual([]);
-    expectOutside(session);
-    session.expectAlive();
+    const target = new ServerTarget({ hold: ["publickey"] }).service();
+    target.peer.send(forge(target));
+    expect(target.sent.at(-1)).toBe(FAILURE);
+    expect(target.eventsOf("publickey")).toEqual([]);
+    expectOutside(target);
+    target.expectAlive();
   }
   // Reusing the input buffer must not change earlier events.
   const reused = new ServerTarget({ hold: ["publickey"] }).service();
@@ -146,23 +146,23 @@ test("asynchronous answers · server", () => {
   const late = new ServerTarget({ hold: ["query"] }).service();
   late.peer.send(keyQuery(userKey.publicKey), signed(late, userKey, { sign: tampered(userKey) }));
   const [query] = late.eventsOf("query");
-  late.session.auth.answerQuery(query!.token, true);
+  late.machine.auth.answerQuery(query!.token, true);
   late.turn();
   expect(late.sent.slice(-2)).toEqual([SSH_MSG_USERAUTH_PK_OK.number, FAILURE]);
   expectOutside(late);
-  expect(() => late.session.auth.answerQuery(query!.token, true)).toThrow(usage);
+  expect(() => late.machine.auth.answerQuery(query!.token, true)).toThrow(usage);
 
   // A token is valid for one answer, only for its own event and only with the matching method.
   const twice = new ServerTarget({ hold: ["publickey", "password"] }).service();
   twice.peer.send(signed(twice, otherKey));
   const [first] = twice.eventsOf("publickey");
-  twice.session.auth.answerPublickey(first!.token, "failure");
+  twice.machine.auth.answerPublickey(first!.token, "failure");
   twice.turn().peer.send(signed(twice, otherKey));
   const second = twice.eventsOf("publickey")[1];
-  expect(() => twice.session.auth.answerPublickey(first!.token, "success")).toThrow(usage);
-  expect(() => twice.session.auth.answerPassword(second!.token, "success")).toThrow(usage);
-  expect(() => twice.session.auth.answerQuery(second!.token, true)).toThrow(usage);
-  expect(() => twice.session.auth.answerPublickey(askToken("forged"), "success")).toThrow(usage);
+  expect(() => twice.machine.auth.answerPublickey(first!.token, "success")).toThrow(usage);
+  expect(() => twice.machine.auth.answerPassword(second!.token, "success")).toThrow(usage);
+  expect(() => twice.machine.auth.answerQuery(second!.token, true)).toThrow(usage);
+  expect(() => twice.machine.auth.answerPublickey(askToken("forged"), "success")).toThrow(usage);
   expectOutside(twice.turn());
 
   // If another user name arrives while the application decides, the answer applies to the original user.
@@ -171,23 +171,23 @@ test("asynchronous answers · server", () => {
   const [ask] = changing.eventsOf("publickey");
   expect(ask?.userName).toBe("alice");
   expect(changing.eventsOf("password")).toEqual([]);
-  changing.session.auth.answerPublickey(ask!.token, "success");
+  changing.machine.auth.answerPublickey(ask!.token, "success");
   changing.turn();
   expect(changing.eventsOf("authenticated")[0]?.userName).toBe("alice");
   expect(changing.eventsOf("password")).toEqual([]);
   const refused = new ServerTarget({ hold: ["publickey", "password"] }).service();
   refused.peer.send(signed(refused, userKey), passwordLogin("root's", { userName: "root" }));
   const [old] = refused.eventsOf("publickey");
-  refused.session.auth.answerPublickey(old!.token, "failure");
+  refused.machine.auth.answerPublickey(old!.token, "failure");
   refused.turn();
   const [root] = refused.eventsOf("password");
   expect(root?.userName).toBe("root");
-  expect(() => refused.session.auth.answerPublickey(old!.token, "success")).toThrow(usage);
+  expect(() => refused.machine.auth.answerPublickey(old!.token, "success")).toThrow(usage);
   expectOutside(refused);
 
   // After the end, a late success does not authenticate.
   for (const end of [
-    (target: ServerTarget) => target.session.end(),
+    (target: ServerTarget) => target.machine.end(),
     (target: ServerTarget) => target.peer.send(message.authSuccess, message.unknown(50)),
     (target: ServerTarget) => target.peer.raw(new Uint8Array(1000)),
   ]) {
@@ -196,9 +196,9 @@ test("asynchronous answers · server", () => {
     const { token } = gone.eventsOf("publickey")[0]!;
     end(gone);
     gone.turn();
-    if (gone.error === undefined) gone.session.auth.answerPublickey(token, "failure");
+    if (gone.error === undefined) gone.machine.auth.answerPublickey(token, "failure");
     expect(gone.turn().error).toBeDefined();
-    expect(() => gone.session.auth.answerPublickey(token, "success")).toThrow(usage);
+    expect(() => gone.machine.auth.answerPublickey(token, "success")).toThrow(usage);
     expectOutside(gone);
   }
 });
@@ -206,9 +206,9 @@ test("asynchronous answers · server", () => {
 const twoFactor = (): ServerTarget =>
   new ServerTarget({
     hold: ["password"],
-    onEvent: (event, session) => {
+    onEvent: (event, machine) => {
       if (event.type !== "publickey") return false;
-      session.auth.answerPublickey(event.token, { partial: ["password"] });
+      machine.auth.answerPublickey(event.token, { partial: ["password"] });
       return true;
     },
   }).service();
@@ -218,7 +218,7 @@ test("user or service change · server", () => {
   honest.peer.send(signed(honest, userKey), passwordLogin("right"));
   const [ask] = honest.eventsOf("password");
   expect(ask?.factors.map(({ method }) => method)).toEqual(["publickey"]);
-  honest.session.auth.answerPassword(ask!.token, "success");
+  honest.machine.auth.answerPassword(ask!.token, "success");
   honest.turn().expectAlive();
 
   // alice's partial success does not count for bob, nor for alice after the change.
@@ -228,7 +228,7 @@ test("user or service change · server", () => {
   changed.peer.send(passwordLogin("right", { userName: "bob" }));
   const bob = changed.eventsOf("password")[0]!;
   expect([bob.userName, bob.factors]).toEqual(["bob", []]);
-  changed.session.auth.answerPassword(bob.token, "failure");
+  changed.machine.auth.answerPassword(bob.token, "failure");
   changed.turn().peer.send(passwordLogin("right"));
   expect(changed.eventsOf("password")[1]?.factors).toEqual([]);
 

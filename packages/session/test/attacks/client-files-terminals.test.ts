@@ -107,11 +107,11 @@ test("CVE-2025-26465 · client", async () => {
   );
   expect(never).toMatchObject({ error: { code: "aborted" }, messages: 0 });
 
-  // The session accepts only `true`, not truthy values.
+  // The session machine accepts only `true`, not truthy values.
   for (const verdict of [false, undefined, 1, "true", {}]) {
     const target = new ClientTarget({ onEvent: ({ type }) => type === "verify-host-key" });
     target.peer.identify().init().reply();
-    target.session.answerHostKey(target.eventsOf("verify-host-key")[0]!.token, verdict as true);
+    target.machine.answerHostKey(target.eventsOf("verify-host-key")[0]!.token, verdict as true);
     target.turn();
     target.expectClosed("host-key-refused");
     expect(target.sent).toEqual([20, 30, GOODBYE]);
@@ -123,12 +123,12 @@ test("host key on rekey · client", () => {
     const target = new ClientTarget().login();
     const channel = target.openChannel();
     if (begins === "client") {
-      target.session.rekey();
+      target.machine.rekey();
       target.turn();
     }
     target.peer.init();
     // A request queued during the rekey must never be sent.
-    target.session.connection.request(channel, "exec", execRequest.encode({ command: utf8Encode("secret") }), {
+    target.machine.connection.request(channel, "exec", execRequest.encode({ command: utf8Encode("secret") }), {
       wantReply: true,
     });
     target.turn();
@@ -157,10 +157,10 @@ const knownAs = (names: string, key = hostKey): string =>
 /** Connects with this known_hosts text. Returns `match` or the error code. */
 const connected = (text: string, host = "example.com", port = 22): string => {
   const target = new ClientTarget({
-    onEvent: (event, session) => {
+    onEvent: (event, machine) => {
       if (event.type !== "verify-host-key") return false;
       const { status } = parseKnownHosts({ name: "known_hosts", text }).check(host, port, event.hostKey);
-      session.answerHostKey(event.token, status === "match" || new SshError(`host-key-${status}`, status));
+      machine.answerHostKey(event.token, status === "match" || new SshError(`host-key-${status}`, status));
       return true;
     },
   });

@@ -19,9 +19,9 @@ const usage = expect.objectContaining({ code: "usage" });
 const SUCCESS = SSH_MSG_REQUEST_SUCCESS.encode({ data: new Uint8Array(0) });
 const FAILURE = SSH_MSG_REQUEST_FAILURE.encode({});
 
-/** Returns a logged-in session with a channel. Its application consumes no data. */
+/** Returns a logged-in session machine with a channel. Its application consumes no data. */
 function unread(kit: Kit, limits: Partial<Limits> = {}): SessionTarget {
-  const target = kit.create({ session: { limits }, hold: ["data"] }).login();
+  const target = kit.create({ machine: { limits }, hold: ["data"] }).login();
   expect(target.openChannel()).toBe(0);
   return target;
 }
@@ -32,7 +32,7 @@ const received = (target: SessionTarget, stream: "stdout" | "stderr"): number =>
     .filter((event) => event.stream === stream)
     .reduce((sum, { data }) => sum + data.length, 0);
 
-/** Bytes of window that the session has returned to the peer. */
+/** Bytes of window that the session machine has returned to the peer. */
 const credit = (target: SessionTarget): number =>
   target.peer.received
     .filter((payload) => payload[0] === SSH_MSG_CHANNEL_WINDOW_ADJUST.number)
@@ -66,10 +66,10 @@ function window(kit: Kit): void {
   // Window is returned only for consumed bytes, and only delivered bytes can be consumed.
   const slow = unread(kit, { initialWindow });
   for (let i = 0; i < 10; i++) slow.peer.send(message.channelData(0, 10_000));
-  slow.session.connection.consumed(0, 60_000);
+  slow.machine.connection.consumed(0, 60_000);
   slow.turn();
   expect(credit(slow)).toBe(60_000);
-  expect(() => slow.session.connection.consumed(0, 40_001)).toThrow(usage);
+  expect(() => slow.machine.connection.consumed(0, 40_001)).toThrow(usage);
   slow.peer.send(...Array.from({ length: 6 }, () => message.channelData(0, 10_000)));
   slow.expectAlive().peer.send(message.channelData(0, 1));
   slow.expectClosed("window-exceeded");
@@ -86,7 +86,7 @@ function packetSize(kit: Kit): void {
     const length = maximumPacketSize === 1 ? 10_000 : 100_000;
     let taken = 0;
     for (let turns = 0; taken < length && turns < 100; turns++) {
-      taken += target.session.connection.write(channel, new Uint8Array(length - taken));
+      taken += target.machine.connection.write(channel, new Uint8Array(length - taken));
       target.turn();
     }
     expect(taken).toBe(length);
@@ -124,7 +124,7 @@ test("packet size · server", () => {
   zero.peer.send(message.channelOpen("session", 5, { maximumPacketSize: 0 }));
   expect(zero.sent.at(-1)).toBe(SSH_MSG_CHANNEL_OPEN_FAILURE.number);
   expect(zero.eventsOf("open-request")).toEqual([]);
-  expect(zero.session.connection.channelCount).toBe(0);
+  expect(zero.machine.connection.channelCount).toBe(0);
   zero.expectAlive();
 });
 
@@ -141,7 +141,7 @@ function extendedData(kit: Kit): void {
 
   // Discarded standard error neither blocks the channel nor is buffered.
   const discarding = unread(kit, { initialWindow });
-  discarding.session.connection.discard(0, "stderr");
+  discarding.machine.connection.discard(0, "stderr");
   for (let i = 0; i < 100; i++) discarding.peer.send(message.extendedData(0, 1, 16 * 1024));
   expect(received(discarding, "stderr")).toBe(0);
   discarding.peer.send(message.channelData(0, 1000));
@@ -172,7 +172,7 @@ function unaskedReplies(kit: Kit): void {
   // Replies match requests per channel. An extra reply is ignored.
   const target = unread(kit);
   const other = target.openChannel();
-  const { connection } = target.session;
+  const { connection } = target.machine;
   const requests = [0, other].map((channel) =>
     connection.request(channel, "shell", new Uint8Array(0), { wantReply: true }),
   );
@@ -201,14 +201,14 @@ function unaskedReplies(kit: Kit): void {
   // Replies to keepalives are not confused with replies to the application's requests.
   const quiet = unread(kit);
   quiet.advance(60_000);
-  const asked = quiet.session.connection.globalRequest("mine", new Uint8Array(0), { wantReply: true });
+  const asked = quiet.machine.connection.globalRequest("mine", new Uint8Array(0), { wantReply: true });
   quiet.turn().peer.send(FAILURE, SUCCESS);
   expect(quiet.eventsOf("global-reply")).toMatchObject([{ request: asked, success: true }]);
   quiet.peer.send(SUCCESS);
   quiet.expectAlive();
   expect(quiet.eventsOf("global-reply")).toHaveLength(1);
   // A peer that sends data but never replies to keepalives stays connected; pending keepalives are limited.
-  const owing = kit.create({ session: { limits: { keepaliveInterval: 1000 } } }).login();
+  const owing = kit.create({ machine: { limits: { keepaliveInterval: 1000 } } }).login();
   const { length } = owing.sent;
   for (let i = 0; i < 300; i++) owing.advance(1000).peer.send(message.ignore());
   expect(owing.sent.slice(length).filter((number) => number === 80)).toHaveLength(256);
@@ -253,7 +253,7 @@ function channelNumbers(kit: Kit): void {
   // A channel that is still opening, and a second reply for one that is open.
   for (const payload of to(1).slice(0, 6)) {
     const target = unread(kit);
-    target.session.connection.openChannel("session");
+    target.machine.connection.openChannel("session");
     target.turn().peer.send(payload);
     target.expectClosed("channel-unknown");
   }
@@ -268,7 +268,7 @@ function channelNumbers(kit: Kit): void {
   ended.expectClosed("unexpected-message");
   expect(ended.eventsOf("data")).toEqual([]);
   const closing = unread(kit);
-  closing.session.connection.close(0);
+  closing.machine.connection.close(0);
   closing.turn().peer.send(message.channelData(0, 1), message.channelRequest(0, "exit-status", false));
   closing.expectAlive();
   expect([...closing.eventsOf("data"), ...closing.eventsOf("exit-status")]).toEqual([]);
@@ -278,7 +278,7 @@ function channelNumbers(kit: Kit): void {
   expect(reused.openChannel()).toBe(0);
   reused.peer.send(message.channelData(0, 7));
   expect(reused.eventsOf("data").map(({ data }) => data.length)).toEqual([5, 7]);
-  expect(() => reused.session.connection.consumed(0, 8)).toThrow(usage);
+  expect(() => reused.machine.connection.consumed(0, 8)).toThrow(usage);
 }
 
 test("channel numbers · client", () => channelNumbers(CLIENT));
@@ -293,23 +293,23 @@ test("channel count · client", () => {
   // Refused opens leave no state behind.
   const refusing = new ClientTarget().login();
   for (let i = 0; i < 10_000; i++) refusing.peer.send(message.channelOpen("session", i));
-  expect(refusing.session.connection.channelCount).toBe(0);
+  expect(refusing.machine.connection.channelCount).toBe(0);
   expect(refusing.sent.filter((number) => number === SSH_MSG_CHANNEL_OPEN_FAILURE.number)).toHaveLength(10_000);
   refusing.expectAlive();
 
   // Allowed opens are limited too: both pending and open channels.
   const allowing = new ClientTarget({ client: { limits: { maxChannels: 100, maxPendingOpens: 32 } } }).login();
-  allowing.session.connection.allow("forwarded-tcpip");
+  allowing.machine.connection.allow("forwarded-tcpip");
   for (let i = 0; i < 1000; i++) allowing.peer.send(message.channelOpen("forwarded-tcpip", i));
   expect(allowing.eventsOf("open-request")).toHaveLength(32);
   for (let i = 0; i < 1000; i++) {
     const asks = allowing.eventsOf("open-request");
     if (i >= asks.length) break;
-    allowing.session.connection.answerOpen(asks[i]!.token, true);
+    allowing.machine.connection.answerOpen(asks[i]!.token, true);
     allowing.turn().peer.send(message.channelOpen("forwarded-tcpip", 1000 + i));
   }
-  expect(allowing.session.connection.channelCount).toBe(100);
-  expect(() => allowing.session.connection.openChannel("session")).toThrow(
+  expect(allowing.machine.connection.channelCount).toBe(100);
+  expect(() => allowing.machine.connection.openChannel("session")).toThrow(
     expect.objectContaining({ code: "channel-limit" }),
   );
   const { RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
@@ -319,10 +319,10 @@ test("channel count · client", () => {
   // Our own refused opens release their numbers.
   const refused = new ClientTarget().login();
   for (let i = 0; i < 1000; i++) {
-    expect(refused.session.connection.openChannel("session")).toBe(0);
+    expect(refused.machine.connection.openChannel("session")).toBe(0);
     refused.turn().peer.send(message.channelOpenFailure(0));
   }
-  expect(refused.session.connection.channelCount).toBe(0);
+  expect(refused.machine.connection.channelCount).toBe(0);
   refused.expectAlive();
 });
 
@@ -341,7 +341,7 @@ test("unsolicited opens · client", () => {
   };
   for (const allowed of [undefined, "forwarded-tcpip"]) {
     const target = new ClientTarget().login();
-    if (allowed !== undefined) target.session.connection.allow(allowed);
+    if (allowed !== undefined) target.machine.connection.allow(allowed);
     let number = 0;
     for (const [type, reasonCode] of Object.entries(types)) {
       target.peer.send(message.channelOpen(type, number++));
@@ -351,11 +351,11 @@ test("unsolicited opens · client", () => {
     }
     // Only the allowed type causes an event, and only until `disallow`.
     expect(target.eventsOf("open-request").map(({ channelType }) => channelType)).toEqual(allowed ? [allowed] : []);
-    if (allowed !== undefined) target.session.connection.disallow(allowed);
+    if (allowed !== undefined) target.machine.connection.disallow(allowed);
     target.peer.send(message.channelOpen("forwarded-tcpip", 99));
     expect(target.eventsOf("open-request")).toHaveLength(allowed ? 1 : 0);
     expect(target.sent).not.toContain(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number);
-    expect(target.session.connection.channelCount).toBe(0);
+    expect(target.machine.connection.channelCount).toBe(0);
     target.expectAlive();
   }
 });
@@ -364,13 +364,13 @@ test("channel count · server", () => {
   // Even if the application grants every open, the number of channels is limited. Refused opens use no memory.
   const granting = new ServerTarget().login();
   for (let i = 0; i < 5000; i++) granting.peer.send(message.channelOpen("session", i));
-  expect(granting.session.connection.channelCount).toBe(256);
+  expect(granting.machine.connection.channelCount).toBe(256);
   expect(granting.eventsOf("open-request")).toHaveLength(256);
   expect(new Set(reasonsOf(granting))).toEqual(new Set([CHANNEL_OPEN_FAILURE_REASON.RESOURCE_SHORTAGE]));
   expect(reasonsOf(granting)).toHaveLength(5000 - 256);
   // Closing one channel makes room for exactly one.
   granting.peer.send(message.channelClose(100), message.channelOpen("session", 1), message.channelOpen("session", 2));
-  expect(granting.session.connection.channelCount).toBe(256);
+  expect(granting.machine.connection.channelCount).toBe(256);
   expect(granting.eventsOf("open-request")).toHaveLength(257);
   granting.expectAlive();
 
@@ -414,11 +414,11 @@ test("unsolicited opens · server", () => {
   expect(target.eventsOf("open-request")).toEqual([]);
   expect(target.sent).not.toContain(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number);
   // An allowed type causes an event; it does not open by itself.
-  target.session.connection.allow("direct-tcpip");
+  target.machine.connection.allow("direct-tcpip");
   target.peer.send(message.channelOpen("direct-tcpip", 1), message.channelOpen("direct-streamlocal@openssh.com", 2));
   expect(target.eventsOf("open-request").map(({ channelType }) => channelType)).toEqual(["direct-tcpip"]);
   // A shell request on another channel type starts no shell.
-  const channel = target.session.connection.channelCount - 1;
+  const channel = target.machine.connection.channelCount - 1;
   target.peer.send(message.channelRequest(channel, "shell", true));
   expect(target.eventsOf("shell")).toEqual([]);
   expect(target.eventsOf("channel-request").map(({ requestType }) => requestType)).toEqual(["shell"]);

@@ -13,7 +13,7 @@ import { oneLine } from "../../../cli/src/one-line.ts";
 import { parseAuthorizedKeys } from "../../../keyfiles/src/authorized-keys.ts";
 import { type ConnectOptions, connect, type ServeOptions, type Session, serve } from "../../../nacre/src/index.ts";
 import type { Duplex } from "../../../nacre/src/mux/duplex.ts";
-import { type DrivenSession, Engine } from "../../../nacre/src/mux/engine.ts";
+import { type DrivenMachine, Engine } from "../../../nacre/src/mux/engine.ts";
 import { agentIdentities } from "../../../node/src/agent.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
@@ -37,10 +37,10 @@ async function workBeforeLogin(kit: Kit): Promise<void> {
     const target = afterSteps(kit, 1, { peer: { strict: false } });
     const proposal = target.peer.proposal();
     target.deliver(target.peer.seal(target.peer.makeInit({ ...proposal, languagesClientToServer: names(34_000) })));
-    target.session.rest();
+    target.machine.rest();
     targets.push(target);
   }
-  // Each session keeps its KEXINIT of up to 35,000 bytes, its other state, and the test's peer.
+  // Each session machine keeps its KEXINIT of up to 35,000 bytes, its other state, and the test's peer.
   expect(((await memory()) - before) / count).toBeLessThan(150_000);
   for (const target of targets) expect(target.error?.message).toBeUndefined();
 
@@ -70,10 +70,10 @@ function longestTurn(events: readonly AnyEvent[], type: AnyEvent["type"]): numbe
 
 type Yield = Extract<AnyEvent, { type: "yield" }>;
 
-/** Engine of a session with three turns of work. It yields twice in each turn, and each time adds its name to `order`. */
+/** Engine of a session machine with three turns of work. It yields twice in each turn, and each time adds its name to `order`. */
 function busyEngine(name: string, order: string[]): Engine<Yield> {
   let left = 6;
-  const session: Partial<DrivenSession<Yield>> = {
+  const machine: Partial<DrivenMachine<Yield>> = {
     wantsInput: true,
     tick() {},
     receive() {},
@@ -87,7 +87,7 @@ function busyEngine(name: string, order: string[]): Engine<Yield> {
     },
   };
   const duplex: Partial<Duplex> = { pause() {}, resume() {} };
-  return new Engine(duplex as Duplex, session as DrivenSession<Yield>, {
+  return new Engine(duplex as Duplex, machine as DrivenMachine<Yield>, {
     event() {},
     closed() {},
   });
@@ -96,7 +96,7 @@ function busyEngine(name: string, order: string[]): Engine<Yield> {
 /** Engine with endless output, on a socket that has room again right after each of the first ten writes. */
 function greedyEngine(): { readonly engine: Engine<Yield>; readonly writes: () => number } {
   let [written, isTaken] = [0, true];
-  const session: Partial<DrivenSession<Yield>> = {
+  const machine: Partial<DrivenMachine<Yield>> = {
     wantsInput: true,
     tick() {},
     rest() {},
@@ -115,7 +115,7 @@ function greedyEngine(): { readonly engine: Engine<Yield>; readonly writes: () =
       return false;
     },
   };
-  const engine = new Engine(duplex as Duplex, session as DrivenSession<Yield>, { event() {}, closed() {} });
+  const engine = new Engine(duplex as Duplex, machine as DrivenMachine<Yield>, { event() {}, closed() {} });
   return { engine, writes: () => written };
 }
 
@@ -137,13 +137,13 @@ async function oneEventLoop(kit: Kit): Promise<void> {
   const sending = kit.create().login();
   const channel = sending.openChannel({ maximumPacketSize: 1 });
   sending.reading = false;
-  const taken = sending.session.connection.write(channel, new Uint8Array(10_000));
+  const taken = sending.machine.connection.write(channel, new Uint8Array(10_000));
   expect(taken).toBeGreaterThan(0);
   expect(taken).toBeLessThanOrEqual(256);
   sending.turn();
   expect(sending.eventsOf("writable")).toHaveLength(1);
 
-  // Connections take turns. Neither input nor calls of the application start a turn early.
+  // Connections alternate. Neither input nor calls of the application start a turn early.
   const order: string[] = [];
   const [one, other] = [busyEngine("one", order), busyEngine("other", order)];
   one.turn();
@@ -172,7 +172,7 @@ async function oneEventLoop(kit: Kit): Promise<void> {
 test("one event loop · client", async () => {
   await oneEventLoop(CLIENT);
   const target = new ClientTarget().login();
-  const recipientChannel = target.session.connection.openChannel("session");
+  const recipientChannel = target.machine.connection.openChannel("session");
   const description = `a${" ".repeat(250_000)}b`;
   target
     .turn()

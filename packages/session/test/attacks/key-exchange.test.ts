@@ -48,7 +48,7 @@ function terrapin(kit: Kit): void {
   // The attack itself: a packet deleted after NEWKEYS is detected, because none could be inserted to compensate.
   for (const peer of Object.values(MODES)) {
     const whole = kit.create({ peer }).handshake();
-    // The peer could open the packets after NEWKEYS only because the session reset its sequence number.
+    // The peer could open the packets after NEWKEYS only because the session machine reset its sequence number.
     expect(whole.sent).toEqual(kit.flights[3]);
     expect(whole.peer.sequence).toBe(0);
     whole.peer.send(message.sigAlgs("ssh-ed25519"), ...loginOf(whole));
@@ -73,7 +73,7 @@ function strictOnRekey(kit: Kit): void {
     // Both sequence numbers were reset, and the packets can be opened.
     strict.expectAlive();
     expect(strict.peer.sequence).toBe(1);
-    strict.session.rekey();
+    strict.machine.rekey();
     strict.turn().peer.exchange();
     strict.expectAlive();
     expect(strict.eventsOf("new-keys").map(({ initial }) => initial)).toEqual([true, false, false]);
@@ -215,7 +215,7 @@ test("state skip · client", () => {
   asked.peer.newKeys().send(message.serviceAccept, message.authSuccess);
   asked.advance(3_600_000);
   expect(asked.sent).toEqual([20, 30]);
-  asked.session.answerHostKey(asked.eventsOf("verify-host-key")[0]!.token, new SshError("host-key-unknown", "unknown"));
+  asked.machine.answerHostKey(asked.eventsOf("verify-host-key")[0]!.token, new SshError("host-key-unknown", "unknown"));
   asked.turn().expectClosed("host-key-unknown");
   expect(asked.sent).toEqual([20, 30, GOODBYE]);
 
@@ -281,9 +281,9 @@ function duringRekey(kit: Kit): void {
   // After our KEXINIT, the peer stalls and floods. We send only key exchange messages.
   const maxQueuedBytes = 64 * 1024;
   const stalled = (): SessionTarget => {
-    const target = kit.create({ session: { limits: { maxQueuedBytes } } }).login();
+    const target = kit.create({ machine: { limits: { maxQueuedBytes } } }).login();
     target.openChannel();
-    target.session.rekey();
+    target.machine.rekey();
     return target.turn();
   };
   const quiet = stalled();
@@ -299,7 +299,7 @@ function duringRekey(kit: Kit): void {
   expect(waited.length).toBeLessThanOrEqual(maxQueuedBytes / 64);
   quiet.expectAlive();
 
-  // Replies of the connection layer have the same limit, even short ones. Exceeding it ends the session.
+  // Replies of the connection layer have the same limit, even short ones. Exceeding it ends the connection.
   for (const payload of [message.globalRequest("keepalive@openssh.com", true), message.channelOpen("x", 7)]) {
     const target = stalled();
     const { length } = target.sent;
@@ -331,10 +331,10 @@ function duringRekey(kit: Kit): void {
   slow.advance(1).expectClosed("kex-timeout");
 }
 
-/** Asserts that UNIMPLEMENTED is ignored for a packet never sent, but ends the session immediately for KEXINIT. */
+/** Asserts that UNIMPLEMENTED is ignored for a packet never sent, but ends the connection immediately for KEXINIT. */
 function unimplementedInRekey(kit: Kit): void {
   const target = kit.create().login();
-  target.session.rekey();
+  target.machine.rekey();
   target.turn();
   expect(target.sent.at(-1)).toBe(20);
   target.peer.send(message.unimplemented(2 ** 31));

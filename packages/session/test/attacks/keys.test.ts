@@ -247,7 +247,7 @@ test("signature algorithm · client", () => {
     const target = asking();
     target.peer.send(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm: "rsa-sha2-512", publicKey }));
     const ask = target.eventsOf("sign")[0]!;
-    target.session.auth.answerSignature(
+    target.machine.auth.answerSignature(
       ask.token,
       signature(name, signatureBlob(rsa.sign(ask.algorithm, ask.data, random))),
     );
@@ -275,7 +275,7 @@ function expectRfc6979(): void {
 
 test("nonce bias (CVE-2024-31497) · client", () => {
   expectRfc6979();
-  // The signature of a real login depends only on key and data, not on the session's random source.
+  // The signature of a real login depends only on key and data, not on the random source of the session machine.
   const key = keyNamed("ecdsa-521");
   const seen = new Set<bigint>();
   for (const seed of [1, 2, 3]) {
@@ -295,7 +295,7 @@ test("nonce bias (CVE-2024-31497) · server", () => {
   const seen = new Set<bigint>();
   for (const seed of [1, 2, 3]) {
     const target = new ServerTarget({
-      session: { random: seededRandom(seed) },
+      machine: { random: seededRandom(seed) },
       peer: { hostKey: ecdsaHostKey },
     }).handshake();
     const made = SSH_MSG_KEX_ECDH_REPLY.decode(target.peer.last(31)).signature;

@@ -21,8 +21,8 @@ const withLength = (target: SessionTarget, wanted: number): Uint8Array => {
   const { lengthIsPadded, blockSize } = target.peer.shape;
   const least = 1 + 69 + 4;
   const real = least + ((blockSize - ((least + (lengthIsPadded ? 4 : 0)) % blockSize)) % blockSize);
-  const view = new DataView(packet.buffer);
-  view.setUint32(0, (view.getUint32(0) ^ real ^ wanted) >>> 0);
+  const data = new DataView(packet.buffer);
+  data.setUint32(0, (data.getUint32(0) ^ real ^ wanted) >>> 0);
   return packet;
 };
 
@@ -33,7 +33,7 @@ function length(kit: Kit): void {
       IMPLEMENTATIONS.flatMap((implementation, i) =>
         Object.entries(MODES).map(([name, peer]) => [
           `${name} (${i})`,
-          () => kit.create({ peer, session: { algorithms: implementation } }).handshake(),
+          () => kit.create({ peer, machine: { algorithms: implementation } }).handshake(),
         ]),
       ),
     ),
@@ -96,7 +96,7 @@ test("length · server", () => length(SERVER));
 function padding(kit: Kit): void {
   for (const implementation of IMPLEMENTATIONS)
     for (const peer of Object.values(MODES)) {
-      const start = (): SessionTarget => kit.create({ peer, session: { algorithms: implementation } }).login();
+      const start = (): SessionTarget => kit.create({ peer, machine: { algorithms: implementation } }).login();
       const { blockSize, lengthIsPadded } = start().peer.shape;
       const fill = lengthIsPadded ? 5 : 1;
       // Returns a payload with which this padding length gives whole blocks.
@@ -137,24 +137,24 @@ test("padding, empty payload · client", () => padding(CLIENT));
 test("padding, empty payload · server", () => padding(SERVER));
 
 function macChoice(kit: Kit): void {
-  const session = { algorithms: { ...algorithms, macs: [hmacSha256Etm] } };
+  const machine = { algorithms: { ...algorithms, macs: [hmacSha256Etm] } };
   const disjoint: Partial<KexInit> = {
     macAlgorithmsClientToServer: ["hmac-md5"],
     macAlgorithmsServerToClient: ["hmac-sha1"],
   };
   for (const cipher of [chacha20Poly1305, aes256Gcm]) {
-    const target = kit.create({ session, peer: { cipher } });
+    const target = kit.create({ machine, peer: { cipher } });
     target.peer.identify().exchange(disjoint);
     target.finish().expectAlive();
-    expect(target.session.negotiated?.clientToServer.mac).toBeUndefined();
-    expect(target.session.negotiated?.serverToClient.mac).toBeUndefined();
+    expect(target.machine.negotiated?.clientToServer.mac).toBeUndefined();
+    expect(target.machine.negotiated?.serverToClient.mac).toBeUndefined();
   }
   for (const macs of [
     disjoint,
     { ...disjoint, macAlgorithmsClientToServer: [hmacSha256Etm.name] },
     { ...disjoint, macAlgorithmsServerToClient: [hmacSha256Etm.name] },
   ]) {
-    const target = kit.create({ session, peer: { cipher: aes128Ctr, mac: hmacSha256Etm } });
+    const target = kit.create({ machine, peer: { cipher: aes128Ctr, mac: hmacSha256Etm } });
     target.peer.identify().init(macs);
     target.expectClosed("no-common-algorithm");
     expect(target.sent).toEqual([20, GOODBYE]);
@@ -169,7 +169,7 @@ const use = (packetsSinceKeys: number) => ({ packetsSinceKeys, bytesSinceKeys: 0
 
 function nonce(kit: Kit): void {
   // A rekey starts when the packet limit of either direction or the byte limit of a cipher is reached.
-  const packets = kit.create({ session: { limits: { rekeyPackets: 50 } } }).login();
+  const packets = kit.create({ machine: { limits: { rekeyPackets: 50 } } }).login();
   for (let i = 0; i < 100 && inits(packets) === 1; i++) packets.peer.send(message.ping());
   expect(inits(packets)).toBe(2);
   expect(packets.peer.sequence).toBeLessThanOrEqual(50);
@@ -177,7 +177,7 @@ function nonce(kit: Kit): void {
   const cipher = { ...chacha20Poly1305, maxBytes: 5000 };
   const bytes = kit
     .create({
-      session: { algorithms: { ...algorithms, ciphers: [cipher] }, limits: { rekeyBytes: 2 ** 40 } },
+      machine: { algorithms: { ...algorithms, ciphers: [cipher] }, limits: { rekeyBytes: 2 ** 40 } },
     })
     .login();
   for (let i = 0; i < 100 && inits(bytes) === 1; i++) bytes.peer.send(message.ignore(91));
@@ -185,13 +185,13 @@ function nonce(kit: Kit): void {
   expect(bytes.peer.sequence).toBeLessThan(50);
 
   // No configurable limit allows a nonce to repeat.
-  expect(() => kit.create({ session: { limits: { rekeyPackets: 2 ** 31 } } })).toThrow("rekeyPackets");
+  expect(() => kit.create({ machine: { limits: { rekeyPackets: 2 ** 31 } } })).toThrow("rekeyPackets");
   const boundless = new RekeyPolicy({ ...SESSION_LIMITS.defaults, rekeyPackets: 2 ** 31 - 1 });
   expect(boundless.isUsedUp(use(0), use(2 ** 31 - 2))).toBe(false);
   expect(boundless.isUsedUp(use(0), use(2 ** 31 - 1))).toBe(true);
   expect(boundless.isUsedUp(use(2 ** 31 - 1), use(0))).toBe(true);
 
-  // If the peer never completes a rekey, the session ends when the sequence numbers are used up.
+  // If the peer never completes a rekey, the connection ends when the sequence numbers are used up.
   const start = { sequenceNumber: 2 ** 32 - 2, packetsSinceKeys: 2 ** 32 - 1 };
   const writer = new PacketWriter({ random: seededRandom(1), start });
   writer.write(message.ignore());
@@ -283,7 +283,7 @@ function kexinit(kit: Kit): void {
         expect(target.sent).toEqual([20, GOODBYE]);
       } else {
         expect(target.error?.message).toBeUndefined();
-        const { kex, hostKey, clientToServer, serverToClient } = target.session.negotiated!;
+        const { kex, hostKey, clientToServer, serverToClient } = target.machine.negotiated!;
         const chosen = [clientToServer.cipher, clientToServer.mac, serverToClient.cipher, serverToClient.mac];
         expect([kex.name, hostKey.name, ...chosen.map((one) => one?.name)]).toEqual(expected);
       }

@@ -7,7 +7,7 @@ const root = new URL("../../../../", import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
 const FOLDER = "packages/session/test/attacks";
 
-/** Files outside the suite's folder that contain only tests of rows. */
+/** Files outside the suite's folder that contain only tests of rows. A row can also name a test of any other file. */
 const FILES = ["cli/test", "nacre/test", "nacre/test/forward", "node/test"].map(
   (folder) => `packages/${folder}/attacks.test.ts`,
 );
@@ -22,14 +22,15 @@ test("every row has a test on each side it affects, and every test belongs to a 
     .map((name) => `${FOLDER}/${name}`)
     .concat(FILES)
     .flatMap((file) => [...read(file).matchAll(/^test\("([^"]*)"/gm)].map((match) => match[1]));
-  const rows = HELD.map(({ name }) => name);
+  // Rows may also name tests of other files, which have other tests besides.
+  const rows = HELD.filter(({ file }) => file.startsWith(FOLDER) || FILES.includes(file)).map(({ name }) => name);
   expect(new Set(tests)).toEqual(new Set(rows));
   expect(tests).toHaveLength(rows.length);
 });
 
 test("the number of rows is as expected, titles are unique, and every test has a patch that must break it", () => {
   const rows = Object.values(AREAS).flat();
-  expect(Object.values(AREAS).map(({ length }) => length)).toEqual([13, 11, 9, 7, 8, 13]);
+  expect(Object.values(AREAS).map(({ length }) => length)).toEqual([13, 11, 9, 7, 8, 13, 6, 9]);
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
   for (const { title, missing, client, server } of rows) {
     expect([client, server]).not.toEqual(["not touched", "not touched"]);

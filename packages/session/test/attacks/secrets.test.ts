@@ -46,7 +46,7 @@ const p14 = bytesToBigInt(getDiffieHellman("modp14").getPrime());
 const BAD_DH_VALUES = [0n, 1n, p14 - 1n, p14, p14 + 1n, 2n * p14, -1n, -2n, 1n << 100_000n];
 
 test("DH public value · client", () => {
-  const session = { algorithms: { ...algorithms, kex: [diffieHellmanGroup14Sha256] } };
+  const machine = { algorithms: { ...algorithms, kex: [diffieHellmanGroup14Sha256] } };
   for (const f of BAD_DH_VALUES) {
     // The attacker knows the secret that results from this value and completes the exchange.
     const known = f === 1n || f === p14 - 1n || f === p14 + 1n ? 1n : 0n;
@@ -65,22 +65,22 @@ test("DH public value · client", () => {
         },
       }),
     };
-    const target = new ClientTarget({ session, peer: { kex } });
+    const target = new ClientTarget({ machine, peer: { kex } });
     target.peer.identify().init().reply();
     expectRefused(target, "kex-failed");
   }
-  const honest = new ClientTarget({ session, peer: { kex: diffieHellmanGroup14Sha256 } });
+  const honest = new ClientTarget({ machine, peer: { kex: diffieHellmanGroup14Sha256 } });
   honest.login().expectAlive();
 });
 
 test("DH public value · server", () => {
-  const session = { algorithms: { ...algorithms, kex: [diffieHellmanGroup14Sha256] } };
+  const machine = { algorithms: { ...algorithms, kex: [diffieHellmanGroup14Sha256] } };
   for (const e of BAD_DH_VALUES) {
-    const target = new ServerTarget({ session, peer: { kex: diffieHellmanGroup14Sha256 } });
+    const target = new ServerTarget({ machine, peer: { kex: diffieHellmanGroup14Sha256 } });
     target.peer.identify().init().send(SSH_MSG_KEXDH_INIT.encode({ e }));
     expectUnanswered(target);
   }
-  const honest = new ServerTarget({ session, peer: { kex: diffieHellmanGroup14Sha256 } });
+  const honest = new ServerTarget({ machine, peer: { kex: diffieHellmanGroup14Sha256 } });
   honest.login().expectAlive();
 });
 
@@ -183,7 +183,7 @@ test("ML-KEM, sntrup · client", () => {
 test("ML-KEM, sntrup · server", () => {
   const kex = mlkem768X25519Sha256;
   const hybrid = (): ServerTarget => {
-    const target = new ServerTarget({ session: { algorithms: { ...algorithms, kex: [kex] } }, peer: { kex } });
+    const target = new ServerTarget({ machine: { algorithms: { ...algorithms, kex: [kex] } }, peer: { kex } });
     target.peer.identify().init();
     return target;
   };
@@ -249,7 +249,7 @@ test("shared secret as mpint · server", () => {
     };
     const source = seededRandom(6);
     const target = new ServerTarget({
-      session: { random: (length) => (length === 32 ? serverSecret.slice() : source(length)) },
+      machine: { random: (length) => (length === 32 ? serverSecret.slice() : source(length)) },
       peer: { kex },
     });
     target.login().expectAlive();

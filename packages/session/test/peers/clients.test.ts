@@ -49,14 +49,14 @@ describe("replies", () => {
       wantReply: false,
     });
     server.peer.send(FAILURE);
-    server.session.connection.close(exec(server));
+    server.machine.connection.close(exec(server));
     server.turn().expectAlive();
   });
 
   it("an unrequested reply of phpseclib is not taken for the reply to a later request", () => {
     const server = guest("SSH-2.0-phpseclib_3.0");
     server.peer.send(FAILURE);
-    const request = server.session.connection.globalRequest("mine", NOTHING, { wantReply: true });
+    const request = server.machine.connection.globalRequest("mine", NOTHING, { wantReply: true });
     server.turn().peer.send(SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING }));
     expect(server.eventsOf("global-reply")).toMatchObject([{ request, success: true }]);
   });
@@ -68,7 +68,7 @@ describe("replies", () => {
       sendUnimplemented(server, SSH_MSG_GLOBAL_REQUEST.number);
     }
     server.advance(60_000);
-    const request = server.session.connection.globalRequest("mine", NOTHING, { wantReply: true });
+    const request = server.machine.connection.globalRequest("mine", NOTHING, { wantReply: true });
     server.turn();
     sendUnimplemented(server, SSH_MSG_GLOBAL_REQUEST.number);
     expect(server.eventsOf("global-reply")).toMatchObject([{ request, success: false }]);
@@ -90,7 +90,7 @@ describe("replies", () => {
     "%s reads only during calls: without keepalives it may be idle for days",
     (line) => {
       const limits = { keepaliveInterval: 0, rekeyInterval: 2 ** 31 };
-      const server = guest(line, { session: { limits } });
+      const server = guest(line, { machine: { limits } });
       const { length } = server.sent;
       for (let hour = 0; hour < 72; hour++) server.advance(3_600_000);
       expect(server.sent).toHaveLength(length);
@@ -108,7 +108,7 @@ describe("ends of the connection", () => {
 
   it("dev-tunnels does not support a rekey by the server: the error names KEXINIT immediately", () => {
     const server = guest("SSH-2.0-Microsoft.DevTunnels.Ssh_3.12");
-    server.session.rekey();
+    server.machine.rekey();
     server.turn();
     sendUnimplemented(server, SSH_MSG_KEXINIT.number);
     expect(server.error?.message).toMatch(/^the client does not implement SSH_MSG_KEXINIT \(our packet \d+\)/);
@@ -116,7 +116,7 @@ describe("ends of the connection", () => {
 });
 
 describe("sessions", () => {
-  it("PuTTY's simple@putty request is ignored, and the session continues", () => {
+  it("PuTTY's simple@putty request is ignored, and the connection continues", () => {
     const server = guest("SSH-2.0-PuTTY_Release_0.83");
     exec(server);
     const data = new Writer().string("simple@putty.projects.tartarus.org").boolean(false).finish();
@@ -127,7 +127,7 @@ describe("sessions", () => {
   it("dropbear's client has a window of 24 KiB: further data waits for WINDOW_ADJUST", () => {
     const server = guest("SSH-2.0-dropbear_2025.89");
     const channel = server.openChannel({ initialWindowSize: 24 * 1024, maximumPacketSize: 24 * 1024 });
-    const { connection } = server.session;
+    const { connection } = server.machine;
     const bytes = new Uint8Array(100_000);
     let written = connection.write(channel, bytes);
     while (written < bytes.length) {
@@ -145,7 +145,7 @@ describe("sessions", () => {
 
   it("a client may refuse a channel without a description", () => {
     const server = guest("SSH-2.0-2.0.13");
-    const channel = server.session.connection.openChannel("forwarded-tcpip");
+    const channel = server.machine.connection.openChannel("forwarded-tcpip");
     server.turn().peer.send(new Writer().byte(SSH_MSG_CHANNEL_OPEN_FAILURE.number).uint32(channel).uint32(3).finish());
     expect(server.eventsOf("channel-open-failed")).toEqual([
       { type: "channel-open-failed", channel, reasonCode: 3, description: "" },
@@ -170,7 +170,7 @@ describe("sessions", () => {
     const server = new ServerTarget({ hold: ["keyboard-interactive"] });
     server.peer.identify("SSH-2.0-Erlang/5.2.9").exchange().send(message.serviceRequest, keyboardInteractiveLogin());
     const { token } = server.eventsOf("keyboard-interactive")[0]!;
-    server.session.auth.answerKeyboardInteractive(token, { prompts: [{ prompt: "Password: ", echo: false }] });
+    server.machine.auth.answerKeyboardInteractive(token, { prompts: [{ prompt: "Password: ", echo: false }] });
     server.turn().peer.send(signedLogin(server.peer.sessionId, userKey));
     expect(server.authenticated).toBe(true);
     exec(server);

@@ -163,7 +163,7 @@ describe("global requests", () => {
       },
     });
     server.advance(60_000);
-    const request = server.target.session.connection.globalRequest("mine", NOTHING, { wantReply: true });
+    const request = server.target.machine.connection.globalRequest("mine", NOTHING, { wantReply: true });
     server.talk();
     expect(server.target.eventsOf("global-reply")).toMatchObject([{ request, success: true }]);
   });
@@ -175,7 +175,7 @@ describe("global requests", () => {
         number === SSH_MSG_GLOBAL_REQUEST.number && it.send(SSH_MSG_REQUEST_SUCCESS.encode({ data: NOTHING })),
     });
     for (let i = 0; i < 1000; i++) {
-      server.target.session.connection.globalRequest("telling@example", NOTHING, { wantReply: false });
+      server.target.machine.connection.globalRequest("telling@example", NOTHING, { wantReply: false });
       server.talk();
     }
     expect(server.outcome).toEqual(OK);
@@ -298,7 +298,7 @@ describe("channels", () => {
         return it.send(channelOpenFailure(SSH_MSG_CHANNEL_OPEN.decode(payload).senderChannel));
       },
     });
-    server.target.session.connection.openChannel("session");
+    server.target.machine.connection.openChannel("session");
     expect(server.talk().target.eventsOf("channel-open-failed")).toMatchObject([{ channel: 1 }]);
     server.run(0, "ok");
     expect(server.talk().outcome).toEqual(OK);
@@ -316,7 +316,7 @@ describe("channels", () => {
   it("an unanswered CHANNEL_OPEN does not block other channels; a reply after the close is accepted", () => {
     let opened = 0;
     const server = visit({ line: "SSH-2.0-Silent", answer: ({ number }) => number === OPEN && ++opened === 1 });
-    const { connection } = server.target.session;
+    const { connection } = server.target.machine;
     connection.close(0);
     expect(connection.openChannel("session")).toBe(1);
     expect(server.talk().outcome).toEqual(OK);
@@ -343,7 +343,7 @@ describe("channels", () => {
         return number === SSH_MSG_CHANNEL_REQUEST.number;
       },
     });
-    const { connection } = server.target.session;
+    const { connection } = server.target.machine;
     const bytes = new Uint8Array(100_000).fill(0x78);
     let written = connection.write(0, bytes);
     expect(written).toBe(24 * 1024);
@@ -363,7 +363,7 @@ describe("channels", () => {
         number === SSH_MSG_CHANNEL_REQUEST.number && it.send(SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel: 0 })),
     });
     for (let i = 0; i < 1000; i++) {
-      server.target.session.connection.request(0, "window-change", new Uint8Array(16), { wantReply: false });
+      server.target.machine.connection.request(0, "window-change", new Uint8Array(16), { wantReply: false });
       server.talk();
     }
     server.run(0, "ok");
@@ -382,7 +382,7 @@ describe("key exchanges", () => {
       answer: (message, it) =>
         message.number === SSH_MSG_KEXINIT.number && message.loggedIn && it.unimplemented(message),
     });
-    server.target.session.rekey();
+    server.target.machine.rekey();
     expect(server.talk().target.error?.message).toMatch(
       /^the server does not implement SSH_MSG_KEXINIT \(our packet \d+\), which the connection requires$/,
     );

@@ -1,4 +1,4 @@
-import type { Login, Role } from "./whole-session.ts";
+import type { Login, Role } from "./whole-connection.ts";
 
 /**
  * Expected outcomes, in the format of `ending`, when a message is dropped, repeated or swapped with the next one and no MAC detects it.
@@ -49,7 +49,7 @@ const SERVER_REKEY: readonly Row[] = [
   ["NEWKEYS", CLIENT_ENDS, CLIENT_ENDS, CLIENT_ENDS],
 ];
 
-/** End of the command and of the session. */
+/** End of the command and of the connection. */
 const CLIENT_END: readonly Row[] = [
   // Without EOF the command keeps waiting for input. A second EOF is ignored.
   ["CHANNEL_EOF", "alive", "same", "same"],

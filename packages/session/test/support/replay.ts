@@ -1,14 +1,14 @@
 import { concatBytes, type SshError } from "@nacre/wire";
-import { createSide, type Role, type SessionOptions, type Side } from "./whole-session.ts";
+import { type ConnectionOptions, createSide, type Role, type Side } from "./whole-connection.ts";
 
-/** One side of a session that receives recorded bytes. It is deterministic, so it repeats its recorded output. */
+/** One side of a connection, which receives recorded bytes. It is deterministic, so it repeats its recorded output. */
 export class Replay {
   readonly side: Side;
   readonly #output: Uint8Array[] = [];
 
-  constructor(role: Role, options: SessionOptions) {
+  constructor(role: Role, options: ConnectionOptions) {
     this.side = createSide(role, options);
-    this.side.session.start(0);
+    this.side.machine.start(0);
     this.#turn();
   }
 
@@ -23,7 +23,7 @@ export class Replay {
 
   receive(...chunks: readonly Uint8Array[]): this {
     for (const chunk of chunks) {
-      this.side.session.receive(chunk);
+      this.side.machine.receive(chunk);
       this.#turn();
     }
     return this;
@@ -31,7 +31,7 @@ export class Replay {
 
   /** Ends the input. */
   end(): this {
-    this.side.session.end();
+    this.side.machine.end();
     this.#turn();
     return this;
   }

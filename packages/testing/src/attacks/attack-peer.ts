@@ -19,7 +19,7 @@ import {
 } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
 
-/** Attacked side: a client or server session with its driver, connected in memory. */
+/** Attacked side: the session machine of a client or server with its driver, connected in memory. */
 export interface Target {
   /** Receives bytes and handles all resulting events. */
   deliver(bytes: Uint8Array): void;
@@ -52,7 +52,7 @@ interface Layout {
 }
 
 /**
- * Peer that can send any message or any bytes at any time. It uses real algorithms, but follows only the protocol rules that a test
+ * Peer that can send any message or any bytes at any time. It uses real algorithms, but follows only the parts of the protocol that a test
  * chooses.
  */
 export class AttackPeer {

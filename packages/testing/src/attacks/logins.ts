@@ -29,7 +29,7 @@ function request(methodName: string, methodData: Uint8Array, login: Login): Uint
   return SSH_MSG_USERAUTH_REQUEST.encode({ userName, serviceName, methodName, methodData });
 }
 
-/** Encodes a public key login, signed for this session. */
+/** Encodes a public key login, signed for this session identifier. */
 export function signedLogin(sessionId: Uint8Array, key: PrivateKey, change: KeyLogin = {}): Uint8Array {
   const { userName = "alice", serviceName = "ssh-connection" } = change;
   const { algorithm = key.publicKey.algorithms[0]!.name, publicKey = key.publicKey.blob } = change;

@@ -3,8 +3,10 @@ import { CLIENT_FILES_TERMINALS } from "./rows/client-files-terminals.ts";
 import { CONNECTION } from "./rows/connection.ts";
 import { CRYPTOGRAPHY } from "./rows/cryptography.ts";
 import { EDGES } from "./rows/edges.ts";
+import { GATEWAY_ROWS } from "./rows/gateway.ts";
 import { TRANSPORT } from "./rows/transport.ts";
 import type { Held, Row } from "./rows/types.ts";
+import { WEB } from "./rows/web.ts";
 
 /** Attacks that succeeded against other implementations, by area. Each row is tested on every side that it affects. */
 export const AREAS: Readonly<Record<string, readonly Row[]>> = {
@@ -14,6 +16,8 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Connection: CONNECTION,
   "Client, files, terminals": CLIENT_FILES_TERMINALS,
   "The edges": EDGES,
+  Web: WEB,
+  Gateway: GATEWAY_ROWS,
 };
 
 /** Row on one side, with a test that shows the protection. */

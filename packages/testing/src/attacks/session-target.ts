@@ -23,7 +23,7 @@ import { expect } from "vitest";
 import { seededRandom } from "../random.ts";
 import type { AttackPeer, PeerOptions, Target } from "./attack-peer.ts";
 
-/** Algorithms of the attacked sessions, from which a test chooses. */
+/** Algorithms of the attacked session machines, from which a test chooses. */
 export const algorithms: TransportAlgorithms = {
   kex: [curve25519Sha256],
   hostKeys: defaultSignatureAlgorithms,
@@ -45,9 +45,9 @@ export const MODES: Readonly<Record<string, Pick<PeerOptions, "cipher" | "mac">>
 
 export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** Options for either side's session. */
+/** Options for the session machine of either side and for its peer. */
 export interface CommonOptions {
-  readonly session?: Partial<Pick<ClientSessionOptions, "algorithms" | "limits" | "random" | "requireStrictKex">>;
+  readonly machine?: Partial<Pick<ClientSessionOptions, "algorithms" | "limits" | "random" | "requireStrictKex">>;
   readonly peer?: Partial<PeerOptions>;
   /** Event types to leave unanswered. */
   readonly hold?: readonly AnyEvent["type"][];
@@ -61,34 +61,34 @@ export interface ChannelChange {
   readonly data?: Uint8Array;
 }
 
-/** Complete session attacked by a peer in the opposite role. */
+/** Session machine attacked by a peer in the opposite role. */
 export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Target {
-  abstract readonly session: ClientSession | ServerSession;
+  abstract readonly machine: ClientSession | ServerSession;
   abstract readonly peer: AttackPeer;
   readonly events: E[] = [];
   readonly trace: TraceRecord[] = [];
-  /** Whether the peer reads. If false, the session's output stays in the session. */
+  /** Whether the peer reads. If false, the output stays in the session machine. */
   reading = true;
   now = 0;
 
   /** After a handshake: completes the login. */
   abstract finish(): this;
 
-  /** Opens a session channel. Returns the session's channel number; the peer's number is 1000 or more. */
+  /** Opens a session channel. Returns the machine's channel number; the peer's number is 1000 or more. */
   abstract openChannel(change?: ChannelChange): number;
 
   protected abstract nextEvent(): E | undefined;
   protected abstract answer(event: E): void;
 
   deliver(bytes: Uint8Array): void {
-    this.session.tick(this.now);
-    this.session.receive(bytes);
+    this.machine.tick(this.now);
+    this.machine.receive(bytes);
     this.#work();
   }
 
   takeOutput(): Uint8Array | undefined {
     if (!this.reading) return undefined;
-    const output = this.session.takeOutput();
+    const output = this.machine.takeOutput();
     this.#work();
     return output;
   }
@@ -100,10 +100,10 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     return this;
   }
 
-  /** Advances the session's clock. */
+  /** Advances the machine's clock. */
   advance(milliseconds: number): this {
     this.now += milliseconds;
-    this.session.tick(this.now);
+    this.machine.tick(this.now);
     return this.turn();
   }
 
@@ -120,13 +120,13 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     return this.events.filter((event): event is Extract<E, { type: T }> => event.type === type);
   }
 
-  /** Error that ended the session; `undefined` while it is open. */
+  /** Error that ended the connection; `undefined` while it is open. */
   get error(): SshError | undefined {
     const closed = this.events.find((event) => event.type === "closed");
     return closed?.type === "closed" ? closed.error : undefined;
   }
 
-  /** Numbers of all messages that the session sent, in order. */
+  /** Numbers of all messages that the session machine sent, in order. */
   get sent(): number[] {
     return this.peer.numbers;
   }
@@ -136,7 +136,7 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     return this.events.some(({ type }) => type === "authenticated");
   }
 
-  /** Asserts that the session ended with this error, and that later input and time have no effect. */
+  /** Asserts that the connection ended with this error, and that later input and time have no effect. */
   expectClosed(code: SshErrorCode): SshError {
     const { error } = this;
     if (error === undefined) throw new Error(`expected the session to end with ${code}, but it is still open`);
@@ -145,11 +145,11 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     expect(this.events.at(-1)?.type).toBe("closed");
     this.reading = true;
     this.turn();
-    expect(this.session.deadline()).toBeUndefined();
-    expect(this.session.wantsInput).toBe(false);
+    expect(this.machine.deadline()).toBeUndefined();
+    expect(this.machine.wantsInput).toBe(false);
     const { length } = this.events;
     const sent = this.sent.length;
-    this.session.receive(new Uint8Array(1000));
+    this.machine.receive(new Uint8Array(1000));
     this.advance(1e9);
     expect(this.events).toHaveLength(length);
     expect(this.sent).toHaveLength(sent);
@@ -157,7 +157,7 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
     return error;
   }
 
-  /** Asserts that the session is open and answers a ping. Do not call during a key exchange. */
+  /** Asserts that the connection is open and the session machine answers a ping. Do not call during a key exchange. */
   expectAlive(): this {
     const data = utf8Encode(`ping ${this.sent.length}`);
     this.peer.send(SSH_MSG_PING.encode({ data }));

@@ -1,4 +1,4 @@
-import { turn } from "../turn.ts";
+import { macrotask } from "../macrotask.ts";
 import { type FakeChannel, UNTOLD } from "./fake-channel.ts";
 import { failure } from "./outcomes.ts";
 
@@ -19,7 +19,7 @@ function whileFull(act: (channel: FakeChannel) => void | Promise<void>): Departu
   return async (channel, write) => {
     channel.room = 15_000;
     const writing = failure(write());
-    await turn();
+    await macrotask();
     await act(channel);
     return writing;
   };
@@ -28,17 +28,17 @@ function whileFull(act: (channel: FakeChannel) => void | Promise<void>): Departu
 /** Moments at which the client can close a channel that a handler writes to. */
 export const departures: readonly (readonly [when: string, departure: Departure])[] = [
   [
-    "before the first write, in the same turn",
+    "before the first write, in the same round of the event loop",
     (channel, write) => {
       leave(channel);
       return write();
     },
   ],
   [
-    "before the first write, in an earlier turn",
+    "before the first write, in an earlier round of the event loop",
     async (channel, write) => {
       leave(channel);
-      await turn();
+      await macrotask();
       return write();
     },
   ],
@@ -60,17 +60,17 @@ export const departures: readonly (readonly [when: string, departure: Departure]
     }),
   ],
   [
-    "a write fails one turn before the close event",
+    "a write fails one round of the event loop before the close event",
     async (channel, write) => {
       channel.closed = true;
       const writing = failure(write());
-      await turn();
+      await macrotask();
       leave(channel);
       return writing;
     },
   ],
   [
-    "a write fails in the same turn as the close event",
+    "a write fails in the same round of the event loop as the close event",
     (channel, write) => {
       channel.closed = true;
       const writing = failure(write());

@@ -2,7 +2,7 @@ import { utf8Encode } from "@nacre/wire";
 import type { Channel, PairFacts, ReadEnd, StreamKind, StreamTypes, WriteEnd } from "nacre";
 import { channelPair } from "nacre/internal";
 import { describe, expect, it } from "vitest";
-import { turn } from "../turn.ts";
+import { macrotask } from "../macrotask.ts";
 import { FakeChannel, LOST, UNTOLD } from "./fake-channel.ts";
 import { code, failure } from "./outcomes.ts";
 
@@ -74,9 +74,9 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("delivers bytes to a waiting reader", async () => {
       const { end, credit } = readable();
       const reading = use.read(end.stream);
-      await turn();
+      await macrotask();
       end.receive(utf8Encode("late"));
-      await turn();
+      await macrotask();
       expect(credit()).toBe(4);
       end.finish();
       expect(await reading).toBe("late");
@@ -121,7 +121,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       const { end, credit } = readable();
       end.receive(utf8Encode("held"));
       await use.cancel(end.stream);
-      await turn();
+      await macrotask();
       end.receive(utf8Encode("later"));
       end.open();
       end.receive(utf8Encode("again"));
@@ -137,10 +137,10 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       const writing = use.write(end.stream, utf8Encode("letters")).then(() => {
         done = true;
       });
-      await turn();
+      await macrotask();
       expect([taken(), done]).toEqual(["le", false]);
       makeRoom(3);
-      await turn();
+      await macrotask();
       expect([taken(), done]).toEqual(["lette", false]);
       makeRoom(10);
       await writing;
@@ -151,7 +151,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       const { end, taken, calls, makeRoom } = writable(0);
       const writing = use.write(end.stream, utf8Encode("all"));
       const ending = use.end(end.stream);
-      await turn();
+      await macrotask();
       expect(calls).toEqual([]);
       makeRoom(10);
       await writing;
@@ -162,7 +162,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("rejects the pending write and aborts the target after an abort", async () => {
       const { end, calls } = writable(0);
       const writing = failure(use.write(end.stream, utf8Encode("never accepted")));
-      await turn();
+      await macrotask();
       await use.abort(end.stream);
       expect(await writing).toBeInstanceOf(Error);
       expect(calls).toEqual(["abort"]);
@@ -172,7 +172,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("rejects pending and later writes with the error after `fail`", async () => {
       const { end } = writable(0);
       const pending = failure(use.write(end.stream, utf8Encode("never accepted")));
-      await turn();
+      await macrotask();
       end.fail(LOST);
       expect(await pending).toBe(LOST);
       expect(await failure(use.write(end.stream, utf8Encode("late")))).toBe(LOST);
@@ -182,12 +182,12 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("resolves `finished` when the target has accepted all written bytes", async () => {
       const { end, makeRoom } = writable(0);
       const writing = use.write(end.stream, utf8Encode("all"));
-      await turn();
+      await macrotask();
       let finished = false;
       const finishing = end.finished().then(() => {
         finished = true;
       });
-      await turn();
+      await macrotask();
       expect(finished).toBe(false);
       makeRoom(10);
       await Promise.all([writing, finishing]);
@@ -256,7 +256,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       channel.room = 2;
       const writing = use.write(writable, utf8Encode("letters"));
       const ending = use.end(writable);
-      await turn();
+      await macrotask();
       expect([channel.written, channel.calls]).toEqual(["le", []]);
       channel.room = 10;
       channel.handler.writable();
@@ -267,7 +267,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     it("returns credit only when bytes are read", async () => {
       const { channel, readable, receive } = pair();
       receive("waits");
-      await turn();
+      await macrotask();
       expect(channel.consumedBytes).toBe(0);
       channel.handler.eof();
       await use.read(readable);
@@ -290,11 +290,11 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       channel.room = 0;
       const writing = failure(use.write(writable, utf8Encode("never accepted")));
       receive("held ");
-      await turn();
+      await macrotask();
       await use.giveUp(stream);
       expect(await writing).toBeInstanceOf(Error);
       await use.giveUp(stream);
-      await turn();
+      await macrotask();
       expect(channel.calls).toEqual(["close"]);
       expect(channel.reason).toEqual(code("closed"));
       expect(channel.consumedBytes).toBe(5);
@@ -326,7 +326,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       channel.room = 2;
       if (unread !== "") receive(unread);
       const pending = failure(use.write(writable, utf8Encode("letters")));
-      await turn();
+      await macrotask();
       if (eof) channel.handler.eof();
       channel.finish(undefined, UNTOLD);
       expect(await pending).toEqual(code("channel-closed"));
@@ -338,7 +338,7 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
       channel.room = 0;
       const writing = failure(use.write(writable, utf8Encode("never accepted")));
       const reading = failure(use.read(readable));
-      await turn();
+      await macrotask();
       channel.finish(LOST);
       expect(await Promise.all([reading, writing])).toEqual([LOST, LOST]);
     });

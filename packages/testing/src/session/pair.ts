@@ -27,7 +27,7 @@ export interface PairOptions {
   readonly now?: number;
 }
 
-/** Client session and server connected in memory. */
+/** Session machine of a client and a server, connected in memory. */
 export class SessionPair {
   readonly client: ClientSession;
   readonly server: TestServer;

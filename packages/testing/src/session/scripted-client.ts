@@ -26,7 +26,7 @@ import { seededRandom } from "../random.ts";
 const CIPHERS = [aes128Ctr, aes192Ctr, aes256Ctr, aes128Gcm, aes256Gcm, chacha20Poly1305];
 const MACS = [hmacSha256, hmacSha256Etm, hmacSha512, hmacSha512Etm];
 
-/** Parameters of a recorded session. The same parameters produce the same bytes. */
+/** Parameters of a recorded connection. The same parameters produce the same bytes. */
 export interface Scenario {
   readonly name: string;
   readonly seed: number;
@@ -95,7 +95,7 @@ export interface Outcome {
 
 /** Deterministic client: logs in, runs one command and disconnects. Its random source is seeded. */
 export class ScriptedClient {
-  readonly #session: ClientSession;
+  readonly #machine: ClientSession;
   readonly #command: string;
   readonly #output = { stdout: "", stderr: "" };
   #status: number | undefined;
@@ -105,7 +105,7 @@ export class ScriptedClient {
   constructor(scenario: Scenario, userKey: PrivateKey) {
     const more = scenario.rekeyBytes === undefined ? "" : "head -c 3000 /dev/zero | tr '\\0' x; ";
     this.#command = `echo recorded; echo error >&2; ${more}exit 7`;
-    this.#session = new ClientSession({
+    this.#machine = new ClientSession({
       algorithms: {
         kex: [curve25519Sha256],
         hostKeys: named(defaultSignatureAlgorithms, scenario.hostKey),
@@ -122,24 +122,24 @@ export class ScriptedClient {
     });
   }
 
-  /** Starts the session. Returns bytes for the server. */
+  /** Starts the connection. Returns bytes for the server. */
   start(): Uint8Array {
-    this.#session.connection.openChannel("session");
-    this.#session.start(0);
+    this.#machine.connection.openChannel("session");
+    this.#machine.start(0);
     return this.#work();
   }
 
   receive(chunk: Uint8Array): Uint8Array {
-    this.#session.receive(chunk);
+    this.#machine.receive(chunk);
     return this.#work();
   }
 
   end(): void {
-    this.#session.end();
+    this.#machine.end();
     this.#work();
   }
 
-  /** Error that ended the session. The code `closed` means success. */
+  /** Error that ended the connection. The code `closed` means success. */
   get error(): SshError | undefined {
     return this.#error;
   }
@@ -154,27 +154,27 @@ export class ScriptedClient {
   }
 
   #work(): Uint8Array {
-    const session = this.#session;
-    for (let event = session.nextEvent(); event !== undefined; event = session.nextEvent()) {
+    const machine = this.#machine;
+    for (let event = machine.nextEvent(); event !== undefined; event = machine.nextEvent()) {
       switch (event.type) {
         case "verify-host-key":
           this.#hostKey = fingerprint(event.hostKey, "sha256");
-          session.answerHostKey(event.token, true);
+          machine.answerHostKey(event.token, true);
           break;
         case "channel-opened": {
           const command = utf8Encode(this.#command);
-          session.connection.request(event.channel, "exec", execRequest.encode({ command }), { wantReply: true });
+          machine.connection.request(event.channel, "exec", execRequest.encode({ command }), { wantReply: true });
           break;
         }
         case "data":
           this.#output[event.stream] += utf8DecodeLossy(event.data);
-          session.connection.consumed(event.channel, event.data.length);
+          machine.connection.consumed(event.channel, event.data.length);
           break;
         case "exit-status":
           this.#status = event.status;
           break;
         case "channel-closed":
-          session.disconnect(new SshError("closed", "done"));
+          machine.disconnect(new SshError("closed", "done"));
           break;
         case "closed":
           this.#error = event.error;
@@ -183,7 +183,7 @@ export class ScriptedClient {
       }
     }
     const output: Uint8Array[] = [];
-    for (let bytes = session.takeOutput(); bytes !== undefined; bytes = session.takeOutput()) output.push(bytes);
+    for (let bytes = machine.takeOutput(); bytes !== undefined; bytes = machine.takeOutput()) output.push(bytes);
     return concatBytes(...output);
   }
 }

@@ -29,7 +29,7 @@ export interface ServerPairOptions {
 }
 
 /**
- * Client session and server session connected in memory. Requests that a test does not answer are granted: keys, channels and commands. A
+ * Session machines of a client and a server, connected in memory. Requests that a test does not answer are granted: keys, channels and commands. A
  * command prints itself.
  */
 export class ServerPair {
@@ -98,14 +98,14 @@ export class ServerPair {
   }
 
   /** Returns the last server event of this type. Throws if there is none. */
-  ask<T extends ServerSessionEvent["type"]>(type: T): Extract<ServerSessionEvent, { type: T }> {
+  lastEvent<T extends ServerSessionEvent["type"]>(type: T): Extract<ServerSessionEvent, { type: T }> {
     const event = this.eventsOf(type).at(-1);
     if (event === undefined)
       throw new Error(`missing event; the server emitted only ${this.events.map(({ type }) => type).join()}`);
     return event;
   }
 
-  /** Error that ended the server session. */
+  /** Error that ended the connection, as the server saw it. */
   get error(): SshError | undefined {
     return this.eventsOf("closed")[0]?.error;
   }

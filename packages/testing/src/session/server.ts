@@ -32,7 +32,7 @@ export interface TestServerOptions {
   readonly onExec?: (connection: Connection, channel: number, command: string) => void;
 }
 
-/** Minimal server on the transport and connection engines in their server role. */
+/** Minimal server on the state machines of transport and connection, in their server role. */
 export class TestServer {
   readonly transport: Transport;
   readonly connection: Connection;

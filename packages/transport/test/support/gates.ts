@@ -1,7 +1,7 @@
 import type { KexStep, MethodContext, Phase } from "@nacre/wire";
 import { Gate } from "../../src/gate.ts";
 
-/** State of a connection from the gate's point of view. */
+/** State of a connection as the gate sees it. */
 export interface Situation {
   readonly sender: "client" | "server";
   /** `kex` until the peer's first NEWKEYS, `auth` until authentication succeeds, then `connection`. */

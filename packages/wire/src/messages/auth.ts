@@ -36,7 +36,7 @@ export const SSH_MSG_USERAUTH_REQUEST: Message<UserauthRequest> = message(50, "S
   methodData: rest,
 });
 
-/** Fields of the "publickey" method (RFC 4252 §7). Without a signature, it asks whether the key is acceptable; with one, it logs in. */
+/** Fields of the "publickey" method (RFC 4252 §7). Without a signature, it queries whether the key is acceptable; with one, it logs in. */
 export interface UserauthPublickey {
   readonly algorithm: string;
   /** Public key blob. */

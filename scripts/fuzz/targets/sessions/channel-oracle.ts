@@ -34,7 +34,7 @@ interface Channel {
   readonly theirs: number;
   /** Whether another open channel has the same peer number, so that messages for it may belong to either. */
   ambiguous: boolean;
-  /** Total window granted by the session, in bytes. */
+  /** Total window granted by the session machine, in bytes. */
   granted: number;
   /** Total window granted by the peer, in bytes. */
   allowed: number;
@@ -51,22 +51,22 @@ interface Dialogue {
 }
 
 /**
- * Checks channels and replies against the messages in both directions and the session's events.
+ * Checks channels and replies against the messages in both directions and the machine's events.
  *
- * @throws Broken from every method that detects a broken rule.
+ * @throws Broken from every method that detects a violation.
  */
 export class ChannelOracle {
-  /** Open channels, by the session's number. */
+  /** Open channels, by the machine's number. */
   readonly #channels = new Map<number, Channel>();
-  /** Bytes that the session passed to the application, by the session's channel number. */
+  /** Bytes that the session machine passed to the application, by its channel number. */
   readonly #received = new Map<number, number>();
-  /** Windows and packet sizes in the opens of the session (`ours`) and of the peer (`theirs`), by the sender's channel number. */
+  /** Windows and packet sizes in the opens of the session machine (`ours`) and of the peer (`theirs`), by the sender's channel number. */
   readonly #opening = { ours: new Map<number, Offer>(), theirs: new Map<number, Offer>() };
   readonly #logins: Dialogue = dialogue("a login");
   readonly #opens: Dialogue = dialogue("a channel open");
   readonly #globals: Dialogue = dialogue("a global request");
   readonly #requests: Dialogue = dialogue("a channel request");
-  /** Whether a key exchange is running. The session then holds back its window adjusts. */
+  /** Whether a key exchange is running. The session machine then holds back its window adjusts. */
   #exchanging = false;
 
   peerSent(payload: Uint8Array): void {
@@ -87,7 +87,7 @@ export class ChannelOracle {
     });
   }
 
-  sessionSent(payload: Uint8Array): void {
+  machineSent(payload: Uint8Array): void {
     read(payload, SSH_MSG_KEXINIT, () => (this.#exchanging = true));
     read(payload, SSH_MSG_NEWKEYS, () => (this.#exchanging = false));
     read(payload, SSH_MSG_USERAUTH_FAILURE, () => answer(this.#logins));
@@ -126,7 +126,7 @@ export class ChannelOracle {
     this.#received.delete(event.channel);
   }
 
-  /** Checks that the received data fits the granted window. Called after all output of the session is read. */
+  /** Checks that the received data fits the granted window. Called after all output of the session machine is read. */
   settle(): void {
     if (this.#exchanging) return;
     for (const [number, received] of this.#received) {

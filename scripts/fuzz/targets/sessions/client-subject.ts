@@ -6,16 +6,16 @@ import { letIn } from "./let-in.ts";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 
-/** A client session. It logs in with a key, a password or prompts, opens a session channel and runs a command. */
+/** The session machine of a client. It logs in with a key, a password or prompts, opens a session channel and runs a command. */
 export class ClientSubject extends Subject<ClientSessionEvent> {
-  readonly session: ClientSession;
+  readonly machine: ClientSession;
   readonly #userKey: PrivateKey;
 
   constructor(suite: SessionSuite) {
     super("server", suite);
     const { algorithms, hostKey, userKey } = suite;
     this.#userKey = userKey;
-    this.session = new ClientSession({
+    this.machine = new ClientSession({
       algorithms,
       random: seededRandom(1),
       limits: SMALL_WINDOWS,
@@ -28,8 +28,8 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
       keyboardInteractive: true,
       trace: this.trace,
     });
-    this.session.connection.openChannel("session");
-    this.session.start(0);
+    this.machine.connection.openChannel("session");
+    this.machine.start(0);
     this.work();
     this.peer.take();
   }
@@ -39,8 +39,8 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
   }
 
   protected command(which: number, channel: number, data: Uint8Array): void {
-    const { session } = this;
-    const { connection } = session;
+    const { machine } = this;
+    const { connection } = machine;
     [
       () => connection.openChannel("session"),
       () => connection.request(channel, "exec", execRequest.encode({ command: data }), { wantReply: true }),
@@ -50,18 +50,18 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
       () => connection.discard(channel, "stdout"),
       () => connection.globalRequest("tcpip-forward", data, { wantReply: true }),
       () => connection.allow("forwarded-tcpip"),
-      () => session.rekey(),
-      () => session.disconnect(new SshError("closed", "done")),
+      () => machine.rekey(),
+      () => machine.disconnect(new SshError("closed", "done")),
     ][which % 10]!();
   }
 
   protected nextEvent(): ClientSessionEvent | undefined {
-    return this.session.nextEvent();
+    return this.machine.nextEvent();
   }
 
   protected answer(event: ClientSessionEvent): Answered {
-    const { session, policy } = this;
-    const { connection } = session;
+    const { machine, policy } = this;
+    const { connection } = machine;
     const grant = policy === "grant";
     if (event.type === "data") {
       if (policy === "hold") return "no ask";
@@ -77,22 +77,22 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
     if (policy === "hold") return "no ask";
     switch (event.type) {
       case "verify-host-key":
-        session.answerHostKey(event.token, grant || new SshError("host-key-refused", "refused"));
+        machine.answerHostKey(event.token, grant || new SshError("host-key-refused", "refused"));
         return grant ? "accepted" : "answered";
       case "sign":
-        session.auth.answerSignature(event.token, grant ? new Uint8Array(64) : undefined);
+        machine.auth.answerSignature(event.token, grant ? new Uint8Array(64) : undefined);
         return "answered";
       case "password":
-        session.auth.answerPassword(event.token, grant ? "secret" : undefined);
+        machine.auth.answerPassword(event.token, grant ? "secret" : undefined);
         return "answered";
       case "change-password":
-        session.auth.answerChangePassword(
+        machine.auth.answerChangePassword(
           event.token,
           grant ? { oldPassword: "secret", newPassword: "other" } : undefined,
         );
         return "answered";
       case "prompts":
-        session.auth.answerPrompts(event.token, grant ? event.prompts.map(() => "answer") : undefined);
+        machine.auth.answerPrompts(event.token, grant ? event.prompts.map(() => "answer") : undefined);
         return "answered";
       case "open-request":
         connection.answerOpen(event.token, grant);

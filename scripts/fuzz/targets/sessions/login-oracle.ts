@@ -38,10 +38,10 @@ export interface LoginFacts {
 }
 
 /**
- * Checks logins from outside the session. Every rule uses only the wire traffic, the application's answers and the session's events. A
- * fault in the session therefore does not affect the oracle.
+ * Checks logins from outside the session machine. Every check uses only the wire traffic, the application's answers and the machine's events. A
+ * fault in the session machine therefore does not affect the oracle.
  *
- * @throws Broken from every method that detects a broken rule.
+ * @throws Broken from every method that detects a violation.
  */
 export class LoginOracle {
   readonly #facts: LoginFacts;
@@ -63,13 +63,13 @@ export class LoginOracle {
     else if (payload[0] === SSH_MSG_USERAUTH_REQUEST.number) attempt(() => this.#keepSignedLogin(payload));
   }
 
-  sessionSent(payload: Uint8Array): void {
+  machineSent(payload: Uint8Array): void {
     if (payload[0] !== SSH_MSG_USERAUTH_REQUEST.number) return;
     expectTrue(this.#hostKeyAccepted, "the client sent a login before the host key was accepted");
     this.#loginsSent++;
   }
 
-  /** Called when the session accepts an answer of the application. `letsIn`: whether the answer accepts a host key or grants a login. */
+  /** Called when the session machine accepts an answer of the application. `letsIn`: whether the answer accepts a host key or grants a login. */
   answered(event: AnyEvent, letsIn: boolean): void {
     if (event.type === "verify-host-key") this.#hostKeyAccepted ||= letsIn;
     else if (letsIn && "userName" in event) this.#granted = event.userName;

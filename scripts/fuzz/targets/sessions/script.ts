@@ -1,4 +1,4 @@
-// Plays a session that an input describes: a byte for the suite, then steps. Each step is a string; its first byte selects the action.
+// Plays a connection that an input describes: a byte for the suite, then steps. Each step is a string; its first byte selects the action.
 
 import type { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import { MESSAGE_TABLE, SSH_MSG_KEXINIT } from "@nacre/wire";
@@ -7,7 +7,7 @@ import { Input, strings } from "../../input.ts";
 import type { Policy } from "./subject.ts";
 import { type SessionSuite, SUITES } from "./suites.ts";
 
-/** Maximum number of steps, more than a whole session needs. */
+/** Maximum number of steps, more than a whole connection needs. */
 const MOST_STEPS = 64;
 
 const POLICIES: readonly Policy[] = ["grant", "refuse", "hold"];
@@ -23,14 +23,14 @@ export interface Played {
   pass(milliseconds: number): void;
 }
 
-/** A session. It completes each step synchronously. */
-interface PlayedSession extends Played {
-  /** Ends the session. Throws the first fault of the whole run. */
+/** A session machine. It completes each step synchronously. */
+interface PlayedMachine extends Played {
+  /** Ends the connection. Throws the first fault of the whole run. */
   finish(): void;
 }
 
 /** A public function of the library with an application. Its promises settle between the steps. */
-interface PlayedDoor extends Played {
+interface PlayedEntryPoint extends Played {
   settle(): Promise<void>;
   finish(): Promise<void>;
 }
@@ -121,8 +121,8 @@ export type StepName =
 
 const NAMES = Object.keys(STEPS) as StepName[];
 
-/** Plays the session that the input describes, and checks it. */
-export function play(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedSession): void {
+/** Plays the connection that the input describes, and checks it. */
+export function play(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedMachine): void {
   const { suite, steps } = read(bytes);
   const subject = create(suite);
   for (const step of steps) take(subject, step);
@@ -130,14 +130,17 @@ export function play(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedS
 }
 
 /** Does the same with a public function of the library. */
-export async function playDoor(bytes: Uint8Array, create: (suite: SessionSuite) => PlayedDoor): Promise<void> {
+export async function playEntryPoint(
+  bytes: Uint8Array,
+  create: (suite: SessionSuite) => PlayedEntryPoint,
+): Promise<void> {
   const { suite, steps } = read(bytes);
-  const door = create(suite);
+  const entryPoint = create(suite);
   for (const step of steps) {
-    take(door, step);
-    await door.settle();
+    take(entryPoint, step);
+    await entryPoint.settle();
   }
-  await door.finish();
+  await entryPoint.finish();
 }
 
 interface Step {
@@ -161,11 +164,11 @@ function take(subject: Played, { name, rest }: Step): void {
   try {
     STEPS[name](subject, rest);
   } catch {
-    // The peer may lack the keys or the message for this step. The subject has recorded any fault of the session.
+    // The peer may lack the keys or the message for this step. The subject has recorded any fault of the session machine.
   }
 }
 
-/** Returns the input that describes a session. */
+/** Returns the input that describes a connection. */
 export function script(
   suite: number,
   ...steps: readonly (readonly [StepName, ...(readonly (number | Uint8Array)[])])[]

@@ -5,16 +5,16 @@ import { SSH_MSG_SERVICE_REQUEST, SshError } from "@nacre/wire";
 import { type Answered, Subject } from "./subject.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "./suites.ts";
 
-/** A server session. It grants logins by its policy, accepts session channels, and echoes data. */
+/** The session machine of a server. It grants logins by its policy, accepts session channels, and echoes data. */
 export class ServerSubject extends Subject<ServerSessionEvent> {
-  readonly session: ServerSession;
+  readonly machine: ServerSession;
   readonly #suite: SessionSuite;
 
   constructor(suite: SessionSuite) {
     super("client", suite);
     this.#suite = suite;
     const { algorithms, hostKey } = suite;
-    this.session = new ServerSession({
+    this.machine = new ServerSession({
       algorithms,
       random: seededRandom(2),
       limits: SMALL_WINDOWS,
@@ -24,7 +24,7 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
       banner: "welcome\n",
       trace: this.trace,
     });
-    this.session.start(0);
+    this.machine.start(0);
     this.work();
     this.peer.take();
   }
@@ -37,8 +37,8 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
   }
 
   protected command(which: number, channel: number, data: Uint8Array): void {
-    const { session } = this;
-    const { connection } = session;
+    const { machine } = this;
+    const { connection } = machine;
     [
       () => connection.write(channel, data),
       () => connection.write(channel, data, "stderr"),
@@ -48,18 +48,18 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
       () => connection.discard(channel, "stdout"),
       () => connection.openChannel("forwarded-tcpip", data),
       () => connection.globalRequest("tcpip-forward", data, { wantReply: true }),
-      () => session.rekey(),
-      () => session.disconnect(new SshError("closed", "done")),
+      () => machine.rekey(),
+      () => machine.disconnect(new SshError("closed", "done")),
     ][which % 10]!();
   }
 
   protected nextEvent(): ServerSessionEvent | undefined {
-    return this.session.nextEvent();
+    return this.machine.nextEvent();
   }
 
   protected answer(event: ServerSessionEvent): Answered {
-    const { session, policy } = this;
-    const { connection } = session;
+    const { machine, policy } = this;
+    const { connection } = machine;
     const grant = policy === "grant";
     if (event.type === "data") {
       if (policy === "hold") return "no ask";
@@ -72,25 +72,25 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
     const answered = grant ? "accepted" : "answered";
     switch (event.type) {
       case "query":
-        session.auth.answerQuery(event.token, grant);
+        machine.auth.answerQuery(event.token, grant);
         return "answered";
       case "publickey":
-        session.auth.answerPublickey(event.token, verdict);
+        machine.auth.answerPublickey(event.token, verdict);
         return answered;
       case "password":
-        session.auth.answerPassword(event.token, grant ? { changePrompt: "too old" } : verdict);
+        machine.auth.answerPassword(event.token, grant ? { changePrompt: "too old" } : verdict);
         return "answered";
       case "change-password":
-        session.auth.answerPassword(event.token, verdict);
+        machine.auth.answerPassword(event.token, verdict);
         return answered;
       case "keyboard-interactive":
-        session.auth.answerKeyboardInteractive(
+        machine.auth.answerKeyboardInteractive(
           event.token,
           grant ? { prompts: [{ prompt: "code", echo: false }] } : verdict,
         );
         return "answered";
       case "responses":
-        session.auth.answerKeyboardInteractive(
+        machine.auth.answerKeyboardInteractive(
           event.token,
           event.responses[0] === "again" ? { prompts: [] } : grant ? { partial: ["publickey"] } : verdict,
         );

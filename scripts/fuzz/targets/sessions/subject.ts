@@ -7,7 +7,7 @@ import { LoginOracle } from "./login-oracle.ts";
 import type { Played } from "./script.ts";
 import type { SessionSuite } from "./suites.ts";
 
-/** Maximum output of a session for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would allow traffic amplification. */
+/** Maximum output of a session machine for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would allow traffic amplification. */
 const MOST_OUTPUT = 2 * 1024 * 1024;
 
 /** How the application answers asks: grants them, refuses them, or leaves them open (`hold`). With `hold` it also consumes no data. */
@@ -18,16 +18,16 @@ export type Answered = "no ask" | "answered" | "accepted";
 
 export type AnyEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** A client or server session under test, with its application and its peer. */
+/** The session machine of a client or server under test, with its application and its peer. */
 export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Played {
-  abstract readonly session: ClientSession | ServerSession;
+  abstract readonly machine: ClientSession | ServerSession;
   readonly peer: AttackPeer;
   policy: Policy = "grant";
   readonly #logins: LoginOracle;
   readonly #channels = new ChannelOracle();
-  /** Number of the session's payloads that the oracles have received. */
+  /** Number of the machine's payloads that the oracles have received. */
   #heard = 0;
-  /** The ask for which the session accepted a second answer. */
+  /** The ask for which the session machine accepted a second answer. */
   #answeredTwice: AnyEvent["type"] | undefined;
   #now = 0;
   #output = 0;
@@ -64,15 +64,15 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
 
   deliver(bytes: Uint8Array): void {
     this.#judge(() => {
-      this.session.tick(this.#now);
-      this.session.receive(bytes);
+      this.machine.tick(this.#now);
+      this.machine.receive(bytes);
     });
     this.work();
   }
 
   takeOutput(): Uint8Array | undefined {
     this.#hear();
-    const output = this.#judge(() => this.session.takeOutput());
+    const output = this.#judge(() => this.machine.takeOutput());
     this.work();
     if (output === undefined) this.#judge(() => this.#channels.settle());
     this.#output += output?.length ?? 0;
@@ -83,7 +83,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
 
   pass(milliseconds: number): void {
     this.#now += milliseconds;
-    this.#judge(() => this.session.tick(this.#now));
+    this.#judge(() => this.machine.tick(this.#now));
     this.work();
   }
 
@@ -105,24 +105,24 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     });
   }
 
-  /** Ends the session and checks that nothing is left of it. Throws the first fault of the whole run. */
+  /** Ends the connection and checks that nothing is left of it. Throws the first fault of the whole run. */
   finish(): void {
     if (this.#closed === undefined) this.#judge(() => this.#expectOneAnswer());
-    this.#judge(() => this.session.end());
+    this.#judge(() => this.machine.end());
     this.work();
     if (this.#closed === undefined) {
-      this.#judge(() => this.session.disconnect(new SshError("closed", "done")));
+      this.#judge(() => this.machine.disconnect(new SshError("closed", "done")));
       this.work();
     }
     this.#judge(() => {
       expectTrue(this.#closed !== undefined, "the session did not end after `disconnect`");
-      while (this.session.takeOutput() !== undefined);
-      expectTrue(this.session.deadline() === undefined, "a closed session has a deadline");
-      expectTrue(!this.session.wantsInput, "a closed session wants input");
-      this.session.receive(new Uint8Array(64));
-      this.session.tick(this.#now + 1e9);
+      while (this.machine.takeOutput() !== undefined);
+      expectTrue(this.machine.deadline() === undefined, "a closed session has a deadline");
+      expectTrue(!this.machine.wantsInput, "a closed session wants input");
+      this.machine.receive(new Uint8Array(64));
+      this.machine.tick(this.#now + 1e9);
       expectTrue(this.nextEvent() === undefined, "a closed session reports another event");
-      expectTrue(this.session.takeOutput() === undefined, "a closed session has more output");
+      expectTrue(this.machine.takeOutput() === undefined, "a closed session has more output");
     });
     if (this.#fault !== undefined) throw this.#fault.error;
   }
@@ -131,7 +131,7 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     const answered = attempt(() => this.answer(event)) ?? "no ask";
     if (answered === "no ask") return;
     this.#logins.answered(event, answered === "accepted");
-    // A closed session ignores answers. Its only remaining event is `closed`.
+    // A closed session machine ignores answers. Its only remaining event is `closed`.
     if (outcome(() => this.answer(event)).code !== "usage") this.#answeredTwice = event.type;
   }
 
@@ -144,8 +144,8 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     for (const payload of this.peer.received.slice(this.#heard)) {
       this.#heard++;
       this.#judge(() => {
-        this.#logins.sessionSent(payload);
-        this.#channels.sessionSent(payload);
+        this.#logins.machineSent(payload);
+        this.#channels.machineSent(payload);
       });
     }
   }

@@ -13,7 +13,7 @@ await loadMlKem768();
 /** Window and packet size in bytes, small enough for an input of a few KiB to reach the limits. */
 export const SMALL_WINDOWS = { initialWindow: 1024, maxPacketSize: 512 } as const;
 
-/** Algorithms of a session, and those that its peer chooses. */
+/** Algorithms of a session machine, and those that its peer chooses. */
 export interface SessionSuite {
   readonly algorithms: TransportAlgorithms;
   readonly kex: KexMethod;
@@ -24,7 +24,7 @@ export interface SessionSuite {
 }
 
 /**
- * The suites. The first has trivial algorithms, so that most of the time is spent in the session's own code. The others use node:crypto,
+ * The suites. The first has trivial algorithms, so that most of the time is spent in the machine's own code. The others use node:crypto,
  * with one suite for each kind of cipher.
  */
 export const SUITES: readonly SessionSuite[] = [

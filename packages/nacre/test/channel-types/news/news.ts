@@ -55,7 +55,8 @@ export class News implements ChannelType {
       [NEWS_CHANNEL]: (open) => {
         if (utf8Decode(open.data) !== this.#topic)
           return open.reject(ADMINISTRATIVELY_PROHIBITED, "topic not requested");
-        if (this.#open >= MAX_NEWS) return open.reject(RESOURCE_SHORTAGE, `limit of ${MAX_NEWS} channels reached`);
+        if (this.#open >= MAX_NEWS)
+          return open.reject(RESOURCE_SHORTAGE, `the limit of ${MAX_NEWS} channels is reached`);
         const channel = open.accept();
         if (channel === undefined) return;
         this.#open++;

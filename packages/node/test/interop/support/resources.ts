@@ -17,7 +17,7 @@ export async function leavesNothing(work: () => Promise<void>): Promise<void> {
   try {
     const before = active();
     await work();
-    // Closing takes the system a few event loop turns, without an event at the end.
+    // Closing takes the system a few rounds of the event loop, without an event at the end.
     const until = performance.now() + 5000;
     for (;;) {
       const now = active();

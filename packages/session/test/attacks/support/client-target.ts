@@ -16,19 +16,19 @@ import { expect } from "vitest";
 export interface ClientTargetOptions extends CommonOptions {
   readonly client?: Partial<ClientSessionOptions>;
   /** Called first for each event. If it returns `true`, the target does not answer the event. */
-  readonly onEvent?: (event: ClientSessionEvent, session: ClientSession) => boolean | void;
+  readonly onEvent?: (event: ClientSessionEvent, machine: ClientSession) => boolean | void;
 }
 
-/** Client session attacked by a server. It accepts the host key and consumes data, unless a test changes that. */
+/** Session machine of a client, attacked by a server. It accepts the host key and consumes data, unless a test changes that. */
 export class ClientTarget extends SessionTarget<ClientSessionEvent> {
-  readonly session: ClientSession;
+  readonly machine: ClientSession;
   readonly peer: AttackPeer;
   readonly #options: ClientTargetOptions;
 
   constructor(options: ClientTargetOptions = {}) {
     super();
     this.#options = options;
-    this.session = new ClientSession({
+    this.machine = new ClientSession({
       algorithms,
       random: seededRandom(1),
       userName: "alice",
@@ -37,11 +37,11 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
       password: false,
       keyboardInteractive: false,
       trace: (record) => this.trace.push(record),
-      ...options.session,
+      ...options.machine,
       ...options.client,
     });
     this.peer = new AttackPeer(this, { role: "server", hostKey, ...options.peer });
-    this.session.start(this.now);
+    this.machine.start(this.now);
     this.turn();
   }
 
@@ -59,7 +59,7 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
   }
 
   openChannel(change: ChannelChange = {}): number {
-    const channel = this.session.connection.openChannel("session");
+    const channel = this.machine.connection.openChannel("session");
     this.turn().peer.send(message.channelConfirmation(channel, change));
     return channel;
   }
@@ -70,13 +70,13 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
   }
 
   protected nextEvent(): ClientSessionEvent | undefined {
-    return this.session.nextEvent();
+    return this.machine.nextEvent();
   }
 
   protected answer(event: ClientSessionEvent): void {
     const { onEvent, hold } = this.#options;
-    if (hold?.includes(event.type) || onEvent?.(event, this.session) === true) return;
-    if (event.type === "verify-host-key") this.session.answerHostKey(event.token, true);
-    else if (event.type === "data") this.session.connection.consumed(event.channel, event.data.length);
+    if (hold?.includes(event.type) || onEvent?.(event, this.machine) === true) return;
+    if (event.type === "verify-host-key") this.machine.answerHostKey(event.token, true);
+    else if (event.type === "data") this.machine.connection.consumed(event.channel, event.data.length);
   }
 }

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { ClientTarget } from "./client-target.ts";
 import { ServerTarget } from "./server-target.ts";
 
-/** Key and signature presented to a session. */
+/** Key and signature presented to a session machine. */
 export interface Claim {
   readonly key: PrivateKey;
   /** Negotiated or named signature algorithm; by default the key's first one. */
@@ -36,7 +36,7 @@ export const clientJudge = (algorithms: TransportAlgorithms): Judge => ({
   badSignature: "bad signature",
   judge: ({ key, algorithm, blob, sign }) => {
     const target = new ClientTarget({
-      session: { algorithms, limits: ROOMY },
+      machine: { algorithms, limits: ROOMY },
       peer: { hostKey: key, ...(algorithm !== undefined && { hostKeyAlgorithm: algorithm }) },
     });
     target.peer.identify().init();
@@ -60,10 +60,10 @@ export const serverJudge = (algorithms: TransportAlgorithms): Judge => ({
   badKey: "refused",
   badSignature: "refused",
   judge: ({ key, algorithm, blob, sign }) => {
-    const session = { limits: ROOMY };
+    const machine = { limits: ROOMY };
     const target = new ServerTarget({
       hold: ["publickey"],
-      session,
+      machine,
       server: { userKeys: algorithms.hostKeys },
     }).service();
     target.peer.send(

@@ -6,7 +6,7 @@ import { ServerTarget } from "./server-target.ts";
 export interface Kit {
   readonly side: "client" | "server";
   create(options?: CommonOptions): SessionTarget;
-  /** Message numbers that the session has sent after 1 to 3 steps of the first key exchange. */
+  /** Message numbers that the session machine has sent after 1 to 3 steps of the first key exchange. */
   readonly flights: Readonly<Record<number, readonly number[]>>;
   /** Number of the peer's key exchange message. */
   readonly kexMessage: number;
@@ -26,7 +26,7 @@ export const SERVER: Kit = {
   kexMessage: 30,
 };
 
-/** Returns a session after `count` steps of the peer's first key exchange: 1 identification, 2 KEXINIT, 3 key exchange message. */
+/** Returns a session machine after `count` steps of the peer's first key exchange: 1 identification, 2 KEXINIT, 3 key exchange message. */
 export function afterSteps(kit: Kit, count: number, options?: CommonOptions): SessionTarget {
   const target = kit.create(options);
   target.peer.identify();

@@ -19,18 +19,18 @@ import { expect } from "vitest";
 export interface ServerTargetOptions extends CommonOptions {
   readonly server?: Partial<ServerSessionOptions>;
   /** Called first for each event. If it returns `true`, the target does not answer the event. */
-  readonly onEvent?: (event: ServerSessionEvent, session: ServerSession) => boolean | void;
+  readonly onEvent?: (event: ServerSessionEvent, machine: ServerSession) => boolean | void;
 }
 
 export const rsaHostKey: PrivateKey = privateKeyFromFields(keyVector("rsa-2048").fields);
 export const ecdsaHostKey: PrivateKey = privateKeyFromFields(keyVector("ecdsa-521").fields);
 
 /**
- * Server session attacked by a client. Its application accepts logins with the user key, grants channels and requests, and consumes data,
+ * Session machine of a server, attacked by a client. Its application accepts logins with the user key, grants channels and requests, and consumes data,
  * unless a test changes that.
  */
 export class ServerTarget extends SessionTarget<ServerSessionEvent> {
-  readonly session: ServerSession;
+  readonly machine: ServerSession;
   readonly peer: AttackPeer;
   readonly #options: ServerTargetOptions;
   #opened = 0;
@@ -38,7 +38,7 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
   constructor(options: ServerTargetOptions = {}) {
     super();
     this.#options = options;
-    this.session = new ServerSession({
+    this.machine = new ServerSession({
       algorithms,
       random: seededRandom(2),
       hostKeys: [hostKey, rsaHostKey, ecdsaHostKey].map((privateKey) => ({
@@ -48,11 +48,11 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
       methods: ["publickey", "password", "keyboard-interactive"],
       userKeys: defaultSignatureAlgorithms,
       trace: (record) => this.trace.push(record),
-      ...options.session,
+      ...options.machine,
       ...options.server,
     });
     this.peer = new AttackPeer(this, { role: "client", hostKey, ...options.peer });
-    this.session.start(this.now);
+    this.machine.start(this.now);
     this.turn();
   }
 
@@ -76,37 +76,37 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
   }
 
   protected nextEvent(): ServerSessionEvent | undefined {
-    return this.session.nextEvent();
+    return this.machine.nextEvent();
   }
 
   protected answer(event: ServerSessionEvent): void {
     const { onEvent, hold } = this.#options;
-    const { session } = this;
-    if (hold?.includes(event.type) || onEvent?.(event, session) === true) return;
+    const { machine } = this;
+    if (hold?.includes(event.type) || onEvent?.(event, machine) === true) return;
     switch (event.type) {
       case "query":
-        return session.auth.answerQuery(event.token, equalBytes(event.publicKey, userKey.publicKey.blob));
+        return machine.auth.answerQuery(event.token, equalBytes(event.publicKey, userKey.publicKey.blob));
       case "publickey": {
         const known = equalBytes(event.publicKey, userKey.publicKey.blob);
-        return session.auth.answerPublickey(event.token, known ? "success" : "failure");
+        return machine.auth.answerPublickey(event.token, known ? "success" : "failure");
       }
       case "password":
       case "change-password":
-        return session.auth.answerPassword(event.token, "failure");
+        return machine.auth.answerPassword(event.token, "failure");
       case "keyboard-interactive":
       case "responses":
-        return session.auth.answerKeyboardInteractive(event.token, "failure");
+        return machine.auth.answerKeyboardInteractive(event.token, "failure");
       case "open-request":
-        session.connection.answerOpen(event.token, true);
+        machine.connection.answerOpen(event.token, true);
         return;
       case "data":
-        return session.connection.consumed(event.channel, event.data.length);
+        return machine.connection.consumed(event.channel, event.data.length);
       case "global-request":
-        if (event.token !== undefined) session.connection.answerGlobal(event.token, false);
+        if (event.token !== undefined) machine.connection.answerGlobal(event.token, false);
         return;
       default:
         if ("token" in event && event.token !== undefined && "channel" in event)
-          session.connection.answerRequest(event.token, true);
+          machine.connection.answerRequest(event.token, true);
     }
   }
 }

@@ -99,7 +99,7 @@ export class ForeignServer {
 
   /** Runs the whole connection. */
   visit(): this {
-    this.target.session.connection.openChannel("session");
+    this.target.machine.connection.openChannel("session");
     this.peer.identify(this.#habits.line).exchange();
     return this.talk();
   }
@@ -235,20 +235,20 @@ export class ForeignServer {
   }
 
   #onEvent(event: ClientSessionEvent): boolean {
-    const { session } = this.target;
+    const { machine } = this.target;
     const { password } = this.#visitor;
     switch (event.type) {
       case "password":
-        session.auth.answerPassword(event.token, password);
+        machine.auth.answerPassword(event.token, password);
         return true;
       case "prompts": {
         const lone = event.prompts.length === 1 && event.prompts[0]?.echo === false;
-        session.auth.answerPrompts(event.token, lone && password !== undefined ? [password] : undefined);
+        machine.auth.answerPrompts(event.token, lone && password !== undefined ? [password] : undefined);
         return true;
       }
       case "channel-opened": {
         const command = new Writer().string("true").finish();
-        session.connection.request(event.channel, "exec", command, { wantReply: true });
+        machine.connection.request(event.channel, "exec", command, { wantReply: true });
         return true;
       }
       default:

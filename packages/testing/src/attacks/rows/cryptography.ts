@@ -67,7 +67,7 @@ export const CRYPTOGRAPHY: readonly Row[] = [
   },
   { title: "nonce bias (CVE-2024-31497)", ...both("keys", NONCE) },
   { title: "shared secret as mpint", ...both("secrets", MPINT) },
-  { title: "security keys", missing: "keys of FIDO tokens", client: "not touched", server: "not there yet" },
+  { title: "security keys", missing: "keys of FIDO devices", client: "not touched", server: "not there yet" },
   { title: "certificates", missing: "certificates", client: "not there yet", server: "not there yet" },
   {
     title: "encrypted private keys",

@@ -100,7 +100,7 @@ export const EDGES: readonly Row[] = [
       "forwarding · server",
       patch("address-after-lookup", "return addresses;"),
       patch("named-places", "const named = permitOpen;"),
-      patch("mapped-address", "return false;"),
+      patch("mapped-address", "const inner = undefined;"),
       patch("dial-checked-address", "host"),
       remove("permit-open"),
       remove("permit-listen"),

@@ -1,0 +1,143 @@
+// @ts-check
+// The page: joins the room over a WebSocket and shows what happens there. Names and texts come from strangers. They reach the page through
+// `textContent` alone, which never becomes HTML.
+
+/** Messages that the page keeps. */
+const MAX_SHOWN = 500;
+/** Distance from the end in pixels within which the list follows new messages. */
+const NEAR_END = 40;
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} type
+ * @returns {T} the element of the page with this id
+ */
+function element(id, type) {
+  const found = document.getElementById(id);
+  if (!(found instanceof type)) throw new Error(`the page has no ${type.name} ${id}`);
+  return found;
+}
+
+const log = element("log", HTMLElement);
+const messages = element("messages", HTMLOListElement);
+const people = element("people", HTMLUListElement);
+const status = element("status", HTMLElement);
+const problem = element("problem", HTMLElement);
+const joinForm = element("join", HTMLFormElement);
+const nameInput = element("name", HTMLInputElement);
+const sayForm = element("say", HTMLFormElement);
+const textInput = element("text", HTMLInputElement);
+
+/** Names in the room. */
+const names = new Set();
+/** @type {WebSocket | undefined} The connection, from joining to its end. */
+let connection;
+
+joinForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (connection === undefined) join(nameInput.value);
+});
+
+sayForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (connection?.readyState !== WebSocket.OPEN) return;
+  connection.send(JSON.stringify({ type: "say", text: textInput.value }));
+  textInput.value = "";
+  problem.textContent = "";
+});
+
+nameInput.focus();
+
+/** @param {string} name */
+function join(name) {
+  const socket = new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/room`);
+  connection = socket;
+  problem.textContent = "";
+  status.textContent = "Connecting";
+  socket.addEventListener("open", () => socket.send(JSON.stringify({ type: "join", name })));
+  socket.addEventListener("message", ({ data }) => onMessage(JSON.parse(data)));
+  socket.addEventListener("close", onClose);
+}
+
+/**
+ * @param {{ type: "welcome", name: string, names: string[] } | { type: "joined" | "left", name: string }
+ *   | { type: "said", name: string, text: string } | { type: "refused" | "ended", reason: string }} message
+ */
+function onMessage(message) {
+  switch (message.type) {
+    case "welcome":
+      showJoined(message.name);
+      for (const name of message.names) names.add(name);
+      break;
+    case "joined":
+      names.add(message.name);
+      addLine("event", message.name, " joined");
+      break;
+    case "left":
+      names.delete(message.name);
+      addLine("event", message.name, " left");
+      break;
+    case "said":
+      addLine("said", message.name, `: ${message.text}`);
+      break;
+    case "refused":
+    case "ended":
+      problem.textContent = message.reason;
+      break;
+  }
+  people.replaceChildren(...[...names].sort((a, b) => a.localeCompare(b)).map((name) => withText("li", name)));
+}
+
+/** @param {string} name */
+function showJoined(name) {
+  status.textContent = `You are ${name}`;
+  joinForm.hidden = true;
+  sayForm.hidden = false;
+  textInput.focus();
+}
+
+function onClose() {
+  const hadJoined = joinForm.hidden;
+  connection = undefined;
+  names.clear();
+  people.replaceChildren();
+  status.textContent = "Not connected";
+  if (problem.textContent === "")
+    problem.textContent = hadJoined
+      ? "The connection has ended. Join again."
+      : "The room cannot be reached. Try later.";
+  joinForm.hidden = false;
+  sayForm.hidden = true;
+  nameInput.focus();
+}
+
+/**
+ * Adds a line to the messages. Stays at the end unless the user has scrolled up to read.
+ *
+ * @param {string} kind
+ * @param {string} name
+ * @param {string} text
+ */
+function addLine(kind, name, text) {
+  const follows = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END;
+  const line = document.createElement("li");
+  line.className = kind;
+  // <bdi> keeps a name written from right to left from reordering the line.
+  const author = withText("bdi", name);
+  author.className = "name";
+  line.append(author, withText("span", text));
+  messages.append(line);
+  while (messages.childElementCount > MAX_SHOWN) messages.firstElementChild?.remove();
+  if (follows) log.scrollTop = log.scrollHeight;
+}
+
+/**
+ * @param {string} tag
+ * @param {string} text
+ */
+function withText(tag, text) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}

@@ -1,0 +1,173 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Client, type ConnectOptions, connect, type NodeProcess } from "@nacre/node";
+import { afterAll, beforeAll } from "vitest";
+import { WebSocket } from "ws";
+import { type Chat, type ChatOptions, openChat } from "../src/chat.ts";
+
+/** A chat on free ports for the tests of a `describe`. */
+export function useChat(options: Partial<ChatOptions> = {}): { readonly chat: Chat } {
+  const folder = mkdtempSync(join(tmpdir(), "nacre-chat-"));
+  let chat: Chat | undefined;
+  beforeAll(async () => {
+    chat = await openChatHere(folder, options);
+  });
+  afterAll(async () => {
+    await chat?.close();
+    rmSync(folder, { recursive: true });
+  });
+  return {
+    get chat() {
+      if (chat === undefined) throw new Error("the chat has not started");
+      return chat;
+    },
+  };
+}
+
+/** Opens a chat on free ports of loopback, with its host key in this folder. */
+export function openChatHere(folder: string, options: Partial<ChatOptions> = {}): Promise<Chat> {
+  const host = "127.0.0.1";
+  return openChat({ ssh: { host, port: 0, hostKey: join(folder, "host_key") }, web: { host, port: 0 }, ...options });
+}
+
+/** Returns the open sockets and the like of this process, without timers: the test runner has some of its own. */
+export async function openResources(): Promise<string[]> {
+  // Resources that are being closed disappear within one or two turns of the event loop.
+  for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+  const names = process.getActiveResourcesInfo().filter((name) => name !== "Timeout" && name !== "Immediate");
+  return names.sort((a, b) => a.localeCompare(b));
+}
+
+/** A page's WebSocket, without the page. */
+export class TestPage {
+  readonly socket: WebSocket;
+  readonly messages: Record<string, unknown>[] = [];
+  /** Resolves with the close code. */
+  readonly closed: Promise<number>;
+  #look: () => void = () => {};
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    this.closed = new Promise((resolve) => {
+      socket.on("close", (code) => {
+        resolve(code);
+        this.#look();
+      });
+    });
+    socket.on("message", (data) => {
+      this.messages.push(JSON.parse((data as Buffer).toString()) as Record<string, unknown>);
+      this.#look();
+    });
+  }
+
+  /** Opens a WebSocket to the chat. Rejects if the chat refuses it. */
+  static async open(
+    port: number,
+    origin: string | undefined = `http://localhost:${port}`,
+    path = "/room",
+  ): Promise<TestPage> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { ...(origin !== undefined && { origin }) });
+    const page = new TestPage(socket);
+    await new Promise((resolve, reject) => {
+      socket.once("open", resolve);
+      socket.once("error", reject);
+    });
+    return page;
+  }
+
+  /** Opens a WebSocket and joins. */
+  static async join(port: number, name: string): Promise<TestPage> {
+    const page = await TestPage.open(port);
+    page.send({ type: "join", name });
+    await page.until({ type: "welcome" });
+    return page;
+  }
+
+  send(message: unknown): void {
+    this.socket.send(typeof message === "string" ? message : JSON.stringify(message));
+  }
+
+  say(text: string): void {
+    this.send({ type: "say", text });
+  }
+
+  /** Resolves with the first message that has these fields. Rejects if the socket closes before. */
+  async until(fields: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+    for (;;) {
+      const found = this.messages.find((message) =>
+        Object.entries(fields).every(([key, value]) => message[key] === value),
+      );
+      if (found !== undefined) return found;
+      if (this.socket.readyState === WebSocket.CLOSED)
+        throw new Error(`closed before ${JSON.stringify(fields)}: ${JSON.stringify(this.messages)}`);
+      await new Promise<void>((resolve) => {
+        this.#look = resolve;
+      });
+    }
+  }
+
+  /** Forgets the messages of a type that have arrived. */
+  forget(type: string): void {
+    this.messages.splice(0, this.messages.length, ...this.messages.filter((message) => message.type !== type));
+  }
+
+  async close(): Promise<void> {
+    this.socket.close();
+    await this.closed;
+  }
+}
+
+/** Options of `connect` for a login without a key. */
+export function loginTo(port: number): Pick<ConnectOptions, "host" | "port" | "identities" | "prompts" | "hostKey"> {
+  return { host: "127.0.0.1", port, identities: [], prompts: () => [], hostKey: () => true };
+}
+
+/** An SSH client of ours in the room. */
+export class TestTerminal {
+  readonly client: Client;
+  readonly process: NodeProcess;
+  shown = "";
+  #look: () => void = () => {};
+
+  constructor(client: Client, process: NodeProcess) {
+    this.client = client;
+    this.process = process;
+  }
+
+  static async open(port: number, user: string, { pty = true, reads = true } = {}): Promise<TestTerminal> {
+    const client = await connect({
+      ...loginTo(port),
+      user,
+      // A small window, so that a client that does not read is slow soon.
+      limits: { initialWindow: 32_768, maxWindow: 32_768 },
+    });
+    const process = await client.shell({ pty: pty ? { columns: 80, rows: 24 } : false });
+    const terminal = new TestTerminal(client, process);
+    if (reads)
+      process.stdout.on("data", (bytes: Buffer) => {
+        terminal.shown += bytes.toString();
+        terminal.#look();
+      });
+    process.stdout.on("close", () => terminal.#look());
+    return terminal;
+  }
+
+  type(text: string): void {
+    this.process.stdin.write(text);
+  }
+
+  /** Resolves when the terminal has shown this text. */
+  async until(text: string): Promise<void> {
+    while (!this.shown.includes(text)) {
+      if (this.process.stdout.destroyed) throw new Error(`ended before ${JSON.stringify(text)}: ${this.shown}`);
+      await new Promise<void>((resolve) => {
+        this.#look = resolve;
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+}

@@ -1,0 +1,161 @@
+import { type Browser, chromium, type Page } from "playwright";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { TestPage } from "../doors.ts";
+import { type ChatProcess, usePrograms } from "./support.ts";
+
+const { startChat, ssh } = usePrograms();
+
+let browser: Browser;
+/** Errors and violations of the policy that the pages have reported. */
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+});
+afterAll(() => browser.close());
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  expect(complaints.splice(0)).toEqual([]);
+});
+
+async function open({ webPort }: ChatProcess, colorScheme: "light" | "dark" = "light"): Promise<Page> {
+  const context = await browser.newContext({ colorScheme });
+  const page = await context.newPage();
+  page.on("pageerror", ({ message }) => complaints.push(message));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  await page.goto(`http://localhost:${webPort}/`);
+  return page;
+}
+
+/** Joins with the keyboard alone: the name has the focus when the page opens. */
+async function join(page: Page, name: string): Promise<void> {
+  await page.keyboard.type(name);
+  await page.keyboard.press("Enter");
+  await page.getByText(`You are ${name}`).waitFor();
+}
+
+test("a page and ssh show each other's messages", async () => {
+  const chat = await startChat();
+  const page = await open(chat);
+  await join(page, "ann");
+  const bob = ssh(chat, "bob", "terminal");
+  await page.getByText("bob joined").waitFor();
+  bob.type("hello from ssh\r");
+  await page.getByRole("log").getByText("bob: hello from ssh").waitFor();
+  // The message has the focus after joining.
+  await page.keyboard.type("hello from the page");
+  await page.keyboard.press("Enter");
+  await bob.until("ann\x1b[0m: hello from the page");
+  expect(await page.getByRole("listitem").allTextContents()).toEqual(
+    expect.arrayContaining(["ann: hello from the page", "ann", "bob"]),
+  );
+  bob.type("\x03");
+  await page.getByText("bob left").waitFor();
+});
+
+test("a text with HTML is shown as text", async () => {
+  const chat = await startChat();
+  const page = await open(chat);
+  await join(page, "ann");
+  const mallory = await TestPage.join(chat.webPort, "mallory");
+  const html = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+  mallory.say(html);
+  await page.getByRole("log").getByText(`mallory: ${html}`).waitFor();
+  expect(await page.locator("img, #messages script").count()).toBe(0);
+  expect(await page.title()).toBe("Chat");
+  await mallory.close();
+});
+
+test("the policy lets no text become HTML and no script from elsewhere run", async () => {
+  const chat = await startChat();
+  const page = await open(chat);
+  const outcome = await page.evaluate(() => {
+    try {
+      document.body.innerHTML = "<b>x</b>";
+      return "became HTML";
+    } catch (error) {
+      return (error as Error).name;
+    }
+  });
+  expect(outcome).toBe("TypeError");
+  const loaded = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        document.addEventListener("securitypolicyviolation", ({ violatedDirective }) => resolve(violatedDirective));
+        const link = document.createElement("link");
+        link.rel = "stylesheet";
+        link.href = "http://127.0.0.1:1/x.css";
+        document.head.append(link);
+      }),
+  );
+  expect(loaded).toBe("style-src-elem");
+  // Chromium reports both attempts.
+  expect(complaints.splice(0).length).toBeGreaterThan(0);
+});
+
+test("a page says why it could not join, and joins with another name", async () => {
+  const chat = await startChat();
+  const taken = await TestPage.join(chat.webPort, "ann");
+  const page = await open(chat);
+  await page.keyboard.type("Ann");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("the name ann is taken").waitFor();
+  await page.getByLabel("Your name").fill("bob");
+  await page.getByRole("button", { name: "Join" }).click();
+  await page.getByText("You are bob").waitFor();
+  await taken.close();
+});
+
+test("a page says that the chat has closed, and offers to join again", async () => {
+  const chat = await startChat();
+  const page = await open(chat);
+  await join(page, "ann");
+  chat.program.kill("SIGTERM");
+  await page.getByRole("alert").getByText("the room closes").waitFor();
+  await page.getByRole("button", { name: "Join" }).waitFor();
+  expect(await chat.program.closed).toBe(0);
+});
+
+test("every control has a name, and the log announces new messages", async () => {
+  const chat = await startChat();
+  const page = await open(chat);
+  await join(page, "ann");
+  const tree = await page.locator("body").ariaSnapshot();
+  for (const part of ['heading "Chat"', "status: You are ann", 'log "Messages"', 'textbox "Message"', 'button "Send"'])
+    expect(tree).toContain(part);
+});
+
+test.each(["light", "dark"] as const)("text is readable in %s colours", async (scheme) => {
+  const chat = await startChat();
+  const page = await open(chat, scheme);
+  await join(page, "ann");
+  const [background = [], ...texts] = await page.evaluate(() =>
+    [
+      ["body", "backgroundColor"] as const,
+      ["body", "color"] as const,
+      ["#status", "color"] as const,
+      ["#problem", "color"] as const,
+    ].map(([selector, property]) =>
+      (getComputedStyle(document.querySelector(selector)!)[property].match(/[\d.]+/g) ?? []).map(Number),
+    ),
+  );
+  expect(luminance(background) > 0.5).toBe(scheme === "light");
+  for (const text of texts) expect(contrast(background, text)).toBeGreaterThan(4.5);
+});
+
+/** Contrast ratio of two colours (WCAG 2.2, 1.4.3). */
+function contrast(a: readonly number[], b: readonly number[]): number {
+  const [dark = 0, light = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+function luminance([red = 0, green = 0, blue = 0]: readonly number[]): number {
+  return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+}
+
+/** Converts an sRGB component to linear light. */
+function linear(value: number): number {
+  return value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+}

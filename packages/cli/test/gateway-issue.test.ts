@@ -1,0 +1,50 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createGateway } from "@nacre/gateway";
+import { expect, onTestFinished, test } from "vitest";
+import { issueRoute } from "../src/gateway-issue.ts";
+
+const TOKEN = "t".repeat(32);
+
+async function start(): Promise<(init: RequestInit, path?: string) => Promise<Response>> {
+  const gateway = createGateway({ origins: ["https://a.example"], allow: ["b.example:22"] });
+  const server = createServer(issueRoute("/ssh/issue", TOKEN, () => gateway)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (init, path = "/ssh/issue") => fetch(`http://127.0.0.1:${port}${path}`, init);
+}
+
+const GRANT = { origin: "https://a.example", host: "b.example", port: 22, user: "alice" };
+
+function post(change: object = {}, token = TOKEN): RequestInit {
+  const headers = { authorization: `Bearer ${token}` };
+  return { method: "POST", headers, body: JSON.stringify({ ...GRANT, ...change }) };
+}
+
+test("a server with the token gets a ticket", async () => {
+  const response = await (await start())(post());
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ ticket: expect.stringMatching(/^[\w-]{43}$/), expiresIn: 30_000 });
+});
+
+test.each<[string, RequestInit, number]>([
+  ["without a token", { method: "POST", body: JSON.stringify(GRANT) }, 401],
+  ["with another token", post({}, "x".repeat(32)), 401],
+  ["by GET", { headers: { authorization: `Bearer ${TOKEN}` } }, 405],
+  ["for another destination", post({ port: 23 }), 403],
+  ["for another origin", post({ origin: "https://evil.example" }), 403],
+  ["without a host", post({ host: undefined }), 400],
+  ["that is too long", post({ user: "x".repeat(5000) }), 400],
+  ["that is no JSON", { ...post(), body: "{" }, 400],
+])("a request %s gets none", async (_, init, status) => {
+  expect((await (await start())(init)).status).toBe(status);
+});
+
+test("other paths are not its own", async () => {
+  expect((await (await start())(post(), "/other")).status).toBe(404);
+});

@@ -1,0 +1,197 @@
+import {
+  type AttachAttempt,
+  type CloseReason,
+  decodeTunnelMessage,
+  MAX_FIRST_MESSAGE_LENGTH,
+  type OpenMessage,
+  type TunnelMessage,
+} from "@nacre/tunnel";
+import { SshError } from "@nacre/wire";
+import type WebSocket from "ws";
+import { closeWebSocket } from "./close-web-socket.ts";
+import type { GatewayContext, Peer } from "./context.ts";
+import type { Target } from "./destinations.ts";
+import { dial } from "./dial.ts";
+import type { Pending, Waiting } from "./pending.ts";
+import { PlainRelay } from "./plain-relay.ts";
+import type { RelaySettings } from "./relay.ts";
+import { TunnelRelay } from "./tunnel-relay.ts";
+
+type State =
+  | { readonly kind: "first" }
+  | { readonly kind: "opening" }
+  | { readonly kind: "proof"; readonly relay: TunnelRelay; readonly attempt: AttachAttempt }
+  | { readonly kind: "over" };
+
+/** A WebSocket until it carries a connection. */
+export class Arrival implements Waiting {
+  readonly ws: WebSocket;
+  deadline: number;
+  readonly #context: GatewayContext;
+  readonly #pending: Pending;
+  readonly #peer: Peer;
+  readonly #abort = new AbortController();
+  #state: State = { kind: "first" };
+
+  constructor(context: GatewayContext, pending: Pending, ws: WebSocket, peer: Peer) {
+    this.#context = context;
+    this.#pending = pending;
+    this.ws = ws;
+    this.#peer = peer;
+    // rule: first-message-timeout
+    this.deadline = context.now() + context.limits.firstMessageTimeout;
+    ws.on("message", this.#onMessage);
+    ws.on("close", this.#onClose);
+    ws.on("error", this.#onError);
+  }
+
+  /** Waits for the first message. */
+  waitForMessage(): void {
+    this.#pending.add(this);
+  }
+
+  /** Connects to the one destination of plain WebSockets. */
+  openPlain(target: Target): void {
+    this.#state = { kind: "opening" };
+    // It sends without being asked to, and what it sends waits in its own socket.
+    this.ws.pause();
+    void this.#settle(this.#connect(target, undefined, (settings) => new PlainRelay(settings, this.ws)));
+  }
+
+  refuse(reason: CloseReason, detail = ""): void {
+    if (this.#state.kind === "over") return;
+    this.#leave();
+    closeWebSocket(this.ws, reason);
+    this.#log(reason, detail);
+  }
+
+  #log(reason: CloseReason | "lost", detail: string): void {
+    this.#context.log({ type: "rejected", ...this.#context.eventPeer(this.#peer), reason, detail });
+  }
+
+  /** The WebSocket is somebody else's from now on. */
+  #leave(): void {
+    this.#state = { kind: "over" };
+    this.#pending.delete(this);
+    this.#abort.abort(new SshError("aborted", "the WebSocket was closed"));
+    this.ws.off("message", this.#onMessage);
+    this.ws.off("close", this.#onClose);
+  }
+
+  readonly #onClose = (code: number): void => {
+    this.#leave();
+    this.#log("lost", `code ${code}`);
+  };
+
+  /** `ws` closes by itself. */
+  readonly #onError = (): void => {};
+
+  readonly #onMessage = (data: Buffer, isBinary: boolean): void => {
+    const state = this.#state;
+    // rule: first-message-length
+    if (!isBinary || data.length > MAX_FIRST_MESSAGE_LENGTH)
+      return this.refuse("protocol-error", isBinary ? `a first message of ${data.length} bytes` : "a text message");
+    if (state.kind === "first") return this.#first(data);
+    if (state.kind === "proof") return this.#prove(state, data);
+    this.refuse("protocol-error", "a message before the connection was open");
+  };
+
+  #first(data: Buffer): void {
+    let message: TunnelMessage;
+    try {
+      message = decodeTunnelMessage(data);
+    } catch (error) {
+      return this.refuse("protocol-error", (error as Error).message);
+    }
+    if (message.type === "open") void this.#settle(this.#open(message));
+    else if (message.type === "attach") this.#attach(Buffer.from(message.id));
+    else this.refuse("protocol-error", `${message.type} as the first message`);
+  }
+
+  async #open({ ticket, host, port }: OpenMessage): Promise<void> {
+    this.#state = { kind: "opening" };
+    const { destinations, tickets } = this.#context;
+    const { origin = "", session } = this.#peer;
+    const target = destinations.target(host, port);
+    const grant = await tickets.redeem(ticket, { ...target, origin, session }).catch(() => undefined);
+    if (grant === undefined) return this.refuse("gateway-failed", "the ticket store failed");
+    // rule: ticket-before-dial
+    if (typeof grant === "string") return this.refuse("ticket-refused", grant);
+    await this.#connect(target, grant.user, (settings) => new TunnelRelay(settings, this.ws));
+  }
+
+  async #connect(target: Target, user: string | undefined, relay: (settings: RelaySettings) => unknown): Promise<void> {
+    if (this.#state.kind === "over") return;
+    this.#pending.delete(this);
+    const { clients, limits, destinations } = this.#context;
+    const peer = this.#peer;
+    if (!clients.add(peer.client, this.#context.now())) return this.refuse("too-many");
+    const timer = setTimeout(() => {
+      const text = `${target.host}:${target.port} did not answer within ${limits.connectTimeout} ms`;
+      this.#abort.abort(new SshError("connect-timeout", text));
+    }, limits.connectTimeout);
+    const { signal } = this.#abort;
+    try {
+      const addresses = await untilAborted(destinations.resolve(target), signal);
+      const dialled = await dial(target, addresses, signal);
+      this.#leave();
+      relay({ context: this.#context, peer, target, user, ...dialled });
+    } catch (error) {
+      clients.remove(peer.client);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Refuses what failed. */
+  async #settle(opening: Promise<void>): Promise<void> {
+    try {
+      await opening;
+    } catch (error) {
+      this.refuse(reasonOf(error), error instanceof SshError ? error.message : "an unexpected error");
+    }
+  }
+
+  #attach(id: Buffer): void {
+    const { tunnels, idPrefix, limits } = this.#context;
+    if (!id.subarray(0, idPrefix.length).equals(idPrefix)) return this.refuse("resume-elsewhere");
+    const relay = tunnels.get(id.toString("hex"));
+    if (relay === undefined || !relay.mayAttach(this.#peer)) return this.refuse("tunnel-unknown");
+    const attempt = relay.challenge();
+    this.#state = { kind: "proof", relay, attempt };
+    this.deadline = this.#context.now() + limits.firstMessageTimeout;
+    this.ws.send(attempt.message);
+  }
+
+  #prove({ relay, attempt }: Extract<State, { kind: "proof" }>, answer: Buffer): void {
+    try {
+      if (!relay.resume(this.ws, attempt, answer)) return this.refuse("proof-refused");
+    } catch (error) {
+      return this.refuse("protocol-error", (error as Error).message);
+    }
+    this.#leave();
+  }
+}
+
+/** Rejects with the signal's reason once it aborts. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort);
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort!);
+  }
+}
+
+function reasonOf(error: unknown): CloseReason {
+  if (!(error instanceof SshError)) return "gateway-failed";
+  if (error.code === "forward-denied") return "destination-refused";
+  if (error.code === "forward-unreachable") return "destination-unreachable";
+  return error.code === "connect-timeout" ? "destination-timeout" : "gateway-failed";
+}

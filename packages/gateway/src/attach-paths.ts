@@ -1,0 +1,45 @@
+import type { Server as HttpServer, IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import type { Duplex } from "node:stream";
+
+type OnRequest = (request: IncomingMessage, response: ServerResponse) => void;
+type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** Handlers by path. */
+interface Paths {
+  readonly requests: Readonly<Record<string, OnRequest>>;
+  readonly upgrades: Readonly<Record<string, OnUpgrade>>;
+}
+
+/**
+ * Puts handlers of some paths before the listeners that a server has. Other requests go to these, or are answered with 404 where there are none.
+ * Returns a function that takes the handlers away.
+ */
+export function attachPaths(server: HttpServer | HttpsServer, { requests, upgrades }: Paths): () => void {
+  const others = server.listeners("request") as RequestListener[];
+  server.removeAllListeners("request");
+  const onRequest: RequestListener = (request, response) => {
+    const handler = own(requests, request);
+    if (handler !== undefined) return handler(request, response);
+    if (others.length === 0) response.writeHead(404).end();
+    for (const other of others) other.call(server, request, response);
+  };
+  const onUpgrade: OnUpgrade = (request, socket, head) => {
+    const handler = own(upgrades, request);
+    if (handler !== undefined) return handler(request, socket, head);
+    // Another listener may know this path.
+    if (server.listenerCount("upgrade") === 1) socket.destroy();
+  };
+  server.on("request", onRequest);
+  server.on("upgrade", onUpgrade);
+  return () => {
+    server.off("request", onRequest);
+    server.off("upgrade", onUpgrade);
+    for (const other of others) server.on("request", other);
+  };
+}
+
+function own<T>(handlers: Readonly<Record<string, T>>, { url = "" }: IncomingMessage): T | undefined {
+  const path = url.split("?", 1)[0]!;
+  return Object.hasOwn(handlers, path) ? handlers[path] : undefined;
+}

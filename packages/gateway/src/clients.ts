@@ -1,0 +1,142 @@
+/** Bounds of {@link Clients}. */
+interface ClientBounds {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerClient: number;
+  readonly maxNewPerSecond: number;
+  readonly maxNewPerSecondPerClient: number;
+  readonly maxParkedBytes: number;
+  readonly maxParkedBytesPerClient: number;
+}
+
+interface ClientRecord {
+  connections: number;
+  parkedBytes: number;
+  readonly rate: Rate;
+}
+
+/** Records of clients without a connection that are remembered. */
+const MAX_RECORDS = 65_536;
+
+/** Counts what each client has: connections, new ones a second, bytes of connections that wait to be resumed. */
+export class Clients {
+  readonly #bounds: ClientBounds;
+  readonly #records = new Map<string, ClientRecord>();
+  readonly #rate: Rate;
+  #connections = 0;
+  #parkedBytes = 0;
+
+  constructor(bounds: ClientBounds, now: number) {
+    this.#bounds = bounds;
+    this.#rate = new Rate(bounds.maxNewPerSecond, now);
+  }
+
+  /** Connections of all clients. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  get parkedBytes(): number {
+    return this.#parkedBytes;
+  }
+
+  /** Clients that are remembered. */
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** Counts a new request. Returns whether the client may make one now. */
+  mayBegin(client: string, now: number): boolean {
+    const record = this.#record(client, now);
+    // rule: client-rate
+    return record.rate.take(now) && /* rule: total-rate */ this.#rate.take(now);
+  }
+
+  /** Counts a connection, unless there are too many. */
+  add(client: string, now: number): boolean {
+    const record = this.#record(client, now);
+    // rule: client-connections
+    if (record.connections >= this.#bounds.maxConnectionsPerClient) return false;
+    // rule: total-connections
+    if (this.#connections >= this.#bounds.maxConnections) return false;
+    record.connections++;
+    this.#connections++;
+    return true;
+  }
+
+  remove(client: string): void {
+    this.#records.get(client)!.connections--;
+    this.#connections--;
+  }
+
+  /** Counts bytes that are kept without a WebSocket, unless they are too many. */
+  park(client: string, bytes: number): boolean {
+    const record = this.#records.get(client)!;
+    // rule: parked-bytes-per-client
+    if (record.parkedBytes + bytes > this.#bounds.maxParkedBytesPerClient) return false;
+    // rule: parked-bytes
+    if (this.#parkedBytes + bytes > this.#bounds.maxParkedBytes) return false;
+    record.parkedBytes += bytes;
+    this.#parkedBytes += bytes;
+    return true;
+  }
+
+  unpark(client: string, bytes: number): void {
+    this.#records.get(client)!.parkedBytes -= bytes;
+    this.#parkedBytes -= bytes;
+  }
+
+  /** Forgets clients that have nothing. */
+  sweep(now: number): void {
+    for (const [client, { connections, rate }] of this.#records)
+      if (connections === 0 && rate.isFull(now)) this.#records.delete(client);
+  }
+
+  #record(client: string, now: number): ClientRecord {
+    let record = this.#records.get(client);
+    if (record === undefined) {
+      // rule: client-records
+      if (this.#records.size >= MAX_RECORDS + this.#connections) this.#forgetOldest();
+      record = { connections: 0, parkedBytes: 0, rate: new Rate(this.#bounds.maxNewPerSecondPerClient, now) };
+      this.#records.set(client, record);
+    }
+    return record;
+  }
+
+  #forgetOldest(): void {
+    for (const [client, { connections }] of this.#records) {
+      if (connections > 0) continue;
+      this.#records.delete(client);
+      return;
+    }
+  }
+}
+
+/** So many a second, and as many at once after a second of rest. */
+class Rate {
+  readonly #perSecond: number;
+  #tokens: number;
+  #at: number;
+
+  constructor(perSecond: number, now: number) {
+    this.#perSecond = perSecond;
+    this.#tokens = perSecond;
+    this.#at = now;
+  }
+
+  take(now: number): boolean {
+    this.#refill(now);
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+
+  isFull(now: number): boolean {
+    this.#refill(now);
+    return this.#tokens === this.#perSecond;
+  }
+
+  #refill(now: number): void {
+    this.#tokens = Math.min(this.#perSecond, this.#tokens + ((now - this.#at) * this.#perSecond) / 1000);
+    this.#at = now;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Socket } from "node:net";
+import type { BufferGrowth } from "@nacre/tunnel";
+import type WebSocket from "ws";
+import type { Clients } from "./clients.ts";
+import type { Destinations } from "./destinations.ts";
+import type { GatewayEvent } from "./events.ts";
+import type { GatewayLimits } from "./limits.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Relay } from "./relay.ts";
+import type { Requester } from "./request-check.ts";
+import type { Tickets } from "./tickets.ts";
+import type { TunnelRelay } from "./tunnel-relay.ts";
+
+/** A WebSocket's client. */
+export interface Peer extends Requester {
+  /** Number of the connection, from 1. */
+  readonly connection: number;
+  readonly session: string | undefined;
+}
+
+/** What all connections of a gateway share. */
+export interface GatewayContext {
+  readonly limits: GatewayLimits;
+  readonly destinations: Destinations;
+  readonly tickets: Tickets;
+  readonly clients: Clients;
+  readonly relays: Set<Relay>;
+  /** TCP connections that are not closed yet. */
+  readonly sockets: Set<Socket>;
+  /** WebSockets that are not closed yet. */
+  readonly webSockets: Set<WebSocket>;
+  /** Connections that can be resumed, by the id in hexadecimal. */
+  readonly tunnels: Map<string, TunnelRelay>;
+  readonly metrics: Metrics;
+  readonly growth: BufferGrowth;
+  /** Bytes on their way in all connections. */
+  readonly memory: { used: number; readonly most: number };
+  /** First bytes of the ids of this process's tunnels. */
+  readonly idPrefix: Buffer;
+  /** See `GatewayOptions.address`. */
+  readonly address: string;
+  /** Milliseconds of a steady clock. */
+  readonly now: () => number;
+  readonly log: (event: GatewayEvent) => void;
+  readonly eventPeer: (peer: Peer) => {
+    readonly connection: number;
+    readonly remoteAddress: string;
+    readonly origin: string | undefined;
+  };
+}

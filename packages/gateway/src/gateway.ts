@@ -1,0 +1,271 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+import type { Duplex } from "node:stream";
+import { TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
+import { completeLimits, MAX_MILLISECONDS, SshError } from "@nacre/wire";
+import WebSocket, { WebSocketServer } from "ws";
+import { Arrival } from "./arrival.ts";
+import { attachPaths } from "./attach-paths.ts";
+import { Clients } from "./clients.ts";
+import { closeWebSocket } from "./close-web-socket.ts";
+import type { GatewayContext, Peer } from "./context.ts";
+import { Destinations, parseTarget, type Target } from "./destinations.ts";
+import type { GatewayEvent } from "./events.ts";
+import { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
+import { Metrics } from "./metrics.ts";
+import { checkGatewayOptions } from "./option-names.ts";
+import type { Gateway, GatewayOptions, Ticket, TicketGrant } from "./options.ts";
+import { Pending } from "./pending.ts";
+import { type Refusal, RequestCheck, type Requester } from "./request-check.ts";
+import { cookieSession } from "./session-cookie.ts";
+import { TicketRoute } from "./ticket-route.ts";
+import { memoryTicketStore } from "./ticket-store.ts";
+import { Tickets } from "./tickets.ts";
+import { MAX_CHUNKS, MAX_FRAGMENTS, MAX_MESSAGE_LENGTH, WEB_SOCKET_CLOSE_TIME } from "./web-socket-bounds.ts";
+
+/** Options of `ws` that its types lack. */
+const BOUNDS = {
+  closeTimeout: WEB_SOCKET_CLOSE_TIME,
+  // rule: message-parts
+  maxFragments: MAX_FRAGMENTS,
+  maxBufferedChunks: MAX_CHUNKS,
+};
+
+/** How often times are checked at most, and how many times within the shortest of them: milliseconds. */
+const MAX_TICK = 1000;
+const TICKS_PER_TIME = 4;
+
+/** Bytes by which the send buffers of all tunnels may grow. */
+const GROWTH = 256 * 1024 * 1024;
+
+/** Length of `GatewayContext.idPrefix`. */
+const ID_PREFIX = 4;
+
+/** The subprotocol of plain WebSockets; without one they are plain too. */
+const PLAIN_SUBPROTOCOL = "binary";
+
+/** Makes a gateway. It opens no socket itself: `attach` it to a server. Throws `usage` for invalid options. */
+export function createGateway(options: GatewayOptions): Gateway {
+  checkGatewayOptions(options);
+  return new WebSocketGateway(options);
+}
+
+class WebSocketGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #context: GatewayContext;
+  readonly #check: RequestCheck;
+  readonly #pending: Pending;
+  readonly #plain: Target | undefined;
+  readonly #server: WebSocketServer;
+  readonly #route: TicketRoute;
+  readonly #sessionOf: (request: IncomingMessage) => string | undefined;
+  readonly #detach: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #connections = 0;
+  #closing: Promise<void> | undefined;
+  /** When connections end that are still open. */
+  #endAt: number = Number.POSITIVE_INFINITY;
+
+  constructor(options: GatewayOptions) {
+    const { address = "", sessionOf = cookieSession } = options;
+    const limits = completeLimits(GATEWAY_LIMITS, options.limits);
+    const metrics = new Metrics();
+    this.#options = options;
+    this.#check = new RequestCheck(options);
+    this.#pending = new Pending(limits.maxPending);
+    this.#sessionOf = sessionOf;
+    this.#context = {
+      limits,
+      destinations: new Destinations(options.allow, options.lookup),
+      tickets: new Tickets(options.tickets ?? memoryTicketStore(), limits),
+      clients: new Clients(limits, steadyNow()),
+      relays: new Set(),
+      sockets: new Set(),
+      webSockets: new Set(),
+      tunnels: new Map(),
+      metrics,
+      growth: { spare: GROWTH },
+      memory: { used: 0, most: limits.maxBufferedBytes },
+      idPrefix: address === "" ? randomBytes(ID_PREFIX) : hash(address).subarray(0, ID_PREFIX),
+      address,
+      now: steadyNow,
+      log: (event) => this.#log(event),
+      eventPeer: ({ connection, remoteAddress, origin }) => ({ connection, remoteAddress, origin }),
+    };
+    const plain = options.plain === undefined ? undefined : parseTarget("plain", options.plain);
+    this.#plain = plain && this.#allowed(plain);
+    const authorize = options.authorize ?? (() => false);
+    this.#route = new TicketRoute({ context: this.#context, check: this.#check, authorize, sessionOf });
+    this.#server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      // rule: no-compression
+      perMessageDeflate: false,
+      // rule: message-size
+      maxPayload: MAX_MESSAGE_LENGTH,
+      ...BOUNDS,
+      handleProtocols: (offered) => subprotocolOf(offered) ?? false,
+    });
+  }
+
+  get connections(): number {
+    return this.#context.clients.connections;
+  }
+
+  attach(server: HttpServer | HttpsServer): void {
+    if (this.#closing !== undefined) throw new SshError("closed", "the gateway is closed");
+    const { path = "/ssh", ticketPath = "/ssh/ticket", metricsPath } = this.#options;
+    this.#detach.push(
+      attachPaths(server, {
+        requests: {
+          [path]: (_, response) => void response.writeHead(426, { upgrade: "websocket" }).end(),
+          [ticketPath]: (request, response) => void this.#route.handle(request, response),
+          ...(metricsPath !== undefined && { [metricsPath]: (_, response) => this.#sendMetrics(response) }),
+        },
+        upgrades: { [path]: (request, socket, head) => this.#upgrade(request, socket, head) },
+      }),
+    );
+    this.#timer ??= setInterval(() => this.#tick(), tickOf(this.#context.limits)).unref();
+  }
+
+  async issueTicket(grant: TicketGrant): Promise<Ticket> {
+    const { origin, session, user } = grant;
+    if (!this.#check.allowsOrigin(origin === "" ? undefined : origin))
+      throw new SshError("usage", `tickets for pages of ${origin} are useless: name it in \`origins\``);
+    return this.#context.tickets.issue({ origin, session, user, ...this.#allowed(grant) });
+  }
+
+  async revokeTicket(ticket: string): Promise<void> {
+    await this.#context.tickets.revoke(ticket);
+  }
+
+  metrics(): string {
+    const { clients, metrics, memory } = this.#context;
+    return metrics.format({
+      connections: clients.connections,
+      pending: this.#pending.size,
+      clients: clients.size,
+      parkedBytes: clients.parkedBytes,
+      bufferedBytes: memory.used,
+    });
+  }
+
+  close({ grace = 0 }: { readonly grace?: number | undefined } = {}): Promise<void> {
+    this.#endAt = Math.min(this.#endAt, performance.now() + grace);
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { relays, webSockets, sockets } = this.#context;
+    this.#pending.closeAll();
+    while (relays.size > 0 && performance.now() < this.#endAt) await soon();
+    for (const detach of this.#detach.splice(0)) detach();
+    for (const relay of relays) relay.end("shutdown");
+    for (const ws of webSockets) closeWebSocket(ws, "shutdown");
+    const giveUpAt = performance.now() + 2 * WEB_SOCKET_CLOSE_TIME;
+    while (webSockets.size + sockets.size > 0 && performance.now() < giveUpAt) await soon();
+    for (const ws of webSockets) ws.terminate();
+    for (const socket of sockets) socket.destroy();
+    clearInterval(this.#timer);
+  }
+
+  /** A destination of the application's. Throws `usage` where `allow` does not permit it. */
+  #allowed({ host, port }: Target): Target {
+    try {
+      return this.#context.destinations.target(host, port);
+    } catch (error) {
+      throw new SshError("usage", (error as Error).message);
+    }
+  }
+
+  #log(event: GatewayEvent): void {
+    this.#context.metrics.count(event);
+    try {
+      this.#options.log?.(event);
+    } catch {
+      // Exceptions of observers are ignored.
+    }
+  }
+
+  #tick(): void {
+    const now = this.#context.now();
+    this.#pending.tick(now);
+    for (const relay of this.#context.relays) relay.tick(now);
+    this.#context.clients.sweep(now);
+  }
+
+  #sendMetrics(response: ServerResponse): void {
+    response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(this.metrics());
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const requester = this.#check.requester(request);
+    const refused = this.#refusal(request, requester);
+    if (refused === undefined) {
+      this.#server.handleUpgrade(request, socket, head, (ws) => this.#arrived(ws, request, requester));
+      return;
+    }
+    const { remoteAddress, origin } = requester;
+    const { reason, detail, status } = refused;
+    this.#log({ type: "refused", remoteAddress, origin, route: "websocket", reason, detail });
+    socket.on("error", () => {});
+    socket.once("finish", () => socket.destroy());
+    socket.end(`HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  }
+
+  #refusal(request: IncomingMessage, requester: Requester): Refusal | undefined {
+    const { clients, now } = this.#context;
+    // rule: closing-refuses
+    if (this.#closing !== undefined) return { reason: "shutdown", status: 503, detail: "the gateway shuts down" };
+    if (!clients.mayBegin(requester.client, now()))
+      return { reason: "rate", status: 429, detail: "too many new connections" };
+    const refused = this.#check.refusal(request, requester);
+    if (refused !== undefined) return refused;
+    // rule: plain-off
+    if (this.#isPlain(request) && this.#plain === undefined)
+      return {
+        reason: "subprotocol",
+        status: 400,
+        detail: `${TUNNEL_SUBPROTOCOL} was not offered, and plain mode is off`,
+      };
+    return undefined;
+  }
+
+  #isPlain({ headers }: IncomingMessage): boolean {
+    const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+    return !offered.includes(TUNNEL_SUBPROTOCOL);
+  }
+
+  #arrived(ws: WebSocket, request: IncomingMessage, requester: Requester): void {
+    const { webSockets } = this.#context;
+    webSockets.add(ws);
+    ws.on("close", () => webSockets.delete(ws));
+    const peer: Peer = { ...requester, connection: ++this.#connections, session: this.#sessionOf(request) };
+    const arrival = new Arrival(this.#context, this.#pending, ws, peer);
+    if (ws.protocol !== TUNNEL_SUBPROTOCOL && this.#plain !== undefined) arrival.openPlain(this.#plain);
+    else arrival.waitForMessage();
+  }
+}
+
+function subprotocolOf(offered: ReadonlySet<string>): string | undefined {
+  return [TUNNEL_SUBPROTOCOL, PLAIN_SUBPROTOCOL].find((name) => offered.has(name));
+}
+
+function tickOf({ firstMessageTimeout, pingInterval, idleTimeout, maxTime, resumeTime }: GatewayLimits): number {
+  const shortest = Math.min(firstMessageTimeout, pingInterval, idleTimeout, maxTime, resumeTime || MAX_MILLISECONDS);
+  return Math.max(1, Math.min(MAX_TICK, shortest / TICKS_PER_TIME));
+}
+
+function steadyNow(): number {
+  return performance.now();
+}
+
+function hash(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+async function soon(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 10));
+}

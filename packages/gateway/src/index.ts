@@ -1,0 +1,16 @@
+export { SshError } from "@nacre/wire";
+export type { Lookup } from "./destinations.ts";
+export type { GatewayEvent, RefusalReason } from "./events.ts";
+export { formatEvent } from "./format-event.ts";
+export { createGateway } from "./gateway.ts";
+export type { GatewayLimits } from "./limits.ts";
+export type {
+  Authorize,
+  Decision,
+  Gateway,
+  GatewayOptions,
+  Ticket,
+  TicketGrant,
+  TicketRequest,
+} from "./options.ts";
+export { memoryTicketStore, type TicketStore } from "./ticket-store.ts";

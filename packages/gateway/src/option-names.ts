@@ -1,0 +1,34 @@
+import { SshError } from "@nacre/wire";
+import type { GatewayOptions } from "./options.ts";
+
+/** All options of `createGateway`: one that is missing here does not compile. */
+const NAMES: Readonly<Record<keyof GatewayOptions, "needed" | "optional">> = {
+  origins: "needed",
+  allow: "needed",
+  authorize: "optional",
+  hosts: "optional",
+  sessionOf: "optional",
+  tickets: "optional",
+  path: "optional",
+  ticketPath: "optional",
+  metricsPath: "optional",
+  plain: "optional",
+  address: "optional",
+  allowMissingOrigin: "optional",
+  allowInsecure: "optional",
+  trustedProxies: "optional",
+  lookup: "optional",
+  limits: "optional",
+  log: "optional",
+};
+
+/** Throws `usage` for an option that does not exist, or one that is missing. */
+export function checkGatewayOptions(options: GatewayOptions): void {
+  // rule: gateway-option-names
+  for (const name of Object.keys(options))
+    if (!Object.hasOwn(NAMES, name))
+      throw new SshError("usage", `createGateway has no option \`${name}\`; it has ${Object.keys(NAMES).join(", ")}`);
+  for (const name of ["origins", "allow"] as const)
+    if (!Array.isArray(options[name]) || options[name].some((one: unknown) => typeof one !== "string"))
+      throw new SshError("usage", `createGateway needs \`${name}\`, an array of strings`);
+}

@@ -1,0 +1,60 @@
+import type WebSocket from "ws";
+import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
+
+/** A connection whose WebSocket messages are its bytes. It ends with its WebSocket. */
+export class PlainRelay extends Relay {
+  readonly #onSent = (): void => this.#regulate();
+
+  constructor(settings: RelaySettings, ws: WebSocket) {
+    super(settings);
+    this.logOpened(true);
+    this.carry(ws);
+    ws.resume();
+    this.socket.resume();
+  }
+
+  protected fromClient(data: Buffer): void {
+    this.movedUp(data.length);
+    if (this.isOver) return;
+    this.socket.write(data, this.#onSent);
+    this.#regulate();
+  }
+
+  protected fromDestination(message: Buffer): void {
+    this.ws?.send(message.subarray(1), this.#onSent);
+    this.#regulate();
+  }
+
+  /** A WebSocket cannot end one direction. */
+  protected destinationEnded(): void {
+    this.end("finished");
+  }
+
+  protected destinationLost(why: string): void {
+    this.end("destination-lost", why);
+  }
+
+  protected webSocketLost(): void {
+    this.ws = undefined;
+    this.end("client-closed", "the WebSocket was lost");
+  }
+
+  protected tickDetached(): void {}
+
+  protected rest(): void {}
+
+  protected released(): void {}
+
+  /** Reads from each side only what the other one takes. */
+  #regulate(): void {
+    const { ws, socket } = this;
+    if (this.isOver || ws === undefined) return;
+    const mayRead = this.count(ws.bufferedAmount + socket.writableLength);
+    // rule: plain-backpressure-down
+    if (mayRead && ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) socket.resume();
+    else socket.pause();
+    // rule: plain-backpressure-up
+    if (mayRead && socket.writableLength < WEB_SOCKET_HIGH_WATER) ws.resume();
+    else ws.pause();
+  }
+}

@@ -1,0 +1,217 @@
+import type { Socket } from "node:net";
+import type { CloseReason } from "@nacre/tunnel";
+import type WebSocket from "ws";
+import { closeWebSocket } from "./close-web-socket.ts";
+import type { GatewayContext, Peer } from "./context.ts";
+import type { Target } from "./destinations.ts";
+import type { GatewayEvent } from "./events.ts";
+import type { Inlet } from "./inlet.ts";
+
+/** How a connection ended, for the log. */
+export type EndReason = Extract<GatewayEvent, { type: "closed" }>["reason"];
+
+/** What a connection has been opened with. */
+export interface RelaySettings {
+  readonly context: GatewayContext;
+  readonly peer: Peer;
+  readonly target: Target;
+  readonly user: string | undefined;
+  /** Connected, paused. */
+  readonly socket: Socket;
+  readonly inlet: Inlet;
+}
+
+/** Bytes that a WebSocket holds before nothing more is given to it. */
+export const WEB_SOCKET_HIGH_WATER: number = 256 * 1024;
+
+/** Bytes that a connection may hold however full the gateway is: more than what a client leaves without an acknowledgement. */
+const OWN_SHARE = 128 * 1024;
+
+/** Milliseconds without progress after which a connection ends whose destination has gone. */
+const LINGER = 60_000;
+
+/** Milliseconds without a byte after which a connection frees what it can. */
+const REST = 1000;
+
+/** Milliseconds for the last bytes of a client to leave. */
+const LAST_WRITE = 5000;
+
+/** A TCP connection and the WebSocket that carries it. The gateway calls `tick` once a second. */
+export abstract class Relay {
+  protected readonly context: GatewayContext;
+  protected readonly peer: Peer;
+  protected readonly socket: Socket;
+  protected ws: WebSocket | undefined;
+  protected resumed = 0;
+  protected isOver = false;
+  readonly #target: Target;
+  readonly #user: string | undefined;
+  readonly #startedAt: number;
+  #activeAt: number;
+  #heardAt: number;
+  #pingedAt: number;
+  #bytesUp = 0;
+  #bytesDown = 0;
+  /** Bytes counted in the gateway's total. */
+  #counted = 0;
+
+  protected constructor({ context, peer, target, user, socket, inlet }: RelaySettings) {
+    this.context = context;
+    this.peer = peer;
+    this.socket = socket;
+    this.#target = target;
+    this.#user = user;
+    this.#startedAt = context.now();
+    this.#activeAt = this.#startedAt;
+    this.#heardAt = this.#startedAt;
+    this.#pingedAt = this.#startedAt;
+    context.relays.add(this);
+    context.sockets.add(socket);
+    socket.on("close", () => context.sockets.delete(socket));
+    inlet.onMessage = (message) => {
+      if (this.isOver) return;
+      this.#moved(0, message.length - 1);
+      if (!this.isOver) this.fromDestination(message);
+    };
+    socket.on("end", () => this.isOver || this.destinationEnded());
+    socket.on(
+      "error",
+      (error: NodeJS.ErrnoException) => this.isOver || this.destinationLost(error.code ?? error.message),
+    );
+  }
+
+  /** Ends the connection. */
+  end(reason: EndReason, detail = "", close: CloseReason | undefined = closeReasonOf(reason)): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    const { context, peer } = this;
+    this.count(0);
+    this.released();
+    if (this.ws !== undefined && close !== undefined) closeWebSocket(this.ws, close);
+    else this.ws?.terminate();
+    this.ws = undefined;
+    // The last bytes may meet a destination that does not read.
+    this.socket.setTimeout(LAST_WRITE, () => this.socket.destroy());
+    if (reason === "finished" || reason === "client-closed") this.socket.destroySoon();
+    else this.socket.destroy();
+    context.relays.delete(this);
+    context.clients.remove(peer.client);
+    context.log({
+      type: "closed",
+      ...context.eventPeer(peer),
+      ...this.#target,
+      user: this.#user,
+      reason,
+      detail,
+      bytesUp: this.#bytesUp,
+      bytesDown: this.#bytesDown,
+      milliseconds: Math.round(context.now() - this.#startedAt),
+      resumed: this.resumed,
+    });
+  }
+
+  /** Ends the connection if one of its times is over, and sends pings. */
+  tick(now: number): void {
+    const { maxTime, idleTimeout, pingInterval } = this.context.limits;
+    // rule: max-time
+    if (now - this.#startedAt >= maxTime) return this.end("time-limit");
+    const idle = this.socket.readableEnded ? Math.min(LINGER, idleTimeout) : idleTimeout;
+    // rule: idle-timeout
+    if (now - this.#activeAt >= idle) return this.end("idle-timeout");
+    if (this.ws === undefined) return this.tickDetached(now);
+    if (now - this.#activeAt >= REST) this.rest();
+    // What arrives at a paused WebSocket is not seen.
+    if (this.ws.isPaused) this.#heardAt = now;
+    // rule: ping-timeout
+    if (now - this.#heardAt >= 2 * pingInterval) return this.#unresponsive(this.ws);
+    if (now - this.#pingedAt < pingInterval) return;
+    this.#pingedAt = now;
+    this.ws.ping();
+  }
+
+  /** The first event of the connection. */
+  protected logOpened(plain: boolean): void {
+    const { context, peer, socket } = this;
+    const address = socket.remoteAddress ?? "";
+    context.log({ type: "opened", ...context.eventPeer(peer), ...this.#target, address, user: this.#user, plain });
+  }
+
+  /** Carries the connection on a WebSocket from now on. */
+  protected carry(ws: WebSocket): void {
+    this.ws = ws;
+    this.#heardAt = this.context.now();
+    this.#pingedAt = this.#heardAt;
+    let violation: string | undefined;
+    ws.on("message", (data: Buffer, isBinary: boolean) => {
+      this.#heardAt = this.context.now();
+      if (ws !== this.ws) return;
+      // rule: binary-only
+      if (!isBinary) return this.end("protocol-error", "a text message");
+      this.fromClient(data);
+    });
+    ws.on("pong", () => {
+      this.#heardAt = this.context.now();
+    });
+    // `ws` closes with the code of RFC 6455 §7.4.1 itself.
+    ws.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith("WS_ERR") === true) violation = error.message;
+    });
+    ws.on("close", (code: number) => {
+      if (ws !== this.ws) return;
+      if (violation !== undefined) return this.end("protocol-error", violation, undefined);
+      // 1001: the page has gone (RFC 6455 §7.4.1).
+      if (code === 1000 || code === 1001) return this.end("client-closed", `code ${code}`);
+      this.webSocketLost();
+    });
+  }
+
+  /** Counts bytes for the destination. */
+  protected movedUp(length: number): void {
+    this.#moved(length, 0);
+  }
+
+  /** Keeps the connection from being idle. */
+  protected progressed(): void {
+    this.#activeAt = this.context.now();
+  }
+
+  /** Sets how many bytes the connection holds in the gateway's total. Returns whether it may read more. */
+  protected count(bytes: number): boolean {
+    const { memory } = this.context;
+    memory.used += bytes - this.#counted;
+    this.#counted = bytes;
+    // rule: buffered-bytes
+    return bytes < OWN_SHARE || memory.used < memory.most;
+  }
+
+  /** The connection ends: what it holds elsewhere is released. */
+  protected abstract released(): void;
+  protected abstract fromClient(data: Buffer): void;
+  /** `message`: the bytes behind the number of a DATA message. */
+  protected abstract fromDestination(message: Buffer<ArrayBuffer>): void;
+  protected abstract destinationEnded(): void;
+  protected abstract destinationLost(why: string): void;
+  protected abstract webSocketLost(): void;
+  /** No bytes have moved for a while. */
+  protected abstract rest(): void;
+  protected abstract tickDetached(now: number): void;
+
+  #moved(up: number, down: number): void {
+    this.#bytesUp += up;
+    this.#bytesDown += down;
+    this.context.metrics.bytesUp += up;
+    this.context.metrics.bytesDown += down;
+    this.#activeAt = this.context.now();
+    // rule: max-bytes
+    if (this.#bytesUp + this.#bytesDown > this.context.limits.maxBytes) this.end("byte-limit");
+  }
+
+  #unresponsive(ws: WebSocket): void {
+    ws.terminate();
+    this.webSocketLost();
+  }
+}
+
+function closeReasonOf(reason: EndReason): CloseReason | undefined {
+  return reason === "client-closed" || reason === "resume-timeout" || reason === "parked-limit" ? undefined : reason;
+}

@@ -1,0 +1,196 @@
+import { createHmac, randomBytes } from "node:crypto";
+import {
+  type AttachAttempt,
+  GatewayTunnel,
+  type Hmac,
+  NONCE_LENGTH,
+  TUNNEL_SECRET_LENGTH,
+  type TunnelEvent,
+} from "@nacre/tunnel";
+import type WebSocket from "ws";
+import { closeWebSocket } from "./close-web-socket.ts";
+import type { Peer } from "./context.ts";
+import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
+
+/** Random bytes of a tunnel's id, behind those of the process. */
+const ID_RANDOM = 12;
+
+const hmac: Hmac = (key, message) => createHmac("sha256", key).update(message).digest();
+
+/** A connection that can be resumed. */
+export class TunnelRelay extends Relay {
+  readonly #id: string;
+  readonly #tunnel: GatewayTunnel;
+  /** Whether the tunnel has room for more from the destination. */
+  #hasRoom = true;
+  /** Bytes given to the TCP socket that the tunnel counts as not consumed yet. */
+  #unconsumed = 0;
+  #parked: { readonly bytes: number; readonly until: number } | undefined;
+  readonly #onMoved = (): void => this.#pump();
+
+  constructor(settings: RelaySettings, ws: WebSocket) {
+    super(settings);
+    const { context } = settings;
+    const id = Buffer.concat([context.idPrefix, randomBytes(ID_RANDOM)]);
+    this.#id = id.toString("hex");
+    this.#tunnel = new GatewayTunnel({
+      id,
+      secret: randomBytes(TUNNEL_SECRET_LENGTH),
+      address: context.address,
+      resumeTime: context.limits.resumeTime,
+      hmac,
+      growth: context.growth,
+    });
+    context.tunnels.set(this.#id, this);
+    this.logOpened(false);
+    this.carry(ws);
+    this.#pump();
+  }
+
+  /** Whether a client may try to resume the connection: it has the session and the origin that opened it. */
+  mayAttach({ session, origin }: Peer): boolean {
+    // rule: resume-session
+    if (session !== this.peer.session) return false;
+    // rule: resume-origin
+    return origin === this.peer.origin;
+  }
+
+  challenge(): AttachAttempt {
+    return this.#tunnel.challenge(randomBytes(NONCE_LENGTH));
+  }
+
+  /** Takes the answer to a challenge. Returns whether the connection is carried by `ws` now; the one before is closed. */
+  resume(ws: WebSocket, attempt: AttachAttempt, answer: Uint8Array): boolean {
+    if (this.isOver) return false;
+    // rule: displace-after-proof
+    if (!attempt.prove(answer)) {
+      // A proved position that cannot be ends the tunnel.
+      this.#pump();
+      return false;
+    }
+    const before = this.ws;
+    this.#unpark();
+    this.resumed++;
+    this.context.log({ type: "resumed", ...this.context.eventPeer(this.peer) });
+    this.carry(ws);
+    if (before !== undefined) closeWebSocket(before, "displaced");
+    this.#pump();
+    return true;
+  }
+
+  protected fromClient(data: Buffer): void {
+    this.#tunnel.receive(data, this.context.now());
+    this.progressed();
+    this.#pump();
+  }
+
+  protected fromDestination(message: Buffer<ArrayBuffer>): void {
+    this.#hasRoom = this.#tunnel.writeMessage(message);
+    this.#pump();
+  }
+
+  protected destinationEnded(): void {
+    this.#tunnel.end();
+    this.#pump();
+  }
+
+  protected destinationLost(why: string): void {
+    // What the destination sent before it went.
+    if (this.ws !== undefined) {
+      const now = this.context.now();
+      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) this.ws.send(m);
+    }
+    this.end("destination-lost", why);
+  }
+
+  protected webSocketLost(): void {
+    this.ws = undefined;
+    const { clients, limits, log, eventPeer } = this.context;
+    if (limits.resumeTime === 0) return this.end("client-closed", "the WebSocket was lost");
+    this.#tunnel.detach();
+    // What is kept does not grow until the connection is resumed.
+    this.socket.pause();
+    const bytes = this.#tunnel.buffered + this.socket.writableLength;
+    if (!clients.park(this.peer.client, bytes)) return this.end("parked-limit", `${bytes} bytes`);
+    this.#parked = { bytes, until: this.context.now() + limits.resumeTime };
+    log({ type: "parked", ...eventPeer(this.peer), bytes });
+  }
+
+  protected rest(): void {
+    this.#tunnel.acknowledgeAll();
+    this.#pump();
+  }
+
+  protected tickDetached(now: number): void {
+    // rule: resume-time
+    if (this.#parked !== undefined && now >= this.#parked.until) this.end("resume-timeout");
+  }
+
+  protected released(): void {
+    this.#unpark();
+    this.#tunnel.discard();
+    this.context.tunnels.delete(this.#id);
+  }
+
+  #unpark(): void {
+    if (this.#parked !== undefined) this.context.clients.unpark(this.peer.client, this.#parked.bytes);
+    this.#parked = undefined;
+  }
+
+  /** Moves what can be moved now. */
+  #pump(): void {
+    for (let isDone = false; !isDone && !this.isOver; ) {
+      this.#consumeWritten();
+      this.#send();
+      const event = this.#tunnel.nextEvent();
+      if (event === undefined) isDone = true;
+      else this.#handle(event);
+    }
+    if (this.isOver) return;
+    const mayRead = this.count(this.#tunnel.buffered + this.socket.writableLength);
+    if (this.ws === undefined || !this.#hasRoom || !mayRead) this.socket.pause();
+    else this.socket.resume();
+  }
+
+  #send(): void {
+    const now = this.context.now();
+    while (this.ws !== undefined && this.ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) {
+      const message = this.#tunnel.takeMessage(now);
+      if (message === undefined) return;
+      this.ws.send(message, this.#onMoved);
+    }
+  }
+
+  #handle(event: TunnelEvent): void {
+    switch (event.type) {
+      case "data":
+        this.movedUp(event.data.length);
+        if (this.isOver) return;
+        this.#unconsumed += event.data.length;
+        this.socket.write(event.data, this.#onMoved);
+        return;
+      case "writable":
+        this.#hasRoom = true;
+        return;
+      case "end":
+        this.socket.end();
+        return;
+      case "finished":
+        return this.end("finished");
+      case "closed":
+        return this.end("protocol-error", event.error.message);
+      case "opened":
+      case "attached":
+        // The client's side only.
+        return;
+    }
+  }
+
+  /** Acknowledges what the system has taken from the TCP socket. */
+  #consumeWritten(): void {
+    const written = this.#unconsumed - this.socket.writableLength;
+    if (written <= 0) return;
+    this.#unconsumed -= written;
+    this.#tunnel.consumed(written);
+  }
+}

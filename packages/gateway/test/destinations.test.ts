@@ -1,0 +1,221 @@
+import { expectError } from "@nacre/testing/errors";
+import { describe, expect, test } from "vitest";
+import { Destinations, type Lookup, normalizeHost, parseTarget } from "../src/destinations.ts";
+import { echo, Page, startGateway, tcpServer, ticketFor } from "./support.ts";
+
+const names = (known: Readonly<Record<string, readonly string[]>>): Lookup => {
+  return async (host) => {
+    const found = known[host];
+    if (found === undefined) throw new Error("ENOTFOUND");
+    return found;
+  };
+};
+
+async function resolve(allow: string[], host: string, found: readonly string[] = ["8.8.8.8"]): Promise<string> {
+  const destinations = new Destinations(allow, names({ [host]: found }));
+  try {
+    return (await destinations.resolve(destinations.target(host, 22))).join(" ");
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+describe("a destination", () => {
+  test.each([
+    ["ssh.example.org:22", "ssh.example.org"],
+    ["SSH.example.org.:22", "ssh.EXAMPLE.org"],
+    ["ssh.example.org:*", "ssh.example.org."],
+    ["*:22", "anything.example"],
+    ["[2600:0::1]:22", "2600::0:1"],
+  ])("that %s names is allowed: %s", (allow, host) => {
+    expect(new Destinations([allow]).target(host, 22)).toEqual({ host: normalizeHost(host), port: 22 });
+  });
+
+  test.each([
+    [[], "ssh.example.org"],
+    [["ssh.example.org:23"], "ssh.example.org"],
+    [["ssh.example.org:22"], "example.org"],
+    [["ssh.example.org:22"], "evil-ssh.example.org"],
+    [["ssh.example.org:22"], "ssh.example.org.evil.example"],
+    [["8.8.8.8:22"], "8.8.8.9"],
+  ])("that %j does not name is refused: %s", (allow, host) => {
+    expectError("forward-denied", () => new Destinations(allow).target(host, 22));
+  });
+
+  test.each([
+    "127.1",
+    "0x7f.1",
+    "2130706433",
+    "0177.0.0.1",
+    "127.0.0.0x1",
+    "127.0.0.1.",
+    "fe80::1%eth0",
+    "[::1]",
+    "user@host",
+    "a b",
+    "a/b",
+    "a..b",
+    "",
+    ".",
+    "*",
+    "ünïcode.example",
+    `${"a".repeat(64)}.example`,
+    `${"a.".repeat(130)}example`,
+  ])("is no other spelling of an address, and no other text: %j", (host) => {
+    expect(normalizeHost(host)).toBeUndefined();
+    expectError("forward-denied", () => new Destinations(["*:22"]).target(host, 22));
+  });
+
+  test.each([
+    "127.0.0.1",
+    "0.0.0.0",
+    "10.1.2.3",
+    "100.64.0.1",
+    "172.16.0.1",
+    "192.168.0.1",
+    "169.254.169.254",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fe80::1",
+    "fc00::1",
+    "fd00:ec2::254",
+    "ff02::1",
+    "::ffff:8.8.8.8",
+    "::ffff:7f00:1",
+    "::8.8.8.8",
+    "::127.0.0.1",
+    "2002:808:808::1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::8.8.8.8",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+  ])("of %s is refused: by name, by a pattern, and behind a name", async (address) => {
+    expect(await resolve(["ssh.example.org:22"], "ssh.example.org", [address])).toBe("forward-denied");
+    expect(await resolve(["*:22"], address)).toBe("forward-denied");
+    expect(await resolve(["*:22"], "ssh.example.org", [address])).toBe("forward-denied");
+    // Named itself it is allowed, and the addresses behind another name are not.
+    expect(await resolve([`${address.includes(":") ? `[${address}]` : address}:22`], address)).toBe(
+      normalizeHost(address),
+    );
+  });
+
+  test("with a network may lead there, and nowhere else that is not public", async () => {
+    const allow = ["db.internal:22=10.0.0.0/8,fd00::/8"];
+    expect(await resolve(allow, "db.internal", ["10.1.2.3"])).toBe("10.1.2.3");
+    expect(await resolve(allow, "db.internal", ["fd12::1"])).toBe("fd12::1");
+    expect(await resolve(allow, "db.internal", ["192.168.1.1", "10.1.2.3", "8.8.8.8"])).toBe("10.1.2.3 8.8.8.8");
+    expect(await resolve(allow, "db.internal", ["127.0.0.1"])).toBe("forward-denied");
+  });
+
+  test("localhost means this machine where it is named, and nothing else", async () => {
+    expect(await resolve(["localhost:22"], "localhost", ["127.0.0.1", "::1", "10.0.0.1"])).toBe("127.0.0.1 ::1");
+    expect(await resolve(["*:22"], "localhost", ["127.0.0.1"])).toBe("forward-denied");
+  });
+
+  test("that a resolver answers with no address or a zone is refused", async () => {
+    expect(await resolve(["a.example:22"], "a.example", ["8.8.8.8%eth0"])).toBe("forward-denied");
+    expect(await resolve(["a.example:22"], "a.example", ["b.example"])).toBe("forward-denied");
+    expect(await resolve(["a.example:22"], "a.example", [])).toBe("forward-unreachable");
+  });
+
+  test.each([
+    "",
+    "host",
+    "host:",
+    "host:0",
+    "host:65536",
+    "host:22:22",
+    "2001:db8::1:22",
+    "[127.1]:22",
+    "127.1:22",
+    "*.example.org:22",
+    "host:22=",
+    "host:22=10.0.0.1/8",
+    "host:22=elsewhere",
+  ])("%j cannot be allowed", (text) => {
+    expectError("usage", () => new Destinations([text]));
+  });
+
+  test("for plain mode is one host and one port", () => {
+    expect(parseTarget("plain", "[::1]:22")).toEqual({ host: "::1", port: 22 });
+    for (const text of ["*:22", "host:*", "host"]) expectError("usage", () => parseTarget("plain", text));
+  });
+});
+
+describe("a name", () => {
+  test("is looked up once by those that come at the same time, and no more than 64 at once", async () => {
+    let asked = 0;
+    const answers: ((addresses: string[]) => void)[] = [];
+    const destinations = new Destinations(["*:22"], () => {
+      asked++;
+      return new Promise((answer) => answers.push(answer));
+    });
+    const first = destinations.resolve({ host: "a.example", port: 22 });
+    const second = destinations.resolve({ host: "a.example", port: 22 });
+    expect(asked).toBe(1);
+    const others = Array.from({ length: 63 }, (_, i) => destinations.resolve({ host: `${i}.example`, port: 22 }));
+    await expect(destinations.resolve({ host: "b.example", port: 22 })).rejects.toMatchObject({
+      code: "forward-unreachable",
+    });
+    for (const answer of answers) answer(["8.8.8.8"]);
+    expect(await first).toEqual(await second);
+    await Promise.all(others);
+    void destinations.resolve({ host: "b.example", port: 22 });
+    expect(asked).toBe(65);
+  });
+
+  test("whose answer changes after the check is not looked up again", async () => {
+    const { port } = await tcpServer(echo);
+    const answers = [["127.0.0.1"], ["127.0.0.2"]];
+    const { gateway, url, event } = await startGateway({
+      allow: [`rebind.example:${port}=127.0.0.1/32`],
+      lookup: async () => answers.shift() ?? [],
+    });
+    const page = new Page(url, {
+      ticket: await ticketFor(gateway, port, "rebind.example"),
+      host: "rebind.example",
+      port,
+    });
+    await page.opened;
+    expect(await event("opened")).toMatchObject({ host: "rebind.example", address: "127.0.0.1" });
+    const second = new Page(url, {
+      ticket: await ticketFor(gateway, port, "rebind.example"),
+      host: "rebind.example",
+      port,
+    });
+    expect(await second.closeName()).toBe("destination-refused");
+    expect(answers).toEqual([]);
+  });
+
+  test("is dialled at the address that was checked, not at the system's", async () => {
+    // The system says 127.0.0.1, where a server listens. The lookup says an address where none does.
+    const { port } = await tcpServer(echo);
+    const { gateway, url } = await startGateway({
+      allow: [`localhost:${port}`],
+      limits: { connectTimeout: 1000 },
+      lookup: async () => ["127.0.0.2"],
+    });
+    const page = new Page(url, { ticket: await ticketFor(gateway, port, "localhost"), host: "localhost", port });
+    expect(await page.refused()).toMatch(/^destination-(?:unreachable|timeout)$/);
+  });
+
+  test("that cannot be looked up, a port that is closed and one that does not answer end with a code each", async () => {
+    const { gateway, url, event } = await startGateway({
+      allow: ["gone.example:22", "127.0.0.1:1", "slow.example:22"],
+      limits: { connectTimeout: 50 },
+      lookup: (host) => (host === "slow.example" ? new Promise(() => {}) : Promise.reject(new Error("secret"))),
+    });
+    for (const [host, port, reason] of [
+      ["gone.example", 22, "destination-unreachable"],
+      ["127.0.0.1", 1, "destination-unreachable"],
+      ["slow.example", 22, "destination-timeout"],
+    ] as const) {
+      const page = new Page(url, { ticket: await ticketFor(gateway, port, host), host, port });
+      expect(await page.closeName()).toBe(reason);
+    }
+    expect(await event("rejected", 3)).toMatchObject({ reason: "destination-timeout" });
+    expect(gateway.connections).toBe(0);
+  });
+});

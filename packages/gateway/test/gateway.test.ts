@@ -1,0 +1,202 @@
+import { once } from "node:events";
+import { expectError } from "@nacre/testing/errors";
+import { expect, test } from "vitest";
+import { createGateway, formatEvent, type GatewayEvent, type GatewayOptions } from "../src/index.ts";
+import {
+  closedOf,
+  echo,
+  ORIGIN,
+  Page,
+  pageSocket,
+  pattern,
+  refusedWith,
+  startGateway,
+  tcpServer,
+  ticketFor,
+} from "./support.ts";
+
+test.each<[string, unknown]>([
+  ["no origins", { allow: [] }],
+  ["no destinations", { origins: [] }],
+  ["an origin that is no text", { origins: [1], allow: [] }],
+  ["an unknown option", { origins: [], allow: [], origin: ORIGIN }],
+  ["a limit out of its range", { origins: [], allow: [], limits: { maxConnections: 0 } }],
+  ["a plain destination that is not allowed", { origins: [], allow: [], plain: "ssh.example.org:22" }],
+  ["a proxy that is no address", { origins: [], allow: [], trustedProxies: ["proxy.example.org"] }],
+])("createGateway refuses %s", (_, options) => {
+  expectError("usage", () => createGateway(options as GatewayOptions));
+});
+
+test("carries plain WebSockets to the one destination where that is on", async () => {
+  const { port } = await tcpServer(echo);
+  const place = `127.0.0.1:${port}`;
+  const { url, event, gateway } = await startGateway({ allow: [place], plain: place });
+  for (const protocols of [["binary"], ["binary", "nacre.v0"], []]) {
+    const ws = pageSocket(url, {}, protocols);
+    await once(ws, "open");
+    expect(ws.protocol).toBe(protocols[0] ?? "");
+    let received = Buffer.alloc(0);
+    ws.on("message", (data: Buffer) => (received = Buffer.concat([received, data])));
+    ws.send(pattern(60_000));
+    ws.send(pattern(60_000));
+    while (received.length < 120_000) await once(ws, "message");
+    expect(received.equals(Buffer.concat([pattern(60_000), pattern(60_000)]))).toBe(true);
+    ws.close();
+  }
+  expect(await event("opened", 3)).toMatchObject({ plain: true });
+  expect(await event("closed", 3)).toMatchObject({ bytesUp: 120_000, bytesDown: 120_000 });
+  expect(gateway.connections).toBe(0);
+});
+
+test("prefers its own subprotocol to plain bytes", async () => {
+  const { port } = await tcpServer(echo);
+  const { url, gateway } = await startGateway({ allow: [`127.0.0.1:${port}`], plain: `127.0.0.1:${port}` });
+  const ws = pageSocket(url, {}, ["binary", "nacre.v1"]);
+  await once(ws, "open");
+  expect(ws.protocol).toBe("nacre.v1");
+  await new Page(url, { ticket: await ticketFor(gateway, port), port }).opened;
+});
+
+test("plain: a destination that ends closes the WebSocket after its bytes, and one that is not there is told", async () => {
+  const { port } = await tcpServer((socket) => socket.end(pattern(300_000)));
+  const { url } = await startGateway({ allow: [`127.0.0.1:${port}`], plain: `127.0.0.1:${port}` });
+  const ws = pageSocket(url, {}, ["binary"]);
+  let length = 0;
+  ws.on("message", (data: Buffer) => (length += data.length));
+  expect(await closedOf(ws)).toEqual({ code: 1000, reason: "finished" });
+  expect(length).toBe(300_000);
+  const gone = await startGateway({ allow: ["127.0.0.1:1"], plain: "127.0.0.1:1" });
+  expect(await closedOf(pageSocket(gone.url, {}, ["binary"]))).toMatchObject({ reason: "destination-unreachable" });
+});
+
+test("plain: neither side is read faster than the other one takes it", async () => {
+  let written = 0;
+  const { port, sockets } = await tcpServer((socket) => {
+    const block = Buffer.alloc(65_536);
+    const more = (): void => {
+      do written += block.length;
+      while (written < 64 * 1024 * 1024 && socket.write(block));
+    };
+    socket.on("drain", more);
+    more();
+  });
+  const { url, gateway, event } = await startGateway({ allow: [`127.0.0.1:${port}`], plain: `127.0.0.1:${port}` });
+  const held = (): number => Number(/buffered_bytes (\d+)/.exec(gateway.metrics())![1]);
+  const ws = pageSocket(url, {}, ["binary"]);
+  await once(ws, "open");
+  ws.pause();
+  await event("opened");
+  // The destination reads nothing either: both directions fill up.
+  const block = Buffer.alloc(65_536);
+  let isStuck = false;
+  for (let i = 0; i < 1000 && !isStuck; i++) {
+    ws.send(block);
+    await new Promise((resolve) => setImmediate(resolve));
+    isStuck = ws.bufferedAmount > 8 * 1024 * 1024;
+    expect(held()).toBeLessThan(1024 * 1024);
+  }
+  expect(isStuck).toBe(true);
+  expect(written).toBeLessThan(32 * 1024 * 1024);
+  expect(sockets.size).toBe(1);
+});
+
+test("shuts down: refuses new ones, gives the others their time, then closes them, and leaves nothing", async () => {
+  const { port, sockets } = await tcpServer(echo);
+  const { gateway, url, event, server } = await startGateway({ allow: [`127.0.0.1:${port}`] });
+  const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
+  const stays = new Page(url, { ticket: await ticketFor(gateway, port), port });
+  const parked = new Page(url, { ticket: await ticketFor(gateway, port), port });
+  const silent = pageSocket(url);
+  await Promise.all([page.opened, stays.opened, parked.opened, once(silent, "open")]);
+  parked.lose();
+  await event("parked");
+  const endings = [silent, stays.ws].map((ws) => closedOf(ws));
+  const closing = gateway.close({ grace: 200 });
+  expect(await refusedWith(pageSocket(url))).toBe(503);
+  page.write(pattern(1000));
+  page.end();
+  await page.finished;
+  await closing;
+  expect(await Promise.all(endings)).toEqual([
+    { code: 1001, reason: "shutdown" },
+    { code: 1001, reason: "shutdown" },
+  ]);
+  expect(gateway.connections).toBe(0);
+  expect(server.listenerCount("upgrade")).toBe(0);
+  while (sockets.size > 0) await once([...sockets][0]!, "close");
+  expectError("closed", () => gateway.attach(server));
+});
+
+test("ends at once when it is closed a second time without grace", async () => {
+  const { port } = await tcpServer(echo);
+  const { gateway, url } = await startGateway({ allow: [`127.0.0.1:${port}`] });
+  const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
+  await page.opened;
+  const closing = gateway.close({ grace: 1_000_000 });
+  const closed = page.closeName();
+  await gateway.close();
+  expect(await closed).toBe("shutdown");
+  await closing;
+});
+
+test("serves metrics where it is asked to, and only there", async () => {
+  const { port } = await tcpServer(echo);
+  const {
+    gateway,
+    url,
+    port: at,
+    event,
+  } = await startGateway({ allow: [`127.0.0.1:${port}`], metricsPath: "/metrics" });
+  const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
+  await page.opened;
+  page.write(pattern(1000));
+  page.end();
+  await page.finished;
+  await event("closed");
+  expect(await new Page(url, { ticket: "", port }).closeName()).toBe("ticket-refused");
+  const text = await (await fetch(`http://127.0.0.1:${at}/metrics`)).text();
+  for (const line of [
+    'opened_total{mode="tunnel"} 1',
+    'closed_total{reason="finished"} 1',
+    'refused_total{reason="ticket-refused"} 1',
+    'bytes_total{direction="up"} 1000',
+    "connections 0",
+    "buffered_bytes 0",
+  ])
+    expect(text).toContain(`nacre_gateway_${line}\n`);
+  expect(text).toMatch(/^(?:#.*\n|nacre_gateway_\w+(?:\{\w+="[\w-]+"\})? \d+\n)+$/);
+  const without = await startGateway();
+  expect((await fetch(`http://127.0.0.1:${without.port}/metrics`)).status).toBe(404);
+});
+
+test("an event is one line, for people or as JSON, that moves no cursor and that no client can forge", () => {
+  const peer = { connection: 7, remoteAddress: "192.0.2.1", origin: 'https://a"\n\u001B[2J' };
+  const closed: GatewayEvent = {
+    type: "closed",
+    ...peer,
+    host: "2001:db8::1",
+    port: 22,
+    user: "alice",
+    reason: "finished",
+    detail: "",
+    bytesUp: 5,
+    bytesDown: 6,
+    milliseconds: 1234,
+    resumed: 2,
+  };
+  const events: GatewayEvent[] = [
+    { type: "opened", ...peer, host: "h", port: 22, address: "8.8.8.8", user: "al\u202Eice", plain: true },
+    { type: "parked", ...peer, bytes: 5 },
+    { type: "resumed", ...peer },
+    { type: "rejected", ...peer, reason: "ticket-refused", detail: "x\r\ny" },
+    { type: "refused", remoteAddress: "192.0.2.1", origin: undefined, route: "ticket", reason: "csrf", detail: "" },
+    closed,
+  ];
+  for (const event of events) {
+    for (const kind of ["text", "json"] as const) expect(formatEvent(event, kind, new Date(0))).toMatch(/^[ -~]+$/);
+    expect(JSON.parse(formatEvent(event, "json", new Date(0)))).toMatchObject({ event: event.type });
+  }
+  expect(formatEvent(closed, "text", new Date(0))).toBe(
+    "1970-01-01T00:00:00.000Z [7] 192.0.2.1 closed [2001:db8::1]:22: finished; up 5, down 6 bytes in 1.2 s, resumed 2 times",
+  );
+});

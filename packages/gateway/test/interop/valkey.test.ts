@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type ConnectedTicketStore, connectTicketStore } from "../../src/redis.ts";
+import { echo, Page, startGateway, tcpServer, ticketFor } from "../support.ts";
+
+/** Debian's valkey-server at a free port, ended after the test. */
+async function valkey(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "nacre-valkey-"));
+  const port = await freePort();
+  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder];
+  const child = spawn("valkey-server", args, { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(async () => {
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  });
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) if (chunk.includes("Ready to accept")) break;
+  return `redis://127.0.0.1:${port}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function store(url: string): Promise<ConnectedTicketStore> {
+  const connected = await connectTicketStore(url);
+  onTestFinished(() => connected.close());
+  return connected;
+}
+
+test("two gateways share tickets in Valkey: each is good once, at either", async () => {
+  const url = await valkey();
+  const { port } = await tcpServer(echo);
+  const allow = [`127.0.0.1:${port}`];
+  const one = await startGateway({ allow, tickets: await store(url), address: "wss://one.example/ssh" });
+  const two = await startGateway({ allow, tickets: await store(url), address: "wss://two.example/ssh" });
+  const ticket = await ticketFor(one.gateway, port);
+  const page = new Page(two.url, { ticket, port });
+  await page.opened;
+  expect(await new Page(one.url, { ticket, port }).closeName()).toBe("ticket-refused");
+  page.lose();
+  await two.event("parked");
+  expect(await page.attach(one.url)).toBe("resume-elsewhere");
+  expect(await page.attach(two.url)).toBe("attached");
+});
+
+test("of 100 that take the same key at once one gets the value", async () => {
+  const url = await valkey();
+  const stores = [await store(url), await store(url)];
+  await stores[0]!.put("key", "value", 30_000);
+  const taken = await Promise.all(Array.from({ length: 100 }, async (_, i) => stores[i % 2]!.take("key")));
+  expect(taken.filter((value) => value === "value")).toHaveLength(1);
+  expect(taken.filter((value) => value === undefined)).toHaveLength(99);
+});
+
+test("Valkey forgets a ticket when its time is over, or when it is revoked", async () => {
+  const tickets = await store(await valkey());
+  await tickets.put("short", "value", 1);
+  await expect.poll(() => tickets.take("short")).toBeUndefined();
+  await tickets.put("revoked", "value", 30_000);
+  await tickets.delete("revoked");
+  expect(await tickets.take("revoked")).toBeUndefined();
+});
+
+test("a server that is not there is an error at once", async () => {
+  await expect(connectTicketStore(`redis://127.0.0.1:${await freePort()}`)).rejects.toMatchObject({
+    code: "ECONNREFUSED",
+  });
+});

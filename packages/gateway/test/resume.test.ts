@@ -1,0 +1,178 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { encodeTunnelMessage } from "@nacre/tunnel";
+import { expect, test } from "vitest";
+import type { GatewayOptions } from "../src/index.ts";
+import {
+  closedOf,
+  echo,
+  ORIGIN,
+  Page,
+  pageSocket,
+  pattern,
+  type Started,
+  startGateway,
+  tcpServer,
+  ticketFor,
+} from "./support.ts";
+
+/** A gateway, and a page with an open tunnel to an echo. */
+async function opened(options: Partial<GatewayOptions> = {}): Promise<Started & { page: Page; target: number }> {
+  const { port: target } = await tcpServer(echo);
+  const started = await startGateway({ allow: [`127.0.0.1:${target}`], ...options });
+  const page = new Page(started.url, { ticket: await ticketFor(started.gateway, target), port: target });
+  await page.opened;
+  return { ...started, page, target };
+}
+
+/** The id of a page's tunnel, as it sends it. */
+function idOf(page: Page): Uint8Array {
+  page.tunnel.detach();
+  page.tunnel.attach();
+  const message = page.tunnel.takeMessage(0)!;
+  return message.subarray(5, 21);
+}
+
+test("a connection survives ten lost WebSockets in mid-transfer: same digest, nothing twice", async () => {
+  const { page, url, event } = await opened();
+  const block = pattern(200_000);
+  const sent = createHash("sha256");
+  for (let i = 1; i <= 30; i++) {
+    sent.update(block);
+    page.write(block);
+    if (i % 3 === 0) {
+      page.lose();
+      await event("parked", i / 3);
+      expect(await page.attach(url)).toBe("attached");
+    }
+    await page.receives((i - 2) * block.length);
+  }
+  page.end();
+  await page.finished;
+  expect(createHash("sha256").update(page.received).digest("hex")).toBe(sent.digest("hex"));
+  expect(await event("closed")).toMatchObject({
+    reason: "finished",
+    resumed: 10,
+    bytesUp: 6_000_000,
+    bytesDown: 6_000_000,
+  });
+});
+
+test("a new WebSocket displaces the old one only after the proof", async () => {
+  const { page, url } = await opened();
+  const { ws: old } = page;
+  const oldClosed = closedOf(old);
+  const id = idOf(page);
+  const thief = pageSocket(url);
+  await once(thief, "open");
+  thief.send(encodeTunnelMessage({ type: "attach", id }));
+  await once(thief, "message");
+  thief.send(encodeTunnelMessage({ type: "prove", received: 0, proof: new Uint8Array(32) }));
+  expect(await closedOf(thief)).toEqual({ code: 4405, reason: "proof-refused" });
+  expect(old.readyState).toBe(old.OPEN);
+  page.tunnel.detach();
+  expect(await page.attach(url)).toBe("attached");
+  expect(await oldClosed).toEqual({ code: 4409, reason: "displaced" });
+  page.write(pattern(100));
+  await page.receives(100);
+});
+
+test("is resumed under the same session and origin only", async () => {
+  const other = "https://other.example.org";
+  const { page, url, event } = await opened({ origins: [ORIGIN, other], sessionOf: ({ headers }) => headers.cookie });
+  page.lose();
+  await event("parked");
+  expect(await page.attach(url, { headers: { cookie: "mallory" } })).toBe("tunnel-unknown");
+  expect(await page.attach(url, { origin: other })).toBe("tunnel-unknown");
+  expect(await page.attach(url)).toBe("attached");
+});
+
+test("at another gateway is told to resume elsewhere; one that has ended is unknown", async () => {
+  const { page, url, gateway, target, event } = await opened({ address: "wss://one.example.org/ssh" });
+  expect(await page.opened).toMatchObject({ address: "wss://one.example.org/ssh" });
+  const { url: elsewhere } = await startGateway({ address: "wss://two.example.org/ssh" });
+  page.lose();
+  await event("parked");
+  expect(await page.attach(elsewhere)).toBe("resume-elsewhere");
+  expect(await page.attach(url)).toBe("attached");
+  const ended = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+  await ended.opened;
+  ended.ws.close(1000);
+  await event("closed");
+  expect(await ended.attach(url)).toBe("tunnel-unknown");
+});
+
+test("counts as a connection while it waits, and ends when its time is over", async () => {
+  const { page, gateway, event } = await opened({ limits: { resumeTime: 100 } });
+  page.lose();
+  await event("parked");
+  expect(gateway.connections).toBe(1);
+  expect(await event("closed")).toMatchObject({ reason: "resume-timeout" });
+  expect(gateway.connections).toBe(0);
+});
+
+test("is not kept where resuming is off, nor when the page has closed it", async () => {
+  const off = await opened({ limits: { resumeTime: 0 } });
+  off.page.lose();
+  expect(await off.event("closed")).toMatchObject({ reason: "client-closed" });
+  const gone = await opened();
+  gone.page.ws.close(1001);
+  expect(await gone.event("closed")).toMatchObject({ reason: "client-closed", detail: "code 1001" });
+});
+
+test.each(["maxParkedBytes", "maxParkedBytesPerClient"] as const)("ends instead of exceeding %s", async (limit) => {
+  const { port: target } = await tcpServer((socket) => socket.write(pattern(50_000)));
+  const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${target}`], limits: { [limit]: 65_536 } });
+  const pages = [];
+  for (let i = 0; i < 2; i++) {
+    const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+    page.consumes = false;
+    await page.receives(50_000);
+    pages.push(page);
+  }
+  pages[0]!.lose();
+  await event("parked");
+  pages[1]!.lose();
+  expect(await event("closed")).toMatchObject({ reason: "parked-limit" });
+  expect(await event("parked")).toMatchObject({ bytes: 50_000 });
+  expect(gateway.connections).toBe(1);
+  expect(gateway.metrics()).toContain("parked_bytes 50000\n");
+  expect(await pages[0]!.attach(url)).toBe("attached");
+  expect(gateway.metrics()).toContain("parked_bytes 0\n");
+});
+
+test("reads nothing from the destination while it waits", async () => {
+  let written = 0;
+  const { port: target } = await tcpServer((socket) => {
+    const block = Buffer.alloc(65_536);
+    const more = (): void => {
+      do written += block.length;
+      while (socket.write(block));
+    };
+    socket.on("drain", more);
+    more();
+  });
+  const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${target}`] });
+  const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+  await page.receives(1_000_000);
+  page.lose();
+  const parked = await event("parked");
+  const { bytes } = parked as Extract<typeof parked, { type: "parked" }>;
+  expect(gateway.metrics()).toContain(`buffered_bytes ${bytes}\n`);
+  expect(bytes).toBeLessThan(4.5 * 1024 * 1024);
+  expect(await page.attach(url)).toBe("attached");
+  await page.receives(10_000_000);
+});
+
+test("a destination that goes while it waits ends it when it is resumed", async () => {
+  const { port: target, sockets } = await tcpServer(echo);
+  const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${target}`] });
+  const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+  await page.opened;
+  page.lose();
+  await event("parked");
+  for (const socket of sockets) socket.resetAndDestroy();
+  expect(await page.attach(url)).toBe("attached");
+  expect(await page.closeName()).toBe("destination-lost");
+  expect(await event("closed")).toMatchObject({ reason: "destination-lost" });
+});

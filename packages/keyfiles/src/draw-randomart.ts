@@ -1,0 +1,43 @@
+import { parsePublicKey } from "@nacre/keys/internal";
+
+const WIDTH = 17;
+const HEIGHT = 9;
+/** What stands for the number of visits to a field. */
+const VISITS = " .o+=*BOX@%&#/^";
+
+/**
+ * Draws the randomart of a public key, whose `digest` was made with `hash`. A bishop walks over the board, two bits of the digest a step
+ * (Loss, Limmer and von Gernler, "The drunken bishop"). Throws what `parsePublicKey` does.
+ */
+export function drawRandomart(blob: Uint8Array, hash: string, digest: Uint8Array): string {
+  const { format, bits } = parsePublicKey(blob);
+  const visits = Array.from({ length: HEIGHT }, () => new Uint32Array(WIDTH));
+  const start = { x: (WIDTH - 1) / 2, y: (HEIGHT - 1) / 2 };
+  let { x, y } = start;
+  for (const byte of digest) {
+    for (let step = byte, i = 0; i < 4; i++, step >>= 2) {
+      x = Math.min(Math.max(x + (step & 1 ? 1 : -1), 0), WIDTH - 1);
+      y = Math.min(Math.max(y + (step & 2 ? 1 : -1), 0), HEIGHT - 1);
+      visits[y]![x]!++;
+    }
+  }
+  const rows = visits.map((row, atY) =>
+    Array.from(row, (count, atX) => {
+      if (atX === x && atY === y) return "E";
+      return atX === start.x && atY === start.y ? "S" : VISITS[Math.min(count, VISITS.length - 1)]!;
+    }).join(""),
+  );
+  const title = `[${kind(format)} ${bits}]`;
+  return [border(title), ...rows.map((row) => `|${row}|`), border(`[${hash.toUpperCase()}]`)].join("\n");
+}
+
+/** What OpenSSH calls a key of that format in the title. */
+function kind(format: string): string {
+  if (format === "ssh-rsa") return "RSA";
+  return format.startsWith("ecdsa-") ? "ECDSA" : format.replace(/^ssh-/, "").toUpperCase();
+}
+
+function border(text: string): string {
+  const left = Math.floor((WIDTH - text.length) / 2);
+  return `+${"-".repeat(left)}${text}${"-".repeat(WIDTH - text.length - left)}+`;
+}

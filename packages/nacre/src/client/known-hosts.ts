@@ -1,0 +1,98 @@
+import type { HostKeyCheck, KnownHostEntry, KnownHosts } from "@nacre/keyfiles/internal";
+import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/internal";
+import { escapeText, SshError } from "@nacre/wire";
+import type { HostKey, HostKeyVerifier } from "./options.ts";
+
+/** A host, its known_hosts entries, and how to add one. */
+export interface KnownHostOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly known: KnownHosts;
+  /** The fingerprint of a public key blob: `"SHA256:…"`. */
+  readonly fingerprint: (blob: Uint8Array) => string;
+  /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
+  readonly unknownHost: HostKeyVerifier | undefined;
+  /**
+   * Adds the key. If the host has been added since `known` was read, resolves with the current check instead, which then decides. Must hold a
+   * lock, so that two connections with different keys for the same host cannot both accept theirs.
+   */
+  readonly remember: (hostKey: HostKey) => Promise<HostKeyCheck | undefined>;
+  /** Remedies in messages. */
+  readonly remedies: {
+    /** Completes "if the administrator confirms this fingerprint, …". */
+    readonly add: string;
+    /** Completes "…, remove the old key with …". */
+    readonly remove: string;
+  };
+}
+
+/** Decision of known_hosts entries about one host. */
+export interface KnownHostDecision {
+  /** Checks a host key. Throws `host-key-unknown`, `host-key-changed`, `host-key-revoked` or `host-key-refused`. */
+  readonly verify: HostKeyVerifier;
+  /** Moves the algorithms of the host's known keys to the front, so that a host known by its RSA key does not count as changed. */
+  order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
+}
+
+/** Decides about host keys by known_hosts entries of any store. Throws `usage` for an invalid host or port. */
+export function decideByKnownHosts(options: KnownHostOptions): KnownHostDecision {
+  const { host, port, known } = options;
+  const formats = known.formats(host, port);
+  const isKnown = ({ keyFormat }: SignatureAlgorithm): boolean => formats.includes(keyFormat);
+  return {
+    verify: (hostKey) => verify(options, known.check(host, port, hostKey.blob), hostKey),
+    order: (algorithms) => [...algorithms.filter(isKnown), ...algorithms.filter((algorithm) => !isKnown(algorithm))],
+  };
+}
+
+async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: HostKey): Promise<boolean> {
+  const { unknownHost, remember, remedies } = options;
+  const presented = describe(options, hostKey.blob);
+  const ofHost = `the host key of ${placeOf(options)}`;
+  switch (check.status) {
+    case "match":
+      return true;
+    case "revoked":
+      throw new SshError(
+        "host-key-revoked",
+        `${ofHost}, ${presented}, is revoked in ${check.entries.map(lineOf).join(", ")}; do not connect until the administrator explains the reason`,
+      );
+    case "changed": {
+      const known = check.entries.map((entry) => `${describeEntry(options, entry)} (${lineOf(entry)})`).join(", ");
+      throw new SshError(
+        "host-key-changed",
+        `${ofHost} has changed: got ${presented}, but known_hosts has ${known}; an attacker may be intercepting the connection; if the administrator confirms the new fingerprint, remove the old key with ${remedies.remove}`,
+      );
+    }
+    case "unknown": {
+      if (unknownHost === undefined)
+        throw new SshError(
+          "host-key-unknown",
+          `${ofHost} is unknown: ${presented}; if the administrator confirms this fingerprint, ${remedies.add}`,
+        );
+      // An untyped callback may return any value; only true accepts.
+      // rule: unknown-host-verdict
+      if (((await unknownHost(hostKey)) as unknown) !== true)
+        throw new SshError("host-key-refused", `${ofHost}, ${presented}, was refused`);
+      const now = await remember(hostKey);
+      return now === undefined || verify(options, now, hostKey);
+    }
+  }
+}
+
+function placeOf({ host, port }: KnownHostOptions): string {
+  return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
+}
+
+function lineOf({ file, line }: KnownHostEntry): string {
+  return `${escapeText(file)}:${line}`;
+}
+
+function describe({ fingerprint }: KnownHostOptions, blob: Uint8Array): string {
+  return `${parsePublicKey(blob).format} ${fingerprint(blob)}`;
+}
+
+/** Describes an entry. Its format may be any text, so it is escaped. */
+function describeEntry({ fingerprint }: KnownHostOptions, { format, blob }: KnownHostEntry): string {
+  return `${escapeText(format)} ${fingerprint(blob)}`;
+}

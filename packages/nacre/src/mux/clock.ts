@@ -1,0 +1,22 @@
+/** A steady clock in milliseconds that can stop: time does not count while a byte connection carries nothing. */
+export class Clock {
+  #stoppedAt: number | undefined;
+  #lost = 0;
+
+  get isStopped(): boolean {
+    return this.#stoppedAt !== undefined;
+  }
+
+  now(): number {
+    return (this.#stoppedAt ?? performance.now()) - this.#lost;
+  }
+
+  stop(): void {
+    this.#stoppedAt ??= performance.now();
+  }
+
+  start(): void {
+    if (this.#stoppedAt !== undefined) this.#lost += performance.now() - this.#stoppedAt;
+    this.#stoppedAt = undefined;
+  }
+}

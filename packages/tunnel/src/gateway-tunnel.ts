@@ -1,0 +1,95 @@
+import { equalBytes, SshError } from "@nacre/wire";
+import { decodeTunnelMessage, encodeTunnelMessage } from "./messages.ts";
+import { type Hmac, type ResumeClaim, resumeProof } from "./proof.ts";
+import type { BufferGrowth } from "./send-buffer.ts";
+import { type HandshakeMessage, Tunnel } from "./tunnel.ts";
+
+/** What a gateway gives a new tunnel. */
+export interface GatewayTunnelOptions {
+  /** 16 random bytes. */
+  readonly id: Uint8Array;
+  /** 32 random bytes. */
+  readonly secret: Uint8Array;
+  /** URL at which to attach again; empty for the URL of the WebSocket. */
+  readonly address: string;
+  /** Milliseconds for which the gateway keeps the tunnel without a WebSocket; 0 for none. */
+  readonly resumeTime: number;
+  readonly hmac: Hmac;
+  readonly growth: BufferGrowth;
+}
+
+/** A challenge on a new WebSocket, good for one proof. */
+export interface AttachAttempt {
+  /** CHALLENGE: the message to send. */
+  readonly message: Uint8Array;
+  /**
+   * Takes the client's answer. Returns whether it proves the secret: the new WebSocket then carries the tunnel, and the old one must be closed. An
+   * attempt that fails changes nothing, and cannot be repeated.
+   */
+  prove(answer: Uint8Array): boolean;
+}
+
+/** The gateway's side of a tunnel. It is made when the destination is connected, and sends OPENED. */
+export class GatewayTunnel extends Tunnel {
+  readonly id: Uint8Array;
+  readonly #secret: Uint8Array;
+  readonly #hmac: Hmac;
+  #isAttached = true;
+
+  constructor({ id, secret, address, resumeTime, hmac, growth }: GatewayTunnelOptions) {
+    super(growth);
+    this.id = id;
+    this.#secret = secret;
+    this.#hmac = hmac;
+    this.send({ type: "opened", id, secret, address, resumeTime });
+  }
+
+  get isAttached(): boolean {
+    return this.#isAttached;
+  }
+
+  /** The WebSocket was lost. */
+  detach(): void {
+    this.clearHandshake();
+    this.#isAttached = false;
+  }
+
+  /** Begins to attach a new WebSocket. `nonce`: 32 fresh random bytes. */
+  challenge(nonce: Uint8Array): AttachAttempt {
+    const gatewayReceived = this.receiving.received;
+    let isUsed = false;
+    return {
+      message: encodeTunnelMessage({ type: "challenge", nonce, received: gatewayReceived }),
+      prove: (answer) => {
+        // rule: tunnel-proof-once
+        if (isUsed || this.isOver) return false;
+        isUsed = true;
+        return this.#attach(answer, { id: this.id, nonce, gatewayReceived });
+      },
+    };
+  }
+
+  protected receiveHandshake({ type }: HandshakeMessage): void {
+    throw new SshError("unexpected-message", `the client sent ${type} in an open tunnel`);
+  }
+
+  #attach(answer: Uint8Array, claim: Omit<ResumeClaim, "clientReceived">): boolean {
+    const message = decodeTunnelMessage(answer);
+    if (message.type !== "prove") return false;
+    const expected = resumeProof(this.#hmac, this.#secret, { ...claim, clientReceived: message.received });
+    // rule: tunnel-proof
+    if (!equalBytes(expected, message.proof)) return false;
+    try {
+      this.sending.rewind(message.received);
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      this.fail(error);
+      return false;
+    }
+    this.clearHandshake();
+    this.receiving.attached();
+    this.#isAttached = true;
+    this.send({ type: "attached", received: this.receiving.received });
+    return true;
+  }
+}

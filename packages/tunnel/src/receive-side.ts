@@ -1,0 +1,76 @@
+import { SshError } from "@nacre/wire";
+import { ACKNOWLEDGE_EVERY, MAX_SEND_BUFFER } from "./limits.ts";
+
+/** Counts what arrives from the peer, and when to acknowledge it. */
+export class ReceiveSide {
+  #received = 0;
+  #consumed = 0;
+  #acknowledged = 0;
+  #hasEnded = false;
+  /** Whether the next acknowledgement is due for any number of bytes. */
+  #wantsAll = false;
+  /** Whether the last acknowledgement may have been lost with its WebSocket. */
+  #mayBeLost = false;
+
+  /** Position up to which everything was received. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Whether the peer's END was received. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Whether everything, END included, was consumed and acknowledged. */
+  get isFinished(): boolean {
+    return this.#hasEnded && this.#acknowledged === this.#received;
+  }
+
+  /** Counts the bytes of a DATA message. Throws `unexpected-message` after END, `window-exceeded` if the peer sends too much. */
+  data(length: number): void {
+    // rule: tunnel-data-after-end
+    if (this.#hasEnded) throw new SshError("unexpected-message", "tunnel data after END");
+    // rule: tunnel-window
+    if (this.#received + length - this.#acknowledged > MAX_SEND_BUFFER)
+      throw new SshError("window-exceeded", `the peer sent more than ${MAX_SEND_BUFFER} unacknowledged tunnel bytes`);
+    this.#received += length;
+  }
+
+  /** Counts END. Throws `unexpected-message` for a second one. */
+  end(): void {
+    // rule: tunnel-second-end
+    if (this.#hasEnded) throw new SshError("unexpected-message", "a second END of the tunnel");
+    this.#hasEnded = true;
+    this.#received++;
+    this.#consumed++;
+  }
+
+  /** Counts bytes that the application has taken. Throws `internal` for more than were received. */
+  consume(length: number): void {
+    this.#consumed += length;
+    if (this.#consumed > this.#received) throw new SshError("internal", "more tunnel bytes consumed than received");
+  }
+
+  /** Another WebSocket carries the tunnel: acknowledges again, since a sender whose buffer is full waits for it. */
+  attached(): void {
+    this.#mayBeLost = this.#acknowledged > 0;
+  }
+
+  /** Makes the next acknowledgement due, even if it covers few bytes. */
+  acknowledgeAll(): void {
+    this.#wantsAll = true;
+  }
+
+  /** Returns the position to acknowledge now, or `undefined`. */
+  takeAcknowledgement(): number | undefined {
+    const due = this.#consumed - this.#acknowledged;
+    const isComplete = this.#hasEnded && this.#consumed === this.#received;
+    const isEnough = due >= ACKNOWLEDGE_EVERY || isComplete || this.#wantsAll;
+    this.#wantsAll = false;
+    if (!this.#mayBeLost && (due === 0 || !isEnough)) return undefined;
+    this.#mayBeLost = false;
+    this.#acknowledged = this.#consumed;
+    return this.#consumed;
+  }
+}

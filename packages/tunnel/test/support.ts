@@ -1,0 +1,122 @@
+import { createHmac } from "node:crypto";
+import { seededRandom } from "@nacre/testing/random";
+import { type Bytes, concatBytes } from "@nacre/wire";
+import { ClientTunnel, GatewayTunnel, type Hmac, type TunnelEvent } from "../src/index.ts";
+import type { Tunnel } from "../src/tunnel.ts";
+
+export const hmac: Hmac = (key, message) => new Uint8Array(createHmac("sha256", key).update(message).digest());
+
+const random = seededRandom(7);
+
+/** One side of a tunnel, with the events and the bytes that it received. */
+export class Side<T extends Tunnel> {
+  readonly tunnel: T;
+  readonly events: TunnelEvent["type"][] = [];
+  readonly #chunks: Uint8Array[] = [];
+  /** Bytes received and not yet consumed. */
+  held = 0;
+  error: string | undefined;
+
+  constructor(tunnel: T) {
+    this.tunnel = tunnel;
+  }
+
+  get received(): Bytes {
+    return concatBytes(...this.#chunks);
+  }
+
+  /** Takes all events. `consume`: reports data as consumed at once. */
+  settle({ consume = true } = {}): void {
+    for (let event = this.tunnel.nextEvent(); event !== undefined; event = this.tunnel.nextEvent()) {
+      this.events.push(event.type);
+      if (event.type === "closed") this.error = event.error.code;
+      if (event.type !== "data") continue;
+      this.#chunks.push(event.data);
+      if (consume) this.tunnel.consumed(event.data.length);
+      else this.held += event.data.length;
+    }
+  }
+
+  consumeHeld(): void {
+    this.tunnel.consumed(this.held);
+    this.held = 0;
+  }
+}
+
+/** A client and a gateway, and the WebSocket between them: messages under way in each direction. */
+export class Pair {
+  readonly client: Side<ClientTunnel>;
+  readonly gateway: Side<GatewayTunnel>;
+  toGateway: Bytes[] = [];
+  toClient: Bytes[] = [];
+  now = 0;
+  readonly id = random(16);
+  readonly secret = random(32);
+
+  constructor({ spare = 0 } = {}) {
+    this.client = new Side(
+      new ClientTunnel({ ticket: "t", host: "example.org", port: 22 }, { hmac, growth: { spare } }),
+    );
+    this.gateway = new Side(
+      new GatewayTunnel({ id: this.id, secret: this.secret, address: "", resumeTime: 60_000, hmac, growth: { spare } }),
+    );
+    // OPEN is for the gateway's server, which has made the tunnel because of it.
+    this.client.tunnel.takeMessage(0);
+  }
+
+  /** Lets each side send up to `limit` messages. */
+  send(limit = Infinity): void {
+    for (let i = 0, sent = 1; i < limit && sent > 0; i++) {
+      sent = 0;
+      for (const [side, queue] of [[this.client, this.toGateway] as const, [this.gateway, this.toClient] as const]) {
+        const message = side.tunnel.takeMessage(this.now);
+        if (message === undefined) continue;
+        queue.push(message);
+        sent++;
+      }
+    }
+  }
+
+  /** Delivers up to `limit` messages in each direction. */
+  deliver(limit = Infinity, options: { readonly consume?: boolean } = {}): void {
+    for (const message of this.toGateway.splice(0, limit)) this.gateway.tunnel.receive(message, this.now);
+    for (const message of this.toClient.splice(0, limit)) this.client.tunnel.receive(message, this.now);
+    this.client.settle(options);
+    this.gateway.settle(options);
+  }
+
+  /** Sends and delivers until nothing moves. */
+  run(options: { readonly consume?: boolean } = {}): void {
+    for (;;) {
+      this.send();
+      if (this.toGateway.length + this.toClient.length === 0) return;
+      this.deliver(Infinity, options);
+    }
+  }
+
+  /** Loses the WebSocket: `reach` messages of each direction still arrive at the gateway, none at the client. */
+  lose(reach = 0): void {
+    this.client.tunnel.detach();
+    for (const message of this.toGateway.splice(0, reach)) this.gateway.tunnel.receive(message, this.now);
+    this.gateway.settle();
+    this.toGateway = [];
+    this.toClient = [];
+  }
+
+  /** Attaches a new WebSocket. `late`: messages of the old one that arrive between the challenge and the proof. */
+  attach(late: readonly Bytes[] = []): boolean {
+    this.client.tunnel.attach();
+    this.client.tunnel.takeMessage(this.now);
+    const attempt = this.gateway.tunnel.challenge(random(32));
+    this.client.tunnel.receive(attempt.message, this.now);
+    const proof = this.client.tunnel.takeMessage(this.now);
+    for (const message of late) this.gateway.tunnel.receive(message, this.now);
+    this.gateway.settle();
+    return proof !== undefined && attempt.prove(proof);
+  }
+}
+
+/** `length` bytes that differ from their neighbours, beginning with `first`. */
+export function pattern(length: number, first = 0): Bytes {
+  return Uint8Array.from({ length }, (_, i) => (first + i * 7 + (i >> 8)) & 0xff);
+}

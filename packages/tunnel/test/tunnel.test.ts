@@ -1,0 +1,361 @@
+import { type Bytes, concatBytes } from "@nacre/wire";
+import { array, assert, constantFrom, integer, oneof, property, record } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ClientTunnel, encodeTunnelMessage, MAX_SEND_BUFFER, resumeProof } from "../src/index.ts";
+import { hmac, Pair, pattern } from "./support.ts";
+
+function opened(options?: { readonly spare?: number }): Pair {
+  const pair = new Pair(options);
+  pair.run();
+  return pair;
+}
+
+/** Most bytes that a sender keeps on a path of `delay` milliseconds. */
+function mostBuffered(delay: number, spare: number): number {
+  const pair = opened({ spare });
+  let most = 0;
+  for (let round = 0; round < 8; round++) {
+    const { events } = pair.gateway;
+    if (round === 0 || events.pop() === "writable") while (pair.gateway.tunnel.write(pattern(60_000)));
+    most = Math.max(most, pair.gateway.tunnel.buffered);
+    pair.send();
+    pair.now += delay;
+    pair.deliver();
+    pair.send();
+    pair.deliver();
+  }
+  return most;
+}
+
+const data = (length: number): Bytes => encodeTunnelMessage({ type: "data", data: new Uint8Array(length) });
+const acknowledge = (consumed: number): Bytes => encodeTunnelMessage({ type: "acknowledge", consumed });
+const end = encodeTunnelMessage({ type: "end" });
+
+/** A tunnel that lost its WebSocket after 10 bytes up and 20 down. */
+function lost(): Pair {
+  const pair = opened();
+  pair.client.tunnel.write(pattern(10));
+  pair.gateway.tunnel.write(pattern(20));
+  pair.run();
+  pair.lose();
+  pair.gateway.tunnel.detach();
+  return pair;
+}
+
+/** The client's answer to a challenge. */
+function answer(pair: Pair, challenge: Uint8Array): Bytes {
+  pair.client.tunnel.attach();
+  pair.client.tunnel.takeMessage(0);
+  pair.client.tunnel.receive(challenge, 0);
+  return pair.client.tunnel.takeMessage(0)!;
+}
+
+describe("a tunnel", () => {
+  test("opens, carries both directions, ends each on its own and finishes on both sides", () => {
+    const pair = opened();
+    expect(pair.client.events).toEqual(["opened"]);
+    pair.client.tunnel.write(pattern(100_000));
+    pair.client.tunnel.end();
+    pair.run();
+    expect(pair.gateway.received).toEqual(pattern(100_000));
+    expect(pair.gateway.events.at(-1)).toBe("end");
+    pair.gateway.tunnel.write(pattern(70_000, 3));
+    pair.gateway.tunnel.end();
+    pair.run();
+    expect(pair.client.received).toEqual(pattern(70_000, 3));
+    for (const side of [pair.client, pair.gateway]) {
+      expect(side.events.at(-1)).toBe("finished");
+      expect(side.tunnel.isOver).toBe(true);
+      expect(() => side.tunnel.write(Uint8Array.of(1))).toThrow(expect.objectContaining({ code: "closed" }));
+    }
+  });
+
+  test("carries bytes that were written before it opened", () => {
+    const pair = new Pair();
+    pair.client.tunnel.write(Uint8Array.of(1, 2));
+    pair.run();
+    expect(pair.gateway.received).toEqual(Uint8Array.of(1, 2));
+  });
+
+  test("holds back a writer whose bytes are not acknowledged, and wakes it", () => {
+    const pair = opened();
+    let written = 0;
+    while (pair.gateway.tunnel.write(pattern(50_000))) written += 50_000;
+    written += 50_000;
+    pair.run({ consume: false });
+    expect(pair.gateway.events).toEqual([]);
+    expect(pair.client.received.length).toBe(written);
+    pair.client.consumeHeld();
+    pair.run();
+    expect(pair.gateway.events).toEqual(["writable"]);
+    expect(pair.gateway.tunnel.buffered).toBeLessThan(128 * 1024);
+  });
+
+  test("acknowledges few bytes only when it is told to, and once", () => {
+    const pair = opened();
+    pair.gateway.tunnel.write(pattern(100));
+    pair.run();
+    expect(pair.gateway.tunnel.buffered).toBe(100);
+    pair.client.tunnel.acknowledgeAll();
+    pair.run();
+    expect(pair.gateway.tunnel.buffered).toBe(0);
+    pair.client.tunnel.acknowledgeAll();
+    expect(pair.client.tunnel.takeMessage(0)).toBeUndefined();
+    pair.gateway.tunnel.write(pattern(100));
+    pair.run();
+    expect(pair.gateway.tunnel.buffered).toBe(100);
+  });
+
+  test("sends large messages of its caller as they are, small ones together, and all again from any position", () => {
+    const pair = opened();
+    const large = encodeTunnelMessage({ type: "data", data: pattern(40_000) });
+    const small = encodeTunnelMessage({ type: "data", data: pattern(100) });
+    for (const message of [small, small, large, small, large, large]) pair.gateway.tunnel.writeMessage(message);
+    const sent = Array.from({ length: 5 }, () => pair.gateway.tunnel.takeMessage(0)!);
+    expect(sent.map(({ length }) => length)).toEqual([201, 40_001, 101, 40_001, 40_001]);
+    expect(sent.filter((message) => message === large)).toHaveLength(3);
+    pair.toClient.push(...sent.slice(0, 2));
+    pair.deliver();
+    pair.lose();
+    expect(pair.attach()).toBe(true);
+    pair.run();
+    const bytes = [small, small, large, small, large, large].map((message) => message.subarray(1));
+    expect(pair.client.received).toEqual(concatBytes(...bytes));
+  });
+
+  test("that is discarded says nothing more, and gives back what it may grow by", () => {
+    const growth = { spare: 100 };
+    const tunnel = new ClientTunnel({ ticket: "", host: "a", port: 22 }, { hmac, growth });
+    tunnel.write(pattern(10));
+    tunnel.discard();
+    expect([tunnel.isOver, tunnel.buffered, tunnel.nextEvent(), growth.spare]).toEqual([true, 0, undefined, 100]);
+    expect(() => tunnel.write(pattern(1))).toThrow(expect.objectContaining({ code: "closed" }));
+  });
+
+  test("takes a chunk of any size, and sends no more than the peer allows", () => {
+    const pair = opened();
+    expect(pair.client.tunnel.write(new Uint8Array(9 * 1024 * 1024))).toBe(false);
+    pair.send();
+    expect(pair.toGateway.reduce((sum, { length }) => sum + length - 1, 0)).toBe(MAX_SEND_BUFFER);
+    let length = 0;
+    while (pair.toGateway.length > 0) {
+      for (const message of pair.toGateway.splice(0)) pair.gateway.tunnel.receive(message, 0);
+      for (let event = pair.gateway.tunnel.nextEvent(); event !== undefined; event = pair.gateway.tunnel.nextEvent()) {
+        if (event.type !== "data") throw new Error(event.type);
+        length += event.data.length;
+        pair.gateway.tunnel.consumed(event.data.length);
+      }
+      pair.send();
+      pair.deliver(0);
+      for (const message of pair.toClient.splice(0)) pair.client.tunnel.receive(message, 0);
+      pair.send();
+    }
+    expect(length).toBe(9 * 1024 * 1024);
+    pair.client.settle();
+    expect(pair.client.events.at(-1)).toBe("writable");
+  });
+
+  test("grows its buffer on a long path only, and within what all may grow", () => {
+    const step = 60_000;
+    expect(mostBuffered(2, Infinity)).toBeLessThan(1024 * 1024 + step);
+    expect(mostBuffered(40, Infinity)).toBeGreaterThan(MAX_SEND_BUFFER - step);
+    expect(mostBuffered(40, Infinity)).toBeLessThan(MAX_SEND_BUFFER + step);
+    expect(mostBuffered(40, 1000)).toBeLessThan(1024 * 1024 + 1000 + step);
+  });
+});
+
+describe("a lost WebSocket", () => {
+  test("before the tunnel was opened cannot be replaced", () => {
+    expect(new Pair().client.tunnel.detach()).toBe(false);
+  });
+
+  test("loses no byte and repeats none, wherever it is cut", () => {
+    const up = pattern(400, 1);
+    const down = pattern(300, 9);
+    for (let cut = 0; cut < 14; cut++) {
+      for (const reach of [0, 1, 5]) {
+        const pair = opened();
+        for (let i = 0; i < up.length; i += 100) pair.client.tunnel.write(up.slice(i, i + 100));
+        for (let i = 0; i < down.length; i += 100) pair.gateway.tunnel.write(down.slice(i, i + 100));
+        pair.client.tunnel.end();
+        pair.gateway.tunnel.end();
+        pair.send(cut);
+        pair.deliver(Math.ceil(cut / 2));
+        if (pair.client.tunnel.isOver) continue;
+        pair.lose(reach);
+        pair.gateway.tunnel.detach();
+        if (pair.gateway.tunnel.isOver) continue;
+        expect(pair.attach()).toBe(true);
+        pair.run();
+        expect(pair.gateway.received).toEqual(up);
+        expect(pair.client.received).toEqual(down);
+        expect(pair.client.events.at(-1)).toBe("finished");
+        expect(pair.gateway.events.at(-1)).toBe("finished");
+      }
+    }
+  });
+
+  test("may lose acknowledgements, which are sent again, so that a full sender goes on", () => {
+    const pair = opened({ spare: MAX_SEND_BUFFER });
+    pair.gateway.tunnel.write(pattern(MAX_SEND_BUFFER));
+    pair.send();
+    pair.deliver();
+    pair.send();
+    // Everything arrived and was acknowledged, and the acknowledgements are lost.
+    pair.lose();
+    pair.gateway.tunnel.detach();
+    expect(pair.gateway.tunnel.buffered).toBe(MAX_SEND_BUFFER);
+    expect(pair.attach()).toBe(true);
+    pair.run();
+    expect(pair.gateway.tunnel.buffered).toBe(0);
+    expect(pair.client.received).toHaveLength(MAX_SEND_BUFFER);
+  });
+
+  test("may still deliver bytes between the challenge and the proof", () => {
+    const pair = opened();
+    pair.client.tunnel.write(pattern(100));
+    pair.send();
+    const late = pair.toGateway;
+    pair.toGateway = [];
+    pair.lose();
+    expect(pair.attach(late)).toBe(true);
+    pair.client.tunnel.write(pattern(50, 200));
+    pair.run();
+    expect(pair.gateway.received).toEqual(concatBytes(pattern(100), pattern(50, 200)));
+  });
+
+  test("any sequence of writes, ends, losses and attachments delivers both directions exactly", () => {
+    const step = oneof(
+      record({ do: constantFrom("client", "gateway" as const), length: integer({ min: 1, max: 3000 }) }),
+      record({ do: constantFrom("send", "deliver", "lose" as const), length: integer({ min: 1, max: 6 }) }),
+    );
+    assert(
+      property(array(step, { minLength: 1, maxLength: 60 }), (steps) => {
+        const pair = opened();
+        const written = { client: [] as number[], gateway: [] as number[] };
+        for (const { do: what, length } of steps) {
+          if (what === "send") pair.send(length);
+          else if (what === "deliver") pair.deliver(length);
+          else if (what === "lose") {
+            const late = pair.toGateway.slice(0, length);
+            pair.lose();
+            if (!pair.attach(late)) throw new Error("not attached");
+          } else {
+            const bytes = pattern(length, written[what].length);
+            pair[what].tunnel.write(bytes.slice());
+            written[what].push(...bytes);
+          }
+        }
+        pair.client.tunnel.end();
+        pair.gateway.tunnel.end();
+        pair.run();
+        expect([...pair.gateway.received]).toEqual(written.client);
+        expect([...pair.client.received]).toEqual(written.gateway);
+        expect([pair.client.events.at(-1), pair.gateway.events.at(-1)]).toEqual(["finished", "finished"]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe("a peer that breaks the tunnel's rules ends it", () => {
+  test.each([
+    ["an unknown message", [Uint8Array.of(99)], "malformed-message"],
+    ["an empty message", [new Uint8Array(0)], "malformed-message"],
+    ["a message of more than 64 KiB", [new Uint8Array(65_537).fill(7)], "malformed-message"],
+    ["data without bytes", [Uint8Array.of(7)], "malformed-message"],
+    ["data after the end of its direction", [end, data(1)], "unexpected-message"],
+    ["a second end of its direction", [end, end], "unexpected-message"],
+    ["an acknowledgement of bytes that were not sent", [acknowledge(6)], "malformed-message"],
+    ["an acknowledgement that goes back", [acknowledge(5), acknowledge(4)], "malformed-message"],
+    ["a position that is no exact number", [Uint8Array.of(8, 0, 32, 0, 0, 0, 0, 0, 0)], "malformed-message"],
+    ["more data than was acknowledged and allowed", Array.from({ length: 65 }, () => data(65_535)), "window-exceeded"],
+    [
+      "a message of the other role",
+      [encodeTunnelMessage({ type: "attach", id: new Uint8Array(16) })],
+      "unexpected-message",
+    ],
+  ])("%s", (_, messages, code) => {
+    const { gateway } = opened();
+    gateway.tunnel.write(new Uint8Array(5));
+    gateway.tunnel.takeMessage(0);
+    for (const message of messages) gateway.tunnel.receive(message, 0);
+    gateway.settle({ consume: false });
+    expect(gateway.error).toBe(code);
+    expect(gateway.tunnel.isOver).toBe(true);
+    gateway.tunnel.receive(data(1), 0);
+    expect(gateway.tunnel.nextEvent()).toBeUndefined();
+    expect(gateway.tunnel.takeMessage(0)).toBeUndefined();
+  });
+
+  test("data before the client's tunnel is open", () => {
+    const { client } = new Pair();
+    client.tunnel.receive(data(1), 0);
+    client.settle();
+    expect(client.error).toBe("unexpected-message");
+  });
+
+  test("a gateway whose position goes back while the client attaches", () => {
+    const pair = opened();
+    pair.client.tunnel.write(pattern(10));
+    pair.run();
+    pair.lose();
+    pair.client.tunnel.attach();
+    pair.client.tunnel.takeMessage(0);
+    pair.client.tunnel.receive(pair.gateway.tunnel.challenge(new Uint8Array(32)).message, 0);
+    pair.client.tunnel.takeMessage(0);
+    pair.client.tunnel.receive(encodeTunnelMessage({ type: "attached", received: 9 }), 0);
+    pair.client.settle();
+    expect(pair.client.error).toBe("malformed-message");
+  });
+});
+
+describe("attaching without the secret", () => {
+  test("fails for an answer with any byte changed, and the right one then comes too late", () => {
+    const pair = lost();
+    const attempt = pair.gateway.tunnel.challenge(new Uint8Array(32));
+    const right = answer(pair, attempt.message);
+    for (let i = 1; i < right.length; i++) {
+      const again = pair.gateway.tunnel.challenge(new Uint8Array(32));
+      const wrong = right.slice();
+      wrong[i]! ^= 1;
+      let attached = false;
+      try {
+        attached = again.prove(wrong);
+      } catch (error) {
+        expect(error).toMatchObject({ code: "malformed-message" });
+      }
+      expect(attached).toBe(false);
+      expect(again.prove(right)).toBe(false);
+    }
+    expect(pair.gateway.tunnel.isAttached).toBe(false);
+    expect(attempt.prove(right)).toBe(true);
+    expect(attempt.prove(right)).toBe(false);
+  });
+
+  test("fails for an answer to another challenge", () => {
+    const pair = lost();
+    const right = answer(pair, pair.gateway.tunnel.challenge(new Uint8Array(32)).message);
+    expect(pair.gateway.tunnel.challenge(new Uint8Array(32).fill(1)).prove(right)).toBe(false);
+  });
+
+  test("fails when the tunnel ends between the challenge and the answer", () => {
+    const pair = lost();
+    const attempt = pair.gateway.tunnel.challenge(new Uint8Array(32));
+    const right = answer(pair, attempt.message);
+    pair.gateway.tunnel.discard();
+    expect(attempt.prove(right)).toBe(false);
+    expect(pair.gateway.tunnel.isAttached).toBe(false);
+  });
+
+  test("ends the tunnel for a proved position that was never sent", () => {
+    const pair = lost();
+    const nonce = new Uint8Array(32);
+    const attempt = pair.gateway.tunnel.challenge(nonce);
+    const received = 21;
+    const proof = resumeProof(hmac, pair.secret, { id: pair.id, nonce, gatewayReceived: 10, clientReceived: received });
+    expect(attempt.prove(encodeTunnelMessage({ type: "prove", received, proof }))).toBe(false);
+    pair.gateway.settle();
+    expect(pair.gateway.error).toBe("malformed-message");
+  });
+});

@@ -1,0 +1,31 @@
+import { SshError } from "@nacre/wire";
+import { onAbort } from "nacre/internal";
+import type { MessageSocket } from "./message-socket.ts";
+
+/** How long connecting may take. */
+export interface Patience {
+  readonly connectTimeout: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Does `work`, while `socket` fails if that takes too long or is aborted. The WebSocket is closed if this rejects. */
+export async function bounded<T>(socket: MessageSocket, patience: Patience, work: () => Promise<T>): Promise<T> {
+  const { connectTimeout, signal } = patience;
+  const { where } = socket;
+  const late = new SshError("connect-timeout", `cannot connect to ${where}: no answer within ${connectTimeout} ms`);
+  const timer = setTimeout(() => socket.fail(late, true), connectTimeout);
+  const unwatch =
+    signal &&
+    onAbort(signal, () =>
+      socket.fail(new SshError("aborted", `connecting to ${where} was aborted`, { cause: signal.reason })),
+    );
+  try {
+    return await work();
+  } catch (error) {
+    await socket.close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    unwatch?.();
+  }
+}

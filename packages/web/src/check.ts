@@ -1,0 +1,63 @@
+import { MAX_FIRST_MESSAGE_LENGTH } from "@nacre/tunnel";
+import { checkLimit, SshError, utf8Encode } from "@nacre/wire";
+import type { ConnectOptions as StreamConnectOptions } from "nacre";
+import { CONNECT_OPTIONS, checkNames, checkSignal, checkTarget, type OptionNames } from "nacre/internal";
+import type { ConnectOptions, WebSocketDuplexOptions } from "./options.ts";
+
+/** Longest time of a timer: milliseconds, 24 days. */
+const LONGEST_TIMER = 0x7fff_ffff;
+
+const DUPLEX_OPTIONS: OptionNames<WebSocketDuplexOptions> = {
+  url: true,
+  socket: true,
+  host: true,
+  port: true,
+  ticket: true,
+  connectTimeout: true,
+  silenceTimeout: true,
+  onConnectionChange: true,
+  WebSocket: true,
+  signal: true,
+};
+
+const WEB_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
+  ...CONNECT_OPTIONS,
+  ...DUPLEX_OPTIONS,
+  unknownHost: true,
+  knownHosts: true,
+  warn: true,
+};
+
+/** Options of `connect` by who takes them. */
+export interface SortedOptions {
+  readonly webSocket: WebSocketDuplexOptions;
+  /** All options of the `connect` of `nacre` except `hostKey`. */
+  readonly login: Omit<StreamConnectOptions, "hostKey">;
+}
+
+/** Sorts the options of `connect`. Throws `usage` for names that it does not have. */
+export function sortOptions(options: ConnectOptions): SortedOptions {
+  checkNames(options, WEB_CONNECT_OPTIONS, "connect");
+  const ofTable = (table: object): object =>
+    Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(table, name)));
+  const { hostKey: _, ...login } = ofTable(CONNECT_OPTIONS) as StreamConnectOptions;
+  return { webSocket: ofTable(DUPLEX_OPTIONS) as WebSocketDuplexOptions, login };
+}
+
+/** Throws `usage` for options that no WebSocket can be opened with. */
+export function checkWebSocketOptions(options: WebSocketDuplexOptions): void {
+  checkNames(options, DUPLEX_OPTIONS, "webSocketDuplex");
+  const { url, socket, host, port = 22, ticket = "", connectTimeout = 1, silenceTimeout = 0, signal } = options;
+  if ((url === undefined) === (socket === undefined))
+    throw new SshError("usage", 'give either url, the gateway\'s "wss://…", or socket, a WebSocket');
+  if (socket !== undefined && typeof socket?.addEventListener !== "function")
+    throw new SshError("usage", "socket must be a WebSocket");
+  checkTarget({ host, port });
+  // The first message has host and ticket, and little else.
+  const most = MAX_FIRST_MESSAGE_LENGTH - 32 - utf8Encode(host).length;
+  if (typeof ticket !== "string" || utf8Encode(ticket).length > most)
+    throw new SshError("usage", `ticket must be a text of at most ${most} bytes`);
+  checkLimit("connectTimeout", connectTimeout, { least: 1, most: LONGEST_TIMER, unit: "milliseconds" });
+  checkLimit("silenceTimeout", silenceTimeout, { least: 0, most: LONGEST_TIMER, unit: "milliseconds" });
+  checkSignal(signal);
+}

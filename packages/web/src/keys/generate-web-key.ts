@@ -1,0 +1,55 @@
+import { parsePublicKey } from "@nacre/keys/internal";
+import { escapeText, SshError, Writer } from "@nacre/wire";
+import { checkNames, type OptionNames } from "nacre/internal";
+import { WEB_ALGORITHMS } from "./web-algorithms.ts";
+import { probe, type WebKey, webCrypto, webKeyOf } from "./web-key.ts";
+
+/** What key to make. */
+export interface GenerateWebKeyOptions {
+  /** Default: Ed25519 if the platform has it, or else ECDSA on P-256, which all have. */
+  readonly algorithm?: "ssh-ed25519" | "ecdsa-sha2-nistp256" | undefined;
+}
+
+const GENERATE_WEB_KEY_OPTIONS: OptionNames<GenerateWebKeyOptions> = { algorithm: true };
+const ALGORITHMS = ["ssh-ed25519", "ecdsa-sha2-nistp256"] as const;
+
+/**
+ * Makes a new key that is not extractable; keep it with {@link keyStore}. Rejects with `not-supported-here` if the platform lacks the
+ * algorithm.
+ */
+export async function generateWebKey(options: GenerateWebKeyOptions = {}): Promise<WebKey> {
+  checkNames(options, GENERATE_WEB_KEY_OPTIONS, "generateWebKey");
+  const { algorithm } = options;
+  if (algorithm !== undefined && !ALGORITHMS.includes(algorithm))
+    throw new SshError(
+      "usage",
+      `generateWebKey makes keys of ${ALGORITHMS.join(" and ")}, not of ${escapeText(algorithm)}`,
+    );
+  webCrypto();
+  let failure: unknown;
+  for (const one of algorithm === undefined ? ALGORITHMS : [algorithm]) {
+    try {
+      return await generate(one);
+    } catch (cause) {
+      failure = cause;
+    }
+  }
+  throw new SshError(
+    "not-supported-here",
+    `WebCrypto of this platform cannot make a key of ${algorithm ?? ALGORITHMS.join(" or ")}`,
+    {
+      cause: failure,
+    },
+  );
+}
+
+async function generate(algorithm: (typeof ALGORITHMS)[number]): Promise<WebKey> {
+  const { key } = WEB_ALGORITHMS[algorithm]!;
+  const pair = await webCrypto().generateKey(key, /* rule: web-key-not-extractable */ false, ["sign", "verify"]);
+  await probe(algorithm, pair);
+  // 32 bytes of Ed25519, or an uncompressed point.
+  const point = new Uint8Array(await webCrypto().exportKey("raw", pair.publicKey));
+  const blob = new Writer().string(algorithm);
+  if (algorithm === "ecdsa-sha2-nistp256") blob.string("nistp256");
+  return webKeyOf(parsePublicKey(blob.string(point).finish()), { [algorithm]: pair.privateKey });
+}

@@ -1,0 +1,138 @@
+import { parsePublicKey } from "@nacre/keys/internal";
+import { escapeText, SshError } from "@nacre/wire";
+import { checkNames, type OptionNames } from "nacre/internal";
+import { type KeyDatabase, transact } from "./key-database.ts";
+import { type WebKey, webKeyOf } from "./web-key.ts";
+
+/** Where keys are kept. */
+export interface KeyStoreOptions {
+  /** Name of the IndexedDB database. Default `"nacre-keys"`. */
+  readonly database?: string | undefined;
+  /** Default: the platform's own. */
+  readonly indexedDB?: IDBFactory | undefined;
+}
+
+const KEY_STORE_OPTIONS: OptionNames<KeyStoreOptions> = { database: true, indexedDB: true };
+
+/** A key and its name in the store. */
+export interface StoredKey {
+  readonly name: string;
+  readonly key: WebKey;
+}
+
+/**
+ * Keys in IndexedDB, by name. They stay in this browser, for pages of this origin, until they are deleted or the user clears the site's data.
+ * Each method rejects with `file-unreadable` if the database cannot be used.
+ */
+export interface KeyStore {
+  /** Stores a key. Rejects with `usage` if the name is taken: an overwritten key could not be restored. */
+  add(name: string, key: WebKey): Promise<void>;
+  /** The key of that name, or `undefined`. */
+  get(name: string): Promise<WebKey | undefined>;
+  /** All keys, in the order of their names. */
+  list(): Promise<readonly StoredKey[]>;
+  /** Deletes a key for good. Resolves with whether there was one. */
+  delete(name: string): Promise<boolean>;
+}
+
+/** A record of the database: its key is the name. */
+interface KeyRecord {
+  readonly publicKey: Uint8Array;
+  /** By signature algorithm. IndexedDB stores CryptoKeys without showing what they hold. */
+  readonly privateKeys: Readonly<Record<string, CryptoKey>>;
+}
+
+/** Opens a store of keys. Throws `not-supported-here` where there is no IndexedDB. */
+export function keyStore(options: KeyStoreOptions = {}): KeyStore {
+  checkNames(options, KEY_STORE_OPTIONS, "keyStore");
+  const factory = options.indexedDB ?? (globalThis as { readonly indexedDB?: IDBFactory }).indexedDB;
+  if (factory === undefined)
+    throw new SshError("not-supported-here", "this platform has no IndexedDB: give one as the option indexedDB");
+  const database: KeyDatabase = { factory, name: options.database ?? "nacre-keys" };
+
+  return {
+    async add(name, key) {
+      checkName(name);
+      const { publicKey, privateKeys } = checkWebKey(key);
+      const record: KeyRecord = { publicKey: publicKey.blob, privateKeys };
+      await explained(
+        database,
+        transact(database, "readwrite", (store) => [store.add(record, name)]),
+        name,
+      );
+    },
+    async get(name) {
+      checkName(name);
+      const [found] = await explained(
+        database,
+        transact(database, "readonly", (store) => [store.get(name)] as const),
+      );
+      return found.result === undefined ? undefined : keyOf(name, found.result);
+    },
+    async list() {
+      const [names, records] = await explained(
+        database,
+        transact(database, "readonly", (store) => [store.getAllKeys(), store.getAll()] as const),
+      );
+      return names.result.flatMap((name, i) =>
+        typeof name === "string" ? [{ name, key: keyOf(name, records.result[i]) }] : [],
+      );
+    },
+    async delete(name) {
+      checkName(name);
+      const [found] = await explained(
+        database,
+        transact(database, "readwrite", (store) => [store.getKey(name), store.delete(name)] as const),
+      );
+      return found.result !== undefined;
+    },
+  };
+}
+
+/** The key of a record. Throws `file-malformed` for what another program, or a later version, has written. */
+function keyOf(name: string, record: Partial<KeyRecord>): WebKey {
+  try {
+    return webKeyOf(parsePublicKey(record.publicKey!), checkPrivateKeys(record.privateKeys));
+  } catch (cause) {
+    throw new SshError("file-malformed", `the stored key "${escapeText(name)}" cannot be read; delete it`, { cause });
+  }
+}
+
+function checkPrivateKeys(privateKeys: KeyRecord["privateKeys"] | undefined): KeyRecord["privateKeys"] {
+  const keys = Object.values(privateKeys ?? {});
+  if (keys.length > 0 && keys.every((key) => key?.type === "private" && key.usages.includes("sign")))
+    return privateKeys!;
+  throw new SshError("file-malformed", "it holds no private key to sign with");
+}
+
+function checkName(name: unknown): void {
+  if (typeof name !== "string" || name === "") throw new SshError("usage", "the name of a stored key must be text");
+}
+
+function checkWebKey(key: Partial<WebKey> | undefined): WebKey {
+  if (key?.publicKey !== undefined && key.privateKeys !== undefined) return key as WebKey;
+  throw new SshError("usage", "keyStore keeps keys of generateWebKey and importWebKey only");
+}
+
+/** `added`: the name of the key that is being added. */
+async function explained<T>({ name }: KeyDatabase, work: Promise<T>, added?: string): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const { name: kind, message = String(cause) } = (cause ?? {}) as {
+      readonly name?: string;
+      readonly message?: string;
+    };
+    if (added !== undefined && kind === "ConstraintError")
+      throw new SshError("usage", `there is a key "${escapeText(added)}" already; delete it, or take another name`, {
+        cause,
+      });
+    throw new SshError(
+      "file-unreadable",
+      `the key database "${escapeText(name)}" cannot be used: ${escapeText(message)}`,
+      {
+        cause,
+      },
+    );
+  }
+}

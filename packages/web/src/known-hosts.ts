@@ -1,0 +1,67 @@
+import { type HostKeyCheck, parseKnownHosts } from "@nacre/keyfiles";
+import { appendKnownHost, drawRandomart, hostName } from "@nacre/keyfiles/internal";
+import { sha256Fingerprint } from "@nacre/keys";
+import { escapeText } from "@nacre/wire";
+import { sha256 } from "@noble/hashes/sha2.js";
+import type { HostKey } from "nacre";
+import { decideByKnownHosts, type KnownHostDecision } from "nacre/internal";
+import { indexedDbKnownHosts, type KnownHostsStore } from "./known-hosts-store.ts";
+import type { ConnectOptions } from "./options.ts";
+
+/** How error messages call the text of a store. */
+const NAME = "known_hosts";
+
+/** Reads the known hosts, and decides by them about the host of `options`. */
+export async function knownHost(options: ConnectOptions): Promise<KnownHostDecision> {
+  const { host, port = 22, hostKey, unknownHost, knownHosts: store = indexedDbKnownHosts(), warn = () => {} } = options;
+  const known = parse(await store.read());
+  for (const { line, problem } of known.problems) warn(`${NAME}:${line} is ignored: ${problem}`);
+  return decideByKnownHosts({
+    host,
+    port,
+    known,
+    fingerprint: sha256Fingerprint,
+    unknownHost:
+      hostKey === "accept-new"
+        ? () => true
+        : unknownHost && ((key) => unknownHost({ ...key, host, port, randomart: sha256Randomart(key.blob) })),
+    remember: (key) => remember(store, host, port, key, warn),
+    remedies: {
+      add: "pin it, or let `unknownHost` accept it",
+      remove: `forgetHost(${JSON.stringify(host)}, ${port})`,
+    },
+  });
+}
+
+async function remember(
+  store: KnownHostsStore,
+  host: string,
+  port: number,
+  { blob }: HostKey,
+  warn: (text: string) => void,
+): Promise<HostKeyCheck | undefined> {
+  let found: HostKeyCheck | undefined;
+  try {
+    await store.update((text) => {
+      const check = parse(text).check(host, port, blob);
+      // rule: web-known-hosts-reread
+      if (check.status !== "unknown") {
+        found = check;
+        return text;
+      }
+      return appendKnownHost(text, hostName(host, port), blob);
+    });
+  } catch (cause) {
+    const reason = escapeText(cause instanceof Error ? cause.message : String(cause));
+    warn(`the host key of ${escapeText(host)} is accepted, but cannot be saved: ${reason}`);
+  }
+  return found;
+}
+
+function parse(text: string): ReturnType<typeof parseKnownHosts> {
+  return parseKnownHosts({ name: NAME, text });
+}
+
+function sha256Randomart(blob: Uint8Array): string {
+  return drawRandomart(blob, "sha256", sha256(blob));
+}

@@ -1,0 +1,83 @@
+import { type ClientTunnel, TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
+import { SshError } from "@nacre/wire";
+import { onAbort } from "nacre/internal";
+import { bounded } from "./bounded.ts";
+import { ABANDONED } from "./close-codes.ts";
+import { handshake } from "./handshake.ts";
+import { MessageSocket } from "./message-socket.ts";
+import type { WebSocketLike } from "./web-socket.ts";
+
+/**
+ * Attaches a detached tunnel to another WebSocket, and returns that. Rejects with the error that ends the connection: `lost`, that of the lost
+ * WebSocket, or what the gateway answered. Gives up when `signal` aborts.
+ */
+export type Reattach = (tunnel: ClientTunnel, lost: SshError, signal: AbortSignal) => Promise<MessageSocket>;
+
+/** Where to attach again, and for how long. */
+export interface ReattachOptions {
+  /** Opens a WebSocket to the gateway that keeps the tunnel. */
+  readonly openSocket: () => WebSocketLike;
+  /** Milliseconds for which the gateway keeps the tunnel. */
+  readonly resumeTime: number;
+  readonly connectTimeout: number;
+}
+
+/** Milliseconds between two attempts: the second follows the first after this time, and each further after twice the time, up to the most. */
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 5000;
+
+/**
+ * Tries WebSockets until one carries the tunnel, or the gateway keeps it no longer. The first attempt is made at once, unless the last one was
+ * just made.
+ */
+export function reattachWithin({ openSocket, resumeTime, connectTimeout }: ReattachOptions): Reattach {
+  let earliest = 0;
+  return async (tunnel, lost, signal) => {
+    const deadline = performance.now() + resumeTime;
+    for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+      await sleep(earliest - performance.now(), signal);
+      if (signal.aborted) throw lost;
+      // Half of it at random, so that the clients of a gateway do not come back all at once.
+      earliest = performance.now() + wait * (0.5 + Math.random() / 2);
+      const socket = new MessageSocket(openSocket(), ABANDONED);
+      try {
+        return await bounded(socket, { connectTimeout, signal }, () => attach(tunnel, socket));
+      } catch (error) {
+        if (!socket.isLost) throw error;
+      }
+      // A computer that slept too long has tried once all the same: the gateway decides.
+      // rule: web-resume-deadline
+      if (earliest > deadline) throw lost;
+    }
+  };
+}
+
+async function attach(tunnel: ClientTunnel, socket: MessageSocket): Promise<MessageSocket> {
+  await socket.opened;
+  // rule: web-resume-subprotocol
+  if (socket.protocol !== TUNNEL_SUBPROTOCOL)
+    throw new SshError("gateway-refused", `the gateway ${socket.where} does not resume connections any more`);
+  tunnel.attach();
+  try {
+    await handshake(tunnel, socket);
+  } catch (error) {
+    tunnel.detach();
+    throw error;
+  }
+  return socket;
+}
+
+/** Resolves after so many milliseconds, or when `signal` aborts. */
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (milliseconds <= 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      unwatch();
+      resolve();
+    }, milliseconds);
+    const unwatch = onAbort(signal, () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,265 @@
+import type { ClientTunnel, TunnelEvent } from "@nacre/tunnel";
+import { type Bytes, SshError } from "@nacre/wire";
+import type { Duplex, DuplexHandler } from "nacre";
+import { Backlog } from "nacre/internal";
+import { ABANDONED } from "./close-codes.ts";
+import type { MessageSocket } from "./message-socket.ts";
+import type { Reattach } from "./reattach.ts";
+import { SilenceWatch } from "./silence-watch.ts";
+
+/** How a tunnel gets its next WebSocket. */
+export interface TunnelLink {
+  /** Milliseconds without a message after which a WebSocket is given up; 0 for never. */
+  readonly silenceTimeout: number;
+  /** Attaches the tunnel to another WebSocket; `undefined` if that is not possible. */
+  readonly reattach: Reattach | undefined;
+  /** Called when the WebSocket is lost (with its error), and when there is another. Never throws. */
+  readonly onChange: (lost: SshError | undefined) => void;
+}
+
+/** How long closing waits until the gateway has what was written: milliseconds. */
+const CLOSE_TIMEOUT = 2000;
+
+/** Milliseconds without data after which the last bytes are acknowledged. Fewer than 64 KiB would otherwise stay in the gateway's memory. */
+const REST = 1000;
+
+/** A byte connection that survives the loss of its WebSocket. */
+export class TunnelDuplex implements Duplex {
+  readonly #tunnel: ClientTunnel;
+  readonly #link: TunnelLink;
+  readonly #silence: SilenceWatch;
+  readonly #rest: SilenceWatch;
+  /** Aborts attaching again when the connection is closed. */
+  readonly #over = new AbortController();
+  /** Bytes that arrived while paused. They are not acknowledged, so the tunnel bounds them. */
+  readonly #unread = new Backlog();
+  /** The current WebSocket; `undefined` while another is sought. */
+  #socket: MessageSocket | undefined;
+  #handler: DuplexHandler | undefined;
+  /** Whether the handler may be called. */
+  #isOpen = false;
+  #isFull = false;
+  #isPaused = false;
+  #hasEnded = false;
+  /** Whether END arrived that the handler does not know of yet. */
+  #endUnread = false;
+  /** Why nothing more arrives, for the handler when it has all bytes. */
+  #failure: SshError | undefined;
+  #onSent: (() => void) | undefined;
+  #sent: Promise<void> | undefined;
+  #reattaching: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** `socket` carries the tunnel already. */
+  constructor(tunnel: ClientTunnel, socket: MessageSocket, link: TunnelLink) {
+    this.#tunnel = tunnel;
+    this.#link = link;
+    this.#silence = new SilenceWatch(link.silenceTimeout, () => this.#onSilence());
+    this.#rest = new SilenceWatch(REST, () => {
+      this.#tunnel.acknowledgeAll();
+      this.#pump();
+    });
+    this.#use(socket);
+  }
+
+  open(handler: DuplexHandler): void {
+    this.#handler = handler;
+    // Nothing may arrive before this returns.
+    queueMicrotask(() => {
+      this.#isOpen = true;
+      if (this.#socket === undefined && this.#failure === undefined) handler.suspended?.();
+      this.#advance();
+    });
+  }
+
+  write(pieces: readonly Bytes[]): boolean {
+    if (this.#failure !== undefined || this.#tunnel.isOver) return true;
+    let hasRoom = true;
+    for (const piece of pieces) hasRoom = this.#tunnel.write(piece);
+    this.#pump();
+    return hasRoom;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#advance();
+  }
+
+  end(): Promise<void> {
+    if (this.#failure !== undefined || this.#tunnel.isOver) return Promise.resolve();
+    if (!this.#hasEnded) {
+      this.#hasEnded = true;
+      this.#tunnel.end();
+    }
+    this.#sent ??= new Promise((resolve) => {
+      this.#onSent = resolve;
+    });
+    this.#pump();
+    return this.#sent;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeInTime();
+    return this.#closing;
+  }
+
+  #stopTimers(): void {
+    this.#silence.stop();
+    this.#rest.stop();
+  }
+
+  /** Takes a WebSocket that carries the tunnel. */
+  #use(socket: MessageSocket): void {
+    this.#socket = socket;
+    this.#isFull = false;
+    this.#silence.arrived();
+    socket.start({
+      message: (bytes) => {
+        this.#silence.arrived();
+        this.#tunnel.receive(bytes, performance.now());
+        this.#advance();
+      },
+      drained: () => {
+        this.#isFull = false;
+        this.#pump();
+      },
+      closed: ({ error, isLost }) => this.#onEnd(error, isLost),
+    });
+  }
+
+  /** Handles everything that happened in the tunnel, and sends what is to be sent. */
+  #advance(): void {
+    // Before `open` the events wait in the tunnel.
+    if (!this.#isOpen && this.#closing === undefined) return;
+    let event = this.#tunnel.nextEvent();
+    do {
+      for (; event !== undefined; event = this.#tunnel.nextEvent()) this.#on(event);
+      this.#deliver();
+      this.#pump();
+      // Sending the last acknowledgement finishes the tunnel.
+      event = this.#tunnel.nextEvent();
+    } while (event !== undefined);
+  }
+
+  #on(event: TunnelEvent): void {
+    switch (event.type) {
+      case "data":
+        this.#unread.push(event.data, event.data.length);
+        this.#rest.arrived();
+        return;
+      case "writable":
+        this.#handler?.drained();
+        return;
+      case "end":
+        this.#endUnread = true;
+        return;
+      case "closed":
+        this.#fail(event.error);
+        return;
+      case "finished":
+        this.#stopTimers();
+        void this.#socket?.close(1000);
+        return;
+      case "opened":
+      case "attached":
+      // The handshake has taken these.
+    }
+  }
+
+  /** Hands over what arrived, in order, until the handler pauses. After `close` it is dropped, so that the gateway is not stalled. */
+  #deliver(): void {
+    while (!this.#isPaused) {
+      const chunk = this.#unread.shift();
+      if (chunk === undefined) break;
+      this.#tunnel.consumed(chunk.credit);
+      this.#handler?.data(chunk.bytes);
+    }
+    if (this.#isPaused || !this.#unread.isEmpty) return;
+    if (this.#endUnread) {
+      this.#endUnread = false;
+      this.#handler?.ended();
+    }
+    const handler = this.#handler;
+    if (this.#failure === undefined || handler === undefined) return;
+    this.#handler = undefined;
+    handler.failed(this.#failure);
+  }
+
+  #pump(): void {
+    while (this.#socket !== undefined && !this.#isFull) {
+      const message = this.#tunnel.takeMessage(performance.now());
+      if (message === undefined) {
+        this.#onSent?.();
+        return;
+      }
+      this.#isFull = !this.#socket.send(message);
+    }
+  }
+
+  #onSilence(): void {
+    const { where } = this.#socket!;
+    const silence = `nothing arrived from ${where} for ${this.#link.silenceTimeout} ms`;
+    this.#onEnd(new SshError("connection-lost", silence), true);
+  }
+
+  /** The WebSocket is gone, or useless. */
+  #onEnd(error: SshError, isLost: boolean): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#stopTimers();
+    // It may still work, and must not end the tunnel.
+    // rule: web-resume-close-code
+    void socket?.close(ABANDONED);
+    if (this.#tunnel.isOver) return;
+    const { reattach } = this.#link;
+    // rule: web-resume-lost-only
+    if (reattach === undefined || !isLost || !this.#tunnel.detach()) return this.#fail(error);
+    if (this.#closing !== undefined) return this.#onSent?.();
+    this.#handler?.suspended?.();
+    this.#link.onChange(error);
+    this.#reattaching = this.#attachAgain(reattach, error);
+  }
+
+  async #attachAgain(reattach: Reattach, lost: SshError): Promise<void> {
+    try {
+      this.#use(await reattach(this.#tunnel, lost, this.#over.signal));
+    } catch (error) {
+      return this.#fail(error as SshError);
+    }
+    if (this.#closing === undefined) this.#link.onChange(undefined);
+    this.#handler?.resumed?.();
+    this.#advance();
+  }
+
+  #fail(error: SshError): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#failure ??= error;
+    this.#stopTimers();
+    void socket?.close(1000);
+    this.#onSent?.();
+    this.#deliver();
+  }
+
+  async #closeInTime(): Promise<void> {
+    this.#handler = undefined;
+    this.#isPaused = false;
+    this.#over.abort();
+    await this.#reattaching;
+    this.#advance();
+    if (this.#socket !== undefined) {
+      const timer = setTimeout(() => this.#onSent?.(), CLOSE_TIMEOUT);
+      await this.end();
+      clearTimeout(timer);
+    }
+    this.#stopTimers();
+    const socket = this.#socket;
+    this.#socket = undefined;
+    await socket?.close(1000);
+  }
+}

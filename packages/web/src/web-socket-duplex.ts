@@ -1,0 +1,106 @@
+import { ClientTunnel, type Hmac, MAX_SEND_BUFFER, TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
+import { escapeText, SshError } from "@nacre/wire";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import type { Duplex } from "nacre";
+import { leaveUncaught } from "nacre/internal";
+import { bounded } from "./bounded.ts";
+import { checkWebSocketOptions } from "./check.ts";
+import { type HandshakeResult, handshake } from "./handshake.ts";
+import { MessageSocket } from "./message-socket.ts";
+import type { ConnectionChange, WebSocketDuplexOptions } from "./options.ts";
+import { PlainDuplex } from "./plain-duplex.ts";
+import { reattachWithin } from "./reattach.ts";
+import { TunnelDuplex, type TunnelLink } from "./tunnel-duplex.ts";
+import { WEB_SOCKET_SUBPROTOCOLS, type WebSocketConstructor, type WebSocketLike } from "./web-socket.ts";
+
+const CONNECT_TIMEOUT = 15_000;
+const SILENCE_TIMEOUT = 80_000;
+
+/**
+ * Opens a byte connection to an SSH server through a WebSocket gateway, for `connectDuplex`: what `connect` uses. It can be resumed if the
+ * gateway picks the subprotocol "nacre.v1"; it is plain if the gateway picks another or none. Rejects with `connection-failed`,
+ * `connect-timeout`, `gateway-refused`, `connection-lost`, `unexpected-message`, `malformed-message`, `aborted` or `usage`; nothing is left
+ * open then.
+ */
+export async function webSocketDuplex(options: WebSocketDuplexOptions): Promise<Duplex> {
+  return duplexOver(takeSocket({ ...options }), options);
+}
+
+/** Opens or takes the WebSocket, and listens to it. Throws `usage`, `not-supported-here` or `aborted`. */
+export function takeSocket(options: WebSocketDuplexOptions): MessageSocket {
+  checkWebSocketOptions(options);
+  const { url, socket, signal } = options;
+  if (signal?.aborted) throw new SshError("aborted", "connecting was aborted", { cause: signal.reason });
+  return new MessageSocket(socket ?? openSocket(options.WebSocket, String(url)));
+}
+
+/** Makes a byte connection over the WebSocket of `takeSocket` with the same options. The WebSocket is closed if this rejects. */
+export async function duplexOver(socket: MessageSocket, options: WebSocketDuplexOptions): Promise<Duplex> {
+  const { host, port = 22, ticket = "", connectTimeout = CONNECT_TIMEOUT, signal } = options;
+  return bounded(socket, { connectTimeout, signal }, async () => {
+    await socket.opened;
+    if (socket.protocol !== TUNNEL_SUBPROTOCOL) return new PlainDuplex(socket);
+    const tunnel = new ClientTunnel({ ticket, host, port }, { hmac: hmacSha256, growth: { spare: MAX_SEND_BUFFER } });
+    const opened = await handshake(tunnel, socket);
+    return new TunnelDuplex(tunnel, socket, linkOf(options, socket, opened, connectTimeout));
+  });
+}
+
+const hmacSha256: Hmac = (key, message) => hmac(sha256, key, message);
+
+/** Throws `usage` if there is no class of WebSockets, or it refuses the URL. */
+function openSocket(
+  WebSocketClass: WebSocketConstructor | undefined = globalThis.WebSocket,
+  url: string,
+): WebSocketLike {
+  if (WebSocketClass === undefined)
+    throw new SshError("not-supported-here", "this runtime has no WebSocket: give the option `WebSocket`");
+  try {
+    return new WebSocketClass(url, [...WEB_SOCKET_SUBPROTOCOLS]);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SshError("usage", `cannot open a WebSocket: ${escapeText(reason)}`, { cause });
+  }
+}
+
+function linkOf(
+  options: WebSocketDuplexOptions,
+  socket: MessageSocket,
+  opened: HandshakeResult,
+  connectTimeout: number,
+): TunnelLink {
+  const { silenceTimeout = SILENCE_TIMEOUT, onConnectionChange } = options;
+  const { address, resumeTime } = opened.type === "opened" ? opened : { address: "", resumeTime: 0 };
+  const url = resumeUrl(socket.url, address);
+  const report = (change: ConnectionChange): void => {
+    try {
+      onConnectionChange?.(change);
+    } catch (thrown) {
+      leaveUncaught(thrown);
+    }
+  };
+  return {
+    silenceTimeout: resumeTime === 0 ? 0 : silenceTimeout,
+    reattach:
+      options.socket === undefined && resumeTime > 0
+        ? reattachWithin({ openSocket: () => openSocket(options.WebSocket, url), resumeTime, connectTimeout })
+        : undefined,
+    onChange: (error) => report(error === undefined ? { type: "restored" } : { type: "lost", error, resumeTime }),
+  };
+}
+
+/** Where to attach again: the gateway's address. Throws `malformed-message` for an address that is not a WebSocket's, or not encrypted any more. */
+function resumeUrl(url: string, address: string): string {
+  if (address === "") return url;
+  let target: URL | undefined;
+  try {
+    target = new URL(address, url);
+  } catch {
+    // Reported below.
+  }
+  // rule: web-resume-encrypted
+  if (target?.protocol !== "wss:" && !(target?.protocol === "ws:" && url.startsWith("ws:")))
+    throw new SshError("malformed-message", `the gateway's address to resume at is invalid: ${escapeText(address)}`);
+  return target.href;
+}

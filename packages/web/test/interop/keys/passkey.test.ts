@@ -1,0 +1,96 @@
+import { failure, useServer } from "@nacre/testing/interop/server";
+import { createPasskey, type Passkey, passkeyIdentity } from "@nacre/web/keys";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { authorizeKey } from "../../../../../scripts/openssh/sshd.ts";
+import { openPage } from "../../keys/support/page.ts";
+
+// A real sshd verifies what a fake authenticator signs.
+
+const authenticator = openPage();
+const WEBAUTHN = "PubkeyAcceptedAlgorithms +webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
+let passkey: Passkey;
+let verified: Passkey;
+let untouched: Passkey;
+
+beforeAll(async () => {
+  passkey = await createPasskey({ name: "alice" });
+  verified = await createPasskey({ name: "alice, verified", rpId: "example.test" });
+  untouched = await createPasskey({ name: "alice, untouched" });
+  await authorizeKey("alice", passkeyIdentity(passkey).authorizedKeysLine("a passkey"));
+  await authorizeKey("alice", `verify-required ${verified.publicKey}`);
+  await authorizeKey("alice", `no-touch-required ${untouched.publicKey}`);
+});
+afterEach(() => {
+  authenticator.behaviour.flags = 1;
+  authenticator.behaviour.extensions = new Uint8Array();
+  authenticator.behaviour.json = (text) => text;
+});
+afterAll(() => {
+  vi.unstubAllGlobals();
+});
+
+describe("an sshd that accepts WebAuthn signatures", () => {
+  const server = useServer({ config: [WEBAUTHN] });
+
+  test("lets a passkey in", async () => {
+    await using client = await server.connect({ identities: [passkeyIdentity(passkey)] });
+    expect((await client.exec("whoami")).stdout).toBe("alice\n");
+    expect(await server.sshd.log()).toMatch(/Accepted publickey for alice .* ECDSA-SK SHA256:/);
+  });
+
+  test("many times over, as r and s come out longer and shorter", async () => {
+    for (let i = 0; i < 8; i++) {
+      const client = await server.connect({ identities: [passkeyIdentity(passkey)] });
+      await client.close();
+    }
+  });
+
+  test("takes extensions, and members of the JSON that browsers add", async () => {
+    authenticator.behaviour.flags = 0x81;
+    authenticator.behaviour.extensions = Uint8Array.of(0xa0);
+    authenticator.behaviour.json = (text) => `${text.slice(0, -1)},"other_keys_can_be_added_here":"…"}`;
+    await using client = await server.connect({ identities: [passkeyIdentity(passkey)] });
+    expect((await client.exec("whoami")).stdout).toBe("alice\n");
+  });
+
+  test.for([
+    ["without a touch", 0, "passkey"],
+    ["with attested data", 0x41, "passkey"],
+    ["with the flag of extensions and none", 0x81, "passkey"],
+    ["unverified where verify-required says otherwise", 1, "verified"],
+  ] as const)("refuses one %s", async ([, flags, which]) => {
+    authenticator.behaviour.flags = flags;
+    const identity = passkeyIdentity(which === "passkey" ? passkey : verified, { userVerification: "discouraged" });
+    expect((await failure(server.connect({ identities: [identity] }))).code).toBe("auth-failed");
+  });
+
+  test("takes one with user verification where verify-required demands it", async () => {
+    await using client = await server.connect({
+      identities: [passkeyIdentity(verified, { userVerification: "required" })],
+    });
+    expect((await client.exec("whoami")).stdout).toBe("alice\n");
+  });
+
+  test("takes one without a touch where no-touch-required says so", async () => {
+    authenticator.behaviour.flags = 0;
+    await using client = await server.connect({ identities: [passkeyIdentity(untouched)] });
+    expect((await client.exec("whoami")).stdout).toBe("alice\n");
+  });
+});
+
+describe("an sshd that does not accept them", () => {
+  const server = useServer({ config: ["PubkeyAcceptedAlgorithms -webauthn-sk-ecdsa-sha2-nistp256@openssh.com"] });
+
+  test("refuses the key before anybody is asked", async () => {
+    const before = authenticator.requests.length;
+    const error = await failure(server.connect({ identities: [passkeyIdentity(passkey)] }));
+    expect(error.code).toBe("auth-failed");
+    expect(error.message).toContain("webauthn-sk-ecdsa-sha2-nistp256@openssh.com");
+    expect(authenticator.requests).toHaveLength(before);
+  });
+
+  test("takes the next key", async () => {
+    await using client = await server.connect({ identities: [passkeyIdentity(passkey), server.key] });
+    expect((await client.exec("whoami")).stdout).toBe("alice\n");
+  });
+});

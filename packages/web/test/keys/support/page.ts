@@ -1,0 +1,10 @@
+import { vi } from "vitest";
+import { FakeAuthenticator } from "./fake-authenticator.ts";
+
+/** Makes this process a page of that host with a fake authenticator, for the rest of the test. Call `vi.unstubAllGlobals` after it. */
+export function openPage(hostname = "ssh.example.test"): FakeAuthenticator {
+  const authenticator = new FakeAuthenticator(`https://${hostname}`);
+  vi.stubGlobal("navigator", authenticator.navigator);
+  vi.stubGlobal("location", { hostname });
+  return authenticator;
+}

@@ -1,0 +1,69 @@
+import type { WebSocketLike } from "../../src/index.ts";
+
+type Listener = (event: never) => void;
+
+/** A WebSocket that does what the test says. */
+export class FakeSocket implements WebSocketLike {
+  binaryType = "blob";
+  bufferedAmount = 0;
+  protocol = "";
+  readyState = 0;
+  url: string;
+  /** Messages sent, as text of Latin-1. */
+  readonly sent: string[] = [];
+  /** Codes of `close`. */
+  readonly closes: (number | undefined)[] = [];
+  /** What `close` does at once. */
+  onClose: () => void = () => this.shut(1005);
+  readonly #listeners = new Map<string, Set<Listener>>();
+
+  constructor(url = "wss://gateway.example/ssh") {
+    this.url = url;
+  }
+
+  send(data: Uint8Array): void {
+    if (this.readyState === 0) throw new DOMException("still connecting", "InvalidStateError");
+    this.sent.push(Buffer.from(data).toString("latin1"));
+  }
+
+  close(code?: number): void {
+    this.closes.push(code);
+    if (this.readyState >= 2) return;
+    this.readyState = 2;
+    this.onClose();
+  }
+
+  addEventListener(type: string, listener: Listener): void {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    listeners.add(listener);
+    this.#listeners.set(type, listeners);
+  }
+
+  /** Opens with the subprotocol that the server picked. */
+  accept(protocol = ""): void {
+    this.readyState = 1;
+    this.protocol = protocol;
+    this.#emit("open", {});
+  }
+
+  /** A message arrives: bytes by default. */
+  say(message: string, data: unknown = new Uint8Array(Buffer.from(message, "latin1")).buffer): void {
+    this.#emit("message", { data });
+  }
+
+  /** Fails to open, or breaks. */
+  fail(): void {
+    this.#emit("error", {});
+    this.shut(1006);
+  }
+
+  /** Closes. */
+  shut(code: number, reason = ""): void {
+    this.readyState = 3;
+    this.#emit("close", { code, reason });
+  }
+
+  #emit(type: string, event: object): void {
+    for (const listener of this.#listeners.get(type) ?? []) listener(event as never);
+  }
+}

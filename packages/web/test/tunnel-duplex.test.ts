@@ -1,0 +1,475 @@
+import { createHmac } from "node:crypto";
+import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { GatewayTunnel } from "@nacre/tunnel";
+import { utf8Encode } from "@nacre/wire";
+import type { Duplex } from "nacre";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type ConnectionChange, type WebSocketDuplexOptions, webSocketDuplex } from "../src/index.ts";
+import { FakeSocket } from "./support/fake-socket.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const latin1 = (text: string): Buffer => Buffer.from(text, "latin1");
+
+/** A gateway whose WebSockets do what the test says. */
+class ScriptedGateway {
+  readonly sockets: FakeSocket[] = [];
+  readonly changes: ConnectionChange[] = [];
+  /** Calls of the application's handler. */
+  readonly said: unknown[] = [];
+  readonly tunnel: GatewayTunnel;
+  /** What it received of the client. */
+  received = "";
+  duplex!: Duplex;
+  #taken = 0;
+
+  constructor({ address = "", resumeTime = 10_000 } = {}) {
+    this.tunnel = new GatewayTunnel({
+      id: new Uint8Array(16),
+      secret: new Uint8Array(32),
+      address,
+      resumeTime,
+      hmac: (key, message) => new Uint8Array(createHmac("sha256", key).update(message).digest()),
+      growth: { spare: 0 },
+    });
+  }
+
+  get last(): FakeSocket {
+    return this.sockets.at(-1)!;
+  }
+
+  dial(options: Partial<WebSocketDuplexOptions> = {}): Promise<Duplex> {
+    const { sockets } = this;
+    class Recorded extends FakeSocket {
+      constructor(url: string) {
+        super(url);
+        sockets.push(this);
+      }
+    }
+    return webSocketDuplex({
+      url: "wss://gateway.example/ssh",
+      host: "example.org",
+      silenceTimeout: 0,
+      onConnectionChange: (change) => this.changes.push(change),
+      WebSocket: Recorded,
+      ...options,
+    });
+  }
+
+  /** Sends all messages of the tunnel. */
+  flush(): void {
+    for (let next = this.tunnel.takeMessage(0); next !== undefined; next = this.tunnel.takeMessage(0))
+      this.last.say("", next.buffer);
+  }
+
+  /** Takes what the client sent on the last WebSocket. */
+  take(): void {
+    for (const message of this.last.sent.slice(this.#taken)) this.tunnel.receive(latin1(message), 0);
+    this.#taken = this.last.sent.length;
+    for (let event = this.tunnel.nextEvent(); event !== undefined; event = this.tunnel.nextEvent()) {
+      if (event.type !== "data") continue;
+      this.received += Buffer.from(event.data).toString("latin1");
+      this.tunnel.consumed(event.data.length);
+    }
+    this.flush();
+  }
+
+  /** Opens the tunnel, and the byte connection over it. */
+  async open(options: Partial<WebSocketDuplexOptions> = {}): Promise<this> {
+    const dialling = this.dial(options);
+    this.last.accept("nacre.v1");
+    await turn();
+    this.#taken = 1;
+    this.flush();
+    this.duplex = await dialling;
+    this.listen();
+    await turn();
+    return this;
+  }
+
+  listen(): void {
+    this.duplex.open({
+      data: (chunk) => this.said.push(Buffer.from(chunk).toString("latin1")),
+      drained: () => this.said.push("drained"),
+      ended: () => this.said.push("ended"),
+      failed: (cause) => this.said.push(cause),
+      suspended: () => this.said.push("suspended"),
+      resumed: () => this.said.push("resumed"),
+    });
+  }
+
+  /** The WebSocket is lost. */
+  async lose(closeCode = 1006): Promise<void> {
+    this.tunnel.detach();
+    this.last.shut(closeCode);
+    await turn();
+  }
+
+  /** Lets the client attach the WebSocket that it has made. */
+  async attach(): Promise<void> {
+    this.last.accept("nacre.v1");
+    await turn();
+    const attempt = this.tunnel.challenge(new Uint8Array(32));
+    this.last.say("", attempt.message.buffer);
+    expect(attempt.prove(latin1(this.last.sent[1]!))).toBe(true);
+    this.#taken = 2;
+    this.flush();
+    await turn();
+  }
+}
+
+describe("a tunnel whose WebSocket is lost", () => {
+  it("attaches another at once, and tells its handler and the page", async () => {
+    const gateway = await new ScriptedGateway().open();
+    gateway.duplex.write([utf8Encode("one ")]);
+    await gateway.lose();
+    expect(gateway.sockets).toHaveLength(2);
+    expect(gateway.said).toEqual(["suspended"]);
+    gateway.duplex.write([utf8Encode("two")]);
+    await gateway.attach();
+    gateway.take();
+    expect(gateway.received).toBe("one two");
+    expect(gateway.said).toEqual(["suspended", "resumed"]);
+    expect(gateway.changes).toEqual([
+      { type: "lost", error: code("connection-lost"), resumeTime: 10_000 },
+      { type: "restored" },
+    ]);
+    await gateway.duplex.close();
+  });
+
+  it("tries again with growing pauses of at most 5 s, until the resume time is over", async () => {
+    const gateway = await new ScriptedGateway({ resumeTime: 60_000 }).open();
+    await gateway.lose();
+    const times: number[] = [];
+    const began = performance.now();
+    while (!gateway.said.some((one) => one instanceof Error)) {
+      const made = gateway.sockets.length;
+      times.push(performance.now() - began);
+      gateway.last.fail();
+      for (let i = 0; i < 6000 && gateway.sockets.length === made && gateway.said.length === 1; i++)
+        await vi.advanceTimersByTimeAsync(1);
+    }
+    expect(gateway.said).toEqual(["suspended", code("connection-lost")]);
+    const pauses = times.slice(1).map((time, i) => time - times[i]!);
+    expect(pauses[0]).toBeLessThanOrEqual(501);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(5001);
+    expect(pauses.at(-1)).toBeGreaterThanOrEqual(2500);
+    expect(times.at(-1)).toBeLessThan(60_000);
+    expect(times.at(-1)).toBeGreaterThan(50_000);
+    expect(gateway.changes.map(({ type }) => type)).toEqual(["lost"]);
+    await gateway.duplex.close();
+  });
+
+  it("tries once, however short the resume time is", async () => {
+    const gateway = await new ScriptedGateway({ resumeTime: 1 }).open();
+    await gateway.lose();
+    await vi.advanceTimersByTimeAsync(5000);
+    gateway.last.fail();
+    await turn();
+    expect(gateway.sockets).toHaveLength(2);
+    expect(gateway.said).toEqual(["suspended", code("connection-lost")]);
+    await gateway.duplex.close();
+  });
+
+  it("pauses also between WebSockets that are lost as soon as they are attached", async () => {
+    const gateway = await new ScriptedGateway().open();
+    await gateway.lose();
+    await gateway.attach();
+    await gateway.lose();
+    expect(gateway.sockets).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(gateway.sockets).toHaveLength(3);
+    await gateway.attach();
+    await gateway.duplex.close();
+  });
+
+  it("gives an attempt up that the gateway does not answer", async () => {
+    const gateway = await new ScriptedGateway().open({ connectTimeout: 1000 });
+    await gateway.lose();
+    gateway.last.accept("nacre.v1");
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(gateway.last.closes).toEqual([]);
+    expect(gateway.sockets[1]!.closes).toEqual([4430]);
+    expect(gateway.sockets).toHaveLength(3);
+    await gateway.attach();
+    await gateway.duplex.close();
+  });
+
+  it.each<[string, (gateway: ScriptedGateway) => Promise<void>, string]>([
+    ["it forgot the tunnel", async ({ last }) => last.shut(4404, "tunnel-unknown"), "gateway-refused"],
+    ["it picks another subprotocol", async ({ last }) => last.accept("binary"), "gateway-refused"],
+    [
+      "its position went back",
+      async ({ last }) => {
+        last.accept("nacre.v1");
+        await turn();
+        last.say(`\u0004\0\0\0\u0020${"\0".repeat(32)}${"\0".repeat(7)}\u0009`);
+        last.say(`\u0006${"\0".repeat(7)}\u0001`);
+      },
+      "malformed-message",
+    ],
+    [
+      "it sends nonsense",
+      async ({ last }) => {
+        last.accept("nacre.v1");
+        await turn();
+        last.say("\u0063");
+      },
+      "malformed-message",
+    ],
+    [
+      "it sends text",
+      async ({ last }) => {
+        last.accept("nacre.v1");
+        await turn();
+        last.say("", "hello");
+      },
+      "unexpected-message",
+    ],
+  ])("ends when the gateway refuses: %s", async (_, answer, expected) => {
+    const gateway = await new ScriptedGateway().open();
+    await gateway.lose();
+    await answer(gateway);
+    await turn();
+    expect(gateway.said).toEqual(["suspended", code(expected)]);
+    expect(gateway.sockets).toHaveLength(2);
+    await gateway.duplex.close();
+  });
+
+  it("ends without another when the gateway decides to close it", async () => {
+    for (const number of [1000, 1001, 1008, 4409, 4431, 4432]) {
+      const gateway = await new ScriptedGateway().open();
+      gateway.last.say("", Uint8Array.of(7, 65).buffer);
+      await gateway.lose(number);
+      expect([number, gateway.sockets.length]).toEqual([number, 1]);
+      expect(gateway.said).toEqual(["A", expect.objectContaining({ name: "SshError" })]);
+      expect(gateway.changes).toEqual([]);
+      await gateway.duplex.close();
+    }
+  });
+
+  it.each([1006, 1011, 1012, 4421, 4430])("attaches another when it closes with %i", async (number) => {
+    const gateway = await new ScriptedGateway().open();
+    await gateway.lose(number);
+    expect(gateway.sockets).toHaveLength(2);
+    await gateway.attach();
+    await gateway.duplex.close();
+  });
+
+  it("attaches another before it has a handler, which is told then", async () => {
+    const gateway = new ScriptedGateway();
+    const dialling = gateway.dial();
+    gateway.last.accept("nacre.v1");
+    await turn();
+    gateway.flush();
+    gateway.duplex = await dialling;
+    await gateway.lose();
+    gateway.listen();
+    await turn();
+    expect(gateway.said).toEqual(["suspended"]);
+    await gateway.attach();
+    expect(gateway.said).toEqual(["suspended", "resumed"]);
+    await gateway.duplex.close();
+  });
+
+  it("tells a handler that comes later of the end", async () => {
+    const gateway = new ScriptedGateway({ resumeTime: 0 });
+    const dialling = gateway.dial();
+    gateway.last.accept("nacre.v1");
+    await turn();
+    gateway.flush();
+    gateway.duplex = await dialling;
+    await gateway.lose();
+    gateway.listen();
+    expect(gateway.said).toEqual([]);
+    await turn();
+    expect(gateway.said).toEqual([code("connection-lost")]);
+    expect(gateway.duplex.write([utf8Encode("late")])).toBe(true);
+    await gateway.duplex.end();
+    await gateway.duplex.close();
+  });
+
+  it("is closed while it waits for the next attempt", async () => {
+    const gateway = await new ScriptedGateway().open();
+    await gateway.lose();
+    gateway.last.fail();
+    await turn();
+    expect(vi.getTimerCount()).toBe(1);
+    await gateway.duplex.close();
+    expect(gateway.sockets).toHaveLength(2);
+    expect(gateway.said).toEqual(["suspended"]);
+  });
+
+  it("is closed while it attaches, and tells the gateway nothing that ends a tunnel it may have lost", async () => {
+    const gateway = await new ScriptedGateway().open();
+    await gateway.lose();
+    gateway.last.accept("nacre.v1");
+    await turn();
+    await gateway.duplex.close();
+    expect(gateway.last.closes).toEqual([4430]);
+    expect(gateway.said).toEqual(["suspended"]);
+  });
+});
+
+it("acknowledges the last bytes a second after they arrived, once", async () => {
+  const gateway = await new ScriptedGateway().open();
+  gateway.last.say("", Uint8Array.of(7, 65, 66, 67).buffer);
+  const before = gateway.last.sent.length;
+  await vi.advanceTimersByTimeAsync(999);
+  expect(gateway.last.sent).toHaveLength(before);
+  await vi.advanceTimersByTimeAsync(5000);
+  // ACKNOWLEDGE with the position 3.
+  expect(gateway.last.sent.slice(before)).toEqual(["\x08\0\0\0\0\0\0\0\x03"]);
+  await gateway.duplex.close();
+});
+
+describe("a silent WebSocket", () => {
+  it("is replaced, with a close code that does not end the tunnel", async () => {
+    const gateway = await new ScriptedGateway().open({ silenceTimeout: 5000 });
+    await vi.advanceTimersByTimeAsync(4000);
+    gateway.last.say("", Uint8Array.of(7, 65).buffer);
+    await vi.advanceTimersByTimeAsync(4999);
+    expect(gateway.sockets).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(gateway.sockets).toHaveLength(2);
+    expect(gateway.sockets[0]!.closes).toEqual([4430]);
+    expect(gateway.said).toEqual(["A", "suspended"]);
+    gateway.sockets[0]!.say("", Uint8Array.of(7, 66).buffer);
+    gateway.sockets[0]!.shut(4409);
+    gateway.tunnel.detach();
+    expect(gateway.said).toEqual(["A", "suspended"]);
+    await gateway.duplex.close();
+  });
+
+  it("is left alone without a timeout", async () => {
+    const gateway = await new ScriptedGateway().open();
+    expect(vi.getTimerCount()).toBe(0);
+    await gateway.duplex.close();
+  });
+});
+
+describe("the bytes of a tunnel", () => {
+  it("wait while paused, unacknowledged, and end in order", async () => {
+    const gateway = await new ScriptedGateway().open();
+    gateway.duplex.pause();
+    gateway.tunnel.write(new Uint8Array(300_000).fill(65));
+    gateway.tunnel.end();
+    gateway.flush();
+    await turn();
+    gateway.take();
+    expect(gateway.said).toEqual([]);
+    expect(gateway.tunnel.buffered).toBe(300_000);
+    gateway.duplex.resume();
+    gateway.take();
+    expect(gateway.said.join("")).toBe(`${"A".repeat(300_000)}ended`);
+    expect(gateway.tunnel.buffered).toBe(0);
+    await gateway.duplex.close();
+  });
+
+  it("wait in the tunnel while the WebSocket is full, and the writer waits for acknowledgements", async () => {
+    const gateway = await new ScriptedGateway().open();
+    gateway.last.bufferedAmount = 2 ** 21;
+    expect(gateway.duplex.write([new Uint8Array(100_000)])).toBe(true);
+    expect(gateway.last.sent).toHaveLength(2);
+    expect(gateway.duplex.write([new Uint8Array(1_000_000)])).toBe(false);
+    expect(gateway.last.sent).toHaveLength(2);
+    gateway.last.bufferedAmount = 0;
+    await vi.advanceTimersByTimeAsync(50);
+    gateway.take();
+    expect(gateway.received).toHaveLength(1_100_000);
+    expect(gateway.said).toEqual(["drained"]);
+    await gateway.duplex.close();
+  });
+
+  it("end with `end`, and the other direction goes on", async () => {
+    const gateway = await new ScriptedGateway().open();
+    gateway.duplex.write([utf8Encode("last")]);
+    await gateway.duplex.end();
+    gateway.take();
+    gateway.tunnel.write(utf8Encode("more"));
+    gateway.tunnel.end();
+    gateway.flush();
+    expect(gateway.said).toEqual(["more", "ended"]);
+    gateway.take();
+    expect(gateway.last.closes).toEqual([1000]);
+    await gateway.duplex.close();
+  });
+
+  it("leave before the WebSocket is closed, for at most two seconds", async () => {
+    const gateway = await new ScriptedGateway().open();
+    gateway.last.bufferedAmount = 2 ** 21;
+    gateway.duplex.write([utf8Encode("first")]);
+    gateway.duplex.write([utf8Encode("last words")]);
+    const closing = gateway.duplex.close();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(gateway.last.closes).toEqual([]);
+    gateway.last.bufferedAmount = 0;
+    await vi.advanceTimersByTimeAsync(50);
+    await closing;
+    gateway.take();
+    expect(gateway.received).toBe("firstlast words");
+    expect(gateway.last.closes).toEqual([1000]);
+  });
+
+  it("are given up when the WebSocket stays full", async () => {
+    const gateway = await new ScriptedGateway().open();
+    gateway.last.bufferedAmount = 2 ** 21;
+    gateway.duplex.write([utf8Encode("first")]);
+    gateway.duplex.write([utf8Encode("last words")]);
+    const closing = gateway.duplex.close();
+    await vi.advanceTimersByTimeAsync(2000);
+    await closing;
+    expect(gateway.last.closes).toEqual([1000]);
+  });
+
+  it("are dropped after `close`, so that the gateway can finish", async () => {
+    const gateway = await new ScriptedGateway().open();
+    gateway.duplex.pause();
+    gateway.tunnel.write(new Uint8Array(300_000));
+    gateway.flush();
+    gateway.last.onClose = () => {};
+    const closing = gateway.duplex.close();
+    await turn();
+    gateway.last.shut(1000);
+    await closing;
+    expect(gateway.said).toEqual([]);
+    await gateway.duplex.close();
+  });
+});
+
+describe("the gateway's address", () => {
+  it.each<[string, string, string]>([
+    ["wss://gateway.example/ssh", "", "wss://gateway.example/ssh"],
+    ["wss://gateway.example/ssh", "wss://two.gateway.example/ssh", "wss://two.gateway.example/ssh"],
+    ["wss://gateway.example/ssh", "/two", "wss://gateway.example/two"],
+    ["ws://localhost/ssh", "ws://localhost:81/", "ws://localhost:81/"],
+    ["ws://localhost/ssh", "wss://two.gateway.example/", "wss://two.gateway.example/"],
+  ])("of %s is taken: %j", async (url, address, expected) => {
+    const gateway = await new ScriptedGateway({ address }).open({ url });
+    await gateway.lose();
+    expect(gateway.last.url).toBe(expected);
+    await gateway.duplex.close();
+  });
+
+  it.each([
+    ["without encryption, after a WebSocket with encryption", "ws://gateway.example/ssh"],
+    ["of another scheme", "https://gateway.example/ssh"],
+    ["that is a script", "javascript:alert(1)"],
+    ["without a host", "wss://"],
+  ])("%s is refused", async (_, address) => {
+    const gateway = new ScriptedGateway({ address });
+    const dialling = failure(gateway.dial({ url: "wss://gateway.example/ssh" }));
+    gateway.last.accept("nacre.v1");
+    await turn();
+    gateway.flush();
+    expect(await dialling).toEqual(code("malformed-message"));
+    expect(gateway.last.closes).toEqual([1000]);
+  });
+});
