@@ -54,9 +54,11 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   }),
   ...excluded("chromium", "loads a module anew for each test, which vitest cannot do in a page", {
     "packages/nacre/test/chacha20-poly1305.test.ts": [
+      "chacha20-poly1305 by default runs in WebAssembly, instantiated once on first use",
       "chacha20-poly1305 by default falls back to noble if the platform has no WebAssembly",
       "chacha20-poly1305 by default falls back to noble if the page forbids WebAssembly",
     ],
+    "packages/nacre/test/wasm.test.ts": ["wasm: false compiles no WebAssembly on either side"],
     "packages/nacre/test/macrotask.test.ts": [
       "queueMacrotask runs tasks in order, after the current task and its microtasks with setImmediate",
       "queueMacrotask runs tasks in order, after the current task and its microtasks with messages, as in a browser",

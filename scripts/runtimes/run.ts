@@ -46,8 +46,6 @@ interface Results {
 
 /** Time limit of a run in milliseconds, far above its normal time. It also ends a run with a blocked event loop. */
 const TIMEOUT = 10 * 60_000;
-/** A browser may still write into its profile while the folder is removed. */
-const REMOVAL = { recursive: true, force: true, maxRetries: 10 };
 
 /**
  * Runs the tests of a subject. If `isWhole`, each of its files must have a test that passes, each exclusion must match a test, and enough
@@ -67,7 +65,7 @@ export async function runTests(subject: Subject, { root, isWhole, words }: RunOp
     }
     return { ...judge(subject, JSON.parse(text) as Results, status, { root, isWhole }), output, seconds };
   } finally {
-    await rm(folder, REMOVAL);
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
@@ -124,7 +122,7 @@ async function vitest(
   });
   const onExit = (): void => {
     killGroup(child);
-    rmSync(folder, REMOVAL);
+    removeNow(folder);
   };
   process.once("exit", onExit);
   const timer = setTimeout(() => killGroup(child), TIMEOUT);
@@ -138,6 +136,19 @@ async function vitest(
   clearTimeout(timer);
   process.off("exit", onExit);
   return { status, output: Buffer.concat(chunks).toString() };
+}
+
+/** Removes a folder. Waits up to 3 seconds for a browser that still writes into its profile while it ends. */
+function removeNow(folder: string): void {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  for (let attempt = 1; attempt <= 30; attempt++) {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+      return;
+    } catch {
+      Atomics.wait(cell, 0, 0, 100);
+    }
+  }
 }
 
 function killGroup({ pid }: ChildProcess): void {

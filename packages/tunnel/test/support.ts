@@ -1,10 +1,11 @@
-import { createHmac } from "node:crypto";
 import { seededRandom } from "@nacre/testing/random";
 import { type Bytes, concatBytes } from "@nacre/wire";
+import { hmac as hmacOf } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
 import { ClientTunnel, GatewayTunnel, type Hmac, type TunnelEvent } from "../src/index.ts";
 import type { Tunnel } from "../src/tunnel.ts";
 
-export const hmac: Hmac = (key, message) => new Uint8Array(createHmac("sha256", key).update(message).digest());
+export const hmac: Hmac = (key, message) => hmacOf(sha256, key, message);
 
 const random = seededRandom(7);
 

@@ -1,4 +1,5 @@
 import { build, type Metafile } from "esbuild";
+import { FLOORS } from "../../floors.ts";
 import { testsIn } from "../tests-in.ts";
 
 /** Test files that need modules of Node, by reason. */
@@ -9,22 +10,7 @@ export interface NodeFiles {
 }
 
 /** Packages of floors 0–6, whose unit tests run in browsers. */
-const PACKAGES = [
-  "wire",
-  "packet",
-  "negotiation",
-  "kdf",
-  "keys",
-  "ciphers",
-  "kex",
-  "keyfiles",
-  "ciphers-wasm",
-  "transport",
-  "auth",
-  "connection",
-  "session",
-  "nacre",
-];
+const PACKAGES = Object.keys(FLOORS).filter((name) => FLOORS[name]! <= 6);
 
 /** The unit tests that do not run in a page. The matrix fails if one of these files imports no module of Node. */
 export const NEED_NODE: readonly NodeFiles[] = [

@@ -24,6 +24,8 @@ export default defineConfig({
     browser: {
       enabled: true,
       headless: true,
+      // One page for all files. With a page for each, loading the modules again takes a third of the time.
+      isolate: false,
       screenshotFailures: false,
       provider: playwright({ launchOptions: { executablePath: program, args: [...words], env } }),
       instances: [{ browser: "chromium" }],
