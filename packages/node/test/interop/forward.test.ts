@@ -23,7 +23,8 @@ const echo: Service = (socket) => socket.pipe(socket);
 /** Replies with the digest of the question after its end. */
 const digest: Service = async (socket) => socket.end((await digestOf(questionOf(socket))).sha256);
 const download: Service = (socket) => writeAll(socket, big);
-const reset: Service = (socket) => (socket as Socket).resetAndDestroy();
+/** Resets on the first byte: an earlier reset may look like a refused connection to sshd. */
+const reset: Service = (socket) => socket.once("data", () => (socket as Socket).resetAndDestroy());
 
 /** Returns the readable side of a duplex. Iterating the duplex itself would destroy it at the end of the question. */
 const questionOf = (socket: NodeDuplex): Readable => Readable.from(socket.iterator({ destroyOnReturn: false }));
@@ -212,6 +213,7 @@ describe.each([
 test("a target that resets its connection ends only that one", async () => {
   await using client = await server.connect();
   const connection = await client.dial(await serveTcp(reset));
+  connection.write("?");
   await finished(connection.resume(), { writable: false }).catch(() => {});
   const other = await client.dial(await serveTcp(echo));
   other.end("on");
