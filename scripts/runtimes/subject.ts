@@ -54,7 +54,10 @@ function runtimeSubject(runtime: InstalledRuntime): Subject {
   const { name, title, version, path, words, ownSockets } = runtime;
   const units = ["packages/node/test", "packages/nacre/test"].flatMap((folder) => testsIn(root, folder));
   return {
-    ...{ name, title, version, ownSockets },
+    name,
+    title,
+    version,
+    ownSockets,
     needsServer: true,
     command: [path, ...words],
     config: "scripts/runtimes/vitest.config.ts",
@@ -71,7 +74,9 @@ async function chromium(): Promise<Subject> {
   if (needless.length > 0)
     throw new Error(`browsers/files.ts excludes files that import no module of Node: ${needless.join(", ")}`);
   return {
-    ...{ name, title, minTests },
+    name,
+    title,
+    minTests,
     version: await installedVersion(CHROMIUM),
     needsServer: false,
     command: [process.execPath],
