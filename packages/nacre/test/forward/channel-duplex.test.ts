@@ -34,8 +34,6 @@ async function opened(onData?: (duplex: Duplex) => void) {
   return { channel, duplex, said, receive };
 }
 
-const written = ({ written }: FakeChannel): string => written;
-
 describe("received data", () => {
   it("is delivered in order with its credit, then the end", async () => {
     const { channel, said, receive } = await opened();
@@ -90,11 +88,11 @@ describe("written data", () => {
     expect(duplex.write([utf8Encode("one"), utf8Encode("two"), utf8Encode("three")])).toBe(false);
     channel.room = 3;
     channel.handler.writable();
-    expect([written(channel), said]).toEqual(["onetwot", []]);
+    expect([channel.written, said]).toEqual(["onetwot", []]);
     expect(duplex.write([utf8Encode("four")])).toBe(false);
     channel.room = 100;
     channel.handler.writable();
-    expect([written(channel), said]).toEqual(["onetwothreefour", ["drained"]]);
+    expect([channel.written, said]).toEqual(["onetwothreefour", ["drained"]]);
     expect(duplex.write([utf8Encode("!")])).toBe(true);
   });
 
@@ -105,7 +103,7 @@ describe("written data", () => {
     expect(duplex.write([utf8Encode("answer")])).toBe(false);
     channel.room = 100;
     channel.handler.writable();
-    expect([written(channel), said]).toEqual(["answer", ["ended", "drained"]]);
+    expect([channel.written, said]).toEqual(["answer", ["ended", "drained"]]);
   });
 
   it("is dropped after the channel has closed", async () => {
@@ -127,7 +125,7 @@ describe("end", () => {
     channel.room = 100;
     channel.handler.writable();
     await macrotask();
-    expect([written(channel), channel.calls, ended]).toEqual(["all", ["end"], 2]);
+    expect([channel.written, channel.calls, ended]).toEqual(["all", ["end"], 2]);
   });
 
   it("resolves without EOF if the channel closes before it took all bytes", async () => {
@@ -137,7 +135,7 @@ describe("end", () => {
     const ending = duplex.end();
     channel.finish(undefined, UNTOLD);
     await ending;
-    expect(written(channel)).toBe("");
+    expect(channel.written).toBe("");
   });
 });
 
@@ -197,7 +195,7 @@ describe("close", () => {
     channel.handler.writable();
     Object.defineProperty(channel, "ended", { value: Promise.resolve() });
     await closing;
-    expect([written(channel), channel.calls]).toEqual(["all", ["close"]]);
+    expect([channel.written, channel.calls]).toEqual(["all", ["close"]]);
     expect(channel.reason).toEqual(code("closed"));
     expect(said).toEqual([]);
   });
