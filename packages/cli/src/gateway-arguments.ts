@@ -1,13 +1,13 @@
 import type { GatewayLimits } from "@nacre/gateway";
 import { parseOptions, usage } from "./options.ts";
 
-/** `nacre gateway`, read. */
+/** Parsed arguments of `nacre gateway`. */
 export interface GatewayArguments {
   readonly listen: string;
   readonly port: number;
   readonly origins: readonly string[];
   readonly allow: readonly string[];
-  /** Values of `Host`; empty for those of the origins, and of the address where that is loopback. */
+  /** Accepted values of `Host`. Empty: the hosts of the origins, and on loopback also the address that the command listens on. */
   readonly hosts: readonly string[];
   readonly plain: string | undefined;
   readonly path: string;
@@ -17,16 +17,16 @@ export interface GatewayArguments {
   readonly allowInsecure: boolean;
   readonly allowMissingOrigin: boolean;
   readonly metrics: boolean;
-  /** File with the token of servers that ask for tickets; `undefined` where pages ask themselves. */
+  /** File with the token of servers that request tickets; `undefined` if pages request tickets themselves. */
   readonly issueToken: string | undefined;
   /** URL of a Valkey or Redis server. */
   readonly tickets: string | undefined;
-  /** Checked by `createGateway`. */
+  /** Limits by name; `createGateway` checks them. */
   readonly limits: Partial<Record<keyof GatewayLimits, number>>;
   readonly log: "text" | "json";
 }
 
-/** What `gateway` knows, and whether it takes a value. */
+/** Options of `nacre gateway`, and whether each has a value. */
 export const GATEWAY_OPTIONS = {
   "--listen": "value",
   "-p": "value",
@@ -49,7 +49,7 @@ export const GATEWAY_OPTIONS = {
   "--log": "value",
 } as const;
 
-/** Reads the words after `nacre gateway`. Throws `usage`. */
+/** Parses the arguments after `nacre gateway`. Throws `usage` if they are invalid. */
 export function parseGatewayArguments(words: readonly string[]): GatewayArguments {
   const { options, rest } = parseOptions(words, GATEWAY_OPTIONS);
   if (rest.length > 0) throw usage(`gateway does not know what to do with "${rest[0]}"`);

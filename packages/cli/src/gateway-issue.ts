@@ -2,12 +2,12 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Gateway, TicketGrant } from "@nacre/gateway";
 
-/** Longest body in bytes. */
+/** Longest request body in bytes. */
 const MAX_BODY = 4096;
 
 /**
- * The route at which an application's server asks for tickets: POST of `{ "origin", "host", "port", "user"? }` with `Authorization: Bearer` and the
- * token. Other requests get 404.
+ * Returns the listener for the route at which an application's server requests tickets: POST of `{ "origin", "host", "port", "user"? }`
+ * with the token in `Authorization: Bearer`. Requests for other paths get status 404.
  */
 export function issueRoute(path: string, token: string, gateway: () => Gateway): RequestListener {
   return (request, response) => {
@@ -38,7 +38,7 @@ async function issue(
   }
 }
 
-/** Compares hashes, so that time tells nothing. */
+/** Compares two texts by their hashes, so that the time does not reveal the expected text. */
 function isSame(given: string, expected: string): boolean {
   return timingSafeEqual(hash(given), hash(expected));
 }
@@ -62,7 +62,7 @@ function parseGrant(body: string): TicketGrant | undefined {
   try {
     const { origin, host, port, user } = JSON.parse(body) as Partial<Record<string, unknown>>;
     if (typeof origin !== "string" || typeof host !== "string" || !Number.isInteger(port)) return undefined;
-    // The page's requests show this gateway no session of the application's.
+    // The gateway cannot see the application's session, so the ticket is not bound to one.
     const grant = { origin, host, port: port as number, session: undefined };
     return typeof user === "string" ? { ...grant, user } : grant;
   } catch {

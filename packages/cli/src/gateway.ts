@@ -11,10 +11,10 @@ import { issueRoute } from "./gateway-issue.ts";
 import { GATEWAY_HELP } from "./help.ts";
 import { asksForHelp, usage } from "./options.ts";
 
-/** Milliseconds that connections have to end after the first signal. */
+/** Milliseconds for connections to end after the first signal. */
 const STOP_GRACE = 30_000;
 
-/** Bounds of HTTP, before there is a WebSocket. Times are milliseconds. */
+/** Limits of HTTP requests, before a WebSocket opens. Times are in milliseconds, sizes in bytes. */
 const HTTP = {
   headersTimeout: 5000,
   requestTimeout: 10_000,
@@ -23,10 +23,10 @@ const HTTP = {
   maxHeaderSize: 16_384,
 } as const;
 
-/** TCP connections beyond the gateway's own bounds: those that have not sent a request yet. */
+/** Most TCP connections of the server. The gateway's own limits do not count connections that have not sent a request. */
 const MAX_SILENT = 20_000;
 
-/** `nacre gateway`: from WebSocket to TCP, until a signal ends it. Returns the exit status. */
+/** Runs `nacre gateway`, which relays WebSockets to TCP, until a signal. Resolves to the exit status. */
 export async function gateway(words: readonly string[]): Promise<number> {
   if (asksForHelp(words, GATEWAY_OPTIONS)) {
     process.stdout.write(GATEWAY_HELP);
@@ -45,7 +45,7 @@ export async function gateway(words: readonly string[]): Promise<number> {
   const tickets = parsed.tickets === undefined ? undefined : await openTickets(parsed.tickets);
   let made: Gateway | undefined;
   try {
-    // Before the gateway, whose paths come first.
+    // Add this listener before `attach`, which passes other paths on to the existing listeners.
     if (token !== undefined)
       server.on(
         "request",
@@ -95,7 +95,7 @@ function makeGateway(
     origins,
     hosts: parsed.hosts.length > 0 ? parsed.hosts : defaultHosts(parsed, port),
     allow,
-    // The command names the pages and the destinations; SSH decides who logs in there.
+    // Without a token any page of `--origin` may reach any destination of `--allow`; the SSH server checks the login.
     authorize: () => pagesAsk,
     path,
     ticketPath: `${path}/ticket`,
@@ -111,7 +111,7 @@ function makeGateway(
   });
 }
 
-/** The hosts of the origins, and this machine's own names where only it can connect. */
+/** Returns the hosts of the origins. On loopback, adds `localhost` and the address that the command listens on. */
 function defaultHosts({ origins, listen }: GatewayArguments, port: number): string[] {
   const hosts = origins.filter((origin) => URL.canParse(origin)).map((origin) => new URL(origin).host);
   const isLoopback = ["127.0.0.1", "::1", "localhost"].includes(listen);
@@ -130,7 +130,7 @@ async function listen(server: Server, { listen: host, port }: GatewayArguments):
   return server.address() as AddressInfo;
 }
 
-/** Closes the gateway after SIGINT, SIGTERM or SIGHUP; a second one ends what is still open at once. */
+/** Waits for a signal, then closes the gateway. SIGINT and SIGTERM leave connections time to end; SIGHUP or a second signal does not. */
 async function untilStopped(
   gateway: Gateway,
   note: (event: string, fields: Readonly<Record<string, unknown>>) => void,
@@ -149,7 +149,7 @@ async function untilStopped(
   await gateway.close();
 }
 
-/** The package `redis` is not installed with the command. */
+/** Connects to the ticket store. Imports `redis` on demand, because the command does not depend on it. */
 async function openTickets(url: string): Promise<TicketStore & { close(): void }> {
   let redis: typeof import("@nacre/gateway/redis");
   try {
@@ -160,13 +160,13 @@ async function openTickets(url: string): Promise<TicketStore & { close(): void }
   try {
     return await redis.connectTicketStore(url);
   } catch (cause) {
-    // The URL may hold a password.
+    // The error may contain the URL, and the URL a password.
     const why = (cause as NodeJS.ErrnoException).code ?? "it does not answer as Valkey or Redis does";
     throw new SshError("connection-failed", `--tickets: cannot connect to the ticket store: ${why}`, { cause });
   }
 }
 
-/** Reads the token of `--issue-token`: one line, long enough not to be guessed. */
+/** Reads the token of `--issue-token`. Throws `usage` if it is not one line of at least 32 printable characters. */
 async function readToken(path: string): Promise<string> {
   const token = (await readText(path)).trim();
   // rule: issue-token-length

@@ -7,7 +7,7 @@ import { temporaryFolder } from "./support.ts";
 test("refuses an --issue-token of less than 32 characters", async () => {
   const folder = await temporaryFolder();
   const token = join(folder, "token");
-  // No gateway starts where the token is accepted: there is no certificate.
+  // A valid token does not start a gateway either, because the certificate is missing.
   const missing = join(folder, "missing");
   const words = ["--origin", "https://a.example", "--allow", "b.example:22", "--cert", missing, "--key", missing];
   const start = (): Promise<number> => gateway([...words, "--issue-token", token]);

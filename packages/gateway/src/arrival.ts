@@ -23,7 +23,7 @@ type State =
   | { readonly kind: "proof"; readonly relay: TunnelRelay; readonly attempt: AttachAttempt }
   | { readonly kind: "over" };
 
-/** A WebSocket until it carries a connection. */
+/** A WebSocket that does not carry a connection yet. */
 export class Arrival implements Waiting {
   readonly ws: WebSocket;
   deadline: number;
@@ -50,10 +50,10 @@ export class Arrival implements Waiting {
     this.#pending.add(this);
   }
 
-  /** Connects to the one destination of plain WebSockets. */
+  /** Connects to the destination of plain WebSockets, without a first message. */
   openPlain(target: Target): void {
     this.#state = { kind: "opening" };
-    // It sends without being asked to, and what it sends waits in its own socket.
+    // A plain client may send immediately. Its data stays in the kernel until the destination is connected.
     this.ws.pause();
     void this.#settle(this.#connect(target, undefined, (settings) => new PlainRelay(settings, this.ws)));
   }
@@ -69,7 +69,7 @@ export class Arrival implements Waiting {
     this.#context.log({ type: "rejected", ...this.#context.eventPeer(this.#peer), reason, detail });
   }
 
-  /** The WebSocket is somebody else's from now on. */
+  /** Removes the listeners from the WebSocket, and aborts a running connection attempt. */
   #leave(): void {
     this.#state = { kind: "over" };
     this.#pending.delete(this);
@@ -83,7 +83,7 @@ export class Arrival implements Waiting {
     this.#log("lost", `code ${code}`);
   };
 
-  /** `ws` closes by itself. */
+  /** Does nothing: `ws` closes the WebSocket after an error. */
   readonly #onError = (): void => {};
 
   readonly #onMessage = (data: Buffer, isBinary: boolean): void => {
@@ -144,7 +144,7 @@ export class Arrival implements Waiting {
     }
   }
 
-  /** Refuses what failed. */
+  /** Awaits `opening`, and refuses the WebSocket if it fails. */
   async #settle(opening: Promise<void>): Promise<void> {
     try {
       await opening;
@@ -174,7 +174,7 @@ export class Arrival implements Waiting {
   }
 }
 
-/** Rejects with the signal's reason once it aborts. */
+/** Settles as `promise` does, or rejects with the signal's reason if the signal aborts first. */
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let onAbort: (() => void) | undefined;

@@ -5,15 +5,15 @@ import type { Duplex } from "node:stream";
 type OnRequest = (request: IncomingMessage, response: ServerResponse) => void;
 type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-/** Handlers by path. */
+/** Handlers of requests and upgrades, by path. */
 interface Paths {
   readonly requests: Readonly<Record<string, OnRequest>>;
   readonly upgrades: Readonly<Record<string, OnUpgrade>>;
 }
 
 /**
- * Puts handlers of some paths before the listeners that a server has. Other requests go to these, or are answered with 404 where there are none.
- * Returns a function that takes the handlers away.
+ * Installs handlers for some paths of a server. Other requests go to the listeners that the server already has, or get status 404 if it has
+ * none. Returns a function that removes the handlers and restores the listeners.
  */
 export function attachPaths(server: HttpServer | HttpsServer, { requests, upgrades }: Paths): () => void {
   const others = server.listeners("request") as RequestListener[];
@@ -27,7 +27,7 @@ export function attachPaths(server: HttpServer | HttpsServer, { requests, upgrad
   const onUpgrade: OnUpgrade = (request, socket, head) => {
     const handler = own(upgrades, request);
     if (handler !== undefined) return handler(request, socket, head);
-    // Another listener may know this path.
+    // If the server has another upgrade listener, that one may handle this path.
     if (server.listenerCount("upgrade") === 1) socket.destroy();
   };
   server.on("request", onRequest);

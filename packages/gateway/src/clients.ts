@@ -1,4 +1,4 @@
-/** Bounds of {@link Clients}. */
+/** Limits that {@link Clients} enforces. */
 interface ClientBounds {
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
@@ -14,10 +14,10 @@ interface ClientRecord {
   readonly rate: Rate;
 }
 
-/** Records of clients without a connection that are remembered. */
+/** Most records of clients without a connection. */
 const MAX_RECORDS = 65_536;
 
-/** Counts what each client has: connections, new ones a second, bytes of connections that wait to be resumed. */
+/** Counts connections, new requests per second and bytes of parked connections, for each client and in total. */
 export class Clients {
   readonly #bounds: ClientBounds;
   readonly #records = new Map<string, ClientRecord>();
@@ -30,7 +30,7 @@ export class Clients {
     this.#rate = new Rate(bounds.maxNewPerSecond, now);
   }
 
-  /** Connections of all clients. */
+  /** Number of connections of all clients. */
   get connections(): number {
     return this.#connections;
   }
@@ -39,19 +39,19 @@ export class Clients {
     return this.#parkedBytes;
   }
 
-  /** Clients that are remembered. */
+  /** Number of clients with a record. */
   get size(): number {
     return this.#records.size;
   }
 
-  /** Counts a new request. Returns whether the client may make one now. */
+  /** Counts a new request. Returns false if the client or all clients together exceed their rate. */
   mayBegin(client: string, now: number): boolean {
     const record = this.#record(client, now);
     // rule: client-rate
     return record.rate.take(now) && /* rule: total-rate */ this.#rate.take(now);
   }
 
-  /** Counts a connection, unless there are too many. */
+  /** Counts a connection. Returns false, without counting it, if the client or the gateway has too many. */
   add(client: string, now: number): boolean {
     const record = this.#record(client, now);
     // rule: client-connections
@@ -68,7 +68,7 @@ export class Clients {
     this.#connections--;
   }
 
-  /** Counts bytes that are kept without a WebSocket, unless they are too many. */
+  /** Counts bytes of a parked connection. Returns false, without counting them, if they exceed a limit. */
   park(client: string, bytes: number): boolean {
     const record = this.#records.get(client)!;
     // rule: parked-bytes-per-client
@@ -85,7 +85,7 @@ export class Clients {
     this.#parkedBytes -= bytes;
   }
 
-  /** Forgets clients that have nothing. */
+  /** Deletes the records of clients that have no connection and have not used any of their rate. */
   sweep(now: number): void {
     for (const [client, { connections, rate }] of this.#records)
       if (connections === 0 && rate.isFull(now)) this.#records.delete(client);
@@ -111,7 +111,7 @@ export class Clients {
   }
 }
 
-/** So many a second, and as many at once after a second of rest. */
+/** A token bucket: allows `perSecond` requests a second, and a burst of `perSecond` after an idle second. */
 class Rate {
   readonly #perSecond: number;
   #tokens: number;

@@ -11,14 +11,14 @@ import type { Requester } from "./request-check.ts";
 import type { Tickets } from "./tickets.ts";
 import type { TunnelRelay } from "./tunnel-relay.ts";
 
-/** A WebSocket's client. */
+/** The client of a WebSocket. */
 export interface Peer extends Requester {
   /** Number of the connection, from 1. */
   readonly connection: number;
   readonly session: string | undefined;
 }
 
-/** What all connections of a gateway share. */
+/** State and settings that all connections of a gateway share. */
 export interface GatewayContext {
   readonly limits: GatewayLimits;
   readonly destinations: Destinations;
@@ -29,17 +29,17 @@ export interface GatewayContext {
   readonly sockets: Set<Socket>;
   /** WebSockets that are not closed yet. */
   readonly webSockets: Set<WebSocket>;
-  /** Connections that can be resumed, by the id in hexadecimal. */
+  /** Connections that can be resumed, by the tunnel's id in hexadecimal. */
   readonly tunnels: Map<string, TunnelRelay>;
   readonly metrics: Metrics;
   readonly growth: BufferGrowth;
-  /** Bytes on their way in all connections. */
+  /** Bytes buffered by all connections, and their limit. */
   readonly memory: { used: number; readonly most: number };
-  /** First bytes of the ids of this process's tunnels. */
+  /** First bytes of the tunnel ids of this process. */
   readonly idPrefix: Buffer;
   /** See `GatewayOptions.address`. */
   readonly address: string;
-  /** Milliseconds of a steady clock. */
+  /** Returns the time of a monotonic clock in milliseconds. */
   readonly now: () => number;
   readonly log: (event: GatewayEvent) => void;
   readonly eventPeer: (peer: Peer) => {

@@ -2,28 +2,28 @@ import { lookup as systemLookup } from "node:dns/promises";
 import { addressMatcher, addressScope, parseAddress } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
 
-/** Resolves a name to IP addresses, preferred first. */
+/** Resolves a host name to IP addresses, in order of preference. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
-/** Where a connection goes. */
+/** Destination of a connection. */
 export interface Target {
-  /** As `normalizeHost` returns it. */
+  /** Host in the form that `normalizeHost` returns. */
   readonly host: string;
   readonly port: number;
 }
 
 interface Entry {
-  /** `"*"` for every host. */
+  /** Normalized host, or `"*"` for every host. */
   readonly host: string;
   readonly port: number | "*";
-  /** Whether an address that is not public may be dialled. */
+  /** Returns whether the entry names a network that contains this address. */
   readonly permitsAddress: (address: string) => boolean;
 }
 
-/** Lookups of different names at once: each may hold one of Node's threads for long. */
+/** Most concurrent lookups of different names. A slow lookup blocks one thread of Node's pool. */
 const MAX_LOOKUPS = 64;
 
-/** The destinations that a gateway allows. */
+/** Checks destinations against `allow`, and resolves their names. */
 export class Destinations {
   readonly #entries: readonly Entry[];
   readonly #lookup: Lookup;
@@ -35,7 +35,7 @@ export class Destinations {
     this.#lookup = lookup;
   }
 
-  /** Returns the destination that a client names. Throws `forward-denied` if it is not allowed. */
+  /** Returns the normalized destination. Throws `forward-denied` if `allow` does not match it. */
   target(host: string, port: number): Target {
     const name = normalizeHost(host);
     // rule: destination-allowed
@@ -47,7 +47,10 @@ export class Destinations {
     return { host: name, port };
   }
 
-  /** Returns the addresses of a destination that may be dialled. Rejects with `forward-denied` and `forward-unreachable`. */
+  /**
+   * Resolves to the permitted addresses of a destination. Rejects with `forward-denied` if no address is permitted, or with
+   * `forward-unreachable` if the lookup fails, finds no address, or would exceed 64 concurrent lookups.
+   */
   async resolve(target: Target): Promise<readonly string[]> {
     const { host } = target;
     const addresses = parseAddress(host) === undefined ? await this.#resolveOnce(host) : [host];
@@ -92,19 +95,19 @@ function isPermitted({ host }: Target, entries: readonly Entry[], address: strin
   // rule: destination-zone
   if (scope === undefined || address.includes("%")) return false;
   if (scope === "global" || entries.some((entry) => entry.permitsAddress(address))) return true;
-  // An address, or this machine by its own name, counts as named where the entry is not a pattern.
+  // An entry that names an IP address or `localhost` permits it without a network; a pattern does not.
   const isNamed = entries.some((entry) => entry.host === host);
   return isNamed && (parseAddress(host) !== undefined || (host === "localhost" && scope === "machine"));
 }
 
 /**
- * Returns a host in the one form that is compared: a name in lower case without the last dot, or an address in its shortest spelling.
- * `undefined` for anything else, such as other spellings of addresses (`127.1`, `0x7f.1`, `2130706433`), zones and brackets.
+ * Returns a host in its canonical form: a name in lower case without a trailing dot, or an IP address in its shortest spelling. Returns
+ * `undefined` for other text, such as other spellings of addresses (`127.1`, `0x7f.1`, `2130706433`), zones and brackets.
  */
 export function normalizeHost(host: string): string | undefined {
   const bytes = parseAddress(host);
   if (bytes?.length === 4) return host;
-  // The URL parser writes an IPv6 address as RFC 5952 says.
+  // The URL parser writes IPv6 addresses in the form of RFC 5952.
   if (bytes !== undefined) return new URL(`http://[${host}]/`).hostname.slice(1, -1);
   const name = host.toLowerCase().replace(/\.$/, "");
   if (name.length > 253 || !/^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$)|$))+$/.test(name)) return undefined;
@@ -129,7 +132,7 @@ function parseEntry(text: string): Entry {
   return { host, port: number, permitsAddress };
 }
 
-/** Reads `host:port` or `[address]:port`. Throws `usage`, which names `option`. */
+/** Parses `host:port` or `[address]:port`. Throws `usage`, with the name of `option`, if the text is invalid. */
 export function parseTarget(option: string, text: string): Target {
   const { address, name = address ?? "", port = "" } = PLACE.exec(text)?.groups ?? {};
   const host = normalizeHost(name);

@@ -3,15 +3,15 @@ import { SshError } from "@nacre/wire";
 import type { Target } from "./destinations.ts";
 import { Inlet } from "./inlet.ts";
 
-/** A connected TCP socket, paused, and what arrives at it. */
+/** A connected, paused TCP socket and the inlet that receives its data. */
 export interface Dialled {
   readonly socket: Socket;
   readonly inlet: Inlet;
 }
 
 /**
- * Connects to one of the addresses, which were checked, within the time of `signal`. Rejects with `forward-unreachable`, or with the signal's
- * reason. Two families race as RFC 8305 says.
+ * Connects to one of the checked addresses. IPv4 and IPv6 race (RFC 8305). Rejects with `forward-unreachable`, or with the signal's reason
+ * if the signal aborts.
  */
 export function dial({ host, port }: Target, addresses: readonly string[], signal: AbortSignal): Promise<Dialled> {
   return new Promise((resolve, reject) => {
@@ -25,7 +25,7 @@ export function dial({ host, port }: Target, addresses: readonly string[], signa
           addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
         );
       },
-      // A name that only `lookup` above knows, so that no other address can be dialled.
+      // Only `lookup` above resolves this name, so the socket cannot connect to an unchecked address.
       host: "destination.invalid",
       port,
       autoSelectFamily: true,
@@ -33,7 +33,7 @@ export function dial({ host, port }: Target, addresses: readonly string[], signa
       noDelay: true,
       keepAlive: true,
     });
-    // Nothing is read before somebody listens.
+    // Data stays unread until the relay has set `inlet.onMessage`.
     socket.pause();
     const onAbort = (): void => {
       socket.destroy();
@@ -54,7 +54,7 @@ export function dial({ host, port }: Target, addresses: readonly string[], signa
   });
 }
 
-/** What the system said, without the host that was dialled. */
+/** Returns the system's error code. Error messages of Node would contain the placeholder host. */
 function explain(cause: NodeJS.ErrnoException): string {
   return cause.code ?? cause.message;
 }

@@ -1,6 +1,6 @@
 import type { CloseReason } from "@nacre/tunnel";
 
-/** Why a request was refused before there was a WebSocket. */
+/** Reason for refusing an HTTP request, before a WebSocket opens. */
 export type RefusalReason =
   | "method"
   | "host"
@@ -17,23 +17,23 @@ export type RefusalReason =
   | "unauthorized"
   | "store";
 
-/** Where a connection comes from. */
+/** Client of a connection. */
 interface EventPeer {
-  /** Connections are counted from 1. */
+  /** Number of the connection, from 1. */
   readonly connection: number;
   readonly remoteAddress: string;
   readonly origin: string | undefined;
 }
 
-/** Where a connection goes. */
+/** Destination of a connection. */
 interface EventTarget {
   readonly host: string;
   readonly port: number;
 }
 
-/** What happened, for a log. Texts of clients are raw: escape them before showing them, as `formatEvent` does. No event has a secret. */
+/** An event for the log. It contains no secret. Text from clients is not escaped: escape it before display, as `formatEvent` does. */
 export type GatewayEvent =
-  /** An HTTP request was refused. */
+  /** The gateway refused an HTTP request. */
   | {
       readonly type: "refused";
       readonly remoteAddress: string;
@@ -42,22 +42,22 @@ export type GatewayEvent =
       readonly reason: RefusalReason;
       readonly detail: string;
     }
-  /** A WebSocket was closed before it carried a connection. */
+  /** A WebSocket closed before it carried a connection. */
   | (EventPeer & { readonly type: "rejected"; readonly reason: CloseReason | "lost"; readonly detail: string })
-  /** The destination is connected. */
+  /** The gateway connected to the destination. */
   | (EventPeer &
       EventTarget & {
         readonly type: "opened";
-        /** The address that was dialled. */
+        /** IP address of the destination. */
         readonly address: string;
         readonly user: string | undefined;
         readonly plain: boolean;
       })
-  /** The WebSocket was lost, and the connection is kept. */
+  /** The WebSocket was lost. The gateway keeps the connection until it is resumed or `resumeTime` ends. */
   | (EventPeer & { readonly type: "parked"; readonly bytes: number })
-  /** Another WebSocket carries the connection. */
+  /** A new WebSocket resumed the connection. */
   | (EventPeer & { readonly type: "resumed" })
-  /** The connection has ended. */
+  /** The connection ended. */
   | (EventPeer &
       EventTarget & {
         readonly type: "closed";

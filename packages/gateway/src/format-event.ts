@@ -2,10 +2,10 @@ import { CLOSE_KINDS } from "@nacre/tunnel";
 import { escapeText } from "@nacre/wire";
 import type { GatewayEvent } from "./events.ts";
 
-/** Most characters of a client's text in a line. */
+/** Longest text from a client in a line, in characters. */
 const LONGEST_TEXT = 300;
 
-/** Writes an event as one line without its end: for people, or as JSON in ASCII. Nothing in it moves a terminal's cursor. */
+/** Formats an event as one line, without a line break: readable text, or JSON in ASCII. Control characters are escaped. */
 export function formatEvent(event: GatewayEvent, kind: "text" | "json", time: Date): string {
   return kind === "json" ? json(event, time) : `${time.toISOString()} ${text(event)}`;
 }
@@ -54,7 +54,7 @@ function shown(words: string): string {
   return escapeText(words.slice(0, LONGEST_TEXT));
 }
 
-/** What a client says cannot be taken for the words of the line. */
+/** Quotes text from a client, so that it cannot imitate other parts of the line. */
 function quoted(words: string): string {
   return `"${shown(words).replaceAll('"', '\\"')}"`;
 }

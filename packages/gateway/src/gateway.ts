@@ -24,7 +24,7 @@ import { memoryTicketStore } from "./ticket-store.ts";
 import { Tickets } from "./tickets.ts";
 import { MAX_CHUNKS, MAX_FRAGMENTS, MAX_MESSAGE_LENGTH, WEB_SOCKET_CLOSE_TIME } from "./web-socket-bounds.ts";
 
-/** Options of `ws` that its types lack. */
+/** Options of `ws` that are missing from its types. */
 const BOUNDS = {
   closeTimeout: WEB_SOCKET_CLOSE_TIME,
   // rule: message-parts
@@ -32,20 +32,22 @@ const BOUNDS = {
   maxBufferedChunks: MAX_CHUNKS,
 };
 
-/** How often times are checked at most, and how many times within the shortest of them: milliseconds. */
+/** Longest interval between two checks of the timeouts, in milliseconds. */
 const MAX_TICK = 1000;
+
+/** Number of checks within the shortest timeout. */
 const TICKS_PER_TIME = 4;
 
-/** Bytes by which the send buffers of all tunnels may grow. */
+/** Bytes by which the send buffers of all tunnels together may grow. */
 const GROWTH = 256 * 1024 * 1024;
 
-/** Length of `GatewayContext.idPrefix`. */
+/** Length of `GatewayContext.idPrefix` in bytes. */
 const ID_PREFIX = 4;
 
-/** The subprotocol of plain WebSockets; without one they are plain too. */
+/** Subprotocol of plain WebSockets. A WebSocket without a subprotocol is plain too. */
 const PLAIN_SUBPROTOCOL = "binary";
 
-/** Makes a gateway. It opens no socket itself: `attach` it to a server. Throws `usage` for invalid options. */
+/** Creates a gateway. It does not listen itself: `attach` it to an HTTP server. Throws `usage` for invalid options. */
 export function createGateway(options: GatewayOptions): Gateway {
   checkGatewayOptions(options);
   return new WebSocketGateway(options);
@@ -64,7 +66,7 @@ class WebSocketGateway implements Gateway {
   #timer: NodeJS.Timeout | undefined;
   #connections = 0;
   #closing: Promise<void> | undefined;
-  /** When connections end that are still open. */
+  /** Time at which `close` ends the remaining connections. */
   #endAt: number = Number.POSITIVE_INFINITY;
 
   constructor(options: GatewayOptions) {
@@ -171,7 +173,7 @@ class WebSocketGateway implements Gateway {
     clearInterval(this.#timer);
   }
 
-  /** A destination of the application's. Throws `usage` where `allow` does not permit it. */
+  /** Returns a destination that the application named. Throws `usage` if `allow` does not permit it. */
   #allowed({ host, port }: Target): Target {
     try {
       return this.#context.destinations.target(host, port);
@@ -185,7 +187,7 @@ class WebSocketGateway implements Gateway {
     try {
       this.#options.log?.(event);
     } catch {
-      // Exceptions of observers are ignored.
+      // An exception in the application's `log` must not end connections.
     }
   }
 

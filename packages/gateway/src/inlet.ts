@@ -1,14 +1,14 @@
 import { MAX_DATA_LENGTH, TUNNEL_MESSAGE } from "@nacre/tunnel";
 
-/** Memory that all sockets read into: nothing stays in it beyond a callback. */
+/** Read buffer of all sockets. Its content is copied before the callback returns. */
 const SHARED = new Uint8Array(MAX_DATA_LENGTH);
 
-/** What arrives at a TCP socket, as DATA messages: one copy out of memory that all sockets share, so that an idle one needs none. */
+/** Converts the data of a TCP socket to DATA messages with one copy. All sockets share a read buffer, so an idle socket needs none. */
 export class Inlet {
-  /** Receives each piece behind the number of a DATA message. */
+  /** Called with each DATA message: the message number, then the data. */
   onMessage: (message: Buffer<ArrayBuffer>) => void = () => {};
 
-  /** The option `onread` of `net.connect`. */
+  /** Value of the option `onread` of `net.connect`. */
   readonly onread: { readonly buffer: Uint8Array; readonly callback: (length: number) => boolean } = {
     buffer: SHARED,
     callback: (length) => {

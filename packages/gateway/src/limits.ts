@@ -1,40 +1,40 @@
 import { type LimitTable, limitTable, MAX_MILLISECONDS } from "@nacre/wire";
 
-/** Bounds of a gateway. Times are milliseconds. A client is an IPv4 address or an IPv6 network of 64 bits. */
+/** Limits of a gateway. Times are in milliseconds. A client is an IPv4 address or an IPv6 /64 network. */
 export interface GatewayLimits {
-  /** Connections in all, those that wait to be resumed included. */
+  /** Most connections in total, including parked ones; default 10,000. */
   readonly maxConnections: number;
-  /** Connections of one client, likewise. */
+  /** Most connections of one client, including parked ones; default 64. */
   readonly maxConnectionsPerClient: number;
-  /** WebSockets that have not opened or resumed a connection yet. One more ends the oldest of them. */
+  /** Most WebSockets that have not opened or resumed a connection yet; default 2048. A further one closes the oldest. */
   readonly maxPending: number;
-  /** New WebSockets and ticket requests a second in all, and as many at once. */
+  /** New WebSockets and ticket requests per second in total, also the largest burst; default 2000. */
   readonly maxNewPerSecond: number;
-  /** The same of one client. */
+  /** New WebSockets and ticket requests per second of one client, also the largest burst; default 20. */
   readonly maxNewPerSecondPerClient: number;
-  /** Time for each message before the connection is open. */
+  /** Time for the client to send each message before the connection is open; default 5000. */
   readonly firstMessageTimeout: number;
-  /** Time for the ticket store to answer. */
+  /** Time for the ticket store to answer; default 5000. */
   readonly storeTimeout: number;
-  /** Time until the destination must be connected, its lookup included. */
+  /** Time for the lookup and the connection to the destination; default 10,000. */
   readonly connectTimeout: number;
-  /** Time for which a ticket is valid. */
+  /** Time for which a ticket is valid; default and maximum 30,000. */
   readonly ticketTime: number;
-  /** Interval of pings. A WebSocket from which nothing arrives for twice as long is lost. */
+  /** Interval between pings; default 20,000. A WebSocket that is silent for two intervals counts as lost. */
   readonly pingInterval: number;
-  /** Time without a byte in either direction. */
+  /** Longest time without data in either direction; default one hour. */
   readonly idleTimeout: number;
-  /** Longest time of a connection. */
+  /** Longest duration of a connection; default 24 hours. */
   readonly maxTime: number;
-  /** Most bytes of a connection, both directions together. */
+  /** Most bytes of a connection, counting both directions; default 1 TiB. */
   readonly maxBytes: number;
-  /** Time for which a connection without a WebSocket is kept; 0 for none. */
+  /** Time for which a connection without a WebSocket is kept (parked); default five minutes. 0 ends it with its WebSocket. */
   readonly resumeTime: number;
-  /** Bytes kept for connections without a WebSocket, in all. */
+  /** Most buffered bytes of parked connections in total; default 64 MiB. */
   readonly maxParkedBytes: number;
-  /** The same of one client. */
+  /** Most buffered bytes of one client's parked connections; default 16 MiB. */
   readonly maxParkedBytesPerClient: number;
-  /** Bytes on their way in all connections. Beyond it a connection reads only while it holds less than 128 KiB. */
+  /** Most buffered bytes of all connections; default 512 MiB. Above it, a connection reads only while it holds less than 128 KiB. */
   readonly maxBufferedBytes: number;
 }
 
@@ -43,7 +43,7 @@ const bytes = (value: number) => ({ default: value, least: 65_536, most: Number.
 const time = (value: number, least = 1) => ({ default: value, least, most: MAX_MILLISECONDS, unit: "milliseconds" });
 const count = (value: number, unit: string) => ({ default: value, least: 1, most: 10_000_000, unit });
 
-/** Ranges and defaults of a gateway's limits. */
+/** Ranges and defaults of the limits. */
 export const GATEWAY_LIMITS: LimitTable<GatewayLimits> = limitTable<GatewayLimits>({
   maxConnections: count(10_000, "connections"),
   maxConnectionsPerClient: count(64, "connections"),

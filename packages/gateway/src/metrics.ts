@@ -1,6 +1,6 @@
 import type { GatewayEvent } from "./events.ts";
 
-/** What a gateway counts. No name of a client or a destination is in it. */
+/** Counters of a gateway. They contain no names of clients or destinations. */
 export class Metrics {
   bytesUp = 0;
   bytesDown = 0;
@@ -27,7 +27,7 @@ export class Metrics {
     }
   }
 
-  /** In Prometheus' text format 0.0.4. */
+  /** Returns the counters and `gauges` in the Prometheus text format 0.0.4. */
   format(
     gauges: Readonly<Record<"connections" | "pending" | "clients" | "parkedBytes" | "bufferedBytes", number>>,
   ): string {

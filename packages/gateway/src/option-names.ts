@@ -1,7 +1,7 @@
 import { SshError } from "@nacre/wire";
 import type { GatewayOptions } from "./options.ts";
 
-/** All options of `createGateway`: one that is missing here does not compile. */
+/** All options of `createGateway`. The type makes a missing name a compile error. */
 const NAMES: Readonly<Record<keyof GatewayOptions, "needed" | "optional">> = {
   origins: "needed",
   allow: "needed",
@@ -22,7 +22,7 @@ const NAMES: Readonly<Record<keyof GatewayOptions, "needed" | "optional">> = {
   log: "optional",
 };
 
-/** Throws `usage` for an option that does not exist, or one that is missing. */
+/** Throws `usage` for an unknown option, or if `origins` or `allow` is not an array of strings. */
 export function checkGatewayOptions(options: GatewayOptions): void {
   // rule: gateway-option-names
   for (const name of Object.keys(options))

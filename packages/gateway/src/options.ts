@@ -6,105 +6,109 @@ import type { GatewayEvent } from "./events.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { TicketStore } from "./ticket-store.ts";
 
-/** Options of `createGateway`. Everything that they do not allow is refused. */
+/** Options of `createGateway`. The gateway refuses everything that they do not allow. */
 export interface GatewayOptions {
-  /** Origins of pages that may connect, compared exactly: `["https://app.example.org"]`. `null` and patterns are `usage`. */
+  /** Origins of pages that may connect, compared exactly: `["https://app.example.org"]`. `null` and patterns throw `usage`. */
   readonly origins: readonly string[];
   /**
-   * Destinations: `"ssh.example.org:22"`, `"[2001:db8::1]:22"`, `"*:22"` for every public host. A name may only lead to public addresses, unless
-   * networks are named: `"db.internal:22=10.0.0.0/8"`. An address that is named itself may be of any kind.
+   * Allowed destinations: `"ssh.example.org:22"`, `"[2001:db8::1]:22"`, or `"*:22"` for every public host. A name may resolve only to
+   * public addresses, unless the entry adds networks: `"db.internal:22=10.0.0.0/8"`. An entry with an IP address allows that address,
+   * public or not.
    */
   readonly allow: readonly string[];
-  /** Decides who gets a ticket at `ticketPath`. By default no client gets one. */
+  /** Decides whether a page gets a ticket at `ticketPath`. Default: always refuses. */
   readonly authorize?: Authorize | undefined;
-  /** Values of `Host` at which this gateway is reached. Default: the hosts of `origins`. */
+  /** Accepted values of the `Host` header. Default: the hosts of `origins`. */
   readonly hosts?: readonly string[] | undefined;
   /**
-   * Names the session of a request, which tickets and resumed connections are bound to: a user's login, say. Default: the gateway's own cookie,
-   * `__Host-nacre`.
+   * Returns the session of a request, such as the id of a user's login. Tickets and resumed connections are bound to it. Default: the
+   * session of the gateway's own cookie, `__Host-nacre`.
    */
   readonly sessionOf?: ((request: IncomingMessage) => string | undefined) | undefined;
-  /** Where tickets are kept. Default: in memory. See `@nacre/gateway/redis` for several gateways behind a balancer. */
+  /** Store of tickets. Default: memory. For several gateways behind a load balancer, see `@nacre/gateway/redis`. */
   readonly tickets?: TicketStore | undefined;
   /** Path of the WebSocket. Default `"/ssh"`. */
   readonly path?: string | undefined;
-  /** Path of the route that gives tickets to pages. Default `"/ssh/ticket"`. */
+  /** Path at which pages request tickets. Default `"/ssh/ticket"`. */
   readonly ticketPath?: string | undefined;
-  /** Path of the Prometheus metrics, which anyone may read. Default: none. */
+  /** Path of the Prometheus metrics, readable without authentication. Default: none. */
   readonly metricsPath?: string | undefined;
   /**
-   * Destination of WebSockets that carry bytes without tickets and resuming (subprotocol `binary`, or none), as `websockify` does. Anyone at a page
-   * of `origins` may use it. Default: none. `allow` must permit it.
+   * Destination of plain WebSockets (subprotocol `binary` or none), which carry bytes without tickets and resuming, like `websockify`.
+   * Every visitor of a page of `origins` can connect to it. `allow` must permit it. Default: plain WebSockets are refused.
    */
   readonly plain?: string | undefined;
-  /** URL at which clients resume connections of this process: its own behind a balancer. Default: the one that they opened. */
+  /** URL at which clients resume connections of this process; set it behind a load balancer. Default: the URL that the client opened. */
   readonly address?: string | undefined;
-  /** Accepts WebSockets without `Origin`, which come from programs and not from pages. Default false. */
+  /** Accepts WebSockets without `Origin`. Programs send none; pages always do. Default false. */
   readonly allowMissingOrigin?: boolean | undefined;
-  /** Accepts `ws:` from other machines. Default false: `wss:`, or loopback. */
+  /** Accepts `ws:` from other machines. Default false: only `wss:`, or `ws:` over loopback. */
   readonly allowInsecure?: boolean | undefined;
-  /** Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Default: none. */
+  /** Addresses and networks of proxies. The gateway trusts `X-Forwarded-For` and `X-Forwarded-Proto` only from these. Default: none. */
   readonly trustedProxies?: readonly string[] | undefined;
-  /** Resolves a name to IP addresses. Default: the system's resolver. */
+  /** Resolves host names to IP addresses. Default: the system's resolver. */
   readonly lookup?: Lookup | undefined;
-  /** Bounds, where the defaults do not suit. */
+  /** Limits that differ from the defaults. */
   readonly limits?: Overrides<GatewayLimits> | undefined;
-  /** Receives each event. Its exceptions are ignored. */
+  /** Called with each event. Exceptions that it throws are ignored. */
   readonly log?: ((event: GatewayEvent) => void) | undefined;
 }
 
-/** Returns whether a page gets a ticket, or a name for the log. What it throws counts as no. */
+/** Decides whether a page gets a ticket. A throw or a rejection counts as false. */
 export type Authorize = (request: TicketRequest) => Decision | Promise<Decision>;
 
-/** `user` stands in the log. */
+/** True or `{ user }` issues a ticket; false refuses it. Events of the connection contain `user`. */
 export type Decision = boolean | { readonly user: string };
 
-/** A page's request for a ticket. Origin, `Host`, the session and its token have been checked. */
+/** A page's request for a ticket. The gateway has already checked `Origin`, `Host`, the session and the CSRF token. */
 export interface TicketRequest {
-  /** The HTTP request, with the application's cookies. */
+  /** HTTP request, including the application's cookies. */
   readonly request: IncomingMessage;
   readonly origin: string;
   readonly host: string;
   readonly port: number;
-  /** See `sessionOf`. */
+  /** Session that `sessionOf` returned. */
   readonly session: string;
-  /** Client's IP address. */
+  /** IP address of the client. */
   readonly remoteAddress: string;
 }
 
-/** What a ticket is good for. */
+/** The page, destination and session for which a ticket is valid. */
 export interface TicketGrant {
   /** Origin of the page that will connect. */
   readonly origin: string;
-  /** Destination, as the page will name it. */
+  /** Host of the destination, as the page names it in its request. */
   readonly host: string;
   readonly port: number;
-  /** What `sessionOf` will return for the WebSocket; `undefined` where the page's requests show this gateway no session. */
+  /** Session that `sessionOf` returns for the page's WebSocket; `undefined` to issue a ticket for any session. */
   readonly session: string | undefined;
-  /** Stands in the log. */
+  /** User name for the events of the connection. */
   readonly user?: string | undefined;
 }
 
 /** A one-time ticket. */
 export interface Ticket {
-  /** The secret: 43 characters. Give it to the page only, never in a URL. */
+  /** Secret of 43 characters. Send it only to the page, and never in a URL. */
   readonly ticket: string;
-  /** Milliseconds for which it is valid. */
+  /** Milliseconds for which the ticket is valid. */
   readonly expiresIn: number;
 }
 
-/** A gateway. */
+/** A gateway from WebSockets to SSH servers. */
 export interface Gateway {
-  /** Takes over the gateway's paths of a server. Other requests go to the server's own listeners. */
+  /** Handles the gateway's paths on a server. Other requests go to the server's existing listeners. Throws `closed` after `close`. */
   attach(server: HttpServer | HttpsServer): void;
-  /** Issues a ticket: for an application's server, which knows its user. Rejects with `usage` for what `origins` or `allow` refuse. */
+  /** Issues a ticket without calling `authorize`: the application decides. Rejects with `usage` if `origins` or `allow` does not match. */
   issueTicket(grant: TicketGrant): Promise<Ticket>;
-  /** Makes a ticket invalid. */
+  /** Revokes a ticket. */
   revokeTicket(ticket: string): Promise<void>;
-  /** Connections that are open, those that wait to be resumed included. */
+  /** Number of open connections, including parked ones. */
   readonly connections: number;
-  /** Prometheus metrics, as text. */
+  /** Returns the metrics in the Prometheus text format. */
   metrics(): string;
-  /** Refuses new connections, ends the others after `grace` milliseconds (default 0), and resolves when all sockets are closed. A second call can shorten the time. */
+  /**
+   * Refuses new connections, ends the others after `grace` milliseconds (default 0), and resolves when all sockets are closed. A second
+   * call can shorten `grace`.
+   */
   close(options?: { readonly grace?: number | undefined }): Promise<void>;
 }

@@ -1,14 +1,14 @@
 import type { CloseReason } from "@nacre/tunnel";
 
-/** A WebSocket from which a message is awaited. */
+/** A WebSocket that waits for a message from its client. */
 export interface Waiting {
-  /** When its time is over. */
+  /** Time at which the WebSocket is refused. */
   deadline: number;
-  /** It is closed because of that, or to make room. */
+  /** Closes the WebSocket: at the deadline, to make room for another one, or at shutdown. */
   refuse(reason: CloseReason): void;
 }
 
-/** WebSockets that have not opened a connection yet, the oldest first. */
+/** WebSockets that have not opened a connection yet, oldest first. */
 export class Pending {
   readonly #most: number;
   readonly #waiting = new Set<Waiting>();
@@ -21,7 +21,7 @@ export class Pending {
     return this.#waiting.size;
   }
 
-  /** Adds one, and ends the oldest if there are too many: a client that opens its connection at once is not among these. */
+  /** Adds a WebSocket. At the limit, refuses the oldest, which is rarely a client that sends its first message promptly. */
   add(one: Waiting): void {
     // rule: pending-room
     if (this.#waiting.size >= this.#most)

@@ -1,7 +1,7 @@
 import type WebSocket from "ws";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
 
-/** A connection whose WebSocket messages are its bytes. It ends with its WebSocket. */
+/** A connection without the tunnel protocol: WebSocket messages contain only its bytes. It ends with its WebSocket. */
 export class PlainRelay extends Relay {
   readonly #onSent = (): void => this.#regulate();
 
@@ -25,7 +25,7 @@ export class PlainRelay extends Relay {
     this.#regulate();
   }
 
-  /** A WebSocket cannot end one direction. */
+  /** Ends the connection: a WebSocket cannot close one direction only. */
   protected destinationEnded(): void {
     this.end("finished");
   }
@@ -45,7 +45,7 @@ export class PlainRelay extends Relay {
 
   protected released(): void {}
 
-  /** Reads from each side only what the other one takes. */
+  /** Pauses reading from each side while the other side's buffer is full. */
   #regulate(): void {
     const { ws, socket } = this;
     if (this.isOver || ws === undefined) return;

@@ -1,7 +1,7 @@
 import { createClient } from "redis";
 import type { TicketStore } from "./ticket-store.ts";
 
-/** The commands of a client of the package `redis` that the store uses. */
+/** Commands that the store uses. A client of the package `redis` has them. */
 export interface RedisCommands {
   /** SET with a time to live in milliseconds. */
   set(key: string, value: string, options: { readonly PX: number }): Promise<unknown>;
@@ -11,7 +11,7 @@ export interface RedisCommands {
   del(key: string): Promise<unknown>;
 }
 
-/** A ticket store in Valkey or Redis, for several gateways behind a balancer. The client is the caller's: connected, with an `error` listener. */
+/** Creates a ticket store in Valkey or Redis. The caller connects the client, adds an `error` listener, and closes the client. */
 export function redisTicketStore(
   client: RedisCommands,
   { prefix = "nacre:ticket:" }: { readonly prefix?: string | undefined } = {},
@@ -30,20 +30,20 @@ export function redisTicketStore(
   };
 }
 
-/** A ticket store over a connection of its own. */
+/** A ticket store with its own connection. */
 export interface ConnectedTicketStore extends TicketStore {
   /** Closes the connection. */
   close(): void;
 }
 
-/** Commands that wait while the server is away. */
+/** Most commands that wait for a reply. */
 const MAX_QUEUE = 1000;
 
-/** Connects to Valkey or Redis at a URL (`redis://…`, `rediss://…`). It connects again by itself. Rejects as the first attempt does. */
+/** Connects to Valkey or Redis at `url` (`redis://…`, `rediss://…`). Rejects if the first attempt fails; reconnects after a later loss. */
 export async function connectTicketStore(url: string): Promise<ConnectedTicketStore> {
   const client = createClient({ url, commandsQueueMaxLength: MAX_QUEUE, disableOfflineQueue: true });
   let isConnected = false;
-  // The first attempt's error must end it: by default it is repeated for ever.
+  // By default the client retries forever; an error before the first connection must reject instead.
   await new Promise<void>((resolve, reject) => {
     client.on("error", (error: unknown) => {
       if (isConnected) return;

@@ -7,36 +7,36 @@ import type { Target } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
 import type { Inlet } from "./inlet.ts";
 
-/** How a connection ended, for the log. */
+/** Reason for the end of a connection, for the log. */
 export type EndReason = Extract<GatewayEvent, { type: "closed" }>["reason"];
 
-/** What a connection has been opened with. */
+/** Settings and socket of a new connection. */
 export interface RelaySettings {
   readonly context: GatewayContext;
   readonly peer: Peer;
   readonly target: Target;
   readonly user: string | undefined;
-  /** Connected, paused. */
+  /** Connected, paused socket of the destination. */
   readonly socket: Socket;
   readonly inlet: Inlet;
 }
 
-/** Bytes that a WebSocket holds before nothing more is given to it. */
+/** Bytes in a WebSocket's send buffer above which the gateway stops writing to it. */
 export const WEB_SOCKET_HIGH_WATER: number = 256 * 1024;
 
-/** Bytes that a connection may hold however full the gateway is: more than what a client leaves without an acknowledgement. */
+/** Bytes a connection may always buffer, even above `maxBufferedBytes`. Exceeds the bytes that a client leaves unacknowledged. */
 const OWN_SHARE = 128 * 1024;
 
-/** Milliseconds without progress after which a connection ends whose destination has gone. */
+/** Idle timeout in milliseconds after the destination has ended its direction. */
 const LINGER = 60_000;
 
-/** Milliseconds without a byte after which a connection frees what it can. */
+/** Milliseconds without data after which a connection frees its buffers. */
 const REST = 1000;
 
-/** Milliseconds for the last bytes of a client to leave. */
+/** Milliseconds to write the client's last bytes to the destination. */
 const LAST_WRITE = 5000;
 
-/** A TCP connection and the WebSocket that carries it. The gateway calls `tick` once a second. */
+/** A TCP connection and the WebSocket that carries it. The gateway calls `tick` at least once a second. */
 export abstract class Relay {
   protected readonly context: GatewayContext;
   protected readonly peer: Peer;
@@ -52,7 +52,7 @@ export abstract class Relay {
   #pingedAt: number;
   #bytesUp = 0;
   #bytesDown = 0;
-  /** Bytes counted in the gateway's total. */
+  /** Bytes of this connection in `context.memory.used`. */
   #counted = 0;
 
   protected constructor({ context, peer, target, user, socket, inlet }: RelaySettings) {
@@ -80,7 +80,7 @@ export abstract class Relay {
     );
   }
 
-  /** Ends the connection. */
+  /** Ends the connection and logs it. `close` is the reason sent to the client; `undefined` terminates the WebSocket without one. */
   end(reason: EndReason, detail = "", close: CloseReason | undefined = closeReasonOf(reason)): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -90,7 +90,7 @@ export abstract class Relay {
     if (this.ws !== undefined && close !== undefined) closeWebSocket(this.ws, close);
     else this.ws?.terminate();
     this.ws = undefined;
-    // The last bytes may meet a destination that does not read.
+    // The destination may not read the last bytes.
     this.socket.setTimeout(LAST_WRITE, () => this.socket.destroy());
     if (reason === "finished" || reason === "client-closed") this.socket.destroySoon();
     else this.socket.destroy();
@@ -110,7 +110,7 @@ export abstract class Relay {
     });
   }
 
-  /** Ends the connection if one of its times is over, and sends pings. */
+  /** Ends the connection after a timeout, and sends pings. */
   tick(now: number): void {
     const { maxTime, idleTimeout, pingInterval } = this.context.limits;
     // rule: max-time
@@ -120,7 +120,7 @@ export abstract class Relay {
     if (now - this.#activeAt >= idle) return this.end("idle-timeout");
     if (this.ws === undefined) return this.tickDetached(now);
     if (now - this.#activeAt >= REST) this.rest();
-    // What arrives at a paused WebSocket is not seen.
+    // A paused WebSocket reads no pongs, so its silence does not count.
     if (this.ws.isPaused) this.#heardAt = now;
     // rule: ping-timeout
     if (now - this.#heardAt >= 2 * pingInterval) return this.#unresponsive(this.ws);
@@ -129,14 +129,14 @@ export abstract class Relay {
     this.ws.ping();
   }
 
-  /** The first event of the connection. */
+  /** Logs `opened`, the connection's first event. */
   protected logOpened(plain: boolean): void {
     const { context, peer, socket } = this;
     const address = socket.remoteAddress ?? "";
     context.log({ type: "opened", ...context.eventPeer(peer), ...this.#target, address, user: this.#user, plain });
   }
 
-  /** Carries the connection on a WebSocket from now on. */
+  /** Moves the connection to a WebSocket. */
   protected carry(ws: WebSocket): void {
     this.ws = ws;
     this.#heardAt = this.context.now();
@@ -152,30 +152,30 @@ export abstract class Relay {
     ws.on("pong", () => {
       this.#heardAt = this.context.now();
     });
-    // `ws` closes with the code of RFC 6455 §7.4.1 itself.
+    // `ws` itself sends the close code of the violation (RFC 6455 §7.4.1).
     ws.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code?.startsWith("WS_ERR") === true) violation = error.message;
     });
     ws.on("close", (code: number) => {
       if (ws !== this.ws) return;
       if (violation !== undefined) return this.end("protocol-error", violation, undefined);
-      // 1001: the page has gone (RFC 6455 §7.4.1).
+      // 1001: the user left the page (RFC 6455 §7.4.1).
       if (code === 1000 || code === 1001) return this.end("client-closed", `code ${code}`);
       this.webSocketLost();
     });
   }
 
-  /** Counts bytes for the destination. */
+  /** Counts bytes from the client to the destination. */
   protected movedUp(length: number): void {
     this.#moved(length, 0);
   }
 
-  /** Keeps the connection from being idle. */
+  /** Restarts the idle timeout. */
   protected progressed(): void {
     this.#activeAt = this.context.now();
   }
 
-  /** Sets how many bytes the connection holds in the gateway's total. Returns whether it may read more. */
+  /** Updates the gateway's total with the bytes that the connection buffers. Returns whether the connection may read more. */
   protected count(bytes: number): boolean {
     const { memory } = this.context;
     memory.used += bytes - this.#counted;
@@ -184,15 +184,15 @@ export abstract class Relay {
     return bytes < OWN_SHARE || memory.used < memory.most;
   }
 
-  /** The connection ends: what it holds elsewhere is released. */
+  /** Called at the end of the connection, to release shared resources. */
   protected abstract released(): void;
   protected abstract fromClient(data: Buffer): void;
-  /** `message`: the bytes behind the number of a DATA message. */
+  /** `message` is a DATA message: the message number, then the bytes. */
   protected abstract fromDestination(message: Buffer<ArrayBuffer>): void;
   protected abstract destinationEnded(): void;
   protected abstract destinationLost(why: string): void;
   protected abstract webSocketLost(): void;
-  /** No bytes have moved for a while. */
+  /** Called on each tick while no data has moved for {@link REST}. */
   protected abstract rest(): void;
   protected abstract tickDetached(now: number): void;
 

@@ -5,18 +5,18 @@ import { escapeText, SshError } from "@nacre/wire";
 import type { RefusalReason } from "./events.ts";
 import type { GatewayOptions } from "./options.ts";
 
-/** Where a request comes from. */
+/** Sender of a request. */
 export interface Requester {
-  /** Client's IP address, behind trusted proxies. */
+  /** IP address of the client, behind trusted proxies if any. */
   readonly remoteAddress: string;
-  /** The client that counts are kept for. */
+  /** Key of the client in {@link Clients}: an IPv4 address or an IPv6 /64 network. */
   readonly client: string;
   readonly origin: string | undefined;
-  /** Whether TLS protects the request, as far as this gateway sees. */
+  /** Whether the request arrived over TLS, here or at a trusted proxy. */
   readonly isSecure: boolean;
 }
 
-/** Why a request is refused, and the HTTP status. */
+/** Reason for refusing a request, with its HTTP status. */
 export interface Refusal {
   readonly reason: RefusalReason;
   readonly status: number;
@@ -28,10 +28,10 @@ type CheckOptions = Pick<
   "origins" | "hosts" | "allowMissingOrigin" | "allowInsecure" | "trustedProxies"
 >;
 
-/** One IPv6 customer has 2⁶⁴ addresses or more. */
+/** Prefix lengths that identify a client. One IPv6 customer has 2⁶⁴ addresses or more. */
 const CLIENT_SIZE = { ipv4: 32, ipv6: 64 };
 
-/** Checks who may talk to a gateway: `Host`, `Origin`, TLS, proxies. */
+/** Checks requests: `Host`, `Origin`, TLS, and the headers of proxies. */
 export class RequestCheck {
   readonly #origins: ReadonlySet<string>;
   readonly #hosts: ReadonlySet<string>;
@@ -48,7 +48,7 @@ export class RequestCheck {
     this.#isProxy = addressMatcher("trustedProxies", trustedProxies ?? []);
   }
 
-  /** Whether pages of this origin may connect. */
+  /** Returns whether pages of this origin may connect; `undefined` is a missing `Origin`. */
   allowsOrigin(origin: string | undefined): boolean {
     // rule: origin-missing
     if (origin === undefined) return this.#allowMissingOrigin;
@@ -56,7 +56,7 @@ export class RequestCheck {
     return this.#origins.has(origin);
   }
 
-  /** Who makes a request. */
+  /** Returns the sender of a request. */
   requester(request: IncomingMessage): Requester {
     const { socket, headers } = request;
     const peer = plainAddress(socket.remoteAddress ?? "");
@@ -70,7 +70,7 @@ export class RequestCheck {
     return { remoteAddress, client, origin: headers.origin, isSecure };
   }
 
-  /** Returns why the request is refused; `undefined` if it is not. */
+  /** Returns the reason for refusing the request, or `undefined` to accept it. */
   refusal({ headers }: IncomingMessage, { origin, isSecure, remoteAddress }: Requester): Refusal | undefined {
     const host = headers.host?.toLowerCase();
     // rule: host-header
@@ -84,7 +84,7 @@ export class RequestCheck {
     return undefined;
   }
 
-  /** The last address that is not a trusted proxy's: what stands before it, anyone can write. */
+  /** Returns the last address that is not a trusted proxy. A client can forge the addresses before it. */
   #forwardedFor(peer: string, header: string | string[] | undefined): string {
     const addresses = String(header ?? "").split(",");
     let address = peer;

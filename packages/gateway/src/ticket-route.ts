@@ -8,7 +8,7 @@ import { cookieSecret, csrfToken, hasCsrfToken, newCookieSecret, setCookie } fro
 /** Longest body of a ticket request in bytes. */
 const MAX_BODY = 4096;
 
-/** What the route needs. */
+/** Settings of {@link TicketRoute}. */
 export interface TicketRouteSettings {
   readonly context: GatewayContext;
   readonly check: RequestCheck;
@@ -17,8 +17,8 @@ export interface TicketRouteSettings {
 }
 
 /**
- * The route that gives tickets to pages. GET sets the gateway's cookie and returns `{ "csrfToken": … }`; POST of `{ "host": …, "port": … }` with
- * this token in `X-CSRF-Token` returns `{ "ticket": …, "expiresIn": … }`.
+ * HTTP route at which pages request tickets. GET sets the gateway's cookie and returns `{ "csrfToken": … }`. POST of
+ * `{ "host": …, "port": … }` with this token in `X-CSRF-Token` returns `{ "ticket": …, "expiresIn": … }`.
  */
 export class TicketRoute {
   readonly #settings: TicketRouteSettings;
@@ -51,7 +51,7 @@ export class TicketRoute {
     const requester = check.requester(request);
     const isPost = request.method === "POST";
     if (!isPost && request.method !== "GET") return refusal("method", 405, `${request.method}`);
-    // A GET of the page's own origin has no `Origin`; what it returns, no other origin can read.
+    // Browsers send no `Origin` with a same-origin GET. Pages of other origins cannot read the response.
     const refused = check.refusal(request, isPost ? requester : { ...requester, origin: undefined });
     if (refused !== undefined && (isPost || refused.reason !== "origin")) return refused;
     // rule: ticket-rate
@@ -106,7 +106,7 @@ async function decide(
   }
 }
 
-/** Reads a body; `undefined` for one that is too long or broken off. */
+/** Reads the request's body. Resolves to `undefined` if it is too long or the connection ends early. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;

@@ -1,12 +1,12 @@
 import { SshError } from "@nacre/wire";
 
-/** Where tickets are kept until they are used. Keys are SHA-256 of the secret in hexadecimal: no lookup compares secrets. */
+/** Store of unused tickets. A key is the SHA-256 of the ticket's secret in hexadecimal, so lookups do not compare secrets. */
 export interface TicketStore {
   /** Stores a value for `ttl` milliseconds. */
   put(key: string, value: string, ttl: number): void | Promise<void>;
-  /** Returns the value and deletes it, in one step: of any number of callers one gets it. `undefined` if there is none or its time is over. */
+  /** Returns the value and deletes it atomically, so only one caller gets it. Returns `undefined` if it is missing or expired. */
   take(key: string): string | undefined | Promise<string | undefined>;
-  /** Deletes the value, if any. */
+  /** Deletes the value if it exists. */
   delete(key: string): void | Promise<void>;
 }
 
@@ -15,12 +15,15 @@ interface Entry {
   readonly expires: number;
 }
 
-/** A store in this process's memory, for at most `maxTickets` at once (default 100,000). `now`: milliseconds of a steady clock. */
+/**
+ * Creates a store in this process's memory, for at most `maxTickets` unused tickets (default 100,000). `now` returns the time of a
+ * monotonic clock in milliseconds.
+ */
 export function memoryTicketStore(
   options: { readonly maxTickets?: number | undefined; readonly now?: (() => number) | undefined } = {},
 ): TicketStore {
   const { maxTickets = 100_000, now = () => performance.now() } = options;
-  /** The oldest first. */
+  /** Tickets in order of issue, oldest first. */
   const entries = new Map<string, Entry>();
   return {
     put(key, value, ttl) {

@@ -3,10 +3,10 @@ import type { Ticket, TicketGrant } from "./options.ts";
 import type { TicketStore } from "./ticket-store.ts";
 import { withTimeout } from "./with-timeout.ts";
 
-/** What a WebSocket shows with its ticket. */
+/** Origin, destination and session of a WebSocket that uses a ticket. */
 type TicketUse = Omit<TicketGrant, "user">;
 
-/** Issues tickets and takes them back, over any store. */
+/** Issues, revokes and redeems the tickets in a store. */
 export class Tickets {
   readonly #store: TicketStore;
   readonly #time: number;
@@ -18,7 +18,7 @@ export class Tickets {
     this.#storeTimeout = limits.storeTimeout;
   }
 
-  /** Rejects as the store does, and with `connect-timeout`. */
+  /** Issues a ticket. Rejects with the store's error, or with `connect-timeout` if the store does not answer. */
   async issue({ origin, host, port, session, user }: TicketGrant): Promise<Ticket> {
     const ticket = randomBytes(32).toString("base64url");
     const value = JSON.stringify({ origin, host, port, session, user });
@@ -30,7 +30,7 @@ export class Tickets {
     await this.#bounded(async () => this.#store.delete(keyOf(ticket)));
   }
 
-  /** Uses a ticket up. Returns what it was issued for, or why it is refused. */
+  /** Redeems a ticket, which deletes it. Resolves to its grant, or to a text that explains the refusal. */
   async redeem(ticket: string, use: TicketUse): Promise<TicketGrant | string> {
     // rule: ticket-needed
     if (!/^[\w-]{43}$/.test(ticket)) return "no ticket";
@@ -51,7 +51,7 @@ export class Tickets {
   }
 }
 
-/** Key of a ticket in the store. */
+/** Returns the key of a ticket in the store. */
 function keyOf(ticket: string): string {
   return createHash("sha256").update(ticket).digest("hex");
 }

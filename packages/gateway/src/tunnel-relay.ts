@@ -12,18 +12,18 @@ import { closeWebSocket } from "./close-web-socket.ts";
 import type { Peer } from "./context.ts";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
 
-/** Random bytes of a tunnel's id, behind those of the process. */
+/** Number of random bytes in a tunnel's id, after the prefix of the process. */
 const ID_RANDOM = 12;
 
 const hmac: Hmac = (key, message) => createHmac("sha256", key).update(message).digest();
 
-/** A connection that can be resumed. */
+/** A connection over the tunnel protocol. It survives the loss of its WebSocket. */
 export class TunnelRelay extends Relay {
   readonly #id: string;
   readonly #tunnel: GatewayTunnel;
-  /** Whether the tunnel has room for more from the destination. */
+  /** Whether the tunnel accepts more data from the destination. */
   #hasRoom = true;
-  /** Bytes given to the TCP socket that the tunnel counts as not consumed yet. */
+  /** Bytes written to the TCP socket but not yet reported to the tunnel as consumed. */
   #unconsumed = 0;
   #parked: { readonly bytes: number; readonly until: number } | undefined;
   readonly #onMoved = (): void => this.#pump();
@@ -47,7 +47,7 @@ export class TunnelRelay extends Relay {
     this.#pump();
   }
 
-  /** Whether a client may try to resume the connection: it has the session and the origin that opened it. */
+  /** Returns whether a client may try to resume the connection. Its session and origin must be those that opened the connection. */
   mayAttach({ session, origin }: Peer): boolean {
     // rule: resume-session
     if (session !== this.peer.session) return false;
@@ -59,12 +59,12 @@ export class TunnelRelay extends Relay {
     return this.#tunnel.challenge(randomBytes(NONCE_LENGTH));
   }
 
-  /** Takes the answer to a challenge. Returns whether the connection is carried by `ws` now; the one before is closed. */
+  /** Checks the answer to a challenge. If it is valid, moves the connection to `ws`, closes the old WebSocket and returns true. */
   resume(ws: WebSocket, attempt: AttachAttempt, answer: Uint8Array): boolean {
     if (this.isOver) return false;
     // rule: displace-after-proof
     if (!attempt.prove(answer)) {
-      // A proved position that cannot be ends the tunnel.
+      // A valid proof with an impossible position ends the tunnel; `#pump` handles that event.
       this.#pump();
       return false;
     }
@@ -95,7 +95,7 @@ export class TunnelRelay extends Relay {
   }
 
   protected destinationLost(why: string): void {
-    // What the destination sent before it went.
+    // Send the data that the destination sent before it failed.
     if (this.ws !== undefined) {
       const now = this.context.now();
       for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) this.ws.send(m);
@@ -108,7 +108,7 @@ export class TunnelRelay extends Relay {
     const { clients, limits, log, eventPeer } = this.context;
     if (limits.resumeTime === 0) return this.end("client-closed", "the WebSocket was lost");
     this.#tunnel.detach();
-    // What is kept does not grow until the connection is resumed.
+    // Parked data must not grow, so stop reading until the connection is resumed.
     this.socket.pause();
     const bytes = this.#tunnel.buffered + this.socket.writableLength;
     if (!clients.park(this.peer.client, bytes)) return this.end("parked-limit", `${bytes} bytes`);
@@ -137,7 +137,7 @@ export class TunnelRelay extends Relay {
     this.#parked = undefined;
   }
 
-  /** Moves what can be moved now. */
+  /** Moves data in both directions until one side is full or has no more data. */
   #pump(): void {
     for (let isDone = false; !isDone && !this.isOver; ) {
       this.#consumeWritten();
@@ -181,12 +181,12 @@ export class TunnelRelay extends Relay {
         return this.end("protocol-error", event.error.message);
       case "opened":
       case "attached":
-        // The client's side only.
+        // Only a client's tunnel reports these.
         return;
     }
   }
 
-  /** Acknowledges what the system has taken from the TCP socket. */
+  /** Reports to the tunnel the bytes that the TCP socket passed to the system. */
   #consumeWritten(): void {
     const written = this.#unconsumed - this.socket.writableLength;
     if (written <= 0) return;

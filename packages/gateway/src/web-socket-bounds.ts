@@ -1,10 +1,10 @@
 export { MAX_MESSAGE_LENGTH } from "@nacre/tunnel";
 
-/** Milliseconds for a client to answer a close frame. */
+/** Time for a client to answer a close frame, in milliseconds. */
 export const WEB_SOCKET_CLOSE_TIME = 2000;
 
-/** Frames of one message. */
+/** Most frames of one message. */
 export const MAX_FRAGMENTS = 256;
 
-/** Pieces of an unfinished frame, as the system hands them over: each costs more than its bytes. */
+/** Most chunks of an unfinished frame, as read from the socket. Each chunk needs more memory than its bytes. */
 export const MAX_CHUNKS = 4096;

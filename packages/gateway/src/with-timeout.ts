@@ -1,6 +1,6 @@
 import { SshError } from "@nacre/wire";
 
-/** Settles as `promise` does, or rejects with `connect-timeout` after `milliseconds`. `what` did not answer. */
+/** Settles as `promise` does, or rejects with `connect-timeout` after `milliseconds`. The error message names `what`. */
 export async function withTimeout<T>(promise: Promise<T>, milliseconds: number, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {

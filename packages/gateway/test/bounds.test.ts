@@ -28,7 +28,7 @@ async function withEcho(
   return { ...started, target, open };
 }
 
-/** A WebSocket by hand: what the gateway answers is on the socket. */
+/** Sends the request for a WebSocket on a TCP socket, and returns the socket with the response unread. */
 async function rawWebSocket({ port }: Started, change: Record<string, string> = {}): Promise<Socket> {
   const headers = {
     Host: `127.0.0.1:${port}`,
@@ -53,11 +53,11 @@ async function read(socket: Socket): Promise<Buffer> {
   return chunk;
 }
 
-/** A masked frame of a client. */
+/** Returns a client's WebSocket frame, masked by default. */
 function frame(opcode: number, payload: Uint8Array, { masked = true, isLast = true } = {}): Buffer {
   const length = payload.length < 126 ? [payload.length] : [127, 0, 0, 0, 0, ...lengthBytes(payload.length)];
   length[0]! |= masked ? 0x80 : 0;
-  // A mask of zeros leaves the payload as it is.
+  // A mask of zeros does not change the payload.
   return Buffer.concat([Buffer.from([(isLast ? 0x80 : 0) | opcode, ...length]), Buffer.alloc(masked ? 4 : 0), payload]);
 }
 

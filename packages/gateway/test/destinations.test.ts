@@ -95,7 +95,7 @@ describe("a destination", () => {
     expect(await resolve(["ssh.example.org:22"], "ssh.example.org", [address])).toBe("forward-denied");
     expect(await resolve(["*:22"], address)).toBe("forward-denied");
     expect(await resolve(["*:22"], "ssh.example.org", [address])).toBe("forward-denied");
-    // Named itself it is allowed, and the addresses behind another name are not.
+    // An entry with the address itself allows it.
     expect(await resolve([`${address.includes(":") ? `[${address}]` : address}:22`], address)).toBe(
       normalizeHost(address),
     );
@@ -190,7 +190,7 @@ describe("a name", () => {
   });
 
   test("is dialled at the address that was checked, not at the system's", async () => {
-    // The system says 127.0.0.1, where a server listens. The lookup says an address where none does.
+    // The system resolves `localhost` to 127.0.0.1, where a server listens. The lookup returns 127.0.0.2, where none listens.
     const { port } = await tcpServer(echo);
     const { gateway, url } = await startGateway({
       allow: [`localhost:${port}`],

@@ -86,7 +86,7 @@ test("plain: neither side is read faster than the other one takes it", async () 
   await once(ws, "open");
   ws.pause();
   await event("opened");
-  // The destination reads nothing either: both directions fill up.
+  // The destination does not read either, so the buffers of both directions fill up.
   const block = Buffer.alloc(65_536);
   let isStuck = false;
   for (let i = 0; i < 1000 && !isStuck; i++) {

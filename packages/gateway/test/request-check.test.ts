@@ -6,7 +6,7 @@ import { ORIGIN, pageSocket, refusedWith, startGateway } from "./support.ts";
 
 type Options = ConstructorParameters<typeof RequestCheck>[0];
 
-/** A request as Node shows it. */
+/** Returns an object with the properties of `IncomingMessage` that the check reads. */
 function request(
   headers: Record<string, string | undefined>,
   { from = "203.0.113.7", encrypted = true }: { readonly from?: string; readonly encrypted?: boolean } = {},

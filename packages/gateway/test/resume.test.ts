@@ -16,7 +16,7 @@ import {
   ticketFor,
 } from "./support.ts";
 
-/** A gateway, and a page with an open tunnel to an echo. */
+/** Starts a gateway, and a page with an open tunnel to an echo server. */
 async function opened(options: Partial<GatewayOptions> = {}): Promise<Started & { page: Page; target: number }> {
   const { port: target } = await tcpServer(echo);
   const started = await startGateway({ allow: [`127.0.0.1:${target}`], ...options });
@@ -25,7 +25,7 @@ async function opened(options: Partial<GatewayOptions> = {}): Promise<Started & 
   return { ...started, page, target };
 }
 
-/** The id of a page's tunnel, as it sends it. */
+/** Returns the id of a page's tunnel, read from its ATTACH message. */
 function idOf(page: Page): Uint8Array {
   page.tunnel.detach();
   page.tunnel.attach();

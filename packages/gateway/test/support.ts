@@ -9,7 +9,7 @@ import { createGateway, type Gateway, type GatewayEvent, type GatewayOptions } f
 
 export const ORIGIN = "https://app.example.org";
 
-/** A TCP server on loopback, closed after the test. */
+/** Starts a TCP server on loopback, closed after the test. */
 export async function tcpServer(onSocket: (socket: Socket) => void): Promise<{ port: number; sockets: Set<Socket> }> {
   const sockets = new Set<Socket>();
   const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
@@ -27,7 +27,7 @@ export async function tcpServer(onSocket: (socket: Socket) => void): Promise<{ p
   return { port: (server.address() as AddressInfo).port, sockets };
 }
 
-/** Sends back what it gets, and ends when the client ends. */
+/** Echoes received data, and ends when the client ends. */
 export const echo = (socket: Socket): void => void socket.pipe(socket);
 
 export interface Started {
@@ -36,11 +36,11 @@ export interface Started {
   readonly port: number;
   readonly url: string;
   readonly events: GatewayEvent[];
-  /** Waits for an event. */
+  /** Resolves to the event number `count` of this type; default the first. */
   readonly event: (type: GatewayEvent["type"], count?: number) => Promise<GatewayEvent>;
 }
 
-/** A gateway behind a server on loopback, both closed after the test. */
+/** Starts a gateway on an HTTP server on loopback, both closed after the test. */
 export async function startGateway(options: Partial<GatewayOptions> = {}): Promise<Started> {
   const events: GatewayEvent[] = [];
   const waiting = new Set<() => void>();
@@ -84,7 +84,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}): Promi
   };
 }
 
-/** A ticket for a page without a session. */
+/** Issues a ticket for a page without a session. */
 export async function ticketFor(gateway: Gateway, port: number, host = "127.0.0.1"): Promise<string> {
   return (await gateway.issueTicket({ origin: ORIGIN, host, port, session: undefined })).ticket;
 }
@@ -96,7 +96,7 @@ export interface Closed {
 
 const hmac = (key: Uint8Array, message: Uint8Array): Uint8Array => createHmac("sha256", key).update(message).digest();
 
-/** A WebSocket of a page: its messages, and how it was closed. */
+/** Opens a WebSocket as a page does, terminated after the test. */
 export function pageSocket(
   url: string,
   options: ClientOptions = {},
@@ -113,7 +113,7 @@ export async function closedOf(ws: WebSocket): Promise<Closed> {
   return { code, reason: reason.toString() };
 }
 
-/** The status of a WebSocket that is refused by HTTP; 101 if it opens. */
+/** Resolves to the HTTP status of the refusal, or 101 if the WebSocket opens. */
 export async function refusedWith(ws: WebSocket): Promise<number | undefined> {
   const refused = once(ws, "unexpected-response") as Promise<[unknown, { statusCode?: number; destroy(): void }]>;
   const answer = await Promise.race([refused, once(ws, "open").then(() => undefined)]);
@@ -123,12 +123,12 @@ export async function refusedWith(ws: WebSocket): Promise<number | undefined> {
   return response.statusCode;
 }
 
-/** A page's tunnel over the `ws` client. */
+/** The tunnel of a page, over a `ws` client. */
 export class Page {
   readonly tunnel: ClientTunnel;
   readonly opened: Promise<{ readonly address: string; readonly resumeTime: number }>;
   readonly finished: Promise<void>;
-  /** Whether received bytes are reported as consumed at once. */
+  /** Whether received bytes are immediately reported as consumed; default true. */
   consumes = true;
   held = 0;
   ws!: WebSocket;
@@ -154,7 +154,7 @@ export class Page {
     return this.#length;
   }
 
-  /** How the current WebSocket is closed. */
+  /** Resolves to the code and reason of the current WebSocket's close. */
   closed(): Promise<Closed> {
     return closedOf(this.ws);
   }
@@ -163,7 +163,7 @@ export class Page {
     return this.closed().then(({ code }) => closeReason(code));
   }
 
-  /** Why the gateway closes the WebSocket instead of opening the connection; `"opened"` if it opens it. */
+  /** Resolves to the reason for which the gateway closes the WebSocket, or `"opened"` if the connection opens. */
   refused(): Promise<string | undefined> {
     return Promise.race([this.opened.then(() => "opened"), this.closeName()]);
   }
@@ -178,7 +178,7 @@ export class Page {
     this.pump();
   }
 
-  /** Waits until so many bytes have been received. */
+  /** Resolves when `length` bytes have arrived. */
   receives(length: number): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
@@ -191,7 +191,7 @@ export class Page {
     });
   }
 
-  /** Loses the WebSocket without a word. */
+  /** Drops the WebSocket without a close frame. */
   lose(): void {
     const { ws } = this;
     this.tunnel.detach();
@@ -199,7 +199,7 @@ export class Page {
     ws.terminate();
   }
 
-  /** Attaches on a new WebSocket. Resolves when it carries the tunnel, or was closed. */
+  /** Attaches with a new WebSocket. Resolves to `"attached"`, or to the reason for which the gateway closes it. */
   async attach(url: string, options: ClientOptions = {}): Promise<string | undefined> {
     this.tunnel.detach();
     this.ws.removeAllListeners("message");
@@ -246,7 +246,7 @@ export class Page {
   }
 }
 
-/** `length` bytes that differ from their neighbours. */
+/** Returns `length` bytes, each different from its neighbours. */
 export function pattern(length: number, first = 0): Buffer {
   return Buffer.from(Uint8Array.from({ length }, (_, i) => (first + i * 7 + (i >> 8)) & 0xff));
 }

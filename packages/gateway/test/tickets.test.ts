@@ -10,7 +10,7 @@ interface Answer {
   readonly cookie: string | undefined;
 }
 
-/** A request to the ticket route. */
+/** Sends a request to the ticket route. */
 async function ask(
   { port }: Started,
   method: string,
@@ -33,11 +33,11 @@ async function ask(
   return { status: response.statusCode, body: JSON.parse(text), cookie: response.headers["set-cookie"]?.[0] };
 }
 
-/** A gateway at whose own origin pages are, and a page of it with its cookie and token. */
+/** Starts a gateway that serves pages of its own origin, and requests the cookie and token of such a page. */
 async function sameOrigin(options: Partial<GatewayOptions> = {}) {
   const { port: target } = await tcpServer(echo);
   const started = await startGateway({
-    // The port is not known before: requests name this host.
+    // The port is not known yet, so requests use this host name.
     origins: ["http://app.localhost"],
     hosts: ["app.localhost"],
     allow: [`127.0.0.1:${target}`],

@@ -10,7 +10,7 @@ import WebSocket from "ws";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
-/** `nacre gateway` from its sources, and the lines of its log. */
+/** Starts `nacre gateway` from its sources, and collects the lines of its log. */
 class Running {
   readonly lines: Record<string, unknown>[] = [];
   readonly exited: Promise<number | null>;

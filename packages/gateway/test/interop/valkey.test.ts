@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type ConnectedTicketStore, connectTicketStore } from "../../src/redis.ts";
 import { echo, Page, startGateway, tcpServer, ticketFor } from "../support.ts";
 
-/** Debian's valkey-server at a free port, ended after the test. */
+/** Starts Debian's valkey-server on a free port, killed after the test. Resolves to its URL. */
 async function valkey(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "nacre-valkey-"));
   const port = await freePort();

@@ -8,7 +8,7 @@ const RESUME = "gateway/test/resume";
 const TICKETS = "gateway/test/tickets";
 const TUNNEL = "gateway/test/tunnel";
 
-/** Pages, programs and clients that use a gateway to reach SSH servers. */
+/** Attacks on a gateway by pages, programs and clients. */
 export const GATEWAY_ROWS: readonly Row[] = [
   {
     title: "gateway: other pages",

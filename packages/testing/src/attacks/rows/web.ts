@@ -6,7 +6,7 @@ const PLAIN = "web/test/plain";
 const KNOWN_HOSTS = "web/test/known-hosts";
 const WEB_KEY = "web/test/keys/web-key";
 
-/** Attacks on connections of web pages: by their gateway, by other users of the gateway, and by scripts in the page. */
+/** Attacks on web pages' connections by the gateway, by its other users, and by scripts in the page. */
 export const WEB: readonly Row[] = [
   {
     title: "tunnel positions and windows",
