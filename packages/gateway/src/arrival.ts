@@ -53,7 +53,7 @@ export class Arrival implements Waiting {
   /** Connects to the destination of plain WebSockets, without a first message. */
   openPlain(target: Target): void {
     this.#state = { kind: "opening" };
-    // A plain client may send immediately. Its data stays in the kernel until the destination is connected.
+    // A plain client may send immediately. Its data waits in the socket until the destination is connected.
     this.ws.pause();
     void this.#settle(this.#connect(target, undefined, (settings) => new PlainRelay(settings, this.ws)));
   }

@@ -85,7 +85,7 @@ export class Clients {
     this.#parkedBytes -= bytes;
   }
 
-  /** Deletes the records of clients that have no connection and have not used any of their rate. */
+  /** Deletes the records of clients that have no connection and a full token bucket. */
   sweep(now: number): void {
     for (const [client, { connections, rate }] of this.#records)
       if (connections === 0 && rate.isFull(now)) this.#records.delete(client);

@@ -54,7 +54,7 @@ export function dial({ host, port }: Target, addresses: readonly string[], signa
   });
 }
 
-/** Returns the system's error code. Error messages of Node would contain the placeholder host. */
+/** Returns the error's code, or its message if it has no code. A code does not contain the dialled host. */
 function explain(cause: NodeJS.ErrnoException): string {
   return cause.code ?? cause.message;
 }

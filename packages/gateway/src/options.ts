@@ -40,7 +40,7 @@ export interface GatewayOptions {
   readonly plain?: string | undefined;
   /** URL at which clients resume connections of this process; set it behind a load balancer. Default: the URL that the client opened. */
   readonly address?: string | undefined;
-  /** Accepts WebSockets without `Origin`. Programs send none; pages always do. Default false. */
+  /** Accepts WebSockets without `Origin`. Browsers always send one; programs often do not. Default false. */
   readonly allowMissingOrigin?: boolean | undefined;
   /** Accepts `ws:` from other machines. Default false: only `wss:`, or `ws:` over loopback. */
   readonly allowInsecure?: boolean | undefined;

@@ -27,10 +27,10 @@ export const WEB_SOCKET_HIGH_WATER: number = 256 * 1024;
 /** Bytes a connection may always buffer, even above `maxBufferedBytes`. Exceeds the bytes that a client leaves unacknowledged. */
 const OWN_SHARE = 128 * 1024;
 
-/** Idle timeout in milliseconds after the destination has ended its direction. */
+/** Longest idle timeout in milliseconds once the destination has ended its direction. */
 const LINGER = 60_000;
 
-/** Milliseconds without data after which a connection frees its buffers. */
+/** Milliseconds without data after which a tunnel acknowledges all consumed bytes, so that the client can free them. */
 const REST = 1000;
 
 /** Milliseconds to write the client's last bytes to the destination. */

@@ -95,7 +95,7 @@ describe("a destination", () => {
     expect(await resolve(["ssh.example.org:22"], "ssh.example.org", [address])).toBe("forward-denied");
     expect(await resolve(["*:22"], address)).toBe("forward-denied");
     expect(await resolve(["*:22"], "ssh.example.org", [address])).toBe("forward-denied");
-    // An entry with the address itself allows it.
+    // An entry with the address itself allows it, but not names that resolve to it.
     expect(await resolve([`${address.includes(":") ? `[${address}]` : address}:22`], address)).toBe(
       normalizeHost(address),
     );
