@@ -80,7 +80,7 @@ export abstract class Relay {
     );
   }
 
-  /** Ends the connection and logs it. `close` is the reason sent to the client; `undefined` terminates the WebSocket without one. */
+  /** Ends and logs the connection. Sends `close` to the client, by default derived from `reason`; without it, terminates the WebSocket. */
   end(reason: EndReason, detail = "", close: CloseReason | undefined = closeReasonOf(reason)): void {
     if (this.isOver) return;
     this.isOver = true;
