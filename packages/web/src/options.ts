@@ -33,7 +33,7 @@ export interface WebSocketDuplexOptions {
   readonly silenceTimeout?: number | undefined;
   /** Called when a resumable connection loses its WebSocket, and when another one replaces it. A page can use it to show "reconnecting". */
   readonly onConnectionChange?: ((change: ConnectionChange) => void) | undefined;
-  /** Class of the WebSockets; `globalThis.WebSocket` by default. For Node 20, which has none. */
+  /** WebSocket class; default `globalThis.WebSocket`. Required in Node 20, which lacks one. */
   readonly WebSocket?: WebSocketConstructor | undefined;
   /** Aborts connecting; has no effect afterwards. */
   readonly signal?: AbortSignal | undefined;
