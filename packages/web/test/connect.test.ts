@@ -17,7 +17,7 @@ function visitor(gateway: TestGateway, options: Partial<ConnectOptions> = {}): C
   return { url, host: "example.org", user: "alice", identities: [userKey], hostKey: PINNED, WebSocket, ...options };
 }
 
-/** A server with scripted commands. */
+/** A server with two kinds of commands: "digest" hashes its input, and a number N writes N bytes. */
 const shell: GatewayOptions["serve"] = {
   session: async (session) => {
     if (session.command === "digest") {

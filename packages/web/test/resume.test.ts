@@ -24,7 +24,7 @@ function visitor(gateway: TestGateway, changes: ConnectionChange[] = []): Connec
 const MIB = 1024 * 1024;
 const block = seededRandom(3)(64 * 1024);
 
-/** A server with sessions that send a number of blocks, or count the received blocks. */
+/** A server with two kinds of commands: "digest" hashes its input, and a number N writes N blocks. */
 const shell: GatewayOptions["serve"] = {
   session: async (session) => {
     if (session.command === "digest") {

@@ -51,7 +51,7 @@ export class FakeSocket implements WebSocketLike {
     this.#emit("message", { data });
   }
 
-  /** Fires an error event. */
+  /** Fires an error event and closes with code 1006. */
   fail(): void {
     this.#emit("error", {});
     this.shut(1006);
