@@ -6,9 +6,9 @@ import { type HandshakeMessage, Tunnel } from "./tunnel.ts";
 
 /** Options of a new `GatewayTunnel`. */
 export interface GatewayTunnelOptions {
-  /** 16 random bytes. */
+  /** Tunnel id: 16 random bytes. */
   readonly id: Uint8Array;
-  /** 32 random bytes. */
+  /** Tunnel secret: 32 random bytes. */
   readonly secret: Uint8Array;
   /** URL for attaching again; empty for the URL of the current WebSocket. */
   readonly address: string;

@@ -31,9 +31,9 @@ export interface OpenMessage {
 /** Gateway reply after opening the tunnel. */
 export interface OpenedMessage {
   readonly type: "opened";
-  /** 16 bytes. */
+  /** Tunnel id: 16 bytes. */
   readonly id: Uint8Array;
-  /** 32 bytes, a secret. */
+  /** Tunnel secret: 32 bytes. */
   readonly secret: Uint8Array;
   /** URL for attaching again; empty for the URL of this WebSocket. */
   readonly address: string;
@@ -50,16 +50,16 @@ export interface AttachMessage {
 /** Gateway request for a proof of the tunnel secret. */
 export interface ChallengeMessage {
   readonly type: "challenge";
-  /** 32 random bytes. */
+  /** Nonce: 32 random bytes. */
   readonly nonce: Uint8Array;
-  /** Number of positions that the gateway received. */
+  /** Position up to which the gateway received all bytes. */
   readonly received: number;
 }
 
 /** Client proof of the tunnel secret. */
 export interface ProveMessage {
   readonly type: "prove";
-  /** Number of positions that the client received. The gateway resumes sending from this position. */
+  /** Position up to which the client received all bytes. The gateway resumes sending from here. */
   readonly received: number;
   /** Result of `resumeProof`. */
   readonly proof: Uint8Array;
@@ -68,7 +68,7 @@ export interface ProveMessage {
 /** Gateway reply after attaching the tunnel. Only this WebSocket carries the tunnel now. */
 export interface AttachedMessage {
   readonly type: "attached";
-  /** Number of positions that the gateway received. The client resumes sending from this position. */
+  /** Position up to which the gateway received all bytes. The client resumes sending from here. */
   readonly received: number;
 }
 

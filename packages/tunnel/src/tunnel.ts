@@ -14,7 +14,8 @@ export type HandshakeMessage = Exclude<TunnelMessage, StreamMessage>;
  * A byte connection that survives the loss of its WebSocket, for both roles. Each side numbers its bytes, keeps them until the peer
  * acknowledges them, and sends missing bytes again on the next WebSocket.
  *
- * The driver passes in received messages and writes. It then takes all events, and takes messages while the WebSocket has room.
+ * The driver passes in received messages and bytes to write. It then reads all events, and reads messages to send while the WebSocket has
+ * room.
  */
 export abstract class Tunnel {
   protected readonly sending: SendBuffer;

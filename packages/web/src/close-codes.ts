@@ -23,7 +23,7 @@ const LOST: readonly number[] = [1006, 1011, 1012, 1013, 1014, 1015, 4421, ABAND
 export interface SocketEnd {
   /** Error for operations that the end interrupts. */
   readonly error: SshError;
-  /** Whether the close code is 1000 or absent, as after the last byte. */
+  /** Whether the gateway closed the WebSocket normally: code 1000 or no code (1005). */
   readonly isNormal: boolean;
   /** Whether another WebSocket may succeed. If false, the gateway closed the connection deliberately. */
   readonly isLost: boolean;

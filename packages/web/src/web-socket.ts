@@ -19,7 +19,7 @@ export interface WebSocketLike {
   addEventListener(type: "open", listener: () => void): void;
   /** Adds a listener for messages. */
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
-  /** Adds a listener for failures. */
+  /** Adds a listener for error events. */
   addEventListener(type: "error", listener: (event: object) => void): void;
   /** Adds a listener for the close event. */
   addEventListener(type: "close", listener: (event: { readonly code: number; readonly reason: string }) => void): void;
