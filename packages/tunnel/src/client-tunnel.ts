@@ -4,17 +4,17 @@ import { type Hmac, resumeProof } from "./proof.ts";
 import { type BufferGrowth } from "./send-buffer.ts";
 import { type HandshakeMessage, Tunnel } from "./tunnel.ts";
 
-/** Destination of a tunnel, and what allows it. */
+/** Destination of a tunnel, with the ticket that allows it. */
 export interface OpenRequest {
-  /** One-time ticket; empty where the gateway needs none. */
+  /** One-time ticket; empty if the gateway requires no ticket. */
   readonly ticket: string;
   /** Name or address of the SSH server. */
   readonly host: string;
-  /** 1 to 65535. */
+  /** Port of the SSH server, 1 to 65535. */
   readonly port: number;
 }
 
-/** What a client keeps to attach again. */
+/** Credentials that the client needs to attach again. */
 interface Resumable {
   readonly id: Uint8Array;
   readonly secret: Uint8Array;
@@ -27,12 +27,12 @@ type State =
   | { readonly kind: "attaching"; readonly resumable: Resumable }
   | { readonly kind: "proving"; readonly resumable: Resumable; readonly challenged: number };
 
-/** The client's side of a tunnel. `hmac`: HMAC-SHA-256. */
+/** Client side of a tunnel. The option `hmac` computes HMAC-SHA-256. */
 export class ClientTunnel extends Tunnel {
   readonly #hmac: Hmac;
   #state: State = { kind: "opening" };
 
-  /** Sends OPEN: the first message of the first WebSocket. */
+  /** Queues OPEN, the first message of the first WebSocket. */
   constructor(request: OpenRequest, options: { readonly hmac: Hmac; readonly growth: BufferGrowth }) {
     super(options.growth);
     this.#hmac = options.hmac;
@@ -43,7 +43,7 @@ export class ClientTunnel extends Tunnel {
     return this.#state.kind === "attached";
   }
 
-  /** The WebSocket was lost. Returns whether the tunnel can be attached to another one. */
+  /** Records the loss of the WebSocket. Returns whether the tunnel can be attached to another one. */
   detach(): boolean {
     if (this.isOver || this.#state.kind === "opening") return false;
     this.clearHandshake();
@@ -51,7 +51,7 @@ export class ClientTunnel extends Tunnel {
     return true;
   }
 
-  /** Sends ATTACH: the first message of the next WebSocket. Throws `usage` unless the tunnel is detached. */
+  /** Queues ATTACH, the first message of the next WebSocket. Throws `usage` unless the tunnel is detached. */
   attach(): void {
     if (this.#state.kind !== "detached") throw new SshError("usage", "the tunnel has a WebSocket already");
     const { resumable } = this.#state;

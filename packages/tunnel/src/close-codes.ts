@@ -1,16 +1,16 @@
-/** What a client may do after a gateway has closed its WebSocket: nothing, open a new tunnel later, or attach to its tunnel again. */
+/** Action that a client may take after a gateway closed its WebSocket: stop, open a new tunnel later, or attach to its tunnel again. */
 export type AfterClose = "give-up" | "open-later" | "attach";
 
-/** One way in which a gateway closes a WebSocket. */
+/** Reason for which a gateway closes a WebSocket. */
 export interface CloseKind {
-  /** Close code, in the range for applications (RFC 6455 §7.4.2). */
+  /** Close code in the private-use range, except 1000 and 1001 (RFC 6455 §7.4.2). */
   readonly code: number;
   readonly after: AfterClose;
-  /** For people: completes "the gateway closed the connection: …". */
+  /** Human-readable text that completes "the gateway closed the connection: …". */
   readonly text: string;
 }
 
-/** The reason in a close frame of a gateway. */
+/** Reason in the close frame of a gateway. */
 export type CloseReason =
   | "finished"
   | "shutdown"
@@ -34,9 +34,9 @@ export type CloseReason =
 
 const kind = (code: number, after: AfterClose, text: string): CloseKind => ({ code, after, text });
 
-/** All ways in which a gateway closes a WebSocket, beside those of RFC 6455 §7.4.1. The name is the close frame's reason. */
+/** Close kinds of a gateway, in addition to the codes of RFC 6455 §7.4.1. The key is the reason in the close frame. */
 export const CLOSE_KINDS: Readonly<Record<CloseReason, CloseKind>> = {
-  /** Both directions have ended, and all bytes were delivered. */
+  /** Both directions ended and all bytes were delivered. */
   finished: kind(1000, "give-up", "both directions have ended"),
   shutdown: kind(1001, "open-later", "the gateway shuts down"),
   "protocol-error": kind(4400, "give-up", "a tunnel message was invalid"),
@@ -62,7 +62,7 @@ export const CLOSE_KINDS: Readonly<Record<CloseReason, CloseKind>> = {
   "destination-timeout": kind(4504, "open-later", "the destination did not answer in time"),
 };
 
-/** Returns the name of a close code; `undefined` for one that gateways do not use. */
+/** Returns the reason for a close code, or `undefined` if gateways do not use the code. */
 export function closeReason(code: number): CloseReason | undefined {
   return (Object.keys(CLOSE_KINDS) as CloseReason[]).find((name) => CLOSE_KINDS[name].code === code);
 }

@@ -4,32 +4,32 @@ import { type Hmac, type ResumeClaim, resumeProof } from "./proof.ts";
 import type { BufferGrowth } from "./send-buffer.ts";
 import { type HandshakeMessage, Tunnel } from "./tunnel.ts";
 
-/** What a gateway gives a new tunnel. */
+/** Options of a new `GatewayTunnel`. */
 export interface GatewayTunnelOptions {
-  /** 16 random bytes. */
+  /** Tunnel id: 16 random bytes. */
   readonly id: Uint8Array;
-  /** 32 random bytes. */
+  /** Tunnel secret: 32 random bytes. */
   readonly secret: Uint8Array;
-  /** URL at which to attach again; empty for the URL of the WebSocket. */
+  /** URL for attaching again; empty for the URL of the current WebSocket. */
   readonly address: string;
-  /** Milliseconds for which the gateway keeps the tunnel without a WebSocket; 0 for none. */
+  /** Time in milliseconds that the gateway keeps a tunnel without a WebSocket; 0 disables attaching again. */
   readonly resumeTime: number;
   readonly hmac: Hmac;
   readonly growth: BufferGrowth;
 }
 
-/** A challenge on a new WebSocket, good for one proof. */
+/** Challenge on a new WebSocket. It accepts one proof. */
 export interface AttachAttempt {
-  /** CHALLENGE: the message to send. */
+  /** Encoded CHALLENGE message to send. */
   readonly message: Uint8Array;
   /**
-   * Takes the client's answer. Returns whether it proves the secret: the new WebSocket then carries the tunnel, and the old one must be closed. An
-   * attempt that fails changes nothing, and cannot be repeated.
+   * Verifies the client's PROVE message. Returns true if it proves the secret; the new WebSocket then carries the tunnel, and the caller
+   * must close the old one. A failed attempt changes nothing and cannot be repeated.
    */
   prove(answer: Uint8Array): boolean;
 }
 
-/** The gateway's side of a tunnel. It is made when the destination is connected, and sends OPENED. */
+/** Gateway side of a tunnel. Create it after connecting to the destination; the constructor queues OPENED. */
 export class GatewayTunnel extends Tunnel {
   readonly id: Uint8Array;
   readonly #secret: Uint8Array;
@@ -48,13 +48,13 @@ export class GatewayTunnel extends Tunnel {
     return this.#isAttached;
   }
 
-  /** The WebSocket was lost. */
+  /** Records the loss of the WebSocket. */
   detach(): void {
     this.clearHandshake();
     this.#isAttached = false;
   }
 
-  /** Begins to attach a new WebSocket. `nonce`: 32 fresh random bytes. */
+  /** Starts attaching a new WebSocket. `nonce` must be 32 fresh random bytes. */
   challenge(nonce: Uint8Array): AttachAttempt {
     const gatewayReceived = this.receiving.received;
     let isUsed = false;

@@ -1,10 +1,10 @@
 import { type Bytes, Reader, SshError, Writer } from "@nacre/wire";
 import { MAX_MESSAGE_LENGTH, NONCE_LENGTH, PROOF_LENGTH, TUNNEL_ID_LENGTH, TUNNEL_SECRET_LENGTH } from "./limits.ts";
 
-/** Subprotocol of WebSockets that carry tunnel messages (RFC 6455 §1.9). */
+/** WebSocket subprotocol for tunnel messages (RFC 6455 §1.9). */
 export const TUNNEL_SUBPROTOCOL = "nacre.v1";
 
-/** First byte of each tunnel message. One WebSocket message carries one tunnel message. */
+/** Message numbers: the first byte of each tunnel message. One WebSocket message carries one tunnel message. */
 export const TUNNEL_MESSAGE = {
   OPEN: 1,
   OPENED: 2,
@@ -17,79 +17,79 @@ export const TUNNEL_MESSAGE = {
   END: 9,
 } as const;
 
-/** Client: asks for a new tunnel. First message of a WebSocket. */
+/** Client request for a new tunnel. First message of a WebSocket. */
 export interface OpenMessage {
   readonly type: "open";
-  /** One-time ticket, a secret; empty where the gateway needs none. */
+  /** One-time ticket, a secret; empty if the gateway requires no ticket. */
   readonly ticket: string;
   /** Name or address of the SSH server. */
   readonly host: string;
-  /** 1 to 65535. */
+  /** Port of the SSH server, 1 to 65535. */
   readonly port: number;
 }
 
-/** Gateway: the tunnel is open. */
+/** Gateway reply after opening the tunnel. */
 export interface OpenedMessage {
   readonly type: "opened";
-  /** 16 bytes. */
+  /** Tunnel id: 16 bytes. */
   readonly id: Uint8Array;
-  /** 32 bytes, a secret. */
+  /** Tunnel secret: 32 bytes. */
   readonly secret: Uint8Array;
-  /** URL at which to attach again; empty for the URL of this WebSocket. */
+  /** URL for attaching again; empty for the URL of this WebSocket. */
   readonly address: string;
-  /** Milliseconds for which the gateway keeps a tunnel without a WebSocket; 0 if it cannot be attached again. */
+  /** Time in milliseconds that the gateway keeps a tunnel without a WebSocket; 0 disables attaching again. */
   readonly resumeTime: number;
 }
 
-/** Client: wants to carry an open tunnel on this WebSocket. First message of a WebSocket. */
+/** Client request to attach an open tunnel to this WebSocket. First message of a WebSocket. */
 export interface AttachMessage {
   readonly type: "attach";
   readonly id: Uint8Array;
 }
 
-/** Gateway: asks for a proof of the tunnel's secret. */
+/** Gateway request for a proof of the tunnel secret. */
 export interface ChallengeMessage {
   readonly type: "challenge";
-  /** 32 random bytes. */
+  /** Nonce: 32 random bytes. */
   readonly nonce: Uint8Array;
-  /** Position up to which the gateway has received. */
+  /** Position up to which the gateway received all bytes. */
   readonly received: number;
 }
 
-/** Client: proves the secret. */
+/** Client proof of the tunnel secret. */
 export interface ProveMessage {
   readonly type: "prove";
-  /** Position up to which the client has received: the gateway sends on from here. */
+  /** Position up to which the client received all bytes. The gateway resumes sending from here. */
   readonly received: number;
-  /** See `resumeProof`. */
+  /** Result of `resumeProof`. */
   readonly proof: Uint8Array;
 }
 
-/** Gateway: this WebSocket carries the tunnel from now on, and no other. */
+/** Gateway reply after attaching the tunnel. Only this WebSocket carries the tunnel now. */
 export interface AttachedMessage {
   readonly type: "attached";
-  /** Position up to which the gateway has received: the client sends on from here. */
+  /** Position up to which the gateway received all bytes. The client resumes sending from here. */
   readonly received: number;
 }
 
-/** Both: the next bytes of this direction, at least one. */
+/** Next bytes of this direction, at least one. Sent by both sides. */
 export interface DataMessage {
   readonly type: "data";
   readonly data: Uint8Array;
 }
 
-/** Both: the sender may forget everything before this position. */
+/** Acknowledgement: the sender can free all bytes before this position. Sent by both sides. */
 export interface AcknowledgeMessage {
   readonly type: "acknowledge";
   readonly consumed: number;
 }
 
-/** Both: this direction ends. It takes one position, so that an END that was lost is sent again. */
+/** End of this direction. Sent by both sides. END occupies one position, so that a lost END is sent again. */
 export interface EndMessage {
   readonly type: "end";
 }
 
-/** A tunnel message. */
+/** Any tunnel message. */
 export type TunnelMessage =
   | OpenMessage
   | OpenedMessage
@@ -109,7 +109,7 @@ export function encodeTunnelMessage(message: TunnelMessage): Bytes {
   return bytes;
 }
 
-/** Decodes a message; byte strings in the result are views of `bytes`. Throws `malformed-message`. */
+/** Decodes a message. Byte strings in the result are views of `bytes`. Throws `malformed-message` if the message is invalid. */
 export function decodeTunnelMessage(bytes: Uint8Array): TunnelMessage {
   const reader = new Reader(bytes, "tunnel message");
   // rule: tunnel-message-length
@@ -186,7 +186,7 @@ function fixedString(reader: Reader, field: string, length: number): Uint8Array 
   return bytes;
 }
 
-/** A position in a direction's bytes: a uint64 that a number holds exactly. */
+/** Reads a stream position: a uint64 below 2^53, so that a number represents it exactly. */
 function position(reader: Reader): number {
   const value = reader.uint64("position");
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) reader.fail("position", "is 2^53 or more");

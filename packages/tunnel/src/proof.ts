@@ -1,20 +1,20 @@
 import { type Bytes, Writer } from "@nacre/wire";
 
-/** HMAC-SHA-256: 32 bytes. */
+/** Computes HMAC-SHA-256. Returns 32 bytes. */
 export type Hmac = (key: Uint8Array, message: Uint8Array) => Uint8Array;
 
-/** What a client proves when it attaches to a tunnel again. */
+/** Input of the proof that a client sends to attach again. */
 export interface ResumeClaim {
   readonly id: Uint8Array;
   /** The gateway's fresh nonce. */
   readonly nonce: Uint8Array;
-  /** Position of the gateway, from its challenge. */
+  /** Position that the gateway received up to, from its CHALLENGE. */
   readonly gatewayReceived: number;
-  /** Position of the client. */
+  /** Position that the client received up to. */
   readonly clientReceived: number;
 }
 
-/** Proof that the client holds the tunnel's secret: HMAC-SHA-256 over a label, the id, the nonce and both positions. */
+/** Computes the proof that the client has the tunnel secret: HMAC-SHA-256 over a label, the id, the nonce and both positions. */
 export function resumeProof(hmac: Hmac, secret: Uint8Array, claim: ResumeClaim): Uint8Array {
   return hmac(secret, encodeClaim(claim));
 }

@@ -1,18 +1,18 @@
 import { SshError } from "@nacre/wire";
 import { ACKNOWLEDGE_EVERY, MAX_SEND_BUFFER } from "./limits.ts";
 
-/** Counts what arrives from the peer, and when to acknowledge it. */
+/** Counts received bytes and decides when to acknowledge them. */
 export class ReceiveSide {
   #received = 0;
   #consumed = 0;
   #acknowledged = 0;
   #hasEnded = false;
-  /** Whether the next acknowledgement is due for any number of bytes. */
+  /** Whether to acknowledge any number of consumed bytes next time. */
   #wantsAll = false;
   /** Whether the last acknowledgement may have been lost with its WebSocket. */
   #mayBeLost = false;
 
-  /** Position up to which everything was received. */
+  /** Position up to which all bytes were received. */
   get received(): number {
     return this.#received;
   }
@@ -22,12 +22,14 @@ export class ReceiveSide {
     return this.#hasEnded;
   }
 
-  /** Whether everything, END included, was consumed and acknowledged. */
+  /** Whether all bytes and END were consumed and acknowledged. */
   get isFinished(): boolean {
     return this.#hasEnded && this.#acknowledged === this.#received;
   }
 
-  /** Counts the bytes of a DATA message. Throws `unexpected-message` after END, `window-exceeded` if the peer sends too much. */
+  /**
+   * Counts the bytes of a DATA message. Throws `unexpected-message` after END, or `window-exceeded` if too many bytes are unacknowledged.
+   */
   data(length: number): void {
     // rule: tunnel-data-after-end
     if (this.#hasEnded) throw new SshError("unexpected-message", "tunnel data after END");
@@ -37,7 +39,7 @@ export class ReceiveSide {
     this.#received += length;
   }
 
-  /** Counts END. Throws `unexpected-message` for a second one. */
+  /** Counts END. Throws `unexpected-message` if END arrived before. */
   end(): void {
     // rule: tunnel-second-end
     if (this.#hasEnded) throw new SshError("unexpected-message", "a second END of the tunnel");
@@ -46,23 +48,23 @@ export class ReceiveSide {
     this.#consumed++;
   }
 
-  /** Counts bytes that the application has taken. Throws `internal` for more than were received. */
+  /** Counts bytes that the application consumed. Throws `internal` if it exceeds the received bytes. */
   consume(length: number): void {
     this.#consumed += length;
     if (this.#consumed > this.#received) throw new SshError("internal", "more tunnel bytes consumed than received");
   }
 
-  /** Another WebSocket carries the tunnel: acknowledges again, since a sender whose buffer is full waits for it. */
+  /** Schedules the last acknowledgement again for a new WebSocket, because a sender with a full buffer waits for it. */
   attached(): void {
     this.#mayBeLost = this.#acknowledged > 0;
   }
 
-  /** Makes the next acknowledgement due, even if it covers few bytes. */
+  /** Makes the next acknowledgement due, even for few bytes. */
   acknowledgeAll(): void {
     this.#wantsAll = true;
   }
 
-  /** Returns the position to acknowledge now, or `undefined`. */
+  /** Returns the position to acknowledge now, or `undefined` if no acknowledgement is due. */
   takeAcknowledgement(): number | undefined {
     const due = this.#consumed - this.#acknowledged;
     const isComplete = this.#hasEnded && this.#consumed === this.#received;

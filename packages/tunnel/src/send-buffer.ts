@@ -2,67 +2,67 @@ import { type Bytes, copyBytes, SshError } from "@nacre/wire";
 import { INITIAL_SEND_BUFFER, MAX_DATA_LENGTH, MAX_SEND_BUFFER } from "./limits.ts";
 import { TUNNEL_MESSAGE } from "./messages.ts";
 
-/** Bytes by which the send buffers of several tunnels together may still grow beyond their initial size. */
+/** Growth budget in bytes that several tunnels share, beyond the initial size of their send buffers. */
 export interface BufferGrowth {
   spare: number;
 }
 
-/** On a shorter path, in milliseconds, the initial buffer carries 100 MB/s. */
+/** Minimum round trip in milliseconds for growth. The initial buffer carries 100 MB/s on shorter paths. */
 const SHORT_PATH = 10;
 
-/** A chunk of at least this many bytes that is a message already is sent as it is; smaller ones share messages. */
+/** Minimum size in bytes to send an encoded chunk without copying. Smaller chunks share messages. */
 const LARGE_CHUNK = 16 * 1024;
 
 interface Chunk {
   readonly bytes: Bytes;
-  /** The bytes behind a DATA number, in the same memory. */
+  /** Encoded DATA message over the same memory, if the caller supplied one. */
   readonly message: Bytes | undefined;
 }
 
 /**
- * One direction's bytes, from the position that the peer has acknowledged. It keeps them until then, so that they can be sent again on another
- * WebSocket. The end of the direction takes the position behind the last byte.
+ * Bytes of one direction, kept until the peer acknowledges them, so that another WebSocket can send them again. The end of the direction
+ * occupies the position after the last byte.
  */
 export class SendBuffer {
   readonly #growth: BufferGrowth;
-  /** Kept bytes; the first begins at `#acknowledged`. */
+  /** Unacknowledged bytes; the first chunk starts at `#acknowledged`. */
   readonly #chunks: Chunk[] = [];
   #limit = INITIAL_SEND_BUFFER;
   #acknowledged = 0;
   #sent = 0;
-  /** Position behind the last byte. */
+  /** Position after the last byte. */
   #written = 0;
   #hasEnded = false;
-  /** Chunk that holds the position `#sent`, and the offset in it. */
+  /** Chunk that contains the position `#sent`, and the offset in that chunk. */
   #next = { chunk: 0, offset: 0 };
-  /** A sent position, and when it was sent: measures the round trip. */
+  /** A sent position and its send time, for measuring the round trip. */
   #probe: { readonly position: number; readonly at: number; wasFull: boolean } | undefined;
 
   constructor(growth: BufferGrowth) {
     this.#growth = growth;
   }
 
-  /** Bytes that can be written before the buffer is full. */
+  /** Number of bytes that can be written before the buffer is full. */
   get room(): number {
     return Math.max(0, this.#limit - this.buffered);
   }
 
-  /** Bytes in memory. */
+  /** Number of unacknowledged bytes in memory. */
   get buffered(): number {
     return Math.max(0, this.#written - this.#acknowledged);
   }
 
-  /** Whether everything written, the end included, was acknowledged after the end. */
+  /** Whether the peer acknowledged all bytes and the end. */
   get isFinished(): boolean {
     return this.#hasEnded && this.#acknowledged === this.#written + 1;
   }
 
-  /** Adds bytes, which belong to the buffer from then on. The caller stops while there is no room; a chunk that exceeds the room is taken whole. */
+  /** Adds bytes; the buffer then owns them. Callers should stop while `room` is 0. A chunk larger than `room` is accepted whole. */
   write(bytes: Bytes): void {
     this.#add({ bytes, message: undefined });
   }
 
-  /** Adds the bytes of a DATA message. If they are many, the message itself is sent, and not a copy. */
+  /** Adds the bytes of an encoded DATA message. A message of 16 KiB or more is sent without a copy. */
   writeMessage(message: Bytes): void {
     const bytes = message.subarray(1);
     this.#add({ bytes, message: bytes.length >= LARGE_CHUNK ? message : undefined });
@@ -76,14 +76,14 @@ export class SendBuffer {
     if (this.room === 0 && this.#probe !== undefined) this.#probe.wasFull = true;
   }
 
-  /** Ends the direction. */
+  /** Ends the direction after the written bytes. */
   end(): void {
     this.#hasEnded = true;
   }
 
-  /** Returns the next DATA or END message, or `undefined` if everything was sent. `now` in milliseconds. */
+  /** Returns the next DATA or END message, or `undefined` if all were sent. `now` is in milliseconds. */
   takeMessage(now: number): Bytes | undefined {
-    // A chunk may exceed the buffer; what is sent never exceeds what the peer allows.
+    // A chunk can exceed the buffer, but sent bytes must not exceed the peer's limit.
     const allowed = this.#acknowledged + MAX_SEND_BUFFER - this.#sent;
     const whole = this.#wholeMessage(allowed, now);
     if (whole !== undefined) return whole;
@@ -98,7 +98,7 @@ export class SendBuffer {
     return Uint8Array.of(TUNNEL_MESSAGE.END);
   }
 
-  /** Forgets the bytes before `position`, and perhaps grows. Throws `malformed-message` if the peer cannot have received them. */
+  /** Frees the bytes before `position`, and may grow the buffer. Throws `malformed-message` if `position` is outside the sent range. */
   acknowledge(position: number, now: number): void {
     this.#check(position);
     this.#drop(position);
@@ -108,7 +108,7 @@ export class SendBuffer {
     if (probe.wasFull && now - probe.at >= SHORT_PATH) this.#grow();
   }
 
-  /** Sends again from `position`, which the peer has received. Throws `malformed-message` if that cannot be. */
+  /** Resumes sending from `position`. Throws `malformed-message` if `position` is outside the sent range. */
   rewind(position: number): void {
     this.#check(position);
     this.#sent = position;
@@ -117,11 +117,11 @@ export class SendBuffer {
     let chunk = 0;
     for (; chunk < this.#chunks.length && offset >= this.#chunks[chunk]!.bytes.length; chunk++)
       offset -= this.#chunks[chunk]!.bytes.length;
-    // Behind the last byte the end remains, if anything.
+    // After the last byte, only END can remain.
     this.#next = { chunk, offset: chunk < this.#chunks.length ? offset : 0 };
   }
 
-  /** Frees the bytes, and lets other tunnels grow by this one's share. Nothing may be sent any more. */
+  /** Frees the bytes and returns this tunnel's growth to the shared budget. The buffer must not send afterwards. */
   release(): void {
     this.#acknowledged = Math.max(this.#acknowledged, this.#written);
     this.#growth.spare += this.#limit - INITIAL_SEND_BUFFER;
@@ -138,7 +138,7 @@ export class SendBuffer {
       );
   }
 
-  /** The next chunk's own message, if nothing of it was sent. */
+  /** Takes the encoded message of the next chunk, if no byte of that chunk was sent. */
   #wholeMessage(allowed: number, now: number): Bytes | undefined {
     const { chunk, offset } = this.#next;
     const { bytes, message } = this.#chunks[chunk] ?? {};
@@ -148,7 +148,7 @@ export class SendBuffer {
     return message;
   }
 
-  /** Bytes of the next message, at most `most`: up to a chunk that is a message already. */
+  /** Returns the length of the next copied message, at most `most`. Stops before a chunk that is already encoded. */
   #nextLength(most: number): number {
     let length = -this.#next.offset;
     for (let at = this.#next.chunk; at < this.#chunks.length && length < most; at++) {
@@ -186,7 +186,7 @@ export class SendBuffer {
     this.#chunks.splice(0, dropped);
     this.#next.chunk -= dropped;
     if (count > 0) {
-      // A copy when little of it is left, so that the rest of its memory is free.
+      // Copy a small remainder, so that the memory of the whole chunk can be freed.
       const { bytes } = this.#chunks[0]!;
       const rest = bytes.subarray(count);
       this.#chunks[0] = { bytes: 2 * rest.length < bytes.length ? copyBytes(rest) : rest, message: undefined };

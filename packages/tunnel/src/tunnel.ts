@@ -4,16 +4,18 @@ import { decodeTunnelMessage, encodeTunnelMessage, type TunnelMessage } from "./
 import { ReceiveSide } from "./receive-side.ts";
 import { type BufferGrowth, SendBuffer } from "./send-buffer.ts";
 
-/** Messages of the bytes themselves; the others belong to a role's handshake. */
+/** Messages of the byte stream. All other messages belong to the handshake. */
 type StreamMessage = Extract<TunnelMessage, { type: "data" | "acknowledge" | "end" }>;
 
-/** A message of a role's handshake. */
+/** Handshake message, handled by the client or the gateway role. */
 export type HandshakeMessage = Exclude<TunnelMessage, StreamMessage>;
 
 /**
- * A byte connection that survives the loss of its WebSocket: both directions, for either role. Each side numbers its bytes, keeps them until the peer
- * acknowledges them, and sends the missing ones again on the next WebSocket. A driver passes in received messages and writes, takes events until
- * there is none, then takes messages while the WebSocket has room.
+ * A byte connection that survives the loss of its WebSocket, for both roles. Each side numbers its bytes, keeps them until the peer
+ * acknowledges them, and sends missing bytes again on the next WebSocket.
+ *
+ * The driver passes in received messages and bytes to write. It then reads all events, and reads messages to send while the WebSocket has
+ * room.
  */
 export abstract class Tunnel {
   protected readonly sending: SendBuffer;
@@ -27,22 +29,22 @@ export abstract class Tunnel {
     this.sending = new SendBuffer(growth);
   }
 
-  /** Whether a WebSocket carries the tunnel's bytes now. */
+  /** Whether the tunnel is attached to a WebSocket. */
   abstract get isAttached(): boolean;
 
-  /** Whether the last event was emitted. */
+  /** Whether the tunnel has ended. Queued events can remain. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Bytes kept for the peer. */
+  /** Number of bytes that the peer has not acknowledged. */
   get buffered(): number {
     return this.sending.buffered;
   }
 
   /**
-   * Adds bytes to send, which belong to the tunnel from then on. Returns false when the buffer is full: wait for `writable`. Throws `usage` after
-   * `end`, `closed` after the last event.
+   * Adds bytes to send; the tunnel then owns them. Returns false if the buffer is full: wait for `writable`. Throws `internal` after `end`,
+   * or `closed` after the last event.
    */
   write(bytes: Bytes): boolean {
     this.#assertOpen();
@@ -52,8 +54,8 @@ export abstract class Tunnel {
   }
 
   /**
-   * As `write`, for bytes behind the number of a DATA message: saves a copy where the caller can leave a byte in front. What `takeMessage` returns may
-   * be this memory, which must not change.
+   * Adds an encoded DATA message, as `write` does with bytes. This saves a copy if the caller can reserve the first byte. `takeMessage` may
+   * return the same memory, so the caller must not change it.
    */
   writeMessage(message: Bytes): boolean {
     this.#assertOpen();
@@ -62,26 +64,29 @@ export abstract class Tunnel {
     return !this.#wantsRoom;
   }
 
-  /** Ends this direction. The other stays open. Throws `closed` after the last event. */
+  /** Ends this direction; the other one remains open. Throws `closed` after the last event. */
   end(): void {
     this.#assertOpen();
     this.sending.end();
   }
 
-  /** Reports `length` bytes of `data` events as handled: the peer may send as many again. */
+  /** Reports `length` bytes of `data` events as handled. The peer can then send that many more. */
   consumed(length: number): void {
     this.receiving.consume(length);
   }
 
   /**
-   * Acknowledges everything consumed with the next message. Call it when no bytes have moved for a second: few bytes are not acknowledged otherwise,
-   * and stay in the peer's memory.
+   * Makes the next message acknowledge all consumed bytes. Call it after one second without data. Otherwise fewer than 64 KiB remain
+   * unacknowledged in the peer's memory.
    */
   acknowledgeAll(): void {
     this.receiving.acknowledgeAll();
   }
 
-  /** Takes one message of the WebSocket that is current; its bytes belong to the tunnel from then on. Violations end the tunnel with a `closed` event. `now`: milliseconds of a steady clock. */
+  /**
+   * Handles one message of the current WebSocket; the tunnel then owns its bytes. A violation ends the tunnel with a `closed` event. `now`
+   * is in milliseconds of a monotonic clock.
+   */
   receive(bytes: Uint8Array, now: number): void {
     if (this.#isOver) return;
     try {
@@ -92,19 +97,19 @@ export abstract class Tunnel {
     }
   }
 
-  /** Ends the tunnel without a message or an event, and frees what it keeps. */
+  /** Ends the tunnel without a message or an event, and frees its buffers. */
   discard(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.sending.release();
   }
 
-  /** Returns the next event, or `undefined`. */
+  /** Returns the next event, or `undefined` if the queue is empty. */
   nextEvent(): TunnelEvent | undefined {
     return this.#events.shift();
   }
 
-  /** Returns the next message for the current WebSocket, or `undefined`. Messages left untaken stay in the tunnel and survive the WebSocket. */
+  /** Returns the next message for the current WebSocket, or `undefined`. Messages that were not taken survive the loss of the WebSocket. */
   takeMessage(now: number): Bytes | undefined {
     const first = this.#handshake.shift();
     if (first !== undefined || this.#isOver || !this.isAttached) return first;
@@ -124,12 +129,12 @@ export abstract class Tunnel {
     this.#handshake.push(encodeTunnelMessage(message));
   }
 
-  /** Drops handshake messages for a WebSocket that was lost. */
+  /** Drops queued handshake messages after the loss of their WebSocket. */
   protected clearHandshake(): void {
     this.#handshake.length = 0;
   }
 
-  /** Ends the tunnel because of an error, once. */
+  /** Ends the tunnel with an error. Has no effect on an ended tunnel. */
   protected fail(error: SshError): void {
     this.#close({ type: "closed", error });
   }

@@ -9,12 +9,12 @@ export const hmac: Hmac = (key, message) => hmacOf(sha256, key, message);
 
 const random = seededRandom(7);
 
-/** One side of a tunnel, with the events and the bytes that it received. */
+/** One side of a tunnel, with the events and bytes that it received. */
 export class Side<T extends Tunnel> {
   readonly tunnel: T;
   readonly events: TunnelEvent["type"][] = [];
   readonly #chunks: Uint8Array[] = [];
-  /** Bytes received and not yet consumed. */
+  /** Number of bytes received but not consumed. */
   held = 0;
   error: string | undefined;
 
@@ -26,7 +26,7 @@ export class Side<T extends Tunnel> {
     return concatBytes(...this.#chunks);
   }
 
-  /** Takes all events. `consume`: reports data as consumed at once. */
+  /** Takes all events. With `consume`, reports data as consumed immediately. */
   settle({ consume = true } = {}): void {
     for (let event = this.tunnel.nextEvent(); event !== undefined; event = this.tunnel.nextEvent()) {
       this.events.push(event.type);
@@ -44,7 +44,7 @@ export class Side<T extends Tunnel> {
   }
 }
 
-/** A client and a gateway, and the WebSocket between them: messages under way in each direction. */
+/** A client and a gateway, with queues for the messages in flight in each direction. */
 export class Pair {
   readonly client: Side<ClientTunnel>;
   readonly gateway: Side<GatewayTunnel>;
@@ -61,11 +61,11 @@ export class Pair {
     this.gateway = new Side(
       new GatewayTunnel({ id: this.id, secret: this.secret, address: "", resumeTime: 60_000, hmac, growth: { spare } }),
     );
-    // OPEN is for the gateway's server, which has made the tunnel because of it.
+    // Drop OPEN: a gateway's server handles it before it creates the tunnel.
     this.client.tunnel.takeMessage(0);
   }
 
-  /** Lets each side send up to `limit` messages. */
+  /** Queues up to `limit` messages from each side. */
   send(limit = Infinity): void {
     for (let i = 0, sent = 1; i < limit && sent > 0; i++) {
       sent = 0;
@@ -86,7 +86,7 @@ export class Pair {
     this.gateway.settle(options);
   }
 
-  /** Sends and delivers until nothing moves. */
+  /** Sends and delivers until both queues are empty. */
   run(options: { readonly consume?: boolean } = {}): void {
     for (;;) {
       this.send();
@@ -95,7 +95,7 @@ export class Pair {
     }
   }
 
-  /** Loses the WebSocket: `reach` messages of each direction still arrive at the gateway, none at the client. */
+  /** Loses the WebSocket. The gateway still receives `reach` messages; the client receives no more. */
   lose(reach = 0): void {
     this.client.tunnel.detach();
     for (const message of this.toGateway.splice(0, reach)) this.gateway.tunnel.receive(message, this.now);
@@ -104,7 +104,7 @@ export class Pair {
     this.toClient = [];
   }
 
-  /** Attaches a new WebSocket. `late`: messages of the old one that arrive between the challenge and the proof. */
+  /** Attaches a new WebSocket. `late` messages of the old one arrive between the challenge and the proof. */
   attach(late: readonly Bytes[] = []): boolean {
     this.client.tunnel.attach();
     this.client.tunnel.takeMessage(this.now);
@@ -117,7 +117,7 @@ export class Pair {
   }
 }
 
-/** `length` bytes that differ from their neighbours, beginning with `first`. */
+/** Returns `length` bytes, starting with `first`. Adjacent bytes differ. */
 export function pattern(length: number, first = 0): Bytes {
   return Uint8Array.from({ length }, (_, i) => (first + i * 7 + (i >> 8)) & 0xff);
 }

@@ -10,7 +10,7 @@ function opened(options?: { readonly spare?: number }): Pair {
   return pair;
 }
 
-/** Most bytes that a sender keeps on a path of `delay` milliseconds. */
+/** Returns the largest number of bytes that a sender buffers on a path of `delay` milliseconds. */
 function mostBuffered(delay: number, spare: number): number {
   const pair = opened({ spare });
   let most = 0;
@@ -31,7 +31,7 @@ const data = (length: number): Bytes => encodeTunnelMessage({ type: "data", data
 const acknowledge = (consumed: number): Bytes => encodeTunnelMessage({ type: "acknowledge", consumed });
 const end = encodeTunnelMessage({ type: "end" });
 
-/** A tunnel that lost its WebSocket after 10 bytes up and 20 down. */
+/** Returns a tunnel that lost its WebSocket after 10 bytes up and 20 down. */
 function lost(): Pair {
   const pair = opened();
   pair.client.tunnel.write(pattern(10));
@@ -42,7 +42,7 @@ function lost(): Pair {
   return pair;
 }
 
-/** The client's answer to a challenge. */
+/** Returns the client's PROVE message for a challenge. */
 function answer(pair: Pair, challenge: Uint8Array): Bytes {
   pair.client.tunnel.attach();
   pair.client.tunnel.takeMessage(0);
@@ -201,7 +201,7 @@ describe("a lost WebSocket", () => {
     pair.send();
     pair.deliver();
     pair.send();
-    // Everything arrived and was acknowledged, and the acknowledgements are lost.
+    // All bytes arrived, but their acknowledgements are lost.
     pair.lose();
     pair.gateway.tunnel.detach();
     expect(pair.gateway.tunnel.buffered).toBe(MAX_SEND_BUFFER);

@@ -2,13 +2,13 @@ import { SshError } from "@nacre/wire";
 import { onAbort } from "nacre/internal";
 import type { MessageSocket } from "./message-socket.ts";
 
-/** How long connecting may take. */
+/** Bounds for connecting: a timeout in milliseconds and an abort signal. */
 export interface Patience {
   readonly connectTimeout: number;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Does `work`, while `socket` fails if that takes too long or is aborted. The WebSocket is closed if this rejects. */
+/** Runs `work`, and makes `socket` fail on timeout or abort. Closes the WebSocket before it rejects. */
 export async function bounded<T>(socket: MessageSocket, patience: Patience, work: () => Promise<T>): Promise<T> {
   const { connectTimeout, signal } = patience;
   const { where } = socket;

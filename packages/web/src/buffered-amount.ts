@@ -1,16 +1,16 @@
 import type { WebSocketLike } from "./web-socket.ts";
 
-/** A WebSocket with more buffered bytes than this is full. */
+/** High-water mark: a WebSocket with more buffered bytes is full. */
 const HIGH_WATER = 1024 * 1024;
 
-/** A full WebSocket has room again when this many bytes are left. */
+/** Low-water mark: a full WebSocket has room again at this many buffered bytes. */
 const LOW_WATER = 256 * 1024;
 
-/** Milliseconds between two looks, at first and at most. */
+/** Initial and maximum polling interval in milliseconds. */
 const FIRST_WAIT = 2;
 const LONGEST_WAIT = 50;
 
-/** Watches `bufferedAmount` of a WebSocket, which has no event for it: with a timer while somebody waits, and never otherwise. */
+/** Polls `bufferedAmount` of a WebSocket, because WebSockets have no drain event. The timer runs only while a caller waits. */
 export class BufferedAmount {
   readonly #socket: Pick<WebSocketLike, "bufferedAmount">;
   readonly #onRoom: () => void;
@@ -24,7 +24,7 @@ export class BufferedAmount {
     this.#onRoom = onRoom;
   }
 
-  /** Call this after each `send`. Returns whether there is room; if not, `onRoom` is called once there is. */
+  /** Returns whether the WebSocket has room. If not, calls `onRoom` when it has room again. Call this after each `send`. */
   hasRoom(): boolean {
     // rule: web-high-water
     if (this.#socket.bufferedAmount > HIGH_WATER) this.#isFull = true;
@@ -32,7 +32,7 @@ export class BufferedAmount {
     return !this.#isFull;
   }
 
-  /** Resolves when nothing is buffered, or the watch has stopped. */
+  /** Resolves when the buffer is empty, or after `stop`. */
   flushed(): Promise<void> {
     return new Promise((resolve) => {
       this.#onFlushed.push(resolve);
@@ -41,7 +41,7 @@ export class BufferedAmount {
     });
   }
 
-  /** Looks now, if somebody waits: timers of a hidden page are slow, and its messages are not. */
+  /** Polls immediately. A hidden page throttles timers but not messages, so each message triggers a poll. */
   look(): void {
     const { bufferedAmount } = this.#socket;
     if (bufferedAmount === 0) for (const resolve of this.#onFlushed.splice(0)) resolve();
@@ -51,7 +51,7 @@ export class BufferedAmount {
     this.#onRoom();
   }
 
-  /** Ends the watch: `onRoom` is not called any more. */
+  /** Stops polling. `onRoom` is not called afterwards. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

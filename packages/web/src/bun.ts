@@ -1,13 +1,13 @@
 import type { ByteStreams } from "nacre";
 
-/** The members of Bun's sockets that `bunSocketHandlers` uses. */
+/** The members of Bun sockets that `bunSocketHandlers` uses. */
 export interface BunSocket {
   data: BunSocketData;
   /** Returns the number of bytes accepted, or −1 if the socket is closed. Does not buffer the remaining bytes. */
   write(bytes: Uint8Array): number;
-  /** Stops calls of `data`. */
+  /** Pauses calls of the `data` handler. */
   pause(): void;
-  /** Allows calls of `data` again. */
+  /** Resumes calls of the `data` handler. */
   resume(): void;
   /** Ends the writing direction. */
   end(): void;
@@ -18,26 +18,26 @@ export interface BunSocket {
 /** State that `bunSocketHandlers` stores in a socket. */
 export type BunSocketData = SocketStreams;
 
-/** The option `socket` of `Bun.connect` and `Bun.listen`. */
+/** Value for the `socket` option of `Bun.connect` and `Bun.listen`. */
 export interface BunSocketHandlers {
-  /** The socket is connected. */
+  /** Called when the socket is connected. */
   open(socket: BunSocket): void;
-  /** Bytes arrived. */
+  /** Called with received bytes. */
   data(socket: BunSocket, chunk: Uint8Array): void;
-  /** The socket accepts bytes again after a partial `write`. */
+  /** Called when the socket accepts bytes again after a partial `write`. */
   drain(socket: BunSocket): void;
-  /** The peer ended its direction. */
+  /** Called when the peer ends its direction. */
   end(socket: BunSocket): void;
-  /** The socket is closed. */
+  /** Called when the socket is closed. */
   close(socket: BunSocket, error?: Error): void;
-  /** The socket failed. */
+  /** Called when the socket fails. */
   error(socket: BunSocket, error: Error): void;
 }
 
-/** Received bytes that may wait for a reader before the socket is paused. */
+/** Maximum number of unread bytes before the socket is paused. */
 const HIGH_WATER_MARK = 65_536;
 
-/** A socket of Bun as a pair of byte streams. */
+/** Adapts a Bun socket to a pair of byte streams. */
 class SocketStreams implements ByteStreams {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
@@ -79,7 +79,7 @@ class SocketStreams implements ByteStreams {
     this.#onDrain?.();
   }
 
-  /** The peer sends no more. */
+  /** Closes the readable stream after the peer's last byte. */
   ended(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -112,7 +112,10 @@ class SocketStreams implements ByteStreams {
   }
 }
 
-/** Handlers for `Bun.connect` and `Bun.listen`. Each socket is given to `onOpen` as a pair of byte streams with backpressure in both directions. */
+/**
+ * Returns handlers for `Bun.connect` and `Bun.listen`. Calls `onOpen` with each socket as a pair of byte streams. Both directions have
+ * backpressure.
+ */
 export function bunSocketHandlers(onOpen: (streams: ByteStreams) => void): BunSocketHandlers {
   return {
     open: (socket) => {

@@ -4,7 +4,7 @@ import type { ConnectOptions as StreamConnectOptions } from "nacre";
 import { CONNECT_OPTIONS, checkNames, checkSignal, checkTarget, type OptionNames } from "nacre/internal";
 import type { ConnectOptions, WebSocketDuplexOptions } from "./options.ts";
 
-/** Longest time of a timer: milliseconds, 24 days. */
+/** Maximum delay of a timer in milliseconds, about 24 days. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
 const DUPLEX_OPTIONS: OptionNames<WebSocketDuplexOptions> = {
@@ -28,14 +28,14 @@ const WEB_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   warn: true,
 };
 
-/** Options of `connect` by who takes them. */
+/** Options of `connect`, split by the layer that uses them. */
 export interface SortedOptions {
   readonly webSocket: WebSocketDuplexOptions;
-  /** All options of the `connect` of `nacre` except `hostKey`. */
+  /** Options for `connect` of `nacre`, without `hostKey`. */
   readonly login: Omit<StreamConnectOptions, "hostKey">;
 }
 
-/** Sorts the options of `connect`. Throws `usage` for names that it does not have. */
+/** Splits the options of `connect` by layer. Throws `usage` if an option name is unknown. */
 export function sortOptions(options: ConnectOptions): SortedOptions {
   checkNames(options, WEB_CONNECT_OPTIONS, "connect");
   const ofTable = (table: object): object =>
@@ -44,7 +44,7 @@ export function sortOptions(options: ConnectOptions): SortedOptions {
   return { webSocket: ofTable(DUPLEX_OPTIONS) as WebSocketDuplexOptions, login };
 }
 
-/** Throws `usage` for options that no WebSocket can be opened with. */
+/** Checks the options of `webSocketDuplex`. Throws `usage` if an option is invalid. */
 export function checkWebSocketOptions(options: WebSocketDuplexOptions): void {
   checkNames(options, DUPLEX_OPTIONS, "webSocketDuplex");
   const { url, socket, host, port = 22, ticket = "", connectTimeout = 1, silenceTimeout = 0, signal } = options;
@@ -53,7 +53,7 @@ export function checkWebSocketOptions(options: WebSocketDuplexOptions): void {
   if (socket !== undefined && typeof socket?.addEventListener !== "function")
     throw new SshError("usage", "socket must be a WebSocket");
   checkTarget({ host, port });
-  // The first message has host and ticket, and little else.
+  // The first message contains host, ticket and less than 32 further bytes.
   const most = MAX_FIRST_MESSAGE_LENGTH - 32 - utf8Encode(host).length;
   if (typeof ticket !== "string" || utf8Encode(ticket).length > most)
     throw new SshError("usage", `ticket must be a text of at most ${most} bytes`);

@@ -1,9 +1,9 @@
 import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 
-/** With this code a client leaves a WebSocket whose tunnel it attaches to another one. 1000 ends the tunnel. */
+/** Close code for a WebSocket that the client replaces. Code 1000 would end the tunnel. */
 export const ABANDONED = 4430;
 
-/** Codes of a Nacre gateway that are not `gateway-refused`, or have a remedy (RFC 6455 §7.4.2: private use). */
+/** Close codes of a Nacre gateway that do not map to `gateway-refused`, or that have a remedy (RFC 6455 §7.4.2: private use). */
 const MEANINGS: Readonly<Record<number, readonly [SshErrorCode, string?]>> = {
   1001: ["connection-lost"],
   4401: ["gateway-refused", "; fetch a new ticket"],
@@ -14,29 +14,29 @@ const MEANINGS: Readonly<Record<number, readonly [SshErrorCode, string?]>> = {
 };
 
 /**
- * Another WebSocket may do better: after a lost connection, a failure, a restart, overload, a proxy's failure or TLS's (RFC 6455 §7.4.1, IANA), at
- * another gateway, and after a ping without an answer.
+ * Close codes after which another WebSocket may succeed (RFC 6455 §7.4.1, IANA). They stand for a lost connection, a failure, a restart,
+ * overload, a proxy or TLS failure, a tunnel at another gateway, or an unanswered ping.
  */
 const LOST: readonly number[] = [1006, 1011, 1012, 1013, 1014, 1015, 4421, ABANDONED];
 
-/** How a WebSocket ended. */
+/** Describes how a WebSocket ended. */
 export interface SocketEnd {
-  /** Why, for everybody who expected more of it. */
+  /** Error for operations that the end interrupts. */
   readonly error: SshError;
-  /** Whether the gateway closed it as after the last byte. */
+  /** Whether the gateway closed the WebSocket normally: code 1000 or no code (1005). */
   readonly isNormal: boolean;
-  /** Whether another WebSocket may do better. Otherwise the end is somebody's decision. */
+  /** Whether another WebSocket may succeed. If false, the gateway closed the connection deliberately. */
   readonly isLost: boolean;
 }
 
 /** Code and reason of a close event (RFC 6455 §7.1.5, §7.1.6). */
 export interface CloseEventLike {
   readonly code: number;
-  /** From the gateway: any text. */
+  /** Untrusted text from the gateway. */
   readonly reason: string;
 }
 
-/** Returns how a WebSocket to the gateway `where` ended. */
+/** Classifies the close event of a WebSocket to the gateway `where`. */
 export function socketEnd({ code, reason }: CloseEventLike, where: string): SocketEnd {
   // rule: web-close-decision
   const isLost = LOST.includes(code);

@@ -8,15 +8,15 @@ import { knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
 import { duplexOver, takeSocket } from "./web-socket-duplex.ts";
 
-/** Milliseconds within which a working WebSocket brings the answer to an SSH keepalive. */
+/** Time in milliseconds to wait for the answer to an SSH keepalive. */
 const KEEPALIVE_ANSWER = 20_000;
 
 /**
- * Connects to an SSH server through a WebSocket gateway, verifies its host key and logs in. The client has no `dial` and `listen`, so that a
- * page does not load them; pass `forwardingClient` of `nacre` as `makeClient` for one that has.
+ * Connects to an SSH server through a WebSocket gateway, verifies its host key and logs in. The returned client has no `dial` and `listen`,
+ * which keeps the page small. To add both, pass `forwardingClient` of `nacre` as `makeClient`.
  *
- * Rejects with an `SshError`: `code` names the cause, `culprit` the side at fault. Nothing is left open then. If the connection ends with
- * `connection-lost` after the login, the `cause` of that error may be the gateway's.
+ * Rejects with an `SshError`: `code` names the cause, and `culprit` the side at fault. Everything is closed before it rejects. If the
+ * connection ends with `connection-lost` after the login, the `cause` of that error may be the gateway's error.
  */
 export function connect(options: ConnectOptions): Promise<BaseClient>;
 export function connect<C>(options: ConnectOptions, makeClient: (connection: LoggedIn) => C): Promise<C>;
@@ -24,13 +24,13 @@ export async function connect(
   options: ConnectOptions,
   makeClient: (connection: LoggedIn) => unknown = (connection) => new BaseClient(connection, webClient),
 ): Promise<unknown> {
-  // An untyped program may pass nothing.
+  // JavaScript callers may pass `undefined`.
   const { webSocket, login } = sortOptions({ ...options });
   checkUser(login.user);
   checkLimits(login.limits, SESSION_LIMITS);
   const decided = explicitHostKey(options.hostKey);
   const duplexOptions = { ...webSocket, silenceTimeout: webSocket.silenceTimeout ?? silenceAfter(login.limits) };
-  // Open the WebSocket while known hosts are read.
+  // Start opening the WebSocket before reading the known hosts, to save time.
   const socket = takeSocket(duplexOptions);
   let known: Awaited<ReturnType<typeof knownHost>> | undefined;
   try {
@@ -50,13 +50,13 @@ export async function connect(
   }
 }
 
-/** Returns the default of `silenceTimeout`: a WebSocket without the answer to a keepalive is lost. */
+/** Returns the default `silenceTimeout`: the keepalive interval plus the time for the answer. */
 function silenceAfter(limits: ConnectOptions["limits"]): number {
   const { keepaliveInterval = SESSION_LIMITS.defaults.keepaliveInterval } = limits ?? {};
   return keepaliveInterval === 0 ? 0 : Math.min(keepaliveInterval + KEEPALIVE_ANSWER, 0x7fff_ffff);
 }
 
-/** Returns the gateway's error if SSH only knows that the connection was lost. */
+/** Returns the gateway's error if SSH reports only a lost connection. */
 function gatewayError(error: unknown): unknown {
   return error instanceof SshError && error.code === "connection-lost" && error.cause instanceof SshError
     ? error.cause

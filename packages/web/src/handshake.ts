@@ -1,12 +1,12 @@
 import type { ClientTunnel, TunnelEvent } from "@nacre/tunnel";
 import type { MessageSocket } from "./message-socket.ts";
 
-/** A tunnel's WebSocket carries its bytes now. */
+/** Event that completes a tunnel handshake. */
 export type HandshakeResult = Extract<TunnelEvent, { type: "opened" | "attached" }>;
 
 /**
- * Opens a tunnel, or attaches it again, on a WebSocket that is open. Later messages and events wait in the tunnel. Rejects if the gateway
- * refuses, breaks the protocol, or is lost.
+ * Opens or attaches a tunnel on an open WebSocket. Later messages and events remain queued in the tunnel. Rejects if the gateway refuses,
+ * violates the protocol, or is lost.
  */
 export function handshake(tunnel: ClientTunnel, socket: MessageSocket): Promise<HandshakeResult> {
   return new Promise((resolve, reject) => {

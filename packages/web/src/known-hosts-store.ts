@@ -1,32 +1,32 @@
 import { parseKnownHosts, removeKnownHost } from "@nacre/keyfiles";
 import { SshError } from "@nacre/wire";
 
-/** Keeps the text of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
+/** Storage for the text of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
 export interface KnownHostsStore {
-  /** Resolves with the text; empty if nothing is stored. */
+  /** Resolves with the text, or with an empty string if nothing is stored. */
   read(): Promise<string>;
-  /** Replaces the text by what `change` returns, in one step. No other tab or worker changes it in between. */
+  /** Replaces the text with the result of `change`, atomically across tabs and workers. */
   update(change: (text: string) => string): Promise<void>;
 }
 
-/** Where IndexedDB keeps known hosts. */
+/** Options of `indexedDbKnownHosts`. */
 export interface IndexedDbOptions {
-  /** Name of the database; `"nacre"` by default. */
+  /** Name of the database; default `"nacre"`. */
   readonly database?: string | undefined;
-  /** `globalThis.indexedDB` by default. */
+  /** IndexedDB factory; default `globalThis.indexedDB`. */
   readonly indexedDB?: IDBFactory | undefined;
 }
 
 const STORE = "known-hosts";
-/** Key of the one record. */
+/** Key of the only record. */
 const TEXT = "text";
 
-/** How long the database may take: milliseconds. */
+/** Timeout of one database operation in milliseconds. */
 const TIMEOUT = 10_000;
 
 /**
- * Known hosts in IndexedDB, for all pages and workers of this origin. Rejects with `file-unreadable` if the database fails, and with
- * `not-supported-here` if there is none.
+ * Returns a known-hosts store in IndexedDB, shared by all pages and workers of this origin. Its methods reject with `file-unreadable` if
+ * the database fails, or with `not-supported-here` if the platform lacks IndexedDB.
  */
 export function indexedDbKnownHosts(options: IndexedDbOptions = {}): KnownHostsStore {
   const { database = "nacre", indexedDB = globalThis.indexedDB } = options;
@@ -38,13 +38,16 @@ export function indexedDbKnownHosts(options: IndexedDbOptions = {}): KnownHostsS
   };
 }
 
-/** Removes the keys of a host, so that its next key is unknown. Resolves with the number of keys removed. Rejects with `usage` for an invalid host. */
+/**
+ * Removes the keys of a host, so that its next key is unknown. Resolves with the number of removed keys. Rejects with `usage` if `host` is
+ * invalid.
+ */
 export async function forgetHost(
   host: string,
   port = 22,
   knownHosts: KnownHostsStore = indexedDbKnownHosts(),
 ): Promise<number> {
-  parseKnownHosts().find(host, port); // An exception must not reach the store.
+  parseKnownHosts().find(host, port); // Throw before the store runs the callback.
   let count = 0;
   await knownHosts.update((text) => {
     const { text: rest, removed } = removeKnownHost(text, host, port);
@@ -54,7 +57,7 @@ export async function forgetHost(
   return count;
 }
 
-/** Calls `use` with the text in a transaction, and stores what that puts. Closes the database. */
+/** Calls `use` with the text inside a transaction, and stores the text that `use` passes to `put`. Closes the database. */
 async function inTransaction<T>(
   factory: IDBFactory | undefined,
   name: string,
@@ -89,7 +92,7 @@ async function inDatabase<T>(
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error ?? new Error("it was aborted"));
   });
-  done.catch(() => {}); // Awaited below, unless something else fails first.
+  done.catch(() => {}); // Prevents an unhandled rejection if an earlier step fails.
   const store = transaction.objectStore(STORE);
   const text: unknown = await answer(store.get(TEXT));
   const result = use(typeof text === "string" ? text : "", (changed) => void store.put(changed, TEXT));

@@ -8,10 +8,10 @@ import { decideByKnownHosts, type KnownHostDecision } from "nacre/internal";
 import { indexedDbKnownHosts, type KnownHostsStore } from "./known-hosts-store.ts";
 import type { ConnectOptions } from "./options.ts";
 
-/** How error messages call the text of a store. */
+/** Name of the stored text in error messages. */
 const NAME = "known_hosts";
 
-/** Reads the known hosts, and decides by them about the host of `options`. */
+/** Reads the known hosts and returns the host-key decision for the host of `options`. */
 export async function knownHost(options: ConnectOptions): Promise<KnownHostDecision> {
   const { host, port = 22, hostKey, unknownHost, knownHosts: store = indexedDbKnownHosts(), warn = () => {} } = options;
   const known = parse(await store.read());

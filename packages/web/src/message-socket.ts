@@ -4,41 +4,41 @@ import { BufferedAmount } from "./buffered-amount.ts";
 import { type CloseEventLike, type SocketEnd, socketEnd } from "./close-codes.ts";
 import type { WebSocketLike } from "./web-socket.ts";
 
-/** What a WebSocket tells its user. */
+/** Callbacks of a `MessageSocket`. */
 export interface MessageSocketHandler {
-  /** A binary message, the handler's to keep. Messages that waited may come as one. */
+  /** Called with a binary message, which the handler then owns. Queued messages may be joined. */
   message(bytes: Bytes): void;
-  /** After a `send` that returned false: there is room again. */
+  /** Called when the WebSocket has room again after a `send` that returned false. */
   drained(): void;
-  /** The last call. */
+  /** Called once, as the last call. */
   closed(end: SocketEnd): void;
 }
 
 /**
- * Most bytes that wait for the handler. A WebSocket cannot be stopped: the windows of SSH bound what a peer sends meanwhile, and a peer
- * that ignores them ends the connection here.
+ * Maximum number of unread bytes. A WebSocket has no receive backpressure, so SSH windows must bound the data. A peer that ignores the
+ * windows ends the connection at this limit.
  */
 const MAX_UNREAD = 64 * 1024 * 1024;
 
-/** How long closing waits for the gateway: milliseconds. */
+/** Time in milliseconds that closing waits for the gateway. */
 const CLOSE_TIMEOUT = 2000;
 
 const OPEN = 1;
 const CLOSED = 3;
 
 /**
- * A WebSocket as Nacre uses it: messages wait until a handler takes them, sending has a high-water mark, and a closed one is silent. It listens
- * from the beginning, so that no message of an open WebSocket is lost.
+ * Wraps a WebSocket: queues messages for the handler, applies a high-water mark to sending, and ignores messages after closing. The
+ * constructor adds the listeners, so that no message of an open WebSocket is lost.
  */
 export class MessageSocket {
-  /** Resolves when the WebSocket is open. Rejects if it never opens. */
+  /** Resolves when the WebSocket is open. Rejects if it fails to open. */
   readonly opened: Promise<void>;
-  /** The gateway's place, for error messages. */
+  /** URL of the gateway for error messages, without query, fragment and user name. */
   readonly where: string;
   readonly #socket: WebSocketLike;
   readonly #closeCode: number;
   readonly #buffered: BufferedAmount;
-  /** Resolves with the WebSocket's close event. */
+  /** Resolves on the WebSocket's close event. */
   readonly #closed: Promise<void>;
   #isOpen: boolean;
   #notOpened!: (error: SshError) => void;
@@ -46,11 +46,11 @@ export class MessageSocket {
   readonly #unread = new Backlog();
   #unreadLength = 0;
   #isPaused = false;
-  /** How it ended. The handler learns it after the messages before it. */
+  /** Reason for the end. The handler receives it after all queued messages. */
   #end: SocketEnd | undefined;
   #closing: Promise<void> | undefined;
 
-  /** `closeCode`: what `close` and `fail` tell the gateway, unless said otherwise (RFC 6455 §7.4). */
+  /** `closeCode` is the close code for `fail`, and the default for `close` (RFC 6455 §7.4). */
   constructor(socket: WebSocketLike, closeCode = 1000) {
     this.#socket = socket;
     this.#closeCode = closeCode;
@@ -59,7 +59,7 @@ export class MessageSocket {
     this.#isOpen = socket.readyState === OPEN;
     socket.binaryType = "arraybuffer";
     let failure: ErrorEventLike = {};
-    // Never removed: an "error" event without a listener would end a Node process.
+    // Never removed: an "error" event without a listener ends a Node process.
     socket.addEventListener("error", (event) => {
       failure = event;
     });
@@ -72,7 +72,7 @@ export class MessageSocket {
       });
       if (this.#isOpen) resolve();
     });
-    this.opened.catch(() => {}); // Callers that await it get the error.
+    this.opened.catch(() => {}); // Callers that await `opened` still get the error.
     this.#closed = new Promise((resolve) => {
       const closed = (event: CloseEventLike): void => {
         resolve();
@@ -88,12 +88,12 @@ export class MessageSocket {
     });
   }
 
-  /** The subprotocol that the server picked; empty for none. */
+  /** The subprotocol that the server selected; empty if it selected none. */
   get protocol(): string {
     return this.#socket.protocol;
   }
 
-  /** Whether it has ended so that another WebSocket may do better. */
+  /** Whether it ended in a way after which another WebSocket may succeed. */
   get isLost(): boolean {
     return this.#end?.isLost ?? false;
   }
@@ -102,25 +102,25 @@ export class MessageSocket {
     return this.#socket.url;
   }
 
-  /** Hands everything to `handler` from now on, but nothing before this returns. */
+  /** Delivers queued and later messages to `handler`. The first call happens after this method returns. */
   start(handler: MessageSocketHandler): void {
     this.#handler = handler;
     queueMicrotask(() => this.#deliver());
   }
 
-  /** Sends a message, which belongs to the WebSocket from then on. Returns false if it is full: wait for `drained`. */
+  /** Sends a message; the WebSocket then owns it. Returns false if the WebSocket is full: wait for `drained`. */
   send(message: Bytes): boolean {
     if (this.#end !== undefined || this.#closing !== undefined) return true;
     this.#socket.send(message);
     return this.#buffered.hasRoom();
   }
 
-  /** Resolves when the network has taken everything, or the WebSocket has closed. */
+  /** Resolves when all sent bytes are handed to the network, or the WebSocket is closed. */
   flushed(): Promise<void> {
     return this.#end === undefined ? this.#buffered.flushed() : Promise.resolve();
   }
 
-  /** Delivers nothing until `resume`. */
+  /** Pauses delivery until `resume`. */
   pause(): void {
     this.#isPaused = true;
   }
@@ -131,7 +131,7 @@ export class MessageSocket {
     this.#deliver();
   }
 
-  /** Ends with this error now, and drops what waits. `isLost`: whether another WebSocket may do better. */
+  /** Fails with `error` immediately and drops queued messages. `isLost` tells whether another WebSocket may succeed. */
   fail(error: SshError, isLost = false): void {
     if (this.#end !== undefined) return;
     this.#drop();
@@ -140,7 +140,7 @@ export class MessageSocket {
     void this.#closeSocket(this.#closeCode);
   }
 
-  /** Sends what was given to `send` and closes. Resolves when all is released, within a bounded time; never rejects. */
+  /** Sends buffered messages and closes. Resolves within a bounded time, after all resources are released; never rejects. */
   close(code: number = this.#closeCode): Promise<void> {
     this.#handler = undefined;
     this.#drop();
@@ -161,7 +161,7 @@ export class MessageSocket {
     this.#deliver();
   }
 
-  /** Hands over what waits, in order, until the handler pauses. The handler may call any method meanwhile. */
+  /** Delivers queued messages in order until the handler pauses. The handler may call any method meanwhile. */
   #deliver(): void {
     while (!this.#isPaused && this.#handler !== undefined) {
       const next = this.#unread.shift();
@@ -184,7 +184,7 @@ export class MessageSocket {
     this.#end = end;
     this.#notOpened(end.error);
     this.#buffered.stop();
-    // Nothing before `start` returns, which may be running.
+    // `start` may be running, and calls must wait until it returns.
     queueMicrotask(() => this.#deliver());
   }
 
@@ -199,7 +199,7 @@ export class MessageSocket {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
-        // `ws` waits half a minute by itself. A browser has no such method, and forgets the WebSocket by itself.
+        // `ws` waits 30 seconds. Browsers lack `terminate`, and release the WebSocket themselves.
         socket.terminate?.();
         resolve();
       }, CLOSE_TIMEOUT);
@@ -210,7 +210,7 @@ export class MessageSocket {
   }
 }
 
-/** What an error event has in Node; nothing of it in a browser, which keeps reasons from pages. */
+/** Fields of an error event in Node. Browsers hide the reason from pages and set neither. */
 interface ErrorEventLike {
   readonly message?: string;
   readonly error?: unknown;
@@ -221,12 +221,12 @@ function openError(where: string, { message, error }: ErrorEventLike): SshError 
   return new SshError("connection-failed", `cannot open a WebSocket to ${where}: ${reason}`, { cause: error });
 }
 
-/** A URL without its query, which may have secrets. */
+/** Removes query, fragment and user information from a URL, because they may contain secrets. */
 function placeOf(url: string): string {
   return escapeText(url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//"));
 }
 
-/** The bytes of a message; `undefined` for a text or a Blob. `ws` may give a Buffer. */
+/** Returns the bytes of a message, or `undefined` for text or a Blob. `ws` may pass a Buffer. */
 function bytesOf(data: unknown): Bytes | undefined {
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   return data instanceof Uint8Array ? (data as Bytes) : undefined;

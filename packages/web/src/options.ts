@@ -2,62 +2,62 @@ import type { HostKey, HostKeyVerifier, SshError, ConnectOptions as StreamConnec
 import type { KnownHostsStore } from "./known-hosts-store.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
 
-/** What happened to the WebSocket beneath a resumable connection. */
+/** Change of the WebSocket below a resumable connection. */
 export type ConnectionChange =
-  /** It was lost. For `resumeTime` milliseconds others are tried, and the SSH connection waits. */
+  /** The WebSocket was lost. The SSH connection waits while new WebSockets are tried for `resumeTime` milliseconds. */
   | { readonly type: "lost"; readonly error: SshError; readonly resumeTime: number }
   /** Another WebSocket carries the connection. No byte was lost. */
   | { readonly type: "restored" };
 
-/** Where a WebSocket leads, and how long to try. */
+/** Options of `webSocketDuplex`: the gateway, the destination and the timeouts. */
 export interface WebSocketDuplexOptions {
-  /** URL of the gateway: `"wss://example.org/ssh"`. Either this or `socket` is required. */
+  /** URL of the gateway, such as `"wss://example.org/ssh"`. Set either `url` or `socket`. */
   readonly url?: string | URL | undefined;
   /**
-   * A WebSocket that is connecting or open, made with `WEB_SOCKET_SUBPROTOCOLS`. It belongs to the connection from then on. When it is lost,
-   * the connection ends.
+   * A WebSocket that is connecting or open, made with `WEB_SOCKET_SUBPROTOCOLS`. The connection then owns it, and ends when the WebSocket
+   * is lost.
    */
   readonly socket?: WebSocketLike | undefined;
-  /** Name or address of the SSH server. A Nacre gateway connects to it; another gateway has a destination of its own. */
+  /** Name or address of the SSH server. A Nacre gateway connects to it; other gateways have a configured destination. */
   readonly host: string;
-  /** Port of the SSH server; 22 by default. */
+  /** Port of the SSH server; default 22. */
   readonly port?: number | undefined;
-  /** One-time ticket of a Nacre gateway, a secret. Other gateways do not receive it. */
+  /** One-time ticket for a Nacre gateway, a secret. Not sent to other gateways. */
   readonly ticket?: string | undefined;
-  /** Milliseconds until the gateway must have connected; 15,000 by default. What follows has bounds of its own: `limits` of `connect`. */
+  /** Time in milliseconds for the gateway to connect; default 15,000. Later steps are bounded by `limits` of `connect`. */
   readonly connectTimeout?: number | undefined;
   /**
-   * Milliseconds without a message after which a resumable connection replaces its WebSocket; 0 for never. Default 80,000: more than the SSH
-   * keepalive, whose answer shows that the WebSocket works.
+   * Time in milliseconds without a message after which a resumable connection replaces its WebSocket; 0 disables it. Default 80,000, which
+   * exceeds the SSH keepalive interval plus the time for its answer.
    */
   readonly silenceTimeout?: number | undefined;
-  /** Called when a resumable connection loses its WebSocket, and when it has another: for a page that shows "reconnecting". */
+  /** Called when a resumable connection loses its WebSocket, and when another one replaces it. A page can use it to show "reconnecting". */
   readonly onConnectionChange?: ((change: ConnectionChange) => void) | undefined;
-  /** Class of the WebSockets; `globalThis.WebSocket` by default. For Node 20, which has none. */
+  /** WebSocket class; default `globalThis.WebSocket`. Required in Node 20, which lacks one. */
   readonly WebSocket?: WebSocketConstructor | undefined;
   /** Aborts connecting; has no effect afterwards. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An unknown host key, for a person to compare. */
+/** An unknown host key, for the user to compare. */
 export interface UnknownHostKey extends HostKey {
   readonly host: string;
   readonly port: number;
-  /** Picture of the fingerprint in 11 lines, as `ssh-keygen -lv` prints it. */
+  /** Randomart of the fingerprint in 11 lines, as `ssh-keygen -lv` prints it. */
   readonly randomart: string;
 }
 
 /** Options of `connect`. */
 export interface ConnectOptions extends WebSocketDuplexOptions, Omit<StreamConnectOptions, "hostKey" | "signal"> {
   /**
-   * The host-key decision. By default `knownHosts` has it, and a host that is not there is refused (`host-key-unknown`). `"accept-new"` adds
-   * such a host. A fingerprint, or several (`"SHA256:…"`), pin its key, and no known hosts are read. A function decides on its own.
+   * Host-key verification. By default `knownHosts` decides, and an unknown host is rejected with `host-key-unknown`. `"accept-new"` accepts
+   * and stores unknown hosts. One or more fingerprints (`"SHA256:…"`) pin the key, and a function decides alone; neither reads known hosts.
    */
   readonly hostKey?: HostKeyVerifier | string | readonly string[] | undefined;
-  /** With known hosts: asked about the key of a host that is not there, which true adds. */
+  /** Called with the key of a host that is not in `knownHosts`. Return true to accept and store it. */
   readonly unknownHost?: ((hostKey: UnknownHostKey) => boolean | Promise<boolean>) | undefined;
-  /** Where known hosts are kept; `indexedDbKnownHosts()` by default. */
+  /** Store of known hosts; default `indexedDbKnownHosts()`. */
   readonly knownHosts?: KnownHostsStore | undefined;
-  /** Called with what was skipped or could not be stored. One line, safe to show. */
+  /** Called with one printable line for each skipped entry and each failed update. */
   readonly warn?: ((text: string) => void) | undefined;
 }

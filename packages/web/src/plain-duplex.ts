@@ -2,10 +2,10 @@ import { type Bytes, concatBytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre";
 import type { MessageSocket } from "./message-socket.ts";
 
-/** Most bytes of one message: what a Nacre gateway takes. */
+/** Maximum size of a message in bytes: the limit of a Nacre gateway. */
 const MAX_MESSAGE = 64 * 1024;
 
-/** Plain bytes over an open WebSocket, without the means to resume. A WebSocket has no half-close, so `end` tells the peer nothing. */
+/** Plain bytes over an open WebSocket, without resuming. A WebSocket has no half-close, so `end` sends nothing to the peer. */
 export class PlainDuplex implements Duplex {
   readonly #socket: MessageSocket;
 
@@ -44,7 +44,7 @@ export class PlainDuplex implements Duplex {
   }
 }
 
-/** Joins small pieces, since each message costs more than a copy, and cuts large ones. */
+/** Joins small pieces, because a message costs more than a copy, and splits large ones. */
 function messagesOf(pieces: readonly Bytes[]): Bytes[] {
   const messages: Bytes[] = [];
   let joined: Bytes[] = [];

@@ -8,27 +8,27 @@ import { MessageSocket } from "./message-socket.ts";
 import type { WebSocketLike } from "./web-socket.ts";
 
 /**
- * Attaches a detached tunnel to another WebSocket, and returns that. Rejects with the error that ends the connection: `lost`, that of the lost
- * WebSocket, or what the gateway answered. Gives up when `signal` aborts.
+ * Attaches a detached tunnel to another WebSocket and resolves with that WebSocket. Rejects with the error that ends the connection:
+ * `lost`, or the error from the gateway's answer. Stops when `signal` aborts.
  */
 export type Reattach = (tunnel: ClientTunnel, lost: SshError, signal: AbortSignal) => Promise<MessageSocket>;
 
-/** Where to attach again, and for how long. */
+/** Options of `reattachWithin`. */
 export interface ReattachOptions {
-  /** Opens a WebSocket to the gateway that keeps the tunnel. */
+  /** Opens a WebSocket to the gateway that has the tunnel. */
   readonly openSocket: () => WebSocketLike;
-  /** Milliseconds for which the gateway keeps the tunnel. */
+  /** Time in milliseconds that the gateway keeps the tunnel. */
   readonly resumeTime: number;
   readonly connectTimeout: number;
 }
 
-/** Milliseconds between two attempts: the second follows the first after this time, and each further after twice the time, up to the most. */
+/** Initial and maximum wait between attempts in milliseconds. The wait doubles after each attempt. */
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 5000;
 
 /**
- * Tries WebSockets until one carries the tunnel, or the gateway keeps it no longer. The first attempt is made at once, unless the last one was
- * just made.
+ * Tries WebSockets until one carries the tunnel or the resume time expires. The first attempt starts immediately, unless another attempt
+ * was made just before.
  */
 export function reattachWithin({ openSocket, resumeTime, connectTimeout }: ReattachOptions): Reattach {
   let earliest = 0;
@@ -37,7 +37,7 @@ export function reattachWithin({ openSocket, resumeTime, connectTimeout }: Reatt
     for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       await sleep(earliest - performance.now(), signal);
       if (signal.aborted) throw lost;
-      // Half of it at random, so that the clients of a gateway do not come back all at once.
+      // Half of the wait is random, so that the clients of a gateway do not reconnect concurrently.
       earliest = performance.now() + wait * (0.5 + Math.random() / 2);
       const socket = new MessageSocket(openSocket(), ABANDONED);
       try {
@@ -45,7 +45,7 @@ export function reattachWithin({ openSocket, resumeTime, connectTimeout }: Reatt
       } catch (error) {
         if (!socket.isLost) throw error;
       }
-      // A computer that slept too long has tried once all the same: the gateway decides.
+      // Check the deadline after an attempt: a computer that slept past it still tries once, and the gateway decides.
       // rule: web-resume-deadline
       if (earliest > deadline) throw lost;
     }
@@ -67,7 +67,7 @@ async function attach(tunnel: ClientTunnel, socket: MessageSocket): Promise<Mess
   return socket;
 }
 
-/** Resolves after so many milliseconds, or when `signal` aborts. */
+/** Resolves after `milliseconds`, or when `signal` aborts. */
 function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   if (milliseconds <= 0) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,17 +1,17 @@
-/** Reports that nothing arrived for a time. Uses one timer, which is not set again for each arrival. */
+/** Calls `onSilence` after a time without arrivals. Uses one timer and does not reset it on each arrival. */
 export class SilenceWatch {
   readonly #timeout: number;
   readonly #onSilence: () => void;
   #lastAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `timeout` in milliseconds; 0 disables the watch. */
+  /** `timeout` is in milliseconds; 0 disables the watch. */
   constructor(timeout: number, onSilence: () => void) {
     this.#timeout = timeout;
     this.#onSilence = onSilence;
   }
 
-  /** Records an arrival. Starts the watch unless it runs; it ends with `onSilence` or `stop`. */
+  /** Records an arrival and starts the watch if it is not running. The watch runs until `onSilence` or `stop`. */
   arrived(): void {
     this.#lastAt = performance.now();
     if (this.#timer === undefined && this.#timeout > 0) this.#arm(this.#timeout);

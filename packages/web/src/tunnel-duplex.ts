@@ -7,20 +7,23 @@ import type { MessageSocket } from "./message-socket.ts";
 import type { Reattach } from "./reattach.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 
-/** How a tunnel gets its next WebSocket. */
+/** Settings for replacing a lost WebSocket of a tunnel. */
 export interface TunnelLink {
-  /** Milliseconds without a message after which a WebSocket is given up; 0 for never. */
+  /** Time in milliseconds without a message after which the WebSocket counts as lost; 0 disables it. */
   readonly silenceTimeout: number;
-  /** Attaches the tunnel to another WebSocket; `undefined` if that is not possible. */
+  /** Attaches the tunnel to another WebSocket; `undefined` if the connection cannot be resumed. */
   readonly reattach: Reattach | undefined;
-  /** Called when the WebSocket is lost (with its error), and when there is another. Never throws. */
+  /** Called with the error when the WebSocket is lost, and with `undefined` when another one replaces it. Must not throw. */
   readonly onChange: (lost: SshError | undefined) => void;
 }
 
-/** How long closing waits until the gateway has what was written: milliseconds. */
+/** Time in milliseconds that closing waits for written bytes to be sent. */
 const CLOSE_TIMEOUT = 2000;
 
-/** Milliseconds without data after which the last bytes are acknowledged. Fewer than 64 KiB would otherwise stay in the gateway's memory. */
+/**
+ * Time in milliseconds without data after which the last bytes are acknowledged. Fewer than 64 KiB would otherwise remain in the gateway's
+ * memory.
+ */
 const REST = 1000;
 
 /** A byte connection that survives the loss of its WebSocket. */
@@ -29,11 +32,11 @@ export class TunnelDuplex implements Duplex {
   readonly #link: TunnelLink;
   readonly #silence: SilenceWatch;
   readonly #rest: SilenceWatch;
-  /** Aborts attaching again when the connection is closed. */
+  /** Aborts reattaching when the connection is closed. */
   readonly #over = new AbortController();
-  /** Bytes that arrived while paused. They are not acknowledged, so the tunnel bounds them. */
+  /** Bytes received while paused. They are not acknowledged, so the tunnel bounds them. */
   readonly #unread = new Backlog();
-  /** The current WebSocket; `undefined` while another is sought. */
+  /** The current WebSocket; `undefined` while reattaching. */
   #socket: MessageSocket | undefined;
   #handler: DuplexHandler | undefined;
   /** Whether the handler may be called. */
@@ -41,16 +44,16 @@ export class TunnelDuplex implements Duplex {
   #isFull = false;
   #isPaused = false;
   #hasEnded = false;
-  /** Whether END arrived that the handler does not know of yet. */
+  /** Whether END arrived but was not delivered to the handler. */
   #endUnread = false;
-  /** Why nothing more arrives, for the handler when it has all bytes. */
+  /** Error that ended the connection. The handler receives it after all bytes. */
   #failure: SshError | undefined;
   #onSent: (() => void) | undefined;
   #sent: Promise<void> | undefined;
   #reattaching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  /** `socket` carries the tunnel already. */
+  /** `socket` must already carry the tunnel. */
   constructor(tunnel: ClientTunnel, socket: MessageSocket, link: TunnelLink) {
     this.#tunnel = tunnel;
     this.#link = link;
@@ -64,7 +67,7 @@ export class TunnelDuplex implements Duplex {
 
   open(handler: DuplexHandler): void {
     this.#handler = handler;
-    // Nothing may arrive before this returns.
+    // The handler must not be called before `open` returns.
     queueMicrotask(() => {
       this.#isOpen = true;
       if (this.#socket === undefined && this.#failure === undefined) handler.suspended?.();
@@ -113,7 +116,7 @@ export class TunnelDuplex implements Duplex {
     this.#rest.stop();
   }
 
-  /** Takes a WebSocket that carries the tunnel. */
+  /** Switches to a WebSocket that carries the tunnel. */
   #use(socket: MessageSocket): void {
     this.#socket = socket;
     this.#isFull = false;
@@ -132,16 +135,16 @@ export class TunnelDuplex implements Duplex {
     });
   }
 
-  /** Handles everything that happened in the tunnel, and sends what is to be sent. */
+  /** Handles all tunnel events and sends pending messages. */
   #advance(): void {
-    // Before `open` the events wait in the tunnel.
+    // Before `open`, events remain queued in the tunnel.
     if (!this.#isOpen && this.#closing === undefined) return;
     let event = this.#tunnel.nextEvent();
     do {
       for (; event !== undefined; event = this.#tunnel.nextEvent()) this.#on(event);
       this.#deliver();
       this.#pump();
-      // Sending the last acknowledgement finishes the tunnel.
+      // Sending the last acknowledgement can finish the tunnel.
       event = this.#tunnel.nextEvent();
     } while (event !== undefined);
   }
@@ -167,11 +170,11 @@ export class TunnelDuplex implements Duplex {
         return;
       case "opened":
       case "attached":
-      // The handshake has taken these.
+      // The handshake consumes these events.
     }
   }
 
-  /** Hands over what arrived, in order, until the handler pauses. After `close` it is dropped, so that the gateway is not stalled. */
+  /** Delivers received bytes in order until the handler pauses. After `close`, drops them, so that the gateway can finish sending. */
   #deliver(): void {
     while (!this.#isPaused) {
       const chunk = this.#unread.shift();
@@ -207,12 +210,12 @@ export class TunnelDuplex implements Duplex {
     this.#onEnd(new SshError("connection-lost", silence), true);
   }
 
-  /** The WebSocket is gone, or useless. */
+  /** Handles a WebSocket that closed or stopped responding. */
   #onEnd(error: SshError, isLost: boolean): void {
     const socket = this.#socket;
     this.#socket = undefined;
     this.#stopTimers();
-    // It may still work, and must not end the tunnel.
+    // The old WebSocket may still work, and closing it must not end the tunnel.
     // rule: web-resume-close-code
     void socket?.close(ABANDONED);
     if (this.#tunnel.isOver) return;

@@ -18,16 +18,17 @@ const CONNECT_TIMEOUT = 15_000;
 const SILENCE_TIMEOUT = 80_000;
 
 /**
- * Opens a byte connection to an SSH server through a WebSocket gateway, for `connectDuplex`: what `connect` uses. It can be resumed if the
- * gateway picks the subprotocol "nacre.v1"; it is plain if the gateway picks another or none. Rejects with `connection-failed`,
- * `connect-timeout`, `gateway-refused`, `connection-lost`, `unexpected-message`, `malformed-message`, `aborted` or `usage`; nothing is left
- * open then.
+ * Opens a byte connection to an SSH server through a WebSocket gateway, for `connectDuplex`; `connect` uses it too. The connection is
+ * resumable if the gateway selects the subprotocol "nacre.v1", and plain otherwise.
+ *
+ * Rejects with `connection-failed`, `connect-timeout`, `gateway-refused`, `connection-lost`, `unexpected-message`, `malformed-message`,
+ * `not-supported-here`, `aborted` or `usage`. Everything is closed before it rejects.
  */
 export async function webSocketDuplex(options: WebSocketDuplexOptions): Promise<Duplex> {
   return duplexOver(takeSocket({ ...options }), options);
 }
 
-/** Opens or takes the WebSocket, and listens to it. Throws `usage`, `not-supported-here` or `aborted`. */
+/** Opens a WebSocket or uses the `socket` option, and adds listeners. Throws `usage`, `not-supported-here` or `aborted`. */
 export function takeSocket(options: WebSocketDuplexOptions): MessageSocket {
   checkWebSocketOptions(options);
   const { url, socket, signal } = options;
@@ -35,7 +36,7 @@ export function takeSocket(options: WebSocketDuplexOptions): MessageSocket {
   return new MessageSocket(socket ?? openSocket(options.WebSocket, String(url)));
 }
 
-/** Makes a byte connection over the WebSocket of `takeSocket` with the same options. The WebSocket is closed if this rejects. */
+/** Opens a byte connection over the WebSocket from `takeSocket`, with the same options. Closes the WebSocket before it rejects. */
 export async function duplexOver(socket: MessageSocket, options: WebSocketDuplexOptions): Promise<Duplex> {
   const { host, port = 22, ticket = "", connectTimeout = CONNECT_TIMEOUT, signal } = options;
   return bounded(socket, { connectTimeout, signal }, async () => {
@@ -49,7 +50,7 @@ export async function duplexOver(socket: MessageSocket, options: WebSocketDuplex
 
 const hmacSha256: Hmac = (key, message) => hmac(sha256, key, message);
 
-/** Throws `usage` if there is no class of WebSockets, or it refuses the URL. */
+/** Opens a WebSocket. Throws `not-supported-here` without a WebSocket class, or `usage` if the class rejects the URL. */
 function openSocket(
   WebSocketClass: WebSocketConstructor | undefined = globalThis.WebSocket,
   url: string,
@@ -90,14 +91,14 @@ function linkOf(
   };
 }
 
-/** Where to attach again: the gateway's address. Throws `malformed-message` for an address that is not a WebSocket's, or not encrypted any more. */
+/** Returns the URL for attaching again. Throws `malformed-message` if it is not a WebSocket URL, or if it drops encryption. */
 function resumeUrl(url: string, address: string): string {
   if (address === "") return url;
   let target: URL | undefined;
   try {
     target = new URL(address, url);
   } catch {
-    // Reported below.
+    // The check below reports invalid URLs.
   }
   // rule: web-resume-encrypted
   if (target?.protocol !== "wss:" && !(target?.protocol === "ws:" && url.startsWith("ws:")))

@@ -4,7 +4,7 @@ import type { ByteStreams } from "nacre";
 import { describe, expect, it } from "vitest";
 import { type BunSocket, bunSocketHandlers } from "../src/index.ts";
 
-/** A socket as Bun has them: it takes `room` bytes of a write, and keeps none of the others. */
+/** Fake Bun socket. A write accepts up to `room` bytes and discards the rest. */
 class FakeBunSocket implements BunSocket {
   data!: BunSocket["data"];
   room = Infinity;

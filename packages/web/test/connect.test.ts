@@ -11,13 +11,13 @@ import { type GatewayOptions, TestGateway } from "./support/gateway.ts";
 
 const PINNED = fingerprint(hostKey.publicKey.blob, "sha256");
 
-/** Options that log in through a gateway. */
+/** Options for a login through a gateway. */
 function visitor(gateway: TestGateway, options: Partial<ConnectOptions> = {}): ConnectOptions {
   const { url } = gateway;
   return { url, host: "example.org", user: "alice", identities: [userKey], hostKey: PINNED, WebSocket, ...options };
 }
 
-/** A server whose commands do as they say. */
+/** A server with two kinds of commands: "digest" hashes its input, and a number N writes N bytes. */
 const shell: GatewayOptions["serve"] = {
   session: async (session) => {
     if (session.command === "digest") {
@@ -113,7 +113,7 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
   });
 });
 
-/** Refuses every first message. */
+/** Rejects the first message of each WebSocket. */
 function refuseTicket(socket: WebSocket): boolean {
   socket.on("message", () => socket.close(4401, "ticket-refused"));
   return true;

@@ -21,12 +21,12 @@ const { blob } = hostKey.publicKey;
 const PRINT = fingerprint(blob, "sha256");
 const other = generateEd25519(seededRandom(99)).publicKey.blob;
 
-/** Known hosts in a database of their own. */
+/** Returns a known-hosts store in a new database. */
 function stored(): KnownHostsStore {
   return indexedDbKnownHosts({ indexedDB: new IDBFactory() });
 }
 
-/** Known hosts of which the text is given. */
+/** Returns a known-hosts store with the given text. */
 async function withText(text: string): Promise<KnownHostsStore> {
   const store = stored();
   await store.update(() => text);
@@ -36,7 +36,7 @@ async function withText(text: string): Promise<KnownHostsStore> {
 const line = (names: string, key: Uint8Array, format = "ssh-ed25519"): string =>
   `${names} ${format} ${base64Encode(key)}\n`;
 
-/** Logs in, and closes. */
+/** Logs in and closes the connection. */
 async function visit(knownHosts: KnownHostsStore, options: Partial<ConnectOptions> = {}): Promise<Client["info"]> {
   await using gateway = await TestGateway.start();
   const base = { url: gateway.url, host: "example.org", user: "alice", identities: [userKey], WebSocket, knownHosts };

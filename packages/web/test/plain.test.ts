@@ -19,7 +19,7 @@ function dial(socket: FakeSocket, options: Partial<WebSocketDuplexOptions> = {})
   return webSocketDuplex({ socket, host: "example.org", ...options });
 }
 
-/** A handler that records its calls. */
+/** Opens `duplex` with a handler that records its calls. */
 function listen(duplex: Duplex): { readonly said: unknown[] } {
   const said: unknown[] = [];
   const handler: DuplexHandler = {
@@ -32,7 +32,7 @@ function listen(duplex: Duplex): { readonly said: unknown[] } {
   return { said };
 }
 
-/** An open connection in plain mode. */
+/** Returns an open connection in plain mode. */
 async function opened(): Promise<{ socket: FakeSocket; duplex: Duplex; said: unknown[] }> {
   const socket = new FakeSocket();
   const dialling = dial(socket);

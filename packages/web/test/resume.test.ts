@@ -8,7 +8,7 @@ import { WebSocket } from "ws";
 import { type ConnectionChange, type ConnectOptions, connect } from "../src/index.ts";
 import { type GatewayOptions, TestGateway } from "./support/gateway.ts";
 
-/** Options that log in through a gateway, and record the changes of the connection. */
+/** Options for a login through a gateway that record connection changes. */
 function visitor(gateway: TestGateway, changes: ConnectionChange[] = []): ConnectOptions {
   return {
     url: gateway.url,
@@ -24,7 +24,7 @@ function visitor(gateway: TestGateway, changes: ConnectionChange[] = []): Connec
 const MIB = 1024 * 1024;
 const block = seededRandom(3)(64 * 1024);
 
-/** A server whose sessions send so many blocks, or count those that they receive. */
+/** A server with two kinds of commands: "digest" hashes its input, and a number N writes N blocks. */
 const shell: GatewayOptions["serve"] = {
   session: async (session) => {
     if (session.command === "digest") {

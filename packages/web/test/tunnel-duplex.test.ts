@@ -18,14 +18,14 @@ afterEach(() => {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const latin1 = (text: string): Buffer => Buffer.from(text, "latin1");
 
-/** A gateway whose WebSockets do what the test says. */
+/** A gateway with WebSockets that the test controls. */
 class ScriptedGateway {
   readonly sockets: FakeSocket[] = [];
   readonly changes: ConnectionChange[] = [];
   /** Calls of the application's handler. */
   readonly said: unknown[] = [];
   readonly tunnel: GatewayTunnel;
-  /** What it received of the client. */
+  /** Text received from the client. */
   received = "";
   duplex!: Duplex;
   #taken = 0;
@@ -63,13 +63,13 @@ class ScriptedGateway {
     });
   }
 
-  /** Sends all messages of the tunnel. */
+  /** Sends all pending messages of the tunnel. */
   flush(): void {
     for (let next = this.tunnel.takeMessage(0); next !== undefined; next = this.tunnel.takeMessage(0))
       this.last.say("", next.buffer);
   }
 
-  /** Takes what the client sent on the last WebSocket. */
+  /** Receives the messages that the client sent on the last WebSocket. */
   take(): void {
     for (const message of this.last.sent.slice(this.#taken)) this.tunnel.receive(latin1(message), 0);
     this.#taken = this.last.sent.length;
@@ -81,7 +81,7 @@ class ScriptedGateway {
     this.flush();
   }
 
-  /** Opens the tunnel, and the byte connection over it. */
+  /** Opens the tunnel and a byte connection over it. */
   async open(options: Partial<WebSocketDuplexOptions> = {}): Promise<this> {
     const dialling = this.dial(options);
     this.last.accept("nacre.v1");
@@ -105,14 +105,14 @@ class ScriptedGateway {
     });
   }
 
-  /** The WebSocket is lost. */
+  /** Closes the WebSocket, with code 1006 by default. */
   async lose(closeCode = 1006): Promise<void> {
     this.tunnel.detach();
     this.last.shut(closeCode);
     await turn();
   }
 
-  /** Lets the client attach the WebSocket that it has made. */
+  /** Completes the attachment of the client's new WebSocket. */
   async attach(): Promise<void> {
     this.last.accept("nacre.v1");
     await turn();
@@ -325,7 +325,7 @@ it("acknowledges the last bytes a second after they arrived, once", async () => 
   await vi.advanceTimersByTimeAsync(999);
   expect(gateway.last.sent).toHaveLength(before);
   await vi.advanceTimersByTimeAsync(5000);
-  // ACKNOWLEDGE with the position 3.
+  // ACKNOWLEDGE for position 3.
   expect(gateway.last.sent.slice(before)).toEqual(["\x08\0\0\0\0\0\0\0\x03"]);
   await gateway.duplex.close();
 });

@@ -1,34 +1,37 @@
 import { escapeText, SshError } from "@nacre/wire";
 import { checkSignal, onAbort } from "nacre/internal";
 
-/** How long a prompt of the browser may wait for its user, and what ends it. */
+/** Timeout and abort signal of a browser prompt. */
 export interface PromptOptions {
-  /** Milliseconds until the browser's prompt is given up. Default 120,000. */
+  /** Timeout of the browser prompt in milliseconds; default 120,000. */
   readonly timeout?: number | undefined;
-  /** Aborting closes the prompt. */
+  /** Closes the prompt on abort. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds. */
+/** Default timeout of a browser prompt in milliseconds. */
 export const PROMPT_TIMEOUT = 120_000;
 
-/** The longest time that a timer takes, in milliseconds. */
+/** Maximum delay of a timer in milliseconds. */
 const MAX_TIMEOUT = 0x7fff_ffff;
 
-/** Throws `usage` for an invalid timeout or signal. */
+/** Checks prompt options. Throws `usage` if the timeout or the signal is invalid. */
 export function checkPromptOptions({ timeout = PROMPT_TIMEOUT, signal }: PromptOptions): void {
   checkSignal(signal);
   if (!(timeout >= 1 && timeout <= MAX_TIMEOUT))
     throw new SshError("usage", `timeout must be milliseconds from 1 to ${MAX_TIMEOUT}`);
 }
 
-/** Throws `usage` for a value that WebAuthn does not have: a browser would ignore it, and with it what is demanded. */
+/** Checks an option against its WebAuthn values. Throws `usage` for other values: a browser would ignore them and drop the requirement. */
 export function checkChoice(option: string, value: string | undefined, choices: readonly string[]): void {
   if (value !== undefined && !choices.includes(value))
     throw new SshError("usage", `${option} must be ${choices.map((choice) => `"${choice}"`).join(" or ")}`);
 }
 
-/** The prompt was closed or timed out, or no authenticator has the key. Browsers do not tell these apart, for privacy. */
+/**
+ * Error for a prompt that was closed or timed out, or for an authenticator without the key. Browsers hide which of these occurred, for
+ * privacy.
+ */
 export class PromptRefused extends SshError {
   constructor(cause: unknown) {
     super(
@@ -40,9 +43,11 @@ export class PromptRefused extends SshError {
 }
 
 /**
- * Runs one request of `navigator.credentials` for passkeys of `rpId`. Another request is refused by the browser until this one has ended, so
- * the signal ends it as well as the timeout. Rejects with `auth-cancelled` (a `PromptRefused`), `aborted`, `usage` where this page may
- * not use the rpId or another request is pending, or `not-supported-here`.
+ * Runs one request of `navigator.credentials` for passkeys of `rpId`. Browsers reject other requests while one is pending, so both the
+ * signal and the timeout end the request.
+ *
+ * Rejects with `auth-cancelled` (a `PromptRefused`), `aborted`, `usage` if the page may not use `rpId` or another request is pending, or
+ * `not-supported-here`.
  */
 export async function requestCredential(
   rpId: string,
@@ -76,7 +81,7 @@ function credentialsOfPage(): CredentialsContainer {
   );
 }
 
-/** What the browser's error means (WebAuthn §5.1.3, §5.1.4). */
+/** Converts a browser error to an `SshError` (WebAuthn §5.1.3, §5.1.4). */
 function explained(rpId: string, cause: unknown): SshError {
   if (cause instanceof SshError) return cause;
   const { name = "", message = String(cause) } = (cause ?? {}) as { readonly name?: string; readonly message?: string };

@@ -4,9 +4,9 @@ import { checkNames, type OptionNames } from "nacre/internal";
 import { WEB_ALGORITHMS } from "./web-algorithms.ts";
 import { probe, type WebKey, webCrypto, webKeyOf } from "./web-key.ts";
 
-/** What key to make. */
+/** Options of `generateWebKey`. */
 export interface GenerateWebKeyOptions {
-  /** Default: Ed25519 if the platform has it, or else ECDSA on P-256, which all have. */
+  /** Key algorithm. Default: Ed25519 if the platform supports it, otherwise ECDSA on P-256, which every platform supports. */
   readonly algorithm?: "ssh-ed25519" | "ecdsa-sha2-nistp256" | undefined;
 }
 
@@ -14,7 +14,7 @@ const GENERATE_WEB_KEY_OPTIONS: OptionNames<GenerateWebKeyOptions> = { algorithm
 const ALGORITHMS = ["ssh-ed25519", "ecdsa-sha2-nistp256"] as const;
 
 /**
- * Makes a new key that is not extractable; keep it with {@link keyStore}. Rejects with `not-supported-here` if the platform lacks the
+ * Generates a key that is not extractable. Store it with {@link keyStore}. Rejects with `not-supported-here` if the platform lacks the
  * algorithm.
  */
 export async function generateWebKey(options: GenerateWebKeyOptions = {}): Promise<WebKey> {
@@ -47,7 +47,7 @@ async function generate(algorithm: (typeof ALGORITHMS)[number]): Promise<WebKey>
   const { key } = WEB_ALGORITHMS[algorithm]!;
   const pair = await webCrypto().generateKey(key, /* rule: web-key-not-extractable */ false, ["sign", "verify"]);
   await probe(algorithm, pair);
-  // 32 bytes of Ed25519, or an uncompressed point.
+  // 32 bytes for Ed25519, or an uncompressed point for ECDSA.
   const point = new Uint8Array(await webCrypto().exportKey("raw", pair.publicKey));
   const blob = new Writer().string(algorithm);
   if (algorithm === "ecdsa-sha2-nistp256") blob.string("nistp256");

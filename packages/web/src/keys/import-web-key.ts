@@ -6,10 +6,11 @@ import { WEB_ALGORITHMS } from "./web-algorithms.ts";
 import { probe, type WebKey, webCrypto, webKeyOf } from "./web-key.ts";
 
 /**
- * Opens the text of a private key file and hands the key to WebCrypto, from where it does not come out again: OpenSSH's format, PKCS#8, PKCS#1
- * or SEC1, plain or encrypted. The code that reads key files is imported by the first call. The text itself stays in the page's
- * memory until nothing holds it. Rejects as `privateKey` of `nacre` does, and with `not-supported-here` if WebCrypto of this
- * platform lacks the key's algorithm.
+ * Imports the text of a private key file into WebCrypto as a key that is not extractable. Accepts OpenSSH, PKCS#8, PKCS#1 and SEC1, plain
+ * or encrypted. The first call imports the code that reads key files.
+ *
+ * The text remains in the page's memory until it is garbage collected. Rejects as `privateKey` of `nacre` does, or with
+ * `not-supported-here` if WebCrypto lacks the key's algorithm.
  */
 export async function importWebKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<WebKey> {
   webCrypto();
@@ -43,7 +44,7 @@ async function importAll(publicKey: PublicKey, jwk: PrivateJwk): Promise<Readonl
   return privateKeys;
 }
 
-/** A key as WebCrypto reads it (RFC 7517, RFC 7518 §6, RFC 8037). */
+/** A private key as a JSON Web Key, split into public and secret members (RFC 7517, RFC 7518 §6, RFC 8037). */
 interface PrivateJwk {
   readonly public: JsonWebKey;
   readonly secret: JsonWebKey;

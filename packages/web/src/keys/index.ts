@@ -1,4 +1,4 @@
-// Keys of a web page, in an entry of their own: a page that does not import it carries none of it.
+// A separate entry point, so that pages without keys do not load this code.
 export type { PromptOptions } from "./credentials.ts";
 export { type GenerateWebKeyOptions, generateWebKey } from "./generate-web-key.ts";
 export type { WebIdentity } from "./identity.ts";

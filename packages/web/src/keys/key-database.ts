@@ -1,14 +1,14 @@
-/** Milliseconds for one transaction, the opening of the database included. */
+/** Timeout of one transaction in milliseconds, including the opening of the database. */
 const TIMEOUT = 10_000;
 const STORE = "keys";
 
-/** An IndexedDB database with one object store. It is open only during a transaction, so that nothing is left to close. */
+/** An IndexedDB database with one object store. It is open only during a transaction, so callers need not close it. */
 export interface KeyDatabase {
   readonly factory: IDBFactory;
   readonly name: string;
 }
 
-/** Runs requests in one transaction and returns their results when it is durable. Rejects with the database's own error. */
+/** Runs requests in one transaction and resolves with them after the data is durable. Rejects with the database's own error. */
 export function transact<T extends readonly IDBRequest[]>(
   { factory, name }: KeyDatabase,
   mode: IDBTransactionMode,
@@ -42,7 +42,7 @@ export function transact<T extends readonly IDBRequest[]>(
 
     function run(opened: IDBDatabase): void {
       try {
-        // A key that is not extractable cannot be restored: it is on disk before this resolves.
+        // Strict durability, because a lost key that is not extractable cannot be restored.
         const transaction = opened.transaction(STORE, mode, { durability: "strict" });
         transaction.onabort = () => fail(transaction.error);
         const requests = begin(transaction.objectStore(STORE));

@@ -4,11 +4,11 @@ import { checkNames, type OptionNames } from "nacre/internal";
 import { type KeyDatabase, transact } from "./key-database.ts";
 import { type WebKey, webKeyOf } from "./web-key.ts";
 
-/** Where keys are kept. */
+/** Options of `keyStore`. */
 export interface KeyStoreOptions {
-  /** Name of the IndexedDB database. Default `"nacre-keys"`. */
+  /** Name of the IndexedDB database; default `"nacre-keys"`. */
   readonly database?: string | undefined;
-  /** Default: the platform's own. */
+  /** IndexedDB factory; default `globalThis.indexedDB`. */
   readonly indexedDB?: IDBFactory | undefined;
 }
 
@@ -21,28 +21,28 @@ export interface StoredKey {
 }
 
 /**
- * Keys in IndexedDB, by name. They stay in this browser, for pages of this origin, until they are deleted or the user clears the site's data.
- * Each method rejects with `file-unreadable` if the database cannot be used.
+ * Named keys in IndexedDB, available to pages of this origin in this browser. They persist until they are deleted or the user clears the
+ * site's data. Each method rejects with `file-unreadable` if the database fails.
  */
 export interface KeyStore {
-  /** Stores a key. Rejects with `usage` if the name is taken: an overwritten key could not be restored. */
+  /** Stores a key. Rejects with `usage` if the name is in use, because an overwritten key cannot be restored. */
   add(name: string, key: WebKey): Promise<void>;
-  /** The key of that name, or `undefined`. */
+  /** Resolves with the key of that name, or `undefined`. */
   get(name: string): Promise<WebKey | undefined>;
-  /** All keys, in the order of their names. */
+  /** Resolves with all keys, sorted by name. */
   list(): Promise<readonly StoredKey[]>;
-  /** Deletes a key for good. Resolves with whether there was one. */
+  /** Deletes a key permanently. Resolves with whether the key existed. */
   delete(name: string): Promise<boolean>;
 }
 
-/** A record of the database: its key is the name. */
+/** A database record. Its key is the name. */
 interface KeyRecord {
   readonly publicKey: Uint8Array;
-  /** By signature algorithm. IndexedDB stores CryptoKeys without showing what they hold. */
+  /** Private keys by signature algorithm. IndexedDB stores CryptoKey objects without exposing key material. */
   readonly privateKeys: Readonly<Record<string, CryptoKey>>;
 }
 
-/** Opens a store of keys. Throws `not-supported-here` where there is no IndexedDB. */
+/** Creates a key store. Throws `not-supported-here` if the platform lacks IndexedDB. */
 export function keyStore(options: KeyStoreOptions = {}): KeyStore {
   checkNames(options, KEY_STORE_OPTIONS, "keyStore");
   const factory = options.indexedDB ?? (globalThis as { readonly indexedDB?: IDBFactory }).indexedDB;
@@ -89,7 +89,7 @@ export function keyStore(options: KeyStoreOptions = {}): KeyStore {
   };
 }
 
-/** The key of a record. Throws `file-malformed` for what another program, or a later version, has written. */
+/** Returns the key of a record. Throws `file-malformed` if another program or a later version wrote an unknown format. */
 function keyOf(name: string, record: Partial<KeyRecord>): WebKey {
   try {
     return webKeyOf(parsePublicKey(record.publicKey!), checkPrivateKeys(record.privateKeys));
@@ -114,7 +114,7 @@ function checkWebKey(key: Partial<WebKey> | undefined): WebKey {
   throw new SshError("usage", "keyStore keeps keys of generateWebKey and importWebKey only");
 }
 
-/** `added`: the name of the key that is being added. */
+/** Converts database errors to an `SshError`. `added` is the name of the key that `add` stores. */
 async function explained<T>({ name }: KeyDatabase, work: Promise<T>, added?: string): Promise<T> {
   try {
     return await work;

@@ -7,16 +7,16 @@ import { DEGREES, type Passkey, type UserVerification } from "./passkey.ts";
 import { parsePasskeyLine, WEBAUTHN_ALGORITHM } from "./passkey-public-key.ts";
 import { webauthnSignature } from "./webauthn-signature.ts";
 
-/** How a passkey logs in. */
+/** Options of `passkeyIdentity`. */
 export interface PasskeyIdentityOptions {
-  /** Default `"preferred"`. A key with `verify-required` in authorized_keys needs `"required"`. */
+  /** User verification; default `"preferred"`. A key with `verify-required` in authorized_keys needs `"required"`. */
   readonly userVerification?: UserVerification | undefined;
   /**
-   * What follows if the user closes the browser's prompt, lets it time out, or has no such passkey: `"fail"` ends the login with
-   * `auth-cancelled`, `"next-key"` goes on with the next identity, or another way to log in. Default `"fail"`.
+   * Action if the user closes the prompt, lets it time out, or has no such passkey. `"fail"` ends the login with `auth-cancelled`;
+   * `"next-key"` continues with the next identity or authentication method. Default `"fail"`.
    */
   readonly whenRefused?: "fail" | "next-key" | undefined;
-  /** Milliseconds until the browser's prompt counts as refused. Default 120,000, sshd's own time for a login. */
+  /** Time in milliseconds after which the prompt counts as refused. Default 120,000, which equals sshd's login timeout. */
   readonly timeout?: number | undefined;
 }
 
@@ -27,10 +27,12 @@ const PASSKEY_IDENTITY_OPTIONS: OptionNames<PasskeyIdentityOptions> = {
 };
 
 /**
- * Makes an identity of a passkey, for the option `identities` of `connect`. The browser asks its user at each login, once the server has said
- * that it would take the key, and stops asking when the login is over. OpenSSH takes such keys by default from 10.3 on, and from
- * 8.4 with `PubkeyAcceptedAlgorithms +webauthn-sk-ecdsa-sha2-nistp256@openssh.com` in sshd_config. Throws `key-malformed` or
- * `key-unsupported` for what `createPasskey` did not return.
+ * Creates an identity from a passkey, for the `identities` option of `connect`. At each login the browser prompts the user after the server
+ * accepts the public key. The prompt closes when the login ends.
+ *
+ * OpenSSH 10.3 and later accept passkeys by default. OpenSSH 8.4 and later accept them with `PubkeyAcceptedAlgorithms
+ * +webauthn-sk-ecdsa-sha2-nistp256@openssh.com` in sshd_config. Throws `key-malformed` or `key-unsupported` if `passkey` is not a result of
+ * `createPasskey`.
  */
 export function passkeyIdentity(passkey: Passkey, options: PasskeyIdentityOptions = {}): WebIdentity {
   checkNames(options, PASSKEY_IDENTITY_OPTIONS, "passkeyIdentity");
@@ -52,7 +54,7 @@ export function passkeyIdentity(passkey: Passkey, options: PasskeyIdentityOption
           `a passkey cannot sign with ${algorithm}, only with ${WEBAUTHN_ALGORITHM}`,
         );
       checkSignal(signal);
-      // OpenSSH wants the data itself as the challenge, not its hash.
+      // OpenSSH uses the data itself as the challenge, not its hash.
       const challenge = new Uint8Array(data);
       const request: PublicKeyCredentialRequestOptions = {
         challenge,

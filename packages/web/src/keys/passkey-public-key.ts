@@ -1,20 +1,20 @@
 import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { base64Decode, equalBytes, escapeText, Reader, SshError, utf8Decode, Writer } from "@nacre/wire";
 
-/** The format of the key, and of its authorized_keys line (OpenSSH PROTOCOL.u2f). */
+/** Format of the key and of its authorized_keys line (OpenSSH PROTOCOL.u2f). */
 const FORMAT = "sk-ecdsa-sha2-nistp256@openssh.com";
-/** What it signs with: WebAuthn wraps the data in JSON, so that this is not the key format's own algorithm. */
+/** Signature algorithm of passkeys. It differs from the key format's own algorithm, because WebAuthn wraps the data in JSON. */
 export const WEBAUTHN_ALGORITHM = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
 const CURVE = "nistp256";
 
-/** A passkey's public key, and the relying party it belongs to. */
+/** A passkey's public key and its relying party. */
 export interface PasskeyPublicKey {
   readonly publicKey: PublicKey;
-  /** The domain in the key, which OpenSSH calls the application. */
+  /** Domain in the key. OpenSSH calls it the application. */
   readonly rpId: string;
 }
 
-/** Makes the key of an uncompressed point on P-256 and a relying party. Throws `key-malformed` for an invalid point. */
+/** Builds the public key from an uncompressed P-256 point and a relying party. Throws `key-malformed` if the point is invalid. */
 export function passkeyPublicKey(point: Uint8Array, rpId: string): PasskeyPublicKey {
   const inner = new Writer().string(`ecdsa-sha2-${CURVE}`).string(CURVE).string(point).finish();
   const { bits } = parsePublicKey(inner);
@@ -22,7 +22,7 @@ export function passkeyPublicKey(point: Uint8Array, rpId: string): PasskeyPublic
   return { publicKey: { format: FORMAT, blob, bits, algorithms: [{ name: WEBAUTHN_ALGORITHM }] }, rpId };
 }
 
-/** Reads the line that `authorizedKeysLine` writes; a comment is ignored. Throws `key-malformed`, or `key-unsupported` for another format. */
+/** Parses a line from `authorizedKeysLine` and ignores its comment. Throws `key-malformed`, or `key-unsupported` for another key format. */
 export function parsePasskeyLine(line: string): PasskeyPublicKey {
   const [, format, base64 = ""] = /^(\S+) (\S+)(?: .*)?$/.exec(line) ?? [];
   if (format !== undefined && format !== FORMAT)

@@ -11,41 +11,38 @@ import {
 import { publicKeyLine } from "./identity.ts";
 import { passkeyPublicKey } from "./passkey-public-key.ts";
 
-/**
- * Public data of a passkey, for the page to store. Plain JSON without secrets. A lost public key cannot be recovered from the
- * authenticator.
- */
+/** Public data of a passkey, for the page to store as JSON. It contains no secrets. The authenticator cannot restore a lost public key. */
 export interface Passkey {
-  /** The credential's id, in unpadded base64url. */
+  /** Credential id in unpadded base64url. */
   readonly credentialId: string;
-  /** The line for authorized_keys: `"sk-ecdsa-sha2-nistp256@openssh.com AAAA…"`. It holds the rpId, too. */
+  /** Line for authorized_keys, such as `"sk-ecdsa-sha2-nistp256@openssh.com AAAA…"`. It also contains the rpId. */
   readonly publicKey: string;
-  /** How the browser reaches the authenticator, as it said itself: `["internal"]`, `["usb"]`. */
+  /** Transports that the browser reported for the authenticator, such as `["internal"]` or `["usb"]`. */
   readonly transports?: readonly string[] | undefined;
 }
 
-/** How much something is wanted (WebAuthn §5.4.6, §5.8.6). */
+/** Requirement levels of WebAuthn options (WebAuthn §5.4.6, §5.8.6). */
 export const DEGREES = ["required", "preferred", "discouraged"] as const;
 
-/** Whether the authenticator verifies its user, by a PIN or a fingerprint, beside asking for a touch (WebAuthn §5.8.6). */
+/** Whether the authenticator verifies its user by PIN or fingerprint, in addition to a touch (WebAuthn §5.8.6). */
 export type UserVerification = (typeof DEGREES)[number];
 
-/** How a passkey is made. */
+/** Options of `createPasskey`. */
 export interface CreatePasskeyOptions extends PromptOptions {
-  /** How the browser lists the passkey: `"alice@host.example"`. */
+  /** Name of the passkey in the browser's list, such as `"alice@host.example"`. */
   readonly name: string;
   /**
-   * The domain that the passkey belongs to: the page's own, which is the default, or a parent of it, without a port. Pages of other
-   * domains cannot use the passkey, unless `/.well-known/webauthn` of this one names their origins (WebAuthn §5.11).
+   * Domain of the passkey, without a port: the page's own domain (the default) or a parent domain. Pages of other domains cannot use the
+   * passkey, unless `/.well-known/webauthn` of this domain lists their origins (WebAuthn §5.11).
    */
   readonly rpId?: string | undefined;
-  /** How the browser names the site. Default: the rpId. */
+  /** Name of the site in the browser prompt; default the rpId. */
   readonly rpName?: string | undefined;
-  /** Default `"preferred"`. A key with `verify-required` in authorized_keys needs `"required"` at each login. */
+  /** User verification; default `"preferred"`. A key with `verify-required` in authorized_keys needs `"required"` at each login. */
   readonly userVerification?: UserVerification | undefined;
-  /** Whether the authenticator stores the credential itself, as synced passkeys are. Default `"preferred"`. */
+  /** Whether the authenticator stores the credential itself, as it does for synced passkeys. Default `"preferred"`. */
   readonly residentKey?: "required" | "preferred" | "discouraged" | undefined;
-  /** `"platform"` for this device, `"cross-platform"` for a security key or a phone. Default: the user chooses. */
+  /** `"platform"` for this device, `"cross-platform"` for a security key or a phone. By default the user chooses. */
   readonly authenticatorAttachment?: "platform" | "cross-platform" | undefined;
 }
 
@@ -60,17 +57,17 @@ const CREATE_PASSKEY_OPTIONS: OptionNames<CreatePasskeyOptions> = {
   signal: true,
 };
 
-/** The one algorithm of WebAuthn that SSH has a signature algorithm for: ECDSA on P-256 with SHA-256 (COSE −7). */
+/** The only WebAuthn algorithm with an SSH signature algorithm: ECDSA on P-256 with SHA-256 (COSE −7). */
 const ES256 = -7;
-/** SubjectPublicKeyInfo of a key on P-256, up to the uncompressed point (RFC 5480 §2). */
+/** Prefix of the SubjectPublicKeyInfo of a P-256 key, including the first byte of the uncompressed point, in base64 (RFC 5480 §2). */
 const SPKI_P256 = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE";
 const SPKI_SIZE = 91;
 const POINT_SIZE = 65;
 
 /**
- * Makes a WebAuthn credential to log in with. Call it from a click: browsers ask their user. Rejects with `auth-cancelled` if the user
- * refuses, `aborted`, `usage` if the page may not use the rpId, `key-unsupported` if the authenticator has no ES256, or
- * `not-supported-here`.
+ * Creates a WebAuthn credential for SSH logins. Call it from a click handler, because browsers prompt the user. Rejects with
+ * `auth-cancelled` if the user refuses, `aborted`, `usage` if the page may not use the rpId, `key-unsupported` if the authenticator lacks
+ * ES256, or `not-supported-here`.
  */
 export async function createPasskey(options: CreatePasskeyOptions): Promise<Passkey> {
   checkNames(options, CREATE_PASSKEY_OPTIONS, "createPasskey");
@@ -84,9 +81,9 @@ export async function createPasskey(options: CreatePasskeyOptions): Promise<Pass
   const rpId = options.rpId ?? domainOfPage();
   const publicKey: PublicKeyCredentialCreationOptions = {
     rp: { id: rpId, name: options.rpName ?? rpId },
-    // A new id each time: an authenticator replaces a stored credential that has the same one.
+    // A random user id, because an authenticator replaces a stored credential with the same id.
     user: { id: crypto.getRandomValues(new Uint8Array(16)), name, displayName: name },
-    // Unused: without attestation no party verifies it.
+    // Not verified, because no attestation is requested.
     challenge: crypto.getRandomValues(new Uint8Array(32)),
     pubKeyCredParams: [{ type: "public-key", alg: ES256 }],
     authenticatorSelection: {
@@ -110,7 +107,7 @@ export async function createPasskey(options: CreatePasskeyOptions): Promise<Pass
   };
 }
 
-/** The uncompressed point of the new key. */
+/** Returns the uncompressed point of the new key. Throws `key-unsupported` if the key is not on P-256. */
 function pointOf(response: AuthenticatorAttestationResponse): Uint8Array {
   const spki = new Uint8Array(response.getPublicKey() ?? new ArrayBuffer(0));
   const isP256 =

@@ -1,16 +1,16 @@
 import { type Bytes, Writer } from "@nacre/wire";
 
-/** How WebCrypto does a signature algorithm of SSH. */
+/** WebCrypto parameters of an SSH signature algorithm. */
 export interface WebAlgorithm {
-  /** For `generateKey` and `importKey`. */
+  /** Parameters for `generateKey` and `importKey`. */
   readonly key: EcKeyImportParams & RsaHashedImportParams;
-  /** For `sign` and `verify`. */
+  /** Parameters for `sign` and `verify`. */
   readonly signature: AlgorithmIdentifier | EcdsaParams;
-  /** What follows the algorithm's name in an SSH signature, of what `sign` returns. */
+  /** Converts the result of `sign` to the part of an SSH signature after the algorithm name. */
   readonly encode: (signature: Bytes) => Bytes;
 }
 
-/** The signature algorithms that WebCrypto may have, by their names in SSH (RFC 8709, RFC 5656 §6.2.1, RFC 8332 §3). */
+/** Signature algorithms that WebCrypto may support, by SSH name (RFC 8709, RFC 5656 §6.2.1, RFC 8332 §3). */
 export const WEB_ALGORITHMS: Readonly<Record<string, WebAlgorithm>> = {
   "ssh-ed25519": { key: params({ name: "Ed25519" }), signature: "Ed25519", encode: same },
   "ecdsa-sha2-nistp256": ecdsa("P-256", "SHA-256"),
@@ -24,13 +24,13 @@ function ecdsa(namedCurve: string, hash: string): WebAlgorithm {
   return { key: params({ name: "ECDSA", namedCurve }), signature: { name: "ECDSA", hash }, encode: twoMpints };
 }
 
-/** WebCrypto binds an RSA key to a hash. */
+/** Returns parameters for one hash, because WebCrypto binds an RSA key to a hash. */
 function rsa(hash: string): WebAlgorithm {
   const name = "RSASSA-PKCS1-v1_5";
   return { key: params({ name, hash }), signature: name, encode: same };
 }
 
-/** The types of `importKey` name no union that each algorithm's parameters belong to. */
+/** Casts the parameters, because TypeScript lacks a union type for the parameters of all algorithms. */
 function params(algorithm: {
   readonly name: string;
   readonly namedCurve?: string;
@@ -43,7 +43,7 @@ function same(signature: Bytes): Bytes {
   return signature;
 }
 
-/** WebCrypto writes r and s one after the other, each as long as the order; SSH writes two mpints (RFC 5656 §3.1.2). */
+/** Converts an ECDSA signature to two mpints (RFC 5656 §3.1.2). WebCrypto concatenates r and s, each as long as the curve order. */
 function twoMpints(signature: Bytes): Bytes {
   const size = signature.length / 2;
   return new Writer().mpintBytes(signature.subarray(0, size)).mpintBytes(signature.subarray(size)).finish();

@@ -3,13 +3,13 @@ import { SshError, Writer } from "@nacre/wire";
 import { publicKeyLine, type WebIdentity } from "./identity.ts";
 import { WEB_ALGORITHMS } from "./web-algorithms.ts";
 
-/** A key whose private half WebCrypto holds and does not give out: a script of the page can use it, but not copy it. */
+/** A key with a private half in WebCrypto. Scripts of the page can sign with it but cannot copy it. */
 export interface WebKey extends WebIdentity {
-  /** The private key by signature algorithm: of RSA one for each hash. Not extractable. */
+  /** Private keys by signature algorithm, not extractable. An RSA key has one entry per hash. */
   readonly privateKeys: Readonly<Record<string, CryptoKey>>;
 }
 
-/** Makes an identity of a public key and its private half. Only the algorithms in `privateKeys` are offered. */
+/** Creates an identity from a public key and its private half. Offers only the algorithms in `privateKeys`. */
 export function webKeyOf(publicKey: PublicKey, privateKeys: Readonly<Record<string, CryptoKey>>): WebKey {
   const algorithms = publicKey.algorithms.filter(({ name }) => Object.hasOwn(privateKeys, name));
   return {
@@ -29,7 +29,10 @@ export function webKeyOf(publicKey: PublicKey, privateKeys: Readonly<Record<stri
   };
 }
 
-/** Throws unless what the private key signs is verified by the public one: a platform may have an algorithm by name only. */
+/**
+ * Signs and verifies test data with a key pair. Throws `not-supported-here` if the signature is invalid, because a platform may accept an
+ * algorithm and implement it wrongly.
+ */
 export async function probe(algorithm: string, { privateKey, publicKey }: CryptoKeyPair): Promise<void> {
   const { signature } = WEB_ALGORITHMS[algorithm]!;
   const data = new Uint8Array(32);
@@ -38,7 +41,7 @@ export async function probe(algorithm: string, { privateKey, publicKey }: Crypto
     throw new SshError("not-supported-here", `WebCrypto of this platform makes invalid signatures with ${algorithm}`);
 }
 
-/** WebCrypto of this page or worker. Throws `not-supported-here` where there is none. */
+/** Returns WebCrypto of this page or worker. Throws `not-supported-here` if it is missing. */
 export function webCrypto(): SubtleCrypto {
   const subtle = (globalThis.crypto as Partial<Crypto> | undefined)?.subtle;
   if (subtle !== undefined) return subtle;

@@ -2,7 +2,7 @@ import { type Bytes, SshError, utf8Decode, Writer } from "@nacre/wire";
 import { base64urlEncode } from "./base64url.ts";
 import { WEBAUTHN_ALGORITHM } from "./passkey-public-key.ts";
 
-/** What an authenticator returns for a challenge (WebAuthn §5.2.2). */
+/** Response of an authenticator to a challenge (WebAuthn §5.2.2). */
 export interface Assertion {
   readonly authenticatorData: Uint8Array;
   readonly clientDataJSON: Uint8Array;
@@ -10,14 +10,14 @@ export interface Assertion {
   readonly signature: Uint8Array;
 }
 
-/** Where the flags, the counter and the extensions are in authenticator data (WebAuthn §6.1). */
+/** Offsets of the flags, the counter and the extensions in authenticator data (WebAuthn §6.1). */
 const FLAGS = 32;
 const COUNTER = 33;
 const EXTENSIONS = 37;
 
 /**
- * The SSH signature blob of an assertion over `challenge` (OpenSSH PROTOCOL.u2f, "webauthn signatures"). Throws `not-supported-here` if the
- * browser wrote what OpenSSH cannot verify, so that the reason is known here and not only in the server's log.
+ * Converts an assertion over `challenge` to an SSH signature blob (OpenSSH PROTOCOL.u2f, "webauthn signatures"). Throws
+ * `not-supported-here` if OpenSSH cannot verify the browser's data. Otherwise only the server's log would show the reason.
  */
 export function webauthnSignature(challenge: Uint8Array, assertion: Assertion): Bytes {
   const { authenticatorData, clientDataJSON, signature } = assertion;
@@ -34,7 +34,9 @@ export function webauthnSignature(challenge: Uint8Array, assertion: Assertion): 
     .finish();
 }
 
-/** The origin in the JSON. OpenSSH compares its beginning byte for byte: type, challenge and origin, in this order (WebAuthn §5.8.1.1). */
+/**
+ * Returns the origin in the JSON. OpenSSH compares the prefix byte for byte: type, challenge and origin, in this order (WebAuthn §5.8.1.1).
+ */
 function originOf(challenge: Uint8Array, clientDataJSON: Uint8Array): string {
   const before = `{"type":"webauthn.get","challenge":"${base64urlEncode(challenge)}","origin":"`;
   const text = utf8Decode(clientDataJSON) ?? "";
@@ -44,7 +46,7 @@ function originOf(challenge: Uint8Array, clientDataJSON: Uint8Array): string {
   return text.slice(before.length, end);
 }
 
-/** r and s as an SSH signature has them (RFC 5656 §3.1.2). The contents of a DER INTEGER are those of an mpint. */
+/** Converts a DER signature to r and s of an SSH signature (RFC 5656 §3.1.2). A DER INTEGER and an mpint have the same contents. */
 function ecdsaSignature(der: Uint8Array): Bytes {
   const rLength = der[3] ?? 0;
   const sLength = der[5 + rLength] ?? 0;
@@ -62,7 +64,7 @@ function ecdsaSignature(der: Uint8Array): Bytes {
   return new Writer().string(r).string(s).finish();
 }
 
-/** A positive INTEGER of at most 256 bits, in its shortest form. */
+/** Whether `bytes` is a positive INTEGER of at most 256 bits in its shortest form. */
 function isScalar(bytes: Uint8Array): boolean {
   const [first = 0x80, second = 0] = bytes;
   return bytes.length <= 33 && first < 0x80 && (first !== 0 || second >= 0x80);

@@ -16,7 +16,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Does something with the database below the store. */
+/** Runs `use` with the object store of the database. */
 function inDatabase(name: string, use: (store: IDBObjectStore) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open(name);

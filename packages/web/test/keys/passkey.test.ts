@@ -130,7 +130,7 @@ describe("createPasskey", () => {
   });
 });
 
-/** Makes a passkey and signs with one, and returns what each failed with. */
+/** Creates a passkey, signs with `passkey`, and returns the error of each. */
 async function doBoth(passkey: Passkey): Promise<readonly unknown[]> {
   return [
     await failure(createPasskey({ name: "alice" })),

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Whether the portable code verifies what the key signs, with each of its algorithms. */
+/** Returns whether the portable code verifies signatures of the key with each of its algorithms. */
 async function verifies(key: WebKey): Promise<boolean> {
   const { publicKey } = key;
   expect(publicKey.algorithms.length).toBeGreaterThan(0);
@@ -25,19 +25,19 @@ async function verifies(key: WebKey): Promise<boolean> {
   return true;
 }
 
-/** Checks that no way leads a private key out of WebCrypto. */
+/** Checks that WebCrypto cannot export the private keys. */
 async function expectLocked({ privateKeys }: WebKey): Promise<void> {
   for (const key of Object.values(privateKeys)) {
     expect(key).toMatchObject({ type: "private", extractable: false, usages: ["sign"] });
     for (const format of ["pkcs8", "jwk"] as const)
       expect(await failure(crypto.subtle.exportKey(format as "jwk", key))).toMatchObject({
-        // Node 20 has a name of its own for InvalidAccessError.
+        // Node 20 uses a different name for InvalidAccessError.
         name: expect.stringMatching(/^InvalidAccess/),
       });
   }
 }
 
-/** WebCrypto without one algorithm, or with one that signs wrongly. */
+/** Stubs WebCrypto so that one algorithm is missing or makes invalid signatures. */
 function breakWebCrypto(what: "generateKey" | "importKey" | "sign", algorithm: string): void {
   const subtle = crypto.subtle as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
   const original = subtle[what]!.bind(crypto.subtle);

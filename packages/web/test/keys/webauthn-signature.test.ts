@@ -37,7 +37,7 @@ function assertion({
   return { authenticatorData, clientDataJSON, signature: new Uint8Array(signature) };
 }
 
-/** What the verifier says of the signature over an assertion. */
+/** Returns the verifier's result for the signature over an assertion. */
 const verdict = (change: Change = {}, demands = {}): string | undefined =>
   refusal(key, DATA, webauthnSignature(DATA, assertion(change)), demands);
 
@@ -167,7 +167,7 @@ describe("what OpenSSH could not verify fails here, with the reason:", () => {
   });
 });
 
-/** The line of a key that consists of these strings. */
+/** Returns the line of a key that consists of these strings. */
 function blob(...parts: readonly (string | Uint8Array)[]): string {
   const writer = new Writer();
   for (const part of parts) writer.string(part);

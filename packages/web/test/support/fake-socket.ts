@@ -2,18 +2,18 @@ import type { WebSocketLike } from "../../src/index.ts";
 
 type Listener = (event: never) => void;
 
-/** A WebSocket that does what the test says. */
+/** A WebSocket that the test controls. */
 export class FakeSocket implements WebSocketLike {
   binaryType = "blob";
   bufferedAmount = 0;
   protocol = "";
   readyState = 0;
   url: string;
-  /** Messages sent, as text of Latin-1. */
+  /** Sent messages as Latin-1 text. */
   readonly sent: string[] = [];
-  /** Codes of `close`. */
+  /** Codes passed to `close`. */
   readonly closes: (number | undefined)[] = [];
-  /** What `close` does at once. */
+  /** Called by `close`, synchronously. */
   onClose: () => void = () => this.shut(1005);
   readonly #listeners = new Map<string, Set<Listener>>();
 
@@ -39,25 +39,25 @@ export class FakeSocket implements WebSocketLike {
     this.#listeners.set(type, listeners);
   }
 
-  /** Opens with the subprotocol that the server picked. */
+  /** Opens with the subprotocol that the server selected. */
   accept(protocol = ""): void {
     this.readyState = 1;
     this.protocol = protocol;
     this.#emit("open", {});
   }
 
-  /** A message arrives: bytes by default. */
+  /** Delivers a message, as bytes by default. */
   say(message: string, data: unknown = new Uint8Array(Buffer.from(message, "latin1")).buffer): void {
     this.#emit("message", { data });
   }
 
-  /** Fails to open, or breaks. */
+  /** Fires an error event and closes with code 1006. */
   fail(): void {
     this.#emit("error", {});
     this.shut(1006);
   }
 
-  /** Closes. */
+  /** Closes with a code and a reason. */
   shut(code: number, reason = ""): void {
     this.readyState = 3;
     this.#emit("close", { code, reason });

@@ -9,22 +9,22 @@ import { type RawData, type WebSocket, WebSocketServer } from "ws";
 const hmac: Hmac = (key, message) => new Uint8Array(createHmac("sha256", key).update(message).digest());
 
 export interface GatewayOptions {
-  /** The subprotocol to pick. */
+  /** Subprotocol to select. */
   readonly protocol?: "binary" | "nacre.v1";
   readonly serve?: Partial<ServeOptions<Session>>;
   readonly resumeTime?: number;
   readonly address?: string;
-  /** Sees each new WebSocket first; true keeps the gateway from serving it. */
+  /** Called first with each new WebSocket. If it returns true, the gateway does not serve the WebSocket. */
   readonly onSocket?: (socket: WebSocket) => boolean;
-  /** What becomes of a message on its way to the client. */
+  /** Replaces a message to the client with zero or more messages. */
   readonly toClient?: (message: Uint8Array) => readonly Uint8Array[];
 }
 
-/** A gateway whose SSH server is in this process: each WebSocket, or each tunnel, has one. */
+/** A gateway with an SSH server in this process for each WebSocket or tunnel. */
 export class TestGateway implements AsyncDisposable {
   readonly url: string;
   readonly options: GatewayOptions;
-  /** The first messages of all WebSockets. */
+  /** OPEN messages of all WebSockets. */
   readonly opens: { ticket: string; host: string; port: number }[] = [];
   readonly tunnels: GatewayEnd[] = [];
   readonly #server: WebSocketServer;
@@ -54,12 +54,12 @@ export class TestGateway implements AsyncDisposable {
     return new TestGateway(server, options);
   }
 
-  /** WebSockets that are open. */
+  /** Open WebSockets. */
   get sockets(): WebSocket[] {
     return [...this.#server.clients];
   }
 
-  /** Cuts all WebSockets off. */
+  /** Terminates all WebSockets without a close frame. */
   cut(): void {
     for (const socket of this.sockets) socket.terminate();
   }
@@ -114,11 +114,11 @@ function serve(duplex: Duplex, options: GatewayOptions): void {
   serveDuplex(duplex, { ...open, ...options.serve }, (channel, start) => new Session(channel, start));
 }
 
-/** The gateway's end of a tunnel: a byte connection for the SSH server. */
+/** Gateway side of a tunnel as a byte connection for the SSH server. */
 class GatewayEnd implements Duplex {
   readonly tunnel: GatewayTunnel;
   socket: WebSocket | undefined;
-  /** Times that a WebSocket was attached again. */
+  /** Number of WebSockets attached after the first one. */
   attached = 0;
   /** Whether the client ended the tunnel. */
   isClosed = false;
@@ -132,7 +132,7 @@ class GatewayEnd implements Duplex {
     this.#options = options;
   }
 
-  /** Carries the tunnel on this WebSocket from now on. */
+  /** Switches the tunnel to this WebSocket. */
   carry(socket: WebSocket): void {
     if (this.socket !== undefined) {
       this.attached++;
@@ -214,7 +214,7 @@ class GatewayEnd implements Duplex {
   }
 }
 
-/** A server's plain WebSocket as a byte connection. */
+/** Wraps a server's plain WebSocket as a byte connection. */
 class ServerSocket implements Duplex {
   readonly #socket: WebSocket;
 

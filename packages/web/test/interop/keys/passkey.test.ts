@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { authorizeKey } from "../../../../../scripts/openssh/sshd.ts";
 import { openPage } from "../../keys/support/page.ts";
 
-// A real sshd verifies what a fake authenticator signs.
+// OpenSSH's sshd verifies signatures of a fake authenticator.
 
 const authenticator = openPage();
 const WEBAUTHN = "PubkeyAcceptedAlgorithms +webauthn-sk-ecdsa-sha2-nistp256@openssh.com";

@@ -1,16 +1,16 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
-/** How the fake behaves; change it at any time. */
+/** Behaviour of the fake; it can change at any time. */
 export interface Behaviour {
-  /** Flags of an assertion: user present by default. */
+  /** Flags of an assertion; default user present. */
   flags: number;
-  /** Bytes of extensions behind the counter. */
+  /** Bytes of extensions after the counter. */
   extensions: Uint8Array;
   /** Changes clientDataJSON before it is signed. */
   json: (text: string) => string;
-  /** The error that the next requests reject with, in place of an answer. */
+  /** Error that the next requests reject with. */
   refuse: Error | undefined;
-  /** Requests wait until their signal aborts. */
+  /** Whether requests wait until their signal aborts. */
   hold: boolean;
 }
 
@@ -21,8 +21,8 @@ interface Credential {
 }
 
 /**
- * `navigator.credentials` with one authenticator, made from node:crypto: what WebAuthn §5.1, §6.1 and §6.3 say, as far as a page sees it. One
- * request at a time, as in Chromium.
+ * Fake `navigator.credentials` with one authenticator, based on node:crypto. It follows WebAuthn §5.1, §6.1 and §6.3 as far as a page can
+ * observe. It handles one request at a time, as Chromium does.
  */
 export class FakeAuthenticator {
   readonly origin: string;
@@ -36,7 +36,7 @@ export class FakeAuthenticator {
   /** Options of the requests, oldest first. */
   readonly creations: PublicKeyCredentialCreationOptions[] = [];
   readonly requests: PublicKeyCredentialRequestOptions[] = [];
-  /** The signals of the requests. */
+  /** Signals of the requests, oldest first. */
   readonly signals: (AbortSignal | undefined)[] = [];
   pending = 0;
   readonly #credentials = new Map<string, Credential>();
@@ -58,7 +58,7 @@ export class FakeAuthenticator {
       }),
   };
 
-  /** What stands for the page: for `vi.stubGlobal`. */
+  /** Fake `navigator` for `vi.stubGlobal`. */
   get navigator(): { readonly credentials: unknown } {
     return { credentials: this.container };
   }

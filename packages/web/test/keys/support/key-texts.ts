@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { formatPrivateKey, openPrivateKey, type PlainKeyFile, type PrivateKeyFormat } from "@nacre/keyfiles";
 import type { PublicKey } from "@nacre/keys";
 
-/** Formats of keys that WebCrypto takes. */
+/** Key types that WebCrypto accepts. */
 export const KEY_KINDS = [
   "ssh-ed25519",
   "ecdsa-sha2-nistp256",
@@ -13,7 +13,7 @@ export const KEY_KINDS = [
 
 export type KeyKind = (typeof KEY_KINDS)[number];
 
-/** The text of a private key file with a new key. */
+/** Returns the text of a private key file with a new key. */
 export function keyText(
   kind: KeyKind,
   format: PrivateKeyFormat,

@@ -1,5 +1,5 @@
 /**
- * A WebAuthn signature that a browser made and OpenSSH verifies: regress/unittests/sshsig/testdata/ecdsa_sk_webauthn.pub and .sig of
+ * A WebAuthn signature from a browser, which OpenSSH verifies. Source: regress/unittests/sshsig/testdata/ecdsa_sk_webauthn.pub and .sig of
  * portable OpenSSH. The browser signed the SSHSIG structure over the message.
  */
 export const OPENSSH_PUBLIC_KEY =
@@ -17,6 +17,6 @@ QkFMTHU4WmdjU3h0Nk1zRlV6dWlaZ0c2R3dNZEo5ZDd4ZUU3WW9SSXcwZzlpSEpfd3NGRD
 cxbzRXbHllenZGV0VqYnFRMHFDN0Z3R3Bqa2pVUVAtTmQ2dyIsIm9yaWdpbiI6Imh0dHBz
 Oi8vd3d3Lm1pbmRyb3Qub3JnIiwiY3Jvc3NPcmlnaW4iOmZhbHNlfQAAAAA=`;
 
-/** The signed message, and the namespace of the signature (OpenSSH PROTOCOL.sshsig). */
+/** Signed message and namespace of the signature (OpenSSH PROTOCOL.sshsig). */
 export const OPENSSH_MESSAGE = "This is a test, this is only a test";
 export const OPENSSH_NAMESPACE = "unittest";

@@ -1,7 +1,7 @@
 import { vi } from "vitest";
 import { FakeAuthenticator } from "./fake-authenticator.ts";
 
-/** Makes this process a page of that host with a fake authenticator, for the rest of the test. Call `vi.unstubAllGlobals` after it. */
+/** Simulates a page of `hostname` with a fake authenticator, for the rest of the test. Call `vi.unstubAllGlobals` afterwards. */
 export function openPage(hostname = "ssh.example.test"): FakeAuthenticator {
   const authenticator = new FakeAuthenticator(`https://${hostname}`);
   vi.stubGlobal("navigator", authenticator.navigator);

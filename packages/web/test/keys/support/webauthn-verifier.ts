@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
 import type { SignatureAlgorithm } from "@nacre/keys";
 
-// A verifier of WebAuthn signatures that shares no code with what is tested: it checks what OpenSSH's sshd checks, and nothing else
+// Independent verifier of WebAuthn signatures: it shares no code with the implementation and makes the same checks as OpenSSH's sshd
 // (OpenSSH PROTOCOL.u2f, ssh-ecdsa-sk.c, auth2-pubkey.c).
 
 const KEY_FORMAT = "sk-ecdsa-sha2-nistp256@openssh.com";
@@ -11,15 +11,15 @@ const USER_VERIFIED = 0x04;
 const ATTESTED_DATA = 0x40;
 const EXTENSION_DATA = 0x80;
 
-/** What authorized_keys may say of the key. */
+/** Options of the key in authorized_keys. */
 export interface KeyDemands {
-  /** `no-touch-required` */
+  /** The option `no-touch-required`. */
   readonly noTouchRequired?: boolean;
-  /** `verify-required` */
+  /** The option `verify-required`. */
   readonly verifyRequired?: boolean;
 }
 
-/** Why sshd would refuse the signature, or `undefined` if it accepts it. */
+/** Returns the reason for which sshd rejects the signature, or `undefined` if it accepts it. */
 export function refusal(
   key: Uint8Array,
   data: Uint8Array,
@@ -68,7 +68,7 @@ export function refusal(
   return undefined;
 }
 
-/** The verifier as an algorithm of user keys, for a server of ours. */
+/** Wraps the verifier as a user key algorithm for a Nacre server. */
 export function webauthnAlgorithm(demands: KeyDemands = {}): SignatureAlgorithm {
   return {
     name: ALGORITHM,
@@ -103,7 +103,7 @@ class Fields {
     return this.string().toString("utf8");
   }
 
-  /** A positive number in its shortest form, as 32 bytes. */
+  /** Reads a positive number in its shortest form, and returns it as 32 bytes. */
   mpint(): Buffer {
     const bytes = this.string();
     if (bytes.length === 0 || bytes[0]! >= 0x80 || (bytes[0] === 0 && bytes[1]! < 0x80)) throw new Error("mpint form");
