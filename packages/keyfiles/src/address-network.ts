@@ -16,9 +16,9 @@ export function plainAddress(address: string): string {
   return inner !== undefined && parseAddress(inner)?.length === 4 ? inner : address;
 }
 
-/** Returns the network of an address as a string, the same for all its addresses. Returns `undefined` if `address` is not an IP address. */
+/** Returns the network of an address as a string. All addresses of a network give the same string. Returns `undefined` for an invalid address. */
 export function networkOf(address: string, { ipv4, ipv6 }: NetBlockSize): string | undefined {
-  // Ignore the zone of a link-local address, which names a local interface.
+  // Ignore the zone of a link-local address: it names a local interface.
   const bytes = parseAddress(address.replace(/%.*$/, ""));
   if (bytes === undefined) return undefined;
   const length = bytes.length === 4 ? ipv4 : ipv6;
