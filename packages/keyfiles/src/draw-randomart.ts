@@ -6,9 +6,9 @@ const HEIGHT = 9;
 const VISITS = " .o+=*BOX@%&#/^";
 
 /**
- * Draws the randomart of a public key from its `digest`. `hash` is the name of the hash function, shown below the board. The algorithm moves
- * a bishop over the board, one step per two bits of the digest (Loss, Limmer and von Gernler, "The drunken bishop"). Throws the errors of
- * `parsePublicKey`.
+ * Draws the randomart of a public key from its `digest`. `hash` is the name of the hash function, shown below the board. The algorithm
+ * moves a bishop over the board, one step per two bits of the digest (Loss, Limmer and von Gernler, "The drunken bishop"). Throws the
+ * errors of `parsePublicKey`.
  */
 export function drawRandomart(blob: Uint8Array, hash: string, digest: Uint8Array): string {
   const { format, bits } = parsePublicKey(blob);

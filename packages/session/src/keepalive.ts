@@ -40,7 +40,7 @@ export class Keepalive {
     // Each probe gets a full interval for its answer, even if the computer slept through several intervals.
     // rule: keepalive-after-sleep
     this.#since = now;
-    // Skip the probe if too many requests are unanswered. Any bytes from the peer show that it is alive.
+    // `probe` sends nothing if too many requests are unanswered. Any bytes from the peer show that it is alive.
     this.#connection.probe(() => {});
     return undefined;
   }

@@ -38,8 +38,8 @@ export interface LoggedIn {
 }
 
 /**
- * Authenticated SSH connection without forwarding. A page that does not need forwarding avoids loading that code. Any number of commands can
- * share the connection.
+ * Authenticated SSH connection without forwarding. A page that does not need forwarding avoids loading that code. Any number of commands
+ * can share the connection.
  */
 export class BaseClient<K extends StreamTypes = WebStreams, P = Process> implements AsyncDisposable {
   /** Server version, negotiated algorithms and host key. */
@@ -48,7 +48,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
-  /** Session channel opened together with the login; `undefined` after the first command uses it. */
+  /** Session channel opened together with the login; `undefined` once the first command uses it. */
   #early: Promise<Channel> | undefined;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
@@ -167,7 +167,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   }
 }
 
-/** Options for opening a channel together with the login. */
+/** Function that opens a channel together with the login. */
 export type EarlyOpen = (mux: Opener) => Promise<Channel>;
 
 /**

@@ -13,8 +13,8 @@ export interface KnownHostOptions {
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
   readonly unknownHost: HostKeyVerifier | undefined;
   /**
-   * Adds the key. If the host was added after `known` was read, resolves with a current check instead, which then decides. Must hold a lock,
-   * so that two connections cannot both accept different keys for one host.
+   * Adds the key. If the host was added after `known` was read, resolves with a current check instead, which then decides. Must hold a
+   * lock, so that two connections cannot both accept different keys for one host.
    */
   readonly remember: (hostKey: HostKey) => Promise<HostKeyCheck | undefined>;
   /** Remedies in messages. */
@@ -30,7 +30,7 @@ export interface KnownHostOptions {
 export interface KnownHostDecision {
   /** Checks a host key. Throws `host-key-unknown`, `host-key-changed`, `host-key-revoked` or `host-key-refused`. */
   readonly verify: HostKeyVerifier;
-  /** Moves the algorithms of the host's known keys to the front. Otherwise a host with a known RSA key could present another key type. */
+  /** Moves the algorithms of the host's known keys to the front. Otherwise a host known by its RSA key could look changed. */
   order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
 }
 

@@ -37,8 +37,8 @@ export interface EngineHandler<E extends SessionEvent> {
 }
 
 /**
- * Drives a session machine of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn
- * leaves in one write.
+ * Drives a client or server session machine over a byte connection: transfers bytes, runs the timer, and dispatches events. Each turn
+ * combines its output into one write.
  *
  * An exception of the session machine or of the handler ends the connection, since no caller would catch it.
  */
@@ -97,7 +97,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   drained(): void {
     this.#writable = true;
-    // May be called in the same round as the write. Wait for the next round; otherwise one round could refill the system's buffer repeatedly.
+    // This may run in the same round as the write. Wait for the next round, or one round could refill the system's buffer repeatedly.
     // rule: drained-from-event-loop
     queueMacrotask(() => this.turn());
   }
