@@ -115,7 +115,7 @@ async function vitest(
   // Start a separate process group, so that one signal also ends the workers.
   const child = spawn(program, args, {
     cwd: root,
-    // The browser stores its profile in `folder`, which `run` removes even if the browser is killed.
+    // The browser stores its profile in `folder`, which is removed even if the browser is killed.
     env: { ...process.env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", TMPDIR: folder },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,

@@ -1,5 +1,5 @@
-// Input and output of a client's terminal. `LineEditor` serves clients with a pseudo-terminal, which do not echo input themselves.
-// `PlainLines` serves clients without one, such as `echo hello | ssh …`.
+// Input and output of a client's terminal. `LineEditor` is for clients with a pseudo-terminal, which expect the server to echo input.
+// `PlainLines` is for clients without one, such as `echo hello | ssh …`.
 import { MAX_TEXT, printable } from "./text.ts";
 
 /** Callbacks of a terminal. */
@@ -35,7 +35,7 @@ const PROMPT = "> ";
 /** Moves the cursor to the start of its row and erases the row. */
 const CLEAR_ROW = "\r\x1b[K";
 const BELL = "\x07";
-/** Maximum number of code points that one Backspace removes. Real text has no longer clusters. */
+/** Maximum number of code points that one Backspace removes. Real text does not contain longer clusters. */
 const LONGEST_CLUSTER = 32;
 
 /** Edits one line at the bottom of a terminal: echo, Backspace, Ctrl-U, Ctrl-W, Ctrl-C and Ctrl-D. Other guests' lines appear above it. */

@@ -39,7 +39,7 @@ function block(network: string, scope: AddressScope): Block {
   return { prefix: parseAddress(address)!, length: Number(length), scope };
 }
 
-/** IANA special-purpose registry of IPv4 (RFC 6890). */
+/** Special-purpose IPv4 addresses: the IANA registry (RFC 6890), and one address of Azure. */
 const IPV4: readonly Block[] = [
   block("0.0.0.0/8", "machine"),
   block("127.0.0.0/8", "machine"),
@@ -60,7 +60,7 @@ const IPV4: readonly Block[] = [
   block("240.0.0.0/4", "reserved"),
 ];
 
-/** IANA special-purpose registry of IPv6, inside and outside 2000::/3 (RFC 6890). */
+/** Special-purpose IPv6 addresses from the IANA registry (RFC 6890), inside and outside 2000::/3. */
 const IPV6: readonly Block[] = [
   // ::, ::1 and the obsolete IPv4-compatible addresses (RFC 4291 §2.5.5.1).
   block("::/96", "machine"),
