@@ -13,9 +13,9 @@ export interface AddKnownHostOptions {
 }
 
 /**
- * Appends a line with the host's key `blob` to the text of a known_hosts file. Keeps the existing text byte for byte.
- * Ends an incomplete last line, and uses the line ending of the last line. Throws `usage` if the host, port or comment is invalid, and the
- * errors of `parsePublicKey` for the key.
+ * Returns the text of a known_hosts file with an appended line for the host's key `blob`. Keeps the existing text byte for byte. Ends an
+ * incomplete last line, and uses the line ending of the last line. Throws `usage` if the host, port or comment is invalid, and the errors
+ * of `parsePublicKey` for the key.
  */
 export function addKnownHost(
   text: string,
