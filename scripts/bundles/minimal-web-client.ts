@@ -1,4 +1,4 @@
-// The least that logs in through a WebSocket gateway: one algorithm of each kind, and a pinned key. check-bundle.ts weighs it.
+// Smallest client for a WebSocket gateway: one algorithm of each kind, and a pinned host key. check-bundle.ts measures its size.
 import { chacha20Poly1305 } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { ed25519, ed25519PrivateKey, sha256Fingerprint } from "@nacre/keys";

@@ -3,19 +3,19 @@ import type { RuntimeName } from "./list.ts";
 
 type Name = RuntimeName | BrowserUnderTest["name"];
 
-/** A test that does not apply to some runtimes. */
+/** Test that does not apply to some runtimes. */
 export interface Exclusion {
   readonly runtimes: readonly Name[];
   /** Path relative to the project's root. */
   readonly file: string;
-  /** Full title: the titles of its suites and its own, separated by spaces. */
+  /** Full title: the titles of the suites and of the test, separated by spaces. */
   readonly test: string;
   readonly reason: string;
 }
 
 /**
- * Tests that the matrix excludes, with the runtimes. Valid reasons: the test starts `process.execPath` with flags of Node, tests behaviour of
- * Node itself, or needs what a page lacks. The matrix fails if an entry matches no test.
+ * Tests that the matrix excludes, with the affected runtimes. Valid reasons: the test starts `process.execPath` with flags of Node, tests
+ * behaviour of Node itself, or needs an API that a page lacks. The matrix fails if an entry does not match a test.
  */
 export const EXCLUSIONS: readonly Exclusion[] = [
   ...excluded("deno", "starts process.execPath with --import and --input-type", {
@@ -67,7 +67,7 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   }),
 ];
 
-/** Returns exclusions from the titles of tests by file. */
+/** Converts test titles, grouped by file, to exclusions. */
 function excluded(runtime: Name, reason: string, files: Readonly<Record<string, readonly string[]>>): Exclusion[] {
   return Object.entries(files).flatMap(([file, tests]) =>
     tests.map((test) => ({ runtimes: [runtime], file, test, reason })),

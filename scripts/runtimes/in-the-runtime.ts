@@ -1,4 +1,4 @@
-// Runs before each test file, in the worker process.
+// Setup file: runs in the worker process before each test file.
 import { runningIn } from "./running-in.ts";
 
 const wanted = process.env["NACRE_RUNTIME"];

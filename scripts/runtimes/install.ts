@@ -7,11 +7,11 @@ import { withLock } from "../openssh/lock.ts";
 import { must, run } from "../openssh/run.ts";
 import { RUNTIMES, type RuntimeName, type RuntimeUnderTest } from "./list.ts";
 
-/** A runtime installed on this machine. */
+/** Installed runtime. */
 export interface InstalledRuntime extends RuntimeUnderTest {
-  /** The pinned version, such as "22.23.3". */
+  /** Pinned version, such as "22.23.3". */
   readonly version: string;
-  /** Path of the program. */
+  /** Path of the executable. */
   readonly path: string;
 }
 
@@ -19,9 +19,10 @@ const versions = fileURLToPath(new URL("versions", import.meta.url));
 const FILES = ["package.json", "package-lock.json"];
 
 /**
- * Installs the missing runtimes, and returns all of them. They take 780 MB. npm verifies each against its digest in
- * `versions/package-lock.json` and runs no install script. The runtimes stay in `~/.cache/nacre/runtimes` (or below `XDG_CACHE_HOME`), in a
- * folder named after the hash of the lock file; folders of earlier versions are removed. Several processes may call this concurrently.
+ * Installs the missing runtimes and returns all runtimes, 780 MB in total. npm verifies each package against its digest in
+ * `versions/package-lock.json` and runs no install scripts. The runtimes are stored in `~/.cache/nacre/runtimes` (or below
+ * `XDG_CACHE_HOME`), in a folder named after the hash of the lock file. Removes the folders of earlier versions. Several processes may call
+ * this function concurrently.
  *
  * @throws if a runtime cannot be installed, or does not run.
  */
@@ -61,7 +62,7 @@ export async function pinnedVersions(): Promise<Readonly<Record<RuntimeName, str
   return Object.fromEntries(RUNTIMES.map((runtime) => [runtime.name, pin(runtime)])) as Record<RuntimeName, string>;
 }
 
-/** Installs into a temporary folder and renames it, so that `folder` is complete whenever it exists. */
+/** Installs into a temporary folder and renames it to `folder`, so that `folder` never exists incomplete. */
 async function install(cache: string, folder: string): Promise<void> {
   const fresh = await mkdtemp(join(cache, "installing-"));
   for (const file of FILES) await copyFile(join(versions, file), join(fresh, file));
@@ -72,7 +73,7 @@ async function install(cache: string, folder: string): Promise<void> {
   await rename(fresh, folder);
 }
 
-/** Returns an error message for the first runtime that fails or does not report its pinned version; `undefined` if all are right. */
+/** Returns an error message for the first runtime that fails or reports a different version; `undefined` if all report theirs. */
 async function firstFault(runtimes: readonly InstalledRuntime[]): Promise<string | undefined> {
   for (const { title, path, version } of runtimes) {
     const { status, stdout, stderr } = await run([path, "--version"]);

@@ -1,22 +1,22 @@
-// The runtimes of the matrix. `versions/package.json` pins each of them.
+// Runtimes of the matrix. `versions/package.json` pins their versions.
 
 export type RuntimeName = "node22" | "node24" | "node26" | "deno" | "bun";
 
-/** One runtime, with the facts that the matrix asserts about it. */
+/** Runtime and the facts that the matrix asserts about it. */
 export interface RuntimeUnderTest {
-  /** Prefix of its packages in `versions/package.json`. Their names end with the architecture. */
+  /** Prefix of the runtime's packages in `versions/package.json`. The package names end with the architecture. */
   readonly name: RuntimeName;
   /** Name for output and documents, such as "Node 22". */
   readonly title: string;
-  /** Path of the executable in its package. */
+  /** Path of the executable in the package. */
   readonly program: string;
   /** Command-line arguments before the path of a script. */
   readonly words: readonly string[];
   /** Algorithms that `@nacre/node` offers by default on Node but not on this runtime. */
   readonly lacks: readonly string[];
-  /** The cipher that `@nacre/node` prefers on this runtime. */
+  /** Cipher that `@nacre/node` prefers on this runtime. */
   readonly prefers: string;
-  /** The socket API for `nacre` on this runtime, as named in README; `undefined` for `node:net`. */
+  /** Name in README of the runtime's socket API; `undefined` for `node:net`. */
   readonly ownSockets: string | undefined;
 }
 

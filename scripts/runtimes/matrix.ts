@@ -5,9 +5,9 @@ import { installSubjects, type Subject } from "./subject.ts";
 import { isSame, type RuntimeRow, readRows, staleness, writeRows } from "./table.ts";
 
 export interface MatrixOptions {
-  /** Names of the runtimes and browsers to run; default all. */
+  /** Names of the runtimes and browsers to test; default all. */
   readonly only?: readonly string[] | undefined;
-  /** Arguments for vitest: test files and options. Default all files. With arguments, README's table is not checked. */
+  /** Arguments for vitest: test files and options; default all files. With arguments, the matrix does not check README's table. */
   readonly words?: readonly string[] | undefined;
   /** Whether to write the results into `results.json` and README instead of comparing them. */
   readonly write?: boolean | undefined;
@@ -20,21 +20,21 @@ export interface MatrixResult {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** Number of subjects under test at a time, each with one worker. While a test of one waits, the other uses the CPU. */
+/** Number of concurrent subjects, each with one worker. While a test of one subject waits, the other uses the CPU. */
 const AT_ONCE = 2;
 
 /**
- * Installs the runtimes and browsers, starts an OpenSSH server, and runs the tests in each. Prints a line for each, and the whole output of
- * one with failures.
+ * Installs the runtimes and browsers, starts an OpenSSH server, and runs the tests in each. Prints one line per subject, and the complete
+ * output of a subject with failures.
  *
- * @throws if a runtime, a browser or OpenSSH is not available. None is skipped.
+ * @throws if a runtime, a browser or OpenSSH is not available. The matrix never skips one.
  */
 export async function runMatrix({ only = [], words = [], write = false }: MatrixOptions = {}): Promise<MatrixResult> {
   const subjects = await installSubjects(only);
   const container = subjects.some(({ needsServer }) => needsServer) ? await ensureContainer() : undefined;
   const results = new Map<Subject, RuntimeResult>();
   try {
-    // Chromium is last in the list and has the most tests.
+    // Start Chromium first: it is last in the list and has the most tests.
     const waiting = subjects.toReversed();
     const isWhole = words.length === 0;
     const work = async (): Promise<void> => {
@@ -50,7 +50,7 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   }
 
   const all = [...results.values()];
-  // An error outside a test counts as a failed test.
+  // Count an error outside a test as a failed test.
   let failed = all.reduce((sum, one) => sum + Math.max(one.failed, Math.min(one.faults.length, 1)), 0);
   let green = all.length > 0 && all.every(({ faults, passed }) => faults.length === 0 && passed > 0);
   if (green && only.length === 0 && words.length === 0) {
@@ -79,7 +79,7 @@ function report({ title, version, excludedFiles }: Subject, result: RuntimeResul
   for (const fault of faults) console.log(`    ${fault}`);
 }
 
-/** Returns the row of README's table for a runtime or browser, from the results of its tests. */
+/** Returns the row of README's table for a runtime or browser, built from its test results. */
 function rowOf({ name, title, ownSockets, exclusions }: Subject, { seen }: RuntimeResult): RuntimeRow {
   if (seen === undefined) throw new Error(`${title}: no test reported a version`);
   return { name, title, ...seen, ...(ownSockets === undefined ? {} : { ownSockets }), nodeOnly: exclusions.length };

@@ -6,31 +6,31 @@ import { join, relative } from "node:path";
 import type { Seen } from "./seen.ts";
 import type { Subject } from "./subject.ts";
 
-/** Results of the tests on one runtime or browser. */
+/** Test results of one runtime or browser. */
 export interface RuntimeResult {
   readonly passed: number;
   readonly failed: number;
-  /** Number of tests excluded by the exclusion list. */
+  /** Number of tests that the exclusion list excludes. */
   readonly excluded: number;
-  /** Facts that a test reported; `undefined` if that test did not pass. */
+  /** Facts that a test reported about the subject; `undefined` if that test did not pass. */
   readonly seen: Seen | undefined;
-  /** Reasons why the run failed, one line each; empty if it succeeded. */
+  /** Reasons for the failure of the run, one line each; empty if it succeeded. */
   readonly faults: readonly string[];
-  /** Standard output and standard error of vitest. */
+  /** Combined standard output and standard error of vitest. */
   readonly output: string;
   readonly seconds: number;
 }
 
 export interface RunOptions {
-  /** The project's root, with a trailing slash. */
+  /** Path of the project's root, with a trailing slash. */
   readonly root: string;
   /** Whether all tests run. */
   readonly isWhole: boolean;
-  /** Arguments of vitest. */
+  /** Arguments for vitest. */
   readonly words: readonly string[];
 }
 
-/** The part of vitest's JSON report that is used here. */
+/** Part of vitest's JSON report that this module reads. */
 interface Results {
   readonly success: boolean;
   readonly testResults: readonly {
@@ -44,12 +44,12 @@ interface Results {
   }[];
 }
 
-/** Time limit of a run in milliseconds, far above its normal time. It also ends a run with a blocked event loop. */
+/** Time limit of a run in milliseconds, far above its normal duration. Also ends a run with a blocked event loop. */
 const TIMEOUT = 10 * 60_000;
 
 /**
- * Runs the tests of a subject. If `isWhole`, each of its files must have a test that passes, each exclusion must match a test, and enough
- * tests must pass. `words` are arguments of vitest, such as the files to run.
+ * Runs the tests of a subject. If `isWhole`, at least one test of each file must pass, each exclusion must match a test, and enough tests
+ * must pass. `words` are arguments for vitest, such as the files to run.
  */
 export async function runTests(subject: Subject, { root, isWhole, words }: RunOptions): Promise<RuntimeResult> {
   const began = performance.now();
@@ -88,7 +88,7 @@ function judge(
     exclusions.some(({ file, test }) => file === one.file && test === one.fullName);
   for (const one of others)
     if (!isExcluded(one)) faults.push(`test was skipped but is not excluded: ${one.file}: ${one.fullName}`);
-  // If only some files run, they may not contain the excluded tests.
+  // A partial run may lack the files with the excluded tests.
   if (isWhole) {
     for (const { file, test } of exclusions)
       if (!others.some((one) => one.file === file && one.fullName === test))
@@ -112,10 +112,10 @@ async function vitest(
 ): Promise<{ readonly status: string; readonly output: string }> {
   const script = join(root, "node_modules", "vitest", "vitest.mjs");
   const args = [...before, script, "run", "-c", config, "--reporter=dot", "--reporter=json", ...words];
-  // A process group of its own, so that one signal also ends its workers.
+  // Start a separate process group, so that one signal also ends the workers.
   const child = spawn(program, args, {
     cwd: root,
-    // A browser keeps its profile in `folder`, which is removed even if the browser is killed.
+    // The browser stores its profile in `folder`, which is removed even if the browser is killed.
     env: { ...process.env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", TMPDIR: folder },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
@@ -138,7 +138,7 @@ async function vitest(
   return { status, output: Buffer.concat(chunks).toString() };
 }
 
-/** Removes a folder. Waits up to 3 seconds for a browser that still writes into its profile while it ends. */
+/** Removes a folder. Retries for up to 3 seconds, because an exiting browser still writes to its profile. */
 function removeNow(folder: string): void {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   for (let attempt = 1; attempt <= 30; attempt++) {
@@ -155,6 +155,6 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGKILL");
   } catch {
-    // The group has already ended.
+    // The process group has already ended.
   }
 }

@@ -1,4 +1,4 @@
-/** Returns the current runtime. Checks the globals `Deno` and `Bun` first, as both runtimes also set `process.versions.node`. */
+/** Returns the current runtime. Checks the globals `Deno` and `Bun` first, because both runtimes also set `process.versions.node`. */
 export function runningIn(): { readonly name: string; readonly version: string } {
   const { deno, bun, node } = process.versions as Readonly<Record<string, string | undefined>>;
   if ("Deno" in globalThis) return { name: "deno", version: String(deno) };

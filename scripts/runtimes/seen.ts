@@ -4,11 +4,11 @@ declare module "vitest" {
   }
 }
 
-/** Facts about a runtime or browser. The matrix reads them from the test results. */
+/** Facts that a test reports about a runtime or browser. The matrix reads them from the test results. */
 export interface Seen {
   readonly version: string;
-  /** Algorithms that `@nacre/node` does not offer; `undefined` where it does not run. */
+  /** Algorithms that `@nacre/node` does not offer; `undefined` in browsers. */
   readonly lacks?: readonly string[];
-  /** The cipher that `@nacre/node` prefers; `undefined` where it does not run. */
+  /** Cipher that `@nacre/node` prefers; `undefined` in browsers. */
   readonly prefers?: string;
 }

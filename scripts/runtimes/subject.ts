@@ -7,26 +7,26 @@ import { ensureRuntimes, type InstalledRuntime } from "./install.ts";
 import { RUNTIMES } from "./list.ts";
 import { testsIn } from "./tests-in.ts";
 
-/** A runtime or browser under test, installed on this machine. */
+/** Installed runtime or browser under test. */
 export interface Subject {
   readonly name: string;
   /** Name for output and documents. */
   readonly title: string;
-  /** The installed version. The tests must report the same. */
+  /** Installed version. The tests must report the same version. */
   readonly version: string;
   /** Whether the tests connect to OpenSSH. */
   readonly needsServer: boolean;
-  /** Program and arguments that run vitest's script. */
+  /** Program and arguments that precede the path of vitest's script. */
   readonly command: readonly string[];
-  /** vitest's configuration, relative to the project's root. */
+  /** Path of vitest's configuration, relative to the project's root. */
   readonly config: string;
   /** Test files that must run, relative to the project's root. */
   readonly files: readonly string[];
-  /** Number of files that do not run, as they need Node. */
+  /** Number of test files that do not run because they need Node. */
   readonly excludedFiles: number;
-  /** Tests in `files` that do not run. */
+  /** Excluded tests in `files`. */
   readonly exclusions: readonly Exclusion[];
-  /** The least number of tests that must pass. */
+  /** Minimum number of tests that must pass. */
   readonly minTests: number;
   /** Socket API for `nacre`; `undefined` for `node:net`. */
   readonly ownSockets: string | undefined;

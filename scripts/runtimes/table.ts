@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { CHROMIUM } from "./browsers/list.ts";
 import type { Seen } from "./seen.ts";
 
-/** Results of one runtime or browser. */
+/** Recorded results of one runtime or browser. */
 export interface RuntimeRow extends Seen {
   readonly name: string;
   readonly title: string;
-  /** Socket API for `nacre`; `undefined` for `node:net`, and for a browser. */
+  /** Socket API for `nacre`; `undefined` for `node:net` and for browsers. */
   readonly ownSockets?: string;
-  /** Number of tests excluded by title. */
+  /** Number of tests that the exclusion list excludes by title. */
   readonly nodeOnly: number;
 }
 
@@ -22,20 +22,20 @@ export function readRows(root: string): readonly RuntimeRow[] {
   return JSON.parse(readFileSync(join(root, RESULTS), "utf8")) as RuntimeRow[];
 }
 
-/** Writes `results.json`, and the table generated from it into README. */
+/** Writes `results.json`. Replaces README's table with the one generated from it. */
 export function writeRows(root: string, rows: readonly RuntimeRow[]): void {
   writeFileSync(join(root, RESULTS), `${JSON.stringify(rows, undefined, 2)}\n`);
   writeFileSync(join(root, "README.md"), withTable(readFileSync(join(root, "README.md"), "utf8"), rows));
 }
 
-/** Returns whether two runs have the same results. Debian decides the version of Chromium, so it may differ. */
+/** Returns whether two runs have the same results. The version of Chromium may differ, because Debian updates it. */
 export function isSame(some: readonly RuntimeRow[], others: readonly RuntimeRow[]): boolean {
   const text = (rows: readonly RuntimeRow[]): string =>
     JSON.stringify(rows.map((row) => (row.name === CHROMIUM.name ? { ...row, version: "" } : row)));
   return text(some) === text(others);
 }
 
-/** Returns an error message if README's table is not the one generated from `results.json`; `undefined` if it is. */
+/** Returns an error message if README's table differs from the one generated from `results.json`; otherwise `undefined`. */
 export function staleness(root: string): string | undefined {
   const readme = readFileSync(join(root, "README.md"), "utf8");
   return withTable(readme, readRows(root)) === readme

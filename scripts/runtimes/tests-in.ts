@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 
-/** Returns the test files in a folder, relative to the project's root, without those of its subfolder `interop`. */
+/** Returns the test files in a folder as paths relative to the project's root. Excludes the subfolder `interop`. */
 export function testsIn(root: string, folder: string): string[] {
   return readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".test.ts") && !name.startsWith("interop/"))

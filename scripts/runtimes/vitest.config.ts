@@ -1,4 +1,4 @@
-// vitest's configuration for the matrix. NACRE_RUNTIME has the name of the runtime.
+// vitest's configuration for the matrix. NACRE_RUNTIME contains the name of the runtime.
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { allTestsBut, exclusionsOn } from "./exclusions.ts";
@@ -12,7 +12,7 @@ const common = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
 };
-// Each worker is a process: Deno's worker threads lack `parentPort.removeAllListeners`, which vitest calls.
+// Run workers as processes: Deno's worker threads lack `parentPort.removeAllListeners`, which vitest calls.
 const test = { pool: "forks" as const, setupFiles: ["scripts/runtimes/in-the-runtime.ts"] };
 
 export default defineConfig({

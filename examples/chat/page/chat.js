@@ -1,10 +1,10 @@
 // @ts-check
-// The page: joins the room over a WebSocket and shows what happens there. Names and texts come from strangers. They reach the page through
-// `textContent` alone, which never becomes HTML.
+// Script of the page: joins the room over a WebSocket and shows its events. Names and texts are untrusted. They are inserted only through
+// `textContent`, which the browser never parses as HTML.
 
-/** Messages that the page keeps. */
+/** Maximum number of messages that the page keeps. */
 const MAX_SHOWN = 500;
-/** Distance from the end in pixels within which the list follows new messages. */
+/** Pixels from the end within which the list scrolls to new messages. */
 const NEAR_END = 40;
 
 /**
@@ -31,7 +31,7 @@ const textInput = element("text", HTMLInputElement);
 
 /** Names in the room. */
 const names = new Set();
-/** @type {WebSocket | undefined} The connection, from joining to its end. */
+/** @type {WebSocket | undefined} Connection to the room; `undefined` before joining and after the end. */
 let connection;
 
 joinForm.addEventListener("submit", (event) => {
@@ -113,7 +113,7 @@ function onClose() {
 }
 
 /**
- * Adds a line to the messages. Stays at the end unless the user has scrolled up to read.
+ * Adds a line to the messages. Scrolls to the end unless the user has scrolled up.
  *
  * @param {string} kind
  * @param {string} name
@@ -123,7 +123,7 @@ function addLine(kind, name, text) {
   const follows = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END;
   const line = document.createElement("li");
   line.className = kind;
-  // <bdi> keeps a name written from right to left from reordering the line.
+  // <bdi> prevents a right-to-left name from reordering the line.
   const author = withText("bdi", name);
   author.className = "name";
   line.append(author, withText("span", text));

@@ -1,27 +1,27 @@
-// What connects the rooms of several processes. With one process, `LocalBus` is enough.
+// The bus connects the rooms of several processes. With one process, `LocalBus` is enough.
 
-/** What happens in the room. */
+/** Event of the room. */
 export type RoomEvent =
   | { readonly type: "joined" | "left"; readonly name: string }
   | { readonly type: "said"; readonly name: string; readonly text: string };
 
-/** Called by the bus. */
+/** Callbacks that the room gives to the bus. */
 export interface BusListener {
-  /** An event of any room on the bus, this one included. All rooms get all events in the same order. */
+  /** Called with an event of any room on the bus, including this one. All rooms receive all events in the same order. */
   event(event: RoomEvent): void;
-  /** A name of this process now belongs to another one. */
+  /** Called when a name of this process now belongs to another process. */
   lost(name: string): void;
 }
 
-/** Carries the events of the room to all processes, and keeps names unique among them. Methods reject if the bus cannot be reached. */
+/** Sends the events of the room to all processes and keeps names unique among them. Methods reject if the bus is not reachable. */
 export interface Bus {
-  /** Set once by the room. */
+  /** Callbacks of the room; set once. */
   listener: BusListener | undefined;
-  /** Reserves a name. Resolves with false if it is taken. */
+  /** Reserves a name. Resolves with false if the name is already reserved. */
   enter(name: string): Promise<boolean>;
   /** Returns all reserved names. */
   names(): Promise<readonly string[]>;
-  /** Announces a guest. */
+  /** Announces that a guest joined. */
   joined(name: string): Promise<void>;
   said(name: string, text: string): Promise<void>;
   /** Releases a name and announces the departure, in one step. */
@@ -29,7 +29,7 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-/** A bus within one process. */
+/** Bus within one process. */
 export class LocalBus implements Bus {
   listener: BusListener | undefined;
   readonly #names = new Set<string>();
@@ -59,7 +59,7 @@ export class LocalBus implements Bus {
 
   async close(): Promise<void> {}
 
-  /** Calls the listener later: an event that causes another one first reaches everyone. */
+  /** Calls the listener in a later microtask, so that an event reaches every guest before any event that it causes. */
   #emit(event: RoomEvent): void {
     queueMicrotask(() => this.listener?.event(event));
   }

@@ -1,32 +1,32 @@
-// The client's side of a terminal: what it types, and what it is shown. `LineEditor` is for clients with a pseudo-terminal, which echo
-// nothing themselves; `PlainLines` is for those without, such as `echo hello | ssh …`.
+// Input and output of a client's terminal. `LineEditor` is for clients with a pseudo-terminal, which expect the server to echo input.
+// `PlainLines` is for clients without one, such as `echo hello | ssh …`.
 import { MAX_TEXT, printable } from "./text.ts";
 
-/** What a terminal does with input. */
+/** Callbacks of a terminal. */
 export interface TerminalActions {
   /** Sends text to the client. */
   write(text: string): void;
-  /** The user finished a line. */
+  /** Called with each line that the user enters. */
   line(text: string): void;
-  /** The user wants to leave. */
+  /** Called when the user leaves: Ctrl-C, Ctrl-D on an empty line, or the end of the input. */
   leave(): void;
 }
 
-/** A terminal of either kind. */
+/** Common interface of `LineEditor` and `PlainLines`. */
 export interface Terminal {
   /** Handles bytes from the client. */
   receive(bytes: Uint8Array): void;
   /** Handles the end of the input. */
   end(): void;
-  /** Shows a line of printable text, which may contain the colours of `bold`. */
+  /** Shows a line of printable text. It may contain the escape sequences that `bold` adds. */
   print(line: string): void;
-  /** Ends the input. Lines may still be shown. */
+  /** Ends the input. `show` still works. */
   close(): void;
   /** Columns of the terminal; 0 if unknown. */
   columns: number;
 }
 
-/** Makes text bold; only for terminals. */
+/** Makes text bold with escape sequences; use it only for pseudo-terminals. */
 export function bold(text: string): string {
   return `\x1b[1m${text}\x1b[0m`;
 }
@@ -35,18 +35,18 @@ const PROMPT = "> ";
 /** Moves the cursor to the start of its row and erases the row. */
 const CLEAR_ROW = "\r\x1b[K";
 const BELL = "\x07";
-/** Code points that one Backspace may remove at most; longer clusters exist only to annoy. */
+/** Maximum number of code points that one Backspace removes. Real text does not contain longer clusters. */
 const LONGEST_CLUSTER = 32;
 
-/** Edits one line at the bottom of a terminal: echo, Backspace, Ctrl-U, Ctrl-W, Ctrl-C and Ctrl-D. Lines of others appear above it. */
+/** Edits one line at the bottom of a terminal: echo, Backspace, Ctrl-U, Ctrl-W, Ctrl-C and Ctrl-D. Other guests' lines appear above it. */
 export class LineEditor implements Terminal {
   columns: number;
   readonly #actions: TerminalActions;
   readonly #decoder = new TextDecoder();
   readonly #clusters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-  /** The line, as code points. */
+  /** Current line, as code points. */
   #input: string[] = [];
-  /** Position in an escape sequence, such as the one that an arrow key sends. All of them are ignored. */
+  /** Position in an escape sequence, such as that of an arrow key. All escape sequences are ignored. */
   #escape: "none" | "started" | "parameters" | "last" = "none";
   #closed = false;
 
@@ -97,7 +97,7 @@ export class LineEditor implements Terminal {
     if (text.trim() !== "") this.#actions.line(text);
   }
 
-  /** Erases the last character as the user sees it, which may be several code points. */
+  /** Erases the last grapheme cluster, which may be several code points. */
   #eraseCluster(): void {
     const end = this.#input.slice(-LONGEST_CLUSTER).join("");
     const last = [...this.#clusters.segment(end)].at(-1)?.segment ?? "";
@@ -115,7 +115,7 @@ export class LineEditor implements Terminal {
     this.#actions.leave();
   }
 
-  /** Returns the prompt and as much of the line's end as fits in one row: a row that wraps could not be erased. */
+  /** Returns the prompt and the end of the line, cut to one row. A row that wraps could not be erased. */
   #row(): string {
     const columns = this.columns === 0 ? 80 : this.columns;
     let room = columns - PROMPT.length - 1;
@@ -129,7 +129,7 @@ export class LineEditor implements Terminal {
   }
 }
 
-/** Lines in both directions, for clients without a pseudo-terminal. */
+/** Plain lines in both directions, for clients without a pseudo-terminal. */
 export class PlainLines implements Terminal {
   columns = 0;
   readonly #actions: TerminalActions;
@@ -163,7 +163,7 @@ export class PlainLines implements Terminal {
     this.#closed = true;
   }
 
-  /** Keeps enough of a long line for the room to refuse it as too long. */
+  /** Appends text. Keeps only enough of a long line for the room to refuse it as too long. */
   #append(text: string): void {
     this.#input = (this.#input + text).slice(0, MAX_TEXT * 4 + 1);
   }
@@ -177,14 +177,14 @@ export class PlainLines implements Terminal {
 
 type Escape = "none" | "started" | "parameters" | "last";
 
-/** Returns the position in an escape sequence after one more character: ESC [ parameters letter, ESC O letter, or ESC letter. */
+/** Returns the position in an escape sequence after the next character: ESC [ parameters letter, ESC O letter, or ESC letter. */
 function afterEscape(position: Exclude<Escape, "none">, char: string): Escape {
   if (position === "started") return char === "[" ? "parameters" : char === "O" ? "last" : "none";
   if (position === "parameters" && !/[@-~]/.test(char)) return "parameters";
   return "none";
 }
 
-/** Returns the columns that a character takes at most. Terminals disagree about some, so all that are not ASCII count as wide. */
+/** Returns the maximum width of a character in columns. Terminals disagree about some, so every non-ASCII character counts as wide. */
 function columnsOf(char: string): number {
   if (/\p{M}/u.test(char)) return 0;
   return char < "\x7f" ? 1 : 2;

@@ -1,4 +1,4 @@
-// The command: `npm start -- chat`, with the options below.
+// Command-line program: `npm start -- chat`, with the options below.
 import { parseArgs } from "node:util";
 import { type Chat, openChat } from "./chat.ts";
 
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
   console.log(`The chat room is open; Ctrl-C closes it.
   terminal: ssh -p ${chat.sshPort} YOUR-NAME@localhost
   page:     http://localhost:${chat.webPort}/`);
-  // A second signal ends the process at once, as by default.
+  // A second signal ends the process immediately, which is Node's default.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void chat.close());
 }
 

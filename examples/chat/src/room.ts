@@ -1,39 +1,39 @@
-// The room: who is in it, what they may do, and who learns of it. Knows nothing of SSH, WebSocket or Valkey.
+// The room keeps the guests, enforces their limits and delivers events. It is independent of SSH, WebSocket and Valkey.
 import type { Bus, RoomEvent } from "./bus.ts";
 import { MAX_NAME, MAX_TEXT, parseName, parseText } from "./text.ts";
 
-/** What a guest is shown: the events of the room, after a first one for this guest alone. */
+/** Event for one guest: its welcome first, then the events of the room. */
 export type GuestEvent = RoomEvent | Welcome;
 
-/** The first event of every guest: its name as the room spells it, and the names of all people in the room. */
+/** First event of every guest: its normalized name, and the names of all guests in the room. */
 export interface Welcome {
   readonly type: "welcome";
   readonly name: string;
   readonly names: readonly string[];
 }
 
-/** A client in the room. Each kind of client implements this in its own way; neither method may throw. */
+/** A client in the room. Each server implements this interface for its clients. Neither method may throw. */
 export interface Guest {
-  /** Shows an event. Returns false if the client has not read what it was sent before; the room then ends its stay. */
+  /** Shows an event. Returns false if the client reads too slowly; the room then ends its stay. */
   show(event: GuestEvent): boolean;
-  /** Called once if the room ends the stay. `reason` is a sentence for the user. */
+  /** Called once when the room ends the stay. `reason` is a sentence for the user. */
   end(reason: string): void;
 }
 
 export interface RoomLimits {
   /** Maximum number of guests of this process; default 200. */
   readonly maxGuests: number;
-  /** Number of messages that a guest may send at once; default 5. */
+  /** Number of messages that a guest may send in a burst; default 5. */
   readonly burst: number;
-  /** Number of messages per second that a guest may send for long; default 1. */
+  /** Sustained number of messages per second that a guest may send; default 1. */
   readonly perSecond: number;
-  /** Number of refused messages in a row that end the stay of a guest; default 20. */
+  /** Number of consecutive refused messages after which a guest's stay ends; default 20. */
   readonly maxRefusals: number;
 }
 
 const LIMITS: RoomLimits = { maxGuests: 200, burst: 5, perSecond: 1, maxRefusals: 20 };
 
-/** The guests of this process. A bus connects it to the rooms of other processes. */
+/** Room with the guests of this process. A bus connects it to the rooms of other processes. */
 export class Room {
   readonly #bus: Bus;
   readonly #limits: RoomLimits;
@@ -45,7 +45,7 @@ export class Room {
   #joining = 0;
   #closed = false;
 
-  /** `now` returns milliseconds that never go backwards. */
+  /** `now` returns the time of a monotonic clock in milliseconds. */
   constructor(bus: Bus, limits: Partial<RoomLimits> = {}, now: () => number = () => performance.now()) {
     this.#bus = bus;
     this.#limits = { ...LIMITS, ...limits };
@@ -63,13 +63,13 @@ export class Room {
     return this.#stays.size;
   }
 
-  /** Adds a guest. Returns its stay, or the reason of a refusal as a sentence for the user. Never rejects. */
+  /** Adds a guest. Resolves with its stay, or with the reason for a refusal as a sentence for the user. Never rejects. */
   async join(rawName: string, guest: Guest): Promise<Stay | { readonly refused: string }> {
     const name = parseName(rawName);
     if (name === undefined)
       return { refused: `a name has 1 to ${MAX_NAME} letters or digits, also dots, dashes and underscores inside` };
     if (this.#closed) return { refused: "the room is closed" };
-    // Those who are still joining count too, or many at once would pass.
+    // Guests that are still joining count too; otherwise many concurrent joins would exceed the limit.
     if (this.#stays.size + this.#joining >= this.#limits.maxGuests) return { refused: "the room is full; try later" };
     this.#joining++;
     try {
@@ -90,7 +90,7 @@ export class Room {
     }
   }
 
-  /** Ends all stays. Resolves when the other processes know, or when the bus has given up. */
+  /** Ends all stays. Resolves when the bus has announced the departures or failed to. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const stay of this.#stays.values()) stay.end("the room closes");
@@ -112,7 +112,7 @@ export class Room {
 
   #depart(name: string): void {
     this.#stays.delete(name);
-    // If the bus fails, the other processes learn of the departure when the name's time runs out.
+    // If the bus fails, the other processes see the departure when the reservation of the name expires.
     const departure = this.#bus
       .leave(name)
       .catch(() => {})
@@ -128,13 +128,13 @@ interface StayContext {
   readonly onLeave: () => void;
 }
 
-/** One guest's time in the room, from `join` to `leave`. */
+/** A guest's stay in the room, from `join` to `leave`. */
 export class Stay {
-  /** The name as the room spells it. */
+  /** Normalized name of the guest. */
   readonly name: string;
   readonly #guest: Guest;
   readonly #context: StayContext;
-  /** Events from before the welcome; `undefined` after it. */
+  /** Events that arrived before the welcome was shown; `undefined` afterwards. */
   #early: RoomEvent[] | undefined = [];
   #refusals = 0;
   #over = false;
@@ -145,7 +145,7 @@ export class Stay {
     this.#context = context;
   }
 
-  /** Sends a message to everyone, the sender included. Resolves with the reason if it is refused. Never rejects. */
+  /** Sends a message to all guests, including the sender. Resolves with the reason if the message is refused. Never rejects. */
   async say(raw: string): Promise<string | undefined> {
     if (this.#over) return "you have left the room";
     if (!this.#context.bucket.take()) return this.#refuse("too fast: wait a second");
@@ -161,28 +161,28 @@ export class Stay {
     }
   }
 
-  /** Leaves the room. No effect the second time. */
+  /** Leaves the room. Later calls have no effect. */
   leave(): void {
     if (this.#over) return;
     this.#over = true;
     this.#context.onLeave();
   }
 
-  /** Ends the stay and tells the guest why. For the room. */
+  /** Ends the stay and passes the reason to the guest. Called by the room. */
   end(reason: string): void {
     if (this.#over) return;
     this.leave();
     this.#guest.end(reason);
   }
 
-  /** Shows an event, or ends the stay of a guest that does not keep up. Called by the room. */
+  /** Shows an event. Ends the stay if the guest reads too slowly. Called by the room. */
   show(event: GuestEvent): void {
     if (this.#over) return;
     if (this.#early !== undefined && event.type !== "welcome") this.#early.push(event);
     else if (!this.#guest.show(event)) this.end("your connection is too slow");
   }
 
-  /** Shows the welcome, then the events that came while `names` was asked for. For the room. */
+  /** Shows the welcome, then the events that arrived while the bus returned `names`. Called by the room. */
   welcome(names: readonly string[]): void {
     this.show({ type: "welcome", name: this.name, names });
     const early = this.#early ?? [];
@@ -196,7 +196,7 @@ export class Stay {
   }
 }
 
-/** Allows `burst` messages at once, and `perSecond` for long. */
+/** Token bucket: allows a burst of `burst` messages and a sustained rate of `perSecond`. */
 class TokenBucket {
   readonly #limits: Pick<RoomLimits, "burst" | "perSecond">;
   readonly #now: () => number;
@@ -210,7 +210,7 @@ class TokenBucket {
     this.#at = now();
   }
 
-  /** Takes a token. Returns false if there is none. */
+  /** Consumes a token. Returns false if no token is left. */
   take(): boolean {
     const now = this.#now();
     const { burst, perSecond } = this.#limits;

@@ -1,18 +1,18 @@
-// The door for SSH clients: `ssh -p PORT name@localhost`. The SSH user name is the name in the room.
+// Server for SSH clients: `ssh -p PORT name@localhost`. The SSH user name is the name in the room.
 import { hostKeyFile, listen, type NodeSession, type ServerConnection, type SshServer } from "@nacre/node";
 import { bold, LineEditor, PlainLines, type Terminal, type TerminalActions } from "./line-editor.ts";
 import type { Guest, GuestEvent, Room, Stay } from "./room.ts";
 import { printable } from "./text.ts";
 
-/** Bytes that may wait for a client to read them. A client with more is a slow reader. */
+/** Maximum number of bytes that wait for a client to read them. A client with more unread bytes is disconnected. */
 const MAX_UNREAD = 64 * 1024;
-/** Time after which a connection without a session ends, in milliseconds; at most twice as long. */
+/** Milliseconds after which a connection without a session ends. It can last up to twice as long. */
 const IDLE_TIME = 10_000;
 
 export interface SshDoorOptions {
   readonly host: string;
   readonly port: number;
-  /** File with the host key; created if missing. */
+  /** Path of the host key file; created if missing. */
   readonly hostKey: string;
 }
 
@@ -22,22 +22,22 @@ export async function openSshDoor(room: Room, { host, port, hostKey }: SshDoorOp
     host,
     port,
     hostKeys: [await hostKeyFile(hostKey)],
-    // Everyone may enter, with any key or with none: a keyboard-interactive login without questions. A real application decides here, by
-    // `authorizedKeys(…)` or a function of its own.
+    // Accepts every login, with any key or without one (keyboard-interactive without questions). A real application decides here, with
+    // `authorizedKeys(…)` or its own function.
     methods: ["keyboard-interactive", "publickey"],
     authenticate: () => true,
-    // `LineEditor` does what the terminal of a shell would do.
+    // `LineEditor` echoes and edits input, as a shell's terminal driver would.
     acceptPty: true,
     session: (session) => new Visit(session, room, () => disconnect(server, session)).run(),
     maxConnections: 200,
-    // One session per connection. Clients that vanish, or no longer read, end after three unanswered probes.
+    // One session per connection. A client that is gone or has stopped reading is disconnected after three unanswered keepalive probes.
     limits: { maxSessions: 1, keepaliveInterval: 30_000 },
   });
   endIdle(server);
   return server;
 }
 
-/** Ends connections that are logged in but have no session, until the server closes. */
+/** Periodically ends connections that logged in but have no session, until the server closes. */
 function endIdle(server: SshServer): void {
   let idle = new Set<ServerConnection>();
   const timer = setInterval(() => {
@@ -48,18 +48,18 @@ function endIdle(server: SshServer): void {
   void server.closed.then(() => clearInterval(timer));
 }
 
-/** Ends the connections of a session's user. A session does not know its connection, but names in the room are unique. */
+/** Ends the connections of a session's user. A session has no reference to its connection, but names in the room are unique. */
 function disconnect(server: SshServer, { user }: NodeSession): void {
   for (const connection of server.connections) if (connection.user === user) void connection.close();
 }
 
-/** One session: a client in the room, or one that learns why it may not come in. */
+/** One SSH session: a guest in the room, or a client that is shown why it was refused. */
 class Visit implements Guest, TerminalActions {
   readonly #session: NodeSession;
   readonly #room: Room;
   readonly #disconnect: () => void;
   readonly #terminal: Terminal;
-  /** Resolves with the exit status when the visit is over. */
+  /** Resolves with the exit status when the session ends. */
   readonly #over: Promise<number>;
   #resolve: (status: number) => void = () => {};
   #stay: Stay | undefined;
@@ -74,7 +74,7 @@ class Visit implements Guest, TerminalActions {
     this.#terminal = session.pty ? new LineEditor(this, session.pty.columns) : new PlainLines(this);
   }
 
-  /** Returns the exit status. */
+  /** Runs the session. Resolves with the exit status. */
   async run(): Promise<number> {
     const { kind, user, stdin, stdout, signal } = this.#session;
     if (kind !== "shell") return this.#refuse("this server runs no commands; connect without one");
@@ -99,7 +99,7 @@ class Visit implements Guest, TerminalActions {
     }
   }
 
-  /** Shows an event. Returns true, because `write` finds slow readers. */
+  /** Shows an event. Always returns true: `write` detects slow readers. */
   show(event: GuestEvent): boolean {
     this.#terminal.print(lineOf(event, this.#session.pty ? bold : (name) => name));
     return true;
@@ -112,7 +112,7 @@ class Visit implements Guest, TerminalActions {
   write(text: string): void {
     const { stdout } = this.#session;
     stdout.write(text);
-    // A slow reader. Echo counts too: a client may type without reading.
+    // The client reads too slowly. Echo counts too: a client may type without reading.
     if (stdout.writableLength > MAX_UNREAD) this.#resolve(1);
   }
 
@@ -126,14 +126,14 @@ class Visit implements Guest, TerminalActions {
     this.#finish(0);
   }
 
-  /** Shows why the visit ends. Returns the exit status. */
+  /** Shows why the client was refused. Returns the exit status. */
   #refuse(reason: string): number {
     this.#terminal.close();
     this.#terminal.print(`* ${reason}`);
     return 1;
   }
 
-  /** Ends the visit with an exit status. No effect the second time. */
+  /** Ends the session with an exit status. Later calls have no effect. */
   #finish(status: number): void {
     this.#stay = undefined;
     this.#terminal.close();
@@ -141,7 +141,7 @@ class Visit implements Guest, TerminalActions {
   }
 }
 
-/** Returns an event as a line of text. Names pass through `emphasise`, so that no text can imitate one. */
+/** Formats an event as a line of text. `emphasise` marks names, so that the text of a message cannot imitate a name. */
 export function lineOf(event: GuestEvent, emphasise: (name: string) => string): string {
   const name = emphasise(printable(event.name));
   switch (event.type) {

@@ -1,24 +1,24 @@
-// A bus through Valkey (or Redis). Events travel by publish/subscribe. Names are in a sorted set, each with the time at which it expires,
-// so that the names of a process that has crashed become free.
+// Bus over Valkey (or Redis). Events use publish/subscribe. Names are stored in a sorted set with their expiry time as the score, so that
+// the names of a crashed process expire.
 import { createClient } from "redis";
 import type { Bus, BusListener, RoomEvent } from "./bus.ts";
 import { parseName, parseText } from "./text.ts";
 
 const CHANNEL = "nacre-chat:events";
 const NAMES = "nacre-chat:names";
-/** Time for which a name stays reserved without renewal, in milliseconds. */
+/** Default milliseconds for which a name stays reserved without renewal. */
 const LEASE = 30_000;
-/** Time to wait for an answer of Valkey, in milliseconds. */
+/** Milliseconds to wait for a reply from Valkey. */
 const PATIENCE = 5000;
 
 type Client = ReturnType<typeof createClient>;
 
 export interface ValkeyOptions {
-  /** `redis://[user:password@]host[:port]`, or `rediss://` for TLS. */
+  /** URL: `redis://[user:password@]host[:port]`, or `rediss://` for TLS. */
   readonly url: string;
-  /** Time for which a name stays reserved without renewal, in milliseconds; default 30,000. */
+  /** Milliseconds for which a name stays reserved without renewal; default 30,000. */
   readonly lease?: number | undefined;
-  /** Called when the connection to Valkey is lost or back. */
+  /** Called with a message when the connection to Valkey is lost or restored. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
@@ -26,9 +26,9 @@ export class ValkeyBus implements Bus {
   listener: BusListener | undefined;
   readonly #lease: number;
   readonly #commands: Client;
-  /** A second connection, because one that has subscribed can do nothing else. */
+  /** Second connection: a subscribed connection cannot send other commands. */
   readonly #events: Client;
-  /** The names of this process. */
+  /** Names that this process has reserved. */
   readonly #mine = new Set<string>();
   readonly #timer: ReturnType<typeof setInterval>;
   #renewedAt = performance.now();
@@ -37,16 +37,16 @@ export class ValkeyBus implements Bus {
     this.#commands = commands;
     this.#events = events;
     this.#lease = lease;
-    // If Valkey cannot be reached, the next attempt follows in a third of the lease.
+    // If a renewal fails, the next one follows after a third of the lease.
     this.#timer = setInterval(() => void this.#renew().catch(() => {}), lease / 3);
   }
 
-  /** Connects to Valkey. Rejects if it cannot be reached. Later, a lost connection is opened again. */
+  /** Connects to Valkey. Rejects if the first attempt fails. Reopens the connection if it is lost later. */
   static async connect({ url, lease = LEASE, log = () => {} }: ValkeyOptions): Promise<ValkeyBus> {
     let started = false;
     const commands: Client = createClient({
       url,
-      // A command fails at once while the connection is down: a message must not arrive minutes late.
+      // Commands fail immediately while the connection is down, so that no message arrives minutes late.
       disableOfflineQueue: true,
       commandsQueueMaxLength: 1000,
       socket: {
@@ -124,7 +124,7 @@ export class ValkeyBus implements Bus {
       const members = names.map((value) => ({ score: now + this.#lease, value }));
       if (members.length > 0) await soon(this.#commands.zAdd(NAMES, members));
     } else {
-      // The names have expired: this process was stopped, or Valkey was away. Some may belong to others by now.
+      // The names have expired, because this process was suspended or Valkey was down. Other processes may own some of them now.
       for (const name of names) {
         if (!this.#mine.has(name)) continue;
         if (await this.#reserve(name, now)) await this.joined(name);
@@ -134,11 +134,11 @@ export class ValkeyBus implements Bus {
     this.#renewedAt = startedAt;
   }
 
-  /** Releases and announces the names that no process renews. Returns Valkey's time in milliseconds, so that all processes share one clock. */
+  /** Releases expired names and announces their departure. Returns Valkey's time in milliseconds, so that all processes share one clock. */
   async #expire(): Promise<number> {
     const [seconds, microseconds] = await soon(this.#commands.time());
     const now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-    // Both commands run as one step, so that of several processes only one announces a name.
+    // Run both commands in one transaction, so that only one process announces each expired name.
     const both = this.#commands.multi().zRangeByScore(NAMES, "-inf", now).zRemRangeByScore(NAMES, "-inf", now);
     const [expired] = await soon(both.execTyped());
     for (const name of expired) await this.#publish({ type: "left", name });
@@ -151,7 +151,7 @@ export class ValkeyBus implements Bus {
   }
 }
 
-/** Returns an event of another process, or `undefined` if it is not one that this program sends: other programs may publish, too. */
+/** Parses a published event. Returns `undefined` if it is invalid, since other programs can publish on the channel too. */
 export function parseEvent(message: string): RoomEvent | undefined {
   let value: Partial<Record<"type" | "name" | "text", unknown>> | null;
   try {
@@ -178,7 +178,7 @@ function logOutages(client: Client, log: (line: string) => void): void {
   });
 }
 
-/** Resolves with the answer of Valkey. Rejects if there is none in time: a command that was sent has no other bound. */
+/** Resolves with Valkey's reply. Rejects after `PATIENCE`, because the Valkey client has no timeout for a sent command. */
 function soon<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE} ms`)), PATIENCE);

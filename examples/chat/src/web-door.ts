@@ -1,4 +1,4 @@
-// The door for browsers: serves the page, and one WebSocket for each page that is open.
+// Server for browsers: serves the page, and accepts one WebSocket per open page.
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -6,25 +6,25 @@ import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import type { Guest, GuestEvent, Room, Stay } from "./room.ts";
 
-/** Bytes that may wait for a client to read them. A client with more is a slow reader. */
+/** Maximum number of bytes that wait for a client to read them. A client with more unread bytes is disconnected. */
 const MAX_UNREAD = 64 * 1024;
-/** Bytes of one message from a page: the longest text, with every character as an escape sequence of JSON. */
+/** Maximum bytes of a message from a page. Fits the longest text with every character as a JSON escape sequence. */
 const MAX_MESSAGE = 8 * 1024;
 const MAX_CONNECTIONS = 200;
-/** Time for a page to send its name, in milliseconds. */
+/** Milliseconds in which a page must send its name. */
 const JOIN_TIME = 10_000;
-/** Time between two pings, in milliseconds. A page that answers none in between has vanished. */
+/** Milliseconds between pings. A page that has not answered a ping by the next one is disconnected. */
 const PING_INTERVAL = 30_000;
-/** Time for a page to close its WebSocket when asked, in milliseconds. */
+/** Milliseconds in which a page must answer a close frame. */
 const CLOSE_TIME = 2000;
 
 /** Close code for a message that the page never sends (RFC 6455 §7.4.1). */
 const POLICY_VIOLATION = 1008;
-/** Close code for the normal end of a stay. */
+/** Close code for the normal end of a stay (RFC 6455 §7.4.1). */
 const NORMAL = 1000;
 
 const HEADERS: Readonly<Record<string, string>> = {
-  // The page runs its own script and no other. Trusted Types forbid `innerHTML` and the like, so that no text can become HTML.
+  // The page may run only its own script. Trusted Types forbid `innerHTML` and similar APIs, so that text cannot be parsed as HTML.
   "content-security-policy": [
     "default-src 'none'",
     "script-src 'self'",
@@ -44,7 +44,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-cache",
 };
 
-/** The files of the page, by path. No other path exists, so none can lead outside. */
+/** Files of the page by path. Only these paths are served, so path traversal is impossible. */
 const FILES: ReadonlyMap<string, { readonly type: string; readonly body: Buffer }> = new Map(
   [
     ["/", "index.html", "text/html; charset=utf-8"] as const,
@@ -56,20 +56,20 @@ const FILES: ReadonlyMap<string, { readonly type: string; readonly body: Buffer 
 export interface WebDoorOptions {
   readonly host: string;
   readonly port: number;
-  /** Further origins under which the page is opened, such as `https://chat.example.org` behind a proxy. */
+  /** Additional origins of the page, such as `https://chat.example.org` behind a proxy. */
   readonly origins?: readonly string[] | undefined;
 }
 
-/** The running server for browsers. */
+/** Running server for browsers. */
 export class WebDoor {
   readonly port: number;
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE, perMessageDeflate: false });
   readonly #room: Room;
-  /** Origins of the page. Pages of other sites must not speak in the name of the person who visits them. */
+  /** Allowed origins. Pages of other sites must not send messages on behalf of their visitors. */
   readonly #origins: ReadonlySet<string>;
   readonly #pings: ReturnType<typeof setInterval>;
-  /** Clients that have answered the last ping. */
+  /** Clients that answered the last ping. */
   #alive = new WeakSet<WebSocket>();
 
   private constructor(server: Server, room: Room, { host, origins = [] }: WebDoorOptions) {
@@ -132,17 +132,17 @@ export class WebDoor {
   }
 }
 
-/** A message from a page. */
+/** Message from a page. */
 type Request = { readonly type: "join"; readonly name: string } | { readonly type: "say"; readonly text: string };
 
-/** Messages to a page: the events of the room, and these. */
+/** Messages to a page in addition to the events of the room. */
 type Notice =
-  /** A message was not sent. */
+  /** The room refused a message. */
   | { readonly type: "refused"; readonly reason: string }
-  /** The visit is over, or could not begin. */
+  /** The stay ended, or joining was refused. */
   | { readonly type: "ended"; readonly reason: string };
 
-/** One WebSocket, from opening to close. */
+/** One WebSocket connection. */
 class Visit implements Guest {
   readonly #socket: WebSocket;
   readonly #room: Room;
@@ -156,13 +156,13 @@ class Visit implements Guest {
   }
 
   begin(): void {
-    // ws has sent the close code of the error; a page that does not answer is cut off.
+    // `ws` has already sent a close frame with the code of the error. This only sets the timeout for the answer.
     this.#socket.on("error", () => closeSoon(this.#socket, NORMAL));
     this.#socket.on("close", () => this.#onClose());
     this.#socket.on("message", (data, isBinary) => this.#onMessage(isBinary ? undefined : parseRequest(data)));
   }
 
-  /** Shows an event. Returns false for a slow reader. */
+  /** Sends an event to the page. Returns false if the page reads too slowly. */
   show(event: GuestEvent): boolean {
     this.#send(event);
     return this.#socket.bufferedAmount <= MAX_UNREAD;
@@ -170,7 +170,7 @@ class Visit implements Guest {
 
   end(reason: string): void {
     this.#state = "over";
-    // A slow reader would not read the reason either.
+    // A slow reader would not receive the reason either.
     if (this.#socket.bufferedAmount > MAX_UNREAD) return this.#socket.terminate();
     this.#send({ type: "ended", reason });
     closeSoon(this.#socket, NORMAL);
@@ -193,7 +193,7 @@ class Visit implements Guest {
     clearTimeout(this.#deadline);
     const joined = await this.#room.join(name, this);
     if ("refused" in joined) this.end(joined.refused);
-    // The page is gone, or the room has ended the stay already.
+    // The page has closed, or the room has already ended the stay.
     else if (this.#isOver()) joined.leave();
     else this.#state = joined;
   }
@@ -209,7 +209,7 @@ class Visit implements Guest {
     this.#state = "over";
   }
 
-  /** Whether the visit is over. A method, because the state changes while a Promise is awaited. */
+  /** Returns whether the connection has ended. A method, because TypeScript narrows `#state` across an `await`. */
   #isOver(): boolean {
     return this.#state === "over";
   }
@@ -219,11 +219,11 @@ class Visit implements Guest {
   }
 }
 
-/** Returns a message from a page, or `undefined` if it is not one that our page sends. */
+/** Parses a message from a page. Returns `undefined` if it is invalid. */
 export function parseRequest(data: RawData): Request | undefined {
   let value: Partial<Record<"type" | "name" | "text", unknown>> | null;
   try {
-    // A message is one Buffer: `binaryType` has its default.
+    // With the default `binaryType`, `ws` delivers each message as one Buffer.
     value = JSON.parse((data as Buffer).toString()) as typeof value;
   } catch {
     return undefined;
@@ -245,7 +245,7 @@ function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
-/** Closes a WebSocket, and its connection too if the page does not answer in time. */
+/** Closes a WebSocket. Terminates its connection if the page does not answer within `CLOSE_TIME`. */
 function closeSoon(socket: WebSocket, code: number): void {
   const timer = setTimeout(() => socket.terminate(), CLOSE_TIME);
   socket.once("close", () => clearTimeout(timer));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll } from "vitest";
 import { WebSocket } from "ws";
 import { type Chat, type ChatOptions, openChat } from "../src/chat.ts";
 
-/** A chat on free ports for the tests of a `describe`. */
+/** Opens a chat on free ports for the tests of a `describe`. */
 export function useChat(options: Partial<ChatOptions> = {}): { readonly chat: Chat } {
   const folder = mkdtempSync(join(tmpdir(), "nacre-chat-"));
   let chat: Chat | undefined;
@@ -25,21 +25,21 @@ export function useChat(options: Partial<ChatOptions> = {}): { readonly chat: Ch
   };
 }
 
-/** Opens a chat on free ports of loopback, with its host key in this folder. */
+/** Opens a chat on free loopback ports. Stores its host key in `folder`. */
 export function openChatHere(folder: string, options: Partial<ChatOptions> = {}): Promise<Chat> {
   const host = "127.0.0.1";
   return openChat({ ssh: { host, port: 0, hostKey: join(folder, "host_key") }, web: { host, port: 0 }, ...options });
 }
 
-/** Returns the open sockets and the like of this process, without timers: the test runner has some of its own. */
+/** Returns the types of the active resources of this process. Excludes timers, because the test runner has its own. */
 export async function openResources(): Promise<string[]> {
-  // Resources that are being closed disappear within one or two turns of the event loop.
+  // Closing resources disappear within one or two turns of the event loop.
   for (let i = 0; i < 3; i++) await new Promise(setImmediate);
   const names = process.getActiveResourcesInfo().filter((name) => name !== "Timeout" && name !== "Immediate");
   return names.sort((a, b) => a.localeCompare(b));
 }
 
-/** A page's WebSocket, without the page. */
+/** WebSocket client that acts as a page. */
 export class TestPage {
   readonly socket: WebSocket;
   readonly messages: Record<string, unknown>[] = [];
@@ -92,7 +92,7 @@ export class TestPage {
     this.send({ type: "say", text });
   }
 
-  /** Resolves with the first message that has these fields. Rejects if the socket closes before. */
+  /** Resolves with the first message that has these fields. Rejects if the socket closes first. */
   async until(fields: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
     for (;;) {
       const found = this.messages.find((message) =>
@@ -107,7 +107,7 @@ export class TestPage {
     }
   }
 
-  /** Forgets the messages of a type that have arrived. */
+  /** Removes the received messages of one type. */
   forget(type: string): void {
     this.messages.splice(0, this.messages.length, ...this.messages.filter((message) => message.type !== type));
   }
@@ -123,7 +123,7 @@ export function loginTo(port: number): Pick<ConnectOptions, "host" | "port" | "i
   return { host: "127.0.0.1", port, identities: [], prompts: () => [], hostKey: () => true };
 }
 
-/** An SSH client of ours in the room. */
+/** Guest that uses Nacre's SSH client. */
 export class TestTerminal {
   readonly client: Client;
   readonly process: NodeProcess;
@@ -139,7 +139,7 @@ export class TestTerminal {
     const client = await connect({
       ...loginTo(port),
       user,
-      // A small window, so that a client that does not read is slow soon.
+      // With a small window, a client that does not read counts as slow sooner.
       limits: { initialWindow: 32_768, maxWindow: 32_768 },
     });
     const process = await client.shell({ pty: pty ? { columns: 80, rows: 24 } : false });
@@ -157,7 +157,7 @@ export class TestTerminal {
     this.process.stdin.write(text);
   }
 
-  /** Resolves when the terminal has shown this text. */
+  /** Resolves when the terminal has received this text. Rejects if the output ends first. */
   async until(text: string): Promise<void> {
     while (!this.shown.includes(text)) {
       if (this.process.stdout.destroyed) throw new Error(`ended before ${JSON.stringify(text)}: ${this.shown}`);

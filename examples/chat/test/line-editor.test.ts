@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { LineEditor, PlainLines, type Terminal, type TerminalActions } from "../src/line-editor.ts";
 import { MAX_TEXT } from "../src/text.ts";
 
-/** Records what a terminal does. */
+/** Records the callbacks of a terminal. */
 class Recorder implements TerminalActions {
   written = "";
   readonly lines: string[] = [];
@@ -20,14 +20,14 @@ class Recorder implements TerminalActions {
     this.leaves++;
   }
 
-  /** Returns what was written since the last call. */
+  /** Returns and clears the text written since the last call. */
   take(): string {
     const { written } = this;
     this.written = "";
     return written;
   }
 
-  /** What the bottom row of the terminal shows. */
+  /** Text in the bottom row of the terminal. */
   get row(): string {
     return this.written.split("\r\x1b[K").at(-1) ?? "";
   }

@@ -1,11 +1,11 @@
 import { type Bus, LocalBus } from "../src/bus.ts";
 import { type Guest, type GuestEvent, Room, type RoomLimits, type Stay } from "../src/room.ts";
 
-/** A door in memory: records what its client is shown. */
+/** Guest in memory that records its events. */
 export class TestGuest implements Guest {
   readonly events: GuestEvent[] = [];
   readonly ends: string[] = [];
-  /** Whether the client reads. */
+  /** Whether the guest reads its events; if false, `show` reports a slow reader. */
   reads = true;
 
   show(event: GuestEvent): boolean {
@@ -17,7 +17,7 @@ export class TestGuest implements Guest {
     this.ends.push(reason);
   }
 
-  /** What the client was shown, as short lines. */
+  /** Recorded events, formatted as short lines. */
   get lines(): string[] {
     return this.events.map((event) => {
       if (event.type === "welcome") return `welcome ${event.name}: ${event.names.join(" ")}`;
@@ -26,7 +26,7 @@ export class TestGuest implements Guest {
   }
 }
 
-/** A room on a bus of its own, and a clock that the test moves. */
+/** Room with its own bus and a clock that the test sets. */
 export interface TestRoom {
   readonly room: Room;
   readonly clock: { now: number };
@@ -46,13 +46,13 @@ export function testRoom(limits?: Partial<RoomLimits>, bus: Bus = new LocalBus()
   return { room, clock, enter };
 }
 
-/** A bus on which guests wait to join until `open` is called. */
+/** Bus on which joining waits until `open` is called. */
 export class GatedBus extends LocalBus {
   open: () => void = () => {};
   readonly #opened = new Promise<void>((resolve) => {
     this.open = resolve;
   });
-  /** Resolves when a guest waits. */
+  /** Resolves when a guest starts to join. */
   asked: Promise<void>;
   #onAsked: () => void = () => {};
 
@@ -70,7 +70,7 @@ export class GatedBus extends LocalBus {
   }
 }
 
-/** Resolves when the events of a `LocalBus` have been delivered, those that they caused included. */
+/** Resolves when a `LocalBus` has delivered its events and the events that they caused. */
 export async function delivered(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }

@@ -120,7 +120,7 @@ describe("a WebSocket", () => {
     await bus.asked;
     page.socket.terminate();
     await page.closed;
-    // The server has closed only after it has seen the end.
+    // `close` resolves only after the server has seen the end of the connection.
     await door.close();
     bus.open();
     await delivered();
@@ -198,7 +198,7 @@ describe("a page that vanishes", () => {
     const pinged = [ann, gone].map(({ socket }) => new Promise((resolve) => socket.once("ping", resolve)));
     vi.advanceTimersByTime(30_000);
     await Promise.all(pinged);
-    // The server has seen the pong of `ann` when it has answered a later message.
+    // Once the server answers a later message, it has also received the pong from `ann`.
     ann.say("here");
     await ann.until({ type: "said" });
     vi.advanceTimersByTime(30_000);
@@ -214,7 +214,7 @@ test("parseRequest takes only what the page sends", () => {
   expect(parseRequest(Buffer.from("[".repeat(8000)))).toBeUndefined();
 });
 
-/** Reads the chat when a test runs: it does not exist before. */
+/** Returns a getter for the chat, which is created only when a test runs. */
 function lazily<T>(use: { readonly chat: T }): { readonly chat: () => T } {
   return { chat: () => use.chat };
 }
@@ -230,7 +230,7 @@ function statusOf(port: number, method: string, path: string): Promise<number | 
   });
 }
 
-/** Asks for a WebSocket with these headers, and resolves with the answer. */
+/** Sends a WebSocket upgrade request with these headers. Resolves with the response as text. */
 function upgrade(port: number, headers: readonly string[]): Promise<string> {
   const key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
   const lines = ["GET /room HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key];

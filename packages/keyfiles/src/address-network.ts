@@ -8,17 +8,17 @@ export interface NetBlockSize {
 }
 
 /**
- * Returns the IPv4 form of an IPv4-mapped IPv6 address (`::ffff:192.0.2.7`, RFC 4291 §2.5.5.2), and any other address unchanged. Patterns are
- * written for the IPv4 form: `from="!192.0.2.7,*"` would accept the mapped form.
+ * Returns the IPv4 form of an IPv4-mapped IPv6 address (`::ffff:192.0.2.7`, RFC 4291 §2.5.5.2), and any other address unchanged. Patterns
+ * use the IPv4 form: without this conversion, `from="!192.0.2.7,*"` would accept the mapped form.
  */
 export function plainAddress(address: string): string {
   const inner = /^::ffff:(.*)$/i.exec(address)?.[1];
   return inner !== undefined && parseAddress(inner)?.length === 4 ? inner : address;
 }
 
-/** Returns the network of an address as a string, the same for all its addresses. Returns `undefined` if `address` is not an IP address. */
+/** Returns a string that identifies the network of an address. Returns `undefined` if `address` is not an IP address. */
 export function networkOf(address: string, { ipv4, ipv6 }: NetBlockSize): string | undefined {
-  // Ignore the zone of a link-local address, which names a local interface.
+  // Ignore the zone of a link-local address: it names a local interface.
   const bytes = parseAddress(address.replace(/%.*$/, ""));
   if (bytes === undefined) return undefined;
   const length = bytes.length === 4 ? ipv4 : ipv6;
@@ -27,8 +27,8 @@ export function networkOf(address: string, { ipv4, ipv6 }: NetBlockSize): string
 }
 
 /**
- * Returns a function that matches addresses against a list of addresses and networks (`192.0.2.0/24`). Throws `usage`, naming `option`, for other
- * entries.
+ * Returns a function that matches addresses against a list of addresses and networks (`192.0.2.0/24`). Throws `usage`, naming `option`, for
+ * other entries.
  */
 export function addressMatcher(option: string, networks: readonly string[]): (address: string) => boolean {
   const matchers = networks.map((network): OriginMatcher => {

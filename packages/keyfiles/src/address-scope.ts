@@ -1,20 +1,23 @@
 import { parseAddress } from "./address-match.ts";
 
 /**
- * How far an IP address reaches:
- * - `machine`: this machine (127.0.0.0/8, 0.0.0.0/8, ::, ::1, and the obsolete ::/96);
- * - `link`: its link (169.254.0.0/16, with the metadata services of clouds, and fe80::/10);
- * - `private`: its site or provider (RFC 1918, RFC 6598, fc00::/7, fec0::/10);
+ * Scope of an IP address:
+ * - `machine`: the local machine (127.0.0.0/8, 0.0.0.0/8, ::, ::1, and the obsolete ::/96);
+ * - `link`: the local link (169.254.0.0/16, including cloud metadata services, and fe80::/10);
+ * - `private`: the network of a site or provider (RFC 1918, RFC 6598, fc00::/7, fec0::/10);
  * - `multicast`;
- * - `reserved`: documentation, benchmarks, and unassigned addresses;
- * - `translated`: a public IPv4 address inside IPv6 (mapped, NAT64, 6to4), or Teredo;
+ * - `reserved`: documentation, benchmarking, and unassigned addresses;
+ * - `translated`: a public IPv4 address embedded in an IPv6 address (mapped, NAT64, 6to4), or Teredo;
  * - `global`: public unicast.
  */
 export type AddressScope = "machine" | "link" | "private" | "multicast" | "reserved" | "translated" | "global";
 
-/** Returns the scope of an IP address, that of the IPv4 address inside an IPv6 one unless it is public; `undefined` for anything else. */
+/**
+ * Returns the scope of an IP address. An IPv6 address with an embedded non-public IPv4 address has the scope of that IPv4 address. Returns
+ * `undefined` for an invalid address.
+ */
 export function addressScope(address: string): AddressScope | undefined {
-  // The zone of a link-local address names an interface of this machine.
+  // Ignore the zone of a link-local address: it names a local interface.
   const bytes = parseAddress(address.replace(/%.*$/, ""));
   if (bytes === undefined) return undefined;
   if (bytes.length === 4) return scopeIn(IPV4, bytes) ?? "global";
@@ -36,7 +39,7 @@ function block(network: string, scope: AddressScope): Block {
   return { prefix: parseAddress(address)!, length: Number(length), scope };
 }
 
-/** The IANA special-purpose registry of IPv4 (RFC 6890). */
+/** Special-purpose IPv4 addresses: the IANA registry (RFC 6890), and one address of Azure. */
 const IPV4: readonly Block[] = [
   block("0.0.0.0/8", "machine"),
   block("127.0.0.0/8", "machine"),
@@ -45,7 +48,7 @@ const IPV4: readonly Block[] = [
   block("100.64.0.0/10", "private"),
   block("172.16.0.0/12", "private"),
   block("192.168.0.0/16", "private"),
-  // Azure's metadata and DNS, which only its virtual machines reach.
+  // Azure's metadata and DNS service, reachable only from its virtual machines.
   block("168.63.129.16/32", "link"),
   block("192.0.0.0/24", "reserved"),
   block("192.0.2.0/24", "reserved"),
@@ -57,7 +60,7 @@ const IPV4: readonly Block[] = [
   block("240.0.0.0/4", "reserved"),
 ];
 
-/** The same of IPv6, within 2000::/3 and beside it. */
+/** Special-purpose IPv6 addresses from the IANA registry (RFC 6890), inside and outside 2000::/3. */
 const IPV6: readonly Block[] = [
   // ::, ::1 and the obsolete IPv4-compatible addresses (RFC 4291 §2.5.5.1).
   block("::/96", "machine"),
@@ -65,14 +68,14 @@ const IPV6: readonly Block[] = [
   block("fc00::/7", "private"),
   block("fec0::/10", "private"),
   block("ff00::/8", "multicast"),
-  // Teredo (RFC 4380): its IPv4 address is that of a client behind a NAT.
+  // Teredo (RFC 4380): the embedded IPv4 address belongs to a client behind a NAT.
   block("2001::/32", "translated"),
   block("2001::/23", "reserved"),
   block("2001:db8::/32", "reserved"),
   block("3fff::/20", "reserved"),
 ];
 
-/** Prefixes with an IPv4 address behind them: mapped (RFC 4291 §2.5.5.2), NAT64 (RFC 6052 §2.1), 6to4 (RFC 3056). */
+/** Prefixes of IPv6 addresses that embed an IPv4 address: mapped (RFC 4291 §2.5.5.2), NAT64 (RFC 6052 §2.1), 6to4 (RFC 3056). */
 const OUTER: readonly Block[] = [
   block("::ffff:0:0/96", "translated"),
   block("64:ff9b::/96", "translated"),

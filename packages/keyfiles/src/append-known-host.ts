@@ -2,8 +2,8 @@ import { parsePublicKey } from "@nacre/keys/internal";
 import { base64Encode } from "@nacre/wire";
 
 /**
- * The text of a known_hosts file with one more line at its end: the key `blob` for `names`, as `hostName` or `hashName` writes them. What was
- * there stays as it is, to the byte. Throws the errors of `parsePublicKey` for the key.
+ * Returns the text of a known_hosts file with an appended line: the key `blob` for `names`, in the format of `hostName` or `hashName`.
+ * Keeps the existing text byte for byte. Throws the errors of `parsePublicKey` for the key.
  */
 export function appendKnownHost(text: string, names: string, blob: Uint8Array, comment = ""): string {
   const { format } = parsePublicKey(blob);

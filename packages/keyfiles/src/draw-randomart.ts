@@ -2,12 +2,13 @@ import { parsePublicKey } from "@nacre/keys/internal";
 
 const WIDTH = 17;
 const HEIGHT = 9;
-/** What stands for the number of visits to a field. */
+/** Characters by number of visits to a field. */
 const VISITS = " .o+=*BOX@%&#/^";
 
 /**
- * Draws the randomart of a public key, whose `digest` was made with `hash`. A bishop walks over the board, two bits of the digest a step
- * (Loss, Limmer and von Gernler, "The drunken bishop"). Throws what `parsePublicKey` does.
+ * Draws the randomart of a public key from its `digest`. `hash` is the name of the hash function, shown below the board. The algorithm
+ * moves a bishop over the board, one step per two bits of the digest (Loss, Limmer and von Gernler, "The drunken bishop"). Throws the
+ * errors of `parsePublicKey`.
  */
 export function drawRandomart(blob: Uint8Array, hash: string, digest: Uint8Array): string {
   const { format, bits } = parsePublicKey(blob);
@@ -31,7 +32,7 @@ export function drawRandomart(blob: Uint8Array, hash: string, digest: Uint8Array
   return [border(title), ...rows.map((row) => `|${row}|`), border(`[${hash.toUpperCase()}]`)].join("\n");
 }
 
-/** What OpenSSH calls a key of that format in the title. */
+/** Returns OpenSSH's name of a key format, for the title. */
 function kind(format: string): string {
   if (format === "ssh-rsa") return "RSA";
   return format.startsWith("ecdsa-") ? "ECDSA" : format.replace(/^ssh-/, "").toUpperCase();

@@ -13,9 +13,9 @@ export interface AddKnownHostOptions {
 }
 
 /**
- * Returns the text of a known_hosts file with one more line at the end, for the host's key `blob`. Keeps the existing text byte for byte.
- * Adds a line end if the last line lacks one, and uses the line end of the last line. Throws `usage` if the host, port or comment is
- * invalid, and the errors of `parsePublicKey` for the key.
+ * Returns the text of a known_hosts file with an appended line for the host's key `blob`. Keeps the existing text byte for byte. Ends an
+ * incomplete last line, and uses the line ending of the last line. Throws `usage` if the host, port or comment is invalid, and the errors
+ * of `parsePublicKey` for the key.
  */
 export function addKnownHost(
   text: string,

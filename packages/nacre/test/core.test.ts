@@ -3,7 +3,7 @@ import { algorithms } from "@nacre/testing/session/pair";
 import { connect, forwardingClient, serve } from "nacre/core";
 import { expect, it, onTestFinished } from "vitest";
 
-/** The client's end of a connection to a server that runs commands and forwards nothing. */
+/** Returns the client's end of a connection to a server that runs commands but refuses forwarding. */
 function streams(): ReturnType<typeof wire>["near"] {
   const { near, far } = wire();
   const server = serve(far, { ...open, algorithms });

@@ -26,7 +26,7 @@ async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Ar
   writer.releaseLock();
 }
 
-/** A handler that never ends by itself. */
+/** Handler that never ends on its own. */
 const forever = (): Promise<never> => new Promise(() => {});
 
 /** A handler that ends when its signal aborts. */

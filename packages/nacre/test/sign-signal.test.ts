@@ -4,7 +4,7 @@ import { served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { connect, type RemoteIdentity, serve } from "nacre";
 import { describe, expect, it } from "vitest";
 
-/** An identity whose first `sign` calls `asked` and settles only when its signal aborts, and the signal it was given. */
+/** Returns an identity that records each signal passed to `sign`. `sign` calls `asked` and rejects when its signal aborts. */
 function pendingIdentity(asked: () => void): RemoteIdentity & { readonly given: AbortSignal[] } {
   const given: AbortSignal[] = [];
   return {
@@ -19,7 +19,7 @@ function pendingIdentity(asked: () => void): RemoteIdentity & { readonly given: 
   };
 }
 
-/** Accepts the key of the tests, or the password "right". */
+/** Accepts a public key login or the password "right". */
 const authenticate = (login: { readonly method: string; readonly password?: string }): boolean =>
   login.method === "publickey" || login.password === "right";
 

@@ -46,7 +46,7 @@ export interface PerSourceOptions {
   readonly exempt?: readonly string[] | undefined;
 }
 
-/** Options of `listen`. Everything that they do not allow is refused. */
+/** Options of `listen`. The server refuses every request that they do not allow. */
 export interface ListenOptions extends Omit<ServeOptions<NodeSession>, "remoteAddress" | "log"> {
   /** TCP port; 0 selects a free one. */
   readonly port: number;

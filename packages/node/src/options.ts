@@ -34,8 +34,8 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
   readonly passphrase?: PassphraseSource | undefined;
   /**
    * How to verify the host key. By default it is looked up in known_hosts, and an unknown host is refused (`host-key-unknown`).
-   * `"accept-new"` accepts and adds unknown hosts. One or more fingerprints in the format of `ssh-keygen -l` (`"SHA256:…"`) pin the key;
-   * known_hosts is then not read. A function decides by itself; known_hosts is then not read.
+   * `"accept-new"` accepts and adds unknown hosts. One or more fingerprints in the format of `ssh-keygen -l` (`"SHA256:…"`) pin the key,
+   * and a function decides about it. In both cases known_hosts is not read.
    */
   readonly hostKey?: HostKeyVerifier | string | readonly string[] | undefined;
   /** Decides about the key of a host that is not in known_hosts: true accepts and adds it. Not called if `hostKey` is set. */

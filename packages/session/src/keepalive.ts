@@ -7,7 +7,7 @@ export class Keepalive {
   readonly #limits: Limits;
   readonly #connection: Connection;
   readonly #peer: "client" | "server";
-  /** When bytes last arrived, or the last probe left. */
+  /** Time at which bytes last arrived or the last probe was sent. */
   #since = 0;
   #unanswered = 0;
 
@@ -37,10 +37,10 @@ export class Keepalive {
       return new SshError("keepalive-timeout", `the ${this.#peer} has sent nothing for ${seconds} s`);
     }
     this.#unanswered++;
-    // Each probe has the whole interval for its answer, even if a computer slept through several.
+    // Each probe gets a full interval for its answer, even if the computer slept through several intervals.
     // rule: keepalive-after-sleep
     this.#since = now;
-    // No probe is sent if too many requests are unanswered. Any bytes from the peer count as a sign of life.
+    // `probe` sends nothing if too many requests are unanswered. Any bytes from the peer show that it is alive.
     this.#connection.probe(() => {});
     return undefined;
   }

@@ -3,7 +3,7 @@ export function fromHex(digits: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
 }
 
-/** Decodes bytes as latin1: one character per byte, with the same number. */
+/** Decodes bytes as Latin-1: each byte becomes the character with the same code. */
 export function latin1(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);

@@ -8,7 +8,7 @@ function base64url(value: Uint8Array | bigint, length?: number): string {
   return Buffer.from(typeof value === "bigint" ? bigIntToBytes(value, length) : value).toString("base64url");
 }
 
-/** Converts a key to `node:crypto` key objects. */
+/** Converts a key to key objects of `node:crypto`. */
 export function nodeKeys(key: PrivateKey): { privateKey: KeyObject; publicKey: KeyObject } {
   const { fields } = key;
   const jwk = (): Record<string, string> => {

@@ -3,7 +3,7 @@ import { type KexInit, SSH_MSG_KEXINIT } from "@nacre/wire";
 import { expect, onTestFinished, test } from "vitest";
 import { RawPeer } from "./support/raw-peer.ts";
 
-/** Collects weak references to every KEXINIT decoded from now on. */
+/** Collects a weak reference to each KEXINIT decoded after this call. */
 function decodedInits(): WeakRef<object>[] {
   const found: WeakRef<object>[] = [];
   const codec = SSH_MSG_KEXINIT as { decode: (payload: Uint8Array) => KexInit };

@@ -210,7 +210,7 @@ export class Mutator {
   }
 }
 
-/** Returns all pieces of which the first four bytes may be the length of the rest. */
+/** Returns all pieces that may be SSH strings: the first four bytes may be the length of the rest. */
 function stringsOf(input: Uint8Array): Piece[] {
   const pieces: Piece[] = [];
   for (let start = 0; start + 4 <= input.length; start++) {

@@ -2,17 +2,17 @@ import { build, type Metafile } from "esbuild";
 import { FLOORS } from "../../floors.ts";
 import { testsIn } from "../tests-in.ts";
 
-/** Test files that need modules of Node, by reason. */
+/** Test files that need Node's modules, grouped by reason. */
 export interface NodeFiles {
   readonly reason: string;
   /** Paths relative to the project's root. */
   readonly files: readonly string[];
 }
 
-/** Packages of floors 0–6, whose unit tests run in browsers. */
+/** Packages of floors 0–6. Their unit tests run in browsers. */
 const PACKAGES = Object.keys(FLOORS).filter((name) => FLOORS[name]! <= 6);
 
-/** The unit tests that do not run in a page. The matrix fails if one of these files imports no module of Node. */
+/** Unit tests that cannot run in a page. The matrix fails if one of these files does not import a module of Node. */
 export const NEED_NODE: readonly NodeFiles[] = [
   {
     reason: "compares with `node:crypto`",
@@ -41,7 +41,7 @@ export const NEED_NODE: readonly NodeFiles[] = [
   { reason: "starts a process of Node", files: ["packages/nacre/test/no-crypto.test.ts"] },
 ];
 
-/** Returns the test files of the packages, without those that need Node. Throws if one of the latter does not exist. */
+/** Returns the test files of the packages, except those in `NEED_NODE`. Throws if a file in `NEED_NODE` does not exist. */
 export function browserTests(root: string): string[] {
   const all = PACKAGES.flatMap((name) => testsIn(root, `packages/${name}/test`));
   const excluded = NEED_NODE.flatMap(({ files }) => files);
@@ -51,7 +51,7 @@ export function browserTests(root: string): string[] {
   return all.filter((file) => !excluded.includes(file));
 }
 
-/** Returns the files of `NEED_NODE` that import no module of Node, directly or through others: these could run in a page. */
+/** Returns the files in `NEED_NODE` that import no module of Node, directly or indirectly. These files could run in a page. */
 export async function needlessExclusions(root: string): Promise<string[]> {
   const files = NEED_NODE.flatMap((one) => one.files);
   const { metafile } = await build({
@@ -74,7 +74,7 @@ function importsNode(inputs: Metafile["inputs"], file: string, seen: Set<string>
   if (seen.has(file)) return false;
   seen.add(file);
   return inputs[file]!.imports.some(({ path, external, kind }) => {
-    // An import inside a function may be for Node alone.
+    // Ignore an import inside a function: it may run only on Node.
     if (kind === "dynamic-import") return false;
     return external === true ? path.startsWith("node:") : importsNode(inputs, path, seen);
   });

@@ -1,15 +1,15 @@
 import { must } from "../../openssh/run.ts";
 
-/** One browser, with the facts that the matrix asserts about it. */
+/** Browser and the facts that the matrix asserts about it. */
 export interface BrowserUnderTest {
   readonly name: "chromium";
   /** Name for output and documents. */
   readonly title: string;
-  /** Path of the executable in Debian's package. `scripts/peers/install.ts` installs it. */
+  /** Path of the executable from Debian's package, which `scripts/peers/install.ts` installs. */
   readonly program: string;
   /** Command-line arguments. */
   readonly words: readonly string[];
-  /** The least number of tests that must pass. */
+  /** Minimum number of tests that must pass. */
   readonly minTests: number;
 }
 
@@ -21,7 +21,7 @@ export const CHROMIUM: BrowserUnderTest = {
     // Chromium's sandbox does not work for root.
     "--no-sandbox",
     "--disable-gpu",
-    // The browser's own traffic: no test needs it.
+    // Disable the browser's background network traffic, which no test needs.
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

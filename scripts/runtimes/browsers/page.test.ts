@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Seen } from "../seen.ts";
 
-// The page in which the unit tests run. The matrix reads the version from the test results.
+// Reports the version of the browser in which the unit tests run. The matrix reads it from the test results.
 
 /** Part of the User-Agent Client Hints API, which TypeScript's DOM types lack. */
 interface UserAgentData {

@@ -9,12 +9,12 @@ import { CHROMIUM } from "./list.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const { name, program, words } = CHROMIUM;
-// `run.ts` removes this folder: also what the browser writes beside its profile, such as crash reports.
+// Chromium also writes files outside its profile, such as crash reports. Keep them in the folder that `run.ts` removes.
 const env = { ...process.env, XDG_CONFIG_HOME: tmpdir(), XDG_CACHE_HOME: tmpdir() };
 
 export default defineConfig({
   root,
-  // Dependencies are ES modules. Without this, Vite bundles those that it discovers during the run, and reloads the page.
+  // Dependencies are ES modules. Without this option, Vite bundles dependencies as it discovers them during the run, and reloads the page.
   optimizeDeps: { noDiscovery: true },
   resolve: { conditions: ["@nacre/source", "module", "browser", "import", "default"] },
   test: {
@@ -24,7 +24,7 @@ export default defineConfig({
     browser: {
       enabled: true,
       headless: true,
-      // One page for all files. With a page for each, loading the modules again takes a third of the time.
+      // Use one page for all files. With one page per file, reloading the modules would use a third of the time.
       isolate: false,
       screenshotFailures: false,
       provider: playwright({ launchOptions: { executablePath: program, args: [...words], env } }),

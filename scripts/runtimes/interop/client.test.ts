@@ -10,7 +10,7 @@ import { type ConnectOptions, nodeAlgorithms } from "../../../packages/node/src/
 import { authorizeKey } from "../../openssh/sshd.ts";
 import { eachOnce } from "./each-once.ts";
 
-// `connect` of @nacre/node to a real sshd, with every algorithm that this runtime offers.
+// Tests `connect` of @nacre/node against OpenSSH's sshd, with every algorithm that this runtime offers.
 
 const hostKeys = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"] as const;
 const folder = useFolder();
@@ -28,12 +28,12 @@ beforeAll(async () => {
 describe("connect with each algorithm at least once", () => {
   const combinations = eachOnce(factorsOf(nodeAlgorithms));
   const config = [
-    // OpenSSH implements these three, but does not offer them by default.
+    // OpenSSH implements these three algorithms, but does not offer them by default.
     "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
     "LogVerbose kex.c:*",
   ];
   const server = useServer({ hostKeys, logLevel: "DEBUG1", config });
-  // A server that does not accept rsa-sha2-512 for a login.
+  // This server does not accept rsa-sha2-512 for logins.
   const older = useServer({
     hostKeys,
     logLevel: "DEBUG1",
@@ -44,7 +44,7 @@ describe("connect with each algorithm at least once", () => {
     const { kex, encryption, hostKey, userKey } = combination;
     const trace: TraceRecord[] = [];
     await using client = await (userKey === "rsa-sha2-256" ? older : server).connect({
-      // A file, so that the key is loaded into this runtime's `node:crypto`.
+      // Pass a file, so that this runtime's `node:crypto` loads the key.
       identities: [files.get(userKey)!.path],
       trace: (record) => trace.push(record),
       algorithms: only(nodeAlgorithms, combination),

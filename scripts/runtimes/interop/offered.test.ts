@@ -5,7 +5,7 @@ import { runtimeNamed } from "../list.ts";
 import { runningIn } from "../running-in.ts";
 import type { Seen } from "../seen.ts";
 
-// Compares the algorithms of this runtime with the list that README's table is generated from.
+// Compares the algorithms of this runtime with the list from which README's table is generated.
 
 const KINDS = ["kex", "hostKeys", "ciphers", "macs"] as const;
 

@@ -11,7 +11,7 @@ import { type Authenticate, connect, pinnedHostKey, type ServerConnection, type 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Listener, ownSockets } from "../sockets/own.ts";
 
-// `nacre` over byte streams of the runtime's own socket API, without Node's modules between `nacre` and the socket.
+// Tests `nacre` over byte streams of the runtime's own socket API, without Node's modules between `nacre` and the socket.
 
 const data = randomData(16 * MIB);
 const digest = { sha256: sha256(data), length: data.length };

@@ -1,4 +1,4 @@
-// An application that imports the packages as published, loaded by the runtime without vitest. Prints a line for each connection.
+// Application that imports the packages as published. The runtime loads it without vitest. Prints one line per connection.
 import { connect, nodeAlgorithms } from "@nacre/node";
 import * as nacre from "nacre";
 
@@ -23,7 +23,7 @@ async function tell({ kex, cipher }) {
   }
 }
 
-// Covers portable code: ML-KEM and P-521 on runtimes where node:crypto lacks them, and chacha20-poly1305 in WebAssembly.
+// Covers portable code: ML-KEM and P-521 where node:crypto lacks them, and chacha20-poly1305 in WebAssembly.
 await tell({ kex: "mlkem768x25519-sha256", cipher: "aes128-gcm@openssh.com" });
 await tell({ kex: "ecdh-sha2-nistp521", cipher: "chacha20-poly1305@openssh.com" });
 console.log(typeof nacre.connect, typeof nacre.serve);

@@ -10,7 +10,7 @@ import { authorizeKey } from "../../openssh/sshd.ts";
 import { runtimeNamed } from "../list.ts";
 import { runningIn } from "../running-in.ts";
 
-// Without vitest between the runtime and the packages: the runtime itself resolves and loads the built files.
+// Runs a program without vitest, so that the runtime itself resolves and loads the built files.
 
 const folder = useFolder();
 const server = useServer();

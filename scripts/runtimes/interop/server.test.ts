@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../../../packages/node/src/index.ts";
 import { eachOnce } from "./each-once.ts";
 
-// `listen` of @nacre/node, with OpenSSH's ssh as the client.
+// Tests `listen` of @nacre/node with OpenSSH's ssh as the client.
 
 const folder = useFolder();
 const files = new Map<string, KeyFile>();

@@ -1,7 +1,7 @@
 import type { ByteStreams } from "nacre";
 import type { OwnSockets } from "./own.ts";
 
-/** The part of Deno's globals that is used here. */
+/** Part of Deno's global API that this module uses. */
 declare const Deno: {
   connect(options: { hostname: string; port: number }): Promise<ByteStreams>;
   listen(options: { hostname: string; port: number }): AsyncIterable<ByteStreams> & {

@@ -1,7 +1,7 @@
 import type { ByteStreams } from "nacre";
 import { runningIn } from "../running-in.ts";
 
-/** TCP connections on 127.0.0.1 as pairs of byte streams, over a runtime's own socket API. */
+/** TCP connections on 127.0.0.1 as pairs of byte streams, based on a runtime's own socket API. */
 export interface OwnSockets {
   connect(port: number): Promise<ByteStreams>;
   /** Listens on a free port. */
@@ -10,7 +10,7 @@ export interface OwnSockets {
 
 export interface Listener {
   readonly port: number;
-  /** Stops accepting connections. Open connections are not closed. */
+  /** Stops accepting connections. Leaves open connections open. */
   close(): void;
 }
 

@@ -6,7 +6,7 @@ import { type ChatProcess, usePrograms } from "./support.ts";
 const { startChat, ssh } = usePrograms();
 
 let browser: Browser;
-/** Errors and violations of the policy that the pages have reported. */
+/** Script errors and Content-Security-Policy violations that the pages reported. */
 const complaints: string[] = [];
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ async function open({ webPort }: ChatProcess, colorScheme: "light" | "dark" = "l
   return page;
 }
 
-/** Joins with the keyboard alone: the name has the focus when the page opens. */
+/** Joins using only the keyboard: the name field has the focus when the page opens. */
 async function join(page: Page, name: string): Promise<void> {
   await page.keyboard.type(name);
   await page.keyboard.press("Enter");
@@ -44,7 +44,7 @@ test("a page and ssh show each other's messages", async () => {
   await page.getByText("bob joined").waitFor();
   bob.type("hello from ssh\r");
   await page.getByRole("log").getByText("bob: hello from ssh").waitFor();
-  // The message has the focus after joining.
+  // The message field has the focus after joining.
   await page.keyboard.type("hello from the page");
   await page.keyboard.press("Enter");
   await bob.until("ann\x1b[0m: hello from the page");
@@ -91,7 +91,7 @@ test("the policy lets no text become HTML and no script from elsewhere run", asy
       }),
   );
   expect(loaded).toBe("style-src-elem");
-  // Chromium reports both attempts.
+  // Chromium reports both attempts as errors.
   expect(complaints.splice(0).length).toBeGreaterThan(0);
 });
 
@@ -145,7 +145,7 @@ test.each(["light", "dark"] as const)("text is readable in %s colours", async (s
   for (const text of texts) expect(contrast(background, text)).toBeGreaterThan(4.5);
 });
 
-/** Contrast ratio of two colours (WCAG 2.2, 1.4.3). */
+/** Returns the contrast ratio of two colours (WCAG 2.2, 1.4.3). */
 function contrast(a: readonly number[], b: readonly number[]): number {
   const [dark = 0, light = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
   return (light + 0.05) / (dark + 0.05);
@@ -155,7 +155,7 @@ function luminance([red = 0, green = 0, blue = 0]: readonly number[]): number {
   return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
 }
 
-/** Converts an sRGB component to linear light. */
+/** Converts an sRGB component to linear light intensity. */
 function linear(value: number): number {
   return value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
 }

@@ -55,7 +55,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s ends all visits and the process, w
   chat.program.kill(signal);
   await bob.until("* the room closes");
   expect(await page.closed).toBe(1000);
-  // The process ends by itself, so no socket, timer or child is left.
+  // The process exits without `process.exit`, so no socket, timer or child process remains.
   expect(await chat.program.closed).toBe(0);
   await bob.closed;
 });

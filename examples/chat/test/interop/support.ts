@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll } from "vitest";
 const ROOT = fileURLToPath(new URL("../../../..", import.meta.url));
 const MAIN = ["--conditions=@nacre/source", "--import", "tsx", "examples/chat/src/main.ts"];
 
-/** A program, and the text it has written so far to both of its outputs. */
+/** Running program. `text` collects its standard output and standard error. */
 export class Program {
   text = "";
   /** Resolves with the exit status. */
@@ -44,7 +44,7 @@ export class Program {
     this.#child.kill(signal);
   }
 
-  /** Resolves when the program has written this text. Rejects if it ends before. */
+  /** Resolves when the program has written this text. Rejects if it exits first. */
   async until(text: string): Promise<void> {
     while (!this.text.includes(text)) {
       if (this.#child.exitCode !== null || this.#child.signalCode !== null)
@@ -56,18 +56,18 @@ export class Program {
   }
 }
 
-/** A process with a chat in it. */
+/** Process that runs the chat. */
 export interface ChatProcess {
   readonly program: Program;
   readonly sshPort: number;
   readonly webPort: number;
 }
 
-/** Starts programs, which are killed after the test. */
+/** Returns functions that start programs. Each program is killed after its test. */
 export function usePrograms(): {
   readonly start: (words: readonly string[]) => Program;
   readonly startChat: (options?: readonly string[]) => Promise<ChatProcess>;
-  /** Starts OpenSSH's client: with a terminal of its own, or with pipes. */
+  /** Starts OpenSSH's client, with its own terminal or with pipes. */
   readonly ssh: (chat: ChatProcess, name: string, how: "terminal" | "pipes") => Program;
   readonly folder: { readonly path: string };
 } {
@@ -105,7 +105,7 @@ export function usePrograms(): {
   return { start, startChat, ssh, folder };
 }
 
-/** Returns a TCP port that was free a moment ago. */
+/** Returns a currently free TCP port. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -7,7 +7,7 @@ import { freePort, Program, usePrograms } from "./support.ts";
 
 const { startChat, ssh, folder } = usePrograms();
 
-/** Debian's valkey-server on a free port. */
+/** Debian's valkey-server, listening on a free port. */
 let valkey: Program;
 let port: number;
 let url: string;
@@ -47,7 +47,7 @@ describe("two processes", () => {
 
     bob.type("\x04");
     await ann.until({ type: "left", name: "bob" });
-    // The name is free again, in the other process too.
+    // The name is free again in the other process too.
     const other = await TestPage.join(one.webPort, "bob");
     one.program.kill("SIGINT");
     expect(await one.program.closed).toBe(0);
@@ -86,7 +86,7 @@ describe("a bus through Valkey", () => {
     const { guest } = await enter("ann");
     expect(await crashing.enter("bob")).toBe(true);
     await crashing.joined("bob");
-    // A crash: the connections end without an announcement that bob left.
+    // Simulates a crash: the connections end without announcing that bob left.
     await crashing.close();
     await vi.waitFor(() => expect(guest.lines).toContain("bob left"), { timeout: 10_000 });
     expect(guest.lines).toContain("bob joined");
@@ -114,7 +114,7 @@ describe("a bus through Valkey", () => {
     );
     expect(guest.ends).toEqual([]);
     expect(guest.lines).not.toContain("ann: lost");
-    // The name is reserved again, although Valkey has lost its data.
+    // The name is reserved again, although Valkey lost its data.
     await vi.waitFor(async () => expect(await bus.names()).toEqual(["ann"]), { timeout: 10_000 });
     expect(lines.filter((line) => line.startsWith("lost the connection"))).toHaveLength(1);
     await bus.leave("ann");
@@ -126,14 +126,14 @@ describe("a bus through Valkey", () => {
     const { guest } = await enter("ann");
     const other = createClient({ url });
     await other.connect();
-    // What other processes see after the lease has passed without renewal; and here, a clock that shows the same.
+    // Simulate an expired lease: another process owns the name now, and the local clock jumps past the lease.
     await other.zAdd("nacre-chat:names", { score: Date.now() + 1e6, value: "ann" });
     const now = performance.now.bind(performance);
     const spy = vi.spyOn(performance, "now").mockImplementation(() => now() + 10_000);
     await vi.waitFor(() => expect(guest.ends).toHaveLength(1), { timeout: 5000 });
     expect(guest.ends[0]).toMatch(/given your name away/);
     spy.mockRestore();
-    // The name stays with the other process.
+    // The other process keeps the name.
     expect(await bus.names()).toEqual(["ann"]);
     await other.zRem("nacre-chat:names", "ann");
     other.destroy();

@@ -16,10 +16,10 @@ import { type WebStreams, webStreams } from "../streams/web-streams.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type { ConnectOptions, CryptoProvider, ExecOptions, ExecResult, SpawnOptions } from "./options.ts";
 
-/** The kind of streams and processes that a client returns. */
+/** Factory for the streams and processes that a client returns. */
 export interface ClientKind<K extends StreamTypes, P> {
   readonly streams: StreamKind<K>;
-  /** Makes the process for a channel, just before its command is requested. */
+  /** Makes the process for a channel, immediately before the client requests its command. */
   readonly makeProcess: (channel: Channel) => P;
 }
 
@@ -38,7 +38,8 @@ export interface LoggedIn {
 }
 
 /**
- * An authenticated SSH connection without forwarding: a page that does not forward does not load that code. Any number of commands can share it.
+ * Authenticated SSH connection without forwarding. A page that does not need forwarding avoids loading that code. Any number of commands
+ * can share the connection.
  */
 export class BaseClient<K extends StreamTypes = WebStreams, P = Process> implements AsyncDisposable {
   /** Server version, negotiated algorithms and host key. */
@@ -47,7 +48,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
-  /** The session channel opened together with the login, until the first command takes it. */
+  /** Session channel opened together with the login; `undefined` once the first command uses it. */
   #early: Promise<Channel> | undefined;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
@@ -75,7 +76,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   ): Promise<ExecResult<string | Bytes>> {
     checkNames(options, EXEC_OPTIONS, "`exec`");
     const start = startRequests(options, "exec", encodeCommand(command));
-    // Send no EOF to a terminal without input: dropbear would hang up the command on EOF and lose its output.
+    // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
     const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
@@ -166,7 +167,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   }
 }
 
-/** Opens a channel together with the login. */
+/** Function that opens a channel together with the login. */
 export type EarlyOpen = (mux: Opener) => Promise<Channel>;
 
 /**
@@ -228,7 +229,7 @@ async function unlessExited(reply: Promise<void>, hasExited: () => boolean): Pro
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** Runs a command on a channel to its end and collects its output. `given` is the whole input; if `undefined`, no EOF is sent. */
+/** Runs a command on a channel to its end and collects its output. `given` is the complete input; if `undefined`, no EOF is sent. */
 function collect(
   channel: Channel,
   start: readonly EncodedRequest[],
@@ -250,7 +251,7 @@ function collect(
         input = input.subarray(channel.write(input));
         if (input.length === 0) channel.end();
       } catch (error) {
-        // The write may happen just after the channel closed.
+        // The channel may have closed just before the write.
         reject(error);
       }
     };
@@ -282,7 +283,7 @@ function collect(
           reject(cut);
           return;
         }
-        // Wait for the replies: a command may run to its end although a preparing request was refused.
+        // Wait for the replies: a command may run to its end even if the server refused a preparing request.
         const result = { ...exit, stdout: kept.stdout.takeAll(), stderr: kept.stderr.takeAll() };
         begun.then(() => resolve(result), reject);
       },

@@ -7,10 +7,10 @@ import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import type { WebStreams } from "../streams/web-streams.ts";
 import { BaseClient, type ClientKind, type LoggedIn, webClient } from "./base-client.ts";
 
-/** An authenticated SSH connection. Any number of commands and forwarded connections can share it. */
+/** Authenticated SSH connection. Any number of commands and forwarded connections can share it. */
 export class Client<K extends StreamTypes = WebStreams, P = Process> extends BaseClient<K, P> {
   readonly #streams: StreamKind<K>;
-  /** Listeners on the server; created by the first use. */
+  /** Listeners on the server; created on first use. */
   #remote: RemoteListeners | undefined;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */

@@ -10,7 +10,7 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
     if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint)) {
       throw new SshError(
         "usage",
-        // Do not show a text this long: it may be a key.
+        // Omit long texts from the message: they may be keys.
         `invalid fingerprint${fingerprint?.length > 100 ? "" : ` "${fingerprint}"`}; expected SHA256: and 43 base64 characters, as printed by \`ssh-keygen -l\``,
       );
     }
@@ -27,8 +27,8 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
 }
 
 /**
- * Returns what an option decides about host keys by itself: a function, or pinned fingerprints. `undefined` for `undefined` and `"accept-new"`,
- * which leave the decision to known hosts. Throws `usage` for anything else.
+ * Returns the verifier for a host-key option: a function, or pinned fingerprints. Returns `undefined` for `undefined` and `"accept-new"`,
+ * which use known hosts. Throws `usage` for other values.
  */
 export function explicitHostKey(
   hostKey: HostKeyVerifier | string | readonly string[] | undefined,

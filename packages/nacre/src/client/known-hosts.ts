@@ -3,18 +3,18 @@ import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import type { HostKey, HostKeyVerifier } from "./options.ts";
 
-/** A host, its known_hosts entries, and how to add one. */
+/** Host, its known_hosts entries, and a callback that adds an entry. */
 export interface KnownHostOptions {
   readonly host: string;
   readonly port: number;
   readonly known: KnownHosts;
-  /** The fingerprint of a public key blob: `"SHA256:…"`. */
+  /** Returns the fingerprint of a public key blob: `"SHA256:…"`. */
   readonly fingerprint: (blob: Uint8Array) => string;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
   readonly unknownHost: HostKeyVerifier | undefined;
   /**
-   * Adds the key. If the host has been added since `known` was read, resolves with the current check instead, which then decides. Must hold a
-   * lock, so that two connections with different keys for the same host cannot both accept theirs.
+   * Adds the key. If the host was added after `known` was read, resolves with a current check instead, which then decides. Must hold a
+   * lock, so that two connections cannot both accept different keys for one host.
    */
   readonly remember: (hostKey: HostKey) => Promise<HostKeyCheck | undefined>;
   /** Remedies in messages. */
@@ -26,11 +26,11 @@ export interface KnownHostOptions {
   };
 }
 
-/** Decision of known_hosts entries about one host. */
+/** Host-key check of one host by its known_hosts entries. */
 export interface KnownHostDecision {
   /** Checks a host key. Throws `host-key-unknown`, `host-key-changed`, `host-key-revoked` or `host-key-refused`. */
   readonly verify: HostKeyVerifier;
-  /** Moves the algorithms of the host's known keys to the front, so that a host known by its RSA key does not count as changed. */
+  /** Moves the algorithms of the host's known keys to the front. Otherwise a host known by its RSA key could look changed. */
   order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
 }
 
@@ -92,7 +92,7 @@ function describe({ fingerprint }: KnownHostOptions, blob: Uint8Array): string {
   return `${parsePublicKey(blob).format} ${fingerprint(blob)}`;
 }
 
-/** Describes an entry. Its format may be any text, so it is escaped. */
+/** Describes an entry. Escapes its format, which may be arbitrary text. */
 function describeEntry({ fingerprint }: KnownHostOptions, { format, blob }: KnownHostEntry): string {
   return `${escapeText(format)} ${fingerprint(blob)}`;
 }

@@ -1,4 +1,4 @@
-/** A steady clock in milliseconds that can stop: time does not count while a byte connection carries nothing. */
+/** Monotonic clock in milliseconds. It stops while the byte connection is suspended, so that timeouts do not run. */
 export class Clock {
   #stoppedAt: number | undefined;
   #lost = 0;

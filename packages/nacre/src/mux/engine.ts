@@ -7,7 +7,7 @@ import { queueMacrotask } from "./macrotask.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** The methods of a session machine that the engine calls, on either side. */
+/** Methods of a client or server session machine that the engine calls. */
 export interface DrivenMachine<E extends SessionEvent> {
   readonly connection: Connection;
   readonly wantsInput: boolean;
@@ -23,7 +23,7 @@ export interface DrivenMachine<E extends SessionEvent> {
   disconnect(error: SshError): void;
 }
 
-/** Milliseconds without a byte in either direction after which a connection releases its buffers. */
+/** Idle time in milliseconds, without bytes in either direction, after which a connection releases its buffers. */
 const REST_AFTER = 100;
 
 /** Handles the events of a session machine. */
@@ -37,8 +37,8 @@ export interface EngineHandler<E extends SessionEvent> {
 }
 
 /**
- * Drives a session machine of either side over a byte connection: transfers bytes, runs the timer, and dispatches events. All output of a turn
- * leaves in one write.
+ * Drives a client or server session machine over a byte connection: transfers bytes, runs the timer, and dispatches events. Each turn
+ * combines its output into one write.
  *
  * An exception of the session machine or of the handler ends the connection, since no caller would catch it.
  */
@@ -97,7 +97,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   drained(): void {
     this.#writable = true;
-    // May be called in the same round as the write: wait for the event loop, or one round could fill the system's buffer again and again.
+    // This may run in the same round as the write. Wait for the next round, or one round could refill the system's buffer repeatedly.
     // rule: drained-from-event-loop
     queueMacrotask(() => this.turn());
   }
@@ -123,7 +123,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.turn();
   }
 
-  /** Call this after every command to the session: at the end of this turn its events are handled and its output is written. */
+  /** Schedules a turn that handles the session's events and writes its output. Call this after every command to the session. */
   touch(): void {
     if (this.#turn !== "idle") return;
     this.#turn = "scheduled";
@@ -136,8 +136,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Asks the application: calls `callback` and passes its result to `give`. A result that is not a promise is given immediately, so that
-   * its output leaves together with pending output. `failed` is called with an exception of `callback` or `give`, now or later.
+   * Asks the application: calls `callback` and passes its result to `give`. A result that is not a promise is passed immediately, so that
+   * its output leaves together with pending output. Calls `failed` with an exception of `callback` or `give`, synchronously or later.
    */
   ask<T>(callback: () => T | Promise<T>, give: (value: T) => void, failed: (cause: unknown) => void): void {
     const settle = (value: T): void => this.command(() => give(value));
@@ -168,7 +168,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     try {
       this.machine.disconnect(error);
     } catch {
-      // The disconnect message cannot be sent. Report the original error, which matters more.
+      // The disconnect message could not be sent. Report the original error, not this one.
       this.#onClosed(error);
     }
     this.turn();
@@ -210,7 +210,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
         else this.#handler.event(event);
         continue;
       }
-      // Taking output makes room, which may cause another event. Repeat until there is no output.
+      // Taking output frees space, which may cause another event. Repeat until no output remains.
       if (!this.#write()) return;
     }
   }
@@ -270,7 +270,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #arm(): void {
     if (this.#clock.isStopped) return;
     const deadline = Math.min(this.machine.deadline() ?? Infinity, this.#restAt);
-    // An early timer finds nothing to do and is set again: cheaper than moving it with each packet.
+    // A timer that fires too early is set again. This is cheaper than rescheduling it with each packet.
     if (deadline >= this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = deadline;
@@ -303,7 +303,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     try {
       this.machine.disconnect(error);
     } catch {
-      // The peer gets no disconnect message.
+      // The disconnect message could not be sent.
     }
     // Ignore further events: the state of the machine is no longer reliable.
     this.#onClosed(error);
@@ -316,7 +316,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     try {
       this.#duplex.write(this.#takeOutput());
     } catch {
-      // Only the disconnect message can be lost here.
+      // Ignore the error: only the disconnect message can be lost here.
     }
     const released = this.#handler.closed(error);
     void Promise.all([this.#duplex.close(), released]).then(() => this.#end(error));

@@ -1,7 +1,7 @@
 import type { TransportAlgorithms } from "@nacre/transport";
 import { algorithms } from "./session-target.ts";
 
-/** The implementations of the algorithms: the portable one and, except in a browser, Node's. */
+/** Implementations of the algorithms: the portable one and, outside browsers, the one based on `node:crypto`. */
 export const IMPLEMENTATIONS: readonly TransportAlgorithms[] =
   typeof process === "undefined" ? [algorithms] : [algorithms, await nodeImplementation()];
 

@@ -5,7 +5,7 @@ import { bytesOf, clearPacket, keysFor, readAll, readerFor, takeAll, writerFor }
 import { type CipherSet, suitesOf } from "./suites.ts";
 import { twinSealer } from "./twin.ts";
 
-/** Tests that compare packets with the independent implementation on `node:crypto`. */
+/** Defines tests that compare packets with the independent implementation based on `node:crypto`. */
 export function twinCases(set: CipherSet): void {
   const { aes128Ctr, aes128Gcm, hmacSha256 } = set;
 
@@ -59,7 +59,7 @@ export function twinCases(set: CipherSet): void {
           const clear = new Uint8Array(sealed.length - 32);
           clear.set([0, 0, 0, clear.length - 4, clear.length - 35]);
           clear.set(payload ?? [], 5);
-          // The padding is unknown here, so compare only the blocks before it.
+          // The test does not know the padding, so it compares only the blocks before it.
           expect(twin(i, clear).subarray(0, 32)).toEqual(Buffer.from(sealed.subarray(0, 32)));
         }
       }

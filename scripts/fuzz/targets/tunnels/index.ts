@@ -3,7 +3,7 @@ import { attempt, expectEqual } from "../../contract.ts";
 import type { Target } from "../../fuzzer/target.ts";
 import { playTunnel } from "./script.ts";
 
-/** A tunnel message. It has one encoding: a decoded message encodes to the same bytes. */
+/** Decodes a tunnel message. Encodings are unique: a decoded message must encode to the same bytes. */
 export const tunnelMessages: Target = {
   name: "tunnel-messages",
   run: (bytes) => {
@@ -12,5 +12,5 @@ export const tunnelMessages: Target = {
   },
 };
 
-/** A client's and a gateway's end of one tunnel, whose WebSockets follow the steps of the input. */
+/** Plays both ends of one tunnel, client and gateway. The input describes the steps of their WebSockets. */
 export const tunnelPair: Target = { name: "tunnel-pair", run: playTunnel };

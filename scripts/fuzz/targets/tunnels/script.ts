@@ -1,4 +1,4 @@
-// Plays a tunnel that an input describes as steps. Each step is a string; its first byte selects the action.
+// Plays a tunnel from an input of steps. Each step is a string; its first byte selects the action.
 
 import { createHmac } from "node:crypto";
 import { seededRandom } from "@nacre/testing/random";
@@ -21,7 +21,7 @@ const MOST_STEPS = 64;
 /** Maximum number of bytes that one step writes. */
 const MOST_IN_STEP = 2 * 1024 * 1024;
 
-/** Bytes by which the buffers of both ends may grow together. */
+/** Total number of bytes by which the buffers of both ends may grow. */
 const SPARE = 3 * 1024 * 1024;
 
 const ID = new Uint8Array(16).fill(1);
@@ -29,7 +29,7 @@ const SECRET = new Uint8Array(32).fill(2);
 
 const hmac: Hmac = (key, message) => new Uint8Array(createHmac("sha256", key).update(message).digest());
 
-/** A client and a gateway, and the messages on the WebSocket between them. */
+/** A client, a gateway, and the messages in flight on the WebSocket between them. */
 class TunnelPair {
   readonly growth = { spare: SPARE };
   readonly client: TunnelEnd<ClientTunnel>;
@@ -37,7 +37,7 @@ class TunnelPair {
   toGateway: Bytes[] = [];
   toClient: Bytes[] = [];
   now = 0;
-  /** Whether the client's WebSocket is lost. */
+  /** Whether the client lost its WebSocket. */
   isLost = false;
   readonly #random = seededRandom(1);
   /** Messages of the lost WebSocket that the gateway may still receive. */
@@ -56,12 +56,12 @@ class TunnelPair {
     return !this.client.isAttacked;
   }
 
-  /** The end that a number selects. */
+  /** Returns the end that a number selects. */
   end(which: number): TunnelEnd {
     return which % 2 === 0 ? this.client : this.gateway;
   }
 
-  /** The end that a number selects, to receive messages that its peer did not send. */
+  /** Returns the end that a number selects and marks both ends as attacked: it will receive messages that its peer did not send. */
   attacked(which: number): TunnelEnd {
     this.client.isAttacked = true;
     this.gateway.isAttacked = true;
@@ -74,7 +74,7 @@ class TunnelPair {
     for (let i = 0; i < limit; i++) {
       const [up, down] = [client.takeMessage(now), gateway.takeMessage(now)];
       if (up === undefined && down === undefined) return;
-      // A lost WebSocket takes messages too, and delivers none.
+      // A lost WebSocket accepts messages but does not deliver them.
       if (up !== undefined && !this.isLost) this.toGateway.push(up);
       if (down !== undefined && !this.isLost) this.toClient.push(down);
     }
@@ -86,7 +86,7 @@ class TunnelPair {
     for (const message of this.toClient.splice(0, limit)) this.client.receive(message, this.now);
   }
 
-  /** The client loses the WebSocket. The gateway receives `reach` more messages, and may notice the loss. */
+  /** Makes the client lose its WebSocket. The gateway receives `reach` more messages, and detaches if `isNoticed`. */
   lose(reach: number, isNoticed: boolean): void {
     if (this.isLost) return;
     this.isLost = true;
@@ -98,7 +98,7 @@ class TunnelPair {
     if (isNoticed) this.gateway.tunnel.detach();
   }
 
-  /** Attaches the client to another WebSocket. The gateway receives `late` more messages of the lost one before the proof. */
+  /** Attaches the client to a new WebSocket. Before the proof, the gateway receives `late` more messages of the lost WebSocket. */
   attach(late: number): void {
     if (!this.ask()) return;
     const challenge = this.gateway.tunnel.challenge(this.#random(32));
@@ -108,23 +108,23 @@ class TunnelPair {
     if (answer !== undefined) this.isLost = !this.prove(challenge, answer);
   }
 
-  /** Lets the client send ATTACH on another WebSocket. Returns false if its tunnel cannot be attached now. */
+  /** Makes the client send ATTACH on a new WebSocket. Returns false if its tunnel cannot attach now. */
   ask(): boolean {
     const { tunnel } = this.client;
     if (!this.isLost || !tunnel.detach()) return false;
     tunnel.attach();
-    // A client that was attacked knows another id.
+    // Compare only the type: an attacked client may have a different id.
     const { type } = decoded(this.client.takeMessage(this.now)!)!;
     expectEqual(type, "attach", "the first message of another WebSocket");
     return true;
   }
 
-  /** Begins to attach to the gateway with any answer. */
+  /** Answers a challenge of the gateway with arbitrary bytes. */
   forge(answer: Bytes): void {
     this.prove(this.gateway.tunnel.challenge(this.#random(32)), answer);
   }
 
-  /** Checks that the gateway takes exactly the right proof, and that a wrong one changes nothing. */
+  /** Checks that the gateway accepts only the correct proof, and that a wrong proof changes no state. */
   prove(challenge: AttachAttempt, answer: Bytes): boolean {
     const { tunnel } = this.gateway;
     const before = [tunnel.isAttached, tunnel.isOver, tunnel.buffered];
@@ -139,7 +139,7 @@ class TunnelPair {
     return isTaken;
   }
 
-  /** Ends both directions, and checks that all bytes arrive if both ends have received only messages of each other. */
+  /** Ends both directions. Checks that all bytes arrive, unless an end received a message that the other did not send. */
   finish(): void {
     const { client, gateway } = this;
     this.attach(0);
@@ -191,20 +191,20 @@ const STEPS: Readonly<Record<StepName, (pair: TunnelPair, rest: Input) => void>>
   },
   lose: (pair, rest) => pair.lose(rest.byte(), rest.byte() % 2 === 0),
   attach: (pair, rest) => pair.attach(rest.byte()),
-  /** Lets the client begin to attach, without the gateway. */
+  /** Makes the client send ATTACH, which does not reach the gateway. */
   ask: (pair) => void pair.ask(),
-  /** One end receives any message. */
+  /** Makes one end receive an arbitrary message. */
   inject: (pair, rest) => {
     const end = pair.attacked(rest.byte());
     end.receive(rest.rest(), pair.now);
   },
-  /** One end receives up to 255 DATA messages of a given length. */
+  /** Makes one end receive up to 255 DATA messages of a given length. */
   flood: (pair, rest) => {
     const end = pair.attacked(rest.byte());
     const [count, length] = [rest.byte(), rest.uint32() % (MAX_MESSAGE_LENGTH + 1)];
     for (let i = 0; i < count; i++) end.receive(new Uint8Array(length + 1).fill(7), pair.now);
   },
-  /** The gateway receives any answer to a challenge. */
+  /** Makes the gateway receive an arbitrary answer to a challenge. */
   forge: (pair, rest) => pair.forge(rest.rest() as Bytes),
 };
 
@@ -227,7 +227,7 @@ type StepName =
 
 const NAMES = Object.keys(STEPS) as StepName[];
 
-/** Plays the tunnel that the input describes, and checks it. */
+/** Plays the steps of the input and checks the tunnel after them. */
 export function playTunnel(bytes: Uint8Array): void {
   const input = new Input(bytes);
   const pair = new TunnelPair();
@@ -238,7 +238,7 @@ export function playTunnel(bytes: Uint8Array): void {
   pair.finish();
 }
 
-/** Returns the input that describes a tunnel. */
+/** Encodes steps as an input. */
 export function tunnelScript(
   ...steps: readonly (readonly [StepName, ...(readonly (number | Uint8Array)[])])[]
 ): Uint8Array {

@@ -11,22 +11,22 @@ import {
 import { type Bytes, concatBytes } from "@nacre/wire";
 import { attempt, Broken, expectEqual, expectRefusal, expectTrue } from "../../contract.ts";
 
-/** Maximum number of bytes that one end writes for an input. */
+/** Maximum number of bytes that one end writes per input. */
 const MOST_WRITTEN = 6 * 1024 * 1024;
 
-/** The bytes of both directions: each byte follows from its position, so that a lost or repeated byte shows. */
+/** Bytes written in both directions. Each byte depends on its position, so that a lost or repeated byte is detected. */
 const CONTENT = Uint8Array.from({ length: MOST_WRITTEN }, (_, i) => (i * 7 + (i >> 8) + (i >> 16)) & 0xff);
 
-/** Messages that each end may send. */
+/** Message types that each end may send. */
 const MESSAGES: Readonly<Record<"client" | "gateway", readonly TunnelMessage["type"][]>> = {
   client: ["open", "attach", "prove", "data", "acknowledge", "end"],
   gateway: ["opened", "attached", "data", "acknowledge", "end"],
 };
 
-/** One end of a tunnel with its application. Checks its messages and events. */
+/** One end of a tunnel and its application. Checks the messages and events of the end. */
 export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | GatewayTunnel> {
   readonly tunnel: T;
-  /** Whether the application consumes data when it arrives. */
+  /** Whether the application consumes data as it arrives. */
   consumes = true;
   /** Number of bytes written. */
   written = 0;
@@ -34,9 +34,9 @@ export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | G
   received = 0;
   hasEnded = false;
   peerHasEnded = false;
-  /** Whether either end received a message that the other did not send. From then on, the ends may disagree. */
+  /** Whether either end received a message that the other did not send. The ends may then disagree. */
   isAttacked = false;
-  /** The last event, if it was emitted. */
+  /** Final event of the tunnel; `undefined` until it is emitted. */
   last: "finished" | "closed" | undefined;
   readonly #role: "client" | "gateway";
   #consumed = 0;
@@ -47,7 +47,7 @@ export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | G
     this.tunnel = tunnel;
   }
 
-  /** Writes the next bytes. `asMessage`: as a DATA message. */
+  /** Writes the next bytes, as one DATA message if `asMessage`. */
   write(length: number, asMessage: boolean): void {
     if (this.hasEnded || this.tunnel.isOver) return;
     const bytes = CONTENT.slice(this.written, this.written + length);
@@ -80,7 +80,7 @@ export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | G
     const message = decodeTunnelMessage(bytes);
     expectTrue(MESSAGES[this.#role].includes(message.type), `the ${this.#role} sent ${message.type}`);
     if (message.type !== "acknowledge") return bytes;
-    // END takes one position.
+    // END occupies one position.
     const position = this.#consumed + (this.peerHasEnded ? 1 : 0);
     expectTrue(message.consumed <= position, `the ${this.#role} acknowledged bytes that it has not consumed`);
     this.#acknowledged = message.consumed;
@@ -130,7 +130,7 @@ export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | G
   }
 }
 
-/** Decodes a message; `undefined` if it is malformed. */
+/** Decodes a message. Returns `undefined` if it is malformed. */
 export function decoded(message: Uint8Array): TunnelMessage | undefined {
   return attempt(() => decodeTunnelMessage(message));
 }
