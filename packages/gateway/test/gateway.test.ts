@@ -18,7 +18,7 @@ import {
 test.each<[string, unknown]>([
   ["no origins", { allow: [] }],
   ["no destinations", { origins: [] }],
-  ["an origin that is no text", { origins: [1], allow: [] }],
+  ["an origin that is not a string", { origins: [1], allow: [] }],
   ["an unknown option", { origins: [], allow: [], origin: ORIGIN }],
   ["a limit out of its range", { origins: [], allow: [], limits: { maxConnections: 0 } }],
   ["a plain destination that is not allowed", { origins: [], allow: [], plain: "ssh.example.org:22" }],

@@ -210,7 +210,7 @@ describe("the ticket route", () => {
     ["another origin", { origin: "https://evil.example" }, 403, "origin"],
     ["another host", { host: "evil.example" }, 421, "host"],
     ["no cookie", { cookie: undefined }, 403, "session"],
-    ["a cookie that is none of the gateway's", { cookie: "__Host-nacre=x" }, 403, "session"],
+    ["a cookie that the gateway did not set", { cookie: "__Host-nacre=x" }, 403, "session"],
     ["two cookies", { cookie: `__Host-nacre=${"a".repeat(43)}; __Host-nacre=${"b".repeat(43)}` }, 403, "session"],
     ["another cookie", { cookie: `__Host-nacre=${"a".repeat(43)}` }, 403, "csrf"],
     ["no token", { "x-csrf-token": undefined }, 403, "csrf"],

@@ -151,7 +151,7 @@ describe("connect", () => {
     ["no user", { user: undefined as never }],
     ["a limit out of range", { limits: { keepaliveInterval: -1 } }],
     ["an unknown option", { username: "alice" } as never],
-    ["a host key that is none", { hostKey: "MD5:00" }],
+    ["an invalid host key", { hostKey: "MD5:00" }],
     ["a host key of another type", { hostKey: 1 as never }],
     ["no host", { host: "" }],
   ])("is usage with %s, and opens no WebSocket", async (_, options) => {

@@ -5,7 +5,7 @@ import { seededRandom } from "@nacre/testing/random";
 import { base64Encode } from "@nacre/wire";
 import { IDBFactory } from "fake-indexeddb";
 import type { Client } from "nacre";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
 import {
   type ConnectOptions,
@@ -190,7 +190,9 @@ describe("known hosts in IndexedDB", () => {
     expect(await store.read()).toBe("kept");
   });
 
-  it.runIf(globalThis.indexedDB === undefined)("say what to do where there is no IndexedDB", async () => {
+  it("say what to do where there is no IndexedDB", async () => {
+    vi.stubGlobal("indexedDB", undefined);
+    onTestFinished(() => void vi.unstubAllGlobals());
     const error = await failure(indexedDbKnownHosts().read());
     expect(error).toEqual(code("not-supported-here"));
     expect(String(error)).toContain("knownHosts");
@@ -240,7 +242,7 @@ describe("forgetHost", () => {
     expect(await forgetHost("example.org", undefined, store)).toBe(0);
   });
 
-  it("is usage for a host that is none, and changes nothing", async () => {
+  it("rejects with usage for an invalid host, and changes nothing", async () => {
     const store = await withText("kept");
     expect(await failure(forgetHost("*", 22, store))).toEqual(code("usage"));
     expect(await store.read()).toBe("kept");

@@ -1,7 +1,7 @@
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type WebSocketDuplexOptions, webSocketDuplex } from "../src/index.ts";
 import { FakeSocket } from "./support/fake-socket.ts";
 
@@ -168,7 +168,9 @@ describe("opening a WebSocket", () => {
     expect(await failure(webSocketDuplex(options))).toEqual(code("usage"));
   });
 
-  it.runIf(globalThis.WebSocket === undefined)("says what to do where there is no WebSocket", async () => {
+  it("says what to do where there is no WebSocket", async () => {
+    vi.stubGlobal("WebSocket", undefined);
+    onTestFinished(() => void vi.unstubAllGlobals());
     const error = await failure(webSocketDuplex({ url: "wss://gateway.example", host: "example.org" }));
     expect(error).toEqual(code("not-supported-here"));
   });
@@ -177,12 +179,12 @@ describe("opening a WebSocket", () => {
     ["without url and socket", { host: "example.org" }],
     ["with both", { url: "wss://gateway.example", socket: new FakeSocket(), host: "example.org" }],
     ["without host", { socket: new FakeSocket() }],
-    ["with a port that is none", { socket: new FakeSocket(), host: "example.org", port: 0 }],
-    ["with a ticket that is no text", { socket: new FakeSocket(), host: "example.org", ticket: 1 }],
+    ["with an invalid port", { socket: new FakeSocket(), host: "example.org", port: 0 }],
+    ["with a ticket that is not a string", { socket: new FakeSocket(), host: "example.org", ticket: 1 }],
     ["with a ticket too long", { socket: new FakeSocket(), host: "example.org", ticket: "x".repeat(4096) }],
     ["with an unknown name", { socket: new FakeSocket(), host: "example.org", timeout: 1 }],
-    ["with a time that is none", { socket: new FakeSocket(), host: "example.org", connectTimeout: 0 }],
-    ["with a silence that is none", { socket: new FakeSocket(), host: "example.org", silenceTimeout: -1 }],
+    ["with an invalid connect timeout", { socket: new FakeSocket(), host: "example.org", connectTimeout: 0 }],
+    ["with an invalid silence timeout", { socket: new FakeSocket(), host: "example.org", silenceTimeout: -1 }],
     ["with something else as socket", { socket: {}, host: "example.org" }],
     ["with something else as signal", { socket: new FakeSocket(), host: "example.org", signal: {} }],
   ])("is usage %s", async (_, options) => {

@@ -125,7 +125,7 @@ describe("what a store refuses:", () => {
 
   it.each<[string, object]>([
     ["nothing of a key", {}],
-    ["a public key that is none", { publicKey: Uint8Array.of(1), privateKeys: {} }],
+    ["an invalid public key", { publicKey: Uint8Array.of(1), privateKeys: {} }],
     ["no private key", { privateKeys: {} }],
     ["something else as private key", { privateKeys: { "ssh-ed25519": { type: "secret" } } }],
   ])("a record with %s", async (_, change) => {
