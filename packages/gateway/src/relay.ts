@@ -158,7 +158,7 @@ export abstract class Relay {
     });
     ws.on("close", (code: number) => {
       if (ws !== this.ws) return;
-      if (violation !== undefined) return this.end("protocol-error", violation, undefined);
+      if (violation !== undefined) return this.end("protocol-error", violation);
       // 1001: the user left the page (RFC 6455 §7.4.1).
       if (code === 1000 || code === 1001) return this.end("client-closed", `code ${code}`);
       this.webSocketLost();

@@ -69,7 +69,7 @@ export class SendBuffer {
   }
 
   #add(chunk: Chunk): void {
-    if (this.#hasEnded) throw new SshError("internal", "bytes after the end of a tunnel's direction");
+    if (this.#hasEnded) throw new SshError("usage", "cannot write to a tunnel after `end`");
     if (chunk.bytes.length === 0) return;
     this.#chunks.push(chunk);
     this.#written += chunk.bytes.length;

@@ -43,7 +43,7 @@ export abstract class Tunnel {
   }
 
   /**
-   * Adds bytes to send; the tunnel then owns them. Returns false if the buffer is full: wait for `writable`. Throws `internal` after `end`,
+   * Adds bytes to send; the tunnel then owns them. Returns false if the buffer is full: wait for `writable`. Throws `usage` after `end`,
    * or `closed` after the last event.
    */
   write(bytes: Bytes): boolean {

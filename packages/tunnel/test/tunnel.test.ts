@@ -70,6 +70,12 @@ describe("a tunnel", () => {
     }
   });
 
+  test("refuses bytes after `end`", () => {
+    const { client } = opened();
+    client.tunnel.end();
+    expect(() => client.tunnel.write(Uint8Array.of(1))).toThrow(expect.objectContaining({ code: "usage" }));
+  });
+
   test("carries bytes that were written before it opened", () => {
     const pair = new Pair();
     pair.client.tunnel.write(Uint8Array.of(1, 2));
