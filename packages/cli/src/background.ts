@@ -17,7 +17,7 @@ const RELEASED = "released";
 
 /** Link from the background process to the first process. */
 export interface Background {
-  /** Terminal for questions; `undefined` if there is none. */
+  /** Terminal for questions; `undefined` without a terminal. */
   readonly terminal: TerminalDescriptors | undefined;
   /** Tells the first process to exit with status 0. */
   release(): Promise<void>;

@@ -76,7 +76,7 @@ export async function runRemote(
   }
 }
 
-/** Returns the exit status, at most 255. Throws `channel-closed` if there is none, like ssh(1). */
+/** Returns the exit status, at most 255. Throws `channel-closed` if the server sent no status; ssh(1) fails then, too. */
 function statusOf({ status, signal }: Exit): number {
   if (status !== undefined) return Math.min(status, 255);
   throw new SshError(

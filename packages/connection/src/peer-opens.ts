@@ -99,7 +99,7 @@ export class PeerOpens {
     return this.#asks.filter((ask) => ask.channelType === channelType).length;
   }
 
-  /** Removes and returns the open that the token belongs to. Throws `usage` if there is none. */
+  /** Removes and returns the open with this token. Throws `usage` for an unknown token. */
   take(token: AskToken): PendingOpen {
     const ask = this.#asks.find((one) => one.token === token);
     if (ask === undefined) throw staleAnswer(token);

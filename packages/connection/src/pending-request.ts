@@ -6,8 +6,8 @@ export interface PendingRequest<R = number> extends SentMessage {
 }
 
 /**
- * Removes and returns the request sent with this sequence number, or returns `undefined` if there is none. SSH_MSG_UNIMPLEMENTED counts as
- * its reply (RFC 4253 §11.4). If the request stayed queued, it would take the reply to the next one.
+ * Removes and returns the request sent with this sequence number; `undefined` for another number. SSH_MSG_UNIMPLEMENTED counts as its
+ * reply (RFC 4253 §11.4). If the request stayed queued, it would take the reply to the next one.
  */
 export function takeUnimplemented<R>(requests: PendingRequest<R>[], sequenceNumber: number): R | undefined {
   // rule: unimplemented-request

@@ -151,7 +151,7 @@ export function adjust(recipientChannel: number, bytesToAdd: number): Uint8Array
   return SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel, bytesToAdd });
 }
 
-/** Returns the error code of a "closed" event, which must be the last event; `undefined` if there is none. */
+/** Returns the error code of the "closed" event, which must be last; `undefined` without such an event. */
 export function errorCode(events: readonly ConnectionEvent[]): string | undefined {
   const last = events.at(-1);
   const errors = events.filter((event) => event.type === "closed");
@@ -179,7 +179,7 @@ export class Pair {
     this.server = new Side("server", { allowed: ["session"], ...options.server });
   }
 
-  /** Carries messages in both directions until there are none. Each side handles its events as they arrive. */
+  /** Carries messages in both directions until both queues are empty. Each side handles its events as they arrive. */
   run(
     onClient: (event: ConnectionEvent) => void = () => undefined,
     onServer: (event: ConnectionEvent) => void = () => undefined,

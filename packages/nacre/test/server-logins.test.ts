@@ -274,7 +274,7 @@ async function askedFor(session: Session): Promise<void> {
   await writer.write(JSON.stringify([session.kind, session.command, session.env, session.pty?.term]));
 }
 
-/** Returns a function that runs a command, or the subsystem if there is none, with these permissions. It returns the printed request. */
+/** Returns a function that runs a command, or a subsystem, with these permissions. The function returns the printed request. */
 async function permitted(
   authenticate: ServeOptions<Session>["authenticate"],
   client: Partial<ConnectOptions> = {},

@@ -114,7 +114,7 @@ export class ClientAuth {
     }
   }
 
-  /** Returns the next event, oldest first, or `undefined` if there is none. */
+  /** Returns the oldest unread event, or `undefined`. */
   nextEvent(): ClientAuthEvent | undefined {
     return this.#events.shift();
   }

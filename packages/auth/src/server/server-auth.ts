@@ -67,7 +67,7 @@ export class ServerAuth {
     if (this.#state.kind !== "over") this.#guard(() => this.#receive(payload));
   }
 
-  /** Returns the next event, oldest first, or `undefined` if there is none. */
+  /** Returns the oldest unread event, or `undefined`. */
   nextEvent(): ServerAuthEvent | undefined {
     return this.#events.shift();
   }

@@ -243,7 +243,7 @@ export class SessionChannel<S extends BaseSession> {
     }
   }
 
-  /** Calls a handler of the session. Returns false if there is none, or if it throws; exceptions are logged. */
+  /** Calls a handler of the session. Returns false without a handler, or if it throws; exceptions are logged. */
   #notify<T>(request: string, handler: ((value: T) => void) | undefined, value: T): boolean {
     if (handler === undefined) return false;
     return this.#approved(request, () => {

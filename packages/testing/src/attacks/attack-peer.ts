@@ -23,7 +23,7 @@ import { seededRandom } from "../random.ts";
 export interface Target {
   /** Receives bytes and handles all resulting events. */
   deliver(bytes: Uint8Array): void;
-  /** Returns output to send; `undefined` when there is none. */
+  /** Returns the output to send, or `undefined`. */
   takeOutput(): Uint8Array | undefined;
 }
 
