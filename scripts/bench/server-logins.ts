@@ -102,7 +102,7 @@ async function breakdown(
     const counting: Program = { ...program, args: [...(program.args ?? []), "parts"] };
     const { parts, cpuMs } = await measure(setup, contest, counting, bench.server.logins);
     const unknown = Object.keys(parts).find((part) => !names.includes(part));
-    if (unknown !== undefined) throw new Error(`part of a login without a column: ${unknown}`);
+    if (unknown !== undefined) throw new Error(`the table has no column for ${unknown}, a part of a login`);
     const times = names.map((name) => parts[name] ?? 0);
     const rest = cpuMs - times.reduce((sum, time) => sum + time, 0);
     rows.push([contest.name, ...[...times, rest, cpuMs].map((time) => time.toFixed(2))]);

@@ -86,7 +86,7 @@ for (const cipher of run("ssh", "-Q", "cipher").trim().split("\n")) {
   }
 }
 
-// Keys made by openssl, with public key lines from ssh-keygen, and openssl's encryption methods.
+// Keys that openssl makes; ssh-keygen writes their public key lines. Then the same keys in each of openssl's encryption methods.
 const OPENSSL_KEYS = [
   ["openssl-ed25519", ["genpkey", "-algorithm", "ed25519"]],
   ["openssl-rsa", ["genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048"]],

@@ -78,7 +78,7 @@ function readDerivation(reader: DerReader, keyLength: number, limits: KeyFileLim
     : readScrypt(parameters, salt, keyLength, limits);
 }
 
-/** Reads PBKDF2-params after the salt (RFC 8018 §A.2). */
+/** Reads the fields of PBKDF2-params that follow the salt (RFC 8018 §A.2). */
 function readPbkdf2(reader: DerReader, salt: Uint8Array, keyLength: number, limits: KeyFileLimits): DeriveKey {
   const iterations = reader.integer("iterationCount");
   if (iterations === 0n) reader.fail("iterationCount", "is 0");
@@ -98,7 +98,7 @@ function readPbkdf2(reader: DerReader, salt: Uint8Array, keyLength: number, limi
   return (passphrase) => pbkdf2(hash, passphrase, salt, Number(iterations), keyLength);
 }
 
-/** Reads scrypt-params after the salt (RFC 7914 §7.1). */
+/** Reads the fields of scrypt-params that follow the salt (RFC 7914 §7.1). */
 function readScrypt(reader: DerReader, salt: Uint8Array, keyLength: number, limits: KeyFileLimits): DeriveKey {
   const cost = reader.integer("costParameter");
   const blockSize = reader.integer("blockSize");

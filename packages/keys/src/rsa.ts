@@ -49,7 +49,7 @@ function privateOperation(
   const h = (iqmp * (sp + p - (sq % p))) % p;
   const signature = ((sq + h * q) * unblind) % n;
 
-  // A fault in only one half would let anyone who sees the signature factor n (Boneh, DeMillo, Lipton 1997).
+  // If a fault changed only one half, anyone with the signature could factor n (Boneh, DeMillo, Lipton 1997).
   if (modPow(signature, e, n) !== message)
     throw new SshError("internal", "RSA signature failed verification after signing and was withheld");
   return signature;

@@ -321,6 +321,15 @@ describe("exec", () => {
     });
     await expect(client.exec("anything", { maxOutput: 999 })).rejects.toEqual(code("output-limit"));
     expect((await client.exec("anything", { maxOutput: 1000 })).stdout).toHaveLength(1000);
+    expect((await client.exec("anything", { maxOutput: Number.POSITIVE_INFINITY })).stdout).toHaveLength(1000);
+    await client.close();
+  });
+
+  it.each([Number.NaN, -1, 0.5, 2 ** 53, "1G", null])("rejects with usage for a maxOutput of %s", async (maxOutput) => {
+    const { client, host } = await connected({});
+    const sent = host.server.events.length;
+    await expect(client.exec("anything", { maxOutput: maxOutput as number })).rejects.toEqual(code("usage"));
+    expect(host.server.events).toHaveLength(sent);
     await client.close();
   });
 

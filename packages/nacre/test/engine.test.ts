@@ -376,7 +376,7 @@ describe("a suspended byte connection", () => {
     vi.useRealTimers();
   });
 
-  it("stops the session's clock, and no timer runs", () => {
+  it("stops the machine's clock, and no timer runs", () => {
     const { engine, times, end } = timed();
     vi.advanceTimersByTime(20_000);
     engine.suspended();

@@ -45,8 +45,9 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
   if (maxConnections !== undefined && maxConnections !== Number.POSITIVE_INFINITY)
     checkLimit("`maxConnections`", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
   const { start, rate, full } = maxUnauthenticated;
-  if (!(start >= 1 && full >= start && rate >= 1 && rate <= 100))
-    throw new SshError("usage", "`maxUnauthenticated` must have start ≥ 1, full ≥ start, and rate from 1 to 100");
+  checkLimit("`maxUnauthenticated.start`", start, { least: 1, most: MAX_UINT32, unit: "connections" });
+  checkLimit("`maxUnauthenticated.rate`", rate, { least: 1, most: 100, unit: "percent" });
+  checkLimit("`maxUnauthenticated.full`", full, { least: start, most: MAX_UINT32, unit: "connections" });
   const table = perSource(options.perSource, maxUnauthenticated);
   const complete = await withCryptoProvider(options);
   checkServeOptions(complete);

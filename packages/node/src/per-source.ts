@@ -1,5 +1,5 @@
 import { addressMatcher, networkOf } from "@nacre/keyfiles/internal";
-import { SshError } from "@nacre/wire";
+import { checkLimit, MAX_MILLISECONDS, MAX_UINT32 } from "@nacre/wire";
 import type { PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { type Penalties, Sources } from "./sources.ts";
 
@@ -23,12 +23,13 @@ export function perSource(options: PerSourceOptions | false | undefined, { start
     exempt = [],
   } = options === false ? {} : (options ?? {});
   const times = penalties === false ? undefined : { ...PENALTIES, ...defined(penalties) };
-  check("maxUnauthenticated", maxUnauthenticated, 1, Number.POSITIVE_INFINITY);
-  check("netBlockSize.ipv4", ipv4, 0, 32);
-  check("netBlockSize.ipv6", ipv6, 0, 128);
-  check("maxFailureDelay", maxFailureDelay, 0, 60_000);
-  check("maxSources", maxSources, 1, 2 ** 24);
-  for (const [name, time] of Object.entries(times ?? {})) check(`penalties.${name}`, time, 0, Number.POSITIVE_INFINITY);
+  check("maxUnauthenticated", maxUnauthenticated, { least: 1, most: MAX_UINT32, unit: "connections" });
+  check("netBlockSize.ipv4", ipv4, { least: 0, most: 32, unit: "bits" });
+  check("netBlockSize.ipv6", ipv6, { least: 0, most: 128, unit: "bits" });
+  check("maxFailureDelay", maxFailureDelay, { least: 0, most: 60_000, unit: "milliseconds" });
+  check("maxSources", maxSources, { least: 1, most: 2 ** 24, unit: "sources" });
+  for (const [name, time] of Object.entries(times ?? {}))
+    check(`penalties.${name}`, time, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   const isExempt = addressMatcher("perSource.exempt", exempt);
   return {
     sources: new Sources({
@@ -42,9 +43,8 @@ export function perSource(options: PerSourceOptions | false | undefined, { start
   };
 }
 
-function check(name: string, value: unknown, least: number, most: number): void {
-  if (typeof value === "number" && value >= least && value <= most) return;
-  throw new SshError("usage", `\`perSource.${name}\` must be a number from ${least} to ${most}, got ${String(value)}`);
+function check(name: string, value: unknown, range: Parameters<typeof checkLimit>[2]): void {
+  checkLimit(`\`perSource.${name}\``, value, range);
 }
 
 /** Returns the properties that are not `undefined`. */

@@ -470,13 +470,27 @@ describe("connections of one source without a login", () => {
     expect(third - second).toBeGreaterThanOrEqual(195);
   });
 
-  it.each<[string, ListenOptions["perSource"]]>([
-    ["a limit below 1", { maxUnauthenticated: 0 }],
-    ["an invalid network size", { netBlockSize: { ipv4: 33 } }],
-    ["a penalty that is not a number", { penalties: { authFail: "5s" as unknown as number } }],
-    ["a host name in exempt", { exempt: ["localhost"] }],
-  ])("reject an option with %s", async (_, perSource) => {
-    expect(await codeOf(started({ perSource }))).toBe("usage");
+  it("reject a host name in exempt", async () => {
+    expect(await codeOf(started({ perSource: { exempt: ["localhost"] } }))).toBe("usage");
+  });
+
+  const LIMITED: Record<string, (value: number) => Partial<ListenOptions>> = {
+    "perSource.maxUnauthenticated": (value) => ({ perSource: { maxUnauthenticated: value } }),
+    "perSource.netBlockSize.ipv4": (ipv4) => ({ perSource: { netBlockSize: { ipv4 } } }),
+    "perSource.netBlockSize.ipv6": (ipv6) => ({ perSource: { netBlockSize: { ipv6 } } }),
+    "perSource.maxFailureDelay": (maxFailureDelay) => ({ perSource: { maxFailureDelay } }),
+    "perSource.maxSources": (maxSources) => ({ perSource: { maxSources } }),
+    "perSource.penalties.authFail": (authFail) => ({ perSource: { penalties: { authFail } } }),
+    "perSource.penalties.max": (max) => ({ perSource: { penalties: { max } } }),
+    "maxUnauthenticated.start": (start) => ({ maxUnauthenticated: { start, rate: 30, full: 100 } }),
+    "maxUnauthenticated.rate": (rate) => ({ maxUnauthenticated: { start: 10, rate, full: 100 } }),
+    "maxUnauthenticated.full": (full) => ({ maxUnauthenticated: { start: 10, rate: 30, full } }),
+  };
+  it.each(Object.keys(LIMITED))("reject an invalid %s", async (name) => {
+    for (const value of [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY, "5s", null]) {
+      const listening = started(LIMITED[name]!(value as number));
+      await expect(listening).rejects.toMatchObject({ code: "usage", message: expect.stringContaining(`\`${name}\``) });
+    }
   });
 });
 

@@ -101,7 +101,7 @@ export class Instrumenter {
         put(node.start, `__compare.${name}(`);
         const operator = code.indexOf(node.operator, node.left.end);
         closings.push({ at: node.end, text: ")", removed: 0 });
-        // The operator's offset is greater than that of the left side's closing edits, so this edit sorts after them.
+        // esbuild prints a space before the operator, so this edit sorts after the closing edits of the left side.
         put(operator, ",", node.operator.length);
         break;
       }

@@ -13,7 +13,8 @@ export interface ServerAuthOptions {
   /** Exchange hash of the first key exchange; signatures cover it (RFC 4252 §7). */
   readonly sessionId: Uint8Array;
   /**
-   * Methods offered to clients, the same for every user, known or not. Additional factors for one user are required by `partial` verdicts.
+   * Methods offered to clients: the same for every user, known or not. To require another factor of one user, answer with a `partial`
+   * verdict.
    */
   readonly methods: readonly LoginMethod[];
   /** Signature algorithms accepted from user keys. The server's `server-sig-algs` extension must list the same names (RFC 8308 §3.1). */

@@ -1,4 +1,4 @@
-import { type Bytes, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { type Bytes, checkLimit, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { checkConnectOptions, checkSignal } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
@@ -75,11 +75,13 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
   ): Promise<ExecResult<string | Bytes>> {
     checkNames(options, EXEC_OPTIONS, "`exec`");
+    const { maxOutput = MAX_OUTPUT } = options;
+    if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("`maxOutput`", maxOutput, OUTPUT_RANGE);
     const start = startRequests(options, "exec", encodeCommand(command));
     // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
-    const result = await this.#withSession(options, (channel) => collect(channel, start, input, options.maxOutput));
+    const result = await this.#withSession(options, (channel) => collect(channel, start, input, maxOutput));
     if (options.encoding === "bytes") return result;
     return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
   }
@@ -228,13 +230,14 @@ async function unlessExited(reply: Promise<void>, hasExited: () => boolean): Pro
 }
 
 const MAX_OUTPUT = 64 * 1024 * 1024;
+const OUTPUT_RANGE = { least: 0, most: Number.MAX_SAFE_INTEGER, unit: "bytes" };
 
 /** Runs a command on a channel to its end and collects its output. `given` is the complete input; if `undefined`, no EOF is sent. */
 function collect(
   channel: Channel,
   start: readonly EncodedRequest[],
   given: Uint8Array | undefined,
-  limit = MAX_OUTPUT,
+  limit: number,
 ): Promise<ExecResult<Bytes>> {
   const kept = { stdout: new Backlog(), stderr: new Backlog() };
   let size = 0;

@@ -141,7 +141,10 @@ export interface SpawnOptions {
 export interface ExecOptions extends SpawnOptions {
   /** Input of the command; default empty. With `pty`, EOF is sent only if this is given, even if empty. */
   readonly input?: string | Uint8Array | undefined;
-  /** Maximum number of bytes of output and error output together; default 64 MiB. More output fails the command with `output-limit`. */
+  /**
+   * Maximum number of bytes of output and error output together; default 64 MiB. `Infinity` removes the limit. More output fails the
+   * command with `output-limit`.
+   */
   readonly maxOutput?: number | undefined;
 }
 

@@ -22,7 +22,7 @@ class ChannelDuplex implements Duplex {
   /** Bytes received while paused. The window bounds them, because their credit is not returned yet. */
   readonly #unread = new Backlog();
   #paused = false;
-  /** Whether an EOF has arrived but is not delivered to the handler yet. */
+  /** Whether an EOF has arrived that the handler has not received yet. */
   #eofUnread = false;
   /** The reason for the end, reported to the handler after all bytes. */
   #failure: SshError | undefined;

@@ -123,7 +123,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.turn();
   }
 
-  /** Schedules a turn that handles the session's events and writes its output. Call this after every command to the session. */
+  /** Schedules a turn that handles the machine's events and writes its output. Call this after every command to the session machine. */
   touch(): void {
     if (this.#turn !== "idle") return;
     this.#turn = "scheduled";

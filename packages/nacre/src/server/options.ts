@@ -142,7 +142,7 @@ export type ServerEvent =
   | {
       readonly type: "session-ended";
       readonly session: number;
-      /** `undefined` if the client disconnected first. */
+      /** `undefined` if the client closed the session or disconnected before the handler returned. */
       readonly exit: SessionExit | undefined;
       /** The exception of the handler, if it threw. */
       readonly error?: unknown;

@@ -123,7 +123,7 @@ export const WEB: readonly Row[] = [
   {
     title: "sleeping computers",
     client: [
-      heldBy("nacre/test/engine", "stops the session's clock, and no timer runs", remove("suspended-clock")),
+      heldBy("nacre/test/engine", "stops the machine's clock, and no timer runs", remove("suspended-clock")),
       heldBy(
         "session/test/client-session",
         "a peer is asked one interval at a time, however long the computer slept",
