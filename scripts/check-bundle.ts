@@ -70,6 +70,11 @@ const minimalWeb = await bundle(`export * from "./bundles/minimal-web-client.ts"
 checkGlobals(minimalWeb.code);
 for (const file of carried(minimalWeb).filter((input) => UNNAMED.test(input)))
   problem(`the minimal web client contains ${file}, which it does not name`);
+// Even an unused `import()` makes esbuild wrap all modules that it reaches, or move them to a chunk.
+for (const { metafile } of [minimal, minimalWeb])
+  for (const [input, { imports }] of Object.entries(metafile.inputs))
+    if (imports.some(({ kind }) => kind === "dynamic-import"))
+      problem(`a minimal client reaches the import() in ${input}`);
 print("a minimal client over a WebSocket, resumable, with a pinned key", minimalWeb);
 
 // A published package has one file for each entry. A bundler must still be able to drop the unused parts of such a file.

@@ -1,3 +1,2 @@
 export * from "./common.ts";
-export { type PrivateKeyOptions, privateKey } from "./private-key.ts";
-export { connect, serve } from "./with-algorithms.ts";
+export { connect, connectDuplex, serve } from "./with-algorithms.ts";

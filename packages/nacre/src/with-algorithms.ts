@@ -1,8 +1,8 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions, usage } from "./check.ts";
-import { BaseClient, connectDuplex, type LoggedIn, webClient } from "./client/base-client.ts";
+import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/base-client.ts";
 import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
-import { type ByteStreams, webDuplex } from "./mux/duplex.ts";
+import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ServerConnection } from "./server/connection.ts";
 import type { ServeOptions } from "./server/options.ts";
@@ -10,6 +10,9 @@ import { checkServeOptions, serveDuplex } from "./server/server.ts";
 import { Session } from "./session/session.ts";
 
 type Algorithms = Pick<CryptoProvider, "algorithms">;
+
+/** Makes a client without forwarding. */
+const baseClient = (connection: LoggedIn): BaseClient => new BaseClient(connection, webClient);
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Uses only the algorithms passed in, so a bundle contains no
@@ -25,13 +28,41 @@ export function connect<C>(
 export async function connect(
   streams: ByteStreams,
   options: ConnectOptions & Algorithms,
-  makeClient: (connection: LoggedIn) => unknown = (connection) => new BaseClient(connection, webClient),
+  makeClient: (connection: LoggedIn) => unknown = baseClient,
 ): Promise<unknown> {
+  const complete = completeOptions(options);
+  return connectWith(webDuplex(streams), complete, makeClient);
+}
+
+/** Connects over any kind of byte connection, such as `webSocketDuplex` of `@nacre/web`. Rejects as `connect` does, and then closes it. */
+export function connectDuplex(duplex: Duplex, options: ConnectOptions & Algorithms): Promise<BaseClient>;
+export function connectDuplex<C>(
+  duplex: Duplex,
+  options: ConnectOptions & Algorithms,
+  makeClient: (connection: LoggedIn) => C,
+): Promise<C>;
+export async function connectDuplex(
+  duplex: Duplex,
+  options: ConnectOptions & Algorithms,
+  makeClient: (connection: LoggedIn) => unknown = baseClient,
+): Promise<unknown> {
+  let complete: ConnectOptions & CryptoProvider;
+  try {
+    complete = completeOptions(options);
+  } catch (error) {
+    await duplex.close();
+    throw error;
+  }
+  return connectWith(duplex, complete, makeClient);
+}
+
+/** Throws `usage` for invalid options. */
+function completeOptions(options: ConnectOptions & Algorithms): ConnectOptions & CryptoProvider {
   const complete = { ...options, fingerprint: sha256Fingerprint };
   checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
   checkConnectOptions(complete);
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
-  return connectDuplex(webDuplex(streams), complete, makeClient);
+  return complete;
 }
 
 /**

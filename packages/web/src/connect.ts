@@ -1,8 +1,16 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
-import { BaseClient, type LoggedIn, webClient } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
-import { checkLimits, checkUser, connectDuplex, explicitHostKey, SESSION_LIMITS } from "nacre/internal";
+import {
+  BaseClient,
+  checkLimits,
+  checkUser,
+  connectDuplex,
+  explicitHostKey,
+  type LoggedIn,
+  SESSION_LIMITS,
+  webClient,
+} from "nacre/internal";
 import { sortOptions } from "./check.ts";
 import { knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
