@@ -1,5 +1,5 @@
 import { ClientAuth, type ClientAuthEvent, type Identity, type PasswordSource, type PromptsSource } from "@nacre/auth";
-import type { ConnectionEvent } from "@nacre/connection";
+import { type ConnectionEvent, sessionReports } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
 import { type AskToken, type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
@@ -38,6 +38,8 @@ export type ClientSessionEvent =
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
+const REQUEST_READERS = { session: sessionReports };
+
 /**
  * An SSH client as a pure state machine: takes bytes and commands, returns bytes and events. Before `authenticated`, only
  * `connection.openChannel` may be called. The open is sent after login, or together with the login request.
@@ -47,7 +49,11 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   #serverSigAlgs: readonly string[] | undefined;
 
   constructor(options: ClientSessionOptions) {
-    super(options, { transport: { role: "client" }, sink: (transport) => new EarlySink(transport) });
+    super(options, {
+      transport: { role: "client" },
+      sink: (transport) => new EarlySink(transport),
+      requestReaders: REQUEST_READERS,
+    });
     this.#options = options;
   }
 

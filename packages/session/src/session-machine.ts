@@ -1,4 +1,4 @@
-import { Connection, type ConnectionEvent, type RequestReaders, sessionRequests } from "@nacre/connection";
+import { Connection, type ConnectionEvent, type RequestReaders } from "@nacre/connection";
 import type { PacketSink } from "@nacre/packet";
 import {
   type NegotiatedAlgorithms,
@@ -41,9 +41,6 @@ interface Authentication {
   readonly waitingForApplication: boolean;
 }
 
-/** Decoders for channel types with standard requests. */
-const REQUEST_READERS: RequestReaders = { session: sessionRequests };
-
 /** A global request of the peer. */
 export type PeerGlobalRequest = Extract<ConnectionEvent, { type: "global-request" }>;
 
@@ -61,6 +58,8 @@ interface RoleParts<Sink> {
   /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
+  /** Decoders for channel types with standard requests. */
+  readonly requestReaders: RequestReaders;
 }
 
 /**
@@ -106,10 +105,9 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.sink = parts.sink(this.transport);
     this.connection = new Connection({
       sink: this.sink,
-      role,
       limits: this.limits,
       allowedChannelTypes: parts.allowedChannelTypes ?? [],
-      requestReaders: REQUEST_READERS,
+      requestReaders: parts.requestReaders,
     });
     this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
   }
