@@ -1,2 +1,3 @@
 export * from "./common.ts";
+export { describedTrace } from "./watchers.ts";
 export { connect, connectDuplex, serve } from "./with-algorithms.ts";

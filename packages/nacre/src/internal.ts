@@ -26,3 +26,4 @@ export { encodeBreak, encodeSignal, encodeSize } from "./session/requests.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
 export { offeredAlgorithms } from "./wasm.ts";
+export { withDescriptions } from "./watchers.ts";

@@ -8,6 +8,7 @@ import type { ServerConnection } from "./server/connection.ts";
 import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex } from "./server/server.ts";
 import { Session } from "./session/session.ts";
+import { madeTrace } from "./watchers.ts";
 
 type Algorithms = Pick<CryptoProvider, "algorithms">;
 
@@ -62,6 +63,7 @@ function completeOptions(options: ConnectOptions & Algorithms): ConnectOptions &
   checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
   checkConnectOptions(complete);
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  madeTrace(options.trace);
   return complete;
 }
 
@@ -73,5 +75,6 @@ export function serve(streams: ByteStreams, options: ServeOptions<Session> & Alg
   const complete = { ...options, fingerprint: sha256Fingerprint };
   checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
   checkServeOptions(complete);
+  madeTrace(options.trace);
   return serveDuplex(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }

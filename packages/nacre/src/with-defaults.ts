@@ -11,6 +11,7 @@ import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Session } from "./session/session.ts";
+import { withDescriptions } from "./watchers.ts";
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Rejects with an `SshError`: `code` names the cause, `culprit`
@@ -44,8 +45,8 @@ export async function connectDuplex(
     throw error;
   }
   // JavaScript programs may omit the options. The checks below report that.
-  const { algorithms = defaultAlgorithms } = { ...options };
-  const complete = { ...options, algorithms, fingerprint: sha256Fingerprint };
+  const { algorithms = defaultAlgorithms, trace } = { ...options };
+  const complete = { ...options, algorithms, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
   return connectWith(duplex, complete, makeClient);
 }
 
@@ -71,6 +72,6 @@ export function serveDuplex<S extends BaseSession>(
 function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
   checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
   // JavaScript programs may omit the options. The checks below report that.
-  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = { ...options };
-  return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };
+  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms, trace } = { ...options };
+  return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
 }

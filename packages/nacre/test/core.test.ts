@@ -1,6 +1,7 @@
+import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/session/pair";
-import { connect, connectDuplex, forwardingClient, serve } from "nacre/core";
+import { connect, connectDuplex, describedTrace, forwardingClient, serve, type TraceRecord } from "nacre/core";
 import { expect, it, onTestFinished } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
 
@@ -28,4 +29,26 @@ it("connects over any kind of byte connection", async () => {
   const client = await connectDuplex(webDuplex(streams()), { ...visitor, algorithms });
   expect(client.info.negotiated.kex).toBe(algorithms.kex[0]);
   await client.close();
+});
+
+it("traces both sides with `describedTrace`", async () => {
+  const { near, far } = wire();
+  const records: { readonly client: TraceRecord[]; readonly server: TraceRecord[] } = { client: [], server: [] };
+  const server = serve(far, { ...open, algorithms, trace: describedTrace((record) => records.server.push(record)) });
+  const trace = describedTrace((record) => records.client.push(record));
+  const client = await connect(near, { ...visitor, algorithms, trace });
+  await client.close();
+  await server.close();
+  for (const of of [records.client, records.server]) {
+    expect(of).toContainEqual(expect.objectContaining({ type: "packet", message: "SSH_MSG_USERAUTH_REQUEST" }));
+    expect(of).toContainEqual(expect.objectContaining({ type: "negotiated" }));
+  }
+});
+
+it("rejects a function as `trace`, because no description comes with it, and leaves the streams untouched", async () => {
+  const { near, far } = wire();
+  const trace = (): void => {};
+  expect(await failure(connect(near, { ...visitor, algorithms, trace }))).toEqual(code("usage"));
+  expect(() => serve(far, { ...open, algorithms, trace })).toThrow("describedTrace");
+  expect([near, far].some(({ readable, writable }) => readable.locked || writable.locked)).toBe(false);
 });

@@ -8,6 +8,7 @@ import {
   offeredAlgorithms,
   SESSION_LIMITS,
   type ConnectOptions as StreamConnectOptions,
+  withDescriptions,
 } from "nacre/internal";
 import { accountHome, accountName } from "./account.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
@@ -72,7 +73,16 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     host,
     port,
     connectTimeout: options.connectTimeout,
-    options: { ...options, ...hostKey, user, identities, random, fingerprint, signal },
+    options: {
+      ...options,
+      ...hostKey,
+      user,
+      identities,
+      random,
+      fingerprint,
+      trace: withDescriptions(options.trace),
+      signal,
+    },
     loading,
   };
 }

@@ -1,4 +1,4 @@
-import type { NegotiatedAlgorithms, TransportTrace } from "@nacre/transport";
+import type { NegotiatedAlgorithms } from "@nacre/transport";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
   DISCONNECT_REASON,
@@ -42,13 +42,16 @@ import {
   utf8DecodeLossy,
   windowChange,
 } from "@nacre/wire";
-import type { TracePort } from "./trace.ts";
+import type { SessionTrace, TracePort } from "./trace.ts";
 
-/** Converts the trace port of a session machine, which receives descriptions, to a transport trace, which receives payloads. */
-export function describedTrace(trace: TracePort, context: () => Methods): TransportTrace {
+/** Makes a trace that describes each packet to `port`, escaped and without secrets. Keeps no state: connections may share it. */
+export function describedTrace(port: TracePort): SessionTrace {
   return {
-    identification: (direction, line) => trace({ type: "identification", direction, line }),
-    packet: ({ payload, ...packet }) => trace({ type: "packet", ...packet, ...describeMessage(payload, context()) }),
+    identification: (direction, line) => port({ type: "identification", direction, line }),
+    packet: ({ payload, ...packet }, methods) =>
+      port({ type: "packet", ...packet, ...describeMessage(payload, methods) }),
+    newKeys: (negotiated, strictKex) =>
+      port({ type: "negotiated", summary: describeNegotiated(negotiated, strictKex) }),
   };
 }
 

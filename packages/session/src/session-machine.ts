@@ -7,6 +7,7 @@ import {
   type TransportEvent,
   type TransportOptions,
   type TransportSettings,
+  type TransportTrace,
   transportSettings,
 } from "@nacre/transport";
 import {
@@ -17,11 +18,10 @@ import {
   type RandomSource,
   SshError,
 } from "@nacre/wire";
-import { describedTrace, describeNegotiated } from "./describe.ts";
 import { guarded } from "./guarded.ts";
 import { Keepalive } from "./keepalive.ts";
 import { type Limits, SESSION_LIMITS } from "./limits.ts";
-import type { KeyLogPort, TracePort } from "./trace.ts";
+import type { KeyLogPort, SessionTrace } from "./trace.ts";
 import { SOFTWARE_VERSION } from "./version.ts";
 
 /** Options of a session machine, for both roles. */
@@ -32,7 +32,8 @@ export interface SessionOptions extends TransportSettings {
   readonly limits?: Overrides<Limits> | undefined;
   /** Software version in the identification line, without spaces and dashes. */
   readonly softwareVersion?: string;
-  readonly trace?: TracePort;
+  /** Receives each packet; `describedTrace` makes one. */
+  readonly trace?: SessionTrace | undefined;
   readonly keyLog?: KeyLogPort;
 }
 
@@ -76,7 +77,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   protected readonly limits: Limits;
   protected state: SessionState<Auth> = { kind: "kex", ready: false };
   readonly #keepalive: Keepalive;
-  readonly #trace: TracePort | undefined;
+  readonly #trace: SessionTrace | undefined;
   readonly #peer: "client" | "server";
   #authMethod: MethodContext | undefined;
   #now = 0;
@@ -95,12 +96,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       ...transportSettings(options),
       ...parts.transport,
       ...(keyLog && { keyLog: guarded("the key log", keyLog) }),
-      ...(trace && {
-        trace: describedTrace(guarded("the trace", trace), () => ({
-          kex: this.transport.negotiated?.kex.context,
-          auth: this.#authMethod,
-        })),
-      }),
+      ...(trace && { trace: this.#transportTrace(trace) }),
     });
     this.sink = parts.sink(this.transport);
     this.connection = new Connection({
@@ -217,7 +213,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   }
 
   protected traceNewKeys(event: Extract<TransportEvent, { type: "new-keys" }>): void {
-    this.#trace?.({ type: "negotiated", summary: describeNegotiated(event.negotiated, event.strictKex) });
+    this.#trace?.newKeys(event.negotiated, event.strictKex);
   }
 
   /**
@@ -256,6 +252,15 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   /** Answers a global request that the session machine handles itself. Returns whether it did. */
   protected answers(_request: PeerGlobalRequest): boolean {
     return false;
+  }
+
+  #transportTrace(trace: SessionTrace): TransportTrace {
+    return {
+      identification: guarded("the trace", (direction, line) => trace.identification(direction, line)),
+      packet: guarded("the trace", (packet) => {
+        trace.packet(packet, { kex: this.transport.negotiated?.kex.context, auth: this.#authMethod });
+      }),
+    };
   }
 
   /** Deadline of the login or of the next keepalive probe. */

@@ -10,6 +10,7 @@ import {
   type LoggedIn,
   SESSION_LIMITS,
   webClient,
+  withDescriptions,
 } from "nacre/internal";
 import { sortOptions } from "./check.ts";
 import { knownHost } from "./known-hosts.ts";
@@ -51,8 +52,14 @@ export async function connect(
   const { algorithms = defaultAlgorithms } = login;
   const hostKeys = known?.order(algorithms.hostKeys) ?? algorithms.hostKeys;
   try {
-    const decision = { hostKey: decided ?? known!.verify, algorithms: { ...algorithms, hostKeys } };
-    return await connectDuplex(duplex, { ...login, ...decision, fingerprint: sha256Fingerprint }, makeClient);
+    const complete = {
+      ...login,
+      hostKey: decided ?? known!.verify,
+      algorithms: { ...algorithms, hostKeys },
+      fingerprint: sha256Fingerprint,
+      trace: withDescriptions(login.trace),
+    };
+    return await connectDuplex(duplex, complete, makeClient);
   } catch (error) {
     throw gatewayError(error);
   }

@@ -8,7 +8,7 @@ import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
 import { platformRandom } from "../random.ts";
 import { offeredAlgorithms } from "../wasm.ts";
-import { watchers } from "../watchers.ts";
+import { madeTrace, quietly } from "../watchers.ts";
 import type { ConnectOptions, CryptoProvider, HostKey, PromptRequest } from "./options.ts";
 
 /** Facts about an authenticated connection. */
@@ -237,6 +237,7 @@ function sessionOptions(options: ConnectOptions & CryptoProvider): ClientSession
     keyboardInteractive: options.prompts !== undefined || (typeof options.password === "string" && "password"),
     ...(options.limits && { limits: options.limits }),
     ...transportSettings(options),
-    ...watchers(options),
+    trace: madeTrace(options.trace),
+    ...(options.keyLog && { keyLog: quietly(options.keyLog) }),
   };
 }

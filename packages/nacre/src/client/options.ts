@@ -1,5 +1,5 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
+import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 import type { PeerOpen } from "../mux/peer-asks.ts";
@@ -95,8 +95,11 @@ export interface ConnectOptions extends TransportSettings {
    * the same flight, which saves a round trip.
    */
   readonly earlyChannel?: boolean | undefined;
-  /** Called with a description of each packet sent or received. Contains no secrets. */
-  readonly trace?: TracePort | undefined;
+  /**
+   * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
+   * descriptions, takes the trace that `describedTrace` makes of such a function.
+   */
+  readonly trace?: TracePort | SessionTrace | undefined;
   /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
