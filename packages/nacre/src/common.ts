@@ -9,6 +9,7 @@ export { Client, forwardingClient } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/driver.ts";
 export { pinnedHostKey } from "./client/host-keys.ts";
 export type {
+  ClientProvider,
   ConnectOptions,
   CryptoProvider,
   ExecOptions,

@@ -1,3 +1,4 @@
+export { encodeTerminalModes } from "@nacre/connection";
 export * from "./common.ts";
 export { describedTrace } from "./watchers.ts";
 export { connect, connectDuplex, serve } from "./with-algorithms.ts";

@@ -1,3 +1,4 @@
+import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
@@ -46,7 +47,13 @@ export async function connectDuplex(
   }
   // JavaScript programs may omit the options. The checks below report that.
   const { algorithms = defaultAlgorithms, trace } = { ...options };
-  const complete = { ...options, algorithms, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
+  const complete = {
+    ...options,
+    algorithms,
+    fingerprint: sha256Fingerprint,
+    encodeModes: encodeTerminalModes,
+    trace: withDescriptions(trace),
+  };
   return connectWith(duplex, complete, makeClient);
 }
 

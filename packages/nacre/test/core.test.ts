@@ -1,7 +1,16 @@
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/session/pair";
-import { connect, connectDuplex, describedTrace, forwardingClient, serve, type TraceRecord } from "nacre/core";
+import {
+  connect,
+  connectDuplex,
+  describedTrace,
+  encodeTerminalModes,
+  forwardingClient,
+  type Session,
+  serve,
+  type TraceRecord,
+} from "nacre/core";
 import { expect, it, onTestFinished } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
 
@@ -51,4 +60,21 @@ it("rejects a function as `trace`, because no description comes with it, and lea
   expect(await failure(connect(near, { ...visitor, algorithms, trace }))).toEqual(code("usage"));
   expect(() => serve(far, { ...open, algorithms, trace })).toThrow("describedTrace");
   expect([near, far].some(({ readable, writable }) => readable.locked || writable.locked)).toBe(false);
+});
+
+it("sends encoded terminal modes, and rejects modes by name", async () => {
+  const { near, far } = wire();
+  const modes: unknown[] = [];
+  const session = ({ pty }: Session): number => modes.push(pty?.modes);
+  const server = serve(far, { ...open, algorithms, acceptPty: true, session });
+  const client = await connect(near, { ...visitor, algorithms });
+  expect(await client.exec("x", { pty: { modes: encodeTerminalModes({ ECHO: 0 }) } })).toMatchObject({ status: 1 });
+  expect(await client.exec("x", { pty: true })).toMatchObject({ status: 2 });
+  expect(modes).toEqual([{ ECHO: 0 }, {}]);
+  expect(await failure(client.exec("x", { pty: { modes: { ECHO: 0 } } }))).toMatchObject({
+    code: "usage",
+    message: expect.stringContaining("encodeTerminalModes"),
+  });
+  await client.close();
+  await server.close();
 });

@@ -1,8 +1,10 @@
 import {
+  type ClientProvider,
   type CryptoProvider,
   checkLimits,
   checkSignal,
   checkUser,
+  encodeTerminalModes,
   explicitHostKey,
   type HostKeyVerifier,
   offeredAlgorithms,
@@ -26,7 +28,7 @@ export interface Prepared {
   readonly host: string;
   readonly port: number;
   readonly connectTimeout: number | undefined;
-  readonly options: StreamConnectOptions & CryptoProvider;
+  readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
 }
@@ -80,6 +82,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       identities,
       random,
       fingerprint,
+      encodeModes: encodeTerminalModes,
       trace: withDescriptions(options.trace),
       signal,
     },

@@ -6,6 +6,7 @@ import {
   checkLimits,
   checkUser,
   connectDuplex,
+  encodeTerminalModes,
   explicitHostKey,
   type LoggedIn,
   SESSION_LIMITS,
@@ -57,6 +58,7 @@ export async function connect(
       hostKey: decided ?? known!.verify,
       algorithms: { ...algorithms, hostKeys },
       fingerprint: sha256Fingerprint,
+      encodeModes: encodeTerminalModes,
       trace: withDescriptions(login.trace),
     };
     return await connectDuplex(duplex, complete, makeClient);

@@ -9,7 +9,7 @@ import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
 import { platformRandom } from "../random.ts";
 import { offeredAlgorithms } from "../wasm.ts";
 import { madeTrace, quietly } from "../watchers.ts";
-import type { ConnectOptions, CryptoProvider, HostKey, PromptRequest } from "./options.ts";
+import type { ClientProvider, ConnectOptions, HostKey, PromptRequest } from "./options.ts";
 
 /** Facts about an authenticated connection. */
 export interface ConnectionInfo {
@@ -26,7 +26,7 @@ const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
 export class Driver implements MuxSide<ClientSessionEvent> {
   readonly mux: Mux<ClientSessionEvent, Driver>;
   readonly #machine: ClientSession;
-  readonly #options: ConnectOptions & CryptoProvider;
+  readonly #options: ConnectOptions & ClientProvider;
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
@@ -34,7 +34,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   /** Tells remote identities that the login is over. */
   #login: AbortController | undefined;
 
-  constructor(duplex: Duplex, options: ConnectOptions & CryptoProvider) {
+  constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
     this.#options = options;
     this.#machine = new ClientSession(sessionOptions(options));
     this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#machine, this, HANDLERS);
@@ -43,6 +43,11 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   /** Resolves with the reason when the connection has ended; code `closed` after `close`. Never rejects. */
   get ended(): Promise<SshError> {
     return this.#engine.closed;
+  }
+
+  /** Encodes terminal modes by name, if the program passed this code. */
+  get encodeModes(): ClientProvider["encodeModes"] {
+    return this.#options.encodeModes;
   }
 
   /** Connects and logs in. Rejects with the error that ended the attempt, after all resources are released. */
@@ -222,7 +227,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   }
 }
 
-function sessionOptions(options: ConnectOptions & CryptoProvider): ClientSessionOptions {
+function sessionOptions(options: ConnectOptions & ClientProvider): ClientSessionOptions {
   const identities = (options.identities ?? []).map((identity) => ({
     publicKey: identity.publicKey,
     ...(isPrivateKey(identity) && { privateKey: identity }),

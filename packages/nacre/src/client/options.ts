@@ -49,6 +49,12 @@ export interface CryptoProvider {
   readonly fingerprint: (blob: Uint8Array) => string;
 }
 
+/** The code that a client takes as values, so that a small bundle can do without. */
+export interface ClientProvider extends CryptoProvider {
+  /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
+  readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
+}
+
 /** All options of `connect` except the byte stream. */
 export interface ConnectOptions extends TransportSettings {
   /** Name of the user to log in as. */
@@ -114,8 +120,11 @@ export interface PtyOptions {
   readonly columns?: number | undefined;
   /** Height in characters; default 24. */
   readonly rows?: number | undefined;
-  /** Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`. */
-  readonly modes?: Readonly<Record<string, number>> | undefined;
+  /**
+   * Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`, or encoded. `nacre/core`, whose bundles need not carry the names, takes only
+   * encoded modes: `encodeTerminalModes({ ECHO: 0 })`.
+   */
+  readonly modes?: Readonly<Record<string, number>> | Uint8Array | undefined;
 }
 
 /** A request sent on a session before its command. */
