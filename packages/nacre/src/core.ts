@@ -1,3 +1,4 @@
+export { type InteractiveMethods, interactiveMethods } from "@nacre/auth";
 export { encodeTerminalModes } from "@nacre/connection";
 export * from "./common.ts";
 export { describedTrace } from "./watchers.ts";

@@ -1,4 +1,5 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
+export { interactiveMethods } from "@nacre/auth";
 export { encodeTerminalModes } from "@nacre/connection";
 export { SESSION_LIMITS } from "@nacre/session";
 export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";

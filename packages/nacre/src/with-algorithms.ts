@@ -1,7 +1,7 @@
 import { sha256Fingerprint } from "@nacre/keys";
-import { checkConnectOptions, usage } from "./check.ts";
+import { checkConnectOptions, checkInteractiveMethods, usage } from "./check.ts";
 import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/base-client.ts";
-import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
+import type { ClientProvider, ConnectOptions, CryptoProvider } from "./client/options.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ServerConnection } from "./server/connection.ts";
@@ -12,6 +12,9 @@ import { madeTrace } from "./watchers.ts";
 
 type Algorithms = Pick<CryptoProvider, "algorithms">;
 
+/** The values that `connect` takes. */
+type Values = Algorithms & Pick<ClientProvider, "interactiveMethods">;
+
 /** Makes a client without forwarding. */
 const baseClient = (connection: LoggedIn): BaseClient => new BaseClient(connection, webClient);
 
@@ -20,15 +23,15 @@ const baseClient = (connection: LoggedIn): BaseClient => new BaseClient(connecti
  * others. The client has no `dial` and `listen`; pass `forwardingClient` as `makeClient` for one that has. Rejects with an `SshError`: `code` names
  * the cause, `culprit` the side at fault.
  */
-export function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<BaseClient>;
+export function connect(streams: ByteStreams, options: ConnectOptions & Values): Promise<BaseClient>;
 export function connect<C>(
   streams: ByteStreams,
-  options: ConnectOptions & Algorithms,
+  options: ConnectOptions & Values,
   makeClient: (connection: LoggedIn) => C,
 ): Promise<C>;
 export async function connect(
   streams: ByteStreams,
-  options: ConnectOptions & Algorithms,
+  options: ConnectOptions & Values,
   makeClient: (connection: LoggedIn) => unknown = baseClient,
 ): Promise<unknown> {
   const complete = completeOptions(options);
@@ -36,18 +39,18 @@ export async function connect(
 }
 
 /** Connects over any kind of byte connection, such as `webSocketDuplex` of `@nacre/web`. Rejects as `connect` does, and then closes it. */
-export function connectDuplex(duplex: Duplex, options: ConnectOptions & Algorithms): Promise<BaseClient>;
+export function connectDuplex(duplex: Duplex, options: ConnectOptions & Values): Promise<BaseClient>;
 export function connectDuplex<C>(
   duplex: Duplex,
-  options: ConnectOptions & Algorithms,
+  options: ConnectOptions & Values,
   makeClient: (connection: LoggedIn) => C,
 ): Promise<C>;
 export async function connectDuplex(
   duplex: Duplex,
-  options: ConnectOptions & Algorithms,
+  options: ConnectOptions & Values,
   makeClient: (connection: LoggedIn) => unknown = baseClient,
 ): Promise<unknown> {
-  let complete: ConnectOptions & CryptoProvider;
+  let complete: ConnectOptions & ClientProvider;
   try {
     complete = completeOptions(options);
   } catch (error) {
@@ -58,12 +61,14 @@ export async function connectDuplex(
 }
 
 /** Throws `usage` for invalid options. */
-function completeOptions(options: ConnectOptions & Algorithms): ConnectOptions & CryptoProvider {
+function completeOptions(options: ConnectOptions & Values): ConnectOptions & ClientProvider {
+  const { interactiveMethods, ...named } = { ...options };
   const complete = { ...options, fingerprint: sha256Fingerprint };
-  checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
+  checkNames(named, CONNECT_OPTIONS, "`connect`");
   checkConnectOptions(complete);
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
   madeTrace(options.trace);
+  checkInteractiveMethods(complete);
   return complete;
 }
 

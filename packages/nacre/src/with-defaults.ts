@@ -1,3 +1,4 @@
+import { interactiveMethods } from "@nacre/auth";
 import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
@@ -52,6 +53,7 @@ export async function connectDuplex(
     algorithms,
     fingerprint: sha256Fingerprint,
     encodeModes: encodeTerminalModes,
+    interactiveMethods,
     trace: withDescriptions(trace),
   };
   return connectWith(duplex, complete, makeClient);

@@ -2,11 +2,13 @@ import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/session/pair";
 import {
+  type Authenticate,
   connect,
   connectDuplex,
   describedTrace,
   encodeTerminalModes,
   forwardingClient,
+  interactiveMethods,
   type Session,
   serve,
   type TraceRecord,
@@ -75,6 +77,21 @@ it("sends encoded terminal modes, and rejects modes by name", async () => {
     code: "usage",
     message: expect.stringContaining("encodeTerminalModes"),
   });
+  await client.close();
+  await server.close();
+});
+
+it("logs in with a password if the login methods are passed, and rejects one without them", async () => {
+  const { near, far } = wire();
+  const authenticate: Authenticate = (login) => login.method === "password" && login.password === "sesame";
+  const server = serve(far, { ...open, algorithms, methods: ["password"], authenticate });
+  const options = { ...visitor, algorithms, password: "sesame" };
+  expect(await failure(connect(near, options))).toMatchObject({
+    code: "usage",
+    message: expect.stringContaining("interactiveMethods"),
+  });
+  expect(near.readable.locked || near.writable.locked).toBe(false);
+  const client = await connect(near, { ...options, interactiveMethods });
   await client.close();
   await server.close();
 });

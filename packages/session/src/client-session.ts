@@ -1,4 +1,11 @@
-import { ClientAuth, type ClientAuthEvent, type Identity, type PasswordSource, type PromptsSource } from "@nacre/auth";
+import {
+  ClientAuth,
+  type ClientAuthEvent,
+  type Identity,
+  type InteractiveMethods,
+  type PasswordSource,
+  type PromptsSource,
+} from "@nacre/auth";
 import { type ConnectionEvent, sessionReports } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
@@ -18,6 +25,8 @@ export interface ClientSessionOptions extends SessionOptions {
   readonly fingerprint?: (blob: Uint8Array) => string;
   readonly password: PasswordSource;
   readonly keyboardInteractive: PromptsSource;
+  /** Code of the methods "password" and "keyboard-interactive", which these two sources need. */
+  readonly interactiveMethods?: InteractiveMethods | undefined;
 }
 
 /** An event of `ClientSession`. Asks carry a `token` and wait for the matching answer call. */
@@ -147,7 +156,8 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   }
 
   #startAuth(): void {
-    const { random, userName, identities, fingerprint, password, keyboardInteractive } = this.#options;
+    const { random, userName, identities, fingerprint, password, keyboardInteractive, interactiveMethods } =
+      this.#options;
     const auth = new ClientAuth({
       sink: this.transport,
       sessionId: this.transport.sessionId!,
@@ -156,6 +166,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       identities,
       password,
       keyboardInteractive,
+      interactiveMethods,
       ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });

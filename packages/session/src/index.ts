@@ -1,3 +1,4 @@
+export { type InteractiveMethods, interactiveMethods } from "@nacre/auth";
 export { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "./client-session.ts";
 export { describedTrace } from "./describe.ts";
 export type { ServerHostKey } from "./host-key-rotation.ts";

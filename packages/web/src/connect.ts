@@ -8,6 +8,7 @@ import {
   connectDuplex,
   encodeTerminalModes,
   explicitHostKey,
+  interactiveMethods,
   type LoggedIn,
   SESSION_LIMITS,
   webClient,
@@ -59,6 +60,7 @@ export async function connect(
       algorithms: { ...algorithms, hostKeys },
       fingerprint: sha256Fingerprint,
       encodeModes: encodeTerminalModes,
+      interactiveMethods,
       trace: withDescriptions(login.trace),
     };
     return await connectDuplex(duplex, complete, makeClient);

@@ -2,6 +2,7 @@ import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
+import { checkInteractiveMethods } from "../check.ts";
 import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
@@ -228,6 +229,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 }
 
 function sessionOptions(options: ConnectOptions & ClientProvider): ClientSessionOptions {
+  checkInteractiveMethods(options);
   const identities = (options.identities ?? []).map((identity) => ({
     publicKey: identity.publicKey,
     ...(isPrivateKey(identity) && { privateKey: identity }),
@@ -239,6 +241,7 @@ function sessionOptions(options: ConnectOptions & ClientProvider): ClientSession
     userName: options.user,
     identities,
     password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
+    interactiveMethods: options.interactiveMethods,
     keyboardInteractive: options.prompts !== undefined || (typeof options.password === "string" && "password"),
     ...(options.limits && { limits: options.limits }),
     ...transportSettings(options),

@@ -1,3 +1,4 @@
+import type { InteractiveMethods } from "@nacre/auth";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
@@ -53,6 +54,8 @@ export interface CryptoProvider {
 export interface ClientProvider extends CryptoProvider {
   /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
+  /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
+  readonly interactiveMethods?: InteractiveMethods | undefined;
 }
 
 /** All options of `connect` except the byte stream. */

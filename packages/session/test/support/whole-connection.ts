@@ -2,6 +2,7 @@ import {
   ClientSession,
   type ClientSessionEvent,
   describedTrace,
+  interactiveMethods,
   ServerSession,
   type ServerSessionEvent,
   type TraceRecord,
@@ -217,6 +218,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
       identities: login === "key" ? [{ publicKey: userKey, privateKey: inMemory(userKey) }] : [],
       password: login === "password",
       keyboardInteractive: false,
+      interactiveMethods,
       ...(traced && { trace: describedTrace(this.trace) }),
     });
     this.machine.connection.openChannel("session");
