@@ -19,7 +19,7 @@ import type { RequestReader, RequestReaderContext } from "./request-reader.ts";
 import { SESSION_REQUEST_SENDERS } from "./session-names.ts";
 import { decodeTerminalModes } from "./terminal-modes.ts";
 
-const shellRequest: Structure<Empty> = structure<Empty>("shell", {});
+const shellRequest: Structure<Empty> = /* @__PURE__ */ structure<Empty>("shell", {});
 
 /**
  * Returns a server's reader for session requests (RFC 4254 §6, RFC 4335). It refuses the requests that only servers send, and all on a
