@@ -6,6 +6,7 @@ import {
   type ClientAuthEvent,
   type ClientAuthOptions,
   type Factor,
+  interactiveMethods,
   ServerAuth,
   type ServerAuthEvent,
   type ServerAuthOptions,
@@ -42,6 +43,7 @@ function login(
     fingerprint: sha256Fingerprint,
     password: false,
     keyboardInteractive: false,
+    interactiveMethods,
     ...clientOptions,
   });
   const server = new ServerAuth({

@@ -23,7 +23,13 @@ import {
   userauthPublickey,
   Writer,
 } from "@nacre/wire";
-import { ClientAuth, type ClientAuthEvent, type ClientAuthOptions, type Identity } from "../src/index.ts";
+import {
+  ClientAuth,
+  type ClientAuthEvent,
+  type ClientAuthOptions,
+  type Identity,
+  interactiveMethods,
+} from "../src/index.ts";
 
 export const sessionId: Uint8Array = new Uint8Array(32).fill(7);
 /** Deterministic, since these tests do not depend on its quality. */
@@ -176,6 +182,7 @@ export class ClientRig {
       fingerprint: sha256Fingerprint,
       password: false,
       keyboardInteractive: false,
+      interactiveMethods,
       ...options,
     });
   }

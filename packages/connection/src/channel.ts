@@ -346,12 +346,11 @@ export class Channel implements WaitingChannel {
   }
 
   #makeReader(): RequestReader | undefined {
-    const { requestReaders, role } = this.#context;
+    const { requestReaders } = this.#context;
     // rule: session-requests-only
     if (!Object.hasOwn(requestReaders, this.#channelType)) return undefined;
     return requestReaders[/* rule: session-requests-type */ this.#channelType]?.({
       channel: this.number,
-      role,
       isOpenedByUs: this.#openedByUs,
     });
   }

@@ -37,11 +37,12 @@ import type { RequestReaders } from "./request-reader.ts";
 export interface ConnectionOptions {
   /** Receives outgoing messages: the transport. */
   readonly sink: PacketSink;
-  /** Our side; it determines which requests the peer may send. */
-  readonly role: "client" | "server";
   /** Channel types that the peer may open; default none. See also `allow`. */
   readonly allowedChannelTypes?: readonly string[];
-  /** Decoders of channel requests by channel type; default none, so each request becomes a "channel-request". See `sessionRequests`. */
+  /**
+   * Decoders of channel requests by channel type; default none, so each request becomes a "channel-request". For the type "session", a
+   * server passes `sessionRequests` and a client `sessionReports`.
+   */
   readonly requestReaders?: RequestReaders | undefined;
   readonly limits?: Overrides<ConnectionLimits> | undefined;
 }
@@ -63,9 +64,9 @@ export class Connection {
   #channelCount = 0;
   #inbox: Bytes[] = [];
 
-  constructor({ sink, role, limits, allowedChannelTypes = [], requestReaders }: ConnectionOptions) {
+  constructor({ sink, limits, allowedChannelTypes = [], requestReaders }: ConnectionOptions) {
     const complete = completeLimits(CONNECTION_LIMITS, limits);
-    this.#context = new ConnectionContext({ sink, role, requestReaders }, complete, (answered) =>
+    this.#context = new ConnectionContext({ sink, requestReaders }, complete, (answered) =>
       this.#globals.probe(answered),
     );
     this.#globals = new GlobalRequests(this.#context);

@@ -23,8 +23,6 @@ const LONGEST_MESSAGE = 256 * 1024 - 256;
 export class ConnectionContext {
   /** Receives outgoing messages. */
   sink: PacketSink;
-  /** Our role. */
-  readonly role: "client" | "server";
   readonly limits: ConnectionLimits;
   readonly requestReaders: RequestReaders;
   readonly roundTrip: RoundTrip;
@@ -42,12 +40,11 @@ export class ConnectionContext {
   #unaskedReplies = 0;
 
   constructor(
-    { sink, role, requestReaders = {} }: Pick<ConnectionOptions, "sink" | "role" | "requestReaders">,
+    { sink, requestReaders = {} }: Pick<ConnectionOptions, "sink" | "requestReaders">,
     limits: ConnectionLimits,
     probe: Probe,
   ) {
     this.sink = sink;
-    this.role = role;
     this.limits = limits;
     this.requestReaders = requestReaders;
     this.roundTrip = new RoundTrip(probe);

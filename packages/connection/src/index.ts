@@ -4,6 +4,7 @@ export type { ChannelEvent, ConnectionEvent, OutputStream, SessionReport, Sessio
 export { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 export type { OpenRefusal } from "./peer-opens.ts";
 export type { RequestReader, RequestReaderContext, RequestReaders } from "./request-reader.ts";
+export { sessionReports } from "./session-reports.ts";
 export { sessionRequests } from "./session-requests.ts";
 export type { SignalName } from "./signals.ts";
 export { SIGNAL_NAMES } from "./signals.ts";

@@ -14,8 +14,6 @@ export interface RequestReader {
 export interface RequestReaderContext {
   /** Our number for the channel. */
   readonly channel: number;
-  /** Our side of the connection. */
-  readonly role: "client" | "server";
   readonly isOpenedByUs: boolean;
 }
 

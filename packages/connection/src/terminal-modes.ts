@@ -67,8 +67,16 @@ const TTY_OP_END = 0;
 /** Opcodes from 160 on have no defined argument, so reading must stop (RFC 4254 §8). */
 const FIRST_UNDEFINED = 160;
 
-const OPCODES: ReadonlyMap<string, number> = new Map(Object.entries(TERMINAL_MODES));
-const NAMES: ReadonlyMap<number, string> = new Map([...OPCODES].map(([name, opcode]) => [opcode, name]));
+const OPCODES: ReadonlyMap<string, number> = /* @__PURE__ */ opcodesByName();
+const NAMES: ReadonlyMap<number, string> = /* @__PURE__ */ namesByOpcode();
+
+function opcodesByName(): ReadonlyMap<string, number> {
+  return new Map(Object.entries(TERMINAL_MODES));
+}
+
+function namesByOpcode(): ReadonlyMap<number, string> {
+  return new Map(Object.entries(TERMINAL_MODES).map(([name, opcode]) => [opcode, name]));
+}
 
 /** Encodes the `modes` of a "pty-req" (RFC 4254 §8). Throws `usage` for an unknown name or an invalid value. */
 export function encodeTerminalModes(modes: TerminalModes): Uint8Array {

@@ -290,5 +290,5 @@ describe("after the peer broke the protocol", () => {
 });
 
 test.each(impossibleLimits(CONNECTION_LIMITS.ranges))("rejects the limit %s", (_, limits) => {
-  expect(thrownCode(() => new Connection({ sink: new FakeSink(), role: "client", limits }))).toBe("usage");
+  expect(thrownCode(() => new Connection({ sink: new FakeSink(), limits }))).toBe("usage");
 });

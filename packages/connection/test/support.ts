@@ -6,7 +6,13 @@ import {
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
 } from "@nacre/wire";
-import { Connection, type ConnectionEvent, type ConnectionLimits, sessionRequests } from "../src/index.ts";
+import {
+  Connection,
+  type ConnectionEvent,
+  type ConnectionLimits,
+  sessionReports,
+  sessionRequests,
+} from "../src/index.ts";
 
 export const NOTHING: Uint8Array = new Uint8Array(0);
 
@@ -76,8 +82,7 @@ export class Side {
   constructor(role: "client" | "server", options: SideOptions = {}) {
     this.connection = new Connection({
       sink: this.sink,
-      role,
-      requestReaders: { session: sessionRequests },
+      requestReaders: { session: role === "client" ? sessionReports : sessionRequests },
       ...(options.limits && { limits: options.limits }),
       ...(options.allowed && { allowedChannelTypes: options.allowed }),
     });

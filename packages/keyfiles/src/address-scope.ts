@@ -34,6 +34,7 @@ interface Block {
   readonly scope: AddressScope;
 }
 
+// @__NO_SIDE_EFFECTS__
 function block(network: string, scope: AddressScope): Block {
   const [address = "", length] = network.split("/");
   return { prefix: parseAddress(address)!, length: Number(length), scope };

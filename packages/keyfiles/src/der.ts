@@ -10,14 +10,14 @@ const SEQUENCE = 0x30;
 const CONTEXT = 0xa0;
 const PRIMITIVE_CONTEXT = 0x80;
 
-const TAG_NAMES: Readonly<Record<number, string>> = {
-  [INTEGER]: "INTEGER",
-  [BIT_STRING]: "BIT STRING",
-  [OCTET_STRING]: "OCTET STRING",
-  [NULL]: "NULL",
-  [OID]: "OBJECT IDENTIFIER",
-  [SEQUENCE]: "SEQUENCE",
-};
+const TAG_NAMES: ReadonlyMap<number, string> = /* @__PURE__ */ new Map([
+  [INTEGER, "INTEGER"],
+  [BIT_STRING, "BIT STRING"],
+  [OCTET_STRING, "OCTET STRING"],
+  [NULL, "NULL"],
+  [OID, "OBJECT IDENTIFIER"],
+  [SEQUENCE, "SEQUENCE"],
+]);
 
 /**
  * Strict sequential reader for DER (X.690 §8, §10), limited to the types in private keys. Lengths and integers must have their shortest
@@ -157,7 +157,7 @@ export function looksLikeSequence(bytes: Uint8Array): boolean {
 }
 
 function tagName(tag: number): string {
-  return TAG_NAMES[tag] ?? (tag >= CONTEXT && tag < 0xc0 ? `[${tag - CONTEXT}]` : `tag 0x${tag.toString(16)}`);
+  return TAG_NAMES.get(tag) ?? (tag >= CONTEXT && tag < 0xc0 ? `[${tag - CONTEXT}]` : `tag 0x${tag.toString(16)}`);
 }
 
 function shown(value: bigint): string {

@@ -44,6 +44,7 @@ type Valued = (draft: Draft, value: string) => string | undefined;
 /** Maximum number of `permitopen=` or `permitlisten=` options; OpenSSH's limit. */
 const MAX_PERMITS = 4096;
 
+// @__NO_SIDE_EFFECTS__
 const switches =
   (name: "pty" | "portForwarding" | "agentForwarding" | "x11Forwarding" | "userRc"): Flag =>
   (draft, on) => {

@@ -13,7 +13,7 @@ export interface KeyFileLimits {
 }
 
 /** Ranges and defaults of {@link KeyFileLimits}. */
-export const KEY_FILE_LIMITS: LimitTable<KeyFileLimits> = limitTable<KeyFileLimits>({
+export const KEY_FILE_LIMITS: LimitTable<KeyFileLimits> = /* @__PURE__ */ limitTable<KeyFileLimits>({
   maxFileSize: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   maxBcryptRounds: { default: 1024, least: 1, most: MAX_UINT32, unit: "rounds" },
   maxPbkdf2Iterations: { default: 10_000_000, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "iterations" },

@@ -1,4 +1,4 @@
-import { bytesToBigInt, copyBytes, equalBytes, SshError, Writer } from "@nacre/wire";
+import { type Bytes, bytesToBigInt, copyBytes, equalBytes, SshError, Writer } from "@nacre/wire";
 import { keyReader } from "./blob.ts";
 import type { Ed25519Fields, PrivateKey, PrivateKeyValues, PublicKey } from "./key.ts";
 import { modPow } from "./modular.ts";
@@ -9,8 +9,12 @@ export const ED25519 = "ssh-ed25519";
 
 /** Parses a public key blob and copies it (RFC 8709 §4). Throws `key-malformed` or `key-weak`. */
 export function ed25519PublicKey(blob: Uint8Array): PublicKey {
-  readEd25519Point(blob);
-  return { format: ED25519, blob: copyBytes(blob), bits: 256, algorithms: [{ name: ED25519 }] };
+  readPoint(blob, isOnCurve);
+  return publicKeyOf(copyBytes(blob));
+}
+
+function publicKeyOf(blob: Bytes): PublicKey {
+  return { format: ED25519, blob, bits: 256, algorithms: [{ name: ED25519 }] };
 }
 
 /**
@@ -29,15 +33,15 @@ export function ed25519PrivateKeyWith(
     throw new SshError("key-malformed", `${ED25519} private key: public key does not match the seed`);
   const fields = { format: ED25519, seed: secret, publicKey: point } as const;
   const blob = new Writer().string(ED25519).string(point).finish();
-  return privateKeyOf(ed25519PublicKey(blob), fields, signing(fields));
+  return privateKeyOf(publicKeyOf(blob), fields, signing(fields));
 }
 
 /**
- * Returns the 32-byte point of a public key blob. Throws `key-malformed` unless it is the canonical encoding of a point on the curve
- * (RFC 8032 §5.1.3), and `key-weak` for a point of small order.
+ * Returns the 32-byte point of a public key blob. Throws `key-malformed` unless `isPoint` accepts it as the canonical encoding of a point on
+ * the curve (RFC 8032 §5.1.3), and `key-weak` for a point of small order.
  */
-export function readEd25519Point(blob: Uint8Array): Uint8Array {
-  return readPoint(blob, isOnCurve);
+export function readEd25519Point(blob: Uint8Array, isPoint: (point: Uint8Array) => boolean): Uint8Array {
+  return readPoint(blob, (_y, _isNegative, point) => isPoint(point));
 }
 
 /**
@@ -48,14 +52,17 @@ export function checkEd25519Key(blob: Uint8Array): void {
   readPoint(blob, (y) => y < P);
 }
 
-function readPoint(blob: Uint8Array, isPoint: (y: bigint, isNegative: boolean) => boolean): Uint8Array {
+function readPoint(
+  blob: Uint8Array,
+  isPoint: (y: bigint, isNegative: boolean, point: Uint8Array) => boolean,
+): Uint8Array {
   const reader = keyReader(blob, ED25519);
   const point = reader.string("public key");
   if (point.length !== 32) reader.fail("public key", `has ${point.length} bytes, expected 32`);
   reader.end();
   const isNegative = point[31]! >= 0x80;
   const y = bytesToBigInt(point.toReversed()) & ((1n << 255n) - 1n);
-  if (!isPoint(y, isNegative)) reader.fail("public key", "is not a point on the curve");
+  if (!isPoint(y, isNegative, point)) reader.fail("public key", "is not a point on the curve");
   if (isSmallOrder(y))
     throw new SshError("key-weak", `${ED25519} key: point has small order, so anyone could forge signatures`);
   return point;

@@ -11,12 +11,17 @@ export const ed25519: SignatureAlgorithm = {
   name: ED25519,
   keyFormat: ED25519,
   verify(publicKey, data, signature) {
-    const point = readEd25519Point(publicKey);
+    const point = readEd25519Point(publicKey, isPoint);
     const blob = readSignature(ED25519, signature);
     if (blob?.length !== SIGNATURE_LENGTH) return false;
     return curve.verify(blob, data, point, { zip215: false });
   },
 };
+
+/** Whether the bytes are the canonical encoding of a point on the curve. */
+function isPoint(bytes: Uint8Array): boolean {
+  return curve.utils.isValidPublicKey(bytes, false);
+}
 
 /**
  * Builds a private key from its seed of 32 bytes, which is copied (RFC 8032 §5.1.5). Throws `key-malformed` if the seed has another length

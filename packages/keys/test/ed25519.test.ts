@@ -27,8 +27,13 @@ describe("ed25519", () => {
     // y = p + 3 is an encoding of 3, and no point on the curve has y = 2.
     const notCanonical = Uint8Array.of(0xf0, ...new Uint8Array(30).fill(0xff), 0x7f);
     const noPoint = Uint8Array.of(2, ...new Uint8Array(31));
-    for (const point of [notCanonical, noPoint, new Uint8Array(31), new Uint8Array(33)])
-      expectError("key-malformed", () => parsePublicKey(named("ssh-ed25519", point)));
+    // x = 0 has no negative (RFC 8032 §5.1.3).
+    const negativeZero = Uint8Array.of(1, ...new Uint8Array(30), 0x80);
+    for (const point of [notCanonical, noPoint, negativeZero, new Uint8Array(31), new Uint8Array(33)]) {
+      const blob = named("ssh-ed25519", point);
+      expectError("key-malformed", () => parsePublicKey(blob));
+      expectError("key-malformed", () => ed25519.verify(blob, data, new Uint8Array()));
+    }
   });
 
   test("rejects a second form of a signature, with S not below the group order", () => {

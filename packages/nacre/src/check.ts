@@ -1,6 +1,6 @@
 import { SESSION_LIMITS } from "@nacre/session";
 import { completeLimits, escapeText, type LimitTable, type Overrides, SshError } from "@nacre/wire";
-import type { ConnectOptions } from "./client/options.ts";
+import type { ClientProvider, ConnectOptions } from "./client/options.ts";
 import { isThenable } from "./mux/engine.ts";
 import { checkNames } from "./option-names.ts";
 import { checkRandom } from "./random.ts";
@@ -20,6 +20,18 @@ export function checkConnectOptions(options: ConnectOptions): void {
   if (identities === undefined) return;
   if (!Array.isArray(identities)) throw usage("`identities` must be an array of private keys, such as [key]");
   for (const identity of identities) checkKey(identity, "an identity");
+}
+
+/** Throws `usage` for options that need a login method which the program did not pass. */
+export function checkInteractiveMethods({
+  password,
+  prompts,
+  interactiveMethods,
+}: Pick<ConnectOptions & ClientProvider, "password" | "prompts" | "interactiveMethods">): void {
+  if ((password !== undefined || prompts !== undefined) && interactiveMethods === undefined)
+    throw usage(
+      "`password` and `prompts` need `interactiveMethods`, an export of `nacre/core`; pass it as an option, too",
+    );
 }
 
 /** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */

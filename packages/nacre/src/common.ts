@@ -2,13 +2,14 @@
 // AsyncDisposable.
 /// <reference lib="esnext.disposable" preserve="true" />
 export type { Factor, LoginMethod } from "@nacre/auth";
-export type { KeyLogPort, Limits, TracePort, TraceRecord } from "@nacre/session";
+export type { KeyLogPort, Limits, SessionTrace, TracePort, TraceRecord } from "@nacre/session";
 export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 export { BaseClient, type ClientKind, type LoggedIn, webClient } from "./client/base-client.ts";
 export { Client, forwardingClient } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/driver.ts";
 export { pinnedHostKey } from "./client/host-keys.ts";
 export type {
+  ClientProvider,
   ConnectOptions,
   CryptoProvider,
   ExecOptions,

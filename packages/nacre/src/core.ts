@@ -1,3 +1,5 @@
+export { type InteractiveMethods, interactiveMethods } from "@nacre/auth";
+export { encodeTerminalModes } from "@nacre/connection";
 export * from "./common.ts";
-export { type PrivateKeyOptions, privateKey } from "./private-key.ts";
-export { connect, serve } from "./with-algorithms.ts";
+export { describedTrace } from "./watchers.ts";
+export { connect, connectDuplex, serve } from "./with-algorithms.ts";

@@ -1,4 +1,6 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
+export { interactiveMethods } from "@nacre/auth";
+export { encodeTerminalModes } from "@nacre/connection";
 export { SESSION_LIMITS } from "@nacre/session";
 export { checkKey, checkLimits, checkSignal, checkUser } from "./check.ts";
 export { connectDuplex } from "./client/base-client.ts";
@@ -14,15 +16,16 @@ export { ProxyHandshake } from "./forward/proxy-handshake.ts";
 export type { ProxyTarget } from "./forward/proxy-protocol.ts";
 export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
 export { checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
+export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";
 export { onAbort } from "./on-abort.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
-export { checkKeyText, passphraseNeeded } from "./private-key.ts";
 export { SERVER_LIMITS } from "./server/limits.ts";
 export { checkServeOptions, serveDuplex } from "./server/server.ts";
 export { encodeBreak, encodeSignal, encodeSize } from "./session/requests.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
 export { offeredAlgorithms } from "./wasm.ts";
+export { withDescriptions } from "./watchers.ts";

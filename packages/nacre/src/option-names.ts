@@ -1,4 +1,3 @@
-import { TRANSPORT_SETTINGS } from "@nacre/transport";
 import { escapeText, SshError } from "@nacre/wire";
 import type { ConnectOptions, ExecOptions, PtyOptions, SpawnOptions } from "./client/options.ts";
 import type { DialOptions } from "./forward/dial.ts";
@@ -20,7 +19,7 @@ export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   algorithms: true,
   wasm: true,
   limits: true,
-  ...TRANSPORT_SETTINGS,
+  requireStrictKex: true,
   signal: true,
   earlyChannel: true,
   trace: true,
@@ -61,7 +60,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   wasm: true,
   userKeys: true,
   limits: true,
-  ...TRANSPORT_SETTINGS,
+  requireStrictKex: true,
   remoteAddress: true,
   signal: true,
   log: true,

@@ -1,6 +1,5 @@
 import type { PrivateKey } from "@nacre/keys/internal";
-import { SshError } from "@nacre/wire";
-import { isBytes, usage } from "./check.ts";
+import { checkKeyText, passphraseNeeded } from "./key-text.ts";
 import { checkNames, type OptionNames } from "./option-names.ts";
 import { inSlices } from "./slices.ts";
 
@@ -26,17 +25,4 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
   const { passphrase } = options;
   if (passphrase === undefined) throw passphraseNeeded();
   return (await inSlices(opened.decrypt(passphrase))).privateKey;
-}
-
-/** Throws `usage` unless `text` is a string or bytes. It is often `undefined` because an environment variable is not set. */
-export function checkKeyText(text: unknown): void {
-  if (typeof text !== "string" && !isBytes(text))
-    throw usage(
-      "`privateKey` expects the text of a key file as a string or bytes; check that the file or variable was read",
-    );
-}
-
-/** Returns the error for an encrypted key without a passphrase. */
-export function passphraseNeeded(): SshError {
-  return new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
 }

@@ -1,16 +1,28 @@
-import type { KeyLogPort, TracePort } from "@nacre/session";
+import { describedTrace as describedTraceOf, type SessionTrace, type TracePort } from "@nacre/session";
+import { usage } from "./check.ts";
 
-interface Watchers {
-  readonly trace?: TracePort | undefined;
-  readonly keyLog?: KeyLogPort | undefined;
+/**
+ * Makes a trace that calls `port` with a description of each packet, without secrets. Exceptions of `port` are ignored. Connections may share
+ * the trace.
+ */
+export function describedTrace(port: TracePort): SessionTrace {
+  return describedTraceOf(quietly(port));
 }
 
-/** Returns the `trace` and `keyLog` callbacks wrapped so that exceptions are dropped: an observer must not end the connection. */
-export function watchers({ trace, keyLog }: Watchers): { readonly trace?: TracePort; readonly keyLog?: KeyLogPort } {
-  return { ...(trace && { trace: quietly(trace) }), ...(keyLog && { keyLog: quietly(keyLog) }) };
+/** Returns the option `trace` as a trace. For entry points that carry the descriptions of packets. */
+export function withDescriptions(trace: TracePort | SessionTrace | undefined): SessionTrace | undefined {
+  return typeof trace === "function" ? describedTrace(trace) : trace;
 }
 
-function quietly<A extends readonly unknown[]>(watch: (...args: A) => void): (...args: A) => void {
+/** Returns the option `trace`. Throws `usage` for a function: only a trace made by `describedTrace` brings the descriptions of packets. */
+export function madeTrace(trace: TracePort | SessionTrace | undefined): SessionTrace | undefined {
+  if (typeof trace === "function")
+    throw usage("`trace` must be a trace, not a function; pass `describedTrace(function)`, an export of `nacre/core`");
+  return trace;
+}
+
+/** Wraps the callback of an observer so that its exceptions are dropped: an observer must not end the connection. */
+export function quietly<A extends readonly unknown[]>(watch: (...args: A) => void): (...args: A) => void {
   return (...args) => {
     try {
       watch(...args);

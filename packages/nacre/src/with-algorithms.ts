@@ -1,37 +1,75 @@
 import { sha256Fingerprint } from "@nacre/keys";
-import { checkConnectOptions, usage } from "./check.ts";
-import { BaseClient, connectDuplex, type LoggedIn, webClient } from "./client/base-client.ts";
-import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
-import { type ByteStreams, webDuplex } from "./mux/duplex.ts";
+import { checkConnectOptions, checkInteractiveMethods, usage } from "./check.ts";
+import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/base-client.ts";
+import type { ClientProvider, ConnectOptions, CryptoProvider } from "./client/options.ts";
+import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ServerConnection } from "./server/connection.ts";
 import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex } from "./server/server.ts";
 import { Session } from "./session/session.ts";
+import { madeTrace } from "./watchers.ts";
 
 type Algorithms = Pick<CryptoProvider, "algorithms">;
+
+/** The values that `connect` takes. */
+type Values = Algorithms & Pick<ClientProvider, "interactiveMethods">;
+
+/** Makes a client without forwarding. */
+const baseClient = (connection: LoggedIn): BaseClient => new BaseClient(connection, webClient);
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Uses only the algorithms passed in, so a bundle contains no
  * others. The client has no `dial` and `listen`; pass `forwardingClient` as `makeClient` for one that has. Rejects with an `SshError`: `code` names
  * the cause, `culprit` the side at fault.
  */
-export function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<BaseClient>;
+export function connect(streams: ByteStreams, options: ConnectOptions & Values): Promise<BaseClient>;
 export function connect<C>(
   streams: ByteStreams,
-  options: ConnectOptions & Algorithms,
+  options: ConnectOptions & Values,
   makeClient: (connection: LoggedIn) => C,
 ): Promise<C>;
 export async function connect(
   streams: ByteStreams,
-  options: ConnectOptions & Algorithms,
-  makeClient: (connection: LoggedIn) => unknown = (connection) => new BaseClient(connection, webClient),
+  options: ConnectOptions & Values,
+  makeClient: (connection: LoggedIn) => unknown = baseClient,
 ): Promise<unknown> {
+  const complete = completeOptions(options);
+  return connectWith(webDuplex(streams), complete, makeClient);
+}
+
+/** Connects over any kind of byte connection, such as `webSocketDuplex` of `@nacre/web`. Rejects as `connect` does, and then closes it. */
+export function connectDuplex(duplex: Duplex, options: ConnectOptions & Values): Promise<BaseClient>;
+export function connectDuplex<C>(
+  duplex: Duplex,
+  options: ConnectOptions & Values,
+  makeClient: (connection: LoggedIn) => C,
+): Promise<C>;
+export async function connectDuplex(
+  duplex: Duplex,
+  options: ConnectOptions & Values,
+  makeClient: (connection: LoggedIn) => unknown = baseClient,
+): Promise<unknown> {
+  let complete: ConnectOptions & ClientProvider;
+  try {
+    complete = completeOptions(options);
+  } catch (error) {
+    await duplex.close();
+    throw error;
+  }
+  return connectWith(duplex, complete, makeClient);
+}
+
+/** Throws `usage` for invalid options. */
+function completeOptions(options: ConnectOptions & Values): ConnectOptions & ClientProvider {
+  const { interactiveMethods: _interactiveMethods, ...named } = { ...options };
   const complete = { ...options, fingerprint: sha256Fingerprint };
-  checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
+  checkNames(named, CONNECT_OPTIONS, "`connect`");
   checkConnectOptions(complete);
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
-  return connectDuplex(webDuplex(streams), complete, makeClient);
+  madeTrace(options.trace);
+  checkInteractiveMethods(complete);
+  return complete;
 }
 
 /**
@@ -42,5 +80,6 @@ export function serve(streams: ByteStreams, options: ServeOptions<Session> & Alg
   const complete = { ...options, fingerprint: sha256Fingerprint };
   checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
   checkServeOptions(complete);
+  madeTrace(options.trace);
   return serveDuplex(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }

@@ -1,3 +1,5 @@
+import { interactiveMethods } from "@nacre/auth";
+import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
@@ -11,6 +13,7 @@ import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Session } from "./session/session.ts";
+import { withDescriptions } from "./watchers.ts";
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Rejects with an `SshError`: `code` names the cause, `culprit`
@@ -44,8 +47,15 @@ export async function connectDuplex(
     throw error;
   }
   // JavaScript programs may omit the options. The checks below report that.
-  const { algorithms = defaultAlgorithms } = { ...options };
-  const complete = { ...options, algorithms, fingerprint: sha256Fingerprint };
+  const { algorithms = defaultAlgorithms, trace } = { ...options };
+  const complete = {
+    ...options,
+    algorithms,
+    fingerprint: sha256Fingerprint,
+    encodeModes: encodeTerminalModes,
+    interactiveMethods,
+    trace: withDescriptions(trace),
+  };
   return connectWith(duplex, complete, makeClient);
 }
 
@@ -71,6 +81,6 @@ export function serveDuplex<S extends BaseSession>(
 function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
   checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
   // JavaScript programs may omit the options. The checks below report that.
-  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms } = { ...options };
-  return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint };
+  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms, trace } = { ...options };
+  return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
 }

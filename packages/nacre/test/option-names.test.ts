@@ -2,7 +2,7 @@ import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/session/pair";
 import { connect, connectDuplex, type ExecOptions, type Session, serve } from "nacre";
-import { connect as connectWith, serve as serveWith } from "nacre/core";
+import { connectDuplex as connectDuplexWith, connect as connectWith, serve as serveWith } from "nacre/core";
 import { describe, expect, it } from "vitest";
 
 const usage = (words: string): object =>
@@ -49,9 +49,11 @@ describe("an unknown option name", () => {
       end: async () => {},
       close: async () => void closed++,
     };
-    const options = { ...visitor, passwd: "x" };
-    expect(await failure(connectDuplex(duplex, options))).toEqual(usage("`password`"));
-    expect(closed).toBe(1);
+    const options = { ...visitor, algorithms, passwd: "x" };
+    for (const [index, begin] of [connectDuplex, connectDuplexWith].entries()) {
+      expect(await failure(begin(duplex, options))).toEqual(usage("`password`"));
+      expect(closed).toBe(index + 1);
+    }
   });
 
   it.each([

@@ -12,6 +12,7 @@ import {
   type ServerConnection,
   type ServerEvent,
   serveDuplex,
+  withDescriptions,
 } from "nacre/internal";
 import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
@@ -68,7 +69,7 @@ async function withCryptoProvider(options: ListenOptions): Promise<ListenOptions
     options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
   const { algorithms: given = defaults, userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
   const algorithms = offeredAlgorithms({ algorithms: given, wasm });
-  return { ...options, algorithms, userKeys, random, fingerprint };
+  return { ...options, algorithms, userKeys, random, fingerprint, trace: withDescriptions(options.trace) };
 }
 
 /** A listening SSH server. */

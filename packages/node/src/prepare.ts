@@ -1,13 +1,17 @@
 import {
+  type ClientProvider,
   type CryptoProvider,
   checkLimits,
   checkSignal,
   checkUser,
+  encodeTerminalModes,
   explicitHostKey,
   type HostKeyVerifier,
+  interactiveMethods,
   offeredAlgorithms,
   SESSION_LIMITS,
   type ConnectOptions as StreamConnectOptions,
+  withDescriptions,
 } from "nacre/internal";
 import { accountHome, accountName } from "./account.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
@@ -25,7 +29,7 @@ export interface Prepared {
   readonly host: string;
   readonly port: number;
   readonly connectTimeout: number | undefined;
-  readonly options: StreamConnectOptions & CryptoProvider;
+  readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
 }
@@ -72,7 +76,18 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     host,
     port,
     connectTimeout: options.connectTimeout,
-    options: { ...options, ...hostKey, user, identities, random, fingerprint, signal },
+    options: {
+      ...options,
+      ...hostKey,
+      user,
+      identities,
+      random,
+      fingerprint,
+      encodeModes: encodeTerminalModes,
+      interactiveMethods,
+      trace: withDescriptions(options.trace),
+      signal,
+    },
     loading,
   };
 }

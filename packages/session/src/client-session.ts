@@ -1,5 +1,12 @@
-import { ClientAuth, type ClientAuthEvent, type Identity, type PasswordSource, type PromptsSource } from "@nacre/auth";
-import type { ConnectionEvent } from "@nacre/connection";
+import {
+  ClientAuth,
+  type ClientAuthEvent,
+  type Identity,
+  type InteractiveMethods,
+  type PasswordSource,
+  type PromptsSource,
+} from "@nacre/auth";
+import { type ConnectionEvent, sessionReports } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
 import { type AskToken, type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
@@ -18,6 +25,8 @@ export interface ClientSessionOptions extends SessionOptions {
   readonly fingerprint?: (blob: Uint8Array) => string;
   readonly password: PasswordSource;
   readonly keyboardInteractive: PromptsSource;
+  /** Code of the methods "password" and "keyboard-interactive", which these two sources need. */
+  readonly interactiveMethods?: InteractiveMethods | undefined;
 }
 
 /** An event of `ClientSession`. Asks carry a `token` and wait for the matching answer call. */
@@ -38,6 +47,8 @@ export type ClientSessionEvent =
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
+const REQUEST_READERS = { session: sessionReports };
+
 /**
  * An SSH client as a pure state machine: takes bytes and commands, returns bytes and events. Before `authenticated`, only
  * `connection.openChannel` may be called. The open is sent after login, or together with the login request.
@@ -47,7 +58,11 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   #serverSigAlgs: readonly string[] | undefined;
 
   constructor(options: ClientSessionOptions) {
-    super(options, { transport: { role: "client" }, sink: (transport) => new EarlySink(transport) });
+    super(options, {
+      transport: { role: "client" },
+      sink: (transport) => new EarlySink(transport),
+      requestReaders: REQUEST_READERS,
+    });
     this.#options = options;
   }
 
@@ -141,7 +156,8 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   }
 
   #startAuth(): void {
-    const { random, userName, identities, fingerprint, password, keyboardInteractive } = this.#options;
+    const { random, userName, identities, fingerprint, password, keyboardInteractive, interactiveMethods } =
+      this.#options;
     const auth = new ClientAuth({
       sink: this.transport,
       sessionId: this.transport.sessionId!,
@@ -150,6 +166,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       identities,
       password,
       keyboardInteractive,
+      interactiveMethods,
       ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });

@@ -1,4 +1,4 @@
-import type { NegotiatedAlgorithms, TransportTrace } from "@nacre/transport";
+import type { NegotiatedAlgorithms } from "@nacre/transport";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
   DISCONNECT_REASON,
@@ -42,13 +42,16 @@ import {
   utf8DecodeLossy,
   windowChange,
 } from "@nacre/wire";
-import type { TracePort } from "./trace.ts";
+import type { SessionTrace, TracePort } from "./trace.ts";
 
-/** Converts the trace port of a session machine, which receives descriptions, to a transport trace, which receives payloads. */
-export function describedTrace(trace: TracePort, context: () => Methods): TransportTrace {
+/** Makes a trace that describes each packet to `port`, escaped and without secrets. Keeps no state: connections may share it. */
+export function describedTrace(port: TracePort): SessionTrace {
   return {
-    identification: (direction, line) => trace({ type: "identification", direction, line }),
-    packet: ({ payload, ...packet }) => trace({ type: "packet", ...packet, ...describeMessage(payload, context()) }),
+    identification: (direction, line) => port({ type: "identification", direction, line }),
+    packet: ({ payload, ...packet }, methods) =>
+      port({ type: "packet", ...packet, ...describeMessage(payload, methods) }),
+    newKeys: (negotiated, strictKex) =>
+      port({ type: "negotiated", summary: describeNegotiated(negotiated, strictKex) }),
   };
 }
 
@@ -84,21 +87,22 @@ function both(name: string, one: readonly string[], other: readonly string[]): s
 
 type Describer = (payload: Uint8Array) => string;
 
+/** Describers by message name. The keys are literal, so that bundlers can drop an unused table. */
 const DESCRIBERS: Readonly<Record<string, Describer>> = {
-  [SSH_MSG_DISCONNECT.name]: (payload) => {
+  SSH_MSG_DISCONNECT: (payload) => {
     const { reasonCode, description } = SSH_MSG_DISCONNECT.decode(payload);
     return `${nameOf(DISCONNECT_REASON, reasonCode)}: ${description}`;
   },
-  [SSH_MSG_IGNORE.name]: (payload) => `${SSH_MSG_IGNORE.decode(payload).data.length} bytes`,
-  [SSH_MSG_UNIMPLEMENTED.name]: (payload) => `packet ${SSH_MSG_UNIMPLEMENTED.decode(payload).sequenceNumber}`,
-  [SSH_MSG_DEBUG.name]: (payload) => SSH_MSG_DEBUG.decode(payload).message,
-  [SSH_MSG_SERVICE_REQUEST.name]: (payload) => SSH_MSG_SERVICE_REQUEST.decode(payload).serviceName,
-  [SSH_MSG_SERVICE_ACCEPT.name]: (payload) => SSH_MSG_SERVICE_ACCEPT.decode(payload).serviceName,
-  [SSH_MSG_EXT_INFO.name]: (payload) =>
+  SSH_MSG_IGNORE: (payload) => `${SSH_MSG_IGNORE.decode(payload).data.length} bytes`,
+  SSH_MSG_UNIMPLEMENTED: (payload) => `packet ${SSH_MSG_UNIMPLEMENTED.decode(payload).sequenceNumber}`,
+  SSH_MSG_DEBUG: (payload) => SSH_MSG_DEBUG.decode(payload).message,
+  SSH_MSG_SERVICE_REQUEST: (payload) => SSH_MSG_SERVICE_REQUEST.decode(payload).serviceName,
+  SSH_MSG_SERVICE_ACCEPT: (payload) => SSH_MSG_SERVICE_ACCEPT.decode(payload).serviceName,
+  SSH_MSG_EXT_INFO: (payload) =>
     SSH_MSG_EXT_INFO.decode(payload)
       .extensions.map(({ name, value }) => `${name}=${utf8DecodeLossy(value)}`)
       .join(" "),
-  [SSH_MSG_KEXINIT.name]: (payload) => {
+  SSH_MSG_KEXINIT: (payload) => {
     const init = SSH_MSG_KEXINIT.decode(payload);
     return [
       `kex=${init.kexAlgorithms.join()}`,
@@ -109,56 +113,56 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
       ...(init.firstKexPacketFollows ? ["first packet follows"] : []),
     ].join(" ");
   },
-  [SSH_MSG_USERAUTH_REQUEST.name]: (payload) => {
+  SSH_MSG_USERAUTH_REQUEST: (payload) => {
     const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
     // rule: trace-password
     if (methodName !== "publickey") return `${userName} ${methodName}`;
     const { algorithm, signature } = userauthPublickey.decode(methodData);
     return `${userName} publickey ${algorithm} ${signature === undefined ? "query" : "signed"}`;
   },
-  [SSH_MSG_USERAUTH_FAILURE.name]: (payload) => {
+  SSH_MSG_USERAUTH_FAILURE: (payload) => {
     const { authenticationsThatCanContinue, partialSuccess } = SSH_MSG_USERAUTH_FAILURE.decode(payload);
     return `can continue: ${authenticationsThatCanContinue.join()}${partialSuccess ? " (partial success)" : ""}`;
   },
-  [SSH_MSG_USERAUTH_BANNER.name]: (payload) => SSH_MSG_USERAUTH_BANNER.decode(payload).message,
-  [SSH_MSG_USERAUTH_PK_OK.name]: (payload) => SSH_MSG_USERAUTH_PK_OK.decode(payload).algorithm,
-  [SSH_MSG_USERAUTH_INFO_REQUEST.name]: (payload) => {
+  SSH_MSG_USERAUTH_BANNER: (payload) => SSH_MSG_USERAUTH_BANNER.decode(payload).message,
+  SSH_MSG_USERAUTH_PK_OK: (payload) => SSH_MSG_USERAUTH_PK_OK.decode(payload).algorithm,
+  SSH_MSG_USERAUTH_INFO_REQUEST: (payload) => {
     const { prompts } = SSH_MSG_USERAUTH_INFO_REQUEST.decode(payload);
     return prompts.map(({ prompt }) => prompt).join(" | ");
   },
-  [SSH_MSG_GLOBAL_REQUEST.name]: (payload) => {
+  SSH_MSG_GLOBAL_REQUEST: (payload) => {
     const { requestName, wantReply } = SSH_MSG_GLOBAL_REQUEST.decode(payload);
     return `${requestName}${wantReply ? " (reply wanted)" : ""}`;
   },
-  [SSH_MSG_CHANNEL_OPEN.name]: (payload) => {
+  SSH_MSG_CHANNEL_OPEN: (payload) => {
     const { channelType, senderChannel, initialWindowSize, maximumPacketSize } = SSH_MSG_CHANNEL_OPEN.decode(payload);
     return `${channelType}, sender channel ${senderChannel}, window ${initialWindowSize}, maximum packet ${maximumPacketSize}`;
   },
-  [SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name]: (payload) => {
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION: (payload) => {
     const open = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
     return `${open.recipientChannel}, sender channel ${open.senderChannel}, window ${open.initialWindowSize}, maximum packet ${open.maximumPacketSize}`;
   },
-  [SSH_MSG_CHANNEL_OPEN_FAILURE.name]: (payload) => {
+  SSH_MSG_CHANNEL_OPEN_FAILURE: (payload) => {
     const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
     return `${recipientChannel}: ${nameOf(CHANNEL_OPEN_FAILURE_REASON, reasonCode)}: ${description}`;
   },
-  [SSH_MSG_CHANNEL_WINDOW_ADJUST.name]: (payload) => {
+  SSH_MSG_CHANNEL_WINDOW_ADJUST: (payload) => {
     const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
     return `${recipientChannel} +${bytesToAdd}`;
   },
-  [SSH_MSG_CHANNEL_DATA.name]: (payload) => {
+  SSH_MSG_CHANNEL_DATA: (payload) => {
     const { recipientChannel, data } = SSH_MSG_CHANNEL_DATA.decode(payload);
     return `${recipientChannel}, ${data.length} bytes`;
   },
-  [SSH_MSG_CHANNEL_EXTENDED_DATA.name]: (payload) => {
+  SSH_MSG_CHANNEL_EXTENDED_DATA: (payload) => {
     const { recipientChannel, dataTypeCode, data } = SSH_MSG_CHANNEL_EXTENDED_DATA.decode(payload);
     return `${recipientChannel}, type ${dataTypeCode}, ${data.length} bytes`;
   },
-  [SSH_MSG_CHANNEL_EOF.name]: (payload) => `${SSH_MSG_CHANNEL_EOF.decode(payload).recipientChannel}`,
-  [SSH_MSG_CHANNEL_CLOSE.name]: (payload) => `${SSH_MSG_CHANNEL_CLOSE.decode(payload).recipientChannel}`,
-  [SSH_MSG_CHANNEL_SUCCESS.name]: (payload) => `${SSH_MSG_CHANNEL_SUCCESS.decode(payload).recipientChannel}`,
-  [SSH_MSG_CHANNEL_FAILURE.name]: (payload) => `${SSH_MSG_CHANNEL_FAILURE.decode(payload).recipientChannel}`,
-  [SSH_MSG_CHANNEL_REQUEST.name]: (payload) => {
+  SSH_MSG_CHANNEL_EOF: (payload) => `${SSH_MSG_CHANNEL_EOF.decode(payload).recipientChannel}`,
+  SSH_MSG_CHANNEL_CLOSE: (payload) => `${SSH_MSG_CHANNEL_CLOSE.decode(payload).recipientChannel}`,
+  SSH_MSG_CHANNEL_SUCCESS: (payload) => `${SSH_MSG_CHANNEL_SUCCESS.decode(payload).recipientChannel}`,
+  SSH_MSG_CHANNEL_FAILURE: (payload) => `${SSH_MSG_CHANNEL_FAILURE.decode(payload).recipientChannel}`,
+  SSH_MSG_CHANNEL_REQUEST: (payload) => {
     const { recipientChannel, requestType, wantReply, data } = SSH_MSG_CHANNEL_REQUEST.decode(payload);
     const detail = requestDetail(requestType, data);
     return `${recipientChannel} ${requestType}${detail === "" ? "" : ` ${detail}`}${wantReply ? " (reply wanted)" : ""}`;

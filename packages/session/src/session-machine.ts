@@ -1,4 +1,4 @@
-import { Connection, type ConnectionEvent, type RequestReaders, sessionRequests } from "@nacre/connection";
+import { Connection, type ConnectionEvent, type RequestReaders } from "@nacre/connection";
 import type { PacketSink } from "@nacre/packet";
 import {
   type NegotiatedAlgorithms,
@@ -7,6 +7,7 @@ import {
   type TransportEvent,
   type TransportOptions,
   type TransportSettings,
+  type TransportTrace,
   transportSettings,
 } from "@nacre/transport";
 import {
@@ -17,11 +18,10 @@ import {
   type RandomSource,
   SshError,
 } from "@nacre/wire";
-import { describedTrace, describeNegotiated } from "./describe.ts";
 import { guarded } from "./guarded.ts";
 import { Keepalive } from "./keepalive.ts";
 import { type Limits, SESSION_LIMITS } from "./limits.ts";
-import type { KeyLogPort, TracePort } from "./trace.ts";
+import type { KeyLogPort, SessionTrace } from "./trace.ts";
 import { SOFTWARE_VERSION } from "./version.ts";
 
 /** Options of a session machine, for both roles. */
@@ -32,7 +32,8 @@ export interface SessionOptions extends TransportSettings {
   readonly limits?: Overrides<Limits> | undefined;
   /** Software version in the identification line, without spaces and dashes. */
   readonly softwareVersion?: string;
-  readonly trace?: TracePort;
+  /** Receives each packet; `describedTrace` makes one. */
+  readonly trace?: SessionTrace | undefined;
   readonly keyLog?: KeyLogPort;
 }
 
@@ -40,9 +41,6 @@ export interface SessionOptions extends TransportSettings {
 interface Authentication {
   readonly waitingForApplication: boolean;
 }
-
-/** Decoders for channel types with standard requests. */
-const REQUEST_READERS: RequestReaders = { session: sessionRequests };
 
 /** A global request of the peer. */
 export type PeerGlobalRequest = Extract<ConnectionEvent, { type: "global-request" }>;
@@ -61,6 +59,8 @@ interface RoleParts<Sink> {
   /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
+  /** Decoders for channel types with standard requests. */
+  readonly requestReaders: RequestReaders;
 }
 
 /**
@@ -77,7 +77,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   protected readonly limits: Limits;
   protected state: SessionState<Auth> = { kind: "kex", ready: false };
   readonly #keepalive: Keepalive;
-  readonly #trace: TracePort | undefined;
+  readonly #trace: SessionTrace | undefined;
   readonly #peer: "client" | "server";
   #authMethod: MethodContext | undefined;
   #now = 0;
@@ -96,20 +96,14 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       ...transportSettings(options),
       ...parts.transport,
       ...(keyLog && { keyLog: guarded("the key log", keyLog) }),
-      ...(trace && {
-        trace: describedTrace(guarded("the trace", trace), () => ({
-          kex: this.transport.negotiated?.kex.context,
-          auth: this.#authMethod,
-        })),
-      }),
+      ...(trace && { trace: this.#transportTrace(trace) }),
     });
     this.sink = parts.sink(this.transport);
     this.connection = new Connection({
       sink: this.sink,
-      role,
       limits: this.limits,
       allowedChannelTypes: parts.allowedChannelTypes ?? [],
-      requestReaders: REQUEST_READERS,
+      requestReaders: parts.requestReaders,
     });
     this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
   }
@@ -219,7 +213,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   }
 
   protected traceNewKeys(event: Extract<TransportEvent, { type: "new-keys" }>): void {
-    this.#trace?.({ type: "negotiated", summary: describeNegotiated(event.negotiated, event.strictKex) });
+    this.#trace?.newKeys(event.negotiated, event.strictKex);
   }
 
   /**
@@ -258,6 +252,15 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   /** Answers a global request that the session machine handles itself. Returns whether it did. */
   protected answers(_request: PeerGlobalRequest): boolean {
     return false;
+  }
+
+  #transportTrace(trace: SessionTrace): TransportTrace {
+    return {
+      identification: guarded("the trace", (direction, line) => trace.identification(direction, line)),
+      packet: guarded("the trace", (packet) => {
+        trace.packet(packet, { kex: this.transport.negotiated?.kex.context, auth: this.#authMethod });
+      }),
+    };
   }
 
   /** Deadline of the login or of the next keepalive probe. */

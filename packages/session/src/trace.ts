@@ -1,3 +1,6 @@
+import type { NegotiatedAlgorithms, PacketTrace } from "@nacre/transport";
+import type { Methods } from "@nacre/wire";
+
 /** One record of a protocol trace. It holds no secrets: payloads are described, not shown. */
 export type TraceRecord =
   | {
@@ -26,6 +29,16 @@ export type TraceRecord =
 
 /** Receives the records of a connection's trace as they occur. */
 export type TracePort = (record: TraceRecord) => void;
+
+/** Receives what a session machine sends and receives. `describedTrace` makes one for a `TracePort`. Must not call the machine. */
+export interface SessionTrace {
+  /** Called for each identification string; `line` has no CR LF. */
+  identification(direction: "sent" | "received", line: string): void;
+  /** Called for each packet. `methods` gives the numbers 30–49 and 60–79 their meaning. */
+  packet(packet: PacketTrace, methods: Methods): void;
+  /** Called when a key exchange ends. */
+  newKeys(negotiated: NegotiatedAlgorithms, strictKex: boolean): void;
+}
 
 /**
  * Receives secrets for debugging with Wireshark: the client's KEXINIT cookie (16 bytes) and the shared secret of each key exchange.

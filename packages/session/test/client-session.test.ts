@@ -1,4 +1,5 @@
 import type { TraceRecord } from "@nacre/session";
+import { describedTrace } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
 import { algorithms, hostKey, SessionPair, userKey } from "@nacre/testing/session/pair";
 import { execRequest, SSH_MSG_CHANNEL_REQUEST, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
@@ -82,7 +83,9 @@ describe("ClientSession", () => {
       server: { refusals: 1, password: "sesame", softwareVersion: "OpenSSH_10.0" },
       client: {
         password: true,
-        trace: (record) => record.type === "packet" && messages.push(`${record.direction} ${record.message}`),
+        trace: describedTrace(
+          (record) => record.type === "packet" && messages.push(`${record.direction} ${record.message}`),
+        ),
       },
       onEvent: (event) => event.type === "password" && pair.client.auth.answerPassword(event.token, "sesame"),
     });
@@ -209,7 +212,7 @@ describe("trace", () => {
     const records: TraceRecord[] = [];
     const secret = "correct horse battery staple";
     const pair = new SessionPair({
-      client: { identities: [], password: true, trace: (record) => records.push(record) },
+      client: { identities: [], password: true, trace: describedTrace((record) => records.push(record)) },
       onEvent: (event) => {
         if (event.type !== "password") return false;
         pair.client.auth.answerPassword(event.token, secret);

@@ -8,7 +8,7 @@ import {
   rsaSha2_256,
   rsaSha2_512,
 } from "@nacre/keys";
-import { ServerSession, type TraceRecord } from "@nacre/session";
+import { describedTrace, ServerSession, type TraceRecord } from "@nacre/session";
 import { AttackPeer, type Target } from "@nacre/testing/attacks/attack-peer";
 import { seededRandom } from "@nacre/testing/random";
 import { algorithms, hostKey, userKey } from "@nacre/testing/session/pair";
@@ -161,7 +161,9 @@ describe("late answer to a login", () => {
       server: {
         methods: ["publickey", "password"],
         softwareVersion: "OpenSSH_10.0",
-        trace: (record) => record.type === "packet" && messages.push(`${record.direction} ${record.message}`),
+        trace: describedTrace(
+          (record) => record.type === "packet" && messages.push(`${record.direction} ${record.message}`),
+        ),
       },
       onServer: (event) => event.type === "publickey" || event.type === "password",
       onClient: passwords("sesame"),
@@ -683,7 +685,7 @@ describe("after the login", () => {
     const records: TraceRecord[] = [];
     const pair = new ServerPair({
       client: byPassword,
-      server: { methods: ["password"], trace: (record) => records.push(record) },
+      server: { methods: ["password"], trace: describedTrace((record) => records.push(record)) },
       onClient: passwords("sesame"),
       onServer: (event, machine) => {
         if (event.type !== "password") return false;

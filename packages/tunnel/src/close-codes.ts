@@ -32,6 +32,8 @@ export type CloseReason =
   | "destination-lost"
   | "destination-timeout";
 
+// Lets bundlers drop an unused CLOSE_KINDS.
+// @__NO_SIDE_EFFECTS__
 const kind = (code: number, after: AfterClose, text: string): CloseKind => ({ code, after, text });
 
 /** Close kinds of a gateway, in addition to the codes of RFC 6455 §7.4.1. The key is the reason in the close frame. */

@@ -1,8 +1,19 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
-import { BaseClient, type LoggedIn, webClient } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
-import { checkLimits, checkUser, connectDuplex, explicitHostKey, SESSION_LIMITS } from "nacre/internal";
+import {
+  BaseClient,
+  checkLimits,
+  checkUser,
+  connectDuplex,
+  encodeTerminalModes,
+  explicitHostKey,
+  interactiveMethods,
+  type LoggedIn,
+  SESSION_LIMITS,
+  webClient,
+  withDescriptions,
+} from "nacre/internal";
 import { sortOptions } from "./check.ts";
 import { knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";
@@ -43,8 +54,16 @@ export async function connect(
   const { algorithms = defaultAlgorithms } = login;
   const hostKeys = known?.order(algorithms.hostKeys) ?? algorithms.hostKeys;
   try {
-    const decision = { hostKey: decided ?? known!.verify, algorithms: { ...algorithms, hostKeys } };
-    return await connectDuplex(duplex, { ...login, ...decision, fingerprint: sha256Fingerprint }, makeClient);
+    const complete = {
+      ...login,
+      hostKey: decided ?? known!.verify,
+      algorithms: { ...algorithms, hostKeys },
+      fingerprint: sha256Fingerprint,
+      encodeModes: encodeTerminalModes,
+      interactiveMethods,
+      trace: withDescriptions(login.trace),
+    };
+    return await connectDuplex(duplex, complete, makeClient);
   } catch (error) {
     throw gatewayError(error);
   }

@@ -17,21 +17,10 @@ import {
 } from "@nacre/wire";
 import { AUTH_LIMITS } from "../limits.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
-import {
-  beginKeyboardInteractive,
-  type KeyboardInteractiveState,
-  receiveInfoRequest,
-  sendNothing,
-  sendResponses,
-} from "./keyboard-interactive.ts";
+import type { InteractiveMethods } from "./interactive.ts";
+import type { KeyboardInteractiveState } from "./keyboard-interactive.ts";
 import { beginNone, type NoneState } from "./none.ts";
-import {
-  beginPassword,
-  type PasswordState,
-  receivePasswdChangereq,
-  sendPassword,
-  sendPasswordChange,
-} from "./password.ts";
+import type { PasswordState } from "./password.ts";
 import { Plan } from "./plan.ts";
 import {
   type CannotSign,
@@ -76,7 +65,10 @@ export class ClientAuth {
   /** The service request and the most recent message of the login. */
   #awaited: readonly AwaitedMessage[] = [];
 
+  /** Throws `usage` if `password` or `keyboardInteractive` is set without `interactiveMethods`. */
   constructor(options: ClientAuthOptions) {
+    if ((options.password || options.keyboardInteractive) && options.interactiveMethods === undefined)
+      throw new SshError("usage", "`password` and `keyboardInteractive` need `interactiveMethods`");
     const limits = completeLimits(AUTH_LIMITS, options.limits);
     this.#plan = new Plan(options, limits);
     this.#host = {
@@ -139,7 +131,7 @@ export class ClientAuth {
       this.#tryNext();
       return;
     }
-    this.#state = sendPassword(this.#host, password);
+    this.#state = this.#interactive.sendPassword(this.#host, password);
   }
 
   /** Answers `change-password`; `undefined` abandons the method. Throws `usage` if the token does not belong to the open ask. */
@@ -155,7 +147,7 @@ export class ClientAuth {
       this.#tryNext();
       return;
     }
-    this.#state = sendPasswordChange(this.#host, state, passwords);
+    this.#state = this.#interactive.sendPasswordChange(this.#host, state, passwords);
   }
 
   /**
@@ -169,12 +161,12 @@ export class ClientAuth {
       throw staleAnswer(token);
     if (responses === undefined) {
       this.#giveUp("keyboard-interactive");
-      this.#state = sendNothing(this.#host, state.rounds, state.promptCount);
+      this.#state = this.#interactive.sendNothing(this.#host, state.rounds, state.promptCount);
       return;
     }
     if (responses.length !== state.promptCount)
       throw new SshError("usage", `expected ${state.promptCount} responses, one per prompt, got ${responses.length}`);
-    this.#state = sendResponses(this.#host, { rounds: state.rounds, givenUp: false }, responses);
+    this.#state = this.#interactive.sendResponses(this.#host, { rounds: state.rounds, givenUp: false }, responses);
   }
 
   /** Whether a request with a signature awaits its answer. */
@@ -191,6 +183,11 @@ export class ClientAuth {
   /** Whether an ask is open. The time until its answer must not count against the server. */
   get waitingForApplication(): boolean {
     return this.#state.kind === "asked" || this.#state.kind === "change-asked";
+  }
+
+  /** The plan chooses these methods only if the constructor has seen them. */
+  get #interactive(): InteractiveMethods {
+    return this.#host.options.interactiveMethods!;
   }
 
   #receive(payload: Uint8Array): void {
@@ -241,9 +238,9 @@ export class ClientAuth {
     if (state.method === "publickey" && state.kind === "queried")
       this.#goOn(state.identity, receivePkOk(this.#host, state, payload));
     else if (state.method === "password" && state.kind === "sent")
-      this.#state = receivePasswdChangereq(this.#host, state, payload);
+      this.#state = this.#interactive.receivePasswdChangereq(this.#host, state, payload);
     else if (state.method === "keyboard-interactive" && state.kind === "sent")
-      this.#state = receiveInfoRequest(this.#host, state, payload);
+      this.#state = this.#interactive.receiveInfoRequest(this.#host, state, payload);
     else throw this.#unexpected(METHOD_SPECIFIC);
   }
 
@@ -300,10 +297,10 @@ export class ClientAuth {
         else this.#state = queryKey(host, choice);
         return;
       case "keyboard-interactive":
-        this.#state = beginKeyboardInteractive(host);
+        this.#state = this.#interactive.beginKeyboardInteractive(host);
         return;
       case "password":
-        this.#state = beginPassword(host, choice.attempt);
+        this.#state = this.#interactive.beginPassword(host, choice.attempt);
         return;
       case undefined:
         for (const identity of this.#plan.unusable) {

@@ -10,6 +10,7 @@ import {
   type SshError,
 } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
+import type { InteractiveMethods } from "./interactive.ts";
 
 /** A key that a user can log in with. */
 export interface Identity {
@@ -49,6 +50,8 @@ export interface ClientAuthOptions {
   readonly fingerprint?: (blob: Uint8Array) => string;
   readonly password: PasswordSource;
   readonly keyboardInteractive: PromptsSource;
+  /** Code of the methods "password" and "keyboard-interactive", which these two sources need. */
+  readonly interactiveMethods?: InteractiveMethods | undefined;
   readonly limits?: Overrides<AuthLimits> | undefined;
 }
 

@@ -14,7 +14,7 @@ import { Backlog } from "../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../streams/web-streams.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import type { ConnectOptions, CryptoProvider, ExecOptions, ExecResult, SpawnOptions } from "./options.ts";
+import type { ClientProvider, ConnectOptions, ExecOptions, ExecResult, SpawnOptions } from "./options.ts";
 
 /** Factory for the streams and processes that a client returns. */
 export interface ClientKind<K extends StreamTypes, P> {
@@ -77,7 +77,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     checkNames(options, EXEC_OPTIONS, "`exec`");
     const { maxOutput = MAX_OUTPUT } = options;
     if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("`maxOutput`", maxOutput, OUTPUT_RANGE);
-    const start = startRequests(options, "exec", encodeCommand(command));
+    const start = this.#startRequests(options, "exec", encodeCommand(command));
     // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
@@ -89,20 +89,20 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`spawn`");
-    return this.#start(options, startRequests(options, "exec", encodeCommand(command)));
+    return this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
   async shell(options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`shell`");
     const { pty = true, ...others } = options;
-    return this.#start(options, startRequests({ pty, ...others }, "shell", new Uint8Array()));
+    return this.#start(options, this.#startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem, such as `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`subsystem`");
-    return this.#start(options, startRequests(options, "subsystem", encodeSubsystem(name)));
+    return this.#start(options, this.#startRequests(options, "subsystem", encodeSubsystem(name)));
   }
 
   /**
@@ -132,6 +132,14 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #startRequests(
+    options: SpawnOptions,
+    type: "exec" | "shell" | "subsystem",
+    data: Uint8Array,
+  ): readonly EncodedRequest[] {
+    return startRequests(options, type, data, this.#driver.encodeModes);
   }
 
   #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
@@ -178,7 +186,7 @@ export type EarlyOpen = (mux: Opener) => Promise<Channel>;
  */
 export async function connectDuplex<C>(
   duplex: Duplex,
-  options: ConnectOptions & CryptoProvider,
+  options: ConnectOptions & ClientProvider,
   makeClient: (connection: LoggedIn) => C,
   earlyOpen: EarlyOpen | undefined = options.earlyChannel === false ? undefined : openSession,
 ): Promise<C> {

@@ -2,14 +2,15 @@ import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
+import { checkInteractiveMethods } from "../check.ts";
 import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
 import { platformRandom } from "../random.ts";
 import { offeredAlgorithms } from "../wasm.ts";
-import { watchers } from "../watchers.ts";
-import type { ConnectOptions, CryptoProvider, HostKey, PromptRequest } from "./options.ts";
+import { madeTrace, quietly } from "../watchers.ts";
+import type { ClientProvider, ConnectOptions, HostKey, PromptRequest } from "./options.ts";
 
 /** Facts about an authenticated connection. */
 export interface ConnectionInfo {
@@ -26,7 +27,7 @@ const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
 export class Driver implements MuxSide<ClientSessionEvent> {
   readonly mux: Mux<ClientSessionEvent, Driver>;
   readonly #machine: ClientSession;
-  readonly #options: ConnectOptions & CryptoProvider;
+  readonly #options: ConnectOptions & ClientProvider;
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
@@ -34,7 +35,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   /** Tells remote identities that the login is over. */
   #login: AbortController | undefined;
 
-  constructor(duplex: Duplex, options: ConnectOptions & CryptoProvider) {
+  constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
     this.#options = options;
     this.#machine = new ClientSession(sessionOptions(options));
     this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#machine, this, HANDLERS);
@@ -43,6 +44,11 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   /** Resolves with the reason when the connection has ended; code `closed` after `close`. Never rejects. */
   get ended(): Promise<SshError> {
     return this.#engine.closed;
+  }
+
+  /** Encodes terminal modes by name, if the program passed this code. */
+  get encodeModes(): ClientProvider["encodeModes"] {
+    return this.#options.encodeModes;
   }
 
   /** Connects and logs in. Rejects with the error that ended the attempt, after all resources are released. */
@@ -222,7 +228,8 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   }
 }
 
-function sessionOptions(options: ConnectOptions & CryptoProvider): ClientSessionOptions {
+function sessionOptions(options: ConnectOptions & ClientProvider): ClientSessionOptions {
+  checkInteractiveMethods(options);
   const identities = (options.identities ?? []).map((identity) => ({
     publicKey: identity.publicKey,
     ...(isPrivateKey(identity) && { privateKey: identity }),
@@ -234,9 +241,11 @@ function sessionOptions(options: ConnectOptions & CryptoProvider): ClientSession
     userName: options.user,
     identities,
     password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
+    interactiveMethods: options.interactiveMethods,
     keyboardInteractive: options.prompts !== undefined || (typeof options.password === "string" && "password"),
     ...(options.limits && { limits: options.limits }),
     ...transportSettings(options),
-    ...watchers(options),
+    trace: madeTrace(options.trace),
+    ...(options.keyLog && { keyLog: quietly(options.keyLog) }),
   };
 }

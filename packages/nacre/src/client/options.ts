@@ -1,5 +1,6 @@
+import type { InteractiveMethods } from "@nacre/auth";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
+import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 import type { PeerOpen } from "../mux/peer-asks.ts";
@@ -49,6 +50,14 @@ export interface CryptoProvider {
   readonly fingerprint: (blob: Uint8Array) => string;
 }
 
+/** The code that a client takes as values, so that a small bundle can do without. */
+export interface ClientProvider extends CryptoProvider {
+  /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
+  readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
+  /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
+  readonly interactiveMethods?: InteractiveMethods | undefined;
+}
+
 /** All options of `connect` except the byte stream. */
 export interface ConnectOptions extends TransportSettings {
   /** Name of the user to log in as. */
@@ -95,8 +104,11 @@ export interface ConnectOptions extends TransportSettings {
    * the same flight, which saves a round trip.
    */
   readonly earlyChannel?: boolean | undefined;
-  /** Called with a description of each packet sent or received. Contains no secrets. */
-  readonly trace?: TracePort | undefined;
+  /**
+   * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
+   * descriptions, takes the trace that `describedTrace` makes of such a function.
+   */
+  readonly trace?: TracePort | SessionTrace | undefined;
   /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
@@ -111,8 +123,11 @@ export interface PtyOptions {
   readonly columns?: number | undefined;
   /** Height in characters; default 24. */
   readonly rows?: number | undefined;
-  /** Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`. */
-  readonly modes?: Readonly<Record<string, number>> | undefined;
+  /**
+   * Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`, or encoded. `nacre/core`, whose bundles need not carry the names, takes only
+   * encoded modes: `encodeTerminalModes({ ECHO: 0 })`.
+   */
+  readonly modes?: Readonly<Record<string, number>> | Uint8Array | undefined;
 }
 
 /** A request sent on a session before its command. */

@@ -1,4 +1,4 @@
-import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
+import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 import { checkSignal } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import { type Opener, reasonName } from "../mux/open-channel.ts";
@@ -60,25 +60,20 @@ export async function dial<K extends StreamTypes>(
   return channelPair(await dialChannel(mux, target, options), streams);
 }
 
-const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, UNKNOWN_CHANNEL_TYPE, RESOURCE_SHORTAGE } =
-  CHANNEL_OPEN_FAILURE_REASON;
-
-/** Error codes and messages by reason code (RFC 4254 §5.1). */
-const REFUSALS: Readonly<Record<number, readonly [code: SshErrorCode, text: string]>> = {
-  [ADMINISTRATIVELY_PROHIBITED]: [
+/** Error codes and messages by the name of the reason code (RFC 4254 §5.1). */
+const REFUSALS: Readonly<Record<string, readonly [code: SshErrorCode, text: string]>> = {
+  ADMINISTRATIVELY_PROHIBITED: [
     "forward-denied",
     "the server prohibits it (AllowTcpForwarding, AllowStreamLocalForwarding, PermitOpen, permitopen=)",
   ],
-  [CONNECT_FAILED]: ["forward-unreachable", "the server cannot connect to it"],
-  [UNKNOWN_CHANNEL_TYPE]: ["forward-unsupported", "the server does not support this kind of forwarding"],
-  [RESOURCE_SHORTAGE]: ["forward-limit", "the server is short of resources"],
+  CONNECT_FAILED: ["forward-unreachable", "the server cannot connect to it"],
+  UNKNOWN_CHANNEL_TYPE: ["forward-unsupported", "the server does not support this kind of forwarding"],
+  RESOURCE_SHORTAGE: ["forward-limit", "the server is short of resources"],
 };
 
 function refusalError(target: ForwardTarget, reasonCode: number, description: string): SshError {
-  const [code, text] = REFUSALS[reasonCode] ?? [
-    "channel-open-failed",
-    `the server refused it (${reasonName(reasonCode)})`,
-  ];
+  const reason = reasonName(reasonCode);
+  const [code, text] = REFUSALS[reason] ?? ["channel-open-failed", `the server refused it (${reason})`];
   const said = description === "" ? "" : `: ${escapeText(description)}`;
   return new SshError(code, `cannot connect to ${escapeText(formatTarget(target))}: ${text}${said}`);
 }

@@ -61,7 +61,7 @@ interface Entry {
   readonly onConnection: ConnectionHandler;
 }
 
-const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED } = CHANNEL_OPEN_FAILURE_REASON;
+const REASON = CHANNEL_OPEN_FAILURE_REASON;
 
 /** Milliseconds that closing a listener waits for the server's reply. */
 const CLOSE_TIMEOUT = 2000;
@@ -139,7 +139,7 @@ export class RemoteListeners {
 
   #onOpen(open: PeerOpen, entry: Entry | undefined, originator: Originator | undefined): void {
     // rule: forwarded-open-unknown
-    if (entry === undefined) return open.reject(ADMINISTRATIVELY_PROHIBITED, "no listener at this address");
+    if (entry === undefined) return open.reject(REASON.ADMINISTRATIVELY_PROHIBITED, "no listener at this address");
     entry.onConnection(open, originator);
   }
 
@@ -218,7 +218,7 @@ class ConnectionQueue<K extends StreamTypes> {
   }
 
   add(open: PeerOpen, originator: Originator | undefined): void {
-    if (this.#end !== undefined) return open.reject(CONNECT_FAILED, "the listener is closed");
+    if (this.#end !== undefined) return open.reject(REASON.CONNECT_FAILED, "the listener is closed");
     this.#waiting = [...this.#waiting, { open, originator }];
     this.#serve();
   }
@@ -233,7 +233,7 @@ class ConnectionQueue<K extends StreamTypes> {
   /** Ends the iterator. `error` is the error that ended the connection, and the iterator throws it unless its code is `closed`. */
   close(error?: SshError): void {
     this.#end ??= { error: error?.code === "closed" ? undefined : error };
-    for (const { open } of this.#waiting) open.reject(CONNECT_FAILED, "the listener is closed");
+    for (const { open } of this.#waiting) open.reject(REASON.CONNECT_FAILED, "the listener is closed");
     this.#waiting = [];
     this.#serve();
   }

@@ -31,7 +31,7 @@ export interface ForwardsHost {
   readonly forwards: ServerForwards | undefined;
 }
 
-const { ADMINISTRATIVELY_PROHIBITED, CONNECT_FAILED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+type OpenReason = keyof typeof CHANNEL_OPEN_FAILURE_REASON;
 
 /** Handlers for a server's forwarding (RFC 4254 §7, OpenSSH PROTOCOL §2.4), for logins with the permission. */
 export const forwardHandlers: MuxHandlers<ForwardsHost> = {
@@ -96,12 +96,12 @@ interface HeldConnection {
   released: Promise<void> | undefined;
 }
 
-/** Reason code and description of a refused open, by error code (RFC 4254 §5.1). The client gets no other text. */
-const OPEN_REFUSALS: { readonly [code in SshErrorCode]?: readonly [reasonCode: number, description: string] } = {
-  "forward-denied": [ADMINISTRATIVELY_PROHIBITED, "not permitted"],
-  "forward-limit": [RESOURCE_SHORTAGE, "too many connections"],
+/** Reason and description of a refused open, by error code (RFC 4254 §5.1). The client gets no other text. */
+const OPEN_REFUSALS: { readonly [code in SshErrorCode]?: readonly [reason: OpenReason, description: string] } = {
+  "forward-denied": ["ADMINISTRATIVELY_PROHIBITED", "not permitted"],
+  "forward-limit": ["RESOURCE_SHORTAGE", "too many connections"],
 };
-const CANNOT_CONNECT = [CONNECT_FAILED, "cannot connect"] as const;
+const CANNOT_CONNECT = ["CONNECT_FAILED", "cannot connect"] as const;
 
 /** Maximum length of a host name in characters (RFC 1035 §2.3.4). */
 const MAX_HOST = 255;
@@ -184,7 +184,8 @@ export class ServerForwards {
 
   #refuseOpen(open: PeerOpen, target: ForwardTarget | undefined, error: unknown): void {
     const code = error instanceof SshError ? error.code : "internal";
-    open.reject(...(OPEN_REFUSALS[code] ?? CANNOT_CONNECT));
+    const [reason, description] = OPEN_REFUSALS[code] ?? CANNOT_CONNECT;
+    open.reject(CHANNEL_OPEN_FAILURE_REASON[reason], description);
     this.#logRefusal(target === undefined ? open.channelType : `${open.channelType} ${formatTarget(target)}`, error);
   }
 

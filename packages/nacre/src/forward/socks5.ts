@@ -19,11 +19,11 @@ const REPLY = {
   ADDRESS_TYPE_NOT_SUPPORTED: 8,
 } as const;
 
-/** Reply code by error code of `dialChannel`. RFC 4254 §5.1 does not distinguish an unreachable host from a refused connection. */
-const REPLY_TO_FAILURE: { readonly [Code in SshErrorCode]?: number } = {
-  "forward-denied": REPLY.NOT_ALLOWED,
-  "forward-unreachable": REPLY.CONNECTION_REFUSED,
-  "forward-unsupported": REPLY.COMMAND_NOT_SUPPORTED,
+/** Reply by error code of `dialChannel`. RFC 4254 §5.1 does not distinguish an unreachable host from a refused connection. */
+const REPLY_TO_FAILURE: { readonly [Code in SshErrorCode]?: keyof typeof REPLY } = {
+  "forward-denied": "NOT_ALLOWED",
+  "forward-unreachable": "CONNECTION_REFUSED",
+  "forward-unsupported": "COMMAND_NOT_SUPPORTED",
 };
 
 /** SOCKS 5 (RFC 1928): method negotiation, which accepts only "no authentication required", then one CONNECT request. */
@@ -48,7 +48,7 @@ export class Socks5 implements ProxyProtocol {
   }
 
   refusedBy(code: SshErrorCode): Bytes {
-    return reply(REPLY_TO_FAILURE[code] ?? REPLY.GENERAL_FAILURE);
+    return reply(REPLY[REPLY_TO_FAILURE[code] ?? "GENERAL_FAILURE"]);
   }
 }
 

@@ -14,7 +14,7 @@ import { platformRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
 import { type ServerSessions, sessionHandlers } from "../session/server-sessions.ts";
 import { offeredAlgorithms } from "../wasm.ts";
-import { watchers } from "../watchers.ts";
+import { madeTrace, quietly } from "../watchers.ts";
 import { Admitted, type AdmittedContext, type AdmittedHost, type ServerSide } from "./admitted.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
@@ -256,6 +256,7 @@ function sessionOptions<S>(options: ServeOptions<S> & CryptoProvider, limits: Se
     limits,
     announceHostKeys: options.announceHostKeys,
     ...transportSettings(options),
-    ...watchers(options),
+    trace: madeTrace(options.trace),
+    ...(options.keyLog && { keyLog: quietly(options.keyLog) }),
   };
 }

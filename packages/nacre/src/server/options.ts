@@ -1,6 +1,6 @@
 import type { Factor, LoginMethod } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/internal";
-import type { KeyLogPort, Limits, TracePort } from "@nacre/session";
+import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import type { Forwarding } from "../forward/forwarding.ts";
@@ -227,8 +227,11 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly signal?: AbortSignal | undefined;
   /** Called with each event. Its exceptions are ignored. */
   readonly log?: ((event: ServerEvent) => void) | undefined;
-  /** Called with a description of each packet sent or received. Contains no secrets. */
-  readonly trace?: TracePort | undefined;
+  /**
+   * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
+   * descriptions, takes the trace that `describedTrace` makes of such a function.
+   */
+  readonly trace?: TracePort | SessionTrace | undefined;
   /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /**

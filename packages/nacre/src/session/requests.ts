@@ -1,4 +1,3 @@
-import { encodeTerminalModes } from "@nacre/connection";
 import {
   breakRequest,
   envRequest,
@@ -12,8 +11,11 @@ import {
   windowChange,
 } from "@nacre/wire";
 import { checkName, isBytes, usage } from "../check.ts";
-import type { PtyOptions, SessionRequestOptions, SpawnOptions } from "../client/options.ts";
+import type { ClientProvider, PtyOptions, SessionRequestOptions, SpawnOptions } from "../client/options.ts";
 import { checkNames, PTY_OPTIONS } from "../option-names.ts";
+
+/** Encoded terminal modes that leave all modes to the server: TTY_OP_END alone (RFC 4254 §8). */
+const NO_MODES: Uint8Array = /* @__PURE__ */ Uint8Array.of(0);
 
 /** A channel request, ready to send. */
 export interface EncodedRequest {
@@ -24,12 +26,13 @@ export interface EncodedRequest {
 
 /**
  * Returns the requests that prepare and start a session. They are encoded before a channel is opened, so that a mistake opens no channel.
- * Throws `usage` for invalid options.
+ * Throws `usage` for invalid options. `encodeModes` encodes terminal modes by name.
  */
 export function startRequests(
   { env, pty, requests = [] }: Pick<SpawnOptions, "env" | "pty" | "requests">,
   type: "exec" | "shell" | "subsystem",
   data: Uint8Array,
+  encodeModes: ClientProvider["encodeModes"],
 ): readonly EncodedRequest[] {
   return [
     ...Object.entries(env ?? {}).map(([name, value]) => ({
@@ -37,7 +40,7 @@ export function startRequests(
       data: encodeEnv(name, value),
       wantReply: false,
     })),
-    ...(pty ? [{ type: "pty-req", data: encodePty(pty === true ? {} : pty), wantReply: true }] : []),
+    ...(pty ? [{ type: "pty-req", data: encodePty(pty === true ? {} : pty, encodeModes), wantReply: true }] : []),
     ...requests.map(encodeRequest),
     { type, data, wantReply: true },
   ];
@@ -100,16 +103,21 @@ function encodeEnv(name: string, value: string): Uint8Array {
   });
 }
 
-function encodePty(options: PtyOptions): Uint8Array {
+function encodePty(options: PtyOptions, encodeModes: ClientProvider["encodeModes"]): Uint8Array {
   checkNames(options, PTY_OPTIONS, "`pty`");
-  const { term = "xterm-256color", columns = 80, rows = 24, modes = {} } = options;
+  const { term = "xterm-256color", columns = 80, rows = 24, modes = NO_MODES } = options;
   return ptyRequest.encode({
     term: checkText(term, "`pty.term`"),
     ...checkSize(columns, rows),
     widthPixels: 0,
     heightPixels: 0,
-    modes: encodeTerminalModes(modes),
+    modes: isBytes(modes) ? modes : encodeNamedModes(modes, encodeModes),
   });
+}
+
+function encodeNamedModes(modes: Readonly<Record<string, number>>, encode: ClientProvider["encodeModes"]): Uint8Array {
+  if (encode !== undefined) return encode(modes);
+  throw usage("`pty.modes` must be encoded; pass `encodeTerminalModes(modes)`, an export of `nacre/core`");
 }
 
 function checkText(value: unknown, what: string): string {

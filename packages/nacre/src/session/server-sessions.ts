@@ -4,7 +4,7 @@ import type { PeerOpen } from "../mux/peer-asks.ts";
 import type { BaseSession } from "./base-session.ts";
 import { SessionChannel, type SessionContext } from "./session-channel.ts";
 
-const { ADMINISTRATIVELY_PROHIBITED, RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
+const REASON = CHANNEL_OPEN_FAILURE_REASON;
 
 /** The part of a server's connection that session handlers use. */
 export interface SessionsHost {
@@ -16,7 +16,7 @@ export interface SessionsHost {
 export const sessionHandlers: MuxHandlers<SessionsHost> = {
   channels: {
     session(open, { sessions }) {
-      if (sessions === undefined) open.reject(ADMINISTRATIVELY_PROHIBITED, "no session before login");
+      if (sessions === undefined) open.reject(REASON.ADMINISTRATIVELY_PROHIBITED, "no session before login");
       else sessions.onOpen(open);
     },
   },
@@ -62,9 +62,9 @@ export class ServerSessions<S extends BaseSession> {
   onOpen(open: PeerOpen): void {
     const { maxSessions } = this.#context.limits;
     if (this.#noMore || !this.#context.isOpen()) {
-      this.#refuse(open, ADMINISTRATIVELY_PROHIBITED, "no more sessions");
+      this.#refuse(open, REASON.ADMINISTRATIVELY_PROHIBITED, "no more sessions");
     } else if (Math.max(this.#open.length, this.#lingering) >= maxSessions) {
-      this.#refuse(open, RESOURCE_SHORTAGE, `the limit of ${maxSessions} concurrent sessions is reached`);
+      this.#refuse(open, REASON.RESOURCE_SHORTAGE, `the limit of ${maxSessions} concurrent sessions is reached`);
     } else {
       const channel = open.accept();
       if (channel === undefined) return;

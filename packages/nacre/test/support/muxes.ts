@@ -58,7 +58,6 @@ export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Part
   const sent: Uint8Array[] = [];
   let draft: Bytes = new Uint8Array(0);
   const connection = new Connection({
-    role: "client",
     limits,
     sink: {
       write: (payload) => void sent.push(payload.slice()),

@@ -1,6 +1,8 @@
 import {
   ClientSession,
   type ClientSessionEvent,
+  describedTrace,
+  interactiveMethods,
   ServerSession,
   type ServerSessionEvent,
   type TraceRecord,
@@ -216,7 +218,8 @@ export class ClientSide extends Side<ClientSessionEvent> {
       identities: login === "key" ? [{ publicKey: userKey, privateKey: inMemory(userKey) }] : [],
       password: login === "password",
       keyboardInteractive: false,
-      ...(traced && { trace: this.trace }),
+      interactiveMethods,
+      ...(traced && { trace: describedTrace(this.trace) }),
     });
     this.machine.connection.openChannel("session");
   }
@@ -284,7 +287,7 @@ export class ServerSide extends Side<ServerSessionEvent> {
       methods: [login === "key" ? "publickey" : "password"],
       userKeys: [toySignature()],
       ...(login === "password" && { banner: "welcome" }),
-      ...(traced && { trace: this.trace }),
+      ...(traced && { trace: describedTrace(this.trace) }),
     });
   }
 

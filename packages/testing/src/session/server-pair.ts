@@ -3,6 +3,7 @@ import {
   ClientSession,
   type ClientSessionEvent,
   type ClientSessionOptions,
+  interactiveMethods,
   ServerSession,
   type ServerSessionEvent,
   type ServerSessionOptions,
@@ -50,6 +51,7 @@ export class ServerPair {
       fingerprint: sha256Fingerprint,
       password: false,
       keyboardInteractive: false,
+      interactiveMethods,
       ...options.client,
     });
     this.server = new ServerSession({ ...serverOptions, random: seededRandom(2), ...options.server });

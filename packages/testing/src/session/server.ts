@@ -55,7 +55,6 @@ export class TestServer {
     });
     this.connection = new Connection({
       sink: this.transport,
-      role: "server",
       allowedChannelTypes: ["session"],
       requestReaders: { session: sessionRequests },
     });

@@ -1,6 +1,6 @@
 import type { PrivateKeyFields, PublicKey } from "@nacre/keys/internal";
 import { bigIntToBytes, SshError } from "@nacre/wire";
-import { type PrivateKeyOptions, privateKey } from "nacre/core";
+import { type PrivateKeyOptions, privateKey } from "nacre";
 import { base64urlEncode } from "./base64url.ts";
 import { WEB_ALGORITHMS } from "./web-algorithms.ts";
 import { probe, type WebKey, webCrypto, webKeyOf } from "./web-key.ts";

@@ -24,7 +24,7 @@ export interface PtyRequest {
 }
 
 /** Data of "pty-req", which requests a terminal (RFC 4254 §6.2). */
-export const ptyRequest: Structure<PtyRequest> = structure("pty-req", {
+export const ptyRequest: Structure<PtyRequest> = /* @__PURE__ */ structure("pty-req", {
   term: utf8,
   columns: uint32,
   rows: uint32,
@@ -42,7 +42,7 @@ export interface X11Request {
 }
 
 /** Data of "x11-req", which requests X11 forwarding (RFC 4254 §6.3.1). */
-export const x11Request: Structure<X11Request> = structure("x11-req", {
+export const x11Request: Structure<X11Request> = /* @__PURE__ */ structure("x11-req", {
   singleConnection: boolean,
   authenticationProtocol: utf8,
   authenticationCookie: utf8,
@@ -56,7 +56,7 @@ export interface EnvRequest {
 }
 
 /** Data of "env", which sets an environment variable (RFC 4254 §6.4). */
-export const envRequest: Structure<EnvRequest> = structure("env", { name: utf8, value: utf8 });
+export const envRequest: Structure<EnvRequest> = /* @__PURE__ */ structure("env", { name: utf8, value: utf8 });
 
 /** Fields of "exec" (RFC 4254 §6.5). A command may contain any bytes, not only UTF-8. */
 export interface ExecRequest {
@@ -64,7 +64,7 @@ export interface ExecRequest {
 }
 
 /** Data of "exec", which runs a command (RFC 4254 §6.5). */
-export const execRequest: Structure<ExecRequest> = structure("exec", { command: string });
+export const execRequest: Structure<ExecRequest> = /* @__PURE__ */ structure("exec", { command: string });
 
 /** Fields of "subsystem" (RFC 4254 §6.5). */
 export interface SubsystemRequest {
@@ -72,7 +72,7 @@ export interface SubsystemRequest {
 }
 
 /** Data of "subsystem", which starts a subsystem (RFC 4254 §6.5). */
-export const subsystemRequest: Structure<SubsystemRequest> = structure("subsystem", { name: utf8 });
+export const subsystemRequest: Structure<SubsystemRequest> = /* @__PURE__ */ structure("subsystem", { name: utf8 });
 
 /** Fields of "window-change" (RFC 4254 §6.7). A size of 0 is unknown. */
 export interface WindowChange {
@@ -83,7 +83,7 @@ export interface WindowChange {
 }
 
 /** Data of "window-change", which reports the new size of the terminal (RFC 4254 §6.7). */
-export const windowChange: Structure<WindowChange> = structure("window-change", {
+export const windowChange: Structure<WindowChange> = /* @__PURE__ */ structure("window-change", {
   columns: uint32,
   rows: uint32,
   widthPixels: uint32,
@@ -96,7 +96,7 @@ export interface XonXoff {
 }
 
 /** Data of "xon-xoff": whether the client may handle Control-S and Control-Q itself (RFC 4254 §6.8). */
-export const xonXoff: Structure<XonXoff> = structure("xon-xoff", { clientCanDo: boolean });
+export const xonXoff: Structure<XonXoff> = /* @__PURE__ */ structure("xon-xoff", { clientCanDo: boolean });
 
 /** Fields of "signal" (RFC 4254 §6.9). */
 export interface SignalRequest {
@@ -105,7 +105,7 @@ export interface SignalRequest {
 }
 
 /** Data of "signal", which sends a signal to the remote process (RFC 4254 §6.9). */
-export const signalRequest: Structure<SignalRequest> = structure("signal", { signalName: name });
+export const signalRequest: Structure<SignalRequest> = /* @__PURE__ */ structure("signal", { signalName: name });
 
 /** Fields of "break" (RFC 4335 §3). */
 export interface BreakRequest {
@@ -114,7 +114,7 @@ export interface BreakRequest {
 }
 
 /** Data of "break", which sends a BREAK to the serial line or process (RFC 4335). */
-export const breakRequest: Structure<BreakRequest> = structure("break", { breakLength: uint32 });
+export const breakRequest: Structure<BreakRequest> = /* @__PURE__ */ structure("break", { breakLength: uint32 });
 
 /** Fields of "exit-status" (RFC 4254 §6.10). */
 export interface ExitStatus {
@@ -122,7 +122,7 @@ export interface ExitStatus {
 }
 
 /** Data of "exit-status", which reports the exit status of the command (RFC 4254 §6.10). */
-export const exitStatus: Structure<ExitStatus> = structure("exit-status", { exitStatus: uint32 });
+export const exitStatus: Structure<ExitStatus> = /* @__PURE__ */ structure("exit-status", { exitStatus: uint32 });
 
 /** Fields of "exit-signal" (RFC 4254 §6.10). */
 export interface ExitSignal {
@@ -135,7 +135,7 @@ export interface ExitSignal {
 }
 
 /** Data of "exit-signal", which reports the signal that terminated the command (RFC 4254 §6.10). */
-export const exitSignal: Structure<ExitSignal> = structure("exit-signal", {
+export const exitSignal: Structure<ExitSignal> = /* @__PURE__ */ structure("exit-signal", {
   signalName: name,
   coreDumped: boolean,
   errorMessage: informing(text, ""),

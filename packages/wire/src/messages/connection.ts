@@ -210,7 +210,7 @@ export interface X11Channel {
 }
 
 /** Data of an "x11" channel: the address of the X11 client (RFC 4254 §6.3.2). */
-export const x11Channel: Structure<X11Channel> = structure("x11 channel", {
+export const x11Channel: Structure<X11Channel> = /* @__PURE__ */ structure("x11 channel", {
   originatorAddress: utf8,
   originatorPort: uint32,
 });

@@ -9,7 +9,10 @@ export interface TcpipForward {
 }
 
 /** Data of "tcpip-forward" and "cancel-tcpip-forward": the address and port to listen on (RFC 4254 §7.1). */
-export const tcpipForward: Structure<TcpipForward> = structure("tcpip-forward", { address: utf8, port: uint32 });
+export const tcpipForward: Structure<TcpipForward> = /* @__PURE__ */ structure("tcpip-forward", {
+  address: utf8,
+  port: uint32,
+});
 
 /**
  * Fields of the data of two channel types (RFC 4254 §7.2): "direct-tcpip", for a connection that the server opens to a target,
@@ -25,7 +28,7 @@ export interface TcpipChannel {
 }
 
 /** Data of "direct-tcpip" and "forwarded-tcpip" channels (RFC 4254 §7.2). */
-export const tcpipChannel: Structure<TcpipChannel> = structure("tcpip channel", {
+export const tcpipChannel: Structure<TcpipChannel> = /* @__PURE__ */ structure("tcpip channel", {
   address: utf8,
   port: uint32,
   originatorAddress: utf8,
@@ -38,7 +41,7 @@ export interface TcpipForwardReply {
 }
 
 /** Data of the SSH_MSG_REQUEST_SUCCESS for a "tcpip-forward" with port 0: the bound port (RFC 4254 §7.1). */
-export const tcpipForwardReply: Structure<TcpipForwardReply> = structure("the reply to tcpip-forward", {
+export const tcpipForwardReply: Structure<TcpipForwardReply> = /* @__PURE__ */ structure("the reply to tcpip-forward", {
   port: uint32,
 });
 
@@ -51,11 +54,14 @@ export interface DirectStreamlocal {
 }
 
 /** Data of a "direct-streamlocal@openssh.com" channel (OpenSSH PROTOCOL §2.4). */
-export const directStreamlocal: Structure<DirectStreamlocal> = structure("direct-streamlocal@openssh.com", {
-  path: utf8,
-  reserved: string,
-  reservedNumber: uint32,
-});
+export const directStreamlocal: Structure<DirectStreamlocal> = /* @__PURE__ */ structure(
+  "direct-streamlocal@openssh.com",
+  {
+    path: utf8,
+    reserved: string,
+    reservedNumber: uint32,
+  },
+);
 
 /** Fields of the data of a "forwarded-streamlocal@openssh.com" channel (OpenSSH PROTOCOL §2.4). */
 export interface ForwardedStreamlocal {
@@ -65,10 +71,13 @@ export interface ForwardedStreamlocal {
 }
 
 /** Data of a "forwarded-streamlocal@openssh.com" channel (OpenSSH PROTOCOL §2.4). */
-export const forwardedStreamlocal: Structure<ForwardedStreamlocal> = structure("forwarded-streamlocal@openssh.com", {
-  path: utf8,
-  reserved: string,
-});
+export const forwardedStreamlocal: Structure<ForwardedStreamlocal> = /* @__PURE__ */ structure(
+  "forwarded-streamlocal@openssh.com",
+  {
+    path: utf8,
+    reserved: string,
+  },
+);
 
 /** Fields of "streamlocal-forward@openssh.com" and "cancel-streamlocal-forward@openssh.com" (OpenSSH PROTOCOL §2.4). */
 export interface StreamlocalForward {
@@ -77,6 +86,9 @@ export interface StreamlocalForward {
 }
 
 /** Data of "streamlocal-forward@openssh.com" and "cancel-streamlocal-forward@openssh.com" (OpenSSH PROTOCOL §2.4). */
-export const streamlocalForward: Structure<StreamlocalForward> = structure("streamlocal-forward@openssh.com", {
-  path: utf8,
-});
+export const streamlocalForward: Structure<StreamlocalForward> = /* @__PURE__ */ structure(
+  "streamlocal-forward@openssh.com",
+  {
+    path: utf8,
+  },
+);

@@ -1,5 +1,5 @@
 import type { PrivateKey } from "@nacre/keys";
-import { ClientSession, type ClientSessionEvent } from "@nacre/session";
+import { ClientSession, type ClientSessionEvent, describedTrace, interactiveMethods } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
 import { execRequest, SshError, utf8Encode } from "@nacre/wire";
 import { letIn } from "./let-in.ts";
@@ -26,7 +26,8 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
       ],
       password: true,
       keyboardInteractive: true,
-      trace: this.trace,
+      interactiveMethods,
+      trace: describedTrace(this.trace),
     });
     this.machine.connection.openChannel("session");
     this.machine.start(0);

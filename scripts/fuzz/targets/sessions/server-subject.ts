@@ -1,4 +1,4 @@
-import { ServerSession, type ServerSessionEvent } from "@nacre/session";
+import { describedTrace, ServerSession, type ServerSessionEvent } from "@nacre/session";
 import { signedLogin } from "@nacre/testing/attacks/logins";
 import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_SERVICE_REQUEST, SshError } from "@nacre/wire";
@@ -22,7 +22,7 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
       methods: ["publickey", "password", "keyboard-interactive"],
       userKeys: algorithms.hostKeys,
       banner: "welcome\n",
-      trace: this.trace,
+      trace: describedTrace(this.trace),
     });
     this.machine.start(0);
     this.work();

@@ -1,5 +1,11 @@
 import { sha256Fingerprint } from "@nacre/keys";
-import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
+import {
+  ClientSession,
+  type ClientSessionEvent,
+  type ClientSessionOptions,
+  describedTrace,
+  interactiveMethods,
+} from "@nacre/session";
 import { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import * as message from "@nacre/testing/attacks/messages";
 import {
@@ -36,7 +42,8 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
       fingerprint: sha256Fingerprint,
       password: false,
       keyboardInteractive: false,
-      trace: (record) => this.trace.push(record),
+      interactiveMethods,
+      trace: describedTrace((record) => this.trace.push(record)),
       ...options.machine,
       ...options.client,
     });

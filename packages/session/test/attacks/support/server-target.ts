@@ -1,5 +1,5 @@
 import { defaultSignatureAlgorithms, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
-import { ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
+import { describedTrace, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import { signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
@@ -47,7 +47,7 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
       })),
       methods: ["publickey", "password", "keyboard-interactive"],
       userKeys: defaultSignatureAlgorithms,
-      trace: (record) => this.trace.push(record),
+      trace: describedTrace((record) => this.trace.push(record)),
       ...options.machine,
       ...options.server,
     });

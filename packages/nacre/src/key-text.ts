@@ -1,0 +1,16 @@
+// The checks of `privateKey`, apart from it: the packages that share them do not reach its `import()` of the key file parser.
+import { SshError } from "@nacre/wire";
+import { isBytes, usage } from "./check.ts";
+
+/** Throws `usage` unless `text` is a string or bytes. It is often `undefined` because an environment variable is not set. */
+export function checkKeyText(text: unknown): void {
+  if (typeof text !== "string" && !isBytes(text))
+    throw usage(
+      "`privateKey` expects the text of a key file as a string or bytes; check that the file or variable was read",
+    );
+}
+
+/** Returns the error for an encrypted key without a passphrase. */
+export function passphraseNeeded(): SshError {
+  return new SshError("passphrase-needed", "the private key is encrypted; pass its passphrase");
+}
