@@ -12,7 +12,8 @@ function request(
   { from = "203.0.113.7", encrypted = true }: { readonly from?: string; readonly encrypted?: boolean } = {},
 ): IncomingMessage {
   const all = { host: "app.example.org", origin: ORIGIN, ...headers };
-  return { headers: all, socket: { remoteAddress: from, encrypted } } as unknown as IncomingMessage;
+  const headersDistinct = { host: all.host === undefined ? undefined : [all.host] };
+  return { headers: all, headersDistinct, socket: { remoteAddress: from, encrypted } } as unknown as IncomingMessage;
 }
 
 function reason(options: Partial<Options>, one: IncomingMessage): string | undefined {
