@@ -55,6 +55,22 @@ test("two gateways share tickets in Valkey: each is good once, at either", async
   expect(await page.attach(two.url)).toBe("attached");
 });
 
+test("of 100 that show the same ticket to two gateways at once one is connected", async () => {
+  const url = await valkey();
+  const { port, sockets } = await tcpServer(echo);
+  const common = { allow: [`127.0.0.1:${port}`], limits: { maxNewPerSecondPerClient: 200 } };
+  const gateways = [
+    await startGateway({ ...common, tickets: await store(url) }),
+    await startGateway({ ...common, tickets: await store(url) }),
+  ] as const;
+  const ticket = await ticketFor(gateways[0].gateway, port);
+  const pages = Array.from({ length: 100 }, (_, i) => new Page(gateways[i % 2]!.url, { ticket, port }));
+  const ends = await Promise.all(pages.map((page) => page.refused()));
+  expect(ends.toSorted()).toEqual(["opened", ...Array.from({ length: 99 }, () => "ticket-refused")]);
+  expect(sockets.size).toBe(1);
+  expect(gateways[0].gateway.connections + gateways[1].gateway.connections).toBe(1);
+});
+
 test("of 100 that take the same key at once one gets the value", async () => {
   const url = await valkey();
   const stores = [await store(url), await store(url)];
