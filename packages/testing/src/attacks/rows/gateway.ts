@@ -226,6 +226,11 @@ export const GATEWAY_ROWS: readonly Row[] = [
           `if (!/^Bearer .+$/.test(request.headers.authorization ?? "")) return [401, { error: "token" }];`,
         ),
       ),
+      heldBy(
+        "cli/test/gateway-sockets",
+        "closes the connections of a client beyond its number, and counts the others",
+        remove("client-sockets"),
+      ),
       heldBy("cli/test/gateway", "refuses an --issue-token of less than 32 characters", remove("issue-token-length")),
     ],
   },
