@@ -131,10 +131,14 @@ const commands = {
     run("node", [...TSX, "scripts/fuzz/main.ts", ...args]);
   },
 
-  /** Connects, transfers and disconnects for minutes, and checks that no resource leaks. */
-  soak(args) {
+  /**
+   * Connects, transfers and disconnects for minutes, and checks that no resource leaks. `--flood` instead opens 10,000 connections that send
+   * nothing to a gateway, and checks that it still serves others.
+   */
+  soak([first, ...rest]) {
     install();
-    run("node", [...TSX, "scripts/soak/main.ts", ...args]);
+    if (first === "--flood") run("node", [...TSX, "scripts/soak/flood.ts", ...rest]);
+    else run("node", [...TSX, "scripts/soak/main.ts", ...(first === undefined ? [] : [first, ...rest])]);
   },
 
   /** Generates the test vectors. */
