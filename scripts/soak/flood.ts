@@ -128,7 +128,7 @@ async function startGateway(): Promise<RunningGateway> {
     stdio: ["ignore", "ignore", "pipe"],
   });
   children.push(child);
-  const lines = createInterface(child.stderr!);
+  const lines = createInterface(child.stderr);
   const [line] = (await once(lines, "line")) as [string];
   const { event, url } = JSON.parse(line) as { event: string; url: string };
   if (event !== "listening") throw new Error(line);

@@ -35,6 +35,18 @@ async function released(gateway: Gateway): Promise<void> {
 
 const BLOCK = pattern(65_536);
 
+/** Sends as fast as the gateway reads. */
+const flood = (socket: Socket): void => {
+  const more = (): void => {
+    while (socket.write(BLOCK));
+  };
+  socket.on("drain", more);
+  more();
+};
+
+/** Returns the bytes that all connections buffer. */
+const buffered = (metrics: string): number => Number(/buffered_bytes (\d+)/.exec(metrics)![1]);
+
 describe("a client that ends its direction", () => {
   test("still receives everything that the destination sends afterwards", async () => {
     const { page, event, sockets } = await opened((socket) => {
@@ -160,16 +172,6 @@ describe("a client whose TCP connection ends without a close frame", () => {
 });
 
 describe("a peer that does not read", () => {
-  /** Sends as fast as the gateway reads. */
-  const flood = (socket: Socket): void => {
-    const more = (): void => {
-      while (socket.write(BLOCK));
-    };
-    socket.on("drain", more);
-    more();
-  };
-  const buffered = (metrics: string): number => Number(/buffered_bytes (\d+)/.exec(metrics)![1]);
-
   test("loses its WebSocket for want of pongs, and its tunnel after resumeTime", async () => {
     const { port, sockets } = await tcpServer(flood);
     const { gateway, event, ...started } = await startGateway({

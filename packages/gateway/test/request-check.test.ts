@@ -139,25 +139,25 @@ describe("a WebSocket is refused by HTTP", () => {
   });
 });
 
-describe("connections are counted by the address", () => {
-  /** Starts a gateway that allows one connection per client. Returns a function that connects with `X-Forwarded-For`. */
-  async function onePerClient(trustedProxies: string[]) {
-    const { port } = await tcpServer(echo);
-    const limits = { maxConnectionsPerClient: 1 };
-    const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${port}`], trustedProxies, limits });
-    const connect = async (forwardedFor: string | string[]): Promise<string | undefined> => {
-      const headers = {
-        "x-forwarded-for": forwardedFor as string,
-        "x-forwarded-proto": "https",
-        // These do not count.
-        forwarded: "for=192.0.2.9",
-        "x-real-ip": "192.0.2.9",
-      };
-      return new Page(url, { ticket: await ticketFor(gateway, port), port }, { headers }).refused();
+/** Starts a gateway that allows one connection per client. Returns a function that connects with `X-Forwarded-For`. */
+async function onePerClient(trustedProxies: string[]) {
+  const { port } = await tcpServer(echo);
+  const limits = { maxConnectionsPerClient: 1 };
+  const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${port}`], trustedProxies, limits });
+  const connect = async (forwardedFor: string | string[]): Promise<string | undefined> => {
+    const headers = {
+      "x-forwarded-for": forwardedFor as string,
+      "x-forwarded-proto": "https",
+      // These do not count.
+      forwarded: "for=192.0.2.9",
+      "x-real-ip": "192.0.2.9",
     };
-    return { connect, event };
-  }
+    return new Page(url, { ticket: await ticketFor(gateway, port), port }, { headers }).refused();
+  };
+  return { connect, event };
+}
 
+describe("connections are counted by the address", () => {
   test("that a trusted proxy adds, not by one that the client sends", async () => {
     const { connect, event } = await onePerClient(["127.0.0.1"]);
     expect(await connect("192.0.2.1")).toBe("opened");

@@ -66,7 +66,8 @@ test("of 100 that show the same ticket to two gateways at once one is connected"
   const ticket = await ticketFor(gateways[0].gateway, port);
   const pages = Array.from({ length: 100 }, (_, i) => new Page(gateways[i % 2]!.url, { ticket, port }));
   const ends = await Promise.all(pages.map((page) => page.refused()));
-  expect(ends.toSorted()).toEqual(["opened", ...Array.from({ length: 99 }, () => "ticket-refused")]);
+  expect(ends.filter((end) => end === "opened")).toHaveLength(1);
+  expect(ends.filter((end) => end === "ticket-refused")).toHaveLength(99);
   expect(sockets.size).toBe(1);
   expect(gateways[0].gateway.connections + gateways[1].gateway.connections).toBe(1);
 });
