@@ -87,7 +87,7 @@ test.each([
   tap.record("metrics", Buffer.from(gateway.metrics()));
   for (const secret of [password(), "alice", input, argument]) expect([secret, tap.find(secret)]).toEqual([secret, []]);
 
-  // The tap is where the bytes are: it finds what is not secret, on each stream that carries it.
+  // The tap is where the bytes are: it finds public texts, on each stream that carries them.
   expect(tap.find("SSH-2.0-OpenSSH")).toEqual(["client down", "destination down", "messages down"]);
   expect(tap.find("SSH-2.0-Nacre")).toEqual(["destination up", "messages up"]);
   expect(tap.find(cookie)).toEqual(["client down", "client up"]);

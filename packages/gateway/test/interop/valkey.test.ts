@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type ConnectedTicketStore, connectTicketStore } from "../../src/redis.ts";
+import { freePort } from "../free-port.ts";
 import { echo, Page, startGateway, tcpServer, ticketFor } from "../support.ts";
 
 /** Starts Debian's valkey-server on a free port, killed after the test. Resolves to its URL. */
@@ -22,15 +22,6 @@ async function valkey(): Promise<string> {
   });
   for await (const chunk of child.stdout as AsyncIterable<Buffer>) if (chunk.includes("Ready to accept")) break;
   return `redis://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function store(url: string): Promise<ConnectedTicketStore> {
