@@ -48,7 +48,7 @@ const commands = {
     run("vitest", [...VITEST, "interop", ...args]);
   },
 
-  /** Runs the tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun, and the unit tests of floors 0–6 in Chromium. */
+  /** Runs the tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun, a worker in workerd, and unit tests in Chromium. */
   runtimes(args) {
     install();
     build();
