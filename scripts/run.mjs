@@ -48,7 +48,7 @@ const commands = {
     run("vitest", [...VITEST, "interop", ...args]);
   },
 
-  /** Runs the tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun, and the unit tests of floors 0–6 in Chromium. */
+  /** Runs the tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun, a worker in workerd, and unit tests in Chromium. */
   runtimes(args) {
     install();
     build();
@@ -131,10 +131,14 @@ const commands = {
     run("node", [...TSX, "scripts/fuzz/main.ts", ...args]);
   },
 
-  /** Connects, transfers and disconnects for minutes, and checks that no resource leaks. */
-  soak(args) {
+  /**
+   * Connects, transfers and disconnects for minutes, and checks that no resource leaks. `--flood` instead opens 10,000 connections that send
+   * nothing to a gateway, and checks that it still serves others.
+   */
+  soak([first, ...rest]) {
     install();
-    run("node", [...TSX, "scripts/soak/main.ts", ...args]);
+    if (first === "--flood") run("node", [...TSX, "scripts/soak/flood.ts", ...rest]);
+    else run("node", [...TSX, "scripts/soak/main.ts", ...(first === undefined ? [] : [first, ...rest])]);
   },
 
   /** Generates the test vectors. */

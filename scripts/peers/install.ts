@@ -27,6 +27,9 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "ssh-audit", probe: ["sh", "-c", "command -v ssh-audit"] },
   { package: "postgresql", probe: ["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"] },
   { package: "valkey-server", probe: ["sh", "-c", "command -v valkey-server"] },
+  // Debian starts the service of one of these on port 80. The tests run their own, on other ports.
+  { package: "nginx", probe: ["test", "-x", "/usr/sbin/nginx"] },
+  { package: "caddy", probe: ["sh", "-c", "command -v caddy"] },
   { package: "chromium", probe: ["sh", "-c", "command -v chromium"] },
   { package: "git", probe: ["sh", "-c", "command -v git"] },
 ];

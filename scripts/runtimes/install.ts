@@ -5,61 +5,73 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withLock } from "../openssh/lock.ts";
 import { must, run } from "../openssh/run.ts";
-import { RUNTIMES, type RuntimeName, type RuntimeUnderTest } from "./list.ts";
+import { type InstallableRuntime, RUNTIMES, type RuntimeUnderTest } from "./list.ts";
+import { WORKERD } from "./workerd/runtime.ts";
 
-/** Installed runtime. */
-export interface InstalledRuntime extends RuntimeUnderTest {
+/** Runtime with its installed version. */
+export type Installed<T extends InstallableRuntime> = T & {
   /** Pinned version, such as "22.23.3". */
   readonly version: string;
   /** Path of the executable. */
   readonly path: string;
+};
+
+/** Installed runtimes. */
+export interface InstalledRuntimes {
+  /** The runtimes that run vitest. */
+  readonly runtimes: readonly Installed<RuntimeUnderTest>[];
+  readonly workerd: Installed<typeof WORKERD>;
 }
 
 const versions = fileURLToPath(new URL("versions", import.meta.url));
 const FILES = ["package.json", "package-lock.json"];
 
 /**
- * Installs the missing runtimes and returns all runtimes, 780 MB in total. npm verifies each package against its digest in
+ * Installs the missing runtimes and returns all runtimes, 900 MB in total. npm verifies each package against its digest in
  * `versions/package-lock.json` and runs no install scripts. The runtimes are stored in `~/.cache/nacre/runtimes` (or below
  * `XDG_CACHE_HOME`), in a folder named after the hash of the lock file. Removes the folders of earlier versions. Several processes may call
  * this function concurrently.
  *
  * @throws if a runtime cannot be installed, or does not run.
  */
-export async function ensureRuntimes(): Promise<readonly InstalledRuntime[]> {
+export async function ensureRuntimes(): Promise<InstalledRuntimes> {
   const pins = await pinnedVersions();
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "nacre", "runtimes");
   const lockFile = await readFile(join(versions, "package-lock.json"));
   const folder = join(cache, createHash("sha256").update(lockFile).digest("hex").slice(0, 12));
-  const installed = RUNTIMES.map((runtime) => ({
+  const placed = <T extends InstallableRuntime>(runtime: T): Installed<T> => ({
     ...runtime,
     version: pins[runtime.name],
     path: join(folder, "node_modules", `${runtime.name}-${process.arch}`, runtime.program),
-  }));
+  });
+  const runtimes = RUNTIMES.map((runtime) => placed(runtime));
+  const workerd = placed(WORKERD);
+  const installed = [...runtimes, workerd];
   await mkdir(cache, { recursive: true });
   await withLock(join(cache, "lock"), async () => {
     if ((await firstFault(installed)) === undefined) return;
-    process.stderr.write(`runtimes: installing ${installed.map(({ title }) => title).join(", ")} (780 MB)\n`);
+    process.stderr.write(`runtimes: installing ${installed.map(({ title }) => title).join(", ")} (900 MB)\n`);
     await install(cache, folder);
     const fault = await firstFault(installed);
     if (fault !== undefined) throw new Error(`${fault}; the matrix needs Linux with glibc on x64 or arm64`);
   });
-  return installed;
+  return { runtimes, workerd };
 }
 
 /** Returns the versions that `versions/package.json` pins. Throws if the versions for two architectures differ. */
-export async function pinnedVersions(): Promise<Readonly<Record<RuntimeName, string>>> {
+export async function pinnedVersions(): Promise<Readonly<Record<InstallableRuntime["name"], string>>> {
   const { optionalDependencies } = JSON.parse(await readFile(join(versions, "package.json"), "utf8")) as {
     readonly optionalDependencies: Readonly<Record<string, string>>;
   };
-  const pin = ({ name }: RuntimeUnderTest): string => {
+  const pin = ({ name }: InstallableRuntime): string => {
     const pins = Object.entries(optionalDependencies).filter(([alias]) => alias.startsWith(`${name}-`));
     const [version, ...others] = new Set(pins.map(([, value]) => value.slice(value.lastIndexOf("@") + 1)));
     if (version === undefined || others.length > 0)
       throw new Error(`versions/package.json must pin exactly one version of ${name}`);
     return version;
   };
-  return Object.fromEntries(RUNTIMES.map((runtime) => [runtime.name, pin(runtime)])) as Record<RuntimeName, string>;
+  const pins = [...RUNTIMES, WORKERD].map((runtime) => [runtime.name, pin(runtime)]);
+  return Object.fromEntries(pins) as Record<InstallableRuntime["name"], string>;
 }
 
 /** Installs into a temporary folder and renames it to `folder`, so that `folder` never exists incomplete. */
@@ -74,11 +86,12 @@ async function install(cache: string, folder: string): Promise<void> {
 }
 
 /** Returns an error message for the first runtime that fails or reports a different version; `undefined` if all report theirs. */
-async function firstFault(runtimes: readonly InstalledRuntime[]): Promise<string | undefined> {
-  for (const { title, path, version } of runtimes) {
+async function firstFault(runtimes: readonly Installed<InstallableRuntime>[]): Promise<string | undefined> {
+  for (const { title, path, version, printedVersion = (pinned: string) => pinned } of runtimes) {
     const { status, stdout, stderr } = await run([path, "--version"]);
     if (status !== 0) return `${title} does not run: ${path} --version: status ${status}: ${stderr.trim()}`;
-    if (!stdout.includes(version)) return `${title} reports version ${stdout.trim()}, expected ${version}: ${path}`;
+    const expected = printedVersion(version);
+    if (!stdout.includes(expected)) return `${title} reports version ${stdout.trim()}, expected ${expected}: ${path}`;
   }
   return undefined;
 }

@@ -1,15 +1,22 @@
-// Runtimes of the matrix. `versions/package.json` pins their versions.
+// Runtimes of the matrix that run vitest. `workerd/runtime.ts` has the one that does not. `versions/package.json` pins their versions.
 
 export type RuntimeName = "node22" | "node24" | "node26" | "deno" | "bun";
 
-/** Runtime and the facts that the matrix asserts about it. */
-export interface RuntimeUnderTest {
+/** Runtime that npm installs. */
+export interface InstallableRuntime {
   /** Prefix of the runtime's packages in `versions/package.json`. The package names end with the architecture. */
-  readonly name: RuntimeName;
+  readonly name: RuntimeName | "workerd";
   /** Name for output and documents, such as "Node 22". */
   readonly title: string;
   /** Path of the executable in the package. */
   readonly program: string;
+  /** Returns what `--version` prints for a version of the npm package; default the version itself. */
+  readonly printedVersion?: (version: string) => string;
+}
+
+/** Runtime that runs vitest, and the facts that the matrix asserts about it. */
+export interface RuntimeUnderTest extends InstallableRuntime {
+  readonly name: RuntimeName;
   /** Command-line arguments before the path of a script. */
   readonly words: readonly string[];
   /** Algorithms that `@nacre/node` offers by default on Node but not on this runtime. */

@@ -107,7 +107,7 @@ function judge(
 }
 
 async function vitest(
-  { name, command: [program = "", ...before], config }: Subject,
+  { name, command: [program = "", ...before], config, env = {} }: Subject,
   { root, folder, words }: { readonly root: string; readonly folder: string; readonly words: readonly string[] },
 ): Promise<{ readonly status: string; readonly output: string }> {
   const script = join(root, "node_modules", "vitest", "vitest.mjs");
@@ -116,7 +116,7 @@ async function vitest(
   const child = spawn(program, args, {
     cwd: root,
     // The browser stores its profile in `folder`, which is removed even if the browser is killed.
-    env: { ...process.env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", TMPDIR: folder },
+    env: { ...process.env, ...env, NACRE_RUNTIME: name, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1", TMPDIR: folder },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });

@@ -3,9 +3,10 @@ import { ensurePeers } from "../peers/install.ts";
 import { browserTests, NEED_NODE, needlessExclusions } from "./browsers/files.ts";
 import { CHROMIUM, installedVersion } from "./browsers/list.ts";
 import { type Exclusion, exclusionsOn } from "./exclusions.ts";
-import { ensureRuntimes, type InstalledRuntime } from "./install.ts";
-import { RUNTIMES } from "./list.ts";
+import { ensureRuntimes, type Installed } from "./install.ts";
+import { RUNTIMES, type RuntimeUnderTest } from "./list.ts";
 import { testsIn } from "./tests-in.ts";
+import { WORKERD } from "./workerd/runtime.ts";
 
 /** Installed runtime or browser under test. */
 export interface Subject {
@@ -30,10 +31,12 @@ export interface Subject {
   readonly minTests: number;
   /** Socket API for `nacre`; `undefined` for `node:net`. */
   readonly ownSockets: string | undefined;
+  /** Environment variables of vitest. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const NAMES: readonly string[] = [...RUNTIMES.map(({ name }) => name), CHROMIUM.name];
+const NAMES: readonly string[] = [...RUNTIMES, WORKERD, CHROMIUM].map(({ name }) => name);
 
 /**
  * Installs the named runtimes and browsers, and returns them; with no names, all of them.
@@ -46,11 +49,17 @@ export async function installSubjects(only: readonly string[]): Promise<readonly
   const isChosen = ({ name }: { readonly name: string }): boolean => only.length === 0 || only.includes(name);
   // Includes Chromium.
   await ensurePeers();
-  const runtimes = RUNTIMES.some(isChosen) ? (await ensureRuntimes()).filter(isChosen) : [];
-  return [...runtimes.map(runtimeSubject), ...(isChosen(CHROMIUM) ? [await chromium()] : [])];
+  const subjects: Subject[] = [];
+  if ([...RUNTIMES, WORKERD].some(isChosen)) {
+    const { runtimes, workerd } = await ensureRuntimes();
+    subjects.push(...runtimes.filter(isChosen).map(runtimeSubject));
+    if (isChosen(workerd)) subjects.push(workerdSubject(workerd));
+  }
+  if (isChosen(CHROMIUM)) subjects.push(await chromium());
+  return subjects;
 }
 
-function runtimeSubject(runtime: InstalledRuntime): Subject {
+function runtimeSubject(runtime: Installed<RuntimeUnderTest>): Subject {
   const { name, title, version, path, words, ownSockets } = runtime;
   const units = ["packages/node/test", "packages/nacre/test"].flatMap((folder) => testsIn(root, folder));
   return {
@@ -65,6 +74,24 @@ function runtimeSubject(runtime: InstalledRuntime): Subject {
     excludedFiles: 0,
     exclusions: exclusionsOn(name),
     minTests: 1,
+  };
+}
+
+/** vitest runs in this process's Node. The test starts workerd. */
+function workerdSubject({ name, title, version, path, ownSockets }: Installed<typeof WORKERD>): Subject {
+  return {
+    name,
+    title,
+    version,
+    ownSockets,
+    needsServer: true,
+    command: [process.execPath],
+    config: "scripts/runtimes/workerd/vitest.config.ts",
+    files: testsIn(root, "scripts/runtimes/workerd"),
+    excludedFiles: 0,
+    exclusions: [],
+    minTests: 1,
+    env: { NACRE_WORKERD: path, NACRE_WORKERD_VERSION: version },
   };
 }
 

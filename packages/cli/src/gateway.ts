@@ -8,6 +8,7 @@ import { expandHome } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { GATEWAY_OPTIONS, type GatewayArguments, parseGatewayArguments } from "./gateway-arguments.ts";
 import { issueRoute } from "./gateway-issue.ts";
+import { limitSockets } from "./gateway-sockets.ts";
 import { GATEWAY_HELP } from "./help.ts";
 import { asksForHelp, usage } from "./options.ts";
 
@@ -23,8 +24,17 @@ const HTTP = {
   maxHeaderSize: 16_384,
 } as const;
 
+/** Time for a TLS client to complete its handshake, in milliseconds. */
+const HANDSHAKE_TIMEOUT = 5000;
+
 /** Most TCP connections of the server. The gateway's own limits do not count connections that have not sent a request. */
 const MAX_SILENT = 20_000;
+
+/** Most TCP connections of one client beyond `maxConnectionsPerClient`: of a browser that loads a page, or of WebSockets that are opening. */
+const SPARE_SOCKETS = 64;
+
+/** Default of `maxConnectionsPerClient`. */
+const CONNECTIONS_PER_CLIENT = 64;
 
 /** Runs `nacre gateway`, which relays WebSockets to TCP, until a signal. Resolves to the exit status. */
 export async function gateway(words: readonly string[]): Promise<number> {
@@ -51,6 +61,9 @@ export async function gateway(words: readonly string[]): Promise<number> {
         "request",
         issueRoute(`${parsed.path}/issue`, token, () => made!),
       );
+    const { trustedProxies, limits } = parsed;
+    const maxPerClient = (limits.maxConnectionsPerClient ?? CONNECTIONS_PER_CLIENT) + SPARE_SOCKETS;
+    limitSockets(server, { maxPerClient, trustedProxies });
     const { port } = await listen(server, parsed);
     made = makeGateway(parsed, port, tickets, token === undefined, log);
     made.attach(server);
@@ -75,7 +88,7 @@ async function makeServer({ certificate }: GatewayArguments): Promise<Server> {
   if (certificate === undefined) return createServer(HTTP);
   const [cert, key] = await Promise.all([readText(certificate.cert), readText(certificate.key)]);
   try {
-    return createTlsServer({ ...HTTP, cert, key });
+    return createTlsServer({ ...HTTP, handshakeTimeout: HANDSHAKE_TIMEOUT, cert, key });
   } catch (cause) {
     throw new SshError("file-malformed", "--cert and --key are not a certificate and its private key in PEM", {
       cause,

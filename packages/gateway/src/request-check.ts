@@ -71,11 +71,14 @@ export class RequestCheck {
   }
 
   /** Returns the reason for refusing the request, or `undefined` to accept it. */
-  refusal({ headers }: IncomingMessage, { origin, isSecure, remoteAddress }: Requester): Refusal | undefined {
-    const host = headers.host?.toLowerCase();
+  refusal({ headersDistinct }: IncomingMessage, { origin, isSecure, remoteAddress }: Requester): Refusal | undefined {
+    // `headers.host` is the first of several values, but a proxy may have used another one (RFC 9112 §3.2).
+    const hosts = headersDistinct["host"] ?? [];
+    // rule: host-once
+    if (hosts.length !== 1) return { reason: "host", status: 400, detail: `${hosts.length} Host headers; send one` };
+    const host = hosts[0]!.toLowerCase();
     // rule: host-header
-    if (host === undefined || !this.#hosts.has(host))
-      return { reason: "host", status: 421, detail: `Host is ${host ?? "missing"}; name it in \`hosts\`` };
+    if (!this.#hosts.has(host)) return { reason: "host", status: 421, detail: `Host is ${host}; name it in \`hosts\`` };
     if (!this.allowsOrigin(origin))
       return { reason: "origin", status: 403, detail: `Origin is ${origin ?? "missing"}; name it in \`origins\`` };
     // rule: secure-transport

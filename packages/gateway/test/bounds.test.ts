@@ -1,13 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { Clients } from "../src/clients.ts";
 import type { GatewayOptions } from "../src/index.ts";
 import {
   closedOf,
   echo,
-  ORIGIN,
   Page,
   pageSocket,
   pattern,
@@ -27,76 +24,6 @@ async function withEcho(
     new Page(started.url, { ticket: await ticketFor(started.gateway, target), port: target });
   return { ...started, target, open };
 }
-
-/** Sends the request for a WebSocket on a TCP socket, and returns the socket with the response unread. */
-async function rawWebSocket({ port }: Started, change: Record<string, string> = {}): Promise<Socket> {
-  const headers = {
-    Host: `127.0.0.1:${port}`,
-    Origin: ORIGIN,
-    Connection: "Upgrade",
-    Upgrade: "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": randomBytes(16).toString("base64"),
-    "Sec-WebSocket-Protocol": "nacre.v1",
-    ...change,
-  };
-  const socket = connect(port, "127.0.0.1");
-  socket.on("error", () => {});
-  onTestFinished(() => void socket.destroy());
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`GET /ssh HTTP/1.1\r\n${lines.join("")}\r\n`);
-  return socket;
-}
-
-async function read(socket: Socket): Promise<Buffer> {
-  const [chunk] = (await once(socket, "data")) as [Buffer];
-  return chunk;
-}
-
-/** Returns a client's WebSocket frame, masked by default. */
-function frame(opcode: number, payload: Uint8Array, { masked = true, isLast = true } = {}): Buffer {
-  const length = payload.length < 126 ? [payload.length] : [127, 0, 0, 0, 0, ...lengthBytes(payload.length)];
-  length[0]! |= masked ? 0x80 : 0;
-  // A mask of zeros does not change the payload.
-  return Buffer.concat([Buffer.from([(isLast ? 0x80 : 0) | opcode, ...length]), Buffer.alloc(masked ? 4 : 0), payload]);
-}
-
-function lengthBytes(length: number): number[] {
-  return [length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
-}
-
-test.each<[string, Buffer, number]>([
-  ["an unmasked frame", frame(2, Buffer.from("x"), { masked: false }), 1002],
-  ["a reserved opcode", frame(3, Buffer.from("x")), 1002],
-  ["a message of more than 64 KiB", frame(2, Buffer.alloc(65_537)), 1009],
-  ["text that is not UTF-8", frame(1, Buffer.from([0xc3, 0x28])), 1007],
-  ["a ping of more than 125 bytes", frame(9, Buffer.alloc(126)), 1002],
-  [
-    "a message of more than 256 fragments",
-    Buffer.concat(Array.from({ length: 300 }, (_, i) => frame(i === 0 ? 2 : 0, Buffer.from("x"), { isLast: false }))),
-    1008,
-  ],
-  ["a compressed frame", Buffer.from([0xc2, 0x80, 0, 0, 0, 0]), 1002],
-])("closes on %s as RFC 6455 says", async (_, bytes, code) => {
-  const started = await startGateway();
-  const socket = await rawWebSocket(started, { "Sec-WebSocket-Extensions": "permessage-deflate" });
-  const answer = (await read(socket)).toString();
-  expect(answer).toMatch(/^HTTP\/1\.1 101 /);
-  expect(answer.toLowerCase()).not.toContain("permessage-deflate");
-  socket.write(bytes);
-  const closing = await read(socket);
-  expect(closing[0]).toBe(0x88);
-  expect(closing.readUInt16BE(2)).toBe(code);
-  await started.event("rejected");
-});
-
-test.each<[string, Record<string, string>]>([
-  ["a wrong version", { "Sec-WebSocket-Version": "12" }],
-  ["a bad key", { "Sec-WebSocket-Key": "short" }],
-])("refuses %s", async (_, change) => {
-  const answer = await read(await rawWebSocket(await startGateway(), change));
-  expect(answer.toString()).toMatch(/^HTTP\/1\.1 400 /);
-});
 
 test("a violation of RFC 6455 in an open tunnel ends it: it cannot be resumed", async () => {
   const { open, event, url } = await withEcho();

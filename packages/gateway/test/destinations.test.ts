@@ -1,5 +1,7 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { expectError } from "@nacre/testing/errors";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { Destinations, type Lookup, normalizeHost, parseTarget } from "../src/destinations.ts";
 import { echo, Page, startGateway, tcpServer, ticketFor } from "./support.ts";
 
@@ -44,9 +46,32 @@ describe("a destination", () => {
 
   test.each([
     "127.1",
+    "127.0.1",
     "0x7f.1",
+    "0X7F.1",
+    "0x7f000001",
+    "0x7f.0x0.0x0.0x1",
     "2130706433",
+    "017700000001",
     "0177.0.0.1",
+    "127.00.0.1",
+    "127.0.0.0377",
+    "256.256.256.256",
+    "0",
+    "0x",
+    "127.0.0.1:22",
+    "127.0.0.1\0",
+    "127.0.0.1\n",
+    "127.0.0.1%00",
+    "%31",
+    "①②⑦.⓪.⓪.①",
+    "127。0。0。1",
+    "::127.1",
+    "::ffff:0x7f.1",
+    "::1%25lo",
+    "::ffff:127.0.0.1%lo",
+    "[::ffff:127.0.0.1]",
+    "localhost..",
     "127.0.0.0x1",
     "127.0.0.1.",
     "fe80::1%eth0",
@@ -74,6 +99,13 @@ describe("a destination", () => {
     "172.16.0.1",
     "192.168.0.1",
     "169.254.169.254",
+    "169.254.170.2",
+    "168.63.129.16",
+    "100.100.100.200",
+    "192.0.0.170",
+    "192.0.2.1",
+    "192.88.99.1",
+    "198.18.0.1",
     "224.0.0.1",
     "240.0.0.1",
     "255.255.255.255",
@@ -83,13 +115,24 @@ describe("a destination", () => {
     "fc00::1",
     "fd00:ec2::254",
     "ff02::1",
+    "fec0::1",
+    "100::1",
+    "2001:db8::1",
+    "3fff::1",
+    "5f00::1",
+    "4000::1",
     "::ffff:8.8.8.8",
     "::ffff:7f00:1",
+    "0:0:0:0:0:ffff:a9fe:a9fe",
+    "::ffff:0:127.0.0.1",
     "::8.8.8.8",
     "::127.0.0.1",
     "2002:808:808::1",
+    "2002:7f00:1::",
     "64:ff9b::7f00:1",
     "64:ff9b::8.8.8.8",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::7f00:1",
     "2001:0:4136:e378:8000:63bf:3fff:fdd2",
   ])("of %s is refused: by name, by a pattern, and behind a name", async (address) => {
     expect(await resolve(["ssh.example.org:22"], "ssh.example.org", [address])).toBe("forward-denied");
@@ -199,6 +242,35 @@ describe("a name", () => {
     });
     const page = new Page(url, { ticket: await ticketFor(gateway, port, "localhost"), host: "localhost", port });
     expect(await page.refused()).toMatch(/^destination-(?:unreachable|timeout)$/);
+  });
+
+  test("is dialled at none of its addresses that are not permitted", async () => {
+    const reached: string[] = [];
+    const permitted = await tcpServer((socket) => {
+      reached.push(String(socket.localAddress));
+      socket.pipe(socket);
+    });
+    const forbidden = createServer((socket) => {
+      reached.push(String(socket.localAddress));
+      socket.destroy();
+    });
+    forbidden.listen(permitted.port, "127.0.0.3");
+    await once(forbidden, "listening");
+    onTestFinished(() => void forbidden.close());
+    const { gateway, url, event } = await startGateway({
+      allow: [`mixed.example:${permitted.port}=127.0.0.1/32`],
+      lookup: async () => ["127.0.0.3", "::ffff:127.0.0.3", "127.0.0.1"],
+    });
+    const page = new Page(url, {
+      ticket: await ticketFor(gateway, permitted.port, "mixed.example"),
+      host: "mixed.example",
+      port: permitted.port,
+    });
+    await page.opened;
+    page.write(Buffer.from("hello"));
+    await page.receives(5);
+    expect(await event("opened")).toMatchObject({ address: "127.0.0.1" });
+    expect(reached).toEqual(["127.0.0.1"]);
   });
 
   test("that cannot be looked up, a port that is closed and one that does not answer end with a code each", async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { expectError } from "@nacre/testing/errors";
 import { describe, expect, test } from "vitest";
 import { RequestCheck } from "../src/request-check.ts";
-import { ORIGIN, pageSocket, refusedWith, startGateway } from "./support.ts";
+import { echo, ORIGIN, Page, pageSocket, refusedWith, startGateway, tcpServer, ticketFor } from "./support.ts";
 
 type Options = ConstructorParameters<typeof RequestCheck>[0];
 
@@ -12,7 +12,8 @@ function request(
   { from = "203.0.113.7", encrypted = true }: { readonly from?: string; readonly encrypted?: boolean } = {},
 ): IncomingMessage {
   const all = { host: "app.example.org", origin: ORIGIN, ...headers };
-  return { headers: all, socket: { remoteAddress: from, encrypted } } as unknown as IncomingMessage;
+  const headersDistinct = { host: all.host === undefined ? undefined : [all.host] };
+  return { headers: all, headersDistinct, socket: { remoteAddress: from, encrypted } } as unknown as IncomingMessage;
 }
 
 function reason(options: Partial<Options>, one: IncomingMessage): string | undefined {
@@ -135,5 +136,41 @@ describe("a WebSocket is refused by HTTP", () => {
     const { url } = await startGateway({ trustedProxies: ["127.0.0.1"] });
     const headers = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "http" };
     expect(await refusedWith(pageSocket(url, { headers }))).toBe(403);
+  });
+});
+
+/** Starts a gateway that allows one connection per client. Returns a function that connects with `X-Forwarded-For`. */
+async function onePerClient(trustedProxies: string[]) {
+  const { port } = await tcpServer(echo);
+  const limits = { maxConnectionsPerClient: 1 };
+  const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${port}`], trustedProxies, limits });
+  const connect = async (forwardedFor: string | string[]): Promise<string | undefined> => {
+    const headers = {
+      "x-forwarded-for": forwardedFor as string,
+      "x-forwarded-proto": "https",
+      // These do not count.
+      forwarded: "for=192.0.2.9",
+      "x-real-ip": "192.0.2.9",
+    };
+    return new Page(url, { ticket: await ticketFor(gateway, port), port }, { headers }).refused();
+  };
+  return { connect, event };
+}
+
+describe("connections are counted by the address", () => {
+  test("that a trusted proxy adds, not by one that the client sends", async () => {
+    const { connect, event } = await onePerClient(["127.0.0.1"]);
+    expect(await connect("192.0.2.1")).toBe("opened");
+    expect(await connect("192.0.2.2")).toBe("opened");
+    expect(await connect("192.0.2.3, 192.0.2.1")).toBe("too-many");
+    expect(await connect(["192.0.2.4", "192.0.2.2"])).toBe("too-many");
+    expect(await event("rejected", 2)).toMatchObject({ remoteAddress: "192.0.2.2" });
+  });
+
+  test("of the TCP connection where no proxy is trusted", async () => {
+    const { connect, event } = await onePerClient([]);
+    expect(await connect("192.0.2.1")).toBe("opened");
+    expect(await connect("192.0.2.2")).toBe("too-many");
+    expect(await event("rejected")).toMatchObject({ remoteAddress: "127.0.0.1" });
   });
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -66,6 +66,25 @@ async function echoPort(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** Makes a certificate for localhost, in a folder that is removed after the test. */
+async function certificate(): Promise<{ folder: string; cert: string; key: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "nacre-gateway-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const [cert, key] = [join(folder, "cert"), join(folder, "key")];
+  execFileSync(
+    "openssl",
+    [
+      ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -days 1".split(" "),
+      "-keyout",
+      key,
+      "-out",
+      cert,
+    ],
+    { stdio: "ignore" },
+  );
+  return { folder, cert, key };
+}
+
 test("nacre gateway carries plain bytes, tells it, and ends by a signal", async () => {
   const place = `127.0.0.1:${await echoPort()}`;
   const running = new Running([
@@ -94,20 +113,8 @@ test("nacre gateway carries plain bytes, tells it, and ends by a signal", async 
 });
 
 test("nacre gateway gives tickets to a server with the token, over TLS", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "nacre-gateway-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const [cert, key, token] = ["cert", "key", "token"].map((name) => join(folder, name)) as [string, string, string];
-  execFileSync(
-    "openssl",
-    [
-      ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -days 1".split(" "),
-      "-keyout",
-      key,
-      "-out",
-      cert,
-    ],
-    { stdio: "ignore" },
-  );
+  const { folder, cert, key } = await certificate();
+  const token = join(folder, "token");
   await writeFile(token, `${"t".repeat(32)}\n`);
   const words = [
     "--origin",
@@ -136,6 +143,27 @@ test("nacre gateway gives tickets to a server with the token, over TLS", async (
   running.kill("SIGHUP");
   expect(await running.exited).toBe(0);
 });
+
+test("nacre gateway disconnects a client that sends nothing, or only a part of a request, with TLS and without", async () => {
+  const words = ["--origin", "https://a.example", "--allow", "b.example:22"];
+  const { cert, key } = await certificate();
+  const gateways = [new Running(words), new Running([...words, "--cert", cert, "--key", key])];
+  const closed = gateways.map(async (running) => {
+    const { url } = await running.until("listening");
+    const port = Number(new URL(String(url)).port);
+    await Promise.all(["", "GET /ssh HTTP/1.1\r\n"].map((text) => endsAlone(port, text)));
+  });
+  await Promise.all(closed);
+});
+
+/** Connects and sends a text. Resolves when the server closes the connection. */
+async function endsAlone(port: number, text: string): Promise<void> {
+  const socket = connect(port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  socket.on("error", () => {}).resume();
+  if (text !== "") socket.write(text);
+  await new Promise((resolve) => socket.once("close", resolve));
+}
 
 test.each([
   [["--origin", "null", "--allow", "b:22"], /not an origin.*\[usage\]/],

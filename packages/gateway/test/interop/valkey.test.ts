@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type ConnectedTicketStore, connectTicketStore } from "../../src/redis.ts";
+import { freePort } from "../free-port.ts";
 import { echo, Page, startGateway, tcpServer, ticketFor } from "../support.ts";
 
 /** Starts Debian's valkey-server on a free port, killed after the test. Resolves to its URL. */
@@ -22,15 +22,6 @@ async function valkey(): Promise<string> {
   });
   for await (const chunk of child.stdout as AsyncIterable<Buffer>) if (chunk.includes("Ready to accept")) break;
   return `redis://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function store(url: string): Promise<ConnectedTicketStore> {
@@ -53,6 +44,23 @@ test("two gateways share tickets in Valkey: each is good once, at either", async
   await two.event("parked");
   expect(await page.attach(one.url)).toBe("resume-elsewhere");
   expect(await page.attach(two.url)).toBe("attached");
+});
+
+test("of 100 that show the same ticket to two gateways at once one is connected", async () => {
+  const url = await valkey();
+  const { port, sockets } = await tcpServer(echo);
+  const common = { allow: [`127.0.0.1:${port}`], limits: { maxNewPerSecondPerClient: 200 } };
+  const gateways = [
+    await startGateway({ ...common, tickets: await store(url) }),
+    await startGateway({ ...common, tickets: await store(url) }),
+  ] as const;
+  const ticket = await ticketFor(gateways[0].gateway, port);
+  const pages = Array.from({ length: 100 }, (_, i) => new Page(gateways[i % 2]!.url, { ticket, port }));
+  const ends = await Promise.all(pages.map((page) => page.refused()));
+  expect(ends.filter((end) => end === "opened")).toHaveLength(1);
+  expect(ends.filter((end) => end === "ticket-refused")).toHaveLength(99);
+  expect(sockets.size).toBe(1);
+  expect(gateways[0].gateway.connections + gateways[1].gateway.connections).toBe(1);
 });
 
 test("of 100 that take the same key at once one gets the value", async () => {

@@ -7,6 +7,7 @@ const REQUESTS = "gateway/test/request-check";
 const RESUME = "gateway/test/resume";
 const TICKETS = "gateway/test/tickets";
 const TUNNEL = "gateway/test/tunnel";
+const WEB_SOCKET = "gateway/test/web-socket";
 
 /** Attacks on a gateway by pages, programs and clients. */
 export const GATEWAY_ROWS: readonly Row[] = [
@@ -27,6 +28,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
       ),
       heldBy(REQUESTS, "is needed, unless said", patch("origin-missing", "if (origin === undefined) return true;")),
       heldBy(REQUESTS, "for another host", remove("host-header")),
+      heldBy(WEB_SOCKET, "with two Host headers is refused, also if the first one is allowed", remove("host-once")),
       heldBy(REQUESTS, "without the subprotocol, as plain mode is off", remove("plain-off")),
       heldBy(GATEWAY, "an unknown option", remove("gateway-option-names")),
     ],
@@ -171,9 +173,9 @@ export const GATEWAY_ROWS: readonly Row[] = [
     title: "gateway: WebSocket messages",
     client: "not touched",
     server: [
-      heldBy(BOUNDS, "a message of more than 64 KiB", remove("message-size")),
-      heldBy(BOUNDS, "a message of more than 256 fragments", remove("message-parts")),
-      heldBy(BOUNDS, "a compressed frame", patch("no-compression", "perMessageDeflate: true")),
+      heldBy(WEB_SOCKET, "a message of more than 64 KiB", remove("message-size")),
+      heldBy(WEB_SOCKET, "a message of more than 256 fragments", remove("message-parts")),
+      heldBy(WEB_SOCKET, "a compressed frame", patch("no-compression", "perMessageDeflate: true")),
       heldBy(
         TUNNEL,
         "a first message of more than 4 KiB",
@@ -223,6 +225,11 @@ export const GATEWAY_ROWS: readonly Row[] = [
           "issue-token",
           `if (!/^Bearer .+$/.test(request.headers.authorization ?? "")) return [401, { error: "token" }];`,
         ),
+      ),
+      heldBy(
+        "cli/test/gateway-sockets",
+        "closes the connections of a client beyond its number, and counts the others",
+        remove("client-sockets"),
       ),
       heldBy("cli/test/gateway", "refuses an --issue-token of less than 32 characters", remove("issue-token-length")),
     ],
