@@ -20,6 +20,13 @@ import {
 
 const ED = "ssh-ed25519";
 
+test("a password or prompts need the code of their methods", () => {
+  for (const source of [{ password: true }, { password: "fixed" }, { keyboardInteractive: true }] as const)
+    expect(() => new ClientRig({ ...source, interactiveMethods: undefined })).toThrow(
+      expect.objectContaining({ code: "usage", message: expect.stringContaining("interactiveMethods") }),
+    );
+});
+
 describe("the first flight", () => {
   test("holds the service request and a signed request if there is one key in memory", () => {
     const rig = new ClientRig({ identities: [inMemory(1)], password: true, keyboardInteractive: true });

@@ -16,6 +16,8 @@ import {
 import { expect, it, onTestFinished } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
 
+const authenticate: Authenticate = (login) => login.method === "password" && login.password === "sesame";
+
 /** Returns the client's end of a connection to a server that runs commands but refuses forwarding. */
 function streams(): ReturnType<typeof wire>["near"] {
   const { near, far } = wire();
@@ -83,7 +85,6 @@ it("sends encoded terminal modes, and rejects modes by name", async () => {
 
 it("logs in with a password if the login methods are passed, and rejects one without them", async () => {
   const { near, far } = wire();
-  const authenticate: Authenticate = (login) => login.method === "password" && login.password === "sesame";
   const server = serve(far, { ...open, algorithms, methods: ["password"], authenticate });
   const options = { ...visitor, algorithms, password: "sesame" };
   expect(await failure(connect(near, options))).toMatchObject({
