@@ -62,7 +62,7 @@ export async function connectDuplex(
 
 /** Throws `usage` for invalid options. */
 function completeOptions(options: ConnectOptions & Values): ConnectOptions & ClientProvider {
-  const { interactiveMethods, ...named } = { ...options };
+  const { interactiveMethods: _interactiveMethods, ...named } = { ...options };
   const complete = { ...options, fingerprint: sha256Fingerprint };
   checkNames(named, CONNECT_OPTIONS, "`connect`");
   checkConnectOptions(complete);

@@ -16,6 +16,8 @@ import {
 import { expect, it, onTestFinished } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
 
+const ignore = (): void => {};
+
 const authenticate: Authenticate = (login) => login.method === "password" && login.password === "sesame";
 
 /** Returns the client's end of a connection to a server that runs commands but refuses forwarding. */
@@ -60,7 +62,7 @@ it("traces both sides with `describedTrace`", async () => {
 
 it("rejects a function as `trace`, because no description comes with it, and leaves the streams untouched", async () => {
   const { near, far } = wire();
-  const trace = (): void => {};
+  const trace = ignore;
   expect(await failure(connect(near, { ...visitor, algorithms, trace }))).toEqual(code("usage"));
   expect(() => serve(far, { ...open, algorithms, trace })).toThrow("describedTrace");
   expect([near, far].some(({ readable, writable }) => readable.locked || writable.locked)).toBe(false);
