@@ -28,6 +28,7 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "postgresql", probe: ["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"] },
   { package: "valkey-server", probe: ["sh", "-c", "command -v valkey-server"] },
   { package: "chromium", probe: ["sh", "-c", "command -v chromium"] },
+  { package: "firefox-esr", probe: ["sh", "-c", "command -v firefox-esr"] },
   { package: "git", probe: ["sh", "-c", "command -v git"] },
 ];
 

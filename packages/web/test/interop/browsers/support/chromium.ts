@@ -1,0 +1,38 @@
+import { type Browser, chromium, type Page } from "playwright";
+import { CHROMIUM } from "../../../../../../scripts/runtimes/browsers/list.ts";
+import { type TestBrowser, type TestPage, testPage } from "./test-page.ts";
+
+declare function callInPage(name: string, args: string): Promise<string>;
+
+/** Starts Debian's Chromium without a window. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM.program, args: [...CHROMIUM.words] });
+}
+
+/** Starts Chromium for tests that run in several browsers. */
+export async function startChromium(): Promise<TestBrowser> {
+  const browser = await launchChromium();
+  return {
+    async open(url) {
+      const page = await openPage(browser, url);
+      return pageOf(page);
+    },
+    close: () => browser.close(),
+  };
+}
+
+/** Opens a page with a profile of its own. */
+export async function openPage(browser: Browser, url: string): Promise<Page> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(url);
+  return page;
+}
+
+/** Returns the functions of a page that `openPage` opened. */
+export function pageOf(page: Page): TestPage {
+  return testPage(
+    (name, args) => page.evaluate(([name, args]) => callInPage(name, args), [name, args] as const),
+    async () => void (await page.reload()),
+  );
+}
