@@ -105,14 +105,18 @@ test("the visitor's own page gets a ticket and a connection", async () => {
 });
 
 describe.each([
-  ["on another port of the same host, to which the browser sends the visitor's cookies", "localhost"],
-  ["on another host", "127.0.0.1"],
-])("a page %s", (_, hostname) => {
+  ["on another port of the same host, which gets the visitor's cookie sent", "localhost", "__Host-nacre="],
+  ["on another host", "127.0.0.1", undefined],
+])("a page %s", (_, hostname, cookie) => {
   test("gets no ticket and no WebSocket, even if it knows the visitor's CSRF token", async () => {
     const { page, csrfToken } = await visitSite();
     const origin = `http://${hostname}:${foreignPort()}`;
     await page.goto(origin);
-    const { attempts, refused } = await attemptIn(page, csrfToken);
+    const [request, { attempts, refused }] = await Promise.all([
+      page.waitForRequest(`${place.site.origin}/ssh/ticket`),
+      attemptIn(page, csrfToken),
+    ]);
+    expect((await request.allHeaders()).cookie?.slice(0, cookie?.length)).toBe(cookie);
     expect(attempts).toEqual(REFUSED);
     expect(refused).toContainEqual({ type: "refused", route: "ticket", reason: "origin", origin });
     expect(refused).toContainEqual({ type: "refused", route: "websocket", reason: "origin", origin });
