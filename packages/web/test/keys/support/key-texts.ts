@@ -26,11 +26,14 @@ export async function keyText(
   const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", made));
   const pem = `-----BEGIN PRIVATE KEY-----\n${base64Encode(pkcs8)}\n-----END PRIVATE KEY-----\n`;
   const { privateKey } = openPrivateKey(pem) as PlainKeyFile;
-  const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
   const writing = formatPrivateKey(privateKey, { format, passphrase, rounds: 1, random });
   let step = writing.next();
   while (!step.done) step = writing.next();
   return { text: step.value, publicKey: privateKey.publicKey };
+}
+
+function random(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
 }
 
 function algorithmOf(kind: KeyKind): { readonly name: string } & Partial<EcKeyGenParams & RsaHashedKeyGenParams> {

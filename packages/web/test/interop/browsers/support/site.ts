@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,8 @@ export interface Site {
   readonly port: number;
   /** Events of the gateway since the start. */
   readonly events: readonly GatewayEvent[];
+  /** Returns whether a request of a page of this origin contained a cookie. */
+  gotCookieFrom(origin: string): boolean;
   /** Number of open connections and of WebSockets. */
   readonly open: { readonly connections: number; readonly webSockets: number };
   /** Resolves with the first event of a closed connection after `events` had this length. Rejects after ten seconds. */
@@ -60,10 +62,16 @@ export async function startSite(ports: readonly number[]): Promise<Site> {
     log: (event) => events.push(event),
   });
   gateway.attach(server);
+  const originsWithCookie = new Set<string | undefined>();
+  for (const type of ["request", "upgrade"] as const)
+    server.on(type, ({ headers }: IncomingMessage) => {
+      if (headers.cookie !== undefined) originsWithCookie.add(headers.origin);
+    });
   return {
     origin,
     port,
     events,
+    gotCookieFrom: (origin) => originsWithCookie.has(origin),
     get open() {
       return { connections: gateway.connections, webSockets: sockets.size };
     },
