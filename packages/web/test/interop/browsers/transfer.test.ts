@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { password } from "../../../../../scripts/openssh/sshd.ts";
 import type { Login } from "./page/connect.ts";
 import { startChromium } from "./support/chromium.ts";
-import { startFirefox } from "./support/firefox.ts";
 import { useSite } from "./support/site.ts";
 import { useBrowser } from "./support/use-browser.ts";
 
@@ -73,35 +72,5 @@ describe.each([
     const { digest, length, observed } = await page.call("download", login(to, limits), head(part.length), part.length);
     expect({ digest, length }).toEqual({ digest: sha256(part), length: part.length });
     expect(observed.exchanges - 1).toBeGreaterThanOrEqual(Math.floor(part.length / (MIB + window)));
-  });
-});
-
-describe.each([
-  ["Chromium", startChromium, 48 * MIB],
-  ["Firefox", startFirefox, 24 * MIB],
-] as const)("in %s, the WebSocket is cut in mid-transfer, and SSH does not notice", (_, start, length) => {
-  const part = data.subarray(0, length);
-  const plan = { every: length / 12, times: 5 };
-  const running = useBrowser(start);
-
-  test.each(["up", "down"] as const)("five times on the way %s", async (direction) => {
-    const page = await running.browser.open(place.site.origin);
-    const earlier = { events: place.site.events.length, log: await server.sshd.log() };
-    const transfer =
-      direction === "up"
-        ? await page.call("upload", login(server), "sha256sum", length, plan)
-        : await page.call("download", login(server), head(length), length, plan);
-    if (direction === "up") expect(transfer.stdout).toBe(`${transfer.digest}  -\n`);
-    else expect([transfer.digest, transfer.length]).toEqual([sha256(part), length]);
-
-    expect(transfer.observed.changes).toEqual(Array.from({ length: plan.times }, () => ["lost", "restored"]).flat());
-    expect(transfer.observed.exchanges).toBe(1);
-    const log = (await server.sshd.log()).slice(earlier.log.length);
-    expect(log.match(/Connection from|Accepted password for alice/g)).toEqual([
-      "Connection from",
-      "Accepted password for alice",
-    ]);
-    const event = await place.site.closedAfter(earlier.events);
-    expect(event).toMatchObject({ reason: "client-closed", resumed: plan.times });
   });
 });

@@ -19,6 +19,11 @@ export async function run(
   }
 }
 
+/** Logs in, and leaves the connection open. */
+export async function logInAndStay(login: Login): Promise<void> {
+  await logIn(login);
+}
+
 /** Generates a WebCrypto key and stores it in IndexedDB. Tries to export its private half. */
 export async function storeNewKey(
   name: string,

@@ -16,6 +16,8 @@ export interface CutPlan {
   /** Bytes between two cuts. */
   readonly every: number;
   readonly times: number;
+  /** Number of WebSockets that the site refuses after each cut; default 0. */
+  readonly refusals?: number;
 }
 
 /** Length of a written chunk, and most bytes of one `crypto.getRandomValues`. */
@@ -80,10 +82,10 @@ class Cuts {
 
   /** Called with the number of bytes moved so far. Cuts a WebSocket only after it was restored from the previous cut. */
   moved(bytes: number): void {
-    const { every, times } = this.#plan;
+    const { every, times, refusals = 0 } = this.#plan;
     const made = this.#requests.length;
     if (made === times || bytes < (made + 1) * every || this.#observed.changes.length < 2 * made) return;
-    this.#requests.push(fetch("/cut", { method: "POST" }));
+    this.#requests.push(fetch(`/cut?refusals=${refusals}`, { method: "POST" }));
   }
 
   async done(): Promise<void> {

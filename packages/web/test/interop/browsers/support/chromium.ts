@@ -1,4 +1,5 @@
 import { type Browser, chromium, type Page } from "playwright";
+import { onTestFinished } from "vitest";
 import { CHROMIUM } from "../../../../../../scripts/runtimes/browsers/list.ts";
 import { type TestBrowser, type TestPage, testPage } from "./test-page.ts";
 
@@ -13,17 +14,15 @@ export function launchChromium(): Promise<Browser> {
 export async function startChromium(): Promise<TestBrowser> {
   const browser = await launchChromium();
   return {
-    async open(url) {
-      const page = await openPage(browser, url);
-      return pageOf(page);
-    },
+    open: async (url) => pageOf(await openPage(browser, url)),
     close: () => browser.close(),
   };
 }
 
-/** Opens a page with a profile of its own. */
+/** Opens a page with a profile of its own, closed after the test. */
 export async function openPage(browser: Browser, url: string): Promise<Page> {
   const context = await browser.newContext();
+  onTestFinished(() => context.close());
   const page = await context.newPage();
   await page.goto(url);
   return page;

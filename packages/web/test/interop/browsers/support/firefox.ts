@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onTestFinished } from "vitest";
 import { type TestBrowser, testPage } from "./test-page.ts";
 import { BidiSession } from "./web-driver-bidi.ts";
 
@@ -61,6 +62,7 @@ export async function startFirefox(): Promise<TestBrowser> {
     return {
       async open(url) {
         const tab = await session.openTab(url);
+        onTestFinished(() => session.closeTab(tab));
         return testPage(
           (name, args) => session.callFunction(tab, CALL_IN_PAGE, [name, args]),
           () => session.reload(tab),

@@ -20,6 +20,8 @@ export interface Site {
   readonly port: number;
   /** Events of the gateway since the start. */
   readonly events: readonly GatewayEvent[];
+  /** Number of WebSockets that the site will still refuse. */
+  readonly refusals: number;
   /** Returns whether a request of a page of this origin contained a cookie. */
   gotCookieFrom(origin: string): boolean;
   /** Number of open connections and of WebSockets. */
@@ -31,15 +33,18 @@ export interface Site {
 
 /**
  * Starts a site on a free port of this machine, as `http://localhost`. Its gateway gives every page of its origin tickets for these ports
- * of 127.0.0.1. POST to `/cut` destroys the sockets of all WebSockets, without a close frame.
+ * of 127.0.0.1. POST to `/cut` destroys the sockets of all WebSockets, without a close frame, and those of the next ones
+ * if the query names a number of `refusals`.
  */
 export async function startSite(ports: readonly number[]): Promise<Site> {
   const script = await bundlePage();
   const server = createServer((request, response) => {
-    if (request.url === "/cut" && request.method === "POST") {
+    const { pathname, searchParams } = new URL(request.url!, origin);
+    if (pathname === "/cut" && request.method === "POST") {
+      refusals = Number(searchParams.get("refusals"));
       for (const socket of sockets) socket.destroy();
       response.end();
-    } else if (request.url === "/page.js") {
+    } else if (pathname === "/page.js") {
       response.setHeader("content-type", "text/javascript").end(script);
     } else {
       response.setHeader("content-type", "text/html").end(HTML);
@@ -50,7 +55,12 @@ export async function startSite(ports: readonly number[]): Promise<Site> {
   const { port } = server.address() as AddressInfo;
   const origin = `http://localhost:${port}`;
   const sockets = new Set<Duplex>();
+  let refusals = 0;
   server.on("upgrade", (_, socket) => {
+    if (refusals > 0) {
+      refusals--;
+      socket.destroy();
+    }
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
@@ -71,6 +81,9 @@ export async function startSite(ports: readonly number[]): Promise<Site> {
     origin,
     port,
     events,
+    get refusals() {
+      return refusals;
+    },
     gotCookieFrom: (origin) => originsWithCookie.has(origin),
     get open() {
       return { connections: gateway.connections, webSockets: sockets.size };

@@ -26,7 +26,7 @@ export interface TestPage {
 
 /** A running browser. */
 export interface TestBrowser {
-  /** Opens a page without stored data. */
+  /** Opens a page without stored data, closed after the test. */
   open(url: string): Promise<TestPage>;
   /** Ends the browser. Resolves when its processes have ended. */
   close(): Promise<void>;

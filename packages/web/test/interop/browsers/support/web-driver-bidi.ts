@@ -53,6 +53,10 @@ export class BidiSession {
     return context;
   }
 
+  async closeTab(context: string): Promise<void> {
+    await this.#send("browsingContext.close", { context });
+  }
+
   async reload(context: string): Promise<void> {
     await this.#send("browsingContext.reload", { context, wait: "complete" });
   }
