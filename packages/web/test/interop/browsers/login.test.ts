@@ -57,6 +57,14 @@ describe.each([
     }
   });
 
+  test("in a worker, with a key from IndexedDB", async () => {
+    const page = await running.browser.open(place.site.origin);
+    const { authorizedKeysLine } = await page.call("storeNewKey", "laptop");
+    await authorizeKey("alice", authorizedKeysLine);
+    const { stdout } = await page.callInWorker("run", login({ storedKey: "laptop" }), "whoami");
+    expect(stdout).toBe("alice\n");
+  });
+
   test("not with a wrong password, and the page learns why", async () => {
     const page = await running.browser.open(place.site.origin);
     await expect(page.call("run", login({ password: "wrong" }), "whoami")).rejects.toMatchObject({

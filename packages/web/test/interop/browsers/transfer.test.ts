@@ -58,16 +58,16 @@ describe.each([
   { who: "the page rekeys", to: server, limits: ours, window: WINDOW },
   { who: "OpenSSH rekeys", to: eager, limits: undefined, window: OPENSSH_WINDOW },
 ])("in mid-transfer, $who each MiB", ({ to, limits, window }) => {
-  const part = data.subarray(0, 16 * MIB);
+  const part = data.subarray(0, 8 * MIB);
 
-  test("of 16 MiB up", async () => {
+  test("of 8 MiB up", async () => {
     const page = await running.browser.open(place.site.origin);
     const { digest, stdout, observed } = await page.call("upload", login(to, limits), "sha256sum", part.length);
     expect(stdout).toBe(`${digest}  -\n`);
     expect(observed.exchanges - 1).toBeGreaterThanOrEqual(Math.floor(part.length / (MIB + OPENSSH_WINDOW)));
   });
 
-  test("of 16 MiB down", async () => {
+  test("of 8 MiB down", async () => {
     const page = await running.browser.open(place.site.origin);
     const { digest, length, observed } = await page.call("download", login(to, limits), head(part.length), part.length);
     expect({ digest, length }).toEqual({ digest: sha256(part), length: part.length });

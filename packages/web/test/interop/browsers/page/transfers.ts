@@ -34,10 +34,9 @@ export async function upload(login: Login, command: string, length: number, plan
     const writer = stdin.getWriter();
     for (let offset = 0; offset < length; offset += CHUNK) {
       await writer.write(data.subarray(offset, offset + CHUNK));
-      cuts.moved(Math.min(offset + CHUNK, length));
+      await cuts.moved(Math.min(offset + CHUNK, length));
     }
     await writer.close();
-    await cuts.done();
     const { status } = await exit;
     return { digest: await sha256(data), length, stdout: await output, exit: status, observed };
   } finally {
@@ -59,9 +58,8 @@ export async function download(login: Login, command: string, length: number, pl
       if (done) break;
       data.set(value, received);
       received += value.length;
-      cuts.moved(received);
+      await cuts.moved(received);
     }
-    await cuts.done();
     const { status } = await exit;
     return { digest: await sha256(data), length: received, stdout: "", exit: status, observed };
   } finally {
@@ -73,23 +71,28 @@ export async function download(login: Login, command: string, length: number, pl
 class Cuts {
   readonly #observed: Observed;
   readonly #plan: CutPlan;
-  readonly #requests: Promise<Response>[] = [];
+  #made = 0;
+  /** Number of bytes that had been moved at the last cut. */
+  #last = 0;
+  #request: Promise<Response> | undefined;
 
   constructor(observed: Observed, plan: CutPlan = { every: 0, times: 0 }) {
     this.#observed = observed;
     this.#plan = plan;
   }
 
-  /** Called with the number of bytes moved so far. Cuts a WebSocket only after it was restored from the previous cut. */
-  moved(bytes: number): void {
+  /**
+   * Called with the number of bytes moved so far. Cuts a WebSocket only after it was restored from the previous cut. Waits for a cut before
+   * more than `every` further bytes are moved, so that the transfer is long enough for all cuts.
+   */
+  async moved(bytes: number): Promise<void> {
     const { every, times, refusals = 0 } = this.#plan;
-    const made = this.#requests.length;
-    if (made === times || bytes < (made + 1) * every || this.#observed.changes.length < 2 * made) return;
-    this.#requests.push(fetch(`/cut?refusals=${refusals}`, { method: "POST" }));
-  }
-
-  async done(): Promise<void> {
-    await Promise.all(this.#requests);
+    if (bytes < this.#last + every) return;
+    await this.#request;
+    if (this.#made === times || this.#observed.changes.length < 2 * this.#made) return;
+    this.#made++;
+    this.#last = bytes;
+    this.#request = fetch(`/cut?refusals=${refusals}`, { method: "POST" });
   }
 }
 

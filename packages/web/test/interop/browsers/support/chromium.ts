@@ -1,9 +1,7 @@
 import { type Browser, chromium, type Page } from "playwright";
 import { onTestFinished } from "vitest";
 import { CHROMIUM } from "../../../../../../scripts/runtimes/browsers/list.ts";
-import { type TestBrowser, type TestPage, testPage } from "./test-page.ts";
-
-declare function callInPage(name: string, args: string): Promise<string>;
+import { type Entry, type TestBrowser, type TestPage, testPage } from "./test-page.ts";
 
 /** Starts Debian's Chromium without a window. */
 export function launchChromium(): Promise<Browser> {
@@ -31,7 +29,12 @@ export async function openPage(browser: Browser, url: string): Promise<Page> {
 /** Returns the functions of a page that `openPage` opened. */
 export function pageOf(page: Page): TestPage {
   return testPage(
-    (name, args) => page.evaluate(([name, args]) => callInPage(name, args), [name, args] as const),
+    (entry, name, args) =>
+      page.evaluate(
+        ([entry, name, args]) =>
+          (globalThis as unknown as Record<Entry, (name: string, args: string) => Promise<string>>)[entry](name, args),
+        [entry, name, args] as const,
+      ),
     async () => void (await page.reload()),
   );
 }

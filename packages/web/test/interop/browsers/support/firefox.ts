@@ -30,7 +30,7 @@ const START_TIMEOUT = 60_000;
 /** Time in milliseconds for Firefox to exit before it is killed. */
 const EXIT_TIMEOUT = 10_000;
 
-const CALL_IN_PAGE = "(name, args) => callInPage(name, args)";
+const CALL = "(entry, name, args) => globalThis[entry](name, args)";
 
 /**
  * Starts Debian's Firefox without a window, for tests that run in several browsers. A {@link BidiSession} drives it: Playwright 1.65 cannot,
@@ -64,7 +64,7 @@ export async function startFirefox(): Promise<TestBrowser> {
         const tab = await session.openTab(url);
         onTestFinished(() => session.closeTab(tab));
         return testPage(
-          (name, args) => session.callFunction(tab, CALL_IN_PAGE, [name, args]),
+          (entry, name, args) => session.callFunction(tab, CALL, [entry, name, args]),
           () => session.reload(tab),
         );
       },

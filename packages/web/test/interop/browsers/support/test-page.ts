@@ -14,13 +14,21 @@ export class PageError extends Error {
   }
 }
 
+/** Calls a function of `page/functions.ts`. Rejects with a `PageError` if it rejects. */
+type Call = <N extends keyof Functions>(
+  name: N,
+  ...args: Parameters<Functions[N]>
+) => Promise<Awaited<ReturnType<Functions[N]>>>;
+
+/** Function of `page/main.ts` for browser drivers. Its arguments and its result are JSON. */
+export type Entry = "callInPage" | "callInWorker";
+
 /** An open page of a {@link Site}. */
 export interface TestPage {
-  /** Calls a function of `page/functions.ts` in the page. Rejects with a `PageError` if it rejects. */
-  call<N extends keyof Functions>(
-    name: N,
-    ...args: Parameters<Functions[N]>
-  ): Promise<Awaited<ReturnType<Functions[N]>>>;
+  /** Calls a function in the page. */
+  readonly call: Call;
+  /** Calls a function in a worker of the page. */
+  readonly callInWorker: Call;
   reload(): Promise<void>;
 }
 
@@ -32,18 +40,17 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
-/** Returns a page whose functions are called by `evaluate`, which passes JSON to `callInPage` in the page. */
+/** Returns a page that `evaluate` calls functions of. */
 export function testPage(
-  evaluate: (name: string, args: string) => Promise<string>,
+  evaluate: (entry: Entry, name: string, args: string) => Promise<string>,
   reload: () => Promise<void>,
 ): TestPage {
-  const call = async <N extends keyof Functions>(
-    name: N,
-    ...args: Parameters<Functions[N]>
-  ): Promise<Awaited<ReturnType<Functions[N]>>> => {
-    const result = JSON.parse(await evaluate(name, JSON.stringify(args))) as CallResult;
-    if ("error" in result) throw new PageError(result.error);
-    return result.value as Awaited<ReturnType<Functions[N]>>;
-  };
-  return { call, reload };
+  const callThrough =
+    (entry: Entry): Call =>
+    async (name, ...args) => {
+      const result = JSON.parse(await evaluate(entry, name, JSON.stringify(args))) as CallResult;
+      if ("error" in result) throw new PageError(result.error);
+      return result.value as never;
+    };
+  return { call: callThrough("callInPage"), callInWorker: callThrough("callInWorker"), reload };
 }
