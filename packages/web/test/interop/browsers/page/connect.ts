@@ -65,7 +65,7 @@ export async function logIn(
 }
 
 /** Requests a ticket from the gateway, as a page of its own origin does. */
-export async function requestTicket(host: string, port: number): Promise<string> {
+async function requestTicket(host: string, port: number): Promise<string> {
   const { csrfToken } = (await answerOf(await fetch("/ssh/ticket"))) as { readonly csrfToken: string };
   const response = await fetch("/ssh/ticket", {
     method: "POST",

@@ -2,7 +2,6 @@
 import { createPasskey, generateWebKey, keyStore, passkeyIdentity } from "@nacre/web/keys";
 import { type Login, logIn, type Observed, PASSKEY } from "./connect.ts";
 
-export { requestTicket } from "./connect.ts";
 export { download, upload } from "./transfers.ts";
 
 /** Logs in and runs a command. */

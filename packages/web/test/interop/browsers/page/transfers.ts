@@ -72,7 +72,7 @@ class Cuts {
   readonly #observed: Observed;
   readonly #plan: CutPlan;
   #made = 0;
-  /** Number of bytes that had been moved at the last cut. */
+  /** Number of bytes moved before the last cut. */
   #last = 0;
   #request: Promise<Response> | undefined;
 
