@@ -16,6 +16,7 @@ import { pathCase } from "./case-path.ts";
 import { serverCase } from "./case-server.ts";
 import { smallCase } from "./case-small.ts";
 import { tunnelCase } from "./case-tunnel.ts";
+import { webCase } from "./case-web.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
 import { formatPage } from "./page.ts";
 import { prepare } from "./setup.ts";
@@ -35,6 +36,7 @@ const cases: readonly Case[] = [
   tunnelCase,
   pathCase,
   serverCase,
+  webCase,
 ];
 const usage = `usage: npm run bench -- [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
                         [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
