@@ -1,9 +1,14 @@
-import { loadavg } from "node:os";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { must } from "../openssh/run.ts";
 import { type Bench, type Case, type Sample, transferTimeout } from "./bench.ts";
 import type { Direction } from "./case-bulk.ts";
 import { Child, PAGE_SCRIPT, profileFolder } from "./children.ts";
 import { payloadDigest } from "./payload.ts";
+import { fingerprint } from "./setup.ts";
 import { spread, type Table } from "./table.ts";
+import type { Target } from "./tasks.ts";
 import type { Address } from "./tunnel-tasks.ts";
 import { WebBrowser } from "./web-browser.ts";
 import type { RelayedResult, WebTransferResult, WebTransferTask } from "./web-tasks.ts";
@@ -39,24 +44,39 @@ export const webCase: Case = {
   name: "web",
   what: "one large file in a page of Chromium through the gateway, beside a bare WebSocket and the same program in Node; and lost WebSockets",
   async run(bench) {
+    const folder = await mkdtemp(join(tmpdir(), "nacre-bench-web-"));
     const plainServer = new Child({ file: "child-target" });
+    const sshServer = new Child({ file: "child-server-nacre", args: ["node"] });
     const gateway = new Child({ file: "child-gateway" });
     const browser = await WebBrowser.start(profileFolder());
     try {
       const plain = await plainServer.perform({ kind: "serve-plain", host: HOST }, TIMEOUT);
-      const ssh: Address = { host: bench.target.host, port: bench.target.port };
+      const target = await listenAt(sshServer, bench.target, folder);
+      const ssh: Address = { host: target.host, port: target.port };
       const { port } = await gateway.perform({ kind: "gateway", ssh, plain, script: PAGE_SCRIPT }, TIMEOUT);
-      const measuring = new Measuring(bench, browser, gateway, port);
+      const measuring = new Measuring({ bench, target, browser, gateway, port });
       const tables = await measuring.speeds();
       if (takesPart(bench, LOSS_NAME)) tables.push(await measuring.losses());
       return { tables, samples: measuring.samples };
     } finally {
       await browser.close();
       await gateway.end();
+      await sshServer.end();
       await plainServer.end();
+      await rm(folder, { recursive: true });
     }
   },
 };
+
+/** Starts Nacre's server on node:crypto, with a new host key. Its commands make the payload in memory. */
+async function listenAt(server: Child, target: Target, folder: string): Promise<Target> {
+  const hostKeyFile = join(folder, "host_key");
+  await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", hostKeyFile]);
+  const hostKey = await readFile(`${hostKeyFile}.pub`, "utf8");
+  const userKey = (await readFile(`${target.keyFile}.pub`, "utf8")).trim();
+  const { port } = await server.perform({ kind: "listen", hostKeyFile, userKey }, TIMEOUT);
+  return { ...target, host: HOST, port, hostKeyFingerprint: fingerprint(hostKey) };
+}
 
 /** Result of a transfer, with the costs of the program that ran it. */
 interface Measured extends WebTransferResult, Partial<RelayedResult> {
@@ -76,18 +96,24 @@ interface Transfer extends Lane {
   readonly losses?: number;
 }
 
+interface Setup {
+  readonly bench: Bench;
+  /** The SSH server behind the gateway. */
+  readonly target: Target;
+  readonly browser: WebBrowser;
+  readonly gateway: Child;
+  /** Port of the gateway. */
+  readonly port: number;
+}
+
 class Measuring {
   readonly samples: Sample[] = [];
   readonly #bench: Bench;
-  readonly #browser: WebBrowser;
-  readonly #gateway: Child;
-  readonly #port: number;
+  readonly #setup: Setup;
 
-  constructor(bench: Bench, browser: WebBrowser, gateway: Child, port: number) {
-    this.#bench = bench;
-    this.#browser = browser;
-    this.#gateway = gateway;
-    this.#port = port;
+  constructor(setup: Setup) {
+    this.#bench = setup.bench;
+    this.#setup = setup;
   }
 
   async speeds(): Promise<Table[]> {
@@ -140,11 +166,12 @@ class Measuring {
   /** Runs one transfer. Throws if the received bytes are not the payload, or if a byte reached the SSH client twice or not at all. */
   async #transfer(transfer: Transfer): Promise<Measured> {
     const { place, peer, direction, observe, messageLength = LARGEST_MESSAGE, losses = 0 } = transfer;
-    const { bytes, target } = this.#bench;
+    const { bytes } = this.#bench;
+    const { target, gateway } = this.#setup;
     const cuts = Array.from({ length: losses }, (_, index) => (bytes * (index + 1)) / (losses + 1));
-    const { ticket } = await this.#gateway.perform({ kind: "admit", cuts }, TIMEOUT);
+    const { ticket } = await gateway.perform({ kind: "admit", cuts }, TIMEOUT);
     const { host, port, user, privateKey, hostKeyFingerprint } = target;
-    const address = `${HOST}:${this.#port}`;
+    const address = `${HOST}:${this.#setup.port}`;
     const task: WebTransferTask = {
       kind: "web-transfer",
       peer,
@@ -161,7 +188,7 @@ class Measuring {
       hostKeyFingerprint,
     };
     const measured = await this.#perform(place, task);
-    const relayed = await this.#gateway.perform({ kind: "relayed" }, TIMEOUT);
+    const relayed = await gateway.perform({ kind: "relayed" }, TIMEOUT);
     const what = `${direction} with ${nameOf(transfer)}`;
     const [got, expected] = observe ? [measured.sha256, payloadDigest(bytes)] : [measured.bytes, bytes];
     if (got !== expected) throw new Error(`${what}: expected ${expected}, got ${got}`);
@@ -189,7 +216,7 @@ class Measuring {
 
   async #perform(place: Place, task: WebTransferTask): Promise<Measured> {
     const timeout = transferTimeout(task.bytes);
-    if (place === "Chromium") return this.#browser.perform(task, timeout);
+    if (place === "Chromium") return this.#setup.browser.perform(task, timeout);
     const child = new Child({ file: "child-web" });
     try {
       const result = await child.perform(task, timeout);

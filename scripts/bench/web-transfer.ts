@@ -49,7 +49,7 @@ async function overSsh(task: WebTransferTask, { WebSocket, block }: WebPlatform)
   let arrived: Pick<Outcome, "bytes" | "sha256">;
   const began = performance.now();
   if (direction === "download") {
-    const { stdout, exit } = await client.spawn(`head -c ${bytes} payload`);
+    const { stdout, exit } = await client.spawn(`send ${bytes}`);
     const reader = stdout.getReader();
     let count = 0;
     for (let got = await reader.read(); !got.done; got = await reader.read()) {
@@ -59,13 +59,13 @@ async function overSsh(task: WebTransferTask, { WebSocket, block }: WebPlatform)
     await exit;
     arrived = hash === undefined ? counted(count) : hashed(bytesToHex(hash.digest()));
   } else {
-    const { stdin, stdout } = await client.spawn(observe ? "sha256sum" : "wc -c");
+    const { stdin, stdout } = await client.spawn(observe ? "receive digest" : "receive");
     const printed = new Response(stdout).text();
     const writer = stdin.getWriter();
     for (const piece of piecesOf(block, bytes, WRITE)) await writer.write(piece);
     await writer.close();
-    const [said = ""] = (await printed).trim().split(" ");
-    arrived = observe ? hashed(said) : counted(Number(said));
+    const [count, digest = ""] = (await printed).trim().split(" ");
+    arrived = observe ? hashed(digest) : counted(Number(count));
   }
   const seconds = (performance.now() - began) / 1000;
   await client.close();
