@@ -24,6 +24,7 @@ import { killSsh } from "./ssh-command.ts";
 import { killSshTunnels } from "./ssh-tunnel.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
+import { killBrowsers } from "./web-browser.ts";
 
 const cases: readonly Case[] = [
   connectCase,
@@ -86,6 +87,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
     interrupted = true;
     killChildren();
+    killBrowsers();
     killSsh();
     killSshTunnels();
     void prepared.release().finally(() => process.exit(130));
@@ -150,6 +152,7 @@ try {
   process.exitCode = 1;
 } finally {
   killChildren();
+  killBrowsers();
   killSsh();
   killSshTunnels();
   await prepared.release();

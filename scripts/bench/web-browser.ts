@@ -1,6 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { type Browser, type CDPSession, chromium } from "playwright";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CHROMIUM } from "../runtimes/browsers/list.ts";
+import { DebuggingPipe } from "./debugging-pipe.ts";
 import { cpuSecondsOf } from "./process-cpu.ts";
 import type { WebTransferResult, WebTransferTask } from "./web-tasks.ts";
 
@@ -19,97 +21,134 @@ export interface PageResult extends WebTransferResult {
   readonly peakHeapMiB: number | undefined;
 }
 
-/** Process of the browser, as its debugging protocol reports it. */
+const running = new Set<DebuggingPipe>();
+
+/** Kills all browsers. Called when the run is interrupted. */
+export function killBrowsers(): void {
+  for (const pipe of running) pipe.kill();
+}
+
+/** Chromium without a window. Each transfer gets a page of its own, in a new process. */
+export class WebBrowser {
+  readonly #pipe: DebuggingPipe;
+  readonly #folder: string;
+  readonly #profileFolder: string | undefined;
+  #profiles = 0;
+
+  private constructor(pipe: DebuggingPipe, folder: string, profileFolder: string | undefined) {
+    this.#pipe = pipe;
+    this.#folder = folder;
+    this.#profileFolder = profileFolder;
+  }
+
+  /** Starts the browser. With `profileFolder`, each transfer writes a CPU profile of its page there. */
+  static async start(profileFolder: string | undefined): Promise<WebBrowser> {
+    const folder = await mkdtemp(join(tmpdir(), "nacre-bench-chromium-"));
+    const words = [...CHROMIUM.words, "--headless=new", `--user-data-dir=${folder}`, "about:blank"];
+    const pipe = new DebuggingPipe(CHROMIUM.program, words, { XDG_CONFIG_HOME: folder, XDG_CACHE_HOME: folder });
+    running.add(pipe);
+    return new WebBrowser(pipe, folder, profileFolder);
+  }
+
+  /** Opens the page of a gateway, and runs a transfer there. Rejects if it takes longer than `timeoutMs`. */
+  async perform(task: WebTransferTask, timeoutMs: number): Promise<PageResult> {
+    const pipe = this.#pipe;
+    const { browserContextId } = await pipe.call<{ browserContextId: string }>("Target.createBrowserContext");
+    try {
+      const target = await pipe.call<{ targetId: string }>("Target.createTarget", {
+        url: "about:blank",
+        browserContextId,
+      });
+      const attach = { targetId: target.targetId, flatten: true };
+      const { sessionId } = await pipe.call<{ sessionId: string }>("Target.attachToTarget", attach);
+      return await within(timeoutMs, this.#run(task, sessionId));
+    } finally {
+      await pipe.call("Target.disposeBrowserContext", { browserContextId });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pipe.close();
+    running.delete(this.#pipe);
+    await rm(this.#folder, { recursive: true, maxRetries: 5 });
+  }
+
+  async #run(task: WebTransferTask, sessionId: string): Promise<PageResult> {
+    const pipe = this.#pipe;
+    await pipe.call("Page.enable", {}, sessionId);
+    const loaded = pipe.event("Page.loadEventFired", sessionId);
+    await pipe.call("Page.navigate", { url: `${task.origin}/` }, sessionId);
+    await loaded;
+    await pipe.call("Page.disable", {}, sessionId);
+    const before = await this.#processes();
+    const meter = task.observe ? new HeapMeter(pipe, sessionId) : undefined;
+    if (this.#profileFolder !== undefined) await this.#startProfile(sessionId);
+    const { result, exceptionDetails } = await pipe.call<Evaluated>(
+      "Runtime.evaluate",
+      { expression: `runTransfer(${JSON.stringify(task)})`, awaitPromise: true, returnByValue: true },
+      sessionId,
+    );
+    if (this.#profileFolder !== undefined) await this.#writeProfile(sessionId, task);
+    const peakHeapMiB = await meter?.stop();
+    if (result.value === undefined)
+      throw new Error(`the page failed: ${exceptionDetails?.exception?.description ?? "no reason"}`);
+    const after = await this.#processes();
+    return { ...result.value, ...(await costs(before, after)), peakHeapMiB };
+  }
+
+  async #startProfile(sessionId: string): Promise<void> {
+    await this.#pipe.call("Profiler.enable", {}, sessionId);
+    await this.#pipe.call("Profiler.start", {}, sessionId);
+  }
+
+  async #writeProfile(sessionId: string, { peer, direction }: WebTransferTask): Promise<void> {
+    const { profile } = await this.#pipe.call<{ profile: unknown }>("Profiler.stop", {}, sessionId);
+    const name = `page-${peer}-${direction}-${++this.#profiles}.cpuprofile`;
+    await writeFile(`${this.#profileFolder}/${name}`, JSON.stringify(profile));
+  }
+
+  /** Returns the CPU time of each process of the browser. */
+  async #processes(): Promise<Processes> {
+    const { processInfo } = await this.#pipe.call<{ processInfo: readonly BrowserProcess[] }>(
+      "SystemInfo.getProcessInfo",
+    );
+    const all = processInfo.map(async ({ id, type }) => {
+      // A process may have ended since.
+      const cpuSeconds = await cpuSecondsOf(id).catch(() => 0);
+      return [id, { isPage: type === "renderer", cpuSeconds }] as const;
+    });
+    return new Map(await Promise.all(all));
+  }
+}
+
+/** Result of `Runtime.evaluate`. */
+interface Evaluated {
+  readonly result: { readonly value?: WebTransferResult };
+  readonly exceptionDetails?: { readonly exception?: { readonly description?: string } };
+}
+
+/** Process of the browser, as `SystemInfo.getProcessInfo` returns it. */
 interface BrowserProcess {
   readonly id: number;
   readonly type: string;
 }
 
-/** Chromium without a window. Each transfer gets a page of its own, in a new process. */
-export class WebBrowser {
-  readonly #browser: Browser;
-  readonly #session: CDPSession;
-  readonly #profile: ((profile: unknown, task: WebTransferTask) => Promise<void>) | undefined;
+/** CPU time of each process since its start, by process id. */
+type Processes = ReadonlyMap<number, { readonly isPage: boolean; readonly cpuSeconds: number }>;
 
-  private constructor(browser: Browser, session: CDPSession, profileFolder: string | undefined) {
-    this.#browser = browser;
-    this.#session = session;
-    if (profileFolder === undefined) return;
-    let count = 0;
-    this.#profile = (profile, { peer, direction }) =>
-      writeFile(`${profileFolder}/page-${peer}-${direction}-${++count}.cpuprofile`, JSON.stringify(profile));
-  }
-
-  /** Starts the browser. With `profileFolder`, each transfer writes a CPU profile of its page there. */
-  static async start(profileFolder: string | undefined): Promise<WebBrowser> {
-    const { program, words } = CHROMIUM;
-    const browser = await chromium.launch({ executablePath: program, args: [...words] });
-    return new WebBrowser(browser, await browser.newBrowserCDPSession(), profileFolder);
-  }
-
-  get version(): string {
-    return this.#browser.version();
-  }
-
-  /** Opens the page of a gateway, and runs a transfer there. Rejects if it takes longer than `timeoutMs`. */
-  async perform(task: WebTransferTask, timeoutMs: number): Promise<PageResult> {
-    const context = await this.#browser.newContext();
-    try {
-      const page = await context.newPage();
-      page.setDefaultTimeout(timeoutMs);
-      await page.goto(`${task.origin}/`);
-      const session = await context.newCDPSession(page);
-      const before = await this.#processes();
-      const meter = task.observe ? new HeapMeter(session) : undefined;
-      if (this.#profile !== undefined) {
-        await session.send("Profiler.enable");
-        await session.send("Profiler.start");
-      }
-      const result = await within(
-        timeoutMs,
-        page.evaluate((options) => (globalThis as unknown as PageGlobals).runTransfer(options), task),
-      );
-      await this.#profile?.((await session.send("Profiler.stop")).profile, task);
-      const peakHeapMiB = await meter?.stop();
-      const after = await this.#processes();
-      const used = new Map([...after].map(([id, { cpu }]) => [id, cpu - (before.get(id)?.cpu ?? 0)]));
-      const [own = 0] = [...after]
-        .filter(([, { type }]) => type === "renderer")
-        .map(([id]) => id)
-        .sort((a, b) => used.get(b)! - used.get(a)!);
-      const all = [...used.values()].reduce((sum, cpu) => sum + cpu, 0);
-      const cpuSeconds = used.get(own) ?? 0;
-      return {
-        ...result,
-        cpuSeconds,
-        otherCpuSeconds: all - cpuSeconds,
-        peakMiB: await peakMiBOf(own),
-        peakHeapMiB,
-      };
-    } finally {
-      await context.close();
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#browser.close();
-  }
-
-  /** Returns the CPU time of each process of the browser in seconds, by process id. */
-  async #processes(): Promise<Map<number, { readonly type: string; readonly cpu: number }>> {
-    const { processInfo } = (await this.#session.send("SystemInfo.getProcessInfo")) as {
-      readonly processInfo: readonly BrowserProcess[];
-    };
-    const all = await Promise.all(
-      processInfo.map(async ({ id, type }) => [id, { type, cpu: await cpuSecondsOf(id).catch(() => 0) }] as const),
-    );
-    return new Map(all);
-  }
-}
-
-/** Globals of the page's script. */
-interface PageGlobals {
-  runTransfer(task: WebTransferTask): Promise<Omit<WebTransferResult, "cpuSeconds">>;
+/** Returns the costs between two readings. The page's process is the one of all pages that worked most. */
+async function costs(
+  before: Processes,
+  after: Processes,
+): Promise<Pick<PageResult, "cpuSeconds" | "otherCpuSeconds" | "peakMiB">> {
+  const used = [...after].map(([id, { isPage, cpuSeconds }]) => {
+    const spent = cpuSeconds - (before.get(id)?.cpuSeconds ?? 0);
+    return { id, isPage, spent };
+  });
+  const [page] = used.filter(({ isPage }) => isPage).toSorted((a, b) => b.spent - a.spent);
+  if (page === undefined) throw new Error("Chromium has no process for the page");
+  const all = used.reduce((sum, { spent }) => sum + spent, 0);
+  return { cpuSeconds: page.spent, otherCpuSeconds: all - page.spent, peakMiB: await peakMiBOf(page.id) };
 }
 
 /** Reads the size of a page's heap repeatedly, and keeps the largest. */
@@ -118,8 +157,8 @@ class HeapMeter {
   #isOver = false;
   readonly #done: Promise<void>;
 
-  constructor(session: CDPSession) {
-    this.#done = this.#read(session);
+  constructor(pipe: DebuggingPipe, sessionId: string) {
+    this.#done = this.#read(pipe, sessionId);
   }
 
   async stop(): Promise<number> {
@@ -128,9 +167,9 @@ class HeapMeter {
     return this.#peak / 2 ** 20;
   }
 
-  async #read(session: CDPSession): Promise<void> {
+  async #read(pipe: DebuggingPipe, sessionId: string): Promise<void> {
     while (!this.#isOver) {
-      const usage = (await session.send("Runtime.getHeapUsage")) as HeapUsage;
+      const usage = await pipe.call<HeapUsage>("Runtime.getHeapUsage", {}, sessionId);
       this.#peak = Math.max(this.#peak, usage.usedSize + usage.backingStorageSize);
       await new Promise((resolve) => {
         setTimeout(resolve, SAMPLE);
@@ -139,7 +178,7 @@ class HeapMeter {
   }
 }
 
-/** Sizes in bytes. */
+/** Result of `Runtime.getHeapUsage`, in bytes. */
 interface HeapUsage {
   readonly usedSize: number;
   /** Size of all ArrayBuffers and WebAssembly memories. */
