@@ -6,8 +6,9 @@ import { type Bench, type Case, type Sample, transferTimeout } from "./bench.ts"
 import type { Direction } from "./case-bulk.ts";
 import { Child, PAGE_SCRIPT, profileFolder } from "./children.ts";
 import { payloadDigest } from "./payload.ts";
+import { cpuSecondsOf } from "./process-cpu.ts";
 import { fingerprint } from "./setup.ts";
-import { spread, type Table } from "./table.ts";
+import { median, spread, type Table } from "./table.ts";
 import type { Target } from "./tasks.ts";
 import type { Address } from "./tunnel-tasks.ts";
 import { WebBrowser } from "./web-browser.ts";
@@ -54,7 +55,7 @@ export const webCase: Case = {
       const target = await listenAt(sshServer, bench.target, folder);
       const ssh: Address = { host: target.host, port: target.port };
       const { port } = await gateway.perform({ kind: "gateway", ssh, plain, script: PAGE_SCRIPT }, TIMEOUT);
-      const measuring = new Measuring({ bench, target, browser, gateway, port });
+      const measuring = new Measuring({ bench, target, sshServer, plainServer, browser, gateway, port });
       const tables = await measuring.speeds();
       if (takesPart(bench, LOSS_NAME)) tables.push(await measuring.losses());
       return { tables, samples: measuring.samples };
@@ -83,6 +84,9 @@ interface Measured extends WebTransferResult, Partial<RelayedResult> {
   readonly cpuSeconds: number;
   /** CPU time of the browser's other processes; `undefined` in Node. */
   readonly otherCpuSeconds?: number;
+  readonly gatewayCpuSeconds?: number;
+  /** CPU time of the SSH server, or of the plain TCP server. */
+  readonly serverCpuSeconds?: number;
   readonly peakMiB?: number;
   readonly peakHeapMiB?: number | undefined;
 }
@@ -100,6 +104,8 @@ interface Setup {
   readonly bench: Bench;
   /** The SSH server behind the gateway. */
   readonly target: Target;
+  readonly sshServer: Child;
+  readonly plainServer: Child;
   readonly browser: WebBrowser;
   readonly gateway: Child;
   /** Port of the gateway. */
@@ -145,7 +151,7 @@ class Measuring {
         }
       }
     }
-    return [speedTable(this.#bench.bytes, results), observedTable(observed)];
+    return [speedTable(this.#bench.bytes, results), costTable(this.#bench.bytes, results), observedTable(observed)];
   }
 
   async losses(): Promise<Table> {
@@ -167,7 +173,7 @@ class Measuring {
   async #transfer(transfer: Transfer): Promise<Measured> {
     const { place, peer, direction, observe, messageLength = LARGEST_MESSAGE, losses = 0 } = transfer;
     const { bytes } = this.#bench;
-    const { target, gateway } = this.#setup;
+    const { target, gateway, sshServer, plainServer } = this.#setup;
     const cuts = Array.from({ length: losses }, (_, index) => (bytes * (index + 1)) / (losses + 1));
     const { ticket } = await gateway.perform({ kind: "admit", cuts }, TIMEOUT);
     const { host, port, user, privateKey, hostKeyFingerprint } = target;
@@ -187,7 +193,11 @@ class Measuring {
       privateKey,
       hostKeyFingerprint,
     };
+    const server = peer === "raw" ? plainServer : sshServer;
+    const began = [await cpuSecondsOf(gateway.pid), await cpuSecondsOf(server.pid)] as const;
     const measured = await this.#perform(place, task);
+    const gatewayCpuSeconds = (await cpuSecondsOf(gateway.pid)) - began[0];
+    const serverCpuSeconds = (await cpuSecondsOf(server.pid)) - began[1];
     const relayed = await gateway.perform({ kind: "relayed" }, TIMEOUT);
     const what = `${direction} with ${nameOf(transfer)}`;
     const [got, expected] = observe ? [measured.sha256, payloadDigest(bytes)] : [measured.bytes, bytes];
@@ -206,12 +216,14 @@ class Measuring {
       seconds: measured.seconds,
       cpuSeconds: measured.cpuSeconds,
       otherCpuSeconds: measured.otherCpuSeconds,
+      gatewayCpuSeconds,
+      serverCpuSeconds,
       peakMiB: measured.peakMiB,
       peakHeapMiB: measured.peakHeapMiB,
       load: loadavg()[0],
       ...measured.counts,
     });
-    return { ...measured, ...relayed };
+    return { ...measured, ...relayed, gatewayCpuSeconds, serverCpuSeconds };
   }
 
   async #perform(place: Place, task: WebTransferTask): Promise<Measured> {
@@ -270,7 +282,7 @@ function speedTable(bytes: number, results: Results): Table {
     rows: [...results.keys()].map((lane) => [nameOf(lane), ...cells(lane, "download"), ...cells(lane, "upload")]),
     notes: [
       `vs. bare WebSocket: in the same pair, in the same program, through the same gateway to a plain TCP server. Goal in Chromium: at least ${GOAL}.`,
-      "CPU time is that of the page's process or of Node. The browser's network service, the gateway and the server share the machine.",
+      "CPU time is that of the page's process or of Node. The browser's network service, the gateway and the servers share the machine.",
     ],
   };
 }
@@ -282,6 +294,34 @@ function ratiosToRaw(results: Results, lane: Lane, direction: Direction): number
   return (results.get(lane)?.[direction] ?? []).map(
     ({ seconds }, round) => (others[round]?.seconds ?? Number.NaN) / seconds,
   );
+}
+
+/** CPU time of each process, for the transfers of the speed table. */
+function costTable(bytes: number, results: Results): Table {
+  const perGiB = 2 ** 30 / bytes;
+  const directions = ["download", "upload"] as const;
+  const rows = [...results].flatMap(([lane, measured]) =>
+    directions.map((direction) => {
+      const cell = (of: (one: Measured) => number | undefined): string => {
+        const values = measured[direction].flatMap((one) => of(one) ?? []);
+        return values.length === 0 ? "–" : (median(values) * perGiB).toFixed(2);
+      };
+      return [
+        nameOf(lane),
+        direction,
+        cell(({ cpuSeconds }) => cpuSeconds),
+        cell(({ otherCpuSeconds }) => otherCpuSeconds),
+        cell(({ gatewayCpuSeconds }) => gatewayCpuSeconds),
+        cell(({ serverCpuSeconds }) => serverCpuSeconds),
+      ];
+    }),
+  );
+  return {
+    title: "CPU seconds per GiB of each process, medians",
+    head: ["client", "direction", "page or Node", "rest of the browser", "gateway", "server"],
+    rows,
+    notes: ["Those of the gateway and the server include the login."],
+  };
 }
 
 const mib = (value: number | undefined): string => value?.toFixed(0) ?? "–";
@@ -323,14 +363,15 @@ function lossTable(
     );
   const ratios = withLosses.map(({ seconds }, round) => (without[round]?.seconds ?? Number.NaN) / seconds);
   const each = withLosses.map(({ seconds }, round) => ((seconds - (without[round]?.seconds ?? 0)) / LOSSES) * 1000);
+  const away = withLosses.map(({ secondsLost }) => (secondsLost / LOSSES) * 1000);
   const { counts } = observed;
   const again = counts.bytesIn - counts.messagesIn - counts.sshBytesIn;
   return {
     title: `${LOSSES} lost WebSockets while a page downloads ${bytes / 2 ** 20} MiB`,
-    head: ["", "down MB/s", "vs. none", "ms per loss"],
+    head: ["", "down MB/s", "vs. none", "ms per loss", "of them without a WebSocket"],
     rows: [
-      ["no loss", speeds(without), "1", "–"],
-      [`${LOSSES} losses`, speeds(withLosses), spread(ratios, 2), spread(each, 0)],
+      ["no loss", speeds(without), "1", "–", "–"],
+      [`${LOSSES} losses`, speeds(withLosses), spread(ratios, 2), spread(each, 0), spread(away, 0)],
     ],
     notes: [
       "The gateway destroys the TCP connection of the WebSocket, in equal distances. Every transfer resumed as often.",

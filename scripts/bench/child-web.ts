@@ -4,7 +4,7 @@ import WsWebSocket from "ws";
 import { stopwatch } from "./measured-client.ts";
 import { block } from "./payload.ts";
 import type { WebTransferResult } from "./web-tasks.ts";
-import { transfer } from "./web-transfer.ts";
+import { prepareTransfer } from "./web-transfer.ts";
 import { work } from "./worker.ts";
 
 work(async (task): Promise<WebTransferResult> => {
@@ -16,10 +16,8 @@ work(async (task): Promise<WebTransferResult> => {
       super(url, protocols, { origin, perMessageDeflate: false });
     }
   }
+  const run = await prepareTransfer(task, { WebSocket: WithOrigin, block: new Uint8Array(block) });
   const lap = stopwatch();
-  const outcome = await transfer(task, {
-    WebSocket: WithOrigin,
-    block: new Uint8Array(block),
-  });
+  const outcome = await run();
   return { ...outcome, cpuSeconds: lap().cpuSeconds };
 });

@@ -1,10 +1,14 @@
-// The script of the page of the `web` case. `case-web.ts` calls `runTransfer` through Chromium's debugging protocol.
+// The script of the page of the `web` case. `web-browser.ts` calls its functions through Chromium's debugging protocol.
 import type { WebTransferTask } from "./web-tasks.ts";
-import { transfer } from "./web-transfer.ts";
+import { prepareTransfer, type ReadyTransfer } from "./web-transfer.ts";
+
+let ready: ReadyTransfer;
 
 Object.assign(globalThis, {
-  async runTransfer(task: WebTransferTask) {
+  async prepareTransfer(task: WebTransferTask) {
     const response = await fetch("/block");
-    return transfer(task, { WebSocket, block: new Uint8Array(await response.arrayBuffer()) });
+    ready = await prepareTransfer(task, { WebSocket, block: new Uint8Array(await response.arrayBuffer()) });
+    return true;
   },
+  runTransfer: () => ready(),
 });

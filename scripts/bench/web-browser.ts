@@ -80,20 +80,23 @@ export class WebBrowser {
     await pipe.call("Page.navigate", { url: `${task.origin}/` }, sessionId);
     await loaded;
     await pipe.call("Page.disable", {}, sessionId);
+    await this.#evaluate(`prepareTransfer(${JSON.stringify(task)})`, sessionId);
     const before = await this.#processes();
     const meter = task.observe ? new HeapMeter(pipe, sessionId) : undefined;
     if (this.#profileFolder !== undefined) await this.#startProfile(sessionId);
-    const { result, exceptionDetails } = await pipe.call<Evaluated>(
-      "Runtime.evaluate",
-      { expression: `runTransfer(${JSON.stringify(task)})`, awaitPromise: true, returnByValue: true },
-      sessionId,
-    );
-    if (this.#profileFolder !== undefined) await this.#writeProfile(sessionId, task);
-    const peakHeapMiB = await meter?.stop();
-    if (result.value === undefined)
-      throw new Error(`the page failed: ${exceptionDetails?.exception?.description ?? "no reason"}`);
+    const result = (await this.#evaluate("runTransfer()", sessionId)) as WebTransferResult;
     const after = await this.#processes();
-    return { ...result.value, ...(await costs(before, after)), peakHeapMiB };
+    if (this.#profileFolder !== undefined) await this.#writeProfile(sessionId, task);
+    return { ...result, ...(await costs(before, after)), peakHeapMiB: await meter?.stop() };
+  }
+
+  /** Evaluates an expression in a page, and waits for its promise. Rejects if the promise rejects. */
+  async #evaluate(expression: string, sessionId: string): Promise<unknown> {
+    const params = { expression, awaitPromise: true, returnByValue: true };
+    const { result, exceptionDetails } = await this.#pipe.call<Evaluated>("Runtime.evaluate", params, sessionId);
+    if (exceptionDetails !== undefined)
+      throw new Error(`the page failed: ${exceptionDetails.exception?.description ?? "no reason"}`);
+    return result.value;
   }
 
   async #startProfile(sessionId: string): Promise<void> {
@@ -123,7 +126,7 @@ export class WebBrowser {
 
 /** Result of `Runtime.evaluate`. */
 interface Evaluated {
-  readonly result: { readonly value?: WebTransferResult };
+  readonly result: { readonly value?: unknown };
   readonly exceptionDetails?: { readonly exception?: { readonly description?: string } };
 }
 

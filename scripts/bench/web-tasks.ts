@@ -76,6 +76,8 @@ export interface WebTransferResult {
   readonly counts: WebCounts;
   /** Number of WebSockets that replaced a lost one. */
   readonly restored: number;
+  /** Time without a WebSocket in seconds. */
+  readonly secondsLost: number;
 }
 
 /** Messages on the WebSockets of a transfer, and bytes of the SSH connection. All 0 unless the transfer is observed. */

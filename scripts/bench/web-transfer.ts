@@ -22,57 +22,60 @@ export interface WebPlatform {
   readonly block: Uint8Array<ArrayBuffer>;
 }
 
-/** Runs and times one transfer, from its first request to its last byte. The time to connect and log in does not count. */
-export function transfer(task: WebTransferTask, platform: WebPlatform): Promise<Outcome> {
+/** A transfer that is connected and logged in. Runs it, and times it from its first request to its last byte. */
+export type ReadyTransfer = () => Promise<Outcome>;
+
+/** Connects for a transfer, and logs in. */
+export function prepareTransfer(task: WebTransferTask, platform: WebPlatform): Promise<ReadyTransfer> {
   return task.peer === "raw" ? overWebSocket(task, platform) : overSsh(task, platform);
 }
 
-async function overSsh(task: WebTransferTask, { WebSocket, block }: WebPlatform): Promise<Outcome> {
+async function overSsh(task: WebTransferTask, { WebSocket, block }: WebPlatform): Promise<ReadyTransfer> {
   const { direction, bytes, observe, url, ticket, ssh } = task;
   const counts = noCounts();
-  let restored = 0;
+  const losses = new Losses();
   const duplex = await webSocketDuplex({
     url,
     ...ssh,
     ticket,
     WebSocket: observe ? countMessages(WebSocket, counts) : WebSocket,
-    onConnectionChange: ({ type }) => {
-      if (type === "restored") restored++;
-    },
+    onConnectionChange: ({ type }) => losses.changed(type),
   });
   const client = await connectDuplex(observe ? countBytes(duplex, counts) : duplex, {
     user: task.user,
     identities: [await privateKey(task.privateKey)],
     hostKey: pinnedHostKey(task.hostKeyFingerprint),
   });
-  const hash = observe ? sha256.create() : undefined;
-  let arrived: Pick<Outcome, "bytes" | "sha256">;
-  const began = performance.now();
-  if (direction === "download") {
-    const { stdout, exit } = await client.spawn(`send ${bytes}`);
-    const reader = stdout.getReader();
-    let count = 0;
-    for (let got = await reader.read(); !got.done; got = await reader.read()) {
-      count += got.value.length;
-      hash?.update(got.value);
+  return async () => {
+    const hash = observe ? sha256.create() : undefined;
+    let arrived: Pick<Outcome, "bytes" | "sha256">;
+    const began = performance.now();
+    if (direction === "download") {
+      const { stdout, exit } = await client.spawn(`send ${bytes}`);
+      const reader = stdout.getReader();
+      let count = 0;
+      for (let got = await reader.read(); !got.done; got = await reader.read()) {
+        count += got.value.length;
+        hash?.update(got.value);
+      }
+      await exit;
+      arrived = hash === undefined ? counted(count) : hashed(bytesToHex(hash.digest()));
+    } else {
+      const { stdin, stdout } = await client.spawn(observe ? "receive digest" : "receive");
+      const printed = new Response(stdout).text();
+      const writer = stdin.getWriter();
+      for (const piece of piecesOf(block, bytes, WRITE)) await writer.write(piece);
+      await writer.close();
+      const [count, digest = ""] = (await printed).trim().split(" ");
+      arrived = observe ? hashed(digest) : counted(Number(count));
     }
-    await exit;
-    arrived = hash === undefined ? counted(count) : hashed(bytesToHex(hash.digest()));
-  } else {
-    const { stdin, stdout } = await client.spawn(observe ? "receive digest" : "receive");
-    const printed = new Response(stdout).text();
-    const writer = stdin.getWriter();
-    for (const piece of piecesOf(block, bytes, WRITE)) await writer.write(piece);
-    await writer.close();
-    const [count, digest = ""] = (await printed).trim().split(" ");
-    arrived = observe ? hashed(digest) : counted(Number(count));
-  }
-  const seconds = (performance.now() - began) / 1000;
-  await client.close();
-  return { ...arrived, seconds, counts, restored };
+    const seconds = (performance.now() - began) / 1000;
+    await client.close();
+    return { ...arrived, seconds, counts, ...losses.total };
+  };
 }
 
-async function overWebSocket(task: WebTransferTask, { WebSocket, block }: WebPlatform): Promise<Outcome> {
+async function overWebSocket(task: WebTransferTask, { WebSocket, block }: WebPlatform): Promise<ReadyTransfer> {
   const { direction, bytes, observe, url, messageLength } = task;
   const counts = noCounts();
   const socket = new (observe ? countMessages(WebSocket, counts) : WebSocket)(url, ["binary"]);
@@ -93,29 +96,51 @@ async function overWebSocket(task: WebTransferTask, { WebSocket, block }: WebPla
       if (direction === "download" && count >= bytes) resolve();
     });
   });
-  const began = performance.now();
-  let arrived: Pick<Outcome, "bytes" | "sha256">;
-  if (direction === "download") {
-    socket.send(new TextEncoder().encode(`send ${bytes}\n`));
-    await ended;
-    arrived = hash === undefined ? counted(count) : hashed(bytesToHex(hash.digest()));
-  } else {
-    socket.send(new TextEncoder().encode(`${observe ? "digest" : "count"} ${bytes}\n`));
-    for (const piece of piecesOf(block, bytes, messageLength)) {
-      socket.send(piece);
-      if (socket.bufferedAmount > HIGH_WATER) while (socket.bufferedAmount > LOW_WATER) await sleep(1);
+  return async () => {
+    const began = performance.now();
+    let arrived: Pick<Outcome, "bytes" | "sha256">;
+    if (direction === "download") {
+      socket.send(new TextEncoder().encode(`send ${bytes}\n`));
+      await ended;
+      arrived = hash === undefined ? counted(count) : hashed(bytesToHex(hash.digest()));
+    } else {
+      socket.send(new TextEncoder().encode(`${observe ? "digest" : "count"} ${bytes}\n`));
+      for (const piece of piecesOf(block, bytes, messageLength)) {
+        socket.send(piece);
+        if (socket.bufferedAmount > HIGH_WATER) while (socket.bufferedAmount > LOW_WATER) await sleep(1);
+      }
+      await ended;
+      const said = (await new Blob(received as Uint8Array<ArrayBuffer>[]).text()).trim();
+      arrived = observe ? hashed(said) : counted(Number(said));
     }
-    await ended;
-    const said = (await new Blob(received as Uint8Array<ArrayBuffer>[]).text()).trim();
-    arrived = observe ? hashed(said) : counted(Number(said));
-  }
-  const seconds = (performance.now() - began) / 1000;
-  socket.close();
-  return { ...arrived, seconds, counts, restored: 0 };
+    const seconds = (performance.now() - began) / 1000;
+    socket.close();
+    return { ...arrived, seconds, counts, ...new Losses().total };
+  };
 }
 
 const counted = (bytes: number): Pick<Outcome, "bytes" | "sha256"> => ({ bytes, sha256: undefined });
 const hashed = (digest: string): Pick<Outcome, "bytes" | "sha256"> => ({ bytes: undefined, sha256: digest });
+
+/** Counts lost WebSockets, and measures the time until another one is attached. */
+class Losses {
+  #restored = 0;
+  #seconds = 0;
+  #lostAt = 0;
+
+  get total(): Pick<Outcome, "restored" | "secondsLost"> {
+    return { restored: this.#restored, secondsLost: this.#seconds };
+  }
+
+  changed(type: "lost" | "restored"): void {
+    const now = performance.now();
+    if (type === "lost") this.#lostAt = now;
+    else {
+      this.#restored++;
+      this.#seconds += (now - this.#lostAt) / 1000;
+    }
+  }
+}
 
 function noCounts(): WebCounts {
   return { messagesIn: 0, bytesIn: 0, messagesOut: 0, bytesOut: 0, sshBytesIn: 0, sshBytesOut: 0 };
