@@ -18,6 +18,18 @@ afterEach(() => {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const latin1 = (text: string): Buffer => Buffer.from(text, "latin1");
 
+/** Encodes ACKNOWLEDGE for a position. */
+function acknowledge(position: number): string {
+  const bytes = Buffer.alloc(9, 8);
+  bytes.writeBigUInt64BE(BigInt(position), 1);
+  return bytes.toString("latin1");
+}
+
+/** Returns the lengths of the messages that the client sent on the last WebSocket, without the first `from`. */
+function lengths(gateway: ScriptedGateway, from: number): number[] {
+  return gateway.last.sent.slice(from).map((message) => message.length);
+}
+
 /** A gateway with WebSockets that the test controls. */
 class ScriptedGateway {
   readonly sockets: FakeSocket[] = [];
@@ -332,12 +344,6 @@ it("acknowledges the last bytes a second after they arrived, once", async () => 
 
 describe("acknowledgements of a tunnel", () => {
   const MESSAGE = 65_535;
-  /** ACKNOWLEDGE for a position. */
-  const acknowledge = (position: number): string => {
-    const bytes = Buffer.alloc(9, 8);
-    bytes.writeBigUInt64BE(BigInt(position), 1);
-    return bytes.toString("latin1");
-  };
   const sayData = (gateway: ScriptedGateway, length = MESSAGE): void => {
     const message = Buffer.alloc(1 + length, 65);
     message[0] = 7;
@@ -389,9 +395,6 @@ describe("acknowledgements of a tunnel", () => {
 });
 
 describe("the messages of a tunnel", () => {
-  const lengths = (gateway: ScriptedGateway, from: number): number[] =>
-    gateway.last.sent.slice(from).map((message) => message.length);
-
   it("are full while the application writes, and the rest leaves in the next round of the event loop", async () => {
     const gateway = await new ScriptedGateway().open();
     const before = gateway.last.sent.length;
