@@ -115,6 +115,8 @@ export class TunnelDuplex implements Duplex {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#advance();
+    // No data may follow that would start `#lull`, if the gateway has little memory left.
+    this.#flush();
   }
 
   end(): Promise<void> {

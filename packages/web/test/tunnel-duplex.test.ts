@@ -370,6 +370,19 @@ describe("acknowledgements of a tunnel", () => {
     await gateway.duplex.close();
   });
 
+  it("leave at once after a pause, since no data may follow", async () => {
+    const gateway = await new ScriptedGateway().open();
+    const before = gateway.last.sent.length;
+    gateway.duplex.pause();
+    sayData(gateway);
+    sayData(gateway);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(gateway.last.sent).toHaveLength(before);
+    gateway.duplex.resume();
+    expect(gateway.last.sent.slice(before)).toEqual([acknowledge(2 * MESSAGE)]);
+    await gateway.duplex.close();
+  });
+
   it("leave at once after the gateway's end", async () => {
     const gateway = await new ScriptedGateway().open();
     const before = gateway.last.sent.length;
