@@ -26,5 +26,5 @@ export function negotiatedRows(summary: string): NegotiatedRow[] {
       remark: name === "kex" && /mlkem|sntrup/.test(value) ? "post-quantum" : undefined,
     }),
   );
-  return [...rows, { title: "Strict key exchange", value: / not strict\b/.test(summary) ? "no" : "yes" }];
+  return [...rows, { title: "Strict kex", value: / not strict\b/.test(summary) ? "no" : "yes" }];
 }

@@ -1,0 +1,96 @@
+import type { Page } from "playwright";
+import { expect, test } from "vitest";
+import { logIn, screenShows, type, useChromium } from "./browser.ts";
+
+const { openExample, openPage, complaints } = useChromium();
+
+/** Returns the computed colour of the span with this text. */
+function colourOf(page: Page, text: string, property: "color" | "backgroundColor"): Promise<string> {
+  return page
+    .locator(".xterm-rows span")
+    .filter({ hasText: new RegExp(`^${text}`) })
+    .last()
+    .evaluate((span, property) => getComputedStyle(span)[property], property);
+}
+
+test.each([true, false])(
+  "the terminal keeps its colours under the policy, with WebAssembly permitted: %s",
+  async (wasm) => {
+    const example = await openExample({ wasm });
+    const page = await openPage(example, { colorScheme: "dark" });
+    await logIn(page, example);
+    await type(
+      page,
+      "printf '\\033[31mRED \\033[42mGREEN\\033[0m \\033[38;2;255;120;0mORANGE\\033[0m \\033[38;5;201mPINK\\033[0m\\n'",
+    );
+    await screenShows(page, "PINK");
+    expect(await colourOf(page, "RED", "color")).toBe("rgb(240, 122, 122)");
+    expect(await colourOf(page, "GREEN", "backgroundColor")).toBe("rgb(127, 206, 154)");
+    expect(await colourOf(page, "ORANGE", "color")).toBe("rgb(255, 120, 0)");
+    expect(await colourOf(page, "PINK", "color")).toBe("rgb(255, 0, 255)");
+    // The scrollbar's style element, too.
+    const slider = page.locator(".xterm-scrollable-element > .scrollbar.vertical > .slider");
+    expect(await slider.evaluate((one) => getComputedStyle(one).backgroundColor)).not.toBe("rgba(0, 0, 0, 0)");
+    expect(await compilesWebAssembly(page)).toBe(wasm);
+    if (!wasm) expect(complaints.splice(0).length).toBeGreaterThan(0);
+  },
+);
+
+function compilesWebAssembly(page: Page): Promise<boolean> {
+  return page.evaluate(() =>
+    WebAssembly.compile(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])).then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+test("the policy stops injected styles, scripts, evaluation and HTML", async () => {
+  const example = await openExample();
+  const page = await openPage(example);
+  const violated = await page.evaluate(async () => {
+    const violations: string[] = [];
+    document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) =>
+      violations.push(effectiveDirective),
+    );
+    const style = document.createElement("style");
+    style.textContent = "body { color: red }";
+    const script = document.createElement("script");
+    script.src = "http://127.0.0.1:1/x.js";
+    document.head.append(style);
+    try {
+      document.head.append(script);
+    } catch {
+      // Trusted Types.
+    }
+    document.body.setAttribute("style", "color: red");
+    for (const attempt of [() => (0, eval)("1"), () => (document.body.innerHTML = "<b>x</b>")])
+      try {
+        attempt();
+        violations.push("permitted");
+      } catch {
+        // Refused.
+      }
+    await fetch("http://127.0.0.1:1/").catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve));
+    return violations;
+  });
+  expect(violated).not.toContain("permitted");
+  expect(violated).toEqual(
+    expect.arrayContaining(["style-src-elem", "style-src-attr", "require-trusted-types-for", "connect-src"]),
+  );
+  expect(await page.evaluate(() => getComputedStyle(document.body).color)).not.toBe("rgb(255, 0, 0)");
+  complaints.splice(0);
+});
+
+test("another page cannot embed the terminal", async () => {
+  const example = await openExample();
+  const page = await openPage(example);
+  const other = await page.context().newPage();
+  await other.route("http://other.test/", (route) =>
+    route.fulfill({ contentType: "text/html", body: `<iframe src="${example.url}"></iframe>` }),
+  );
+  const refused = other.waitForEvent("console", (message) => message.text().includes("frame-ancestors"));
+  await other.goto("http://other.test/");
+  await refused;
+});
