@@ -23,6 +23,8 @@ const badgeHost = element("badge-host", HTMLElement);
 const isNarrow = matchMedia("(max-width: 48rem)");
 
 const config = (await (await fetch("/config.json")).json()) as PageConfig;
+// Hidden until the script can handle it.
+loginView.hidden = false;
 /** Aborts the current login. */
 let attempt = new AbortController();
 const form = new LoginForm(

@@ -9,6 +9,7 @@ describe("with a keyboard", () => {
     const { example } = tools;
     const page = await openPage(example);
     // The password field has the focus, because the user name is known.
+    await page.locator("#password:focus").waitFor();
     await page.keyboard.type(example.ssh.password);
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor();
@@ -114,7 +115,7 @@ describe("on a phone", () => {
     await screenShows(page, "^[[1;5C");
 
     await page.getByRole("button", { name: "Details" }).tap();
-    await page.getByText("mlkem768x25519-sha256").waitFor();
+    await page.locator("#negotiated").getByText("mlkem768x25519-sha256").waitFor();
   });
 });
 

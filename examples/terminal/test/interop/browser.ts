@@ -4,7 +4,7 @@ import type { TerminalOptions } from "../../src/terminal.ts";
 import { makeFolder, openTestTerminal, type TestTerminal } from "../support.ts";
 
 /** Time in milliseconds for a step of the page. Generous, because the machine may be busy. */
-const STEP_TIMEOUT = 30_000;
+const STEP_TIMEOUT = 20_000;
 
 /** Starts Chromium from Debian's package. Chromium's sandbox does not work for root. */
 export function launchChromium(): Promise<Browser> {

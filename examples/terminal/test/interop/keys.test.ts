@@ -9,7 +9,7 @@ const tools = useChromium();
 const { openPage } = tools;
 afterEach(() => rmSync(join(tools.example.home, ".ssh"), { recursive: true, force: true }));
 
-const choose = (page: Page, method: string): Promise<void> => page.getByText(method, { exact: true }).click();
+const choose = (page: Page, method: string): Promise<void> => page.getByRole("radio", { name: method }).check();
 
 test("a key that the page makes and adds to the host logs in without a password", async () => {
   const { example } = tools;

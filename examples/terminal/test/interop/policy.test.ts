@@ -1,8 +1,11 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Page } from "playwright";
 import { expect, test } from "vitest";
 import { logIn, screenShows, type, useChromium } from "./browser.ts";
 
-const { openExample, openPage, complaints } = useChromium();
+const tools = useChromium();
+const { openExample, openPage, complaints } = tools;
 
 /** Returns the computed colour of the span with this text. */
 function colourOf(page: Page, text: string, property: "color" | "backgroundColor"): Promise<string> {
@@ -32,7 +35,10 @@ test.each([true, false])(
     const slider = page.locator(".xterm-scrollable-element > .scrollbar.vertical > .slider");
     expect(await slider.evaluate((one) => getComputedStyle(one).backgroundColor)).not.toBe("rgba(0, 0, 0, 0)");
     expect(await compilesWebAssembly(page)).toBe(wasm);
-    if (!wasm) expect(complaints.splice(0).length).toBeGreaterThan(0);
+    // Only this test's own attempt is reported: the page made none.
+    if (wasm) return;
+    await expect.poll(() => complaints.length, { timeout: 15_000 }).toBe(1);
+    expect(complaints.splice(0)).toEqual(["policy violation: script-src wasm-eval"]);
   },
 );
 
@@ -46,7 +52,7 @@ function compilesWebAssembly(page: Page): Promise<boolean> {
 }
 
 test("the policy stops injected styles, scripts, evaluation and HTML", async () => {
-  const example = await openExample();
+  const { example } = tools;
   const page = await openPage(example);
   const violated = await page.evaluate(async () => {
     const violations: string[] = [];
@@ -55,16 +61,16 @@ test("the policy stops injected styles, scripts, evaluation and HTML", async () 
     );
     const style = document.createElement("style");
     style.textContent = "body { color: red }";
-    const script = document.createElement("script");
-    script.src = "http://127.0.0.1:1/x.js";
     document.head.append(style);
-    try {
-      document.head.append(script);
-    } catch {
-      // Trusted Types.
-    }
     document.body.setAttribute("style", "color: red");
-    for (const attempt of [() => (0, eval)("1"), () => (document.body.innerHTML = "<b>x</b>")])
+    // The debugger's own evaluation may use `eval`; a later task may not.
+    await new Promise((resolve) => setTimeout(resolve));
+    const attempts = [
+      () => (0, eval)("1"),
+      () => (document.body.innerHTML = "<b>x</b>"),
+      () => (document.createElement("script").src = "/terminal.js"),
+    ];
+    for (const attempt of attempts)
       try {
         attempt();
         violations.push("permitted");
@@ -83,14 +89,24 @@ test("the policy stops injected styles, scripts, evaluation and HTML", async () 
   complaints.splice(0);
 });
 
-test("another page cannot embed the terminal", async () => {
-  const example = await openExample();
-  const page = await openPage(example);
-  const other = await page.context().newPage();
-  await other.route("http://other.test/", (route) =>
-    route.fulfill({ contentType: "text/html", body: `<iframe src="${example.url}"></iframe>` }),
-  );
-  const refused = other.waitForEvent("console", (message) => message.text().includes("frame-ancestors"));
-  await other.goto("http://other.test/");
-  await refused;
+test("a page of another origin cannot embed the terminal", async () => {
+  const { example } = tools;
+  // `/ssh/ticket` has no policy and is embedded, which shows that the frames work.
+  const html = `<iframe src="${example.url}"></iframe><iframe src="${example.url}ssh/ticket"></iframe>`;
+  const other = createServer((_, response) => response.setHeader("content-type", "text/html").end(html));
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  try {
+    const page = await openPage(example);
+    await page.goto(`http://localhost:${(other.address() as AddressInfo).port}/`);
+    const urls = (): string[] =>
+      page
+        .frames()
+        .slice(1)
+        .map((frame) => frame.url());
+    await expect.poll(urls, { timeout: 15_000 }).toEqual(["chrome-error://chromewebdata/", `${example.url}ssh/ticket`]);
+    complaints.splice(0);
+  } finally {
+    other.closeAllConnections();
+    await new Promise((resolve) => other.close(resolve));
+  }
 });
