@@ -103,6 +103,12 @@ const commands = {
     run("node", [...TSX, "scripts/pictures/main.ts"]);
   },
 
+  /** Takes the screenshots of the examples' READMEs, in Chromium. */
+  screenshots() {
+    install();
+    run("node", [...TSX, "scripts/screenshots.ts"]);
+  },
+
   /** Writes the API reference into the folder `docs`. Fails if an exported symbol has no doc comment. */
   docs() {
     install();

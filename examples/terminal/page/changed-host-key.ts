@@ -7,13 +7,20 @@ const nameInput = element("forget-name", HTMLInputElement);
 const forget = element("forget", HTMLButtonElement);
 const details = box.querySelector("details")!;
 
+/** Returns the fingerprints in the message of a `host-key-changed` error: the presented key's, then those of the known keys. */
+function fingerprintsIn(message: string): readonly string[] {
+  return message.match(/SHA256:[A-Za-z0-9+/]{43}/g) ?? [];
+}
+
 /**
  * Shows that a host presented another key than the known one. To forget the old key, the user types the host's name: one click must not
  * suffice. `onForgotten` is called when the key is forgotten.
  */
-export function showChangedHostKey({ host, port }: PageDestination, detail: string, onForgotten: () => void): void {
+export function showChangedHostKey({ host, port }: PageDestination, message: string, onForgotten: () => void): void {
+  const [presented = "", ...known] = fingerprintsIn(message);
   element("changed-host", HTMLElement).textContent = `${host} port ${port}`;
-  element("changed-detail", HTMLElement).textContent = detail;
+  element("changed-presented", HTMLElement).textContent = presented;
+  element("changed-known", HTMLElement).textContent = known.join(" ");
   nameInput.value = "";
   forget.disabled = true;
   details.open = false;

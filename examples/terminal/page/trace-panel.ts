@@ -19,10 +19,15 @@ export class TracePanel {
   #serverVersion = "";
   #isScheduled = false;
   #isPaused = false;
+  /** Whether the list scrolls to new packets: the user has not scrolled up. */
+  #follows = true;
 
   constructor() {
     list.replaceChildren();
     negotiated.replaceChildren();
+    list.onscroll = () => {
+      this.#follows = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_END;
+    };
     pause.onclick = () => this.#setPaused(!this.#isPaused);
     this.#setPaused(false);
   }
@@ -54,10 +59,9 @@ export class TracePanel {
     const { packets, total } = this.#lines;
     totalText.textContent = `${packets} · ↑ ${formatBytes(total.sent)} · ↓ ${formatBytes(total.received)}`;
     if (this.#isPaused) return;
-    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_END;
     list.append(...this.#lines.take().map((line) => itemOf(line)));
     while (list.childElementCount > MOST) list.firstElementChild?.remove();
-    if (isAtEnd) list.scrollTop = list.scrollHeight;
+    if (this.#follows) list.scrollTop = list.scrollHeight;
   }
 
   #showNegotiated(summary: string): void {
