@@ -14,10 +14,7 @@ export class ClipboardRequests {
   /** `onAnswer` is called when the request disappears, to return the focus to the terminal. */
   constructor(onAnswer: () => void) {
     this.#onAnswer = onAnswer;
-    element("clipboard-accept", HTMLButtonElement).onclick = () => {
-      if (this.#pending !== undefined) void navigator.clipboard.writeText(this.#pending);
-      this.#close();
-    };
+    element("clipboard-accept", HTMLButtonElement).onclick = () => void this.#accept();
     element("clipboard-refuse", HTMLButtonElement).onclick = () => this.#close();
     element("clipboard-refuse-all", HTMLButtonElement).onclick = () => {
       this.#refusesAll = true;
@@ -40,6 +37,15 @@ export class ClipboardRequests {
   /** Drops a pending request. */
   dispose(): void {
     this.#hide();
+  }
+
+  async #accept(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(this.#pending ?? "");
+      this.#close();
+    } catch {
+      textView.textContent = "The browser does not permit this page to write to the clipboard.";
+    }
   }
 
   #close(): void {

@@ -1,4 +1,4 @@
-import type { BaseClient } from "nacre";
+import { type BaseClient, escapeText } from "nacre";
 
 /**
  * Appends the line on standard input to authorized_keys, unless it is there already. Through `sh`, because the user's shell may have
@@ -11,5 +11,6 @@ if grep -qxF -e "$line" "$file" 2>/dev/null; then exit; fi
 /** Adds an authorized_keys line on the host, as `ssh-copy-id` does. Rejects with the host's error output if that fails. */
 export async function installKey(client: BaseClient, line: string, signal: AbortSignal): Promise<void> {
   const { status, stderr } = await client.exec(APPEND, { input: `${line}\n`, signal });
-  if (status !== 0) throw new Error(`the host did not add the key: ${stderr.trim() || `exit status ${status}`}`);
+  if (status !== 0)
+    throw new Error(`the host did not add the key: ${escapeText(stderr.trim()) || `exit status ${status}`}`);
 }

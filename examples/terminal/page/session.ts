@@ -37,6 +37,7 @@ export async function logIn({ login, trace, wasm, signal }: LoginSettings): Prom
       prompts: (request) => askPrompts(request),
       unknownHost: (hostKey) => askAboutHostKey(hostKey, AbortSignal.any([signal, over.signal])),
       onConnectionChange: (change) => showChange(name, change),
+      warn: (text) => console.warn(text),
       trace: (record) => trace.add(record),
       wasm,
       signal,

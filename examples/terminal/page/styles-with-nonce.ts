@@ -37,15 +37,17 @@ export function openWithNonce(terminal: Terminal, parent: HTMLElement, nonce: st
  * attributes. Setting `style.cssText` has the same effect and is not restricted.
  */
 export function allowStyleOfSpans(): void {
-  HTMLSpanElement.prototype.setAttribute = function setAttribute(name: string, value: string): void {
-    if (name === "style") this.style.cssText = value;
-    else Element.prototype.setAttribute.call(this, name, value);
-  };
+  HTMLSpanElement.prototype.setAttribute = setAttribute;
+}
+
+function setAttribute(this: HTMLElement, name: string, value: string): void {
+  if (name === "style") this.style.cssText = value;
+  else Element.prototype.setAttribute.call(this, name, value);
 }
 
 function makerWithNonce(nonce: string): typeof document.createElement {
   return (tag: string, options?: ElementCreationOptions): HTMLElement => {
-    const made = Document.prototype.createElement.call(document, tag, options) as HTMLElement;
+    const made: HTMLElement = Document.prototype.createElement.call(document, tag, options);
     if (made instanceof HTMLStyleElement) made.nonce = nonce;
     return made;
   };

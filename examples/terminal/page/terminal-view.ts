@@ -121,7 +121,8 @@ export class TerminalView {
 
   #copy(): void {
     const text = this.#terminal.getSelection();
-    if (text !== "") void navigator.clipboard.writeText(text);
+    // Without the permission, the selection stays and the browser's own menu can copy it.
+    if (text !== "") navigator.clipboard.writeText(text).catch(() => {});
   }
 
   async #paste(): Promise<void> {

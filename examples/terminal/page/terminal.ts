@@ -88,6 +88,8 @@ async function showSession(client: BaseClient, { destination, user }: Login): Pr
   );
   const left = new Promise<void>((resolve) => disconnect.addEventListener("click", () => resolve(), { signal }));
   install.addEventListener("click", () => void installBrowserKey(client, signal), { signal });
+  // Ctrl+W deletes a word in a shell, but closes the tab in a browser. The browser asks first.
+  window.addEventListener("beforeunload", (event) => event.preventDefault(), { signal });
   try {
     const ending = runShell(client, view, input).then(
       ({ status, signal }) => showEnd(signal === undefined ? `exit status ${status ?? "unknown"}` : `signal ${signal}`),

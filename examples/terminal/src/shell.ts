@@ -16,6 +16,8 @@ export interface ShellUser {
 type Exit = { readonly status: number } | { readonly signal: string };
 
 const TERMINAL_HOST = fileURLToPath(new URL("terminal-host.js", import.meta.url));
+/** Time in milliseconds for a command to end after SIGHUP. */
+const HANGUP_GRACE = 2000;
 /** Descriptor of the terminal host that carries the terminal's bytes. */
 const TERMINAL_BYTES = 4;
 
@@ -60,8 +62,13 @@ async function runWithPipes(session: NodeSession, { file, words, cwd, env }: Ter
   // In a process group of its own, so that the end of the session reaches all its processes.
   const child = spawn(file, words, { cwd, env, stdio: "pipe", detached: true });
   await once(child, "spawn");
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const signalGroup = (name: NodeJS.Signals): void => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, name);
+  };
   const hangUp = (): void => {
-    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, "SIGHUP");
+    signalGroup("SIGHUP");
+    timer = setTimeout(() => signalGroup("SIGKILL"), HANGUP_GRACE);
     for (const output of [child.stdout, child.stderr]) output.destroy();
   };
   session.signal.addEventListener("abort", hangUp);
@@ -72,6 +79,7 @@ async function runWithPipes(session: NodeSession, { file, words, cwd, env }: Ter
   child.stdout.pipe(session.stdout, { end: false });
   child.stderr.pipe(session.stderr, { end: false });
   const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  clearTimeout(timer);
   session.signal.removeEventListener("abort", hangUp);
   return signal === null ? { status: status ?? 0 } : { signal: signal.slice("SIG".length) };
 }

@@ -27,9 +27,9 @@ process.once("message", (/** @type {TerminalStart} */ message) => start(message)
 function start({ file, words, cwd, env, columns, rows }) {
   const terminal = spawn(file, words, { name: env.TERM ?? "dumb", cols: columns, rows, cwd, env, encoding: null });
   const { fd } = /** @type {{ readonly fd: number }} */ (/** @type {unknown} */ (terminal));
-  // node-pty passes bytes when `encoding` is null; its types know only text.
+  // Bytes, because `encoding` is null; node-pty's types know only text.
   terminal.onData((chunk) => {
-    if (link.write(/** @type {string | Uint8Array} */ (chunk))) return;
+    if (link.write(chunk)) return;
     terminal.pause();
     link.once("drain", () => terminal.resume());
   });

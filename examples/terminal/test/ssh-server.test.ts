@@ -82,9 +82,12 @@ describe("a command", () => {
     expect(await client.exec("kill -TERM $$")).toMatchObject({ signal: "TERM" });
   });
 
-  test("ends with the connection", async () => {
+  test.each([
+    ["", ""],
+    [" even if it ignores SIGHUP", "trap '' HUP; "],
+  ])("ends with the connection%s", async (_, prefix) => {
     const client = await logIn({ password: server.password });
-    const process = await client.spawn("echo $$; sleep 1000");
+    const process = await client.spawn(`${prefix}echo $$; sleep 1000`);
     const pid = Number(await outputUntil(process, /\d+\n/));
     await client.close();
     await vi.waitFor(() => expect(() => globalThis.process.kill(pid, 0)).toThrow("ESRCH"), 15_000);

@@ -71,7 +71,7 @@ describe("with a screen reader", () => {
       expect(session).toContain(part);
   });
 
-  test("the screen-reader mode makes the terminal's rows a list, and is remembered", async () => {
+  test("the screen-reader mode makes the terminal's rows a list, and is remembered after a reload", async () => {
     const { example } = tools;
     const page = await openPage(example);
     await logIn(page, example);
@@ -81,7 +81,13 @@ describe("with a screen reader", () => {
     await page.locator(".xterm textarea").focus();
     await type(page, "echo spoken");
     await rows.filter({ hasText: /^spoken$/ }).waitFor();
-    await page.reload();
+    // Ctrl+W deletes a word in a shell and closes a tab in a browser, so the page asks first.
+    const asked = page.waitForEvent("dialog");
+    const reloaded = page.reload();
+    const question = await asked;
+    expect(question.type()).toBe("beforeunload");
+    await question.accept();
+    await reloaded;
     await submitPassword(page, example.ssh.password);
     await connected(page);
     expect(await page.getByLabel("Screen-reader mode").isChecked()).toBe(true);
@@ -138,8 +144,8 @@ test.each(["light", "dark"] as const)("text is readable in %s colours", async (c
       ["#disconnect", "#disconnect"],
       ["#toggle-inspector", "#toggle-inspector"],
     ].map(([behind = "", text = ""]) => {
-      const style = (selector: string): CSSStyleDeclaration => getComputedStyle(document.querySelector(selector)!);
-      return { text, colours: [style(behind).backgroundColor, style(text).color] };
+      const { backgroundColor } = getComputedStyle(document.querySelector(behind)!);
+      return { text, colours: [backgroundColor, getComputedStyle(document.querySelector(text)!).color] };
     }),
   );
   for (const { text, colours } of pairs) {

@@ -45,7 +45,7 @@ export function useChromium(): PageTools {
     folder.remove();
   });
   afterEach(async () => {
-    for (const one of cleanUp.splice(0).reverse()) await one();
+    for (const one of cleanUp.splice(0).toReversed()) await one();
     expect(complaints.splice(0)).toEqual([]);
   });
   return {

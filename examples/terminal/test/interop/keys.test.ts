@@ -117,22 +117,27 @@ test("a passkey is made with its authorized_keys line, and the embedded server r
 
 /** Returns what IndexedDB has of private keys. */
 function privateKeysOf(page: Page): Promise<{ readonly type: string; readonly extractable: boolean }[]> {
-  return page.evaluate(async () => {
-    const result = <T>(request: IDBRequest<T>): Promise<T> =>
+  return page.evaluate(
+    () =>
       new Promise((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error);
-      });
-    const database = await result(indexedDB.open("nacre-keys"));
-    const [store = ""] = database.objectStoreNames;
-    const records = await result(
-      database.transaction(store).objectStore(store).getAll() as IDBRequest<
-        { readonly privateKeys: Record<string, CryptoKey> }[]
-      >,
-    );
-    database.close();
-    return records.flatMap(({ privateKeys }) =>
-      Object.values(privateKeys).map(({ type, extractable }) => ({ type, extractable })),
-    );
-  });
+        const opening = indexedDB.open("nacre-keys");
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const [store = ""] = opening.result.objectStoreNames;
+          const reading: IDBRequest<{ readonly privateKeys: Record<string, CryptoKey> }[]> = opening.result
+            .transaction(store)
+            .objectStore(store)
+            .getAll();
+          reading.onerror = () => reject(reading.error);
+          reading.onsuccess = () => {
+            opening.result.close();
+            resolve(
+              reading.result.flatMap(({ privateKeys }) =>
+                Object.values(privateKeys).map(({ type, extractable }) => ({ type, extractable })),
+              ),
+            );
+          };
+        };
+      }),
+  );
 }

@@ -125,8 +125,6 @@ test("a changed host key is refused in red, and forgotten only with the host's n
 
 describe("the clipboard", () => {
   const permissions = ["clipboard-read", "clipboard-write"];
-  /** Shell command that prints an OSC 52 sequence. */
-  const osc52 = (data: string): string => `printf '\\033]52;c;${data}\\007'`;
 
   test("is written for the host only after consent", async () => {
     const { example } = tools;
@@ -187,3 +185,8 @@ describe("the clipboard", () => {
     await expect.poll(() => page.evaluate(() => navigator.clipboard.readText()), { timeout: 15_000 }).toBe("pasted");
   });
 });
+
+/** Returns the shell command that prints an OSC 52 sequence. */
+function osc52(data: string): string {
+  return `printf '\\033]52;c;${data}\\007'`;
+}
