@@ -2,7 +2,7 @@ import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
 import { ClipboardRequests } from "./clipboard-request.ts";
 import { element } from "./elements.ts";
-import { allowStyleOfSpans, documentWithNonce, openWithNonce, styleNonce } from "./styles-with-nonce.ts";
+import { allowStyleOfSpans, documentWithNonce, styleNonce } from "./styles-with-nonce.ts";
 import { keySequence, withControl } from "./terminal-keys.ts";
 import { DARK, LIGHT } from "./themes.ts";
 
@@ -35,9 +35,8 @@ export class TerminalView {
 
   /** `onInput` receives typed and pasted text, `onResize` the size after a change, `onLeave` the keyboard's request to leave. */
   constructor(onInput: (text: string) => void, onResize: (size: Size) => void, onLeave: () => void) {
-    const nonce = styleNonce();
     const terminal = new Terminal({
-      documentOverride: documentWithNonce(nonce),
+      documentOverride: documentWithNonce(styleNonce()),
       fontFamily: getComputedStyle(parent).getPropertyValue("--mono"),
       fontSize: 14,
       lineHeight: 1.2,
@@ -51,7 +50,7 @@ export class TerminalView {
     parent.replaceChildren();
     const fit = new FitAddon();
     terminal.loadAddon(fit);
-    openWithNonce(terminal, parent, nonce);
+    terminal.open(parent);
     terminal.textarea?.setAttribute("aria-describedby", "terminal-help");
     this.#resizes = new ResizeObserver(() => fit.fit());
     this.#resizes.observe(parent);
