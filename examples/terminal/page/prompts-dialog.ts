@@ -26,6 +26,8 @@ export function askPrompts({ name, instruction, prompts }: PromptRequest): Promi
     dialog.returnValue = "";
     dialog.showModal();
     inputs[0]!.focus();
+    // Not a submit button: Enter in a field would press it, because it comes first.
+    element("prompts-cancel", HTMLButtonElement).onclick = () => dialog.close();
     dialog.onclose = () => {
       const answers = inputs.map(({ value }) => value);
       fields.replaceChildren();

@@ -52,7 +52,7 @@ export async function logIn({ login, trace, wasm, signal }: LoginSettings): Prom
 function showChange(name: string, change: ConnectionChange): void {
   if (change.type === "restored") return showStatus("connected", `Reconnected to ${name}`);
   const minutes = Math.round(change.resumeTime / 60_000);
-  showStatus("reconnecting", `Reconnecting to ${name}, for up to ${minutes} min. Nothing is lost`);
+  showStatus("reconnecting", `Reconnecting to ${name} (up to ${minutes} min)`);
 }
 
 /** Runs the user's shell in `view`. Resolves with its exit, or rejects if the connection ends first. */

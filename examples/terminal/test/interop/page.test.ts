@@ -1,6 +1,9 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { randomart } from "@nacre/keyfiles";
+import { hostKeyFile, listen } from "@nacre/node";
 import { describe, expect, test } from "vitest";
 import { connected, logIn, screenShows, statusesOf, submitPassword, type, useChromium } from "./browser.ts";
 
@@ -58,7 +61,7 @@ describe("with a password", () => {
     expect(messages).not.toContain("USERAUTH_REQUEST");
   });
 
-  test("a wrong password and a cancelled login are explained, and the form stays", async () => {
+  test("a wrong password is explained, and the form stays", async () => {
     const { example } = tools;
     const page = await openPage(example);
     await submitPassword(page, "wrong");
@@ -80,6 +83,72 @@ describe("with a password", () => {
   });
 });
 
+describe("another destination", () => {
+  test("is the first in the list with its user, and its prompts are shown", async () => {
+    const { example } = tools;
+    const asked: (readonly string[])[] = [];
+    const server = await listen({
+      port: 0,
+      hostKeys: [await hostKeyFile(join(example.home, "../other_host_key"))],
+      methods: ["keyboard-interactive"],
+      authenticate: async (login) => {
+        if (login.method !== "keyboard-interactive") return false;
+        const texts = { instruction: "Two\u202e factors" };
+        asked.push(await login.ask(["PIN: ", { prompt: "Code: ", echo: true }], texts));
+        return true;
+      },
+      acceptPty: true,
+      session: async ({ stdout, signal }) => {
+        stdout.write("welcome here");
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      },
+    });
+    try {
+      const { port } = server.address;
+      const other = await openExample({
+        destinations: [{ host: "127.0.0.1", port, user: "alice", allow: `127.0.0.1:${port}` }],
+      });
+      const page = await openPage(other);
+      expect(await page.getByLabel("Host").locator("option:checked").textContent()).toBe(`127.0.0.1 port ${port}`);
+      expect(await page.getByLabel("User", { exact: true }).inputValue()).toBe("alice");
+      await page.getByRole("button", { name: "Connect" }).click();
+      await page.getByRole("button", { name: "Accept and remember" }).click();
+      const dialog = page.getByRole("dialog", { name: "The host asks" });
+      await dialog.getByText("Two\\u{202e} factors").waitFor();
+      await dialog.getByLabel("PIN:").fill("1234");
+      expect(await dialog.getByLabel("PIN:").getAttribute("type")).toBe("password");
+      await dialog.getByLabel("Code:").fill("567");
+      await page.keyboard.press("Enter");
+      await screenShows(page, "welcome here");
+      expect(asked).toEqual([["1234", "567"]]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("that does not answer can be given up", async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = silent.address() as AddressInfo;
+      const example = await openExample({
+        destinations: [{ host: "127.0.0.1", port, user: "alice", allow: `127.0.0.1:${port}` }],
+      });
+      const page = await openPage(example);
+      const arrived = once(silent, "connection");
+      await submitPassword(page, "any");
+      const [socket] = (await arrived) as [Socket];
+      const ended = once(socket.resume(), "close");
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.getByRole("alert").filter({ hasText: "aborted" }).waitFor();
+      await ended;
+      await page.getByRole("button", { name: "Connect" }).waitFor();
+    } finally {
+      await new Promise((resolve) => silent.close(resolve));
+    }
+  });
+});
+
 test("a lost WebSocket is shown as reconnecting, and the shell goes on", async () => {
   const { example } = tools;
   const page = await openPage(example);
@@ -88,7 +157,7 @@ test("a lost WebSocket is shown as reconnecting, and the shell goes on", async (
   expect(example.cut()).toBeGreaterThan(0);
   await page.getByRole("status").getByText("Reconnected to demo@127.0.0.1").waitFor();
   const statuses = await statusesOf(page);
-  expect(statuses).toContain("Reconnecting to demo@127.0.0.1, for up to 5 min. Nothing is lost");
+  expect(statuses).toContain("Reconnecting to demo@127.0.0.1 (up to 5 min)");
   await type(page, "echo still $kept");
   await screenShows(page, "still here");
   // Chromium itself reports the lost WebSocket.
