@@ -22,7 +22,7 @@ const installResult = element("install-result", HTMLElement);
 const badgeHost = element("badge-host", HTMLElement);
 const isNarrow = matchMedia("(max-width: 48rem)");
 
-const config = (await (await fetch("/config.json")).json()) as PageConfig;
+const config = await loadConfig();
 // Hidden until the script can handle it.
 loginView.hidden = false;
 /** Aborts the current login. */
@@ -42,6 +42,15 @@ document.addEventListener("pointerdown", ({ target }) => {
 badge.addEventListener("keydown", ({ key }) => {
   if (key === "Escape") badge.open = false;
 });
+
+async function loadConfig(): Promise<PageConfig> {
+  try {
+    return (await (await fetch("/config.json")).json()) as PageConfig;
+  } catch (error) {
+    showStatus("ended", "The page's settings cannot be loaded. Reload the page");
+    throw error;
+  }
+}
 
 async function start(login: Login): Promise<void> {
   attempt = new AbortController();

@@ -1,4 +1,5 @@
 // Command-line program: `npm start -- web`, with the options of `arguments.ts`.
+import { formatEvent } from "@nacre/gateway";
 import { type Arguments, parseArguments, USAGE } from "./arguments.ts";
 import { DEMO_USER } from "./ssh-server.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
@@ -20,7 +21,12 @@ async function main(): Promise<void> {
   }
   let terminal: Terminal;
   try {
-    terminal = await openTerminal({ ...options, warn: (text) => console.error(text) });
+    terminal = await openTerminal({
+      ...options,
+      // Shows on standard error what the gateway learns about each connection.
+      log: (event) => console.error(formatEvent(event, "text", new Date())),
+      warn: (text) => console.error(text),
+    });
   } catch (error) {
     console.error(`web: ${(error as Error).message}`);
     process.exitCode = 1;
