@@ -18,6 +18,9 @@ const programs = [
   "child-server-nacre",
   "child-server-ssh2",
   "child-visitors",
+  "child-gateway-nacre",
+  "child-gateway-pipe",
+  "child-gateway-pages",
 ] as const;
 
 /** A program for a child process, with its arguments. */

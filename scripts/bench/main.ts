@@ -9,6 +9,7 @@ import type { Bench, Case, CaseResult } from "./bench.ts";
 import { bulkCase } from "./case-bulk.ts";
 import { ceilingCase } from "./case-ceiling.ts";
 import { connectCase } from "./case-connect.ts";
+import { gatewayCase } from "./case-gateway.ts";
 import { kexCase } from "./case-kex.ts";
 import { manyCase } from "./case-many.ts";
 import { memoryCase } from "./case-memory.ts";
@@ -23,6 +24,7 @@ import { killSsh } from "./ssh-command.ts";
 import { killSshTunnels } from "./ssh-tunnel.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
+import { killWebsockify } from "./websockify.ts";
 
 const cases: readonly Case[] = [
   connectCase,
@@ -35,6 +37,7 @@ const cases: readonly Case[] = [
   tunnelCase,
   pathCase,
   serverCase,
+  gatewayCase,
 ];
 const usage = `usage: npm run bench -- [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
                         [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
@@ -86,6 +89,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     killChildren();
     killSsh();
     killSshTunnels();
+    killWebsockify();
     void prepared.release().finally(() => process.exit(130));
   });
 }
@@ -150,6 +154,7 @@ try {
   killChildren();
   killSsh();
   killSshTunnels();
+  killWebsockify();
   await prepared.release();
 }
 
