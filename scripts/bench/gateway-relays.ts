@@ -4,6 +4,9 @@ import { cpuSecondsOf } from "./process-cpu.ts";
 import type { Address } from "./tunnel-tasks.ts";
 import { Websockify } from "./websockify.ts";
 
+/** Number of connections that move data at once, and number of idle connections. */
+export const CONNECTIONS = 500;
+
 /** Time limit of a task in milliseconds, far above the normal time. */
 export const GATEWAY_TIMEOUT = 60_000;
 
