@@ -1,11 +1,11 @@
-import type WebSocket from "ws";
+import type { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
 
 /** A connection without the tunnel protocol: WebSocket messages contain only its bytes. It ends with its WebSocket. */
 export class PlainRelay extends Relay {
   readonly #onSent = (): void => this.#regulate();
 
-  constructor(settings: RelaySettings, ws: WebSocket) {
+  constructor(settings: RelaySettings, ws: GatewayWebSocket) {
     super(settings);
     this.logOpened(true);
     this.carry(ws);
@@ -20,8 +20,8 @@ export class PlainRelay extends Relay {
     this.#regulate();
   }
 
-  protected fromDestination(message: Buffer): void {
-    this.ws?.send(message.subarray(1), this.#onSent);
+  protected fromDestination(message: Buffer<ArrayBuffer>): void {
+    if (this.ws !== undefined) this.send(this.ws, message.subarray(1), this.#onSent);
     this.#regulate();
   }
 

@@ -4,16 +4,14 @@ import {
   GatewayTunnel,
   type Hmac,
   NONCE_LENGTH,
+  TUNNEL_ID_LENGTH,
   TUNNEL_SECRET_LENGTH,
   type TunnelEvent,
 } from "@nacre/tunnel";
-import type WebSocket from "ws";
 import { closeWebSocket } from "./close-web-socket.ts";
 import type { Peer } from "./context.ts";
+import type { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
-
-/** Number of random bytes in a tunnel's id, after the prefix of the process. */
-const ID_RANDOM = 12;
 
 const hmac: Hmac = (key, message) => createHmac("sha256", key).update(message).digest();
 
@@ -28,18 +26,22 @@ export class TunnelRelay extends Relay {
   #parked: { readonly bytes: number; readonly until: number } | undefined;
   readonly #onMoved = (): void => this.#pump();
 
-  constructor(settings: RelaySettings, ws: WebSocket) {
+  constructor(settings: RelaySettings, ws: GatewayWebSocket) {
     super(settings);
     const { context } = settings;
-    const id = Buffer.concat([context.idPrefix, randomBytes(ID_RANDOM)]);
+    // One allocation for both, as each needs more memory than its bytes.
+    const bytes = randomBytes(TUNNEL_ID_LENGTH + TUNNEL_SECRET_LENGTH);
+    context.idPrefix.copy(bytes);
+    const id = bytes.subarray(0, TUNNEL_ID_LENGTH);
     this.#id = id.toString("hex");
     this.#tunnel = new GatewayTunnel({
       id,
-      secret: randomBytes(TUNNEL_SECRET_LENGTH),
+      secret: bytes.subarray(TUNNEL_ID_LENGTH),
       address: context.address,
       resumeTime: context.limits.resumeTime,
       hmac,
       growth: context.growth,
+      onFreed: (message) => context.slabs.of(message)?.release(),
     });
     context.tunnels.set(this.#id, this);
     this.logOpened(false);
@@ -60,7 +62,7 @@ export class TunnelRelay extends Relay {
   }
 
   /** Checks the answer to a challenge. If it is valid, moves the connection to `ws`, closes the old WebSocket and returns true. */
-  resume(ws: WebSocket, attempt: AttachAttempt, answer: Uint8Array): boolean {
+  resume(ws: GatewayWebSocket, attempt: AttachAttempt, answer: Uint8Array): boolean {
     if (this.isOver) return false;
     // rule: displace-after-proof
     if (!attempt.prove(answer)) {
@@ -85,6 +87,8 @@ export class TunnelRelay extends Relay {
   }
 
   protected fromDestination(message: Buffer<ArrayBuffer>): void {
+    // rule: slab-held-while-unacknowledged
+    this.context.slabs.of(message)?.hold();
     this.#hasRoom = this.#tunnel.writeMessage(message);
     this.#pump();
   }
@@ -96,9 +100,10 @@ export class TunnelRelay extends Relay {
 
   protected destinationLost(why: string): void {
     // Send the data that the destination sent before it failed.
-    if (this.ws !== undefined) {
+    const { ws } = this;
+    if (ws !== undefined) {
       const now = this.context.now();
-      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) this.ws.send(m);
+      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) this.send(ws, m);
     }
     this.end("destination-lost", why);
   }
@@ -157,7 +162,7 @@ export class TunnelRelay extends Relay {
     while (this.ws !== undefined && this.ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) {
       const message = this.#tunnel.takeMessage(now);
       if (message === undefined) return;
-      this.ws.send(message, this.#onMoved);
+      this.send(this.ws, message, this.#onMoved);
     }
   }
 

@@ -15,7 +15,7 @@ const LARGE_CHUNK = 16 * 1024;
 
 interface Chunk {
   readonly bytes: Bytes;
-  /** Encoded DATA message over the same memory, if the caller supplied one. */
+  /** Encoded DATA message over the same memory, if the caller supplied one. `bytes` are all but its first byte. */
   readonly message: Bytes | undefined;
 }
 
@@ -25,6 +25,7 @@ interface Chunk {
  */
 export class SendBuffer {
   readonly #growth: BufferGrowth;
+  readonly #onFreed: ((message: Bytes) => void) | undefined;
   /** Unacknowledged bytes; the first chunk starts at `#acknowledged`. */
   readonly #chunks: Chunk[] = [];
   #limit = INITIAL_SEND_BUFFER;
@@ -38,8 +39,10 @@ export class SendBuffer {
   /** A sent position and its send time, for measuring the round trip. */
   #probe: { readonly position: number; readonly at: number; wasFull: boolean } | undefined;
 
-  constructor(growth: BufferGrowth) {
+  /** `onFreed` is called with each message of `writeMessage` when the buffer no longer uses its memory. */
+  constructor(growth: BufferGrowth, onFreed?: (message: Bytes) => void) {
     this.#growth = growth;
+    this.#onFreed = onFreed;
   }
 
   /** Number of bytes that can be written before the buffer is full. */
@@ -64,8 +67,7 @@ export class SendBuffer {
 
   /** Adds the bytes of an encoded DATA message. A message of 16 KiB or more is sent without a copy. */
   writeMessage(message: Bytes): void {
-    const bytes = message.subarray(1);
-    this.#add({ bytes, message: bytes.length >= LARGE_CHUNK ? message : undefined });
+    this.#add({ bytes: message.subarray(1), message });
   }
 
   #add(chunk: Chunk): void {
@@ -126,6 +128,7 @@ export class SendBuffer {
     this.#acknowledged = Math.max(this.#acknowledged, this.#written);
     this.#growth.spare += this.#limit - INITIAL_SEND_BUFFER;
     this.#limit = INITIAL_SEND_BUFFER;
+    for (const chunk of this.#chunks) this.#free(chunk);
     this.#chunks.length = 0;
   }
 
@@ -142,7 +145,8 @@ export class SendBuffer {
   #wholeMessage(allowed: number, now: number): Bytes | undefined {
     const { chunk, offset } = this.#next;
     const { bytes, message } = this.#chunks[chunk] ?? {};
-    if (bytes === undefined || message === undefined || offset > 0 || bytes.length > allowed) return undefined;
+    if (bytes === undefined || message === undefined || bytes.length < LARGE_CHUNK) return undefined;
+    if (offset > 0 || bytes.length > allowed) return undefined;
     this.#next = { chunk: chunk + 1, offset: 0 };
     this.#advance(bytes.length, now);
     return message;
@@ -153,7 +157,7 @@ export class SendBuffer {
     let length = -this.#next.offset;
     for (let at = this.#next.chunk; at < this.#chunks.length && length < most; at++) {
       const { bytes, message } = this.#chunks[at]!;
-      if (message !== undefined && at > this.#next.chunk) break;
+      if (message !== undefined && bytes.length >= LARGE_CHUNK && at > this.#next.chunk) break;
       length += bytes.length;
     }
     return Math.min(length, most);
@@ -182,17 +186,27 @@ export class SendBuffer {
   #drop(position: number): void {
     let count = Math.min(position, this.#written) - this.#acknowledged;
     let dropped = 0;
-    while (count > 0 && count >= this.#chunks[dropped]!.bytes.length) count -= this.#chunks[dropped++]!.bytes.length;
+    while (count > 0 && count >= this.#chunks[dropped]!.bytes.length) {
+      const chunk = this.#chunks[dropped++]!;
+      count -= chunk.bytes.length;
+      this.#free(chunk);
+    }
     this.#chunks.splice(0, dropped);
     this.#next.chunk -= dropped;
     if (count > 0) {
-      // Copy a small remainder, so that the memory of the whole chunk can be freed.
-      const { bytes } = this.#chunks[0]!;
-      const rest = bytes.subarray(count);
-      this.#chunks[0] = { bytes: 2 * rest.length < bytes.length ? copyBytes(rest) : rest, message: undefined };
+      // Copy a remainder that the caller may free, or that is small, so that the memory of the whole chunk can be freed.
+      const chunk = this.#chunks[0]!;
+      const rest = chunk.bytes.subarray(count);
+      const isCopied = chunk.message !== undefined || 2 * rest.length < chunk.bytes.length;
+      this.#chunks[0] = { bytes: isCopied ? copyBytes(rest) : rest, message: undefined };
+      this.#free(chunk);
       if (this.#next.chunk === 0) this.#next.offset -= count;
     }
     this.#acknowledged = position;
+  }
+
+  #free({ message }: Chunk): void {
+    if (message !== undefined) this.#onFreed?.(message);
   }
 
   #grow(): void {

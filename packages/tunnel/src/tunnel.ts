@@ -25,8 +25,9 @@ export abstract class Tunnel {
   #wantsRoom = false;
   #isOver = false;
 
-  protected constructor(growth: BufferGrowth) {
-    this.sending = new SendBuffer(growth);
+  /** `onFreed` is called with each message of `writeMessage` when the tunnel no longer uses its memory. */
+  protected constructor(growth: BufferGrowth, onFreed?: (message: Bytes) => void) {
+    this.sending = new SendBuffer(growth, onFreed);
   }
 
   /** Whether the tunnel is attached to a WebSocket. */
