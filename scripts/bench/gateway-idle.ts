@@ -6,7 +6,7 @@ import type { Address } from "./tunnel-tasks.ts";
 /** Connections before the first measurement of memory, so that one-time costs are not counted. */
 const WARM_UP = 100;
 /** Bytes on each connection before it is idle, as much as a login. */
-const LOGIN_BYTES = 8 * 1024;
+const LOGIN_BYTES = 4 * 1024;
 const IDLE_ROUNDS = 3;
 
 interface Idle {

@@ -211,6 +211,7 @@ class WebSocketGateway implements Gateway {
     this.#pending.tick(now);
     for (const relay of this.#context.relays) relay.tick(now);
     this.#context.clients.sweep(now);
+    this.#context.slabs.trim();
   }
 
   #sendMetrics(response: ServerResponse): void {

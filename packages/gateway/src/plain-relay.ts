@@ -10,7 +10,7 @@ export class PlainRelay extends Relay {
     this.logOpened(true);
     this.carry(ws);
     ws.resume();
-    this.socket.resume();
+    this.readDestination(true);
   }
 
   protected fromClient(data: Buffer): void {
@@ -51,10 +51,11 @@ export class PlainRelay extends Relay {
     if (this.isOver || ws === undefined) return;
     const mayRead = this.count(ws.bufferedAmount + socket.writableLength);
     // rule: plain-backpressure-down
-    if (mayRead && ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) socket.resume();
-    else socket.pause();
+    this.readDestination(mayRead && ws.bufferedAmount < WEB_SOCKET_HIGH_WATER);
     // rule: plain-backpressure-up
-    if (mayRead && socket.writableLength < WEB_SOCKET_HIGH_WATER) ws.resume();
+    const isRead = mayRead && socket.writableLength < WEB_SOCKET_HIGH_WATER;
+    if (isRead === !ws.isPaused) return;
+    if (isRead) ws.resume();
     else ws.pause();
   }
 }

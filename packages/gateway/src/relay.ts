@@ -53,6 +53,8 @@ export abstract class Relay implements WebSocketUser {
   #pingedAt: number;
   #bytesUp = 0;
   #bytesDown = 0;
+  /** Whether the destination is read. */
+  #isRead = false;
   /** Bytes of this connection in `context.memory.used`. */
   #counted = 0;
 
@@ -149,6 +151,14 @@ export abstract class Relay implements WebSocketUser {
       slab.release();
       sent?.();
     });
+  }
+
+  /** Starts or stops reading from the destination. */
+  protected readDestination(isRead: boolean): void {
+    if (isRead === this.#isRead) return;
+    this.#isRead = isRead;
+    if (isRead) this.socket.resume();
+    else this.socket.pause();
   }
 
   /** Moves the connection to a WebSocket. */

@@ -1,7 +1,7 @@
 import { MAX_MESSAGE_LENGTH } from "@nacre/tunnel";
 
-/** Most free slabs that a pool keeps: 8 MiB. */
-const MAX_FREE = 128;
+/** Most free slabs that a pool keeps: 64 MiB. `trim` frees those that the present load does not need. */
+const MAX_FREE = 1024;
 
 /** Memory for one message of up to 64 KiB, used again when nobody holds it. */
 export class Slab {
@@ -33,6 +33,8 @@ export class Slab {
 export class SlabPool {
   readonly #free: Slab[] = [];
   readonly #slabs = new WeakMap<ArrayBuffer, Slab>();
+  /** Least number of free slabs since the last `trim`. */
+  #least = 0;
 
   /** Number of free slabs. */
   get free(): number {
@@ -42,12 +44,19 @@ export class SlabPool {
   /** Returns a slab, held by the caller. Its content is that of earlier messages: write before you send. */
   take(): Slab {
     let slab = this.#free.pop();
+    this.#least = Math.min(this.#least, this.#free.length);
     if (slab === undefined) {
       slab = new Slab(this.#free);
       this.#slabs.set(slab.memory.buffer, slab);
     }
     slab.hold();
     return slab;
+  }
+
+  /** Drops half of the slabs that were free since the last call. The gateway calls it once a second. */
+  trim(): void {
+    this.#free.length -= Math.ceil(this.#least / 2);
+    this.#least = this.#free.length;
   }
 
   /** Returns the slab that contains `bytes`, or `undefined` if they are in other memory. */

@@ -114,7 +114,7 @@ export class TunnelRelay extends Relay {
     if (limits.resumeTime === 0) return this.end("client-closed", "the WebSocket was lost");
     this.#tunnel.detach();
     // Parked data must not grow, so stop reading until the connection is resumed.
-    this.socket.pause();
+    this.readDestination(false);
     const bytes = this.#tunnel.buffered + this.socket.writableLength;
     if (!clients.park(this.peer.client, bytes)) return this.end("parked-limit", `${bytes} bytes`);
     this.#parked = { bytes, until: this.context.now() + limits.resumeTime };
@@ -153,8 +153,7 @@ export class TunnelRelay extends Relay {
     }
     if (this.isOver) return;
     const mayRead = this.count(this.#tunnel.buffered + this.socket.writableLength);
-    if (this.ws === undefined || !this.#hasRoom || !mayRead) this.socket.pause();
-    else this.socket.resume();
+    this.readDestination(this.ws !== undefined && this.#hasRoom && mayRead);
   }
 
   #send(): void {
