@@ -21,7 +21,7 @@ export class PlainRelay extends Relay {
   }
 
   protected fromDestination(message: Buffer<ArrayBuffer>): void {
-    if (this.ws !== undefined) this.send(this.ws, message.subarray(1), this.#onSent);
+    if (this.ws !== undefined) this.context.slabs.send(this.ws, message.subarray(1), this.#onSent);
     this.#regulate();
   }
 

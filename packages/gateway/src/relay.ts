@@ -1,6 +1,5 @@
 import type { Socket } from "node:net";
 import type { CloseReason } from "@nacre/tunnel";
-import type { Bytes } from "@nacre/wire";
 import { closeWebSocket } from "./close-web-socket.ts";
 import type { GatewayContext, Peer } from "./context.ts";
 import type { Target } from "./destinations.ts";
@@ -25,7 +24,7 @@ export interface RelaySettings {
 /** Bytes in a WebSocket's send buffer above which the gateway stops writing to it. */
 export const WEB_SOCKET_HIGH_WATER: number = 256 * 1024;
 
-/** Bytes a connection may always buffer, even above `maxBufferedBytes`. Exceeds the bytes that a client leaves unacknowledged. */
+/** Bytes a connection may always buffer, even above `maxBufferedBytes`. A client acknowledges when it has consumed as much. */
 const OWN_SHARE = 128 * 1024;
 
 /** Longest idle timeout in milliseconds once the destination has ended its direction. */
@@ -139,18 +138,6 @@ export abstract class Relay implements WebSocketUser {
     const { context, peer, socket } = this;
     const address = socket.remoteAddress ?? "";
     context.log({ type: "opened", ...context.eventPeer(peer), ...this.#target, address, user: this.#user, plain });
-  }
-
-  /** Sends a message. If it is in a slab, holds it until the WebSocket has passed it to the system, and then calls `sent`. */
-  protected send(ws: GatewayWebSocket, message: Bytes, sent?: () => void): void {
-    const slab = this.context.slabs.of(message);
-    if (slab === undefined) return ws.send(message, sent);
-    // rule: slab-held-while-sent
-    slab.hold();
-    ws.send(message, () => {
-      slab.release();
-      sent?.();
-    });
   }
 
   /** Starts or stops reading from the destination. */

@@ -3,6 +3,12 @@ import { MAX_MESSAGE_LENGTH } from "@nacre/tunnel";
 /** Most free slabs that a pool keeps: 64 MiB. `trim` frees those that the present load does not need. */
 const MAX_FREE = 1024;
 
+/** The part of a WebSocket that sends messages. */
+interface Sending {
+  /** Sends a message, and calls `sent` once the system has it or the WebSocket has failed. */
+  send(message: Uint8Array, sent?: () => void): void;
+}
+
 /** Memory for one message of up to 64 KiB, used again when nobody holds it. */
 export class Slab {
   readonly memory: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(MAX_MESSAGE_LENGTH);
@@ -51,6 +57,18 @@ export class SlabPool {
     }
     slab.hold();
     return slab;
+  }
+
+  /** Sends a message. If it is in a slab, holds it until the WebSocket has passed it to the system. Then calls `sent`. */
+  send(ws: Sending, message: Uint8Array<ArrayBuffer>, sent?: () => void): void {
+    const slab = this.of(message);
+    if (slab === undefined) return ws.send(message, sent);
+    // rule: slab-held-while-sent
+    slab.hold();
+    ws.send(message, () => {
+      slab.release();
+      sent?.();
+    });
   }
 
   /** Drops half of the slabs that were free since the last call. The gateway calls it once a second. */

@@ -102,8 +102,9 @@ export class TunnelRelay extends Relay {
     // Send the data that the destination sent before it failed.
     const { ws } = this;
     if (ws !== undefined) {
+      const { slabs } = this.context;
       const now = this.context.now();
-      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) this.send(ws, m);
+      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) slabs.send(ws, m);
     }
     this.end("destination-lost", why);
   }
@@ -157,11 +158,12 @@ export class TunnelRelay extends Relay {
   }
 
   #send(): void {
+    const { slabs } = this.context;
     const now = this.context.now();
     while (this.ws !== undefined && this.ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) {
       const message = this.#tunnel.takeMessage(now);
       if (message === undefined) return;
-      this.send(this.ws, message, this.#onMoved);
+      slabs.send(this.ws, message, this.#onMoved);
     }
   }
 

@@ -1,4 +1,5 @@
 import { type Bytes, equalBytes, SshError } from "@nacre/wire";
+import { GATEWAY_ACKNOWLEDGES_EVERY } from "./limits.ts";
 import { decodeTunnelMessage, encodeTunnelMessage } from "./messages.ts";
 import { type Hmac, type ResumeClaim, resumeProof } from "./proof.ts";
 import type { BufferGrowth } from "./send-buffer.ts";
@@ -42,7 +43,7 @@ export class GatewayTunnel extends Tunnel {
   #isAttached = true;
 
   constructor({ id, secret, address, resumeTime, hmac, growth, onFreed }: GatewayTunnelOptions) {
-    super(growth, onFreed);
+    super(GATEWAY_ACKNOWLEDGES_EVERY, growth, onFreed);
     this.id = id;
     this.#secret = secret;
     this.#hmac = hmac;

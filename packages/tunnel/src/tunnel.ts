@@ -19,14 +19,18 @@ export type HandshakeMessage = Exclude<TunnelMessage, StreamMessage>;
  */
 export abstract class Tunnel {
   protected readonly sending: SendBuffer;
-  protected readonly receiving: ReceiveSide = new ReceiveSide();
+  protected readonly receiving: ReceiveSide;
   readonly #events: TunnelEvent[] = [];
   readonly #handshake: Bytes[] = [];
   #wantsRoom = false;
   #isOver = false;
 
-  /** `onFreed` is called with each message of `writeMessage` when the tunnel no longer uses its memory. */
-  protected constructor(growth: BufferGrowth, onFreed?: (message: Bytes) => void) {
+  /**
+   * `acknowledgesEvery` is the number of consumed bytes after which the tunnel acknowledges. `onFreed` is called with each message of
+   * `writeMessage` when the tunnel no longer uses its memory.
+   */
+  protected constructor(acknowledgesEvery: number, growth: BufferGrowth, onFreed?: (message: Bytes) => void) {
+    this.receiving = new ReceiveSide(acknowledgesEvery);
     this.sending = new SendBuffer(growth, onFreed);
   }
 
@@ -77,8 +81,8 @@ export abstract class Tunnel {
   }
 
   /**
-   * Makes the next message acknowledge all consumed bytes. Call it after one second without data. Otherwise fewer than 64 KiB remain
-   * unacknowledged in the peer's memory.
+   * Makes the next message acknowledge all consumed bytes. Call it after one second without data. Otherwise up to 128 KiB at
+   * the gateway, or 256 KiB at the client, remain unacknowledged in memory.
    */
   acknowledgeAll(): void {
     this.receiving.acknowledgeAll();
