@@ -7,7 +7,7 @@ import type { Address } from "./tunnel-tasks.ts";
 const WARM_UP = 100;
 /** Bytes on each connection before it is idle, as much as a login. */
 const LOGIN_BYTES = 4 * 1024;
-const IDLE_ROUNDS = 3;
+const IDLE_ROUNDS = 1;
 
 interface Idle {
   /** Memory per connection in KiB; `NaN` if the relay does not report it. */

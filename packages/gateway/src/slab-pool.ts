@@ -9,6 +9,12 @@ interface Sending {
   send(message: Uint8Array, sent?: () => void): void;
 }
 
+/** Property of a slab's memory that leads from a view to the slab. A WeakMap takes longer. */
+const SLAB = Symbol("slab");
+
+/** Memory of a view, which may be that of a slab. */
+type Memory = ArrayBuffer & { [SLAB]?: Slab };
+
 /** Memory for one message of up to 64 KiB, used again when nobody holds it. */
 export class Slab {
   readonly memory: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(MAX_MESSAGE_LENGTH);
@@ -17,6 +23,7 @@ export class Slab {
 
   constructor(free: Slab[]) {
     this.#free = free;
+    (this.memory.buffer as Memory)[SLAB] = this;
   }
 
   /** Keeps the memory from being used again until `release` is called once more. */
@@ -38,7 +45,6 @@ export class Slab {
  */
 export class SlabPool {
   readonly #free: Slab[] = [];
-  readonly #slabs = new WeakMap<ArrayBuffer, Slab>();
   /** Least number of free slabs since the last `trim`. */
   #least = 0;
 
@@ -49,12 +55,8 @@ export class SlabPool {
 
   /** Returns a slab, held by the caller. Its content is that of earlier messages: write before you send. */
   take(): Slab {
-    let slab = this.#free.pop();
+    const slab = this.#free.pop() ?? new Slab(this.#free);
     this.#least = Math.min(this.#least, this.#free.length);
-    if (slab === undefined) {
-      slab = new Slab(this.#free);
-      this.#slabs.set(slab.memory.buffer, slab);
-    }
     slab.hold();
     return slab;
   }
@@ -79,6 +81,6 @@ export class SlabPool {
 
   /** Returns the slab that contains `bytes`, or `undefined` if they are in other memory. */
   of(bytes: Uint8Array<ArrayBuffer>): Slab | undefined {
-    return this.#slabs.get(bytes.buffer);
+    return (bytes.buffer as Memory)[SLAB];
   }
 }

@@ -24,7 +24,12 @@ export class TunnelRelay extends Relay {
   /** Bytes written to the TCP socket but not yet reported to the tunnel as consumed. */
   #unconsumed = 0;
   #parked: { readonly bytes: number; readonly until: number } | undefined;
-  readonly #onMoved = (): void => this.#pump();
+  /** Whether a message waits because the WebSocket's buffer is full. */
+  #isFull = false;
+  readonly #onWritten = (): void => this.#pump();
+  readonly #onSent = (): void => {
+    if (this.#isFull) this.#pump();
+  };
 
   constructor(settings: RelaySettings, ws: GatewayWebSocket) {
     super(settings);
@@ -160,10 +165,12 @@ export class TunnelRelay extends Relay {
   #send(): void {
     const { slabs } = this.context;
     const now = this.context.now();
-    while (this.ws !== undefined && this.ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) {
+    while (this.ws !== undefined) {
+      this.#isFull = this.ws.bufferedAmount >= WEB_SOCKET_HIGH_WATER;
+      if (this.#isFull) return;
       const message = this.#tunnel.takeMessage(now);
       if (message === undefined) return;
-      slabs.send(this.ws, message, this.#onMoved);
+      slabs.send(this.ws, message, this.#onSent);
     }
   }
 
@@ -173,7 +180,7 @@ export class TunnelRelay extends Relay {
         this.movedUp(event.data.length);
         if (this.isOver) return;
         this.#unconsumed += event.data.length;
-        this.socket.write(event.data, this.#onMoved);
+        this.socket.write(event.data, this.#onWritten);
         return;
       case "writable":
         this.#hasRoom = true;

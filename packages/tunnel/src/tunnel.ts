@@ -111,13 +111,13 @@ export abstract class Tunnel {
 
   /** Returns the next event, or `undefined` if the queue is empty. */
   nextEvent(): TunnelEvent | undefined {
-    return this.#events.shift();
+    return this.#events.length === 0 ? undefined : this.#events.shift();
   }
 
   /** Returns the next message for the current WebSocket, or `undefined`. Messages that were not taken survive the loss of the WebSocket. */
   takeMessage(now: number): Bytes | undefined {
-    const first = this.#handshake.shift();
-    if (first !== undefined || this.#isOver || !this.isAttached) return first;
+    if (this.#handshake.length > 0) return this.#handshake.shift();
+    if (this.#isOver || !this.isAttached) return undefined;
     const consumed = this.receiving.takeAcknowledgement();
     if (consumed !== undefined) {
       this.#finishIfDone();
