@@ -10,37 +10,39 @@ export interface WebSocketUser {
   onClosed(ws: GatewayWebSocket, code: number, violation: string | undefined): void;
 }
 
-/** A WebSocket of the gateway. All of them share the listeners of {@link listen}, because closures of its own cost an idle one memory. */
+/** A WebSocket of the gateway. All of them share their listeners, because separate closures cost each idle WebSocket memory. */
 export class GatewayWebSocket extends WebSocket {
+  /** Receives the events; `undefined` if they are ignored. */
   user: WebSocketUser | undefined;
-  #violation: string | undefined;
+  /** Description of the client's violation of RFC 6455. */
+  violation: string | undefined;
 
   /** Adds the listeners that call `user`. */
   listen(): void {
-    this.on("message", GatewayWebSocket.#onMessage);
-    this.on("pong", GatewayWebSocket.#onPong);
-    this.on("error", GatewayWebSocket.#onError);
-    this.on("close", GatewayWebSocket.#onClose);
+    this.on("message", onMessage);
+    this.on("pong", onPong);
+    this.on("error", onError);
+    this.on("close", onClose);
   }
+}
 
-  static #onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
-    const ws = this as GatewayWebSocket;
-    // `binaryType` is "nodebuffer", the default.
-    ws.user?.onMessage(ws, data as Buffer, isBinary);
-  }
+function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
+  const ws = this as GatewayWebSocket;
+  // `binaryType` is "nodebuffer", the default.
+  ws.user?.onMessage(ws, data as Buffer, isBinary);
+}
 
-  static #onPong(this: WebSocket): void {
-    const ws = this as GatewayWebSocket;
-    ws.user?.onPong(ws);
-  }
+function onPong(this: WebSocket): void {
+  const ws = this as GatewayWebSocket;
+  ws.user?.onPong(ws);
+}
 
-  /** Remembers a violation. `ws` itself sends its close code (RFC 6455 §7.4.1), and closes the WebSocket after any error. */
-  static #onError(this: WebSocket, error: NodeJS.ErrnoException): void {
-    if (error.code?.startsWith("WS_ERR") === true) (this as GatewayWebSocket).#violation = error.message;
-  }
+/** Remembers a violation. `ws` itself sends its close code (RFC 6455 §7.4.1), and closes the WebSocket after any error. */
+function onError(this: WebSocket, error: NodeJS.ErrnoException): void {
+  if (error.code?.startsWith("WS_ERR") === true) (this as GatewayWebSocket).violation = error.message;
+}
 
-  static #onClose(this: WebSocket, code: number): void {
-    const ws = this as GatewayWebSocket;
-    ws.user?.onClosed(ws, code, ws.#violation);
-  }
+function onClose(this: WebSocket, code: number): void {
+  const ws = this as GatewayWebSocket;
+  ws.user?.onClosed(ws, code, ws.violation);
 }

@@ -15,7 +15,7 @@ const SLAB = Symbol("slab");
 /** Memory of a view, which may be that of a slab. */
 type Memory = ArrayBuffer & { [SLAB]?: Slab };
 
-/** Memory for one message of up to 64 KiB, used again when nobody holds it. */
+/** Memory for one message of up to 64 KiB, used again when all holders have released it. */
 export class Slab {
   readonly memory: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(MAX_MESSAGE_LENGTH);
   readonly #free: Slab[];
@@ -34,7 +34,7 @@ export class Slab {
   /** Ends one `hold`. The caller must not use the memory afterwards. */
   release(): void {
     // rule: slab-holders
-    if (--this.#holders > 0) return;
+    if (--this.#holders !== 0) return;
     if (this.#free.length < MAX_FREE) this.#free.push(this);
   }
 }

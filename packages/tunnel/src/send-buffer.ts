@@ -18,7 +18,7 @@ const SHARED_MEMORY = 4 * 1024;
 
 interface Chunk {
   bytes: Bytes;
-  /** Encoded DATA message over the same memory, if the caller supplied one. `bytes` are all but its first byte. */
+  /** Encoded DATA message over the same memory, if the caller supplied one. `bytes` start at its second byte. */
   readonly message: Bytes | undefined;
   /** Memory whose first bytes are `bytes`, with room for more. */
   readonly shared: Bytes | undefined;
