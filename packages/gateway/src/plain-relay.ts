@@ -53,9 +53,13 @@ export class PlainRelay extends Relay {
     // rule: plain-backpressure-down
     this.readDestination(mayRead && ws.bufferedAmount < WEB_SOCKET_HIGH_WATER);
     // rule: plain-backpressure-up
-    const isRead = mayRead && socket.writableLength < WEB_SOCKET_HIGH_WATER;
-    if (isRead === !ws.isPaused) return;
-    if (isRead) ws.resume();
-    else ws.pause();
+    readWebSocket(ws, mayRead && socket.writableLength < WEB_SOCKET_HIGH_WATER);
   }
+}
+
+/** Starts or stops reading from a WebSocket. */
+function readWebSocket(ws: GatewayWebSocket, isRead: boolean): void {
+  if (isRead === !ws.isPaused) return;
+  if (isRead) ws.resume();
+  else ws.pause();
 }
