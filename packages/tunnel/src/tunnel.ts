@@ -2,7 +2,7 @@ import { type Bytes, SshError } from "@nacre/wire";
 import type { TunnelEvent } from "./events.ts";
 import { decodeTunnelMessage, encodeTunnelMessage, type TunnelMessage } from "./messages.ts";
 import { ReceiveSide } from "./receive-side.ts";
-import { type BufferGrowth, SendBuffer } from "./send-buffer.ts";
+import type { SendBuffer } from "./send-buffer.ts";
 
 /** Messages of the byte stream. All other messages belong to the handshake. */
 type StreamMessage = Extract<TunnelMessage, { type: "data" | "acknowledge" | "end" }>;
@@ -25,13 +25,10 @@ export abstract class Tunnel {
   #wantsRoom = false;
   #isOver = false;
 
-  /**
-   * `acknowledgesEvery` is the number of consumed bytes after which the tunnel acknowledges. `onFreed` is called with each message of
-   * `writeMessage` when the tunnel no longer uses its memory.
-   */
-  protected constructor(acknowledgesEvery: number, growth: BufferGrowth, onFreed?: (message: Bytes) => void) {
+  /** `acknowledgesEvery` is the number of consumed bytes after which the tunnel acknowledges. */
+  protected constructor(acknowledgesEvery: number, sending: SendBuffer) {
     this.receiving = new ReceiveSide(acknowledgesEvery);
-    this.sending = new SendBuffer(growth, onFreed);
+    this.sending = sending;
   }
 
   /** Whether the tunnel is attached to a WebSocket. */
@@ -52,26 +49,14 @@ export abstract class Tunnel {
    * or `closed` after the last event.
    */
   write(bytes: Bytes): boolean {
-    this.#assertOpen();
+    this.assertOpen();
     this.sending.write(bytes);
-    this.#wantsRoom = this.sending.room === 0;
-    return !this.#wantsRoom;
-  }
-
-  /**
-   * Adds an encoded DATA message, as `write` does with bytes. This saves a copy if the caller can reserve the first byte. `takeMessage` may
-   * return the same memory, so the caller must not change it.
-   */
-  writeMessage(message: Bytes): boolean {
-    this.#assertOpen();
-    this.sending.writeMessage(message);
-    this.#wantsRoom = this.sending.room === 0;
-    return !this.#wantsRoom;
+    return this.hasRoom();
   }
 
   /** Ends this direction; the other one remains open. Throws `closed` after the last event. */
   end(): void {
-    this.#assertOpen();
+    this.assertOpen();
     this.sending.end();
   }
 
@@ -124,6 +109,17 @@ export abstract class Tunnel {
       return encodeTunnelMessage({ type: "acknowledge", consumed });
     }
     return this.sending.takeMessage(now);
+  }
+
+  /** Throws `closed` after the last event. */
+  protected assertOpen(): void {
+    if (this.#isOver) throw new SshError("closed", "the tunnel has ended");
+  }
+
+  /** Returns whether the send buffer has room. If it has none, a `writable` event follows when it has. */
+  protected hasRoom(): boolean {
+    this.#wantsRoom = this.sending.room === 0;
+    return !this.#wantsRoom;
   }
 
   protected emit(event: TunnelEvent): void {
@@ -183,9 +179,5 @@ export abstract class Tunnel {
   #assertAttached({ type }: StreamMessage): void {
     // rule: tunnel-before-attach
     if (!this.isAttached) throw new SshError("unexpected-message", `a tunnel's ${type} message before it is open`);
-  }
-
-  #assertOpen(): void {
-    if (this.#isOver) throw new SshError("closed", "the tunnel has ended");
   }
 }

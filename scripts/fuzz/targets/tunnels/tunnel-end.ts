@@ -1,7 +1,7 @@
 import {
   type ClientTunnel,
   decodeTunnelMessage,
-  type GatewayTunnel,
+  GatewayTunnel,
   MAX_MESSAGE_LENGTH,
   MAX_SEND_BUFFER,
   TUNNEL_MESSAGE,
@@ -47,12 +47,13 @@ export class TunnelEnd<T extends ClientTunnel | GatewayTunnel = ClientTunnel | G
     this.tunnel = tunnel;
   }
 
-  /** Writes the next bytes, as one DATA message if `asMessage`. */
+  /** Writes the next bytes; a gateway as one DATA message if `asMessage`. */
   write(length: number, asMessage: boolean): void {
     if (this.hasEnded || this.tunnel.isOver) return;
     const bytes = CONTENT.slice(this.written, this.written + length);
     this.written += bytes.length;
-    if (asMessage) this.tunnel.writeMessage(concatBytes(Uint8Array.of(TUNNEL_MESSAGE.DATA), bytes));
+    if (asMessage && this.tunnel instanceof GatewayTunnel)
+      this.tunnel.writeMessage(concatBytes(Uint8Array.of(TUNNEL_MESSAGE.DATA), bytes));
     else this.tunnel.write(bytes);
   }
 
