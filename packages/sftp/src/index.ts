@@ -55,6 +55,8 @@ export type {
   WriteRequest,
 } from "./messages/requests.ts";
 export { decodePath, encodePath } from "./paths.ts";
+export { SftpServer, type SftpServerOptions } from "./server.ts";
+export type { SftpServerEvent, SftpServerRequest } from "./server-events.ts";
 export { type FailedCall, SftpError } from "./status-error.ts";
 export {
   decodeReply,
