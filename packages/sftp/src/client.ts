@@ -296,6 +296,7 @@ export class SftpClient<Waiter = void> {
     this.#requests.remove(request);
     if (reply.type === "limits") return this.#limitsStated(reply.limits);
     if (isAbandoned) {
+      // rule: sftp-abandoned-handle
       if (reply.type === "handle") this.#sendSilently({ type: "close", handle: reply.handle });
       return undefined;
     }
@@ -305,9 +306,11 @@ export class SftpClient<Waiter = void> {
       case "handle":
         return { type: "handle", request: id, waiter, handle: reply.handle as Bytes };
       case "data":
+        // rule: sftp-empty-data
         if (reply.data.length === 0) break;
         return { type: "data", request: id, waiter, data: reply.data as Bytes };
       case "names":
+        // rule: sftp-empty-names
         if (reply.names.length === 0) break;
         if (type !== "readdir") return { type: "name", request: id, waiter, name: reply.names[0]! };
         return { type: "names", request: id, waiter, names: reply.names };
@@ -352,6 +355,7 @@ export class SftpClient<Waiter = void> {
             "malformed-message",
             `the SFTP server sent ${reply.names.length} names in one reply; the limit is ${maxNames} (\`maxNames\`)`,
           );
+        // rule: sftp-one-name
         if (type !== "readdir" && reply.names.length !== 1)
           throw new SshError(
             "malformed-message",
@@ -366,6 +370,7 @@ export class SftpClient<Waiter = void> {
             );
         return;
       case "users-groups":
+        // rule: sftp-names-of-ids
         if (reply.users.length !== request.length || reply.groups.length !== request.groups)
           throw new SshError("malformed-message", `the SFTP server answered "${type}" with another number of names`);
         return;
@@ -419,7 +424,7 @@ const NO_EXTENSIONS: ReadonlyMap<string, Uint8Array> = new Map();
  */
 function clamp(stated: bigint, unknown: number, most: number): number {
   if (stated === 0n) return Math.min(unknown, most);
-  return stated > BigInt(most) ? most : Number(stated);
+  return /* rule: sftp-stated-limits */ stated > BigInt(most) ? most : Number(stated);
 }
 
 /** Throws `usage` if a range is not within the offsets that a number can represent. */

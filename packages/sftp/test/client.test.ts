@@ -6,6 +6,8 @@ import { describe, expect, it, test } from "vitest";
 import {
   encodePath,
   encodeReply,
+  type NameEntry,
+  type ServerLimits,
   SFTP_CLIENT_LIMITS,
   SFTP_EXTENSIONS,
   SftpClient,
@@ -19,6 +21,24 @@ const PATH = encodePath("/file");
 /** Bytes 0, 1, 2, … */
 function counting(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => i & 0xff);
+}
+
+/** Returns the limits of a client whose server states these; 0 where missing. */
+function stated(limits: { packet?: bigint; read?: bigint; write?: bigint; handles?: bigint }): ServerLimits {
+  const server = new ScriptedServer().ready([SFTP_EXTENSIONS.limits]);
+  const [{ id, request }] = server.requests as [(typeof server.requests)[0]];
+  expect(request).toEqual({ type: "limits" });
+  const { packet = 0n, read = 0n, write = 0n, handles = 0n } = limits;
+  const events = server.reply(id, {
+    type: "limits",
+    limits: { maxPacketLength: packet, maxReadLength: read, maxWriteLength: write, maxOpenHandles: handles },
+  });
+  expect(events).toEqual([{ type: "limits", limits: server.client.serverLimits }]);
+  return server.client.serverLimits;
+}
+
+function entry(name: string): NameEntry {
+  return { filename: encodePath(name), longname: encodePath(`- ${name}`), attributes: {} };
 }
 
 describe("the handshake", () => {
@@ -59,19 +79,6 @@ describe("the handshake", () => {
 });
 
 describe("the server's limits", () => {
-  const stated = (limits: { packet?: bigint; read?: bigint; write?: bigint; handles?: bigint }) => {
-    const server = new ScriptedServer().ready([SFTP_EXTENSIONS.limits]);
-    const [{ id, request }] = server.requests as [(typeof server.requests)[0]];
-    expect(request).toEqual({ type: "limits" });
-    const { packet = 0n, read = 0n, write = 0n, handles = 0n } = limits;
-    const events = server.reply(id, {
-      type: "limits",
-      limits: { maxPacketLength: packet, maxReadLength: read, maxWriteLength: write, maxOpenHandles: handles },
-    });
-    expect(events).toEqual([{ type: "limits", limits: server.client.serverLimits }]);
-    return server.client.serverLimits;
-  };
-
   it("are requested with the first packet after SSH_FXP_VERSION, and are the safe ones until then", () => {
     const server = new ScriptedServer().ready([SFTP_EXTENSIONS.limits]);
     expect(server.client.serverLimits).toEqual({
@@ -285,8 +292,6 @@ describe("a write", () => {
 });
 
 describe("names", () => {
-  const entry = (name: string) => ({ filename: encodePath(name), longname: encodePath(`- ${name}`), attributes: {} });
-
   it("of a directory keep any bytes", () => {
     const server = new ScriptedServer().ready();
     const names = ["a\udcff", "é", "b\nc"].map(entry);

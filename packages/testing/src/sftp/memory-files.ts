@@ -171,8 +171,7 @@ export class MemoryFiles {
       case "home-directory":
         return server.name(token, encodePath(`/home/${request.userName}`));
       case "users-groups-by-id": {
-        const named = (ids: readonly number[]): string[] => ids.map((id) => (id === 0 ? "root" : ""));
-        return server.usersGroups(token, { users: named(request.uids), groups: named(request.gids) });
+        return server.usersGroups(token, { users: namesOf(request.uids), groups: namesOf(request.gids) });
       }
       case "extended":
         return server.extended(token, request.data);
@@ -216,6 +215,11 @@ function resize(node: Node, length: number): void {
   const content = new Uint8Array(length);
   content.set(node.content.subarray(0, length));
   node.content = content;
+}
+
+/** Returns the name of each id; only 0 has one. */
+function namesOf(ids: readonly number[]): string[] {
+  return ids.map((id) => (id === 0 ? "root" : ""));
 }
 
 /** Returns a path from "/", without "." and "..". */
