@@ -204,7 +204,15 @@ test("sftp: a handle used after its close, or closed twice · server", () => {
   const client = new ScriptedClient().ready();
   const handle = client.open(OPEN, "file");
   client.request({ type: "close", handle }, { type: "read", handle, offset: 0, length: 1 }, { type: "close", handle });
-  expect(client.asks().map(({ request }) => request.type)).toEqual(["close"]);
+  const asks = client.asks();
+  expect(asks.map(({ request }) => request.type)).toEqual(["close"]);
+  client.server.status(asks[0]!.token, SSH_FX.OK);
+  expect(client.asks()).toEqual([]);
+  expect(client.replies().map(({ reply }) => reply)).toMatchObject([
+    { type: "status", status: SSH_FX.FAILURE },
+    { type: "status", status: SSH_FX.FAILURE },
+    { type: "status", status: SSH_FX.OK },
+  ]);
 });
 
 test("sftp: a close that overtakes a read · server", () => {
