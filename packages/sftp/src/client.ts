@@ -281,7 +281,11 @@ export class SftpClient<Waiter = void> {
     const frames = this.#frames;
     const length = frames.remaining - DATA_HEADER;
     // If the length is wrong, the codec throws the error.
-    if (length <= 0 || length > request.length || frames.uint32At(5) !== length)
+    if (
+      length <= 0 ||
+      /* rule: sftp-into-length */ length > request.length ||
+      /* rule: sftp-into-field */ frames.uint32At(5) !== length
+    )
       return this.#answer(request, decodeReply(frames.take(frames.remaining), "read"));
     frames.skip(DATA_HEADER);
     const data = target.subarray(0, length);

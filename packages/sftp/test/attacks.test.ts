@@ -1,5 +1,3 @@
-import { initPacket, ScriptedClient } from "@nacre/testing/sftp/scripted-client";
-import { framed, ScriptedServer } from "@nacre/testing/sftp/scripted-server";
 import { Writer } from "@nacre/wire";
 import { expect, test } from "vitest";
 import {
@@ -14,6 +12,8 @@ import {
   SSH_FX,
   SSH_FXF,
 } from "../src/index.ts";
+import { initPacket, ScriptedClient } from "./scripted-client.ts";
+import { framed, ScriptedServer } from "./scripted-server.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/sftp.ts.
 
@@ -164,7 +164,7 @@ test("sftp: a handle that is too long · client", () => {
   expect(outcome(ask(OPEN), { type: "handle", handle: new Uint8Array(257) })).toBe("malformed-message");
 });
 
-test("sftp: a handle that nobody waits for · client", () => {
+test("sftp: a handle for an abandoned open · client", () => {
   const server = new ScriptedServer().ready();
   const id = server.client.request(OPEN, "");
   server.take().pop();

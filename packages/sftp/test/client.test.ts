@@ -1,6 +1,5 @@
 import { expectError } from "@nacre/testing/errors";
 import { impossibleLimits } from "@nacre/testing/limits";
-import { framed, ScriptedServer, versionPacket } from "@nacre/testing/sftp/scripted-server";
 import { concatBytes, SshError, utf8Encode } from "@nacre/wire";
 import { describe, expect, it, test } from "vitest";
 import {
@@ -14,6 +13,7 @@ import {
   SSH_FX,
   SSH_FXF,
 } from "../src/index.ts";
+import { framed, ScriptedServer, versionPacket } from "./scripted-server.ts";
 
 const HANDLE = Uint8Array.of(1, 2, 3);
 const PATH = encodePath("/file");

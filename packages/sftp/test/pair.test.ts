@@ -1,6 +1,5 @@
 import { seededRandom } from "@nacre/testing/random";
 import type { OpenNode } from "@nacre/testing/sftp/memory-files";
-import { SftpPair } from "@nacre/testing/sftp/pair";
 import { escapeText, utf8Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import {
@@ -12,6 +11,7 @@ import {
   SSH_FX,
   SSH_FXF,
 } from "../src/index.ts";
+import { SftpPair } from "./pair.ts";
 
 const READ = SSH_FXF.READ;
 const CREATE = SSH_FXF.READ | SSH_FXF.WRITE | SSH_FXF.CREAT;

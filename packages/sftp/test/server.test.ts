@@ -1,7 +1,5 @@
 import { expectError } from "@nacre/testing/errors";
 import { impossibleLimits } from "@nacre/testing/limits";
-import { initPacket, ScriptedClient } from "@nacre/testing/sftp/scripted-client";
-import { framed } from "@nacre/testing/sftp/scripted-server";
 import { askToken, concatBytes, readUint32, utf8Decode, Writer } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import {
@@ -15,6 +13,8 @@ import {
   SSH_FXF,
 } from "../src/index.ts";
 import { version } from "../src/messages/handshake.ts";
+import { initPacket, ScriptedClient } from "./scripted-client.ts";
+import { framed } from "./scripted-server.ts";
 
 const PATH = encodePath("/file");
 const OPEN = { type: "open", path: PATH, flags: SSH_FXF.READ | SSH_FXF.WRITE, attributes: {} } as const;

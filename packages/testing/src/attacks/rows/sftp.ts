@@ -24,7 +24,13 @@ export const SFTP: readonly Row[] = [
   row("sftp: a reply to an unknown request, or a second one", "client", remove("sftp-reply-id")),
   row("sftp: a reply of another type", "client", patch("sftp-reply-type", "true")),
   row("sftp: success without a result", "client", remove("sftp-success-without-result")),
-  row("sftp: more data than requested", "client", remove("sftp-data-length")),
+  row(
+    "sftp: more data than requested",
+    "client",
+    remove("sftp-data-length"),
+    patch("sftp-into-length", "false"),
+    patch("sftp-into-field", "false"),
+  ),
   row("sftp: replies that make a reader ask forever", "client", remove("sftp-empty-data"), remove("sftp-empty-names")),
   {
     title: "sftp: names",
@@ -40,7 +46,7 @@ export const SFTP: readonly Row[] = [
     server: byMachine("sftp: names", "server", remove("sftp-path-length"), remove("sftp-path-nul")),
   },
   row("sftp: a handle that is too long", "client", remove("sftp-handle-length")),
-  row("sftp: a handle that nobody waits for", "client", remove("sftp-abandoned-handle")),
+  row("sftp: a handle for an abandoned open", "client", remove("sftp-abandoned-handle")),
   row("sftp: limits that a server states", "client", patch("sftp-stated-limits", "false")),
   row(
     "sftp: forged and closed handles",

@@ -1,3 +1,5 @@
+import { MemoryFiles, type OpenNode } from "@nacre/testing/sftp/memory-files";
+import type { Bytes } from "@nacre/wire";
 import {
   SFTP_EXTENSIONS,
   SftpClient,
@@ -6,9 +8,7 @@ import {
   type SftpClientRequest,
   SftpServer,
   type SftpServerOptions,
-} from "@nacre/sftp";
-import type { Bytes } from "@nacre/wire";
-import { MemoryFiles, type OpenNode } from "./memory-files.ts";
+} from "../src/index.ts";
 
 /** An SFTP client and a server over files in memory, joined without a channel. */
 export class SftpPair {

@@ -1,3 +1,4 @@
+import { type AskToken, readUint32, Writer } from "@nacre/wire";
 import {
   decodeReply,
   encodeRequest,
@@ -7,8 +8,7 @@ import {
   SftpServer,
   type SftpServerEvent,
   type SftpServerOptions,
-} from "@nacre/sftp";
-import { type AskToken, readUint32, Writer } from "@nacre/wire";
+} from "../src/index.ts";
 import { framed } from "./scripted-server.ts";
 
 /** An event of the server with a request. */

@@ -1,3 +1,4 @@
+import { type Bytes, readUint32, Writer } from "@nacre/wire";
 import {
   decodeRequest,
   encodeReply,
@@ -9,8 +10,7 @@ import {
   type SftpReply,
   type SftpRequest,
   SSH_FXP,
-} from "@nacre/sftp";
-import { type Bytes, readUint32, Writer } from "@nacre/wire";
+} from "../src/index.ts";
 
 /** A request as the server received it. */
 export interface Received {
