@@ -2,7 +2,13 @@ import { type Bytes, completeLimits, type Overrides, SshError, utf8Decode } from
 import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
 import { SFTP_VERSION, SSH_FX } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { PACKET_OVERHEAD, SAFE_DATA_LENGTH, SFTP_CLIENT_LIMITS, type SftpClientLimits } from "./limits.ts";
+import {
+  PACKET_OVERHEAD,
+  SAFE_DATA_LENGTH,
+  SAFE_PACKET_LENGTH,
+  SFTP_CLIENT_LIMITS,
+  type SftpClientLimits,
+} from "./limits.ts";
 import { type LimitsRequest, SFTP_EXTENSIONS, type SftpExtension, type StatedLimits } from "./messages/extensions.ts";
 import { init, version } from "./messages/handshake.ts";
 import { OutputBuffer } from "./output-buffer.ts";
@@ -115,7 +121,7 @@ export class SftpClient<Waiter = void> {
         if (event !== undefined) return event;
       } catch (error) {
         if (!(error instanceof SshError)) throw error;
-        this.#close(error);
+        this.#close(this.#state.kind === "starting" && error.code === "packet-length" ? printedText(error) : error);
       }
     }
   }
@@ -263,7 +269,7 @@ export class SftpClient<Waiter = void> {
     if (number !== SSH_FXP.VERSION)
       throw new SshError(
         "unexpected-message",
-        `the server began SFTP with a packet of type ${number}; check that its subsystem "sftp" prints nothing else`,
+        `the server began SFTP with a packet of type ${number}; check that its subsystem "sftp" is an SFTP server`,
       );
     const { version: chosen, extensions } = version.decode(packet.subarray(1));
     if (chosen !== SFTP_VERSION)
@@ -384,8 +390,8 @@ export class SftpClient<Waiter = void> {
 
   #limitsStated(stated: StatedLimits): SftpClientEvent<Waiter> {
     const ours = this.#limits.maxPacketLength;
-    const maxPacketLength = clamp(stated.maxPacketLength, ours, ours);
-    const most = Math.max(1, maxPacketLength - PACKET_OVERHEAD);
+    const maxPacketLength = Math.max(clamp(stated.maxPacketLength, ours, ours), SAFE_PACKET_LENGTH);
+    const most = maxPacketLength - PACKET_OVERHEAD;
     this.#serverLimits = {
       maxPacketLength,
       maxReadLength: clamp(stated.maxReadLength, SAFE_DATA_LENGTH, ours - PACKET_OVERHEAD),
@@ -421,6 +427,14 @@ type State<Waiter> =
   | { readonly kind: "closed"; readonly events: SftpClientEvent<Waiter>[] };
 
 const NO_EXTENSIONS: ReadonlyMap<string, Uint8Array> = new Map();
+
+/** Returns the error for text before the first packet, which has the form of a very long packet. */
+function printedText({ message }: SshError): SshError {
+  return new SshError(
+    "packet-length",
+    `${message}; the server probably sent text: check that the user's login scripts print nothing for non-interactive sessions`,
+  );
+}
 
 /**
  * Returns a limit that a server stated, at most `most`: a server cannot raise our own limits. 0 is unlimited or unknown, and becomes

@@ -71,10 +71,13 @@ describe("the handshake", () => {
     expect(more).toEqual([]);
   });
 
-  it("ends with text that a shell prints before the server, and names the likely cause", () => {
-    const [event] = new ScriptedServer().send(framed(utf8Encode("Welcome!")));
-    expect(event).toMatchObject({ type: "closed", error: { code: "unexpected-message" } });
-    expect((event as { error: SshError }).error.message).toContain('subsystem "sftp"');
+  it.each([
+    ["text that a login script prints", utf8Encode("Welcome!\n"), "packet-length", "login scripts"],
+    ["another packet", framed(utf8Encode("x")), "unexpected-message", 'subsystem "sftp"'],
+  ])("ends with %s before SSH_FXP_VERSION, and names the likely cause", (_, bytes, code, cause) => {
+    const [event] = new ScriptedServer().send(bytes);
+    expect(event).toMatchObject({ type: "closed", error: { code } });
+    expect((event as { error: SshError }).error.message).toContain(cause);
   });
 });
 
@@ -114,6 +117,14 @@ describe("the server's limits", () => {
       maxReadLength: 261_120,
       maxWriteLength: 261_120,
       maxOpenHandles: Number.MAX_SAFE_INTEGER,
+    });
+  });
+
+  it("are never below the packet length that the draft promises", () => {
+    expect(stated({ packet: 1n, read: 1n, write: 1n })).toMatchObject({
+      maxPacketLength: 34_000,
+      maxReadLength: 1,
+      maxWriteLength: 1,
     });
   });
 
