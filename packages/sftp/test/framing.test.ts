@@ -138,6 +138,20 @@ describe("the output buffer", () => {
     );
   });
 
+  it("keeps a large buffer during a bulk transfer, and releases it after a short packet", () => {
+    const output = new OutputBuffer();
+    const send = (length: number): number => {
+      output.packet(new Uint8Array(length));
+      output.sent(output.length);
+      return output.size;
+    };
+    const size = send(1_000_000);
+    expect(size).toBeGreaterThanOrEqual(1_000_000);
+    expect(send(900_000)).toBe(size);
+    expect(send(100)).toBe(0);
+    expect(send(100)).toBeLessThanOrEqual(4096);
+  });
+
   it.each([-1, 0.5, 9, Number.NaN])("refuses %d sent bytes of 8", (length) => {
     const output = new OutputBuffer();
     output.packet(new Uint8Array(4));
