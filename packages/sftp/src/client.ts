@@ -1,4 +1,4 @@
-import { type Bytes, completeLimits, type Overrides, SshError, utf8Decode } from "@nacre/wire";
+import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode } from "@nacre/wire";
 import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
 import { SFTP_VERSION, SSH_FX } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -314,7 +314,8 @@ export class SftpClient<Waiter = void> {
       case "status":
         return { type: "status", request: id, waiter, status: reply.status, message: reply.message };
       case "handle":
-        return { type: "handle", request: id, waiter, handle: reply.handle as Bytes };
+        // Copied, because a handle lives long, and a view would keep the whole received chunk.
+        return { type: "handle", request: id, waiter, handle: copyBytes(reply.handle) };
       case "data":
         // rule: sftp-empty-data
         if (reply.data.length === 0) break;

@@ -191,6 +191,14 @@ describe("a request", () => {
     expect(server.client.requestCount).toBe(2);
   });
 
+  it("for a handle gets bytes that do not keep the received chunk in memory", () => {
+    const server = new ScriptedServer().ready();
+    const id = server.client.request({ type: "opendir", path: PATH }, "");
+    const [event] = server.reply(id, { type: "handle", handle: HANDLE });
+    expect(event).toMatchObject({ type: "handle", handle: HANDLE });
+    expect((event as { handle: Uint8Array }).handle.buffer.byteLength).toBe(HANDLE.length);
+  });
+
   it("that is invalid leaves nothing behind", () => {
     const server = new ScriptedServer().ready();
     const { client } = server;
