@@ -21,6 +21,7 @@ import {
 
 /** Options of `SftpClient`. */
 export interface SftpClientOptions {
+  /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpClientLimits> | undefined;
 }
 

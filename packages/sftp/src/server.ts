@@ -39,6 +39,7 @@ export interface SftpServerOptions {
    * limits@openssh.com, which the server always announces and answers itself. Requests of other extensions are refused as unsupported.
    */
   readonly extensions?: readonly SftpExtension[] | undefined;
+  /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpServerLimits> | undefined;
 }
 
