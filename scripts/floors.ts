@@ -14,6 +14,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   connection: 4,
   auth: 4,
   session: 5,
+  sftp: 5,
   nacre: 6,
   node: 7,
   web: 7,

@@ -71,6 +71,14 @@ const KINDS = {
   "forward-unsupported": ["unsupported", "BY_APPLICATION"],
   "forward-limit": ["peer", "BY_APPLICATION"],
   "proxy-request-refused": ["peer", "BY_APPLICATION"],
+  // SFTP (draft-ietf-secsh-filexfer-02 §7)
+  "sftp-version": ["unsupported", "BY_APPLICATION"],
+  "sftp-unsupported": ["unsupported", "BY_APPLICATION"],
+  "sftp-end-of-file": ["caller", "BY_APPLICATION"],
+  "sftp-no-such-file": ["caller", "BY_APPLICATION"],
+  "sftp-permission-denied": ["peer", "BY_APPLICATION"],
+  "sftp-failure": ["peer", "BY_APPLICATION"],
+  "sftp-bad-message": ["peer", "BY_APPLICATION"],
   // Connection lifetime
   disconnected: ["peer", "BY_APPLICATION"],
   "connection-lost": ["peer", "CONNECTION_LOST"],

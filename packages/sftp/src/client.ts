@@ -1,0 +1,374 @@
+import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode } from "@nacre/wire";
+import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
+import { SFTP_VERSION, SSH_FX } from "./constants.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { SFTP_CLIENT_LIMITS, type SftpClientLimits } from "./limits.ts";
+import { type LimitsRequest, SFTP_EXTENSIONS, type SftpExtension } from "./messages/extensions.ts";
+import { init, version } from "./messages/handshake.ts";
+import { OutputBuffer } from "./output-buffer.ts";
+import { assertFits } from "./reply-check.ts";
+import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
+import { limitsFrom, unstatedLimits } from "./server-limits.ts";
+import {
+  decodeReply,
+  encodeRequest,
+  REQUESTS,
+  type RequestType,
+  type SftpReply,
+  type SftpRequest,
+  SSH_FXP,
+} from "./table.ts";
+
+/** Options of `SftpClient`. */
+export interface SftpClientOptions {
+  /** Resource limits; missing ones have their defaults. */
+  readonly limits?: Overrides<SftpClientLimits> | undefined;
+}
+
+/** Bytes of SSH_FXP_DATA before the data: type, request id, length. */
+const DATA_HEADER = 9;
+
+/** Bytes of SSH_FXP_WRITE without handle and data: type, request id, two lengths, offset. */
+const WRITE_HEADER = 21;
+
+/**
+ * An SFTP client (draft-ietf-secsh-filexfer-02, version 3, with OpenSSH's extensions), as a pure state machine over the bytes of a channel.
+ * `receive` takes the server's bytes, `nextEvent` returns events, and `unsent` has the bytes to send.
+ *
+ * Each request returns an id, and its answer is one event with that id. Replies come in any order. The value passed as `waiter` comes back
+ * in the event, so the caller needs no table of its own.
+ *
+ * Invalid input from the server ends SFTP: one "unanswered" event for each request, then "closed". Invalid calls throw `usage`; calls after
+ * the end throw `channel-closed`.
+ */
+export class SftpClient<Waiter = void> {
+  readonly #limits: SftpClientLimits;
+  readonly #frames: FrameReader;
+  readonly #output = new OutputBuffer();
+  readonly #requests = new RequestsUnderWay<Waiter>();
+  #state: State<Waiter> = { kind: "starting" };
+  #serverLimits: ServerLimits;
+
+  /** Throws `usage` if a limit is out of range. */
+  constructor(options: SftpClientOptions = {}) {
+    this.#limits = completeLimits(SFTP_CLIENT_LIMITS, options.limits);
+    const { maxPacketLength } = this.#limits;
+    this.#frames = new FrameReader(maxPacketLength);
+    this.#serverLimits = unstatedLimits(maxPacketLength);
+    const fields = init.encode({ version: SFTP_VERSION, extensions: [] });
+    this.#output
+      .begin(1 + fields.length)
+      .byte(SSH_FXP.INIT)
+      .raw(fields);
+  }
+
+  /** Extensions that the server announced, with their data; empty before "ready". */
+  get extensions(): ReadonlyMap<string, Uint8Array> {
+    return this.#state.kind === "ready" ? this.#state.extensions : NO_EXTENSIONS;
+  }
+
+  /** Limits of the server. Until it states them, those that every server accepts: reads and writes of 32 KiB. */
+  get serverLimits(): ServerLimits {
+    return this.#serverLimits;
+  }
+
+  /** Number of requests without a reply, including abandoned ones. */
+  get requestCount(): number {
+    return this.#requests.count;
+  }
+
+  /** Bytes to send, as a view that is valid until the next call of a method. Report them with `sent`. */
+  get unsent(): Bytes {
+    return this.#output.unsent;
+  }
+
+  /** Reports the first `length` bytes of `unsent` as sent. Throws `usage` if there are fewer. */
+  sent(length: number): void {
+    this.#output.sent(length);
+  }
+
+  /** Whether the server announced this extension, in this version. `SFTP_EXTENSIONS` has those of requests. */
+  supports({ name, data }: SftpExtension): boolean {
+    const announced = this.extensions.get(name);
+    return announced !== undefined && utf8Decode(announced) === data;
+  }
+
+  /** Adds bytes from the server; the client then owns them. Take the events after each call. */
+  receive(bytes: Uint8Array): void {
+    if (this.#state.kind === "starting" || this.#state.kind === "ready") this.#frames.push(bytes);
+  }
+
+  /** Reports that the server sends no more bytes. `error` is the reason, if it is known. */
+  end(error?: SshError): void {
+    this.#close(error ?? new SshError("channel-closed", "the server ended SFTP; connect again to go on"));
+  }
+
+  /** Returns the next event, or `undefined` until more is received. */
+  nextEvent(): SftpClientEvent<Waiter> | undefined {
+    for (;;) {
+      if (this.#state.kind === "closed") return this.#state.events.shift();
+      try {
+        if (!this.#frames.next()) return undefined;
+        const event = this.#receive();
+        if (event !== undefined) return event;
+      } catch (error) {
+        if (!(error instanceof SshError)) throw error;
+        this.#close(this.#state.kind === "starting" && error.code === "packet-length" ? printedText(error) : error);
+      }
+    }
+  }
+
+  /**
+   * Sends a request and returns its id. Byte strings are copied. `waiter` comes back in the event that answers the request. Throws `usage` for
+   * an invalid value, `request-limit` if too many requests are under way, `sftp-unsupported` if the server lacks the extension, or
+   * `channel-closed`.
+   */
+  request(request: SftpClientRequest, waiter: Waiter): number {
+    if (request.type === "read") return this.read(request.handle, request.offset, request.length, waiter);
+    if (request.type === "write") return this.write(request.handle, request.offset, request.data, waiter);
+    this.#assertCanSend();
+    const { extension } = REQUESTS[request.type];
+    if (extension !== undefined && !this.supports(extension))
+      throw new SshError(
+        "sftp-unsupported",
+        `the server lacks version ${extension.data} of the SFTP extension ${extension.name}; do without "${request.type}"`,
+      );
+    const sent = this.#send(request, waiter);
+    if (request.type === "users-groups-by-id") {
+      sent.length = request.uids.length;
+      sent.groups = request.gids.length;
+    }
+    return sent.id;
+  }
+
+  /**
+   * Reads up to `length` bytes at `offset`. The answer has the bytes in an array of their own, or the status EOF. Throws like `request`.
+   */
+  read(handle: Uint8Array, offset: number, length: number, waiter: Waiter): number {
+    return this.#read({ type: "read", handle, offset, length }, undefined, waiter);
+  }
+
+  /**
+   * Reads up to `target.length` bytes at `offset` into `target`, without another copy. The answer has a view of the bytes read. Leave
+   * `target` alone until then. Throws like `request`.
+   */
+  readInto(handle: Uint8Array, offset: number, target: Bytes, waiter: Waiter): number {
+    return this.#read({ type: "read", handle, offset, length: target.length }, target, waiter);
+  }
+
+  /** Writes `data` at `offset`. The data is copied into `unsent`. Throws like `request`, and `usage` for more than `serverLimits` allow. */
+  write(handle: Uint8Array, offset: number, data: Uint8Array, waiter: Waiter): number {
+    this.#assertCanSend();
+    const { maxWriteLength } = this.#serverLimits;
+    if (data.length > maxWriteLength)
+      throw new SshError(
+        "usage",
+        `a write of ${data.length} bytes; the server's limit is ${maxWriteLength} (\`serverLimits\`)`,
+      );
+    assertOffset(offset, data.length);
+    this.#assertLength(WRITE_HEADER + handle.length + data.length, "write");
+    const { id } = this.#requests.add("write", waiter);
+    // Written by hand to avoid a second copy of the data.
+    this.#output
+      .begin(WRITE_HEADER + handle.length + data.length)
+      .byte(SSH_FXP.WRITE)
+      .uint32(id)
+      .string(handle)
+      .uint64(offset)
+      .string(data);
+    return id;
+  }
+
+  /**
+   * Ignores the reply to a request: no event follows. The request still counts until its reply arrives. A handle in the reply is closed. The
+   * target of a `readInto` is not written any more. Does nothing if the request is answered.
+   */
+  abandon(request: number): void {
+    const found = this.#requests.find(request);
+    if (found === undefined) return;
+    found.isAbandoned = true;
+    found.waiter = undefined;
+    found.target = undefined;
+  }
+
+  #read(request: SftpRequest & { readonly type: "read" }, target: Bytes | undefined, waiter: Waiter): number {
+    this.#assertCanSend();
+    const most = this.#limits.maxPacketLength - DATA_HEADER;
+    const { length } = request;
+    if (!(Number.isInteger(length) && length >= 1 && length <= most))
+      throw new SshError("usage", `the length of a read must be an integer from 1 to ${most} bytes, got ${length}`);
+    assertOffset(request.offset, length);
+    const sent = this.#send(request, waiter);
+    sent.length = length;
+    sent.target = target;
+    return sent.id;
+  }
+
+  #send(request: SftpRequest, waiter: Waiter | undefined): RequestUnderWay<Waiter> {
+    const { type } = request;
+    const underWay = this.#requests.add(type, waiter);
+    try {
+      const packet = encodeRequest(underWay.id, request);
+      this.#assertLength(packet.length, type);
+      this.#output.packet(packet);
+    } catch (error) {
+      this.#requests.remove(underWay);
+      throw error;
+    }
+    return underWay;
+  }
+
+  /** Sends a request of our own, whose reply causes no event. */
+  #sendSilently(request: SftpRequest): void {
+    this.#send(request, undefined).isAbandoned = true;
+  }
+
+  #assertCanSend(): void {
+    const { kind } = this.#state;
+    if (kind === "starting") throw new SshError("usage", "a request before SFTP is ready; wait for the event `ready`");
+    if (kind === "closed") throw new SshError("channel-closed", "SFTP has ended; connect again to send requests");
+    const { maxRequests } = this.#limits;
+    if (this.#requests.count >= maxRequests)
+      throw new SshError(
+        "request-limit",
+        `the limit of ${maxRequests} SFTP requests that await a reply is reached (\`maxRequests\`)`,
+      );
+  }
+
+  #assertLength(length: number, type: RequestType): void {
+    const { maxPacketLength } = this.#serverLimits;
+    if (length > maxPacketLength)
+      throw new SshError("usage", `an SFTP packet of ${length} bytes for "${type}"; the limit is ${maxPacketLength}`);
+  }
+
+  /** Handles the current packet, which is here as a whole. Returns its event, if it has one. */
+  #receive(): SftpClientEvent<Waiter> | undefined {
+    const number = this.#frames.byteAt(0);
+    if (this.#state.kind === "starting") return this.#receiveVersion(number);
+    if (this.#frames.remaining < 5)
+      throw new SshError("malformed-message", `an SFTP packet of type ${number} without a request id`);
+    const id = this.#frames.uint32At(1);
+    const request = this.#requests.find(id);
+    if (request === undefined)
+      throw new SshError("unexpected-message", `the SFTP server answered request ${id}, which is not under way`);
+    if (number === SSH_FXP.DATA && request.target !== undefined) return this.#receiveInto(request, request.target);
+    const reply = decodeReply(this.#frames.take(this.#frames.remaining), request.type!);
+    return this.#answer(request, reply);
+  }
+
+  #receiveVersion(number: number): SftpClientEvent<Waiter> | undefined {
+    const packet = this.#frames.take(this.#frames.remaining);
+    if (number !== SSH_FXP.VERSION)
+      throw new SshError(
+        "unexpected-message",
+        `the server began SFTP with a packet of type ${number}; check that its subsystem "sftp" is an SFTP server`,
+      );
+    const { version: chosen, extensions } = version.decode(packet.subarray(1));
+    if (chosen !== SFTP_VERSION)
+      throw new SshError(
+        "sftp-version",
+        `the server speaks SFTP version ${chosen}; Nacre needs version ${SFTP_VERSION}`,
+      );
+    this.#state = { kind: "ready", extensions: new Map(extensions.map(({ name, data }) => [name, data])) };
+    if (this.supports(SFTP_EXTENSIONS.limits)) this.#sendSilently({ type: "limits" });
+    return { type: "ready" };
+  }
+
+  /** Copies the data of the current packet to where the request wants it. */
+  #receiveInto(request: RequestUnderWay<Waiter>, target: Uint8Array): SftpClientEvent<Waiter> | undefined {
+    const frames = this.#frames;
+    const length = frames.remaining - DATA_HEADER;
+    // If the length is wrong, the codec throws the error.
+    if (
+      length <= 0 ||
+      /* rule: sftp-into-length */ length > request.length ||
+      /* rule: sftp-into-field */ frames.uint32At(5) !== length
+    )
+      return this.#answer(request, decodeReply(frames.take(frames.remaining), "read"));
+    frames.skip(DATA_HEADER);
+    const data = target.subarray(0, length);
+    frames.copy(data);
+    return this.#answer(request, { type: "data", data });
+  }
+
+  #answer(request: RequestUnderWay<Waiter>, reply: SftpReply): SftpClientEvent<Waiter> | undefined {
+    assertFits(reply, request, this.#limits);
+    const { id, type, isAbandoned } = request;
+    const waiter = request.waiter as Waiter;
+    this.#requests.remove(request);
+    if (reply.type === "limits") {
+      this.#serverLimits = limitsFrom(reply.limits, this.#limits.maxPacketLength);
+      return { type: "limits", limits: this.#serverLimits };
+    }
+    if (isAbandoned) {
+      // rule: sftp-abandoned-handle
+      if (reply.type === "handle") this.#sendSilently({ type: "close", handle: reply.handle });
+      return undefined;
+    }
+    switch (reply.type) {
+      case "status":
+        return { type: "status", request: id, waiter, status: reply.status, message: reply.message };
+      case "handle":
+        // Copied, because a handle lives long, and a view would keep the whole received chunk.
+        return { type: "handle", request: id, waiter, handle: copyBytes(reply.handle) };
+      case "data":
+        // rule: sftp-empty-data
+        if (reply.data.length === 0) break;
+        return { type: "data", request: id, waiter, data: reply.data as Bytes };
+      case "names":
+        // rule: sftp-empty-names
+        if (reply.names.length === 0) break;
+        if (type !== "readdir") return { type: "name", request: id, waiter, name: reply.names[0]! };
+        return { type: "names", request: id, waiter, names: reply.names };
+      case "attributes":
+        return { type: "attributes", request: id, waiter, attributes: reply.attributes };
+      case "statvfs":
+        return { type: "statvfs", request: id, waiter, statvfs: reply.statvfs };
+      case "users-groups":
+        return { type: "users-groups", request: id, waiter, users: reply.users, groups: reply.groups };
+      case "extended":
+        return { type: "extended", request: id, waiter, data: reply.data as Bytes };
+    }
+    // Some servers end a file with empty data, or a directory with no names. As such events, they would make a reader ask forever.
+    return { type: "status", request: id, waiter, status: SSH_FX.EOF, message: "" };
+  }
+
+  #close(error: SshError): void {
+    if (this.#state.kind === "closed") return;
+    const events: SftpClientEvent<Waiter>[] = [];
+    for (const request of this.#requests.all()) {
+      const waiter = request.waiter as Waiter;
+      if (!request.isAbandoned) events.push({ type: "unanswered", request: request.id, waiter, error });
+      this.#requests.remove(request);
+    }
+    events.push({ type: "closed", error });
+    this.#state = { kind: "closed", events };
+    this.#frames.clear();
+    this.#output.clear();
+  }
+}
+
+/** Request that a client can send. The client itself sends "limits". */
+export type SftpClientRequest = Exclude<SftpRequest, LimitsRequest>;
+
+type State<Waiter> =
+  /** Until SSH_FXP_VERSION. */
+  | { readonly kind: "starting" }
+  | { readonly kind: "ready"; readonly extensions: ReadonlyMap<string, Uint8Array> }
+  | { readonly kind: "closed"; readonly events: SftpClientEvent<Waiter>[] };
+
+const NO_EXTENSIONS: ReadonlyMap<string, Uint8Array> = new Map();
+
+/** Returns the error for text before the first packet, which has the form of a very long packet. */
+function printedText({ message }: SshError): SshError {
+  return new SshError(
+    "packet-length",
+    `${message}; the server probably sent text: check that the user's login scripts print nothing for non-interactive sessions`,
+  );
+}
+
+/** Throws `usage` if a range is not within the offsets that a number can represent. */
+function assertOffset(offset: number, length: number): void {
+  if (!(Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(offset + length)))
+    throw new SshError("usage", `an offset must be an integer from 0 to 2^53 - 1, got ${offset} and ${length} bytes`);
+}

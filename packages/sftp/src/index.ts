@@ -1,0 +1,70 @@
+export type { Attributes, ExtendedAttribute, Owner, Times } from "./attributes.ts";
+export { SftpClient, type SftpClientOptions, type SftpClientRequest } from "./client.ts";
+export type { Answered, ServerLimits, SftpClientEvent, SftpReplyEvent } from "./client-events.ts";
+export { SFTP_VERSION, SSH_FX, SSH_FXE_STATVFS, SSH_FXF } from "./constants.ts";
+export { SFTP_CLIENT_LIMITS, SFTP_SERVER_LIMITS, type SftpClientLimits, type SftpServerLimits } from "./limits.ts";
+export {
+  type CopyDataRequest,
+  type ExpandPathRequest,
+  type ExtendedRequest,
+  type FstatvfsRequest,
+  type FsyncRequest,
+  type HardlinkRequest,
+  type HomeDirectoryRequest,
+  type LimitsRequest,
+  type LsetstatRequest,
+  type PosixRenameRequest,
+  SFTP_EXTENSIONS,
+  type SftpExtension,
+  type SftpExtensionName,
+  type StatedLimits,
+  type StatVfs,
+  type StatvfsRequest,
+  type UsersGroups,
+  type UsersGroupsByIdRequest,
+} from "./messages/extensions.ts";
+export type { ExtensionPair, Handshake } from "./messages/handshake.ts";
+export type {
+  AttributesReply,
+  DataReply,
+  ExtendedReply,
+  HandleReply,
+  LimitsReply,
+  NameEntry,
+  NamesReply,
+  StatusReply,
+  StatvfsReply,
+  UsersGroupsReply,
+} from "./messages/replies.ts";
+export type {
+  CloseRequest,
+  FsetstatRequest,
+  FstatRequest,
+  MkdirRequest,
+  OpendirRequest,
+  OpenRequest,
+  ReaddirRequest,
+  ReadlinkRequest,
+  ReadRequest,
+  RealpathRequest,
+  RemoveRequest,
+  RenameRequest,
+  SetstatRequest,
+  StatRequest,
+  SymlinkRequest,
+  WriteRequest,
+} from "./messages/requests.ts";
+export { decodePath, encodePath } from "./paths.ts";
+export { SftpServer, type SftpServerOptions } from "./server.ts";
+export type { SftpServerEvent, SftpServerRequest } from "./server-events.ts";
+export { type FailedCall, SftpError } from "./status-error.ts";
+export {
+  decodeReply,
+  decodeRequest,
+  encodeReply,
+  encodeRequest,
+  type RequestType,
+  type SftpReply,
+  type SftpRequest,
+  SSH_FXP,
+} from "./table.ts";

@@ -1,0 +1,76 @@
+import { MAX_REQUESTS } from "./limits.ts";
+import type { RequestType } from "./table.ts";
+
+/** A request under way. The object is used again for a later request. */
+export interface RequestUnderWay<Waiter> {
+  /** Request id on the wire. */
+  id: number;
+  /** Type of the request; `undefined` while the object is free. */
+  type: RequestType | undefined;
+  /** Maximum length of the data in the reply to "read"; number of user ids in "users-groups-by-id". */
+  length: number;
+  /** Number of group ids in "users-groups-by-id". */
+  groups: number;
+  /** Where to copy the data of the reply; `undefined` to make a new array. */
+  target: Uint8Array | undefined;
+  /** Value of the caller, for the event. */
+  waiter: Waiter | undefined;
+  /** Whether the reply causes no event for the caller. */
+  isAbandoned: boolean;
+}
+
+/**
+ * The client's requests without a reply, by request id. An id consists of a place in the table and of a number that changes with every use
+ * of the place, so that a late second reply matches no later request. A request allocates nothing once its place exists.
+ */
+export class RequestsUnderWay<Waiter> {
+  readonly #places: RequestUnderWay<Waiter>[] = [];
+  readonly #free: number[] = [];
+
+  /** Number of requests under way. */
+  get count(): number {
+    return this.#places.length - this.#free.length;
+  }
+
+  /** Adds a request and returns it with its id. The other fields are set by the caller. */
+  add(type: RequestType, waiter: Waiter | undefined): RequestUnderWay<Waiter> {
+    const place = this.#free.pop() ?? this.#places.length;
+    const request = (this.#places[place] ??= {
+      id: place,
+      type: undefined,
+      length: 0,
+      groups: 0,
+      target: undefined,
+      waiter: undefined,
+      isAbandoned: false,
+    });
+    request.type = type;
+    request.waiter = waiter;
+    return request;
+  }
+
+  /** Returns the request with this id, or `undefined` if none is under way. */
+  find(id: number): RequestUnderWay<Waiter> | undefined {
+    const request = this.#places[id % MAX_REQUESTS];
+    // rule: sftp-reply-id
+    if (request?.id !== id || request.type === undefined) return undefined;
+    return request;
+  }
+
+  /** Removes a request, and releases the objects of the caller. */
+  remove(request: RequestUnderWay<Waiter>): void {
+    this.#free.push(request.id % MAX_REQUESTS);
+    request.id = (request.id + MAX_REQUESTS) % 0x1_0000_0000;
+    request.type = undefined;
+    request.length = 0;
+    request.groups = 0;
+    request.target = undefined;
+    request.waiter = undefined;
+    request.isAbandoned = false;
+  }
+
+  /** Returns all requests under way, in the order of their places. */
+  all(): RequestUnderWay<Waiter>[] {
+    return this.#places.filter(({ type }) => type !== undefined);
+  }
+}

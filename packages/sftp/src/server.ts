@@ -1,0 +1,453 @@
+import {
+  type AskToken,
+  askToken,
+  type Bytes,
+  completeLimits,
+  type Overrides,
+  readUint32,
+  SshError,
+  staleAnswer,
+  utf8Encode,
+} from "@nacre/wire";
+import { type Attributes, attributesLength } from "./attributes.ts";
+import { SFTP_VERSION, SSH_FX, SSH_FXF } from "./constants.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { Handles, type OpenHandle } from "./handles.ts";
+import { PACKET_OVERHEAD, SFTP_SERVER_LIMITS, type SftpServerLimits } from "./limits.ts";
+import { SFTP_EXTENSIONS, type SftpExtension, type StatVfs, type UsersGroups } from "./messages/extensions.ts";
+import { init, version } from "./messages/handshake.ts";
+import type { NameEntry } from "./messages/replies.ts";
+import { OutputBuffer } from "./output-buffer.ts";
+import { type Access, accessOf, RequestOrder } from "./request-order.ts";
+import type { SftpServerEvent } from "./server-events.ts";
+import { handlesOf, longestPath, suits, withValues } from "./server-requests.ts";
+import {
+  decodeRequest,
+  encodeReply,
+  extensionOf,
+  REQUESTS,
+  type SftpReply,
+  type SftpRequest,
+  SSH_FXP,
+  type SuccessReply,
+} from "./table.ts";
+
+/** Options of `SftpServer`. */
+export interface SftpServerOptions {
+  /**
+   * Extensions to announce: values of `SFTP_EXTENSIONS`, or the application's own, whose requests are "extended". Default none except
+   * limits@openssh.com, which the server always announces and answers itself. Requests of other extensions are refused as unsupported.
+   */
+  readonly extensions?: readonly SftpExtension[] | undefined;
+  /** Resource limits; missing ones have their defaults. */
+  readonly limits?: Overrides<SftpServerLimits> | undefined;
+}
+
+/** A request of the client without an answer. */
+interface UnderWay<Handle> {
+  /** Request id on the wire. */
+  readonly id: number;
+  readonly token: AskToken;
+  readonly request: SftpRequest;
+  readonly handles: readonly OpenHandle<Handle>[];
+  readonly access: Access;
+  /** Data bytes of a read or write. */
+  readonly bytes: number;
+}
+
+/** Bytes of SSH_FXP_DATA before the data: type, request id, length. */
+const DATA_HEADER = 9;
+
+/** Bytes of SSH_FXP_NAME before the names: type, request id, count. */
+const NAMES_HEADER = 9;
+
+/** Maximum length of SSH_FXP_NAME in bytes, without its length field. OpenSSH's client takes no longer packet. */
+const MAX_NAMES_LENGTH = 256 * 1024;
+
+/**
+ * An SFTP server (draft-ietf-secsh-filexfer-02, version 3, with OpenSSH's extensions), as a pure state machine over the bytes of a channel.
+ * `receive` takes the client's bytes, `nextEvent` returns requests, the methods named after replies answer them in any order, and `unsent`
+ * has the bytes to send.
+ *
+ * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and forged
+ * ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. Requests by
+ * path are not put in order.
+ *
+ * Malformed requests are answered with SSH_FX_BAD_MESSAGE. Packets that are too long, or that begin without SSH_FXP_INIT, end SFTP. Invalid
+ * calls throw `usage`. Answers after the end are accepted and not sent.
+ */
+export class SftpServer<Handle> {
+  readonly #limits: SftpServerLimits;
+  readonly #extensions: readonly SftpExtension[];
+  readonly #announced: ReadonlySet<string>;
+  readonly #frames: FrameReader;
+  readonly #output = new OutputBuffer();
+  readonly #handles = new Handles<Handle>();
+  readonly #order = new RequestOrder<UnderWay<Handle>>();
+  readonly #asks = new Map<AskToken, UnderWay<Handle>>();
+  readonly #events: SftpServerEvent<Handle>[] = [];
+  /** Whether the client sends no more bytes. */
+  #hasEnded = false;
+  /** Number of opens under way. */
+  #opening = 0;
+  /** Data bytes of reads and writes under way. */
+  #bytes = 0;
+  #state: State = { kind: "starting" };
+
+  /** Throws `usage` if a limit is out of range, or if two extensions have the same name. */
+  constructor({ extensions = [], limits }: SftpServerOptions = {}) {
+    this.#limits = completeLimits(SFTP_SERVER_LIMITS, limits);
+    const own = SFTP_EXTENSIONS.limits;
+    this.#extensions = [...extensions.filter(({ name }) => name !== own.name), own];
+    this.#announced = new Set(this.#extensions.map(({ name }) => name));
+    if (this.#announced.size < this.#extensions.length)
+      throw new SshError("usage", "two SFTP extensions with the same name in `extensions`; list each once");
+    this.#frames = new FrameReader(this.#limits.maxPacketLength);
+  }
+
+  /** Maximum length of a read in bytes. Longer ones are shortened to it. */
+  get maxReadLength(): number {
+    return this.#limits.maxPacketLength - PACKET_OVERHEAD;
+  }
+
+  /** Number of open handles. */
+  get handleCount(): number {
+    return this.#handles.count;
+  }
+
+  /** Number of requests without an answer, including those that wait for earlier ones on their handle. */
+  get requestCount(): number {
+    return this.#order.count;
+  }
+
+  /**
+   * Whether the server parses further requests. While false, do not read more from the client, or return no window credit: too much
+   * is under way or unsent. Look again after each answer and each call of `sent`.
+   */
+  get wantsInput(): boolean {
+    return (
+      (this.#state.kind === "starting" || this.#state.kind === "ready") &&
+      /* rule: sftp-requests-under-way */ this.#order.count < this.#limits.maxRequests &&
+      /* rule: sftp-bytes-under-way */ this.#bytes < this.#limits.maxBytesUnderWay &&
+      /* rule: sftp-unsent */ this.#output.length < this.#limits.maxUnsent
+    );
+  }
+
+  /** Bytes to send, as a view that is valid until the next call of a method. Report them with `sent`. */
+  get unsent(): Bytes {
+    return this.#output.unsent;
+  }
+
+  /** Reports the first `length` bytes of `unsent` as sent. Then take events again. Throws `usage` if there are fewer. */
+  sent(length: number): void {
+    this.#output.sent(length);
+  }
+
+  /** Adds bytes from the client; the server then owns them. Take the events after each call. */
+  receive(bytes: Uint8Array): void {
+    if (!this.#isOver) this.#frames.push(bytes);
+  }
+
+  /** Reports that the client sends no more bytes. The requests received so far are still handled and answered. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  /** Ends SFTP now, for example because the channel closed. Received requests are dropped, and no more replies are sent. */
+  close(error?: SshError): void {
+    if (this.#isOver) return;
+    this.#finish(error);
+    this.#output.clear();
+  }
+
+  /** Returns the next event, or `undefined` until more is received, answered or sent. */
+  nextEvent(): SftpServerEvent<Handle> | undefined {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) return event;
+      if (!this.wantsInput) return undefined;
+      try {
+        if (this.#frames.next()) this.#receive(this.#frames.take(this.#frames.remaining));
+        else if (this.#hasEnded && this.#frames.isInside) throw cutOff();
+        else if (this.#hasEnded && this.#order.count === 0) this.#finish(undefined);
+        else return undefined;
+      } catch (error) {
+        if (!(error instanceof SshError)) throw error;
+        this.#finish(error);
+      }
+    }
+  }
+
+  /** Answers "open" or "opendir" with an open file or directory. If SFTP has ended, "release" follows for it. */
+  handle(token: AskToken, value: Handle): void {
+    const ask = this.#find(token, "handle");
+    const { request } = ask;
+    if (this.#isOver) {
+      this.#events.push({ type: "release", handle: value });
+      return this.#answered(ask);
+    }
+    const appends = request.type === "open" && (request.flags & SSH_FXF.APPEND) !== 0;
+    const { name } = this.#handles.open(value, request.type === "open" ? "file" : "directory", appends);
+    this.#answer(ask, { type: "handle", handle: name });
+  }
+
+  /**
+   * Answers "read" with bytes: at least one, and at most `length` of the request. They are copied. At the end of the file, call `status` with
+   * `SSH_FX.EOF`.
+   */
+  data(token: AskToken, bytes: Uint8Array): void {
+    const ask = this.#find(token, "data");
+    if (bytes.length === 0 || bytes.length > ask.bytes)
+      throw new SshError(
+        "usage",
+        `a read of ${ask.bytes} bytes was answered with ${bytes.length} bytes; answer with 1 to ${ask.bytes}, or with SSH_FX.EOF`,
+      );
+    // Written by hand to avoid a second copy of the data.
+    if (!this.#isOver)
+      this.#output
+        .begin(DATA_HEADER + bytes.length)
+        .byte(SSH_FXP.DATA)
+        .uint32(ask.id)
+        .string(bytes);
+    this.#answered(ask);
+  }
+
+  /**
+   * Answers "readdir" with names, at least one. Sends the first ones that fit into one packet of 256 KiB, and returns their number; keep the others for
+   * the next "readdir". After the last name, call `status` with `SSH_FX.EOF`.
+   */
+  names(token: AskToken, entries: readonly NameEntry[]): number {
+    const ask = this.#find(token, "names");
+    if (entries.length === 0) throw new SshError("usage", "`names` without a name; answer with SSH_FX.EOF");
+    let length = NAMES_HEADER;
+    let count = 0;
+    for (const entry of entries) {
+      length += entryLength(entry);
+      if (length > MAX_NAMES_LENGTH) break;
+      count++;
+    }
+    if (count === 0) throw new SshError("usage", `a name longer than a packet of ${MAX_NAMES_LENGTH} bytes`);
+    this.#answer(ask, { type: "names", names: entries.slice(0, count) });
+    return count;
+  }
+
+  /** Answers "realpath", "readlink", "expand-path" or "home-directory" with a path. */
+  name(token: AskToken, path: Uint8Array): void {
+    const ask = this.#find(token, "name");
+    this.#answer(ask, { type: "names", names: [{ filename: path, longname: path, attributes: {} }] });
+  }
+
+  /** Answers "stat", "lstat" or "fstat". */
+  attributes(token: AskToken, attributes: Attributes): void {
+    this.#answer(this.#find(token, "attributes"), { type: "attributes", attributes });
+  }
+
+  /** Answers "statvfs" or "fstatvfs". */
+  statvfs(token: AskToken, statvfs: StatVfs): void {
+    this.#answer(this.#find(token, "statvfs"), { type: "statvfs", statvfs });
+  }
+
+  /** Answers "users-groups-by-id" with one name for each id, in order; an empty one if the id is unknown. */
+  usersGroups(token: AskToken, { users, groups }: UsersGroups): void {
+    const ask = this.#find(token, "users-groups");
+    const { request } = ask;
+    if (
+      request.type === "users-groups-by-id" &&
+      (users.length !== request.uids.length || groups.length !== request.gids.length)
+    )
+      throw new SshError("usage", "answer users-groups-by-id with one name for each id; an empty one if it is unknown");
+    this.#answer(ask, { type: "users-groups", users, groups });
+  }
+
+  /** Answers an "extended" request with the fields of SSH_FXP_EXTENDED_REPLY. */
+  extended(token: AskToken, data: Uint8Array): void {
+    this.#answer(this.#find(token, "extended"), { type: "extended", data });
+  }
+
+  /**
+   * Answers any request with a status; see `SSH_FX`. A request that asks for a result can only fail this way: `OK` throws `usage`. The client
+   * may show `message`; by default it is OpenSSH's text for the status.
+   */
+  status(token: AskToken, status: number, message: string = STATUS_MESSAGES[status] ?? "Failure"): void {
+    const ask = this.#find(token);
+    if (status === SSH_FX.OK && REQUESTS[ask.request.type].reply !== "status")
+      throw new SshError("usage", `"${ask.request.type}" was answered with SSH_FX.OK, but needs a result`);
+    this.#answer(ask, { type: "status", status, message, languageTag: "" });
+  }
+
+  get #isOver(): boolean {
+    return this.#state.kind === "ending" || this.#state.kind === "over";
+  }
+
+  #receive(packet: Bytes): void {
+    const number = packet[0]!;
+    if (this.#state.kind === "starting") return this.#receiveInit(packet);
+    if (packet.length < 5)
+      throw new SshError("malformed-message", `an SFTP packet of type ${number} without a request id`);
+    if (number === SSH_FXP.INIT) throw new SshError("unexpected-message", "a second SSH_FXP_INIT");
+    const id = readUint32(packet, 1);
+    const request = this.#decode(packet);
+    if (typeof request === "number") return this.#replyStatus(id, request);
+    if (request.type === "limits") return this.#replyLimits(id);
+    this.#ask(id, request);
+  }
+
+  #receiveInit(packet: Bytes): void {
+    // rule: sftp-init-first
+    if (packet[0] !== SSH_FXP.INIT)
+      throw new SshError("unexpected-message", `the client began SFTP with a packet of type ${packet[0]}`);
+    const { version: offered } = init.decode(packet.subarray(1));
+    if (offered < SFTP_VERSION)
+      throw new SshError(
+        "sftp-version",
+        `the client speaks SFTP version ${offered}; Nacre needs version ${SFTP_VERSION}`,
+      );
+    const extensions = this.#extensions.map(({ name, data }) => ({ name, data: utf8Encode(data) }));
+    const fields = version.encode({ version: SFTP_VERSION, extensions });
+    this.#output
+      .begin(1 + fields.length)
+      .byte(SSH_FXP.VERSION)
+      .raw(fields);
+    this.#state = { kind: "ready" };
+  }
+
+  /** Decodes a request, or returns the status that refuses it. */
+  #decode(packet: Bytes): SftpRequest | number {
+    try {
+      // rule: sftp-unannounced-extension
+      if (packet[0] === SSH_FXP.EXTENDED && !this.#announced.has(extensionOf(packet))) return SSH_FX.OP_UNSUPPORTED;
+      return decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
+    } catch (error) {
+      if (error instanceof SshError && error.code === "malformed-message") return SSH_FX.BAD_MESSAGE;
+      throw error;
+    }
+  }
+
+  /** Passes a request to the application, now or after earlier ones on its handles; or refuses it. */
+  #ask(id: number, received: SftpRequest): void {
+    const { maxHandles, maxPathLength } = this.#limits;
+    // rule: sftp-path-length
+    if (longestPath(received) > maxPathLength) return this.#replyStatus(id, SSH_FX.FAILURE, "Path too long");
+    const opens = REQUESTS[received.type].reply === "handle";
+    // rule: sftp-handle-count
+    if (opens && this.#handles.count + this.#opening >= maxHandles)
+      return this.#replyStatus(id, SSH_FX.FAILURE, "Too many open handles");
+    const handles: OpenHandle<Handle>[] = [];
+    for (const name of handlesOf(received)) {
+      const handle = this.#handles.find(name);
+      if (handle === undefined || /* rule: sftp-handle-kind */ !suits(received, handle))
+        return this.#replyStatus(id, SSH_FX.FAILURE, "Invalid handle");
+      handles.push(handle);
+    }
+    if (received.type === "read" && received.length === 0) return this.#replyStatus(id, SSH_FX.EOF);
+    // rule: sftp-read-length
+    const request =
+      received.type === "read" ? { ...received, length: Math.min(received.length, this.maxReadLength) } : received;
+    const bytes = request.type === "read" ? request.length : request.type === "write" ? request.data.length : 0;
+    const ask = { id, token: askToken(request.type), request, handles, access: accessOf(request, handles), bytes };
+    if (request.type === "close") handles[0]!.isClosing = true;
+    if (opens) this.#opening++;
+    this.#bytes += bytes;
+    if (this.#order.add(ask)) this.#start(ask);
+  }
+
+  #start(ask: UnderWay<Handle>): void {
+    const { token, request, handles } = ask;
+    this.#asks.set(token, ask);
+    this.#events.push({ type: "request", token, request: withValues(request, handles) });
+  }
+
+  /** Returns the request of a token. Throws `usage` if it is answered, or if `reply` does not answer it. */
+  #find(token: AskToken, reply?: SuccessReply): UnderWay<Handle> {
+    const ask = this.#asks.get(token);
+    if (ask === undefined) throw staleAnswer(token);
+    const { type } = ask.request;
+    if (reply !== undefined && REQUESTS[type].reply !== reply)
+      throw new SshError(
+        "usage",
+        `"${type}" was answered with "${reply}"; it needs "${REQUESTS[type].reply}" or a status`,
+      );
+    return ask;
+  }
+
+  #answer(ask: UnderWay<Handle>, reply: SftpReply): void {
+    if (!this.#isOver) this.#output.packet(encodeReply(ask.id, reply));
+    this.#answered(ask);
+  }
+
+  #answered(ask: UnderWay<Handle>): void {
+    this.#asks.delete(ask.token);
+    this.#bytes -= ask.bytes;
+    const { type } = ask.request;
+    if (REQUESTS[type].reply === "handle") this.#opening--;
+    if (type === "close") this.#handles.remove(ask.handles[0]!);
+    for (const next of this.#order.finish(ask)) this.#start(next);
+    this.#releaseUnused();
+  }
+
+  #replyStatus(id: number, status: number, message: string = STATUS_MESSAGES[status]!): void {
+    this.#output.packet(encodeReply(id, { type: "status", status, message, languageTag: "" }));
+  }
+
+  #replyLimits(id: number): void {
+    const { maxPacketLength, maxHandles } = this.#limits;
+    const limits = {
+      maxPacketLength: BigInt(maxPacketLength),
+      maxReadLength: BigInt(this.maxReadLength),
+      maxWriteLength: BigInt(maxPacketLength - PACKET_OVERHEAD),
+      maxOpenHandles: BigInt(maxHandles),
+    };
+    this.#output.packet(encodeReply(id, { type: "limits", limits }));
+  }
+
+  #finish(error: SshError | undefined): void {
+    this.#state = { kind: "ending", error };
+    this.#frames.clear();
+    this.#order.dropWaiting();
+    this.#releaseUnused();
+  }
+
+  /** After the end, releases the handles that no request uses. After the last answer, emits "closed". */
+  #releaseUnused(): void {
+    if (this.#state.kind !== "ending") return;
+    for (const handle of this.#handles.all()) {
+      if (this.#order.uses(handle)) continue;
+      this.#handles.remove(handle);
+      this.#events.push({ type: "release", handle: handle.value });
+    }
+    if (this.#order.count > 0) return;
+    this.#events.push({ type: "closed", error: this.#state.error });
+    this.#state = { kind: "over" };
+  }
+}
+
+type State =
+  /** Until SSH_FXP_INIT. */
+  | { readonly kind: "starting" }
+  | { readonly kind: "ready" }
+  /** No more requests. Waits for the answers to those that the application has. */
+  | { readonly kind: "ending"; readonly error: SshError | undefined }
+  /** "closed" is emitted. */
+  | { readonly kind: "over" };
+
+/** Texts of OpenSSH's server for each status. */
+const STATUS_MESSAGES: Readonly<Record<number, string>> = {
+  [SSH_FX.OK]: "Success",
+  [SSH_FX.EOF]: "End of file",
+  [SSH_FX.NO_SUCH_FILE]: "No such file",
+  [SSH_FX.PERMISSION_DENIED]: "Permission denied",
+  [SSH_FX.FAILURE]: "Failure",
+  [SSH_FX.BAD_MESSAGE]: "Bad message",
+  [SSH_FX.NO_CONNECTION]: "No connection",
+  [SSH_FX.CONNECTION_LOST]: "Connection lost",
+  [SSH_FX.OP_UNSUPPORTED]: "Operation unsupported",
+};
+
+function cutOff(): SshError {
+  return new SshError("channel-closed", "the client ended SFTP within a packet");
+}
+
+/** Returns the length of an entry of SSH_FXP_NAME in bytes. */
+function entryLength({ filename, longname, attributes }: NameEntry): number {
+  return 8 + filename.length + longname.length + attributesLength(attributes);
+}

@@ -1,0 +1,77 @@
+import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
+import { SSH_FX } from "./constants.ts";
+
+/** The failed call of an `SftpError`. */
+export interface FailedCall {
+  /** Name of the call: `"open"`. */
+  readonly call?: string | undefined;
+  /** Path that the call names, as `decodePath` returns it. */
+  readonly path?: string | undefined;
+}
+
+/** A request that the server refused: `SshError` with the server's status. */
+export class SftpError extends SshError {
+  /** Status code of the server; see `SSH_FX`. Servers may send others. */
+  readonly status: number;
+  /** Message of the server; empty if it sent none. Raw text: escape it before display. */
+  readonly serverMessage: string;
+  /** Name of the failed call, if known. */
+  readonly call: string | undefined;
+  /** Path that the call names, if known. */
+  readonly path: string | undefined;
+
+  /** `status` and `message` are the fields of SSH_FXP_STATUS. The code follows from the status. */
+  constructor(status: number, message: string, { call, path }: FailedCall = {}) {
+    const { code, summary, remedy } = describe(status);
+    const subject = [call, path === undefined ? undefined : `"${path}"`].filter((word) => word !== undefined).join(" ");
+    const said = message === "" || message.toLowerCase() === summary ? "" : ` (the server says "${message}")`;
+    super(code, escapeText(`${subject === "" ? "" : `${subject}: `}${summary}${said}; ${remedy}`));
+    this.name = "SftpError";
+    this.status = status;
+    this.serverMessage = message;
+    this.call = call;
+    this.path = path;
+  }
+}
+
+interface Description {
+  readonly code: SshErrorCode;
+  /** What happened, in lower case, as OpenSSH's server words it. */
+  readonly summary: string;
+  readonly remedy: string;
+}
+
+function describe(status: number): Description {
+  switch (status) {
+    case SSH_FX.EOF:
+      return { code: "sftp-end-of-file", summary: "end of file", remedy: "read less, or treat it as the end" };
+    case SSH_FX.NO_SUCH_FILE:
+      return { code: "sftp-no-such-file", summary: "no such file", remedy: "check the path" };
+    case SSH_FX.PERMISSION_DENIED:
+      return {
+        code: "sftp-permission-denied",
+        summary: "permission denied",
+        remedy: "check the user's rights on the server",
+      };
+    case SSH_FX.BAD_MESSAGE:
+      return {
+        code: "sftp-bad-message",
+        summary: "bad message",
+        remedy: "the server does not understand this request; try another one",
+      };
+    case SSH_FX.OP_UNSUPPORTED:
+      return {
+        code: "sftp-unsupported",
+        summary: "operation unsupported",
+        remedy: "the server lacks this operation; do without it",
+      };
+    case SSH_FX.FAILURE:
+      return {
+        code: "sftp-failure",
+        summary: "failure",
+        remedy: "common causes are an existing file, a full disk, or a directory that is not empty",
+      };
+    default:
+      return { code: "sftp-failure", summary: `status ${status}`, remedy: "see the server's documentation or log" };
+  }
+}
