@@ -31,6 +31,7 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "nginx", probe: ["test", "-x", "/usr/sbin/nginx"] },
   { package: "caddy", probe: ["sh", "-c", "command -v caddy"] },
   { package: "chromium", probe: ["sh", "-c", "command -v chromium"] },
+  { package: "firefox-esr", probe: ["sh", "-c", "command -v firefox-esr"] },
   { package: "git", probe: ["sh", "-c", "command -v git"] },
 ];
 

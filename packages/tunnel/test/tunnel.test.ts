@@ -129,7 +129,7 @@ describe("a tunnel", () => {
     expect(pair.client.received).toEqual(concatBytes(...bytes));
   });
 
-  test("sends nothing after `discard`, and returns its share of the growth", () => {
+  test("that is discarded says nothing more, and gives back what it may grow by", () => {
     const growth = { spare: 100 };
     const tunnel = new ClientTunnel({ ticket: "", host: "a", port: 22 }, { hmac, growth });
     tunnel.write(pattern(10));

@@ -1,3 +1,5 @@
+import { latin1 } from "@nacre/testing/bytes";
+import { macrotask } from "@nacre/testing/macrotask";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
 import type { ByteStreams } from "nacre";
@@ -15,7 +17,7 @@ class FakeBunSocket implements BunSocket {
     if (this.room < 0) return -1;
     const part = bytes.subarray(0, this.room);
     this.room -= part.length;
-    this.taken += Buffer.from(part).toString("latin1");
+    this.taken += latin1(part);
     return part.length;
   }
 
@@ -43,7 +45,7 @@ describe("a socket of Bun as byte streams", () => {
     let isWritten = false;
     const writing = writer.write(utf8Encode("abcde")).then(() => void (isWritten = true));
     for (const room of [2, 1]) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await macrotask();
       expect(isWritten).toBe(false);
       socket.room = room;
       handlers.drain(socket);
@@ -63,7 +65,7 @@ describe("a socket of Bun as byte streams", () => {
     const reader = streams.readable.getReader();
     await reader.read();
     await reader.read();
-    await new Promise((resolve) => setImmediate(resolve));
+    await macrotask();
     expect(socket.calls.at(-1)).toBe("resume");
     await reader.cancel();
     expect(socket.calls.at(-1)).toBe("terminate");
@@ -83,7 +85,7 @@ describe("a socket of Bun as byte streams", () => {
     const { socket, handlers, streams } = opened();
     socket.room = 0;
     const writing = failure(streams.writable.getWriter().write(utf8Encode("a")));
-    await new Promise((resolve) => setImmediate(resolve));
+    await macrotask();
     const fault = new Error("reset");
     socket.room = -1;
     handlers.error(socket, fault);

@@ -9,8 +9,8 @@ export interface NodeFiles {
   readonly files: readonly string[];
 }
 
-/** Packages of floors 0–6. Their unit tests run in browsers. */
-const PACKAGES = Object.keys(FLOORS).filter((name) => FLOORS[name]! <= 6);
+/** Packages for browsers: those of floors 0–6, and `web`. Their unit tests run in a page. */
+const PACKAGES = Object.keys(FLOORS).filter((name) => FLOORS[name]! <= 6 || name === "web");
 
 /** Unit tests that cannot run in a page. The matrix fails if one of these files does not import a module of Node. */
 export const NEED_NODE: readonly NodeFiles[] = [
@@ -24,7 +24,20 @@ export const NEED_NODE: readonly NodeFiles[] = [
       "packages/keys/test/rsa-generate.test.ts",
       "packages/keys/test/twin.test.ts",
       "packages/session/test/attacks/secrets.test.ts",
+      "packages/web/test/keys/webauthn-signature.test.ts",
     ],
+  },
+  {
+    reason: "serves WebSockets",
+    files: [
+      "packages/web/test/connect.test.ts",
+      "packages/web/test/known-hosts.test.ts",
+      "packages/web/test/resume.test.ts",
+    ],
+  },
+  {
+    reason: "replaces the page's `location` and authenticator",
+    files: ["packages/web/test/keys/passkey.test.ts", "packages/web/test/keys/passkey-login.test.ts"],
   },
   {
     reason: "attacks `@nacre/node` too: sockets, agents and files",

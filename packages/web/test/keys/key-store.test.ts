@@ -1,15 +1,15 @@
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { generateWebKey, importWebKey, keyStore, type WebKey } from "@nacre/web/keys";
 import { utf8Encode } from "@nacre/wire";
-import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { deleteDatabase, emptyIndexedDb } from "./support/indexed-db.ts";
 import { keyText } from "./support/key-texts.ts";
 
 const DATA = utf8Encode("what is signed");
 let indexedDB: IDBFactory;
 
-beforeEach(() => {
-  indexedDB = new IDBFactory();
+beforeEach(async () => {
+  indexedDB = await emptyIndexedDb();
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -48,7 +48,7 @@ describe("a store of keys", () => {
   });
 
   it("keeps both halves of an imported RSA key", async () => {
-    const key = await importWebKey(keyText("ssh-rsa", "openssh").text);
+    const key = await importWebKey((await keyText("ssh-rsa", "openssh")).text);
     await keyStore({ indexedDB }).add("old", key);
     const found = await keyStore({ indexedDB }).get("old");
     expect(found!.publicKey.algorithms.map(({ name }) => name)).toEqual(["rsa-sha2-512", "rsa-sha2-256"]);
@@ -91,11 +91,7 @@ describe("a store of keys", () => {
     await store.add("x", await generateWebKey());
     await store.list();
     await failure(store.add("x", await generateWebKey()));
-    await new Promise<void>((resolve, reject) => {
-      const deleting = indexedDB.deleteDatabase("nacre-keys");
-      deleting.onblocked = () => reject(new Error("a connection is open"));
-      deleting.onsuccess = () => resolve();
-    });
+    await deleteDatabase(indexedDB, "nacre-keys");
   });
 });
 
@@ -112,6 +108,7 @@ describe("a store of keys rejects", () => {
   });
 
   it("a platform without IndexedDB", () => {
+    vi.stubGlobal("indexedDB", undefined);
     expect(() => keyStore()).toThrow(code("not-supported-here"));
     vi.stubGlobal("indexedDB", indexedDB);
     expect(() => keyStore()).not.toThrow();

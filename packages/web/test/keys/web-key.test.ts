@@ -2,7 +2,7 @@ import { defaultSignatureAlgorithms } from "@nacre/keys";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { served } from "@nacre/testing/nacre/wire";
 import { generateWebKey, importWebKey, type WebKey } from "@nacre/web/keys";
-import { utf8Encode } from "@nacre/wire";
+import { equalBytes, utf8Encode } from "@nacre/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { KEY_KINDS, keyText } from "./support/key-texts.ts";
 
@@ -118,8 +118,7 @@ describe("a WebCrypto key", () => {
       const key = await generateWebKey({ algorithm });
       const { client, connection } = await served(
         {
-          authenticate: (login) =>
-            login.method === "publickey" && Buffer.from(login.publicKey).equals(key.publicKey.blob),
+          authenticate: (login) => login.method === "publickey" && equalBytes(login.publicKey, key.publicKey.blob),
         },
         { identities: [key] },
       );
@@ -132,7 +131,7 @@ describe("a WebCrypto key", () => {
 describe("importWebKey", () => {
   it.each(KEY_KINDS)("imports a key of %s from every file format", async (kind) => {
     for (const format of ["openssh", "pkcs8", ...(kind === "ssh-ed25519" ? [] : (["pem"] as const))] as const) {
-      const { text, publicKey } = keyText(kind, format);
+      const { text, publicKey } = await keyText(kind, format);
       const key = await importWebKey(text);
       expect(key.publicKey).toEqual(publicKey);
       expect(await verifies(key)).toBe(true);
@@ -140,11 +139,11 @@ describe("importWebKey", () => {
   });
 
   it("imports keys so that no script can export them", async () => {
-    for (const kind of KEY_KINDS) await expectLocked(await importWebKey(keyText(kind, "openssh").text));
+    for (const kind of KEY_KINDS) await expectLocked(await importWebKey((await keyText(kind, "openssh")).text));
   });
 
   it("decrypts a file with its passphrase", async () => {
-    const { text, publicKey } = keyText("ssh-ed25519", "openssh", "open sesame");
+    const { text, publicKey } = await keyText("ssh-ed25519", "openssh", "open sesame");
     expect((await importWebKey(text, { passphrase: "open sesame" })).publicKey).toEqual(publicKey);
     expect(await failure(importWebKey(text))).toEqual(code("passphrase-needed"));
     expect(await failure(importWebKey(text, { passphrase: "wrong" }))).toEqual(code("passphrase-wrong"));
@@ -156,7 +155,7 @@ describe("importWebKey", () => {
   });
 
   it.each(["importKey", "sign"] as const)("rejects if WebCrypto lacks the algorithm (%s)", async (what) => {
-    const { text } = keyText("ssh-ed25519", "openssh");
+    const { text } = await keyText("ssh-ed25519", "openssh");
     breakWebCrypto(what, "Ed25519");
     expect(await failure(importWebKey(text))).toEqual(code("not-supported-here"));
   });

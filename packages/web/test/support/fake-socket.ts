@@ -1,3 +1,4 @@
+import { fromLatin1, latin1 } from "@nacre/testing/bytes";
 import type { WebSocketLike } from "../../src/index.ts";
 
 type Listener = (event: never) => void;
@@ -23,7 +24,7 @@ export class FakeSocket implements WebSocketLike {
 
   send(data: Uint8Array): void {
     if (this.readyState === 0) throw new DOMException("still connecting", "InvalidStateError");
-    this.sent.push(Buffer.from(data).toString("latin1"));
+    this.sent.push(latin1(data));
   }
 
   close(code?: number): void {
@@ -47,7 +48,7 @@ export class FakeSocket implements WebSocketLike {
   }
 
   /** Delivers a message, as bytes by default. */
-  say(message: string, data: unknown = new Uint8Array(Buffer.from(message, "latin1")).buffer): void {
+  say(message: string, data: unknown = fromLatin1(message).buffer): void {
     this.#emit("message", { data });
   }
 

@@ -17,7 +17,7 @@ describe("an sshd lets in", () => {
   });
 
   test.for(KEY_KINDS)("an imported key: %s", async (kind) => {
-    const key = await importWebKey(keyText(kind, "openssh").text);
+    const key = await importWebKey((await keyText(kind, "openssh")).text);
     await authorizeKey("alice", key.authorizedKeysLine());
     await using client = await server.connect({ identities: [key] });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
@@ -28,7 +28,7 @@ describe("an sshd that accepts RSA signatures with SHA-256 only", () => {
   const server = useServer({ config: ["PubkeyAcceptedAlgorithms ssh-ed25519,rsa-sha2-256"] });
 
   test("lets in an imported RSA key", async () => {
-    const key = await importWebKey(keyText("ssh-rsa", "openssh").text);
+    const key = await importWebKey((await keyText("ssh-rsa", "openssh")).text);
     await authorizeKey("alice", key.authorizedKeysLine());
     await using client = await server.connect({ identities: [key] });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
