@@ -150,7 +150,7 @@ test("lineOf makes an event of any origin safe for a terminal", () => {
 describe("a slow SSH client", () => {
   const use = useChat({ limits: { burst: 1e6, perSecond: 1e6 } });
 
-  test("that reads nothing is disconnected, and delays nobody", async () => {
+  test("that reads nothing is disconnected, and delays no other guest", async () => {
     const page = await TestPage.join(use.chat.webPort, "ann");
     const slow = await TestTerminal.open(use.chat.sshPort, "slow", { reads: false });
     await page.until({ type: "joined", name: "slow" });

@@ -144,7 +144,7 @@ describe("the number of WebSockets", () => {
 describe("two pages", () => {
   const { chat } = lazily(useChat());
 
-  test("show each other's messages as they were typed", async () => {
+  test("show each other's messages unchanged", async () => {
     const ann = await TestPage.join(chat().webPort, "Ann");
     const bob = await TestPage.join(chat().webPort, "bob");
     expect(bob.messages[0]).toEqual({ type: "welcome", name: "bob", names: ["ann", "bob"] });
@@ -168,7 +168,7 @@ describe("a page that", () => {
     expect(await page.closed).toBe(1006);
   });
 
-  test("does not read is disconnected, and delays nobody", async () => {
+  test("does not read is disconnected, and delays no other guest", async () => {
     const slow = await TestPage.join(chat().webPort, "slow");
     const ann = await TestPage.join(chat().webPort, "ann");
     slow.socket.pause();

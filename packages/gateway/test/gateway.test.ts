@@ -169,7 +169,7 @@ test("serves metrics at `metricsPath`, and none by default", async () => {
   expect((await fetch(`http://127.0.0.1:${without.port}/metrics`)).status).toBe(404);
 });
 
-test("an event is one line of printable ASCII, as text and as JSON, whatever the client sent", () => {
+test("an event is one line of printable ASCII, as text and as JSON, regardless of the client's text", () => {
   const peer = { connection: 7, remoteAddress: "192.0.2.1", origin: 'https://a"\n\u001B[2J' };
   const closed: GatewayEvent = {
     type: "closed",

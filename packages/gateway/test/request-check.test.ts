@@ -100,7 +100,7 @@ describe("a proxy", () => {
     expect(address(undefined)).toBe("10.0.0.1");
   });
 
-  test("reached without TLS makes the connection insecure, whatever the client claims", () => {
+  test("reached without TLS makes the connection insecure, regardless of the client's entry", () => {
     const one = request({ ...forwarded, "x-forwarded-proto": "https, http" }, { from: "10.0.0.1" });
     expect(reason({ trustedProxies: ["10.0.0.1"] }, one)).toBe("insecure");
   });

@@ -247,7 +247,7 @@ describe("passkeyIdentity", () => {
     expect(() => identity.authorizedKeysLine("two\nlines")).toThrow(code("usage"));
   });
 
-  it("skips the key after a refused prompt if `whenRefused` says so, but rejects after another failure", async () => {
+  it("skips the key after a refused prompt if `whenRefused` allows it, but rejects after another failure", async () => {
     const passkey = await createPasskey({ name: "alice" });
     const identity = passkeyIdentity(passkey, { whenRefused: "next-key" });
     authenticator.behaviour.refuse = notAllowed();

@@ -150,8 +150,8 @@ describe("webauthnSignature rejects with a reason:", () => {
   it.each([
     ["empty", []],
     ["not a SEQUENCE", [0x31, 6, 2, 1, 1, 2, 1, 1]],
-    ["longer than it says", [0x30, 6, 2, 1, 1, 2, 1, 1, 0]],
-    ["shorter than it says", [0x30, 7, 2, 1, 1, 2, 1, 1]],
+    ["longer than its length field", [0x30, 6, 2, 1, 1, 2, 1, 1, 0]],
+    ["shorter than its length field", [0x30, 7, 2, 1, 1, 2, 1, 1]],
     ["not of INTEGERs", [0x30, 6, 4, 1, 1, 2, 1, 1]],
     ["of a second part that is not an INTEGER", [0x30, 6, 2, 1, 1, 4, 1, 1]],
     ["of an r that reaches beyond the end", [0x30, 6, 2, 9, 1, 2, 1, 1]],
