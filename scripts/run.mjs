@@ -12,12 +12,15 @@ const TYPEDOC = `${root}scripts/docs/node_modules/.bin/typedoc`;
 const DOCS = ["--options", "scripts/docs/typedoc.js"];
 const FORMATTED = ["--config-path=scripts/config/format.json", "packages", "examples", "scripts", "package.json"];
 /** Programs that `npm start -- NAME` runs. */
-const EXAMPLES = new Map([["chat", "examples/chat/src/main.ts"]]);
+const EXAMPLES = new Map([
+  ["chat", "examples/chat/src/main.ts"],
+  ["web", "examples/terminal/src/main.ts"],
+]);
 
 const commands = {
   /**
    * Runs the `nacre` command with the given arguments. Without arguments, runs a demonstration with its own server. With the name of an
-   * example (`chat`), runs that.
+   * example (`chat`, `web`), runs that.
    */
   start(args) {
     install();
@@ -98,6 +101,12 @@ const commands = {
   pictures() {
     install();
     run("node", [...TSX, "scripts/pictures/main.ts"]);
+  },
+
+  /** Takes the screenshots of the examples' READMEs, in Chromium. */
+  screenshots() {
+    install();
+    run("node", [...TSX, "scripts/screenshots.ts"]);
   },
 
   /** Writes the API reference into the folder `docs`. Fails if an exported symbol has no doc comment. */

@@ -7,6 +7,9 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 /** Folder inside the project, so that the programs find the packages that they import. */
 const built = fileURLToPath(new URL("../../node_modules/.cache/nacre-bench/", import.meta.url));
 
+/** The script of the page of the case `web`, with everything that it imports. */
+export const PAGE_SCRIPT: string = `${built}page-web.js`;
+
 const programs = [
   "child-nacre",
   "child-ssh2",
@@ -18,6 +21,8 @@ const programs = [
   "child-server-nacre",
   "child-server-ssh2",
   "child-visitors",
+  "child-gateway",
+  "child-web",
 ] as const;
 
 /** A program for a child process, with its arguments. */
@@ -44,13 +49,27 @@ export function buildPrograms(): void {
     target: "node20",
     logLevel: "error",
   });
+  buildSync({
+    entryPoints: [`${here}page-web.ts`],
+    outfile: PAGE_SCRIPT,
+    bundle: true,
+    format: "iife",
+    platform: "browser",
+    target: "es2022",
+    logLevel: "error",
+  });
 }
 
-/** Folder for CPU profiles of all programs; `undefined` for no profiles. */
-let profileFolder: string | undefined;
+let profiles: string | undefined;
 
+/** Sets the folder for CPU profiles of all programs; `undefined` for no profiles. */
 export function profileInto(folder: string | undefined): void {
-  profileFolder = folder;
+  profiles = folder;
+}
+
+/** Returns the folder for CPU profiles; `undefined` for no profiles. */
+export function profileFolder(): string | undefined {
+  return profiles;
 }
 
 const running = new Set<ChildProcess>();
@@ -68,7 +87,7 @@ export class Child {
 
   /** Starts a program. `namespace` is the path of a network namespace to run in. */
   constructor(program: Program, namespace?: string) {
-    const profile = profileFolder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`];
+    const profile = profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`];
     const child = fork(`${built}${program.file}.mjs`, program.args ?? [], {
       // Does not inherit the loader and the import conditions of this process.
       ...(namespace === undefined

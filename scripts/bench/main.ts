@@ -16,6 +16,7 @@ import { pathCase } from "./case-path.ts";
 import { serverCase } from "./case-server.ts";
 import { smallCase } from "./case-small.ts";
 import { tunnelCase } from "./case-tunnel.ts";
+import { webCase } from "./case-web.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
 import { formatPage } from "./page.ts";
 import { prepare } from "./setup.ts";
@@ -23,6 +24,7 @@ import { killSsh } from "./ssh-command.ts";
 import { killSshTunnels } from "./ssh-tunnel.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
+import { killBrowsers } from "./web-browser.ts";
 
 const cases: readonly Case[] = [
   connectCase,
@@ -35,6 +37,7 @@ const cases: readonly Case[] = [
   tunnelCase,
   pathCase,
   serverCase,
+  webCase,
 ];
 const usage = `usage: npm run bench -- [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
                         [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
@@ -84,6 +87,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => {
     interrupted = true;
     killChildren();
+    killBrowsers();
     killSsh();
     killSshTunnels();
     void prepared.release().finally(() => process.exit(130));
@@ -148,6 +152,7 @@ try {
   process.exitCode = 1;
 } finally {
   killChildren();
+  killBrowsers();
   killSsh();
   killSshTunnels();
   await prepared.release();

@@ -8,6 +8,16 @@ import type {
   VisitsResult,
   VisitTask,
 } from "./tunnel-tasks.ts";
+import type {
+  AdmitResult,
+  AdmitTask,
+  GatewayResult,
+  GatewayTask,
+  RelayedResult,
+  RelayedTask,
+  WebTransferResult,
+  WebTransferTask,
+} from "./web-tasks.ts";
 
 /** Address and user to connect as, with keys. */
 export interface Target {
@@ -269,7 +279,11 @@ export type Task =
   | ForwardTask
   | ServePlainTask
   | PlainTransferTask
-  | VisitTask;
+  | VisitTask
+  | GatewayTask
+  | AdmitTask
+  | RelayedTask
+  | WebTransferTask;
 
 export type ResultOf<T extends Task> = {
   connect: ConnectResult;
@@ -290,6 +304,10 @@ export type ResultOf<T extends Task> = {
   "serve-plain": ServePlainResult;
   "plain-transfer": TransferResult;
   visit: VisitsResult;
+  gateway: GatewayResult;
+  admit: AdmitResult;
+  relayed: RelayedResult;
+  "web-transfer": WebTransferResult;
 }[T["kind"]];
 
 /** Message from the child to the parent. */

@@ -19,6 +19,7 @@ export { checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts"
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
+export { queueMacrotask } from "./mux/macrotask.ts";
 export type { Opener } from "./mux/open-channel.ts";
 export { onAbort } from "./on-abort.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";

@@ -11,9 +11,12 @@ export class SilenceWatch {
     this.#onSilence = onSilence;
   }
 
-  /** Records an arrival and starts the watch if it is not running. The watch runs until `onSilence` or `stop`. */
-  arrived(): void {
-    this.#lastAt = performance.now();
+  /**
+   * Records an arrival at time `now` of `performance.now()`, and starts the watch if it is not running. The watch runs until `onSilence` or
+   * `stop`.
+   */
+  arrived(now: number): void {
+    this.#lastAt = now;
     if (this.#timer === undefined && this.#timeout > 0) this.#arm(this.#timeout);
   }
 

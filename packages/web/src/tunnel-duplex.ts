@@ -1,7 +1,7 @@
-import type { ClientTunnel, TunnelEvent } from "@nacre/tunnel";
+import { type ClientTunnel, MAX_DATA_LENGTH, TUNNEL_MESSAGE, type TunnelEvent } from "@nacre/tunnel";
 import { type Bytes, SshError } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre";
-import { Backlog } from "nacre/internal";
+import { Backlog, queueMacrotask } from "nacre/internal";
 import { ABANDONED } from "./close-codes.ts";
 import type { MessageSocket } from "./message-socket.ts";
 import type { Reattach } from "./reattach.ts";
@@ -26,12 +26,22 @@ const CLOSE_TIMEOUT = 2000;
  */
 const REST = 1000;
 
+/**
+ * Number of delivered bytes to acknowledge with one message while data flows: sending a message costs as much as decrypting 64 KiB. A
+ * quarter of the gateway's smallest send buffer, which therefore does not run full.
+ */
+const ACKNOWLEDGE_TOGETHER = 256 * 1024;
+
+/** Time in milliseconds without data after which fewer bytes are acknowledged. A gateway with little memory left waits for this. */
+const LULL = 10;
+
 /** A byte connection that survives the loss of its WebSocket. */
 export class TunnelDuplex implements Duplex {
   readonly #tunnel: ClientTunnel;
   readonly #link: TunnelLink;
   readonly #silence: SilenceWatch;
   readonly #rest: SilenceWatch;
+  readonly #lull: SilenceWatch;
   /** Aborts reattaching when the connection is closed. */
   readonly #over = new AbortController();
   /** Bytes received while paused. They are not acknowledged, so the tunnel bounds them. */
@@ -42,6 +52,16 @@ export class TunnelDuplex implements Duplex {
   /** Whether the handler may be called. */
   #isOpen = false;
   #isFull = false;
+  /** Number of bytes written to the tunnel but not sent yet. Too large for a while after another WebSocket is attached. */
+  #unsent = 0;
+  /** Number of bytes delivered since the last acknowledgement. */
+  #delivered = 0;
+  /** Whether a short message waits for the next round of the event loop. */
+  #isHeld = false;
+  /** Whether one direction has ended. From then on, no message waits. */
+  #isEnding = false;
+  /** Time of the last message. */
+  #now = 0;
   #isPaused = false;
   #hasEnded = false;
   /** Whether END arrived but was not delivered to the handler. */
@@ -60,8 +80,9 @@ export class TunnelDuplex implements Duplex {
     this.#silence = new SilenceWatch(link.silenceTimeout, () => this.#onSilence());
     this.#rest = new SilenceWatch(REST, () => {
       this.#tunnel.acknowledgeAll();
-      this.#pump();
+      this.#flush();
     });
+    this.#lull = new SilenceWatch(LULL, () => this.#flush());
     this.#use(socket);
   }
 
@@ -78,7 +99,10 @@ export class TunnelDuplex implements Duplex {
   write(pieces: readonly Bytes[]): boolean {
     if (this.#failure !== undefined || this.#tunnel.isOver) return true;
     let hasRoom = true;
-    for (const piece of pieces) hasRoom = this.#tunnel.write(piece);
+    for (const piece of pieces) {
+      this.#unsent += piece.length;
+      hasRoom = this.#tunnel.write(piece);
+    }
     this.#pump();
     return hasRoom;
   }
@@ -91,12 +115,15 @@ export class TunnelDuplex implements Duplex {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#advance();
+    // No data may follow that would start `#lull`, if the gateway has little memory left.
+    this.#flush();
   }
 
   end(): Promise<void> {
     if (this.#failure !== undefined || this.#tunnel.isOver) return Promise.resolve();
     if (!this.#hasEnded) {
       this.#hasEnded = true;
+      this.#isEnding = true;
       this.#tunnel.end();
     }
     this.#sent ??= new Promise((resolve) => {
@@ -114,17 +141,20 @@ export class TunnelDuplex implements Duplex {
   #stopTimers(): void {
     this.#silence.stop();
     this.#rest.stop();
+    this.#lull.stop();
   }
 
   /** Switches to a WebSocket that carries the tunnel. */
   #use(socket: MessageSocket): void {
     this.#socket = socket;
     this.#isFull = false;
-    this.#silence.arrived();
+    this.#unsent = this.#tunnel.buffered;
+    this.#silence.arrived(performance.now());
     socket.start({
       message: (bytes) => {
-        this.#silence.arrived();
-        this.#tunnel.receive(bytes, performance.now());
+        this.#now = performance.now();
+        this.#silence.arrived(this.#now);
+        this.#tunnel.receive(bytes, this.#now);
         this.#advance();
       },
       drained: () => {
@@ -153,13 +183,15 @@ export class TunnelDuplex implements Duplex {
     switch (event.type) {
       case "data":
         this.#unread.push(event.data, event.data.length);
-        this.#rest.arrived();
+        this.#rest.arrived(this.#now);
+        this.#lull.arrived(this.#now);
         return;
       case "writable":
         this.#handler?.drained();
         return;
       case "end":
         this.#endUnread = true;
+        this.#isEnding = true;
         return;
       case "closed":
         this.#fail(event.error);
@@ -180,6 +212,7 @@ export class TunnelDuplex implements Duplex {
       const chunk = this.#unread.shift();
       if (chunk === undefined) break;
       this.#tunnel.consumed(chunk.credit);
+      this.#delivered += chunk.credit;
       this.#handler?.data(chunk.bytes);
     }
     if (this.#isPaused || !this.#unread.isEmpty) return;
@@ -193,15 +226,48 @@ export class TunnelDuplex implements Duplex {
     handler.failed(this.#failure);
   }
 
+  /** Sends pending messages, except one that may wait. */
   #pump(): void {
-    while (this.#socket !== undefined && !this.#isFull) {
-      const message = this.#tunnel.takeMessage(performance.now());
-      if (message === undefined) {
-        this.#onSent?.();
-        return;
-      }
-      this.#isFull = !this.#socket.send(message);
+    let last: number | undefined;
+    while (this.#socket !== undefined && !this.#isFull && !this.#mayWait(last === TUNNEL_MESSAGE.DATA)) {
+      last = this.#sendNext();
+      if (last === undefined) return;
     }
+  }
+
+  /** Sends all pending messages. */
+  #flush(): void {
+    this.#isHeld = false;
+    while (this.#socket !== undefined && !this.#isFull) if (this.#sendNext() === undefined) return;
+  }
+
+  /**
+   * Returns whether the next message may wait. An acknowledgement waits for more of them. Data that follow full messages wait for the next
+   * round of the event loop: the application may be writing more, and a message costs as much as its bytes. A keystroke never waits.
+   */
+  #mayWait(hasSentData: boolean): boolean {
+    if (this.#isEnding || this.#closing !== undefined) return false;
+    if (this.#unsent === 0) return this.#delivered < ACKNOWLEDGE_TOGETHER;
+    if (this.#isHeld) return this.#unsent < MAX_DATA_LENGTH;
+    if (!hasSentData || this.#unsent >= MAX_DATA_LENGTH) return false;
+    this.#isHeld = true;
+    queueMacrotask(() => this.#flush());
+    return true;
+  }
+
+  /** Sends the next message and returns its number. Returns `undefined` if all are sent. */
+  #sendNext(): number | undefined {
+    const message = this.#tunnel.takeMessage(performance.now());
+    if (message === undefined) {
+      this.#unsent = 0;
+      this.#onSent?.();
+      return undefined;
+    }
+    const number = message[0];
+    if (number === TUNNEL_MESSAGE.DATA) this.#unsent -= message.length - 1;
+    else if (number === TUNNEL_MESSAGE.ACKNOWLEDGE) this.#delivered = 0;
+    this.#isFull = !this.#socket!.send(message);
+    return number;
   }
 
   #onSilence(): void {
@@ -237,6 +303,8 @@ export class TunnelDuplex implements Duplex {
     if (this.#closing === undefined) this.#link.onChange(undefined);
     this.#handler?.resumed?.();
     this.#advance();
+    // The last acknowledgement may have been lost, and a gateway with a full buffer waits for it.
+    this.#flush();
   }
 
   #fail(error: SshError): void {

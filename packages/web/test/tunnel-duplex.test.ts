@@ -18,6 +18,18 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** Encodes ACKNOWLEDGE for a position. */
+function acknowledge(position: number): string {
+  const bytes = new Uint8Array(9).fill(8);
+  new DataView(bytes.buffer).setBigUint64(1, BigInt(position));
+  return latin1(bytes);
+}
+
+/** Returns the lengths of the messages that the client sent on the last WebSocket, without the first `from`. */
+function lengths(gateway: ScriptedGateway, from: number): number[] {
+  return gateway.last.sent.slice(from).map((message) => message.length);
+}
+
 /** A gateway with WebSockets that the test controls. */
 class ScriptedGateway {
   readonly sockets: FakeSocket[] = [];
@@ -326,6 +338,119 @@ it("acknowledges the last bytes a second after they arrived, once", async () => 
   // ACKNOWLEDGE for position 3.
   expect(gateway.last.sent.slice(before)).toEqual(["\x08\0\0\0\0\0\0\0\x03"]);
   await gateway.duplex.close();
+});
+
+describe("acknowledgements of a tunnel", () => {
+  const MESSAGE = 65_535;
+  const sayData = (gateway: ScriptedGateway, length = MESSAGE): void => {
+    const message = new Uint8Array(1 + length).fill(65);
+    message[0] = 7;
+    gateway.last.say("", message.buffer);
+  };
+
+  it("cover 256 KiB each while data flow", async () => {
+    const gateway = await new ScriptedGateway().open();
+    const before = gateway.last.sent.length;
+    for (let i = 0; i < 12; i++) sayData(gateway);
+    expect(gateway.last.sent.slice(before)).toEqual([acknowledge(5 * MESSAGE), acknowledge(10 * MESSAGE)]);
+    await gateway.duplex.close();
+  });
+
+  it("cover 64 KiB or more after 10 ms without data", async () => {
+    const gateway = await new ScriptedGateway().open();
+    const before = gateway.last.sent.length;
+    sayData(gateway);
+    sayData(gateway, 1);
+    await vi.advanceTimersByTimeAsync(9);
+    expect(gateway.last.sent).toHaveLength(before);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(gateway.last.sent.slice(before)).toEqual([acknowledge(65_536)]);
+    await gateway.duplex.close();
+  });
+
+  it("leave at once after a pause, since no data may follow", async () => {
+    const gateway = await new ScriptedGateway().open();
+    const before = gateway.last.sent.length;
+    gateway.duplex.pause();
+    sayData(gateway);
+    sayData(gateway);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(gateway.last.sent).toHaveLength(before);
+    gateway.duplex.resume();
+    expect(gateway.last.sent.slice(before)).toEqual([acknowledge(2 * MESSAGE)]);
+    await gateway.duplex.close();
+  });
+
+  it("leave at once after the gateway's end", async () => {
+    const gateway = await new ScriptedGateway().open();
+    const before = gateway.last.sent.length;
+    sayData(gateway, 3);
+    gateway.last.say("\x09");
+    expect(gateway.last.sent.slice(before)).toEqual([acknowledge(4)]);
+    await gateway.duplex.close();
+  });
+
+  it("are repeated on another WebSocket", async () => {
+    const gateway = await new ScriptedGateway().open();
+    for (let i = 0; i < 5; i++) {
+      gateway.tunnel.write(new Uint8Array(MESSAGE));
+      gateway.flush();
+    }
+    await gateway.lose();
+    expect(gateway.tunnel.buffered).toBe(5 * MESSAGE);
+    await gateway.attach();
+    gateway.take();
+    expect(gateway.tunnel.buffered).toBe(0);
+    await gateway.duplex.close();
+  });
+});
+
+describe("the messages of a tunnel", () => {
+  it("are full while the application writes, and the rest leaves in the next round of the event loop", async () => {
+    const gateway = await new ScriptedGateway().open();
+    const before = gateway.last.sent.length;
+    for (let i = 0; i < 3; i++) {
+      gateway.duplex.write([new Uint8Array(65_600).fill(65 + i)]);
+      await Promise.resolve();
+    }
+    expect(lengths(gateway, before)).toEqual([65_536, 65_536, 65_536]);
+    await macrotask();
+    expect(lengths(gateway, before)).toEqual([65_536, 65_536, 65_536, 1 + 3 * 65]);
+    gateway.take();
+    expect(gateway.received).toBe(["A", "B", "C"].map((letter) => letter.repeat(65_600)).join(""));
+    await gateway.duplex.close();
+  });
+
+  it("leave at once if they follow no full one", async () => {
+    const gateway = await new ScriptedGateway().open();
+    const before = gateway.last.sent.length;
+    gateway.duplex.write([utf8Encode("a")]);
+    gateway.duplex.write([utf8Encode("b")]);
+    expect(gateway.last.sent.slice(before)).toEqual(["\x07a", "\x07b"]);
+    await gateway.duplex.close();
+  });
+
+  it("leave at once at the end", async () => {
+    const gateway = await new ScriptedGateway().open();
+    const before = gateway.last.sent.length;
+    gateway.duplex.write([new Uint8Array(65_600)]);
+    const ended = gateway.duplex.end();
+    expect(lengths(gateway, before)).toEqual([65_536, 66, 1]);
+    await ended;
+    await gateway.duplex.close();
+  });
+
+  it("keep the rest for another WebSocket if theirs is lost", async () => {
+    const gateway = await new ScriptedGateway().open();
+    gateway.duplex.write([new Uint8Array(65_600).fill(65)]);
+    await gateway.lose();
+    await gateway.attach();
+    gateway.duplex.write([utf8Encode("!")]);
+    await macrotask();
+    gateway.take();
+    expect(gateway.received).toBe(`${"A".repeat(65_600)}!`);
+    await gateway.duplex.close();
+  });
 });
 
 describe("a silent WebSocket", () => {

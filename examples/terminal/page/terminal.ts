@@ -1,0 +1,143 @@
+// Script of the page. `@nacre/web` runs here: keys, passwords and plaintext never leave the page.
+import { type BaseClient, SshError } from "nacre";
+import type { PageConfig } from "../src/destination.ts";
+import { hideChangedHostKey, showChangedHostKey } from "./changed-host-key.ts";
+import { element, messageOf } from "./elements.ts";
+import { installKey } from "./install-key.ts";
+import { type Login, LoginForm } from "./login-form.ts";
+import { browserKey } from "./page-keys.ts";
+import { InputQueue, logIn, runShell } from "./session.ts";
+import { showStatus } from "./status.ts";
+import { TerminalView } from "./terminal-view.ts";
+import { TracePanel } from "./trace-panel.ts";
+
+const loginView = element("login-view", HTMLElement);
+const sessionView = element("session-view", HTMLElement);
+const sessionActions = element("session-actions", HTMLElement);
+const inspector = element("inspector", HTMLElement);
+const toggleInspector = element("toggle-inspector", HTMLButtonElement);
+const disconnect = element("disconnect", HTMLButtonElement);
+const install = element("install", HTMLButtonElement);
+const installResult = element("install-result", HTMLElement);
+const badgeHost = element("badge-host", HTMLElement);
+const isNarrow = matchMedia("(max-width: 48rem)");
+
+const config = await loadConfig();
+// Hidden until the script can handle it.
+loginView.hidden = false;
+/** Aborts the current login. */
+let attempt = new AbortController();
+const form = new LoginForm(
+  config.destinations,
+  (login) => void start(login),
+  () => attempt.abort(),
+);
+
+toggleInspector.addEventListener("click", () => showInspector(Boolean(inspector.hidden)));
+// The badge's explanation covers the page; Escape and a click elsewhere close it.
+const badge = element("badge", HTMLDetailsElement);
+document.addEventListener("pointerdown", ({ target }) => {
+  if (target instanceof Node && !badge.contains(target)) badge.open = false;
+});
+badge.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape") badge.open = false;
+});
+
+async function loadConfig(): Promise<PageConfig> {
+  try {
+    return (await (await fetch("/config.json")).json()) as PageConfig;
+  } catch (error) {
+    showStatus("ended", "The page's settings cannot be loaded. Reload the page");
+    throw error;
+  }
+}
+
+async function start(login: Login): Promise<void> {
+  attempt = new AbortController();
+  hideChangedHostKey();
+  form.setBusy(true);
+  const trace = new TracePanel();
+  try {
+    const client = await logIn({ login, trace, wasm: config.wasm, signal: attempt.signal });
+    form.reset();
+    await showSession(client, login);
+  } catch (error) {
+    showFailure(error, login);
+  } finally {
+    form.setBusy(false);
+  }
+}
+
+function showFailure(error: unknown, { destination }: Login): void {
+  showStatus("ended", "Not connected");
+  if (!(error instanceof SshError && error.code === "host-key-changed")) return form.showProblem(messageOf(error));
+  showChangedHostKey(destination, error.message, () => {
+    form.showProblem("");
+    showStatus("idle", "The old key is forgotten. Connect again and compare the new fingerprint");
+    form.focus();
+  });
+}
+
+/** Runs the shell until it ends and the user leaves the view. */
+async function showSession(client: BaseClient, { destination, user }: Login): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  loginView.hidden = true;
+  sessionView.hidden = false;
+  sessionActions.hidden = false;
+  badgeHost.textContent = `${user}@${destination.host}`;
+  disconnect.textContent = "Disconnect";
+  installResult.textContent = "";
+  showInspector(!isNarrow.matches);
+  const input = new InputQueue();
+  const view = new TerminalView(
+    (text) => input.type(text),
+    ({ columns, rows }) => input.resize(columns, rows),
+    () => toggleInspector.focus(),
+  );
+  const left = new Promise<void>((resolve) => disconnect.addEventListener("click", () => resolve(), { signal }));
+  install.addEventListener("click", () => void installBrowserKey(client, signal), { signal });
+  // Ctrl+W deletes a word in a shell, but closes the tab in a browser. The browser asks first.
+  window.addEventListener("beforeunload", (event) => event.preventDefault(), { signal });
+  try {
+    const ending = runShell(client, view, input).then(
+      ({ status, signal }) => showEnd(signal === undefined ? `exit status ${status ?? "unknown"}` : `signal ${signal}`),
+      (error: unknown) => showEnd(messageOf(error)),
+    );
+    await Promise.race([left, ending.then(() => left)]);
+  } finally {
+    over.abort();
+    view.dispose();
+    sessionView.hidden = true;
+    sessionActions.hidden = true;
+    loginView.hidden = false;
+    badgeHost.textContent = "host";
+    await client.close();
+    showStatus("idle", "Not connected");
+    form.focus();
+  }
+}
+
+function showEnd(reason: string): void {
+  showStatus("ended", `The session has ended: ${reason}`);
+  disconnect.textContent = "Close";
+}
+
+function showInspector(isShown: boolean): void {
+  inspector.hidden = !isShown;
+  toggleInspector.setAttribute("aria-expanded", `${isShown}`);
+}
+
+async function installBrowserKey(client: BaseClient, signal: AbortSignal): Promise<void> {
+  install.disabled = true;
+  installResult.textContent = "";
+  try {
+    const key = (await browserKey.get()) ?? (await browserKey.make());
+    await installKey(client, key.authorizedKeysLine(browserKey.comment), signal);
+    installResult.textContent = "Added. Choose “Browser key” at the next login.";
+  } catch (error) {
+    if (!signal.aborted) installResult.textContent = messageOf(error);
+  } finally {
+    install.disabled = false;
+  }
+}

@@ -1,0 +1,51 @@
+import type { ITheme } from "@xterm/xterm";
+
+/** Colours of the terminal on a dark page. */
+export const DARK: ITheme = {
+  background: "#14181b",
+  foreground: "#e3e7ea",
+  cursor: "#6fd0c4",
+  cursorAccent: "#14181b",
+  selectionBackground: "#2f5a5a",
+  black: "#39424a",
+  red: "#f07a7a",
+  green: "#7fce9a",
+  yellow: "#e2bf6b",
+  blue: "#82aef5",
+  magenta: "#cf9af0",
+  cyan: "#6fd0c4",
+  white: "#cfd6db",
+  brightBlack: "#7d8a94",
+  brightRed: "#ff9c9c",
+  brightGreen: "#a3e6b8",
+  brightYellow: "#f5d88e",
+  brightBlue: "#a9c8ff",
+  brightMagenta: "#e2bcfb",
+  brightCyan: "#98e8de",
+  brightWhite: "#ffffff",
+};
+
+/** Colours of the terminal on a light page. */
+export const LIGHT: ITheme = {
+  background: "#ffffff",
+  foreground: "#22282d",
+  cursor: "#0b6e66",
+  cursorAccent: "#ffffff",
+  selectionBackground: "#b9e0dc",
+  black: "#22282d",
+  red: "#b3261e",
+  green: "#1d6b3a",
+  yellow: "#7c5800",
+  blue: "#1f56b5",
+  magenta: "#7b3aa8",
+  cyan: "#0b6e66",
+  white: "#5c666e",
+  brightBlack: "#69747d",
+  brightRed: "#c9372e",
+  brightGreen: "#237a45",
+  brightYellow: "#8a6300",
+  brightBlue: "#2f68cc",
+  brightMagenta: "#8f4abf",
+  brightCyan: "#0f7d74",
+  brightWhite: "#3a4249",
+};

@@ -1,0 +1,171 @@
+import { describe, expect, test } from "vitest";
+import { connected, logIn, screenShows, submitPassword, type, useChromium } from "./browser.ts";
+
+const tools = useChromium();
+const { openPage } = tools;
+
+describe("with a keyboard", () => {
+  test("a user logs in, leaves the terminal, reads the explanation and disconnects", async () => {
+    const { example } = tools;
+    const page = await openPage(example);
+    // The password field has the focus, because the user name is known.
+    await page.locator("#password:focus").waitFor();
+    await page.keyboard.type(example.ssh.password);
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await connected(page);
+    await type(page, "echo by keyboard");
+    await screenShows(page, "by keyboard");
+    await page.keyboard.press("Control+Shift+X");
+    const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement!.textContent);
+    expect(await focused()).toBe("Details");
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Enter");
+    await page.getByText("it could change them and read everything").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByText("it could change them and read everything").waitFor({ state: "hidden" });
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe("Disconnect");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Connect" }).waitFor();
+    // The form does not keep the password.
+    expect(await page.locator("#password").inputValue()).toBe("");
+    expect(await page.locator("#password").evaluate((one) => one === document.activeElement)).toBe(true);
+  });
+});
+
+describe("with a screen reader", () => {
+  test("every control has a name", async () => {
+    const { example } = tools;
+    const page = await openPage(example);
+    const login = await page.locator("body").ariaSnapshot();
+    for (const part of [
+      'heading "Nacre terminal"',
+      "status: Not connected",
+      'combobox "Host"',
+      'textbox "User"',
+      'group "Log in with"',
+      'radio "Password" [checked]',
+      'radio "Browser key"',
+      'textbox "Password"',
+      'button "Connect"',
+    ])
+      expect(login).toContain(part);
+    await logIn(page, example);
+    const session = await page.locator("body").ariaSnapshot();
+    for (const part of [
+      "status: Connected to demo@127.0.0.1",
+      'button "Details" [expanded]',
+      'region "Terminal"',
+      'textbox "Terminal input"',
+      'complementary "Connection details"',
+      'list "Packets"',
+      'button "Pause"',
+      'checkbox "Screen-reader mode"',
+      'button "Copy selection"',
+      'button "Add this browser’s key"',
+    ])
+      expect(session).toContain(part);
+  });
+
+  test("the screen-reader mode makes the terminal's rows a list, and is remembered after a reload", async () => {
+    const { example } = tools;
+    const page = await openPage(example);
+    await logIn(page, example);
+    const rows = page.locator(".xterm-accessibility-tree [role=listitem]");
+    expect(await rows.count()).toBe(0);
+    await page.getByLabel("Screen-reader mode").check();
+    await page.locator(".xterm textarea").focus();
+    await type(page, "echo spoken");
+    await rows.filter({ hasText: /^spoken$/ }).waitFor();
+    // Ctrl+W deletes a word in a shell and closes a tab in a browser, so the page asks first.
+    const asked = page.waitForEvent("dialog");
+    const reloaded = page.reload();
+    const question = await asked;
+    expect(question.type()).toBe("beforeunload");
+    await question.accept();
+    await reloaded;
+    await submitPassword(page, example.ssh.password);
+    await connected(page);
+    expect(await page.getByLabel("Screen-reader mode").isChecked()).toBe(true);
+    await rows.filter({ hasText: "demo@nacre" }).waitFor();
+  });
+});
+
+describe("on a phone", () => {
+  test("the key row sends Ctrl, arrows, Tab and Esc, and the details open over the terminal", async () => {
+    const { example } = tools;
+    const page = await openPage(example, { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true });
+    await logIn(page, example);
+    const row = page.getByRole("toolbar", { name: "Terminal keys" });
+    expect(await page.locator("#inspector").isVisible()).toBe(false);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+
+    await type(page, "sleep 1000");
+    await row.getByRole("button", { name: "Ctrl" }).tap();
+    expect(await row.getByRole("button", { name: "Ctrl" }).getAttribute("aria-pressed")).toBe("true");
+    await page.keyboard.type("c");
+    await screenShows(page, "^C");
+    expect(await row.getByRole("button", { name: "Ctrl" }).getAttribute("aria-pressed")).toBe("false");
+
+    await type(page, "cat -v");
+    for (const name of ["Esc", "Left", "Down"]) await row.getByRole("button", { name }).tap();
+    await page.keyboard.press("Enter");
+    await screenShows(page, "^[^[[D^[[B");
+    await row.getByRole("button", { name: "Ctrl" }).tap();
+    await row.getByRole("button", { name: "Right" }).tap();
+    await page.keyboard.press("Enter");
+    await screenShows(page, "^[[1;5C");
+
+    await page.getByRole("button", { name: "Details" }).tap();
+    await page.locator("#negotiated").getByText("mlkem768x25519-sha256").waitFor();
+  });
+});
+
+test.each(["light", "dark"] as const)("text is readable in %s colours", async (colorScheme) => {
+  const { example } = tools;
+  const page = await openPage(example, { colorScheme });
+  await logIn(page, example);
+  await page.locator("#badge summary").click();
+  const pairs = await page.evaluate(() =>
+    [
+      ["header", "#status"],
+      ["header", "h1 span"],
+      ["#badge summary", "#badge summary"],
+      [".explanation", ".explanation"],
+      ["#inspector", "dt"],
+      ["#inspector", "#trace .summary"],
+      ["#inspector", "#trace .sent .arrow"],
+      ["#inspector", "#trace .received .arrow"],
+      [".remark", ".remark"],
+      ["#disconnect", "#disconnect"],
+      ["#toggle-inspector", "#toggle-inspector"],
+    ].map(([behind = "", text = ""]) => {
+      const { backgroundColor } = getComputedStyle(document.querySelector(behind)!);
+      return { text, colours: [backgroundColor, getComputedStyle(document.querySelector(text)!).color] };
+    }),
+  );
+  for (const { text, colours } of pairs) {
+    const [background = [], foreground = []] = colours.map((one) => (one.match(/[\d.]+/g) ?? []).map(Number));
+    expect(luminance(background) > 0.5, text).toBe(colorScheme === "light");
+    expect(contrast(background, foreground), text).toBeGreaterThan(4.5);
+  }
+});
+
+/** Returns the contrast ratio of two colours (WCAG 2.2, 1.4.3). */
+function contrast(a: readonly number[], b: readonly number[]): number {
+  const [dark = 0, light = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+function luminance([red = 0, green = 0, blue = 0]: readonly number[]): number {
+  return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+}
+
+/** Converts an sRGB component to linear light intensity. */
+function linear(value: number): number {
+  return value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+}
