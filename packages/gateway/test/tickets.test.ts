@@ -227,7 +227,7 @@ describe("the ticket route", () => {
   });
 
   test.each(["", "{", "[]", "null", '{"host":"127.0.0.1"}', '{"host":1,"port":22}'])(
-    "refuses the body %.20s",
+    "refuses the body %j",
     async (text) => {
       const { post } = await sameOrigin();
       expect(await post({}, text)).toMatchObject({ status: 400, body: { error: "body" } });

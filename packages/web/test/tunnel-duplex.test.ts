@@ -421,7 +421,7 @@ describe("the messages of a tunnel", () => {
     await gateway.duplex.close();
   });
 
-  it("leave at once if they follow no full one", async () => {
+  it("are sent at once if no full message precedes them", async () => {
     const gateway = await new ScriptedGateway().open();
     const before = gateway.last.sent.length;
     gateway.duplex.write([utf8Encode("a")]);
