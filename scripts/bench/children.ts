@@ -23,6 +23,9 @@ const programs = [
   "child-visitors",
   "child-gateway",
   "child-web",
+  "child-gateway-nacre",
+  "child-gateway-pipe",
+  "child-gateway-pages",
 ] as const;
 
 /** A program for a child process, with its arguments. */

@@ -9,6 +9,7 @@ import type { Bench, Case, CaseResult } from "./bench.ts";
 import { bulkCase } from "./case-bulk.ts";
 import { ceilingCase } from "./case-ceiling.ts";
 import { connectCase } from "./case-connect.ts";
+import { gatewayCase } from "./case-gateway.ts";
 import { kexCase } from "./case-kex.ts";
 import { manyCase } from "./case-many.ts";
 import { memoryCase } from "./case-memory.ts";
@@ -25,6 +26,7 @@ import { killSshTunnels } from "./ssh-tunnel.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
 import { killBrowsers } from "./web-browser.ts";
+import { killWebsockify } from "./websockify.ts";
 
 const cases: readonly Case[] = [
   connectCase,
@@ -38,6 +40,7 @@ const cases: readonly Case[] = [
   pathCase,
   serverCase,
   webCase,
+  gatewayCase,
 ];
 const usage = `usage: npm run bench -- [--json FILE] [--only ${cases.map(({ name }) => name).join("|")}] [--quick]
                         [--size MIB] [--rounds N] [--clients PART,…] [--profile FOLDER]
@@ -90,6 +93,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     killBrowsers();
     killSsh();
     killSshTunnels();
+    killWebsockify();
     void prepared.release().finally(() => process.exit(130));
   });
 }
@@ -155,6 +159,7 @@ try {
   killBrowsers();
   killSsh();
   killSshTunnels();
+  killWebsockify();
   await prepared.release();
 }
 

@@ -1,5 +1,19 @@
 /** Tasks for the child processes of the benchmark, and their results. All are sent through IPC as JSON. */
 import type {
+  ClosePagesTask,
+  EchoPagesResult,
+  EchoPagesTask,
+  OpenPagesTask,
+  RelayResult,
+  RelayTask,
+  ServeEchoTask,
+  TicketsResult,
+  TicketsTask,
+  WeighTask,
+  Weight,
+} from "./gateway-tasks.ts";
+import type {
+  Address,
   ForwardResult,
   ForwardTask,
   PlainTransferTask,
@@ -283,7 +297,14 @@ export type Task =
   | GatewayTask
   | AdmitTask
   | RelayedTask
-  | WebTransferTask;
+  | WebTransferTask
+  | RelayTask
+  | TicketsTask
+  | WeighTask
+  | ServeEchoTask
+  | OpenPagesTask
+  | EchoPagesTask
+  | ClosePagesTask;
 
 export type ResultOf<T extends Task> = {
   connect: ConnectResult;
@@ -308,6 +329,13 @@ export type ResultOf<T extends Task> = {
   admit: AdmitResult;
   relayed: RelayedResult;
   "web-transfer": WebTransferResult;
+  relay: RelayResult;
+  tickets: TicketsResult;
+  weigh: Weight;
+  "serve-echo": Address;
+  "open-pages": true;
+  "echo-pages": EchoPagesResult;
+  "close-pages": true;
 }[T["kind"]];
 
 /** Message from the child to the parent. */

@@ -7,11 +7,11 @@ import {
   type TunnelMessage,
 } from "@nacre/tunnel";
 import { SshError } from "@nacre/wire";
-import type WebSocket from "ws";
 import { closeWebSocket } from "./close-web-socket.ts";
 import type { GatewayContext, Peer } from "./context.ts";
 import type { Target } from "./destinations.ts";
 import { dial } from "./dial.ts";
+import type { GatewayWebSocket, WebSocketUser } from "./gateway-web-socket.ts";
 import type { Pending, Waiting } from "./pending.ts";
 import { PlainRelay } from "./plain-relay.ts";
 import type { RelaySettings } from "./relay.ts";
@@ -24,25 +24,24 @@ type State =
   | { readonly kind: "over" };
 
 /** A WebSocket that does not carry a connection yet. */
-export class Arrival implements Waiting {
-  readonly ws: WebSocket;
+export class Arrival implements Waiting, WebSocketUser {
+  readonly ws: GatewayWebSocket;
   deadline: number;
   readonly #context: GatewayContext;
   readonly #pending: Pending;
   readonly #peer: Peer;
-  readonly #abort = new AbortController();
+  /** Aborts connecting to the destination; `undefined` at other times. */
+  #abort: AbortController | undefined;
   #state: State = { kind: "first" };
 
-  constructor(context: GatewayContext, pending: Pending, ws: WebSocket, peer: Peer) {
+  constructor(context: GatewayContext, pending: Pending, ws: GatewayWebSocket, peer: Peer) {
     this.#context = context;
     this.#pending = pending;
     this.ws = ws;
     this.#peer = peer;
     // rule: first-message-timeout
     this.deadline = context.now() + context.limits.firstMessageTimeout;
-    ws.on("message", this.#onMessage);
-    ws.on("close", this.#onClose);
-    ws.on("error", this.#onError);
+    ws.user = this;
   }
 
   /** Waits for the first message. */
@@ -69,24 +68,22 @@ export class Arrival implements Waiting {
     this.#context.log({ type: "rejected", ...this.#context.eventPeer(this.#peer), reason, detail });
   }
 
-  /** Removes the listeners from the WebSocket, and aborts a running connection attempt. */
+  /** Stops using the WebSocket, and aborts a running connection attempt. */
   #leave(): void {
     this.#state = { kind: "over" };
     this.#pending.delete(this);
-    this.#abort.abort(new SshError("aborted", "the WebSocket was closed"));
-    this.ws.off("message", this.#onMessage);
-    this.ws.off("close", this.#onClose);
+    this.#abort?.abort(new SshError("aborted", "the WebSocket was closed"));
+    if (this.ws.user === this) this.ws.user = undefined;
   }
 
-  readonly #onClose = (code: number): void => {
+  onClosed(_ws: GatewayWebSocket, code: number): void {
     this.#leave();
     this.#log("lost", `code ${code}`);
-  };
+  }
 
-  /** Does nothing: `ws` closes the WebSocket after an error. */
-  readonly #onError = (): void => {};
+  onPong(): void {}
 
-  readonly #onMessage = (data: Buffer, isBinary: boolean): void => {
+  onMessage(_ws: GatewayWebSocket, data: Buffer, isBinary: boolean): void {
     const state = this.#state;
     // rule: first-message-length
     if (!isBinary || data.length > MAX_FIRST_MESSAGE_LENGTH)
@@ -94,7 +91,7 @@ export class Arrival implements Waiting {
     if (state.kind === "first") return this.#first(data);
     if (state.kind === "proof") return this.#prove(state, data);
     this.refuse("protocol-error", "a message before the connection was open");
-  };
+  }
 
   #first(data: Buffer): void {
     let message: TunnelMessage;
@@ -126,14 +123,17 @@ export class Arrival implements Waiting {
     const { clients, limits, destinations } = this.#context;
     const peer = this.#peer;
     if (!clients.add(peer.client, this.#context.now())) return this.refuse("too-many");
+    const abort = new AbortController();
+    this.#abort = abort;
     const timer = setTimeout(() => {
       const text = `${target.host}:${target.port} did not answer within ${limits.connectTimeout} ms`;
-      this.#abort.abort(new SshError("connect-timeout", text));
+      abort.abort(new SshError("connect-timeout", text));
     }, limits.connectTimeout);
-    const { signal } = this.#abort;
+    const { signal } = abort;
     try {
       const addresses = await untilAborted(destinations.resolve(target), signal);
-      const dialled = await dial(target, addresses, signal);
+      const dialled = await dial(target, addresses, { signal, slabs: this.#context.slabs });
+      this.#abort = undefined;
       this.#leave();
       relay({ context: this.#context, peer, target, user, ...dialled });
     } catch (error) {

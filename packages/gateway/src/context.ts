@@ -1,13 +1,14 @@
 import type { Socket } from "node:net";
 import type { BufferGrowth } from "@nacre/tunnel";
-import type WebSocket from "ws";
 import type { Clients } from "./clients.ts";
 import type { Destinations } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
+import type { GatewayWebSocket } from "./gateway-web-socket.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Relay } from "./relay.ts";
 import type { Requester } from "./request-check.ts";
+import type { SlabPool } from "./slab-pool.ts";
 import type { Tickets } from "./tickets.ts";
 import type { TunnelRelay } from "./tunnel-relay.ts";
 
@@ -28,12 +29,15 @@ export interface GatewayContext {
   readonly relays: Set<Relay>;
   /** TCP connections that are not closed yet. */
   readonly sockets: Set<Socket>;
+  /** Listener of each socket's "close" event: removes it from `sockets`. */
+  readonly onSocketClosed: (this: Socket) => void;
   /** WebSockets that are not closed yet. */
-  readonly webSockets: Set<WebSocket>;
+  readonly webSockets: Set<GatewayWebSocket>;
   /** Connections that can be resumed, by the tunnel's id in hexadecimal. */
   readonly tunnels: Map<string, TunnelRelay>;
   readonly metrics: Metrics;
   readonly growth: BufferGrowth;
+  readonly slabs: SlabPool;
   /** Bytes buffered by all connections, and their limit. */
   readonly memory: { used: number; readonly most: number };
   /** First bytes of the tunnel ids of this process. */

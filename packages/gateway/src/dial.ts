@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { SshError } from "@nacre/wire";
 import type { Target } from "./destinations.ts";
 import { Inlet } from "./inlet.ts";
+import type { SlabPool } from "./slab-pool.ts";
 
 /** A connected, paused TCP socket and the inlet that receives its data. */
 export interface Dialled {
@@ -13,9 +14,13 @@ export interface Dialled {
  * Connects to one of the checked addresses. IPv4 and IPv6 race (RFC 8305). Rejects with `forward-unreachable`, or with the signal's reason
  * if the signal aborts.
  */
-export function dial({ host, port }: Target, addresses: readonly string[], signal: AbortSignal): Promise<Dialled> {
+export function dial(
+  { host, port }: Target,
+  addresses: readonly string[],
+  { signal, slabs }: { readonly signal: AbortSignal; readonly slabs: SlabPool },
+): Promise<Dialled> {
   return new Promise((resolve, reject) => {
-    const inlet = new Inlet();
+    const inlet = new Inlet(slabs);
     const socket = connect({
       onread: inlet.onread,
       // rule: gateway-dial-checked-address

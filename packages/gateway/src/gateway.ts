@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
 import { completeLimits, MAX_MILLISECONDS, SshError } from "@nacre/wire";
-import WebSocket, { WebSocketServer } from "ws";
+import { WebSocketServer } from "ws";
 import { Arrival } from "./arrival.ts";
 import { attachPaths } from "./attach-paths.ts";
 import { Clients } from "./clients.ts";
@@ -12,6 +13,7 @@ import { closeWebSocket } from "./close-web-socket.ts";
 import type { GatewayContext, Peer } from "./context.ts";
 import { Destinations, parseTarget, type Target } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
+import { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
 import { checkGatewayOptions } from "./option-names.ts";
@@ -19,6 +21,7 @@ import type { Gateway, GatewayOptions, Ticket, TicketGrant } from "./options.ts"
 import { Pending } from "./pending.ts";
 import { type Refusal, RequestCheck, type Requester } from "./request-check.ts";
 import { cookieSession } from "./session-cookie.ts";
+import { SlabPool } from "./slab-pool.ts";
 import { TicketRoute } from "./ticket-route.ts";
 import { memoryTicketStore } from "./ticket-store.ts";
 import { Tickets } from "./tickets.ts";
@@ -59,9 +62,11 @@ class WebSocketGateway implements Gateway {
   readonly #check: RequestCheck;
   readonly #pending: Pending;
   readonly #plain: Target | undefined;
-  readonly #server: WebSocketServer;
+  readonly #server: InstanceType<typeof WebSocketServer<typeof GatewayWebSocket>>;
   readonly #route: TicketRoute;
   readonly #sessionOf: (request: IncomingMessage) => string | undefined;
+  /** Listener of each WebSocket's "close" event. */
+  readonly #onWebSocketClosed: (this: unknown) => void;
   readonly #detach: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #connections = 0;
@@ -73,6 +78,8 @@ class WebSocketGateway implements Gateway {
     const { address = "", sessionOf = cookieSession } = options;
     const limits = completeLimits(GATEWAY_LIMITS, options.limits);
     const metrics = new Metrics();
+    const sockets = new Set<Socket>();
+    const webSockets = new Set<GatewayWebSocket>();
     this.#options = options;
     this.#check = new RequestCheck(options);
     this.#pending = new Pending(limits.maxPending);
@@ -83,11 +90,15 @@ class WebSocketGateway implements Gateway {
       tickets: new Tickets(options.tickets ?? memoryTicketStore(), limits),
       clients: new Clients(limits, steadyNow()),
       relays: new Set(),
-      sockets: new Set(),
-      webSockets: new Set(),
+      sockets,
+      onSocketClosed() {
+        sockets.delete(this);
+      },
+      webSockets,
       tunnels: new Map(),
       metrics,
       growth: { spare: GROWTH },
+      slabs: new SlabPool(),
       memory: { used: 0, most: limits.maxBufferedBytes },
       idPrefix: address === "" ? randomBytes(ID_PREFIX) : hash(address).subarray(0, ID_PREFIX),
       address,
@@ -95,12 +106,16 @@ class WebSocketGateway implements Gateway {
       log: (event) => this.#log(event),
       eventPeer: ({ connection, remoteAddress, origin }) => ({ connection, remoteAddress, origin }),
     };
+    this.#onWebSocketClosed = function (): void {
+      webSockets.delete(this as GatewayWebSocket);
+    };
     const plain = options.plain === undefined ? undefined : parseTarget("plain", options.plain);
     this.#plain = plain && this.#allowed(plain);
     const authorize = options.authorize ?? (() => false);
     this.#route = new TicketRoute({ context: this.#context, check: this.#check, authorize, sessionOf });
     this.#server = new WebSocketServer({
       noServer: true,
+      WebSocket: GatewayWebSocket,
       clientTracking: false,
       // rule: no-compression
       perMessageDeflate: false,
@@ -196,6 +211,7 @@ class WebSocketGateway implements Gateway {
     this.#pending.tick(now);
     for (const relay of this.#context.relays) relay.tick(now);
     this.#context.clients.sweep(now);
+    this.#context.slabs.trim();
   }
 
   #sendMetrics(response: ServerResponse): void {
@@ -240,10 +256,11 @@ class WebSocketGateway implements Gateway {
     return !offered.includes(TUNNEL_SUBPROTOCOL);
   }
 
-  #arrived(ws: WebSocket, request: IncomingMessage, requester: Requester): void {
+  #arrived(ws: GatewayWebSocket, request: IncomingMessage, requester: Requester): void {
     const { webSockets } = this.#context;
     webSockets.add(ws);
-    ws.on("close", () => webSockets.delete(ws));
+    ws.on("close", this.#onWebSocketClosed);
+    ws.listen();
     const peer: Peer = { ...requester, connection: ++this.#connections, session: this.#sessionOf(request) };
     const arrival = new Arrival(this.#context, this.#pending, ws, peer);
     if (ws.protocol !== TUNNEL_SUBPROTOCOL && this.#plain !== undefined) arrival.openPlain(this.#plain);

@@ -1,16 +1,16 @@
-import type WebSocket from "ws";
+import type { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
 
 /** A connection without the tunnel protocol: WebSocket messages contain only its bytes. It ends with its WebSocket. */
 export class PlainRelay extends Relay {
   readonly #onSent = (): void => this.#regulate();
 
-  constructor(settings: RelaySettings, ws: WebSocket) {
+  constructor(settings: RelaySettings, ws: GatewayWebSocket) {
     super(settings);
     this.logOpened(true);
     this.carry(ws);
     ws.resume();
-    this.socket.resume();
+    this.readDestination(true);
   }
 
   protected fromClient(data: Buffer): void {
@@ -20,8 +20,8 @@ export class PlainRelay extends Relay {
     this.#regulate();
   }
 
-  protected fromDestination(message: Buffer): void {
-    this.ws?.send(message.subarray(1), this.#onSent);
+  protected fromDestination(message: Buffer<ArrayBuffer>): void {
+    if (this.ws !== undefined) this.context.slabs.send(this.ws, message.subarray(1), this.#onSent);
     this.#regulate();
   }
 
@@ -51,10 +51,15 @@ export class PlainRelay extends Relay {
     if (this.isOver || ws === undefined) return;
     const mayRead = this.count(ws.bufferedAmount + socket.writableLength);
     // rule: plain-backpressure-down
-    if (mayRead && ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) socket.resume();
-    else socket.pause();
+    this.readDestination(mayRead && ws.bufferedAmount < WEB_SOCKET_HIGH_WATER);
     // rule: plain-backpressure-up
-    if (mayRead && socket.writableLength < WEB_SOCKET_HIGH_WATER) ws.resume();
-    else ws.pause();
+    readWebSocket(ws, mayRead && socket.writableLength < WEB_SOCKET_HIGH_WATER);
   }
+}
+
+/** Starts or stops reading from a WebSocket. */
+function readWebSocket(ws: GatewayWebSocket, isRead: boolean): void {
+  if (isRead === !ws.isPaused) return;
+  if (isRead) ws.resume();
+  else ws.pause();
 }

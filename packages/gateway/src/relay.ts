@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import type { CloseReason } from "@nacre/tunnel";
-import type WebSocket from "ws";
 import { closeWebSocket } from "./close-web-socket.ts";
 import type { GatewayContext, Peer } from "./context.ts";
 import type { Target } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
+import type { GatewayWebSocket, WebSocketUser } from "./gateway-web-socket.ts";
 import type { Inlet } from "./inlet.ts";
 
 /** Reason for the end of a connection, for the log. */
@@ -24,7 +24,7 @@ export interface RelaySettings {
 /** Bytes in a WebSocket's send buffer above which the gateway stops writing to it. */
 export const WEB_SOCKET_HIGH_WATER: number = 256 * 1024;
 
-/** Bytes a connection may always buffer, even above `maxBufferedBytes`. Exceeds the bytes that a client leaves unacknowledged. */
+/** Bytes a connection may always buffer, even above `maxBufferedBytes`. A client acknowledges when it has consumed as much. */
 const OWN_SHARE = 128 * 1024;
 
 /** Longest idle timeout in milliseconds once the destination has ended its direction. */
@@ -37,11 +37,11 @@ const REST = 1000;
 const LAST_WRITE = 5000;
 
 /** A TCP connection and the WebSocket that carries it. The gateway calls `tick` at least once a second. */
-export abstract class Relay {
+export abstract class Relay implements WebSocketUser {
   protected readonly context: GatewayContext;
   protected readonly peer: Peer;
   protected readonly socket: Socket;
-  protected ws: WebSocket | undefined;
+  protected ws: GatewayWebSocket | undefined;
   protected resumed = 0;
   protected isOver = false;
   readonly #target: Target;
@@ -52,6 +52,8 @@ export abstract class Relay {
   #pingedAt: number;
   #bytesUp = 0;
   #bytesDown = 0;
+  /** Whether the destination is read. */
+  #isRead = false;
   /** Bytes of this connection in `context.memory.used`. */
   #counted = 0;
 
@@ -67,7 +69,7 @@ export abstract class Relay {
     this.#pingedAt = this.#startedAt;
     context.relays.add(this);
     context.sockets.add(socket);
-    socket.on("close", () => context.sockets.delete(socket));
+    socket.on("close", context.onSocketClosed);
     inlet.onMessage = (message) => {
       if (this.isOver) return;
       this.#moved(0, message.length - 1);
@@ -87,8 +89,10 @@ export abstract class Relay {
     const { context, peer } = this;
     this.count(0);
     this.released();
-    if (this.ws !== undefined && close !== undefined) closeWebSocket(this.ws, close);
-    else this.ws?.terminate();
+    const { ws } = this;
+    if (ws !== undefined) ws.user = undefined;
+    if (ws !== undefined && close !== undefined) closeWebSocket(ws, close);
+    else ws?.terminate();
     this.ws = undefined;
     // The destination may not read the last bytes.
     this.socket.setTimeout(LAST_WRITE, () => this.socket.destroy());
@@ -136,33 +140,40 @@ export abstract class Relay {
     context.log({ type: "opened", ...context.eventPeer(peer), ...this.#target, address, user: this.#user, plain });
   }
 
+  /** Starts or stops reading from the destination. */
+  protected readDestination(isRead: boolean): void {
+    if (isRead === this.#isRead) return;
+    this.#isRead = isRead;
+    if (isRead) this.socket.resume();
+    else this.socket.pause();
+  }
+
   /** Moves the connection to a WebSocket. */
-  protected carry(ws: WebSocket): void {
+  protected carry(ws: GatewayWebSocket): void {
     this.ws = ws;
+    ws.user = this;
     this.#heardAt = this.context.now();
     this.#pingedAt = this.#heardAt;
-    let violation: string | undefined;
-    ws.on("message", (data: Buffer, isBinary: boolean) => {
-      this.#heardAt = this.context.now();
-      if (ws !== this.ws) return;
-      // rule: binary-only
-      if (!isBinary) return this.end("protocol-error", "a text message");
-      this.fromClient(data);
-    });
-    ws.on("pong", () => {
-      this.#heardAt = this.context.now();
-    });
-    // `ws` itself sends the close code of the violation (RFC 6455 §7.4.1).
-    ws.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code?.startsWith("WS_ERR") === true) violation = error.message;
-    });
-    ws.on("close", (code: number) => {
-      if (ws !== this.ws) return;
-      if (violation !== undefined) return this.end("protocol-error", violation);
-      // 1001: the user left the page (RFC 6455 §7.4.1).
-      if (code === 1000 || code === 1001) return this.end("client-closed", `code ${code}`);
-      this.webSocketLost();
-    });
+  }
+
+  onMessage(ws: GatewayWebSocket, data: Buffer, isBinary: boolean): void {
+    this.#heardAt = this.context.now();
+    if (ws !== this.ws) return;
+    // rule: binary-only
+    if (!isBinary) return this.end("protocol-error", "a text message");
+    this.fromClient(data);
+  }
+
+  onPong(): void {
+    this.#heardAt = this.context.now();
+  }
+
+  onClosed(ws: GatewayWebSocket, code: number, violation: string | undefined): void {
+    if (ws !== this.ws) return;
+    if (violation !== undefined) return this.end("protocol-error", violation);
+    // 1001: the user left the page (RFC 6455 §7.4.1).
+    if (code === 1000 || code === 1001) return this.end("client-closed", `code ${code}`);
+    this.webSocketLost();
   }
 
   /** Counts bytes from the client to the destination. */
@@ -187,7 +198,7 @@ export abstract class Relay {
   /** Called at the end of the connection, to release shared resources. */
   protected abstract released(): void;
   protected abstract fromClient(data: Buffer): void;
-  /** `message` is a DATA message: the message number, then the bytes. */
+  /** `message` is a DATA message: the message number, then the bytes. It may be in a slab. */
   protected abstract fromDestination(message: Buffer<ArrayBuffer>): void;
   protected abstract destinationEnded(): void;
   protected abstract destinationLost(why: string): void;
@@ -206,7 +217,7 @@ export abstract class Relay {
     if (this.#bytesUp + this.#bytesDown > this.context.limits.maxBytes) this.end("byte-limit");
   }
 
-  #unresponsive(ws: WebSocket): void {
+  #unresponsive(ws: GatewayWebSocket): void {
     ws.terminate();
     this.webSocketLost();
   }

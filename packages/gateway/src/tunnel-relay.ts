@@ -4,16 +4,14 @@ import {
   GatewayTunnel,
   type Hmac,
   NONCE_LENGTH,
+  TUNNEL_ID_LENGTH,
   TUNNEL_SECRET_LENGTH,
   type TunnelEvent,
 } from "@nacre/tunnel";
-import type WebSocket from "ws";
 import { closeWebSocket } from "./close-web-socket.ts";
 import type { Peer } from "./context.ts";
+import type { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
-
-/** Number of random bytes in a tunnel's id, after the prefix of the process. */
-const ID_RANDOM = 12;
 
 const hmac: Hmac = (key, message) => createHmac("sha256", key).update(message).digest();
 
@@ -26,20 +24,29 @@ export class TunnelRelay extends Relay {
   /** Bytes written to the TCP socket but not yet reported to the tunnel as consumed. */
   #unconsumed = 0;
   #parked: { readonly bytes: number; readonly until: number } | undefined;
-  readonly #onMoved = (): void => this.#pump();
+  /** Whether a message waits because the WebSocket's buffer is full. */
+  #isFull = false;
+  readonly #onWritten = (): void => this.#pump();
+  readonly #onSent = (): void => {
+    if (this.#isFull) this.#pump();
+  };
 
-  constructor(settings: RelaySettings, ws: WebSocket) {
+  constructor(settings: RelaySettings, ws: GatewayWebSocket) {
     super(settings);
     const { context } = settings;
-    const id = Buffer.concat([context.idPrefix, randomBytes(ID_RANDOM)]);
+    // One allocation for both, as each needs more memory than its bytes.
+    const bytes = randomBytes(TUNNEL_ID_LENGTH + TUNNEL_SECRET_LENGTH);
+    context.idPrefix.copy(bytes);
+    const id = bytes.subarray(0, TUNNEL_ID_LENGTH);
     this.#id = id.toString("hex");
     this.#tunnel = new GatewayTunnel({
       id,
-      secret: randomBytes(TUNNEL_SECRET_LENGTH),
+      secret: bytes.subarray(TUNNEL_ID_LENGTH),
       address: context.address,
       resumeTime: context.limits.resumeTime,
       hmac,
       growth: context.growth,
+      onFreed: (message) => context.slabs.of(message)?.release(),
     });
     context.tunnels.set(this.#id, this);
     this.logOpened(false);
@@ -60,7 +67,7 @@ export class TunnelRelay extends Relay {
   }
 
   /** Checks the answer to a challenge. If it is valid, moves the connection to `ws`, closes the old WebSocket and returns true. */
-  resume(ws: WebSocket, attempt: AttachAttempt, answer: Uint8Array): boolean {
+  resume(ws: GatewayWebSocket, attempt: AttachAttempt, answer: Uint8Array): boolean {
     if (this.isOver) return false;
     // rule: displace-after-proof
     if (!attempt.prove(answer)) {
@@ -85,6 +92,8 @@ export class TunnelRelay extends Relay {
   }
 
   protected fromDestination(message: Buffer<ArrayBuffer>): void {
+    // rule: slab-held-while-unacknowledged
+    this.context.slabs.of(message)?.hold();
     this.#hasRoom = this.#tunnel.writeMessage(message);
     this.#pump();
   }
@@ -96,9 +105,11 @@ export class TunnelRelay extends Relay {
 
   protected destinationLost(why: string): void {
     // Send the data that the destination sent before it failed.
-    if (this.ws !== undefined) {
+    const { ws } = this;
+    if (ws !== undefined) {
+      const { slabs } = this.context;
       const now = this.context.now();
-      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) this.ws.send(m);
+      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) slabs.send(ws, m);
     }
     this.end("destination-lost", why);
   }
@@ -109,7 +120,7 @@ export class TunnelRelay extends Relay {
     if (limits.resumeTime === 0) return this.end("client-closed", "the WebSocket was lost");
     this.#tunnel.detach();
     // Parked data must not grow, so stop reading until the connection is resumed.
-    this.socket.pause();
+    this.readDestination(false);
     const bytes = this.#tunnel.buffered + this.socket.writableLength;
     if (!clients.park(this.peer.client, bytes)) return this.end("parked-limit", `${bytes} bytes`);
     this.#parked = { bytes, until: this.context.now() + limits.resumeTime };
@@ -148,16 +159,18 @@ export class TunnelRelay extends Relay {
     }
     if (this.isOver) return;
     const mayRead = this.count(this.#tunnel.buffered + this.socket.writableLength);
-    if (this.ws === undefined || !this.#hasRoom || !mayRead) this.socket.pause();
-    else this.socket.resume();
+    this.readDestination(this.ws !== undefined && this.#hasRoom && mayRead);
   }
 
   #send(): void {
+    const { slabs } = this.context;
     const now = this.context.now();
-    while (this.ws !== undefined && this.ws.bufferedAmount < WEB_SOCKET_HIGH_WATER) {
+    while (this.ws !== undefined) {
+      this.#isFull = this.ws.bufferedAmount >= WEB_SOCKET_HIGH_WATER;
+      if (this.#isFull) return;
       const message = this.#tunnel.takeMessage(now);
       if (message === undefined) return;
-      this.ws.send(message, this.#onMoved);
+      slabs.send(this.ws, message, this.#onSent);
     }
   }
 
@@ -167,7 +180,7 @@ export class TunnelRelay extends Relay {
         this.movedUp(event.data.length);
         if (this.isOver) return;
         this.#unconsumed += event.data.length;
-        this.socket.write(event.data, this.#onMoved);
+        this.socket.write(event.data, this.#onWritten);
         return;
       case "writable":
         this.#hasRoom = true;

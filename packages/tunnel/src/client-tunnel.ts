@@ -1,4 +1,5 @@
 import { copyBytes, SshError } from "@nacre/wire";
+import { CLIENT_ACKNOWLEDGES_EVERY } from "./limits.ts";
 import type { ChallengeMessage } from "./messages.ts";
 import { type Hmac, resumeProof } from "./proof.ts";
 import { type BufferGrowth } from "./send-buffer.ts";
@@ -34,7 +35,7 @@ export class ClientTunnel extends Tunnel {
 
   /** Queues OPEN, the first message of the first WebSocket. */
   constructor(request: OpenRequest, options: { readonly hmac: Hmac; readonly growth: BufferGrowth }) {
-    super(options.growth);
+    super(CLIENT_ACKNOWLEDGES_EVERY, options.growth);
     this.#hmac = options.hmac;
     this.send({ type: "open", ...request });
   }

@@ -1,4 +1,5 @@
-import { equalBytes, SshError } from "@nacre/wire";
+import { type Bytes, equalBytes, SshError } from "@nacre/wire";
+import { GATEWAY_ACKNOWLEDGES_EVERY } from "./limits.ts";
 import { decodeTunnelMessage, encodeTunnelMessage } from "./messages.ts";
 import { type Hmac, type ResumeClaim, resumeProof } from "./proof.ts";
 import type { BufferGrowth } from "./send-buffer.ts";
@@ -16,6 +17,11 @@ export interface GatewayTunnelOptions {
   readonly resumeTime: number;
   readonly hmac: Hmac;
   readonly growth: BufferGrowth;
+  /**
+   * Called with each message of `writeMessage` when the tunnel no longer uses its memory: the client acknowledged it, or the tunnel ended. A
+   * WebSocket may still send it.
+   */
+  readonly onFreed?: (message: Bytes) => void;
 }
 
 /** Challenge on a new WebSocket. It accepts one proof. */
@@ -36,8 +42,8 @@ export class GatewayTunnel extends Tunnel {
   readonly #hmac: Hmac;
   #isAttached = true;
 
-  constructor({ id, secret, address, resumeTime, hmac, growth }: GatewayTunnelOptions) {
-    super(growth);
+  constructor({ id, secret, address, resumeTime, hmac, growth, onFreed }: GatewayTunnelOptions) {
+    super(GATEWAY_ACKNOWLEDGES_EVERY, growth, onFreed);
     this.id = id;
     this.#secret = secret;
     this.#hmac = hmac;

@@ -10,11 +10,17 @@ export const MAX_SEND_BUFFER: number = 4 * 1024 * 1024;
 /** Initial size of a send buffer in bytes. Enough for 100 MB/s on a path of 10 ms. */
 export const INITIAL_SEND_BUFFER: number = 1024 * 1024;
 
-/** Number of consumed bytes after which a receiver acknowledges. Small enough for the initial send buffer. */
-export const ACKNOWLEDGE_EVERY: number = 64 * 1024;
-
 /** Maximum number of data bytes in one DATA message. */
 export const MAX_DATA_LENGTH: number = MAX_MESSAGE_LENGTH - 1;
+
+/**
+ * Number of consumed bytes after which a client acknowledges: two full messages, because an acknowledgement costs a gateway a third of the
+ * work of a full message. A gateway frees its memory only then.
+ */
+export const CLIENT_ACKNOWLEDGES_EVERY: number = 2 * MAX_DATA_LENGTH;
+
+/** Number of consumed bytes after which a gateway acknowledges: a quarter of the client's initial send buffer. */
+export const GATEWAY_ACKNOWLEDGES_EVERY: number = INITIAL_SEND_BUFFER / 4;
 
 /** Length of a tunnel id in bytes. The id identifies a tunnel and is not a secret. */
 export const TUNNEL_ID_LENGTH: number = 16;

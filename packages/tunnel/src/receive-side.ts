@@ -1,8 +1,9 @@
 import { SshError } from "@nacre/wire";
-import { ACKNOWLEDGE_EVERY, MAX_SEND_BUFFER } from "./limits.ts";
+import { MAX_SEND_BUFFER } from "./limits.ts";
 
 /** Counts received bytes and decides when to acknowledge them. */
 export class ReceiveSide {
+  readonly #acknowledgesEvery: number;
   #received = 0;
   #consumed = 0;
   #acknowledged = 0;
@@ -11,6 +12,11 @@ export class ReceiveSide {
   #wantsAll = false;
   /** Whether the last acknowledgement may have been lost with its WebSocket. */
   #mayBeLost = false;
+
+  /** `acknowledgesEvery` is the number of consumed bytes after which an acknowledgement is due. */
+  constructor(acknowledgesEvery: number) {
+    this.#acknowledgesEvery = acknowledgesEvery;
+  }
 
   /** Position up to which all bytes were received. */
   get received(): number {
@@ -68,7 +74,7 @@ export class ReceiveSide {
   takeAcknowledgement(): number | undefined {
     const due = this.#consumed - this.#acknowledged;
     const isComplete = this.#hasEnded && this.#consumed === this.#received;
-    const isEnough = due >= ACKNOWLEDGE_EVERY || isComplete || this.#wantsAll;
+    const isEnough = due >= this.#acknowledgesEvery || isComplete || this.#wantsAll;
     this.#wantsAll = false;
     if (!this.#mayBeLost && (due === 0 || !isEnough)) return undefined;
     this.#mayBeLost = false;

@@ -10,13 +10,18 @@ export interface BufferGrowth {
 /** Minimum round trip in milliseconds for growth. The initial buffer carries 100 MB/s on shorter paths. */
 const SHORT_PATH = 10;
 
-/** Minimum size in bytes to send an encoded chunk without copying. Smaller chunks share messages. */
+/** Minimum size in bytes to keep an encoded chunk without copying. Smaller chunks share messages and memory. */
 const LARGE_CHUNK = 16 * 1024;
 
+/** Size in bytes of the memory that small chunks share. */
+const SHARED_MEMORY = 4 * 1024;
+
 interface Chunk {
-  readonly bytes: Bytes;
-  /** Encoded DATA message over the same memory, if the caller supplied one. */
+  bytes: Bytes;
+  /** Encoded DATA message over the same memory, if the caller supplied one. `bytes` start at its second byte. */
   readonly message: Bytes | undefined;
+  /** Memory whose first bytes are `bytes`, with room for more. */
+  readonly shared: Bytes | undefined;
 }
 
 /**
@@ -25,6 +30,7 @@ interface Chunk {
  */
 export class SendBuffer {
   readonly #growth: BufferGrowth;
+  readonly #onFreed: ((message: Bytes) => void) | undefined;
   /** Unacknowledged bytes; the first chunk starts at `#acknowledged`. */
   readonly #chunks: Chunk[] = [];
   #limit = INITIAL_SEND_BUFFER;
@@ -33,13 +39,17 @@ export class SendBuffer {
   /** Position after the last byte. */
   #written = 0;
   #hasEnded = false;
-  /** Chunk that contains the position `#sent`, and the offset in that chunk. */
+  /** Chunk that contains or ends at the position `#sent`, and the offset in that chunk. */
   #next = { chunk: 0, offset: 0 };
+  /** Encoded DATA message of the last bytes, if they were copied and all bytes before them were sent. */
+  #fresh: Bytes | undefined;
   /** A sent position and its send time, for measuring the round trip. */
   #probe: { readonly position: number; readonly at: number; wasFull: boolean } | undefined;
 
-  constructor(growth: BufferGrowth) {
+  /** `onFreed` is called with each message of `writeMessage` when the buffer no longer uses its memory. */
+  constructor(growth: BufferGrowth, onFreed?: (message: Bytes) => void) {
     this.#growth = growth;
+    this.#onFreed = onFreed;
   }
 
   /** Number of bytes that can be written before the buffer is full. */
@@ -59,20 +69,46 @@ export class SendBuffer {
 
   /** Adds bytes; the buffer then owns them. Callers should stop while `room` is 0. A chunk larger than `room` is accepted whole. */
   write(bytes: Bytes): void {
-    this.#add({ bytes, message: undefined });
+    this.#assertNotEnded();
+    this.#fresh = undefined;
+    if (bytes.length > 0) this.#chunks.push({ bytes, message: undefined, shared: undefined });
+    this.#add(bytes.length);
   }
 
-  /** Adds the bytes of an encoded DATA message. A message of 16 KiB or more is sent without a copy. */
+  /**
+   * Adds the bytes of an encoded DATA message. A message of 16 KiB or more is kept and sent without a copy. The bytes of a smaller one are
+   * copied, because many small buffers need much more memory than their bytes.
+   */
   writeMessage(message: Bytes): void {
+    this.#assertNotEnded();
     const bytes = message.subarray(1);
-    this.#add({ bytes, message: bytes.length >= LARGE_CHUNK ? message : undefined });
+    const isCopied = bytes.length < LARGE_CHUNK;
+    this.#fresh = isCopied && this.#sent === this.#written ? message : undefined;
+    if (!isCopied) this.#chunks.push({ bytes, message, shared: undefined });
+    else if (bytes.length > 0) this.#copyIn(bytes);
+    this.#add(bytes.length);
   }
 
-  #add(chunk: Chunk): void {
+  #assertNotEnded(): void {
     if (this.#hasEnded) throw new SshError("usage", "cannot write to a tunnel after `end`");
-    if (chunk.bytes.length === 0) return;
-    this.#chunks.push(chunk);
-    this.#written += chunk.bytes.length;
+  }
+
+  /** Copies bytes behind the last chunk if they fit, else to a new chunk. */
+  #copyIn(bytes: Bytes): void {
+    const last = this.#chunks.at(-1);
+    if (last?.shared !== undefined && last.bytes.length + bytes.length <= last.shared.length) {
+      const { length } = last.bytes;
+      last.shared.set(bytes, length);
+      last.bytes = last.shared.subarray(0, length + bytes.length);
+    } else {
+      const shared = new Uint8Array(Math.max(SHARED_MEMORY, bytes.length));
+      shared.set(bytes);
+      this.#chunks.push({ bytes: shared.subarray(0, bytes.length), message: undefined, shared });
+    }
+  }
+
+  #add(length: number): void {
+    this.#written += length;
     if (this.room === 0 && this.#probe !== undefined) this.#probe.wasFull = true;
   }
 
@@ -85,8 +121,11 @@ export class SendBuffer {
   takeMessage(now: number): Bytes | undefined {
     // A chunk can exceed the buffer, but sent bytes must not exceed the peer's limit.
     const allowed = this.#acknowledged + MAX_SEND_BUFFER - this.#sent;
-    const whole = this.#wholeMessage(allowed, now);
-    if (whole !== undefined) return whole;
+    const whole = this.#takeFresh(allowed) ?? this.#takeWhole(allowed);
+    if (whole !== undefined) {
+      this.#advance(whole.length - 1, now);
+      return whole;
+    }
     const length = this.#nextLength(Math.min(MAX_DATA_LENGTH, allowed));
     if (length > 0) {
       const message = this.#copyNext(length);
@@ -112,13 +151,11 @@ export class SendBuffer {
   rewind(position: number): void {
     this.#check(position);
     this.#sent = position;
+    this.#fresh = undefined;
     this.#probe = undefined;
-    let offset = position - this.#acknowledged;
-    let chunk = 0;
-    for (; chunk < this.#chunks.length && offset >= this.#chunks[chunk]!.bytes.length; chunk++)
-      offset -= this.#chunks[chunk]!.bytes.length;
-    // After the last byte, only END can remain.
-    this.#next = { chunk, offset: chunk < this.#chunks.length ? offset : 0 };
+    this.#next = { chunk: 0, offset: 0 };
+    // The end of the direction occupies a position, but no byte.
+    this.#moveNext(Math.min(position, this.#written) - this.#acknowledged);
   }
 
   /** Frees the bytes and returns this tunnel's growth to the shared budget. The buffer must not send afterwards. */
@@ -126,6 +163,7 @@ export class SendBuffer {
     this.#acknowledged = Math.max(this.#acknowledged, this.#written);
     this.#growth.spare += this.#limit - INITIAL_SEND_BUFFER;
     this.#limit = INITIAL_SEND_BUFFER;
+    for (const chunk of this.#chunks) this.#free(chunk);
     this.#chunks.length = 0;
   }
 
@@ -138,13 +176,21 @@ export class SendBuffer {
       );
   }
 
+  /** Takes the encoded message of the last bytes. */
+  #takeFresh(allowed: number): Bytes | undefined {
+    const message = this.#fresh;
+    if (message === undefined || message.length <= 1 || message.length - 1 > allowed) return undefined;
+    this.#fresh = undefined;
+    this.#moveNext(message.length - 1);
+    return message;
+  }
+
   /** Takes the encoded message of the next chunk, if no byte of that chunk was sent. */
-  #wholeMessage(allowed: number, now: number): Bytes | undefined {
-    const { chunk, offset } = this.#next;
-    const { bytes, message } = this.#chunks[chunk] ?? {};
-    if (bytes === undefined || message === undefined || offset > 0 || bytes.length > allowed) return undefined;
-    this.#next = { chunk: chunk + 1, offset: 0 };
-    this.#advance(bytes.length, now);
+  #takeWhole(allowed: number): Bytes | undefined {
+    this.#moveNext(0);
+    const message = this.#chunks[this.#next.chunk]?.message;
+    if (message === undefined || this.#next.offset > 0 || message.length - 1 > allowed) return undefined;
+    this.#moveNext(message.length - 1);
     return message;
   }
 
@@ -168,10 +214,19 @@ export class SendBuffer {
       const part = chunk.subarray(this.#next.offset, this.#next.offset + message.length - filled);
       message.set(part, filled);
       filled += part.length;
-      this.#next.offset += part.length;
-      if (this.#next.offset === chunk.length) this.#next = { chunk: this.#next.chunk + 1, offset: 0 };
+      this.#moveNext(part.length);
     }
     return message;
+  }
+
+  /** Moves `#next` by `length` bytes. It stays at the end of the last chunk, which may become longer. */
+  #moveNext(length: number): void {
+    const next = this.#next;
+    next.offset += length;
+    while (next.chunk < this.#chunks.length - 1 && next.offset >= this.#chunks[next.chunk]!.bytes.length) {
+      next.offset -= this.#chunks[next.chunk]!.bytes.length;
+      next.chunk++;
+    }
   }
 
   #advance(length: number, now: number): void {
@@ -182,17 +237,28 @@ export class SendBuffer {
   #drop(position: number): void {
     let count = Math.min(position, this.#written) - this.#acknowledged;
     let dropped = 0;
-    while (count > 0 && count >= this.#chunks[dropped]!.bytes.length) count -= this.#chunks[dropped++]!.bytes.length;
+    while (count > 0 && count >= this.#chunks[dropped]!.bytes.length) {
+      const chunk = this.#chunks[dropped++]!;
+      count -= chunk.bytes.length;
+      this.#free(chunk);
+    }
     this.#chunks.splice(0, dropped);
     this.#next.chunk -= dropped;
+    if (this.#next.chunk < 0) this.#next = { chunk: 0, offset: 0 };
     if (count > 0) {
-      // Copy a small remainder, so that the memory of the whole chunk can be freed.
-      const { bytes } = this.#chunks[0]!;
-      const rest = bytes.subarray(count);
-      this.#chunks[0] = { bytes: 2 * rest.length < bytes.length ? copyBytes(rest) : rest, message: undefined };
+      // Copy a remainder that the caller may free, or that is small, so that the memory of the whole chunk can be freed.
+      const chunk = this.#chunks[0]!;
+      const rest = chunk.bytes.subarray(count);
+      const isCopied = chunk.message !== undefined || 2 * rest.length < chunk.bytes.length;
+      this.#chunks[0] = { bytes: isCopied ? copyBytes(rest) : rest, message: undefined, shared: undefined };
+      this.#free(chunk);
       if (this.#next.chunk === 0) this.#next.offset -= count;
     }
     this.#acknowledged = position;
+  }
+
+  #free({ message }: Chunk): void {
+    if (message !== undefined) this.#onFreed?.(message);
   }
 
   #grow(): void {

@@ -19,14 +19,19 @@ export type HandshakeMessage = Exclude<TunnelMessage, StreamMessage>;
  */
 export abstract class Tunnel {
   protected readonly sending: SendBuffer;
-  protected readonly receiving: ReceiveSide = new ReceiveSide();
+  protected readonly receiving: ReceiveSide;
   readonly #events: TunnelEvent[] = [];
   readonly #handshake: Bytes[] = [];
   #wantsRoom = false;
   #isOver = false;
 
-  protected constructor(growth: BufferGrowth) {
-    this.sending = new SendBuffer(growth);
+  /**
+   * `acknowledgesEvery` is the number of consumed bytes after which the tunnel acknowledges. `onFreed` is called with each message of
+   * `writeMessage` when the tunnel no longer uses its memory.
+   */
+  protected constructor(acknowledgesEvery: number, growth: BufferGrowth, onFreed?: (message: Bytes) => void) {
+    this.receiving = new ReceiveSide(acknowledgesEvery);
+    this.sending = new SendBuffer(growth, onFreed);
   }
 
   /** Whether the tunnel is attached to a WebSocket. */
@@ -76,8 +81,8 @@ export abstract class Tunnel {
   }
 
   /**
-   * Makes the next message acknowledge all consumed bytes. Call it after one second without data. Otherwise fewer than 64 KiB remain
-   * unacknowledged in the peer's memory.
+   * Makes the next message acknowledge all consumed bytes. Call it after one second without data. Otherwise up to 128 KiB at
+   * the gateway, or 256 KiB at the client, remain unacknowledged in memory.
    */
   acknowledgeAll(): void {
     this.receiving.acknowledgeAll();
@@ -106,13 +111,13 @@ export abstract class Tunnel {
 
   /** Returns the next event, or `undefined` if the queue is empty. */
   nextEvent(): TunnelEvent | undefined {
-    return this.#events.shift();
+    return this.#events.length === 0 ? undefined : this.#events.shift();
   }
 
   /** Returns the next message for the current WebSocket, or `undefined`. Messages that were not taken survive the loss of the WebSocket. */
   takeMessage(now: number): Bytes | undefined {
-    const first = this.#handshake.shift();
-    if (first !== undefined || this.#isOver || !this.isAttached) return first;
+    if (this.#handshake.length > 0) return this.#handshake.shift();
+    if (this.#isOver || !this.isAttached) return undefined;
     const consumed = this.receiving.takeAcknowledgement();
     if (consumed !== undefined) {
       this.#finishIfDone();

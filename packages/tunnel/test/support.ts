@@ -54,12 +54,20 @@ export class Pair {
   readonly id = random(16);
   readonly secret = random(32);
 
-  constructor({ spare = 0 } = {}) {
+  constructor({ spare = 0, onFreed = () => {} }: { spare?: number; onFreed?: (message: Bytes) => void } = {}) {
     this.client = new Side(
       new ClientTunnel({ ticket: "t", host: "example.org", port: 22 }, { hmac, growth: { spare } }),
     );
     this.gateway = new Side(
-      new GatewayTunnel({ id: this.id, secret: this.secret, address: "", resumeTime: 60_000, hmac, growth: { spare } }),
+      new GatewayTunnel({
+        id: this.id,
+        secret: this.secret,
+        address: "",
+        resumeTime: 60_000,
+        hmac,
+        growth: { spare },
+        onFreed,
+      }),
     );
     // Drop OPEN: a gateway's server handles it before it creates the tunnel.
     this.client.tunnel.takeMessage(0);

@@ -129,6 +129,40 @@ describe("a tunnel", () => {
     expect(pair.client.received).toEqual(concatBytes(...bytes));
   });
 
+  test("sends a small message of its caller as it is if nothing else waits, and keeps only its bytes", () => {
+    const pair = opened();
+    const small = encodeTunnelMessage({ type: "data", data: pattern(100) });
+    for (let i = 0; i < 100; i++) {
+      const message = small.slice();
+      pair.gateway.tunnel.writeMessage(message);
+      expect(pair.gateway.tunnel.takeMessage(0)).toBe(message);
+      message.fill(0);
+    }
+    expect(pair.gateway.tunnel.buffered).toBe(10_000);
+    pair.lose();
+    expect(pair.attach()).toBe(true);
+    pair.run();
+    expect(pair.client.received).toEqual(concatBytes(...Array.from({ length: 100 }, () => small.subarray(1))));
+  });
+
+  test("frees each message of its caller once: acknowledged, in part acknowledged, or discarded", () => {
+    const freed: Bytes[] = [];
+    const pair = new Pair({ onFreed: (message) => freed.push(message) });
+    pair.run();
+    const messages = Array.from({ length: 4 }, () => data(40_000));
+    for (const message of messages) pair.gateway.tunnel.writeMessage(message);
+    pair.send();
+    expect(freed).toEqual([]);
+    pair.gateway.tunnel.receive(acknowledge(40_000), 0);
+    expect(freed).toEqual(messages.slice(0, 1));
+    pair.gateway.tunnel.receive(acknowledge(40_001), 0);
+    pair.gateway.tunnel.receive(acknowledge(79_999), 0);
+    expect(freed).toEqual(messages.slice(0, 2));
+    pair.gateway.tunnel.discard();
+    pair.gateway.tunnel.discard();
+    expect(freed).toEqual(messages);
+  });
+
   test("that is discarded says nothing more, and gives back what it may grow by", () => {
     const growth = { spare: 100 };
     const tunnel = new ClientTunnel({ ticket: "", host: "a", port: 22 }, { hmac, growth });
@@ -233,6 +267,7 @@ describe("a lost WebSocket", () => {
   test("any sequence of writes, ends, losses and attachments delivers both directions exactly", () => {
     const step = oneof(
       record({ do: constantFrom("client", "gateway" as const), length: integer({ min: 1, max: 3000 }) }),
+      record({ do: constantFrom("gateway" as const), length: integer({ min: 15_000, max: 18_000 }) }),
       record({ do: constantFrom("send", "deliver", "lose" as const), length: integer({ min: 1, max: 6 }) }),
     );
     assert(
@@ -248,7 +283,9 @@ describe("a lost WebSocket", () => {
             if (!pair.attach(late)) throw new Error("not attached");
           } else {
             const bytes = pattern(length, written[what].length);
-            pair[what].tunnel.write(bytes.slice());
+            if (what === "gateway" && length % 4 > 0)
+              pair.gateway.tunnel.writeMessage(encodeTunnelMessage({ type: "data", data: bytes }));
+            else pair[what].tunnel.write(bytes.slice());
             written[what].push(...bytes);
           }
         }

@@ -21,7 +21,7 @@ export interface TunnelLink {
 const CLOSE_TIMEOUT = 2000;
 
 /**
- * Time in milliseconds without data after which the last bytes are acknowledged. Fewer than 64 KiB would otherwise remain in the gateway's
+ * Time in milliseconds without data after which the last bytes are acknowledged. Fewer than 128 KiB would otherwise remain in the gateway's
  * memory.
  */
 const REST = 1000;

@@ -356,15 +356,18 @@ describe("acknowledgements of a tunnel", () => {
     await gateway.duplex.close();
   });
 
-  it("cover 64 KiB or more after 10 ms without data", async () => {
+  it("cover 128 KiB or more after 10 ms without data", async () => {
     const gateway = await new ScriptedGateway().open();
     const before = gateway.last.sent.length;
     sayData(gateway);
+    sayData(gateway, MESSAGE - 1);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(gateway.last.sent).toHaveLength(before);
     sayData(gateway, 1);
     await vi.advanceTimersByTimeAsync(9);
     expect(gateway.last.sent).toHaveLength(before);
     await vi.advanceTimersByTimeAsync(1);
-    expect(gateway.last.sent.slice(before)).toEqual([acknowledge(65_536)]);
+    expect(gateway.last.sent.slice(before)).toEqual([acknowledge(2 * MESSAGE)]);
     await gateway.duplex.close();
   });
 

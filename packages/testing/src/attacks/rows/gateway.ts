@@ -5,6 +5,7 @@ const DESTINATIONS = "gateway/test/destinations";
 const GATEWAY = "gateway/test/gateway";
 const REQUESTS = "gateway/test/request-check";
 const RESUME = "gateway/test/resume";
+const SLABS = "gateway/test/slab-pool";
 const TICKETS = "gateway/test/tickets";
 const TUNNEL = "gateway/test/tunnel";
 const WEB_SOCKET = "gateway/test/web-socket";
@@ -35,6 +36,15 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(WEB_SOCKET, "with two Host headers is refused, even if both are allowed", remove("host-once")),
       heldBy(REQUESTS, "without the subprotocol while plain mode is off", remove("plain-off")),
       heldBy(GATEWAY, "an unknown option", remove("gateway-option-names")),
+    ],
+  },
+  {
+    title: "gateway: bytes of another connection",
+    client: "not touched",
+    server: [
+      heldBy(SLABS, "only after each holder has released it", patch("slab-holders", "--this.#holders;")),
+      heldBy(SLABS, "until the WebSocket has sent it", remove("slab-held-while-sent")),
+      heldBy(SLABS, "while other connections use the slabs", remove("slab-held-while-unacknowledged")),
     ],
   },
   {
