@@ -129,7 +129,7 @@ describe("a tunnel", () => {
     expect(pair.client.received).toEqual(concatBytes(...bytes));
   });
 
-  test("sends a small message of its caller as it is if nothing else waits, and keeps only its bytes", () => {
+  test("sends a small message uncopied if nothing else waits, and keeps a copy of its bytes", () => {
     const pair = opened();
     const small = encodeTunnelMessage({ type: "data", data: pattern(100) });
     for (let i = 0; i < 100; i++) {
@@ -145,7 +145,7 @@ describe("a tunnel", () => {
     expect(pair.client.received).toEqual(concatBytes(...Array.from({ length: 100 }, () => small.subarray(1))));
   });
 
-  test("frees each message of its caller once: acknowledged, in part acknowledged, or discarded", () => {
+  test("frees each large message once, when it is acknowledged or discarded", () => {
     const freed: Bytes[] = [];
     const pair = new Pair({ onFreed: (message) => freed.push(message) });
     pair.run();
@@ -163,7 +163,7 @@ describe("a tunnel", () => {
     expect(freed).toEqual(messages);
   });
 
-  test("that is discarded says nothing more, and gives back what it may grow by", () => {
+  test("sends nothing after `discard`, and returns its share of the growth", () => {
     const growth = { spare: 100 };
     const tunnel = new ClientTunnel({ ticket: "", host: "a", port: 22 }, { hmac, growth });
     tunnel.write(pattern(10));

@@ -42,9 +42,17 @@ export const GATEWAY_ROWS: readonly Row[] = [
     title: "gateway: bytes of another connection",
     client: "not touched",
     server: [
-      heldBy(SLABS, "only after each holder has released it", patch("slab-holders", "--this.#holders;")),
-      heldBy(SLABS, "until the WebSocket has sent it", remove("slab-held-while-sent")),
-      heldBy(SLABS, "while other connections use the slabs", remove("slab-held-while-unacknowledged")),
+      heldBy(
+        SLABS,
+        "a slab is used again only after each holder has released it",
+        patch("slab-holders", "--this.#holders;"),
+      ),
+      heldBy(SLABS, "holds the slab of a message until the WebSocket has sent it", remove("slab-held-while-sent")),
+      heldBy(
+        SLABS,
+        "unacknowledged bytes stay unchanged while other connections use the slabs",
+        remove("slab-held-while-unacknowledged"),
+      ),
     ],
   },
   {
