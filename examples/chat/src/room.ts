@@ -98,10 +98,10 @@ export class Room {
   }
 
   #settle(name: string, guest: Guest): Stay {
-    const bucket = new TokenBucket(this.#limits, this.#now);
+    const rateLimit = new RateLimit(this.#limits, this.#now);
     const stay = new Stay(name, guest, {
       bus: this.#bus,
-      bucket,
+      rateLimit,
       maxRefusals: this.#limits.maxRefusals,
       onLeave: () => this.#depart(name),
     });
@@ -123,7 +123,7 @@ export class Room {
 
 interface StayContext {
   readonly bus: Bus;
-  readonly bucket: TokenBucket;
+  readonly rateLimit: RateLimit;
   readonly maxRefusals: number;
   readonly onLeave: () => void;
 }
@@ -148,7 +148,7 @@ export class Stay {
   /** Sends a message to all guests, including the sender. Resolves with the reason if the message is refused. Never rejects. */
   async say(raw: string): Promise<string | undefined> {
     if (this.#over) return "you have left the room";
-    if (!this.#context.bucket.take()) return this.#refuse("too fast: wait a second");
+    if (!this.#context.rateLimit.take()) return this.#refuse("too fast: wait a second");
     const text = parseText(raw);
     if (text === undefined) return this.#refuse(`too long: a message has at most ${MAX_TEXT} characters`);
     this.#refusals = 0;
@@ -196,28 +196,28 @@ export class Stay {
   }
 }
 
-/** Token bucket: allows a burst of `burst` messages and a sustained rate of `perSecond`. */
-class TokenBucket {
+/** Rate limit (token bucket): allows a burst of `burst` messages and a sustained rate of `perSecond`. */
+class RateLimit {
   readonly #limits: Pick<RoomLimits, "burst" | "perSecond">;
   readonly #now: () => number;
-  #tokens: number;
+  #permits: number;
   #at: number;
 
   constructor(limits: Pick<RoomLimits, "burst" | "perSecond">, now: () => number) {
     this.#limits = limits;
     this.#now = now;
-    this.#tokens = limits.burst;
+    this.#permits = limits.burst;
     this.#at = now();
   }
 
-  /** Consumes a token. Returns false if no token is left. */
+  /** Consumes a permit. Returns false if no permit is left. */
   take(): boolean {
     const now = this.#now();
     const { burst, perSecond } = this.#limits;
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1000) * perSecond);
+    this.#permits = Math.min(burst, this.#permits + ((now - this.#at) / 1000) * perSecond);
     this.#at = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#permits < 1) return false;
+    this.#permits--;
     return true;
   }
 }

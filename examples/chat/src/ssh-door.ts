@@ -26,7 +26,7 @@ export async function openSshDoor(room: Room, { host, port, hostKey }: SshDoorOp
     // `authorizedKeys(…)` or its own function.
     methods: ["keyboard-interactive", "publickey"],
     authenticate: () => true,
-    // `LineEditor` echoes and edits input, as a shell's terminal driver would.
+    // `LineEditor` echoes and edits input, as a terminal of the operating system would.
     acceptPty: true,
     session: (session) => new Visit(session, room, () => disconnect(server, session)).run(),
     maxConnections: 200,

@@ -1,4 +1,4 @@
-// Rules for names and messages. `parseName` and `parseText` check all input, and `printable` escapes output for terminals. The page needs
+// Checks of names and messages. `parseName` and `parseText` check all input, and `printable` escapes output for terminals. The page needs
 // no escaping: it shows texts with `textContent`, which the browser never parses as HTML.
 
 /** Maximum length of a name in characters (code points). */

@@ -33,7 +33,7 @@ export function openChatHere(folder: string, options: Partial<ChatOptions> = {})
 
 /** Returns the types of the active resources of this process. Excludes timers, because the test runner has its own. */
 export async function openResources(): Promise<string[]> {
-  // Closing resources disappear within one or two turns of the event loop.
+  // Closing resources disappear within one or two rounds of the event loop.
   for (let i = 0; i < 3; i++) await new Promise(setImmediate);
   const names = process.getActiveResourcesInfo().filter((name) => name !== "Timeout" && name !== "Immediate");
   return names.sort((a, b) => a.localeCompare(b));

@@ -46,7 +46,7 @@ function plain(): { actions: Recorder; terminal: Terminal; readonly type: (text:
 }
 
 describe("LineEditor", () => {
-  test("echoes what is typed behind a prompt", () => {
+  test("echoes typed text after a prompt", () => {
     const { actions, type } = editor();
     expect(actions.take()).toBe("> ");
     type("h");
@@ -55,7 +55,7 @@ describe("LineEditor", () => {
     expect(actions.row).toBe("> hi");
   });
 
-  test.each(["\r", "\n", "\r\n"])("passes on a line ended by %j, and no empty one", (end) => {
+  test.each(["\r", "\n", "\r\n"])("passes on a line that ends with %j, and no empty line", (end) => {
     const { actions, type } = editor();
     type(`hello${end}${end}  ${end}`);
     expect(actions.lines).toEqual(["hello"]);
@@ -159,7 +159,7 @@ describe("LineEditor", () => {
     expect(actions.row).toBe("> abcdefghij");
   });
 
-  test("survives a terminal without columns", () => {
+  test("accepts lines on a terminal without columns", () => {
     for (const columns of [0, 1, 2, 3]) {
       const { actions, type } = editor(columns);
       type("abc\r");
@@ -167,7 +167,7 @@ describe("LineEditor", () => {
     }
   });
 
-  test("stops at the maximum length with a bell", () => {
+  test("rings the bell at the maximum length", () => {
     const { actions, type } = editor();
     type("a".repeat(MAX_TEXT));
     expect(actions.take()).not.toContain("\x07");
@@ -184,7 +184,7 @@ describe("LineEditor", () => {
     expect(actions.take()).toBe("\r\x1b[K> a2Jb\ufffdc\ufffdd");
   });
 
-  test("keeps up with Backspace in a line of combining marks", () => {
+  test("erases a long line of combining marks with Backspace", () => {
     const { actions, type } = editor();
     type(`a${"\u0301".repeat(MAX_TEXT)}${"\x7f".repeat(MAX_TEXT)}b\r`);
     expect(actions.lines).toEqual(["b"]);
@@ -204,13 +204,13 @@ describe("PlainLines", () => {
     expect(actions.written).toBe("");
   });
 
-  test("shows lines as they are", () => {
+  test("prints lines unchanged", () => {
     const { actions, terminal } = plain();
     terminal.print("bob: hi");
     expect(actions.written).toBe("bob: hi\n");
   });
 
-  test("keeps no more of an endless line than the room needs to refuse it", () => {
+  test("truncates an endless line to a length that the room still refuses", () => {
     const { actions, type } = plain();
     for (let i = 0; i < 100; i++) type("a".repeat(1000));
     type("\nb\n");

@@ -3,7 +3,7 @@ import { LocalBus } from "../src/bus.ts";
 import { delivered, TestGuest, testRoom } from "./support.ts";
 
 describe("a room", () => {
-  test("shows everyone what one says, joins and leaves included", async () => {
+  test("shows each message, join and leave to every guest", async () => {
     const { room, enter } = testRoom();
     const a = await enter("Ann");
     const b = await enter("bob");
@@ -24,7 +24,7 @@ describe("a room", () => {
     await enter("ann");
   });
 
-  test("gives one of two who ask at once the name", async () => {
+  test("gives a name to only one of two guests that join at once", async () => {
     const { room } = testRoom();
     const both = await Promise.all(["ann", "Ann"].map((name) => room.join(name, new TestGuest())));
     expect(both.filter((joined) => "refused" in joined)).toHaveLength(1);
@@ -36,7 +36,7 @@ describe("a room", () => {
     expect(room.size).toBe(0);
   });
 
-  test("refuses guests beyond the maximum, also those who join at once", async () => {
+  test("refuses guests beyond the maximum, even if they join at once", async () => {
     const { room } = testRoom({ maxGuests: 2 });
     const all = await Promise.all(["a", "b", "c", "d"].map((name) => room.join(name, new TestGuest())));
     expect(all.filter((joined) => "refused" in joined)).toHaveLength(2);
@@ -101,7 +101,7 @@ describe("a room", () => {
     expect(room.size).toBe(2);
   });
 
-  test("ends all stays when it closes, and lets nobody in later", async () => {
+  test("ends all stays when it closes, and refuses guests afterwards", async () => {
     const bus = new LocalBus();
     const { room, enter } = testRoom({}, bus);
     const { guest, stay } = await enter("ann");

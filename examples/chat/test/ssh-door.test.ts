@@ -37,7 +37,7 @@ describe("an SSH client", () => {
     await Promise.all([terminal.close(), page.close()]);
   });
 
-  test("without a terminal speaks in lines, and leaves at the end of its input", async () => {
+  test("without a terminal sends each line as a message, and leaves at the end of its input", async () => {
     const page = await TestPage.join(use.chat.webPort, "ann");
     const terminal = await TestTerminal.open(use.chat.sshPort, "bob", { pty: false });
     terminal.process.stdin.end("one\ntwo");
@@ -51,14 +51,14 @@ describe("an SSH client", () => {
   test.each([
     ["an invalid name", "b<b>", "a name has 1 to 20 letters"],
     ["an escape sequence as its name", "\x1b[2J", "a name has 1 to 20 letters"],
-  ])("with %s learns why it may not come in", async (_, name, reason) => {
+  ])("with %s is refused with a reason", async (_, name, reason) => {
     const terminal = await TestTerminal.open(use.chat.sshPort, name, { pty: false });
     await terminal.until(reason);
     expect(await terminal.process.exit).toMatchObject({ status: 1 });
     await terminal.close();
   });
 
-  test("with a name that is taken learns so", async () => {
+  test("with a name that is taken is refused with a reason", async () => {
     const page = await TestPage.join(use.chat.webPort, "ann");
     const terminal = await TestTerminal.open(use.chat.sshPort, "ANN");
     await terminal.until("* the name ann is taken; choose another\r\n");
@@ -66,7 +66,7 @@ describe("an SSH client", () => {
     await Promise.all([terminal.close(), page.close()]);
   });
 
-  test("that sends messages too fast learns so, and is put out if it goes on", async () => {
+  test("that sends messages too fast gets a warning, and is disconnected if it continues", async () => {
     const terminal = await TestTerminal.open(use.chat.sshPort, "bob", { pty: false });
     terminal.type("x\n".repeat(10));
     await terminal.until("* too fast: wait a second\n");
@@ -86,7 +86,7 @@ describe("an SSH client", () => {
     await page.close();
   });
 
-  test("may log in with any key, but runs no commands, subsystems or forwarding", async () => {
+  test("can log in with any key, but cannot run commands, subsystems or forwarding", async () => {
     const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }) as string;
     const client = await connect({
       host: "127.0.0.1",
@@ -128,7 +128,7 @@ describe("an SSH connection without a session", () => {
   afterAll(() => void vi.useRealTimers());
   const use = useChat();
 
-  test("ends, and one with a session does not", async () => {
+  test("is disconnected, and one with a session is not", async () => {
     const terminal = await TestTerminal.open(use.chat.sshPort, "bob");
     const idle = await connect({ ...loginTo(use.chat.sshPort), user: "ann" });
     vi.advanceTimersByTime(10_000);
@@ -150,7 +150,7 @@ test("lineOf makes an event of any origin safe for a terminal", () => {
 describe("a slow SSH client", () => {
   const use = useChat({ limits: { burst: 1e6, perSecond: 1e6 } });
 
-  test("that reads nothing is disconnected, and nobody waits for it", async () => {
+  test("that reads nothing is disconnected, and delays no other guest", async () => {
     const page = await TestPage.join(use.chat.webPort, "ann");
     const slow = await TestTerminal.open(use.chat.sshPort, "slow", { reads: false });
     await page.until({ type: "joined", name: "slow" });

@@ -47,8 +47,8 @@ describe("a WebSocket", () => {
     ["another site", () => "http://example.org"],
     ["another port", (port) => `http://localhost:${port + 1}`],
     ["https", (port) => `https://localhost:${port}`],
-    ["a name that begins the same", (port) => `http://localhost:${port}.example.org`],
-    ["a name that ends the same", (port) => `http://evil-localhost:${port}`],
+    ["a name with the same beginning", (port) => `http://localhost:${port}.example.org`],
+    ["a name with the same end", (port) => `http://evil-localhost:${port}`],
     ["a sandboxed page", () => "null"],
     ["no origin", () => ""],
   ])("is refused from %s", async (_, origin) => {
@@ -59,7 +59,7 @@ describe("a WebSocket", () => {
     expect(await upgrade(chat().webPort, ["Host: localhost"])).toMatch(/^HTTP\/1\.1 403 /);
   });
 
-  test("is refused from a name that was made to resolve to this machine", async () => {
+  test("is refused for another host name that resolves to this machine", async () => {
     const host = `evil.example.org:${chat().webPort}`;
     expect(await upgrade(chat().webPort, [`Host: ${host}`, `Origin: http://${host}`])).toMatch(/^HTTP\/1\.1 403 /);
   });
@@ -70,10 +70,10 @@ describe("a WebSocket", () => {
 
   test.each<[string, string | Buffer]>([
     ["text that is not JSON", "hello"],
-    ["JSON that is no message", "[1]"],
+    ["JSON without a message", "[1]"],
     ["null", "null"],
     ["an unknown type", '{"type":"kick","name":"bob"}'],
-    ["a name that is no text", '{"type":"join","name":{"toString":1}}'],
+    ["a name that is not a string", '{"type":"join","name":{"toString":1}}'],
     ["a message before joining", '{"type":"say","text":"hello"}'],
     ["binary data", Buffer.from('{"type":"join","name":"ann"}')],
   ])("is closed after %s", async (_, message) => {
@@ -144,7 +144,7 @@ describe("the number of WebSockets", () => {
 describe("two pages", () => {
   const { chat } = lazily(useChat());
 
-  test("show each other's messages as they were typed", async () => {
+  test("show each other's messages unchanged", async () => {
     const ann = await TestPage.join(chat().webPort, "Ann");
     const bob = await TestPage.join(chat().webPort, "bob");
     expect(bob.messages[0]).toEqual({ type: "welcome", name: "bob", names: ["ann", "bob"] });
@@ -161,14 +161,14 @@ describe("a page that", () => {
   const { chat } = lazily(useChat({ limits: ROOMY }));
   afterEach(() => vi.useRealTimers());
 
-  test("does not join is cut off", async () => {
+  test("does not join is disconnected", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const page = await TestPage.open(chat().webPort);
     vi.advanceTimersByTime(10_000);
     expect(await page.closed).toBe(1006);
   });
 
-  test("does not read is cut off, and nobody waits for it", async () => {
+  test("does not read is disconnected, and delays no other guest", async () => {
     const slow = await TestPage.join(chat().webPort, "slow");
     const ann = await TestPage.join(chat().webPort, "ann");
     slow.socket.pause();
@@ -191,7 +191,7 @@ describe("a page that vanishes", () => {
   afterAll(() => void vi.useRealTimers());
   const { chat } = lazily(useChat());
 
-  test("is cut off when it answers no ping, and others are not", async () => {
+  test("is disconnected if it answers no ping, and others are not", async () => {
     const ann = await TestPage.join(chat().webPort, "ann");
     const gone = await TestPage.join(chat().webPort, "gone");
     gone.socket.pong = () => {};
@@ -208,7 +208,7 @@ describe("a page that vanishes", () => {
   });
 });
 
-test("parseRequest takes only what the page sends", () => {
+test("parseRequest accepts only messages of the page", () => {
   expect(parseRequest(Buffer.from('{"type":"say","text":"a","more":1}'))).toEqual({ type: "say", text: "a" });
   expect(parseRequest(Buffer.from('{"type":"say","name":"a"}'))).toBeUndefined();
   expect(parseRequest(Buffer.from("[".repeat(8000)))).toBeUndefined();

@@ -62,7 +62,7 @@ function parseGrant(body: string): TicketGrant | undefined {
   try {
     const { origin, host, port, user } = JSON.parse(body) as Partial<Record<string, unknown>>;
     if (typeof origin !== "string" || typeof host !== "string" || !Number.isInteger(port)) return undefined;
-    // The gateway cannot see the application's session, so the ticket is not bound to one.
+    // The gateway cannot see the application's HTTP session, so the ticket is not bound to one.
     const grant = { origin, host, port: port as number, session: undefined };
     return typeof user === "string" ? { ...grant, user } : grant;
   } catch {

@@ -26,7 +26,7 @@ const DEFAULTS: GatewayArguments = {
 
 const parse = (line: string): GatewayArguments => parseGatewayArguments(line.split(" ").filter((word) => word !== ""));
 
-describe("the words after nacre gateway", () => {
+describe("parseGatewayArguments", () => {
   test.each<[string, Partial<GatewayArguments>]>([
     ["", {}],
     ["--listen :: -p 0", { listen: "::", port: 0 }],
@@ -42,7 +42,7 @@ describe("the words after nacre gateway", () => {
     ["--metrics --issue-token file --tickets redis://x", { metrics: true, issueToken: "file", tickets: "redis://x" }],
     ["--limit maxConnections=5 --limit idleTimeout=6", { limits: { maxConnections: 5, idleTimeout: 6 } }],
     ["--log json", { log: "json" }],
-  ])("%j", (line, expected) => {
+  ])("parses %j", (line, expected) => {
     expect(parse(`${NEEDED} ${line}`)).toEqual({ ...DEFAULTS, ...expected });
   });
 
@@ -57,7 +57,7 @@ describe("the words after nacre gateway", () => {
     [`${NEEDED} --limit maxConnections`, /--limit wants NAME=NUMBER/],
     [`${NEEDED} --limit maxConnections=-1`, /--limit wants NAME=NUMBER/],
     [`${NEEDED} --origins x`, /unknown option --origins/],
-  ])("%j is refused", (line, message) => {
+  ])("rejects %j", (line, message) => {
     expect(expectError("usage", () => parse(line))).toMatch(message);
   });
 });

@@ -26,7 +26,7 @@ function post(change: object = {}, token = TOKEN): RequestInit {
   return { method: "POST", headers, body: JSON.stringify({ ...GRANT, ...change }) };
 }
 
-test("a server with the token gets a ticket", async () => {
+test("issues a ticket to a server with the token", async () => {
   const response = await (await start())(post());
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({ ticket: expect.stringMatching(/^[\w-]{43}$/), expiresIn: 30_000 });
@@ -40,11 +40,11 @@ test.each<[string, RequestInit, number]>([
   ["for another origin", post({ origin: "https://evil.example" }), 403],
   ["without a host", post({ host: undefined }), 400],
   ["that is too long", post({ user: "x".repeat(5000) }), 400],
-  ["that is no JSON", { ...post(), body: "{" }, 400],
-])("a request %s gets none", async (_, init, status) => {
+  ["that is not JSON", { ...post(), body: "{" }, 400],
+])("refuses a request %s", async (_, init, status) => {
   expect((await (await start())(init)).status).toBe(status);
 });
 
-test("other paths are not its own", async () => {
+test("answers other paths with 404", async () => {
   expect((await (await start())(post(), "/other")).status).toBe(404);
 });

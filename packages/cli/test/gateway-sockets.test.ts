@@ -31,7 +31,7 @@ async function start(trustedProxies: string[] = []) {
   };
 }
 
-test("closes the connections of a client beyond its number, and counts the others", async () => {
+test("closes connections of a client above maxPerClient, and counts each client separately", async () => {
   const open = await start();
   const first = await open("127.0.0.1");
   expect(first).toBeDefined();
@@ -49,6 +49,6 @@ test("does not limit the connections of a trusted proxy", async () => {
   for (let i = 0; i < 4; i++) expect(await open("127.0.0.1")).toBeDefined();
 });
 
-test("refuses a proxy that is no address", () => {
+test("rejects an invalid proxy address", () => {
   expectError("usage", () => limitSockets(createServer(), { maxPerClient: 1, trustedProxies: ["proxy.example"] }));
 });

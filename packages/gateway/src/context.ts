@@ -16,6 +16,7 @@ import type { TunnelRelay } from "./tunnel-relay.ts";
 export interface Peer extends Requester {
   /** Number of the connection, from 1. */
   readonly connection: number;
+  /** HTTP session that `sessionOf` returned for the request; `undefined` if there is none. */
   readonly session: string | undefined;
 }
 

@@ -21,8 +21,8 @@ export interface GatewayOptions {
   /** Accepted values of the `Host` header. Default: the hosts of `origins`. */
   readonly hosts?: readonly string[] | undefined;
   /**
-   * Returns the session of a request, such as the id of a user's login. Tickets and resumed connections are bound to it. Default: the
-   * session of the gateway's own cookie, `__Host-nacre`.
+   * Returns the HTTP session of a request, such as the id of a user's login. Tickets and resumed connections are bound to it. Default:
+   * that of the gateway's own cookie, `__Host-nacre`.
    */
   readonly sessionOf?: ((request: IncomingMessage) => string | undefined) | undefined;
   /** Store of tickets. Default: memory. For several gateways behind a load balancer, see `@nacre/gateway/redis`. */
@@ -60,27 +60,27 @@ export type Authorize = (request: TicketRequest) => Decision | Promise<Decision>
 /** True or `{ user }` issues a ticket; false refuses it. Events of the connection contain `user`. */
 export type Decision = boolean | { readonly user: string };
 
-/** A page's request for a ticket. The gateway has already checked `Origin`, `Host`, the session and the CSRF token. */
+/** A page's request for a ticket. The gateway has already checked `Origin`, `Host`, the HTTP session and the CSRF token. */
 export interface TicketRequest {
   /** HTTP request, including the application's cookies. */
   readonly request: IncomingMessage;
   readonly origin: string;
   readonly host: string;
   readonly port: number;
-  /** Session that `sessionOf` returned. */
+  /** HTTP session that `sessionOf` returned. */
   readonly session: string;
   /** IP address of the client. */
   readonly remoteAddress: string;
 }
 
-/** The page, destination and session for which a ticket is valid. */
+/** The page, destination and HTTP session for which a ticket is valid. */
 export interface TicketGrant {
   /** Origin of the page that will connect. */
   readonly origin: string;
   /** Host of the destination, as the page names it in its request. */
   readonly host: string;
   readonly port: number;
-  /** Session that `sessionOf` returns for the page's WebSocket; `undefined` to issue a ticket for any session. */
+  /** HTTP session that `sessionOf` returns for the page's WebSocket; `undefined` to issue a ticket for any session. */
   readonly session: string | undefined;
   /** User name for the events of the connection. */
   readonly user?: string | undefined;

@@ -22,7 +22,7 @@ export function cookieSecret({ headers }: IncomingMessage): string | undefined {
   return /^[\w-]{43}$/.test(secret) ? secret : undefined;
 }
 
-/** Returns the session of the request's cookie: a hash that does not reveal the secret. */
+/** Returns the HTTP session of the request's cookie: a hash that does not reveal the secret. */
 export function cookieSession(request: IncomingMessage): string | undefined {
   const secret = cookieSecret(request);
   return secret && createHash("sha256").update(secret).digest("base64url");

@@ -13,6 +13,7 @@ export interface TicketRouteSettings {
   readonly context: GatewayContext;
   readonly check: RequestCheck;
   readonly authorize: Authorize;
+  /** Returns the HTTP session of a request. */
   readonly sessionOf: (request: IncomingMessage) => string | undefined;
 }
 

@@ -3,7 +3,7 @@ import type { Ticket, TicketGrant } from "./options.ts";
 import type { TicketStore } from "./ticket-store.ts";
 import { withTimeout } from "./with-timeout.ts";
 
-/** Origin, destination and session of a WebSocket that uses a ticket. */
+/** Origin, destination and HTTP session of a WebSocket that uses a ticket. */
 type TicketUse = Omit<TicketGrant, "user">;
 
 /** Issues, revokes and redeems the tickets in a store. */

@@ -54,7 +54,7 @@ export class TunnelRelay extends Relay {
     this.#pump();
   }
 
-  /** Returns whether a client may try to resume the connection. Its session and origin must be those that opened the connection. */
+  /** Returns whether a client may try to resume the connection. Its HTTP session and origin must be those that opened the connection. */
   mayAttach({ session, origin }: Peer): boolean {
     // rule: resume-session
     if (session !== this.peer.session) return false;

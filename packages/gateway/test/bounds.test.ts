@@ -25,7 +25,7 @@ async function withEcho(
   return { ...started, target, open };
 }
 
-test("a violation of RFC 6455 in an open tunnel ends it: it cannot be resumed", async () => {
+test("a violation of RFC 6455 ends an open tunnel, which cannot be resumed then", async () => {
   const { open, event, url } = await withEcho();
   const page = await open();
   await page.opened;
@@ -35,7 +35,7 @@ test("a violation of RFC 6455 in an open tunnel ends it: it cannot be resumed", 
   expect(await page.attach(url)).toBe("tunnel-unknown");
 });
 
-test("a WebSocket without a first message, and one without a proof, end in time", async () => {
+test("closes a WebSocket that sends no first message, or no proof, after firstMessageTimeout", async () => {
   const { open, url, event } = await withEcho({ limits: { firstMessageTimeout: 60 } });
   expect(await closedOf(pageSocket(url))).toEqual({ code: 4408, reason: "first-message-timeout" });
   const page = await open();
@@ -49,7 +49,7 @@ test("a WebSocket without a first message, and one without a proof, end in time"
   expect(await event("rejected", 2)).toMatchObject({ reason: "first-message-timeout" });
 });
 
-test("too many that send nothing end the oldest of them, and a client with a ticket gets in", async () => {
+test("closes the oldest silent WebSocket above maxPending, so that a client with a ticket connects", async () => {
   const { open, url, event } = await withEcho({ limits: { maxPending: 3 } });
   const silent = [];
   for (let i = 0; i < 3; i++) {
@@ -64,7 +64,7 @@ test("too many that send nothing end the oldest of them, and a client with a tic
   expect(await event("rejected")).toMatchObject({ reason: "too-many" });
 });
 
-test.each(["maxConnections", "maxConnectionsPerClient"] as const)("refuses one more than %s", async (limit) => {
+test.each(["maxConnections", "maxConnectionsPerClient"] as const)("refuses connections above %s", async (limit) => {
   const { open, gateway, event } = await withEcho({ limits: { [limit]: 2 } });
   const pages = [await open(), await open()];
   for (const page of pages) await page.opened;
@@ -76,7 +76,7 @@ test.each(["maxConnections", "maxConnectionsPerClient"] as const)("refuses one m
 });
 
 test.each(["maxNewPerSecond", "maxNewPerSecondPerClient"] as const)(
-  "refuses more new WebSockets than %s",
+  "refuses new WebSockets above %s",
   async (limit) => {
     const { url, event } = await startGateway({ limits: { [limit]: 2 } });
     for (let i = 0; i < 2; i++) await once(pageSocket(url), "open");
@@ -85,14 +85,14 @@ test.each(["maxNewPerSecond", "maxNewPerSecondPerClient"] as const)(
   },
 );
 
-test("refuses more ticket requests than the rate", async () => {
+test("refuses ticket requests above the rate", async () => {
   const { port } = await startGateway({ limits: { maxNewPerSecondPerClient: 1 } });
   const url = `http://127.0.0.1:${port}/ssh/ticket`;
   expect((await fetch(url)).status).toBe(200);
   expect((await fetch(url)).status).toBe(429);
 });
 
-test("clients are counted apart, recover with time, and are forgotten", () => {
+test("limits each client and the total, recovers rates with time, and forgets idle clients", () => {
   const clients = new Clients(
     {
       maxConnections: 3,
@@ -159,7 +159,7 @@ test("a client that answers no ping loses its WebSocket, and may resume", async 
   await page.receives(10);
 });
 
-test("full memory makes each connection read only its share, and it still moves", async () => {
+test("at maxBufferedBytes, each connection buffers only its share and still makes progress", async () => {
   const { port: target } = await tcpServer((socket) => socket.end(pattern(2_000_000)));
   const { gateway, url, event } = await startGateway({
     allow: [`127.0.0.1:${target}`],
@@ -185,7 +185,7 @@ test("full memory makes each connection read only its share, and it still moves"
   expect(held()).toBe(0);
 });
 
-test("a message while the connection is being opened ends it, and nothing stays", async () => {
+test("a message that arrives before the connection is open ends it, and nothing remains open", async () => {
   const { gateway, url, target } = await withEcho({
     lookup: () => new Promise(() => {}),
     allow: ["slow.example:22", "127.0.0.1:22"],

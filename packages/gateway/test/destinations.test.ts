@@ -29,7 +29,7 @@ describe("a destination", () => {
     ["ssh.example.org:*", "ssh.example.org."],
     ["*:22", "anything.example"],
     ["[2600:0::1]:22", "2600::0:1"],
-  ])("that %s names is allowed: %s", (allow, host) => {
+  ])("is allowed if an entry matches it: %s, %s", (allow, host) => {
     expect(new Destinations([allow]).target(host, 22)).toEqual({ host: normalizeHost(host), port: 22 });
   });
 
@@ -40,7 +40,7 @@ describe("a destination", () => {
     [["ssh.example.org:22"], "evil-ssh.example.org"],
     [["ssh.example.org:22"], "ssh.example.org.evil.example"],
     [["8.8.8.8:22"], "8.8.8.9"],
-  ])("that %j does not name is refused: %s", (allow, host) => {
+  ])("is refused if no entry matches it: %j, %s", (allow, host) => {
     expectError("forward-denied", () => new Destinations(allow).target(host, 22));
   });
 
@@ -86,7 +86,7 @@ describe("a destination", () => {
     "ünïcode.example",
     `${"a".repeat(64)}.example`,
     `${"a.".repeat(130)}example`,
-  ])("is no other spelling of an address, and no other text: %j", (host) => {
+  ])("is refused unless it is a host name or an address in canonical form: %j", (host) => {
     expect(normalizeHost(host)).toBeUndefined();
     expectError("forward-denied", () => new Destinations(["*:22"]).target(host, 22));
   });
@@ -134,7 +134,7 @@ describe("a destination", () => {
     "64:ff9b::a9fe:a9fe",
     "64:ff9b:1::7f00:1",
     "2001:0:4136:e378:8000:63bf:3fff:fdd2",
-  ])("of %s is refused: by name, by a pattern, and behind a name", async (address) => {
+  ])("at %s is refused unless an entry is this address", async (address) => {
     expect(await resolve(["ssh.example.org:22"], "ssh.example.org", [address])).toBe("forward-denied");
     expect(await resolve(["*:22"], address)).toBe("forward-denied");
     expect(await resolve(["*:22"], "ssh.example.org", [address])).toBe("forward-denied");
@@ -144,7 +144,7 @@ describe("a destination", () => {
     );
   });
 
-  test("with a network may lead there, and nowhere else that is not public", async () => {
+  test("with a network may resolve into it, and otherwise only to public addresses", async () => {
     const allow = ["db.internal:22=10.0.0.0/8,fd00::/8"];
     expect(await resolve(allow, "db.internal", ["10.1.2.3"])).toBe("10.1.2.3");
     expect(await resolve(allow, "db.internal", ["fd12::1"])).toBe("fd12::1");
@@ -152,12 +152,12 @@ describe("a destination", () => {
     expect(await resolve(allow, "db.internal", ["127.0.0.1"])).toBe("forward-denied");
   });
 
-  test("localhost means this machine where it is named, and nothing else", async () => {
+  test("localhost leads to loopback addresses only, and only if an entry names it", async () => {
     expect(await resolve(["localhost:22"], "localhost", ["127.0.0.1", "::1", "10.0.0.1"])).toBe("127.0.0.1 ::1");
     expect(await resolve(["*:22"], "localhost", ["127.0.0.1"])).toBe("forward-denied");
   });
 
-  test("that a resolver answers with no address or a zone is refused", async () => {
+  test("is refused if its lookup returns a zone, a name or nothing", async () => {
     expect(await resolve(["a.example:22"], "a.example", ["8.8.8.8%eth0"])).toBe("forward-denied");
     expect(await resolve(["a.example:22"], "a.example", ["b.example"])).toBe("forward-denied");
     expect(await resolve(["a.example:22"], "a.example", [])).toBe("forward-unreachable");
@@ -188,7 +188,7 @@ describe("a destination", () => {
 });
 
 describe("a name", () => {
-  test("is looked up once by those that come at the same time, and no more than 64 at once", async () => {
+  test("is looked up once for concurrent connections, and refused while 64 lookups run", async () => {
     let asked = 0;
     const answers: ((addresses: string[]) => void)[] = [];
     const destinations = new Destinations(["*:22"], () => {
@@ -209,7 +209,7 @@ describe("a name", () => {
     expect(asked).toBe(65);
   });
 
-  test("whose answer changes after the check is not looked up again", async () => {
+  test("is looked up once for each connection, so its address cannot change after the check", async () => {
     const { port } = await tcpServer(echo);
     const answers = [["127.0.0.1"], ["127.0.0.2"]];
     const { gateway, url, event } = await startGateway({
@@ -232,7 +232,7 @@ describe("a name", () => {
     expect(answers).toEqual([]);
   });
 
-  test("is dialled at the address that was checked, not at the system's", async () => {
+  test("is dialled at the checked address, even if the system resolves it to another", async () => {
     // The system resolves `localhost` to 127.0.0.1, where a server listens. The lookup returns 127.0.0.2, where none listens.
     const { port } = await tcpServer(echo);
     const { gateway, url } = await startGateway({
@@ -244,7 +244,7 @@ describe("a name", () => {
     expect(await page.refused()).toMatch(/^destination-(?:unreachable|timeout)$/);
   });
 
-  test("is dialled at none of its addresses that are not permitted", async () => {
+  test("is dialled at its permitted addresses only", async () => {
     const reached: string[] = [];
     const permitted = await tcpServer((socket) => {
       reached.push(String(socket.localAddress));
@@ -273,7 +273,7 @@ describe("a name", () => {
     expect(reached).toEqual(["127.0.0.1"]);
   });
 
-  test("that cannot be looked up, a port that is closed and one that does not answer end with a code each", async () => {
+  test("without an address, or a closed port, closes with destination-unreachable; an unanswered lookup with destination-timeout", async () => {
     const { gateway, url, event } = await startGateway({
       allow: ["gone.example:22", "127.0.0.1:1", "slow.example:22"],
       limits: { connectTimeout: 50 },

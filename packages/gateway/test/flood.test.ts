@@ -52,7 +52,7 @@ function connections(): number {
   return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
 }
 
-test("a flood of silent WebSockets is held at the rates of each client and in total", async () => {
+test("a flood of silent WebSockets is limited to the rates of each client and in total", async () => {
   const perClient = await startGateway({ limits: { maxNewPerSecondPerClient: 2 } });
   const each = await flood(perClient);
   for (const opened of each.opened) {
@@ -67,7 +67,7 @@ test("a flood of silent WebSockets is held at the rates of each client and in to
   expect(total.events.filter((one) => one.type === "refused" && one.reason === "rate")).toHaveLength(refused);
 });
 
-test("a flood of silent WebSockets holds no more than maxPending, a ticket gets in, and everything is released", async () => {
+test("a flood of silent WebSockets keeps at most maxPending open, a client with a ticket connects, and everything is released", async () => {
   const { port } = await tcpServer(echo);
   const limits = { maxPending: 50, firstMessageTimeout: 3000 };
   const before = connections();

@@ -22,12 +22,12 @@ test.each<[string, unknown]>([
   ["an unknown option", { origins: [], allow: [], origin: ORIGIN }],
   ["a limit out of its range", { origins: [], allow: [], limits: { maxConnections: 0 } }],
   ["a plain destination that is not allowed", { origins: [], allow: [], plain: "ssh.example.org:22" }],
-  ["a proxy that is no address", { origins: [], allow: [], trustedProxies: ["proxy.example.org"] }],
+  ["an invalid proxy address", { origins: [], allow: [], trustedProxies: ["proxy.example.org"] }],
 ])("createGateway refuses %s", (_, options) => {
   expectError("usage", () => createGateway(options as GatewayOptions));
 });
 
-test("carries plain WebSockets to the one destination where that is on", async () => {
+test("relays plain WebSockets to the destination of `plain`", async () => {
   const { port } = await tcpServer(echo);
   const place = `127.0.0.1:${port}`;
   const { url, event, gateway } = await startGateway({ allow: [place], plain: place });
@@ -57,7 +57,7 @@ test("prefers its own subprotocol to plain bytes", async () => {
   await new Page(url, { ticket: await ticketFor(gateway, port), port }).opened;
 });
 
-test("plain: a destination that ends closes the WebSocket after its bytes, and one that is not there is told", async () => {
+test("plain: the WebSocket closes after the destination's last bytes, or with destination-unreachable if nothing listens there", async () => {
   const { port } = await tcpServer((socket) => socket.end(pattern(300_000)));
   const { url } = await startGateway({ allow: [`127.0.0.1:${port}`], plain: `127.0.0.1:${port}` });
   const ws = pageSocket(url, {}, ["binary"]);
@@ -69,7 +69,7 @@ test("plain: a destination that ends closes the WebSocket after its bytes, and o
   expect(await closedOf(pageSocket(gone.url, {}, ["binary"]))).toMatchObject({ reason: "destination-unreachable" });
 });
 
-test("plain: neither side is read faster than the other one takes it", async () => {
+test("plain: each side is read no faster than the other accepts", async () => {
   let written = 0;
   const { port, sockets } = await tcpServer((socket) => {
     const block = Buffer.alloc(65_536);
@@ -100,7 +100,7 @@ test("plain: neither side is read faster than the other one takes it", async () 
   expect(sockets.size).toBe(1);
 });
 
-test("shuts down: refuses new ones, gives the others their time, then closes them, and leaves nothing", async () => {
+test("`close` refuses new connections, gives open ones the grace time, then closes them and leaves nothing open", async () => {
   const { port, sockets } = await tcpServer(echo);
   const { gateway, url, event, server } = await startGateway({ allow: [`127.0.0.1:${port}`] });
   const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
@@ -127,7 +127,7 @@ test("shuts down: refuses new ones, gives the others their time, then closes the
   expectError("closed", () => gateway.attach(server));
 });
 
-test("ends at once when it is closed a second time without grace", async () => {
+test("a second `close` without grace ends open connections immediately", async () => {
   const { port } = await tcpServer(echo);
   const { gateway, url } = await startGateway({ allow: [`127.0.0.1:${port}`] });
   const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
@@ -139,7 +139,7 @@ test("ends at once when it is closed a second time without grace", async () => {
   await closing;
 });
 
-test("serves metrics where it is asked to, and only there", async () => {
+test("serves metrics at `metricsPath`, and none by default", async () => {
   const { port } = await tcpServer(echo);
   const {
     gateway,
@@ -169,7 +169,7 @@ test("serves metrics where it is asked to, and only there", async () => {
   expect((await fetch(`http://127.0.0.1:${without.port}/metrics`)).status).toBe(404);
 });
 
-test("an event is one line, for people or as JSON, that moves no cursor and that no client can forge", () => {
+test("an event is one line of printable ASCII, as text and as JSON, regardless of the client's text", () => {
   const peer = { connection: 7, remoteAddress: "192.0.2.1", origin: 'https://a"\n\u001B[2J' };
   const closed: GatewayEvent = {
     type: "closed",

@@ -119,7 +119,7 @@ describe("a destination that ends its direction", () => {
 });
 
 describe("a client whose TCP connection ends without a close frame", () => {
-  test("before its request, and before its first message, leaves nothing", async () => {
+  test("leaves nothing open, neither before its request nor before its first message", async () => {
     const { server, gateway, event, ...started } = await startGateway();
     const accepted: Socket[] = [];
     server.on("connection", (socket: Socket) => accepted.push(socket));

@@ -22,7 +22,7 @@ function reason(options: Partial<Options>, one: IncomingMessage): string | undef
 }
 
 describe("Origin", () => {
-  test("is allowed exactly", () => {
+  test("is accepted if it equals an entry", () => {
     expect(reason({}, request({}))).toBeUndefined();
   });
 
@@ -41,7 +41,7 @@ describe("Origin", () => {
     expect(reason({}, request({ origin }))).toBe("origin");
   });
 
-  test("is needed, unless said", () => {
+  test("is required unless `allowMissingOrigin` is set", () => {
     expect(reason({}, request({ origin: undefined }))).toBe("origin");
     expect(reason({ allowMissingOrigin: true }, request({ origin: undefined }))).toBeUndefined();
     expect(reason({ allowMissingOrigin: true }, request({ origin: "null" }))).toBe("origin");
@@ -56,7 +56,7 @@ describe("Origin", () => {
 });
 
 describe("Host", () => {
-  test("is that of an origin by default, or one that is named", () => {
+  test("is accepted if it is that of an origin, or an entry of `hosts`", () => {
     expect(reason({}, request({ host: "APP.example.org" }))).toBeUndefined();
     expect(reason({ hosts: ["gw.example.org:8443"] }, request({ host: "gw.example.org:8443" }))).toBeUndefined();
   });
@@ -70,7 +70,7 @@ describe("Host", () => {
 });
 
 describe("without TLS", () => {
-  test("only this machine may connect, unless said", () => {
+  test("only this machine may connect unless `allowInsecure` is set", () => {
     const plain = request({}, { encrypted: false });
     expect(reason({}, plain)).toBe("insecure");
     expect(reason({ allowInsecure: true }, plain)).toBeUndefined();
@@ -82,7 +82,7 @@ describe("without TLS", () => {
 describe("a proxy", () => {
   const forwarded = { "x-forwarded-for": "6.6.6.6, 203.0.113.9", "x-forwarded-proto": "https" };
 
-  test("is believed only where it is trusted", () => {
+  test("sets the client's address and scheme only if it is trusted", () => {
     const one = request(forwarded, { from: "::ffff:10.0.0.1", encrypted: false });
     const trusting = new RequestCheck({ origins: [ORIGIN], trustedProxies: ["10.0.0.0/8"] });
     expect(trusting.requester(one)).toMatchObject({ remoteAddress: "203.0.113.9", isSecure: true });
@@ -90,7 +90,7 @@ describe("a proxy", () => {
     expect(distrusting.requester(one)).toMatchObject({ remoteAddress: "10.0.0.1", isSecure: false });
   });
 
-  test("behind another one is skipped; what a client wrote before it is not believed", () => {
+  test("behind another trusted proxy is skipped, and the client's own entries are ignored", () => {
     const check = new RequestCheck({ origins: [ORIGIN], trustedProxies: ["10.0.0.0/8"] });
     const address = (header: string | undefined): string =>
       check.requester(request({ "x-forwarded-for": header }, { from: "10.0.0.1" })).remoteAddress;
@@ -100,7 +100,7 @@ describe("a proxy", () => {
     expect(address(undefined)).toBe("10.0.0.1");
   });
 
-  test("that a client reached without TLS makes no secure connection", () => {
+  test("reached without TLS makes the connection insecure, regardless of the client's entry", () => {
     const one = request({ ...forwarded, "x-forwarded-proto": "https, http" }, { from: "10.0.0.1" });
     expect(reason({ trustedProxies: ["10.0.0.1"] }, one)).toBe("insecure");
   });
@@ -125,14 +125,14 @@ describe("a WebSocket is refused by HTTP", () => {
     expect(await event("refused")).toMatchObject({ reason: expected, route: "websocket" });
   });
 
-  test("without the subprotocol, as plain mode is off", async () => {
+  test("without the subprotocol while plain mode is off", async () => {
     const { url, event } = await startGateway();
     for (const protocols of [[], ["binary"], ["ssh"]])
       expect(await refusedWith(pageSocket(url, {}, protocols))).toBe(400);
     expect(await event("refused", 3)).toMatchObject({ reason: "subprotocol" });
   });
 
-  test("of a client behind a trusted proxy that has no TLS", async () => {
+  test("of a client that reached a trusted proxy without TLS", async () => {
     const { url } = await startGateway({ trustedProxies: ["127.0.0.1"] });
     const headers = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "http" };
     expect(await refusedWith(pageSocket(url, { headers }))).toBe(403);
@@ -167,7 +167,7 @@ describe("connections are counted by the address", () => {
     expect(await event("rejected", 2)).toMatchObject({ remoteAddress: "192.0.2.2" });
   });
 
-  test("of the TCP connection where no proxy is trusted", async () => {
+  test("of the TCP connection if no proxy is trusted", async () => {
     const { connect, event } = await onePerClient([]);
     expect(await connect("192.0.2.1")).toBe("opened");
     expect(await connect("192.0.2.2")).toBe("too-many");

@@ -33,7 +33,7 @@ function idOf(page: Page): Uint8Array {
   return message.subarray(5, 21);
 }
 
-test("a connection survives ten lost WebSockets in mid-transfer: same digest, nothing twice", async () => {
+test("a transfer over ten lost WebSockets arrives unchanged", async () => {
   const { page, url, event } = await opened();
   const block = pattern(200_000);
   const sent = createHash("sha256");
@@ -77,7 +77,7 @@ test("a new WebSocket displaces the old one only after the proof", async () => {
   await page.receives(100);
 });
 
-test("is resumed under the same session and origin only", async () => {
+test("a tunnel is resumed only with the same HTTP session and origin", async () => {
   const other = "https://other.example.org";
   const { page, url, event } = await opened({ origins: [ORIGIN, other], sessionOf: ({ headers }) => headers.cookie });
   page.lose();
@@ -87,7 +87,7 @@ test("is resumed under the same session and origin only", async () => {
   expect(await page.attach(url)).toBe("attached");
 });
 
-test("at another gateway is told to resume elsewhere; one that has ended is unknown", async () => {
+test("refuses a tunnel of another gateway with resume-elsewhere, and a tunnel that has ended with tunnel-unknown", async () => {
   const { page, url, gateway, target, event } = await opened({ address: "wss://one.example.org/ssh" });
   expect(await page.opened).toMatchObject({ address: "wss://one.example.org/ssh" });
   const { url: elsewhere } = await startGateway({ address: "wss://two.example.org/ssh" });
@@ -102,7 +102,7 @@ test("at another gateway is told to resume elsewhere; one that has ended is unkn
   expect(await ended.attach(url)).toBe("tunnel-unknown");
 });
 
-test("counts as a connection while it waits, and ends when its time is over", async () => {
+test("a parked tunnel counts as a connection, and ends after resumeTime", async () => {
   const { page, gateway, event } = await opened({ limits: { resumeTime: 100 } });
   page.lose();
   await event("parked");
@@ -111,7 +111,7 @@ test("counts as a connection while it waits, and ends when its time is over", as
   expect(gateway.connections).toBe(0);
 });
 
-test("is not kept where resuming is off, nor when the page has closed it", async () => {
+test("a tunnel is not parked if resuming is off or the page closed it", async () => {
   const off = await opened({ limits: { resumeTime: 0 } });
   off.page.lose();
   expect(await off.event("closed")).toMatchObject({ reason: "client-closed" });
@@ -120,28 +120,31 @@ test("is not kept where resuming is off, nor when the page has closed it", async
   expect(await gone.event("closed")).toMatchObject({ reason: "client-closed", detail: "code 1001" });
 });
 
-test.each(["maxParkedBytes", "maxParkedBytesPerClient"] as const)("ends instead of exceeding %s", async (limit) => {
-  const { port: target } = await tcpServer((socket) => socket.write(pattern(50_000)));
-  const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${target}`], limits: { [limit]: 65_536 } });
-  const pages = [];
-  for (let i = 0; i < 2; i++) {
-    const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
-    page.consumes = false;
-    await page.receives(50_000);
-    pages.push(page);
-  }
-  pages[0]!.lose();
-  await event("parked");
-  pages[1]!.lose();
-  expect(await event("closed")).toMatchObject({ reason: "parked-limit" });
-  expect(await event("parked")).toMatchObject({ bytes: 50_000 });
-  expect(gateway.connections).toBe(1);
-  expect(gateway.metrics()).toContain("parked_bytes 50000\n");
-  expect(await pages[0]!.attach(url)).toBe("attached");
-  expect(gateway.metrics()).toContain("parked_bytes 0\n");
-});
+test.each(["maxParkedBytes", "maxParkedBytesPerClient"] as const)(
+  "a tunnel ends instead of exceeding %s",
+  async (limit) => {
+    const { port: target } = await tcpServer((socket) => socket.write(pattern(50_000)));
+    const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${target}`], limits: { [limit]: 65_536 } });
+    const pages = [];
+    for (let i = 0; i < 2; i++) {
+      const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+      page.consumes = false;
+      await page.receives(50_000);
+      pages.push(page);
+    }
+    pages[0]!.lose();
+    await event("parked");
+    pages[1]!.lose();
+    expect(await event("closed")).toMatchObject({ reason: "parked-limit" });
+    expect(await event("parked")).toMatchObject({ bytes: 50_000 });
+    expect(gateway.connections).toBe(1);
+    expect(gateway.metrics()).toContain("parked_bytes 50000\n");
+    expect(await pages[0]!.attach(url)).toBe("attached");
+    expect(gateway.metrics()).toContain("parked_bytes 0\n");
+  },
+);
 
-test("reads nothing from the destination while it waits", async () => {
+test("reads nothing from the destination while the tunnel is parked", async () => {
   let written = 0;
   const { port: target } = await tcpServer((socket) => {
     const block = Buffer.alloc(65_536);
@@ -164,7 +167,7 @@ test("reads nothing from the destination while it waits", async () => {
   await page.receives(10_000_000);
 });
 
-test("a destination that goes while it waits ends it when it is resumed", async () => {
+test("a parked tunnel whose destination is lost ends when it is resumed", async () => {
   const { port: target, sockets } = await tcpServer(echo);
   const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${target}`] });
   const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });

@@ -15,14 +15,14 @@ test("a slab is used again only after each holder has released it", () => {
   expect(pool.take()).toBe(slab);
 });
 
-test("finds the slab of a message, and none for other memory", () => {
+test("finds the slab of a message, and returns undefined for other memory", () => {
   const pool = new SlabPool();
   const slab = pool.take();
   expect(pool.of(slab.memory.subarray(1, 10))).toBe(slab);
   expect(pool.of(new Uint8Array(10))).toBeUndefined();
 });
 
-test("keeps at most 64 MiB, and gives back within seconds what is not used", () => {
+test("keeps at most 64 MiB, and frees unused slabs after a few rounds of `trim`", () => {
   const pool = new SlabPool();
   const slabs = Array.from({ length: 1100 }, () => pool.take());
   for (const slab of slabs) slab.release();
@@ -48,7 +48,7 @@ test("holds the slab of a message until the WebSocket has sent it", () => {
   expect([pool.free, isSent]).toEqual([1, true]);
 });
 
-test("unacknowledged bytes stay as they were, while other connections use the slabs", async () => {
+test("unacknowledged bytes stay unchanged while other connections use the slabs", async () => {
   const { port } = await tcpServer((socket) => {
     socket.once("data", (chunk: Buffer) => socket.write(Buffer.alloc(3_000_000, chunk[0])));
   });

@@ -84,7 +84,7 @@ export async function startGateway(options: Partial<GatewayOptions> = {}): Promi
   };
 }
 
-/** Issues a ticket for a page without a session. */
+/** Issues a ticket for a page without an HTTP session. */
 export async function ticketFor(gateway: Gateway, port: number, host = "127.0.0.1"): Promise<string> {
   return (await gateway.issueTicket({ origin: ORIGIN, host, port, session: undefined })).ticket;
 }

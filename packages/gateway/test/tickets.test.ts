@@ -64,7 +64,7 @@ async function sameOrigin(options: Partial<GatewayOptions> = {}) {
 }
 
 describe("a ticket", () => {
-  test("is used up by the first that shows it", async () => {
+  test("is valid for one WebSocket only", async () => {
     const { port } = await tcpServer(echo);
     const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${port}`] });
     const ticket = await ticketFor(gateway, port);
@@ -73,7 +73,7 @@ describe("a ticket", () => {
     expect(await event("rejected")).toMatchObject({ reason: "ticket-refused", detail: "unknown, used or expired" });
   });
 
-  test("that was never issued leads to no connection with the destination", async () => {
+  test("that was never issued is refused before the destination is dialled", async () => {
     const sockets: unknown[] = [];
     const { port } = await tcpServer((socket) => void sockets.push(socket));
     const { url } = await startGateway({ allow: [`127.0.0.1:${port}`] });
@@ -82,7 +82,7 @@ describe("a ticket", () => {
     expect(sockets).toEqual([]);
   });
 
-  test("is needed even where the store has a value for anything", async () => {
+  test("is required even if the store has a value for every key", async () => {
     const { port } = await tcpServer(echo);
     const value = JSON.stringify({ origin: ORIGIN, host: "127.0.0.1", port });
     const tickets = { put: () => {}, take: () => value, delete: () => {} };
@@ -91,7 +91,7 @@ describe("a ticket", () => {
     await new Page(url, { ticket: "A".repeat(43), port }).opened;
   });
 
-  test("is for its destination, its origin and its session only, and used up by any other", async () => {
+  test("is valid for its destination, origin and HTTP session only, and any other use consumes it", async () => {
     const { port } = await tcpServer(echo);
     const other = await tcpServer(echo);
     const { gateway, url, events } = await startGateway({
@@ -147,7 +147,7 @@ describe("a ticket", () => {
     );
   });
 
-  test("is stored by the hash of its secret, and stands in no event", async () => {
+  test("is stored under the hash of its secret, and appears in no event", async () => {
     const { port } = await tcpServer(echo);
     const put: string[] = [];
     const store = memoryTicketStore();
@@ -162,7 +162,7 @@ describe("a ticket", () => {
     expect(put.join("") + JSON.stringify(events)).not.toContain(ticket);
   });
 
-  test("is not issued for what the gateway refuses", async () => {
+  test("is not issued for an origin or destination that the gateway refuses", async () => {
     const { gateway } = await startGateway({ allow: ["ssh.example.org:22"] });
     const grant = { origin: ORIGIN, host: "ssh.example.org", port: 22, session: undefined };
     await expect(gateway.issueTicket({ ...grant, origin: "https://evil.example" })).rejects.toMatchObject({
@@ -172,7 +172,7 @@ describe("a ticket", () => {
     expect((await gateway.issueTicket({ ...grant, host: "SSH.example.org." })).ticket).toMatch(/^[\w-]{43}$/);
   });
 
-  test("is refused where the store fails or does not answer", async () => {
+  test("is refused if the store fails or does not answer", async () => {
     const { port } = await tcpServer(echo);
     for (const take of [() => Promise.reject(new Error("secret")), () => new Promise<never>(() => {})]) {
       const { gateway, url } = await startGateway({
@@ -184,7 +184,7 @@ describe("a ticket", () => {
     }
   });
 
-  test("finds no room in a full store", async () => {
+  test("is rejected by a full store", async () => {
     const store = memoryTicketStore({ maxTickets: 2, now: () => 0 });
     await store.put("a", "1", 10);
     await store.put("b", "1", 10);
@@ -193,7 +193,7 @@ describe("a ticket", () => {
 });
 
 describe("the ticket route", () => {
-  test("gives a page of its own origin a ticket that opens a connection of its session", async () => {
+  test("issues a page of its own origin a ticket that is valid with the page's cookie only", async () => {
     const { cookie, post, page, event } = await sameOrigin({ authorize: () => ({ user: "alice" }) });
     expect(cookie).toMatch(/^__Host-nacre=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Strict$/);
     const { status, body } = await post();
@@ -227,7 +227,7 @@ describe("the ticket route", () => {
   });
 
   test.each(["", "{", "[]", "null", '{"host":"127.0.0.1"}', '{"host":1,"port":22}'])(
-    "refuses the body %.20s",
+    "refuses the body %j",
     async (text) => {
       const { post } = await sameOrigin();
       expect(await post({}, text)).toMatchObject({ status: 400, body: { error: "body" } });
@@ -250,21 +250,21 @@ describe("the ticket route", () => {
 
   test.each<[string, GatewayOptions["authorize"]]>([
     ["everyone by default", undefined],
-    ["whom the application refuses", async () => false],
+    ["a user that the application refuses", async () => false],
     [
       "everyone when the application throws",
       () => {
         throw new Error("secret");
       },
     ],
-    ["everyone on what is no decision", (() => ({})) as never],
+    ["everyone on an invalid decision", (() => ({})) as never],
     ["everyone on a truthy value", (() => "yes") as never],
   ])("refuses %s", async (_, authorize) => {
     const { post } = await sameOrigin({ authorize });
     expect(await post()).toMatchObject({ status: 403, body: { error: "unauthorized" } });
   });
 
-  test("answers no other method, and 503 where the store fails", async () => {
+  test("answers other methods with 405, and with 503 if the store fails", async () => {
     const { post, ...started } = await sameOrigin({
       tickets: { put: () => Promise.reject(new Error("secret")), take: () => undefined, delete: () => {} },
     });

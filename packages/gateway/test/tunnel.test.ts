@@ -29,7 +29,7 @@ test("carries bytes both ways, ends each direction on its own, and closes with 1
   while (sockets.size > 0) await once([...sockets][0]!, "close");
 });
 
-test("moves 64 MiB each way with the same digest, and holds back a destination whose client does not read", async () => {
+test("moves 64 MiB each way unchanged", async () => {
   const { port } = await tcpServer(echo);
   const { gateway, url } = await startGateway({ allow: [`127.0.0.1:${port}`] });
   const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
@@ -71,7 +71,7 @@ test("reads no more from the destination than the client consumes", async () => 
   expect(written).toBeGreaterThan(20 * 1024 * 1024);
 });
 
-test("tells the client that the destination reset the connection, after what it sent", async () => {
+test("closes with destination-lost, after the destination's last bytes, if the destination resets the connection", async () => {
   const { port } = await tcpServer((socket) => {
     socket.write("last words", () => socket.once("data", () => socket.resetAndDestroy()));
   });
@@ -84,7 +84,7 @@ test("tells the client that the destination reset the connection, after what it 
   expect(await event("closed")).toMatchObject({ reason: "destination-lost", detail: "ECONNRESET" });
 });
 
-test("a client that closes ends the connection after its last bytes", async () => {
+test("the destination receives the last bytes of a client that closes", async () => {
   const received: Buffer[] = [];
   const { port, sockets } = await tcpServer((socket) => socket.on("data", (chunk: Buffer) => received.push(chunk)));
   const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${port}`] });
@@ -101,8 +101,8 @@ test("a client that closes ends the connection after its last bytes", async () =
 
 test.each([
   ["a text message", "text", "protocol-error"],
-  ["a message that opens nothing", encodeTunnelMessage({ type: "end" }), "protocol-error"],
-  ["what is no tunnel message", Uint8Array.of(99), "protocol-error"],
+  ["a first message other than OPEN and ATTACH", encodeTunnelMessage({ type: "end" }), "protocol-error"],
+  ["an unknown message", Uint8Array.of(99), "protocol-error"],
   [
     "a first message of more than 4 KiB",
     encodeTunnelMessage({ type: "open", ticket: "x".repeat(5000), host: "a", port: 1 }),
@@ -119,7 +119,7 @@ test.each([
   expect(ws.readyState).toBe(WebSocket.CLOSED);
 });
 
-test("a violation in an open tunnel ends it", async () => {
+test("a violation of the tunnel protocol ends an open tunnel", async () => {
   const { port } = await tcpServer(echo);
   const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${port}`] });
   for (const message of [encodeTunnelMessage({ type: "acknowledge", consumed: 5 }), "\u0007data as text"]) {

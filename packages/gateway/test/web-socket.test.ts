@@ -91,7 +91,7 @@ describe("the handshake", () => {
     expect(await event("refused")).toMatchObject({ reason: status === 403 ? "origin" : "host" });
   });
 
-  test("with two Host headers is refused, also if the first one is allowed", async () => {
+  test("with two Host headers is refused, even if both are allowed", async () => {
     const { event, ...started } = await startGateway();
     const allowed = `127.0.0.1:${started.port}`;
     for (const Host of [
@@ -147,7 +147,7 @@ describe("the gateway closes a WebSocket on", () => {
       Buffer.concat(Array.from({ length: 300 }, (_, i) => part(i === 0 ? 2 : 0))),
       1008,
     ],
-  ])("%s, as RFC 6455 says", async (_, bytes, code) => {
+  ])("%s, as RFC 6455 requires", async (_, bytes, code) => {
     const { gateway, event, ...started } = await startGateway();
     // An offered extension must not change what is valid.
     const socket = rawWebSocket(started, { "Sec-WebSocket-Extensions": "permessage-deflate" });
@@ -170,7 +170,7 @@ describe("the gateway closes a WebSocket on", () => {
   });
 });
 
-test("a peer that does not close its side of the TCP connection is ended after the close frame", async () => {
+test("a peer that does not close its side of the TCP connection is disconnected after the close frame", async () => {
   const { server, ...started } = await startGateway();
   const sockets: { destroyed: boolean }[] = [];
   server.on("connection", (socket) => sockets.push(socket));
@@ -214,7 +214,7 @@ describe("the largest message", () => {
     expect(await event("closed")).toMatchObject({ reason: "protocol-error", bytesUp: 65_535 });
   });
 
-  test("without a connection is 4 KiB: its ticket is checked; a byte more is refused", async () => {
+  test("before a connection is 4 KiB: its ticket is checked; a byte more is refused", async () => {
     const { url, event } = await startGateway({ allow: ["a.example:22"] });
     const closeReason = async (length: number): Promise<string> => {
       const ws = pageSocket(url);

@@ -2,7 +2,7 @@ import { copyBytes } from "@nacre/wire";
 import type { Duplex } from "nacre/internal";
 
 /**
- * Returns the same byte stream with its input held back until `ready` resolves. Output is sent immediately, since writing does not depend
+ * Returns the same duplex with its input held back until `ready` resolves. Output is sent immediately, since writing does not depend
  * on `ready`. A rejection of `ready` is reported as a failure of the connection.
  */
 export function bufferInputUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {

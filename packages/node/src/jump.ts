@@ -16,7 +16,7 @@ import { hopError } from "./route.ts";
 
 /**
  * Logs in to a jump host over `duplex` and opens a channel from there to `next`. If the server is known to support it, the channel open is
- * sent together with the login. The returned byte stream owns the jump host's connection, which is closed with it or if this function
+ * sent together with the login. The returned duplex owns the jump host's connection, which is closed with it or if this function
  * rejects.
  */
 export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared): Promise<Duplex> {
@@ -51,7 +51,7 @@ function clientError(cause: unknown): SshError {
 
 const addressOf = ({ host, port }: Prepared): ForwardTarget => ({ host, port });
 
-/** Returns a byte stream over a channel that is being opened. Calls `release` when the stream is closed, or before rejecting. */
+/** Returns a duplex over a channel that is being opened. Calls `release` when the stream is closed, or before rejecting. */
 async function overChannel(
   opening: Promise<Channel>,
   next: Prepared,
@@ -74,7 +74,7 @@ function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
   });
 }
 
-/** Returns a byte stream over a channel. Errors name the jump host. Closing it also calls `release`. */
+/** Returns a duplex over a channel. Errors name the jump host. Closing it also calls `release`. */
 function jumpDuplex(channel: Channel, fail: (cause: unknown) => SshError, release: () => Promise<void>): Duplex {
   const duplex = channelDuplex(channel);
   return {

@@ -24,7 +24,7 @@ import { knownHost } from "./known-hosts.ts";
 import type { HopOptions } from "./options.ts";
 import { nodeRandom } from "./random.ts";
 
-/** A prepared SSH connection: it can send its first bytes as soon as the byte stream is open. */
+/** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {
   readonly host: string;
   readonly port: number;

@@ -6,8 +6,8 @@ import { resetSocket } from "./reset-socket.ts";
 const CLOSE_TIMEOUT = 2000;
 
 /**
- * Returns a byte stream for `connectDuplex` over a connected `net.Socket` or any other Node duplex stream of bytes. It takes ownership of
- * the stream and destroys it when closed.
+ * Returns a byte connection for `connectDuplex` over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership of the
+ * stream and destroys it when closed.
  */
 export function socketDuplex(socket: NodeDuplex): Duplex {
   return new SocketDuplex(socket);

@@ -30,7 +30,7 @@ const messages = oneof(
 );
 
 describe("tunnel messages", () => {
-  test("decode to what was encoded; cut short or with a byte more they are refused, data aside", () => {
+  test("round-trip; truncated or extended ones are refused, except DATA", () => {
     assert(
       property(messages, (message: TunnelMessage) => {
         const encoded = encodeTunnelMessage(message);
@@ -47,7 +47,7 @@ describe("tunnel messages", () => {
     );
   });
 
-  test("longer than 64 KiB are neither sent nor taken", () => {
+  test("longer than 64 KiB are neither encoded nor decoded", () => {
     const data = new Uint8Array(65_536);
     expect(() => encodeTunnelMessage({ type: "data", data })).toThrow(expect.objectContaining({ code: "usage" }));
     expect(() => decodeTunnelMessage(new Uint8Array(65_537).fill(7))).toThrow(

@@ -83,7 +83,7 @@ describe("a tunnel", () => {
     expect(pair.gateway.received).toEqual(Uint8Array.of(1, 2));
   });
 
-  test("holds back a writer whose bytes are not acknowledged, and wakes it", () => {
+  test("stops a writer until its bytes are acknowledged", () => {
     const pair = opened();
     let written = 0;
     while (pair.gateway.tunnel.write(pattern(50_000))) written += 50_000;
@@ -97,7 +97,7 @@ describe("a tunnel", () => {
     expect(pair.gateway.tunnel.buffered).toBeLessThan(128 * 1024);
   });
 
-  test("acknowledges few bytes only when it is told to, and once", () => {
+  test("acknowledges a few bytes only at `acknowledgeAll`, and once", () => {
     const pair = opened();
     pair.gateway.tunnel.write(pattern(100));
     pair.run();
@@ -112,7 +112,7 @@ describe("a tunnel", () => {
     expect(pair.gateway.tunnel.buffered).toBe(100);
   });
 
-  test("sends large messages of its caller as they are, small ones together, and all again from any position", () => {
+  test("sends large messages uncopied and joins small ones, and resends both from the position of the other side", () => {
     const pair = opened();
     const large = encodeTunnelMessage({ type: "data", data: pattern(40_000) });
     const small = encodeTunnelMessage({ type: "data", data: pattern(100) });
@@ -129,7 +129,7 @@ describe("a tunnel", () => {
     expect(pair.client.received).toEqual(concatBytes(...bytes));
   });
 
-  test("sends a small message of its caller as it is if nothing else waits, and keeps only its bytes", () => {
+  test("sends a small message uncopied if nothing else waits, and keeps a copy of its bytes", () => {
     const pair = opened();
     const small = encodeTunnelMessage({ type: "data", data: pattern(100) });
     for (let i = 0; i < 100; i++) {
@@ -145,7 +145,7 @@ describe("a tunnel", () => {
     expect(pair.client.received).toEqual(concatBytes(...Array.from({ length: 100 }, () => small.subarray(1))));
   });
 
-  test("frees each message of its caller once: acknowledged, in part acknowledged, or discarded", () => {
+  test("frees each large message once, when it is acknowledged or discarded", () => {
     const freed: Bytes[] = [];
     const pair = new Pair({ onFreed: (message) => freed.push(message) });
     pair.run();
@@ -163,7 +163,7 @@ describe("a tunnel", () => {
     expect(freed).toEqual(messages);
   });
 
-  test("that is discarded says nothing more, and gives back what it may grow by", () => {
+  test("sends nothing after `discard`, and returns its share of the growth", () => {
     const growth = { spare: 100 };
     const tunnel = new ClientTunnel({ ticket: "", host: "a", port: 22 }, { hmac, growth });
     tunnel.write(pattern(10));
@@ -172,7 +172,7 @@ describe("a tunnel", () => {
     expect(() => tunnel.write(pattern(1))).toThrow(expect.objectContaining({ code: "closed" }));
   });
 
-  test("takes a chunk of any size, and sends no more than the peer allows", () => {
+  test("accepts a chunk of any size, and sends no more than the peer allows", () => {
     const pair = opened();
     expect(pair.client.tunnel.write(new Uint8Array(9 * 1024 * 1024))).toBe(false);
     pair.send();
@@ -195,7 +195,7 @@ describe("a tunnel", () => {
     expect(pair.client.events.at(-1)).toBe("writable");
   });
 
-  test("grows its buffer on a long path only, and within what all may grow", () => {
+  test("grows its buffer on a long path only, and within the growth that all tunnels share", () => {
     const step = 60_000;
     expect(mostBuffered(2, Infinity)).toBeLessThan(1024 * 1024 + step);
     expect(mostBuffered(40, Infinity)).toBeGreaterThan(MAX_SEND_BUFFER - step);
@@ -235,7 +235,7 @@ describe("a lost WebSocket", () => {
     }
   });
 
-  test("may lose acknowledgements, which are sent again, so that a full sender goes on", () => {
+  test("does not stall a full sender: lost acknowledgements are sent again", () => {
     const pair = opened({ spare: MAX_SEND_BUFFER });
     pair.gateway.tunnel.write(pattern(MAX_SEND_BUFFER));
     pair.send();
@@ -301,7 +301,7 @@ describe("a lost WebSocket", () => {
   });
 });
 
-describe("a peer that breaks the tunnel's rules ends it", () => {
+describe("a tunnel ends on a violation of its protocol:", () => {
   test.each([
     ["an unknown message", [Uint8Array.of(99)], "malformed-message"],
     ["an empty message", [new Uint8Array(0)], "malformed-message"],
@@ -311,7 +311,7 @@ describe("a peer that breaks the tunnel's rules ends it", () => {
     ["a second end of its direction", [end, end], "unexpected-message"],
     ["an acknowledgement of bytes that were not sent", [acknowledge(6)], "malformed-message"],
     ["an acknowledgement that goes back", [acknowledge(5), acknowledge(4)], "malformed-message"],
-    ["a position that is no exact number", [Uint8Array.of(8, 0, 32, 0, 0, 0, 0, 0, 0)], "malformed-message"],
+    ["a position of 2⁵³ or more", [Uint8Array.of(8, 0, 32, 0, 0, 0, 0, 0, 0)], "malformed-message"],
     ["more data than was acknowledged and allowed", Array.from({ length: 65 }, () => data(65_535)), "window-exceeded"],
     [
       "a message of the other role",
@@ -354,7 +354,7 @@ describe("a peer that breaks the tunnel's rules ends it", () => {
 });
 
 describe("attaching without the secret", () => {
-  test("fails for an answer with any byte changed, and the right one then comes too late", () => {
+  test("fails for an answer with any byte changed, and for the right one after it", () => {
     const pair = lost();
     const attempt = pair.gateway.tunnel.challenge(new Uint8Array(32));
     const right = answer(pair, attempt.message);
@@ -382,7 +382,7 @@ describe("attaching without the secret", () => {
     expect(pair.gateway.tunnel.challenge(new Uint8Array(32).fill(1)).prove(right)).toBe(false);
   });
 
-  test("fails when the tunnel ends between the challenge and the answer", () => {
+  test("fails if the tunnel ends between the challenge and the answer", () => {
     const pair = lost();
     const attempt = pair.gateway.tunnel.challenge(new Uint8Array(32));
     const right = answer(pair, attempt.message);

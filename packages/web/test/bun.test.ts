@@ -38,7 +38,7 @@ function opened(): { socket: FakeBunSocket; handlers: ReturnType<typeof bunSocke
 }
 
 describe("a socket of Bun as byte streams", () => {
-  it("writes on what the socket did not take, after each drain", async () => {
+  it("writes the rest after each drain", async () => {
     const { socket, handlers, streams } = opened();
     const writer = streams.writable.getWriter();
     socket.room = 2;
@@ -81,7 +81,7 @@ describe("a socket of Bun as byte streams", () => {
     expect(await failure(streams.writable.getWriter().closed)).toBeInstanceOf(Error);
   });
 
-  it("fails both directions with an error, also a write that waits", async () => {
+  it("fails both directions and a pending write if the socket fails", async () => {
     const { socket, handlers, streams } = opened();
     socket.room = 0;
     const writing = failure(streams.writable.getWriter().write(utf8Encode("a")));

@@ -59,7 +59,7 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
     expect(await ssh.ended).toEqual(code("closed"));
   });
 
-  it("takes a WebSocket of its caller's", async () => {
+  it("uses the WebSocket that the caller passes", async () => {
     await using gateway = await TestGateway.start({ protocol, serve: shell });
     const socket = new WebSocket(gateway.url, [...WEB_SOCKET_SUBPROTOCOLS]);
     const ssh = await connect({ ...visitor(gateway), url: undefined, socket });
@@ -68,20 +68,20 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
     expect(socket.readyState).toBe(WebSocket.CLOSED);
   });
 
-  it("closes the WebSocket when the host key is refused", async () => {
+  it("closes the WebSocket if the host key is refused", async () => {
     await using gateway = await TestGateway.start({ protocol });
     const options = visitor(gateway, { hostKey: () => false });
     expect(await failure(connect(options))).toEqual(code("host-key-refused"));
     await expect.poll(() => gateway.sockets).toEqual([]);
   });
 
-  it("closes the WebSocket when the login fails", async () => {
+  it("closes the WebSocket if the login fails", async () => {
     await using gateway = await TestGateway.start({ protocol });
     expect(await failure(connect(visitor(gateway, { identities: [] })))).toEqual(code("auth-failed"));
     await expect.poll(() => gateway.sockets).toEqual([]);
   });
 
-  it("is aborted while the host key is asked about", async () => {
+  it("rejects and closes the WebSocket if the signal aborts while `hostKey` decides", async () => {
     await using gateway = await TestGateway.start({ protocol });
     const controller = new AbortController();
     const hostKey = (): Promise<boolean> => {
@@ -92,7 +92,7 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
     await expect.poll(() => gateway.sockets).toEqual([]);
   });
 
-  it("reports what the gateway said when it closes during the login", async () => {
+  it("rejects with the gateway's close reason if it closes the WebSocket during the login", async () => {
     await using gateway = await TestGateway.start({ protocol });
     const hostKey = async (): Promise<boolean> => {
       for (const socket of gateway.sockets) socket.close(4432, "time-limit");
@@ -103,7 +103,7 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
     expect(String(error)).toContain("4432: time-limit");
   });
 
-  it("tells through `ended` that the gateway closed later", async () => {
+  it("reports through `ended` that the gateway closed the WebSocket", async () => {
     await using gateway = await TestGateway.start({ protocol });
     const ssh = await connect(visitor(gateway));
     for (const socket of gateway.sockets) socket.close(4433, "byte-limit");
@@ -141,7 +141,7 @@ describe("connect", () => {
     expect(String(error)).toContain("fetch a new ticket");
   });
 
-  it("gives a gateway up that does not answer the first message", async () => {
+  it("rejects with connect-timeout if the gateway does not answer the first message", async () => {
     await using gateway = await TestGateway.start({ onSocket: () => true });
     expect(await failure(connect(visitor(gateway, { connectTimeout: 50 })))).toEqual(code("connect-timeout"));
     await expect.poll(() => gateway.sockets).toEqual([]);
@@ -154,7 +154,7 @@ describe("connect", () => {
     ["an invalid host key", { hostKey: "MD5:00" }],
     ["a host key of another type", { hostKey: 1 as never }],
     ["no host", { host: "" }],
-  ])("is usage with %s, and opens no WebSocket", async (_, options) => {
+  ])("rejects with usage for %s, and opens no WebSocket", async (_, options) => {
     class Never extends FakeSocket {
       constructor() {
         super();
@@ -171,7 +171,7 @@ describe("connect", () => {
     expect(await failure(connect({ ...base, ...options }))).toEqual(code("usage"));
   });
 
-  it("is usage without any options", async () => {
+  it("rejects with usage without options", async () => {
     expect(await failure(connect(undefined as never))).toEqual(code("usage"));
   });
 

@@ -107,7 +107,7 @@ describe("the host key of a host", () => {
     expect(await failure(visit(store))).toEqual(code("host-key-revoked"));
   });
 
-  it("is asked for by the algorithm that it is known by", async () => {
+  it("is requested with the algorithm of the known key", async () => {
     const ecdsa = generateEcdsa("nistp256", seededRandom(5));
     await using gateway = await TestGateway.start({ serve: { hostKeys: [hostKey, ecdsa] } });
     const knownHosts = await withText(line("example.org", ecdsa.publicKey.blob, "ecdsa-sha2-nistp256"));
@@ -124,7 +124,7 @@ describe("the host key of a host", () => {
     await ssh.close();
   });
 
-  it("is not looked up when it is pinned", async () => {
+  it("is not looked up if it is pinned", async () => {
     const knownHosts = { read: () => Promise.reject(new Error("not to be read")), update: () => Promise.resolve() };
     await visit(knownHosts, { hostKey: [PRINT] });
     expect(await failure(visit(knownHosts, { hostKey: fingerprint(other, "sha256") }))).toEqual(
@@ -132,7 +132,7 @@ describe("the host key of a host", () => {
     );
   });
 
-  it("is refused when another tab accepted another key meanwhile", async () => {
+  it("is refused if another tab accepted another key meanwhile", async () => {
     const store = stored();
     const unknownHost = async (): Promise<boolean> => {
       await store.update((text) => text + line("example.org", other));
@@ -142,14 +142,14 @@ describe("the host key of a host", () => {
     expect(await store.read()).toBe(line("example.org", other));
   });
 
-  it("is accepted with a warning when it cannot be stored", async () => {
+  it("is accepted with a warning if it cannot be stored", async () => {
     const warnings: string[] = [];
     const knownHosts = { read: () => Promise.resolve(""), update: () => Promise.reject(new Error("quota exceeded")) };
     await visit(knownHosts, { hostKey: "accept-new", warn: (text) => warnings.push(text) });
     expect(warnings).toEqual([expect.stringContaining("cannot be saved: quota exceeded")]);
   });
 
-  it("is found although other lines are malformed, which are reported", async () => {
+  it("is found despite malformed lines, which are reported as warnings", async () => {
     const warnings: string[] = [];
     const store = await withText(`nonsense\n${line("example.org", blob)}`);
     await visit(store, { warn: (text) => warnings.push(text) });
@@ -158,7 +158,7 @@ describe("the host key of a host", () => {
 });
 
 describe("known hosts in IndexedDB", () => {
-  it("are empty at first, and keep what is stored", async () => {
+  it("are empty at first, and keep updates", async () => {
     const indexedDB = new IDBFactory();
     expect(await indexedDbKnownHosts({ indexedDB }).read()).toBe("");
     await indexedDbKnownHosts({ indexedDB }).update((text) => `${text}a`);
@@ -167,7 +167,7 @@ describe("known hosts in IndexedDB", () => {
     expect(await indexedDbKnownHosts({ indexedDB, database: "another" }).read()).toBe("");
   });
 
-  it("lose no update of many at once", async () => {
+  it("lose no concurrent update", async () => {
     const store = stored();
     await Promise.all(Array.from({ length: 20 }, (_, i) => store.update((text) => `${text}${i},`)));
     expect(
@@ -179,7 +179,7 @@ describe("known hosts in IndexedDB", () => {
     ).toEqual([...Array(20).keys()]);
   });
 
-  it("stay as they are when the change throws", async () => {
+  it("stay unchanged if the change throws", async () => {
     const store = await withText("kept");
     const fault = failure(
       store.update(() => {
@@ -190,7 +190,7 @@ describe("known hosts in IndexedDB", () => {
     expect(await store.read()).toBe("kept");
   });
 
-  it("say what to do where there is no IndexedDB", async () => {
+  it("reject with a remedy on a platform without IndexedDB", async () => {
     vi.stubGlobal("indexedDB", undefined);
     onTestFinished(() => void vi.unstubAllGlobals());
     const error = await failure(indexedDbKnownHosts().read());
@@ -208,7 +208,7 @@ describe("known hosts in IndexedDB", () => {
     expect(String(error)).toContain("the user forbids it");
   });
 
-  it("are given up after ten seconds without an answer", async () => {
+  it("reject after ten seconds without an answer", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       const indexedDB = new IDBFactory();

@@ -66,7 +66,7 @@ describe("opening a WebSocket", () => {
     await duplex.close();
   });
 
-  it("is plain when the server picks no subprotocol", async () => {
+  it("is plain if the server picks no subprotocol", async () => {
     const socket = new FakeSocket();
     const dialling = dial(socket);
     socket.accept("");
@@ -80,7 +80,7 @@ describe("opening a WebSocket", () => {
     await duplex.close();
   });
 
-  it("takes a WebSocket that is open, and loses no message of it", async () => {
+  it("accepts an open WebSocket, and loses none of its messages", async () => {
     const socket = new FakeSocket();
     socket.accept("binary");
     const dialling = dial(socket);
@@ -119,7 +119,7 @@ describe("opening a WebSocket", () => {
     expect(socket.closes).toEqual([1000]);
   });
 
-  it("is aborted by the signal, and opens nothing if that has aborted before", async () => {
+  it("rejects if the signal aborts, and opens nothing if it aborted before", async () => {
     const socket = new FakeSocket();
     const controller = new AbortController();
     const dialling = failure(dial(socket, { signal: controller.signal }));
@@ -136,7 +136,7 @@ describe("opening a WebSocket", () => {
     expect(await failure(webSocketDuplex(options))).toEqual(code("aborted"));
   });
 
-  it("waits two seconds at most for a server that does not answer the close", async () => {
+  it("waits at most two seconds for a server that does not answer the close", async () => {
     const socket = new FakeSocket();
     socket.onClose = () => {};
     const controller = new AbortController();
@@ -148,7 +148,7 @@ describe("opening a WebSocket", () => {
     expect(await dialling).toEqual(code("aborted"));
   });
 
-  it("shows no query or password of the URL", async () => {
+  it("leaves the query and password of the URL out of errors", async () => {
     const socket = new FakeSocket("wss://me:secret@gateway.example/ssh?token=secret#secret");
     const dialling = dial(socket);
     socket.fail();
@@ -157,7 +157,7 @@ describe("opening a WebSocket", () => {
     expect(message).not.toContain("secret");
   });
 
-  it("reports a URL that the class of WebSockets refuses as usage", async () => {
+  it("rejects with usage for a URL that the WebSocket class refuses", async () => {
     class Picky extends FakeSocket {
       constructor(url: string) {
         super(url);
@@ -168,7 +168,7 @@ describe("opening a WebSocket", () => {
     expect(await failure(webSocketDuplex(options))).toEqual(code("usage"));
   });
 
-  it("says what to do where there is no WebSocket", async () => {
+  it("rejects with not-supported-here on a platform without WebSocket", async () => {
     vi.stubGlobal("WebSocket", undefined);
     onTestFinished(() => void vi.unstubAllGlobals());
     const error = await failure(webSocketDuplex({ url: "wss://gateway.example", host: "example.org" }));
@@ -177,21 +177,21 @@ describe("opening a WebSocket", () => {
 
   it.each<[string, object]>([
     ["without url and socket", { host: "example.org" }],
-    ["with both", { url: "wss://gateway.example", socket: new FakeSocket(), host: "example.org" }],
+    ["with both url and socket", { url: "wss://gateway.example", socket: new FakeSocket(), host: "example.org" }],
     ["without host", { socket: new FakeSocket() }],
     ["with an invalid port", { socket: new FakeSocket(), host: "example.org", port: 0 }],
     ["with a ticket that is not a string", { socket: new FakeSocket(), host: "example.org", ticket: 1 }],
     ["with a ticket too long", { socket: new FakeSocket(), host: "example.org", ticket: "x".repeat(4096) }],
-    ["with an unknown name", { socket: new FakeSocket(), host: "example.org", timeout: 1 }],
+    ["with an unknown option", { socket: new FakeSocket(), host: "example.org", timeout: 1 }],
     ["with an invalid connect timeout", { socket: new FakeSocket(), host: "example.org", connectTimeout: 0 }],
     ["with an invalid silence timeout", { socket: new FakeSocket(), host: "example.org", silenceTimeout: -1 }],
-    ["with something else as socket", { socket: {}, host: "example.org" }],
-    ["with something else as signal", { socket: new FakeSocket(), host: "example.org", signal: {} }],
-  ])("is usage %s", async (_, options) => {
+    ["with an invalid socket", { socket: {}, host: "example.org" }],
+    ["with an invalid signal", { socket: new FakeSocket(), host: "example.org", signal: {} }],
+  ])("rejects options %s", async (_, options) => {
     expect(await failure(webSocketDuplex(options as WebSocketDuplexOptions))).toEqual(code("usage"));
   });
 
-  it("is usage without any options", async () => {
+  it("rejects with usage without options", async () => {
     expect(await failure(webSocketDuplex(undefined as unknown as WebSocketDuplexOptions))).toEqual(code("usage"));
   });
 });
@@ -206,7 +206,7 @@ describe("sending in plain mode", () => {
     await duplex.close();
   });
 
-  it("asks to wait above the high-water mark, and polls only then", async () => {
+  it("stops the writer above the high-water mark, and polls only then", async () => {
     const { socket, duplex, said } = await opened();
     expect(duplex.write([utf8Encode("a")])).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
@@ -225,7 +225,7 @@ describe("sending in plain mode", () => {
     await duplex.close();
   });
 
-  it("looks also when a message arrives, as timers of a hidden page are slow", async () => {
+  it("also resumes the writer when a message arrives, because timers of a hidden page are slow", async () => {
     const { socket, duplex, said } = await opened();
     socket.bufferedAmount = 2 ** 21;
     duplex.write([utf8Encode("a")]);
@@ -237,7 +237,7 @@ describe("sending in plain mode", () => {
     await duplex.close();
   });
 
-  it("resolves `end` when the network has taken everything", async () => {
+  it("resolves `end` after the WebSocket has sent everything", async () => {
     const { socket, duplex } = await opened();
     socket.bufferedAmount = 1;
     duplex.write([utf8Encode("a")]);
@@ -251,7 +251,7 @@ describe("sending in plain mode", () => {
     await duplex.close();
   });
 
-  it("resolves `end` also when the WebSocket breaks", async () => {
+  it("resolves `end` if the WebSocket breaks", async () => {
     const { socket, duplex } = await opened();
     socket.bufferedAmount = 1;
     const ending = duplex.end();
@@ -274,7 +274,7 @@ describe("receiving in plain mode", () => {
     await duplex.close();
   });
 
-  it("stops in the middle when its handler pauses, and goes on later", async () => {
+  it("stops between two messages when the handler pauses, and continues on `resume`", async () => {
     const { socket, duplex } = await opened();
     const said: string[] = [];
     duplex.open({
@@ -298,7 +298,7 @@ describe("receiving in plain mode", () => {
     expect(said).toEqual([...texts, "ended"]);
   });
 
-  it("takes bytes in the form in which the ws package has them", async () => {
+  it("accepts a Uint8Array, as the ws package passes it", async () => {
     const { socket, duplex, said } = await opened();
     await macrotask();
     socket.say("", fromLatin1("|a buffer").subarray(1));
@@ -310,7 +310,7 @@ describe("receiving in plain mode", () => {
     ["text", "SSH-2.0-a"],
     ["a Blob", new Blob(["SSH"])],
     ["nothing", null],
-  ])("ends the connection at %s", async (_, data) => {
+  ])("ends the connection on %s", async (_, data) => {
     const { socket, said } = await opened();
     socket.say("", data);
     await macrotask();
@@ -318,7 +318,7 @@ describe("receiving in plain mode", () => {
     expect(socket.closes).toEqual([1000]);
   });
 
-  it("ends the connection when more than 64 MiB wait", async () => {
+  it("ends the connection if more than 64 MiB are unread", async () => {
     const { socket, duplex, said } = await opened();
     duplex.pause();
     const message = new ArrayBuffer(1024 * 1024);
@@ -338,12 +338,12 @@ describe("the end of a plain connection", () => {
     ["a close without a code", 1005, "ended"],
     ["a lost WebSocket", 1006, code("connection-lost")],
     ["a gateway that goes away", 1001, code("connection-lost")],
-    ["a policy", 1008, code("gateway-refused")],
-    ["a ticket that is refused", 4401, code("gateway-refused")],
+    ["a violation of policy", 1008, code("gateway-refused")],
+    ["a refused ticket", 4401, code("gateway-refused")],
     ["an unreachable destination", 4502, code("connection-failed")],
     ["a silent destination", 4504, code("connect-timeout")],
     ["an unknown code", 4999, code("gateway-refused")],
-  ])("comes behind the data, by %s", async (_, closeCode, expected) => {
+  ])("is reported after the data, on %s", async (_, closeCode, expected) => {
     const { socket, duplex, said } = await opened();
     duplex.pause();
     socket.say("last words");
@@ -362,7 +362,7 @@ describe("the end of a plain connection", () => {
     expect((said[0] as Error).message).toContain("4429: too many\\x1b[2J");
   });
 
-  it("is silent: late messages, errors and closes change nothing", async () => {
+  it("by `close` is final: late messages, errors and closes have no effect", async () => {
     const { socket, duplex, said } = await opened();
     await macrotask();
     socket.onClose = () => {};
@@ -382,7 +382,7 @@ describe("the end of a plain connection", () => {
     expect(socket.closes).toEqual([1000]);
   });
 
-  it("is released after two seconds when the gateway does not answer", async () => {
+  it("terminates the WebSocket after two seconds if the gateway does not answer", async () => {
     const { socket, duplex } = await opened();
     let terminated = 0;
     Object.assign(socket, { onClose() {}, terminate: () => terminated++ });

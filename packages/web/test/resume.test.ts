@@ -98,7 +98,7 @@ describe("a lost WebSocket", () => {
     await ssh.close();
   });
 
-  it("ends the connection when the gateway keeps the tunnel no longer", async () => {
+  it("ends the connection if the gateway no longer has the tunnel", async () => {
     await using gateway = await TestGateway.start();
     const ssh = await connect(visitor(gateway));
     gateway.tunnels.length = 0;
@@ -109,7 +109,7 @@ describe("a lost WebSocket", () => {
     expect(String(ended.cause)).toContain("4404: tunnel-unknown");
   });
 
-  it("ends the connection where the gateway keeps no tunnels", async () => {
+  it("ends the connection if the gateway parks no tunnels", async () => {
     await using gateway = await TestGateway.start({ resumeTime: 0 });
     const changes: ConnectionChange[] = [];
     const ssh = await connect(visitor(gateway, changes));
@@ -118,7 +118,7 @@ describe("a lost WebSocket", () => {
     expect(changes).toEqual([]);
   });
 
-  it("of the caller's ends the connection", async () => {
+  it("that the caller passed ends the connection", async () => {
     await using gateway = await TestGateway.start();
     const socket = new WebSocket(gateway.url, ["binary", "nacre.v1"]);
     const ssh = await connect({ ...visitor(gateway), url: undefined, socket });
@@ -126,7 +126,7 @@ describe("a lost WebSocket", () => {
     expect(await ssh.ended).toEqual(code("connection-lost"));
   });
 
-  it("is not sought any more after `close`", async () => {
+  it("is not replaced after `close`", async () => {
     await using gateway = await TestGateway.start();
     const changes: ConnectionChange[] = [];
     let isLost!: () => void;
@@ -148,7 +148,7 @@ describe("a lost WebSocket", () => {
     await expect.poll(() => gateway.sockets).toEqual([]);
   });
 
-  it("leaves what the callback throws uncaught, and goes on", async () => {
+  it("is replaced even if `onConnectionChange` throws; the exception stays uncaught", async () => {
     const thrown = uncaught();
     await using gateway = await TestGateway.start({ serve: shell });
     const fault = new Error("the page has a bug");
@@ -191,7 +191,7 @@ describe("a tunnel", () => {
     await ssh.ended;
   });
 
-  it("ends when the gateway breaks its protocol", async () => {
+  it("ends if the gateway violates its protocol", async () => {
     await using gateway = await TestGateway.start();
     const ssh = await connect(visitor(gateway));
     gateway.sockets[0]!.send(Uint8Array.of(99));

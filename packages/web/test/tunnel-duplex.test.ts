@@ -138,7 +138,7 @@ class ScriptedGateway {
 }
 
 describe("a tunnel whose WebSocket is lost", () => {
-  it("attaches another at once, and tells its handler and the page", async () => {
+  it("attaches another immediately, and calls its handler and the page's callback", async () => {
     const gateway = await new ScriptedGateway().open();
     gateway.duplex.write([utf8Encode("one ")]);
     await gateway.lose();
@@ -177,7 +177,7 @@ describe("a tunnel whose WebSocket is lost", () => {
     await gateway.duplex.close();
   });
 
-  it("tries once, however short the resume time is", async () => {
+  it("makes exactly one attempt if the resume time is 1 ms", async () => {
     const gateway = await new ScriptedGateway({ resumeTime: 1 }).open();
     await gateway.lose();
     await vi.advanceTimersByTimeAsync(5000);
@@ -200,7 +200,7 @@ describe("a tunnel whose WebSocket is lost", () => {
     await gateway.duplex.close();
   });
 
-  it("gives an attempt up that the gateway does not answer", async () => {
+  it("abandons an attempt that the gateway does not answer, and makes another", async () => {
     const gateway = await new ScriptedGateway().open({ connectTimeout: 1000 });
     await gateway.lose();
     gateway.last.accept("nacre.v1");
@@ -226,7 +226,7 @@ describe("a tunnel whose WebSocket is lost", () => {
       "malformed-message",
     ],
     [
-      "it sends nonsense",
+      "it sends an unknown message",
       async ({ last }) => {
         last.accept("nacre.v1");
         await macrotask();
@@ -243,7 +243,7 @@ describe("a tunnel whose WebSocket is lost", () => {
       },
       "unexpected-message",
     ],
-  ])("ends when the gateway refuses: %s", async (_, answer, expected) => {
+  ])("ends if the gateway does not resume it: %s", async (_, answer, expected) => {
     const gateway = await new ScriptedGateway().open();
     await gateway.lose();
     await answer(gateway);
@@ -253,7 +253,7 @@ describe("a tunnel whose WebSocket is lost", () => {
     await gateway.duplex.close();
   });
 
-  it("ends without another when the gateway decides to close it", async () => {
+  it("ends without another attempt after a final close code", async () => {
     for (const number of [1000, 1001, 1008, 4409, 4431, 4432]) {
       const gateway = await new ScriptedGateway().open();
       gateway.last.say("", Uint8Array.of(7, 65).buffer);
@@ -265,7 +265,7 @@ describe("a tunnel whose WebSocket is lost", () => {
     }
   });
 
-  it.each([1006, 1011, 1012, 4421, 4430])("attaches another when it closes with %i", async (number) => {
+  it.each([1006, 1011, 1012, 4421, 4430])("attaches another after the close code %i", async (number) => {
     const gateway = await new ScriptedGateway().open();
     await gateway.lose(number);
     expect(gateway.sockets).toHaveLength(2);
@@ -273,7 +273,7 @@ describe("a tunnel whose WebSocket is lost", () => {
     await gateway.duplex.close();
   });
 
-  it("attaches another before it has a handler, which is told then", async () => {
+  it("attaches another before it has a handler, and calls the handler once it is set", async () => {
     const gateway = new ScriptedGateway();
     const dialling = gateway.dial();
     gateway.last.accept("nacre.v1");
@@ -289,7 +289,7 @@ describe("a tunnel whose WebSocket is lost", () => {
     await gateway.duplex.close();
   });
 
-  it("tells a handler that comes later of the end", async () => {
+  it("reports the end to a handler that is set later", async () => {
     const gateway = new ScriptedGateway({ resumeTime: 0 });
     const dialling = gateway.dial();
     gateway.last.accept("nacre.v1");
@@ -306,7 +306,7 @@ describe("a tunnel whose WebSocket is lost", () => {
     await gateway.duplex.close();
   });
 
-  it("is closed while it waits for the next attempt", async () => {
+  it("makes no further attempt after `close`", async () => {
     const gateway = await new ScriptedGateway().open();
     await gateway.lose();
     gateway.last.fail();
@@ -317,7 +317,7 @@ describe("a tunnel whose WebSocket is lost", () => {
     expect(gateway.said).toEqual(["suspended"]);
   });
 
-  it("is closed while it attaches, and tells the gateway nothing that ends a tunnel it may have lost", async () => {
+  it("sends no close code that ends the tunnel if it is closed while it attaches", async () => {
     const gateway = await new ScriptedGateway().open();
     await gateway.lose();
     gateway.last.accept("nacre.v1");
@@ -424,7 +424,7 @@ describe("the messages of a tunnel", () => {
     await gateway.duplex.close();
   });
 
-  it("leave at once if they follow no full one", async () => {
+  it("are sent at once if no full message precedes them", async () => {
     const gateway = await new ScriptedGateway().open();
     const before = gateway.last.sent.length;
     gateway.duplex.write([utf8Encode("a")]);
@@ -474,7 +474,7 @@ describe("a silent WebSocket", () => {
     await gateway.duplex.close();
   });
 
-  it("is left alone without a timeout", async () => {
+  it("is not replaced without a timeout", async () => {
     const gateway = await new ScriptedGateway().open();
     expect(vi.getTimerCount()).toBe(0);
     await gateway.duplex.close();
@@ -514,7 +514,7 @@ describe("the bytes of a tunnel", () => {
     await gateway.duplex.close();
   });
 
-  it("end with `end`, and the other direction goes on", async () => {
+  it("end with `end`, and the other direction continues", async () => {
     const gateway = await new ScriptedGateway().open();
     gateway.duplex.write([utf8Encode("last")]);
     await gateway.duplex.end();
@@ -528,7 +528,7 @@ describe("the bytes of a tunnel", () => {
     await gateway.duplex.close();
   });
 
-  it("leave before the WebSocket is closed, for at most two seconds", async () => {
+  it("are sent before the WebSocket is closed, for at most two seconds", async () => {
     const gateway = await new ScriptedGateway().open();
     gateway.last.bufferedAmount = 2 ** 21;
     gateway.duplex.write([utf8Encode("first")]);
@@ -544,7 +544,7 @@ describe("the bytes of a tunnel", () => {
     expect(gateway.last.closes).toEqual([1000]);
   });
 
-  it("are given up when the WebSocket stays full", async () => {
+  it("are discarded two seconds after `close` if the WebSocket stays full", async () => {
     const gateway = await new ScriptedGateway().open();
     gateway.last.bufferedAmount = 2 ** 21;
     gateway.duplex.write([utf8Encode("first")]);
@@ -577,7 +577,7 @@ describe("the gateway's address", () => {
     ["wss://gateway.example/ssh", "/two", "wss://gateway.example/two"],
     ["ws://localhost/ssh", "ws://localhost:81/", "ws://localhost:81/"],
     ["ws://localhost/ssh", "wss://two.gateway.example/", "wss://two.gateway.example/"],
-  ])("of %s is taken: %j", async (url, address, expected) => {
+  ])("is resolved against %s: %j", async (url, address, expected) => {
     const gateway = await new ScriptedGateway({ address }).open({ url });
     await gateway.lose();
     expect(gateway.last.url).toBe(expected);

@@ -25,7 +25,12 @@ export const DISCONNECT_REASON = {
  */
 export type Culprit = "peer" | "unsupported" | "caller" | "bug";
 
-/** Culprit and SSH_MSG_DISCONNECT reason of each error code. The reason is sent if the error ends a connection. Codes are stable. */
+type Kind = readonly [culprit: Culprit, reason?: keyof typeof DISCONNECT_REASON];
+
+/**
+ * Culprit and SSH_MSG_DISCONNECT reason of each error code; without a reason, BY_APPLICATION. The reason is sent if the error ends a
+ * connection. Codes are stable.
+ */
 const KINDS = {
   // Identification (RFC 4253 §4.2)
   "not-ssh": ["peer", "PROTOCOL_ERROR"],
@@ -58,52 +63,52 @@ const KINDS = {
   // Connection (RFC 4254)
   "channel-unknown": ["peer", "PROTOCOL_ERROR"],
   "channel-limit": ["peer", "PROTOCOL_ERROR"],
-  "channel-open-failed": ["peer", "BY_APPLICATION"],
-  "channel-request-failed": ["peer", "BY_APPLICATION"],
-  "channel-closed": ["peer", "BY_APPLICATION"],
+  "channel-open-failed": ["peer"],
+  "channel-request-failed": ["peer"],
+  "channel-closed": ["peer"],
   "window-exceeded": ["peer", "PROTOCOL_ERROR"],
   "window-overflow": ["peer", "PROTOCOL_ERROR"],
   "request-limit": ["peer", "PROTOCOL_ERROR"],
-  "request-refused": ["peer", "BY_APPLICATION"],
+  "request-refused": ["peer"],
   // Forwarding (RFC 4254 §7)
-  "forward-denied": ["peer", "BY_APPLICATION"],
-  "forward-unreachable": ["peer", "BY_APPLICATION"],
-  "forward-unsupported": ["unsupported", "BY_APPLICATION"],
-  "forward-limit": ["peer", "BY_APPLICATION"],
-  "proxy-request-refused": ["peer", "BY_APPLICATION"],
+  "forward-denied": ["peer"],
+  "forward-unreachable": ["peer"],
+  "forward-unsupported": ["unsupported"],
+  "forward-limit": ["peer"],
+  "proxy-request-refused": ["peer"],
   // SFTP (draft-ietf-secsh-filexfer-02 §7)
-  "sftp-version": ["unsupported", "BY_APPLICATION"],
-  "sftp-unsupported": ["unsupported", "BY_APPLICATION"],
-  "sftp-end-of-file": ["caller", "BY_APPLICATION"],
-  "sftp-no-such-file": ["caller", "BY_APPLICATION"],
-  "sftp-permission-denied": ["peer", "BY_APPLICATION"],
-  "sftp-failure": ["peer", "BY_APPLICATION"],
-  "sftp-bad-message": ["peer", "BY_APPLICATION"],
+  "sftp-version": ["unsupported"],
+  "sftp-unsupported": ["unsupported"],
+  "sftp-end-of-file": ["caller"],
+  "sftp-no-such-file": ["caller"],
+  "sftp-permission-denied": ["peer"],
+  "sftp-failure": ["peer"],
+  "sftp-bad-message": ["peer"],
   // Connection lifetime
-  disconnected: ["peer", "BY_APPLICATION"],
+  disconnected: ["peer"],
   "connection-lost": ["peer", "CONNECTION_LOST"],
   "connection-failed": ["peer", "CONNECTION_LOST"],
   "connect-timeout": ["peer", "CONNECTION_LOST"],
-  "gateway-refused": ["peer", "BY_APPLICATION"],
+  "gateway-refused": ["peer"],
   "keepalive-timeout": ["peer", "CONNECTION_LOST"],
-  closed: ["caller", "BY_APPLICATION"],
-  aborted: ["caller", "BY_APPLICATION"],
+  closed: ["caller"],
+  aborted: ["caller"],
   // Keys and files
-  "key-malformed": ["caller", "BY_APPLICATION"],
-  "key-unsupported": ["unsupported", "BY_APPLICATION"],
-  "key-weak": ["caller", "BY_APPLICATION"],
-  "passphrase-needed": ["caller", "BY_APPLICATION"],
-  "passphrase-wrong": ["caller", "BY_APPLICATION"],
-  "file-unreadable": ["caller", "BY_APPLICATION"],
-  "file-malformed": ["caller", "BY_APPLICATION"],
-  "agent-failed": ["peer", "BY_APPLICATION"],
-  "listen-failed": ["caller", "BY_APPLICATION"],
-  "output-limit": ["caller", "BY_APPLICATION"],
+  "key-malformed": ["caller"],
+  "key-unsupported": ["unsupported"],
+  "key-weak": ["caller"],
+  "passphrase-needed": ["caller"],
+  "passphrase-wrong": ["caller"],
+  "file-unreadable": ["caller"],
+  "file-malformed": ["caller"],
+  "agent-failed": ["peer"],
+  "listen-failed": ["caller"],
+  "output-limit": ["caller"],
   // Other
-  usage: ["caller", "BY_APPLICATION"],
-  "not-supported-here": ["unsupported", "BY_APPLICATION"],
-  internal: ["bug", "BY_APPLICATION"],
-} as const;
+  usage: ["caller"],
+  "not-supported-here": ["unsupported"],
+  internal: ["bug"],
+} as const satisfies Readonly<Record<string, Kind>>;
 
 /** Stable name of an error condition; see {@link SshError.code}. */
 export type SshErrorCode = keyof typeof KINDS;
@@ -125,5 +130,6 @@ export class SshError extends Error {
 
 /** Returns the SSH_MSG_DISCONNECT reason code for an error that ends a connection (RFC 4250 §4.2.2). */
 export function disconnectReason(code: SshErrorCode): number {
-  return DISCONNECT_REASON[KINDS[code][1]];
+  const [, reason = "BY_APPLICATION"]: Kind = KINDS[code];
+  return DISCONNECT_REASON[reason];
 }

@@ -68,7 +68,7 @@ test("a text with HTML is shown as text", async () => {
   await mallory.close();
 });
 
-test("the policy lets no text become HTML and no script from elsewhere run", async () => {
+test("the content security policy refuses HTML from text and styles from another origin", async () => {
   const chat = await startChat();
   const page = await open(chat);
   const outcome = await page.evaluate(() => {
@@ -95,7 +95,7 @@ test("the policy lets no text become HTML and no script from elsewhere run", asy
   expect(complaints.splice(0).length).toBeGreaterThan(0);
 });
 
-test("a page says why it could not join, and joins with another name", async () => {
+test("a page shows why it could not join, and joins with another name", async () => {
   const chat = await startChat();
   const taken = await TestPage.join(chat.webPort, "ann");
   const page = await open(chat);
@@ -108,7 +108,7 @@ test("a page says why it could not join, and joins with another name", async () 
   await taken.close();
 });
 
-test("a page says that the chat has closed, and offers to join again", async () => {
+test("a page shows that the chat has closed, and offers to join again", async () => {
   const chat = await startChat();
   const page = await open(chat);
   await join(page, "ann");

@@ -38,7 +38,7 @@ test("ssh without a terminal sends and prints plain lines", async () => {
   await page.close();
 });
 
-test("ssh learns that its name is taken", async () => {
+test("ssh is refused with a reason if its name is taken", async () => {
   const chat = await startChat();
   const page = await TestPage.join(chat.webPort, "ann");
   const second = ssh(chat, "Ann", "terminal");
@@ -47,24 +47,27 @@ test("ssh learns that its name is taken", async () => {
   await page.close();
 });
 
-test.each(["SIGINT", "SIGTERM"] as const)("%s ends all visits and the process, with nothing left", async (signal) => {
-  const chat = await startChat();
-  const page = await TestPage.join(chat.webPort, "ann");
-  const bob = ssh(chat, "bob", "terminal");
-  await page.until({ type: "joined", name: "bob" });
-  chat.program.kill(signal);
-  await bob.until("* the room closes");
-  expect(await page.closed).toBe(1000);
-  // The process exits without `process.exit`, so no socket, timer or child process remains.
-  expect(await chat.program.closed).toBe(0);
-  await bob.closed;
-});
+test.each(["SIGINT", "SIGTERM"] as const)(
+  "%s ends all visits, and the process exits without open resources",
+  async (signal) => {
+    const chat = await startChat();
+    const page = await TestPage.join(chat.webPort, "ann");
+    const bob = ssh(chat, "bob", "terminal");
+    await page.until({ type: "joined", name: "bob" });
+    chat.program.kill(signal);
+    await bob.until("* the room closes");
+    expect(await page.closed).toBe(1000);
+    // The process exits without `process.exit`, so no socket, timer or child process remains.
+    expect(await chat.program.closed).toBe(0);
+    await bob.closed;
+  },
+);
 
 test.each([
   [["--ssh-port", "70000"], 2, "--ssh-port 70000 is not a port"],
   [["--nope"], 2, "usage: npm start -- chat"],
   [["--valkey", "redis://127.0.0.1:1", "--ssh-port", "0", "--web-port", "0"], 1, "cannot connect to Valkey"],
-] as const)("the options %j end with status %i and a reason", async (options, status, reason) => {
+] as const)("the options %j exit with status %i and a reason", async (options, status, reason) => {
   const main = ["--conditions=@nacre/source", "--import", "tsx", "examples/chat/src/main.ts"];
   const program = start([process.execPath, ...main, "--host-key", `${folder.path}/host_key`, ...options]);
   expect(await program.closed).toBe(status);

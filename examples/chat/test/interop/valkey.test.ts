@@ -70,7 +70,7 @@ describe("a bus through Valkey", () => {
     for (const bus of buses) await bus.close();
   });
 
-  test("gives a name to one of many who ask at once", async () => {
+  test("gives a name to only one of many guests that enter at once", async () => {
     const [a, b] = await Promise.all([connect(30_000), connect(30_000)]);
     const asked = Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? a : b).enter("ann"));
     expect((await Promise.all(asked)).filter(Boolean)).toHaveLength(1);
@@ -78,7 +78,7 @@ describe("a bus through Valkey", () => {
     expect(await a.names()).toEqual([]);
   });
 
-  test("keeps the names of a process that lives, and frees and announces those of one that has crashed", async () => {
+  test("keeps the names of a running process, and frees and announces those of a crashed one", async () => {
     const lease = 1000;
     const crashing = await connect(lease);
     const living = await connect(lease);
@@ -95,7 +95,7 @@ describe("a bus through Valkey", () => {
     await living.leave("ann");
   });
 
-  test("refuses messages while Valkey is away, and carries them again afterwards", async () => {
+  test("refuses messages while Valkey is down, and delivers later ones once it runs again", async () => {
     const lines: string[] = [];
     const bus = await ValkeyBus.connect({ url, lease: 3000, log: (line) => lines.push(line) });
     buses.push(bus);
@@ -120,7 +120,7 @@ describe("a bus through Valkey", () => {
     await bus.leave("ann");
   });
 
-  test("takes a name away from a guest if another process got it while this one stood still", async () => {
+  test("ends the stay of a guest whose name another process took after the lease expired", async () => {
     const bus = await connect(3000);
     const { enter } = testRoom({}, bus);
     const { guest } = await enter("ann");
@@ -139,7 +139,7 @@ describe("a bus through Valkey", () => {
     other.destroy();
   });
 
-  test("ignores what other programs publish", async () => {
+  test("ignores messages of other programs", async () => {
     const bus = await connect(30_000);
     const { enter } = testRoom({}, bus);
     const { guest, stay } = await enter("ann");
@@ -157,7 +157,7 @@ describe("a bus through Valkey", () => {
 
 test.each([
   ["a text with an escape sequence", '{"type":"said","name":"ann","text":"a\\u001b[2J"}'],
-  ["a name that is not in its one spelling", '{"type":"joined","name":"Ann"}'],
+  ["a name that is not in canonical form", '{"type":"joined","name":"Ann"}'],
   ["an empty text", '{"type":"said","name":"ann","text":""}'],
   ["an unknown type", '{"type":"welcome","name":"ann","names":["x"]}'],
   ["a text that is too long", JSON.stringify({ type: "said", name: "ann", text: "a".repeat(501) })],

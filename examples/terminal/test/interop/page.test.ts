@@ -126,7 +126,7 @@ describe("another destination", () => {
     }
   });
 
-  test("that does not answer can be given up", async () => {
+  test("that does not answer can be cancelled", async () => {
     const silent = createServer();
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     try {
@@ -149,7 +149,7 @@ describe("another destination", () => {
   });
 });
 
-test("a lost WebSocket is shown as reconnecting, and the shell goes on", async () => {
+test("a lost WebSocket is shown as reconnecting, and the shell continues", async () => {
   const { example } = tools;
   const page = await openPage(example);
   await logIn(page, example);

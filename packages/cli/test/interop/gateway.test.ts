@@ -85,7 +85,7 @@ async function certificate(): Promise<{ folder: string; cert: string; key: strin
   return { folder, cert, key };
 }
 
-test("nacre gateway carries plain bytes, tells it, and ends by a signal", async () => {
+test("nacre gateway relays plain bytes, logs each event, and ends on SIGTERM", async () => {
   const place = `127.0.0.1:${await echoPort()}`;
   const running = new Running([
     "--origin",
@@ -112,7 +112,7 @@ test("nacre gateway carries plain bytes, tells it, and ends by a signal", async 
   expect(running.lines.map(({ event }) => event)).toEqual(["listening", "opened", "stopping", "closed", "stopped"]);
 });
 
-test("nacre gateway gives tickets to a server with the token, over TLS", async () => {
+test("nacre gateway issues tickets over TLS to a server with the token", async () => {
   const { folder, cert, key } = await certificate();
   const token = join(folder, "token");
   await writeFile(token, `${"t".repeat(32)}\n`);
@@ -144,7 +144,7 @@ test("nacre gateway gives tickets to a server with the token, over TLS", async (
   expect(await running.exited).toBe(0);
 });
 
-test("nacre gateway disconnects a client that sends nothing, or only a part of a request, with TLS and without", async () => {
+test("nacre gateway disconnects a client that sends nothing or only part of a request, with TLS and without", async () => {
   const words = ["--origin", "https://a.example", "--allow", "b.example:22"];
   const { cert, key } = await certificate();
   const gateways = [new Running(words), new Running([...words, "--cert", cert, "--key", key])];
@@ -184,7 +184,7 @@ test.each([
     ["--origin", "https://a.example", "--allow", "b:22", "--listen", "192.0.2.1"],
     /cannot listen at 192\.0\.2\.1.*\[listen-failed\]/,
   ],
-])("nacre gateway %j says what is wrong in one line", async (words, message) => {
+])("nacre gateway %j reports the error in one line", async (words, message) => {
   const running = new Running(words);
   expect(await running.exited).toBe(255);
   expect(running.lines).toHaveLength(1);

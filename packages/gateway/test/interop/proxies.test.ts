@@ -198,7 +198,7 @@ describe.each(PROXIES)("behind $name with README's configuration", ({ configure,
     });
   });
 
-  test("paths that only the application's server may use are not served", async () => {
+  test("the proxy does not pass on paths that are for the application's server only", async () => {
     const { http, server } = await start();
     const paths: unknown[] = [];
     server.on("request", ({ url }) => paths.push(url));

@@ -30,7 +30,7 @@ async function store(url: string): Promise<ConnectedTicketStore> {
   return connected;
 }
 
-test("two gateways share tickets in Valkey: each is good once, at either", async () => {
+test("two gateways share tickets in Valkey, and each ticket is valid once, at either gateway", async () => {
   const url = await valkey();
   const { port } = await tcpServer(echo);
   const allow = [`127.0.0.1:${port}`];
@@ -46,7 +46,7 @@ test("two gateways share tickets in Valkey: each is good once, at either", async
   expect(await page.attach(two.url)).toBe("attached");
 });
 
-test("of 100 that show the same ticket to two gateways at once one is connected", async () => {
+test("only one of 100 pages that present the same ticket to two gateways at once connects", async () => {
   const url = await valkey();
   const { port, sockets } = await tcpServer(echo);
   const common = { allow: [`127.0.0.1:${port}`], limits: { maxNewPerSecondPerClient: 200 } };
@@ -63,7 +63,7 @@ test("of 100 that show the same ticket to two gateways at once one is connected"
   expect(gateways[0].gateway.connections + gateways[1].gateway.connections).toBe(1);
 });
 
-test("of 100 that take the same key at once one gets the value", async () => {
+test("only one of 100 concurrent calls of `take` with the same key returns the value", async () => {
   const url = await valkey();
   const stores = [await store(url), await store(url)];
   await stores[0]!.put("key", "value", 30_000);
@@ -72,7 +72,7 @@ test("of 100 that take the same key at once one gets the value", async () => {
   expect(taken.filter((value) => value === undefined)).toHaveLength(99);
 });
 
-test("Valkey forgets a ticket when its time is over, or when it is revoked", async () => {
+test("Valkey forgets a ticket when it expires or is revoked", async () => {
   const tickets = await store(await valkey());
   await tickets.put("short", "value", 1);
   await expect.poll(() => tickets.take("short")).toBeUndefined();
@@ -81,7 +81,7 @@ test("Valkey forgets a ticket when its time is over, or when it is revoked", asy
   expect(await tickets.take("revoked")).toBeUndefined();
 });
 
-test("a server that is not there is an error at once", async () => {
+test("rejects immediately if no server listens at the address", async () => {
   await expect(connectTicketStore(`redis://127.0.0.1:${await freePort()}`)).rejects.toMatchObject({
     code: "ECONNREFUSED",
   });

@@ -26,7 +26,7 @@ const download: Service = (socket) => writeAll(socket, big);
 /** Resets on the first byte: an earlier reset may look like a refused connection to sshd. */
 const reset: Service = (socket) => socket.once("data", () => (socket as Socket).resetAndDestroy());
 
-/** Returns the readable side of a duplex. Iterating the duplex itself would destroy it at the end of the question. */
+/** Returns the readable side of a Node `Duplex`. Iterating the `Duplex` itself would destroy it at the end of the question. */
 const questionOf = (socket: NodeDuplex): Readable => Readable.from(socket.iterator({ destroyOnReturn: false }));
 
 const services: Server[] = [];

@@ -172,7 +172,7 @@ test("ML-KEM, sntrup · client", () => {
   expectRefused(unsigned, "bad-signature");
   told.add(unsigned.error!.message);
   expect(told.size).toBe(1);
-  // The X25519 half is checked by its own rules.
+  // The X25519 half is checked separately.
   const classical = hybrid();
   const reply = SSH_MSG_KEX_ECDH_REPLY.decode(classical.peer.makeReply());
   const serverPublicKey = concatBytes(reply.serverPublicKey.subarray(0, 1088), new Uint8Array(32));
@@ -201,7 +201,7 @@ test("ML-KEM, sntrup · server", () => {
     ...lengths.map((length) => new Uint8Array(length).fill(9)),
     coefficient,
     concatBytes(new Uint8Array(1184).fill(0xff), clientPublicKey.subarray(1184)),
-    // The X25519 half is checked by its own rules.
+    // The X25519 half is checked separately.
     concatBytes(clientPublicKey.subarray(0, 1184), new Uint8Array(32)),
   ];
   for (const value of bad) {

@@ -80,13 +80,13 @@ describe("a store of keys", () => {
     expect((await store.get("laptop"))!.publicKey).toEqual(first.publicKey);
   });
 
-  it("has a database of its own by each name", async () => {
+  it("uses a separate database for each name", async () => {
     await keyStore({ indexedDB, database: "one" }).add("x", await generateWebKey());
     expect(await keyStore({ indexedDB, database: "two" }).list()).toEqual([]);
     expect((await indexedDB.databases()).map(({ name }) => name)).toEqual(["one", "two"]);
   });
 
-  it("leaves no connection open: the database can be deleted at once", async () => {
+  it("leaves no connection to the database open", async () => {
     const store = keyStore({ indexedDB });
     await store.add("x", await generateWebKey());
     await store.list();
@@ -95,8 +95,8 @@ describe("a store of keys", () => {
   });
 });
 
-describe("what a store refuses:", () => {
-  it("names and keys that are none", async () => {
+describe("a store of keys rejects", () => {
+  it("invalid names, keys and options", async () => {
     const store = keyStore({ indexedDB });
     const key = await generateWebKey();
     for (const name of ["", undefined, 7])
@@ -114,17 +114,17 @@ describe("what a store refuses:", () => {
     expect(() => keyStore()).not.toThrow();
   });
 
-  it("what cannot be stored", async () => {
+  it("a key that cannot be stored", async () => {
     const key = await generateWebKey();
     const unclonable = { ...key, privateKeys: { "ssh-ed25519": () => {} } } as unknown as WebKey;
     expect(await failure(keyStore({ indexedDB }).add("x", unclonable))).toEqual(code("file-unreadable"));
   });
 
   it.each<[string, object]>([
-    ["nothing of a key", {}],
+    ["no field of a key", {}],
     ["an invalid public key", { publicKey: Uint8Array.of(1), privateKeys: {} }],
     ["no private key", { privateKeys: {} }],
-    ["something else as private key", { privateKeys: { "ssh-ed25519": { type: "secret" } } }],
+    ["an invalid private key", { privateKeys: { "ssh-ed25519": { type: "secret" } } }],
   ])("a record with %s", async (_, change) => {
     const store = keyStore({ indexedDB });
     const { publicKey, privateKeys } = await generateWebKey();
@@ -137,7 +137,7 @@ describe("what a store refuses:", () => {
     expect(await store.delete("x")).toBe(true);
   });
 
-  it("a database that is not one of keys", async () => {
+  it("a database of another version or without the store", async () => {
     await new Promise<void>((resolve) => {
       const opening = indexedDB.open("nacre-keys", 2);
       opening.onsuccess = () => {
@@ -164,7 +164,7 @@ describe("what a store refuses:", () => {
     expect(await failure(keyStore({ indexedDB: forbidden as never }).list())).toEqual(code("file-unreadable"));
   });
 
-  it("a database that does not answer, after ten seconds; one that opens later is closed", async () => {
+  it("a database that does not answer within ten seconds, and closes it if it opens later", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const opening: { onsuccess?: () => void; result: { close: () => void } } = { result: { close: vi.fn() } };
     const silent = { open: () => opening };

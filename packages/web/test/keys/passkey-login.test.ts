@@ -35,7 +35,7 @@ function serverFor(
 }
 
 describe("a login with a passkey", () => {
-  it("succeeds where the key's format is not its signature algorithm, and asks once", async () => {
+  it("succeeds with one prompt, although the key's format is not its signature algorithm", async () => {
     const identity = passkeyIdentity(await createPasskey({ name: "alice" }));
     const { client, connection } = await served(serverFor(identity), { identities: [identity] });
     expect(connection.user).toBe("alice");
@@ -43,14 +43,14 @@ describe("a login with a passkey", () => {
     await client.close();
   });
 
-  it("asks nobody if the server would not take the key", async () => {
+  it("does not prompt if the server refuses the key", async () => {
     const identity = passkeyIdentity(await createPasskey({ name: "alice" }));
     const server = serverFor(identity, { authenticate: () => false });
     expect(await failure(served(server, { identities: [identity] }))).toEqual(code("auth-failed"));
     expect(authenticator.requests).toEqual([]);
   });
 
-  it("is not tried at a server whose server-sig-algs lacks the algorithm, and the error says why", async () => {
+  it("is not tried if server-sig-algs lacks the algorithm, and the error says why", async () => {
     const identity = passkeyIdentity(await createPasskey({ name: "alice" }));
     const server = serverFor(identity, { userKeys: defaultAlgorithms.hostKeys });
     const error = (await failure(served(server, { identities: [identity] }))) as SshError;
@@ -61,7 +61,7 @@ describe("a login with a passkey", () => {
     expect(authenticator.requests).toEqual([]);
   });
 
-  it("fails if the user refuses, or goes on with the password if told so", async () => {
+  it("fails if the user refuses, unless `whenRefused` selects the next method", async () => {
     const passkey = await createPasskey({ name: "alice" });
     authenticator.behaviour.refuse = new DOMException("no", "NotAllowedError");
     const failing = passkeyIdentity(passkey);
@@ -84,7 +84,7 @@ describe("a login with a passkey", () => {
     expect(await failure(served(serverFor(identity), { identities: [identity] }))).toEqual(code("auth-failed"));
   });
 
-  it("takes its prompt back when the login is over, so that the next login has its own", async () => {
+  it("closes its prompt when the login ends, so that the next login can prompt", async () => {
     const identity = passkeyIdentity(await createPasskey({ name: "alice" }));
     authenticator.behaviour.hold = true;
     const { near, far } = wire();

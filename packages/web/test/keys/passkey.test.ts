@@ -23,7 +23,7 @@ afterEach(() => {
 const notAllowed = (): DOMException => new DOMException("The operation was not allowed.", "NotAllowedError");
 
 describe("createPasskey", () => {
-  it("asks for ES256 on the page's domain and keeps what a login needs, as text", async () => {
+  it("requests ES256 for the page's domain, and returns a record that JSON can store", async () => {
     const passkey = await createPasskey({ name: "alice@host.example" });
     expect(authenticator.creations).toMatchObject([
       {
@@ -41,7 +41,7 @@ describe("createPasskey", () => {
     expect(parsePasskeyLine(passkey.publicKey).rpId).toBe("ssh.example.test");
   });
 
-  it("takes the domain, the site's name and what the authenticator must be", async () => {
+  it("passes on the domain, the site's name and the authenticator's requirements", async () => {
     const passkey = await createPasskey({
       name: "alice",
       rpId: "example.test",
@@ -64,7 +64,7 @@ describe("createPasskey", () => {
     expect(parsePasskeyLine(passkey.publicKey).rpId).toBe("example.test");
   });
 
-  it("gives each passkey a user id of its own, since an authenticator would replace an earlier one", async () => {
+  it("gives each passkey its own user id, because an authenticator would replace a passkey of the same id", async () => {
     for (let i = 0; i < 2; i++) await createPasskey({ name: "alice" });
     const [first, second] = authenticator.creations.map(({ user }) =>
       Buffer.from(user.id as Uint8Array).toString("hex"),
@@ -73,7 +73,7 @@ describe("createPasskey", () => {
     expect(first).not.toBe(second);
   });
 
-  it("rejects a key that SSH has no algorithm for", async () => {
+  it("rejects a key without an SSH algorithm", async () => {
     const { create } = authenticator.container;
     vi.stubGlobal("navigator", {
       credentials: {
@@ -106,7 +106,7 @@ describe("createPasskey", () => {
     expect(await failure(createPasskey({ name: "alice" }))).toEqual(code("key-unsupported"));
   });
 
-  it("rejects options that it does not know, a missing name and what is no signal", async () => {
+  it("rejects unknown options, an empty name and invalid values", async () => {
     expect(await failure(createPasskey({ name: "a", rpid: "x" } as never))).toEqual(code("usage"));
     expect(await failure(createPasskey({ name: "" }))).toEqual(code("usage"));
     for (const change of [
@@ -122,7 +122,7 @@ describe("createPasskey", () => {
     expect(authenticator.creations).toEqual([]);
   });
 
-  it("asks for the domain where the page has none", async () => {
+  it("requires `rpId` if the page has no domain", async () => {
     vi.stubGlobal("location", { hostname: "" });
     expect(await failure(createPasskey({ name: "a" }))).toEqual(code("usage"));
     vi.stubGlobal("location", undefined);
@@ -138,14 +138,14 @@ async function doBoth(passkey: Passkey): Promise<readonly unknown[]> {
   ];
 }
 
-describe("both say what went wrong:", () => {
+describe("createPasskey and sign reject on", () => {
   it.each([
     ["NotAllowedError", "auth-cancelled"],
     ["SecurityError", "usage"],
     ["OperationError", "usage"],
     ["NotSupportedError", "not-supported-here"],
     ["UnknownError", "not-supported-here"],
-  ])("%s is %s", async (name, expected) => {
+  ])("%s with %s", async (name, expected) => {
     const passkey = await createPasskey({ name: "alice" });
     const refuse = new DOMException("The browser's own words", name);
     authenticator.behaviour.refuse = refuse;
@@ -163,13 +163,13 @@ describe("both say what went wrong:", () => {
     }
   });
 
-  it("a browser that answers nothing", async () => {
+  it("a browser that returns no credential", async () => {
     const passkey = await createPasskey({ name: "alice" });
     vi.stubGlobal("navigator", { credentials: { create: async () => null, get: async () => null } });
     expect(await doBoth(passkey)).toEqual([code("auth-cancelled"), code("auth-cancelled")]);
   });
 
-  it("a prompt that nobody answers, after the timeout", async () => {
+  it("a prompt that is not answered before the timeout", async () => {
     const passkey = await createPasskey({ name: "alice" });
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     authenticator.behaviour.hold = true;
@@ -183,7 +183,7 @@ describe("both say what went wrong:", () => {
     expect(await making).toEqual(code("auth-cancelled"));
   });
 
-  it("a prompt that is aborted, and the next one is not blocked by it", async () => {
+  it("an aborted prompt, which does not block the next one", async () => {
     const passkey = await createPasskey({ name: "alice" });
     const identity = passkeyIdentity(passkey);
     authenticator.behaviour.hold = true;
@@ -198,7 +198,7 @@ describe("both say what went wrong:", () => {
   });
 });
 
-it("neither a timer nor a watched signal is left when a prompt has been answered or refused", async () => {
+it("an answered or refused prompt leaves no timer, and no listener on the signal", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const abort = new AbortController();
   const { signal } = abort;
@@ -212,7 +212,7 @@ it("neither a timer nor a watched signal is left when a prompt has been answered
 });
 
 describe("passkeyIdentity", () => {
-  it("signs with the stored credential, and sshd would accept it", async () => {
+  it("signs with the stored credential, and the signature passes the checks of sshd", async () => {
     const passkey = await createPasskey({ name: "alice" });
     const identity = passkeyIdentity(JSON.parse(JSON.stringify(passkey)) as Passkey);
     expect(identity.publicKey.algorithms).toEqual([{ name: ALGORITHM }]);
@@ -229,7 +229,7 @@ describe("passkeyIdentity", () => {
     expect(Buffer.from(authenticator.requests[0]!.challenge as Uint8Array)).toEqual(Buffer.from(DATA));
   });
 
-  it("demands user verification for a key with verify-required", async () => {
+  it("requests user verification, which a key with verify-required needs", async () => {
     const passkey = await createPasskey({ name: "alice" });
     const sign = (userVerification: "required" | "discouraged"): Promise<Uint8Array | undefined> =>
       passkeyIdentity(passkey, { userVerification }).sign(ALGORITHM, DATA);
@@ -247,7 +247,7 @@ describe("passkeyIdentity", () => {
     expect(() => identity.authorizedKeysLine("two\nlines")).toThrow(code("usage"));
   });
 
-  it("goes on with the next key when the prompt is refused, if told so, but not when it fails otherwise", async () => {
+  it("skips the key after a refused prompt if `whenRefused` allows it, but rejects after another failure", async () => {
     const passkey = await createPasskey({ name: "alice" });
     const identity = passkeyIdentity(passkey, { whenRefused: "next-key" });
     authenticator.behaviour.refuse = notAllowed();
@@ -257,13 +257,13 @@ describe("passkeyIdentity", () => {
     expect(await failure(identity.sign(ALGORITHM, DATA, AbortSignal.abort()))).toEqual(code("aborted"));
   });
 
-  it("refuses algorithms that a passkey does not have, without a prompt", async () => {
+  it("rejects other algorithms without a prompt", async () => {
     const identity = passkeyIdentity(await createPasskey({ name: "alice" }));
     expect(await failure(identity.sign("sk-ecdsa-sha2-nistp256@openssh.com", DATA))).toEqual(code("key-unsupported"));
     expect(authenticator.requests).toEqual([]);
   });
 
-  it("refuses records and options that are none", async () => {
+  it("rejects invalid records and options", async () => {
     const passkey = await createPasskey({ name: "alice" });
     const make = (change: object, options?: object) => () => passkeyIdentity({ ...passkey, ...change }, options);
     expect(make({ credentialId: "" })).toThrow(code("key-malformed"));

@@ -49,16 +49,16 @@ function breakWebCrypto(what: "generateKey" | "importKey" | "sign", algorithm: s
 }
 
 describe("generateWebKey", () => {
-  it("makes an Ed25519 key where the platform has it", async () => {
+  it("generates an Ed25519 key by default", async () => {
     const key = await generateWebKey();
     expect(key.publicKey).toMatchObject({ format: "ssh-ed25519", bits: 256, algorithms: [{ name: "ssh-ed25519" }] });
     expect(await verifies(key)).toBe(true);
   });
 
   it.each([
-    ["lacks it", "generateKey"],
-    ["has it by name only", "sign"],
-  ] as const)("makes an ECDSA key where the platform %s", async (_, what) => {
+    ["lacks Ed25519", "generateKey"],
+    ["has Ed25519 by name only", "sign"],
+  ] as const)("generates an ECDSA key if the platform %s", async (_, what) => {
     breakWebCrypto(what, "Ed25519");
     const key = await generateWebKey();
     expect(key.publicKey.format).toBe("ecdsa-sha2-nistp256");
@@ -66,19 +66,19 @@ describe("generateWebKey", () => {
     expect(await verifies(key)).toBe(true);
   });
 
-  it("makes what it is told to, or says that it cannot", async () => {
+  it("generates the requested algorithm, or rejects if the platform lacks it", async () => {
     expect((await generateWebKey({ algorithm: "ecdsa-sha2-nistp256" })).publicKey.format).toBe("ecdsa-sha2-nistp256");
     breakWebCrypto("generateKey", "Ed25519");
     expect(await failure(generateWebKey({ algorithm: "ssh-ed25519" }))).toEqual(code("not-supported-here"));
   });
 
-  it("makes keys that no script can read", async () => {
+  it("generates keys that no script can export", async () => {
     for (const algorithm of ["ssh-ed25519", "ecdsa-sha2-nistp256"] as const) {
       await expectLocked(await generateWebKey({ algorithm }));
     }
   });
 
-  it("makes a new key each time, with its authorized_keys line", async () => {
+  it("generates a new key each time, with its authorized_keys line", async () => {
     const [one, two] = [await generateWebKey(), await generateWebKey()];
     expect(one.authorizedKeysLine("alice's laptop")).toMatch(
       /^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI\S+ alice's laptop$/,
@@ -101,13 +101,13 @@ describe("a WebCrypto key", () => {
     for (let i = 0; i < 40; i++) expect(await verifies(key)).toBe(true);
   });
 
-  it("refuses algorithms that it does not have", async () => {
+  it("rejects other algorithms", async () => {
     const key = await generateWebKey({ algorithm: "ecdsa-sha2-nistp256" });
     for (const name of ["ssh-ed25519", "rsa-sha2-512", "toString"])
       expect(await failure(key.sign(name, DATA))).toEqual(code("key-unsupported"));
   });
 
-  it("needs a page that has WebCrypto", async () => {
+  it("is not supported without WebCrypto", async () => {
     vi.stubGlobal("crypto", {});
     expect(await failure(generateWebKey())).toEqual(code("not-supported-here"));
     expect(await failure(importWebKey("x"))).toEqual(code("not-supported-here"));
@@ -129,7 +129,7 @@ describe("a WebCrypto key", () => {
 });
 
 describe("importWebKey", () => {
-  it.each(KEY_KINDS)("takes a key of %s out of every file format", async (kind) => {
+  it.each(KEY_KINDS)("imports a key of %s from every file format", async (kind) => {
     for (const format of ["openssh", "pkcs8", ...(kind === "ssh-ed25519" ? [] : (["pem"] as const))] as const) {
       const { text, publicKey } = await keyText(kind, format);
       const key = await importWebKey(text);
@@ -138,23 +138,23 @@ describe("importWebKey", () => {
     }
   });
 
-  it("keeps what it imports from every script", async () => {
+  it("imports keys so that no script can export them", async () => {
     for (const kind of KEY_KINDS) await expectLocked(await importWebKey((await keyText(kind, "openssh")).text));
   });
 
-  it("takes an encrypted file and its passphrase", async () => {
+  it("decrypts a file with its passphrase", async () => {
     const { text, publicKey } = await keyText("ssh-ed25519", "openssh", "open sesame");
     expect((await importWebKey(text, { passphrase: "open sesame" })).publicKey).toEqual(publicKey);
     expect(await failure(importWebKey(text))).toEqual(code("passphrase-needed"));
     expect(await failure(importWebKey(text, { passphrase: "wrong" }))).toEqual(code("passphrase-wrong"));
   });
 
-  it("rejects text that holds no key", async () => {
+  it("rejects text without a key", async () => {
     expect(await failure(importWebKey("ssh-ed25519 AAAA"))).toEqual(code("file-malformed"));
     expect(await failure(importWebKey(undefined as never))).toEqual(code("usage"));
   });
 
-  it.each(["importKey", "sign"] as const)("says so where WebCrypto lacks the algorithm (%s)", async (what) => {
+  it.each(["importKey", "sign"] as const)("rejects if WebCrypto lacks the algorithm (%s)", async (what) => {
     const { text } = await keyText("ssh-ed25519", "openssh");
     breakWebCrypto(what, "Ed25519");
     expect(await failure(importWebKey(text))).toEqual(code("not-supported-here"));

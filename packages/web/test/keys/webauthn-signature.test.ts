@@ -60,7 +60,7 @@ describe("OpenSSH's own signature", () => {
     expect(refusal(blobOfKey, signed, signature)).toBeUndefined();
   });
 
-  it("comes out again, byte for byte, when its parts are an assertion", () => {
+  it("is reproduced byte for byte from an assertion of its parts", () => {
     const fields = new Reader(signature, "signature");
     fields.string("algorithm");
     const scalars = new Reader(fields.string("scalars"), "scalars");
@@ -80,7 +80,7 @@ describe("OpenSSH's own signature", () => {
     );
   });
 
-  it("belongs to a key that is read and written as OpenSSH does", () => {
+  it("belongs to the key of OpenSSH's public key line", () => {
     const { publicKey: read, rpId } = parsePasskeyLine(`${OPENSSH_PUBLIC_KEY} somebody's key`);
     expect(rpId).toBe("mindrot.org");
     expect(equalBytes(read.blob, blobOfKey)).toBe(true);
@@ -90,11 +90,11 @@ describe("OpenSSH's own signature", () => {
 });
 
 describe("a signature of an assertion", () => {
-  it("is what sshd accepts", () => {
+  it("passes the checks of sshd", () => {
     for (let i = 0; i < 200; i++) expect(verdict()).toBeUndefined();
   });
 
-  it("holds extensions, flags and further members of the JSON as they were signed", () => {
+  it("keeps extensions, flags and additional members of the JSON as they were signed", () => {
     expect(verdict({ flags: 0x81, extensions: Uint8Array.of(0xa0) })).toBeUndefined();
     expect(verdict({ flags: 0x1d })).toBeUndefined();
     expect(
@@ -108,18 +108,18 @@ describe("a signature of an assertion", () => {
     ["extensions without their flag", "ED flag", { extensions: Uint8Array.of(0xa0) }],
     ["the flag of extensions without any", "ED flag", { flags: 0x81 }],
     ["no touch", "user presence", { flags: 0 }],
-    ["no user verification where it is demanded", "user verification", {}, { verifyRequired: true }],
-  ])("with %s is refused by the verifier for its %s, not hidden here", (_, reason, change, demands) => {
+    ["no user verification although it is required", "user verification", {}, { verifyRequired: true }],
+  ])("with %s fails the verifier's check: %s", (_, reason, change, demands) => {
     expect(verdict(change, demands)).toBe(reason);
   });
 
-  it("without a touch, or with user verification, meets what authorized_keys says of the key", () => {
+  it("passes no-touch-required without a touch, and verify-required with user verification", () => {
     expect(verdict({ flags: 0 }, { noTouchRequired: true })).toBeUndefined();
     expect(verdict({ flags: 5 }, { verifyRequired: true })).toBeUndefined();
   });
 });
 
-describe("what OpenSSH could not verify fails here, with the reason:", () => {
+describe("webauthnSignature rejects with a reason:", () => {
   const swapped = `{"challenge":"${challengeText}","type":"webauthn.get","origin":"${ORIGIN}"}`;
   it.each([
     ["another order of the JSON's members", swapped],
@@ -128,7 +128,7 @@ describe("what OpenSSH could not verify fails here, with the reason:", () => {
     ["another challenge", goodJson.replace(challengeText, "AAAA")],
     ["a padded challenge", goodJson.replace(challengeText, `${challengeText}=`)],
     ["an origin without its end", goodJson.slice(0, goodJson.indexOf('","crossOrigin'))],
-    ["nothing", ""],
+    ["an empty text", ""],
   ])("%s", (_, json) => {
     expect(() => webauthnSignature(DATA, assertion({ json }))).toThrow(
       expect.objectContaining({ code: "not-supported-here", message: expect.stringContaining("clientDataJSON") }),
@@ -150,10 +150,10 @@ describe("what OpenSSH could not verify fails here, with the reason:", () => {
   it.each([
     ["empty", []],
     ["not a SEQUENCE", [0x31, 6, 2, 1, 1, 2, 1, 1]],
-    ["longer than it says", [0x30, 6, 2, 1, 1, 2, 1, 1, 0]],
-    ["shorter than it says", [0x30, 7, 2, 1, 1, 2, 1, 1]],
+    ["longer than its length field", [0x30, 6, 2, 1, 1, 2, 1, 1, 0]],
+    ["shorter than its length field", [0x30, 7, 2, 1, 1, 2, 1, 1]],
     ["not of INTEGERs", [0x30, 6, 4, 1, 1, 2, 1, 1]],
-    ["of a second part that is no INTEGER", [0x30, 6, 2, 1, 1, 4, 1, 1]],
+    ["of a second part that is not an INTEGER", [0x30, 6, 2, 1, 1, 4, 1, 1]],
     ["of an r that reaches beyond the end", [0x30, 6, 2, 9, 1, 2, 1, 1]],
     ["of an empty s", [0x30, 5, 2, 1, 1, 2, 0]],
     ["of a negative r", [0x30, 6, 2, 1, 0x80, 2, 1, 1]],
@@ -174,11 +174,11 @@ function blob(...parts: readonly (string | Uint8Array)[]): string {
   return `sk-ecdsa-sha2-nistp256@openssh.com ${Buffer.from(writer.finish()).toString("base64")}`;
 }
 
-describe("a passkey's line that is refused:", () => {
+describe("parsePasskeyLine rejects a line", () => {
   const format = "sk-ecdsa-sha2-nistp256@openssh.com";
   it.each<[string, string, string]>([
-    ["empty", "", "key-malformed"],
-    ["not base64", `${format} ****`, "key-malformed"],
+    ["without text", "", "key-malformed"],
+    ["with invalid base64", `${format} ****`, "key-malformed"],
     ["without base64", format, "key-malformed"],
     ["of another format", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==", "key-unsupported"],
     ["of another format inside", blob("ssh-ed25519", "nistp256", point, "example.test"), "key-malformed"],
@@ -190,7 +190,7 @@ describe("a passkey's line that is refused:", () => {
     ],
     ["without an application", blob(format, "nistp256", point), "key-malformed"],
     ["of an application that is not UTF-8", blob(format, "nistp256", point, Uint8Array.of(0xff)), "key-malformed"],
-    ["with bytes behind it", blob(format, "nistp256", point, "example.test", "x"), "key-malformed"],
+    ["with extra bytes", blob(format, "nistp256", point, "example.test", "x"), "key-malformed"],
   ])("%s", (_, line, expected) => {
     expect(() => parsePasskeyLine(line)).toThrow(code(expected));
   });

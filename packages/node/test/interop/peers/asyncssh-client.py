@@ -8,17 +8,17 @@ import sys
 
 import asyncssh
 
-ask = json.loads(sys.argv[1])
+task = json.loads(sys.argv[1])
 prompts = []
 
 
 class Client(asyncssh.SSHClient):
     def kbdint_auth_requested(self):
-        return "" if "answers" in ask and not prompts else None
+        return "" if "answers" in task and not prompts else None
 
     def kbdint_challenge_received(self, name, instructions, lang, questions):
         prompts.append([name, instructions, [list(question) for question in questions]])
-        return ask["answers"][: len(questions)]
+        return task["answers"][: len(questions)]
 
 
 async def run(connection, command, data=b""):
@@ -29,20 +29,20 @@ async def run(connection, command, data=b""):
 
 async def main():
     options = {
-        "port": ask["port"],
+        "port": task["port"],
         "username": "alice",
-        "known_hosts": ([asyncssh.import_public_key(" ".join(ask["hostKey"]))], [], []),
-        "client_keys": [ask["key"]] if "key" in ask else None,
-        "password": ask.get("password"),
-        "preferred_auth": "publickey" if "key" in ask else "password" if "password" in ask else "keyboard-interactive",
+        "known_hosts": ([asyncssh.import_public_key(" ".join(task["hostKey"]))], [], []),
+        "client_keys": [task["key"]] if "key" in task else None,
+        "password": task.get("password"),
+        "preferred_auth": "publickey" if "key" in task else "password" if "password" in task else "keyboard-interactive",
         "client_factory": Client,
         "agent_path": None,
         "config": None,
         "keepalive_interval": 0.05,
         "keepalive_count_max": 100,
     }
-    if "rekeyThreshold" in ask:
-        options["rekey_bytes"] = ask["rekeyThreshold"]
+    if "rekeyThreshold" in task:
+        options["rekey_bytes"] = task["rekeyThreshold"]
     result = {"refused": False}
     try:
         async with asyncssh.connect("127.0.0.1", **options) as connection:

@@ -6,7 +6,7 @@ import sys
 
 import asyncssh
 
-ask = json.loads(sys.argv[1])
+settings = json.loads(sys.argv[1])
 
 
 class Server(asyncssh.SSHServer):
@@ -16,14 +16,14 @@ class Server(asyncssh.SSHServer):
     async def validate_public_key(self, username, key):
         # As one that looks the key up elsewhere.
         await asyncio.sleep(0.02)
-        return key.export_public_key().decode().split()[:2] == ask["userKey"].split()[:2]
+        return key.export_public_key().decode().split()[:2] == settings["userKey"].split()[:2]
 
     def password_auth_supported(self):
         return True
 
     async def validate_password(self, username, password):
         await asyncio.sleep(0.02)
-        return password == ask["password"]
+        return password == settings["password"]
 
     def kbdint_auth_supported(self):
         return True
@@ -33,7 +33,7 @@ class Server(asyncssh.SSHServer):
 
     async def validate_kbdint_response(self, username, responses):
         await asyncio.sleep(0.02)
-        return responses == ask["answers"]
+        return responses == settings["answers"]
 
 
 async def run(process):
@@ -54,9 +54,9 @@ async def copy(source, target):
 
 
 async def main():
-    options = {"server_host_keys": [ask["hostKey"]], "process_factory": run, "encoding": None}
-    if "rekeyThreshold" in ask:
-        options["rekey_bytes"] = ask["rekeyThreshold"]
+    options = {"server_host_keys": [settings["hostKey"]], "process_factory": run, "encoding": None}
+    if "rekeyThreshold" in settings:
+        options["rekey_bytes"] = settings["rekeyThreshold"]
     server = await asyncssh.create_server(Server, "127.0.0.1", 0, **options)
     print(server.get_port(), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)

@@ -8,14 +8,14 @@ import { goProgram } from "../../../../../scripts/peers/go.ts";
 import { type ListenOptions, nodeAlgorithms } from "../../../src/index.ts";
 import { driveDevTunnels } from "./dev-tunnels-client.ts";
 import { here } from "./programs.ts";
-import { type Ask, DATA_LENGTH, type Result } from "./settings.ts";
+import { type ClientTask, DATA_LENGTH, type Result } from "./settings.ts";
 import { driveSsh2 } from "./ssh2-client.ts";
 
 // Tests clients of other implementations against our server.
 
 interface Peer {
   readonly name: string;
-  readonly drive: (ask: Ask) => Promise<Result>;
+  readonly drive: (task: ClientTask) => Promise<Result>;
   /** Types of host and user keys. */
   readonly keyTypes?: readonly KeyType[];
   readonly lacks?: readonly ("keyboard-interactive" | "rekey")[];
@@ -24,14 +24,14 @@ interface Peer {
 }
 
 const PEERS: readonly Peer[] = [
-  { name: "Go x/crypto", drive: async (ask) => driveProgram([await goProgram("client"), JSON.stringify(ask)]) },
+  { name: "Go x/crypto", drive: async (task) => driveProgram([await goProgram("client"), JSON.stringify(task)]) },
   {
     name: "asyncssh",
-    drive: (ask) => driveProgram(["/usr/bin/python3", here("asyncssh-client.py"), JSON.stringify(ask)]),
+    drive: (task) => driveProgram(["/usr/bin/python3", here("asyncssh-client.py"), JSON.stringify(task)]),
   },
   {
     name: "phpseclib",
-    drive: (ask) => driveProgram(["php", here("phpseclib-client.php"), JSON.stringify(ask)]),
+    drive: (task) => driveProgram(["php", here("phpseclib-client.php"), JSON.stringify(task)]),
     lacks: ["keyboard-interactive", "rekey"],
   },
   { name: "Erlang's ssh", drive: driveErlang, keyTypes: ["ed25519"], lacks: ["keyboard-interactive", "rekey"] },
@@ -74,14 +74,14 @@ describe.each(PEERS)("$name", ({ drive, keyTypes = TYPES, lacks = [], options })
     },
   });
 
-  function ask(login: Partial<Ask>): Promise<Result> {
+  function logIn(login: Partial<ClientTask>): Promise<Result> {
     const { port, hostKeyLines } = server;
     return drive({ port, hostKey: hostKeyLines[0]!.split(" "), file, ...login });
   }
 
   /** Logs in, runs a command, and transfers 4 MiB. */
-  async function expectAll(login: Partial<Ask>): Promise<Result> {
-    const result = await ask(login);
+  async function expectAll(login: Partial<ClientTask>): Promise<Result> {
+    const result = await logIn(login);
     expect(result).toMatchObject({ refused: false, version: expect.stringMatching(/^SSH-2\.0-Nacre_/) as string });
     expect(result.simple).toEqual({ out: "out\n", err: "err\n", status: 3 });
     expect(result.cat).toEqual({ out: result.digest, err: "", status: 0 });
@@ -114,8 +114,8 @@ describe.each(PEERS)("$name", ({ drive, keyTypes = TYPES, lacks = [], options })
   }
 
   test("is refused with an unknown key and with a wrong password", async () => {
-    expect(await ask({ key: key(`stranger_${keyTypes[0]!}`).path })).toMatchObject({ refused: true });
-    expect(await ask({ password: "wrong" })).toMatchObject({ refused: true });
+    expect(await logIn({ key: key(`stranger_${keyTypes[0]!}`).path })).toMatchObject({ refused: true });
+    expect(await logIn({ password: "wrong" })).toMatchObject({ refused: true });
   });
 });
 
@@ -127,7 +127,7 @@ async function driveProgram(words: readonly string[]): Promise<Result> {
 }
 
 /** Runs Erlang's client. It reads its key and known hosts from files with fixed names, and reports its exit as text only. */
-async function driveErlang({ port, hostKey, key, password = "", file }: Ask): Promise<Result> {
+async function driveErlang({ port, hostKey, key, password = "", file }: ClientTask): Promise<Result> {
   const files = await mkdtemp(join(folder.path, "erlang-"));
   if (key !== undefined) await copyFile(key, join(files, "id_ed25519"));
   await writeFile(join(files, "known_hosts"), `[127.0.0.1]:${port} ${hostKey.join(" ")}\n`);

@@ -11,10 +11,10 @@ import {
 import { importKey } from "@microsoft/dev-tunnels-ssh-keys";
 import { randomData, sha256 } from "@nacre/testing/interop/data";
 import { textOfPkcs8 } from "@nacre/testing/interop/keys";
-import { type Ask, DATA_LENGTH, type PeerRun, type Result } from "./settings.ts";
+import { type ClientTask, DATA_LENGTH, type PeerRun, type Result } from "./settings.ts";
 
 /** Connects to a server with the client of @microsoft/dev-tunnels-ssh, which supports ECDSA and RSA keys but not Ed25519. */
-export async function driveDevTunnels({ port, hostKey, key, password }: Ask): Promise<Result> {
+export async function driveDevTunnels({ port, hostKey, key, password }: ClientTask): Promise<Result> {
   const socket = connectSocket({ host: "127.0.0.1", port, noDelay: true });
   await once(socket, "connect");
   const session = new SshClientSession(new SshSessionConfiguration());

@@ -9,7 +9,7 @@ import threading
 
 import paramiko
 
-ask = json.loads(sys.argv[1])
+settings = json.loads(sys.argv[1])
 
 
 class Server(paramiko.ServerInterface):
@@ -17,16 +17,16 @@ class Server(paramiko.ServerInterface):
         return "publickey,password,keyboard-interactive"
 
     def check_auth_publickey(self, username, key):
-        return self.decide(f"{key.get_name()} {key.get_base64()}" == ask["userKey"])
+        return self.decide(f"{key.get_name()} {key.get_base64()}" == settings["userKey"])
 
     def check_auth_password(self, username, password):
-        return self.decide(password == ask["password"])
+        return self.decide(password == settings["password"])
 
     def check_auth_interactive(self, username, submethods):
         return paramiko.InteractiveQuery("", "", ("First: ", False), ("Second: ", True))
 
     def check_auth_interactive_response(self, responses):
-        return self.decide(list(responses) == ask["answers"])
+        return self.decide(list(responses) == settings["answers"])
 
     def decide(self, ok):
         return paramiko.AUTH_SUCCESSFUL if ok else paramiko.AUTH_FAILED
@@ -64,7 +64,7 @@ def run(channel, command):
 
 def serve(connection):
     transport = paramiko.Transport(connection)
-    transport.add_server_key(paramiko.PKey.from_path(ask["hostKey"]))
+    transport.add_server_key(paramiko.PKey.from_path(settings["hostKey"]))
     transport.start_server(event=threading.Event(), server=Server())
     channels = []
     while transport.is_active():

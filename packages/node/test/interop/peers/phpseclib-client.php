@@ -5,12 +5,12 @@ use phpseclib3\Net\SSH2;
 
 require 'phpseclib3/autoload.php';
 
-$ask = json_decode($argv[1], true);
-$ssh = new SSH2('127.0.0.1', $ask['port'], 20);
-if ($ssh->getServerPublicHostKey() !== implode(' ', $ask['hostKey'])) {
+$task = json_decode($argv[1], true);
+$ssh = new SSH2('127.0.0.1', $task['port'], 20);
+if ($ssh->getServerPublicHostKey() !== implode(' ', $task['hostKey'])) {
     throw new Exception('the host key is another one');
 }
-$secret = isset($ask['key']) ? PublicKeyLoader::load(file_get_contents($ask['key'])) : $ask['password'];
+$secret = isset($task['key']) ? PublicKeyLoader::load(file_get_contents($task['key'])) : $task['password'];
 $result = ['refused' => !$ssh->login('alice', $secret)];
 
 function run(string $command): array
@@ -24,8 +24,8 @@ if (!$result['refused']) {
     $ssh->enableQuietMode();
     $result['version'] = $ssh->getServerIdentification();
     $result['simple'] = run('echo out; echo err >&2; exit 3');
-    $result['digest'] = hash_file('sha256', $ask['file']);
-    $result['cat'] = run('cat ' . escapeshellarg($ask['file']));
+    $result['digest'] = hash_file('sha256', $task['file']);
+    $result['cat'] = run('cat ' . escapeshellarg($task['file']));
 }
 $ssh->disconnect();
 echo json_encode($result);

@@ -19,7 +19,7 @@ export interface PeerServer extends AsyncDisposable {
 }
 
 /** Instructions for a client of another implementation. */
-export interface Ask {
+export interface ClientTask {
   readonly port: number;
   /** Type and base64 of the server's key. */
   readonly hostKey: readonly string[];

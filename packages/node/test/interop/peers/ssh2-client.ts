@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { randomData, sha256 } from "@nacre/testing/interop/data";
 import ssh2, { type ConnectConfig } from "ssh2";
-import { type Ask, DATA_LENGTH, type PeerRun, type Result } from "./settings.ts";
+import { type ClientTask, DATA_LENGTH, type PeerRun, type Result } from "./settings.ts";
 
 /** Connects to a server with ssh2's client. */
-export async function driveSsh2({ port, hostKey, key, password, answers }: Ask): Promise<Result> {
+export async function driveSsh2({ port, hostKey, key, password, answers }: ClientTask): Promise<Result> {
   const client = new ssh2.Client();
   const prompts: unknown[] = [];
   client.on("keyboard-interactive", (name, instructions, _, questions, answer) => {

@@ -27,10 +27,14 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "https://evil-app.example.org",
         patch("origin-exact", "return [...this.#origins].some((one) => origin.endsWith(new URL(one).host));"),
       ),
-      heldBy(REQUESTS, "is needed, unless said", patch("origin-missing", "if (origin === undefined) return true;")),
+      heldBy(
+        REQUESTS,
+        "is required unless `allowMissingOrigin` is set",
+        patch("origin-missing", "if (origin === undefined) return true;"),
+      ),
       heldBy(REQUESTS, "for another host", remove("host-header")),
-      heldBy(WEB_SOCKET, "with two Host headers is refused, also if the first one is allowed", remove("host-once")),
-      heldBy(REQUESTS, "without the subprotocol, as plain mode is off", remove("plain-off")),
+      heldBy(WEB_SOCKET, "with two Host headers is refused, even if both are allowed", remove("host-once")),
+      heldBy(REQUESTS, "without the subprotocol while plain mode is off", remove("plain-off")),
       heldBy(GATEWAY, "an unknown option", remove("gateway-option-names")),
     ],
   },
@@ -38,24 +42,32 @@ export const GATEWAY_ROWS: readonly Row[] = [
     title: "gateway: bytes of another connection",
     client: "not touched",
     server: [
-      heldBy(SLABS, "only after each holder has released it", patch("slab-holders", "--this.#holders;")),
-      heldBy(SLABS, "until the WebSocket has sent it", remove("slab-held-while-sent")),
-      heldBy(SLABS, "while other connections use the slabs", remove("slab-held-while-unacknowledged")),
+      heldBy(
+        SLABS,
+        "a slab is used again only after each holder has released it",
+        patch("slab-holders", "--this.#holders;"),
+      ),
+      heldBy(SLABS, "holds the slab of a message until the WebSocket has sent it", remove("slab-held-while-sent")),
+      heldBy(
+        SLABS,
+        "unacknowledged bytes stay unchanged while other connections use the slabs",
+        remove("slab-held-while-unacknowledged"),
+      ),
     ],
   },
   {
     title: "gateway: stolen tickets",
     client: "not touched",
     server: [
-      heldBy(TICKETS, "is used up by the first that shows it", remove("ticket-once")),
+      heldBy(TICKETS, "is valid for one WebSocket only", remove("ticket-once")),
       heldBy(
         TICKETS,
-        "that was never issued leads to no connection with the destination",
+        "that was never issued is refused before the destination is dialled",
         remove("ticket-before-dial"),
       ),
       heldBy(
         TICKETS,
-        "is for its destination, its origin and its session only, and used up by any other",
+        "is valid for its destination, origin and HTTP session only, and any other use consumes it",
         remove("ticket-origin"),
         remove("ticket-destination"),
         remove("ticket-session"),
@@ -65,8 +77,8 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "expires, and can be revoked",
         patch("ticket-expiry", "if (entry === undefined) return undefined;"),
       ),
-      heldBy(TICKETS, "is needed even where the store has a value for anything", remove("ticket-needed")),
-      heldBy(TICKETS, "finds no room in a full store", remove("ticket-store-room")),
+      heldBy(TICKETS, "is required even if the store has a value for every key", remove("ticket-needed")),
+      heldBy(TICKETS, "is rejected by a full store", remove("ticket-store-room")),
       heldBy(
         "gateway/test/redis",
         "a ticket store over Redis takes with GETDEL, keeps milliseconds, and prefixes its keys",
@@ -90,13 +102,13 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(TICKETS, "another cookie", remove("csrf-token")),
       heldBy(
         TICKETS,
-        "gives a page of its own origin a ticket that opens a connection of its session",
+        "issues a page of its own origin a ticket that is valid with the page's cookie only",
         patch("cookie-attributes", `return \`\${COOKIE}=\${secret}; Path=/; Secure\`;`),
       ),
       heldBy(TICKETS, "a form's content type", remove("ticket-body")),
       heldBy(TICKETS, "refuses a body of more than 4 KiB", remove("ticket-body-length")),
       heldBy(TICKETS, "everyone by default", remove("authorize")),
-      heldBy(BOUNDS, "refuses more ticket requests than the rate", remove("ticket-rate")),
+      heldBy(BOUNDS, "refuses ticket requests above the rate", remove("ticket-rate")),
     ],
   },
   {
@@ -111,17 +123,17 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(DESTINATIONS, "169.254.169.254", patch("destination-address", "const permitted = addresses;")),
       heldBy(
         DESTINATIONS,
-        "with a network may lead there, and nowhere else that is not public",
+        "with a network may resolve into it, and otherwise only to public addresses",
         patch(
           "destination-address",
           "const permitted = addresses.some((address) => isPermitted(target, entries, address)) ? addresses : [];",
         ),
       ),
-      heldBy(DESTINATIONS, "that a resolver answers with no address or a zone is refused", remove("destination-zone")),
+      heldBy(DESTINATIONS, "is refused if its lookup returns a zone, a name or nothing", remove("destination-zone")),
       heldBy(DESTINATIONS, "2130706433", remove("spelled-address")),
       heldBy(
         DESTINATIONS,
-        "is dialled at the address that was checked, not at the system's",
+        "is dialled at the checked address, even if the system resolves it to another",
         patch(
           "gateway-dial-checked-address",
           `lookup: (_host, options, found) => void import("node:dns").then((dns) => dns.lookup(host, options, found))`,
@@ -129,7 +141,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
       ),
       heldBy(
         DESTINATIONS,
-        "is looked up once by those that come at the same time, and no more than 64 at once",
+        "is looked up once for concurrent connections, and refused while 64 lookups run",
         remove("lookups-bounded"),
       ),
     ],
@@ -140,7 +152,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
     server: [
       heldBy(
         BOUNDS,
-        "clients are counted apart, recover with time, and are forgotten",
+        "limits each client and the total, recovers rates with time, and forgets idle clients",
         patch("client-rate", "return this.#rate.take(now);"),
         remove("client-connections"),
         remove("total-connections"),
@@ -149,12 +161,12 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(BOUNDS, "maxNewPerSecond", patch("total-rate", "true")),
       heldBy(
         BOUNDS,
-        "too many that send nothing end the oldest of them, and a client with a ticket gets in",
+        "closes the oldest silent WebSocket above maxPending, so that a client with a ticket connects",
         remove("pending-room"),
       ),
       heldBy(
         BOUNDS,
-        "a WebSocket without a first message, and one without a proof, end in time",
+        "closes a WebSocket that sends no first message, or no proof, after firstMessageTimeout",
         remove("first-message-timeout"),
       ),
       heldBy(BOUNDS, "idleTimeout", remove("idle-timeout")),
@@ -163,18 +175,18 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(BOUNDS, "a client that answers no ping loses its WebSocket, and may resume", remove("ping-timeout")),
       heldBy(
         BOUNDS,
-        "full memory makes each connection read only its share, and it still moves",
+        "at maxBufferedBytes, each connection buffers only its share and still makes progress",
         patch("buffered-bytes", "return true;"),
       ),
       heldBy(
         GATEWAY,
-        "plain: neither side is read faster than the other one takes it",
+        "plain: each side is read no faster than the other accepts",
         patch("plain-backpressure-down", "socket.resume();"),
         patch("plain-backpressure-up", "ws.resume();"),
       ),
       heldBy(
         GATEWAY,
-        "shuts down: refuses new ones, gives the others their time, then closes them, and leaves nothing",
+        "`close` refuses new connections, gives open ones the grace time, then closes them and leaves nothing open",
         remove("closing-refuses"),
       ),
     ],
@@ -191,7 +203,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "a first message of more than 4 KiB",
         patch("first-message-length", 'if (!isBinary) return this.refuse("protocol-error");'),
       ),
-      heldBy(TUNNEL, "a violation in an open tunnel ends it", remove("binary-only")),
+      heldBy(TUNNEL, "a violation of the tunnel protocol ends an open tunnel", remove("binary-only")),
     ],
   },
   {
@@ -206,11 +218,11 @@ export const GATEWAY_ROWS: readonly Row[] = [
       ),
       heldBy(
         RESUME,
-        "is resumed under the same session and origin only",
+        "a tunnel is resumed only with the same HTTP session and origin",
         remove("resume-session"),
         patch("resume-origin", "return true;"),
       ),
-      heldBy(RESUME, "counts as a connection while it waits, and ends when its time is over", remove("resume-time")),
+      heldBy(RESUME, "a parked tunnel counts as a connection, and ends after resumeTime", remove("resume-time")),
       heldBy(RESUME, "maxParkedBytes", remove("parked-bytes")),
       heldBy(RESUME, "maxParkedBytesPerClient", remove("parked-bytes-per-client")),
     ],
@@ -219,8 +231,12 @@ export const GATEWAY_ROWS: readonly Row[] = [
     title: "gateway: proxies and TLS",
     client: "not touched",
     server: [
-      heldBy(REQUESTS, "is believed only where it is trusted", patch("trusted-proxies", "const isForwarded = true;")),
-      heldBy(REQUESTS, "only this machine may connect, unless said", remove("secure-transport")),
+      heldBy(
+        REQUESTS,
+        "sets the client's address and scheme only if it is trusted",
+        patch("trusted-proxies", "const isForwarded = true;"),
+      ),
+      heldBy(REQUESTS, "only this machine may connect unless `allowInsecure` is set", remove("secure-transport")),
     ],
   },
   {
@@ -238,7 +254,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
       ),
       heldBy(
         "cli/test/gateway-sockets",
-        "closes the connections of a client beyond its number, and counts the others",
+        "closes connections of a client above maxPerClient, and counts each client separately",
         remove("client-sockets"),
       ),
       heldBy("cli/test/gateway", "refuses an --issue-token of less than 32 characters", remove("issue-token-length")),

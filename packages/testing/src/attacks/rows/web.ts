@@ -51,10 +51,10 @@ export const WEB: readonly Row[] = [
         "without encryption, after a WebSocket with encryption",
         patch("web-resume-encrypted", 'if (target === undefined) throw new SshError("malformed-message", address);'),
       ),
-      heldBy(DUPLEX, "tries once, however short the resume time is", remove("web-resume-deadline")),
+      heldBy(DUPLEX, "makes exactly one attempt if the resume time is 1 ms", remove("web-resume-deadline")),
       heldBy(
         DUPLEX,
-        "ends without another when the gateway decides to close it",
+        "ends without another attempt after a final close code",
         patch("web-close-decision", "const isLost = true;"),
         patch(
           "web-resume-lost-only",
@@ -71,14 +71,14 @@ export const WEB: readonly Row[] = [
     server: [
       heldBy(
         TUNNEL,
-        "fails for an answer with any byte changed, and the right one then comes too late",
+        "fails for an answer with any byte changed, and for the right one after it",
         remove("tunnel-proof"),
         patch("tunnel-proof-once", "if (this.isOver) return false;"),
       ),
       heldBy(TUNNEL, "fails for an answer to another challenge", remove("tunnel-proof")),
       heldBy(
         TUNNEL,
-        "fails when the tunnel ends between the challenge and the answer",
+        "fails if the tunnel ends between the challenge and the answer",
         patch("tunnel-proof-once", "if (isUsed) return false;"),
       ),
       heldBy(TUNNEL, "ends the tunnel for a proved position that was never sent", remove("tunnel-position")),
@@ -87,8 +87,8 @@ export const WEB: readonly Row[] = [
   {
     title: "messages of a WebSocket",
     client: [
-      heldBy(PLAIN, "asks to wait above the high-water mark, and polls only then", remove("web-high-water")),
-      heldBy(PLAIN, "ends the connection when more than 64 MiB wait", remove("web-unread-limit")),
+      heldBy(PLAIN, "stops the writer above the high-water mark, and polls only then", remove("web-high-water")),
+      heldBy(PLAIN, "ends the connection if more than 64 MiB are unread", remove("web-unread-limit")),
     ],
     server: "not touched",
   },
@@ -104,19 +104,19 @@ export const WEB: readonly Row[] = [
           'if (!(await unknownHost(hostKey))) throw new SshError("host-key-refused", ofHost);',
         ),
       ),
-      heldBy(
-        KNOWN_HOSTS,
-        "is refused when another tab accepted another key meanwhile",
-        remove("web-known-hosts-reread"),
-      ),
+      heldBy(KNOWN_HOSTS, "is refused if another tab accepted another key meanwhile", remove("web-known-hosts-reread")),
     ],
     server: "not touched",
   },
   {
     title: "keys in a page",
     client: [
-      heldBy(WEB_KEY, "makes keys that no script can read", patch("web-key-not-extractable", "true")),
-      heldBy(WEB_KEY, "keeps what it imports from every script", patch("web-key-import-not-extractable", "true")),
+      heldBy(WEB_KEY, "generates keys that no script can export", patch("web-key-not-extractable", "true")),
+      heldBy(
+        WEB_KEY,
+        "imports keys so that no script can export them",
+        patch("web-key-import-not-extractable", "true"),
+      ),
     ],
     server: "not touched",
   },

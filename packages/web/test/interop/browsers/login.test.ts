@@ -65,7 +65,7 @@ describe.each([
     expect(stdout).toBe("alice\n");
   });
 
-  test("not with a wrong password, and the page learns why", async () => {
+  test("not with a wrong password, which rejects with auth-failed", async () => {
     const page = await running.browser.open(place.site.origin);
     await expect(page.call("run", login({ password: "wrong" }), "whoami")).rejects.toMatchObject({
       code: "auth-failed",

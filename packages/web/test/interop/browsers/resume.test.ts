@@ -33,7 +33,7 @@ describe.each([
   const running = useBrowser(start);
 
   test.each(["up", "down"] as const)(
-    "loses its WebSocket five times on the way %s, and SSH does not notice",
+    "loses its WebSocket five times on the way %s, and keeps its SSH connection",
     async (way) => {
       const plan = { every: MIB, times: 5 };
       const page = await running.browser.open(place.site.origin);

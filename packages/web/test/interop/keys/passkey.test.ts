@@ -32,20 +32,20 @@ afterAll(() => {
 describe("an sshd that accepts WebAuthn signatures", () => {
   const server = useServer({ config: [WEBAUTHN] });
 
-  test("lets a passkey in", async () => {
+  test("accepts a passkey", async () => {
     await using client = await server.connect({ identities: [passkeyIdentity(passkey)] });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
     expect(await server.sshd.log()).toMatch(/Accepted publickey for alice .* ECDSA-SK SHA256:/);
   });
 
-  test("many times over, as r and s come out longer and shorter", async () => {
+  test("accepts it repeatedly, because the lengths of r and s vary", async () => {
     for (let i = 0; i < 8; i++) {
       const client = await server.connect({ identities: [passkeyIdentity(passkey)] });
       await client.close();
     }
   });
 
-  test("takes extensions, and members of the JSON that browsers add", async () => {
+  test("accepts extensions, and additional members of the JSON", async () => {
     authenticator.behaviour.flags = 0x81;
     authenticator.behaviour.extensions = Uint8Array.of(0xa0);
     authenticator.behaviour.json = (text) => `${text.slice(0, -1)},"other_keys_can_be_added_here":"…"}`;
@@ -56,32 +56,32 @@ describe("an sshd that accepts WebAuthn signatures", () => {
   test.for([
     ["without a touch", 0, "passkey"],
     ["with attested data", 0x41, "passkey"],
-    ["with the flag of extensions and none", 0x81, "passkey"],
-    ["unverified where verify-required says otherwise", 1, "verified"],
-  ] as const)("refuses one %s", async ([, flags, which]) => {
+    ["with the flag of extensions but without any", 0x81, "passkey"],
+    ["without user verification although verify-required is set", 1, "verified"],
+  ] as const)("refuses a signature %s", async ([, flags, which]) => {
     authenticator.behaviour.flags = flags;
     const identity = passkeyIdentity(which === "passkey" ? passkey : verified, { userVerification: "discouraged" });
     expect((await failure(server.connect({ identities: [identity] }))).code).toBe("auth-failed");
   });
 
-  test("takes one with user verification where verify-required demands it", async () => {
+  test("accepts a signature with user verification for a key with verify-required", async () => {
     await using client = await server.connect({
       identities: [passkeyIdentity(verified, { userVerification: "required" })],
     });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
 
-  test("takes one without a touch where no-touch-required says so", async () => {
+  test("accepts a signature without a touch for a key with no-touch-required", async () => {
     authenticator.behaviour.flags = 0;
     await using client = await server.connect({ identities: [passkeyIdentity(untouched)] });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });
 });
 
-describe("an sshd that does not accept them", () => {
+describe("an sshd that does not accept WebAuthn signatures", () => {
   const server = useServer({ config: ["PubkeyAcceptedAlgorithms -webauthn-sk-ecdsa-sha2-nistp256@openssh.com"] });
 
-  test("refuses the key before anybody is asked", async () => {
+  test("refuses the key before the user is prompted", async () => {
     const before = authenticator.requests.length;
     const error = await failure(server.connect({ identities: [passkeyIdentity(passkey)] }));
     expect(error.code).toBe("auth-failed");
@@ -89,7 +89,7 @@ describe("an sshd that does not accept them", () => {
     expect(authenticator.requests).toHaveLength(before);
   });
 
-  test("takes the next key", async () => {
+  test("accepts the next key", async () => {
     await using client = await server.connect({ identities: [passkeyIdentity(passkey), server.key] });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
   });

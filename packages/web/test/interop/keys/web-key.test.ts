@@ -24,10 +24,10 @@ describe("an sshd lets in", () => {
   });
 });
 
-describe("an sshd that takes RSA keys with SHA-256 only", () => {
+describe("an sshd that accepts RSA signatures with SHA-256 only", () => {
   const server = useServer({ config: ["PubkeyAcceptedAlgorithms ssh-ed25519,rsa-sha2-256"] });
 
-  test("lets in an imported one", async () => {
+  test("lets in an imported RSA key", async () => {
     const key = await importWebKey((await keyText("ssh-rsa", "openssh")).text);
     await authorizeKey("alice", key.authorizedKeysLine());
     await using client = await server.connect({ identities: [key] });
