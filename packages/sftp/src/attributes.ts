@@ -1,4 +1,4 @@
-import { fields } from "@nacre/wire";
+import * as fields from "@nacre/wire/fields";
 import { uint32, uint64 } from "./fields.ts";
 
 /** Owner and group of a file. */

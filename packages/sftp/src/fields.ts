@@ -1,5 +1,6 @@
 // Field types of SFTP messages that SSH's other messages lack. Values that the caller passes are checked when they are written.
-import { type fields, Reader, SshError, Writer } from "@nacre/wire";
+import { Reader, SshError, Writer } from "@nacre/wire";
+import type * as fields from "@nacre/wire/fields";
 
 /** A field that selects the type of a request or reply. It is not on the wire. */
 export function constant<T extends string>(value: T): fields.Field<T> {

@@ -27,7 +27,7 @@ export class EncodedSendBuffer extends SendBuffer {
     this.assertNotEnded();
     const bytes = message.subarray(1);
     const isCopied = bytes.length < LARGE_CHUNK;
-    this.#fresh = isCopied && bytes.length > 0 && this.isSent ? message : undefined;
+    this.#fresh = isCopied && bytes.length > 0 && this.unsent === 0 ? message : undefined;
     if (!isCopied) this.chunks.push({ bytes, message });
     else if (bytes.length > 0) this.#copyIn(bytes);
     this.added(bytes.length);

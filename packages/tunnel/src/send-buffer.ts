@@ -52,6 +52,11 @@ export class SendBuffer {
     return Math.max(0, this.#written - this.#acknowledged);
   }
 
+  /** Number of written bytes that no message contains yet. */
+  get unsent(): number {
+    return Math.max(0, this.#written - this.#sent);
+  }
+
   /** Whether the peer acknowledged all bytes and the end. */
   get isFinished(): boolean {
     return this.#hasEnded && this.#acknowledged === this.#written + 1;
@@ -116,11 +121,6 @@ export class SendBuffer {
     this.#limit = INITIAL_SEND_BUFFER;
     for (const chunk of this.chunks) this.freed(chunk);
     this.chunks.length = 0;
-  }
-
-  /** Whether all written bytes were sent. */
-  protected get isSent(): boolean {
-    return this.#sent === this.#written;
   }
 
   protected assertNotEnded(): void {

@@ -44,6 +44,11 @@ export abstract class Tunnel {
     return this.sending.buffered;
   }
 
+  /** Number of written bytes that `takeMessage` has not returned yet. */
+  get unsent(): number {
+    return this.sending.unsent;
+  }
+
   /**
    * Adds bytes to send; the tunnel then owns them. Returns false if the buffer is full: wait for `writable`. Throws `usage` after `end`,
    * or `closed` after the last event.

@@ -52,8 +52,6 @@ export class TunnelDuplex implements Duplex {
   /** Whether the handler may be called. */
   #isOpen = false;
   #isFull = false;
-  /** Number of bytes written to the tunnel but not sent yet. Too large for a while after another WebSocket is attached. */
-  #unsent = 0;
   /** Number of bytes delivered since the last acknowledgement. */
   #delivered = 0;
   /** Whether a short message waits for the next round of the event loop. */
@@ -99,10 +97,7 @@ export class TunnelDuplex implements Duplex {
   write(pieces: readonly Bytes[]): boolean {
     if (this.#failure !== undefined || this.#tunnel.isOver) return true;
     let hasRoom = true;
-    for (const piece of pieces) {
-      this.#unsent += piece.length;
-      hasRoom = this.#tunnel.write(piece);
-    }
+    for (const piece of pieces) hasRoom = this.#tunnel.write(piece);
     this.#pump();
     return hasRoom;
   }
@@ -148,7 +143,6 @@ export class TunnelDuplex implements Duplex {
   #use(socket: MessageSocket): void {
     this.#socket = socket;
     this.#isFull = false;
-    this.#unsent = this.#tunnel.buffered;
     this.#silence.arrived(performance.now());
     socket.start({
       message: (bytes) => {
@@ -247,9 +241,10 @@ export class TunnelDuplex implements Duplex {
    */
   #mayWait(hasSentData: boolean): boolean {
     if (this.#isEnding || this.#closing !== undefined) return false;
-    if (this.#unsent === 0) return this.#delivered < ACKNOWLEDGE_TOGETHER;
-    if (this.#isHeld) return this.#unsent < MAX_DATA_LENGTH;
-    if (!hasSentData || this.#unsent >= MAX_DATA_LENGTH) return false;
+    const { unsent } = this.#tunnel;
+    if (unsent === 0) return this.#delivered < ACKNOWLEDGE_TOGETHER;
+    if (this.#isHeld) return unsent < MAX_DATA_LENGTH;
+    if (!hasSentData || unsent >= MAX_DATA_LENGTH) return false;
     this.#isHeld = true;
     queueMacrotask(() => this.#flush());
     return true;
@@ -259,13 +254,11 @@ export class TunnelDuplex implements Duplex {
   #sendNext(): number | undefined {
     const message = this.#tunnel.takeMessage(performance.now());
     if (message === undefined) {
-      this.#unsent = 0;
       this.#onSent?.();
       return undefined;
     }
     const number = message[0];
-    if (number === TUNNEL_MESSAGE.DATA) this.#unsent -= message.length - 1;
-    else if (number === TUNNEL_MESSAGE.ACKNOWLEDGE) this.#delivered = 0;
+    if (number === TUNNEL_MESSAGE.ACKNOWLEDGE) this.#delivered = 0;
     this.#isFull = !this.#socket!.send(message);
     return number;
   }

@@ -108,7 +108,7 @@ const KINDS = {
   usage: ["caller"],
   "not-supported-here": ["unsupported"],
   internal: ["bug"],
-} as const satisfies Readonly<Record<string, Kind>>;
+} as const;
 
 /** Stable name of an error condition; see {@link SshError.code}. */
 export type SshErrorCode = keyof typeof KINDS;

@@ -2,7 +2,6 @@ export * from "./ask.ts";
 export * from "./base64.ts";
 export * from "./bytes.ts";
 export * from "./errors.ts";
-export * as fields from "./fields.ts";
 export * from "./limits.ts";
 export * from "./messages/auth.ts";
 export * from "./messages/channel-requests.ts";

@@ -1,4 +1,5 @@
-import { fields, type Structure, structure } from "@nacre/wire";
+import { type Structure, structure } from "@nacre/wire";
+import * as fields from "@nacre/wire/fields";
 import { type Attributes, attributes } from "../attributes.ts";
 import { constant, offset, packed, path, uint32, uint64 } from "../fields.ts";
 

@@ -1,4 +1,5 @@
-import { fields, type Structure, structure } from "@nacre/wire";
+import { type Structure, structure } from "@nacre/wire";
+import * as fields from "@nacre/wire/fields";
 import { type Attributes, attributes } from "../attributes.ts";
 import { constant, path, uint32 } from "../fields.ts";
 import { MAX_HANDLE_LENGTH } from "../limits.ts";
