@@ -1,0 +1,118 @@
+import type { SshError } from "@nacre/wire";
+import { onAbort } from "../on-abort.ts";
+import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+import { BlockReader, type ReadRange } from "./block-reader.ts";
+import { BlockWriter } from "./block-writer.ts";
+import { abortError, type CallContext } from "./call.ts";
+import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
+import type { WritePlace } from "./write-all.ts";
+
+/** Opens and closes the file of a stream. */
+export interface StreamFile {
+  /** Resolves with the file. */
+  open(): Promise<OpenFile>;
+  /** Closes the file. Rejects if the server reports an error. */
+  close(file: OpenFile): Promise<void>;
+}
+
+/** Returns a stream of a file's bytes. It fails with `aborted`, the error of opening the file, or that of the server. */
+export function readStream<K extends StreamTypes>(
+  channel: SftpChannel,
+  streams: StreamKind<K>,
+  { open, close }: StreamFile,
+  range: ReadRange,
+  context: CallContext,
+): K["readable"] {
+  let reader: BlockReader | undefined;
+  let opened: OpenFile | undefined;
+  let isOver = false;
+  let unwatch: (() => void) | undefined;
+  const over = (): void => {
+    isOver = true;
+    unwatch?.();
+    reader?.stop();
+    // Nothing was written, so nothing is lost if the close fails.
+    if (opened !== undefined) close(opened).catch(() => {});
+  };
+  const output = streams.readable({
+    consumed: (length) => reader?.consumed(length),
+    cancelled() {
+      if (!isOver) over();
+    },
+  });
+  const finish = (error?: SshError): void => {
+    if (isOver) return;
+    over();
+    output.finish(error);
+  };
+  const { signal } = context;
+  unwatch = signal && onAbort(signal, () => finish(abortError(context)));
+  const start = async (): Promise<void> => {
+    try {
+      const file = await open();
+      opened = file;
+      if (isOver) {
+        await close(file);
+        return;
+      }
+      const sink = { block: output.receive.bind(output), end: finish, failed: finish };
+      reader = new BlockReader(channel, file, sink, range);
+      reader.start();
+    } catch (error) {
+      finish(error as SshError);
+    }
+  };
+  void start();
+  return output.stream;
+}
+
+/**
+ * Returns a stream that writes to a file. It finishes when the server has written everything and closed the file. It fails with `aborted`,
+ * the error of opening the file, or that of the server. What was written before a failure stays.
+ */
+export function writeStream<K extends StreamTypes>(
+  channel: SftpChannel,
+  streams: StreamKind<K>,
+  { open, close }: StreamFile,
+  { position, isAppend }: WritePlace,
+  context: CallContext,
+): K["writable"] {
+  let writer: BlockWriter | undefined;
+  let isOver = false;
+  const { signal } = context;
+  let unwatch: (() => void) | undefined;
+  const opening = open();
+  /** Stops writing and closes the file. */
+  const give = (): void => {
+    isOver = true;
+    unwatch?.();
+    writer?.stop();
+    opening.then(close).catch(() => {}); // The stream has failed with an earlier error.
+  };
+  const fail = (error: SshError): void => {
+    if (isOver) return;
+    give();
+    input.fail(error);
+  };
+  const end = async (): Promise<void> => {
+    const file = await opening;
+    await writer?.finish();
+    isOver = true;
+    unwatch?.();
+    await close(file);
+  };
+  const input = streams.writable({
+    write: (bytes) => writer?.write(bytes) ?? 0,
+    end,
+    abort() {
+      if (!isOver) give();
+    },
+  });
+  unwatch = signal && onAbort(signal, () => fail(abortError(context)));
+  opening.then((file) => {
+    if (isOver) return;
+    writer = new BlockWriter(channel, file, { room: () => input.room(), failed: fail }, position, isAppend);
+    input.room();
+  }, fail);
+  return input.stream;
+}
