@@ -188,9 +188,13 @@ export class BlockReader implements Sender {
     }
   }
 
-  /** Sends requests: first for the missing bytes of short blocks, then for new blocks. */
+  /**
+   * Sends requests: first for the missing bytes of short blocks, then for new blocks. Waits until half of what may be under way is free,
+   * so that requests leave together: a packet for each block would cost as much as the block.
+   */
   #fill(): void {
-    while (!this.#isOver && (this.#asksSize || this.#unsent > 0 || this.#wantsBlock())) {
+    const isHalfFree = this.#held <= this.#depth.bytes / 2;
+    while (!this.#isOver && (this.#asksSize || this.#unsent > 0 || (isHalfFree && this.#wantsBlock()))) {
       if (!this.#channel.makeRoom()) {
         this.#channel.waitForRoom(this);
         return;

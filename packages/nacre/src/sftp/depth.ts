@@ -1,5 +1,5 @@
 /** Bytes of a file that may be under way from the start. */
-const LEAST_BYTES = 1024 * 1024;
+const LEAST_BYTES = 2 * 1024 * 1024;
 
 /** Maximum number of bytes of one transfer under way or received and not consumed. As many as sftp(1) has. */
 export const MOST_BYTES: number = 16 * 1024 * 1024;

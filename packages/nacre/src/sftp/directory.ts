@@ -57,7 +57,7 @@ async function* listDirectory(
 /** Returns whether a name is an entry other than "." and "..". Throws if it is no name. */
 function isEntry({ filename }: NameEntry): boolean {
   // rule: sftp-listed-name
-  if (filename.length === 0 || filename.includes(SLASH) || filename.includes(0))
+  if (filename.length === 0 || filename.includes(SLASH))
     throw new SshError(
       "malformed-message",
       `the SFTP server listed the name "${escapeText(String.fromCharCode(...filename.subarray(0, 100)))}", which no file can have; do not trust it`,
