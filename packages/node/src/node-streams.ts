@@ -241,13 +241,15 @@ class Input {
   }
 
   end(callback: WriteCallback): void {
+    // Set first: the target may close the stream while it ends.
+    this.#ended = true;
     const ending = this.#target.end();
     if (ending === undefined) {
-      this.#ended = true;
       callback();
-    } else {
-      void this.#finish(ending, callback);
+      return;
     }
+    this.#ended = false;
+    void this.#finish(ending, callback);
   }
 
   async #finish(ending: Promise<void>, callback: WriteCallback): Promise<void> {

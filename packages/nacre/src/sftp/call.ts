@@ -1,4 +1,4 @@
-import { type FailedCall, SftpError, type SftpClientRequest, type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
+import { type FailedCall, type SftpClientRequest, SftpError, type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkSignal } from "../check.ts";
 import { onAbort } from "../on-abort.ts";

@@ -1,7 +1,7 @@
 import { type Attributes, decodePath, SFTP_EXTENSIONS, SftpError, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
-import { call, type CallContext, hasStatus } from "./call.ts";
+import { type CallContext, call, hasStatus } from "./call.ts";
 import { readChunks } from "./chunks.ts";
 import { readAllEntries } from "./directory.ts";
 import { makeDirectories } from "./make-directory.ts";
@@ -198,6 +198,7 @@ async function realPath(channel: SftpChannel, path: string, context: CallContext
 
 /** Returns the attributes that a copy needs. */
 function attributesOf({ mode, atimeMs, mtimeMs }: Stats): Attributes {
-  const times = atimeMs === undefined || mtimeMs === undefined ? undefined : { atime: atimeMs / 1000, mtime: mtimeMs / 1000 };
+  const times =
+    atimeMs === undefined || mtimeMs === undefined ? undefined : { atime: atimeMs / 1000, mtime: mtimeMs / 1000 };
   return { permissions: mode, times };
 }

@@ -1,6 +1,6 @@
 import { type NameEntry, SftpError, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
-import { ask, call, type CallContext } from "./call.ts";
+import { ask, type CallContext, call } from "./call.ts";
 import { toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 import { Dirent } from "./stats.ts";

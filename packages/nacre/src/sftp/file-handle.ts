@@ -3,8 +3,15 @@ import { type Bytes, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
-import { checkPosition, modeAttributes, ownerAttributes, sizeAttributes, type Time, timeAttributes } from "./attributes.ts";
-import { call, type CallContext } from "./call.ts";
+import {
+  checkPosition,
+  modeAttributes,
+  ownerAttributes,
+  sizeAttributes,
+  type Time,
+  timeAttributes,
+} from "./attributes.ts";
+import { type CallContext, call } from "./call.ts";
 import { readChunks, splitLines } from "./chunks.ts";
 import { isAppend, type OpenFlags } from "./open-flags.ts";
 import {
@@ -158,7 +165,10 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     try {
       yield* splitLines(readChunks(this.#channel, this.file, { start: this.#position }, context));
     } finally {
-      await this.close();
+      const closing = this.close();
+      // A server that answers nothing must not delay the error.
+      if (options.signal?.aborted === true) closing.catch(() => {});
+      else await closing;
     }
   }
 
@@ -222,8 +232,12 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     return this.#setAttributes(timeAttributes(atime, mtime), "utimes", options);
   }
 
-  /** Closes the file. Rejects if the server reports an error, which may mean that written data is lost. Later calls do nothing. */
+  /**
+   * Closes the file. Rejects if the server reports an error, which may mean that written data is lost. No effect when SFTP has ended, or
+   * the file is closed.
+   */
   close(): Promise<void> {
+    if (this.#channel.over !== undefined) this.#closing ??= Promise.resolve();
     this.#closing ??= call(this.#channel, { type: "close", handle: this.#file.handle }, "status", {
       call: "close",
       path: this.#file.path,
@@ -277,9 +291,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 }
 
 /** Returns checked options of `readFile`. */
-export function readFileOptions(
-  options: "utf8" | ReadFileOptions,
-): ReadFileOptions & { readonly maxLength: number } {
+export function readFileOptions(options: "utf8" | ReadFileOptions): ReadFileOptions & { readonly maxLength: number } {
   const given = options === "utf8" ? ({ encoding: options } as const) : options;
   checkNames(given, SFTP_OPTIONS.readFile, "`readFile`");
   const { encoding, maxLength = MAX_FILE_LENGTH } = given;
@@ -313,7 +325,10 @@ function placeOf(
   const view = viewOf(buffer);
   const { offset = 0, signal }: PositionOptions = given as PositionOptions;
   const count = given.length ?? view.length - offset;
-  if (!(Number.isInteger(offset) && offset >= 0 && Number.isInteger(count) && count >= 0) || offset + count > view.length)
+  if (
+    !(Number.isInteger(offset) && offset >= 0 && Number.isInteger(count) && count >= 0) ||
+    offset + count > view.length
+  )
     throw usage(`${String(count)} bytes at offset ${String(offset)} of a buffer of ${view.length} bytes`);
   return { bytes: view.subarray(offset, offset + count), position: given.position, signal };
 }
@@ -323,4 +338,3 @@ function viewOf(buffer: ArrayBufferView): Bytes {
   if (!ArrayBuffer.isView(buffer)) throw usage("a buffer must be a Uint8Array or another view of bytes");
   return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
 }
-

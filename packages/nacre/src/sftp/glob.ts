@@ -1,6 +1,6 @@
 import { SftpError } from "@nacre/sftp";
 import { usage } from "../check.ts";
-import { call, type CallContext } from "./call.ts";
+import { type CallContext, call } from "./call.ts";
 import { readAllEntries } from "./directory.ts";
 import { join, toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
@@ -53,7 +53,8 @@ async function* matches(
     const path = join(directory, entry.name);
     if (part === "**") {
       // Links are not followed, so that the walk ends.
-      if (entry.isDirectory() && !entry.name.startsWith(".")) yield* matches(channel, path, ["**", ...rest], cwd, context);
+      if (entry.isDirectory() && !entry.name.startsWith("."))
+        yield* matches(channel, path, ["**", ...rest], cwd, context);
       else if (rest.length === 0 && !entry.name.startsWith(".")) yield path;
     } else if (matchesName(part, entry.name)) {
       if (rest.length === 0) yield path;
@@ -189,11 +190,7 @@ async function exists(channel: SftpChannel, path: string, context: CallContext):
   }
 }
 
-async function entriesOf(
-  channel: SftpChannel,
-  path: string,
-  context: CallContext,
-): ReturnType<typeof readAllEntries> {
+async function entriesOf(channel: SftpChannel, path: string, context: CallContext): ReturnType<typeof readAllEntries> {
   try {
     return await readAllEntries(channel, path, context);
   } catch (error) {

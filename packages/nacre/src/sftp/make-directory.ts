@@ -1,6 +1,6 @@
 import { SSH_FX } from "@nacre/sftp";
 import { modeAttributes } from "./attributes.ts";
-import { call, type CallContext, hasStatus } from "./call.ts";
+import { type CallContext, call, hasStatus } from "./call.ts";
 import { dirname, toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";

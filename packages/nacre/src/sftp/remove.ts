@@ -1,7 +1,7 @@
 import { SSH_FX } from "@nacre/sftp";
 import { escapeText } from "@nacre/wire";
 import { usage } from "../check.ts";
-import { call, type CallContext, hasStatus } from "./call.ts";
+import { type CallContext, call, hasStatus } from "./call.ts";
 import { readAllEntries } from "./directory.ts";
 import type { RmOptions } from "./options.ts";
 import { allSettled, Parallel } from "./parallel.ts";
@@ -31,12 +31,7 @@ export async function removeFile(channel: SftpChannel, path: string, context: Ca
   await call(channel, { type: "remove", path: toBytes(path) }, "status", context);
 }
 
-async function removeTree(
-  channel: SftpChannel,
-  path: string,
-  parallel: Parallel,
-  context: CallContext,
-): Promise<void> {
+async function removeTree(channel: SftpChannel, path: string, parallel: Parallel, context: CallContext): Promise<void> {
   const entries = await parallel.run(() => readAllEntries(channel, path, context));
   await allSettled(
     entries.map((entry) => {

@@ -12,7 +12,7 @@ import {
   type Time,
   timeAttributes,
 } from "./attributes.ts";
-import { call, type CallContext, hasStatus } from "./call.ts";
+import { type CallContext, call, hasStatus } from "./call.ts";
 import { copy, copyFile } from "./copy.ts";
 import { type Dir, openDirectory, readAllEntries } from "./directory.ts";
 import { FileHandle, readFileOptions, streamRange } from "./file-handle.ts";
@@ -196,7 +196,10 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    * Lists a directory, without "." and "..", in the server's order: names, or `Dirent` objects with `withFileTypes`. A name that is not
    * UTF-8 is returned in a form that every call takes (`decodePath` of `@nacre/sftp`).
    */
-  readdir(path: RemotePath, options?: ReaddirOptions & { readonly withFileTypes?: false | undefined }): Promise<string[]>;
+  readdir(
+    path: RemotePath,
+    options?: ReaddirOptions & { readonly withFileTypes?: false | undefined },
+  ): Promise<string[]>;
   readdir(path: RemotePath, options: ReaddirOptions & { readonly withFileTypes: true }): Promise<Dirent[]>;
   async readdir(path: RemotePath, options: ReaddirOptions = {}): Promise<string[] | Dirent[]> {
     checkNames(options, SFTP_OPTIONS.readdir, "`readdir`");
@@ -419,10 +422,6 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   }
 }
 
-function contextOf(
-  name: string,
-  path: RemotePath,
-  { signal }: CallOptions,
-): CallContext & { readonly path: string } {
+function contextOf(name: string, path: RemotePath, { signal }: CallOptions): CallContext & { readonly path: string } {
   return { call: name, path: toText(path), signal };
 }

@@ -1,4 +1,4 @@
-import type { SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { onAbort } from "../on-abort.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { BlockReader, type ReadRange } from "./block-reader.ts";
@@ -79,33 +79,41 @@ export function writeStream<K extends StreamTypes>(
 ): K["writable"] {
   let writer: BlockWriter | undefined;
   let isOver = false;
+  let stop!: (error: SshError) => void;
+  /** Rejects when the stream stops before its end. */
+  const stopped = new Promise<never>((_, reject) => {
+    stop = reject;
+  });
+  stopped.catch(() => {});
   const { signal } = context;
   let unwatch: (() => void) | undefined;
   const opening = open();
   /** Stops writing and closes the file. */
-  const give = (): void => {
+  const giveUp = (error: SshError): void => {
     isOver = true;
     unwatch?.();
     writer?.stop();
+    stop(error);
     opening.then(close).catch(() => {}); // The stream has failed with an earlier error.
   };
   const fail = (error: SshError): void => {
     if (isOver) return;
-    give();
+    giveUp(error);
     input.fail(error);
   };
-  const end = async (): Promise<void> => {
+  const finish = async (): Promise<void> => {
     const file = await opening;
     await writer?.finish();
+    if (isOver) return;
+    await close(file);
     isOver = true;
     unwatch?.();
-    await close(file);
   };
   const input = streams.writable({
     write: (bytes) => writer?.write(bytes) ?? 0,
-    end,
+    end: () => Promise.race([finish(), stopped]),
     abort() {
-      if (!isOver) give();
+      if (!isOver) giveUp(new SshError("closed", "the stream was aborted before its end; the file is incomplete"));
     },
   });
   unwatch = signal && onAbort(signal, () => fail(abortError(context)));

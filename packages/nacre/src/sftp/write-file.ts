@@ -2,7 +2,7 @@ import { type Attributes, SFTP_EXTENSIONS, SftpError, SSH_FX } from "@nacre/sftp
 import { SshError } from "@nacre/wire";
 import { platformRandom } from "../random.ts";
 import { modeAttributes } from "./attributes.ts";
-import { call, type CallContext, hasStatus } from "./call.ts";
+import { type CallContext, call, hasStatus } from "./call.ts";
 import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
 import type { WriteFileOptions } from "./options.ts";
 import { dirname, join, toBytes } from "./remote-path.ts";

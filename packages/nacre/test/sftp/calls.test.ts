@@ -1,5 +1,5 @@
 import { code, failure, text } from "@nacre/testing/nacre/outcomes";
-import { SSH_FX, type SftpError } from "nacre/sftp";
+import { type SftpError, SSH_FX } from "nacre/sftp";
 import { describe, expect, it } from "vitest";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
@@ -403,7 +403,9 @@ describe("copies on the server", () => {
     await sftp.writeFile("b", "old");
     await sftp.cp("a", "b", { force: false });
     expect(await sftp.readFile("b", "utf8")).toBe("old");
-    expect(await failure(sftp.cp("a", "b", { force: false, errorOnExist: true }))).toMatchObject({ code: "sftp-failure" });
+    expect(await failure(sftp.cp("a", "b", { force: false, errorOnExist: true }))).toMatchObject({
+      code: "sftp-failure",
+    });
     expect(await failure(sftp.copyFile("a", "b", { force: false }))).toMatchObject({ code: "sftp-failure" });
     await sftp.cp("a", "b");
     expect(await sftp.readFile("b", "utf8")).toBe("new");

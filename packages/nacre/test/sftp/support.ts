@@ -19,5 +19,7 @@ export function pattern(length: number): Uint8Array {
 
 /** Returns whether two arrays are equal. Much faster than `toEqual` for megabytes. */
 export function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }

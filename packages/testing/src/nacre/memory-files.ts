@@ -97,7 +97,9 @@ export class MemoryFiles {
   /** Walks along a path and collects the names of the real one. Returns `undefined` if only the last name does not exist. */
   #walk(path: string, follow: boolean, names: string[], depth = 0): MemoryNode | undefined {
     if (depth > 20) throw new Refusal(SSH_FX.FAILURE);
-    const parts = (path.startsWith("/") ? path : `/home/${path}`).split("/").filter((part) => part !== "" && part !== ".");
+    const parts = (path.startsWith("/") ? path : `/home/${path}`)
+      .split("/")
+      .filter((part) => part !== "" && part !== ".");
     let node: MemoryNode | undefined = this.root;
     names.length = 0;
     for (const [index, part] of parts.entries()) {

@@ -89,6 +89,7 @@ export class MemorySftp {
       },
       set handler(handler: ChannelHandler) {
         server.#handler = handler;
+        if (server.#end !== undefined) handler.closed(server.#end);
       },
       write: (bytes) => this.#write(bytes),
       consumed: (length) => void (this.unconsumed -= length),
@@ -113,6 +114,12 @@ export class MemorySftp {
   /** Sends EOF, as a server whose process has ended. */
   sendEof(): void {
     this.#handler?.eof();
+  }
+
+  /** Sends bytes past the server machine, which is well-behaved. */
+  send(bytes: Uint8Array<ArrayBuffer>): void {
+    this.unconsumed += bytes.length;
+    this.#handler?.data("stdout", bytes);
   }
 
   /** Sends the output of the server. Call it after an answer that is given later. */
