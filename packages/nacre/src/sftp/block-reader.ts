@@ -193,8 +193,8 @@ export class BlockReader implements Sender {
    * so that requests leave together: a packet for each block would cost as much as the block.
    */
   #fill(): void {
-    const isHalfFree = this.#held <= this.#depth.bytes / 2;
-    while (!this.#isOver && (this.#asksSize || this.#unsent > 0 || (isHalfFree && this.#wantsBlock()))) {
+    const most = this.#held <= this.#depth.bytes / 2 ? this.#depth.bytes : 0;
+    while (!this.#isOver && (this.#asksSize || this.#unsent > 0 || this.#wantsBlock(most))) {
       if (!this.#channel.makeRoom()) {
         this.#channel.waitForRoom(this);
         return;
@@ -209,12 +209,13 @@ export class BlockReader implements Sender {
     this.#channel.request({ type: "fstat", handle: this.#file.handle }, new SizeWaiter(this));
   }
 
-  #wantsBlock(): boolean {
+  /** Returns whether to request another block. `most` is the number of bytes that may be under way. */
+  #wantsBlock(most: number): boolean {
     return (
       this.#next < this.#end &&
       this.#next <= this.#expected &&
       this.#blocks.length < MOST_BLOCKS &&
-      (this.#held === 0 || this.#held + this.#blockLength <= this.#depth.bytes)
+      (this.#held === 0 || this.#held + this.#blockLength <= most)
     );
   }
 

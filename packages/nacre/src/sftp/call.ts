@@ -99,7 +99,7 @@ class Asked implements Waiter, Sender {
   }
 }
 
-/** Throws `aborted` if the signal of the call has aborted, and `usage` if it is no AbortSignal. */
+/** Throws `aborted` if the signal of the call has aborted, and `usage` if it is not an AbortSignal. */
 export function throwIfAborted(context: CallContext): void {
   checkSignal(context.signal);
   if (context.signal?.aborted) throw abortError(context);

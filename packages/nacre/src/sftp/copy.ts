@@ -1,4 +1,4 @@
-import { type Attributes, decodePath, SFTP_EXTENSIONS, SftpError, SSH_FX } from "@nacre/sftp";
+import { type Attributes, decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
@@ -114,7 +114,7 @@ class Copy {
     }
   }
 
-  async #send(request: Parameters<typeof call>[1]): Promise<void> {
+  async #send(request: SftpClientRequest): Promise<void> {
     await call(this.#channel, request, "status", this.#context);
   }
 }

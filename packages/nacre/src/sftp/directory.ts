@@ -54,7 +54,7 @@ async function* listDirectory(
   }
 }
 
-/** Returns whether a name is an entry other than "." and "..". Throws if it is no name. */
+/** Returns whether a name is an entry other than "." and "..". Throws if it is invalid. */
 function isEntry({ filename }: NameEntry): boolean {
   // rule: sftp-listed-name
   if (filename.length === 0 || filename.includes(SLASH))
@@ -87,7 +87,7 @@ export class Dir implements AsyncDisposable {
       const { done, value } = await this.#lists.next();
       if (done === true) return null;
       // Reversed, because removing the first element of a long array is slow.
-      this.#entries = value.reverse();
+      this.#entries = value.toReversed();
     }
     return this.#entries.pop()!;
   }

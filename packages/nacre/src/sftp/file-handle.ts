@@ -333,7 +333,7 @@ function placeOf(
   return { bytes: view.subarray(offset, offset + count), position: given.position, signal };
 }
 
-/** Returns the bytes of a buffer. Throws `usage` for a value that is no buffer. */
+/** Returns the bytes of a buffer. Throws `usage` for a value that is not a buffer. */
 function viewOf(buffer: ArrayBufferView): Bytes {
   if (!ArrayBuffer.isView(buffer)) throw usage("a buffer must be a Uint8Array or another view of bytes");
   return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);

@@ -70,7 +70,7 @@ async function* matches(
 export function matchesName(pattern: string, name: string): boolean {
   if (name.startsWith(".") && !pattern.startsWith(".") && !pattern.startsWith("\\.")) return false;
   const tokens = tokensOf(pattern);
-  const characters = [...name];
+  const characters = Array.from(name);
   let token = 0;
   let at = 0;
   /** The last `*`, and the character up to which it matches. Only the last one needs to take more. */
@@ -97,7 +97,7 @@ export function matchesName(pattern: string, name: string): boolean {
 type Token = "*" | ((character: string) => boolean);
 
 function tokensOf(pattern: string): Token[] {
-  const characters = [...pattern];
+  const characters = Array.from(pattern);
   const tokens: Token[] = [];
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at]!;
@@ -143,7 +143,7 @@ export function expandBraces(pattern: string): string[] {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const braces = firstBraces(next);
     if (braces === undefined) done.push(next);
-    else open.push(...braces.reverse());
+    else open.push(...braces.toReversed());
     if (done.length + open.length > MAX_ALTERNATIVES)
       throw usage(`the braces of the pattern stand for more than ${MAX_ALTERNATIVES} patterns; use several patterns`);
   }

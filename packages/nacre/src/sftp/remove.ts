@@ -26,7 +26,7 @@ export async function remove(
   }
 }
 
-/** Removes a file that is no directory. */
+/** Removes a file or a link. */
 export async function removeFile(channel: SftpChannel, path: string, context: CallContext): Promise<void> {
   await call(channel, { type: "remove", path: toBytes(path) }, "status", context);
 }

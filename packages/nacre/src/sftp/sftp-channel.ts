@@ -102,7 +102,7 @@ export class SftpChannel {
 
   /** Closes a handle without waiting for the reply. No effect after the end. */
   release(handle: Uint8Array): void {
-    if (this.#over === undefined) this.machine.abandon(this.request({ type: "close", handle }, NOBODY));
+    if (this.#over === undefined) this.machine.abandon(this.request({ type: "close", handle }, IGNORE));
   }
 
   /**
@@ -194,8 +194,8 @@ export class SftpChannel {
   }
 }
 
-/** A waiter of requests that nobody waits for. */
-const NOBODY: Waiter = { answered() {} };
+/** The waiter of requests whose reply is ignored. */
+const IGNORE: Waiter = { answered() {} };
 
 /** An open file of the server. */
 export interface OpenFile {

@@ -248,7 +248,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
 
   /**
    * Removes a file, or with `recursive` a directory and everything in it. Symbolic links are removed, never followed. With `force` a
-   * missing path is no error. Stops at the first error.
+   * missing path is ignored. Stops at the first error.
    */
   async rm(path: RemotePath, options: RmOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.rm, "`rm`");

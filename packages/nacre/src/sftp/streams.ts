@@ -10,9 +10,9 @@ import type { WritePlace } from "./write-all.ts";
 /** Opens and closes the file of a stream. */
 export interface StreamFile {
   /** Resolves with the file. */
-  open(): Promise<OpenFile>;
+  readonly open: () => Promise<OpenFile>;
   /** Closes the file. Rejects if the server reports an error. */
-  close(file: OpenFile): Promise<void>;
+  readonly close: (file: OpenFile) => Promise<void>;
 }
 
 /** Returns a stream of a file's bytes. It fails with `aborted`, the error of opening the file, or that of the server. */

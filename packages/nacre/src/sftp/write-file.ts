@@ -1,4 +1,4 @@
-import { type Attributes, SFTP_EXTENSIONS, SftpError, SSH_FX } from "@nacre/sftp";
+import { type Attributes, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import { platformRandom } from "../random.ts";
 import { modeAttributes } from "./attributes.ts";
@@ -60,8 +60,8 @@ async function writeOpened(
   const file = await openFile(channel, path, flags, created, context);
   const { handle } = file;
   let closing: Promise<unknown> | undefined;
+  const send = (request: SftpClientRequest): Promise<unknown> => call(channel, request, "status", context);
   const close = (): void => {
-    const send = (request: Parameters<typeof call>[1]): Promise<unknown> => call(channel, request, "status", context);
     closing = Promise.all([
       final && send({ type: "fsetstat", handle, attributes: final }),
       flush && send({ type: "fsync", handle }),
@@ -88,7 +88,7 @@ async function replaceFile(
   context: CallContext,
 ): Promise<void> {
   const created = mode === undefined ? await attributesOf(channel, path, context) : modeAttributes(mode);
-  // A random name that nobody can guess, and "wx": another user of the directory cannot place a link there first.
+  // A random name, and "wx": another user of the directory cannot place a link there first.
   const temporary = join(dirname(path), `.nacre-${randomName()}`);
   const flush = channel.machine.supports(SFTP_EXTENSIONS.fsync);
   const replacesMode = mode === undefined && created.permissions !== undefined;

@@ -6,6 +6,11 @@ import { isSame, openMemorySftp, pattern } from "./support.ts";
 const denied = (call: string, path: string, name: string, status: number): unknown =>
   expect.objectContaining({ name: "SftpError", code: name, call, path, status });
 
+async function* words(): AsyncGenerator<string | Uint8Array> {
+  yield "one ";
+  yield new Uint8Array([0x74, 0x77, 0x6f]);
+}
+
 describe("files", () => {
   it("writes and reads text and bytes of every length around a block", async () => {
     const { sftp } = await openMemorySftp();
@@ -30,10 +35,6 @@ describe("files", () => {
 
   it("writes from iterables and from Web streams", async () => {
     const { sftp } = await openMemorySftp();
-    async function* words(): AsyncGenerator<string | Uint8Array> {
-      yield "one ";
-      yield new Uint8Array([0x74, 0x77, 0x6f]);
-    }
     await sftp.writeFile("words", words());
     expect(await sftp.readFile("words", "utf8")).toBe("one two");
     await sftp.writeFile("words", ["three ", "four"]);

@@ -11,7 +11,7 @@ const silent = (...types: string[]): ConstructorParameters<typeof MemorySftp>[0]
   answer: ({ request }) => types.includes(request.type),
 });
 
-/** Calls that wait for a server that answers nothing but "open" and "opendir". */
+/** Calls that wait for a server that answers only "open", "opendir" and "close". */
 const calls: readonly [name: string, use: (sftp: Sftp, signal?: AbortSignal) => Promise<unknown>][] = [
   ["stat", (sftp, signal) => sftp.stat("f", { signal })],
   ["readFile", (sftp, signal) => sftp.readFile("f", { signal })],
@@ -62,7 +62,7 @@ describe("opening", () => {
     const opener = {
       async openChannel(type: string) {
         const channel = await server.openChannel();
-        const { write } = channel;
+        const write = channel.write.bind(channel);
         Object.assign(channel, {
           write: (bytes: Uint8Array) => {
             events.push(`write ${bytes.length}`);

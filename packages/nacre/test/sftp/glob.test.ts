@@ -9,6 +9,15 @@ async function all(paths: AsyncIterable<string>): Promise<string[]> {
   return list;
 }
 
+async function tree(): Promise<Awaited<ReturnType<typeof openMemorySftp>>["sftp"]> {
+  const { sftp } = await openMemorySftp();
+  for (const path of ["src/a/deep", "src/.git"]) await sftp.mkdir(path, { recursive: true });
+  for (const path of ["src/1.ts", "src/2.js", "src/a/3.ts", "src/a/deep/4.ts", "src/.git/5.ts", "top.ts"])
+    await sftp.writeFile(path, "");
+  await sftp.symlink("src", "link");
+  return sftp;
+}
+
 describe("a name", () => {
   it.each([
     ["*", "a", true],
@@ -61,15 +70,6 @@ describe("braces", () => {
 });
 
 describe("glob", () => {
-  async function tree(): Promise<Awaited<ReturnType<typeof openMemorySftp>>["sftp"]> {
-    const { sftp } = await openMemorySftp();
-    for (const path of ["src/a/deep", "src/.git"]) await sftp.mkdir(path, { recursive: true });
-    for (const path of ["src/1.ts", "src/2.js", "src/a/3.ts", "src/a/deep/4.ts", "src/.git/5.ts", "top.ts"])
-      await sftp.writeFile(path, "");
-    await sftp.symlink("src", "link");
-    return sftp;
-  }
-
   it.each([
     ["*.ts", ["top.ts"]],
     ["src/*.{ts,js}", ["src/1.ts", "src/2.js"]],

@@ -115,7 +115,7 @@ describe("reading", () => {
         const part = data.subarray(request.offset, request.offset + request.length);
         held.push(() => (part.length === 0 ? machine.status(token, SSH_FX.EOF) : machine.data(token, part)));
         setTimeout(() => {
-          for (const answer of held.splice(0).reverse()) answer();
+          for (const answer of held.splice(0).toReversed()) answer();
           server.flush();
         }, 0);
         return true;

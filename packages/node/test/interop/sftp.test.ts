@@ -27,8 +27,8 @@ interface Opened {
   readonly run: (command: string) => Promise<string>;
 }
 
-async function open(): Promise<Opened> {
-  const ssh = await server.connect();
+async function open(from = server): Promise<Opened> {
+  const ssh = await from.connect();
   onTestFinished(() => ssh.close());
   const dir = (await ssh.exec("mktemp -d /tmp/nacre-sftp-XXXXXX")).stdout.trim();
   const run = async (command: string): Promise<string> => {
@@ -38,6 +38,11 @@ async function open(): Promise<Opened> {
   };
   onTestFinished(async () => void (await containerExec(["rm", "-rf", dir])));
   return { ssh, sftp: await ssh.sftp(), dir, run };
+}
+
+/** Reads a file without an end. Resolves with the error that ends it. */
+function endless(sftp: Sftp<NodeStreams>): Promise<Error> {
+  return failure(digestOf(sftp.createReadStream("/dev/zero")));
 }
 
 describe("SFTP on OpenSSH", () => {
@@ -95,24 +100,12 @@ describe("SFTP on OpenSSH", () => {
     expect((await sftp.stat(`${dir}/f`)).size).toBe(9_000_001);
   });
 
-  it("fails streams with the server's error, and closes their files", async () => {
-    const { ssh, sftp, dir } = await open();
+  it("fails streams with the server's error, and when they are aborted", async () => {
+    const { sftp, dir } = await open();
     expect(await failure(digestOf(sftp.createReadStream(`${dir}/none`)))).toMatchObject({ code: "sftp-no-such-file" });
     expect(await failure(writeAll(sftp.createWriteStream("/proc/none"), Buffer.alloc(10)))).toMatchObject({
       name: "SftpError",
     });
-    await sftp.writeFile(`${dir}/f`, randomBytes(20_000_000));
-    // As root: the server's process has changed its user, so that others may not see its files.
-    const openFiles = async (): Promise<string> => {
-      const script = `ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c ${dir} || true`;
-      return (await containerExec(["sh", "-c", script])).stdout.trim();
-    };
-    const streams = Array.from({ length: 3 }, () => sftp.createReadStream(`${dir}/f`));
-    await Promise.all(streams.map((stream) => once(stream, "data")));
-    for (const stream of streams) stream.pause();
-    expect(await openFiles()).toBe("3");
-    for (const stream of streams) stream.destroy();
-    await expect.poll(openFiles, { timeout: 10_000 }).toBe("0");
     const abort = new AbortController();
     const writing = sftp.createWriteStream(`${dir}/g`, { signal: abort.signal });
     writing.write(Buffer.alloc(100_000));
@@ -121,7 +114,6 @@ describe("SFTP on OpenSSH", () => {
     await expect.poll(sizeOf, { timeout: 10_000 }).toBe(100_000);
     abort.abort();
     expect(await failure(pipeline([Buffer.alloc(1)], writing))).toMatchObject({ code: "aborted" });
-    await expect.poll(openFiles, { timeout: 10_000 }).toBe("0");
   });
 
   it("reads and changes attributes", async () => {
@@ -141,8 +133,8 @@ describe("SFTP on OpenSSH", () => {
       code: "sftp-permission-denied",
       call: "chown",
     });
-    await run("truncate -s 20T sparse");
-    expect((await sftp.stat(`${dir}/sparse`, { bigint: true })).size).toBe(20n * 1024n ** 4n);
+    await run("truncate -s 5T sparse");
+    expect((await sftp.stat(`${dir}/sparse`, { bigint: true })).size).toBe(5n * 1024n ** 4n);
     expect(await Promise.all(["f", "dangling", "none"].map((name) => sftp.exists(`${dir}/${name}`)))).toEqual([
       true,
       false,
@@ -258,21 +250,20 @@ describe("SFTP on OpenSSH", () => {
 
   it("fails calls under way when it is closed, when the connection is closed, and when the server dies", async () => {
     const { ssh, sftp, dir } = await open();
-    const read = (one: Sftp<NodeStreams>): Promise<Error> => failure(digestOf(one.createReadStream("/dev/zero")));
-    const closed = read(sftp);
+    const closed = endless(sftp);
     const other = await ssh.sftp();
     await sftp.close();
     expect(await closed).toMatchObject({ code: "closed" });
     expect(await other.exists(dir)).toBe(true);
 
     const second = await server.connect();
-    const ended = read(await second.sftp());
+    const ended = endless(await second.sftp());
     await second.close();
     expect(await ended).toMatchObject({ code: "closed" });
 
     const third = await server.connect();
     const client = await third.sftp();
-    const died = read(client);
+    const died = endless(client);
     await server.sshd.killSessions();
     expect(await died).toBe(await client.ended);
     expect(await client.ended).toMatchObject({ culprit: "peer" });
@@ -296,5 +287,33 @@ describe("a server without SFTP", () => {
   it("ends the call with an error", async () => {
     await using ssh = await plain.connect();
     expect(await failure(ssh.sftp())).toMatchObject({ code: "channel-closed" });
+  });
+});
+
+describe("a server with few handles", () => {
+  const small = useServer({ config: ["Subsystem sftp ulimit -n 25; exec /usr/lib/openssh/sftp-server"] });
+
+  it("keeps serving, because every call and stream closes its file", async () => {
+    const { sftp, dir } = await open(small);
+    const path = `${dir}/f`;
+    await sftp.writeFile(path, randomBytes(3_000_000));
+    const held = await Promise.allSettled(Array.from({ length: 30 }, () => sftp.open(path)));
+    const files = held.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    expect(files.length).toBeLessThan(25);
+    await Promise.all(files.map((file) => file.close()));
+    for (let i = 0; i < 10; i++) {
+      const destroyed = sftp.createReadStream(path);
+      await once(destroyed, "data");
+      destroyed.destroy();
+      await digestOf(sftp.createReadStream(path));
+      const aborted = sftp.createWriteStream(`${dir}/g`);
+      aborted.write(Buffer.alloc(100_000));
+      await once(aborted, "drain");
+      aborted.destroy();
+      for await (const line of (await sftp.open(path)).readLines()) if (line !== undefined) break;
+      for await (const entry of await sftp.opendir(dir)) if (entry.name !== "") break;
+      await failure(sftp.readFile(path, { maxLength: 10 }));
+    }
+    expect((await sftp.readdir(dir)).sort()).toEqual(["f", "g"]);
   });
 });

@@ -62,7 +62,10 @@ export class MemorySftp {
   readonly #input: Uint8Array[] = [];
   #isScheduled = false;
   #end: ChannelEnd | undefined;
-  readonly #awaitingEnd: ((end: ChannelEnd) => void)[] = [];
+  #onEnd!: (end: ChannelEnd) => void;
+  readonly #ended = new Promise<ChannelEnd>((resolve) => {
+    this.#onEnd = resolve;
+  });
 
   constructor(options: MemorySftpOptions = {}) {
     this.#options = options;
@@ -76,21 +79,7 @@ export class MemorySftp {
   /** Opens the channel to this server, once. */
   async openChannel(): Promise<Channel> {
     this.opened++;
-    const server = this;
     const channel: Partial<Channel> = {
-      get closed() {
-        return server.#end !== undefined;
-      },
-      get ended() {
-        return new Promise<ChannelEnd>((resolve) => {
-          if (server.#end === undefined) server.#awaitingEnd.push(resolve);
-          else resolve(server.#end);
-        });
-      },
-      set handler(handler: ChannelHandler) {
-        server.#handler = handler;
-        if (server.#end !== undefined) handler.closed(server.#end);
-      },
       write: (bytes) => this.#write(bytes),
       consumed: (length) => void (this.unconsumed -= length),
       request: async (type) => {
@@ -103,6 +92,11 @@ export class MemorySftp {
         this.#finish({ error: reason, broken: false });
       },
     };
+    Object.defineProperties(channel, {
+      closed: { get: () => this.#end !== undefined },
+      ended: { get: () => this.#ended },
+      handler: { set: this.#setHandler.bind(this) },
+    });
     return channel as Channel;
   }
 
@@ -125,6 +119,11 @@ export class MemorySftp {
   /** Sends the output of the server. Call it after an answer that is given later. */
   flush(): void {
     this.#schedule();
+  }
+
+  #setHandler(handler: ChannelHandler): void {
+    this.#handler = handler;
+    if (this.#end !== undefined) handler.closed(this.#end);
   }
 
   #write(bytes: Uint8Array): number {
@@ -283,7 +282,7 @@ export class MemorySftp {
     this.server.close();
     for (let event = this.server.nextEvent(); event !== undefined; event = this.server.nextEvent());
     this.#handler?.closed(end);
-    for (const resolve of this.#awaitingEnd) resolve(end);
+    this.#onEnd(end);
   }
 }
 

@@ -206,27 +206,28 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     });
   });
 
-  describe("writable stream on a target that takes time to end", () => {
-    function slow(): { stream: K["writable"]; settle: (error?: Error) => void; calls: string[] } {
-      let settle!: (error?: Error) => void;
-      const calls: string[] = [];
-      const ended = new Promise<void>((resolve, reject) => {
-        settle = (error) => (error === undefined ? resolve() : reject(error));
-      });
-      const { stream } = kind.writable({
-        write: (bytes) => bytes.length,
-        end() {
-          calls.push("end");
-          return ended;
-        },
-        abort: () => {
-          calls.push("abort");
-          settle(LOST);
-        },
-      });
-      return { stream, settle, calls };
-    }
+  /** Creates a write stream on a target that takes time to end. */
+  function slow(): { stream: K["writable"]; settle: (error?: Error) => void; calls: string[] } {
+    let settle!: (error?: Error) => void;
+    const calls: string[] = [];
+    const ended = new Promise<void>((resolve, reject) => {
+      settle = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    const { stream } = kind.writable({
+      write: (bytes) => bytes.length,
+      end() {
+        calls.push("end");
+        return ended;
+      },
+      abort: () => {
+        calls.push("abort");
+        settle(LOST);
+      },
+    });
+    return { stream, settle, calls };
+  }
 
+  describe("writable stream on a target that takes time to end", () => {
     it("finishes when the target has ended", async () => {
       const { stream, settle, calls } = slow();
       let isOver = false;
