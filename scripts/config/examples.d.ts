@@ -60,6 +60,8 @@ declare global {
   let exitStatus: number;
   /** Returns the number of bytes it consumed. */
   const use: (data: Uint8Array) => number;
+  /** A byte stream. `write` returns the number of bytes it took. */
+  const channel: { readonly write: (bytes: Uint8Array) => number; readonly resume: () => void };
 
   // Key exchange.
   const proposal: Proposal;

@@ -43,6 +43,7 @@ import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
 import { SAMPLE_COUNT, script } from "../fuzz/targets/sessions/script.ts";
+import { sftpSeeds } from "../fuzz/targets/sftp/seeds.ts";
 import { tunnelScript } from "../fuzz/targets/tunnels/script.ts";
 
 const FILE = new URL("../../test-vectors/fuzz-seeds.json", import.meta.url);
@@ -210,6 +211,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   recording: recorded.map(({ stream }, which) => joined(Uint8Array.of(which), stream)),
   "tunnel-messages": TUNNEL_MESSAGES.map((one) => encodeTunnelMessage(one)),
   "tunnel-pair": tunnels(),
+  ...sftpSeeds(),
   "client-session": clientSessions(),
   "server-session": serverSessions(),
 };
@@ -219,7 +221,7 @@ writeFileSync(
   `${JSON.stringify(
     {
       source:
-        "test-vectors/recordings.json, keys.json and keyfiles.json, and connections between Nacre's client and server",
+        "test-vectors/recordings.json, sftp.json, keys.json and keyfiles.json, and connections between Nacre's client and server",
       madeBy: "scripts/vectors/fuzz-seeds.ts",
       note: "Initial inputs for fuzzing, by target (scripts/fuzz). Base64.",
       seeds: Object.fromEntries(

@@ -1,8 +1,14 @@
-import { type Bytes, completeLimits, type Overrides, SshError, utf8Decode } from "@nacre/wire";
+import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode } from "@nacre/wire";
 import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
 import { SFTP_VERSION, SSH_FX } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { PACKET_OVERHEAD, SAFE_DATA_LENGTH, SFTP_CLIENT_LIMITS, type SftpClientLimits } from "./limits.ts";
+import {
+  PACKET_OVERHEAD,
+  SAFE_DATA_LENGTH,
+  SAFE_PACKET_LENGTH,
+  SFTP_CLIENT_LIMITS,
+  type SftpClientLimits,
+} from "./limits.ts";
 import { type LimitsRequest, SFTP_EXTENSIONS, type SftpExtension, type StatedLimits } from "./messages/extensions.ts";
 import { init, version } from "./messages/handshake.ts";
 import { OutputBuffer } from "./output-buffer.ts";
@@ -115,7 +121,7 @@ export class SftpClient<Waiter = void> {
         if (event !== undefined) return event;
       } catch (error) {
         if (!(error instanceof SshError)) throw error;
-        this.#close(error);
+        this.#close(this.#state.kind === "starting" && error.code === "packet-length" ? printedText(error) : error);
       }
     }
   }
@@ -263,7 +269,7 @@ export class SftpClient<Waiter = void> {
     if (number !== SSH_FXP.VERSION)
       throw new SshError(
         "unexpected-message",
-        `the server began SFTP with a packet of type ${number}; check that its subsystem "sftp" prints nothing else`,
+        `the server began SFTP with a packet of type ${number}; check that its subsystem "sftp" is an SFTP server`,
       );
     const { version: chosen, extensions } = version.decode(packet.subarray(1));
     if (chosen !== SFTP_VERSION)
@@ -281,7 +287,11 @@ export class SftpClient<Waiter = void> {
     const frames = this.#frames;
     const length = frames.remaining - DATA_HEADER;
     // If the length is wrong, the codec throws the error.
-    if (length <= 0 || length > request.length || frames.uint32At(5) !== length)
+    if (
+      length <= 0 ||
+      /* rule: sftp-into-length */ length > request.length ||
+      /* rule: sftp-into-field */ frames.uint32At(5) !== length
+    )
       return this.#answer(request, decodeReply(frames.take(frames.remaining), "read"));
     frames.skip(DATA_HEADER);
     const data = target.subarray(0, length);
@@ -296,6 +306,7 @@ export class SftpClient<Waiter = void> {
     this.#requests.remove(request);
     if (reply.type === "limits") return this.#limitsStated(reply.limits);
     if (isAbandoned) {
+      // rule: sftp-abandoned-handle
       if (reply.type === "handle") this.#sendSilently({ type: "close", handle: reply.handle });
       return undefined;
     }
@@ -303,11 +314,14 @@ export class SftpClient<Waiter = void> {
       case "status":
         return { type: "status", request: id, waiter, status: reply.status, message: reply.message };
       case "handle":
-        return { type: "handle", request: id, waiter, handle: reply.handle as Bytes };
+        // Copied, because a handle lives long, and a view would keep the whole received chunk.
+        return { type: "handle", request: id, waiter, handle: copyBytes(reply.handle) };
       case "data":
+        // rule: sftp-empty-data
         if (reply.data.length === 0) break;
         return { type: "data", request: id, waiter, data: reply.data as Bytes };
       case "names":
+        // rule: sftp-empty-names
         if (reply.names.length === 0) break;
         if (type !== "readdir") return { type: "name", request: id, waiter, name: reply.names[0]! };
         return { type: "names", request: id, waiter, names: reply.names };
@@ -352,6 +366,7 @@ export class SftpClient<Waiter = void> {
             "malformed-message",
             `the SFTP server sent ${reply.names.length} names in one reply; the limit is ${maxNames} (\`maxNames\`)`,
           );
+        // rule: sftp-one-name
         if (type !== "readdir" && reply.names.length !== 1)
           throw new SshError(
             "malformed-message",
@@ -366,6 +381,7 @@ export class SftpClient<Waiter = void> {
             );
         return;
       case "users-groups":
+        // rule: sftp-names-of-ids
         if (reply.users.length !== request.length || reply.groups.length !== request.groups)
           throw new SshError("malformed-message", `the SFTP server answered "${type}" with another number of names`);
         return;
@@ -375,8 +391,8 @@ export class SftpClient<Waiter = void> {
 
   #limitsStated(stated: StatedLimits): SftpClientEvent<Waiter> {
     const ours = this.#limits.maxPacketLength;
-    const maxPacketLength = clamp(stated.maxPacketLength, ours, ours);
-    const most = Math.max(1, maxPacketLength - PACKET_OVERHEAD);
+    const maxPacketLength = Math.max(clamp(stated.maxPacketLength, ours, ours), SAFE_PACKET_LENGTH);
+    const most = maxPacketLength - PACKET_OVERHEAD;
     this.#serverLimits = {
       maxPacketLength,
       maxReadLength: clamp(stated.maxReadLength, SAFE_DATA_LENGTH, ours - PACKET_OVERHEAD),
@@ -413,13 +429,21 @@ type State<Waiter> =
 
 const NO_EXTENSIONS: ReadonlyMap<string, Uint8Array> = new Map();
 
+/** Returns the error for text before the first packet, which has the form of a very long packet. */
+function printedText({ message }: SshError): SshError {
+  return new SshError(
+    "packet-length",
+    `${message}; the server probably sent text: check that the user's login scripts print nothing for non-interactive sessions`,
+  );
+}
+
 /**
  * Returns a limit that a server stated, at most `most`: a server cannot raise our own limits. 0 is unlimited or unknown, and becomes
  * `unknown`.
  */
 function clamp(stated: bigint, unknown: number, most: number): number {
   if (stated === 0n) return Math.min(unknown, most);
-  return stated > BigInt(most) ? most : Number(stated);
+  return /* rule: sftp-stated-limits */ stated > BigInt(most) ? most : Number(stated);
 }
 
 /** Throws `usage` if a range is not within the offsets that a number can represent. */

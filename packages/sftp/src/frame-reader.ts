@@ -108,7 +108,7 @@ export class FrameReader {
     return copy;
   }
 
-  /** Reads the next bytes of the current packet into `target`, as many as it holds. */
+  /** Reads the next `target.length` bytes of the current packet into `target`. */
   copy(target: Uint8Array): void {
     this.#leave(target.length);
     for (let at = 0; at < target.length; ) {

@@ -6,6 +6,9 @@ import { type LimitTable, limitTable, MAX_UINT32 } from "@nacre/wire";
  */
 export const SAFE_DATA_LENGTH: number = 32 * 1024;
 
+/** Length of packets that every server accepts (draft-ietf-secsh-filexfer-02 §3). */
+export const SAFE_PACKET_LENGTH: number = 34_000;
+
 /** Bytes that a packet with data may need beside the data: type, id, handle, offset and lengths, rounded up as OpenSSH does. */
 export const PACKET_OVERHEAD: number = 1024;
 
@@ -29,7 +32,7 @@ export interface SftpClientLimits {
 
 /** Ranges and defaults of `SftpClientLimits`. */
 export const SFTP_CLIENT_LIMITS: LimitTable<SftpClientLimits> = limitTable<SftpClientLimits>({
-  maxPacketLength: { default: 256 * 1024, least: 34_000, most: 16 * 1024 * 1024, unit: "bytes" },
+  maxPacketLength: { default: 256 * 1024, least: SAFE_PACKET_LENGTH, most: 16 * 1024 * 1024, unit: "bytes" },
   maxRequests: { default: 1024, least: 1, most: MAX_REQUESTS, unit: "requests" },
   maxNames: { default: 8192, least: 1, most: MAX_UINT32, unit: "names" },
   maxPathLength: { default: 32 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
@@ -56,7 +59,7 @@ export interface SftpServerLimits {
 
 /** Ranges and defaults of `SftpServerLimits`. */
 export const SFTP_SERVER_LIMITS: LimitTable<SftpServerLimits> = limitTable<SftpServerLimits>({
-  maxPacketLength: { default: 256 * 1024, least: 34_000, most: 16 * 1024 * 1024, unit: "bytes" },
+  maxPacketLength: { default: 256 * 1024, least: SAFE_PACKET_LENGTH, most: 16 * 1024 * 1024, unit: "bytes" },
   maxRequests: { default: 128, least: 1, most: MAX_UINT32, unit: "requests" },
   maxBytesUnderWay: { default: 4 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   maxUnsent: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },

@@ -3,8 +3,8 @@ import { type Bytes, SshError } from "@nacre/wire";
 /** Initial size of the buffer. */
 const INITIAL_SIZE = 4 * 1024;
 
-/** A buffer larger than this is released when it is empty. */
-const KEPT_SIZE = 1024 * 1024;
+/** A buffer up to this size is kept when it is empty. */
+const KEPT_SIZE = 64 * 1024;
 
 /** Packets that wait to be sent, each behind its length field, in one buffer that is used again when they are sent. */
 export class OutputBuffer {
@@ -15,6 +15,11 @@ export class OutputBuffer {
   /** Number of unsent bytes. */
   get length(): number {
     return this.#end - this.#start;
+  }
+
+  /** Size of the buffer in memory. */
+  get size(): number {
+    return this.#bytes.length;
   }
 
   /** A view of the unsent bytes, valid until the next call of a method. */
@@ -28,9 +33,10 @@ export class OutputBuffer {
       throw new SshError("usage", `${length} bytes reported as sent, but ${this.length} wait to be sent`);
     this.#start += length;
     if (this.#start < this.#end) return;
+    // A bulk transfer uses its large buffer again and again. Release it once a batch needs only a small part of it.
+    if (this.#bytes.length > KEPT_SIZE && this.#end < this.#bytes.length / 8) this.#bytes = new Uint8Array(0);
     this.#start = 0;
     this.#end = 0;
-    if (this.#bytes.length > KEPT_SIZE) this.#bytes = new Uint8Array(0);
   }
 
   /** Drops all bytes. */

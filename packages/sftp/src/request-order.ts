@@ -36,14 +36,9 @@ export class RequestOrder<Item extends { readonly access: Access }> {
     return this.#running.size + this.#waiting.length;
   }
 
-  /** Number of requests that run. */
-  get runningCount(): number {
-    return this.#running.size;
-  }
-
   /** Adds a request. Returns whether it may run now. */
   add(item: Item): boolean {
-    const mayRun = !this.#conflicts(item, this.#waiting.length);
+    const mayRun = /* rule: sftp-handle-order */ !this.#conflicts(item);
     if (mayRun) this.#running.add(item);
     else this.#waiting.push(item);
     return mayRun;
@@ -71,10 +66,10 @@ export class RequestOrder<Item extends { readonly access: Access }> {
     return false;
   }
 
-  #conflicts({ access }: Item, waiting: number): boolean {
+  #conflicts({ access }: Item): boolean {
     if (access.handles.length === 0) return false;
     for (const other of this.#running) if (conflict(access, other.access)) return true;
-    for (let i = 0; i < waiting; i++) if (conflict(access, this.#waiting[i]!.access)) return true;
+    for (const other of this.#waiting) if (conflict(access, other.access)) return true;
     return false;
   }
 }

@@ -166,7 +166,8 @@ export class SftpServer<Handle> {
       if (!this.wantsInput) return undefined;
       try {
         if (this.#frames.next()) this.#receive(this.#frames.take(this.#frames.remaining));
-        else if (this.#hasEnded) this.#finish(this.#frames.isInside ? cutOff() : undefined);
+        else if (this.#hasEnded && this.#frames.isInside) throw cutOff();
+        else if (this.#hasEnded && this.#order.count === 0) this.#finish(undefined);
         else return undefined;
       } catch (error) {
         if (!(error instanceof SshError)) throw error;
@@ -332,7 +333,7 @@ export class SftpServer<Handle> {
     const handles: OpenHandle<Handle>[] = [];
     for (const name of handlesOf(received)) {
       const handle = this.#handles.find(name);
-      if (handle === undefined || !suits(received, handle))
+      if (handle === undefined || /* rule: sftp-handle-kind */ !suits(received, handle))
         return this.#replyStatus(id, SSH_FX.FAILURE, "Invalid handle");
       handles.push(handle);
     }

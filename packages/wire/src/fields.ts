@@ -1,4 +1,8 @@
-// Field types for the structures of other packages, exported together as `fields`.
+/**
+ * Field types from which `structure` builds codecs. Each reads and writes one data type of RFC 4251 §5, or a form of it.
+ *
+ * @module
+ */
 export {
   boolean,
   counted,

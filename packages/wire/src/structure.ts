@@ -5,20 +5,29 @@ import { Writer } from "./writer.ts";
 
 /** Reads and writes one field of a structure. */
 export interface Field<T> {
+  /** Reads the field. `name` names it in errors. */
   read(reader: Reader, name: string): T;
+  /** Writes the field. */
   write(writer: Writer, value: T): void;
 }
 
+/** One byte: false if it is 0. */
 export const boolean: Field<boolean> = { read: (r, n) => r.boolean(n), write: (w, v) => w.boolean(v) };
+/** Four bytes, big-endian. */
 export const uint32: Field<number> = { read: (r, n) => r.uint32(n), write: (w, v) => w.uint32(v) };
+/** A length, then that many bytes. Reads as a view. */
 export const string: Field<Uint8Array> = { read: (r, n) => r.string(n), write: (w, v) => w.string(v) };
+/** A string that must be well-formed UTF-8. */
 export const utf8: Field<string> = { read: (r, n) => r.utf8(n), write: (w, v) => w.string(v) };
 /** A reason or remark for people, truncated to 1024 bytes. */
 export const text: Field<string> = { read: (r, n) => r.text(n), write: (w, v) => w.string(v) };
 /** A banner or prompt that a user reads to log in. Not truncated here: authentication limits the size of its messages. */
 export const longText: Field<string> = { read: (r, n) => r.text(n, Infinity), write: (w, v) => w.string(v) };
+/** A string of printable US-ASCII (RFC 4251 §6). */
 export const name: Field<string> = { read: (r, n) => r.name(n), write: (w, v) => w.string(v) };
+/** Names separated by commas (RFC 4251 §5). */
 export const nameList: Field<readonly string[]> = { read: (r, n) => r.nameList(n), write: (w, v) => w.nameList(v) };
+/** An integer of any length, in two's complement (RFC 4251 §5). */
 export const mpint: Field<bigint> = { read: (r, n) => r.mpint(n), write: (w, v) => w.mpint(v) };
 /**
  * An optional, purely informative field at the end of a message. Reads as `missing` if the peer omits or truncates it. Some peers do:

@@ -12,6 +12,7 @@ import { privateKeyBodies, privateKeyFiles } from "./private-keys.ts";
 import { proxyHandshake } from "./proxy-handshake.ts";
 import { recording } from "./recording.ts";
 import { clientSession, serverSession } from "./sessions/index.ts";
+import { sftpClient, sftpPaths, sftpReplies, sftpRequests, sftpServer } from "./sftp/index.ts";
 import { terminalModes } from "./terminal-modes.ts";
 import { text } from "./text.ts";
 import { tunnelMessages, tunnelPair } from "./tunnels/index.ts";
@@ -42,6 +43,11 @@ export const targets: readonly Target[] = [
   recording,
   tunnelMessages,
   tunnelPair,
+  sftpRequests,
+  sftpReplies,
+  sftpPaths,
+  sftpClient,
+  sftpServer,
   clientSession,
   serverSession,
   clientEntryPoint,

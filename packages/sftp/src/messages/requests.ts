@@ -14,7 +14,7 @@ export interface OpenRequest {
   readonly attributes: Attributes;
 }
 
-/** Closes a handle (SSH_FXP_CLOSE, §6.3). The handle is invalid from then on, whatever the status. Reply: status. */
+/** Closes a handle (SSH_FXP_CLOSE, §6.3). The handle is invalid from then on, even if the status is an error. Reply: status. */
 export interface CloseRequest<Handle> {
   readonly type: "close";
   readonly handle: Handle;

@@ -1,0 +1,70 @@
+import type { Patch } from "../rules.ts";
+import { type Held, heldBy, patch, type Row, remove } from "./types.ts";
+
+/** A test of the package sftp, whose name is that of the row with its side. */
+function byMachine(title: string, side: "client" | "server", ...patches: readonly Patch[]): Held {
+  return heldBy("sftp/test/attacks", `${title} · ${side}`, ...patches);
+}
+
+/** Returns a row that touches one side only. */
+function row(title: string, side: "client" | "server", ...patches: readonly Patch[]): Row {
+  const held = byMachine(title, side, ...patches);
+  return side === "client"
+    ? { title, client: held, server: "not touched" }
+    : { title, client: "not touched", server: held };
+}
+
+/** Attacks on SFTP by servers and clients. */
+export const SFTP: readonly Row[] = [
+  {
+    title: "sftp: packet lengths",
+    client: byMachine("sftp: packet lengths", "client", remove("sftp-packet-length")),
+    server: byMachine("sftp: packet lengths", "server", remove("sftp-packet-length")),
+  },
+  row("sftp: a reply to an unknown request, or a second one", "client", remove("sftp-reply-id")),
+  row("sftp: a reply of another type", "client", patch("sftp-reply-type", "true")),
+  row("sftp: success without a result", "client", remove("sftp-success-without-result")),
+  row(
+    "sftp: more data than requested",
+    "client",
+    remove("sftp-data-length"),
+    patch("sftp-into-length", "false"),
+    patch("sftp-into-field", "false"),
+  ),
+  row("sftp: replies that make a reader ask forever", "client", remove("sftp-empty-data"), remove("sftp-empty-names")),
+  {
+    title: "sftp: names",
+    client: byMachine(
+      "sftp: names",
+      "client",
+      remove("sftp-name-count"),
+      remove("sftp-name-length"),
+      remove("sftp-one-name"),
+      remove("sftp-names-of-ids"),
+      remove("sftp-path-nul"),
+    ),
+    server: byMachine("sftp: names", "server", remove("sftp-path-length"), remove("sftp-path-nul")),
+  },
+  row("sftp: a handle that is too long", "client", remove("sftp-handle-length")),
+  row("sftp: a handle for an abandoned open", "client", remove("sftp-abandoned-handle")),
+  row("sftp: limits that a server states", "client", patch("sftp-stated-limits", "false")),
+  row(
+    "sftp: forged and closed handles",
+    "server",
+    patch("sftp-handle-forged", "if (handle === undefined) return undefined;"),
+  ),
+  row("sftp: a handle used after its close, or closed twice", "server", patch("sftp-handle-closed", "false")),
+  row("sftp: a close that overtakes a read", "server", patch("sftp-handle-order", "true")),
+  row("sftp: a handle of another kind", "server", patch("sftp-handle-kind", "false")),
+  row("sftp: too many handles", "server", remove("sftp-handle-count")),
+  row("sftp: a request before the handshake", "server", remove("sftp-init-first")),
+  row("sftp: an extension that is not announced", "server", remove("sftp-unannounced-extension")),
+  row(
+    "sftp: a flood of requests",
+    "server",
+    patch("sftp-requests-under-way", "true"),
+    patch("sftp-bytes-under-way", "true"),
+    patch("sftp-read-length", "const request = received;"),
+  ),
+  row("sftp: replies that the client does not read", "server", patch("sftp-unsent", "true")),
+];
