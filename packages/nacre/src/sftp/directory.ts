@@ -56,13 +56,16 @@ async function* listDirectory(
 
 /** Returns whether a name is an entry other than "." and "..". Throws if it is invalid. */
 function isEntry({ filename }: NameEntry): boolean {
-  // rule: sftp-listed-name
-  if (filename.length === 0 || filename.includes(SLASH))
+  if (/* rule: sftp-listed-name */ isPath(filename))
     throw new SshError(
       "malformed-message",
       `the SFTP server listed the name "${escapeText(String.fromCharCode(...filename.subarray(0, 100)))}", which no file can have; do not trust it`,
     );
   return !(filename[0] === DOT && (filename.length === 1 || (filename.length === 2 && filename[1] === DOT)));
+}
+
+function isPath(filename: Uint8Array): boolean {
+  return filename.length === 0 || filename.includes(SLASH);
 }
 
 const DOT = 0x2e;
@@ -113,9 +116,21 @@ export class Dir implements AsyncDisposable {
   }
 }
 
-/** Resolves with all entries of a directory. Rejects with `aborted`, or the server's error. */
+/** Maximum number of entries of a directory that are held at once. A hostile server may list entries without an end. */
+export const MAX_ENTRIES: number = 2 ** 20;
+
+/** Resolves with all entries of a directory. Rejects with `output-limit` for too many, `aborted`, or the server's error. */
 export async function readAllEntries(channel: SftpChannel, path: string, context: CallContext): Promise<Dirent[]> {
   const lists: Dirent[][] = [];
-  for await (const list of listDirectory(channel, path, context)) lists.push(list);
+  let count = 0;
+  for await (const list of listDirectory(channel, path, context)) {
+    lists.push(list);
+    count += list.length;
+    if (count > MAX_ENTRIES)
+      throw new SshError(
+        "output-limit",
+        `${context.call} "${escapeText(path)}": the directory has more than ${MAX_ENTRIES} entries; iterate over it with \`opendir\``,
+      );
+  }
   return lists.flat();
 }

@@ -277,6 +277,21 @@ describe("directories", () => {
     expect(await directory.read()).toBeNull();
   });
 
+  it("stops listing a directory without an end", async () => {
+    const names = Array.from({ length: 2500 }, (_, i) => {
+      const filename = new TextEncoder().encode(`n${i}`);
+      return { filename, longname: new Uint8Array(0), attributes: {} };
+    });
+    const { sftp, server } = await openMemorySftp({
+      answer({ token, request }, machine) {
+        if (request.type === "readdir") machine.names(token, names);
+        return request.type === "readdir";
+      },
+    });
+    expect(await failure(sftp.readdir("."))).toEqual(code("output-limit"));
+    await expect.poll(() => server.server.handleCount).toBe(0);
+  });
+
   it("makes missing parents, returns the first one made, and accepts an existing directory", async () => {
     const { sftp } = await openMemorySftp();
     expect(await sftp.mkdir("a/b/c", { recursive: true })).toBe("a");
@@ -348,20 +363,6 @@ describe("directories", () => {
     await sftp.writeFile("a", "");
     for (const use of [sftp.link("a", "b"), sftp.statfs("."), sftp.lutimes("a", 1, 1)])
       expect(await failure(use)).toEqual(code("sftp-unsupported"));
-  });
-
-  // attack: sftp-listed-name
-  it.each(["a/b", "", "/", "../up"])("refuses to list the name %j", async (name) => {
-    const { sftp, server } = await openMemorySftp({
-      answer({ token, request }, machine) {
-        if (request.type !== "readdir") return false;
-        const filename = new TextEncoder().encode(name);
-        machine.names(token, [{ filename, longname: new Uint8Array(0), attributes: {} }]);
-        return true;
-      },
-    });
-    expect(await failure(sftp.readdir("."))).toEqual(code("malformed-message"));
-    await expect.poll(() => server.server.handleCount).toBe(0);
   });
 });
 
