@@ -117,19 +117,24 @@ export class Dir implements AsyncDisposable {
 }
 
 /** Maximum number of entries of a directory that are held at once. A hostile server may list entries without an end. */
-export const MAX_ENTRIES: number = 2 ** 20;
+const MAX_ENTRIES = 2 ** 20;
 
 /** Resolves with all entries of a directory. Rejects with `output-limit` for too many, `aborted`, or the server's error. */
-export async function readAllEntries(channel: SftpChannel, path: string, context: CallContext): Promise<Dirent[]> {
+export async function readAllEntries(
+  channel: SftpChannel,
+  path: string,
+  context: CallContext,
+  maxEntries = MAX_ENTRIES,
+): Promise<Dirent[]> {
   const lists: Dirent[][] = [];
   let count = 0;
   for await (const list of listDirectory(channel, path, context)) {
     lists.push(list);
     count += list.length;
-    if (count > MAX_ENTRIES)
+    if (count > maxEntries)
       throw new SshError(
         "output-limit",
-        `${context.call} "${escapeText(path)}": the directory has more than ${MAX_ENTRIES} entries; iterate over it with \`opendir\``,
+        `${context.call} "${escapeText(path)}": the directory has more than ${maxEntries} entries; iterate over it with \`opendir\``,
       );
   }
   return lists.flat();
