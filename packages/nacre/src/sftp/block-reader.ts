@@ -16,6 +16,7 @@ export interface BlockSink {
   block(bytes: Bytes): void;
   /** Called after the last bytes. */
   end(): void;
+  /** Called when reading failed, with the server's error or the one that ended SFTP. */
   failed(error: SshError): void;
 }
 

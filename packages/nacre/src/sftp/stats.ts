@@ -21,30 +21,37 @@ abstract class FileType {
     this.#type = (mode ?? 0) & TYPE_BITS;
   }
 
+  /** Whether it is a regular file. */
   isFile(): boolean {
     return this.#type === FILE_TYPES.file;
   }
 
+  /** Whether it is a directory. */
   isDirectory(): boolean {
     return this.#type === FILE_TYPES.directory;
   }
 
+  /** Whether it is a symbolic link. */
   isSymbolicLink(): boolean {
     return this.#type === FILE_TYPES.symbolicLink;
   }
 
+  /** Whether it is a named pipe. */
   isFIFO(): boolean {
     return this.#type === FILE_TYPES.fifo;
   }
 
+  /** Whether it is a Unix socket. */
   isSocket(): boolean {
     return this.#type === FILE_TYPES.socket;
   }
 
+  /** Whether it is a block device. */
   isBlockDevice(): boolean {
     return this.#type === FILE_TYPES.blockDevice;
   }
 
+  /** Whether it is a character device. */
   isCharacterDevice(): boolean {
     return this.#type === FILE_TYPES.characterDevice;
   }
