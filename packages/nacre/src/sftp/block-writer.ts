@@ -63,7 +63,7 @@ export class BlockWriter implements Sender {
     let taken = 0;
     while (taken < bytes.length) {
       const rest = bytes.length - taken;
-      const isDirect = this.#pendingLength === 0 && (rest >= DIRECT_LENGTH || this.#underWay === 0);
+      const isDirect = rest >= DIRECT_LENGTH || (this.#pendingLength === 0 && this.#underWay === 0);
       const length = isDirect ? this.#sendPart(bytes, taken) : this.#keepPart(bytes, taken);
       if (length === 0) {
         this.#isFull = true;
@@ -133,8 +133,11 @@ export class BlockWriter implements Sender {
 
   /** Sends the next block of `bytes`. Returns its length, or 0 if nothing can be sent. */
   #sendPart(bytes: Uint8Array, from: number): number {
+    if (this.#pendingLength > 0 && !this.#sendPending()) return 0;
     if (!this.#canSend()) return 0;
-    const part = bytes.subarray(from, from + this.#blockLength);
+    const rest = bytes.length - from;
+    // Equal blocks: a chunk of 256 KiB is a little longer than OpenSSH's limit, and would leave a short rest.
+    const part = bytes.subarray(from, from + Math.ceil(rest / Math.ceil(rest / this.#blockLength)));
     this.#send(part);
     return part.length;
   }

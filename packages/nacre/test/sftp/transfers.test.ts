@@ -205,6 +205,25 @@ describe("writing", () => {
     expect(server.server.handleCount).toBe(0);
   });
 
+  it("splits long chunks into equal blocks, and keeps short and long ones in order", async () => {
+    const lengths: number[] = [];
+    const { sftp } = await openMemorySftp({
+      answer({ request }) {
+        if (request.type === "write") lengths.push(request.data.length);
+        return false;
+      },
+    });
+    await expect.poll(() => sftp.serverLimits.maxWriteLength).toBe(261_120);
+    const bytes = pattern(900_000);
+    const cuts = [0, 10, 20, 262_164, 262_165, 300_000, 899_999, 900_000];
+    await sftp.writeFile(
+      "f",
+      cuts.slice(1).map((end, i) => bytes.subarray(cuts[i], end)),
+    );
+    expect(isSame(await sftp.readFile("f"), bytes)).toBe(true);
+    expect(lengths).toEqual(expect.arrayContaining([131_072, 131_072, 200_000, 200_000, 199_999]));
+  });
+
   it("sends no more than the channel takes, and goes on when it takes more", async () => {
     const { sftp, server } = await openMemorySftp({ window: 10_000 });
     const bytes = pattern(3_000_000);
