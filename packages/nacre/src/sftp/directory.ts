@@ -124,7 +124,7 @@ export async function readAllEntries(
   channel: SftpChannel,
   path: string,
   context: CallContext,
-  maxEntries = MAX_ENTRIES,
+  maxEntries: number = MAX_ENTRIES,
 ): Promise<Dirent[]> {
   const lists: Dirent[][] = [];
   let count = 0;

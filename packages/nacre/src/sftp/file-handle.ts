@@ -1,6 +1,6 @@
 import type { Attributes, SftpClientRequest } from "@nacre/sftp";
 import { type Bytes, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { usage } from "../check.ts";
+import { checkSignal, usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import {
@@ -150,7 +150,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   async writeFile(data: FileData, options: Omit<AppendFileOptions, "mode"> = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.appendFile, "`writeFile`");
     await this.#writeAt(data, null, "writeFile", options);
-    if (options.flush === true) await this.sync(options);
+    if (options.flush === true) await this.sync({ signal: options.signal });
   }
 
   /** Does what `writeFile` does: open the file with the flag `"a"` to append. */
@@ -203,8 +203,8 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   /** Makes the server store the file durably. Needs fsync@openssh.com. */
-  sync(options: CallOptions = {}): Promise<void> {
-    return this.#send({ type: "fsync", handle: this.file.handle }, "sync", options);
+  async sync(options: CallOptions = {}): Promise<void> {
+    await this.#send({ type: "fsync", handle: this.file.handle }, "sync", options);
   }
 
   /** Does what `sync` does. */
@@ -282,10 +282,12 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   async #send(request: SftpClientRequest, name: string, options: CallOptions): Promise<void> {
+    checkNames(options, SFTP_OPTIONS.call, `\`${name}\``);
     await call(this.#channel, request, "status", this.#context(name, options));
   }
 
   #context(name: string, { signal }: CallOptions): CallContext {
+    checkSignal(signal);
     return { call: name, path: this.#file.path, signal };
   }
 }

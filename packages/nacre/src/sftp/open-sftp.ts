@@ -15,8 +15,8 @@ export interface ChannelOpener {
 }
 
 /**
- * Opens SFTP on a connection, with streams of kind `K`. Takes two round trips, or one if the first session channel was opened with the
- * login. Rejects with `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error
+ * Opens SFTP on a connection, with streams of kind `K`. Takes two round trips, and one less on the session channel that was opened with the
+ * login. OpenSSH grants a window only once the subsystem has started, which takes one more. Rejects with `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error
  * that ended the connection.
  */
 export async function openSftp<K extends StreamTypes>(

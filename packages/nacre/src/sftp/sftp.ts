@@ -1,6 +1,6 @@
 import { type Attributes, decodePath, type ServerLimits, type SftpClientRequest, SSH_FX } from "@nacre/sftp";
 import { type Bytes, type SshError, utf8DecodeLossy } from "@nacre/wire";
-import { usage } from "../check.ts";
+import { checkSignal, usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import type { WebStreams } from "../streams/web-streams.ts";
@@ -424,5 +424,6 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
 }
 
 function contextOf(name: string, path: RemotePath, { signal }: CallOptions): CallContext & { readonly path: string } {
+  checkSignal(signal);
   return { call: name, path: toText(path), signal };
 }

@@ -5,7 +5,7 @@ import { BlockReader, type ReadRange } from "./block-reader.ts";
 import { BlockWriter } from "./block-writer.ts";
 import { abortError, type CallContext } from "./call.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
-import type { WritePlace } from "./write-all.ts";
+import { sizeOf, type WritePlace } from "./write-all.ts";
 
 /** Opens and closes the file of a stream. */
 export interface StreamFile {
@@ -103,6 +103,7 @@ export function writeStream<K extends StreamTypes>(
   };
   const finish = async (): Promise<void> => {
     const file = await opening;
+    await starting;
     await writer?.finish();
     if (isOver) return;
     await close(file);
@@ -117,10 +118,17 @@ export function writeStream<K extends StreamTypes>(
     },
   });
   unwatch = signal && onAbort(signal, () => fail(abortError(context)));
-  opening.then((file) => {
-    if (isOver) return;
-    writer = new BlockWriter(channel, file, { room: () => input.room(), failed: fail }, position, isAppend);
-    input.room();
-  }, fail);
+  const start = async (): Promise<void> => {
+    try {
+      const file = await opening;
+      const from = isAppend === true ? await sizeOf(channel, file, context) : position;
+      if (isOver) return;
+      writer = new BlockWriter(channel, file, { room: () => input.room(), failed: fail }, from, isAppend);
+      input.room();
+    } catch (error) {
+      fail(error as SshError);
+    }
+  };
+  const starting = start();
   return input.stream;
 }

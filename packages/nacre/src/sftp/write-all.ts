@@ -2,7 +2,7 @@ import { type SshError, utf8Encode } from "@nacre/wire";
 import { isBytes, usage } from "../check.ts";
 import { onAbort } from "../on-abort.ts";
 import { BlockWriter } from "./block-writer.ts";
-import { abortError, type CallContext, throwIfAborted } from "./call.ts";
+import { abortError, ask, type CallContext, throwIfAborted } from "./call.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 
 type Chunk = string | Uint8Array;
@@ -26,11 +26,12 @@ export async function writeAll(
   channel: SftpChannel,
   file: OpenFile,
   data: FileData,
-  { position = 0, isAppend = false }: WritePlace,
+  { position: start = 0, isAppend = false }: WritePlace,
   context: CallContext,
   onSent?: () => void,
 ): Promise<number> {
   throwIfAborted(context);
+  const position = isAppend ? await sizeOf(channel, file, context) : start;
   let failure: SshError | undefined;
   let onFailure: ((error: SshError) => void) | undefined;
   let onRoom: (() => void) | undefined;
@@ -72,6 +73,12 @@ export async function writeAll(
     unwatch?.();
     writer.stop();
   }
+}
+
+/** Returns the size of a file that is open for appending: some servers write at the position even then. 0 if the server cannot tell. */
+export async function sizeOf(channel: SftpChannel, file: OpenFile, context: CallContext): Promise<number> {
+  const answer = await ask(channel, { type: "fstat", handle: file.handle }, context);
+  return answer.type === "attributes" ? Number(answer.attributes.size ?? 0n) : 0;
 }
 
 /** Calls `use` with each chunk in order. Stops the iterable if `use` or a wait for the next chunk fails. */
