@@ -1,6 +1,6 @@
 import type { Bytes, SshError } from "@nacre/wire";
 import type { Attributes } from "./attributes.ts";
-import type { StatVfs } from "./messages/extensions.ts";
+import type { StatVfs, UsersGroups } from "./messages/extensions.ts";
 import type { NameEntry } from "./messages/replies.ts";
 
 /** Limits of a server, for use by its client. Sizes are in bytes. */
@@ -24,34 +24,30 @@ export interface Answered<Waiter> {
 }
 
 /** The event that answers a request. Each request gets exactly one, except an abandoned one. */
-export type SftpReplyEvent<Waiter> = Answered<Waiter> &
-  (
-    | /** Outcome of a request without a result, or failure of any request. See `SSH_FX` and `SftpError`. */
-    {
-        readonly type: "status";
-        readonly status: number;
-        /** Message of the server; may be empty. Raw text: escape it before display. */
-        readonly message: string;
-      }
-    | /** Handle of an opened file or directory. */ { readonly type: "handle"; readonly handle: Bytes }
-    | /** Bytes of a file, at least one. The receiver owns them. */ { readonly type: "data"; readonly data: Bytes }
-    | /** Names in a directory, at least one. */ {
-        readonly type: "names";
-        readonly names: readonly NameEntry[];
-      } /** A path: reply to "realpath", "readlink", "expand-path" and "home-directory". */
-    | { readonly type: "name"; readonly name: NameEntry }
-    | /** Attributes of a file. */ { readonly type: "attributes"; readonly attributes: Attributes }
-    | /** Facts about a file system. */ {
-        readonly type: "statvfs";
-        readonly statvfs: StatVfs;
-      } /** Names of users and groups, one for each requested id; empty if unknown. Raw text: escape it before display. */
-    | { readonly type: "users-groups"; readonly users: readonly string[]; readonly groups: readonly string[] }
-    | /** Reply to an "extended" request. */ {
-        readonly type: "extended";
-        readonly data: Bytes;
-      } /** SFTP ended before the reply. `error` is that of the "closed" event. */
-    | { readonly type: "unanswered"; readonly error: SshError }
-  );
+export type SftpReplyEvent<Waiter> =
+  /**
+   * Outcome of a request without a result, or failure of any request; see `SSH_FX` and `SftpError`. `message` may be empty. It is raw text
+   * from the server: escape it before display.
+   */
+  | ({ readonly type: "status"; readonly status: number; readonly message: string } & Answered<Waiter>)
+  /** Handle of an opened file or directory. */
+  | ({ readonly type: "handle"; readonly handle: Bytes } & Answered<Waiter>)
+  /** Bytes of a file, at least one. The receiver owns them. */
+  | ({ readonly type: "data"; readonly data: Bytes } & Answered<Waiter>)
+  /** Names in a directory, at least one. */
+  | ({ readonly type: "names"; readonly names: readonly NameEntry[] } & Answered<Waiter>)
+  /** A path: reply to "realpath", "readlink", "expand-path" and "home-directory". */
+  | ({ readonly type: "name"; readonly name: NameEntry } & Answered<Waiter>)
+  /** Attributes of a file. */
+  | ({ readonly type: "attributes"; readonly attributes: Attributes } & Answered<Waiter>)
+  /** Facts about a file system. */
+  | ({ readonly type: "statvfs"; readonly statvfs: StatVfs } & Answered<Waiter>)
+  /** Names of users and groups, one for each requested id. */
+  | ({ readonly type: "users-groups" } & UsersGroups & Answered<Waiter>)
+  /** Reply to an "extended" request. */
+  | ({ readonly type: "extended"; readonly data: Bytes } & Answered<Waiter>)
+  /** SFTP ended before the reply. `error` is that of the "closed" event. */
+  | ({ readonly type: "unanswered"; readonly error: SshError } & Answered<Waiter>);
 
 /** Event of an `SftpClient`. */
 export type SftpClientEvent<Waiter = void> =

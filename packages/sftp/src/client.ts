@@ -2,17 +2,13 @@ import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8De
 import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
 import { SFTP_VERSION, SSH_FX } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
-import {
-  PACKET_OVERHEAD,
-  SAFE_DATA_LENGTH,
-  SAFE_PACKET_LENGTH,
-  SFTP_CLIENT_LIMITS,
-  type SftpClientLimits,
-} from "./limits.ts";
-import { type LimitsRequest, SFTP_EXTENSIONS, type SftpExtension, type StatedLimits } from "./messages/extensions.ts";
+import { SFTP_CLIENT_LIMITS, type SftpClientLimits } from "./limits.ts";
+import { type LimitsRequest, SFTP_EXTENSIONS, type SftpExtension } from "./messages/extensions.ts";
 import { init, version } from "./messages/handshake.ts";
 import { OutputBuffer } from "./output-buffer.ts";
+import { assertFits } from "./reply-check.ts";
 import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
+import { limitsFrom, unstatedLimits } from "./server-limits.ts";
 import {
   decodeReply,
   encodeRequest,
@@ -25,6 +21,7 @@ import {
 
 /** Options of `SftpClient`. */
 export interface SftpClientOptions {
+  /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpClientLimits> | undefined;
 }
 
@@ -57,12 +54,7 @@ export class SftpClient<Waiter = void> {
     this.#limits = completeLimits(SFTP_CLIENT_LIMITS, options.limits);
     const { maxPacketLength } = this.#limits;
     this.#frames = new FrameReader(maxPacketLength);
-    this.#serverLimits = {
-      maxPacketLength,
-      maxReadLength: SAFE_DATA_LENGTH,
-      maxWriteLength: SAFE_DATA_LENGTH,
-      maxOpenHandles: undefined,
-    };
+    this.#serverLimits = unstatedLimits(maxPacketLength);
     const fields = init.encode({ version: SFTP_VERSION, extensions: [] });
     this.#output
       .begin(1 + fields.length)
@@ -300,11 +292,14 @@ export class SftpClient<Waiter = void> {
   }
 
   #answer(request: RequestUnderWay<Waiter>, reply: SftpReply): SftpClientEvent<Waiter> | undefined {
-    this.#check(request, reply);
+    assertFits(reply, request, this.#limits);
     const { id, type, isAbandoned } = request;
     const waiter = request.waiter as Waiter;
     this.#requests.remove(request);
-    if (reply.type === "limits") return this.#limitsStated(reply.limits);
+    if (reply.type === "limits") {
+      this.#serverLimits = limitsFrom(reply.limits, this.#limits.maxPacketLength);
+      return { type: "limits", limits: this.#serverLimits };
+    }
     if (isAbandoned) {
       // rule: sftp-abandoned-handle
       if (reply.type === "handle") this.#sendSilently({ type: "close", handle: reply.handle });
@@ -336,71 +331,6 @@ export class SftpClient<Waiter = void> {
     }
     // Some servers end a file with empty data, or a directory with no names. As such events, they would make a reader ask forever.
     return { type: "status", request: id, waiter, status: SSH_FX.EOF, message: "" };
-  }
-
-  /** Throws if a reply does not fit its request or exceeds a limit. */
-  #check(request: RequestUnderWay<Waiter>, reply: SftpReply): void {
-    const type = request.type!;
-    const { maxNames, maxPathLength } = this.#limits;
-    switch (reply.type) {
-      case "status":
-        // rule: sftp-success-without-result
-        if (reply.status === SSH_FX.OK && REQUESTS[type].reply !== "status")
-          throw new SshError(
-            "unexpected-message",
-            `the SFTP server answered "${type}" with success, but without a result`,
-          );
-        return;
-      case "data":
-        // rule: sftp-data-length
-        if (reply.data.length > request.length)
-          throw new SshError(
-            "malformed-message",
-            `the SFTP server answered a read of ${request.length} bytes with ${reply.data.length} bytes`,
-          );
-        return;
-      case "names":
-        // rule: sftp-name-count
-        if (reply.names.length > maxNames)
-          throw new SshError(
-            "malformed-message",
-            `the SFTP server sent ${reply.names.length} names in one reply; the limit is ${maxNames} (\`maxNames\`)`,
-          );
-        // rule: sftp-one-name
-        if (type !== "readdir" && reply.names.length !== 1)
-          throw new SshError(
-            "malformed-message",
-            `the SFTP server answered "${type}" with ${reply.names.length} names`,
-          );
-        // rule: sftp-name-length
-        for (const { filename } of reply.names)
-          if (filename.length > maxPathLength)
-            throw new SshError(
-              "malformed-message",
-              `the SFTP server sent a name of ${filename.length} bytes; the limit is ${maxPathLength} (\`maxPathLength\`)`,
-            );
-        return;
-      case "users-groups":
-        // rule: sftp-names-of-ids
-        if (reply.users.length !== request.length || reply.groups.length !== request.groups)
-          throw new SshError("malformed-message", `the SFTP server answered "${type}" with another number of names`);
-        return;
-      default:
-    }
-  }
-
-  #limitsStated(stated: StatedLimits): SftpClientEvent<Waiter> {
-    const ours = this.#limits.maxPacketLength;
-    const maxPacketLength = Math.max(clamp(stated.maxPacketLength, ours, ours), SAFE_PACKET_LENGTH);
-    const most = maxPacketLength - PACKET_OVERHEAD;
-    this.#serverLimits = {
-      maxPacketLength,
-      maxReadLength: clamp(stated.maxReadLength, SAFE_DATA_LENGTH, ours - PACKET_OVERHEAD),
-      maxWriteLength: clamp(stated.maxWriteLength, SAFE_DATA_LENGTH, most),
-      maxOpenHandles:
-        stated.maxOpenHandles === 0n ? undefined : clamp(stated.maxOpenHandles, 0, Number.MAX_SAFE_INTEGER),
-    };
-    return { type: "limits", limits: this.#serverLimits };
   }
 
   #close(error: SshError): void {
@@ -435,15 +365,6 @@ function printedText({ message }: SshError): SshError {
     "packet-length",
     `${message}; the server probably sent text: check that the user's login scripts print nothing for non-interactive sessions`,
   );
-}
-
-/**
- * Returns a limit that a server stated, at most `most`: a server cannot raise our own limits. 0 is unlimited or unknown, and becomes
- * `unknown`.
- */
-function clamp(stated: bigint, unknown: number, most: number): number {
-  if (stated === 0n) return Math.min(unknown, most);
-  return /* rule: sftp-stated-limits */ stated > BigInt(most) ? most : Number(stated);
 }
 
 /** Throws `usage` if a range is not within the offsets that a number can represent. */

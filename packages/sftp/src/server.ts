@@ -19,7 +19,8 @@ import { init, version } from "./messages/handshake.ts";
 import type { NameEntry } from "./messages/replies.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";
-import type { SftpServerEvent, SftpServerRequest } from "./server-events.ts";
+import type { SftpServerEvent } from "./server-events.ts";
+import { handlesOf, longestPath, suits, withValues } from "./server-requests.ts";
 import {
   decodeRequest,
   encodeReply,
@@ -38,6 +39,7 @@ export interface SftpServerOptions {
    * limits@openssh.com, which the server always announces and answers itself. Requests of other extensions are refused as unsupported.
    */
   readonly extensions?: readonly SftpExtension[] | undefined;
+  /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpServerLimits> | undefined;
 }
 
@@ -443,33 +445,6 @@ const STATUS_MESSAGES: Readonly<Record<number, string>> = {
 
 function cutOff(): SshError {
   return new SshError("channel-closed", "the client ended SFTP within a packet");
-}
-
-/** Returns the handles on the wire that a request names. */
-function handlesOf(request: SftpRequest): readonly Uint8Array[] {
-  if (request.type === "copy-data") return [request.readHandle, request.writeHandle];
-  return "handle" in request ? [request.handle] : [];
-}
-
-/** Returns the request with the application's values in place of its handles. */
-function withValues<Handle>(request: SftpRequest, handles: readonly OpenHandle<Handle>[]): SftpServerRequest<Handle> {
-  if (request.type === "copy-data")
-    return { ...request, readHandle: handles[0]!.value, writeHandle: handles[1]!.value };
-  if ("handle" in request) return { ...request, handle: handles[0]!.value };
-  return request as SftpServerRequest<Handle>;
-}
-
-/** Returns whether a handle is of the kind that a request needs: a directory to list it, a file to read, write or copy it. */
-function suits({ type }: SftpRequest, { kind }: OpenHandle<unknown>): boolean {
-  if (type === "readdir") return kind === "directory";
-  return kind === "file" || !(type === "read" || type === "write" || type === "copy-data");
-}
-
-/** Returns the length of the longest path in a request. */
-function longestPath(request: SftpRequest): number {
-  if ("path" in request) return request.path.length;
-  if ("oldPath" in request) return Math.max(request.oldPath.length, request.newPath.length);
-  return request.type === "symlink" ? Math.max(request.targetPath.length, request.linkPath.length) : 0;
 }
 
 /** Returns the length of an entry of SSH_FXP_NAME in bytes. */

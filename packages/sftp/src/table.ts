@@ -92,6 +92,7 @@ export interface RequestRow {
   readonly codec: Structure<SftpRequest>;
   /** Extension of a request in SSH_FXP_EXTENDED that needs one. */
   readonly extension?: extension.SftpExtension;
+  /** Reply to a request that succeeds. */
   readonly reply: SuccessReply;
 }
 

@@ -42,39 +42,48 @@ export const SFTP_EXTENSIONS: Readonly<Record<SftpExtensionName, SftpExtension>>
 /** Renames a file and atomically replaces an existing one (posix-rename@openssh.com, PROTOCOL §4.3). Reply: status. */
 export interface PosixRenameRequest {
   readonly type: "posix-rename";
+  /** Existing path. */
   readonly oldPath: Uint8Array;
+  /** New path. */
   readonly newPath: Uint8Array;
 }
 
 /** Requests facts about the file system of a path (statvfs@openssh.com, PROTOCOL §4.4). Reply: statvfs. */
 export interface StatvfsRequest {
   readonly type: "statvfs";
+  /** Path, in any bytes except NUL. */
   readonly path: Uint8Array;
 }
 
 /** Requests facts about the file system of an open file (fstatvfs@openssh.com, PROTOCOL §4.4). Reply: statvfs. */
 export interface FstatvfsRequest<Handle> {
   readonly type: "fstatvfs";
+  /** Open file or directory. */
   readonly handle: Handle;
 }
 
 /** Creates a hard link (hardlink@openssh.com, PROTOCOL §4.5). Reply: status. */
 export interface HardlinkRequest {
   readonly type: "hardlink";
+  /** Existing path. */
   readonly oldPath: Uint8Array;
+  /** New path. */
   readonly newPath: Uint8Array;
 }
 
 /** Writes a file's data to the disk (fsync@openssh.com, PROTOCOL §4.6). Reply: status. */
 export interface FsyncRequest<Handle> {
   readonly type: "fsync";
+  /** Open file or directory. */
   readonly handle: Handle;
 }
 
 /** Changes attributes like "setstat", but of a symbolic link itself (lsetstat@openssh.com, PROTOCOL §4.7). Reply: status. */
 export interface LsetstatRequest {
   readonly type: "lsetstat";
+  /** Path, in any bytes except NUL. */
   readonly path: Uint8Array;
+  /** Attributes to set; missing ones stay unchanged. */
   readonly attributes: Attributes;
 }
 
@@ -86,17 +95,22 @@ export interface LimitsRequest {
 /** Like "realpath", and expands `~` and `~user` (expand-path@openssh.com, PROTOCOL §4.9). Reply: one name. */
 export interface ExpandPathRequest {
   readonly type: "expand-path";
+  /** Path, in any bytes except NUL. */
   readonly path: Uint8Array;
 }
 
 /** Copies bytes between two open files on the server (copy-data, PROTOCOL §4.10). Reply: status. */
 export interface CopyDataRequest<Handle> {
   readonly type: "copy-data";
+  /** File to read. */
   readonly readHandle: Handle;
+  /** Position of the first byte to read. */
   readonly readOffset: number;
   /** Number of bytes; 0 copies up to the end of the file. */
   readonly length: number;
+  /** File to write. */
   readonly writeHandle: Handle;
+  /** Position of the first byte to write. */
   readonly writeOffset: number;
 }
 
@@ -110,7 +124,9 @@ export interface HomeDirectoryRequest {
 /** Requests names for user and group ids (users-groups-by-id@openssh.com, PROTOCOL §4.12). Reply: users-groups. */
 export interface UsersGroupsByIdRequest {
   readonly type: "users-groups-by-id";
+  /** User ids. */
   readonly uids: readonly number[];
+  /** Group ids. */
   readonly gids: readonly number[];
 }
 

@@ -3,7 +3,9 @@ import { uint32, untilEnd } from "../fields.ts";
 
 /** One extension in SSH_FXP_INIT or SSH_FXP_VERSION. */
 export interface ExtensionPair {
+  /** Name, in printable US-ASCII. */
   readonly name: string;
+  /** Data, defined by the extension. */
   readonly data: Uint8Array;
 }
 
@@ -11,6 +13,7 @@ export interface ExtensionPair {
 export interface Handshake {
   /** Highest SFTP version of the client, or the version that the server chose. */
   readonly version: number;
+  /** Extensions of the sender. */
   readonly extensions: readonly ExtensionPair[];
 }
 

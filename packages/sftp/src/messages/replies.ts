@@ -25,6 +25,7 @@ export interface HandleReply {
 /** Bytes of a file (SSH_FXP_DATA, §7). */
 export interface DataReply {
   readonly type: "data";
+  /** The bytes. */
   readonly data: Uint8Array;
 }
 
@@ -34,30 +35,35 @@ export interface NameEntry {
   readonly filename: Uint8Array;
   /** Line for people, as `ls -l` prints it. Any bytes. */
   readonly longname: Uint8Array;
+  /** Attributes that the server knows. */
   readonly attributes: Attributes;
 }
 
 /** Names (SSH_FXP_NAME, §7). */
 export interface NamesReply {
   readonly type: "names";
+  /** Names, in the order of the server. */
   readonly names: readonly NameEntry[];
 }
 
 /** Attributes of a file (SSH_FXP_ATTRS, §7). */
 export interface AttributesReply {
   readonly type: "attributes";
+  /** Attributes that the server knows. */
   readonly attributes: Attributes;
 }
 
 /** Reply to "statvfs" and "fstatvfs". */
 export interface StatvfsReply {
   readonly type: "statvfs";
+  /** Facts about the file system. */
   readonly statvfs: StatVfs;
 }
 
 /** Reply to "limits". */
 export interface LimitsReply {
   readonly type: "limits";
+  /** Limits as the server states them. */
   readonly limits: StatedLimits;
 }
 
