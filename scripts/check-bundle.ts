@@ -22,6 +22,8 @@ const MOST_KIB: Readonly<Record<string, number>> = {
 /** Paths of algorithms that the minimal client does not name. */
 const UNNAMED =
   /ciphers\/src\/(?:aes|noble-aes|hmac)|packages\/(?:ciphers-wasm|keyfiles|node)\/|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
+/** Paths of code that only SFTP needs. */
+const SFTP_FILES = /packages\/sftp\/|nacre\/(?:src|dist)\/sftp/;
 /** Paths of code that only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
 /** Paths of code that reads private key files. */
@@ -47,7 +49,15 @@ for (const conditions of [["@nacre/source"], []])
     carried(await bundle(`export { connect, serve } from "nacre";`, conditions)).some((input) => KEY_FILES.test(input))
   )
     problem("a bundle of `connect` and `serve` without `privateKey` contains @nacre/keyfiles");
+for (const file of carried(everything).filter((input) => SFTP_FILES.test(input)))
+  problem(`a bundle that does not name nacre/sftp contains ${file}`);
 print("nacre for the browser", everything);
+
+const withSftp = await bundle(`export { connect } from "nacre"; export { sftp } from "nacre/sftp";`, ["@nacre/source"]);
+checkGlobals(withSftp.code);
+if (carried(withSftp).filter((input) => SFTP_FILES.test(input)).length < 10)
+  problem("fewer than 10 files in the bundle with SFTP match SFTP_FILES: this check looks in the wrong place");
+print("connect and sftp", withSftp);
 
 const withKeys = await bundle(`export { connect, privateKey } from "nacre";`, ["@nacre/source"]);
 checkGlobals(withKeys.code);

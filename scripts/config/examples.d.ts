@@ -1,5 +1,5 @@
 // Names that the examples in the READMEs use without declaring them: see scripts/check-examples.ts.
-import type { createWriteStream as openFile } from "node:fs";
+import type { createWriteStream as openFile, createReadStream as readFile } from "node:fs";
 import type { IncomingMessage, RequestListener } from "node:http";
 import type { Socket } from "node:net";
 import type { pipeline as pipe } from "node:stream/promises";
@@ -15,6 +15,7 @@ import type { RandomSource, SSH_MSG_KEXINIT, SshError } from "@nacre/wire";
 declare global {
   // An application on Node.
   const pipeline: typeof pipe;
+  const createReadStream: typeof readFile;
   const createWriteStream: typeof openFile;
   const socket: Socket;
   const ask: (question: string) => Promise<string>;

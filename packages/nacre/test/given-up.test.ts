@@ -61,7 +61,7 @@ test("aborting an input fails a write that waits for the window", async () => {
   const calls: string[] = [];
   const input = webStreams.writable({
     write: () => 0,
-    end: () => calls.push("end"),
+    end: () => void calls.push("end"),
     abort: () => calls.push("abort"),
   });
   const writer = input.stream.getWriter();

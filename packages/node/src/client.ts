@@ -5,6 +5,7 @@ import {
   type ListenAddress,
   type LoggedIn,
 } from "nacre/internal";
+import type { CallOptions, Sftp } from "nacre/sftp";
 import { forwardDynamic } from "./forward/dynamic.ts";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
@@ -68,6 +69,17 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    */
   socket(target: ForwardTarget, options: SocketOptions = {}): ForwardSocket {
     return new ForwardSocket(this.#mux, target, options);
+  }
+
+  /**
+   * Opens SFTP, with the names of `node:fs/promises` and Node streams. Use `await using`, or call `close()` in the end. Rejects with
+   * `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, `closed` after the end of the
+   * connection, or the error that ended it.
+   */
+  async sftp(options?: CallOptions): Promise<Sftp<NodeStreams>> {
+    // Loaded on demand: most connections move no files.
+    const { openSftp } = await import("nacre/sftp");
+    return openSftp(this, nodeStreams, options);
   }
 
   get #forwards(): Forwarder {

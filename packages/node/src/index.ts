@@ -37,6 +37,31 @@ export {
   SshError,
   type SshErrorCode,
 } from "nacre/internal";
+export type {
+  AppendFileOptions,
+  CallOptions,
+  CopyFileOptions,
+  CpOptions,
+  Dir,
+  Dirent,
+  FileData,
+  FileHandle,
+  GlobOptions,
+  MkdirOptions,
+  OpenFlags,
+  OpenOptions,
+  ReaddirOptions,
+  ReadFileOptions,
+  ReadStreamOptions,
+  RemotePath,
+  RmOptions,
+  Sftp,
+  StatFs,
+  StatOptions,
+  Stats,
+  WriteFileOptions,
+  WriteStreamOptions,
+} from "nacre/sftp";
 export { type Account, account } from "./account.ts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";

@@ -59,6 +59,11 @@ class Output {
     return this.#state.kind === "ended" || (this.#state.kind === "ending" && this.#state.error === undefined);
   }
 
+  /** Whether the end of the stream, or the error, has arrived. */
+  get isOver(): boolean {
+    return this.#state.kind !== "flowing";
+  }
+
   open(): void {
     if (!this.#stream.destroyed) this.#keep = Number.POSITIVE_INFINITY;
   }
@@ -143,10 +148,12 @@ class Output {
 }
 
 class ChannelReadable extends Readable implements ReadEnd<Readable> {
+  readonly #source: ReadSource;
   readonly #output: Output;
 
   constructor(source: ReadSource, keep?: number) {
     super({ highWaterMark: HIGH_WATER });
+    this.#source = source;
     this.#output = new Output(this, source, keep);
     this.on("error", () => {});
   }
@@ -179,6 +186,7 @@ class ChannelReadable extends Readable implements ReadEnd<Readable> {
 
   override _destroy(error: Error | null, callback: WriteCallback): void {
     this.#output.drop();
+    if (!this.#output.isOver) this.#source.cancelled?.();
     callback(error);
   }
 }
@@ -233,8 +241,25 @@ class Input {
   }
 
   end(callback: WriteCallback): void {
+    // Set first: the target may close the stream while it ends.
     this.#ended = true;
-    this.#target.end();
+    const ending = this.#target.end();
+    if (ending === undefined) {
+      callback();
+      return;
+    }
+    this.#ended = false;
+    void this.#finish(ending, callback);
+  }
+
+  async #finish(ending: Promise<void>, callback: WriteCallback): Promise<void> {
+    try {
+      await ending;
+      this.#ended = true;
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
     callback();
   }
 

@@ -109,8 +109,11 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
    * Opens a channel of any type (RFC 4254 §5.1). `data` is type-specific. Set the channel's `handler` to receive its events; until then
    * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, `closed`
    * after the end of the connection, or the error that ended it.
+   *
+   * A channel of type "session" is the one that was opened with the login, unless a command uses it already.
    */
   openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
+    if (channelType === "session" && data === undefined) return this.#openSession();
     return openCheckedChannel(this.#driver.mux, channelType, data);
   }
 
@@ -151,13 +154,19 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     });
   }
 
+  /** Resolves with the session channel that was opened with the login, once, and with new ones afterwards. */
+  #openSession(): Promise<Channel> {
+    const opening = this.#early ?? openSession(this.#driver.mux);
+    this.#early = undefined;
+    return opening;
+  }
+
   /** Opens a session channel and passes it to `use`. Closes the channel if `use` fails or the signal aborts. */
   async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
     const { signal } = options;
     checkSignal(signal);
     if (signal?.aborted) throw abortError(signal);
-    const opening = this.#early ?? openSession(this.#driver.mux);
-    this.#early = undefined;
+    const opening = this.#openSession();
     let abort: ((error: SshError) => void) | undefined;
     const aborted = new Promise<never>((_, reject) => {
       abort = reject;

@@ -34,7 +34,7 @@ export interface PairFacts {
 export interface ReadSource {
   /** Returns window credit for `bytes` bytes. */
   consumed(bytes: number): void;
-  /** Called when the reader cancels the stream before its end. Not called for a Node pair, which can only be destroyed as a whole. */
+  /** Called when the reader cancels or destroys the stream before its end. Not called for a Node pair, which can only be destroyed as a whole. */
   cancelled?(): void;
 }
 
@@ -53,9 +53,9 @@ export interface ReadEnd<R> {
 export interface WriteTarget {
   /** Copies bytes and returns the number taken. The rest is offered again when there is room. */
   write(bytes: Uint8Array): number;
-  /** Called when no more bytes follow. */
-  end(): void;
-  /** Called when the stream is aborted before its end. */
+  /** Called when no more bytes follow. The stream finishes when the returned promise resolves, and fails if it rejects. */
+  end(): void | Promise<void>;
+  /** Called when the stream is aborted before its end, or before the promise of `end` settles. */
   abort(): void;
 }
 

@@ -132,6 +132,8 @@ class Input implements WriteEnd<WebStreams["writable"]> {
   /** Number of written chunks that the target has not taken yet. */
   #underWay = 0;
   #over = false;
+  /** Whether the target has not finished what follows the last byte. */
+  #isEnding = false;
   #drained: (() => void) | undefined;
 
   constructor(target: WriteTarget) {
@@ -144,6 +146,7 @@ class Input implements WriteEnd<WebStreams["writable"]> {
           controller.signal.addEventListener("abort", () => {
             this.#rest?.failed(controller.signal.reason);
             this.#rest = undefined;
+            if (this.#isEnding) target.abort();
           });
         },
         write: (chunk) =>
@@ -151,7 +154,11 @@ class Input implements WriteEnd<WebStreams["writable"]> {
             this.#rest = { bytes: typeof chunk === "string" ? utf8Encode(chunk) : chunk, done, failed };
             this.room();
           }),
-        close: () => target.end(),
+        close: () => {
+          const ending = target.end();
+          this.#isEnding = ending !== undefined;
+          return ending;
+        },
         abort: () => {
           this.#settle();
           target.abort();

@@ -242,7 +242,7 @@ class LateEnds implements ReadSource, WriteTarget {
     this.#source = source;
     this.#target = target;
     if (this.signal.aborted) target.abort();
-    else if (this.#ended) target.end();
+    else if (this.#ended) void target.end();
   }
 
   consumed(bytes: number): void {
@@ -260,7 +260,7 @@ class LateEnds implements ReadSource, WriteTarget {
 
   end(): void {
     this.#ended = true;
-    this.#target?.end();
+    void this.#target?.end();
   }
 
   abort(): void {

@@ -92,3 +92,26 @@ test("one round trip for each command on an open connection, for any number of c
     expect(proxy.connections).toHaveLength(1);
   });
 });
+
+test("five round trips until SFTP is open, three on an open connection, and two to read a small file", async () => {
+  await throughProxy(async (proxy) => {
+    await using client = await server.connect({ port: proxy.port });
+    const count = async <T>(work: () => Promise<T>): Promise<[T, number]> => {
+      const before = proxy.connections[0]!.roundTrips;
+      const result = await work();
+      return [result, proxy.connections[0]!.roundTrips - before];
+    };
+    const first = await client.sftp();
+    // One more than to the first output byte of a command: OpenSSH grants no window before the subsystem has started.
+    expect(proxy.connections[0]!.roundTrips).toBe(5);
+    // The server's limits are requested meanwhile, and take no round trip of their own.
+    const [contents, reading] = await count(() => first.readFile("/etc/hostname", "utf8"));
+    expect(contents).not.toBe("");
+    expect(reading).toBe(2);
+    // The reply to the close of the file.
+    await first.exists("/");
+    const [second, opening] = await count(() => client.sftp());
+    expect(opening).toBe(3);
+    expect(await second.exists("/")).toBe(true);
+  });
+});

@@ -206,6 +206,73 @@ export function describeStreamKind<K extends StreamTypes>(kind: StreamKind<K>, u
     });
   });
 
+  /** Creates a write stream on a target that takes time to end. */
+  function slow(): { stream: K["writable"]; settle: (error?: Error) => void; calls: string[] } {
+    let settle!: (error?: Error) => void;
+    const calls: string[] = [];
+    const ended = new Promise<void>((resolve, reject) => {
+      settle = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    const { stream } = kind.writable({
+      write: (bytes) => bytes.length,
+      end() {
+        calls.push("end");
+        return ended;
+      },
+      abort: () => {
+        calls.push("abort");
+        settle(LOST);
+      },
+    });
+    return { stream, settle, calls };
+  }
+
+  describe("writable stream on a target that takes time to end", () => {
+    it("finishes when the target has ended", async () => {
+      const { stream, settle, calls } = slow();
+      let isOver = false;
+      const ending = use.end(stream).then(() => {
+        isOver = true;
+      });
+      await macrotask();
+      expect([isOver, calls]).toEqual([false, ["end"]]);
+      settle();
+      await ending;
+      expect(calls).toEqual(["end"]);
+    });
+
+    it("fails with the error of ending", async () => {
+      const { stream, settle } = slow();
+      const ending = failure(use.end(stream));
+      settle(LOST);
+      expect(await ending).toBe(LOST);
+    });
+
+    it("aborts the target that is still ending", async () => {
+      const { stream, calls } = slow();
+      const ending = failure(use.end(stream));
+      await macrotask();
+      void failure(Promise.resolve(use.abort(stream)));
+      expect(await ending).toBeInstanceOf(Error);
+      expect(calls).toEqual(["end", "abort"]);
+    });
+  });
+
+  it("reports a readable stream that is cancelled before its end, once, and none that has ended", async () => {
+    let cancelled = 0;
+    const make = (): ReadEnd<K["readable"]> => kind.readable({ consumed() {}, cancelled: () => void cancelled++ });
+    const whole = make();
+    whole.receive(utf8Encode("all"));
+    whole.finish();
+    expect(await use.read(whole.stream)).toBe("all");
+    await macrotask();
+    expect(cancelled).toBe(0);
+    const { stream } = make();
+    await use.cancel(stream);
+    await macrotask();
+    expect(cancelled).toBe(1);
+  });
+
   function pair(facts?: PairFacts) {
     const channel = new FakeChannel();
     const stream = channelPair(channel as unknown as Channel, kind, facts);

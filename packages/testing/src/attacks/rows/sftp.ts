@@ -31,6 +31,15 @@ export const SFTP: readonly Row[] = [
     patch("sftp-into-length", "false"),
     patch("sftp-into-field", "false"),
   ),
+  {
+    title: "sftp: a listed name that is a path",
+    client: heldBy(
+      "nacre/test/sftp/attacks",
+      "sftp: a listed name that is a path · client",
+      patch("sftp-listed-name", "false"),
+    ),
+    server: "not touched",
+  },
   row("sftp: replies that make a reader ask forever", "client", remove("sftp-empty-data"), remove("sftp-empty-names")),
   {
     title: "sftp: names",

@@ -1,0 +1,45 @@
+/** Bytes of a file that may be under way from the start. */
+const LEAST_BYTES = 2 * 1024 * 1024;
+
+/** Maximum number of bytes of one transfer under way or received and not consumed. As many as sftp(1) has. */
+export const MOST_BYTES: number = 16 * 1024 * 1024;
+
+/** Maximum number of requests of one transfer under way. */
+export const MOST_BLOCKS = 512;
+
+/** A block of a file under way. */
+export interface TimedBlock {
+  /** Time when it was sent, in milliseconds. */
+  sentAt: number;
+  /** Value of `Depth.delivered` when it was sent. */
+  deliveredBefore: number;
+}
+
+/**
+ * Decides how many bytes of a transfer may be under way. Twice the bytes that arrive in one round trip keep the path busy: this number at
+ * most doubles in each round trip, and stops where more bytes would only wait in a queue. Bounded by 16 MiB.
+ */
+export class Depth {
+  /** Bytes that may be under way. */
+  bytes: number = LEAST_BYTES;
+  #delivered = 0;
+  /** Shortest time from a request to its reply in milliseconds. */
+  #roundTrip = Number.POSITIVE_INFINITY;
+
+  /** Notes that a block is sent now. */
+  sent(block: TimedBlock): void {
+    block.sentAt = performance.now();
+    block.deliveredBefore = this.#delivered;
+  }
+
+  /** Notes that `length` bytes of a block have arrived. */
+  replied(block: TimedBlock, length: number): void {
+    this.#delivered += length;
+    if (this.bytes === MOST_BYTES) return;
+    // Clocks of browsers have steps of up to 1 ms.
+    const elapsed = Math.max(performance.now() - block.sentAt, 0.1);
+    this.#roundTrip = Math.min(this.#roundTrip, elapsed);
+    const perRoundTrip = ((this.#delivered - block.deliveredBefore) * this.#roundTrip) / elapsed;
+    this.bytes = Math.min(Math.max(this.bytes, 2 * perRoundTrip), MOST_BYTES);
+  }
+}

@@ -1,0 +1,54 @@
+import { SshError } from "@nacre/wire";
+import { checkSignal } from "../check.ts";
+import type { Channel } from "../mux/channel.ts";
+import { onAbort } from "../on-abort.ts";
+import { checkNames } from "../option-names.ts";
+import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+import { type CallOptions, SFTP_OPTIONS } from "./options.ts";
+import { Sftp } from "./sftp.ts";
+import { SftpChannel } from "./sftp-channel.ts";
+
+/** A connection that opens channels: a client of `nacre` or `@nacre/node`. */
+export interface ChannelOpener {
+  /** Opens a channel of a type. */
+  openChannel(channelType: string): Promise<Channel>;
+}
+
+/**
+ * Opens SFTP on a connection, with streams of kind `K`. Takes two round trips, and one less on the session channel that was opened with the
+ * login. OpenSSH grants a window only once the subsystem has started, which takes one more. Rejects with `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error
+ * that ended the connection.
+ */
+export async function openSftp<K extends StreamTypes>(
+  ssh: ChannelOpener,
+  streams: StreamKind<K>,
+  options: CallOptions = {},
+): Promise<Sftp<K>> {
+  checkNames(options, SFTP_OPTIONS.call, "`sftp`");
+  const { signal } = options;
+  checkSignal(signal);
+  if (signal?.aborted === true) throw abortError(signal);
+  const opening = ssh.openChannel("session").then((channel) => new SftpChannel(channel));
+  let unwatch: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    unwatch = signal && onAbort(signal, () => reject(abortError(signal)));
+  });
+  try {
+    const channel = await Promise.race([opening, aborted]);
+    await Promise.race([channel.start(), aborted]);
+    return new Sftp(channel, streams);
+  } catch (error) {
+    // Not awaited: a server that does not answer would delay the error.
+    opening.then(
+      (channel) => channel.close(),
+      () => {},
+    );
+    throw error;
+  } finally {
+    unwatch?.();
+  }
+}
+
+function abortError(signal: AbortSignal): SshError {
+  return new SshError("aborted", "opening SFTP was aborted", { cause: signal.reason });
+}
