@@ -7,6 +7,7 @@ import {
   type ConnectOptions,
   connect,
   type ExecResult,
+  type FileHandle,
   type Forward,
   type ForwardOptions,
   type HopOptions,
@@ -18,6 +19,7 @@ import {
   type ProxyOptions,
   privateKey,
   type SessionHandler,
+  type Sftp,
   type SocketOptions,
   type SshServer,
 } from "@nacre/node";
@@ -47,6 +49,13 @@ export async function main(host: string, password: string | undefined, fingerpri
   await crypto.subtle.digest("SHA-256", stdout);
   await client.close();
   return client.exec("true");
+}
+
+export async function lines(client: Client): Promise<void> {
+  await using sftp: Sftp = await client.sftp();
+  sftp.createReadStream("log", { start: undefined }).pipe(sftp.createWriteStream("copy"));
+  const file: FileHandle = await sftp.open("log");
+  for await (const line of file.readLines()) console.log(line);
 }
 
 export async function forward(client: Client): Promise<Forward> {

@@ -21,6 +21,7 @@ import {
 import { type BaseClient, connect as connectWith, forwardingClient } from "nacre/core";
 import { defaultAlgorithms } from "nacre/defaults";
 import type { Duplex } from "nacre/internal";
+import { type CpOptions, type ReadStreamOptions, type Sftp, sftp, type WriteFileOptions } from "nacre/sftp";
 import type { AreBytes, Optional } from "./types.js";
 
 type ChunkOf<T> = T extends ReadableStream<infer Chunk> ? Chunk : never;
@@ -37,6 +38,7 @@ export const bytes: AreBytes<
     PublickeyLogin["publicKey"],
     Key["publicKey"]["blob"],
     ReturnType<Key["sign"]>,
+    ChunkOf<ReturnType<Sftp["createReadStream"]>>,
     Parameters<RemoteIdentity["sign"]>[1],
     Parameters<Duplex["write"]>[0][number],
   ]
@@ -50,6 +52,7 @@ export const strict: [
   Optional<PtyOptions>,
   Optional<Permissions>,
   Optional<PrivateKeyOptions>,
+  Optional<WriteFileOptions & ReadStreamOptions & CpOptions>,
 ] extends never[]
   ? true
   : false = true;
@@ -63,6 +66,14 @@ export function options(password: string | undefined, signal: AbortSignal | unde
     signal,
     limits: { keepaliveInterval: undefined },
   };
+}
+
+export async function files(ssh: Client): Promise<string> {
+  await using files = await sftp(ssh, { signal: undefined });
+  await files.createReadStream("a").pipeTo(files.createWriteStream("b", { mode: undefined }));
+  await new Blob([await files.readFile("b")]).text();
+  const { size }: { size: bigint } = await files.stat("b", { bigint: true });
+  return `${size} ${await files.readFile("b", "utf8")}`;
 }
 
 export async function output(streams: ByteStreams, given: ConnectOptions) {

@@ -5,7 +5,7 @@ import {
   type ListenAddress,
   type LoggedIn,
 } from "nacre/internal";
-import type { CallOptions, Sftp } from "nacre/sftp";
+import type { CallOptions } from "nacre/sftp";
 import { forwardDynamic } from "./forward/dynamic.ts";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
@@ -14,6 +14,7 @@ import { forwardLocal } from "./forward/local.ts";
 import { forwardRemote, forwardRemoteDynamic } from "./forward/remote.ts";
 import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 import { NodeProcess } from "./process.ts";
+import type { Sftp } from "./sftp.ts";
 
 const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
   streams: nodeStreams,
@@ -76,7 +77,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    * `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, `closed` after the end of the
    * connection, or the error that ended it.
    */
-  async sftp(options?: CallOptions): Promise<Sftp<NodeStreams>> {
+  async sftp(options?: CallOptions): Promise<Sftp> {
     // Loaded on demand: most connections move no files.
     const { openSftp } = await import("nacre/sftp");
     return openSftp(this, nodeStreams, options);

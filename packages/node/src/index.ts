@@ -45,7 +45,6 @@ export type {
   Dir,
   Dirent,
   FileData,
-  FileHandle,
   GlobOptions,
   MkdirOptions,
   OpenFlags,
@@ -55,7 +54,6 @@ export type {
   ReadStreamOptions,
   RemotePath,
   RmOptions,
-  Sftp,
   StatFs,
   StatOptions,
   Stats,
@@ -85,5 +83,6 @@ export type { Lookup } from "./lookup.ts";
 export type { ConnectOptions, Hop, HopOptions, Via } from "./options.ts";
 export { NodeProcess } from "./process.ts";
 export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
+export type { FileHandle, Sftp } from "./sftp.ts";
 export { socketDuplex } from "./socket-duplex.ts";
 export { type TcpForwardingOptions, tcpForwarding } from "./tcp-forwarding.ts";

@@ -11,7 +11,6 @@ import { sftp as openSftp } from "nacre/sftp";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { containerExec } from "../../../../scripts/openssh/sshd.ts";
 import type { Client, Sftp } from "../../src/index.ts";
-import type { NodeStreams } from "../../src/node-streams.ts";
 
 // Every call against OpenSSH's sftp-server, and its effect as the shell there sees it.
 
@@ -20,7 +19,7 @@ const local = useFolder();
 
 interface Opened {
   readonly ssh: Client;
-  readonly sftp: Sftp<NodeStreams>;
+  readonly sftp: Sftp;
   /** New directory on the server. */
   readonly dir: string;
   /** Runs a command in the directory. Resolves with its output. */
@@ -41,7 +40,7 @@ async function open(from = server): Promise<Opened> {
 }
 
 /** Reads a file without an end. Resolves with the error that ends it. */
-function endless(sftp: Sftp<NodeStreams>): Promise<Error> {
+function endless(sftp: Sftp): Promise<Error> {
   return failure(digestOf(sftp.createReadStream("/dev/zero")));
 }
 
