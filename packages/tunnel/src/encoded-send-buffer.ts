@@ -68,8 +68,9 @@ export class EncodedSendBuffer extends SendBuffer {
   /** Takes the encoded message of the last bytes. */
   #takeFresh(allowed: number): Bytes | undefined {
     const message = this.#fresh;
-    if (message === undefined || message.length - 1 > allowed) return undefined;
+    // If it exceeds `allowed`, a part of its bytes is sent as a copy, so the message must not be sent later.
     this.#fresh = undefined;
+    if (message === undefined || message.length - 1 > allowed) return undefined;
     this.moveNext(message.length - 1);
     return message;
   }

@@ -145,6 +145,22 @@ describe("a tunnel", () => {
     expect(pair.client.received).toEqual(concatBytes(...Array.from({ length: 100 }, () => small.subarray(1))));
   });
 
+  test("sends each byte of a small message once if only a part of it may be sent unacknowledged", () => {
+    const pair = opened();
+    // 64 messages of this length are 64 bytes less than the most bytes that may be unacknowledged.
+    for (let i = 0; i < MAX_SEND_BUFFER / 65_536; i++) {
+      pair.gateway.tunnel.writeMessage(data(65_535));
+      pair.gateway.tunnel.takeMessage(0);
+    }
+    pair.gateway.tunnel.writeMessage(encodeTunnelMessage({ type: "data", data: pattern(180) }));
+    const first = pair.gateway.tunnel.takeMessage(0)!;
+    expect(pair.gateway.tunnel.takeMessage(0)).toBeUndefined();
+    pair.gateway.tunnel.receive(acknowledge(65_535), 0);
+    const second = pair.gateway.tunnel.takeMessage(0)!;
+    expect(concatBytes(first.subarray(1), second.subarray(1))).toEqual(pattern(180));
+    expect(pair.gateway.tunnel.takeMessage(0)).toBeUndefined();
+  });
+
   test("frees each large message once, when it is acknowledged or discarded", () => {
     const freed: Bytes[] = [];
     const pair = new Pair({ onFreed: (message) => freed.push(message) });
