@@ -25,7 +25,7 @@ const UNNAMED =
 /** Paths of code that only SFTP needs. */
 const SFTP_FILES = /packages\/sftp\/|nacre\/(?:src|dist)\/sftp/;
 /** Paths of code that only an SFTP server needs. */
-const SFTP_SERVER_FILES = /packages\/sftp\/src\/server|nacre\/(?:src|dist)\/sftp-server/;
+const SFTP_SERVER_FILES = /packages\/sftp\/src\/server\.ts|nacre\/(?:src|dist)\/sftp-server/;
 /** Paths of code that only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
 /** Paths of code that reads private key files. */
