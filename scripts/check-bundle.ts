@@ -24,6 +24,8 @@ const UNNAMED =
   /ciphers\/src\/(?:aes|noble-aes|hmac)|packages\/(?:ciphers-wasm|keyfiles|node)\/|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
 /** Paths of code that only SFTP needs. */
 const SFTP_FILES = /packages\/sftp\/|nacre\/(?:src|dist)\/sftp/;
+/** Paths of code that only an SFTP server needs. */
+const SFTP_SERVER_FILES = /packages\/sftp\/src\/server\.ts|nacre\/(?:src|dist)\/sftp-server/;
 /** Paths of code that only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
 /** Paths of code that reads private key files. */
@@ -57,7 +59,17 @@ const withSftp = await bundle(`export { connect } from "nacre"; export { sftp } 
 checkGlobals(withSftp.code);
 if (carried(withSftp).filter((input) => SFTP_FILES.test(input)).length < 10)
   problem("fewer than 10 files in the bundle with SFTP match SFTP_FILES: this check looks in the wrong place");
+for (const file of carried(withSftp).filter((input) => SFTP_SERVER_FILES.test(input)))
+  problem(`a bundle that does not name nacre/sftp-server contains ${file}`);
 print("connect and sftp", withSftp);
+
+const sftpServer = await bundle(`export { serve } from "nacre"; export * from "nacre/sftp-server";`, ["@nacre/source"]);
+checkGlobals(sftpServer.code);
+if (carried(sftpServer).filter((input) => SFTP_SERVER_FILES.test(input)).length < 8)
+  problem(
+    "fewer than 8 files in the bundle of an SFTP server match SFTP_SERVER_FILES: this check looks in the wrong place",
+  );
+print("serve and sftpServer", sftpServer);
 
 const withKeys = await bundle(`export { connect, privateKey } from "nacre";`, ["@nacre/source"]);
 checkGlobals(withKeys.code);

@@ -56,6 +56,7 @@ export { BaseProcess } from "./session/base-process.ts";
 export {
   BaseSession,
   type Pty,
+  type SessionBytes,
   type SessionExit,
   type SessionHandler,
   type SessionMaker,

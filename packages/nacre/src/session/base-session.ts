@@ -1,6 +1,7 @@
 import type { Factor } from "@nacre/auth";
 import { SshError } from "@nacre/wire";
-import type { Channel, ChannelRequest } from "../mux/channel.ts";
+import type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "../mux/channel.ts";
+import { EventBuffer } from "../mux/event-buffer.ts";
 import type { StreamKind, StreamTypes, WriteEnd } from "../streams/stream-kind.ts";
 
 /** A pseudo-terminal requested by a client (RFC 4254 §6.2). Sizes are in characters and pixels; 0 if unknown. */
@@ -47,13 +48,11 @@ export type SessionHandler<S> = (session: S) => SessionResult | Promise<SessionR
 /** Result of a session handler: an exit status, a `SessionExit`, or nothing for status 0. */
 export type SessionResult = number | SessionExit | void;
 
+/** Handles the bytes of a session without streams; see `BaseSession.takeChannel`. */
+export type SessionBytes = Omit<ChannelHandler, "request">;
+
 /** A session requested by a client, with streams of kind `K`. */
 export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
-  /**
-   * The client's input. If it is not read, the client stalls once the channel's window is full. It fails if the channel closes without an
-   * EOF.
-   */
-  readonly stdin: K["readable"];
   /** Output to the client. Await pending pipes before the handler returns. */
   readonly stdout: K["writable"];
   /** Error output to the client. Once both outputs are ended, EOF is sent, even before the handler returns. */
@@ -82,6 +81,11 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
   /** Called when the client sends a break, with its length in milliseconds (RFC 4335). Without this handler, breaks are refused. */
   onBreak: ((length: number) => void) | undefined;
 
+  readonly #channel: Channel;
+  readonly #streams: StreamKind<K>;
+  /** Receives the input: an `EventBuffer` until the streams or the channel are used. */
+  #input: SessionBytes;
+  #stdin: K["readable"] | undefined;
   readonly #outputs: readonly WriteEnd<K["writable"]>[];
   #flushing = false;
 
@@ -95,7 +99,9 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
     this.env = start.env;
     this.pty = start.pty;
     this.signal = start.signal;
-    const stdin = streams.readable(channel);
+    this.#channel = channel;
+    this.#streams = streams;
+    this.#input = new EventBuffer(channel);
     let unended = 2;
     const output = (stream?: "stderr"): WriteEnd<K["writable"]> =>
       streams.writable({
@@ -107,26 +113,53 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
       });
     const stdout = output();
     const stderr = output("stderr");
-    this.stdin = stdin.stream;
     this.stdout = stdout.stream;
     this.stderr = stderr.stream;
     this.#outputs = [stdout, stderr];
     channel.handler = {
       // RFC 4254 §5.2 defines no extended data from client to server.
-      data: (stream, bytes) => (stream === "stdout" ? stdin.receive(bytes) : channel.consumed(bytes.length)),
+      data: (stream, bytes) => (stream === "stdout" ? this.#input.data(stream, bytes) : channel.consumed(bytes.length)),
       writable: () => {
+        this.#input.writable();
         stdout.room();
         stderr.room();
       },
-      eof: () => stdin.finish(),
+      eof: () => this.#input.eof(),
       request: (request) => start.onRequest(request),
-      closed: ({ error }) => {
-        const reason = error ?? new SshError("channel-closed", "the session has ended: its channel is closed");
-        stdin.finish(reason);
+      closed: (end) => {
+        this.#input.closed(end);
+        const reason = endReason(end);
         stdout.fail(reason);
         stderr.fail(reason);
       },
     };
+  }
+
+  /**
+   * The client's input. If it is not read, the client stalls once the channel's window is full. It fails if the channel closes without an
+   * EOF. Throws `usage` after `takeChannel`.
+   */
+  get stdin(): K["readable"] {
+    if (this.#stdin !== undefined) return this.#stdin;
+    const stdin = this.#streams.readable(this.#channel);
+    this.#setInput({
+      data: (_, bytes) => stdin.receive(bytes),
+      writable() {},
+      eof: () => stdin.finish(),
+      closed: (end) => stdin.finish(endReason(end)),
+    });
+    this.#stdin = stdin.stream;
+    return this.#stdin;
+  }
+
+  /**
+   * Passes the client's input to `handler` instead of `stdin`, beginning with the bytes that have arrived, and returns the channel to write
+   * to. For subsystems that need no streams. The handler must report the bytes with `Channel.consumed`. Throws `usage` if `stdin` or the
+   * channel is in use.
+   */
+  takeChannel(handler: SessionBytes): Channel {
+    this.#setInput(handler);
+    return this.#channel;
   }
 
   /**
@@ -137,4 +170,23 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
     this.#flushing = true;
     await Promise.all(this.#outputs.map((output) => output.finished()));
   }
+
+  #setInput(handler: SessionBytes): void {
+    const buffer = this.#input;
+    if (!(buffer instanceof EventBuffer))
+      throw new SshError("usage", "the session's input is in use; use either `stdin` or `takeChannel`, once");
+    this.#input = handler;
+    // The buffer has no requests: they go to `onRequest`.
+    buffer.replayTo({
+      data: (stream, bytes) => handler.data(stream, bytes),
+      writable() {},
+      eof: () => handler.eof(),
+      request() {},
+      closed: (end) => handler.closed(end),
+    });
+  }
+}
+
+function endReason({ error }: ChannelEnd): SshError {
+  return error ?? new SshError("channel-closed", "the session has ended: its channel is closed");
 }

@@ -14,6 +14,12 @@ function row(title: string, side: "client" | "server", ...patches: readonly Patc
     : { title, client: "not touched", server: held };
 }
 
+/** Returns a row whose test attacks `sftpServer` of nacre. */
+function bySftpServer(title: string, ...patches: readonly Patch[]): Row {
+  const server = heldBy("nacre/test/sftp-server/attacks", `${title} · server`, ...patches);
+  return { title, client: "not touched", server };
+}
+
 /** Attacks on SFTP by servers and clients. */
 export const SFTP: readonly Row[] = [
   {
@@ -76,4 +82,19 @@ export const SFTP: readonly Row[] = [
     patch("sftp-read-length", "const request = received;"),
   ),
   row("sftp: replies that the client does not read", "server", patch("sftp-unsent", "true")),
+  bySftpServer("sftp: a change on a read-only server", remove("sftp-read-only")),
+  bySftpServer(
+    "sftp: a handle used for what it is not open for",
+    remove("sftp-open-for-reading"),
+    remove("sftp-open-for-writing"),
+    remove("sftp-open-for-truncation"),
+    patch("sftp-open-for-copying", "false"),
+    patch("sftp-open-for-copies", "false"),
+  ),
+  bySftpServer("sftp: a copy of a file to its own end", patch("sftp-copy-end", "Number.MAX_SAFE_INTEGER")),
+  bySftpServer(
+    "sftp: the text of a fault",
+    patch("sftp-fault-text", "return { status: SSH_FX.FAILURE, message: String(error) };"),
+  ),
+  bySftpServer("sftp: a flood to a slow file system", remove("sftp-server-backpressure")),
 ];

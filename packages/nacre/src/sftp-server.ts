@@ -1,0 +1,26 @@
+export {
+  type Attributes,
+  decodePath,
+  encodePath,
+  type Owner,
+  SSH_FX,
+  type StatVfs,
+  type Times,
+  type UsersGroups,
+} from "@nacre/sftp";
+export { type FileErrorCode, FileSystemError } from "./sftp-server/file-error.ts";
+export type {
+  DirectoryEntry,
+  FileSystem,
+  OpenMode,
+  ServedDirectory,
+  ServedFile,
+  ServedHandle,
+} from "./sftp-server/file-system.ts";
+export {
+  type MemoryFileSystem,
+  type MemoryFileSystemOptions,
+  memoryFileSystem,
+} from "./sftp-server/memory-file-system.ts";
+export type { SftpServerLogEvent, SftpServerSettings } from "./sftp-server/options.ts";
+export { sftpServer } from "./sftp-server/sftp-server.ts";

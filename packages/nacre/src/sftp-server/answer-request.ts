@@ -1,0 +1,195 @@
+import { decodePath, encodePath, type SftpServer, type SftpServerRequest, SSH_FX, SSH_FXF } from "@nacre/sftp";
+import type { AskToken } from "@nacre/wire";
+import { copyData } from "./copy-data.ts";
+import { isChange } from "./extensions.ts";
+import { FileSystemError } from "./file-error.ts";
+import type { FileSystem, OpenMode } from "./file-system.ts";
+import { nameEntry } from "./longname.ts";
+import { type OpenHandle, servedOf } from "./open-handle.ts";
+import type { PathAccess } from "./path-order.ts";
+
+/** A request of the client, with the values of its handles. */
+export type Request = SftpServerRequest<OpenHandle>;
+
+/** What the answers of a session depend on. */
+export interface AnswerContext {
+  readonly fileSystem: FileSystem;
+  readonly machine: SftpServer<OpenHandle>;
+  readonly readOnly: boolean;
+  /** Name of the user that logged in. */
+  readonly user: string;
+  /** Returns whether the session has ended. */
+  isOver(this: void): boolean;
+}
+
+/** Returns how a request takes part in the order of requests by path, or `undefined` for a request on a handle. */
+export function pathAccessOf(request: Request): PathAccess | undefined {
+  if (request.type === "open") return (request.flags & ~SSH_FXF.READ) === 0 ? "read" : "change";
+  // A file system may store the contents at the close, so a change that follows waits for it.
+  if (request.type === "close") return "read";
+  if ("handle" in request || request.type === "copy-data") return undefined;
+  return isChange(request.type) ? "change" : "read";
+}
+
+/** Returns the path of a request for the log. */
+export function pathOf(request: Request): string | undefined {
+  if ("path" in request) return decodePath(request.path);
+  if ("oldPath" in request) return decodePath(request.oldPath);
+  if ("handle" in request) return request.handle.path;
+  if (request.type === "copy-data") return request.readHandle.path;
+  return request.type === "symlink" ? decodePath(request.linkPath) : undefined;
+}
+
+/** Answers a request from the file system. Rejects with its exception, without an answer. */
+export async function answerRequest(token: AskToken, request: Request, context: AnswerContext): Promise<void> {
+  const { fileSystem: fs, machine, readOnly } = context;
+  // rule: sftp-read-only
+  if (readOnly && isDenied(request)) throw new FileSystemError("EACCES");
+  switch (request.type) {
+    case "open": {
+      const path = decodePath(request.path);
+      const mode = modeOf(request.flags);
+      const file = await fs.open(path, mode, request.attributes);
+      return machine.handle(token, { kind: "file", file, mode, path });
+    }
+    case "opendir": {
+      const path = decodePath(request.path);
+      return machine.handle(token, { kind: "directory", directory: await fs.opendir(path), path, left: [] });
+    }
+    case "close":
+      await servedOf(request.handle).close();
+      break;
+    case "read": {
+      const { handle } = request;
+      // rule: sftp-open-for-reading
+      if (handle.kind !== "file" || !handle.mode.read) throw new FileSystemError("EACCES");
+      const bytes = await handle.file.read(request.offset, request.length);
+      return bytes.length === 0 ? machine.status(token, SSH_FX.EOF) : machine.data(token, bytes);
+    }
+    case "write": {
+      const { handle } = request;
+      // rule: sftp-open-for-writing
+      if (handle.kind !== "file" || !handle.mode.write) throw new FileSystemError("EACCES");
+      if (request.data.length > 0) await handle.file.write(request.offset, request.data);
+      break;
+    }
+    case "readdir": {
+      const { handle } = request;
+      if (handle.kind !== "directory") throw new FileSystemError("ENOTDIR");
+      if (handle.left.length === 0) {
+        const now = Date.now() / 1000;
+        handle.left = (await handle.directory.read()).map((entry) => nameEntry(entry, now));
+      }
+      if (handle.left.length === 0) return machine.status(token, SSH_FX.EOF);
+      handle.left = handle.left.slice(machine.names(token, handle.left));
+      return;
+    }
+    case "stat":
+      return machine.attributes(token, await fs.stat(decodePath(request.path)));
+    case "lstat":
+      return machine.attributes(token, await fs.lstat(decodePath(request.path)));
+    case "fstat":
+      return machine.attributes(token, await servedOf(request.handle).stat());
+    case "setstat":
+      await method(fs, "setstat")(decodePath(request.path), request.attributes);
+      break;
+    case "lsetstat":
+      await method(fs, "lsetstat")(decodePath(request.path), request.attributes);
+      break;
+    case "fsetstat": {
+      const { handle, attributes } = request;
+      // rule: sftp-open-for-truncation
+      if (attributes.size !== undefined && !(handle.kind === "file" && handle.mode.write))
+        throw new FileSystemError("EACCES");
+      await servedOf(handle).setstat(attributes);
+      break;
+    }
+    case "mkdir":
+      await method(fs, "mkdir")(decodePath(request.path), request.attributes);
+      break;
+    case "rmdir":
+      await method(fs, "rmdir")(decodePath(request.path));
+      break;
+    case "remove":
+      await method(fs, "remove")(decodePath(request.path));
+      break;
+    case "rename":
+      await method(fs, "rename")(decodePath(request.oldPath), decodePath(request.newPath));
+      break;
+    case "posix-rename":
+      await method(fs, "posixRename")(decodePath(request.oldPath), decodePath(request.newPath));
+      break;
+    case "hardlink":
+      await method(fs, "link")(decodePath(request.oldPath), decodePath(request.newPath));
+      break;
+    case "symlink":
+      await method(fs, "symlink")(decodePath(request.targetPath), decodePath(request.linkPath));
+      break;
+    case "readlink":
+      return machine.name(token, encodePath(await method(fs, "readlink")(decodePath(request.path))));
+    case "realpath":
+      return machine.name(token, encodePath(await fs.realpath(decodePath(request.path))));
+    case "expand-path":
+      return machine.name(token, encodePath(await expandPath(decodePath(request.path), context)));
+    case "home-directory": {
+      const user = request.userName === "" ? context.user : request.userName;
+      return machine.name(token, encodePath(await method(fs, "homeDirectory")(user)));
+    }
+    case "fsync":
+      if (request.handle.kind !== "file") throw new FileSystemError("EINVAL");
+      await method(fs, "fsync")(request.handle.file);
+      break;
+    case "statvfs":
+      return machine.statvfs(token, await method(fs, "statfs")(decodePath(request.path)));
+    case "fstatvfs":
+      return machine.statvfs(token, await method(fs, "fstatfs")(servedOf(request.handle)));
+    case "copy-data": {
+      const { readHandle: from, writeHandle: to } = request;
+      if (from.kind !== "file" || /* rule: sftp-open-for-copying */ !from.mode.read)
+        throw new FileSystemError("EACCES");
+      if (to.kind !== "file" || /* rule: sftp-open-for-copies */ !to.mode.write) throw new FileSystemError("EACCES");
+      await copyData(request, context.isOver);
+      break;
+    }
+    case "users-groups-by-id":
+      return machine.usersGroups(token, await method(fs, "usersGroups")(request.uids, request.gids));
+    case "extended":
+      throw new FileSystemError("ENOSYS");
+  }
+  machine.status(token, SSH_FX.OK);
+}
+
+function isDenied(request: Request): boolean {
+  return request.type === "open" ? (request.flags & ~SSH_FXF.READ) !== 0 : isChange(request.type);
+}
+
+function modeOf(flags: number): OpenMode {
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const append = has(SSH_FXF.APPEND);
+  const write = has(SSH_FXF.WRITE) || append;
+  const create = has(SSH_FXF.CREAT);
+  return {
+    // OpenSSH's server, too, opens for reading if the flags name neither.
+    read: has(SSH_FXF.READ) || !write,
+    write,
+    append,
+    create,
+    truncate: has(SSH_FXF.TRUNC),
+    exclusive: create && has(SSH_FXF.EXCL),
+  };
+}
+
+/** Returns an optional method. Throws ENOSYS if the file system lacks it. */
+function method<Name extends keyof FileSystem>(fs: FileSystem, name: Name): NonNullable<FileSystem[Name]> {
+  const found = fs[name];
+  if (found === undefined) throw new FileSystemError("ENOSYS");
+  return found.bind(fs) as NonNullable<FileSystem[Name]>;
+}
+
+/** Replaces "~" or "~user" at the start of a path, then resolves it (OpenSSH PROTOCOL §4.9). */
+async function expandPath(path: string, { fileSystem, user }: AnswerContext): Promise<string> {
+  if (!path.startsWith("~")) return fileSystem.realpath(path);
+  const [first = "", ...rest] = path.split("/");
+  const home = await method(fileSystem, "homeDirectory")(first === "~" ? user : first.slice(1));
+  return fileSystem.realpath([home, ...rest].join("/"));
+}

@@ -1,0 +1,28 @@
+import type { CopyDataRequest } from "@nacre/sftp";
+import { FileSystemError } from "./file-error.ts";
+import type { OpenHandle } from "./open-handle.ts";
+
+/** Bytes copied at a time. */
+const BLOCK = 256 * 1024;
+
+/**
+ * Copies between two open files (copy-data). Copies no further than the source's size at the start, so that a copy to the end of the source
+ * itself ends. Stops when `isOver` returns true. Fails with EINVAL if the ranges of one file overlap.
+ */
+export async function copyData(request: CopyDataRequest<OpenHandle>, isOver: () => boolean): Promise<void> {
+  const { readHandle: from, writeHandle: to, readOffset, writeOffset, length } = request;
+  if (from.kind !== "file" || to.kind !== "file") throw new FileSystemError("EINVAL");
+  const { size } = await from.file.stat();
+  const end = Math.min(
+    length === 0 ? Number.MAX_SAFE_INTEGER : readOffset + length,
+    /* rule: sftp-copy-end */ size === undefined ? Number.MAX_SAFE_INTEGER : Number(size),
+  );
+  if (from === to && readOffset < writeOffset + (end - readOffset) && writeOffset < end)
+    throw new FileSystemError("EINVAL");
+  for (let at = readOffset; at < end && !isOver(); ) {
+    const bytes = await from.file.read(at, Math.min(BLOCK, end - at));
+    if (bytes.length === 0) return;
+    await to.file.write(writeOffset + (at - readOffset), bytes.slice());
+    at += bytes.length;
+  }
+}
