@@ -83,7 +83,7 @@ export class FarTarget implements TargetTree {
       const found = await stat(this.#channel, isRoot ? "stat" : "lstat", path, context).catch(() => undefined);
       if (found === undefined) throw error;
       if (found.type === "directory") return;
-      const message = `"${escapeText(path)}" exists on the server and is no directory; remove it first`;
+      const message = `"${escapeText(path)}" exists on the server and is not a directory; remove it first`;
       throw new SshError("sftp-failure", message, { cause: error });
     }
   }

@@ -59,7 +59,7 @@ export class NearSource implements SourceTree {
   }
 }
 
-/** Writes near files for a download. Nothing is written outside the directory that it was told to write to. */
+/** Writes near files for a download. Nothing is written outside the directory of the transfer. */
 export class NearTarget implements TargetTree {
   readonly #files: NearFiles;
 
@@ -82,7 +82,7 @@ export class NearTarget implements TargetTree {
       ? await this.#files.stat(path)
       : /* rule: transfer-directory-link */ await this.#files.lstat(path);
     if (type !== "directory")
-      throw new SshError("file-unwritable", `${escapeText(path)} exists and is no directory; remove it first`);
+      throw new SshError("file-unwritable", `${escapeText(path)} exists and is not a directory; remove it first`);
   }
 
   async write(

@@ -286,7 +286,7 @@ export class Transfer {
     this.#stop.abort();
   }
 
-  /** Calls a function of the application. Its exception ends the transfer, whatever `onError` says. */
+  /** Calls a function of the application. Its exception ends the transfer, regardless of `onError`. */
   async #ask<T>(question: () => T | Promise<T>): Promise<T> {
     try {
       return await question();
