@@ -27,7 +27,7 @@ export const nodeFiles: NearFiles = {
   create: (path, mode) => writing(path, () => create(path, mode)),
   rename: (from, to) => writing(to, () => fs.rename(bytesOf(from), bytesOf(to))),
   remove: (path) => writing(path, () => fs.rm(bytesOf(path), { force: true })),
-  makeDirectory: (path) => writing(path, () => makeDirectory(path)),
+  makeDirectory: (path, mode) => writing(path, () => makeDirectory(path, mode)),
   setAttributes: (path, attributes) => writing(path, () => setAttributes(path, attributes)),
   readlink: (path) => reading(path, async () => textOf(await fs.readlink(bytesOf(path), { encoding: "buffer" }))),
   symlink: (target, path) => writing(path, () => fs.symlink(bytesOf(target), bytesOf(path))),
@@ -84,9 +84,9 @@ async function create(path: string, mode: number | undefined): Promise<NearWrite
   };
 }
 
-async function makeDirectory(path: string): Promise<boolean> {
+async function makeDirectory(path: string, mode: number | undefined): Promise<boolean> {
   try {
-    await fs.mkdir(bytesOf(path));
+    await fs.mkdir(bytesOf(path), { mode });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;

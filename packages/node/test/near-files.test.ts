@@ -56,11 +56,12 @@ it("sets attributes of a directory, but not through a link", async () => {
 it("makes, renames and removes directories, files and links", async () => {
   const folder = await temporaryFolder();
   const path = (name: string): string => join(folder, name);
-  expect(await nodeFiles.makeDirectory(path("d"))).toBe(true);
-  expect(await nodeFiles.makeDirectory(path("d"))).toBe(false);
-  expect(await codeOf(nodeFiles.makeDirectory(path("none/d")))).toBe("file-unwritable");
+  expect(await nodeFiles.makeDirectory(path("d"), 0o700)).toBe(true);
+  expect((await stat(path("d"))).mode & 0o777).toBe(0o700);
+  expect(await nodeFiles.makeDirectory(path("d"), undefined)).toBe(false);
+  expect(await codeOf(nodeFiles.makeDirectory(path("none/d"), undefined))).toBe("file-unwritable");
   await nodeFiles.symlink("d", path("l"));
-  expect(await nodeFiles.makeDirectory(path("l"))).toBe(false);
+  expect(await nodeFiles.makeDirectory(path("l"), undefined)).toBe(false);
   expect(await nodeFiles.readlink(path("l"))).toBe("d");
   expect(await nodeFiles.realpath(path("l"))).toBe(await nodeFiles.realpath(path("d")));
   expect([(await nodeFiles.stat(path("l"))).type, (await nodeFiles.lstat(path("l"))).type]).toEqual([

@@ -183,12 +183,18 @@ describe("both directions", () => {
     expect(to().files.find("/home/copy/d")).toMatchObject({ mode: 0o500, atime: 3000, mtime: 4000 });
   });
 
-  it.each(directions)("%s gives new files the mode of their source less the umask", async (_, from, to, run) => {
-    make(from(), TREE);
-    from().files.find("/home/t/a").mode = 0o777;
-    await run({ recursive: true });
-    expect(to().files.find("/home/copy/a")).toMatchObject({ mode: 0o755, mtime: 2 });
-  });
+  it.each(directions)(
+    "%s gives new files and directories the mode of their source less the umask",
+    async (...direction) => {
+      const [, from, to, run] = direction;
+      make(from(), TREE);
+      from().files.find("/home/t/a").mode = 0o777;
+      from().files.find("/home/t/d").mode = 0o500;
+      await run({ recursive: true });
+      expect(to().files.find("/home/copy/a")).toMatchObject({ mode: 0o755, mtime: 2 });
+      expect(to().files.find("/home/copy/d").mode).toBe(0o700);
+    },
+  );
 
   it.each(directions)("%s leaves out what the filter refuses, with everything below", async (_, from, to, run) => {
     make(from(), TREE);
@@ -271,6 +277,17 @@ describe("both directions", () => {
       cause: reason,
     });
     expect(to().tree("/home")).toEqual([]);
+  });
+
+  it.each(directions)("%s that is aborted does not wait for the filter", async (_, from, __, run) => {
+    make(from(), TREE);
+    const abort = new AbortController();
+    const filter = (): Promise<boolean> => {
+      abort.abort();
+      return new Promise(() => {});
+    };
+    expect(await failure(run({ recursive: true, filter, signal: abort.signal }))).toEqual(code("aborted"));
+    await expectClosed();
   });
 
   it.each(directions)("%s that is aborted in the middle of a file leaves nothing of it", async (_, from, to, run) => {

@@ -82,9 +82,9 @@ export class MemoryNearFiles implements NearFiles {
     if (this.#has(path)) this.#do(path, () => this.files.remove(path, "file"));
   }
 
-  async makeDirectory(path: string): Promise<boolean> {
+  async makeDirectory(path: string, mode: number | undefined): Promise<boolean> {
     if (this.#has(path)) return false;
-    this.#do(path, () => this.files.makeDirectory(path));
+    this.#do(path, () => this.files.makeDirectory(path, mode));
     return true;
   }
 

@@ -9,7 +9,7 @@ import { Stats } from "../stats.ts";
 import { openFile, renameFile, writeOpened } from "../write-file.ts";
 import { temporaryName } from "./names.ts";
 import type { NearAttributes, NearEntry, NearStats } from "./near-files.ts";
-import type { NewAttributes, SourceTree, TargetTree } from "./trees.ts";
+import type { NewAttributes, NewDirectory, SourceTree, TargetTree } from "./trees.ts";
 
 /** Reads files of the server for a download. */
 export class FarSource implements SourceTree {
@@ -74,9 +74,10 @@ export class FarTarget implements TargetTree {
     return undefined;
   }
 
-  async makeDirectory(path: string, isRoot: boolean, context: CallContext): Promise<void> {
+  async makeDirectory(path: string, { mode, isRoot }: NewDirectory, context: CallContext): Promise<void> {
+    const attributes = mode === undefined ? {} : { permissions: mode };
     try {
-      await this.#send({ type: "mkdir", path: toBytes(path), attributes: {} }, context);
+      await this.#send({ type: "mkdir", path: toBytes(path), attributes }, context);
     } catch (error) {
       // Servers have no status of their own for an existing directory.
       if (!(error instanceof SftpError)) throw error;

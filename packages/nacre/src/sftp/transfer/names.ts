@@ -12,7 +12,8 @@ export function nameProblem(name: string, rules: "posix" | "windows"): string | 
   if (/* rule: transfer-name-path */ name === "" || name === "." || name === ".." || /[/\0]/.test(name))
     return "it is a path, not a name";
   if (rules === "posix") return undefined;
-  if (/* rule: transfer-name-windows */ Array.from(name).some(isReserved)) return "it has a character that Windows reserves";
+  if (/* rule: transfer-name-windows */ Array.from(name).some(isReserved))
+    return "it has a character that Windows reserves";
   // Windows drops trailing dots and spaces, so the name would be that of another file.
   if (/* rule: transfer-name-trailing */ /[. ]$/.test(name)) return "Windows drops the dot or space at its end";
   if (/* rule: transfer-name-device */ WINDOWS_DEVICE.test(name)) return "it is the name of a device on Windows";

@@ -74,8 +74,8 @@ export interface NearFiles {
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or a symbolic link. Resolves if it does not exist. */
   remove(path: string): Promise<void>;
-  /** Makes a directory. Resolves with false if anything has this name. */
-  makeDirectory(path: string): Promise<boolean>;
+  /** Makes a directory. Resolves with false if anything has this name. `mode` has permission bits. */
+  makeDirectory(path: string, mode: number | undefined): Promise<boolean>;
   /** Sets attributes of a directory. */
   setAttributes(path: string, attributes: NearAttributes): Promise<void>;
   /** Resolves with the target of a symbolic link. */

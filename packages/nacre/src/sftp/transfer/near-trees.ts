@@ -2,7 +2,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, throwIfAborted } from "../call.ts";
 import { nameProblem, temporaryName } from "./names.ts";
 import type { NearAttributes, NearEntry, NearFiles, NearStats } from "./near-files.ts";
-import type { NewAttributes, SourceTree, TargetTree } from "./trees.ts";
+import type { NewAttributes, NewDirectory, SourceTree, TargetTree } from "./trees.ts";
 
 /** Length in bytes of the buffers that files are read with. */
 const BUFFER_LENGTH = 512 * 1024;
@@ -75,8 +75,8 @@ export class NearTarget implements TargetTree {
     return nameProblem(name, this.#files.nameRules);
   }
 
-  async makeDirectory(path: string, isRoot: boolean): Promise<void> {
-    if (await this.#files.makeDirectory(path)) return;
+  async makeDirectory(path: string, { mode, isRoot }: NewDirectory): Promise<void> {
+    if (await this.#files.makeDirectory(path, mode)) return;
     // An earlier download, or the server during this one, may have made a link there. It would lead files out of the tree.
     const { type } = isRoot
       ? await this.#files.stat(path)

@@ -20,21 +20,23 @@ export class Slots {
 
   /** Resolves when a file of `size` bytes may begin, with a function to call at its end. */
   async take(size: number): Promise<() => void> {
-    while (!this.#isFree(size))
+    // A server may state any size. The sum stays exact with this one.
+    const bytes = Math.min(size, MOST_BYTES);
+    while (!this.#isFree(bytes))
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
     this.#files++;
-    this.#bytes += size;
+    this.#bytes += bytes;
     return () => {
       this.#files--;
-      this.#bytes -= size;
+      this.#bytes -= bytes;
       for (const resolve of this.#waiting.splice(0)) resolve();
     };
   }
 
-  #isFree(size: number): boolean {
+  #isFree(bytes: number): boolean {
     if (this.#files >= this.#most) return false;
-    return this.#isGiven || this.#files === 0 || this.#bytes + size <= MOST_BYTES;
+    return this.#isGiven || this.#files === 0 || this.#bytes + bytes <= MOST_BYTES;
   }
 }

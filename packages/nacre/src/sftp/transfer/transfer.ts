@@ -137,7 +137,10 @@ export class Transfer {
   /** Makes a directory at the target, and handles its entries. */
   async #enter(directory: Directory): Promise<void> {
     const { from, to, depth } = directory;
-    await this.#target.makeDirectory(to, depth === 0, this.#context(to));
+    const mode = permissions(directory.stats);
+    // Its entries must be written before it may become read-only.
+    const created = { mode: mode === undefined ? undefined : mode | 0o700, isRoot: depth === 0 };
+    await this.#target.makeDirectory(to, created, this.#context(to));
     this.#madeDirectories++;
     if (this.#options.preserve === true) this.#directories.push(directory);
     for await (const entry of this.#source.list(from, this.#context(from))) {
@@ -286,13 +289,21 @@ export class Transfer {
     this.#stop.abort();
   }
 
-  /** Calls a function of the application. Its exception ends the transfer, regardless of `onError`. */
+  /** Calls a function of the application. Its exception ends the transfer, regardless of `onError`. The end does not wait for its answer. */
   async #ask<T>(question: () => T | Promise<T>): Promise<T> {
+    let unwatch: (() => void) | undefined;
+    const ended = new Promise<never>((_, reject) => {
+      unwatch = onAbort(this.#stop.signal, () => reject(this.#failure?.error));
+    });
+    // Handled below, unless the function throws at once.
+    ended.catch(() => {});
     try {
-      return await question();
+      return await Promise.race([question(), ended]);
     } catch (error) {
       this.#end(error);
       throw error;
+    } finally {
+      unwatch?.();
     }
   }
 

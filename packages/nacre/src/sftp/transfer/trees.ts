@@ -17,7 +17,15 @@ export interface SourceTree {
   readlink(path: string, context: CallContext): Promise<string>;
 }
 
-/** Attributes of a new file or directory. */
+/** A directory to make. */
+export interface NewDirectory {
+  /** Permission bits. The umask of the target applies. */
+  readonly mode: number | undefined;
+  /** Whether it is the root of the transfer. */
+  readonly isRoot: boolean;
+}
+
+/** Attributes of a new file. */
 export interface NewAttributes {
   /** Permission bits of the source. The umask of the target applies. */
   readonly mode: number | undefined;
@@ -35,7 +43,7 @@ export interface TargetTree {
    * Makes a directory, or accepts an existing one. Rejects if the path is something else, such as a symbolic link. The root may be a link to
    * a directory, and its missing parents are not made.
    */
-  makeDirectory(path: string, isRoot: boolean, context: CallContext): Promise<void>;
+  makeDirectory(path: string, directory: NewDirectory, context: CallContext): Promise<void>;
   /** Writes a file under a temporary name and renames it when it is whole. After a failure, the temporary file is removed. */
   write(
     path: string,

@@ -14,7 +14,7 @@ import { Transfer } from "./transfer.ts";
  * Copies a file, or with `recursive` a directory, to the server. `remote` is the path of the copy, and its parent must exist. An existing
  * directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is whole, so
  * that readers see the old or the new contents; without posix-rename@openssh.com on the server, an existing file is missing for a moment.
- * The temporary file is removed after a failure. The permission bits of new files are those of their sources, less the server's umask.
+ * The temporary file is removed after a failure. The permission bits of new files and directories are those of their sources, less the server's umask.
  *
  * Rejects with `usage`, `aborted`, an `SftpError` if the server refuses something, the error of the near side, or the one that ended SFTP.
  */
