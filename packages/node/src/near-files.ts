@@ -19,31 +19,37 @@ export const nodeFiles: NearFiles = {
   nameRules: isWindows ? "windows" : "posix",
   join,
   split: (path) => ({ directory: dirname(path), name: basename(path) }),
-  stat: (path) => reading(path, async () => statsOf(await fs.stat(bytesOf(path)))),
-  lstat: (path) => reading(path, async () => statsOf(await fs.lstat(bytesOf(path)))),
-  realpath: (path) => reading(path, async () => textOf(await fs.realpath(bytesOf(path), { encoding: "buffer" }))),
+  stat: (path) => reading(path, async () => statsOf(await fs.stat(nodePath(path)))),
+  lstat: (path) => reading(path, async () => statsOf(await fs.lstat(nodePath(path)))),
+  realpath: (path) => reading(path, async () => textOf(await fs.realpath(nodePath(path), { encoding: "buffer" }))),
   list,
   open: (path, follow) => reading(path, () => open(path, follow)),
   create: (path, mode) => writing(path, () => create(path, mode)),
-  rename: (from, to) => writing(to, () => fs.rename(bytesOf(from), bytesOf(to))),
-  remove: (path) => writing(path, () => fs.rm(bytesOf(path), { force: true })),
+  rename: (from, to) => writing(to, () => fs.rename(nodePath(from), nodePath(to))),
+  remove: (path) => writing(path, () => fs.rm(nodePath(path), { force: true })),
   makeDirectory: (path, mode) => writing(path, () => makeDirectory(path, mode)),
   setAttributes: (path, attributes) => writing(path, () => setAttributes(path, attributes)),
-  readlink: (path) => reading(path, async () => textOf(await fs.readlink(bytesOf(path), { encoding: "buffer" }))),
-  symlink: (target, path) => writing(path, () => fs.symlink(bytesOf(target), bytesOf(path))),
+  readlink: (path) => reading(path, async () => textOf(await fs.readlink(nodePath(path), { encoding: "buffer" }))),
+  symlink: (target, path) => writing(path, () => fs.symlink(nodePath(target), nodePath(path))),
 };
 
-/** Returns a path for Node's functions. Windows has names of UTF-16 and takes no others. */
-function bytesOf(path: string): string | Buffer {
-  return isWindows ? path : Buffer.from(encodePath(path));
+/**
+ * Returns a path for Node's functions: bytes only where text cannot name the file, because Deno does not report errors of all calls with bytes.
+ * Windows has names of UTF-16 and takes no others.
+ */
+function nodePath(path: string): string | Buffer {
+  return isWindows || !LONE_SURROGATE.test(path) ? path : Buffer.from(encodePath(path));
 }
+
+/** Matches what `decodePath` returns for bytes that are not UTF-8. */
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
 
 function textOf(path: Buffer): string {
   return isWindows ? path.toString() : decodePath(path);
 }
 
 async function* list(path: string): AsyncGenerator<NearEntry, void> {
-  const names = await reading(path, () => fs.readdir(bytesOf(path), { encoding: "buffer" }));
+  const names = await reading(path, () => fs.readdir(nodePath(path), { encoding: "buffer" }));
   for (let at = 0; at < names.length; at += MOST_AT_ONCE) {
     const entries = names.slice(at, at + MOST_AT_ONCE).map(async (bytes) => {
       const name = textOf(bytes);
@@ -55,7 +61,7 @@ async function* list(path: string): AsyncGenerator<NearEntry, void> {
 
 async function open(path: string, follow: boolean): Promise<NearReader> {
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
-  const handle = await fs.open(bytesOf(path), O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
+  const handle = await fs.open(nodePath(path), O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
   try {
     if (!(await handle.stat()).isFile()) throw new Error("it is not a regular file any more");
   } catch (error) {
@@ -72,7 +78,7 @@ async function open(path: string, follow: boolean): Promise<NearReader> {
 async function create(path: string, mode: number | undefined): Promise<NearWriter> {
   // Another user of the directory must not choose the file: O_EXCL refuses every existing name, even that of a link.
   const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusive */ O_EXCL;
-  const handle = await fs.open(bytesOf(path), flags, mode);
+  const handle = await fs.open(nodePath(path), flags, mode);
   return {
     write: (bytes, position) =>
       writing(path, async () => {
@@ -86,7 +92,7 @@ async function create(path: string, mode: number | undefined): Promise<NearWrite
 
 async function makeDirectory(path: string, mode: number | undefined): Promise<boolean> {
   try {
-    await fs.mkdir(bytesOf(path), { mode });
+    await fs.mkdir(nodePath(path), { mode });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -101,7 +107,7 @@ async function setAttributes(path: string, attributes: NearAttributes): Promise<
     if (times !== undefined) await fs.utimes(path, times.atimeMs / 1000, times.mtimeMs / 1000);
     return;
   }
-  const handle = await fs.open(bytesOf(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const handle = await fs.open(nodePath(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
     await apply(handle, attributes);
   } finally {
