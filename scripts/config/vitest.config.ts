@@ -23,7 +23,7 @@ export default defineConfig({
           include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
           exclude: ["{packages,examples}/*/test/interop/**"],
           testTimeout: 30_000,
-          // One worker per core; vitest would leave one core unused. The interop tests wait more than they compute, and share one server.
+          // One worker per core; vitest would leave one core unused.
           maxWorkers: "100%",
           sequence: { groupOrder: 0 },
         },
@@ -37,6 +37,7 @@ export default defineConfig({
           globalSetup: ["scripts/openssh/vitest-setup.ts", "scripts/peers/vitest-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

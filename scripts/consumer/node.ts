@@ -22,6 +22,8 @@ import {
   type Sftp,
   type SocketOptions,
   type SshServer,
+  type TransferOptions,
+  type TransferResult,
 } from "@nacre/node";
 import { httpAgent, undiciConnect } from "@nacre/node/http";
 import type { AreBytes, Optional } from "./types.js";
@@ -56,6 +58,17 @@ export async function lines(client: Client): Promise<void> {
   sftp.createReadStream("log", { start: undefined }).pipe(sftp.createWriteStream("copy"));
   const file: FileHandle = await sftp.open("log");
   for await (const line of file.readLines()) console.log(line);
+}
+
+export async function deploy(client: Client): Promise<string[]> {
+  const options: TransferOptions = {
+    recursive: true,
+    signal: undefined,
+    onProgress: ({ bytes }) => console.log(bytes),
+  };
+  await client.download("backup", "backup", { concurrency: undefined });
+  const { failed }: TransferResult = await client.upload("dist", "app", options);
+  return failed.map(({ path, error }) => `${path}: ${error.code}`);
 }
 
 export async function forward(client: Client): Promise<Forward> {

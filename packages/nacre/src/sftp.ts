@@ -34,6 +34,25 @@ export type { RemotePath } from "./sftp/remote-path.ts";
 export { Sftp } from "./sftp/sftp.ts";
 export type { OpenFile, SftpChannel } from "./sftp/sftp-channel.ts";
 export { Dirent, type StatFs, Stats } from "./sftp/stats.ts";
+export type {
+  NearAttributes,
+  NearEntry,
+  NearFiles,
+  NearFileType,
+  NearPath,
+  NearReader,
+  NearStats,
+  NearWriter,
+} from "./sftp/transfer/near-files.ts";
+export type {
+  FailedEntry,
+  SkippedEntry,
+  TransferEntry,
+  TransferOptions,
+  TransferProgress,
+  TransferResult,
+} from "./sftp/transfer/options.ts";
+export { download, upload } from "./sftp/transfer/upload-download.ts";
 export type { FileData } from "./sftp/write-all.ts";
 
 /** Opens SFTP on a connection, with Web streams. Use `await using`, or call `close()` in the end. Rejects like `openSftp`. */

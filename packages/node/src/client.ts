@@ -5,7 +5,7 @@ import {
   type ListenAddress,
   type LoggedIn,
 } from "nacre/internal";
-import type { CallOptions } from "nacre/sftp";
+import type { CallOptions, RemotePath, TransferOptions, TransferResult } from "nacre/sftp";
 import { forwardDynamic } from "./forward/dynamic.ts";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
@@ -81,6 +81,34 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
     // Loaded on demand: most connections move no files.
     const { openSftp } = await import("nacre/sftp");
     return openSftp(this, nodeStreams, options);
+  }
+
+  /**
+   * Copies a file, or with `recursive` a directory, to the server over a new SFTP channel. `remote` is the path of the copy. See `upload` of
+   * `nacre/sftp`. Rejects like `sftp` and `upload`, with `file-unreadable` for local files.
+   */
+  async upload(local: string, remote: RemotePath, options: TransferOptions = {}): Promise<TransferResult> {
+    const [{ upload }, { nodeFiles }] = await Promise.all([import("nacre/sftp"), import("./near-files.ts")]);
+    const sftp = await this.sftp({ signal: options.signal });
+    try {
+      return await upload(sftp, { files: nodeFiles, path: local }, remote, options);
+    } finally {
+      await sftp.close();
+    }
+  }
+
+  /**
+   * Copies a file, or with `recursive` a directory, from the server over a new SFTP channel. `local` is the path of the copy. See `download`
+   * of `nacre/sftp`. Rejects like `sftp` and `download`, with `file-unwritable` for local files.
+   */
+  async download(remote: RemotePath, local: string, options: TransferOptions = {}): Promise<TransferResult> {
+    const [{ download }, { nodeFiles }] = await Promise.all([import("nacre/sftp"), import("./near-files.ts")]);
+    const sftp = await this.sftp({ signal: options.signal });
+    try {
+      return await download(sftp, remote, { files: nodeFiles, path: local }, options);
+    } finally {
+      await sftp.close();
+    }
   }
 
   get #forwards(): Forwarder {

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
@@ -16,6 +16,7 @@ import { hostKeyFile } from "../src/host-key-file.ts";
 import { type HostOptions, knownHost } from "../src/known-hosts.ts";
 import { listen, type SshServer } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
+import { nodeFiles } from "../src/near-files.ts";
 import { exposure } from "../src/owned-file.ts";
 import { Sources } from "../src/sources.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
@@ -480,6 +481,17 @@ test("special files · client", async () => {
   const { blob } = hostKey.publicKey;
   expect(await known.verify({ algorithm: "ssh-ed25519", blob, fingerprint: fingerprint(blob, "sha256") })).toBe(true);
   expect(warnings).toEqual([expect.stringContaining("is not a regular file")]);
+});
+
+test("sftp: a link in place of a file that a download creates · client", async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, "precious"), "old");
+  await symlink("precious", join(folder, "link"));
+  await symlink("missing", join(folder, "dangling"));
+  for (const name of ["precious", "link", "dangling"])
+    expect(await codeOf(nodeFiles.create(join(folder, name), 0o600))).toBe("file-unwritable");
+  expect(await readdir(folder)).not.toContain("missing");
+  expect(await readFile(join(folder, "precious"), "utf8")).toBe("old");
 });
 
 test("special files · server", async () => {

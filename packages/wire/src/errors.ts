@@ -100,6 +100,7 @@ const KINDS = {
   "passphrase-needed": ["caller"],
   "passphrase-wrong": ["caller"],
   "file-unreadable": ["caller"],
+  "file-unwritable": ["caller"],
   "file-malformed": ["caller"],
   "agent-failed": ["peer"],
   "listen-failed": ["caller"],

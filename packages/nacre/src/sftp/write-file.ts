@@ -10,7 +10,7 @@ import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { type FileData, writeAll } from "./write-all.ts";
 
 /** How to write a file. */
-interface Write {
+export interface Write {
   readonly flags: OpenFlags;
   /** Attributes of a new file. */
   readonly created: Attributes;
@@ -50,7 +50,7 @@ export async function writeFile(
  * Opens, writes and closes a file. The requests after the last write follow it without waiting: servers carry out the requests for one file
  * in order.
  */
-async function writeOpened(
+export async function writeOpened(
   channel: SftpChannel,
   path: string,
   data: FileData,

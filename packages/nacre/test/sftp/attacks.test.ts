@@ -1,6 +1,13 @@
+import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
+import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { download, SSH_FX, upload } from "nacre/sftp";
 import { expect, test } from "vitest";
-import { openMemorySftp } from "./support.ts";
+import { FarSource } from "../../src/sftp/transfer/far-trees.ts";
+import { nameProblem } from "../../src/sftp/transfer/names.ts";
+import { NearTarget } from "../../src/sftp/transfer/near-trees.ts";
+import { Transfer } from "../../src/sftp/transfer/transfer.ts";
+import { openMemorySftp, pattern } from "./support.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/sftp.ts.
 
@@ -19,4 +26,132 @@ test("sftp: a listed name that is a path · client", async () => {
     expect(await failure(sftp.readdir("."))).toEqual(code("malformed-message"));
     await expect.poll(() => server.server.handleCount).toBe(0);
   }
+});
+
+/** A server that lists these names in each directory once per opening. `isEnd` stops it. */
+function listing(names: readonly string[], permissions: number, isEnd = (): boolean => false): MemorySftpOptions {
+  const listed = new Set<unknown>();
+  return {
+    answer({ token, request }, machine) {
+      if (request.type === "stat" && !isEnd()) {
+        machine.attributes(token, { permissions: 0o040_755 });
+        return true;
+      }
+      if (request.type === "opendir") {
+        machine.handle(token, { node: undefined as never, isAppend: false, unsent: [] });
+        return true;
+      }
+      if (request.type !== "readdir") return false;
+      if (listed.has(request.handle) || isEnd()) {
+        machine.status(token, SSH_FX.EOF);
+        return true;
+      }
+      listed.add(request.handle);
+      machine.names(
+        token,
+        names.map((name) => ({
+          filename: new TextEncoder().encode(name),
+          longname: new Uint8Array(0),
+          attributes: { permissions, size: 0n },
+        })),
+      );
+      return true;
+    },
+  };
+}
+
+/** Returns the names that a download refuses. */
+function problems(names: readonly string[], rules: "posix" | "windows"): string[] {
+  return names.filter((name) => nameProblem(name, rules) !== undefined);
+}
+
+test("sftp: a downloaded name that leaves its directory · client", async () => {
+  const paths = ["", ".", "..", "/", "a/b", "../up", "a\0b"];
+  expect(problems(paths, "posix")).toEqual(paths);
+  const reserved = ["..\\up", "C:up", "C:", "file:stream", "a*", "a?", "a<b", "a|b", 'a"b', "a\tb", "\\\\host"];
+  const trailing = ["dot.", "space ", "...", ". "];
+  const devices = ["con", "NUL", "nul.txt", "Aux", "PRN.tar.gz", "COM1", "lpt9.x", "com\u00b9", "CONIN$", "nul .txt"];
+  for (const names of [paths, reserved, trailing, devices]) expect(problems(names, "windows")).toEqual(names);
+  expect(problems([...reserved, ...trailing, ...devices], "posix")).toEqual([]);
+  expect(problems(["a", ".a", "a.b", "console", "com", "com10", "nulls", " a", "...a"], "windows")).toEqual([]);
+
+  const near = new MemoryNearFiles("windows");
+  const { sftp } = await openMemorySftp(listing(["..\\up", "dot.", "nul", "C:up"], 0o100_644));
+  const to = { files: near, path: "/home/copy" };
+  const { files, failed } = await download(sftp, "t", to, { recursive: true, onError: "skip" });
+  expect(files).toBe(0);
+  expect(failed.map(({ error }) => error.code)).toEqual(Array.from({ length: 4 }, () => "file-unwritable"));
+  expect(near.tree("/home")).toEqual(["copy/"]);
+});
+
+test("sftp: a link inside a download that redirects later files · client", async () => {
+  const near = new MemoryNearFiles();
+  const { sftp, server } = await openMemorySftp();
+  const to = { files: near, path: "/home/copy" };
+  near.files.makeDirectory("/home/other");
+  // The first download brings the link, and the second one a directory in its place.
+  server.files.makeDirectory("t");
+  server.files.symlink("../other", "t/d");
+  await download(sftp, "t", to, { recursive: true, symlinks: "keep" });
+  expect(near.tree("/home")).toEqual(["copy/", "copy/d -> ../other", "other/"]);
+  server.files.remove("t/d", "file");
+  server.files.makeDirectory("t/d");
+  await sftp.writeFile("t/d/f", "hostile");
+  expect(await failure(download(sftp, "t", to, { recursive: true }))).toEqual(code("file-unwritable"));
+  expect(near.tree("/home/other")).toEqual([]);
+});
+
+test("sftp: a partial file that passes for the whole one · client", async () => {
+  let isFailing = false;
+  const { sftp, server } = await openMemorySftp({
+    answer({ token, request }, machine) {
+      if (!isFailing || (request.type !== "read" && request.type !== "write") || request.offset < 1_000_000)
+        return false;
+      machine.status(token, SSH_FX.FAILURE);
+      return true;
+    },
+  });
+  const near = new MemoryNearFiles();
+  for (const files of [near.files, server.files]) {
+    files.open("/home/f", 0x0a).data = pattern(3_000_000);
+    files.open("/home/old", 0x0a).data = new TextEncoder().encode("old");
+  }
+  isFailing = true;
+  expect(await failure(upload(sftp, { files: near, path: "/home/f" }, "old"))).toMatchObject({ code: "sftp-failure" });
+  expect(await failure(download(sftp, "f", { files: near, path: "/home/old" }))).toMatchObject({
+    code: "sftp-failure",
+  });
+  for (const files of [near.files, server.files]) {
+    expect([...files.find("/home").entries.keys()]).toEqual(["f", "old"]);
+    expect(new TextDecoder().decode(files.find("/home/old").data)).toBe("old");
+  }
+});
+
+test("sftp: a downloaded file with set-user-ID · client", async () => {
+  const { sftp, server } = await openMemorySftp();
+  await sftp.writeFile("f", "hostile");
+  server.files.find("f").mode = 0o6755;
+  const near = new MemoryNearFiles();
+  await download(sftp, "f", { files: near, path: "/home/f" }, { preserve: true });
+  expect(near.files.find("/home/f").mode).toBe(0o755);
+});
+
+test("sftp: a directory tree without an end · client", async () => {
+  let opened = 0;
+  const { sftp } = await openMemorySftp(listing(["d"], 0o040_755, () => opened++ > 1200));
+  const near = new MemoryNearFiles();
+  expect(await failure(download(sftp, "t", { files: near, path: "/home/copy" }, { recursive: true }))).toEqual(
+    code("output-limit"),
+  );
+
+  const names = Array.from({ length: 100 }, (_, i) => `link ${i}`);
+  const { sftp: wide } = await openMemorySftp(listing(names, 0o120_777));
+  const options = { recursive: true, symlinks: "skip", onError: "skip" } as const;
+  const run = (most: number): Promise<unknown> =>
+    new Transfer(new FarSource(wide.channel), new NearTarget(near), options, "download", () => false, most).run(
+      "t",
+      "/home/wide",
+    );
+  expect(await run(100)).toMatchObject({ files: 0, skipped: expect.objectContaining({ length: 100 }) });
+  expect(await failure(run(99))).toEqual(code("output-limit"));
 });

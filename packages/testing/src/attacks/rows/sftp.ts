@@ -20,6 +20,11 @@ function bySftpServer(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: "not touched", server };
 }
 
+/** Returns a row on transfers, which touch the client only. */
+function transferRow(title: string, ...patches: readonly Patch[]): Row {
+  return { title, client: heldBy("nacre/test/sftp/attacks", `${title} · client`, ...patches), server: "not touched" };
+}
+
 /** Attacks on SFTP by servers and clients. */
 export const SFTP: readonly Row[] = [
   {
@@ -97,4 +102,35 @@ export const SFTP: readonly Row[] = [
     patch("sftp-fault-text", "return { status: SSH_FX.FAILURE, message: String(error) };"),
   ),
   bySftpServer("sftp: a flood to a slow file system", remove("sftp-server-backpressure")),
+  transferRow(
+    "sftp: a downloaded name that leaves its directory",
+    patch("transfer-name-path", "false"),
+    patch("transfer-name-windows", "false"),
+    patch("transfer-name-trailing", "false"),
+    patch("transfer-name-device", "false"),
+  ),
+  transferRow(
+    "sftp: a link inside a download that redirects later files",
+    patch("transfer-directory-link", "await this.#files.stat(path)"),
+  ),
+  transferRow(
+    "sftp: a partial file that passes for the whole one",
+    patch("transfer-near-temporary", "const temporary = path;"),
+    patch("transfer-far-temporary", "const temporary = path;"),
+  ),
+  transferRow("sftp: a downloaded file with set-user-ID", patch("transfer-mode", "0o7777")),
+  transferRow(
+    "sftp: a directory tree without an end",
+    patch("transfer-depth", "false"),
+    patch("transfer-entries", "true"),
+  ),
+  {
+    title: "sftp: a link in place of a file that a download creates",
+    client: heldBy(
+      "node/test/attacks",
+      "sftp: a link in place of a file that a download creates · client",
+      patch("transfer-exclusive", "0"),
+    ),
+    server: "not touched",
+  },
 ];

@@ -1,0 +1,93 @@
+/** Attributes of a file on the near side. */
+export interface NearStats {
+  /** What it is; `"special"` for devices, pipes and sockets. */
+  readonly type: NearFileType;
+  /** Size in bytes. */
+  readonly size: number;
+  /** Permission bits; `undefined` if the file system has none. */
+  readonly mode?: number | undefined;
+  /** Time of the last access in milliseconds since 1970; `undefined` if unknown. */
+  readonly atimeMs?: number | undefined;
+  /** Time of the last change of the contents in milliseconds since 1970; `undefined` if unknown. */
+  readonly mtimeMs?: number | undefined;
+}
+
+/** Types of files that transfers distinguish. */
+export type NearFileType = "file" | "directory" | "link" | "special";
+
+/** Entry of a directory on the near side, with the attributes of the entry itself. */
+export interface NearEntry extends NearStats {
+  /** Name without directory. */
+  readonly name: string;
+}
+
+/** Attributes to set on a file or directory. */
+export interface NearAttributes {
+  /** Permission bits. Ignored by file systems without them. */
+  readonly mode?: number | undefined;
+  /** Times in milliseconds since 1970. Ignored by file systems without them. */
+  readonly times?: { readonly atimeMs: number; readonly mtimeMs: number } | undefined;
+}
+
+/** A file of the near side that is open for reading. */
+export interface NearReader {
+  /** Reads into `buffer` from `position`. Resolves with the number of bytes, 0 at the end of the file. */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+  /** Closes the file. */
+  close(): Promise<void>;
+}
+
+/** A new file of the near side that is open for writing. */
+export interface NearWriter {
+  /** Writes all bytes at `position`. The caller leaves the memory alone until the promise settles. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Sets attributes of this file. */
+  setAttributes(attributes: NearAttributes): Promise<void>;
+  /** Closes the file. */
+  close(): Promise<void>;
+}
+
+/**
+ * Files on this side of the connection, for `upload` and `download`: those of a disk, a browser or memory. Paths are text; one that
+ * `join` made is passed back as it is. Every call rejects with an `SshError` that has the path in its message.
+ */
+export interface NearFiles {
+  /** Which names files can have: `"windows"` reserves more. A download refuses the others. */
+  readonly nameRules: "posix" | "windows";
+  /** Returns the path of `name` in a directory. */
+  join(directory: string, name: string): string;
+  /** Returns directory and name of a path. */
+  split(path: string): { readonly directory: string; readonly name: string };
+  /** Resolves with the attributes of a file; of the target if it is a symbolic link. */
+  stat(path: string): Promise<NearStats>;
+  /** Resolves with the attributes of a file; of the link itself if it is a symbolic link. */
+  lstat(path: string): Promise<NearStats>;
+  /** Resolves with the absolute path without links. */
+  realpath(path: string): Promise<string>;
+  /** Lists a directory, without "." and "..". */
+  list(path: string): AsyncIterable<NearEntry>;
+  /** Opens a regular file. Rejects for anything else; without `follow`, also for a symbolic link. */
+  open(path: string, follow: boolean): Promise<NearReader>;
+  /** Creates a file. Rejects if anything has this name, even a symbolic link without target. `mode` has permission bits. */
+  create(path: string, mode: number | undefined): Promise<NearWriter>;
+  /** Renames a file or a symbolic link in its directory. Replaces an existing file or link, never a directory. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or a symbolic link. Resolves if it does not exist. */
+  remove(path: string): Promise<void>;
+  /** Makes a directory. Resolves with false if anything has this name. `mode` has permission bits. */
+  makeDirectory(path: string, mode: number | undefined): Promise<boolean>;
+  /** Sets attributes of a directory. */
+  setAttributes(path: string, attributes: NearAttributes): Promise<void>;
+  /** Resolves with the target of a symbolic link. */
+  readlink(path: string): Promise<string>;
+  /** Makes a symbolic link `path` to `target`. Rejects if anything has this name. */
+  symlink(target: string, path: string): Promise<void>;
+}
+
+/** A file or directory of the near side. */
+export interface NearPath {
+  /** File system that has it. */
+  readonly files: NearFiles;
+  /** Path in this file system. */
+  readonly path: string;
+}

@@ -1,0 +1,157 @@
+import { constants, type Stats } from "node:fs";
+import * as fs from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { escapeText, SshError } from "@nacre/wire";
+import type { NearAttributes, NearEntry, NearFiles, NearReader, NearStats, NearWriter } from "nacre/sftp";
+import { decodePath, encodePath } from "nacre/sftp";
+
+const isWindows = process.platform === "win32";
+
+// Windows lacks these flags.
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } = constants as Partial<typeof constants>;
+const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = constants;
+
+/** Number of entries of a directory whose attributes are read at the same time. */
+const MOST_AT_ONCE = 64;
+
+/** Node's file system as the near side of transfers. Names that are not UTF-8 survive, in the form of `decodePath`. */
+export const nodeFiles: NearFiles = {
+  nameRules: isWindows ? "windows" : "posix",
+  join,
+  split: (path) => ({ directory: dirname(path), name: basename(path) }),
+  stat: (path) => reading(path, async () => statsOf(await fs.stat(nodePath(path)))),
+  lstat: (path) => reading(path, async () => statsOf(await fs.lstat(nodePath(path)))),
+  realpath: (path) => reading(path, async () => textOf(await fs.realpath(nodePath(path), { encoding: "buffer" }))),
+  list,
+  open: (path, follow) => reading(path, () => open(path, follow)),
+  create: (path, mode) => writing(path, () => create(path, mode)),
+  rename: (from, to) => writing(to, () => fs.rename(nodePath(from), nodePath(to))),
+  remove: (path) => writing(path, () => fs.rm(nodePath(path), { force: true })),
+  makeDirectory: (path, mode) => writing(path, () => makeDirectory(path, mode)),
+  setAttributes: (path, attributes) => writing(path, () => setAttributes(path, attributes)),
+  readlink: (path) => reading(path, async () => textOf(await fs.readlink(nodePath(path), { encoding: "buffer" }))),
+  symlink: (target, path) => writing(path, () => fs.symlink(nodePath(target), nodePath(path))),
+};
+
+/**
+ * Returns a path for Node's functions: bytes only where text cannot name the file, because Deno does not report errors of all calls with bytes.
+ * Windows has names of UTF-16 and takes no others.
+ */
+function nodePath(path: string): string | Buffer {
+  return isWindows || !LONE_SURROGATE.test(path) ? path : Buffer.from(encodePath(path));
+}
+
+/** Matches what `decodePath` returns for bytes that are not UTF-8. */
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
+
+function textOf(path: Buffer): string {
+  return isWindows ? path.toString() : decodePath(path);
+}
+
+async function* list(path: string): AsyncGenerator<NearEntry, void> {
+  const names = await reading(path, () => fs.readdir(nodePath(path), { encoding: "buffer" }));
+  for (let at = 0; at < names.length; at += MOST_AT_ONCE) {
+    const entries = names.slice(at, at + MOST_AT_ONCE).map(async (bytes) => {
+      const name = textOf(bytes);
+      return { ...(await nodeFiles.lstat(join(path, name))), name };
+    });
+    yield* await Promise.all(entries);
+  }
+}
+
+async function open(path: string, follow: boolean): Promise<NearReader> {
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
+  const handle = await fs.open(nodePath(path), O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
+  try {
+    if (!(await handle.stat()).isFile()) throw new Error("it is not a regular file any more");
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  return {
+    read: (buffer, position) =>
+      reading(path, async () => (await handle.read(buffer, 0, buffer.length, position)).bytesRead),
+    close: () => handle.close(),
+  };
+}
+
+async function create(path: string, mode: number | undefined): Promise<NearWriter> {
+  // Another user of the directory must not choose the file: O_EXCL refuses every existing name, even that of a link.
+  const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusive */ O_EXCL;
+  const handle = await fs.open(nodePath(path), flags, mode);
+  return {
+    write: (bytes, position) =>
+      writing(path, async () => {
+        for (let at = 0; at < bytes.length; )
+          at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+      }),
+    setAttributes: (attributes) => writing(path, () => apply(handle, attributes)),
+    close: () => writing(path, () => handle.close()),
+  };
+}
+
+async function makeDirectory(path: string, mode: number | undefined): Promise<boolean> {
+  try {
+    await fs.mkdir(nodePath(path), { mode });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function setAttributes(path: string, attributes: NearAttributes): Promise<void> {
+  if (isWindows) {
+    // Windows cannot open a directory, and has no permission bits.
+    const { times } = attributes;
+    if (times !== undefined) await fs.utimes(path, times.atimeMs / 1000, times.mtimeMs / 1000);
+    return;
+  }
+  const handle = await fs.open(nodePath(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    await apply(handle, attributes);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function apply(handle: fs.FileHandle, { mode, times }: NearAttributes): Promise<void> {
+  if (times !== undefined) await handle.utimes(times.atimeMs / 1000, times.mtimeMs / 1000);
+  if (mode !== undefined) await handle.chmod(mode);
+}
+
+function statsOf(stats: Stats): NearStats {
+  const { size, mode, atimeMs, mtimeMs } = stats;
+  const type = stats.isFile()
+    ? "file"
+    : stats.isDirectory()
+      ? "directory"
+      : stats.isSymbolicLink()
+        ? "link"
+        : "special";
+  return { type, size, mode, atimeMs, mtimeMs };
+}
+
+/** Gives errors of Node the code `file-unreadable`. */
+function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+  return withCode("file-unreadable", "read", path, work);
+}
+
+/** Gives errors of Node the code `file-unwritable`. */
+function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+  return withCode("file-unwritable", "write", path, work);
+}
+
+async function withCode<T>(
+  code: "file-unreadable" | "file-unwritable",
+  verb: string,
+  path: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof SshError) throw cause;
+    throw new SshError(code, `cannot ${verb} ${escapeText(path)}: ${escapeText((cause as Error).message)}`, { cause });
+  }
+}

@@ -1,0 +1,149 @@
+import { decodePath, SSH_FXF } from "@nacre/sftp";
+import { SshError } from "@nacre/wire";
+import type { NearAttributes, NearEntry, NearFiles, NearReader, NearStats, NearWriter } from "nacre/sftp";
+import { MemoryFiles, type MemoryNode, Refusal, writeAt } from "./memory-files.ts";
+
+/** The near side of transfers, in memory. Counts what is open, so that tests can check that all is closed. */
+export class MemoryNearFiles implements NearFiles {
+  readonly files: MemoryFiles = new MemoryFiles();
+  readonly nameRules: "posix" | "windows";
+  /** Number of open files. */
+  openCount = 0;
+  /** Number of bytes after which every write fails, as on a full disk. */
+  capacity: number = Number.POSITIVE_INFINITY;
+
+  constructor(nameRules: "posix" | "windows" = "posix") {
+    this.nameRules = nameRules;
+  }
+
+  join(directory: string, name: string): string {
+    return `${directory}/${name}`;
+  }
+
+  split(path: string): { readonly directory: string; readonly name: string } {
+    const slash = path.lastIndexOf("/");
+    return { directory: path.slice(0, slash), name: path.slice(slash + 1) };
+  }
+
+  async stat(path: string): Promise<NearStats> {
+    return statsOf(this.#do(path, () => this.files.find(path)));
+  }
+
+  async lstat(path: string): Promise<NearStats> {
+    return statsOf(this.#do(path, () => this.files.find(path, false)));
+  }
+
+  async realpath(path: string): Promise<string> {
+    return this.#do(path, () => this.files.realPath(path));
+  }
+
+  async *list(path: string): AsyncGenerator<NearEntry, void> {
+    for (const [name, node] of this.#do(path, () => this.files.find(path)).entries) yield { ...statsOf(node), name };
+  }
+
+  async open(path: string, follow: boolean): Promise<NearReader> {
+    const node = this.#do(path, () => this.files.find(path, follow));
+    if (node.kind !== "file") throw new SshError("file-unreadable", `${path} is not a regular file`);
+    return {
+      read: async (buffer, position) => {
+        const bytes = node.data.subarray(position, position + buffer.length);
+        buffer.set(bytes);
+        return bytes.length;
+      },
+      close: this.#opened(),
+    };
+  }
+
+  async create(path: string, mode: number | undefined): Promise<NearWriter> {
+    const node = this.#do(path, () => {
+      // Like O_EXCL, which does not follow links.
+      if (this.#has(path)) throw new Refusal(4);
+      return this.files.open(path, SSH_FXF.CREAT | SSH_FXF.EXCL | SSH_FXF.WRITE, mode);
+    });
+    return {
+      write: async (bytes, position) => {
+        this.capacity -= bytes.length;
+        if (this.capacity < 0) throw new SshError("file-unwritable", `cannot write ${path}: the disk is full`);
+        writeAt(node, position, bytes);
+      },
+      setAttributes: async (attributes) => setAttributes(node, attributes),
+      close: this.#opened(),
+    };
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.#do(to, () => {
+      if (this.#has(to) && this.files.find(to, false).kind === "directory") throw new Refusal(4);
+      this.files.rename(from, to, true);
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    if (this.#has(path)) this.#do(path, () => this.files.remove(path, "file"));
+  }
+
+  async makeDirectory(path: string, mode: number | undefined): Promise<boolean> {
+    if (this.#has(path)) return false;
+    this.#do(path, () => this.files.makeDirectory(path, mode));
+    return true;
+  }
+
+  async setAttributes(path: string, attributes: NearAttributes): Promise<void> {
+    setAttributes(
+      this.#do(path, () => this.files.find(path, false)),
+      attributes,
+    );
+  }
+
+  async readlink(path: string): Promise<string> {
+    return decodePath(this.#do(path, () => this.files.find(path, false)).data);
+  }
+
+  async symlink(target: string, path: string): Promise<void> {
+    this.#do(path, () => this.files.symlink(target, path));
+  }
+
+  /** Returns every path below a directory, sorted: a directory with "/" at its end, a link with its target, a file with its text. */
+  tree(path: string, prefix = ""): string[] {
+    return [...this.files.find(path, false).entries]
+      .flatMap(([name, node]) => {
+        if (node.kind === "directory")
+          return [`${prefix}${name}/`, ...this.tree(`${path}/${name}`, `${prefix}${name}/`)];
+        const text = decodePath(node.data.subarray(0, 40));
+        return [`${prefix}${name}${node.kind === "link" ? " -> " : ": "}${text}`];
+      })
+      .sort();
+  }
+
+  #has(path: string): boolean {
+    try {
+      this.files.find(path, false);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #opened(): () => Promise<void> {
+    this.openCount++;
+    return async () => void this.openCount--;
+  }
+
+  #do<T>(path: string, work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      if (!(cause instanceof Refusal)) throw cause;
+      throw new SshError("file-unwritable", `${path}: ${cause.message}`, { cause });
+    }
+  }
+}
+
+function statsOf({ kind, data, mode, atime, mtime }: MemoryNode): NearStats {
+  return { type: kind, size: data.length, mode, atimeMs: 1000 * atime, mtimeMs: 1000 * mtime };
+}
+
+function setAttributes(node: MemoryNode, { mode, times }: NearAttributes): void {
+  if (mode !== undefined) node.mode = mode;
+  if (times !== undefined) Object.assign(node, { atime: times.atimeMs / 1000, mtime: times.mtimeMs / 1000 });
+}
