@@ -48,6 +48,7 @@ test("a page and ssh show each other's messages", async () => {
   await page.keyboard.type("hello from the page");
   await page.keyboard.press("Enter");
   await bob.until("ann\x1b[0m: hello from the page");
+  await page.getByRole("log").getByText("ann: hello from the page").waitFor();
   expect(await page.getByRole("listitem").allTextContents()).toEqual(
     expect.arrayContaining(["ann: hello from the page", "ann", "bob"]),
   );
