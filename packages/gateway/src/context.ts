@@ -16,7 +16,7 @@ import type { TunnelRelay } from "./tunnel-relay.ts";
 export interface Peer extends Requester {
   /** Number of the connection, from 1. */
   readonly connection: number;
-  /** HTTP session that `sessionOf` returned for the request; `undefined` if there is none. */
+  /** Result of `sessionOf` for the request: its HTTP session; `undefined` for a request without one. */
   readonly session: string | undefined;
 }
 

@@ -42,7 +42,7 @@ export class Handles<Handle> {
     return handle;
   }
 
-  /** Returns the open handle with this name, or `undefined` if there is none or the client closed it. */
+  /** Returns the open handle with this name. Returns `undefined` for an unknown name, and for a handle that the client has closed. */
   find(name: Uint8Array): OpenHandle<Handle> | undefined {
     if (name.length !== HANDLE_LENGTH) return undefined;
     const handle = this.#places[readUint32(name, 0)];

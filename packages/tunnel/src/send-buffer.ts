@@ -133,12 +133,15 @@ export class SendBuffer {
     if (this.room === 0 && this.#probe !== undefined) this.#probe.wasFull = true;
   }
 
-  /** Returns an encoded message with the next bytes, at most `allowed`, and moves `next` past them. Returns `undefined` if there is none. */
+  /**
+   * Returns the encoded message that starts with the next byte, and moves `next` past its bytes. Returns `undefined` if the next bytes have no
+   * encoded message, or if it has more than `allowed` bytes.
+   */
   protected takeEncoded(_allowed: number): Bytes | undefined {
     return undefined;
   }
 
-  /** Called for each chunk that is no longer used. */
+  /** Called for each chunk that the buffer drops. */
   protected freed(_chunk: Chunk): void {}
 
   /** Moves `next` by `length` bytes. It stays at the end of the last chunk, which may become longer. */

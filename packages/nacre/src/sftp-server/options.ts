@@ -4,7 +4,10 @@ import type { OptionNames } from "../option-names.ts";
 
 /** An event of an SFTP server for a log. Texts from the client are unescaped: escape them before display. */
 export interface SftpServerLogEvent {
-  /** The file system threw something that is no error for the client. The client got SSH_FX_FAILURE without a text of it. */
+  /**
+   * The file system threw an exception that has no SFTP status. The client receives SSH_FX_FAILURE with a fixed message, which contains
+   * nothing of the exception.
+   */
   readonly type: "failed";
   /** Type of the request. */
   readonly request: SftpServerRequest<unknown>["type"];

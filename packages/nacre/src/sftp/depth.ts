@@ -1,7 +1,7 @@
-/** Bytes of a file that may be under way from the start. */
+/** Initial number of bytes of a transfer that may be under way. */
 const LEAST_BYTES = 2 * 1024 * 1024;
 
-/** Maximum number of bytes of one transfer under way or received and not consumed. As many as sftp(1) has. */
+/** Maximum number of bytes that one transfer requests ahead: requested, or received but not consumed yet. The same limit as in sftp(1). */
 export const MOST_BYTES: number = 16 * 1024 * 1024;
 
 /** Maximum number of requests of one transfer under way. */

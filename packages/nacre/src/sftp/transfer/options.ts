@@ -17,7 +17,7 @@ export interface TransferEntry {
 export interface TransferProgress {
   /** Contents moved in bytes, also of files that are not whole yet. */
   readonly bytes: number;
-  /** Number of files that are whole at their target. */
+  /** Number of files that are complete at the target. */
   readonly files: number;
   /** Size in bytes of all files found so far, as the source stated them. */
   readonly totalBytes: number;
@@ -25,7 +25,7 @@ export interface TransferProgress {
   readonly totalFiles: number;
   /** Whether everything has been found, so that the totals are final. */
   readonly isListed: boolean;
-  /** Path of the file that moved on, below the directory that is transferred; "" if that is a file itself. */
+  /** Path of the file that made progress, relative to the transferred directory; "" if a single file is transferred. */
   readonly path: string;
 }
 
@@ -33,7 +33,10 @@ export interface TransferProgress {
 export interface TransferOptions extends CallOptions {
   /** Whether to transfer a directory with everything in it; default false, a directory is an error. */
   readonly recursive?: boolean | undefined;
-  /** Maximum number of files at the same time, 1 to 64. Default: as many as together have up to 64 MiB, and at least one. */
+  /**
+   * Maximum number of files moved concurrently, 1 to 64. Default: up to 64 files whose sizes add up to at most 64 MiB, or a single larger
+   * file.
+   */
   readonly concurrency?: number | undefined;
   /**
    * Whether files and directories get the times and all permission bits of their sources; default false. Times are whole seconds.
@@ -70,7 +73,7 @@ export interface FailedEntry {
   readonly error: SshError;
 }
 
-/** What a transfer has moved and what not. */
+/** What a transfer moved, left out, and failed to move. */
 export interface TransferResult {
   /** Number of files moved. */
   readonly files: number;
