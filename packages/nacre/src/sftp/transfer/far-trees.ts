@@ -204,7 +204,7 @@ export class FarTarget implements TargetTree {
     const tooLate = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, REMOVAL_TIME);
     });
-    const removed = this.#send({ type: "remove", path: toBytes(path) }, { call: "upload", path });
+    const removed = this.remove(path, "file", { call: "remove", path });
     // The first error is the one to report.
     await Promise.race([removed.catch(() => {}), tooLate]);
     clearTimeout(timer);
