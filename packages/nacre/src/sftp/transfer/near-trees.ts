@@ -124,6 +124,7 @@ export class NearTarget implements TargetTree {
   constructor(files: NearFiles) {
     this.#files = files;
     if (files.openPartial !== undefined) this.partials = nearPartials(files, (path) => files.openPartial!(path));
+    // rule: transfer-hold
     if (files.holdDirectory !== undefined) this.hold = (path, isRoot) => files.holdDirectory!(path, isRoot);
   }
 
