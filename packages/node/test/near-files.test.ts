@@ -144,47 +144,44 @@ it("lets no file out of a download while its directories are swapped for links",
     for (let i = 0; i < 8; i++) server.files.open(`/home/t/d${d}/f${i}`, 0x0a).data = Buffer.from("hostile");
   }
   await using client = await sftp(server);
-  const swapper = new Worker(SWAPPER, { eval: true, workerData: folder });
+  // Whether to end, and the number of swaps.
+  const state = new Int32Array(new SharedArrayBuffer(8));
+  const swapper = new Worker(SWAPPER, { eval: true, workerData: { folder, state } });
   const ended = once(swapper, "exit");
-  await once(swapper, "message");
   const options = { recursive: true, preserve: true, delete: true, resume: true, onError: "skip" } as const;
   let moved = 0;
   for (let i = 0; i < 15; i++) {
     const to = { files: nodeFiles, path: path("copy") };
     moved += (await download(client, "t", to, options)).files;
   }
-  swapper.postMessage("end");
-  const [swaps] = (await once(swapper, "message")) as [number];
+  Atomics.store(state, 0, 1);
   await ended;
   expect(await readdir(path("other"))).toEqual([]);
-  expect(swaps).toBeGreaterThan(20);
+  expect(Atomics.load(state, 1)).toBeGreaterThan(20);
   expect(moved).toBeGreaterThan(20);
 }, 60_000);
 
-/** Swaps directories of a download for links to another one, until it gets a message. Reports how often. */
+/** Swaps directories of a download for links to another one. */
 const SWAPPER = `
-const { parentPort, workerData } = require("node:worker_threads");
+const { workerData } = require("node:worker_threads");
 const { renameSync, symlinkSync, unlinkSync } = require("node:fs");
-let isOver = false;
-let swaps = 0;
-parentPort.once("message", () => { isOver = true; });
-parentPort.postMessage("ready");
+const { folder, state } = workerData;
 const attempt = (work) => { try { work(); return true; } catch { return false; } };
 const swap = () => {
   for (let d = 0; d < 4; d++) {
-    const path = workerData + "/copy/d" + d;
-    const away = workerData + "/away" + d;
+    const path = folder + "/copy/d" + d;
+    const away = folder + "/away" + d;
     if (!attempt(() => renameSync(path, away))) continue;
-    if (attempt(() => symlinkSync(workerData + "/other", path))) {
-      swaps++;
+    if (attempt(() => symlinkSync(folder + "/other", path))) {
+      Atomics.add(state, 1, 1);
+      // The link stays for up to a millisecond.
       const end = performance.now() + Math.random();
       while (performance.now() < end);
       attempt(() => unlinkSync(path));
     }
     attempt(() => renameSync(away, path));
   }
-  if (isOver) parentPort.postMessage(swaps);
-  else setImmediate(swap);
+  if (Atomics.load(state, 0) === 0) setImmediate(swap);
 };
 swap();
 `;
