@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ConnectOptions } from "@nacre/node";
+import type { Client, ConnectOptions } from "@nacre/node";
 import { useFolder } from "@nacre/testing/interop/keys";
 import { useServer } from "@nacre/testing/interop/server";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
@@ -17,13 +17,16 @@ const SUDO = "/usr/local/bin/sudo";
 const readme = readFileSync(new URL("../../../../README.md", import.meta.url), "utf8");
 const [, code] = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].find(([, block]) => block!.includes('upload("dist"'))!;
 
+/** Stands in for `connect`: expects the options of the example, and connects to the test server. */
+async function connect(options: ConnectOptions): Promise<Client> {
+  expect(options).toEqual({ host: "example.org", user: "deploy", identities: ["~/.ssh/deploy_key"] });
+  const ssh = await server.connect();
+  onTestFinished(() => ssh.close());
+  return ssh;
+}
+
+/** Runs the example with this directory as `dist`. */
 async function deploy(dist: string): Promise<void> {
-  const connect = async (options: ConnectOptions): Promise<unknown> => {
-    expect(options).toEqual({ host: "example.org", user: "deploy", identities: ["~/.ssh/deploy_key"] });
-    const ssh = await server.connect();
-    onTestFinished(() => ssh.close());
-    return ssh;
-  };
   const AsyncFunction = (async () => {}).constructor as new (
     ...words: string[]
   ) => (...values: unknown[]) => Promise<void>;
@@ -33,7 +36,7 @@ async function deploy(dist: string): Promise<void> {
 async function inContainer(command: string): Promise<string> {
   const { status, stdout, stderr } = await containerExec(["sh", "-c", command]);
   if (status !== 0) throw new Error(`${command}: ${stderr}`);
-  return stdout.toString();
+  return stdout;
 }
 
 /** Makes a directory with a page that contains `text`. */
