@@ -43,6 +43,7 @@ export type {
   NearReader,
   NearStats,
   NearWriter,
+  ShortFileAttributes,
 } from "./sftp/transfer/near-files.ts";
 export type {
   FailedEntry,

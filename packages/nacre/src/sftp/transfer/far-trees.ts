@@ -3,6 +3,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, call } from "../call.ts";
 import { readChunks } from "../chunks.ts";
 import { openDirectory } from "../directory.ts";
+import { readShort } from "../read-short.ts";
 import { basename, dirname, join, toBytes } from "../remote-path.ts";
 import type { SftpChannel } from "../sftp-channel.ts";
 import { Stats } from "../stats.ts";
@@ -49,6 +50,10 @@ export class FarSource implements SourceTree {
     }
   }
 
+  readShort(path: string, size: number, _: boolean, context: CallContext): Promise<Uint8Array | undefined> {
+    return readShort(this.#channel, path, size, context);
+  }
+
   async readlink(path: string, context: CallContext): Promise<string> {
     const { name } = await call(this.#channel, { type: "readlink", path: toBytes(path) }, "name", context);
     return decodePath(name.filename);
@@ -91,7 +96,7 @@ export class FarTarget implements TargetTree {
 
   async write(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     { mode, exact }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
@@ -101,7 +106,7 @@ export class FarTarget implements TargetTree {
       final: exact && attributesOf(exact),
       flush: false,
     } as const;
-    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, chunks, write, context));
+    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, data, write, context));
   }
 
   async symlink(target: string, path: string, context: CallContext): Promise<void> {

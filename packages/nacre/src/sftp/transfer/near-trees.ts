@@ -54,6 +54,10 @@ export class NearSource implements SourceTree {
     }
   }
 
+  async readShort(path: string, size: number, follow: boolean): Promise<Uint8Array | undefined> {
+    return this.#files.readShort?.(path, size, follow);
+  }
+
   readlink(path: string): Promise<string> {
     return this.#files.readlink(path);
   }
@@ -87,16 +91,17 @@ export class NearTarget implements TargetTree {
 
   async write(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     { mode, exact }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
     const files = this.#files;
     await this.#replace(path, async (temporary) => {
+      if (data instanceof Uint8Array && files.createShort?.(temporary, data, { mode, exact }) === true) return;
       const file = await files.create(temporary, mode);
       try {
         let position = 0;
-        for await (const chunk of chunks) {
+        for await (const chunk of data instanceof Uint8Array ? [data] : data) {
           await file.write(chunk, position);
           position += chunk.length;
         }

@@ -4,7 +4,7 @@ import { abortError, type CallContext, throwIfAborted } from "../call.ts";
 import type { NearAttributes, NearEntry, NearStats } from "./near-files.ts";
 import type { FailedEntry, SkippedEntry, TransferOptions, TransferResult } from "./options.ts";
 import { Slots } from "./slots.ts";
-import type { SourceTree, TargetTree } from "./trees.ts";
+import { SHORT_LENGTH, type SourceTree, type TargetTree } from "./trees.ts";
 
 /** Maximum number of directories listed, links made or attributes set at the same time. */
 const MOST_AT_ONCE = 8;
@@ -210,7 +210,9 @@ export class Transfer {
   }
 
   async #move(path: string, from: string, to: string, stats: NearStats, follow: boolean): Promise<void> {
-    const chunks = this.#source.read(from, stats.size, follow, this.#context(from));
+    const source = this.#context(from);
+    const short =
+      stats.size <= SHORT_LENGTH ? await this.#source.readShort(from, stats.size, follow, source) : undefined;
     let length = 0;
     const count = (chunk: number): void => {
       length += chunk;
@@ -221,7 +223,12 @@ export class Transfer {
       mode: permissions(stats),
       exact: this.#options.preserve === true ? exactAttributes(stats) : undefined,
     };
-    await this.#target.write(to, counted(chunks, count), attributes, this.#context(to));
+    const data = short ?? counted(this.#source.read(from, stats.size, follow, source), count);
+    await this.#target.write(to, data, attributes, this.#context(to));
+    if (short !== undefined) {
+      length = short.length;
+      this.#progress.bytes += length;
+    }
     this.#files++;
     this.#bytes += length;
     this.#progress.files++;

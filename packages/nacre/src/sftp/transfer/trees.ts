@@ -1,6 +1,12 @@
 import type { CallContext } from "../call.ts";
 import type { NearAttributes, NearEntry, NearStats } from "./near-files.ts";
 
+/**
+ * Maximum size in bytes of a file that is moved as a whole, with fewer calls than a longer one. Every server accepts one request with this
+ * length, and with one byte more.
+ */
+export const SHORT_LENGTH: number = 32 * 1024 - 1;
+
 /** Where a transfer reads. Paths are those of this side. */
 export interface SourceTree {
   /** Returns the path of an entry. */
@@ -13,6 +19,11 @@ export interface SourceTree {
   list(path: string, context: CallContext): AsyncIterable<NearEntry>;
   /** Reads a file of about `size` bytes. A chunk is valid until the next one is requested. */
   read(path: string, size: number, follow: boolean, context: CallContext): AsyncIterable<Uint8Array>;
+  /**
+   * Reads a file of at most `SHORT_LENGTH` bytes at once. Resolves with `undefined` if this is not possible, such as when `size` is out of
+   * date: call `read` then.
+   */
+  readShort(path: string, size: number, follow: boolean, context: CallContext): Promise<Uint8Array | undefined>;
   /** Resolves with the target of a symbolic link. */
   readlink(path: string, context: CallContext): Promise<string>;
 }
@@ -44,10 +55,13 @@ export interface TargetTree {
    * a directory, and its missing parents are not made.
    */
   makeDirectory(path: string, directory: NewDirectory, context: CallContext): Promise<void>;
-  /** Writes a file under a temporary name and renames it when it is whole. After a failure, the temporary file is removed. */
+  /**
+   * Writes a file under a temporary name and renames it when it is whole. After a failure, the temporary file is removed. `data` is the
+   * whole contents, or chunks that are valid until the next one is requested.
+   */
   write(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     attributes: NewAttributes,
     context: CallContext,
   ): Promise<void>;
