@@ -19,11 +19,17 @@ import type { ShortFileAttributes } from "nacre/sftp";
  */
 const SLOW = 2;
 
-/** After a slow call, this many times its duration pass until the next synchronous one. So slow calls block at most a twentieth of the time. */
+/**
+ * After two slow calls in a row, this many times their duration pass until the next synchronous one. So slow calls block a twentieth of
+ * the time at most. A single slow call may be due to another process.
+ */
 const REST_FACTOR = 20;
 
 /** Time before which no synchronous call is made. */
 let restsUntil = 0;
+
+/** Milliseconds of the last call if it was slow, or 0. */
+let slowTime = 0;
 
 /** Reads a regular file of `size` bytes. Returns `undefined` if its size is another one, or a short time after a slow call. */
 export function readShort(path: string | Buffer, size: number, flags: number): Uint8Array | undefined {
@@ -83,6 +89,8 @@ function unlessSlow<T>(work: () => T): T | undefined {
     return work();
   } finally {
     const ended = performance.now();
-    if (ended - began > SLOW) restsUntil = ended + REST_FACTOR * (ended - began);
+    const time = ended - began;
+    if (time > SLOW && slowTime > 0) restsUntil = ended + REST_FACTOR * (time + slowTime);
+    slowTime = time > SLOW ? time : 0;
   }
 }

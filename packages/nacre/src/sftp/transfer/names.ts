@@ -25,8 +25,22 @@ const LONGEST_NAME = 200;
 
 /** Returns a name for a file that is not whole: `.NAME.nacre-RANDOM`, or without NAME if that is long. */
 export function temporaryName(name: string): string {
-  const random = Array.from(platformRandom(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = randomText();
   return utf8Encode(name).length > LONGEST_NAME ? `.nacre-${random}` : `.${name}.nacre-${random}`;
+}
+
+/** Number of random bytes in a name. */
+const RANDOM_LENGTH = 12;
+
+/** Random bytes in hex for later names. Taken for many names at once, because a call of the platform costs more than its bytes. */
+let supply = "";
+
+function randomText(): string {
+  if (supply === "")
+    supply = Array.from(platformRandom(64 * RANDOM_LENGTH), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = supply.slice(0, 2 * RANDOM_LENGTH);
+  supply = supply.slice(2 * RANDOM_LENGTH);
+  return random;
 }
 
 /** Returns whether Windows reserves a character. It also reserves the control characters. */

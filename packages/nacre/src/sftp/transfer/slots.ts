@@ -1,5 +1,13 @@
 /** Maximum number of files of a transfer under way. */
-export const MOST_FILES = 64;
+export const MOST_FILES = 128;
+
+/** Number of handles that every server is expected to allow. */
+const SAFE_FILES = 64;
+
+/** Returns how many files a transfer has under way by default. `maxOpenHandles` is the server's limit, if it states one. */
+export function filesFor(maxOpenHandles: number | undefined): number {
+  return maxOpenHandles === undefined ? SAFE_FILES : Math.min(Math.max(Math.floor(maxOpenHandles / 2), 1), MOST_FILES);
+}
 
 /** Maximum size in bytes of the files under way, unless one alone is larger. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -13,8 +21,9 @@ export class Slots {
   #bytes = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(concurrency: number | undefined) {
-    this.#most = concurrency ?? MOST_FILES;
+  /** `most`: number of files without `concurrency`, the number that the application chose. */
+  constructor(concurrency: number | undefined, most: number = SAFE_FILES) {
+    this.#most = concurrency ?? most;
     this.#isGiven = concurrency !== undefined;
   }
 
