@@ -10,6 +10,7 @@ import { Stats } from "../stats.ts";
 import { openFile, renameFile, writeOpened } from "../write-file.ts";
 import { temporaryName } from "./names.ts";
 import type { NearAttributes, NearEntry, NearStats } from "./near-files.ts";
+import { filesFor } from "./slots.ts";
 import type { NewAttributes, NewDirectory, SourceTree, TargetTree } from "./trees.ts";
 
 /** Reads files of the server for a download. */
@@ -18,6 +19,10 @@ export class FarSource implements SourceTree {
 
   constructor(channel: SftpChannel) {
     this.#channel = channel;
+  }
+
+  get mostFiles(): number {
+    return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
   }
 
   join(directory: string, name: string): string {
@@ -69,6 +74,10 @@ export class FarTarget implements TargetTree {
 
   constructor(channel: SftpChannel) {
     this.#channel = channel;
+  }
+
+  get mostFiles(): number {
+    return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
   }
 
   join(directory: string, name: string): string {

@@ -2,6 +2,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, throwIfAborted } from "../call.ts";
 import { nameProblem, temporaryName } from "./names.ts";
 import type { NearAttributes, NearEntry, NearFiles, NearStats } from "./near-files.ts";
+import { MOST_FILES } from "./slots.ts";
 import type { NewAttributes, NewDirectory, SourceTree, TargetTree } from "./trees.ts";
 
 /** Length in bytes of the buffers that files are read with. */
@@ -12,6 +13,7 @@ const SHORT_LENGTH = 64 * 1024;
 
 /** Reads near files for an upload. Buffers are used again. */
 export class NearSource implements SourceTree {
+  readonly mostFiles: number = MOST_FILES;
   readonly #files: NearFiles;
   readonly #buffers: Uint8Array[] = [];
 
@@ -65,6 +67,7 @@ export class NearSource implements SourceTree {
 
 /** Writes near files for a download. Nothing is written outside the directory of the transfer. */
 export class NearTarget implements TargetTree {
+  readonly mostFiles: number = MOST_FILES;
   readonly #files: NearFiles;
 
   constructor(files: NearFiles) {

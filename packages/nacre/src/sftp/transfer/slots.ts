@@ -14,16 +14,16 @@ const MOST_BYTES = 64 * 1024 * 1024;
 
 /** Lets a bounded number of files be under way: many short ones, or few long ones. */
 export class Slots {
-  readonly #most: number;
+  readonly #most: () => number;
   /** Whether the number alone counts, because the application chose it. */
   readonly #isGiven: boolean;
   #files = 0;
   #bytes = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** `most`: number of files without `concurrency`, the number that the application chose. */
-  constructor(concurrency: number | undefined, most: number = SAFE_FILES) {
-    this.#most = concurrency ?? most;
+  /** `most` returns the number of files without `concurrency`, the number that the application chose. A server may state its limit late. */
+  constructor(concurrency: number | undefined, most: () => number) {
+    this.#most = concurrency === undefined ? most : () => concurrency;
     this.#isGiven = concurrency !== undefined;
   }
 
@@ -45,7 +45,7 @@ export class Slots {
   }
 
   #isFree(bytes: number): boolean {
-    if (this.#files >= this.#most) return false;
+    if (this.#files >= this.#most()) return false;
     return this.#isGiven || this.#files === 0 || this.#bytes + bytes <= MOST_BYTES;
   }
 }

@@ -9,6 +9,8 @@ export const SHORT_LENGTH: number = 32 * 1024 - 1;
 
 /** Where a transfer reads. Paths are those of this side. */
 export interface SourceTree {
+  /** Number of files that may be open at the same time. */
+  readonly mostFiles: number;
   /** Returns the path of an entry. */
   join(directory: string, name: string): string;
   /** Resolves with the attributes of a file; of the target if it is a symbolic link. */
@@ -46,6 +48,8 @@ export interface NewAttributes {
 
 /** Where a transfer writes. Paths are those of this side. */
 export interface TargetTree {
+  /** Number of files that may be open at the same time. */
+  readonly mostFiles: number;
   /** Returns the path of an entry. */
   join(directory: string, name: string): string;
   /** Returns why no entry can have a name, or `undefined`. */
