@@ -8,7 +8,7 @@ import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
 import type { WriteFileOptions } from "./options.ts";
 import { dirname, join, toBytes } from "./remote-path.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
-import { type FileData, writeAll } from "./write-all.ts";
+import { type FileData, type WritePlace, writeAll } from "./write-all.ts";
 
 /** How to write a file. */
 export interface Write {
@@ -47,10 +47,7 @@ export async function writeFile(
   else await writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
 }
 
-/**
- * Opens, writes and closes a file. The requests after the last write follow it without waiting: servers carry out the requests for one file
- * in order.
- */
+/** Opens, writes and closes a file. See `writeAndClose`. */
 export async function writeOpened(
   channel: SftpChannel,
   path: string,
@@ -59,6 +56,28 @@ export async function writeOpened(
   context: CallContext,
 ): Promise<void> {
   const file = await openFile(channel, path, flags, created, context);
+  await writeAndClose(channel, file, data, { isAppend: isAppend(flags), final, flush }, context);
+}
+
+/** How to write an open file. */
+export interface WriteEnd extends WritePlace {
+  /** Attributes to set when the file is written. */
+  readonly final?: Attributes | undefined;
+  /** Whether to store the file durably before it is closed. */
+  readonly flush: boolean;
+}
+
+/**
+ * Writes and closes an open file. The requests after the last write follow it without waiting: servers carry out the requests for one file
+ * in order.
+ */
+export async function writeAndClose(
+  channel: SftpChannel,
+  file: OpenFile,
+  data: FileData,
+  { final, flush, ...place }: WriteEnd,
+  context: CallContext,
+): Promise<void> {
   const { handle } = file;
   let closing: Promise<unknown> | undefined;
   const send = (request: SftpClientRequest): Promise<unknown> => call(channel, request, "status", context);
@@ -72,13 +91,14 @@ export async function writeOpened(
     closing.catch(() => {});
   };
   try {
-    if (isBytes(data) && !isAppend(flags) && data.length <= channel.machine.serverLimits.maxWriteLength) {
+    if (isBytes(data) && place.isAppend !== true && data.length <= channel.machine.serverLimits.maxWriteLength) {
       // One request has all bytes, so it needs no `BlockWriter`.
-      const writing = data.length > 0 ? send({ type: "write", handle, offset: 0, data }) : undefined;
+      const { position: offset = 0 } = place;
+      const writing = data.length > 0 ? send({ type: "write", handle, offset, data }) : undefined;
       close();
       await writing;
     } else {
-      await writeAll(channel, file, data, { isAppend: isAppend(flags) }, context, close);
+      await writeAll(channel, file, data, place, context, close);
     }
   } catch (error) {
     if (closing === undefined) channel.release(handle);

@@ -51,6 +51,11 @@ describe("upload", () => {
       directories: 3,
       links: 0,
       bytes: 6,
+      unchanged: 0,
+      resumed: [],
+      verified: 0,
+      unverified: [],
+      deleted: [],
       skipped: [],
       failed: [],
     });
@@ -110,6 +115,11 @@ describe("download", () => {
       directories: 3,
       links: 0,
       bytes: 6,
+      unchanged: 0,
+      resumed: [],
+      verified: 0,
+      unverified: [],
+      deleted: [],
       skipped: [],
       failed: [],
     });

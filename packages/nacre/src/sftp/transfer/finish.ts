@@ -1,4 +1,5 @@
 import { exactAttributes } from "./attributes.ts";
+import type { HeldDirectories } from "./held-directories.ts";
 import type { TransferRun } from "./run.ts";
 import type { SourceTree, TargetTree } from "./trees.ts";
 import type { Directory, Link } from "./walk.ts";
@@ -10,6 +11,7 @@ const MOST_AT_ONCE = 8;
 export async function makeLinks(
   source: SourceTree,
   target: TargetTree,
+  held: HeldDirectories,
   run: TransferRun,
   links: readonly Link[],
 ): Promise<number> {
@@ -17,7 +19,7 @@ export async function makeLinks(
   await forEach(links, ({ path, from, to }) =>
     run.attempt(path, async () => {
       const leadsTo = await source.readlink(from, run.context(from));
-      await target.symlink(leadsTo, to, run.context(to));
+      await held.at(to, (place) => target.symlink(leadsTo, place, run.context(to.path)));
       made++;
     }),
   );
@@ -27,6 +29,7 @@ export async function makeLinks(
 /** Sets the attributes of directories, the deepest first: a directory may become unreadable, and a new entry changes its time. */
 export async function setDirectoryAttributes(
   target: TargetTree,
+  held: HeldDirectories,
   run: TransferRun,
   directories: readonly Directory[],
 ): Promise<void> {
@@ -34,7 +37,9 @@ export async function setDirectoryAttributes(
   for (const directory of directories) (byDepth[directory.depth] ??= []).push(directory);
   for (const level of byDepth.toReversed())
     await forEach(level, ({ path, to, stats }) =>
-      run.attempt(path, () => target.setAttributes(to, exactAttributes(stats), run.context(to))),
+      run.attempt(path, () =>
+        held.at(to, (place) => target.setAttributes(place, exactAttributes(stats), run.context(to.path))),
+      ),
     );
 }
 
