@@ -46,6 +46,7 @@ export type {
   NearStats,
   NearWriter,
   Sha256,
+  ShortFileAttributes,
 } from "./sftp/transfer/near-files.ts";
 export type {
   FailedEntry,
