@@ -45,6 +45,8 @@ export class ScpChannel<Event> implements SessionBytes {
       const event = this.#machine.nextEvent();
       this.#returnCredit();
       if (event !== undefined) return event;
+      // Times are answered without an event.
+      this.#write();
       await this.#change();
     }
   }
