@@ -10,7 +10,7 @@ import { ScpChannel } from "./scp-channel.ts";
 /** Bytes of the server's error output that are kept for an error. */
 const KEPT_STDERR = 400;
 
-/** Milliseconds to wait for the server's program to end after the transfer. */
+/** Milliseconds to wait for the end of a program that did not begin. */
 const EXIT_TIME = 2000;
 
 /** The scp program of a server, and an `ScpSink` or `ScpSource` that talks to it. */
@@ -95,10 +95,10 @@ export class ScpProcess<Event extends { readonly type: string }> {
     return this.#scp.flush();
   }
 
-  /** Ends a transfer. Resolves when the channel is closed, at most four seconds later. */
+  /** Ends a transfer that the server has confirmed. Resolves when the channel is closed, at most two seconds later. */
   async finish(): Promise<void> {
     this.#channel.end();
-    await this.#ended();
+    // Without waiting for the exit status: every file has been confirmed, and dropbear keeps the channel open.
     this.#channel.close(new SshError("closed", "the transfer with scp has ended"));
     await this.#channel.ended;
     this.#unwatch?.();
