@@ -87,7 +87,7 @@ export function decodeRecord(line: Uint8Array): ScpRecord {
  */
 export function scpNameProblem(name: Uint8Array): string | undefined {
   if (/* rule: scp-name-empty */ name.length === 0) return "it is empty";
-  const isDots = name.length <= 2 && name.every((byte) => byte === 0x2e);
+  const isDots = name.length > 0 && name.length <= 2 && name.every((byte) => byte === 0x2e);
   if (/* rule: scp-name-dots */ isDots) return "it is a directory's own name or its parent's";
   if (/* rule: scp-name-slash */ name.includes(0x2f)) return "it is a path";
   if (/* rule: scp-name-nul */ name.includes(0)) return "it contains NUL";
