@@ -64,8 +64,7 @@ export async function answerRequest(token: AskToken, request: Request, context: 
       // rule: sftp-open-for-reading
       if (handle.kind !== "file" || !handle.mode.read) throw new FileSystemError("EACCES");
       const { file } = handle;
-      const bytes =
-        file.readNow?.(request.offset, request.length) ?? (await file.read(request.offset, request.length));
+      const bytes = file.readNow?.(request.offset, request.length) ?? (await file.read(request.offset, request.length));
       return bytes.length === 0 ? machine.status(token, SSH_FX.EOF) : machine.data(token, bytes);
     }
     case "write": {

@@ -71,7 +71,6 @@ export class DirectoryTree {
     const follow = (name: string): void => {
       const target = readLink(directory, name);
       if (++links > MAX_LINKS) throw new FileSystemError("ELOOP");
-      // rule: sftp-disk-absolute-link
       if (target.startsWith("/")) goToRoot();
       if (left.length === 0) mustBeDirectory ||= target.endsWith("/");
       left.push(...partsOf(target).toReversed());

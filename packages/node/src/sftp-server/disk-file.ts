@@ -9,7 +9,7 @@ import type { TurnBudget } from "./turn-budget.ts";
 const READ_LENGTH = 256 * 1024;
 
 /** Longest write in bytes that runs synchronously. */
-const WRITE_LENGTH = 256 * 1024;
+const WRITE_LENGTH = 64 * 1024;
 
 /** Receives synchronous reads of all files. A new buffer for each read would cost ten times the read itself. */
 let readBuffer: Uint8Array | undefined;

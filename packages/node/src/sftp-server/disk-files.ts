@@ -238,11 +238,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   /** Calls back with the paths for `node:fs` of two entries, whose links are not followed. */
-  #changeTwo(
-    oldPath: string,
-    newPath: string,
-    change: (from: NativePath, to: NativePath) => void,
-  ): Promise<void> {
+  #changeTwo(oldPath: string, newPath: string, change: (from: NativePath, to: NativePath) => void): Promise<void> {
     return this.#change(oldPath, (from) =>
       this.#tree.visit(newPath, (to) => {
         const source = own(from.directory.at(from.name), from.name);

@@ -1,5 +1,5 @@
 import { checkNames, type OptionNames } from "nacre/internal";
-import { sftpServer as serveFileSystem, type SftpServerSettings } from "nacre/sftp-server";
+import { type SftpServerSettings, sftpServer as serveFileSystem } from "nacre/sftp-server";
 import type { NodeSession, SessionHandler } from "../session.ts";
 import { diskFileSystem } from "./disk-file-system.ts";
 import { DISK_OPTIONS, type DiskFileSystemOptions } from "./options.ts";
