@@ -112,7 +112,10 @@ describe("records", () => {
   it("encodes each record as OpenSSH does, and decodes it again", () => {
     const records: [string, ScpRecord][] = [
       ["C0644 12 name", { type: "file", mode: 0o644, size: 12, name: bytes("name") }],
-      ["C4755 9007199254740991 a b ", { type: "file", mode: 0o4755, size: Number.MAX_SAFE_INTEGER, name: bytes("a b ") }],
+      [
+        "C4755 9007199254740991 a b ",
+        { type: "file", mode: 0o4755, size: Number.MAX_SAFE_INTEGER, name: bytes("a b ") },
+      ],
       ["D0700 0 dir", { type: "directory", mode: 0o700, name: bytes("dir") }],
       ["T1 0 2 0", { type: "times", mtime: 1, atime: 2 }],
       ["E", { type: "directory-end" }],
@@ -149,7 +152,9 @@ describe("records", () => {
     ];
     for (const record of invalid)
       expect(() => encodeRecord(record)).toThrow(expect.objectContaining({ code: "usage" }));
-    expect(["...", ".a", "a\\b", " ", "-t"].map((name) => scpNameProblem(bytes(name)))).toEqual(Array(5).fill(undefined));
+    expect(["...", ".a", "a\\b", " ", "-t"].map((name) => scpNameProblem(bytes(name)))).toEqual(
+      Array(5).fill(undefined),
+    );
   });
 });
 

@@ -18,7 +18,11 @@ export interface ScpCommand {
 /** Returns the command line for a server with a POSIX shell. Throws `usage` if the path contains NUL. */
 export function scpCommand({ role, path, recursive, preserve, isDirectory }: ScpCommand): Bytes {
   const flags = [recursive && "-r", preserve && "-p", isDirectory && "-d", role === "sink" ? "-t" : "-f"];
-  const words = ["scp", ...flags.filter((flag) => flag !== false), quoteWord(path.startsWith("-") ? `./${path}` : path)];
+  const words = [
+    "scp",
+    ...flags.filter((flag) => flag !== false),
+    quoteWord(path.startsWith("-") ? `./${path}` : path),
+  ];
   return encodePath(words.join(" "));
 }
 

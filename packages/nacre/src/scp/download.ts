@@ -125,7 +125,10 @@ class Download {
       const { type } = event;
       // rule: scp-recursive
       if (type === "directory" && this.#options.recursive !== true)
-        throw new SshError("usage", `download "${escapeText(this.#context.path ?? "")}": it is a directory; pass { recursive: true }`);
+        throw new SshError(
+          "usage",
+          `download "${escapeText(this.#context.path ?? "")}": it is a directory; pass { recursive: true }`,
+        );
       const size = type === "file" ? event.size : 0;
       if (!isRoot && !(await this.#tally.wants({ path, type, size }))) {
         this.#machine.refuse(REFUSAL);

@@ -46,7 +46,9 @@ export function checkScpOptions(options: ScpOptions, callee: string, links: read
       throw usage(`${callee}: scp has no \`${name}\`; leave it out, or transfer with SFTP`);
   const { symlinks, onError, filter, onProgress, signal } = options;
   if (symlinks !== undefined && !links.includes(symlinks))
-    throw usage(`${callee}: \`symlinks\` of scp must be ${links.join(" or ")}, got ${symlinks}; SFTP has other choices`);
+    throw usage(
+      `${callee}: \`symlinks\` of scp must be ${links.join(" or ")}, got ${symlinks}; SFTP has other choices`,
+    );
   checkNames(Object.fromEntries(Object.entries(given).filter(([name]) => !SFTP_ONLY.includes(name))), OPTIONS, callee);
   checkSignal(signal);
   for (const [name, value] of Object.entries({ filter, onProgress }))

@@ -1,7 +1,15 @@
 import { SshError } from "@nacre/wire";
 import { onAbort } from "../on-abort.ts";
 import { abortError, type CallContext } from "../sftp/call.ts";
-import type { FailedEntry, SkippedEntry, TransferEntry, TransferResult } from "../sftp/transfer/options.ts";
+import { PLATFORM_CLOCK } from "../sftp/transfer/clock.ts";
+import type {
+  FailedEntry,
+  SkippedEntry,
+  TransferEntry,
+  TransferProgress,
+  TransferResult,
+} from "../sftp/transfer/options.ts";
+import { Progress } from "../sftp/transfer/progress.ts";
 import type { ScpOptions } from "./options.ts";
 
 /** Maximum number of entries not moved that a transfer remembers. A hostile server may send them without an end. */
@@ -14,26 +22,34 @@ export class Tally {
   readonly #skipped: SkippedEntry[] = [];
   readonly #failed: FailedEntry[] = [];
   readonly #maxRemembered: number;
+  readonly #progress: Progress;
+  #files = 0;
   #directories = 0;
   /** Whether the next failure ends the transfer, regardless of `onError`. */
   #isOver = false;
   /** Contents of files that are whole, in bytes. */
   #wholeBytes = 0;
-  #progress = { bytes: 0, files: 0, totalBytes: 0, totalFiles: 0, isListed: false };
 
   constructor(options: ScpOptions, context: CallContext, maxRemembered: number = MAX_REMEMBERED) {
     this.#options = options;
     this.#context = context;
     this.#maxRemembered = maxRemembered;
+    const { onProgress } = options;
+    this.#progress = new Progress(onProgress && ((progress) => this.#report(onProgress, progress)), PLATFORM_CLOCK);
   }
 
   /** What was moved so far. */
   get result(): TransferResult {
     return {
-      files: this.#progress.files,
+      files: this.#files,
       directories: this.#directories,
       links: 0,
       bytes: this.#wholeBytes,
+      unchanged: 0,
+      resumed: [],
+      verified: 0,
+      unverified: [],
+      deleted: [],
       skipped: this.#skipped,
       failed: this.#failed,
     };
@@ -63,21 +79,19 @@ export class Tally {
 
   /** Counts a file that will be moved. */
   found(size: number): void {
-    this.#progress.totalFiles++;
-    this.#progress.totalBytes += size;
+    this.#progress.found(size);
   }
 
   /** Counts contents of a file. */
   moved(path: string, bytes: number): void {
-    this.#progress.bytes += bytes;
-    this.#report(path);
+    this.#progress.moved(path, bytes);
   }
 
   /** Counts a file that is whole. */
   whole(path: string, size: number): void {
-    this.#progress.files++;
+    this.#files++;
     this.#wholeBytes += size;
-    this.#report(path);
+    this.#progress.finished(path);
   }
 
   /** Counts a directory. */
@@ -87,7 +101,7 @@ export class Tally {
 
   /** Reports from now on that nothing more will be found. */
   listed(): void {
-    this.#progress.isListed = true;
+    this.#progress.listed();
   }
 
   /** Notes an entry that is left out. */
@@ -113,14 +127,15 @@ export class Tally {
     if (this.#skipped.length + this.#failed.length < this.#maxRemembered) return;
     this.#isOver = true;
     throw new SshError(
-        "output-limit",
-        `the transfer has more than ${this.#maxRemembered} entries left out; transfer it in parts`,
-      );
+      "output-limit",
+      `the transfer has more than ${this.#maxRemembered} entries left out; transfer it in parts`,
+    );
   }
 
-  #report(path: string): void {
+  /** Calls the application, whose exception ends the transfer. */
+  #report(onProgress: (progress: TransferProgress) => void, progress: TransferProgress): void {
     try {
-      this.#options.onProgress?.({ ...this.#progress, path });
+      onProgress(progress);
     } catch (error) {
       this.#isOver = true;
       throw error;

@@ -163,7 +163,10 @@ class Upload {
     if (type === "file") return this.#sendFile(path, from, name, found, isFollowed);
     const depth = directory.depth + 1;
     if (depth >= MAX_DEPTH)
-      throw new SshError("output-limit", `more than ${MAX_DEPTH} directories are below each other; transfer them in parts`);
+      throw new SshError(
+        "output-limit",
+        `more than ${MAX_DEPTH} directories are below each other; transfer them in parts`,
+      );
     const real = await this.#realPath(directory, entry.name, from, isFollowed);
     await this.#sendDirectory({ path, from, real, parent: directory, depth }, name, found);
   }
@@ -175,7 +178,10 @@ class Upload {
     const real = await this.#files.realpath(from);
     for (let above: Directory | undefined = directory; above !== undefined; above = above.parent)
       if (above.real === real)
-        throw new SshError("usage", `"${escapeText(from)}" leads back to a directory above it; leave it out with \`filter\``);
+        throw new SshError(
+          "usage",
+          `"${escapeText(from)}" leads back to a directory above it; leave it out with \`filter\``,
+        );
     return real;
   }
 
@@ -213,7 +219,8 @@ class Upload {
       if (failure === undefined) {
         try {
           length = await file.read(buffer, position);
-          if (length === 0) throw new SshError("file-unreadable", `${escapeText(from)} became shorter; transfer it again`);
+          if (length === 0)
+            throw new SshError("file-unreadable", `${escapeText(from)} became shorter; transfer it again`);
         } catch (error) {
           // Nothing more needs to be sent if this ends the transfer.
           if (this.#options.onError !== "skip") throw error;

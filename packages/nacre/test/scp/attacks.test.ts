@@ -1,7 +1,7 @@
+import { ScpSink } from "@nacre/sftp/scp";
 import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
-import { ScpSink } from "@nacre/sftp/scp";
 import { utf8Encode } from "@nacre/wire";
 import type { Channel, Client } from "nacre";
 import { downloadScp, uploadScp } from "nacre/scp";
@@ -9,8 +9,8 @@ import { type FileSystem, memoryFileSystem } from "nacre/sftp-server";
 import { expect, test } from "vitest";
 import { quoteWord } from "../../src/scp/command.ts";
 import { ScpChannel } from "../../src/scp/scp-channel.ts";
-import { Tally } from "../../src/scp/tally.ts";
 import { parseScpCommand } from "../../src/scp/server/parse-command.ts";
+import { Tally } from "../../src/scp/tally.ts";
 import { withMethods } from "../sftp-server/support.ts";
 import { get, openScp, openScript, put, tree } from "./support.ts";
 
@@ -21,7 +21,11 @@ function near(rules: "posix" | "windows" = "posix"): { readonly files: MemoryNea
 }
 
 /** Runs a command of scp and sends it a text, one character for each byte. Resolves with what it sent and its exit status. */
-async function play(ssh: Client, command: string, sent: string): Promise<{ output: string; status: number | undefined }> {
+async function play(
+  ssh: Client,
+  command: string,
+  sent: string,
+): Promise<{ output: string; status: number | undefined }> {
   const input = Uint8Array.from(sent, (character) => character.charCodeAt(0));
   const { stdout, status } = await ssh.exec(command, { input });
   return { output: stdout, status };
@@ -39,8 +43,15 @@ test("scp: a downloaded name that is reserved here · client", async () => {
     const sent = names.map((name) => `C0644 1 ${name}\n${refused.includes(name) ? "" : "x\0"}`).join("");
     const { ssh } = await openScript(`D0755 0 d\n${sent}E\n`);
     const { failed } = await downloadScp(ssh, "d", to, { recursive: true, onError: "skip" });
-    expect(failed.map(({ path, error }) => [path, error.code])).toEqual(refused.map((name) => [name, "file-unwritable"]));
-    expect(to.files.tree("/home/copy")).toEqual(names.filter((name) => !refused.includes(name)).map((name) => `${name}: x`).toSorted());
+    expect(failed.map(({ path, error }) => [path, error.code])).toEqual(
+      refused.map((name) => [name, "file-unwritable"]),
+    );
+    expect(to.files.tree("/home/copy")).toEqual(
+      names
+        .filter((name) => !refused.includes(name))
+        .map((name) => `${name}: x`)
+        .toSorted(),
+    );
   }
   const { ssh } = await openScript(`D0755 0 d\n${entries}E\n`);
   expect(await failure(downloadScp(ssh, "d", near(), { recursive: true }))).toEqual(code("file-unwritable"));
@@ -141,7 +152,8 @@ test("scp: a path that is a command · client", async () => {
   // CVE-2020-15778.
   const plain = ["a", "dir/file-1.txt", "flash:x", "a@b=c,d+e%"];
   expect(plain.map(quoteWord)).toEqual(plain);
-  for (const character of " \t\n$`|&;<>()*?[]{}!#\"~^\u00e9") expect(quoteWord(`a${character}b`)).toBe(`'a${character}b'`);
+  for (const character of ' \t\n$`|&;<>()*?[]{}!#"~^\u00e9')
+    expect(quoteWord(`a${character}b`)).toBe(`'a${character}b'`);
   expect(quoteWord("it's")).toBe("'it'\\''s'");
   expect(quoteWord("a\\b")).toBe("'a'\\\\'b'");
   expect(quoteWord("")).toBe("''");
@@ -152,14 +164,49 @@ test("scp: a path that is a command · client", async () => {
 });
 
 test("scp: a command line that a shell would expand · server", async () => {
-  const refused = ["a;b", "a|b", "a&b", "$(id)", "`id`", "$HOME", "a>b", "<a", "*", "a?", "[a]", "{a,b}", "~bob/x", "#a", "!a"];
+  const refused = [
+    "a;b",
+    "a|b",
+    "a&b",
+    "$(id)",
+    "`id`",
+    "$HOME",
+    "a>b",
+    "<a",
+    "*",
+    "a?",
+    "[a]",
+    "{a,b}",
+    "~bob/x",
+    "#a",
+    "!a",
+  ];
   const quoted = ['"$(id)"', '"`id`"', '"a\\b"', "'a", '"a', "a\\", "a\nb", "a\tb", "(a)", "a\\\nb"];
   for (const path of [...refused, ...quoted]) {
     expect(parseScpCommand(`scp -t ${path}`), path).toBeUndefined();
     expect(parseScpCommand(`scp -f ${path}`), path).toBeUndefined();
   }
-  const others = ["scp", "scp -t", "scp -f", "scp a", "scp -t a b", "scp -f -- ", "scp -S x -f a", "scp -o x -t a", "scp -rt a"];
-  const more = ["scp -t -f a", "scp -r -r -t a", "scp -t -x", "/usr/bin/scp -t a", "SCP -t a", "scp -t ''", "scp -t a; id", "id; scp -t a"];
+  const others = [
+    "scp",
+    "scp -t",
+    "scp -f",
+    "scp a",
+    "scp -t a b",
+    "scp -f -- ",
+    "scp -S x -f a",
+    "scp -o x -t a",
+    "scp -rt a",
+  ];
+  const more = [
+    "scp -t -f a",
+    "scp -r -r -t a",
+    "scp -t -x",
+    "/usr/bin/scp -t a",
+    "SCP -t a",
+    "scp -t ''",
+    "scp -t a; id",
+    "id; scp -t a",
+  ];
   for (const command of [...others, ...more, ""]) expect(parseScpCommand(command), command).toBeUndefined();
 });
 

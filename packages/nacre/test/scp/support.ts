@@ -1,5 +1,5 @@
-import { concatBytes, utf8Encode } from "@nacre/wire";
 import { served } from "@nacre/testing/nacre/wire";
+import { concatBytes, utf8Encode } from "@nacre/wire";
 import type { Client, ServerEvent, Session } from "nacre";
 import { type ScpServerSettings, scpServer } from "nacre/scp-server";
 import { type FileSystem, memoryFileSystem } from "nacre/sftp-server";
@@ -76,7 +76,12 @@ export async function openScript(
 const OPEN = { append: false, exclusive: false } as const;
 
 /** Writes a file of a file system. */
-export async function put(fileSystem: FileSystem, path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+export async function put(
+  fileSystem: FileSystem,
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o644,
+): Promise<void> {
   const file = await fileSystem.open(
     path,
     { ...OPEN, read: false, write: true, create: true, truncate: true },
@@ -103,10 +108,13 @@ export async function tree(fileSystem: FileSystem, path: string, prefix = ""): P
   for (let batch = await directory.read(); batch.length > 0; batch = await directory.read())
     for (const { name, attributes } of batch) {
       const type = (attributes.permissions ?? 0) & 0o170_000;
-      if (type === 0o040_000) lines.push(`${prefix}${name}/`, ...(await tree(fileSystem, `${path}/${name}`, `${prefix}${name}/`)));
+      if (type === 0o040_000)
+        lines.push(`${prefix}${name}/`, ...(await tree(fileSystem, `${path}/${name}`, `${prefix}${name}/`)));
       else if (type === 0o120_000) lines.push(`${prefix}${name}@`);
       else
-        lines.push(`${prefix}${name}: ${String.fromCharCode(...(await get(fileSystem, `${path}/${name}`)).subarray(0, 40))}`);
+        lines.push(
+          `${prefix}${name}: ${String.fromCharCode(...(await get(fileSystem, `${path}/${name}`)).subarray(0, 40))}`,
+        );
     }
   await directory.close();
   return lines.sort();

@@ -1,7 +1,7 @@
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { downloadScp, type ScpOptions, uploadScp } from "nacre/scp";
-import type { TransferProgress } from "nacre/sftp";
+import type { TransferProgress, TransferResult } from "nacre/sftp";
 import { memoryFileSystem } from "nacre/sftp-server";
 import { describe, expect, it } from "vitest";
 import { isSame, pattern } from "../sftp/support.ts";
@@ -14,12 +14,32 @@ const CREATE = 0x0a;
 function nearTree(): MemoryNearFiles {
   const near = new MemoryNearFiles();
   for (const directory of ["t", "t/sub", "t/sub/deep", "t/empty"]) near.files.makeDirectory(`/home/${directory}`);
-  for (const [path, content] of Object.entries({ "t/a": "A", "t/sub/b b": "B", "t/sub/deep/é'\"$(x)": "", "t/zero": "" }))
+  for (const [path, content] of Object.entries({
+    "t/a": "A",
+    "t/sub/b b": "B",
+    "t/sub/deep/é'\"$(x)": "",
+    "t/zero": "",
+  }))
     near.files.open(`/home/${path}`, CREATE).data = new TextEncoder().encode(content);
   return near;
 }
 
 const TREE = ["a: A", "empty/", "sub/", "sub/b b: B", "sub/deep/", "sub/deep/é'\"$(x): ", "zero: "];
+
+/** Result of a transfer that moved nothing. */
+const NOTHING: TransferResult = {
+  files: 0,
+  directories: 0,
+  links: 0,
+  bytes: 0,
+  unchanged: 0,
+  resumed: [],
+  verified: 0,
+  unverified: [],
+  deleted: [],
+  skipped: [],
+  failed: [],
+};
 
 describe("an upload with scp", () => {
   it("copies a file to exactly the given path, in pieces of any size", async () => {
@@ -29,7 +49,7 @@ describe("an upload with scp", () => {
     const data = pattern(3_000_017);
     near.files.open("/home/f", CREATE).data = data;
     const result = await uploadScp(ssh, { files: near, path: "/home/f" }, "/copy of 'f'");
-    expect(result).toEqual({ files: 1, directories: 0, links: 0, bytes: data.length, skipped: [], failed: [] });
+    expect(result).toEqual({ ...NOTHING, files: 1, bytes: data.length });
     expect(isSame(await get(files.fileSystem, "/copy of 'f'"), data)).toBe(true);
     expect(await tree(files.fileSystem, "/")).toHaveLength(1);
     expect([near.openCount, files.open()]).toEqual([0, 0]);
@@ -83,7 +103,7 @@ describe("an upload with scp", () => {
     expect(looped.files).toBe(5);
   });
 
-  it("goes on after a refusal with `onError: \"skip\"`, and reports it with the server's reason", async () => {
+  it('goes on after a refusal with `onError: "skip"`, and reports it with the server\'s reason', async () => {
     const inner = memoryFileSystem();
     const files = withMethods(inner, {
       open: async (path, ...rest) => {
@@ -110,7 +130,8 @@ describe("an upload with scp", () => {
         get(target, name) {
           if (name === "list")
             return async function* (path: string) {
-              for await (const entry of target.list(path)) yield entry.name === "a" ? { ...entry, size: 700_000 } : entry;
+              for await (const entry of target.list(path))
+                yield entry.name === "a" ? { ...entry, size: 700_000 } : entry;
             };
           const value = target[name as keyof MemoryNearFiles] as unknown;
           return typeof value === "function" ? value.bind(target) : value;
@@ -148,7 +169,7 @@ describe("a download with scp", () => {
     await put(files.fileSystem, "/it's", data, 0o640);
     const near = new MemoryNearFiles();
     const result = await downloadScp(ssh, "/it's", { files: near, path: "/home/copy" });
-    expect(result).toEqual({ files: 1, directories: 0, links: 0, bytes: data.length, skipped: [], failed: [] });
+    expect(result).toEqual({ ...NOTHING, files: 1, bytes: data.length });
     expect(isSame(near.files.find("/home/copy").data, data)).toBe(true);
     expect(near.files.find("/home/copy").mode).toBe(0o640);
     expect(near.tree("/home")).toHaveLength(1);
@@ -180,14 +201,19 @@ describe("a download with scp", () => {
     const near = new MemoryNearFiles();
     const asked: unknown[] = [];
     const reports: TransferProgress[] = [];
-    const { skipped, files: count } = await downloadScp(ssh, "t", { files: near, path: "/home/copy" }, {
-      recursive: true,
-      filter: (entry) => {
-        asked.push(entry);
-        return entry.path !== "sub" && entry.path !== "zero";
+    const { skipped, files: count } = await downloadScp(
+      ssh,
+      "t",
+      { files: near, path: "/home/copy" },
+      {
+        recursive: true,
+        filter: (entry) => {
+          asked.push(entry);
+          return entry.path !== "sub" && entry.path !== "zero";
+        },
+        onProgress: (progress) => reports.push(progress),
       },
-      onProgress: (progress) => reports.push(progress),
-    });
+    );
     expect(skipped.toSorted((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
       { path: "sub", reason: "filter" },
       { path: "zero", reason: "filter" },
@@ -198,7 +224,7 @@ describe("a download with scp", () => {
     expect(reports.at(-1)).toMatchObject({ bytes: 1, files: 1, path: "a" });
   });
 
-  it("goes on after a failure of either side with `onError: \"skip\"`", async () => {
+  it('goes on after a failure of either side with `onError: "skip"`', async () => {
     const inner = memoryFileSystem();
     const files = withMethods(inner, {
       open: async (path, ...rest) => {
@@ -261,7 +287,9 @@ describe("a transfer with scp", () => {
       expect(await failure(run({ signal: abort.signal }))).toEqual(code("aborted"));
     }
     expect(near.tree("/home").map((line) => line[0])).toEqual(["f"]);
-    await expect.poll(() => tree(files.fileSystem, "/").then((lines) => lines.map((line) => line.slice(0, 5)))).toEqual(["large"]);
+    await expect
+      .poll(() => tree(files.fileSystem, "/").then((lines) => lines.map((line) => line.slice(0, 5))))
+      .toEqual(["large"]);
     await expect.poll(() => [near.openCount, files.open()]).toEqual([0, 0]);
   });
 
@@ -287,10 +315,15 @@ describe("a transfer with scp", () => {
     const { ssh } = await openScp(files);
     await put(files, "/large", pattern(9_000_000));
     const near = new MemoryNearFiles();
-    const work = downloadScp(ssh, "large", { files: near, path: "/home/copy" }, {
-      onError: "skip",
-      onProgress: () => void ssh.close(),
-    });
+    const work = downloadScp(
+      ssh,
+      "large",
+      { files: near, path: "/home/copy" },
+      {
+        onError: "skip",
+        onProgress: () => void ssh.close(),
+      },
+    );
     expect(await failure(work)).toEqual(code("closed"));
     expect([near.tree("/home"), near.openCount]).toEqual([[], 0]);
   });

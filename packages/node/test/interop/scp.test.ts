@@ -85,7 +85,10 @@ describe.each([
     for (const name of NAMES) {
       const path = join(near, "up");
       await writeFile(path, name);
-      expect(await uploadScp(ssh, { files, path }, `${far}/${name}`)).toMatchObject({ files: 1, bytes: name.length + (name === "é" ? 1 : 0) });
+      expect(await uploadScp(ssh, { files, path }, `${far}/${name}`)).toMatchObject({
+        files: 1,
+        bytes: name.length + (name === "é" ? 1 : 0),
+      });
       await downloadScp(ssh, `${far}/${name}`, { files, path: join(near, "down") });
       expect(await readFile(join(near, "down"), "utf8")).toBe(name);
     }
@@ -117,7 +120,12 @@ describe.each([
     expect(await run("stat -c %Y copy/d1")).toBe("1500000000");
     const filter = ({ path }: { readonly path: string }): boolean => !path.includes("\\");
     const back = join(near, "back");
-    const got = await downloadScp(ssh, `${far}/copy`, { files: nodeFiles, path: back }, { ...options, filter, onError: "skip" });
+    const got = await downloadScp(
+      ssh,
+      `${far}/copy`,
+      { files: nodeFiles, path: back },
+      { ...options, filter, onError: "skip" },
+    );
     // A backslash in a name is not taken from a server.
     const refused = NAMES.filter((name) => name.includes("\\"));
     expect(got.failed.map(({ path }) => path).toSorted()).toEqual(refused.toSorted());

@@ -263,7 +263,8 @@ export class ScpSink {
     if (!this.#reader.hasEnded) return;
     const isWhole = this.#state.kind === "record" && this.#depth === 0 && first === undefined && held === 0;
     // rule: scp-truncated
-    if (!isWhole) throw new SshError("channel-closed", "the peer ended scp within a file or directory; transfer it again");
+    if (!isWhole)
+      throw new SshError("channel-closed", "the peer ended scp within a file or directory; transfer it again");
     this.#close(undefined);
   }
 

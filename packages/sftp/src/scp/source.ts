@@ -138,8 +138,7 @@ export class ScpSource {
     const state = this.#state;
     const { first } = this.#reader;
     if (state.kind !== "answer") {
-      if (first === undefined && this.#reader.hasEnded)
-        this.#close(state.kind === "idle" ? undefined : endedEarly());
+      if (first === undefined && this.#reader.hasEnded) this.#close(state.kind === "idle" ? undefined : endedEarly());
       return undefined;
     }
     if (first === STATUS.ok) {

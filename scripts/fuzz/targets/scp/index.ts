@@ -31,7 +31,9 @@ const commands: Target = {
     expectTrue(command.path !== "", "an empty path");
     const { path } = command;
     // A lone surrogate or NUL cannot be sent.
-    const quoted = attempt(() => utf8Decode(scpCommand({ ...command, path: path.startsWith("-") ? `./${path}` : path })));
+    const quoted = attempt(() =>
+      utf8Decode(scpCommand({ ...command, path: path.startsWith("-") ? `./${path}` : path })),
+    );
     if (quoted === undefined || attempt(() => encodePath(path)) === undefined) return;
     expectEqual(
       parseScpCommand(quoted),
@@ -67,7 +69,12 @@ export function scpSeeds(): Readonly<Record<string, readonly Uint8Array[]>> {
       "\u0004C0644 3 f\nabc\u0001f: broken\nC0600 0 g\n\0\u0001x: No such file\n",
       "\u0008D0755 0 d\nD0755 0 d\nE\nE\n\u0002gone\n",
     ],
-    "scp-source": ["\0\0\0\0\0\0\0\0\0\0", "\u0001\0\u0001no\n\0\0\0\0", "\u0002\0\0\0\u0002gone\n", "\u0003\0\0\u0001disk full\n\0\0"],
+    "scp-source": [
+      "\0\0\0\0\0\0\0\0\0\0",
+      "\u0001\0\u0001no\n\0\0\0\0",
+      "\u0002\0\0\0\u0002gone\n",
+      "\u0003\0\0\u0001disk full\n\0\0",
+    ],
   };
   return Object.fromEntries(Object.entries(texts).map(([name, all]) => [name, all.map((text) => utf8Encode(text))]));
 }

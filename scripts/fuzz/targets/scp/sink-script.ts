@@ -51,7 +51,11 @@ class Application {
       if (event.error === undefined) expectEqual(this.#depth, 0, "directories that are not complete");
       else expectRefusal(event.error);
     }
-    this.report.push({ ...event, contents: this.#contents, error: event.type === "closed" ? event.error?.code : undefined });
+    this.report.push({
+      ...event,
+      contents: this.#contents,
+      error: event.type === "closed" ? event.error?.code : undefined,
+    });
     if (event.type === "closed" || event.type === "problem") return;
     const isRefused = ((this.#answers >> (this.#asked++ % 8)) & 1) === 1;
     if (isRefused) this.sink.refuse("no");

@@ -16,7 +16,7 @@ export function playSource(input: Uint8Array): void {
   let sent = 0;
   let isClosed = false;
   /** What may be called now. */
-  let state: "answer" | "idle" | "contents" = "answer";
+  let state = "answer" as "answer" | "idle" | "contents";
   let size: number | undefined;
   let turn = 0;
 
@@ -43,13 +43,21 @@ export function playSource(input: Uint8Array): void {
     if (isClosed) return;
     if (state === "contents") {
       const bytes = new Uint8Array(size!);
-      expectEqual(attempt(() => (source.contents(new Uint8Array(size! + 1)), true)), undefined, "too many contents");
+      expectEqual(
+        attempt(() => (source.contents(new Uint8Array(size! + 1)), true)),
+        undefined,
+        "too many contents",
+      );
       source.contents(bytes);
       source.endFile((choice & 2) === 2 ? "it became shorter" : undefined);
       size = undefined;
       state = "answer";
     } else if (state === "idle") {
-      expectEqual(attempt(() => (source.contents(new Uint8Array(1)), true)), undefined, "contents without a file");
+      expectEqual(
+        attempt(() => (source.contents(new Uint8Array(1)), true)),
+        undefined,
+        "contents without a file",
+      );
       if (turn % 4 === 3) source.endDirectory();
       else if (turn % 4 === 0) source.directory({ name: NAME, mode: 0o755, times });
       else {
@@ -58,7 +66,12 @@ export function playSource(input: Uint8Array): void {
       }
       state = "answer";
       turn++;
-    } else expectEqual(attempt(() => (source.endDirectory(), true)), undefined, "a record before the answer");
+    } else
+      expectEqual(
+        attempt(() => (source.endDirectory(), true)),
+        undefined,
+        "a record before the answer",
+      );
   };
   for (const byte of input.subarray(1)) {
     source.receive(Uint8Array.of(byte));

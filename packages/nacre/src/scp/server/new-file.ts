@@ -1,8 +1,8 @@
 import type { Attributes } from "@nacre/sftp";
-import { FileSystemError } from "../../sftp-server/file-error.ts";
-import type { FileSystem, ServedFile } from "../../sftp-server/file-system.ts";
 import { basename, dirname, join } from "../../sftp/remote-path.ts";
 import { temporaryName } from "../../sftp/transfer/names.ts";
+import { FileSystemError } from "../../sftp-server/file-error.ts";
+import type { FileSystem, ServedFile } from "../../sftp-server/file-system.ts";
 import { hasCode, lstatOf, permissionBits, typeOf, unsupported } from "./served-files.ts";
 
 const CREATE = { read: false, write: true, append: false, create: true, truncate: false, exclusive: true } as const;

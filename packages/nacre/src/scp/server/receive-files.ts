@@ -1,8 +1,8 @@
 import { type Attributes, decodePath } from "@nacre/sftp";
 import type { ScpSink, ScpSinkEvent, ScpTimes } from "@nacre/sftp/scp";
 import { escapeText } from "@nacre/wire";
-import { FileSystemError } from "../../sftp-server/file-error.ts";
 import { basename, join } from "../../sftp/remote-path.ts";
+import { FileSystemError } from "../../sftp-server/file-error.ts";
 import type { ScpCommand } from "../command.ts";
 import type { ScpChannel } from "../scp-channel.ts";
 import { ClientGone } from "./client-gone.ts";
@@ -195,4 +195,3 @@ function attributesOf(permissions: number, times: ScpTimes | undefined): Attribu
   const { atime, mtime } = times;
   return { permissions, times: { atime: Math.min(atime, MAX_UINT32), mtime: Math.min(mtime, MAX_UINT32) } };
 }
-

@@ -56,11 +56,7 @@ export function scpServer(fileSystem: FileSystem, options: ScpServerSettings = {
   };
 }
 
-async function run(
-  session: BaseSession,
-  channel: ScpChannel<unknown>,
-  answer: () => Promise<number>,
-): Promise<number> {
+async function run(session: BaseSession, channel: ScpChannel<unknown>, answer: () => Promise<number>): Promise<number> {
   channel.start(session.takeChannel(channel));
   try {
     return await answer();

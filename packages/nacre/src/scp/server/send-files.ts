@@ -1,9 +1,9 @@
 import { type Attributes, encodePath } from "@nacre/sftp";
 import { type ScpEntry, type ScpSource, type ScpSourceEvent, scpNameProblem } from "@nacre/sftp/scp";
 import { escapeText } from "@nacre/wire";
+import { basename, join } from "../../sftp/remote-path.ts";
 import { FileSystemError } from "../../sftp-server/file-error.ts";
 import type { ServedFile } from "../../sftp-server/file-system.ts";
-import { basename, join } from "../../sftp/remote-path.ts";
 import type { ScpCommand } from "../command.ts";
 import type { ScpChannel } from "../scp-channel.ts";
 import { ClientGone } from "./client-gone.ts";

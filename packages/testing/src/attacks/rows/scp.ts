@@ -35,12 +35,7 @@ export const SCP: readonly Row[] = [
     patch("scp-name-slash", "false"),
     patch("scp-name-nul", "false"),
   ),
-  clientRow(
-    "scp: a file that was not requested",
-    byMachine,
-    remove("scp-one-requested"),
-    remove("scp-requested-name"),
-  ),
+  clientRow("scp: a file that was not requested", byMachine, remove("scp-one-requested"), remove("scp-requested-name")),
   clientRow(
     "scp: escape sequences in an error",
     byMachine,
@@ -53,12 +48,7 @@ export const SCP: readonly Row[] = [
     remove("scp-name-length"),
     patch("scp-depth", "false"),
   ),
-  sinkRow(
-    "scp: records out of order",
-    remove("scp-times-twice"),
-    remove("scp-end-of-nothing"),
-    remove("scp-report"),
-  ),
+  sinkRow("scp: records out of order", remove("scp-times-twice"), remove("scp-end-of-nothing"), remove("scp-report")),
   clientRow("scp: an answer that is neither yes nor no", byMachine, remove("scp-answer")),
   sinkRow("scp: a transfer that is cut short", remove("scp-truncated")),
   clientRow(
@@ -105,10 +95,7 @@ export const SCP: readonly Row[] = [
     patch("scp-command-form", "return { text: character, length: 1 };"),
   ),
   clientRow("scp: entries without an end", byTransfer, patch("scp-entries", "return;")),
-  serverRow(
-    "scp: a flood to a slow file system",
-    patch("scp-backpressure", "const bytes = this.#unconsumed;"),
-  ),
+  serverRow("scp: a flood to a slow file system", patch("scp-backpressure", "const bytes = this.#unconsumed;")),
   serverRow("scp: a change on a read-only server", remove("scp-read-only")),
   serverRow("scp: the text of a fault", patch("scp-fault-text", "return String(error);")),
   serverRow(
