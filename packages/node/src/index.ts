@@ -73,7 +73,7 @@ export type {
 export { type Account, account } from "./account.ts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
-export { Client, type LocalSource } from "./client.ts";
+export { Client, type ClientTransferOptions, type LocalSource } from "./client.ts";
 export { connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";

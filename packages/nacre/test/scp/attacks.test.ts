@@ -91,6 +91,9 @@ test("scp: a partial file that passes for the whole one · client", async () => 
     const { ssh } = await openScript(sent);
     expect(await failure(downloadScp(ssh, "f", to))).toBeInstanceOf(Error);
     expect(to.files.tree("/home")).toEqual(["copy: old"]);
+    const { ssh: whole } = await openScript("C0644 3 f\nnew\0");
+    await downloadScp(whole, "f", to);
+    expect(to.files.tree("/home")).toEqual(["copy: new"]);
   }
 });
 
