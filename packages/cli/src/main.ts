@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { escapeText, SshError } from "@nacre/wire";
 import { BACKGROUND, inBackground } from "./background.ts";
 import { HELP } from "./help.ts";
-import { oneLine } from "./one-line.ts";
+import { explain } from "./say.ts";
 import { TERMINAL_HOST } from "./terminal-messages.ts";
 
 /** Exit status for an error of nacre itself, as in ssh(1). */
@@ -51,15 +50,6 @@ async function main(words: readonly string[]): Promise<number> {
     default:
       return (await import("./ssh.ts")).ssh(words);
   }
-}
-
-/** Formats an error as one line, escaped for a terminal. */
-function explain(error: unknown): string {
-  const text =
-    error instanceof SshError
-      ? `${error.message} [${error.code}]`
-      : `internal error in nacre, please report it: ${String(error)}`;
-  return oneLine(escapeText(text, { keepLines: true }));
 }
 
 function version(): string {
