@@ -43,6 +43,10 @@ async function main(words: readonly string[]): Promise<number> {
     // Imported on demand, so that each command loads only its own code.
     case "keygen":
       return (await import("./keygen.ts")).keygen(words.slice(1));
+    case "cp":
+      return (await import("./copy/copy.ts")).copy(words.slice(1));
+    case "sftp":
+      return (await import("./sftp/sftp.ts")).sftp(words.slice(1));
     case "serve":
       return (await import("./serve.ts")).serve(words.slice(1));
     case "gateway":
