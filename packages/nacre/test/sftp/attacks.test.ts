@@ -148,10 +148,9 @@ test("sftp: a directory tree without an end · client", async () => {
   const { sftp: wide } = await openMemorySftp(listing(names, 0o120_777));
   const options = { recursive: true, symlinks: "skip", onError: "skip" } as const;
   const run = (most: number): Promise<unknown> =>
-    new Transfer(new FarSource(wide.channel), new NearTarget(near), options, "download", () => false, most).run(
-      "t",
-      "/home/wide",
-    );
+    new Transfer(new FarSource(wide.channel), new NearTarget(near), options, "download", () => false, {
+      maxRemembered: most,
+    }).run("t", "/home/wide");
   expect(await run(100)).toMatchObject({ files: 0, skipped: expect.objectContaining({ length: 100 }) });
   expect(await failure(run(99))).toEqual(code("output-limit"));
 });

@@ -48,6 +48,11 @@ describe("upload", () => {
       directories: 3,
       links: 0,
       bytes: 6,
+      unchanged: 0,
+      resumed: [],
+      verified: 0,
+      unverified: [],
+      deleted: [],
       skipped: [],
       failed: [],
     });
@@ -107,6 +112,11 @@ describe("download", () => {
       directories: 3,
       links: 0,
       bytes: 6,
+      unchanged: 0,
+      resumed: [],
+      verified: 0,
+      unverified: [],
+      deleted: [],
       skipped: [],
       failed: [],
     });

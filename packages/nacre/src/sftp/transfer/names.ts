@@ -21,12 +21,16 @@ export function nameProblem(name: string, rules: "posix" | "windows"): string | 
 }
 
 /** Length in bytes of the longest name that a temporary name contains. File systems allow 255 bytes. */
-const LONGEST_NAME = 200;
+export const LONGEST_NAME = 200;
 
 /** Returns a name for a file that is not whole: `.NAME.nacre-RANDOM`, or without NAME if that is long. */
 export function temporaryName(name: string): string {
-  const random = Array.from(platformRandom(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return utf8Encode(name).length > LONGEST_NAME ? `.nacre-${random}` : `.${name}.nacre-${random}`;
+  return utf8Encode(name).length > LONGEST_NAME ? `.nacre-${randomName()}` : `.${name}.nacre-${randomName()}`;
+}
+
+/** Returns 24 random hexadecimal digits. */
+export function randomName(): string {
+  return Array.from(platformRandom(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Returns whether Windows reserves a character. It also reserves the control characters. */

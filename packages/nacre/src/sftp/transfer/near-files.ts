@@ -47,6 +47,28 @@ export interface NearWriter {
   close(): Promise<void>;
 }
 
+/** A partial file of an earlier transfer that is open for reading and writing. */
+export interface NearPartial extends NearReader, NearWriter {
+  /** Size in bytes. */
+  readonly size: number;
+}
+
+/** A directory that is held open. */
+export interface NearDirectory {
+  /** Path that leads to this directory for as long as it is held, even if it is renamed, or another one or a link takes its name. */
+  readonly path: string;
+  /** Lets the directory go. */
+  close(): Promise<void>;
+}
+
+/** Computes a SHA-256 digest from parts. */
+export interface Sha256 {
+  /** Takes the next bytes. */
+  update(bytes: Uint8Array): void;
+  /** Returns the digest of all bytes so far in lowercase hexadecimal. More may follow. */
+  digest(): string;
+}
+
 /**
  * Files on this side of the connection, for `upload` and `download`: those of a disk, a browser or memory. Paths are text; one that
  * `join` made is passed back as it is. Every call rejects with an `SshError` that has the path in its message.
@@ -82,6 +104,21 @@ export interface NearFiles {
   readlink(path: string): Promise<string>;
   /** Makes a symbolic link `path` to `target`. Rejects if anything has this name. */
   symlink(target: string, path: string): Promise<void>;
+  /**
+   * Opens a file that an earlier transfer left, for `resume`. Resolves with `undefined` unless it is a regular file of this user with
+   * exactly one link; never follows a symbolic link. Without this method, `resume` begins every download anew.
+   */
+  openPartial?(path: string): Promise<NearPartial | undefined>;
+  /** Removes an empty directory, never through a symbolic link. Without this method, a download with `delete` rejects with `usage`. */
+  removeDirectory?(path: string): Promise<void>;
+  /**
+   * Opens a directory and holds it. Rejects for anything else; without `follow`, also for a symbolic link. A download then writes through
+   * the path of the held directory, so that a link put in place of a directory meanwhile redirects nothing. Without this method, a
+   * directory is checked only when it is entered.
+   */
+  holdDirectory?(path: string, follow: boolean): Promise<NearDirectory>;
+  /** Returns a new SHA-256 computation. Default: one in JavaScript, loaded on first use. */
+  sha256?(): Sha256;
 }
 
 /** A file or directory of the near side. */
