@@ -55,11 +55,11 @@ export function parseOptions(words: readonly string[], known: Readonly<Record<st
 /** Values of the options of a command line, by name. */
 export interface OptionValues<N extends string> {
   /** Returns all values of an option, in order. */
-  all(name: N): string[];
+  readonly all: (name: N) => string[];
   /** Returns the last value of an option; `undefined` if it is not given. */
-  last(name: N): string | undefined;
+  readonly last: (name: N) => string | undefined;
   /** Returns whether an option is given. */
-  has(name: N): boolean;
+  readonly has: (name: N) => boolean;
 }
 
 /** Returns the values of options by name. */

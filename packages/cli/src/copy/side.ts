@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import * as path from "node:path";
+import { basename, join, posix } from "node:path";
 import type { Client, Sftp } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { SftpError, SSH_FX } from "nacre/sftp";
@@ -37,8 +37,8 @@ const localSide: Side = {
     }
   },
   expand: async (name) => [name],
-  basename: path.basename,
-  join: path.join,
+  basename: (path) => basename(path),
+  join: (directory, name) => join(directory, name),
 };
 
 /** Returns the files of a server. */
@@ -61,8 +61,8 @@ function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
       // A file may have the pattern as its name.
       return matches.length > 0 ? matches.sort() : [name];
     },
-    basename: path.posix.basename,
-    join: (directory, name) => (directory === "" ? name : path.posix.join(directory, name)),
+    basename: (path) => posix.basename(path),
+    join: (directory, name) => (directory === "" ? name : posix.join(directory, name)),
   };
 }
 

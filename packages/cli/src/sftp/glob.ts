@@ -35,6 +35,6 @@ async function matches(directory: string, [part, ...rest]: readonly string[], tr
   const found = entries.filter(
     ({ name, mayBeDirectory }) => matchesName(part, name) && (mayBeDirectory || rest.length === 0),
   );
-  const below = found.map(({ name }) => (rest.length === 0 ? [join(name)] : matches(join(name), rest, tree)));
-  return (await Promise.all(below)).flat();
+  if (rest.length === 0) return found.map(({ name }) => join(name));
+  return (await Promise.all(found.map(({ name }) => matches(join(name), rest, tree)))).flat();
 }

@@ -1,4 +1,3 @@
-import type { Stats } from "@nacre/node";
 import type { Command, CommandCall } from "./command.ts";
 import { inColumns, type ListedEntry, sortEntries } from "./listing.ts";
 import { longLine } from "./long-listing.ts";
@@ -73,9 +72,12 @@ async function showSpace(session: Session, { flags, words: [word] }: CommandCall
     return flags.has("h") ? formatShort(amount) : `${Math.floor(amount / 1024)}`;
   };
   const capacity = total === 0 ? "ERR" : `${Math.floor((100 * (total - free)) / total)}%`;
-  const row = (texts: readonly string[]): string => texts.map((text) => text.padStart(12)).join(" ");
-  session.print(row([isInodes ? "Inodes" : "Size", "Used", "Avail", "(root)", "%Capacity"]));
-  session.print(row([...[total, total - free, available, free].map(format), capacity]));
+  session.print(tableRow([isInodes ? "Inodes" : "Size", "Used", "Avail", "(root)", "%Capacity"]));
+  session.print(tableRow([...[total, total - free, available, free].map(format), capacity]));
+}
+
+function tableRow(texts: readonly string[]): string {
+  return texts.map((text) => text.padStart(12)).join(" ");
 }
 
 /** `ls` and `df`. */

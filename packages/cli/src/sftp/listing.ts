@@ -1,4 +1,4 @@
-import type { Sftp, Stats } from "@nacre/node";
+import type { Stats } from "@nacre/node";
 import { padText, textWidth } from "../progress/text-width.ts";
 
 /** An entry that `ls` prints. */
@@ -12,14 +12,17 @@ export interface ListedEntry {
 export function sortEntries(entries: readonly ListedEntry[], flags: ReadonlySet<string>): ListedEntry[] {
   const sorted = [...entries];
   if (!flags.has("f")) sorted.sort(compareBy(flags));
-  return flags.has("r") ? sorted.reverse() : sorted;
+  return flags.has("r") ? sorted.toReversed() : sorted;
 }
 
 function compareBy(flags: ReadonlySet<string>): (a: ListedEntry, b: ListedEntry) => number {
-  const byName = (a: ListedEntry, b: ListedEntry): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   if (flags.has("t")) return (a, b) => (b.stats.mtimeMs ?? 0) - (a.stats.mtimeMs ?? 0) || byName(a, b);
   if (flags.has("S")) return (a, b) => b.stats.size - a.stats.size || byName(a, b);
   return byName;
+}
+
+function byName(a: ListedEntry, b: ListedEntry): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
 /** Puts names, which are escaped, into columns of equal width, row by row as sftp(1) does. Returns the lines. */

@@ -24,21 +24,23 @@ export interface OwnerNames {
  */
 export function longLine(name: string, stats: Stats, owners: OwnerNames, isHuman: boolean, now: number): string {
   const { mode, uid, gid, size, mtime } = stats;
-  const owner = (id: number | undefined, names: ReadonlyMap<number, string>): string =>
-    (id === undefined ? "?" : (names.get(id) ?? `${id}`)).padEnd(8);
   return [
     modeText(mode),
     "   ?",
-    owner(uid, owners.users),
-    owner(gid, owners.groups),
+    ownerText(uid, owners.users),
+    ownerText(gid, owners.groups),
     (isHuman ? formatShort(size) : `${size}`).padStart(8),
     mtime === undefined ? " ".repeat(12) : timeText(mtime, now),
     name,
   ].join(" ");
 }
 
+function ownerText(id: number | undefined, names: ReadonlyMap<number, string>): string {
+  return (id === undefined ? "?" : (names.get(id) ?? `${id}`)).padEnd(8);
+}
+
 /** Returns a mode as `ls -l` shows it. */
-export function modeText(mode: number): string {
+function modeText(mode: number): string {
   if (mode === 0) return "?---------";
   const bit = (mask: number, letter: string): string => (mode & mask ? letter : "-");
   const execute = (mask: number, special: number, letter: string): string => {

@@ -99,7 +99,8 @@ describe("progressLine", () => {
       "…g/path/to/a/file.iso  25% 5.00 MiB 1.00 MiB/s    0:15 left",
     );
     for (const name of ["日本語のとても長いファイル名です", "😀".repeat(30), "e\u0301".repeat(40)])
-      for (let width = 1; width < 120; width++) expect(textWidth(progressLine({ ...STATE, name }, width))).toBe(width - 1);
+      for (let width = 1; width < 120; width++)
+        expect(textWidth(progressLine({ ...STATE, name }, width))).toBe(width - 1);
   });
 });
 
@@ -152,7 +153,15 @@ describe("TotalProgress", () => {
     total.of(0)({ ...report, ...whole, bytes: 512, totalBytes: 1024, totalFiles: 1, bytesPerSecond: 512 });
     total.ended(0);
     clock.now = 200;
-    total.of(1)({ ...report, ...whole, bytes: 512, totalBytes: 1536, totalFiles: 2, bytesPerSecond: 512, path: "tree/x" });
+    total.of(1)({
+      ...report,
+      ...whole,
+      bytes: 512,
+      totalBytes: 1536,
+      totalFiles: 2,
+      bytesPerSecond: 512,
+      path: "tree/x",
+    });
     expect(written.map((text) => text.slice("\r\x1b[K".length))).toEqual([
       line(60, "one", "         512 B    512 B/s    -:-- left"),
       // 512 bytes of the first source were not moved: they are not waited for.

@@ -2,28 +2,29 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openSession } from "./support.ts";
+import { type OpenSession, openSession } from "./support.ts";
+
+/** Opens a session in a directory with four files and a directory. */
+async function listed(): Promise<OpenSession> {
+  const opened = await openSession();
+  const { sftp } = opened.session;
+  for (const [name, size, time] of [
+    ["b.txt", 5, 300],
+    ["a.txt", 3000, 100],
+    [".hidden", 1, 200],
+    ["日本語.txt", 0, 250],
+  ] as const) {
+    await sftp.writeFile(`/home/${name}`, "x".repeat(size));
+    await sftp.utimes(`/home/${name}`, time, time);
+    await sftp.chmod(`/home/${name}`, 0o640);
+  }
+  await sftp.mkdir("/home/dir", 0o755);
+  await sftp.writeFile("/home/dir/inner", "");
+  await sftp.utimes("/home/dir", 50, 50);
+  return opened;
+}
 
 describe("ls", () => {
-  async function listed() {
-    const opened = await openSession();
-    const { sftp } = opened.session;
-    for (const [name, size, time] of [
-      ["b.txt", 5, 300],
-      ["a.txt", 3000, 100],
-      [".hidden", 1, 200],
-      ["日本語.txt", 0, 250],
-    ] as const) {
-      await sftp.writeFile(`/home/${name}`, "x".repeat(size));
-      await sftp.utimes(`/home/${name}`, time, time);
-      await sftp.chmod(`/home/${name}`, 0o640);
-    }
-    await sftp.mkdir("/home/dir", 0o755);
-    await sftp.writeFile("/home/dir/inner", "");
-    await sftp.utimes("/home/dir", 50, 50);
-    return opened;
-  }
-
   test("prints names in columns of the terminal, by their width, without hidden ones", async () => {
     const { run } = await listed();
     expect(await run("ls")).toBe("a.txt        b.txt        dir\n日本語.txt\n");

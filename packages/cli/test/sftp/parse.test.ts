@@ -91,7 +91,12 @@ describe("parseCommand", () => {
 test("no two commands have the same name, and every usage fits its number of words", () => {
   const names = COMMANDS.flatMap((command) => command.names);
   expect(new Set(names).size).toBe(names.length);
-  for (const { usage, flags, count, names: [name] } of COMMANDS) {
+  for (const {
+    usage,
+    flags,
+    count,
+    names: [name],
+  } of COMMANDS) {
     const words = usage.split(" ").filter((word) => /^\[?[a-z]+\]?$/.test(word));
     const least = words.filter((word) => !word.startsWith("[")).length;
     expect([name, least]).toEqual([name, count[0]]);
