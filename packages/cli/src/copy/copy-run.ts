@@ -48,8 +48,13 @@ export class CopyRun {
     const progress = this.#bar && new TotalProgress(this.#bar, tasks, () => performance.now());
     try {
       for (const [index, task] of tasks.entries()) {
-        await this.#attempt(task, async () => this.#report(task, await this.#move(task, progress?.of(index))));
-        progress?.ended(index);
+        let moved: number | undefined;
+        await this.#attempt(task, async () => {
+          const result = await this.#move(task, progress?.of(index));
+          moved = result.bytes;
+          this.#report(task, result);
+        });
+        progress?.ended(index, moved);
       }
     } finally {
       progress?.finish();

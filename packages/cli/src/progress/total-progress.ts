@@ -16,6 +16,8 @@ interface Amount {
   totalBytes: number | undefined;
   files: number;
   totalFiles: number | undefined;
+  /** Bytes that this transfer moved, without those that were at the target before; `undefined` until it ends. */
+  moved: number | undefined;
 }
 
 /** Adds the progress of several transfers, which run one after the other, and shows it on one line. */
@@ -39,6 +41,7 @@ export class TotalProgress {
       totalBytes: size,
       files: 0,
       totalFiles: size === undefined ? undefined : 1,
+      moved: undefined,
     }));
   }
 
@@ -57,9 +60,10 @@ export class TotalProgress {
     };
   }
 
-  /** Notes that a transfer has ended. What it did not move is not waited for. */
-  ended(index: number): void {
+  /** Notes that a transfer has ended. What it did not move is not waited for. `moved` is the number of bytes in its result, if it has one. */
+  ended(index: number, moved?: number): void {
     const amount = this.#amounts[index]!;
+    amount.moved = moved;
     amount.totalBytes = amount.bytes;
     amount.totalFiles = amount.files;
   }
@@ -68,8 +72,9 @@ export class TotalProgress {
   finish(): void {
     if (!this.#isBegun) return;
     const seconds = (this.#now() - this.#start) / 1000;
-    const state = this.#state(undefined);
-    this.#bar.finish({ ...state, bytesPerSecond: state.bytes / Math.max(seconds, 0.001), seconds, isOver: true });
+    const moved = sum(this.#amounts.map((amount) => amount.moved ?? amount.bytes)) ?? 0;
+    const bytesPerSecond = moved / Math.max(seconds, 0.001);
+    this.#bar.finish({ ...this.#state(bytesPerSecond), seconds, isOver: true });
   }
 
   #state(bytesPerSecond: number | undefined): CopyState {

@@ -24,7 +24,11 @@ export async function runInteractive(
   try {
     prompt.type(typedAhead);
     while (!session.isOver) {
-      const line = await Promise.race([prompt.next(), ended]);
+      const line = await Promise.race([prompt.next(), ended]).catch((error: unknown) => {
+        // The prompt is still in the line.
+        output.write("\n");
+        throw error;
+      });
       if (line === undefined) {
         output.write("\n");
         return;

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
-import { createReadStream } from "node:fs";
+import { createReadStream, openSync } from "node:fs";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { type Client, expandHome, loadNodeFiles } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { logIn } from "../connection.ts";
@@ -28,24 +29,46 @@ export async function sftp(line: readonly string[]): Promise<number> {
     return 0;
   }
   const words = parseSftpArguments(line);
+  const batch = openBatch(words.batchFile);
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   try {
     // As with sftp(1), nobody is there to answer for a batch.
     const terminal = words.batchFile === undefined ? openTerminal() : undefined;
     const { client, typedAhead } = await logIn(words.place, words, { terminal, keyLog, earlyChannel: true });
     try {
-      return await useConnection(client, words, typedAhead);
+      return await useConnection(client, words, batch, typedAhead);
     } finally {
       await client.close();
     }
   } finally {
+    batch?.destroy();
     keyLog?.close();
   }
 }
 
-async function useConnection(client: Client, words: SftpArguments, typedAhead: string): Promise<number> {
-  const { place, recursive, preserve, resume, limit, batchFile, localPath } = words;
-  const isBatch = batchFile !== undefined;
+/** Opens the file of a batch. Returns `undefined` for a session at the terminal. Throws `file-unreadable`. */
+function openBatch(file: string | undefined): Readable | undefined {
+  if (file === undefined) return undefined;
+  if (file === "-") return process.stdin;
+  try {
+    return createReadStream("", { fd: openSync(expandHome(file), "r") });
+  } catch (cause) {
+    throw batchUnreadable(cause as Error);
+  }
+}
+
+function batchUnreadable(cause: Error): SshError {
+  return new SshError("file-unreadable", `cannot read the batch: ${escapeText(cause.message)}`, { cause });
+}
+
+async function useConnection(
+  client: Client,
+  words: SftpArguments,
+  batch: Readable | undefined,
+  typedAhead: string,
+): Promise<number> {
+  const { place, recursive, preserve, resume, limit, localPath } = words;
+  const isBatch = batch !== undefined;
   const isInteractive = !isBatch && process.stdin.isTTY;
   const quiet = words.quiet || isBatch;
   const channel = await client.sftp();
@@ -72,8 +95,12 @@ async function useConnection(client: Client, words: SftpArguments, typedAhead: s
   try {
     if (lines.length > 0)
       return await runBatch(session, lines, { stopsAtErrors: true, echoes: false }, interrupt.signal);
-    const file = isBatch && batchFile !== "-" ? createReadStream(expandHome(batchFile)) : process.stdin;
-    return await runBatch(session, linesOf(file), { stopsAtErrors: isBatch, echoes: true }, interrupt.signal);
+    return await runBatch(
+      session,
+      linesOf(batch ?? process.stdin),
+      { stopsAtErrors: isBatch, echoes: true },
+      interrupt.signal,
+    );
   } finally {
     await channel.close();
     interrupt.release();
@@ -85,14 +112,17 @@ async function useConnection(client: Client, words: SftpArguments, typedAhead: s
 async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<string, void> {
   let failure: Error | undefined;
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  // `readline` ends at an error, and does not report it on every version of Node.
+  // `readline` does not report an error of its input on every version of Node.
   input.on("error", (error: Error) => {
     failure = error;
     lines.close();
   });
-  yield* lines;
-  if (failure !== undefined)
-    throw new SshError("file-unreadable", `cannot read the batch: ${escapeText(failure.message)}`, { cause: failure });
+  try {
+    yield* lines;
+  } catch (error) {
+    throw batchUnreadable(error as Error);
+  }
+  if (failure !== undefined) throw batchUnreadable(failure);
 }
 
 function outputOf(isInteractive: boolean, quiet: boolean): SessionOutput {

@@ -110,7 +110,7 @@ async function transfer(
         signal: session.signal,
         onProgress: progress?.of(0),
       });
-      progress?.ended(0);
+      progress?.ended(0, result.bytes);
       report(session, from, result);
     } finally {
       progress?.finish();

@@ -175,10 +175,11 @@ describe("TotalProgress", () => {
     total.finish();
     expect(written).toEqual([]);
     total.of(0)({ ...report, ...whole, bytes: 4096, totalBytes: 4096, files: 1, totalFiles: 1, bytesPerSecond: 99 });
-    total.ended(0);
+    // 3072 bytes were at the target before.
+    total.ended(0, 1024);
     clock.now = 2000;
     total.finish();
-    expect(written.at(-2)).toBe(`\r\x1b[K${line(60, "one", " 100% 4.00 KiB 2.00 KiB/s    0:02     ")}`);
+    expect(written.at(-2)).toBe(`\r\x1b[K${line(60, "one", " 100% 4.00 KiB    512 B/s    0:02     ")}`);
     expect(written.at(-1)).toBe("\n");
   });
 });

@@ -45,6 +45,8 @@ export interface OpenSession {
   readonly complaints: () => string;
   /** Programs that were run: name, words, directory. */
   readonly programs: (readonly [string, readonly string[], string])[];
+  /** Calls a function when the next program runs. */
+  readonly onProgram: (work: () => void) => void;
   /** Runs a command. Resolves with what it printed on both outputs. */
   readonly run: (line: string) => Promise<string>;
 }
@@ -59,6 +61,7 @@ export async function openSession(settings: Partial<SessionSettings> = {}, statu
   let err = "";
   let both = "";
   const programs: OpenSession["programs"] = [];
+  let atProgram = (): void => {};
   const session = new Session({
     sftp,
     files: await loadNodeFiles(),
@@ -77,6 +80,7 @@ export async function openSession(settings: Partial<SessionSettings> = {}, statu
       bar: undefined,
       run: async (...program) => {
         programs.push(program);
+        atProgram();
         return status;
       },
     },
@@ -87,7 +91,10 @@ export async function openSession(settings: Partial<SessionSettings> = {}, statu
     await execute(session, line);
     return both;
   };
-  return { session, client, folder, printed: () => out, complaints: () => err, programs, run };
+  const onProgram = (work: () => void): void => {
+    atProgram = work;
+  };
+  return { onProgram, session, client, folder, printed: () => out, complaints: () => err, programs, run };
 }
 
 /** A terminal whose keys a test types. */
