@@ -47,6 +47,7 @@ export type {
   NearStats,
   NearWriter,
   Sha256,
+  ShortFileAttributes,
 } from "./sftp/transfer/near-files.ts";
 export type {
   FailedEntry,

@@ -18,7 +18,7 @@ const shown = new Map<string, string>();
  */
 export async function holdDirectory(path: string | Buffer, text: string, follow: boolean): Promise<NearDirectory> {
   const { O_DIRECTORY, O_NOFOLLOW } = constants;
-  const handle = await fs.open(path, O_PATH | O_DIRECTORY | (follow ? 0 : O_NOFOLLOW));
+  const handle = await fs.open(path, O_PATH | O_DIRECTORY | (follow ? 0 : /* rule: transfer-hold-link */ O_NOFOLLOW));
   if (!(await isReachable(handle))) {
     await handle.close();
     return { path: text, close: async () => {} };

@@ -1,8 +1,8 @@
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { TestClock } from "@nacre/testing/nacre/transfer-clock";
-import { describe, expect, it } from "vitest";
 import { download, type TransferProgress, upload } from "nacre/sftp";
+import { describe, expect, it } from "vitest";
 import { FarSource, FarTarget } from "../../src/sftp/transfer/far-trees.ts";
 import { NearSource, NearTarget } from "../../src/sftp/transfer/near-trees.ts";
 import type { TransferOptions, TransferResult } from "../../src/sftp/transfer/options.ts";

@@ -37,7 +37,6 @@ export function checkTransferOptions(
     kind === "stream" ? NEED_FILES.find((name) => options[name] !== undefined && options[name] !== false) : undefined;
   if (needed !== undefined) throw usage(`\`${needed}\` needs files on both sides, and one side is a stream`);
   if (options.delete !== true) return;
-  // rule: transfer-delete-pattern
   if (kind === "pattern") throw usage("`delete` needs a directory: a pattern does not tell what the source has");
   if (options.recursive !== true) throw usage("`delete` needs `recursive`: it compares directories");
 }

@@ -46,7 +46,6 @@ export class Deletion {
   /** Removes entries. Does nothing if anything failed: then the source may have more than was listed. */
   async run(extras: readonly Extra[]): Promise<void> {
     for (const { directory, entry, twin } of extras) {
-      // rule: transfer-delete-failed
       if (this.#run.hasFailed || this.#run.failed.length > 0) return;
       const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
       await this.#run.attempt(path, () =>
@@ -68,7 +67,6 @@ export class Deletion {
   async #remove(directory: string, { name, type }: TargetEntry, depth: number): Promise<void> {
     const path = this.#target.join(directory, name);
     const context = this.#run.context(path);
-    // rule: transfer-delete-link
     if (type !== "directory") {
       await this.#target.remove(path, "file", context);
       return;

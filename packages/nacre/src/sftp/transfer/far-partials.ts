@@ -34,7 +34,6 @@ export class FarPartials implements PartialFiles {
     // rule: transfer-partial-far-links
     if (entry.links !== 1) return undefined;
     const before = await this.#lstat(path, context);
-    // rule: transfer-partial-far-type
     if (((before.permissions ?? 0) & TYPE_BITS) !== REGULAR) return undefined;
     this.#uid ??= this.#ownUid(dirname(path), context);
     // rule: transfer-partial-far-owner
@@ -43,7 +42,7 @@ export class FarPartials implements PartialFiles {
     try {
       const opened = await this.#fstat(file, context);
       const after = await this.#lstat(path, context);
-      if (isSame(opened, before) && isSame(after, before))
+      if (/* rule: transfer-partial-far-same */ isSame(opened, before, after))
         return new FarPartial(this.#channel, file, Number(opened.size ?? 0n));
     } catch (error) {
       this.#channel.release(file.handle);
@@ -73,13 +72,14 @@ export class FarPartials implements PartialFiles {
   }
 }
 
-/** Returns whether two answers can be about the same file, which nobody writes. */
-function isSame(a: Attributes, b: Attributes): boolean {
-  return (
-    a.size === b.size &&
-    a.permissions === b.permissions &&
-    a.owner?.uid === b.owner?.uid &&
-    a.times?.mtime === b.times?.mtime
+/** Returns whether all answers can be about the same file, which nobody writes. */
+function isSame(first: Attributes, ...others: readonly Attributes[]): boolean {
+  return others.every(
+    (other) =>
+      other.size === first.size &&
+      other.permissions === first.permissions &&
+      other.owner?.uid === first.owner?.uid &&
+      other.times?.mtime === first.times?.mtime,
   );
 }
 

@@ -92,7 +92,6 @@ export class Resumption {
       const opened = await this.#partials.open(old, entry, context);
       if (opened === undefined) continue;
       try {
-        // rule: transfer-partial-size
         if (opened.size <= record.size) {
           await this.#target.rename(old, path, context);
           const beginning = await this.#compare(file, path, opened);
@@ -123,7 +122,7 @@ export class Resumption {
     if (problem !== undefined) return { length, hash: undefined, problem };
     if (there.length > 1) {
       const isSame = there[0]!.digest === there[1]!.digest;
-      return /* rule: transfer-partial-digest */ isSame ? { length, hash: undefined, problem: undefined } : undefined;
+      return isSame ? { length, hash: undefined, problem: undefined } : undefined;
     }
     const hash = await this.#hash(source === undefined ? this.#readSource(file, length) : readPart(opened));
     return /* rule: transfer-partial-content */ hash.digest() === there[0]?.digest

@@ -39,15 +39,19 @@ export function needsListing(options: TransferOptions): boolean {
 }
 
 /** Lists a directory of the target. Rejects with `output-limit` for too many entries. */
-export async function listTarget(target: TargetTree, path: string, context: CallContext): Promise<TargetListing> {
+export async function listTarget(
+  target: Pick<TargetTree, "list">,
+  path: string,
+  context: CallContext,
+  maxEntries: number = MAX_ENTRIES,
+): Promise<TargetListing> {
   const entries = new Map<string, TargetEntry>();
   for await (const entry of target.list(path, context)) {
     entries.set(entry.name, entry);
-    // rule: transfer-target-entries
-    if (entries.size > MAX_ENTRIES)
+    if (/* rule: transfer-target-entries */ entries.size > maxEntries)
       throw new SshError(
         "output-limit",
-        `"${escapeText(path)}" has more than ${MAX_ENTRIES} entries; transfer without \`resume\`, \`update\` and \`delete\``,
+        `"${escapeText(path)}" has more than ${maxEntries} entries; transfer without \`resume\`, \`update\` and \`delete\``,
       );
   }
   return new TargetListing(entries);
