@@ -61,7 +61,7 @@ export async function openSession(settings: Partial<SessionSettings> = {}, statu
   let err = "";
   let both = "";
   const programs: OpenSession["programs"] = [];
-  let atProgram = (): void => {};
+  let atProgram: (() => void) | undefined;
   const session = new Session({
     sftp,
     files: await loadNodeFiles(),
@@ -80,7 +80,7 @@ export async function openSession(settings: Partial<SessionSettings> = {}, statu
       bar: undefined,
       run: async (...program) => {
         programs.push(program);
-        atProgram();
+        atProgram?.();
         return status;
       },
     },
