@@ -68,6 +68,17 @@ export const SFTP: readonly Row[] = [
     ),
     server: "not touched",
   },
+  {
+    title: "sftp: control characters in names",
+    client: heldBy(
+      "cli/test/sftp/attacks",
+      "sftp: control characters in names · client",
+      patch("progress-name-escaped", "const name = state.name;"),
+      patch("sftp-name-escaped", "return name;"),
+      patch("sftp-completed-name", "return true;"),
+    ),
+    server: "not touched",
+  },
   row("sftp: replies that make a reader ask forever", "client", remove("sftp-empty-data"), remove("sftp-empty-names")),
   {
     title: "sftp: names",
