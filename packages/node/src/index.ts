@@ -54,6 +54,8 @@ export type {
   ReadFileOptions,
   ReadStreamOptions,
   RemotePath,
+  RemotePattern,
+  ResumedEntry,
   RmOptions,
   SkippedEntry,
   StatFs,
@@ -63,13 +65,15 @@ export type {
   TransferOptions,
   TransferProgress,
   TransferResult,
+  TransferSink,
+  UnverifiedEntry,
   WriteFileOptions,
   WriteStreamOptions,
 } from "nacre/sftp";
 export { type Account, account } from "./account.ts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
-export { Client } from "./client.ts";
+export { Client, type LocalSource } from "./client.ts";
 export { connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";

@@ -19,6 +19,7 @@ import { FileHandle, readFileOptions, streamRange } from "./file-handle.ts";
 import { glob } from "./glob.ts";
 import { makeDirectories, makeDirectory } from "./make-directory.ts";
 import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
+import type { ChannelOpener } from "./open-sftp.ts";
 import {
   type AppendFileOptions,
   type CallOptions,
@@ -59,11 +60,13 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   readonly ended: Promise<SshError>;
   readonly #channel: SftpChannel;
   readonly #streams: StreamKind<K>;
+  readonly #opener: ChannelOpener | undefined;
 
   /** Call `sftp`, or `ssh.sftp()` on Node, instead of this constructor. */
-  constructor(channel: SftpChannel, streams: StreamKind<K>) {
+  constructor(channel: SftpChannel, streams: StreamKind<K>, opener?: ChannelOpener) {
     this.#channel = channel;
     this.#streams = streams;
+    this.#opener = opener;
     this.ended = channel.ended;
   }
 
@@ -80,6 +83,11 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   /** Channel and requests below this object, for transfers that send requests of their own. */
   get channel(): SftpChannel {
     return this.#channel;
+  }
+
+  /** The connection on which SFTP was opened, for transfers that run commands; `undefined` if it is unknown. */
+  get opener(): ChannelOpener | undefined {
+    return this.#opener;
   }
 
   /**

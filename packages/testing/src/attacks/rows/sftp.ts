@@ -20,9 +20,20 @@ function bySftpServer(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: "not touched", server };
 }
 
+/** Returns a row whose test attacks `diskFileSystem` of node. */
+function byDisk(title: string, ...patches: readonly Patch[]): Row {
+  const server = heldBy("node/test/sftp-server/attacks", `${title} · server`, ...patches);
+  return { title, client: "not touched", server };
+}
+
 /** Returns a row on transfers, which touch the client only. */
 function transferRow(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: heldBy("nacre/test/sftp/attacks", `${title} · client`, ...patches), server: "not touched" };
+}
+
+/** Returns a row on the near side of transfers on Node. */
+function nodeRow(title: string, ...patches: readonly Patch[]): Row {
+  return { title, client: heldBy("node/test/attacks", `${title} · client`, ...patches), server: "not touched" };
 }
 
 /** Attacks on SFTP by servers and clients. */
@@ -102,6 +113,27 @@ export const SFTP: readonly Row[] = [
     patch("sftp-fault-text", "return { status: SSH_FX.FAILURE, message: String(error) };"),
   ),
   bySftpServer("sftp: a flood to a slow file system", remove("sftp-server-backpressure")),
+  byDisk(
+    "sftp disk: a path or link that leads out of the root",
+    remove("sftp-disk-dot-dot"),
+    patch("sftp-disk-directory-link", "const flags = O_PATH | O_DIRECTORY;"),
+    patch("sftp-disk-pinned-link", "const flags = O_PATH;"),
+    remove("sftp-disk-checked-link"),
+    remove("sftp-disk-file-link"),
+  ),
+  byDisk("sftp disk: a directory that is moved out of the root", remove("sftp-disk-kept-moved")),
+  byDisk(
+    "sftp disk: a directory that is moved while it is opened",
+    patch("sftp-disk-kept-place", "const isInPlace = true;"),
+  ),
+  byDisk("sftp disk: a change on a read-only file system", remove("sftp-disk-read-only")),
+  byDisk(
+    "sftp disk: a FIFO, a device and the files of procfs",
+    remove("sftp-disk-special-file"),
+    remove("sftp-disk-procfs"),
+  ),
+  byDisk("sftp disk: too many open files", remove("sftp-disk-handles")),
+  byDisk("sftp disk: a client that keeps the disk busy", remove("sftp-disk-turn")),
   transferRow(
     "sftp: a downloaded name that leaves its directory",
     patch("transfer-name-path", "false"),
@@ -117,20 +149,36 @@ export const SFTP: readonly Row[] = [
     "sftp: a partial file that passes for the whole one",
     patch("transfer-near-temporary", "const temporary = path;"),
     patch("transfer-far-temporary", "const temporary = path;"),
+    patch("transfer-partial-record", "true"),
+    patch("transfer-partial-content", "true"),
+  ),
+  transferRow(
+    "sftp: a partial file that another user placed on the server",
+    remove("transfer-partial-far-links"),
+    remove("transfer-partial-far-owner"),
+    patch("transfer-partial-far-same", "true"),
   ),
   transferRow("sftp: a downloaded file with set-user-ID", patch("transfer-mode", "0o7777")),
   transferRow(
     "sftp: a directory tree without an end",
     patch("transfer-depth", "false"),
     patch("transfer-entries", "true"),
+    patch("transfer-target-entries", "false"),
   ),
-  {
-    title: "sftp: a link in place of a file that a download creates",
-    client: heldBy(
-      "node/test/attacks",
-      "sftp: a link in place of a file that a download creates · client",
-      patch("transfer-exclusive", "0"),
-    ),
-    server: "not touched",
-  },
+  transferRow(
+    "sftp: a link that takes the place of a directory before it is opened",
+    patch("transfer-held-link", "true"),
+  ),
+  nodeRow(
+    "sftp: a link that takes the place of a directory during a download",
+    remove("transfer-hold"),
+    patch("transfer-hold-link", "0"),
+  ),
+  nodeRow(
+    "sftp: a partial file that another user placed in the folder of a download",
+    patch("transfer-partial-near-link", "0"),
+    patch("transfer-partial-near-links", "true"),
+    patch("transfer-partial-near-owner", "true"),
+  ),
+  nodeRow("sftp: a link in place of a file that a download creates", patch("transfer-exclusive", "0")),
 ];
