@@ -4,6 +4,7 @@ export {
   encodePath,
   type Owner,
   SSH_FX,
+  SSH_FXE_STATVFS,
   type StatVfs,
   type Times,
   type UsersGroups,

@@ -63,7 +63,8 @@ export async function answerRequest(token: AskToken, request: Request, context: 
       const { handle } = request;
       // rule: sftp-open-for-reading
       if (handle.kind !== "file" || !handle.mode.read) throw new FileSystemError("EACCES");
-      const bytes = await handle.file.read(request.offset, request.length);
+      const { file } = handle;
+      const bytes = file.readNow?.(request.offset, request.length) ?? (await file.read(request.offset, request.length));
       return bytes.length === 0 ? machine.status(token, SSH_FX.EOF) : machine.data(token, bytes);
     }
     case "write": {
@@ -133,7 +134,7 @@ export async function answerRequest(token: AskToken, request: Request, context: 
       return machine.name(token, encodePath(await expandPath(decodePath(request.path), context)));
     case "home-directory": {
       const user = request.userName === "" ? context.user : request.userName;
-      return machine.name(token, encodePath(await method(fs, "homeDirectory")(user)));
+      return machine.name(token, encodePath(await method(fs, "homeDirectory")(user, user === context.user)));
     }
     case "fsync":
       if (request.handle.kind !== "file") throw new FileSystemError("EINVAL");
@@ -190,6 +191,7 @@ function method<Name extends keyof FileSystem>(fs: FileSystem, name: Name): NonN
 async function expandPath(path: string, { fileSystem, user }: AnswerContext): Promise<string> {
   if (!path.startsWith("~")) return fileSystem.realpath(path);
   const [first = "", ...rest] = path.split("/");
-  const home = await method(fileSystem, "homeDirectory")(first === "~" ? user : first.slice(1));
+  const owner = first === "~" ? user : first.slice(1);
+  const home = await method(fileSystem, "homeDirectory")(owner, owner === user);
   return fileSystem.realpath([home, ...rest].join("/"));
 }
