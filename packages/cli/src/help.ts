@@ -10,8 +10,11 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: th
   -c CIPHERS          ciphers to offer, separated by commas, most preferred first
   -m MACS             MACs to offer, in the same form
   --kex METHODS       key exchange methods to offer, in the same form
-  --subsystem NAME=COMMAND  command that serves a subsystem; empty to remove it (sftp runs OpenSSH's sftp-server if installed)
+  --subsystem NAME=COMMAND  command that serves a subsystem; empty to remove it
   --no-exec           refuse commands and shells; run subsystems only
+  --sftp-root DIR     directory that SFTP clients see as / (the whole system, starting in the home; with --no-exec, no SFTP)
+  --sftp-read-only    let SFTP clients change nothing
+  --no-sftp           serve no SFTP
   --permit-user-environment  let environment= in authorized_keys set any variable
   --allow-forwarding  let clients forward connections, as far as their keys allow: to any host except this machine, and from loopback
   --permit-open PLACE destination that clients may connect to: host:port, host:*, *:port or a Unix socket path; repeatable
@@ -48,6 +51,7 @@ const GATEWAY_OPTIONS = `  --origin ORIGIN     origin of pages that may connect,
 /** `nacre --help`. */
 export const HELP: string = `usage: nacre [option…] [user@]host [command…]
        ${KEYGEN_USAGE}       nacre serve [option…]
+       nacre sftp-server [option…]
        nacre gateway --origin ORIGIN --allow HOST:PORT [option…]
        nacre --help | --version
 
@@ -79,6 +83,8 @@ The host may also be written ssh://[user@]host[:port]. Defaults are in parenthes
 nacre serve runs an SSH server for the account that starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
 
 ${SERVE_OPTIONS}
+nacre sftp-server speaks SFTP on standard input and output, in place of OpenSSH's. nacre sftp-server --help lists its options.
+
 nacre gateway lets pages reach SSH servers: from WebSocket to TCP. nacre gateway --help lists its options.
 
 In a remote terminal, type ~. at the start of a line to close the connection, or ~~ to send one ~.
@@ -106,6 +112,22 @@ Runs an SSH server for the account that starts it. After the first SIGINT (Ctrl-
 a second one kills them. SIGHUP hangs them up immediately. Defaults are in parentheses.
 
 ${SERVE_OPTIONS}`;
+
+/** `nacre sftp-server --help`. */
+export const SFTP_SERVER_HELP: string = `usage: nacre sftp-server [-eR] [-d DIR] [-l LEVEL] [-P REQUESTS] [-p REQUESTS] [-u UMASK] [--root DIR]
+
+Speaks SFTP on standard input and output, for sshd_config: Subsystem sftp /usr/bin/nacre sftp-server. The options are those of
+sftp-server(8), and those of internal-sftp as a forced command of nacre serve. Defaults are in parentheses.
+
+  -d DIR              directory to start in; %d is the home directory, %u the user name (the working directory; / with --root)
+  -e                  log to standard error (no log)
+  -l LEVEL            what to log: QUIET, ERROR refused requests and faults, INFO changes too, DEBUG every request (ERROR)
+  -P REQUESTS         requests to deny, separated by commas
+  -p REQUESTS         the only requests to allow, separated by commas
+  -R                  refuse everything that changes something
+  -u UMASK            permission bits that new files do not get, in octal (the account's umask)
+  --root DIR          serve this directory only, as "/"; links are resolved inside it (the whole system)
+`;
 
 /** `nacre gateway --help`. */
 export const GATEWAY_HELP: string = `usage: nacre gateway --origin ORIGIN --allow HOST:PORT [option…]

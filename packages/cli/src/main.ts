@@ -46,6 +46,8 @@ async function main(words: readonly string[]): Promise<number> {
       return (await import("./keygen.ts")).keygen(words.slice(1));
     case "serve":
       return (await import("./serve.ts")).serve(words.slice(1));
+    case "sftp-server":
+      return (await import("./sftp-server.ts")).serveSftp(words.slice(1));
     case "gateway":
       return (await import("./gateway.ts")).gateway(words.slice(1));
     default:

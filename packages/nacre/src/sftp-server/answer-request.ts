@@ -6,6 +6,7 @@ import { FileSystemError } from "./file-error.ts";
 import type { FileSystem, OpenMode } from "./file-system.ts";
 import { nameEntry } from "./longname.ts";
 import { type OpenHandle, servedOf } from "./open-handle.ts";
+import type { SftpRequestType } from "./options.ts";
 import type { PathAccess } from "./path-order.ts";
 
 /** A request of the client, with the values of its handles. */
@@ -16,6 +17,8 @@ export interface AnswerContext {
   readonly fileSystem: FileSystem;
   readonly machine: SftpServer<OpenHandle>;
   readonly readOnly: boolean;
+  /** Returns whether requests of a type are permitted. */
+  isPermitted(this: void, type: SftpRequestType): boolean;
   /** Name of the user that logged in. */
   readonly user: string;
   /** Returns whether the session has ended. */
@@ -40,9 +43,17 @@ export function pathOf(request: Request): string | undefined {
   return request.type === "symlink" ? decodePath(request.linkPath) : undefined;
 }
 
+/** Returns the second path of a request for the log. */
+export function otherPathOf(request: Request): string | undefined {
+  if ("newPath" in request) return decodePath(request.newPath);
+  return request.type === "symlink" ? decodePath(request.targetPath) : undefined;
+}
+
 /** Answers a request from the file system. Rejects with its exception, without an answer. */
 export async function answerRequest(token: AskToken, request: Request, context: AnswerContext): Promise<void> {
   const { fileSystem: fs, machine, readOnly } = context;
+  // rule: sftp-denied-request
+  if (!context.isPermitted(request.type)) throw new FileSystemError("EACCES");
   // rule: sftp-read-only
   if (readOnly && isDenied(request)) throw new FileSystemError("EACCES");
   switch (request.type) {

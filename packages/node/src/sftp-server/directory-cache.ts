@@ -25,7 +25,7 @@ export class DirectoryCache {
   readonly #retired: Directory[] = [];
   #calls = 0;
   #lastUse = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #isTimed = false;
 
   constructor(openRoot: () => Directory) {
     this.#openRoot = openRoot;
@@ -92,7 +92,7 @@ export class DirectoryCache {
     return found.directory;
   }
 
-  /** Closes what is not kept, and starts the timer for the rest. */
+  /** Closes all other directories, and starts the timer for those that are kept. */
   #settle(): void {
     for (const path of this.#kept.keys()) {
       if (this.#kept.size <= MAX_KEPT) break;
@@ -100,15 +100,18 @@ export class DirectoryCache {
     }
     this.#closeRetired();
     this.#lastUse = performance.now();
-    if (this.#kept.size > 0) this.#timer ??= setTimeout(() => this.#closeIdle(), IDLE).unref();
+    if (this.#kept.size > 0 && !this.#isTimed) this.#closeLater(IDLE);
   }
 
-  #closeIdle(): void {
-    const left = this.#lastUse + IDLE - performance.now();
-    this.#timer = left > 0 ? setTimeout(() => this.#closeIdle(), left).unref() : undefined;
-    if (left > 0) return;
-    for (const path of this.#kept.keys()) this.#retire(path);
-    this.#closeRetired();
+  #closeLater(wait: number): void {
+    this.#isTimed = true;
+    setTimeout(() => {
+      this.#isTimed = false;
+      const left = this.#lastUse + IDLE - performance.now();
+      if (left > 0) return this.#closeLater(left);
+      for (const path of this.#kept.keys()) this.#retire(path);
+      this.#closeRetired();
+    }, wait).unref();
   }
 
   #retire(path: string): void {

@@ -108,7 +108,7 @@ function partsOf(path: string): string[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
-/** Returns the text of a symbolic link. Throws ENOTDIR if the entry is none. */
+/** Returns the text of a symbolic link. Throws ENOTDIR for any other entry. */
 function readLink(directory: Directory, name: string): string {
   try {
     return pathText(readlinkSync(directory.at(name), "buffer"));

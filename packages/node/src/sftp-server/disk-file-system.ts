@@ -15,7 +15,7 @@ export type DiskFileSystem = Required<Omit<FileSystem, "usersGroups">> & Pick<Fi
  * of a link is stored and shown as it is.
  *
  * On Linux, every directory of a path is opened by the descriptor of the one above, without following links, and files by the descriptor
- * of their directory. So nobody who swaps directories and links meanwhile leads a request out of the root. On other systems, each directory
+ * of their directory. So swapping directories and links meanwhile leads no request out of the root. On other systems, each directory
  * is checked before it is used, and a program that swaps it in between can do so; do not serve directories there that others can write.
  *
  * Only regular files are opened, none of procfs. Small calls run synchronously, for at most some milliseconds in a turn of the event

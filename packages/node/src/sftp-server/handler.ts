@@ -1,5 +1,5 @@
 import { checkNames, type OptionNames } from "nacre/internal";
-import { type SftpServerSettings, sftpServer as serveFileSystem } from "nacre/sftp-server";
+import { type SftpPeer, type SftpServerSettings, sftpServer as serveFileSystem } from "nacre/sftp-server";
 import type { NodeSession, SessionHandler } from "../session.ts";
 import { diskFileSystem } from "./disk-file-system.ts";
 import { DISK_OPTIONS, type DiskFileSystemOptions } from "./options.ts";
@@ -12,8 +12,11 @@ export interface SftpServerOptions extends DiskFileSystemOptions, SftpServerSett
 const OPTIONS: OptionNames<SftpServerOptions> = {
   ...DISK_OPTIONS,
   readOnly: true,
+  allowRequests: true,
+  denyRequests: true,
   limits: true,
   log: true,
+  onRequest: true,
 };
 
 /**
@@ -23,6 +26,10 @@ const OPTIONS: OptionNames<SftpServerOptions> = {
  * `diskFileSystem` says how the root is kept, `sftpServer` of `nacre/sftp-server` in which order requests run. Throws `usage` for an invalid
  * option. If those that the function returns are invalid, or if it throws, the session fails and the server's log has the error.
  */
+export function sftpServer(options: SftpServerOptions): (session: SftpPeer) => Promise<void>;
+export function sftpServer(
+  options: SftpServerOptions | ((session: NodeSession) => SftpServerOptions | Promise<SftpServerOptions>),
+): SessionHandler;
 export function sftpServer(
   options: SftpServerOptions | ((session: NodeSession) => SftpServerOptions | Promise<SftpServerOptions>),
 ): SessionHandler {
@@ -30,7 +37,7 @@ export function sftpServer(
   return async (session) => makeHandler(await options(session))(session);
 }
 
-function makeHandler(options: SftpServerOptions): SessionHandler {
+function makeHandler(options: SftpServerOptions): (session: SftpPeer) => Promise<void> {
   checkNames(options, OPTIONS, "`sftpServer`");
   const { root, startDirectory, readOnly, umask, maxHandles, ...settings } = options;
   const fileSystem = diskFileSystem({ root, startDirectory, readOnly, umask, maxHandles });

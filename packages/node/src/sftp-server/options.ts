@@ -44,7 +44,7 @@ export function checkDiskOptions(options: DiskFileSystemOptions): void {
   if (!(Number.isSafeInteger(maxHandles) && maxHandles > 0))
     throw usage(`\`maxHandles\` must be an integer from 1, got ${shown(maxHandles)}`);
   if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw usage(`\`root\` is no directory: ${escapeText(root)}; create it first`);
+    throw usage(`\`root\` is not a directory: ${escapeText(root)}; create it first`);
 }
 
 function shown(value: unknown): string {

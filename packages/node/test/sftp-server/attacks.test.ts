@@ -77,8 +77,7 @@ test("sftp disk: a directory that is moved out of the root · server", async () 
 });
 
 test("sftp disk: a directory that is moved while it is opened · server", () => {
-  const directory = (location: string): Directory => ({ ...({} as Directory), location: () => location, close() {} });
-  const [root, kept, moved] = [directory("/srv"), directory("/srv/a"), directory("/outside/b")];
+  const [root, kept, moved] = [directoryAt("/srv"), directoryAt("/srv/a"), directoryAt("/outside/b")];
   const cache = new DirectoryCache(() => root);
   cache.use(() => {
     expect(cache.nearest(["a", "f"])).toEqual({ directory: root, depth: 0 });
@@ -88,6 +87,11 @@ test("sftp disk: a directory that is moved while it is opened · server", () => 
     expect(cache.nearest(["b", "f"]).directory).toBe(root);
   });
 });
+
+/** A directory of which only the place is of interest. */
+function directoryAt(location: string): Directory {
+  return { ...({} as Directory), location: () => location, close() {} };
+}
 
 test("sftp disk: a change on a read-only file system · server", async () => {
   const { root, outside } = await serveDisk();

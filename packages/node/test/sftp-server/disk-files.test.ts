@@ -39,9 +39,9 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     const read = await file.read(1, 1_000_000);
     expect(read.length).toBe(256 * 1024);
     expect(bytes.subarray(1, 1 + read.length).equals(read)).toBe(true);
-    const now = file.readNow(600_000, 200_000)!;
+    const now = file.readNow!(600_000, 200_000)!;
     expect(bytes.subarray(600_000).equals(now)).toBe(true);
-    expect(file.readNow(700_001, 10)).toHaveLength(0);
+    expect(file.readNow!(700_001, 10)).toHaveLength(0);
     await file.close();
   });
 
@@ -250,18 +250,14 @@ it("knows the accounts only if it serves the whole system", async () => {
   await directory.close();
 });
 
-it("opens no more directories than one path may need", async () => {
+it("follows a path with many steps back, up to a bound", async () => {
   const { files } = await serveDisk();
-  await files.mkdir("d", {});
-  const up = "d/../".repeat(800);
-  expect((await files.stat(`${up}d`)).permissions! & 0o170_000).toBe(0o040_000);
-  const deep = "d/".repeat(40);
-  await files.remove("d").catch(() => {});
-  let path = "";
+  let deep = "";
   for (let depth = 0; depth < 40; depth++) {
-    path += "d/";
-    await files.mkdir(path, {}).catch(() => {});
+    deep += "d/";
+    await files.mkdir(deep, {});
   }
+  expect((await files.stat(`${"d/../".repeat(800)}d`)).permissions! & 0o170_000).toBe(0o040_000);
   expect(await errorOf(files.stat(`${deep}${"../d/".repeat(300)}`))).toBe("ELOOP");
 });
 
