@@ -26,6 +26,12 @@ import {
   type TransferResult,
 } from "@nacre/node";
 import { httpAgent, undiciConnect } from "@nacre/node/http";
+import {
+  type DiskFileSystemOptions,
+  diskFileSystem,
+  type SftpServerOptions,
+  sftpServer,
+} from "@nacre/node/sftp-server";
 import type { AreBytes, Optional } from "./types.js";
 
 type Key = Awaited<ReturnType<typeof privateKey>>;
@@ -39,6 +45,7 @@ export const strict: [
   Optional<AgentOptions>,
   Optional<LocalForwardOptions & ForwardOptions & ProxyOptions & SocketOptions>,
   Optional<HopOptions>,
+  Optional<Omit<DiskFileSystemOptions & SftpServerOptions, "root">>,
 ] extends never[]
   ? true
   : false = true;
@@ -94,3 +101,9 @@ export const server = async (path: string | undefined): Promise<SshServer> =>
     session: hello,
     limits: { maxSessions: undefined },
   });
+
+export const files: SessionHandler = sftpServer(({ user }) => ({
+  root: "/srv",
+  startDirectory: user === "root" ? "/" : undefined,
+}));
+export const reading: Promise<unknown> = diskFileSystem({ root: "/srv", readOnly: undefined }).stat("/");

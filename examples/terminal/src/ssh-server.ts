@@ -3,6 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { authorizedKeys, expandHome, fingerprint, hostKeyFile, listen } from "@nacre/node";
+import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { runShell, terminalsAreSupported } from "./shell.ts";
 
 /** Name of the only user. */
@@ -48,6 +49,7 @@ export async function openSshServer({ port, folder, warn }: SshServerOptions): P
       return login.user === DEMO_USER && isRight;
     },
     session: (session) => runShell(session, { user: DEMO_USER, home }),
+    subsystems: { sftp: sftpServer(memoryFileSystem()) },
     acceptPty: await terminalsAreSupported(),
     acceptEnv: (name) => /^(?:LANG|LC_\w{1,64})$/.test(name),
     // All pages arrive from the gateway's address. A penalty for one of them would exclude all.

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { GatewayPorts, TcpForwardingOptions } from "@nacre/node";
 import { type AlgorithmNames, algorithmNames } from "./algorithms.ts";
 import { parseOptions, usage } from "./options.ts";
@@ -22,6 +23,8 @@ export interface ServeArguments extends AlgorithmNames {
   readonly forwarding: TcpForwardingOptions | undefined;
   /** Addresses and networks exempt from the per-source limits; `false` disables these limits. */
   readonly exempt: readonly string[] | false;
+  /** How SFTP is served; `undefined` for `--no-sftp`. */
+  readonly sftp: { readonly root: string | undefined; readonly readOnly: boolean } | undefined;
 }
 
 /** Options of `nacre serve`, and whether each takes a value. */
@@ -45,6 +48,9 @@ export const SERVE_OPTIONS = {
   "--no-per-source": "flag",
   "--allow-forwarding": "flag",
   "--no-exec": "flag",
+  "--sftp-root": "value",
+  "--sftp-read-only": "flag",
+  "--no-sftp": "flag",
   "--permit-user-environment": "flag",
 } as const;
 
@@ -59,6 +65,9 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
   if (log !== "text" && log !== "json") throw usage(`unknown log format "${log}"; expected text or json`);
   const users = all("--user");
   if (users.includes("")) throw usage("--user needs a user name");
+  const subsystems = Object.fromEntries(all("--subsystem").map(subsystem));
+  if (Object.hasOwn(subsystems, "sftp") && all("--sftp-root", "--sftp-read-only").length > 0)
+    throw usage("--subsystem sftp=COMMAND excludes --sftp-root and --sftp-read-only, which it could ignore");
   return {
     listen: all("--listen").at(-1),
     port: port(all("-p", "--port").at(-1)),
@@ -66,12 +75,13 @@ export function parseServeArguments(words: readonly string[]): ServeArguments {
     authorizedKeys: all("--authorized-keys").at(-1),
     users,
     ...algorithmNames((name) => all(name).at(-1)),
-    subsystems: Object.fromEntries(all("--subsystem").map(subsystem)),
+    subsystems,
     banner: all("--banner").at(-1),
     log,
     exec: all("--no-exec").length === 0,
     permitUserEnvironment: all("--permit-user-environment").length > 0,
     forwarding: forwarding(all),
+    sftp: sftp(all),
     exempt: all("--no-per-source").length > 0 ? false : all("--exempt"),
   };
 }
@@ -97,6 +107,16 @@ function forwarding(
     permitListen: permitListen.length > 0 ? permitListen : undefined,
     gatewayPorts,
   };
+}
+
+function sftp(
+  all: (name: "--sftp-root" | "--sftp-read-only" | "--no-sftp") => readonly string[],
+): ServeArguments["sftp"] {
+  const root = all("--sftp-root").at(-1);
+  const readOnly = all("--sftp-read-only").length > 0;
+  if (all("--no-sftp").length === 0) return { root: root === undefined ? undefined : resolve(root), readOnly };
+  if (root !== undefined || readOnly) throw usage("--no-sftp excludes --sftp-root and --sftp-read-only");
+  return undefined;
 }
 
 function isGatewayPorts(text: string): text is GatewayPorts {

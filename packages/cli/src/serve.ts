@@ -12,6 +12,7 @@ import {
   type NodeSession,
   nodeServerAlgorithms,
   type SessionExit,
+  type SessionHandler,
   tcpForwarding,
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
@@ -24,6 +25,7 @@ import { parseServeArguments, SERVE_OPTIONS, type ServeArguments } from "./serve
 import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
 import { logLine, type ServeEvent } from "./serve-log.ts";
 import { runWithPipes } from "./serve-process.ts";
+import { INTERNAL_SFTP, sftpHandlers, withScp } from "./serve-sftp.ts";
 import { untilStopped } from "./serve-stop.ts";
 import { loadTerminalRunner } from "./serve-terminal.ts";
 
@@ -70,12 +72,15 @@ export async function serve(words: readonly string[]): Promise<number> {
     exit.then(ended, ended);
     return exit;
   };
+  const runCommand = (session: NodeSession): Promise<SessionExit> =>
+    run(session, session.command === undefined ? ["-l"] : ["-c", session.command]);
 
   const keysFile = parsed.authorizedKeys ?? "~/.ssh/authorized_keys";
   const authorize = authorizedKeys(keysFile, {
     permitUserEnvironment: parsed.permitUserEnvironment,
     warn: note,
   });
+  const sftp = parsed.sftp && sftpHandlers({ arguments: { exec: parsed.exec, sftp: parsed.sftp }, account, note });
   const server = await listen({
     port: parsed.port,
     algorithms,
@@ -86,12 +91,13 @@ export async function serve(words: readonly string[]): Promise<number> {
       return users.includes(login.user) && decision;
     },
     ...(parsed.banner !== undefined && { banner: `${parsed.banner}\n` }),
-    ...(parsed.exec && {
-      session: (session) => run(session, session.command === undefined ? ["-l"] : ["-c", session.command]),
-    }),
-    subsystems: Object.fromEntries(
-      subsystems(parsed).map(([name, command]) => [name, (session: NodeSession) => run(session, ["-c", command])]),
-    ),
+    session: withScp(sftp?.scp, parsed.exec ? runCommand : undefined),
+    subsystems: subsystems(parsed, sftp?.subsystem, (session, command) => run(session, ["-c", command])),
+    // The command of a key is run as it is, also if it is scp.
+    forcedCommands: {
+      ...(parsed.exec && { scp: runCommand }),
+      ...(sftp && { [INTERNAL_SFTP]: sftp.forced }),
+    },
     forwarding,
     acceptPty: typeof terminals === "function",
     acceptEnv,
@@ -100,6 +106,8 @@ export async function serve(words: readonly string[]): Promise<number> {
   }).catch((error: unknown) => {
     throw explainListening(error);
   });
+  if (parsed.sftp && sftp?.subsystem === undefined && !Object.hasOwn(parsed.subsystems, "sftp"))
+    note("the subsystem sftp is refused, because --no-exec needs --sftp-root DIR to serve it");
   log({
     type: "listening",
     ...server.address,
@@ -161,14 +169,14 @@ function hostKeyPaths({ hostKeyFiles }: ServeArguments): readonly string[] {
   return [join(process.env.XDG_CONFIG_HOME || expandHome("~/.config"), "nacre", "ssh_host_ed25519_key")];
 }
 
-const SFTP_SERVERS = [
-  "/usr/lib/openssh/sftp-server",
-  "/usr/lib/ssh/sftp-server",
-  "/usr/libexec/openssh/sftp-server",
-  "/usr/libexec/sftp-server",
-];
-
-function subsystems({ subsystems }: ServeArguments): (readonly [name: string, command: string])[] {
-  const sftp = SFTP_SERVERS.find((file) => existsSync(file));
-  return Object.entries({ ...(sftp !== undefined && { sftp }), ...subsystems }).filter(([, command]) => command !== "");
+/** Returns the handlers of subsystems: `sftp`, and the commands of `--subsystem`, of which an empty one removes its subsystem. */
+function subsystems(
+  { subsystems }: ServeArguments,
+  sftp: SessionHandler | undefined,
+  run: (session: NodeSession, command: string) => Promise<SessionExit>,
+): Record<string, SessionHandler> {
+  const own = Object.entries(subsystems);
+  const handlers = own.map(([name, command]): [string, SessionHandler] => [name, (session) => run(session, command)]);
+  const all = Object.fromEntries([...(sftp === undefined ? [] : [["sftp", sftp] as const]), ...handlers]);
+  return Object.fromEntries(Object.entries(all).filter(([name]) => subsystems[name] !== ""));
 }

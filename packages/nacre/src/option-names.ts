@@ -48,6 +48,7 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   banner: true,
   session: true,
   subsystems: true,
+  forcedCommands: true,
   channels: true,
   globalRequests: true,
   sessionRequests: true,

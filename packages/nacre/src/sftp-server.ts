@@ -4,6 +4,7 @@ export {
   encodePath,
   type Owner,
   SSH_FX,
+  SSH_FXE_STATVFS,
   type StatVfs,
   type Times,
   type UsersGroups,
@@ -22,5 +23,12 @@ export {
   type MemoryFileSystemOptions,
   memoryFileSystem,
 } from "./sftp-server/memory-file-system.ts";
-export type { SftpServerLogEvent, SftpServerSettings } from "./sftp-server/options.ts";
+export {
+  SFTP_REQUEST_TYPES,
+  type SftpRequestEvent,
+  type SftpRequestType,
+  type SftpServerLogEvent,
+  type SftpServerSettings,
+} from "./sftp-server/options.ts";
 export { sftpServer } from "./sftp-server/sftp-server.ts";
+export type { SftpChannel, SftpPeer } from "./sftp-server/sftp-session.ts";

@@ -15,12 +15,16 @@ import type {
 } from "nacre/sftp";
 import { decodePath, encodePath } from "nacre/sftp";
 import { holdDirectory, shownPath } from "./held-directory.ts";
+import { createShort, lstat, readShort, rename } from "./short-files.ts";
 
 const isWindows = process.platform === "win32";
 
 // Windows lacks these flags.
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } = constants as Partial<typeof constants>;
 const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+
+// Another user of the directory must not choose the file: O_EXCL refuses every existing name, even that of a link.
+const CREATE_FLAGS = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusive */ O_EXCL;
 
 /** Number of entries of a directory whose attributes are read at the same time. */
 const MOST_AT_ONCE = 64;
@@ -31,12 +35,16 @@ export const nodeFiles: NearFiles = {
   join,
   split: (path) => ({ directory: dirname(path), name: basename(path) }),
   stat: (path) => reading(path, async () => statsOf(await fs.stat(nodePath(path)))),
-  lstat: (path) => reading(path, async () => statsOf(await fs.lstat(nodePath(path)))),
+  lstat: (path) => reading(path, async () => statsOf(await lstat(nodePath(path)))),
   realpath: (path) => reading(path, async () => textOf(await fs.realpath(nodePath(path), { encoding: "buffer" }))),
   list,
   open: (path, follow) => reading(path, () => open(path, follow)),
   create: (path, mode) => writing(path, () => create(path, mode)),
-  rename: (from, to) => writing(to, () => fs.rename(nodePath(from), nodePath(to))),
+  readShort: (path, size, follow) =>
+    withCodeSync("file-unreadable", path, () => readShort(nodePath(path), size, openFlags(follow))),
+  createShort: (path, bytes, attributes) =>
+    withCodeSync("file-unwritable", path, () => createShort(nodePath(path), bytes, CREATE_FLAGS, attributes)),
+  rename: (from, to) => writing(to, () => rename(nodePath(from), nodePath(to))),
   remove: (path) => writing(path, () => fs.rm(nodePath(path), { force: true })),
   makeDirectory: (path, mode) => writing(path, () => makeDirectory(path, mode)),
   setAttributes: (path, attributes) => writing(path, () => setAttributes(path, attributes)),
@@ -79,8 +87,7 @@ async function* list(path: string): AsyncGenerator<NearEntry, void> {
 }
 
 async function open(path: string, follow: boolean): Promise<NearReader> {
-  // Without O_NONBLOCK, opening a pipe would wait for a writer.
-  const handle = await fs.open(nodePath(path), O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
+  const handle = await fs.open(nodePath(path), openFlags(follow));
   try {
     if (!(await handle.stat()).isFile()) throw new Error("it is not a regular file any more");
   } catch (error) {
@@ -88,6 +95,11 @@ async function open(path: string, follow: boolean): Promise<NearReader> {
     throw error;
   }
   return readerOf(handle, path);
+}
+
+function openFlags(follow: boolean): number {
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
+  return O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
 }
 
 function readerOf(handle: fs.FileHandle, path: string): NearReader {
@@ -99,9 +111,7 @@ function readerOf(handle: fs.FileHandle, path: string): NearReader {
 }
 
 async function create(path: string, mode: number | undefined): Promise<NearWriter> {
-  // Another user of the directory must not choose the file: O_EXCL refuses every existing name, even that of a link.
-  const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusive */ O_EXCL;
-  return writerOf(await fs.open(nodePath(path), flags, mode), path);
+  return writerOf(await fs.open(nodePath(path), CREATE_FLAGS, mode), path);
 }
 
 /** Opens a partial file. All checks are made on the open file, so another one cannot take its place after them. */
@@ -194,28 +204,35 @@ function statsOf(stats: Stats): NearStats {
 
 /** Gives errors of Node the code `file-unreadable`. */
 function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
-  return withCode("file-unreadable", "read", path, work);
+  return withCode("file-unreadable", path, work);
 }
 
 /** Gives errors of Node the code `file-unwritable`. */
 function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
-  return withCode("file-unwritable", "write", path, work);
+  return withCode("file-unwritable", path, work);
 }
 
-async function withCode<T>(
-  code: "file-unreadable" | "file-unwritable",
-  verb: string,
-  path: string,
-  work: () => Promise<T>,
-): Promise<T> {
+type FileCode = "file-unreadable" | "file-unwritable";
+
+async function withCode<T>(code: FileCode, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (cause instanceof SshError) throw cause;
-    throw new SshError(
-      code,
-      `cannot ${verb} ${escapeText(shownPath(path))}: ${escapeText(shownPath((cause as Error).message))}`,
-      { cause },
-    );
+    throw fileError(code, path, cause);
   }
+}
+
+function withCodeSync<T>(code: FileCode, path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw fileError(code, path, cause);
+  }
+}
+
+function fileError(code: FileCode, path: string, cause: unknown): unknown {
+  if (cause instanceof SshError) return cause;
+  const verb = code === "file-unreadable" ? "read" : "write";
+  const message = `cannot ${verb} ${escapeText(shownPath(path))}: ${escapeText(shownPath((cause as Error).message))}`;
+  return new SshError(code, message, { cause });
 }

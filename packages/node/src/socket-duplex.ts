@@ -1,9 +1,13 @@
+import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import type { Duplex, DuplexHandler } from "nacre/internal";
 import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
+
+/** Length in bytes from which freeing a buffer early costs less than leaving it to the garbage collector. */
+const FREED_FROM = 4 * 1024;
 
 /**
  * Returns a byte connection for `connectDuplex` over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership of the
@@ -15,6 +19,8 @@ export function socketDuplex(socket: NodeDuplex): Duplex {
 
 class SocketDuplex implements Duplex {
   readonly #socket: NodeDuplex;
+  /** Whether the stream drops the bytes after a write. Another kind of stream may pass them on, as a PassThrough does. */
+  readonly #isSystemSocket: boolean;
   /** Set by `open`; `undefined` after the socket breaks or is closed. */
   #handler: DuplexHandler | undefined;
   #isEnded = false;
@@ -23,6 +29,7 @@ class SocketDuplex implements Duplex {
 
   constructor(socket: NodeDuplex) {
     this.#socket = socket;
+    this.#isSystemSocket = Object.getPrototypeOf(socket) === Socket.prototype;
     // An error may occur at any time, even without other listeners.
     socket.on("error", ignore);
   }
@@ -57,9 +64,11 @@ class SocketDuplex implements Duplex {
     // After an error, "drain" is never emitted; the error is reported separately.
     if (!socket.writable) return true;
     let room = true;
+    const last = pieces.at(-1);
+    const written = this.#isSystemSocket && pieces.some(isFreeable) ? () => free(pieces) : undefined;
     // Send several pieces in one system call.
     if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) room = socket.write(piece);
+    for (const piece of pieces) room = socket.write(piece, piece === last ? written : undefined);
     if (pieces.length > 1) socket.uncork();
     return room;
   }
@@ -110,6 +119,24 @@ class SocketDuplex implements Duplex {
     });
     return this.#closing;
   }
+}
+
+/** Returns whether the piece alone fills a large buffer that can be freed, such as the ciphertext of a packet. Node 20 can free none. */
+function isFreeable({ buffer, length }: Uint8Array): boolean {
+  return length >= FREED_FROM && length === buffer.byteLength && "transfer" in buffer;
+}
+
+/**
+ * Frees the buffers of sent pieces. The next packets then get memory that is still in the processor's cache, and the garbage collector has
+ * less to do: without this, an upload takes half as much CPU time again.
+ */
+function free(pieces: readonly Uint8Array[]): void {
+  for (const piece of pieces) if (isFreeable(piece)) (piece.buffer as Transferable).transfer?.(0);
+}
+
+/** Part of `ArrayBuffer` since ECMAScript 2024. */
+interface Transferable {
+  transfer?(newLength: number): ArrayBuffer;
 }
 
 function ignore(): void {}

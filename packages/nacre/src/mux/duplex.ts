@@ -26,7 +26,10 @@ export interface DuplexHandler {
 export interface Duplex {
   /** Starts the connection. Called once, before any other method. Must return before the first call to `handler.data`. */
   open(handler: DuplexHandler): void;
-  /** Sends the pieces in order and takes ownership of their memory. Returns false if the caller should wait for `drained`. */
+  /**
+   * Sends the pieces in order and takes ownership of their memory: it may detach a buffer that a piece fills. Returns false if the caller
+   * should wait for `drained`.
+   */
   write(pieces: readonly Bytes[]): boolean;
   /** Stops calls to `data` until `resume`. Chunks already on their way may still arrive. */
   pause(): void;

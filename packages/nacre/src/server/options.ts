@@ -182,6 +182,11 @@ export interface ServeOptions<S> extends TransportSettings {
   /** Runs subsystems, by name: `{ sftp: … }`. */
   readonly subsystems?: Readonly<Record<string, SessionHandler<S>>> | undefined;
   /**
+   * Runs forced commands (`permissions.command`) by their first word, also without `session`: `{ "internal-sftp": … }`. `session` runs all
+   * other forced commands.
+   */
+  readonly forcedCommands?: Readonly<Record<string, SessionHandler<S>>> | undefined;
+  /**
    * Handlers for channel types other than "session", by type. Called only if the login's `permissions.channels` includes the type. Call
    * `accept` or `reject` of the open, now or later. An exception refuses the open and is rethrown as an uncaught exception.
    */

@@ -164,12 +164,11 @@ export class SessionChannel<S extends BaseSession> {
     kind: "exec" | "shell" | "subsystem",
     what: string | undefined,
   ): { readonly granted: boolean; readonly start?: () => void } {
-    const { options, permissions, isOpen } = this.#context;
+    const { permissions, isOpen } = this.#context;
     const request = what === undefined ? kind : `${kind} ${what}`;
     // rule: forced-command
     const forced = permissions.command;
-    const handler =
-      kind === "subsystem" && forced === undefined ? ownValue(options.subsystems, what!) : options.session;
+    const handler = forced === undefined ? this.#handlerOf(kind, what) : this.#forcedHandler(forced);
     if (this.#session !== undefined || handler === undefined || !isOpen()) return this.#refuse(request);
     const env = Object.fromEntries([
       ...this.#env,
@@ -204,6 +203,17 @@ export class SessionChannel<S extends BaseSession> {
         this.#run = this.#handle(session, handler);
       },
     };
+  }
+
+  #handlerOf(kind: "exec" | "shell" | "subsystem", what: string | undefined): SessionHandler<S> | undefined {
+    const { subsystems, session } = this.#context.options;
+    return kind === "subsystem" ? ownValue(subsystems, what!) : session;
+  }
+
+  #forcedHandler(command: string): SessionHandler<S> | undefined {
+    const { forcedCommands, session } = this.#context.options;
+    const [word = ""] = command.split(/[ \t]/, 1);
+    return ownValue(forcedCommands, word) ?? session;
   }
 
   async #handle(session: S, handler: SessionHandler<S>): Promise<void> {

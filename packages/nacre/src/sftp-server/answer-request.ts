@@ -6,6 +6,7 @@ import { FileSystemError } from "./file-error.ts";
 import type { FileSystem, OpenMode } from "./file-system.ts";
 import { nameEntry } from "./longname.ts";
 import { type OpenHandle, servedOf } from "./open-handle.ts";
+import type { SftpRequestType } from "./options.ts";
 import type { PathAccess } from "./path-order.ts";
 
 /** A request of the client, with the values of its handles. */
@@ -16,6 +17,8 @@ export interface AnswerContext {
   readonly fileSystem: FileSystem;
   readonly machine: SftpServer<OpenHandle>;
   readonly readOnly: boolean;
+  /** Returns whether requests of a type are permitted. */
+  isPermitted(this: void, type: SftpRequestType): boolean;
   /** Name of the user that logged in. */
   readonly user: string;
   /** Returns whether the session has ended. */
@@ -40,9 +43,17 @@ export function pathOf(request: Request): string | undefined {
   return request.type === "symlink" ? decodePath(request.linkPath) : undefined;
 }
 
+/** Returns the second path of a request for the log. */
+export function otherPathOf(request: Request): string | undefined {
+  if ("newPath" in request) return decodePath(request.newPath);
+  return request.type === "symlink" ? decodePath(request.targetPath) : undefined;
+}
+
 /** Answers a request from the file system. Rejects with its exception, without an answer. */
 export async function answerRequest(token: AskToken, request: Request, context: AnswerContext): Promise<void> {
   const { fileSystem: fs, machine, readOnly } = context;
+  // rule: sftp-denied-request
+  if (!context.isPermitted(request.type)) throw new FileSystemError("EACCES");
   // rule: sftp-read-only
   if (readOnly && isDenied(request)) throw new FileSystemError("EACCES");
   switch (request.type) {
@@ -63,7 +74,8 @@ export async function answerRequest(token: AskToken, request: Request, context: 
       const { handle } = request;
       // rule: sftp-open-for-reading
       if (handle.kind !== "file" || !handle.mode.read) throw new FileSystemError("EACCES");
-      const bytes = await handle.file.read(request.offset, request.length);
+      const { file } = handle;
+      const bytes = file.readNow?.(request.offset, request.length) ?? (await file.read(request.offset, request.length));
       return bytes.length === 0 ? machine.status(token, SSH_FX.EOF) : machine.data(token, bytes);
     }
     case "write": {
@@ -133,7 +145,7 @@ export async function answerRequest(token: AskToken, request: Request, context: 
       return machine.name(token, encodePath(await expandPath(decodePath(request.path), context)));
     case "home-directory": {
       const user = request.userName === "" ? context.user : request.userName;
-      return machine.name(token, encodePath(await method(fs, "homeDirectory")(user)));
+      return machine.name(token, encodePath(await method(fs, "homeDirectory")(user, user === context.user)));
     }
     case "fsync":
       if (request.handle.kind !== "file") throw new FileSystemError("EINVAL");
@@ -190,6 +202,7 @@ function method<Name extends keyof FileSystem>(fs: FileSystem, name: Name): NonN
 async function expandPath(path: string, { fileSystem, user }: AnswerContext): Promise<string> {
   if (!path.startsWith("~")) return fileSystem.realpath(path);
   const [first = "", ...rest] = path.split("/");
-  const home = await method(fileSystem, "homeDirectory")(first === "~" ? user : first.slice(1));
+  const owner = first === "~" ? user : first.slice(1);
+  const home = await method(fileSystem, "homeDirectory")(owner, owner === user);
   return fileSystem.realpath([home, ...rest].join("/"));
 }

@@ -20,9 +20,10 @@ export async function copyData(request: CopyDataRequest<OpenHandle>, isOver: () 
   if (from === to && readOffset < writeOffset + (end - readOffset) && writeOffset < end)
     throw new FileSystemError("EINVAL");
   for (let at = readOffset; at < end && !isOver(); ) {
-    const bytes = await from.file.read(at, Math.min(BLOCK, end - at));
+    const length = Math.min(BLOCK, end - at);
+    const bytes = from.file.readNow?.(at, length)?.slice() ?? (await from.file.read(at, length)).slice();
     if (bytes.length === 0) return;
-    await to.file.write(writeOffset + (at - readOffset), bytes.slice());
+    await to.file.write(writeOffset + (at - readOffset), bytes);
     at += bytes.length;
   }
 }

@@ -1,8 +1,9 @@
-import { SFTP_EXTENSIONS, type SftpExtension, type SftpServerRequest } from "@nacre/sftp";
+import { SFTP_EXTENSIONS, type SftpExtension } from "@nacre/sftp";
 import type { FileSystem } from "./file-system.ts";
+import type { SftpRequestType } from "./options.ts";
 
 /** Types of requests that change something. "open" does so depending on its flags. */
-const CHANGES: ReadonlySet<SftpServerRequest<unknown>["type"]> = new Set([
+const CHANGES: ReadonlySet<SftpRequestType> = new Set([
   "write",
   "setstat",
   "fsetstat",
@@ -19,25 +20,30 @@ const CHANGES: ReadonlySet<SftpServerRequest<unknown>["type"]> = new Set([
 ]);
 
 /** Returns whether requests of this type change something. */
-export function isChange(type: SftpServerRequest<unknown>["type"]): boolean {
+export function isChange(type: SftpRequestType): boolean {
   return CHANGES.has(type);
 }
 
-/** Returns the extensions to announce: those that the file system has the methods for. */
-export function extensionsOf(fileSystem: FileSystem, readOnly: boolean): SftpExtension[] {
+/** Returns the extensions to announce: those that are permitted, and that the file system has the methods for. */
+export function extensionsOf(
+  fileSystem: FileSystem,
+  readOnly: boolean,
+  isPermitted: (type: SftpRequestType) => boolean,
+): SftpExtension[] {
   const has = (method: keyof FileSystem): boolean => fileSystem[method] !== undefined;
-  const changes = !readOnly;
-  const offered: readonly (readonly [extension: SftpExtension, isOffered: boolean])[] = [
-    [SFTP_EXTENSIONS.posixRename, changes && has("posixRename")],
-    [SFTP_EXTENSIONS.statvfs, has("statfs")],
-    [SFTP_EXTENSIONS.fstatvfs, has("fstatfs")],
-    [SFTP_EXTENSIONS.hardlink, changes && has("link")],
-    [SFTP_EXTENSIONS.fsync, changes && has("fsync")],
-    [SFTP_EXTENSIONS.lsetstat, changes && has("lsetstat")],
-    [SFTP_EXTENSIONS.copyData, changes],
-    [SFTP_EXTENSIONS.expandPath, has("homeDirectory")],
-    [SFTP_EXTENSIONS.homeDirectory, has("homeDirectory")],
-    [SFTP_EXTENSIONS.usersGroupsById, has("usersGroups")],
+  const offered: readonly (readonly [extension: SftpExtension, type: SftpRequestType, isPossible: boolean])[] = [
+    [SFTP_EXTENSIONS.posixRename, "posix-rename", has("posixRename")],
+    [SFTP_EXTENSIONS.statvfs, "statvfs", has("statfs")],
+    [SFTP_EXTENSIONS.fstatvfs, "fstatvfs", has("fstatfs")],
+    [SFTP_EXTENSIONS.hardlink, "hardlink", has("link")],
+    [SFTP_EXTENSIONS.fsync, "fsync", has("fsync")],
+    [SFTP_EXTENSIONS.lsetstat, "lsetstat", has("lsetstat")],
+    [SFTP_EXTENSIONS.copyData, "copy-data", true],
+    [SFTP_EXTENSIONS.expandPath, "expand-path", has("homeDirectory")],
+    [SFTP_EXTENSIONS.homeDirectory, "home-directory", has("homeDirectory")],
+    [SFTP_EXTENSIONS.usersGroupsById, "users-groups-by-id", has("usersGroups")],
   ];
-  return offered.flatMap(([extension, isOffered]) => (isOffered ? [extension] : []));
+  return offered.flatMap(([extension, type, isPossible]) =>
+    isPossible && isPermitted(type) && !(readOnly && isChange(type)) ? [extension] : [],
+  );
 }

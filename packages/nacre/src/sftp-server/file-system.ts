@@ -30,6 +30,11 @@ export interface ServedHandle {
 export interface ServedFile extends ServedHandle {
   /** Returns up to `length` bytes from `offset`, or an empty array at the end of the file. The bytes are copied before the next call. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Returns what `read` would, at once; `undefined` if that could take long. The bytes are good only until the next call to any file, so
+   * that files may share a buffer. Called instead of `read` if it exists.
+   */
+  readNow?(offset: number, length: number): Uint8Array | undefined;
   /** Writes all bytes at `offset`, or at the end of a file opened with `append`. The file may keep the array. */
   write(offset: number, data: Uint8Array): Promise<void>;
 }
@@ -101,8 +106,11 @@ export interface FileSystem {
   statfs?(path: string): Promise<StatVfs>;
   /** Returns facts about the file system of an open file or directory (fstatvfs@openssh.com). */
   fstatfs?(handle: ServedFile | ServedDirectory): Promise<StatVfs>;
-  /** Returns the home directory of a user (home-directory, expand-path@openssh.com). Fails with `ENOENT` for an unknown one. */
-  homeDirectory?(user: string): Promise<string>;
+  /**
+   * Returns the home directory of a user (home-directory, expand-path@openssh.com). Fails with `ENOENT` for an unknown one. `isLoggedIn` is
+   * true for the user of the session.
+   */
+  homeDirectory?(user: string, isLoggedIn: boolean): Promise<string>;
   /** Returns the names of users and groups, one for each id; "" for an unknown one (users-groups-by-id@openssh.com). */
   usersGroups?(uids: readonly number[], gids: readonly number[]): Promise<UsersGroups>;
 }

@@ -1,12 +1,11 @@
 import { SFTP_SERVER_LIMITS, SftpServer } from "@nacre/sftp";
 import { checkLimits, usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
-import type { BaseSession, SessionHandler } from "../session/base-session.ts";
 import { extensionsOf } from "./extensions.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { OpenHandle } from "./open-handle.ts";
-import { SFTP_SERVER_OPTIONS, type SftpServerLogEvent, type SftpServerSettings } from "./options.ts";
-import { SftpSession } from "./sftp-session.ts";
+import { requestPermit, SFTP_SERVER_OPTIONS, type SftpServerSettings } from "./options.ts";
+import { type SftpPeer, SftpSession } from "./sftp-session.ts";
 
 /** Methods that every `FileSystem` has. */
 const REQUIRED = ["open", "opendir", "stat", "lstat", "realpath"] as const;
@@ -21,31 +20,38 @@ const REQUIRED = ["open", "opendir", "stat", "lstat", "realpath"] as const;
  *
  * Throws `usage` for an invalid option. A session fails if the client violates the protocol, and the server's log has the error.
  */
-export function sftpServer(fileSystem: FileSystem, options: SftpServerSettings = {}): SessionHandler<BaseSession> {
+export function sftpServer(
+  fileSystem: FileSystem,
+  options: SftpServerSettings = {},
+): (session: SftpPeer) => Promise<void> {
   checkNames(options, SFTP_SERVER_OPTIONS, "`sftpServer`");
-  const { readOnly = false, limits, log } = options;
+  const { readOnly = false, limits, log, onRequest } = options;
+  const isPermitted = requestPermit(options);
   checkLimits(limits, SFTP_SERVER_LIMITS);
   if (typeof readOnly !== "boolean") throw usage("`readOnly` must be true or false");
-  if (log !== undefined && typeof log !== "function") throw usage("`log` must be a function");
+  for (const [name, listener] of Object.entries({ log, onRequest }))
+    if (listener !== undefined && typeof listener !== "function") throw usage(`\`${name}\` must be a function`);
   for (const name of REQUIRED)
     if (typeof (fileSystem as Partial<FileSystem> | undefined)?.[name] !== "function")
       throw usage(`the file system of \`sftpServer\` has no method \`${name}\`; pass one such as memoryFileSystem()`);
   return async (session) => {
-    const machine = new SftpServer<OpenHandle>({ extensions: extensionsOf(fileSystem, readOnly), limits });
+    const machine = new SftpServer<OpenHandle>({ extensions: extensionsOf(fileSystem, readOnly, isPermitted), limits });
     const running = new SftpSession(machine, {
       fileSystem,
       readOnly,
+      isPermitted,
       user: session.user,
       log: (event) => report(event, log),
+      onRequest: onRequest && ((event) => report(event, onRequest)),
     });
     running.start(session.takeChannel(running));
     await running.ended;
   };
 }
 
-function report(event: SftpServerLogEvent, log: SftpServerSettings["log"]): void {
+function report<E>(event: E, listener: ((event: E) => void) | undefined): void {
   try {
-    log?.(event);
+    listener?.(event);
   } catch {
     // A log must not end a session.
   }

@@ -1,22 +1,41 @@
 import { type SftpServer, type SftpServerEvent, SSH_FX } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import type { Channel } from "../mux/channel.ts";
-import type { SessionBytes } from "../session/base-session.ts";
-import { answerRequest, pathAccessOf, pathOf, type Request } from "./answer-request.ts";
+import type { BaseSession, SessionBytes } from "../session/base-session.ts";
+import {
+  type AnswerContext,
+  answerRequest,
+  otherPathOf,
+  pathAccessOf,
+  pathOf,
+  type Request,
+} from "./answer-request.ts";
 import { refusalOf } from "./file-error.ts";
 import type { FileSystem } from "./file-system.ts";
 import { type OpenHandle, servedOf } from "./open-handle.ts";
-import type { SftpServerLogEvent } from "./options.ts";
+import type { SftpRequestEvent, SftpRequestType, SftpServerLogEvent } from "./options.ts";
 import { PathOrder } from "./path-order.ts";
 
 type RequestEvent = Extract<SftpServerEvent<OpenHandle>, { readonly type: "request" }>;
+
+/** The part of a channel that SFTP uses. */
+export type SftpChannel = Pick<Channel, "write" | "consumed" | "closed">;
+
+/** A session that SFTP runs in: one of SSH, or another with the same bytes. */
+export interface SftpPeer extends Pick<BaseSession, "user"> {
+  /** Passes the client's bytes to `handler`, and returns the channel to write to; see `BaseSession.takeChannel`. */
+  takeChannel(handler: SessionBytes): SftpChannel;
+}
 
 /** What a session serves, and to whom. */
 export interface SftpSessionContext {
   readonly fileSystem: FileSystem;
   readonly readOnly: boolean;
   readonly user: string;
+  isPermitted(this: void, type: SftpRequestType): boolean;
   log(this: void, event: SftpServerLogEvent): void;
+  /** `undefined` if requests are not reported. */
+  readonly onRequest: ((event: SftpRequestEvent) => void) | undefined;
 }
 
 /** Runs an `SftpServer` over the channel of a session. Requests are answered from a file system. */
@@ -25,8 +44,9 @@ export class SftpSession implements SessionBytes {
   readonly ended: Promise<void>;
   readonly #context: SftpSessionContext;
   readonly #machine: SftpServer<OpenHandle>;
+  readonly #answering: AnswerContext;
   readonly #paths = new PathOrder();
-  #channel: Channel | undefined;
+  #channel: SftpChannel | undefined;
   /** Received bytes without window credit. */
   #unconsumed = 0;
   #isOver = false;
@@ -40,13 +60,14 @@ export class SftpSession implements SessionBytes {
   constructor(machine: SftpServer<OpenHandle>, context: SftpSessionContext) {
     this.#machine = machine;
     this.#context = context;
+    this.#answering = { ...context, machine, isOver: () => this.#isOver };
     this.ended = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
   }
 
   /** Sets the channel to write to. */
-  start(channel: Channel): void {
+  start(channel: SftpChannel): void {
     this.#channel = channel;
     this.#turn();
   }
@@ -117,12 +138,12 @@ export class SftpSession implements SessionBytes {
   }
 
   async #answer({ token, request }: RequestEvent): Promise<void> {
-    const { fileSystem, readOnly, user } = this.#context;
-    const context = { fileSystem, machine: this.#machine, readOnly, user, isOver: () => this.#isOver };
+    const { onRequest } = this.#context;
+    let refusal: string | undefined;
     const answer = async (): Promise<void> => {
       // A close must run even after the end.
       if (this.#isOver && request.type !== "close") this.#machine.status(token, SSH_FX.FAILURE);
-      else await answerRequest(token, request, context);
+      else await answerRequest(token, request, this.#answering);
     };
     const access = pathAccessOf(request);
     try {
@@ -130,7 +151,9 @@ export class SftpSession implements SessionBytes {
     } catch (error) {
       const { status, message } = refusalOf(error) ?? this.#fault(request, error);
       this.#machine.status(token, status, message);
+      refusal = message;
     }
+    onRequest?.({ request: request.type, path: pathOf(request), otherPath: otherPathOf(request), refusal });
     this.#scheduleTurn();
   }
 

@@ -1,5 +1,6 @@
 import { type Attributes, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
+import { isBytes } from "../check.ts";
 import { platformRandom } from "../random.ts";
 import { modeAttributes } from "./attributes.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
@@ -90,7 +91,15 @@ export async function writeAndClose(
     closing.catch(() => {});
   };
   try {
-    await writeAll(channel, file, data, place, context, close);
+    if (isBytes(data) && place.isAppend !== true && data.length <= channel.machine.serverLimits.maxWriteLength) {
+      // One request has all bytes, so it needs no `BlockWriter`.
+      const { position: offset = 0 } = place;
+      const writing = data.length > 0 ? send({ type: "write", handle, offset, data }) : undefined;
+      close();
+      await writing;
+    } else {
+      await writeAll(channel, file, data, place, context, close);
+    }
   } catch (error) {
     if (closing === undefined) channel.release(handle);
     throw error;

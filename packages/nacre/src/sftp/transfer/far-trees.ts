@@ -5,6 +5,7 @@ import { readChunks } from "../chunks.ts";
 import { openDirectory } from "../directory.ts";
 import { glob } from "../glob.ts";
 import type { ChannelOpener } from "../open-sftp.ts";
+import { readShort } from "../read-short.ts";
 import { basename, dirname, join, toBytes } from "../remote-path.ts";
 import type { OpenFile, SftpChannel } from "../sftp-channel.ts";
 import { Stats } from "../stats.ts";
@@ -14,6 +15,7 @@ import { FarPartials } from "./far-partials.ts";
 import { nameProblem, temporaryName } from "./names.ts";
 import type { NearAttributes, NearStats } from "./near-files.ts";
 import { RemoteDigests } from "./remote-digests.ts";
+import { filesFor } from "./slots.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 import type { NewAttributes, NewDirectory, ReadOptions, SourceTree, TargetEntry, TargetTree } from "./trees.ts";
 
@@ -26,6 +28,10 @@ export class FarSource implements SourceTree {
   constructor(channel: SftpChannel, opener?: ChannelOpener) {
     this.#channel = channel;
     this.remote = new RemoteDigests(channel, opener);
+  }
+
+  get mostFiles(): number {
+    return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
   }
 
   join(directory: string, name: string): string {
@@ -86,6 +92,10 @@ export class FarSource implements SourceTree {
     }
   }
 
+  readShort(path: string, size: number, _: boolean, context: CallContext): Promise<Uint8Array | undefined> {
+    return readShort(this.#channel, path, size, context);
+  }
+
   async readlink(path: string, context: CallContext): Promise<string> {
     const { name } = await call(this.#channel, { type: "readlink", path: toBytes(path) }, "name", context);
     return decodePath(name.filename);
@@ -107,6 +117,10 @@ export class FarTarget implements TargetTree {
     this.#channel = channel;
     this.remote = new RemoteDigests(channel, opener);
     this.partials = new FarPartials(channel);
+  }
+
+  get mostFiles(): number {
+    return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
   }
 
   join(directory: string, name: string): string {
@@ -147,7 +161,7 @@ export class FarTarget implements TargetTree {
 
   async write(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     { mode, exact }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
@@ -157,7 +171,7 @@ export class FarTarget implements TargetTree {
       final: exact && attributesOf(exact),
       flush: false,
     } as const;
-    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, chunks, write, context));
+    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, data, write, context));
   }
 
   async symlink(target: string, path: string, context: CallContext): Promise<void> {

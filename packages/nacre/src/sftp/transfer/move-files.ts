@@ -6,9 +6,16 @@ import type { Progress } from "./progress.ts";
 import type { Beginning, Resumption } from "./resume.ts";
 import type { TransferRun } from "./run.ts";
 import type { Sha256Maker } from "./sha256.ts";
-import { Slots } from "./slots.ts";
+import { MOST_FILES, Slots } from "./slots.ts";
 import type { TokenBucket } from "./token-bucket.ts";
-import type { NewAttributes, SourceFiles, SourceStats, TargetEntry, TargetFiles } from "./trees.ts";
+import {
+  type NewAttributes,
+  SHORT_LENGTH,
+  type SourceFiles,
+  type SourceStats,
+  type TargetEntry,
+  type TargetFiles,
+} from "./trees.ts";
 import { isUnchanged } from "./update.ts";
 import type { Verification } from "./verify.ts";
 
@@ -58,7 +65,9 @@ export class FileMover {
 
   constructor(parts: MoverParts) {
     this.#parts = parts;
-    this.#slots = new Slots(parts.run.options.concurrency);
+    const { source, target, run } = parts;
+    const most = (): number => Math.min(source.mostFiles ?? MOST_FILES, target.mostFiles ?? MOST_FILES);
+    this.#slots = new Slots(run.options.concurrency, most);
   }
 
   /** Starts to move a file when there is a place for it. */
@@ -101,6 +110,15 @@ export class FileMover {
     const { path, from, to, stats, isFollowed, partials } = file;
     const attributes = { mode: permissions(stats), exact: this.#exact(stats) };
     const moved: Moved = { size: 0, count: 0, hash: verification.needsDigest ? await makeHash() : undefined };
+    const short = await this.#readShort(file);
+    if (short !== undefined) {
+      moved.hash?.update(short);
+      await target.write(place, short, attributes, run.context(to.path));
+      moved.size = short.length;
+      moved.count = short.length;
+      run.tell(() => progress.moved(path, short.length));
+      return moved;
+    }
     const resumable = { from, to: place, stats, isFollowed, partials, attributes };
     const isWritten = await resumption?.write(resumable, ({ length, hash, problem }: Beginning) => {
       if (length > 0) {
@@ -114,6 +132,14 @@ export class FileMover {
     });
     if (isWritten !== true) await target.write(place, this.#contents(file, moved), attributes, run.context(to.path));
     return moved;
+  }
+
+  /** Reads a short file as a whole. Resolves with `undefined` for other files, and if the rate is limited. */
+  async #readShort({ from, stats, isFollowed, partials }: FileToMove): Promise<Uint8Array | undefined> {
+    const { source, bucket, run } = this.#parts;
+    if (stats.size > SHORT_LENGTH || stats.isUnsized === true || partials.length > 0 || bucket !== undefined)
+      return undefined;
+    return source.readShort?.(from, stats.size, isFollowed, run.context(from));
   }
 
   /** Yields the contents of a file from `moved.size` on, and counts what has been taken. */

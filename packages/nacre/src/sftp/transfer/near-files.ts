@@ -29,6 +29,14 @@ export interface NearAttributes {
   readonly times?: { readonly atimeMs: number; readonly mtimeMs: number } | undefined;
 }
 
+/** Attributes of a file that is created in one call. */
+export interface ShortFileAttributes {
+  /** Permission bits of the new file, less the umask. */
+  readonly mode: number | undefined;
+  /** Attributes to set exactly when the contents are written. */
+  readonly exact: NearAttributes | undefined;
+}
+
 /** A file of the near side that is open for reading. */
 export interface NearReader {
   /** Reads into `buffer` from `position`. Resolves with the number of bytes, 0 at the end of the file. */
@@ -92,6 +100,17 @@ export interface NearFiles {
   open(path: string, follow: boolean): Promise<NearReader>;
   /** Creates a file. Rejects if anything has this name, even a symbolic link without target. `mode` has permission bits. */
   create(path: string, mode: number | undefined): Promise<NearWriter>;
+  /**
+   * Reads a regular file of `size` bytes in one synchronous call. Returns `undefined` if its size is another one, or if such a call could
+   * take long: `open` reads it then. Throws in the cases in which `open` rejects. Missing if the file system has no such calls.
+   */
+  readShort?(path: string, size: number, follow: boolean): Uint8Array | undefined;
+  /**
+   * Creates a file with these contents and attributes in one synchronous call. Returns false if nothing was done because such a call could
+   * take long: `create` makes it then. Throws in the cases in which `create` rejects; a part of the file may remain. Missing if the file
+   * system has no such calls.
+   */
+  createShort?(path: string, bytes: Uint8Array, attributes: ShortFileAttributes): boolean;
   /** Renames a file or a symbolic link in its directory. Replaces an existing file or link, never a directory. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or a symbolic link. Resolves if it does not exist. */

@@ -104,6 +104,10 @@ export class NearSource implements SourceTree {
     }
   }
 
+  async readShort(path: string, size: number, follow: boolean): Promise<Uint8Array | undefined> {
+    return this.#files.readShort?.(path, size, follow);
+  }
+
   readlink(path: string): Promise<string> {
     return this.#files.readlink(path);
   }
@@ -164,13 +168,14 @@ export class NearTarget implements TargetTree {
 
   async write(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     attributes: NewAttributes,
     context: CallContext,
   ): Promise<void> {
     await this.#replace(path, async (temporary) => {
+      if (data instanceof Uint8Array && this.#files.createShort?.(temporary, data, attributes) === true) return;
       const file = await this.#files.create(temporary, attributes.mode);
-      await writeAndClose(file, 0, chunks, attributes, context);
+      await writeAndClose(file, 0, data, attributes, context);
     });
   }
 
@@ -236,13 +241,13 @@ function partialFile(file: NearWriter, size: number, read?: PartialFile["read"])
 async function writeAndClose(
   file: NearWriter,
   start: number,
-  chunks: AsyncIterable<Uint8Array>,
+  data: Uint8Array | AsyncIterable<Uint8Array>,
   { exact }: NewAttributes,
   context: CallContext,
 ): Promise<void> {
   try {
     let position = start;
-    for await (const chunk of chunks) {
+    for await (const chunk of data instanceof Uint8Array ? [data] : data) {
       await file.write(chunk, position);
       position += chunk.length;
     }

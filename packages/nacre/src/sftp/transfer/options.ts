@@ -36,7 +36,7 @@ export interface TransferOptions extends CallOptions {
   /** Whether to transfer a directory with everything in it; default false, a directory is an error. */
   readonly recursive?: boolean | undefined;
   /**
-   * Maximum number of files moved concurrently, 1 to 64. Default: up to 64 files whose sizes add up to at most 64 MiB, or a single larger
+   * Maximum number of files moved concurrently, 1 to 128. Default: up to 128 files, or half of the server's limit, whose sizes add up to at most 64 MiB, or a single larger
    * file.
    */
   readonly concurrency?: number | undefined;

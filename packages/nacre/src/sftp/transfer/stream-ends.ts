@@ -39,10 +39,10 @@ async function* checked(
 export function sinkTarget(sink: TransferSink): TargetFiles {
   return {
     lstat: async () => undefined,
-    async write(_path: string, chunks: AsyncIterable<Uint8Array>, _attributes: NewAttributes): Promise<void> {
+    async write(_path: string, data: Uint8Array | AsyncIterable<Uint8Array>, _: NewAttributes): Promise<void> {
       let isWhole = false;
       await sink(
-        ended(chunks, () => {
+        ended(data instanceof Uint8Array ? [data] : data, () => {
           isWhole = true;
         }),
       );
@@ -51,7 +51,10 @@ export function sinkTarget(sink: TransferSink): TargetFiles {
   };
 }
 
-async function* ended(chunks: AsyncIterable<Uint8Array>, onEnd: () => void): AsyncGenerator<Uint8Array, void> {
+async function* ended(
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  onEnd: () => void,
+): AsyncGenerator<Uint8Array, void> {
   yield* chunks;
   onEnd();
 }

@@ -3,6 +3,12 @@ import type { NearAttributes, NearDirectory, NearEntry, NearStats } from "./near
 import type { RemoteDigests } from "./remote-digests.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
+/**
+ * Maximum size in bytes of a file that is moved as a whole, with fewer calls than a longer one. Every server accepts one request with this
+ * length, and with one byte more.
+ */
+export const SHORT_LENGTH: number = 32 * 1024 - 1;
+
 /** What to read of a file. */
 export interface ReadOptions {
   /** First position in bytes. */
@@ -23,12 +29,19 @@ export interface SourceStats extends NearStats {
 
 /** Files that a transfer reads. Paths are those of this side. */
 export interface SourceFiles {
+  /** Number of files that may be open at the same time; `undefined` if this side sets no limit. */
+  readonly mostFiles?: number | undefined;
   /** Digests that this side computes itself; `undefined` if this program must read the files for that. */
   readonly remote?: RemoteDigests | undefined;
   /** Resolves with the attributes of a file; of the target if it is a symbolic link. */
   stat(path: string, context: CallContext): Promise<SourceStats>;
   /** Reads a file from a position to its end. A chunk is valid until the next one is requested. */
   read(path: string, options: ReadOptions, context: CallContext): AsyncIterable<Uint8Array>;
+  /**
+   * Reads a file of at most `SHORT_LENGTH` bytes at once. Resolves with `undefined` if this is not possible, such as when `size` is out of
+   * date: call `read` then.
+   */
+  readShort?(path: string, size: number, follow: boolean, context: CallContext): Promise<Uint8Array | undefined>;
 }
 
 /** Where a transfer reads a tree. */
@@ -91,14 +104,19 @@ export interface PartialFiles {
 
 /** Files that a transfer writes. Paths are those of this side. */
 export interface TargetFiles {
+  /** Number of files that may be open at the same time; `undefined` if this side sets no limit. */
+  readonly mostFiles?: number | undefined;
   /** Digests that this side computes itself; `undefined` if the bytes that this program wrote stand for them. */
   readonly remote?: RemoteDigests | undefined;
   /** Resolves with the attributes of a file, of the link itself if it is a symbolic link; `undefined` if this side cannot tell. */
   lstat(path: string, context: CallContext): Promise<NearStats | undefined>;
-  /** Writes a file under a temporary name and renames it when it is whole. After a failure, the temporary file is removed. */
+  /**
+   * Writes a file under a temporary name and renames it when it is whole. After a failure, the temporary file is removed. `data` is the
+   * whole contents, or chunks that are valid until the next one is requested.
+   */
   write(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     attributes: NewAttributes,
     context: CallContext,
   ): Promise<void>;

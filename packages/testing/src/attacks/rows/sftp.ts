@@ -20,6 +20,18 @@ function bySftpServer(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: "not touched", server };
 }
 
+/** Returns a row whose test attacks `diskFileSystem` of node. */
+function byDisk(title: string, ...patches: readonly Patch[]): Row {
+  const server = heldBy("node/test/sftp-server/attacks", `${title} · server`, ...patches);
+  return { title, client: "not touched", server };
+}
+
+/** Returns a row whose test attacks the SFTP of `nacre serve`. */
+function byServe(title: string, ...patches: readonly Patch[]): Row {
+  const server = heldBy("cli/test/serve-sftp", `${title} · server`, ...patches);
+  return { title, client: "not touched", server };
+}
+
 /** Returns a row on transfers, which touch the client only. */
 function transferRow(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: heldBy("nacre/test/sftp/attacks", `${title} · client`, ...patches), server: "not touched" };
@@ -53,6 +65,17 @@ export const SFTP: readonly Row[] = [
       "nacre/test/sftp/attacks",
       "sftp: a listed name that is a path · client",
       patch("sftp-listed-name", "false"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "sftp: control characters in names",
+    client: heldBy(
+      "cli/test/sftp/attacks",
+      "sftp: control characters in names · client",
+      patch("progress-name-escaped", "const name = state.name;"),
+      patch("sftp-name-escaped", "return name;"),
+      patch("sftp-completed-name", "return true;"),
     ),
     server: "not touched",
   },
@@ -93,6 +116,7 @@ export const SFTP: readonly Row[] = [
   ),
   row("sftp: replies that the client does not read", "server", patch("sftp-unsent", "true")),
   bySftpServer("sftp: a change on a read-only server", remove("sftp-read-only")),
+  bySftpServer("sftp: a request that the server denies", remove("sftp-denied-request")),
   bySftpServer(
     "sftp: a handle used for what it is not open for",
     remove("sftp-open-for-reading"),
@@ -107,6 +131,32 @@ export const SFTP: readonly Row[] = [
     patch("sftp-fault-text", "return { status: SSH_FX.FAILURE, message: String(error) };"),
   ),
   bySftpServer("sftp: a flood to a slow file system", remove("sftp-server-backpressure")),
+  byDisk(
+    "sftp disk: a path or link that leads out of the root",
+    remove("sftp-disk-dot-dot"),
+    patch("sftp-disk-directory-link", "const flags = O_PATH | O_DIRECTORY;"),
+    patch("sftp-disk-pinned-link", "const flags = O_PATH;"),
+    remove("sftp-disk-checked-link"),
+    remove("sftp-disk-file-link"),
+  ),
+  byDisk("sftp disk: a directory that is moved out of the root", remove("sftp-disk-kept-moved")),
+  byDisk(
+    "sftp disk: a directory that is moved while it is opened",
+    patch("sftp-disk-kept-place", "const isInPlace = true;"),
+  ),
+  byDisk("sftp disk: a change on a read-only file system", remove("sftp-disk-read-only")),
+  byDisk(
+    "sftp disk: a FIFO, a device and the files of procfs",
+    remove("sftp-disk-special-file"),
+    remove("sftp-disk-procfs"),
+  ),
+  byDisk("sftp disk: too many open files", remove("sftp-disk-handles")),
+  byDisk("sftp disk: a client that keeps the disk busy", remove("sftp-disk-turn")),
+  byServe(
+    "nacre serve: SFTP beyond what a login may do",
+    patch("serve-sftp-root", "return true;"),
+    remove("serve-sftp-read-only"),
+  ),
   transferRow(
     "sftp: a downloaded name that leaves its directory",
     patch("transfer-name-path", "false"),

@@ -1,0 +1,64 @@
+import {
+  chmodSync,
+  chownSync,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
+  futimesSync,
+  lchownSync,
+  lutimesSync,
+  type Stats,
+  truncateSync,
+  utimesSync,
+} from "node:fs";
+import { type Attributes, FileSystemError } from "nacre/sftp-server";
+import type { NativePath } from "./native-path.ts";
+
+/** Permission bits and the bits for setuid, setgid and sticky. */
+const MODE = 0o7777;
+
+/** Largest time of SFTP version 3, in seconds. */
+const LAST_SECOND = 2 ** 32 - 1;
+
+/** Returns the attributes of a file for SFTP. */
+export function attributesOf({ size, uid, gid, mode, atimeMs, mtimeMs }: Stats): Attributes {
+  return {
+    size: BigInt(size),
+    owner: { uid, gid },
+    permissions: mode,
+    times: { atime: seconds(atimeMs), mtime: seconds(mtimeMs) },
+  };
+}
+
+/** Changes attributes of an open file or directory. */
+export function changeOpen(descriptor: number, { size, permissions, times, owner }: Attributes): void {
+  if (size !== undefined) ftruncateSync(descriptor, exactSize(size));
+  if (permissions !== undefined) fchmodSync(descriptor, permissions & MODE);
+  if (times !== undefined) futimesSync(descriptor, times.atime, times.mtime);
+  if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
+}
+
+/** Changes attributes by path. The path must be that of a pinned entry that is no symbolic link. */
+export function changeAt(path: NativePath, { size, permissions, times, owner }: Attributes): void {
+  if (size !== undefined) truncateSync(path, exactSize(size));
+  if (permissions !== undefined) chmodSync(path, permissions & MODE);
+  if (times !== undefined) utimesSync(path, times.atime, times.mtime);
+  if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+}
+
+/** Changes attributes of a symbolic link itself. It has no size to set, and Node cannot change its mode. */
+export function changeLink(path: NativePath, { size, permissions, times, owner }: Attributes): void {
+  if (size !== undefined) throw new FileSystemError("EINVAL");
+  if (permissions !== undefined) throw new FileSystemError("ENOTSUP");
+  if (times !== undefined) lutimesSync(path, times.atime, times.mtime);
+  if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
+}
+
+function exactSize(size: bigint): number {
+  if (size > Number.MAX_SAFE_INTEGER) throw new FileSystemError("EFBIG");
+  return Number(size);
+}
+
+function seconds(milliseconds: number): number {
+  return Math.min(Math.max(Math.floor(milliseconds / 1000), 0), LAST_SECOND);
+}

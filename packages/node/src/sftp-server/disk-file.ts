@@ -1,0 +1,98 @@
+import { close, closeSync, fstatSync, fsync, read, readSync, write, writeSync } from "node:fs";
+import { promisify } from "node:util";
+import type { Attributes, ServedFile } from "nacre/sftp-server";
+import { attributesOf, changeOpen } from "./attributes.ts";
+import { descriptorPath } from "./descriptor-directory.ts";
+import type { TurnBudget } from "./turn-budget.ts";
+
+/** Longest read in bytes that runs synchronously. Longer ones, which SFTP does not ask for, are shortened. */
+const READ_LENGTH = 256 * 1024;
+
+/** Longest write in bytes that runs synchronously. */
+const WRITE_LENGTH = 64 * 1024;
+
+/** Receives synchronous reads of all files. A new buffer for each read would cost ten times the read itself. */
+let readBuffer: Uint8Array | undefined;
+
+const readLater = promisify(read);
+const writeLater = promisify(write);
+
+/** What an open file or directory needs of its file system. */
+export interface HandleContext {
+  readonly turn: TurnBudget;
+  /** Throws EROFS if the file system is read-only. */
+  assertWritable(this: void): void;
+  /** Called when a handle is closed. */
+  closed(this: void): void;
+}
+
+/** An open file of the disk. */
+export class DiskFile implements ServedFile {
+  readonly #descriptor: number;
+  readonly #context: HandleContext;
+  readonly #appends: boolean;
+
+  constructor(descriptor: number, context: HandleContext, appends: boolean) {
+    this.#descriptor = descriptor;
+    this.#context = context;
+    this.#appends = appends;
+  }
+
+  /** Path for `node:fs` of the open file. */
+  get path(): string {
+    return descriptorPath(this.#descriptor);
+  }
+
+  readNow(offset: number, length: number): Uint8Array | undefined {
+    const { turn } = this.#context;
+    if (!turn.permits) return undefined;
+    readBuffer ??= new Uint8Array(READ_LENGTH);
+    const buffer = readBuffer;
+    const limit = Math.min(length, buffer.length);
+    return buffer.subarray(
+      0,
+      turn.count(() => readSync(this.#descriptor, buffer, 0, limit, offset)),
+    );
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const buffer = new Uint8Array(Math.min(length, READ_LENGTH));
+    const { bytesRead } = await readLater(this.#descriptor, buffer, 0, buffer.length, offset);
+    return buffer.subarray(0, bytesRead);
+  }
+
+  async write(offset: number, data: Uint8Array): Promise<void> {
+    const { turn } = this.#context;
+    for (let done = 0; done < data.length; ) {
+      // Without a position, the system appends.
+      const position = this.#appends ? null : offset + done;
+      const length = data.length - done;
+      if (turn.permits && length <= WRITE_LENGTH)
+        done += turn.count(() => writeSync(this.#descriptor, data, done, length, position));
+      else done += (await writeLater(this.#descriptor, data, done, length, position)).bytesWritten;
+    }
+  }
+
+  stat(): Promise<Attributes> {
+    return this.#context.turn.run(() => attributesOf(fstatSync(this.#descriptor)));
+  }
+
+  setstat(attributes: Attributes): Promise<void> {
+    return this.#context.turn.run(() => {
+      this.#context.assertWritable();
+      changeOpen(this.#descriptor, attributes);
+    });
+  }
+
+  /** Stores the contents durably. */
+  sync(): Promise<void> {
+    return promisify(fsync)(this.#descriptor);
+  }
+
+  async close(): Promise<void> {
+    const { turn, closed } = this.#context;
+    closed();
+    if (turn.permits) turn.count(() => closeSync(this.#descriptor));
+    else await promisify(close)(this.#descriptor);
+  }
+}

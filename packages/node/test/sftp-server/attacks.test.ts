@@ -1,0 +1,176 @@
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { FileSystem } from "nacre/sftp-server";
+import { expect, test } from "vitest";
+import { openDescriptorRoot } from "../../src/sftp-server/descriptor-directory.ts";
+import type { Directory } from "../../src/sftp-server/directory.ts";
+import { DirectoryCache } from "../../src/sftp-server/directory-cache.ts";
+import { DiskFiles } from "../../src/sftp-server/disk-files.ts";
+import { TurnBudget } from "../../src/sftp-server/turn-budget.ts";
+import { APPEND, CREATE, errorOf, get, list, put, READ, serveDisk, WAYS, WRITE } from "./support.ts";
+
+// The names of these tests are in packages/testing/src/attacks/rows/sftp.ts.
+
+/** Calls with a path through which a client may try to leave the root. */
+const ATTEMPTS: readonly ((files: DiskFiles, path: string) => Promise<unknown>)[] = [
+  (files, path) => files.open(path, READ, {}),
+  (files, path) => files.open(path, WRITE, {}),
+  (files, path) => files.opendir(path),
+  (files, path) => files.stat(path),
+  (files, path) => files.setstat(path, { permissions: 0o777 }),
+  (files, path) => files.setstat(path, { size: 0n }),
+  (files, path) => files.lsetstat(`${path}/`, { permissions: 0o777 }),
+  (files, path) => files.open(`${path}/new`, CREATE, {}),
+  (files, path) => files.open(`${path}/secret`, READ, {}),
+  (files, path) => files.mkdir(`${path}/new`, {}),
+  (files, path) => files.remove(`${path}/secret`),
+  (files, path) => files.rename(`${path}/secret`, "stolen"),
+  (files, path) => files.rename("mine", `${path}/new`),
+  (files, path) => files.posixRename("mine", `${path}/secret`),
+  (files, path) => files.link(`${path}/secret`, "stolen"),
+  (files, path) => files.link("mine", `${path}/new`),
+  (files, path) => files.symlink("x", `${path}/new`),
+  (files, path) => files.rmdir(`${path}/empty`),
+  (files, path) => files.statfs(path),
+];
+
+test("sftp disk: a path or link that leads out of the root · server", async () => {
+  for (const [, openRoot] of WAYS) {
+    const { root, outside, files } = await serveDisk(openRoot);
+    await writeFile(join(outside, "secret"), "secret", { mode: 0o600 });
+    await chmod(outside, 0o750);
+    await mkdir(join(outside, "empty"));
+    await symlink(outside, join(root, "absolute"));
+    await symlink("../outside", join(root, "relative"));
+    await symlink("relative", join(root, "indirect"));
+    await symlink(join(outside, "secret"), join(root, "file"));
+    await symlink("../outside/secret", join(root, "relative-file"));
+    await writeFile(join(root, "mine"), "mine");
+    await mkdir(join(root, "d"));
+    for (const path of ["absolute", "relative", "indirect", "file", "relative-file", "../outside", "d/../../outside"])
+      for (const attempt of ATTEMPTS) expect(await errorOf(attempt(files, path))).toBe("ENOENT");
+    expect(await files.realpath("../../d/../..")).toBe("/");
+    expect(await files.realpath("d/../../outside")).toBe("/outside");
+    expect((await readdir(outside)).toSorted()).toEqual(["empty", "secret"]);
+    expect(await readFile(join(outside, "secret"), "utf8")).toBe("secret");
+    expect((await stat(join(outside, "secret"))).mode & 0o777).toBe(0o600);
+    expect((await stat(outside)).mode & 0o777).toBe(0o750);
+    expect(await readFile(join(root, "mine"), "utf8")).toBe("mine");
+  }
+});
+
+test("sftp disk: a directory that is moved out of the root · server", async () => {
+  const { root, outside, files } = await serveDisk();
+  await files.mkdir("d", {});
+  await put(files, "d/f", "before");
+  await rename(join(root, "d"), join(outside, "d"));
+  expect(await errorOf(files.stat("d/f"))).toBe("ENOENT");
+  await mkdir(join(root, "d"));
+  await put(files, "d/f", "after");
+  expect(await readFile(join(outside, "d/f"), "utf8")).toBe("before");
+  expect(await readFile(join(root, "d/f"), "utf8")).toBe("after");
+  await rm(join(root, "d"), { recursive: true });
+  await symlink("../outside/d", join(root, "d"));
+  expect(await errorOf(put(files, "d/f", "evil"))).toBe("ENOENT");
+  expect(await readFile(join(outside, "d/f"), "utf8")).toBe("before");
+});
+
+test("sftp disk: a directory that is moved while it is opened · server", () => {
+  const [root, kept, moved] = [directoryAt("/srv"), directoryAt("/srv/a"), directoryAt("/outside/b")];
+  const cache = new DirectoryCache(() => root);
+  cache.use(() => {
+    expect(cache.nearest(["a", "f"])).toEqual({ directory: root, depth: 0 });
+    cache.add(["a"], kept);
+    cache.add(["b"], moved);
+    expect(cache.nearest(["a", "f"]).directory).toBe(kept);
+    expect(cache.nearest(["b", "f"]).directory).toBe(root);
+  });
+});
+
+/** A directory of which only the place is of interest. */
+function directoryAt(location: string): Directory {
+  return { ...({} as Directory), location: () => location, close() {} };
+}
+
+test("sftp disk: a change on a read-only file system · server", async () => {
+  const { root, outside } = await serveDisk();
+  await writeFile(join(root, "f"), "data", { mode: 0o640 });
+  await mkdir(join(root, "d"));
+  const files: FileSystem = new DiskFiles({ root, readOnly: true }, openDescriptorRoot);
+  const open = await files.open("f", READ, {});
+  const directory = await files.opendir("d");
+  const calls = [
+    ...[WRITE, CREATE, APPEND, { ...READ, create: true }, { ...READ, truncate: true }].map((mode) =>
+      files.open("f", mode, {}),
+    ),
+    files.setstat!("f", { permissions: 0o777 }),
+    files.lsetstat!("f", { permissions: 0o777 }),
+    open.setstat({ permissions: 0o777 }),
+    directory.setstat({ permissions: 0o777 }),
+    files.mkdir!("new", {}),
+    files.rmdir!("d"),
+    files.remove!("f"),
+    files.rename!("f", "g"),
+    files.posixRename!("f", "g"),
+    files.link!("f", "g"),
+    files.symlink!("f", "g"),
+    files.fsync!(open),
+  ];
+  expect(await Promise.all(calls.map(errorOf))).toEqual(calls.map(() => "EROFS"));
+  await open.close();
+  await directory.close();
+  expect(await get(files, "f")).toBe("data");
+  expect(await list(files, "/")).toEqual(["d", "f"]);
+  expect((await files.stat("f")).permissions).toBe(0o100_640);
+  expect(await readdir(outside)).toEqual([]);
+});
+
+test("sftp disk: a FIFO, a device and the files of procfs · server", async () => {
+  const { root, files } = await serveDisk();
+  execFileSync("mkfifo", [join(root, "fifo")]);
+  for (const mode of [READ, WRITE, CREATE]) expect(await errorOf(files.open("fifo", mode, {}))).toBe("EACCES");
+  const devices = new DiskFiles({ root: "/dev" }, openDescriptorRoot);
+  expect(await errorOf(devices.open("null", READ, {}))).toBe("EACCES");
+  expect(await errorOf(devices.open("null", WRITE, {}))).toBe("EACCES");
+  const whole = new DiskFiles({ root: "/" }, openDescriptorRoot);
+  const memory = ["/proc/self/mem", `/proc/${process.pid}/environ`, "/proc/self/root/proc/self/oom_score_adj"];
+  for (const path of memory) {
+    expect(await errorOf(whole.open(path, READ, {}))).toBe("EACCES");
+    expect(await errorOf(whole.setstat(path, { permissions: 0o600 }))).toBe("EACCES");
+  }
+  expect(await errorOf(whole.open("/proc/self/oom_score_adj", WRITE, {}))).toBe("EACCES");
+});
+
+test("sftp disk: too many open files · server", async () => {
+  const { files } = await serveDisk(openDescriptorRoot, { maxHandles: 3 });
+  await put(files, "f", "");
+  const opened = [await files.open("f", READ, {}), await files.opendir("/"), await files.open("f", WRITE, {})];
+  expect(await errorOf(files.open("f", READ, {}))).toBe("EMFILE");
+  expect(await errorOf(files.open("new", CREATE, {}))).toBe("EMFILE");
+  expect(await errorOf(files.opendir("/"))).toBe("EMFILE");
+  for (const handle of opened) await handle.close();
+  await put(files, "f", "again");
+  expect(await list(files, "/")).toEqual(["f"]);
+});
+
+test("sftp disk: a client that keeps the disk busy · server", async () => {
+  const budget = new TurnBudget();
+  let calls = 0;
+  const work = (): void => {
+    calls++;
+    for (const end = performance.now() + 3; performance.now() < end; );
+  };
+  const all = Promise.all(Array.from({ length: 20 }, () => budget.run(work)));
+  expect(budget.permits).toBe(false);
+  // The budget's own turn was asked for before this one, so some further calls may have run.
+  const seen: number[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.push(calls);
+  }
+  expect(seen[0]).toBeLessThanOrEqual(4);
+  expect(seen[2]).toBeLessThan(20);
+  await all;
+  expect(calls).toBe(20);
+});
