@@ -193,7 +193,7 @@ describe("nacre serve", () => {
     expect(linesOf(await atServer(served, ["pwd", "ls -1"]))).toEqual(["Remote working directory: /", "open"]);
     expect((await atServer(served, ["rm open"])).stderr).toMatch(/Permission denied/);
     expect(
-      await served.until(({ event, text }) => event === "note" && /^sftp remove/.test(`${text as string}`)),
+      await served.until(({ event, text }) => event === "note" && (text as string).startsWith("sftp remove")),
     ).toMatchObject({
       text: 'sftp remove "/open": Permission denied',
     });
