@@ -1,7 +1,7 @@
 import { type Case, nacre, type Sample } from "./bench.ts";
 import { transfer } from "./case-bulk.ts";
-import { ensureLftp } from "./sftp-commands.ts";
-import { SftpFolders, SHORT_FILE, SOURCES } from "./sftp-folders.ts";
+import { ensureCommands } from "./sftp-commands.ts";
+import { SftpFolders, SHORT_FILE, SOURCES, shellOf } from "./sftp-folders.ts";
 import {
   type FilesResults,
   type Measure,
@@ -10,6 +10,7 @@ import {
   sftpContenders,
   sourcesOf,
 } from "./sftp-runs.ts";
+import { servers } from "./sftp-servers.ts";
 import type { FileAction } from "./sftp-tasks.ts";
 import { startSlowPath } from "./slow-path.ts";
 import { median, spread, type Table } from "./table.ts";
@@ -33,12 +34,17 @@ export const sftpCase: Case = {
   name: "sftp",
   what: "SFTP to OpenSSH, on memory file systems: one long file, many short files, a listing; speed, CPU time, peak memory",
   async run(bench) {
-    await ensureLftp();
+    await ensureCommands();
     const samples: Sample[] = [];
     const tables: Table[] = [];
     const contenders = sftpContenders.filter((one) => bench.takesPart(one));
     const { bytes, files, names } = bench.sftp;
-    const folders = await SftpFolders.make(bench.target, { bytes, files, names, sparse: SPARSE_FACTOR * bytes });
+    const folders = await SftpFolders.make(shellOf(bench.target), {
+      bytes,
+      files,
+      names,
+      sparse: SPARSE_FACTOR * bytes,
+    });
     try {
       const common = { bench, folders, target: bench.target, namespace: undefined, rounds: bench.rounds, contenders };
       const run = (suite: Suite, type: FileAction["type"]): Promise<FilesResults> =>
@@ -55,6 +61,7 @@ export const sftpCase: Case = {
       checkNames(lists, names);
       tables.push(listTable(contenders, names, lists));
       tables.push(await onSlowPath({ ...common, suite: aes }, samples));
+      tables.push(...(await servers(bench, folders, aes, samples)));
       if (bench.takesPart(nacre)) tables.push(await memory({ ...common, suite: aes, contenders: [nacre] }, samples));
       return { tables, samples };
     } finally {
@@ -160,7 +167,7 @@ async function onSlowPath(common: Common, samples: Sample[]): Promise<Table> {
   try {
     const target = await bench.serverIn(path.far);
     const { namespace } = path.near;
-    const folders = await SftpFolders.make(bench.target, { bytes, files: 1, names: 1, sparse: 1 });
+    const folders = await SftpFolders.make(shellOf(bench.target), { bytes, files: 1, names: 1, sparse: 1 });
     try {
       const run = (type: "get" | "put"): Promise<FilesResults> =>
         measure(

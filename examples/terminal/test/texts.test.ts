@@ -40,21 +40,15 @@ describe("texts of the file panel", () => {
 
   it("a rate is shown after half a second, with the time left at it", () => {
     const rate = new TransferRate(1000);
-    const progress = { bytes: 500, totalBytes: 2000, files: 0, totalFiles: 1, isListed: true, path: "" };
+    const progress = { bytes: 500, totalBytes: 2000, files: 0, totalFiles: 1 };
     expect(rate.facts(progress, 1499)).toMatchObject({ bytesPerSecond: 0, secondsLeft: undefined });
     expect(rate.facts(progress, 2000)).toMatchObject({ bytesPerSecond: 500, secondsLeft: 3 });
+    expect(rate.facts({ ...progress, totalBytes: undefined }, 2000)).toMatchObject({ secondsLeft: undefined });
   });
 });
 
 describe("folders of the file panel", () => {
   it("folders come first, then names in the order of their numbers", () => {
-    const entry = (name: string, type: FolderEntry["type"]): FolderEntry => ({
-      name,
-      type,
-      isLink: false,
-      size: 0,
-      changed: undefined,
-    });
     const entries = [
       entry("b10", "file"),
       entry("b9", "file"),
@@ -75,3 +69,7 @@ describe("folders of the file panel", () => {
     expect(crumbs("/")).toHaveLength(1);
   });
 });
+
+function entry(name: string, type: FolderEntry["type"]): FolderEntry {
+  return { name, type, isLink: false, size: 0, changed: undefined };
+}

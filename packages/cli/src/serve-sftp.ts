@@ -103,7 +103,7 @@ export function sftpOptions(
     startDirectory:
       start !== undefined ? expandTokens(start, { home, user }) : root === "/" && existsSync(home) ? home : "/",
     // rule: serve-sftp-read-only
-    readOnly: sftp.readOnly || key?.readOnly,
+    readOnly: sftp.readOnly || key?.readOnly === true,
     umask: key?.umask,
     allowRequests: key?.allowRequests,
     denyRequests: key?.denyRequests,

@@ -48,6 +48,7 @@ export type {
   FileData,
   GlobOptions,
   MkdirOptions,
+  NearFiles,
   OpenFlags,
   OpenOptions,
   ReaddirOptions,
@@ -93,6 +94,6 @@ export type { Lookup } from "./lookup.ts";
 export type { ConnectOptions, Hop, HopOptions, Via } from "./options.ts";
 export { NodeProcess } from "./process.ts";
 export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
-export type { FileHandle, Sftp } from "./sftp.ts";
+export { type FileHandle, loadNodeFiles, type Sftp } from "./sftp.ts";
 export { socketDuplex } from "./socket-duplex.ts";
 export { type TcpForwardingOptions, tcpForwarding } from "./tcp-forwarding.ts";

@@ -47,9 +47,9 @@ interface SocketOptions extends SocketConstructorOpts {
 
 /**
  * Takes over a socket that was accepted with `pauseOnConnect`: returns a paused socket for the same connection that reads into the shared
- * buffer, with the same room for output. This takes a fifth of the CPU time from an upload through a forward. Node offers `onread` only for
- * sockets that it dials, so this moves the system's socket to a new `Socket`. Returns `accepted` if it has already ended, or if the runtime
- * lacks that part, as Bun does.
+ * buffer, with the same room for output. This takes a third of the CPU time from an upload to a server. Node offers `onread` only for sockets
+ * that it dials, so this moves the system's socket to a new `Socket`. Returns `accepted` if it has already ended, or if the runtime lacks
+ * that part, as Bun does.
  */
 export function withSharedReads(accepted: Socket): Socket {
   const from: SocketParts = accepted as unknown as SocketParts;

@@ -1,8 +1,9 @@
-import type { TransferProgress } from "nacre/sftp";
 import type { ProgressFacts } from "./texts.ts";
 
 /** Milliseconds before a rate is meaningful. */
 const SETTLE = 500;
+
+type Counts = Pick<ProgressFacts, "bytes" | "totalBytes" | "files" | "totalFiles">;
 
 /** Adds rate and time left to the progress of a transfer. */
 export class TransferRate {
@@ -14,10 +15,11 @@ export class TransferRate {
   }
 
   /** Returns the facts for `formatProgress`. */
-  facts({ bytes, totalBytes, files, totalFiles }: TransferProgress, now: number): ProgressFacts {
+  facts({ bytes, totalBytes, files, totalFiles }: Counts, now: number): ProgressFacts {
     const elapsed = now - this.#begin;
     const bytesPerSecond = elapsed < SETTLE ? 0 : (1000 * bytes) / elapsed;
-    const secondsLeft = bytesPerSecond === 0 ? undefined : (totalBytes - bytes) / bytesPerSecond;
+    const isKnown = totalBytes !== undefined && bytesPerSecond > 0;
+    const secondsLeft = isKnown ? (totalBytes - bytes) / bytesPerSecond : undefined;
     return { bytes, totalBytes, files, totalFiles, bytesPerSecond, secondsLeft };
   }
 }

@@ -1,5 +1,5 @@
 import { escapeText, SshError } from "@nacre/wire";
-import type { NearPath, NearWriter } from "nacre/sftp";
+import type { NearPath, NearStats, NearWriter } from "nacre/sftp";
 import { writing } from "./failures.ts";
 import { LocalMap } from "./local-node.ts";
 import type { NewFile } from "./new-file.ts";
@@ -13,6 +13,8 @@ export class NewFileTarget extends ReadableFiles implements NearPath {
   readonly #begin: () => Promise<NewFile>;
   /** The file under its temporary name. */
   #open: { readonly path: string; readonly file: NewFile } | undefined;
+  /** Length of the file in bytes, as far as it is written. */
+  #size = 0;
   #isCommitted = false;
 
   constructor(name: string, begin: () => Promise<NewFile>) {
@@ -26,14 +28,22 @@ export class NewFileTarget extends ReadableFiles implements NearPath {
     return this.#isCommitted;
   }
 
+  override async stat(path: string): Promise<NearStats> {
+    return this.#isCommitted && path === this.path ? { type: "file", size: this.#size } : super.stat(path);
+  }
+
   override create(path: string, _mode: number | undefined): Promise<NearWriter> {
     return writing(path, async () => {
       if (this.#open !== undefined)
         throw new SshError("file-unwritable", `cannot write ${escapeText(path)}: only one file can be saved`);
       const file = await this.#begin();
       this.#open = { path, file };
+      this.#size = 0;
       return {
-        write: (bytes, position) => writing(path, () => file.write(bytes, position)),
+        write: (bytes, position) => {
+          this.#size = Math.max(this.#size, position + bytes.length);
+          return writing(path, () => file.write(bytes, position));
+        },
         setAttributes: () => Promise.resolve(),
         // `rename` or `remove` follows and decides.
         close: () => Promise.resolve(),

@@ -42,6 +42,7 @@ describe("saveFile with a dialog", () => {
     const result = await saveFile("f", async (target) => {
       const done = await download(remote.sftp, "f", target, { onProgress: ({ bytes }) => void seen.push(`${bytes}`) });
       expect(seen.length).toBeGreaterThan(1);
+      expect(await target.files.lstat(target.path)).toEqual({ type: "file", size: LENGTH });
       return done;
     });
     expect(result).toMatchObject({ files: 1, bytes: LENGTH });
