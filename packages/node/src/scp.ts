@@ -1,10 +1,10 @@
 import { SshError } from "@nacre/wire";
-import { downloadScp, type ScpOptions, uploadScp } from "nacre/scp";
+import { downloadScp, uploadScp } from "nacre/scp";
 import type { ChannelOpener, RemotePath, RemotePattern, TransferResult, TransferSink } from "nacre/sftp";
 import type { LocalSource } from "./client.ts";
 import { nodeFiles } from "./near-files.ts";
 
-/** Uploads with scp. Throws `usage` for what only SFTP can do. */
+/** Uploads with scp, which checks the options. Throws `usage` for what only SFTP can do. */
 export async function upload(
   ssh: ChannelOpener,
   local: LocalSource,
@@ -12,11 +12,10 @@ export async function upload(
   options: object,
 ): Promise<TransferResult> {
   if (typeof local !== "string") throw onlySftp("a pattern or a stream");
-  // `uploadScp` checks the options.
-  return uploadScp(ssh, { files: nodeFiles, path: local }, remote, options as ScpOptions);
+  return uploadScp(ssh, { files: nodeFiles, path: local }, remote, options);
 }
 
-/** Downloads with scp. Throws `usage` for what only SFTP can do. */
+/** Downloads with scp, which checks the options. Throws `usage` for what only SFTP can do. */
 export async function download(
   ssh: ChannelOpener,
   remote: RemotePath | RemotePattern,
@@ -25,7 +24,7 @@ export async function download(
 ): Promise<TransferResult> {
   if (typeof local !== "string") throw onlySftp("a function that takes the contents");
   if (typeof remote === "object" && "glob" in remote) throw onlySftp("a pattern");
-  return downloadScp(ssh, remote, { files: nodeFiles, path: local }, options as ScpOptions);
+  return downloadScp(ssh, remote, { files: nodeFiles, path: local }, options);
 }
 
 function onlySftp(what: string): SshError {

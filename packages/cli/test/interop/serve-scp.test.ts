@@ -9,14 +9,17 @@ import { run, type Served, useServeFolder } from "./serve-support.ts";
 const folder = useServeFolder({ terminals: false });
 
 /** Runs `scp -O` with some words. Paths of the server begin with ":". Resolves with the exit status and the error output. */
-async function scp(served: Served, ...words: readonly string[]): Promise<readonly [status: number | null, stderr: string]> {
+async function scp(
+  served: Served,
+  ...words: readonly string[]
+): Promise<readonly [status: number | null, stderr: string]> {
   const ssh = folder.ssh(served);
   const at = ssh.at(-1)!;
   // ssh's option for the port is -p.
   const options = ssh.slice(1, -1).map((word) => (word === "-p" ? "-P" : word));
   const places = words.map((word) => (word.startsWith(":") ? `${at}${word}` : word));
   const { status, stderr } = await run(["scp", "-O", "-q", ...options, ...places]);
-  return [status, stderr.toString()];
+  return [status, stderr];
 }
 
 /** Makes a directory with a root to serve and a file beside it. */
@@ -47,7 +50,8 @@ describe("nacre serve", () => {
       await scp(served, ":/../outside/secret", `${file}.stolen`),
       await scp(served, ":link/secret", `${file}.stolen`),
     ];
-    for (const [status, stderr] of refused) expect([status, stderr]).toEqual([1, expect.stringContaining("No such file")]);
+    for (const [status, stderr] of refused)
+      expect([status, stderr]).toEqual([1, expect.stringContaining("No such file")]);
     expect(readdirSync(outside)).toEqual(["secret"]);
     // A shell would expand it.
     expect(await scp(served, ":*", folder.path)).toEqual([
