@@ -1,6 +1,8 @@
 import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
+import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/internal";
+import { freeBuffer } from "./free-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
@@ -59,7 +61,7 @@ class SocketDuplex implements Duplex {
     if (socket.destroyed) queueMicrotask(broken);
   }
 
-  write(pieces: readonly Uint8Array[], ownsBuffers = false): boolean {
+  write(pieces: readonly Bytes[], ownsBuffers = false): boolean {
     const socket = this.#socket;
     // After an error, "drain" is never emitted; the error is reported separately.
     if (!socket.writable) return true;
@@ -122,25 +124,17 @@ class SocketDuplex implements Duplex {
 }
 
 /**
- * Returns a function that frees large buffers of sent pieces; `undefined` if there are none, or on Node 20, which cannot free them. The next
- * packets then get memory that is still in the processor's cache, and the garbage collector has less to do: without this, an upload takes
- * half as much CPU time again.
+ * Returns a function that frees large buffers of sent pieces; `undefined` if there are none. The next packets then get memory that is still
+ * in the processor's cache, and the garbage collector has less to do: without this, an upload takes half as much CPU time again.
  */
-function freeing(pieces: readonly Uint8Array[], ownsBuffers: boolean): (() => void) | undefined {
-  const buffers = pieces
-    .filter(({ length, buffer }) => length >= FREED_FROM && (ownsBuffers || length === buffer.byteLength))
-    .map(({ buffer }) => buffer as Transferable);
-  if (buffers[0]?.transfer === undefined) return undefined;
+function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
+  const large = pieces.filter(
+    ({ length, buffer }) => length >= FREED_FROM && (ownsBuffers || length === buffer.byteLength),
+  );
+  if (large.length === 0) return undefined;
   return () => {
-    // A buffer that is listed twice is empty the second time.
-    for (const buffer of buffers) if (buffer.byteLength > 0) buffer.transfer?.(0);
+    for (const { buffer } of large) freeBuffer(buffer);
   };
-}
-
-/** Part of `ArrayBuffer` since ECMAScript 2024. */
-interface Transferable {
-  readonly byteLength: number;
-  readonly transfer?: (newLength: number) => ArrayBuffer;
 }
 
 function ignore(): void {}
