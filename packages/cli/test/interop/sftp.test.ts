@@ -1,256 +1,234 @@
 import { randomBytes } from "node:crypto";
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
-import { commandLine, type Ended } from "./nacre.ts";
-import { run, type Served, useServeFolder } from "./serve-support.ts";
+import { generateEd25519 } from "@nacre/keys";
+import { listen } from "@nacre/node";
+import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
+import { quoted, useSshd } from "./sshd-login.ts";
 
-/* OpenSSH's sftp at `nacre serve`, and at `nacre sftp-server` in place of OpenSSH's. */
+// `nacre sftp` against OpenSSH's sftp-server: batches, and a session in a terminal.
 
-const folder = useServeFolder({ terminals: false });
+const server = useSshd();
 
-let count = 0;
-/** Folder that is served, and folder of the client. New for each test. */
-let [root, near] = ["", ""];
-beforeEach(() => {
-  [root, near] = [join(folder.path, `root-${++count}`), join(folder.path, `near-${count}`)];
-  mkdirSync(root);
-  mkdirSync(near);
-});
-
-/** Time in milliseconds that a batch may take. sftp waits for each of the thousands of requests, also on a busy machine. */
-const LIMIT = 150_000;
-
-/** Runs sftp with a batch of commands at `nacre serve`. */
-function atServer(served: Served, batch: readonly string[]): Promise<Ended> {
-  const [, ...words] = folder.ssh(served);
-  const sftp = ["sftp", "-q", "-b", "-", ...words.map((word) => (word === "-p" ? "-P" : word))];
-  return run(sftp, `${batch.join("\n")}\n`, LIMIT);
+/** Makes a directory on each side. */
+async function folders(): Promise<{ readonly near: string; readonly far: string }> {
+  const near = await mkdtemp(join(server.folder, "near-"));
+  return { near, far: await server.run("mktemp -d /tmp/nacre-sftp-XXXXXX") };
 }
 
-/** Runs sftp with a batch of commands at `nacre sftp-server`, which it starts itself. */
-function atProgram(words: readonly string[], batch: readonly string[]): Promise<Ended> {
-  const server = commandLine(["sftp-server", ...words]).join(" ");
-  return run(["sftp", "-q", "-b", "-", "-D", server], `${batch.join("\n")}\n`);
+/** Runs a batch, which begins in the directory on the server. */
+function batch(far: string, lines: readonly string[], options: readonly string[] = []) {
+  return nacre(["sftp", ...server.login, ...options, "-b", "-", `alice@127.0.0.1:${far}`], `${lines.join("\n")}\n`);
 }
 
-/** Asserts that a batch succeeded. Returns the lines of its output, without the commands. */
-function linesOf({ status, stdout, stderr }: Ended): string[] {
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  return stdout
-    .toString()
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("sftp> "));
-}
-
-/** Makes a tree with files, an empty directory, a link and names that need quoting. */
-function makeTree(path: string): void {
-  mkdirSync(join(path, "tree/deep/empty"), { recursive: true });
-  writeFileSync(join(path, "tree/one"), "1", { mode: 0o640 });
-  writeFileSync(join(path, "tree/a name 'with' \"quotes\" * ü"), "2");
-  writeFileSync(join(path, "tree/deep/big"), randomBytes(3_000_000));
-  writeFileSync(join(path, "tree/zero"), "");
-  utimesSync(join(path, "tree/one"), 1000, 2_000_000);
-}
-
-/** Contents of a tree by path. */
-function treeOf(path: string): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const name of readdirSync(path, { recursive: true }) as string[]) {
-    const stats = lstatSync(join(path, name));
-    found[name] = stats.isDirectory() ? "directory" : readFileSync(join(path, name)).toString("latin1");
-  }
-  return found;
-}
-
-/** Commands of sftp(1) that people use, in the served directory. */
-async function everyday(sftp: (batch: readonly string[]) => Promise<Ended>, at: string): Promise<void> {
-  makeTree(near);
-  linesOf(await sftp([`lcd ${near}`, `cd ${at}`, "put -pR tree", "get -pR tree back"]));
-  expect(treeOf(join(root, "tree"))).toEqual(treeOf(join(near, "tree")));
-  expect(treeOf(join(near, "back"))).toEqual(treeOf(join(near, "tree")));
-  expect(statSync(join(near, "back/one")).mtimeMs).toBe(2_000_000_000);
-  expect(statSync(join(root, "tree/one")).mode & 0o777).toBe(0o640);
-
-  const listed = linesOf(
-    await sftp([
-      `cd ${at}`,
-      "rename tree/one moved",
-      "ln moved hard",
-      "ln -s moved soft",
-      "chmod 600 moved",
-      "mkdir made",
-      "rmdir made",
-      "rm tree/zero",
-      "ls -ln",
-      "df",
+describe("a batch", () => {
+  test("runs every kind of command, prints its lines, and gives status 0", async () => {
+    const { near, far } = await folders();
+    writeFileSync(join(near, "one"), "1");
+    mkdirSync(join(near, "tree"));
+    writeFileSync(join(near, "tree", "a b"), "in the tree", { mode: 0o600 });
+    utimesSync(join(near, "tree", "a b"), 1_600_000_000, 1_500_000_000);
+    const lines = [
+      `lcd ${near}`,
+      "put one",
+      "put one 'second name'",
+      "@put -rp tree",
+      "ls -1",
+      "mkdir d",
+      "rename 'second name' d/second",
+      "ln -s one soft",
+      "ln one hard",
+      "cp one copy",
+      "chmod 600 copy",
+      "ls -1 d*",
+      "# a comment",
+      "",
+      "get 'tree/a b' back",
+      "-rm nope",
+      "rm hard",
+      "cd tree",
       "pwd",
-    ]),
-  );
-  const rows = listed.map((line) => line.split(/\s+/));
-  expect(rows.filter(([mode]) => /^[dl-]r/.test(mode!)).map((row) => [row[0], row.at(-1)])).toEqual([
-    ["-rw-------", "hard"],
-    ["-rw-------", "moved"],
-    ["lrwxrwxrwx", "soft"],
-    ["drwxr-xr-x", "tree"],
-  ]);
-  expect(listed.join("\n")).toMatch(/Size\s+Used\s+Avail\s+\(root\)\s+%Capacity\n\s+\d+/);
-  expect(listed.at(-1)).toBe(`Remote working directory: ${at}`);
-  expect(readlinkSync(join(root, "soft"))).toBe("moved");
-  expect(statSync(join(root, "hard")).nlink).toBe(2);
-  expect(readFileSync(join(root, "moved"), "utf8")).toBe("1");
-
-  const whole = readFileSync(join(root, "tree/deep/big"));
-  truncateSync(join(near, "back/deep/big"), 1_000_001);
-  truncateSync(join(root, "tree/deep/big"), 2_000_003);
-  linesOf(await sftp([`lcd ${near}`, `cd ${at}/tree/deep`, "reput tree/deep/big big", "reget big back/deep/big"]));
-  expect(readFileSync(join(root, "tree/deep/big")).equals(whole)).toBe(true);
-  expect(readFileSync(join(near, "back/deep/big")).equals(whole)).toBe(true);
-
-  const failed = await sftp([`cd ${at}`, "-rmdir tree", "-mkdir tree", "-get none", "rename hard moved"]);
-  expect(failed.stderr).toMatch(/rmdir ".*tree": Failure/);
-  expect(failed.stderr).toMatch(/mkdir ".*tree": Failure/);
-  expect(failed.stderr).toMatch(/not found/);
-}
-
-describe("nacre serve", () => {
-  test("serves the whole system from the home folder, with what people do in sftp", async () => {
-    const served = await folder.serve();
-    await everyday((batch) => atServer(served, batch), root);
-  });
-
-  test(
-    "serves 1,000 files both ways",
-    async () => {
-      const served = await folder.serve({ words: ["--sftp-root", root] });
-      mkdirSync(join(near, "many"));
-      for (let index = 0; index < 1000; index++)
-        writeFileSync(join(near, "many", `file-${index}`), randomBytes(index * 8));
-      linesOf(await atServer(served, [`lcd ${near}`, "put -R many", "get -R many back"]));
-      expect(treeOf(join(root, "many"))).toEqual(treeOf(join(near, "many")));
-      expect(treeOf(join(near, "back"))).toEqual(treeOf(join(near, "many")));
-      const listed = linesOf(await atServer(served, ["ls -l many"]));
-      expect(listed).toHaveLength(1000);
-    },
-    2 * LIMIT,
-  );
-
-  test("keeps clients in --sftp-root, and lets them change nothing with --sftp-read-only", async () => {
-    writeFileSync(join(near, "secret"), "secret");
-    writeFileSync(join(root, "open"), "open");
-    symlinkSync(join(near, "secret"), join(root, "link"));
-    const served = await folder.serve({ words: ["--no-exec", "--sftp-root", root, "--sftp-read-only"] });
-    expect(linesOf(await atServer(served, ["pwd", "ls -1", `get open ${near}/open`]))).toEqual([
-      "Remote working directory: /",
-      "link",
-      "open",
+      "!printf from-the-shell",
+      "quit",
+      "rm ../one",
+    ];
+    const { status, stdout, stderr } = await batch(far, lines);
+    expect(stderr).toBe(`nacre: unlink "${far}/nope": no such file; check the path [sftp-no-such-file]\n`);
+    expect(stdout.toString().split("\n")).toEqual([
+      ...lines.slice(0, 3).map((line) => `sftp> ${line}`),
+      "sftp> ls -1",
+      "one",
+      "second name",
+      "tree",
+      ...lines.slice(5, 12).map((line) => `sftp> ${line}`),
+      "d/second",
+      ...lines.slice(12, 19).map((line) => `sftp> ${line}`),
+      `Remote working directory: ${far}/tree`,
+      "sftp> !printf from-the-shell",
+      "from-the-shellsftp> quit",
+      "",
     ]);
-    expect(readFileSync(join(near, "open"), "utf8")).toBe("open");
-    for (const command of [
-      `get link ${near}/stolen`,
-      `get ../${near}/secret ${near}/stolen`,
-      "put /etc/hostname new",
-    ]) {
-      const { status, stderr } = await atServer(served, [command]);
-      expect(status).not.toBe(0);
-      expect(stderr).toMatch(/No such file|not found|Permission denied/);
-    }
-    expect(existsSync(join(near, "stolen"))).toBe(false);
-    expect(readdirSync(root).toSorted()).toEqual(["link", "open"]);
-  });
-
-  test("serves no SFTP with --no-sftp, or with --no-exec and no root", async () => {
-    const without = await folder.serve({ words: ["--no-sftp"] });
-    expect((await atServer(without, ["pwd"])).status).not.toBe(0);
-    expect(await without.until(({ event }) => event === "request-refused")).toMatchObject({
-      request: "subsystem sftp",
-    });
-    const rootless = await folder.serve({ words: ["--no-exec"] });
-    expect(rootless.told.map(({ text }) => text)).toContain(
-      "the subsystem sftp is refused, because --no-exec needs --sftp-root DIR to serve it",
-    );
-    expect((await atServer(rootless, ["pwd"])).status).not.toBe(0);
-  });
-
-  test("restricts a key to internal-sftp, with its own root, and to no SFTP by another forced command", async () => {
-    const forced = (command: string): string => `command="${command}",restrict ${folder.keyLine}`;
-    writeFileSync(join(root, "open"), "open");
-    const words = ["--no-exec"];
-    const served = await folder.serve({ words, authorizedKeys: forced(`internal-sftp -R -l VERBOSE --root ${root}`) });
-    expect(linesOf(await atServer(served, ["pwd", "ls -1"]))).toEqual(["Remote working directory: /", "open"]);
-    expect((await atServer(served, ["rm open"])).stderr).toMatch(/Permission denied/);
+    expect(status).toBe(0);
     expect(
-      await served.until(({ event, text }) => event === "note" && (text as string).startsWith("sftp remove")),
-    ).toMatchObject({
-      text: 'sftp remove "/open": Permission denied',
-    });
-    // As at sshd, a command that the client asks for is replaced by SFTP.
-    expect((await run([...folder.ssh(served), "id"])).stdout.toString()).toBe("");
-    expect(existsSync(join(root, "open"))).toBe(true);
+      await server.run(`cd ${far} && ls && readlink soft && stat -c '%a' copy && stat -c '%a %Y' 'tree/a b'`),
+    ).toBe("copy\nd\none\nsoft\ntree\none\n600\n600 1500000000");
+    expect(readFileSync(join(near, "back"), "utf8")).toBe("in the tree");
+  });
 
-    const other = await folder.serve({ authorizedKeys: forced("echo no files") });
-    expect((await atServer(other, ["ls"])).status).not.toBe(0);
-    const invalid = await folder.serve({ authorizedKeys: forced("internal-sftp --bad") });
-    expect((await atServer(invalid, ["ls"])).status).not.toBe(0);
-    expect(await invalid.until(({ event }) => event === "note")).toMatchObject({
-      text: expect.stringContaining("unknown option --bad") as string,
-    });
+  test("stops at the first command that fails, with status 1", async () => {
+    const { far } = await folders();
+    const { status, stdout, stderr } = await batch(far, ["mkdir a", "rmdir nope", "mkdir b"]);
+    expect([status, stdout.toString()]).toEqual([1, "sftp> mkdir a\nsftp> rmdir nope\n"]);
+    expect(stderr).toBe(`nacre: rmdir "${far}/nope": no such file; check the path [sftp-no-such-file]\n`);
+    expect(await server.run(`ls ${far}`)).toBe("a");
+  });
+
+  test("is read from a file; a missing file is an error", async () => {
+    const { near, far } = await folders();
+    writeFileSync(join(near, "batch"), `cd ${far}\r\nmkdir from-file\r\n`);
+    const words = ["sftp", ...server.login, "-b"];
+    expect(await nacre([...words, join(near, "batch"), "alice@127.0.0.1"])).toMatchObject({ status: 0, stderr: "" });
+    expect(await server.run(`ls ${far}`)).toBe("from-file");
+    const missing = await nacre([...words, join(near, "nope"), "alice@127.0.0.1"]);
+    expect(missing.status).toBe(255);
+    expect(missing.stderr).toMatch(/^nacre: cannot read the batch: .*ENOENT.* \[file-unreadable\]\n$/);
+  });
+
+  test("asks nothing: an unknown host is refused", async () => {
+    const words = ["sftp", "-P", `${server.port}`, "--known-hosts", "/dev/null", "-b", "-", "alice@127.0.0.1"];
+    const { status, stderr } = await nacre(words, "pwd\n");
+    expect([status, stderr.split("\n").length]).toEqual([255, 2]);
+    expect(stderr).toContain("[host-key-unknown]");
+  });
+
+  test("ls -l shows names of owners, df the file system; globs and quotes are those of sftp(1)", async () => {
+    const { far } = await folders();
+    await server.run(`cd ${far} && printf 123 > x.txt && touch '*.txt' y.txt && chmod 640 x.txt && mkdir s`);
+    const { status, stdout } = await batch(far, ["ls -l x.txt", "ls -1 ?.txt", "ls -1 '*.txt'", "df", "ls -ln x.txt"]);
+    expect(status).toBe(0);
+    const lines = stdout.toString().trimEnd().split("\n");
+    expect(lines[1]).toMatch(/^-rw-r----- {4}\? alice {4}alice {11}3 \w{3} [ \d]\d \d\d:\d\d x\.txt$/);
+    expect(lines.slice(2, 7)).toEqual(["sftp> ls -1 ?.txt", "*.txt", "x.txt", "y.txt", "sftp> ls -1 '*.txt'"]);
+    expect(lines[7]).toBe("*.txt");
+    expect(lines[9]?.trim().split(/\s+/)).toEqual(["Size", "Used", "Avail", "(root)", "%Capacity"]);
+    expect(lines[10]).toMatch(/^ +\d+ +\d+ +\d+ +\d+ +\d+%$/);
+    expect(lines[12]).toMatch(/^-rw-r----- {4}\? \d+ +\d+ +3 /);
+  });
+
+  test("resumes with reget and reput what an ended transfer left", async () => {
+    const { near, far } = await folders();
+    const bytes = randomBytes(1_500_000);
+    writeFileSync(join(near, "file"), bytes);
+    const child = server.start(["sftp", ...server.login, "--limit", "400K", "-a", "-b", "-", `alice@127.0.0.1:${far}`]);
+    child.process.stdin.end(`put ${join(near, "file")}\n`);
+    await expect
+      .poll(() => server.run(`find ${far} -name '.file.nacre-*' -size +100k`), { timeout: 20_000 })
+      .not.toBe("");
+    child.process.kill("SIGTERM");
+    expect((await child.ended).signal).toBe("SIGTERM");
+    const lines = [`reput ${join(near, "file")}`, `reget file ${join(near, "back")}`, "ls -1a ."];
+    const { status, stdout, stderr } = await batch(far, lines);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout.toString()).toMatch(/sftp> ls -1a \.\n\.\/\.\n\.\/\.\.\n\.\/file\n$/);
+    expect(readFileSync(join(near, "back")).equals(bytes)).toBe(true);
   });
 });
 
-describe("nacre sftp-server", () => {
-  test("serves what people do in sftp", async () => {
-    await everyday((batch) => atProgram([], batch), root);
-  });
+test("commands from a pipe run to the end in spite of errors, and announce transfers", async () => {
+  const { near, far } = await folders();
+  writeFileSync(join(near, "f"), "x");
+  const { status, stdout, stderr } = await nacre(
+    ["sftp", ...server.login, `alice@127.0.0.1:${far}`],
+    `foo\nput ${join(near, "f")}\n`,
+  );
+  expect(status).toBe(0);
+  expect(stderr).toBe('nacre: unknown command "foo"; type help for a list of commands [usage]\n');
+  expect(stdout.toString()).toBe(`sftp> foo\nsftp> put ${join(near, "f")}\nUploading ${join(near, "f")} to ${far}/f\n`);
+});
 
-  test("starts in -d, changes nothing with -R, and applies -u", async () => {
-    writeFileSync(join(near, "up"), "up", { mode: 0o666 });
-    expect(linesOf(await atProgram(["-d", root], ["pwd"]))).toEqual([`Remote working directory: ${root}`]);
-    linesOf(await atProgram(["-d", root, "-u", "077"], [`put ${near}/up up`, "mkdir made"]));
-    expect(statSync(join(root, "made")).mode & 0o777).toBe(0o700);
-    expect((await atProgram(["-R", "-d", root], ["rm up"])).stderr).toMatch(/Permission denied/);
-    expect(readdirSync(root).toSorted()).toEqual(["made", "up"]);
-    expect(linesOf(await atProgram(["--root", root], ["pwd", "ls -1"]))).toEqual([
-      "Remote working directory: /",
-      "made",
-      "up",
-    ]);
-  });
+test("a path that is a file is fetched, to a name or into the current directory", async () => {
+  const { near, far } = await folders();
+  await server.run(`printf contents > ${far}/f`);
+  const { status, stdout } = await nacre([
+    "sftp",
+    ...server.login,
+    `sftp://alice@127.0.0.1:${server.port}/${far}/f`,
+    join(near, "g"),
+  ]);
+  expect([status, stdout.toString()]).toEqual([0, `Fetching ${far}/f to ${join(near, "g")}\n`]);
+  expect(readFileSync(join(near, "g"), "utf8")).toBe("contents");
+  const missing = await nacre(["sftp", ...server.login, `alice@127.0.0.1:${far}/nope`, join(near, "h")]);
+  expect(missing).toMatchObject({ status: 255, stderr: expect.stringContaining("[sftp-no-such-file]") as string });
+  expect(readdirSync(near)).toEqual(["g"]);
+});
 
-  test("denies requests with -P, allows only those with -p, and logs with -e and -l", async () => {
-    writeFileSync(join(root, "f"), "f");
-    const denied = await atProgram(
-      ["-d", root, "-e", "-l", "INFO", "-P", "remove,mkdir"],
-      ["-rm f", "-mkdir d", "ls -1"],
-    );
-    expect(denied.stderr).toMatch(/delete .*f: Permission denied/);
-    expect(denied.stderr).toContain(`sftp remove "${root}/f": Permission denied\n`);
-    expect(denied.stderr).toContain(`sftp opendir "${root}`);
-    expect(readdirSync(root)).toEqual(["f"]);
-    const reading = "realpath,stat,lstat,open,read,fstat,limits";
-    const allowed = await atProgram(["-d", root, "-p", reading], [`get f ${near}/f`, "-ls", "-rm f", "-rename f g"]);
-    expect(allowed.stderr).toMatch(/readdir|Permission denied/);
-    expect(readFileSync(join(near, "f"), "utf8")).toBe("f");
-    expect(readdirSync(root)).toEqual(["f"]);
-    rmSync(join(near, "f"));
-  });
+test("in a terminal: prompt, completion, history, progress, a shell command, Ctrl-C, and a restored terminal", async () => {
+  const { near, far } = await folders();
+  await server.run(`cd ${far} && mkdir 'some directory' && head -c 1500000 /dev/zero > 'some directory/large'`);
+  const command = quoted(commandLine(["sftp", ...server.login, "--limit", "300K", `alice@127.0.0.1:${far}`]));
+  const terminal = new TestTerminal(
+    `trap : INT; stty rows 24 cols 80; cd '${near}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+  );
+  await terminal.until("Connected to 127.0.0.1.\r\n");
+  await terminal.until("sftp> ");
+  terminal.type("cd so\t");
+  await terminal.until("me\\ directory/");
+  terminal.type("\r");
+  await terminal.until("sftp> ");
+  terminal.type("pwd\r");
+  await terminal.until(`Remote working directory: ${far}/some directory\r\n`);
+  terminal.type("\x1b[A\r");
+  await terminal.until(`Remote working directory: ${far}/some directory\r\n`);
+  await terminal.until("sftp> ");
+  terminal.type("get la");
+  await terminal.until("get la");
+  terminal.type("\t");
+  await terminal.until("rge ");
+  terminal.type("\r");
+  await terminal.until(`Fetching ${far}/some directory/large to ${near}/large\r\n`);
+  await terminal.until("% [=");
+  terminal.type("\x03");
+  await terminal.until("[aborted]\r\n");
+  await terminal.until("sftp> ");
+  expect(readdirSync(near)).toEqual([]);
+  // The shell reads from the terminal, which is in its usual mode.
+  terminal.type('!read line; echo "got $line"\r');
+  await terminal.until("\r\n");
+  terminal.type("typed\r");
+  await terminal.until("got typed\r\n");
+  await terminal.until("sftp> ");
+  terminal.type("bye\r");
+  await terminal.until("status 0\r\n");
+  await terminal.until("restored\r\n");
+});
 
-  test("refuses invalid options before it reads anything", async () => {
-    const { status, stderr } = await run(commandLine(["sftp-server", "-p", "none"]));
-    expect(status).toBe(255);
-    expect(stderr).toMatch(/^nacre: unknown request "none" in -p; expected open, /);
+test("the end of the connection ends a session, with status 255 and one line", async () => {
+  const memory = await listen({
+    port: 0,
+    hostKeys: [generateEd25519((length) => new Uint8Array(length).fill(7))],
+    authenticate: () => true,
+    subsystems: { sftp: sftpServer(memoryFileSystem()) },
   });
+  onTestFinished(() => memory.close());
+  const known = join(server.folder, "known_in_memory");
+  const options = ["-P", `${memory.address.port}`, ...server.login.slice(2, 4), "--known-hosts", known, "--accept-new"];
+  const child = start(commandLine(["sftp", ...options, "alice@127.0.0.1"]));
+  const end = ended(child);
+  child.stdin.write("pwd\n");
+  await new Promise((resolve) => child.stdout.once("data", resolve));
+  await memory.close({ grace: 0 });
+  child.stdin.write("ls\n");
+  const { status, stdout, stderr } = await end;
+  expect([status, stdout.toString()]).toEqual([255, "sftp> pwd\nRemote working directory: /\nsftp> ls\n"]);
+  expect(stderr).toMatch(/^(?:nacre: .*\n)?nacre: .* \[(?:closed|connection-lost|disconnected)\]\n$/);
+});
+
+test("--help lists every option", async () => {
+  const { stdout, status } = await nacre(["sftp", "--help"]);
+  expect(status).toBe(0);
+  for (const option of ["-b", "-r", "-p", "-a", "--limit", "-q", "-i", "-P", "-J", "--kex"])
+    expect(stdout.toString()).toMatch(new RegExp(`(?:^ {2}|, )${option}\\b`, "m"));
 });
