@@ -41,6 +41,7 @@ const OTHERS = [
 let compiled = 0;
 try {
   install();
+  runCommonJs();
   for (const { file, landmark, settings } of PROGRAMS)
     for (const [name, compiler] of Object.entries(COMPILERS))
       for (const modules of MODULES)
@@ -65,7 +66,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-console.error(`${compiled} combinations of program and compiler settings compile`);
+console.error(`${compiled} combinations of program and compiler settings compile, and require() works`);
 
 /** Installs the packages from their tarballs, with links to the workspace's versions of their dependencies. */
 function install(): void {
@@ -91,6 +92,13 @@ function install(): void {
   for (const file of readdirSync("scripts/consumer")) copyFileSync(`scripts/consumer/${file}`, join(folder, file));
 }
 
+/** Runs the CommonJS program, and checks what it prints. */
+function runCommonJs(): void {
+  const printed = run(process.execPath, [join(folder, "require.cjs")], { cwd: folder });
+  const expected = "ran uptime\ntrue auth-failed\n";
+  if (printed !== expected) throw new Error(`require.cjs printed ${printed}; expected ${expected}`);
+}
+
 /** Compiles a program, and checks that the compiler read our declarations. */
 function check(title: string, compiler: string, landmark: string, config: object): void {
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
@@ -108,7 +116,9 @@ function check(title: string, compiler: string, landmark: string, config: object
   process.exitCode = 1;
 }
 
-function run(tool: string, args: readonly string[]): void {
-  const { status, stdout, stderr, error } = spawnSync(tool, args, { encoding: "utf8" });
+/** Runs a tool and returns its standard output. Throws if it fails. */
+function run(tool: string, args: readonly string[], { cwd }: { readonly cwd?: string } = {}): string {
+  const { status, stdout, stderr, error } = spawnSync(tool, args, { cwd, encoding: "utf8" });
   if (status !== 0) throw new Error(`${tool} ${args.join(" ")}: ${error?.message ?? `${stdout}${stderr}`}`);
+  return stdout;
 }

@@ -37,7 +37,8 @@ export default defineConfig({
           globalSetup: ["scripts/openssh/vitest-setup.ts", "scripts/peers/vitest-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          // These tests mostly wait for other programs.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

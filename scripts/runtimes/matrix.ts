@@ -20,8 +20,8 @@ export interface MatrixResult {
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** Number of concurrent subjects, each with one worker. While a test of one subject waits, the other uses the CPU. */
-const AT_ONCE = 2;
+/** Number of concurrent subjects, each with one worker. While a test of one subject waits, the others use the CPU. */
+const AT_ONCE = 3;
 
 /**
  * Installs the runtimes and browsers, starts an OpenSSH server, and runs the tests in each. Prints one line per subject, and the complete

@@ -1,4 +1,5 @@
 import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { usage } from "./options.ts";
 
 /** Value of O_CLOEXEC on Linux (fcntl(2)), the same on every architecture that Node supports. */
 const O_CLOEXEC = 0o2000000;
@@ -9,6 +10,8 @@ const O_CLOEXEC = 0o2000000;
  *
  * Does nothing on systems without `/proc/self/fdinfo`. macOS does not need it: Node starts programs there with POSIX_SPAWN_CLOEXEC_DEFAULT,
  * so they inherit nothing.
+ *
+ * Throws `usage` if a descriptor cannot be closed, because sessions would inherit it: Deno's `closeSync` only closes files that Deno opened.
  */
 export function closeInheritedDescriptors(): void {
   let names: string[];
@@ -20,7 +23,18 @@ export function closeInheritedDescriptors(): void {
   for (const name of names) {
     const fd = Number(name);
     // rule: close-inherited
-    if (fd > 2 && isInheritable(fd)) closeSync(fd);
+    if (fd > 2 && isInheritable(fd)) close(fd);
+  }
+}
+
+function close(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    throw usage(
+      `this runtime cannot close file descriptor ${fd}, which every session would inherit; ` +
+        "run nacre serve on Node or Bun, or start it with only standard input, output and error open",
+    );
   }
 }
 

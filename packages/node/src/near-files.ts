@@ -123,7 +123,7 @@ async function create(path: string, mode: number | undefined): Promise<NearWrite
   return writerOf(await fs.open(nodePath(path), CREATE_FLAGS, mode), path);
 }
 
-/** Everything is asked of the open file, so nobody can put another one in its place. */
+/** Opens a partial file. All checks are made on the open file, so another one cannot take its place after them. */
 async function openPartial(path: string): Promise<NearPartial | undefined> {
   const flags = O_RDWR | O_NONBLOCK | /* rule: transfer-partial-near-link */ O_NOFOLLOW;
   let handle: fs.FileHandle;

@@ -31,6 +31,7 @@ import {
   SSH_FXP,
   type SuccessReply,
 } from "./table.ts";
+import { WriteReplies } from "./write-replies.ts";
 
 /** Options of `SftpServer`. */
 export interface SftpServerOptions {
@@ -67,7 +68,7 @@ const MAX_NAMES_LENGTH = 256 * 1024;
 /**
  * An SFTP server (draft-ietf-secsh-filexfer-02, version 3, with OpenSSH's extensions), as a pure state machine over the bytes of a channel.
  * `receive` takes the client's bytes, `nextEvent` returns requests, the methods named after replies answer them in any order, and `unsent`
- * has the bytes to send.
+ * has the bytes to send. Replies leave in the order of the answers, those to writes on one handle in the order of the requests.
  *
  * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and forged
  * ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. Requests by
@@ -85,6 +86,7 @@ export class SftpServer<Handle> {
   readonly #handles = new Handles<Handle>();
   readonly #order = new RequestOrder<UnderWay<Handle>>();
   readonly #asks = new Map<AskToken, UnderWay<Handle>>();
+  readonly #writes = new WriteReplies<UnderWay<Handle>>();
   readonly #events: SftpServerEvent<Handle>[] = [];
   /** Whether the client sends no more bytes. */
   #hasEnded = false;
@@ -348,6 +350,7 @@ export class SftpServer<Handle> {
     if (request.type === "close") handles[0]!.isClosing = true;
     if (opens) this.#opening++;
     this.#bytes += bytes;
+    if (request.type === "write") this.#writes.add(ask);
     if (this.#order.add(ask)) this.#start(ask);
   }
 
@@ -371,6 +374,13 @@ export class SftpServer<Handle> {
   }
 
   #answer(ask: UnderWay<Handle>, reply: SftpReply): void {
+    if (ask.request.type !== "write" || this.#isOver) return this.#reply(ask, reply);
+    this.#asks.delete(ask.token);
+    // A write counts as under way until its reply is sent, which bounds the number of those that wait.
+    for (const due of this.#writes.take(ask, reply)) this.#reply(due.item, due.reply);
+  }
+
+  #reply(ask: UnderWay<Handle>, reply: SftpReply): void {
     if (!this.#isOver) this.#output.packet(encodeReply(ask.id, reply));
     this.#answered(ask);
   }
@@ -404,6 +414,7 @@ export class SftpServer<Handle> {
     this.#state = { kind: "ending", error };
     this.#frames.clear();
     this.#order.dropWaiting();
+    for (const write of this.#writes.clear()) this.#order.finish(write);
     this.#releaseUnused();
   }
 

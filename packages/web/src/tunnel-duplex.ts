@@ -17,7 +17,7 @@ export interface TunnelLink {
   readonly onChange: (lost: SshError | undefined) => void;
 }
 
-/** Time in milliseconds that closing waits for written bytes to be sent. */
+/** Time in milliseconds that closing waits for written bytes to be sent, and for a lost WebSocket to be replaced. */
 const CLOSE_TIMEOUT = 2000;
 
 /**
@@ -42,7 +42,7 @@ export class TunnelDuplex implements Duplex {
   readonly #silence: SilenceWatch;
   readonly #rest: SilenceWatch;
   readonly #lull: SilenceWatch;
-  /** Aborts reattaching when the connection is closed. */
+  /** Aborts reattaching when the connection was closed and the time is up. */
   readonly #over = new AbortController();
   /** Bytes received while paused. They are not acknowledged, so the tunnel bounds them. */
   readonly #unread = new Backlog();
@@ -313,14 +313,15 @@ export class TunnelDuplex implements Duplex {
   async #closeInTime(): Promise<void> {
     this.#handler = undefined;
     this.#isPaused = false;
-    this.#over.abort();
+    const timer = setTimeout(() => {
+      this.#over.abort();
+      this.#onSent?.();
+    }, CLOSE_TIMEOUT);
+    // The gateway keeps a tunnel that it does not see end, with its TCP connection, for `resumeTime`.
     await this.#reattaching;
     this.#advance();
-    if (this.#socket !== undefined) {
-      const timer = setTimeout(() => this.#onSent?.(), CLOSE_TIMEOUT);
-      await this.end();
-      clearTimeout(timer);
-    }
+    if (this.#socket !== undefined) await this.end();
+    clearTimeout(timer);
     this.#stopTimers();
     const socket = this.#socket;
     this.#socket = undefined;

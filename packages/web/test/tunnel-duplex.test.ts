@@ -306,23 +306,43 @@ describe("a tunnel whose WebSocket is lost", () => {
     await gateway.duplex.close();
   });
 
-  it("makes no further attempt after `close`", async () => {
+  it("continues after `close`, so that the tunnel ends at the gateway", async () => {
     const gateway = await new ScriptedGateway().open();
     await gateway.lose();
-    gateway.last.fail();
-    await macrotask();
-    expect(vi.getTimerCount()).toBe(1);
-    await gateway.duplex.close();
-    expect(gateway.sockets).toHaveLength(2);
+    const closing = gateway.duplex.close();
+    await gateway.attach();
+    await closing;
+    gateway.take();
+    expect(gateway.last.closes).toEqual([1000]);
     expect(gateway.said).toEqual(["suspended"]);
+    expect(gateway.changes.map(({ type }) => type)).toEqual(["lost"]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("sends no close code that ends the tunnel if it is closed while it attaches", async () => {
+  it("makes no further attempt two seconds after `close`", async () => {
+    const gateway = await new ScriptedGateway().open();
+    await gateway.lose();
+    const closing = gateway.duplex.close();
+    gateway.last.fail();
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(gateway.sockets).toHaveLength(3);
+    await vi.advanceTimersByTimeAsync(1);
+    await closing;
+    gateway.last.fail();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(gateway.sockets).toHaveLength(3);
+    expect(gateway.said).toEqual(["suspended"]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("sends no close code that ends the tunnel if the time after `close` is up while it attaches", async () => {
     const gateway = await new ScriptedGateway().open();
     await gateway.lose();
     gateway.last.accept("nacre.v1");
     await macrotask();
-    await gateway.duplex.close();
+    const closing = gateway.duplex.close();
+    await vi.advanceTimersByTimeAsync(2000);
+    await closing;
     expect(gateway.last.closes).toEqual([4430]);
     expect(gateway.said).toEqual(["suspended"]);
   });
@@ -471,7 +491,9 @@ describe("a silent WebSocket", () => {
     gateway.sockets[0]!.shut(4409);
     gateway.tunnel.detach();
     expect(gateway.said).toEqual(["A", "suspended"]);
-    await gateway.duplex.close();
+    const closing = gateway.duplex.close();
+    await vi.advanceTimersByTimeAsync(2000);
+    await closing;
   });
 
   it("is not replaced without a timeout", async () => {
@@ -581,6 +603,7 @@ describe("the gateway's address", () => {
     const gateway = await new ScriptedGateway({ address }).open({ url });
     await gateway.lose();
     expect(gateway.last.url).toBe(expected);
+    await gateway.attach();
     await gateway.duplex.close();
   });
 
