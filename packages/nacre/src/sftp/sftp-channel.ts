@@ -184,6 +184,7 @@ export class SftpChannel {
 
   #onClosed(error: SshError): void {
     this.#over = error;
+    clearTimeout(this.#collecting);
     this.#ready?.reject(error);
     const senders = this.#senders;
     this.#senders = new Set();
