@@ -48,7 +48,7 @@ export async function runSftpCommand(name: SftpCommand, options: CommandRun): Pr
   };
   const commandOf = (one: FileAction | undefined): readonly string[] | Promise<readonly string[]> =>
     name === "rclone"
-      ? rcloneCommand(target, suite, one)
+      ? rcloneCommand(target, one)
       : scripted(`${begin(name, target, suite)}${one === undefined ? LOGIN[name] : SCRIPTS[name](one)}\n`);
   const nothing = await measured(await commandOf(undefined));
   const done = await measured(await commandOf(action));
@@ -69,14 +69,13 @@ function sftpCommand(target: Target, suite: Suite, script: string): string[] {
   return ["sftp", ...options, `${target.user}@${target.host}`];
 }
 
-/** Returns a command that makes two folders equal, or that only logs in. */
-function rcloneCommand(target: Target, suite: Suite, action: FileAction | undefined): string[] {
+/** Returns a command that makes two folders equal, or that only logs in. The cipher is aes128-gcm, which rclone prefers. */
+function rcloneCommand(target: Target, action: FileAction | undefined): string[] {
   const options = {
     host: target.host,
     port: target.port,
     user: target.user,
     "key-file": target.keyFile,
-    ciphers: suite.cipher,
     // Otherwise rclone looks for commands on the server.
     "shell-type": "none",
     "disable-hashcheck": "true",

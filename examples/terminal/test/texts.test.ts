@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { crumbs, type FolderEntry, joinPath, sorted } from "../page/files/folder.ts";
-import { TransferRate } from "../page/files/rate.ts";
 import { formatDate, formatDuration, formatFiles, formatProgress } from "../page/files/texts.ts";
 
 describe("texts of the file panel", () => {
@@ -28,6 +27,7 @@ describe("texts of the file panel", () => {
       totalFiles: 3,
       bytesPerSecond: 2048,
       secondsLeft: 90,
+      path: "",
     };
     expect(formatProgress(facts)).toBe("1.0 MiB of 4.0 MiB · 1 of 3 files · 2.0 KiB/s · 2 min left");
     expect(formatProgress({ ...facts, totalFiles: 1, bytesPerSecond: 0, secondsLeft: undefined })).toBe(
@@ -36,14 +36,6 @@ describe("texts of the file panel", () => {
     const unknown = { totalBytes: undefined, totalFiles: undefined, secondsLeft: undefined };
     expect(formatProgress({ ...facts, ...unknown })).toBe("1.0 MiB · 1 file · 2.0 KiB/s");
     expect(formatFiles(0)).toBe("0 files");
-  });
-
-  it("a rate is shown after half a second, with the time left at it", () => {
-    const rate = new TransferRate(1000);
-    const progress = { bytes: 500, totalBytes: 2000, files: 0, totalFiles: 1 };
-    expect(rate.facts(progress, 1499)).toMatchObject({ bytesPerSecond: 0, secondsLeft: undefined });
-    expect(rate.facts(progress, 2000)).toMatchObject({ bytesPerSecond: 500, secondsLeft: 3 });
-    expect(rate.facts({ ...progress, totalBytes: undefined }, 2000)).toMatchObject({ secondsLeft: undefined });
   });
 });
 

@@ -169,7 +169,7 @@ function hostKeyPaths({ hostKeyFiles }: ServeArguments): readonly string[] {
   return [join(process.env.XDG_CONFIG_HOME || expandHome("~/.config"), "nacre", "ssh_host_ed25519_key")];
 }
 
-/** Returns the handlers of subsystems: `sftp`, and the commands of `--subsystem`, of which an empty one removes its subsystem. */
+/** Returns the handlers of subsystems: `sftp`, and the commands of `--subsystem`. An empty command removes its subsystem. */
 function subsystems(
   { subsystems }: ServeArguments,
   sftp: SessionHandler | undefined,

@@ -1,6 +1,8 @@
 import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
+import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/internal";
+import { freeBuffer } from "./free-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
@@ -59,16 +61,16 @@ class SocketDuplex implements Duplex {
     if (socket.destroyed) queueMicrotask(broken);
   }
 
-  write(pieces: readonly Uint8Array[]): boolean {
+  write(pieces: readonly Bytes[], ownsBuffers = false): boolean {
     const socket = this.#socket;
     // After an error, "drain" is never emitted; the error is reported separately.
     if (!socket.writable) return true;
     let room = true;
     const last = pieces.at(-1);
-    const written = this.#isSystemSocket && pieces.some(isFreeable) ? () => free(pieces) : undefined;
+    const free = this.#isSystemSocket ? freeing(pieces, ownsBuffers) : undefined;
     // Send several pieces in one system call.
     if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) room = socket.write(piece, piece === last ? written : undefined);
+    for (const piece of pieces) room = socket.write(piece, piece === last ? free : undefined);
     if (pieces.length > 1) socket.uncork();
     return room;
   }
@@ -121,22 +123,18 @@ class SocketDuplex implements Duplex {
   }
 }
 
-/** Returns whether the piece alone fills a large buffer that can be freed, such as the ciphertext of a packet. Node 20 can free none. */
-function isFreeable({ buffer, length }: Uint8Array): boolean {
-  return length >= FREED_FROM && length === buffer.byteLength && "transfer" in buffer;
-}
-
 /**
- * Frees the buffers of sent pieces. The next packets then get memory that is still in the processor's cache, and the garbage collector has
- * less to do: without this, an upload takes half as much CPU time again.
+ * Returns a function that frees large buffers of sent pieces; `undefined` if there are none. The next packets then get memory that is still
+ * in the processor's cache, and the garbage collector has less to do: without this, an upload takes half as much CPU time again.
  */
-function free(pieces: readonly Uint8Array[]): void {
-  for (const piece of pieces) if (isFreeable(piece)) (piece.buffer as Transferable).transfer?.(0);
-}
-
-/** Part of `ArrayBuffer` since ECMAScript 2024. */
-interface Transferable {
-  transfer?(newLength: number): ArrayBuffer;
+function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
+  const large = pieces.filter(
+    ({ length, buffer }) => length >= FREED_FROM && (ownsBuffers || length === buffer.byteLength),
+  );
+  if (large.length === 0) return undefined;
+  return () => {
+    for (const { buffer } of large) freeBuffer(buffer);
+  };
 }
 
 function ignore(): void {}

@@ -215,25 +215,32 @@ describe("a duplex over a socket", () => {
   describe("after a write", () => {
     const LARGE = 64 * 1024;
 
-    /** Bytes that fill a buffer. Node 20 lacks `transfer`. */
-    function large(): Uint8Array<ArrayBuffer> {
-      const bytes = new Uint8Array(MEGABYTES.subarray(0, LARGE));
-      const { buffer } = bytes;
-      if (!("transfer" in buffer))
-        Object.assign(buffer, { transfer: () => structuredClone(buffer, { transfer: [buffer] }) });
-      return bytes;
-    }
+    const large = (): Uint8Array<ArrayBuffer> => new Uint8Array(MEGABYTES.subarray(0, LARGE));
 
     test("frees the large buffers that a piece fills, and no others", async () => {
       const arrived = new Recorder();
       const { duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => arrived.data(chunk)));
       duplex.open(recorded);
-      const pieces = [large(), large().subarray(1), Uint8Array.of(1, 2, 3), large()];
+      const twice = large();
+      const pieces = [large(), large().subarray(1), Uint8Array.of(1, 2, 3), twice, twice];
       const expected = Buffer.concat(pieces);
       duplex.write(pieces);
       await arrived.untilReceived(expected.length);
       expect(arrived.received.equals(expected)).toBe(true);
-      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, LARGE - 1, 3, 0]), 10_000);
+      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, LARGE - 1, 3, 0, 0]), 10_000);
+      await duplex.close();
+    });
+
+    test("frees also the buffers that a piece fills in part, if no other piece uses them", async () => {
+      const arrived = new Recorder();
+      const { duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => arrived.data(chunk)));
+      duplex.open(recorded);
+      const pieces = [large().subarray(10, -6), Uint8Array.of(1, 2, 3)];
+      const expected = Buffer.concat(pieces);
+      duplex.write(pieces, true);
+      await arrived.untilReceived(expected.length);
+      expect(arrived.received.equals(expected)).toBe(true);
+      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, 3]), 10_000);
       await duplex.close();
     });
 

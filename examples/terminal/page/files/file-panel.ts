@@ -9,6 +9,7 @@ import { announce, TransferList } from "./transfer-list.ts";
 
 const panel = element("files", HTMLElement);
 const problem = element("files-problem", HTMLElement);
+const uploadButtons = (["upload-files", "upload-folder"] as const).map((id) => element(id, HTMLButtonElement));
 const refresh = element("files-refresh", HTMLButtonElement);
 
 /** Files of the host: a folder, and transfers from and to it. */
@@ -27,6 +28,7 @@ export class FilePanel {
     this.#signal = signal;
     this.#transfers = new TransferList(signal);
     clearFolder();
+    for (const upload of uploadButtons) upload.disabled = true;
     problem.textContent = "";
     refresh.addEventListener("click", () => void this.#open(this.#folder?.path ?? ".", false), { signal });
     this.#onChoice("upload-files");
@@ -60,6 +62,7 @@ export class FilePanel {
       const folder = await listFolder(files, await files.realpath(path, { signal }), signal);
       if (signal.aborted) return;
       this.#folder = folder;
+      for (const upload of uploadButtons) upload.disabled = false;
       const actions = {
         open: (path: string) => void this.#open(path, true),
         download: (path: string, entry: FolderEntry) => void this.#download(path, entry),

@@ -1,3 +1,4 @@
+import type { TransferProgress } from "nacre/sftp";
 import { formatBytes } from "../trace-lines.ts";
 
 /** Milliseconds of half a year, after which a date shows its year in place of the time, as in `ls -l`. */
@@ -25,19 +26,9 @@ export function formatFiles(count: number): string {
   return count === 1 ? "1 file" : `${count} files`;
 }
 
-/** Facts of a transfer under way, for its text. */
-export interface ProgressFacts {
-  readonly bytes: number;
-  readonly totalBytes: number | undefined;
-  readonly files: number;
-  readonly totalFiles: number | undefined;
-  readonly bytesPerSecond: number;
-  readonly secondsLeft: number | undefined;
-}
-
 /** Formats the progress of a transfer: "1.0 MiB of 4.0 MiB · 1 of 3 files · 2.0 MiB/s · 2 s left". Unknown parts are left out. */
-export function formatProgress(facts: ProgressFacts): string {
-  const { bytes, totalBytes, files, totalFiles, bytesPerSecond, secondsLeft } = facts;
+export function formatProgress(progress: TransferProgress): string {
+  const { bytes, totalBytes, files, totalFiles, bytesPerSecond, secondsLeft } = progress;
   const parts = [totalBytes === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`];
   if (totalFiles === undefined) parts.push(formatFiles(files));
   else if (totalFiles > 1) parts.push(`${files} of ${formatFiles(totalFiles)}`);

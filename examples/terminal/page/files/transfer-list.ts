@@ -2,7 +2,6 @@ import { escapeText, SshError } from "nacre";
 import type { TransferProgress, TransferResult } from "nacre/sftp";
 import { button, element, messageOf, withText } from "../elements.ts";
 import { formatBytes } from "../trace-lines.ts";
-import { TransferRate } from "./rate.ts";
 import { formatFiles, formatProgress } from "./texts.ts";
 
 /** Milliseconds between two changes of a row. More often, its text would be unreadable. */
@@ -90,8 +89,7 @@ class TransferRow {
   }
 
   async run(): Promise<TransferResult> {
-    const rate = new TransferRate(Date.now());
-    const onProgress = (progress: TransferProgress): void => this.#show(rate, progress);
+    const onProgress = (progress: TransferProgress): void => this.#show(progress);
     const { kind, run } = this.#transfer;
     const name = escapeText(this.#transfer.name);
     const done = kind === "upload" ? "uploaded" : "downloaded";
@@ -115,16 +113,16 @@ class TransferRow {
     }
   }
 
-  #show(rate: TransferRate, progress: TransferProgress): void {
+  #show(progress: TransferProgress): void {
     const now = Date.now();
     if (now - this.#updated < UPDATE_INTERVAL) return;
     this.#updated = now;
-    const facts = rate.facts(progress, now);
-    if (facts.totalBytes !== undefined && facts.totalBytes > 0) {
-      this.#bar.max = facts.totalBytes;
-      this.#bar.value = facts.bytes;
+    const { bytes, totalBytes } = progress;
+    if (totalBytes !== undefined && totalBytes > 0) {
+      this.#bar.max = totalBytes;
+      this.#bar.value = bytes;
     }
-    this.#state.textContent = formatProgress(facts);
+    this.#state.textContent = formatProgress(progress);
   }
 
   #end(outcome: "done" | "failed" | "cancelled", text: string, announcement: string): void {

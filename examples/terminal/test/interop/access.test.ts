@@ -159,9 +159,11 @@ test.each(["light", "dark"] as const)("text is readable in %s colours", async (c
     ["#toggle-inspector", "#toggle-inspector"],
   ]);
   await page.getByRole("button", { name: "Files", exact: true }).click();
-  await page.locator("#upload-files-input").setInputFiles({ name: "f.txt", mimeType: "", buffer: Buffer.from("x") });
+  await page.locator("#files-path button").first().waitFor();
+  const file = { name: `${colorScheme}.txt`, mimeType: "", buffer: Buffer.from("x") };
+  await page.locator("#upload-files-input").setInputFiles(file);
   await page.getByText("1 file uploaded").waitFor();
-  await page.getByRole("row", { name: "f.txt" }).waitFor();
+  await page.getByRole("row", { name: file.name }).waitFor();
   await readable(page, colorScheme, [
     ["#files", "#files-path button"],
     ["#files", "#files thead th"],

@@ -69,9 +69,10 @@ export class CopyRun {
       const expanded = [];
       for (const { place, server } of sources) {
         const side = await sides.of(server?.client);
-        for (const path of await side.expand(place.path)) expanded.push({ path, server, side });
+        for (const path of await side.expand(await side.resolve(place.path))) expanded.push({ path, server, side });
       }
-      const found = await findTarget(await sides.of(target.server?.client), target.place.path, expanded.length);
+      const targetSide = await sides.of(target.server?.client);
+      const found = await findTarget(targetSide, await targetSide.resolve(target.place.path), expanded.length);
       const tasks: Task[] = [];
       for (const { path, server, side } of expanded) {
         const ends = { source: server, target: target.server };

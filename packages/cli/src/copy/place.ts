@@ -12,7 +12,7 @@ export interface LocalPlace {
 /** A file or directory on a server. */
 export interface RemotePlace extends Destination {
   readonly kind: "remote";
-  /** Path relative to the user's directory, or absolute; "" for the user's directory. */
+  /** Path relative to the user's directory, or absolute; "" for the user's directory. One that begins with `~bob` is another user's. */
   readonly path: string;
 }
 
@@ -46,13 +46,9 @@ function findColon(word: string): number {
   return colon > 0 && (slash < 0 || colon < slash) ? colon : -1;
 }
 
-/** Removes `~/`, because relative paths begin at the user's directory. Throws `usage` for the directory of another user. */
+/** Removes `~/`, because relative paths begin at the user's directory. The server expands `~bob`. */
 function fromHome(path: string): string {
-  const [, name, rest = ""] = /^~([^/]*)(?:\/+(.*))?$/s.exec(path) ?? [];
-  if (name === undefined) return path;
-  if (name !== "")
-    throw usage(`the directory of user "${name}" is unknown here; give its path, or ./~${name} for a file`);
-  return rest;
+  return path.replace(/^~(?:\/+|$)/, "");
 }
 
 /** Decodes a percent-encoded path. Bytes that are not UTF-8 survive, in the form of `decodePath`. Throws `usage` if it is invalid. */

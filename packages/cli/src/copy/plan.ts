@@ -34,7 +34,7 @@ export async function findTarget(side: Side, path: string, sources: number): Pro
 /**
  * Finds what to copy for a path of a source, and where to: into the target if it is a directory, to the target itself otherwise. A path
  * without a last name, such as `.`, copies the contents of the directory into the target. Rejects with `usage` for a directory without
- * `recursive`, and for a file whose target ends with a slash and is no directory; `file-unreadable` or `sftp-no-such-file` if there is
+ * `recursive`, and for a file whose target ends with a slash and is not a directory; `file-unreadable` or `sftp-no-such-file` if there is
  * nothing to copy.
  */
 export async function planStep(side: Side, from: string, target: Target, recursive: boolean): Promise<Step> {

@@ -14,6 +14,8 @@ export interface Found {
 
 /** Files of this machine or of a server, as far as they matter before a copy begins. */
 export interface Side {
+  /** Resolves with a path as typed without `~bob`, the directory of another user on the server. */
+  resolve(path: string): Promise<string>;
   /** Resolves with what a path leads to; `undefined` if nothing has it. Rejects for other errors. */
   find(path: string): Promise<Found | undefined>;
   /** Resolves with the paths that a source stands for: the matches of a pattern, or the path itself. */
@@ -26,6 +28,7 @@ export interface Side {
 
 /** Files of this machine. The shell has expanded patterns. */
 const localSide: Side = {
+  resolve: async (path) => path,
   async find(name) {
     try {
       const found = await stat(name);
@@ -53,6 +56,7 @@ function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
     }
   };
   return {
+    resolve: (path) => expandUser(sftp, path, signal),
     find,
     async expand(name) {
       if (!/[*?[\\{]/.test(name)) return [name];
@@ -64,6 +68,11 @@ function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
     basename: (path) => posix.basename(path),
     join: (directory, name) => (directory === "" ? name : posix.join(directory, name)),
   };
+}
+
+/** Resolves with the path of a file of another user, `~bob/file`, and with others as they are. Rejects with `sftp-unsupported`. */
+export async function expandUser(sftp: Sftp, path: string, signal?: AbortSignal): Promise<string> {
+  return path.startsWith("~") ? sftp.expandPath(path, { signal }) : path;
 }
 
 /** Sides of copies that are planned. Call `close` in the end. */

@@ -53,7 +53,7 @@ export class ProgressBar {
   }
 }
 
-/** Returns a bar on standard error, or `undefined` if that is no terminal. */
+/** Returns a bar on standard error, or `undefined` if that is not a terminal. */
 export function progressOnTerminal(): ProgressBar | undefined {
   const { stderr } = process;
   if (!stderr.isTTY) return undefined;

@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { type Client, expandHome, loadNodeFiles } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { logIn } from "../connection.ts";
+import { expandUser } from "../copy/side.ts";
 import { SFTP_HELP } from "../help.ts";
 import { Interrupt } from "../interrupt.ts";
 import { openKeyLog } from "../key-log.ts";
@@ -32,7 +33,7 @@ export async function sftp(line: readonly string[]): Promise<number> {
   const batch = openBatch(words.batchFile);
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   try {
-    // As with sftp(1), nobody is there to answer for a batch.
+    // As with sftp(1), a batch asks no questions.
     const terminal = words.batchFile === undefined ? openTerminal() : undefined;
     const { client, typedAhead } = await logIn(words.place, words, { terminal, keyLog, earlyChannel: true });
     try {
@@ -82,7 +83,7 @@ async function useConnection(
   });
   const lines: string[] = [];
   if (place.path !== "") {
-    const path = session.remotePath(place.path);
+    const path = session.remotePath(await expandUser(channel, place.path));
     if ((await channel.stat(path)).isDirectory()) session.directory = await channel.realpath(path);
     else lines.push(`get ${quoteWord(path)} ${localPath === undefined ? "" : quoteWord(localPath)}`);
   }

@@ -83,6 +83,9 @@ describe("a file", () => {
     expect(await server.run(`mv ~/'${name}' ${far}/moved && cat ${far}/moved`)).toBe("by address");
     expect(await nacre(["cp", ...words, `${address}/${far}/moved`, join(near, "g")])).toMatchObject({ status: 0 });
     expect(readFileSync(join(near, "g"), "utf8")).toBe("by address");
+    // The directory of a user, which the server knows.
+    expect(await cp(join(near, "f"), at(`~alice/../..${far}/of alice`))).toMatchObject({ status: 0, stderr: "" });
+    expect(await server.run(`cat '${far}/of alice'`)).toBe("by address");
   });
 });
 

@@ -105,9 +105,7 @@ export function requestPermit({
   for (const [name, list] of Object.entries({ allowRequests, denyRequests }))
     for (const type of list)
       if (!SFTP_REQUEST_TYPES.includes(type))
-        throw usage(
-          `unknown request type "${String(type)}" in \`${name}\`; expected one of ${SFTP_REQUEST_TYPES.join(", ")}`,
-        );
+        throw usage(`unknown request type "${type}" in \`${name}\`; expected one of ${SFTP_REQUEST_TYPES.join(", ")}`);
   const permitted = new Set(allowRequests.filter((type) => !denyRequests.includes(type)));
   // A file whose close is denied would stay open.
   return (type) => type === "close" || permitted.has(type);

@@ -1,8 +1,9 @@
 import { escapeText, SshError } from "@nacre/wire";
-import type { NearFiles, NearWriter } from "nacre/sftp";
+import type { NearFiles, NearPartial, NearWriter } from "nacre/sftp";
 import { isNamed, writing } from "./failures.ts";
+import { FileReaderAhead } from "./file-reader.ts";
 import { HandleDirectory } from "./handle-node.ts";
-import { newFile } from "./new-file.ts";
+import { type NewFile, newFile } from "./new-file.ts";
 import { split } from "./paths.ts";
 import { ReadableFiles } from "./readable-files.ts";
 
@@ -33,22 +34,7 @@ class DirectoryFiles extends ReadableFiles {
       const { parent, name } = await this.#place(path);
       if (await typeOf(parent, name))
         throw new SshError("file-unwritable", `cannot write ${escapeText(path)}: it exists already`);
-      const file = await newFile(await parent.getFileHandle(name, { create: true }));
-      let hasFailed = false;
-      return {
-        write: (bytes, position) =>
-          writing(path, async () => {
-            try {
-              await file.write(bytes, position);
-            } catch (error) {
-              hasFailed = true;
-              throw error;
-            }
-          }),
-        setAttributes: () => Promise.resolve(),
-        // An error of `write` must not be followed by another one.
-        close: () => writing(path, () => (hasFailed ? file.discard() : file.commit())),
-      };
+      return writerOf(path, await newFile(await parent.getFileHandle(name, { create: true })));
     });
   }
 
@@ -86,11 +72,52 @@ class DirectoryFiles extends ReadableFiles {
     });
   }
 
+  removeDirectory(path: string): Promise<void> {
+    return writing(path, async () => {
+      const { parent, name } = await this.#place(path);
+      // Rejects for a file, and for a directory with entries.
+      await parent.getDirectoryHandle(name);
+      await parent.removeEntry(name);
+    });
+  }
+
+  /** A file has one user, the origin, and one name. */
+  openPartial(path: string): Promise<NearPartial | undefined> {
+    return writing(path, async () => {
+      const { parent, name } = await this.#place(path);
+      if ((await typeOf(parent, name)) !== "file") return undefined;
+      const handle = await parent.getFileHandle(name);
+      const file = await handle.getFile();
+      const reader = new FileReaderAhead(path, file);
+      const writer = writerOf(path, await newFile(handle, true));
+      return { ...writer, size: file.size, read: (buffer, position) => reader.read(buffer, position) };
+    });
+  }
+
   async #place(path: string): Promise<{ readonly parent: FileSystemDirectoryHandle; readonly name: string }> {
     const { directory, name } = split(path);
     const { handle } = (await this.findDirectory(directory)) as HandleDirectory;
     return { parent: handle, name };
   }
+}
+
+/** Returns a writer that makes the contents visible when it is closed. */
+function writerOf(path: string, file: NewFile): NearWriter {
+  let hasFailed = false;
+  return {
+    write: (bytes, position) =>
+      writing(path, async () => {
+        try {
+          await file.write(bytes, position);
+        } catch (error) {
+          hasFailed = true;
+          throw error;
+        }
+      }),
+    setAttributes: () => Promise.resolve(),
+    // An error of `write` must not be followed by another one.
+    close: () => writing(path, () => (hasFailed ? file.discard() : file.commit())),
+  };
 }
 
 /** Resolves with what has a name in a directory, or `undefined` if nothing has. */

@@ -11,10 +11,12 @@ export interface NewFile {
 /** Length in bytes of the writes to a file. The browser takes a millisecond for each, regardless of its length. */
 const WRITE_LENGTH = 1024 * 1024;
 
-/** Begins to write the file of a handle. The browser writes to a file of its own and exchanges it in `commit`. */
-export async function newFile(handle: FileSystemFileHandle): Promise<NewFile> {
-  const stream = await handle.createWritable();
-  return new StreamFile(stream);
+/**
+ * Begins to write the file of a handle. The browser writes to a file of its own and exchanges it in `commit`. With `keepExistingData` that
+ * file begins as a copy.
+ */
+export async function newFile(handle: FileSystemFileHandle, keepExistingData = false): Promise<NewFile> {
+  return new StreamFile(await handle.createWritable({ keepExistingData }));
 }
 
 /** Collects bytes that follow each other and writes them together. */

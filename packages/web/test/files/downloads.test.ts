@@ -1,6 +1,6 @@
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { directoryFiles } from "@nacre/web/files";
-import { download, upload } from "nacre/sftp";
+import { download, type TransferProgress, upload } from "nacre/sftp";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { isSame, openMemorySftp, pattern } from "../support/memory-sftp.ts";
 import { make, testDirectory, tree } from "../support/test-directory.ts";
@@ -91,6 +91,38 @@ describe("directoryFiles", () => {
     expect(await failure(downloading)).toEqual(code("aborted"));
     expect(await tree(directory)).toEqual(["t/"]);
     await expect.poll(() => server.server.handleCount).toBe(0);
+  });
+
+  it("continues the part of a file that an aborted download left", async () => {
+    const { sftp, make: makeFar, server } = await openMemorySftp();
+    makeFar({ f: pattern(3_000_001) });
+    const directory = await testDirectory();
+    const target = { files: directoryFiles(directory), path: "/f" };
+    const abort = new AbortController();
+    const onProgress = ({ bytes }: TransferProgress): void => {
+      if (bytes > 1_000_000) abort.abort();
+    };
+    const first = download(sftp, "f", target, { resume: true, onProgress, signal: abort.signal });
+    expect(await failure(first)).toEqual(code("aborted"));
+    expect(await tree(directory)).toEqual([expect.stringMatching(/^\.f\.nacre-/)]);
+    const { bytes, resumed } = await download(sftp, "f", target, { resume: true });
+    expect(resumed).toHaveLength(1);
+    expect(resumed[0]!.bytes).toBeGreaterThan(0);
+    expect(resumed[0]!.bytes + bytes).toBe(3_000_001);
+    const file = await (await directory.getFileHandle("f")).getFile();
+    expect(isSame(new Uint8Array(await file.arrayBuffer()), pattern(3_000_001))).toBe(true);
+    expect(await tree(directory)).toHaveLength(1);
+    await expect.poll(() => server.server.handleCount).toBe(0);
+  });
+
+  it("removes what the server does not have, with `delete`", async () => {
+    const { sftp, make: makeFar } = await openMemorySftp();
+    makeFar(TREE);
+    const directory = await testDirectory();
+    await make(directory, { "t/old": "old", "t/gone/deep/x": "x", kept: "kept" });
+    const options = { recursive: true, delete: true };
+    await download(sftp, "t", { files: directoryFiles(directory), path: "/t" }, options);
+    expect(await tree(directory)).toEqual(["kept: kept", ...COPIED]);
   });
 
   it("rejects with the browser's reason when no space is left, and removes the part", async () => {

@@ -69,8 +69,8 @@ export class FakeFile {
     return new File([this.data], this.name, { lastModified: 1_700_000_000_000 });
   }
 
-  async createWritable(): Promise<FakeWritable> {
-    return new FakeWritable((data) => {
+  async createWritable({ keepExistingData = false } = {}): Promise<FakeWritable> {
+    return new FakeWritable(keepExistingData ? this.data : new Uint8Array(0), (data) => {
       this.data = data;
     });
   }
@@ -90,8 +90,8 @@ type Command = Uint8Array<ArrayBuffer> | { readonly position: number; readonly d
 
 /** Stream that writes to a file of its own until it is closed. */
 class FakeWritable extends WritableStream<Command> {
-  constructor(commit: (data: Uint8Array<ArrayBuffer>) => void) {
-    let data: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  constructor(old: Uint8Array<ArrayBuffer>, commit: (data: Uint8Array<ArrayBuffer>) => void) {
+    let data = old.slice();
     super({
       write(command) {
         const { position, data: bytes } =
