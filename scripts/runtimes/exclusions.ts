@@ -28,11 +28,6 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   ...excluded("deno", "needs paths as bytes, which Deno's node:fs decodes as UTF-8", {
     "packages/node/test/sftp-server/disk-files.test.ts": ["keeps names that are not UTF-8"],
   }),
-  ...excluded("bun", "uses the system's part of Node's sockets, which Bun's sockets lack", {
-    "packages/node/test/shared-reads.test.ts": [
-      "a listener of forwards reads all its connections into the memory of dialled sockets",
-    ],
-  }),
   ...excluded("chromium", "listens for Node's warnings of a leak", {
     "packages/nacre/test/client.test.ts": ["exec accepts one signal for twenty commands without a leak warning"],
     "packages/nacre/test/forward/bridge.test.ts": [
