@@ -26,6 +26,8 @@ const UNNAMED =
 const SFTP_FILES = /packages\/sftp\/|nacre\/(?:src|dist)\/sftp/;
 /** Paths of code that only an SFTP server needs. */
 const SFTP_SERVER_FILES = /packages\/sftp\/src\/server\.ts|nacre\/(?:src|dist)\/sftp-server/;
+/** Paths of code that only files of a browser need. */
+const BROWSER_FILES = /web\/(?:src|dist)\/files/;
 /** Paths of code that only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
 /** Paths of code that reads private key files. */
@@ -91,7 +93,19 @@ if (!carried(web).some((input) => input.includes("packages/tunnel/src")))
   problem("the web client does not contain the tunnel: this check looks in the wrong place");
 for (const file of carried(web).filter((input) => KEY_FILE_FORMATS.test(input)))
   problem(`the web client contains ${file}, which reads key files`);
+for (const file of carried(web).filter((input) => BROWSER_FILES.test(input) || SFTP_FILES.test(input)))
+  problem(`a bundle that does not name @nacre/web/files contains ${file}`);
 print("@nacre/web: WebSocket, resumable, with known hosts", web);
+
+const browserFiles = await bundle(`export * from "@nacre/web/files";`, ["@nacre/source"]);
+checkGlobals(browserFiles.code);
+if (carried(browserFiles).filter((input) => BROWSER_FILES.test(input)).length < 10)
+  problem(
+    "fewer than 10 files in the bundle of @nacre/web/files match BROWSER_FILES: this check looks in the wrong place",
+  );
+for (const file of carried(browserFiles).filter((input) => !/(?:web|wire)\/src\//.test(input) && input !== "<stdin>"))
+  problem(`@nacre/web/files contains ${file}, although it needs only types of other packages`);
+print("@nacre/web/files: files of the user, without transfers", browserFiles);
 
 const minimalWeb = await bundle(MINIMAL_WEB_CLIENT, ["@nacre/source"]);
 checkGlobals(minimalWeb.code);

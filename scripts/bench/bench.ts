@@ -14,6 +14,8 @@ export interface Bench {
   readonly connects: number;
   /** Sizes of the `server` case: concurrent connections, logins in a row, bytes of a bulk transfer. */
   readonly server: { readonly connections: number; readonly logins: number; readonly bytes: number };
+  /** Sizes of the `sftp` case: bytes of the long file, number of short files, names in a listing. */
+  readonly sftp: { readonly bytes: number; readonly files: number; readonly names: number };
   /** Returns whether the run includes this contender. */
   takesPart(contender: Contender): boolean;
   /** Path of a file with the payload, for `ssh`. */

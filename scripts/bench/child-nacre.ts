@@ -39,6 +39,16 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
       const { port } = await (form === "local" ? client.forwardLocal(at, to) : client.forwardDynamic(at));
       return port!;
     },
+    async files() {
+      const sftp = await client.sftp();
+      return {
+        get: async (remote, local) => void (await client.download(remote, local)),
+        put: async (local, remote) => void (await client.upload(local, remote)),
+        getAll: async (remote, local) => void (await client.download(remote, local, { recursive: true })),
+        putAll: async (local, remote) => void (await client.upload(local, remote, { recursive: true })),
+        list: async (remote) => (await sftp.readdir(remote)).length,
+      };
+    },
     close: () => client.close(),
   };
 }

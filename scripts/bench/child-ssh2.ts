@@ -3,11 +3,18 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
-import type { ConnectConfig } from "ssh2";
+import { promisify } from "node:util";
+import type { ConnectConfig, SFTPWrapper } from "ssh2";
 import { type MeasuredConnection, nodeStreams } from "./measured-client.ts";
+import { severalAtOnce } from "./measured-files.ts";
 import type { Suite, Target } from "./tasks.ts";
 import type { Address } from "./tunnel-tasks.ts";
 import { clientTasks, work } from "./worker.ts";
+
+/** Number of files that are moved at the same time. */
+const AT_ONCE = 32;
+
+type SftpOpener = (callback: (error: Error | undefined, sftp: SFTPWrapper) => void) => void;
 
 const noDelay = process.argv.includes("no-delay");
 const addon = process.argv.includes("addon");
@@ -56,6 +63,17 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
     async forward(form, to) {
       if (form !== "local") throw new Error("ssh2 has no SOCKS proxy");
       return listen(client, to);
+    },
+    async files() {
+      const sftp = await promisify(client.sftp.bind(client) as SftpOpener)();
+      const single = {
+        get: (remote: string, local: string) => promisify<string, string, void>(sftp.fastGet.bind(sftp))(remote, local),
+        put: (local: string, remote: string) => promisify<string, string, void>(sftp.fastPut.bind(sftp))(local, remote),
+        list: async (remote: string) =>
+          (await promisify(sftp.readdir.bind(sftp))(remote)).map(({ filename }) => filename),
+        makeFolder: (remote: string) => promisify<string, void>(sftp.mkdir.bind(sftp))(remote),
+      };
+      return severalAtOnce(single, AT_ONCE);
     },
     async close() {
       const closed = once(client, "close");

@@ -15,13 +15,14 @@ import { manyCase } from "./case-many.ts";
 import { memoryCase } from "./case-memory.ts";
 import { pathCase } from "./case-path.ts";
 import { serverCase } from "./case-server.ts";
+import { sftpCase } from "./case-sftp.ts";
 import { smallCase } from "./case-small.ts";
 import { tunnelCase } from "./case-tunnel.ts";
 import { webCase } from "./case-web.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
+import { killCommands } from "./measured-command.ts";
 import { formatPage } from "./page.ts";
 import { prepare } from "./setup.ts";
-import { killSsh } from "./ssh-command.ts";
 import { killSshTunnels } from "./ssh-tunnel.ts";
 import { buildSsh2Addon } from "./ssh2-addon.ts";
 import { formatTable } from "./table.ts";
@@ -38,6 +39,7 @@ const cases: readonly Case[] = [
   memoryCase,
   tunnelCase,
   pathCase,
+  sftpCase,
   serverCase,
   webCase,
   gatewayCase,
@@ -91,7 +93,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     interrupted = true;
     killChildren();
     killBrowsers();
-    killSsh();
+    killCommands();
     killSshTunnels();
     killWebsockify();
     void prepared.release().finally(() => process.exit(130));
@@ -107,6 +109,11 @@ const bench: Bench = {
   connects: values.quick ? 10 : 30,
   serverIn: (place) => prepared.serverIn(place),
   server: { connections, logins, bytes: positive(values.size, values.quick ? 64 : 512)! * 2 ** 20 },
+  sftp: {
+    bytes: positive(values.size, values.quick ? 128 : 1024)! * 2 ** 20,
+    files: values.quick ? 2000 : 10_000,
+    names: values.quick ? 20_000 : 100_000,
+  },
   takesPart: ({ name }) =>
     parts === undefined || parts.some((part) => (part.startsWith("=") ? name === part.slice(1) : name.includes(part))),
   progress: (line) => {
@@ -157,7 +164,7 @@ try {
 } finally {
   killChildren();
   killBrowsers();
-  killSsh();
+  killCommands();
   killSshTunnels();
   killWebsockify();
   await prepared.release();

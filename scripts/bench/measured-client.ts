@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
+import type { MeasuredFiles } from "./measured-files.ts";
 import type { Suite, Target } from "./tasks.ts";
 import type { Address, TunnelForm } from "./tunnel-tasks.ts";
 
@@ -15,6 +16,8 @@ export interface MeasuredConnection {
   start(command: string): Promise<MeasuredCommand>;
   /** Listens at 127.0.0.1, and forwards to `to` or as a SOCKS proxy. Returns the port. Missing for clients without this test. */
   forward?(form: TunnelForm, to: Address): Promise<number>;
+  /** Opens SFTP. Missing for clients without this test. */
+  files?(): Promise<MeasuredFiles>;
   close(): Promise<void>;
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { type Bench, type Sample, transferTimeout } from "./bench.ts";
 import type { Child } from "./children.ts";
+import type { MeasuredRunResult } from "./measured-command.ts";
 import { payloadDigest } from "./payload.ts";
 import { type Host, hostsOf, nacreServer, type ServerSetup, ssh2Server, timed, withServer } from "./server-hosts.ts";
-import { runSsh, type SshRun, type SshRunResult } from "./ssh-command.ts";
+import { runSsh, type SshRun } from "./ssh-command.ts";
 import { median, spread, type Table } from "./table.ts";
 import { type Suite, suites, type Target } from "./tasks.ts";
 
@@ -77,7 +78,7 @@ async function move(
 
 /** A command for `ssh`, with a function that returns an error message if the result is wrong. */
 type Check = Pick<SshRun, "command" | "output" | "inputFile"> & {
-  readonly verify: (result: SshRunResult) => string | undefined;
+  readonly verify: (result: MeasuredRunResult) => string | undefined;
 };
 
 function out(bytes: number, digest: boolean): Check {
@@ -110,7 +111,7 @@ function into({ payloadFile }: ServerSetup, bytes: number, digest: boolean): Che
   };
 }
 
-type Run = Awaited<ReturnType<typeof timed<SshRunResult>>>;
+type Run = Awaited<ReturnType<typeof timed<MeasuredRunResult>>>;
 
 /** Subtracts the time of a login that only runs `true`. Throws if the transfer is too short to be measured. */
 function without(whole: Run, nothing: Run): Transfer {

@@ -12,6 +12,7 @@ import type {
   WeighTask,
   Weight,
 } from "./gateway-tasks.ts";
+import type { FilesResult, FilesTask } from "./sftp-tasks.ts";
 import type {
   Address,
   ForwardResult,
@@ -291,6 +292,7 @@ export type Task =
   | CallTask
   | LeaveTask
   | ForwardTask
+  | FilesTask
   | ServePlainTask
   | PlainTransferTask
   | VisitTask
@@ -322,6 +324,7 @@ export type ResultOf<T extends Task> = {
   call: VisitResult;
   leave: VisitResult;
   forward: ForwardResult;
+  files: FilesResult;
   "serve-plain": ServePlainResult;
   "plain-transfer": TransferResult;
   visit: VisitsResult;

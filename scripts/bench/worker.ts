@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { echo } from "./echo.ts";
 import { finish, type MeasuredClient, stopwatch } from "./measured-client.ts";
+import { moveFiles } from "./measured-files.ts";
 import { payload } from "./payload.ts";
 import {
   type ConnectResult,
@@ -53,6 +54,8 @@ export function clientTasks(client: MeasuredClient): (task: Task) => Promise<unk
         return connectMany(client, task);
       case "forward":
         return forward(client, task);
+      case "files":
+        return moveFiles(client, task);
       default:
         return Promise.reject(new Error(`unexpected task ${task.kind}`));
     }

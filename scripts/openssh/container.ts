@@ -66,6 +66,8 @@ async function startContainer(password: string): Promise<RunningContainer> {
     "--network=host",
     "--pids-limit=-1",
     "--log-driver=none",
+    // Benchmarks keep files in memory. The memory is used only as far as it is written.
+    "--shm-size=8g",
     // Debian's sshd writes audit records if the kernel supports them. Podman does not allow that by default.
     "--cap-add=AUDIT_WRITE",
     // The password is passed in the environment, as other users can read the command line.

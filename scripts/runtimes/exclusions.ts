@@ -25,6 +25,11 @@ export const EXCLUSIONS: readonly Exclusion[] = [
     ],
     "packages/nacre/test/no-crypto.test.ts": ["both sides work with the option `random` on a platform without crypto"],
   }),
+  ...excluded("bun", "uses the system's part of Node's sockets, which Bun's sockets lack", {
+    "packages/node/test/shared-reads.test.ts": [
+      "a listener of forwards reads all its connections into the memory of dialled sockets",
+    ],
+  }),
   ...excluded("chromium", "listens for Node's warnings of a leak", {
     "packages/nacre/test/client.test.ts": ["exec accepts one signal for twenty commands without a leak warning"],
     "packages/nacre/test/forward/bridge.test.ts": [

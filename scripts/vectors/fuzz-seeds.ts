@@ -42,6 +42,7 @@ import { strings } from "../fuzz/input.ts";
 import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
+import { scpSeeds } from "../fuzz/targets/scp/index.ts";
 import { SAMPLE_COUNT, script } from "../fuzz/targets/sessions/script.ts";
 import { sftpSeeds } from "../fuzz/targets/sftp/seeds.ts";
 import { tunnelScript } from "../fuzz/targets/tunnels/script.ts";
@@ -212,6 +213,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   "tunnel-messages": TUNNEL_MESSAGES.map((one) => encodeTunnelMessage(one)),
   "tunnel-pair": tunnels(),
   ...sftpSeeds(),
+  ...scpSeeds(),
   "client-session": clientSessions(),
   "server-session": serverSessions(),
 };

@@ -16,6 +16,8 @@ const sessionView = element("session-view", HTMLElement);
 const sessionActions = element("session-actions", HTMLElement);
 const inspector = element("inspector", HTMLElement);
 const toggleInspector = element("toggle-inspector", HTMLButtonElement);
+const files = element("files", HTMLElement);
+const toggleFiles = element("toggle-files", HTMLButtonElement);
 const disconnect = element("disconnect", HTMLButtonElement);
 const install = element("install", HTMLButtonElement);
 const installResult = element("install-result", HTMLElement);
@@ -33,7 +35,7 @@ const form = new LoginForm(
   () => attempt.abort(),
 );
 
-toggleInspector.addEventListener("click", () => showInspector(Boolean(inspector.hidden)));
+toggleInspector.addEventListener("click", () => showBeside(inspector.hidden ? inspector : undefined));
 // The badge's explanation covers the page; Escape and a click elsewhere close it.
 const badge = element("badge", HTMLDetailsElement);
 document.addEventListener("pointerdown", ({ target }) => {
@@ -88,12 +90,25 @@ async function showSession(client: BaseClient, { destination, user }: Login): Pr
   badgeHost.textContent = `${user}@${destination.host}`;
   disconnect.textContent = "Disconnect";
   installResult.textContent = "";
-  showInspector(!isNarrow.matches);
+  showBeside(isNarrow.matches ? undefined : inspector);
+  let panel: Promise<unknown> | undefined;
+  const openFiles = (): void => {
+    showBeside(files.hidden ? files : undefined);
+    // Loaded when it is needed: a page that is only a terminal carries no SFTP.
+    panel ??= import("./files/file-panel.ts").then(
+      ({ FilePanel }) => signal.aborted || new FilePanel(client, signal),
+      (error: unknown) => {
+        panel = undefined;
+        element("files-problem", HTMLElement).textContent = messageOf(error);
+      },
+    );
+  };
+  toggleFiles.addEventListener("click", openFiles, { signal });
   const input = new InputQueue();
   const view = new TerminalView(
     (text) => input.type(text),
     ({ columns, rows }) => input.resize(columns, rows),
-    () => toggleInspector.focus(),
+    () => toggleFiles.focus(),
   );
   const left = new Promise<void>((resolve) => disconnect.addEventListener("click", () => resolve(), { signal }));
   install.addEventListener("click", () => void installBrowserKey(client, signal), { signal });
@@ -123,9 +138,15 @@ function showEnd(reason: string): void {
   disconnect.textContent = "Close";
 }
 
-function showInspector(isShown: boolean): void {
-  inspector.hidden = !isShown;
-  toggleInspector.setAttribute("aria-expanded", `${isShown}`);
+/** Shows one of the panels beside the terminal, or none. */
+function showBeside(shown: HTMLElement | undefined): void {
+  for (const [panel, toggle] of [
+    [files, toggleFiles],
+    [inspector, toggleInspector],
+  ] as const) {
+    panel.hidden = panel !== shown;
+    toggle.setAttribute("aria-expanded", `${panel === shown}`);
+  }
 }
 
 async function installBrowserKey(client: BaseClient, signal: AbortSignal): Promise<void> {

@@ -62,7 +62,9 @@ function lineOf(record: Exclude<TraceRecord, { type: "negotiated" }>): TraceLine
 
 /** Formats a number of bytes, such as `"1.5 KiB"`. */
 export function formatBytes(count: number): string {
-  if (count < 1024) return `${count} B`;
-  const kib = count / 1024;
-  return kib < 1024 ? `${kib.toFixed(1)} KiB` : `${(kib / 1024).toFixed(1)} MiB`;
+  if (count < 1024) return `${Math.round(count)} B`;
+  const unit = Math.min(Math.floor(Math.log2(count) / 10), UNITS.length);
+  return `${(count / 1024 ** unit).toFixed(1)} ${UNITS[unit - 1]}`;
 }
+
+const UNITS = ["KiB", "MiB", "GiB", "TiB"] as const;

@@ -3,6 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { authorizedKeys, expandHome, fingerprint, hostKeyFile, listen } from "@nacre/node";
+import { sftpServer } from "@nacre/node/sftp-server";
 import { runShell, terminalsAreSupported } from "./shell.ts";
 
 /** Name of the only user. */
@@ -48,6 +49,8 @@ export async function openSshServer({ port, folder, warn }: SshServerOptions): P
       return login.user === DEMO_USER && isRight;
     },
     session: (session) => runShell(session, { user: DEMO_USER, home }),
+    // The files and paths of the shell, so that both show the same. Windows has no files for `sftpServer`.
+    subsystems: process.platform === "win32" ? {} : { sftp: sftpServer({ root: "/", startDirectory: home }) },
     acceptPty: await terminalsAreSupported(),
     acceptEnv: (name) => /^(?:LANG|LC_\w{1,64})$/.test(name),
     // All pages arrive from the gateway's address. A penalty for one of them would exclude all.

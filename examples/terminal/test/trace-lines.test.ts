@@ -39,4 +39,6 @@ test.each([
   [1023, "1023 B"],
   [1536, "1.5 KiB"],
   [5 * 1024 * 1024, "5.0 MiB"],
+  [5 * 1024 ** 3, "5.0 GiB"],
+  [3 * 1024 ** 5, "3072.0 TiB"],
 ])("formatBytes(%i) is %j", (count, text) => expect(formatBytes(count)).toBe(text));

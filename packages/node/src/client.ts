@@ -1,3 +1,4 @@
+import { SshError } from "@nacre/wire";
 import {
   Client as AnyClient,
   type ClientKind,
@@ -5,7 +6,16 @@ import {
   type ListenAddress,
   type LoggedIn,
 } from "nacre/internal";
-import type { CallOptions, RemotePath, TransferOptions, TransferResult } from "nacre/sftp";
+import type {
+  CallOptions,
+  NearFiles,
+  RemotePath,
+  RemotePattern,
+  TransferOptions,
+  TransferResult,
+  TransferSink,
+  UploadSource,
+} from "nacre/sftp";
 import { forwardDynamic } from "./forward/dynamic.ts";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
@@ -15,6 +25,18 @@ import { forwardRemote, forwardRemoteDynamic } from "./forward/remote.ts";
 import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 import { NodeProcess } from "./process.ts";
 import type { Sftp } from "./sftp.ts";
+
+/** What `ssh.upload` takes: a path, a pattern, or the contents of one file, such as a readable stream of bytes. */
+export type LocalSource = string | { readonly glob: string } | AsyncIterable<Uint8Array>;
+
+/** Options of `ssh.upload` and `ssh.download`. */
+export interface ClientTransferOptions extends TransferOptions {
+  /**
+   * Protocol of the transfer; default `"sftp"`. `"scp"` is the old one, for servers and devices without SFTP. It moves one path, and `usage`
+   * refuses the options that it cannot honour: see `uploadScp` and `downloadScp` of `nacre/scp`.
+   */
+  readonly protocol?: "sftp" | "scp" | undefined;
+}
 
 const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
   streams: nodeStreams,
@@ -84,30 +106,67 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   }
 
   /**
-   * Copies a file, or with `recursive` a directory, to the server over a new SFTP channel. `remote` is the path of the copy. See `upload` of
-   * `nacre/sftp`. Rejects like `sftp` and `upload`, with `file-unreadable` for local files.
+   * Copies a file, or with `recursive` a directory, to the server over a new SFTP channel. `local` is a path, a pattern, or an async iterable
+   * of bytes, such as a readable stream; `remote` is the path of the copy. See `upload` of `nacre/sftp`. Rejects like `sftp` and `upload`,
+   * with `file-unreadable` for local files. With `protocol: "scp"`, see `uploadScp` of `nacre/scp`.
    */
-  async upload(local: string, remote: RemotePath, options: TransferOptions = {}): Promise<TransferResult> {
+  async upload(
+    local: LocalSource,
+    remote: RemotePath,
+    { protocol, ...options }: ClientTransferOptions = {},
+  ): Promise<TransferResult> {
+    if (isScp(protocol)) return (await import("./scp.ts")).upload(this, local, remote, options);
     const [{ upload }, { nodeFiles }] = await Promise.all([import("nacre/sftp"), import("./near-files.ts")]);
+    const source = sourceOf(local, nodeFiles);
     const sftp = await this.sftp({ signal: options.signal });
     try {
-      return await upload(sftp, { files: nodeFiles, path: local }, remote, options);
+      return await upload(sftp, source, remote, options);
     } finally {
       await sftp.close();
     }
   }
 
   /**
-   * Copies a file, or with `recursive` a directory, from the server over a new SFTP channel. `local` is the path of the copy. See `download`
-   * of `nacre/sftp`. Rejects like `sftp` and `download`, with `file-unwritable` for local files.
+   * Copies a file, or with `recursive` a directory, from the server over a new SFTP channel. `remote` is a path or a pattern; `local` is the
+   * path of the copy, or a function that takes the contents: `(chunks) => pipeline(chunks, stream)`. See `download` of `nacre/sftp`. Rejects
+   * like `sftp` and `download`, with `file-unwritable` for local files. With `protocol: "scp"`, see `downloadScp` of `nacre/scp`.
    */
-  async download(remote: RemotePath, local: string, options: TransferOptions = {}): Promise<TransferResult> {
+  async download(
+    remote: RemotePath | RemotePattern,
+    local: string | TransferSink,
+    { protocol, ...options }: ClientTransferOptions = {},
+  ): Promise<TransferResult> {
+    if (isScp(protocol)) return (await import("./scp.ts")).download(this, remote, local, options);
     const [{ download }, { nodeFiles }] = await Promise.all([import("nacre/sftp"), import("./near-files.ts")]);
+    const target = typeof local === "string" ? { files: nodeFiles, path: local } : local;
     const sftp = await this.sftp({ signal: options.signal });
     try {
-      return await download(sftp, remote, { files: nodeFiles, path: local }, options);
+      return await download(sftp, remote, target, options);
     } finally {
       await sftp.close();
+    }
+  }
+
+  /**
+   * Copies a file, or with `recursive` a directory, from this server to another one, over a new SFTP channel of each. The contents travel
+   * through this program, which stores nothing. See `copy` of `nacre/sftp`. Rejects like `sftp` and `copy`.
+   */
+  async copy(
+    path: RemotePath | RemotePattern,
+    other: Client,
+    target: RemotePath,
+    options: TransferOptions = {},
+  ): Promise<TransferResult> {
+    const { copy } = await import("nacre/sftp");
+    const { signal } = options;
+    const opening = [this.sftp({ signal }), other.sftp({ signal })] as const;
+    try {
+      const [from, to] = await Promise.all(opening);
+      return await copy(from, path, to, target, options);
+    } finally {
+      // One may have opened although the other failed.
+      for (const result of await Promise.allSettled(opening))
+        if (result.status === "fulfilled") await result.value.close();
     }
   }
 
@@ -115,4 +174,16 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
     this.#forwarder ??= new Forwarder(this.#mux, () => this.remoteListeners, this.ended);
     return this.#forwarder;
   }
+}
+
+/** Throws `usage` for another protocol. */
+function isScp(protocol: ClientTransferOptions["protocol"]): boolean {
+  if (protocol === undefined || protocol === "sftp") return false;
+  if (protocol === "scp") return true;
+  throw new SshError("usage", `\`protocol\` must be "sftp" or "scp", got ${String(protocol)}`);
+}
+
+function sourceOf(local: LocalSource, files: NearFiles): UploadSource {
+  if (typeof local === "string") return { files, path: local };
+  return typeof local === "object" && "glob" in local ? { files, glob: local.glob } : local;
 }

@@ -1,15 +1,30 @@
+import { createHash } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
-import type { NearAttributes, NearEntry, NearFiles, NearReader, NearStats, NearWriter } from "nacre/sftp";
+import type {
+  NearAttributes,
+  NearEntry,
+  NearFiles,
+  NearPartial,
+  NearReader,
+  NearStats,
+  NearWriter,
+  Sha256,
+} from "nacre/sftp";
 import { decodePath, encodePath } from "nacre/sftp";
+import { holdDirectory, shownPath } from "./held-directory.ts";
+import { createShort, lstatShort, readShort, rename } from "./short-files.ts";
 
 const isWindows = process.platform === "win32";
 
 // Windows lacks these flags.
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } = constants as Partial<typeof constants>;
-const { O_CREAT, O_EXCL, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+
+// Another user of the directory must not choose the file: O_EXCL refuses every existing name, even that of a link.
+const CREATE_FLAGS = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusive */ O_EXCL;
 
 /** Number of entries of a directory whose attributes are read at the same time. */
 const MOST_AT_ONCE = 64;
@@ -25,12 +40,24 @@ export const nodeFiles: NearFiles = {
   list,
   open: (path, follow) => reading(path, () => open(path, follow)),
   create: (path, mode) => writing(path, () => create(path, mode)),
-  rename: (from, to) => writing(to, () => fs.rename(nodePath(from), nodePath(to))),
+  readShort: (path, size, follow) =>
+    withCodeSync("file-unreadable", path, () => readShort(nodePath(path), size, openFlags(follow))),
+  createShort: (path, bytes, attributes) =>
+    withCodeSync("file-unwritable", path, () => createShort(nodePath(path), bytes, CREATE_FLAGS, attributes)),
+  rename: (from, to) => writing(to, () => rename(nodePath(from), nodePath(to))),
   remove: (path) => writing(path, () => fs.rm(nodePath(path), { force: true })),
   makeDirectory: (path, mode) => writing(path, () => makeDirectory(path, mode)),
   setAttributes: (path, attributes) => writing(path, () => setAttributes(path, attributes)),
   readlink: (path) => reading(path, async () => textOf(await fs.readlink(nodePath(path), { encoding: "buffer" }))),
   symlink: (target, path) => writing(path, () => fs.symlink(nodePath(target), nodePath(path))),
+  openPartial: (path) => writing(path, () => openPartial(path)),
+  // rmdir(2) refuses a symbolic link.
+  removeDirectory: (path) => writing(path, () => fs.rmdir(nodePath(path))),
+  // Elsewhere, a link that takes the place of a directory after it was entered redirects what is written into it later.
+  ...(process.platform === "linux" && {
+    holdDirectory: (path, follow) => writing(path, () => holdDirectory(nodePath(path), path, follow)),
+  }),
+  sha256,
 };
 
 /**
@@ -51,23 +78,40 @@ function textOf(path: Buffer): string {
 async function* list(path: string): AsyncGenerator<NearEntry, void> {
   const names = await reading(path, () => fs.readdir(nodePath(path), { encoding: "buffer" }));
   for (let at = 0; at < names.length; at += MOST_AT_ONCE) {
-    const entries = names.slice(at, at + MOST_AT_ONCE).map(async (bytes) => {
-      const name = textOf(bytes);
-      return { ...(await nodeFiles.lstat(join(path, name))), name };
-    });
-    yield* await Promise.all(entries);
+    const entries = names.slice(at, at + MOST_AT_ONCE).map((bytes) => entryOf(path, textOf(bytes)));
+    for (const entry of await Promise.all(entries)) yield entry;
   }
 }
 
+/** Returns an entry of a directory, or a promise for it if the file system is slow. */
+function entryOf(directory: string, name: string): NearEntry | Promise<NearEntry> {
+  const path = join(directory, name);
+  try {
+    const stats = withCodeSync("file-unreadable", path, () => lstatShort(nodePath(path)));
+    if (stats !== undefined) return { ...statsOf(stats), name };
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  return nodeFiles.lstat(path).then((stats) => ({ ...stats, name }));
+}
+
 async function open(path: string, follow: boolean): Promise<NearReader> {
-  // Without O_NONBLOCK, opening a pipe would wait for a writer.
-  const handle = await fs.open(nodePath(path), O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
+  const handle = await fs.open(nodePath(path), openFlags(follow));
   try {
     if (!(await handle.stat()).isFile()) throw new Error("it is not a regular file any more");
   } catch (error) {
     await handle.close();
     throw error;
   }
+  return readerOf(handle, path);
+}
+
+function openFlags(follow: boolean): number {
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
+  return O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
+}
+
+function readerOf(handle: fs.FileHandle, path: string): NearReader {
   return {
     read: (buffer, position) =>
       reading(path, async () => (await handle.read(buffer, 0, buffer.length, position)).bytesRead),
@@ -76,9 +120,44 @@ async function open(path: string, follow: boolean): Promise<NearReader> {
 }
 
 async function create(path: string, mode: number | undefined): Promise<NearWriter> {
-  // Another user of the directory must not choose the file: O_EXCL refuses every existing name, even that of a link.
-  const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusive */ O_EXCL;
-  const handle = await fs.open(nodePath(path), flags, mode);
+  return writerOf(await fs.open(nodePath(path), CREATE_FLAGS, mode), path);
+}
+
+/** Opens a partial file. All checks are made on the open file, so another one cannot take its place after them. */
+async function openPartial(path: string): Promise<NearPartial | undefined> {
+  const flags = O_RDWR | O_NONBLOCK | /* rule: transfer-partial-near-link */ O_NOFOLLOW;
+  let handle: fs.FileHandle;
+  try {
+    handle = await fs.open(nodePath(path), flags);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined || !NOT_OURS.has(code)) throw error;
+    return undefined;
+  }
+  const stats = await handle.stat();
+  const uid = process.geteuid?.();
+  if (
+    stats.isFile() &&
+    /* rule: transfer-partial-near-links */ stats.nlink === 1 &&
+    /* rule: transfer-partial-near-owner */ (uid === undefined || stats.uid === uid)
+  )
+    return { size: stats.size, ...readerOf(handle, path), ...writerOf(handle, path) };
+  await handle.close();
+  return undefined;
+}
+
+/** Codes of files that are gone, links, directories, pipes, or files of other users. */
+const NOT_OURS: ReadonlySet<string> = new Set(["ENOENT", "ELOOP", "EMLINK", "EISDIR", "ENXIO", "EACCES", "EPERM"]);
+
+function sha256(): Sha256 {
+  const hash = createHash("sha256");
+  return {
+    update: (bytes) => void hash.update(bytes),
+    digest: () => hash.copy().digest("hex"),
+  };
+}
+
+function writerOf(handle: fs.FileHandle, path: string): NearWriter {
   return {
     write: (bytes, position) =>
       writing(path, async () => {
@@ -134,24 +213,35 @@ function statsOf(stats: Stats): NearStats {
 
 /** Gives errors of Node the code `file-unreadable`. */
 function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
-  return withCode("file-unreadable", "read", path, work);
+  return withCode("file-unreadable", path, work);
 }
 
 /** Gives errors of Node the code `file-unwritable`. */
 function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
-  return withCode("file-unwritable", "write", path, work);
+  return withCode("file-unwritable", path, work);
 }
 
-async function withCode<T>(
-  code: "file-unreadable" | "file-unwritable",
-  verb: string,
-  path: string,
-  work: () => Promise<T>,
-): Promise<T> {
+type FileCode = "file-unreadable" | "file-unwritable";
+
+async function withCode<T>(code: FileCode, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    if (cause instanceof SshError) throw cause;
-    throw new SshError(code, `cannot ${verb} ${escapeText(path)}: ${escapeText((cause as Error).message)}`, { cause });
+    throw fileError(code, path, cause);
   }
+}
+
+function withCodeSync<T>(code: FileCode, path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw fileError(code, path, cause);
+  }
+}
+
+function fileError(code: FileCode, path: string, cause: unknown): unknown {
+  if (cause instanceof SshError) return cause;
+  const verb = code === "file-unreadable" ? "read" : "write";
+  const message = `cannot ${verb} ${escapeText(shownPath(path))}: ${escapeText(shownPath((cause as Error).message))}`;
+  return new SshError(code, message, { cause });
 }

@@ -1,9 +1,15 @@
+import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
+import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/internal";
+import { freeBuffer } from "./free-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
+
+/** Length in bytes from which freeing a buffer early costs less than leaving it to the garbage collector. */
+const FREED_FROM = 4 * 1024;
 
 /**
  * Returns a byte connection for `connectDuplex` over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership of the
@@ -15,6 +21,8 @@ export function socketDuplex(socket: NodeDuplex): Duplex {
 
 class SocketDuplex implements Duplex {
   readonly #socket: NodeDuplex;
+  /** Whether the stream drops the bytes after a write. Another kind of stream may pass them on, as a PassThrough does. */
+  readonly #isSystemSocket: boolean;
   /** Set by `open`; `undefined` after the socket breaks or is closed. */
   #handler: DuplexHandler | undefined;
   #isEnded = false;
@@ -23,6 +31,7 @@ class SocketDuplex implements Duplex {
 
   constructor(socket: NodeDuplex) {
     this.#socket = socket;
+    this.#isSystemSocket = Object.getPrototypeOf(socket) === Socket.prototype;
     // An error may occur at any time, even without other listeners.
     socket.on("error", ignore);
   }
@@ -52,14 +61,16 @@ class SocketDuplex implements Duplex {
     if (socket.destroyed) queueMicrotask(broken);
   }
 
-  write(pieces: readonly Uint8Array[]): boolean {
+  write(pieces: readonly Bytes[], ownsBuffers = false): boolean {
     const socket = this.#socket;
     // After an error, "drain" is never emitted; the error is reported separately.
     if (!socket.writable) return true;
     let room = true;
+    const last = pieces.at(-1);
+    const free = this.#isSystemSocket ? freeing(pieces, ownsBuffers) : undefined;
     // Send several pieces in one system call.
     if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) room = socket.write(piece);
+    for (const piece of pieces) room = socket.write(piece, piece === last ? free : undefined);
     if (pieces.length > 1) socket.uncork();
     return room;
   }
@@ -110,6 +121,20 @@ class SocketDuplex implements Duplex {
     });
     return this.#closing;
   }
+}
+
+/**
+ * Returns a function that frees large buffers of sent pieces; `undefined` if there are none. The next packets then get memory that is still
+ * in the processor's cache, and the garbage collector has less to do: without this, an upload takes half as much CPU time again.
+ */
+function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
+  const large = pieces.filter(
+    ({ length, buffer }) => length >= FREED_FROM && (ownsBuffers || length === buffer.byteLength),
+  );
+  if (large.length === 0) return undefined;
+  return () => {
+    for (const { buffer } of large) freeBuffer(buffer);
+  };
 }
 
 function ignore(): void {}

@@ -1,13 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import { renameSync, symlinkSync } from "node:fs";
+import { chmod, link, mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
 import { seededRandom } from "@nacre/testing/random";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
 import { inSlices, type KnownHostDecision } from "nacre/internal";
+import { download, sftp } from "nacre/sftp";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { accountHome } from "../src/account.ts";
 import { authorizedKeys } from "../src/authorized-keys.ts";
@@ -492,6 +495,58 @@ test("sftp: a link in place of a file that a download creates · client", async 
     expect(await codeOf(nodeFiles.create(join(folder, name), 0o600))).toBe("file-unwritable");
   expect(await readdir(folder)).not.toContain("missing");
   expect(await readFile(join(folder, "precious"), "utf8")).toBe("old");
+});
+
+test("sftp: a partial file that another user placed in the folder of a download · client", async () => {
+  const folder = await temporaryFolder();
+  const path = (name: string): string => join(folder, name);
+  for (const name of ["part", "victim", "twice"]) await writeFile(path(name), "old");
+  await symlink("victim", path("link"));
+  await link(path("twice"), path("second"));
+  for (const name of ["link", "twice", "missing", "."])
+    expect(await nodeFiles.openPartial!(path(name))).toBeUndefined();
+  const part = await nodeFiles.openPartial!(path("part"));
+  expect(part?.size).toBe(3);
+  await part!.close();
+  const user = vi.spyOn(process, "geteuid").mockReturnValue(4_000_000);
+  onTestFinished(() => user.mockRestore());
+  expect(await nodeFiles.openPartial!(path("part"))).toBeUndefined();
+});
+
+test("sftp: a link that takes the place of a directory during a download · client", async () => {
+  const folder = await temporaryFolder();
+  const path = (name: string): string => join(folder, name);
+  await mkdir(path("other"));
+  await mkdir(path("copy"));
+  // The link is put there while the first of two files is moved.
+  let isSwapped = false;
+  const server = new MemorySftp({
+    answer({ request }) {
+      if (request.type === "open" && !isSwapped) {
+        isSwapped = true;
+        renameSync(path("copy/d"), path("moved"));
+        symlinkSync("../other", path("copy/d"));
+      }
+      return false;
+    },
+  });
+  server.files.makeDirectory("t");
+  server.files.makeDirectory("t/d");
+  for (const name of ["1", "2", "3"]) server.files.open(`/home/t/d/${name}`, 0x0a).data = Buffer.from(name);
+  await using client = await sftp(server);
+  const to = { files: nodeFiles, path: path("copy") };
+  const options = { recursive: true, concurrency: 1, preserve: true, onError: "skip" } as const;
+  const { files, failed } = await download(client, "t", to, options);
+  expect(isSwapped).toBe(true);
+  expect(await readdir(path("other"))).toEqual([]);
+  expect((await readdir(path("moved"))).toSorted()).toEqual(["1", "2", "3"]);
+  expect(files).toBe(3);
+  // The attributes of the directory are set at the end, when its name leads elsewhere.
+  expect(failed).toEqual([{ path: "d", error: expect.objectContaining({ code: "file-unwritable" }) }]);
+  // A directory is not opened through a link.
+  expect(await codeOf(nodeFiles.holdDirectory!(path("copy/d"), false))).toBe("file-unwritable");
+  const held = await nodeFiles.holdDirectory!(path("copy/d"), true);
+  await held.close();
 });
 
 test("special files · server", async () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import type { DuplexHandler } from "nacre";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { socketDuplex } from "../src/socket-duplex.ts";
 import { serve, watchResources } from "./support.ts";
 
@@ -210,6 +210,71 @@ describe("a duplex over a socket", () => {
     socket.destroy();
     await recorded.until("failed: undefined");
     await duplex.close();
+  });
+
+  describe("after a write", () => {
+    const LARGE = 64 * 1024;
+
+    const large = (): Uint8Array<ArrayBuffer> => new Uint8Array(MEGABYTES.subarray(0, LARGE));
+
+    test("frees the large buffers that a piece fills, and no others", async () => {
+      const arrived = new Recorder();
+      const { duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => arrived.data(chunk)));
+      duplex.open(recorded);
+      const twice = large();
+      const pieces = [large(), large().subarray(1), Uint8Array.of(1, 2, 3), twice, twice];
+      const expected = Buffer.concat(pieces);
+      duplex.write(pieces);
+      await arrived.untilReceived(expected.length);
+      expect(arrived.received.equals(expected)).toBe(true);
+      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, LARGE - 1, 3, 0, 0]), 10_000);
+      await duplex.close();
+    });
+
+    test("frees also the buffers that a piece fills in part, if no other piece uses them", async () => {
+      const arrived = new Recorder();
+      const { duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => arrived.data(chunk)));
+      duplex.open(recorded);
+      const pieces = [large().subarray(10, -6), Uint8Array.of(1, 2, 3)];
+      const expected = Buffer.concat(pieces);
+      duplex.write(pieces, true);
+      await arrived.untilReceived(expected.length);
+      expect(arrived.received.equals(expected)).toBe(true);
+      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, 3]), 10_000);
+      await duplex.close();
+    });
+
+    test("frees no buffer before the system has taken it", async () => {
+      const { server, duplex, recorded } = await connected((peer) => peer.pause());
+      duplex.open(recorded);
+      const pieces: Uint8Array<ArrayBuffer>[] = [];
+      while (pieces.length < MEGABYTES.length / LARGE) {
+        pieces.push(large());
+        duplex.write(pieces.slice(-1));
+      }
+      await new Promise(setImmediate);
+      expect(pieces.at(-1)).toHaveLength(LARGE);
+      const arrived = new Recorder();
+      server.sockets[0]!.on("data", (chunk) => arrived.data(chunk)).resume();
+      await arrived.untilReceived(MEGABYTES.length);
+      expect(arrived.received.equals(MEGABYTES)).toBe(true);
+      await vi.waitFor(() => expect(pieces.every(({ length }) => length === 0)).toBe(true), 10_000);
+      await duplex.close();
+    });
+
+    test("frees no buffer of a stream that may pass it on", async () => {
+      const tunnel = new PassThrough();
+      const recorded = new Recorder();
+      const duplex = socketDuplex(tunnel);
+      const piece = large();
+      duplex.write([piece]);
+      await new Promise(setImmediate);
+      expect(piece).toHaveLength(LARGE);
+      duplex.open(recorded);
+      await recorded.untilReceived(LARGE);
+      expect(recorded.received.equals(large())).toBe(true);
+      await duplex.close();
+    });
   });
 
   test("accepts any Node duplex stream of bytes", async () => {

@@ -1,4 +1,4 @@
-import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode } from "@nacre/wire";
+import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode, utf8Encode } from "@nacre/wire";
 import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
 import { SFTP_VERSION, SSH_FX } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -9,21 +9,16 @@ import { OutputBuffer } from "./output-buffer.ts";
 import { assertFits } from "./reply-check.ts";
 import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
 import { limitsFrom, unstatedLimits } from "./server-limits.ts";
-import {
-  decodeReply,
-  encodeRequest,
-  REQUESTS,
-  type RequestType,
-  type SftpReply,
-  type SftpRequest,
-  SSH_FXP,
-} from "./table.ts";
+import { decodeReply, REQUESTS, type RequestType, type SftpReply, type SftpRequest, SSH_FXP } from "./table.ts";
 
 /** Options of `SftpClient`. */
 export interface SftpClientOptions {
   /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpClientLimits> | undefined;
 }
+
+/** Bytes of a request before its fields: type, request id. */
+const REQUEST_HEADER = 5;
 
 /** Bytes of SSH_FXP_DATA before the data: type, request id, length. */
 const DATA_HEADER = 9;
@@ -208,9 +203,15 @@ export class SftpClient<Waiter = void> {
     const { type } = request;
     const underWay = this.#requests.add(type, waiter);
     try {
-      const packet = encodeRequest(underWay.id, request);
-      this.#assertLength(packet.length, type);
-      this.#output.packet(packet);
+      const { number, extension, codec } = REQUESTS[type];
+      const name = extension && utf8Encode(extension.name);
+      const fields = codec.encode(request);
+      const length = REQUEST_HEADER + (name === undefined ? 0 : 4 + name.length) + fields.length;
+      this.#assertLength(length, type);
+      // Written here, because `encodeRequest` would copy the fields once more.
+      const output = this.#output.begin(length).byte(number).uint32(underWay.id);
+      if (name !== undefined) output.string(name);
+      output.raw(fields);
     } catch (error) {
       this.#requests.remove(underWay);
       throw error;

@@ -84,6 +84,8 @@ const KINDS = {
   "sftp-permission-denied": ["peer"],
   "sftp-failure": ["peer"],
   "sftp-bad-message": ["peer"],
+  // scp, which has no specification
+  "scp-failure": ["peer"],
   // Connection lifetime
   disconnected: ["peer"],
   "connection-lost": ["peer", "CONNECTION_LOST"],

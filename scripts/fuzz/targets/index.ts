@@ -11,6 +11,7 @@ import { plainPackets, sealedPackets } from "./packets.ts";
 import { privateKeyBodies, privateKeyFiles } from "./private-keys.ts";
 import { proxyHandshake } from "./proxy-handshake.ts";
 import { recording } from "./recording.ts";
+import { scpTargets } from "./scp/index.ts";
 import { clientSession, serverSession } from "./sessions/index.ts";
 import { sftpClient, sftpPaths, sftpReplies, sftpRequests, sftpServer } from "./sftp/index.ts";
 import { terminalModes } from "./terminal-modes.ts";
@@ -48,6 +49,7 @@ export const targets: readonly Target[] = [
   sftpPaths,
   sftpClient,
   sftpServer,
+  ...scpTargets,
   clientSession,
   serverSession,
   clientEntryPoint,

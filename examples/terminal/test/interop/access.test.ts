@@ -1,3 +1,4 @@
+import type { Page } from "playwright";
 import { describe, expect, test } from "vitest";
 import { connected, logIn, screenShows, submitPassword, type, useChromium } from "./browser.ts";
 
@@ -20,14 +21,13 @@ describe("with a keyboard", () => {
     await screenShows(page, "by keyboard");
     await page.keyboard.press("Control+Shift+X");
     const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement!.textContent);
-    expect(await focused()).toBe("Details");
+    expect(await focused()).toBe("Files");
     await page.keyboard.press("Shift+Tab");
     await page.keyboard.press("Enter");
     await page.getByText("it could change them and read everything").waitFor();
     await page.keyboard.press("Escape");
     await page.getByText("it could change them and read everything").waitFor({ state: "hidden" });
-    await page.keyboard.press("Tab");
-    await page.keyboard.press("Tab");
+    for (let i = 0; i < 3; i++) await page.keyboard.press("Tab");
     expect(await focused()).toBe("Disconnect");
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Connect" }).waitFor();
@@ -58,6 +58,7 @@ describe("with a screen reader", () => {
     const session = await page.locator("body").ariaSnapshot();
     for (const part of [
       "status: Connected to demo@127.0.0.1",
+      'button "Files"',
       'button "Details" [expanded]',
       'region "Terminal"',
       'textbox "Terminal input"',
@@ -69,6 +70,20 @@ describe("with a screen reader", () => {
       'button "Add this browser’s key"',
     ])
       expect(session).toContain(part);
+    await page.getByRole("button", { name: "Files", exact: true }).click();
+    await page.locator("#files-path button").first().waitFor();
+    const files = await page.locator("body").ariaSnapshot();
+    for (const part of [
+      'button "Files" [expanded]',
+      'complementary "Files of the host"',
+      'navigation "Folder"',
+      'button "Refresh"',
+      'button "Upload files"',
+      'button "Upload a folder"',
+    ])
+      expect(files).toContain(part);
+    // One panel at a time beside the terminal.
+    expect(files).not.toContain("Connection details");
   });
 
   test("the screen-reader mode makes the terminal's rows a list, and is remembered after a reload", async () => {
@@ -130,30 +145,56 @@ test.each(["light", "dark"] as const)("text is readable in %s colours", async (c
   const page = await openPage(example, { colorScheme });
   await logIn(page, example);
   await page.locator("#badge summary").click();
-  const pairs = await page.evaluate(() =>
-    [
-      ["header", "#status"],
-      ["header", "h1 span"],
-      ["#badge summary", "#badge summary"],
-      [".explanation", ".explanation"],
-      ["#inspector", "dt"],
-      ["#inspector", "#trace .summary"],
-      ["#inspector", "#trace .sent .arrow"],
-      ["#inspector", "#trace .received .arrow"],
-      [".remark", ".remark"],
-      ["#disconnect", "#disconnect"],
-      ["#toggle-inspector", "#toggle-inspector"],
-    ].map(([behind = "", text = ""]) => {
-      const { backgroundColor } = getComputedStyle(document.querySelector(behind)!);
-      return { text, colours: [backgroundColor, getComputedStyle(document.querySelector(text)!).color] };
-    }),
+  await readable(page, colorScheme, [
+    ["header", "#status"],
+    ["header", "h1 span"],
+    ["#badge summary", "#badge summary"],
+    [".explanation", ".explanation"],
+    ["#inspector", "dt"],
+    ["#inspector", "#trace .summary"],
+    ["#inspector", "#trace .sent .arrow"],
+    ["#inspector", "#trace .received .arrow"],
+    [".remark", ".remark"],
+    ["#disconnect", "#disconnect"],
+    ["#toggle-inspector", "#toggle-inspector"],
+  ]);
+  await page.getByRole("button", { name: "Files", exact: true }).click();
+  await page.locator("#files-path button").first().waitFor();
+  const file = { name: `${colorScheme}.txt`, mimeType: "", buffer: Buffer.from("x") };
+  await page.locator("#upload-files-input").setInputFiles(file);
+  await page.getByText("1 file uploaded").waitFor();
+  await page.getByRole("row", { name: file.name }).waitFor();
+  await readable(page, colorScheme, [
+    ["#files", "#files-path button"],
+    ["#files", "#files thead th"],
+    ["#files", "#files-entries td"],
+    ["#files", "#files-upload .hint"],
+    ["#files", "#transfers .arrow"],
+    ["#files", "#transfers .state"],
+    ["#upload-files", "#upload-files"],
+  ]);
+});
+
+/** Expects that the contrast of each text and its background is sufficient. */
+async function readable(
+  page: Page,
+  colorScheme: string,
+  selectors: readonly (readonly [string, string])[],
+): Promise<void> {
+  const pairs = await page.evaluate(
+    (selectors) =>
+      selectors.map(([behind, text]) => {
+        const { backgroundColor } = getComputedStyle(document.querySelector(behind)!);
+        return { text, colours: [backgroundColor, getComputedStyle(document.querySelector(text)!).color] };
+      }),
+    selectors,
   );
   for (const { text, colours } of pairs) {
     const [background = [], foreground = []] = colours.map((one) => (one.match(/[\d.]+/g) ?? []).map(Number));
     expect(luminance(background) > 0.5, text).toBe(colorScheme === "light");
     expect(contrast(background, foreground), text).toBeGreaterThan(4.5);
   }
-});
+}
 
 /** Returns the contrast ratio of two colours (WCAG 2.2, 1.4.3). */
 function contrast(a: readonly number[], b: readonly number[]): number {

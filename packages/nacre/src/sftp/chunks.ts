@@ -4,7 +4,10 @@ import { BlockReader, type ReadRange } from "./block-reader.ts";
 import { abortError, type CallContext, throwIfAborted } from "./call.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 
-/** Reads a file as chunks. The next ones are requested while the caller uses one. Throws `aborted`, or the server's error. */
+/**
+ * Reads a file as chunks. The next ones are requested while the caller uses one. A chunk is valid until the next one is taken, because its
+ * memory is used again: new memory costs as much time as the copy into it. Throws `aborted`, or the server's error.
+ */
 export async function* readChunks(
   channel: SftpChannel,
   file: OpenFile,
@@ -13,6 +16,8 @@ export async function* readChunks(
 ): AsyncGenerator<Bytes, void> {
   throwIfAborted(context);
   const chunks: Bytes[] = [];
+  /** Memory of chunks that have been used. */
+  const free: Bytes[] = [];
   let end: { readonly error: SshError | undefined } | undefined;
   let wake: (() => void) | undefined;
   const finish = (error: SshError | undefined): void => {
@@ -20,6 +25,10 @@ export async function* readChunks(
     wake?.();
   };
   const sink = {
+    memory(_: number, length: number) {
+      const memory = free.pop();
+      return memory !== undefined && memory.length >= length ? memory.subarray(0, length) : new Uint8Array(length);
+    },
     block(bytes: Bytes) {
       chunks.push(bytes);
       wake?.();
@@ -36,6 +45,7 @@ export async function* readChunks(
       const chunk = chunks.shift();
       if (chunk !== undefined) {
         yield chunk;
+        free.push(new Uint8Array(chunk.buffer));
         reader.consumed(chunk.length);
       } else if (end === undefined) {
         await new Promise<void>((resolve) => {

@@ -8,23 +8,46 @@ import type { SftpChannel } from "./sftp-channel.ts";
 /** Maximum number of patterns that braces may stand for. */
 const MAX_ALTERNATIVES = 1024;
 
+/** Files that a pattern is matched with. Paths have "/" between names. */
+export interface GlobFiles {
+  /** Resolves with the entries of a directory, "" for the one that patterns are relative to; none if it cannot be listed. */
+  list(path: string): Promise<readonly GlobEntry[]>;
+  /** Resolves with whether a path exists. */
+  has(path: string): Promise<boolean>;
+}
+
+/** An entry of a directory. */
+export interface GlobEntry {
+  readonly name: string;
+  readonly type: string;
+}
+
 /**
- * Yields the paths that match a pattern, each once, in no particular order. Lists one directory at a time. A directory that cannot be
- * listed is left out. See `Sftp.glob`.
+ * Yields the paths of the server that match a pattern, each once, in no particular order. Lists one directory at a time. A directory that
+ * cannot be listed is left out. See `Sftp.glob`.
  */
-export async function* glob(
+export function glob(
   channel: SftpChannel,
   pattern: string,
   cwd: string,
   context: CallContext,
 ): AsyncGenerator<string, void> {
+  const pathOf = (path: string): string => (path.startsWith("/") ? path : join(cwd, path));
+  return globBelow(pattern, {
+    list: (path) => entriesOf(channel, pathOf(path) || ".", context),
+    has: (path) => exists(channel, pathOf(path), context),
+  });
+}
+
+/** Yields the paths that match a pattern, each once. An absolute pattern yields absolute paths. */
+export async function* globBelow(pattern: string, files: GlobFiles): AsyncGenerator<string, void> {
   const found = new Set<string>();
   for (const alternative of expandBraces(pattern)) {
     const names = alternative.split(/\/+/);
     const isAbsolute = names[0] === "" && names.length > 1;
     // Several "**" in a row match what one does.
     const parts = names.filter((name, i) => name !== "" && !(name === "**" && names[i - 1] === "**"));
-    for await (const path of matches(channel, isAbsolute ? "/" : "", parts, isAbsolute ? "" : cwd, context))
+    for await (const path of matches(files, isAbsolute ? "/" : "", parts))
       if (!found.has(path)) {
         found.add(path);
         yield path;
@@ -32,33 +55,35 @@ export async function* glob(
   }
 }
 
-/** Yields the paths below `directory` that match the rest of a pattern. Both are relative to `cwd`. */
+/** Returns whether a part of a pattern is more than a name. */
+export function isPattern(part: string): boolean {
+  return /[*?[{\\]/.test(part);
+}
+
+/** Yields the paths below `directory` that match the rest of a pattern. */
 async function* matches(
-  channel: SftpChannel,
+  files: GlobFiles,
   directory: string,
   [part, ...rest]: readonly string[],
-  cwd: string,
-  context: CallContext,
 ): AsyncGenerator<string, void> {
   if (part === undefined) {
-    if (directory !== "" && (await exists(channel, join(cwd, directory), context))) yield directory;
+    if (directory !== "" && (await files.has(directory))) yield directory;
     return;
   }
   if (!/[*?[\\]/.test(part)) {
-    yield* matches(channel, join(directory, part), rest, cwd, context);
+    yield* matches(files, join(directory, part), rest);
     return;
   }
-  if (part === "**") yield* matches(channel, directory, rest, cwd, context);
-  for (const entry of await entriesOf(channel, join(cwd, directory) || ".", context)) {
-    const path = join(directory, entry.name);
+  if (part === "**") yield* matches(files, directory, rest);
+  for (const { name, type } of await files.list(directory)) {
+    const path = join(directory, name);
     if (part === "**") {
       // Links are not followed, so that the walk ends.
-      if (entry.isDirectory() && !entry.name.startsWith("."))
-        yield* matches(channel, path, ["**", ...rest], cwd, context);
-      else if (rest.length === 0 && !entry.name.startsWith(".")) yield path;
-    } else if (matchesName(part, entry.name)) {
+      if (type === "directory" && !name.startsWith(".")) yield* matches(files, path, ["**", ...rest]);
+      else if (rest.length === 0 && !name.startsWith(".")) yield path;
+    } else if (matchesName(part, name)) {
       if (rest.length === 0) yield path;
-      else if (entry.isDirectory() || entry.isSymbolicLink()) yield* matches(channel, path, rest, cwd, context);
+      else if (type === "directory" || type === "link") yield* matches(files, path, rest);
     }
   }
 }
@@ -190,9 +215,13 @@ async function exists(channel: SftpChannel, path: string, context: CallContext):
   }
 }
 
-async function entriesOf(channel: SftpChannel, path: string, context: CallContext): ReturnType<typeof readAllEntries> {
+async function entriesOf(channel: SftpChannel, path: string, context: CallContext): Promise<GlobEntry[]> {
   try {
-    return await readAllEntries(channel, path, context);
+    const entries = await readAllEntries(channel, path, context);
+    return entries.map((entry) => ({
+      name: entry.name,
+      type: entry.isDirectory() ? "directory" : entry.isSymbolicLink() ? "link" : "file",
+    }));
   } catch (error) {
     if (error instanceof SftpError) return [];
     throw error;

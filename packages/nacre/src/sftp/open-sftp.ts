@@ -12,6 +12,30 @@ import { SftpChannel } from "./sftp-channel.ts";
 export interface ChannelOpener {
   /** Opens a channel of a type. */
   openChannel(channelType: string): Promise<Channel>;
+  /** Runs a command to its end, for the digests of `verify` and `resume`. Without it, transfers cannot compare contents. */
+  exec?(command: string, options: DigestExecOptions): Promise<DigestExecResult>;
+}
+
+/** Options of the commands that digest files. */
+export interface DigestExecOptions {
+  /** Names of the files, each with NUL behind it. */
+  readonly input: Uint8Array;
+  /** Names are bytes. */
+  readonly encoding: "bytes";
+  /** Maximum length of each output in bytes. */
+  readonly maxOutput: number;
+  /** Aborts the command. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Result of a command that digests files. */
+export interface DigestExecResult {
+  /** Exit status; `undefined` if a signal ended the command. */
+  readonly status: number | undefined;
+  /** Digests and names. */
+  readonly stdout: Uint8Array;
+  /** Messages. */
+  readonly stderr: Uint8Array;
 }
 
 /**
@@ -36,7 +60,7 @@ export async function openSftp<K extends StreamTypes>(
   try {
     const channel = await Promise.race([opening, aborted]);
     await Promise.race([channel.start(), aborted]);
-    return new Sftp(channel, streams);
+    return new Sftp(channel, streams, ssh);
   } catch (error) {
     // Not awaited: a server that does not answer would delay the error.
     opening.then(

@@ -27,6 +27,18 @@ const MACHINE_LIMITS = { maxRequests: 65_536 };
 /** Bytes of requests that are collected before they are written to the channel. */
 const WRITE_AT = 256 * 1024;
 
+/**
+ * While at least this many requests are at the server, further ones are collected, so that they leave in one packet: a packet for each
+ * short request would cost both sides more than the request itself.
+ */
+const COLLECT_AT = 16;
+
+/** Bytes of requests that fill a packet, so that collecting more has no use. */
+const COLLECTED_BYTES = 32 * 1024;
+
+/** Longest time in milliseconds for which requests are collected. */
+const COLLECT_TIME = 1;
+
 /** Runs an `SftpClient` over a channel: writes its requests, returns window credit, and passes each answer to its waiter. */
 export class SftpChannel {
   /** Resolves with the reason when SFTP has ended. Never rejects. */
@@ -40,6 +52,9 @@ export class SftpChannel {
   /** Whether the events of the machine are being handled, after which the requests are written. */
   #isHandling = false;
   #isWriteScheduled = false;
+  /** Number of requests that are not written yet. */
+  #unwritten = 0;
+  #collecting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(channel: Channel) {
     this.#channel = channel;
@@ -92,11 +107,12 @@ export class SftpChannel {
 
   /** Writes new requests of the machine at the end of this turn, so that they leave in one packet. */
   touch(): void {
+    this.#unwritten++;
     if (this.#isHandling || this.#isWriteScheduled) return;
     this.#isWriteScheduled = true;
     queueMicrotask(() => {
       this.#isWriteScheduled = false;
-      this.#write();
+      this.#writeUnlessCollecting();
     });
   }
 
@@ -178,7 +194,7 @@ export class SftpChannel {
 
   /** Writes the requests, then lets senders add more while there is room. */
   #serve(): void {
-    this.#write();
+    this.#writeUnlessCollecting();
     for (const sender of this.#senders) {
       if (!this.makeRoom()) return;
       this.#senders.delete(sender);
@@ -186,11 +202,23 @@ export class SftpChannel {
     }
   }
 
+  /** Writes, unless the server is busy with earlier requests and these do not fill a packet. */
+  #writeUnlessCollecting(): void {
+    const { requestCount, unsent } = this.machine;
+    if (unsent.length === 0) return;
+    if (requestCount - this.#unwritten < COLLECT_AT || unsent.length >= COLLECTED_BYTES) this.#write();
+    else this.#collecting ??= setTimeout(() => this.#write(), COLLECT_TIME);
+  }
+
   /** Writes as many bytes as the channel takes. */
   #write(): void {
+    clearTimeout(this.#collecting);
+    this.#collecting = undefined;
     const { unsent } = this.machine;
     if (unsent.length === 0 || this.#channel.closed) return;
-    this.machine.sent(this.#channel.write(unsent));
+    const taken = this.#channel.write(unsent);
+    this.machine.sent(taken);
+    if (taken === unsent.length) this.#unwritten = 0;
   }
 }
 

@@ -105,14 +105,30 @@ export class Dirent extends FileType {
   readonly parentPath: string;
   /** Attributes, as `lstat` returns them. Servers send them with each name. */
   readonly stats: Stats;
+  /**
+   * Number of hard links according to the line of `ls -l` that servers send with each name (`longname`); `undefined` if the line has
+   * another form. Its form is not specified, but OpenSSH's is common.
+   */
+  readonly links: number | undefined;
 
-  constructor({ filename, attributes }: NameEntry, parentPath: string) {
+  constructor({ filename, longname, attributes }: NameEntry, parentPath: string) {
     super(attributes.permissions);
     this.name = decodePath(filename);
     this.parentPath = parentPath;
     this.stats = new Stats(attributes, Number);
+    this.links = linksOf(longname);
   }
 }
+
+/** Returns the number behind the type and the permissions: `-rw-r--r--    1 alice …`. */
+function linksOf(longname: Uint8Array): number | undefined {
+  const start = String.fromCharCode(...longname.subarray(0, LINE_START));
+  const digits = /^[-a-z?][-rwxsStT]{9}[.+@]? +([0-9]{1,9}) /.exec(start)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** Length in bytes of the beginning of a line that has the number of links. */
+const LINE_START = 32;
 
 /** Facts about a file system, with the names of Node's `StatFs`, and further ones of statvfs(3). Sizes are in blocks of `frsize` bytes. */
 export interface StatFs<N extends number | bigint = number> {

@@ -1,5 +1,6 @@
 import { type Attributes, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
+import { isBytes } from "../check.ts";
 import { platformRandom } from "../random.ts";
 import { modeAttributes } from "./attributes.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
@@ -7,7 +8,7 @@ import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
 import type { WriteFileOptions } from "./options.ts";
 import { dirname, join, toBytes } from "./remote-path.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
-import { type FileData, writeAll } from "./write-all.ts";
+import { type FileData, type WritePlace, writeAll } from "./write-all.ts";
 
 /** How to write a file. */
 export interface Write {
@@ -46,10 +47,7 @@ export async function writeFile(
   else await writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
 }
 
-/**
- * Opens, writes and closes a file. The requests after the last write follow it without waiting: servers carry out the requests for one file
- * in order.
- */
+/** Opens, writes and closes a file. See `writeAndClose`. */
 export async function writeOpened(
   channel: SftpChannel,
   path: string,
@@ -58,6 +56,28 @@ export async function writeOpened(
   context: CallContext,
 ): Promise<void> {
   const file = await openFile(channel, path, flags, created, context);
+  await writeAndClose(channel, file, data, { isAppend: isAppend(flags), final, flush }, context);
+}
+
+/** How to write an open file. */
+export interface WriteEnd extends WritePlace {
+  /** Attributes to set when the file is written. */
+  readonly final?: Attributes | undefined;
+  /** Whether to store the file durably before it is closed. */
+  readonly flush: boolean;
+}
+
+/**
+ * Writes and closes an open file. The requests after the last write follow it without waiting: servers carry out the requests for one file
+ * in order.
+ */
+export async function writeAndClose(
+  channel: SftpChannel,
+  file: OpenFile,
+  data: FileData,
+  { final, flush, ...place }: WriteEnd,
+  context: CallContext,
+): Promise<void> {
   const { handle } = file;
   let closing: Promise<unknown> | undefined;
   const send = (request: SftpClientRequest): Promise<unknown> => call(channel, request, "status", context);
@@ -71,7 +91,15 @@ export async function writeOpened(
     closing.catch(() => {});
   };
   try {
-    await writeAll(channel, file, data, { isAppend: isAppend(flags) }, context, close);
+    if (isBytes(data) && place.isAppend !== true && data.length <= channel.machine.serverLimits.maxWriteLength) {
+      // One request has all bytes, so it needs no `BlockWriter`.
+      const { position: offset = 0 } = place;
+      const writing = data.length > 0 ? send({ type: "write", handle, offset, data }) : undefined;
+      close();
+      await writing;
+    } else {
+      await writeAll(channel, file, data, place, context, close);
+    }
   } catch (error) {
     if (closing === undefined) channel.release(handle);
     throw error;

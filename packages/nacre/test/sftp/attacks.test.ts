@@ -1,13 +1,18 @@
+import { SSH_FXF } from "@nacre/sftp";
+import type { MemoryFiles, MemoryNode } from "@nacre/testing/nacre/memory-files";
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { sha256sum } from "@nacre/testing/nacre/sha256sum";
 import { download, SSH_FX, upload } from "nacre/sftp";
 import { expect, test } from "vitest";
-import { FarSource } from "../../src/sftp/transfer/far-trees.ts";
+import { FarSource, FarTarget } from "../../src/sftp/transfer/far-trees.ts";
 import { nameProblem } from "../../src/sftp/transfer/names.ts";
 import { NearTarget } from "../../src/sftp/transfer/near-trees.ts";
+import { partialName } from "../../src/sftp/transfer/partial-name.ts";
+import { listTarget } from "../../src/sftp/transfer/target-listing.ts";
 import { Transfer } from "../../src/sftp/transfer/transfer.ts";
-import { openMemorySftp, pattern } from "./support.ts";
+import { isSame, openMemorySftp, pattern } from "./support.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/sftp.ts.
 
@@ -125,6 +130,79 @@ test("sftp: a partial file that passes for the whole one · client", async () =>
     expect([...files.find("/home").entries.keys()]).toEqual(["f", "old"]);
     expect(new TextDecoder().decode(files.find("/home/old").data)).toBe("old");
   }
+
+  // A part of an earlier version of the file, and one with other contents.
+  const contents = pattern(300_000);
+  for (const [mtimeMs, part] of [
+    [1000, contents.slice(0, 100_000)],
+    [2000, new Uint8Array(100_000)],
+  ] as const) {
+    const side = await openMemorySftp({ exec: sha256sum });
+    side.server.files.open("/home/f", SSH_FXF.CREAT).data = contents;
+    const name = partialName("f", { size: contents.length, mtimeMs })!;
+    const target = new MemoryNearFiles();
+    target.files.open(`/home/${name}`, SSH_FXF.CREAT).data = part;
+    const result = await download(side.sftp, "f", { files: target, path: "/home/f" }, { resume: true });
+    expect(result).toMatchObject({ files: 1, resumed: [] });
+    expect(isSame(target.files.find("/home/f").data, contents)).toBe(true);
+  }
+});
+
+test("sftp: a partial file that another user placed on the server · client", async () => {
+  const contents = pattern(300_000);
+  const name = partialName("f", { size: contents.length, mtimeMs: 2000 })!;
+  const attacks: ((files: MemoryFiles, part: MemoryNode) => void)[] = [
+    (_, part) => {
+      part.uid = 0;
+    },
+    (files) => files.hardlink(`/home/${name}`, "/home/precious"),
+    () => {},
+  ];
+  for (const [index, attack] of attacks.entries()) {
+    const near = new MemoryNearFiles();
+    near.files.open("/home/f", SSH_FXF.CREAT).data = contents;
+    const { sftp, server } = await openMemorySftp({
+      answer({ request }) {
+        // The last attack puts a link in place of the part while it is opened.
+        if (index === 2 && request.type === "open" && request.flags === (SSH_FXF.READ | SSH_FXF.WRITE)) {
+          server.files.rename(`/home/${name}`, "/home/part", true);
+          server.files.symlink("precious", `/home/${name}`);
+        }
+        return false;
+      },
+    });
+    const part = server.files.open(`/home/${name}`, SSH_FXF.CREAT);
+    part.data = contents.slice(0, 100_000);
+    attack(server.files, part);
+    if (index === 2) server.files.open("/home/precious", SSH_FXF.CREAT).data = contents.slice(0, 90_000);
+    const result = await upload(sftp, { files: near, path: "/home/f" }, "/home/f", { resume: true });
+    expect(result).toMatchObject({ files: 1, resumed: [] });
+    expect(server.files.find("/home/f")).not.toBe(part);
+    const precious = index === 0 ? part : server.files.find("/home/precious");
+    expect(precious.data.length).toBe(index === 2 ? 90_000 : 100_000);
+    await expect.poll(() => server.server.handleCount).toBe(0);
+  }
+});
+
+test("sftp: a link that takes the place of a directory before it is opened · client", async () => {
+  const near = new MemoryNearFiles();
+  const { sftp, server } = await openMemorySftp();
+  server.files.makeDirectory("t");
+  server.files.makeDirectory("t/d");
+  await sftp.writeFile("t/d/f", "hostile");
+  near.files.makeDirectory("/home/other");
+  const hold = near.holdDirectory.bind(near);
+  near.holdDirectory = (path, follow) => {
+    if (path.endsWith("/d")) {
+      near.files.remove(path, "directory");
+      near.files.symlink("../other", path);
+    }
+    return hold(path, follow);
+  };
+  const to = { files: near, path: "/home/copy" };
+  expect(await failure(download(sftp, "t", to, { recursive: true }))).toEqual(code("file-unwritable"));
+  expect(near.tree("/home")).toEqual(["copy/", "copy/d -> ../other", "other/"]);
+  await expect.poll(() => near.openCount).toBe(0);
 });
 
 test("sftp: a downloaded file with set-user-ID · client", async () => {
@@ -148,10 +226,14 @@ test("sftp: a directory tree without an end · client", async () => {
   const { sftp: wide } = await openMemorySftp(listing(names, 0o120_777));
   const options = { recursive: true, symlinks: "skip", onError: "skip" } as const;
   const run = (most: number): Promise<unknown> =>
-    new Transfer(new FarSource(wide.channel), new NearTarget(near), options, "download", () => false, most).run(
-      "t",
-      "/home/wide",
-    );
+    new Transfer(new FarSource(wide.channel), new NearTarget(near), options, "download", () => false, {
+      maxRemembered: most,
+    }).run("t", "/home/wide");
   expect(await run(100)).toMatchObject({ files: 0, skipped: expect.objectContaining({ length: 100 }) });
   expect(await failure(run(99))).toEqual(code("output-limit"));
+
+  const target = new FarTarget(wide.channel);
+  const context = { call: "upload", path: "t" };
+  expect((await listTarget(target, "t", context, 100)).entries.size).toBe(100);
+  expect(await failure(listTarget(target, "t", context, 99))).toEqual(code("output-limit"));
 });

@@ -4,6 +4,7 @@ import { CONNECTION } from "./rows/connection.ts";
 import { CRYPTOGRAPHY } from "./rows/cryptography.ts";
 import { EDGES } from "./rows/edges.ts";
 import { GATEWAY_ROWS } from "./rows/gateway.ts";
+import { SCP } from "./rows/scp.ts";
 import { SFTP } from "./rows/sftp.ts";
 import { TRANSPORT } from "./rows/transport.ts";
 import type { Held, Row } from "./rows/types.ts";
@@ -20,6 +21,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Web: WEB,
   Gateway: GATEWAY_ROWS,
   SFTP,
+  scp: SCP,
 };
 
 /** Row on one side, with a test that shows the protection. */

@@ -12,6 +12,8 @@ export interface MemoryNode {
   gid: number;
   atime: number;
   mtime: number;
+  /** Number of names. */
+  links: number;
 }
 
 /** A refusal: the status of the reply. */
@@ -73,7 +75,7 @@ export class MemoryFiles {
   }
 
   hardlink(from: string, to: string): void {
-    this.#add(to, this.find(from, false));
+    this.#add(to, this.find(from, false)).links++;
   }
 
   /** Removes a file or link, or an empty directory. */
@@ -139,7 +141,17 @@ export class MemoryFiles {
 }
 
 function makeNode(kind: MemoryNode["kind"], mode: number): MemoryNode {
-  return { kind, data: new Uint8Array(0), entries: new Map(), mode, uid: 1000, gid: 1000, atime: 1, mtime: 2 };
+  return {
+    kind,
+    data: new Uint8Array(0),
+    entries: new Map(),
+    mode,
+    uid: 1000,
+    gid: 1000,
+    atime: 1,
+    mtime: 2,
+    links: 1,
+  };
 }
 
 /** Returns the attributes of a node. */

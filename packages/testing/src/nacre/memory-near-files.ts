@@ -1,7 +1,19 @@
 import { decodePath, SSH_FXF } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
-import type { NearAttributes, NearEntry, NearFiles, NearReader, NearStats, NearWriter } from "nacre/sftp";
+import type {
+  NearAttributes,
+  NearDirectory,
+  NearEntry,
+  NearFiles,
+  NearPartial,
+  NearReader,
+  NearStats,
+  NearWriter,
+} from "nacre/sftp";
 import { MemoryFiles, type MemoryNode, Refusal, writeAt } from "./memory-files.ts";
+
+/** User id of this side. */
+const UID = 1000;
 
 /** The near side of transfers, in memory. Counts what is open, so that tests can check that all is closed. */
 export class MemoryNearFiles implements NearFiles {
@@ -44,14 +56,7 @@ export class MemoryNearFiles implements NearFiles {
   async open(path: string, follow: boolean): Promise<NearReader> {
     const node = this.#do(path, () => this.files.find(path, follow));
     if (node.kind !== "file") throw new SshError("file-unreadable", `${path} is not a regular file`);
-    return {
-      read: async (buffer, position) => {
-        const bytes = node.data.subarray(position, position + buffer.length);
-        buffer.set(bytes);
-        return bytes.length;
-      },
-      close: this.#opened(),
-    };
+    return { read: (buffer, position) => read(node, buffer, position), close: this.#opened() };
   }
 
   async create(path: string, mode: number | undefined): Promise<NearWriter> {
@@ -60,6 +65,31 @@ export class MemoryNearFiles implements NearFiles {
       if (this.#has(path)) throw new Refusal(4);
       return this.files.open(path, SSH_FXF.CREAT | SSH_FXF.EXCL | SSH_FXF.WRITE, mode);
     });
+    return this.#writer(path, node);
+  }
+
+  async openPartial(path: string): Promise<NearPartial | undefined> {
+    const node = this.#do(path, () => this.files.find(path, false));
+    if (node.kind !== "file" || node.uid !== UID || node.links !== 1) return undefined;
+    return {
+      size: node.data.length,
+      read: (buffer, position) => read(node, buffer, position),
+      ...this.#writer(path, node),
+    };
+  }
+
+  async removeDirectory(path: string): Promise<void> {
+    this.#do(path, () => this.files.remove(path, "directory"));
+  }
+
+  /** Holds nothing, but checks what it opens, and counts it. */
+  async holdDirectory(path: string, follow: boolean): Promise<NearDirectory> {
+    const { kind } = this.#do(path, () => this.files.find(path, follow));
+    if (kind !== "directory") throw new SshError("file-unwritable", `${path} is not a directory`);
+    return { path, close: this.#opened() };
+  }
+
+  #writer(path: string, node: MemoryNode): NearWriter {
     return {
       write: async (bytes, position) => {
         this.capacity -= bytes.length;
@@ -137,6 +167,12 @@ export class MemoryNearFiles implements NearFiles {
       throw new SshError("file-unwritable", `${path}: ${cause.message}`, { cause });
     }
   }
+}
+
+async function read({ data }: MemoryNode, buffer: Uint8Array, position: number): Promise<number> {
+  const bytes = data.subarray(position, position + buffer.length);
+  buffer.set(bytes);
+  return bytes.length;
 }
 
 function statsOf({ kind, data, mode, atime, mtime }: MemoryNode): NearStats {

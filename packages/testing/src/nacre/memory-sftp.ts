@@ -11,6 +11,7 @@ import {
 } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelHandler } from "nacre";
+import type { DigestExecOptions, DigestExecResult } from "nacre/sftp";
 import { attributesOf, MemoryFiles, type MemoryNode, Refusal, setAttributes, writeAt } from "./memory-files.ts";
 
 /** An open file or directory of the server. */
@@ -35,6 +36,10 @@ export interface MemorySftpOptions {
   readonly window?: number;
   /** Whether the server refuses the subsystem. */
   readonly refuses?: boolean;
+  /** Files of the server; default new ones. */
+  readonly files?: MemoryFiles;
+  /** Runs a command and returns its output, or how it failed. Without it, the connection runs no commands. */
+  readonly exec?: (command: string, input: Uint8Array, files: MemoryFiles) => DigestExecResult;
 }
 
 const ALL = ["posixRename", "statvfs", "hardlink", "fsync", "lsetstat", "copyData"] as const;
@@ -44,9 +49,13 @@ const ALL = ["posixRename", "statvfs", "hardlink", "fsync", "lsetstat", "copyDat
  * microtask, so nothing depends on time.
  */
 export class MemorySftp {
-  readonly files: MemoryFiles = new MemoryFiles();
+  readonly files: MemoryFiles;
+  /** Runs a command, if the options have a function for that. */
+  readonly exec?: (command: string, options: DigestExecOptions) => Promise<DigestExecResult>;
   /** Types of the requests received, oldest first. */
   readonly requests: SftpServerRequest<Handle>["type"][] = [];
+  /** Number of times that the client has written to the channel. */
+  writes = 0;
   /** Maximum number of requests that were under way at the same time. */
   mostRequests = 0;
   /** Names of the requests on the channel. */
@@ -69,7 +78,9 @@ export class MemorySftp {
 
   constructor(options: MemorySftpOptions = {}) {
     this.#options = options;
-    const { extensions = ALL, limits } = options;
+    const { extensions = ALL, limits, files = new MemoryFiles(), exec } = options;
+    this.files = files;
+    if (exec !== undefined) this.exec = async (command, { input }) => exec(command, input, files);
     this.server = new SftpServer<Handle>({
       extensions: extensions.map((name) => SFTP_EXTENSIONS[name]),
       ...(limits !== undefined && { limits }),
@@ -130,7 +141,10 @@ export class MemorySftp {
     if (this.#end !== undefined) throw new SshError("channel-closed", "the channel is closed");
     const waiting = this.#input.reduce((sum, { length }) => sum + length, 0);
     const taken = bytes.slice(0, Math.max(0, (this.#options.window ?? Number.POSITIVE_INFINITY) - waiting));
-    if (taken.length > 0) this.#input.push(taken);
+    if (taken.length > 0) {
+      this.#input.push(taken);
+      this.writes++;
+    }
     this.#schedule();
     return taken.length;
   }
@@ -229,7 +243,7 @@ export class MemorySftp {
             token,
             names.map((name) => ({
               filename: encodePath(name),
-              longname: new Uint8Array(0),
+              longname: longnameOf(name, node.entries.get(name) ?? node),
               attributes: attributesOf(node.entries.get(name) ?? node),
             })),
           );
@@ -284,6 +298,11 @@ export class MemorySftp {
     this.#handler?.closed(end);
     this.#onEnd(end);
   }
+}
+
+/** Returns the beginning of a line of OpenSSH's listing. Only the number of links is exact. */
+function longnameOf(name: string, { links }: MemoryNode): Uint8Array<ArrayBuffer> {
+  return encodePath(`-rw-r--r--    ${links} alice    users           1 Jan  1  1970 ${name}`);
 }
 
 /** Facts about a file system of 1 GiB, half of it free. */

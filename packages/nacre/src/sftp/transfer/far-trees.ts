@@ -1,22 +1,37 @@
-import { type Attributes, decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "@nacre/sftp";
+import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, call } from "../call.ts";
 import { readChunks } from "../chunks.ts";
 import { openDirectory } from "../directory.ts";
+import { glob } from "../glob.ts";
+import type { ChannelOpener } from "../open-sftp.ts";
+import { readShort } from "../read-short.ts";
 import { basename, dirname, join, toBytes } from "../remote-path.ts";
-import type { SftpChannel } from "../sftp-channel.ts";
+import type { OpenFile, SftpChannel } from "../sftp-channel.ts";
 import { Stats } from "../stats.ts";
 import { openFile, renameFile, writeOpened } from "../write-file.ts";
-import { temporaryName } from "./names.ts";
-import type { NearAttributes, NearEntry, NearStats } from "./near-files.ts";
-import type { NewAttributes, NewDirectory, SourceTree, TargetTree } from "./trees.ts";
+import { attributesOf, statsOf } from "./far-attributes.ts";
+import { FarPartials } from "./far-partials.ts";
+import { nameProblem, temporaryName } from "./names.ts";
+import type { NearAttributes, NearStats } from "./near-files.ts";
+import { RemoteDigests } from "./remote-digests.ts";
+import { filesFor } from "./slots.ts";
+import type { TokenBucket } from "./token-bucket.ts";
+import type { NewAttributes, NewDirectory, ReadOptions, SourceTree, TargetEntry, TargetTree } from "./trees.ts";
 
 /** Reads files of the server for a download. */
 export class FarSource implements SourceTree {
+  readonly remote: RemoteDigests;
   readonly #channel: SftpChannel;
 
-  constructor(channel: SftpChannel) {
+  /** `opener` runs the commands that digest files. */
+  constructor(channel: SftpChannel, opener?: ChannelOpener) {
     this.#channel = channel;
+    this.remote = new RemoteDigests(channel, opener);
+  }
+
+  get mostFiles(): number {
+    return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
   }
 
   join(directory: string, name: string): string {
@@ -27,26 +42,58 @@ export class FarSource implements SourceTree {
     return stat(this.#channel, "stat", path, context);
   }
 
+  lstat(path: string, context: CallContext): Promise<NearStats> {
+    return stat(this.#channel, "lstat", path, context);
+  }
+
   async realpath(path: string, context: CallContext): Promise<string> {
     const { name } = await call(this.#channel, { type: "realpath", path: toBytes(path) }, "name", context);
     return decodePath(name.filename);
   }
 
-  async *list(path: string, context: CallContext): AsyncGenerator<NearEntry, void> {
-    for await (const { name, stats } of await openDirectory(this.#channel, path, context)) {
-      // Servers may leave out attributes.
-      const found = stats.mode === 0 ? await stat(this.#channel, "lstat", join(path, name), context) : statsOf(stats);
-      yield { ...found, name };
-    }
+  list(path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
+    return list(this.#channel, path, context);
   }
 
-  async *read(path: string, size: number, _: boolean, context: CallContext): AsyncGenerator<Uint8Array, void> {
+  glob(directory: string, pattern: string, context: CallContext): AsyncGenerator<string, void> {
+    return glob(this.#channel, pattern, directory, context);
+  }
+
+  async *read(path: string, options: ReadOptions, context: CallContext): AsyncGenerator<Uint8Array, void> {
+    const { start, size, bucket } = options;
     const file = await openFile(this.#channel, path, "r", {}, context);
     try {
-      yield* readChunks(this.#channel, file, { size }, context);
+      if (bucket === undefined) yield* readChunks(this.#channel, file, { start, size }, context);
+      else yield* this.#readLimited(file, options, bucket, context);
     } finally {
       this.#channel.release(file.handle);
     }
+  }
+
+  /** Requests one piece after the other: what is requested ahead would arrive at full speed. */
+  async *#readLimited(
+    file: OpenFile,
+    { start, size }: ReadOptions,
+    bucket: TokenBucket,
+    context: CallContext,
+  ): AsyncGenerator<Uint8Array, void> {
+    for (let position = start; ; ) {
+      const end = position + bucket.piece;
+      const expected = Math.max(0, Math.min(end, size) - position);
+      if (expected > 0) await bucket.take(expected, context.signal);
+      let count = 0;
+      for await (const chunk of readChunks(this.#channel, file, { start: position, end, size }, context)) {
+        yield chunk;
+        count += chunk.length;
+      }
+      position += count;
+      if (count > expected) await bucket.take(count - expected, context.signal);
+      if (count < bucket.piece && (count === 0 || position >= size)) return;
+    }
+  }
+
+  readShort(path: string, size: number, _: boolean, context: CallContext): Promise<Uint8Array | undefined> {
+    return readShort(this.#channel, path, size, context);
   }
 
   async readlink(path: string, context: CallContext): Promise<string> {
@@ -60,30 +107,53 @@ const REMOVAL_TIME = 2000;
 
 /** Writes files of the server for an upload. */
 export class FarTarget implements TargetTree {
+  readonly remote: RemoteDigests;
+  readonly partials: FarPartials;
+  readonly removesDirectories = true;
   readonly #channel: SftpChannel;
 
-  constructor(channel: SftpChannel) {
+  /** `opener` runs the commands that digest files. */
+  constructor(channel: SftpChannel, opener?: ChannelOpener) {
     this.#channel = channel;
+    this.remote = new RemoteDigests(channel, opener);
+    this.partials = new FarPartials(channel);
+  }
+
+  get mostFiles(): number {
+    return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
   }
 
   join(directory: string, name: string): string {
     return join(directory, name);
   }
 
-  nameProblem(): undefined {
-    return undefined;
+  split(path: string): { readonly directory: string; readonly name: string } {
+    return { directory: dirname(path), name: basename(path) };
   }
 
-  async makeDirectory(path: string, { mode, isRoot }: NewDirectory, context: CallContext): Promise<void> {
+  nameProblem(name: string): string | undefined {
+    return nameProblem(name, "posix");
+  }
+
+  lstat(path: string, context: CallContext): Promise<NearStats> {
+    return stat(this.#channel, "lstat", path, context);
+  }
+
+  list(path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
+    return list(this.#channel, path, context);
+  }
+
+  async makeDirectory(path: string, { mode, isRoot }: NewDirectory, context: CallContext): Promise<boolean> {
     const attributes = mode === undefined ? {} : { permissions: mode };
     try {
       await this.#send({ type: "mkdir", path: toBytes(path), attributes }, context);
+      return true;
     } catch (error) {
       // Servers have no status of their own for an existing directory.
       if (!(error instanceof SftpError)) throw error;
       const found = await stat(this.#channel, isRoot ? "stat" : "lstat", path, context).catch(() => undefined);
       if (found === undefined) throw error;
-      if (found.type === "directory") return;
+      if (found.type === "directory") return false;
       const message = `"${escapeText(path)}" exists on the server and is not a directory; remove it first`;
       throw new SshError("sftp-failure", message, { cause: error });
     }
@@ -91,7 +161,7 @@ export class FarTarget implements TargetTree {
 
   async write(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     { mode, exact }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
@@ -101,7 +171,7 @@ export class FarTarget implements TargetTree {
       final: exact && attributesOf(exact),
       flush: false,
     } as const;
-    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, chunks, write, context));
+    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, data, write, context));
   }
 
   async symlink(target: string, path: string, context: CallContext): Promise<void> {
@@ -120,14 +190,14 @@ export class FarTarget implements TargetTree {
     const temporary = join(dirname(path), temporaryName(basename(path)));
     try {
       await make(temporary);
-      await this.#rename(temporary, path, context);
+      await this.rename(temporary, path, context);
     } catch (error) {
-      await this.#remove(temporary);
+      await this.discard(temporary);
       throw error;
     }
   }
 
-  async #rename(from: string, to: string, context: CallContext): Promise<void> {
+  async rename(from: string, to: string, context: CallContext): Promise<void> {
     try {
       await renameFile(this.#channel, from, to, context);
     } catch (error) {
@@ -138,13 +208,17 @@ export class FarTarget implements TargetTree {
     }
   }
 
-  /** Removes a temporary file. Waits a short time for the answer, even of an aborted transfer. */
-  async #remove(path: string): Promise<void> {
+  async remove(path: string, type: "file" | "directory", context: CallContext): Promise<void> {
+    await this.#send({ type: type === "file" ? "remove" : "rmdir", path: toBytes(path) }, context);
+  }
+
+  /** Waits a short time for the answer, even of an aborted transfer. */
+  async discard(path: string): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, REMOVAL_TIME);
     });
-    const removed = this.#send({ type: "remove", path: toBytes(path) }, { call: "upload", path });
+    const removed = this.remove(path, "file", { call: "remove", path });
     // The first error is the one to report.
     await Promise.race([removed.catch(() => {}), tooLate]);
     clearTimeout(timer);
@@ -165,24 +239,10 @@ async function stat(
   return statsOf(new Stats(attributes, Number));
 }
 
-function statsOf(stats: Stats): NearStats {
-  const { size, mode, atimeMs, mtimeMs } = stats;
-  // A server that states no type has regular files at most.
-  const isFile = stats.isFile() || mode < 0o10_000;
-  const type = stats.isDirectory() ? "directory" : stats.isSymbolicLink() ? "link" : isFile ? "file" : "special";
-  return { type, size, mode: mode === 0 ? undefined : mode, atimeMs, mtimeMs };
-}
-
-const MAX_UINT32 = 0xffff_ffff;
-
-/** Converts attributes. Times beyond those of SFTP become the nearest one. */
-function attributesOf({ mode, times }: NearAttributes): Attributes {
-  return {
-    ...(mode !== undefined && { permissions: mode }),
-    ...(times && { times: { atime: seconds(times.atimeMs), mtime: seconds(times.mtimeMs) } }),
-  };
-}
-
-function seconds(ms: number): number {
-  return Math.min(Math.max(Math.floor(ms / 1000), 0), MAX_UINT32);
+async function* list(channel: SftpChannel, path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
+  for await (const { name, stats, links } of await openDirectory(channel, path, context)) {
+    // Servers may leave out attributes.
+    const found = stats.mode === 0 ? await stat(channel, "lstat", join(path, name), context) : statsOf(stats);
+    yield { ...found, name, links };
+  }
 }

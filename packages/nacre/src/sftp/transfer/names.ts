@@ -21,12 +21,26 @@ export function nameProblem(name: string, rules: "posix" | "windows"): string | 
 }
 
 /** Length in bytes of the longest name that a temporary name contains. File systems allow 255 bytes. */
-const LONGEST_NAME = 200;
+export const LONGEST_NAME = 200;
 
 /** Returns a name for a file that is not whole: `.NAME.nacre-RANDOM`, or without NAME if that is long. */
 export function temporaryName(name: string): string {
-  const random = Array.from(platformRandom(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return utf8Encode(name).length > LONGEST_NAME ? `.nacre-${random}` : `.${name}.nacre-${random}`;
+  return utf8Encode(name).length > LONGEST_NAME ? `.nacre-${randomName()}` : `.${name}.nacre-${randomName()}`;
+}
+
+/** Number of random bytes in a name. */
+const RANDOM_LENGTH = 12;
+
+/** Random bytes in hex for later names. Taken for many names at once, because a call of the platform costs more than its bytes. */
+let supply = "";
+
+/** Returns 24 random hexadecimal digits. */
+export function randomName(): string {
+  if (supply === "")
+    supply = Array.from(platformRandom(64 * RANDOM_LENGTH), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = supply.slice(0, 2 * RANDOM_LENGTH);
+  supply = supply.slice(2 * RANDOM_LENGTH);
+  return random;
 }
 
 /** Returns whether Windows reserves a character. It also reserves the control characters. */

@@ -29,6 +29,14 @@ export interface NearAttributes {
   readonly times?: { readonly atimeMs: number; readonly mtimeMs: number } | undefined;
 }
 
+/** Attributes of a file that is created in one call. */
+export interface ShortFileAttributes {
+  /** Permission bits of the new file, less the umask. */
+  readonly mode: number | undefined;
+  /** Attributes to set exactly when the contents are written. */
+  readonly exact: NearAttributes | undefined;
+}
+
 /** A file of the near side that is open for reading. */
 export interface NearReader {
   /** Reads into `buffer` from `position`. Resolves with the number of bytes, 0 at the end of the file. */
@@ -45,6 +53,28 @@ export interface NearWriter {
   setAttributes(attributes: NearAttributes): Promise<void>;
   /** Closes the file. */
   close(): Promise<void>;
+}
+
+/** A partial file of an earlier transfer that is open for reading and writing. */
+export interface NearPartial extends NearReader, NearWriter {
+  /** Size in bytes. */
+  readonly size: number;
+}
+
+/** A directory that is held open. */
+export interface NearDirectory {
+  /** Path that leads to this directory for as long as it is held, even if it is renamed, or another one or a link takes its name. */
+  readonly path: string;
+  /** Lets the directory go. */
+  close(): Promise<void>;
+}
+
+/** Computes a SHA-256 digest from parts. */
+export interface Sha256 {
+  /** Takes the next bytes. */
+  update(bytes: Uint8Array): void;
+  /** Returns the digest of all bytes so far in lowercase hexadecimal. More may follow. */
+  digest(): string;
 }
 
 /**
@@ -70,6 +100,17 @@ export interface NearFiles {
   open(path: string, follow: boolean): Promise<NearReader>;
   /** Creates a file. Rejects if anything has this name, even a symbolic link without target. `mode` has permission bits. */
   create(path: string, mode: number | undefined): Promise<NearWriter>;
+  /**
+   * Reads a regular file of `size` bytes in one synchronous call. Returns `undefined` if its size is another one, or if such a call could
+   * take long: `open` reads it then. Throws in the cases in which `open` rejects. Missing if the file system has no such calls.
+   */
+  readShort?(path: string, size: number, follow: boolean): Uint8Array | undefined;
+  /**
+   * Creates a file with these contents and attributes in one synchronous call. Returns false if nothing was done because such a call could
+   * take long: `create` makes it then. Throws in the cases in which `create` rejects; a part of the file may remain. Missing if the file
+   * system has no such calls.
+   */
+  createShort?(path: string, bytes: Uint8Array, attributes: ShortFileAttributes): boolean;
   /** Renames a file or a symbolic link in its directory. Replaces an existing file or link, never a directory. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or a symbolic link. Resolves if it does not exist. */
@@ -82,6 +123,21 @@ export interface NearFiles {
   readlink(path: string): Promise<string>;
   /** Makes a symbolic link `path` to `target`. Rejects if anything has this name. */
   symlink(target: string, path: string): Promise<void>;
+  /**
+   * Opens a file that an earlier transfer left, for `resume`. Resolves with `undefined` unless it is a regular file of this user with
+   * exactly one link; never follows a symbolic link. Without this method, `resume` begins every download anew.
+   */
+  openPartial?(path: string): Promise<NearPartial | undefined>;
+  /** Removes an empty directory, never through a symbolic link. Without this method, a download with `delete` rejects with `usage`. */
+  removeDirectory?(path: string): Promise<void>;
+  /**
+   * Opens a directory and holds it. Rejects for anything else; without `follow`, also for a symbolic link. A download then writes through
+   * the path of the held directory, so that a link put in place of a directory meanwhile redirects nothing. Without this method, a
+   * directory is checked only when it is entered.
+   */
+  holdDirectory?(path: string, follow: boolean): Promise<NearDirectory>;
+  /** Returns a new SHA-256 computation. Default: one in JavaScript, loaded on first use. */
+  sha256?(): Sha256;
 }
 
 /** A file or directory of the near side. */

@@ -1,8 +1,25 @@
 import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, throwIfAborted } from "../call.ts";
+import { globBelow } from "../glob.ts";
 import { nameProblem, temporaryName } from "./names.ts";
-import type { NearAttributes, NearEntry, NearFiles, NearStats } from "./near-files.ts";
-import type { NewAttributes, NewDirectory, SourceTree, TargetTree } from "./trees.ts";
+import type {
+  NearAttributes,
+  NearDirectory,
+  NearEntry,
+  NearFiles,
+  NearPartial,
+  NearStats,
+  NearWriter,
+} from "./near-files.ts";
+import type {
+  NewAttributes,
+  NewDirectory,
+  PartialFile,
+  PartialFiles,
+  ReadOptions,
+  SourceTree,
+  TargetTree,
+} from "./trees.ts";
 
 /** Length in bytes of the buffers that files are read with. */
 const BUFFER_LENGTH = 512 * 1024;
@@ -27,6 +44,10 @@ export class NearSource implements SourceTree {
     return this.#files.stat(path);
   }
 
+  lstat(path: string): Promise<NearStats> {
+    return this.#files.lstat(path);
+  }
+
   realpath(path: string): Promise<string> {
     return this.#files.realpath(path);
   }
@@ -35,23 +56,56 @@ export class NearSource implements SourceTree {
     return this.#files.list(path);
   }
 
-  async *read(path: string, size: number, follow: boolean, context: CallContext): AsyncGenerator<Uint8Array, void> {
+  glob(directory: string, pattern: string): AsyncIterable<string> {
+    const files = this.#files;
+    const pathOf = (path: string): string =>
+      path === "" ? directory : path.split("/").reduce((parent, name) => files.join(parent, name), directory);
+    const list = async (path: string): Promise<NearEntry[]> => {
+      const entries: NearEntry[] = [];
+      for await (const entry of files.list(pathOf(path))) entries.push(entry);
+      return entries;
+    };
+    return globBelow(pattern, {
+      list: (path) => list(path).catch(noneIfUnreadable),
+      has: (path) =>
+        files.lstat(pathOf(path)).then(
+          () => true,
+          (error: unknown) => noneIfUnreadable(error).length > 0,
+        ),
+    });
+  }
+
+  async *read(
+    path: string,
+    { start, size, follow, bucket }: ReadOptions,
+    context: CallContext,
+  ): AsyncGenerator<Uint8Array, void> {
     const file = await this.#files.open(path, follow);
     try {
-      const isShort = size < SHORT_LENGTH;
+      const length = Math.max(0, size - start);
+      const isShort = length < SHORT_LENGTH;
       // One byte more finds the end of the file without another call.
-      const buffer = isShort ? new Uint8Array(size + 1) : (this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH));
-      for (let position = 0; ; ) {
+      const whole = isShort ? new Uint8Array(length + 1) : (this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH));
+      const buffer = bucket === undefined ? whole : whole.subarray(0, bucket.piece);
+      for (let position = start; ; ) {
         throwIfAborted(context);
-        const length = await file.read(buffer, position);
-        if (length > 0) yield buffer.subarray(0, length);
-        position += length;
-        if (length === 0 || (length < buffer.length && position >= size)) break;
+        const count = await file.read(buffer, position);
+        if (count > 0) {
+          await bucket?.take(count, context.signal);
+          throwIfAborted(context);
+          yield buffer.subarray(0, count);
+        }
+        position += count;
+        if (count === 0 || (count < buffer.length && position >= size)) break;
       }
-      if (!isShort) this.#buffers.push(buffer);
+      if (!isShort) this.#buffers.push(whole);
     } finally {
       await file.close();
     }
+  }
+
+  async readShort(path: string, size: number, follow: boolean): Promise<Uint8Array | undefined> {
+    return this.#files.readShort?.(path, size, follow);
   }
 
   readlink(path: string): Promise<string> {
@@ -59,52 +113,69 @@ export class NearSource implements SourceTree {
   }
 }
 
+/** A pattern leaves out what cannot be read. */
+function noneIfUnreadable(error: unknown): never[] {
+  if (error instanceof SshError) return [];
+  throw error;
+}
+
 /** Writes near files for a download. Nothing is written outside the directory of the transfer. */
 export class NearTarget implements TargetTree {
+  readonly partials: PartialFiles | undefined;
+  readonly hold?: (path: string, isRoot: boolean) => Promise<NearDirectory>;
   readonly #files: NearFiles;
 
   constructor(files: NearFiles) {
     this.#files = files;
+    if (files.openPartial !== undefined) this.partials = nearPartials(files, (path) => files.openPartial!(path));
+    // rule: transfer-hold
+    if (files.holdDirectory !== undefined) this.hold = (path, isRoot) => files.holdDirectory!(path, isRoot);
+  }
+
+  get removesDirectories(): boolean {
+    return this.#files.removeDirectory !== undefined;
   }
 
   join(directory: string, name: string): string {
     return this.#files.join(directory, name);
   }
 
+  split(path: string): { readonly directory: string; readonly name: string } {
+    return this.#files.split(path);
+  }
+
   nameProblem(name: string): string | undefined {
     return nameProblem(name, this.#files.nameRules);
   }
 
-  async makeDirectory(path: string, { mode, isRoot }: NewDirectory): Promise<void> {
-    if (await this.#files.makeDirectory(path, mode)) return;
+  lstat(path: string): Promise<NearStats> {
+    return this.#files.lstat(path);
+  }
+
+  list(path: string): AsyncIterable<NearEntry> {
+    return this.#files.list(path);
+  }
+
+  async makeDirectory(path: string, { mode, isRoot }: NewDirectory): Promise<boolean> {
+    if (await this.#files.makeDirectory(path, mode)) return true;
     // An earlier download, or the server during this one, may have made a link there. It would lead files out of the tree.
     const { type } = isRoot
       ? await this.#files.stat(path)
       : /* rule: transfer-directory-link */ await this.#files.lstat(path);
-    if (type !== "directory")
-      throw new SshError("file-unwritable", `${escapeText(path)} exists and is not a directory; remove it first`);
+    if (type === "directory") return false;
+    throw new SshError("file-unwritable", `${escapeText(path)} exists and is not a directory; remove it first`);
   }
 
   async write(
     path: string,
-    chunks: AsyncIterable<Uint8Array>,
-    { mode, exact }: NewAttributes,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
+    attributes: NewAttributes,
     context: CallContext,
   ): Promise<void> {
-    const files = this.#files;
     await this.#replace(path, async (temporary) => {
-      const file = await files.create(temporary, mode);
-      try {
-        let position = 0;
-        for await (const chunk of chunks) {
-          await file.write(chunk, position);
-          position += chunk.length;
-        }
-        throwIfAborted(context);
-        if (exact !== undefined) await file.setAttributes(exact);
-      } finally {
-        await file.close();
-      }
+      if (data instanceof Uint8Array && this.#files.createShort?.(temporary, data, attributes) === true) return;
+      const file = await this.#files.create(temporary, attributes.mode);
+      await writeAndClose(file, 0, data, attributes, context);
     });
   }
 
@@ -114,6 +185,18 @@ export class NearTarget implements TargetTree {
 
   async setAttributes(path: string, attributes: NearAttributes): Promise<void> {
     await this.#files.setAttributes(path, attributes);
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#files.rename(from, to);
+  }
+
+  remove(path: string, type: "file" | "directory"): Promise<void> {
+    return type === "file" ? this.#files.remove(path) : this.#files.removeDirectory!(path);
+  }
+
+  discard(path: string): Promise<void> {
+    return this.#files.remove(path).catch(() => {});
   }
 
   /** Makes a file under a temporary name in the same directory, and renames it. */
@@ -126,8 +209,51 @@ export class NearTarget implements TargetTree {
       await this.#files.rename(temporary, path);
     } catch (error) {
       // The first error is the one to report.
-      await this.#files.remove(temporary).catch(() => {});
+      await this.discard(temporary);
       throw error;
     }
+  }
+}
+
+function nearPartials(files: NearFiles, open: (path: string) => Promise<NearPartial | undefined>): PartialFiles {
+  return {
+    async create(path, mode) {
+      const file = await files.create(path, mode);
+      return partialFile(file, 0);
+    },
+    async open(path) {
+      const file = await open(path);
+      return file && partialFile(file, file.size, (buffer, position) => file.read(buffer, position));
+    },
+  };
+}
+
+function partialFile(file: NearWriter, size: number, read?: PartialFile["read"]): PartialFile {
+  return {
+    size,
+    ...(read !== undefined && { read }),
+    write: (chunks, attributes, context) => writeAndClose(file, size, chunks, attributes, context),
+    close: () => file.close(),
+  };
+}
+
+/** Writes from a position on, sets the attributes, and closes the file. */
+async function writeAndClose(
+  file: NearWriter,
+  start: number,
+  data: Uint8Array | AsyncIterable<Uint8Array>,
+  { exact }: NewAttributes,
+  context: CallContext,
+): Promise<void> {
+  try {
+    let position = start;
+    for await (const chunk of data instanceof Uint8Array ? [data] : data) {
+      await file.write(chunk, position);
+      position += chunk.length;
+    }
+    throwIfAborted(context);
+    if (exact !== undefined) await file.setAttributes(exact);
+  } finally {
+    await file.close();
   }
 }

@@ -15,26 +15,28 @@ export interface TransferEntry {
 
 /** State of a transfer. */
 export interface TransferProgress {
-  /** Contents moved in bytes, also of files that are not whole yet. */
+  /** Contents at the target in bytes, also of files that are not whole yet, and of the resumed parts of files. */
   readonly bytes: number;
+  /** Size in bytes of all files to move, as the source stated them; `undefined` until everything has been found. */
+  readonly totalBytes: number | undefined;
   /** Number of files that are complete at the target. */
   readonly files: number;
-  /** Size in bytes of all files found so far, as the source stated them. */
-  readonly totalBytes: number;
-  /** Number of files found so far. */
-  readonly totalFiles: number;
-  /** Whether everything has been found, so that the totals are final. */
-  readonly isListed: boolean;
+  /** Number of files to move; `undefined` until everything has been found. */
+  readonly totalFiles: number | undefined;
+  /** Bytes moved in a second, averaged over the last seconds; 0 before the first half second has passed. */
+  readonly bytesPerSecond: number;
+  /** Time in seconds for the rest at this rate; `undefined` while the rest or the rate is unknown. */
+  readonly secondsLeft: number | undefined;
   /** Path of the file that made progress, relative to the transferred directory; "" if a single file is transferred. */
   readonly path: string;
 }
 
-/** Options of `upload` and `download`. */
+/** Options of `upload`, `download` and `copy`. */
 export interface TransferOptions extends CallOptions {
   /** Whether to transfer a directory with everything in it; default false, a directory is an error. */
   readonly recursive?: boolean | undefined;
   /**
-   * Maximum number of files moved concurrently, 1 to 64. Default: up to 64 files whose sizes add up to at most 64 MiB, or a single larger
+   * Maximum number of files moved concurrently, 1 to 128. Default: up to 128 files, or half of the server's limit, whose sizes add up to at most 64 MiB, or a single larger
    * file.
    */
   readonly concurrency?: number | undefined;
@@ -51,6 +53,34 @@ export interface TransferOptions extends CallOptions {
    * server chose may lead anywhere on this machine.
    */
   readonly symlinks?: "keep" | "follow" | "skip" | undefined;
+  /** Maximum number of bytes moved in a second, for all files together, at least 1024; default unlimited. */
+  readonly limit?: number | undefined;
+  /**
+   * Whether to keep the part of a file that a failure leaves, and to continue such a part; default false. A part is a file
+   * `.NAME.nacre-RANDOM-SIZE-MTIME` beside the target, with the size and time of the source in its name. It is continued only if the source
+   * still has both, and the part is a regular file of the same user with one link. Its contents are compared with the source by their
+   * SHA-256 digests where the server can compute them; otherwise the file is among `unverified` in the result. A part whose digest
+   * differs is removed. Names longer than 200 bytes, and sources without a time, are moved from the beginning.
+   */
+  readonly resume?: boolean | undefined;
+  /**
+   * How files are compared after the transfer. `"size"`: source and target are asked for their sizes again, which must be the number of
+   * bytes moved. `"sha256"`: the server digests its files by the command `xargs -0 sha256sum -z --`, with their names on its input, and the
+   * digests must be those of the bytes moved. A file that differs fails with `sftp-failure`; it stays at the target. A file that cannot
+   * be compared is among `unverified` in the result. Default: not compared.
+   */
+  readonly verify?: "size" | "sha256" | undefined;
+  /**
+   * `"size-mtime"` leaves out files that the target has with the same size and the same time of change in whole seconds. Files that are moved
+   * get the times of their sources, even without `preserve`, so that the next transfer recognizes them. Default: every file is moved.
+   */
+  readonly update?: "size-mtime" | undefined;
+  /**
+   * Whether to remove what the target directory has and the source has not; default false. Needs `recursive` and a directory as the source.
+   * Removes at the end, and only if nothing failed. Entries that the source has are kept, even if `filter` or `symlinks` leaves them out.
+   * Links are removed, never followed.
+   */
+  readonly delete?: boolean | undefined;
   /** Called whenever a part of a file has moved or a file is whole. An exception ends the transfer. */
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
   /** Whether the first error ends the transfer, or only concerns its file; default `"abort"`. The end of SFTP ends it always. */
@@ -73,6 +103,24 @@ export interface FailedEntry {
   readonly error: SshError;
 }
 
+/** A file that was continued from a part. */
+export interface ResumedEntry {
+  /** Path below the directory that is transferred; "" for the file itself. */
+  readonly path: string;
+  /** Length in bytes of the part that was there. */
+  readonly bytes: number;
+}
+
+/** A file that could not be compared. */
+export interface UnverifiedEntry {
+  /** Path below the directory that is transferred; "" for the file itself. */
+  readonly path: string;
+  /** What was not compared: the part that was continued, or the whole file. */
+  readonly part: "prefix" | "whole";
+  /** Why, for people. May contain text from the server, escaped. */
+  readonly reason: string;
+}
+
 /** What a transfer moved, left out, and failed to move. */
 export interface TransferResult {
   /** Number of files moved. */
@@ -81,15 +129,25 @@ export interface TransferResult {
   readonly directories: number;
   /** Number of symbolic links made. */
   readonly links: number;
-  /** Contents of the moved files in bytes. */
+  /** Contents moved in bytes, without the parts that `resumed` files had. */
   readonly bytes: number;
+  /** Number of files that the target had already (`update`). */
+  readonly unchanged: number;
+  /** Files that were continued (`resume`). */
+  readonly resumed: readonly ResumedEntry[];
+  /** Number of files that were compared and are the same (`verify`). */
+  readonly verified: number;
+  /** Files that could not be compared (`verify`, `resume`). */
+  readonly unverified: readonly UnverifiedEntry[];
+  /** Paths removed at the target, without the entries of removed directories (`delete`). */
+  readonly deleted: readonly string[];
   /** Entries left out. */
   readonly skipped: readonly SkippedEntry[];
   /** Entries that failed; always empty without `onError: "skip"`. */
   readonly failed: readonly FailedEntry[];
 }
 
-/** Names of the options of `upload` and `download`. */
+/** Names of the options of transfers. */
 export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
   ...SFTP_OPTIONS.call,
   recursive: true,
@@ -97,6 +155,11 @@ export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
   preserve: true,
   filter: true,
   symlinks: true,
+  limit: true,
+  resume: true,
+  verify: true,
+  update: true,
+  delete: true,
   onProgress: true,
   onError: true,
 };

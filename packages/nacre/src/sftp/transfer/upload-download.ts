@@ -1,72 +1,157 @@
-import { checkSignal, usage } from "../../check.ts";
-import { checkNames } from "../../option-names.ts";
+import { usage } from "../../check.ts";
 import type { StreamTypes } from "../../streams/stream-kind.ts";
 import { type RemotePath, toText } from "../remote-path.ts";
 import type { Sftp } from "../sftp.ts";
+import { checkTransferOptions } from "./check-options.ts";
 import { FarSource, FarTarget } from "./far-trees.ts";
-import type { NearPath } from "./near-files.ts";
+import { FilesTransfer } from "./files-transfer.ts";
+import { HeldDirectories } from "./held-directories.ts";
+import type { NearFiles, NearPath } from "./near-files.ts";
 import { NearSource, NearTarget } from "./near-trees.ts";
-import { TRANSFER_OPTIONS, type TransferOptions, type TransferResult } from "./options.ts";
-import { MOST_FILES } from "./slots.ts";
+import type { TransferOptions, TransferResult } from "./options.ts";
+import { iterableSource, sinkTarget, type TransferSink } from "./stream-ends.ts";
 import { Transfer } from "./transfer.ts";
+
+/** Pattern for files of the server, as `Sftp.glob` takes it. */
+export interface RemotePattern {
+  /** The pattern. */
+  readonly glob: string;
+}
+
+/** Pattern for files of the near side, with "/" between names. */
+export interface NearPattern extends RemotePattern {
+  /** File system that has them. */
+  readonly files: NearFiles;
+}
+
+/** What `upload` takes: a path, a pattern, or the contents of one file. */
+export type UploadSource = NearPath | NearPattern | AsyncIterable<Uint8Array>;
 
 /**
  * Copies a file, or with `recursive` a directory, to the server. `remote` is the path of the copy, and its parent must exist. An existing
  * directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is whole, so
  * that readers see the old or the new contents; without posix-rename@openssh.com on the server, an existing file is missing for a moment.
- * The temporary file is removed after a failure. The permission bits of new files and directories are those of their sources, less the server's umask.
+ * The temporary file is removed after a failure, unless `resume` keeps it. The permission bits of new files and directories are those of
+ * their sources, less the server's umask.
  *
- * Rejects with `usage`, `aborted`, an `SftpError` if the server refuses something, the error of the near side, or the one that ended SFTP.
+ * With a pattern, `remote` is a directory, which is made if it is missing. What matches is put into it with its path below the names before
+ * the first wildcard: `dist/**` puts `dist/a/b.js` at `a/b.js`. With an async iterable of bytes, `remote` is a file with these contents;
+ * `recursive`, `preserve`, `resume`, `update` and `delete` are then refused.
+ *
+ * Rejects with `usage`, also if nothing matches, `aborted`, an `SftpError` if the server refuses something, the error of the near side or of
+ * the iterable, or the one that ended SFTP.
  */
 export async function upload<K extends StreamTypes>(
   sftp: Sftp<K>,
-  local: NearPath,
+  local: UploadSource,
   remote: RemotePath,
   options: TransferOptions = {},
 ): Promise<TransferResult> {
-  checkOptions(options, "`upload`");
-  const { channel } = sftp;
   const given = { ...options, symlinks: options.symlinks ?? "keep" } as const;
-  const source = new NearSource(local.files);
-  const transfer = new Transfer(source, new FarTarget(channel), given, "upload", () => channel.over !== undefined);
-  return transfer.run(local.path, toText(remote));
+  const { channel } = sftp;
+  const target = new FarTarget(channel, sftp.opener);
+  const isOver = (): boolean => channel.over !== undefined;
+  const to = toText(remote);
+  if (isIterable(local)) {
+    checkTransferOptions(options, "`upload`", "stream");
+    const call = { options: given, name: "upload", isOver };
+    const files = new FilesTransfer(iterableSource(local), target, new HeldDirectories(target), call, {});
+    return files.file("", to);
+  }
+  checkNear(local, "upload");
+  checkTransferOptions(options, "`upload`", "glob" in local ? "pattern" : "path");
+  const { files } = local;
+  const transfer = new Transfer(new NearSource(files), target, given, "upload", isOver, platformOf(files));
+  return "glob" in local ? transfer.runMatches(checkPattern(local.glob), to) : transfer.run(local.path, to);
 }
 
 /**
  * Copies a file, or with `recursive` a directory, from the server. `local` is the path of the copy, and its parent must exist. An
  * existing directory is merged with the new one. Nothing is written outside it: names from the server that are paths, or that the near
  * side reserves, fail with `file-unwritable`, and so does a directory in place of which the near side has a symbolic link. Links are made
- * last. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is whole; after a failure it is removed.
+ * last. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is whole; after a failure it is removed, unless
+ * `resume` keeps it.
  *
- * Rejects with `usage`, `aborted`, an `SftpError` if the server refuses something, the error of the near side, or the one that ended SFTP.
+ * With a pattern `{ glob }`, `local` is a directory, as for `upload`. If `local` is a function, it gets the contents of the one file as an
+ * async iterable, and `recursive`, `preserve`, `resume`, `update` and `delete` are refused.
+ *
+ * Rejects with `usage`, also if nothing matches, `aborted`, an `SftpError` if the server refuses something, the error of the near side or of
+ * the function, or the one that ended SFTP.
  */
 export async function download<K extends StreamTypes>(
   sftp: Sftp<K>,
-  remote: RemotePath,
-  local: NearPath,
+  remote: RemotePath | RemotePattern,
+  local: NearPath | TransferSink,
   options: TransferOptions = {},
 ): Promise<TransferResult> {
-  checkOptions(options, "`download`");
-  const { channel } = sftp;
   const given = { ...options, symlinks: options.symlinks ?? "skip" } as const;
-  const target = new NearTarget(local.files);
-  const transfer = new Transfer(new FarSource(channel), target, given, "download", () => channel.over !== undefined);
-  return transfer.run(toText(remote), local.path);
+  const { channel } = sftp;
+  const source = new FarSource(channel, sftp.opener);
+  const isOver = (): boolean => channel.over !== undefined;
+  if (typeof local === "function") {
+    checkTransferOptions(options, "`download`", "stream");
+    if (isRemotePattern(remote)) throw usage("a pattern may match several files, and a function takes one");
+    const from = toText(remote);
+    const call = { options: given, name: "download", isOver };
+    const files = new FilesTransfer(source, sinkTarget(local), new HeldDirectories(source), call, {});
+    return files.file(from, "");
+  }
+  checkNear(local, "download");
+  checkTransferOptions(options, "`download`", isRemotePattern(remote) ? "pattern" : "path");
+  const { files, path } = local;
+  const target = new NearTarget(files);
+  if (options.delete === true && !target.removesDirectories)
+    throw usage("`delete` needs a near side that removes directories (`NearFiles.removeDirectory`)");
+  const transfer = new Transfer(source, target, given, "download", isOver, platformOf(files));
+  return isRemotePattern(remote)
+    ? transfer.runMatches(checkPattern(remote.glob), path)
+    : transfer.run(toText(remote), path);
 }
 
-const CHOICES = { symlinks: ["keep", "follow", "skip"], onError: ["abort", "skip"] } as const;
+/**
+ * Copies a file, or with `recursive` a directory, from one server to another. The contents travel through this program, which stores
+ * nothing. Everything else is as for `upload`, with the limits on names of `download`; links are left out by default, because the first
+ * server chooses where they lead.
+ *
+ * Rejects with `usage`, also if nothing matches, `aborted`, an `SftpError` if a server refuses something, or the error that ended one SFTP.
+ */
+export async function copy<K extends StreamTypes, L extends StreamTypes>(
+  from: Sftp<K>,
+  path: RemotePath | RemotePattern,
+  to: Sftp<L>,
+  target: RemotePath,
+  options: TransferOptions = {},
+): Promise<TransferResult> {
+  checkTransferOptions(options, "`copy`", isRemotePattern(path) ? "pattern" : "path");
+  const given = { ...options, symlinks: options.symlinks ?? "skip" } as const;
+  const isOver = (): boolean => from.channel.over !== undefined || to.channel.over !== undefined;
+  const source = new FarSource(from.channel, from.opener);
+  const transfer = new Transfer(source, new FarTarget(to.channel, to.opener), given, "copy", isOver);
+  return isRemotePattern(path)
+    ? transfer.runMatches(checkPattern(path.glob), toText(target))
+    : transfer.run(toText(path), toText(target));
+}
 
-function checkOptions(options: TransferOptions, callee: string): void {
-  checkNames(options, TRANSFER_OPTIONS, callee);
-  const { concurrency, signal, filter, onProgress } = options;
-  checkSignal(signal);
-  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MOST_FILES))
-    throw usage(`\`concurrency\` must be an integer from 1 to ${MOST_FILES}, got ${String(concurrency)}`);
-  for (const [name, value] of Object.entries({ filter, onProgress }))
-    if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);
-  for (const [name, choices] of Object.entries(CHOICES)) {
-    const value = options[name as keyof typeof CHOICES];
-    if (value !== undefined && !(choices as readonly string[]).includes(value))
-      throw usage(`\`${name}\` must be one of ${choices.join(", ")}, got ${value}`);
-  }
+function platformOf(files: NearFiles): { readonly sha256?: NonNullable<NearFiles["sha256"]> } {
+  return files.sha256 === undefined ? {} : { sha256: () => files.sha256!() };
+}
+
+function checkNear(local: NearPath | NearPattern, callee: string): void {
+  const { files, path, glob } = Object(local) as Partial<NearPath & NearPattern>;
+  if (typeof files !== "object" || (typeof path !== "string" && typeof glob !== "string"))
+    throw usage(`the local side of \`${callee}\` must be a path, a pattern, or for one file a stream`);
+}
+
+function isIterable(local: UploadSource): local is AsyncIterable<Uint8Array> {
+  return Symbol.asyncIterator in Object(local);
+}
+
+function isRemotePattern(path: RemotePath | RemotePattern): path is RemotePattern {
+  return typeof path === "object" && path !== null && "glob" in path;
+}
+
+function checkPattern(pattern: unknown): string {
+  if (typeof pattern !== "string" || pattern === "")
+    throw usage("`glob` must be a pattern, as a string that is not empty");
+  return pattern;
 }

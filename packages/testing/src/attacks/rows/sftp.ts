@@ -26,9 +26,20 @@ function byDisk(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: "not touched", server };
 }
 
+/** Returns a row whose test attacks the SFTP of `nacre serve`. */
+function byServe(title: string, ...patches: readonly Patch[]): Row {
+  const server = heldBy("cli/test/serve-sftp", `${title} · server`, ...patches);
+  return { title, client: "not touched", server };
+}
+
 /** Returns a row on transfers, which touch the client only. */
 function transferRow(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: heldBy("nacre/test/sftp/attacks", `${title} · client`, ...patches), server: "not touched" };
+}
+
+/** Returns a row on the near side of transfers on Node. */
+function nodeRow(title: string, ...patches: readonly Patch[]): Row {
+  return { title, client: heldBy("node/test/attacks", `${title} · client`, ...patches), server: "not touched" };
 }
 
 /** Attacks on SFTP by servers and clients. */
@@ -54,6 +65,17 @@ export const SFTP: readonly Row[] = [
       "nacre/test/sftp/attacks",
       "sftp: a listed name that is a path · client",
       patch("sftp-listed-name", "false"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "sftp: control characters in names",
+    client: heldBy(
+      "cli/test/sftp/attacks",
+      "sftp: control characters in names · client",
+      patch("progress-name-escaped", "const name = state.name;"),
+      patch("sftp-name-escaped", "return name;"),
+      patch("sftp-completed-name", "return true;"),
     ),
     server: "not touched",
   },
@@ -94,6 +116,7 @@ export const SFTP: readonly Row[] = [
   ),
   row("sftp: replies that the client does not read", "server", patch("sftp-unsent", "true")),
   bySftpServer("sftp: a change on a read-only server", remove("sftp-read-only")),
+  bySftpServer("sftp: a request that the server denies", remove("sftp-denied-request")),
   bySftpServer(
     "sftp: a handle used for what it is not open for",
     remove("sftp-open-for-reading"),
@@ -129,6 +152,11 @@ export const SFTP: readonly Row[] = [
   ),
   byDisk("sftp disk: too many open files", remove("sftp-disk-handles")),
   byDisk("sftp disk: a client that keeps the disk busy", remove("sftp-disk-turn")),
+  byServe(
+    "nacre serve: SFTP beyond what a login may do",
+    patch("serve-sftp-root", "return true;"),
+    remove("serve-sftp-read-only"),
+  ),
   transferRow(
     "sftp: a downloaded name that leaves its directory",
     patch("transfer-name-path", "false"),
@@ -144,20 +172,36 @@ export const SFTP: readonly Row[] = [
     "sftp: a partial file that passes for the whole one",
     patch("transfer-near-temporary", "const temporary = path;"),
     patch("transfer-far-temporary", "const temporary = path;"),
+    patch("transfer-partial-record", "true"),
+    patch("transfer-partial-content", "true"),
+  ),
+  transferRow(
+    "sftp: a partial file that another user placed on the server",
+    remove("transfer-partial-far-links"),
+    remove("transfer-partial-far-owner"),
+    patch("transfer-partial-far-same", "true"),
   ),
   transferRow("sftp: a downloaded file with set-user-ID", patch("transfer-mode", "0o7777")),
   transferRow(
     "sftp: a directory tree without an end",
     patch("transfer-depth", "false"),
     patch("transfer-entries", "true"),
+    patch("transfer-target-entries", "false"),
   ),
-  {
-    title: "sftp: a link in place of a file that a download creates",
-    client: heldBy(
-      "node/test/attacks",
-      "sftp: a link in place of a file that a download creates · client",
-      patch("transfer-exclusive", "0"),
-    ),
-    server: "not touched",
-  },
+  transferRow(
+    "sftp: a link that takes the place of a directory before it is opened",
+    patch("transfer-held-link", "true"),
+  ),
+  nodeRow(
+    "sftp: a link that takes the place of a directory during a download",
+    remove("transfer-hold"),
+    patch("transfer-hold-link", "0"),
+  ),
+  nodeRow(
+    "sftp: a partial file that another user placed in the folder of a download",
+    patch("transfer-partial-near-link", "0"),
+    patch("transfer-partial-near-links", "true"),
+    patch("transfer-partial-near-owner", "true"),
+  ),
+  nodeRow("sftp: a link in place of a file that a download creates", patch("transfer-exclusive", "0")),
 ];

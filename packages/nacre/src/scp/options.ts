@@ -1,0 +1,58 @@
+import { checkSignal, usage } from "../check.ts";
+import { checkNames, type OptionNames } from "../option-names.ts";
+import { type CallOptions, SFTP_OPTIONS } from "../sftp/options.ts";
+import type { TransferEntry, TransferProgress } from "../sftp/transfer/options.ts";
+
+/** Options of `uploadScp` and `downloadScp`: those of `upload` and `download` that scp can honour. */
+export interface ScpOptions extends CallOptions {
+  /** Whether to transfer a directory with everything in it; default false, a directory is an error. */
+  readonly recursive?: boolean | undefined;
+  /**
+   * Whether files and directories get the times and all permission bits of their sources; default false. Times are whole seconds.
+   * Set-user-ID, set-group-ID and sticky bits are never set.
+   */
+  readonly preserve?: boolean | undefined;
+  /** Decides what to transfer in a directory. Nothing below a directory is looked at if this is false for it. */
+  readonly filter?: ((entry: TransferEntry) => boolean | Promise<boolean>) | undefined;
+  /**
+   * What an upload does with symbolic links in a directory: `"skip"`, the default, leaves them out; `"follow"` transfers what they lead to.
+   * A download takes only `"follow"`: every server follows its links, and a client cannot see them.
+   */
+  readonly symlinks?: "follow" | "skip" | undefined;
+  /** Called whenever a part of a file has moved or a file is whole. An exception ends the transfer. */
+  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+  /** Whether the first error ends the transfer, or only concerns its file; default `"abort"`. The end of scp ends it always. */
+  readonly onError?: "abort" | "skip" | undefined;
+}
+
+const OPTIONS: OptionNames<ScpOptions> = {
+  ...SFTP_OPTIONS.call,
+  recursive: true,
+  preserve: true,
+  filter: true,
+  symlinks: true,
+  onProgress: true,
+  onError: true,
+};
+
+/** Options of transfers that need SFTP. `concurrency` may be 1: scp moves one file after another. */
+const SFTP_ONLY = ["resume", "verify", "update", "delete", "limit", "concurrency"];
+
+/** Throws `usage` for options that are invalid, or that scp cannot honour. `callee` is the name of the function, in backquotes. */
+export function checkScpOptions(options: ScpOptions, callee: string, links: readonly string[]): void {
+  const given = options as Readonly<Record<string, unknown>>;
+  for (const name of SFTP_ONLY)
+    if (given[name] !== undefined && given[name] !== false)
+      throw usage(`${callee}: scp has no \`${name}\`; leave it out, or transfer with SFTP`);
+  const { symlinks, onError, filter, onProgress, signal } = options;
+  if (symlinks !== undefined && !links.includes(symlinks))
+    throw usage(
+      `${callee}: \`symlinks\` of scp must be ${links.join(" or ")}, got ${symlinks}; SFTP has other choices`,
+    );
+  checkNames(Object.fromEntries(Object.entries(given).filter(([name]) => !SFTP_ONLY.includes(name))), OPTIONS, callee);
+  checkSignal(signal);
+  for (const [name, value] of Object.entries({ filter, onProgress }))
+    if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);
+  if (onError !== undefined && onError !== "abort" && onError !== "skip")
+    throw usage(`\`onError\` must be one of abort, skip, got ${String(onError)}`);
+}

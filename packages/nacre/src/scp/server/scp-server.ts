@@ -1,0 +1,77 @@
+import { SCP_LIMITS, ScpSink, ScpSource } from "@nacre/sftp/scp";
+import { checkLimits, usage } from "../../check.ts";
+import { checkNames } from "../../option-names.ts";
+import type { BaseSession } from "../../session/base-session.ts";
+import type { FileSystem } from "../../sftp-server/file-system.ts";
+import { ScpChannel } from "../scp-channel.ts";
+import { ClientGone } from "./client-gone.ts";
+import { SCP_SERVER_OPTIONS, type ScpServerLogEvent, type ScpServerSettings } from "./options.ts";
+import { parseScpCommand } from "./parse-command.ts";
+import { ReceiveFiles } from "./receive-files.ts";
+import { SendFiles } from "./send-files.ts";
+
+/** Answers a session if its command is scp's. Returns `undefined` for any other session, which the caller then runs itself. */
+export type ScpHandler = (session: BaseSession) => Promise<number> | undefined;
+
+/** Exit status of scp if something was not moved. */
+const FAILED = 1;
+
+/** Methods that every `FileSystem` has. */
+const REQUIRED = ["open", "opendir", "stat", "lstat", "realpath"] as const;
+
+/**
+ * Makes a handler for the `exec` requests of old scp clients, of OpenSSH's `scp -O` and of devices: `scp -t` and `scp -f` are answered from
+ * a file system, without a program or a shell. Use it at the start of the `session` handler of `serve` or `listen`:
+ * `session: (session) => scp(session) ?? runCommand(session)`.
+ *
+ * Only the command lines that scp programs send are answered, with one path and nothing that a shell would expand; see `parseScpCommand`. A login with a forced
+ * command has that as its command. Files are written under a temporary name and renamed when they are whole. Symbolic links are followed
+ * only in the path that the client names, and in what it reads.
+ *
+ * Throws `usage` for an invalid option. A session fails if the client violates the protocol, and the server's log has the error.
+ */
+export function scpServer(fileSystem: FileSystem, options: ScpServerSettings = {}): ScpHandler {
+  checkNames(options, SCP_SERVER_OPTIONS, "`scpServer`");
+  const { readOnly = false, limits, log } = options;
+  checkLimits(limits, SCP_LIMITS);
+  if (typeof readOnly !== "boolean") throw usage("`readOnly` must be true or false");
+  if (log !== undefined && typeof log !== "function") throw usage("`log` must be a function");
+  for (const name of REQUIRED)
+    if (typeof (fileSystem as Partial<FileSystem> | undefined)?.[name] !== "function")
+      throw usage(`the file system of \`scpServer\` has no method \`${name}\`; pass one such as memoryFileSystem()`);
+  const served = { fileSystem, readOnly, log: (event: ScpServerLogEvent) => report(event, log) };
+  return (session) => {
+    // A terminal would change the bytes.
+    if (session.kind !== "exec" || session.pty !== undefined) return undefined;
+    const command = parseScpCommand(session.command ?? "");
+    if (command === undefined) return undefined;
+    if (command.role === "sink") {
+      const machine = new ScpSink({ limits });
+      const channel = new ScpChannel(machine);
+      return run(session, channel, () => new ReceiveFiles(served, command, machine, channel).run());
+    }
+    const machine = new ScpSource({ limits });
+    const channel = new ScpChannel(machine);
+    return run(session, channel, () => new SendFiles(served, command, machine, channel).run());
+  };
+}
+
+async function run(session: BaseSession, channel: ScpChannel<unknown>, answer: () => Promise<number>): Promise<number> {
+  channel.start(session.takeChannel(channel));
+  try {
+    return await answer();
+  } catch (error) {
+    if (!(error instanceof ClientGone)) throw error;
+    // A client may leave at any time. It must not violate the protocol.
+    if (error.reason === undefined || error.reason.code === "channel-closed" || session.signal.aborted) return FAILED;
+    throw error.reason;
+  }
+}
+
+function report(event: ScpServerLogEvent, log: ScpServerSettings["log"]): void {
+  try {
+    log?.(event);
+  } catch {
+    // A log must not end a session.
+  }
+}

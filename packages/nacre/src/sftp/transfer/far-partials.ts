@@ -1,0 +1,105 @@
+import type { Attributes } from "@nacre/sftp";
+import { type CallContext, call } from "../call.ts";
+import { basename, dirname, join, toBytes } from "../remote-path.ts";
+import type { OpenFile, SftpChannel } from "../sftp-channel.ts";
+import { openFile, writeAndClose } from "../write-file.ts";
+import { attributesOf } from "./far-attributes.ts";
+import { temporaryName } from "./names.ts";
+import type { NewAttributes, PartialFile, PartialFiles, TargetEntry } from "./trees.ts";
+
+/** Bits of the file type, and their value for a regular file. */
+const TYPE_BITS = 0o170_000;
+const REGULAR = 0o100_000;
+
+/**
+ * Partial files of the server. SFTP version 3 opens files through links, and states no number of links but in listings. So a file is
+ * compared before and after it is opened, and its owner with that of a file made for this purpose.
+ */
+export class FarPartials implements PartialFiles {
+  readonly #channel: SftpChannel;
+  /** User id that new files get. */
+  #uid: Promise<number | undefined> | undefined;
+
+  constructor(channel: SftpChannel) {
+    this.#channel = channel;
+  }
+
+  async create(path: string, mode: number | undefined, context: CallContext): Promise<PartialFile> {
+    const created = mode === undefined ? {} : { permissions: mode };
+    const file = await openFile(this.#channel, path, "wx", created, context);
+    return new FarPartial(this.#channel, file, 0);
+  }
+
+  async open(path: string, entry: TargetEntry, context: CallContext): Promise<PartialFile | undefined> {
+    // rule: transfer-partial-far-links
+    if (entry.links !== 1) return undefined;
+    const before = await this.#lstat(path, context);
+    if (((before.permissions ?? 0) & TYPE_BITS) !== REGULAR) return undefined;
+    this.#uid ??= this.#ownUid(dirname(path), context);
+    // rule: transfer-partial-far-owner
+    if (before.owner === undefined || before.owner.uid !== (await this.#uid)) return undefined;
+    const file = await openFile(this.#channel, path, "r+", {}, context);
+    try {
+      const opened = await this.#fstat(file, context);
+      const after = await this.#lstat(path, context);
+      if (/* rule: transfer-partial-far-same */ isSame(opened, before, after))
+        return new FarPartial(this.#channel, file, Number(opened.size ?? 0n));
+    } catch (error) {
+      this.#channel.release(file.handle);
+      throw error;
+    }
+    this.#channel.release(file.handle);
+    return undefined;
+  }
+
+  async #ownUid(directory: string, context: CallContext): Promise<number | undefined> {
+    const path = join(directory, temporaryName(basename(directory)));
+    const file = await openFile(this.#channel, path, "wx", { permissions: 0o600 }, context);
+    try {
+      return (await this.#fstat(file, context)).owner?.uid;
+    } finally {
+      this.#channel.release(file.handle);
+      await call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context);
+    }
+  }
+
+  async #lstat(path: string, context: CallContext): Promise<Attributes> {
+    return (await call(this.#channel, { type: "lstat", path: toBytes(path) }, "attributes", context)).attributes;
+  }
+
+  async #fstat({ handle }: OpenFile, context: CallContext): Promise<Attributes> {
+    return (await call(this.#channel, { type: "fstat", handle }, "attributes", context)).attributes;
+  }
+}
+
+/** Returns whether all answers can be about the same file, unchanged. */
+function isSame(first: Attributes, ...others: readonly Attributes[]): boolean {
+  return others.every(
+    (other) =>
+      other.size === first.size &&
+      other.permissions === first.permissions &&
+      other.owner?.uid === first.owner?.uid &&
+      other.times?.mtime === first.times?.mtime,
+  );
+}
+
+class FarPartial implements PartialFile {
+  readonly size: number;
+  readonly #channel: SftpChannel;
+  readonly #file: OpenFile;
+
+  constructor(channel: SftpChannel, file: OpenFile, size: number) {
+    this.#channel = channel;
+    this.#file = file;
+    this.size = size;
+  }
+
+  write(chunks: AsyncIterable<Uint8Array>, { exact }: NewAttributes, context: CallContext): Promise<void> {
+    const end = { position: this.size, final: exact && attributesOf(exact), flush: false };
+    return writeAndClose(this.#channel, this.#file, chunks, end, context);
+  }
+
+  async close(): Promise<void> {
+    this.#channel.release(this.#file.handle);
+  }
+}

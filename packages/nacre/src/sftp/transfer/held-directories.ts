@@ -1,0 +1,103 @@
+import type { NearDirectory } from "./near-files.ts";
+import type { Directory } from "./walk.ts";
+
+/** Place of an entry at the target. */
+export interface TargetPlace {
+  /** Directory of the transfer that has it; `undefined` for the root of the transfer. */
+  readonly directory: Directory | undefined;
+  /** Name in the directory. */
+  readonly name: string;
+  /** Its path, for errors, and for targets that do not hold directories. */
+  readonly path: string;
+}
+
+/** Target that may hold directories. */
+export interface Holder {
+  /** Returns the path of an entry. */
+  join(directory: string, name: string): string;
+  /** Holds a directory open. Rejects for anything else, also for a symbolic link unless it is the root. */
+  hold?(path: string, isRoot: boolean): Promise<NearDirectory>;
+}
+
+interface Held {
+  readonly opening: Promise<NearDirectory>;
+  users: number;
+}
+
+/**
+ * Directories of the target, held open while they are used. Each is opened below its held parent, without following a link, so that no
+ * link that takes the place of a directory redirects a write. On targets that cannot hold directories, paths are used as they are.
+ */
+export class HeldDirectories {
+  readonly #target: Holder;
+  readonly #held = new Map<Directory, Held>();
+  #releaseRoot: (() => Promise<void>) | undefined;
+
+  constructor(target: Holder) {
+    this.#target = target;
+  }
+
+  /** Calls `work` with a path of a place that stays valid until `work` has ended. */
+  at<T>({ directory, name, path }: TargetPlace, work: (path: string) => Promise<T>): Promise<T> {
+    if (directory === undefined) return work(path);
+    return this.use(directory, (held) => work(this.#target.join(held, name)));
+  }
+
+  /** Calls `work` with a path of a directory that stays valid until `work` has ended. */
+  async use<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
+    if (this.#target.hold === undefined) return work(directory.to.path);
+    const release = this.keep(directory);
+    try {
+      return await work((await this.#held.get(directory)!.opening).path);
+    } finally {
+      await release();
+    }
+  }
+
+  /** Opens a directory, and holds it until the returned function is called. */
+  keep(directory: Directory): () => Promise<void> {
+    let held = this.#held.get(directory);
+    if (held === undefined) {
+      held = { opening: this.#open(directory), users: 0 };
+      // Handled by those who use it.
+      held.opening.catch(() => {});
+      this.#held.set(directory, held);
+    }
+    const { opening } = held;
+    held.users++;
+    return async () => {
+      if (--held.users > 0) return;
+      this.#held.delete(directory);
+      const opened = await opening.catch(() => undefined);
+      await opened?.close();
+    };
+  }
+
+  /** Holds the root until `close`: its path is not followed again. */
+  keepRoot(directory: Directory): void {
+    this.#releaseRoot = this.keep(directory);
+  }
+
+  /** Lets the root go. */
+  async close(): Promise<void> {
+    await this.#releaseRoot?.();
+  }
+
+  /** Calls `work` with a path of a directory below a held one, which stays valid until `work` has ended. */
+  async below<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
+    if (this.#target.hold === undefined) return work(path);
+    const held = await this.#target.hold(path, false);
+    try {
+      return await work(held.path);
+    } finally {
+      await held.close();
+    }
+  }
+
+  async #open(directory: Directory): Promise<NearDirectory> {
+    const target = this.#target;
+    if (target.hold === undefined) return { path: directory.to.path, close: async () => {} };
+    const isRoot = directory.parent === undefined;
+    return this.at(directory.to, (path) => target.hold!(path, /* rule: transfer-held-link */ isRoot));
+  }
+}

@@ -1,0 +1,174 @@
+import { exactAttributes, permissions } from "./attributes.ts";
+import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
+import type { Sha256 } from "./near-files.ts";
+import type { ResumedEntry } from "./options.ts";
+import type { Progress } from "./progress.ts";
+import type { Beginning, Resumption } from "./resume.ts";
+import type { TransferRun } from "./run.ts";
+import type { Sha256Maker } from "./sha256.ts";
+import { MOST_FILES, Slots } from "./slots.ts";
+import type { TokenBucket } from "./token-bucket.ts";
+import {
+  type NewAttributes,
+  SHORT_LENGTH,
+  type SourceFiles,
+  type SourceStats,
+  type TargetEntry,
+  type TargetFiles,
+} from "./trees.ts";
+import { isUnchanged } from "./update.ts";
+import type { Verification } from "./verify.ts";
+
+/** A file to move. */
+export interface FileToMove {
+  /** Path below the root. */
+  readonly path: string;
+  readonly from: string;
+  readonly to: TargetPlace;
+  readonly stats: SourceStats;
+  /** Whether `from` may be a symbolic link. */
+  readonly isFollowed: boolean;
+  /** What the target has under this name, if it was listed. */
+  readonly existing: Pick<TargetEntry, "type" | "size" | "mtimeMs"> | undefined;
+  /** Listed partial files of this name. */
+  readonly partials: readonly TargetEntry[];
+}
+
+/** What moving files needs. */
+export interface MoverParts {
+  readonly source: SourceFiles;
+  readonly target: TargetFiles;
+  readonly held: HeldDirectories;
+  readonly run: TransferRun;
+  readonly progress: Progress;
+  readonly verification: Verification;
+  readonly makeHash: Sha256Maker;
+  /** Limits the rate. */
+  readonly bucket: TokenBucket | undefined;
+  /** Continues partial files; `undefined` without `resume`. */
+  readonly resumption: Resumption | undefined;
+}
+
+/** Moves files, many at the same time. */
+export class FileMover {
+  /** Number of files moved. */
+  files = 0;
+  /** Contents of the moved files in bytes, without the parts that were there. */
+  bytes = 0;
+  /** Number of files that the target had already. */
+  unchanged = 0;
+  readonly resumed: ResumedEntry[] = [];
+  readonly #parts: MoverParts;
+  readonly #slots: Slots;
+  /** Files under way. */
+  readonly #moving = new Set<Promise<void>>();
+
+  constructor(parts: MoverParts) {
+    this.#parts = parts;
+    const { source, target, run } = parts;
+    const most = (): number => Math.min(source.mostFiles ?? MOST_FILES, target.mostFiles ?? MOST_FILES);
+    this.#slots = new Slots(run.options.concurrency, most);
+  }
+
+  /** Starts to move a file when there is a place for it. */
+  async start(file: FileToMove): Promise<void> {
+    const { run, progress } = this.#parts;
+    const { path, stats } = file;
+    if (run.options.update !== undefined && isUnchanged(stats, file.existing)) {
+      this.unchanged++;
+      return;
+    }
+    progress.found(stats.isUnsized === true ? undefined : stats.size);
+    const release = await this.#slots.take(stats.size);
+    const moving = run
+      .attempt(path, () => this.#move(file))
+      .then(() => {
+        release();
+        this.#moving.delete(moving);
+      });
+    this.#moving.add(moving);
+  }
+
+  /** Resolves when no file is under way. */
+  async settle(): Promise<void> {
+    while (this.#moving.size > 0) await Promise.race(this.#moving);
+  }
+
+  async #move(file: FileToMove): Promise<void> {
+    const { held, run, progress, verification } = this.#parts;
+    const { path, from, to } = file;
+    const moved = await held.at(to, (place) => this.#write(file, place));
+    await verification.add({ path, from, to, size: moved.size, digest: moved.hash?.digest() });
+    this.files++;
+    this.bytes += moved.count;
+    run.tell(() => progress.finished(path));
+  }
+
+  /** Writes a file, or the rest of it. */
+  async #write(file: FileToMove, place: string): Promise<Moved> {
+    const { target, run, progress, verification, makeHash, resumption } = this.#parts;
+    const { path, from, to, stats, isFollowed, partials } = file;
+    const attributes = { mode: permissions(stats), exact: this.#exact(stats) };
+    const moved: Moved = { size: 0, count: 0, hash: verification.needsDigest ? await makeHash() : undefined };
+    const short = await this.#readShort(file);
+    if (short !== undefined) {
+      moved.hash?.update(short);
+      await target.write(place, short, attributes, run.context(to.path));
+      moved.size = short.length;
+      moved.count = short.length;
+      run.tell(() => progress.moved(path, short.length));
+      return moved;
+    }
+    const resumable = { from, to: place, stats, isFollowed, partials, attributes };
+    const isWritten = await resumption?.write(resumable, ({ length, hash, problem }: Beginning) => {
+      if (length > 0) {
+        moved.size = length;
+        moved.hash = verification.needsDigest ? hash : undefined;
+        progress.resumed(length);
+        if (run.remember()) this.resumed.push({ path, bytes: length });
+        if (problem !== undefined) verification.note(path, "prefix", problem);
+      }
+      return this.#contents(file, moved);
+    });
+    if (isWritten !== true) await target.write(place, this.#contents(file, moved), attributes, run.context(to.path));
+    return moved;
+  }
+
+  /** Reads a short file as a whole. Resolves with `undefined` for other files, and if the rate is limited. */
+  async #readShort({ from, stats, isFollowed, partials }: FileToMove): Promise<Uint8Array | undefined> {
+    const { source, bucket, run } = this.#parts;
+    if (stats.size > SHORT_LENGTH || stats.isUnsized === true || partials.length > 0 || bucket !== undefined)
+      return undefined;
+    return source.readShort?.(from, stats.size, isFollowed, run.context(from));
+  }
+
+  /** Yields the contents of a file from `moved.size` on, and counts what has been taken. */
+  async *#contents({ path, from, stats, isFollowed }: FileToMove, moved: Moved): AsyncGenerator<Uint8Array, void> {
+    const { source, run, progress, bucket } = this.#parts;
+    const options = { start: moved.size, size: stats.size, follow: isFollowed, bucket };
+    for await (const chunk of source.read(from, options, run.context(from))) {
+      const { length } = chunk;
+      moved.hash?.update(chunk);
+      yield chunk;
+      moved.size += length;
+      moved.count += length;
+      run.tell(() => progress.moved(path, length));
+    }
+  }
+
+  #exact(stats: SourceStats): NewAttributes["exact"] {
+    const { preserve, update } = this.#parts.run.options;
+    if (preserve === true) return exactAttributes(stats);
+    return update === undefined ? undefined : { times: exactAttributes(stats).times };
+  }
+}
+
+/** What has been moved of a file. */
+interface Moved {
+  /** Size in bytes, with the part that was there. */
+  size: number;
+  /** Number of bytes that this transfer has moved. */
+  count: number;
+  /** Computes the digest of all of it; `undefined` if it is not needed or not known. */
+  hash: Sha256 | undefined;
+}

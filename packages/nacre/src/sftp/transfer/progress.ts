@@ -1,0 +1,79 @@
+import type { TransferClock } from "./clock.ts";
+import type { TransferProgress } from "./options.ts";
+import { Rate } from "./rate.ts";
+
+/** Counts what a transfer has found and moved, and reports it. */
+export class Progress {
+  readonly #onProgress: ((progress: TransferProgress) => void) | undefined;
+  readonly #clock: TransferClock;
+  readonly #rate: Rate;
+  /** Contents at the target in bytes. */
+  #bytes = 0;
+  /** Contents that this transfer has moved, in bytes. */
+  #moved = 0;
+  #files = 0;
+  #totalBytes = 0;
+  #totalFiles = 0;
+  #isListed = false;
+  /** Whether the size of every file is known. */
+  #isSized = true;
+  /** Path of the last report. */
+  #lastPath: string | undefined;
+
+  constructor(onProgress: ((progress: TransferProgress) => void) | undefined, clock: TransferClock) {
+    this.#onProgress = onProgress;
+    this.#clock = clock;
+    this.#rate = new Rate(clock.now());
+  }
+
+  /** Counts a file to move. `size` is `undefined` if it is unknown. */
+  found(size: number | undefined): void {
+    this.#totalFiles++;
+    if (size === undefined) this.#isSized = false;
+    else this.#totalBytes += size;
+  }
+
+  /** Notes that everything has been found, and reports the totals if something was reported without them. */
+  listed(): void {
+    if (this.#isListed) return;
+    this.#isListed = true;
+    if (this.#lastPath !== undefined) this.#report(this.#lastPath);
+  }
+
+  /** Counts bytes of a file that were at the target before. */
+  resumed(length: number): void {
+    this.#bytes += length;
+  }
+
+  /** Counts bytes of a file that have moved. */
+  moved(path: string, length: number): void {
+    this.#bytes += length;
+    this.#moved += length;
+    this.#report(path);
+  }
+
+  /** Counts a file that is whole. */
+  finished(path: string): void {
+    this.#files++;
+    this.#report(path);
+  }
+
+  #report(path: string): void {
+    if (this.#onProgress === undefined) return;
+    this.#lastPath = path;
+    const totalBytes = this.#isListed && this.#isSized ? this.#totalBytes : undefined;
+    const bytesPerSecond = this.#rate.at(this.#clock.now(), this.#moved);
+    this.#onProgress({
+      bytes: this.#bytes,
+      totalBytes,
+      files: this.#files,
+      totalFiles: this.#isListed ? this.#totalFiles : undefined,
+      bytesPerSecond,
+      secondsLeft:
+        totalBytes === undefined || bytesPerSecond === 0
+          ? undefined
+          : Math.max(0, totalBytes - this.#bytes) / bytesPerSecond,
+      path,
+    });
+  }
+}

@@ -1,0 +1,145 @@
+import { escapeText, SshError } from "@nacre/wire";
+import type { NearFiles, NearPartial, NearWriter } from "nacre/sftp";
+import { isNamed, writing } from "./failures.ts";
+import { FileReaderAhead } from "./file-reader.ts";
+import { HandleDirectory } from "./handle-node.ts";
+import { type NewFile, newFile } from "./new-file.ts";
+import { split } from "./paths.ts";
+import { ReadableFiles } from "./readable-files.ts";
+
+/** A file handle of a browser that renames files. All do so in the origin-private file system, few elsewhere. */
+interface MovableHandle extends FileSystemFileHandle {
+  move?(name: string): Promise<void>;
+}
+
+/**
+ * Returns the files below a directory handle as the near side of `upload` and `download`: `{ files, path: "/photos" }` is "photos" in this
+ * directory, and "/" the directory itself. Handles come from `showDirectoryPicker({ mode: "readwrite" })`, or from
+ * `navigator.storage.getDirectory()`, the files of this origin.
+ *
+ * Permission bits, times and symbolic links do not exist here: `preserve` has no effect, and a download must not use `symlinks: "keep"`.
+ * Where the browser cannot rename a file, it copies it.
+ */
+export function directoryFiles(directory: FileSystemDirectoryHandle): NearFiles {
+  return new DirectoryFiles(directory);
+}
+
+class DirectoryFiles extends ReadableFiles {
+  constructor(directory: FileSystemDirectoryHandle) {
+    super(new HandleDirectory(directory));
+  }
+
+  override create(path: string, _mode: number | undefined): Promise<NearWriter> {
+    return writing(path, async () => {
+      const { parent, name } = await this.#place(path);
+      if (await typeOf(parent, name))
+        throw new SshError("file-unwritable", `cannot write ${escapeText(path)}: it exists already`);
+      return writerOf(path, await newFile(await parent.getFileHandle(name, { create: true })));
+    });
+  }
+
+  override rename(from: string, to: string): Promise<void> {
+    return writing(to, async () => {
+      const { parent, name } = await this.#place(to);
+      const source: MovableHandle = await parent.getFileHandle(split(from).name);
+      if ((await typeOf(parent, name)) === "directory") throw new DOMException("a directory", "TypeMismatchError");
+      try {
+        if (source.move !== undefined) return await source.move(name);
+      } catch (error) {
+        if (!isNamed(error, "NotAllowedError") && !isNamed(error, "NotSupportedError")) throw error;
+      }
+      await copy(source, parent, name);
+      await parent.removeEntry(source.name);
+    });
+  }
+
+  override remove(path: string): Promise<void> {
+    return writing(path, async () => {
+      const { parent, name } = await this.#place(path);
+      await parent.removeEntry(name).catch((error: unknown) => {
+        if (!isNamed(error, "NotFoundError")) throw error;
+      });
+    });
+  }
+
+  override makeDirectory(path: string, _mode: number | undefined): Promise<boolean> {
+    return writing(path, async () => {
+      if (split(path).name === "") return false;
+      const { parent, name } = await this.#place(path);
+      if (await typeOf(parent, name)) return false;
+      await parent.getDirectoryHandle(name, { create: true });
+      return true;
+    });
+  }
+
+  removeDirectory(path: string): Promise<void> {
+    return writing(path, async () => {
+      const { parent, name } = await this.#place(path);
+      // Rejects for a file, and for a directory with entries.
+      await parent.getDirectoryHandle(name);
+      await parent.removeEntry(name);
+    });
+  }
+
+  /** A file has one user, the origin, and one name. */
+  openPartial(path: string): Promise<NearPartial | undefined> {
+    return writing(path, async () => {
+      const { parent, name } = await this.#place(path);
+      if ((await typeOf(parent, name)) !== "file") return undefined;
+      const handle = await parent.getFileHandle(name);
+      const file = await handle.getFile();
+      const reader = new FileReaderAhead(path, file);
+      const writer = writerOf(path, await newFile(handle, true));
+      return { ...writer, size: file.size, read: (buffer, position) => reader.read(buffer, position) };
+    });
+  }
+
+  async #place(path: string): Promise<{ readonly parent: FileSystemDirectoryHandle; readonly name: string }> {
+    const { directory, name } = split(path);
+    const { handle } = (await this.findDirectory(directory)) as HandleDirectory;
+    return { parent: handle, name };
+  }
+}
+
+/** Returns a writer that makes the contents visible when it is closed. */
+function writerOf(path: string, file: NewFile): NearWriter {
+  let hasFailed = false;
+  return {
+    write: (bytes, position) =>
+      writing(path, async () => {
+        try {
+          await file.write(bytes, position);
+        } catch (error) {
+          hasFailed = true;
+          throw error;
+        }
+      }),
+    setAttributes: () => Promise.resolve(),
+    // An error of `write` must not be followed by another one.
+    close: () => writing(path, () => (hasFailed ? file.discard() : file.commit())),
+  };
+}
+
+/** Resolves with what has a name in a directory, or `undefined` if nothing has. */
+async function typeOf(directory: FileSystemDirectoryHandle, name: string): Promise<"file" | "directory" | undefined> {
+  try {
+    await directory.getFileHandle(name);
+    return "file";
+  } catch (error) {
+    if (isNamed(error, "TypeMismatchError")) return "directory";
+    if (isNamed(error, "NotFoundError")) return undefined;
+    throw error;
+  }
+}
+
+/** Copies a file in place of an existing one. Readers see the old or the new contents; a new name is empty for a moment. */
+async function copy(source: FileSystemFileHandle, directory: FileSystemDirectoryHandle, name: string): Promise<void> {
+  const isNew = (await typeOf(directory, name)) === undefined;
+  try {
+    const target = await directory.getFileHandle(name, { create: true });
+    await (await source.getFile()).stream().pipeTo(await target.createWritable());
+  } catch (error) {
+    if (isNew) await directory.removeEntry(name).catch(() => {});
+    throw error;
+  }
+}

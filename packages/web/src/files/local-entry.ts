@@ -1,0 +1,17 @@
+import type { NearPath } from "nacre/sftp";
+import { LocalMap, type LocalNode } from "./local-node.ts";
+import { join, ROOT } from "./paths.ts";
+import { ReadableFiles } from "./readable-files.ts";
+
+/** A file or directory of the user, which `upload` takes as it is. */
+export interface LocalEntry extends NearPath {
+  /** Name without directory. */
+  readonly name: string;
+  /** What it is. A directory needs `recursive`. */
+  readonly type: "file" | "directory";
+}
+
+/** Returns the entry of a node. */
+export function localEntry(name: string, node: LocalNode): LocalEntry {
+  return { name, type: node.type, files: new ReadableFiles(new LocalMap([[name, node]])), path: join(ROOT, name) };
+}

@@ -1,0 +1,73 @@
+import { escapeText, SshError } from "@nacre/wire";
+import type { NearPath, NearStats, NearWriter } from "nacre/sftp";
+import { writing } from "./failures.ts";
+import { LocalMap } from "./local-node.ts";
+import type { NewFile } from "./new-file.ts";
+import { join, ROOT } from "./paths.ts";
+import { ReadableFiles } from "./readable-files.ts";
+
+/** The near side of a download of one file. Its directory has nothing else, and the file is visible only when it is whole. */
+export class NewFileTarget extends ReadableFiles implements NearPath {
+  readonly files: this = this;
+  readonly path: string;
+  readonly #begin: () => Promise<NewFile>;
+  /** The file under its temporary name. */
+  #open: { readonly path: string; readonly file: NewFile } | undefined;
+  /** Length of the file in bytes, as far as it is written. */
+  #size = 0;
+  #isCommitted = false;
+
+  constructor(name: string, begin: () => Promise<NewFile>) {
+    super(new LocalMap());
+    this.path = join(ROOT, name);
+    this.#begin = begin;
+  }
+
+  /** Whether the file is whole. */
+  get isCommitted(): boolean {
+    return this.#isCommitted;
+  }
+
+  override async stat(path: string): Promise<NearStats> {
+    return this.#isCommitted && path === this.path ? { type: "file", size: this.#size } : super.stat(path);
+  }
+
+  override create(path: string, _mode: number | undefined): Promise<NearWriter> {
+    return writing(path, async () => {
+      if (this.#open !== undefined)
+        throw new SshError("file-unwritable", `cannot write ${escapeText(path)}: only one file can be saved`);
+      const file = await this.#begin();
+      this.#open = { path, file };
+      this.#size = 0;
+      return {
+        write: (bytes, position) => {
+          this.#size = Math.max(this.#size, position + bytes.length);
+          return writing(path, () => file.write(bytes, position));
+        },
+        setAttributes: () => Promise.resolve(),
+        // `rename` or `remove` follows and decides.
+        close: () => Promise.resolve(),
+      };
+    });
+  }
+
+  override rename(from: string, to: string): Promise<void> {
+    return writing(to, async () => {
+      if (from !== this.#open?.path || to !== this.path) throw new DOMException("no such file", "NotFoundError");
+      await this.#open.file.commit();
+      this.#open = undefined;
+      this.#isCommitted = true;
+    });
+  }
+
+  override async remove(path: string): Promise<void> {
+    if (path === this.#open?.path) await this.release();
+  }
+
+  /** Drops a file that is not whole. */
+  async release(): Promise<void> {
+    const file = this.#open?.file;
+    this.#open = undefined;
+    await file?.discard();
+  }
+}

@@ -1,0 +1,66 @@
+/** A file that is being written. Nothing of it is visible under its name before `commit`. */
+export interface NewFile {
+  /** Writes all bytes at `position`. The caller leaves the memory alone until the promise settles. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Makes the contents visible. */
+  commit(): Promise<void>;
+  /** Drops the contents. */
+  discard(): Promise<void>;
+}
+
+/** Length in bytes of the writes to a file. The browser takes a millisecond for each, regardless of its length. */
+const WRITE_LENGTH = 1024 * 1024;
+
+/**
+ * Begins to write the file of a handle. The browser writes to a file of its own and exchanges it in `commit`. With `keepExistingData` that
+ * file begins as a copy.
+ */
+export async function newFile(handle: FileSystemFileHandle, keepExistingData = false): Promise<NewFile> {
+  return new StreamFile(await handle.createWritable({ keepExistingData }));
+}
+
+/** Collects bytes that follow each other and writes them together. */
+class StreamFile implements NewFile {
+  readonly #stream: FileSystemWritableFileStream;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #position = 0;
+  #length = 0;
+
+  constructor(stream: FileSystemWritableFileStream) {
+    this.#stream = stream;
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    if (position !== this.#position + this.#length) {
+      await this.#flush();
+      this.#position = position;
+    }
+    for (let rest = bytes; rest.length > 0; ) {
+      this.#buffer ??= new Uint8Array(WRITE_LENGTH);
+      const part = rest.subarray(0, WRITE_LENGTH - this.#length);
+      this.#buffer.set(part, this.#length);
+      this.#length += part.length;
+      rest = rest.subarray(part.length);
+      if (this.#length === WRITE_LENGTH) await this.#flush();
+    }
+  }
+
+  async commit(): Promise<void> {
+    await this.#flush();
+    await this.#stream.close();
+  }
+
+  async discard(): Promise<void> {
+    this.#buffer = undefined;
+    // A stream that has failed is released already.
+    await this.#stream.abort().catch(() => {});
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#buffer === undefined || this.#length === 0) return;
+    const data = this.#buffer.subarray(0, this.#length);
+    await this.#stream.write({ type: "write", position: this.#position, data });
+    this.#position += this.#length;
+    this.#length = 0;
+  }
+}

@@ -1,0 +1,156 @@
+import { mkdir, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { must } from "../openssh/run.ts";
+import { runMeasured } from "./measured-command.ts";
+import { block, payload } from "./payload.ts";
+import { runSsh } from "./ssh-command.ts";
+import type { Target } from "./tasks.ts";
+
+/** Size of each short file in bytes. */
+export const SHORT_FILE = 4096;
+
+/** A memory file system, here and at the server: a disk's journal would limit every client. */
+const MEMORY = "/dev/shm";
+
+/** Sizes of what is transferred. */
+export interface FolderSizes {
+  /** Size of the long file. */
+  readonly bytes: number;
+  /** Number of short files. */
+  readonly files: number;
+  /** Number of names in a folder that is listed. */
+  readonly names: number;
+  /** Size of the sparse file. */
+  readonly sparse: number;
+}
+
+/** What is transferred, by its name in both folders. `warm-…` is for the transfer before a timed one. */
+export const SOURCES = {
+  long: "long",
+  warmLong: "warm-long",
+  short: "short",
+  warmShort: "warm-short",
+  list: "list",
+  sparse: "sparse",
+} as const;
+
+/** Names of a transfer's target in the other folder, and of that of the transfer before it. */
+const TARGET = "target";
+const WARM_TARGET = "warm-target";
+
+/** Size of the file for the transfer before a timed one, in bytes. */
+const WARM_BYTES = 32 * 2 ** 20;
+/** Number of its short files. */
+const WARM_FILES = 1000;
+
+/** Runs a shell command at the server, with a file as its input, and resolves with its output without the last line end. */
+export type Shell = (command: string, inputFile?: string) => Promise<string>;
+
+/** Time limit of such a command in milliseconds. */
+const SHELL_TIMEOUT = 120_000;
+
+/** Returns a shell at a server that can be reached with `ssh`. */
+export function shellOf(target: Target): Shell {
+  return async (command, inputFile) => {
+    const { stdout } = await runSsh({ target, command, inputFile, output: "kept", timeoutMs: SHELL_TIMEOUT });
+    return stdout.trim();
+  };
+}
+
+/** A shell on this machine, for a server that runs here. */
+export const localShell: Shell = async (command, inputFile = "/dev/null") => {
+  const { stdout } = await runMeasured({
+    command: ["bash", "-c", command],
+    inputFile,
+    output: "kept",
+    timeoutMs: SHELL_TIMEOUT,
+  });
+  return stdout.trim();
+};
+
+/** Two folders in memory, here and at the server, with the same contents. */
+export class SftpFolders {
+  readonly near: string;
+  readonly far: string;
+  readonly #atServer: Shell;
+
+  private constructor(near: string, atServer: Shell) {
+    this.near = near;
+    this.far = `${MEMORY}/${basename(near)}-far`;
+    this.#atServer = atServer;
+  }
+
+  /** Makes both folders. */
+  static async make(atServer: Shell, { bytes, files, names, sparse }: FolderSizes): Promise<SftpFolders> {
+    const folders = new SftpFolders(await mkdtemp(`${MEMORY}/nacre-bench-`), atServer);
+    try {
+      const { near, far } = folders;
+      await writePayload(join(near, SOURCES.long), bytes);
+      await writePayload(join(near, SOURCES.warmLong), Math.min(bytes, WARM_BYTES));
+      await writeFiles(join(near, SOURCES.short), files);
+      await writeFiles(join(near, SOURCES.warmShort), WARM_FILES);
+      await mkdir(join(near, SOURCES.list));
+      const archive = join(near, "archive");
+      await must(["tar", "-C", near, "--exclude=archive", "-cf", archive, "."], { timeoutMs: 120_000 });
+      await folders.#atServer(`mkdir ${far} && cd ${far} && tar -xf -`, archive);
+      await rm(archive);
+      // Sparse, and so not in the archive.
+      await writeFile(join(near, SOURCES.sparse), "");
+      await truncate(join(near, SOURCES.sparse), sparse);
+      await folders.#atServer(`cd ${far} && truncate -s ${sparse} ${SOURCES.sparse}`);
+      await folders.#atServer(`cd ${far}/${SOURCES.list} && seq -f name-%.0f ${names} | xargs touch`);
+      return folders;
+    } catch (error) {
+      await folders.remove();
+      throw error;
+    }
+  }
+
+  /** Returns the paths of a transfer's target, here or at the server. */
+  target(isWarmUp: boolean): { readonly near: string; readonly far: string } {
+    const name = isWarmUp ? WARM_TARGET : TARGET;
+    return { near: join(this.near, name), far: `${this.far}/${name}` };
+  }
+
+  /** Removes what the last transfers made. */
+  async clear(): Promise<void> {
+    for (const { near, far } of [this.target(false), this.target(true)]) {
+      await rm(near, { recursive: true, force: true });
+      await this.#atServer(`rm -rf ${far}`);
+    }
+  }
+
+  /** Throws unless the target of a transfer has the same contents as its source. */
+  async compare(direction: "get" | "put", source: string): Promise<void> {
+    const expected = await localShell(digest(join(this.near, source)));
+    const { near, far } = this.target(false);
+    const arrived = direction === "get" ? await localShell(digest(near)) : await this.#atServer(digest(far));
+    if (arrived !== expected) throw new Error(`the copy of "${source}" differs from it`);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.near, { recursive: true, force: true });
+    await this.#atServer(`rm -rf ${this.far}`);
+  }
+}
+
+/** Returns a shell command that prints a digest of a file, or of the names and contents of all files in a folder. */
+function digest(path: string): string {
+  const files = "find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum";
+  return `if [ -d ${path} ]; then cd ${path} && ${files}; else sha256sum <${path}; fi | sha256sum`;
+}
+
+async function writePayload(path: string, bytes: number): Promise<void> {
+  const file = await open(path, "w");
+  for (const piece of payload(bytes)) await file.write(piece);
+  await file.close();
+}
+
+/** Writes short files with different contents. */
+async function writeFiles(folder: string, count: number): Promise<void> {
+  await mkdir(folder);
+  for (let i = 0; i < count; i++) {
+    const start = (i * 97) % (block.length - SHORT_FILE);
+    await writeFile(join(folder, `file-${i}`), block.subarray(start, start + SHORT_FILE));
+  }
+}
