@@ -14,8 +14,9 @@ const INCOMPLETE = 1;
 
 /** A place and the connection to its server. */
 export interface Located {
+  /** Place as typed. */
   readonly place: Place;
-  /** `undefined` for a place on this machine. */
+  /** Connection to its server; `undefined` for a place on this machine. */
   readonly server?: Server;
 }
 
