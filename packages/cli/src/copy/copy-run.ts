@@ -115,8 +115,7 @@ export class CopyRun {
     for (const { path, reason } of skipped)
       if (reason === "special")
         this.#complain(new SshError("usage", `${shown(path)} is a device, pipe or socket, and was not copied`));
-    for (const { path, reason } of unverified)
-      this.#say(`nacre: ${shown(path)} was not verified: ${escapeText(reason)}`);
+    for (const { path, reason } of unverified) this.#say(`nacre: ${shown(path)} was not verified: ${reason}`);
   }
 
   /** Does the work for one source. An error is printed, and the next source follows, unless a connection or the whole copy has ended. */
