@@ -11,6 +11,8 @@ const ENTRIES: Readonly<Record<string, string>> = {
   "packages/kex/src/internal.ts": "packages/kex/src/hybrid.ts",
   "packages/cli/src/main.ts": "packages/cli/src/help.ts",
   "packages/cli/src/ssh.ts": "packages/node/src/connect.ts",
+  "packages/cli/src/copy/copy.ts": "packages/node/src/connect.ts",
+  "packages/cli/src/sftp/sftp.ts": "packages/node/src/connect.ts",
   "packages/cli/src/serve.ts": "packages/node/src/listen.ts",
 };
 const NOBLE = /\/node_modules\/@noble\//;

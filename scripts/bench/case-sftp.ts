@@ -1,7 +1,7 @@
 import { type Case, nacre, type Sample } from "./bench.ts";
 import { transfer } from "./case-bulk.ts";
-import { ensureLftp } from "./sftp-commands.ts";
-import { SftpFolders, SHORT_FILE, SOURCES } from "./sftp-folders.ts";
+import { ensureCommands } from "./sftp-commands.ts";
+import { SftpFolders, SHORT_FILE, SOURCES, shellOf } from "./sftp-folders.ts";
 import {
   type FilesResults,
   type Measure,
@@ -10,6 +10,7 @@ import {
   sftpContenders,
   sourcesOf,
 } from "./sftp-runs.ts";
+import { servers } from "./sftp-servers.ts";
 import type { FileAction } from "./sftp-tasks.ts";
 import { startSlowPath } from "./slow-path.ts";
 import { median, spread, type Table } from "./table.ts";
@@ -33,12 +34,17 @@ export const sftpCase: Case = {
   name: "sftp",
   what: "SFTP to OpenSSH, on memory file systems: one long file, many short files, a listing; speed, CPU time, peak memory",
   async run(bench) {
-    await ensureLftp();
+    await ensureCommands();
     const samples: Sample[] = [];
     const tables: Table[] = [];
     const contenders = sftpContenders.filter((one) => bench.takesPart(one));
     const { bytes, files, names } = bench.sftp;
-    const folders = await SftpFolders.make(bench.target, { bytes, files, names, sparse: SPARSE_FACTOR * bytes });
+    const folders = await SftpFolders.make(shellOf(bench.target), {
+      bytes,
+      files,
+      names,
+      sparse: SPARSE_FACTOR * bytes,
+    });
     try {
       const common = { bench, folders, target: bench.target, namespace: undefined, rounds: bench.rounds, contenders };
       const run = (suite: Suite, type: FileAction["type"]): Promise<FilesResults> =>
@@ -55,6 +61,7 @@ export const sftpCase: Case = {
       checkNames(lists, names);
       tables.push(listTable(contenders, names, lists));
       tables.push(await onSlowPath({ ...common, suite: aes }, samples));
+      tables.push(...(await servers(bench, folders, aes, samples)));
       if (bench.takesPart(nacre)) tables.push(await memory({ ...common, suite: aes, contenders: [nacre] }, samples));
       return { tables, samples };
     } finally {
@@ -105,16 +112,20 @@ function cellsFor(amount: number, digits: number, cpuAmount: number): Cells {
 const WHOLE =
   "sftp and lftp are measured as whole processes, less the time of a login; their peak is without that of ssh.";
 
+/** Returns the heads of the columns of `cellsFor`. */
+function columns(what: string, cpu: string): string[] {
+  return [what, "vs. sftp", "vs. ssh2", cpu, "peak MiB"];
+}
+
 function longTable(
   title: string,
   clients: readonly SftpContender[],
   bytes: number,
   runs: readonly FilesResults[],
 ): Table {
-  const columns = (verb: string): string[] => [`${verb} MB/s`, "vs. sftp", "vs. ssh2", "CPU s/GiB", "peak MiB"];
   return {
     title,
-    head: ["client", ...columns("get"), ...columns("put")],
+    head: ["client", ...columns("get MB/s", "CPU s/GiB"), ...columns("put MB/s", "CPU s/GiB")],
     rows: rows(clients, cellsFor(bytes / 1e6, 0, bytes / 2 ** 30), runs),
     notes: [
       `${WHOLE} ssh2: fastGet and fastPut. Goals: 1.0 of sftp with aes128-gcm and 0.7 with chacha20; 1.2 of ssh2.`,
@@ -128,10 +139,9 @@ function shortTable(
   files: number,
   runs: readonly FilesResults[],
 ): Table {
-  const columns = (verb: string): string[] => [`${verb} files/s`, "vs. sftp", "vs. ssh2", "CPU ms/file", "peak MiB"];
   return {
     title,
-    head: ["client", ...columns("get"), ...columns("put")],
+    head: ["client", ...columns("get files/s", "CPU ms/file"), ...columns("put files/s", "CPU ms/file")],
     rows: rows(clients, cellsFor(files, 0, files / 1000), runs),
     notes: [`${WHOLE} ssh2: 32 files at once; lftp: 8 connections. Goals: 3 times sftp, 1.3 times ssh2.`],
   };
@@ -140,7 +150,7 @@ function shortTable(
 function listTable(clients: readonly SftpContender[], names: number, results: FilesResults): Table {
   return {
     title: `Listing of ${names} names`,
-    head: ["client", "names/s", "vs. sftp", "vs. ssh2", "CPU µs/name", "peak MiB"],
+    head: ["client", ...columns("names/s", "CPU µs/name")],
     rows: rows(clients, cellsFor(names, 0, names / 1e6), [results]),
     notes: [WHOLE],
   };
@@ -160,7 +170,7 @@ async function onSlowPath(common: Common, samples: Sample[]): Promise<Table> {
   try {
     const target = await bench.serverIn(path.far);
     const { namespace } = path.near;
-    const folders = await SftpFolders.make(bench.target, { bytes, files: 1, names: 1, sparse: 1 });
+    const folders = await SftpFolders.make(shellOf(bench.target), { bytes, files: 1, names: 1, sparse: 1 });
     try {
       const run = (type: "get" | "put"): Promise<FilesResults> =>
         measure(

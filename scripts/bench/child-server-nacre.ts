@@ -9,6 +9,7 @@ import {
   nodeServerAlgorithms,
   type SshServer,
 } from "@nacre/node";
+import { sftpServer } from "@nacre/node/sftp-server";
 import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
 import { runCommand, serverWork } from "./server-worker.ts";
 
@@ -36,6 +37,7 @@ serverWork({
       maxUnauthenticated: { start: 10_000, rate: 1, full: 10_000 },
       // Without this, the limits per source would apply: all clients have one address.
       perSource: false,
+      subsystems: { sftp: sftpServer({ root: "/" }) },
       session: async ({ command = "", stdin, stdout }) => {
         await runCommand(command, stdin, stdout);
         return 0;

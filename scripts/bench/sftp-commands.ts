@@ -8,7 +8,7 @@ import { sshOptions } from "./ssh-command.ts";
 import type { Suite, Target } from "./tasks.ts";
 
 /** A command that moves files over SFTP. */
-export type SftpCommand = "sftp" | "lftp";
+export type SftpCommand = "sftp" | "lftp" | "rclone";
 
 /** Number of connections of `lftp mirror`. */
 const LFTP_CONNECTIONS = 8;
@@ -24,9 +24,13 @@ export interface CommandRun {
   readonly folder: string;
 }
 
-/** Installs `lftp` if it is missing. Throws if that fails. */
-export async function ensureLftp(): Promise<void> {
-  if ((await run(["lftp", "--version"])).status !== 0) await installPackages(["lftp"]);
+/** Installs `lftp` and `rclone` if they are missing. Throws if that fails. */
+export async function ensureCommands(): Promise<void> {
+  for (const [name, flag] of [
+    ["lftp", "--version"],
+    ["rclone", "version"],
+  ] as const)
+    if ((await run([name, flag])).status !== 0) await installPackages([name]);
 }
 
 /**
@@ -35,13 +39,19 @@ export async function ensureLftp(): Promise<void> {
  */
 export async function runSftpCommand(name: SftpCommand, options: CommandRun): Promise<FilesResult> {
   const { target, suite, action, timeoutMs, namespace, folder } = options;
-  const command = async (lines: string): ReturnType<typeof runMeasured> => {
-    const script = join(folder, `script-${name}`);
-    await writeFile(script, lines);
-    return runMeasured({ command: COMMANDS[name](target, suite, script), output: "kept", timeoutMs, namespace });
+  const measured = (command: readonly string[]): ReturnType<typeof runMeasured> =>
+    runMeasured({ command, output: "kept", timeoutMs, namespace });
+  const scripted = async (script: string): Promise<readonly string[]> => {
+    const file = join(folder, `script-${name}`);
+    await writeFile(file, script);
+    return name === "sftp" ? sftpCommand(target, suite, file) : ["lftp", "--norc", "-f", file];
   };
-  const nothing = await command(begin(name, target, suite) + LOGIN[name]);
-  const done = await command(`${begin(name, target, suite)}${SCRIPTS[name](action)}\n`);
+  const commandOf = (one: FileAction | undefined): readonly string[] | Promise<readonly string[]> =>
+    name === "rclone"
+      ? rcloneCommand(target, one)
+      : scripted(`${begin(name, target, suite)}${one === undefined ? LOGIN[name] : SCRIPTS[name](one)}\n`);
+  const nothing = await measured(await commandOf(undefined));
+  const done = await measured(await commandOf(action));
   return {
     seconds: done.seconds - nothing.seconds,
     cpuSeconds: done.cpuSeconds - nothing.cpuSeconds,
@@ -54,27 +64,36 @@ export async function runSftpCommand(name: SftpCommand, options: CommandRun): Pr
   };
 }
 
-const COMMANDS = {
-  sftp: (target: Target, suite: Suite, script: string): string[] => [
-    "sftp",
-    "-F",
-    "none",
-    "-q",
-    ...sshOptions(target, suite),
-    "-P",
-    String(target.port),
-    "-b",
-    script,
-    `${target.user}@${target.host}`,
-  ],
-  lftp: (_: Target, __: Suite, script: string): string[] => ["lftp", "--norc", "-f", script],
-};
+function sftpCommand(target: Target, suite: Suite, script: string): string[] {
+  const options = ["-F", "none", "-q", ...sshOptions(target, suite), "-P", String(target.port), "-b", script];
+  return ["sftp", ...options, `${target.user}@${target.host}`];
+}
+
+/** Returns a command that makes two folders equal, or that only logs in. The cipher is aes128-gcm, which rclone prefers. */
+function rcloneCommand(target: Target, action: FileAction | undefined): string[] {
+  const options = {
+    host: target.host,
+    port: target.port,
+    user: target.user,
+    "key-file": target.keyFile,
+    // Otherwise rclone looks for commands on the server.
+    "shell-type": "none",
+    "disable-hashcheck": "true",
+  };
+  const flags = Object.entries(options).map(([name, value]) => `--sftp-${name}=${value}`);
+  const far = `:sftp:${action?.remote ?? "/"}`;
+  const work =
+    action === undefined
+      ? ["lsf", "--max-depth=1", far]
+      : ["sync", ...(action.type.startsWith("get") ? [far, action.local] : [action.local, far])];
+  return ["rclone", "--config=/dev/null", ...flags, ...work];
+}
 
 /** Commands that only log in. */
-const LOGIN = { sftp: "pwd\n", lftp: "cls -d /\n" };
+const LOGIN = { sftp: "pwd", lftp: "cls -d /" };
 
 /** Returns the first lines of a script. */
-function begin(name: SftpCommand, target: Target, suite: Suite): string {
+function begin(name: Exclude<SftpCommand, "rclone">, target: Target, suite: Suite): string {
   if (name === "sftp") return "";
   const program = ["ssh", "-F", "none", "-a", "-x", ...sshOptions(target, suite)].join(" ");
   return [

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { must } from "../openssh/run.ts";
+import { runMeasured } from "./measured-command.ts";
 import { block, payload } from "./payload.ts";
 import { runSsh } from "./ssh-command.ts";
 import type { Target } from "./tasks.ts";
@@ -42,21 +43,46 @@ const WARM_BYTES = 32 * 2 ** 20;
 /** Number of its short files. */
 const WARM_FILES = 1000;
 
+/** Runs a shell command at the server, with a file as its input, and resolves with its output without the last line end. */
+export type Shell = (command: string, inputFile?: string) => Promise<string>;
+
+/** Time limit of such a command in milliseconds. */
+const SHELL_TIMEOUT = 120_000;
+
+/** Returns a shell at a server that can be reached with `ssh`. */
+export function shellOf(target: Target): Shell {
+  return async (command, inputFile) => {
+    const { stdout } = await runSsh({ target, command, inputFile, output: "kept", timeoutMs: SHELL_TIMEOUT });
+    return stdout.trim();
+  };
+}
+
+/** A shell on this machine, for a server that runs here. */
+export const localShell: Shell = async (command, inputFile = "/dev/null") => {
+  const { stdout } = await runMeasured({
+    command: ["bash", "-c", command],
+    inputFile,
+    output: "kept",
+    timeoutMs: SHELL_TIMEOUT,
+  });
+  return stdout.trim();
+};
+
 /** Two folders in memory, here and at the server, with the same contents. */
 export class SftpFolders {
   readonly near: string;
   readonly far: string;
-  readonly #target: Target;
+  readonly #atServer: Shell;
 
-  private constructor(near: string, target: Target) {
+  private constructor(near: string, atServer: Shell) {
     this.near = near;
     this.far = `${MEMORY}/${basename(near)}-far`;
-    this.#target = target;
+    this.#atServer = atServer;
   }
 
   /** Makes both folders. */
-  static async make(target: Target, { bytes, files, names, sparse }: FolderSizes): Promise<SftpFolders> {
-    const folders = new SftpFolders(await mkdtemp(`${MEMORY}/nacre-bench-`), target);
+  static async make(atServer: Shell, { bytes, files, names, sparse }: FolderSizes): Promise<SftpFolders> {
+    const folders = new SftpFolders(await mkdtemp(`${MEMORY}/nacre-bench-`), atServer);
     try {
       const { near, far } = folders;
       await writePayload(join(near, SOURCES.long), bytes);
@@ -96,24 +122,15 @@ export class SftpFolders {
 
   /** Throws unless the target of a transfer has the same contents as its source. */
   async compare(direction: "get" | "put", source: string): Promise<void> {
-    const expected = await this.#digestHere(join(this.near, source));
+    const expected = await localShell(digest(join(this.near, source)));
     const { near, far } = this.target(false);
-    const arrived = direction === "get" ? await this.#digestHere(near) : await this.#atServer(digest(far));
+    const arrived = direction === "get" ? await localShell(digest(near)) : await this.#atServer(digest(far));
     if (arrived !== expected) throw new Error(`the copy of "${source}" differs from it`);
   }
 
   async remove(): Promise<void> {
     await rm(this.near, { recursive: true, force: true });
     await this.#atServer(`rm -rf ${this.far}`);
-  }
-
-  async #digestHere(path: string): Promise<string> {
-    return (await must(["bash", "-c", digest(path)], { timeoutMs: 120_000 })).trim();
-  }
-
-  async #atServer(command: string, inputFile?: string): Promise<string> {
-    const run = { target: this.#target, command, inputFile, timeoutMs: 120_000 };
-    return (await runSsh({ ...run, output: "kept" })).stdout.trim();
   }
 }
 

@@ -11,9 +11,13 @@ export interface SftpContender extends Contender {
   readonly command?: SftpCommand;
 }
 
-const sftp: SftpContender = { name: "sftp", program: undefined, otherLibrary: false, command: "sftp" };
+/** OpenSSH's command. */
+export const sftp: SftpContender = { name: "sftp", program: undefined, otherLibrary: false, command: "sftp" };
 const ssh2: SftpContender = { ...ssh2NoDelay, name: "ssh2, no-delay" };
 const lftp: SftpContender = { name: "lftp", program: undefined, otherLibrary: false, command: "lftp" };
+
+/** A program that makes folders equal. Measures only servers. */
+export const rclone: SftpContender = { name: "rclone", program: undefined, otherLibrary: false, command: "rclone" };
 
 /** All clients. The ratios of the tables are to the second and the third. */
 export const sftpContenders: readonly SftpContender[] = [nacre, sftp, ssh2, lftp];

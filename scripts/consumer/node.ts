@@ -45,7 +45,7 @@ export const strict: [
   Optional<AgentOptions>,
   Optional<LocalForwardOptions & ForwardOptions & ProxyOptions & SocketOptions>,
   Optional<HopOptions>,
-  Optional<Partial<DiskFileSystemOptions & SftpServerOptions>>,
+  Optional<Omit<DiskFileSystemOptions & SftpServerOptions, "root">>,
 ] extends never[]
   ? true
   : false = true;

@@ -16,6 +16,10 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "python3-asyncssh", probe: ["/usr/bin/python3", "-c", "import asyncssh"] },
   { package: "putty-tools", probe: ["sh", "-c", "command -v plink && command -v psftp && command -v puttygen"] },
   { package: "curl", probe: ["sh", "-c", "curl --version | grep libssh2"] },
+  { package: "lftp", probe: ["sh", "-c", "command -v lftp"] },
+  { package: "rclone", probe: ["sh", "-c", "command -v rclone"] },
+  // Mounts a directory, for which the kernel needs FUSE (/dev/fuse).
+  { package: "sshfs", probe: ["sh", "-c", "command -v sshfs && command -v fusermount3"] },
   { package: "tinysshd", probe: ["test", "-x", "/usr/sbin/tinysshd"] },
   // Sets the home folder of tinysshd's users, for which tinysshd has no option.
   { package: "libnss-wrapper", probe: ["sh", "-c", 'test -z "$(LD_PRELOAD=libnss_wrapper.so /bin/true 2>&1)"'] },

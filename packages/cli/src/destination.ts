@@ -12,6 +12,27 @@ export function readDestination(word: string): Destination {
   return checked(word, /^ssh:\/\//i.test(word) ? readUri(word) : readHost(word));
 }
 
+/** Parses `[user@]host`, with an IPv6 address in brackets or not. Throws `usage` if it is invalid. */
+export function readHostName(word: string): Destination {
+  return checked(word, readHost(word));
+}
+
+/** A destination, and the path behind it. */
+export interface UriPlace extends Destination {
+  /** Path behind the slash, still percent-encoded; `undefined` without a slash. */
+  readonly path: string | undefined;
+}
+
+/**
+ * Parses `ssh://[user@]host[:port][/path]`, or the same with `sftp` or `scp`. Returns `undefined` for a word that is no such address. Throws
+ * `usage` if it is invalid.
+ */
+export function readUriPlace(word: string): UriPlace | undefined {
+  const [, scheme, authority = "", path] = /^(ssh|sftp|scp):\/\/([^/]*)(?:\/(.*))?$/is.exec(word) ?? [];
+  if (scheme === undefined) return undefined;
+  return { ...checked(`${scheme}://…`, readUri(`ssh://${authority}`, scheme, "[/path], without a password")), path };
+}
+
 /** Parses the value of `-J`: `[user@]host[:port]` or `ssh://[user@]host[:port]`, separated by commas. Throws `usage` if it is invalid. */
 export function readJumpHosts(text: string): readonly Destination[] {
   return text.split(",").map((word) => checked(word, /^ssh:\/\//i.test(word) ? readUri(word) : readJumpHost(word)));
@@ -58,12 +79,16 @@ function readJumpHost(word: string): Destination {
 }
 
 /** Parses `ssh://[user@]host[:port]` as ssh(1) does: the user may be percent-encoded, and an IPv6 address is in brackets. */
-function readUri(word: string): Destination {
-  const { user, host, port } = partsOfUri(word);
+function readUri(word: string, scheme = "ssh", tail = ", without a password or a path"): Destination {
+  const { user, host, port } = partsOfUri(word, scheme, tail);
   return { user, host, port: port === undefined ? undefined : readPort(port) };
 }
 
-function partsOfUri(word: string): {
+function partsOfUri(
+  word: string,
+  scheme: string,
+  tail: string,
+): {
   readonly user: string | undefined;
   readonly host: string;
   readonly port?: string | undefined;
@@ -81,7 +106,7 @@ function partsOfUri(word: string): {
     // Invalid percent-encoding: report it below.
   }
   // Do not repeat the word in the message: it may contain a password.
-  throw usage("invalid ssh:// address; expected ssh://[user@]host[:port], without a password or a path");
+  throw usage(`invalid ${scheme}:// address; expected ${scheme}://[user@]host[:port]${tail}`);
 }
 
 function withoutBrackets(host: string): string {

@@ -48,8 +48,26 @@ const GATEWAY_OPTIONS = `  --origin ORIGIN     origin of pages that may connect,
   --log text|json     format of the log on standard error (text)
 `;
 
+const CP_USAGE = "nacre cp [option…] SOURCE… TARGET";
+
+const SFTP_USAGE = "nacre sftp [option…] [user@]host[:PATH] [LOCAL]";
+
+/** Options of `nacre cp` and `nacre sftp` that say how to connect. */
+const CONNECTION_HELP = `  -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)
+  -P PORT             port of the server (22)
+  -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
+  --known-hosts FILE  known host keys (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
+  --accept-new        accept an unknown host and remember its key
+  --host-key SHA256:… accept only this host key; repeatable
+  -c CIPHERS, -m MACS, --kex METHODS  algorithms to offer, separated by commas, most preferred first
+  --trace             print each packet to standard error, without secrets
+  --keylog FILE       append session secrets to FILE, a regular file, for Wireshark; anyone with them can decrypt the session
+`;
+
 /** `nacre --help`. */
 export const HELP: string = `usage: nacre [option…] [user@]host [command…]
+       ${CP_USAGE}
+       ${SFTP_USAGE}
        ${KEYGEN_USAGE}       nacre serve [option…]
        nacre sftp-server [option…]
        nacre gateway --origin ORIGIN --allow HOST:PORT [option…]
@@ -80,6 +98,9 @@ The host may also be written ssh://[user@]host[:port]. Defaults are in parenthes
   --trace             print each packet to standard error, without secrets
   --keylog FILE       append session secrets to FILE, a regular file, for Wireshark; anyone with them can decrypt the session
 
+nacre cp copies files and directories to and from servers; nacre sftp works with the files of a server. nacre cp --help and
+nacre sftp --help list their options.
+
 nacre serve runs an SSH server for the account that starts it, until SIGINT (Ctrl-C), SIGTERM or SIGHUP. Its options:
 
 ${SERVE_OPTIONS}
@@ -89,6 +110,39 @@ nacre gateway lets pages reach SSH servers: from WebSocket to TCP. nacre gateway
 
 In a remote terminal, type ~. at the start of a line to close the connection, or ~~ to send one ~.
 `;
+
+/** `nacre cp --help`. */
+export const COPY_HELP: string = `usage: ${CP_USAGE}
+
+Copies files to a server, from a server, or between servers, through this machine. A place on a server is [user@]host:PATH, or
+ssh://[user@]host[:port]/PATH, also with sftp:// or scp://. PATH is relative to the user's directory; after an address, two slashes make it
+absolute. Patterns such as *.log are expanded on the server. A local path with a colon before its first slash needs ./ before it.
+Exits with 0; with 1 if something was not copied; with 255 if a connection fails. Defaults are in parentheses.
+
+  -r                  copy directories with everything in them
+  -p                  keep times and permission bits
+  --resume            keep what a failed copy leaves, and continue it
+  --verify[=size|sha256]  compare the sizes, or the SHA-256 digests, of source and copy (sha256 if no value is given)
+  --limit RATE        copy at most RATE bytes a second, such as 500K or 1.5M
+  --symlinks follow|keep|skip  symbolic links in directories: copy what they lead to, copy the links, or leave them out (follow)
+  -q                  show no progress
+${CONNECTION_HELP}`;
+
+/** `nacre sftp --help`. */
+export const SFTP_HELP: string = `usage: ${SFTP_USAGE}
+
+Works with the files of a server: type help for the commands, Tab to complete a name. If PATH is a directory, the session begins there;
+if it is a file, it is fetched to LOCAL. The place may also be written sftp://[user@]host[:port][/PATH]. Exits with 0; with 1 if a command of
+a batch failed; with 255 if the connection fails. Defaults are in parentheses.
+
+  -b FILE             run the commands in FILE, - for standard input, and stop at the first that fails. A line that begins with - may
+                      fail; one that begins with @ is not printed. Nothing is asked at the terminal
+  -r                  let get and put take directories
+  -p                  let them keep times and permission bits
+  -a                  let them keep what a failed transfer leaves, and continue it
+  --limit RATE        move at most RATE bytes a second, such as 500K or 1.5M
+  -q                  announce no transfer, and show no progress
+${CONNECTION_HELP}`;
 
 /** `nacre keygen --help`. */
 export const KEYGEN_HELP: string = `usage: ${KEYGEN_USAGE}

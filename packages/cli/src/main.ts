@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { escapeText, SshError } from "@nacre/wire";
 import { BACKGROUND, inBackground } from "./background.ts";
 import { HELP } from "./help.ts";
-import { oneLine } from "./one-line.ts";
+import { explain } from "./say.ts";
 import { TERMINAL_HOST } from "./terminal-messages.ts";
 
 /** Exit status for an error of nacre itself, as in ssh(1). */
@@ -44,6 +43,10 @@ async function main(words: readonly string[]): Promise<number> {
     // Imported on demand, so that each command loads only its own code.
     case "keygen":
       return (await import("./keygen.ts")).keygen(words.slice(1));
+    case "cp":
+      return (await import("./copy/copy.ts")).copy(words.slice(1));
+    case "sftp":
+      return (await import("./sftp/sftp.ts")).sftp(words.slice(1));
     case "serve":
       return (await import("./serve.ts")).serve(words.slice(1));
     case "sftp-server":
@@ -53,15 +56,6 @@ async function main(words: readonly string[]): Promise<number> {
     default:
       return (await import("./ssh.ts")).ssh(words);
   }
-}
-
-/** Formats an error as one line, escaped for a terminal. */
-function explain(error: unknown): string {
-  const text =
-    error instanceof SshError
-      ? `${error.message} [${error.code}]`
-      : `internal error in nacre, please report it: ${String(error)}`;
-  return oneLine(escapeText(text, { keepLines: true }));
 }
 
 function version(): string {

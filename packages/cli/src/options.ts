@@ -1,8 +1,11 @@
 import { SshError } from "@nacre/wire";
 
+/** Whether an option takes a value. An `"optional"` one takes it only as `--option=value`. */
+export type OptionKind = "flag" | "value" | "optional";
+
 /** Options of a command line, and the words after them. */
 export interface ParsedOptions {
-  /** Options in order. The value of a flag is `""`. */
+  /** Options in order. The value of a flag, or of an option without its value, is `""`. */
   readonly options: readonly (readonly [name: string, value: string])[];
   /** Words from the first one that is not an option. */
   readonly rest: readonly string[];
@@ -12,10 +15,7 @@ export interface ParsedOptions {
  * Parses options like getopt(3): `-t`, `-tt`, `-p 22`, `-p22`, `--keylog FILE`, `--keylog=FILE`. `--` or the first other word ends them.
  * `known` states for each option whether it takes a value. Throws `usage` for an unknown option or a missing value.
  */
-export function parseOptions(
-  words: readonly string[],
-  known: Readonly<Record<string, "flag" | "value">>,
-): ParsedOptions {
+export function parseOptions(words: readonly string[], known: Readonly<Record<string, OptionKind>>): ParsedOptions {
   const options: (readonly [string, string])[] = [];
   let at = 0;
   const value = (name: string): string => {
@@ -33,14 +33,14 @@ export function parseOptions(
     rejectKeyText(word);
     if (word.startsWith("--")) {
       const [name = "", ...attached] = word.split("=");
-      if (kind(known, name) === "value") options.push([name, attached.length > 0 ? attached.join("=") : value(name)]);
-      else if (attached.length > 0) throw usage(`${name} takes no value`);
-      else options.push([name, ""]);
+      const expected = kind(known, name);
+      if (attached.length > 0 && expected === "flag") throw usage(`${name} takes no value`);
+      options.push([name, expected === "value" && attached.length === 0 ? value(name) : attached.join("=")]);
     } else {
       for (let letters = word.slice(1); letters !== ""; ) {
         const name = `-${letters[0]}`;
         letters = letters.slice(1);
-        if (kind(known, name) === "flag") {
+        if (kind(known, name) !== "value") {
           options.push([name, ""]);
         } else {
           options.push([name, letters === "" ? value(name) : letters]);
@@ -52,13 +52,29 @@ export function parseOptions(
   return { options, rest: words.slice(at) };
 }
 
+/** Values of the options of a command line, by name. */
+export interface OptionValues<N extends string> {
+  /** Returns all values of an option, in order. */
+  readonly all: (name: N) => string[];
+  /** Returns the last value of an option; `undefined` if it is not given. */
+  readonly last: (name: N) => string | undefined;
+  /** Returns whether an option is given. */
+  readonly has: (name: N) => boolean;
+}
+
+/** Returns the values of options by name. */
+export function valuesOf<N extends string>(options: ParsedOptions["options"]): OptionValues<N> {
+  const all = (name: N): string[] => options.filter(([option]) => option === name).map(([, value]) => value);
+  return { all, last: (name) => all(name).at(-1), has: (name) => all(name).length > 0 };
+}
+
 /** Throws `usage` if a word contains a private key, as in `-i "$(cat key)"`. Other messages would print the key. */
 function rejectKeyText(word: string): void {
   if (word.includes("-----BEGIN"))
     throw usage("private key text found on the command line; give the file that contains the key (-i FILE)");
 }
 
-function kind(known: Readonly<Record<string, "flag" | "value">>, name: string): "flag" | "value" {
+function kind(known: Readonly<Record<string, OptionKind>>, name: string): OptionKind {
   if (!Object.hasOwn(known, name)) throw usage(`unknown option ${name}`);
   return known[name]!;
 }
@@ -74,6 +90,6 @@ const HELP: Readonly<Record<string, "flag">> = { "-h": "flag", "--help": "flag" 
  * Returns whether the options include `-h` or `--help`. Values and words after the options do not count. Throws `usage` like
  * `parseOptions`.
  */
-export function asksForHelp(words: readonly string[], known: Readonly<Record<string, "flag" | "value">>): boolean {
+export function asksForHelp(words: readonly string[], known: Readonly<Record<string, OptionKind>>): boolean {
   return parseOptions(words, { ...known, ...HELP }).options.some(([name]) => Object.hasOwn(HELP, name));
 }

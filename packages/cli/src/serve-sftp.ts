@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import type { SessionHandler } from "@nacre/node";
-import { type SftpServerOptions, sftpServer } from "@nacre/node/sftp-server";
+import type { NodeSession, SessionHandler } from "@nacre/node";
+import { diskFileSystem, type SftpServerOptions, sftpServer } from "@nacre/node/sftp-server";
 import { escapeText, SshError } from "@nacre/wire";
+import { type ScpHandler, scpServer } from "nacre/scp-server";
 import { usage } from "./options.ts";
 import type { ServeArguments } from "./serve-arguments.ts";
 import type { Account } from "./serve-environment.ts";
-import { faultLine, requestLine } from "./sftp-log.ts";
+import { faultLine, requestLine, scpFaultLine } from "./sftp-log.ts";
 import { expandTokens, parseSftpServerArguments, type SftpServerArguments } from "./sftp-server-arguments.ts";
 
 /** Command of a key that restricts its logins to SFTP, as with sshd. */
@@ -26,14 +27,16 @@ export function servesSubsystem({ exec, sftp }: SftpContext["arguments"]): boole
   return exec || sftp.root !== undefined;
 }
 
-/** Returns the handlers for `listen`: of the subsystem sftp, and of the forced command internal-sftp. */
+/** Returns the handlers for `listen`: of the subsystem sftp, of scp's commands, and of the forced command internal-sftp. */
 export function sftpHandlers(context: SftpContext): {
   readonly subsystem: SessionHandler | undefined;
+  readonly scp: ScpHandler | undefined;
   readonly forced: SessionHandler;
 } {
-  const subsystem = servesSubsystem(context.arguments) ? sftpServer(sftpOptions(context)) : undefined;
+  const isServed = servesSubsystem(context.arguments);
   return {
-    subsystem,
+    subsystem: isServed ? sftpServer(sftpOptions(context)) : undefined,
+    scp: isServed ? scpHandler(context) : undefined,
     forced: async (session) => {
       let handler: SessionHandler;
       try {
@@ -47,6 +50,27 @@ export function sftpHandlers(context: SftpContext): {
       return handler(session);
     },
   };
+}
+
+/**
+ * Returns the handler of sessions: scp's commands are answered from the files of SFTP, and `run` gets the others. Without `run`, they end with a text
+ * for people, as behind internal-sftp of sshd.
+ */
+export function withScp(scp: ScpHandler | undefined, run: SessionHandler | undefined): SessionHandler | undefined {
+  if (scp === undefined) return run;
+  return (session) => scp(session) ?? (run ?? refuse)(session);
+}
+
+function refuse(session: NodeSession): number {
+  session.stderr.write("this server runs no commands; use SFTP or scp\n");
+  return 1;
+}
+
+/** Makes the handler of scp's commands, with the root, start and access of the subsystem sftp. */
+function scpHandler(context: SftpContext): ScpHandler {
+  const { root, startDirectory, readOnly, umask } = sftpOptions(context);
+  const files = diskFileSystem({ root, startDirectory, readOnly, umask });
+  return scpServer(files, { readOnly, log: (event) => context.note(scpFaultLine(event)) });
 }
 
 /** Parses the command of a key. Words are separated by blanks; `"` and `'` keep blanks. Throws `usage` if it is invalid. */
@@ -79,7 +103,7 @@ export function sftpOptions(
     startDirectory:
       start !== undefined ? expandTokens(start, { home, user }) : root === "/" && existsSync(home) ? home : "/",
     // rule: serve-sftp-read-only
-    readOnly: sftp.readOnly || key?.readOnly,
+    readOnly: sftp.readOnly || key?.readOnly === true,
     umask: key?.umask,
     allowRequests: key?.allowRequests,
     denyRequests: key?.denyRequests,

@@ -25,7 +25,7 @@ import { parseServeArguments, SERVE_OPTIONS, type ServeArguments } from "./serve
 import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
 import { logLine, type ServeEvent } from "./serve-log.ts";
 import { runWithPipes } from "./serve-process.ts";
-import { INTERNAL_SFTP, sftpHandlers } from "./serve-sftp.ts";
+import { INTERNAL_SFTP, sftpHandlers, withScp } from "./serve-sftp.ts";
 import { untilStopped } from "./serve-stop.ts";
 import { loadTerminalRunner } from "./serve-terminal.ts";
 
@@ -72,6 +72,8 @@ export async function serve(words: readonly string[]): Promise<number> {
     exit.then(ended, ended);
     return exit;
   };
+  const runCommand = (session: NodeSession): Promise<SessionExit> =>
+    run(session, session.command === undefined ? ["-l"] : ["-c", session.command]);
 
   const keysFile = parsed.authorizedKeys ?? "~/.ssh/authorized_keys";
   const authorize = authorizedKeys(keysFile, {
@@ -89,11 +91,13 @@ export async function serve(words: readonly string[]): Promise<number> {
       return users.includes(login.user) && decision;
     },
     ...(parsed.banner !== undefined && { banner: `${parsed.banner}\n` }),
-    ...(parsed.exec && {
-      session: (session) => run(session, session.command === undefined ? ["-l"] : ["-c", session.command]),
-    }),
+    session: withScp(sftp?.scp, parsed.exec ? runCommand : undefined),
     subsystems: subsystems(parsed, sftp?.subsystem, (session, command) => run(session, ["-c", command])),
-    forcedCommands: sftp && { [INTERNAL_SFTP]: sftp.forced },
+    // The command of a key is run as it is, also if it is scp.
+    forcedCommands: {
+      ...(parsed.exec && { scp: runCommand }),
+      ...(sftp && { [INTERNAL_SFTP]: sftp.forced }),
+    },
     forwarding,
     acceptPty: typeof terminals === "function",
     acceptEnv,
@@ -165,7 +169,7 @@ function hostKeyPaths({ hostKeyFiles }: ServeArguments): readonly string[] {
   return [join(process.env.XDG_CONFIG_HOME || expandHome("~/.config"), "nacre", "ssh_host_ed25519_key")];
 }
 
-/** Returns the handlers of subsystems: `sftp`, and the commands of `--subsystem`, of which an empty one removes its subsystem. */
+/** Returns the handlers of subsystems: `sftp`, and the commands of `--subsystem`. An empty command removes its subsystem. */
 function subsystems(
   { subsystems }: ServeArguments,
   sftp: SessionHandler | undefined,

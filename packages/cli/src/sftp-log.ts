@@ -1,5 +1,6 @@
 import type { SftpRequestEvent, SftpRequestType, SftpServerLogEvent } from "@nacre/node/sftp-server";
 import { escapeText } from "@nacre/wire";
+import type { ScpServerLogEvent } from "nacre/scp-server";
 import type { SftpLogLevel } from "./sftp-server-arguments.ts";
 
 /** Requests that the level "changes" leaves out, because they read or are too many. */
@@ -35,7 +36,16 @@ export function requestLine(event: SftpRequestEvent, level: SftpLogLevel): strin
 /** Returns the line for a fault of the file system. */
 export function faultLine({ request, path, error }: SftpServerLogEvent): string {
   const where = path === undefined ? "" : ` ${quoted(path)}`;
-  return `sftp ${request}${where} failed: ${escapeText(error instanceof Error ? error.message : String(error))}`;
+  return `sftp ${request}${where} failed: ${reasonOf(error)}`;
+}
+
+/** Returns the line for a fault of the file system during scp. */
+export function scpFaultLine({ path, error }: ScpServerLogEvent): string {
+  return `scp ${quoted(path)} failed: ${reasonOf(error)}`;
+}
+
+function reasonOf(error: unknown): string {
+  return escapeText(error instanceof Error ? error.message : String(error));
 }
 
 /** Clients look for a name before they create it, so a missing one is no refusal worth a line. */

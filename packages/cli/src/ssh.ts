@@ -1,21 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { account, type Client, type ConnectOptions, connect, type HopOptions, nodeAlgorithms } from "@nacre/node";
-import { escapeText, type SshError } from "@nacre/wire";
-import { chooseAlgorithms } from "./algorithms.ts";
+import type { Client } from "@nacre/node";
+import type { SshError } from "@nacre/wire";
 import type { Background } from "./background.ts";
-import type { Destination } from "./destination.ts";
+import { logIn } from "./connection.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { HELP } from "./help.ts";
-import { type KeyLog, openKeyLog } from "./key-log.ts";
+import { openKeyLog } from "./key-log.ts";
 import { oneLine } from "./one-line.ts";
 import { asksForHelp } from "./options.ts";
-import { type Questions, questions } from "./questions.ts";
 import { runRemote } from "./remote.ts";
+import { say } from "./say.ts";
 import { parseSshArguments, SSH_OPTIONS, type SshArguments } from "./ssh-arguments.ts";
 import { startInBackground } from "./start-background.ts";
 import { runStdio } from "./stdio.ts";
-import { openTerminal, type Terminal, terminalOn } from "./terminal.ts";
-import { packetList } from "./trace.ts";
+import { openTerminal, terminalOn } from "./terminal.ts";
 
 /**
  * Runs `nacre [user@]host`: connects, sets up forwards, runs the command or a shell, and resolves with the exit status. Rejects with the
@@ -31,15 +29,7 @@ export async function ssh(line: readonly string[], background?: Background): Pro
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const terminal = background === undefined ? openTerminal() : background.terminal && terminalOn(background.terminal);
   try {
-    const { options, explain } = connectOptions(words, terminal, keyLog);
-    let typedAhead = "";
-    const client = await connect(options)
-      .catch((error: unknown) => {
-        throw explain(error);
-      })
-      .finally(() => {
-        typedAhead = terminal?.close() ?? "";
-      });
+    const { client, typedAhead } = await logIn(words, words, { terminal, keyLog, earlyChannel: words.hasSession });
     try {
       return await useConnection(client, words, typedAhead, background);
     } finally {
@@ -97,60 +87,6 @@ function beforeSignals(work: () => Promise<void>): void {
     });
 }
 
-/** Returns the options for `connect`, and a function that completes its error message. */
-function connectOptions(
-  words: SshArguments,
-  terminal: Terminal | undefined,
-  keyLog: KeyLog | undefined,
-): { readonly options: ConnectOptions; readonly explain: Questions["explain"] } {
-  const start = performance.now();
-  const { host, port, knownHosts } = words;
-  const user = words.user ?? account().username;
-  const asking = questions(terminal, { user, host, port, knownHosts });
-  const options: ConnectOptions = {
-    host,
-    user,
-    port,
-    via: words.jumpHosts.map((hop) => hopOptions(hop, words, terminal)),
-    algorithms: chooseAlgorithms(words, nodeAlgorithms),
-    earlyChannel: words.hasSession,
-    ...commonOptions(words),
-    ...asking.options,
-    ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
-    ...(words.trace && {
-      trace: packetList(
-        () => performance.now() - start,
-        (text) => process.stderr.write(text),
-      ),
-    }),
-    keyLog: keyLog?.port,
-  };
-  return { options, explain: asking.explain };
-}
-
-/** Options for a jump host. `-l`, `-p`, `--host-key`, `-c`, `-m`, `--kex`, `--trace` and `--keylog` apply only to the destination. */
-function hopOptions(hop: Destination, words: SshArguments, terminal: Terminal | undefined): HopOptions {
-  const { host, port, user = account().username } = hop;
-  const asking = questions(terminal, { user, host, port, knownHosts: words.knownHosts, isJumpHost: true });
-  return { host, port, user, algorithms: nodeAlgorithms, ...commonOptions(words), ...asking.options };
-}
-
-/** Options that apply to the destination and to every jump host. */
-function commonOptions({ identityFiles, knownHosts, acceptNew }: SshArguments): Partial<HopOptions> {
-  return {
-    identities: identityFiles.length > 0 ? identityFiles : undefined,
-    knownHosts,
-    hostKey: acceptNew ? "accept-new" : undefined,
-    banner: (text) => process.stderr.write(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true })),
-    warn: (text) => say(`nacre: ${text}`),
-  };
-}
-
 function warn({ message, code }: SshError): void {
   say(`nacre: ${oneLine(message)} [${code}]`);
-}
-
-/** Prints a line to standard error. A terminal in raw mode needs CR before LF. */
-function say(text: string): void {
-  process.stderr.write(`${text}${process.stdin.isRaw ? "\r\n" : "\n"}`);
 }

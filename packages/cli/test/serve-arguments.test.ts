@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseServeArguments, type ServeArguments } from "../src/serve-arguments.ts";
 
@@ -17,6 +18,7 @@ const DEFAULTS: ServeArguments = {
   permitUserEnvironment: false,
   forwarding: undefined,
   exempt: [],
+  sftp: { root: undefined, readOnly: false },
 };
 
 const parse = (line: string): ServeArguments => parseServeArguments(line.split(" ").filter((word) => word !== ""));
@@ -38,6 +40,9 @@ describe("parseServeArguments", () => {
     ["--banner hello", { banner: "hello" }],
     ["--log json", { log: "json" }],
     ["--no-exec", { exec: false }],
+    ["--sftp-root /srv/files --sftp-read-only", { sftp: { root: "/srv/files", readOnly: true } }],
+    ["--sftp-root files", { sftp: { root: resolve("files"), readOnly: false } }],
+    ["--no-sftp", { sftp: undefined }],
     ["--permit-user-environment", { permitUserEnvironment: true }],
     ["--allow-forwarding", { forwarding: {} }],
     [
@@ -59,6 +64,9 @@ describe("parseServeArguments", () => {
     ["--user=", /--user needs a user name/],
     ["--subsystem sftp", /invalid value "sftp" for --subsystem; expected NAME=COMMAND/],
     ["--subsystem =x", /invalid value "=x" for --subsystem; expected NAME=COMMAND/],
+    ["--no-sftp --sftp-root /", /--no-sftp excludes --sftp-root and --sftp-read-only/],
+    ["--no-sftp --sftp-read-only", /--no-sftp excludes/],
+    ["--subsystem sftp=x --sftp-root /", /--subsystem sftp=COMMAND excludes --sftp-root/],
     ["--permit-open a:1", /--permit-open needs --allow-forwarding/],
     ["--permit-listen 1", /--permit-listen needs --allow-forwarding/],
     ["--gateway-ports no", /--gateway-ports needs --allow-forwarding/],

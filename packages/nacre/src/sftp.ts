@@ -5,12 +5,13 @@ import type { CallOptions } from "./sftp/options.ts";
 import type { Sftp } from "./sftp/sftp.ts";
 import { webStreams } from "./streams/web-streams.ts";
 
-export { decodePath, encodePath, SftpError, SSH_FX } from "@nacre/sftp";
+export { decodePath, encodePath, SftpError, SSH_FX, type UsersGroups } from "@nacre/sftp";
 export type { Time } from "./sftp/attributes.ts";
 export { BlockReader, type BlockSink, type ReadRange } from "./sftp/block-reader.ts";
 export { type BlockSource, BlockWriter } from "./sftp/block-writer.ts";
 export type { Dir } from "./sftp/directory.ts";
 export { FileHandle, type PositionOptions, type ReadResult, type WriteResult } from "./sftp/file-handle.ts";
+export { expandBraces, matchesName } from "./sftp/glob.ts";
 export type { OpenFlags } from "./sftp/open-flags.ts";
 export { type ChannelOpener, type DigestExecOptions, type DigestExecResult, openSftp } from "./sftp/open-sftp.ts";
 export type {

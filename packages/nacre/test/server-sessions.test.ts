@@ -192,6 +192,27 @@ describe("a session", () => {
     await client.close();
   });
 
+  it("runs forced commands by their first word, also without `session`", async () => {
+    const permissions = { permissions: { command: "internal-sftp -R  -d /srv" } };
+    const forcedCommands = {
+      "internal-sftp": async (session: Session) =>
+        print(session.stdout, `${session.kind} ${session.command} for ${session.env.SSH_ORIGINAL_COMMAND}`),
+    };
+    const { client } = await served({ authenticate: () => permissions, session: undefined, forcedCommands });
+    expect((await client.exec("rm -rf /")).stdout).toBe("exec internal-sftp -R  -d /srv for rm -rf /");
+    await client.close();
+
+    for (const [command, authenticate] of [
+      ["internal-sftp", () => true],
+      ["x", () => ({ permissions: { command: "internal-sftp-other" } })],
+      ["x", () => ({ permissions: { command: "toString" } })],
+    ] as const) {
+      const other = await served({ authenticate, session: undefined, forcedCommands });
+      expect(await failure(other.client.exec(command))).toEqual(code("channel-request-failed"));
+      await other.client.close();
+    }
+  });
+
   it("receives all input of the client", async () => {
     const { client } = await served({
       session: async (session) => {

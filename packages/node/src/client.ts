@@ -1,3 +1,4 @@
+import { SshError } from "@nacre/wire";
 import {
   Client as AnyClient,
   type ClientKind,
@@ -27,6 +28,15 @@ import type { Sftp } from "./sftp.ts";
 
 /** What `ssh.upload` takes: a path, a pattern, or the contents of one file, such as a readable stream of bytes. */
 export type LocalSource = string | { readonly glob: string } | AsyncIterable<Uint8Array>;
+
+/** Options of `ssh.upload` and `ssh.download`. */
+export interface ClientTransferOptions extends TransferOptions {
+  /**
+   * Protocol of the transfer; default `"sftp"`. `"scp"` is the old one, for servers and devices without SFTP. It moves one path, and `usage`
+   * refuses the options that it cannot honour: see `uploadScp` and `downloadScp` of `nacre/scp`.
+   */
+  readonly protocol?: "sftp" | "scp" | undefined;
+}
 
 const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
   streams: nodeStreams,
@@ -98,9 +108,14 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   /**
    * Copies a file, or with `recursive` a directory, to the server over a new SFTP channel. `local` is a path, a pattern, or an async iterable
    * of bytes, such as a readable stream; `remote` is the path of the copy. See `upload` of `nacre/sftp`. Rejects like `sftp` and `upload`,
-   * with `file-unreadable` for local files.
+   * with `file-unreadable` for local files. With `protocol: "scp"`, see `uploadScp` of `nacre/scp`.
    */
-  async upload(local: LocalSource, remote: RemotePath, options: TransferOptions = {}): Promise<TransferResult> {
+  async upload(
+    local: LocalSource,
+    remote: RemotePath,
+    { protocol, ...options }: ClientTransferOptions = {},
+  ): Promise<TransferResult> {
+    if (isScp(protocol)) return (await import("./scp.ts")).upload(this, local, remote, options);
     const [{ upload }, { nodeFiles }] = await Promise.all([import("nacre/sftp"), import("./near-files.ts")]);
     const source = sourceOf(local, nodeFiles);
     const sftp = await this.sftp({ signal: options.signal });
@@ -114,13 +129,14 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   /**
    * Copies a file, or with `recursive` a directory, from the server over a new SFTP channel. `remote` is a path or a pattern; `local` is the
    * path of the copy, or a function that takes the contents: `(chunks) => pipeline(chunks, stream)`. See `download` of `nacre/sftp`. Rejects
-   * like `sftp` and `download`, with `file-unwritable` for local files.
+   * like `sftp` and `download`, with `file-unwritable` for local files. With `protocol: "scp"`, see `downloadScp` of `nacre/scp`.
    */
   async download(
     remote: RemotePath | RemotePattern,
     local: string | TransferSink,
-    options: TransferOptions = {},
+    { protocol, ...options }: ClientTransferOptions = {},
   ): Promise<TransferResult> {
+    if (isScp(protocol)) return (await import("./scp.ts")).download(this, remote, local, options);
     const [{ download }, { nodeFiles }] = await Promise.all([import("nacre/sftp"), import("./near-files.ts")]);
     const target = typeof local === "string" ? { files: nodeFiles, path: local } : local;
     const sftp = await this.sftp({ signal: options.signal });
@@ -158,6 +174,13 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
     this.#forwarder ??= new Forwarder(this.#mux, () => this.remoteListeners, this.ended);
     return this.#forwarder;
   }
+}
+
+/** Throws `usage` for another protocol. */
+function isScp(protocol: ClientTransferOptions["protocol"]): boolean {
+  if (protocol === undefined || protocol === "sftp") return false;
+  if (protocol === "scp") return true;
+  throw new SshError("usage", `\`protocol\` must be "sftp" or "scp", got ${String(protocol)}`);
 }
 
 function sourceOf(local: LocalSource, files: NearFiles): UploadSource {

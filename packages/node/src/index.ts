@@ -48,6 +48,7 @@ export type {
   FileData,
   GlobOptions,
   MkdirOptions,
+  NearFiles,
   OpenFlags,
   OpenOptions,
   ReaddirOptions,
@@ -73,7 +74,7 @@ export type {
 export { type Account, account } from "./account.ts";
 export { type AgentOptions, agentIdentities } from "./agent.ts";
 export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./authorized-keys.ts";
-export { Client, type LocalSource } from "./client.ts";
+export { Client, type ClientTransferOptions, type LocalSource } from "./client.ts";
 export { connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";
@@ -93,6 +94,6 @@ export type { Lookup } from "./lookup.ts";
 export type { ConnectOptions, Hop, HopOptions, Via } from "./options.ts";
 export { NodeProcess } from "./process.ts";
 export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
-export type { FileHandle, Sftp } from "./sftp.ts";
+export { type FileHandle, loadNodeFiles, type Sftp } from "./sftp.ts";
 export { socketDuplex } from "./socket-duplex.ts";
 export { type TcpForwardingOptions, tcpForwarding } from "./tcp-forwarding.ts";

@@ -25,7 +25,7 @@ import { LISTEN_OPTIONS } from "./option-names.ts";
 import { type PerSource, perSource } from "./per-source.ts";
 import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
-import { socketDuplex } from "./socket-duplex.ts";
+import { acceptedDuplex } from "./socket-duplex.ts";
 import type { Offence } from "./sources.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 
@@ -197,7 +197,7 @@ export class SshServer implements AsyncDisposable {
       this.#log({ ...origin, ...event });
     };
     const connection = serveDuplex(
-      socketDuplex(socket),
+      acceptedDuplex(socket),
       // Keep the spread last: otherwise V8 gives each connection's options their own hidden class.
       { remoteAddress: origin.remoteAddress, log, ...this.#serve },
       (channel, start) => new NodeSession(channel, start, endpointsOf(socket, origin)),

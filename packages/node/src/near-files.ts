@@ -15,7 +15,7 @@ import type {
 } from "nacre/sftp";
 import { decodePath, encodePath } from "nacre/sftp";
 import { holdDirectory, shownPath } from "./held-directory.ts";
-import { createShort, lstat, readShort, rename } from "./short-files.ts";
+import { createShort, lstatShort, readShort, rename } from "./short-files.ts";
 
 const isWindows = process.platform === "win32";
 
@@ -35,7 +35,7 @@ export const nodeFiles: NearFiles = {
   join,
   split: (path) => ({ directory: dirname(path), name: basename(path) }),
   stat: (path) => reading(path, async () => statsOf(await fs.stat(nodePath(path)))),
-  lstat: (path) => reading(path, async () => statsOf(await lstat(nodePath(path)))),
+  lstat: (path) => reading(path, async () => statsOf(await fs.lstat(nodePath(path)))),
   realpath: (path) => reading(path, async () => textOf(await fs.realpath(nodePath(path), { encoding: "buffer" }))),
   list,
   open: (path, follow) => reading(path, () => open(path, follow)),
@@ -78,12 +78,26 @@ function textOf(path: Buffer): string {
 async function* list(path: string): AsyncGenerator<NearEntry, void> {
   const names = await reading(path, () => fs.readdir(nodePath(path), { encoding: "buffer" }));
   for (let at = 0; at < names.length; at += MOST_AT_ONCE) {
-    const entries = names.slice(at, at + MOST_AT_ONCE).map(async (bytes) => {
-      const name = textOf(bytes);
-      return { ...(await nodeFiles.lstat(join(path, name))), name };
-    });
-    yield* await Promise.all(entries);
+    const batch = names.slice(at, at + MOST_AT_ONCE).map(textOf);
+    const entries = shortEntries(path, batch) ?? (await Promise.all(batch.map((name) => entryOf(path, name))));
+    for (const entry of entries) yield entry;
   }
+}
+
+/** Returns entries of a directory by synchronous calls, or `undefined` if the file system is slow. */
+function shortEntries(directory: string, names: readonly string[]): NearEntry[] | undefined {
+  const entries: NearEntry[] = [];
+  for (const name of names) {
+    const path = join(directory, name);
+    const stats = withCodeSync("file-unreadable", path, () => lstatShort(nodePath(path)));
+    if (stats === undefined) return undefined;
+    entries.push({ ...statsOf(stats), name });
+  }
+  return entries;
+}
+
+async function entryOf(directory: string, name: string): Promise<NearEntry> {
+  return { ...(await nodeFiles.lstat(join(directory, name))), name };
 }
 
 async function open(path: string, follow: boolean): Promise<NearReader> {
@@ -114,7 +128,7 @@ async function create(path: string, mode: number | undefined): Promise<NearWrite
   return writerOf(await fs.open(nodePath(path), CREATE_FLAGS, mode), path);
 }
 
-/** Everything is asked of the open file, so nobody can put another one in its place. */
+/** Opens a partial file. All checks are made on the open file, so another one cannot take its place after them. */
 async function openPartial(path: string): Promise<NearPartial | undefined> {
   const flags = O_RDWR | O_NONBLOCK | /* rule: transfer-partial-near-link */ O_NOFOLLOW;
   let handle: fs.FileHandle;

@@ -67,9 +67,9 @@ export function createShort(
   return isDone === true;
 }
 
-/** Returns attributes, of a link itself. The result is a promise a short time after a slow call. */
-export function lstat(path: string | Buffer): Stats | Promise<Stats> {
-  return unlessSlow(() => lstatSync(path)) ?? fs.lstat(path);
+/** Returns attributes, of a link itself. Returns `undefined` a short time after a slow call. */
+export function lstatShort(path: string | Buffer): Stats | undefined {
+  return unlessSlow(() => lstatSync(path));
 }
 
 /** Renames a file. */

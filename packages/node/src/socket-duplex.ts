@@ -1,6 +1,8 @@
 import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
+import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/internal";
+import { freeBuffer } from "./free-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
@@ -14,22 +16,33 @@ const FREED_FROM = 4 * 1024;
  * stream and destroys it when closed.
  */
 export function socketDuplex(socket: NodeDuplex): Duplex {
-  return new SocketDuplex(socket);
+  return new SocketDuplex(socket, false);
+}
+
+/**
+ * Returns a byte connection over a socket that a server accepted, like `socketDuplex`. Frees the memory of each read after use: Node reads
+ * such sockets into new buffers, while all dialled sockets share one.
+ */
+export function acceptedDuplex(socket: Socket): Duplex {
+  return new SocketDuplex(socket, true);
 }
 
 class SocketDuplex implements Duplex {
   readonly #socket: NodeDuplex;
   /** Whether the stream drops the bytes after a write. Another kind of stream may pass them on, as a PassThrough does. */
   readonly #isSystemSocket: boolean;
+  /** Whether each chunk has a buffer of its own. */
+  readonly #ownsReads: boolean;
   /** Set by `open`; `undefined` after the socket breaks or is closed. */
   #handler: DuplexHandler | undefined;
   #isEnded = false;
   #ending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(socket: NodeDuplex) {
+  constructor(socket: NodeDuplex, isAccepted: boolean) {
     this.#socket = socket;
     this.#isSystemSocket = Object.getPrototypeOf(socket) === Socket.prototype;
+    this.#ownsReads = isAccepted && this.#isSystemSocket;
     // An error may occur at any time, even without other listeners.
     socket.on("error", ignore);
   }
@@ -53,22 +66,26 @@ class SocketDuplex implements Duplex {
       this.#handler?.ended();
     });
     socket.on("drain", () => handler.drained());
-    socket.on("data", (chunk: Uint8Array) => this.#handler?.data(chunk));
+    socket.on("data", (chunk: Bytes) => {
+      this.#handler?.data(chunk);
+      // The handler has not kept the chunk.
+      if (this.#ownsReads && fillsLargeBuffer(chunk)) freeBuffer(chunk.buffer);
+    });
     socket.resume();
     // Report an already broken socket too, but only after `open` returns.
     if (socket.destroyed) queueMicrotask(broken);
   }
 
-  write(pieces: readonly Uint8Array[]): boolean {
+  write(pieces: readonly Bytes[], ownsBuffers = false): boolean {
     const socket = this.#socket;
     // After an error, "drain" is never emitted; the error is reported separately.
     if (!socket.writable) return true;
     let room = true;
     const last = pieces.at(-1);
-    const written = this.#isSystemSocket && pieces.some(isFreeable) ? () => free(pieces) : undefined;
+    const free = this.#isSystemSocket ? freeing(pieces, ownsBuffers) : undefined;
     // Send several pieces in one system call.
     if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) room = socket.write(piece, piece === last ? written : undefined);
+    for (const piece of pieces) room = socket.write(piece, piece === last ? free : undefined);
     if (pieces.length > 1) socket.uncork();
     return room;
   }
@@ -121,22 +138,20 @@ class SocketDuplex implements Duplex {
   }
 }
 
-/** Returns whether the piece alone fills a large buffer that can be freed, such as the ciphertext of a packet. Node 20 can free none. */
-function isFreeable({ buffer, length }: Uint8Array): boolean {
-  return length >= FREED_FROM && length === buffer.byteLength && "transfer" in buffer;
-}
-
 /**
- * Frees the buffers of sent pieces. The next packets then get memory that is still in the processor's cache, and the garbage collector has
- * less to do: without this, an upload takes half as much CPU time again.
+ * Returns a function that frees large buffers of sent pieces; `undefined` if there are none. The next packets then get memory that is still
+ * in the processor's cache, and the garbage collector has less to do: without this, an upload takes half as much CPU time again.
  */
-function free(pieces: readonly Uint8Array[]): void {
-  for (const piece of pieces) if (isFreeable(piece)) (piece.buffer as Transferable).transfer?.(0);
+function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
+  const large = pieces.filter((piece) => (ownsBuffers ? piece.length >= FREED_FROM : fillsLargeBuffer(piece)));
+  if (large.length === 0) return undefined;
+  return () => {
+    for (const { buffer } of large) freeBuffer(buffer);
+  };
 }
 
-/** Part of `ArrayBuffer` since ECMAScript 2024. */
-interface Transferable {
-  transfer?(newLength: number): ArrayBuffer;
+function fillsLargeBuffer({ length, buffer }: Bytes): boolean {
+  return length >= FREED_FROM && length === buffer.byteLength;
 }
 
 function ignore(): void {}

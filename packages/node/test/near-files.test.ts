@@ -1,6 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { chmod, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
+import { download, sftp } from "nacre/sftp";
 import { expect, it } from "vitest";
 import { nodeFiles } from "../src/near-files.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
@@ -76,3 +80,108 @@ it("makes, renames and removes directories, files and links", async () => {
   expect(await codeOf(nodeFiles.lstat(path("m")))).toBe("file-unreadable");
   expect(await codeOf(nodeFiles.remove(path("d")))).toBe("file-unwritable");
 });
+
+it("continues a file behind its end", async () => {
+  const folder = await temporaryFolder();
+  const path = join(folder, "part");
+  await writeFile(path, "hello ");
+  const part = await nodeFiles.openPartial!(path);
+  const buffer = new Uint8Array(10);
+  expect([part!.size, await part!.read(buffer, 1)]).toEqual([6, 5]);
+  await part!.write(Buffer.from("world"), 6);
+  await part!.close();
+  expect(await readFile(path, "utf8")).toBe("hello world");
+});
+
+it("computes SHA-256 of what has come so far", () => {
+  const hash = nodeFiles.sha256!();
+  hash.update(Buffer.from("a"));
+  expect(hash.digest()).toBe("ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
+  hash.update(Buffer.from("bc"));
+  expect(hash.digest()).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+});
+
+it("removes empty directories, and no links to them", async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, "d"));
+  await symlink("d", join(folder, "l"));
+  expect(await codeOf(nodeFiles.removeDirectory!(join(folder, "l")))).toBe("file-unwritable");
+  await writeFile(join(folder, "d", "f"), "");
+  expect(await codeOf(nodeFiles.removeDirectory!(join(folder, "d")))).toBe("file-unwritable");
+  await nodeFiles.remove(join(folder, "d", "f"));
+  await nodeFiles.removeDirectory!(join(folder, "d"));
+  expect(await readdir(folder)).toEqual(["l"]);
+});
+
+it("reaches a held directory under another name, and shows its path in errors", async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, "d"), { mode: 0o300 });
+  const held = await nodeFiles.holdDirectory!(join(folder, "d"), false);
+  await rename(join(folder, "d"), join(folder, "e"));
+  const file = await nodeFiles.create(nodeFiles.join(held.path, "f"), 0o600);
+  await file.close();
+  await expect(nodeFiles.create(nodeFiles.join(held.path, "f"), 0o600)).rejects.toThrow(
+    new RegExp(`^cannot write ${folder}/d/f: .*'${folder}/d/f'$`),
+  );
+  const below = nodeFiles.makeDirectory(nodeFiles.join(held.path, "below"), 0o700);
+  expect(await below).toBe(true);
+  const deeper = await nodeFiles.holdDirectory!(nodeFiles.join(held.path, "below"), false);
+  await expect(nodeFiles.readlink(nodeFiles.join(deeper.path, "f"))).rejects.toThrow(`${folder}/d/below/f`);
+  await deeper.close();
+  await held.close();
+  await chmod(join(folder, "e"), 0o700);
+  expect((await readdir(join(folder, "e"))).toSorted()).toEqual(["below", "f"]);
+});
+
+it("lets no file out of a download while its directories are swapped for links", async () => {
+  const folder = await temporaryFolder();
+  const path = (name: string): string => join(folder, name);
+  await mkdir(path("other"));
+  const server = new MemorySftp();
+  server.files.makeDirectory("t");
+  for (let d = 0; d < 4; d++) {
+    server.files.makeDirectory(`t/d${d}`);
+    for (let i = 0; i < 8; i++) server.files.open(`/home/t/d${d}/f${i}`, 0x0a).data = Buffer.from("hostile");
+  }
+  await using client = await sftp(server);
+  // Whether to end, and the number of swaps.
+  const state = new Int32Array(new SharedArrayBuffer(8));
+  const swapper = new Worker(SWAPPER, { eval: true, workerData: { folder, state } });
+  const ended = once(swapper, "exit");
+  const options = { recursive: true, preserve: true, delete: true, resume: true, onError: "skip" } as const;
+  let moved = 0;
+  for (let i = 0; i < 15; i++) {
+    const to = { files: nodeFiles, path: path("copy") };
+    moved += (await download(client, "t", to, options)).files;
+  }
+  Atomics.store(state, 0, 1);
+  await ended;
+  expect(await readdir(path("other"))).toEqual([]);
+  expect(Atomics.load(state, 1)).toBeGreaterThan(20);
+  expect(moved).toBeGreaterThan(20);
+}, 60_000);
+
+/** Swaps directories of a download for links to another one. */
+const SWAPPER = `
+const { workerData } = require("node:worker_threads");
+const { renameSync, symlinkSync, unlinkSync } = require("node:fs");
+const { folder, state } = workerData;
+const attempt = (work) => { try { work(); return true; } catch { return false; } };
+const swap = () => {
+  for (let d = 0; d < 4; d++) {
+    const path = folder + "/copy/d" + d;
+    const away = folder + "/away" + d;
+    if (!attempt(() => renameSync(path, away))) continue;
+    if (attempt(() => symlinkSync(folder + "/other", path))) {
+      Atomics.add(state, 1, 1);
+      // The link stays for up to a millisecond.
+      const end = performance.now() + Math.random();
+      while (performance.now() < end);
+      attempt(() => unlinkSync(path));
+    }
+    attempt(() => renameSync(away, path));
+  }
+  if (Atomics.load(state, 0) === 0) setImmediate(swap);
+};
+swap();
+`;

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import type { DuplexHandler } from "nacre";
 import { describe, expect, test, vi } from "vitest";
-import { socketDuplex } from "../src/socket-duplex.ts";
+import { acceptedDuplex, socketDuplex } from "../src/socket-duplex.ts";
 import { serve, watchResources } from "./support.ts";
 
 /** The events of a duplex. */
@@ -215,25 +215,32 @@ describe("a duplex over a socket", () => {
   describe("after a write", () => {
     const LARGE = 64 * 1024;
 
-    /** Bytes that fill a buffer. Node 20 lacks `transfer`. */
-    function large(): Uint8Array<ArrayBuffer> {
-      const bytes = new Uint8Array(MEGABYTES.subarray(0, LARGE));
-      const { buffer } = bytes;
-      if (!("transfer" in buffer))
-        Object.assign(buffer, { transfer: () => structuredClone(buffer, { transfer: [buffer] }) });
-      return bytes;
-    }
+    const large = (): Uint8Array<ArrayBuffer> => new Uint8Array(MEGABYTES.subarray(0, LARGE));
 
     test("frees the large buffers that a piece fills, and no others", async () => {
       const arrived = new Recorder();
       const { duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => arrived.data(chunk)));
       duplex.open(recorded);
-      const pieces = [large(), large().subarray(1), Uint8Array.of(1, 2, 3), large()];
+      const twice = large();
+      const pieces = [large(), large().subarray(1), Uint8Array.of(1, 2, 3), twice, twice];
       const expected = Buffer.concat(pieces);
       duplex.write(pieces);
       await arrived.untilReceived(expected.length);
       expect(arrived.received.equals(expected)).toBe(true);
-      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, LARGE - 1, 3, 0]), 10_000);
+      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, LARGE - 1, 3, 0, 0]), 10_000);
+      await duplex.close();
+    });
+
+    test("frees also the buffers that a piece fills in part, if no other piece uses them", async () => {
+      const arrived = new Recorder();
+      const { duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => arrived.data(chunk)));
+      duplex.open(recorded);
+      const pieces = [large().subarray(10, -6), Uint8Array.of(1, 2, 3)];
+      const expected = Buffer.concat(pieces);
+      duplex.write(pieces, true);
+      await arrived.untilReceived(expected.length);
+      expect(arrived.received.equals(expected)).toBe(true);
+      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, 3]), 10_000);
       await duplex.close();
     });
 
@@ -268,6 +275,30 @@ describe("a duplex over a socket", () => {
       expect(recorded.received.equals(large())).toBe(true);
       await duplex.close();
     });
+  });
+
+  test("over an accepted socket frees the buffers of large chunks after use, and passes the bytes unchanged", async () => {
+    const arrived = new Recorder();
+    const chunks: Uint8Array[] = [];
+    const { socket } = await connected((peer) => {
+      peer.on("data", (chunk) => chunks.push(chunk));
+      acceptedDuplex(peer).open(arrived);
+    });
+    socket.write(MEGABYTES);
+    await arrived.untilReceived(MEGABYTES.length);
+    expect(arrived.received.equals(MEGABYTES)).toBe(true);
+    expect(chunks.some(({ length }) => length === 0)).toBe(true);
+    socket.destroy();
+  });
+
+  test("over a dialled socket frees no chunk, as it may share the buffer of others", async () => {
+    const chunks: Uint8Array[] = [];
+    const { socket, duplex, recorded } = await connected((peer) => peer.write(MEGABYTES));
+    socket.on("data", (chunk) => chunks.push(chunk));
+    duplex.open(recorded);
+    await recorded.untilReceived(MEGABYTES.length);
+    expect(chunks.every(({ length }) => length > 0)).toBe(true);
+    await duplex.close();
   });
 
   test("accepts any Node duplex stream of bytes", async () => {

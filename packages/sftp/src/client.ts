@@ -1,4 +1,4 @@
-import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode } from "@nacre/wire";
+import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode, utf8Encode } from "@nacre/wire";
 import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
 import { SFTP_VERSION, SSH_FX } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -9,21 +9,19 @@ import { OutputBuffer } from "./output-buffer.ts";
 import { assertFits } from "./reply-check.ts";
 import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
 import { limitsFrom, unstatedLimits } from "./server-limits.ts";
-import {
-  decodeReply,
-  encodeRequest,
-  REQUESTS,
-  type RequestType,
-  type SftpReply,
-  type SftpRequest,
-  SSH_FXP,
-} from "./table.ts";
+import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
+import { decodeReply, REQUESTS, type RequestType, type SftpReply, type SftpRequest, SSH_FXP } from "./table.ts";
 
 /** Options of `SftpClient`. */
 export interface SftpClientOptions {
   /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpClientLimits> | undefined;
+  /** Order of the paths in SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a server. */
+  readonly symlinkOrder?: SymlinkOrder | undefined;
 }
+
+/** Bytes of a request before its fields: type, request id. */
+const REQUEST_HEADER = 5;
 
 /** Bytes of SSH_FXP_DATA before the data: type, request id, length. */
 const DATA_HEADER = 9;
@@ -43,6 +41,7 @@ const WRITE_HEADER = 21;
  */
 export class SftpClient<Waiter = void> {
   readonly #limits: SftpClientLimits;
+  readonly #symlinkOrder: SymlinkOrder;
   readonly #frames: FrameReader;
   readonly #output = new OutputBuffer();
   readonly #requests = new RequestsUnderWay<Waiter>();
@@ -52,6 +51,7 @@ export class SftpClient<Waiter = void> {
   /** Throws `usage` if a limit is out of range. */
   constructor(options: SftpClientOptions = {}) {
     this.#limits = completeLimits(SFTP_CLIENT_LIMITS, options.limits);
+    this.#symlinkOrder = options.symlinkOrder ?? "target-first";
     const { maxPacketLength } = this.#limits;
     this.#frames = new FrameReader(maxPacketLength);
     this.#serverLimits = unstatedLimits(maxPacketLength);
@@ -133,7 +133,8 @@ export class SftpClient<Waiter = void> {
         "sftp-unsupported",
         `the server lacks version ${extension.data} of the SFTP extension ${extension.name}; do without "${request.type}"`,
       );
-    const sent = this.#send(request, waiter);
+    const isExchanged = this.#symlinkOrder === "link-first" && request.type === "symlink";
+    const sent = this.#send(isExchanged ? exchangePaths(request) : request, waiter);
     if (request.type === "users-groups-by-id") {
       sent.length = request.uids.length;
       sent.groups = request.gids.length;
@@ -208,9 +209,15 @@ export class SftpClient<Waiter = void> {
     const { type } = request;
     const underWay = this.#requests.add(type, waiter);
     try {
-      const packet = encodeRequest(underWay.id, request);
-      this.#assertLength(packet.length, type);
-      this.#output.packet(packet);
+      const { number, extension, codec } = REQUESTS[type];
+      const name = extension && utf8Encode(extension.name);
+      const fields = codec.encode(request);
+      const length = REQUEST_HEADER + (name === undefined ? 0 : 4 + name.length) + fields.length;
+      this.#assertLength(length, type);
+      // Written here, because `encodeRequest` would copy the fields once more.
+      const output = this.#output.begin(length).byte(number).uint32(underWay.id);
+      if (name !== undefined) output.string(name);
+      output.raw(fields);
     } catch (error) {
       this.#requests.remove(underWay);
       throw error;

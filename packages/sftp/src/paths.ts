@@ -23,7 +23,7 @@ export function encodePath(text: string): Bytes {
  * the result: it may contain lone surrogates and control characters.
  */
 export function decodePath(bytes: Uint8Array): string {
-  const text = asciiDecode(bytes) ?? utf8Decode(bytes);
+  const text = utf8Decode(bytes);
   if (text !== undefined) return text;
   let out = "";
   for (let at = 0; at < bytes.length; ) {
@@ -36,13 +36,6 @@ export function decodePath(bytes: Uint8Array): string {
 
 /** Matches a surrogate that is not part of a pair: with the flag `u`, a pair is one character outside the range. */
 const LONE_SURROGATE = /[\ud800-\udfff]/u;
-
-/** Decodes bytes that are all US-ASCII, as most names are. */
-function asciiDecode(bytes: Uint8Array): string | undefined {
-  if (bytes.length > 1024) return undefined;
-  for (const byte of bytes) if (byte >= 0x80) return undefined;
-  return String.fromCharCode(...bytes);
-}
 
 /** Returns the length of the valid UTF-8 character at `at`, or 0. */
 function charLength(bytes: Uint8Array, at: number): number {

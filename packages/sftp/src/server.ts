@@ -21,6 +21,7 @@ import { OutputBuffer } from "./output-buffer.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";
 import type { SftpServerEvent } from "./server-events.ts";
 import { handlesOf, longestPath, suits, withValues } from "./server-requests.ts";
+import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
 import {
   decodeRequest,
   encodeReply,
@@ -31,6 +32,7 @@ import {
   SSH_FXP,
   type SuccessReply,
 } from "./table.ts";
+import { WriteReplies } from "./write-replies.ts";
 
 /** Options of `SftpServer`. */
 export interface SftpServerOptions {
@@ -41,6 +43,8 @@ export interface SftpServerOptions {
   readonly extensions?: readonly SftpExtension[] | undefined;
   /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpServerLimits> | undefined;
+  /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
+  readonly symlinkOrder?: SymlinkOrder | undefined;
 }
 
 /** A request of the client without an answer. */
@@ -67,7 +71,7 @@ const MAX_NAMES_LENGTH = 256 * 1024;
 /**
  * An SFTP server (draft-ietf-secsh-filexfer-02, version 3, with OpenSSH's extensions), as a pure state machine over the bytes of a channel.
  * `receive` takes the client's bytes, `nextEvent` returns requests, the methods named after replies answer them in any order, and `unsent`
- * has the bytes to send.
+ * has the bytes to send. Replies leave in the order of the answers, those to writes on one handle in the order of the requests.
  *
  * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and forged
  * ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. Requests by
@@ -78,6 +82,7 @@ const MAX_NAMES_LENGTH = 256 * 1024;
  */
 export class SftpServer<Handle> {
   readonly #limits: SftpServerLimits;
+  readonly #symlinkOrder: SymlinkOrder;
   readonly #extensions: readonly SftpExtension[];
   readonly #announced: ReadonlySet<string>;
   readonly #frames: FrameReader;
@@ -85,6 +90,7 @@ export class SftpServer<Handle> {
   readonly #handles = new Handles<Handle>();
   readonly #order = new RequestOrder<UnderWay<Handle>>();
   readonly #asks = new Map<AskToken, UnderWay<Handle>>();
+  readonly #writes = new WriteReplies<UnderWay<Handle>>();
   readonly #events: SftpServerEvent<Handle>[] = [];
   /** Whether the client sends no more bytes. */
   #hasEnded = false;
@@ -95,7 +101,8 @@ export class SftpServer<Handle> {
   #state: State = { kind: "starting" };
 
   /** Throws `usage` if a limit is out of range, or if two extensions have the same name. */
-  constructor({ extensions = [], limits }: SftpServerOptions = {}) {
+  constructor({ extensions = [], limits, symlinkOrder = "target-first" }: SftpServerOptions = {}) {
+    this.#symlinkOrder = symlinkOrder;
     this.#limits = completeLimits(SFTP_SERVER_LIMITS, limits);
     const own = SFTP_EXTENSIONS.limits;
     this.#extensions = [...extensions.filter(({ name }) => name !== own.name), own];
@@ -316,7 +323,10 @@ export class SftpServer<Handle> {
     try {
       // rule: sftp-unannounced-extension
       if (packet[0] === SSH_FXP.EXTENDED && !this.#announced.has(extensionOf(packet))) return SSH_FX.OP_UNSUPPORTED;
-      return decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
+      const request = decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
+      if (typeof request === "number" || request.type !== "symlink" || this.#symlinkOrder === "target-first")
+        return request;
+      return exchangePaths(request);
     } catch (error) {
       if (error instanceof SshError && error.code === "malformed-message") return SSH_FX.BAD_MESSAGE;
       throw error;
@@ -348,6 +358,7 @@ export class SftpServer<Handle> {
     if (request.type === "close") handles[0]!.isClosing = true;
     if (opens) this.#opening++;
     this.#bytes += bytes;
+    if (request.type === "write") this.#writes.add(ask);
     if (this.#order.add(ask)) this.#start(ask);
   }
 
@@ -371,6 +382,13 @@ export class SftpServer<Handle> {
   }
 
   #answer(ask: UnderWay<Handle>, reply: SftpReply): void {
+    if (ask.request.type !== "write" || this.#isOver) return this.#reply(ask, reply);
+    this.#asks.delete(ask.token);
+    // A write counts as under way until its reply is sent, which bounds the number of those that wait.
+    for (const due of this.#writes.take(ask, reply)) this.#reply(due.item, due.reply);
+  }
+
+  #reply(ask: UnderWay<Handle>, reply: SftpReply): void {
     if (!this.#isOver) this.#output.packet(encodeReply(ask.id, reply));
     this.#answered(ask);
   }
@@ -404,6 +422,7 @@ export class SftpServer<Handle> {
     this.#state = { kind: "ending", error };
     this.#frames.clear();
     this.#order.dropWaiting();
+    for (const write of this.#writes.clear()) this.#order.finish(write);
     this.#releaseUnused();
   }
 

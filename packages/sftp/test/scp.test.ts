@@ -237,6 +237,18 @@ describe("ScpSink", () => {
   });
 });
 
+/** Returns the events of a source whose sink sends a text, byte by byte. */
+function answeredWith(answer: string, end = false): ScpSourceEvent[] {
+  const source = new ScpSource({ limits: { maxLineLength: 512 } });
+  for (const byte of bytes(answer)) source.receive(Uint8Array.of(byte));
+  if (end) source.end();
+  return events(source);
+}
+
+function closedWith(code: string): unknown {
+  return [{ type: "closed", error: expect.objectContaining({ code }) as unknown }];
+}
+
 describe("ScpSource", () => {
   it("sends times and record of a file, its contents, and waits for each answer", () => {
     const source = ready();
@@ -281,18 +293,11 @@ describe("ScpSource", () => {
   });
 
   it("ends with a fatal answer, another byte, a long line, or the end of the sink", () => {
-    const outcomes = (answer: string, end = false): ScpSourceEvent[] => {
-      const source = new ScpSource({ limits: { maxLineLength: 512 } });
-      for (const byte of bytes(answer)) source.receive(Uint8Array.of(byte));
-      if (end) source.end();
-      return events(source);
-    };
-    const closed = (code: string): unknown => [{ type: "closed", error: expect.objectContaining({ code }) }];
-    expect(outcomes("\x02no\n")).toEqual(closed("scp-failure"));
-    expect(outcomes("Welcome!\n")).toEqual(closed("malformed-message"));
-    expect(outcomes(`\x01${"x".repeat(600)}`)).toEqual(closed("malformed-message"));
-    expect(outcomes("\x01cut", true)).toEqual(closed("channel-closed"));
-    expect(outcomes("", true)).toEqual(closed("channel-closed"));
+    expect(answeredWith("\x02no\n")).toEqual(closedWith("scp-failure"));
+    expect(answeredWith("Welcome!\n")).toEqual(closedWith("malformed-message"));
+    expect(answeredWith(`\x01${"x".repeat(600)}`)).toEqual(closedWith("malformed-message"));
+    expect(answeredWith("\x01cut", true)).toEqual(closedWith("channel-closed"));
+    expect(answeredWith("", true)).toEqual(closedWith("channel-closed"));
   });
 
   it("says that login files must print nothing", () => {

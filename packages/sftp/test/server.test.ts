@@ -108,6 +108,41 @@ describe("a request", () => {
     expect(client.replies().map(({ id }) => id)).toEqual([3, 2, 1]);
   });
 
+  it("to write gets its reply after those to earlier writes on its handle", () => {
+    const client = new ScriptedClient({ limits: { maxRequests: 4 } }).ready();
+    const [file, other] = [client.open(OPEN, "file"), client.open(OPEN, "other")];
+    client.request(write(file, 0, 1), write(file, 1, 1), write(other, 0, 1), write(file, 2, 1));
+    const [first, second, third, fourth] = client.asks();
+    client.server.status(second!.token, SSH_FX.OK);
+    client.server.status(fourth!.token, SSH_FX.FAILURE);
+    expectError("usage", () => client.server.status(second!.token, SSH_FX.OK));
+    expect([client.replies(), client.server.requestCount, client.server.wantsInput]).toEqual([[], 4, false]);
+    client.server.status(third!.token, SSH_FX.OK);
+    client.server.status(first!.token, SSH_FX.OK);
+    expect(client.replies()).toMatchObject([
+      { id: 5, reply: { status: SSH_FX.OK } },
+      { id: 3, reply: { status: SSH_FX.OK } },
+      { id: 4, reply: { status: SSH_FX.OK } },
+      { id: 6, reply: { status: SSH_FX.FAILURE } },
+    ]);
+    expect(client.server.requestCount).toBe(0);
+  });
+
+  it("to write that has an answer does not hold up the end", () => {
+    const client = new ScriptedClient().ready();
+    const file = client.open(OPEN, "file");
+    client.request(write(file, 0, 9), write(file, 9, 1), write(file, 0, 1));
+    const [first, second] = client.asks();
+    client.server.status(second!.token, SSH_FX.OK);
+    client.server.close();
+    expect(client.events()).toEqual([]);
+    client.server.status(first!.token, SSH_FX.OK);
+    expect(client.events()).toEqual([
+      { type: "release", handle: "file" },
+      { type: "closed", error: undefined },
+    ]);
+  });
+
   it("is answered once, with its own token", () => {
     const client = new ScriptedClient().ready();
     const token = client.ask(OPEN);

@@ -48,7 +48,11 @@ export function utf8DecodeLossy(bytes: Uint8Array): string {
   return decode(bytes, false) ?? "";
 }
 
+/** Length in bytes up to which text is checked for being US-ASCII, as most of it is: it is then decoded by one call. */
+const SHORT_TEXT = 1024;
+
 function decode(bytes: Uint8Array, strict: boolean): string | undefined {
+  if (bytes.length <= SHORT_TEXT && bytes.every((byte) => byte < 0x80)) return String.fromCharCode(...bytes);
   const parts: string[] = [];
   let units: number[] = [];
   for (let i = 0; i < bytes.length; ) {

@@ -151,10 +151,10 @@ export function isAlive(pid: number): boolean {
   return /^[^Z\s]/.test(stdout);
 }
 
-/** Runs a program with this input and resolves when it ends. Kills it after 50 seconds. */
-export async function run(words: readonly string[], input: string | Uint8Array = ""): Promise<Ended> {
+/** Runs a program with this input and resolves when it ends. Kills it after `limit` milliseconds. */
+export async function run(words: readonly string[], input: string | Uint8Array = "", limit = 50_000): Promise<Ended> {
   const child = start(words);
-  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 50_000);
+  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), limit);
   child.stdin.end(input);
   return ended(child).finally(() => clearTimeout(timer));
 }

@@ -292,11 +292,11 @@ test("many sessions share one connection (ControlMaster)", async () => {
 });
 
 describe("subsystems", () => {
-  test("run OpenSSH's sftp-server for sftp, even with --no-exec", async () => {
+  test("serve sftp below --sftp-root, even with --no-exec", async () => {
     const bytes = randomBytes(2 * MIB);
     writeFileSync(join(folder.path, "up"), bytes);
     const there = join(folder.path, "there");
-    const served = await folder.serve({ words: ["--no-exec"] });
+    const served = await folder.serve({ words: ["--no-exec", "--sftp-root", "/"] });
     const { status, stderr } = await sftp(served, `put ${folder.path}/up ${there}\nget ${there} ${folder.path}/down\n`);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(readFileSync(join(folder.path, "down")).equals(bytes)).toBe(true);

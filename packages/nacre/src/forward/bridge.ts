@@ -78,7 +78,8 @@ class Bridge {
     if (pieces.length === 0) return;
     this.#gathered = [];
     for (const { length } of pieces) this.#credit += length;
-    if (this.#duplex.write(pieces)) this.#returnCredit();
+    // Each chunk of a channel has a buffer of its own.
+    if (this.#duplex.write(pieces, true)) this.#returnCredit();
   }
 
   #returnCredit(): void {

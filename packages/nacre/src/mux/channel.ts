@@ -18,7 +18,10 @@ export interface ChannelEnd {
 
 /** Handles the events of a channel. Each call happens in the turn in which the event arrives. */
 export interface ChannelHandler {
-  /** Called with bytes from the peer, which the handler may keep. Report them with `consumed` to return their window credit. */
+  /**
+   * Called with bytes from the peer, which the handler may keep. Nothing else uses their buffer. Report them with `consumed` to return their
+   * window credit.
+   */
   data(stream: OutputStream, bytes: Bytes): void;
   /** Called when the channel has room again after a partial `write`. */
   writable(): void;

@@ -27,10 +27,11 @@ export interface Duplex {
   /** Starts the connection. Called once, before any other method. Must return before the first call to `handler.data`. */
   open(handler: DuplexHandler): void;
   /**
-   * Sends the pieces in order and takes ownership of their memory: it may detach a buffer that a piece fills. Returns false if the caller
-   * should wait for `drained`.
+   * Sends the pieces in order and takes ownership of their memory: it may detach a buffer that a piece fills. `ownsBuffers`, default false,
+   * tells that each piece is the only user of its buffer, which may then be detached in any case. Returns false if the caller should wait
+   * for `drained`.
    */
-  write(pieces: readonly Bytes[]): boolean;
+  write(pieces: readonly Bytes[], ownsBuffers?: boolean): boolean;
   /** Stops calls to `data` until `resume`. Chunks already on their way may still arrive. */
   pause(): void;
   /** Allows calls to `data` again after `pause`. */

@@ -27,7 +27,7 @@ export function scpCommand({ role, path, recursive, preserve, isDirectory }: Scp
 }
 
 /**
- * Quotes a text as one word of a POSIX shell (CVE-2020-15778: scp runs in the user's shell, which expands what is not quoted). A word of
+ * Quotes a text as one word of a POSIX shell (CVE-2020-15778: scp runs in the user's shell, which expands unquoted text). A word of
  * letters, digits and `_@%+=:,./-` stays as it is, because devices without a shell take no quotes. A backslash is quoted outside of the
  * single quotes, since fish reads it inside them.
  */

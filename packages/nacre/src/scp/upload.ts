@@ -203,7 +203,7 @@ class Upload {
   }
 
   /**
-   * Sends exactly `size` bytes: the server has been told so. If the file has fewer, or cannot be read, zeros take their place, and the failure is
+   * Sends exactly `size` bytes, the number that the record of the file states. If the file has fewer, or cannot be read, zeros take their place, and the failure is
    * returned.
    */
   async #contents(

@@ -38,7 +38,8 @@ export interface SftpServerSettings {
   /** Whether to deny every request that changes something, with SSH_FX_PERMISSION_DENIED; default false. */
   readonly readOnly?: boolean | undefined;
   /**
-   * Types of requests that are allowed; others are denied with SSH_FX_PERMISSION_DENIED. Default: all. `SFTP_REQUEST_TYPES` has all names.
+   * Types of requests that are allowed; others are denied with SSH_FX_PERMISSION_DENIED. "close" always is. Default: all, as
+   * `SFTP_REQUEST_TYPES` names them.
    */
   readonly allowRequests?: readonly SftpRequestType[] | undefined;
   /** Types of requests that are denied, also if `allowRequests` has them; default none. */
@@ -104,9 +105,8 @@ export function requestPermit({
   for (const [name, list] of Object.entries({ allowRequests, denyRequests }))
     for (const type of list)
       if (!SFTP_REQUEST_TYPES.includes(type))
-        throw usage(
-          `unknown request type "${String(type)}" in \`${name}\`; expected one of ${SFTP_REQUEST_TYPES.join(", ")}`,
-        );
+        throw usage(`unknown request type "${type}" in \`${name}\`; expected one of ${SFTP_REQUEST_TYPES.join(", ")}`);
   const permitted = new Set(allowRequests.filter((type) => !denyRequests.includes(type)));
-  return (type) => permitted.has(type);
+  // A file whose close is denied would stay open.
+  return (type) => type === "close" || permitted.has(type);
 }

@@ -1,4 +1,11 @@
-import { type Attributes, decodePath, type ServerLimits, type SftpClientRequest, SSH_FX } from "@nacre/sftp";
+import {
+  type Attributes,
+  decodePath,
+  type ServerLimits,
+  type SftpClientRequest,
+  SSH_FX,
+  type UsersGroups,
+} from "@nacre/sftp";
 import { type Bytes, type SshError, utf8DecodeLossy } from "@nacre/wire";
 import { checkSignal, usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
@@ -304,6 +311,30 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     checkNames(options, SFTP_OPTIONS.call, "`realpath`");
     const request = { type: "realpath", path: toBytes(path) } as const;
     return decodePath((await call(this.#channel, request, "name", contextOf("realpath", path, options))).name.filename);
+  }
+
+  /**
+   * Resolves with the absolute path of a path that may begin with `~` or `~user`. Needs expand-path@openssh.com. Text from the server: escape
+   * it before display.
+   */
+  async expandPath(path: RemotePath, options: CallOptions = {}): Promise<string> {
+    checkNames(options, SFTP_OPTIONS.call, "`expandPath`");
+    const request = { type: "expand-path", path: toBytes(path) } as const;
+    const context = contextOf("expandPath", path, options);
+    return decodePath((await call(this.#channel, request, "name", context)).name.filename);
+  }
+
+  /**
+   * Resolves with the names of users and groups, each in the order of the ids; "" for an unknown id. Needs users-groups-by-id@openssh.com.
+   * Text from the server: escape it before display.
+   */
+  async usersGroups(uids: readonly number[], gids: readonly number[], options: CallOptions = {}): Promise<UsersGroups> {
+    checkNames(options, SFTP_OPTIONS.call, "`usersGroups`");
+    const { signal } = options;
+    checkSignal(signal);
+    const request = { type: "users-groups-by-id", uids, gids } as const;
+    const { users, groups } = await call(this.#channel, request, "users-groups", { call: "usersGroups", signal });
+    return { users, groups };
   }
 
   /** Changes the permission bits of a file. Follows symbolic links. */

@@ -30,6 +30,14 @@ describe("from the channel", () => {
     expect(duplex.writes).toEqual(["one two ", "three"]);
   });
 
+  it("gives the byte connection the whole buffers, which it may detach", async () => {
+    const { channel, duplex } = bridged();
+    const part = utf8Encode("[part]").subarray(1, 5);
+    channel.handler.data("stdout", part);
+    await macrotask();
+    expect([duplex.written, part.buffer.byteLength]).toEqual(["part", 0]);
+  });
+
   it("returns credit only when the byte connection has room", async () => {
     const { channel, duplex, receive } = bridged();
     duplex.room = 5;

@@ -1,5 +1,5 @@
 import { served } from "@nacre/testing/nacre/wire";
-import { concatBytes, utf8Encode } from "@nacre/wire";
+import { utf8Encode } from "@nacre/wire";
 import type { Client, ServerEvent, Session } from "nacre";
 import { type ScpServerSettings, scpServer } from "nacre/scp-server";
 import { type FileSystem, memoryFileSystem } from "nacre/sftp-server";
@@ -37,40 +37,34 @@ export interface Script {
   readonly ssh: Client;
   /** Commands that the client ran. */
   readonly commands: string[];
-  /** Returns all bytes that the client sent, one character each. */
-  received(this: void): string;
 }
 
 /**
- * A server whose scp sends these texts, one character for each byte, regardless of the client's answers. Then it sends `stderr`, and ends with `status` when the client
- * has ended or closed, or at once.
+ * A server whose scp sends a text, one character for each byte, regardless of the client's answers. Before that it writes `stderr`, and it
+ * ends with `status`.
  */
 export async function openScript(
   sent: string,
-  { stderr = "", status = 0, stays = false }: { stderr?: string; status?: number; stays?: boolean } = {},
+  { stderr = "", status = 0 }: { stderr?: string; status?: number } = {},
 ): Promise<Script> {
   const commands: string[] = [];
-  let input: Uint8Array = new Uint8Array(0);
   const { ssh } = await openSession(async (session) => {
     commands.push(session.command ?? "");
-    const reading = (async () => {
-      for await (const chunk of session.stdin) input = concatBytes(input, chunk);
-    })().catch(() => {});
-    const write = async (stream: WritableStream<Uint8Array>, text: string): Promise<void> => {
-      const writer = stream.getWriter();
-      await writer.write(Uint8Array.from(text, (character) => character.charCodeAt(0)));
-      writer.releaseLock();
-    };
     try {
       if (stderr !== "") await write(session.stderr, stderr);
       if (sent !== "") await write(session.stdout, sent);
     } catch {
       // The client has closed the channel.
     }
-    if (stays) await reading;
     return status;
   });
-  return { ssh, commands, received: () => String.fromCharCode(...input) };
+  return { ssh, commands };
+}
+
+async function write(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stream.getWriter();
+  await writer.write(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+  writer.releaseLock();
 }
 
 const OPEN = { append: false, exclusive: false } as const;

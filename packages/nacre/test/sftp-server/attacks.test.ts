@@ -1,5 +1,12 @@
-import { encodeRequest, SSH_FX, SSH_FXF } from "@nacre/sftp";
-import { type FileSystem, memoryFileSystem, type SftpServerLogEvent } from "nacre/sftp-server";
+import { encodeRequest, SFTP_EXTENSIONS, SSH_FX, SSH_FXF } from "@nacre/sftp";
+import {
+  type FileSystem,
+  memoryFileSystem,
+  type SftpRequestEvent,
+  type SftpServerLogEvent,
+  type SftpServerSettings,
+  sftpServer,
+} from "nacre/sftp-server";
 import { expect, test } from "vitest";
 import { RawClient } from "./raw-client.ts";
 import { withMethods } from "./support.ts";
@@ -45,6 +52,49 @@ test("sftp: a change on a read-only server · server", async () => {
   expect((await directory.read()).map(({ name }) => name)).toEqual(["f", "d"]);
   expect(await fileSystem.stat("f")).toMatchObject({ size: 4n, permissions: 0o100644 });
   expect(await client.request({ type: "read", handle, offset: 0, length: 9 })).toMatchObject({ data: path("data") });
+});
+
+test("sftp: a request that the server denies · server", async () => {
+  const fileSystem = await small();
+  const denied = { type: "status", status: SSH_FX.PERMISSION_DENIED };
+  const client = await RawClient.start(fileSystem, { denyRequests: ["mkdir", "write", "hardlink"] });
+  const handle = await client.open("f", READ | WRITE);
+  const answers = await Promise.all([
+    client.request({ type: "mkdir", path: path("new"), attributes: {} }),
+    client.request({ type: "write", handle, offset: 0, data: path("evil") }),
+  ]);
+  for (const answer of answers) expect(answer).toMatchObject(denied);
+  expect(client.machine.supports(SFTP_EXTENSIONS.hardlink)).toBe(false);
+  expect(client.machine.supports(SFTP_EXTENSIONS.posixRename)).toBe(true);
+  expect(await client.request({ type: "stat", path: path("f") })).toMatchObject({ attributes: { size: 4n } });
+
+  const log: SftpRequestEvent[] = [];
+  const strict = await RawClient.start(fileSystem, {
+    allowRequests: ["stat", "open"],
+    denyRequests: ["stat"],
+    onRequest(event) {
+      log.push(event);
+      throw new Error("a broken log");
+    },
+  });
+  expect(await strict.request({ type: "stat", path: path("f") })).toMatchObject(denied);
+  expect(await strict.request({ type: "lstat", path: path("f") })).toMatchObject(denied);
+  expect(await strict.request({ type: "rename", oldPath: path("f"), newPath: path("g") })).toMatchObject(denied);
+  const open = await strict.open("f", READ);
+  expect(await strict.request({ type: "close", handle: open })).toMatchObject({ status: SSH_FX.OK });
+  const refusal = "Permission denied";
+  expect(log).toEqual([
+    { request: "stat", path: "f", otherPath: undefined, refusal },
+    { request: "lstat", path: "f", otherPath: undefined, refusal },
+    { request: "rename", path: "f", otherPath: "g", refusal },
+    { request: "open", path: "f", otherPath: undefined, refusal: undefined },
+    { request: "close", path: "f", otherPath: undefined, refusal: undefined },
+  ]);
+  expect(await fileSystem.stat("f")).toMatchObject({ size: 4n });
+  for (const invalid of [{ denyRequests: ["make-dir"] }, { allowRequests: ["toString"] }, { onRequest: 1 }])
+    expect(() => sftpServer(fileSystem, invalid as SftpServerSettings)).toThrow(
+      expect.objectContaining({ code: "usage" }),
+    );
 });
 
 test("sftp: a handle used for what it is not open for · server", async () => {

@@ -162,7 +162,7 @@ test("sftp: a partial file that another user placed on the server · client", as
     const near = new MemoryNearFiles();
     near.files.open("/home/f", SSH_FXF.CREAT).data = contents;
     const { sftp, server } = await openMemorySftp({
-      answer({ request }, _) {
+      answer({ request }) {
         // The last attack puts a link in place of the part while it is opened.
         if (index === 2 && request.type === "open" && request.flags === (SSH_FXF.READ | SSH_FXF.WRITE)) {
           server.files.rename(`/home/${name}`, "/home/part", true);

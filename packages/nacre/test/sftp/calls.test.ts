@@ -1,5 +1,5 @@
 import { code, failure, text } from "@nacre/testing/nacre/outcomes";
-import { type SftpError, SSH_FX } from "nacre/sftp";
+import { decodePath, encodePath, type SftpError, SSH_FX } from "nacre/sftp";
 import { describe, expect, it } from "vitest";
 import { readAllEntries } from "../../src/sftp/directory.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
@@ -360,11 +360,41 @@ describe("directories", () => {
     expect(await sftp.readdir(".")).toEqual(["hard", "soft"]);
   });
 
+  it("expands a path, and returns names of users and groups in the order of their ids", async () => {
+    const names = new Map([
+      [0, "root"],
+      [1000, "alice"],
+    ]);
+    const { sftp } = await openMemorySftp({
+      extensions: ["expandPath", "usersGroupsById"],
+      answer({ token, request }, machine) {
+        if (request.type === "expand-path")
+          machine.name(token, encodePath(decodePath(request.path).replace("~bob", "/home/bob")));
+        else if (request.type === "users-groups-by-id")
+          machine.usersGroups(token, {
+            users: request.uids.map((id) => names.get(id) ?? ""),
+            groups: request.gids.map((id) => `g${id}`),
+          });
+        else return false;
+        return true;
+      },
+    });
+    expect(await sftp.expandPath("~bob/x")).toBe("/home/bob/x");
+    expect(await sftp.usersGroups([1000, 7, 0], [5])).toEqual({ users: ["alice", "", "root"], groups: ["g5"] });
+    expect(await failure(sftp.usersGroups([], [], { signal: AbortSignal.abort() }))).toEqual(code("aborted"));
+  });
+
   it("says which extension is missing", async () => {
     const { sftp } = await openMemorySftp({ extensions: [] });
     await sftp.writeFile("a", "");
-    for (const use of [sftp.link("a", "b"), sftp.statfs("."), sftp.lutimes("a", 1, 1)])
-      expect(await failure(use)).toEqual(code("sftp-unsupported"));
+    const uses = [
+      sftp.link("a", "b"),
+      sftp.statfs("."),
+      sftp.lutimes("a", 1, 1),
+      sftp.expandPath("~"),
+      sftp.usersGroups([0], [0]),
+    ];
+    for (const use of uses) expect(await failure(use)).toEqual(code("sftp-unsupported"));
   });
 });
 

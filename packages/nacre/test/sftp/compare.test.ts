@@ -33,6 +33,35 @@ function tree(files: MemoryNearFiles["files"], path: string): string[] {
   return shown.tree(path);
 }
 
+/** Moves what matches a pattern to `/home/copy`. */
+const runPattern = (name: string, glob: string, options: TransferOptions = {}) =>
+  name === "upload"
+    ? upload(client, { files: near, glob }, "/home/copy", options)
+    : download(client, { glob }, { files: near, path: "/home/copy" }, options);
+
+/** A stream of text. */
+async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
+  for (const text of texts) yield new TextEncoder().encode(text);
+}
+
+/** A stream of strings instead of bytes. */
+async function* text(): AsyncGenerator<never, void> {
+  yield "text" as never;
+}
+
+/** Reads one chunk. */
+const stop = async (contents: AsyncIterable<Uint8Array>): Promise<void> => {
+  for await (const _ of contents) return;
+};
+
+/** Opens SFTP to a second server. */
+async function other(options: MemorySftpOptions = {}): Promise<{ to: Sftp; target: MemorySftp }> {
+  const target = new MemorySftp({ exec: sha256sum, ...options });
+  const to = await sftp(target);
+  onTestFinished(() => to.close());
+  return { to, target };
+}
+
 const TREE = { "/home/t/": "", "/home/t/a": "one", "/home/t/d/": "", "/home/t/d/b": "two" };
 
 const directions = [
@@ -273,21 +302,17 @@ describe("patterns", () => {
     "/home/t/d/e/": "",
     "/home/t/d/e/f.js": "4",
   };
-  const run = (name: string, glob: string, options: TransferOptions = {}) =>
-    name === "upload"
-      ? upload(client, { files: near, glob }, "/home/copy", options)
-      : download(client, { glob }, { files: near, path: "/home/copy" }, options);
 
   it.each(directions)(
     "$name: what matches is put below the names before the first wildcard",
     async ({ name, from, to }) => {
       make(from(), FILES);
-      expect(await run(name, "/home/t/*.{js,css}")).toMatchObject({ files: 2 });
+      expect(await runPattern(name, "/home/t/*.{js,css}")).toMatchObject({ files: 2 });
       expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "b.css: 2"]);
-      await run(name, "/home/t/d/c.js");
+      await runPattern(name, "/home/t/d/c.js");
       expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "b.css: 2", "c.js: 3"]);
       to().find("/home").entries.delete("copy");
-      expect(await run(name, "/home/t/**/*.js")).toMatchObject({ files: 3, directories: 3 });
+      expect(await runPattern(name, "/home/t/**/*.js")).toMatchObject({ files: 3, directories: 3 });
       expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "d/", "d/c.js: 3", "d/e/", "d/e/f.js: 4"]);
       expect(near.openCount).toBe(0);
     },
@@ -295,30 +320,26 @@ describe("patterns", () => {
 
   it.each(directions)("$name: a directory that matches needs `recursive`", async ({ name, from, to }) => {
     make(from(), FILES);
-    expect(await failure(run(name, "/home/t/*"))).toEqual(code("usage"));
-    expect(await run(name, "/home/t/*", { recursive: true })).toMatchObject({ files: 4 });
+    expect(await failure(runPattern(name, "/home/t/*"))).toEqual(code("usage"));
+    expect(await runPattern(name, "/home/t/*", { recursive: true })).toMatchObject({ files: 4 });
     expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "b.css: 2", "d/", "d/c.js: 3", "d/e/", "d/e/f.js: 4"]);
   });
 
   it.each(directions)("$name: a pattern that matches nothing, or leads out, fails", async ({ name, from }) => {
     make(from(), FILES);
-    expect(await failure(run(name, "/home/t/*.ts"))).toEqual(code("usage"));
-    expect(await failure(run(name, "/home/t/*/../a.js"))).toEqual(code("usage"));
-    expect(await failure(run(name, ""))).toEqual(code("usage"));
+    expect(await failure(runPattern(name, "/home/t/*.ts"))).toEqual(code("usage"));
+    expect(await failure(runPattern(name, "/home/t/*/../a.js"))).toEqual(code("usage"));
+    expect(await failure(runPattern(name, ""))).toEqual(code("usage"));
   });
 
   it.each(directions)("$name: a relative pattern begins in the user's directory", async ({ name, from, to }) => {
     make(from(), { "/home/x.txt": "1" });
-    await run(name, "*.txt");
+    await runPattern(name, "*.txt");
     expect(tree(to(), "/home/copy")).toEqual(["x.txt: 1"]);
   });
 });
 
 describe("streams", () => {
-  async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
-    for (const text of texts) yield new TextEncoder().encode(text);
-  }
-
   it("are uploaded as one file, which is verified", async () => {
     const progress: unknown[] = [];
     const onProgress = ({
@@ -342,9 +363,6 @@ describe("streams", () => {
       throw bug;
     }
     expect(await failure(upload(client, broken(), "f"))).toBe(bug);
-    async function* text(): AsyncGenerator<never, void> {
-      yield "text" as never;
-    }
     expect(await failure(upload(client, text(), "f"))).toEqual(code("usage"));
     expect(tree(server.files, "/home")).toEqual(["f: old"]);
     await expect.poll(() => server.server.handleCount).toBe(0);
@@ -363,9 +381,6 @@ describe("streams", () => {
 
   it("that stop early fail the download, and release the file", async () => {
     await client.writeFile("f", new Uint8Array(3_000_000));
-    const stop = async (contents: AsyncIterable<Uint8Array>): Promise<void> => {
-      for await (const _ of contents) return;
-    };
     expect(await failure(download(client, "f", stop))).toEqual(code("usage"));
     const bug = new Error("the disk is full");
     const fail = async (): Promise<void> => {
@@ -394,13 +409,6 @@ describe("streams", () => {
 });
 
 describe("a copy between servers", () => {
-  async function other(options: MemorySftpOptions = {}): Promise<{ to: Sftp; target: MemorySftp }> {
-    const target = new MemorySftp({ exec: sha256sum, ...options });
-    const to = await sftp(target);
-    onTestFinished(() => to.close());
-    return { to, target };
-  }
-
   it("moves a tree, verifies it, and leaves out links by default", async () => {
     const { to, target } = await other();
     make(server.files, TREE);

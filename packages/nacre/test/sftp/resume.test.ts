@@ -83,6 +83,9 @@ function makePartial(files: MemoryFiles, contents: Uint8Array, record = { size: 
   return node;
 }
 
+/** Fails with a hostile message. */
+const fails = () => ({ status: 127, stdout: new Uint8Array(0), stderr: new TextEncoder().encode("\u001b[2J") });
+
 const directions = ["upload", "download"] as const;
 
 describe.each(directions)("%s with `resume`", (direction) => {
@@ -167,7 +170,6 @@ describe.each(directions)("%s with `resume`", (direction) => {
   });
 
   it("says that a part is unverified if the server cannot digest it", async () => {
-    const fails = () => ({ status: 127, stdout: new Uint8Array(0), stderr: new TextEncoder().encode("\u001b[2J") });
     const sides = new Sides();
     makePartial(sides.target(direction), CONTENTS.subarray(0, 1_000_000));
     const { unverified, resumed } = await sides.transfer(direction, {}, { exec: fails });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { lstat, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import type { PeerOpen } from "nacre/internal";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { codeOf, later, serve, temporaryFolder, watchResources } from "../support.ts";
@@ -31,6 +31,19 @@ describe("forwardLocal", () => {
     expect(await ask(connectLocally(forward, "::1"), "two")).toBe("got two");
     const place = `127.0.0.1:${target.port}`;
     expect(targets).toEqual([place, place]);
+  });
+
+  it("returns the bytes of an echo unchanged, in chunks of many sizes", async () => {
+    const { ssh } = await forwarded();
+    const target = await serve((socket) => socket.pipe(socket));
+    await using forward = await ssh.forwardLocal({ port: 0, host: "127.0.0.1" }, { host: "127.0.0.1", ...target });
+    const sent = Buffer.from(Uint8Array.from({ length: 4_000_037 }, (_, i) => i * 7 + (i >> 8)));
+    const socket = connectLocally(forward);
+    const echoed = buffer(socket);
+    for (let at = 0, size = 1; at < sent.length; at += size, size = (3 * size) % 200_003)
+      if (!socket.write(sent.subarray(at, at + size))) await once(socket, "drain");
+    socket.end();
+    expect((await echoed).equals(sent)).toBe(true);
   });
 
   it("sends the originator of a connection to the server", async () => {

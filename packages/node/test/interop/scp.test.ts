@@ -118,13 +118,12 @@ describe.each([
     expect(sent).toMatchObject({ files: 48 + NAMES.length, directories: 13, failed: [] });
     const list = await run(`cd copy && ${LIST}`);
     expect(await run("stat -c %Y copy/d1")).toBe("1500000000");
-    const filter = ({ path }: { readonly path: string }): boolean => !path.includes("\\");
     const back = join(near, "back");
     const got = await downloadScp(
       ssh,
       `${far}/copy`,
       { files: nodeFiles, path: back },
-      { ...options, filter, onError: "skip" },
+      { ...options, onError: "skip" },
     );
     // A backslash in a name is not taken from a server.
     const refused = NAMES.filter((name) => name.includes("\\"));
@@ -166,5 +165,27 @@ describe.each([
     // The directory in which commands start.
     await uploadScp(ssh, { files: nodeFiles, path: join(near, "d") }, `${far}/d/..`, { recursive: true });
     expect(await run("ls")).toBe("d\ne\nf\nlink");
+  });
+});
+
+describe("ssh.upload and ssh.download", () => {
+  it('use scp with `protocol: "scp"`, and refuse what only SFTP can do', async () => {
+    const { ssh, far, near, run } = await openssh();
+    const path = join(near, "f");
+    await writeFile(path, "contents");
+    const protocol = "scp";
+    expect(await ssh.upload(path, `${far}/g`, { protocol, preserve: true })).toMatchObject({ files: 1, bytes: 8 });
+    expect(await ssh.download(`${far}/g`, join(near, "h"), { protocol })).toMatchObject({ files: 1, bytes: 8 });
+    expect([await run("cat g"), await readFile(join(near, "h"), "utf8")]).toEqual(["contents", "contents"]);
+    const usage = { code: "usage", message: expect.stringContaining("scp") as unknown };
+    for (const refused of [
+      ssh.upload(path, `${far}/g`, { protocol, resume: true }),
+      ssh.download(`${far}/g`, path, { protocol, verify: "size" }),
+      ssh.upload({ glob: "*" }, far, { protocol }),
+      ssh.download({ glob: "*" }, near, { protocol }),
+      ssh.download(`${far}/g`, async () => {}, { protocol }),
+      ssh.upload(path, `${far}/g`, { protocol: "ftp" as "scp" }),
+    ])
+      expect(await failure(refused)).toMatchObject(usage);
   });
 });

@@ -53,6 +53,17 @@ describe("SFTP on OpenSSH", () => {
     await expect.poll(() => sftp.serverLimits.maxReadLength).toBeGreaterThan(200_000);
   });
 
+  it("expands paths of users, and tells names of users and groups", async () => {
+    const { sftp } = await open();
+    const home = await sftp.realpath(".");
+    expect(await sftp.expandPath("~alice/x")).toBe(`${home}/x`);
+    const { uid, gid } = await sftp.stat(".");
+    expect(await sftp.usersGroups([0, uid!, 54_321], [gid!])).toEqual({
+      users: ["root", "alice", ""],
+      groups: ["alice"],
+    });
+  });
+
   it("writes, reads and appends", async () => {
     const { sftp, dir, run } = await open();
     await sftp.writeFile(`${dir}/f`, "héllo\n", { mode: 0o600, flush: true });

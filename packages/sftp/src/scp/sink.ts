@@ -186,7 +186,7 @@ export class ScpSink {
         return this.#record();
       case "directory-end":
         // rule: scp-end-of-nothing
-        if (this.#depth === 0) throw unexpected("the end of a directory that it had not begun");
+        if (this.#depth === 0) throw unexpected("the end of a directory without its beginning");
         this.#state = { kind: "answer", to: "directory-end", size: 0 };
         this.#times = undefined;
         return record;

@@ -192,5 +192,5 @@ export class ScpSource {
 }
 
 function endedEarly(): SshError {
-  return new SshError("channel-closed", "the peer ended scp before it had answered; transfer again what it lacks");
+  return new SshError("channel-closed", "the peer ended scp before its answer; transfer the last file again");
 }

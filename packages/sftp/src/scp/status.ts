@@ -19,7 +19,7 @@ const MAX_MESSAGE_LENGTH = 1024;
 export function encodeProblem(status: 1 | 2, message: string): Bytes {
   let shortened = "";
   let length = 0;
-  for (const character of message.replaceAll(/[\0-\x1f\x7f-\x9f]/g, "?")) {
+  for (const character of message.replaceAll(/\p{Cc}/gu, "?")) {
     length += utf8Encode(character).length;
     if (length > MAX_MESSAGE_LENGTH) break;
     shortened += character;

@@ -102,18 +102,23 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a program and resolves when it ends. Kills it after 50 seconds. */
+/** Runs a program and resolves when it ends. Kills it after `timeout` milliseconds, by default 50 seconds. */
 export async function runPeer(
   [program = "", ...words]: readonly string[],
   {
     input = "",
     env = {},
-  }: { readonly input?: string | Uint8Array; readonly env?: Readonly<Record<string, string>> } = {},
+    timeout = 50_000,
+  }: {
+    readonly input?: string | Uint8Array;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly timeout?: number;
+  } = {},
 ): Promise<Ran> {
   const { SSH_AUTH_SOCK: _, ...own } = process.env;
   // Detached from the terminal, so that it cannot ask questions.
   const child = spawn(program, words, { detached: true, env: { ...own, ...env } });
-  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 50_000);
+  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), timeout);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

@@ -54,6 +54,8 @@ export class MemorySftp {
   readonly exec?: (command: string, options: DigestExecOptions) => Promise<DigestExecResult>;
   /** Types of the requests received, oldest first. */
   readonly requests: SftpServerRequest<Handle>["type"][] = [];
+  /** Number of times that the client has written to the channel. */
+  writes = 0;
   /** Maximum number of requests that were under way at the same time. */
   mostRequests = 0;
   /** Names of the requests on the channel. */
@@ -139,7 +141,10 @@ export class MemorySftp {
     if (this.#end !== undefined) throw new SshError("channel-closed", "the channel is closed");
     const waiting = this.#input.reduce((sum, { length }) => sum + length, 0);
     const taken = bytes.slice(0, Math.max(0, (this.#options.window ?? Number.POSITIVE_INFINITY) - waiting));
-    if (taken.length > 0) this.#input.push(taken);
+    if (taken.length > 0) {
+      this.#input.push(taken);
+      this.writes++;
+    }
     this.#schedule();
     return taken.length;
   }

@@ -76,15 +76,16 @@ export class NewFile {
   }
 
   async #rename(): Promise<void> {
-    const { posixRename, rename } = this.#fileSystem;
-    if (posixRename !== undefined) return posixRename.call(this.#fileSystem, this.#temporary, this.#path);
+    const fs = this.#fileSystem;
+    const replaced = fs.posixRename?.(this.#temporary, this.#path);
+    if (replaced !== undefined) return replaced;
     try {
-      await rename!.call(this.#fileSystem, this.#temporary, this.#path);
+      await fs.rename?.(this.#temporary, this.#path);
     } catch (error) {
       if (!hasCode(error, "EEXIST")) throw error;
       // Such a file system renames only to a new name.
-      await (this.#fileSystem.remove?.(this.#path) ?? unsupported());
-      await rename!.call(this.#fileSystem, this.#temporary, this.#path);
+      await (fs.remove?.(this.#path) ?? unsupported());
+      await fs.rename?.(this.#temporary, this.#path);
     }
   }
 }

@@ -69,6 +69,11 @@ export class ReceiveFiles {
         return this.#leave();
       case "problem":
         this.#hasFailed = true;
+        return;
+      case "data":
+      case "file-end":
+        // Only within a file, whose events `#contents` takes.
+        return;
     }
   }
 
@@ -126,20 +131,16 @@ export class ReceiveFiles {
     let failure: { readonly error: unknown } | undefined;
     for (;;) {
       const event = await this.#channel.next();
-      switch (event.type) {
-        case "data":
-          if (failure === undefined)
-            failure = await file.write(event.data).then(
-              () => undefined,
-              (error: unknown) => ({ error }),
-            );
-          break;
-        case "file-end":
-          // rule: scp-server-invalid
-          if (event.problem !== undefined) return { kind: "invalid" };
-          return failure === undefined ? { kind: "whole" } : { kind: "unwritable", error: failure.error };
-        case "closed":
-          throw new ClientGone(event.error);
+      if (event.type === "closed") throw new ClientGone(event.error);
+      if (event.type === "data") {
+        failure ??= await file.write(event.data).then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        );
+      } else if (event.type === "file-end") {
+        // rule: scp-server-invalid
+        if (event.problem !== undefined) return { kind: "invalid" };
+        return failure === undefined ? { kind: "whole" } : { kind: "unwritable", error: failure.error };
       }
     }
   }

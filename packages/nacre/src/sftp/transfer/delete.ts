@@ -7,7 +7,7 @@ import type { Directory } from "./walk.ts";
 /** Maximum number of directories below each other in what is removed. */
 const MAX_DEPTH = 256;
 
-/** Entries of the target that the source has not. */
+/** An entry of the target that the source lacks. */
 export interface Extra {
   readonly directory: Directory;
   readonly entry: TargetEntry;
@@ -15,7 +15,7 @@ export interface Extra {
   readonly twin: string | undefined;
 }
 
-/** Returns the entries of a target directory that its source has not. `names` are those of the source. */
+/** Returns the entries of a target directory that its source lacks. `names` are those of the source. */
 export function findExtra(directory: Directory, listing: TargetListing, names: ReadonlySet<string>): Extra[] {
   const folded = new Map(Array.from(names, (name) => [fold(name), name]));
   return Array.from(listing.entries.values())

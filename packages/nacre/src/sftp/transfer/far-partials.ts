@@ -72,7 +72,7 @@ export class FarPartials implements PartialFiles {
   }
 }
 
-/** Returns whether all answers can be about the same file, which nobody writes. */
+/** Returns whether all answers can be about the same file, unchanged. */
 function isSame(first: Attributes, ...others: readonly Attributes[]): boolean {
   return others.every(
     (other) =>

@@ -32,7 +32,7 @@ export interface TransferCall {
   readonly isOver: () => boolean;
 }
 
-/** The part of a transfer that moves files, whatever finds them. */
+/** The part of a transfer that moves files: those of a tree, those that match a pattern, or a stream. */
 export class FilesTransfer {
   readonly run: TransferRun;
   readonly progress: Progress;
@@ -82,7 +82,7 @@ export class FilesTransfer {
     run.throwFailure();
   }
 
-  /** Moves one file, whatever the target has. Rejects with `usage` if it is something else. */
+  /** Moves one file, and replaces what the target has. Rejects with `usage` if it is something else. */
   async file(from: string, to: string): Promise<TransferResult> {
     const start = async (): Promise<void> => {
       const stats = await this.#source.stat(from, this.run.context(from));

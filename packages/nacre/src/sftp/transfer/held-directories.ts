@@ -95,9 +95,9 @@ export class HeldDirectories {
   }
 
   async #open(directory: Directory): Promise<NearDirectory> {
-    const { hold } = this.#target;
-    if (hold === undefined) return { path: directory.to.path, close: async () => {} };
+    const target = this.#target;
+    if (target.hold === undefined) return { path: directory.to.path, close: async () => {} };
     const isRoot = directory.parent === undefined;
-    return this.at(directory.to, (path) => hold(path, /* rule: transfer-held-link */ isRoot));
+    return this.at(directory.to, (path) => target.hold!(path, /* rule: transfer-held-link */ isRoot));
   }
 }

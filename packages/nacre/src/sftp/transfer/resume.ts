@@ -32,7 +32,7 @@ export interface ResumableFile {
 export interface Beginning {
   /** Length in bytes of the part. */
   readonly length: number;
-  /** SHA-256 computation of the part; `undefined` if nobody computed it here. */
+  /** SHA-256 computation of the part; `undefined` if it was not computed on this side. */
   readonly hash: Sha256 | undefined;
   /** Why the part could not be compared with the source; `undefined` if it was. */
   readonly problem: string | undefined;

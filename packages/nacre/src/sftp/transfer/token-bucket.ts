@@ -9,7 +9,7 @@ const LEAST_PIECE = 1024;
 const MOST_PIECE = 256 * 1024;
 
 /**
- * Limits the bytes moved in a second. Callers take bytes in the order of their calls, whatever the length, so that no file starves. One
+ * Limits the bytes moved in a second. Callers take bytes in the order of their calls, regardless of their number, so that no file starves. One
  * timer runs while callers wait, and none otherwise.
  */
 export class TokenBucket {

@@ -54,7 +54,7 @@ async def copy(source, target):
 
 
 async def main():
-    options = {"server_host_keys": [settings["hostKey"]], "process_factory": run, "encoding": None}
+    options = {"server_host_keys": [settings["hostKey"]], "process_factory": run, "encoding": None, "sftp_factory": True}
     if "rekeyThreshold" in settings:
         options["rekey_bytes"] = settings["rekeyThreshold"]
     server = await asyncssh.create_server(Server, "127.0.0.1", 0, **options)

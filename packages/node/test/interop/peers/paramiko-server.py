@@ -39,6 +39,90 @@ class Server(paramiko.ServerInterface):
         return True
 
 
+def answers(call):
+    """Makes a method of `Files` return a status for an exception of the system."""
+
+    def answer(*words):
+        try:
+            result = call(*words)
+        except OSError as error:
+            return paramiko.SFTPServer.convert_errno(error.errno)
+        return paramiko.SFTP_OK if result is None else result
+
+    return answer
+
+
+class Files(paramiko.SFTPServerInterface):
+    """This machine's files, for SFTP. paramiko itself has no such class outside of its examples."""
+
+    @answers
+    def list_folder(self, path):
+        return [self.attributes(os.lstat(os.path.join(path, name)), name) for name in os.listdir(path)]
+
+    @answers
+    def stat(self, path):
+        return self.attributes(os.stat(path))
+
+    @answers
+    def lstat(self, path):
+        return self.attributes(os.lstat(path))
+
+    @answers
+    def open(self, path, flags, attr):
+        descriptor = os.open(path, flags, 0o666 if attr.st_mode is None else attr.st_mode)
+        kind = {os.O_RDONLY: "rb", os.O_WRONLY: "wb", os.O_RDWR: "r+b"}[flags & os.O_ACCMODE]
+        handle = File(flags)
+        handle.readfile = handle.writefile = os.fdopen(descriptor, kind, buffering=0)
+        return handle
+
+    @answers
+    def remove(self, path):
+        os.remove(path)
+
+    @answers
+    def rename(self, old, new):
+        os.link(old, new)
+        os.remove(old)
+
+    @answers
+    def posix_rename(self, old, new):
+        os.rename(old, new)
+
+    @answers
+    def mkdir(self, path, attr):
+        os.mkdir(path, 0o777 if attr.st_mode is None else attr.st_mode)
+
+    @answers
+    def rmdir(self, path):
+        os.rmdir(path)
+
+    @answers
+    def chattr(self, path, attr):
+        paramiko.SFTPServer.set_file_attr(path, attr)
+
+    @answers
+    def symlink(self, target, path):
+        os.symlink(target, path)
+
+    @answers
+    def readlink(self, path):
+        return os.readlink(path)
+
+    @staticmethod
+    def attributes(stats, name=None):
+        return paramiko.SFTPAttributes.from_stat(stats, name)
+
+
+class File(paramiko.SFTPHandle):
+    @answers
+    def stat(self):
+        return Files.attributes(os.fstat(self.readfile.fileno()))
+
+    @answers
+    def chattr(self, attr):
+        paramiko.SFTPServer.set_file_attr(f"/proc/self/fd/{self.readfile.fileno()}", attr)
+
+
 def run(channel, command):
     pipe = subprocess.PIPE
     process = subprocess.Popen(["/bin/sh", "-c", command], stdin=pipe, stdout=pipe, stderr=pipe)
@@ -65,6 +149,7 @@ def run(channel, command):
 def serve(connection):
     transport = paramiko.Transport(connection)
     transport.add_server_key(paramiko.PKey.from_path(settings["hostKey"]))
+    transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files)
     transport.start_server(event=threading.Event(), server=Server())
     channels = []
     while transport.is_active():

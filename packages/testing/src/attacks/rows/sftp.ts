@@ -26,6 +26,12 @@ function byDisk(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: "not touched", server };
 }
 
+/** Returns a row whose test attacks the SFTP of `nacre serve`. */
+function byServe(title: string, ...patches: readonly Patch[]): Row {
+  const server = heldBy("cli/test/serve-sftp", `${title} · server`, ...patches);
+  return { title, client: "not touched", server };
+}
+
 /** Returns a row on transfers, which touch the client only. */
 function transferRow(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: heldBy("nacre/test/sftp/attacks", `${title} · client`, ...patches), server: "not touched" };
@@ -59,6 +65,17 @@ export const SFTP: readonly Row[] = [
       "nacre/test/sftp/attacks",
       "sftp: a listed name that is a path · client",
       patch("sftp-listed-name", "false"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "sftp: control characters in names",
+    client: heldBy(
+      "cli/test/sftp/attacks",
+      "sftp: control characters in names · client",
+      patch("progress-name-escaped", "const name = state.name;"),
+      patch("sftp-name-escaped", "return name;"),
+      patch("sftp-completed-name", "return true;"),
     ),
     server: "not touched",
   },
@@ -99,6 +116,7 @@ export const SFTP: readonly Row[] = [
   ),
   row("sftp: replies that the client does not read", "server", patch("sftp-unsent", "true")),
   bySftpServer("sftp: a change on a read-only server", remove("sftp-read-only")),
+  bySftpServer("sftp: a request that the server denies", remove("sftp-denied-request")),
   bySftpServer(
     "sftp: a handle used for what it is not open for",
     remove("sftp-open-for-reading"),
@@ -134,6 +152,11 @@ export const SFTP: readonly Row[] = [
   ),
   byDisk("sftp disk: too many open files", remove("sftp-disk-handles")),
   byDisk("sftp disk: a client that keeps the disk busy", remove("sftp-disk-turn")),
+  byServe(
+    "nacre serve: SFTP beyond what a login may do",
+    patch("serve-sftp-root", "return true;"),
+    remove("serve-sftp-read-only"),
+  ),
   transferRow(
     "sftp: a downloaded name that leaves its directory",
     patch("transfer-name-path", "false"),

@@ -1,0 +1,90 @@
+import { readRate } from "../byte-rate.ts";
+import {
+  CONNECTION_OPTIONS,
+  type ConnectionArguments,
+  type ConnectionOption,
+  readConnection,
+} from "../connection-arguments.ts";
+import { readPort } from "../destination.ts";
+import { type OptionKind, parseOptions, usage, valuesOf } from "../options.ts";
+import { type Place, readPlace } from "./place.ts";
+
+/** What to do with symbolic links in a directory, as the library has it. */
+const SYMLINKS = ["follow", "keep", "skip"] as const;
+
+/** How copied files are compared with their sources. */
+const VERIFY = ["size", "sha256"] as const;
+
+/** Parsed command line of `nacre cp [option…] SOURCE… TARGET`. */
+export interface CopyArguments extends ConnectionArguments {
+  /** What to copy; one or more. */
+  readonly sources: readonly Place[];
+  /** Where to copy it. */
+  readonly target: Place;
+  /** Port of servers whose place names none; `undefined` for 22. */
+  readonly port: number | undefined;
+  /** Whether to copy directories with everything in them. */
+  readonly recursive: boolean;
+  /** Whether copies get the times and permission bits of their sources. */
+  readonly preserve: boolean;
+  /** Whether to continue files that an earlier copy left incomplete. */
+  readonly resume: boolean;
+  /** How to compare each copy with its source; `undefined` not to. */
+  readonly verify: (typeof VERIFY)[number] | undefined;
+  /** Maximum rate in bytes a second; `undefined` for no maximum. */
+  readonly limit: number | undefined;
+  /** What to do with symbolic links in a directory. */
+  readonly symlinks: (typeof SYMLINKS)[number];
+  /** Whether to show no progress. */
+  readonly quiet: boolean;
+}
+
+/** Names of the options of `nacre cp`. */
+type CopyOption = ConnectionOption | "-P" | "-r" | "-p" | "-q" | "--resume" | "--verify" | "--limit" | "--symlinks";
+
+/** Options of `nacre cp`, and whether each takes a value. */
+export const COPY_OPTIONS: Readonly<Record<CopyOption, OptionKind>> = {
+  ...CONNECTION_OPTIONS,
+  "-P": "value",
+  "-r": "flag",
+  "-p": "flag",
+  "-q": "flag",
+  "--resume": "flag",
+  "--verify": "optional",
+  "--limit": "value",
+  "--symlinks": "value",
+};
+
+/** Parses the words after `nacre cp`. Throws `usage` if they are invalid. */
+export function parseCopyArguments(words: readonly string[]): CopyArguments {
+  const { options, rest } = parseOptions(words, COPY_OPTIONS);
+  const { last, has } = valuesOf<CopyOption>(options);
+  const places = rest.map((word) => readPlace(word));
+  const target = places.pop();
+  if (target === undefined || places.length === 0)
+    throw usage("missing source or target; give nacre cp SOURCE… TARGET, with [user@]host:path for a server");
+  if (target.kind === "local" && places.some(({ kind }) => kind === "local"))
+    throw usage("source and target are both on this machine; write [user@]host:path for a server, or use cp");
+  const port = last("-P");
+  const limit = last("--limit");
+  const verify = last("--verify");
+  return {
+    ...readConnection(options),
+    sources: places,
+    target,
+    port: port === undefined ? undefined : readPort(port),
+    recursive: has("-r"),
+    preserve: has("-p"),
+    resume: has("--resume"),
+    verify: verify === undefined ? undefined : oneOf("--verify", VERIFY, verify || "sha256"),
+    limit: limit === undefined ? undefined : readRate(limit),
+    symlinks: oneOf("--symlinks", SYMLINKS, last("--symlinks") ?? "follow"),
+    quiet: has("-q"),
+  };
+}
+
+function oneOf<T extends string>(option: string, choices: readonly T[], value: string): T {
+  const found = choices.find((choice) => choice === value);
+  if (found === undefined) throw usage(`invalid value "${value}" of ${option}; expected ${choices.join(", ")}`);
+  return found;
+}

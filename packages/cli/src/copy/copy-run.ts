@@ -1,0 +1,141 @@
+import type { TransferOptions, TransferResult } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import type { ProgressBar } from "../progress/progress-bar.ts";
+import { TotalProgress } from "../progress/total-progress.ts";
+import { explain, say } from "../say.ts";
+import type { CopyArguments } from "./arguments.ts";
+import type { Place } from "./place.ts";
+import { findTarget, planStep, type Step } from "./plan.ts";
+import type { Server } from "./servers.ts";
+import { Sides } from "./side.ts";
+
+/** Exit status if something was not copied, as with scp(1). */
+const INCOMPLETE = 1;
+
+/** A place and the connection to its server. */
+export interface Located {
+  readonly place: Place;
+  /** `undefined` for a place on this machine. */
+  readonly server?: Server;
+}
+
+/** Connections of both sides of a copy; `undefined` for this machine. */
+interface Ends {
+  readonly source: Server | undefined;
+  readonly target: Server | undefined;
+}
+
+/** A step and the connections of its sides. */
+type Task = Step & Ends;
+
+/** One run of `nacre cp` over connections that are open. */
+export class CopyRun {
+  readonly #words: CopyArguments;
+  readonly #signal: AbortSignal;
+  readonly #bar: ProgressBar | undefined;
+  #isComplete = true;
+
+  /** `bar` shows the progress; `undefined` shows none. */
+  constructor(words: CopyArguments, signal: AbortSignal, bar: ProgressBar | undefined) {
+    this.#words = words;
+    this.#signal = signal;
+    this.#bar = bar;
+  }
+
+  /** Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. */
+  async run(sources: readonly Located[], target: Located): Promise<number> {
+    const tasks = await this.#plan(sources, target);
+    const progress = this.#bar && new TotalProgress(this.#bar, tasks, () => performance.now());
+    try {
+      for (const [index, task] of tasks.entries()) {
+        let moved: number | undefined;
+        await this.#attempt(task, async () => {
+          const result = await this.#move(task, progress?.of(index));
+          moved = result.bytes;
+          this.#report(task, result);
+        });
+        progress?.ended(index, moved);
+      }
+    } finally {
+      progress?.finish();
+    }
+    return this.#isComplete ? 0 : INCOMPLETE;
+  }
+
+  /** Finds out what to copy, and where to. Its SFTP sessions end before the copies begin: a server may allow only one at a time. */
+  async #plan(sources: readonly Located[], target: Located): Promise<Task[]> {
+    const sides = new Sides(this.#signal);
+    try {
+      const expanded = [];
+      for (const { place, server } of sources) {
+        const side = await sides.of(server?.client);
+        for (const path of await side.expand(await side.resolve(place.path))) expanded.push({ path, server, side });
+      }
+      const targetSide = await sides.of(target.server?.client);
+      const found = await findTarget(targetSide, await targetSide.resolve(target.place.path), expanded.length);
+      const tasks: Task[] = [];
+      for (const { path, server, side } of expanded) {
+        const ends = { source: server, target: target.server };
+        await this.#attempt(ends, async () => {
+          tasks.push({ ...(await planStep(side, path, found, this.#words.recursive)), ...ends });
+        });
+      }
+      return tasks;
+    } finally {
+      await sides.close();
+    }
+  }
+
+  #move(
+    { from, to, source, target }: Task,
+    onProgress: TransferOptions["onProgress"] | undefined,
+  ): Promise<TransferResult> {
+    const { recursive, preserve, resume, verify, limit, symlinks } = this.#words;
+    const options: TransferOptions = {
+      recursive,
+      preserve,
+      resume,
+      verify,
+      limit,
+      symlinks,
+      onProgress,
+      onError: "skip",
+      signal: this.#signal,
+    };
+    if (source === undefined) return target!.client.upload(from, to, options);
+    if (target === undefined) return source.client.download(from, to, options);
+    return source.client.copy(from, target.client, to, options);
+  }
+
+  /** Prints what was not copied, or not verified. */
+  #report({ from }: Task, { failed, skipped, unverified }: TransferResult): void {
+    const shown = (path: string): string => `"${escapeText(path === "" ? from : `${from}/${path}`)}"`;
+    for (const { error } of failed) this.#complain(error);
+    for (const { path, reason } of skipped)
+      if (reason === "special")
+        this.#complain(new SshError("usage", `${shown(path)} is a device, pipe or socket, and was not copied`));
+    for (const { path, reason } of unverified)
+      this.#say(`nacre: ${shown(path)} was not verified: ${escapeText(reason)}`);
+  }
+
+  /** Does the work for one source. An error is printed, and the next source follows, unless a connection or the whole copy has ended. */
+  async #attempt({ source, target }: Ends, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const isOver = source?.isOver === true || target?.isOver === true || this.#signal.aborted;
+      if (isOver || !(error instanceof SshError)) throw error;
+      this.#complain(error);
+    }
+  }
+
+  #complain(error: SshError): void {
+    this.#isComplete = false;
+    this.#say(`nacre: ${explain(error)}`);
+  }
+
+  #say(text: string): void {
+    this.#bar?.clear();
+    say(text);
+  }
+}

@@ -1,0 +1,51 @@
+import { escapeText, SshError } from "@nacre/wire";
+import type { Found, Side } from "./side.ts";
+
+/** One file or directory to copy. */
+export interface Step {
+  /** Path at the source. */
+  readonly from: string;
+  /** Path of the copy. */
+  readonly to: string;
+  /** Name to show. */
+  readonly name: string;
+  /** Size in bytes; `undefined` for a directory. */
+  readonly size: number | undefined;
+}
+
+/** What is known of the target before the first copy. */
+export interface Target {
+  /** Files of the target's side. */
+  readonly side: Side;
+  /** Path as typed. */
+  readonly path: string;
+  /** What has the path; `undefined` if it is new. */
+  readonly found: Found | undefined;
+}
+
+/** Finds the target. Rejects with `usage` unless it can take `sources` sources. */
+export async function findTarget(side: Side, path: string, sources: number): Promise<Target> {
+  const found = await side.find(path);
+  if (sources > 1 && found?.isDirectory !== true)
+    throw new SshError("usage", `"${escapeText(path)}" is not a directory; several sources need one as their target`);
+  return { side, path, found };
+}
+
+/**
+ * Finds what to copy for a path of a source, and where to: into the target if it is a directory, to the target itself otherwise. A path
+ * without a last name, such as `.`, copies the contents of the directory into the target. Rejects with `usage` for a directory without
+ * `recursive`, and for a file whose target ends with a slash and is not a directory; `file-unreadable` or `sftp-no-such-file` if there is
+ * nothing to copy.
+ */
+export async function planStep(side: Side, from: string, target: Target, recursive: boolean): Promise<Step> {
+  const found = await side.find(from);
+  if (found === undefined) throw new SshError("file-unreadable", `"${escapeText(from)}" does not exist`);
+  if (found.isDirectory && !recursive)
+    throw new SshError("usage", `"${escapeText(from)}" is a directory; copy it with -r`);
+  if (!found.isDirectory && target.path.endsWith("/") && target.found?.isDirectory !== true)
+    throw new SshError("usage", `the target "${escapeText(target.path)}" is not a directory`);
+  const name = side.basename(from);
+  const isNameless = name === "" || name === "." || name === "..";
+  const to = target.found?.isDirectory === true && !isNameless ? target.side.join(target.path, name) : target.path;
+  return { from: from || ".", to: to || ".", name, size: found.isDirectory ? undefined : found.size };
+}

@@ -1,0 +1,99 @@
+import { stat } from "node:fs/promises";
+import { basename, join, posix } from "node:path";
+import type { Client, Sftp } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import { SftpError, SSH_FX } from "nacre/sftp";
+
+/** A file or directory that exists. */
+export interface Found {
+  /** Whether it is a directory, or a link to one. */
+  readonly isDirectory: boolean;
+  /** Size in bytes. */
+  readonly size: number;
+}
+
+/** Files of this machine or of a server, as far as they matter before a copy begins. */
+export interface Side {
+  /** Resolves with a path as typed without `~bob`, the directory of another user on the server. */
+  resolve(path: string): Promise<string>;
+  /** Resolves with what a path leads to; `undefined` if nothing has it. Rejects for other errors. */
+  find(path: string): Promise<Found | undefined>;
+  /** Resolves with the paths that a source stands for: the matches of a pattern, or the path itself. */
+  expand(path: string): Promise<readonly string[]>;
+  /** Returns the last name of a path; "" if it has none. */
+  basename(path: string): string;
+  /** Returns the path of a name in a directory. */
+  join(directory: string, name: string): string;
+}
+
+/** Files of this machine. The shell has expanded patterns. */
+const localSide: Side = {
+  resolve: async (path) => path,
+  async find(name) {
+    try {
+      const found = await stat(name);
+      return { isDirectory: found.isDirectory(), size: found.size };
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      if (code === "ENOENT") return undefined;
+      throw new SshError("file-unreadable", `cannot read ${escapeText(name)}: ${escapeText(message)}`, { cause });
+    }
+  },
+  expand: async (name) => [name],
+  basename: (path) => basename(path),
+  join: (directory, name) => join(directory, name),
+};
+
+/** Returns the files of a server. */
+function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
+  const find = async (name: string): Promise<Found | undefined> => {
+    try {
+      const found = await sftp.stat(name || ".", { signal });
+      return { isDirectory: found.isDirectory(), size: found.size };
+    } catch (error) {
+      if (error instanceof SftpError && error.status === SSH_FX.NO_SUCH_FILE) return undefined;
+      throw error;
+    }
+  };
+  return {
+    resolve: (path) => expandUser(sftp, path, signal),
+    find,
+    async expand(name) {
+      if (!/[*?[\\{]/.test(name)) return [name];
+      const matches: string[] = [];
+      for await (const match of sftp.glob(name, { signal })) matches.push(match);
+      // A file may have the pattern as its name.
+      return matches.length > 0 ? matches.sort() : [name];
+    },
+    basename: (path) => posix.basename(path),
+    join: (directory, name) => (directory === "" ? name : posix.join(directory, name)),
+  };
+}
+
+/** Resolves with the path of a file of another user, `~bob/file`, and with others as they are. Rejects with `sftp-unsupported`. */
+export async function expandUser(sftp: Sftp, path: string, signal?: AbortSignal): Promise<string> {
+  return path.startsWith("~") ? sftp.expandPath(path, { signal }) : path;
+}
+
+/** Sides of copies that are planned. Call `close` in the end. */
+export class Sides {
+  readonly #signal: AbortSignal;
+  readonly #open = new Map<Client, Sftp>();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** Resolves with the files of a server; of this machine for `undefined`. */
+  async of(client: Client | undefined): Promise<Side> {
+    if (client === undefined) return localSide;
+    const sftp = this.#open.get(client) ?? (await client.sftp({ signal: this.#signal }));
+    this.#open.set(client, sftp);
+    return remoteSide(sftp, this.#signal);
+  }
+
+  /** Ends the SFTP sessions. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#open.values(), (sftp) => sftp.close()));
+  }
+}

@@ -1,0 +1,16 @@
+import { escapeText, SshError } from "@nacre/wire";
+import { oneLine } from "./one-line.ts";
+
+/** Formats an error as one line, escaped for a terminal, with its code. */
+export function explain(error: unknown): string {
+  const text =
+    error instanceof SshError
+      ? `${error.message} [${error.code}]`
+      : `internal error in nacre, please report it: ${String(error)}`;
+  return oneLine(escapeText(text, { keepLines: true }));
+}
+
+/** Prints a line to standard error. A terminal in raw mode needs CR before LF. */
+export function say(text: string): void {
+  process.stderr.write(`${text}${process.stdin.isRaw ? "\r\n" : "\n"}`);
+}

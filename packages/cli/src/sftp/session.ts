@@ -1,0 +1,205 @@
+import { join, resolve } from "node:path";
+import type { Sftp } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import type { NearFiles } from "nacre/sftp";
+import type { ProgressBar } from "../progress/progress-bar.ts";
+import { explain } from "../say.ts";
+import { type GlobTree, glob } from "./glob.ts";
+import type { Word } from "./words.ts";
+
+/** Where a session prints, and what it starts. */
+export interface SessionOutput {
+  /** Prints to standard output. */
+  readonly write: (text: string) => void;
+  /** Prints a line to standard error. */
+  readonly say: (text: string) => void;
+  /** Returns the number of columns of the terminal. */
+  readonly columns: () => number;
+  /** Shows the progress of transfers; `undefined` shows none. */
+  readonly bar: ProgressBar | undefined;
+  /** Runs a program of this machine in a directory, with this process's standard streams. Resolves with its exit status. */
+  readonly run: (program: string, words: readonly string[], directory: string) => Promise<number>;
+}
+
+/** Settings of a session that hold for every command. */
+export interface SessionSettings {
+  /** Whether `get` and `put` take directories without `-r`. */
+  readonly recursive: boolean;
+  /** Whether they preserve times and modes without `-p`. */
+  readonly preserve: boolean;
+  /** Whether they resume without `-a`. */
+  readonly resume: boolean;
+  /** Maximum rate in bytes a second; `undefined` for no maximum. */
+  readonly limit: number | undefined;
+  /** Whether transfers are not announced. */
+  readonly quiet: boolean;
+}
+
+/** What a session uses. */
+export interface SessionSetup {
+  /** SFTP to the server. The caller closes it. */
+  readonly sftp: Sftp;
+  /** Files of this machine. */
+  readonly files: NearFiles;
+  /** The user's directory on the server. */
+  readonly home: string;
+  /** First directory on this machine. */
+  readonly localDirectory: string;
+  readonly output: SessionOutput;
+  readonly settings: SessionSettings;
+}
+
+/** State of `nacre sftp`, on which the commands work. */
+export class Session {
+  /** SFTP to the server. */
+  readonly sftp: Sftp;
+  /** Files of this machine. */
+  readonly files: NearFiles;
+  /** The user's directory on the server. */
+  readonly home: string;
+  readonly output: SessionOutput;
+  readonly settings: SessionSettings;
+  /** Directory on the server to which paths are relative. */
+  directory: string;
+  /** Directory on this machine to which local paths are relative. */
+  localDirectory: string;
+  /** Whether transfers show their progress. */
+  showsProgress = true;
+  /** Whether the session ends behind the command under way. */
+  isOver = false;
+  /** Whether the command under way has failed, in whole or in part. */
+  hasFailed = false;
+  /** Whether SFTP has ended, so that no further command can succeed. */
+  hasEnded = false;
+  /** Ends the command under way. */
+  signal: AbortSignal = new AbortController().signal;
+
+  constructor({ sftp, files, home, localDirectory, output, settings }: SessionSetup) {
+    this.sftp = sftp;
+    this.files = files;
+    this.home = home;
+    this.output = output;
+    this.settings = settings;
+    this.directory = home;
+    this.localDirectory = localDirectory;
+    void sftp.ended.then(() => {
+      this.hasEnded = true;
+    });
+  }
+
+  /** Returns the absolute path of a path on the server. */
+  remotePath(path: string): string {
+    return path.startsWith("/") ? path : joinRemote(this.directory, path);
+  }
+
+  /** Returns the absolute path of a path on this machine. */
+  localPath(path: string): string {
+    return resolve(this.localDirectory, path);
+  }
+
+  /** Returns a path below the directory of the session relative to it, as `ls` shows it. */
+  shortPath(path: string): string {
+    const prefix = joinRemote(this.directory, "");
+    return path.startsWith(prefix) && path.length > prefix.length ? path.slice(prefix.length) : path;
+  }
+
+  /** Resolves with the paths on the server that a word names, in order. Rejects with `sftp-no-such-file` if nothing has a path. */
+  async expandRemote(word: Word): Promise<readonly string[]> {
+    if (!word.isPattern) return [this.remotePath(word.text)];
+    const matches: string[] = [];
+    const { signal } = this;
+    for await (const match of this.sftp.glob(word.pattern, { cwd: this.directory, signal })) matches.push(match);
+    // A file may have the pattern as its name.
+    if (matches.length === 0 && (await this.#exists(word.text))) matches.push(word.text);
+    if (matches.length === 0) throw new SshError("sftp-no-such-file", `"${escapeText(word.text)}" matches no file`);
+    return matches.sort().map((match) => this.remotePath(match));
+  }
+
+  /** Resolves with the paths on this machine that a word names, in order. Rejects with `file-unreadable` if there are none. */
+  async expandLocal(word: Word): Promise<readonly string[]> {
+    if (!word.isPattern) return [this.localPath(word.text)];
+    const matches = await glob(word.pattern, this.#localTree());
+    if (matches.length === 0) {
+      if (await this.#localTree().exists(word.text)) return [this.localPath(word.text)];
+      throw new SshError("file-unreadable", `"${escapeText(word.text)}" matches no file here`);
+    }
+    return matches.map((match) => this.localPath(match));
+  }
+
+  /** Prints a line. Escape names in it with `shown`. */
+  print(line: string): void {
+    this.output.write(`${line}\n`);
+  }
+
+  /** Prints what a command does, unless the session is quiet. */
+  announce(line: string): void {
+    if (!this.settings.quiet) this.print(line);
+  }
+
+  /** Prints an error in one line. The command under way has failed. */
+  complain(error: SshError): void {
+    this.hasFailed = true;
+    this.output.bar?.clear();
+    this.output.say(`nacre: ${explain(error)}`);
+  }
+
+  /**
+   * Does the work for each item. Prints errors, and goes on with the next item. Rejects if the session or the command under way has ended;
+   * then no further item can succeed.
+   */
+  async each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+    for (const item of items) {
+      try {
+        await work(item);
+      } catch (error) {
+        if (!(error instanceof SshError) || this.signal.aborted || this.hasEnded) throw error;
+        this.complain(error);
+      }
+    }
+  }
+
+  async #exists(path: string): Promise<boolean> {
+    try {
+      await this.sftp.lstat(this.remotePath(path), { signal: this.signal });
+      return true;
+    } catch (error) {
+      if (error instanceof SshError && error.code.startsWith("sftp-")) return false;
+      throw error;
+    }
+  }
+
+  #localTree(): GlobTree {
+    const { files } = this;
+    return {
+      list: async (directory) => {
+        const entries = [];
+        for await (const { name, type } of files.list(this.localPath(directory || ".")))
+          entries.push({ name, mayBeDirectory: type === "directory" || type === "link" });
+        return entries;
+      },
+      exists: (path) =>
+        files.lstat(this.localPath(path)).then(
+          () => true,
+          () => false,
+        ),
+      join,
+    };
+  }
+}
+
+/** Returns the path of a name in a directory on the server. */
+export function joinRemote(directory: string, name: string): string {
+  return directory.endsWith("/") ? `${directory}${name}` : `${directory}/${name}`;
+}
+
+/** Returns the last name of a path on the server. */
+export function baseRemote(path: string): string {
+  const names = path.split("/").filter((name) => name !== "");
+  return names.at(-1) ?? "/";
+}
+
+/** Returns a name of a file for the terminal. The server, or another user, may have put control characters into it. */
+export function shown(name: string): string {
+  // rule: sftp-name-escaped
+  return escapeText(name);
+}

@@ -1,0 +1,171 @@
+import type { TransferOptions, TransferResult } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import { download, type NearPath, upload } from "nacre/sftp";
+import { TotalProgress } from "../progress/total-progress.ts";
+import type { Command, CommandCall } from "./command.ts";
+import { baseRemote, joinRemote, type Session, shown } from "./session.ts";
+import type { Word } from "./words.ts";
+
+/** A file or directory to move, by absolute paths. */
+interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** One direction of transfers. */
+interface Direction {
+  /** What the session says of a transfer, and of one that continues. */
+  readonly verbs: readonly [string, string];
+  /** Resolves with the paths that a word names. */
+  expand(session: Session, word: Word): Promise<readonly string[]>;
+  /** Resolves with the size of a file; `undefined` for a directory. */
+  size(session: Session, path: string): Promise<number | undefined>;
+  /** Returns the last name of a path. */
+  basename(session: Session, path: string): string;
+  /** Returns the absolute path of a target. */
+  target(session: Session, path: string): string;
+  /** Resolves with whether a target is a directory. */
+  isDirectory(session: Session, path: string): Promise<boolean>;
+  /** Returns the path of a name in a directory of the target. */
+  join(session: Session, directory: string, name: string): string;
+  /** Moves a file or directory. */
+  move(session: Session, move: Move, options: TransferOptions): Promise<TransferResult>;
+}
+
+const DOWN: Direction = {
+  verbs: ["Fetching", "Resuming"],
+  expand: (session, word) => session.expandRemote(word),
+  size: async ({ sftp, signal }, path) => {
+    const stats = await sftp.stat(path, { signal });
+    return stats.isDirectory() ? undefined : stats.size;
+  },
+  basename: (_, path) => baseRemote(path),
+  target: (session, path) => session.localPath(path),
+  isDirectory: ({ files }, path) =>
+    files.stat(path).then(
+      ({ type }) => type === "directory",
+      () => false,
+    ),
+  join: ({ files }, directory, name) => files.join(directory, name),
+  move: (session, { from, to }, options) => download(session.sftp, from, nearPath(session, to), options),
+};
+
+const UP: Direction = {
+  verbs: ["Uploading", "Resuming"],
+  expand: (session, word) => session.expandLocal(word),
+  size: async ({ files }, path) => {
+    const { type, size } = await files.stat(path);
+    return type === "directory" ? undefined : size;
+  },
+  basename: ({ files }, path) => files.split(path).name,
+  target: (session, path) => session.remotePath(path),
+  isDirectory: ({ sftp, signal }, path) =>
+    sftp.stat(path, { signal }).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    ),
+  join: (_, directory, name) => joinRemote(directory, name),
+  move: (session, { from, to }, options) => upload(session.sftp, nearPath(session, from), to, options),
+};
+
+function nearPath({ files }: Session, path: string): NearPath {
+  return { files, path };
+}
+
+/** Moves what the first word names, into the directory or to the path that the second one names. */
+async function transfer(
+  direction: Direction,
+  session: Session,
+  { flags, words }: CommandCall,
+  alwaysResumes: boolean,
+): Promise<void> {
+  const { settings } = session;
+  const [source, target] = words;
+  const resume = alwaysResumes || settings.resume || flags.has("a");
+  const recursive = settings.recursive || flags.has("r") || flags.has("R");
+  const preserve = settings.preserve || flags.has("p") || flags.has("P");
+  const paths = await direction.expand(session, source!);
+  const to = direction.target(session, target?.text ?? "");
+  const isInto = target === undefined || (await direction.isDirectory(session, to));
+  if (paths.length > 1 && !isInto)
+    throw new SshError("usage", `"${escapeText(target.text)}" is not a directory; several files need one`);
+
+  await session.each(paths, async (from) => {
+    const size = await direction.size(session, from);
+    if (size === undefined && !recursive)
+      throw new SshError("usage", `"${escapeText(from)}" is a directory; move it with -r`);
+    const move = { from, to: isInto ? direction.join(session, to, direction.basename(session, from)) : to, size };
+    session.announce(`${direction.verbs[resume ? 1 : 0]} ${shown(from)} to ${shown(move.to)}`);
+    const bar = session.showsProgress ? session.output.bar : undefined;
+    const progress = bar && new TotalProgress(bar, [{ name: baseRemote(from), size }], () => performance.now());
+    try {
+      const result = await direction.move(session, move, {
+        recursive,
+        preserve,
+        resume,
+        limit: settings.limit,
+        // sftp(1) leaves links out, too.
+        symlinks: "skip",
+        onError: "skip",
+        signal: session.signal,
+        onProgress: progress?.of(0),
+      });
+      progress?.ended(0, result.bytes);
+      report(session, from, result);
+    } finally {
+      progress?.finish();
+    }
+  });
+}
+
+/** Prints what was not moved. */
+function report(session: Session, from: string, { failed, skipped, unverified }: TransferResult): void {
+  for (const { path, reason } of skipped)
+    if (reason !== "filter") session.announce(`Skipping ${shown(`${from}/${path}`)}: not a regular file`);
+  for (const { path, reason } of unverified)
+    session.output.say(`nacre: "${shown(path === "" ? from : `${from}/${path}`)}" was not verified: ${shown(reason)}`);
+  for (const { error } of failed) session.complain(error);
+}
+
+/** Flags of sftp(1) without `-f`, which stores files durably. */
+const FLAGS = "apPrR";
+
+/** `get`, `put`, `reget` and `reput`. */
+export const TRANSFER_COMMANDS: readonly Command[] = [
+  {
+    names: ["get"],
+    usage: "[-apr] remote [local]",
+    summary: "Fetch a file, or with -r a directory; -p keeps times and modes, -a resumes",
+    flags: FLAGS,
+    kinds: ["remote", "local"],
+    count: [1, 2],
+    run: (session, call) => transfer(DOWN, session, call, false),
+  },
+  {
+    names: ["reget"],
+    usage: "[-pr] remote [local]",
+    summary: "Resume to fetch a file",
+    flags: FLAGS,
+    kinds: ["remote", "local"],
+    count: [1, 2],
+    run: (session, call) => transfer(DOWN, session, call, true),
+  },
+  {
+    names: ["put"],
+    usage: "[-apr] local [remote]",
+    summary: "Upload a file, or with -r a directory; -p keeps times and modes, -a resumes",
+    flags: FLAGS,
+    kinds: ["local", "remote"],
+    count: [1, 2],
+    run: (session, call) => transfer(UP, session, call, false),
+  },
+  {
+    names: ["reput"],
+    usage: "[-pr] local [remote]",
+    summary: "Resume to upload a file",
+    flags: FLAGS,
+    kinds: ["local", "remote"],
+    count: [1, 2],
+    run: (session, call) => transfer(UP, session, call, true),
+  },
+];

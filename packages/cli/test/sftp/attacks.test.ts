@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { ProgressBar } from "../../src/progress/progress-bar.ts";
+import { TotalProgress } from "../../src/progress/total-progress.ts";
+import { complete } from "../../src/sftp/complete.ts";
+import { openSession } from "./support.ts";
+
+/** Clears the screen, sets the title of the window, goes up a line, and turns the direction of writing around. */
+const HOSTILE = ["\x1b[2J", "\x1b]0;title\x07", "up\x1b[1A", "\u202etxt.exe", "line\nsftp> pwd", "\x9b2J", "\u2028"];
+
+/** Matches characters that a terminal obeys, except the line feeds that end lines. */
+const OBEYED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+test("sftp: control characters in names · client", async () => {
+  const { session, run, printed, complaints } = await openSession({ recursive: true });
+  const { sftp } = session;
+  await sftp.mkdir("/home/d");
+  for (const name of HOSTILE) await sftp.writeFile(`/home/d/${name}`, "x");
+  await sftp.mkdir(`/home/d/\x1b[31m`);
+  for (const line of ["ls d", "ls -l d", "ls -1a d/*", "get d/*", "get d", "chmod 600 d/*", "rm d/*", "cd d/*", "pwd"])
+    await run(line);
+  await run("cd d/*m");
+  expect(await run("pwd")).toBe("Remote working directory: /home/d/\\x1b[31m\n");
+  expect(printed()).toContain("\\x1b[2J");
+  expect(printed()).toMatch(/Fetching .*\\u\{202e\}txt\.exe/);
+  // A name with a line feed is one line.
+  expect(printed()).not.toMatch(/^sftp>/m);
+  expect(OBEYED.exec(printed())).toBeNull();
+  expect(OBEYED.exec(complaints())).toBeNull();
+
+  await sftp.writeFile("/home/plain", "");
+  for (const name of HOSTILE) await sftp.writeFile(`/home/${name}`, "x");
+  expect(await complete(session, "get /home/")).toEqual([["/home/d/", "/home/plain"], "/home/"]);
+
+  let drawn = "";
+  const bar = new ProgressBar({ columns: () => 200, write: (text) => (drawn += text), now: () => 0 });
+  const report = { bytes: 1, totalBytes: 1, files: 1, totalFiles: 1, bytesPerSecond: 1, secondsLeft: 0 };
+  for (const name of HOSTILE) {
+    new TotalProgress(bar, [{ name: "d", size: undefined }], () => 0).of(0)({ ...report, path: name });
+    bar.finish({ ...report, totalBytes: 1, name, seconds: 0, isOver: true });
+  }
+  expect(OBEYED.exec(drawn.replaceAll("\r\x1b[K", ""))).toBeNull();
+  expect(drawn).toContain("\\x1b]0;title\\x07");
+});

@@ -1,0 +1,29 @@
+/** Part of `ArrayBuffer` since ECMAScript 2024, which Node 20 lacks. */
+interface Transferable {
+  readonly transfer?: (newLength: number) => ArrayBuffer;
+}
+
+/** A port without a receiver: messages to it are dropped. Made when it is first used. It closes itself, so nothing must close it. */
+let closedPort: MessagePort | undefined;
+
+/**
+ * Frees the memory of a buffer that nothing uses any more, instead of leaving it to the garbage collector. The buffer is detached: its views
+ * have length 0. No effect on a detached buffer.
+ */
+export function freeBuffer(buffer: ArrayBuffer): void {
+  if (buffer.byteLength === 0) return;
+  const { transfer } = buffer as Transferable;
+  if (transfer !== undefined) {
+    transfer.call(buffer, 0);
+  } else {
+    // A dropped message drops the memory that was transferred with it.
+    closedPort ??= portWithoutReceiver();
+    closedPort.postMessage(undefined, [buffer]);
+  }
+}
+
+function portWithoutReceiver(): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  return port1;
+}

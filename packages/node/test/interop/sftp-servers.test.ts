@@ -1,0 +1,153 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
+import { fingerprintOf, type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { failure } from "@nacre/testing/interop/server";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Client, type ConnectOptions, connect } from "../../src/index.ts";
+import { SLOW } from "./disk/disk-server.ts";
+import { listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "./disk/trees.ts";
+import { startAsyncssh, startParamiko } from "./peers/programs.ts";
+import type { PeerServer, PeerSettings } from "./peers/settings.ts";
+import { useDropbears } from "./support/dropbear.ts";
+
+// Tests our SFTP client against dropbear with OpenSSH's sftp-server, and against the SFTP servers of paramiko and asyncssh. They run on this
+// machine, so that their files are compared with ours directly.
+
+const GIB = 2 ** 30;
+
+/** Options of `connect` for a server with these settings. */
+type Start = (settings: PeerSettings) => Promise<Pick<ConnectOptions, "port" | "user" | "hostKey">>;
+
+const dropbears = useDropbears();
+const started: PeerServer[] = [];
+afterAll(async () => {
+  for (const server of started) await server[Symbol.asyncDispose]();
+});
+
+const startDropbear: Start = async ({ userKey }) => {
+  await dropbears.authorize([userKey.publicKeyLine]);
+  const { port, fingerprint } = dropbears.servers.get("ssh-ed25519")!;
+  return { port, user: dropbears.user, hostKey: fingerprint };
+};
+
+/** Starts a server that is a program of its own. */
+function program(start: (settings: PeerSettings) => Promise<PeerServer>): Start {
+  return async (settings) => {
+    const server = await start(settings);
+    started.push(server);
+    return { port: server.port, user: "alice", hostKey: fingerprintOf(settings.hostKey) };
+  };
+}
+
+interface Peer {
+  readonly name: string;
+  readonly start: Start;
+  /** Bytes that names may have. */
+  readonly bytes: readonly number[];
+  /** Whether it announces posix-rename@openssh.com. */
+  readonly replaces: boolean;
+}
+
+const PEERS: readonly Peer[] = [
+  { name: "dropbear with OpenSSH's sftp-server", start: startDropbear, bytes: NAME_BYTES, replaces: true },
+  // paramiko's server decodes names as UTF-8 and ends SFTP where it cannot.
+  { name: "paramiko", start: program(startParamiko), bytes: NAME_BYTES.filter((byte) => byte < 0x80) },
+  { name: "asyncssh", start: program(startAsyncssh), bytes: NAME_BYTES, replaces: true },
+];
+
+describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, ({ start, bytes: nameBytes, replaces }) => {
+  const folder = useFolder();
+  let ssh: Client;
+  beforeAll(async () => {
+    const [hostKey, userKey]: KeyFile[] = [
+      await makeKey(folder, "host", "ed25519"),
+      await makeKey(folder, "user", "ed25519"),
+    ] as const;
+    const server = await start({ folder, hostKey: hostKey!, userKey: userKey!, password: "", answers: [] });
+    ssh = await connect({ host: "127.0.0.1", agent: false, identities: [await readKey(userKey!)], ...server });
+    mkdirSync(`${folder.path}/near`);
+    mkdirSync(`${folder.path}/far`);
+  });
+  afterAll(() => ssh?.close());
+
+  it("uploads and downloads a tree", async () => {
+    const [near, far] = [`${folder.path}/near`, `${folder.path}/far`];
+    mkdirSync(`${near}/tree`);
+    makeFiles(`${near}/tree/many`, 1000);
+    makeNames(`${near}/tree/names`, nameBytes);
+    makeShapes(`${near}/tree/shapes`);
+    const expected = listTree(`${near}/tree`);
+    const options = { recursive: true, preserve: true, symlinks: "keep" } as const;
+    expect(await ssh.upload(`${near}/tree`, `${far}/tree`, options)).toMatchObject({
+      links: 3,
+      failed: [],
+      skipped: [],
+    });
+    expect(listTree(`${far}/tree`)).toEqual(expected);
+    expect(await ssh.download(`${far}/tree`, `${near}/back`, options)).toMatchObject({
+      links: 3,
+      failed: [],
+      skipped: [],
+    });
+    expect(listTree(`${near}/back`)).toEqual(expected);
+  });
+
+  it("gets the old file to its end when the file is replaced in mid-transfer", async () => {
+    const path = `${folder.path}/far/replaced`;
+    const bytes = randomData(8 * MIB + 1);
+    writeFileSync(path, bytes);
+    writeFileSync(`${path}.new`, "new");
+    const sftp = await ssh.sftp();
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of sftp.createReadStream(path) as AsyncIterable<Uint8Array>) {
+      if (chunks.length === 0) renameSync(`${path}.new`, path);
+      chunks.push(chunk);
+    }
+    expect(sha256(Buffer.concat(chunks))).toBe(sha256(bytes));
+    expect(await sftp.readFile(path, "utf8")).toBe("new");
+    await sftp.close();
+  });
+
+  it("reads and writes beyond 4 GiB", async () => {
+    const path = `${folder.path}/far/sparse`;
+    writeFileSync(path, "");
+    truncateSync(path, 4 * GIB);
+    const tail = randomData(MIB + 1);
+    const sftp = await ssh.sftp();
+    const file = await sftp.open(path, "r+");
+    await file.write(tail, { position: 4 * GIB + 10 });
+    const read = Buffer.alloc(tail.length + 10);
+    expect((await file.read(read, 0, read.length, 4 * GIB)).bytesRead).toBe(read.length);
+    expect(sha256(read.subarray(10))).toBe(sha256(tail));
+    expect((await file.stat()).size).toBe(4 * GIB + 10 + tail.length);
+    await file.close();
+    expect(statSync(path).size).toBe(4 * GIB + 10 + tail.length);
+    await sftp.close();
+  });
+
+  it("changes names, links and attributes", async () => {
+    const dir = `${folder.path}/far/calls`;
+    const sftp = await ssh.sftp();
+    await sftp.mkdir(`${dir}/a/b`, { recursive: true });
+    await sftp.writeFile(`${dir}/f`, "one");
+    const replacing = sftp.writeFile(`${dir}/f`, "two", { atomic: true });
+    if (replaces) await replacing;
+    else expect(await failure(replacing)).toMatchObject({ code: "sftp-unsupported" });
+    expect(await sftp.readFile(`${dir}/f`, "utf8")).toBe(replaces ? "two" : "one");
+    await sftp.writeFile(`${dir}/f`, "two");
+    await sftp.chmod(`${dir}/f`, 0o640);
+    await sftp.utimes(`${dir}/f`, 1_000_000, 2_000_000);
+    await sftp.truncate(`${dir}/f`, 2);
+    await sftp.symlink("f", `${dir}/l`);
+    await sftp.rename(`${dir}/f`, `${dir}/a/g`);
+    expect(await sftp.readlink(`${dir}/l`)).toBe("f");
+    expect((await sftp.readdir(dir)).sort()).toEqual(["a", "l"]);
+    expect(readFileSync(`${dir}/a/g`, "utf8")).toBe("tw");
+    expect(await sftp.stat(`${dir}/a/g`)).toMatchObject({ size: 2, mode: 0o100_640 });
+    expect(await failure(sftp.stat(`${dir}/f`))).toMatchObject({ code: "sftp-no-such-file" });
+    expect(await failure(sftp.rmdir(`${dir}/a`))).toMatchObject({ code: "sftp-failure" });
+    await sftp.rm(dir, { recursive: true });
+    expect(readdirSync(`${folder.path}/far`)).not.toContain("calls");
+    await sftp.close();
+  });
+});
