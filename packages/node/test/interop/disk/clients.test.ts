@@ -227,7 +227,7 @@ describe("asyncssh", { timeout: SLOW }, () => {
     const task = JSON.stringify({ port: server.port, known, key: key.path, near });
     const ran = await runPeer(["/usr/bin/python3", script, task], { timeout: SLOW });
     expectQuiet(ran);
-    expect(JSON.parse(ran.stdout.toString())).toEqual({ link: "large", names: NAME_BYTES.length + 3, missing: true });
+    expect(JSON.parse(ran.stdout.toString())).toEqual({ link: "large", names: NAME_BYTES.length + 1, missing: true });
     const expected = listTree(`${near}/tree`);
     expect(listTree(`${root}/tree`)).toEqual(expected);
     expect(listTree(`${near}/back`)).toEqual(expected);
