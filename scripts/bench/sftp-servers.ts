@@ -3,13 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { must } from "../openssh/run.ts";
 import type { Bench, Sample } from "./bench.ts";
-import { nacreServer, withServer } from "./server-hosts.ts";
+import type { Program } from "./children.ts";
+import { withServer } from "./server-hosts.ts";
 import { fingerprint } from "./setup.ts";
 import { localShell, SftpFolders, SHORT_FILE } from "./sftp-folders.ts";
 import { type FilesResults, measure, rclone, type SftpContender, sftp, sourcesOf } from "./sftp-runs.ts";
 import type { FileAction, FilesResult } from "./sftp-tasks.ts";
 import { median, spread, type Table } from "./table.ts";
 import type { Suite, Target } from "./tasks.ts";
+
+/** Nacre's server, with the memory that Node takes by default. */
+const NACRE: Program = { file: "child-server-nacre", args: ["node"] };
 
 /** A server with a folder in memory. */
 interface Server {
@@ -33,7 +37,7 @@ export async function servers(bench: Bench, folders: SftpFolders, suite: Suite, 
     const setup = { target, hostKeyFile, userKey, payloadFile: bench.payloadFile };
     const ours = await SftpFolders.make(localShell, { bytes, files, names: 1, sparse: 1 });
     try {
-      return await withServer(setup, nacreServer.program, async (_, here) => {
+      return await withServer(setup, NACRE, async (_, here) => {
         const both = [
           { name: "OpenSSH", target: bench.target, folders },
           { name: "nacre", target: here, folders: ours },
