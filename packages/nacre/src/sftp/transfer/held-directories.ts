@@ -11,6 +11,9 @@ export interface TargetPlace {
   readonly path: string;
 }
 
+/** Maximum number of directories held without a user. A directory below one of them is opened without opening all above again. */
+const MOST_IDLE = 32;
+
 /** Target that may hold directories. */
 export interface Holder {
   /** Returns the path of an entry. */
@@ -22,6 +25,8 @@ export interface Holder {
 interface Held {
   readonly opening: Promise<NearDirectory>;
   users: number;
+  /** Whether it could not be opened. The next user tries again. */
+  hasFailed: boolean;
 }
 
 /**
@@ -31,6 +36,8 @@ interface Held {
 export class HeldDirectories {
   readonly #target: Holder;
   readonly #held = new Map<Directory, Held>();
+  /** Directories without a user, oldest first. */
+  readonly #idle = new Set<Directory>();
   #releaseRoot: (() => Promise<void>) | undefined;
 
   constructor(target: Holder) {
@@ -54,22 +61,30 @@ export class HeldDirectories {
     }
   }
 
-  /** Opens a directory, and holds it until the returned function is called. */
+  /** Opens a directory, and holds it at least until the returned function is called. */
   keep(directory: Directory): () => Promise<void> {
     let held = this.#held.get(directory);
     if (held === undefined) {
-      held = { opening: this.#open(directory), users: 0 };
-      // Handled by those who use it.
-      held.opening.catch(() => {});
-      this.#held.set(directory, held);
+      const opened: Held = { opening: this.#open(directory), users: 0, hasFailed: false };
+      // Its users report the error.
+      opened.opening.catch(() => {
+        opened.hasFailed = true;
+      });
+      this.#held.set(directory, opened);
+      held = opened;
     }
-    const { opening } = held;
-    held.users++;
+    this.#idle.delete(directory);
+    const kept = held;
+    kept.users++;
     return async () => {
-      if (--held.users > 0) return;
-      this.#held.delete(directory);
-      const opened = await opening.catch(() => undefined);
-      await opened?.close();
+      if (--kept.users > 0) return;
+      if (kept.hasFailed) {
+        this.#held.delete(directory);
+        return;
+      }
+      this.#idle.add(directory);
+      const [oldest] = this.#idle;
+      if (this.#idle.size > MOST_IDLE) await this.#release(oldest!);
     };
   }
 
@@ -78,9 +93,18 @@ export class HeldDirectories {
     this.#releaseRoot = this.keep(directory);
   }
 
-  /** Lets the root go. */
+  /** Lets all directories go. Nothing uses them any more. */
   async close(): Promise<void> {
     await this.#releaseRoot?.();
+    for (const directory of this.#idle) await this.#release(directory);
+  }
+
+  async #release(directory: Directory): Promise<void> {
+    const held = this.#held.get(directory);
+    this.#idle.delete(directory);
+    this.#held.delete(directory);
+    const opened = await held?.opening.catch(() => undefined);
+    await opened?.close();
   }
 
   /** Calls `work` with a path of a directory below a held one, which stays valid until `work` has ended. */

@@ -60,7 +60,7 @@ export interface TransferOptions extends CallOptions {
    * `.NAME.nacre-RANDOM-SIZE-MTIME` beside the target, with the size and time of the source in its name. It is continued only if the source
    * still has both, and the part is a regular file of the same user with one link. Its contents are compared with the source by their
    * SHA-256 digests where the server can compute them; otherwise the file is among `unverified` in the result. A part whose digest
-   * differs is removed. Names longer than 200 bytes, and sources without a time, are moved from the beginning.
+   * differs is removed. Files shorter than 32 KiB, names longer than 200 bytes, and sources without a time leave no part.
    */
   readonly resume?: boolean | undefined;
   /**
