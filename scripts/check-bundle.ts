@@ -28,6 +28,13 @@ const SFTP_FILES = /packages\/sftp\/|nacre\/(?:src|dist)\/sftp/;
 const SFTP_SERVER_FILES = /packages\/sftp\/src\/server\.ts|nacre\/(?:src|dist)\/sftp-server/;
 /** Paths of code that only files of a browser need. */
 const BROWSER_FILES = /web\/(?:src|dist)\/files/;
+/** Paths of code that only scp needs. */
+const SCP_FILES = /packages\/sftp\/src\/scp|nacre\/(?:src|dist)\/scp/;
+/** Paths of code that only an scp server needs. */
+const SCP_SERVER_FILES = /nacre\/(?:src|dist)\/scp(?:-server|\/server\/)/;
+/** Paths of code of SFTP that scp does not need. */
+const NOT_IN_SCP =
+  /packages\/sftp\/src\/(?:index|client|server|table|frame-reader)|nacre\/(?:src|dist)\/sftp\/(?:sftp\.|block-|transfer\/transfer\.)/;
 /** Paths of code that only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
 /** Paths of code that reads private key files. */
@@ -72,6 +79,28 @@ if (carried(sftpServer).filter((input) => SFTP_SERVER_FILES.test(input)).length 
     "fewer than 8 files in the bundle of an SFTP server match SFTP_SERVER_FILES: this check looks in the wrong place",
   );
 print("serve and sftpServer", sftpServer);
+
+for (const [name, sftp] of Object.entries({ "nacre/sftp": withSftp, "nacre/sftp-server": sftpServer }))
+  for (const file of carried(sftp).filter((input) => SCP_FILES.test(input)))
+    problem(`a bundle that names only ${name} contains ${file}`);
+
+const withScp = await bundle(`export { connect } from "nacre"; export * from "nacre/scp";`, ["@nacre/source"]);
+checkGlobals(withScp.code);
+if (carried(withScp).filter((input) => SCP_FILES.test(input)).length < 10)
+  problem("fewer than 10 files in the bundle with scp match SCP_FILES: this check looks in the wrong place");
+for (const file of carried(withScp).filter((input) => SCP_SERVER_FILES.test(input) || NOT_IN_SCP.test(input)))
+  problem(`a bundle with connect and scp contains ${file}`);
+print("connect and scp", withScp);
+
+const scpServer = await bundle(`export { serve } from "nacre"; export * from "nacre/scp-server";`, ["@nacre/source"]);
+checkGlobals(scpServer.code);
+if (carried(scpServer).filter((input) => SCP_SERVER_FILES.test(input)).length < 5)
+  problem(
+    "fewer than 5 files in the bundle of an scp server match SCP_SERVER_FILES: this check looks in the wrong place",
+  );
+for (const file of carried(scpServer).filter((input) => NOT_IN_SCP.test(input)))
+  problem(`a bundle of an scp server contains ${file}`);
+print("serve and scpServer", scpServer);
 
 const withKeys = await bundle(`export { connect, privateKey } from "nacre";`, ["@nacre/source"]);
 checkGlobals(withKeys.code);

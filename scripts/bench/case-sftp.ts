@@ -112,16 +112,20 @@ function cellsFor(amount: number, digits: number, cpuAmount: number): Cells {
 const WHOLE =
   "sftp and lftp are measured as whole processes, less the time of a login; their peak is without that of ssh.";
 
+/** Returns the heads of the columns of `cellsFor`. */
+function columns(what: string, cpu: string): string[] {
+  return [what, "vs. sftp", "vs. ssh2", cpu, "peak MiB"];
+}
+
 function longTable(
   title: string,
   clients: readonly SftpContender[],
   bytes: number,
   runs: readonly FilesResults[],
 ): Table {
-  const columns = (verb: string): string[] => [`${verb} MB/s`, "vs. sftp", "vs. ssh2", "CPU s/GiB", "peak MiB"];
   return {
     title,
-    head: ["client", ...columns("get"), ...columns("put")],
+    head: ["client", ...columns("get MB/s", "CPU s/GiB"), ...columns("put MB/s", "CPU s/GiB")],
     rows: rows(clients, cellsFor(bytes / 1e6, 0, bytes / 2 ** 30), runs),
     notes: [
       `${WHOLE} ssh2: fastGet and fastPut. Goals: 1.0 of sftp with aes128-gcm and 0.7 with chacha20; 1.2 of ssh2.`,
@@ -135,10 +139,9 @@ function shortTable(
   files: number,
   runs: readonly FilesResults[],
 ): Table {
-  const columns = (verb: string): string[] => [`${verb} files/s`, "vs. sftp", "vs. ssh2", "CPU ms/file", "peak MiB"];
   return {
     title,
-    head: ["client", ...columns("get"), ...columns("put")],
+    head: ["client", ...columns("get files/s", "CPU ms/file"), ...columns("put files/s", "CPU ms/file")],
     rows: rows(clients, cellsFor(files, 0, files / 1000), runs),
     notes: [`${WHOLE} ssh2: 32 files at once; lftp: 8 connections. Goals: 3 times sftp, 1.3 times ssh2.`],
   };
@@ -147,7 +150,7 @@ function shortTable(
 function listTable(clients: readonly SftpContender[], names: number, results: FilesResults): Table {
   return {
     title: `Listing of ${names} names`,
-    head: ["client", "names/s", "vs. sftp", "vs. ssh2", "CPU µs/name", "peak MiB"],
+    head: ["client", ...columns("names/s", "CPU µs/name")],
     rows: rows(clients, cellsFor(names, 0, names / 1e6), [results]),
     notes: [WHOLE],
   };

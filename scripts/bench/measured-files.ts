@@ -30,19 +30,14 @@ export async function moveFiles(client: MeasuredClient, task: FilesTask): Promis
   return { ...time, idleMiB, peakMiB, names };
 }
 
+/** Performs an action. Resolves with the number of names that `list` returned. */
 async function perform(files: MeasuredFiles, { type, remote, local }: FileAction): Promise<number | undefined> {
-  switch (type) {
-    case "get":
-      return void (await files.get(remote, local));
-    case "put":
-      return void (await files.put(local, remote));
-    case "get-all":
-      return void (await files.getAll(remote, local));
-    case "put-all":
-      return void (await files.putAll(local, remote));
-    case "list":
-      return files.list(remote);
-  }
+  if (type === "list") return files.list(remote);
+  if (type === "get") await files.get(remote, local);
+  else if (type === "put") await files.put(local, remote);
+  else if (type === "get-all") await files.getAll(remote, local);
+  else await files.putAll(local, remote);
+  return undefined;
 }
 
 /** Calls of a library that moves single files, for folders. */

@@ -1,7 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import { checkSignal, type Duplex } from "nacre/internal";
-import { sharedReads } from "./shared-reads.ts";
 import { socketDuplex } from "./socket-duplex.ts";
 
 /** Options of {@link tcpDuplex}. */
@@ -18,6 +17,18 @@ const CONNECT_TIMEOUT = 15_000;
 
 /** Milliseconds, about 24 days: `setTimeout` fires immediately for a longer delay. */
 const LONGEST_TIMER = 0x7fff_ffff;
+
+/** Maximum bytes per read: the size of the packet reader's slab. */
+const READ_SIZE = 256 * 1024;
+
+/** Read buffer shared by all dialled sockets. One buffer is enough, because each chunk is consumed before the next read. */
+let received = new Uint8Array(READ_SIZE);
+
+/** Returns the buffer for the next read. workerd detaches buffers that its streams read into, so a detached buffer is replaced. */
+function readBuffer(): Uint8Array {
+  if (received.length === 0) received = new Uint8Array(READ_SIZE);
+  return received;
+}
 
 /**
  * Opens a TCP connection with TCP_NODELAY, as `connect` does, and returns it as a byte connection for `connectDuplex`. Rejects with
@@ -40,7 +51,13 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
       reject(aborted(where, signal));
       return;
     }
-    const onread = sharedReads(() => socket);
+    const onread = {
+      // Node reads this property once, workerd before each read.
+      get buffer() {
+        return readBuffer();
+      },
+      callback: (length: number, buffer: Uint8Array): boolean => socket.emit("data", buffer.subarray(0, length)),
+    };
     const socket = connect({ host, port, noDelay: true, onread }).pause();
     const settle = (): void => {
       clearTimeout(timer);

@@ -3,7 +3,7 @@ import { plainAddress } from "@nacre/keyfiles/internal";
 import type { ForwardingListener, ListenContext, Originator } from "nacre/internal";
 import { bindAll, bindEach, bindPath, LOOPBACK, type SocketHandler } from "./forward/bind.ts";
 import type { Lookup } from "./lookup.ts";
-import { socketDuplex } from "./socket-duplex.ts";
+import { acceptedDuplex } from "./socket-duplex.ts";
 
 /** Which addresses clients may bind (sshd_config(5), GatewayPorts). */
 export type GatewayPorts = "no" | "yes" | "clientspecified";
@@ -39,7 +39,7 @@ export function listenAtPath(path: string, accept: Accept): Promise<ForwardingLi
 }
 
 function handlerOf(accept: Accept): SocketHandler {
-  return { onSocket: (socket) => accept(socketDuplex(socket), originatorOf(socket)) };
+  return { onSocket: (socket) => accept(acceptedDuplex(socket), originatorOf(socket)) };
 }
 
 /** Returns the remote address and port of a connection, or `undefined` for a Unix socket. */

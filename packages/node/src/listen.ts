@@ -25,8 +25,7 @@ import { LISTEN_OPTIONS } from "./option-names.ts";
 import { type PerSource, perSource } from "./per-source.ts";
 import { nodeRandom } from "./random.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
-import { withSharedReads } from "./shared-reads.ts";
-import { socketDuplex } from "./socket-duplex.ts";
+import { acceptedDuplex } from "./socket-duplex.ts";
 import type { Offence } from "./sources.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 
@@ -56,8 +55,7 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
 
-  // Do not read from a connection before `withSharedReads` takes it over.
-  const server = createServer({ pauseOnConnect: true });
+  const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(host, port, cause)));
     server.listen({ host, port }, resolve);
@@ -158,15 +156,14 @@ export class SshServer implements AsyncDisposable {
     return this.close();
   }
 
-  #onConnection(accepted: Socket): void {
-    const { remoteAddress, remotePort = 0 } = accepted;
+  #onConnection(socket: Socket): void {
+    const { remoteAddress, remotePort = 0 } = socket;
     // The client disconnected before the connection was handled.
     if (remoteAddress === undefined) {
-      accepted.on("error", () => {});
-      accepted.destroy();
+      socket.on("error", () => {});
+      socket.destroy();
       return;
     }
-    const socket = withSharedReads(accepted);
     const origin = { connection: ++this.#accepted, remoteAddress: plainAddress(remoteAddress), remotePort };
     const { sources, sourceOf } = this.#perSource;
     const source = sourceOf(origin.remoteAddress);
@@ -174,8 +171,6 @@ export class SshServer implements AsyncDisposable {
     if (reason !== undefined) {
       this.#log({ ...origin, type: "dropped", reason });
       socket.on("error", () => {});
-      // Read what the client sends. Otherwise closing would send a reset, and the client could lose the reason.
-      socket.resume();
       const words = reason === "penalty" ? "Not allowed at this time" : "Too many connections: try again later";
       socket.end(`${words}\r\n`, () => socket.destroy());
       return;
@@ -202,7 +197,7 @@ export class SshServer implements AsyncDisposable {
       this.#log({ ...origin, ...event });
     };
     const connection = serveDuplex(
-      socketDuplex(socket),
+      acceptedDuplex(socket),
       // Keep the spread last: otherwise V8 gives each connection's options their own hidden class.
       { remoteAddress: origin.remoteAddress, log, ...this.#serve },
       (channel, start) => new NodeSession(channel, start, endpointsOf(socket, origin)),

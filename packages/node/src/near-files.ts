@@ -78,21 +78,26 @@ function textOf(path: Buffer): string {
 async function* list(path: string): AsyncGenerator<NearEntry, void> {
   const names = await reading(path, () => fs.readdir(nodePath(path), { encoding: "buffer" }));
   for (let at = 0; at < names.length; at += MOST_AT_ONCE) {
-    const entries = names.slice(at, at + MOST_AT_ONCE).map((bytes) => entryOf(path, textOf(bytes)));
-    for (const entry of await Promise.all(entries)) yield entry;
+    const batch = names.slice(at, at + MOST_AT_ONCE).map(textOf);
+    const entries = shortEntries(path, batch) ?? (await Promise.all(batch.map((name) => entryOf(path, name))));
+    for (const entry of entries) yield entry;
   }
 }
 
-/** Returns an entry of a directory, or a promise for it if the file system is slow. */
-function entryOf(directory: string, name: string): NearEntry | Promise<NearEntry> {
-  const path = join(directory, name);
-  try {
+/** Returns entries of a directory by synchronous calls, or `undefined` if the file system is slow. */
+function shortEntries(directory: string, names: readonly string[]): NearEntry[] | undefined {
+  const entries: NearEntry[] = [];
+  for (const name of names) {
+    const path = join(directory, name);
     const stats = withCodeSync("file-unreadable", path, () => lstatShort(nodePath(path)));
-    if (stats !== undefined) return { ...statsOf(stats), name };
-  } catch (error) {
-    return Promise.reject(error);
+    if (stats === undefined) return undefined;
+    entries.push({ ...statsOf(stats), name });
   }
-  return nodeFiles.lstat(path).then((stats) => ({ ...stats, name }));
+  return entries;
+}
+
+async function entryOf(directory: string, name: string): Promise<NearEntry> {
+  return { ...(await nodeFiles.lstat(join(directory, name))), name };
 }
 
 async function open(path: string, follow: boolean): Promise<NearReader> {

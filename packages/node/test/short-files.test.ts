@@ -1,13 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { SshError } from "@nacre/wire";
+import type { SshError } from "@nacre/wire";
+import type { ShortFileAttributes } from "nacre/sftp";
 import { afterEach, expect, it, vi } from "vitest";
 import { nodeFiles } from "../src/near-files.ts";
 import { temporaryFolder } from "./support.ts";
 
-const readShort = nodeFiles.readShort!;
-const createShort = nodeFiles.createShort!;
+const readShort = (path: string, size: number, follow: boolean): Uint8Array | undefined =>
+  nodeFiles.readShort!(path, size, follow);
+const createShort = (path: string, bytes: Uint8Array, attributes: ShortFileAttributes): boolean =>
+  nodeFiles.createShort!(path, bytes, attributes);
 const PLAIN = { mode: undefined, exact: undefined };
 
 /** Time that the functions see, in milliseconds. */

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import type { DuplexHandler } from "nacre";
 import { describe, expect, test, vi } from "vitest";
-import { socketDuplex } from "../src/socket-duplex.ts";
+import { acceptedDuplex, socketDuplex } from "../src/socket-duplex.ts";
 import { serve, watchResources } from "./support.ts";
 
 /** The events of a duplex. */
@@ -275,6 +275,30 @@ describe("a duplex over a socket", () => {
       expect(recorded.received.equals(large())).toBe(true);
       await duplex.close();
     });
+  });
+
+  test("over an accepted socket frees the buffers of large chunks after use, and passes the bytes unchanged", async () => {
+    const arrived = new Recorder();
+    const chunks: Uint8Array[] = [];
+    const { socket } = await connected((peer) => {
+      peer.on("data", (chunk) => chunks.push(chunk));
+      acceptedDuplex(peer).open(arrived);
+    });
+    socket.write(MEGABYTES);
+    await arrived.untilReceived(MEGABYTES.length);
+    expect(arrived.received.equals(MEGABYTES)).toBe(true);
+    expect(chunks.some(({ length }) => length === 0)).toBe(true);
+    socket.destroy();
+  });
+
+  test("over a dialled socket frees no chunk, as it may share the buffer of others", async () => {
+    const chunks: Uint8Array[] = [];
+    const { socket, duplex, recorded } = await connected((peer) => peer.write(MEGABYTES));
+    socket.on("data", (chunk) => chunks.push(chunk));
+    duplex.open(recorded);
+    await recorded.untilReceived(MEGABYTES.length);
+    expect(chunks.every(({ length }) => length > 0)).toBe(true);
+    await duplex.close();
   });
 
   test("accepts any Node duplex stream of bytes", async () => {

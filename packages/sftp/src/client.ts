@@ -9,12 +9,15 @@ import { OutputBuffer } from "./output-buffer.ts";
 import { assertFits } from "./reply-check.ts";
 import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
 import { limitsFrom, unstatedLimits } from "./server-limits.ts";
+import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
 import { decodeReply, REQUESTS, type RequestType, type SftpReply, type SftpRequest, SSH_FXP } from "./table.ts";
 
 /** Options of `SftpClient`. */
 export interface SftpClientOptions {
   /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpClientLimits> | undefined;
+  /** Order of the paths in SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a server. */
+  readonly symlinkOrder?: SymlinkOrder | undefined;
 }
 
 /** Bytes of a request before its fields: type, request id. */
@@ -38,6 +41,7 @@ const WRITE_HEADER = 21;
  */
 export class SftpClient<Waiter = void> {
   readonly #limits: SftpClientLimits;
+  readonly #symlinkOrder: SymlinkOrder;
   readonly #frames: FrameReader;
   readonly #output = new OutputBuffer();
   readonly #requests = new RequestsUnderWay<Waiter>();
@@ -47,6 +51,7 @@ export class SftpClient<Waiter = void> {
   /** Throws `usage` if a limit is out of range. */
   constructor(options: SftpClientOptions = {}) {
     this.#limits = completeLimits(SFTP_CLIENT_LIMITS, options.limits);
+    this.#symlinkOrder = options.symlinkOrder ?? "target-first";
     const { maxPacketLength } = this.#limits;
     this.#frames = new FrameReader(maxPacketLength);
     this.#serverLimits = unstatedLimits(maxPacketLength);
@@ -128,7 +133,8 @@ export class SftpClient<Waiter = void> {
         "sftp-unsupported",
         `the server lacks version ${extension.data} of the SFTP extension ${extension.name}; do without "${request.type}"`,
       );
-    const sent = this.#send(request, waiter);
+    const isExchanged = this.#symlinkOrder === "link-first" && request.type === "symlink";
+    const sent = this.#send(isExchanged ? exchangePaths(request) : request, waiter);
     if (request.type === "users-groups-by-id") {
       sent.length = request.uids.length;
       sent.groups = request.gids.length;

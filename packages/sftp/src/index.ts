@@ -58,6 +58,7 @@ export { decodePath, encodePath } from "./paths.ts";
 export { SftpServer, type SftpServerOptions } from "./server.ts";
 export type { SftpServerEvent, SftpServerRequest } from "./server-events.ts";
 export { type FailedCall, SftpError } from "./status-error.ts";
+export { type SymlinkOrder, symlinkOrderOf } from "./symlink-order.ts";
 export {
   decodeReply,
   decodeRequest,

@@ -21,6 +21,7 @@ import { OutputBuffer } from "./output-buffer.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";
 import type { SftpServerEvent } from "./server-events.ts";
 import { handlesOf, longestPath, suits, withValues } from "./server-requests.ts";
+import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
 import {
   decodeRequest,
   encodeReply,
@@ -42,6 +43,8 @@ export interface SftpServerOptions {
   readonly extensions?: readonly SftpExtension[] | undefined;
   /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpServerLimits> | undefined;
+  /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
+  readonly symlinkOrder?: SymlinkOrder | undefined;
 }
 
 /** A request of the client without an answer. */
@@ -79,6 +82,7 @@ const MAX_NAMES_LENGTH = 256 * 1024;
  */
 export class SftpServer<Handle> {
   readonly #limits: SftpServerLimits;
+  readonly #symlinkOrder: SymlinkOrder;
   readonly #extensions: readonly SftpExtension[];
   readonly #announced: ReadonlySet<string>;
   readonly #frames: FrameReader;
@@ -97,7 +101,8 @@ export class SftpServer<Handle> {
   #state: State = { kind: "starting" };
 
   /** Throws `usage` if a limit is out of range, or if two extensions have the same name. */
-  constructor({ extensions = [], limits }: SftpServerOptions = {}) {
+  constructor({ extensions = [], limits, symlinkOrder = "target-first" }: SftpServerOptions = {}) {
+    this.#symlinkOrder = symlinkOrder;
     this.#limits = completeLimits(SFTP_SERVER_LIMITS, limits);
     const own = SFTP_EXTENSIONS.limits;
     this.#extensions = [...extensions.filter(({ name }) => name !== own.name), own];
@@ -318,7 +323,10 @@ export class SftpServer<Handle> {
     try {
       // rule: sftp-unannounced-extension
       if (packet[0] === SSH_FXP.EXTENDED && !this.#announced.has(extensionOf(packet))) return SSH_FX.OP_UNSUPPORTED;
-      return decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
+      const request = decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
+      if (typeof request === "number" || request.type !== "symlink" || this.#symlinkOrder === "target-first")
+        return request;
+      return exchangePaths(request);
     } catch (error) {
       if (error instanceof SshError && error.code === "malformed-message") return SSH_FX.BAD_MESSAGE;
       throw error;

@@ -21,6 +21,7 @@ export interface SessionStart {
   readonly user: string;
   readonly factors: readonly Factor[];
   readonly remoteAddress: string | undefined;
+  readonly clientVersion: string | undefined;
   readonly kind: "exec" | "shell" | "subsystem";
   readonly command: string | undefined;
   readonly subsystem: string | undefined;
@@ -61,6 +62,8 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
   /** Factors that the client logged in with. The key of a "publickey" factor has a verified signature. */
   readonly factors: readonly Factor[];
   readonly remoteAddress: string | undefined;
+  /** The client's identification string, such as `"SSH-2.0-OpenSSH_10.0"`. Escape it before display. */
+  readonly clientVersion: string | undefined;
   readonly kind: "exec" | "shell" | "subsystem";
   /** The command to run, for kind "exec"; the forced command if the login has one. */
   readonly command: string | undefined;
@@ -93,6 +96,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
     this.user = start.user;
     this.factors = start.factors;
     this.remoteAddress = start.remoteAddress;
+    this.clientVersion = start.clientVersion;
     this.kind = start.kind;
     this.command = start.command;
     this.subsystem = start.subsystem;

@@ -186,6 +186,7 @@ export class SessionChannel<S extends BaseSession> {
     const abort = new AbortController();
     const session = this.#context.makeSession(this.#channel, {
       ...this.#context.login,
+      clientVersion: this.#context.connection.clientVersion,
       ...asked,
       env,
       pty: this.#pty,

@@ -1,4 +1,4 @@
-import { SFTP_SERVER_LIMITS, SftpServer } from "@nacre/sftp";
+import { SFTP_SERVER_LIMITS, SftpServer, symlinkOrderOf } from "@nacre/sftp";
 import { checkLimits, usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
 import { extensionsOf } from "./extensions.ts";
@@ -35,7 +35,11 @@ export function sftpServer(
     if (typeof (fileSystem as Partial<FileSystem> | undefined)?.[name] !== "function")
       throw usage(`the file system of \`sftpServer\` has no method \`${name}\`; pass one such as memoryFileSystem()`);
   return async (session) => {
-    const machine = new SftpServer<OpenHandle>({ extensions: extensionsOf(fileSystem, readOnly, isPermitted), limits });
+    const machine = new SftpServer<OpenHandle>({
+      extensions: extensionsOf(fileSystem, readOnly, isPermitted),
+      limits,
+      symlinkOrder: symlinkOrderOf(session.clientVersion),
+    });
     const running = new SftpSession(machine, {
       fileSystem,
       readOnly,

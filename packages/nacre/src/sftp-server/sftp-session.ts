@@ -23,6 +23,8 @@ export type SftpChannel = Pick<Channel, "write" | "consumed" | "closed">;
 
 /** A session that SFTP runs in: one of SSH, or another with the same bytes. */
 export interface SftpPeer extends Pick<BaseSession, "user"> {
+  /** The client's identification string, if it is known. It decides the order of paths in SSH_FXP_SYMLINK. */
+  readonly clientVersion?: string | undefined;
   /** Passes the client's bytes to `handler`, and returns the channel to write to; see `BaseSession.takeChannel`. */
   takeChannel(handler: SessionBytes): SftpChannel;
 }

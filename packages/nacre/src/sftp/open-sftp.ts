@@ -12,6 +12,8 @@ import { SftpChannel } from "./sftp-channel.ts";
 export interface ChannelOpener {
   /** Opens a channel of a type. */
   openChannel(channelType: string): Promise<Channel>;
+  /** Facts about the connection. The server's identification string decides the order of paths in SSH_FXP_SYMLINK. */
+  readonly info?: { readonly peerVersion: string };
   /** Runs a command to its end, for the digests of `verify` and `resume`. Without it, transfers cannot compare contents. */
   exec?(command: string, options: DigestExecOptions): Promise<DigestExecResult>;
 }
@@ -52,7 +54,7 @@ export async function openSftp<K extends StreamTypes>(
   const { signal } = options;
   checkSignal(signal);
   if (signal?.aborted === true) throw abortError(signal);
-  const opening = ssh.openChannel("session").then((channel) => new SftpChannel(channel));
+  const opening = ssh.openChannel("session").then((channel) => new SftpChannel(channel, ssh.info?.peerVersion));
   let unwatch: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     unwatch = signal && onAbort(signal, () => reject(abortError(signal)));

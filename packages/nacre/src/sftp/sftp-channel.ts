@@ -1,4 +1,4 @@
-import { SftpClient, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
+import { SftpClient, type SftpClientRequest, type SftpReplyEvent, symlinkOrderOf } from "@nacre/sftp";
 import { type Bytes, SshError } from "@nacre/wire";
 import type { Channel } from "../mux/channel.ts";
 import { leaveUncaught } from "../mux/engine.ts";
@@ -43,7 +43,7 @@ const COLLECT_TIME = 1;
 export class SftpChannel {
   /** Resolves with the reason when SFTP has ended. Never rejects. */
   readonly ended: Promise<SshError>;
-  readonly machine: SftpClient<Waiter> = new SftpClient<Waiter>({ limits: MACHINE_LIMITS });
+  readonly machine: SftpClient<Waiter>;
   readonly #channel: Channel;
   #senders = new Set<Sender>();
   #ready: { readonly resolve: () => void; readonly reject: (error: SshError) => void } | undefined;
@@ -56,7 +56,9 @@ export class SftpChannel {
   #unwritten = 0;
   #collecting: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(channel: Channel) {
+  /** `serverVersion` is the server's identification string, if it is known. */
+  constructor(channel: Channel, serverVersion: string | undefined) {
+    this.machine = new SftpClient<Waiter>({ limits: MACHINE_LIMITS, symlinkOrder: symlinkOrderOf(serverVersion) });
     this.#channel = channel;
     this.ended = new Promise((resolve) => {
       this.#onEnd = resolve;
@@ -184,6 +186,7 @@ export class SftpChannel {
 
   #onClosed(error: SshError): void {
     this.#over = error;
+    clearTimeout(this.#collecting);
     this.#ready?.reject(error);
     const senders = this.#senders;
     this.#senders = new Set();

@@ -270,7 +270,7 @@ test("scp: an upload through a link, or of a directory without -r · server", as
   await files.symlink("/other/g", "/in/f");
   const { ssh } = await openScp(files);
   const linked = await play(ssh, "scp -r -t in", "D0755 0 d\nC0644 7 f\nhostile\0");
-  expect(linked.output.slice(0, 27)).toBe("\0\x01scp: d: Not a directory\n");
+  expect(linked.output.startsWith("\0\x01scp: d: Not a directory\n")).toBe(true);
   expect((await play(ssh, "scp -t in", "C0644 1 f\nx\0")).status).toBe(0);
   expect((await play(ssh, "scp -t in", "D0755 0 new\n")).output).toBe("\0\x01scp: new: Is a directory\n");
   expect(await tree(files, "/other")).toEqual([]);

@@ -1,15 +1,11 @@
 import { chmod, link, lstat, mkdtemp, rm, unlink } from "node:fs/promises";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { withSharedReads } from "../shared-reads.ts";
 import { TCP_KEEPALIVE_DELAY } from "../tcp-keepalive.ts";
 
 /** Callbacks for accepted sockets. */
 export interface SocketHandler {
-  /**
-   * Called with an accepted connection. It is paused, and each direction ends independently. A listener must consume each "data" chunk
-   * before it returns, since the buffer is reused.
-   */
+  /** Called with an accepted connection. It is paused, and each direction ends independently. */
   readonly onSocket: (socket: Socket) => void;
   /** Called if the system cannot hand over a connection. The listener stays open. */
   readonly onError?: ((cause: Error) => void) | undefined;
@@ -142,15 +138,14 @@ function boundTo(servers: readonly Server[]): Bound {
 }
 
 /**
- * Buffer size of a connection in each direction, in bytes. It exceeds Node's default for runtimes without shared reads: one read returns
- * 64 KiB, and otherwise every buffered chunk would stop and restart reading.
+ * Buffer size of a connection in each direction, in bytes. It exceeds Node's default because one read returns 64 KiB; otherwise every
+ * buffered chunk would stop and restart reading.
  */
 const BUFFERED = 256 * 1024;
 
 function bind(options: ListenOptions, { onSocket, onError = () => {} }: SocketHandler): Promise<Server> {
   // Do not read from a connection before its handler takes it.
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, highWaterMark: BUFFERED }, (accepted) => {
-    const socket = withSharedReads(accepted);
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, highWaterMark: BUFFERED }, (socket) => {
     // An error may occur before the handler adds its listener.
     socket.on("error", () => {});
     // Set here because Deno ignores some options of `createServer`.

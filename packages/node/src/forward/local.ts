@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { bridge, checkTarget, dialChannel, type ForwardTarget, type ListenAddress } from "nacre/internal";
 import { originatorOf } from "../forward-listen.ts";
 import { resetSocket } from "../reset-socket.ts";
-import { socketDuplex } from "../socket-duplex.ts";
+import { acceptedDuplex } from "../socket-duplex.ts";
 import { type Forward, type LocalForwardOptions, openForward } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { listenSocket } from "./listen-socket.ts";
@@ -30,7 +30,7 @@ export function forwardLocal(
               resetSocket(socket);
               throw cause;
             });
-            await bridge(channel, socketDuplex(socket), signal);
+            await bridge(channel, acceptedDuplex(socket), signal);
             await reportBroken(channel);
           });
           if (!accepted) resetSocket(socket);

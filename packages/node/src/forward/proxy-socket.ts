@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Bytes } from "@nacre/wire";
 import { bridge, dialChannel, onAbort } from "nacre/internal";
 import { originatorOf } from "../forward-listen.ts";
-import { socketDuplex } from "../socket-duplex.ts";
+import { acceptedDuplex } from "../socket-duplex.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";
@@ -15,7 +15,7 @@ export async function proxyOverSocket({ mux }: Forwarder, socket: Socket, settin
     dialChannel(mux, target, { signal, originator }),
   );
   if (channel === undefined) return;
-  await bridge(channel, socketDuplex(socket), signal);
+  await bridge(channel, acceptedDuplex(socket), signal);
   await reportBroken(channel);
 }
 

@@ -98,7 +98,7 @@ function readNames(path: string): Names {
   };
 }
 
-/** Reads all names at once: Deno and Bun have no `opendir` for names as bytes. */
+/** Reads all names at once: `opendir` of Bun returns no names as bytes. Deno decodes them as UTF-8 in either call. */
 function allNames(path: string): Names {
   const names = readdirSync(path, { encoding: "buffer" }).toReversed();
   return {

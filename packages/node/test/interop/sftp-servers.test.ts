@@ -4,6 +4,7 @@ import { fingerprintOf, type KeyFile, makeKey, readKey, useFolder } from "@nacre
 import { failure } from "@nacre/testing/interop/server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, type ConnectOptions, connect } from "../../src/index.ts";
+import { SLOW } from "./disk/disk-server.ts";
 import { listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "./disk/trees.ts";
 import { startAsyncssh, startParamiko } from "./peers/programs.ts";
 import type { PeerServer, PeerSettings } from "./peers/settings.ts";
@@ -13,9 +14,6 @@ import { useDropbears } from "./support/dropbear.ts";
 // machine, so that their files are compared with ours directly.
 
 const GIB = 2 ** 30;
-
-/** Time in milliseconds for a test with many files. Reached only on a machine under heavy load. */
-const SLOW = 240_000;
 
 /** Options of `connect` for a server with these settings. */
 type Start = (settings: PeerSettings) => Promise<Pick<ConnectOptions, "port" | "user" | "hostKey">>;
@@ -46,16 +44,18 @@ interface Peer {
   readonly start: Start;
   /** Bytes that names may have. */
   readonly bytes: readonly number[];
+  /** Whether it announces posix-rename@openssh.com. */
+  readonly replaces: boolean;
 }
 
 const PEERS: readonly Peer[] = [
-  { name: "dropbear with OpenSSH's sftp-server", start: startDropbear, bytes: NAME_BYTES },
+  { name: "dropbear with OpenSSH's sftp-server", start: startDropbear, bytes: NAME_BYTES, replaces: true },
   // paramiko's server decodes names as UTF-8 and ends SFTP where it cannot.
   { name: "paramiko", start: program(startParamiko), bytes: NAME_BYTES.filter((byte) => byte < 0x80) },
-  { name: "asyncssh", start: program(startAsyncssh), bytes: NAME_BYTES },
+  { name: "asyncssh", start: program(startAsyncssh), bytes: NAME_BYTES, replaces: true },
 ];
 
-describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, ({ start, bytes: nameBytes }) => {
+describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, ({ start, bytes: nameBytes, replaces }) => {
   const folder = useFolder();
   let ssh: Client;
   beforeAll(async () => {
@@ -130,7 +130,11 @@ describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, ({ start, bytes: nameBy
     const sftp = await ssh.sftp();
     await sftp.mkdir(`${dir}/a/b`, { recursive: true });
     await sftp.writeFile(`${dir}/f`, "one");
-    await sftp.writeFile(`${dir}/f`, "two", { atomic: true });
+    const replacing = sftp.writeFile(`${dir}/f`, "two", { atomic: true });
+    if (replaces) await replacing;
+    else expect(await failure(replacing)).toMatchObject({ code: "sftp-unsupported" });
+    expect(await sftp.readFile(`${dir}/f`, "utf8")).toBe(replaces ? "two" : "one");
+    await sftp.writeFile(`${dir}/f`, "two");
     await sftp.chmod(`${dir}/f`, 0o640);
     await sftp.utimes(`${dir}/f`, 1_000_000, 2_000_000);
     await sftp.truncate(`${dir}/f`, 2);

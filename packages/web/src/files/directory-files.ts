@@ -1,9 +1,10 @@
 import { escapeText, SshError } from "@nacre/wire";
 import type { NearFiles, NearPartial, NearWriter } from "nacre/sftp";
-import { isNamed, writing } from "./failures.ts";
-import { FileReaderAhead } from "./file-reader.ts";
+import { isNamed, reading, writing } from "./failures.ts";
 import { HandleDirectory } from "./handle-node.ts";
-import { type NewFile, newFile } from "./new-file.ts";
+import { newFile } from "./new-file.ts";
+import { newFileWriter } from "./new-file-writer.ts";
+import { OpenPartial, type PartialOpener } from "./open-partial.ts";
 import { split } from "./paths.ts";
 import { ReadableFiles } from "./readable-files.ts";
 
@@ -25,6 +26,16 @@ export function directoryFiles(directory: FileSystemDirectoryHandle): NearFiles 
 }
 
 class DirectoryFiles extends ReadableFiles {
+  /** Partial files that are open. A handle does not follow its file when that is renamed. */
+  readonly #partials = new Set<OpenPartial>();
+  readonly #opener: PartialOpener = {
+    handle: async (path) => {
+      const { parent, name } = await this.#place(path);
+      return parent.getFileHandle(name);
+    },
+    closed: (partial) => void this.#partials.delete(partial),
+  };
+
   constructor(directory: FileSystemDirectoryHandle) {
     super(new HandleDirectory(directory));
   }
@@ -34,7 +45,7 @@ class DirectoryFiles extends ReadableFiles {
       const { parent, name } = await this.#place(path);
       if (await typeOf(parent, name))
         throw new SshError("file-unwritable", `cannot write ${escapeText(path)}: it exists already`);
-      return writerOf(path, await newFile(await parent.getFileHandle(name, { create: true })));
+      return newFileWriter(path, await newFile(await parent.getFileHandle(name, { create: true })));
     });
   }
 
@@ -43,13 +54,8 @@ class DirectoryFiles extends ReadableFiles {
       const { parent, name } = await this.#place(to);
       const source: MovableHandle = await parent.getFileHandle(split(from).name);
       if ((await typeOf(parent, name)) === "directory") throw new DOMException("a directory", "TypeMismatchError");
-      try {
-        if (source.move !== undefined) return await source.move(name);
-      } catch (error) {
-        if (!isNamed(error, "NotAllowedError") && !isNamed(error, "NotSupportedError")) throw error;
-      }
-      await copy(source, parent, name);
-      await parent.removeEntry(source.name);
+      await move(source, parent, name);
+      for (const partial of this.#partials) if (partial.path === from) partial.path = to;
     });
   }
 
@@ -81,16 +87,15 @@ class DirectoryFiles extends ReadableFiles {
     });
   }
 
-  /** A file has one user, the origin, and one name. */
   openPartial(path: string): Promise<NearPartial | undefined> {
-    return writing(path, async () => {
+    return reading(path, async () => {
       const { parent, name } = await this.#place(path);
+      // Here every file belongs to the user, and has one name.
       if ((await typeOf(parent, name)) !== "file") return undefined;
-      const handle = await parent.getFileHandle(name);
-      const file = await handle.getFile();
-      const reader = new FileReaderAhead(path, file);
-      const writer = writerOf(path, await newFile(handle, true));
-      return { ...writer, size: file.size, read: (buffer, position) => reader.read(buffer, position) };
+      const { size } = await (await parent.getFileHandle(name)).getFile();
+      const partial = new OpenPartial(path, size, this.#opener);
+      this.#partials.add(partial);
+      return partial;
     });
   }
 
@@ -99,25 +104,6 @@ class DirectoryFiles extends ReadableFiles {
     const { handle } = (await this.findDirectory(directory)) as HandleDirectory;
     return { parent: handle, name };
   }
-}
-
-/** Returns a writer that makes the contents visible when it is closed. */
-function writerOf(path: string, file: NewFile): NearWriter {
-  let hasFailed = false;
-  return {
-    write: (bytes, position) =>
-      writing(path, async () => {
-        try {
-          await file.write(bytes, position);
-        } catch (error) {
-          hasFailed = true;
-          throw error;
-        }
-      }),
-    setAttributes: () => Promise.resolve(),
-    // An error of `write` must not be followed by another one.
-    close: () => writing(path, () => (hasFailed ? file.discard() : file.commit())),
-  };
 }
 
 /** Resolves with what has a name in a directory, or `undefined` if nothing has. */
@@ -130,6 +116,17 @@ async function typeOf(directory: FileSystemDirectoryHandle, name: string): Promi
     if (isNamed(error, "NotFoundError")) return undefined;
     throw error;
   }
+}
+
+/** Renames a file in its directory, in place of an existing one. */
+async function move(source: MovableHandle, directory: FileSystemDirectoryHandle, name: string): Promise<void> {
+  try {
+    if (source.move !== undefined) return await source.move(name);
+  } catch (error) {
+    if (!isNamed(error, "NotAllowedError") && !isNamed(error, "NotSupportedError")) throw error;
+  }
+  await copy(source, directory, name);
+  await directory.removeEntry(source.name);
 }
 
 /** Copies a file in place of an existing one. Readers see the old or the new contents; a new name is empty for a moment. */

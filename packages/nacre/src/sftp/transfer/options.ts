@@ -36,8 +36,8 @@ export interface TransferOptions extends CallOptions {
   /** Whether to transfer a directory with everything in it; default false, a directory is an error. */
   readonly recursive?: boolean | undefined;
   /**
-   * Maximum number of files moved concurrently, 1 to 128. Default: up to 128 files, or half of the server's limit, whose sizes add up to at
-   * most 64 MiB, or a single larger file.
+   * Maximum number of files moved concurrently, 1 to 128. Default: up to 128, at most half as many as the server allows open, and as many
+   * as have 64 MiB together. A larger file is moved alone.
    */
   readonly concurrency?: number | undefined;
   /**

@@ -39,7 +39,11 @@ async function* checked(
 export function sinkTarget(sink: TransferSink): TargetFiles {
   return {
     lstat: async () => undefined,
-    async write(_path: string, data: Uint8Array | AsyncIterable<Uint8Array>, _: NewAttributes): Promise<void> {
+    async write(
+      _path: string,
+      data: Uint8Array | AsyncIterable<Uint8Array>,
+      _attributes: NewAttributes,
+    ): Promise<void> {
       let isWhole = false;
       await sink(
         ended(data instanceof Uint8Array ? [data] : data, () => {

@@ -13,14 +13,16 @@ import {
   writeFileSync,
 } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { fingerprintOf } from "@nacre/testing/interop/keys";
 import { expectQuiet, type Ran, runPeer } from "@nacre/testing/interop/our-server";
+import { type SFTPWrapper, Client as Ssh2 } from "ssh2";
 import { beforeAll, describe, expect, it } from "vitest";
 import { itEndsSessions, SLOW, useDiskServer } from "./disk-server.ts";
-import { join, makeFiles, NAME_BYTES } from "./trees.ts";
+import { join, listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "./trees.ts";
 
-// Tests curl, which uses libssh2, and paramiko's SFTPClient against our SFTP server on files of the disk.
+// Tests curl, which uses libssh2, paramiko, asyncssh and ssh2 against our SFTP server on files of the disk.
 
 describe("curl", { timeout: SLOW }, () => {
   const disk = useDiskServer();
@@ -147,6 +149,9 @@ describe("curl", { timeout: SLOW }, () => {
   itEndsSessions(disk);
 });
 
+/** Callback of Node. */
+type Done<T> = (error: Error | null | undefined, value: T) => void;
+
 /** Digests the output of a program. Calls back at the first chunk. */
 async function digestOfOutput({ stdout }: ChildProcess, onFirst: () => void): Promise<string> {
   const hash = createHash("sha256");
@@ -204,6 +209,55 @@ describe("paramiko", { timeout: SLOW }, () => {
     );
     expect(readFileSync(join(`${root}/d`, Buffer.from(NAME_BYTES).reverse()), "utf8")).toBe("all");
     expect(readFileSync(`${root}/large`, "utf8")).toBe("newer");
+  });
+
+  itEndsSessions(disk);
+});
+
+describe("asyncssh", { timeout: SLOW }, () => {
+  const disk = useDiskServer();
+
+  it("puts and gets a tree with names of every byte and links", async () => {
+    const { near, root, server, key } = disk;
+    mkdirSync(`${near}/tree`);
+    makeNames(`${near}/tree/names`);
+    makeShapes(`${near}/tree/shapes`);
+    const script = fileURLToPath(new URL("asyncssh-files.py", import.meta.url));
+    const known = `${server.folder.path}/known_hosts`;
+    const task = JSON.stringify({ port: server.port, known, key: key.path, near });
+    const ran = await runPeer(["/usr/bin/python3", script, task], { timeout: SLOW });
+    expectQuiet(ran);
+    expect(JSON.parse(ran.stdout.toString())).toEqual({ link: "large", names: NAME_BYTES.length + 3, missing: true });
+    const expected = listTree(`${near}/tree`);
+    expect(listTree(`${root}/tree`)).toEqual(expected);
+    expect(listTree(`${near}/back`)).toEqual(expected);
+  });
+
+  itEndsSessions(disk);
+});
+
+describe("ssh2", () => {
+  const disk = useDiskServer();
+
+  it("puts and gets a file, and makes a link", async () => {
+    const { near, root, server, key } = disk;
+    const bytes = randomData(4 * MIB + 1);
+    writeFileSync(`${near}/file`, bytes);
+    const client = new ssh2.Client();
+    const ready = once(client, "ready");
+    client.connect({ host: "127.0.0.1", port: server.port, username: "alice", privateKey: readFileSync(key.path) });
+    await ready;
+    const closed = once(client, "close");
+    const sftp = await promisify(client.sftp.bind(client) as (done: Done<SFTPWrapper>) => void)();
+    const call = (start: (done: Done<void>) => void): Promise<void> => promisify(start)();
+    await call((done) => sftp.fastPut(`${near}/file`, "/file", done));
+    await call((done) => sftp.fastGet("/file", `${near}/back`, done));
+    await call((done) => sftp.symlink("file", "/link", done));
+    client.end();
+    await closed;
+    expect(sha256(readFileSync(`${root}/file`))).toBe(sha256(bytes));
+    expect(sha256(readFileSync(`${near}/back`))).toBe(sha256(bytes));
+    expect(readlinkSync(`${root}/link`)).toBe("file");
   });
 
   itEndsSessions(disk);

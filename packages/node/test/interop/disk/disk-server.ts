@@ -6,7 +6,7 @@ import { beforeAll, expect, it } from "vitest";
 import { type SftpServerOptions, sftpServer } from "../../../src/sftp-server.ts";
 
 /** Time in milliseconds for a test with many files, and for its programs. Reached only on a machine under heavy load. */
-export const SLOW = 240_000;
+export const SLOW = 600_000;
 
 /** Nacre server whose SFTP subsystem serves a directory of the disk. */
 export interface DiskServer {

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { expectQuiet, type Ran, runPeer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type DiskServer, itEndsSessions, SLOW, sshOptions, useDiskServer } from "./disk-server.ts";
@@ -33,7 +33,6 @@ describe("lftp", { timeout: SLOW }, () => {
     makeFiles(`${near}/many`, 1000);
     const up = await lftp(`mirror -v -R -P 4 ${near}/many /many`);
     expect(up.filter((line) => line.startsWith("Transferring file")).length).toBe(1000);
-    // lftp sets the times of files on the server only roughly: MDTM of SFTP is in whole seconds.
     expect(listTree(`${root}/many`)).toEqual(listTree(`${near}/many`));
     const down = await lftp(`mirror -v -P 4 /many ${near}/back`);
     expect(down.filter((line) => line.startsWith("Transferring file")).length).toBe(1000);
@@ -62,18 +61,20 @@ describe("lftp", { timeout: SLOW }, () => {
   });
 
   it("manages files", async () => {
-    const { root } = disk;
-    writeFileSync(`${root}/a`, "of lftp");
+    const { root, server } = disk;
+    writeFileSync(`${root}/a`, "of lftp\n");
     expect(
       await lftp("mkdir -p /x/y", "mv /a /x/y/b", "ln -s y/b /x/l", "chmod 600 /x/y/b", "cat /x/l", "cls -1 /x", "pwd"),
-    ).toEqual(["of lftpx/l", "x/y/"]);
+    ).toEqual(["of lftp", "/x/l@", "/x/y/", `sftp://alice:@127.0.0.1:${server.port}/`]);
+    expect(statSync(`${root}/x/y/b`).mode & 0o777).toBe(0o600);
     await lftp("rm -r /x");
+    expect(readdirSync(root)).not.toContain("x");
   });
 
   itEndsSessions(disk);
 });
 
-/** Runs rclone with a remote "n" for a server. It never fails quietly: the last lines on standard error have its result. */
+/** Returns a function that runs rclone, with the server as the remote "n". */
 function rcloneOf(disk: DiskServer): (...words: readonly string[]) => Promise<Ran> {
   return (...words) => {
     const { near, server, key } = disk;
@@ -89,6 +90,12 @@ function rcloneOf(disk: DiskServer): (...words: readonly string[]) => Promise<Ra
     const env = { ...(Object.fromEntries(settings) as Record<string, string>), HOME: near, RCLONE_CONFIG: "/dev/null" };
     return runPeer(["rclone", ...words], { env, timeout: SLOW });
   };
+}
+
+/** Returns the lines of `rclone check --combined -` for files that are not equal: "*" differs, "+" is missing on the server. */
+function unequal({ stdout }: Ran): string[] {
+  const lines = stdout.toString().trimEnd().split("\n");
+  return lines.filter((line) => !line.startsWith("= ")).sort();
 }
 
 describe("rclone", { timeout: SLOW }, () => {
@@ -110,20 +117,20 @@ describe("rclone", { timeout: SLOW }, () => {
     expect(checked.stderr).toMatch(/ 0 differences found[^]* 1000 hashes could not be checked[^]* 1000 matching files/);
     writeFileSync(`${root}/many/d5/file 5`, Buffer.alloc(statSync(`${near}/many/d5/file 5`).size, "?"));
     rmSync(`${root}/many/d6/file 6`);
-    const differs = await rclone("check", "--download", `${near}/many`, "n:/many");
+    const differs = await rclone("check", "--download", "--combined", "-", `${near}/many`, "n:/many");
     expect(differs.status).toBe(1);
-    expect(differs.stderr).toMatch(/d5\/file 5: contents differ[^]* 2 differences found[^]* 998 matching files/);
-    expect(differs.stderr).toContain("d6/file 6: File not in sftp://");
+    expect(unequal(differs)).toEqual(["* d5/file 5", "+ d6/file 6"]);
+    expect(differs.stderr).toMatch(/ 2 differences found[^]* 998 matching files/);
   });
 
   it("syncs names with every byte but those of control characters, a deep path and a large file both ways", async () => {
     const { near, root } = disk;
-    // On the server, rclone writes U+2401 for the byte 1 and so on, and "‛FF" for a byte that is not UTF-8 as the byte itself.
+    // rclone writes control characters as U+2401 and so on, which has three bytes in place of one.
     const bytes = NAME_BYTES.filter((byte) => byte >= 0x20 && byte !== 0x7f);
     mkdirSync(`${near}/tree`);
     makeNames(`${near}/tree/names`, bytes);
     makeShapes(`${near}/tree/shapes`, { links: false });
-    // rclone's upload with a name for the time being adds to the name, so the longest has no room for it.
+    // rclone downloads to a temporary name, which is longer.
     renameSync(`${near}/tree/shapes/${"n".repeat(255)}`, `${near}/tree/shapes/${"n".repeat(200)}`);
     const withEmpty = "--create-empty-src-dirs";
     expect((await rclone("sync", withEmpty, `${near}/tree`, "n:/tree")).status).toBe(0);
@@ -153,8 +160,10 @@ describe("rclone with md5sum on the server", { timeout: SLOW }, () => {
     const { size, mtime } = statSync(`${root}/files/d5/file 5`);
     writeFileSync(`${root}/files/d5/file 5`, Buffer.alloc(size, "?"));
     utimesSync(`${root}/files/d5/file 5`, mtime, mtime);
-    const differs = await rclone("check", `${near}/files`, `n:${root}/files`);
-    expect(differs.stderr).toMatch(/d5\/file 5: md5 differ[^]* 1 differences found[^]* 29 matching files/);
+    const differs = await rclone("check", "--combined", "-", `${near}/files`, `n:${root}/files`);
+    expect(differs.status).toBe(1);
+    expect(unequal(differs)).toEqual(["* d5/file 5"]);
+    expect(differs.stderr).toMatch(/ 1 differences found[^]* 29 matching files/);
     const commands = disk.server.told("session-started").flatMap(({ command }) => command ?? []);
     expect(commands.filter((command) => command.startsWith("md5sum ")).length).toBeGreaterThanOrEqual(60);
   });

@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { expectQuiet, runPeer } from "@nacre/testing/interop/our-server";
 import { describe, expect, it } from "vitest";
@@ -59,21 +49,16 @@ describe("OpenSSH's sftp", { timeout: SLOW }, () => {
     expect(listTree(`${near}/back`)).toEqual(expected);
   });
 
-  it("returns 10,000 files as it sent them", async () => {
+  it("puts 1,000 files and gets 10,000", async () => {
     const { near, root } = disk;
-    makeFiles(`${near}/many`, 10_000);
-    const expected = listTree(`${near}/many`);
-    expect(expected.length).toBe(10_010);
-    await sftp([`put -pR ${near}/many /many`]);
-    expect(listTree(`${root}/many`)).toEqual(expected);
-    await sftp([`get -pR /many ${near}/many-back`]);
-    expect(listTree(`${near}/many-back`)).toEqual(expected);
-    const listed = await sftp(["ls -1f /many/d3"]);
-    expect(listed.sort()).toEqual(
-      readdirSync(`${near}/many/d3`)
-        .map((name) => `/many/d3/${name}`)
-        .sort(),
-    );
+    makeFiles(`${near}/some`, 1000);
+    await sftp([`put -pR ${near}/some /some`]);
+    expect(listTree(`${root}/some`)).toEqual(listTree(`${near}/some`));
+    makeFiles(`${root}/many`, 10_000);
+    await sftp([`get -pR /many ${near}/many`]);
+    const files = listTree(`${near}/many`);
+    expect(files.length).toBe(10_010);
+    expect(files).toEqual(listTree(`${root}/many`));
   });
 
   it.each([

@@ -34,7 +34,7 @@ result["listed"] = sorted([entry.name, entry.stat().st_size] for entry in os.sca
 shutil.copyfile(f"{near}/large", "large")
 result["large"] = digest("large")
 subprocess.run(["cp", "-a", f"{near}/tree", "."], check=True)
-subprocess.run(["diff", "-r", "--no-dereference", f"{near}/tree", "tree"], check=True)
+subprocess.run(["diff", "-r", f"{near}/tree", "tree"], check=True)
 
 # One file, in pieces.
 file = os.open("f", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640)
@@ -70,8 +70,9 @@ os.utime("g", (1_000_000_000, 1_100_000_000))
 facts = os.stat("g")
 result["stat"] = [oct(facts.st_mode), int(facts.st_atime), int(facts.st_mtime)]
 os.symlink("g", "soft")
+os.symlink("../nowhere", "dangling")
 os.link("g", "hard")
-result["links"] = [os.readlink("soft"), os.path.getsize("soft"), os.path.getsize("hard")]
+result["links"] = [os.readlink("soft"), os.readlink("dangling"), os.path.getsize("soft"), os.path.getsize("hard")]
 with open("old", "w") as file:
     file.write("old")
 os.replace("hard", "old")

@@ -1,0 +1,55 @@
+import type { NearPartial, NearReader, NearWriter } from "nacre/sftp";
+import { reading, writing } from "./failures.ts";
+import { FileReaderAhead } from "./file-reader.ts";
+import { newFile } from "./new-file.ts";
+import { newFileWriter } from "./new-file-writer.ts";
+
+/** What an open partial file needs of its file system. */
+export interface PartialOpener {
+  /** Resolves with the handle of a path. Rejects with an error of the browser. */
+  handle(path: string): Promise<FileSystemFileHandle>;
+  /** Called when the file is closed. */
+  closed(partial: OpenPartial): void;
+}
+
+/** A partial file. It is opened by its current path when it is read or written, because the browser renames no file that is being written. */
+export class OpenPartial implements NearPartial {
+  /** Current path. */
+  path: string;
+  readonly size: number;
+  readonly #opener: PartialOpener;
+  #reader: NearReader | undefined;
+  #writer: NearWriter | undefined;
+
+  constructor(path: string, size: number, opener: PartialOpener) {
+    this.path = path;
+    this.size = size;
+    this.#opener = opener;
+  }
+
+  async read(buffer: Uint8Array, position: number): Promise<number> {
+    const { path } = this;
+    this.#reader ??= await reading(
+      path,
+      async () => new FileReaderAhead(path, await (await this.#opener.handle(path)).getFile()),
+    );
+    return this.#reader.read(buffer, position);
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    const { path } = this;
+    this.#writer ??= await writing(path, async () =>
+      newFileWriter(path, await newFile(await this.#opener.handle(path), true)),
+    );
+    await this.#writer.write(bytes, position);
+  }
+
+  setAttributes(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    this.#opener.closed(this);
+    await this.#writer?.close();
+  }
+}
