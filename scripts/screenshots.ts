@@ -1,5 +1,5 @@
 // Takes the screenshots in the READMEs of the examples, in Chromium: `npm run screenshots`.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BrowserContextOptions, chromium, type Page } from "playwright";
@@ -15,6 +15,9 @@ const SETTLE = 1500;
 /** Milliseconds for the answer to a line, so that the shell does not echo the next line before its prompt. */
 const TYPING_PAUSE = 700;
 
+/** Length in bytes of a file whose upload takes longer than the picture of it. */
+const LARGE = 500_000_000;
+
 const folder = makeFolder();
 fillHome(folder.home);
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
@@ -22,6 +25,7 @@ const terminal = await openTerminal({ webPort: 0, sshPort: 2223, folder: folder.
 try {
   await desktop("light");
   await desktop("dark");
+  await files();
   await phone();
   await changedHostKey();
   await chat();
@@ -42,6 +46,31 @@ async function desktop(colorScheme: "light" | "dark"): Promise<void> {
   await type(page, ["clear", "ls", "./colours.sh", "head -c 100000 /dev/urandom | sha256sum"]);
   await shoot(page, `terminal/${colorScheme}.png`);
   await page.context().close();
+}
+
+/** Shows the file panel: one upload is done, one is under way. */
+async function files(): Promise<void> {
+  const page = await openPage({ viewport: DESKTOP, colorScheme: "light" });
+  await page.locator("#password").fill(terminal.ssh.password);
+  await page.keyboard.press("Enter");
+  await acceptHostKey(page);
+  await type(page, ["clear", "ls -l"]);
+  await page.getByRole("button", { name: "Files", exact: true }).click();
+  await page.getByRole("row", { name: "notes.txt" }).waitFor();
+  const local = makeFolder();
+  const [small, large] = ["report.pdf", "disk.img"].map((name) => join(local.path, name)) as [string, string];
+  for (const [file, length] of [[small, 1_234_567] as const, [large, LARGE] as const]) {
+    writeFileSync(file, "");
+    truncateSync(file, length);
+  }
+  await page.locator("#upload-files-input").setInputFiles(small);
+  await page.getByText("1 file uploaded").waitFor();
+  await page.locator("#upload-files-input").setInputFiles(large);
+  await page.getByText("left", { exact: false }).last().waitFor();
+  await shoot(page, "terminal/files.png");
+  await page.context().close();
+  rmSync(join(folder.home, "report.pdf"));
+  local.remove();
 }
 
 async function phone(): Promise<void> {
@@ -155,7 +184,7 @@ async function shoot(page: Page, file: string): Promise<void> {
 /** Fills the home folder with something to look at. */
 function fillHome(home: string): void {
   for (const name of ["projects", "music"]) mkdirSync(join(home, name));
-  writeFileSync(join(home, "notes.txt"), "");
+  writeFileSync(join(home, "notes.txt"), "One line of a file.\n".repeat(150));
   const colours = [1, 2, 3, 4, 5, 6].map((i) => `\\033[4${i}m      \\033[10${i}m      `).join("");
   const fade = Array.from({ length: 36 }, (_, i) => `\\033[48;2;${11 + 6 * i};110;${200 - 4 * i}m  `).join("");
   writeFileSync(join(home, "colours.sh"), `printf '${colours}\\033[0m\\n${fade}\\033[0m\\n'\n`, { mode: 0o700 });

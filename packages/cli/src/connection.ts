@@ -21,7 +21,9 @@ export interface LoginSetup {
 
 /** A connection, and the input typed after the last answer. */
 export interface LoggedIn {
+  /** Connection, logged in. */
   readonly client: Client;
+  /** Text typed at the terminal behind the last answer; "" without a terminal. */
   readonly typedAhead: string;
 }
 

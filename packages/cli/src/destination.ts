@@ -2,8 +2,11 @@ import { usage } from "./options.ts";
 
 /** Host to connect to, parsed from one word of the command line. */
 export interface Destination {
+  /** User to log in as; `undefined` for the user of this machine. */
   readonly user: string | undefined;
+  /** Host name or address. */
   readonly host: string;
+  /** TCP port; `undefined` for 22. */
   readonly port: number | undefined;
 }
 

@@ -12,6 +12,7 @@ import { NodeSession } from "../src/session.ts";
 const START: SessionStart = {
   user: "alice",
   factors: [],
+  clientVersion: undefined,
   remoteAddress: "127.0.0.1",
   kind: "exec",
   command: "x",

@@ -14,8 +14,9 @@ const INCOMPLETE = 1;
 
 /** A place and the connection to its server. */
 export interface Located {
+  /** Place as typed. */
   readonly place: Place;
-  /** `undefined` for a place on this machine. */
+  /** Connection to its server; `undefined` for a place on this machine. */
   readonly server?: Server;
 }
 
@@ -114,8 +115,7 @@ export class CopyRun {
     for (const { path, reason } of skipped)
       if (reason === "special")
         this.#complain(new SshError("usage", `${shown(path)} is a device, pipe or socket, and was not copied`));
-    for (const { path, reason } of unverified)
-      this.#say(`nacre: ${shown(path)} was not verified: ${escapeText(reason)}`);
+    for (const { path, reason } of unverified) this.#say(`nacre: ${shown(path)} was not verified: ${reason}`);
   }
 
   /** Does the work for one source. An error is printed, and the next source follows, unless a connection or the whole copy has ended. */

@@ -4,6 +4,7 @@ import { usage } from "../options.ts";
 
 /** A file or directory on this machine. */
 export interface LocalPlace {
+  /** Which kind of place it is. */
   readonly kind: "local";
   /** Path as typed. */
   readonly path: string;
@@ -11,6 +12,7 @@ export interface LocalPlace {
 
 /** A file or directory on a server. */
 export interface RemotePlace extends Destination {
+  /** Which kind of place it is. */
   readonly kind: "remote";
   /** Path relative to the user's directory, or absolute; "" for the user's directory. One that begins with `~bob` is another user's. */
   readonly path: string;

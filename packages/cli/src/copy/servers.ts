@@ -7,6 +7,7 @@ import type { RemotePlace } from "./place.ts";
 
 /** A connection to a server. */
 export interface Server {
+  /** Connection, logged in. */
   readonly client: Client;
   /** Whether the connection has ended. */
   readonly isOver: boolean;

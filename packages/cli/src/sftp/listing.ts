@@ -5,6 +5,7 @@ import { padText, textWidth } from "../progress/text-width.ts";
 export interface ListedEntry {
   /** Path as it is shown, not escaped yet. */
   readonly name: string;
+  /** Attributes, of a link itself in a listed directory. */
   readonly stats: Stats;
 }
 

@@ -14,7 +14,9 @@ const TYPES: Readonly<Record<number, string>> = {
 
 /** Names of users and groups, by their ids. */
 export interface OwnerNames {
+  /** User names. */
   readonly users: ReadonlyMap<number, string>;
+  /** Group names. */
   readonly groups: ReadonlyMap<number, string>;
 }
 

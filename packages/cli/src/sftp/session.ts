@@ -45,7 +45,9 @@ export interface SessionSetup {
   readonly home: string;
   /** First directory on this machine. */
   readonly localDirectory: string;
+  /** Where the session prints. */
   readonly output: SessionOutput;
+  /** Settings that hold for every command. */
   readonly settings: SessionSettings;
 }
 
@@ -57,7 +59,9 @@ export class Session {
   readonly files: NearFiles;
   /** The user's directory on the server. */
   readonly home: string;
+  /** Where the session prints. */
   readonly output: SessionOutput;
+  /** Settings that hold for every command. */
   readonly settings: SessionSettings;
   /** Directory on the server to which paths are relative. */
   directory: string;

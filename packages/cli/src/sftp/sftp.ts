@@ -104,6 +104,7 @@ async function useConnection(
     );
   } finally {
     await channel.close();
+    await client.close();
     interrupt.release();
     interrupt.raise();
   }

@@ -123,7 +123,7 @@ function report(session: Session, from: string, { failed, skipped, unverified }:
   for (const { path, reason } of skipped)
     if (reason !== "filter") session.announce(`Skipping ${shown(`${from}/${path}`)}: not a regular file`);
   for (const { path, reason } of unverified)
-    session.output.say(`nacre: "${shown(path === "" ? from : `${from}/${path}`)}" was not verified: ${shown(reason)}`);
+    session.output.say(`nacre: "${shown(path === "" ? from : `${from}/${path}`)}" was not verified: ${reason}`);
   for (const { error } of failed) session.complain(error);
 }
 

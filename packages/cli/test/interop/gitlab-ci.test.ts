@@ -36,7 +36,7 @@ async function inContainer(command: string): Promise<string> {
   return stdout;
 }
 
-/** Replaces `systemctl`, which the container lacks, by a script. */
+/** Replaces `systemctl` by a script: the container runs no systemd. */
 const useSystemctl = (script: string): Promise<string> =>
   inContainer(`printf '#!/bin/sh\n${script}\n' >${SYSTEMCTL} && chmod +x ${SYSTEMCTL}`);
 

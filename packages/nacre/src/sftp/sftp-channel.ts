@@ -31,7 +31,7 @@ const WRITE_AT = 256 * 1024;
  * While at least this many requests are at the server, further ones are collected, so that they leave in one packet: a packet for each
  * short request would cost both sides more than the request itself.
  */
-const COLLECT_AT = 16;
+export const COLLECT_AT = 64;
 
 /** Bytes of requests that fill a packet, so that collecting more has no use. */
 const COLLECTED_BYTES = 32 * 1024;

@@ -3,6 +3,7 @@ import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { download, type NearStats, type Sftp, SSH_FX, upload } from "nacre/sftp";
 import { describe, expect, it } from "vitest";
+import { COLLECT_AT } from "../../src/sftp/sftp-channel.ts";
 import { SHORT_LENGTH } from "../../src/sftp/transfer/trees.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
@@ -163,8 +164,8 @@ describe("many short requests", () => {
     const stats = (count: number): Promise<unknown> =>
       Promise.allSettled(Array.from({ length: count }, () => sftp.stat("f")));
     const { writes } = server;
-    const first = stats(16);
-    await expect.poll(() => held.length).toBe(16);
+    const first = stats(COLLECT_AT);
+    await expect.poll(() => held.length).toBe(COLLECT_AT);
     // These arrive in several turns, and wait for each other.
     const later = [];
     for (let turn = 0; turn < 5; turn++) {
@@ -172,9 +173,9 @@ describe("many short requests", () => {
       await Promise.resolve();
       await Promise.resolve();
     }
-    expect([server.writes - writes, held.length]).toEqual([1, 16]);
+    expect([server.writes - writes, held.length]).toEqual([1, COLLECT_AT]);
     // The server answers none of the first ones.
-    await expect.poll(() => held.length).toBe(26);
+    await expect.poll(() => held.length).toBe(COLLECT_AT + 10);
     expect(server.writes - writes).toBe(2);
     isHeld = false;
     for (const answer of held) answer();

@@ -31,6 +31,8 @@ export class DiskFile implements ServedFile {
   readonly #descriptor: number;
   readonly #context: HandleContext;
   readonly #appends: boolean;
+  /** Settles when the last write of a file opened for appending has. Never rejects. */
+  #lastAppend: Promise<void> = Promise.resolve();
 
   constructor(descriptor: number, context: HandleContext, appends: boolean) {
     this.#descriptor = descriptor;
@@ -61,11 +63,19 @@ export class DiskFile implements ServedFile {
     return buffer.subarray(0, bytesRead);
   }
 
-  async write(offset: number, data: Uint8Array): Promise<void> {
+  write(offset: number, data: Uint8Array): Promise<void> {
+    if (!this.#appends) return this.#writeAt(offset, data);
+    // The thread pool would append in any order.
+    const appended = this.#lastAppend.then(() => this.#writeAt(undefined, data));
+    this.#lastAppend = appended.catch(() => {});
+    return appended;
+  }
+
+  /** Writes all bytes. Without an offset, the system appends them. */
+  async #writeAt(offset: number | undefined, data: Uint8Array): Promise<void> {
     const { turn } = this.#context;
     for (let done = 0; done < data.length; ) {
-      // Without a position, the system appends.
-      const position = this.#appends ? null : offset + done;
+      const position = offset === undefined ? null : offset + done;
       const length = data.length - done;
       if (turn.permits && length <= WRITE_LENGTH)
         done += turn.count(() => writeSync(this.#descriptor, data, done, length, position));

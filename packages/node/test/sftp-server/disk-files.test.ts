@@ -48,6 +48,17 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     await file.close();
   });
 
+  it("appends writes in the order of their calls, short and long ones", async () => {
+    const { files, root } = await serveDisk(openRoot);
+    const file = await files.open("log", APPEND, {});
+    const blocks = Array.from({ length: 40 }, (_, index) =>
+      Buffer.alloc(index % 2 === 0 ? 200_000 : 10, String.fromCodePoint(48 + index)),
+    );
+    await Promise.all(blocks.map((block) => file.write(0, block)));
+    await file.close();
+    expect(Buffer.concat(blocks).equals(await readFile(join(root, "log")))).toBe(true);
+  });
+
   it("gives new files and directories the requested mode without the umask", async () => {
     const { files, root } = await serveDisk(openRoot, { umask: 0o027 });
     await put(files, "f", "", { permissions: 0o666 });

@@ -83,9 +83,13 @@ async function openBelow(path: string): Promise<string[]> {
 
 /** Returns options of OpenSSH's programs: the key, the known host key, and no configuration of this machine. */
 export function sshOptions({ server, key }: DiskServer): string[] {
-  const known = join(server.folder.path, "known_hosts");
-  return [
-    ...["-F", "/dev/null", "-o", `UserKnownHostsFile=${known}`, "-o", "GlobalKnownHostsFile=/dev/null"],
-    ...["-i", key.path, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", `Port=${server.port}`],
+  const known = `UserKnownHostsFile=${join(server.folder.path, "known_hosts")}`;
+  const settings = [
+    "IdentitiesOnly=yes",
+    "BatchMode=yes",
+    `Port=${server.port}`,
+    known,
+    "GlobalKnownHostsFile=/dev/null",
   ];
+  return ["-F", "/dev/null", "-i", key.path, ...settings.flatMap((setting) => ["-o", setting])];
 }

@@ -98,7 +98,7 @@ class Files(paramiko.SFTPServerInterface):
 
     @answers
     def chattr(self, path, attr):
-        paramiko.SFTPServer.set_file_attr(path, attr)
+        change(path, attr)
 
     @answers
     def symlink(self, target, path):
@@ -120,7 +120,15 @@ class File(paramiko.SFTPHandle):
 
     @answers
     def chattr(self, attr):
-        paramiko.SFTPServer.set_file_attr(f"/proc/self/fd/{self.readfile.fileno()}", attr)
+        change(f"/proc/self/fd/{self.readfile.fileno()}", attr)
+
+
+def change(path, attr):
+    # paramiko's own function empties the file before it sets the size.
+    if attr._flags & attr.FLAG_SIZE:
+        os.truncate(path, attr.st_size)
+        attr._flags &= ~attr.FLAG_SIZE
+    paramiko.SFTPServer.set_file_attr(path, attr)
 
 
 def run(channel, command):
