@@ -292,6 +292,47 @@ it("refuses `delete` on a near side that removes no directories", async () => {
   expect(await failure(download(client, "/home/t", to, { recursive: true, delete: true }))).toEqual(code("usage"));
 });
 
+describe("directories of a download", () => {
+  /** Counts the directories that are opened, and the most that are open at the same time. */
+  function count(): { opened: number; most: number } {
+    const counts = { opened: 0, most: 0 };
+    const hold = near.holdDirectory.bind(near);
+    near.holdDirectory = async (path, follow) => {
+      const held = await hold(path, follow);
+      counts.opened++;
+      counts.most = Math.max(counts.most, near.openCount);
+      return held;
+    };
+    return counts;
+  }
+
+  it("are opened once in a deep tree", async () => {
+    const counts = count();
+    let path = "/home/t";
+    server.files.makeDirectory(path);
+    for (let depth = 0; depth < 100; depth++) {
+      path += "/d";
+      server.files.makeDirectory(path);
+    }
+    await download(client, "/home/t", { files: near, path: "/home/copy" }, { recursive: true });
+    expect(counts.opened).toBe(101);
+    expect(near.openCount).toBe(0);
+  });
+
+  it("are held in a small number in a wide tree", async () => {
+    const counts = count();
+    make(server.files, { "/home/t/": "" });
+    for (let i = 0; i < 200; i++) make(server.files, { [`/home/t/${i}/`]: "", [`/home/t/${i}/f`]: "x" });
+    const options = { recursive: true, concurrency: 1 } as const;
+    expect(await download(client, "/home/t", { files: near, path: "/home/copy" }, options)).toMatchObject({
+      files: 200,
+    });
+    // The root, 8 that are listed, one file, and 32 without a user.
+    expect(counts.most).toBeLessThanOrEqual(50);
+    expect(near.openCount).toBe(0);
+  });
+});
+
 describe("patterns", () => {
   const FILES = {
     "/home/t/": "",
