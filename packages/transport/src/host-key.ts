@@ -22,7 +22,7 @@ export function proveHostKey(
   if (!verifies(algorithm, hostKey, exchangeHash, signature))
     throw new SshError(
       "bad-signature",
-      `the server's ${algorithm.name} signature over the key exchange is invalid: the server does not hold the private host key, or the exchange was modified in transit`,
+      `the server's ${algorithm.name} signature over the key exchange is invalid: the server lacks the private host key, or the exchange was modified in transit`,
     );
 }
 

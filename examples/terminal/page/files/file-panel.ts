@@ -92,6 +92,7 @@ export class FilePanel {
         this.#transfers.add({
           kind: "upload",
           name: entry.name,
+          isFolder: entry.type === "directory",
           run: (control) =>
             upload(files, entry, joinPath(folder, entry.name), {
               ...control,
@@ -119,6 +120,7 @@ export class FilePanel {
         return this.#transfers.add({
           kind: "download",
           name,
+          isFolder: type === "folder",
           run: (control) =>
             download(files, path, target, {
               ...control,

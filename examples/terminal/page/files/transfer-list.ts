@@ -17,6 +17,7 @@ export interface NewTransfer {
   readonly kind: "upload" | "download";
   /** Name of the file or folder. */
   readonly name: string;
+  readonly isFolder: boolean;
   /** Moves it. */
   readonly run: (options: TransferControl) => Promise<TransferResult>;
 }
@@ -90,7 +91,7 @@ class TransferRow {
 
   async run(): Promise<TransferResult> {
     const onProgress = (progress: TransferProgress): void => this.#show(progress);
-    const { kind, run } = this.#transfer;
+    const { kind, isFolder, run } = this.#transfer;
     const name = escapeText(this.#transfer.name);
     const done = kind === "upload" ? "uploaded" : "downloaded";
     try {
@@ -107,7 +108,8 @@ class TransferRow {
       }
       return result;
     } catch (error) {
-      if (this.#abort.signal.aborted) this.#end("cancelled", "Cancelled", `${name} is cancelled`);
+      if (this.#abort.signal.aborted)
+        this.#end("cancelled", isFolder ? "Cancelled; its complete files stay" : "Cancelled", `${name} is cancelled`);
       else this.#end("failed", messageOf(error), `${name} failed: ${messageOf(error)}`);
       throw error;
     }

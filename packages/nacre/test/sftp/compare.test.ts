@@ -62,6 +62,19 @@ async function other(options: MemorySftpOptions = {}): Promise<{ to: Sftp; targe
   return { to, target };
 }
 
+/** Counts the directories that are opened, and the most that are open at the same time. */
+function countDirectories(): { opened: number; most: number } {
+  const counts = { opened: 0, most: 0 };
+  const hold = near.holdDirectory.bind(near);
+  near.holdDirectory = async (path, follow) => {
+    const held = await hold(path, follow);
+    counts.opened++;
+    counts.most = Math.max(counts.most, near.openCount);
+    return held;
+  };
+  return counts;
+}
+
 const TREE = { "/home/t/": "", "/home/t/a": "one", "/home/t/d/": "", "/home/t/d/b": "two" };
 
 const directions = [
@@ -290,6 +303,34 @@ it("refuses `delete` on a near side that removes no directories", async () => {
   Object.assign(near, { removeDirectory: undefined });
   const to = { files: near, path: "/home/copy" };
   expect(await failure(download(client, "/home/t", to, { recursive: true, delete: true }))).toEqual(code("usage"));
+});
+
+describe("directories of a download", () => {
+  it("are opened once in a deep tree", async () => {
+    const counts = countDirectories();
+    let path = "/home/t";
+    server.files.makeDirectory(path);
+    for (let depth = 0; depth < 100; depth++) {
+      path += "/d";
+      server.files.makeDirectory(path);
+    }
+    await download(client, "/home/t", { files: near, path: "/home/copy" }, { recursive: true });
+    expect(counts.opened).toBe(101);
+    expect(near.openCount).toBe(0);
+  });
+
+  it("are held in a small number in a wide tree", async () => {
+    const counts = countDirectories();
+    make(server.files, { "/home/t/": "" });
+    for (let i = 0; i < 200; i++) make(server.files, { [`/home/t/${i}/`]: "", [`/home/t/${i}/f`]: "x" });
+    const options = { recursive: true, concurrency: 1 } as const;
+    expect(await download(client, "/home/t", { files: near, path: "/home/copy" }, options)).toMatchObject({
+      files: 200,
+    });
+    // The root, 8 that are listed, one file, and 32 without a user.
+    expect(counts.most).toBeLessThanOrEqual(50);
+    expect(near.openCount).toBe(0);
+  });
 });
 
 describe("patterns", () => {

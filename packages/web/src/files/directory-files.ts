@@ -84,6 +84,7 @@ class DirectoryFiles extends ReadableFiles {
       // Rejects for a file, and for a directory with entries.
       await parent.getDirectoryHandle(name);
       await parent.removeEntry(name);
+      this.forgetDirectories();
     });
   }
 

@@ -22,7 +22,7 @@ export async function newFile(handle: FileSystemFileHandle, keepExistingData = f
 /** Collects bytes that follow each other and writes them together. */
 class StreamFile implements NewFile {
   readonly #stream: FileSystemWritableFileStream;
-  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #position = 0;
   #length = 0;
 
@@ -36,8 +36,8 @@ class StreamFile implements NewFile {
       this.#position = position;
     }
     for (let rest = bytes; rest.length > 0; ) {
-      this.#buffer ??= new Uint8Array(WRITE_LENGTH);
       const part = rest.subarray(0, WRITE_LENGTH - this.#length);
+      this.#reserve(this.#length + part.length);
       this.#buffer.set(part, this.#length);
       this.#length += part.length;
       rest = rest.subarray(part.length);
@@ -51,13 +51,21 @@ class StreamFile implements NewFile {
   }
 
   async discard(): Promise<void> {
-    this.#buffer = undefined;
+    this.#buffer = new Uint8Array(0);
     // A stream that has failed is released already.
     await this.#stream.abort().catch(() => {});
   }
 
+  /** Makes the buffer long enough. It grows with the file, because many short ones may be under way. */
+  #reserve(length: number): void {
+    const old = this.#buffer;
+    if (old.length >= length) return;
+    this.#buffer = new Uint8Array(Math.min(Math.max(length, 2 * old.length), WRITE_LENGTH));
+    this.#buffer.set(old.subarray(0, this.#length));
+  }
+
   async #flush(): Promise<void> {
-    if (this.#buffer === undefined || this.#length === 0) return;
+    if (this.#length === 0) return;
     const data = this.#buffer.subarray(0, this.#length);
     await this.#stream.write({ type: "write", position: this.#position, data });
     this.#position += this.#length;

@@ -111,6 +111,11 @@ export class ReadableFiles implements NearFiles {
     this.#kept.set(path, found);
     return found;
   }
+
+  /** Drops the directories that are kept, after one is removed. */
+  protected forgetDirectories(): void {
+    this.#kept.clear();
+  }
 }
 
 async function statsOf(node: LocalNode): Promise<NearStats> {

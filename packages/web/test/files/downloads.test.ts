@@ -77,7 +77,14 @@ describe("directoryFiles", () => {
       true,
     ]);
     await files.remove("/gone");
-    expect(await tree(directory)).toEqual(["d/", "e/", "f: old"]);
+    // A directory that was removed and made again is the new one.
+    await files.makeDirectory("/e/again", undefined);
+    await files.removeDirectory?.("/e/again");
+    expect(await failure(files.removeDirectory!("/f"))).toEqual(code("file-unwritable"));
+    await files.removeDirectory?.("/e");
+    expect(await files.makeDirectory("/e", undefined)).toBe(true);
+    expect(await files.makeDirectory("/e/x", undefined)).toBe(true);
+    expect(await tree(directory)).toEqual(["d/", "e/", "e/x/", "f: old"]);
   });
 
   it("removes the part of a file when the download is aborted", async () => {

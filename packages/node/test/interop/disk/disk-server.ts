@@ -1,4 +1,4 @@
-import { mkdir, readdir, readlink } from "node:fs/promises";
+import { mkdir, open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type KeyFile, makeKey } from "@nacre/testing/interop/keys";
 import { keysOf, type OurServer, runInShell, useOurServer } from "@nacre/testing/interop/our-server";
@@ -19,10 +19,7 @@ export interface DiskServer {
   readonly near: string;
 }
 
-/**
- * Starts the server, which runs commands only if `exec` is true. After the tests of the file or `describe`, expects that every session has
- * ended without an error and that no file below the root is open.
- */
+/** Starts the server. It runs commands only if `exec` is true. End the file or `describe` with `itEndsSessions`. */
 export function useDiskServer({
   exec = false,
   settings = {},
@@ -62,12 +59,16 @@ export function useDiskServer({
 }
 
 /** Adds a test, the last of its file or `describe`: sessions ended without an error, and nothing below the root is open. */
-export function itEndsSessions({ server, root }: DiskServer): void {
+export function itEndsSessions(disk: DiskServer): void {
   it("leaves no session and no file open", async () => {
+    const { server, root } = disk;
     const started = server.told("session-started").length;
     expect(started).toBeGreaterThan(0);
     await expect.poll(() => server.told("session-ended").length, { timeout: 20_000 }).toBe(started);
     expect(server.told("session-ended").flatMap(({ error }) => error ?? [])).toEqual([]);
+    const control = await open(root);
+    expect(await openBelow(root)).toContain(root);
+    await control.close();
     // Directories stay open for a second after their last use.
     await expect.poll(() => openBelow(root), { timeout: 20_000 }).toEqual([]);
   });
@@ -75,10 +76,10 @@ export function itEndsSessions({ server, root }: DiskServer): void {
 
 /** Returns the paths of files and directories below a directory that this process has open. */
 async function openBelow(path: string): Promise<string[]> {
-  const open = await Promise.all(
+  const targets = await Promise.all(
     (await readdir("/proc/self/fd")).map((descriptor) => readlink(`/proc/self/fd/${descriptor}`).catch(() => "")),
   );
-  return open.filter((target) => target === path || target.startsWith(`${path}/`));
+  return targets.filter((target) => target === path || target.startsWith(`${path}/`));
 }
 
 /** Returns options of OpenSSH's programs: the key, the known host key, and no configuration of this machine. */
