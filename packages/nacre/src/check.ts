@@ -93,7 +93,7 @@ export function checkKey(key: unknown, what: string): void {
   };
   if (typeof sign === "function" && isBytes(publicKey?.blob)) return;
   throw usage(
-    `${what} must be an opened private key or an object with a \`sign\` method, not a file name or key text; open it with \`privateKey\`, or on Node with \`hostKeyFile\``,
+    `${what} must be an opened private key or an object with a \`sign\` method, not a file name or key text; open it with \`privateKey\` or \`hostKeyFile\` of @nacre/node`,
   );
 }
 
