@@ -90,7 +90,8 @@ test("sftp: a downloaded name that leaves its directory · client", async () => 
 });
 
 test("sftp: a link inside a download that redirects later files · client", async () => {
-  const near = new MemoryNearFiles();
+  // Holding directories open would refuse the link as well, but not every near side can.
+  const near: MemoryNearFiles = Object.assign(new MemoryNearFiles(), { holdDirectory: undefined });
   const { sftp, server } = await openMemorySftp();
   const to = { files: near, path: "/home/copy" };
   near.files.makeDirectory("/home/other");
