@@ -139,8 +139,8 @@ class SocketDuplex implements Duplex {
 }
 
 /**
- * Returns a function that frees large buffers of sent pieces; `undefined` if there are none. The next packets then get memory that is still
- * in the processor's cache, and the garbage collector has less to do: without this, an upload takes half as much CPU time again.
+ * Returns a function that frees the large buffers of these pieces, to be called when they are sent. Returns `undefined` if no buffer is
+ * large. The next packets reuse the freed memory while it is in the processor's cache, and the garbage collector runs less often.
  */
 function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
   const large = pieces.filter((piece) => (ownsBuffers ? piece.length >= FREED_FROM : fillsLargeBuffer(piece)));

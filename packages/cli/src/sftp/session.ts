@@ -107,7 +107,7 @@ export class Session {
     return path.startsWith(prefix) && path.length > prefix.length ? path.slice(prefix.length) : path;
   }
 
-  /** Resolves with the paths on the server that a word names, in order. Rejects with `sftp-no-such-file` if nothing has a path. */
+  /** Expands a word to sorted paths on the server. Rejects with `sftp-no-such-file` if a pattern matches no file. */
   async expandRemote(word: Word): Promise<readonly string[]> {
     if (!word.isPattern) return [this.remotePath(word.text)];
     const matches: string[] = [];
@@ -119,7 +119,7 @@ export class Session {
     return matches.sort().map((match) => this.remotePath(match));
   }
 
-  /** Resolves with the paths on this machine that a word names, in order. Rejects with `file-unreadable` if there are none. */
+  /** Expands a word to sorted paths on this machine. Rejects with `file-unreadable` if a pattern matches no file. */
   async expandLocal(word: Word): Promise<readonly string[]> {
     if (!word.isPattern) return [this.localPath(word.text)];
     const matches = await glob(word.pattern, this.#localTree());

@@ -38,7 +38,7 @@ export function changeOpen(descriptor: number, { size, permissions, times, owner
   if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
 }
 
-/** Changes attributes by path. The path must be that of a pinned entry that is no symbolic link. */
+/** Changes attributes by path. The path must lead to a pinned entry other than a symbolic link. */
 export function changeAt(path: NativePath, { size, permissions, times, owner }: Attributes): void {
   if (size !== undefined) truncateSync(path, exactSize(size));
   if (permissions !== undefined) chmodSync(path, permissions & MODE);

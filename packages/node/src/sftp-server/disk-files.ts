@@ -316,7 +316,7 @@ function pinned<T>({ directory, name, mustBeDirectory }: Place, use: (entry: Pin
   }
 }
 
-/** Changes attributes of an entry that is no symbolic link. */
+/** Changes attributes of a pinned entry other than a symbolic link. */
 function changeEntry({ stats, path }: PinnedEntry, attributes: Attributes): void {
   assertNotProc(stats, path);
   if (attributes.size !== undefined && !stats.isFile())

@@ -24,7 +24,7 @@ export class ByteQueue {
     return this.#length;
   }
 
-  /** The first unread byte; `undefined` if there is none. */
+  /** First unread byte; `undefined` if the queue is empty. */
   get first(): number | undefined {
     return this.#chunks[0]?.[0];
   }
@@ -37,7 +37,7 @@ export class ByteQueue {
     else this.#chunks.push(bytes);
   }
 
-  /** Reads the next bytes: at most `most`, and only as many as are in one chunk. A view. */
+  /** Removes and returns up to `most` bytes of the first chunk, as a view. */
   take(most: number): Bytes {
     const chunk = this.#chunks[0] ?? new Uint8Array(0);
     const taken = chunk.subarray(0, most);

@@ -25,7 +25,7 @@ export class LineReader {
     return this.#hasEnded;
   }
 
-  /** The first unread byte; `undefined` if there is none yet. */
+  /** First unread byte; `undefined` if no byte is unread. */
   get first(): number | undefined {
     return this.#queue.first;
   }

@@ -142,7 +142,7 @@ export class FileMover {
     return source.readShort?.(from, stats.size, isFollowed, run.context(from));
   }
 
-  /** Yields the contents of a file from `moved.size` on, and counts what has been taken. */
+  /** Yields the contents of a file, starting at the offset `moved.size`. Adds the length of each consumed chunk to `moved`. */
   async *#contents({ path, from, stats, isFollowed }: FileToMove, moved: Moved): AsyncGenerator<Uint8Array, void> {
     const { source, run, progress, bucket } = this.#parts;
     const options = { start: moved.size, size: stats.size, follow: isFollowed, bucket };
@@ -163,7 +163,7 @@ export class FileMover {
   }
 }
 
-/** What has been moved of a file. */
+/** Counts the moved bytes of a file. */
 interface Moved {
   /** Size in bytes, with the part that was there. */
   size: number;

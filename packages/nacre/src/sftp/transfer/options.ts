@@ -36,8 +36,8 @@ export interface TransferOptions extends CallOptions {
   /** Whether to transfer a directory with everything in it; default false, a directory is an error. */
   readonly recursive?: boolean | undefined;
   /**
-   * Maximum number of files moved concurrently, 1 to 128. Default: up to 128, at most half as many as the server allows open, and as many
-   * as have 64 MiB together. A larger file is moved alone.
+   * Maximum number of files moved concurrently, 1 to 128. Default: the smaller of 128 and half of the server's limit of open files. Fewer
+   * files are moved concurrently if their sizes would exceed 64 MiB in total; a larger file is moved alone.
    */
   readonly concurrency?: number | undefined;
   /**

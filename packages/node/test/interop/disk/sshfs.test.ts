@@ -10,8 +10,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type DiskServer, itEndsSessions, SLOW, sshOptions, useDiskServer } from "./disk-server.ts";
 import { listTree, makeNames, makeShapes } from "./trees.ts";
 
-// Mounts our SFTP server's files with sshfs, and works on them through the kernel. This process makes no call on the mount: it would wait
-// for its own server.
+// Mounts the files of our SFTP server with sshfs. Other processes read and write them: a call of this process would block the server, which
+// runs here.
 
 /** A directory with the server's files. */
 interface Mount {
