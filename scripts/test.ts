@@ -1,9 +1,9 @@
-// Runs every test on this Node, then the tests of the runtime matrix. At the end prints the table of attacks and a line with the number of
-// passed and failed tests. With arguments, passes them to vitest and skips the matrix and the table.
+// Runs every test on this Node, then the tests of the runtime matrix. At the end prints the table of attacks, every fault on a line, and a
+// line with the number of passed and failed tests. With arguments, passes them to vitest and skips the matrix and the table.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { HELD } from "@nacre/testing/attacks/rows";
 import { resultsOf } from "./attacks/results.ts";
 import { attackTable } from "./attacks/table.ts";
@@ -16,6 +16,13 @@ interface Results {
   readonly numTodoTests: number;
   readonly numFailedTestSuites: number;
   readonly success: boolean;
+  readonly testResults: readonly {
+    /** Path of the test file. */
+    readonly name: string;
+    /** The error of a file that could not be loaded; otherwise empty. */
+    readonly message: string;
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+  }[];
 }
 
 // Exiting through `process.exit` runs the handlers that end the child processes.
@@ -41,13 +48,25 @@ try {
   const matrix = whole ? await runMatrix() : undefined;
   if (whole) for (const line of attacks.lines) console.log(line);
   const skipped = results.numPendingTests + results.numTodoTests;
-  if (skipped > 0) console.error(`✗ ${skipped} tests were skipped; every test must run`);
+  const faults = [...faultsOf(results), ...(matrix?.faults ?? [])];
+  if (skipped > 0) faults.push(`${skipped} tests were skipped; every test must run`);
+  for (const fault of faults) console.log(`✗ ${fault}`);
   const passed = results.numPassedTests + (matrix?.passed ?? 0);
   const failed = results.numFailedTests + (matrix?.failed ?? 0);
   console.log(`tests: ${passed} passed, ${failed} failed`);
-  const isGreen = status === 0 && results.success && skipped === 0 && results.numPassedTests > 0;
-  const green = isGreen && (matrix?.green ?? true) && (!whole || attacks.allHeld);
+  const isGreen = status === 0 && results.success && results.numPassedTests > 0 && faults.length === 0;
+  const green = isGreen && (!whole || attacks.allHeld);
   process.exitCode = green ? 0 : status || 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Returns a line for each failed test, and for each file that could not be loaded. */
+function faultsOf({ testResults }: Results): string[] {
+  return testResults.flatMap(({ name, message, assertionResults }) => [
+    ...(message === "" ? [] : [`${relative(process.cwd(), name)}: ${message.split("\n")[0]}`]),
+    ...assertionResults
+      .filter(({ status }) => status === "failed")
+      .map(({ fullName }) => `failed: ${relative(process.cwd(), name)}: ${fullName}`),
+  ]);
 }

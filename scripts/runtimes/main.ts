@@ -22,7 +22,7 @@ const { values, positionals } = parseArgs({
 if (values.help) {
   console.log(usage);
 } else {
-  const { passed, failed, green } = await runMatrix({ only: values.only, write: values.write, words: positionals });
+  const { passed, failed, faults } = await runMatrix({ only: values.only, write: values.write, words: positionals });
   console.log(`tests: ${passed} passed, ${failed} failed`);
-  process.exitCode = green ? 0 : 1;
+  process.exitCode = faults.length === 0 ? 0 : 1;
 }

@@ -16,7 +16,8 @@ export interface MatrixOptions {
 export interface MatrixResult {
   readonly passed: number;
   readonly failed: number;
-  readonly green: boolean;
+  /** One line per fault, with the name of the runtime or browser. Empty if everything passed. */
+  readonly faults: readonly string[];
 }
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -50,20 +51,22 @@ export async function runMatrix({ only = [], words = [], write = false }: Matrix
   }
 
   const all = [...results.values()];
+  const faults = [...results].flatMap(([{ title }, result]) => result.faults.map((fault) => `${title}: ${fault}`));
   // Count an error outside a test as a failed test.
   let failed = all.reduce((sum, one) => sum + Math.max(one.failed, Math.min(one.faults.length, 1)), 0);
-  let green = all.length > 0 && all.every(({ faults, passed }) => faults.length === 0 && passed > 0);
-  if (green && only.length === 0 && words.length === 0) {
+  const isComplete = only.length === 0 && words.length === 0 && all.every(({ seen }) => seen !== undefined);
+  if (isComplete) {
     const rows = subjects.map((subject) => rowOf(subject, results.get(subject)!));
-    if (write) writeRows(root, rows);
+    if (write && faults.length === 0) writeRows(root, rows);
     const stale = isSame(rows, readRows(root)) ? staleness(root) : "results.json differs from the results of this run";
     if (stale !== undefined) {
-      console.log(`✗ ${stale}; run npm run runtimes -- --write`);
-      green = false;
+      faults.push(`${stale}; run npm run runtimes -- --write`);
+      console.log(`✗ ${faults.at(-1)}`);
       failed++;
     }
   }
-  return { passed: all.reduce((sum, one) => sum + one.passed, 0), failed, green };
+  for (const [{ title }, { passed }] of results) if (passed === 0) faults.push(`${title}: no test passed`);
+  return { passed: all.reduce((sum, one) => sum + one.passed, 0), failed, faults };
 }
 
 function report({ title, version, excludedFiles }: Subject, result: RuntimeResult): void {
@@ -80,7 +83,7 @@ function report({ title, version, excludedFiles }: Subject, result: RuntimeResul
 }
 
 /** Returns the row of README's table for a runtime or browser, built from its test results. */
-function rowOf({ name, title, ownSockets, exclusions }: Subject, { seen }: RuntimeResult): RuntimeRow {
+function rowOf({ name, title, ownSockets }: Subject, { seen }: RuntimeResult): RuntimeRow {
   if (seen === undefined) throw new Error(`${title}: no test reported a version`);
-  return { name, title, ...seen, ...(ownSockets === undefined ? {} : { ownSockets }), nodeOnly: exclusions.length };
+  return { name, title, ...seen, ...(ownSockets === undefined ? {} : { ownSockets }) };
 }

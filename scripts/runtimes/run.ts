@@ -99,7 +99,7 @@ function judge(
   }
   for (const { name, message } of results.testResults)
     if (message !== "") faults.push(`${relative(root, name)}: ${message.split("\n")[0]}`);
-  if (failed.length > 0) faults.push(`${failed.length} tests failed`);
+  for (const { file, fullName } of failed) faults.push(`failed: ${file}: ${fullName}`);
   if (seen !== undefined && seen.version !== version)
     faults.push(`tests ran in version ${seen.version}, expected ${version}`);
   if (status !== "status 0" || !results.success) faults.push(`vitest ended with ${status}`);

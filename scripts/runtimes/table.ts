@@ -10,8 +10,6 @@ export interface RuntimeRow extends Seen {
   readonly title: string;
   /** Socket API for `nacre`; `undefined` for `node:net` and for browsers. */
   readonly ownSockets?: string;
-  /** Number of tests that the exclusion list excludes by title. */
-  readonly nodeOnly: number;
 }
 
 const RESULTS = join("scripts", "runtimes", "results.json");
