@@ -22,7 +22,7 @@ import type {
 } from "./trees.ts";
 
 /** Length in bytes of the buffers that files are read with. */
-const BUFFER_LENGTH = 512 * 1024;
+const BUFFER_LENGTH = 255 * 1024;
 
 /** Files shorter than this get a buffer of their own length. */
 const SHORT_LENGTH = 64 * 1024;
