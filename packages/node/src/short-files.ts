@@ -38,12 +38,30 @@ export function readShort(path: string | Buffer, size: number, flags: number): U
     try {
       if (!fstatSync(fd).isFile()) throw new Error("it is not a regular file any more");
       // One byte more shows whether the file has grown.
-      const buffer = Buffer.allocUnsafe(size + 1);
+      const buffer = allocate(size + 1);
       return readSync(fd, buffer, 0, buffer.length, 0) === size ? buffer.subarray(0, size) : undefined;
     } finally {
       closeSync(fd);
     }
   });
+}
+
+/** Length in bytes of the memory that is allocated at once. */
+const SLAB_LENGTH = 128 * 1024;
+
+/** Memory of which `slabUsed` bytes belong to files that have been read. */
+let slab: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+let slabUsed = 0;
+
+/** Returns memory that nobody else has. Allocated for many files at once: memory of its own for each costs more than to read the file. */
+function allocate(length: number): Uint8Array<ArrayBuffer> {
+  if (slab.length - slabUsed < length) {
+    slab = new Uint8Array(Math.max(length, SLAB_LENGTH));
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += length;
+  return slab.subarray(start, slabUsed);
 }
 
 /** Creates a file with these contents and attributes. Returns false and does nothing a short time after a slow call. */

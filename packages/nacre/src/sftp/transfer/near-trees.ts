@@ -104,7 +104,7 @@ export class NearSource implements SourceTree {
     }
   }
 
-  async readShort(path: string, size: number, follow: boolean): Promise<Uint8Array | undefined> {
+  readShort(path: string, size: number, follow: boolean): Uint8Array | undefined {
     return this.#files.readShort?.(path, size, follow);
   }
 
