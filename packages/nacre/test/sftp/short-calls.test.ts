@@ -117,18 +117,19 @@ describe.each(calls)("%s", (_, run) => {
   });
 });
 
-describe("writeShort", () => {
-  const write = ({ channel }: Sftp, data: Uint8Array = DATA): Promise<boolean> => {
-    const file = {
-      temporary: "f.new",
-      path: "f",
-      data,
-      created: { permissions: 0o640 },
-      final: { permissions: 0o600 },
-    };
-    return writeShort(channel, file, { call: "test", path: "f" });
+/** Writes a file with a mode to set. */
+function write({ channel }: Sftp): Promise<boolean> {
+  const file = {
+    temporary: "f.new",
+    path: "f",
+    data: DATA,
+    created: { permissions: 0o640 },
+    final: { permissions: 0o600 },
   };
+  return writeShort(channel, file, { call: "test", path: "f" });
+}
 
+describe("writeShort", () => {
   it("writes, sets the attributes, closes and renames in this order, in three round trips", async () => {
     const { sftp, server } = await openMemorySftp();
     const { writes } = server;
