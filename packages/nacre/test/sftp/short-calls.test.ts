@@ -156,7 +156,19 @@ describe("writeShort", () => {
       },
     });
     expect(await failure(write(sftp))).toMatchObject({ code: "sftp-failure", serverMessage: `no ${type}` });
-    expect(server.requests).toEqual(["open", "write", "fsetstat", "close"]);
+    await sftp.exists("f");
+    expect(server.requests.slice(0, 4)).toEqual(["open", "write", "fsetstat", "close"]);
+    expect(server.requests).not.toContain("posix-rename");
+  });
+
+  it("rejects at once after a refused write, even if the server never answers the close", async () => {
+    const { sftp } = await openMemorySftp({
+      answer({ token, request }, machine) {
+        if (request.type === "write") machine.status(token, SSH_FX.FAILURE, "disk full");
+        return request.type === "write" || request.type === "fsetstat" || request.type === "close";
+      },
+    });
+    expect(await failure(write(sftp))).toMatchObject({ code: "sftp-failure", serverMessage: "disk full" });
   });
 
   it("rejects with a refused rename", async () => {
