@@ -15,7 +15,7 @@ import type {
 } from "nacre/sftp";
 import { decodePath, encodePath } from "nacre/sftp";
 import { holdDirectory, shownPath } from "./held-directory.ts";
-import { createShort, lstatShort, readShort, rename } from "./short-files.ts";
+import { createShort, lstatShort, readBlock, readShort, rename, writeBlock } from "./short-files.ts";
 
 const isWindows = process.platform === "win32";
 
@@ -119,7 +119,11 @@ function openFlags(follow: boolean): number {
 function readerOf(handle: fs.FileHandle, path: string): NearReader {
   return {
     read: (buffer, position) =>
-      reading(path, async () => (await handle.read(buffer, 0, buffer.length, position)).bytesRead),
+      reading(
+        path,
+        async () =>
+          readBlock(handle.fd, buffer, position) ?? (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
+      ),
     close: () => handle.close(),
   };
 }
@@ -166,7 +170,7 @@ function writerOf(handle: fs.FileHandle, path: string): NearWriter {
   return {
     write: (bytes, position) =>
       writing(path, async () => {
-        for (let at = 0; at < bytes.length; )
+        for (let at = writeBlock(handle.fd, bytes, position); at < bytes.length; )
           at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
       }),
     setAttributes: (attributes) => writing(path, () => apply(handle, attributes)),

@@ -102,6 +102,16 @@ export async function rename(from: string | Buffer, to: string | Buffer): Promis
   if (isDone !== true) await fs.rename(from, to);
 }
 
+/** Reads into `buffer` from `position`, and returns the number of bytes. Returns `undefined` a short time after a slow call. */
+export function readBlock(fd: number, buffer: Uint8Array, position: number): number | undefined {
+  return unlessSlow(() => readSync(fd, buffer, 0, buffer.length, position));
+}
+
+/** Writes bytes at `position`, and returns how many. Returns 0 a short time after a slow call. */
+export function writeBlock(fd: number, bytes: Uint8Array, position: number): number {
+  return unlessSlow(() => writeSync(fd, bytes, 0, bytes.length, position)) ?? 0;
+}
+
 /** Does synchronous work, or returns `undefined` a short time after a slow call. */
 function unlessSlow<T>(work: () => T): T | undefined {
   const began = performance.now();
