@@ -53,7 +53,10 @@ const SLAB_LENGTH = 128 * 1024;
 let slab: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 let slabUsed = 0;
 
-/** Returns memory that nobody else has. Allocated for many files at once: memory of its own for each costs more than to read the file. */
+/**
+ * Returns memory that is in use for nothing else and is not used again. It is allocated for many files at once, because an allocation for
+ * each takes about as long as to read a short file.
+ */
 function allocate(length: number): Uint8Array<ArrayBuffer> {
   if (slab.length - slabUsed < length) {
     slab = new Uint8Array(Math.max(length, SLAB_LENGTH));
