@@ -1,5 +1,5 @@
-import { exactAttributes, permissions } from "./attributes.ts";
 import { isThenable } from "../../mux/engine.ts";
+import { exactAttributes, permissions } from "./attributes.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { Sha256 } from "./near-files.ts";
 import type { ResumedEntry } from "./options.ts";
