@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
+import { stripFiles } from "./build/strip-comments.ts";
 
 interface Manifest {
   /** Whether the package is private: it is not published, and so not built. */
@@ -24,6 +25,7 @@ const folders = readdirSync("packages", { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => `packages/${name}`);
 await Promise.all(folders.map((folder) => bundle(folder)));
+for (const folder of folders) stripFiles(`${folder}/dist`);
 // A file for platforms that do not allow compiling WebAssembly from bytes.
 writeFileSync("packages/ciphers-wasm/dist/chacha20-poly1305.wasm", chacha20Poly1305Program());
 
