@@ -290,10 +290,11 @@ class Input {
   /** Writes pending bytes to the target. Returns whether it accepted all of them. */
   #writeRest(): boolean {
     const rest = this.#rest;
-    for (const [index, { chunk }] of rest.entries()) {
+    for (let i = 0; i < rest.length; i++) {
+      const { chunk } = rest[i]!;
       const taken = this.#target.write(chunk);
       if (taken < chunk.length) {
-        this.#rest = [{ chunk: chunk.subarray(taken) }, ...rest.slice(index + 1)];
+        this.#rest = [{ chunk: chunk.subarray(taken) }, ...rest.slice(i + 1)];
         return false;
       }
     }
@@ -326,8 +327,9 @@ class ChannelWritable extends Writable implements WriteEnd<Writable> {
     return this;
   }
 
-  override write(...values: unknown[]): boolean {
-    return !failsAtOnce(this, values) && super.write(...(values as [unknown]));
+  override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+    if (this.errored !== null && failsAtOnce(this, [chunk, encoding, callback])) return false;
+    return super.write(chunk, encoding as BufferEncoding, callback as WriteCallback);
   }
 
   override end(...values: unknown[]): this {
@@ -405,8 +407,9 @@ export class ChannelPair extends NodeDuplex implements PairEnd<NodeDuplex>, Pair
     else if (this.#output.isWhole) this.once("end", () => this.destroy(error));
   }
 
-  override write(...values: unknown[]): boolean {
-    return !failsAtOnce(this, values) && super.write(...(values as [unknown]));
+  override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+    if (this.errored !== null && failsAtOnce(this, [chunk, encoding, callback])) return false;
+    return super.write(chunk, encoding as BufferEncoding, callback as WriteCallback);
   }
 
   override end(...values: unknown[]): this {
