@@ -78,7 +78,9 @@ async function bundleBase(folder: string): Promise<Plugin> {
   const modules = Object.keys(metafile.inputs);
   for (const module of modules)
     if (metafile.inputs[module]!.imports.some(({ kind, external }) => kind === "dynamic-import" && !external))
-      throw new Error(`${module}: modules of ${BASE} cannot use import(), because another entry would load a second copy`);
+      throw new Error(
+        `${module}: modules of ${BASE} cannot use import(), because another entry would load a second copy`,
+      );
   const all = await build({
     ...settings(folder),
     stdin: { contents: modules.map((module) => `export * from "./${module}";`).join("\n"), resolveDir: process.cwd() },

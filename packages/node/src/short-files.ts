@@ -53,7 +53,10 @@ const SLAB_LENGTH = 128 * 1024;
 let slab: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 let slabUsed = 0;
 
-/** Returns memory that nobody else has. Allocated for many files at once: memory of its own for each costs more than to read the file. */
+/**
+ * Returns memory that is in use for nothing else and is not used again. It is allocated for many files at once, because an allocation for
+ * each takes about as long as to read a short file.
+ */
 function allocate(length: number): Uint8Array<ArrayBuffer> {
   if (slab.length - slabUsed < length) {
     slab = new Uint8Array(Math.max(length, SLAB_LENGTH));
@@ -97,16 +100,6 @@ export async function rename(from: string | Buffer, to: string | Buffer): Promis
     return true;
   });
   if (isDone !== true) await fs.rename(from, to);
-}
-
-/** Reads into `buffer` from `position`, and returns the number of bytes. Returns `undefined` a short time after a slow call. */
-export function readBlock(fd: number, buffer: Uint8Array, position: number): number | undefined {
-  return unlessSlow(() => readSync(fd, buffer, 0, buffer.length, position));
-}
-
-/** Writes bytes at `position`, and returns how many. Returns 0 a short time after a slow call. */
-export function writeBlock(fd: number, bytes: Uint8Array, position: number): number {
-  return unlessSlow(() => writeSync(fd, bytes, 0, bytes.length, position)) ?? 0;
 }
 
 /** Does synchronous work, or returns `undefined` a short time after a slow call. */

@@ -199,7 +199,7 @@ describe("a request that is written without its codec", () => {
     ["an old path with NUL", { type: "rename", oldPath: Uint8Array.of(0), newPath: encodePath("a") }],
     ["flags above 2^32 - 1", { type: "open", path: encodePath("a"), flags: 2 ** 32, attributes: {} }],
     ["a fraction of a permission", { type: "open", path: encodePath("a"), flags: 1, attributes: { permissions: 0.5 } }],
-  ])("is none with %s, which the client refuses and does not send", (_, request) => {
+  ])("does not have %s, which the client refuses without sending anything", (_, request) => {
     expect(isShortRequest(request)).toBe(false);
     const server = new ScriptedServer().ready();
     expectError("usage", () => server.client.request(request as SftpClientRequest, ""));

@@ -45,7 +45,6 @@ class ShortWrite extends ShortCall<boolean> {
   readonly #temporary: Bytes;
   /** Number of requests without an answer, after the file is open. */
   #unanswered = 0;
-  #failure: SftpError | undefined;
   #isRenaming = false;
 
   constructor(channel: SftpChannel, file: ShortFile, context: CallContext, settle: Settle<boolean>) {
@@ -70,17 +69,16 @@ class ShortWrite extends ShortCall<boolean> {
 
   protected override next(answer: SftpReplyEvent<Waiter>): void {
     this.#unanswered--;
-    if (answer.type === "status" && answer.status !== SSH_FX.OK)
-      this.#failure ??= new SftpError(answer.status, answer.message, this.context);
-    // A file that is not whole must not be renamed.
-    if (this.#unanswered > 0) return;
-    if (this.#failure !== undefined) {
-      this.fail(this.#failure);
-    } else if (!this.#isRenaming && this.channel.machine.supports(SFTP_EXTENSIONS.posixRename)) {
+    if (answer.type === "status" && answer.status !== SSH_FX.OK) {
+      this.fail(new SftpError(answer.status, answer.message, this.context));
+    } else if (this.#unanswered === 0) {
+      // Only now is the file whole.
+      if (this.#isRenaming || !this.channel.machine.supports(SFTP_EXTENSIONS.posixRename)) {
+        this.succeed(this.#isRenaming);
+        return;
+      }
       this.#isRenaming = true;
       this.room();
-    } else {
-      this.succeed(this.#isRenaming);
     }
   }
 

@@ -117,18 +117,19 @@ describe.each(calls)("%s", (_, run) => {
   });
 });
 
-describe("writeShort", () => {
-  const write = ({ channel }: Sftp, data: Uint8Array = DATA): Promise<boolean> => {
-    const file = {
-      temporary: "f.new",
-      path: "f",
-      data,
-      created: { permissions: 0o640 },
-      final: { permissions: 0o600 },
-    };
-    return writeShort(channel, file, { call: "test", path: "f" });
+/** Writes a file with a mode to set. */
+function write({ channel }: Sftp): Promise<boolean> {
+  const file = {
+    temporary: "f.new",
+    path: "f",
+    data: DATA,
+    created: { permissions: 0o640 },
+    final: { permissions: 0o600 },
   };
+  return writeShort(channel, file, { call: "test", path: "f" });
+}
 
+describe("writeShort", () => {
   it("writes, sets the attributes, closes and renames in this order, in three round trips", async () => {
     const { sftp, server } = await openMemorySftp();
     const { writes } = server;
@@ -155,7 +156,19 @@ describe("writeShort", () => {
       },
     });
     expect(await failure(write(sftp))).toMatchObject({ code: "sftp-failure", serverMessage: `no ${type}` });
-    expect(server.requests).toEqual(["open", "write", "fsetstat", "close"]);
+    await sftp.exists("f");
+    expect(server.requests.slice(0, 4)).toEqual(["open", "write", "fsetstat", "close"]);
+    expect(server.requests).not.toContain("posix-rename");
+  });
+
+  it("rejects at once after a refused write, even if the server never answers the close", async () => {
+    const { sftp } = await openMemorySftp({
+      answer({ token, request }, machine) {
+        if (request.type === "write") machine.status(token, SSH_FX.FAILURE, "disk full");
+        return request.type === "write" || request.type === "fsetstat" || request.type === "close";
+      },
+    });
+    expect(await failure(write(sftp))).toMatchObject({ code: "sftp-failure", serverMessage: "disk full" });
   });
 
   it("rejects with a refused rename", async () => {
