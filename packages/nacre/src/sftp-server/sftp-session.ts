@@ -118,7 +118,7 @@ export class SftpSession implements SessionBytes {
   #handle(event: SftpServerEvent<OpenHandle>): void {
     switch (event.type) {
       case "request":
-        void this.#answer(event);
+        this.#answer(event);
         break;
       case "release":
         this.#releases.push(this.#release(event.handle));
