@@ -2,7 +2,8 @@
 // Node needs half a millisecond to open, resolve and link a module, and a client has about 150. Imports from other packages stay
 // imports, so that a program with several packages has one class `SshError`.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
+import { resolve } from "node:path";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
 
 interface Manifest {
@@ -12,6 +13,12 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
   readonly bin?: Readonly<Record<string, string>>;
 }
+
+/**
+ * Entry that nearly every program loads. Its file carries all code that it shares with other entries of its package, and these import it
+ * from there. Otherwise esbuild writes a chunk for each set of entries that share code: six for this entry of `nacre`.
+ */
+const BASE = "./src/internal.ts";
 
 const folders = readdirSync("packages", { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -33,13 +40,21 @@ async function bundle(folder: string): Promise<void> {
   ];
   for (const name of readdirSync(`${folder}/dist`, { recursive: true, encoding: "utf8" }))
     if (/\.js(?:\.map)?$/.test(name)) rmSync(`${folder}/dist/${name}`);
+  const plugins = sources.includes(BASE) ? [await bundleBase(folder)] : [];
   await build({
-    entryPoints: sources.map((source) => `${folder}/${source}`),
+    ...settings(folder),
+    entryPoints: sources.filter((source) => source !== BASE).map((source) => `${folder}/${source}`),
+    // Code shared by two entries gets a file of its own, and so does each module that is loaded by `import()`.
+    splitting: true,
+    plugins,
+  });
+}
+
+function settings(folder: string) {
+  return {
     outbase: `${folder}/src`,
     outdir: `${folder}/dist`,
     bundle: true,
-    // Code shared by two entries gets a file of its own, and so does each module that is loaded by `import()`.
-    splitting: true,
     packages: "external",
     format: "esm",
     platform: "neutral",
@@ -47,6 +62,50 @@ async function bundle(folder: string): Promise<void> {
     sourcemap: true,
     // The sources themselves are in the published package.
     sourcesContent: false,
+    metafile: true,
     logLevel: "warning",
+  } as const satisfies BuildOptions;
+}
+
+/**
+ * Writes the base entry. Besides its own exports, it has those of all modules of its package that it imports. Returns the plugin that
+ * makes the other entries import them from there.
+ */
+async function bundleBase(folder: string): Promise<Plugin> {
+  const { metafile } = await build({ ...settings(folder), entryPoints: [`${folder}/${BASE}`], write: false });
+  const modules = Object.keys(metafile.inputs);
+  for (const module of modules)
+    if (metafile.inputs[module]!.imports.some(({ kind, external }) => kind === "dynamic-import" && !external))
+      throw new Error(
+        `${module}: modules of ${BASE} cannot use import(), because another entry would load a second copy`,
+      );
+  const all = await build({
+    ...settings(folder),
+    stdin: { contents: modules.map((module) => `export * from "./${module}";`).join("\n"), resolveDir: process.cwd() },
+    entryNames: "internal",
   });
+  await checkExports(folder, modules, exportsOf(all.metafile));
+  const own = new Set(modules.map((module) => resolve(module)));
+  return {
+    name: "base entry",
+    setup({ onResolve }) {
+      onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) =>
+        kind === "import-statement" && own.has(resolve(resolveDir, path))
+          ? { path: "./internal.js", external: true }
+          : undefined,
+      );
+    },
+  };
+}
+
+/** Throws if `exported` lacks an export of a module: `export *` leaves out a name that two modules define. */
+async function checkExports(folder: string, modules: string[], exported: ReadonlySet<string>): Promise<void> {
+  const apart = { bundle: false, packages: undefined, sourcemap: false, entryPoints: modules, write: false } as const;
+  const { metafile } = await build({ ...settings(folder), ...apart });
+  for (const name of exportsOf(metafile))
+    if (!exported.has(name)) throw new Error(`${folder}: two modules of ${BASE} export ${name}; rename one`);
+}
+
+function exportsOf({ outputs }: Metafile): Set<string> {
+  return new Set(Object.values(outputs).flatMap(({ exports }) => exports));
 }

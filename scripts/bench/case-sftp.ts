@@ -4,6 +4,7 @@ import { ensureCommands } from "./sftp-commands.ts";
 import { SftpFolders, SHORT_FILE, SOURCES, shellOf } from "./sftp-folders.ts";
 import {
   type FilesResults,
+  longFileContenders,
   type Measure,
   measure,
   type SftpContender,
@@ -47,11 +48,12 @@ export const sftpCase: Case = {
     });
     try {
       const common = { bench, folders, target: bench.target, namespace: undefined, rounds: bench.rounds, contenders };
-      const run = (suite: Suite, type: FileAction["type"]): Promise<FilesResults> =>
-        measure({ ...common, ...sourcesOf(type), suite, type, bytes, what: type }, samples);
+      const run = (suite: Suite, type: FileAction["type"], clients = contenders): Promise<FilesResults> =>
+        measure({ ...common, ...sourcesOf(type), suite, type, bytes, what: type, contenders: clients }, samples);
+      const withCommand = longFileContenders.filter((one) => bench.takesPart(one));
       for (const suite of [aes, chacha]) {
-        const long = [await run(suite, "get"), await run(suite, "put")] as const;
-        tables.push(longTable(`${bytes / 2 ** 20} MiB, ${suite.name}`, contenders, bytes, long));
+        const long = [await run(suite, "get", withCommand), await run(suite, "put", withCommand)] as const;
+        tables.push(longTable(`${bytes / 2 ** 20} MiB, ${suite.name}`, withCommand, bytes, long));
       }
       for (const suite of [aes, chacha]) {
         const short = [await run(suite, "get-all"), await run(suite, "put-all")] as const;
@@ -128,7 +130,7 @@ function longTable(
     head: ["client", ...columns("get MB/s", "CPU s/GiB"), ...columns("put MB/s", "CPU s/GiB")],
     rows: rows(clients, cellsFor(bytes / 1e6, 0, bytes / 2 ** 30), runs),
     notes: [
-      `${WHOLE} ssh2: fastGet and fastPut. Goals: 1.0 of sftp with aes128-gcm and 0.7 with chacha20; 1.2 of ssh2.`,
+      `${WHOLE} nacre cp is a whole process, too. ssh2: fastGet and fastPut. Goals: 1.0 of sftp with aes128-gcm and 0.7 with chacha20; 1.2 of ssh2.`,
     ],
   };
 }

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { installPackages } from "../openssh/debian.ts";
 import { run } from "../openssh/run.ts";
 import { runMeasured } from "./measured-command.ts";
@@ -8,7 +9,10 @@ import { sshOptions } from "./ssh-command.ts";
 import type { Suite, Target } from "./tasks.ts";
 
 /** A command that moves files over SFTP. */
-export type SftpCommand = "sftp" | "lftp" | "rclone";
+export type SftpCommand = "sftp" | "lftp" | "rclone" | "nacre cp";
+
+/** The `nacre` command, as built for publishing. */
+const NACRE = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
 
 /** Number of connections of `lftp mirror`. */
 const LFTP_CONNECTIONS = 8;
@@ -41,15 +45,27 @@ export async function runSftpCommand(name: SftpCommand, options: CommandRun): Pr
   const { target, suite, action, timeoutMs, namespace, folder } = options;
   const measured = (command: readonly string[]): ReturnType<typeof runMeasured> =>
     runMeasured({ command, output: "kept", timeoutMs, namespace });
-  const scripted = async (script: string): Promise<readonly string[]> => {
-    const file = join(folder, `script-${name}`);
-    await writeFile(file, script);
-    return name === "sftp" ? sftpCommand(target, suite, file) : ["lftp", "--norc", "-f", file];
+  const scripted = async (script: string): Promise<string> => {
+    const file = join(folder, `script-${name.replace(" ", "-")}`);
+    await writeFile(file, `${script}\n`);
+    return file;
   };
-  const commandOf = (one: FileAction | undefined): readonly string[] | Promise<readonly string[]> =>
-    name === "rclone"
-      ? rcloneCommand(target, one)
-      : scripted(`${begin(name, target, suite)}${one === undefined ? LOGIN[name] : SCRIPTS[name](one)}\n`);
+  const commandOf = async (one: FileAction | undefined): Promise<readonly string[]> => {
+    switch (name) {
+      case "rclone":
+        return rcloneCommand(target, one);
+      case "nacre cp":
+        return one === undefined
+          ? nacreCommand("sftp", target, suite, ["-b", await scripted(LOGIN.sftp), `${target.user}@${target.host}`])
+          : nacreCommand("cp", target, suite, nacrePlaces(target, one));
+      case "sftp":
+        return sftpCommand(target, suite, await scripted(one === undefined ? LOGIN.sftp : SCRIPTS.sftp(one)));
+      case "lftp": {
+        const script = `${begin(target, suite)}${one === undefined ? LOGIN.lftp : SCRIPTS.lftp(one)}`;
+        return ["lftp", "--norc", "-f", await scripted(script)];
+      }
+    }
+  };
   const nothing = await measured(await commandOf(undefined));
   const done = await measured(await commandOf(action));
   return {
@@ -67,6 +83,25 @@ export async function runSftpCommand(name: SftpCommand, options: CommandRun): Pr
 function sftpCommand(target: Target, suite: Suite, script: string): string[] {
   const options = ["-F", "none", "-q", ...sshOptions(target, suite), "-P", String(target.port), "-b", script];
   return ["sftp", ...options, `${target.user}@${target.host}`];
+}
+
+/** Returns a `nacre` command that uses only the target's key, and trusts only the target. */
+function nacreCommand(
+  command: "cp" | "sftp",
+  { port, keyFile, hostKeyFingerprint }: Target,
+  { cipher, mac }: Suite,
+  rest: readonly string[],
+): string[] {
+  const options = ["-P", String(port), "-i", keyFile, "--host-key", hostKeyFingerprint, "-c", cipher, "-m", mac];
+  return [process.execPath, NACRE, command, ...options, ...rest];
+}
+
+/** Returns source and target of `nacre cp`. Throws for an action other than to move one file. */
+function nacrePlaces({ user, host }: Target, { type, remote, local }: FileAction): string[] {
+  const far = `${user}@${host}:${remote}`;
+  if (type === "get") return [far, local];
+  if (type === "put") return [local, far];
+  throw new Error(`"nacre cp" is measured with one file, not with "${type}"`);
 }
 
 /** Returns a command that makes two folders equal, or that only logs in. The cipher is aes128-gcm, which rclone prefers. */
@@ -92,9 +127,8 @@ function rcloneCommand(target: Target, action: FileAction | undefined): string[]
 /** Commands that only log in. */
 const LOGIN = { sftp: "pwd", lftp: "cls -d /" };
 
-/** Returns the first lines of a script. */
-function begin(name: Exclude<SftpCommand, "rclone">, target: Target, suite: Suite): string {
-  if (name === "sftp") return "";
+/** Returns the first lines of a script for `lftp`. */
+function begin(target: Target, suite: Suite): string {
   const program = ["ssh", "-F", "none", "-a", "-x", ...sshOptions(target, suite)].join(" ");
   return [
     "set cmd:fail-exit yes",

@@ -16,11 +16,17 @@ export const sftp: SftpContender = { name: "sftp", program: undefined, otherLibr
 const ssh2: SftpContender = { ...ssh2NoDelay, name: "ssh2, no-delay" };
 const lftp: SftpContender = { name: "lftp", program: undefined, otherLibrary: false, command: "lftp" };
 
+/** Nacre's command, next to the library. */
+const nacreCp: SftpContender = { name: "nacre cp", program: undefined, otherLibrary: false, command: "nacre cp" };
+
 /** A program that makes folders equal. Measures only servers. */
 export const rclone: SftpContender = { name: "rclone", program: undefined, otherLibrary: false, command: "rclone" };
 
-/** All clients. The ratios of the tables are to the second and the third. */
+/** Clients of all tables. The ratios of the tables are to the second and the third. */
 export const sftpContenders: readonly SftpContender[] = [nacre, sftp, ssh2, lftp];
+
+/** Clients that move one long file. */
+export const longFileContenders: readonly SftpContender[] = [nacre, nacreCp, sftp, ssh2, lftp];
 
 /** What is measured: one action of each client, in rounds. */
 export interface Measure {

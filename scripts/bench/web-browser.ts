@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CHROMIUM } from "../runtimes/browsers/list.ts";
 import { DebuggingPipe } from "./debugging-pipe.ts";
 import { cpuSecondsOf } from "./process-cpu.ts";
@@ -20,6 +21,12 @@ export interface PageResult extends WebTransferResult {
   /** Peak of the JavaScript heap with all ArrayBuffers, in MiB; `undefined` if the transfer is not observed. */
   readonly peakHeapMiB: number | undefined;
 }
+
+/**
+ * Time in milliseconds between opening a page and its transfer. Chromium loads pages of its own for each new window, which takes about a
+ * second of CPU time.
+ */
+const SETTLE = 1000;
 
 const running = new Set<DebuggingPipe>();
 
@@ -81,6 +88,7 @@ export class WebBrowser {
     await loaded;
     await pipe.call("Page.disable", {}, sessionId);
     await this.#evaluate(`prepareTransfer(${JSON.stringify(task)})`, sessionId);
+    await sleep(SETTLE);
     const before = await this.#processes();
     const meter = task.observe ? new HeapMeter(pipe, sessionId) : undefined;
     if (this.#profileFolder !== undefined) await this.#startProfile(sessionId);

@@ -146,23 +146,23 @@ function noCounts(): WebCounts {
   return { messagesIn: 0, bytesIn: 0, messagesOut: 0, bytesOut: 0, sshBytesIn: 0, sshBytesOut: 0 };
 }
 
-/** Returns a WebSocket class that counts messages. */
+/** Returns a constructor of WebSockets that count messages. They stay of the given class: Nacre treats the platform's class differently. */
 function countMessages(WebSocket: WebSocketConstructor, counts: WebCounts): WebSocketConstructor {
-  return class extends WebSocket {
-    constructor(url: string, protocols: string[]) {
-      super(url, protocols);
-      this.addEventListener("message", ({ data }) => {
-        counts.messagesIn++;
-        counts.bytesIn += (data as ArrayBuffer).byteLength;
-      });
-    }
-
-    override send(data: Uint8Array<ArrayBuffer>): void {
+  const open = function (url: string, protocols: string[]): WebSocketLike {
+    const socket = new WebSocket(url, protocols);
+    const send = socket.send.bind(socket);
+    socket.addEventListener("message", ({ data }) => {
+      counts.messagesIn++;
+      counts.bytesIn += (data as ArrayBuffer).byteLength;
+    });
+    socket.send = (data) => {
       counts.messagesOut++;
       counts.bytesOut += data.length;
-      super.send(data);
-    }
+      send(data);
+    };
+    return socket;
   };
+  return open as unknown as WebSocketConstructor;
 }
 
 /** Wraps a byte connection, and counts the bytes in both directions. */

@@ -3,11 +3,12 @@ import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { createGateway, formatEvent, type Gateway, type GatewayEvent, type TicketStore } from "@nacre/gateway";
+import { createGateway, type Gateway, type GatewayEvent, type TicketStore } from "@nacre/gateway";
 import { expandHome } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { GATEWAY_OPTIONS, type GatewayArguments, parseGatewayArguments } from "./gateway-arguments.ts";
 import { issueRoute } from "./gateway-issue.ts";
+import { type GatewayLog, gatewayLog } from "./gateway-log.ts";
 import { limitSockets } from "./gateway-sockets.ts";
 import { GATEWAY_HELP } from "./help.ts";
 import { asksForHelp, usage } from "./options.ts";
@@ -43,12 +44,7 @@ export async function gateway(words: readonly string[]): Promise<number> {
     return 0;
   }
   const parsed = parseGatewayArguments(words);
-  const log = (event: GatewayEvent): void => write(formatEvent(event, parsed.log, new Date()));
-  const note = (event: string, fields: Readonly<Record<string, unknown>>): void => {
-    const time = new Date().toISOString();
-    const shown = Object.values(fields).map((value) => escapeText(String(value)));
-    write(parsed.log === "json" ? JSON.stringify({ time, event, ...fields }) : [time, event, ...shown].join(" "));
-  };
+  const log = gatewayLog(parsed.log, (line) => process.stderr.write(`${line}\n`));
 
   const token = parsed.issueToken === undefined ? undefined : await readToken(parsed.issueToken);
   const server = await makeServer(parsed);
@@ -65,23 +61,20 @@ export async function gateway(words: readonly string[]): Promise<number> {
     const maxPerClient = (limits.maxConnectionsPerClient ?? CONNECTIONS_PER_CLIENT) + SPARE_SOCKETS;
     limitSockets(server, { maxPerClient, trustedProxies });
     const { port } = await listen(server, parsed);
-    made = makeGateway(parsed, port, tickets, token === undefined, log);
+    made = makeGateway(parsed, port, tickets, token === undefined, log.event);
     made.attach(server);
-    note("listening", {
+    log.note("listening", {
       url: `${parsed.certificate ? "wss" : "ws"}://${bracketed(parsed.listen)}:${port}${parsed.path}`,
     });
-    await untilStopped(made, note);
+    await untilStopped(made, log);
   } finally {
     server.close();
     server.closeAllConnections();
     tickets?.close();
+    log.flush();
   }
-  note("stopped", {});
+  log.note("stopped");
   return 0;
-}
-
-function write(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 async function makeServer({ certificate }: GatewayArguments): Promise<Server> {
@@ -144,17 +137,14 @@ async function listen(server: Server, { listen: host, port }: GatewayArguments):
 }
 
 /** Waits for a signal, then closes the gateway. SIGINT and SIGTERM leave connections time to end; SIGHUP or a second signal does not. */
-async function untilStopped(
-  gateway: Gateway,
-  note: (event: string, fields: Readonly<Record<string, unknown>>) => void,
-): Promise<void> {
+async function untilStopped(gateway: Gateway, log: GatewayLog): Promise<void> {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   await new Promise<void>((resolve) => {
     let isStopping = false;
     const stop = (signal: NodeJS.Signals): void => {
       if (isStopping || signal === "SIGHUP") return resolve();
       isStopping = true;
-      note("stopping", { signal, connections: gateway.connections });
+      log.note("stopping", { signal, connections: gateway.connections });
       void gateway.close({ grace: STOP_GRACE }).then(resolve);
     };
     for (const signal of signals) process.on(signal, stop);

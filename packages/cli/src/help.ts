@@ -168,13 +168,14 @@ a second one kills them. SIGHUP hangs them up immediately. Defaults are in paren
 ${SERVE_OPTIONS}`;
 
 /** `nacre sftp-server --help`. */
-export const SFTP_SERVER_HELP: string = `usage: nacre sftp-server [-eR] [-d DIR] [-l LEVEL] [-P REQUESTS] [-p REQUESTS] [-u UMASK] [--root DIR]
+export const SFTP_SERVER_HELP: string = `usage: nacre sftp-server [-eR] [-d DIR] [-f FACILITY] [-l LEVEL] [-P REQUESTS] [-p REQUESTS] [-u UMASK] [--root DIR]
 
 Speaks SFTP on standard input and output, for sshd_config: Subsystem sftp /usr/bin/nacre sftp-server. The options are those of
 sftp-server(8), and those of internal-sftp as a forced command of nacre serve. Defaults are in parentheses.
 
   -d DIR              directory to start in; %d is the home directory, %u the user name (the working directory; / with --root)
   -e                  log to standard error (no log)
+  -f FACILITY         log facility, such as AUTH; it has no effect, because there is no syslog
   -l LEVEL            what to log: QUIET, ERROR refused requests and faults, INFO changes too, DEBUG every request (ERROR)
   -P REQUESTS         requests to deny, separated by commas
   -p REQUESTS         the only requests to allow, separated by commas

@@ -1,5 +1,6 @@
 import { type Factor, fingerprint, type ListenEvent } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { LogThrottle } from "./log-throttle.ts";
 
 /** Event in the log of `nacre serve`: a connection's event, or one of the server itself. */
 export type ServeEvent =
@@ -20,6 +21,16 @@ export type ServeEvent =
   /** `count` lines with various texts were not written. */
   | { readonly type: "suppressed"; readonly count: number };
 
+/** Events that are always written. Only the server itself or a logged-in user can cause them. */
+const ALWAYS: ReadonlySet<ServeEvent["type"]> = new Set([
+  "listening",
+  "login",
+  "session-started",
+  "session-ended",
+  "stopping",
+  "stopped",
+]);
+
 /** Maximum characters of a client's text per line. Before login, a client can send a user name as long as a message. */
 const MAX_TEXT = 1000;
 
@@ -32,6 +43,16 @@ export function logLine(event: ServeEvent, kind: "text" | "json", time: Date): s
 export function lineText(event: ServeEvent, { origin }: { readonly origin?: "address" } = {}): string {
   const from = "connection" in event && origin === "address" ? `${event.remoteAddress} ` : where(event);
   return from + text(event);
+}
+
+/** Returns the log of a server, limited per text and client address, that passes each event to `write`. */
+export function throttledLog(write: (event: ServeEvent) => void): LogThrottle<ServeEvent> {
+  return new LogThrottle({
+    write,
+    textOf: (event) => (ALWAYS.has(event.type) ? undefined : lineText(event, { origin: "address" })),
+    repeated: (count, text) => write({ type: "repeated", count, text }),
+    suppressed: (count) => write({ type: "suppressed", count }),
+  });
 }
 
 function json({ type, ...rest }: ServeEvent, time: Date): string {

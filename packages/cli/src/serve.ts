@@ -19,11 +19,10 @@ import { escapeText, SshError } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
 import { SERVE_HELP } from "./help.ts";
 import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
-import { LogThrottle } from "./log-throttle.ts";
 import { asksForHelp, usage } from "./options.ts";
 import { parseServeArguments, SERVE_OPTIONS, type ServeArguments } from "./serve-arguments.ts";
 import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
-import { logLine, type ServeEvent } from "./serve-log.ts";
+import { logLine, type ServeEvent, throttledLog } from "./serve-log.ts";
 import { runWithPipes } from "./serve-process.ts";
 import { INTERNAL_SFTP, sftpHandlers, withScp } from "./serve-sftp.ts";
 import { untilStopped } from "./serve-stop.ts";
@@ -43,7 +42,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];
   for (const user of users) assertNotOtherAccount(user, account);
-  const throttle = new LogThrottle((event) => {
+  const throttle = throttledLog((event) => {
     process.stderr.write(logLine(event, parsed.log, new Date()));
   });
   const log = (event: ServeEvent): void => throttle.log(event);

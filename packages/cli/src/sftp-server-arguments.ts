@@ -23,6 +23,7 @@ export const SFTP_SERVER_OPTIONS = {
   "-R": "flag",
   "-e": "flag",
   "-d": "value",
+  "-f": "value",
   "-l": "value",
   "-p": "value",
   "-P": "value",
@@ -43,6 +44,9 @@ const LEVELS: Readonly<Record<string, SftpLogLevel>> = {
   DEBUG3: "all",
 };
 
+/** Syslog facilities of sftp-server(8). `-f` is accepted because configurations have it; there is no syslog. */
+const FACILITIES = ["DAEMON", "USER", "AUTH", "AUTHPRIV", ...Array.from({ length: 8 }, (_, index) => `LOCAL${index}`)];
+
 /** Parses the words after `nacre sftp-server`, or after `internal-sftp`. Throws `usage` if they are invalid. */
 export function parseSftpServerArguments(words: readonly string[]): SftpServerArguments {
   const { options, rest } = parseOptions(words, SFTP_SERVER_OPTIONS);
@@ -52,6 +56,9 @@ export function parseSftpServerArguments(words: readonly string[]): SftpServerAr
   const level = last("-l") ?? "ERROR";
   if (!Object.hasOwn(LEVELS, level.toUpperCase()))
     throw usage(`unknown log level "${level}"; expected one of ${Object.keys(LEVELS).join(", ")}`);
+  const facility = last("-f");
+  if (facility !== undefined && !FACILITIES.includes(facility.toUpperCase()))
+    throw usage(`unknown log facility "${facility}"; expected one of ${FACILITIES.join(", ")}`);
   const root = last("--root");
   if (root !== undefined && !root.startsWith("/")) throw usage(`--root needs an absolute path, got "${root}"`);
   return {

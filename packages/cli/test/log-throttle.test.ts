@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { LogThrottle } from "../src/log-throttle.ts";
-import type { ServeEvent } from "../src/serve-log.ts";
+import { type ServeEvent, throttledLog } from "../src/serve-log.ts";
 
 const MINUTE = 60_000;
 
@@ -13,7 +12,7 @@ function throttle(): {
   readonly flush: () => void;
 } {
   const written: ServeEvent[] = [];
-  const throttle = new LogThrottle((event) => written.push(event));
+  const throttle = throttledLog((event) => written.push(event));
   return { log: (event) => throttle.log(event), written, flush: () => throttle.flush() };
 }
 

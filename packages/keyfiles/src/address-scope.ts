@@ -20,12 +20,12 @@ export function addressScope(address: string): AddressScope | undefined {
   // Ignore the zone of a link-local address: it names a local interface.
   const bytes = parseAddress(address.replace(/%.*$/, ""));
   if (bytes === undefined) return undefined;
-  if (bytes.length === 4) return scopeIn(IPV4, bytes) ?? "global";
+  if (bytes.length === 4) return scopeIn(IPV4(), bytes) ?? "global";
   // rule: mapped-address
   const inner = innerAddress(bytes);
-  if (inner !== undefined) return scopeIn(IPV4, inner) ?? "translated";
+  if (inner !== undefined) return scopeIn(IPV4(), inner) ?? "translated";
   // Public unicast addresses are all within 2000::/3 (RFC 4291 §2.4).
-  return scopeIn(IPV6, bytes) ?? ((bytes[0]! & 0xe0) === 0x20 ? "global" : "reserved");
+  return scopeIn(IPV6(), bytes) ?? ((bytes[0]! & 0xe0) === 0x20 ? "global" : "reserved");
 }
 
 interface Block {
@@ -40,8 +40,15 @@ function block(network: string, scope: AddressScope): Block {
   return { prefix: parseAddress(address)!, length: Number(length), scope };
 }
 
+/** Parses a table on its first use: most programs need none, and parsing costs a new process a millisecond. */
+// @__NO_SIDE_EFFECTS__
+function onFirstUse(parse: () => readonly Block[]): () => readonly Block[] {
+  let parsed: readonly Block[] | undefined;
+  return () => (parsed ??= parse());
+}
+
 /** Special-purpose IPv4 addresses: the IANA registry (RFC 6890), and one address of Azure. */
-const IPV4: readonly Block[] = [
+const IPV4 = onFirstUse(() => [
   block("0.0.0.0/8", "machine"),
   block("127.0.0.0/8", "machine"),
   block("169.254.0.0/16", "link"),
@@ -59,10 +66,10 @@ const IPV4: readonly Block[] = [
   block("203.0.113.0/24", "reserved"),
   block("224.0.0.0/4", "multicast"),
   block("240.0.0.0/4", "reserved"),
-];
+]);
 
 /** Special-purpose IPv6 addresses from the IANA registry (RFC 6890), inside and outside 2000::/3. */
-const IPV6: readonly Block[] = [
+const IPV6 = onFirstUse(() => [
   // ::, ::1 and the obsolete IPv4-compatible addresses (RFC 4291 §2.5.5.1).
   block("::/96", "machine"),
   block("fe80::/10", "link"),
@@ -74,17 +81,17 @@ const IPV6: readonly Block[] = [
   block("2001::/23", "reserved"),
   block("2001:db8::/32", "reserved"),
   block("3fff::/20", "reserved"),
-];
+]);
 
 /** Prefixes of IPv6 addresses that embed an IPv4 address: mapped (RFC 4291 §2.5.5.2), NAT64 (RFC 6052 §2.1), 6to4 (RFC 3056). */
-const OUTER: readonly Block[] = [
+const OUTER = onFirstUse(() => [
   block("::ffff:0:0/96", "translated"),
   block("64:ff9b::/96", "translated"),
   block("2002::/16", "translated"),
-];
+]);
 
 function innerAddress(bytes: Uint8Array): Uint8Array | undefined {
-  const outer = OUTER.find((one) => isWithin(one, bytes));
+  const outer = OUTER().find((one) => isWithin(one, bytes));
   return outer && bytes.slice(outer.length / 8, outer.length / 8 + 4);
 }
 

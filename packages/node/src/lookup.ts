@@ -1,4 +1,3 @@
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 
 /** Resolves a name to IP addresses, preferred first. */
@@ -12,6 +11,8 @@ const MAX_LOOKUPS = 2;
 
 /** Resolves a name with the system's resolver. An IP address resolves to itself. Rejects like `dns.promises.lookup`. */
 export const lookupNames: Lookup = boundedLookup(async (host) => {
+  // Imported here because most programs resolve no names, and the import takes a millisecond.
+  const { lookup } = await import("node:dns/promises");
   const found = await lookup(host, { all: true, verbatim: true });
   return found.map(({ address }) => address);
 }, MAX_LOOKUPS);

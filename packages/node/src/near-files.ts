@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { constants, type Stats } from "node:fs";
+import { constants, readSync, type Stats, writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
@@ -15,6 +15,7 @@ import type {
 } from "nacre/sftp";
 import { decodePath, encodePath } from "nacre/sftp";
 import { holdDirectory, shownPath } from "./held-directory.ts";
+import { TurnBudget } from "./sftp-server/turn-budget.ts";
 import { createShort, lstatShort, readShort, rename } from "./short-files.ts";
 
 const isWindows = process.platform === "win32";
@@ -28,6 +29,12 @@ const CREATE_FLAGS = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusi
 
 /** Number of entries of a directory whose attributes are read at the same time. */
 const MOST_AT_ONCE = 64;
+
+/**
+ * Blocks are read and written synchronously while the turn has time left: waking a thread of the pool takes as much CPU time as copying the
+ * block.
+ */
+const turn = new TurnBudget();
 
 /** Node's file system as the near side of transfers. Names that are not UTF-8 survive, in the form of `decodePath`. */
 export const nodeFiles: NearFiles = {
@@ -119,7 +126,11 @@ function openFlags(follow: boolean): number {
 function readerOf(handle: fs.FileHandle, path: string): NearReader {
   return {
     read: (buffer, position) =>
-      reading(path, async () => (await handle.read(buffer, 0, buffer.length, position)).bytesRead),
+      reading(path, async () =>
+        turn.permits
+          ? turn.count(() => readSync(handle.fd, buffer, 0, buffer.length, position))
+          : (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
+      ),
     close: () => handle.close(),
   };
 }
@@ -166,12 +177,18 @@ function writerOf(handle: fs.FileHandle, path: string): NearWriter {
   return {
     write: (bytes, position) =>
       writing(path, async () => {
-        for (let at = 0; at < bytes.length; )
-          at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+        for (let at = 0; at < bytes.length; ) at += await writePart(handle, bytes.subarray(at), position + at);
       }),
     setAttributes: (attributes) => writing(path, () => apply(handle, attributes)),
     close: () => writing(path, () => handle.close()),
   };
+}
+
+/** Writes bytes at `position` and resolves with how many were written. */
+async function writePart(handle: fs.FileHandle, bytes: Uint8Array, position: number): Promise<number> {
+  return turn.permits
+    ? turn.count(() => writeSync(handle.fd, bytes, 0, bytes.length, position))
+    : (await handle.write(bytes, 0, bytes.length, position)).bytesWritten;
 }
 
 async function makeDirectory(path: string, mode: number | undefined): Promise<boolean> {

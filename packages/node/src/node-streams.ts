@@ -306,8 +306,9 @@ class Input {
  * later write thus fail with the same error. Returns false if there is no such error or no callback.
  */
 function failsAtOnce({ errored }: Writable, values: readonly unknown[]): boolean {
+  if (errored === null) return false;
   const callback = values.findLast((value) => typeof value === "function");
-  if (errored === null || callback === undefined) return false;
+  if (callback === undefined) return false;
   process.nextTick(callback, errored);
   return true;
 }

@@ -22,6 +22,3 @@ export function cryptoLibraryOf({ versions, features }: RuntimeFacts): CryptoLib
 
 /** Whether this runtime is Bun. */
 export const isBun: boolean = process.versions.bun !== undefined;
-
-/** Whether this runtime is Node itself. */
-export const isNode: boolean = !isBun && process.versions["deno"] === undefined;

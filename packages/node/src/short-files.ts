@@ -38,12 +38,33 @@ export function readShort(path: string | Buffer, size: number, flags: number): U
     try {
       if (!fstatSync(fd).isFile()) throw new Error("it is not a regular file any more");
       // One byte more shows whether the file has grown.
-      const buffer = Buffer.allocUnsafe(size + 1);
+      const buffer = allocate(size + 1);
       return readSync(fd, buffer, 0, buffer.length, 0) === size ? buffer.subarray(0, size) : undefined;
     } finally {
       closeSync(fd);
     }
   });
+}
+
+/** Length in bytes of the memory that is allocated at once. */
+const SLAB_LENGTH = 128 * 1024;
+
+/** Memory of which `slabUsed` bytes belong to files that have been read. */
+let slab: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+let slabUsed = 0;
+
+/**
+ * Returns memory that is in use for nothing else and is not used again. It is allocated for many files at once, because an allocation for
+ * each takes about as long as to read a short file.
+ */
+function allocate(length: number): Uint8Array<ArrayBuffer> {
+  if (slab.length - slabUsed < length) {
+    slab = new Uint8Array(Math.max(length, SLAB_LENGTH));
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += length;
+  return slab.subarray(start, slabUsed);
 }
 
 /** Creates a file with these contents and attributes. Returns false and does nothing a short time after a slow call. */

@@ -12,6 +12,12 @@ const CLOSE_TIMEOUT = 2000;
 const FREED_FROM = 4 * 1024;
 
 /**
+ * Length in bytes from which a read is freed: half the size of Node's read buffer, which only bulk data fills. The first detached buffer of a
+ * process makes V8 discard all optimized code that uses typed arrays, so short messages must not cause it when a few arrive at once.
+ */
+const FREED_READ_FROM = 32 * 1024;
+
+/**
  * Returns a byte connection for `connectDuplex` over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership of the
  * stream and destroys it when closed.
  */
@@ -69,7 +75,7 @@ class SocketDuplex implements Duplex {
     socket.on("data", (chunk: Bytes) => {
       this.#handler?.data(chunk);
       // The handler has not kept the chunk.
-      if (this.#ownsReads && fillsLargeBuffer(chunk)) freeBuffer(chunk.buffer);
+      if (this.#ownsReads && chunk.length >= FREED_READ_FROM && fillsBuffer(chunk)) freeBuffer(chunk.buffer);
     });
     socket.resume();
     // Report an already broken socket too, but only after `open` returns.
@@ -143,15 +149,21 @@ class SocketDuplex implements Duplex {
  * large. The next packets reuse the freed memory while it is in the processor's cache, and the garbage collector runs less often.
  */
 function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
-  const large = pieces.filter((piece) => (ownsBuffers ? piece.length >= FREED_FROM : fillsLargeBuffer(piece)));
-  if (large.length === 0) return undefined;
+  let large: Bytes[] | undefined;
+  for (const piece of pieces) {
+    if (piece.length < FREED_FROM || !(ownsBuffers || fillsBuffer(piece))) continue;
+    large ??= [];
+    large.push(piece);
+  }
+  if (large === undefined) return undefined;
+  const freed = large;
   return () => {
-    for (const { buffer } of large) freeBuffer(buffer);
+    for (const { buffer } of freed) freeBuffer(buffer);
   };
 }
 
-function fillsLargeBuffer({ length, buffer }: Bytes): boolean {
-  return length >= FREED_FROM && length === buffer.byteLength;
+function fillsBuffer({ length, buffer }: Bytes): boolean {
+  return length === buffer.byteLength;
 }
 
 function ignore(): void {}

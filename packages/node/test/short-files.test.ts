@@ -47,6 +47,16 @@ it("reads a regular file of the stated size, and no other", async () => {
   expect(readShort(path, 0, false)).toHaveLength(0);
 });
 
+it("gives each file memory of its own", async () => {
+  const folder = await temporaryFolder();
+  const names = ["a", "b", "c"];
+  for (const name of names) await writeFile(join(folder, name), name.repeat(30_000));
+  // More than the memory that is allocated at once.
+  const contents = Array.from({ length: 4 }, () => names.map((name) => readShort(join(folder, name), 30_000, false)!));
+  for (const round of contents)
+    expect(round.map((bytes) => Buffer.from(bytes).toString())).toEqual(names.map((name) => name.repeat(30_000)));
+});
+
 it("reads only regular files, and links only if told to", async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, "f"), "four");

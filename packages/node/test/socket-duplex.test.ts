@@ -291,6 +291,21 @@ describe("a duplex over a socket", () => {
     socket.destroy();
   });
 
+  test("over an accepted socket frees no chunk that is shorter than half a read buffer", async () => {
+    const SHORT = 16 * 1024;
+    const arrived = new Recorder();
+    const chunks: Uint8Array[] = [];
+    const { socket } = await connected((peer) => {
+      peer.on("data", (chunk) => chunks.push(chunk));
+      acceptedDuplex(peer).open(arrived);
+    });
+    socket.write(MEGABYTES.subarray(0, SHORT));
+    await arrived.untilReceived(SHORT);
+    expect(arrived.received.equals(MEGABYTES.subarray(0, SHORT))).toBe(true);
+    expect(chunks.every(({ length }) => length > 0)).toBe(true);
+    socket.destroy();
+  });
+
   test("over a dialled socket frees no chunk, as it may share the buffer of others", async () => {
     const chunks: Uint8Array[] = [];
     const { socket, duplex, recorded } = await connected((peer) => peer.write(MEGABYTES));

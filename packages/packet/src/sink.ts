@@ -22,6 +22,9 @@ export interface PacketSink {
   readonly pending: number;
   /** Whether a key exchange delays messages. The layers above must then stop sending bulk data (RFC 4253 §7.1). */
   readonly held: boolean;
-  /** Whether the turn has used up its share of work. Bulk data then waits for the next turn. */
+  /**
+   * Whether the turn has exceeded its share of work. Bulk data then waits for the next turn. A turn that has just used up its share allows
+   * one more packet, so that the answer to its last received packet does not wait.
+   */
   readonly turnOver: boolean;
 }

@@ -9,6 +9,8 @@ import { OutputBuffer } from "./output-buffer.ts";
 import { assertFits } from "./reply-check.ts";
 import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
 import { limitsFrom, unstatedLimits } from "./server-limits.ts";
+import { isShortRequest, shortRequestLength, writeShortRequest } from "./short-requests.ts";
+import { StatusDecoder } from "./status-decoder.ts";
 import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
 import { decodeReply, REQUESTS, type RequestType, type SftpReply, type SftpRequest, SSH_FXP } from "./table.ts";
 
@@ -45,6 +47,7 @@ export class SftpClient<Waiter = void> {
   readonly #frames: FrameReader;
   readonly #output = new OutputBuffer();
   readonly #requests = new RequestsUnderWay<Waiter>();
+  readonly #statuses = new StatusDecoder();
   #state: State<Waiter> = { kind: "starting" };
   #serverLimits: ServerLimits;
 
@@ -210,14 +213,17 @@ export class SftpClient<Waiter = void> {
     const underWay = this.#requests.add(type, waiter);
     try {
       const { number, extension, codec } = REQUESTS[type];
-      const name = extension && utf8Encode(extension.name);
-      const fields = codec.encode(request);
-      const length = REQUEST_HEADER + (name === undefined ? 0 : 4 + name.length) + fields.length;
+      const name = extension && EXTENSION_NAMES.get(extension.name);
+      const isShort = isShortRequest(request);
+      const fields = isShort ? undefined : codec.encode(request);
+      const fieldsLength = isShort ? shortRequestLength(request) : fields!.length;
+      const length = REQUEST_HEADER + (name === undefined ? 0 : 4 + name.length) + fieldsLength;
       this.#assertLength(length, type);
       // Written here, because `encodeRequest` would copy the fields once more.
       const output = this.#output.begin(length).byte(number).uint32(underWay.id);
       if (name !== undefined) output.string(name);
-      output.raw(fields);
+      if (isShort) writeShortRequest(output, request);
+      else output.raw(fields!);
     } catch (error) {
       this.#requests.remove(underWay);
       throw error;
@@ -259,7 +265,9 @@ export class SftpClient<Waiter = void> {
     if (request === undefined)
       throw new SshError("unexpected-message", `the SFTP server answered request ${id}, which is not under way`);
     if (number === SSH_FXP.DATA && request.target !== undefined) return this.#receiveInto(request, request.target);
-    const reply = decodeReply(this.#frames.take(this.#frames.remaining), request.type!);
+    const packet = this.#frames.take(this.#frames.remaining);
+    const reply =
+      number === SSH_FXP.STATUS ? this.#statuses.decode(packet, request.type!) : decodeReply(packet, request.type!);
     return this.#answer(request, reply);
   }
 
@@ -365,6 +373,11 @@ type State<Waiter> =
   | { readonly kind: "closed"; readonly events: SftpClientEvent<Waiter>[] };
 
 const NO_EXTENSIONS: ReadonlyMap<string, Uint8Array> = new Map();
+
+/** Names of extensions as bytes, by their text. */
+const EXTENSION_NAMES: ReadonlyMap<string, Bytes> = new Map(
+  Object.values(SFTP_EXTENSIONS).map(({ name }) => [name, utf8Encode(name)]),
+);
 
 /** Returns the error for text before the first packet, which has the form of a very long packet. */
 function printedText({ message }: SshError): SshError {

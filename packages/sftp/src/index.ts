@@ -54,6 +54,7 @@ export type {
   SymlinkRequest,
   WriteRequest,
 } from "./messages/requests.ts";
+export { modeText } from "./mode-text.ts";
 export { decodePath, encodePath } from "./paths.ts";
 export { SftpServer, type SftpServerOptions } from "./server.ts";
 export type { SftpServerEvent, SftpServerRequest } from "./server-events.ts";

@@ -5,6 +5,8 @@ import { type Bytes, SshError, utf8Decode, utf8Encode } from "@nacre/wire";
  * `decodePath`. Throws `usage` if the text contains NUL or another lone surrogate.
  */
 export function encodePath(text: string): Bytes {
+  const ascii = asciiEncode(text);
+  if (ascii !== undefined) return ascii;
   if (text.includes("\0")) throw new SshError("usage", "a path must not contain NUL");
   if (!LONE_SURROGATE.test(text)) return utf8Encode(text);
   const bytes: number[] = [];
@@ -23,7 +25,7 @@ export function encodePath(text: string): Bytes {
  * the result: it may contain lone surrogates and control characters.
  */
 export function decodePath(bytes: Uint8Array): string {
-  const text = utf8Decode(bytes);
+  const text = asciiDecode(bytes) ?? utf8Decode(bytes);
   if (text !== undefined) return text;
   let out = "";
   for (let at = 0; at < bytes.length; ) {
@@ -32,6 +34,28 @@ export function decodePath(bytes: Uint8Array): string {
     at += Math.max(length, 1);
   }
   return out;
+}
+
+/** Encodes US-ASCII, as which most names are. Returns `undefined` for other text and for NUL. */
+function asciiEncode(text: string): Bytes | undefined {
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < bytes.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0 || code >= 0x80) return undefined;
+    bytes[at] = code;
+  }
+  return bytes;
+}
+
+/** Maximum number of bytes that `asciiDecode` decodes: each is an argument of one call. */
+const MAX_ASCII = 1024;
+
+/** Decodes US-ASCII. Returns `undefined` for other bytes and for long names. */
+function asciiDecode(bytes: Uint8Array): string | undefined {
+  if (bytes.length > MAX_ASCII) return undefined;
+  for (let at = 0; at < bytes.length; at++) if (bytes[at]! >= 0x80) return undefined;
+  // `apply` reads the array directly. A spread would call its iterator, which takes several times as long.
+  return String.fromCharCode.apply(undefined, bytes as ArrayLike<number> as number[]);
 }
 
 /** Matches a surrogate that is not part of a pair: with the flag `u`, a pair is one character outside the range. */

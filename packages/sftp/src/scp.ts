@@ -1,4 +1,5 @@
 export { SCP_LIMITS, type ScpLimits } from "./scp/limits.ts";
+export { type ScpClosedEvent, ScpMachine } from "./scp/machine.ts";
 export {
   decodeRecord,
   encodeRecord,

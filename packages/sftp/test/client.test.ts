@@ -171,6 +171,32 @@ describe("a request", () => {
     ]);
   });
 
+  it("gets the status of its own reply when several have the same length", () => {
+    const server = new ScriptedServer().ready();
+    const statuses = [
+      [SSH_FX.OK, "Success"],
+      [SSH_FX.OK, "Success"],
+      [SSH_FX.FAILURE, "Success"],
+      [SSH_FX.OK, "success"],
+      [SSH_FX.OK, "Success"],
+      [SSH_FX.FAILURE, "x".repeat(100)],
+      [SSH_FX.FAILURE, "x".repeat(100)],
+    ] as const;
+    for (const [status, message] of statuses) {
+      const id = server.client.request({ type: "rmdir", path: PATH }, "w");
+      expect(server.status(id, status, message)).toEqual([
+        { type: "status", request: id, waiter: "w", status, message },
+      ]);
+    }
+  });
+
+  it("without a result is not answered with the success of another request", () => {
+    const server = new ScriptedServer().ready();
+    server.status(server.client.request({ type: "rmdir", path: PATH }, ""), SSH_FX.OK, "Success");
+    const events = server.status(server.client.request({ type: "stat", path: PATH }, ""), SSH_FX.OK, "Success");
+    expect(events.at(-1)).toMatchObject({ type: "closed", error: { code: "unexpected-message" } });
+  });
+
   it("of an extension of others carries and returns any bytes", () => {
     const server = new ScriptedServer().ready();
     const id = server.client.request({ type: "extended", name: "hash@example.com", data: HANDLE }, "w");

@@ -4,7 +4,11 @@ import { SshError, type Structure, toHex, utf8Encode, Writer } from "@nacre/wire
 import fc, { type Arbitrary } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { attributes as attributesField, attributesLength } from "../src/attributes.ts";
+import type { SftpClientRequest } from "../src/client.ts";
 import { init, version } from "../src/messages/handshake.ts";
+import { OutputBuffer } from "../src/output-buffer.ts";
+import { encodePath } from "../src/paths.ts";
+import { isShortRequest, shortRequestLength, writeShortRequest } from "../src/short-requests.ts";
 import {
   decodeReply,
   decodeRequest,
@@ -15,6 +19,7 @@ import {
   type SftpReply,
   type SftpRequest,
 } from "../src/table.ts";
+import { ScriptedServer } from "./scripted-server.ts";
 
 const bytes = fc.uint8Array({ maxLength: 40 });
 const path = fc.uint8Array({ min: 1, maxLength: 40 });
@@ -157,6 +162,48 @@ describe("every request", () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe("a request that is written without its codec", () => {
+  it.each(["open", "close", "read", "rename", "posix-rename"] as const)("%s has the bytes of the codec", (type) => {
+    fc.assert(
+      fc.property(requestOf(type), uint32, (request, id) => {
+        const output = new OutputBuffer();
+        if (!isShortRequest(request)) {
+          // Only attributes that short files need are written.
+          expect(type).toBe("open");
+          return;
+        }
+        const length = shortRequestLength(request);
+        writeShortRequest(output.begin(length), request);
+        const packet = encodeRequest(id, request);
+        expect(output.length).toBe(4 + length);
+        expect(toHex(output.unsent.subarray(4))).toBe(toHex(packet.subarray(packet.length - length)));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("open has no attributes, or permissions", () => {
+    const path = encodePath("/f");
+    const attributes = [{}, { permissions: 0o644 }, { permissions: 0 }];
+    for (const one of attributes) expect(isShortRequest({ type: "open", path, flags: 1, attributes: one })).toBe(true);
+    const others = [{ size: 1n }, { owner: { uid: 1, gid: 1 } }, { times: { atime: 1, mtime: 1 } }, { extended: [] }];
+    for (const one of others) expect(isShortRequest({ type: "open", path, flags: 1, attributes: one })).toBe(false);
+  });
+
+  it.each<readonly [string, SftpRequest]>([
+    ["a path with NUL", { type: "open", path: Uint8Array.of(97, 0), flags: 1, attributes: {} }],
+    ["a new path with NUL", { type: "posix-rename", oldPath: encodePath("a"), newPath: Uint8Array.of(0) }],
+    ["an old path with NUL", { type: "rename", oldPath: Uint8Array.of(0), newPath: encodePath("a") }],
+    ["flags above 2^32 - 1", { type: "open", path: encodePath("a"), flags: 2 ** 32, attributes: {} }],
+    ["a fraction of a permission", { type: "open", path: encodePath("a"), flags: 1, attributes: { permissions: 0.5 } }],
+  ])("does not have %s, which the client refuses without sending anything", (_, request) => {
+    expect(isShortRequest(request)).toBe(false);
+    const server = new ScriptedServer().ready();
+    expectError("usage", () => server.client.request(request as SftpClientRequest, ""));
+    expect([server.client.unsent.length, server.client.requestCount]).toEqual([0, 0]);
   });
 });
 

@@ -294,7 +294,7 @@ export class Transport implements PacketSink {
   }
 
   get turnOver(): boolean {
-    return this.#turn.left <= 0;
+    return this.#turn.left < 0;
   }
 
   write(payload: Uint8Array, sent?: SentMessage): void {

@@ -3,7 +3,7 @@ const LEAST_COST = 8192;
 
 /** Work of the current turn. One process serves many connections, so a connection must yield after a bounded amount of work. */
 export class Turn {
-  /** Remaining work in bytes. At 0 or below, the turn is over. */
+  /** Remaining work in bytes. At 0 or below, nothing more is received in this turn; below 0, no more bulk data is sent. */
   left: number;
   readonly #maxWork: number;
 

@@ -49,15 +49,28 @@ describe("a turn", () => {
   test.each([
     ["short", 1],
     ["long", 32 * 1024],
-  ])("is over after 128 %s packets are sent", (_, length) => {
+  ])("yields after 128 %s packets are sent, and is over after one more", (_, length) => {
     const peer = freshTurn();
-    for (let i = 0; i < 127; i++) peer.transport.write(ignore(length));
+    for (let i = 0; i < 128; i++) peer.transport.write(ignore(length));
+    expect(peer.transport.turnOver).toBe(false);
+    expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
+    for (let i = 0; i < 128; i++) peer.transport.write(ignore(length));
     expect(peer.transport.turnOver).toBe(false);
     peer.transport.begin(1)[0] = 94;
     peer.transport.commit();
     expect(peer.transport.turnOver).toBe(true);
     expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
     expect(peer.transport.turnOver).toBe(false);
+  });
+
+  test("allows one packet in answer to its last received packet", () => {
+    const peer = freshTurn();
+    for (let i = 0; i < 128; i++) peer.sendOnly(Uint8Array.of(94));
+    for (let i = 0; i < 128; i++) expect(peer.transport.nextEvent()?.type).toBe("message");
+    expect(peer.transport.turnOver).toBe(false);
+    peer.transport.write(ignore(0));
+    expect(peer.transport.turnOver).toBe(true);
+    expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
   });
 
   test("opens one packet if `maxTurnWork` has its minimum", () => {

@@ -54,7 +54,7 @@ export class ClientTunnel extends Tunnel {
 
   /** Queues ATTACH, the first message of the next WebSocket. Throws `usage` unless the tunnel is detached. */
   attach(): void {
-    if (this.#state.kind !== "detached") throw new SshError("usage", "the tunnel has a WebSocket already");
+    if (this.#state.kind !== "detached") throw new SshError("usage", "the tunnel is not detached");
     const { resumable } = this.#state;
     this.#state = { kind: "attaching", resumable };
     this.send({ type: "attach", id: resumable.id });
@@ -71,7 +71,7 @@ export class ClientTunnel extends Tunnel {
     } else if (message.type === "attached" && state.kind === "proving") {
       // rule: tunnel-challenge-position
       if (message.received < state.challenged)
-        throw new SshError("malformed-message", "the gateway's tunnel position went back while attaching");
+        throw new SshError("malformed-message", "the gateway's tunnel position went back");
       this.sending.rewind(message.received);
       this.receiving.attached();
       this.#state = { kind: "attached", resumable: state.resumable };

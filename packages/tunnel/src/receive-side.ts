@@ -48,7 +48,7 @@ export class ReceiveSide {
   /** Counts END. Throws `unexpected-message` if END arrived before. */
   end(): void {
     // rule: tunnel-second-end
-    if (this.#hasEnded) throw new SshError("unexpected-message", "a second END of the tunnel");
+    if (this.#hasEnded) throw new SshError("unexpected-message", "a second tunnel END");
     this.#hasEnded = true;
     this.#received++;
     this.#consumed++;

@@ -74,19 +74,13 @@ export class SendBuffer {
     this.#hasEnded = true;
   }
 
-  /** Returns the next DATA or END message, or `undefined` if all were sent. `now` is in milliseconds. */
-  takeMessage(now: number): Bytes | undefined {
+  /** Returns the next DATA or END message, or `undefined` if all were sent. See `Tunnel.takeMessage`. */
+  takeMessage(now: number, memory?: Bytes): Bytes | undefined {
     // A chunk can exceed the buffer, but sent bytes must not exceed the peer's limit.
     const allowed = this.#acknowledged + MAX_SEND_BUFFER - this.#sent;
-    const whole = this.takeEncoded(allowed);
-    if (whole !== undefined) {
-      this.#advance(whole.length - 1, now);
-      return whole;
-    }
-    const length = this.#nextLength(Math.min(MAX_DATA_LENGTH, allowed));
-    if (length > 0) {
-      const message = this.#copyNext(length);
-      this.#advance(length, now);
+    const message = this.takeEncoded(allowed) ?? this.#copyNext(Math.min(MAX_DATA_LENGTH, allowed), memory);
+    if (message !== undefined) {
+      this.#advance(message.length - 1, now);
       return message;
     }
     if (!this.#hasEnded || this.#sent !== this.#written) return undefined;
@@ -124,7 +118,7 @@ export class SendBuffer {
   }
 
   protected assertNotEnded(): void {
-    if (this.#hasEnded) throw new SshError("usage", "cannot write to a tunnel after `end`");
+    if (this.#hasEnded) throw new SshError("usage", "tunnel write after `end`");
   }
 
   /** Counts bytes that were added to `chunks`. */
@@ -174,8 +168,11 @@ export class SendBuffer {
     return Math.min(length, most);
   }
 
-  #copyNext(length: number): Bytes {
-    const message = new Uint8Array(1 + length);
+  /** Encodes up to `most` of the next bytes, in `memory` if that is given. Returns `undefined` if there are none. */
+  #copyNext(most: number, memory?: Bytes): Bytes | undefined {
+    const length = this.#nextLength(most);
+    if (length <= 0) return undefined;
+    const message = (memory ?? new Uint8Array(1 + length)).subarray(0, 1 + length);
     message[0] = TUNNEL_MESSAGE.DATA;
     let filled = 1;
     while (filled < message.length) {

@@ -101,11 +101,15 @@ export abstract class Tunnel {
 
   /** Returns the next event, or `undefined` if the queue is empty. */
   nextEvent(): TunnelEvent | undefined {
-    return this.#events.length === 0 ? undefined : this.#events.shift();
+    return this.#events.shift();
   }
 
-  /** Returns the next message for the current WebSocket, or `undefined`. Messages that were not taken survive the loss of the WebSocket. */
-  takeMessage(now: number): Bytes | undefined {
+  /**
+   * Returns the next message for the current WebSocket, or `undefined`. Messages that were not taken survive the loss of the WebSocket. A
+   * message that is copied together from written bytes is in `memory` if that is given: `MAX_MESSAGE_LENGTH` bytes that nothing else uses.
+   * `now` is in milliseconds of a monotonic clock.
+   */
+  takeMessage(now: number, memory?: Bytes): Bytes | undefined {
     if (this.#handshake.length > 0) return this.#handshake.shift();
     if (this.#isOver || !this.isAttached) return undefined;
     const consumed = this.receiving.takeAcknowledgement();
@@ -113,7 +117,7 @@ export abstract class Tunnel {
       this.#finishIfDone();
       return encodeTunnelMessage({ type: "acknowledge", consumed });
     }
-    return this.sending.takeMessage(now);
+    return this.sending.takeMessage(now, memory);
   }
 
   /** Throws `closed` after the last event. */
@@ -183,6 +187,6 @@ export abstract class Tunnel {
 
   #assertAttached({ type }: StreamMessage): void {
     // rule: tunnel-before-attach
-    if (!this.isAttached) throw new SshError("unexpected-message", `a tunnel's ${type} message before it is open`);
+    if (!this.isAttached) throw new SshError("unexpected-message", `${type} before the tunnel is open`);
   }
 }

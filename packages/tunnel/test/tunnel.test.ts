@@ -1,4 +1,4 @@
-import { type Bytes, concatBytes } from "@nacre/wire";
+import { type Bytes, concatBytes, equalBytes } from "@nacre/wire";
 import { array, assert, constantFrom, integer, oneof, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ClientTunnel, encodeTunnelMessage, MAX_SEND_BUFFER, resumeProof } from "../src/index.ts";
@@ -159,6 +159,29 @@ describe("a tunnel", () => {
     const second = pair.gateway.tunnel.takeMessage(0)!;
     expect(concatBytes(first.subarray(1), second.subarray(1))).toEqual(pattern(180));
     expect(pair.gateway.tunnel.takeMessage(0)).toBeUndefined();
+  });
+
+  test("copies written bytes to the memory of the caller, which may then change", () => {
+    const pair = opened();
+    const memory = new Uint8Array(65_536);
+    for (const length of [100_000, 70_000]) pair.client.tunnel.write(pattern(length, length));
+    const expected = concatBytes(pattern(100_000, 100_000), pattern(70_000, 70_000));
+    const lengths: number[] = [];
+    for (let at = 0; at < expected.length; ) {
+      const message = pair.client.tunnel.takeMessage(0, memory)!;
+      expect(message.buffer).toBe(memory.buffer);
+      expect(message[0]).toBe(7);
+      expect(equalBytes(message.subarray(1), expected.subarray(at, at + message.length - 1))).toBe(true);
+      lengths.push(message.length);
+      at += message.length - 1;
+    }
+    expect(lengths).toEqual([65_536, 65_536, 38_931]);
+    expect(pair.client.tunnel.takeMessage(0, memory)).toBeUndefined();
+    memory.fill(0);
+    pair.lose();
+    expect(pair.attach()).toBe(true);
+    pair.run();
+    expect(equalBytes(pair.gateway.received, expected)).toBe(true);
   });
 
   test("frees each large message once, when it is acknowledged or discarded", () => {

@@ -56,7 +56,7 @@ async function attach(tunnel: ClientTunnel, socket: MessageSocket): Promise<Mess
   await socket.opened;
   // rule: web-resume-subprotocol
   if (socket.protocol !== TUNNEL_SUBPROTOCOL)
-    throw new SshError("gateway-refused", `the gateway ${socket.where} does not resume connections any more`);
+    throw new SshError("gateway-refused", `the gateway ${socket.where} no longer resumes connections`);
   tunnel.attach();
   try {
     await handshake(tunnel, socket);

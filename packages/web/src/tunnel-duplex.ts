@@ -61,7 +61,6 @@ export class TunnelDuplex implements Duplex {
   /** Time of the last message. */
   #now = 0;
   #isPaused = false;
-  #hasEnded = false;
   /** Whether END arrived but was not delivered to the handler. */
   #endUnread = false;
   /** Error that ended the connection. The handler receives it after all bytes. */
@@ -116,14 +115,13 @@ export class TunnelDuplex implements Duplex {
 
   end(): Promise<void> {
     if (this.#failure !== undefined || this.#tunnel.isOver) return Promise.resolve();
-    if (!this.#hasEnded) {
-      this.#hasEnded = true;
+    if (this.#sent === undefined) {
       this.#isEnding = true;
       this.#tunnel.end();
+      this.#sent = new Promise((resolve) => {
+        this.#onSent = resolve;
+      });
     }
-    this.#sent ??= new Promise((resolve) => {
-      this.#onSent = resolve;
-    });
     this.#pump();
     return this.#sent;
   }
@@ -252,7 +250,7 @@ export class TunnelDuplex implements Duplex {
 
   /** Sends the next message and returns its number. Returns `undefined` if all are sent. */
   #sendNext(): number | undefined {
-    const message = this.#tunnel.takeMessage(performance.now());
+    const message = this.#tunnel.takeMessage(performance.now(), this.#socket!.memory);
     if (message === undefined) {
       this.#onSent?.();
       return undefined;

@@ -102,6 +102,6 @@ function resumeUrl(url: string, address: string): string {
   }
   // rule: web-resume-encrypted
   if (target?.protocol !== "wss:" && !(target?.protocol === "ws:" && url.startsWith("ws:")))
-    throw new SshError("malformed-message", `the gateway's address to resume at is invalid: ${escapeText(address)}`);
+    throw new SshError("malformed-message", `invalid resume address from the gateway: ${escapeText(address)}`);
   return target.href;
 }

@@ -11,7 +11,7 @@ export interface WebSocketLike {
   /** Connection state: 0 connecting, 1 open, 2 closing, 3 closed. */
   readonly readyState: number;
   readonly url: string;
-  /** Sends a binary message. */
+  /** Sends a binary message. The platform's `WebSocket` must copy it, as the standard says; another class may send it later. */
   send(data: Bytes): void;
   /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;

@@ -6,7 +6,7 @@ import { utf8Encode } from "@nacre/wire";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Duplex } from "nacre";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type ConnectionChange, type WebSocketDuplexOptions, webSocketDuplex } from "../src/index.ts";
 import { FakeSocket } from "./support/fake-socket.ts";
 
@@ -473,6 +473,44 @@ describe("the messages of a tunnel", () => {
     gateway.take();
     expect(gateway.received).toBe(`${"A".repeat(65_600)}!`);
     await gateway.duplex.close();
+  });
+});
+
+/** Sends five large messages with a class of WebSocket, and returns their buffers. */
+async function buffersOf(isPlatform: boolean): Promise<ArrayBufferLike[]> {
+  const gateway = new ScriptedGateway();
+  const buffers: ArrayBufferLike[] = [];
+  class Keeping extends FakeSocket {
+    constructor(url: string) {
+      super(url);
+      gateway.sockets.push(this);
+    }
+    override send(data: Uint8Array): void {
+      if (data.length > 1000) buffers.push(data.buffer);
+      super.send(data);
+    }
+  }
+  onTestFinished(() => void vi.unstubAllGlobals());
+  if (isPlatform) vi.stubGlobal("WebSocket", Keeping);
+  await gateway.open({ WebSocket: Keeping });
+  const text = "0123456789".repeat(30_000);
+  gateway.duplex.write([utf8Encode(text)]);
+  await macrotask();
+  gateway.take();
+  expect(gateway.received).toBe(text);
+  await gateway.duplex.close();
+  return buffers;
+}
+
+describe("the memory of a tunnel's messages", () => {
+  it("is used again if the WebSocket is the platform's, which copies it", async () => {
+    const buffers = await buffersOf(true);
+    expect(buffers).toHaveLength(5);
+    expect(new Set(buffers)).toHaveProperty("size", 1);
+  });
+
+  it("is new for each message of another WebSocket, which may send it later", async () => {
+    expect(new Set(await buffersOf(false))).toHaveProperty("size", 5);
   });
 });
 

@@ -1,16 +1,6 @@
 import type { Stats } from "@nacre/node";
+import { modeText } from "nacre/sftp";
 import { formatShort } from "./short-size.ts";
-
-/** Letter of each file type, by the type bits of the mode. */
-const TYPES: Readonly<Record<number, string>> = {
-  0o010_000: "p",
-  0o020_000: "c",
-  0o040_000: "d",
-  0o060_000: "b",
-  0o100_000: "-",
-  0o120_000: "l",
-  0o140_000: "s",
-};
 
 /** Names of users and groups, by their ids. */
 export interface OwnerNames {
@@ -39,28 +29,6 @@ export function longLine(name: string, stats: Stats, owners: OwnerNames, isHuman
 
 function ownerText(id: number | undefined, names: ReadonlyMap<number, string>): string {
   return (id === undefined ? "?" : (names.get(id) ?? `${id}`)).padEnd(8);
-}
-
-/** Returns a mode as `ls -l` shows it. */
-function modeText(mode: number): string {
-  if (mode === 0) return "?---------";
-  const bit = (mask: number, letter: string): string => (mode & mask ? letter : "-");
-  const execute = (mask: number, special: number, letter: string): string => {
-    if ((mode & special) === 0) return bit(mask, "x");
-    return mode & mask ? letter : letter.toUpperCase();
-  };
-  return [
-    TYPES[mode & 0o170_000] ?? "?",
-    bit(0o400, "r"),
-    bit(0o200, "w"),
-    execute(0o100, 0o4000, "s"),
-    bit(0o040, "r"),
-    bit(0o020, "w"),
-    execute(0o010, 0o2000, "s"),
-    bit(0o004, "r"),
-    bit(0o002, "w"),
-    execute(0o001, 0o1000, "t"),
-  ].join("");
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

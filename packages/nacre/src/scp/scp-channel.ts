@@ -1,16 +1,7 @@
+import type { ScpClosedEvent, ScpMachine } from "@nacre/sftp/scp";
 import { SshError } from "@nacre/wire";
 import type { Channel } from "../mux/channel.ts";
 import type { SessionBytes } from "../session/base-session.ts";
-
-/** The part of `ScpSink` and `ScpSource` that moves bytes and events. */
-interface ScpMachine<Event> {
-  readonly unsent: Uint8Array;
-  readonly held: number;
-  receive(bytes: Uint8Array): void;
-  sent(length: number): void;
-  end(error?: SshError): void;
-  nextEvent(): Event | undefined;
-}
 
 /**
  * Runs an `ScpSink` or `ScpSource` over a channel: writes its bytes, and returns window credit for those that its events have passed on. One
@@ -39,7 +30,7 @@ export class ScpChannel<Event> implements SessionBytes {
   }
 
   /** Sends what the machine has to send, and resolves with the next event. Do not call it after the event `closed`. */
-  async next(): Promise<Event> {
+  async next(): Promise<Event | ScpClosedEvent> {
     for (;;) {
       this.#write();
       const event = this.#machine.nextEvent();

@@ -1,3 +1,4 @@
+import type { ScpClosedEvent, ScpMachine } from "@nacre/sftp/scp";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
 import { onAbort } from "../on-abort.ts";
@@ -55,7 +56,7 @@ export class ScpProcess<Event extends { readonly type: string }> {
   /** Starts scp on the server. Rejects with `aborted`, or as `openChannel` does. */
   static async start<Event extends { readonly type: string }>(
     ssh: ChannelOpener,
-    machine: ConstructorParameters<typeof ScpChannel<Event>>[0],
+    machine: ScpMachine<Event>,
     command: Uint8Array,
     context: CallContext,
   ): Promise<ScpProcess<Event>> {
@@ -86,7 +87,7 @@ export class ScpProcess<Event extends { readonly type: string }> {
   }
 
   /** Sends what the machine has to send, and resolves with the next event. */
-  next(): Promise<Event> {
+  next(): Promise<Event | ScpClosedEvent> {
     return this.#scp.next();
   }
 

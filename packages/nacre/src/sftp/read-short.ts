@@ -1,31 +1,54 @@
-import { SSH_FX } from "@nacre/sftp";
+import { type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import type { Bytes } from "@nacre/wire";
-import { ask, type CallContext } from "./call.ts";
-import type { SftpChannel } from "./sftp-channel.ts";
-import { openFile } from "./write-file.ts";
+import type { CallContext } from "./call.ts";
+import { encodeFlags } from "./open-flags.ts";
+import { toBytes } from "./remote-path.ts";
+import type { SftpChannel, Waiter } from "./sftp-channel.ts";
+import { type Settle, ShortCall } from "./short-call.ts";
 
 /**
  * Reads a file of `size` bytes in two round trips: the close follows the only read without waiting. Resolves with `undefined` if one reply
- * does not have exactly the whole file: its size has changed, or the server sends fewer bytes at once. Rejects with `aborted`, or the error of opening the file.
+ * does not have exactly the whole file: its size has changed, or the server sends fewer bytes at once. Rejects with `aborted`, the error of
+ * opening the file, or the one that ended SFTP.
  */
-export async function readShort(
+export function readShort(
   channel: SftpChannel,
   path: string,
   size: number,
   context: CallContext,
 ): Promise<Bytes | undefined> {
-  const { handle } = await openFile(channel, path, "r", {}, context);
-  // A read that has to wait for room must not be overtaken by the close.
-  const isSent = channel.makeRoom();
-  // One byte more shows whether the file has grown.
-  const reading = ask(channel, { type: "read", handle, offset: 0, length: size + 1 }, context);
-  if (isSent) channel.release(handle);
-  try {
-    const answer = await reading;
-    if (answer.type === "data" && answer.data.length === size) return answer.data;
-    if (answer.type === "status" && answer.status === SSH_FX.EOF && size === 0) return new Uint8Array(0);
-    return undefined;
-  } finally {
-    if (!isSent) channel.release(handle);
+  return new Promise((resolve, reject) => {
+    new ShortRead(channel, path, size, context, { resolve, reject }).room();
+  });
+}
+
+const READ = encodeFlags("r");
+
+class ShortRead extends ShortCall<Bytes | undefined> {
+  readonly #size: number;
+
+  constructor(
+    channel: SftpChannel,
+    path: string,
+    size: number,
+    context: CallContext,
+    settle: Settle<Bytes | undefined>,
+  ) {
+    super(channel, { type: "open", path: toBytes(path), flags: READ, attributes: {} }, context, settle);
+    this.#size = size;
+  }
+
+  protected override send(handle: Bytes): void {
+    // One byte more shows whether the file has grown.
+    this.channel.request({ type: "read", handle, offset: 0, length: this.#size + 1 }, this);
+    this.channel.release(handle);
+    this.handleIsClosed();
+  }
+
+  protected override next(answer: SftpReplyEvent<Waiter>): void {
+    if (answer.type === "data" && answer.data.length === this.#size) this.succeed(answer.data);
+    else if (answer.type === "status" && answer.status === SSH_FX.EOF && this.#size === 0)
+      this.succeed(new Uint8Array(0));
+    else this.succeed(undefined);
   }
 }

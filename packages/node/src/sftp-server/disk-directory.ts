@@ -1,10 +1,10 @@
 import { type Dir, lstatSync, opendirSync, readdirSync, type Stats, statSync } from "node:fs";
 import type { Attributes, DirectoryEntry, ServedDirectory } from "nacre/sftp-server";
-import { isNode } from "../runtime.ts";
 import type { AccountNames } from "./accounts.ts";
 import { attributesOf, changeAt } from "./attributes.ts";
 import type { Directory } from "./directory.ts";
 import type { HandleContext } from "./disk-file.ts";
+import { isNode } from "./is-node.ts";
 import { pathText } from "./native-path.ts";
 
 /** Number of entries in one batch of a listing. */

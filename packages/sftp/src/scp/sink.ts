@@ -1,7 +1,6 @@
 import { type Bytes, completeLimits, type Overrides, SshError } from "@nacre/wire";
 import { SCP_LIMITS, type ScpLimits } from "./limits.ts";
-import { LineReader } from "./line-reader.ts";
-import { OutputQueue } from "./output-queue.ts";
+import { type ScpClosedEvent, ScpMachine } from "./machine.ts";
 import {
   decodeRecord,
   type ScpDirectoryRecord,
@@ -38,9 +37,12 @@ export type ScpSinkEvent =
   /** The source could not send something. The text may contain any character: escape it before display. */
   | { readonly type: "problem"; readonly message: string }
   /** The last event. `error` is undefined if the source ended after whole files. */
-  | { readonly type: "closed"; readonly error: SshError | undefined };
+  | ScpClosedEvent;
 
 type Answered = "start" | "file" | "directory" | "file-end" | "directory-end";
+
+/** Any event but the last. */
+type Received = Exclude<ScpSinkEvent, ScpClosedEvent>;
 
 type State =
   | { readonly kind: "record" }
@@ -49,8 +51,7 @@ type State =
   /** Reads contents of a file. */
   | { readonly kind: "contents"; readonly left: number }
   /** Reads the source's report behind the contents. */
-  | { readonly kind: "report" }
-  | { readonly kind: "closed" };
+  | { readonly kind: "report" };
 
 /**
  * The receiving side of scp, `scp -t` on a server, as a pure state machine. `receive` takes the source's bytes, `nextEvent` returns what
@@ -59,10 +60,8 @@ type State =
  * Call `accept` first: it tells the source to begin. Names are checked: they never contain "/" or NUL, and are not "", "." or "..". A source that violates the
  * protocol ends scp with `malformed-message` or `unexpected-message`, and one that reports a fatal problem with `scp-failure`.
  */
-export class ScpSink {
+export class ScpSink extends ScpMachine<Received> {
   readonly #limits: ScpLimits;
-  readonly #reader: LineReader;
-  readonly #output = new OutputQueue();
   readonly #requestedName: Uint8Array | undefined;
   #state: State = { kind: "answer", to: "start", size: 0 };
   /** Number of directories around the next record. */
@@ -72,24 +71,13 @@ export class ScpSink {
   #times: ScpTimes | undefined;
   /** A fatal problem that the source reported behind a file. */
   #fatal: SshError | undefined;
-  /** Set when scp has ended, until the event is taken. */
-  #end: { readonly error: SshError | undefined } | undefined;
 
   /** Throws `usage` for a limit out of range. */
   constructor({ requestedName, limits }: ScpSinkOptions = {}) {
-    this.#limits = completeLimits(SCP_LIMITS, limits);
-    this.#reader = new LineReader(this.#limits.maxLineLength);
+    const complete = completeLimits(SCP_LIMITS, limits);
+    super(complete.maxLineLength);
+    this.#limits = complete;
     this.#requestedName = requestedName;
-  }
-
-  /** Bytes to send next. Report them with `sent`, then look again. */
-  get unsent(): Uint8Array {
-    return this.#output.unsent;
-  }
-
-  /** Number of received bytes that no event has passed on. */
-  get held(): number {
-    return this.#reader.held;
   }
 
   /** Number of directories that are not complete. */
@@ -97,26 +85,10 @@ export class ScpSink {
     return this.#depth;
   }
 
-  /** Reports the first `length` bytes of `unsent` as sent. Throws `usage` if there are fewer. */
-  sent(length: number): void {
-    this.#output.sent(length);
-  }
-
-  /** Adds bytes from the source; the sink then owns them. */
-  receive(bytes: Uint8Array): void {
-    if (this.#state.kind !== "closed") this.#reader.push(bytes);
-  }
-
-  /** Reports that no more bytes come. With an error, scp ends with it now, without the events of bytes that were received. */
-  end(error?: SshError): void {
-    if (error === undefined) this.#reader.end();
-    else this.#close(error);
-  }
-
   /** Accepts what the last event asks, or lets the source begin. No effect after the end. Throws `usage` if nothing waits for an answer. */
   accept(): void {
     this.#answer(true);
-    this.#output.push(Uint8Array.of(STATUS.ok));
+    this.output.push(Uint8Array.of(STATUS.ok));
   }
 
   /**
@@ -125,33 +97,17 @@ export class ScpSink {
    */
   refuse(message: string): void {
     this.#answer(false);
-    this.#output.push(encodeProblem(STATUS.warning, message));
+    this.output.push(encodeProblem(STATUS.warning, message));
   }
 
   /** Ends scp with a text for the source. */
   fail(message: string): void {
-    if (this.#state.kind === "closed") return;
-    this.#output.push(encodeProblem(STATUS.fatal, message));
-    this.#close(undefined);
+    if (this.isClosed) return;
+    this.output.push(encodeProblem(STATUS.fatal, message));
+    this.close(undefined);
   }
 
-  /** Returns the next event, or `undefined` until more is received or the last event is answered. */
-  nextEvent(): ScpSinkEvent | undefined {
-    if (this.#state.kind !== "closed") {
-      try {
-        const event = this.#read();
-        if (event !== undefined) return event;
-      } catch (error) {
-        if (!(error instanceof SshError)) throw error;
-        this.#close(error);
-      }
-    }
-    const end = this.#end;
-    this.#end = undefined;
-    return end && { type: "closed", error: end.error };
-  }
-
-  #read(): ScpSinkEvent | undefined {
+  protected read(): Received | undefined {
     const state = this.#state;
     switch (state.kind) {
       case "record":
@@ -165,11 +121,11 @@ export class ScpSink {
     }
   }
 
-  #record(): ScpSinkEvent | undefined {
-    const { first } = this.#reader;
+  #record(): Received | undefined {
+    const { first } = this.reader;
     if (first === undefined) return this.#checkEnd();
-    if (!isProblem(first) && !RECORDS.has(first)) throw this.#reader.unexpected();
-    const line = this.#reader.line();
+    if (!isProblem(first) && !RECORDS.has(first)) throw this.reader.unexpected();
+    const line = this.reader.line();
     if (line === undefined) return this.#checkEnd();
     if (first === STATUS.fatal) throw fatalError(line);
     if (first === STATUS.warning) {
@@ -182,7 +138,7 @@ export class ScpSink {
         // rule: scp-times-twice
         if (this.#times !== undefined) throw unexpected(`times twice, the second as ${shown(line)}`);
         this.#times = { mtime: record.mtime, atime: record.atime };
-        this.#output.push(Uint8Array.of(STATUS.ok));
+        this.output.push(Uint8Array.of(STATUS.ok));
         return this.#record();
       case "directory-end":
         // rule: scp-end-of-nothing
@@ -221,22 +177,22 @@ export class ScpSink {
       throw new SshError("malformed-message", `the peer sent an entry with the name ${shown(name)}: ${problem}`);
   }
 
-  #contents(left: number): ScpSinkEvent | undefined {
-    const data = this.#reader.contents(left);
+  #contents(left: number): Received | undefined {
+    const data = this.reader.contents(left);
     if (data.length === 0) return this.#checkEnd();
     this.#state = data.length === left ? { kind: "report" } : { kind: "contents", left: left - data.length };
     return { type: "data", data };
   }
 
-  #report(): ScpSinkEvent | undefined {
-    const { first } = this.#reader;
+  #report(): Received | undefined {
+    const { first } = this.reader;
     if (first === undefined) return this.#checkEnd();
     let problem: string | undefined;
-    if (first === STATUS.ok) this.#reader.skip();
+    if (first === STATUS.ok) this.reader.skip();
     else {
       // rule: scp-report
-      if (!isProblem(first)) throw this.#reader.unexpected();
-      const line = this.#reader.line();
+      if (!isProblem(first)) throw this.reader.unexpected();
+      const line = this.reader.line();
       if (line === undefined) return this.#checkEnd();
       problem = problemText(line);
       if (first === STATUS.fatal) this.#fatal = fatalError(line);
@@ -247,32 +203,25 @@ export class ScpSink {
 
   #answer(isAccepted: boolean): void {
     const state = this.#state;
-    if (state.kind === "closed") return;
+    if (this.isClosed) return;
     if (state.kind !== "answer") throw new SshError("usage", "scp waits for no answer; answer each event once");
     if (state.to === "file" && isAccepted)
       this.#state = state.size === 0 ? { kind: "report" } : { kind: "contents", left: state.size };
     else this.#state = { kind: "record" };
     if (state.to === "directory" && isAccepted) this.#depth++;
     if (state.to === "directory-end") this.#depth--;
-    if (this.#fatal !== undefined) this.#close(this.#fatal);
+    if (this.#fatal !== undefined) this.close(this.#fatal);
   }
 
   /** Ends scp if the source has. It may end only between the files and outside of directories. */
   #checkEnd(): undefined {
-    const { first, held } = this.#reader;
-    if (!this.#reader.hasEnded) return;
+    const { first, held } = this.reader;
+    if (!this.reader.hasEnded) return;
     const isWhole = this.#state.kind === "record" && this.#depth === 0 && first === undefined && held === 0;
     // rule: scp-truncated
     if (!isWhole)
       throw new SshError("channel-closed", "the peer ended scp within a file or directory; transfer it again");
-    this.#close(undefined);
-  }
-
-  #close(error: SshError | undefined): void {
-    if (this.#state.kind === "closed") return;
-    this.#state = { kind: "closed" };
-    this.#end = { error };
-    this.#reader.clear();
+    this.close(undefined);
   }
 }
 

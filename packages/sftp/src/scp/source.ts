@@ -1,7 +1,6 @@
 import { completeLimits, type Overrides, SshError } from "@nacre/wire";
 import { SCP_LIMITS, type ScpLimits } from "./limits.ts";
-import { LineReader } from "./line-reader.ts";
-import { OutputQueue } from "./output-queue.ts";
+import { type ScpClosedEvent, ScpMachine } from "./machine.ts";
 import { encodeRecord, type ScpTimes } from "./records.ts";
 import { encodeProblem, fatalError, isProblem, problemText, STATUS } from "./status.ts";
 
@@ -22,7 +21,10 @@ export type ScpSourceEvent =
   /** The sink refuses what was sent last. Go on with the next file. The text may contain any character: escape it before display. */
   | { readonly type: "refused"; readonly message: string }
   /** The last event. `error` is undefined if the sink ended while nothing was awaited from it. */
-  | { readonly type: "closed"; readonly error: SshError | undefined };
+  | ScpClosedEvent;
+
+/** Any event but the last. */
+type Answer = Exclude<ScpSourceEvent, ScpClosedEvent>;
 
 type State =
   /** Waits for the sink's answer. `size` is that of the file whose record was sent. */
@@ -30,8 +32,7 @@ type State =
   /** The next record may be sent. */
   | { readonly kind: "idle" }
   /** Contents of a file may be sent. */
-  | { readonly kind: "contents"; readonly left: number }
-  | { readonly kind: "closed" };
+  | { readonly kind: "contents"; readonly left: number };
 
 /**
  * The sending side of scp, `scp -f` on a server, as a pure state machine. The methods send records and contents; `receive` takes the sink's
@@ -41,42 +42,12 @@ type State =
  * method called at another time throws `usage`; after the end it has no effect. A sink that violates the protocol ends scp with
  * `malformed-message`, and one that reports a fatal problem with `scp-failure`.
  */
-export class ScpSource {
-  readonly #reader: LineReader;
-  readonly #output = new OutputQueue();
+export class ScpSource extends ScpMachine<Answer> {
   #state: State = { kind: "answer", size: undefined, next: undefined };
-  /** Set when scp has ended, until the event is taken. */
-  #end: { readonly error: SshError | undefined } | undefined;
 
   /** Throws `usage` for a limit out of range. */
   constructor({ limits }: { readonly limits?: Overrides<ScpLimits> | undefined } = {}) {
-    this.#reader = new LineReader(completeLimits(SCP_LIMITS, limits).maxLineLength);
-  }
-
-  /** Bytes to send next. Report them with `sent`, then look again. */
-  get unsent(): Uint8Array {
-    return this.#output.unsent;
-  }
-
-  /** Number of received bytes that no event has passed on. */
-  get held(): number {
-    return this.#reader.held;
-  }
-
-  /** Reports the first `length` bytes of `unsent` as sent. Throws `usage` if there are fewer. */
-  sent(length: number): void {
-    this.#output.sent(length);
-  }
-
-  /** Adds bytes from the sink; the source then owns them. */
-  receive(bytes: Uint8Array): void {
-    if (this.#state.kind !== "closed") this.#reader.push(bytes);
-  }
-
-  /** Reports that no more bytes come. With an error, scp ends with it now. */
-  end(error?: SshError): void {
-    if (error === undefined) this.#reader.end();
-    else this.#close(error);
+    super(completeLimits(SCP_LIMITS, limits).maxLineLength);
   }
 
   /** Announces a file. If it is accepted, send exactly `size` bytes with `contents`, then `endFile`. */
@@ -100,7 +71,7 @@ export class ScpSource {
     if (state === undefined) return;
     if (bytes.length > state.left)
       throw new SshError("usage", `${bytes.length} bytes of contents, but the file has only ${state.left} more`);
-    this.#output.push(bytes);
+    this.output.push(bytes);
     this.#state = { kind: "contents", left: state.left - bytes.length };
   }
 
@@ -109,47 +80,31 @@ export class ScpSource {
     const state = this.#expect("contents");
     if (state === undefined) return;
     if (state.left > 0) throw new SshError("usage", `the file has ${state.left} more bytes; send them first`);
-    this.#output.push(problem === undefined ? Uint8Array.of(STATUS.ok) : encodeProblem(STATUS.warning, problem));
+    this.output.push(problem === undefined ? Uint8Array.of(STATUS.ok) : encodeProblem(STATUS.warning, problem));
     this.#state = { kind: "answer", size: undefined, next: undefined };
   }
 
   /** Reports that something cannot be sent. The sink does not answer it. */
   problem(message: string): void {
-    if (this.#expect("idle") !== undefined) this.#output.push(encodeProblem(STATUS.warning, message));
+    if (this.#expect("idle") !== undefined) this.output.push(encodeProblem(STATUS.warning, message));
   }
 
-  /** Returns the next event, or `undefined` until more is received or sent. */
-  nextEvent(): ScpSourceEvent | undefined {
-    if (this.#state.kind !== "closed") {
-      try {
-        const event = this.#read();
-        if (event !== undefined) return event;
-      } catch (error) {
-        if (!(error instanceof SshError)) throw error;
-        this.#close(error);
-      }
-    }
-    const end = this.#end;
-    this.#end = undefined;
-    return end && { type: "closed", error: end.error };
-  }
-
-  #read(): ScpSourceEvent | undefined {
+  protected read(): Answer | undefined {
     const state = this.#state;
-    const { first } = this.#reader;
+    const { first } = this.reader;
     if (state.kind !== "answer") {
-      if (first === undefined && this.#reader.hasEnded) this.#close(state.kind === "idle" ? undefined : endedEarly());
+      if (first === undefined && this.reader.hasEnded) this.close(state.kind === "idle" ? undefined : endedEarly());
       return undefined;
     }
     if (first === STATUS.ok) {
-      this.#reader.skip();
+      this.reader.skip();
       return this.#accepted(state);
     }
     // rule: scp-answer
-    if (first !== undefined && !isProblem(first)) throw this.#reader.unexpected();
-    const line = first === undefined ? undefined : this.#reader.line();
+    if (first !== undefined && !isProblem(first)) throw this.reader.unexpected();
+    const line = first === undefined ? undefined : this.reader.line();
     if (line === undefined) {
-      if (this.#reader.hasEnded) throw endedEarly();
+      if (this.reader.hasEnded) throw endedEarly();
       return undefined;
     }
     if (first === STATUS.fatal) throw fatalError(line);
@@ -157,12 +112,12 @@ export class ScpSource {
     return { type: "refused", message: problemText(line) };
   }
 
-  #accepted({ size, next }: Extract<State, { readonly kind: "answer" }>): ScpSourceEvent | undefined {
+  #accepted({ size, next }: Extract<State, { readonly kind: "answer" }>): Answer | undefined {
     if (next !== undefined) {
       // The times were accepted.
-      this.#output.push(next);
+      this.output.push(next);
       this.#state = { kind: "answer", size, next: undefined };
-      return this.#read();
+      return this.read();
     }
     this.#state = size === undefined ? { kind: "idle" } : { kind: "contents", left: size };
     return { type: "accepted" };
@@ -170,24 +125,21 @@ export class ScpSource {
 
   #entry(record: Uint8Array, size: number | undefined, times: ScpTimes | undefined): void {
     if (this.#expect("idle") === undefined) return;
-    this.#output.push(times === undefined ? record : encodeRecord({ type: "times", ...times }));
+    this.output.push(times === undefined ? record : encodeRecord({ type: "times", ...times }));
     this.#state = { kind: "answer", size, next: times && record };
   }
 
   /** Returns the state, or `undefined` after the end. Throws `usage` if it is of another kind. */
   #expect<K extends "idle" | "contents">(kind: K): Extract<State, { readonly kind: K }> | undefined {
+    if (this.isClosed) return undefined;
     const state = this.#state;
     if (state.kind === kind) return state as Extract<State, { readonly kind: K }>;
-    if (state.kind === "closed") return undefined;
     throw new SshError("usage", "scp cannot send this now; wait for the answer, and end the file first");
   }
 
-  #close(error: SshError | undefined): void {
-    if (this.#state.kind === "closed") return;
-    this.#state = { kind: "closed" };
-    this.#end = { error };
-    this.#output.clear();
-    this.#reader.clear();
+  protected override close(error: SshError | undefined): void {
+    super.close(error);
+    this.output.clear();
   }
 }
 

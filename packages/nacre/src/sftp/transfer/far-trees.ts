@@ -10,6 +10,7 @@ import { basename, dirname, join, toBytes } from "../remote-path.ts";
 import type { OpenFile, SftpChannel } from "../sftp-channel.ts";
 import { Stats } from "../stats.ts";
 import { openFile, renameFile, writeOpened } from "../write-file.ts";
+import { writeShort } from "../write-short.ts";
 import { attributesOf, statsOf } from "./far-attributes.ts";
 import { FarPartials } from "./far-partials.ts";
 import { nameProblem, temporaryName } from "./names.ts";
@@ -165,32 +166,34 @@ export class FarTarget implements TargetTree {
     { mode, exact }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
-    const write = {
-      flags: "wx",
-      created: mode === undefined ? {} : { permissions: mode },
-      final: exact && attributesOf(exact),
-      flush: false,
-    } as const;
-    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, data, write, context));
+    const channel = this.#channel;
+    const created = mode === undefined ? {} : { permissions: mode };
+    const final = exact && attributesOf(exact);
+    await this.#replace(path, context, async (temporary) => {
+      if (data instanceof Uint8Array && data.length <= channel.machine.serverLimits.maxWriteLength)
+        return writeShort(channel, { temporary, path, data, created, final }, context);
+      await writeOpened(channel, temporary, data, { flags: "wx", created, final, flush: false }, context);
+      return false;
+    });
   }
 
   async symlink(target: string, path: string, context: CallContext): Promise<void> {
-    await this.#replace(path, context, (temporary) =>
-      this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context),
-    );
+    await this.#replace(path, context, async (temporary) => {
+      await this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context);
+      return false;
+    });
   }
 
   async setAttributes(path: string, attributes: NearAttributes, context: CallContext): Promise<void> {
     await this.#send({ type: "setstat", path: toBytes(path), attributes: attributesOf(attributes) }, context);
   }
 
-  /** Makes a file under a temporary name in the same directory, and renames it. */
-  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<void>): Promise<void> {
+  /** Makes a file under a temporary name in the same directory, and renames it unless `make` resolves with true. */
+  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<boolean>): Promise<void> {
     // rule: transfer-far-temporary
     const temporary = join(dirname(path), temporaryName(basename(path)));
     try {
-      await make(temporary);
-      await this.rename(temporary, path, context);
+      if (!(await make(temporary))) await this.rename(temporary, path, context);
     } catch (error) {
       await this.discard(temporary);
       throw error;

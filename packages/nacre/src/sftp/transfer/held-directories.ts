@@ -46,13 +46,16 @@ export class HeldDirectories {
 
   /** Calls `work` with a path of a place that stays valid until `work` has ended. */
   at<T>({ directory, name, path }: TargetPlace, work: (path: string) => Promise<T>): Promise<T> {
-    if (directory === undefined) return work(path);
+    if (directory === undefined || this.#target.hold === undefined) return work(path);
     return this.use(directory, (held) => work(this.#target.join(held, name)));
   }
 
   /** Calls `work` with a path of a directory that stays valid until `work` has ended. */
-  async use<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
-    if (this.#target.hold === undefined) return work(directory.to.path);
+  use<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
+    return this.#target.hold === undefined ? work(directory.to.path) : this.#useHeld(directory, work);
+  }
+
+  async #useHeld<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
     const release = this.keep(directory);
     try {
       return await work((await this.#held.get(directory)!.opening).path);

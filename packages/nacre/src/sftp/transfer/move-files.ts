@@ -1,3 +1,4 @@
+import { isThenable } from "../../mux/engine.ts";
 import { exactAttributes, permissions } from "./attributes.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { Sha256 } from "./near-files.ts";
@@ -60,8 +61,10 @@ export class FileMover {
   readonly resumed: ResumedEntry[] = [];
   readonly #parts: MoverParts;
   readonly #slots: Slots;
-  /** Files under way. */
-  readonly #moving = new Set<Promise<void>>();
+  /** Number of files under way. */
+  #moving = 0;
+  /** Called when no file is under way. */
+  #onSettled: (() => void) | undefined;
 
   constructor(parts: MoverParts) {
     this.#parts = parts;
@@ -70,35 +73,49 @@ export class FileMover {
     this.#slots = new Slots(run.options.concurrency, most);
   }
 
-  /** Starts to move a file when there is a place for it. */
-  async start(file: FileToMove): Promise<void> {
+  /** Starts to move a file. Returns a promise to wait for if there is no place for it now. */
+  start(file: FileToMove): Promise<void> | undefined {
     const { run, progress } = this.#parts;
-    const { path, stats } = file;
+    const { stats } = file;
     if (run.options.update !== undefined && isUnchanged(stats, file.existing)) {
       this.unchanged++;
-      return;
+      return undefined;
     }
     progress.found(stats.isUnsized === true ? undefined : stats.size);
-    const release = await this.#slots.take(stats.size);
-    const moving = run
-      .attempt(path, () => this.#move(file))
-      .then(() => {
-        release();
-        this.#moving.delete(moving);
-      });
-    this.#moving.add(moving);
+    const waiting = this.#slots.take(stats.size);
+    if (waiting !== undefined) return waiting.then(() => void this.#begin(file));
+    void this.#begin(file);
+    return undefined;
   }
 
   /** Resolves when no file is under way. */
   async settle(): Promise<void> {
-    while (this.#moving.size > 0) await Promise.race(this.#moving);
+    while (this.#moving > 0)
+      await new Promise<void>((resolve) => {
+        this.#onSettled = resolve;
+      });
+  }
+
+  /** Moves a file that has a place. Never rejects. */
+  async #begin(file: FileToMove): Promise<void> {
+    const { run } = this.#parts;
+    this.#moving++;
+    try {
+      if (!run.hasFailed) await this.#move(file);
+    } catch (error) {
+      run.fail(file.path, error);
+    }
+    this.#slots.release(file.stats.size);
+    this.#moving--;
+    if (this.#moving === 0) this.#onSettled?.();
   }
 
   async #move(file: FileToMove): Promise<void> {
     const { held, run, progress, verification } = this.#parts;
     const { path, from, to } = file;
     const moved = await held.at(to, (place) => this.#write(file, place));
-    await verification.add({ path, from, to, size: moved.size, digest: moved.hash?.digest() });
+    if (run.options.verify !== undefined)
+      await verification.add({ path, from, to, size: moved.size, digest: moved.hash?.digest() });
     this.files++;
     this.bytes += moved.count;
     run.tell(() => progress.finished(path));
@@ -110,7 +127,8 @@ export class FileMover {
     const { path, from, to, stats, isFollowed, partials } = file;
     const attributes = { mode: permissions(stats), exact: this.#exact(stats) };
     const moved: Moved = { size: 0, count: 0, hash: verification.needsDigest ? await makeHash() : undefined };
-    const short = await this.#readShort(file);
+    const reading = this.#readShort(file);
+    const short = isThenable(reading) ? await reading : reading;
     if (short !== undefined) {
       moved.hash?.update(short);
       await target.write(place, short, attributes, run.context(to.path));
@@ -134,8 +152,13 @@ export class FileMover {
     return moved;
   }
 
-  /** Reads a short file as a whole. Resolves with `undefined` for other files, and if the rate is limited. */
-  async #readShort({ from, stats, isFollowed, partials }: FileToMove): Promise<Uint8Array | undefined> {
+  /** Reads a short file as a whole. Returns `undefined`, or resolves with it, for other files, and if the rate is limited. */
+  #readShort({
+    from,
+    stats,
+    isFollowed,
+    partials,
+  }: FileToMove): Promise<Uint8Array | undefined> | Uint8Array | undefined {
     const { source, bucket, run } = this.#parts;
     if (stats.size > SHORT_LENGTH || stats.isUnsized === true || partials.length > 0 || bucket !== undefined)
       return undefined;

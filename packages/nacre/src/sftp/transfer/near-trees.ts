@@ -21,8 +21,11 @@ import type {
   TargetTree,
 } from "./trees.ts";
 
-/** Length in bytes of the buffers that files are read with. */
-const BUFFER_LENGTH = 512 * 1024;
+/**
+ * Length in bytes of the buffers that files are read with: the longest write that OpenSSH accepts. A longer buffer would be sent in parts,
+ * and would leave the processor's cache sooner.
+ */
+const BUFFER_LENGTH = 255 * 1024;
 
 /** Files shorter than this get a buffer of their own length. */
 const SHORT_LENGTH = 64 * 1024;
@@ -104,7 +107,7 @@ export class NearSource implements SourceTree {
     }
   }
 
-  async readShort(path: string, size: number, follow: boolean): Promise<Uint8Array | undefined> {
+  readShort(path: string, size: number, follow: boolean): Uint8Array | undefined {
     return this.#files.readShort?.(path, size, follow);
   }
 

@@ -27,25 +27,41 @@ export class Slots {
     this.#isGiven = concurrency !== undefined;
   }
 
-  /** Resolves when a file of `size` bytes may begin, with a function to call at its end. */
-  async take(size: number): Promise<() => void> {
-    // A server may state any size. The sum stays exact with this one.
-    const bytes = Math.min(size, MOST_BYTES);
+  /** Takes a place for a file of `size` bytes. Returns a promise to wait for if there is none now. Call `release` at the end of the file. */
+  take(size: number): Promise<void> | undefined {
+    const bytes = countedBytes(size);
+    if (!this.#isFree(bytes)) return this.#wait(bytes);
+    this.#add(bytes);
+    return undefined;
+  }
+
+  /** Gives the place of a file of `size` bytes to others. */
+  release(size: number): void {
+    this.#files--;
+    this.#bytes -= countedBytes(size);
+    if (this.#waiting.length > 0) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  async #wait(bytes: number): Promise<void> {
     while (!this.#isFree(bytes))
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
+    this.#add(bytes);
+  }
+
+  #add(bytes: number): void {
     this.#files++;
     this.#bytes += bytes;
-    return () => {
-      this.#files--;
-      this.#bytes -= bytes;
-      for (const resolve of this.#waiting.splice(0)) resolve();
-    };
   }
 
   #isFree(bytes: number): boolean {
     if (this.#files >= this.#most()) return false;
     return this.#isGiven || this.#files === 0 || this.#bytes + bytes <= MOST_BYTES;
   }
+}
+
+/** Returns how many bytes a file counts. A server may state any size. The sum stays exact with these. */
+function countedBytes(size: number): number {
+  return Math.min(size, MOST_BYTES);
 }

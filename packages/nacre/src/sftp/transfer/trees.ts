@@ -38,10 +38,15 @@ export interface SourceFiles {
   /** Reads a file from a position to its end. A chunk is valid until the next one is requested. */
   read(path: string, options: ReadOptions, context: CallContext): AsyncIterable<Uint8Array>;
   /**
-   * Reads a file of at most `SHORT_LENGTH` bytes at once. Resolves with `undefined` if this is not possible, such as when `size` is out of
-   * date: call `read` then.
+   * Reads a file of at most `SHORT_LENGTH` bytes at once, now or later. The result is `undefined` if this is not possible, such as when
+   * `size` is out of date: call `read` then.
    */
-  readShort?(path: string, size: number, follow: boolean, context: CallContext): Promise<Uint8Array | undefined>;
+  readShort?(
+    path: string,
+    size: number,
+    follow: boolean,
+    context: CallContext,
+  ): Promise<Uint8Array | undefined> | Uint8Array | undefined;
 }
 
 /** Where a transfer reads a tree. */

@@ -118,7 +118,17 @@ export class Walk {
         if (run.hasFailed) return;
         if (isDeleting) names.add(entry.name);
         const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
-        await run.attempt(path, () => this.add(directory, entry, path, listing));
+        if (entry.type !== "file" || run.options.filter !== undefined) {
+          await run.attempt(path, () => this.add(directory, entry, path, listing));
+          continue;
+        }
+        // Most entries are files. Promises for each of them would cost as much as its listing.
+        try {
+          const waiting = this.#addFile(directory, entry, path, listing, false);
+          if (waiting !== undefined) await waiting;
+        } catch (error) {
+          run.fail(path, error);
+        }
       }
     } finally {
       await release();
@@ -131,9 +141,7 @@ export class Walk {
   async add(directory: Directory, entry: NearEntry, path: string, listing: TargetListing): Promise<void> {
     const run = this.#run;
     const { name } = entry;
-    const problem = this.#target.nameProblem(name);
-    if (problem !== undefined)
-      throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
+    this.#checkName(name, path);
     const { symlinks, filter } = run.options;
     const from = this.#source.join(directory.from, name);
     const isFollowed = entry.type === "link" && symlinks === "follow";
@@ -142,11 +150,12 @@ export class Walk {
     if (type === "special") return run.skip(path, "special");
     if (type === "link" && symlinks === "skip") return run.skip(path, "link");
     if (filter !== undefined && !(await run.ask(() => filter({ path, type, size })))) return run.skip(path, "filter");
-    const to = { directory, name, path: this.#target.join(directory.to.path, name) };
     if (type === "file") {
-      const [existing, partials] = [listing.entries.get(name), listing.partialsOf(name)];
-      await this.#mover.start({ path, from, to, stats: found, isFollowed, existing, partials });
-    } else if (type === "link") {
+      await this.#addFile(directory, { ...found, name }, path, listing, isFollowed);
+      return;
+    }
+    const to = { directory, name, path: this.#target.join(directory.to.path, name) };
+    if (type === "link") {
       run.remember();
       this.links.push({ path, from, to });
     } else {
@@ -165,6 +174,29 @@ export class Walk {
       run.remember();
       this.#pending.push({ path, from, to, depth, stats: found, parent: directory, real });
     }
+  }
+
+  /** Starts a file. Returns a promise to wait for if the next one cannot be handled now. Throws if it cannot have its name. */
+  #addFile(
+    directory: Directory,
+    stats: NearEntry,
+    path: string,
+    listing: TargetListing,
+    isFollowed: boolean,
+  ): Promise<void> | undefined {
+    const { name } = stats;
+    this.#checkName(name, path);
+    const from = this.#source.join(directory.from, name);
+    const to = { directory, name, path: this.#target.join(directory.to.path, name) };
+    const [existing, partials] = [listing.entries.get(name), listing.partialsOf(name)];
+    return this.#mover.start({ path, from, to, stats, isFollowed, existing, partials });
+  }
+
+  /** Throws `file-unwritable` if nothing at the target can have a name. */
+  #checkName(name: string, path: string): void {
+    const problem = this.#target.nameProblem(name);
+    if (problem !== undefined)
+      throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
   }
 
   /** Returns the real path of a directory, if links are followed. Throws if it is one of those above. */
