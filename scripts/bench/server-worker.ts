@@ -42,6 +42,7 @@ async function census(server: MeasuredServer, collect: boolean): Promise<Census>
   const { rss, heapUsed, external } = process.memoryUsage();
   return {
     resident: rss,
+    peak: process.resourceUsage().maxRSS * 1024,
     heap: heapUsed,
     external,
     connections: server.connections(),

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { must } from "../openssh/run.ts";
 import type { Bench, Sample } from "./bench.ts";
 import type { Program } from "./children.ts";
-import { withServer } from "./server-hosts.ts";
+import { SERVER_TIMEOUT, type ServerSetup, withServer } from "./server-hosts.ts";
 import { fingerprint } from "./setup.ts";
-import { localShell, SftpFolders, SHORT_FILE } from "./sftp-folders.ts";
+import { localShell, SftpFolders, SHORT_FILE, SOURCES } from "./sftp-folders.ts";
 import { type FilesResults, measure, rclone, type SftpContender, sftp, sourcesOf } from "./sftp-runs.ts";
 import type { FileAction, FilesResult } from "./sftp-tasks.ts";
 import { median, spread, type Table } from "./table.ts";
-import type { Suite, Target } from "./tasks.ts";
+import type { Census, Suite, Target } from "./tasks.ts";
 
 /** Nacre's server, with the memory that Node takes by default. */
 const NACRE: Program = { file: "child-server-nacre", args: ["node"] };
@@ -22,7 +22,7 @@ interface Server {
   readonly folders: SftpFolders;
 }
 
-/** Measures Nacre's server next to OpenSSH's, with `sftp` and `rclone`. The servers alternate. */
+/** Measures Nacre's server next to OpenSSH's, with `sftp` and `rclone`, and the memory of Nacre's. The servers alternate. */
 export async function servers(bench: Bench, folders: SftpFolders, suite: Suite, samples: Sample[]): Promise<Table[]> {
   const { bytes, files } = bench.sftp;
   const folder = await mkdtemp(join(tmpdir(), "nacre-bench-sftp-"));
@@ -37,7 +37,7 @@ export async function servers(bench: Bench, folders: SftpFolders, suite: Suite, 
     const setup = { target, hostKeyFile, userKey, payloadFile: bench.payloadFile };
     const ours = await SftpFolders.make(localShell, { bytes, files, names: 1, sparse: 1 });
     try {
-      return await withServer(setup, NACRE, async (_, here) => {
+      const tables = await withServer(setup, NACRE, async (_, here) => {
         const both = [
           { name: "OpenSSH", target: bench.target, folders },
           { name: "nacre", target: here, folders: ours },
@@ -52,6 +52,7 @@ export async function servers(bench: Bench, folders: SftpFolders, suite: Suite, 
           table(title, "files/s", files, short),
         ];
       });
+      return [...tables, await memory(bench, setup, ours, suite, samples)];
     } finally {
       await ours.remove();
     }
@@ -83,6 +84,41 @@ async function rounds(
     }
   }
   return results;
+}
+
+/** Measures the memory of the server while `sftp` transfers the long file, each in a new process. */
+async function memory(
+  bench: Bench,
+  setup: ServerSetup,
+  folders: SftpFolders,
+  suite: Suite,
+  samples: Sample[],
+): Promise<Table> {
+  const { bytes } = bench.sftp;
+  const cells: string[] = [];
+  for (const type of ["get", "put"] as const) {
+    await withServer(setup, { ...NACRE, nodeArgs: ["--expose-gc"] }, async (server, target) => {
+      const common = { bench, folders, target, namespace: undefined, suite, warmUp: undefined, bytes, rounds: 1 };
+      const contenders = [sftp];
+      const census = (collect: boolean): Promise<Census> => server.perform({ kind: "census", collect }, SERVER_TIMEOUT);
+      const listing = { type: "list", source: SOURCES.list, what: "list before the memory of the server" } as const;
+      await measure({ ...common, ...listing, contenders }, samples);
+      const idle = (await census(true)).resident / 2 ** 20;
+      const what = `${type} for the memory of the server`;
+      await measure({ ...common, type, source: SOURCES.long, what, contenders }, samples);
+      const peak = (await census(false)).peak / 2 ** 20;
+      samples.push({ what, suite: suite.name, server: "nacre", idleMiB: idle, peakMiB: peak });
+      cells.push(idle.toFixed(0), peak.toFixed(0), (peak - idle).toFixed(0));
+    });
+  }
+  return {
+    title: `Memory of Nacre's server, ${bytes / 2 ** 20} MiB, sftp, ${suite.name}`,
+    head: ["server", "get: idle MiB", "peak MiB", "difference", "put: idle MiB", "peak MiB", "difference"],
+    rows: [["nacre", ...cells]],
+    notes: [
+      "Idle: after a login, a listing and a garbage collection. Peak: since the start of the process. Goal: a difference of at most 64 MiB.",
+    ],
+  };
 }
 
 function table(title: string, unit: string, amount: number, [got, put]: readonly Rounds[]): Table {

@@ -237,6 +237,8 @@ export interface CensusTask {
 export interface Census {
   /** Resident memory in bytes. */
   readonly resident: number;
+  /** Peak resident memory since the start of the process, in bytes. */
+  readonly peak: number;
   readonly heap: number;
   /** Memory outside the heap that belongs to JavaScript objects, mostly buffers, in bytes. */
   readonly external: number;

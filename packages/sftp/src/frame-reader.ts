@@ -27,10 +27,17 @@ export class FrameReader {
   #collected: Bytes = new Uint8Array(0);
   #collectedStart = 0;
   #collectedEnd = 0;
+  readonly #release: ((chunk: Uint8Array) => void) | undefined;
+  /** Chunks for `#release`: those that are kept as they are. */
+  readonly #releasable = new Set<Uint8Array>();
 
-  /** `maxLength`: maximum length of a packet in bytes, without its length field. */
-  constructor(maxLength: number) {
+  /**
+   * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk when
+   * all of it is read. `take` then always copies, so that no view of the chunk is left.
+   */
+  constructor(maxLength: number, release?: (chunk: Uint8Array) => void) {
     this.#maxLength = maxLength;
+    this.#release = release;
   }
 
   /** Number of received bytes that no packet has taken. */
@@ -53,7 +60,10 @@ export class FrameReader {
     if (bytes.length === 0) return;
     this.#held += bytes.length;
     if (bytes.length < SHORT_CHUNK) this.#collect(bytes);
-    else this.#chunks.push(bytes);
+    else {
+      this.#chunks.push(bytes);
+      if (this.#release !== undefined) this.#releasable.add(bytes);
+    }
   }
 
   /**
@@ -95,10 +105,10 @@ export class FrameReader {
     this.#skip(length);
   }
 
-  /** Reads the next `length` bytes of the current packet: a view if they are in one chunk, else a copy. */
+  /** Reads the next `length` bytes of the current packet: a view if they are in one chunk and no chunk is released, else a copy. */
   take(length: number): Bytes {
     const first = this.#chunks[0];
-    if (first !== undefined && first.length - this.#offset >= length) {
+    if (this.#release === undefined && first !== undefined && first.length - this.#offset >= length) {
       const view = first.subarray(this.#offset, this.#offset + length);
       this.skip(length);
       return view as Bytes;
@@ -123,6 +133,7 @@ export class FrameReader {
   /** Drops all bytes. */
   clear(): void {
     this.#chunks = [];
+    this.#releasable.clear();
     this.#offset = 0;
     this.#held = 0;
     this.#remaining = undefined;
@@ -141,6 +152,7 @@ export class FrameReader {
     for (let chunk = this.#chunks[0]; chunk !== undefined && left >= chunk.length - this.#offset; ) {
       left -= chunk.length - this.#offset;
       this.#chunks.shift();
+      if (this.#releasable.delete(chunk)) this.#release?.(chunk);
       this.#offset = 0;
       chunk = this.#chunks[0];
     }

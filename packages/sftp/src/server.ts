@@ -45,6 +45,11 @@ export interface SftpServerOptions {
   readonly limits?: Overrides<SftpServerLimits> | undefined;
   /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
   readonly symlinkOrder?: SymlinkOrder | undefined;
+  /**
+   * Called with bytes passed to `receive` that the server no longer uses, for example to free their memory. It is not called for short chunks,
+   * nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
+   */
+  readonly release?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** A request of the client without an answer. */
@@ -101,7 +106,7 @@ export class SftpServer<Handle> {
   #state: State = { kind: "starting" };
 
   /** Throws `usage` if a limit is out of range, or if two extensions have the same name. */
-  constructor({ extensions = [], limits, symlinkOrder = "target-first" }: SftpServerOptions = {}) {
+  constructor({ extensions = [], limits, symlinkOrder = "target-first", release }: SftpServerOptions = {}) {
     this.#symlinkOrder = symlinkOrder;
     this.#limits = completeLimits(SFTP_SERVER_LIMITS, limits);
     const own = SFTP_EXTENSIONS.limits;
@@ -109,7 +114,7 @@ export class SftpServer<Handle> {
     this.#announced = new Set(this.#extensions.map(({ name }) => name));
     if (this.#announced.size < this.#extensions.length)
       throw new SshError("usage", "two SFTP extensions with the same name in `extensions`; list each once");
-    this.#frames = new FrameReader(this.#limits.maxPacketLength);
+    this.#frames = new FrameReader(this.#limits.maxPacketLength, release);
   }
 
   /** Maximum length of a read in bytes. Longer ones are shortened to it. */

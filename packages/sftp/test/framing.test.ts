@@ -81,6 +81,31 @@ describe("a stream of packets", () => {
     expect([reader.held, reader.isInside]).toEqual([0, false]);
   });
 
+  it("releases each long chunk once, when nothing uses it any more", () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(lengths, lengths, (packetLengths, chunkLengths) => {
+        const all = packetLengths.map((length, index) => new Uint8Array(length).fill(index + 1));
+        const released: Uint8Array[] = [];
+        const reader = new FrameReader(1 << 20, (chunk) => {
+          chunk.fill(0xff);
+          released.push(chunk);
+        });
+        const chunks = cut(stream(all), chunkLengths).map((chunk) => chunk.slice());
+        const found: Uint8Array[] = [];
+        for (const chunk of chunks) {
+          reader.push(chunk);
+          while (reader.next()) found.push(reader.take(reader.remaining));
+        }
+        expect(found.map(toHex)).toEqual(all.map(toHex));
+        const long = chunks.filter(({ length }) => length >= 1024);
+        expect(released).toHaveLength(long.length);
+        expect(released.every((chunk, index) => chunk === long[index])).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   it("copies short chunks, so that they do not keep the caller's buffer", () => {
     const chunk = stream([Uint8Array.of(1, 2, 3)]);
     const reader = new FrameReader(4096);

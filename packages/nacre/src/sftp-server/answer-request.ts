@@ -1,4 +1,12 @@
-import { decodePath, encodePath, type SftpServer, type SftpServerRequest, SSH_FX, SSH_FXF } from "@nacre/sftp";
+import {
+  decodePath,
+  encodePath,
+  type ReadRequest,
+  type SftpServer,
+  type SftpServerRequest,
+  SSH_FX,
+  SSH_FXF,
+} from "@nacre/sftp";
 import type { AskToken } from "@nacre/wire";
 import { copyData } from "./copy-data.ts";
 import { isChange } from "./extensions.ts";
@@ -49,13 +57,40 @@ export function otherPathOf(request: Request): string | undefined {
   return request.type === "symlink" ? decodePath(request.targetPath) : undefined;
 }
 
-/** Answers a request from the file system. Rejects with its exception, without an answer. */
-export async function answerRequest(token: AskToken, request: Request, context: AnswerContext): Promise<void> {
-  const { fileSystem: fs, machine, readOnly } = context;
+/**
+ * Answers a request from the file system, at once or later. Returns `undefined` if it is answered. Throws, or rejects with, the exception of
+ * the file system, without an answer.
+ */
+export function answerRequest(token: AskToken, request: Request, context: AnswerContext): Promise<void> | undefined {
   // rule: sftp-denied-request
   if (!context.isPermitted(request.type)) throw new FileSystemError("EACCES");
   // rule: sftp-read-only
-  if (readOnly && isDenied(request)) throw new FileSystemError("EACCES");
+  if (context.readOnly && isDenied(request)) throw new FileSystemError("EACCES");
+  return request.type === "read" ? answerRead(token, request, context) : answerLater(token, request, context);
+}
+
+/** Answers a read at once if the file can. */
+function answerRead(
+  token: AskToken,
+  { handle, offset, length }: ReadRequest<OpenHandle>,
+  { machine }: AnswerContext,
+): Promise<void> | undefined {
+  // rule: sftp-open-for-reading
+  if (handle.kind !== "file" || !handle.mode.read) throw new FileSystemError("EACCES");
+  const give = (bytes: Uint8Array): undefined => {
+    if (bytes.length === 0) machine.status(token, SSH_FX.EOF);
+    else machine.data(token, bytes);
+  };
+  const now = handle.file.readNow?.(offset, length);
+  return now === undefined ? handle.file.read(offset, length).then(give) : give(now);
+}
+
+async function answerLater(
+  token: AskToken,
+  request: Exclude<Request, { readonly type: "read" }>,
+  context: AnswerContext,
+): Promise<void> {
+  const { fileSystem: fs, machine } = context;
   switch (request.type) {
     case "open": {
       const path = decodePath(request.path);
@@ -70,19 +105,16 @@ export async function answerRequest(token: AskToken, request: Request, context: 
     case "close":
       await servedOf(request.handle).close();
       break;
-    case "read": {
-      const { handle } = request;
-      // rule: sftp-open-for-reading
-      if (handle.kind !== "file" || !handle.mode.read) throw new FileSystemError("EACCES");
-      const { file } = handle;
-      const bytes = file.readNow?.(request.offset, request.length) ?? (await file.read(request.offset, request.length));
-      return bytes.length === 0 ? machine.status(token, SSH_FX.EOF) : machine.data(token, bytes);
-    }
     case "write": {
       const { handle } = request;
       // rule: sftp-open-for-writing
       if (handle.kind !== "file" || !handle.mode.write) throw new FileSystemError("EACCES");
-      if (request.data.length > 0) await handle.file.write(request.offset, request.data);
+      const { data } = request;
+      try {
+        if (data.length > 0) await handle.file.write(request.offset, data);
+      } finally {
+        fs.releaseBytes?.(data);
+      }
       break;
     }
     case "readdir": {

@@ -39,6 +39,7 @@ export function sftpServer(
       extensions: extensionsOf(fileSystem, readOnly, isPermitted),
       limits,
       symlinkOrder: symlinkOrderOf(session.clientVersion),
+      release: fileSystem.releaseBytes && ((bytes) => fileSystem.releaseBytes?.(bytes)),
     });
     const running = new SftpSession(machine, {
       fileSystem,

@@ -16,6 +16,9 @@ import { type OpenHandle, servedOf } from "./open-handle.ts";
 import type { SftpRequestEvent, SftpRequestType, SftpServerLogEvent } from "./options.ts";
 import { PathOrder } from "./path-order.ts";
 
+/** Bytes of unsent replies that are sent before the next event. A few long replies stay in the processor's cache until they are encrypted. */
+const BATCH = 128 * 1024;
+
 type RequestEvent = Extract<SftpServerEvent<OpenHandle>, { readonly type: "request" }>;
 
 /** The part of a channel that SFTP uses. */
@@ -99,8 +102,10 @@ export class SftpSession implements SessionBytes {
   #turn(): void {
     if (this.#channel === undefined) return;
     do {
-      for (let event = this.#machine.nextEvent(); event !== undefined; event = this.#machine.nextEvent())
+      for (let event = this.#machine.nextEvent(); event !== undefined; event = this.#machine.nextEvent()) {
         this.#handle(event);
+        if (this.#machine.unsent.length >= BATCH) this.#write();
+      }
     } while (this.#write());
     this.#settleEnd();
     // rule: sftp-server-backpressure
@@ -113,7 +118,7 @@ export class SftpSession implements SessionBytes {
   #handle(event: SftpServerEvent<OpenHandle>): void {
     switch (event.type) {
       case "request":
-        void this.#answer(event);
+        this.#answer(event);
         break;
       case "release":
         this.#releases.push(this.#release(event.handle));
@@ -139,24 +144,44 @@ export class SftpSession implements SessionBytes {
     }
   }
 
-  async #answer({ token, request }: RequestEvent): Promise<void> {
-    const { onRequest } = this.#context;
-    let refusal: string | undefined;
-    const answer = async (): Promise<void> => {
+  /** Answers a request, at once or later. */
+  #answer(event: RequestEvent): void {
+    const { token, request } = event;
+    const answer = (): Promise<void> | undefined => {
       // A close must run even after the end.
-      if (this.#isOver && request.type !== "close") this.#machine.status(token, SSH_FX.FAILURE);
-      else await answerRequest(token, request, this.#answering);
+      if (!this.#isOver || request.type === "close") return answerRequest(token, request, this.#answering);
+      this.#machine.status(token, SSH_FX.FAILURE);
+      return undefined;
     };
     const access = pathAccessOf(request);
     try {
-      await (access === undefined ? answer() : this.#paths.run(access, answer));
+      const answered = access === undefined ? answer() : this.#paths.run(access, async () => answer());
+      if (answered === undefined) this.#report(request, undefined);
+      else void this.#answerLater(event, answered);
     } catch (error) {
-      const { status, message } = refusalOf(error) ?? this.#fault(request, error);
-      this.#machine.status(token, status, message);
-      refusal = message;
+      this.#refuse(event, error);
     }
-    onRequest?.({ request: request.type, path: pathOf(request), otherPath: otherPathOf(request), refusal });
+  }
+
+  async #answerLater(event: RequestEvent, answered: Promise<void>): Promise<void> {
+    try {
+      await answered;
+      this.#report(event.request, undefined);
+    } catch (error) {
+      this.#refuse(event, error);
+    }
     this.#scheduleTurn();
+  }
+
+  #refuse({ token, request }: RequestEvent, error: unknown): void {
+    const { status, message } = refusalOf(error) ?? this.#fault(request, error);
+    this.#machine.status(token, status, message);
+    this.#report(request, message);
+  }
+
+  #report(request: Request, refusal: string | undefined): void {
+    const { onRequest } = this.#context;
+    onRequest?.({ request: request.type, path: pathOf(request), otherPath: otherPathOf(request), refusal });
   }
 
   /** Reports an exception that is not meant for the client. */

@@ -23,6 +23,7 @@ import {
   type StatVfs,
   type UsersGroups,
 } from "nacre/sftp-server";
+import { freeBuffer } from "../free-buffer.ts";
 import { AccountNames } from "./accounts.ts";
 import { attributesOf, changeAt, changeLink } from "./attributes.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
@@ -38,6 +39,12 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_EXCL, O_NOFOLL
 
 /** Longest name in bytes on the usual file systems; statfs(2) of Node does not return it. */
 const LONGEST_NAME = 255n;
+
+/** Length in bytes from which freeing a buffer early costs less than leaving it to the garbage collector. */
+const FREED_FROM = 4 * 1024;
+
+/** Maximum length in bytes of the rest of a packet around its data. A buffer with more contains other things. */
+const MOST_AROUND = 1024;
 
 /** Files of a disk below a root, for `diskFileSystem`. */
 export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
@@ -223,6 +230,11 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     const home = this.#accounts?.home(user) ?? (isLoggedIn ? this.#startDirectory : undefined);
     if (home === undefined) throw new FileSystemError("ENOENT");
     return home;
+  }
+
+  releaseBytes({ buffer, length }: Uint8Array): void {
+    if (length >= FREED_FROM && buffer.byteLength - length <= MOST_AROUND && buffer instanceof ArrayBuffer)
+      freeBuffer(buffer);
   }
 
   #visit<T>(path: string, visit: (place: Place) => T | typeof FOLLOW): Promise<T> {
