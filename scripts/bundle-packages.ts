@@ -2,7 +2,7 @@
 // Node needs half a millisecond to open, resolve and link a module, and a client has about 150. Imports from other packages stay
 // imports, so that a program with several packages has one class `SshError`.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
 import { stripFiles } from "./build/strip-comments.ts";
@@ -42,14 +42,35 @@ async function bundle(folder: string): Promise<void> {
   ];
   for (const name of readdirSync(`${folder}/dist`, { recursive: true, encoding: "utf8" }))
     if (/\.js(?:\.map)?$/.test(name)) rmSync(`${folder}/dist/${name}`);
-  const plugins = sources.includes(BASE) ? [await bundleBase(folder)] : [];
+  const hasBase = sources.includes(BASE);
+  // The file in `dist` from which entries import a module.
+  const files = new Map(sources.map((source) => [resolve(folder, source), fileOf(source)]));
+  if (hasBase) for (const module of await bundleBase(folder, files)) files.set(resolve(module), fileOf(BASE));
   await build({
     ...settings(folder),
-    entryPoints: sources.filter((source) => source !== BASE).map((source) => `${folder}/${source}`),
+    entryPoints: sources.filter((source) => !hasBase || source !== BASE).map((source) => `${folder}/${source}`),
     // Code shared by two entries gets a file of its own, and so does each module that is loaded by `import()`.
     splitting: true,
-    plugins,
+    plugins: hasBase ? [importingFrom(files)] : [],
   });
+}
+
+/** Returns the path of an entry's file, relative to `dist`. */
+function fileOf(source: string): string {
+  return source.replace("./src/", "./").replace(/\.ts$/, ".js");
+}
+
+/** Makes entries import these modules from other files, so that esbuild writes no chunk for them. */
+function importingFrom(files: ReadonlyMap<string, string>): Plugin {
+  return {
+    name: "importing from entries",
+    setup(bundler) {
+      bundler.onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
+        const file = kind === "import-statement" ? files.get(resolve(resolveDir, path)) : undefined;
+        return file === undefined ? undefined : { path: file, external: true };
+      });
+    },
+  };
 }
 
 function settings(folder: string) {
@@ -69,41 +90,36 @@ function settings(folder: string) {
   } as const satisfies BuildOptions;
 }
 
-/**
- * Writes the base entry. Besides its own exports, it has those of all modules of its package that it imports. Returns the plugin that
- * makes the other entries import them from there.
- */
-async function bundleBase(folder: string): Promise<Plugin> {
+/** Writes the base entry, which also exports what its modules export. Returns these modules. */
+async function bundleBase(folder: string, entries: ReadonlyMap<string, string>): Promise<readonly string[]> {
   const { metafile } = await build({ ...settings(folder), entryPoints: [`${folder}/${BASE}`], write: false });
   const modules = Object.keys(metafile.inputs);
-  for (const module of modules)
+  for (const module of modules) {
+    if (module !== join(folder, BASE) && entries.has(resolve(module)))
+      throw new Error(`${module}: ${BASE} cannot import another entry, which would have a second copy of it`);
     if (metafile.inputs[module]!.imports.some(({ kind, external }) => kind === "dynamic-import" && !external))
       throw new Error(
         `${module}: modules of ${BASE} cannot use import(), because another entry would load a second copy`,
       );
+  }
   const all = await build({
     ...settings(folder),
     stdin: { contents: modules.map((module) => `export * from "./${module}";`).join("\n"), resolveDir: process.cwd() },
     entryNames: "internal",
   });
   await checkExports(folder, modules, exportsOf(all.metafile));
-  const own = new Set(modules.map((module) => resolve(module)));
-  return {
-    name: "base entry",
-    setup({ onResolve }) {
-      onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) =>
-        kind === "import-statement" && own.has(resolve(resolveDir, path))
-          ? { path: "./internal.js", external: true }
-          : undefined,
-      );
-    },
-  };
+  return modules;
 }
 
 /** Throws if `exported` lacks an export of a module: `export *` leaves out a name that two modules define. */
 async function checkExports(folder: string, modules: string[], exported: ReadonlySet<string>): Promise<void> {
-  const apart = { bundle: false, packages: undefined, sourcemap: false, entryPoints: modules, write: false } as const;
-  const { metafile } = await build({ ...settings(folder), ...apart });
+  const { metafile } = await build({
+    entryPoints: modules,
+    outdir: `${folder}/dist`,
+    format: "esm",
+    write: false,
+    metafile: true,
+  });
   for (const name of exportsOf(metafile))
     if (!exported.has(name)) throw new Error(`${folder}: two modules of ${BASE} export ${name}; rename one`);
 }

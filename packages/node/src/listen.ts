@@ -5,10 +5,13 @@ import { checkLimit, completeLimits, escapeText, MAX_UINT32, SshError } from "@n
 import {
   type CryptoProvider,
   checkNames,
+  checkServeOptions,
   offeredAlgorithms,
+  SERVER_LIMITS,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
+  serveDuplex,
   withDescriptions,
 } from "nacre/internal";
 import { nodeServerAlgorithms } from "./crypto/algorithms.ts";
@@ -27,9 +30,6 @@ import type { Offence } from "./sources.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
 
 const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
-
-/** Code that only servers need, imported by the first `listen`. */
-type ServerCode = typeof import("nacre/internal-server");
 
 type DropReason = Extract<ListenEvent, { type: "dropped" }>["reason"];
 
@@ -51,8 +51,7 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
   checkLimit("`maxUnauthenticated.full`", full, { least: start, most: MAX_UINT32, unit: "connections" });
   const table = perSource(options.perSource, maxUnauthenticated);
   const complete = await withCryptoProvider(options);
-  const code = await import("nacre/internal-server");
-  code.checkServeOptions(complete);
+  checkServeOptions(complete);
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
 
@@ -62,7 +61,7 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
     server.listen({ host, port }, resolve);
   });
   server.removeAllListeners("error");
-  return new SshServer(server, complete, maxUnauthenticated, table, code);
+  return new SshServer(server, complete, maxUnauthenticated, table);
 }
 
 async function withCryptoProvider(options: ListenOptions): Promise<ListenOptions & CryptoProvider> {
@@ -80,7 +79,6 @@ export class SshServer implements AsyncDisposable {
   /** Resolves after the server and all its connections are closed. Never rejects. */
   readonly closed: Promise<void>;
   readonly #server: Server;
-  readonly #serveDuplex: ServerCode["serveDuplex"];
   readonly #options: ListenOptions;
   /** Options shared by all connections. */
   readonly #serve: ServeOptions<NodeSession> & CryptoProvider;
@@ -92,15 +90,8 @@ export class SshServer implements AsyncDisposable {
   #accepted = 0;
 
   /** For internal use; call `listen` instead. */
-  constructor(
-    server: Server,
-    options: ListenOptions & CryptoProvider,
-    earlyDrop: RandomEarlyDrop,
-    table: PerSource,
-    { SERVER_LIMITS, serveDuplex }: ServerCode,
-  ) {
+  constructor(server: Server, options: ListenOptions & CryptoProvider, earlyDrop: RandomEarlyDrop, table: PerSource) {
     this.#server = server;
-    this.#serveDuplex = serveDuplex;
     this.#options = options;
     this.#earlyDrop = earlyDrop;
     this.#perSource = table;
@@ -205,7 +196,7 @@ export class SshServer implements AsyncDisposable {
       if (/* rule: login-settles */ event.type === "login" || event.type === "closed") settled();
       this.#log({ ...origin, ...event });
     };
-    const connection = this.#serveDuplex(
+    const connection = serveDuplex(
       acceptedDuplex(socket),
       // Keep the spread last: otherwise V8 gives each connection's options their own hidden class.
       { remoteAddress: origin.remoteAddress, log, ...this.#serve },

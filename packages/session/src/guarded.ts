@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { type RandomSource, SshError } from "@nacre/wire";
 
 /**
  * Wraps an application function that the protocol layers call, so that its exceptions become `internal`. Otherwise an SshError thrown by
@@ -12,4 +12,13 @@ export function guarded<A extends readonly unknown[], R>(what: string, call: (..
       throw new SshError("internal", `${what} failed: ${String(cause)}`, { cause });
     }
   };
+}
+
+const randoms = new WeakMap<RandomSource, RandomSource>();
+
+/** Wraps a random source. All connections with one source share the wrapper, because a closure per connection would cost memory. */
+export function guardedRandom(random: RandomSource): RandomSource {
+  const wrapper = randoms.get(random) ?? guarded("`random`", random);
+  randoms.set(random, wrapper);
+  return wrapper;
 }

@@ -18,7 +18,7 @@ import {
   type RandomSource,
   SshError,
 } from "@nacre/wire";
-import { guarded } from "./guarded.ts";
+import { guarded, guardedRandom } from "./guarded.ts";
 import { Keepalive } from "./keepalive.ts";
 import { type Limits, SESSION_LIMITS } from "./limits.ts";
 import type { KeyLogPort, SessionTrace } from "./trace.ts";
@@ -91,7 +91,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport = new Transport({
       softwareVersion,
       algorithms,
-      random: /* rule: guarded-random */ guarded("the source of random bytes", random),
+      random: /* rule: guarded-random */ guardedRandom(random),
       limits: this.limits,
       ...transportSettings(options),
       ...parts.transport,
