@@ -18,6 +18,6 @@ export function askToken(about: string): AskToken {
 export function staleAnswer({ about }: AskToken): SshError {
   return new SshError(
     "usage",
-    `the \`${about}\` ask is already answered, or its token is unknown; answer each ask once, with its own token`,
+    `the \`${about}\` ask is already answered or unknown; answer each ask once, with its own token`,
   );
 }
