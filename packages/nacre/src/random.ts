@@ -13,5 +13,5 @@ export const platformRandom: RandomSource = (length) => {
 /** Throws `usage` if `random` is not given and the platform has no random source. React Native has none. */
 export function checkRandom(random: RandomSource | undefined): void {
   if (random !== undefined || typeof globalThis.crypto?.getRandomValues === "function") return;
-  throw new SshError("usage", "this platform has no `crypto.getRandomValues`; set the option `random`");
+  throw new SshError("usage", "this platform has no `crypto.getRandomValues`; set `random`");
 }

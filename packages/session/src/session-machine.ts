@@ -95,7 +95,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       limits: this.limits,
       ...transportSettings(options),
       ...parts.transport,
-      ...(keyLog && { keyLog: guarded("the key log", keyLog) }),
+      ...(keyLog && { keyLog: guarded("`keyLog`", keyLog) }),
       ...(trace && { trace: this.#transportTrace(trace) }),
     });
     this.sink = parts.sink(this.transport);
@@ -256,8 +256,8 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
 
   #transportTrace(trace: SessionTrace): TransportTrace {
     return {
-      identification: guarded("the trace", (direction, line) => trace.identification(direction, line)),
-      packet: guarded("the trace", (packet) => {
+      identification: guarded("`trace`", (direction, line) => trace.identification(direction, line)),
+      packet: guarded("`trace`", (packet) => {
         trace.packet(packet, { kex: this.transport.negotiated?.kex.context, auth: this.#authMethod });
       }),
     };
