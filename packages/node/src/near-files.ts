@@ -15,8 +15,8 @@ import type {
 } from "nacre/sftp";
 import { decodePath, encodePath } from "nacre/sftp";
 import { holdDirectory, shownPath } from "./held-directory.ts";
-import { TurnBudget } from "./sftp-server/turn-budget.ts";
 import { createShort, lstatShort, readShort, rename } from "./short-files.ts";
+import { TurnBudget } from "./turn-budget.ts";
 
 const isWindows = process.platform === "win32";
 

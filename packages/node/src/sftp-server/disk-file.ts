@@ -1,9 +1,9 @@
 import { close, closeSync, fstatSync, fsync, read, readSync, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import type { Attributes, ServedFile } from "nacre/sftp-server";
+import type { TurnBudget } from "../turn-budget.ts";
 import { attributesOf, changeOpen } from "./attributes.ts";
 import { descriptorPath } from "./descriptor-directory.ts";
-import type { TurnBudget } from "./turn-budget.ts";
 
 /** Longest read in bytes that runs synchronously. Longer ones, which SFTP does not ask for, are shortened. */
 const READ_LENGTH = 256 * 1024;

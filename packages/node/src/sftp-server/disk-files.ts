@@ -24,6 +24,7 @@ import {
   type UsersGroups,
 } from "nacre/sftp-server";
 import { freeBuffer } from "../free-buffer.ts";
+import { TurnBudget } from "../turn-budget.ts";
 import { AccountNames } from "./accounts.ts";
 import { attributesOf, changeAt, changeLink } from "./attributes.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
@@ -33,7 +34,6 @@ import { DiskFile, type HandleContext } from "./disk-file.ts";
 import { type NativePath, nativePath, pathText } from "./native-path.ts";
 import type { DiskFileSystemOptions } from "./options.ts";
 import { assertNotProc, assertRegular } from "./regular-file.ts";
-import { TurnBudget } from "./turn-budget.ts";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 

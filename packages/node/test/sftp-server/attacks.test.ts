@@ -7,7 +7,7 @@ import { openDescriptorRoot } from "../../src/sftp-server/descriptor-directory.t
 import type { Directory } from "../../src/sftp-server/directory.ts";
 import { DirectoryCache } from "../../src/sftp-server/directory-cache.ts";
 import { DiskFiles } from "../../src/sftp-server/disk-files.ts";
-import { TurnBudget } from "../../src/sftp-server/turn-budget.ts";
+import { TurnBudget } from "../../src/turn-budget.ts";
 import { APPEND, CREATE, errorOf, get, list, put, READ, serveDisk, WAYS, WRITE } from "./support.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/sftp.ts.
