@@ -3,6 +3,9 @@ interface Transferable {
   readonly transfer?: (newLength: number) => ArrayBuffer;
 }
 
+/** Length in bytes from which freeing a buffer early costs less than leaving it to the garbage collector. */
+export const FREED_FROM: number = 4 * 1024;
+
 /** A port without a receiver: messages to it are dropped. Made when it is first used. It closes itself, so nothing must close it. */
 let closedPort: MessagePort | undefined;
 

@@ -2,14 +2,11 @@ import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/internal";
-import { freeBuffer } from "./free-buffer.ts";
+import { FREED_FROM, freeBuffer } from "./free-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
-
-/** Length in bytes from which freeing a buffer early costs less than leaving it to the garbage collector. */
-const FREED_FROM = 4 * 1024;
 
 /**
  * Length in bytes from which a read is freed: half the size of Node's read buffer, which only bulk data fills. The first detached buffer of a

@@ -28,7 +28,7 @@ export class FrameReader {
   #collectedStart = 0;
   #collectedEnd = 0;
   readonly #release: ((chunk: Uint8Array) => void) | undefined;
-  /** Chunks for `#release`: those that are kept as they are. */
+  /** Chunks that `#release` is called with: long ones, which are kept without a copy. */
   readonly #releasable = new Set<Uint8Array>();
 
   /**

@@ -168,7 +168,10 @@ export class SendBuffer {
     return Math.min(length, most);
   }
 
-  /** Encodes up to `most` of the next bytes, in `memory` if that is given. Returns `undefined` if there are none. */
+  /**
+   * Returns a DATA message with the next bytes, at most `most` of them, or `undefined` if there are none. The message is written to `memory`;
+   * by default to memory of its own.
+   */
   #copyNext(most: number, memory?: Bytes): Bytes | undefined {
     const length = this.#nextLength(most);
     if (length <= 0) return undefined;

@@ -106,7 +106,7 @@ export abstract class Tunnel {
 
   /**
    * Returns the next message for the current WebSocket, or `undefined`. Messages that were not taken survive the loss of the WebSocket. A
-   * message that is copied together from written bytes is in `memory` if that is given: `MAX_MESSAGE_LENGTH` bytes that nothing else uses.
+   * message with written bytes is copied to `memory` if it is given: `MAX_MESSAGE_LENGTH` bytes that nothing else uses.
    * `now` is in milliseconds of a monotonic clock.
    */
   takeMessage(now: number, memory?: Bytes): Bytes | undefined {

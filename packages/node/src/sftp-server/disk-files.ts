@@ -23,7 +23,7 @@ import {
   type StatVfs,
   type UsersGroups,
 } from "nacre/sftp-server";
-import { freeBuffer } from "../free-buffer.ts";
+import { FREED_FROM, freeBuffer } from "../free-buffer.ts";
 import { TurnBudget } from "../turn-budget.ts";
 import { AccountNames } from "./accounts.ts";
 import { attributesOf, changeAt, changeLink } from "./attributes.ts";
@@ -39,9 +39,6 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_EXCL, O_NOFOLL
 
 /** Longest name in bytes on the usual file systems; statfs(2) of Node does not return it. */
 const LONGEST_NAME = 255n;
-
-/** Length in bytes from which freeing a buffer early costs less than leaving it to the garbage collector. */
-const FREED_FROM = 4 * 1024;
 
 /** Maximum length in bytes of the rest of a packet around its data. A buffer with more contains other things. */
 const MOST_AROUND = 1024;

@@ -73,7 +73,7 @@ export class FileMover {
     this.#slots = new Slots(run.options.concurrency, most);
   }
 
-  /** Starts to move a file. Returns a promise to wait for if there is no place for it now. */
+  /** Starts to move a file, and returns `undefined`. If no place is free, returns a promise that resolves when the file has started. */
   start(file: FileToMove): Promise<void> | undefined {
     const { run, progress } = this.#parts;
     const { stats } = file;
@@ -152,7 +152,7 @@ export class FileMover {
     return moved;
   }
 
-  /** Reads a short file as a whole. Returns `undefined`, or resolves with it, for other files, and if the rate is limited. */
+  /** Reads a short file as a whole, at once or later. The result is `undefined` for a long file, and if the rate is limited. */
   #readShort({
     from,
     stats,

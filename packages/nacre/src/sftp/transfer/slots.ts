@@ -27,7 +27,10 @@ export class Slots {
     this.#isGiven = concurrency !== undefined;
   }
 
-  /** Takes a place for a file of `size` bytes. Returns a promise to wait for if there is none now. Call `release` at the end of the file. */
+  /**
+   * Takes a place for a file of `size` bytes, and returns `undefined`. If no place is free, returns a promise that resolves when the file has
+   * one. Call `release` when the file is done.
+   */
   take(size: number): Promise<void> | undefined {
     const bytes = countedBytes(size);
     if (!this.#isFree(bytes)) return this.#wait(bytes);
@@ -35,7 +38,7 @@ export class Slots {
     return undefined;
   }
 
-  /** Gives the place of a file of `size` bytes to others. */
+  /** Frees the place of a file of `size` bytes. */
   release(size: number): void {
     this.#files--;
     this.#bytes -= countedBytes(size);
@@ -61,7 +64,7 @@ export class Slots {
   }
 }
 
-/** Returns how many bytes a file counts. A server may state any size. The sum stays exact with these. */
+/** Returns the size that a file counts with. It has a maximum because a server may state any size, and the sum must stay exact. */
 function countedBytes(size: number): number {
   return Math.min(size, MOST_BYTES);
 }

@@ -176,7 +176,7 @@ export class Walk {
     }
   }
 
-  /** Starts a file. Returns a promise to wait for if the next one cannot be handled now. Throws if it cannot have its name. */
+  /** Starts a file, as `FileMover.start` does. Throws `file-unwritable` if it cannot have its name. */
   #addFile(
     directory: Directory,
     stats: NearEntry,
