@@ -46,8 +46,8 @@ export interface SftpServerOptions {
   /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
   readonly symlinkOrder?: SymlinkOrder | undefined;
   /**
-   * Called with bytes passed to `receive` that the server no longer uses, for example to free their memory. It is not called for short chunks,
-   * nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
+   * Called with bytes passed to `receive` with `ownsBuffer` that the server no longer uses, for example to free their memory. It is not called
+   * for short chunks, nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
    */
   readonly release?: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -155,9 +155,12 @@ export class SftpServer<Handle> {
     this.#output.sent(length);
   }
 
-  /** Adds bytes from the client; the server then owns them. Take the events after each call. */
-  receive(bytes: Uint8Array): void {
-    if (!this.#isOver) this.#frames.push(bytes);
+  /**
+   * Adds bytes from the client; the server then owns them. `ownsBuffer`, default false, tells that nothing else uses their buffer, so that it
+   * may be released. Take the events after each call.
+   */
+  receive(bytes: Uint8Array, ownsBuffer: boolean = false): void {
+    if (!this.#isOver) this.#frames.push(bytes, ownsBuffer);
   }
 
   /** Reports that the client sends no more bytes. The requests received so far are still handled and answered. */
