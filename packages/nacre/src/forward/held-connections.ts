@@ -5,7 +5,8 @@ import { leaveUncaught } from "../mux/engine.ts";
 interface HeldConnection {
   /** Aborts when the SSH connection ends. */
   readonly over: AbortController;
-  released: Promise<void> | undefined;
+  /** Resolves when nothing of it is left. */
+  released: Promise<void>;
 }
 
 /** The forwarded connections of one client, in both directions, including those being opened. */
@@ -30,7 +31,7 @@ export class HeldConnections {
 
   /** Counts a connection until `carry` settles. */
   hold(carry: (signal: AbortSignal) => Promise<void>): void {
-    const held: HeldConnection = { over: new AbortController(), released: undefined };
+    const held: HeldConnection = { over: new AbortController(), released: Promise.resolve() };
     if (this.#end !== undefined) held.over.abort(this.#end);
     this.#connections.add(held);
     held.released = carry(held.over.signal)

@@ -64,8 +64,7 @@ export function streamCases(set: CipherSet): void {
       for (const [i, size] of sizes.entries()) {
         const payload = reader.next()!;
         expect(equalBytes(payload, bytesOf(`${i}`, size))).toBe(true);
-        const buffer = payload.buffer as ArrayBuffer;
-        structuredClone(buffer, { transfer: [buffer] });
+        structuredClone(payload.buffer, { transfer: [payload.buffer] });
         expect(payload).toHaveLength(0);
       }
     });
