@@ -44,8 +44,8 @@ import {
   type WriteFileOptions,
   type WriteStreamOptions,
 } from "./options.ts";
-import { allSettled, Parallel } from "./parallel.ts";
 import { readAll } from "./read-all.ts";
+import { readTree } from "./read-tree.ts";
 import { join, type RemotePath, toBytes, toText } from "./remote-path.ts";
 import { remove, removeFile } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
@@ -222,7 +222,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     const context = contextOf("readdir", path, options);
     const entries =
       options.recursive === true
-        ? await this.#readTree(context.path, new Parallel(), context)
+        ? await readTree(this.#channel, context.path, context)
         : await readAllEntries(this.#channel, context.path, context);
     if (options.withFileTypes === true) return entries;
     const prefix = join(context.path, "").length;
@@ -434,16 +434,6 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     const context = contextOf(name, path, options);
     const { attributes } = await call(this.#channel, { type, path: toBytes(path) }, "attributes", context);
     return options.bigint === true ? new Stats(attributes, BigInt) : new Stats(attributes, Number);
-  }
-
-  async #readTree(path: string, parallel: Parallel, context: CallContext): Promise<Dirent[]> {
-    const entries = await parallel.run(() => readAllEntries(this.#channel, path, context));
-    const below = entries.map((entry) =>
-      entry.isDirectory() ? this.#readTree(join(path, entry.name), parallel, context) : Promise.resolve([]),
-    );
-    await allSettled(below);
-    const lists = await Promise.all(below);
-    return entries.flatMap((entry, i) => [entry, ...lists[i]!]);
   }
 
   #setAttributes(name: string, path: RemotePath, attributes: Attributes, options: CallOptions): Promise<void> {
