@@ -32,7 +32,7 @@ describe("the bytes of a long file", () => {
       releaseBytes: (bytes) => {
         if (writing.has(bytes) || bytes.length === 0) early++;
         received += bytes.length;
-        // Detaches the whole buffer, whatever else is in it.
+        // Detaches the whole buffer, with anything else that is in it.
         structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] });
       },
     });
