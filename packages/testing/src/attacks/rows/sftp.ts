@@ -181,6 +181,10 @@ export const SFTP: readonly Row[] = [
     remove("transfer-partial-far-owner"),
     patch("transfer-partial-far-same", "true"),
   ),
+  transferRow(
+    "sftp: a limit for writes that a server lowers late",
+    patch("sftp-lowered-limit", "const length = this.#pendingLength;"),
+  ),
   transferRow("sftp: a downloaded file with set-user-ID", patch("transfer-mode", "0o7777")),
   transferRow(
     "sftp: a directory tree without an end",
