@@ -51,6 +51,7 @@ import { remove, removeFile } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { type Dirent, type StatFs, Stats, statFs } from "./stats.ts";
 import { readStream, writeStream } from "./streams.ts";
+import { TreeBound } from "./tree-bound.ts";
 import type { FileData } from "./write-all.ts";
 import { openFile, renameFile, writeFile } from "./write-file.ts";
 
@@ -209,8 +210,8 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
 
   /**
    * Lists a directory, without "." and "..", in the server's order: names, or `Dirent` objects with `withFileTypes`. A name that is not
-   * UTF-8 is returned in a form that every call takes (`decodePath`). Rejects with `output-limit` for more than 1,048,576 entries of one
-   * directory; `opendir` has no limit.
+   * UTF-8 is returned in a form that every call takes (`decodePath`). Rejects with `output-limit` for more than 1,048,576 entries, or 256
+   * directories below each other; `opendir` has no limit.
    */
   readdir(
     path: RemotePath,
@@ -222,7 +223,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     const context = contextOf("readdir", path, options);
     const entries =
       options.recursive === true
-        ? await this.#readTree(context.path, new Parallel(), context)
+        ? await this.#readTree(context.path, context)
         : await readAllEntries(this.#channel, context.path, context);
     if (options.withFileTypes === true) return entries;
     const prefix = join(context.path, "").length;
@@ -436,14 +437,23 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     return options.bigint === true ? new Stats(attributes, BigInt) : new Stats(attributes, Number);
   }
 
-  async #readTree(path: string, parallel: Parallel, context: CallContext): Promise<Dirent[]> {
-    const entries = await parallel.run(() => readAllEntries(this.#channel, path, context));
-    const below = entries.map((entry) =>
-      entry.isDirectory() ? this.#readTree(join(path, entry.name), parallel, context) : Promise.resolve([]),
-    );
-    await allSettled(below);
-    const lists = await Promise.all(below);
-    return entries.flatMap((entry, i) => [entry, ...lists[i]!]);
+  async #readTree(path: string, context: CallContext): Promise<Dirent[]> {
+    const parallel = new Parallel();
+    const bound = new TreeBound(context);
+    const read = async (directory: string, depth: number): Promise<Dirent[]> => {
+      const entries = await parallel.run(async () => {
+        const listed = await readAllEntries(this.#channel, directory, context);
+        bound.hold(depth, directory, listed.length);
+        return listed;
+      });
+      const below = entries.map((entry) =>
+        entry.isDirectory() ? read(join(directory, entry.name), depth + 1) : Promise.resolve([]),
+      );
+      await allSettled(below);
+      const lists = await Promise.all(below);
+      return entries.flatMap((entry, i) => [entry, ...lists[i]!]);
+    };
+    return read(path, 0);
   }
 
   #setAttributes(name: string, path: RemotePath, attributes: Attributes, options: CallOptions): Promise<void> {
