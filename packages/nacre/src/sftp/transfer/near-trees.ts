@@ -11,6 +11,7 @@ import type {
   NearStats,
   NearWriter,
 } from "./near-files.ts";
+import { refuseSpecial } from "./special.ts";
 import type {
   NewAttributes,
   NewDirectory,
@@ -149,6 +150,10 @@ export class NearTarget implements TargetTree {
 
   nameProblem(name: string): string | undefined {
     return nameProblem(name, this.#files.nameRules);
+  }
+
+  refuseSpecial(path: string, { call }: CallContext): Promise<void> {
+    return refuseSpecial(this.#files, path, call);
   }
 
   lstat(path: string): Promise<NearStats> {
