@@ -81,6 +81,8 @@ The host may also be written ssh://[user@]host[:port]. Defaults are in parenthes
   -p PORT             port of the server (22)
   -l USER             user to log in as (the user before the @, or your user name)
   -t                  request a terminal for a command too; -tt even if standard input is not a terminal
+  -T                  request no terminal, also for a shell
+  -n                  let the command read no input
   -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
   -L [BIND:]PORT:HOST:HOSTPORT  listen here and connect from the server to HOST:HOSTPORT; a socket path may replace either side
   -R [BIND:]PORT:HOST:HOSTPORT  listen on the server (0 chooses a free port) and connect from here; without HOST, a SOCKS proxy
@@ -126,6 +128,7 @@ Exits with 0; with 1 if something was not copied; with 255 if a connection fails
   --limit RATE        copy at most RATE bytes a second, such as 500K or 1.5M
   --symlinks follow|keep|skip  symbolic links in directories: copy what they lead to, copy the links, or leave them out (follow)
   -q                  show no progress
+  -O                  use the older protocol of scp, for devices and servers without SFTP; a directory as the target ends with a slash
 ${CONNECTION_HELP}`;
 
 /** `nacre sftp --help`. */
