@@ -37,10 +37,11 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const located = (place: Place): Located => (place.kind === "local" ? { place } : { place, server });
+
 /** Runs `nacre cp` with the server as `host`. Resolves with the status. */
 function cp(...line: string[]): Promise<number> {
   const words = parseCopyArguments(line);
-  const located = (place: Place): Located => (place.kind === "local" ? { place } : { place, server });
   const run = new CopyRun(words, new AbortController().signal, undefined);
   return run.run(words.sources.map(located), located(words.target));
 }
