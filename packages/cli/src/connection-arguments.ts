@@ -47,6 +47,18 @@ export const CONNECTION_OPTIONS: Readonly<Record<ConnectionOption, OptionKind>> 
   "-J": "value",
 };
 
+/** What to do in place of options of scp(1) and sftp(1) that `nacre cp` and `nacre sftp` lack. */
+export const INSTEAD_OF_FILE_OPTIONS: Readonly<Record<string, string>> = {
+  "-A": "agent forwarding is not supported",
+  "-C": "compression is not supported",
+  "-F": "ssh_config is not read; use user@, -P, -i and -J",
+  "-l": "use --limit RATE, in bytes a second",
+  "-o": "ssh_config is not read; use user@, -P, -i and -J",
+  "-v": "use --trace to see each packet",
+  // -p takes no value, so -p2222 is -p -2 -2 -2 -2.
+  ...Object.fromEntries(Array.from("0123456789", (digit) => [`-${digit}`, "the port is -P"])),
+};
+
 /** Reads the options that say how to connect, among others. Throws `usage` if a value is invalid. */
 export function readConnection(options: ParsedOptions["options"]): ConnectionArguments {
   const { all, last, has } = valuesOf<ConnectionOption>(options);

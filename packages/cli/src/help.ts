@@ -12,7 +12,8 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: th
   --kex METHODS       key exchange methods to offer, in the same form
   --subsystem NAME=COMMAND  command that serves a subsystem; empty to remove it
   --no-exec           refuse commands and shells; run subsystems only
-  --sftp-root DIR     directory that SFTP clients see as / (the whole system, starting in the home; with --no-exec, no SFTP)
+  --sftp-root DIR     directory that SFTP clients see as / (the whole system, starting in the home; with --no-exec, no SFTP). Commands still
+                      see the whole system: add --no-exec for clients such as rclone, which run md5sum on the paths that SFTP shows
   --sftp-read-only    let SFTP clients change nothing
   --no-sftp           serve no SFTP
   --permit-user-environment  let environment= in authorized_keys set any variable
@@ -81,6 +82,8 @@ The host may also be written ssh://[user@]host[:port]. Defaults are in parenthes
   -p PORT             port of the server (22)
   -l USER             user to log in as (the user before the @, or your user name)
   -t                  request a terminal for a command too; -tt even if standard input is not a terminal
+  -T                  request no terminal, also for a shell
+  -n                  let the command read no input
   -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
   -L [BIND:]PORT:HOST:HOSTPORT  listen here and connect from the server to HOST:HOSTPORT; a socket path may replace either side
   -R [BIND:]PORT:HOST:HOSTPORT  listen on the server (0 chooses a free port) and connect from here; without HOST, a SOCKS proxy
@@ -126,6 +129,7 @@ Exits with 0; with 1 if something was not copied; with 255 if a connection fails
   --limit RATE        copy at most RATE bytes a second, such as 500K or 1.5M
   --symlinks follow|keep|skip  symbolic links in directories: copy what they lead to, copy the links, or leave them out (follow)
   -q                  show no progress
+  -O                  use the older protocol of scp, for devices and servers without SFTP; a directory as the target ends with a slash
 ${CONNECTION_HELP}`;
 
 /** `nacre sftp --help`. */
@@ -133,7 +137,7 @@ export const SFTP_HELP: string = `usage: ${SFTP_USAGE}
 
 Works with the files of a server: type help for the commands, Tab to complete a name. If PATH is a directory, the session begins there;
 if it is a file, it is fetched to LOCAL. The place may also be written sftp://[user@]host[:port][/PATH]. Exits with 0; with 1 if a command of
-a batch failed; with 255 if the connection fails. Defaults are in parentheses.
+a batch failed or PATH does not exist; with 255 if the connection fails. Defaults are in parentheses.
 
   -b FILE             run the commands in FILE, - for standard input, and stop at the first that fails. A line that begins with - may
                       fail; one that begins with @ is not printed. Nothing is asked at the terminal

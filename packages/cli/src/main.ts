@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { BACKGROUND, inBackground } from "./background.ts";
 import { HELP } from "./help.ts";
+import { CommandLineError } from "./options.ts";
 import { explain } from "./say.ts";
 import { TERMINAL_HOST } from "./terminal-messages.ts";
 
@@ -16,7 +17,8 @@ let status: number;
 try {
   status = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`nacre: ${explain(error)}\n`);
+  const hint = error instanceof CommandLineError ? ` (see ${helpCommand(process.argv[2])})` : "";
+  process.stderr.write(`nacre: ${explain(error, hint)}\n`);
   status = FAILURE;
 }
 process.exit(status);
@@ -56,6 +58,12 @@ async function main(words: readonly string[]): Promise<number> {
     default:
       return (await import("./ssh.ts")).ssh(words);
   }
+}
+
+/** Returns the command that lists the options of a command line with this first word. */
+function helpCommand(word: string | undefined): string {
+  const isCommand = ["cp", "sftp", "keygen", "serve", "sftp-server", "gateway"].includes(word ?? "");
+  return isCommand ? `nacre ${word} --help` : "nacre --help";
 }
 
 function version(): string {

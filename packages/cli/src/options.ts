@@ -13,9 +13,14 @@ export interface ParsedOptions {
 
 /**
  * Parses options like getopt(3): `-t`, `-tt`, `-p 22`, `-p22`, `--keylog FILE`, `--keylog=FILE`. `--` or the first other word ends them.
- * `known` states for each option whether it takes a value. Throws `usage` for an unknown option or a missing value.
+ * `known` states for each option whether it takes a value; `instead` what to do in place of unknown ones. Throws `usage` for an unknown option
+ * or a missing value.
  */
-export function parseOptions(words: readonly string[], known: Readonly<Record<string, OptionKind>>): ParsedOptions {
+export function parseOptions(
+  words: readonly string[],
+  known: Readonly<Record<string, OptionKind>>,
+  instead: Readonly<Record<string, string>> = {},
+): ParsedOptions {
   const options: (readonly [string, string])[] = [];
   let at = 0;
   const value = (name: string): string => {
@@ -33,14 +38,14 @@ export function parseOptions(words: readonly string[], known: Readonly<Record<st
     rejectKeyText(word);
     if (word.startsWith("--")) {
       const [name = "", ...attached] = word.split("=");
-      const expected = kind(known, name);
+      const expected = kind(known, name, instead);
       if (attached.length > 0 && expected === "flag") throw usage(`${name} takes no value`);
       options.push([name, expected === "value" && attached.length === 0 ? value(name) : attached.join("=")]);
     } else {
       for (let letters = word.slice(1); letters !== ""; ) {
         const name = `-${letters[0]}`;
         letters = letters.slice(1);
-        if (kind(known, name) !== "value") {
+        if (kind(known, name, instead) !== "value") {
           options.push([name, ""]);
         } else {
           options.push([name, letters === "" ? value(name) : letters]);
@@ -74,14 +79,25 @@ function rejectKeyText(word: string): void {
     throw usage("private key text found on the command line; give the file that contains the key (-i FILE)");
 }
 
-function kind(known: Readonly<Record<string, OptionKind>>, name: string): OptionKind {
-  if (!Object.hasOwn(known, name)) throw usage(`unknown option ${name}`);
-  return known[name]!;
+function kind(
+  known: Readonly<Record<string, OptionKind>>,
+  name: string,
+  instead: Readonly<Record<string, string>>,
+): OptionKind {
+  if (Object.hasOwn(known, name)) return known[name]!;
+  throw usage(Object.hasOwn(instead, name) ? `unknown option ${name}; ${instead[name]}` : `unknown option ${name}`);
+}
+
+/** An invalid command line. The help of its command lists the options. */
+export class CommandLineError extends SshError {
+  constructor(message: string) {
+    super("usage", message);
+  }
 }
 
 /** Returns the error for an invalid command line. */
-export function usage(message: string): SshError {
-  return new SshError("usage", `${message} (see nacre --help)`);
+export function usage(message: string): CommandLineError {
+  return new CommandLineError(message);
 }
 
 const HELP: Readonly<Record<string, "flag">> = { "-h": "flag", "--help": "flag" };
@@ -90,6 +106,10 @@ const HELP: Readonly<Record<string, "flag">> = { "-h": "flag", "--help": "flag" 
  * Returns whether the options include `-h` or `--help`. Values and words after the options do not count. Throws `usage` like
  * `parseOptions`.
  */
-export function asksForHelp(words: readonly string[], known: Readonly<Record<string, OptionKind>>): boolean {
-  return parseOptions(words, { ...known, ...HELP }).options.some(([name]) => Object.hasOwn(HELP, name));
+export function asksForHelp(
+  words: readonly string[],
+  known: Readonly<Record<string, OptionKind>>,
+  instead: Readonly<Record<string, string>> = {},
+): boolean {
+  return parseOptions(words, { ...known, ...HELP }, instead).options.some(([name]) => Object.hasOwn(HELP, name));
 }

@@ -17,21 +17,23 @@ export const BROKEN_PIPE_STATUS: number = 128 + 13;
  */
 export async function runRemote(
   client: Client,
-  { command, terminal }: Pick<SshArguments, "command" | "terminal">,
+  { command, terminal, hasInput }: Pick<SshArguments, "command" | "terminal" | "hasInput">,
   typedAhead: string,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
-  const wanted = terminal > 0 || command === undefined;
-  const hasPty = terminal > 1 || (wanted && isatty(stdin.fd));
+  const wanted = terminal !== "never" && (terminal > 0 || command === undefined);
+  const hasPty = wanted && (terminal > 1 || (hasInput && isatty(stdin.fd)));
   if (terminal === 1 && !hasPty)
     stderr.write("nacre: standard input is not a terminal, so -t is ignored; use -tt to request a terminal anyway\n");
 
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
   const remote = command === undefined ? await client.shell({ pty }) : await client.spawn(command, { pty });
   let hungUp = false;
-  const restore = hasPty ? useTerminal(remote) : () => {};
+  const restore = hasPty && hasInput ? useTerminal(remote) : () => {};
   try {
-    if (hasPty && stdin.isTTY) {
+    if (!hasInput) {
+      remote.stdin.end();
+    } else if (hasPty && stdin.isTTY) {
       const keys = new EscapeKeys(() => void client.close());
       keys.pipe(remote.stdin);
       keys.write(typedAhead);

@@ -1,11 +1,11 @@
 import { escapeText, SshError } from "@nacre/wire";
 import { oneLine } from "./one-line.ts";
 
-/** Formats an error as one line, escaped for a terminal, with its code. */
-export function explain(error: unknown): string {
+/** Formats an error as one line, escaped for a terminal, with its code. `hint` follows the message. */
+export function explain(error: unknown, hint: string = ""): string {
   const text =
     error instanceof SshError
-      ? `${error.message} [${error.code}]`
+      ? `${error.message}${hint} [${error.code}]`
       : `internal error in nacre, please report it: ${String(error)}`;
   return oneLine(escapeText(text, { keepLines: true }));
 }

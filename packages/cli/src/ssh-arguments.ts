@@ -16,8 +16,13 @@ export interface SshArguments extends ConnectionArguments {
   readonly user: string | undefined;
   /** Words after the host, joined with spaces; `undefined` for a shell. */
   readonly command: string | undefined;
-  /** Number of `-t` options. One requests a pseudo-terminal only if standard input is a terminal; two always do. */
-  readonly terminal: number;
+  /**
+   * Number of `-t` options. One requests a pseudo-terminal only if standard input is a terminal; two always do. `"never"` after `-T`, also for a
+   * shell.
+   */
+  readonly terminal: number | "never";
+  /** Whether the command reads standard input; false with `-n`. */
+  readonly hasInput: boolean;
   readonly forwards: readonly ForwardArgument[];
   /** Target for standard input and output (`-W`). */
   readonly stdioTarget: ForwardTarget | undefined;
@@ -29,7 +34,7 @@ export interface SshArguments extends ConnectionArguments {
 }
 
 /** Names of the options before the host. */
-type SshOption = ConnectionOption | "-p" | "-l" | "-t" | "-L" | "-R" | "-D" | "-W" | "-N" | "-f" | "-o";
+type SshOption = ConnectionOption | "-p" | "-l" | "-t" | "-T" | "-n" | "-L" | "-R" | "-D" | "-W" | "-N" | "-f" | "-o";
 
 /** Options before the host, and whether each takes a value. */
 export const SSH_OPTIONS: Readonly<Record<SshOption, OptionKind>> = {
@@ -37,6 +42,8 @@ export const SSH_OPTIONS: Readonly<Record<SshOption, OptionKind>> = {
   "-p": "value",
   "-l": "value",
   "-t": "flag",
+  "-T": "flag",
+  "-n": "flag",
   "-L": "value",
   "-R": "value",
   "-D": "value",
@@ -46,9 +53,21 @@ export const SSH_OPTIONS: Readonly<Record<SshOption, OptionKind>> = {
   "-o": "value",
 };
 
+/** What to do in place of options of ssh(1) that `nacre` lacks. */
+export const INSTEAD_OF_SSH_OPTIONS: Readonly<Record<string, string>> = {
+  "-A": "agent forwarding is not supported",
+  "-C": "compression is not supported",
+  "-F": "ssh_config is not read; use user@, -p, -i and -J",
+  "-P": "the port is -p",
+  "-X": "X11 forwarding is not supported",
+  "-Y": "X11 forwarding is not supported",
+  "-g": "write -L '*:PORT:HOST:HOSTPORT' to listen on every address",
+  "-v": "use --trace to see each packet",
+};
+
 /** Parses the words after `nacre`. All words after the host are the command. Throws `usage` if they are invalid. */
 export function parseSshArguments(words: readonly string[]): SshArguments {
-  const { options, rest } = parseOptions(words, SSH_OPTIONS);
+  const { options, rest } = parseOptions(words, SSH_OPTIONS, INSTEAD_OF_SSH_OPTIONS);
   const { all, last, has } = valuesOf<SshOption>(options);
 
   const [word, ...command] = rest;
@@ -66,6 +85,7 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
   if (command.length > 0 && !hasSession)
     throw usage(`${stdio === undefined ? "-N" : "-W"} runs no command; remove "${command.join(" ")}"`);
   const inBackground = has("-f");
+  if (has("-n") && stdio !== undefined) throw usage("-n and -W cannot be combined, because -W needs standard input");
   if (inBackground && stdio !== undefined) throw usage("-f and -W cannot be combined, because -W needs standard input");
   if (inBackground && command.length === 0 && hasSession)
     throw usage("-f needs a command or -N; a shell cannot run in the background");
@@ -76,7 +96,9 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
     port: portOption === undefined ? destination.port : readPort(portOption),
     user,
     command: command.length === 0 ? undefined : command.join(" "),
-    terminal: all("-t").length,
+    // As with ssh(1), the last one counts.
+    terminal: options.findLast(([name]) => name === "-t" || name === "-T")?.[0] === "-T" ? "never" : all("-t").length,
+    hasInput: !has("-n"),
     forwards,
     stdioTarget: stdio === undefined ? undefined : parseStdioTarget(stdio),
     hasSession,

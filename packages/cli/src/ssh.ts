@@ -10,7 +10,7 @@ import { oneLine } from "./one-line.ts";
 import { asksForHelp } from "./options.ts";
 import { runRemote } from "./remote.ts";
 import { say } from "./say.ts";
-import { parseSshArguments, SSH_OPTIONS, type SshArguments } from "./ssh-arguments.ts";
+import { INSTEAD_OF_SSH_OPTIONS, parseSshArguments, SSH_OPTIONS, type SshArguments } from "./ssh-arguments.ts";
 import { startInBackground } from "./start-background.ts";
 import { runStdio } from "./stdio.ts";
 import { openTerminal, terminalOn } from "./terminal.ts";
@@ -20,7 +20,7 @@ import { openTerminal, terminalOn } from "./terminal.ts";
  * `SshError` that ended the connection. `background` is set in the process that `-f` starts.
  */
 export async function ssh(line: readonly string[], background?: Background): Promise<number> {
-  if (asksForHelp(line, SSH_OPTIONS)) {
+  if (asksForHelp(line, SSH_OPTIONS, INSTEAD_OF_SSH_OPTIONS)) {
     process.stdout.write(HELP);
     return 0;
   }

@@ -271,6 +271,15 @@ function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
   return withCode("file-unwritable", path, work);
 }
 
+/** Returns the path that a file has when it is whole. */
+function wholePath(path: string): string {
+  const [, name] = TEMPORARY_NAME.exec(basename(path)) ?? [];
+  return name === undefined ? path : join(dirname(path), name);
+}
+
+/** Matches the names of files that are not whole, which begin with that of the file. */
+const TEMPORARY_NAME = /^\.(.+)\.nacre-[0-9a-f]{24}(?:-[0-9a-z]+-[0-9a-z]+)?$/s;
+
 type FileCode = "file-unreadable" | "file-unwritable";
 
 async function withCode<T>(code: FileCode, path: string, work: () => Promise<T>): Promise<T> {
@@ -291,7 +300,15 @@ function withCodeSync<T>(code: FileCode, path: string, work: () => T): T {
 
 function fileError(code: FileCode, path: string, cause: unknown): unknown {
   if (cause instanceof SshError) return cause;
-  const verb = code === "file-unreadable" ? "read" : "write";
-  const message = `cannot ${verb} ${escapeText(shownPath(path))}: ${escapeText(shownPath((cause as Error).message))}`;
-  return new SshError(code, message, { cause });
+  const isReading = code === "file-unreadable";
+  const { code: errno, message } = cause as NodeJS.ErrnoException;
+  // Node's message repeats the path, which may be that of a temporary file.
+  const reason = NODE_MESSAGE.exec(message)?.[1] ?? shownPath(message);
+  const remedy = isReading || errno !== "ENOENT" ? "" : "; make its directory first";
+  const place = shownPath(isReading ? path : wholePath(path));
+  const verb = isReading ? "read" : "write";
+  return new SshError(code, `cannot ${verb} ${escapeText(place)}: ${escapeText(reason)}${remedy}`, { cause });
 }
+
+/** Matches `ENOENT: no such file or directory, open '/path'`. */
+const NODE_MESSAGE = /^[A-Z][A-Z0-9]*: ([^,]+), [a-z]+(?: '.*')?$/s;

@@ -22,7 +22,7 @@ export class SftpError extends SshError {
 
   /** `status` and `message` are the fields of SSH_FXP_STATUS. The code follows from the status. */
   constructor(status: number, message: string, { call, path }: FailedCall = {}) {
-    const { code, summary, remedy } = describe(status);
+    const { code, summary, remedy } = describe(status, call);
     const subject = [call, path === undefined ? undefined : `"${path}"`].filter((word) => word !== undefined).join(" ");
     const said = message === "" || message.toLowerCase() === summary ? "" : ` (the server says "${message}")`;
     super(code, escapeText(`${subject === "" ? "" : `${subject}: `}${summary}${said}; ${remedy}`));
@@ -41,12 +41,39 @@ interface Description {
   readonly remedy: string;
 }
 
-function describe(status: number): Description {
+/** What to check if a call fails with SSH_FX_FAILURE, for which servers give no reason. */
+const FAILURE_REMEDIES: Readonly<Record<string, string>> = {
+  mkdir: "the path may exist, or the disk be full",
+  rmdir: "the directory may not be empty",
+  read: "it may be a directory",
+  unlink: "it may be a directory",
+  rename: "the new path may exist, or be on another file system",
+  link: "the new path may exist, or be on another file system",
+  symlink: "the path of the link may exist",
+};
+
+/** Calls that make a new file, whose directory may be missing. */
+const MAKING: ReadonlySet<string> = new Set([
+  "upload",
+  "mkdir",
+  "writeFile",
+  "appendFile",
+  "rename",
+  "copyFile",
+  "symlink",
+  "link",
+]);
+
+function describe(status: number, call: string | undefined): Description {
   switch (status) {
     case SSH_FX.EOF:
       return { code: "sftp-end-of-file", summary: "end of file", remedy: "read less, or treat it as the end" };
     case SSH_FX.NO_SUCH_FILE:
-      return { code: "sftp-no-such-file", summary: "no such file", remedy: "check the path" };
+      return {
+        code: "sftp-no-such-file",
+        summary: "no such file",
+        remedy: MAKING.has(call ?? "") ? "check the path and its directory" : "check the path",
+      };
     case SSH_FX.PERMISSION_DENIED:
       return {
         code: "sftp-permission-denied",
@@ -69,7 +96,9 @@ function describe(status: number): Description {
       return {
         code: "sftp-failure",
         summary: "failure",
-        remedy: "common causes are an existing file, a full disk, or a directory that is not empty",
+        remedy:
+          FAILURE_REMEDIES[call ?? ""] ??
+          "common causes are an existing file, a full disk, or a directory that is not empty",
       };
     default:
       return { code: "sftp-failure", summary: `status ${status}`, remedy: "see the server's documentation or log" };

@@ -236,6 +236,18 @@ describe("a status", () => {
     expect([error.call, error.path, error.serverMessage]).toEqual(["open", "/a\n\udcff", "disk\u001b[2J full"]);
   });
 
+  it.each([
+    ["rmdir", SSH_FX.FAILURE, "the directory may not be empty"],
+    ["mkdir", SSH_FX.FAILURE, "the path may exist, or the disk be full"],
+    ["unlink", SSH_FX.FAILURE, "it may be a directory"],
+    ["mkdir", SSH_FX.NO_SUCH_FILE, "check the path and its directory"],
+    ["stat", SSH_FX.NO_SUCH_FILE, "check the path"],
+  ])("tells what to check when %s fails with status %i", (call, status, remedy) => {
+    expect(new SftpError(status, "", { call, path: "/x" }).message).toMatch(
+      new RegExp(`^${call} "/x": (?:failure|no such file); ${remedy}$`),
+    );
+  });
+
   it("does not repeat the server's text where it says the same", () => {
     const error = new SftpError(SSH_FX.NO_SUCH_FILE, "No such file", { path: "/x" });
     expect(error.message).toBe('"/x": no such file; check the path');

@@ -3,10 +3,11 @@ import {
   CONNECTION_OPTIONS,
   type ConnectionArguments,
   type ConnectionOption,
+  INSTEAD_OF_FILE_OPTIONS,
   readConnection,
 } from "../connection-arguments.ts";
 import { readPort } from "../destination.ts";
-import { type OptionKind, parseOptions, usage, valuesOf } from "../options.ts";
+import { type OptionKind, type ParsedOptions, parseOptions, usage, valuesOf } from "../options.ts";
 import { type Place, readPlace } from "./place.ts";
 
 /** What to do with symbolic links in a directory, as the library has it. */
@@ -35,12 +36,24 @@ export interface CopyArguments extends ConnectionArguments {
   readonly limit: number | undefined;
   /** What to do with symbolic links in a directory. */
   readonly symlinks: (typeof SYMLINKS)[number];
+  /** Whether to use the protocol of old scp programs in place of SFTP. */
+  readonly usesScp: boolean;
   /** Whether to show no progress. */
   readonly quiet: boolean;
 }
 
 /** Names of the options of `nacre cp`. */
-type CopyOption = ConnectionOption | "-P" | "-r" | "-p" | "-q" | "--resume" | "--verify" | "--limit" | "--symlinks";
+type CopyOption =
+  | ConnectionOption
+  | "-P"
+  | "-r"
+  | "-p"
+  | "-q"
+  | "-O"
+  | "--resume"
+  | "--verify"
+  | "--limit"
+  | "--symlinks";
 
 /** Options of `nacre cp`, and whether each takes a value. */
 export const COPY_OPTIONS: Readonly<Record<CopyOption, OptionKind>> = {
@@ -49,6 +62,7 @@ export const COPY_OPTIONS: Readonly<Record<CopyOption, OptionKind>> = {
   "-r": "flag",
   "-p": "flag",
   "-q": "flag",
+  "-O": "flag",
   "--resume": "flag",
   "--verify": "optional",
   "--limit": "value",
@@ -57,7 +71,7 @@ export const COPY_OPTIONS: Readonly<Record<CopyOption, OptionKind>> = {
 
 /** Parses the words after `nacre cp`. Throws `usage` if they are invalid. */
 export function parseCopyArguments(words: readonly string[]): CopyArguments {
-  const { options, rest } = parseOptions(words, COPY_OPTIONS);
+  const { options, rest } = parseOptions(words, COPY_OPTIONS, INSTEAD_OF_FILE_OPTIONS);
   const { last, has } = valuesOf<CopyOption>(options);
   const places = rest.map((word) => readPlace(word));
   const target = places.pop();
@@ -65,6 +79,7 @@ export function parseCopyArguments(words: readonly string[]): CopyArguments {
     throw usage("missing source or target; give nacre cp SOURCE… TARGET, with [user@]host:path for a server");
   if (target.kind === "local" && places.some(({ kind }) => kind === "local"))
     throw usage("source and target are both on this machine; write [user@]host:path for a server, or use cp");
+  if (has("-O")) checkScp(places, target, options);
   const port = last("-P");
   const limit = last("--limit");
   const verify = last("--verify");
@@ -79,8 +94,19 @@ export function parseCopyArguments(words: readonly string[]): CopyArguments {
     verify: verify === undefined ? undefined : oneOf("--verify", VERIFY, verify || "sha256"),
     limit: limit === undefined ? undefined : readRate(limit),
     symlinks: oneOf("--symlinks", SYMLINKS, last("--symlinks") ?? "follow"),
+    usesScp: has("-O"),
     quiet: has("-q"),
   };
+}
+
+/** Throws `usage` for what only SFTP can do. */
+function checkScp(sources: readonly Place[], target: Place, options: ParsedOptions["options"]): void {
+  const { last, has } = valuesOf<CopyOption>(options);
+  const lacking =
+    (["--resume", "--verify", "--limit"] as const).find(has) ?? (last("--symlinks") === "keep" && "--symlinks=keep");
+  if (lacking) throw usage(`-O and ${lacking} cannot be combined, because scp has no such thing`);
+  if (target.kind === "remote" && sources.some(({ kind }) => kind === "remote"))
+    throw usage("-O copies to or from this machine; between servers, copy with SFTP or in two steps");
 }
 
 function oneOf<T extends string>(option: string, choices: readonly T[], value: string): T {

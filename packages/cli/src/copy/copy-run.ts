@@ -7,7 +7,9 @@ import type { CopyArguments } from "./arguments.ts";
 import type { Place } from "./place.ts";
 import { findTarget, planStep, type Step } from "./plan.ts";
 import type { Server } from "./servers.ts";
-import { Sides } from "./side.ts";
+import { type Side, Sides } from "./side.ts";
+import { intoSpecial } from "./special-file.ts";
+import { unverifiedLines } from "./unverified.ts";
 
 /** Exit status if something was not copied, as with scp(1). */
 const INCOMPLETE = 1;
@@ -45,7 +47,9 @@ export class CopyRun {
 
   /** Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. */
   async run(sources: readonly Located[], target: Located): Promise<number> {
-    const tasks = await this.#plan(sources, target);
+    const tasks: Task[] = [];
+    // An error of the target concerns all sources.
+    await this.#attempt({ source: undefined, target: target.server }, () => this.#plan(sources, target, tasks));
     const progress = this.#bar && new TotalProgress(this.#bar, tasks, () => performance.now());
     try {
       for (const [index, task] of tasks.entries()) {
@@ -63,32 +67,33 @@ export class CopyRun {
     return this.#isComplete ? 0 : INCOMPLETE;
   }
 
-  /** Finds out what to copy, and where to. Its SFTP sessions end before the copies begin: a server may allow only one at a time. */
-  async #plan(sources: readonly Located[], target: Located): Promise<Task[]> {
-    const sides = new Sides(this.#signal);
+  /** Finds out what to copy, and where to, and adds it to `tasks`. Its SFTP sessions end before the copies begin: a server may allow only one at a time. */
+  async #plan(sources: readonly Located[], target: Located, tasks: Task[]): Promise<void> {
+    const sides = new Sides(this.#signal, this.#words.usesScp);
     try {
-      const expanded = [];
+      const expanded: { readonly path: string; readonly server: Server | undefined; readonly side: Side }[] = [];
       for (const { place, server } of sources) {
         const side = await sides.of(server?.client);
-        for (const path of await side.expand(await side.resolve(place.path))) expanded.push({ path, server, side });
+        await this.#attempt({ source: server, target: target.server }, async () => {
+          for (const path of await side.expand(await side.resolve(place.path))) expanded.push({ path, server, side });
+        });
       }
       const targetSide = await sides.of(target.server?.client);
-      const found = await findTarget(targetSide, await targetSide.resolve(target.place.path), expanded.length);
-      const tasks: Task[] = [];
+      const count = Math.max(sources.length, expanded.length);
+      const found = await findTarget(targetSide, await targetSide.resolve(target.place.path), count);
       for (const { path, server, side } of expanded) {
         const ends = { source: server, target: target.server };
         await this.#attempt(ends, async () => {
           tasks.push({ ...(await planStep(side, path, found, this.#words.recursive)), ...ends });
         });
       }
-      return tasks;
     } finally {
       await sides.close();
     }
   }
 
   #move(
-    { from, to, source, target }: Task,
+    { from, to, source, target, isIntoSpecial }: Task,
     onProgress: TransferOptions["onProgress"] | undefined,
   ): Promise<TransferResult> {
     const { recursive, preserve, resume, verify, limit, symlinks } = this.#words;
@@ -103,6 +108,23 @@ export class CopyRun {
       onError: "skip",
       signal: this.#signal,
     };
+    if (isIntoSpecial) {
+      if (source === undefined || target !== undefined)
+        throw new SshError("usage", `"${escapeText(to)}" on the server is a device, pipe or socket; name a file`);
+      return source.client.download(from, intoSpecial(to), { limit, onProgress, signal: this.#signal });
+    }
+    if (this.#words.usesScp) {
+      const scp = {
+        protocol: "scp",
+        recursive,
+        preserve,
+        symlinks,
+        onProgress,
+        onError: "skip",
+        signal: this.#signal,
+      } as const;
+      return source === undefined ? target!.client.upload(from, to, scp) : source.client.download(from, to, scp);
+    }
     if (source === undefined) return target!.client.upload(from, to, options);
     if (target === undefined) return source.client.download(from, to, options);
     return source.client.copy(from, target.client, to, options);
@@ -115,7 +137,7 @@ export class CopyRun {
     for (const { path, reason } of skipped)
       if (reason === "special")
         this.#complain(new SshError("usage", `${shown(path)} is a device, pipe or socket, and was not copied`));
-    for (const { path, reason } of unverified) this.#say(`nacre: ${shown(path)} was not verified: ${reason}`);
+    for (const line of unverifiedLines(from, unverified)) this.#say(line);
   }
 
   /** Does the work for one source. An error is printed, and the next source follows, unless a connection or the whole copy has ended. */

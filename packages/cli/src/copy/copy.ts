@@ -1,3 +1,4 @@
+import { INSTEAD_OF_FILE_OPTIONS } from "../connection-arguments.ts";
 import { COPY_HELP } from "../help.ts";
 import { Interrupt } from "../interrupt.ts";
 import { openKeyLog } from "../key-log.ts";
@@ -13,7 +14,7 @@ import { Servers } from "./servers.ts";
  * not copied. Rejects with `usage`, or with the `SshError` that ended a connection.
  */
 export async function copy(line: readonly string[]): Promise<number> {
-  if (asksForHelp(line, COPY_OPTIONS)) {
+  if (asksForHelp(line, COPY_OPTIONS, INSTEAD_OF_FILE_OPTIONS)) {
     process.stdout.write(COPY_HELP);
     return 0;
   }

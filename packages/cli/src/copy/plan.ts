@@ -11,24 +11,33 @@ export interface Step {
   readonly name: string;
   /** Size in bytes; `undefined` for a directory. */
   readonly size: number | undefined;
+  /** Whether the copy goes into a device, pipe or socket. */
+  readonly isIntoSpecial: boolean;
 }
 
 /** What is known of the target before the first copy. */
 export interface Target {
   /** Files of the target's side. */
   readonly side: Side;
-  /** Path as typed. */
+  /** Path as typed, or where it leads if it is a link to a file. */
   readonly path: string;
   /** What has the path; `undefined` if it is new. */
   readonly found: Found | undefined;
 }
 
-/** Finds the target. Rejects with `usage` unless it can take `sources` sources. */
+/**
+ * Finds the target. As with scp(1), a link that the user named stays, and the file that it leads to gets the copy. Rejects with `usage`
+ * unless the target can take `sources` sources.
+ */
 export async function findTarget(side: Side, path: string, sources: number): Promise<Target> {
-  const found = await side.find(path);
+  const [found, linked] = await Promise.all([side.find(path), side.follow(path)]);
   if (sources > 1 && found?.isDirectory !== true)
     throw new SshError("usage", `"${escapeText(path)}" is not a directory; several sources need one as their target`);
-  return { side, path, found };
+  return { side, path: isFile(found) && linked !== undefined ? linked : path, found };
+}
+
+function isFile(found: Found | undefined): boolean {
+  return found !== undefined && !found.isDirectory && !found.isSpecial;
 }
 
 /**
@@ -44,8 +53,11 @@ export async function planStep(side: Side, from: string, target: Target, recursi
     throw new SshError("usage", `"${escapeText(from)}" is a directory; copy it with -r`);
   if (!found.isDirectory && target.path.endsWith("/") && target.found?.isDirectory !== true)
     throw new SshError("usage", `the target "${escapeText(target.path)}" is not a directory`);
+  const isIntoSpecial = target.found?.isSpecial === true;
+  if (isIntoSpecial && found.isDirectory)
+    throw new SshError("usage", `the target "${escapeText(target.path)}" is not a directory`);
   const name = side.basename(from);
   const isNameless = name === "" || name === "." || name === "..";
   const to = target.found?.isDirectory === true && !isNameless ? target.side.join(target.path, name) : target.path;
-  return { from: from || ".", to: to || ".", name, size: found.isDirectory ? undefined : found.size };
+  return { from: from || ".", to: to || ".", name, size: found.isDirectory ? undefined : found.size, isIntoSpecial };
 }

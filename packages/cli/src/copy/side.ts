@@ -1,15 +1,19 @@
-import { stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { lstat, realpath, stat } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
 import type { Client, Sftp } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { nameProblem, SftpError, SSH_FX } from "nacre/sftp";
+import { isStandardOutput } from "./special-file.ts";
 
 /** A file or directory that exists. */
 export interface Found {
   /** Whether it is a directory, or a link to one. */
   readonly isDirectory: boolean;
-  /** Size in bytes. */
-  readonly size: number;
+  /** Whether it is a device, pipe or socket. */
+  readonly isSpecial: boolean;
+  /** Size in bytes; `undefined` if unknown. */
+  readonly size: number | undefined;
 }
 
 /** Files of this machine or of a server, as far as they matter before a copy begins. */
@@ -18,6 +22,8 @@ export interface Side {
   resolve(path: string): Promise<string>;
   /** Resolves with what a path leads to; `undefined` if nothing has it. Rejects for other errors. */
   find(path: string): Promise<Found | undefined>;
+  /** Resolves with where a symbolic link leads; `undefined` for anything else, or if it leads nowhere. */
+  follow(path: string): Promise<string | undefined>;
   /** Resolves with the paths that a source stands for: the matches of a pattern, or the path itself. */
   expand(path: string): Promise<readonly string[]>;
   /** Returns the last name of a path; "" if it has none. */
@@ -32,12 +38,19 @@ export function localSide(rules: "posix" | "windows" = process.platform === "win
     resolve: async (path) => path,
     async find(name) {
       try {
-        const found = await stat(name);
-        return { isDirectory: found.isDirectory(), size: found.size };
+        const found = foundOf(await stat(name));
+        return isStandardOutput(name) ? { ...found, isSpecial: true } : found;
       } catch (cause) {
         const { code, message } = cause as NodeJS.ErrnoException;
         if (code === "ENOENT") return undefined;
         throw new SshError("file-unreadable", `cannot read ${escapeText(name)}: ${escapeText(message)}`, { cause });
+      }
+    },
+    async follow(name) {
+      try {
+        return (await lstat(name)).isSymbolicLink() ? await realpath(name) : undefined;
+      } catch {
+        return undefined;
       }
     },
     expand: async (name) => [name],
@@ -51,12 +64,24 @@ export function localSide(rules: "posix" | "windows" = process.platform === "win
   };
 }
 
+/** The methods that attributes have on both sides. */
+type AnyStats = Pick<
+  Stats,
+  "isDirectory" | "isFile" | "isFIFO" | "isSocket" | "isCharacterDevice" | "isBlockDevice"
+> & {
+  readonly size: number;
+};
+
+function foundOf(stats: AnyStats): Found {
+  const isSpecial = stats.isFIFO() || stats.isSocket() || stats.isCharacterDevice() || stats.isBlockDevice();
+  return { isDirectory: stats.isDirectory(), isSpecial, size: stats.size };
+}
+
 /** Returns the files of a server. */
 function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
   const find = async (name: string): Promise<Found | undefined> => {
     try {
-      const found = await sftp.stat(name || ".", { signal });
-      return { isDirectory: found.isDirectory(), size: found.size };
+      return foundOf(await sftp.stat(name || ".", { signal }));
     } catch (error) {
       if (error instanceof SftpError && error.status === SSH_FX.NO_SUCH_FILE) return undefined;
       throw error;
@@ -65,6 +90,16 @@ function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
   return {
     resolve: (path) => expandUser(sftp, path, signal),
     find,
+    async follow(name) {
+      try {
+        return (await sftp.lstat(name || ".", { signal })).isSymbolicLink()
+          ? await sftp.realpath(name, { signal })
+          : undefined;
+      } catch (error) {
+        if (error instanceof SftpError) return undefined;
+        throw error;
+      }
+    },
     async expand(name) {
       if (!/[*?[\\{]/.test(name)) return [name];
       const matches: string[] = [];
@@ -92,18 +127,31 @@ export async function expandUser(sftp: Pick<Sftp, "expandPath">, path: string, s
   return `${directory.endsWith("/") ? directory : `${directory}/`}${rest || "."}`;
 }
 
+/** Files of a server that speaks scp only. Nothing is known of a path but whether it is written as that of a directory. */
+const scpSide: Side = {
+  resolve: async (path) => path,
+  find: async (path) => ({ isDirectory: /(?:^|\/)\.{0,2}$/.test(path), isSpecial: false, size: undefined }),
+  follow: async () => undefined,
+  expand: async (path) => [path],
+  basename: (path) => posix.basename(path),
+  join: (directory, name) => (directory === "" ? name : posix.join(directory, name)),
+};
+
 /** Sides of copies that are planned. Call `close` in the end. */
 export class Sides {
   readonly #signal: AbortSignal;
+  readonly #usesScp: boolean;
   readonly #open = new Map<Client, Sftp>();
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: AbortSignal, usesScp: boolean) {
     this.#signal = signal;
+    this.#usesScp = usesScp;
   }
 
   /** Resolves with the files of a server; of this machine for `undefined`. */
   async of(client: Client | undefined): Promise<Side> {
     if (client === undefined) return localSide();
+    if (this.#usesScp) return scpSide;
     const sftp = this.#open.get(client) ?? (await client.sftp({ signal: this.#signal }));
     this.#open.set(client, sftp);
     return remoteSide(sftp, this.#signal);

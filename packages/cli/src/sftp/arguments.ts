@@ -3,6 +3,7 @@ import {
   CONNECTION_OPTIONS,
   type ConnectionArguments,
   type ConnectionOption,
+  INSTEAD_OF_FILE_OPTIONS,
   readConnection,
 } from "../connection-arguments.ts";
 import { type RemotePlace, readPlace } from "../copy/place.ts";
@@ -46,7 +47,7 @@ export const SFTP_COMMAND_OPTIONS: Readonly<Record<SftpOption, OptionKind>> = {
 
 /** Parses the words after `nacre sftp`. Throws `usage` if they are invalid. */
 export function parseSftpArguments(words: readonly string[]): SftpArguments {
-  const { options, rest } = parseOptions(words, SFTP_COMMAND_OPTIONS);
+  const { options, rest } = parseOptions(words, SFTP_COMMAND_OPTIONS, INSTEAD_OF_FILE_OPTIONS);
   const { last, has } = valuesOf<SftpOption>(options);
   const [word, localPath, ...others] = rest;
   if (word === undefined) throw usage("missing host; give nacre sftp [user@]host[:path]");

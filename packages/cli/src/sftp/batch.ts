@@ -2,8 +2,8 @@ import { execute } from "./execute.ts";
 import { readLine } from "./parse.ts";
 import { type Session, shown } from "./session.ts";
 
-/** Exit status of a batch that a command ended. */
-const FAILED = 1;
+/** Exit status of a batch that a command ended, or of a session whose place does not exist. */
+export const FAILED = 1;
 
 /** How a batch runs. */
 export interface BatchSettings {

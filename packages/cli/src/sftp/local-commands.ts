@@ -50,4 +50,21 @@ export const LOCAL_COMMANDS: readonly Command[] = [
         throw new SshError("file-unwritable", `cannot make the directory ${shown(path)}: it exists`);
     },
   },
+  {
+    names: ["lumask"],
+    usage: "mask",
+    summary: "Set the permission bits, in octal, that new files on this machine do not get",
+    flags: "",
+    kinds: ["other"],
+    count: [1, 1],
+    run: (session, { words: [word] }) => {
+      if (!/^[0-7]{1,4}$/.test(word!.text) || Number.parseInt(word!.text, 8) > 0o777)
+        throw new SshError(
+          "usage",
+          `invalid mask "${shown(word!.text)}"; expected up to three octal digits, such as 022`,
+        );
+      process.umask(Number.parseInt(word!.text, 8));
+      session.print(`Local umask: ${process.umask().toString(8).padStart(3, "0")}`);
+    },
+  },
 ];

@@ -5,7 +5,9 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { type Client, expandHome, loadNodeFiles } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { SftpError } from "nacre/sftp";
 import { logIn } from "../connection.ts";
+import { INSTEAD_OF_FILE_OPTIONS } from "../connection-arguments.ts";
 import { expandUser } from "../copy/side.ts";
 import { SFTP_HELP } from "../help.ts";
 import { Interrupt } from "../interrupt.ts";
@@ -15,7 +17,7 @@ import { progressOnTerminal } from "../progress/progress-bar.ts";
 import { say } from "../say.ts";
 import { openTerminal } from "../terminal.ts";
 import { parseSftpArguments, SFTP_COMMAND_OPTIONS, type SftpArguments } from "./arguments.ts";
-import { runBatch } from "./batch.ts";
+import { FAILED, runBatch } from "./batch.ts";
 import { runInteractive } from "./interactive.ts";
 import { Session, type SessionOutput } from "./session.ts";
 import { quoteWord } from "./words.ts";
@@ -25,7 +27,7 @@ import { quoteWord } from "./words.ts";
  * batch failed. Rejects with `usage`, or with the `SshError` that ended the connection.
  */
 export async function sftp(line: readonly string[]): Promise<number> {
-  if (asksForHelp(line, SFTP_COMMAND_OPTIONS)) {
+  if (asksForHelp(line, SFTP_COMMAND_OPTIONS, INSTEAD_OF_FILE_OPTIONS)) {
     process.stdout.write(SFTP_HELP);
     return 0;
   }
@@ -83,9 +85,15 @@ async function useConnection(
   });
   const lines: string[] = [];
   if (place.path !== "") {
-    const path = session.remotePath(await expandUser(channel, place.path));
-    if ((await channel.stat(path)).isDirectory()) session.directory = await channel.realpath(path);
-    else lines.push(`get ${quoteWord(path)} ${localPath === undefined ? "" : quoteWord(localPath)}`);
+    try {
+      const path = session.remotePath(await expandUser(channel, place.path));
+      if ((await channel.stat(path)).isDirectory()) session.directory = await channel.realpath(path);
+      else lines.push(`get ${quoteWord(path)} ${localPath === undefined ? "" : quoteWord(localPath)}`);
+    } catch (error) {
+      if (!(error instanceof SftpError)) throw error;
+      session.complain(error);
+      return FAILED;
+    }
   }
   if (isInteractive && lines.length === 0) {
     if (!quiet) say(`Connected to ${escapeText(place.host)}.`);

@@ -1,6 +1,8 @@
 import type { TransferOptions, TransferResult } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import { download, type NearPath, nameProblem, upload } from "nacre/sftp";
+import { download, type NearFileType, type NearPath, nameProblem, upload } from "nacre/sftp";
+import { intoSpecial, isStandardOutput } from "../copy/special-file.ts";
+import { unverifiedLines } from "../copy/unverified.ts";
 import { TotalProgress } from "../progress/total-progress.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { baseRemote, joinRemote, type Session, shown } from "./session.ts";
@@ -24,12 +26,14 @@ interface Direction {
   basename(session: Session, path: string): string;
   /** Returns the absolute path of a target. */
   target(session: Session, path: string): string;
-  /** Resolves with whether a target is a directory. */
-  isDirectory(session: Session, path: string): Promise<boolean>;
+  /** Resolves with what a target leads to; `undefined` if nothing has its path. */
+  targetType(session: Session, path: string): Promise<NearFileType | undefined>;
   /** Returns the path of a name in a directory of the target. */
   join(session: Session, directory: string, name: string): string;
   /** Moves a file or directory. */
   move(session: Session, move: Move, options: TransferOptions): Promise<TransferResult>;
+  /** Moves the contents of a file into a device, pipe or socket; `undefined` if this direction cannot. */
+  readonly moveIntoSpecial?: Direction["move"];
 }
 
 /** Last parts of a typed path that are no names of their own. No pattern matches them. */
@@ -51,13 +55,14 @@ const DOWN: Direction = {
     throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
   },
   target: (session, path) => session.localPath(path),
-  isDirectory: ({ files }, path) =>
+  targetType: ({ files }, path) =>
     files.stat(path).then(
-      ({ type }) => type === "directory",
-      () => false,
+      ({ type }) => (isStandardOutput(path) ? "special" : type),
+      () => undefined,
     ),
   join: ({ files }, directory, name) => files.join(directory, name),
   move: (session, { from, to }, options) => download(session.sftp, from, nearPath(session, to), options),
+  moveIntoSpecial: ({ sftp }, { from, to }, options) => download(sftp, from, intoSpecial(to), options),
 };
 
 const UP: Direction = {
@@ -69,10 +74,10 @@ const UP: Direction = {
   },
   basename: ({ files }, path) => files.split(path).name,
   target: (session, path) => session.remotePath(path),
-  isDirectory: ({ sftp, signal }, path) =>
+  targetType: ({ sftp, signal }, path) =>
     sftp.stat(path, { signal }).then(
-      (stats) => stats.isDirectory(),
-      () => false,
+      (stats) => (stats.isDirectory() ? "directory" : stats.isFile() ? "file" : "special"),
+      () => undefined,
     ),
   join: (_, directory, name) => joinRemote(directory, name),
   move: (session, { from, to }, options) => upload(session.sftp, nearPath(session, from), to, options),
@@ -96,9 +101,13 @@ async function transfer(
   const preserve = settings.preserve || flags.has("p") || flags.has("P");
   const paths = await direction.expand(session, source!);
   const to = direction.target(session, target?.text ?? "");
-  const isInto = target === undefined || (await direction.isDirectory(session, to));
+  const type = target === undefined ? "directory" : await direction.targetType(session, to);
+  const isInto = type === "directory";
   if (paths.length > 1 && !isInto)
-    throw new SshError("usage", `"${escapeText(target.text)}" is not a directory; several files need one`);
+    throw new SshError("usage", `"${escapeText(target!.text)}" is not a directory; several files need one`);
+  const { moveIntoSpecial } = direction;
+  if (type === "special" && moveIntoSpecial === undefined)
+    throw new SshError("usage", `"${escapeText(to)}" on the server is a device, pipe or socket; name a file`);
 
   await session.each(paths, async (from) => {
     const size = await direction.size(session, from);
@@ -109,17 +118,19 @@ async function transfer(
     const bar = session.showsProgress ? session.output.bar : undefined;
     const progress = bar && new TotalProgress(bar, [{ name: baseRemote(from), size }], () => performance.now());
     try {
-      const result = await direction.move(session, move, {
-        recursive,
-        preserve,
-        resume,
-        limit: settings.limit,
-        // sftp(1) leaves links out, too.
-        symlinks: "skip",
-        onError: "skip",
-        signal: session.signal,
-        onProgress: progress?.of(0),
-      });
+      const common = { limit: settings.limit, signal: session.signal, onProgress: progress?.of(0) };
+      const result =
+        type === "special" && moveIntoSpecial !== undefined
+          ? await moveIntoSpecial(session, move, common)
+          : // sftp(1) leaves links out, too.
+            await direction.move(session, move, {
+              ...common,
+              recursive,
+              preserve,
+              resume,
+              symlinks: "skip",
+              onError: "skip",
+            });
       progress?.ended(0, result.bytes);
       report(session, from, result);
     } finally {
@@ -132,8 +143,7 @@ async function transfer(
 function report(session: Session, from: string, { failed, skipped, unverified }: TransferResult): void {
   for (const { path, reason } of skipped)
     if (reason !== "filter") session.announce(`Skipping ${shown(`${from}/${path}`)}: not a regular file`);
-  for (const { path, reason } of unverified)
-    session.output.say(`nacre: "${shown(path === "" ? from : `${from}/${path}`)}" was not verified: ${reason}`);
+  for (const line of unverifiedLines(from, unverified)) session.output.say(line);
   for (const { error } of failed) session.complain(error);
 }
 
@@ -143,7 +153,7 @@ const FLAGS = "apPrR";
 /** `get`, `put`, `reget` and `reput`. */
 export const TRANSFER_COMMANDS: readonly Command[] = [
   {
-    names: ["get"],
+    names: ["get", "mget"],
     usage: "[-apr] remote [local]",
     summary: "Fetch a file, or with -r a directory; -p keeps times and modes, -a resumes",
     flags: FLAGS,
@@ -161,7 +171,7 @@ export const TRANSFER_COMMANDS: readonly Command[] = [
     run: (session, call) => transfer(DOWN, session, call, true),
   },
   {
-    names: ["put"],
+    names: ["put", "mput"],
     usage: "[-apr] local [remote]",
     summary: "Upload a file, or with -r a directory; -p keeps times and modes, -a resumes",
     flags: FLAGS,

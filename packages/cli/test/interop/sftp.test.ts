@@ -161,7 +161,7 @@ test("a path that is a file is fetched, to a name or into the current directory"
   expect([status, stdout.toString()]).toEqual([0, `Fetching ${far}/f to ${join(near, "g")}\n`]);
   expect(readFileSync(join(near, "g"), "utf8")).toBe("contents");
   const missing = await nacre(["sftp", ...server.login, `alice@127.0.0.1:${far}/nope`, join(near, "h")]);
-  expect(missing).toMatchObject({ status: 255, stderr: expect.stringContaining("[sftp-no-such-file]") as string });
+  expect(missing).toMatchObject({ status: 1, stderr: expect.stringContaining("[sftp-no-such-file]") as string });
   expect(readdirSync(near)).toEqual(["g"]);
 });
 

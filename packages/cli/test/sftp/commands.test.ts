@@ -1,7 +1,9 @@
+import { execFileSync } from "node:child_process";
+import { statSync } from "node:fs";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type OpenSession, openSession } from "./support.ts";
 
 /** Opens a session in a directory with four files and a directory. */
@@ -283,11 +285,40 @@ describe("this machine", () => {
   });
 });
 
+describe("lumask", () => {
+  test("sets the bits that new local files do not get, and takes only a mask", async () => {
+    const { run, session, folder } = await openSession();
+    await session.sftp.writeFile("/home/f", "text");
+    const before = process.umask();
+    onTestFinished(() => void process.umask(before));
+    expect(await run("lumask 77")).toBe("Local umask: 077\n");
+    await run("get f private");
+    expect(statSync(join(folder, "private")).mode & 0o777).toBe(0o600);
+    for (const mask of ["8", "1777", "u=rwx"])
+      expect(await run(`lumask ${mask}`)).toBe(
+        `nacre: invalid mask "${mask}"; expected up to three octal digits, such as 022 [usage]\n`,
+      );
+    expect(process.umask()).toBe(0o77);
+  });
+});
+
+describe("a device or pipe", () => {
+  test("gets the contents of a fetched file, and stays", async () => {
+    const { run, session, folder } = await openSession();
+    await session.sftp.writeFile("/home/f", "text");
+    execFileSync("mkfifo", [join(folder, "pipe")]);
+    const read = readFile(join(folder, "pipe"), "utf8");
+    expect(await run("get f pipe")).toMatch(/^Fetching [^\n]*\n$/);
+    expect(await read).toBe("text");
+    expect(statSync(join(folder, "pipe")).isFIFO()).toBe(true);
+  });
+});
+
 describe("the session", () => {
   test("help lists every command in one line", async () => {
     const { run } = await openSession();
     const lines = (await run("help")).trimEnd().split("\n");
-    expect(lines).toContainEqual(expect.stringMatching(/^get \[-apr\] remote \[local\] {2,}Fetch a file/));
+    expect(lines).toContainEqual(expect.stringMatching(/^get, mget \[-apr\] remote \[local\] {2,}Fetch a file/));
     expect(lines.length).toBeGreaterThan(25);
     expect(await run("?")).toBe(`${lines.join("\n")}\n`);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(110);

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { generateEd25519 } from "@nacre/keys";
-import { type Client, connect, listen, loadNodeFiles } from "@nacre/node";
+import { type Client, connect, type ListenOptions, listen, loadNodeFiles } from "@nacre/node";
 import { type MemoryFileSystem, memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { onTestFinished } from "vitest";
 import { execute } from "../../src/sftp/execute.ts";
@@ -12,12 +12,17 @@ const hostKey = generateEd25519((length) => new Uint8Array(length).fill(7));
 /** Logs in to a new server of files in memory. Both are closed at the end of the test. */
 export async function connectToMemory(): Promise<{ readonly client: Client; readonly fileSystem: MemoryFileSystem }> {
   const fileSystem = memoryFileSystem({ uid: 1000, gid: 100 });
+  return { client: await connectTo({ subsystems: { sftp: sftpServer(fileSystem) } }), fileSystem };
+}
+
+/** Logs in to a new server with these handlers. Both are closed at the end of the test. */
+export async function connectTo(handlers: Pick<ListenOptions, "session" | "subsystems">): Promise<Client> {
   const server = await listen({
     port: 0,
     hostKeys: [hostKey],
     methods: ["password"],
     authenticate: () => true,
-    subsystems: { sftp: sftpServer(fileSystem) },
+    ...handlers,
   });
   onTestFinished(() => server.close());
   const client = await connect({
@@ -30,7 +35,7 @@ export async function connectToMemory(): Promise<{ readonly client: Client; read
     hostKey: () => true,
   });
   onTestFinished(() => client.close());
-  return { client, fileSystem };
+  return client;
 }
 
 /** A session on files in memory, and what it printed. */

@@ -7,6 +7,7 @@ import { basename, type RemotePath, toText } from "../sftp/remote-path.ts";
 import { nameProblem, temporaryName } from "../sftp/transfer/names.ts";
 import type { NearAttributes, NearPath, NearWriter } from "../sftp/transfer/near-files.ts";
 import type { TransferResult } from "../sftp/transfer/options.ts";
+import { refuseSpecial } from "../sftp/transfer/special.ts";
 import { scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";
 import { problemError } from "./problems.ts";
@@ -115,6 +116,7 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
   }
 
   async #file({ mode, size, times }: Of<"file">, path: string, to: string): Promise<void> {
+    if (path === "") await refuseSpecial(this.files, to, this.context.call);
     const { directory, name } = this.files.split(to);
     // rule: scp-near-temporary
     const temporary = this.files.join(directory, temporaryName(name));

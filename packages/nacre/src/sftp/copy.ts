@@ -181,7 +181,7 @@ async function copyBytes(
 }
 
 /** Throws if the target is the source itself, whose contents would be lost, or is below it, which would never end. */
-async function assertApart(channel: SftpChannel, from: string, to: string, context: CallContext): Promise<void> {
+export async function assertApart(channel: SftpChannel, from: string, to: string, context: CallContext): Promise<void> {
   const [source, target, parent] = await Promise.all(
     [from, to, dirname(to)].map((path) => realPath(channel, path, context)),
   );

@@ -176,6 +176,19 @@ describe("a download with scp", () => {
     expect([near.openCount, files.open()]).toEqual([0, 0]);
   });
 
+  it("refuses a target that is a device, pipe or socket", async () => {
+    const fileSystem = memoryFileSystem();
+    await put(fileSystem, "/f", "contents");
+    const { ssh } = await openScp(fileSystem);
+    const near = new MemoryNearFiles();
+    near.stat = async () => ({ type: "special", size: 0 });
+    await expect(downloadScp(ssh, "/f", { files: near, path: "/home/null" })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining('"/home/null" is a device, pipe or socket') as string,
+    });
+    expect(near.tree("/home")).toEqual([]);
+  });
+
   it("copies a tree with times and modes, and follows the server's links", async () => {
     const files = memoryFileSystem();
     const { ssh } = await openScp(files);

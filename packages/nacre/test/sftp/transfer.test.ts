@@ -2,7 +2,7 @@ import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { concatBytes, SshError } from "@nacre/wire";
-import { download, type Sftp, SSH_FX, type TransferProgress, upload } from "nacre/sftp";
+import { copy, download, type Sftp, SSH_FX, type TransferProgress, upload } from "nacre/sftp";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Slots } from "../../src/sftp/transfer/slots.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
@@ -39,6 +39,28 @@ const COPIED = ["a: one", "d/", "d/b: two", "d/e/"];
 async function expectClosed(): Promise<void> {
   await expect.poll(() => [near.openCount, server.server.handleCount]).toEqual([0, 0]);
 }
+
+describe("copy", () => {
+  it.each([
+    ["t", "t"],
+    ["t", "t/d/e"],
+    ["t/a", "t/../t/a"],
+  ])("refuses to copy %s to %s of the same server, and changes nothing", async (from, to) => {
+    make(far, TREE);
+    const error = await failure(copy(sftp, from, sftp, to, { recursive: true }));
+    expect(error).toMatchObject({
+      code: "usage",
+      message: `copy "${from}": "${to}" is the same file or lies below it; choose another target`,
+    });
+    expect(far.tree("/home/t")).toEqual(COPIED);
+  });
+
+  it("copies to another path of the same server", async () => {
+    make(far, TREE);
+    expect(await copy(sftp, "t", sftp, "t2", { recursive: true })).toMatchObject({ files: 2 });
+    expect(far.tree("/home/t2")).toEqual(COPIED);
+  });
+});
 
 describe("upload", () => {
   it("copies a tree, with empty directories, and says what it moved", async () => {

@@ -12,6 +12,7 @@ import type {
   NearStats,
   NearWriter,
 } from "./near-files.ts";
+import { refuseSpecial } from "./special.ts";
 import type {
   NewAttributes,
   NewDirectory,
@@ -150,6 +151,10 @@ export class NearTarget implements TargetTree {
 
   nameProblem(name: string): string | undefined {
     return nameProblem(name, this.#files.nameRules);
+  }
+
+  refuseSpecial(path: string, { call }: CallContext): Promise<void> {
+    return refuseSpecial(this.#files, path, call);
   }
 
   lstat(path: string): Promise<NearStats> {

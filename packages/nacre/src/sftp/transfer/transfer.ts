@@ -92,6 +92,7 @@ export class Transfer {
     const { name, options } = this.#run;
     if (options.delete === true)
       throw new SshError("usage", `${name} "${escapeText(from)}": it is a file; \`delete\` needs a directory`);
+    await this.#target.refuseSpecial?.(to, this.#run.context(to));
     const existing = options.update === undefined ? undefined : await this.#lstat(to);
     const partials = options.resume === true ? await this.#partialsOf(to) : [];
     const place = { directory: undefined, name: "", path: to };

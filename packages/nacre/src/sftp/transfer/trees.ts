@@ -138,6 +138,8 @@ export interface TargetTree extends TargetFiles {
   join(directory: string, name: string): string;
   /** Returns directory and name of a path. */
   split(path: string): { readonly directory: string; readonly name: string };
+  /** Rejects with `usage` if a path leads to a device, pipe or socket, which a renamed file would replace. */
+  refuseSpecial?(path: string, context: CallContext): Promise<void>;
   /** Returns why no entry can have a name, or `undefined`. */
   nameProblem(name: string): string | undefined;
   /** Holds a directory open. Rejects for anything else, also for a symbolic link unless it is the root. */

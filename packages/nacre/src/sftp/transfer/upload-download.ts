@@ -1,5 +1,6 @@
 import { usage } from "../../check.ts";
 import type { StreamTypes } from "../../streams/stream-kind.ts";
+import { assertApart } from "../copy.ts";
 import { type RemotePath, toText } from "../remote-path.ts";
 import type { Sftp } from "../sftp.ts";
 import { checkTransferOptions } from "./check-options.ts";
@@ -124,6 +125,9 @@ export async function copy<K extends StreamTypes, L extends StreamTypes>(
 ): Promise<TransferResult> {
   checkTransferOptions(options, "`copy`", isRemotePattern(path) ? "pattern" : "path");
   const given = { ...options, symlinks: options.symlinks ?? "skip" } as const;
+  const isSameServer = from.channel === to.channel || (from.opener !== undefined && from.opener === to.opener);
+  if (isSameServer && !isRemotePattern(path))
+    await assertApart(to.channel, toText(path), toText(target), { call: "copy", signal: options.signal });
   const isOver = (): boolean => from.channel.over !== undefined || to.channel.over !== undefined;
   const source = new FarSource(from.channel, from.opener);
   const transfer = new Transfer(source, new FarTarget(to.channel, to.opener), given, "copy", isOver);
