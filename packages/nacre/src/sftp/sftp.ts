@@ -44,14 +44,13 @@ import {
   type WriteFileOptions,
   type WriteStreamOptions,
 } from "./options.ts";
-import { allSettled, Parallel } from "./parallel.ts";
 import { readAll } from "./read-all.ts";
+import { readTree } from "./read-tree.ts";
 import { join, type RemotePath, toBytes, toText } from "./remote-path.ts";
 import { remove, removeFile } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { type Dirent, type StatFs, Stats, statFs } from "./stats.ts";
 import { readStream, writeStream } from "./streams.ts";
-import { TreeBound } from "./tree-bound.ts";
 import type { FileData } from "./write-all.ts";
 import { openFile, renameFile, writeFile } from "./write-file.ts";
 
@@ -223,7 +222,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     const context = contextOf("readdir", path, options);
     const entries =
       options.recursive === true
-        ? await this.#readTree(context.path, context)
+        ? await readTree(this.#channel, context.path, context)
         : await readAllEntries(this.#channel, context.path, context);
     if (options.withFileTypes === true) return entries;
     const prefix = join(context.path, "").length;
@@ -435,25 +434,6 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     const context = contextOf(name, path, options);
     const { attributes } = await call(this.#channel, { type, path: toBytes(path) }, "attributes", context);
     return options.bigint === true ? new Stats(attributes, BigInt) : new Stats(attributes, Number);
-  }
-
-  async #readTree(path: string, context: CallContext): Promise<Dirent[]> {
-    const parallel = new Parallel();
-    const bound = new TreeBound(context);
-    const read = async (directory: string, depth: number): Promise<Dirent[]> => {
-      const entries = await parallel.run(async () => {
-        const listed = await readAllEntries(this.#channel, directory, context);
-        bound.hold(depth, directory, listed.length);
-        return listed;
-      });
-      const below = entries.map((entry) =>
-        entry.isDirectory() ? read(join(directory, entry.name), depth + 1) : Promise.resolve([]),
-      );
-      await allSettled(below);
-      const lists = await Promise.all(below);
-      return entries.flatMap((entry, i) => [entry, ...lists[i]!]);
-    };
-    return read(path, 0);
   }
 
   #setAttributes(name: string, path: RemotePath, attributes: Attributes, options: CallOptions): Promise<void> {
