@@ -9,6 +9,7 @@ import { download, type Sftp, SSH_FX, upload } from "nacre/sftp";
 import { expect, test } from "vitest";
 import type { Channel } from "../../src/mux/channel.ts";
 import { BlockWriter } from "../../src/sftp/block-writer.ts";
+import { readAllEntries } from "../../src/sftp/directory.ts";
 import { SftpChannel } from "../../src/sftp/sftp-channel.ts";
 import { FarSource, FarTarget } from "../../src/sftp/transfer/far-trees.ts";
 import { nameProblem } from "../../src/sftp/transfer/names.ts";
@@ -266,6 +267,12 @@ test("sftp: a tree without an end, in a call for all of it · client", async () 
     expect(await failure(call(sftp))).toEqual(code("output-limit"));
     expect(opened).toBeLessThan(1200);
   }
+
+  const long = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(1000));
+  const { sftp: listed } = await openMemorySftp(listing(long, 0o100_644));
+  const context = { call: "readdir", path: "t" };
+  expect(await readAllEntries(listed.channel, "t", context, 10, 10_000)).toHaveLength(10);
+  expect(await failure(readAllEntries(listed.channel, "t", context, 10, 9999))).toEqual(code("output-limit"));
 
   const bound = new TreeBound({ call: "rm", path: "t" }, 10);
   bound.hold(0, "t", 6);
