@@ -7,7 +7,7 @@ import type { Dirent } from "./stats.ts";
 import { TreeBound } from "./tree-bound.ts";
 
 /** Lists a directory and those below it, each before its entries. Does not follow links. Rejects with the first error. */
-export async function readTree(channel: SftpChannel, path: string, context: CallContext): Promise<Dirent[]> {
+export function readTree(channel: SftpChannel, path: string, context: CallContext): Promise<Dirent[]> {
   const parallel = new Parallel();
   const bound = new TreeBound(context);
   const read = async (directory: string, depth: number): Promise<Dirent[]> => {
