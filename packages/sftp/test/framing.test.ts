@@ -133,6 +133,18 @@ describe("a stream of packets", () => {
     );
   });
 
+  it("is read in copies of short chunks, which share a buffer", () => {
+    const all = [996, 2000, 996].map((length, index) => new Uint8Array(length).fill(index + 1));
+    const reader = new FrameReader(4096);
+    for (const packet of all) reader.push(stream([packet]));
+    for (const packet of all) {
+      reader.next();
+      const pieces = reader.takePieces(packet.length);
+      expect(pieces).toEqual([packet]);
+      new Uint8Array(pieces[0]!.buffer).fill(0xee);
+    }
+  });
+
   it("is read without a copy of a piece that ends a long chunk", () => {
     const bytes = stream([new Uint8Array(40_000)]);
     const chunks = [bytes.slice(0, 20_000), bytes.slice(20_000)];
