@@ -30,12 +30,12 @@ export class FrameReader {
   #collectedStart = 0;
   #collectedEnd = 0;
   readonly #release: ((chunk: Uint8Array) => void) | undefined;
-  /** Chunks that `#release` is called with: long ones, which are kept without a copy. */
+  /** Chunks that `#release` is called with: long ones that own their buffers. */
   readonly #releasable = new Set<Uint8Array>();
 
   /**
-   * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk when
-   * all of it is read. `take` then always copies, so that no view of the chunk is left.
+   * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk that
+   * owns its buffer when all of it is read. `take` then always copies, so that no view of the chunk is left.
    */
   constructor(maxLength: number, release?: (chunk: Uint8Array) => void) {
     this.#maxLength = maxLength;
@@ -57,14 +57,17 @@ export class FrameReader {
     return this.#held > 0 || this.#remaining !== undefined;
   }
 
-  /** Adds received bytes. Long chunks are kept as views; the caller must not change them. */
-  push(bytes: Uint8Array): void {
+  /**
+   * Adds received bytes. Long chunks are kept as views; the caller must not change them. `ownsBuffer` tells that nothing else uses their
+   * buffer: only then is `release` called with them.
+   */
+  push(bytes: Uint8Array, ownsBuffer: boolean = false): void {
     if (bytes.length === 0) return;
     this.#held += bytes.length;
     if (bytes.length < SHORT_CHUNK) this.#collect(bytes);
     else {
       this.#chunks.push(bytes);
-      if (this.#release !== undefined) this.#releasable.add(bytes);
+      if (ownsBuffer && this.#release !== undefined) this.#releasable.add(bytes);
     }
   }
 
