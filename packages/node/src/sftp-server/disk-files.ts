@@ -23,7 +23,7 @@ import {
   type StatVfs,
   type UsersGroups,
 } from "nacre/sftp-server";
-import { FREED_FROM, freeBuffer } from "../free-buffer.ts";
+import { FREED_FROM, freeBuffers } from "../free-buffer.ts";
 import { TurnBudget } from "../turn-budget.ts";
 import { AccountNames } from "./accounts.ts";
 import { attributesOf, changeAt, changeLink } from "./attributes.ts";
@@ -231,7 +231,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
 
   releaseBytes({ buffer, length }: Uint8Array): void {
     if (length >= FREED_FROM && buffer.byteLength - length <= MOST_AROUND && buffer instanceof ArrayBuffer)
-      freeBuffer(buffer);
+      freeBuffers([buffer]);
   }
 
   #visit<T>(path: string, visit: (place: Place) => T | typeof FOLLOW): Promise<T> {
