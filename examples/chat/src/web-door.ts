@@ -1,9 +1,11 @@
 // Server for browsers: serves the page, and accepts one WebSocket per open page.
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import { contentSecurityPolicy } from "../../shared/content-security-policy.ts";
+import { openPageServer, PAGE_HEADERS } from "../../shared/page-server.ts";
 import type { Guest, GuestEvent, Room, Stay } from "./room.ts";
 
 /** Maximum number of bytes that wait for a client to read them. A client with more unread bytes is disconnected. */
@@ -24,33 +26,19 @@ const POLICY_VIOLATION = 1008;
 const NORMAL = 1000;
 
 const HEADERS: Readonly<Record<string, string>> = {
-  // The page may run only its own script. Trusted Types forbid `innerHTML` and similar APIs, so that text cannot be parsed as HTML.
-  "content-security-policy": [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "connect-src 'self'",
-    "img-src data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
-  ].join("; "),
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
+  ...PAGE_HEADERS,
+  "content-security-policy": contentSecurityPolicy(),
   "cache-control": "no-cache",
 };
 
 /** Files of the page by path. Only these paths are served, so path traversal is impossible. */
 const FILES: ReadonlyMap<string, { readonly type: string; readonly body: Buffer }> = new Map(
   [
-    ["/", "index.html", "text/html; charset=utf-8"] as const,
-    ["/chat.css", "chat.css", "text/css; charset=utf-8"] as const,
-    ["/chat.js", "chat.js", "text/javascript; charset=utf-8"] as const,
-  ].map(([path, file, type]) => [path, { type, body: readFileSync(new URL(`../page/${file}`, import.meta.url)) }]),
+    ["/", "../page/index.html", "text/html; charset=utf-8"] as const,
+    ["/base.css", "../../shared/base.css", "text/css; charset=utf-8"] as const,
+    ["/chat.css", "../page/chat.css", "text/css; charset=utf-8"] as const,
+    ["/chat.js", "../page/chat.js", "text/javascript; charset=utf-8"] as const,
+  ].map(([path, file, type]) => [path, { type, body: readFileSync(new URL(file, import.meta.url)) }]),
 );
 
 export interface WebDoorOptions {
@@ -88,14 +76,8 @@ export class WebDoor {
   /** Starts the server for browsers. Rejects if it cannot listen. */
   static async open(room: Room, options: WebDoorOptions): Promise<WebDoor> {
     const { host, port } = options;
-    const server = createServer({ headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 5000 }, serveFile);
+    const server = await openPageServer({ host, port }, serveFile, "choose another port");
     server.maxConnections = 2 * MAX_CONNECTIONS;
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause) =>
-        reject(new Error(`cannot listen on ${host} port ${port}: ${cause.message}; choose another port`, { cause })),
-      );
-      server.listen({ host, port }, resolve);
-    });
     return new WebDoor(server, room, options);
   }
 

@@ -12,6 +12,7 @@ describe("the page", () => {
 
   test.each([
     ["/", "text/html; charset=utf-8"],
+    ["/base.css", "text/css; charset=utf-8"],
     ["/chat.css", "text/css; charset=utf-8"],
     ["/chat.js", "text/javascript; charset=utf-8"],
   ])("serves %s under a strict policy", async (path, type) => {

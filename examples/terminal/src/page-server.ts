@@ -1,38 +1,27 @@
 // HTTP server of the page.
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { contentSecurityPolicy } from "./content-security-policy.ts";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { contentSecurityPolicy } from "../../shared/content-security-policy.ts";
+import { openPageServer, PAGE_HEADERS } from "../../shared/page-server.ts";
 import type { PageConfig } from "./destination.ts";
 import type { PageFile } from "./page-bundle.ts";
 
-const HEADERS: Readonly<Record<string, string>> = {
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
-  "cache-control": "no-store",
-};
+const HEADERS: Readonly<Record<string, string>> = { ...PAGE_HEADERS, "cache-control": "no-store" };
 
 const DOCUMENT = readFileSync(new URL("../page/index.html", import.meta.url), "utf8");
 
 /** Starts a server on loopback that has only the page's document, `files` and settings. Rejects if it cannot listen. */
-export async function openPageServer(
+export function openTerminalServer(
   port: number,
   files: ReadonlyMap<string, PageFile>,
   config: PageConfig,
 ): Promise<Server> {
-  const server = createServer(
-    { headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 5000 },
+  return openPageServer(
+    { host: "127.0.0.1", port },
     (request, response) => serve(request, response, files, config),
+    "choose another with --web-port",
   );
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(new Error(`cannot listen on port ${port}: ${cause.message}; choose another with --web-port`, { cause })),
-    );
-    server.listen({ host: "127.0.0.1", port }, resolve);
-  });
-  return server;
 }
 
 function serve(
@@ -45,9 +34,10 @@ function serve(
     response.writeHead(405, { ...HEADERS, allow: "GET, HEAD" }).end();
     return;
   }
+  // For the style elements that xterm.js creates.
   const nonce = randomBytes(16).toString("base64");
   const file = url === "/" ? document(nonce) : url === "/config.json" ? json(config) : files.get(url);
-  const policy = contentSecurityPolicy(nonce, config.wasm);
+  const policy = contentSecurityPolicy({ styleNonce: nonce, wasm: config.wasm });
   if (file === undefined) response.writeHead(404, HEADERS).end();
   else
     response

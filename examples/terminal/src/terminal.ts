@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createGateway, type Gateway, type GatewayEvent } from "@nacre/gateway";
 import type { Destination } from "./destination.ts";
 import { bundlePage } from "./page-bundle.ts";
-import { openPageServer } from "./page-server.ts";
+import { openTerminalServer } from "./page-server.ts";
 import { DEMO_USER, type EmbeddedServer, openSshServer } from "./ssh-server.ts";
 
 /** Options of `openTerminal`. */
@@ -48,7 +48,7 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
   try {
     const own: Destination = { host: "127.0.0.1", port: ssh.port, user: DEMO_USER, allow: `127.0.0.1:${ssh.port}` };
     const destinations = [...options.destinations, own];
-    server = await openPageServer(webPort, files, {
+    server = await openTerminalServer(webPort, files, {
       destinations: destinations.map(({ host, port, user }) => ({ host, port, user })),
       wasm,
     });

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { contentSecurityPolicy } from "../src/content-security-policy.ts";
+import { contentSecurityPolicy } from "../../shared/content-security-policy.ts";
 import type { TerminalOptions } from "../src/terminal.ts";
 import { makeFolder, openTestTerminal, type TestTerminal } from "./support.ts";
 
@@ -84,8 +84,8 @@ test("the gateway is on the same server, and issues tickets only to pages of its
 });
 
 test("a policy without WebAssembly names no kind of evaluation", () => {
-  expect(contentSecurityPolicy("x", false)).toContain("script-src 'self'; ");
-  expect(contentSecurityPolicy("x", false)).not.toContain("unsafe");
+  expect(contentSecurityPolicy({ styleNonce: "x", wasm: false })).toContain("script-src 'self'; ");
+  expect(contentSecurityPolicy({ styleNonce: "x", wasm: false })).not.toContain("unsafe");
 });
 
 describe("a start that fails leaves no server behind", () => {

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
@@ -9,7 +10,7 @@ const { scripts } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
 /** All documents except BENCHMARKS.md, which records commands run on other machines. */
 const documents = [
   ...readdirSync(root).filter((name) => name.endsWith(".md") && name !== "BENCHMARKS.md"),
-  ...["packages", "scripts"].flatMap((folder) =>
+  ...["packages", "examples", "scripts"].flatMap((folder) =>
     readdirSync(`${root}${folder}`)
       .map((name) => `${folder}/${name}/README.md`)
       .filter((file) => existsSync(`${root}${file}`)),
@@ -29,3 +30,31 @@ test.each(documents)("%s names only existing commands", (file) => {
   const byPnpm = [...text.matchAll(/\bpnpm (?:run )?([a-z]+)/g)].map(([, name]) => name!);
   expect(byPnpm.filter((name) => name in scripts)).toEqual([]);
 });
+
+test.each(documents)("each link of %s to another document leads to a file, and to a heading in it", (file) => {
+  const broken = [...proseOf(join(root, file)).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
+    .map(([, path = "", heading]) => ({
+      target: path === "" ? join(root, file) : join(root, dirname(file), path),
+      heading,
+    }))
+    .filter(
+      ({ target, heading }) => !existsSync(target) || (heading !== undefined && !headingsOf(target).includes(heading)),
+    );
+  expect(broken).toEqual([]);
+});
+
+/** Returns the text of a document without its blocks of code. */
+function proseOf(file: string): string {
+  return readFileSync(file, "utf8").replaceAll(/^```[^]*?^```/gm, "");
+}
+
+/** Returns the fragments with which links reach the headings of a document, as on GitHub. */
+function headingsOf(file: string): string[] {
+  return Array.from(proseOf(file).matchAll(/^#+ (.*)$/gm), ([, heading = ""]) =>
+    heading
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}

@@ -5,7 +5,16 @@ import type { CallOptions } from "./sftp/options.ts";
 import type { Sftp } from "./sftp/sftp.ts";
 import { webStreams } from "./streams/web-streams.ts";
 
-export { decodePath, encodePath, modeText, SftpError, SSH_FX, type UsersGroups } from "@nacre/sftp";
+export {
+  type CalendarTime,
+  decodePath,
+  encodePath,
+  listingTime,
+  modeText,
+  SftpError,
+  SSH_FX,
+  type UsersGroups,
+} from "@nacre/sftp";
 export type { Time } from "./sftp/attributes.ts";
 export { BlockReader, type BlockSink, type ReadRange } from "./sftp/block-reader.ts";
 export { type BlockSource, BlockWriter } from "./sftp/block-writer.ts";
@@ -35,6 +44,7 @@ export type { RemotePath } from "./sftp/remote-path.ts";
 export { Sftp } from "./sftp/sftp.ts";
 export type { OpenFile, SftpChannel } from "./sftp/sftp-channel.ts";
 export { Dirent, type StatFs, Stats } from "./sftp/stats.ts";
+export { nameProblem } from "./sftp/transfer/names.ts";
 export type {
   NearAttributes,
   NearDirectory,

@@ -2,7 +2,7 @@ import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/internal";
-import { FREED_FROM, freeBuffers } from "./free-buffer.ts";
+import { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
@@ -72,7 +72,7 @@ class SocketDuplex implements Duplex {
     socket.on("data", (chunk: Bytes) => {
       this.#handler?.data(chunk);
       // The handler has not kept the chunk.
-      if (this.#ownsReads && chunk.length >= FREED_READ_FROM && fillsBuffer(chunk)) freeBuffers([chunk.buffer]);
+      if (this.#ownsReads && chunk.length >= FREED_READ_FROM && fillsBuffer(chunk)) freeBuffer(chunk.buffer);
     });
     socket.resume();
     // Report an already broken socket too, but only after `open` returns.

@@ -65,7 +65,8 @@ export class PacketReader {
   }
 
   /**
-   * Returns the payload of the next packet, at least 1 byte, or `undefined` if the packet is incomplete. The caller owns the payload.
+   * Returns the payload of the next packet, at least 1 byte, or `undefined` if the packet is incomplete. The caller owns the payload,
+   * and nothing else uses its buffer.
    *
    * Throws `packet-length`, `packet-padding`, `mac-mismatch` or `sequence-exhausted`. The stream cannot be resynchronized after that: all
    * later calls throw the same error.

@@ -1,4 +1,4 @@
-import { type Bytes, SshError } from "@nacre/wire";
+import { type Bytes, copyBytes, SshError } from "@nacre/wire";
 
 /** Bytes of the length field before each packet. */
 const LENGTH_FIELD = 4;
@@ -19,6 +19,8 @@ export class FrameReader {
   #chunks: Uint8Array[] = [];
   /** Number of bytes read of the first chunk. */
   #offset = 0;
+  /** Whether `take` has returned a view of the first chunk. */
+  #isViewed = false;
   /** Number of unread bytes in all chunks. */
   #held = 0;
   /** Unread bytes of the current packet; `undefined` before its length field. */
@@ -28,12 +30,12 @@ export class FrameReader {
   #collectedStart = 0;
   #collectedEnd = 0;
   readonly #release: ((chunk: Uint8Array) => void) | undefined;
-  /** Chunks that `#release` is called with: long ones, which are kept without a copy. */
+  /** Chunks that `#release` is called with: long ones that own their buffers. */
   readonly #releasable = new Set<Uint8Array>();
 
   /**
-   * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk when
-   * all of it is read. `take` then always copies, so that no view of the chunk is left.
+   * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk that
+   * owns its buffer when all of it is read. `take` then always copies, so that no view of the chunk is left.
    */
   constructor(maxLength: number, release?: (chunk: Uint8Array) => void) {
     this.#maxLength = maxLength;
@@ -55,14 +57,17 @@ export class FrameReader {
     return this.#held > 0 || this.#remaining !== undefined;
   }
 
-  /** Adds received bytes. Long chunks are kept as views; the caller must not change them. */
-  push(bytes: Uint8Array): void {
+  /**
+   * Adds received bytes. Long chunks are kept as views; the caller must not change them. `ownsBuffer` tells that nothing else uses their
+   * buffer: only then is `release` called with them.
+   */
+  push(bytes: Uint8Array, ownsBuffer: boolean = false): void {
     if (bytes.length === 0) return;
     this.#held += bytes.length;
     if (bytes.length < SHORT_CHUNK) this.#collect(bytes);
     else {
       this.#chunks.push(bytes);
-      if (this.#release !== undefined) this.#releasable.add(bytes);
+      if (ownsBuffer && this.#release !== undefined) this.#releasable.add(bytes);
     }
   }
 
@@ -110,12 +115,33 @@ export class FrameReader {
     const first = this.#chunks[0];
     if (this.#release === undefined && first !== undefined && first.length - this.#offset >= length) {
       const view = first.subarray(this.#offset, this.#offset + length);
+      this.#isViewed = true;
       this.skip(length);
       return view as Bytes;
     }
     const copy = new Uint8Array(length);
     this.copy(copy);
     return copy;
+  }
+
+  /**
+   * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a view
+   * only if it ends a long chunk of which nothing else has a view; the others are copies.
+   */
+  takePieces(length: number): Bytes[] {
+    this.#leave(length);
+    const pieces: Bytes[] = [];
+    for (let left = length; left > 0; ) {
+      const chunk = this.#chunks[0]!;
+      const part = chunk.subarray(this.#offset, this.#offset + left);
+      const endsChunk = this.#offset + part.length === chunk.length;
+      // Chunks that are not longer may share a buffer with others.
+      const isOwned = endsChunk && chunk.length > COLLECTED && !this.#isViewed && this.#release === undefined;
+      pieces.push(isOwned ? (part as Bytes) : copyBytes(part));
+      left -= part.length;
+      this.#skip(part.length);
+    }
+    return pieces;
   }
 
   /** Reads the next `target.length` bytes of the current packet into `target`. */
@@ -135,6 +161,7 @@ export class FrameReader {
     this.#chunks = [];
     this.#releasable.clear();
     this.#offset = 0;
+    this.#isViewed = false;
     this.#held = 0;
     this.#remaining = undefined;
     this.#collected = new Uint8Array(0);
@@ -154,6 +181,7 @@ export class FrameReader {
       this.#chunks.shift();
       if (this.#releasable.delete(chunk)) this.#release?.(chunk);
       this.#offset = 0;
+      this.#isViewed = false;
       chunk = this.#chunks[0];
     }
     this.#offset += left;

@@ -7,24 +7,22 @@ import {
   readUint32,
   SshError,
   staleAnswer,
-  utf8Encode,
 } from "@nacre/wire";
-import { type Attributes, attributesLength } from "./attributes.ts";
+import type { Attributes } from "./attributes.ts";
 import { SFTP_VERSION, SSH_FX, SSH_FXF } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { Handles, type OpenHandle } from "./handles.ts";
 import { PACKET_OVERHEAD, SFTP_SERVER_LIMITS, type SftpServerLimits } from "./limits.ts";
 import { SFTP_EXTENSIONS, type SftpExtension, type StatVfs, type UsersGroups } from "./messages/extensions.ts";
-import { init, version } from "./messages/handshake.ts";
+import { init } from "./messages/handshake.ts";
 import type { NameEntry } from "./messages/replies.ts";
-import { OutputBuffer } from "./output-buffer.ts";
+import { firstNames, ReplyOutput, statusMessage, statusReply } from "./reply-output.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";
 import type { SftpServerEvent } from "./server-events.ts";
 import { handlesOf, longestPath, suits, withValues } from "./server-requests.ts";
 import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
 import {
   decodeRequest,
-  encodeReply,
   extensionOf,
   REQUESTS,
   type SftpReply,
@@ -46,8 +44,8 @@ export interface SftpServerOptions {
   /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
   readonly symlinkOrder?: SymlinkOrder | undefined;
   /**
-   * Called with bytes passed to `receive` that the server no longer uses, for example to free their memory. It is not called for short chunks,
-   * nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
+   * Called with bytes passed to `receive` with `ownsBuffer` that the server no longer uses, for example to free their memory. It is not called
+   * for short chunks, nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
    */
   readonly release?: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -60,18 +58,9 @@ interface UnderWay<Handle> {
   readonly request: SftpRequest;
   readonly handles: readonly OpenHandle<Handle>[];
   readonly access: Access;
-  /** Data bytes of a read or write. */
+  /** Data bytes of a read or write; bytes of the packet of any other request, whose fields may be views of it. */
   readonly bytes: number;
 }
-
-/** Bytes of SSH_FXP_DATA before the data: type, request id, length. */
-const DATA_HEADER = 9;
-
-/** Bytes of SSH_FXP_NAME before the names: type, request id, count. */
-const NAMES_HEADER = 9;
-
-/** Maximum length of SSH_FXP_NAME in bytes, without its length field. OpenSSH's client takes no longer packet. */
-const MAX_NAMES_LENGTH = 256 * 1024;
 
 /**
  * An SFTP server (draft-ietf-secsh-filexfer-02, version 3, with OpenSSH's extensions), as a pure state machine over the bytes of a channel.
@@ -91,7 +80,7 @@ export class SftpServer<Handle> {
   readonly #extensions: readonly SftpExtension[];
   readonly #announced: ReadonlySet<string>;
   readonly #frames: FrameReader;
-  readonly #output = new OutputBuffer();
+  readonly #output = new ReplyOutput();
   readonly #handles = new Handles<Handle>();
   readonly #order = new RequestOrder<UnderWay<Handle>>();
   readonly #asks = new Map<AskToken, UnderWay<Handle>>();
@@ -101,7 +90,7 @@ export class SftpServer<Handle> {
   #hasEnded = false;
   /** Number of opens under way. */
   #opening = 0;
-  /** Data bytes of reads and writes under way. */
+  /** Bytes of the requests under way, as `UnderWay.bytes` counts them. */
   #bytes = 0;
   #state: State = { kind: "starting" };
 
@@ -155,9 +144,12 @@ export class SftpServer<Handle> {
     this.#output.sent(length);
   }
 
-  /** Adds bytes from the client; the server then owns them. Take the events after each call. */
-  receive(bytes: Uint8Array): void {
-    if (!this.#isOver) this.#frames.push(bytes);
+  /**
+   * Adds bytes from the client; the server then owns them. `ownsBuffer`, default false, tells that nothing else uses their buffer, so that it
+   * may be released. Take the events after each call.
+   */
+  receive(bytes: Uint8Array, ownsBuffer: boolean = false): void {
+    if (!this.#isOver) this.#frames.push(bytes, ownsBuffer);
   }
 
   /** Reports that the client sends no more bytes. The requests received so far are still handled and answered. */
@@ -214,13 +206,7 @@ export class SftpServer<Handle> {
         "usage",
         `a read of ${ask.bytes} bytes was answered with ${bytes.length} bytes; answer with 1 to ${ask.bytes}, or with SSH_FX.EOF`,
       );
-    // Written by hand to avoid a second copy of the data.
-    if (!this.#isOver)
-      this.#output
-        .begin(DATA_HEADER + bytes.length)
-        .byte(SSH_FXP.DATA)
-        .uint32(ask.id)
-        .string(bytes);
+    if (!this.#isOver) this.#output.data(ask.id, bytes);
     this.#answered(ask);
   }
 
@@ -231,16 +217,9 @@ export class SftpServer<Handle> {
   names(token: AskToken, entries: readonly NameEntry[]): number {
     const ask = this.#find(token, "names");
     if (entries.length === 0) throw new SshError("usage", "`names` without a name; answer with SSH_FX.EOF");
-    let length = NAMES_HEADER;
-    let count = 0;
-    for (const entry of entries) {
-      length += entryLength(entry);
-      if (length > MAX_NAMES_LENGTH) break;
-      count++;
-    }
-    if (count === 0) throw new SshError("usage", `a name longer than a packet of ${MAX_NAMES_LENGTH} bytes`);
-    this.#answer(ask, { type: "names", names: entries.slice(0, count) });
-    return count;
+    const names = firstNames(entries);
+    this.#answer(ask, { type: "names", names });
+    return names.length;
   }
 
   /** Answers "realpath", "readlink", "expand-path" or "home-directory" with a path. */
@@ -280,11 +259,11 @@ export class SftpServer<Handle> {
    * Answers any request with a status; see `SSH_FX`. A request that asks for a result can only fail this way: `OK` throws `usage`. The client
    * may show `message`; by default it is OpenSSH's text for the status.
    */
-  status(token: AskToken, status: number, message: string = STATUS_MESSAGES[status] ?? "Failure"): void {
+  status(token: AskToken, status: number, message: string = statusMessage(status)): void {
     const ask = this.#find(token);
     if (status === SSH_FX.OK && REQUESTS[ask.request.type].reply !== "status")
       throw new SshError("usage", `"${ask.request.type}" was answered with SSH_FX.OK, but needs a result`);
-    this.#answer(ask, { type: "status", status, message, languageTag: "" });
+    this.#answer(ask, statusReply(status, message));
   }
 
   get #isOver(): boolean {
@@ -299,9 +278,10 @@ export class SftpServer<Handle> {
     if (number === SSH_FXP.INIT) throw new SshError("unexpected-message", "a second SSH_FXP_INIT");
     const id = readUint32(packet, 1);
     const request = this.#decode(packet);
-    if (typeof request === "number") return this.#replyStatus(id, request);
-    if (request.type === "limits") return this.#replyLimits(id);
-    this.#ask(id, request);
+    if (typeof request === "number") return this.#output.status(id, request);
+    if (request.type === "limits")
+      return this.#output.limits(id, this.#limits.maxPacketLength, this.#limits.maxHandles);
+    this.#ask(id, request, packet.length);
   }
 
   #receiveInit(packet: Bytes): void {
@@ -314,12 +294,7 @@ export class SftpServer<Handle> {
         "sftp-version",
         `the client speaks SFTP version ${offered}; Nacre needs version ${SFTP_VERSION}`,
       );
-    const extensions = this.#extensions.map(({ name, data }) => ({ name, data: utf8Encode(data) }));
-    const fields = version.encode({ version: SFTP_VERSION, extensions });
-    this.#output
-      .begin(1 + fields.length)
-      .byte(SSH_FXP.VERSION)
-      .raw(fields);
+    this.#output.version(this.#extensions);
     this.#state = { kind: "ready" };
   }
 
@@ -339,26 +314,28 @@ export class SftpServer<Handle> {
   }
 
   /** Passes a request to the application, now or after earlier ones on its handles; or refuses it. */
-  #ask(id: number, received: SftpRequest): void {
+  #ask(id: number, received: SftpRequest, packetLength: number): void {
     const { maxHandles, maxPathLength } = this.#limits;
     // rule: sftp-path-length
-    if (longestPath(received) > maxPathLength) return this.#replyStatus(id, SSH_FX.FAILURE, "Path too long");
+    if (longestPath(received) > maxPathLength) return this.#output.status(id, SSH_FX.FAILURE, "Path too long");
     const opens = REQUESTS[received.type].reply === "handle";
     // rule: sftp-handle-count
     if (opens && this.#handles.count + this.#opening >= maxHandles)
-      return this.#replyStatus(id, SSH_FX.FAILURE, "Too many open handles");
+      return this.#output.status(id, SSH_FX.FAILURE, "Too many open handles");
     const handles: OpenHandle<Handle>[] = [];
     for (const name of handlesOf(received)) {
       const handle = this.#handles.find(name);
       if (handle === undefined || /* rule: sftp-handle-kind */ !suits(received, handle))
-        return this.#replyStatus(id, SSH_FX.FAILURE, "Invalid handle");
+        return this.#output.status(id, SSH_FX.FAILURE, "Invalid handle");
       handles.push(handle);
     }
-    if (received.type === "read" && received.length === 0) return this.#replyStatus(id, SSH_FX.EOF);
+    if (received.type === "read" && received.length === 0) return this.#output.status(id, SSH_FX.EOF);
     // rule: sftp-read-length
     const request =
       received.type === "read" ? { ...received, length: Math.min(received.length, this.maxReadLength) } : received;
-    const bytes = request.type === "read" ? request.length : request.type === "write" ? request.data.length : 0;
+    // rule: sftp-packets-under-way
+    const bytes =
+      request.type === "read" ? request.length : request.type === "write" ? request.data.length : packetLength;
     const ask = { id, token: askToken(request.type), request, handles, access: accessOf(request, handles), bytes };
     if (request.type === "close") handles[0]!.isClosing = true;
     if (opens) this.#opening++;
@@ -394,7 +371,7 @@ export class SftpServer<Handle> {
   }
 
   #reply(ask: UnderWay<Handle>, reply: SftpReply): void {
-    if (!this.#isOver) this.#output.packet(encodeReply(ask.id, reply));
+    if (!this.#isOver) this.#output.reply(ask.id, reply);
     this.#answered(ask);
   }
 
@@ -406,21 +383,6 @@ export class SftpServer<Handle> {
     if (type === "close") this.#handles.remove(ask.handles[0]!);
     for (const next of this.#order.finish(ask)) this.#start(next);
     this.#releaseUnused();
-  }
-
-  #replyStatus(id: number, status: number, message: string = STATUS_MESSAGES[status]!): void {
-    this.#output.packet(encodeReply(id, { type: "status", status, message, languageTag: "" }));
-  }
-
-  #replyLimits(id: number): void {
-    const { maxPacketLength, maxHandles } = this.#limits;
-    const limits = {
-      maxPacketLength: BigInt(maxPacketLength),
-      maxReadLength: BigInt(this.maxReadLength),
-      maxWriteLength: BigInt(maxPacketLength - PACKET_OVERHEAD),
-      maxOpenHandles: BigInt(maxHandles),
-    };
-    this.#output.packet(encodeReply(id, { type: "limits", limits }));
   }
 
   #finish(error: SshError | undefined): void {
@@ -454,24 +416,6 @@ type State =
   /** "closed" is emitted. */
   | { readonly kind: "over" };
 
-/** Texts of OpenSSH's server for each status. */
-const STATUS_MESSAGES: Readonly<Record<number, string>> = {
-  [SSH_FX.OK]: "Success",
-  [SSH_FX.EOF]: "End of file",
-  [SSH_FX.NO_SUCH_FILE]: "No such file",
-  [SSH_FX.PERMISSION_DENIED]: "Permission denied",
-  [SSH_FX.FAILURE]: "Failure",
-  [SSH_FX.BAD_MESSAGE]: "Bad message",
-  [SSH_FX.NO_CONNECTION]: "No connection",
-  [SSH_FX.CONNECTION_LOST]: "Connection lost",
-  [SSH_FX.OP_UNSUPPORTED]: "Operation unsupported",
-};
-
 function cutOff(): SshError {
   return new SshError("channel-closed", "the client ended SFTP within a packet");
-}
-
-/** Returns the length of an entry of SSH_FXP_NAME in bytes. */
-function entryLength({ filename, longname, attributes }: NameEntry): number {
-  return 8 + filename.length + longname.length + attributesLength(attributes);
 }

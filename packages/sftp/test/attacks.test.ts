@@ -94,6 +94,10 @@ test("sftp: success without a result · client", () => {
   expect(outcome(ask({ type: "rmdir", path: PATH }), ok)).toBe("accepted");
 });
 
+function inPieces(client: SftpClient<string>): number {
+  return client.readPieces(HANDLE, 0, 10, "");
+}
+
 test("sftp: more data than requested · client", () => {
   expect(outcome(reading, { type: "data", data: new Uint8Array(10) })).toBe("accepted");
   expect(outcome(reading, { type: "data", data: new Uint8Array(11) })).toBe("malformed-message");
@@ -103,9 +107,12 @@ test("sftp: more data than requested · client", () => {
     "malformed-message",
   );
   expect(memory).toEqual(new Uint8Array(100));
+  expect(outcome(inPieces, { type: "data", data: new Uint8Array(10) })).toBe("accepted");
+  expect(outcome(inPieces, { type: "data", data: new Uint8Array(11) })).toBe("malformed-message");
   // The length of the data differs from that of the packet.
   const lying = new Writer().byte(103).uint32(0).uint32(4).raw(new Uint8Array(9)).finish();
   expect(outcome((client) => client.readInto(HANDLE, 0, target, ""), lying)).toBe("malformed-message");
+  expect(outcome(inPieces, lying)).toBe("malformed-message");
 });
 
 test("sftp: replies that make a reader ask forever · client", () => {
@@ -290,6 +297,27 @@ test("sftp: a flood of requests · server", () => {
     ...Array.from({ length: 4 }, () => ({ type: "read", handle, offset: 0, length: 0xffff_ffff }) as const),
   );
   expect(client.asks().map(({ request }) => request)).toMatchObject([{ type: "read", length: 261_120 }]);
+});
+
+test("sftp: requests that take much more memory than bytes · server", () => {
+  const client = new ScriptedClient({ limits: { maxBytesUnderWay: 1_000_000 } }).ready();
+  const handle = client.open(OPEN, "file");
+  const pair = { type: new Uint8Array(0), data: new Uint8Array(0) };
+  const setstat = (count: number): SftpRequest => ({
+    type: "fsetstat",
+    handle,
+    attributes: { extended: Array.from({ length: count }, () => pair) },
+  });
+  for (const count of [257, 30_000]) {
+    expect(client.answer(setstat(count))).toMatchObject({ type: "status", status: SSH_FX.BAD_MESSAGE });
+  }
+  client.request(setstat(256));
+  expect(client.asks()).toMatchObject([{ request: { attributes: { extended: { length: 256 } } } }]);
+  // Long requests behind one that takes its time.
+  const long = { type: pair.type, data: new Uint8Array(200_000) };
+  for (let i = 0; i < 10; i++) client.request({ type: "fsetstat", handle, attributes: { extended: [long] } });
+  expect(client.events()).toEqual([]);
+  expect([client.server.requestCount, client.server.wantsInput]).toEqual([6, false]);
 });
 
 test("sftp: replies that the client does not read · server", () => {

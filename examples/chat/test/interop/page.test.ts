@@ -1,5 +1,6 @@
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { contrast, luminance } from "../../../shared/contrast.ts";
 import { TestPage } from "../doors.ts";
 import { type ChatProcess, usePrograms } from "./support.ts";
 
@@ -145,18 +146,3 @@ test.each(["light", "dark"] as const)("text is readable in %s colours", async (s
   expect(luminance(background) > 0.5).toBe(scheme === "light");
   for (const text of texts) expect(contrast(background, text)).toBeGreaterThan(4.5);
 });
-
-/** Returns the contrast ratio of two colours (WCAG 2.2, 1.4.3). */
-function contrast(a: readonly number[], b: readonly number[]): number {
-  const [dark = 0, light = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
-  return (light + 0.05) / (dark + 0.05);
-}
-
-function luminance([red = 0, green = 0, blue = 0]: readonly number[]): number {
-  return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
-}
-
-/** Converts an sRGB component to linear light intensity. */
-function linear(value: number): number {
-  return value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
-}

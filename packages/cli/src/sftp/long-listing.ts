@@ -1,5 +1,5 @@
 import type { Stats } from "@nacre/node";
-import { modeText } from "nacre/sftp";
+import { listingTime, modeText } from "nacre/sftp";
 import { formatShort } from "./short-size.ts";
 
 /** Names of users and groups, by their ids. */
@@ -31,17 +31,13 @@ function ownerText(id: number | undefined, names: ReadonlyMap<number, string>): 
   return (id === undefined ? "?" : (names.get(id) ?? `${id}`)).padEnd(8);
 }
 
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/** Half a year in milliseconds. Older and future times are shown with the year, as in OpenSSH. */
-const HALF_YEAR = (365 / 2) * 24 * 60 * 60 * 1000;
-
 function timeText(time: Date, now: number): string {
-  const day = `${MONTHS[time.getMonth()]} ${`${time.getDate()}`.padStart(2)}`;
-  const isRecent = time.getTime() > now - HALF_YEAR && time.getTime() <= now;
-  return isRecent ? `${day} ${two(time.getHours())}:${two(time.getMinutes())}` : `${day}  ${time.getFullYear()}`;
-}
-
-function two(value: number): string {
-  return `${value}`.padStart(2, "0");
+  const calendar = {
+    year: time.getFullYear(),
+    month: time.getMonth(),
+    day: time.getDate(),
+    hours: time.getHours(),
+    minutes: time.getMinutes(),
+  };
+  return listingTime(calendar, (now - time.getTime()) / 1000);
 }

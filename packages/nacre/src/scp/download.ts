@@ -5,13 +5,12 @@ import type { CallContext } from "../sftp/call.ts";
 import type { ChannelOpener } from "../sftp/open-sftp.ts";
 import { basename, type RemotePath, toText } from "../sftp/remote-path.ts";
 import { nameProblem, temporaryName } from "../sftp/transfer/names.ts";
-import type { NearAttributes, NearFiles, NearPath, NearWriter } from "../sftp/transfer/near-files.ts";
+import type { NearAttributes, NearPath, NearWriter } from "../sftp/transfer/near-files.ts";
 import type { TransferResult } from "../sftp/transfer/options.ts";
 import { scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";
 import { problemError } from "./problems.ts";
-import { ScpProcess } from "./scp-process.ts";
-import { Tally } from "./tally.ts";
+import { ScpTransfer } from "./scp-transfer.ts";
 
 /**
  * Copies a file, or with `recursive` a directory, from a server without SFTP. `remote` is one path: it is quoted for a POSIX shell, so the
@@ -37,13 +36,7 @@ export async function downloadScp(
   const command = scpCommand({ role: "source", path: path || ".", recursive, preserve, isDirectory: false });
   const context: CallContext = { call: "download", path, signal };
   const machine = new ScpSink({ requestedName: encodePath(basename(path || ".")) });
-  const process = await ScpProcess.start(ssh, machine, command, context);
-  const download = new Download(process, machine, local, options, context);
-  try {
-    return await download.run();
-  } catch (error) {
-    throw await process.fail(error);
-  }
+  return new Download({ machine, local, options, context }).run(ssh, command);
 }
 
 /** A directory whose entries arrive. */
@@ -59,60 +52,26 @@ type Of<Type extends ScpSinkEvent["type"]> = Extract<ScpSinkEvent, { readonly ty
 /** Text for the server about a file that was not taken. It contains nothing of this side's errors. */
 const REFUSAL = "scp: not taken by the client";
 
-class Download {
-  readonly #process: ScpProcess<ScpSinkEvent>;
-  readonly #machine: ScpSink;
-  readonly #files: NearFiles;
-  readonly #local: string;
-  readonly #options: ScpOptions;
-  readonly #context: CallContext;
-  readonly #tally: Tally;
+class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
   /** Directories around the next entry, the root first. */
   readonly #directories: Directory[] = [];
   #hasRoot = false;
 
-  constructor(
-    process: ScpProcess<ScpSinkEvent>,
-    machine: ScpSink,
-    { files, path }: NearPath,
-    options: ScpOptions,
-    context: CallContext,
-  ) {
-    this.#process = process;
-    this.#machine = machine;
-    this.#files = files;
-    this.#local = path;
-    this.#options = options;
-    this.#context = context;
-    this.#tally = new Tally(options, context);
-  }
-
-  async run(): Promise<TransferResult> {
-    this.#machine.accept();
-    for (let event = await this.#next(); event !== undefined; event = await this.#next()) {
+  protected override async move(): Promise<void> {
+    this.machine.accept();
+    for (let event = await this.next(); event !== undefined; event = await this.next()) {
       if (event.type === "directory-end") await this.#leave();
       else if (event.type === "problem")
-        this.#tally.fail(this.#path, problemError("the server reports a problem", event.message));
+        this.tally.fail(this.#path, problemError("the server reports a problem", event.message));
       else if (event.type === "file" || event.type === "directory") await this.#entry(event);
     }
-    const { result } = this.#tally;
-    if (!this.#hasRoot && result.failed.length === 0) throw new SshError("channel-closed", "the server sent no file");
-    await this.#process.finish();
-    return result;
+    if (!this.#hasRoot && this.tally.result.failed.length === 0)
+      throw new SshError("channel-closed", "the server sent no file");
   }
 
   /** Path of the current directory below the root. */
   get #path(): string {
     return this.#directories.at(-1)?.path ?? "";
-  }
-
-  /** Resolves with the next event, or `undefined` when the server has ended. Throws the error that ended scp. */
-  async #next(): Promise<Exclude<ScpSinkEvent, { readonly type: "closed" }> | undefined> {
-    const event = await this.#process.next();
-    if (event.type !== "closed") return event;
-    this.#tally.end();
-    if (event.error !== undefined) throw event.error;
-    return undefined;
   }
 
   async #entry(event: Of<"file"> | Of<"directory">): Promise<void> {
@@ -124,23 +83,23 @@ class Download {
       if (!isRoot) this.#checkName(name, path);
       const { type } = event;
       // rule: scp-recursive
-      if (type === "directory" && this.#options.recursive !== true)
+      if (type === "directory" && this.options.recursive !== true)
         throw new SshError(
           "usage",
-          `download "${escapeText(this.#context.path ?? "")}": it is a directory; pass { recursive: true }`,
+          `download "${escapeText(this.context.path ?? "")}": it is a directory; pass { recursive: true }`,
         );
       const size = type === "file" ? event.size : 0;
-      if (!isRoot && !(await this.#tally.wants({ path, type, size }))) {
-        this.#machine.refuse(REFUSAL);
+      if (!isRoot && !(await this.tally.wants({ path, type, size }))) {
+        this.machine.refuse(REFUSAL);
         return;
       }
-      const to = isRoot ? this.#local : this.#files.join(this.#directories.at(-1)!.to, name);
+      const to = isRoot ? this.local : this.files.join(this.#directories.at(-1)!.to, name);
       if (type === "file") await this.#file(event, path, to);
       else await this.#enter(event, path, to);
     } catch (error) {
       // Thrown on, unless it concerns this entry only.
-      this.#tally.fail(path, error);
-      this.#machine.refuse(REFUSAL);
+      this.tally.fail(path, error);
+      this.machine.refuse(REFUSAL);
     }
   }
 
@@ -150,53 +109,53 @@ class Download {
       // OpenSSH sends names with a newline in another form, with backslashes.
       /* rule: scp-name-backslash */ name.includes("\\")
         ? "scp takes no backslash in a name"
-        : /* rule: scp-name-near */ nameProblem(name, this.#files.nameRules);
+        : /* rule: scp-name-near */ nameProblem(name, this.files.nameRules);
     if (problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
   }
 
   async #file({ mode, size, times }: Of<"file">, path: string, to: string): Promise<void> {
-    const { directory, name } = this.#files.split(to);
+    const { directory, name } = this.files.split(to);
     // rule: scp-near-temporary
-    const temporary = this.#files.join(directory, temporaryName(name));
+    const temporary = this.files.join(directory, temporaryName(name));
     const attributes = this.#attributes(mode, times);
-    const file = await this.#files.create(temporary, attributes.mode);
-    this.#tally.found(size);
-    if (this.#directories.length === 0) this.#tally.listed();
+    const file = await this.files.create(temporary, attributes.mode);
+    this.tally.found(size);
+    if (this.#directories.length === 0) this.tally.listed();
     try {
       try {
-        this.#machine.accept();
+        this.machine.accept();
         await this.#contents(file, path);
-        if (this.#options.preserve === true) await file.setAttributes(attributes);
+        if (this.options.preserve === true) await file.setAttributes(attributes);
       } finally {
         await file.close();
       }
-      await this.#files.rename(temporary, to);
+      await this.files.rename(temporary, to);
     } catch (error) {
       // The first error is the one to report.
-      await this.#files.remove(temporary).catch(() => {});
+      await this.files.remove(temporary).catch(() => {});
       throw error;
     }
-    this.#machine.accept();
-    this.#tally.whole(path, size);
+    this.machine.accept();
+    this.tally.whole(path, size);
   }
 
   /** Writes contents until the server has sent all of them. The rest of a file that cannot be written arrives all the same. */
   async #contents(file: NearWriter, path: string): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
     let position = 0;
-    for (let event = await this.#next(); event !== undefined; event = await this.#next()) {
+    for (let event = await this.next(); event !== undefined; event = await this.next()) {
       if (event.type === "data") {
         const { data } = event;
         if (failure !== undefined) continue;
         try {
           await file.write(data, position);
         } catch (error) {
-          if (this.#options.onError !== "skip") throw error;
+          if (this.options.onError !== "skip") throw error;
           failure = { error };
         }
         position += data.length;
-        if (failure === undefined) this.#tally.moved(path, data.length);
+        if (failure === undefined) this.tally.moved(path, data.length);
       } else if (event.type === "file-end") {
         if (failure !== undefined) throw failure.error;
         // rule: scp-invalid
@@ -209,26 +168,26 @@ class Download {
   async #enter({ mode, times }: Of<"directory">, path: string, to: string): Promise<void> {
     const attributes = this.#attributes(mode, times);
     // Its entries must be written before it may become read-only.
-    if (!(await this.#files.makeDirectory(to, (attributes.mode ?? 0) | 0o700))) {
+    if (!(await this.files.makeDirectory(to, (attributes.mode ?? 0) | 0o700))) {
       // An earlier download may have made a link there. It would lead files out of the tree.
       const { type } =
-        path === "" ? await this.#files.stat(to) : /* rule: scp-directory-link */ await this.#files.lstat(to);
+        path === "" ? await this.files.stat(to) : /* rule: scp-directory-link */ await this.files.lstat(to);
       if (type !== "directory")
         throw new SshError("file-unwritable", `${escapeText(to)} exists and is not a directory; remove it first`);
     }
     this.#directories.push({ path, to, attributes });
-    this.#machine.accept();
-    this.#tally.directory();
+    this.machine.accept();
+    this.tally.directory();
   }
 
   async #leave(): Promise<void> {
     const { path, to, attributes } = this.#directories.pop()!;
     try {
-      if (this.#options.preserve === true) await this.#files.setAttributes(to, attributes);
+      if (this.options.preserve === true) await this.files.setAttributes(to, attributes);
     } catch (error) {
-      this.#tally.fail(path, error);
+      this.tally.fail(path, error);
     }
-    this.#machine.accept();
+    this.machine.accept();
   }
 
   /** Returns attributes without set-user-ID, set-group-ID and sticky: another owner must not choose what runs with our rights. */

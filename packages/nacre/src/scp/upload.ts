@@ -1,22 +1,28 @@
 import { encodePath } from "@nacre/sftp";
-import { type ScpEntry, ScpSource, type ScpSourceEvent, type ScpTimes, scpNameProblem } from "@nacre/sftp/scp";
+import {
+  SCP_LIMITS,
+  type ScpEntry,
+  ScpSource,
+  type ScpSourceEvent,
+  type ScpTimes,
+  scpNameProblem,
+} from "@nacre/sftp/scp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { CallContext } from "../sftp/call.ts";
 import type { ChannelOpener } from "../sftp/open-sftp.ts";
 import { basename, dirname, type RemotePath, toText } from "../sftp/remote-path.ts";
-import type { NearEntry, NearFiles, NearPath, NearReader, NearStats } from "../sftp/transfer/near-files.ts";
+import type { NearEntry, NearPath, NearReader, NearStats } from "../sftp/transfer/near-files.ts";
 import type { TransferResult } from "../sftp/transfer/options.ts";
 import { type ScpCommand, scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";
 import { problemError } from "./problems.ts";
-import { ScpProcess } from "./scp-process.ts";
-import { Tally } from "./tally.ts";
+import { type ScpJob, ScpTransfer } from "./scp-transfer.ts";
 
 /** Length in bytes of the buffer that files are read with. */
 const BUFFER_LENGTH = 256 * 1024;
 
-/** Maximum number of directories below each other; the limit of `ScpSink`. */
-const MAX_DEPTH = 256;
+/** Maximum number of directories below each other. An `ScpSink` takes no more. */
+const MAX_DEPTH = SCP_LIMITS.defaults.maxDepth;
 
 /** Permission bits for files and directories of a file system that has none. */
 const DEFAULT_MODE = { file: 0o644, directory: 0o755 };
@@ -44,14 +50,8 @@ export async function uploadScp(
   const context: CallContext = { call: "upload", path: local.path, signal };
   const stats = await local.files.stat(local.path);
   const target = targetOf(path, stats, options, context);
-  const machine = new ScpSource();
-  const process = await ScpProcess.start(ssh, machine, scpCommand(target.command), context);
-  const upload = new Upload(process, machine, local, options, context);
-  try {
-    return await upload.run(stats, target.name);
-  } catch (error) {
-    throw await process.fail(error);
-  }
+  const upload = new Upload({ machine: new ScpSource(), local, options, context }, stats, target.name);
+  return upload.run(ssh, scpCommand(target.command));
 }
 
 /** The command of an upload, and the name to send for its root; without a name, the entries of the root are sent in its place. */
@@ -93,69 +93,57 @@ interface Directory {
   readonly depth: number;
 }
 
-class Upload {
-  readonly #process: ScpProcess<ScpSourceEvent>;
-  readonly #machine: ScpSource;
-  readonly #files: NearFiles;
-  readonly #local: string;
-  readonly #options: ScpOptions;
-  readonly #tally: Tally;
+class Upload extends ScpTransfer<ScpSourceEvent, ScpSource> {
+  readonly #stats: NearStats;
+  /** Name to send for the root. */
+  readonly #name: Uint8Array | undefined;
   readonly #buffer = new Uint8Array(BUFFER_LENGTH);
 
-  constructor(
-    process: ScpProcess<ScpSourceEvent>,
-    machine: ScpSource,
-    { files, path }: NearPath,
-    options: ScpOptions,
-    context: CallContext,
-  ) {
-    this.#process = process;
-    this.#machine = machine;
-    this.#files = files;
-    this.#local = path;
-    this.#options = options;
-    this.#tally = new Tally(options, context);
+  constructor(job: ScpJob<ScpSource>, stats: NearStats, name: Uint8Array | undefined) {
+    super(job);
+    this.#stats = stats;
+    this.#name = name;
   }
 
-  async run(stats: NearStats, name: Uint8Array | undefined): Promise<TransferResult> {
+  protected override async move(): Promise<void> {
     await this.#answer("the server refused to receive files");
+    const stats = this.#stats;
+    const name = this.#name;
     if (stats.type === "file") {
-      this.#tally.listed();
-      await this.#attempt("", () => this.#sendFile("", this.#local, name!, stats, true));
-    } else {
-      const real = this.#options.symlinks === "follow" ? await this.#files.realpath(this.#local) : undefined;
-      const root: Directory = { path: "", from: this.#local, real, parent: undefined, depth: 0 };
-      await this.#attempt("", () => this.#sendDirectory(root, name, stats));
+      this.tally.listed();
+      await this.#attempt("", () => this.#sendFile("", this.local, name!, stats, true));
+      return;
     }
-    await this.#process.finish();
-    return this.#tally.result;
+    const real = this.options.symlinks === "follow" ? await this.files.realpath(this.local) : undefined;
+    const root: Directory = { path: "", from: this.local, real, parent: undefined, depth: 0 };
+    await this.#attempt("", () => this.#sendDirectory(root, name, stats));
   }
 
   async #sendDirectory(directory: Directory, name: Uint8Array | undefined, stats: NearStats): Promise<void> {
     if (name !== undefined) {
-      this.#machine.directory(this.#entry(name, stats, DEFAULT_MODE.directory));
+      this.machine.directory(this.#entry(name, stats, DEFAULT_MODE.directory));
       await this.#answer("the server refused the directory");
     }
-    this.#tally.directory();
+    this.tally.directory();
     await this.#attempt(directory.path, async () => {
-      for await (const entry of this.#files.list(directory.from)) {
+      for await (const entry of this.files.list(directory.from)) {
         const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
         await this.#attempt(path, () => this.#add(directory, entry, path));
       }
     });
     if (name === undefined) return;
-    this.#machine.endDirectory();
+    this.machine.endDirectory();
     await this.#answer("the server reports a problem with the directory");
   }
 
   async #add(directory: Directory, entry: NearEntry, path: string): Promise<void> {
-    const { symlinks = "skip" } = this.#options;
-    const from = this.#files.join(directory.from, entry.name);
+    const { symlinks = "skip" } = this.options;
+    const from = this.files.join(directory.from, entry.name);
     const isFollowed = entry.type === "link" && symlinks === "follow";
-    const found = isFollowed ? await this.#files.stat(from) : entry;
+    const found = isFollowed ? await this.files.stat(from) : entry;
     const { type, size } = found;
-    if (type === "special" || type === "link") return this.#tally.skip(path, type);
-    if (!(await this.#tally.wants({ path, type, size }))) return;
+    if (type === "special" || type === "link") return this.tally.skip(path, type);
+    if (!(await this.tally.wants({ path, type, size }))) return;
     const name = encodePath(entry.name);
     const problem = scpNameProblem(name);
     if (problem !== undefined)
@@ -174,8 +162,8 @@ class Upload {
   /** Returns the path of a directory without links, if links are followed. Throws if it is one of those above. */
   async #realPath(directory: Directory, name: string, from: string, isLink: boolean): Promise<string | undefined> {
     if (directory.real === undefined) return undefined;
-    if (!isLink) return this.#files.join(directory.real, name);
-    const real = await this.#files.realpath(from);
+    if (!isLink) return this.files.join(directory.real, name);
+    const real = await this.files.realpath(from);
     for (let above: Directory | undefined = directory; above !== undefined; above = above.parent)
       if (above.real === real)
         throw new SshError(
@@ -187,16 +175,16 @@ class Upload {
 
   async #sendFile(path: string, from: string, name: Uint8Array, stats: NearStats, follow: boolean): Promise<void> {
     const { size } = stats;
-    const file = await this.#files.open(from, follow);
+    const file = await this.files.open(from, follow);
     try {
-      this.#tally.found(size);
-      this.#machine.file(this.#entry(name, stats, DEFAULT_MODE.file), size);
+      this.tally.found(size);
+      this.machine.file(this.#entry(name, stats, DEFAULT_MODE.file), size);
       await this.#answer("the server refused the file");
       const failure = await this.#contents(file, path, from, size);
-      if (!this.#process.isOver) this.#machine.endFile(failure && "scp: the client could not read the file");
+      if (!this.process.isOver) this.machine.endFile(failure && "scp: the client could not read the file");
       await this.#answer("the server could not write the file");
       if (failure !== undefined) throw failure.error;
-      this.#tally.whole(path, size);
+      this.tally.whole(path, size);
     } finally {
       await file.close();
     }
@@ -223,25 +211,25 @@ class Upload {
             throw new SshError("file-unreadable", `${escapeText(from)} became shorter; transfer it again`);
         } catch (error) {
           // Nothing more needs to be sent if this ends the transfer.
-          if (this.#options.onError !== "skip") throw error;
+          if (this.options.onError !== "skip") throw error;
           failure = { error };
           this.#buffer.fill(0);
           length = buffer.length;
         }
       }
-      this.#machine.contents(buffer.subarray(0, length));
-      await this.#process.flush();
+      this.machine.contents(buffer.subarray(0, length));
+      await this.process.flush();
       // The next event has the reason.
-      if (this.#process.isOver) break;
+      if (this.process.isOver) break;
       position += length;
-      if (failure === undefined) this.#tally.moved(path, length);
+      if (failure === undefined) this.tally.moved(path, length);
     }
     return failure;
   }
 
   #entry(name: Uint8Array, { mode, atimeMs, mtimeMs }: NearStats, defaultMode: number): ScpEntry {
     const times: ScpTimes | undefined =
-      this.#options.preserve === true && mtimeMs !== undefined
+      this.options.preserve === true && mtimeMs !== undefined
         ? { mtime: seconds(mtimeMs), atime: seconds(atimeMs ?? mtimeMs) }
         : undefined;
     return { name, mode: (mode ?? defaultMode) & 0o777, times };
@@ -252,17 +240,15 @@ class Upload {
     try {
       await work();
     } catch (error) {
-      this.#tally.fail(path, error);
+      this.tally.fail(path, error);
     }
   }
 
   /** Waits for the server's answer. Throws its refusal, with `what` was refused, or the error that ended scp. */
   async #answer(what: string): Promise<void> {
-    const event = await this.#process.next();
+    const event = await this.next();
+    if (event === undefined) throw new SshError("channel-closed", "the server ended scp too early");
     if (event.type === "refused") throw problemError(what, event.message);
-    if (event.type !== "closed") return;
-    this.#tally.end();
-    throw event.error ?? new SshError("channel-closed", "the server ended scp too early");
   }
 }
 

@@ -1,10 +1,5 @@
-import { encodePath, modeText, type NameEntry } from "@nacre/sftp";
+import { encodePath, listingTime, modeText, type NameEntry } from "@nacre/sftp";
 import type { DirectoryEntry } from "./file-system.ts";
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/** Half a year in seconds. Older times are shown with the year, as in OpenSSH. */
-const HALF_YEAR = (365 / 2) * 24 * 60 * 60;
 
 /** Returns an entry of SSH_FXP_NAME with the line that `ls -l` prints. `now` is in seconds; times are in UTC. */
 export function nameEntry(entry: DirectoryEntry, now: number): NameEntry {
@@ -32,11 +27,12 @@ export function longname({ name, attributes, links, user, group }: DirectoryEntr
 
 function timeText(seconds: number, now: number): string {
   const date = new Date(seconds * 1000);
-  const day = `${MONTHS[date.getUTCMonth()]} ${`${date.getUTCDate()}`.padStart(2)}`;
-  if (seconds < now - HALF_YEAR || seconds > now) return `${day}  ${date.getUTCFullYear()}`;
-  return `${day} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
-}
-
-function two(value: number): string {
-  return `${value}`.padStart(2, "0");
+  const calendar = {
+    year: date.getUTCFullYear(),
+    month: date.getUTCMonth(),
+    day: date.getUTCDate(),
+    hours: date.getUTCHours(),
+    minutes: date.getUTCMinutes(),
+  };
+  return listingTime(calendar, now - seconds);
 }

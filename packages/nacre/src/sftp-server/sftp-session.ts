@@ -79,7 +79,8 @@ export class SftpSession implements SessionBytes {
 
   data(_: "stdout" | "stderr", bytes: Uint8Array): void {
     this.#unconsumed += bytes.length;
-    this.#machine.receive(bytes);
+    // Nothing else uses the buffer of a channel's data.
+    this.#machine.receive(bytes, true);
     this.#turn();
   }
 

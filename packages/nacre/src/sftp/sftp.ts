@@ -44,8 +44,8 @@ import {
   type WriteFileOptions,
   type WriteStreamOptions,
 } from "./options.ts";
-import { allSettled, Parallel } from "./parallel.ts";
 import { readAll } from "./read-all.ts";
+import { readTree } from "./read-tree.ts";
 import { join, type RemotePath, toBytes, toText } from "./remote-path.ts";
 import { remove, removeFile } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
@@ -209,8 +209,8 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
 
   /**
    * Lists a directory, without "." and "..", in the server's order: names, or `Dirent` objects with `withFileTypes`. A name that is not
-   * UTF-8 is returned in a form that every call takes (`decodePath`). Rejects with `output-limit` for more than 1,048,576 entries of one
-   * directory; `opendir` has no limit.
+   * UTF-8 is returned in a form that every call takes (`decodePath`). Rejects with `output-limit` for more than 1,048,576 entries, or 256
+   * directories below each other; `opendir` has no limit.
    */
   readdir(
     path: RemotePath,
@@ -222,7 +222,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     const context = contextOf("readdir", path, options);
     const entries =
       options.recursive === true
-        ? await this.#readTree(context.path, new Parallel(), context)
+        ? await readTree(this.#channel, context.path, context)
         : await readAllEntries(this.#channel, context.path, context);
     if (options.withFileTypes === true) return entries;
     const prefix = join(context.path, "").length;
@@ -434,16 +434,6 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     const context = contextOf(name, path, options);
     const { attributes } = await call(this.#channel, { type, path: toBytes(path) }, "attributes", context);
     return options.bigint === true ? new Stats(attributes, BigInt) : new Stats(attributes, Number);
-  }
-
-  async #readTree(path: string, parallel: Parallel, context: CallContext): Promise<Dirent[]> {
-    const entries = await parallel.run(() => readAllEntries(this.#channel, path, context));
-    const below = entries.map((entry) =>
-      entry.isDirectory() ? this.#readTree(join(path, entry.name), parallel, context) : Promise.resolve([]),
-    );
-    await allSettled(below);
-    const lists = await Promise.all(below);
-    return entries.flatMap((entry, i) => [entry, ...lists[i]!]);
   }
 
   #setAttributes(name: string, path: RemotePath, attributes: Attributes, options: CallOptions): Promise<void> {

@@ -30,9 +30,10 @@ describe("the bytes of a long file", () => {
         });
       },
       releaseBytes: (bytes) => {
-        if (writing.has(bytes)) early++;
+        if (writing.has(bytes) || bytes.length === 0) early++;
         received += bytes.length;
-        bytes.fill(0xff);
+        // Detaches the whole buffer, with anything else that is in it.
+        structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] });
       },
     });
     const { sftp } = await openServed(fileSystem);

@@ -23,7 +23,7 @@ import {
   type StatVfs,
   type UsersGroups,
 } from "nacre/sftp-server";
-import { FREED_FROM, freeBuffers } from "../free-buffer.ts";
+import { FREED_FROM, freeBuffer } from "../free-buffer.ts";
 import { TurnBudget } from "../turn-budget.ts";
 import { AccountNames } from "./accounts.ts";
 import { attributesOf, changeAt, changeLink } from "./attributes.ts";
@@ -39,9 +39,6 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_EXCL, O_NOFOLL
 
 /** Longest name in bytes on the usual file systems; statfs(2) of Node does not return it. */
 const LONGEST_NAME = 255n;
-
-/** Maximum length in bytes of the rest of a packet around its data. A buffer with more contains other things. */
-const MOST_AROUND = 1024;
 
 /** Files of a disk below a root, for `diskFileSystem`. */
 export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
@@ -230,8 +227,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   releaseBytes({ buffer, length }: Uint8Array): void {
-    if (length >= FREED_FROM && buffer.byteLength - length <= MOST_AROUND && buffer instanceof ArrayBuffer)
-      freeBuffers([buffer]);
+    if (length >= FREED_FROM && buffer instanceof ArrayBuffer) freeBuffer(buffer);
   }
 
   #visit<T>(path: string, visit: (place: Place) => T | typeof FOLLOW): Promise<T> {

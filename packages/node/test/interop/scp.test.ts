@@ -1,12 +1,12 @@
 import { mkdir, mkdtemp, readdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { randomData, sha256 } from "@nacre/testing/interop/data";
+import { type BothDirectories, makeRemoteDirectory, withDirectories } from "@nacre/testing/interop/directories";
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { failure, useServer } from "@nacre/testing/interop/server";
 import { downloadScp, uploadScp } from "nacre/scp";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { containerExec } from "../../../../scripts/openssh/sshd.ts";
-import { type Client, connect } from "../../src/index.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { connect } from "../../src/index.ts";
 import { nodeFiles } from "../../src/near-files.ts";
 import { useDropbears } from "./support/dropbear.ts";
 
@@ -16,31 +16,9 @@ const server = useServer();
 const folder = useFolder();
 const dropbear = useDropbears();
 
-interface Opened {
-  readonly ssh: Client;
-  /** New directory on the server. */
-  readonly far: string;
-  /** New directory here. */
-  readonly near: string;
-  /** Runs a command in the directory on the server. Resolves with its output. */
-  readonly run: (command: string) => Promise<string>;
-}
-
-async function opened(ssh: Client, far: string): Promise<Opened> {
-  onTestFinished(() => ssh.close());
-  const run = async (command: string): Promise<string> => {
-    const { stdout, stderr, status } = await ssh.exec(`cd ${far} && ${command}`);
-    if (status !== 0) throw new Error(`${command}: ${stderr}`);
-    return stdout.trimEnd();
-  };
-  return { ssh, far, near: await mkdtemp(join(folder.path, "t-")), run };
-}
-
-async function openssh(): Promise<Opened> {
+async function openssh(): Promise<BothDirectories> {
   const ssh = await server.connect();
-  const far = (await ssh.exec("mktemp -d /tmp/nacre-scp-XXXXXX")).stdout.trim();
-  onTestFinished(async () => void (await containerExec(["rm", "-rf", far])));
-  return opened(ssh, far);
+  return withDirectories(ssh, makeRemoteDirectory(ssh), folder);
 }
 
 let key: KeyFile;
@@ -49,11 +27,11 @@ beforeAll(async () => {
   await dropbear.authorize([key.publicKeyLine]);
 });
 
-async function behindDropbear(): Promise<Opened> {
+async function behindDropbear(): Promise<BothDirectories> {
   const { port, fingerprint: hostKey } = dropbear.servers.get("ssh-ed25519")!;
   const identities = [await readKey(key)];
   const ssh = await connect({ host: "127.0.0.1", port, user: dropbear.user, agent: false, identities, hostKey });
-  return opened(ssh, await mkdtemp(join(folder.path, "far-")));
+  return withDirectories(ssh, mkdtemp(join(folder.path, "far-")), folder);
 }
 
 /** Names that a shell would change if they were not quoted. */

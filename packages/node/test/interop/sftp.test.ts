@@ -5,11 +5,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { digestOf, writeAll } from "@nacre/testing/interop/data";
+import { commandsIn, makeRemoteDirectory } from "@nacre/testing/interop/directories";
 import { useFolder } from "@nacre/testing/interop/keys";
 import { failure, useServer } from "@nacre/testing/interop/server";
 import { sftp as openSftp } from "nacre/sftp";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { containerExec } from "../../../../scripts/openssh/sshd.ts";
 import type { Client, Sftp } from "../../src/index.ts";
 
 // Every call against OpenSSH's sftp-server, and its effect as the shell there sees it.
@@ -29,14 +29,8 @@ interface Opened {
 async function open(from = server): Promise<Opened> {
   const ssh = await from.connect();
   onTestFinished(() => ssh.close());
-  const dir = (await ssh.exec("mktemp -d /tmp/nacre-sftp-XXXXXX")).stdout.trim();
-  const run = async (command: string): Promise<string> => {
-    const { stdout, stderr, status } = await ssh.exec(`cd ${dir} && ${command}`);
-    if (status !== 0) throw new Error(`${command}: ${stderr}`);
-    return stdout.trimEnd();
-  };
-  onTestFinished(async () => void (await containerExec(["rm", "-rf", dir])));
-  return { ssh, sftp: await ssh.sftp(), dir, run };
+  const dir = await makeRemoteDirectory(ssh);
+  return { ssh, sftp: await ssh.sftp(), dir, run: commandsIn(ssh, dir) };
 }
 
 /** Reads a file without an end. Resolves with the error that ends it. */

@@ -1,14 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { MIB, randomData } from "@nacre/testing/interop/data";
+import { type BothDirectories, makeRemoteDirectory, withDirectories } from "@nacre/testing/interop/directories";
 import { useFolder } from "@nacre/testing/interop/keys";
 import { failure, useServer } from "@nacre/testing/interop/server";
 import type { TransferProgress } from "nacre/sftp";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { containerExec } from "../../../../scripts/openssh/sshd.ts";
 import type { Client } from "../../src/index.ts";
 
 // Options of transfers with OpenSSH's sftp-server, and its commands.
@@ -16,27 +16,11 @@ import type { Client } from "../../src/index.ts";
 const server = useServer();
 const folder = useFolder();
 
-interface Opened {
-  readonly ssh: Client;
-  /** New directory on the server, relative to the user's. */
-  readonly far: string;
-  /** New directory here. */
-  readonly near: string;
-  /** Runs a command in the directory on the server. Resolves with its output. */
-  readonly run: (command: string) => Promise<string>;
-}
-
-async function open(): Promise<Opened> {
+/** `far` is relative to the user's directory. */
+async function open(): Promise<BothDirectories> {
   const ssh = await server.connect();
-  onTestFinished(() => ssh.close());
-  const path = (await ssh.exec("mktemp -d ~/nacre-options-XXXXXX")).stdout.trim();
-  onTestFinished(async () => void (await containerExec(["rm", "-rf", path])));
-  const run = async (command: string): Promise<string> => {
-    const { stdout, stderr, status } = await ssh.exec(`cd ${path} && ${command}`);
-    if (status !== 0) throw new Error(`${command}: ${stderr}`);
-    return stdout.trimEnd();
-  };
-  return { ssh, far: path.split("/").at(-1)!, near: await mkdtemp(join(folder.path, "o-")), run };
+  const opened = await withDirectories(ssh, makeRemoteDirectory(ssh, "~"), folder);
+  return { ...opened, far: basename(opened.far) };
 }
 
 /** Closes the connection when some bytes have moved. */

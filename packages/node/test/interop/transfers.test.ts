@@ -1,39 +1,20 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
+import { type BothDirectories, makeRemoteDirectory, withDirectories } from "@nacre/testing/interop/directories";
 import { useFolder } from "@nacre/testing/interop/keys";
 import { failure, useServer } from "@nacre/testing/interop/server";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { containerExec } from "../../../../scripts/openssh/sshd.ts";
-import type { Client } from "../../src/index.ts";
+import { describe, expect, it } from "vitest";
 
 // Transfers to and from OpenSSH's sftp-server. Both sides are compared by the digest of a list that `find` and `sha256sum` make there.
 
 const server = useServer();
 const folder = useFolder();
 
-interface Opened {
-  readonly ssh: Client;
-  /** New directory on the server. */
-  readonly far: string;
-  /** New directory here. */
-  readonly near: string;
-  /** Runs a command in the directory on the server. Resolves with its output. */
-  readonly run: (command: string) => Promise<string>;
-}
-
-async function open(): Promise<Opened> {
+async function open(): Promise<BothDirectories> {
   const ssh = await server.connect();
-  onTestFinished(() => ssh.close());
-  const far = (await ssh.exec("mktemp -d /tmp/nacre-transfer-XXXXXX")).stdout.trim();
-  onTestFinished(async () => void (await containerExec(["rm", "-rf", far])));
-  const run = async (command: string): Promise<string> => {
-    const { stdout, stderr, status } = await ssh.exec(`cd ${far} && ${command}`);
-    if (status !== 0) throw new Error(`${command}: ${stderr}`);
-    return stdout.trimEnd();
-  };
-  return { ssh, far, near: await mkdtemp(join(folder.path, "t-")), run };
+  return withDirectories(ssh, makeRemoteDirectory(ssh), folder);
 }
 
 /** Prints contents, types, modes, targets and times of change in whole seconds below the directory `t`. */
@@ -45,7 +26,7 @@ function listHere(near: string): string {
   return execFileSync("sh", ["-c", LIST], { cwd: near, encoding: "latin1", maxBuffer: 16 * MIB });
 }
 
-async function digestThere(run: Opened["run"], directory: string): Promise<string> {
+async function digestThere(run: BothDirectories["run"], directory: string): Promise<string> {
   return run(`cd ${directory} && { ${LIST}; } | sha256sum | cut -d ' ' -f 1`);
 }
 

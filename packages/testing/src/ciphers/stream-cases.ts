@@ -55,6 +55,20 @@ export function streamCases(set: CipherSet): void {
       );
     });
 
+    it("returns each payload in a buffer that nothing else uses", () => {
+      const sizes = [100, 32_768, 5000, 5000, 1];
+      const writer = writerFor(suite, keys);
+      const reader = readerFor(suite, keys);
+      for (const [i, size] of sizes.entries()) writer.write(bytesOf(`${i}`, size));
+      reader.push(takeAll(writer));
+      for (const [i, size] of sizes.entries()) {
+        const payload = reader.next()!;
+        expect(equalBytes(payload, bytesOf(`${i}`, size))).toBe(true);
+        structuredClone(payload.buffer, { transfer: [payload.buffer] });
+        expect(payload).toHaveLength(0);
+      }
+    });
+
     it("opens every payload length from 1 to 300", () => {
       const writer = writerFor(suite, keys);
       const reader = readerFor(suite, keys);

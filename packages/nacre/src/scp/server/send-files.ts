@@ -1,5 +1,5 @@
 import { type Attributes, encodePath } from "@nacre/sftp";
-import { type ScpEntry, type ScpSource, type ScpSourceEvent, scpNameProblem } from "@nacre/sftp/scp";
+import { SCP_LIMITS, type ScpEntry, type ScpSource, type ScpSourceEvent, scpNameProblem } from "@nacre/sftp/scp";
 import { escapeText } from "@nacre/wire";
 import { basename, join } from "../../sftp/remote-path.ts";
 import { FileSystemError } from "../../sftp-server/file-error.ts";
@@ -14,8 +14,8 @@ const READ = { read: true, write: false, append: false, create: false, truncate:
 /** Length in bytes of one read. */
 const READ_LENGTH = 256 * 1024;
 
-/** Maximum number of directories below each other; the limit of `ScpSink`. */
-const MAX_DEPTH = 256;
+/** Maximum number of directories below each other. An `ScpSink` takes no more. */
+const MAX_DEPTH = SCP_LIMITS.defaults.maxDepth;
 
 /** Reports a file or directory that cannot be sent. Its text is for the client. */
 class CannotSend extends Error {}

@@ -79,6 +79,17 @@ export const SFTP: readonly Row[] = [
     ),
     server: "not touched",
   },
+  {
+    title: "sftp: a name that a server chooses for a local file",
+    client: heldBy(
+      "cli/test/sftp/attacks",
+      "sftp: a name that a server chooses for a local file · client",
+      patch("copy-expanded-name", "return sftp.expandPath(path, { signal });"),
+      patch("copy-name-near", "undefined"),
+      patch("sftp-name-near", "undefined"),
+    ),
+    server: "not touched",
+  },
   row("sftp: replies that make a reader ask forever", "client", remove("sftp-empty-data"), remove("sftp-empty-names")),
   {
     title: "sftp: names",
@@ -113,6 +124,12 @@ export const SFTP: readonly Row[] = [
     patch("sftp-requests-under-way", "true"),
     patch("sftp-bytes-under-way", "true"),
     patch("sftp-read-length", "const request = received;"),
+  ),
+  row(
+    "sftp: requests that take much more memory than bytes",
+    "server",
+    remove("sftp-extended-count"),
+    patch("sftp-packets-under-way", 'const bytes = request.type === "read" ? request.length : 0;'),
   ),
   row("sftp: replies that the client does not read", "server", patch("sftp-unsent", "true")),
   bySftpServer("sftp: a change on a read-only server", remove("sftp-read-only")),
@@ -152,6 +169,11 @@ export const SFTP: readonly Row[] = [
   ),
   byDisk("sftp disk: too many open files", remove("sftp-disk-handles")),
   byDisk("sftp disk: a client that keeps the disk busy", remove("sftp-disk-turn")),
+  byDisk(
+    "sftp disk: a path of very many directories",
+    remove("sftp-disk-steps"),
+    patch("sftp-disk-far-above", "false"),
+  ),
   byServe(
     "nacre serve: SFTP beyond what a login may do",
     patch("serve-sftp-root", "return true;"),
@@ -181,12 +203,21 @@ export const SFTP: readonly Row[] = [
     remove("transfer-partial-far-owner"),
     patch("transfer-partial-far-same", "true"),
   ),
+  transferRow(
+    "sftp: a limit for writes that a server lowers late",
+    patch("sftp-lowered-limit", "const length = this.#pendingLength;"),
+  ),
   transferRow("sftp: a downloaded file with set-user-ID", patch("transfer-mode", "0o7777")),
   transferRow(
     "sftp: a directory tree without an end",
     patch("transfer-depth", "false"),
     patch("transfer-entries", "true"),
     patch("transfer-target-entries", "false"),
+  ),
+  transferRow(
+    "sftp: a tree without an end, in a call for all of it",
+    patch("sftp-tree-depth", "false"),
+    patch("sftp-tree-entries", "false"),
   ),
   transferRow(
     "sftp: a link that takes the place of a directory before it is opened",
