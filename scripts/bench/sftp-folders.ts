@@ -27,7 +27,6 @@ export interface FolderSizes {
 /** What is transferred, by its name in both folders. `warm-…` is for the transfer before a timed one. */
 export const SOURCES = {
   long: "long",
-  warmLong: "warm-long",
   short: "short",
   warmShort: "warm-short",
   list: "list",
@@ -38,9 +37,7 @@ export const SOURCES = {
 const TARGET = "target";
 const WARM_TARGET = "warm-target";
 
-/** Size of the file for the transfer before a timed one, in bytes. */
-const WARM_BYTES = 32 * 2 ** 20;
-/** Number of its short files. */
+/** Number of short files in the transfer before a timed one. */
 const WARM_FILES = 1000;
 
 /** Runs a shell command at the server, with a file as its input, and resolves with its output without the last line end. */
@@ -86,7 +83,6 @@ export class SftpFolders {
     try {
       const { near, far } = folders;
       await writePayload(join(near, SOURCES.long), bytes);
-      await writePayload(join(near, SOURCES.warmLong), Math.min(bytes, WARM_BYTES));
       await writeFiles(join(near, SOURCES.short), files);
       await writeFiles(join(near, SOURCES.warmShort), WARM_FILES);
       await mkdir(join(near, SOURCES.list));

@@ -86,10 +86,13 @@ function act(
   return once(program!, { kind: "files", ...task, warmUp: first }, timeoutMs, namespace);
 }
 
-/** The names of what is transferred by one action, and first. */
+/**
+ * The names of what is transferred by one action, and first. A long file is the same one twice: V8 is still compiling in the first hundreds of
+ * MiB.
+ */
 export function sourcesOf(type: FileAction["type"]): { readonly source: string; readonly warmUp: string } {
   if (type === "list") return { source: SOURCES.list, warmUp: SOURCES.warmShort };
   return type === "get" || type === "put"
-    ? { source: SOURCES.long, warmUp: SOURCES.warmLong }
+    ? { source: SOURCES.long, warmUp: SOURCES.long }
     : { source: SOURCES.short, warmUp: SOURCES.warmShort };
 }

@@ -17,7 +17,7 @@ export type { ProxyTarget } from "./forward/proxy-protocol.ts";
 export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
 export { checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
-export { leaveUncaught } from "./mux/engine.ts";
+export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export { queueMacrotask } from "./mux/macrotask.ts";
 export type { Opener } from "./mux/open-channel.ts";

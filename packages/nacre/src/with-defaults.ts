@@ -46,7 +46,7 @@ export async function connectDuplex(
     await duplex.close();
     throw error;
   }
-  // JavaScript programs may omit the options. The checks below report that.
+  // JavaScript programs may omit the options. `checkServeOptions` reports that.
   const { algorithms = defaultAlgorithms, trace } = { ...options };
   const complete = {
     ...options,
@@ -64,8 +64,8 @@ export async function connectDuplex(
  * for the client's requests. Throws `usage` for invalid options, and then leaves the streams untouched.
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
+  // Checks the options before it locks the streams.
   const complete = withCryptoProvider(options);
-  checkServeOptions(complete);
   return serveWith(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }
 
@@ -80,7 +80,9 @@ export function serveDuplex<S extends BaseSession>(
 
 function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
   checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
-  // JavaScript programs may omit the options. The checks below report that.
+  // JavaScript programs may omit the options. `checkServeOptions` reports that.
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms, trace } = { ...options };
-  return { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
+  const complete = { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
+  checkServeOptions(complete);
+  return complete;
 }

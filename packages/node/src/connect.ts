@@ -1,12 +1,14 @@
 import { connectDuplex, type Duplex } from "nacre/internal";
 import { bufferInputUntil } from "./buffer-input.ts";
 import { Client } from "./client.ts";
+import { warmUpAlgorithms } from "./crypto/load.ts";
 import { tcpDuplex } from "./dial.ts";
 import { rejectingWithSshError } from "./failure.ts";
 import { throughClient, throughHop } from "./jump.ts";
 import type { ConnectOptions, HopOptions } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { hopError, type Route, readRoute } from "./route.ts";
+import { whilePending } from "./while-pending.ts";
 
 /**
  * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. Rejects with an `SshError`: its
@@ -26,7 +28,11 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
     const preparedHops = hops.map((hop) => atHop(hop, prepare(hop, signal)));
     const [last, ...prepared] = await Promise.all([prepare(destination, signal), ...preparedHops]);
     const [first = last] = prepared;
-    let duplex = await (start === undefined ? overTcp(first, prepared.length > 0) : throughClient(start, first));
+    const opening = start === undefined ? overTcp(first, prepared.length > 0) : throughClient(start, first);
+    // A server that has not answered when the code is loaded is so far away that there is time for this. With a server close by, it would
+    // delay the key exchange by more than it saves.
+    whilePending(opening, first.loading, () => warmUpAlgorithms(first.options.algorithms));
+    let duplex = await opening;
     for (const [index, hop] of prepared.entries()) duplex = await throughHop(duplex, hop, prepared[index + 1] ?? last);
     // Only input waits for `last.loading`. Our KEXINIT is sent immediately, so the server can start its key exchange early.
     return await connectDuplex(

@@ -94,7 +94,7 @@ export function checkAddress(host: unknown, port: unknown): void {
 /** Throws `usage` if `connectTimeout` is set and not an integer from 1 to `MAX_MILLISECONDS`. */
 export function checkConnectTimeout(connectTimeout: number | undefined): void {
   if (connectTimeout === undefined) return;
-  checkLimit("`connectTimeout`", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
+  checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
 }
 
 /** Throws `usage` if the value is not a TCP port. A string is rejected too; convert an environment variable to a number. */

@@ -1,7 +1,5 @@
-/** Part of `ArrayBuffer` since ECMAScript 2024, which Node 20 lacks. */
-interface Transferable {
-  readonly transfer?: (newLength: number) => ArrayBuffer;
-}
+/** Method of `ArrayBuffer` since ECMAScript 2024, which Node 20 lacks. */
+const { transfer } = ArrayBuffer.prototype as { readonly transfer?: (newLength: number) => ArrayBuffer };
 
 /** Length in bytes from which freeing a buffer early costs less than leaving it to the garbage collector. */
 export const FREED_FROM: number = 4 * 1024;
@@ -14,14 +12,18 @@ let closedPort: MessagePort | undefined;
  * have length 0. No effect on a detached buffer.
  */
 export function freeBuffer(buffer: ArrayBuffer): void {
-  if (buffer.byteLength === 0) return;
-  const { transfer } = buffer as Transferable;
+  if (buffer.byteLength > 0) freeBuffers([buffer]);
+}
+
+/** Frees several buffers, none of them twice. See `freeBuffer`. */
+export function freeBuffers(buffers: ArrayBuffer[]): void {
+  if (buffers.length === 0) return;
   if (transfer !== undefined) {
-    transfer.call(buffer, 0);
+    for (const buffer of buffers) transfer.call(buffer, 0);
   } else {
     // A dropped message drops the memory that was transferred with it.
     closedPort ??= portWithoutReceiver();
-    closedPort.postMessage(undefined, [buffer]);
+    closedPort.postMessage(undefined, buffers);
   }
 }
 

@@ -44,11 +44,11 @@ async function listenWith(options: ListenOptions): Promise<SshServer> {
   const { host = "127.0.0.1", port, maxConnections, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
   checkPort(port, 0);
   if (maxConnections !== undefined && maxConnections !== Number.POSITIVE_INFINITY)
-    checkLimit("`maxConnections`", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
+    checkLimit("maxConnections", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
   const { start, rate, full } = maxUnauthenticated;
-  checkLimit("`maxUnauthenticated.start`", start, { least: 1, most: MAX_UINT32, unit: "connections" });
-  checkLimit("`maxUnauthenticated.rate`", rate, { least: 1, most: 100, unit: "percent" });
-  checkLimit("`maxUnauthenticated.full`", full, { least: start, most: MAX_UINT32, unit: "connections" });
+  checkLimit("maxUnauthenticated.start", start, { least: 1, most: MAX_UINT32, unit: "connections" });
+  checkLimit("maxUnauthenticated.rate", rate, { least: 1, most: 100, unit: "percent" });
+  checkLimit("maxUnauthenticated.full", full, { least: start, most: MAX_UINT32, unit: "connections" });
   const table = perSource(options.perSource, maxUnauthenticated);
   const complete = await withCryptoProvider(options);
   checkServeOptions(complete);

@@ -1,4 +1,4 @@
-import type { Authenticate, Login } from "nacre/internal";
+import { type Authenticate, isThenable, type Login, type LoginDecision } from "nacre/internal";
 
 /**
  * Delays each refusal of a login by the number of milliseconds that `delayOf` returns. Key queries are not delayed. `stop` releases all
@@ -25,18 +25,29 @@ export function delayRefusals(
     const milliseconds = delayOf(login);
     if (milliseconds > 0) await hold(milliseconds);
   };
+  const judge = (login: Login, decision: LoginDecision): LoginDecision | Promise<LoginDecision> => {
+    // An untyped callback may refuse with null or undefined.
+    // rule: hold-refusal
+    if (!decision) return holdRefusal(login).then(() => decision);
+    return decision;
+  };
+  const fail = async (login: Login, error: unknown): Promise<never> => {
+    await holdRefusal(login);
+    throw error;
+  };
   return {
-    authenticate: async (login) => {
+    authenticate: (login) => {
       if (login.method === "publickey" && !login.signed) return authenticate(login);
       try {
-        const decision = await authenticate(login);
-        // An untyped callback may refuse with null or undefined.
-        // rule: hold-refusal
-        if (!decision) await holdRefusal(login);
-        return decision;
+        const answer = authenticate(login);
+        // An immediate answer stays one: the reply then leaves with SERVICE_ACCEPT, in one write.
+        if (!isThenable(answer)) return judge(login, answer);
+        return Promise.resolve(answer).then(
+          (decision) => judge(login, decision),
+          (error: unknown) => fail(login, error),
+        );
       } catch (error) {
-        await holdRefusal(login);
-        throw error;
+        return fail(login, error);
       }
     },
     stop: () => {

@@ -44,7 +44,7 @@ export function perSource(options: PerSourceOptions | false | undefined, { start
 }
 
 function check(name: string, value: unknown, range: Parameters<typeof checkLimit>[2]): void {
-  checkLimit(`\`perSource.${name}\``, value, range);
+  checkLimit(`perSource.${name}`, value, range);
 }
 
 /** Returns the properties that are not `undefined`. */

@@ -16,7 +16,7 @@ import {
 import { accountHome, accountName } from "./account.ts";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
-import { loadAlgorithms, warmUpAlgorithms } from "./crypto/load.ts";
+import { loadAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { checkAddress, checkConnectTimeout } from "./dial.ts";
 import { loadIdentities } from "./identities.ts";
@@ -69,7 +69,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     }),
   ]);
   // Load code during the TCP connect, the server's setup and file reads.
-  const loading = loadAlgorithms(algorithms).then(() => warmUpAlgorithms(algorithms));
+  const loading = loadAlgorithms(algorithms);
   loading.catch(() => {});
   const [hostKey, identities] = await files;
   return {

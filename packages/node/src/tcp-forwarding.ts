@@ -55,7 +55,7 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   checkPlaces("permitListen", permitListen, true);
   if (!["no", "yes", "clientspecified"].includes(gatewayPorts))
     throw new SshError("usage", '`gatewayPorts` must be "no", "yes" or "clientspecified"');
-  checkLimit("`connectTimeout`", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
+  checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
   if (typeof lookup !== "function")
     throw new SshError("usage", "`lookup` must be a function: async (host) => addresses");
   // rule: named-places

@@ -35,7 +35,7 @@ export interface Attributes {
   readonly permissions?: number | undefined;
   /** Times of last access and modification. The protocol carries both or neither. */
   readonly times?: Times | undefined;
-  /** Attributes of vendors. */
+  /** Attributes of vendors; a peer that sends more than 256 violates the protocol. */
   readonly extended?: readonly ExtendedAttribute[] | undefined;
 }
 
@@ -52,10 +52,24 @@ const permissions = uint32("permissions");
 const atime = uint32("atime");
 const mtime = uint32("mtime");
 
-const extendedPairs = fields.counted<ExtendedAttribute>(8, {
-  read: (reader, name) => ({ type: reader.string(`${name}.type`), data: reader.string(`${name}.data`) }),
-  write: (writer, { type, data }) => writer.string(type).string(data),
-});
+/** Maximum number of attributes of vendors. One takes as few as 8 bytes on the wire, but about 250 in memory. */
+const MAX_EXTENDED = 256;
+
+const extendedPairs: fields.Field<readonly ExtendedAttribute[]> = {
+  read(reader, name) {
+    const count = reader.uint32(name);
+    // rule: sftp-extended-count
+    if (count > MAX_EXTENDED) reader.fail(name, `has ${count} items; the limit is ${MAX_EXTENDED}`);
+    const pairs: ExtendedAttribute[] = [];
+    while (pairs.length < count)
+      pairs.push({ type: reader.string(`${name}.type`), data: reader.string(`${name}.data`) });
+    return pairs;
+  },
+  write(writer, pairs) {
+    writer.uint32(pairs.length);
+    for (const { type, data } of pairs) writer.string(type).string(data);
+  },
+};
 
 /** Reads and writes ATTRS. Unknown flags are ignored, as in OpenSSH. */
 export const attributes: fields.Field<Attributes> = {

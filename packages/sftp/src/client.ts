@@ -160,6 +160,14 @@ export class SftpClient<Waiter = void> {
     return this.#read({ type: "read", handle, offset, length: target.length }, target, waiter);
   }
 
+  /**
+   * Reads up to `length` bytes at `offset`, without a copy of most of them. The answer is an event of type "pieces", or the status EOF.
+   * Throws like `request`.
+   */
+  readPieces(handle: Uint8Array, offset: number, length: number, waiter: Waiter): number {
+    return this.#read({ type: "read", handle, offset, length }, "pieces", waiter);
+  }
+
   /** Writes `data` at `offset`. The data is copied into `unsent`. Throws like `request`, and `usage` for more than `serverLimits` allow. */
   write(handle: Uint8Array, offset: number, data: Uint8Array, waiter: Waiter): number {
     this.#assertCanSend();
@@ -195,7 +203,11 @@ export class SftpClient<Waiter = void> {
     found.target = undefined;
   }
 
-  #read(request: SftpRequest & { readonly type: "read" }, target: Bytes | undefined, waiter: Waiter): number {
+  #read(
+    request: SftpRequest & { readonly type: "read" },
+    target: RequestUnderWay<Waiter>["target"],
+    waiter: Waiter,
+  ): number {
     this.#assertCanSend();
     const most = this.#limits.maxPacketLength - DATA_HEADER;
     const { length } = request;
@@ -289,8 +301,8 @@ export class SftpClient<Waiter = void> {
     return { type: "ready" };
   }
 
-  /** Copies the data of the current packet to where the request wants it. */
-  #receiveInto(request: RequestUnderWay<Waiter>, target: Uint8Array): SftpClientEvent<Waiter> | undefined {
+  /** Passes the data of the current packet on in pieces, or copies it to where the request wants it. */
+  #receiveInto(request: RequestUnderWay<Waiter>, target: Bytes | "pieces"): SftpClientEvent<Waiter> | undefined {
     const frames = this.#frames;
     const length = frames.remaining - DATA_HEADER;
     // If the length is wrong, the codec throws the error.
@@ -301,6 +313,12 @@ export class SftpClient<Waiter = void> {
     )
       return this.#answer(request, decodeReply(frames.take(frames.remaining), "read"));
     frames.skip(DATA_HEADER);
+    if (target === "pieces") {
+      const { id } = request;
+      const waiter = request.waiter as Waiter;
+      this.#requests.remove(request);
+      return { type: "pieces", request: id, waiter, pieces: frames.takePieces(length), length };
+    }
     const data = target.subarray(0, length);
     frames.copy(data);
     return this.#answer(request, { type: "data", data });

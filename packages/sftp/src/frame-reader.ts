@@ -1,4 +1,4 @@
-import { type Bytes, SshError } from "@nacre/wire";
+import { type Bytes, copyBytes, SshError } from "@nacre/wire";
 
 /** Bytes of the length field before each packet. */
 const LENGTH_FIELD = 4;
@@ -19,6 +19,8 @@ export class FrameReader {
   #chunks: Uint8Array[] = [];
   /** Number of bytes read of the first chunk. */
   #offset = 0;
+  /** Whether `take` has returned a view of the first chunk. */
+  #isViewed = false;
   /** Number of unread bytes in all chunks. */
   #held = 0;
   /** Unread bytes of the current packet; `undefined` before its length field. */
@@ -113,12 +115,33 @@ export class FrameReader {
     const first = this.#chunks[0];
     if (this.#release === undefined && first !== undefined && first.length - this.#offset >= length) {
       const view = first.subarray(this.#offset, this.#offset + length);
+      this.#isViewed = true;
       this.skip(length);
       return view as Bytes;
     }
     const copy = new Uint8Array(length);
     this.copy(copy);
     return copy;
+  }
+
+  /**
+   * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a view
+   * only if it ends a long chunk of which nothing else has a view; the others are copies.
+   */
+  takePieces(length: number): Bytes[] {
+    this.#leave(length);
+    const pieces: Bytes[] = [];
+    for (let left = length; left > 0; ) {
+      const chunk = this.#chunks[0]!;
+      const part = chunk.subarray(this.#offset, this.#offset + left);
+      const endsChunk = this.#offset + part.length === chunk.length;
+      // Chunks that are not longer may share a buffer with others.
+      const isOwned = endsChunk && chunk.length > COLLECTED && !this.#isViewed && this.#release === undefined;
+      pieces.push(isOwned ? (part as Bytes) : copyBytes(part));
+      left -= part.length;
+      this.#skip(part.length);
+    }
+    return pieces;
   }
 
   /** Reads the next `target.length` bytes of the current packet into `target`. */
@@ -138,6 +161,7 @@ export class FrameReader {
     this.#chunks = [];
     this.#releasable.clear();
     this.#offset = 0;
+    this.#isViewed = false;
     this.#held = 0;
     this.#remaining = undefined;
     this.#collected = new Uint8Array(0);
@@ -157,6 +181,7 @@ export class FrameReader {
       this.#chunks.shift();
       if (this.#releasable.delete(chunk)) this.#release?.(chunk);
       this.#offset = 0;
+      this.#isViewed = false;
       chunk = this.#chunks[0];
     }
     this.#offset += left;

@@ -1,3 +1,4 @@
+import type { Bytes } from "@nacre/wire";
 import { MAX_REQUESTS } from "./limits.ts";
 import type { RequestType } from "./table.ts";
 
@@ -11,8 +12,8 @@ export interface RequestUnderWay<Waiter> {
   length: number;
   /** Number of group ids in "users-groups-by-id". */
   groups: number;
-  /** Where to copy the data of the reply; `undefined` to make a new array. */
-  target: Uint8Array | undefined;
+  /** Where to copy the data of the reply; `"pieces"` to pass it on as it arrived, `undefined` to make a new array. */
+  target: Bytes | "pieces" | undefined;
   /** Value of the caller, for the event. */
   waiter: Waiter | undefined;
   /** Whether the reply causes no event for the caller. */

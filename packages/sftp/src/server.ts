@@ -58,7 +58,7 @@ interface UnderWay<Handle> {
   readonly request: SftpRequest;
   readonly handles: readonly OpenHandle<Handle>[];
   readonly access: Access;
-  /** Data bytes of a read or write. */
+  /** Data bytes of a read or write; bytes of the packet of any other request, whose fields may be views of it. */
   readonly bytes: number;
 }
 
@@ -90,7 +90,7 @@ export class SftpServer<Handle> {
   #hasEnded = false;
   /** Number of opens under way. */
   #opening = 0;
-  /** Data bytes of reads and writes under way. */
+  /** Bytes of the requests under way, as `UnderWay.bytes` counts them. */
   #bytes = 0;
   #state: State = { kind: "starting" };
 
@@ -281,7 +281,7 @@ export class SftpServer<Handle> {
     if (typeof request === "number") return this.#output.status(id, request);
     if (request.type === "limits")
       return this.#output.limits(id, this.#limits.maxPacketLength, this.#limits.maxHandles);
-    this.#ask(id, request);
+    this.#ask(id, request, packet.length);
   }
 
   #receiveInit(packet: Bytes): void {
@@ -314,7 +314,7 @@ export class SftpServer<Handle> {
   }
 
   /** Passes a request to the application, now or after earlier ones on its handles; or refuses it. */
-  #ask(id: number, received: SftpRequest): void {
+  #ask(id: number, received: SftpRequest, packetLength: number): void {
     const { maxHandles, maxPathLength } = this.#limits;
     // rule: sftp-path-length
     if (longestPath(received) > maxPathLength) return this.#output.status(id, SSH_FX.FAILURE, "Path too long");
@@ -333,7 +333,9 @@ export class SftpServer<Handle> {
     // rule: sftp-read-length
     const request =
       received.type === "read" ? { ...received, length: Math.min(received.length, this.maxReadLength) } : received;
-    const bytes = request.type === "read" ? request.length : request.type === "write" ? request.data.length : 0;
+    // rule: sftp-packets-under-way
+    const bytes =
+      request.type === "read" ? request.length : request.type === "write" ? request.data.length : packetLength;
     const ask = { id, token: askToken(request.type), request, handles, access: accessOf(request, handles), bytes };
     if (request.type === "close") handles[0]!.isClosing = true;
     if (opens) this.#opening++;

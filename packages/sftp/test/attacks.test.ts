@@ -292,6 +292,27 @@ test("sftp: a flood of requests · server", () => {
   expect(client.asks().map(({ request }) => request)).toMatchObject([{ type: "read", length: 261_120 }]);
 });
 
+test("sftp: requests that take much more memory than bytes · server", () => {
+  const client = new ScriptedClient({ limits: { maxBytesUnderWay: 1_000_000 } }).ready();
+  const handle = client.open(OPEN, "file");
+  const pair = { type: new Uint8Array(0), data: new Uint8Array(0) };
+  const setstat = (count: number): SftpRequest => ({
+    type: "fsetstat",
+    handle,
+    attributes: { extended: Array.from({ length: count }, () => pair) },
+  });
+  for (const count of [257, 30_000]) {
+    expect(client.answer(setstat(count))).toMatchObject({ type: "status", status: SSH_FX.BAD_MESSAGE });
+  }
+  client.request(setstat(256));
+  expect(client.asks()).toMatchObject([{ request: { attributes: { extended: { length: 256 } } } }]);
+  // Long requests behind one that takes its time.
+  const long = { type: pair.type, data: new Uint8Array(200_000) };
+  for (let i = 0; i < 10; i++) client.request({ type: "fsetstat", handle, attributes: { extended: [long] } });
+  expect(client.events()).toEqual([]);
+  expect([client.server.requestCount, client.server.wantsInput]).toEqual([6, false]);
+});
+
 test("sftp: replies that the client does not read · server", () => {
   const client = new ScriptedClient({ limits: { maxUnsent: 1000 } }).ready();
   client.request(...Array.from({ length: 1000 }, () => ({ type: "limits" }) as const));

@@ -48,16 +48,27 @@ export function completeLimits<T extends object>({ ranges, defaults }: LimitTabl
       complete ??= { ...defaults, ...changes };
       complete[name] = defaults[name];
     } else {
-      checkLimit(`the limit \`${name}\``, value, ranges[name]);
+      checkLimit(name, value, ranges[name], "the limit ");
     }
   }
   return complete ?? (changes as T);
 }
 
-/** Throws `usage` if `value` is not an integer within the range. `what` names it: "the limit `maxChannels`". */
-export function checkLimit(what: string, value: unknown, { least, most, unit }: Omit<LimitRange, "default">): void {
+/**
+ * Throws `usage` if `value` is not an integer within the range. The message names it: "`maxOutput`" after `prefix`. It is made only then,
+ * because each connection checks all its limits.
+ */
+export function checkLimit(
+  name: string,
+  value: unknown,
+  { least, most, unit }: Omit<LimitRange, "default">,
+  prefix = "",
+): void {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
-  throw new SshError("usage", `${what} must be an integer from ${least} to ${most} ${unit}, got ${shown(value)}`);
+  throw new SshError(
+    "usage",
+    `${prefix}\`${name}\` must be an integer from ${least} to ${most} ${unit}, got ${shown(value)}`,
+  );
 }
 
 function shown(value: unknown): string {

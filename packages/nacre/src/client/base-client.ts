@@ -76,7 +76,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   ): Promise<ExecResult<string | Bytes>> {
     checkNames(options, EXEC_OPTIONS, "`exec`");
     const { maxOutput = MAX_OUTPUT } = options;
-    if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("`maxOutput`", maxOutput, OUTPUT_RANGE);
+    if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("maxOutput", maxOutput, OUTPUT_RANGE);
     const start = this.#startRequests(options, "exec", encodeCommand(command));
     // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);

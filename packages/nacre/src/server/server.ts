@@ -12,15 +12,14 @@ import { SERVER_LIMITS } from "./limits.ts";
 import type { ServeOptions } from "./options.ts";
 
 /**
- * Serves one client over any kind of byte connection, with any kind of session. `@nacre/node` builds on this. Throws `usage` for invalid
- * options.
+ * Serves one client over any kind of byte connection, with any kind of session. `@nacre/node` builds on this. Check the options with
+ * {@link checkServeOptions} first, once for all connections that share them.
  */
 export function serveDuplex<S extends BaseSession>(
   duplex: Duplex,
   options: ServeOptions<S> & CryptoProvider,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
-  checkServeOptions(options);
   const driver = new ServerDriver(duplex, options, makeSession);
   driver.start();
   return driver;
@@ -71,7 +70,7 @@ export function checkServeOptions({
   checkForwarding(forwarding);
   checkApplicationHandlers({ channels, globalRequests, sessionRequests }, forwarding && forwardHandlers);
   if (loginGraceTime !== undefined)
-    checkLimit("`loginGraceTime`", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
+    checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   checkLimits(limits, SERVER_LIMITS);
 }
 

@@ -14,6 +14,11 @@ export interface BlockSink {
   sized?(size: number): void;
   /** Takes the next bytes and owns them. Report them to `BlockReader.consumed`, now or later. */
   block(bytes: Bytes): void;
+  /**
+   * Takes the next bytes in the pieces in which they arrived, and owns the pieces and their buffers. Called instead of `block` and `memory`
+   * if the sink has it. Report them like those of `block`.
+   */
+  pieces?(pieces: readonly Bytes[], length: number): void;
   /** Called after the last bytes. */
   end(): void;
   /** Called when reading failed, with the server's error or the one that ended SFTP. */
@@ -123,8 +128,9 @@ export class BlockReader implements Sender {
   /** Handles the answer to a block's request. */
   answered(block: Block, answer: SftpReplyEvent<Waiter>): void {
     if (answer.type === "data") {
-      this.#depth.replied(block, answer.data.length);
-      this.#receive(block, answer.data);
+      this.#receive(block, [answer.data], answer.data.length);
+    } else if (answer.type === "pieces") {
+      this.#receive(block, answer.pieces, answer.length);
     } else if (answer.type === "status" && answer.status === SSH_FX.EOF) {
       this.#complete(block);
       this.#end = Math.min(this.#end, block.position + block.filled);
@@ -141,13 +147,13 @@ export class BlockReader implements Sender {
     this.#fill();
   }
 
-  #receive(block: Block, data: Bytes): void {
-    const { memory, filled } = block;
-    // With memory, `data` is already in its place.
-    block.filled += data.length;
+  /** Takes the next bytes of a block. With memory, they are already in their place. */
+  #receive(block: Block, pieces: readonly Bytes[], length: number): void {
+    this.#depth.replied(block, length);
+    block.filled += length;
+    if (block.memory === undefined) block.pieces = pieces;
     const end = block.position + block.filled;
     this.#expected = Math.max(this.#expected, end);
-    if (memory === undefined) block.memory = data;
     if (block.filled === block.length) {
       this.#complete(block);
     } else if (end === this.#size) {
@@ -155,10 +161,9 @@ export class BlockReader implements Sender {
       this.#complete(block);
       this.#end = Math.min(this.#end, end);
     } else {
-      if (memory === undefined) {
-        block.memory = new Uint8Array(block.length);
-        block.memory.set(data, filled);
-      }
+      // A server may send a byte at a time: pieces would then take more memory than their bytes.
+      block.memory ??= collect(pieces, block.length);
+      block.pieces = NO_PIECES;
       block.state = "unsent";
       this.#unsent++;
     }
@@ -181,11 +186,14 @@ export class BlockReader implements Sender {
       const block = this.#blocks[0];
       if (block?.state !== "complete") return;
       this.#blocks.shift();
-      const bytes = block.memory!.subarray(0, block.filled);
+      const { memory, filled } = block;
+      const pieces = memory === undefined ? block.pieces : [memory.subarray(0, filled)];
       block.memory = undefined;
+      block.pieces = NO_PIECES;
       this.#free.push(block);
-      this.#position += bytes.length;
-      this.#sink.block(bytes);
+      this.#position += filled;
+      if (this.#sink.pieces === undefined) this.#sink.block(pieces[0]!);
+      else this.#sink.pieces(pieces, filled);
     }
   }
 
@@ -230,7 +238,7 @@ export class BlockReader implements Sender {
     block.position = this.#next;
     block.length = length;
     block.filled = 0;
-    block.memory = this.#sink.memory?.(this.#next, length);
+    block.memory = this.#sink.pieces === undefined ? this.#sink.memory?.(this.#next, length) : undefined;
     block.state = "unsent";
     this.#unsent++;
     this.#blocks.push(block);
@@ -242,11 +250,11 @@ export class BlockReader implements Sender {
   #send(block: Block): void {
     const { position, length, filled, memory } = block;
     const { machine } = this.#channel;
+    const { handle } = this.#file;
     this.#depth.sent(block);
-    block.id =
-      memory === undefined
-        ? machine.read(this.#file.handle, position, length, block)
-        : machine.readInto(this.#file.handle, position + filled, memory.subarray(filled), block);
+    if (memory !== undefined) block.id = machine.readInto(handle, position + filled, memory.subarray(filled), block);
+    else if (this.#sink.pieces === undefined) block.id = machine.read(handle, position, length, block);
+    else block.id = machine.readPieces(handle, position, length, block);
     block.state = "sent";
     this.#unsent--;
     this.#channel.touch();
@@ -259,6 +267,19 @@ export class BlockReader implements Sender {
   }
 }
 
+const NO_PIECES: readonly Bytes[] = [];
+
+/** Copies pieces to the beginning of a new array. */
+function collect(pieces: readonly Bytes[], length: number): Bytes {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
 /** A block under way. The object is used again for later blocks. */
 class Block implements Waiter, TimedBlock {
   /** Id of the request under way. */
@@ -268,8 +289,10 @@ class Block implements Waiter, TimedBlock {
   length = 0;
   /** Number of bytes received. */
   filled = 0;
-  /** Memory that holds the received bytes. */
+  /** Memory for the bytes: that of the sink, or for a block that arrives in several replies. */
   memory: Bytes | undefined;
+  /** Received bytes without such memory. */
+  pieces: readonly Bytes[] = NO_PIECES;
   state: BlockState = "complete";
   sentAt = 0;
   deliveredBefore = 0;

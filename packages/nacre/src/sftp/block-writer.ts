@@ -153,10 +153,16 @@ export class BlockWriter implements Sender {
   }
 
   #sendPending(): boolean {
-    if (!this.#canSend()) return false;
-    const bytes = this.#pending!.subarray(0, this.#pendingLength);
-    this.#pendingLength = 0;
-    this.#send(bytes);
+    const pending = this.#pending!;
+    while (this.#pendingLength > 0) {
+      if (!this.#canSend()) return false;
+      // A server may state a lower limit after the bytes were combined.
+      // rule: sftp-lowered-limit
+      const length = Math.min(this.#pendingLength, this.#blockLength);
+      this.#send(pending.subarray(0, length));
+      pending.copyWithin(0, length, this.#pendingLength);
+      this.#pendingLength -= length;
+    }
     return true;
   }
 

@@ -1,6 +1,6 @@
 import type { Bytes, SshError } from "@nacre/wire";
 import { onAbort } from "../on-abort.ts";
-import { BlockReader, type ReadRange } from "./block-reader.ts";
+import { BlockReader, type BlockSink, type ReadRange } from "./block-reader.ts";
 import { abortError, type CallContext, throwIfAborted } from "./call.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 
@@ -14,10 +14,49 @@ export async function* readChunks(
   range: ReadRange,
   context: CallContext,
 ): AsyncGenerator<Bytes, void> {
-  throwIfAborted(context);
-  const chunks: Bytes[] = [];
   /** Memory of chunks that have been used. */
   const free: Bytes[] = [];
+  const parts = readParts(channel, file, range, context, (receive) => ({
+    memory(_, length) {
+      const memory = free.pop();
+      return memory !== undefined && memory.length >= length ? memory.subarray(0, length) : new Uint8Array(length);
+    },
+    block: (bytes) => receive([bytes], bytes.length),
+  }));
+  for await (const [chunk] of parts) {
+    yield chunk!;
+    free.push(new Uint8Array(chunk!.buffer));
+  }
+}
+
+/**
+ * Reads a file as chunks in the pieces in which they arrived, without a copy of most of them. The caller owns the pieces and their buffers.
+ * The next chunks are requested while the caller uses one. Throws `aborted`, or the server's error.
+ */
+export function readPieces(
+  channel: SftpChannel,
+  file: OpenFile,
+  range: ReadRange,
+  context: CallContext,
+): AsyncGenerator<readonly Bytes[], void> {
+  return readParts(channel, file, range, context, (receive) => ({
+    block: (bytes) => receive([bytes], bytes.length),
+    pieces: receive,
+  }));
+}
+
+type PartSink = Pick<BlockSink, "memory" | "block" | "pieces">;
+
+/** Reads a file in parts, each in one or more pieces, which the sink passes to `receive`. */
+async function* readParts(
+  channel: SftpChannel,
+  file: OpenFile,
+  range: ReadRange,
+  context: CallContext,
+  sinkFor: (receive: (pieces: readonly Bytes[], length: number) => void) => PartSink,
+): AsyncGenerator<readonly Bytes[], void> {
+  throwIfAborted(context);
+  const parts: { readonly pieces: readonly Bytes[]; readonly length: number }[] = [];
   let end: { readonly error: SshError | undefined } | undefined;
   let wake: (() => void) | undefined;
   const finish = (error: SshError | undefined): void => {
@@ -25,14 +64,10 @@ export async function* readChunks(
     wake?.();
   };
   const sink = {
-    memory(_: number, length: number) {
-      const memory = free.pop();
-      return memory !== undefined && memory.length >= length ? memory.subarray(0, length) : new Uint8Array(length);
-    },
-    block(bytes: Bytes) {
-      chunks.push(bytes);
+    ...sinkFor((pieces, length) => {
+      parts.push({ pieces, length });
       wake?.();
-    },
+    }),
     end: () => finish(undefined),
     failed: finish,
   };
@@ -42,11 +77,10 @@ export async function* readChunks(
   try {
     reader.start();
     for (;;) {
-      const chunk = chunks.shift();
-      if (chunk !== undefined) {
-        yield chunk;
-        free.push(new Uint8Array(chunk.buffer));
-        reader.consumed(chunk.length);
+      const part = parts.shift();
+      if (part !== undefined) {
+        yield part.pieces;
+        reader.consumed(part.length);
       } else if (end === undefined) {
         await new Promise<void>((resolve) => {
           wake = resolve;

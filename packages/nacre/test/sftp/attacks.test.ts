@@ -1,4 +1,5 @@
-import { SSH_FXF } from "@nacre/sftp";
+import { encodeReply, SFTP_EXTENSIONS, SSH_FXF } from "@nacre/sftp";
+import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
 import type { MemoryFiles, MemoryNode } from "@nacre/testing/nacre/memory-files";
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
@@ -6,6 +7,9 @@ import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
 import { download, SSH_FX, upload } from "nacre/sftp";
 import { expect, test } from "vitest";
+import type { Channel } from "../../src/mux/channel.ts";
+import { BlockWriter } from "../../src/sftp/block-writer.ts";
+import { SftpChannel } from "../../src/sftp/sftp-channel.ts";
 import { FarSource, FarTarget } from "../../src/sftp/transfer/far-trees.ts";
 import { nameProblem } from "../../src/sftp/transfer/names.ts";
 import { NearTarget } from "../../src/sftp/transfer/near-trees.ts";
@@ -238,3 +242,49 @@ test("sftp: a directory tree without an end · client", async () => {
   expect((await listTarget(target, "t", context, 100)).entries.size).toBe(100);
   expect(await failure(listTarget(target, "t", context, 99))).toEqual(code("output-limit"));
 });
+
+/** Returns a packet behind its length field. */
+function framed(packet: Uint8Array): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(4 + packet.length);
+  new DataView(frame.buffer).setUint32(0, packet.length);
+  frame.set(packet, 4);
+  return frame;
+}
+
+test("sftp: a limit for writes that a server lowers late · client", async () => {
+  const fake = new FakeChannel();
+  const channel = new SftpChannel(fake as unknown as Channel, undefined);
+  const send = (packet: Uint8Array): void => fake.handler.data("stdout", framed(packet));
+  const ready = channel.start();
+  const { name, data } = SFTP_EXTENSIONS.limits;
+  const texts = [name, data].flatMap((text) => [...framed(new TextEncoder().encode(text))]);
+  send(Uint8Array.from([2, 0, 0, 0, 3, ...texts]));
+  await ready;
+  const failures: unknown[] = [];
+  const source = { room() {}, failed: (error: unknown) => failures.push(error) };
+  const writer = new BlockWriter(channel, { handle: Uint8Array.of(1), path: "f" }, source);
+  const bytes = pattern(3001);
+  // The first byte is sent at once; the others are combined for one write.
+  writer.write(bytes.subarray(0, 1));
+  writer.write(bytes.subarray(1));
+  const limits = { maxPacketLength: 0n, maxReadLength: 0n, maxWriteLength: 1000n, maxOpenHandles: 0n };
+  send(encodeReply(0, { type: "limits", limits }));
+  const answer = (id: number): void =>
+    send(encodeReply(id, { type: "status", status: SSH_FX.OK, message: "", languageTag: "" }));
+  answer(1);
+  const finished = writer.finish();
+  await expect.poll(() => writesOf(fake.written).length).toBe(4);
+  for (const { id } of writesOf(fake.written).slice(1)) answer(id);
+  await finished;
+  expect(writesOf(fake.written).map(({ length }) => length)).toEqual([1, 1000, 1000, 1000]);
+  expect([writer.position, failures]).toEqual([3001, []]);
+});
+
+/** Returns the requests to write to the handle 01, from what a client has sent as latin1. */
+function writesOf(sent: string): { readonly id: number; readonly length: number }[] {
+  const number = (text = ""): number => Array.from(text).reduce((sum, byte) => 256 * sum + byte.charCodeAt(0), 0);
+  return Array.from(sent.matchAll(/\x06([^]{4})\0\0\0\x01\x01[^]{8}([^]{4})/g), ([, id, length]) => ({
+    id: number(id),
+    length: number(length),
+  }));
+}

@@ -18,7 +18,10 @@ export async function loadAlgorithms({
   await Promise.all(algorithms.map(async (algorithm: Partial<Loadable>) => algorithm.load?.()));
 }
 
-/** Runs slow first-time work of the algorithms imported by {@link loadAlgorithms}. Call it while the process is idle. */
+/**
+ * Runs slow first-time work of the algorithms imported by {@link loadAlgorithms}. Call it only while the process is idle: it takes twice as
+ * much CPU time as it saves later.
+ */
 export function warmUpAlgorithms({ kex }: Pick<TransportAlgorithms, "kex">): void {
   if (kex.includes(mlkem768X25519Sha256)) warmMlKem768();
 }

@@ -68,8 +68,8 @@ export async function loadMlKem768(): Promise<void> {
 let isWarm = false;
 
 /**
- * Runs the client's ML-KEM operations once per process and discards the result, if noble's ML-KEM is used. The first run takes tens of
- * milliseconds in V8, so it is better done while the process is idle. Any 1,088 bytes can be decapsulated.
+ * Runs the client's ML-KEM operations and discards the result, if noble's ML-KEM is used and this process has not run it yet. The first run
+ * takes tens of milliseconds in V8, so it is better done while the process is idle. Any 1,088 bytes can be decapsulated.
  */
 export function warmMlKem768(): void {
   if (isWarm || noble === undefined) return;
@@ -84,5 +84,6 @@ function zeros(length: number): Uint8Array {
 function chosen(): MlKem768 {
   if (hasMlKem768()) return nodeMlKem768;
   noble ??= (importNow("@nacre/kex/ml-kem") as typeof import("@nacre/kex/ml-kem")).mlKem768;
+  isWarm = true;
   return noble;
 }

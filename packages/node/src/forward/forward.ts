@@ -84,9 +84,9 @@ export async function openForward(
 ): Promise<Forward> {
   checkNames(options, OPTION_NAMES[setup.method], `\`${setup.method}\``);
   const { maxConnections = MAX_CONNECTIONS, handshakeTimeout, signal, onError } = options;
-  checkLimit("`maxConnections`", maxConnections, { least: 1, most: MAX_UINT32, unit: "connections" });
+  checkLimit("maxConnections", maxConnections, { least: 1, most: MAX_UINT32, unit: "connections" });
   if (handshakeTimeout !== undefined)
-    checkLimit("`handshakeTimeout`", handshakeTimeout, { least: 1, most: 0x7fff_ffff, unit: "milliseconds" });
+    checkLimit("handshakeTimeout", handshakeTimeout, { least: 1, most: 0x7fff_ffff, unit: "milliseconds" });
   checkSignal(signal);
   if (onError !== undefined && typeof onError !== "function")
     throw new SshError("usage", "`onError` must be a function: (error) => …");

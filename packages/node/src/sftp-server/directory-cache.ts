@@ -2,7 +2,7 @@ import type { Directory } from "./directory.ts";
 import { bytesOf } from "./native-path.ts";
 
 /** Number of directories that stay open. */
-const MAX_KEPT = 16;
+export const MAX_KEPT = 16;
 
 /** Time in milliseconds after which unused directories are closed. */
 const IDLE = 1000;
@@ -69,6 +69,11 @@ export class DirectoryCache {
     // rule: sftp-disk-kept-place
     const isInPlace = root !== undefined && location === `${root === "/" ? "" : root}/${bytesOf(path)}`;
     this.#keep(path, directory, isInPlace ? location : undefined);
+  }
+
+  /** Takes over a directory that was opened during a call, and closes it after the outermost call. */
+  retire(directory: Directory): void {
+    this.#retired.push(directory);
   }
 
   #keep(path: string, directory: Directory, location: string | undefined): void {

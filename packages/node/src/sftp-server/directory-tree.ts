@@ -1,7 +1,7 @@
 import { readlinkSync } from "node:fs";
 import { FileSystemError } from "nacre/sftp-server";
 import type { Directory, OpenRoot } from "./directory.ts";
-import { DirectoryCache } from "./directory-cache.ts";
+import { DirectoryCache, MAX_KEPT } from "./directory-cache.ts";
 import { pathText } from "./native-path.ts";
 
 /** What a path names: an entry of a directory. */
@@ -22,8 +22,11 @@ export const FOLLOW: unique symbol = Symbol("follow");
 /** Maximum number of symbolic links followed for one path, as on Linux. */
 const MAX_LINKS = 40;
 
-/** Maximum number of directories opened for one path. Bounds the work for paths with many ".." and links. */
-const MAX_STEPS = 4096;
+/**
+ * Maximum number of directories opened for one path: as many as a path of 4096 bytes can name. Bounds the work for paths with many ".." and
+ * links, because it blocks the event loop.
+ */
+const MAX_STEPS = 2048;
 
 /**
  * Finds the entries that paths name. Symbolic links are resolved inside the root, as after chroot(2): an absolute one starts at the root,
@@ -61,6 +64,7 @@ export class DirectoryTree {
     let steps = 0;
 
     const goTo = (next: Directory): void => {
+      // rule: sftp-disk-steps
       if (++steps > MAX_STEPS) throw new FileSystemError("ELOOP");
       directory = next;
     };
@@ -93,7 +97,9 @@ export class DirectoryTree {
         }
         parents.push(name);
         goTo(next);
-        this.#cache.add(parents, next);
+        // Only the last directories of a path are kept, so the place of the others need not be looked up.
+        if (/* rule: sftp-disk-far-above */ left.length > MAX_KEPT) this.#cache.retire(next);
+        else this.#cache.add(parents, next);
         continue;
       }
       const result = visit({ directory, name, parents, mustBeDirectory });

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { openDescriptorRoot } from "../../src/sftp-server/descriptor-directory.ts";
 import type { Directory } from "../../src/sftp-server/directory.ts";
 import { DirectoryCache } from "../../src/sftp-server/directory-cache.ts";
+import { DirectoryTree } from "../../src/sftp-server/directory-tree.ts";
 import { DiskFiles } from "../../src/sftp-server/disk-files.ts";
 import { TurnBudget } from "../../src/turn-budget.ts";
 import { APPEND, CREATE, errorOf, get, list, put, READ, serveDisk, WAYS, WRITE } from "./support.ts";
@@ -173,4 +174,34 @@ test("sftp disk: a client that keeps the disk busy · server", async () => {
   expect(seen[2]).toBeLessThan(20);
   await all;
   expect(calls).toBe(20);
+});
+
+test("sftp disk: a path of very many directories · server", () => {
+  const counts = { entered: 0, located: 0, open: 0 };
+  const directory = (location: string): Directory => {
+    counts.open++;
+    return {
+      ...({} as Directory),
+      enter(name) {
+        counts.entered++;
+        return directory(`${location}/${name}`);
+      },
+      location() {
+        counts.located++;
+        return location;
+      },
+      close: () => void counts.open--,
+    };
+  };
+  const tree = new DirectoryTree("/srv", "/", () => directory("/srv"));
+  // The longest path is followed.
+  expect(tree.visit(`${"/a".repeat(2040)}/f`, ({ parents }) => parents.length)).toBe(2040);
+  expect(counts.entered).toBe(2040);
+  expect(counts.located).toBeLessThan(100);
+  expect(counts.open).toBeLessThan(20);
+  // Each ".." begins at the root again.
+  const deep = "/b".repeat(1000);
+  expect(() => tree.visit(`${deep}${"/../b".repeat(300)}`, () => "found")).toThrow("ELOOP");
+  expect(counts.entered).toBeLessThan(4200);
+  expect(counts.open).toBeLessThan(20);
 });

@@ -3,6 +3,7 @@ import { type CallContext, call } from "../call.ts";
 import { basename, dirname, join, toBytes } from "../remote-path.ts";
 import type { OpenFile, SftpChannel } from "../sftp-channel.ts";
 import { openFile, writeAndClose } from "../write-file.ts";
+import { type Chunk, joined } from "./chunk.ts";
 import { attributesOf } from "./far-attributes.ts";
 import { temporaryName } from "./names.ts";
 import type { NewAttributes, PartialFile, PartialFiles, TargetEntry } from "./trees.ts";
@@ -94,9 +95,9 @@ class FarPartial implements PartialFile {
     this.size = size;
   }
 
-  write(chunks: AsyncIterable<Uint8Array>, { exact }: NewAttributes, context: CallContext): Promise<void> {
+  write(chunks: AsyncIterable<Chunk>, { exact }: NewAttributes, context: CallContext): Promise<void> {
     const end = { position: this.size, final: exact && attributesOf(exact), flush: false };
-    return writeAndClose(this.#channel, this.#file, chunks, end, context);
+    return writeAndClose(this.#channel, this.#file, joined(chunks), end, context);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, call } from "../call.ts";
-import { readChunks } from "../chunks.ts";
+import { readPieces } from "../chunks.ts";
 import { openDirectory } from "../directory.ts";
 import { glob } from "../glob.ts";
 import type { ChannelOpener } from "../open-sftp.ts";
@@ -11,6 +11,7 @@ import type { OpenFile, SftpChannel } from "../sftp-channel.ts";
 import { Stats } from "../stats.ts";
 import { openFile, renameFile, writeOpened } from "../write-file.ts";
 import { writeShort } from "../write-short.ts";
+import { type Chunk, joined, lengthOf } from "./chunk.ts";
 import { attributesOf, statsOf } from "./far-attributes.ts";
 import { FarPartials } from "./far-partials.ts";
 import { nameProblem, temporaryName } from "./names.ts";
@@ -60,11 +61,11 @@ export class FarSource implements SourceTree {
     return glob(this.#channel, pattern, directory, context);
   }
 
-  async *read(path: string, options: ReadOptions, context: CallContext): AsyncGenerator<Uint8Array, void> {
+  async *read(path: string, options: ReadOptions, context: CallContext): AsyncGenerator<Chunk, void> {
     const { start, size, bucket } = options;
     const file = await openFile(this.#channel, path, "r", {}, context);
     try {
-      if (bucket === undefined) yield* readChunks(this.#channel, file, { start, size }, context);
+      if (bucket === undefined) yield* readPieces(this.#channel, file, { start, size }, context);
       else yield* this.#readLimited(file, options, bucket, context);
     } finally {
       this.#channel.release(file.handle);
@@ -77,15 +78,16 @@ export class FarSource implements SourceTree {
     { start, size }: ReadOptions,
     bucket: TokenBucket,
     context: CallContext,
-  ): AsyncGenerator<Uint8Array, void> {
+  ): AsyncGenerator<Chunk, void> {
     for (let position = start; ; ) {
       const end = position + bucket.piece;
       const expected = Math.max(0, Math.min(end, size) - position);
       if (expected > 0) await bucket.take(expected, context.signal);
       let count = 0;
-      for await (const chunk of readChunks(this.#channel, file, { start: position, end, size }, context)) {
+      for await (const chunk of readPieces(this.#channel, file, { start: position, end, size }, context)) {
+        const length = lengthOf(chunk);
         yield chunk;
-        count += chunk.length;
+        count += length;
       }
       position += count;
       if (count > expected) await bucket.take(count - expected, context.signal);
@@ -162,7 +164,7 @@ export class FarTarget implements TargetTree {
 
   async write(
     path: string,
-    data: Uint8Array | AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Chunk>,
     { mode, exact }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
@@ -172,7 +174,13 @@ export class FarTarget implements TargetTree {
     await this.#replace(path, context, async (temporary) => {
       if (data instanceof Uint8Array && data.length <= channel.machine.serverLimits.maxWriteLength)
         return writeShort(channel, { temporary, path, data, created, final }, context);
-      await writeOpened(channel, temporary, data, { flags: "wx", created, final, flush: false }, context);
+      await writeOpened(
+        channel,
+        temporary,
+        data instanceof Uint8Array ? data : joined(data),
+        { flags: "wx", created, final, flush: false },
+        context,
+      );
       return false;
     });
   }

@@ -1,5 +1,6 @@
 import { isThenable } from "../../mux/engine.ts";
 import { exactAttributes, permissions } from "./attributes.ts";
+import { type Chunk, lengthOf, piecesOf } from "./chunk.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { Sha256 } from "./near-files.ts";
 import type { ResumedEntry } from "./options.ts";
@@ -166,12 +167,12 @@ export class FileMover {
   }
 
   /** Yields the contents of a file, starting at the offset `moved.size`. Adds the length of each consumed chunk to `moved`. */
-  async *#contents({ path, from, stats, isFollowed }: FileToMove, moved: Moved): AsyncGenerator<Uint8Array, void> {
+  async *#contents({ path, from, stats, isFollowed }: FileToMove, moved: Moved): AsyncGenerator<Chunk, void> {
     const { source, run, progress, bucket } = this.#parts;
     const options = { start: moved.size, size: stats.size, follow: isFollowed, bucket };
     for await (const chunk of source.read(from, options, run.context(from))) {
-      const { length } = chunk;
-      moved.hash?.update(chunk);
+      const length = lengthOf(chunk);
+      if (moved.hash !== undefined) for (const piece of piecesOf(chunk)) moved.hash.update(piece);
       yield chunk;
       moved.size += length;
       moved.count += length;

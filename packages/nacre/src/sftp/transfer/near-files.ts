@@ -1,3 +1,5 @@
+import type { Bytes } from "@nacre/wire";
+
 /** Attributes of a file on the near side. */
 export interface NearStats {
   /** What it is; `"special"` for devices, pipes and sockets. */
@@ -49,6 +51,11 @@ export interface NearReader {
 export interface NearWriter {
   /** Writes all bytes at `position`. The caller leaves the memory alone until the promise settles. */
   write(bytes: Uint8Array, position: number): Promise<void>;
+  /**
+   * Writes pieces, one behind the other, at `position`. They belong to this file from then on, with their buffers: it may free their memory.
+   * Without this method, pieces are copied together for `write`.
+   */
+  writePieces?(pieces: readonly Bytes[], position: number): Promise<void>;
   /** Sets attributes of this file. */
   setAttributes(attributes: NearAttributes): Promise<void>;
   /** Closes the file. */

@@ -1,6 +1,7 @@
 import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, throwIfAborted } from "../call.ts";
 import { globBelow } from "../glob.ts";
+import { type Chunk, ChunkJoiner, lengthOf } from "./chunk.ts";
 import { nameProblem, temporaryName } from "./names.ts";
 import type {
   NearAttributes,
@@ -171,7 +172,7 @@ export class NearTarget implements TargetTree {
 
   async write(
     path: string,
-    data: Uint8Array | AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Chunk>,
     attributes: NewAttributes,
     context: CallContext,
   ): Promise<void> {
@@ -244,15 +245,18 @@ function partialFile(file: NearWriter, size: number, read?: PartialFile["read"])
 async function writeAndClose(
   file: NearWriter,
   start: number,
-  data: Uint8Array | AsyncIterable<Uint8Array>,
+  data: Uint8Array | AsyncIterable<Chunk>,
   { exact }: NewAttributes,
   context: CallContext,
 ): Promise<void> {
   try {
+    const joiner = new ChunkJoiner();
     let position = start;
     for await (const chunk of data instanceof Uint8Array ? [data] : data) {
-      await file.write(chunk, position);
-      position += chunk.length;
+      const length = lengthOf(chunk);
+      if (chunk instanceof Uint8Array || file.writePieces === undefined) await file.write(joiner.join(chunk), position);
+      else await file.writePieces(chunk, position);
+      position += length;
     }
     throwIfAborted(context);
     if (exact !== undefined) await file.setAttributes(exact);

@@ -1,3 +1,4 @@
+import { type Chunk, joined } from "./chunk.ts";
 import type { NearStats, Sha256 } from "./near-files.ts";
 import { isSameRecord, parsePartialName, partialName, type SourceRecord, sourceRecord } from "./partial-name.ts";
 import type { TransferRun } from "./run.ts";
@@ -58,7 +59,7 @@ export class Resumption {
    * Writes a file, or the rest of it, under a name that records its source, and renames it when it is whole. After a failure the part
    * stays. Resolves with false, having done nothing, if the name or the source allows no part.
    */
-  async write(file: ResumableFile, contents: (beginning: Beginning) => AsyncIterable<Uint8Array>): Promise<boolean> {
+  async write(file: ResumableFile, contents: (beginning: Beginning) => AsyncIterable<Chunk>): Promise<boolean> {
     const record = sourceRecord(file.stats);
     const { directory, name } = this.#target.split(file.to);
     const partial = record && partialName(name, record);
@@ -147,7 +148,7 @@ export class Resumption {
   async *#readSource({ from, isFollowed }: ResumableFile, length: number): AsyncGenerator<Uint8Array, void> {
     const options: ReadOptions = { start: 0, size: length, follow: isFollowed };
     let rest = length;
-    for await (const chunk of this.#source.read(from, options, this.#run.context(from))) {
+    for await (const chunk of joined(this.#source.read(from, options, this.#run.context(from)))) {
       yield chunk.subarray(0, rest);
       rest -= Math.min(rest, chunk.length);
       if (rest === 0) return;

@@ -1,4 +1,5 @@
 import { isBytes, usage } from "../../check.ts";
+import { type Chunk, joined } from "./chunk.ts";
 import type { NewAttributes, ReadOptions, SourceFiles, SourceStats, TargetFiles } from "./trees.ts";
 
 /**
@@ -39,14 +40,10 @@ async function* checked(
 export function sinkTarget(sink: TransferSink): TargetFiles {
   return {
     lstat: async () => undefined,
-    async write(
-      _path: string,
-      data: Uint8Array | AsyncIterable<Uint8Array>,
-      _attributes: NewAttributes,
-    ): Promise<void> {
+    async write(_path: string, data: Uint8Array | AsyncIterable<Chunk>, _attributes: NewAttributes): Promise<void> {
       let isWhole = false;
       await sink(
-        ended(data instanceof Uint8Array ? [data] : data, () => {
+        ended(data instanceof Uint8Array ? [data] : joined(data), () => {
           isWhole = true;
         }),
       );

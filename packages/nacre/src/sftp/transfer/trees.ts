@@ -1,4 +1,5 @@
 import type { CallContext } from "../call.ts";
+import type { Chunk } from "./chunk.ts";
 import type { NearAttributes, NearDirectory, NearEntry, NearStats } from "./near-files.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
 import type { TokenBucket } from "./token-bucket.ts";
@@ -35,8 +36,8 @@ export interface SourceFiles {
   readonly remote?: RemoteDigests | undefined;
   /** Resolves with the attributes of a file; of the target if it is a symbolic link. */
   stat(path: string, context: CallContext): Promise<SourceStats>;
-  /** Reads a file from a position to its end. A chunk is valid until the next one is requested. */
-  read(path: string, options: ReadOptions, context: CallContext): AsyncIterable<Uint8Array>;
+  /** Reads a file from a position to its end. */
+  read(path: string, options: ReadOptions, context: CallContext): AsyncIterable<Chunk>;
   /**
    * Reads a file of at most `SHORT_LENGTH` bytes at once, now or later. The result is `undefined` if this is not possible, such as when
    * `size` is out of date: call `read` then.
@@ -94,7 +95,7 @@ export interface PartialFile {
   /** Reads into `buffer` from `position`. Only on the near side. */
   read?(buffer: Uint8Array, position: number): Promise<number>;
   /** Writes behind the end, sets the attributes, and closes the file, also after a failure. */
-  write(chunks: AsyncIterable<Uint8Array>, attributes: NewAttributes, context: CallContext): Promise<void>;
+  write(chunks: AsyncIterable<Chunk>, attributes: NewAttributes, context: CallContext): Promise<void>;
   /** Closes the file. */
   close(): Promise<void>;
 }
@@ -117,11 +118,11 @@ export interface TargetFiles {
   lstat(path: string, context: CallContext): Promise<NearStats | undefined>;
   /**
    * Writes a file under a temporary name and renames it when it is whole. After a failure, the temporary file is removed. `data` is the
-   * whole contents, or chunks that are valid until the next one is requested.
+   * whole contents, or chunks.
    */
   write(
     path: string,
-    data: Uint8Array | AsyncIterable<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Chunk>,
     attributes: NewAttributes,
     context: CallContext,
   ): Promise<void>;

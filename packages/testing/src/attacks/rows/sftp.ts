@@ -114,6 +114,12 @@ export const SFTP: readonly Row[] = [
     patch("sftp-bytes-under-way", "true"),
     patch("sftp-read-length", "const request = received;"),
   ),
+  row(
+    "sftp: requests that take much more memory than bytes",
+    "server",
+    remove("sftp-extended-count"),
+    patch("sftp-packets-under-way", 'const bytes = request.type === "read" ? request.length : 0;'),
+  ),
   row("sftp: replies that the client does not read", "server", patch("sftp-unsent", "true")),
   bySftpServer("sftp: a change on a read-only server", remove("sftp-read-only")),
   bySftpServer("sftp: a request that the server denies", remove("sftp-denied-request")),
@@ -152,6 +158,11 @@ export const SFTP: readonly Row[] = [
   ),
   byDisk("sftp disk: too many open files", remove("sftp-disk-handles")),
   byDisk("sftp disk: a client that keeps the disk busy", remove("sftp-disk-turn")),
+  byDisk(
+    "sftp disk: a path of very many directories",
+    remove("sftp-disk-steps"),
+    patch("sftp-disk-far-above", "false"),
+  ),
   byServe(
     "nacre serve: SFTP beyond what a login may do",
     patch("serve-sftp-root", "return true;"),
@@ -180,6 +191,10 @@ export const SFTP: readonly Row[] = [
     remove("transfer-partial-far-links"),
     remove("transfer-partial-far-owner"),
     patch("transfer-partial-far-same", "true"),
+  ),
+  transferRow(
+    "sftp: a limit for writes that a server lowers late",
+    patch("sftp-lowered-limit", "const length = this.#pendingLength;"),
   ),
   transferRow("sftp: a downloaded file with set-user-ID", patch("transfer-mode", "0o7777")),
   transferRow(
