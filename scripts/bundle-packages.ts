@@ -16,10 +16,13 @@ interface Manifest {
 }
 
 /**
- * Entry that nearly every program loads. Its file carries all code that it shares with other entries of its package, and these import it
- * from there. Otherwise esbuild writes a chunk for each set of entries that share code: six for this entry of `nacre`.
+ * Returns the entry that nearly every program loads. Its file carries all code that it shares with other entries of its package, and these
+ * import it from there. Otherwise esbuild writes a chunk for each set of entries that share code: six for `internal` of `nacre`.
  */
-const BASE = "./src/internal.ts";
+function baseOf(folder: string, sources: readonly string[]): string | undefined {
+  const base = folder === "packages/wire" ? "./src/index.ts" : "./src/internal.ts";
+  return sources.includes(base) ? base : undefined;
+}
 
 const folders = readdirSync("packages", { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -42,16 +45,17 @@ async function bundle(folder: string): Promise<void> {
   ];
   for (const name of readdirSync(`${folder}/dist`, { recursive: true, encoding: "utf8" }))
     if (/\.js(?:\.map)?$/.test(name)) rmSync(`${folder}/dist/${name}`);
-  const hasBase = sources.includes(BASE);
+  const base = baseOf(folder, sources);
   // The file in `dist` from which entries import a module.
   const files = new Map(sources.map((source) => [resolve(folder, source), fileOf(source)]));
-  if (hasBase) for (const module of await bundleBase(folder, files)) files.set(resolve(module), fileOf(BASE));
+  if (base !== undefined)
+    for (const module of await bundleBase(folder, base, files)) files.set(resolve(module), fileOf(base));
   await build({
     ...settings(folder),
-    entryPoints: sources.filter((source) => !hasBase || source !== BASE).map((source) => `${folder}/${source}`),
+    entryPoints: sources.filter((source) => source !== base).map((source) => `${folder}/${source}`),
     // Code shared by two entries gets a file of its own, and so does each module that is loaded by `import()`.
     splitting: true,
-    plugins: hasBase ? [importingFrom(files)] : [],
+    plugins: base !== undefined ? [importingFrom(files)] : [],
   });
 }
 
@@ -91,21 +95,25 @@ function settings(folder: string) {
 }
 
 /** Writes the base entry, which also exports what its modules export. Returns these modules. */
-async function bundleBase(folder: string, entries: ReadonlyMap<string, string>): Promise<readonly string[]> {
-  const { metafile } = await build({ ...settings(folder), entryPoints: [`${folder}/${BASE}`], write: false });
+async function bundleBase(
+  folder: string,
+  base: string,
+  entries: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
+  const { metafile } = await build({ ...settings(folder), entryPoints: [`${folder}/${base}`], write: false });
   const modules = Object.keys(metafile.inputs);
   for (const module of modules) {
-    if (module !== join(folder, BASE) && entries.has(resolve(module)))
-      throw new Error(`${module}: ${BASE} cannot import another entry, which would have a second copy of it`);
+    if (module !== join(folder, base) && entries.has(resolve(module)))
+      throw new Error(`${module}: ${base} cannot import another entry, which would have a second copy of it`);
     if (metafile.inputs[module]!.imports.some(({ kind, external }) => kind === "dynamic-import" && !external))
       throw new Error(
-        `${module}: modules of ${BASE} cannot use import(), because another entry would load a second copy`,
+        `${module}: modules of ${base} cannot use import(), because another entry would load a second copy`,
       );
   }
   const all = await build({
     ...settings(folder),
     stdin: { contents: modules.map((module) => `export * from "./${module}";`).join("\n"), resolveDir: process.cwd() },
-    entryNames: "internal",
+    entryNames: fileOf(base).slice(2, -3),
   });
   await checkExports(folder, modules, exportsOf(all.metafile));
   return modules;
@@ -121,7 +129,7 @@ async function checkExports(folder: string, modules: string[], exported: Readonl
     metafile: true,
   });
   for (const name of exportsOf(metafile))
-    if (!exported.has(name)) throw new Error(`${folder}: two modules of ${BASE} export ${name}; rename one`);
+    if (!exported.has(name)) throw new Error(`${folder}: two modules of its base entry export ${name}; rename one`);
 }
 
 function exportsOf({ outputs }: Metafile): Set<string> {

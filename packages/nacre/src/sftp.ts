@@ -44,6 +44,7 @@ export type { RemotePath } from "./sftp/remote-path.ts";
 export { Sftp } from "./sftp/sftp.ts";
 export type { OpenFile, SftpChannel } from "./sftp/sftp-channel.ts";
 export { Dirent, type StatFs, Stats } from "./sftp/stats.ts";
+export { nameProblem } from "./sftp/transfer/names.ts";
 export type {
   NearAttributes,
   NearDirectory,

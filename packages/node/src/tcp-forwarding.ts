@@ -59,7 +59,7 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   if (typeof lookup !== "function")
     throw new SshError("usage", "`lookup` must be a function: async (host) => addresses");
   // rule: named-places
-  const named = permitOpen.filter((text) => !text.startsWith("*:"));
+  const named = permitOpen.filter((text) => !/^(?:\*|\[\*\]):/.test(text));
 
   return {
     async connect(target, { signal }) {

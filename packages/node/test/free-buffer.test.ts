@@ -1,5 +1,5 @@
 import { expect, it, vi } from "vitest";
-import { freeBuffer } from "../src/free-buffer.ts";
+import { freeBuffer, freeBuffers } from "../src/free-buffer.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -9,6 +9,13 @@ it("detaches the buffer, and leaves a detached buffer as it is", () => {
   expect(bytes).toHaveLength(0);
   freeBuffer(bytes.buffer);
   expect(bytes).toHaveLength(0);
+});
+
+it("detaches several buffers", () => {
+  const buffers = [1, 0, 100].map((length) => new Uint8Array(length));
+  freeBuffers(buffers.map(({ buffer }) => buffer));
+  expect(buffers.map(({ length }) => length)).toEqual([0, 0, 0]);
+  freeBuffers([]);
 });
 
 it("frees the memory at once, although the buffers are still referenced", async () => {

@@ -1,7 +1,7 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { nodeFiles } from "../src/near-files.ts";
 import { temporaryFolder } from "./support.ts";
 
@@ -9,9 +9,12 @@ import { temporaryFolder } from "./support.ts";
 let now = 1e9;
 /** Time that each call takes. */
 let duration = 0;
-vi.spyOn(performance, "now").mockImplementation(() => {
-  now += duration;
-  return now;
+
+beforeEach(() => {
+  vi.spyOn(performance, "now").mockImplementation(() => {
+    now += duration;
+    return now;
+  });
 });
 
 afterEach(async () => {
@@ -20,7 +23,7 @@ afterEach(async () => {
 });
 
 /** Counts the calls of a method of `FileHandle`, which runs in the thread pool. */
-async function inThreadPool(method: "read" | "write"): Promise<{ readonly count: number }> {
+async function inThreadPool(method: "read" | "write" | "writev"): Promise<{ readonly count: number }> {
   const handle = await open(import.meta.filename);
   const spy = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, method);
   await handle.close();
@@ -78,4 +81,53 @@ it("reads and writes blocks in the thread pool only if the turn has no time left
   expect(reads.count).toBe(before + 1);
   duration = 0;
   await reader.close();
+});
+
+/** Returns pieces of 48,001 bytes in all, two of them long. */
+function piecesOf(value: number): Uint8Array<ArrayBuffer>[] {
+  return [1, 5000, 3000, 40_000].map((length, index) => new Uint8Array(length).fill(value + index));
+}
+
+it("writes pieces at their position, also those that a call left out, and frees long ones", async () => {
+  const calls = await inThreadPool("writev");
+  const path = join(await temporaryFolder(), "f");
+  const file = await nodeFiles.create(path, undefined);
+  const expected = Buffer.concat([...piecesOf(10), ...piecesOf(20)]);
+  await setImmediate();
+  const first = piecesOf(10);
+  await file.writePieces!(first, 0);
+  expect(first.map(({ length }) => length)).toEqual([1, 0, 3000, 0]);
+  expect(calls.count).toBe(0);
+
+  // The disk is slow, so the thread pool writes: here as on a system that takes a part of the bytes.
+  duration = 11;
+  await file.writePieces!([new Uint8Array(1)], 48_001);
+  expect(calls.count).toBe(0);
+  duration = 0;
+  const second = piecesOf(20);
+  const handle = await open(path, "r+");
+  const parts = [3, 4998];
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  vi.spyOn(prototype, "writev").mockImplementation(async (pieces, at) => {
+    const part = Buffer.concat(pieces as Uint8Array[]).subarray(0, parts.shift());
+    const { bytesWritten } = await handle.write(part, 0, part.length, at);
+    return { bytesWritten, buffers: pieces };
+  });
+  await file.writePieces!(second, 48_001);
+  expect([calls.count, parts]).toEqual([3, []]);
+  expect(second.map(({ length }) => length)).toEqual([1, 0, 3000, 0]);
+  await handle.close();
+  await file.close();
+  now += 200;
+  expect(Buffer.compare(await readFile(path), expected)).toBe(0);
+});
+
+it("names the file that pieces cannot be written to", async () => {
+  const path = join(await temporaryFolder(), "f");
+  const file = await nodeFiles.create(path, undefined);
+  await file.close();
+  await expect(file.writePieces!([new Uint8Array(9)], 0)).rejects.toMatchObject({
+    code: "file-unwritable",
+    message: expect.stringContaining(path) as string,
+  });
 });

@@ -280,6 +280,26 @@ describe("a read", () => {
     expect(dataOf(client.readInto(HANDLE, 0, target, ""), 2500, 2513).buffer).toBe(target.buffer);
   });
 
+  it("in pieces returns the bytes as they arrived, and those of an abandoned one are dropped", () => {
+    const server = new ScriptedServer().ready();
+    const { client } = server;
+    const abandoned = client.readPieces(HANDLE, 0, 20_000, "");
+    const id = client.readPieces(HANDLE, 7, 20_000, "w");
+    expect(server.take().map(({ request }) => request)).toMatchObject([
+      { type: "read", offset: 0, length: 20_000 },
+      { type: "read", offset: 7, length: 20_000 },
+    ]);
+    client.abandon(abandoned);
+    expect(server.reply(abandoned, { type: "data", data: counting(20_000) })).toEqual([]);
+    const packet = framed(encodeReply(id, { type: "data", data: counting(20_000) }));
+    const chunks = [packet.slice(0, 9000), packet.slice(9000)];
+    const [event] = server.send(...chunks);
+    const pieces = [counting(20_000).subarray(0, 8987), counting(20_000).subarray(8987)];
+    expect(event).toEqual({ type: "pieces", request: id, waiter: "w", pieces, length: 20_000 });
+    const found = event?.type === "pieces" ? event.pieces.map(({ buffer }) => buffer) : [];
+    expect(found.map((buffer, i) => buffer === chunks[i]!.buffer)).toEqual([true, true]);
+  });
+
   it("ends with EOF, also where the server sends empty data", () => {
     const server = new ScriptedServer().ready();
     const { client } = server;
@@ -287,8 +307,8 @@ describe("a read", () => {
     const target = new Uint8Array(4);
     expect(server.status(client.read(HANDLE, 0, 1, ""), SSH_FX.EOF)).toMatchObject([eof]);
     expect(server.reply(client.read(HANDLE, 0, 1, ""), { type: "data", data: new Uint8Array(0) })).toMatchObject([eof]);
-    const id = client.readInto(HANDLE, 0, target, "");
-    expect(server.reply(id, { type: "data", data: new Uint8Array(0) })).toMatchObject([eof]);
+    for (const id of [client.readInto(HANDLE, 0, target, ""), client.readPieces(HANDLE, 0, 4, "")])
+      expect(server.reply(id, { type: "data", data: new Uint8Array(0) })).toMatchObject([eof]);
   });
 
   it("refuses a range that is empty, too long for a packet, or beyond 2^53", () => {

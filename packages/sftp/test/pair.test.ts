@@ -1,6 +1,6 @@
 import { seededRandom } from "@nacre/testing/random";
 import type { OpenNode } from "@nacre/testing/sftp/memory-files";
-import { equalBytes, escapeText, utf8Encode } from "@nacre/wire";
+import { concatBytes, equalBytes, escapeText, utf8Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import {
   decodePath,
@@ -159,7 +159,9 @@ describe("a client and a server", () => {
     const pending = new Map<string, number>();
     const ask = (offset: number, length: number): void => {
       pending.set(`${offset}`, length);
-      if (below(2) === 0) pair.client.read(handle, offset, length, `${offset}`);
+      const way = below(3);
+      if (way === 0) pair.client.read(handle, offset, length, `${offset}`);
+      else if (way === 1) pair.client.readPieces(handle, offset, length, `${offset}`);
       else pair.client.readInto(handle, offset, result.subarray(offset, offset + length), `${offset}`);
     };
     for (let offset = 0; offset < result.length; offset += 10_000) ask(offset, 10_000);
@@ -174,12 +176,13 @@ describe("a client and a server", () => {
       pair.server.data(token, request.handle.node.content.subarray(request.offset, request.offset + length));
       pair.run();
       for (const event of pair.take()) {
-        if (event.type !== "data") throw new Error(`an unexpected "${event.type}"`);
+        if (event.type !== "data" && event.type !== "pieces") throw new Error(`an unexpected "${event.type}"`);
+        const data = event.type === "data" ? event.data : concatBytes(...event.pieces);
         const offset = Number(event.waiter);
-        result.set(event.data, offset);
-        const left = pending.get(event.waiter)! - event.data.length;
+        result.set(data, offset);
+        const left = pending.get(event.waiter)! - data.length;
         pending.delete(event.waiter);
-        if (left > 0) ask(offset + event.data.length, left);
+        if (left > 0) ask(offset + data.length, left);
       }
     }
     expect(equalBytes(result, content(100_000))).toBe(true);

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
 import type { Client, Sftp } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import { SftpError, SSH_FX } from "nacre/sftp";
+import { nameProblem, SftpError, SSH_FX } from "nacre/sftp";
 
 /** A file or directory that exists. */
 export interface Found {
@@ -22,27 +22,34 @@ export interface Side {
   expand(path: string): Promise<readonly string[]>;
   /** Returns the last name of a path; "" if it has none. */
   basename(path: string): string;
-  /** Returns the path of a name in a directory. */
+  /** Returns the path of a name in a directory. Throws `file-unwritable` for a name that no file of this side can have. */
   join(directory: string, name: string): string;
 }
 
-/** Files of this machine. The shell has expanded patterns. */
-const localSide: Side = {
-  resolve: async (path) => path,
-  async find(name) {
-    try {
-      const found = await stat(name);
-      return { isDirectory: found.isDirectory(), size: found.size };
-    } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      if (code === "ENOENT") return undefined;
-      throw new SshError("file-unreadable", `cannot read ${escapeText(name)}: ${escapeText(message)}`, { cause });
-    }
-  },
-  expand: async (name) => [name],
-  basename: (path) => basename(path),
-  join: (directory, name) => join(directory, name),
-};
+/** Returns the files of this machine. The shell has expanded patterns. `rules` are those of its names. */
+export function localSide(rules: "posix" | "windows" = process.platform === "win32" ? "windows" : "posix"): Side {
+  return {
+    resolve: async (path) => path,
+    async find(name) {
+      try {
+        const found = await stat(name);
+        return { isDirectory: found.isDirectory(), size: found.size };
+      } catch (cause) {
+        const { code, message } = cause as NodeJS.ErrnoException;
+        if (code === "ENOENT") return undefined;
+        throw new SshError("file-unreadable", `cannot read ${escapeText(name)}: ${escapeText(message)}`, { cause });
+      }
+    },
+    expand: async (name) => [name],
+    basename: (path) => basename(path),
+    join(directory, name) {
+      // The server chooses the names that a pattern matches.
+      const problem = /* rule: copy-name-near */ nameProblem(name, rules);
+      if (problem === undefined) return join(directory, name);
+      throw new SshError("file-unwritable", `"${escapeText(name)}" cannot be written here: ${problem}`);
+    },
+  };
+}
 
 /** Returns the files of a server. */
 function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
@@ -70,9 +77,19 @@ function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
   };
 }
 
-/** Resolves with the path of a file of another user, `~bob/file`, and with others as they are. Rejects with `sftp-unsupported`. */
-export async function expandUser(sftp: Sftp, path: string, signal?: AbortSignal): Promise<string> {
-  return path.startsWith("~") ? sftp.expandPath(path, { signal }) : path;
+/**
+ * Resolves with the path of a file of another user, `~bob/file`, and with others as they are. `~bob` alone stands for the contents of a
+ * directory, as an empty path does. Rejects with `sftp-unsupported`.
+ */
+export async function expandUser(sftp: Pick<Sftp, "expandPath">, path: string, signal?: AbortSignal): Promise<string> {
+  if (!path.startsWith("~")) return path;
+  const slash = path.indexOf("/");
+  const user = slash < 0 ? path : path.slice(0, slash);
+  const rest = slash < 0 ? "" : path.slice(slash + 1);
+  // Only the directory comes from the server. From the whole path, it could choose the name of the file that is written here.
+  // rule: copy-expanded-name
+  const directory = await sftp.expandPath(user, { signal });
+  return `${directory.endsWith("/") ? directory : `${directory}/`}${rest || "."}`;
 }
 
 /** Sides of copies that are planned. Call `close` in the end. */
@@ -86,7 +103,7 @@ export class Sides {
 
   /** Resolves with the files of a server; of this machine for `undefined`. */
   async of(client: Client | undefined): Promise<Side> {
-    if (client === undefined) return localSide;
+    if (client === undefined) return localSide();
     const sftp = this.#open.get(client) ?? (await client.sftp({ signal: this.#signal }));
     this.#open.set(client, sftp);
     return remoteSide(sftp, this.#signal);

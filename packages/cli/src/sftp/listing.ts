@@ -28,7 +28,8 @@ function byName(a: ListedEntry, b: ListedEntry): number {
 
 /** Puts names, which are escaped, into columns of equal width, row by row as sftp(1) does. Returns the lines. */
 export function inColumns(names: readonly string[], width: number): string[] {
-  const longest = Math.max(0, ...names.map(textWidth));
+  // A directory may have more names than a call can have arguments.
+  const longest = names.reduce((width, name) => Math.max(width, textWidth(name)), 0);
   const columns = Math.max(1, Math.floor(width / (longest + 2)));
   const columnWidth = Math.floor(width / columns);
   const lines: string[] = [];

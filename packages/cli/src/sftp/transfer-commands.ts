@@ -1,6 +1,6 @@
 import type { TransferOptions, TransferResult } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import { download, type NearPath, upload } from "nacre/sftp";
+import { download, type NearPath, nameProblem, upload } from "nacre/sftp";
 import { TotalProgress } from "../progress/total-progress.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { baseRemote, joinRemote, type Session, shown } from "./session.ts";
@@ -20,7 +20,7 @@ interface Direction {
   expand(session: Session, word: Word): Promise<readonly string[]>;
   /** Resolves with the size of a file; `undefined` for a directory. */
   size(session: Session, path: string): Promise<number | undefined>;
-  /** Returns the last name of a path. */
+  /** Returns the last name of a path. Throws `file-unwritable` if no file of the target can have it. */
   basename(session: Session, path: string): string;
   /** Returns the absolute path of a target. */
   target(session: Session, path: string): string;
@@ -32,6 +32,9 @@ interface Direction {
   move(session: Session, move: Move, options: TransferOptions): Promise<TransferResult>;
 }
 
+/** Last parts of a typed path that are no names of their own. No pattern matches them. */
+const PLACES: ReadonlySet<string> = new Set([".", "..", "/"]);
+
 const DOWN: Direction = {
   verbs: ["Fetching", "Resuming"],
   expand: (session, word) => session.expandRemote(word),
@@ -39,7 +42,14 @@ const DOWN: Direction = {
     const stats = await sftp.stat(path, { signal });
     return stats.isDirectory() ? undefined : stats.size;
   },
-  basename: (_, path) => baseRemote(path),
+  basename({ files }, path) {
+    const name = baseRemote(path);
+    if (PLACES.has(name)) return name;
+    // The server chooses the names that a pattern matches.
+    const problem = /* rule: sftp-name-near */ nameProblem(name, files.nameRules);
+    if (problem === undefined) return name;
+    throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
+  },
   target: (session, path) => session.localPath(path),
   isDirectory: ({ files }, path) =>
     files.stat(path).then(

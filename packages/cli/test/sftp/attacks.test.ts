@@ -1,7 +1,12 @@
+import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { findTarget, planStep } from "../../src/copy/plan.ts";
+import { expandUser, localSide, type Side } from "../../src/copy/side.ts";
 import { ProgressBar } from "../../src/progress/progress-bar.ts";
 import { TotalProgress } from "../../src/progress/total-progress.ts";
 import { complete } from "../../src/sftp/complete.ts";
+import { inColumns } from "../../src/sftp/listing.ts";
+import { temporaryFolder } from "../support.ts";
 import { openSession } from "./support.ts";
 
 /** Clears the screen, sets the title of the window, goes up a line, and turns the direction of writing around. */
@@ -40,4 +45,43 @@ test("sftp: control characters in names · client", async () => {
   }
   expect(OBEYED.exec(drawn.replaceAll("\r\x1b[K", ""))).toBeNull();
   expect(drawn).toContain("\\x1b]0;title\\x07");
+});
+
+test("sftp: a name that a server chooses for a local file · client", async () => {
+  const far: Side = {
+    ...localSide("posix"),
+    find: async () => ({ isDirectory: false, size: 1 }),
+    basename: (path) => path.slice(path.lastIndexOf("/") + 1),
+  };
+  // The server is asked for the directory of a user only. It may answer with any path.
+  const hostile = { expandPath: async (path: string): Promise<string> => (path === "~bob" ? "/x" : "/x/.bashrc") };
+  expect(await expandUser(hostile as never, "~bob/notes")).toBe("/x/notes");
+  expect(await expandUser(hostile as never, "~bob/d/*")).toBe("/x/d/*");
+  // Its last name would be that of a directory here, such as .ssh.
+  expect(await expandUser(hostile as never, "~bob")).toBe("/x/.");
+  expect(await expandUser(hostile as never, "notes")).toBe("notes");
+
+  const folder = await temporaryFolder();
+  for (const name of ["..\\up", "C:up", "nul"]) {
+    const target = await findTarget(localSide("windows"), folder, 1);
+    await expect(planStep(far, `/home/${name}`, target, false)).rejects.toMatchObject({ code: "file-unwritable" });
+    const allowed = await findTarget(localSide("posix"), folder, 1);
+    expect((await planStep(far, `/home/${name}`, allowed, false)).name).toBe(name);
+  }
+
+  const { session, run, complaints, folder: near } = await openSession();
+  for (const name of ["a\\..\\..\\up", "nul"]) await session.sftp.writeFile(`/home/${name}`, "x");
+  Object.defineProperty(session, "files", { value: { ...session.files, nameRules: "windows" } });
+  await run("get *");
+  expect(complaints().match(/cannot be written here/g)).toHaveLength(2);
+  expect(await readdir(near)).toEqual([]);
+});
+
+test("sftp: a listing of more names than a call has arguments · client", () => {
+  expect(
+    inColumns(
+      Array.from({ length: 300_000 }, () => "a"),
+      80,
+    ),
+  ).toHaveLength(11_539);
 });

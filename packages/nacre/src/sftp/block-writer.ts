@@ -37,6 +37,8 @@ export class BlockWriter implements Sender {
   /** Whether `write` took less than all. */
   #isFull = false;
   #finish: { readonly resolve: () => void; readonly reject: (error: SshError) => void } | undefined;
+  /** Called when the last request is sent. */
+  #onSent: (() => void) | undefined;
   #failure: SshError | undefined;
   #isOver = false;
 
@@ -74,10 +76,14 @@ export class BlockWriter implements Sender {
     return taken;
   }
 
-  /** Sends all bytes taken. Resolves when the server has answered every request. Rejects with the first failure. Call it once. */
-  finish(): Promise<void> {
+  /**
+   * Sends all bytes taken. Resolves when the server has answered every request. Rejects with the first failure. Call it once. `onSent` is
+   * called when the last request is sent, now or later, unless writing has failed or stopped before.
+   */
+  finish(onSent?: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#finish = { resolve, reject };
+      this.#onSent = onSent;
       if (this.#failure === undefined) this.#goOn();
       else reject(this.#failure);
     });
@@ -122,6 +128,11 @@ export class BlockWriter implements Sender {
     if (this.#isOver) return;
     const isLast = this.#finish !== undefined;
     if (this.#pendingLength > 0 && (isLast || this.#isFull || this.#underWay === 0)) this.#sendPending();
+    if (isLast && this.#pendingLength === 0) {
+      // Not before: a CLOSE must follow the last write.
+      this.#onSent?.();
+      this.#onSent = undefined;
+    }
     if (isLast && this.#pendingLength === 0 && this.#underWay === 0) {
       this.#isOver = true;
       this.#finish?.resolve();

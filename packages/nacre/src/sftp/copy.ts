@@ -11,6 +11,7 @@ import { basename, dirname, join, toBytes } from "./remote-path.ts";
 import { removeFile } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
+import { TreeBound } from "./tree-bound.ts";
 import { writeAll } from "./write-all.ts";
 import { openFile } from "./write-file.ts";
 
@@ -48,29 +49,36 @@ class Copy {
   readonly #options: CpOptions;
   readonly #context: CallContext;
   readonly #parallel = new Parallel();
+  readonly #bound: TreeBound;
 
   constructor(channel: SftpChannel, options: CpOptions, context: CallContext) {
     this.#channel = channel;
     this.#options = options;
     this.#context = context;
+    this.#bound = new TreeBound(context);
   }
 
-  async entry(from: string, to: string, attributes: Attributes): Promise<void> {
+  async entry(from: string, to: string, attributes: Attributes, depth = 0): Promise<void> {
     const stats = new Stats(attributes, Number);
-    if (stats.isDirectory()) await this.#directory(from, to, attributes);
+    if (stats.isDirectory()) await this.#directory(from, to, attributes, depth);
     else if (stats.isSymbolicLink()) await this.#parallel.run(() => this.#link(from, to));
     else if (stats.isFile()) await this.#parallel.run(() => this.#file(from, to));
     else throw usage(`cp "${escapeText(from)}": it is neither a file, a directory nor a symbolic link; leave it out`);
   }
 
-  async #directory(from: string, to: string, { permissions, times }: Attributes): Promise<void> {
+  async #directory(from: string, to: string, { permissions, times }: Attributes, depth: number): Promise<void> {
     const mode = permissions === undefined ? undefined : permissions & 0o777;
     const entries = await this.#parallel.run(async () => {
       await makeDirectories(this.#channel, to, mode, this.#context);
-      return readAllEntries(this.#channel, from, this.#context);
+      const listed = await readAllEntries(this.#channel, from, this.#context);
+      this.#bound.hold(depth, from, listed.length);
+      return listed;
     });
     await allSettled(
-      entries.map((entry) => this.entry(join(from, entry.name), join(to, entry.name), attributesOf(entry.stats))),
+      entries.map(async ({ name, stats }) => {
+        await this.entry(join(from, name), join(to, name), attributesOf(stats), depth + 1);
+        this.#bound.release(1);
+      }),
     );
     if (this.#options.preserveTimestamps === true && times !== undefined)
       await this.#send({ type: "setstat", path: toBytes(to), attributes: { times } });

@@ -4,6 +4,7 @@ import { type CallContext, call } from "./call.ts";
 import { readAllEntries } from "./directory.ts";
 import { join, toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
+import { checkDepth } from "./tree-bound.ts";
 
 /** Maximum number of patterns that braces may stand for. */
 const MAX_ALTERNATIVES = 1024;
@@ -65,7 +66,10 @@ async function* matches(
   files: GlobFiles,
   directory: string,
   [part, ...rest]: readonly string[],
+  depth = 0,
 ): AsyncGenerator<string, void> {
+  // A hostile server may nest directories without an end.
+  checkDepth(depth, "glob", directory);
   if (part === undefined) {
     if (directory !== "" && (await files.has(directory))) yield directory;
     return;
@@ -74,12 +78,12 @@ async function* matches(
     yield* matches(files, join(directory, part), rest);
     return;
   }
-  if (part === "**") yield* matches(files, directory, rest);
+  if (part === "**") yield* matches(files, directory, rest, depth);
   for (const { name, type } of await files.list(directory)) {
     const path = join(directory, name);
     if (part === "**") {
       // Links are not followed, so that the walk ends.
-      if (type === "directory" && !name.startsWith(".")) yield* matches(files, path, ["**", ...rest]);
+      if (type === "directory" && !name.startsWith(".")) yield* matches(files, path, ["**", ...rest], depth + 1);
       else if (rest.length === 0 && !name.startsWith(".")) yield path;
     } else if (matchesName(part, name)) {
       if (rest.length === 0) yield path;

@@ -8,6 +8,7 @@ import { allSettled, Parallel } from "./parallel.ts";
 import { join, toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
+import { TreeBound } from "./tree-bound.ts";
 
 /** Removes a file, or a directory with its contents. Symbolic links are removed, never followed. See `Sftp.rm`. */
 export async function remove(
@@ -19,7 +20,7 @@ export async function remove(
   try {
     const { attributes } = await call(channel, { type: "lstat", path: toBytes(path) }, "attributes", context);
     if (!new Stats(attributes, Number).isDirectory()) await removeFile(channel, path, context);
-    else if (recursive) await removeTree(channel, path, new Parallel(), context);
+    else if (recursive) await new Removal(channel, context).tree(path, 0);
     else throw usage(`rm "${escapeText(path)}": it is a directory; pass { recursive: true }`);
   } catch (error) {
     if (!(force && hasStatus(error, SSH_FX.NO_SUCH_FILE))) throw error;
@@ -31,15 +32,33 @@ export async function removeFile(channel: SftpChannel, path: string, context: Ca
   await call(channel, { type: "remove", path: toBytes(path) }, "status", context);
 }
 
-async function removeTree(channel: SftpChannel, path: string, parallel: Parallel, context: CallContext): Promise<void> {
-  const entries = await parallel.run(() => readAllEntries(channel, path, context));
-  await allSettled(
-    entries.map((entry) => {
-      const below = join(path, entry.name);
-      return entry.isDirectory()
-        ? removeTree(channel, below, parallel, context)
-        : parallel.run(() => removeFile(channel, below, context));
-    }),
-  );
-  await parallel.run(() => call(channel, { type: "rmdir", path: toBytes(path) }, "status", context));
+/** Removes a directory with its contents. */
+class Removal {
+  readonly #channel: SftpChannel;
+  readonly #context: CallContext;
+  readonly #parallel = new Parallel();
+  readonly #bound: TreeBound;
+
+  constructor(channel: SftpChannel, context: CallContext) {
+    this.#channel = channel;
+    this.#context = context;
+    this.#bound = new TreeBound(context);
+  }
+
+  async tree(path: string, depth: number): Promise<void> {
+    const [channel, context] = [this.#channel, this.#context];
+    const entries = await this.#parallel.run(async () => {
+      const listed = await readAllEntries(channel, path, context);
+      this.#bound.hold(depth, path, listed.length);
+      return listed;
+    });
+    await allSettled(entries.map((entry) => this.#entry(join(path, entry.name), entry.isDirectory(), depth)));
+    await this.#parallel.run(() => call(channel, { type: "rmdir", path: toBytes(path) }, "status", context));
+  }
+
+  async #entry(path: string, isDirectory: boolean, depth: number): Promise<void> {
+    if (isDirectory) await this.tree(path, depth + 1);
+    else await this.#parallel.run(() => removeFile(this.#channel, path, this.#context));
+    this.#bound.release(1);
+  }
 }

@@ -209,8 +209,8 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
 
   /**
    * Lists a directory, without "." and "..", in the server's order: names, or `Dirent` objects with `withFileTypes`. A name that is not
-   * UTF-8 is returned in a form that every call takes (`decodePath`). Rejects with `output-limit` for more than 1,048,576 entries of one
-   * directory; `opendir` has no limit.
+   * UTF-8 is returned in a form that every call takes (`decodePath`). Rejects with `output-limit` for more than 1,048,576 entries, or 256
+   * directories below each other; `opendir` has no limit.
    */
   readdir(
     path: RemotePath,

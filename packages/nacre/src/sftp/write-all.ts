@@ -65,9 +65,7 @@ export async function writeAll(
   try {
     if (typeof data === "string" || isBytes(data)) await write(data);
     else await forEachChunk(data, unlessFailed, write);
-    const finished = writer.finish();
-    onSent?.();
-    await unlessFailed(finished);
+    await unlessFailed(writer.finish(onSent));
     return writer.position - position;
   } finally {
     unwatch?.();

@@ -5,7 +5,7 @@ import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
-import { download, SSH_FX, upload } from "nacre/sftp";
+import { download, type Sftp, SSH_FX, upload } from "nacre/sftp";
 import { expect, test } from "vitest";
 import type { Channel } from "../../src/mux/channel.ts";
 import { BlockWriter } from "../../src/sftp/block-writer.ts";
@@ -16,6 +16,7 @@ import { NearTarget } from "../../src/sftp/transfer/near-trees.ts";
 import { partialName } from "../../src/sftp/transfer/partial-name.ts";
 import { listTarget } from "../../src/sftp/transfer/target-listing.ts";
 import { Transfer } from "../../src/sftp/transfer/transfer.ts";
+import { TreeBound } from "../../src/sftp/tree-bound.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/sftp.ts.
@@ -241,6 +242,36 @@ test("sftp: a directory tree without an end · client", async () => {
   const context = { call: "upload", path: "t" };
   expect((await listTarget(target, "t", context, 100)).entries.size).toBe(100);
   expect(await failure(listTarget(target, "t", context, 99))).toEqual(code("output-limit"));
+});
+
+test("sftp: a tree without an end, in a call for all of it · client", async () => {
+  const calls: readonly ((sftp: Sftp) => Promise<unknown>)[] = [
+    (sftp) => sftp.readdir("t", { recursive: true }),
+    (sftp) => sftp.rm("t", { recursive: true }),
+    (sftp) => sftp.cp("t", "copy", { recursive: true }),
+    async (sftp) => {
+      for await (const path of sftp.glob("t/**/x")) expect(path).toMatch(/\/x$/);
+    },
+  ];
+  for (const call of calls) {
+    let opened = 0;
+    const { answer } = listing(["d"], 0o040_755, () => opened++ > 1200);
+    const { sftp } = await openMemorySftp({
+      answer(event, machine) {
+        if (event.request.type !== "lstat") return answer!(event, machine);
+        machine.attributes(event.token, { permissions: 0o040_755 });
+        return true;
+      },
+    });
+    expect(await failure(call(sftp))).toEqual(code("output-limit"));
+    expect(opened).toBeLessThan(1200);
+  }
+
+  const bound = new TreeBound({ call: "rm", path: "t" }, 10);
+  bound.hold(0, "t", 6);
+  bound.release(2);
+  bound.hold(1, "t/d", 6);
+  expect(() => bound.hold(1, "t/e", 1)).toThrow("more than 10 entries");
 });
 
 /** Returns a packet behind its length field. */

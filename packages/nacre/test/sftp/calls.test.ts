@@ -34,6 +34,25 @@ describe("files", () => {
     await expect.poll(() => server.requests).toEqual(["open", "fstat", "read", "close"]);
   });
 
+  it("closes a file behind its last write, even if that write waits for the answers to earlier ones", async () => {
+    // As many bytes as may be under way at first, and a rest too short to be sent on its own.
+    const full = pattern(2 * 1024 * 1024);
+    const { sftp, server } = await openMemorySftp({
+      answer({ token, request }, machine) {
+        if (request.type !== "write" || request.offset >= full.length) return false;
+        // Everything else happens in microtasks, so the client has passed on all data before the first answer.
+        setTimeout(() => {
+          machine.status(token, SSH_FX.OK);
+          server.flush();
+        });
+        return true;
+      },
+    });
+    await sftp.writeFile("a", [full, pattern(5000)]);
+    expect(server.requests.slice(-2)).toEqual(["write", "close"]);
+    expect(isSame(server.files.find("a").data.subarray(full.length), pattern(5000))).toBe(true);
+  });
+
   it("writes from iterables and from Web streams", async () => {
     const { sftp } = await openMemorySftp();
     await sftp.writeFile("words", words());

@@ -1,7 +1,7 @@
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
-import { SshError } from "@nacre/wire";
+import { concatBytes, SshError } from "@nacre/wire";
 import { download, type Sftp, SSH_FX, type TransferProgress, upload } from "nacre/sftp";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Slots } from "../../src/sftp/transfer/slots.ts";
@@ -129,6 +129,44 @@ describe("download", () => {
     expect(await download(sftp, "f", here("/home/g"))).toMatchObject({ files: 1, bytes: length });
     expect(isSame(near.files.find("/home/g").data, pattern(length))).toBe(true);
     expect([...near.files.find("/home").entries.keys()]).toEqual(["g"]);
+    await expectClosed();
+  });
+
+  it("copies the pieces of a file together for a near side that takes none, and for a function", async () => {
+    near.takesPieces = false;
+    const bytes = pattern(3_000_001);
+    await sftp.writeFile("f", bytes);
+    const options = { verify: "sha256", resume: true } as const;
+    expect(await download(sftp, "f", here("/home/g"), options)).toMatchObject({ files: 1, bytes: bytes.length });
+    expect(isSame(near.files.find("/home/g").data, bytes)).toBe(true);
+    const found: Uint8Array[] = [];
+    const sink = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const chunk of chunks) found.push(chunk.slice());
+    };
+    await download(sftp, "f", sink);
+    expect(isSame(concatBytes(...found), bytes)).toBe(true);
+  });
+
+  it("puts a file together from pieces that arrive late, short and in any order", async () => {
+    const bytes = pattern(1_500_000);
+    const held: (() => void)[] = [];
+    await open({
+      answer({ token, request }, machine) {
+        if (request.type !== "read") return false;
+        const { offset, length } = request;
+        const most = Math.min(length, 1 + ((offset * 7919) % (2 * length)));
+        const part = bytes.subarray(offset, offset + most);
+        held.push(() => (part.length === 0 ? machine.status(token, SSH_FX.EOF) : machine.data(token, part)));
+        setTimeout(() => {
+          for (const answer of held.splice(0).toReversed()) answer();
+          server.flush();
+        });
+        return true;
+      },
+    });
+    await sftp.writeFile("f", bytes);
+    await download(sftp, "f", here("/home/g"));
+    expect(isSame(near.files.find("/home/g").data, bytes)).toBe(true);
     await expectClosed();
   });
 

@@ -99,7 +99,8 @@ export async function openForward(
     // `Client.ended` reports the end of the SSH connection.
     if (forwarder.over === undefined) onError?.(error);
   });
-  const listening = await setup.listen(connections).catch(async (cause: unknown) => {
+  const opening = unlessAborted(setup.listen(connections), signal, abortError);
+  const listening = await opening.catch(async (cause: unknown) => {
     // One address may have accepted a connection before listening on another failed.
     await connections.close();
     throw cause;
@@ -119,6 +120,25 @@ export async function openForward(
     throw error;
   }
   return forward;
+}
+
+/** Resolves like `opening`, or rejects when the signal aborts: a server may never answer. A listener that opens later is closed. */
+function unlessAborted(
+  opening: Promise<Bound>,
+  signal: AbortSignal | undefined,
+  abortError: () => SshError,
+): Promise<Bound> {
+  if (signal === undefined) return opening;
+  return new Promise((resolve, reject) => {
+    const unwatch = onAbort(signal, () => {
+      reject(abortError());
+      opening.then(
+        (late) => late.close(),
+        () => {},
+      );
+    });
+    opening.then(resolve, reject).finally(unwatch);
+  });
 }
 
 class ListeningForward implements Forward {

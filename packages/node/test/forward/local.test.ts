@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import type { PeerOpen } from "nacre/internal";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { Bound } from "../../src/forward/bind.ts";
+import { openForward } from "../../src/forward/forward.ts";
+import type { Forwarder } from "../../src/forward/forwarder.ts";
 import { codeOf, later, serve, temporaryFolder, watchResources } from "../support.ts";
 import { answerAfterEnd, ask, connectLocally, connectTo, errorCodes, forwarded, prohibit } from "./support.ts";
 
@@ -164,6 +167,22 @@ describe("closing a forward", () => {
     await forward.close();
     expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
     expect(await codeOf(ssh.forwardLocal({ port: 0 }, await answering(), { signal: over.signal }))).toBe("aborted");
+  });
+
+  it("happens when the signal aborts before the server has answered, and closes a listener that opens later", async () => {
+    let open!: (bound: Bound) => void;
+    const listening = new Promise<Bound>((resolve) => {
+      open = resolve;
+    });
+    const forwarder = { over: undefined, assertAlive() {} } as unknown as Forwarder;
+    const over = new AbortController();
+    const setup = { method: "forwardRemote", address: { port: 0 }, listen: () => listening } as const;
+    const opening = openForward(forwarder, setup, { signal: over.signal });
+    over.abort();
+    expect(await codeOf(opening)).toBe("aborted");
+    let closed = 0;
+    open({ port: 1, close: async () => void closed++ });
+    await expect.poll(() => closed).toBe(1);
   });
 });
 

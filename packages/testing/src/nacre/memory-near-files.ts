@@ -23,6 +23,8 @@ export class MemoryNearFiles implements NearFiles {
   openCount = 0;
   /** Number of bytes after which every write fails, as on a full disk. */
   capacity: number = Number.POSITIVE_INFINITY;
+  /** Whether files take pieces. The memory of the pieces is overwritten once they are written. */
+  takesPieces = true;
 
   constructor(nameRules: "posix" | "windows" = "posix") {
     this.nameRules = nameRules;
@@ -90,12 +92,22 @@ export class MemoryNearFiles implements NearFiles {
   }
 
   #writer(path: string, node: MemoryNode): NearWriter {
+    const write = async (bytes: Uint8Array, position: number): Promise<void> => {
+      this.capacity -= bytes.length;
+      if (this.capacity < 0) throw new SshError("file-unwritable", `cannot write ${path}: the disk is full`);
+      writeAt(node, position, bytes);
+    };
+    const writePieces: NearWriter["writePieces"] = async (pieces, position) => {
+      let at = position;
+      for (const piece of pieces) {
+        await write(piece, at);
+        at += piece.length;
+      }
+      for (const { buffer } of pieces) new Uint8Array(buffer).fill(0xee);
+    };
     return {
-      write: async (bytes, position) => {
-        this.capacity -= bytes.length;
-        if (this.capacity < 0) throw new SshError("file-unwritable", `cannot write ${path}: the disk is full`);
-        writeAt(node, position, bytes);
-      },
+      write,
+      ...(this.takesPieces && { writePieces }),
       setAttributes: async (attributes) => setAttributes(node, attributes),
       close: this.#opened(),
     };

@@ -42,6 +42,9 @@ export interface MemorySftpOptions {
   readonly exec?: (command: string, input: Uint8Array, files: MemoryFiles) => DigestExecResult;
 }
 
+/** Maximum length of the data in a packet of the channel, that of OpenSSH. */
+const PACKET_LENGTH = 32 * 1024;
+
 const ALL = ["posixRename", "statvfs", "hardlink", "fsync", "lsetstat", "copyData"] as const;
 
 /**
@@ -176,7 +179,8 @@ export class MemorySftp {
       const bytes = unsent.slice();
       server.sent(bytes.length);
       this.unconsumed += bytes.length;
-      this.#handler?.data("stdout", bytes);
+      for (let at = 0; at < bytes.length; at += PACKET_LENGTH)
+        this.#handler?.data("stdout", bytes.slice(at, at + PACKET_LENGTH));
       this.#schedule();
     }
     // Answers let requests go on that waited for others.

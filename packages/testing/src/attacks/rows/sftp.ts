@@ -79,6 +79,17 @@ export const SFTP: readonly Row[] = [
     ),
     server: "not touched",
   },
+  {
+    title: "sftp: a name that a server chooses for a local file",
+    client: heldBy(
+      "cli/test/sftp/attacks",
+      "sftp: a name that a server chooses for a local file · client",
+      patch("copy-expanded-name", "return sftp.expandPath(path, { signal });"),
+      patch("copy-name-near", "undefined"),
+      patch("sftp-name-near", "undefined"),
+    ),
+    server: "not touched",
+  },
   row("sftp: replies that make a reader ask forever", "client", remove("sftp-empty-data"), remove("sftp-empty-names")),
   {
     title: "sftp: names",
@@ -202,6 +213,11 @@ export const SFTP: readonly Row[] = [
     patch("transfer-depth", "false"),
     patch("transfer-entries", "true"),
     patch("transfer-target-entries", "false"),
+  ),
+  transferRow(
+    "sftp: a tree without an end, in a call for all of it",
+    patch("sftp-tree-depth", "false"),
+    patch("sftp-tree-entries", "false"),
   ),
   transferRow(
     "sftp: a link that takes the place of a directory before it is opened",
