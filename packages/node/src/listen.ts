@@ -208,7 +208,7 @@ export class SshServer implements AsyncDisposable {
     };
     const connection = this.#code.serveDuplex(
       acceptedDuplex(socket),
-      // Inherits the shared options: copying them costs 16 µs, and 250 bytes for each connection.
+      // Inherits the shared options: copying them for each connection costs 16 µs.
       Object.assign(Object.create(this.#serve) as ServeOptions<NodeSession> & CryptoProvider, {
         remoteAddress: origin.remoteAddress,
         log,
