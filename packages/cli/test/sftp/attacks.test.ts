@@ -50,7 +50,7 @@ test("sftp: control characters in names · client", async () => {
 test("sftp: a name that a server chooses for a local file · client", async () => {
   const far: Side = {
     ...localSide("posix"),
-    find: async () => ({ isDirectory: false, size: 1 }),
+    find: async () => ({ isDirectory: false, isSpecial: false, size: 1 }),
     basename: (path) => path.slice(path.lastIndexOf("/") + 1),
   };
   // The server is asked for the directory of a user only. It may answer with any path.
