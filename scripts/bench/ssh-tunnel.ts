@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "@nacre/testing/free-port";
 import { sshArguments } from "./ssh-command.ts";
 import type { Suite, Target } from "./tasks.ts";
 import type { Address, TunnelForm } from "./tunnel-tasks.ts";
@@ -57,15 +57,6 @@ export async function startSshTunnel(
     await close();
     throw new Error(`ssh ${forward.join(" ")} did not start to listen: ${stderr}`);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 function listens({ host, port }: Address): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { connect as connectSocket, createServer } from "node:net";
+import { connect as connectSocket } from "node:net";
+import { freePort } from "@nacre/testing/free-port";
 import { containerExec, control, controlInNamespace, findHost } from "./host.ts";
 
 export { containerExec };
@@ -157,17 +158,6 @@ async function succeed<T extends { status: number; stderr: string }>(result: Pro
   if (ended.status !== 0)
     throw new Error(`control command failed with status ${ended.status}: ${ended.stderr.trimEnd()}`);
   return ended;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function untilBanner(port: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import { defaultSignatureAlgorithms } from "@nacre/keys";
 import { equalBytes } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
@@ -6,12 +6,11 @@ import {
   type ClientAuthEvent,
   type ClientAuthOptions,
   type Factor,
-  interactiveMethods,
   ServerAuth,
   type ServerAuthEvent,
   type ServerAuthOptions,
 } from "../src/index.ts";
-import { elsewhere, inMemory, keyOf, random, sessionId, TestSink } from "./support.ts";
+import { clientOptions, elsewhere, inMemory, keyOf, random, sessionId, TestSink } from "./support.ts";
 
 type ClientAnswers = (client: ClientAuth, event: ClientAuthEvent) => void;
 type ServerAnswers = (server: ServerAuth, event: ServerAuthEvent) => void;
@@ -27,7 +26,7 @@ interface Outcome {
 
 /** Connects a client and a server in memory and carries their messages in flights, as a network would, until neither sends any. */
 function login(
-  clientOptions: Partial<ClientAuthOptions>,
+  clientChanges: Partial<ClientAuthOptions>,
   serverOptions: Partial<ServerAuthOptions>,
   clientAnswers: ClientAnswers,
   serverAnswers: ServerAnswers,
@@ -36,15 +35,8 @@ function login(
   const serverSink = new TestSink();
   const client = new ClientAuth({
     sink: clientSink,
-    sessionId,
-    userName: "alice",
-    random,
-    identities: [],
-    fingerprint: sha256Fingerprint,
-    password: false,
-    keyboardInteractive: false,
-    interactiveMethods,
     ...clientOptions,
+    ...clientChanges,
   });
   const server = new ServerAuth({
     sink: serverSink,

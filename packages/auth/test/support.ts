@@ -166,6 +166,18 @@ export function describeSent(payload: Uint8Array): string {
 
 type EventOf<T extends ClientAuthEvent["type"]> = Extract<ClientAuthEvent, { type: T }>;
 
+/** Default options of a test client, except its sink. */
+export const clientOptions: Omit<ClientAuthOptions, "sink"> = {
+  sessionId,
+  userName: "alice",
+  random,
+  identities: [],
+  fingerprint: sha256Fingerprint,
+  password: false,
+  keyboardInteractive: false,
+  interactiveMethods,
+};
+
 /** A client driven by the test as its server. `method` events are collected in `contexts`. */
 export class ClientRig {
   readonly sink: TestSink = new TestSink();
@@ -175,14 +187,7 @@ export class ClientRig {
   constructor(options: Partial<ClientAuthOptions>) {
     this.client = new ClientAuth({
       sink: this.sink,
-      sessionId,
-      userName: "alice",
-      random,
-      identities: [],
-      fingerprint: sha256Fingerprint,
-      password: false,
-      keyboardInteractive: false,
-      interactiveMethods,
+      ...clientOptions,
       ...options,
     });
   }

@@ -23,8 +23,6 @@ export { queueMacrotask } from "./mux/macrotask.ts";
 export type { Opener } from "./mux/open-channel.ts";
 export { onAbort } from "./on-abort.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
-export { SERVER_LIMITS } from "./server/limits.ts";
-export { checkServeOptions, serveDuplex } from "./server/server.ts";
 export { encodeBreak, encodeSignal, encodeSize } from "./session/requests.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";

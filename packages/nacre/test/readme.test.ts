@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { SshError, type SshErrorCode } from "@nacre/wire";
-import { SERVER_LIMITS } from "nacre/internal";
+import { SERVER_LIMITS } from "nacre/internal-server";
 import { describe, expect, it } from "vitest";
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");

@@ -12,18 +12,20 @@ let closedPort: MessagePort | undefined;
  * have length 0. No effect on a detached buffer.
  */
 export function freeBuffer(buffer: ArrayBuffer): void {
-  if (buffer.byteLength > 0) freeBuffers([buffer]);
+  freeBuffers([buffer]);
 }
 
-/** Frees several buffers, none of them twice. See `freeBuffer`. */
-export function freeBuffers(buffers: ArrayBuffer[]): void {
-  if (buffers.length === 0) return;
+/** Frees several buffers like `freeBuffer`. A buffer may occur twice. */
+export function freeBuffers(buffers: readonly ArrayBuffer[]): void {
+  const attached: ArrayBuffer[] = [];
+  for (const buffer of buffers) if (buffer.byteLength > 0 && !attached.includes(buffer)) attached.push(buffer);
+  if (attached.length === 0) return;
   if (transfer !== undefined) {
-    for (const buffer of buffers) transfer.call(buffer, 0);
+    for (const buffer of attached) transfer.call(buffer, 0);
   } else {
-    // A dropped message drops the memory that was transferred with it.
+    // A dropped message drops the memory that was transferred with it. A further buffer in it costs much less than a further message.
     closedPort ??= portWithoutReceiver();
-    closedPort.postMessage(undefined, buffers);
+    closedPort.postMessage(undefined, attached);
   }
 }
 

@@ -206,7 +206,7 @@ async function writePieces(handle: fs.FileHandle, pieces: readonly Bytes[], posi
     at += written;
     rest = without(rest, written);
   }
-  freeBuffers(pieces.filter(({ length }) => length >= FREED_FROM).map(({ buffer }) => buffer));
+  freeBuffers(pieces.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength >= FREED_FROM));
 }
 
 /** Returns pieces without their first `length` bytes. */

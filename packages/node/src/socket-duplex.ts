@@ -2,7 +2,7 @@ import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/internal";
-import { FREED_FROM, freeBuffer } from "./free-buffer.ts";
+import { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
@@ -146,17 +146,15 @@ class SocketDuplex implements Duplex {
  * large. The next packets reuse the freed memory while it is in the processor's cache, and the garbage collector runs less often.
  */
 function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
-  let large: Bytes[] | undefined;
+  let large: ArrayBuffer[] | undefined;
   for (const piece of pieces) {
     if (piece.length < FREED_FROM || !(ownsBuffers || fillsBuffer(piece))) continue;
     large ??= [];
-    large.push(piece);
+    large.push(piece.buffer);
   }
   if (large === undefined) return undefined;
   const freed = large;
-  return () => {
-    for (const { buffer } of freed) freeBuffer(buffer);
-  };
+  return () => freeBuffers(freed);
 }
 
 function fillsBuffer({ length, buffer }: Bytes): boolean {

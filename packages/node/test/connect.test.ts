@@ -18,7 +18,6 @@ function options(port: number, changes: Partial<ConnectOptions> = {}): ConnectOp
     identities: [key],
     agent: false,
     hostKey: () => true,
-    limits: { kexTimeout: 100 },
     ...changes,
   };
 }
@@ -66,7 +65,9 @@ describe("connecting to a faulty server fails with a specific code in bounded ti
   ])("if it %s: %s", async (_, code, behave) => {
     const leftOpen = await watchResources();
     const server = await serve(behave);
-    expect(await codeOf(connect(options(server.port)))).toBe(code);
+    // Every other fault must be found without waiting, however slow this machine is.
+    const limits = code === "kex-timeout" ? { kexTimeout: 100 } : {};
+    expect(await codeOf(connect(options(server.port, { limits })))).toBe(code);
     await server.close();
     expect(await leftOpen()).toEqual([]);
   });
@@ -88,7 +89,7 @@ describe("connecting", () => {
     const leftOpen = await watchResources();
     const abort = new AbortController();
     const server = await serve((socket) => socket.on("data", () => abort.abort()));
-    expect(await codeOf(connect(options(server.port, { signal: abort.signal, limits: {} })))).toBe("aborted");
+    expect(await codeOf(connect(options(server.port, { signal: abort.signal })))).toBe("aborted");
     await server.close();
     expect(await leftOpen()).toEqual([]);
   });
@@ -126,6 +127,7 @@ describe("connecting", () => {
       socket.write("SSH-2.0-server\r\n");
       socket.on("data", (chunk) => {
         received += chunk.toString("latin1");
+        if (received.includes(",ssh-ed25519,")) socket.end();
       });
     });
     await writeFile(knownHosts, `[127.0.0.1]:${server.port} ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQM=\n`);

@@ -1,5 +1,6 @@
 import { generateEd25519 } from "@nacre/keys";
-import { type Duplex, type DuplexHandler, type ServeOptions, type Session, serveDuplex } from "nacre/internal";
+import type { Duplex, DuplexHandler, ServeOptions, Session } from "nacre/internal";
+import { serveDuplex } from "nacre/internal-server";
 import { expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../src/crypto/algorithms.ts";
 import { fingerprint } from "../src/crypto/fingerprint.ts";

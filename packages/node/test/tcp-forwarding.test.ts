@@ -217,7 +217,12 @@ describe("tcpForwarding refuses", () => {
   ])("%s with the addresses %j unless listed, and dials nothing", async (host, addresses) => {
     const target = await serve(() => {});
     const lookup = async (): Promise<readonly string[]> => addresses;
-    for (const permitOpen of [undefined, ["*:*"], ["[*]:*"], ["*:*", `${host.includes(":") ? "a.b" : "evil.example.org"}:*`]]) {
+    for (const permitOpen of [
+      undefined,
+      ["*:*"],
+      ["[*]:*"],
+      ["*:*", `${host.includes(":") ? "a.b" : "evil.example.org"}:*`],
+    ]) {
       const { client, events } = await tunnel({ permitOpen, lookup });
       expect(await codeOf(client.dial({ host, port: target.port }))).toBe("forward-denied");
       expect(reasons(events)).toEqual([expect.stringContaining("an address of this machine or its link")]);

@@ -41,7 +41,7 @@ describe.each(Object.entries(machines))("%s", (_, make) => {
     expect(() => make(limits)).toThrow(
       expect.objectContaining({
         code: "usage",
-        message: expect.stringMatching(`^the limit \`${name}\` must be an integer`),
+        message: expect.stringMatching(`^\`${name}\` must be an integer`),
       }),
     );
   });

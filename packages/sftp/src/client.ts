@@ -96,9 +96,12 @@ export class SftpClient<Waiter = void> {
     return announced !== undefined && utf8Decode(announced) === data;
   }
 
-  /** Adds bytes from the server; the client then owns them. Take the events after each call. */
-  receive(bytes: Uint8Array): void {
-    if (this.#state.kind === "starting" || this.#state.kind === "ready") this.#frames.push(bytes);
+  /**
+   * Adds bytes from the server; the client then owns them. `ownsBuffer`, default false, tells that nothing else uses their buffer, so that
+   * `readPieces` need not copy them. Take the events after each call.
+   */
+  receive(bytes: Uint8Array, ownsBuffer: boolean = false): void {
+    if (this.#state.kind === "starting" || this.#state.kind === "ready") this.#frames.push(bytes, ownsBuffer);
   }
 
   /** Reports that the server sends no more bytes. `error` is the reason, if it is known. */
@@ -161,7 +164,7 @@ export class SftpClient<Waiter = void> {
   }
 
   /**
-   * Reads up to `length` bytes at `offset`, without a copy of most of them. The answer is an event of type "pieces", or the status EOF.
+   * Reads up to `length` bytes at `offset`, without a copy of most of them if `receive` gets bytes that own their buffer. The answer is an event of type "pieces", or the status EOF.
    * Throws like `request`.
    */
   readPieces(handle: Uint8Array, offset: number, length: number, waiter: Waiter): number {

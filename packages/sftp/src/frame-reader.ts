@@ -30,8 +30,8 @@ export class FrameReader {
   #collectedStart = 0;
   #collectedEnd = 0;
   readonly #release: ((chunk: Uint8Array) => void) | undefined;
-  /** Chunks that `#release` is called with: long ones that own their buffers. */
-  readonly #releasable = new Set<Uint8Array>();
+  /** Long chunks that own their buffers. */
+  readonly #owned = new Set<Uint8Array>();
 
   /**
    * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk that
@@ -59,7 +59,7 @@ export class FrameReader {
 
   /**
    * Adds received bytes. Long chunks are kept as views; the caller must not change them. `ownsBuffer` tells that nothing else uses their
-   * buffer: only then is `release` called with them.
+   * buffer: only then is `release` called with them, and a piece may be a view.
    */
   push(bytes: Uint8Array, ownsBuffer: boolean = false): void {
     if (bytes.length === 0) return;
@@ -67,7 +67,7 @@ export class FrameReader {
     if (bytes.length < SHORT_CHUNK) this.#collect(bytes);
     else {
       this.#chunks.push(bytes);
-      if (ownsBuffer && this.#release !== undefined) this.#releasable.add(bytes);
+      if (ownsBuffer) this.#owned.add(bytes);
     }
   }
 
@@ -126,7 +126,7 @@ export class FrameReader {
 
   /**
    * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a view
-   * only if it ends a long chunk of which nothing else has a view; the others are copies.
+   * only if it ends a long chunk that owns its buffer, and nothing else has a view of it; the others are copies.
    */
   takePieces(length: number): Bytes[] {
     this.#leave(length);
@@ -135,8 +135,7 @@ export class FrameReader {
       const chunk = this.#chunks[0]!;
       const part = chunk.subarray(this.#offset, this.#offset + left);
       const endsChunk = this.#offset + part.length === chunk.length;
-      // Chunks that are not longer may share a buffer with others.
-      const isOwned = endsChunk && chunk.length > COLLECTED && !this.#isViewed && this.#release === undefined;
+      const isOwned = endsChunk && this.#owned.has(chunk) && !this.#isViewed && this.#release === undefined;
       pieces.push(isOwned ? (part as Bytes) : copyBytes(part));
       left -= part.length;
       this.#skip(part.length);
@@ -159,7 +158,7 @@ export class FrameReader {
   /** Drops all bytes. */
   clear(): void {
     this.#chunks = [];
-    this.#releasable.clear();
+    this.#owned.clear();
     this.#offset = 0;
     this.#isViewed = false;
     this.#held = 0;
@@ -179,7 +178,7 @@ export class FrameReader {
     for (let chunk = this.#chunks[0]; chunk !== undefined && left >= chunk.length - this.#offset; ) {
       left -= chunk.length - this.#offset;
       this.#chunks.shift();
-      if (this.#releasable.delete(chunk)) this.#release?.(chunk);
+      if (this.#owned.delete(chunk)) this.#release?.(chunk);
       this.#offset = 0;
       this.#isViewed = false;
       chunk = this.#chunks[0];

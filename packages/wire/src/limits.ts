@@ -18,6 +18,7 @@ export type LimitRanges<T> = { readonly [Name in keyof T]-?: LimitRange };
 
 /** The range of each limit of `T`, and all defaults as one object. To combine tables, merge their `ranges`. */
 export interface LimitTable<T> {
+  readonly names: readonly (keyof T & string)[];
   readonly ranges: LimitRanges<T>;
   readonly defaults: T;
 }
@@ -30,8 +31,8 @@ export const MAX_MILLISECONDS = 31_536_000_000;
 
 /** Creates a limit table from the ranges. */
 export function limitTable<T>(ranges: LimitRanges<T>): LimitTable<T> {
-  const entries = Object.entries<LimitRange>(ranges).map(([name, range]) => [name, range.default]);
-  return { ranges, defaults: Object.fromEntries(entries) as T };
+  const names = Object.keys(ranges) as (keyof T & string)[];
+  return { names, ranges, defaults: Object.fromEntries(names.map((name) => [name, ranges[name].default])) as T };
 }
 
 /**
@@ -39,36 +40,28 @@ export function limitTable<T>(ranges: LimitRanges<T>): LimitTable<T> {
  * is undefined, so that connections share one object. Keeps other properties of `changes` unchecked. Throws `usage` if a limit is not an
  * integer within its range.
  */
-export function completeLimits<T extends object>({ ranges, defaults }: LimitTable<T>, changes?: Overrides<T>): T {
+export function completeLimits<T extends object>(
+  { names, ranges, defaults }: LimitTable<T>,
+  changes?: Overrides<T>,
+): T {
   if (changes === undefined) return defaults;
   let complete: { -readonly [Name in keyof T]: T[Name] } | undefined;
-  for (const name of Object.keys(ranges) as (keyof T & string)[]) {
+  for (const name of names) {
     const value = changes[name];
     if (value === undefined) {
       complete ??= { ...defaults, ...changes };
       complete[name] = defaults[name];
     } else {
-      checkLimit(name, value, ranges[name], "the limit ");
+      checkLimit(name, value, ranges[name]);
     }
   }
   return complete ?? (changes as T);
 }
 
-/**
- * Throws `usage` if `value` is not an integer within the range. The message names it: "`maxOutput`" after `prefix`. It is made only then,
- * because each connection checks all its limits.
- */
-export function checkLimit(
-  name: string,
-  value: unknown,
-  { least, most, unit }: Omit<LimitRange, "default">,
-  prefix = "",
-): void {
+/** Throws `usage` if `value` is not an integer within the range. `name` is that of the limit or option: "maxChannels". */
+export function checkLimit(name: string, value: unknown, { least, most, unit }: Omit<LimitRange, "default">): void {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return;
-  throw new SshError(
-    "usage",
-    `${prefix}\`${name}\` must be an integer from ${least} to ${most} ${unit}, got ${shown(value)}`,
-  );
+  throw new SshError("usage", `\`${name}\` must be an integer from ${least} to ${most} ${unit}, got ${shown(value)}`);
 }
 
 function shown(value: unknown): string {

@@ -38,8 +38,8 @@ describe("completeLimits", () => {
   });
 
   it("reports an invalid limit with its name, range and value", () => {
-    expect(message(0)).toBe("the limit `two` must be an integer from 1 to 4294967295 bytes, got 0");
-    expect(message("1G")).toBe('the limit `two` must be an integer from 1 to 4294967295 bytes, got "1G"');
+    expect(message(0)).toBe("`two` must be an integer from 1 to 4294967295 bytes, got 0");
+    expect(message("1G")).toBe('`two` must be an integer from 1 to 4294967295 bytes, got "1G"');
     expect(message("\x1b[2J")).toMatch(/got "\\x1b\[2J"$/i);
     expect(message("9".repeat(1000)).length).toBeLessThan(150);
     expect(message(null)).toMatch(/got null$/);

@@ -3,7 +3,7 @@ import { factorsOf, KEY_TYPES, type Negotiated, negotiationsIn, only } from "@na
 import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
-import { useServer } from "@nacre/testing/interop/server";
+import { useServer, useServerOfAllAlgorithms } from "@nacre/testing/interop/server";
 import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ConnectOptions, nodeAlgorithms } from "../../../packages/node/src/index.ts";
@@ -27,18 +27,9 @@ beforeAll(async () => {
 
 describe("connect with each algorithm at least once", () => {
   const combinations = eachOnce(factorsOf(nodeAlgorithms));
-  const config = [
-    // OpenSSH implements these three algorithms, but does not offer them by default.
-    "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
-    "LogVerbose kex.c:*",
-  ];
-  const server = useServer({ hostKeys, logLevel: "DEBUG1", config });
-  // This server does not accept rsa-sha2-512 for logins.
-  const older = useServer({
-    hostKeys,
-    logLevel: "DEBUG1",
-    config: [...config, "PubkeyAcceptedAlgorithms -rsa-sha2-512"],
-  });
+  const server = useServerOfAllAlgorithms(hostKeys);
+  // This server does not accept rsa-sha2-512 for a login.
+  const older = useServerOfAllAlgorithms(hostKeys, ["PubkeyAcceptedAlgorithms -rsa-sha2-512"]);
 
   test.for(combinations)("$kex, $encryption, host $hostKey, user $userKey", async (combination) => {
     const { kex, encryption, hostKey, userKey } = combination;

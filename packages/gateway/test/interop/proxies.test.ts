@@ -8,11 +8,11 @@ import { request as httpsRequest } from "node:https";
 import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@nacre/testing/free-port";
 import { fingerprintsOf, useServer } from "@nacre/testing/interop/server";
 import { connect } from "@nacre/web";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import WebSocket from "ws";
-import { freePort } from "../free-port.ts";
 import { pageSocket, refusedWith, startGateway } from "../support.ts";
 
 // The configurations of README, with Debian's nginx and Caddy. The tests change only addresses, ports and certificates.

@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@nacre/testing/free-port";
 import { expect, onTestFinished, test } from "vitest";
 import { type ConnectedTicketStore, connectTicketStore } from "../../src/redis.ts";
-import { freePort } from "../free-port.ts";
 import { echo, Page, startGateway, tcpServer, ticketFor } from "../support.ts";
 
 /** Starts Debian's valkey-server on a free port, killed after the test. Resolves to its URL. */

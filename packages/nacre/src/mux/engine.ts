@@ -96,10 +96,13 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   drained(): void {
-    this.#writable = true;
-    // This may run in the same round as the write. Wait for the next round, or one round could refill the system's buffer repeatedly.
+    // This may run in the same round as the write. Wait for the next round, or one round could refill the system's buffer repeatedly. The
+    // output of further turns in this round then leaves with a single write.
     // rule: drained-from-event-loop
-    queueMacrotask(() => this.turn());
+    queueMacrotask(() => {
+      this.#writable = true;
+      this.turn();
+    });
   }
 
   ended(): void {

@@ -3,7 +3,13 @@ import type { ServerSession, ServerSessionEvent } from "@nacre/session";
 import { type AskToken, SshError } from "@nacre/wire";
 import { type Engine, isThenable } from "../mux/engine.ts";
 import type { Authenticate, KeyboardInteractiveLogin, Login, LoginDecision, ServerEvent } from "./options.ts";
-import { combinePermissions, type GrantedPermissions, isPermissions, type Permissions } from "./permissions.ts";
+import {
+  combinePermissions,
+  type GrantedPermissions,
+  isPermissions,
+  NO_PERMISSIONS,
+  type Permissions,
+} from "./permissions.ts";
 
 /** An ask of the authentication layer. */
 export type AuthAsk = Extract<
@@ -203,14 +209,15 @@ export class Logins {
   #forcesAnother(decision: LoginDecision, before: readonly Factor[]): boolean {
     const command =
       typeof decision === "object" && "permissions" in decision ? decision.permissions.command : undefined;
+    if (command === undefined) return false;
     const forced = this.granted(before).command;
-    return command !== undefined && forced !== undefined && command !== forced;
+    return forced !== undefined && command !== forced;
   }
 
   /** Converts the decision for the authentication layer. Stores its permissions with the accepted factor. */
   #verdict(decision: LoginDecision, before: readonly Factor[]): LoginVerdict {
     if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
-    const permissions = decision !== true && "permissions" in decision ? decision.permissions : {};
+    const permissions = decision !== true && "permissions" in decision ? decision.permissions : NO_PERMISSIONS;
     // rule: factor-permissions
     this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
     return decision !== true && decision.next !== undefined ? { partial: decision.next } : "success";

@@ -54,11 +54,23 @@ export interface GrantedPermissions {
   readonly sessionRequests: readonly string[];
 }
 
+/** The permissions of a factor that the application accepted without any. */
+export const NO_PERMISSIONS: Permissions = {};
+
+/** What these permissions grant, made on first use. All logins with them share it, to keep thousands of idle connections small. */
+let nothing: GrantedPermissions | undefined;
+
 /**
  * Combines the permissions of a login's factors, given in order. The result allows only what each factor allows. Without factors nothing is
  * granted.
  */
 export function combinePermissions(all: readonly Permissions[]): GrantedPermissions {
+  if (all.length !== 1 || all[0] !== NO_PERMISSIONS) return combine(all);
+  nothing ??= combine(all);
+  return nothing;
+}
+
+function combine(all: readonly Permissions[]): GrantedPermissions {
   const grants = (name: "portForwarding" | "agentForwarding" | "x11Forwarding"): boolean =>
     all.length > 0 && /* rule: factor-forwarding */ all.every((one) => one[name] === true);
   return {

@@ -119,18 +119,29 @@ export class Dir implements AsyncDisposable {
 /** Maximum number of entries of a directory that are held at once. A hostile server may list entries without an end. */
 const MAX_ENTRIES = 2 ** 20;
 
+/** Maximum length of their names together, in characters: 256 for each. A name alone may have 32 KiB. */
+const MAX_NAMES_LENGTH = 2 ** 28;
+
 /** Resolves with all entries of a directory. Rejects with `output-limit` for too many, `aborted`, or the server's error. */
 export async function readAllEntries(
   channel: SftpChannel,
   path: string,
   context: CallContext,
   maxEntries: number = MAX_ENTRIES,
+  maxNamesLength: number = MAX_NAMES_LENGTH,
 ): Promise<Dirent[]> {
   const lists: Dirent[][] = [];
   let count = 0;
+  let namesLength = 0;
   for await (const list of listDirectory(channel, path, context)) {
     lists.push(list);
     count += list.length;
+    for (const { name } of list) namesLength += name.length;
+    if (/* rule: sftp-names-length */ namesLength > maxNamesLength)
+      throw new SshError(
+        "output-limit",
+        `${context.call} "${escapeText(path)}": the names in the directory have more than ${maxNamesLength} characters; iterate over it with \`opendir\``,
+      );
     if (count > maxEntries)
       throw new SshError(
         "output-limit",

@@ -1,4 +1,4 @@
-import { encodeReply, SFTP_EXTENSIONS, SSH_FXF } from "@nacre/sftp";
+import { encodeReply, SFTP_EXTENSIONS, SSH_FXF, SSH_FXP } from "@nacre/sftp";
 import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
 import type { MemoryFiles, MemoryNode } from "@nacre/testing/nacre/memory-files";
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
@@ -9,6 +9,7 @@ import { download, type Sftp, SSH_FX, upload } from "nacre/sftp";
 import { expect, test } from "vitest";
 import type { Channel } from "../../src/mux/channel.ts";
 import { BlockWriter } from "../../src/sftp/block-writer.ts";
+import { readAllEntries } from "../../src/sftp/directory.ts";
 import { SftpChannel } from "../../src/sftp/sftp-channel.ts";
 import { FarSource, FarTarget } from "../../src/sftp/transfer/far-trees.ts";
 import { nameProblem } from "../../src/sftp/transfer/names.ts";
@@ -267,6 +268,12 @@ test("sftp: a tree without an end, in a call for all of it · client", async () 
     expect(opened).toBeLessThan(1200);
   }
 
+  const long = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(1000));
+  const { sftp: listed } = await openMemorySftp(listing(long, 0o100_644));
+  const context = { call: "readdir", path: "t" };
+  expect(await readAllEntries(listed.channel, "t", context, 10, 10_000)).toHaveLength(10);
+  expect(await failure(readAllEntries(listed.channel, "t", context, 10, 9999))).toEqual(code("output-limit"));
+
   const bound = new TreeBound({ call: "rm", path: "t" }, 10);
   bound.hold(0, "t", 6);
   bound.release(2);
@@ -311,11 +318,12 @@ test("sftp: a limit for writes that a server lowers late · client", async () =>
   expect([writer.position, failures]).toEqual([3001, []]);
 });
 
-/** Returns the requests to write to the handle 01, from what a client has sent as latin1. */
+/** Returns the requests to write to a handle of one byte, from what a client has sent as latin1. */
 function writesOf(sent: string): { readonly id: number; readonly length: number }[] {
-  const number = (text = ""): number => Array.from(text).reduce((sum, byte) => 256 * sum + byte.charCodeAt(0), 0);
-  return Array.from(sent.matchAll(/\x06([^]{4})\0\0\0\x01\x01[^]{8}([^]{4})/g), ([, id, length]) => ({
-    id: number(id),
-    length: number(length),
-  }));
+  const view = new DataView(Uint8Array.from(sent, (byte) => byte.charCodeAt(0)).buffer);
+  const writes = [];
+  for (let at = 0; at < view.byteLength; at += 4 + view.getUint32(at))
+    if (view.getUint8(at + 4) === SSH_FXP.WRITE)
+      writes.push({ id: view.getUint32(at + 5), length: view.getUint32(at + 22) });
+  return writes;
 }

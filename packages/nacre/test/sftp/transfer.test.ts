@@ -154,6 +154,27 @@ describe("download", () => {
     await expectClosed();
   });
 
+  it("writes the packets of the channel without a copy", async () => {
+    await sftp.writeFile("f", pattern(300_000));
+    /** Bytes around the pieces in their buffers. */
+    const around: number[] = [];
+    const create = near.create.bind(near);
+    near.create = async (path, mode) => {
+      const file = await create(path, mode);
+      return {
+        ...file,
+        async writePieces(pieces, position) {
+          around.push(...pieces.map(({ buffer, length }) => buffer.byteLength - length));
+          await file.writePieces!(pieces, position);
+        },
+      };
+    };
+    await download(sftp, "f", here("/home/g"));
+    // The first piece of a block follows the header of the reply.
+    expect(around.filter((bytes) => bytes === 13)).not.toHaveLength(0);
+    expect(isSame(near.files.find("/home/g").data, pattern(300_000))).toBe(true);
+  });
+
   it("copies the pieces of a file together for a near side that takes none, and for a function", async () => {
     near.takesPieces = false;
     const bytes = pattern(3_000_001);

@@ -11,7 +11,7 @@ import {
 } from "@nacre/testing/interop/algorithms";
 import { makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
-import { useServer } from "@nacre/testing/interop/server";
+import { useServerOfAllAlgorithms } from "@nacre/testing/interop/server";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { TraceRecord } from "nacre";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -44,18 +44,9 @@ const covers = { node: allButKex, noble: (list: TransportAlgorithms) => pairwise
 
 describe.each(lists)("on $crypto", ({ crypto, algorithms }) => {
   const combinations = covers[crypto](algorithms);
-  const config = [
-    // OpenSSH supports these three but does not offer them by default.
-    "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
-    "LogVerbose kex.c:*",
-  ];
-  const server = useServer({ hostKeys, logLevel: "DEBUG1", config });
+  const server = useServerOfAllAlgorithms(hostKeys);
   // This server does not accept rsa-sha2-512 for a login.
-  const older = useServer({
-    hostKeys,
-    logLevel: "DEBUG1",
-    config: [...config, "PubkeyAcceptedAlgorithms -rsa-sha2-512"],
-  });
+  const older = useServerOfAllAlgorithms(hostKeys, ["PubkeyAcceptedAlgorithms -rsa-sha2-512"]);
 
   test("cover every pair of 9 key exchange methods, 15 encryption methods, 6 host keys and 6 user keys", () => {
     const factors = factorsOf(algorithms);

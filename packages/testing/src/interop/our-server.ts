@@ -95,6 +95,21 @@ export function keysOf(...files: readonly (() => KeyFile)[]): ListenOptions["aut
   };
 }
 
+/**
+ * Returns an `authenticate` function that accepts alice with one of these keys, and everyone with the password `the password` or with the
+ * answers `one` and `two`.
+ */
+export function anyMethod(...files: readonly (() => KeyFile)[]): ListenOptions["authenticate"] {
+  const byKey = keysOf(...files);
+  return async (login) => {
+    if (login.method === "publickey") return byKey(login);
+    if (login.method === "password") return login.password === "the password";
+    if (login.method !== "keyboard-interactive") return false;
+    const [first, second] = await login.ask(["First: ", { prompt: "Second: ", echo: true }], { name: "A name" });
+    return first === "one" && second === "two";
+  };
+}
+
 /** Exit status and output of a program. */
 export interface Ran {
   readonly status: number | null;

@@ -46,6 +46,18 @@ export function useServer(options: SshdOptions = {}): Server {
   return server;
 }
 
+/** Starts an sshd that offers every algorithm it has, and whose log names those of each connection (`negotiationsIn`). */
+export function useServerOfAllAlgorithms(
+  hostKeys: NonNullable<SshdOptions["hostKeys"]>,
+  config: readonly string[] = [],
+): Server {
+  const log = "LogVerbose kex.c:*";
+  // OpenSSH has these three methods, but does not offer them by default.
+  const kex =
+    "KexAlgorithms +diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512";
+  return useServer({ hostKeys, logLevel: "DEBUG1", config: [kex, log, ...config] });
+}
+
 /** Returns the fingerprints of a server's host keys. */
 export function fingerprintsOf({ hostPublicKeys }: Sshd): `SHA256:${string}`[] {
   return hostPublicKeys.map(

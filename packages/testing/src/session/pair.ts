@@ -17,6 +17,17 @@ export const algorithms: TransportAlgorithms = {
 export const userKey: PrivateKey = generateEd25519(seededRandom(11));
 export const hostKey: PrivateKey = generateEd25519(seededRandom(12));
 
+/** Default options of a test client. Pass a `random` of its own. */
+export const clientOptions: Omit<ClientSessionOptions, "random"> = {
+  algorithms,
+  userName: "alice",
+  identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
+  fingerprint: sha256Fingerprint,
+  password: false,
+  keyboardInteractive: false,
+  interactiveMethods,
+};
+
 export interface PairOptions {
   readonly client?: Partial<ClientSessionOptions>;
   readonly server?: Partial<TestServerOptions>;
@@ -39,14 +50,8 @@ export class SessionPair {
   constructor(options: PairOptions = {}) {
     this.#options = options;
     this.client = new ClientSession({
-      algorithms,
+      ...clientOptions,
       random: seededRandom(1),
-      userName: "alice",
-      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
-      fingerprint: sha256Fingerprint,
-      password: false,
-      keyboardInteractive: false,
-      interactiveMethods,
       ...options.client,
     });
     this.server = new TestServer({ algorithms, random: seededRandom(2), hostKey, ...options.server });

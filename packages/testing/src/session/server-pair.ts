@@ -1,16 +1,15 @@
-import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import { defaultSignatureAlgorithms } from "@nacre/keys";
 import {
   ClientSession,
   type ClientSessionEvent,
   type ClientSessionOptions,
-  interactiveMethods,
   ServerSession,
   type ServerSessionEvent,
   type ServerSessionOptions,
 } from "@nacre/session";
 import type { SshError } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
-import { algorithms, hostKey, userKey } from "./pair.ts";
+import { algorithms, clientOptions, hostKey } from "./pair.ts";
 
 /** Default options of a test server. */
 export const serverOptions: ServerSessionOptions = {
@@ -44,14 +43,8 @@ export class ServerPair {
   constructor(options: ServerPairOptions = {}) {
     this.#options = options;
     this.client = new ClientSession({
-      algorithms,
+      ...clientOptions,
       random: seededRandom(1),
-      userName: "alice",
-      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
-      fingerprint: sha256Fingerprint,
-      password: false,
-      keyboardInteractive: false,
-      interactiveMethods,
       ...options.client,
     });
     this.server = new ServerSession({ ...serverOptions, random: seededRandom(2), ...options.server });

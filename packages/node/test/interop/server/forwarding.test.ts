@@ -7,6 +7,7 @@ import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@nacre/testing/free-port";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
@@ -68,14 +69,6 @@ const server = useOurServer({
     permitListen: ["*", join(sockets, "listener.sock")],
   }),
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const port = portOf(probe);
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 /** An ssh process that forwards until the test ends, and its output. */
 class Tunnel {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { freePort } from "@nacre/testing/free-port";
 import { type Ran, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
 import { describe, expect, test } from "vitest";
 import { connect, type SshError } from "../../../src/index.ts";
@@ -107,14 +107,4 @@ async function auditClient(): Promise<Pick<Ran, "status" | "stdout">> {
   } finally {
     child.kill("SIGKILL");
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

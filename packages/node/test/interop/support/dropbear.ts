@@ -1,12 +1,12 @@
 import { execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { parsePublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint } from "@nacre/keys";
+import { freePort } from "@nacre/testing/free-port";
 import { KEY_TYPES } from "@nacre/testing/interop/algorithms";
 import { makeKey } from "@nacre/testing/interop/keys";
 import type { TraceRecord } from "nacre";
@@ -122,15 +122,4 @@ export async function dropbearKey(path: string): Promise<string> {
   const converted = `${path}.dropbear`;
   await promisify(execFile)("dropbearconvert", ["openssh", "dropbear", path, converted]);
   return converted;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

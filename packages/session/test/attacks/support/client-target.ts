@@ -1,22 +1,9 @@
-import { sha256Fingerprint } from "@nacre/keys";
-import {
-  ClientSession,
-  type ClientSessionEvent,
-  type ClientSessionOptions,
-  describedTrace,
-  interactiveMethods,
-} from "@nacre/session";
+import { ClientSession, type ClientSessionEvent, type ClientSessionOptions, describedTrace } from "@nacre/session";
 import { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import * as message from "@nacre/testing/attacks/messages";
-import {
-  algorithms,
-  type ChannelChange,
-  type CommonOptions,
-  hostKey,
-  SessionTarget,
-  userKey,
-} from "@nacre/testing/attacks/session-target";
+import { type ChannelChange, type CommonOptions, hostKey, SessionTarget } from "@nacre/testing/attacks/session-target";
 import { seededRandom } from "@nacre/testing/random";
+import { clientOptions } from "@nacre/testing/session/pair";
 import { expect } from "vitest";
 
 export interface ClientTargetOptions extends CommonOptions {
@@ -35,14 +22,8 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
     super();
     this.#options = options;
     this.machine = new ClientSession({
-      algorithms,
+      ...clientOptions,
       random: seededRandom(1),
-      userName: "alice",
-      identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
-      fingerprint: sha256Fingerprint,
-      password: false,
-      keyboardInteractive: false,
-      interactiveMethods,
       trace: describedTrace((record) => this.trace.push(record)),
       ...options.machine,
       ...options.client,

@@ -17,7 +17,7 @@ const FROM_THE_LOOP = patch("from-event-loop", "{ const queueMacrotask = queueMi
 const REMARKS_CUT = patch("remark-length", "return utf8DecodeLossy(bytes);");
 const SENT_PACKET_COST = remove("sent-packet-cost");
 const SECOND_YIELD = patch("second-yield-stops", "continue;");
-const DRAINED = patch("drained-from-event-loop", "this.turn();");
+const DRAINED = patch("drained-from-event-loop", "{ this.#writable = true; this.turn(); }");
 const ONE_LOOP = [
   TURN_ENDS,
   SHORT_PACKETS_COST,

@@ -218,6 +218,7 @@ export const SFTP: readonly Row[] = [
     "sftp: a tree without an end, in a call for all of it",
     patch("sftp-tree-depth", "false"),
     patch("sftp-tree-entries", "false"),
+    patch("sftp-names-length", "false"),
   ),
   transferRow(
     "sftp: a link that takes the place of a directory before it is opened",
