@@ -1,10 +1,8 @@
 import type { TransferResult } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 
-type Unverified = TransferResult["unverified"][number];
-
 /** Returns a line for each reason why files could not be compared. It names one of the files: a server without digests has them all. */
-export function unverifiedLines(from: string, unverified: readonly Pick<Unverified, "path" | "reason">[]): string[] {
+export function unverifiedLines(from: string, unverified: TransferResult["unverified"]): string[] {
   const byReason = new Map<string, { readonly path: string; count: number }>();
   for (const { path, reason } of unverified) {
     const known = byReason.get(reason);
