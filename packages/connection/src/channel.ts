@@ -112,7 +112,7 @@ export class Channel implements WaitingChannel {
     while (taken < bytes.length && outgoing.window > 0 && this.#sinkTakes()) {
       const length = Math.min(bytes.length - taken, outgoing.window, most);
       const all = length === bytes.length;
-      sendData(sink, peer, all ? bytes : bytes.subarray(taken, taken + length), toStderr);
+      sendData(sink, peer, all ? bytes : bytes.subarray(taken, taken + length), toStderr, most);
       outgoing.window -= length;
       taken += length;
     }
