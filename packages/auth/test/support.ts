@@ -51,8 +51,8 @@ export class TestSink implements PacketSink {
     this.next++;
   }
 
-  begin(length: number): Uint8Array {
-    this.#begun = new Uint8Array(length);
+  begin(header: number, length: number): Uint8Array {
+    this.#begun = new Uint8Array(header + length);
     return this.#begun;
   }
 

@@ -9,6 +9,8 @@ import {
   SSH_MSG_CHANNEL_EOF,
   SSH_MSG_CHANNEL_FAILURE,
   SSH_MSG_CHANNEL_OPEN,
+  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+  SSH_MSG_CHANNEL_OPEN_FAILURE,
   SSH_MSG_CHANNEL_REQUEST,
   SSH_MSG_CHANNEL_SUCCESS,
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
@@ -72,7 +74,7 @@ export class Channel implements WaitingChannel {
     if (maximum === 0)
       throw new SshError(
         "malformed-message",
-        `SSH_MSG_CHANNEL_OPEN_CONFIRMATION for channel ${this.number} has a maximum packet size of 0, which allows no data`,
+        `${SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name} for channel ${this.number} has a maximum packet size of 0, which allows no data`,
       );
     this.#answered();
     const state = this.#state;
@@ -83,7 +85,7 @@ export class Channel implements WaitingChannel {
       this.#begin(peer, window, maximum);
       this.close();
     } else {
-      throw this.#unexpected("SSH_MSG_CHANNEL_OPEN_CONFIRMATION", "which is not being opened");
+      throw this.#unexpected(SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name, "which is not being opened");
     }
   }
 
@@ -95,7 +97,7 @@ export class Channel implements WaitingChannel {
     } else if (state.kind === "abandoned") {
       this.#finish([]);
     } else {
-      throw this.#unexpected("SSH_MSG_CHANNEL_OPEN_FAILURE", "which is not being opened");
+      throw this.#unexpected(SSH_MSG_CHANNEL_OPEN_FAILURE.name, "which is not being opened");
     }
   }
 
@@ -110,7 +112,7 @@ export class Channel implements WaitingChannel {
     while (taken < bytes.length && outgoing.window > 0 && this.#sinkTakes()) {
       const length = Math.min(bytes.length - taken, outgoing.window, most);
       const all = length === bytes.length;
-      sendData(sink, peer, all ? bytes : bytes.subarray(taken, taken + length), toStderr);
+      sendData(sink, peer, all ? bytes : bytes.subarray(taken, taken + length), toStderr, most);
       outgoing.window -= length;
       taken += length;
     }
@@ -243,7 +245,7 @@ export class Channel implements WaitingChannel {
   }
 
   receiveAdjust(bytes: number): void {
-    const state = this.#heard("SSH_MSG_CHANNEL_WINDOW_ADJUST");
+    const state = this.#heard(SSH_MSG_CHANNEL_WINDOW_ADJUST.name);
     if (state.kind === "closing" || state.outgoing.kind === "ended") return;
     const window = state.outgoing.window + bytes;
     // rule: window-overflow
@@ -257,14 +259,14 @@ export class Channel implements WaitingChannel {
   }
 
   receiveEof(): void {
-    const state = this.#heard("SSH_MSG_CHANNEL_EOF");
+    const state = this.#heard(SSH_MSG_CHANNEL_EOF.name);
     if (state.incoming.kind === "ended") return;
     state.incoming = { kind: "ended" };
     if (state.kind === "open") this.#context.emit({ type: "eof", channel: this.number });
   }
 
   receiveClose(): void {
-    const state = this.#heard("SSH_MSG_CHANNEL_CLOSE");
+    const state = this.#heard(SSH_MSG_CHANNEL_CLOSE.name);
     this.close();
     this.#finish(state.requests);
   }
@@ -296,7 +298,7 @@ export class Channel implements WaitingChannel {
   }
 
   receiveRequest(request: ChannelRequest): void {
-    const state = this.#heard("SSH_MSG_CHANNEL_REQUEST");
+    const state = this.#heard(SSH_MSG_CHANNEL_REQUEST.name);
     // A peer that opened the channel usually sends its first request as soon as it receives the confirmation. So this request ends a round
     // trip, unless we sent a request meanwhile.
     if (!this.#openedByUs && state.requests.length === 0) this.#answered();

@@ -280,11 +280,8 @@ export class Connection {
     switch (number) {
       case SSH_MSG_CHANNEL_DATA.number: {
         const { recipientChannel, data } = decodeData(payload);
-        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_DATA").receiveData(
-          "SSH_MSG_CHANNEL_DATA",
-          data,
-          "stdout",
-        );
+        const { name } = SSH_MSG_CHANNEL_DATA;
+        return this.#channelFromPeer(recipientChannel, name).receiveData(name, data, "stdout");
       }
       case SSH_MSG_CHANNEL_EXTENDED_DATA.number: {
         const { recipientChannel, dataTypeCode, data } = decodeExtendedData(payload);
@@ -296,50 +293,46 @@ export class Connection {
         const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
         // Ignored, as in OpenSSH: some peers adjust a channel that has just closed.
         if (recipientChannel < this.#channels.length && this.#channels[recipientChannel] === undefined) return;
-        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_WINDOW_ADJUST").receiveAdjust(bytesToAdd);
+        return this.#channelFromPeer(recipientChannel, SSH_MSG_CHANNEL_WINDOW_ADJUST.name).receiveAdjust(bytesToAdd);
       }
-      case SSH_MSG_CHANNEL_EOF.number: {
-        const { recipientChannel } = SSH_MSG_CHANNEL_EOF.decode(payload);
-        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_EOF").receiveEof();
-      }
-      case SSH_MSG_CHANNEL_CLOSE.number: {
-        const { recipientChannel } = SSH_MSG_CHANNEL_CLOSE.decode(payload);
-        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_CLOSE").receiveClose();
-      }
+      case SSH_MSG_CHANNEL_EOF.number:
+        return this.#channelNamedIn(payload, SSH_MSG_CHANNEL_EOF).receiveEof();
+      case SSH_MSG_CHANNEL_CLOSE.number:
+        return this.#channelNamedIn(payload, SSH_MSG_CHANNEL_CLOSE).receiveClose();
       case SSH_MSG_CHANNEL_REQUEST.number: {
         const request = SSH_MSG_CHANNEL_REQUEST.decode(payload);
-        return this.#channelFromPeer(request.recipientChannel, "SSH_MSG_CHANNEL_REQUEST").receiveRequest(request);
+        return this.#channelFromPeer(request.recipientChannel, SSH_MSG_CHANNEL_REQUEST.name).receiveRequest(request);
       }
       case SSH_MSG_CHANNEL_SUCCESS.number:
       case SSH_MSG_CHANNEL_FAILURE.number: {
         const success = number === SSH_MSG_CHANNEL_SUCCESS.number;
         const reply = success ? SSH_MSG_CHANNEL_SUCCESS : SSH_MSG_CHANNEL_FAILURE;
-        return this.#channelFromPeer(reply.decode(payload).recipientChannel, reply.name).receiveReply(
-          reply.name,
-          success,
-        );
+        return this.#channelNamedIn(payload, reply).receiveReply(reply.name, success);
       }
       case SSH_MSG_CHANNEL_OPEN.number:
         return this.#peerOpens.receive(SSH_MSG_CHANNEL_OPEN.decode(payload), !this.#isFull());
       case SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number: {
         const confirmation = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
         const { recipientChannel, senderChannel, initialWindowSize, maximumPacketSize } = confirmation;
-        const channel = this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_OPEN_CONFIRMATION");
+        const channel = this.#channelFromPeer(recipientChannel, SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name);
         return channel.confirmed(senderChannel, initialWindowSize, maximumPacketSize);
       }
       case SSH_MSG_CHANNEL_OPEN_FAILURE.number: {
         const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
-        return this.#channelFromPeer(recipientChannel, "SSH_MSG_CHANNEL_OPEN_FAILURE").refused(reasonCode, description);
+        return this.#channelFromPeer(recipientChannel, SSH_MSG_CHANNEL_OPEN_FAILURE.name).refused(
+          reasonCode,
+          description,
+        );
       }
       case SSH_MSG_GLOBAL_REQUEST.number:
         return this.#globals.receiveRequest(SSH_MSG_GLOBAL_REQUEST.decode(payload));
       case SSH_MSG_REQUEST_SUCCESS.number: {
         const { data } = SSH_MSG_REQUEST_SUCCESS.decode(payload);
-        return this.#globals.receiveReply("SSH_MSG_REQUEST_SUCCESS", true, data);
+        return this.#globals.receiveReply(SSH_MSG_REQUEST_SUCCESS.name, true, data);
       }
       case SSH_MSG_REQUEST_FAILURE.number:
         SSH_MSG_REQUEST_FAILURE.decode(payload);
-        return this.#globals.receiveReply("SSH_MSG_REQUEST_FAILURE", false, new Uint8Array(0));
+        return this.#globals.receiveReply(SSH_MSG_REQUEST_FAILURE.name, false, new Uint8Array(0));
       default:
         throw new SshError("unexpected-message", `message ${number} is not part of the connection protocol`);
     }
@@ -365,6 +358,11 @@ export class Connection {
   #release(channel: number): void {
     this.#channels[channel] = undefined;
     this.#channelCount--;
+  }
+
+  /** Decodes a message that holds only a channel number, and returns that channel. Throws `malformed-message` or `channel-unknown`. */
+  #channelNamedIn(payload: Bytes, message: typeof SSH_MSG_CHANNEL_EOF): Channel {
+    return this.#channelFromPeer(message.decode(payload).recipientChannel, message.name);
   }
 
   /** Returns the channel that a message from the peer names. Throws `channel-unknown`. */

@@ -11,16 +11,30 @@ import {
 
 // These messages carry bulk data. They are encoded and decoded by hand to avoid a copy and a `Writer` or `Reader` per packet.
 
-/** Writes `bytes` to the sink as one SSH_MSG_CHANNEL_DATA, or as SSH_MSG_CHANNEL_EXTENDED_DATA of type stderr (RFC 4254 §5.2). */
-export function sendData(sink: PacketSink, recipientChannel: number, bytes: Uint8Array, toStderr: boolean): void {
+/** Payload length in bytes from which a message does not wait for more bytes of its stream. */
+const LONG = 1024;
+
+/**
+ * Writes `bytes` to the sink as SSH_MSG_CHANNEL_DATA, or as SSH_MSG_CHANNEL_EXTENDED_DATA of type stderr (RFC 4254 §5.2): in a message of
+ * its own, or at the end of the previous one if that holds bytes of the same stream, is not sealed yet, and gets at most `most` bytes of
+ * data. A packet costs more than the bytes of a short message.
+ */
+export function sendData(
+  sink: PacketSink,
+  recipientChannel: number,
+  bytes: Uint8Array,
+  toStderr: boolean,
+  most: number,
+): void {
   const header = toStderr ? 13 : 9;
-  const out = sink.begin(header + bytes.length);
+  const stream = 16 * recipientChannel + header;
+  const out = sink.begin(header, bytes.length, stream, most);
   out[0] = toStderr ? SSH_MSG_CHANNEL_EXTENDED_DATA.number : SSH_MSG_CHANNEL_DATA.number;
   putUint32(out, 1, recipientChannel);
   if (toStderr) putUint32(out, 5, SSH_EXTENDED_DATA_STDERR);
-  putUint32(out, header - 4, bytes.length);
-  out.set(bytes, header);
-  sink.commit();
+  putUint32(out, header - 4, out.length - header);
+  out.set(bytes, out.length - bytes.length);
+  sink.commit(out.length < LONG ? stream : 0);
 }
 
 /** Decodes SSH_MSG_CHANNEL_DATA. The data is a view of the payload. Throws `malformed-message`. */

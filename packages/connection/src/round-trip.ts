@@ -32,7 +32,7 @@ export class RoundTrip {
   /** Records that the message sent at time `then` was answered now. */
   answered(then: number | undefined): void {
     if (then === undefined || this.now === undefined) return;
-    this.#shortest = Math.min(this.#shortest ?? Number.POSITIVE_INFINITY, this.now - then);
+    this.#shortest = Math.min(this.#shortest ?? Infinity, this.now - then);
   }
 
   /** Sends a probe to measure again, unless one is unanswered. */

@@ -24,8 +24,8 @@ describe("the fast path gives the same result as the codec", () => {
     assert(
       property(numbers, uint8Array(), (recipientChannel, bytes) => {
         const sink = new FakeSink();
-        sendData(sink, recipientChannel, bytes, false);
-        sendData(sink, recipientChannel, bytes, true);
+        sendData(sink, recipientChannel, bytes, false, bytes.length);
+        sendData(sink, recipientChannel, bytes, true, bytes.length);
         expect(sink.take()).toEqual([
           SSH_MSG_CHANNEL_DATA.encode({ recipientChannel, data: bytes }),
           SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode: 1, data: bytes }),

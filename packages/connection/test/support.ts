@@ -34,11 +34,12 @@ export class FakeSink implements PacketSink {
     this.#next++;
   }
 
-  begin(length: number): Uint8Array<ArrayBuffer> {
+  /** Starts a message. Never lengthens the previous one. */
+  begin(header: number, length: number): Uint8Array<ArrayBuffer> {
     if (this.#begun) throw new Error("begin twice");
     if (this.held) throw new Error("begin while a key exchange holds messages back");
     // A slab holds old bytes, so fill it to reveal bytes left unwritten.
-    this.#begun = new Uint8Array(length).fill(0xee);
+    this.#begun = new Uint8Array(header + length).fill(0xee);
     return this.#begun;
   }
 

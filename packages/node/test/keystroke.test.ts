@@ -9,7 +9,7 @@ import { counting, serve } from "./support.ts";
 
 const hostKey = generateEd25519(counting);
 
-test("a keystroke takes one packet and one write in each direction", async () => {
+test("a keystroke takes one packet and one write in each direction, and those of one turn take one together", async () => {
   const server = await listen({
     hostKeys: [hostKey],
     port: 0,
@@ -66,6 +66,13 @@ test("a keystroke takes one packet and one write in each direction", async () =>
   for (const key of keys) expect(await echo(key)).toBe(key);
   expect(packets).toEqual(keys.flatMap(() => ["sent SSH_MSG_CHANNEL_DATA", "received SSH_MSG_CHANNEL_DATA"]));
   expect(writes).toEqual({ client: keys.length, server: keys.length });
+
+  packets.length = 0;
+  Object.assign(writes, { client: 0, server: 0 });
+  for (const key of keys.slice(1)) shell.stdin.write(key);
+  expect(await echo(keys[0]!)).toBe("ptimeu");
+  expect(packets).toEqual(["sent SSH_MSG_CHANNEL_DATA", "received SSH_MSG_CHANNEL_DATA"]);
+  expect(writes).toEqual({ client: 1, server: 1 });
   shell.stdin.end();
   await shell.exit;
   await client.close();

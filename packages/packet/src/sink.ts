@@ -12,12 +12,18 @@ export interface PacketSink {
    */
   write(payload: Uint8Array, sent?: SentMessage): void;
   /**
-   * Starts a payload of `length` bytes and returns an array for the caller to fill, if possible directly in the output buffer. Call
-   * `commit` before sending anything else, and do not write to the array after that.
+   * Starts a payload of `header` and `length` bytes and returns an array for the caller to fill, if possible directly in the output buffer.
+   * Call `commit` before sending anything else, and do not write to the array after that.
+   *
+   * If the last message was committed with the same `stream`, is not sealed yet, and gets no longer than `header` and `most` bytes, returns
+   * its payload instead, lengthened by `length` bytes.
    */
-  begin(length: number): Uint8Array;
-  /** Sends the payload started with `begin`, after the caller filled it. */
-  commit(): void;
+  begin(header: number, length: number, stream: number, most: number): Uint8Array;
+  /**
+   * Sends the payload of `begin`, after the caller filled it. With a `stream` greater than 0, which the caller chooses, the packet is sealed
+   * only before the next one or when output is taken. Until then `begin` can lengthen it.
+   */
+  commit(stream: number): void;
   /** Bytes waiting for the socket. A layer that sends bulk data stops at its high-water mark. */
   readonly pending: number;
   /** Whether a key exchange delays messages. The layers above must then stop sending bulk data (RFC 4253 §7.1). */

@@ -90,7 +90,7 @@ export class PacketWriter {
     this.#refuseWhileBegun();
     if (!(length > 0)) throw new SshError("internal", "`begin` needs a payload of at least 1 byte");
     this.#counter.check();
-    const space = 5 + length + this.#padding(length) + this.#sealer.tagLength;
+    const space = this.#space(length);
     this.#inDraft = length >= APART_FROM && this.#sealer.sealApart !== undefined;
     if (!this.#inDraft) {
       if ((this.#end & 3) !== 0) this.#skip(-this.#end & 3);
@@ -98,9 +98,18 @@ export class PacketWriter {
     } else if (this.#draft.length < space) {
       this.#draft = new Uint8Array(space);
     }
-    this.#payloadLength = length;
-    const [bytes, offset] = this.#inDraft ? [this.#draft, 0] : [this.#slab, this.#end];
-    return bytes.subarray(offset + 5, offset + 5 + length);
+    return this.#payload(length);
+  }
+
+  /**
+   * Lengthens the payload started with `begin` by `more` bytes, at least 1, and returns the whole payload, which replaces the array of
+   * `begin`. Returns `undefined`, and changes nothing, if no payload is started, the slab has no room, or the packet would be so long that
+   * it is better sealed apart.
+   */
+  extend(more: number): Uint8Array | undefined {
+    const length = this.#payloadLength + more;
+    if (length < more || length >= APART_FROM || this.#end + this.#space(length) > this.#slab.length) return undefined;
+    return this.#payload(length);
   }
 
   /** Seals the packet started with `begin`. If that throws, all later packets fail too, because reusing the key stream is insecure. */
@@ -162,6 +171,18 @@ export class PacketWriter {
     this.#nextSlabSize = FIRST_SLAB;
     this.#pool = NOTHING;
     this.#poolUsed = 0;
+  }
+
+  /** Returns the payload of `length` bytes in the packet between `begin` and `commit`. */
+  #payload(length: number): Uint8Array {
+    this.#payloadLength = length;
+    const [bytes, offset] = this.#inDraft ? [this.#draft, 0] : [this.#slab, this.#end];
+    return bytes.subarray(offset + 5, offset + 5 + length);
+  }
+
+  /** Bytes that a packet with this payload needs in the slab. */
+  #space(payloadLength: number): number {
+    return 5 + payloadLength + this.#padding(payloadLength) + this.#sealer.tagLength;
   }
 
   #seal(slab: Uint8Array, offset: number, length: number): void {

@@ -90,6 +90,45 @@ describe("begin and commit", () => {
     expect(() => writer.commit()).toThrow(expect.objectContaining({ code: "internal" }));
   });
 
+  it("and extend in between produce the same output as one write", () => {
+    const one = newWriter();
+    const other = newWriter();
+    for (const sizes of [
+      [1, 1],
+      [7, 1, 8, 300],
+      [100, 1000],
+    ]) {
+      const whole = sizes.reduce((sum, size) => sum + size, 0);
+      one.write(payloadOf(whole));
+      let payload = other.begin(sizes[0]!);
+      payload.set(payloadOf(whole).subarray(0, sizes[0]));
+      for (const size of sizes.slice(1)) {
+        const at = payload.length;
+        payload = other.extend(size)!;
+        expect(payload.length).toBe(at + size);
+        payload.set(payloadOf(whole).subarray(at, at + size), at);
+      }
+      other.commit();
+    }
+    expect(takeAll(other)).toEqual(takeAll(one));
+  });
+
+  it("keep a payload as it is if it cannot be extended", () => {
+    const writer = newWriter();
+    expect(writer.extend(1)).toBeUndefined();
+    writer.begin(10).set(payloadOf(10));
+    // The first slab has 2 KiB; a payload of 4 KiB or more may be sealed outside of it.
+    for (const more of [2 * 1024, 4 * 1024, 100_000]) expect(writer.extend(more)).toBeUndefined();
+    writer.commit();
+    expect(takeAll(writer).subarray(5, 15)).toEqual(payloadOf(10));
+    expect(writer.extend(1)).toBeUndefined();
+    writer.begin(30_000);
+    writer.commit();
+    writer.begin(10);
+    expect(writer.extend(4 * 1024 - 11)).toHaveLength(4 * 1024 - 1);
+    expect(writer.extend(1)).toBeUndefined();
+  });
+
   it("keep an unfinished packet out of the output", () => {
     const writer = newWriter();
     writer.write(payloadOf(1));

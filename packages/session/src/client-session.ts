@@ -109,10 +109,6 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       case "closed":
         this.state = { kind: "closed" };
         return event;
-      case "identified":
-      case "verify-host-key":
-      case "debug":
-        return event;
       case "yield":
         this.connection.flush();
         return event;
@@ -120,6 +116,8 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
         return undefined;
       case "sign-exchange-hash":
         throw new SshError("internal", "a client received a `sign-exchange-hash` event, which is only for servers");
+      default:
+        return event;
     }
   }
 
@@ -195,12 +193,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
         case "closed":
           this.transport.reject(event.error);
           return undefined;
-        case "banner":
-        case "sign":
-        case "password":
-        case "change-password":
-        case "prompts":
-        case "instruction":
+        default:
           return event;
       }
     }

@@ -32,7 +32,7 @@ export class EarlySink implements PacketSink {
 
   /** Never called: `held` keeps bulk data back. */
   begin(): never {
-    throw new SshError("internal", "channel data was written before authentication succeeded");
+    throw new SshError("internal", "channel data before login");
   }
 
   commit(): void {}

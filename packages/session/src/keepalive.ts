@@ -30,7 +30,7 @@ export class Keepalive {
 
   /** Sends a probe if one is due. Returns the error that ends the connection if the peer stayed silent too long. */
   tick(now: number): SshError | undefined {
-    if (now < (this.deadline ?? Number.POSITIVE_INFINITY)) return undefined;
+    if (now < (this.deadline ?? Infinity)) return undefined;
     const { keepaliveInterval, keepaliveCount } = this.#limits;
     if (this.#unanswered >= keepaliveCount) {
       const seconds = Math.round((keepaliveInterval * (keepaliveCount + 1)) / 1000);

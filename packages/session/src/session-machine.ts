@@ -167,7 +167,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.#now = now;
     this.transport.tick(now);
     this.connection.tick(now);
-    if (now < (this.#ownDeadline() ?? Number.POSITIVE_INFINITY)) return;
+    if (now < (this.#ownDeadline() ?? Infinity)) return;
     const error =
       this.state.kind === "connection" ? this.#keepalive.tick(now) : /* rule: auth-timeout */ this.#loginTooSlow();
     if (error !== undefined) this.transport.reject(error);

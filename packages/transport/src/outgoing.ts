@@ -27,8 +27,10 @@ export class OutgoingPackets {
   #queue: Held[] = [];
   #queuedBytes = 0;
   #queuedCost = 0;
-  /** Payload buffer returned by `begin`, until `commit`. */
+  /** Payload between `begin` and sealing; empty otherwise. */
   #begun: Uint8Array = NOTHING;
+  /** The stream of a committed payload that can still be lengthened; 0 if there is none. `commit` then seals it. */
+  open = 0;
 
   constructor(options: {
     readonly random: RandomSource;
@@ -48,7 +50,7 @@ export class OutgoingPackets {
 
   /** Bytes waiting for the socket or for the end of a key exchange. */
   get pending(): number {
-    return this.#writer.pending + this.#queuedBytes;
+    return this.#writer.pending + this.#queuedBytes + this.#begun.length;
   }
 
   takeOutput(): Bytes | undefined {
@@ -62,9 +64,10 @@ export class OutgoingPackets {
 
   /** Sends a message of the transport that is allowed during a key exchange: 1–4 and 20–49. */
   send(payload: Uint8Array, sent?: SentMessage): void {
+    if (this.open > 0) this.commit();
     this.#writer.write(payload);
     if (sent !== undefined) sent.sequenceNumber = this.#writer.sequenceNumber;
-    if (this.#trace !== undefined) this.#tracePacket(this.#trace, payload);
+    this.#tracePacket(payload);
   }
 
   /** Sends a message, or queues a copy during a key exchange. Throws `rekey-flood` if the queue is full. */
@@ -79,20 +82,29 @@ export class OutgoingPackets {
     return this.#begun;
   }
 
-  commit(): void {
+  /** Lengthens the open payload by `more` bytes if it is of this stream and gets no longer than `longest` bytes. */
+  extend(more: number, stream: number, longest: number): Uint8Array | undefined {
+    if (this.open !== stream || this.#begun.length + more > longest) return undefined;
+    const payload = this.#writer.extend(more);
+    if (payload !== undefined) this.#begun = payload;
+    return payload;
+  }
+
+  /** Sends the payload of `begin`. With a `stream`, it stays open until the next message, `hold`, or a `commit` without one. */
+  commit(stream = 0): void {
+    if (this.#closed) return;
+    this.open = this.#held ? 0 : stream;
+    if (this.open > 0) return;
     const payload = this.#begun;
     this.#begun = NOTHING;
-    if (this.#closed) return;
     if (this.#held) {
       this.#enqueue(payload, undefined);
-    } else if (this.#trace === undefined) {
-      this.#writer.commit();
-    } else {
-      // Copy for the trace, since sealing encrypts in place.
-      const clear = payload.slice();
-      this.#writer.commit();
-      this.#tracePacket(this.#trace, clear);
+      return;
     }
+    // Copy for the trace, since sealing encrypts in place.
+    const clear = this.#trace && payload.slice();
+    this.#writer.commit();
+    if (clear !== undefined) this.#tracePacket(clear);
   }
 
   /** Sends an answer that the peer can request at any rate. Drops it if too much output waits because the peer does not read. */
@@ -105,6 +117,7 @@ export class OutgoingPackets {
 
   /** Queues later messages, because our KEXINIT is about to be sent. */
   hold(): void {
+    if (this.open > 0) this.commit();
     this.#held = true;
   }
 
@@ -150,9 +163,9 @@ export class OutgoingPackets {
     this.#queuedCost += cost;
   }
 
-  #tracePacket(trace: TransportTrace, payload: Uint8Array): void {
+  #tracePacket(payload: Uint8Array): void {
     const { sequenceNumber, lastPacketLength } = this.#writer;
-    trace.packet({ direction: "sent", sequenceNumber, wireLength: lastPacketLength, payload });
+    this.#trace?.packet({ direction: "sent", sequenceNumber, wireLength: lastPacketLength, payload });
   }
 }
 

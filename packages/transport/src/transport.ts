@@ -164,6 +164,7 @@ export class Transport implements PacketSink {
 
   /** Returns bytes to write to the peer; call it until it returns `undefined`. The transport never modifies returned bytes. */
   takeOutput(): Bytes | undefined {
+    if (this.#outgoing.open > 0) this.commit();
     return this.#outgoing.takeOutput();
   }
 
@@ -307,15 +308,18 @@ export class Transport implements PacketSink {
     }
   }
 
-  begin(length: number): Uint8Array {
+  begin(header: number, length: number, stream: number, most: number): Uint8Array {
+    const open = this.#outgoing.extend(length, stream, header + most);
+    if (open !== undefined) return open;
     this.#turn.sent();
-    return this.#outgoing.begin(length);
+    if (this.#outgoing.open > 0) this.commit();
+    return this.#outgoing.begin(header + length);
   }
 
-  /** Sends the payload that `begin` returned, now complete. An error ends the connection. */
-  commit(): void {
+  /** Sends the payload that `begin` returned, now complete, or seals the open one. An error ends the connection. */
+  commit(stream = 0): void {
     try {
-      this.#outgoing.commit();
+      this.#outgoing.commit(stream);
       this.#rekeyIfUsedUp();
     } catch (error) {
       this.#fail(toSshError(error), "local");

@@ -37,7 +37,7 @@ describe.each<[string, CipherAlgorithm, readonly MacAlgorithm[]]>([
     const messages = sizes.map((size) => concatBytes(Uint8Array.of(94), random(size)));
     for (const end of [pair.client, pair.server])
       for (const message of messages) {
-        end.transport.begin(message.length).set(message);
+        end.transport.begin(0, message.length, 0, 0).set(message);
         end.transport.commit();
         pair.pump();
       }

@@ -290,7 +290,7 @@ describe("the end of a connection", () => {
     peer.turn();
     const count = peer.received.length;
     peer.transport.write(Uint8Array.of(80));
-    peer.transport.begin(4).fill(80);
+    peer.transport.begin(0, 4, 0, 0).fill(80);
     peer.transport.commit();
     peer.transport.requestRekey();
     peer.transport.disconnect(new SshError("aborted", "again"));

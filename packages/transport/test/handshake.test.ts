@@ -42,7 +42,7 @@ describe("a handshake in memory", () => {
   test("delivers messages in both directions, from `write` and from `begin` and `commit`", () => {
     const pair = new Pair().connect().enterConnection();
     pair.client.transport.write(message("one"));
-    pair.client.transport.begin(4).set(message("two"));
+    pair.client.transport.begin(0, 4, 0, 0).set(message("two"));
     pair.client.transport.commit();
     pair.server.transport.write(message("three"));
     pair.pump();
@@ -176,7 +176,7 @@ describe("a handshake in memory", () => {
       identification: (direction: string, line: string) => void lines.push(`${direction} ${line}`),
     };
     const pair = new Pair({ client: { trace } }).connect().enterConnection();
-    pair.client.transport.begin(2).set(message("x"));
+    pair.client.transport.begin(0, 2, 0, 0).set(message("x"));
     pair.client.transport.commit();
     expect(lines).toEqual(["sent SSH-2.0-Test", "received SSH-2.0-Test"]);
     expect(seen).toEqual([

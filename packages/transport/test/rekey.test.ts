@@ -239,7 +239,7 @@ describe("during a rekey (RFC 4253 §7.1)", () => {
     peer.transport.requestRekey();
     expect(peer.transport.held).toBe(true);
     peer.transport.write(numbered(0));
-    peer.transport.begin(3).set(numbered(1, 0));
+    peer.transport.begin(0, 3, 0, 0).set(numbered(1, 0));
     peer.transport.commit();
     expect(peer.turn().numbers).toEqual([20, 30, 21, 20]);
     expect(peer.transport.pending).toBe(106);

@@ -56,7 +56,7 @@ describe("a turn", () => {
     expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
     for (let i = 0; i < 128; i++) peer.transport.write(ignore(length));
     expect(peer.transport.turnOver).toBe(false);
-    peer.transport.begin(1)[0] = 94;
+    peer.transport.begin(0, 1, 0, 0)[0] = 94;
     peer.transport.commit();
     expect(peer.transport.turnOver).toBe(true);
     expect(peer.transport.nextEvent()).toEqual({ type: "yield" });

@@ -87,6 +87,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   /** Handles an event of the session machine. The mux calls this and the next two methods. */
   event(event: ClientSessionEvent): void {
+    const options = this.#options;
     switch (event.type) {
       case "identified":
         this.#peerVersion = event.peerVersion;
@@ -95,7 +96,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         const hostKey: HostKey = {
           algorithm: event.algorithm,
           blob: event.hostKey,
-          fingerprint: this.#options.fingerprint(event.hostKey),
+          fingerprint: options.fingerprint(event.hostKey),
         };
         this.#hostKey = hostKey;
         this.#answer(
@@ -106,7 +107,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
       }
       case "authenticated":
         this.#login?.abort();
-        for (const [channelType, handler] of Object.entries(this.#options.channels ?? {}))
+        for (const [channelType, handler] of Object.entries(options.channels ?? {}))
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
@@ -120,11 +121,37 @@ export class Driver implements MuxSide<ClientSessionEvent> {
       case "instruction":
         this.#show([event.name, event.instruction].filter((text) => text !== "").join("\n"));
         return;
-      case "sign":
+      case "sign": {
+        const identity = options.identities?.find((one) => one.publicKey === event.identity.publicKey);
+        this.#answer(
+          () =>
+            identity !== undefined && !isPrivateKey(identity)
+              ? identity.sign(event.algorithm, event.data, (this.#login ??= new AbortController()).signal)
+              : undefined,
+          (value) => this.#machine.auth.answerSignature(event.token, value),
+        );
+        return;
+      }
       case "password":
+        this.#answer(
+          () => {
+            const { password } = options;
+            return typeof password === "function" ? password(event.attempt) : password;
+          },
+          (value) => this.#machine.auth.answerPassword(event.token, value),
+        );
+        return;
       case "change-password":
+        this.#answer(
+          () => options.changePassword?.(event.prompt),
+          (value) => this.#machine.auth.answerChangePassword(event.token, value),
+        );
+        return;
       case "prompts":
-        this.#onAuthAsk(event);
+        this.#answer(
+          () => this.#answerPrompts(event),
+          (value) => this.#machine.auth.answerPrompts(event.token, value),
+        );
         return;
       default:
       // New keys and debug messages need no action.
@@ -140,44 +167,6 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   get #engine(): Engine<ClientSessionEvent> {
     return this.mux.engine;
-  }
-
-  #onAuthAsk(ask: Extract<ClientSessionEvent, { type: "sign" | "password" | "change-password" | "prompts" }>): void {
-    const options = this.#options;
-    switch (ask.type) {
-      case "sign": {
-        const identity = options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
-        this.#answer(
-          () =>
-            identity !== undefined && !isPrivateKey(identity)
-              ? identity.sign(ask.algorithm, ask.data, (this.#login ??= new AbortController()).signal)
-              : undefined,
-          (value) => this.#machine.auth.answerSignature(ask.token, value),
-        );
-        return;
-      }
-      case "password":
-        this.#answer(
-          () => {
-            const { password } = options;
-            return typeof password === "function" ? password(ask.attempt) : password;
-          },
-          (value) => this.#machine.auth.answerPassword(ask.token, value),
-        );
-        return;
-      case "change-password":
-        this.#answer(
-          () => options.changePassword?.(ask.prompt),
-          (value) => this.#machine.auth.answerChangePassword(ask.token, value),
-        );
-        return;
-      case "prompts":
-        this.#answer(
-          () => this.#answerPrompts(ask),
-          (value) => this.#machine.auth.answerPrompts(ask.token, value),
-        );
-        return;
-    }
   }
 
   #answerPrompts(request: PromptRequest): ReturnType<NonNullable<ConnectOptions["prompts"]>> {

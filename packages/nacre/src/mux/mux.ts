@@ -149,21 +149,6 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
       case "request-reply":
         this.#channels[event.channel]?.onReply(event.request, event.success);
         return;
-      case "channel-request":
-      case "env":
-      case "pty-req":
-      case "x11-req":
-      case "exec":
-      case "shell":
-      case "subsystem":
-      case "window-change":
-      case "signal":
-      case "break":
-      case "exit-status":
-      case "exit-signal":
-      case "flow-control":
-        this.#onRequest(event);
-        return;
       case "channel-opened":
         this.#takeOpen(event.channel)?.opened(this.#addChannel(event.channel));
         return;
@@ -200,7 +185,9 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
         return;
       }
       default:
-        this.#side.event(event);
+        // The other events of a channel are its requests and reports.
+        if ("channel" in event) this.#onRequest(event);
+        else this.#side.event(event);
     }
   }
 

@@ -51,7 +51,7 @@ class Output implements ReadEnd<WebStreams["readable"]> {
   #wanted: (() => void) | undefined;
   #state: OutputState = { kind: "flowing" };
 
-  constructor(source: ReadSource, keep = Number.POSITIVE_INFINITY) {
+  constructor(source: ReadSource, keep = Infinity) {
     this.#source = source;
     this.#keep = keep;
     this.stream = new ReadableStream<Bytes>(
@@ -78,11 +78,11 @@ class Output implements ReadEnd<WebStreams["readable"]> {
   }
 
   open(): void {
-    if (this.#state.kind !== "over") this.#keep = Number.POSITIVE_INFINITY;
+    if (this.#state.kind !== "over") this.#keep = Infinity;
   }
 
   receive(bytes: Bytes): void {
-    if (this.#keep === Number.POSITIVE_INFINITY) {
+    if (this.#keep === Infinity) {
       this.#hand({ bytes, credit: bytes.length });
     } else {
       const kept = bytes.subarray(0, this.#keep);
