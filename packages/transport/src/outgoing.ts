@@ -92,11 +92,11 @@ export class OutgoingPackets {
 
   /** Sends the payload of `begin`. With a `stream`, it stays open until the next message, `hold`, or a `commit` without one. */
   commit(stream = 0): void {
-    if (this.#closed) return;
-    this.open = this.#held ? 0 : stream;
+    this.open = this.#held || this.#closed ? 0 : stream;
     if (this.open > 0) return;
     const payload = this.#begun;
     this.#begun = NOTHING;
+    if (this.#closed) return;
     if (this.#held) {
       this.#enqueue(payload, undefined);
       return;
