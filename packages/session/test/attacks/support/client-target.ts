@@ -1,7 +1,13 @@
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions, describedTrace } from "@nacre/session";
 import { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import * as message from "@nacre/testing/attacks/messages";
-import { type ChannelChange, type CommonOptions, hostKey, SessionTarget } from "@nacre/testing/attacks/session-target";
+import {
+  algorithms,
+  type ChannelChange,
+  type CommonOptions,
+  hostKey,
+  SessionTarget,
+} from "@nacre/testing/attacks/session-target";
 import { seededRandom } from "@nacre/testing/random";
 import { clientOptions } from "@nacre/testing/session/pair";
 import { expect } from "vitest";
@@ -23,6 +29,7 @@ export class ClientTarget extends SessionTarget<ClientSessionEvent> {
     this.#options = options;
     this.machine = new ClientSession({
       ...clientOptions,
+      algorithms,
       random: seededRandom(1),
       trace: describedTrace((record) => this.trace.push(record)),
       ...options.machine,
