@@ -67,7 +67,10 @@ export class CopyRun {
     return this.#isComplete ? 0 : INCOMPLETE;
   }
 
-  /** Finds out what to copy, and where to, and adds it to `tasks`. Its SFTP sessions end before the copies begin: a server may allow only one at a time. */
+  /**
+   * Finds out what to copy, and where to, and adds it to `tasks`. Its SFTP sessions end before the copies begin: a server may allow only one
+   * at a time.
+   */
   async #plan(sources: readonly Located[], target: Located, tasks: Task[]): Promise<void> {
     const sides = new Sides(this.#signal, this.#words.usesScp);
     try {
