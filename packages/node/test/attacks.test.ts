@@ -451,21 +451,6 @@ async function hostOptions(name: string): Promise<HostOptions> {
   return { host: "example.org", port: 22, files, home: undefined, unknownHost: () => true, warn: () => {} };
 }
 
-test("trust on first use · client", async () => {
-  const remembered = ["host-key-changed", "no error"];
-  // A second instance of the module shares no memory with the first, like another process.
-  vi.resetModules();
-  const elsewhere = await import("../src/known-hosts.ts");
-  for (let pair = 0; pair < 20; pair++) {
-    const two = await hostOptions("known_hosts");
-    expect(await twoKeys(await knownHost(two), await elsewhere.knownHost(two))).toEqual(remembered);
-    expect((await readFile(two.files![0]!, "utf8")).match(/\n/g)).toHaveLength(1);
-    // Within one process this also works if no lock file can be created, because its path exists as a folder.
-    const one = await hostOptions("k".repeat(255));
-    expect(await twoKeys(await knownHost(one), await knownHost(one))).toEqual(remembered);
-  }
-});
-
 test("special files · client", async () => {
   // A new host is added to a regular file only.
   const folder = await temporaryFolder();
@@ -612,4 +597,20 @@ test("forwarding · server", async () => {
   const { port = 0 } = await named.listen({ host: "", port: 0 });
   expect(await codeOf(once(dial(port, "127.0.0.2"), "connect"))).toBe("ECONNREFUSED");
   await Promise.all([named.close(), few.close()]);
+});
+
+test("trust on first use · client", async () => {
+  const remembered = ["host-key-changed", "no error"];
+  // A second instance of the module shares no memory with the first, like another process. This test is the last: those behind it would load
+  // a second instance of other code too.
+  vi.resetModules();
+  const elsewhere = await import("../src/known-hosts.ts");
+  for (let pair = 0; pair < 20; pair++) {
+    const two = await hostOptions("known_hosts");
+    expect(await twoKeys(await knownHost(two), await elsewhere.knownHost(two))).toEqual(remembered);
+    expect((await readFile(two.files![0]!, "utf8")).match(/\n/g)).toHaveLength(1);
+    // Within one process this also works if no lock file can be created, because its path exists as a folder.
+    const one = await hostOptions("k".repeat(255));
+    expect(await twoKeys(await knownHost(one), await knownHost(one))).toEqual(remembered);
+  }
 });

@@ -141,7 +141,7 @@ it("keeps a pipe that is the target of a download, also behind a link", async ()
       message: `download: "${join(folder, name)}" is a device, pipe or socket, which a file would replace; pass a function that takes the contents`,
     });
   expect((await stat(join(folder, "pipe"))).isFIFO()).toBe(true);
-  expect(await readdir(folder)).toEqual(["link", "pipe"]);
+  expect((await readdir(folder)).toSorted()).toEqual(["link", "pipe"]);
 });
 
 /** Opens SFTP to a server in memory with a file `f`. */

@@ -61,7 +61,7 @@ export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Part
     limits,
     sink: {
       write: (payload) => void sent.push(payload.slice()),
-      begin: (length) => (draft = new Uint8Array(length)),
+      begin: (header, length) => (draft = new Uint8Array(header + length)),
       commit: () => void sent.push(draft),
       pending: 0,
       held: false,
