@@ -209,33 +209,35 @@ describe("200 connections at once", () => {
 
 describe("many bytes", () => {
   const block = randomData(16 * MIB);
-  const COUNT = 16;
-  const expected = { length: COUNT * block.length, sha256: digestOfBlocks() };
 
-  function digestOfBlocks(): string {
+  /** Returns the length and digest of so many blocks. */
+  function expected(count: number): { readonly length: number; readonly sha256: string } {
     const hash = createHash("sha256");
-    for (let i = 0; i < COUNT; i++) hash.update(block);
-    return hash.digest("hex");
+    for (let i = 0; i < count; i++) hash.update(block);
+    return { length: count * block.length, sha256: hash.digest("hex") };
   }
 
-  async function send(stream: NodeDuplex): Promise<void> {
-    for (let i = 0; i < COUNT; i++) if (!stream.write(block)) await once(stream, "drain");
+  async function send(stream: NodeDuplex, count: number): Promise<void> {
+    for (let i = 0; i < count; i++) if (!stream.write(block)) await once(stream, "drain");
     stream.end();
   }
 
-  test.for(["up", "down"])("256 MiB %s through forwardLocal arrive unchanged", async (direction) => {
+  test.for([
+    ["up", "256 MiB", 16],
+    ["down", "1 GiB", 64],
+  ] as const)("%s through forwardLocal, %s arrive unchanged", async ([direction, , count]) => {
     const digest = later<unknown>();
     const target = await serve((socket) => {
       socket.allowHalfOpen = true;
       if (direction === "up") void digestOf(socket).then(digest.resolve);
-      else void send(socket);
+      else void send(socket, count);
     });
     await using ssh = await server.connect();
     await using forward = await ssh.forwardLocal({ port: 0 }, at(target));
     const socket = connectLocally(forward);
-    if (direction === "up") void send(socket);
+    if (direction === "up") void send(socket, count);
     else void digestOf(socket as Readable).then(digest.resolve);
-    expect(await digest.promise).toEqual(expected);
+    expect(await digest.promise).toEqual(expected(count));
   });
 
   test("256 MiB up through forwardRemote arrive unchanged", async () => {
@@ -243,8 +245,8 @@ describe("many bytes", () => {
     const target = await serve((socket) => void digestOf(socket).then(digest.resolve));
     await using ssh = await server.connect();
     await using forward = await ssh.forwardRemote({ port: 0 }, at(target));
-    void send(connectLocally(forward));
-    expect(await digest.promise).toEqual(expected);
+    void send(connectLocally(forward), 16);
+    expect(await digest.promise).toEqual(expected(16));
   });
 });
 
