@@ -29,7 +29,7 @@ export class OutgoingPackets {
   #queuedCost = 0;
   /** Payload between `begin` and sealing; empty otherwise. */
   #begun: Uint8Array = NOTHING;
-  /** The stream of a committed payload that can still be lengthened; 0 if there is none. `commit` then seals it. */
+  /** The stream whose last payload is committed but not sealed, so that more bytes can be added to it; 0 if there is none. */
   open = 0;
 
   constructor(options: {

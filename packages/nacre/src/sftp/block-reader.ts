@@ -1,5 +1,6 @@
 import { SftpError, type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import type { Bytes, SshError } from "@nacre/wire";
+import { copyPieces } from "./copy-pieces.ts";
 import { Depth, MOST_BLOCKS, type TimedBlock } from "./depth.ts";
 import type { OpenFile, Sender, SftpChannel, Waiter } from "./sftp-channel.ts";
 
@@ -162,7 +163,10 @@ export class BlockReader implements Sender {
       this.#end = Math.min(this.#end, end);
     } else {
       // A server may send a byte at a time: pieces would then take more memory than their bytes.
-      block.memory ??= collect(pieces, block.length);
+      if (block.memory === undefined) {
+        block.memory = new Uint8Array(block.length);
+        copyPieces(pieces, block.memory);
+      }
       block.pieces = NO_PIECES;
       block.state = "unsent";
       this.#unsent++;
@@ -268,17 +272,6 @@ export class BlockReader implements Sender {
 }
 
 const NO_PIECES: readonly Bytes[] = [];
-
-/** Copies pieces to the beginning of a new array. */
-function collect(pieces: readonly Bytes[], length: number): Bytes {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
-}
 
 /** A block under way. The object is used again for later blocks. */
 class Block implements Waiter, TimedBlock {

@@ -23,8 +23,8 @@ export const FOLLOW: unique symbol = Symbol("follow");
 const MAX_LINKS = 40;
 
 /**
- * Maximum number of directories opened for one path: as many as a path of 4096 bytes can name. Bounds the work for paths with many ".." and
- * links, because it blocks the event loop.
+ * Maximum number of directories opened for one path: a path of 4096 bytes can name as many. The limit matters for paths with many ".." and
+ * links, because opening directories blocks the event loop.
  */
 const MAX_STEPS = 2048;
 

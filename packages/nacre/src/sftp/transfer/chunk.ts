@@ -1,4 +1,5 @@
 import type { Bytes } from "@nacre/wire";
+import { copyPieces } from "../copy-pieces.ts";
 
 /**
  * A part of a file: bytes, which are valid until the next chunk is requested, or pieces of it in order, which belong to the receiver together
@@ -26,12 +27,7 @@ export class ChunkJoiner {
     if (pieces.length === 1) return pieces[0]!;
     const length = lengthOf(chunk);
     if (this.#memory.length < length) this.#memory = new Uint8Array(length);
-    let at = 0;
-    for (const piece of pieces) {
-      this.#memory.set(piece, at);
-      at += piece.length;
-    }
-    return this.#memory.subarray(0, length);
+    return this.#memory.subarray(0, copyPieces(pieces, this.#memory));
   }
 }
 
