@@ -208,11 +208,8 @@ export class SshServer implements AsyncDisposable {
     };
     const connection = this.#code.serveDuplex(
       acceptedDuplex(socket),
-      // Inherits the shared options: copying them for each connection costs 16 µs.
-      Object.assign(Object.create(this.#serve) as ServeOptions<NodeSession> & CryptoProvider, {
-        remoteAddress: origin.remoteAddress,
-        log,
-      }),
+      // Keep the spread last: otherwise V8 gives each connection's options their own hidden class.
+      { remoteAddress: origin.remoteAddress, log, ...this.#serve },
       (channel, start) => new NodeSession(channel, start, endpointsOf(socket, origin)),
     );
     this.#connections.add(connection);

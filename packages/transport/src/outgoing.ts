@@ -29,7 +29,7 @@ export class OutgoingPackets {
   #queuedCost = 0;
   /** Payload between `begin` and sealing; empty otherwise. */
   #begun: Uint8Array = NOTHING;
-  /** The stream whose last payload is committed but not sealed, so that more bytes can be added to it; 0 if there is none. */
+  /** The stream that `#begun` belongs to, if it is committed and more bytes can still be added; otherwise 0. */
   open = 0;
 
   constructor(options: {

@@ -169,8 +169,8 @@ export class SendBuffer {
   }
 
   /**
-   * Returns a DATA message with the next bytes, at most `most` of them, or `undefined` if there are none. The message is written to `memory`;
-   * by default to memory of its own.
+   * Returns a DATA message with the next bytes, at most `most` of them. Returns `undefined` if no bytes wait. The message is in `memory`, or
+   * in new memory by default.
    */
   #copyNext(most: number, memory?: Bytes): Bytes | undefined {
     const length = this.#nextLength(most);
