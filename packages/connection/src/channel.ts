@@ -195,17 +195,14 @@ export class Channel implements WaitingChannel {
     }
   }
 
-  /** Returns window credit for `length` bytes delivered by "data" events. */
-  consumed(length: number): void {
+  /** Returns window credit for `length` bytes delivered by "data" events. Returns whether it sent a message. */
+  consumed(length: number): boolean {
     const state = this.#openUnlessLeaving();
-    if (state === undefined || state.incoming.kind === "ended") return;
+    if (state === undefined || state.incoming.kind === "ended") return false;
     const { unconsumed } = state.incoming.window;
     if (!(Number.isInteger(length) && length >= 0 && length <= unconsumed))
-      throw new SshError(
-        "usage",
-        `channel ${this.number}: cannot consume ${length} bytes: only ${unconsumed} are unconsumed`,
-      );
-    this.#returnCredit(state.peer, state.incoming.window, length);
+      throw new SshError("usage", `channel ${this.number}: cannot consume ${length} bytes of ${unconsumed}`);
+    return this.#returnCredit(state.peer, state.incoming.window, length);
   }
 
   /** Discards the stream's bytes from now on. */
@@ -375,10 +372,12 @@ export class Channel implements WaitingChannel {
     this.#context.emit({ type: "channel-closed", channel });
   }
 
-  #returnCredit(peer: number, window: ReceiveWindow, length: number): void {
+  /** Returns whether it sent a window adjustment. */
+  #returnCredit(peer: number, window: ReceiveWindow, length: number): boolean {
     const bytesToAdd = window.consume(length);
-    if (bytesToAdd === 0) return;
+    if (bytesToAdd === 0) return false;
     this.#context.sink.write(SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel: peer, bytesToAdd }));
+    return true;
   }
 
   #sinkTakes(): boolean {

@@ -181,10 +181,11 @@ export class Connection {
 
   /**
    * Returns window credit for `bytes` bytes of "data" events, so that the peer can send as many more (RFC 4254 §5.2). Do not call it after
-   * "channel-closed": the number may belong to another channel. Throws `usage` for more bytes than were delivered.
+   * "channel-closed": the number may belong to another channel. Returns whether there is a message to send: credit is returned half a window
+   * at a time. Throws `usage` for more bytes than were delivered.
    */
-  consumed(channel: number, bytes: number): void {
-    this.#find(channel)?.consumed(bytes);
+  consumed(channel: number, bytes: number): boolean {
+    return this.#find(channel)?.consumed(bytes) ?? false;
   }
 
   /** Discards the bytes of a stream on arrival from now on, and returns their window credit. */

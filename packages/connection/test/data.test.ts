@@ -203,14 +203,13 @@ describe("receiving", () => {
     expect(side.hears(data(side.session(), 0))).toEqual([]);
   });
 
-  test("returns credit in one adjustment when half the window was consumed", () => {
+  test("returns credit in one adjustment when half the window was consumed, and tells when it does", () => {
     const side = new Side("client", { limits });
     const channel = side.session();
     side.hears(data(channel, 400), stderr(channel, 400), data(channel, 200));
-    side.connection.consumed(channel, 499);
-    side.connection.consumed(channel, 0);
+    expect([side.connection.consumed(channel, 499), side.connection.consumed(channel, 0)]).toEqual([false, false]);
     expect(side.sink.take()).toEqual([]);
-    side.connection.consumed(channel, 1);
+    expect(side.connection.consumed(channel, 1)).toBe(true);
     expect(side.sink.take()).toEqual([
       SSH_MSG_CHANNEL_WINDOW_ADJUST.encode({ recipientChannel: 100, bytesToAdd: 500 }),
     ]);

@@ -1,4 +1,4 @@
-import { queueMacrotask } from "./mux/macrotask.ts";
+import { queueMacrotask } from "./mux/queue.ts";
 
 /** Milliseconds of work before the next round of the event loop. */
 const SLICE = 10;

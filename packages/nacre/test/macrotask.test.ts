@@ -5,7 +5,7 @@ const TWICE = ["first", "second"];
 /** Returns the order in which two tasks and a microtask run. */
 async function order(): Promise<string[]> {
   vi.resetModules();
-  const { queueMacrotask } = await import("../src/mux/macrotask.ts");
+  const { queueMacrotask } = await import("../src/mux/queue.ts");
   const ran: string[] = [];
   for (const name of TWICE) queueMacrotask(() => ran.push(name));
   await Promise.resolve();

@@ -38,6 +38,7 @@ class SocketDuplex implements Duplex {
   readonly #ownsReads: boolean;
   /** Set by `open`; `undefined` after the socket breaks or is closed. */
   #handler: DuplexHandler | undefined;
+  #isPaused = false;
   #isEnded = false;
   #ending: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -46,8 +47,8 @@ class SocketDuplex implements Duplex {
     this.#socket = socket;
     this.#isSystemSocket = Object.getPrototypeOf(socket) === Socket.prototype;
     this.#ownsReads = isAccepted && this.#isSystemSocket;
-    // An error may occur at any time, even without other listeners.
-    socket.on("error", ignore);
+    // An error may occur at any time, also before `open`.
+    socket.on("error", () => this.#onBroken());
   }
 
   open(handler: DuplexHandler): void {
@@ -55,15 +56,7 @@ class SocketDuplex implements Duplex {
     this.#handler = handler;
     // By default Node ends our direction when the peer ends its own.
     socket.allowHalfOpen = true;
-    const broken = (): void => {
-      const handler = this.#handler;
-      this.#handler = undefined;
-      // A close after both directions have ended is not an error.
-      if (socket.errored !== null || !this.#isEnded || !socket.writableFinished)
-        handler?.failed(socket.errored ?? new Error("the socket was closed unexpectedly"));
-    };
-    socket.on("error", broken);
-    socket.on("close", broken);
+    socket.on("close", () => this.#onBroken());
     socket.on("end", () => {
       this.#isEnded = true;
       this.#handler?.ended();
@@ -76,7 +69,7 @@ class SocketDuplex implements Duplex {
     });
     socket.resume();
     // Report an already broken socket too, but only after `open` returns.
-    if (socket.destroyed) queueMicrotask(broken);
+    if (socket.destroyed) queueMicrotask(() => this.#onBroken());
   }
 
   write(pieces: readonly Bytes[], ownsBuffers = false): boolean {
@@ -94,10 +87,15 @@ class SocketDuplex implements Duplex {
   }
 
   pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    // The engine calls this in each turn, and Node does not return early.
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
     this.#socket.resume();
   }
 
@@ -108,10 +106,16 @@ class SocketDuplex implements Duplex {
         resolve();
         return;
       }
-      socket.once("close", resolve);
+      // Resolving a promise twice calls Node's rejection handler.
+      const resolveOnce = (): void => {
+        onEnd?.();
+        onEnd = undefined;
+      };
+      let onEnd: (() => void) | undefined = resolve;
+      socket.once("close", resolveOnce);
       // The callback receives an error if the socket breaks; "close" follows.
       socket.end((error?: Error | null) => {
-        if (!error) resolve();
+        if (!error) resolveOnce();
       });
     });
     return this.#ending;
@@ -139,6 +143,16 @@ class SocketDuplex implements Duplex {
     });
     return this.#closing;
   }
+
+  /** Handles the "error" and "close" events. */
+  #onBroken(): void {
+    const socket = this.#socket;
+    const handler = this.#handler;
+    this.#handler = undefined;
+    // A close after both directions have ended is not an error.
+    if (socket.errored !== null || !this.#isEnded || !socket.writableFinished)
+      handler?.failed(socket.errored ?? new Error("the socket was closed unexpectedly"));
+  }
 }
 
 /**
@@ -160,5 +174,3 @@ function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) |
 function fillsBuffer({ length, buffer }: Bytes): boolean {
   return length === buffer.byteLength;
 }
-
-function ignore(): void {}

@@ -16,6 +16,27 @@ export interface DialOptions {
   readonly originator?: Originator | undefined;
 }
 
+/** Receives the outcome of `openDialled`: one call. */
+export interface DialHandler {
+  readonly opened: (channel: Channel) => void;
+  readonly failed: (error: SshError) => void;
+}
+
+/** Makes the server connect to `target`, with callbacks. Fails and throws with the errors of `dialChannel`. */
+export function openDialled(
+  mux: Opener,
+  target: ForwardTarget,
+  originator: Originator | undefined,
+  { opened, failed }: DialHandler,
+): void {
+  const { channelType, data } = encodeTarget(target, originator);
+  mux.open(channelType, data, {
+    opened,
+    refused: (reasonCode, description) => failed(refusalError(target, reasonCode, description)),
+    lost: failed,
+  });
+}
+
 /**
  * Makes the server connect to `target`, and returns the channel (RFC 4254 §7.2).
  *
@@ -28,20 +49,15 @@ export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOpt
     checkNames(options, DIAL_OPTIONS, "`dial`");
     const { signal, originator } = options;
     checkSignal(signal);
-    const { channelType, data } = encodeTarget(target, originator);
     if (signal?.aborted) throw abortError(target, signal);
     let unwatch: (() => void) | undefined;
-    mux.open(channelType, data, {
-      opened(channel) {
+    openDialled(mux, target, originator, {
+      opened: (channel) => {
         unwatch?.();
         if (signal?.aborted) channel.close();
         else resolve(channel);
       },
-      refused(reasonCode, description) {
-        unwatch?.();
-        reject(refusalError(target, reasonCode, description));
-      },
-      lost(error) {
+      failed: (error) => {
         unwatch?.();
         reject(error);
       },

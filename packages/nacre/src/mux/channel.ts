@@ -129,8 +129,8 @@ export class Channel {
   /** Returns window credit for `bytes` bytes, so that the peer may send as many more. */
   consumed(bytes: number): void {
     if (this.#end !== undefined) return;
-    this.#host.machine.connection.consumed(this.id, bytes);
-    this.#host.touch();
+    // Usually the credit is only counted, and a turn would have nothing to send.
+    if (this.#host.machine.connection.consumed(this.id, bytes)) this.#host.touch();
   }
 
   /** Sends a channel request that wants no reply. */

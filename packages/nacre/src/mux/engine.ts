@@ -3,7 +3,7 @@ import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import { Clock } from "./clock.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
-import { queueMacrotask } from "./macrotask.ts";
+import { queueJob, queueMacrotask } from "./queue.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
@@ -57,6 +57,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #yields = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
+  /** Time of the current turn, or of the last one. */
+  #now = 0;
   #restAt = Infinity;
 
   constructor(duplex: Duplex, machine: DrivenMachine<E>, handler: EngineHandler<E>) {
@@ -84,14 +86,11 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Receives bytes. The byte connection calls this and the next five methods. */
   data(chunk: Uint8Array): void {
     if (this.#over !== undefined) return;
-    const now = this.#clock.now();
-    try {
-      this.machine.tick(now);
+    this.#try(() => {
+      this.#tick();
       this.machine.receive(chunk);
-    } catch (cause) {
-      this.#onFault(cause);
-    }
-    this.#restAt = now + REST_AFTER;
+    });
+    this.#restAt = this.#now + REST_AFTER;
     this.#goOn();
   }
 
@@ -130,11 +129,9 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   touch(): void {
     if (this.#turn !== "idle") return;
     this.#turn = "scheduled";
-    queueMicrotask(() => {
-      // Skip if a turn has started since.
-      if (this.#turn !== "scheduled") return;
-      this.#turn = "idle";
-      this.turn();
+    queueJob(() => {
+      // Skip if a turn has run since.
+      if (this.#turn === "scheduled") this.turn();
     });
   }
 
@@ -160,7 +157,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
    */
   command(give: () => void): void {
     if (this.#over !== undefined) return;
-    this.machine.tick(this.#clock.now());
+    this.#tick();
     give();
     this.touch();
   }
@@ -179,8 +176,14 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Runs a turn now, or in the next round of the event loop if this connection has used up its share. */
   turn(): void {
-    this.#try(() => this.machine.tick(this.#clock.now()));
+    this.#try(() => this.#tick());
     this.#goOn();
+  }
+
+  /** Updates the machine's clock. */
+  #tick(): void {
+    this.#now = this.#clock.now();
+    this.machine.tick(this.#now);
   }
 
   /** Runs a turn. The machine's clock is already updated. */
@@ -223,7 +226,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const output = this.#writable ? this.#takeOutput() : [];
     if (output.length === 0) return false;
     this.#writable = this.#duplex.write(output);
-    this.#restAt = this.#clock.now() + REST_AFTER;
+    this.#restAt = this.#now + REST_AFTER;
     return true;
   }
 

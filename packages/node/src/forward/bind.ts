@@ -148,10 +148,10 @@ function bind(options: ListenOptions, { onSocket, onError = () => {} }: SocketHa
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, highWaterMark: BUFFERED }, (socket) => {
     // An error may occur before the handler adds its listener.
     socket.on("error", () => {});
-    // Set here because Deno ignores some options of `createServer`.
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
     onSocket(socket);
+    // After the handler, which may send a request for the connection: these take time. Deno ignores the options of `createServer`.
+    socket.setNoDelay(true);
+    if (!isLoopback(socket.remoteAddress)) socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -162,5 +162,8 @@ function bind(options: ListenOptions, { onSocket, onError = () => {} }: SocketHa
     });
   });
 }
+
+const isLoopback = (address = ""): boolean =>
+  address.startsWith("127.") || address.startsWith("::ffff:127.") || address === "::1";
 
 const portOf = (server: Server): number => (server.address() as { readonly port: number }).port;

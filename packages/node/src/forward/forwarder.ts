@@ -2,9 +2,14 @@ import { SshError } from "@nacre/wire";
 import type { Opener, RemoteListeners } from "nacre/internal";
 import type { Forward } from "./forward.ts";
 
-/** A channel opener that exposes the error that ended its connection. */
+/** A channel opener with the state of its connection. */
 export interface ForwarderMux extends Opener {
-  readonly engine: { readonly over: SshError | undefined };
+  readonly engine: {
+    /** The error that ended the connection. */
+    readonly over: SshError | undefined;
+    /** Sends pending output now. */
+    turn(): void;
+  };
 }
 
 /** A client's connection and its open forwards. */

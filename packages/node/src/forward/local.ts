@@ -1,12 +1,18 @@
 import type { Socket } from "node:net";
-import { bridge, checkTarget, dialChannel, type ForwardTarget, type ListenAddress } from "nacre/internal";
+import {
+  bridgeDialled,
+  checkTarget,
+  type DialHandler,
+  type ForwardTarget,
+  type ListenAddress,
+  openDialled,
+} from "nacre/internal";
 import { originatorOf } from "../forward-listen.ts";
 import { resetSocket } from "../reset-socket.ts";
 import { acceptedDuplex } from "../socket-duplex.ts";
 import { type Forward, type LocalForwardOptions, openForward } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { listenSocket } from "./listen-socket.ts";
-import { reportBroken } from "./report-broken.ts";
 
 /** Implements `Client.forwardLocal`. */
 export function forwardLocal(
@@ -23,17 +29,13 @@ export function forwardLocal(
       async listen(connections) {
         checkTarget(target);
         const onSocket = (socket: Socket): void => {
-          // Send the channel open immediately when the connection arrives.
-          const accepted = connections.run(async (signal) => {
-            const opening = dialChannel(forwarder.mux, target, { signal, originator: originatorOf(socket) });
-            const channel = await opening.catch((cause: unknown) => {
-              resetSocket(socket);
-              throw cause;
-            });
-            await bridge(channel, acceptedDuplex(socket), signal);
-            await reportBroken(channel);
-          });
-          if (!accepted) resetSocket(socket);
+          const { mux } = forwarder;
+          const dial = (handler: DialHandler): void => {
+            openDialled(mux, target, originatorOf(socket), handler);
+            // Send the channel open immediately when the connection arrives.
+            mux.engine.turn();
+          };
+          if (!connections.run((signal) => bridgeDialled(dial, acceptedDuplex(socket), signal))) resetSocket(socket);
         };
         return listenSocket(address, connections, options.streamLocalBindUnlink, onSocket);
       },

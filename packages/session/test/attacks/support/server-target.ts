@@ -100,7 +100,8 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
         machine.connection.answerOpen(event.token, true);
         return;
       case "data":
-        return machine.connection.consumed(event.channel, event.data.length);
+        machine.connection.consumed(event.channel, event.data.length);
+        return;
       case "global-request":
         if (event.token !== undefined) machine.connection.answerGlobal(event.token, false);
         return;
