@@ -13,8 +13,8 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
 }
 
 /**
- * Settles like `work`, or rejects with the result of `makeError` as soon as `signal` aborts. The work goes on then: release whatever it still
- * opens.
+ * Settles like `work`, or rejects with the result of `makeError` as soon as `signal` aborts. The work then goes on: the
+ * caller closes what it still opens.
  */
 export function unlessAborted<T>(
   work: Promise<T>,
