@@ -12,6 +12,22 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   return () => void waiting.delete(callback);
 }
 
+/**
+ * Settles like `work`, or rejects with the result of `makeError` as soon as `signal` aborts. The work then goes on: the
+ * caller closes what it still opens.
+ */
+export function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  makeError: (signal: AbortSignal) => unknown,
+): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const unwatch = onAbort(signal, () => reject(makeError(signal)));
+    void work.then(resolve, reject).finally(unwatch);
+  });
+}
+
 function watch(signal: AbortSignal): Set<() => void> {
   const waiting = new Set<() => void>();
   const callAll = (): void => {

@@ -97,7 +97,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   /**
    * Opens SFTP, with the names of `node:fs/promises` and Node streams. Use `await using`, or call `close()` in the end. Rejects with
    * `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, `closed` after the end of the
-   * connection, or the error that ended it.
+   * connection, or the error that ended it. Without a signal, such as `AbortSignal.timeout(10_000)`, it waits for the server as
+   * long as the connection lasts.
    */
   async sftp(options?: CallOptions): Promise<Sftp> {
     // Loaded on demand: most connections move no files.

@@ -88,8 +88,17 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
 export function checkAddress(host: unknown, port: unknown): void {
   if (typeof host !== "string" || host === "")
     throw new SshError("usage", "`host` is required; pass a host name or address");
+  // Not repeated: an address such as "alice:secret@example.org" may contain a password.
+  if (MORE_THAN_HOST.test(host))
+    throw new SshError(
+      "usage",
+      "`host` must be a host name or address alone, without brackets; give the port in `port`, and the user in `user`",
+    );
   checkPort(port, 1);
 }
+
+/** Matches hosts with other parts: `name:22`, `[2001:db8::1]:22`, `alice@name` and `ssh://name`. An IPv6 address has at least two colons. */
+const MORE_THAN_HOST = /^[^:]*:[^:]*$|[[\]@/]/;
 
 /** Throws `usage` if `connectTimeout` is set and not an integer from 1 to `MAX_MILLISECONDS`. */
 export function checkConnectTimeout(connectTimeout: number | undefined): void {

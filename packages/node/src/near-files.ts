@@ -92,7 +92,7 @@ async function* list(path: string): AsyncGenerator<NearEntry, void> {
   }
 }
 
-/** Returns entries of a directory by synchronous calls, or `undefined` if the file system is slow. */
+/** Returns entries of a directory by synchronous calls, or `undefined` if the turn has no time left or the disk is slow. */
 function shortEntries(directory: string, names: readonly string[]): NearEntry[] | undefined {
   const entries: NearEntry[] = [];
   for (const name of names) {
@@ -127,10 +127,11 @@ function openFlags(follow: boolean): number {
 function readerOf(handle: fs.FileHandle, path: string): NearReader {
   return {
     read: (buffer, position) =>
-      reading(path, async () =>
-        turn.permits
-          ? turn.count(() => readSync(handle.fd, buffer, 0, buffer.length, position))
-          : (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
+      reading(
+        path,
+        async () =>
+          turn.attempt(() => readSync(handle.fd, buffer, 0, buffer.length, position)) ??
+          (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
       ),
     close: () => handle.close(),
   };
@@ -188,9 +189,10 @@ function writerOf(handle: fs.FileHandle, path: string): NearWriter {
 
 /** Writes bytes at `position` and resolves with how many were written. */
 async function writePart(handle: fs.FileHandle, bytes: Uint8Array, position: number): Promise<number> {
-  return turn.permits
-    ? turn.count(() => writeSync(handle.fd, bytes, 0, bytes.length, position))
-    : (await handle.write(bytes, 0, bytes.length, position)).bytesWritten;
+  return (
+    turn.attempt(() => writeSync(handle.fd, bytes, 0, bytes.length, position)) ??
+    (await handle.write(bytes, 0, bytes.length, position)).bytesWritten
+  );
 }
 
 /**
@@ -200,9 +202,7 @@ async function writePart(handle: fs.FileHandle, bytes: Uint8Array, position: num
 async function writePieces(handle: fs.FileHandle, pieces: readonly Bytes[], position: number): Promise<void> {
   let at = position;
   for (let rest = pieces; rest.length > 0; ) {
-    const written = turn.permits
-      ? turn.count(() => writevSync(handle.fd, rest, at))
-      : (await handle.writev(rest, at)).bytesWritten;
+    const written = turn.attempt(() => writevSync(handle.fd, rest, at)) ?? (await handle.writev(rest, at)).bytesWritten;
     at += written;
     rest = without(rest, written);
   }

@@ -5,7 +5,7 @@ import type { IdentitySource, PassphraseSource } from "./identities.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities"> {
-  /** Host name or address. */
+  /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
   /** TCP port; default 22. */
   readonly port?: number | undefined;

@@ -12,28 +12,17 @@ import {
 } from "node:fs";
 import * as fs from "node:fs/promises";
 import type { ShortFileAttributes } from "nacre/sftp";
+import { TurnBudget } from "./turn-budget.ts";
 
 /**
- * Time in milliseconds after which a synchronous call counts as slow. On a file system whose contents are cached, a call takes some
- * microseconds; an asynchronous one costs several times as much CPU time.
+ * Short files are read and written synchronously while the turn has time left: calls through the thread pool cost several times as much CPU
+ * time. Blocks have a budget of their own, because a rename that replaces a long file is slow even on a fast disk.
  */
-const SLOW = 2;
+const turn = new TurnBudget();
 
-/**
- * After two slow calls in a row, this many times their duration pass until the next synchronous one. So slow calls block a twentieth of
- * the time at most. A single slow call may be due to another process.
- */
-const REST_FACTOR = 20;
-
-/** Time before which no synchronous call is made. */
-let restsUntil = 0;
-
-/** Milliseconds of the last call if it was slow, or 0. */
-let slowTime = 0;
-
-/** Reads a regular file of `size` bytes. Returns `undefined` if its size is another one, or a short time after a slow call. */
+/** Reads a regular file of `size` bytes. Returns `undefined` if its size is another one, or if the turn has no time left or the disk is slow. */
 export function readShort(path: string | Buffer, size: number, flags: number): Uint8Array | undefined {
-  return unlessSlow(() => {
+  return turn.attempt(() => {
     const fd = openSync(path, flags);
     try {
       if (!fstatSync(fd).isFile()) throw new Error("it is not a regular file any more");
@@ -67,14 +56,14 @@ function allocate(length: number): Uint8Array<ArrayBuffer> {
   return slab.subarray(start, slabUsed);
 }
 
-/** Creates a file with these contents and attributes. Returns false and does nothing a short time after a slow call. */
+/** Creates a file with these contents and attributes. Returns false and does nothing if the turn has no time left or the disk is slow. */
 export function createShort(
   path: string | Buffer,
   bytes: Uint8Array,
   flags: number,
   { mode, exact }: ShortFileAttributes,
 ): boolean {
-  const isDone = unlessSlow(() => {
+  const isDone = turn.attempt(() => {
     const fd = openSync(path, flags, mode);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at);
@@ -88,30 +77,16 @@ export function createShort(
   return isDone === true;
 }
 
-/** Returns attributes, of a link itself. Returns `undefined` a short time after a slow call. */
+/** Returns attributes, of a link itself. Returns `undefined` if the turn has no time left or the disk is slow. */
 export function lstatShort(path: string | Buffer): Stats | undefined {
-  return unlessSlow(() => lstatSync(path));
+  return turn.attempt(() => lstatSync(path));
 }
 
 /** Renames a file. */
 export async function rename(from: string | Buffer, to: string | Buffer): Promise<void> {
-  const isDone = unlessSlow(() => {
+  const isDone = turn.attempt(() => {
     renameSync(from, to);
     return true;
   });
   if (isDone !== true) await fs.rename(from, to);
-}
-
-/** Does synchronous work, or returns `undefined` a short time after a slow call. */
-function unlessSlow<T>(work: () => T): T | undefined {
-  const began = performance.now();
-  if (began < restsUntil) return undefined;
-  try {
-    return work();
-  } finally {
-    const ended = performance.now();
-    const time = ended - began;
-    if (time > SLOW && slowTime > 0) restsUntil = ended + REST_FACTOR * (time + slowTime);
-    slowTime = time > SLOW ? time : 0;
-  }
 }

@@ -3,35 +3,50 @@ import { setImmediate } from "node:timers/promises";
 /** Time in milliseconds that synchronous calls may take in one turn of the event loop. */
 const BUDGET = 4;
 
-/** A call that took longer, in milliseconds, shows that the disk is slow at present. */
-const SLOW = 10;
+/** Two calls in a row that took longer, in milliseconds, show that the disk is slow. A single one may be due to another process. */
+const SLOW = 2;
 
-/** Time in milliseconds for which contents then go through the thread pool. */
-const SLOW_FOR = 200;
+/** A single call that took longer, in milliseconds, shows that the disk is slow. */
+const VERY_SLOW = 10;
+
+/** After slow calls, `attempt` makes none for this many times their duration. So slow calls block a twentieth of the time at most. */
+const REST_FACTOR = 20;
 
 /**
- * Bounds the time that synchronous calls of `node:fs` take in one turn of the event loop, so that other connections do not wait. For small
- * calls they take a tenth of the time that a call through the thread pool takes.
+ * Bounds the time that synchronous calls of `node:fs` take in one turn of the event loop, so that other connections do not wait. A small
+ * call takes a tenth of the time that it takes through the thread pool. When the disk is slow, only the calls of `run` and `count` are made.
  */
 export class TurnBudget {
   #left = BUDGET;
   #nextTurn: Promise<void> | undefined;
-  #slowUntil = 0;
+  /** Duration of the last call of `attempt` if it was slow, or 0. */
+  #slowTime = 0;
+  /** End of the rest after slow calls. */
+  #restsUntil = 0;
 
-  /** Whether a call on contents should run synchronously: the turn has time left, and the disk is not slow. */
+  /** Whether `attempt` makes a call: the turn has time left, and the disk is not slow. */
   get permits(): boolean {
-    return this.#left > 0 && (this.#slowUntil === 0 || performance.now() >= this.#slowUntil);
+    return this.#left > 0 && performance.now() >= this.#restsUntil;
   }
 
-  /** Runs a synchronous call, and counts its time. */
+  /** Runs a synchronous call if it is permitted. Otherwise returns `undefined`: use the thread pool then. */
+  attempt<T>(call: () => T): T | undefined {
+    if (!this.permits) return undefined;
+    const left = this.#left;
+    try {
+      return this.count(call);
+    } finally {
+      this.#judge(left - this.#left);
+    }
+  }
+
+  /** Runs a synchronous call now, and counts its time. */
   count<T>(call: () => T): T {
     const start = performance.now();
     try {
       return call();
     } finally {
-      const end = performance.now();
-      this.#left -= end - start;
-      this.#slowUntil = end - start > SLOW ? end + SLOW_FOR : 0;
+      this.#left -= performance.now() - start;
       // Always defined at the end of a turn that made calls.
       this.#nextTurn ??= this.#reset();
     }
@@ -42,6 +57,14 @@ export class TurnBudget {
     // rule: sftp-disk-turn
     while (this.#left <= 0) await this.#nextTurn;
     return this.count(call);
+  }
+
+  /** Decides after a call of `attempt` whether the disk is slow. Other calls do not count: removing a long file is slow on every disk. */
+  #judge(time: number): void {
+    const before = this.#slowTime;
+    if (time > VERY_SLOW || (time > SLOW && before > 0))
+      this.#restsUntil = performance.now() + REST_FACTOR * (time + before);
+    this.#slowTime = time > SLOW ? time : 0;
   }
 
   async #reset(): Promise<void> {

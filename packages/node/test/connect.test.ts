@@ -140,6 +140,7 @@ describe("connecting", () => {
     ["an invalid port", { port: 65_536 }, "usage"],
     ["a port of NaN", { port: Number.NaN }, "usage"],
     ["an empty host", { host: "" }, "usage"],
+    ["a jump host with its port in `host`", { via: { host: "127.0.0.1:22" } }, "usage"],
     ["an invalid fingerprint", { hostKey: "SHA256:short" }, "usage"],
     ["a port given as text", { port: "22" as never }, "usage"],
     ["an AbortController instead of its signal", { signal: new AbortController() as never }, "usage"],
@@ -173,6 +174,21 @@ describe("connecting", () => {
       code: "usage",
       message: expect.stringContaining(words),
     });
+  });
+
+  test.each(["example.org:22", "[2001:db8::1]:22", "[2001:db8::1]", "alice@example.org", "ssh://example.org:22"])(
+    "with the host %s names the options for its parts",
+    async (host) => {
+      await expect(connect({ host, hostKey: () => true, identities: [] })).rejects.toMatchObject({
+        code: "usage",
+        message: expect.stringMatching(/`port`.*`user`/),
+      });
+    },
+  );
+
+  test.each(["::1", "2001:db8::1", "fe80::1%eth0"])("takes the IPv6 address %s", async (host) => {
+    const signal = AbortSignal.abort();
+    expect(await codeOf(connect({ host, hostKey: () => true, identities: [], signal }))).toBe("aborted");
   });
 
   test("rejects with `usage` if called without arguments", async () => {

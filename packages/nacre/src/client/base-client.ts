@@ -3,7 +3,7 @@ import { checkConnectOptions, checkSignal } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
-import { onAbort } from "../on-abort.ts";
+import { onAbort, unlessAborted } from "../on-abort.ts";
 import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
@@ -167,21 +167,14 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     checkSignal(signal);
     if (signal?.aborted) throw abortError(signal);
     const opening = this.#openSession();
-    let abort: ((error: SshError) => void) | undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      abort = reject;
-    });
-    const unwatch = signal && onAbort(signal, () => abort?.(abortError(signal)));
     try {
-      return await Promise.race([opening.then(use), aborted]);
+      return await unlessAborted(opening.then(use), signal, abortError);
     } catch (error) {
       opening.then(
         (channel) => channel.close(),
         () => {},
       );
       throw error;
-    } finally {
-      unwatch?.();
     }
   }
 }

@@ -39,7 +39,7 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> extends Bas
   /**
    * Makes the server listen (RFC 4254 §7.1, OpenSSH PROTOCOL §2.4). Iterate the returned listener to receive connections. With port 0 the
    * server chooses the port. Rejects with `forward-denied` if the server refuses, `usage`, `closed` after the end of the connection, or the
-   * error that ended it.
+   * error that ended it. Waits for the answer as long as the connection lasts; the keepalive ends it if the server sends nothing.
    */
   listen(address: ListenAddress): Promise<RemoteListener<K>> {
     return this.remoteListeners.listen(address, this.#streams);

@@ -7,6 +7,7 @@ import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
+import { onAbort } from "../on-abort.ts";
 import { platformRandom } from "../random.ts";
 import { offeredAlgorithms } from "../wasm.ts";
 import { madeTrace, quietly } from "../watchers.ts";
@@ -57,19 +58,21 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     const authenticated = new Promise<ConnectionInfo>((resolve, reject) => {
       this.#authenticated = { resolve, reject };
     });
-    const onAbort = (): void =>
-      this.#engine.fail(new SshError("aborted", "connecting was aborted", { cause: signal?.reason }));
-    signal?.addEventListener("abort", onAbort);
+    let unwatch: (() => void) | undefined;
     try {
       this.#engine.start();
-      if (signal?.aborted) onAbort();
-      else this.#engine.turn();
+      unwatch =
+        signal &&
+        onAbort(signal, () =>
+          this.#engine.fail(new SshError("aborted", "connecting was aborted", { cause: signal.reason })),
+        );
+      if (!signal?.aborted) this.#engine.turn();
       return await authenticated;
     } catch (error) {
       await this.ended;
       throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unwatch?.();
     }
   }
 

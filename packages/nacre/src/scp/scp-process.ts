@@ -1,7 +1,7 @@
 import type { ScpClosedEvent, ScpMachine } from "@nacre/sftp/scp";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
-import { onAbort } from "../on-abort.ts";
+import { onAbort, unlessAborted } from "../on-abort.ts";
 import { ExitReport } from "../session/exit.ts";
 import { encodeCommand } from "../session/requests.ts";
 import { abortError, type CallContext, throwIfAborted } from "../sftp/call.ts";
@@ -63,12 +63,8 @@ export class ScpProcess<Event extends { readonly type: string }> {
     throwIfAborted(context);
     const { signal } = context;
     const opening = ssh.openChannel("session");
-    let unwatch: (() => void) | undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      unwatch = signal && onAbort(signal, () => reject(abortError(context)));
-    });
     try {
-      const channel = await Promise.race([opening, aborted]);
+      const channel = await unlessAborted(opening, signal, () => abortError(context));
       return new ScpProcess(new ScpChannel(machine), channel, command, context);
     } catch (error) {
       opening.then(
@@ -76,8 +72,6 @@ export class ScpProcess<Event extends { readonly type: string }> {
         () => {},
       );
       throw error;
-    } finally {
-      unwatch?.();
     }
   }
 

@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { onAbort } from "../on-abort.ts";
+import { unlessAborted } from "../on-abort.ts";
 import { abortError, type CallContext } from "../sftp/call.ts";
 import { PLATFORM_CLOCK } from "../sftp/transfer/clock.ts";
 import type {
@@ -59,19 +59,12 @@ export class Tally {
   async wants(entry: TransferEntry): Promise<boolean> {
     const { filter, signal } = this.#options;
     if (filter === undefined) return true;
-    let unwatch: (() => void) | undefined;
-    const aborted = new Promise<never>((_, reject) => {
-      unwatch = signal && onAbort(signal, () => reject(abortError(this.#context)));
-    });
-    // Handled below, unless the function throws at once.
-    aborted.catch(() => {});
     try {
-      if (await Promise.race([filter(entry), aborted])) return true;
+      const answer = Promise.resolve(filter(entry));
+      if (await unlessAborted(answer, signal, () => abortError(this.#context))) return true;
     } catch (error) {
       this.#isOver = true;
       throw error;
-    } finally {
-      unwatch?.();
     }
     this.skip(entry.path, "filter");
     return false;

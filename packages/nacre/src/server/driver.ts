@@ -10,6 +10,7 @@ import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, reasonOf } from "../mux/engine.ts";
 import { Mux } from "../mux/mux.ts";
 import { openCheckedChannel } from "../mux/open-channel.ts";
+import { onAbort } from "../on-abort.ts";
 import { platformRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
 import { type ServerSessions, sessionHandlers } from "../session/server-sessions.ts";
@@ -43,7 +44,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   /** Set while the server closes the connection. `timer` runs while sessions have grace time to end. */
   #closing: { readonly timer: ReturnType<typeof setTimeout> | undefined } | undefined;
   #clientVersion: string | undefined;
-  #onAbort: (() => void) | undefined;
+  #unwatch: (() => void) | undefined;
 
   constructor(duplex: Duplex, options: ServeOptions<S> & CryptoProvider, makeSession: SessionMaker<S>) {
     this.#options = options;
@@ -103,7 +104,10 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
       );
       this.#state = { ...this.#state, graceTimer };
     }
-    if (signal !== undefined) this.#obey(signal);
+    if (signal !== undefined)
+      this.#unwatch = onAbort(signal, () =>
+        this.#engine.fail(new SshError("aborted", "serving the connection was aborted", { cause: signal.reason })),
+      );
     this.#engine.turn();
   }
 
@@ -140,17 +144,6 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
 
   get #isBusy(): boolean {
     return this.#admitted?.isBusy ?? false;
-  }
-
-  #obey(signal: AbortSignal): void {
-    const onAbort = (): void =>
-      this.#engine.fail(new SshError("aborted", "serving the connection was aborted", { cause: signal.reason }));
-    if (signal.aborted) {
-      onAbort();
-    } else {
-      signal.addEventListener("abort", onAbort);
-      this.#onAbort = onAbort;
-    }
   }
 
   #disconnect(): void {
@@ -214,7 +207,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     const state = this.#state;
     this.#state = { kind: "over", client: this.#admitted };
     clearTimeout(this.#closing?.timer);
-    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#unwatch?.();
     if (state.kind === "login") {
       clearTimeout(state.graceTimer);
       state.logins.closed();

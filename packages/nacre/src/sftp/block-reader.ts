@@ -1,5 +1,6 @@
-import { SftpError, type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
+import { type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import type { Bytes, SshError } from "@nacre/wire";
+import { failureOf } from "./call.ts";
 import { copyPieces } from "./copy-pieces.ts";
 import { Depth, MOST_BLOCKS, type TimedBlock } from "./depth.ts";
 import type { OpenFile, Sender, SftpChannel, Waiter } from "./sftp-channel.ts";
@@ -136,12 +137,7 @@ export class BlockReader implements Sender {
       this.#complete(block);
       this.#end = Math.min(this.#end, block.position + block.filled);
     } else {
-      const { path } = this.#file;
-      this.#fail(
-        answer.type === "status"
-          ? new SftpError(answer.status, answer.message, { call: "read", path })
-          : (answer as { readonly error: SshError }).error,
-      );
+      this.#fail(failureOf(answer, { call: "read", path: this.#file.path }));
       return;
     }
     this.#deliver();

@@ -1,5 +1,6 @@
-import { SftpError, type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
+import { type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import type { Bytes, SshError } from "@nacre/wire";
+import { failureOf } from "./call.ts";
 import { Depth, MOST_BLOCKS, type TimedBlock } from "./depth.ts";
 import type { OpenFile, Sender, SftpChannel, Waiter } from "./sftp-channel.ts";
 
@@ -108,12 +109,7 @@ export class BlockWriter implements Sender {
   /** Handles the answer to a request. */
   answered(block: Block, answer: SftpReplyEvent<Waiter>): void {
     if (answer.type !== "status" || answer.status !== SSH_FX.OK) {
-      const { path } = this.#file;
-      this.#fail(
-        answer.type === "status"
-          ? new SftpError(answer.status, answer.message, { call: "write", path })
-          : (answer as { readonly error: SshError }).error,
-      );
+      this.#fail(failureOf(answer, { call: "write", path: this.#file.path }));
       return;
     }
     this.#depth.replied(block, block.length);

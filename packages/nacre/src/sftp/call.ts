@@ -113,6 +113,13 @@ export function abortError({ call: name, path, signal }: CallContext): SshError 
   });
 }
 
+/** Returns the error of a request that failed: the server's refusal, or the reason why there is no answer. */
+export function failureOf(answer: Reply, failed: FailedCall): SshError {
+  return answer.type === "status"
+    ? new SftpError(answer.status, answer.message, failed)
+    : (answer as Answer<"unanswered">).error;
+}
+
 /** Returns whether an error is a refusal of the server with this status. */
 export function hasStatus(error: unknown, status: number): boolean {
   return error instanceof SftpError && error.status === status;

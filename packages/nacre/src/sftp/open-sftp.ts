@@ -1,7 +1,7 @@
 import { SshError } from "@nacre/wire";
 import { checkSignal } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
-import { onAbort } from "../on-abort.ts";
+import { unlessAborted } from "../on-abort.ts";
 import { checkNames } from "../option-names.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type CallOptions, SFTP_OPTIONS } from "./options.ts";
@@ -43,7 +43,7 @@ export interface DigestExecResult {
 /**
  * Opens SFTP on a connection, with streams of kind `K`. Takes two round trips, and one less on the session channel that was opened with the
  * login. OpenSSH grants a window only once the subsystem has started, which takes one more. Rejects with `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error
- * that ended the connection.
+ * that ended the connection. Without a signal, such as `AbortSignal.timeout(10_000)`, it waits for the server as long as the connection lasts.
  */
 export async function openSftp<K extends StreamTypes>(
   ssh: ChannelOpener,
@@ -55,13 +55,9 @@ export async function openSftp<K extends StreamTypes>(
   checkSignal(signal);
   if (signal?.aborted === true) throw abortError(signal);
   const opening = ssh.openChannel("session").then((channel) => new SftpChannel(channel, ssh.info?.peerVersion));
-  let unwatch: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    unwatch = signal && onAbort(signal, () => reject(abortError(signal)));
-  });
   try {
-    const channel = await Promise.race([opening, aborted]);
-    await Promise.race([channel.start(), aborted]);
+    const channel = await unlessAborted(opening, signal, abortError);
+    await unlessAborted(channel.start(), signal, abortError);
     return new Sftp(channel, streams, ssh);
   } catch (error) {
     // Not awaited: a server that does not answer would delay the error.
@@ -70,8 +66,6 @@ export async function openSftp<K extends StreamTypes>(
       () => {},
     );
     throw error;
-  } finally {
-    unwatch?.();
   }
 }
 

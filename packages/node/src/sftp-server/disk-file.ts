@@ -46,15 +46,13 @@ export class DiskFile implements ServedFile {
   }
 
   readNow(offset: number, length: number): Uint8Array | undefined {
-    const { turn } = this.#context;
-    if (!turn.permits) return undefined;
-    readBuffer ??= new Uint8Array(READ_LENGTH);
-    const buffer = readBuffer;
-    const limit = Math.min(length, buffer.length);
-    return buffer.subarray(
-      0,
-      turn.count(() => readSync(this.#descriptor, buffer, 0, limit, offset)),
-    );
+    return this.#context.turn.attempt(() => {
+      readBuffer ??= new Uint8Array(READ_LENGTH);
+      return readBuffer.subarray(
+        0,
+        readSync(this.#descriptor, readBuffer, 0, Math.min(length, readBuffer.length), offset),
+      );
+    });
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
@@ -77,9 +75,10 @@ export class DiskFile implements ServedFile {
     for (let done = 0; done < data.length; ) {
       const position = offset === undefined ? null : offset + done;
       const length = data.length - done;
-      if (turn.permits && length <= WRITE_LENGTH)
-        done += turn.count(() => writeSync(this.#descriptor, data, done, length, position));
-      else done += (await writeLater(this.#descriptor, data, done, length, position)).bytesWritten;
+      const write = (): number => writeSync(this.#descriptor, data, done, length, position);
+      done +=
+        (length <= WRITE_LENGTH ? turn.attempt(write) : undefined) ??
+        (await writeLater(this.#descriptor, data, done, length, position)).bytesWritten;
     }
   }
 

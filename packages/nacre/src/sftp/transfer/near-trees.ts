@@ -29,8 +29,8 @@ import type {
  */
 const BUFFER_LENGTH = 255 * 1024;
 
-/** Files shorter than this get a buffer of their own length. */
-const SHORT_LENGTH = 64 * 1024;
+/** Length in bytes from which a file is read with a reused buffer. A shorter one gets a buffer of its own length. */
+const REUSED_FROM = 64 * 1024;
 
 /** Reads near files for an upload. Buffers are used again. */
 export class NearSource implements SourceTree {
@@ -88,9 +88,9 @@ export class NearSource implements SourceTree {
     const file = await this.#files.open(path, follow);
     try {
       const length = Math.max(0, size - start);
-      const isShort = length < SHORT_LENGTH;
+      const isReused = length >= REUSED_FROM;
       // One byte more finds the end of the file without another call.
-      const whole = isShort ? new Uint8Array(length + 1) : (this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH));
+      const whole = isReused ? (this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH)) : new Uint8Array(length + 1);
       const buffer = bucket === undefined ? whole : whole.subarray(0, bucket.piece);
       for (let position = start; ; ) {
         throwIfAborted(context);
@@ -103,7 +103,7 @@ export class NearSource implements SourceTree {
         position += count;
         if (count === 0 || (count < buffer.length && position >= size)) break;
       }
-      if (!isShort) this.#buffers.push(whole);
+      if (isReused) this.#buffers.push(whole);
     } finally {
       await file.close();
     }

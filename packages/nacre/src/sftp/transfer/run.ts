@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { onAbort } from "../../on-abort.ts";
+import { onAbort, unlessAborted } from "../../on-abort.ts";
 import { abortError, type CallContext } from "../call.ts";
 import type { FailedEntry, SkippedEntry, TransferOptions } from "./options.ts";
 
@@ -106,19 +106,12 @@ export class TransferRun {
 
   /** Calls a function of the application. Its exception ends the transfer, regardless of `onError`. The end does not wait for its answer. */
   async ask<T>(question: () => T | Promise<T>): Promise<T> {
-    let unwatch: (() => void) | undefined;
-    const ended = new Promise<never>((_, reject) => {
-      unwatch = onAbort(this.#stop.signal, () => reject(this.#failure?.error));
-    });
-    // Handled below, unless the function throws at once.
-    ended.catch(() => {});
     try {
-      return await Promise.race([question(), ended]);
+      const answer = Promise.resolve(question());
+      return await unlessAborted(answer, this.#stop.signal, () => this.#failure?.error);
     } catch (error) {
       this.end(error);
       throw error;
-    } finally {
-      unwatch?.();
     }
   }
 

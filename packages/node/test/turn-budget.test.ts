@@ -1,0 +1,75 @@
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, it, vi } from "vitest";
+import { TurnBudget } from "../src/turn-budget.ts";
+
+/** Time that the budget sees, in milliseconds. */
+let now = 0;
+vi.spyOn(performance, "now").mockImplementation(() => now);
+
+/** Returns a budget, and functions that make a call of some milliseconds. Each returns whether the call was made. */
+function budget(): {
+  readonly turn: TurnBudget;
+  readonly call: (duration: number) => boolean;
+  readonly callInTurn: (duration: number) => Promise<boolean>;
+} {
+  const turn = new TurnBudget();
+  const call = (duration: number): boolean =>
+    turn.attempt(() => {
+      now += duration;
+      return true;
+    }) === true;
+  return {
+    turn,
+    call,
+    async callInTurn(duration) {
+      await setImmediate();
+      return call(duration);
+    },
+  };
+}
+
+/** Call of 4 ms that fails. */
+function failing(): never {
+  now += 4;
+  throw new Error("no such file");
+}
+
+describe("TurnBudget", () => {
+  it("makes calls of 4 ms in one turn, and again in the next", async () => {
+    const { call, callInTurn } = budget();
+    expect([1.5, 1.5, 1.5, 0].map(call)).toEqual([true, true, true, false]);
+    expect(await callInTurn(1)).toBe(true);
+  });
+
+  it("counts the time of a call that throws", () => {
+    const { turn, call } = budget();
+    expect(() => turn.attempt(failing)).toThrow("no such file");
+    expect(call(0)).toBe(false);
+  });
+
+  it("ignores a single slow call, which may be due to another process", async () => {
+    const { callInTurn } = budget();
+    for (const duration of [3, 1, 3, 1]) expect(await callInTurn(duration)).toBe(true);
+  });
+
+  it.each([
+    { slow: [3, 4], rest: 140 },
+    { slow: [11], rest: 220 },
+    { slow: [3, 11], rest: 280 },
+  ])("rests for 20 times the duration of slow calls: $slow ms", async ({ slow, rest }) => {
+    const { callInTurn } = budget();
+    for (const duration of slow) expect(await callInTurn(duration)).toBe(true);
+    now += rest - 1;
+    expect(await callInTurn(0)).toBe(false);
+    now += 1;
+    expect(await callInTurn(0)).toBe(true);
+  });
+
+  it("makes the calls of `run` during the rest, which do not end it", async () => {
+    const { turn, callInTurn } = budget();
+    await callInTurn(11);
+    await setImmediate();
+    expect(await turn.run(() => "attributes")).toBe("attributes");
+    expect(await callInTurn(0)).toBe(false);
+  });
+});
