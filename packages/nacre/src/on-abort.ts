@@ -28,6 +28,21 @@ export function unlessAborted<T>(
   });
 }
 
+/** Settles like `unlessAborted`. A value that arrives after the abort is closed. */
+export function openedUnlessAborted<T extends { close(): Promise<void> }>(
+  opening: Promise<T>,
+  signal: AbortSignal | undefined,
+  makeError: (signal: AbortSignal) => unknown,
+): Promise<T> {
+  return unlessAborted(opening, signal, (aborted) => {
+    opening.then(
+      (late) => late.close(),
+      () => {},
+    );
+    return makeError(aborted);
+  });
+}
+
 function watch(signal: AbortSignal): Set<() => void> {
   const waiting = new Set<() => void>();
   const callAll = (): void => {

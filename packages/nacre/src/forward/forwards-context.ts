@@ -45,19 +45,3 @@ export function isAcceptable(check: () => void, host: string | undefined): boole
 export function logRefusal({ log }: ForwardsContext, request: string, error: unknown): void {
   log({ type: "request-refused", session: undefined, request, ...(error !== undefined && { error }) });
 }
-
-/** Resolves as `given` does, or rejects when the signal aborts. A value that arrives after the abort is closed. */
-export function untilAborted<T extends { close(): Promise<void> }>(given: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(signal.reason);
-      given.then(
-        (late) => late.close(),
-        () => {},
-      );
-    };
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort);
-    given.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}

@@ -12,15 +12,9 @@ import { usage } from "../check.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import type { MuxHandlers } from "../mux/mux.ts";
 import type { PeerGlobalRequest, PeerOpen } from "../mux/peer-asks.ts";
+import { openedUnlessAborted } from "../on-abort.ts";
 import { bridge } from "./bridge.ts";
-import {
-  denied,
-  type ForwardsContext,
-  forwardContext,
-  isAcceptable,
-  logRefusal,
-  untilAborted,
-} from "./forwards-context.ts";
+import { denied, type ForwardsContext, forwardContext, isAcceptable, logRefusal } from "./forwards-context.ts";
 import { HeldConnections } from "./held-connections.ts";
 import { permitsTarget } from "./places.ts";
 import type { ListenAddress } from "./remote-listener.ts";
@@ -134,7 +128,7 @@ export class ServerForwards {
       checkedDuplex(await forwarding.connect?.(target, { ...forwardContext(this.#context, signal), originator }));
     let duplex: Duplex;
     try {
-      duplex = await untilAborted(connect(), signal);
+      duplex = await openedUnlessAborted(connect(), signal, ({ reason }) => reason);
     } catch (error) {
       if (!signal.aborted) this.#refuseOpen(open, target, error);
       return;

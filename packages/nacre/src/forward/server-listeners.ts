@@ -4,16 +4,10 @@ import type { Duplex } from "../mux/duplex.ts";
 import { leaveUncaught } from "../mux/engine.ts";
 import { openChannel } from "../mux/open-channel.ts";
 import type { PeerGlobalRequest } from "../mux/peer-asks.ts";
+import { openedUnlessAborted } from "../on-abort.ts";
 import { bridge } from "./bridge.ts";
 import type { ForwardingListener } from "./forwarding.ts";
-import {
-  denied,
-  type ForwardsContext,
-  forwardContext,
-  isAcceptable,
-  logRefusal,
-  untilAborted,
-} from "./forwards-context.ts";
+import { denied, type ForwardsContext, forwardContext, isAcceptable, logRefusal } from "./forwards-context.ts";
 import type { HeldConnections } from "./held-connections.ts";
 import { permitsAddress } from "./places.ts";
 import { checkListenAddress, type ListenAddress } from "./remote-listener.ts";
@@ -128,7 +122,7 @@ export class ServerListeners {
         requested,
       );
     try {
-      const listening = await untilAborted(listen(), over.signal);
+      const listening = await openedUnlessAborted(listen(), over.signal, ({ reason }) => reason);
       if (over.signal.aborted) return await listening.close();
       const address = requested.port === 0 ? { ...requested, port: listening.port! } : requested;
       listener = { address, over, listening };

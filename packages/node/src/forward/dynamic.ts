@@ -16,6 +16,7 @@ export function forwardDynamic(
     forwarder,
     {
       method: "forwardDynamic",
+      atServer: false,
       address,
       async listen(connections) {
         const report = connections.report.bind(connections);

@@ -1,5 +1,12 @@
 import { checkLimit, MAX_UINT32, SshError } from "@nacre/wire";
-import { checkNames, checkSignal, type ListenAddress, type OptionNames, onAbort } from "nacre/internal";
+import {
+  checkNames,
+  checkSignal,
+  type ListenAddress,
+  type OptionNames,
+  onAbort,
+  openedUnlessAborted,
+} from "nacre/internal";
 import type { Bound } from "./bind.ts";
 import { Connections } from "./connections.ts";
 import type { Forwarder } from "./forwarder.ts";
@@ -72,6 +79,8 @@ const OPTION_NAMES: Readonly<Record<ForwardMethod, object>> = {
 export interface ForwardSetup {
   readonly method: ForwardMethod;
   readonly address: ListenAddress;
+  /** Whether the server listens. */
+  readonly atServer: boolean;
   /** Starts listening and passes each connection to `connections`. */
   readonly listen: (connections: Connections) => Promise<Bound>;
 }
@@ -99,8 +108,10 @@ export async function openForward(
     // `Client.ended` reports the end of the SSH connection.
     if (forwarder.over === undefined) onError?.(error);
   });
-  const opening = unlessAborted(setup.listen(connections), signal, abortError);
-  const listening = await opening.catch(async (cause: unknown) => {
+  const opening = setup.listen(connections);
+  // A server may never answer. A local listener is waited for, so that its socket file is gone when this rejects.
+  const answered = setup.atServer ? openedUnlessAborted(opening, signal, abortError) : opening;
+  const listening = await answered.catch(async (cause: unknown) => {
     // One address may have accepted a connection before listening on another failed.
     await connections.close();
     throw cause;
@@ -120,25 +131,6 @@ export async function openForward(
     throw error;
   }
   return forward;
-}
-
-/** Resolves like `opening`, or rejects when the signal aborts: a server may never answer. A listener that opens later is closed. */
-function unlessAborted(
-  opening: Promise<Bound>,
-  signal: AbortSignal | undefined,
-  abortError: () => SshError,
-): Promise<Bound> {
-  if (signal === undefined) return opening;
-  return new Promise((resolve, reject) => {
-    const unwatch = onAbort(signal, () => {
-      reject(abortError());
-      opening.then(
-        (late) => late.close(),
-        () => {},
-      );
-    });
-    opening.then(resolve, reject).finally(unwatch);
-  });
 }
 
 class ListeningForward implements Forward {

@@ -25,6 +25,7 @@ export function forwardLocal(
     forwarder,
     {
       method: "forwardLocal",
+      atServer: false,
       address,
       async listen(connections) {
         checkTarget(target);

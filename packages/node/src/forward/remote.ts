@@ -32,7 +32,7 @@ export function forwardRemote(
   };
   return openForward(
     forwarder,
-    { method: "forwardRemote", address, listen: async (connections) => listen(connections) },
+    { method: "forwardRemote", atServer: true, address, listen: async (connections) => listen(connections) },
     options,
   );
 }
@@ -47,6 +47,7 @@ export function forwardRemoteDynamic(
     forwarder,
     {
       method: "forwardRemoteDynamic",
+      atServer: true,
       address,
       async listen(connections) {
         const report = connections.report.bind(connections);

@@ -1,8 +1,10 @@
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { lstat, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { buffer, text } from "node:stream/consumers";
+import { macrotask } from "@nacre/testing/macrotask";
 import type { PeerOpen } from "nacre/internal";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Bound } from "../../src/forward/bind.ts";
@@ -169,6 +171,17 @@ describe("closing a forward", () => {
     expect(await codeOf(ssh.forwardLocal({ port: 0 }, await answering(), { signal: over.signal }))).toBe("aborted");
   });
 
+  it("has removed its socket file when a signal aborts while it starts to listen", async () => {
+    const { ssh } = await forwarded();
+    const path = join(await temporaryFolder(), "s");
+    const over = new AbortController();
+    const opening = codeOf(ssh.forwardLocal({ path }, await answering(), { signal: over.signal }));
+    while (!existsSync(path)) await macrotask();
+    over.abort();
+    expect(await opening).toBe("aborted");
+    expect(existsSync(path)).toBe(false);
+  });
+
   it("happens when the signal aborts before the server has answered, and closes a listener that opens later", async () => {
     let open!: (bound: Bound) => void;
     const listening = new Promise<Bound>((resolve) => {
@@ -176,7 +189,7 @@ describe("closing a forward", () => {
     });
     const forwarder = { over: undefined, assertAlive() {} } as unknown as Forwarder;
     const over = new AbortController();
-    const setup = { method: "forwardRemote", address: { port: 0 }, listen: () => listening } as const;
+    const setup = { method: "forwardRemote", atServer: true, address: { port: 0 }, listen: () => listening } as const;
     const opening = openForward(forwarder, setup, { signal: over.signal });
     over.abort();
     expect(await codeOf(opening)).toBe("aborted");
