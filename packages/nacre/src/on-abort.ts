@@ -28,8 +28,14 @@ export function unlessAborted<T>(
   });
 }
 
+/** A value that can be closed. */
+export interface Closable {
+  /** Releases its resources. Resolves when they are released. */
+  close(): Promise<void>;
+}
+
 /** Settles like `unlessAborted`. A value that arrives after the abort is closed. */
-export function openedUnlessAborted<T extends { close(): Promise<void> }>(
+export function openedUnlessAborted<T extends Closable>(
   opening: Promise<T>,
   signal: AbortSignal | undefined,
   makeError: (signal: AbortSignal) => unknown,

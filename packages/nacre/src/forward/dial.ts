@@ -18,7 +18,9 @@ export interface DialOptions {
 
 /** Receives the outcome of `openDialled`: one call. */
 export interface DialHandler {
+  /** Called with the open channel. */
   readonly opened: (channel: Channel) => void;
+  /** Called if the server refuses, or the connection ends first. */
   readonly failed: (error: SshError) => void;
 }
 
