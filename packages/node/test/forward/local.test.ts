@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { lstat, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
@@ -171,15 +170,29 @@ describe("closing a forward", () => {
     expect(await codeOf(ssh.forwardLocal({ port: 0 }, await answering(), { signal: over.signal }))).toBe("aborted");
   });
 
-  it("has removed its socket file when a signal aborts while it starts to listen", async () => {
-    const { ssh } = await forwarded();
-    const path = join(await temporaryFolder(), "s");
+  it("is complete when it rejects because the signal aborted while it started to listen", async () => {
+    let open!: (bound: Bound) => void;
+    const listening = new Promise<Bound>((resolve) => {
+      open = resolve;
+    });
+    const forwarder = { over: undefined, assertAlive() {}, hold() {}, release() {} } as unknown as Forwarder;
     const over = new AbortController();
-    const opening = codeOf(ssh.forwardLocal({ path }, await answering(), { signal: over.signal }));
-    while (!existsSync(path)) await macrotask();
+    const setup = {
+      method: "forwardLocal",
+      atServer: false,
+      address: { path: "/s" },
+      listen: () => listening,
+    } as const;
+    const opening = codeOf(openForward(forwarder, setup, { signal: over.signal }));
     over.abort();
-    expect(await opening).toBe("aborted");
-    expect(existsSync(path)).toBe(false);
+    await macrotask();
+    let isRemoved = false;
+    const close = async (): Promise<void> => {
+      await macrotask();
+      isRemoved = true;
+    };
+    open({ port: undefined, close });
+    expect([await opening, isRemoved]).toEqual(["aborted", true]);
   });
 
   it("happens when the signal aborts before the server has answered, and closes a listener that opens later", async () => {
