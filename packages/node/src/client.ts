@@ -16,12 +16,9 @@ import type {
   TransferSink,
   UploadSource,
 } from "nacre/sftp";
-import { forwardDynamic } from "./forward/dynamic.ts";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
 import { Forwarder, type ForwarderMux } from "./forward/forwarder.ts";
-import { forwardLocal } from "./forward/local.ts";
-import { forwardRemote, forwardRemoteDynamic } from "./forward/remote.ts";
 import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 import { NodeProcess } from "./process.ts";
 import type { Sftp } from "./sftp.ts";
@@ -43,6 +40,9 @@ const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
   makeProcess: (channel) => new NodeProcess(channel),
 };
 
+/** Loads the forwards on demand: most connections forward nothing. */
+const forwards = (): Promise<typeof import("./forward/index.ts")> => import("./forward/index.ts");
+
 /** A logged-in SSH connection with Node streams. */
 export class Client extends AnyClient<NodeStreams, NodeProcess> {
   readonly #mux: ForwarderMux;
@@ -58,7 +58,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    * on both 127.0.0.1 and ::1. Resets a connection if the server refuses its target. Rejects with `listen-failed`, `aborted`, `usage`, or
    * `closed` after the end of the connection.
    */
-  forwardLocal(listen: ListenAddress, target: ForwardTarget, options?: LocalForwardOptions): Promise<Forward> {
+  async forwardLocal(listen: ListenAddress, target: ForwardTarget, options?: LocalForwardOptions): Promise<Forward> {
+    const { forwardLocal } = await forwards();
     return forwardLocal(this.#forwards, listen, target, options);
   }
 
@@ -66,7 +67,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    * Makes the server listen and forwards each connection to `target` from this side, like `ssh -R`. If the target cannot be reached, this
    * side rejects the channel and the server closes the connection. Rejects like `listen`, and also with `aborted`.
    */
-  forwardRemote(listen: ListenAddress, target: ForwardTarget, options?: ForwardOptions): Promise<Forward> {
+  async forwardRemote(listen: ListenAddress, target: ForwardTarget, options?: ForwardOptions): Promise<Forward> {
+    const { forwardRemote } = await forwards();
     return forwardRemote(this.#forwards, listen, target, options);
   }
 
@@ -74,7 +76,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    * Listens on this side as a proxy; the server connects to the requested targets, like `ssh -D`. Supports SOCKS 4, 4a, 5 and HTTP CONNECT.
    * Host names are resolved by the server. Rejects like `forwardLocal`.
    */
-  forwardDynamic(listen: ListenAddress, options?: LocalForwardOptions & ProxyOptions): Promise<Forward> {
+  async forwardDynamic(listen: ListenAddress, options?: LocalForwardOptions & ProxyOptions): Promise<Forward> {
+    const { forwardDynamic } = await forwards();
     return forwardDynamic(this.#forwards, listen, options);
   }
 
@@ -82,7 +85,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    * Makes the server listen as a proxy; this side connects to the requested targets, like `ssh -R` with only a port. Every host that can
    * reach the server's port can then reach every host that this machine can reach. Rejects like `forwardRemote`.
    */
-  forwardRemoteDynamic(listen: ListenAddress, options?: ForwardOptions & ProxyOptions): Promise<Forward> {
+  async forwardRemoteDynamic(listen: ListenAddress, options?: ForwardOptions & ProxyOptions): Promise<Forward> {
+    const { forwardRemoteDynamic } = await forwards();
     return forwardRemoteDynamic(this.#forwards, listen, options);
   }
 

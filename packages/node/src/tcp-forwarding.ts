@@ -9,8 +9,7 @@ import {
   permitsAddress,
   permitsTarget,
 } from "nacre/internal";
-import { dialAddresses, dialPath } from "./forward-dial.ts";
-import { type GatewayPorts, listenAddresses, listenAtPath } from "./forward-listen.ts";
+import type { GatewayPorts } from "./forward-listen.ts";
 import { isInternalAddress } from "./internal-address.ts";
 import { type Lookup, lookupNames } from "./lookup.ts";
 import { TCP_FORWARDING_OPTIONS } from "./option-names.ts";
@@ -66,6 +65,8 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
       // rule: permit-open
       if (!permitsTarget(permitOpen, target)) throw notNamed("permitOpen", target);
       const settings = { connectTimeout, signal };
+      // Loaded on demand, as below: clients import this module too.
+      const { dialAddresses, dialPath } = await import("./forward-dial.ts");
       if (target.path !== undefined) return dialPath(target.path, settings);
       return dialAddresses(target, settings, async () => {
         const addresses = await lookup(target.host);
@@ -77,6 +78,7 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
     async listen(address, { accept }) {
       // rule: permit-listen
       if (!permitsAddress(permitListen, address)) throw notNamed("permitListen", address);
+      const { listenAddresses, listenAtPath } = await import("./forward-listen.ts");
       if (address.path !== undefined) return listenAtPath(address.path, accept);
       return listenAddresses({ host: address.host ?? "localhost", port: address.port }, gatewayPorts, lookup, accept);
     },

@@ -17,11 +17,12 @@ import { authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
 import { hostKeyFile } from "../src/host-key-file.ts";
 import { type HostOptions, knownHost } from "../src/known-hosts.ts";
-import { listen, type SshServer } from "../src/listen.ts";
+import { listen } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
 import { nodeFiles } from "../src/near-files.ts";
 import { exposure } from "../src/owned-file.ts";
 import { Sources } from "../src/sources.ts";
+import type { SshServer } from "../src/ssh-server.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
 import { codeOf, serve, temporaryFolder } from "./support.ts";
 

@@ -13,9 +13,10 @@ import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Client } from "../src/client.ts";
 import { connect } from "../src/connect.ts";
 import { isInternalAddress } from "../src/internal-address.ts";
-import { listen, type SshServer } from "../src/listen.ts";
+import { listen } from "../src/listen.ts";
 import type { ListenEvent } from "../src/listen-options.ts";
 import type { Lookup } from "../src/lookup.ts";
+import type { SshServer } from "../src/ssh-server.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
 import { codeOf, counting, serve, temporaryFolder, watchResources } from "./support.ts";
 

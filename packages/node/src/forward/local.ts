@@ -1,12 +1,6 @@
 import type { Socket } from "node:net";
-import {
-  bridgeDialled,
-  checkTarget,
-  type DialHandler,
-  type ForwardTarget,
-  type ListenAddress,
-  openDialled,
-} from "nacre/internal";
+import { checkTarget, type ForwardTarget, type ListenAddress } from "nacre/internal";
+import { bridgeDialled, type DialHandler, openDialled } from "nacre/internal-forward";
 import { originatorOf } from "../forward-listen.ts";
 import { resetSocket } from "../reset-socket.ts";
 import { acceptedDuplex } from "../socket-duplex.ts";

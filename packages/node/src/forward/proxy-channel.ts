@@ -1,5 +1,6 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { bridge, type Channel, EventBuffer } from "nacre/internal";
+import { type Channel, EventBuffer } from "nacre/internal";
+import { bridge } from "nacre/internal-forward";
 import { dialTarget } from "./dial-target.ts";
 import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";

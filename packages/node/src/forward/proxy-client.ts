@@ -1,5 +1,6 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { onAbort, ProxyHandshake, type ProxyTarget } from "nacre/internal";
+import { onAbort } from "nacre/internal";
+import { ProxyHandshake, type ProxyTarget } from "nacre/internal-forward";
 import { asSshError } from "../failure.ts";
 
 /** A proxy client that is not connected to its target yet. */

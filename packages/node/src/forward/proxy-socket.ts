@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Bytes } from "@nacre/wire";
-import { bridge, dialChannel, onAbort } from "nacre/internal";
+import { dialChannel, onAbort } from "nacre/internal";
+import { bridge } from "nacre/internal-forward";
 import { originatorOf } from "../forward-listen.ts";
 import { acceptedDuplex } from "../socket-duplex.ts";
 import type { Forwarder } from "./forwarder.ts";

@@ -1,5 +1,6 @@
 import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
-import { bridge, checkTarget, type ForwardTarget, type ListenAddress, type PeerOpen } from "nacre/internal";
+import { checkTarget, type ForwardTarget, type ListenAddress, type PeerOpen } from "nacre/internal";
+import { bridge } from "nacre/internal-forward";
 import type { Connections } from "./connections.ts";
 import { dialTarget } from "./dial-target.ts";
 import { type Forward, type ForwardOptions, type ForwardSetup, openForward, type ProxyOptions } from "./forward.ts";
