@@ -9,7 +9,7 @@ const SLOW = 2;
 /** A single call that took longer, in milliseconds, shows that the disk is slow. */
 const VERY_SLOW = 10;
 
-/** After slow calls, `attempt` makes none for this many times their duration. So slow calls block a twentieth of the time at most. */
+/** Length of the rest after slow calls, as a multiple of their duration. `attempt` makes no call in it, so they take a twentieth of the time. */
 const REST_FACTOR = 20;
 
 /**
