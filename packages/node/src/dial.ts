@@ -89,12 +89,17 @@ export function checkAddress(host: unknown, port: unknown): void {
   if (typeof host !== "string" || host === "")
     throw new SshError("usage", "`host` is required; pass a host name or address");
   // Not repeated: an address such as "alice:secret@example.org" may contain a password.
-  if (MORE_THAN_HOST.test(host))
+  if (!isHostAlone(host))
     throw new SshError(
       "usage",
       "`host` must be a host name or address alone, without brackets; give the port in `port`, and the user in `user`",
     );
   checkPort(port, 1);
+}
+
+/** Returns whether this is a host without a port, a user or other parts, and may therefore appear in messages. */
+export function isHostAlone(host: unknown): host is string {
+  return typeof host === "string" && !MORE_THAN_HOST.test(host);
 }
 
 /** Matches hosts with other parts: `name:22`, `[2001:db8::1]:22`, `alice@name` and `ssh://name`. An IPv6 address has at least two colons. */

@@ -1,6 +1,6 @@
 import { SshError } from "@nacre/wire";
 import { checkNames } from "nacre/internal";
-import { placeOf } from "./dial.ts";
+import { isHostAlone, placeOf } from "./dial.ts";
 import { asSshError } from "./failure.ts";
 import { HOP_OPTIONS, NODE_CONNECT_OPTIONS } from "./option-names.ts";
 import type { ConnectOptions, Hop, HopOptions } from "./options.ts";
@@ -88,7 +88,7 @@ function isClient(value: unknown): value is Exclude<Hop, string | HopOptions> {
 /** Returns the error of a hop with the hop's name before its message; the code stays the same. */
 export function hopError({ host, port = 22 }: Pick<HopOptions, "host" | "port">, cause: unknown): SshError {
   const { code, message } = asSshError(cause);
-  // An untyped caller may have passed no host.
-  const name = typeof host === "string" ? ` ${placeOf({ host, port })}` : "";
+  // An untyped caller may have passed no host, or one with a password.
+  const name = isHostAlone(host) ? ` ${placeOf({ host, port })}` : "";
   return new SshError(code, `jump host${name}: ${message}`, { cause });
 }

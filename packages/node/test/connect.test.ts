@@ -163,6 +163,15 @@ describe("connecting", () => {
     expect(server.sockets).toHaveLength(0);
   });
 
+  test.each(["host", "via"] as const)("never repeats a `%s` with a password in its message", async (option) => {
+    const host = "alice:secret@example.org";
+    const error: unknown = await connect(options(22, option === "host" ? { host } : { via: { host } })).catch(
+      (cause: unknown) => cause,
+    );
+    expect(error).toMatchObject({ code: "usage", message: expect.stringContaining("`host` must be") });
+    expect(String(error)).not.toContain("secret");
+  });
+
   test.each([
     ["passwd", "`passwd` is not an option of `connect`; did you mean `password`?"],
     ["privateKey", "did you mean `identities`?"],
