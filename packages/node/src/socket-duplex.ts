@@ -106,16 +106,13 @@ class SocketDuplex implements Duplex {
         resolve();
         return;
       }
-      // Resolving a promise twice calls Node's rejection handler.
-      const resolveOnce = (): void => {
-        onEnd?.();
-        onEnd = undefined;
-      };
-      let onEnd: (() => void) | undefined = resolve;
-      socket.once("close", resolveOnce);
+      socket.once("close", resolve);
       // The callback receives an error if the socket breaks; "close" follows.
       socket.end((error?: Error | null) => {
-        if (!error) resolveOnce();
+        if (error) return;
+        // Otherwise "close" would resolve the promise again, which Node reports to its handler of rejections.
+        socket.off("close", resolve);
+        resolve();
       });
     });
     return this.#ending;

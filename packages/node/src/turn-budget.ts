@@ -9,7 +9,7 @@ const SLOW = 2;
 /** A single call that took longer, in milliseconds, shows that the disk is slow. */
 const VERY_SLOW = 10;
 
-/** Length of the rest after slow calls, as a multiple of their duration. `attempt` makes no call in it, so they take a twentieth of the time. */
+/** Slow calls are followed by a rest in which `attempt` makes no call. It lasts this many times as long as the calls. */
 const REST_FACTOR = 20;
 
 /**

@@ -13,9 +13,7 @@ export async function bridge(channel: Channel, duplex: Duplex, signal: AbortSign
   const joined = new Bridge(duplex);
   joined.open();
   joined.join(channel);
-  const unwatch = onAbort(signal, () => joined.abort());
-  await joined.closed;
-  unwatch();
+  await joined.ended(signal);
 }
 
 /**
@@ -36,15 +34,12 @@ export async function bridgeDialled(
   }
   // Not before the request has left, because setting up a socket takes time.
   joined.open();
-  const unwatch = onAbort(signal, () => joined.abort());
-  const error = await joined.closed;
-  unwatch();
+  const error = await joined.ended(signal);
   if (error !== undefined) throw error;
 }
 
 class Bridge {
-  /** Resolves when channel and byte connection are closed, with the error that closed them, if any. */
-  readonly closed: Promise<unknown>;
+  readonly #closed: Promise<unknown>;
   readonly #duplex: Duplex;
   /** Set by `join`. */
   #channel: Channel | undefined;
@@ -68,7 +63,7 @@ class Bridge {
 
   constructor(duplex: Duplex) {
     this.#duplex = duplex;
-    this.closed = new Promise((resolve) => {
+    this.#closed = new Promise((resolve) => {
       this.#onClosed = resolve;
     });
     this.#givenUp = new Promise((resolve) => {
@@ -109,6 +104,14 @@ class Bridge {
     };
     if (this.#unsent.length > 0) this.#sendRest();
     else if (this.#over.toChannel) this.#endChannel();
+  }
+
+  /** Resolves when channel and byte connection are closed, with the error that closed them, if any. Aborting closes both. */
+  async ended(signal: AbortSignal): Promise<unknown> {
+    const unwatch = onAbort(signal, () => this.abort());
+    const error = await this.#closed;
+    unwatch();
+    return error;
   }
 
   /** Closes both. `reason` applies if the channel is not open yet. */

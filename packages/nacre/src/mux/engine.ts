@@ -86,10 +86,12 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Receives bytes. The byte connection calls this and the next five methods. */
   data(chunk: Uint8Array): void {
     if (this.#over !== undefined) return;
-    this.#try(() => {
+    try {
       this.#tick();
       this.machine.receive(chunk);
-    });
+    } catch (cause) {
+      this.#onFault(cause);
+    }
     this.#restAt = this.#now + REST_AFTER;
     this.#goOn();
   }

@@ -1,6 +1,7 @@
 import { chmod, link, lstat, mkdtemp, rm, unlink } from "node:fs/promises";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
+import { plainAddress } from "@nacre/keyfiles/internal";
 import { TCP_KEEPALIVE_DELAY } from "../tcp-keepalive.ts";
 
 /** Callbacks for accepted sockets. */
@@ -151,7 +152,8 @@ function bind(options: ListenOptions, { onSocket, onError = () => {} }: SocketHa
     onSocket(socket);
     // After the handler, which may send a request for the connection: these take time. Deno ignores the options of `createServer`.
     socket.setNoDelay(true);
-    if (!isLoopback(socket.remoteAddress)) socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
+    // A connection from this machine ends with its process.
+    if (!LOOPBACK.includes(plainAddress(socket.remoteAddress ?? ""))) socket.setKeepAlive(true, TCP_KEEPALIVE_DELAY);
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -162,8 +164,5 @@ function bind(options: ListenOptions, { onSocket, onError = () => {} }: SocketHa
     });
   });
 }
-
-const isLoopback = (address = ""): boolean =>
-  address.startsWith("127.") || address.startsWith("::ffff:127.") || address === "::1";
 
 const portOf = (server: Server): number => (server.address() as { readonly port: number }).port;
