@@ -9,7 +9,7 @@ const SLOW = 2;
 /** A single call that took longer, in milliseconds, shows that the disk is slow. */
 const VERY_SLOW = 10;
 
-/** Slow calls are followed by a rest in which `attempt` makes no call. It lasts this many times as long as the calls. */
+/** The rest after slow calls lasts this many times as long as the calls. `attempt` makes no call during the rest. */
 const REST_FACTOR = 20;
 
 /**
