@@ -1,6 +1,6 @@
 // Runs every npm script of the project: `npm start`, `npm test`, `npm run bench` and the others. Fetches pnpm, installs the dependencies
 // and builds first. Written in plain JavaScript with Node's own modules, as nothing may be installed yet.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -32,11 +32,26 @@ const commands = {
     else run("node", [`${root}packages/cli/dist/main.js`, ...args], { cwd: process.env.INIT_CWD ?? process.cwd() });
   },
 
-  /** Runs all checks and all tests, with OpenSSH in its container. */
-  test(args) {
+  /** Checks the sources, and runs the unit tests and the tests with OpenSSH in its container. Passes arguments to vitest. */
+  async test(args) {
     install();
-    commands.check([]);
+    // The checks run while this waits for downloads.
+    const prepared = background("node", [...TSX, "scripts/openssh/prepare.ts"]);
+    commands.check();
+    await prepared;
     run("node", [...TSX, "scripts/test.ts", ...args]);
+  },
+
+  /** Checks the packages as published, and runs all tests that `test` does not run. */
+  verify() {
+    install();
+    build();
+    step("API reference", TYPEDOC, [...DOCS, "--emit", "none"]);
+    step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
+    step("README's table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
+    step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
+    step("applications with these packages", "node", [...TSX, "scripts/check-consumers.ts"]);
+    run("node", [...TSX, "scripts/verify.ts"]);
   },
 
   /** Runs the tests that need no network, container or clock. Passes arguments to vitest. */
@@ -45,10 +60,10 @@ const commands = {
     run("vitest", [...VITEST, "unit", ...args]);
   },
 
-  /** Runs the tests with OpenSSH and other implementations. Passes arguments to vitest. */
+  /** Runs the tests with OpenSSH and with other implementations and browsers. Passes arguments to vitest. */
   interop(args) {
     install();
-    run("vitest", [...VITEST, "interop", ...args]);
+    run("vitest", [...VITEST, "interop", "--project", "verify", ...args]);
   },
 
   /** Runs the tests of `@nacre/node` and `nacre` on Node 22, 24 and 26, Deno and Bun, a worker in workerd, and unit tests in Chromium. */
@@ -58,7 +73,7 @@ const commands = {
     run("node", [...TSX, "scripts/runtimes/main.ts", ...args]);
   },
 
-  /** Runs all checks: types, lint, format, unused exports, prose, imports, examples, API reference, bundles and published packages. */
+  /** Checks the sources: types, lint, format, unused exports, prose, floors, examples in the READMEs and imports. */
   check() {
     install();
     build();
@@ -69,12 +84,7 @@ const commands = {
     step("prose", "node", [...TSX, "scripts/check-prose.ts"]);
     step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
     step("examples in the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
-    step("API reference", TYPEDOC, [...DOCS, "--emit", "none"]);
     step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
-    step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
-    step("README's table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
-    step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
-    step("applications with these packages", "node", [...TSX, "scripts/check-consumers.ts"]);
   },
 
   /** Formats the sources and sorts imports. */
@@ -163,7 +173,7 @@ if (command === undefined) {
   console.error(`usage: node scripts/run.mjs ${Object.keys(commands).join("|")} [argument…]`);
   process.exit(2);
 }
-command(args);
+await command(args);
 
 function install() {
   const installed = `${root}node_modules/.pnpm/lock.yaml`;
@@ -182,6 +192,15 @@ function step(title, tool, toolArgs) {
   const began = performance.now();
   run(tool, toolArgs);
   console.error(`✓ ${title} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+}
+
+/** Starts a program of the project, and resolves when it ends. The step that needs its work reports a failure. */
+function background(tool, toolArgs) {
+  const child = spawn(tool, toolArgs, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  return new Promise((resolve) => {
+    child.once("error", resolve);
+    child.once("close", resolve);
+  });
 }
 
 /** Runs a program and waits for its end. `cwd` defaults to the project's root. Exits with the program's status if that is not 0. */

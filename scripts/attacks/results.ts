@@ -1,24 +1,10 @@
-import { readFileSync } from "node:fs";
+import type { TestResult } from "../run-vitest.ts";
 
 /** Result of a test; `missing` if it did not run. */
 export type Result = "passed" | "failed" | "missing";
 
-/** The part of vitest's JSON report that is used here. */
-interface Report {
-  readonly testResults: readonly {
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
-  }[];
-}
-
-/** Reads the results of the named tests from vitest's JSON report. All are `missing` if vitest wrote no valid report. */
-export function resultsOf(file: string, names: readonly string[]): Map<string, Result> {
-  let report: Report = { testResults: [] };
-  try {
-    report = JSON.parse(readFileSync(file, "utf8")) as Report;
-  } catch {
-    // vitest wrote no complete report.
-  }
-  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+/** Returns the results of the named tests. */
+export function resultsOf(tests: readonly TestResult[], names: readonly string[]): Map<string, Result> {
   return new Map(
     names.map((name) => {
       const ran = tests.filter(({ fullName, status }) => fullName.includes(name) && /^(passed|failed)$/.test(status));

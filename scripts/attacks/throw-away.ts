@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readTests } from "../run-vitest.ts";
 import { patternOf, type Result, resultsOf } from "./results.ts";
 
 /** Time limit of a run of one or two test files, in milliseconds. A run that is killed reports its tests as missing, not as failed. */
@@ -60,7 +61,7 @@ export class ThrowAway {
     await new Promise((resolve) => child.on("close", resolve));
     clearTimeout(timer);
     this.#kill = undefined;
-    return resultsOf(output, names);
+    return resultsOf(readTests(output), names);
   }
 
   #pathOf(file: string): string {

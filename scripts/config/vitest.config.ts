@@ -1,47 +1,69 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { AlternatingSequencer } from "./alternating-sequencer.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const conditions = ["@nacre/source", "module", "node", "import", "default"];
-const sources = { resolve: { conditions }, ssr: { resolve: { conditions, externalConditions: conditions } } };
+const common = { root, resolve: { conditions }, ssr: { resolve: { conditions, externalConditions: conditions } } };
+/** Tests with OpenSSH only; `npm test` runs them. */
+const INTEROP = "{packages,examples}/*/test/interop/**";
+/** Tests with programs of others and with browsers; `npm run verify` runs them. */
+const VERIFY = "{packages,examples}/*/test/verify/**";
+/** Limits of tests that wait for other programs, in milliseconds. */
+const WAITING = { testTimeout: 60_000, hookTimeout: 120_000 };
+
+const projects: TestProjectInlineConfiguration[] = [
+  {
+    ...common,
+    test: {
+      name: "unit",
+      include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
+      exclude: [INTEROP, VERIFY],
+      testTimeout: 30_000,
+    },
+  },
+  {
+    ...common,
+    test: {
+      name: "interop",
+      include: [`${INTEROP}/*.test.ts`],
+      globalSetup: ["scripts/openssh/vitest-setup.ts"],
+      ...WAITING,
+    },
+  },
+  {
+    ...common,
+    test: {
+      name: "verify",
+      include: [`${VERIFY}/*.test.ts`],
+      globalSetup: ["scripts/openssh/vitest-setup.ts", "scripts/peers/vitest-setup.ts"],
+      ...WAITING,
+    },
+  },
+  // The unit tests that run a sample of their cases in `unit` (`sample` in `@nacre/testing/sample`), here with all cases.
+  {
+    ...common,
+    test: {
+      name: "thorough",
+      include: ["{packages,scripts}/*/test/**/*.sampled.test.ts"],
+      provide: { thorough: true },
+      testTimeout: 120_000,
+    },
+  },
+];
 
 export default defineConfig({
   root,
   test: {
+    // One more than the cores of a small machine: tests of `interop` and `verify` mostly wait for other programs.
+    maxWorkers: 3,
+    sequence: { sequencer: AlternatingSequencer },
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts"],
       exclude: ["packages/testing/**"],
       reporter: ["text", "json-summary"],
     },
-    projects: [
-      {
-        ...sources,
-        root,
-        test: {
-          name: "unit",
-          include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
-          exclude: ["{packages,examples}/*/test/interop/**"],
-          testTimeout: 30_000,
-          // One worker per core; vitest would leave one core unused.
-          maxWorkers: "100%",
-          sequence: { groupOrder: 0 },
-        },
-      },
-      {
-        ...sources,
-        root,
-        test: {
-          name: "interop",
-          include: ["{packages,examples}/*/test/interop/**/*.test.ts"],
-          globalSetup: ["scripts/openssh/vitest-setup.ts", "scripts/peers/vitest-setup.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-          // These tests mostly wait for other programs.
-          maxWorkers: 3,
-          sequence: { groupOrder: 1 },
-        },
-      },
-    ],
+    projects,
   },
 });

@@ -4,10 +4,23 @@ import { canInstallPackages, installPackages } from "../openssh/debian.ts";
 import { withLock } from "../openssh/lock.ts";
 import { run } from "../openssh/run.ts";
 
-/** Debian packages of programs that the tests run, each with a command that succeeds if the package is installed. */
-const PEERS: readonly { readonly package: string; readonly probe: readonly string[] }[] = [
+/** A Debian package, and a command that succeeds if it is installed. */
+interface Program {
+  readonly package: string;
+  readonly probe: readonly string[];
+}
+
+/** Programs on this machine that the tests with OpenSSH run. */
+export const OPENSSH: readonly Program[] = [
   { package: "openssh-client", probe: ["sh", "-c", "command -v ssh && command -v ssh-keyscan && command -v sftp"] },
   { package: "openssh-sftp-server", probe: ["test", "-x", "/usr/lib/openssh/sftp-server"] },
+  { package: "curl", probe: ["sh", "-c", "curl --version | grep libssh2"] },
+  { package: "git", probe: ["sh", "-c", "command -v git"] },
+];
+
+/** All programs that the tests run: those of {@link OPENSSH}, other implementations, and programs that they use over SSH. */
+export const PROGRAMS: readonly Program[] = [
+  ...OPENSSH,
   {
     package: "dropbear-bin",
     probe: ["sh", "-c", "command -v dbclient && command -v dropbearconvert && test -x /usr/sbin/dropbear"],
@@ -15,7 +28,6 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "python3-paramiko", probe: ["/usr/bin/python3", "-c", "import paramiko"] },
   { package: "python3-asyncssh", probe: ["/usr/bin/python3", "-c", "import asyncssh"] },
   { package: "putty-tools", probe: ["sh", "-c", "command -v plink && command -v psftp && command -v puttygen"] },
-  { package: "curl", probe: ["sh", "-c", "curl --version | grep libssh2"] },
   { package: "lftp", probe: ["sh", "-c", "command -v lftp"] },
   { package: "rclone", probe: ["sh", "-c", "command -v rclone"] },
   // Mounts a directory, for which the kernel needs FUSE (/dev/fuse).
@@ -36,31 +48,30 @@ const PEERS: readonly { readonly package: string; readonly probe: readonly strin
   { package: "caddy", probe: ["sh", "-c", "command -v caddy"] },
   { package: "chromium", probe: ["sh", "-c", "command -v chromium"] },
   { package: "firefox-esr", probe: ["sh", "-c", "command -v firefox-esr"] },
-  { package: "git", probe: ["sh", "-c", "command -v git"] },
 ];
 
 /**
- * Installs missing programs that the tests run. Several processes may call this concurrently.
+ * Installs those of the programs that are missing. Several processes may call this concurrently.
  *
  * @throws if a program is missing and cannot be installed. Tests are not skipped for a missing program.
  */
-export async function ensurePeers(): Promise<void> {
-  if ((await missing()).length === 0) return;
+export async function ensurePrograms(programs: readonly Program[]): Promise<void> {
+  if ((await missing(programs)).length === 0) return;
   await withLock(join(tmpdir(), "nacre-peers.lock"), async () => {
-    const packages = await missing();
+    const packages = await missing(programs);
     if (packages.length === 0) return;
     if (!(await canInstallPackages()))
       throw new Error(
         `the tests need ${packages.join(", ")}; install these packages, or run as root on a machine with apt-get`,
       );
     await installPackages(packages);
-    const still = await missing();
+    const still = await missing(programs);
     if (still.length > 0)
       throw new Error(`installed ${still.join(", ")}, but the programs that the tests need are still missing`);
   });
 }
 
-async function missing(): Promise<string[]> {
-  const results = await Promise.all(PEERS.map(async (peer) => ({ ...peer, ...(await run(peer.probe)) })));
+async function missing(programs: readonly Program[]): Promise<string[]> {
+  const results = await Promise.all(programs.map(async (peer) => ({ ...peer, ...(await run(peer.probe)) })));
   return results.filter(({ status }) => status !== 0).map((peer) => peer.package);
 }

@@ -1,9 +1,9 @@
 import { goProgram } from "./go.ts";
-import { ensurePeers } from "./install.ts";
+import { ensurePrograms, PROGRAMS } from "./install.ts";
 
 /** A vitest `globalSetup`. Installs the peer programs, and compiles those written in Go, before the first worker starts. */
 export async function setup(): Promise<void> {
-  await ensurePeers();
+  await ensurePrograms(PROGRAMS);
   await goProgram("client");
   await goProgram("server");
 }

@@ -17,6 +17,8 @@ export interface InstallableRuntime {
 /** Runtime that runs vitest, and the facts that the matrix asserts about it. */
 export interface RuntimeUnderTest extends InstallableRuntime {
   readonly name: RuntimeName;
+  /** Packages with unit tests that run here. `nacre` needs no Node, so no second Node tests it. */
+  readonly packages: readonly string[];
   /** Command-line arguments before the path of a script. */
   readonly words: readonly string[];
   /** Algorithms that `@nacre/node` offers by default on Node but not on this runtime. */
@@ -27,7 +29,14 @@ export interface RuntimeUnderTest extends InstallableRuntime {
   readonly ownSockets: string | undefined;
 }
 
-const NODE = { program: "bin/node", words: [], lacks: [], prefers: "aes128-gcm@openssh.com", ownSockets: undefined };
+const NODE = {
+  program: "bin/node",
+  packages: ["node", "cli"],
+  words: [],
+  lacks: [],
+  prefers: "aes128-gcm@openssh.com",
+  ownSockets: undefined,
+};
 
 export const RUNTIMES: readonly RuntimeUnderTest[] = [
   { name: "node22", title: "Node 22", ...NODE },
@@ -37,6 +46,7 @@ export const RUNTIMES: readonly RuntimeUnderTest[] = [
     name: "deno",
     title: "Deno",
     program: "deno",
+    packages: ["node", "nacre"],
     words: ["run", "--allow-all"],
     lacks: [],
     prefers: "chacha20-poly1305@openssh.com",
@@ -46,6 +56,7 @@ export const RUNTIMES: readonly RuntimeUnderTest[] = [
     name: "bun",
     title: "Bun",
     program: "bin/bun",
+    packages: ["node", "nacre"],
     words: ["--bun"],
     lacks: ["diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha256"],
     prefers: "aes128-gcm@openssh.com",

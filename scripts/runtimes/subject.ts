@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { ensurePeers } from "../peers/install.ts";
+import { ensurePrograms, PROGRAMS } from "../peers/install.ts";
 import { browserTests, NEED_NODE, needlessExclusions } from "./browsers/files.ts";
 import { CHROMIUM, installedVersion } from "./browsers/list.ts";
 import { type Exclusion, exclusionsOn } from "./exclusions.ts";
@@ -48,7 +48,7 @@ export async function installSubjects(only: readonly string[]): Promise<readonly
   if (unknown.length > 0) throw new Error(`unknown runtime ${unknown.join(", ")}; expected one of ${NAMES.join(", ")}`);
   const isChosen = ({ name }: { readonly name: string }): boolean => only.length === 0 || only.includes(name);
   // Includes Chromium.
-  await ensurePeers();
+  await ensurePrograms(PROGRAMS);
   const subjects: Subject[] = [];
   if ([...RUNTIMES, WORKERD].some(isChosen)) {
     const { runtimes, workerd } = await ensureRuntimes();
@@ -60,8 +60,8 @@ export async function installSubjects(only: readonly string[]): Promise<readonly
 }
 
 function runtimeSubject(runtime: Installed<RuntimeUnderTest>): Subject {
-  const { name, title, version, path, words, ownSockets } = runtime;
-  const units = ["packages/node/test", "packages/nacre/test"].flatMap((folder) => testsIn(root, folder));
+  const { name, title, version, path, words, ownSockets, packages } = runtime;
+  const units = packages.flatMap((one) => testsIn(root, `packages/${one}/test`));
   return {
     name,
     title,

@@ -6,7 +6,7 @@ import { runtimeNamed } from "./list.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const conditions = ["@nacre/source", "module", "node", "import", "default"];
-const { name } = runtimeNamed(process.env["NACRE_RUNTIME"]);
+const { name, packages } = runtimeNamed(process.env["NACRE_RUNTIME"]);
 const common = {
   root,
   resolve: { conditions },
@@ -25,8 +25,8 @@ export default defineConfig({
         test: {
           ...test,
           name: "unit",
-          include: ["packages/{node,nacre}/test/**/*.test.ts"],
-          exclude: ["packages/*/test/interop/**"],
+          include: [`packages/{${packages.join()}}/test/**/*.test.ts`],
+          exclude: ["packages/*/test/{interop,verify}/**"],
           testTimeout: 30_000,
         },
       },

@@ -1,5 +1,5 @@
 // Records whole connections with a real OpenSSH server in test-vectors/recordings.json. Nacre's random source has a fixed seed, so that
-// packages/session/test/recordings.test.ts can replay the connections without a network.
+// packages/session/test/recordings.sampled.test.ts can replay the connections without a network.
 
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";

@@ -22,7 +22,7 @@ function only(cipher: string, mac?: string): Partial<ConnectOptions> {
 
 const digestLine = (bytes: Uint8Array): string => `${sha256(bytes)}  -\n`;
 
-const big = randomData(64 * MIB);
+const big = randomData(16 * MIB);
 const bigDigest = { sha256: sha256(big), length: big.length };
 let bigFile: string;
 beforeAll(async () => {
@@ -31,14 +31,14 @@ beforeAll(async () => {
 afterAll(() => removeRemoteFile(bigFile));
 
 describe("exec", () => {
-  test.for([0, 1, MIB, 64 * MIB])("%i bytes up", async (size) => {
+  test.for([0, 1, MIB, 16 * MIB])("%i bytes up", async (size) => {
     const data = big.subarray(0, size);
     await using client = await server.connect();
     const { stdout, stderr, status } = await client.exec("sha256sum", { input: data });
     expect({ stdout, stderr, status }).toEqual({ stdout: digestLine(data), stderr: "", status: 0 });
   });
 
-  test.for([0, 1, MIB, 64 * MIB])("%i bytes down", async (size) => {
+  test.for([0, 1, MIB, 16 * MIB])("%i bytes down", async (size) => {
     await using client = await server.connect();
     const { stdout, status } = await client.exec(`head -c ${size} ${bigFile}`, { encoding: "bytes" });
     expect({ length: stdout.length, digest: sha256(stdout), status }).toEqual({
@@ -67,7 +67,7 @@ describe("exec", () => {
 });
 
 describe("spawn", () => {
-  test.for([0, MIB, 64 * MIB])("%i bytes up and down concurrently", async (size) => {
+  test.for([0, MIB, 16 * MIB])("%i bytes up and down concurrently", async (size) => {
     const data = big.subarray(0, size);
     await using client = await server.connect();
     const cat = await client.spawn("cat");
@@ -81,8 +81,8 @@ describe("spawn", () => {
     ["aes128-ctr", "hmac-sha2-512-etm@openssh.com"],
     ["aes256-gcm@openssh.com", undefined],
     ["chacha20-poly1305@openssh.com", undefined],
-  ] as const)("16 MiB up, then 16 MiB down: %s %s", async ([cipher, mac]) => {
-    const part = big.subarray(0, 16 * MIB);
+  ] as const)("4 MiB up, then 4 MiB down: %s %s", async ([cipher, mac]) => {
+    const part = big.subarray(0, 4 * MIB);
     await using client = await server.connect(only(cipher, mac));
     expect(client.info.negotiated.clientToServer.cipher.name).toBe(cipher);
     const down = await client.spawn(`head -c ${part.length} ${bigFile}`);
@@ -144,13 +144,13 @@ describe("spawn", () => {
 describe("flow control", () => {
   test("a slow reader gets all data", async () => {
     await using client = await server.connect();
-    const size = 16 * MIB;
+    const size = 8 * MIB;
     const cat = await client.spawn(`head -c ${size} ${bigFile}`);
     const chunks: Uint8Array[] = [];
     let read = 0;
     for await (const chunk of cat.stdout as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
-      // About forty pauses, each long enough to exhaust the window.
+      // About twenty pauses, each long enough to exhaust the window.
       if (Math.floor(read / (400 * 1024)) !== Math.floor((read += chunk.length) / (400 * 1024))) await delay(10);
     }
     const received = Buffer.concat(chunks);

@@ -49,15 +49,15 @@ describe("OpenSSH's sftp", { timeout: SLOW }, () => {
     expect(listTree(`${near}/back`)).toEqual(expected);
   });
 
-  it("puts 1,000 files and gets 10,000", async () => {
+  it("puts 100 files and gets 1,000", async () => {
     const { near, root } = disk;
-    makeFiles(`${near}/some`, 1000);
+    makeFiles(`${near}/some`, 100);
     await sftp([`put -pR ${near}/some /some`]);
     expect(listTree(`${root}/some`)).toEqual(listTree(`${near}/some`));
-    makeFiles(`${root}/many`, 10_000);
+    makeFiles(`${root}/many`, 1000);
     await sftp([`get -pR /many ${near}/many`]);
     const files = listTree(`${near}/many`);
-    expect(files.length).toBe(10_010);
+    expect(files.length).toBe(1010);
     expect(files).toEqual(listTree(`${root}/many`));
   });
 

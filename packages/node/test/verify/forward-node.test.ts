@@ -16,9 +16,9 @@ import { httpAgent, undiciConnect } from "../../src/http.ts";
 import type { Forward } from "../../src/index.ts";
 import { certificate } from "../forward/certificate.ts";
 import { answerAfterEnd, ask, connectLocally, errorCodes } from "../forward/support.ts";
+import { leavesNothing } from "../interop/support/resources.ts";
 import { later, serve, temporaryFolder } from "../support.ts";
 import { type Postgres, PostgresClient, startPostgres } from "./support/postgres.ts";
-import { leavesNothing } from "./support/resources.ts";
 
 const server = useServer();
 const at = ({ port }: { readonly port: number }): { host: string; port: number } => ({ host: "127.0.0.1", port });

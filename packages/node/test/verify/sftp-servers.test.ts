@@ -4,10 +4,10 @@ import { fingerprintOf, makeKey, readKey, useFolder } from "@nacre/testing/inter
 import { failure } from "@nacre/testing/interop/server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, type ConnectOptions, connect } from "../../src/index.ts";
-import { SLOW } from "./disk/disk-server.ts";
-import { listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "./disk/trees.ts";
-import { startAsyncssh, startParamiko } from "./peers/programs.ts";
-import type { PeerServer, PeerSettings } from "./peers/settings.ts";
+import { SLOW } from "../interop/disk/disk-server.ts";
+import { listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "../interop/disk/trees.ts";
+import { startAsyncssh, startParamiko } from "./programs.ts";
+import type { PeerServer, PeerSettings } from "./settings.ts";
 import { useDropbears } from "./support/dropbear.ts";
 
 // Tests our SFTP client against dropbear with OpenSSH's sftp-server, and against the SFTP servers of paramiko and asyncssh. They run on this

@@ -2,7 +2,7 @@ import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { contrast, luminance } from "../../../shared/contrast.ts";
 import { TestPage } from "../doors.ts";
-import { type ChatProcess, usePrograms } from "./support.ts";
+import { type ChatProcess, usePrograms } from "../interop/support.ts";
 
 const { startChat, ssh } = usePrograms();
 

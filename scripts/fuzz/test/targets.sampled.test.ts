@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { sample } from "@nacre/testing/sample";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Bundle, bundle } from "../fuzzer/bundle.ts";
 import { watch } from "../fuzzer/watch.ts";
@@ -15,8 +16,18 @@ beforeAll(async () => {
 });
 afterAll(() => program[Symbol.dispose]());
 
+/** Targets that replace the timers of their process, which only the fuzzer's worker allows. */
+const entryPoints = targets.filter(({ name }) => name.endsWith("-entry-point"));
+
+it.each(targets.filter((target) => !entryPoints.includes(target)))(
+  "$name keeps its contract for its seeds",
+  (target) => {
+    for (const seed of seedsOf(target.name)) expect(() => target.run(seed)).not.toThrow();
+  },
+);
+
 describe("fuzzing", () => {
-  it.each(targets.map(({ name }) => name))(
+  it.each(sample(0, targets.length, 8).map((i) => targets[i]!.name))(
     "%s keeps its contract for all seeds and for inputs derived from them",
     async (target) => {
       const seeds = seedsOf(target);

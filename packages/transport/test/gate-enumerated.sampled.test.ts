@@ -1,3 +1,4 @@
+import { sample } from "@nacre/testing/sample";
 import { toyAlgorithms, toyKex } from "@nacre/testing/toys";
 import { type KexStep, type MethodContext, type Phase, SshError } from "@nacre/wire";
 import { expect, test } from "vitest";
@@ -232,6 +233,7 @@ test.each(["strict", "not strict"])(
   "a transport treats every number in packets as specified: %s",
   (how) => {
     const strict = how === "strict";
+    const numbers = sample(0, 256, 7);
     const wrong: unknown[] = [];
     let count = 0;
     for (const sender of ["client", "server"] as const)
@@ -243,7 +245,7 @@ test.each(["strict", "not strict"])(
           if (context === "dh-gex" && beyond) continue;
           // Without a key exchange in progress, the method does not matter.
           if (context !== "ecdh" && stage.step === "kexinit") continue;
-          for (let number = 0; number < 256; number++) {
+          for (const number of numbers) {
             const peer = new RawPeer(sender, { strict, algorithms });
             reach(peer);
             const firstKex = stage.phase === "kex" && stage.step !== "kexinit";
@@ -257,7 +259,7 @@ test.each(["strict", "not strict"])(
         }
       }
     expect(wrong).toEqual([]);
-    expect(count).toBe(2 * 256 * (12 + 6 + 1));
+    expect(count).toBe(2 * numbers.length * (12 + 6 + 1));
   },
   120_000,
 );

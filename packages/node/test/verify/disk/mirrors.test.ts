@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { expectQuiet, type Ran, runPeer } from "@nacre/testing/interop/our-server";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type DiskServer, itEndsSessions, SLOW, sshOptions, useDiskServer } from "./disk-server.ts";
-import { listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "./trees.ts";
+import { type DiskServer, itEndsSessions, SLOW, sshOptions, useDiskServer } from "../../interop/disk/disk-server.ts";
+import { listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "../../interop/disk/trees.ts";
 
 // Tests lftp and rclone, which copy trees with several connections at once, against our SFTP server on files of the disk.
 

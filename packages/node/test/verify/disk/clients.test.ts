@@ -19,8 +19,8 @@ import { fingerprintOf } from "@nacre/testing/interop/keys";
 import { expectQuiet, type Ran, runPeer } from "@nacre/testing/interop/our-server";
 import ssh2, { type SFTPWrapper } from "ssh2";
 import { beforeAll, describe, expect, it } from "vitest";
-import { itEndsSessions, SLOW, useDiskServer } from "./disk-server.ts";
-import { join, listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "./trees.ts";
+import { itEndsSessions, SLOW, useDiskServer } from "../../interop/disk/disk-server.ts";
+import { join, listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "../../interop/disk/trees.ts";
 
 // Tests curl, which uses libssh2, paramiko, asyncssh and ssh2 against our SFTP server on files of the disk.
 

@@ -7,8 +7,8 @@ import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { expectQuiet, runPeer } from "@nacre/testing/interop/our-server";
 import { within } from "@nacre/testing/interop/server";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type DiskServer, itEndsSessions, SLOW, sshOptions, useDiskServer } from "./disk-server.ts";
-import { listTree, makeNames, makeShapes } from "./trees.ts";
+import { type DiskServer, itEndsSessions, SLOW, sshOptions, useDiskServer } from "../../interop/disk/disk-server.ts";
+import { listTree, makeNames, makeShapes } from "../../interop/disk/trees.ts";
 
 // Mounts the files of our SFTP server with sshfs. Other processes read and write them: a call of this process would block the server, which
 // runs here.
