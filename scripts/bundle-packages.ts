@@ -1,15 +1,14 @@
 // Writes the JavaScript of each package: one file for each entry, next to the declarations from `tsc`. Bundling shortens the start:
 // Node needs half a millisecond to open, resolve and link a module, and a client has about 150. Imports from other packages stay
-// imports, so that a program with several packages has one class `SshError`.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
+// imports, so that a program with several packages has one class `SshError`. Builds only packages whose sources have changed.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { type BuildOptions, build, type Metafile, type OutputFile, type Plugin } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
-import { stripFiles } from "./build/strip-comments.ts";
+import { fingerprint, fingerprintFile, isBuilt, packageFolders } from "./build/fingerprint.mjs";
+import { stripComments } from "./build/strip-comments.ts";
 
 interface Manifest {
-  /** Whether the package is private: it is not published, and so not built. */
-  readonly private?: boolean;
   /** Exports by path. `@nacre/source` is missing for files other than JavaScript. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
   readonly bin?: Readonly<Record<string, string>>;
@@ -24,39 +23,54 @@ function baseOf(folder: string, sources: readonly string[]): string | undefined 
   return sources.includes(base) ? base : undefined;
 }
 
-const folders = readdirSync("packages", { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map(({ name }) => `packages/${name}`);
-await Promise.all(folders.map((folder) => bundle(folder)));
-for (const folder of folders) stripFiles(`${folder}/dist`);
-// A file for platforms that do not allow compiling WebAssembly from bytes.
-writeFileSync("packages/ciphers-wasm/dist/chacha20-poly1305.wasm", chacha20Poly1305Program());
+await Promise.all(
+  packageFolders()
+    .filter((folder) => !isBuilt(folder))
+    .map(make),
+);
 
-async function bundle(folder: string): Promise<void> {
-  const {
-    private: isPrivate = false,
-    exports = {},
-    bin = {},
-  } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
-  if (isPrivate) return;
+/** Builds a package. Each file gets into place by a rename, so that a program that starts meanwhile reads a whole one. */
+async function make(folder: string): Promise<void> {
+  const { exports = {}, bin = {} } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
+  const print = fingerprint(folder);
+  const files = await bundle(folder, exports, bin);
+  // A file for platforms that do not allow compiling WebAssembly from bytes.
+  if (folder === "packages/ciphers-wasm") files.set(`${folder}/dist/chacha20-poly1305.wasm`, chacha20Poly1305Program());
+  for (const [file, contents] of files) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(`${file}.new`, contents);
+    renameSync(`${file}.new`, file);
+  }
+  for (const name of readdirSync(`${folder}/dist`, { recursive: true, encoding: "utf8" }))
+    if (name.endsWith(".js") && !files.has(`${folder}/dist/${name}`)) rmSync(`${folder}/dist/${name}`);
+  writeFileSync(fingerprintFile(folder), print);
+}
+
+/** Returns the contents of a package's JavaScript files, by path. */
+async function bundle(
+  folder: string,
+  exports: NonNullable<Manifest["exports"]>,
+  bin: NonNullable<Manifest["bin"]>,
+): Promise<Map<string, string | Uint8Array>> {
   const sources = [
     ...Object.values(exports).flatMap((entry) => entry["@nacre/source"] ?? []),
     ...Object.values(bin).map((file) => file.replace("/dist/", "/src/").replace(/\.js$/, ".ts")),
   ];
-  for (const name of readdirSync(`${folder}/dist`, { recursive: true, encoding: "utf8" }))
-    if (/\.js(?:\.map)?$/.test(name)) rmSync(`${folder}/dist/${name}`);
+  const outputs: OutputFile[] = [];
   const base = baseOf(folder, sources);
   // The file in `dist` from which entries import a module.
   const files = new Map(sources.map((source) => [resolve(folder, source), fileOf(source)]));
   if (base !== undefined)
-    for (const module of await bundleBase(folder, base, files)) files.set(resolve(module), fileOf(base));
-  await build({
+    for (const module of await bundleBase(folder, base, files, outputs)) files.set(resolve(module), fileOf(base));
+  const { outputFiles } = await build({
     ...settings(folder),
     entryPoints: sources.filter((source) => source !== base).map((source) => `${folder}/${source}`),
     // Code shared by two entries gets a file of its own, and so does each module that is loaded by `import()`.
     splitting: true,
     plugins: base !== undefined ? [importingFrom(files)] : [],
   });
+  outputs.push(...outputFiles);
+  return new Map(outputs.map(({ path, text }) => [relative(process.cwd(), path), stripComments(text)]));
 }
 
 /** Returns the path of an entry's file, relative to `dist`. */
@@ -86,21 +100,20 @@ function settings(folder: string) {
     format: "esm",
     platform: "neutral",
     target: "es2023",
-    sourcemap: true,
-    // The sources themselves are in the published package.
-    sourcesContent: false,
+    write: false,
     metafile: true,
     logLevel: "warning",
   } as const satisfies BuildOptions;
 }
 
-/** Writes the base entry, which also exports what its modules export. Returns these modules. */
+/** Adds the base entry, which also exports what its modules export, to `outputs`. Returns these modules. */
 async function bundleBase(
   folder: string,
   base: string,
   entries: ReadonlyMap<string, string>,
+  outputs: OutputFile[],
 ): Promise<readonly string[]> {
-  const { metafile } = await build({ ...settings(folder), entryPoints: [`${folder}/${base}`], write: false });
+  const { metafile } = await build({ ...settings(folder), entryPoints: [`${folder}/${base}`] });
   const modules = Object.keys(metafile.inputs);
   for (const module of modules) {
     if (module !== join(folder, base) && entries.has(resolve(module)))
@@ -115,6 +128,7 @@ async function bundleBase(
     stdin: { contents: modules.map((module) => `export * from "./${module}";`).join("\n"), resolveDir: process.cwd() },
     entryNames: fileOf(base).slice(2, -3),
   });
+  outputs.push(...all.outputFiles);
   await checkExports(folder, modules, exportsOf(all.metafile));
   return modules;
 }

@@ -15,8 +15,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { pack } from "./pack.ts";
 
-const { packageManager } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly packageManager: string };
 /** Outside the workspace, so that an undeclared dependency is not found in a parent folder. */
 const folder = mkdtempSync(join(tmpdir(), "nacre-consumers-"));
 
@@ -70,14 +70,10 @@ console.error(`${compiled} combinations of program and compiler settings compile
 
 /** Installs the packages from their tarballs, with links to the workspace's versions of their dependencies. */
 function install(): void {
-  const published = ["--filter", "./packages/*", "--filter", "!@nacre/testing"];
-  run("npx", ["--yes", packageManager, "-r", ...published, "pack", "--pack-destination", folder]);
   const modules = join(folder, "node_modules");
   mkdirSync(modules);
-  const tarballs = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
-  if (tarballs.length < 16) throw new Error(`packed only ${tarballs.length} packages; expected at least 16`);
-  for (const tarball of tarballs) {
-    run("tar", ["-xzf", join(folder, tarball), "-C", folder]);
+  for (const tarball of pack(join(folder, "tarballs"))) {
+    run("tar", ["-xzf", tarball, "-C", folder]);
     const unpacked = join(folder, "package");
     const { name } = JSON.parse(readFileSync(join(unpacked, "package.json"), "utf8")) as { readonly name: string };
     mkdirSync(dirname(join(modules, name)), { recursive: true });

@@ -1,54 +1,60 @@
-// Checks the packages as they are published: runs publint on each, looks for characters that double the memory of a file's text, and
-// compares the WebAssembly file with the assembler's output. Fails if it finds no package.
+// Checks the packages as they are published: packs them, runs publint on each, looks for files that nobody needs and for characters that double
+// the memory of a file's text, and compares the WebAssembly file with the assembler's output.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
-
-const folders = readdirSync("packages").filter(
-  (name) => existsSync(`packages/${name}/package.json`) && !manifestOf(`packages/${name}`).private,
-);
-let errors = 0;
-for (const folder of folders) {
-  const { messages, pkg } = await publint({ pkgDir: `packages/${folder}`, pack: false, strict: true });
-  for (const message of messages) problem(`packages/${folder}: ${formatMessage(message, pkg)}`);
-  checkCharacters(`packages/${folder}/dist`);
-}
-checkWasmModule("packages/ciphers-wasm", "./chacha20-poly1305.wasm");
-console.error(`${folders.length} packages`);
-process.exitCode = errors > 0 || folders.length === 0 ? 1 : 0;
-
-/** Checks that the JavaScript has only characters of Latin-1. V8 takes two bytes for each character of a text with others. */
-function checkCharacters(folder: string): void {
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"));
-  if (names.length === 0) problem(`${folder}: no JavaScript; run \`npm run build\``);
-  for (const name of names) {
-    const found = /.*[^\0-\xFF].*/.exec(readFileSync(`${folder}/${name}`, "utf8"))?.[0];
-    if (found !== undefined)
-      problem(`${folder}/${name}: write the characters beyond Latin-1 as escapes: ${found.trim()}`);
-  }
-}
-
-/** Checks that the packed package contains the WebAssembly file, and that the file has the bytes of `chacha20Poly1305Program()`. */
-function checkWasmModule(folder: string, entry: string): void {
-  const { types, default: file } = manifestOf(folder).exports[entry]!;
-  const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--json"], { cwd: folder, encoding: "utf8" });
-  const [packed] = JSON.parse(stdout) as [{ readonly files: readonly { readonly path: string }[] }];
-  for (const wanted of [types, file])
-    if (!packed.files.some(({ path }) => `./${path}` === wanted))
-      problem(`${folder}: the packed package lacks ${wanted}`);
-  if (!readFileSync(`${folder}/${file}`).equals(chacha20Poly1305Program()))
-    problem(`${folder}: ${file} differs from the output of \`chacha20Poly1305Program\``);
-}
+import { pack } from "./pack.ts";
 
 interface Manifest {
-  readonly private?: boolean;
-  readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
+  readonly name: string;
+  readonly exports?: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
 }
 
-function manifestOf(folder: string): Manifest {
-  return JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
+/** Files that a package may have. */
+const PUBLISHED = /^(?:package\.json|README\.md|LICENSE|dist\/.*\.(?:js|d\.ts|wasm))$/;
+
+const folder = mkdtempSync(join(tmpdir(), "nacre-packages-"));
+let errors = 0;
+let bytes = 0;
+try {
+  const tarballs = pack(join(folder, "tarballs"));
+  for (const tarball of tarballs) {
+    const path = join(folder, "package");
+    if (spawnSync("tar", ["-xzf", tarball, "-C", folder]).status !== 0) throw new Error(`cannot unpack ${tarball}`);
+    const { name, exports = {} } = JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as Manifest;
+    const { messages, pkg } = await publint({ pkgDir: path, pack: false, strict: true });
+    for (const message of messages) problem(`${name}: ${formatMessage(message, pkg)}`);
+    const files = readdirSync(path, { recursive: true, encoding: "utf8" }).filter((file) =>
+      statSync(join(path, file)).isFile(),
+    );
+    for (const file of files)
+      if (!PUBLISHED.test(file)) problem(`${name}: ${file} is packed; \`files\` should leave it out`);
+    const scripts = files.filter((file) => file.endsWith(".js"));
+    if (scripts.length === 0) problem(`${name}: no JavaScript; run \`npm run build\``);
+    for (const file of scripts) checkCharacters(`${name}/${file}`, readFileSync(join(path, file), "utf8"));
+    for (const entry of Object.values(exports))
+      for (const file of Object.values(entry))
+        if (!files.includes(file.slice(2))) problem(`${name}: the packed package lacks ${file}`);
+    const wasm = exports["./chacha20-poly1305.wasm"]?.default;
+    if (wasm !== undefined && !readFileSync(join(path, wasm)).equals(chacha20Poly1305Program()))
+      problem(`${name}: ${wasm} differs from the output of \`chacha20Poly1305Program\``);
+    bytes += files.reduce((sum, file) => sum + statSync(join(path, file)).size, 0);
+    rmSync(path, { recursive: true });
+  }
+  console.error(`${tarballs.length} packages, ${(bytes / 1e6).toFixed(1)} MB`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exitCode = errors > 0 ? 1 : 0;
+
+/** Checks that JavaScript has only characters of Latin-1. V8 takes two bytes for each character of a text with others. */
+function checkCharacters(file: string, text: string): void {
+  const found = /.*[^\0-\xFF].*/.exec(text)?.[0];
+  if (found !== undefined) problem(`${file}: write the characters beyond Latin-1 as escapes: ${found.trim()}`);
 }
 
 function problem(text: string): void {

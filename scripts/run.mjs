@@ -3,6 +3,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { isBuilt, packageFolders } from "./build/fingerprint.mjs";
+import { locked } from "./build/lock.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { packageManager } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
@@ -24,7 +26,7 @@ const commands = {
    */
   start(args) {
     install();
-    build();
+    bundle();
     const example = EXAMPLES.get(args[0]);
     if (args.length === 0) run("node", ["--import", "tsx", "scripts/demo.ts"]);
     else if (example !== undefined) run("node", ["--import", "tsx", example, ...args.slice(1)]);
@@ -135,13 +137,7 @@ const commands = {
   tarballs() {
     install();
     build();
-    const to = ["--pack-destination", `${root}tarballs`];
-    run(
-      "npx",
-      ["--yes", packageManager, "-r", "--filter", "./packages/*", "--filter", "!@nacre/testing", "pack", ...to],
-      { quiet: true },
-    );
-    console.error("✓ tarballs: npm install PATH/TO/tarballs/*.tgz");
+    run("node", [...TSX, "scripts/pack.ts"]);
   },
 
   /** Runs the fuzzer: passes malformed input to every decoder, and to client and server. */
@@ -176,16 +172,30 @@ if (command === undefined) {
 await command(args);
 
 function install() {
+  if (isInstalled()) return;
+  locked(root, () => {
+    if (isInstalled()) return;
+    console.error("setting up: installing dependencies");
+    run("npx", ["--yes", packageManager, "install", "--frozen-lockfile"], { quiet: true });
+  });
+}
+
+function isInstalled() {
   const installed = `${root}node_modules/.pnpm/lock.yaml`;
-  const wanted = readFileSync(`${root}pnpm-lock.yaml`, "utf8");
-  if (existsSync(installed) && readFileSync(installed, "utf8") === wanted) return;
-  console.error("setting up: installing dependencies");
-  run("npx", ["--yes", packageManager, "install", "--frozen-lockfile"], { quiet: true });
+  return existsSync(installed) && readFileSync(installed, "utf8") === readFileSync(`${root}pnpm-lock.yaml`, "utf8");
 }
 
 function build() {
   step("types", "tsc", ["-b", "packages"]);
-  step("build", "node", [...TSX, "scripts/bundle-packages.ts"]);
+  bundle();
+}
+
+/** Makes the JavaScript of packages whose sources have changed. */
+function bundle() {
+  if (packageFolders().every(isBuilt)) return;
+  locked(root, () => {
+    if (!packageFolders().every(isBuilt)) step("build", "node", [...TSX, "scripts/bundle-packages.ts"]);
+  });
 }
 
 function step(title, tool, toolArgs) {

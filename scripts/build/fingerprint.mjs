@@ -1,0 +1,62 @@
+// Decides which packages have to be built. Written in plain JavaScript, as `npm start` asks before it loads anything else.
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+/** Files on which the output of every package depends. */
+const TOOLS = ["scripts/bundle-packages.ts", "scripts/build/strip-comments.ts", "pnpm-lock.yaml"];
+
+/**
+ * Returns the folders of the packages that are published, relative to the project's root.
+ *
+ * @returns {string[]}
+ */
+export function packageFolders() {
+  return readdirSync(`${root}packages`)
+    .map((name) => `packages/${name}`)
+    .filter((folder) => existsSync(`${root}${folder}/package.json`) && !isPrivate(folder));
+}
+
+/** @param {string} folder */
+function isPrivate(folder) {
+  return JSON.parse(readFileSync(`${root}${folder}/package.json`, "utf8")).private === true;
+}
+
+/**
+ * Returns a text that changes when a source of the package changes, by names, lengths and times of change.
+ *
+ * @param {string} folder
+ * @returns {string}
+ */
+export function fingerprint(folder) {
+  const sources = readdirSync(`${root}${folder}/src`, { recursive: true, encoding: "utf8" });
+  const files = [...TOOLS, `${folder}/package.json`, ...sources.sort().map((name) => `${folder}/src/${name}`)];
+  const hash = createHash("sha256");
+  for (const file of files) {
+    const { size, mtimeMs } = statSync(root + file);
+    hash.update(`${file} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * Returns the file that has the fingerprint of the built sources. It is not published.
+ *
+ * @param {string} folder
+ * @returns {string}
+ */
+export function fingerprintFile(folder) {
+  return `${root}${folder}/dist/.fingerprint`;
+}
+
+/**
+ * Returns whether the built JavaScript of a package is that of its sources.
+ *
+ * @param {string} folder
+ * @returns {boolean}
+ */
+export function isBuilt(folder) {
+  const file = fingerprintFile(folder);
+  return existsSync(file) && readFileSync(file, "utf8") === fingerprint(folder);
+}
