@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, randomart } from "@nacre/keyfiles";
@@ -36,8 +36,10 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
 
     const key = await makeKey(parsed.type, parsed.bits);
     const text = await inSlices(formatPrivateKey(key, { format: "openssh", passphrase, comment, random }));
-    await writeNew(file, text, 0o600);
-    await writeNew(`${file}.pub`, `${formatPublicKeyLine(key.publicKey, comment)}\n`, 0o644);
+    await replaceFiles([
+      { path: file, text, mode: 0o600 },
+      { path: `${file}.pub`, text: `${formatPublicKeyLine(key.publicKey, comment)}\n`, mode: 0o644 },
+    ]);
 
     const { blob } = key.publicKey;
     process.stdout.write(
@@ -90,15 +92,22 @@ async function askPassphrase(terminal: Terminal | undefined): Promise<string> {
   }
 }
 
-/** Writes a file, replacing an existing one so that the mode is always `mode`. */
-async function writeNew(path: string, text: string, mode: number): Promise<void> {
+/** A file to write, and its mode. */
+interface NewFile {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
+/** Writes files and renames them into place. If one cannot be written, as on a full disk, earlier files of these names stay as they were. */
+async function replaceFiles(files: readonly NewFile[]): Promise<void> {
+  const suffix = `.${process.pid}.new`;
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await rm(path, { force: true });
-    await writeFile(path, text, { mode, flag: "wx" });
+    await mkdir(dirname(files[0]!.path), { recursive: true, mode: 0o700 });
+    for (const { path, text, mode } of files) await writeFile(path + suffix, text, { mode, flag: "wx" });
+    for (const { path } of files) await rename(path + suffix, path);
   } catch (cause) {
-    throw new SshError("file-unreadable", `cannot write the key: ${escapeText((cause as Error).message)}`, {
-      cause,
-    });
+    for (const { path } of files) await rm(path + suffix, { force: true }).catch(() => {});
+    throw new SshError("file-unwritable", `cannot write the key: ${escapeText((cause as Error).message)}`, { cause });
   }
 }

@@ -121,10 +121,10 @@ describe("keygen", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  test("rejects with file-unreadable if the key cannot be written", async () => {
+  test("rejects with file-unwritable if the key cannot be written", async () => {
     await writeFile(join(folder, "no folder"), "");
     const words = ["-t", "ed25519", "-f", join(folder, "no folder", "key"), "-N", ""];
-    await expect(keygen(words)).rejects.toMatchObject({ code: "file-unreadable" });
+    await expect(keygen(words)).rejects.toMatchObject({ code: "file-unwritable" });
   });
 });
 

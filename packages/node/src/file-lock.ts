@@ -8,23 +8,24 @@ import { escapeText, SshError } from "@nacre/wire";
 const STALE_AFTER = 10_000;
 const GIVE_UP_AFTER = 30_000;
 const RETRY_AFTER = 10;
+const SAY_AFTER = 1000;
 
 /** Last holder of each file in this process, by the file's real path. */
 const queues = new Map<string, Promise<unknown>>();
 
 /**
  * Runs `work` while no other call holds `path`, in this or another process. A `.lock` file next to it excludes other processes; it counts
- * as abandoned after ten seconds. If the folder is read-only, only calls of this process are excluded. Settles like `work`. Rejects with
- * `file-unreadable` if the lock is not free within 30 seconds.
+ * as abandoned after ten seconds. If the folder is read-only or the disk full, only calls of this process are excluded. `warn` gets one line if
+ * this takes longer than a second. Settles like `work`. Rejects with `file-unreadable` if the lock is not free within 30 seconds.
  */
-export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function withFileLock<T>(path: string, warn: (text: string) => void, work: () => Promise<T>): Promise<T> {
   const file = await realName(path);
   const previous = queues.get(file);
   const mine = (async () => {
     // rule: lock-queue
     await previous?.catch(() => {});
     // rule: file-lock
-    const release = await acquire(`${file}.lock`);
+    const release = await acquire(`${file}.lock`, warn);
     try {
       return await work();
     } finally {
@@ -50,14 +51,20 @@ async function realName(path: string): Promise<string> {
 }
 
 /** Creates the lock file and resolves with a function that removes it. */
-async function acquire(lock: string): Promise<() => Promise<void>> {
+async function acquire(lock: string, warn: (text: string) => void): Promise<() => Promise<void>> {
   const id = randomUUID();
-  const deadline = Date.now() + GIVE_UP_AFTER;
+  const began = Date.now();
+  const deadline = began + GIVE_UP_AFTER;
+  let said = false;
   for (;;) {
     try {
       const made = await open(lock, "wx", 0o600);
       try {
         await made.writeFile(id);
+      } catch {
+        // The disk is full. A lock left behind would make the next process wait until it is stale.
+        await unlink(lock).catch(() => {});
+        return async () => {};
       } finally {
         await made.close();
       }
@@ -65,6 +72,10 @@ async function acquire(lock: string): Promise<() => Promise<void>> {
     } catch (error) {
       // The folder is read-only: only the queue of this process protects the file.
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") return async () => {};
+    }
+    if (!said && Date.now() > began + SAY_AFTER) {
+      said = true;
+      warn(`another process holds ${escapeText(lock)}; waiting until it is ${STALE_AFTER / 1000} seconds old`);
     }
     await removeStale(lock, id);
     if (Date.now() > deadline)

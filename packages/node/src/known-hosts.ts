@@ -12,6 +12,9 @@ import { expandHome, readIfThere } from "./files.ts";
 /** Default known_hosts files, as in OpenSSH: the user's and the system's. */
 const DEFAULT_FILES: readonly string[] = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
 
+/** Ignored lines that are named one by one: a file that is no known_hosts file has thousands. */
+const MAX_PROBLEMS = 10;
+
 export interface HostOptions {
   readonly host: string;
   readonly port: number;
@@ -28,7 +31,10 @@ export interface HostOptions {
 export async function knownHost(options: HostOptions): Promise<KnownHostDecision> {
   const { host, port, unknownHost, warn } = options;
   const known = await readKnownHosts(options);
-  for (const { file, line, problem } of known.problems) warn(`${escapeText(file)}:${line} is ignored: ${problem}`);
+  for (const { file, line, problem } of known.problems.slice(0, MAX_PROBLEMS))
+    warn(`${escapeText(file)}:${line} is ignored: ${problem}`);
+  const more = known.problems.length - MAX_PROBLEMS;
+  if (more > 0) warn(`${more} more lines of known_hosts files are ignored`);
   return decideByKnownHosts({
     host,
     port,
@@ -90,7 +96,7 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKey
   } catch (cause) {
     return couldNot(String(cause));
   }
-  return withFileLock(path, async () => {
+  return withFileLock(path, options.warn, async () => {
     const check = (await readKnownHosts(options)).check(options.host, options.port, hostKey.blob);
     // rule: known-hosts-reread
     if (check.status !== "unknown") return check;

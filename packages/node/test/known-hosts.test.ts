@@ -95,6 +95,12 @@ describe("a host key checked against known_hosts", () => {
     expect(await known.verify(ed25519)).toBe(true);
   });
 
+  test("warns of ten lines that are ignored, and of the number of the others", async () => {
+    const { warnings } = await decision("no line of known_hosts\n".repeat(11_665));
+    expect(warnings).toHaveLength(11);
+    expect(warnings.at(-1)).toBe("11655 more lines of known_hosts files are ignored");
+  });
+
   test("an unreadable file rejects with `file-unreadable`", async () => {
     const folder = await temporaryFolder();
     await expect(decision(undefined, { files: [folder] })).rejects.toMatchObject({ code: "file-unreadable" });
@@ -208,7 +214,8 @@ describe("a new host", () => {
     await writeFile(`${second.file}.lock`, "held");
     let done = false;
     const adding = outcome(second.known, ed25519).then(() => (done = true));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await expect.poll(() => second.warnings, { timeout: 10_000 }).toHaveLength(1);
+    expect(second.warnings[0]).toContain(`another process holds ${second.file}.lock; waiting`);
     expect(done).toBe(false);
     await rm(`${second.file}.lock`);
     await adding;

@@ -64,7 +64,8 @@ export class Prompt {
     return new Promise((resolve) => {
       this.#take = resolve;
       this.#input.setRawMode?.(true);
-      this.#lines.prompt();
+      // Keeps the cursor after what was typed before.
+      this.#lines.prompt(true);
     });
   }
 
