@@ -40,7 +40,10 @@ export interface GatewayContext {
   readonly slabs: SlabPool;
   /** Bytes buffered by all connections, and their limit. */
   readonly memory: { used: number; readonly most: number };
-  /** First bytes of the tunnel ids of this process. */
+  /**
+   * First bytes of the tunnel ids of this address, also after a restart. Empty without an address: the gateway is then the only one at its
+   * URL, and an unknown tunnel has ended.
+   */
   readonly idPrefix: Buffer;
   /** See `GatewayOptions.address`. */
   readonly address: string;

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
@@ -44,7 +44,7 @@ const TICKS_PER_TIME = 4;
 /** Bytes by which the send buffers of all tunnels together may grow. */
 const GROWTH = 256 * 1024 * 1024;
 
-/** Length of `GatewayContext.idPrefix` in bytes. */
+/** Length of `GatewayContext.idPrefix` of a gateway with an address, in bytes. */
 const ID_PREFIX = 4;
 
 /** Subprotocol of plain WebSockets. A WebSocket without a subprotocol is plain too. */
@@ -100,7 +100,7 @@ class WebSocketGateway implements Gateway {
       growth: { spare: GROWTH },
       slabs: new SlabPool(),
       memory: { used: 0, most: limits.maxBufferedBytes },
-      idPrefix: address === "" ? randomBytes(ID_PREFIX) : hash(address).subarray(0, ID_PREFIX),
+      idPrefix: address === "" ? Buffer.alloc(0) : hash(address).subarray(0, ID_PREFIX),
       address,
       now: steadyNow,
       log: (event) => this.#log(event),

@@ -102,6 +102,16 @@ test("refuses a tunnel of another gateway with resume-elsewhere, and a tunnel th
   expect(await ended.attach(url)).toBe("tunnel-unknown");
 });
 
+test.each([undefined, "wss://one.example.org/ssh"])(
+  "a restarted gateway says that the tunnels of its earlier run have ended, with the address %s",
+  async (address) => {
+    const { page, gateway } = await opened({ address });
+    await gateway.close();
+    const restarted = await startGateway({ address });
+    expect(await page.attach(restarted.url)).toBe("tunnel-unknown");
+  },
+);
+
 test("a parked tunnel counts as a connection, and ends after resumeTime", async () => {
   const { page, gateway, event } = await opened({ limits: { resumeTime: 100 } });
   page.lose();

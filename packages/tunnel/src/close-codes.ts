@@ -50,8 +50,8 @@ export const CLOSE_KINDS: Readonly<Record<CloseReason, CloseKind>> = {
   displaced: kind(4409, "give-up", "another connection carries the tunnel now"),
   "resume-elsewhere": kind(
     4421,
-    "attach",
-    "the tunnel is at another gateway: attach at the address that it was opened with",
+    "give-up",
+    "the tunnel was opened at another address, and is gone if it was attached there",
   ),
   "too-many": kind(4429, "open-later", "too many connections"),
   unresponsive: kind(4430, "attach", "no answer to a ping in time"),

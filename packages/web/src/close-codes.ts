@@ -15,13 +15,14 @@ const MEANINGS: Readonly<Record<number, readonly [SshErrorCode, string?]>> = {
 
 /**
  * Close codes after which another WebSocket may succeed (RFC 6455 §7.4.1, IANA). They stand for a lost connection, a failure, a restart,
- * overload, a proxy or TLS failure, a tunnel at another gateway, or an unanswered ping.
+ * overload, a proxy or TLS failure, or an unanswered ping. 4421, a tunnel of another address, is final: a client always attaches at the
+ * address that the tunnel was opened with, so that the gateway there was replaced.
  */
-const LOST: readonly number[] = [1006, 1011, 1012, 1013, 1014, 1015, 4421, ABANDONED];
+const LOST: readonly number[] = [1006, 1011, 1012, 1013, 1014, 1015, ABANDONED];
 
 /** Describes how a WebSocket ended. */
 export interface SocketEnd {
-  /** Error for operations that the end interrupts. */
+  /** Error for operations that the end interrupts. Its cause is the close event. */
   readonly error: SshError;
   /** Whether the gateway closed the WebSocket normally: code 1000 or no code (1005). */
   readonly isNormal: boolean;
@@ -37,14 +38,15 @@ export interface CloseEventLike {
 }
 
 /** Classifies the close event of a WebSocket to the gateway `where`. */
-export function socketEnd({ code, reason }: CloseEventLike, where: string): SocketEnd {
+export function socketEnd(event: CloseEventLike, where: string): SocketEnd {
+  const { code, reason } = event;
   // rule: web-close-decision
   const isLost = LOST.includes(code);
   const [errorCode, remedy = ""] = MEANINGS[code] ?? [isLost ? "connection-lost" : "gateway-refused"];
   const words = reason === "" ? "" : `: ${escapeText(reason)}`;
   const message = isLost ? `the WebSocket to ${where} was lost` : `the gateway ${where} closed the connection`;
   return {
-    error: new SshError(errorCode, `${message} (close code ${code}${words})${remedy}`),
+    error: new SshError(errorCode, `${message} (close code ${code}${words})${remedy}`, { cause: event }),
     isLost,
     isNormal: code === 1000 || code === 1005,
   };

@@ -362,6 +362,13 @@ describe("the end of a plain connection", () => {
     expect((said[0] as Error).message).toContain("4429: too many\\x1b[2J");
   });
 
+  it("has the close event as the cause of its error, for a page that explains it", async () => {
+    const { socket, said } = await opened();
+    socket.shut(4502, "destination-unreachable");
+    await macrotask();
+    expect(said[0]).toMatchObject({ cause: { code: 4502, reason: "destination-unreachable" } });
+  });
+
   it("by `close` is final: late messages, errors and closes have no effect", async () => {
     const { socket, duplex, said } = await opened();
     await macrotask();
