@@ -1,9 +1,11 @@
 import type { WebIdentity } from "@nacre/web/keys";
 import { privateKey } from "nacre";
 import type { PageDestination } from "../src/destination.ts";
-import { element, messageOf, withText } from "./elements.ts";
+import { hideChangedHostKey } from "./changed-host-key.ts";
+import { element, withText } from "./elements.ts";
 import { KeyCard } from "./key-card.ts";
 import { browserKey, hasPasskeys, passkey } from "./page-keys.ts";
+import { explain } from "./problems.ts";
 
 /** Most bytes of a dropped or chosen file. Private keys are smaller. */
 const MAX_FILE = 64 * 1024;
@@ -19,12 +21,17 @@ const keyFile = element("key-file", HTMLInputElement);
 const passphrase = element("passphrase", HTMLInputElement);
 const problem = element("problem", HTMLElement);
 const connectButton = element("connect", HTMLButtonElement);
+const passkeyNote = element("passkey-note", HTMLElement);
 const cancelButton = element("cancel", HTMLButtonElement);
+
+/** How the user proves who they are. */
+export type Method = "password" | "browser-key" | "passkey" | "key-file";
 
 /** What the user entered. */
 export interface Login {
   readonly destination: PageDestination;
   readonly user: string;
+  readonly method: Method;
   readonly password?: string;
   readonly identities?: readonly (WebIdentity | PrivateKey)[];
 }
@@ -48,10 +55,17 @@ export class LoginForm {
   constructor(destinations: readonly PageDestination[], onLogin: (login: Login) => void, onCancel: () => void) {
     this.#destinations = destinations;
     host.replaceChildren(...destinations.map(({ host, port }) => withText("option", `${host} port ${port}`)));
-    host.addEventListener("change", () => this.#suggestUser());
-    this.#suggestUser();
+    host.addEventListener("change", () => {
+      this.#forgetProblems();
+      this.#showHost();
+    });
+    this.#showHost();
     if (!hasPasskeys()) this.#disablePasskeys();
-    for (const radio of this.#methods()) radio.addEventListener("change", () => this.#showMethod());
+    for (const radio of this.#methods())
+      radio.addEventListener("change", () => {
+        this.#forgetProblems();
+        this.#showMethod();
+      });
     this.#showMethod();
     this.#takeFiles();
     cancelButton.addEventListener("click", onCancel);
@@ -82,20 +96,34 @@ export class LoginForm {
 
   /** Moves the focus to the first field that needs input. */
   focus(): void {
-    (this.#method === "password" ? password : connectButton).focus();
+    const secret = { password, "key-file": keyText, "browser-key": connectButton, passkey: connectButton };
+    secret[this.#method].focus();
   }
 
-  get #method(): string {
-    return [...this.#methods()].find(({ checked }) => checked)!.value;
+  /** Logs in again to the same host in the same way. The page keeps no password and no key file, so the user enters them again. */
+  logInAgain(): void {
+    this.focus();
+    if (this.#method === "browser-key" || this.#method === "passkey") form.requestSubmit();
+  }
+
+  get #method(): Method {
+    return [...this.#methods()].find(({ checked }) => checked)!.value as Method;
   }
 
   #methods(): NodeListOf<HTMLInputElement> {
     return form.querySelectorAll<HTMLInputElement>("input[name=method]");
   }
 
-  #suggestUser(): void {
-    const suggested = this.#destinations[host.selectedIndex]?.user;
+  #showHost(): void {
+    const { user: suggested, verifiesPasskeys = true } = this.#destinations[host.selectedIndex] ?? {};
     if (suggested !== undefined) user.value = suggested;
+    passkeyNote.hidden = verifiesPasskeys;
+  }
+
+  /** Hides problems of another host or another way to log in. */
+  #forgetProblems(): void {
+    this.showProblem("");
+    hideChangedHostKey();
   }
 
   #showMethod(): void {
@@ -111,17 +139,18 @@ export class LoginForm {
   }
 
   async #submit(onLogin: (login: Login) => void): Promise<void> {
-    this.showProblem("");
+    this.#forgetProblems();
     const destination = this.#destinations[host.selectedIndex];
     if (destination === undefined) return this.showProblem("Choose a host.");
     if (user.value === "") {
       user.focus();
       return this.showProblem("Enter a user name.");
     }
+    const attempt = { destination, user: user.value, method: this.#method };
     try {
-      onLogin({ destination, user: user.value, ...(await this.#credential()) });
+      onLogin({ ...attempt, ...(await this.#credential()) });
     } catch (error) {
-      this.showProblem(messageOf(error));
+      this.showProblem(explain(error, attempt));
     }
   }
 

@@ -1,32 +1,39 @@
 import { type ConnectionChange, connect } from "@nacre/web";
-import type { BaseClient, Exit } from "nacre";
+import type { BaseClient, Exit, TraceRecord } from "nacre";
 import { askAboutHostKey } from "./host-key-dialog.ts";
 import type { Login } from "./login-form.ts";
 import { askPrompts } from "./prompts-dialog.ts";
 import { showStatus } from "./status.ts";
 import type { TerminalView } from "./terminal-view.ts";
 import { fetchTicket } from "./ticket.ts";
-import type { TracePanel } from "./trace-panel.ts";
+
+/**
+ * Time in milliseconds without a packet of the host after which the page asks for one. The WebSocket is replaced 20 seconds later; with the
+ * default of a minute, a user would look at a dead terminal for too long.
+ */
+const KEEPALIVE_INTERVAL = 15_000;
 
 /** Settings for `logIn`. */
 export interface LoginSettings {
   readonly login: Login;
-  readonly trace: TracePanel;
   readonly wasm: boolean;
+  /** Receives each packet. */
+  readonly onRecord: (record: TraceRecord) => void;
+  /** Called when the WebSocket is lost, and when another replaces it. */
+  readonly onChange: (change: ConnectionChange) => void;
   /** Aborts the login. */
   readonly signal: AbortSignal;
 }
 
-/** Connects to the host through the gateway and logs in. Rejects with an `SshError`, or with an `Error` if the gateway issues no ticket. */
-export async function logIn({ login, trace, wasm, signal }: LoginSettings): Promise<BaseClient> {
+/** Connects to the host through the gateway and logs in. Rejects with an `SshError`. */
+export async function logIn({ login, wasm, onRecord, onChange, signal }: LoginSettings): Promise<BaseClient> {
   const { destination, user, password, identities } = login;
   const { host, port } = destination;
-  const name = `${user}@${host}`;
   // Ends the dialogs when the login ends.
   const over = new AbortController();
   showStatus("connecting", `Connecting to ${host}`);
   try {
-    const client = await connect({
+    return await connect({
       url: `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ssh`,
       ticket: await fetchTicket(destination, signal),
       host,
@@ -36,23 +43,16 @@ export async function logIn({ login, trace, wasm, signal }: LoginSettings): Prom
       identities,
       prompts: (request) => askPrompts(request),
       unknownHost: (hostKey) => askAboutHostKey(hostKey, AbortSignal.any([signal, over.signal])),
-      onConnectionChange: (change) => showChange(name, change),
+      onConnectionChange: onChange,
       warn: (text) => console.warn(text),
-      trace: (record) => trace.add(record),
+      trace: onRecord,
+      limits: { keepaliveInterval: KEEPALIVE_INTERVAL },
       wasm,
       signal,
     });
-    showStatus("connected", `Connected to ${name}`);
-    return client;
   } finally {
     over.abort();
   }
-}
-
-function showChange(name: string, change: ConnectionChange): void {
-  if (change.type === "restored") return showStatus("connected", `Reconnected to ${name}`);
-  const minutes = Math.round(change.resumeTime / 60_000);
-  showStatus("reconnecting", `Reconnecting to ${name} (up to ${minutes} min)`);
 }
 
 /** Runs the user's shell in `view`. Resolves with its exit, or rejects if the connection ends first. */

@@ -90,6 +90,12 @@ export class TerminalView {
     this.#terminal.focus();
   }
 
+  /** Stops input and the cursor. The output stays readable. */
+  end(): void {
+    this.#terminal.options.disableStdin = true;
+    this.#terminal.options.cursorBlink = false;
+  }
+
   /** Removes the terminal from the page. */
   dispose(): void {
     this.#over.abort();

@@ -1,11 +1,13 @@
 // Script of the page. `@nacre/web` runs here: keys, passwords and plaintext never leave the page.
-import { type BaseClient, SshError } from "nacre";
+import { type BaseClient, type Exit, SshError } from "nacre";
 import type { PageConfig } from "../src/destination.ts";
-import { hideChangedHostKey, showChangedHostKey } from "./changed-host-key.ts";
+import { showChangedHostKey } from "./changed-host-key.ts";
 import { element, messageOf } from "./elements.ts";
 import { installKey } from "./install-key.ts";
+import { LinkView } from "./link-view.ts";
 import { type Login, LoginForm } from "./login-form.ts";
 import { browserKey } from "./page-keys.ts";
+import { explain } from "./problems.ts";
 import { InputQueue, logIn, runShell } from "./session.ts";
 import { showStatus } from "./status.ts";
 import { TerminalView } from "./terminal-view.ts";
@@ -19,6 +21,8 @@ const toggleInspector = element("toggle-inspector", HTMLButtonElement);
 const files = element("files", HTMLElement);
 const toggleFiles = element("toggle-files", HTMLButtonElement);
 const disconnect = element("disconnect", HTMLButtonElement);
+const again = element("again", HTMLButtonElement);
+const leave = element("leave", HTMLButtonElement);
 const install = element("install", HTMLButtonElement);
 const installResult = element("install-result", HTMLElement);
 const badgeHost = element("badge-host", HTMLElement);
@@ -56,39 +60,55 @@ async function loadConfig(): Promise<PageConfig> {
 
 async function start(login: Login): Promise<void> {
   attempt = new AbortController();
-  hideChangedHostKey();
   form.setBusy(true);
   const trace = new TracePanel();
+  let link: LinkView | undefined;
+  const over = new AbortController();
+  let next: Next = "leave";
   try {
-    const client = await logIn({ login, trace, wasm: config.wasm, signal: attempt.signal });
+    const client = await logIn({
+      login,
+      wasm: config.wasm,
+      onRecord(record) {
+        trace.add(record);
+        if (record.type === "packet" && record.direction === "received") link?.update({ type: "received" });
+      },
+      onChange: (change) => link?.update(change),
+      signal: attempt.signal,
+    });
     form.reset();
-    await showSession(client, login);
+    link = new LinkView(`${login.user}@${login.destination.host}`, over.signal);
+    next = await showSession(client, login, link, over);
   } catch (error) {
     showFailure(error, login);
   } finally {
     form.setBusy(false);
   }
+  if (next === "log-in-again") form.logInAgain();
 }
 
-function showFailure(error: unknown, { destination }: Login): void {
+function showFailure(error: unknown, login: Login): void {
   showStatus("ended", "Not connected");
-  if (!(error instanceof SshError && error.code === "host-key-changed")) return form.showProblem(messageOf(error));
-  showChangedHostKey(destination, error.message, () => {
+  if (!(error instanceof SshError && error.code === "host-key-changed")) return form.showProblem(explain(error, login));
+  showChangedHostKey(login.destination, error.message, () => {
     form.showProblem("");
     showStatus("idle", "The old key is forgotten. Connect again and compare the new fingerprint");
     form.focus();
   });
 }
 
-/** Runs the shell until it ends and the user leaves the view. */
-async function showSession(client: BaseClient, { destination, user }: Login): Promise<void> {
-  const over = new AbortController();
+/** What the user does after a session. */
+type Next = "leave" | "log-in-again";
+
+/** Runs the shell until it ends and the user leaves the view. Aborts `over` then. */
+async function showSession(client: BaseClient, login: Login, link: LinkView, over: AbortController): Promise<Next> {
+  const { destination, user } = login;
   const { signal } = over;
   loginView.hidden = true;
   sessionView.hidden = false;
   sessionActions.hidden = false;
+  disconnect.hidden = false;
   badgeHost.textContent = `${user}@${destination.host}`;
-  disconnect.textContent = "Disconnect";
   installResult.textContent = "";
   showBeside(isNarrow.matches ? undefined : inspector);
   let panel: Promise<unknown> | undefined;
@@ -106,20 +126,33 @@ async function showSession(client: BaseClient, { destination, user }: Login): Pr
   toggleFiles.addEventListener("click", openFiles, { signal });
   const input = new InputQueue();
   const view = new TerminalView(
-    (text) => input.type(text),
+    (text) => {
+      input.type(text);
+      // Longer sequences are also answers of the terminal to a program, which owes none in return.
+      if (!text.startsWith("\x1b")) link.update({ type: "typed", at: performance.now() });
+    },
     ({ columns, rows }) => input.resize(columns, rows),
     () => toggleFiles.focus(),
   );
-  const left = new Promise<void>((resolve) => disconnect.addEventListener("click", () => resolve(), { signal }));
+  const next = new Promise<Next>((resolve) => {
+    for (const button of [disconnect, leave]) button.addEventListener("click", () => resolve("leave"), { signal });
+    again.addEventListener("click", () => resolve("log-in-again"), { signal });
+  });
+  const end = (reason: string): void => {
+    link.update({ type: "ended", reason });
+    view.end();
+    disconnect.hidden = true;
+    again.focus();
+  };
   install.addEventListener("click", () => void installBrowserKey(client, signal), { signal });
   // Ctrl+W deletes a word in a shell, but closes the tab in a browser. The browser asks first.
   window.addEventListener("beforeunload", (event) => event.preventDefault(), { signal });
   try {
-    const ending = runShell(client, view, input).then(
-      ({ status, signal }) => showEnd(signal === undefined ? `exit status ${status ?? "unknown"}` : `signal ${signal}`),
-      (error: unknown) => showEnd(messageOf(error)),
+    void runShell(client, view, input).then(
+      (exit) => end(textOfExit(exit)),
+      (error: unknown) => signal.aborted || end(explain(error, login)),
     );
-    await Promise.race([left, ending.then(() => left)]);
+    return await next;
   } finally {
     over.abort();
     view.dispose();
@@ -133,9 +166,9 @@ async function showSession(client: BaseClient, { destination, user }: Login): Pr
   }
 }
 
-function showEnd(reason: string): void {
-  showStatus("ended", `The session has ended: ${reason}`);
-  disconnect.textContent = "Close";
+function textOfExit({ status, signal }: Exit): string {
+  if (signal !== undefined) return `The session was ended by the signal ${signal}.`;
+  return status === 0 ? "The session has ended." : `The session has ended with exit status ${status ?? "unknown"}.`;
 }
 
 /** Shows one of the panels beside the terminal, or none. */

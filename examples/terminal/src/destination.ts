@@ -9,7 +9,11 @@ export interface Destination {
 }
 
 /** A destination as the page receives it. */
-export type PageDestination = Pick<Destination, "host" | "port"> & { readonly user?: string | undefined };
+export interface PageDestination extends Pick<Destination, "host" | "port"> {
+  readonly user?: string | undefined;
+  /** Whether its SSH server verifies passkeys; false for the embedded one. */
+  readonly verifiesPasskeys: boolean;
+}
 
 /** Settings that the page fetches from `/config.json`. */
 export interface PageConfig {

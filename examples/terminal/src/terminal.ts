@@ -49,7 +49,10 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
     const own: Destination = { host: "127.0.0.1", port: ssh.port, user: DEMO_USER, allow: `127.0.0.1:${ssh.port}` };
     const destinations = [...options.destinations, own];
     server = await openTerminalServer(webPort, files, {
-      destinations: destinations.map(({ host, port, user }) => ({ host, port, user })),
+      destinations: destinations.map((one) => {
+        const { host, port, user } = one;
+        return { host, port, user, verifiesPasskeys: one !== own };
+      }),
       wasm,
     });
     const { port } = server.address() as AddressInfo;

@@ -62,8 +62,8 @@ describe("the page", () => {
     const text = await (await get("/config.json")).text();
     expect(JSON.parse(text)).toEqual({
       destinations: [
-        { host: "ssh.example.org", port: 22, user: "alice" },
-        { host: "127.0.0.1", port: terminal.ssh.port, user: "demo" },
+        { host: "ssh.example.org", port: 22, user: "alice", verifiesPasskeys: true },
+        { host: "127.0.0.1", port: terminal.ssh.port, user: "demo", verifiesPasskeys: false },
       ],
       wasm: true,
     });

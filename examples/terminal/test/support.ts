@@ -19,6 +19,10 @@ export function makeFolder(): { readonly path: string; readonly home: string; re
 export interface TestTerminal extends Terminal {
   /** Cuts the TCP connections of all WebSockets and requests. Returns their number. */
   cut(): number;
+  /** Reads nothing more from them, as if the network swallowed what the page sends. */
+  swallow(): void;
+  /** Stops the HTTP server as a crash does: without a word to the pages. Resolves when its port is free. */
+  crash(): Promise<void>;
 }
 
 /** Opens the example on free ports. */
@@ -34,5 +38,13 @@ export async function openTestTerminal(folder: string, options: Partial<Terminal
     for (const socket of sockets) socket.destroy();
     return count;
   };
-  return { ...terminal, cut };
+  const swallow = (): void => {
+    for (const socket of sockets) socket.pause();
+  };
+  const crash = async (): Promise<void> => {
+    const closed = new Promise((resolve) => terminal.server.close(resolve));
+    cut();
+    await closed;
+  };
+  return { ...terminal, cut, swallow, crash };
 }

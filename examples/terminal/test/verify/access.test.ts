@@ -21,7 +21,7 @@ describe("with a keyboard", () => {
     await type(page, "echo by keyboard");
     await screenShows(page, "by keyboard");
     await page.keyboard.press("Control+Shift+X");
-    const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement!.textContent);
+    const focused = (): Promise<string> => page.evaluate(() => document.activeElement!.textContent.trim());
     expect(await focused()).toBe("Files");
     await page.keyboard.press("Shift+Tab");
     await page.keyboard.press("Enter");
@@ -119,6 +119,9 @@ describe("on a phone", () => {
     const row = page.getByRole("toolbar", { name: "Terminal keys" });
     expect(await page.locator("#inspector").isVisible()).toBe(false);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    // The header is one line, so that the terminal has the rest.
+    expect((await page.locator("header").boundingBox())!.height).toBeLessThan(60);
+    expect((await page.locator("#status").boundingBox())!.width).toBeGreaterThan(90);
 
     await type(page, "sleep 1000");
     await row.getByRole("button", { name: "Ctrl" }).tap();

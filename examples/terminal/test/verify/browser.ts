@@ -85,7 +85,7 @@ export async function openPageIn(context: BrowserContext, url: string, complaint
     const statuses: string[] = [];
     Object.assign(globalThis, { statuses });
     document.addEventListener("DOMContentLoaded", () => {
-      const status = document.getElementById("status")!;
+      const status = document.getElementById("status-text")!;
       new MutationObserver(() => statuses.push(status.textContent)).observe(status, { childList: true });
     });
   });
@@ -96,6 +96,12 @@ export async function openPageIn(context: BrowserContext, url: string, complaint
 /** Returns all texts that the status line showed. */
 export function statusesOf(page: Page): Promise<string[]> {
   return page.evaluate(() => (globalThis as unknown as { readonly statuses: string[] }).statuses);
+}
+
+/** Takes back the errors that Chromium itself reports about lost WebSockets. */
+export function ignoreLostWebSockets(complaints: string[]): void {
+  const others = complaints.splice(0).filter((text) => !text.startsWith("WebSocket connection to"));
+  complaints.push(...others);
 }
 
 /** Submits the login form with a password. The user name is filled in, and the password field has the focus. */

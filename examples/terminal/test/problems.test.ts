@@ -1,0 +1,70 @@
+import { SshError, type SshErrorCode } from "nacre";
+import { expect, it } from "vitest";
+import { type Attempt, explain } from "../page/problems.ts";
+
+const destination = { host: "host.example", port: 22, verifiesPasskeys: true };
+const attempt: Attempt = { destination, user: "alice", method: "password" };
+
+/** An error as `connect` of `@nacre/web` makes it when the gateway closes its WebSocket. */
+function closedByGateway(reason: string): SshError {
+  return new SshError("gateway-refused", `(close code 4000: ${reason})`, { cause: { code: 4000, reason } });
+}
+
+it.each([
+  ["destination-unreachable", "host.example port 22 cannot be reached. Check that the host is running"],
+  ["destination-timeout", "host.example port 22 does not answer. Check"],
+  ["destination-refused", "may not connect to host.example port 22. Start it with --allow"],
+  ["ticket-refused", "Connect again."],
+  ["too-many", "Try again in a minute."],
+  ["tunnel-unknown", "it was restarted or gave up waiting. Log in again."],
+  ["resume-elsewhere", "it was restarted or gave up waiting. Log in again."],
+  ["idle-timeout", "Log in again."],
+])("explains %s of the gateway and names a remedy", (reason, text) =>
+  expect(explain(closedByGateway(reason), attempt)).toContain(text),
+);
+
+it("explains the gateway's reason also if it ended an SSH connection", () => {
+  const lost = new SshError("connection-lost", "the connection was lost", { cause: closedByGateway("tunnel-unknown") });
+  const call = new SshError("connection-lost", "exec", { cause: lost });
+  expect(explain(call, attempt)).toBe(explain(closedByGateway("tunnel-unknown"), attempt));
+});
+
+it.each<[SshErrorCode, string]>([
+  ["connection-failed", "The gateway cannot be reached."],
+  ["gateway-refused", "Reload it;"],
+  ["connect-timeout", "The gateway does not answer."],
+  ["connection-lost", "The connection was lost and could not be restored."],
+  ["not-ssh", "host.example port 22 is not an SSH server."],
+  ["host-key-refused", "You refused the key of the host"],
+  ["passphrase-wrong", "Enter it again."],
+  ["passphrase-needed", "Enter its passphrase."],
+  ["key-malformed", "Paste its whole file"],
+])("explains %s in its own words", (code, text) => {
+  const problem = explain(new SshError(code, "words of the library"), attempt);
+  expect(problem).toContain(text);
+  expect(problem).not.toContain("words of the library");
+});
+
+it.each<[Attempt, string]>([
+  [attempt, "refused this password for alice"],
+  [{ ...attempt, method: "browser-key" }, "Add its line to ~/.ssh/authorized_keys"],
+  [{ ...attempt, method: "key-file" }, "Add its public half to ~/.ssh/authorized_keys"],
+  [{ ...attempt, method: "passkey" }, "it needs OpenSSH 10.3"],
+  [
+    { ...attempt, method: "passkey", destination: { ...destination, verifiesPasskeys: false } },
+    "The demo server does not verify passkeys yet.",
+  ],
+])("explains a refused login by its method: %j", (tried, text) => {
+  const error = new SshError("auth-failed", "alice: the server refused password; it accepts: publickey, password");
+  expect(explain(error, tried)).toContain(text);
+});
+
+it("does not blame the password if the host takes none", () => {
+  const error = new SshError("auth-failed", "alice: there was nothing to try; it accepts: publickey");
+  expect(explain(error, attempt)).toBe("The host takes no passwords from alice. Log in with a key.");
+});
+
+it("keeps the message of an unexpected error, and of an error of the page itself", () => {
+  expect(explain(new SshError("internal", "a bug"), attempt)).toBe("The connection failed: a bug. Connect again.");
+  expect(explain(new Error("Make a key first."), attempt)).toBe("Make a key first.");
+});
