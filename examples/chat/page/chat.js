@@ -20,19 +20,26 @@ function element(id, type) {
 }
 
 const log = element("log", HTMLElement);
+const empty = element("empty", HTMLElement);
 const messages = element("messages", HTMLOListElement);
 const people = element("people", HTMLUListElement);
 const status = element("status", HTMLElement);
-const problem = element("problem", HTMLElement);
+const joinView = element("join-view", HTMLElement);
 const joinForm = element("join", HTMLFormElement);
+const joinButton = element("join-button", HTMLButtonElement);
 const nameInput = element("name", HTMLInputElement);
+const roomView = element("room-view", HTMLElement);
 const sayForm = element("say", HTMLFormElement);
 const textInput = element("text", HTMLInputElement);
+const problems = [element("problem", HTMLElement), element("join-problem", HTMLElement)];
 
 /** Names in the room. */
 const names = new Set();
 /** @type {WebSocket | undefined} Connection to the room; `undefined` before joining and after the end. */
 let connection;
+
+const sshPort = document.querySelector("meta[name=ssh-port]")?.getAttribute("content");
+element("ssh-command", HTMLElement).textContent = `ssh -p ${sshPort} YOUR-NAME@${location.hostname}`;
 
 joinForm.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -44,7 +51,7 @@ sayForm.addEventListener("submit", (event) => {
   if (connection?.readyState !== WebSocket.OPEN) return;
   connection.send(JSON.stringify({ type: "say", text: textInput.value }));
   textInput.value = "";
-  problem.textContent = "";
+  showProblem("");
 });
 
 nameInput.focus();
@@ -53,8 +60,9 @@ nameInput.focus();
 function join(name) {
   const socket = new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/room`);
   connection = socket;
-  problem.textContent = "";
-  status.textContent = "Connecting";
+  showProblem("");
+  showStatus("connecting", "Connecting");
+  joinButton.disabled = true;
   socket.addEventListener("open", () => socket.send(JSON.stringify({ type: "join", name })));
   socket.addEventListener("message", ({ data }) => onMessage(JSON.parse(data)));
   socket.addEventListener("close", onClose);
@@ -62,12 +70,13 @@ function join(name) {
 
 /**
  * @param {{ type: "welcome", name: string, names: string[] } | { type: "joined" | "left", name: string }
- *   | { type: "said", name: string, text: string } | { type: "refused" | "ended", reason: string }} message
+ *   | { type: "said", name: string, text: string } | { type: "refused", reason: string, text: string }
+ *   | { type: "ended", reason: string }} message
  */
 function onMessage(message) {
   switch (message.type) {
     case "welcome":
-      showJoined(message.name);
+      showRoom(message.name);
       for (const name of message.names) names.add(name);
       break;
     case "joined":
@@ -82,33 +91,53 @@ function onMessage(message) {
       addLine("said", message.name, `: ${message.text}`);
       break;
     case "refused":
+      showProblem(message.reason);
+      // The message goes back to the field, before what was typed since.
+      textInput.value = [message.text, textInput.value].filter((text) => text !== "").join(" ");
+      break;
     case "ended":
-      problem.textContent = message.reason;
+      showProblem(message.reason);
       break;
   }
+  empty.hidden = names.size > 1 || messages.querySelector(".said") !== null;
   people.replaceChildren(...[...names].sort((a, b) => a.localeCompare(b)).map((name) => withText("li", name)));
 }
 
+/**
+ * @param {"idle" | "connecting" | "connected"} state
+ * @param {string} text
+ */
+function showStatus(state, text) {
+  status.dataset["state"] = state;
+  element("status-text", HTMLElement).textContent = text;
+}
+
+/** @param {string} text a reason of the room, or a sentence of this page; empty for none */
+function showProblem(text) {
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  // Only one of them is in the view that is shown.
+  for (const problem of problems) problem.textContent = sentence;
+}
+
 /** @param {string} name */
-function showJoined(name) {
-  status.textContent = `You are ${name}`;
-  joinForm.hidden = true;
-  sayForm.hidden = false;
+function showRoom(name) {
+  showStatus("connected", `You are ${name}`);
+  joinView.hidden = true;
+  roomView.hidden = false;
   textInput.focus();
 }
 
 function onClose() {
-  const hadJoined = joinForm.hidden;
+  const hadJoined = joinView.hidden;
   connection = undefined;
   names.clear();
   people.replaceChildren();
-  status.textContent = "Not connected";
-  if (problem.textContent === "")
-    problem.textContent = hadJoined
-      ? "The connection has ended. Join again."
-      : "The room cannot be reached. Try later.";
-  joinForm.hidden = false;
-  sayForm.hidden = true;
+  showStatus("idle", "Not connected");
+  if (problems[0]?.textContent === "")
+    showProblem(hadJoined ? "The connection has ended. Join again." : "The room cannot be reached. Try later.");
+  joinView.hidden = false;
+  roomView.hidden = true;
+  joinButton.disabled = false;
   nameInput.focus();
 }
 
@@ -125,7 +154,7 @@ function addLine(kind, name, text) {
   line.className = kind;
   // <bdi> prevents a right-to-left name from reordering the line.
   const author = withText("bdi", name);
-  author.className = "name";
+  author.className = "author";
   line.append(author, withText("span", text));
   messages.append(line);
   while (messages.childElementCount > MAX_SHOWN) messages.firstElementChild?.remove();

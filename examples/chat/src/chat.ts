@@ -6,7 +6,7 @@ import { WebDoor, type WebDoorOptions } from "./web-door.ts";
 
 export interface ChatOptions {
   readonly ssh: SshDoorOptions;
-  readonly web: WebDoorOptions;
+  readonly web: Omit<WebDoorOptions, "sshPort">;
   /** URL of Valkey; needed only if several processes share the room. */
   readonly valkey?: string | undefined;
   readonly limits?: Partial<RoomLimits> | undefined;
@@ -33,7 +33,7 @@ export async function openChat({ ssh, web, valkey, limits, log }: ChatOptions): 
   try {
     const sshDoor = await openSshDoor(room, ssh);
     doors.push({ close: () => sshDoor.close({ grace: 1000 }) });
-    const webDoor = await WebDoor.open(room, web);
+    const webDoor = await WebDoor.open(room, { ...web, sshPort: sshDoor.address.port });
     doors.push(webDoor);
     return { sshPort: sshDoor.address.port, webPort: webDoor.port, room, close };
   } catch (error) {

@@ -46,6 +46,8 @@ export interface WebDoorOptions {
   readonly port: number;
   /** Additional origins of the page, such as `https://chat.example.org` behind a proxy. */
   readonly origins?: readonly string[] | undefined;
+  /** Port of the SSH server, which the page shows to a guest who is alone. */
+  readonly sshPort: number;
 }
 
 /** Running server for browsers. */
@@ -75,8 +77,12 @@ export class WebDoor {
 
   /** Starts the server for browsers. Rejects if it cannot listen. */
   static async open(room: Room, options: WebDoorOptions): Promise<WebDoor> {
-    const { host, port } = options;
-    const server = await openPageServer({ host, port }, serveFile, "choose another port");
+    const { host, port, sshPort } = options;
+    const server = await openPageServer(
+      { host, port },
+      (request, response) => serveFile(request, response, sshPort),
+      "choose another port",
+    );
     server.maxConnections = 2 * MAX_CONNECTIONS;
     return new WebDoor(server, room, options);
   }
@@ -119,8 +125,8 @@ type Request = { readonly type: "join"; readonly name: string } | { readonly typ
 
 /** Messages to a page in addition to the events of the room. */
 type Notice =
-  /** The room refused a message. */
-  | { readonly type: "refused"; readonly reason: string }
+  /** The room refused a message. `text` is the message, for the page to show it again. */
+  | { readonly type: "refused"; readonly reason: string; readonly text: string }
   /** The stay ended, or joining was refused. */
   | { readonly type: "ended"; readonly reason: string };
 
@@ -182,7 +188,7 @@ class Visit implements Guest {
 
   async #say(stay: Stay, text: string): Promise<void> {
     const reason = await stay.say(text);
-    if (reason !== undefined && !this.#isOver()) this.#send({ type: "refused", reason });
+    if (reason !== undefined && !this.#isOver()) this.#send({ type: "refused", reason, text });
   }
 
   #onClose(): void {
@@ -216,11 +222,14 @@ export function parseRequest(data: RawData): Request | undefined {
   return undefined;
 }
 
-function serveFile({ method, url }: IncomingMessage, response: ServerResponse): void {
-  const file = FILES.get(url ?? "");
+function serveFile({ method, url = "" }: IncomingMessage, response: ServerResponse, sshPort: number): void {
+  const file = FILES.get(url);
   if (method !== "GET" && method !== "HEAD") response.writeHead(405, { ...HEADERS, allow: "GET, HEAD" }).end();
   else if (file === undefined) response.writeHead(404, HEADERS).end();
-  else response.writeHead(200, { ...HEADERS, "content-type": file.type }).end(file.body);
+  else {
+    const body = url === "/" ? file.body.toString().replace("SSH_PORT", `${sshPort}`) : file.body;
+    response.writeHead(200, { ...HEADERS, "content-type": file.type }).end(body);
+  }
 }
 
 function refuse(socket: Duplex, status: string): void {

@@ -28,6 +28,12 @@ describe("the page", () => {
     expect(await response.text()).not.toMatch(/\son\w+=|style=|javascript:/);
   });
 
+  test("names the port of the SSH server", async () => {
+    const { webPort, sshPort } = chat();
+    const text = await (await fetch(`http://127.0.0.1:${webPort}/`)).text();
+    expect(text).toContain(`<meta name="ssh-port" content="${sshPort}" />`);
+  });
+
   test.each(["/../package.json", "/chat.js/", "/src/main.ts", "/room", "/?x", "//", "/%2e%2e/package.json"])(
     "serves nothing at %s",
     async (path) => expect(await statusOf(chat().webPort, "GET", path)).toBe(404),
@@ -105,17 +111,18 @@ describe("a WebSocket", () => {
     expect(await page.closed).toBe(1000);
   });
 
-  test("gives the reason if the room refuses a message", async () => {
+  test("gives the reason and the text if the room refuses a message", async () => {
     const page = await TestPage.join(chat().webPort, "ann");
     page.say("a".repeat(501));
-    expect(await page.until({ type: "refused" })).toHaveProperty("reason", expect.stringContaining("too long"));
+    const refused = await page.until({ type: "refused" });
+    expect(refused).toEqual({ type: "refused", reason: expect.stringContaining("too long"), text: "a".repeat(501) });
     await page.close();
   });
 
   test("leaves the room if the page disappears while it joins", async () => {
     const bus = new GatedBus();
     const { room } = testRoom({}, bus);
-    const door = await WebDoor.open(room, { host: "127.0.0.1", port: 0 });
+    const door = await WebDoor.open(room, { host: "127.0.0.1", port: 0, sshPort: 2222 });
     const page = await TestPage.open(door.port);
     page.send({ type: "join", name: "ann" });
     await bus.asked;

@@ -66,7 +66,7 @@ test("a text with HTML is shown as text", async () => {
   mallory.say(html);
   await page.getByRole("log").getByText(`mallory: ${html}`).waitFor();
   expect(await page.locator("img, #messages script").count()).toBe(0);
-  expect(await page.title()).toBe("Chat");
+  expect(await page.title()).toBe("Nacre chat");
   await mallory.close();
 });
 
@@ -103,7 +103,7 @@ test("a page shows why it could not join, and joins with another name", async ()
   const page = await open(chat);
   await page.keyboard.type("Ann");
   await page.keyboard.press("Enter");
-  await page.getByRole("alert").getByText("the name ann is taken").waitFor();
+  await page.getByRole("alert").getByText("The name ann is taken").waitFor();
   await page.getByLabel("Your name").fill("bob");
   await page.getByRole("button", { name: "Join" }).click();
   await page.getByText("You are bob").waitFor();
@@ -115,9 +115,52 @@ test("a page shows that the chat has closed, and offers to join again", async ()
   const page = await open(chat);
   await join(page, "ann");
   chat.program.kill("SIGTERM");
-  await page.getByRole("alert").getByText("the room closes").waitFor();
+  await page.getByRole("alert").getByText("The room closes").waitFor();
   await page.getByRole("button", { name: "Join" }).waitFor();
   expect(await chat.program.closed).toBe(0);
+});
+
+test("a refused message goes back to the field, before what was typed since", async () => {
+  const chat = await startChat();
+  const page = await open(chat);
+  await join(page, "ann");
+  // The page sends more than the room takes, and types on, before it hears the answers.
+  await page.evaluate(() => {
+    const [field, form] = [document.querySelector("#text"), document.querySelector("#say")];
+    if (!(field instanceof HTMLInputElement) || !(form instanceof HTMLFormElement)) throw new Error("no field");
+    for (let i = 1; i <= 6; i++) {
+      field.value = `message ${i}`;
+      form.requestSubmit();
+    }
+    field.value = "next";
+  });
+  await page.getByRole("alert").getByText("Too fast: wait a second").waitFor();
+  expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("message 6 next");
+  expect(await page.getByRole("log").getByText("message 6").count()).toBe(0);
+});
+
+test("an empty room says how others join, until somebody else is there", async () => {
+  const chat = await startChat();
+  const page = await open(chat);
+  await join(page, "ann");
+  const empty = page.getByRole("heading", { name: "Nobody else is here yet" });
+  await empty.waitFor();
+  await page.getByText(`ssh -p ${chat.sshPort} YOUR-NAME@localhost`).waitFor();
+  const bob = await TestPage.join(chat.webPort, "bob");
+  await empty.waitFor({ state: "hidden" });
+  await bob.close();
+  await empty.waitFor();
+});
+
+test("a phone shows the people, the messages and the field, and nothing is wider than the screen", async () => {
+  const chat = await startChat();
+  const page = await open(chat);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await join(page, "ann");
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  for (const part of [page.locator("#people"), page.locator("#log"), page.locator("#text")])
+    expect(await part.isVisible()).toBe(true);
+  expect((await page.locator("header").boundingBox())!.height).toBeLessThan(60);
 });
 
 test("every control has a name, and the log announces new messages", async () => {
@@ -125,7 +168,13 @@ test("every control has a name, and the log announces new messages", async () =>
   const page = await open(chat);
   await join(page, "ann");
   const tree = await page.locator("body").ariaSnapshot();
-  for (const part of ['heading "Chat"', "status: You are ann", 'log "Messages"', 'textbox "Message"', 'button "Send"'])
+  for (const part of [
+    'heading "Nacre chat"',
+    "status: You are ann",
+    'log "Messages"',
+    'textbox "Message"',
+    'button "Send"',
+  ])
     expect(tree).toContain(part);
 });
 
