@@ -1,5 +1,7 @@
 import { SshError, type SshErrorCode } from "nacre";
+import { SftpError } from "nacre/sftp";
 import { expect, it } from "vitest";
+import { fileProblem } from "../page/files/file-problem.ts";
 import { type Attempt, explain } from "../page/problems.ts";
 
 const destination = { host: "host.example", port: 22, verifiesPasskeys: true };
@@ -68,3 +70,14 @@ it("keeps the message of an unexpected error, and of an error of the page itself
   expect(explain(new SshError("internal", "a bug"), attempt)).toBe("The connection failed: a bug. Connect again.");
   expect(explain(new Error("Make a key first."), attempt)).toBe("Make a key first.");
 });
+
+it.each([
+  [
+    new SftpError(3, "Permission denied", { call: "open", path: "/etc/x\u202e" }),
+    "does not permit this: /etc/x\\u{202e}.",
+  ],
+  [new SftpError(2, "No such file", { call: "open", path: "/x" }), "/x is no longer on the host. Refresh the folder."],
+  [new SshError("channel-request-failed", "subsystem"), "This host offers no file transfer (SFTP)."],
+  [new SshError("connection-lost", "lost"), "The session has ended. Log in again to move files."],
+  [new SshError("sftp-failure", "the disk is full"), "the disk is full"],
+])("explains %s of a file", (error, text) => expect(fileProblem(error)).toContain(text));

@@ -1,7 +1,8 @@
 import { chosenEntries, droppedEntries, type LocalEntry, saveDirectory, saveFile } from "@nacre/web/files";
 import { type BaseClient, escapeText, SshError } from "nacre";
 import { download, type Sftp, sftp, upload } from "nacre/sftp";
-import { element, messageOf } from "../elements.ts";
+import { element } from "../elements.ts";
+import { fileProblem } from "./file-problem.ts";
 import { type Folder, type FolderEntry, joinPath, listFolder } from "./folder.ts";
 import { clearFolder, setBusy, showFolder } from "./folder-view.ts";
 import { askToReplace } from "./replace-dialog.ts";
@@ -71,7 +72,7 @@ export class FilePanel {
       showFolder(folder, actions, takeFocus);
       announce(`Folder ${escapeText(folder.path)}`);
     } catch (error) {
-      if (!signal.aborted) problem.textContent = problemText(error);
+      if (!signal.aborted) problem.textContent = fileProblem(error);
     } finally {
       if (this.#loading === loading) setBusy(false);
     }
@@ -105,7 +106,7 @@ export class FilePanel {
       await Promise.allSettled(uploads);
       if (this.#folder?.path === folder && !this.#signal.aborted) await this.#open(folder, false);
     } catch (error) {
-      if (!this.#signal.aborted) problem.textContent = problemText(error);
+      if (!this.#signal.aborted) problem.textContent = fileProblem(error);
     }
   }
 
@@ -133,7 +134,7 @@ export class FilePanel {
     } catch (error) {
       const isClosed = error instanceof SshError && error.code === "aborted";
       // A row shows the outcome once the transfer has begun.
-      if (!isShown && !isClosed && !this.#signal.aborted) problem.textContent = problemText(error);
+      if (!isShown && !isClosed && !this.#signal.aborted) problem.textContent = fileProblem(error);
     }
   }
 
@@ -185,10 +186,4 @@ function hasFiles({ dataTransfer }: DragEvent): boolean {
 
 function isInside({ target }: DragEvent): boolean {
   return target instanceof Node && panel.contains(target);
-}
-
-/** Returns the text of an error for the panel. */
-function problemText(error: unknown): string {
-  const isMissing = error instanceof SshError && error.code === "channel-request-failed";
-  return isMissing ? "This host offers no file transfer (SFTP)." : messageOf(error);
 }

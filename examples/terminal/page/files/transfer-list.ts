@@ -1,7 +1,8 @@
 import { escapeText, SshError } from "nacre";
 import type { TransferProgress, TransferResult } from "nacre/sftp";
-import { button, element, messageOf, withText } from "../elements.ts";
+import { button, element, withText } from "../elements.ts";
 import { formatBytes } from "../trace-lines.ts";
+import { fileProblem } from "./file-problem.ts";
 import { formatFiles, formatProgress } from "./texts.ts";
 
 /** Milliseconds between two changes of a row. More often, its text would be unreadable. */
@@ -103,14 +104,14 @@ class TransferRow {
       const leftOut = result.skipped.length === 0 ? "" : `; ${result.skipped.length} left out (links or devices)`;
       if (failed === undefined) this.#end("done", `${summary}${leftOut}`, `${name} is ${done}`);
       else {
-        const reason = `${result.failed.length} failed, first ${escapeText(failed.path)}: ${failed.error.message}`;
+        const reason = `${result.failed.length} failed, first ${escapeText(failed.path)}: ${fileProblem(failed.error)}`;
         this.#end("failed", `${summary}${leftOut}; ${reason}`, `${name} is ${done} in part: ${reason}`);
       }
       return result;
     } catch (error) {
       if (this.#abort.signal.aborted)
         this.#end("cancelled", isFolder ? "Cancelled; its complete files stay" : "Cancelled", `${name} is cancelled`);
-      else this.#end("failed", messageOf(error), `${name} failed: ${messageOf(error)}`);
+      else this.#end("failed", fileProblem(error), `${name} failed: ${fileProblem(error)}`);
       throw error;
     }
   }
