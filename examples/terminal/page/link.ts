@@ -4,7 +4,7 @@
 export type Link =
   | {
       readonly kind: "connected";
-      /** Time in milliseconds since which the host owes an answer: to a keystroke, or after the network came back. */
+      /** Time in milliseconds at which the page began to wait for a packet of the host: at a keystroke, or when the network came back. */
       readonly waitingSince: number | undefined;
       /** Whether the browser reports that the device has no network. */
       readonly isOffline: boolean;
@@ -86,7 +86,7 @@ export function describeLink(link: Link, name: string, now: number): LinkText {
     return {
       state: "silent",
       status: "No answer",
-      notice: `Nothing came back for ${ANSWER_TIME / 1000} seconds. The network may be gone; or the host is busy, or hides what you type.`,
+      notice: `Nothing came back for ${ANSWER_TIME / 1000} seconds. The network may be gone, or the host is busy or does not show what you type.`,
     };
   return { state: "connected", status: `Connected to ${name}` };
 }

@@ -11,28 +11,31 @@ type Sentence = (where: string, attempt: Attempt, message: string) => string;
 const GONE = "The gateway no longer has this session, because it was restarted or gave up waiting. Log in again.";
 const LOST = "The connection was lost and could not be restored. Check the network, then log in again.";
 const ALTERED =
-  "The data were changed on their way, so the page ended the connection. If it happens again, do not trust this network.";
+  "The data was changed in transit, so the page ended the connection. If it happens again, do not trust this network.";
 
-/** Problems by the reason in the gateway's close frame. */
-const GATEWAY: Readonly<Record<string, Sentence>> = {
-  shutdown: () => "The gateway is shutting down. Log in again when it is back.",
-  "ticket-refused": () => "The login took too long, or another page used its ticket. Connect again.",
-  "destination-refused": (where) => `The gateway may not connect to ${where}. Start it with --allow and this address.`,
-  "tunnel-unknown": () => GONE,
-  "resume-elsewhere": () => GONE,
-  "proof-refused": () => GONE,
-  "too-many": () => "The gateway has too many connections. Try again in a minute.",
-  "idle-timeout": () => "The gateway ended the session, because nothing was sent for too long. Log in again.",
-  "time-limit": () => "The gateway ended the session, because it reached its longest time. Log in again.",
-  "byte-limit": () => "The gateway ended the session, because it moved too many bytes. Log in again.",
-  "gateway-failed": () => "The gateway failed. Try again; its log has the reason.",
-  "destination-unreachable": (where) =>
-    `${where} cannot be reached. Check that the host is running, and that its SSH server listens on this port.`,
-  "destination-lost": (where) =>
-    `${where} ended the connection. Log in again; if it happens at once, see the host's log.`,
-  "destination-timeout": (where) =>
-    `${where} does not answer. Check that the host is running, and that no firewall blocks this port.`,
-};
+/** Problems by the reason in the gateway's close frame. A map, because the reason is untrusted. */
+const GATEWAY: ReadonlyMap<string, Sentence> = new Map(
+  Object.entries({
+    shutdown: () => "The gateway is shutting down. Log in again when it is back.",
+    "ticket-refused": () => "The login took too long, or another page used its ticket. Connect again.",
+    "destination-refused": (where) =>
+      `The gateway may not connect to ${where}. Start it with --allow and this address.`,
+    "tunnel-unknown": () => GONE,
+    "resume-elsewhere": () => GONE,
+    "proof-refused": () => GONE,
+    "too-many": () => "The gateway has too many connections. Try again in a minute.",
+    "idle-timeout": () => "The gateway ended the session, because nothing was sent for too long. Log in again.",
+    "time-limit": () => "The gateway ended the session, because it reached its longest time. Log in again.",
+    "byte-limit": () => "The gateway ended the session, because it moved too many bytes. Log in again.",
+    "gateway-failed": () => "The gateway failed. Try again; its log has the reason.",
+    "destination-unreachable": (where) =>
+      `${where} cannot be reached. Check that the host is running, and that its SSH server listens on this port.`,
+    "destination-lost": (where) =>
+      `${where} ended the connection. Log in again; if it happens at once, see the host's log.`,
+    "destination-timeout": (where) =>
+      `${where} does not answer. Check that the host is running, and that no firewall blocks this port.`,
+  } satisfies Record<string, Sentence>),
+);
 
 /** Problems by the code of the error. */
 const CODES: Readonly<Partial<Record<SshErrorCode, Sentence>>> = {
@@ -60,7 +63,7 @@ const CODES: Readonly<Partial<Record<SshErrorCode, Sentence>>> = {
   "packet-length": () => ALTERED,
   "channel-open-failed": (_, { user }) => `The host allows ${user} no terminal. Ask its administrator.`,
   "channel-request-failed": (_, { user }) => `The host allows ${user} no terminal. Ask its administrator.`,
-  "key-malformed": () => "This is no private key. Paste its whole file, with the lines BEGIN and END.",
+  "key-malformed": () => "This is not a private key. Paste its whole file, with the lines BEGIN and END.",
   "key-unsupported": () => "This kind of private key is not supported. Use an Ed25519, ECDSA or RSA key.",
   "key-weak": () => "This private key is too weak. Use an Ed25519 key, or RSA with at least 2048 bits.",
   "passphrase-needed": () => "This private key is encrypted. Enter its passphrase.",
@@ -72,7 +75,7 @@ export function explain(error: unknown, attempt: Attempt): string {
   const { host, port } = attempt.destination;
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof SshError ? error.code : undefined;
-  const sentence = GATEWAY[closeReason(error) ?? ""] ?? (code && CODES[code]);
+  const sentence = GATEWAY.get(closeReason(error) ?? "") ?? (code && CODES[code]);
   if (sentence !== undefined) return sentence(`${host} port ${port}`, attempt, message);
   return code === undefined ? message : `The connection failed: ${message}. Connect again.`;
 }
@@ -84,13 +87,15 @@ function closeReason(error: unknown): string | undefined {
   return closeReason(cause);
 }
 
-/** The library's message ends with the methods that the host accepts. */
+/** The library's message tells what the host accepted, and ends with the methods that are left. */
 function refusal({ destination, user, method }: Attempt, message: string): string {
+  const methods = /it accepts: (.*)$/.exec(message)?.[1] ?? "";
+  if (/server.* accepted /.test(message)) return `The host asks ${user} for another proof beside this one: ${methods}.`;
   switch (method) {
     case "password":
-      if (!/it accepts: .*(?:password|keyboard-interactive)/.test(message))
-        return `The host takes no passwords from ${user}. Log in with a key.`;
-      return `The host refused this password for ${user}. Check both, or log in with a key.`;
+      return /password|keyboard-interactive/.test(methods)
+        ? `The host refused this password for ${user}. Check both, or log in with a key.`
+        : `The host takes no passwords from ${user}. Log in with a key.`;
     case "browser-key":
       return `The host refused the key of this browser for ${user}. Add its line to ~/.ssh/authorized_keys on the host.`;
     case "passkey":

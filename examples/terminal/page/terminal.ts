@@ -128,7 +128,7 @@ async function showSession(client: BaseClient, login: Login, link: LinkView, ove
   const view = new TerminalView(
     (text) => {
       input.type(text);
-      // Longer sequences are also answers of the terminal to a program, which owes none in return.
+      // A sequence that starts with ESC may be the terminal's answer to a program, which sends nothing back.
       if (!text.startsWith("\x1b")) link.update({ type: "typed", at: performance.now() });
     },
     ({ columns, rows }) => input.resize(columns, rows),
@@ -145,8 +145,8 @@ async function showSession(client: BaseClient, login: Login, link: LinkView, ove
     again.focus();
   };
   install.addEventListener("click", () => void installBrowserKey(client, signal), { signal });
-  // Ctrl+W deletes a word in a shell, but closes the tab in a browser. The browser asks first.
-  window.addEventListener("beforeunload", (event) => event.preventDefault(), { signal });
+  // Ctrl+W deletes a word in a shell, but closes the tab in a browser. The browser asks first, unless the session has ended.
+  window.addEventListener("beforeunload", (event) => disconnect.hidden || event.preventDefault(), { signal });
   try {
     void runShell(client, view, input).then(
       (exit) => end(textOfExit(exit)),

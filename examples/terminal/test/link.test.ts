@@ -41,7 +41,7 @@ describe("a device without a network", () => {
   it("that hears from the host is connected: the host may be on the device", () =>
     expect(shown(0, { type: "offline" }, { type: "received" })).toBe("connected"));
 
-  it("owes the user an answer when its network is back", () => {
+  it("waits for the host when its network is back", () => {
     const back: LinkEvent = { type: "online", at: 1000 };
     expect(shown(1000, { type: "offline" }, back)).toBe("connected");
     expect(shown(1000 + ANSWER_TIME, { type: "offline" }, back)).toBe("silent");

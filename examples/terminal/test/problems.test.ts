@@ -66,6 +66,14 @@ it("does not blame the password if the host takes none", () => {
   expect(explain(error, attempt)).toBe("The host takes no passwords from alice. Log in with a key.");
 });
 
+it("says that a part of a login with several factors is missing", () => {
+  const error = new SshError("auth-failed", "alice: the server accepted password; it accepts: publickey");
+  expect(explain(error, attempt)).toBe("The host asks alice for another proof beside this one: publickey.");
+});
+
+it("does not take the name of a built-in property for a reason of the gateway", () =>
+  expect(explain(closedByGateway("constructor"), attempt)).toContain("The gateway refused this page."));
+
 it("keeps the message of an unexpected error, and of an error of the page itself", () => {
   expect(explain(new SshError("internal", "a bug"), attempt)).toBe("The connection failed: a bug. Connect again.");
   expect(explain(new Error("Make a key first."), attempt)).toBe("Make a key first.");
