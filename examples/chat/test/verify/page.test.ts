@@ -124,7 +124,7 @@ test("a refused message goes back to the field, before what was typed since", as
   const chat = await startChat();
   const page = await open(chat);
   await join(page, "ann");
-  // The page sends more than the room takes, and types on, before it hears the answers.
+  // The page sends more than the room takes, and types on, before the answers arrive.
   await page.evaluate(() => {
     const [field, form] = [document.querySelector("#text"), document.querySelector("#say")];
     if (!(field instanceof HTMLInputElement) || !(form instanceof HTMLFormElement)) throw new Error("no field");

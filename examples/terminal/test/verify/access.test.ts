@@ -177,6 +177,12 @@ test.each(["light", "dark"] as const)("text is readable in %s colours", async (c
     ["#files", "#transfers .state"],
     ["#upload-files", "#upload-files"],
   ]);
+  await page.context().setOffline(true);
+  await page.getByRole("status").getByText("Offline").waitFor();
+  await readable(page, colorScheme, [
+    ["header", "#status"],
+    ["#notice", "#notice-text"],
+  ]);
 });
 
 /** Expects that the contrast of each text and its background is sufficient. */
