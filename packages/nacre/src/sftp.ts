@@ -66,6 +66,7 @@ export type {
   TransferEntry,
   TransferOptions,
   TransferProgress,
+  TransferredFile,
   TransferResult,
   UnverifiedEntry,
 } from "./sftp/transfer/options.ts";

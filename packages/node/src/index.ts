@@ -65,6 +65,7 @@ export type {
   TransferEntry,
   TransferOptions,
   TransferProgress,
+  TransferredFile,
   TransferResult,
   TransferSink,
   UnverifiedEntry,

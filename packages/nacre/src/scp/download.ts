@@ -7,6 +7,7 @@ import { basename, type RemotePath, toText } from "../sftp/remote-path.ts";
 import { nameProblem, temporaryName } from "../sftp/transfer/names.ts";
 import type { NearAttributes, NearPath, NearWriter } from "../sftp/transfer/near-files.ts";
 import type { TransferResult } from "../sftp/transfer/options.ts";
+import { notDirectory } from "../sftp/transfer/not-directory.ts";
 import { refuseSpecial } from "../sftp/transfer/special.ts";
 import { scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";
@@ -121,9 +122,9 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
     // rule: scp-near-temporary
     const temporary = this.files.join(directory, temporaryName(name));
     const attributes = this.#attributes(mode, times);
-    const file = await this.files.create(temporary, attributes.mode);
     this.tally.found(size);
     if (this.#directories.length === 0) this.tally.listed();
+    const file = await this.files.create(temporary, attributes.mode);
     try {
       try {
         this.machine.accept();
@@ -172,10 +173,9 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
     // Its entries must be written before it may become read-only.
     if (!(await this.files.makeDirectory(to, (attributes.mode ?? 0) | 0o700))) {
       // An earlier download may have made a link there. It would lead files out of the tree.
-      const { type } =
-        path === "" ? await this.files.stat(to) : /* rule: scp-directory-link */ await this.files.lstat(to);
-      if (type !== "directory")
-        throw new SshError("file-unwritable", `${escapeText(to)} exists and is not a directory; remove it first`);
+      const follow = path === "" && this.options.followTarget !== false;
+      const { type } = follow ? await this.files.stat(to) : /* rule: scp-directory-link */ await this.files.lstat(to);
+      if (type !== "directory") throw notDirectory(to, type);
     }
     this.#directories.push({ path, to, attributes });
     this.machine.accept();

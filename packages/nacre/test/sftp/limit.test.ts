@@ -108,6 +108,20 @@ describe.each(["upload", "download"] as const)("%s with `limit`", (direction) =>
     expect(clock.timers).toBe(0);
   });
 
+  it("reads files again for `verify` at the same rate", async () => {
+    const clock = new TestClock();
+    const { work } = await limited(direction, clock, { limit: 100_000, verify: "sha256" });
+    let result: TransferResult | undefined;
+    void work.then((settled) => {
+      result = settled;
+    });
+    await clock.run(() => result !== undefined);
+    expect(result).toMatchObject({ files: 21, verified: 21 });
+    expect(clock.now()).toBeGreaterThanOrEqual(11_700);
+    expect(clock.now()).toBeLessThan(12_300);
+    expect(clock.timers).toBe(0);
+  });
+
   it("ends at once when it is aborted, and leaves no timer", async () => {
     const clock = new TestClock();
     const abort = new AbortController();

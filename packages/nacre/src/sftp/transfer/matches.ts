@@ -93,7 +93,7 @@ export class Matches {
     const stats = await this.#source.stat(from, this.#run.context(from));
     const real = await this.#walk.realPath(parent, name, from, true);
     const to = { directory: parent, name, path: this.#target.join(parent.to.path, name) };
-    return { path, from, to, depth: parent.depth + 1, stats, parent, real };
+    return { path, from, to, depth: parent.depth + 1, stats, parent, follow: false, real };
   }
 }
 
