@@ -66,8 +66,8 @@ export type {
   TransferEntry,
   TransferOptions,
   TransferProgress,
-  TransferredFile,
   TransferResult,
+  TransferredFile,
   UnverifiedEntry,
 } from "./sftp/transfer/options.ts";
 export type { TransferSink } from "./sftp/transfer/stream-ends.ts";

@@ -129,8 +129,7 @@ export class CopyRun {
       followTarget: isTyped,
     };
     const files = await loadNodeFiles();
-    if (source === undefined)
-      return upload(await this.#sides.sftp(target!.client), { files, path: from }, to, options);
+    if (source === undefined) return upload(await this.#sides.sftp(target!.client), { files, path: from }, to, options);
     const sftp = await this.#sides.sftp(source.client);
     if (target === undefined) return download(sftp, from, { files, path: to }, options);
     return copy(sftp, from, await this.#sides.sftp(target.client), to, options);

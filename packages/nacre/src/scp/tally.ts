@@ -3,12 +3,7 @@ import { unlessAborted } from "../on-abort.ts";
 import { abortError, type CallContext } from "../sftp/call.ts";
 import { PLATFORM_CLOCK } from "../sftp/transfer/clock.ts";
 import { DEFAULT_MAX_FILES, tooManyFiles } from "../sftp/transfer/max-files.ts";
-import type {
-  FailedEntry,
-  SkippedEntry,
-  TransferEntry,
-  TransferResult,
-} from "../sftp/transfer/options.ts";
+import type { FailedEntry, SkippedEntry, TransferEntry, TransferResult } from "../sftp/transfer/options.ts";
 import { Progress } from "../sftp/transfer/progress.ts";
 import type { ScpOptions } from "./options.ts";
 

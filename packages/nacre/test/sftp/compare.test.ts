@@ -288,6 +288,21 @@ describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
     expect(tree(to(), "/home/copy")).toContain("old: x");
   });
 
+  it("removes nothing if a file is not the same on both sides", async () => {
+    await open({
+      exec: (command, input, files) => {
+        files.find(name === "upload" ? "/home/copy/a" : "/home/t/a").data[0]! ^= 1;
+        return sha256sum(command, input, files);
+      },
+    });
+    make(from(), TREE);
+    makeOld();
+    const { deleted, failed } = await run({ ...options, verify: "sha256", onError: "skip" });
+    expect(deleted).toEqual([]);
+    expect(failed.map(({ path }) => path)).toEqual(["a"]);
+    expect(tree(to(), "/home/copy")).toContain("old: x");
+  });
+
   it("keeps a name that differs in case where it is the same file", async () => {
     make(from(), { "/home/t/": "", "/home/t/README": "new" });
     make(to(), { "/home/copy/": "", "/home/copy/readme": "old" });

@@ -139,7 +139,7 @@ describe("progress", () => {
   it("states totals once everything is found, and a rate over the last five seconds", async () => {
     const clock = new TestClock();
     const reports: TransferProgress[] = [];
-    const progress = new Progress((report) => reports.push(report), clock);
+    const progress = new Progress({ onProgress: (report) => reports.push(report) }, clock);
     progress.found(1_000_000);
     progress.moved("f", 1000);
     expect(reports.at(-1)).toEqual({
@@ -166,10 +166,10 @@ describe("progress", () => {
 
   it("states no total of bytes for contents of unknown size", () => {
     const reports: TransferProgress[] = [];
-    const progress = new Progress((report) => reports.push(report), new TestClock());
+    const progress = new Progress({ onProgress: (report) => reports.push(report) }, new TestClock());
     progress.found(undefined);
     progress.listed();
-    progress.finished("");
+    progress.finished("", 0);
     expect(reports.at(-1)).toMatchObject({ totalBytes: undefined, totalFiles: 1, files: 1, secondsLeft: undefined });
   });
 });

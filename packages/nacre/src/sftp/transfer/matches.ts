@@ -86,7 +86,7 @@ export class Matches {
 
   async #child(parent: Directory, name: string, path: string): Promise<Directory> {
     const problem = this.#target.nameProblem(name);
-    if (problem !== undefined)
+    if (/* rule: transfer-pattern-name */ problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
     const from = this.#source.join(parent.from, name);
     // A pattern leads through links to directories.

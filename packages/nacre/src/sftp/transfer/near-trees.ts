@@ -3,7 +3,6 @@ import { type CallContext, throwIfAborted } from "../call.ts";
 import { globBelow } from "../glob.ts";
 import { type Chunk, ChunkJoiner, lengthOf } from "./chunk.ts";
 import { nameProblem, temporaryName } from "./names.ts";
-import { notDirectory } from "./not-directory.ts";
 import type {
   NearAttributes,
   NearDirectory,
@@ -13,6 +12,7 @@ import type {
   NearStats,
   NearWriter,
 } from "./near-files.ts";
+import { notDirectory } from "./not-directory.ts";
 import { refuseSpecial } from "./special.ts";
 import type {
   NewAttributes,

@@ -122,7 +122,9 @@ export class Resumption {
     const problem = there.find(({ digest }) => digest === undefined)?.reason;
     const [first, second] = there;
     if (second !== undefined)
-      return problem !== undefined || first!.digest === second.digest ? { length, hash: undefined, problem } : undefined;
+      return problem !== undefined || first!.digest === second.digest
+        ? { length, hash: undefined, problem }
+        : undefined;
     // `verify` compares the whole file in the end, and then needs the digest of the part.
     if (problem !== undefined && this.#run.options.verify !== "sha256") return { length, hash: undefined, problem };
     const hash = await this.#hash(source === undefined ? this.#readSource(file, length) : readPart(opened));
