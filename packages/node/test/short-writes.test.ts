@@ -51,7 +51,7 @@ it("continues short writes in the thread pool", async () => {
   const { write } = prototype;
   const spy = vi.spyOn(prototype, "write").mockImplementation(function (this: typeof handle, ...given: unknown[]) {
     const [bytes, at, length, position] = given as [Uint8Array, number, number, number];
-    return write.call(this, bytes, at, Math.min(length, MOST), position);
+    return Reflect.apply(write, this, [bytes, at, Math.min(length, MOST), position]);
   } as never);
   await setImmediate();
   // The turn has no time left.

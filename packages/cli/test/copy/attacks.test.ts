@@ -5,7 +5,8 @@ import { scpServer } from "nacre/scp-server";
 import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { parseCopyArguments } from "../../src/copy/arguments.ts";
-import { CopyRun } from "../../src/copy/copy-run.ts";
+import { CopyRun, type Located } from "../../src/copy/copy-run.ts";
+import type { Place } from "../../src/copy/place.ts";
 import { connectTo, openSession } from "../sftp/support.ts";
 import { temporaryFolder } from "../support.ts";
 
@@ -37,14 +38,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const located = (place: Place): Located =>
+  place.kind === "local" ? { place } : { place, server: { client, isOver: false } };
+
 /** Runs `nacre cp` with the server as `host`. Resolves with the status. */
 function cp(...line: string[]): Promise<number> {
   const words = parseCopyArguments(line);
-  const server = { client, isOver: false };
-  const [sources, [target]] = [words.sources, [words.target]].map((places) =>
-    places.map((place) => (place.kind === "local" ? { place } : { place, server })),
-  );
-  return new CopyRun(words, new AbortController().signal, undefined).run(sources!, target!);
+  const run = new CopyRun(words, new AbortController().signal, undefined);
+  return run.run(words.sources.map(located), located(words.target));
 }
 
 test("sftp: a link that an earlier copy made in place of the target · client", async () => {

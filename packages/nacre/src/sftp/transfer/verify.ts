@@ -77,7 +77,7 @@ export class Verification {
       await forEach(this.#moved, (file) =>
         run.attempt(file.path, async () => {
           const [moved, found] = await Promise.all([source(file), target(file)]);
-          if (moved !== found) throw different(file.path, `SHA-256 ${moved}`, found);
+          if (moved !== found) throw different(file, `SHA-256 ${moved}`, found);
           this.verified++;
         }),
       );
@@ -101,13 +101,14 @@ export class Verification {
         );
       } catch (error) {
         if (!(error instanceof SftpError)) throw error;
-        const message = `"${escapeText(file.path)}" cannot be verified: ${reason}; and it cannot be read back: ${error.message}`;
+        const message = `${shown(file)} cannot be verified: ${reason}; and it cannot be read back: ${error.message}`;
         throw new SshError(error.code, message, { cause: error });
       }
     };
   }
 
-  async #compareSizes({ path, from, to, size }: MovedFile): Promise<void> {
+  async #compareSizes(file: MovedFile): Promise<void> {
+    const { from, to, size } = file;
     const run = this.#run;
     const [source, target] = await Promise.all([
       this.#parts.source.stat(from, run.context(from)),
@@ -115,7 +116,7 @@ export class Verification {
     ]);
     for (const side of [source, target]) {
       if (side === undefined || ("isUnsized" in side && side.isUnsized === true)) continue;
-      if (side.size !== size) throw different(path, `${size} bytes`, String(side.size));
+      if (side.size !== size) throw different(file, `${size} bytes`, String(side.size));
     }
     this.verified++;
   }
@@ -123,9 +124,14 @@ export class Verification {
 
 type DigestOf = (file: MovedFile) => Promise<string>;
 
-function different(path: string, moved: string, found: string): SshError {
+/** Returns what to call a file in messages. A single file has no path below its root, and a stream only that of its copy. */
+function shown({ path, from, to }: MovedFile): string {
+  return `"${escapeText(path || from || to.path)}"`;
+}
+
+function different(file: MovedFile, moved: string, found: string): SshError {
   return new SshError(
     "sftp-failure",
-    `"${escapeText(path)}" is not the same on both sides: ${moved} here, ${found} there; it changed meanwhile or was damaged, transfer it again`,
+    `${shown(file)} is not the same on both sides: ${moved} here, ${found} there; it changed meanwhile or was damaged, transfer it again`,
   );
 }
