@@ -48,7 +48,7 @@ it("continues short writes in the thread pool", async () => {
   const handle = await open(path);
   const prototype = Object.getPrototypeOf(handle) as typeof handle;
   await handle.close();
-  const { write } = prototype;
+  const write = Reflect.get(prototype, "write") as (...given: unknown[]) => unknown;
   const spy = vi.spyOn(prototype, "write").mockImplementation(function (this: typeof handle, ...given: unknown[]) {
     const [bytes, at, length, position] = given as [Uint8Array, number, number, number];
     return Reflect.apply(write, this, [bytes, at, Math.min(length, MOST), position]);

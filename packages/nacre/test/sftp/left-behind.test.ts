@@ -66,6 +66,11 @@ async function open(options: MemorySftpOptions = {}) {
   return { sftp, server, near, run, targets: { upload: far, download: near } };
 }
 
+/** Fails as a near side whose disk is full. */
+const full = async (): Promise<never> => {
+  throw new SshError("file-unwritable", "the disk is full");
+};
+
 const OLD = ["long: old", "short: old"];
 
 describe("a failed upload leaves no handle, no temporary file and the old files", () => {
@@ -135,9 +140,6 @@ describe("a failed download leaves no handle, no temporary file and the old file
   it("if a file of this side cannot be written, closed, given its attributes, or renamed", async () => {
     for (const step of ["write", "close", "setAttributes", "rename"] as const) {
       const { server, near, run, targets } = await open();
-      const full = async (): Promise<never> => {
-        throw new SshError("file-unwritable", "the disk is full");
-      };
       const create = near.create.bind(near);
       if (step === "rename") near.rename = full;
       else
@@ -148,9 +150,9 @@ describe("a failed download leaves no handle, no temporary file and the old file
           return { ...file, ...broken, close };
         };
       const { failed } = await run("download", { onError: "skip" });
-      expect(failed.map(({ path, error }) => [path, error.code]).toSorted()).toEqual([
-        ["long", "file-unwritable"],
-        ["short", "file-unwritable"],
+      expect(failed.map(({ path, error }) => `${path}: ${error.code}`).toSorted()).toEqual([
+        "long: file-unwritable",
+        "short: file-unwritable",
       ]);
       expect(targets.download.tree("/home/to")).toEqual(OLD);
       await expect.poll(() => [near.openCount, server.server.handleCount]).toEqual([0, 0]);

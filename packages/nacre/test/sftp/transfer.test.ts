@@ -316,7 +316,7 @@ describe("both directions", () => {
     }
     await run({ recursive: true });
     expect(to().tree("/home/other")).toEqual(COPIED);
-    // A new directory, and one that is no link, are none of its concern.
+    // The option has no effect on a new directory, nor on an existing one.
     to().files.remove("/home/copy", "file");
     await run(options);
     await run(options);

@@ -20,6 +20,11 @@ async function open(options: MemorySftpOptions = {}) {
   return { ...opened, near, files, here };
 }
 
+/** Reads contents to their end. */
+async function sink(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of chunks);
+}
+
 /** Opens SFTP to a second server. */
 async function other(options: MemorySftpOptions = {}): Promise<{ readonly to: Sftp; readonly target: MemorySftp }> {
   const target = new MemorySftp(options);
@@ -133,9 +138,6 @@ describe("a file that ends before the stated size", () => {
     const options = { recursive: true, onError: "skip" } as const;
     expect((await download(client, "t", here, options)).failed).toMatchObject([{ path: "f", error: ended }]);
     expect(near.tree("/home/near")).toEqual([]);
-    const sink = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
-      for await (const _ of chunks);
-    };
     expect(await failure(download(client, "t/f", sink))).toMatchObject(ended);
     expect(await failure(copy(client, "t/f", to, "copy"))).toMatchObject(ended);
     expect([...target.files.find("/home").entries.keys()]).toEqual([]);

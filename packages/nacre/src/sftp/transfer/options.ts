@@ -67,7 +67,10 @@ export interface TransferOptions extends CallOptions {
    * it is everywhere below the target.
    */
   readonly followTarget?: boolean | undefined;
-  /** Maximum number of files to move; default 10,000,000. One more ends the transfer with `output-limit`, regardless of `onError`. */
+  /**
+   * Maximum number of files to move; default 10,000,000. One more ends the transfer with `output-limit`, regardless of `onError`. With
+   * `verify: "sha256"`, the maximum is at most 1,048,576.
+   */
   readonly maxFiles?: number | undefined;
   /**
    * Maximum number of bytes that a file may have beyond the size that its source stated; default 1 GiB. A longer one fails with

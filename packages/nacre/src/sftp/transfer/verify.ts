@@ -85,8 +85,8 @@ export class Verification {
   }
 
   /**
-   * Asks a side for the digests of all files. Resolves with a function that returns that of one file: the side's, or else one of its bytes,
-   * read from there. For this side, it is that of the bytes moved.
+   * Asks a server for the digests of all files. Resolves with a function that returns the digest of one file; if the server gave none, the
+   * file is read from it again. Without `remote`, the digests are those of the bytes moved.
    */
   async #digests(remote: RemoteDigests | undefined, pathOf: (file: MovedFile) => string): Promise<DigestOf> {
     if (remote === undefined) return async ({ digest }) => digest!;
