@@ -61,7 +61,7 @@ export const SCP: readonly Row[] = [
   clientRow(
     "scp: a link inside a download that redirects later files",
     byTransfer,
-    patch("scp-directory-link", "await this.#files.stat(to)"),
+    patch("scp-directory-link", "await this.files.stat(to)"),
   ),
   {
     title: "scp: a partial file that passes for the whole one",
