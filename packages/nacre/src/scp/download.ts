@@ -23,8 +23,8 @@ import { ScpTransfer } from "./scp-transfer.ts";
  * and a directory in place of which the near side has a symbolic link fails. A file is written under a temporary name `.NAME.nacre-RANDOM` and
  * renamed when it is whole; after a failure it is removed.
  *
- * Rejects with `usage`, `aborted`, `scp-failure` if the server reports a problem, `unexpected-message` or `malformed-message` if it violates
- * the protocol, `channel-request-failed` if it runs no commands, the error of the near side, or the one that ended the connection.
+ * Rejects with `usage`, `output-limit`, `aborted`, `scp-failure` if the server reports a problem, `unexpected-message` or `malformed-message`
+ * if it violates the protocol, `channel-request-failed` if it runs no commands, the error of the near side, or the one that ended the connection.
  */
 export async function downloadScp(
   ssh: ChannelOpener,
