@@ -64,35 +64,32 @@ describe("a server that runs no commands", () => {
     });
   });
 
-  it.each(["upload", "download"] as const)(
-    "has a part of an %s continued, and then all of it compared",
-    async (way) => {
-      for (const isDamaged of [false, true]) {
-        const { sftp: client, near, files, here } = await open();
-        const [source, target] = way === "upload" ? [near.files, files] : [files, near.files];
-        const name = way === "upload" ? "far" : "near";
-        source.open(`/home/${way === "upload" ? "near" : "far"}`, CREATE).data = CONTENTS;
-        const part = target.open(`/home/${partialName(name, { size: CONTENTS.length, mtimeMs: 2000 })!}`, CREATE);
-        part.data = CONTENTS.slice(0, 100_000);
-        if (isDamaged) part.data[5]! ^= 1;
-        const options = { ...SHA256, resume: true } as const;
-        const moving = way === "upload" ? upload(client, here, "far", options) : download(client, "far", here, options);
-        if (isDamaged)
-          expect(await failure(moving)).toMatchObject({
-            code: "sftp-failure",
-            message: expect.stringContaining("not the same on both sides"),
-          });
-        else
-          expect(await moving).toMatchObject({
-            bytes: 200_000,
-            resumed: [{ path: "", bytes: 100_000 }],
-            verified: 1,
-            unverified: [],
-          });
-        expect(near.openCount).toBe(0);
-      }
-    },
-  );
+  it.each(["upload", "download"] as const)("has a part continued by %s, and then all of it compared", async (way) => {
+    for (const isDamaged of [false, true]) {
+      const { sftp: client, near, files, here } = await open();
+      const [source, target] = way === "upload" ? [near.files, files] : [files, near.files];
+      const name = way === "upload" ? "far" : "near";
+      source.open(`/home/${way === "upload" ? "near" : "far"}`, CREATE).data = CONTENTS;
+      const part = target.open(`/home/${partialName(name, { size: CONTENTS.length, mtimeMs: 2000 })!}`, CREATE);
+      part.data = CONTENTS.slice(0, 100_000);
+      if (isDamaged) part.data[5]! ^= 1;
+      const options = { ...SHA256, resume: true } as const;
+      const moving = way === "upload" ? upload(client, here, "far", options) : download(client, "far", here, options);
+      if (isDamaged)
+        expect(await failure(moving)).toMatchObject({
+          code: "sftp-failure",
+          message: expect.stringContaining("not the same on both sides"),
+        });
+      else
+        expect(await moving).toMatchObject({
+          bytes: 200_000,
+          resumed: [{ path: "", bytes: 100_000 }],
+          verified: 1,
+          unverified: [],
+        });
+      expect(near.openCount).toBe(0);
+    }
+  });
 });
 
 /** A server whose listings and `stat` state a size that the contents do not have; at the end of a file it states `atEnd`. */
