@@ -103,7 +103,7 @@ describe("a failed upload leaves no handle, no temporary file and the old files"
     },
   );
 
-  it("if the server without posix-rename refuses to rename, of which only the old file may be gone", async () => {
+  it("if the server lacks posix-rename and refuses to rename; then the old files are gone", async () => {
     const { server, near, run, targets } = await open(refusing("rename", ["fsync"]));
     expect((await run("upload", { onError: "skip" })).failed.map(({ path }) => path).toSorted()).toEqual([
       "long",
