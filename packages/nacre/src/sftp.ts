@@ -67,6 +67,7 @@ export type {
   TransferOptions,
   TransferProgress,
   TransferResult,
+  TransferredFile,
   UnverifiedEntry,
 } from "./sftp/transfer/options.ts";
 export type { TransferSink } from "./sftp/transfer/stream-ends.ts";

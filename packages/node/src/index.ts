@@ -66,6 +66,7 @@ export type {
   TransferOptions,
   TransferProgress,
   TransferResult,
+  TransferredFile,
   TransferSink,
   UnverifiedEntry,
   WriteFileOptions,

@@ -1,5 +1,6 @@
-import type { TransferOptions, TransferResult } from "@nacre/node";
+import { loadNodeFiles, type TransferOptions, type TransferResult } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { copy, download, upload } from "nacre/sftp";
 import type { ProgressBar } from "../progress/progress-bar.ts";
 import { TotalProgress } from "../progress/total-progress.ts";
 import { explain, say } from "../say.ts";
@@ -36,6 +37,7 @@ export class CopyRun {
   readonly #words: CopyArguments;
   readonly #signal: AbortSignal;
   readonly #bar: ProgressBar | undefined;
+  readonly #sides: Sides;
   #isComplete = true;
 
   /** `bar` shows the progress; `undefined` shows none. */
@@ -43,10 +45,19 @@ export class CopyRun {
     this.#words = words;
     this.#signal = signal;
     this.#bar = bar;
+    this.#sides = new Sides(signal, words.usesScp);
   }
 
-  /** Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. */
+  /** Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. Call it once. */
   async run(sources: readonly Located[], target: Located): Promise<number> {
+    try {
+      return await this.#copyAll(sources, target);
+    } finally {
+      await this.#sides.close();
+    }
+  }
+
+  async #copyAll(sources: readonly Located[], target: Located): Promise<number> {
     const tasks: Task[] = [];
     // An error of the target concerns all sources.
     await this.#attempt({ source: undefined, target: target.server }, () => this.#plan(sources, target, tasks));
@@ -67,70 +78,61 @@ export class CopyRun {
     return this.#isComplete ? 0 : INCOMPLETE;
   }
 
-  /**
-   * Finds out what to copy, and where to, and adds it to `tasks`. Its SFTP sessions end before the copies begin: a server may allow only one
-   * at a time.
-   */
+  /** Finds out what to copy, and where to, and adds it to `tasks`. */
   async #plan(sources: readonly Located[], target: Located, tasks: Task[]): Promise<void> {
-    const sides = new Sides(this.#signal, this.#words.usesScp);
-    try {
-      const expanded: { readonly path: string; readonly server: Server | undefined; readonly side: Side }[] = [];
-      for (const { place, server } of sources) {
-        const side = await sides.of(server?.client);
-        await this.#attempt({ source: server, target: target.server }, async () => {
-          for (const path of await side.expand(await side.resolve(place.path))) expanded.push({ path, server, side });
-        });
-      }
-      const targetSide = await sides.of(target.server?.client);
-      const count = Math.max(sources.length, expanded.length);
-      const found = await findTarget(targetSide, await targetSide.resolve(target.place.path), count);
-      for (const { path, server, side } of expanded) {
-        const ends = { source: server, target: target.server };
-        await this.#attempt(ends, async () => {
-          tasks.push({ ...(await planStep(side, path, found, this.#words.recursive)), ...ends });
-        });
-      }
-    } finally {
-      await sides.close();
+    const expanded: { readonly path: string; readonly server: Server | undefined; readonly side: Side }[] = [];
+    for (const { place, server } of sources) {
+      const side = await this.#sides.of(server?.client);
+      await this.#attempt({ source: server, target: target.server }, async () => {
+        for (const path of await side.expand(await side.resolve(place.path))) expanded.push({ path, server, side });
+      });
+    }
+    const targetSide = await this.#sides.of(target.server?.client);
+    const count = Math.max(sources.length, expanded.length);
+    const found = await findTarget(targetSide, await targetSide.resolve(target.place.path), count);
+    for (const { path, server, side } of expanded) {
+      const ends = { source: server, target: target.server };
+      await this.#attempt(ends, async () => {
+        tasks.push({ ...(await planStep(side, path, found, this.#words.recursive)), ...ends });
+      });
     }
   }
 
-  #move(
-    { from, to, source, target, isIntoSpecial }: Task,
+  async #move(
+    { from, to, isTyped, source, target, isIntoSpecial }: Task,
     onProgress: TransferOptions["onProgress"] | undefined,
   ): Promise<TransferResult> {
-    const { recursive, preserve, resume, verify, limit, symlinks } = this.#words;
-    const options: TransferOptions = {
-      recursive,
-      preserve,
-      resume,
-      verify,
-      limit,
-      symlinks,
-      onProgress,
-      onError: "skip",
-      signal: this.#signal,
-    };
+    const { recursive, preserve, resume, verify, limit, symlinks, usesScp } = this.#words;
+    const signal = this.#signal;
     if (isIntoSpecial) {
       if (source === undefined || target !== undefined)
         throw new SshError("usage", `"${escapeText(to)}" on the server is a device, pipe or socket; name a file`);
-      return source.client.download(from, intoSpecial(to), { limit, onProgress, signal: this.#signal });
+      const sftp = await this.#sides.sftp(source.client);
+      return download(sftp, from, intoSpecial(to), { verify, limit, onProgress, signal });
     }
-    if (this.#words.usesScp) {
-      const scp = {
-        protocol: "scp",
-        recursive,
-        preserve,
-        symlinks,
-        onProgress,
-        onError: "skip",
-        signal: this.#signal,
-      } as const;
-      return source === undefined ? target!.client.upload(from, to, scp) : source.client.download(from, to, scp);
+    const common = { recursive, preserve, symlinks, onProgress, onError: "skip", signal } as const;
+    if (usesScp) {
+      const scp = { ...common, protocol: "scp" } as const;
+      if (source === undefined) return target!.client.upload(from, to, scp);
+      return source.client.download(from, to, {
+        ...scp,
+        // rule: copy-scp-typed-target
+        followTarget: isTyped,
+      });
     }
-    if (source === undefined) return target!.client.upload(from, to, options);
-    if (target === undefined) return source.client.download(from, to, options);
-    return source.client.copy(from, target.client, to, options);
+    const options = {
+      ...common,
+      resume,
+      verify,
+      limit,
+      // rule: copy-typed-target
+      followTarget: isTyped,
+    };
+    const files = await loadNodeFiles();
+    if (source === undefined) return upload(await this.#sides.sftp(target!.client), { files, path: from }, to, options);
+    const sftp = await this.#sides.sftp(source.client);
+    if (target === undefined) return download(sftp, from, { files, path: to }, options);
+    return copy(sftp, from, await this.#sides.sftp(target.client), to, options);
   }
 
   /** Prints what was not copied, or not verified. */

@@ -7,6 +7,8 @@ export interface Step {
   readonly from: string;
   /** Path of the copy. */
   readonly to: string;
+  /** Whether the user typed the path of the copy; otherwise it has a name of the source, in the directory that the user typed. */
+  readonly isTyped: boolean;
   /** Name to show. */
   readonly name: string;
   /** Size in bytes; `undefined` for a directory. */
@@ -58,6 +60,8 @@ export async function planStep(side: Side, from: string, target: Target, recursi
     throw new SshError("usage", `the target "${escapeText(target.path)}" is not a directory`);
   const name = side.basename(from);
   const isNameless = name === "" || name === "." || name === "..";
-  const to = target.found?.isDirectory === true && !isNameless ? target.side.join(target.path, name) : target.path;
-  return { from: from || ".", to: to || ".", name, size: found.isDirectory ? undefined : found.size, isIntoSpecial };
+  const isTyped = target.found?.isDirectory !== true || isNameless;
+  const to = isTyped ? target.path : target.side.join(target.path, name);
+  const size = found.isDirectory ? undefined : found.size;
+  return { from: from || ".", to: to || ".", isTyped, name, size, isIntoSpecial };
 }

@@ -137,7 +137,7 @@ const scpSide: Side = {
   join: (directory, name) => (directory === "" ? name : posix.join(directory, name)),
 };
 
-/** Sides of copies that are planned. Call `close` in the end. */
+/** Sides of a run, with one SFTP session for each server: it may allow no second one. Call `close` in the end. */
 export class Sides {
   readonly #signal: AbortSignal;
   readonly #usesScp: boolean;
@@ -152,9 +152,17 @@ export class Sides {
   async of(client: Client | undefined): Promise<Side> {
     if (client === undefined) return localSide();
     if (this.#usesScp) return scpSide;
-    const sftp = this.#open.get(client) ?? (await client.sftp({ signal: this.#signal }));
+    return remoteSide(await this.sftp(client), this.#signal);
+  }
+
+  /** Resolves with SFTP to a server. The session is opened once, and again if it has ended. */
+  async sftp(client: Client): Promise<Sftp> {
+    const open = this.#open.get(client);
+    if (open !== undefined) return open;
+    const sftp = await client.sftp({ signal: this.#signal });
     this.#open.set(client, sftp);
-    return remoteSide(sftp, this.#signal);
+    void sftp.ended.then(() => this.#open.delete(client));
+    return sftp;
   }
 
   /** Ends the SFTP sessions. */

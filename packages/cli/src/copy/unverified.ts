@@ -1,7 +1,10 @@
 import type { TransferResult } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 
-/** Returns a line for each reason why files could not be compared. It names one of the files: a server without digests has them all. */
+/**
+ * Returns a line for each reason why the parts of resumed files could not be compared. It names one of the files: a server without digests
+ * has them all.
+ */
 export function unverifiedLines(from: string, unverified: TransferResult["unverified"]): string[] {
   const byReason = new Map<string, { readonly path: string; count: number }>();
   for (const { path, reason } of unverified) {
@@ -11,6 +14,6 @@ export function unverifiedLines(from: string, unverified: TransferResult["unveri
   }
   return Array.from(byReason, ([reason, { path, count }]) => {
     const files = `"${escapeText(path)}"${count > 1 ? ` and ${count - 1} more files were` : " was"}`;
-    return `nacre: ${files} not verified: ${reason}`;
+    return `nacre: ${files} resumed without comparing what was there: ${reason}`;
   });
 }

@@ -113,7 +113,8 @@ async function transfer(
     const size = await direction.size(session, from);
     if (size === undefined && !recursive)
       throw new SshError("usage", `"${escapeText(from)}" is a directory; move it with -r`);
-    const move = { from, to: isInto ? direction.join(session, to, direction.basename(session, from)) : to, size };
+    const name = isInto ? direction.basename(session, from) : undefined;
+    const move = { from, to: name === undefined ? to : direction.join(session, to, name), size };
     session.announce(`${direction.verbs[resume ? 1 : 0]} ${shown(from)} to ${shown(move.to)}`);
     const bar = session.showsProgress ? session.output.bar : undefined;
     const progress = bar && new TotalProgress(bar, [{ name: baseRemote(from), size }], () => performance.now());
@@ -129,6 +130,8 @@ async function transfer(
               preserve,
               resume,
               symlinks: "skip",
+              // rule: sftp-typed-target
+              followTarget: name === undefined || PLACES.has(name),
               onError: "skip",
             });
       progress?.ended(0, result.bytes);

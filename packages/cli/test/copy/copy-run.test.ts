@@ -145,10 +145,10 @@ describe("-O", () => {
 
 test("files that cannot be compared for the same reason give one line", () => {
   const reason = "no sha256sum";
-  const unverified = ["a\x1b", "b", "c"].map((path) => ({ path, part: "whole" as const, reason }));
-  expect(unverifiedLines("d", [...unverified, { path: "", part: "whole", reason: "gone" }])).toEqual([
-    'nacre: "d/a\\x1b" and 2 more files were not verified: no sha256sum',
-    'nacre: "d" was not verified: gone',
+  const unverified = ["a\x1b", "b", "c"].map((path) => ({ path, reason }));
+  expect(unverifiedLines("d", [...unverified, { path: "", reason: "gone" }])).toEqual([
+    'nacre: "d/a\\x1b" and 2 more files were resumed without comparing what was there: no sha256sum',
+    'nacre: "d" was resumed without comparing what was there: gone',
   ]);
 });
 

@@ -12,7 +12,8 @@ import {
 } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { nacre, TestTerminal } from "./nacre.ts";
 import { quoted, useSshd } from "./sshd-login.ts";
 
@@ -190,6 +191,28 @@ test("an interrupted copy ends by the signal, and --resume continues it", async 
   expect(part).toBeLessThan(bytes.length);
   expect(await cp("--resume", join(near, "file"), at(far))).toMatchObject({ status: 0, stderr: "" });
   expect(await server.run(`ls -A ${far} && sha256sum ${far}/file | cut -c 1-64`)).toBe(`file\n${digest(bytes)}`);
+});
+
+test("--verify and --resume read the files again where only one session of SFTP is allowed", async () => {
+  const { near, far } = await folders();
+  const sshd = await startSshd({ hostKeys: ["ed25519"], config: ["MaxSessions 1", "ForceCommand internal-sftp"] });
+  onTestFinished(() => sshd.stop());
+  const places = ["-P", `${sshd.port}`, "-i", join(server.folder, "key"), "--known-hosts", join(near, "known_hosts")];
+  const one = (...words: string[]) => nacre(["cp", ...places, "--accept-new", "--verify", ...words]);
+  makeTree(join(near, "tree"));
+  expect(await one("-r", join(near, "tree"), join(near, "tree", "large"), at(far))).toMatchObject({ status: 0 });
+  expect(await one("-r", at(`${far}/tree`), at(`${far}/l*`), near)).toMatchObject({ status: 0, stderr: "" });
+  expect(await one("-r", at(`${far}/tree`), at(`${far}/again`))).toMatchObject({ status: 0, stderr: "" });
+
+  const { size, mtimeMs } = statSync(join(near, "tree", "large"));
+  const part = `.part.nacre-${"0".repeat(24)}-${size.toString(36)}-${Math.floor(mtimeMs).toString(36)}`;
+  await server.run(`head -c 500000 ${far}/large > ${far}/${part}`);
+  const source = join(near, "tree", "large");
+  expect(await one("--resume", source, at(`${far}/part`))).toMatchObject({ status: 0, stderr: "" });
+  expect(await server.run(`cmp ${far}/large ${far}/part && ls -A ${far} | grep -c nacre || true`)).toBe("0");
+  await server.run(`head -c 500000 /dev/zero > ${far}/${part}`);
+  const damaged = await one("--resume", source, at(`${far}/part`));
+  expect(damaged).toMatchObject({ status: 1, stderr: expect.stringContaining("is not the same on both sides") });
 });
 
 test("without --resume, an interrupted copy leaves nothing", async () => {

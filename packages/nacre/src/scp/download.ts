@@ -6,6 +6,7 @@ import type { ChannelOpener } from "../sftp/open-sftp.ts";
 import { basename, type RemotePath, toText } from "../sftp/remote-path.ts";
 import { nameProblem, temporaryName } from "../sftp/transfer/names.ts";
 import type { NearAttributes, NearPath, NearWriter } from "../sftp/transfer/near-files.ts";
+import { notDirectory } from "../sftp/transfer/not-directory.ts";
 import type { TransferResult } from "../sftp/transfer/options.ts";
 import { refuseSpecial } from "../sftp/transfer/special.ts";
 import { scpCommand } from "./command.ts";
@@ -22,8 +23,8 @@ import { ScpTransfer } from "./scp-transfer.ts";
  * and a directory in place of which the near side has a symbolic link fails. A file is written under a temporary name `.NAME.nacre-RANDOM` and
  * renamed when it is whole; after a failure it is removed.
  *
- * Rejects with `usage`, `aborted`, `scp-failure` if the server reports a problem, `unexpected-message` or `malformed-message` if it violates
- * the protocol, `channel-request-failed` if it runs no commands, the error of the near side, or the one that ended the connection.
+ * Rejects with `usage`, `output-limit`, `aborted`, `scp-failure` if the server reports a problem, `unexpected-message` or `malformed-message`
+ * if it violates the protocol, `channel-request-failed` if it runs no commands, the error of the near side, or the one that ended the connection.
  */
 export async function downloadScp(
   ssh: ChannelOpener,
@@ -121,9 +122,9 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
     // rule: scp-near-temporary
     const temporary = this.files.join(directory, temporaryName(name));
     const attributes = this.#attributes(mode, times);
-    const file = await this.files.create(temporary, attributes.mode);
     this.tally.found(size);
     if (this.#directories.length === 0) this.tally.listed();
+    const file = await this.files.create(temporary, attributes.mode);
     try {
       try {
         this.machine.accept();
@@ -172,10 +173,9 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
     // Its entries must be written before it may become read-only.
     if (!(await this.files.makeDirectory(to, (attributes.mode ?? 0) | 0o700))) {
       // An earlier download may have made a link there. It would lead files out of the tree.
-      const { type } =
-        path === "" ? await this.files.stat(to) : /* rule: scp-directory-link */ await this.files.lstat(to);
-      if (type !== "directory")
-        throw new SshError("file-unwritable", `${escapeText(to)} exists and is not a directory; remove it first`);
+      const follow = path === "" && this.options.followTarget !== false;
+      const { type } = follow ? await this.files.stat(to) : /* rule: scp-directory-link */ await this.files.lstat(to);
+      if (type !== "directory") throw notDirectory(to, type);
     }
     this.#directories.push({ path, to, attributes });
     this.machine.accept();

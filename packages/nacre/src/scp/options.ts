@@ -1,7 +1,7 @@
 import { checkSignal, usage } from "../check.ts";
 import { checkNames, type OptionNames } from "../option-names.ts";
 import { type CallOptions, SFTP_OPTIONS } from "../sftp/options.ts";
-import type { TransferEntry, TransferProgress } from "../sftp/transfer/options.ts";
+import type { TransferEntry, TransferOptions } from "../sftp/transfer/options.ts";
 
 /** Options of `uploadScp` and `downloadScp`: those of `upload` and `download` that scp can honour. */
 export interface ScpOptions extends CallOptions {
@@ -19,8 +19,17 @@ export interface ScpOptions extends CallOptions {
    * A download takes only `"follow"`: every server follows its links, and a client cannot see them.
    */
   readonly symlinks?: "follow" | "skip" | undefined;
+  /**
+   * Whether the target of a download may be a symbolic link to a directory; default true. Pass false for a path that a user did not choose;
+   * see `TransferOptions`. An upload takes no false: the server follows its links.
+   */
+  readonly followTarget?: boolean | undefined;
+  /** Maximum number of files to move; default 10,000,000. One more ends the transfer with `output-limit`, regardless of `onError`. */
+  readonly maxFiles?: number | undefined;
   /** Called whenever a part of a file has moved or a file is whole. An exception ends the transfer. */
-  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+  readonly onProgress?: TransferOptions["onProgress"];
+  /** Called when a file is whole at the target. An exception ends the transfer. */
+  readonly onFile?: TransferOptions["onFile"];
   /** Whether the first error ends the transfer, or only concerns its file; default `"abort"`. The end of scp ends it always. */
   readonly onError?: "abort" | "skip" | undefined;
 }
@@ -31,12 +40,15 @@ const OPTIONS: OptionNames<ScpOptions> = {
   preserve: true,
   filter: true,
   symlinks: true,
+  followTarget: true,
+  maxFiles: true,
   onProgress: true,
+  onFile: true,
   onError: true,
 };
 
 /** Options of transfers that need SFTP. `concurrency` may be 1: scp moves one file after another. */
-const SFTP_ONLY = ["resume", "verify", "update", "delete", "limit", "concurrency"];
+const SFTP_ONLY = ["resume", "verify", "update", "delete", "limit", "concurrency", "maxGrowth"];
 
 /** Throws `usage` for options that are invalid, or that scp cannot honour. `callee` is the name of the function, in backquotes. */
 export function checkScpOptions(options: ScpOptions, callee: string, links: readonly string[]): void {
@@ -44,15 +56,17 @@ export function checkScpOptions(options: ScpOptions, callee: string, links: read
   for (const name of SFTP_ONLY)
     if (given[name] !== undefined && given[name] !== false)
       throw usage(`${callee}: scp has no \`${name}\`; leave it out, or transfer with SFTP`);
-  const { symlinks, onError, filter, onProgress, signal } = options;
+  const { symlinks, onError, filter, onProgress, onFile, maxFiles, signal } = options;
   if (symlinks !== undefined && !links.includes(symlinks))
     throw usage(
       `${callee}: \`symlinks\` of scp must be ${links.join(" or ")}, got ${symlinks}; SFTP has other choices`,
     );
   checkNames(Object.fromEntries(Object.entries(given).filter(([name]) => !SFTP_ONLY.includes(name))), OPTIONS, callee);
   checkSignal(signal);
-  for (const [name, value] of Object.entries({ filter, onProgress }))
+  for (const [name, value] of Object.entries({ filter, onProgress, onFile }))
     if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);
+  if (maxFiles !== undefined && !(Number.isSafeInteger(maxFiles) && maxFiles >= 0))
+    throw usage(`\`maxFiles\` must be a non-negative integer, got ${String(maxFiles)}`);
   if (onError !== undefined && onError !== "abort" && onError !== "skip")
     throw usage(`\`onError\` must be one of abort, skip, got ${String(onError)}`);
 }

@@ -2,17 +2,12 @@ import { SshError } from "@nacre/wire";
 import { unlessAborted } from "../on-abort.ts";
 import { abortError, type CallContext } from "../sftp/call.ts";
 import { PLATFORM_CLOCK } from "../sftp/transfer/clock.ts";
-import type {
-  FailedEntry,
-  SkippedEntry,
-  TransferEntry,
-  TransferProgress,
-  TransferResult,
-} from "../sftp/transfer/options.ts";
+import { DEFAULT_MAX_FILES, tooManyFiles } from "../sftp/transfer/max-files.ts";
+import type { FailedEntry, SkippedEntry, TransferEntry, TransferResult } from "../sftp/transfer/options.ts";
 import { Progress } from "../sftp/transfer/progress.ts";
 import type { ScpOptions } from "./options.ts";
 
-/** Maximum number of entries not moved that a transfer remembers. A hostile server may send them without an end. */
+/** Maximum number of directories, and of entries not moved, which a transfer remembers. A hostile server may send them without an end. */
 const MAX_REMEMBERED = 2 ** 20;
 
 /** Counts what a transfer moves, and reports it. */
@@ -23,6 +18,9 @@ export class Tally {
   readonly #failed: FailedEntry[] = [];
   readonly #maxRemembered: number;
   readonly #progress: Progress;
+  /** Number of files found. */
+  #found = 0;
+  /** Number of files that are whole. */
   #files = 0;
   #directories = 0;
   /** Whether the next failure ends the transfer, regardless of `onError`. */
@@ -34,8 +32,11 @@ export class Tally {
     this.#options = options;
     this.#context = context;
     this.#maxRemembered = maxRemembered;
-    const { onProgress } = options;
-    this.#progress = new Progress(onProgress && ((progress) => this.#report(onProgress, progress)), PLATFORM_CLOCK);
+    const { onProgress, onFile } = options;
+    this.#progress = new Progress(
+      { onProgress: onProgress && this.#reported(onProgress), onFile: onFile && this.#reported(onFile) },
+      PLATFORM_CLOCK,
+    );
   }
 
   /** What was moved so far. */
@@ -70,8 +71,15 @@ export class Tally {
     return false;
   }
 
-  /** Counts a file that will be moved. */
+  /** Counts a file that will be moved. Throws `output-limit` if there are too many. */
   found(size: number): void {
+    const { maxFiles = DEFAULT_MAX_FILES } = this.#options;
+    this.#found++;
+    // rule: scp-file-count
+    if (this.#found > maxFiles) {
+      this.#isOver = true;
+      throw tooManyFiles(maxFiles);
+    }
     this.#progress.found(size);
   }
 
@@ -84,11 +92,12 @@ export class Tally {
   whole(path: string, size: number): void {
     this.#files++;
     this.#wholeBytes += size;
-    this.#progress.finished(path);
+    this.#progress.finished(path, size);
   }
 
-  /** Counts a directory. */
+  /** Counts a directory. Throws `output-limit` if there are too many. */
   directory(): void {
+    this.#remember();
     this.#directories++;
   }
 
@@ -117,21 +126,23 @@ export class Tally {
 
   #remember(): void {
     // rule: scp-entries
-    if (this.#skipped.length + this.#failed.length < this.#maxRemembered) return;
+    if (this.#directories + this.#skipped.length + this.#failed.length < this.#maxRemembered) return;
     this.#isOver = true;
     throw new SshError(
       "output-limit",
-      `the transfer has more than ${this.#maxRemembered} entries left out; transfer it in parts`,
+      `the transfer has more than ${this.#maxRemembered} directories and entries left out; transfer it in parts`,
     );
   }
 
-  /** Calls the application, whose exception ends the transfer. */
-  #report(onProgress: (progress: TransferProgress) => void, progress: TransferProgress): void {
-    try {
-      onProgress(progress);
-    } catch (error) {
-      this.#isOver = true;
-      throw error;
-    }
+  /** Returns a callback of the application, whose exception ends the transfer. */
+  #reported<T>(report: (value: T) => void): (value: T) => void {
+    return (value) => {
+      try {
+        report(value);
+      } catch (error) {
+        this.#isOver = true;
+        throw error;
+      }
+    };
   }
 }

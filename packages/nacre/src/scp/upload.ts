@@ -8,6 +8,7 @@ import {
   scpNameProblem,
 } from "@nacre/sftp/scp";
 import { escapeText, SshError } from "@nacre/wire";
+import { usage } from "../check.ts";
 import type { CallContext } from "../sftp/call.ts";
 import type { ChannelOpener } from "../sftp/open-sftp.ts";
 import { basename, dirname, type RemotePath, toText } from "../sftp/remote-path.ts";
@@ -45,6 +46,8 @@ export async function uploadScp(
   options: ScpOptions = {},
 ): Promise<TransferResult> {
   checkScpOptions(options, "`uploadScp`", ["skip", "follow"]);
+  if (options.followTarget === false)
+    throw usage("`uploadScp`: `followTarget` must be true: the server follows its links; SFTP has the choice");
   const path = toText(remote);
   const { signal } = options;
   const context: CallContext = { call: "upload", path: local.path, signal };

@@ -210,11 +210,21 @@ test("scp: a command line that a shell would expand · server", async () => {
   for (const command of [...others, ...more, ""]) expect(parseScpCommand(command), command).toBeUndefined();
 });
 
-test("scp: entries without an end · client", () => {
+test("scp: entries without an end · client", async () => {
+  const sent = `D0755 0 t\n${Array.from({ length: 4 }, (_, i) => `C0644 1 ${i}\nx\0`).join("")}E\n`;
+  const to = near();
+  const options = { recursive: true, onError: "skip", maxFiles: 3 } as const;
+  expect(await failure(downloadScp((await openScript(sent)).ssh, "t", to, options))).toEqual(code("output-limit"));
+  expect(to.files.tree("/home")).toEqual(["copy/", "copy/0: x", "copy/1: x", "copy/2: x"]);
+  expect(to.files.openCount).toBe(0);
+  const whole = await downloadScp((await openScript(sent)).ssh, "t", to, { ...options, maxFiles: 4 });
+  expect(whole).toMatchObject({ files: 4 });
+
   const tally = new Tally({ onError: "skip" }, { call: "download" }, 2);
   tally.skip("a", "filter");
   tally.skip("b", "filter");
   expect(() => tally.skip("c", "filter")).toThrow(expect.objectContaining({ code: "output-limit" }));
+  expect(() => tally.directory()).toThrow(expect.objectContaining({ code: "output-limit" }));
 });
 
 test("scp: a flood to a slow file system · server", async () => {

@@ -1,7 +1,7 @@
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { downloadScp, type ScpOptions, uploadScp } from "nacre/scp";
-import type { TransferProgress, TransferResult } from "nacre/sftp";
+import type { TransferProgress, TransferResult, TransferredFile } from "nacre/sftp";
 import { memoryFileSystem } from "nacre/sftp-server";
 import { describe, expect, it } from "vitest";
 import { isSame, pattern } from "../sftp/support.ts";
@@ -207,6 +207,23 @@ describe("a download with scp", () => {
     expect(await downloadScp(ssh, "t", to, { recursive: true })).toMatchObject({ files: 5 });
   });
 
+  it("follows a link as its target, unless `followTarget` is false", async () => {
+    const files = memoryFileSystem();
+    const { ssh } = await openScp(files);
+    await uploadScp(ssh, { files: nearTree(), path: "/home/t" }, "t", { recursive: true });
+    const near = new MemoryNearFiles();
+    near.files.makeDirectory("/home/other");
+    near.files.symlink("other", "/home/copy");
+    const to = { files: near, path: "/home/copy" };
+    const error = await failure(downloadScp(ssh, "t", to, { recursive: true, followTarget: false }));
+    expect(error).toMatchObject({ code: "file-unwritable", message: expect.stringContaining("is a symbolic link") });
+    expect(near.tree("/home/other")).toEqual([]);
+    const found: TransferredFile[] = [];
+    await downloadScp(ssh, "t", to, { recursive: true, onFile: (file) => found.push(file) });
+    expect(near.tree("/home/other")).toEqual(TREE);
+    expect(found).toContainEqual({ path: "a", size: 1 });
+  });
+
   it("skips what `filter` refuses, and reports progress", async () => {
     const files = memoryFileSystem();
     const { ssh } = await openScp(files);
@@ -358,7 +375,15 @@ describe("a transfer with scp", () => {
   it("throws usage for options that scp cannot honour", async () => {
     const { ssh, commands } = await openScript("");
     const near = { files: nearTree(), path: "/home/t/a" };
-    const unavailable = { resume: true, verify: "size", update: "size-mtime", delete: true, limit: 1, concurrency: 2 };
+    const unavailable = {
+      resume: true,
+      verify: "size",
+      update: "size-mtime",
+      delete: true,
+      limit: 1,
+      concurrency: 2,
+      maxGrowth: 1,
+    };
     for (const [name, value] of Object.entries(unavailable)) {
       const options = { [name]: value } as ScpOptions;
       for (const work of [downloadScp(ssh, "f", near, options), uploadScp(ssh, near, "f", options)])
@@ -372,6 +397,9 @@ describe("a transfer with scp", () => {
       { onError: "no" },
       { filter: 1 },
       { onProgress: {} },
+      { onFile: {} },
+      { maxFiles: -1 },
+      { followTarget: false },
       { recursiv: true },
       { signal: {} },
     ] as unknown as ScpOptions[])

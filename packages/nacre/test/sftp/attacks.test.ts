@@ -93,6 +93,19 @@ test("sftp: a downloaded name that leaves its directory · client", async () => 
   expect(files).toBe(0);
   expect(failed.map(({ error }) => error.code)).toEqual(Array.from({ length: 4 }, () => "file-unwritable"));
   expect(near.tree("/home")).toEqual(["copy/"]);
+
+  // The names of directories that a pattern matches.
+  const { sftp: client, server } = await openMemorySftp();
+  for (const name of ["C:up", "nul", "d"]) {
+    server.files.makeDirectory(`/home/${name}`);
+    server.files.open(`/home/${name}/f`, 0x0a);
+  }
+  const result = await download(client, { glob: "*/f" }, to, { onError: "skip" });
+  expect(result.failed.map(({ path, error }) => [path, error.code])).toEqual([
+    ["C:up/f", "file-unwritable"],
+    ["nul/f", "file-unwritable"],
+  ]);
+  expect(near.tree("/home")).toEqual(["copy/", "copy/d/", "copy/d/f: "]);
 });
 
 test("sftp: a link inside a download that redirects later files · client", async () => {

@@ -1,9 +1,10 @@
+import { SSH_FXF } from "@nacre/sftp";
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
 import { SshError } from "@nacre/wire";
-import { copy, download, type Sftp, sftp, type TransferOptions, upload } from "nacre/sftp";
+import { copy, download, type Sftp, SSH_FX, sftp, type TransferOptions, upload } from "nacre/sftp";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { openMemorySftp } from "./support.ts";
 
@@ -153,15 +154,39 @@ describe.each(directions)("$name with `verify`", ({ name, from, run }) => {
       },
       "exec was refused",
     ],
-  ])("says what it could not compare if the server %s", async (_, exec, reason) => {
-    await open({ exec });
+    [
+      "prints a text that is no digest",
+      (_: string, input: Uint8Array) => {
+        const text = new TextDecoder().decode(input).replace(/[^\0]+/g, (name) => "no digest".padEnd(66) + name);
+        return { status: 0, stdout: new TextEncoder().encode(text), stderr: new Uint8Array(0) };
+      },
+      "status 0",
+    ],
+  ])("reads the files again over SFTP if the server %s", async (_, exec, reason) => {
+    let isReadable = true;
+    await open({
+      exec,
+      answer({ token, request }, machine) {
+        if (isReadable || request.type !== "open" || (request.flags & SSH_FXF.READ) === 0) return false;
+        machine.status(token, SSH_FX.PERMISSION_DENIED);
+        return true;
+      },
+    });
     make(from(), TREE);
-    const { verified, unverified, files } = await run({ recursive: true, verify: "sha256" });
-    expect([verified, files]).toEqual([0, 2]);
-    expect(unverified.toSorted((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
-      { path: "a", part: "whole", reason: expect.stringContaining(reason) },
-      { path: "d/b", part: "whole", reason: expect.stringContaining(reason) },
-    ]);
+    expect(await run({ recursive: true, verify: "sha256" })).toMatchObject({ files: 2, verified: 2, unverified: [] });
+    // It is an error if the server refuses that, too.
+    const onFile = ({ path }: { readonly path: string }): void => {
+      if (path === "d/b") isReadable = false;
+    };
+    const options = { recursive: true, verify: "sha256", onFile, onError: "skip", concurrency: 1 } as const;
+    const { verified, failed } = await run(options);
+    expect(verified).toBe(0);
+    expect(failed.map(({ path }) => path).toSorted()).toEqual(["a", "d/b"]);
+    for (const { error } of failed) {
+      expect(error.code).toBe("sftp-permission-denied");
+      expect(error.message).toContain(reason);
+    }
+    await expect.poll(() => server.server.handleCount).toBe(0);
   });
 
   it("takes no digest that the server states for another file, and no second one", async () => {
@@ -176,11 +201,8 @@ describe.each(directions)("$name with `verify`", ({ name, from, run }) => {
     });
     make(from(), TREE);
     const result = await run({ recursive: true, verify: "sha256", onError: "skip" });
-    expect(result).toMatchObject({
-      verified: 0,
-      unverified: [{ part: "whole" }],
-      failed: [{ error: { code: "sftp-failure" } }],
-    });
+    // The first file has no digest, so it is read again.
+    expect(result).toMatchObject({ verified: 1, failed: [{ error: { code: "sftp-failure" } }] });
   });
 });
 
@@ -261,6 +283,21 @@ describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
     make(from(), TREE);
     makeOld();
     const { deleted, failed } = await run({ ...options, onError: "skip" });
+    expect(deleted).toEqual([]);
+    expect(failed.map(({ path }) => path)).toEqual(["a"]);
+    expect(tree(to(), "/home/copy")).toContain("old: x");
+  });
+
+  it("removes nothing if a file is not the same on both sides", async () => {
+    await open({
+      exec: (command, input, files) => {
+        files.find(name === "upload" ? "/home/copy/a" : "/home/t/a").data[0]! ^= 1;
+        return sha256sum(command, input, files);
+      },
+    });
+    make(from(), TREE);
+    makeOld();
+    const { deleted, failed } = await run({ ...options, verify: "sha256", onError: "skip" });
     expect(deleted).toEqual([]);
     expect(failed.map(({ path }) => path)).toEqual(["a"]);
     expect(tree(to(), "/home/copy")).toContain("old: x");

@@ -108,6 +108,20 @@ describe.each(["upload", "download"] as const)("%s with `limit`", (direction) =>
     expect(clock.timers).toBe(0);
   });
 
+  it("reads files again for `verify` at the same rate", async () => {
+    const clock = new TestClock();
+    const { work } = await limited(direction, clock, { limit: 100_000, verify: "sha256" });
+    let result: TransferResult | undefined;
+    void work.then((settled) => {
+      result = settled;
+    });
+    await clock.run(() => result !== undefined);
+    expect(result).toMatchObject({ files: 21, verified: 21 });
+    expect(clock.now()).toBeGreaterThanOrEqual(11_700);
+    expect(clock.now()).toBeLessThan(12_300);
+    expect(clock.timers).toBe(0);
+  });
+
   it("ends at once when it is aborted, and leaves no timer", async () => {
     const clock = new TestClock();
     const abort = new AbortController();
@@ -125,7 +139,7 @@ describe("progress", () => {
   it("states totals once everything is found, and a rate over the last five seconds", async () => {
     const clock = new TestClock();
     const reports: TransferProgress[] = [];
-    const progress = new Progress((report) => reports.push(report), clock);
+    const progress = new Progress({ onProgress: (report) => reports.push(report) }, clock);
     progress.found(1_000_000);
     progress.moved("f", 1000);
     expect(reports.at(-1)).toEqual({
@@ -152,10 +166,10 @@ describe("progress", () => {
 
   it("states no total of bytes for contents of unknown size", () => {
     const reports: TransferProgress[] = [];
-    const progress = new Progress((report) => reports.push(report), new TestClock());
+    const progress = new Progress({ onProgress: (report) => reports.push(report) }, new TestClock());
     progress.found(undefined);
     progress.listed();
-    progress.finished("");
+    progress.finished("", 0);
     expect(reports.at(-1)).toMatchObject({ totalBytes: undefined, totalFiles: 1, files: 1, secondsLeft: undefined });
   });
 });

@@ -174,7 +174,7 @@ describe.each(directions)("%s with `resume`", (direction) => {
     makePartial(sides.target(direction), CONTENTS.subarray(0, 1_000_000));
     const { unverified, resumed } = await sides.transfer(direction, {}, { exec: fails });
     expect(resumed.length).toBe(1);
-    expect(unverified).toEqual([{ path: "", part: "prefix", reason: expect.stringContaining("status 127: \\x1b[2J") }]);
+    expect(unverified).toEqual([{ path: "", reason: expect.stringContaining("status 127: \\x1b[2J") }]);
     expect(isSame(sides.target(direction).find("/home/copy").data, CONTENTS)).toBe(true);
   });
 
@@ -205,6 +205,37 @@ describe.each(directions)("%s with `resume`", (direction) => {
       expect(isSame(sides.target(direction).find("/home/copy").data, CONTENTS)).toBe(true);
       expect(sides.near.openCount).toBe(0);
     }
+  });
+
+  it("begins anew if the part has become longer than its source since it was listed", async () => {
+    const sides = new Sides();
+    const target = sides.target(direction);
+    const part = makePartial(target, CONTENTS.subarray(0, 1_000_000));
+    const grow = (): void => {
+      part.data = pattern(SIZE + 1);
+    };
+    const openPartial = sides.near.openPartial.bind(sides.near);
+    sides.near.openPartial = (path) => {
+      grow();
+      return openPartial(path);
+    };
+    // Digests would tell, but this server has none.
+    const result = await sides.transfer(
+      direction,
+      {},
+      {
+        exec: fails,
+        answer({ request }) {
+          if (request.type === "lstat" && new TextDecoder().decode(request.path).includes(".nacre-")) grow();
+          return false;
+        },
+      },
+    );
+    expect(result).toMatchObject({ bytes: SIZE, resumed: [] });
+    expect(isSame(target.find("/home/copy").data, CONTENTS)).toBe(true);
+    // It is of no use to anybody any more.
+    expect(names(target)).toEqual(["copy"]);
+    expect(sides.near.openCount).toBe(0);
   });
 
   it("leaves no part without the option", async () => {

@@ -302,6 +302,28 @@ describe("both directions", () => {
     expect(to().tree("/home/copy")).toEqual(["a: one"]);
   });
 
+  it.each(directions)("%s follows a link as its target, unless `followTarget` is false", async (...direction) => {
+    const [, from, to, run] = direction;
+    make(from(), TREE);
+    make(to(), { "/home/other/": "" });
+    to().files.symlink("other", "/home/copy");
+    const options = { recursive: true, followTarget: false } as const;
+    for (const isHeld of [true, false]) {
+      if (!isHeld) Object.assign(near, { holdDirectory: undefined });
+      const error = await failure(run(options));
+      expect(error).toMatchObject({ message: expect.stringMatching(/copy.* is a symbolic link/) });
+      expect(to().tree("/home/other")).toEqual([]);
+    }
+    await run({ recursive: true });
+    expect(to().tree("/home/other")).toEqual(COPIED);
+    // The option has no effect on a new directory, nor on an existing one.
+    to().files.remove("/home/copy", "file");
+    await run(options);
+    await run(options);
+    expect(to().tree("/home/copy")).toEqual(COPIED);
+    await expectClosed();
+  });
+
   it.each(directions)("%s reports progress up to the totals", async (_, from, __, run) => {
     make(from(), TREE);
     const reports: TransferProgress[] = [];
@@ -408,6 +430,9 @@ describe("both directions", () => {
     [{ symlinks: "copy" }, "symlinks"],
     [{ onError: "ignore" }, "onError"],
     [{ filter: "*.js" }, "filter"],
+    [{ onFile: "print" }, "onFile"],
+    [{ maxFiles: -1 }, "maxFiles"],
+    [{ maxGrowth: 0.5 }, "maxGrowth"],
     [{ signal: new AbortController() }, "signal"],
   ])("rejects the options %j", async (options, name) => {
     for (const [, , , run] of directions) {

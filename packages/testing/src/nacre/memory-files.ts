@@ -90,7 +90,9 @@ export class MemoryFiles {
   rename(from: string, to: string, replaces: boolean): void {
     const node = this.find(from, false);
     const target = this.#place(to);
-    if (!replaces && target.parent.entries.has(target.name)) throw new Refusal(SSH_FX.FAILURE);
+    const existing = target.parent.entries.get(target.name);
+    const isInTheWay = !replaces || (existing?.kind === "directory" && node.kind !== "directory");
+    if (existing !== undefined && isInTheWay) throw new Refusal(SSH_FX.FAILURE);
     const source = this.#place(from);
     source.parent.entries.delete(source.name);
     target.parent.entries.set(target.name, node);

@@ -122,6 +122,24 @@ describe("directoryFiles", () => {
     await expect.poll(() => server.server.handleCount).toBe(0);
   });
 
+  it("keeps the bytes of a part, and moves only the rest", async () => {
+    const { sftp, make: makeFar } = await openMemorySftp();
+    makeFar({ f: pattern(1_500_000) });
+    const directory = await testDirectory();
+    // Size and time of the source in base 36.
+    const name = `.f.nacre-${"0".repeat(24)}-${(1_500_000).toString(36)}-${(2000).toString(36)}`;
+    const stream = await (await directory.getFileHandle(name, { create: true })).createWritable();
+    await stream.write(pattern(1_000_000));
+    await stream.close();
+    const target = { files: directoryFiles(directory), path: "/f" };
+    expect(await download(sftp, "f", target, { resume: true })).toMatchObject({
+      bytes: 500_000,
+      resumed: [{ path: "", bytes: 1_000_000 }],
+    });
+    const file = await (await directory.getFileHandle("f")).getFile();
+    expect(isSame(new Uint8Array(await file.arrayBuffer()), pattern(1_500_000))).toBe(true);
+  });
+
   it("removes what the server does not have, with `delete`", async () => {
     const { sftp, make: makeFar } = await openMemorySftp();
     makeFar(TREE);
@@ -136,21 +154,22 @@ describe("directoryFiles", () => {
     const { sftp, make: makeFar } = await openMemorySftp();
     makeFar({ f: pattern(3_000_001) });
     const directory = await testDirectory();
-    onFile(directory, (handle) => {
-      const createWritable = handle.createWritable.bind(handle);
-      handle.createWritable = async () => {
-        const stream = await createWritable();
-        const write = stream.write.bind(stream);
-        let writes = 0;
-        stream.write = (data) =>
-          ++writes > 1 ? Promise.reject(new DOMException("no", "QuotaExceededError")) : write(data);
-        return stream;
-      };
-    });
+    fillAfterOneWrite(directory);
     const error = await failure(download(sftp, "f", { files: directoryFiles(directory), path: "/f" }));
     expect(error).toEqual(code("file-unwritable"));
     expect(error).toMatchObject({ message: expect.stringContaining("no space is left") });
     expect(await tree(directory)).toEqual([]);
+  });
+
+  it("commits nothing of a file whose write failed", async () => {
+    const directory = await testDirectory();
+    fillAfterOneWrite(directory);
+    const file = await directoryFiles(directory).create("/f", undefined);
+    const block = pattern(1024 * 1024);
+    await file.write(block, 0);
+    expect(await failure(file.write(block, block.length))).toEqual(code("file-unwritable"));
+    await file.close();
+    expect(await tree(directory)).toEqual(["f: "]);
   });
 
   it.each(["missing", "refused"])("copies a file where renaming is %s, in place of an old one too", async (how) => {
@@ -209,6 +228,21 @@ describe("directoryFiles", () => {
     expect(directoryFiles(directory).nameRules).toBe(rules);
   });
 });
+
+/** Lets the disk be full after one write to each file of a directory. */
+function fillAfterOneWrite(directory: FileSystemDirectoryHandle): void {
+  onFile(directory, (handle) => {
+    const createWritable = handle.createWritable.bind(handle);
+    handle.createWritable = async () => {
+      const stream = await createWritable();
+      const write = stream.write.bind(stream);
+      let writes = 0;
+      stream.write = (data) =>
+        ++writes > 1 ? Promise.reject(new DOMException("no", "QuotaExceededError")) : write(data);
+      return stream;
+    };
+  });
+}
 
 /** Calls `change` with every file handle that a directory makes. */
 function onFile(directory: FileSystemDirectoryHandle, change: (handle: FileSystemFileHandle) => void): void {

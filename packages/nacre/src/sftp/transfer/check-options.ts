@@ -25,8 +25,8 @@ export function checkTransferOptions(
   checkNames(options, TRANSFER_OPTIONS, callee);
   checkSignal(options.signal);
   checkNumbers(options);
-  const { filter, onProgress } = options;
-  for (const [name, value] of Object.entries({ filter, onProgress }))
+  const { filter, onProgress, onFile } = options;
+  for (const [name, value] of Object.entries({ filter, onProgress, onFile }))
     if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);
   for (const [name, choices] of Object.entries(CHOICES)) {
     const value = options[name as keyof typeof CHOICES];
@@ -41,7 +41,10 @@ export function checkTransferOptions(
   if (options.recursive !== true) throw usage("`delete` needs `recursive`: it compares directories");
 }
 
-function checkNumbers({ concurrency, limit }: TransferOptions): void {
+function checkNumbers({ concurrency, limit, maxFiles, maxGrowth }: TransferOptions): void {
+  for (const [name, value] of Object.entries({ maxFiles, maxGrowth }))
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0))
+      throw usage(`\`${name}\` must be a non-negative integer, got ${String(value)}`);
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MOST_FILES))
     throw usage(`\`concurrency\` must be an integer from 1 to ${MOST_FILES}, got ${String(concurrency)}`);
   if (limit !== undefined && !(Number.isFinite(limit) && limit >= LEAST_LIMIT))

@@ -1,24 +1,23 @@
 import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, call } from "../call.ts";
-import { readPieces } from "../chunks.ts";
 import { openDirectory } from "../directory.ts";
 import { glob } from "../glob.ts";
 import type { ChannelOpener } from "../open-sftp.ts";
 import { readShort } from "../read-short.ts";
 import { basename, dirname, join, toBytes } from "../remote-path.ts";
-import type { OpenFile, SftpChannel } from "../sftp-channel.ts";
+import type { SftpChannel } from "../sftp-channel.ts";
 import { Stats } from "../stats.ts";
-import { openFile, renameFile, writeOpened } from "../write-file.ts";
+import { renameFile, writeOpened } from "../write-file.ts";
 import { writeShort } from "../write-short.ts";
-import { type Chunk, joined, lengthOf } from "./chunk.ts";
+import { type Chunk, joined } from "./chunk.ts";
 import { attributesOf, statsOf } from "./far-attributes.ts";
 import { FarPartials } from "./far-partials.ts";
+import { readFar } from "./far-read.ts";
 import { nameProblem, temporaryName } from "./names.ts";
 import type { NearAttributes, NearStats } from "./near-files.ts";
 import { RemoteDigests } from "./remote-digests.ts";
 import { filesFor } from "./slots.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 import type { NewAttributes, NewDirectory, ReadOptions, SourceTree, TargetEntry, TargetTree } from "./trees.ts";
 
 /** Reads files of the server for a download. */
@@ -61,38 +60,8 @@ export class FarSource implements SourceTree {
     return glob(this.#channel, pattern, directory, context);
   }
 
-  async *read(path: string, options: ReadOptions, context: CallContext): AsyncGenerator<Chunk, void> {
-    const { start, size, bucket } = options;
-    const file = await openFile(this.#channel, path, "r", {}, context);
-    try {
-      if (bucket === undefined) yield* readPieces(this.#channel, file, { start, size }, context);
-      else yield* this.#readLimited(file, options, bucket, context);
-    } finally {
-      this.#channel.release(file.handle);
-    }
-  }
-
-  /** Requests one piece after the other: what is requested ahead would arrive at full speed. */
-  async *#readLimited(
-    file: OpenFile,
-    { start, size }: ReadOptions,
-    bucket: TokenBucket,
-    context: CallContext,
-  ): AsyncGenerator<Chunk, void> {
-    for (let position = start; ; ) {
-      const end = position + bucket.piece;
-      const expected = Math.max(0, Math.min(end, size) - position);
-      if (expected > 0) await bucket.take(expected, context.signal);
-      let count = 0;
-      for await (const chunk of readPieces(this.#channel, file, { start: position, end, size }, context)) {
-        const length = lengthOf(chunk);
-        yield chunk;
-        count += length;
-      }
-      position += count;
-      if (count > expected) await bucket.take(count - expected, context.signal);
-      if (count < bucket.piece && (count === 0 || position >= size)) return;
-    }
+  read(path: string, options: ReadOptions, context: CallContext): AsyncGenerator<Chunk, void> {
+    return readFar(this.#channel, path, options, context);
   }
 
   readShort(path: string, size: number, _: boolean, context: CallContext): Promise<Uint8Array | undefined> {
@@ -146,7 +115,7 @@ export class FarTarget implements TargetTree {
     return list(this.#channel, path, context);
   }
 
-  async makeDirectory(path: string, { mode, isRoot }: NewDirectory, context: CallContext): Promise<boolean> {
+  async makeDirectory(path: string, { mode, follow }: NewDirectory, context: CallContext): Promise<boolean> {
     const attributes = mode === undefined ? {} : { permissions: mode };
     try {
       await this.#send({ type: "mkdir", path: toBytes(path), attributes }, context);
@@ -154,10 +123,11 @@ export class FarTarget implements TargetTree {
     } catch (error) {
       // Servers have no status of their own for an existing directory.
       if (!(error instanceof SftpError)) throw error;
-      const found = await stat(this.#channel, isRoot ? "stat" : "lstat", path, context).catch(() => undefined);
+      const found = await stat(this.#channel, follow ? "stat" : "lstat", path, context).catch(() => undefined);
       if (found === undefined) throw error;
       if (found.type === "directory") return false;
-      const message = `"${escapeText(path)}" exists on the server and is not a directory; remove it first`;
+      const what = found.type === "link" ? "is a symbolic link" : "exists and is not a directory";
+      const message = `"${escapeText(path)}" on the server ${what}; remove it first`;
       throw new SshError("sftp-failure", message, { cause: error });
     }
   }
@@ -201,14 +171,22 @@ export class FarTarget implements TargetTree {
     // rule: transfer-far-temporary
     const temporary = join(dirname(path), temporaryName(basename(path)));
     try {
-      if (!(await make(temporary))) await this.rename(temporary, path, context);
+      if (!(await make(temporary))) await this.#rename(temporary, path, context);
     } catch (error) {
       await this.discard(temporary);
-      throw error;
+      throw await this.#explained(error, path, context);
     }
   }
 
   async rename(from: string, to: string, context: CallContext): Promise<void> {
+    try {
+      await this.#rename(from, to, context);
+    } catch (error) {
+      throw await this.#explained(error, to, context);
+    }
+  }
+
+  async #rename(from: string, to: string, context: CallContext): Promise<void> {
     try {
       await renameFile(this.#channel, from, to, context);
     } catch (error) {
@@ -217,6 +195,15 @@ export class FarTarget implements TargetTree {
       await this.#send({ type: "remove", path: toBytes(to) }, context);
       await renameFile(this.#channel, from, to, context);
     }
+  }
+
+  /** Resolves with the error of a file that cannot be put at a path: servers do not say that a directory is there. */
+  async #explained(error: unknown, path: string, context: CallContext): Promise<unknown> {
+    if (!(error instanceof SftpError)) return error;
+    const found = await this.lstat(path, context).catch(() => undefined);
+    if (found?.type !== "directory") return error;
+    const message = `"${escapeText(path)}" on the server is a directory, and a file cannot replace it; name a file in it`;
+    return new SshError("sftp-failure", message, { cause: error });
   }
 
   async remove(path: string, type: "file" | "directory", context: CallContext): Promise<void> {

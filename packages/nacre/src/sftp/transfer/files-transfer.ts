@@ -50,10 +50,10 @@ export class FilesTransfer {
     makeResumption?: (run: TransferRun, makeHash: Sha256Maker) => Resumption | undefined,
   ) {
     const run = new TransferRun({ options, name, isOver, maxRemembered });
-    const progress = new Progress(options.onProgress, clock);
-    const verification = new Verification(source, target, held, run);
+    const progress = new Progress(options, clock);
     const makeHash = sha256Maker(sha256);
     const bucket = options.limit === undefined ? undefined : new TokenBucket(options.limit, clock);
+    const verification = new Verification({ source, target, held, run, makeHash, bucket });
     const resumption = makeResumption?.(run, makeHash);
     this.#source = source;
     this.run = run;

@@ -1,11 +1,9 @@
 import { exactAttributes } from "./attributes.ts";
+import { forEach } from "./for-each.ts";
 import type { HeldDirectories } from "./held-directories.ts";
 import type { TransferRun } from "./run.ts";
 import type { SourceTree, TargetTree } from "./trees.ts";
 import type { Directory, Link } from "./walk.ts";
-
-/** Maximum number of links made or attributes set at the same time. */
-const MOST_AT_ONCE = 8;
 
 /** Makes links when all files are written, so that no file is written through one of them. Resolves with their number. */
 export async function makeLinks(
@@ -41,12 +39,4 @@ export async function setDirectoryAttributes(
         held.at(to, (place) => target.setAttributes(place, exactAttributes(stats), run.context(to.path))),
       ),
     );
-}
-
-async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  const workers = Array.from({ length: Math.min(MOST_AT_ONCE, items.length) }, async () => {
-    for (const item of rest) await work(item);
-  });
-  await Promise.all(workers);
 }

@@ -18,8 +18,8 @@ const MOST_IDLE = 32;
 export interface Holder {
   /** Returns the path of an entry. */
   join(directory: string, name: string): string;
-  /** Holds a directory open. Rejects for anything else, also for a symbolic link unless it is the root. */
-  hold?(path: string, isRoot: boolean): Promise<NearDirectory>;
+  /** Holds a directory open. Rejects for anything else; without `follow`, also for a symbolic link. */
+  hold?(path: string, follow: boolean): Promise<NearDirectory>;
 }
 
 interface Held {
@@ -124,7 +124,6 @@ export class HeldDirectories {
   async #open(directory: Directory): Promise<NearDirectory> {
     const target = this.#target;
     if (target.hold === undefined) return { path: directory.to.path, close: async () => {} };
-    const isRoot = directory.parent === undefined;
-    return this.at(directory.to, (path) => target.hold!(path, /* rule: transfer-held-link */ isRoot));
+    return this.at(directory.to, (path) => target.hold!(path, /* rule: transfer-held-link */ directory.follow));
   }
 }

@@ -86,14 +86,14 @@ export class Matches {
 
   async #child(parent: Directory, name: string, path: string): Promise<Directory> {
     const problem = this.#target.nameProblem(name);
-    if (problem !== undefined)
+    if (/* rule: transfer-pattern-name */ problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
     const from = this.#source.join(parent.from, name);
     // A pattern leads through links to directories.
     const stats = await this.#source.stat(from, this.#run.context(from));
     const real = await this.#walk.realPath(parent, name, from, true);
     const to = { directory: parent, name, path: this.#target.join(parent.to.path, name) };
-    return { path, from, to, depth: parent.depth + 1, stats, parent, real };
+    return { path, from, to, depth: parent.depth + 1, stats, parent, follow: false, real };
   }
 }
 

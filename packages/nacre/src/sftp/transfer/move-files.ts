@@ -1,7 +1,9 @@
+import { escapeText, SshError } from "@nacre/wire";
 import { isThenable } from "../../mux/engine.ts";
 import { exactAttributes, permissions } from "./attributes.ts";
 import { type Chunk, lengthOf, piecesOf } from "./chunk.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
+import { DEFAULT_MAX_FILES, tooManyFiles } from "./max-files.ts";
 import type { Sha256 } from "./near-files.ts";
 import type { ResumedEntry } from "./options.ts";
 import type { Progress } from "./progress.ts";
@@ -51,6 +53,9 @@ export interface MoverParts {
   readonly resumption: Resumption | undefined;
 }
 
+/** Default of `maxGrowth` in bytes. */
+const DEFAULT_MAX_GROWTH = 1024 * 1024 * 1024;
+
 /** Moves files, many at the same time. */
 export class FileMover {
   /** Number of files moved. */
@@ -62,6 +67,8 @@ export class FileMover {
   readonly resumed: ResumedEntry[] = [];
   readonly #parts: MoverParts;
   readonly #slots: Slots;
+  /** Number of files that were started. */
+  #found = 0;
   /** Number of files under way. */
   #moving = 0;
   /** Called when no file is under way. */
@@ -78,6 +85,13 @@ export class FileMover {
   start(file: FileToMove): Promise<void> | undefined {
     const { run, progress } = this.#parts;
     const { stats } = file;
+    const { maxFiles = DEFAULT_MAX_FILES } = run.options;
+    this.#found++;
+    // rule: transfer-file-count
+    if (this.#found > maxFiles) {
+      run.end(tooManyFiles(maxFiles));
+      return undefined;
+    }
     if (run.options.update !== undefined && isUnchanged(stats, file.existing)) {
       this.unchanged++;
       return undefined;
@@ -119,7 +133,7 @@ export class FileMover {
       await verification.add({ path, from, to, size: moved.size, digest: moved.hash?.digest() });
     this.files++;
     this.bytes += moved.count;
-    run.tell(() => progress.finished(path));
+    run.tell(() => progress.finished(path, moved.size));
   }
 
   /** Writes a file, or the rest of it. */
@@ -145,7 +159,8 @@ export class FileMover {
         moved.hash = verification.needsDigest ? hash : undefined;
         progress.resumed(length);
         if (run.remember()) this.resumed.push({ path, bytes: length });
-        if (problem !== undefined) verification.note(path, "prefix", problem);
+        // The whole file is compared in the end, with the part.
+        if (problem !== undefined && run.options.verify !== "sha256") verification.note(path, problem);
       }
       return this.#contents(file, moved);
     });
@@ -166,12 +181,23 @@ export class FileMover {
     return source.readShort?.(from, stats.size, isFollowed, run.context(from));
   }
 
-  /** Yields the contents of a file, starting at the offset `moved.size`. Adds the length of each consumed chunk to `moved`. */
+  /**
+   * Yields the contents of a file, starting at the offset `moved.size`. Adds the length of each consumed chunk to `moved`. Throws
+   * `output-limit` if the file is much longer than its source stated.
+   */
   async *#contents({ path, from, stats, isFollowed }: FileToMove, moved: Moved): AsyncGenerator<Chunk, void> {
     const { source, run, progress, bucket } = this.#parts;
     const options = { start: moved.size, size: stats.size, follow: isFollowed, bucket };
+    const { maxGrowth = DEFAULT_MAX_GROWTH } = run.options;
+    const longest = stats.isUnsized === true ? Number.POSITIVE_INFINITY : stats.size + maxGrowth;
     for await (const chunk of source.read(from, options, run.context(from))) {
       const length = lengthOf(chunk);
+      // rule: transfer-file-growth
+      if (moved.size + length > longest)
+        throw new SshError(
+          "output-limit",
+          `"${escapeText(from)}" has more than ${maxGrowth} bytes beyond the stated ${stats.size}; pass a larger \`maxGrowth\``,
+        );
       if (moved.hash !== undefined) for (const piece of piecesOf(chunk)) moved.hash.update(piece);
       yield chunk;
       moved.size += length;

@@ -1,4 +1,4 @@
-import { escapeText, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { type CallContext, throwIfAborted } from "../call.ts";
 import { globBelow } from "../glob.ts";
 import { type Chunk, ChunkJoiner, lengthOf } from "./chunk.ts";
@@ -12,6 +12,7 @@ import type {
   NearStats,
   NearWriter,
 } from "./near-files.ts";
+import { notDirectory } from "./not-directory.ts";
 import { refuseSpecial } from "./special.ts";
 import type {
   NewAttributes,
@@ -127,14 +128,14 @@ function noneIfUnreadable(error: unknown): never[] {
 /** Writes near files for a download. Nothing is written outside the directory of the transfer. */
 export class NearTarget implements TargetTree {
   readonly partials: PartialFiles | undefined;
-  readonly hold?: (path: string, isRoot: boolean) => Promise<NearDirectory>;
+  readonly hold?: (path: string, follow: boolean) => Promise<NearDirectory>;
   readonly #files: NearFiles;
 
   constructor(files: NearFiles) {
     this.#files = files;
     if (files.openPartial !== undefined) this.partials = nearPartials(files, (path) => files.openPartial!(path));
     // rule: transfer-hold
-    if (files.holdDirectory !== undefined) this.hold = (path, isRoot) => files.holdDirectory!(path, isRoot);
+    if (files.holdDirectory !== undefined) this.hold = (path, follow) => files.holdDirectory!(path, follow);
   }
 
   get removesDirectories(): boolean {
@@ -165,14 +166,14 @@ export class NearTarget implements TargetTree {
     return this.#files.list(path);
   }
 
-  async makeDirectory(path: string, { mode, isRoot }: NewDirectory): Promise<boolean> {
+  async makeDirectory(path: string, { mode, follow }: NewDirectory): Promise<boolean> {
     if (await this.#files.makeDirectory(path, mode)) return true;
     // An earlier download, or the server during this one, may have made a link there. It would lead files out of the tree.
-    const { type } = isRoot
+    const { type } = follow
       ? await this.#files.stat(path)
       : /* rule: transfer-directory-link */ await this.#files.lstat(path);
     if (type === "directory") return false;
-    throw new SshError("file-unwritable", `${escapeText(path)} exists and is not a directory; remove it first`);
+    throw notDirectory(path, type);
   }
 
   async write(

@@ -13,6 +13,14 @@ export interface TransferEntry {
   readonly size: number;
 }
 
+/** A file that a transfer has moved. */
+export interface TransferredFile {
+  /** Path below the directory that is transferred; "" if a single file is. May contain any character: escape it before display. */
+  readonly path: string;
+  /** Size in bytes at the target. */
+  readonly size: number;
+}
+
 /** State of a transfer. */
 export interface TransferProgress {
   /** Contents at the target in bytes, also of files that are not whole yet, and of the resumed parts of files. */
@@ -53,21 +61,39 @@ export interface TransferOptions extends CallOptions {
    * server chose may lead anywhere on this machine.
    */
   readonly symlinks?: "keep" | "follow" | "skip" | undefined;
+  /**
+   * Whether the target may be a symbolic link to a directory; default true. Pass false for a path that a user did not choose, such as that of
+   * a name from the server in a directory that the user chose: an earlier transfer may have made a link there. The link is then an error, as
+   * it is everywhere below the target.
+   */
+  readonly followTarget?: boolean | undefined;
+  /**
+   * Maximum number of files to move; default 10,000,000. One more ends the transfer with `output-limit`, regardless of `onError`. With
+   * `verify: "sha256"`, the maximum is at most 1,048,576.
+   */
+  readonly maxFiles?: number | undefined;
+  /**
+   * Maximum number of bytes that a file may have beyond the size that its source stated; default 1 GiB. A longer one fails with
+   * `output-limit`. Streams state no size and have no maximum.
+   */
+  readonly maxGrowth?: number | undefined;
   /** Maximum number of bytes moved in a second, for all files together, at least 1024; default unlimited. */
   readonly limit?: number | undefined;
   /**
    * Whether to keep the part of a file that a failure leaves, and to continue such a part; default false. A part is a file
    * `.NAME.nacre-RANDOM-SIZE-MTIME` beside the target, with the size and time of the source in its name. It is continued only if the source
    * still has both, and the part is a regular file of the same user with one link. Its contents are compared with the source by their
-   * SHA-256 digests where the server can compute them; otherwise the file is among `unverified` in the result. A part whose digest
-   * differs is removed. Files shorter than 32 KiB, names longer than 200 bytes, and sources without a time leave no part.
+   * SHA-256 digests where the server can compute them; otherwise the file is among `unverified` in the result, unless `verify`
+   * compares the whole file. A part whose digest differs is removed. Files shorter than 32 KiB, names longer than 200 bytes, and sources
+   * without a time leave no part.
    */
   readonly resume?: boolean | undefined;
   /**
    * How files are compared after the transfer. `"size"`: source and target are asked for their sizes again, which must be the number of
-   * bytes moved. `"sha256"`: the server digests its files by the command `xargs -0 sha256sum -z --`, with their names on its input, and the
-   * digests must be those of the bytes moved. A file that differs fails with `sftp-failure`; it stays at the target. A file that cannot
-   * be compared is among `unverified` in the result. Default: not compared.
+   * bytes moved. `"sha256"`: the server digests its files by the command `xargs -0 sha256sum -z --`, with their names on its input. Files for
+   * which it gives no digest are read from it again over SFTP, within `limit`. The digests must be those of the bytes moved. A file that
+   * differs fails with `sftp-failure`, and one that cannot be read again with the server's error; it stays at the target. Default: not
+   * compared.
    */
   readonly verify?: "size" | "sha256" | undefined;
   /**
@@ -83,6 +109,8 @@ export interface TransferOptions extends CallOptions {
   readonly delete?: boolean | undefined;
   /** Called whenever a part of a file has moved or a file is whole. An exception ends the transfer. */
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+  /** Called when a file is whole at the target, before `verify` compares digests. An exception ends the transfer. */
+  readonly onFile?: ((file: TransferredFile) => void) | undefined;
   /** Whether the first error ends the transfer, or only concerns its file; default `"abort"`. The end of SFTP ends it always. */
   readonly onError?: "abort" | "skip" | undefined;
 }
@@ -111,12 +139,10 @@ export interface ResumedEntry {
   readonly bytes: number;
 }
 
-/** A file that could not be compared. */
+/** A file that was continued from a part that could not be compared with its source. */
 export interface UnverifiedEntry {
   /** Path below the directory that is transferred; "" for the file itself. */
   readonly path: string;
-  /** What was not compared: the part that was continued, or the whole file. */
-  readonly part: "prefix" | "whole";
   /** Why, for people. May contain text from the server, escaped. */
   readonly reason: string;
 }
@@ -137,7 +163,7 @@ export interface TransferResult {
   readonly resumed: readonly ResumedEntry[];
   /** Number of files that were compared and are the same (`verify`). */
   readonly verified: number;
-  /** Files that could not be compared (`verify`, `resume`). */
+  /** Files that were continued without a comparison (`resume` without `verify`). */
   readonly unverified: readonly UnverifiedEntry[];
   /** Paths removed at the target, without the entries of removed directories (`delete`). */
   readonly deleted: readonly string[];
@@ -155,11 +181,15 @@ export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
   preserve: true,
   filter: true,
   symlinks: true,
+  followTarget: true,
+  maxFiles: true,
+  maxGrowth: true,
   limit: true,
   resume: true,
   verify: true,
   update: true,
   delete: true,
   onProgress: true,
+  onFile: true,
   onError: true,
 };

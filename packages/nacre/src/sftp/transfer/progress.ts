@@ -1,10 +1,11 @@
 import type { TransferClock } from "./clock.ts";
-import type { TransferProgress } from "./options.ts";
+import type { TransferOptions } from "./options.ts";
 import { Rate } from "./rate.ts";
 
 /** Counts what a transfer has found and moved, and reports it. */
 export class Progress {
-  readonly #onProgress: ((progress: TransferProgress) => void) | undefined;
+  readonly #onProgress: TransferOptions["onProgress"];
+  readonly #onFile: TransferOptions["onFile"];
   readonly #clock: TransferClock;
   readonly #rate: Rate;
   /** Contents at the target in bytes. */
@@ -20,8 +21,9 @@ export class Progress {
   /** Path of the last report. */
   #lastPath: string | undefined;
 
-  constructor(onProgress: ((progress: TransferProgress) => void) | undefined, clock: TransferClock) {
+  constructor({ onProgress, onFile }: Pick<TransferOptions, "onProgress" | "onFile">, clock: TransferClock) {
     this.#onProgress = onProgress;
+    this.#onFile = onFile;
     this.#clock = clock;
     this.#rate = new Rate(clock.now());
   }
@@ -52,10 +54,11 @@ export class Progress {
     this.#report(path);
   }
 
-  /** Counts a file that is whole. */
-  finished(path: string): void {
+  /** Counts and reports a file that is whole. */
+  finished(path: string, size: number): void {
     this.#files++;
     this.#report(path);
+    this.#onFile?.({ path, size });
   }
 
   #report(path: string): void {

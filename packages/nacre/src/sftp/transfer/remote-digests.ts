@@ -4,6 +4,10 @@ import { type CallContext, call } from "../call.ts";
 import type { ChannelOpener, DigestExecResult } from "../open-sftp.ts";
 import { join, toBytes } from "../remote-path.ts";
 import type { SftpChannel } from "../sftp-channel.ts";
+import { lengthOf, piecesOf } from "./chunk.ts";
+import { readFar } from "./far-read.ts";
+import type { Sha256Maker } from "./sha256.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
 /** Digests whole files. The names are on its input, so that no name is ever quoted. */
 const WHOLE = "xargs -0 sha256sum -z --";
@@ -25,7 +29,7 @@ export interface Digests {
   readonly reason: string;
 }
 
-/** SHA-256 digests of files of the server, computed there. */
+/** SHA-256 digests of files of the server, computed there or by reading them. */
 export class RemoteDigests {
   readonly #channel: SftpChannel;
   readonly #opener: ChannelOpener | undefined;
@@ -58,6 +62,27 @@ export class RemoteDigests {
     const { lines, reason } = await this.#exec(PREFIX, [toBytes(String(length)), toBytes(absolute)], context);
     const digest = lines.length === 1 ? lines[0]!.digest : undefined;
     return { byPath: new Map(digest === undefined ? [] : [[path, digest]]), reason };
+  }
+
+  /**
+   * Digests a file by reading it over SFTP, at the rate of `bucket`. `size` is the expected size in bytes: little is read beyond it. Rejects
+   * with an `SftpError` if the server refuses, `sftp-failure` if the file ends before the size that the server states, or like `whole`.
+   */
+  async readBack(
+    path: string,
+    size: number,
+    { makeHash, bucket }: { readonly makeHash: Sha256Maker; readonly bucket: TokenBucket | undefined },
+    context: CallContext,
+  ): Promise<string> {
+    const hash = await makeHash();
+    let length = 0;
+    for await (const chunk of readFar(this.#channel, path, { start: 0, size, bucket }, context)) {
+      for (const piece of piecesOf(chunk)) hash.update(piece);
+      length += lengthOf(chunk);
+      // rule: transfer-read-back-end
+      if (length > size) break;
+    }
+    return hash.digest();
   }
 
   /** Commands may start in another directory than the server's SFTP. */

@@ -120,15 +120,16 @@ export class Resumption {
       ...(target === undefined ? [] : [await this.#digestOf(target.whole([path], context), path)]),
     ];
     const problem = there.find(({ digest }) => digest === undefined)?.reason;
-    if (problem !== undefined) return { length, hash: undefined, problem };
-    if (there.length > 1) {
-      const isSame = there[0]!.digest === there[1]!.digest;
-      return isSame ? { length, hash: undefined, problem: undefined } : undefined;
-    }
+    const [first, second] = there;
+    if (second !== undefined)
+      return problem !== undefined || first!.digest === second.digest
+        ? { length, hash: undefined, problem }
+        : undefined;
+    // `verify` compares the whole file in the end, and then needs the digest of the part.
+    if (problem !== undefined && this.#run.options.verify !== "sha256") return { length, hash: undefined, problem };
     const hash = await this.#hash(source === undefined ? this.#readSource(file, length) : readPart(opened));
-    return /* rule: transfer-partial-content */ hash.digest() === there[0]?.digest
-      ? { length, hash, problem: undefined }
-      : undefined;
+    const isSame = /* rule: transfer-partial-content */ hash.digest() === first!.digest;
+    return problem !== undefined || isSame ? { length, hash, problem } : undefined;
   }
 
   async #digestOf(

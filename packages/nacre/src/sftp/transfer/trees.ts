@@ -70,8 +70,8 @@ export interface SourceTree extends SourceFiles {
 export interface NewDirectory {
   /** Permission bits. The umask of the target applies. */
   readonly mode: number | undefined;
-  /** Whether it is the root of the transfer. */
-  readonly isRoot: boolean;
+  /** Whether an existing one may be behind a symbolic link. */
+  readonly follow: boolean;
 }
 
 /** Attributes of a new file. */
@@ -142,13 +142,13 @@ export interface TargetTree extends TargetFiles {
   refuseSpecial?(path: string, context: CallContext): Promise<void>;
   /** Returns why no entry can have a name, or `undefined`. */
   nameProblem(name: string): string | undefined;
-  /** Holds a directory open. Rejects for anything else, also for a symbolic link unless it is the root. */
-  hold?(path: string, isRoot: boolean): Promise<NearDirectory>;
+  /** Holds a directory open. Rejects for anything else; without `follow`, also for a symbolic link. */
+  hold?(path: string, follow: boolean): Promise<NearDirectory>;
   /** Lists a directory. */
   list(path: string, context: CallContext): AsyncIterable<TargetEntry>;
   /**
-   * Makes a directory, or accepts an existing one; resolves with whether it is new. Rejects if the path is something else, such as a
-   * symbolic link. The root may be a link to a directory, and its missing parents are not made.
+   * Makes a directory, or accepts an existing one; resolves with whether it is new. Rejects if the path is something else. Missing parents
+   * are not made.
    */
   makeDirectory(path: string, directory: NewDirectory, context: CallContext): Promise<boolean>;
   /** Makes a symbolic link, in place of an existing file or link. */

@@ -39,8 +39,8 @@ export type UploadSource = NearPath | NearPattern | AsyncIterable<Uint8Array>;
  * the first wildcard: `dist/**` puts `dist/a/b.js` at `a/b.js`. With an async iterable of bytes, `remote` is a file with these contents;
  * `recursive`, `preserve`, `resume`, `update` and `delete` are then refused.
  *
- * Rejects with `usage`, also if nothing matches, `aborted`, an `SftpError` if the server refuses something, the error of the near side or of
- * the iterable, or the one that ended SFTP.
+ * Rejects with `usage`, also if nothing matches, `output-limit`, `aborted`, an `SftpError` if the server refuses something, the error of the
+ * near side or of the iterable, or the one that ended SFTP.
  */
 export async function upload<K extends StreamTypes>(
   sftp: Sftp<K>,
@@ -76,8 +76,8 @@ export async function upload<K extends StreamTypes>(
  * With a pattern `{ glob }`, `local` is a directory, as for `upload`. If `local` is a function, it gets the contents of the one file as an
  * async iterable, and `recursive`, `preserve`, `resume`, `update` and `delete` are refused.
  *
- * Rejects with `usage`, also if nothing matches, `aborted`, an `SftpError` if the server refuses something, the error of the near side or of
- * the function, or the one that ended SFTP.
+ * Rejects with `usage`, also if nothing matches, `output-limit`, `aborted`, `sftp-failure` if a file ends before the size that the server
+ * states, an `SftpError` if the server refuses something, the error of the near side or of the function, or the one that ended SFTP.
  */
 export async function download<K extends StreamTypes>(
   sftp: Sftp<K>,
@@ -114,7 +114,8 @@ export async function download<K extends StreamTypes>(
  * nothing. Everything else is as for `upload`, with the limits on names of `download`; links are left out by default, because the first
  * server chooses where they lead.
  *
- * Rejects with `usage`, also if nothing matches, `aborted`, an `SftpError` if a server refuses something, or the error that ended one SFTP.
+ * Rejects with `usage`, also if nothing matches, `output-limit`, `aborted`, `sftp-failure` as for `download`, an `SftpError` if a server
+ * refuses something, or the error that ended one SFTP.
  */
 export async function copy<K extends StreamTypes, L extends StreamTypes>(
   from: Sftp<K>,

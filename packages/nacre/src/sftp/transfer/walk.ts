@@ -23,6 +23,8 @@ export interface Directory {
   readonly depth: number;
   readonly stats: NearStats;
   readonly parent: Directory | undefined;
+  /** Whether the target may be a symbolic link. */
+  readonly follow: boolean;
   /** Path of the source without links, if links are followed. */
   readonly real: string | undefined;
 }
@@ -62,10 +64,10 @@ export class Walk {
 
   /** Returns the root of a transfer. */
   async root(from: string, to: string, stats: NearStats): Promise<Directory> {
-    const { symlinks } = this.#run.options;
+    const { symlinks, followTarget = true } = this.#run.options;
     const real = symlinks === "follow" ? await this.#source.realpath(from, this.#run.context(from)) : undefined;
     const place = { directory: undefined, name: "", path: to };
-    return { path: "", from, to: place, depth: 0, stats, parent: undefined, real };
+    return { path: "", from, to: place, depth: 0, stats, parent: undefined, follow: followTarget, real };
   }
 
   /** Handles a directory and everything in it. Resolves when all its files have been started. */
@@ -96,7 +98,7 @@ export class Walk {
     const context = run.context(to.path);
     const mode = permissions(directory.stats);
     // Its entries must be written before it may become read-only.
-    const created = { mode: mode === undefined ? undefined : mode | 0o700, isRoot: depth === 0 };
+    const created = { mode: mode === undefined ? undefined : mode | 0o700, follow: directory.follow };
     const isNew = await this.#held.at(to, (path) => this.#target.makeDirectory(path, created, context));
     if (depth === 0) this.#held.keepRoot(directory);
     this.madeDirectories++;
@@ -172,7 +174,7 @@ export class Walk {
         );
       const real = await this.realPath(directory, name, from, isFollowed);
       run.remember();
-      this.#pending.push({ path, from, to, depth, stats: found, parent: directory, real });
+      this.#pending.push({ path, from, to, depth, stats: found, parent: directory, follow: false, real });
     }
   }
 

@@ -61,7 +61,7 @@ export const SCP: readonly Row[] = [
   clientRow(
     "scp: a link inside a download that redirects later files",
     byTransfer,
-    patch("scp-directory-link", "await this.#files.stat(to)"),
+    patch("scp-directory-link", "await this.files.stat(to)"),
   ),
   {
     title: "scp: a partial file that passes for the whole one",
@@ -94,7 +94,16 @@ export const SCP: readonly Row[] = [
     "scp: a command line that a shell would expand",
     patch("scp-command-form", "return { text: character, length: 1 };"),
   ),
-  clientRow("scp: entries without an end", byTransfer, patch("scp-entries", "return;")),
+  clientRow("scp: entries without an end", byTransfer, patch("scp-entries", "return;"), remove("scp-file-count")),
+  {
+    title: "scp: a link that an earlier copy made in place of the target",
+    client: heldBy(
+      "cli/test/copy/attacks",
+      "scp: a link that an earlier copy made in place of the target · client",
+      patch("copy-scp-typed-target", "followTarget: true"),
+    ),
+    server: "not touched",
+  },
   serverRow("scp: a flood to a slow file system", patch("scp-backpressure", "const bytes = this.#unconsumed;")),
   serverRow("scp: a change on a read-only server", remove("scp-read-only")),
   serverRow("scp: the text of a fault", patch("scp-fault-text", "return String(error);")),

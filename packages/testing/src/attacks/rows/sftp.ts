@@ -37,6 +37,12 @@ function transferRow(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: heldBy("nacre/test/sftp/attacks", `${title} · client`, ...patches), server: "not touched" };
 }
 
+/** Returns a row on what a transfer takes from a server. */
+function takenRow(title: string, ...patches: readonly Patch[]): Row {
+  const client = heldBy("nacre/test/sftp/transfer-attacks", `${title} · client`, ...patches);
+  return { title, client, server: "not touched" };
+}
+
 /** Returns a row on the near side of transfers on Node. */
 function nodeRow(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: heldBy("node/test/attacks", `${title} · client`, ...patches), server: "not touched" };
@@ -185,6 +191,7 @@ export const SFTP: readonly Row[] = [
     patch("transfer-name-windows", "false"),
     patch("transfer-name-trailing", "false"),
     patch("transfer-name-device", "false"),
+    patch("transfer-pattern-name", "false"),
   ),
   transferRow(
     "sftp: a link inside a download that redirects later files",
@@ -214,6 +221,20 @@ export const SFTP: readonly Row[] = [
     patch("transfer-entries", "true"),
     patch("transfer-target-entries", "false"),
   ),
+  takenRow("sftp: a download that ends before the stated size", remove("transfer-truncated")),
+  takenRow("sftp: a copy of which the server gives no digest", patch("transfer-verified", "file.digest!")),
+  takenRow("sftp: a file without an end", remove("transfer-file-growth"), remove("transfer-read-back-end")),
+  takenRow("sftp: files without an end", remove("transfer-file-count")),
+  {
+    title: "sftp: a link that an earlier copy made in place of the target",
+    client: heldBy(
+      "cli/test/copy/attacks",
+      "sftp: a link that an earlier copy made in place of the target · client",
+      patch("copy-typed-target", "followTarget: true"),
+      patch("sftp-typed-target", "followTarget: true"),
+    ),
+    server: "not touched",
+  },
   transferRow(
     "sftp: a tree without an end, in a call for all of it",
     patch("sftp-tree-depth", "false"),

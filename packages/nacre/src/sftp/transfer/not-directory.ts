@@ -1,0 +1,8 @@
+import { escapeText, SshError } from "@nacre/wire";
+import type { NearFileType } from "./near-files.ts";
+
+/** Returns the error for a path of the near side that must be a directory, and is something else. */
+export function notDirectory(path: string, type: NearFileType): SshError {
+  const what = type === "link" ? "is a symbolic link, which a copy may have made" : "exists and is not a directory";
+  return new SshError("file-unwritable", `${escapeText(path)} ${what}; remove it first`);
+}
