@@ -1,5 +1,5 @@
-// Checks the packages as they are published: packs them, runs publint on each, looks for files that nobody needs and for characters that double
-// the memory of a file's text, and compares the WebAssembly file with the assembler's output.
+// Checks the packages as they are published: packs them, runs publint on each, looks for files that do not belong there and for characters
+// that double the memory of a file's text, and compares the WebAssembly file with the assembler's output.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

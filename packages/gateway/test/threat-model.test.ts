@@ -13,7 +13,9 @@ test("each row of the threat model in SECURITY.md names an existing test", () =>
       folder = "gateway",
       file,
       title,
-    } = /\| `(?:(?<folder>(?!interop\/)\w+)\/)?(?<file>(?:interop\/)?[\w-]+)`: (?<title>.+) \|$/.exec(row)!.groups!;
+    } = /\| `(?:(?<folder>(?!(?:interop|verify)\/)\w+)\/)?(?<file>(?:(?:interop|verify)\/)?[\w-]+)`: (?<title>.+) \|$/.exec(
+      row,
+    )!.groups!;
     expect([row, read(`${folder}/test/${file}.test.ts`).split(`"${title}"`).length]).toEqual([row, 2]);
   }
 });
