@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { LoginTurns } from "./login-turns.ts";
 
 /** Time in milliseconds that synchronous calls may take in one turn of the event loop. */
 const BUDGET = 4;
@@ -17,8 +18,11 @@ const REST_FACTOR = 20;
  * call takes a tenth of the time that it takes through the thread pool. When the disk is slow, only the calls of `run` and `count` are made.
  */
 export class TurnBudget {
+  /** Time left in this turn, in milliseconds. Negative after a call that took longer: the next turns pay it back. */
   #left = BUDGET;
   #nextTurn: Promise<void> | undefined;
+  /** Calls of `run` that wait for time. */
+  readonly #waiting = new LoginTurns<() => void>();
   /** Duration of the last call of `attempt` if it was slow, or 0. */
   #slowTime = 0;
   /** End of the rest after slow calls. */
@@ -52,11 +56,28 @@ export class TurnBudget {
     }
   }
 
-  /** Runs a synchronous call in a turn that has time left. */
-  async run<T>(call: () => T): Promise<T> {
-    // rule: sftp-disk-turn
-    while (this.#left <= 0) await this.#nextTurn;
-    return this.count(call);
+  /**
+   * Runs a synchronous call in a turn that has time left. The calls of different logins take turns. If the call returns a Promise, only the
+   * time until then counts.
+   */
+  run<T>(login: string, call: () => T | Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const start = (): void => {
+        try {
+          resolve(this.count(call));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      // rule: sftp-disk-turn
+      if (this.#left <= 0) return this.#waiting.add(login, start);
+      start();
+    });
+  }
+
+  /** Resolves in the next turn if calls were made in this one. */
+  async nextTurn(): Promise<void> {
+    await this.#nextTurn;
   }
 
   /** Decides after a call of `attempt` whether the disk is slow. Other calls do not count: removing a long file is slow on every disk. */
@@ -68,8 +89,15 @@ export class TurnBudget {
   }
 
   async #reset(): Promise<void> {
-    await setImmediate();
-    this.#left = BUDGET;
+    do {
+      await setImmediate();
+      this.#left = Math.min(BUDGET, /* rule: sftp-disk-debt */ this.#left + BUDGET);
+    } while (this.#left <= 0);
     this.#nextTurn = undefined;
+    while (this.#left > 0) {
+      const start = this.#waiting.take();
+      if (start === undefined) return;
+      start();
+    }
   }
 }

@@ -47,6 +47,14 @@ describe("TurnBudget", () => {
     expect(call(0)).toBe(false);
   });
 
+  it("pays a call of 14 ms back: 10 ms in the next three turns", async () => {
+    const { turn, callInTurn } = budget();
+    turn.count(() => {
+      now += 14;
+    });
+    expect([await callInTurn(0), await callInTurn(0), await callInTurn(0)]).toEqual([false, false, true]);
+  });
+
   it("ignores a single slow call, which may be due to another process", async () => {
     const { callInTurn } = budget();
     for (const duration of [3, 1, 3, 1]) expect(await callInTurn(duration)).toBe(true);
@@ -69,7 +77,7 @@ describe("TurnBudget", () => {
     const { turn, callInTurn } = budget();
     await callInTurn(11);
     await setImmediate();
-    expect(await turn.run(() => "attributes")).toBe("attributes");
+    expect(await turn.run("alice", () => "attributes")).toBe("attributes");
     expect(await callInTurn(0)).toBe(false);
   });
 });

@@ -70,6 +70,11 @@ export interface DirectoryEntry {
  * A missing optional method makes its requests unsupported, and its extension is not announced.
  */
 export interface FileSystem {
+  /**
+   * Returns these files as one login uses them, so that logins share what is limited: open files, and time. `login` is the same text for all
+   * sessions of one user with the same keys. Called at the start of each session.
+   */
+  forLogin?(login: string): FileSystem;
   /** Opens or creates a file. `attributes.permissions` are those of a new file. */
   open(path: string, mode: OpenMode, attributes: Attributes): Promise<ServedFile>;
   /** Opens a directory for listing. */

@@ -3,6 +3,7 @@ import { checkLimits, usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
 import { extensionsOf } from "./extensions.ts";
 import type { FileSystem } from "./file-system.ts";
+import { loginId } from "./login-id.ts";
 import type { OpenHandle } from "./open-handle.ts";
 import { requestPermit, SFTP_SERVER_OPTIONS, type SftpServerSettings } from "./options.ts";
 import { type SftpPeer, SftpSession } from "./sftp-session.ts";
@@ -35,14 +36,15 @@ export function sftpServer(
     if (typeof (fileSystem as Partial<FileSystem> | undefined)?.[name] !== "function")
       throw usage(`the file system of \`sftpServer\` has no method \`${name}\`; pass one such as memoryFileSystem()`);
   return async (session) => {
+    const files = fileSystem.forLogin?.(loginId(session.user, session.factors)) ?? fileSystem;
     const machine = new SftpServer<OpenHandle>({
-      extensions: extensionsOf(fileSystem, readOnly, isPermitted),
+      extensions: extensionsOf(files, readOnly, isPermitted),
       limits,
       symlinkOrder: symlinkOrderOf(session.clientVersion),
-      release: fileSystem.releaseBytes && ((bytes) => fileSystem.releaseBytes?.(bytes)),
+      release: files.releaseBytes && ((bytes) => files.releaseBytes?.(bytes)),
     });
     const running = new SftpSession(machine, {
-      fileSystem,
+      fileSystem: files,
       readOnly,
       isPermitted,
       user: session.user,

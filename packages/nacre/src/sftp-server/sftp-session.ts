@@ -26,6 +26,8 @@ export type SftpChannel = Pick<Channel, "write" | "consumed" | "closed">;
 
 /** A session that SFTP runs in: one of SSH, or another with the same bytes. */
 export interface SftpPeer extends Pick<BaseSession, "user"> {
+  /** Factors that the client logged in with; `undefined` for a client without a login, such as one on standard input. */
+  readonly factors?: BaseSession["factors"] | undefined;
   /** The client's identification string, if it is known. It decides the order of paths in SSH_FXP_SYMLINK. */
   readonly clientVersion?: string | undefined;
   /** Passes the client's bytes to `handler`, and returns the channel to write to; see `BaseSession.takeChannel`. */

@@ -3,12 +3,10 @@ import {
   chownSync,
   fchmodSync,
   fchownSync,
-  ftruncateSync,
   futimesSync,
   lchownSync,
   lutimesSync,
   type Stats,
-  truncateSync,
   utimesSync,
 } from "node:fs";
 import { type Attributes, FileSystemError } from "nacre/sftp-server";
@@ -30,17 +28,15 @@ export function attributesOf({ size, uid, gid, mode, atimeMs, mtimeMs }: Stats):
   };
 }
 
-/** Changes attributes of an open file or directory. */
-export function changeOpen(descriptor: number, { size, permissions, times, owner }: Attributes): void {
-  if (size !== undefined) ftruncateSync(descriptor, exactSize(size));
+/** Changes attributes of an open file, except its size. */
+export function changeOpen(descriptor: number, { permissions, times, owner }: Attributes): void {
   if (permissions !== undefined) fchmodSync(descriptor, permissions & MODE);
   if (times !== undefined) futimesSync(descriptor, times.atime, times.mtime);
   if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
 }
 
-/** Changes attributes by path. The path must lead to a pinned entry other than a symbolic link. */
-export function changeAt(path: NativePath, { size, permissions, times, owner }: Attributes): void {
-  if (size !== undefined) truncateSync(path, exactSize(size));
+/** Changes attributes by path, except the size. The path must lead to a pinned entry other than a symbolic link. */
+export function changeAt(path: NativePath, { permissions, times, owner }: Attributes): void {
   if (permissions !== undefined) chmodSync(path, permissions & MODE);
   if (times !== undefined) utimesSync(path, times.atime, times.mtime);
   if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
@@ -54,7 +50,8 @@ export function changeLink(path: NativePath, { size, permissions, times, owner }
   if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
 }
 
-function exactSize(size: bigint): number {
+/** Returns a size as `node:fs` takes it. Throws EFBIG if a number cannot be as large. */
+export function exactSize(size: bigint): number {
   if (size > Number.MAX_SAFE_INTEGER) throw new FileSystemError("EFBIG");
   return Number(size);
 }

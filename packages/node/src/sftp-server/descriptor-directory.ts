@@ -61,9 +61,13 @@ class DescriptorDirectory implements Directory {
   }
 
   pin(name: string): PinnedEntry {
+    return new PinnedDescriptor(this.hold(name));
+  }
+
+  hold(name: string): number {
     // rule: sftp-disk-pinned-link
     const flags = O_PATH | O_NOFOLLOW;
-    return new PinnedDescriptor(openSync(this.at(name), flags));
+    return openSync(this.at(name), flags);
   }
 
   location(): string | undefined {

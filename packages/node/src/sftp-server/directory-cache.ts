@@ -21,9 +21,10 @@ export class DirectoryCache {
   readonly #openRoot: () => Directory;
   /** By path inside the root, least recently used first. The root has the path "". */
   readonly #kept = new Map<string, Kept>();
-  /** Directories to close after the outermost call. */
+  /** Directories to close after the call. */
   readonly #retired: Directory[] = [];
-  #calls = 0;
+  /** Directories that walks need again in a later turn, with the number of these walks. */
+  readonly #held = new Map<Directory, number>();
   #lastUse = 0;
   #isTimed = false;
 
@@ -31,23 +32,35 @@ export class DirectoryCache {
     this.#openRoot = openRoot;
   }
 
-  /** Runs a call that uses directories. Those that are not kept are closed after the outermost call. */
+  /** Runs a synchronous call that uses directories. Those that are neither kept nor held are closed after it. */
   use<T>(call: () => T): T {
-    this.#calls++;
     try {
       return call();
     } finally {
-      if (--this.#calls === 0) this.#settle();
+      this.#settle();
     }
+  }
+
+  /** Keeps a directory open after the call, until as many calls of `release`. */
+  hold(directory: Directory): void {
+    this.#held.set(directory, (this.#held.get(directory) ?? 0) + 1);
+  }
+
+  /** Ends a `hold`. */
+  release(directory: Directory): void {
+    const others = this.#held.get(directory)! - 1;
+    if (others > 0) this.#held.set(directory, others);
+    else this.#held.delete(directory);
   }
 
   /** Returns the nearest kept directory above the last of these names, and the number of names that lead to it. */
   nearest(names: readonly string[]): { readonly directory: Directory; readonly depth: number } {
     // Behind a "..", the names are not those of the directories on the way.
-    const depth = names.includes("..") ? 0 : names.length - 1;
-    for (let at = depth; at > 0; at--) {
-      const directory = this.#find(names.slice(0, at).join("/"));
-      if (directory !== undefined) return { directory, depth: at };
+    const above = names.includes("..") ? "" : `${names.slice(0, -1).join("/")}/`;
+    const known = [...this.#kept.keys()].filter((path) => path !== "" && above.startsWith(`${path}/`));
+    for (const path of known.toSorted((one, other) => other.length - one.length)) {
+      const directory = this.#find(path);
+      if (directory !== undefined) return { directory, depth: path.split("/").length };
     }
     return { directory: this.root(), depth: 0 };
   }
@@ -71,7 +84,7 @@ export class DirectoryCache {
     this.#keep(path, directory, isInPlace ? location : undefined);
   }
 
-  /** Takes over a directory that was opened during a call, and closes it after the outermost call. */
+  /** Takes over a directory that was opened during a call, and closes it after the call. */
   retire(directory: Directory): void {
     this.#retired.push(directory);
   }
@@ -125,6 +138,10 @@ export class DirectoryCache {
   }
 
   #closeRetired(): void {
-    for (const directory of this.#retired.splice(0)) directory.close();
+    const retired = this.#retired.splice(0);
+    for (const directory of retired) {
+      if (this.#held.has(directory)) this.#retired.push(directory);
+      else directory.close();
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { readlinkSync } from "node:fs";
 import { FileSystemError } from "nacre/sftp-server";
+import type { TurnBudget } from "../turn-budget.ts";
 import type { Directory, OpenRoot } from "./directory.ts";
 import { DirectoryCache, MAX_KEPT } from "./directory-cache.ts";
 import { pathText } from "./native-path.ts";
@@ -24,34 +25,81 @@ const MAX_LINKS = 40;
 
 /**
  * Maximum number of directories opened for one path: a path of 4096 bytes can name as many. The limit matters for paths with many ".." and
- * links, because opening directories blocks the event loop.
+ * links.
  */
 const MAX_STEPS = 2048;
 
+/** Directories opened for one path in one turn of the event loop, which opening them blocks. */
+const STEPS_IN_TURN = 128;
+
+/** The login that a path is followed for. */
+export interface PathUser {
+  readonly login: string;
+  /** Counts an open file or directory. Throws EMFILE if the login has too many. */
+  opened(this: void): void;
+  /** Counts one less. */
+  closed(this: void): void;
+}
+
 /**
  * Finds the entries that paths name. Symbolic links are resolved inside the root, as after chroot(2): an absolute one starts at the root,
- * and ".." stays in it. Calls are synchronous. Directories of recent calls stay open for a second, which saves most of the work for
- * consecutive requests in one directory.
+ * and ".." stays in it. Calls are synchronous, but a path of very many directories takes several turns. Directories of recent calls stay
+ * open for a second, which saves most of the work for consecutive requests in one directory.
  */
 export class DirectoryTree {
   readonly #start: readonly string[];
   readonly #cache: DirectoryCache;
+  readonly #turn: TurnBudget;
 
   /** Relative paths start at `start`, a path inside the root. */
-  constructor(root: string, start: string, openRoot: OpenRoot) {
+  constructor(root: string, start: string, openRoot: OpenRoot, turn: TurnBudget) {
     this.#start = partsOf(start);
     this.#cache = new DirectoryCache(() => openRoot(root));
+    this.#turn = turn;
   }
 
   /**
-   * Calls `visit` with the place of a path, and returns its result. If that is `FOLLOW`, follows the link and calls it again. The
-   * directory is good only during the call.
+   * Calls `visit` with the place of a path, and resolves with its result. If that is `FOLLOW`, follows the link and calls it again. The
+   * directory is good only during the call, not for what runs after its first `await`.
    */
-  visit<T>(path: string, visit: (place: Place) => T | typeof FOLLOW): T {
-    return this.#cache.use(() => this.#walk(path, visit));
+  visit<T>(user: PathUser, path: string, visit: (place: Place) => T | Promise<T> | typeof FOLLOW): Promise<T> {
+    return this.#run(user, this.#walk(user, path, visit));
   }
 
-  #walk<T>(path: string, visit: (place: Place) => T | typeof FOLLOW): T {
+  /** Calls `visit` with the places of two paths, whose links are not followed, and resolves with its result. */
+  visitTwo<T>(
+    user: PathUser,
+    paths: readonly [string, string],
+    visit: (first: Place, second: Place) => T | Promise<T>,
+  ): Promise<T> {
+    return this.#run(user, this.#walkTwo(user, paths, visit));
+  }
+
+  /** Runs a walk to its end, each part in a turn of its own. */
+  async #run<T>(user: PathUser, walk: Generator<void, T | Promise<T>>): Promise<T> {
+    for (;;) {
+      const { done, value } = await this.#turn.run(user.login, () => this.#cache.use(() => walk.next()));
+      if (done === true) return value;
+      await this.#turn.nextTurn();
+    }
+  }
+
+  *#walkTwo<T>(
+    user: PathUser,
+    paths: readonly [string, string],
+    visit: (first: Place, second: Place) => T,
+  ): Generator<void, T> {
+    const first = yield* this.#walk(user, paths[0], (place) => place);
+    return yield* this.#walk(user, paths[1], (second) => visit(first, second), first.directory);
+  }
+
+  /** Yields when it has opened as many directories as one turn allows. `other` is a directory that `visit` needs, too. */
+  *#walk<T>(
+    user: PathUser,
+    path: string,
+    visit: (place: Place) => T | typeof FOLLOW,
+    other?: Directory,
+  ): Generator<void, T> {
     const parts = partsOf(path);
     const absolute = path.startsWith("/") ? parts : [...this.#start, ...parts];
     const known = this.#cache.nearest(absolute);
@@ -62,6 +110,7 @@ export class DirectoryTree {
     let mustBeDirectory = /\/\.?$/.test(path);
     let links = 0;
     let steps = 0;
+    let pauseAt = STEPS_IN_TURN;
 
     const goTo = (next: Directory): void => {
       // rule: sftp-disk-steps
@@ -81,6 +130,11 @@ export class DirectoryTree {
     };
 
     for (;;) {
+      // rule: sftp-disk-steps-in-turn
+      if (steps >= pauseAt) {
+        pauseAt += STEPS_IN_TURN;
+        yield* this.#pause(user, other === undefined ? [directory] : [directory, other]);
+      }
       const name = left.pop() ?? ".";
       // rule: sftp-disk-dot-dot
       if (name === "..") {
@@ -106,6 +160,20 @@ export class DirectoryTree {
       if (result !== FOLLOW) return result;
       follow(name);
     }
+  }
+
+  /** Yields with directories open. Throws ENOENT if one is elsewhere afterwards: on some systems there is only its path to reach it by. */
+  *#pause(user: PathUser, directories: readonly Directory[]): Generator<void, void> {
+    const locations = directories.map((directory) => directory.location());
+    // rule: sftp-disk-paused-count
+    user.opened();
+    for (const directory of directories) this.#cache.hold(directory);
+    yield;
+    for (const directory of directories) this.#cache.release(directory);
+    user.closed();
+    const isInPlace = directories.every((directory, index) => directory.location() === locations[index]);
+    // rule: sftp-disk-paused-place
+    if (!isInPlace) throw new FileSystemError("ENOENT");
   }
 }
 

@@ -12,6 +12,11 @@ export interface Directory {
   /** Pins an entry without following a symbolic link, so that a later replacement of its name has no effect. */
   pin(name: string): PinnedEntry;
   /**
+   * Opens an entry without following a symbolic link, and returns a descriptor. Until that is closed, removing or replacing the name frees
+   * nothing. Returns `undefined` if the system has no way to open this entry.
+   */
+  hold(name: string): number | undefined;
+  /**
    * Returns where the directory is at present: its absolute path without symbolic links, with one character per byte. Returns `undefined`
    * if that is unknown; such a directory is not kept for later requests.
    */

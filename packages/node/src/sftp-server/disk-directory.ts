@@ -1,5 +1,5 @@
 import { type Dir, lstatSync, opendirSync, readdirSync, type Stats, statSync } from "node:fs";
-import type { Attributes, DirectoryEntry, ServedDirectory } from "nacre/sftp-server";
+import { type Attributes, type DirectoryEntry, FileSystemError, type ServedDirectory } from "nacre/sftp-server";
 import type { AccountNames } from "./accounts.ts";
 import { attributesOf, changeAt } from "./attributes.ts";
 import type { Directory } from "./directory.ts";
@@ -37,7 +37,7 @@ export class DiskDirectory implements ServedDirectory {
   }
 
   read(): Promise<readonly DirectoryEntry[]> {
-    return this.#context.turn.run(() => {
+    return this.#context.turn.run(this.#context.login, () => {
       const batch: DirectoryEntry[] = [];
       while (batch.length < BATCH) {
         const name = this.#names.next();
@@ -50,12 +50,13 @@ export class DiskDirectory implements ServedDirectory {
   }
 
   stat(): Promise<Attributes> {
-    return this.#context.turn.run(() => attributesOf(statSync(this.#directory.path)));
+    return this.#context.turn.run(this.#context.login, () => attributesOf(statSync(this.#directory.path)));
   }
 
   setstat(attributes: Attributes): Promise<void> {
-    return this.#context.turn.run(() => {
+    return this.#context.turn.run(this.#context.login, () => {
       this.#context.assertWritable();
+      if (attributes.size !== undefined) throw new FileSystemError("EISDIR");
       changeAt(this.#directory.path, attributes);
     });
   }

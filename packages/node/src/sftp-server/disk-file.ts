@@ -1,9 +1,13 @@
-import { close, closeSync, fstatSync, fsync, read, readSync, write, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsync, read, readSync, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import type { Attributes, ServedFile } from "nacre/sftp-server";
 import type { TurnBudget } from "../turn-budget.ts";
-import { attributesOf, changeOpen } from "./attributes.ts";
+import { attributesOf, changeOpen, exactSize } from "./attributes.ts";
+import { busyUntil, type FileId, whenFree } from "./busy-files.ts";
 import { descriptorPath } from "./descriptor-directory.ts";
+import type { PathUser } from "./directory-tree.ts";
+import { closeLater, freesLongFile, resize } from "./long-file.ts";
+import { slowCalls } from "./slow-calls.ts";
 
 /** Longest read in bytes that runs synchronously. Longer ones, which SFTP does not ask for, are shortened. */
 const READ_LENGTH = 256 * 1024;
@@ -16,26 +20,28 @@ let readBuffer: Uint8Array | undefined;
 
 const readLater = promisify(read);
 const writeLater = promisify(write);
+const storeLater = promisify(fsync);
 
 /** What an open file or directory needs of its file system. */
-export interface HandleContext {
+export interface HandleContext extends PathUser {
   readonly turn: TurnBudget;
   /** Throws EROFS if the file system is read-only. */
   assertWritable(this: void): void;
-  /** Called when a handle is closed. */
-  closed(this: void): void;
 }
 
 /** An open file of the disk. */
 export class DiskFile implements ServedFile {
   readonly #descriptor: number;
+  readonly #id: FileId;
   readonly #context: HandleContext;
   readonly #appends: boolean;
   /** Settles when the last write of a file opened for appending has. Never rejects. */
   #lastAppend: Promise<void> = Promise.resolve();
 
-  constructor(descriptor: number, context: HandleContext, appends: boolean) {
+  /** Takes over a descriptor, which counts as opened. */
+  constructor(descriptor: number, id: FileId, context: HandleContext, appends: boolean) {
     this.#descriptor = descriptor;
+    this.#id = id;
     this.#context = context;
     this.#appends = appends;
   }
@@ -46,6 +52,8 @@ export class DiskFile implements ServedFile {
   }
 
   readNow(offset: number, length: number): Uint8Array | undefined {
+    // rule: sftp-disk-busy-read
+    if (busyUntil(this.#id) !== undefined) return undefined;
     return this.#context.turn.attempt(() => {
       readBuffer ??= new Uint8Array(READ_LENGTH);
       return readBuffer.subarray(
@@ -57,7 +65,7 @@ export class DiskFile implements ServedFile {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     const buffer = new Uint8Array(Math.min(length, READ_LENGTH));
-    const { bytesRead } = await readLater(this.#descriptor, buffer, 0, buffer.length, offset);
+    const { bytesRead } = await whenFree(this.#id, () => readLater(this.#descriptor, buffer, 0, buffer.length, offset));
     return buffer.subarray(0, bytesRead);
   }
 
@@ -76,32 +84,48 @@ export class DiskFile implements ServedFile {
       const position = offset === undefined ? null : offset + done;
       const length = data.length - done;
       const write = (): number => writeSync(this.#descriptor, data, done, length, position);
+      const isQuick = length <= WRITE_LENGTH && /* rule: sftp-disk-busy-write */ busyUntil(this.#id) === undefined;
+      const writtenNow = isQuick ? turn.attempt(write) : undefined;
       done +=
-        (length <= WRITE_LENGTH ? turn.attempt(write) : undefined) ??
-        (await writeLater(this.#descriptor, data, done, length, position)).bytesWritten;
+        writtenNow ??
+        (await whenFree(this.#id, () => writeLater(this.#descriptor, data, done, length, position))).bytesWritten;
     }
   }
 
   stat(): Promise<Attributes> {
-    return this.#context.turn.run(() => attributesOf(fstatSync(this.#descriptor)));
+    const { turn, login } = this.#context;
+    return turn.run(login, () => attributesOf(fstatSync(this.#descriptor)));
   }
 
   setstat(attributes: Attributes): Promise<void> {
-    return this.#context.turn.run(() => {
+    const { turn, login } = this.#context;
+    return turn.run(login, () => {
       this.#context.assertWritable();
-      changeOpen(this.#descriptor, attributes);
+      return this.change(attributes);
     });
+  }
+
+  /** Changes the given attributes. Call it in a turn that has time left. */
+  async change({ size, ...others }: Attributes): Promise<void> {
+    if (size !== undefined) await resize(this.#context.login, this.#descriptor, exactSize(size));
+    // rule: sftp-disk-busy-attributes
+    await whenFree(this.#id, () => changeOpen(this.#descriptor, others));
   }
 
   /** Stores the contents durably. */
   sync(): Promise<void> {
-    return promisify(fsync)(this.#descriptor);
+    return slowCalls.run(this.#context.login, () => whenFree(this.#id, () => storeLater(this.#descriptor)));
   }
 
   async close(): Promise<void> {
-    const { turn, closed } = this.#context;
-    closed();
-    if (turn.permits) turn.count(() => closeSync(this.#descriptor));
-    else await promisify(close)(this.#descriptor);
+    const { turn, login, closed } = this.#context;
+    try {
+      // rule: sftp-disk-last-close
+      if (freesLongFile(this.#descriptor)) await slowCalls.run(login, () => closeLater(this.#descriptor));
+      else if (turn.permits) turn.count(() => closeSync(this.#descriptor));
+      else await closeLater(this.#descriptor);
+    } finally {
+      closed();
+    }
   }
 }

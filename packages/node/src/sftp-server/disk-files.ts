@@ -8,7 +8,6 @@ import {
   readlinkSync,
   renameSync,
   rmdirSync,
-  statfsSync,
   symlinkSync,
   unlinkSync,
 } from "node:fs";
@@ -19,7 +18,6 @@ import {
   type OpenMode,
   type ServedDirectory,
   type ServedFile,
-  SSH_FXE_STATVFS,
   type StatVfs,
   type UsersGroups,
 } from "nacre/sftp-server";
@@ -27,59 +25,68 @@ import { FREED_FROM, freeBuffer } from "../free-buffer.ts";
 import { TurnBudget } from "../turn-budget.ts";
 import { AccountNames } from "./accounts.ts";
 import { attributesOf, changeAt, changeLink } from "./attributes.ts";
+import { busyAt } from "./busy-files.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
 import { DirectoryTree, FOLLOW, type Place } from "./directory-tree.ts";
 import { DiskDirectory } from "./disk-directory.ts";
 import { DiskFile, type HandleContext } from "./disk-file.ts";
+import { countClosed, countOpened } from "./handle-counts.ts";
+import { removeName } from "./long-file.ts";
 import { type NativePath, nativePath, pathText } from "./native-path.ts";
 import type { DiskFileSystemOptions } from "./options.ts";
 import { assertNotProc, assertRegular } from "./regular-file.ts";
+import { statVfsAt } from "./stat-vfs.ts";
 
-const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_TRUNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 
-/** Longest name in bytes on the usual file systems; statfs(2) of Node does not return it. */
-const LONGEST_NAME = 255n;
+/** Bounds the time of synchronous calls of all servers in this process. */
+const turn = new TurnBudget();
 
 /** Files of a disk below a root, for `diskFileSystem`. */
 export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   /** Only for the whole system: a restricted client need not know the accounts. */
   readonly usersGroups?: NonNullable<FileSystem["usersGroups"]>;
+  readonly #options: DiskFileSystemOptions;
+  readonly #openRoot: OpenRoot;
   readonly #tree: DirectoryTree;
-  readonly #turn = new TurnBudget();
-  readonly #handles: HandleContext;
   readonly #accounts: AccountNames | undefined;
-  readonly #startDirectory: string;
-  readonly #umask: number;
-  readonly #readOnly: boolean;
-  readonly #maxHandles: number;
-  #openHandles = 0;
+  readonly #context: HandleContext;
 
-  constructor(options: DiskFileSystemOptions, openRoot: OpenRoot) {
-    const { root, startDirectory = "/", readOnly = false, umask = 0, maxHandles = 4096 } = options;
-    this.#tree = new DirectoryTree(root, startDirectory, openRoot);
-    this.#accounts = root === "/" ? new AccountNames() : undefined;
-    this.#startDirectory = startDirectory;
-    this.#umask = umask;
-    this.#readOnly = readOnly;
-    this.#maxHandles = maxHandles;
-    this.#handles = {
-      turn: this.#turn,
+  /** Serves the files for one login. `shared` has the directories and accounts of another login's. */
+  constructor(
+    options: DiskFileSystemOptions,
+    openRoot: OpenRoot,
+    login = "",
+    shared: { readonly tree: DirectoryTree; readonly accounts: AccountNames | undefined } = {
+      tree: new DirectoryTree(options.root, options.startDirectory ?? "/", openRoot, turn),
+      accounts: options.root === "/" ? new AccountNames() : undefined,
+    },
+  ) {
+    const { root, maxHandles = 4096 } = options;
+    const { tree, accounts } = shared;
+    this.#options = options;
+    this.#openRoot = openRoot;
+    this.#tree = tree;
+    this.#accounts = accounts;
+    this.#context = {
+      login,
+      turn,
       assertWritable: () => this.#assertWritable(),
-      closed: () => {
-        this.#openHandles--;
-      },
+      opened: () => countOpened(root, login, maxHandles),
+      closed: () => countClosed(root, login),
     };
-    const accounts = this.#accounts;
     if (accounts !== undefined)
       this.usersGroups = async (uids, gids): Promise<UsersGroups> => accounts.names(uids, gids);
+  }
+
+  forLogin(login: string): DiskFiles {
+    return new DiskFiles(this.#options, this.#openRoot, login, { tree: this.#tree, accounts: this.#accounts });
   }
 
   open(path: string, mode: OpenMode, { permissions = 0o666 }: Attributes): Promise<ServedFile> {
     const { write, append, create, truncate } = mode;
     const flags = openFlags(mode);
-    const visit = ({ directory, name, mustBeDirectory }: Place): DiskFile | typeof FOLLOW => {
-      this.#assertHandleLeft();
-      if (mustBeDirectory && create) throw new FileSystemError("EISDIR");
+    const openAt = ({ directory, name, mustBeDirectory }: Place): DiskFile | typeof FOLLOW => {
       let descriptor: number;
       try {
         descriptor = openSync(directory.at(name), flags, this.#mode(permissions));
@@ -89,32 +96,34 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
         throw codeOf(error) === "ENXIO" ? new FileSystemError("EACCES") : error;
       }
       try {
-        assertRegular(descriptor);
+        const stats = assertRegular(descriptor);
         if (mustBeDirectory) throw new FileSystemError("ENOTDIR");
+        return new DiskFile(descriptor, stats, this.#context, append);
       } catch (error) {
         closeSync(descriptor);
         throw error;
       }
-      this.#openHandles++;
-      return new DiskFile(descriptor, this.#handles, append);
+    };
+    const visit = (place: Place): DiskFile | Promise<DiskFile> | typeof FOLLOW => {
+      if (place.mustBeDirectory && create) throw new FileSystemError("EISDIR");
+      const file = this.#counted(() => openAt(place));
+      return truncate && file !== FOLLOW ? truncated(file) : file;
     };
     return write || append || create || truncate ? this.#change(path, visit) : this.#visit(path, visit);
   }
 
   opendir(path: string): Promise<ServedDirectory> {
-    return this.#visit(path, ({ directory, name }) => {
-      this.#assertHandleLeft();
+    const openAt = ({ directory, name }: Place): DiskDirectory | typeof FOLLOW => {
       const entered = directory.enter(name);
       if (entered === undefined) return FOLLOW;
       try {
-        const opened = new DiskDirectory(entered, this.#handles, this.#accounts);
-        this.#openHandles++;
-        return opened;
+        return new DiskDirectory(entered, this.#context, this.#accounts);
       } catch (error) {
         entered.close();
         throw error;
       }
-    });
+    };
+    return this.#visit(path, (place) => this.#counted(() => openAt(place)));
   }
 
   stat(path: string): Promise<Attributes> {
@@ -138,7 +147,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     return this.#change(path, (place) =>
       pinned(place, (entry) => {
         if (entry.stats.isSymbolicLink()) return FOLLOW;
-        return changeEntry(entry, attributes);
+        return this.#changeEntry(entry, attributes);
       }),
     );
   }
@@ -146,7 +155,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   lsetstat(path: string, attributes: Attributes): Promise<void> {
     return this.#change(path, (place) =>
       pinned(place, (entry) => {
-        if (!entry.stats.isSymbolicLink()) return changeEntry(entry, attributes);
+        if (!entry.stats.isSymbolicLink()) return this.#changeEntry(entry, attributes);
         return place.mustBeDirectory ? FOLLOW : changeLink(place.directory.at(place.name), attributes);
       }),
     );
@@ -159,19 +168,23 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   rmdir(path: string): Promise<void> {
-    return this.#change(path, ({ directory, name }) => rmdirSync(own(directory.at(name), name)));
+    return this.#change(path, (place) => {
+      const target = own(place);
+      return removeName(this.#context.login, place, () => rmdirSync(target));
+    });
   }
 
   remove(path: string): Promise<void> {
-    return this.#change(path, ({ directory, name, mustBeDirectory }) => {
-      const target = directory.at(name);
-      if (mustBeDirectory) throw new FileSystemError(lstatSync(target).isDirectory() ? "EISDIR" : "ENOTDIR");
-      unlinkSync(own(target, name));
+    return this.#change(path, (place) => {
+      const target = own(place);
+      if (place.mustBeDirectory) throw new FileSystemError(lstatSync(target).isDirectory() ? "EISDIR" : "ENOTDIR");
+      return removeName(this.#context.login, place, () => unlinkSync(target));
     });
   }
 
   rename(oldPath: string, newPath: string): Promise<void> {
     return this.#changeTwo(oldPath, newPath, (from, to) => {
+      // The file keeps its new name, so this frees nothing.
       if (lstatSync(from).isFile() && linked(from, to)) return unlinkSync(from);
       if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) throw new FileSystemError("EEXIST");
       renameSync(from, to);
@@ -179,7 +192,9 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   posixRename(oldPath: string, newPath: string): Promise<void> {
-    return this.#changeTwo(oldPath, newPath, renameSync);
+    return this.#changeTwo(oldPath, newPath, (from, to, target) =>
+      removeName(this.#context.login, target, () => renameSync(from, to)),
+    );
   }
 
   link(oldPath: string, newPath: string): Promise<void> {
@@ -207,21 +222,21 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
 
   statfs(path: string): Promise<StatVfs> {
     return this.#visit(path, (place) =>
-      pinned(place, (entry) => (entry.stats.isSymbolicLink() ? FOLLOW : this.#facts(entry.path))),
+      pinned(place, (entry) => (entry.stats.isSymbolicLink() ? FOLLOW : statVfsAt(entry.path, this.#options))),
     );
   }
 
   fstatfs(handle: ServedFile | ServedDirectory): Promise<StatVfs> {
-    return this.#turn.run(() => {
-      if (handle instanceof DiskDirectory) return this.#facts(handle.path);
-      if (handle instanceof DiskFile) return this.#facts(handle.path);
+    return turn.run(this.#context.login, () => {
+      if (handle instanceof DiskDirectory) return statVfsAt(handle.path, this.#options);
+      if (handle instanceof DiskFile) return statVfsAt(handle.path, this.#options);
       throw new FileSystemError("EBADF");
     });
   }
 
   async homeDirectory(user: string, isLoggedIn: boolean): Promise<string> {
     // A user who logged in need not be an account of this system.
-    const home = this.#accounts?.home(user) ?? (isLoggedIn ? this.#startDirectory : undefined);
+    const home = this.#accounts?.home(user) ?? (isLoggedIn ? (this.#options.startDirectory ?? "/") : undefined);
     if (home === undefined) throw new FileSystemError("ENOENT");
     return home;
   }
@@ -230,69 +245,78 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     if (length >= FREED_FROM && buffer instanceof ArrayBuffer) freeBuffer(buffer);
   }
 
-  #visit<T>(path: string, visit: (place: Place) => T | typeof FOLLOW): Promise<T> {
-    return this.#turn.run(() => this.#tree.visit(path, visit));
+  #visit<T>(path: string, visit: (place: Place) => T | Promise<T> | typeof FOLLOW): Promise<T> {
+    return this.#tree.visit(this.#context, path, visit);
   }
 
   /** Like `#visit`, for a call that changes something. */
-  #change<T>(path: string, visit: (place: Place) => T | typeof FOLLOW): Promise<T> {
-    return this.#turn.run(() => {
-      this.#assertWritable();
-      return this.#tree.visit(path, visit);
+  async #change<T>(path: string, visit: (place: Place) => T | Promise<T> | typeof FOLLOW): Promise<T> {
+    this.#assertWritable();
+    return this.#visit(path, (place) => {
+      // rule: sftp-disk-busy-path
+      const busy = busyAt(place.directory.at(place.name));
+      return busy === undefined ? visit(place) : busy.then(() => this.#change(path, visit));
     });
   }
 
-  /** Calls back with the paths for `node:fs` of two entries, whose links are not followed. */
-  #changeTwo(oldPath: string, newPath: string, change: (from: NativePath, to: NativePath) => void): Promise<void> {
-    return this.#change(oldPath, (from) =>
-      this.#tree.visit(newPath, (to) => {
-        const source = own(from.directory.at(from.name), from.name);
-        const target = own(to.directory.at(to.name), to.name);
-        if ((from.mustBeDirectory || to.mustBeDirectory) && !lstatSync(source).isDirectory())
-          throw new FileSystemError("ENOTDIR");
-        change(source, target);
-      }),
-    );
+  /** Calls back with the paths for `node:fs` of two entries, whose links are not followed, and with the place of the second. */
+  async #changeTwo(
+    oldPath: string,
+    newPath: string,
+    change: (from: NativePath, to: NativePath, target: Place) => void | Promise<void>,
+  ): Promise<void> {
+    this.#assertWritable();
+    return this.#tree.visitTwo(this.#context, [oldPath, newPath], (first, second) => {
+      const from = own(first);
+      const to = own(second);
+      // rule: sftp-disk-busy-paths
+      const busy = busyAt(from) ?? busyAt(to);
+      if (busy !== undefined) return busy.then(() => this.#changeTwo(oldPath, newPath, change));
+      if ((first.mustBeDirectory || second.mustBeDirectory) && !lstatSync(from).isDirectory())
+        throw new FileSystemError("ENOTDIR");
+      return change(from, to, second);
+    });
+  }
+
+  /** Changes attributes of a pinned entry other than a symbolic link. */
+  #changeEntry({ stats, path }: PinnedEntry, attributes: Attributes): void | Promise<void> {
+    assertNotProc(stats, path);
+    if (attributes.size === undefined) return changeAt(path, attributes);
+    if (!stats.isFile()) throw new FileSystemError(stats.isDirectory() ? "EISDIR" : "EINVAL");
+    const open = (): DiskFile => new DiskFile(openSync(path, O_WRONLY | O_NONBLOCK), stats, this.#context, false);
+    const file = this.#counted(open);
+    return file.change(attributes).finally(() => file.close());
+  }
+
+  /** Counts what `open` opens. */
+  #counted<T>(open: () => T): T {
+    const { opened, closed } = this.#context;
+    opened();
+    let result: T | typeof FOLLOW = FOLLOW;
+    try {
+      result = open();
+      return result;
+    } finally {
+      if (result === FOLLOW) closed();
+    }
   }
 
   /** Throws EROFS if the file system is read-only. Every call that changes something passes here first. */
   #assertWritable(): void {
     // rule: sftp-disk-read-only
-    if (this.#readOnly) throw new FileSystemError("EROFS");
-  }
-
-  #assertHandleLeft(): void {
-    // rule: sftp-disk-handles
-    if (this.#openHandles >= this.#maxHandles) throw new FileSystemError("EMFILE");
+    if (this.#options.readOnly === true) throw new FileSystemError("EROFS");
   }
 
   #mode(permissions: number): number {
-    return permissions & 0o7777 & ~this.#umask;
-  }
-
-  #facts(path: NativePath): StatVfs {
-    const { bsize, blocks, bfree, bavail, files, ffree } = statfsSync(path, { bigint: true });
-    return {
-      bsize,
-      frsize: bsize,
-      blocks,
-      bfree,
-      bavail,
-      files,
-      ffree,
-      favail: ffree,
-      fsid: 0n,
-      flag: this.#readOnly ? SSH_FXE_STATVFS.ST_RDONLY : 0n,
-      namemax: LONGEST_NAME,
-    };
+    return permissions & 0o7777 & ~(this.#options.umask ?? 0);
   }
 }
 
 function openFlags({ read, write, append, create, truncate, exclusive }: OpenMode): number {
-  let flags = write || append ? (read ? O_RDWR : O_WRONLY) : O_RDONLY;
+  // Without the right to write, a file cannot be truncated.
+  let flags = write || append || truncate ? (read ? O_RDWR : O_WRONLY) : O_RDONLY;
   if (append) flags |= O_APPEND;
   if (create) flags |= O_CREAT;
-  if (truncate) flags |= O_TRUNC;
   if (exclusive) flags |= O_EXCL;
   // Without O_NONBLOCK, opening a FIFO would wait for its other end.
   flags |= O_NONBLOCK | O_NOCTTY;
@@ -321,12 +345,15 @@ function pinned<T>({ directory, name, mustBeDirectory }: Place, use: (entry: Pin
   }
 }
 
-/** Changes attributes of a pinned entry other than a symbolic link. */
-function changeEntry({ stats, path }: PinnedEntry, attributes: Attributes): void {
-  assertNotProc(stats, path);
-  if (attributes.size !== undefined && !stats.isFile())
-    throw new FileSystemError(stats.isDirectory() ? "EISDIR" : "EINVAL");
-  changeAt(path, attributes);
+/** Returns an open file once it is empty. Closes it if that fails. */
+async function truncated(file: DiskFile): Promise<DiskFile> {
+  try {
+    await file.change({ size: 0n });
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 /** Makes a hard link, which fails if the new path exists. Returns false if the file system has no hard links. */
@@ -342,10 +369,13 @@ function linked(from: NativePath, to: NativePath): boolean {
   }
 }
 
-/** Throws EBUSY for a directory that is named by "." or "/", which has no name of its own to remove or change. */
-function own(path: NativePath, name: string): NativePath {
+/**
+ * Returns the path for `node:fs` of a place. Throws EBUSY for a directory that is named by "." or "/", which has no name of its own to
+ * remove or change.
+ */
+function own({ directory, name }: Place): NativePath {
   if (name === ".") throw new FileSystemError("EBUSY");
-  return path;
+  return directory.at(name);
 }
 
 /** Returns whether O_NOFOLLOW met a symbolic link. FreeBSD reports EMLINK. */

@@ -1,7 +1,9 @@
-import { lstatSync, realpathSync } from "node:fs";
+import { constants, lstatSync, openSync, realpathSync } from "node:fs";
 import { FileSystemError } from "nacre/sftp-server";
 import type { Directory, PinnedEntry } from "./directory.ts";
 import { type NativePath, nativePath } from "./native-path.ts";
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 
 /**
  * Opens the root on systems without `/proc/self/fd`. Each directory of a path is checked before its name is used. Another process that
@@ -41,8 +43,22 @@ class PathDirectory implements Directory {
     return { stats: lstatSync(path), path, close() {} };
   }
 
-  location(): undefined {
-    return undefined;
+  hold(name: string): number | undefined {
+    try {
+      return openSync(this.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    } catch {
+      // The account may not read it.
+      return undefined;
+    }
+  }
+
+  location(): string | undefined {
+    try {
+      return realpathSync.native(nativePath(this.path), "latin1");
+    } catch {
+      // It was removed.
+      return undefined;
+    }
   }
 
   close(): void {}

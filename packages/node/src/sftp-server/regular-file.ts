@@ -10,15 +10,16 @@ const PROC_SUPER_MAGIC = 0x9fa0;
 const procDevices = new Map<number, boolean>();
 
 /**
- * Throws unless an open file is a regular one: reading a FIFO or a terminal could wait forever. Files of procfs are refused, too: through
+ * Returns the attributes of an open file. Throws unless it is a regular one: reading a FIFO or a terminal could wait forever. Files of procfs are refused, too: through
  * `/proc/self/mem`, a client that may not run commands could read the server's keys and change its program.
  */
-export function assertRegular(descriptor: number): void {
+export function assertRegular(descriptor: number): Stats {
   const stats = fstatSync(descriptor);
   if (stats.isDirectory()) throw new FileSystemError("EISDIR");
   // rule: sftp-disk-special-file
   if (!stats.isFile()) throw new FileSystemError("EACCES");
   assertNotProc(stats, descriptorPath(descriptor));
+  return stats;
 }
 
 /** Throws EACCES if an entry belongs to a procfs. `path` leads to the entry that has these attributes. */

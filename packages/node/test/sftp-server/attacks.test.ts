@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { FileSystem } from "nacre/sftp-server";
+import { type FileSystem, FileSystemError, type ServedFile } from "nacre/sftp-server";
 import { expect, test } from "vitest";
 import { openDescriptorRoot } from "../../src/sftp-server/descriptor-directory.ts";
 import type { Directory } from "../../src/sftp-server/directory.ts";
@@ -144,7 +144,7 @@ test("sftp disk: a FIFO, a device and the files of procfs · server", async () =
 });
 
 test("sftp disk: too many open files · server", async () => {
-  const { files } = await serveDisk(openDescriptorRoot, { maxHandles: 3 });
+  const { files } = await serveDisk(openDescriptorRoot, { maxHandles: 5 });
   await put(files, "f", "");
   const opened = [await files.open("f", READ, {}), await files.opendir("/"), await files.open("f", WRITE, {})];
   expect(await errorOf(files.open("f", READ, {}))).toBe("EMFILE");
@@ -162,12 +162,12 @@ test("sftp disk: a client that keeps the disk busy · server", async () => {
     calls++;
     for (const end = performance.now() + 3; performance.now() < end; );
   };
-  const all = Promise.all(Array.from({ length: 20 }, () => budget.run(work)));
+  const all = Promise.all(Array.from({ length: 20 }, () => budget.run("mallory", work)));
   expect(budget.permits).toBe(false);
   // The budget's own turn was asked for before this one, so some further calls may have run.
   const seen: number[] = [];
   for (let turn = 0; turn < 3; turn++) {
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     seen.push(calls);
   }
   expect(seen[0]).toBeLessThanOrEqual(4);
@@ -176,32 +176,144 @@ test("sftp disk: a client that keeps the disk busy · server", async () => {
   expect(calls).toBe(20);
 });
 
-test("sftp disk: a path of very many directories · server", () => {
+test("sftp disk: a call that takes longer than a turn · server", async () => {
+  const budget = new TurnBudget();
+  void budget.run("mallory", () => {
+    for (const end = performance.now() + 60; performance.now() < end; );
+  });
+  let isMade = false;
+  const next = budget.run("mallory", () => {
+    isMade = true;
+  });
+  // A turn has 4 ms, so the call has used those of fifteen turns at least.
+  for (let turn = 0; turn < 12; turn++) await nextTurn();
+  expect(isMade).toBe(false);
+  await next;
+});
+
+test("sftp disk: a login whose calls fill every turn · server", async () => {
+  const budget = new TurnBudget();
+  const order: string[] = [];
+  const calling = (login: string): Promise<void> =>
+    budget.run(login, () => {
+      order.push(login);
+      for (const end = performance.now() + 5; performance.now() < end; );
+    });
+  await Promise.all([...Array.from({ length: 10 }, () => calling("mallory")), calling("alice")]);
+  expect(order.indexOf("alice")).toBeLessThanOrEqual(2);
+});
+
+/** Waits for the next turn of the event loop. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Directories without a disk, any number of them. */
+interface Endless {
+  readonly tree: DirectoryTree;
+  readonly counts: { entered: number; located: number; open: number };
+  /** Follows a path, and resolves with the names above its last one. */
+  follow(path: string, opened?: () => void): Promise<readonly string[]>;
+  /** Changes the locations of all directories. */
+  move(): void;
+}
+
+function endlessDirectories(): Endless {
   const counts = { entered: 0, located: 0, open: 0 };
-  const directory = (location: string): Directory => {
+  let top = "/srv";
+  const directory = (names: string): Directory => {
     counts.open++;
     return {
       ...({} as Directory),
       enter(name) {
         counts.entered++;
-        return directory(`${location}/${name}`);
+        return directory(`${names}/${name}`);
       },
       location() {
         counts.located++;
-        return location;
+        return top + names;
       },
       close: () => void counts.open--,
     };
   };
-  const tree = new DirectoryTree("/srv", "/", () => directory("/srv"));
+  const tree = new DirectoryTree("/srv", "/", () => directory(""), new TurnBudget());
+  return {
+    tree,
+    counts,
+    follow: (path, opened = () => {}) =>
+      tree.visit({ login: "mallory", opened, closed() {} }, path, ({ parents }) => parents),
+    move: () => {
+      top = "/outside";
+    },
+  };
+}
+
+test("sftp disk: a path of very many directories · server", async () => {
+  const { counts, follow } = endlessDirectories();
   // The longest path is followed.
-  expect(tree.visit(`${"/a".repeat(2040)}/f`, ({ parents }) => parents.length)).toBe(2040);
+  expect(await follow(`${"/a".repeat(2040)}/f`)).toHaveLength(2040);
   expect(counts.entered).toBe(2040);
-  expect(counts.located).toBeLessThan(100);
+  expect(counts.located).toBeLessThan(150);
   expect(counts.open).toBeLessThan(20);
   // Each ".." begins at the root again.
   const deep = "/b".repeat(1000);
-  expect(() => tree.visit(`${deep}${"/../b".repeat(300)}`, () => "found")).toThrow("ELOOP");
+  await expect(follow(`${deep}${"/../b".repeat(300)}`)).rejects.toThrow("ELOOP");
   expect(counts.entered).toBeLessThan(4200);
   expect(counts.open).toBeLessThan(20);
+});
+
+test("sftp disk: a path of very many directories in one turn · server", async () => {
+  const { counts, follow } = endlessDirectories();
+  const following = follow(`${"/a".repeat(2040)}/f`);
+  let before = 0;
+  let turns = 0;
+  for (; counts.entered < 2040; turns++) {
+    expect(counts.entered - before).toBeLessThanOrEqual(128);
+    before = counts.entered;
+    await nextTurn();
+  }
+  expect(turns).toBeGreaterThanOrEqual(15);
+  await following;
+});
+
+test("sftp disk: a directory that is moved while a path is followed · server", async () => {
+  const { counts, follow, move } = endlessDirectories();
+  const following = follow(`${"/a".repeat(200)}/f`);
+  expect(counts.entered).toBe(128);
+  move();
+  await expect(following).rejects.toThrow("ENOENT");
+});
+
+test("sftp disk: very many paths that take several turns · server", async () => {
+  const { counts, follow } = endlessDirectories();
+  let left = 3;
+  const opened = (): void => {
+    if (left-- <= 0) throw new FileSystemError("EMFILE");
+  };
+  const paths = Array.from({ length: 10 }, (_, index) => `/${index}${"/a".repeat(200)}/f`);
+  const followed = await Promise.allSettled(paths.map((path) => follow(path, opened)));
+  expect(followed.filter(({ status }) => status === "fulfilled")).toHaveLength(3);
+  expect(counts.open).toBeLessThan(20);
+});
+
+test("sftp disk: one login that opens all files · server", async () => {
+  const { root } = await serveDisk();
+  await writeFile(join(root, "f"), "");
+  // Each session may have a file system of its own.
+  const session = (login: string): FileSystem =>
+    new DiskFiles({ root, maxHandles: 100 }, openDescriptorRoot).forLogin(login);
+  const openAll = async (login: string): Promise<ServedFile[]> => {
+    const opened: ServedFile[] = [];
+    for (const files of Array.from({ length: 4 }, () => session(login)))
+      for (;;) {
+        const file = await files.open("f", READ, {}).catch(() => undefined);
+        if (file === undefined) break;
+        opened.push(file);
+      }
+    return opened;
+  };
+  const [mallory, alice, bob] = [await openAll("mallory"), await openAll("alice"), await openAll("bob")];
+  expect([mallory, alice, bob].map(({ length }) => length)).toEqual([50, 25, 13]);
+  for (const file of [...mallory, ...alice, ...bob]) await file.close();
+  expect(await openAll("bob").then((files) => Promise.all(files.map((file) => file.close())))).toHaveLength(50);
 });

@@ -3,6 +3,7 @@ import { checkLimits, usage } from "../../check.ts";
 import { checkNames } from "../../option-names.ts";
 import type { BaseSession } from "../../session/base-session.ts";
 import type { FileSystem } from "../../sftp-server/file-system.ts";
+import { loginId } from "../../sftp-server/login-id.ts";
 import { ScpChannel } from "../scp-channel.ts";
 import { ClientGone } from "./client-gone.ts";
 import { SCP_SERVER_OPTIONS, type ScpServerLogEvent, type ScpServerSettings } from "./options.ts";
@@ -39,12 +40,13 @@ export function scpServer(fileSystem: FileSystem, options: ScpServerSettings = {
   for (const name of REQUIRED)
     if (typeof (fileSystem as Partial<FileSystem> | undefined)?.[name] !== "function")
       throw usage(`the file system of \`scpServer\` has no method \`${name}\`; pass one such as memoryFileSystem()`);
-  const served = { fileSystem, readOnly, log: (event: ScpServerLogEvent) => report(event, log) };
   return (session) => {
     // A terminal would change the bytes.
     if (session.kind !== "exec" || session.pty !== undefined) return undefined;
     const command = parseScpCommand(session.command ?? "");
     if (command === undefined) return undefined;
+    const files = fileSystem.forLogin?.(loginId(session.user, session.factors)) ?? fileSystem;
+    const served = { fileSystem: files, readOnly, log: (event: ScpServerLogEvent) => report(event, log) };
     if (command.role === "sink") {
       const machine = new ScpSink({ limits });
       const channel = new ScpChannel(machine);
