@@ -14,8 +14,8 @@ export class LoginTurns<Task> {
     for (const [login, tasks] of this.#waiting) {
       if (!mayTake(login)) continue;
       const task = tasks.shift();
-      this.#waiting.delete(login);
       // rule: sftp-disk-login-turns
+      this.#waiting.delete(login);
       if (tasks.length > 0) this.#waiting.set(login, tasks);
       return task;
     }

@@ -26,6 +26,12 @@ function byDisk(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: "not touched", server };
 }
 
+/** Returns a row whose test attacks `diskFileSystem` of node with long files. */
+function byLongFiles(title: string, ...patches: readonly Patch[]): Row {
+  const server = heldBy("node/test/sftp-server/long-files", `${title} · server`, ...patches);
+  return { title, client: "not touched", server };
+}
+
 /** Returns a row whose test attacks the SFTP of `nacre serve`. */
 function byServe(title: string, ...patches: readonly Patch[]): Row {
   const server = heldBy("cli/test/serve-sftp", `${title} · server`, ...patches);
@@ -174,12 +180,48 @@ export const SFTP: readonly Row[] = [
     remove("sftp-disk-procfs"),
   ),
   byDisk("sftp disk: too many open files", remove("sftp-disk-handles")),
+  byDisk("sftp disk: one login that opens all files", patch("sftp-disk-share", "left <= 0")),
   byDisk("sftp disk: a client that keeps the disk busy", remove("sftp-disk-turn")),
+  byDisk("sftp disk: a call that takes longer than a turn", patch("sftp-disk-debt", "BUDGET")),
+  byDisk(
+    "sftp disk: a login whose calls fill every turn",
+    patch("sftp-disk-login-turns", "if (tasks.length === 0) this.#waiting.delete(login);"),
+  ),
   byDisk(
     "sftp disk: a path of very many directories",
     remove("sftp-disk-steps"),
     patch("sftp-disk-far-above", "false"),
   ),
+  byDisk("sftp disk: a path of very many directories in one turn", remove("sftp-disk-steps-in-turn")),
+  byDisk("sftp disk: a directory that is moved while a path is followed", remove("sftp-disk-paused-place")),
+  byDisk("sftp disk: very many paths that take several turns", remove("sftp-disk-paused-count")),
+  byLongFiles(
+    "sftp disk: a call that takes as long as the file is long",
+    remove("sftp-disk-long-resize"),
+    patch("sftp-disk-long-removal", "const held = undefined;"),
+  ),
+  byLongFiles(
+    "sftp disk: the last close of a long file that was removed",
+    patch("sftp-disk-last-close", "closeSync(this.#descriptor);"),
+  ),
+  byLongFiles(
+    "sftp disk: a file that is used while it is truncated",
+    remove("sftp-disk-busy-read"),
+    patch("sftp-disk-busy-write", "true"),
+    patch("sftp-disk-busy-attributes", "changeOpen(this.#descriptor, others);"),
+    patch("sftp-disk-busy-path", "const busy = undefined;"),
+    patch("sftp-disk-busy-paths", "const busy = undefined;"),
+  ),
+  {
+    title: "sftp disk: logins whose calls take seconds",
+    client: "not touched",
+    server: heldBy(
+      "node/test/sftp-server/slow-calls",
+      "sftp disk: logins whose calls take seconds · server",
+      remove("sftp-disk-slow-at-once"),
+      patch("sftp-disk-slow-login", "true"),
+    ),
+  },
   byServe(
     "nacre serve: SFTP beyond what a login may do",
     patch("serve-sftp-root", "return true;"),
