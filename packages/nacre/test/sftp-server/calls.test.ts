@@ -1,3 +1,5 @@
+import { userKey } from "@nacre/testing/session/pair";
+import { base64Encode } from "@nacre/wire";
 import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { describe, expect, it } from "vitest";
 import { isSame, pattern } from "../sftp/support.ts";
@@ -19,6 +21,23 @@ describe("sftpServer, called by the client", () => {
     expect([...(await sftp.readFile("data")).subarray(9)]).toEqual([bytes[9], 0, 0]);
     await sftp.writeFile("empty", "");
     expect((await sftp.readFile("empty")).length).toBe(0);
+  });
+
+  it("uses the files of the login: of its user and key", async () => {
+    const [memory, hers] = [memoryFileSystem(), memoryFileSystem()];
+    const logins: string[] = [];
+    const { sftp } = await openServed(
+      withMethods(memory, {
+        forLogin: (login) => {
+          logins.push(login);
+          return hers;
+        },
+      }),
+    );
+    await sftp.mkdir("d");
+    await expect(memory.stat("d")).rejects.toThrow("ENOENT");
+    expect((await hers.stat("d")).permissions! & 0o170_000).toBe(0o040_000);
+    expect(logins).toEqual([JSON.stringify(["alice", base64Encode(userKey.publicKey.blob)])]);
   });
 
   it("replaces a file in one step, and refuses what must not exist", async () => {

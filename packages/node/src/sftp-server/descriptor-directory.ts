@@ -37,6 +37,7 @@ export function hasDescriptors(): boolean {
 
 class DescriptorDirectory implements Directory {
   readonly path: string;
+  readonly isKept = true;
   readonly #descriptor: number;
 
   constructor(descriptor: number) {

@@ -70,12 +70,13 @@ export class DirectoryCache {
     const known = this.#find("");
     if (known !== undefined) return known;
     const directory = this.#openRoot();
-    this.#keep("", directory, directory.location());
+    this.#keep("", directory, directory.isKept ? directory.location() : undefined);
     return directory;
   }
 
   /** Takes over a directory that was opened during a call. Keeps it if it is where these names lead to. */
   add(names: readonly string[], directory: Directory): void {
+    if (!directory.isKept) return this.retire(directory);
     const root = this.#kept.get("")?.location;
     const location = directory.location();
     const path = names.join("/");

@@ -5,6 +5,8 @@ import type { NativePath } from "./native-path.ts";
 export interface Directory {
   /** Path for `node:fs` of the directory itself. */
   readonly path: string;
+  /** Whether later requests may use it: on systems without descriptors of directories, that takes as long as to find it again. */
+  readonly isKept: boolean;
   /** Returns the path for `node:fs` of an entry. `name` has no "/" and is not ".."; "." is the directory itself. */
   at(name: string): NativePath;
   /** Opens an entry if it is a directory itself. Returns `undefined` for anything else, such as a symbolic link to one. */

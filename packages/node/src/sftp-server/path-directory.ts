@@ -17,6 +17,7 @@ export function openPathRoot(path: string): Directory {
 }
 
 class PathDirectory implements Directory {
+  readonly isKept = false;
   /** Without "/" at its end; "" for the root of the system. */
   readonly #path: string;
 

@@ -91,7 +91,7 @@ test("sftp disk: a directory that is moved while it is opened · server", () => 
 
 /** A directory of which only the place is of interest. */
 function directoryAt(location: string): Directory {
-  return { ...({} as Directory), location: () => location, close() {} };
+  return { ...({ isKept: true } as Directory), location: () => location, close() {} };
 }
 
 test("sftp disk: a change on a read-only file system · server", async () => {
@@ -224,7 +224,7 @@ function endlessDirectories(): Endless {
   const directory = (names: string): Directory => {
     counts.open++;
     return {
-      ...({} as Directory),
+      ...({ isKept: true } as Directory),
       enter(name) {
         counts.entered++;
         return directory(`${names}/${name}`);

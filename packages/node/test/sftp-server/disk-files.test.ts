@@ -164,6 +164,17 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     expect((await files.lstat("l/")).permissions! & 0o170_000).toBe(0o040_000);
   });
 
+  it("follows paths that take several turns, two at once", async () => {
+    const { root, files } = await serveDisk(openRoot);
+    // A ".." is followed from the root, so each path takes more than 128 steps.
+    const [from, to] = ["/a".repeat(70), "/b".repeat(70)].map((path) => `${path}/../f`);
+    for (const path of [from!, to!]) await mkdir(join(root, path.slice(0, -"/../f".length)), { recursive: true });
+    await put(files, from!, "moved");
+    await files.rename(from!, to!);
+    expect(await get(files, to!)).toBe("moved");
+    expect(await errorOf(files.stat(from!))).toBe("ENOENT");
+  });
+
   it("renames without replacing, and replaces on request", async () => {
     const { files, root } = await serveDisk(openRoot);
     await put(files, "one", "1");
@@ -299,6 +310,9 @@ it("closes every descriptor a second after the last request", async () => {
   for (let index = 0; index < 40; index++) await put(files, `d/${index}/f`, "");
   await list(files, "d");
   await errorOf(files.stat("d/none/none"));
+  const deep = "e/".repeat(70);
+  await mkdir(join(root, deep), { recursive: true });
+  await errorOf(files.rename(`${deep}../none`, `${deep}../none`));
   expect(await open()).toBeLessThanOrEqual(16);
   await expect.poll(open, { timeout: 20_000 }).toBe(0);
 });

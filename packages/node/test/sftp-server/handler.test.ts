@@ -11,6 +11,8 @@ const key = generateEd25519(counting);
 interface Served {
   readonly ssh: Client;
   readonly events: readonly ListenEvent[];
+  /** Connects with the same key. */
+  connectAs(user: string): Promise<Client>;
 }
 
 async function serving(
@@ -26,16 +28,19 @@ async function serving(
     log: (event) => events.push(event),
   });
   onTestFinished(() => server.close());
-  const ssh = await connect({
-    host: "127.0.0.1",
-    port: server.address.port,
-    user,
-    agent: false,
-    identities: [key],
-    hostKey: () => true,
-  });
-  onTestFinished(() => ssh.close());
-  return { ssh, events };
+  const connectAs = async (name: string): Promise<Client> => {
+    const client = await connect({
+      host: "127.0.0.1",
+      port: server.address.port,
+      user: name,
+      agent: false,
+      identities: [key],
+      hostKey: () => true,
+    });
+    onTestFinished(() => client.close());
+    return client;
+  };
+  return { ssh: await connectAs(user), events, connectAs };
 }
 
 describe("sftpServer of @nacre/node", () => {
@@ -102,6 +107,18 @@ describe("sftpServer of @nacre/node", () => {
     expect(await codeOf(bob.ssh.sftp())).not.toBe("no error");
     const failed = { type: "session-ended", error: new Error("no root for bob") };
     await expect.poll(() => bob.events, { timeout: 10_000 }).toContainEqual(expect.objectContaining(failed));
+  });
+
+  it("lets the sessions of one key open as many files as are left, whichever has its options from a function", async () => {
+    const root = await temporaryFolder();
+    await writeFile(join(root, "f"), "");
+    const { ssh, connectAs } = await serving(() => ({ root, maxHandles: 20 }));
+    const openAll = async (client: Client): Promise<number> => {
+      const sftp = await client.sftp();
+      for (let count = 0; ; count++) if ((await codeOf(sftp.open("f"))) !== "no error") return count;
+    };
+    expect([await openAll(ssh), await openAll(await connectAs("alice"))]).toEqual([10, 0]);
+    expect(await openAll(await connectAs("bob"))).toBe(5);
   });
 
   it("refuses invalid options", async () => {
