@@ -2,7 +2,7 @@ import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { downloadScp, type ScpOptions, uploadScp } from "nacre/scp";
 import type { TransferProgress, TransferResult, TransferredFile } from "nacre/sftp";
-import { memoryFileSystem } from "nacre/sftp-server";
+import { type FileSystem, memoryFileSystem } from "nacre/sftp-server";
 import { describe, expect, it } from "vitest";
 import { isSame, pattern } from "../sftp/support.ts";
 import { counted, withMethods } from "../sftp-server/support.ts";
@@ -42,6 +42,15 @@ const NOTHING: TransferResult = {
 };
 
 describe("an upload with scp", () => {
+  it("uses the files of the login", async () => {
+    const [memory, hers] = [memoryFileSystem(), memoryFileSystem()];
+    const forLogin = (login: string): FileSystem => (login.startsWith('["alice",') ? hers : memory);
+    const { ssh } = await openScp(withMethods(memory, { forLogin }));
+    await uploadScp(ssh, { files: nearTree(), path: "/home/t/a" }, "f");
+    expect(await tree(hers, "/")).toEqual(["f: A"]);
+    await expect(memory.stat("f")).rejects.toThrow("ENOENT");
+  });
+
   it("copies a file to exactly the given path, in pieces of any size", async () => {
     const files = counted();
     const { ssh } = await openScp(files.fileSystem);

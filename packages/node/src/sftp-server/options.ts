@@ -15,7 +15,10 @@ export interface DiskFileSystemOptions {
   readonly readOnly?: boolean | undefined;
   /** Permission bits that new files and directories do not get, in addition to those of the process's own umask; default 0. */
   readonly umask?: number | undefined;
-  /** Maximum number of files and directories open at the same time, in all sessions; above it, opens fail with `EMFILE`. Default 4096. */
+  /**
+   * Maximum number of files and directories open at the same time below this root, in all sessions; above it, opens fail with `EMFILE`. One
+   * login, of a user and key, opens no more than are left, so it never has more than half of them. Default 4096.
+   */
   readonly maxHandles?: number | undefined;
 }
 

@@ -10,20 +10,25 @@ import { CREATE, errorOf, get, list, put, READ, serveDisk, WAYS, WRITE } from ".
 /** Length in bytes of a long file. */
 const LENGTH = 200_000;
 
-/** Calls of the thread pool that free blocks and have not been let go. */
+/** Calls of the thread pool that free or store blocks and have not been let go. */
 let waiting: (() => void)[] = [];
 /** Whether such calls wait, as if the disk took minutes. */
 let isSlow = false;
 
 vi.mock("node:fs", async (importOriginal) => {
   const original = await importOriginal<typeof fs>();
-  const { close, ftruncate, fstatSync } = original;
+  const { close, fsync, ftruncate, fstatSync } = original;
   return {
     ...original,
     close: (descriptor: number, done: fs.NoParamCallback) => {
       const { nlink, size } = fstatSync(descriptor);
       const call = (): void => close(descriptor, done);
       if (isSlow && nlink === 0 && size > LENGTH / 2) waiting.push(call);
+      else call();
+    },
+    fsync: (descriptor: number, done: fs.NoParamCallback) => {
+      const call = (): void => fsync(descriptor, done);
+      if (isSlow) waiting.push(call);
       else call();
     },
     ftruncate: (descriptor: number, size: number, done: fs.NoParamCallback) => {
@@ -192,6 +197,20 @@ describe("a long file", () => {
     expect((await file.stat()).size).toBe(0n);
     await file.close();
   });
+});
+
+it("stores the contents of two files at once, of two logins", async () => {
+  const { root, files } = await serveDisk();
+  await writeFile(join(root, "f"), "");
+  await longFiles(root);
+  const logins = ["mallory", "mallory", "alice", "bob"].map((login) => files.forLogin(login));
+  const opened = await Promise.all(logins.map((login) => login.open("f", WRITE, {})));
+  const stored = opened.map((file) => files.fsync(file));
+  await untilWaiting(2);
+  expect(await Promise.all(stored.map(isSettled))).toEqual([false, false, false, false]);
+  expect(waiting).toHaveLength(2);
+  await letGo(Promise.all(stored));
+  for (const file of opened) await file.close();
 });
 
 it("frees a short file at once", async () => {
