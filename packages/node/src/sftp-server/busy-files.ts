@@ -33,7 +33,7 @@ export function keepBusy(file: FileId, call: () => Promise<void>): Promise<void>
   return whenFree(file, async () => {
     const key = keyOf(file);
     const ended = call();
-    // Nobody else handles its error.
+    // Those who wait do not get its error.
     busy.set(
       key,
       ended.catch(() => {}),

@@ -213,9 +213,9 @@ interface Endless {
   readonly tree: DirectoryTree;
   readonly counts: { entered: number; located: number; open: number };
   /** Follows a path, and resolves with the names above its last one. */
-  follow(path: string, opened?: () => void): Promise<readonly string[]>;
+  follow(this: void, path: string, opened?: () => void): Promise<readonly string[]>;
   /** Changes the locations of all directories. */
-  move(): void;
+  move(this: void): void;
 }
 
 function endlessDirectories(): Endless {

@@ -12,7 +12,7 @@ interface Served {
   readonly ssh: Client;
   readonly events: readonly ListenEvent[];
   /** Connects with the same key. */
-  connectAs(user: string): Promise<Client>;
+  connectAs(this: void, user: string): Promise<Client>;
 }
 
 async function serving(
@@ -41,6 +41,12 @@ async function serving(
     return client;
   };
   return { ssh: await connectAs(user), events, connectAs };
+}
+
+/** Opens a file in a session of its own as often as the server allows, and returns how often. */
+async function openAll(client: Client): Promise<number> {
+  const sftp = await client.sftp();
+  for (let count = 0; ; count++) if ((await codeOf(sftp.open("f"))) !== "no error") return count;
 }
 
 describe("sftpServer of @nacre/node", () => {
@@ -113,10 +119,6 @@ describe("sftpServer of @nacre/node", () => {
     const root = await temporaryFolder();
     await writeFile(join(root, "f"), "");
     const { ssh, connectAs } = await serving(() => ({ root, maxHandles: 20 }));
-    const openAll = async (client: Client): Promise<number> => {
-      const sftp = await client.sftp();
-      for (let count = 0; ; count++) if ((await codeOf(sftp.open("f"))) !== "no error") return count;
-    };
     expect([await openAll(ssh), await openAll(await connectAs("alice"))]).toEqual([10, 0]);
     expect(await openAll(await connectAs("bob"))).toBe(5);
   });

@@ -5,11 +5,11 @@ import { SlowCalls } from "../../src/sftp-server/slow-calls.ts";
 /** Slow calls under way, each with the function that ends it. */
 function calls(): {
   /** Makes a slow call of a login, which is under way until `end`. */
-  call(name: string, login?: string): Promise<string>;
+  call(this: void, name: string, login?: string): Promise<string>;
   /** Names of the calls under way, in the order of their beginning. */
-  running(): readonly string[];
+  running(this: void): readonly string[];
   /** Ends a call, and waits until others have begun. */
-  end(name: string): Promise<void>;
+  end(this: void, name: string): Promise<void>;
 } {
   const slow = new SlowCalls();
   const running = new Map<string, () => void>();
