@@ -225,8 +225,8 @@ async function begin(channel: Channel, start: readonly EncodedRequest[], hasExit
       channel.notify(type, data);
       continue;
     }
-    const reply = channel.request(type, data);
-    replies.push(index === start.length - 1 ? unlessExited(reply, hasExited) : reply);
+    const isLast = index === start.length - 1;
+    replies.push(isLast ? unlessExited(channel.start(type, data), hasExited) : channel.request(type, data));
   }
   await Promise.all(replies);
 }
