@@ -6,7 +6,8 @@ import { type NodeStreams, nodeStreams } from "./node-streams.ts";
  * without listeners is never an uncaught exception.
  */
 export class NodeProcess extends BaseProcess<NodeStreams> {
-  constructor(channel: Channel) {
-    super(channel, nodeStreams);
+  /** `hasTerminal` tells whether the command runs on a pseudo-terminal; default false. */
+  constructor(channel: Channel, hasTerminal: boolean = false) {
+    super(channel, nodeStreams, hasTerminal);
   }
 }
