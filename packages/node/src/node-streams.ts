@@ -19,7 +19,7 @@ export interface NodeStreams {
 // rule: stream-errors
 export const nodeStreams: StreamKind<NodeStreams> = nodeStreamsWith(undefined);
 
-/** Creates Node streams, of which `policy` may drop errors without a listener. It does not apply to pairs. */
+/** Creates Node streams. `policy` may drop their errors that have no listener. It does not apply to pairs. */
 export function nodeStreamsWith(policy: ErrorPolicy | undefined): StreamKind<NodeStreams> {
   return {
     readable: (source, keep) => new ChannelReadable(source, policy, keep),

@@ -572,7 +572,7 @@ async function forwardingClient(options: TcpForwardingOptions): ReturnType<Watch
 
 test("lost bytes · client", async () => {
   const thrown = uncaught();
-  /** Uses a stream, then cuts the connection off. Nobody listens for errors. */
+  /** Uses a stream, then cuts the connection off. There is no listener for errors. */
   const cut = async (use: () => unknown, breakOff: () => void): Promise<unknown> => {
     use();
     await macrotask();

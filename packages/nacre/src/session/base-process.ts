@@ -71,7 +71,7 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
 
   /**
    * Resolves with how the command ended. Rejects with the error that ended the connection, or with the reason for which this side closed the
-   * channel before the command had ended: `closed` or `aborted`.
+   * channel before the end of the command: `closed` or `aborted`.
    */
   get exit(): Promise<Exit> {
     this.#exit ??= this.#ended.then(({ error, broken }) => {
@@ -128,10 +128,10 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
   }
 }
 
-/** Tells the server that nobody reads the command's output any more. Otherwise a command such as `yes` would send it for ever. */
+/** Tells the server that the command's output has no reader any more. Otherwise a command such as `yes` would write for ever. */
 function leaveOutput(channel: Channel, hasTerminal: boolean): void {
   // Other servers may end the connection on this request. OpenSSH stops reading a terminal on it, and the command would block.
   const takesEow = !hasTerminal && channel.peerVersion?.startsWith("SSH-2.0-OpenSSH_");
   if (takesEow) channel.notify("eow@openssh.com", new Uint8Array(0));
-  else channel.close(new SshError("closed", "nobody reads the command's output any more, so its channel was closed"));
+  else channel.close(new SshError("closed", "the reader of the command's output went away, so its channel was closed"));
 }
