@@ -75,7 +75,7 @@ export const HELP: string = `usage: nacre [option…] [user@]host [command…]
        nacre --help | --version
 
 Runs the command on the host, or a login shell if there is no command. Exits with the command's status; with 255 and one line on
-standard error if the connection fails or a signal ends the command; with 141 if the reader of the output closes it.
+standard error if the connection fails or a signal ends the command.
 The host may also be written ssh://[user@]host[:port]. Defaults are in parentheses.
 
   -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)

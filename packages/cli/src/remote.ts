@@ -7,9 +7,6 @@ import { SshError } from "@nacre/wire";
 import { EscapeKeys } from "./escape-keys.ts";
 import type { SshArguments } from "./ssh-arguments.ts";
 
-/** Exit status when the reader of the output closes it. Shells report 128 + SIGPIPE for this. */
-export const BROKEN_PIPE_STATUS: number = 128 + 13;
-
 /**
  * Runs the command, or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
  * standard input is a terminal. Resolves with the remote exit status. Rejects with the `SshError` that ended the connection, or with
@@ -28,7 +25,6 @@ export async function runRemote(
 
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
   const remote = command === undefined ? await client.shell({ pty }) : await client.spawn(command, { pty });
-  let hungUp = false;
   const restore = hasPty && hasInput ? useTerminal(remote) : () => {};
   try {
     if (!hasInput) {
@@ -50,31 +46,25 @@ export async function runRemote(
       );
     });
     const ended = Promise.all([remote.exit, carry(remote.stdout, stdout), carry(remote.stderr, stderr)]);
-    const [exit, ...delivered] = await Promise.race([ended, inputFailed]);
-    return delivered.includes(false) ? BROKEN_PIPE_STATUS : statusOf(exit);
+    const [exit] = await Promise.race([ended, inputFailed]);
+    return statusOf(exit);
   } finally {
     restore();
     stdin.unpipe();
     stdin.pause();
     await remote.close();
   }
+}
 
-  /** Copies a stream. Returns whether everything was delivered; if the reader is gone, closes the channel, which hangs up the command. */
-  async function carry(from: Readable, to: Writable): Promise<boolean> {
-    try {
-      await pipeline(from, to, { end: false });
-      await new Promise<void>((resolve, reject) => {
-        to.write("", (error) => (error ? reject(error) : resolve()));
-      });
-      return true;
-    } catch (error) {
-      // Closing the channel makes the other output fail too.
-      if (hungUp) return false;
-      if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-      hungUp = true;
-      await remote.close();
-      return false;
-    }
+/** Copies a stream. If its reader goes away, the command learns it, and ends with a status of its own, as with ssh(1). */
+async function carry(from: Readable, to: Writable): Promise<void> {
+  try {
+    await pipeline(from, to, { end: false });
+    await new Promise<void>((resolve, reject) => {
+      to.write("", (error) => (error ? reject(error) : resolve()));
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
   }
 }
 

@@ -65,7 +65,10 @@ async function useConnection(
   try {
     const forwards = await starting;
     await background?.release();
-    if (words.stdioTarget !== undefined) return await runStdio(client, words.stdioTarget);
+    if (words.stdioTarget !== undefined) {
+      await runStdio(client, words.stdioTarget);
+      return 0;
+    }
     if (!words.hasSession) throw await client.ended;
     const status = await runRemote(client, words, typedAhead);
     await untilForwardsIdle(forwards);

@@ -4,13 +4,13 @@ import { pipeline } from "node:stream/promises";
 import type { Client } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import type { ForwardTarget } from "nacre";
-import { BROKEN_PIPE_STATUS } from "./remote.ts";
 
 /**
- * Connects standard input and output to a target through the server (`-W`). Each direction runs until its EOF. Resolves with the exit
- * status. Rejects with an `SshError` if the server does not connect to the target, or if the connection breaks.
+ * Connects standard input and output to a target through the server (`-W`). Each direction runs until its EOF, and
+ * both end when the reader of standard output goes away. Rejects with an `SshError` if the server does not connect to the target, or if the
+ * connection breaks.
  */
-export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarget): Promise<number> {
+export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarget): Promise<void> {
   const { stdin, stdout } = process;
   const connection = await client.dial(target);
   const closed = new Promise((resolve) => connection.once("close", resolve));
@@ -25,12 +25,10 @@ export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarg
     await pipeline(connection, stdout, { end: false });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-    connection.destroy();
-    return BROKEN_PIPE_STATUS;
+    return;
   }
   endOutput();
   await closed;
-  return 0;
 }
 
 /** Closes standard output so that the reader of a pipe sees its end. Node never closes it. */

@@ -233,6 +233,14 @@ describe("exec", () => {
     await client.close();
   });
 
+  it.each(["buffer", null, "nonsense", "utf-8", 1])("rejects with usage for the encoding %j", async (encoding) => {
+    const { client, host } = await connected({});
+    const sent = host.server.events.length;
+    expect(await failure(client.exec("anything", { encoding: encoding as "utf8" }))).toEqual(code("usage"));
+    expect(host.server.events).toHaveLength(sent);
+    await client.close();
+  });
+
   it("returns the signal that killed the command", async () => {
     const { client } = await connected({
       onExec(connection, channel) {
@@ -361,7 +369,7 @@ describe("exec", () => {
     const running = await Promise.all(Array.from({ length: 20 }, () => client.spawn("x", { signal: abort.signal })));
     abort.abort();
     for (const error of await Promise.all(all)) expect(error).toEqual(code("aborted"));
-    for (const { exit } of running) expect(await exit).toMatchObject({ status: undefined });
+    for (const { exit } of running) expect(await failure(exit)).toEqual(code("aborted"));
     await client.close();
     expect(warnings).toEqual([]);
   });

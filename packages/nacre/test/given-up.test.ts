@@ -118,7 +118,10 @@ test("events before a handler is set are replayed to it, and their credit return
       credit += bytes;
     },
   };
-  const channel = new Channel({ machine: { connection: connection as never }, touch: () => {} }, 0);
+  const channel = new Channel(
+    { machine: { peerVersion: undefined, connection: connection as never }, touch: () => {} },
+    0,
+  );
   channel.handler.data("stdout", utf8Encode("as soon "));
   channel.handler.data("stdout", utf8Encode("as may be"));
   channel.handler.data("stderr", utf8Encode("warning"));
@@ -131,7 +134,7 @@ test("events before a handler is set are replayed to it, and their credit return
 });
 
 test("a process on a channel that is already closed fails with channel-closed", async () => {
-  const channel = new Channel({ machine: { connection: {} as never }, touch: () => {} }, 0);
+  const channel = new Channel({ machine: { peerVersion: undefined, connection: {} as never }, touch: () => {} }, 0);
   channel.onClosed(undefined);
   const process = new Process(channel);
   expect(((await failure(text(process.stdout))) as SshError).code).toBe("channel-closed");
@@ -139,7 +142,7 @@ test("a process on a channel that is already closed fails with channel-closed", 
 
 test("events after a channel has closed are dropped", () => {
   const heard: string[] = [];
-  const channel = new Channel({ machine: { connection: {} as never }, touch: () => {} }, 0);
+  const channel = new Channel({ machine: { peerVersion: undefined, connection: {} as never }, touch: () => {} }, 0);
   channel.handler = {
     data: () => heard.push("data"),
     writable: () => heard.push("writable"),

@@ -137,7 +137,7 @@ describe("an option set to undefined", () => {
     const ptys: boolean[] = [];
     const session = (session: Session): number => ptys.push(session.pty !== undefined);
     const { client: ssh } = await served({ ...server, session, acceptPty: true }, client);
-    const started = nothing(["env", "pty", "signal", "input", "maxOutput"]);
+    const started = nothing(["env", "pty", "signal", "killSignal", "input", "maxOutput"]);
     expect(await ssh.exec("x", { ...started, encoding: undefined })).toMatchObject({ status: 1, stdout: "" });
     expect(await (await ssh.shell({ env: undefined, pty: undefined, signal: undefined })).exit).toMatchObject({
       status: 2,

@@ -1,7 +1,9 @@
-import { SshError } from "@nacre/wire";
+import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import {
   Client as AnyClient,
   type ClientKind,
+  type ExecOptions,
+  type ExecResult,
   type ForwardTarget,
   type ListenAddress,
   type LoggedIn,
@@ -37,7 +39,7 @@ export interface ClientTransferOptions extends TransferOptions {
 
 const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
   streams: nodeStreams,
-  makeProcess: (channel) => new NodeProcess(channel),
+  makeProcess: (channel, hasTerminal) => new NodeProcess(channel, hasTerminal),
 };
 
 /** Loads the forwards on demand: most connections forward nothing. */
@@ -51,6 +53,44 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   constructor(connection: LoggedIn) {
     super(connection, nodeClient);
     this.#mux = connection.driver.mux;
+  }
+
+  /**
+   * Runs a command to its end. Returns its output and how it ended. Output is text decoded as UTF-8, or as `encoding` says, with the names
+   * of `node:child_process`: a `BufferEncoding` such as `"latin1"` gives text, and `"buffer"` or `null` a `Buffer`. `"bytes"` gives a
+   * `Uint8Array`. A nonzero exit status is a result, not an error. Rejects as `exec` of `nacre` does.
+   */
+  override exec(
+    command: string | Uint8Array,
+    options?: ExecOptions & { readonly encoding?: BufferEncoding | undefined },
+  ): Promise<ExecResult>;
+  override exec(
+    command: string | Uint8Array,
+    options: ExecOptions & { readonly encoding: "bytes" },
+  ): Promise<ExecResult<Bytes>>;
+  override exec(
+    command: string | Uint8Array,
+    options: ExecOptions & { readonly encoding: "buffer" | null },
+  ): Promise<ExecResult<Buffer<ArrayBuffer>>>;
+  override async exec(
+    command: string | Uint8Array,
+    options: ExecOptions & { readonly encoding?: BufferEncoding | "bytes" | "buffer" | null | undefined } = {},
+  ): Promise<ExecResult<string | Bytes>> {
+    const encoding = options?.encoding;
+    if (encoding === undefined || encoding === "utf8" || encoding === "bytes")
+      return super.exec(command, options as ExecOptions);
+    const isText = encoding !== "buffer" && encoding !== null;
+    if (isText && !Buffer.isEncoding(encoding))
+      throw new SshError(
+        "usage",
+        `\`encoding\` must be "buffer", "bytes" or an encoding of Node's Buffer, got ${escapeText(String(encoding))}`,
+      );
+    const result = await super.exec(command, { ...options, encoding: "bytes" });
+    const decode = ({ buffer, byteOffset, length }: Bytes): string | Buffer<ArrayBuffer> => {
+      const bytes = Buffer.from(buffer, byteOffset, length);
+      return isText ? bytes.toString(encoding) : bytes;
+    };
+    return { ...result, stdout: decode(result.stdout), stderr: decode(result.stderr) };
   }
 
   /**

@@ -4,13 +4,18 @@ import { renameSync, symlinkSync } from "node:fs";
 import { chmod, link, mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { SSH_FXF } from "@nacre/sftp";
+import { macrotask } from "@nacre/testing/macrotask";
+import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
+import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { seededRandom } from "@nacre/testing/random";
-import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
-import { inSlices, type KnownHostDecision } from "nacre/internal";
-import { download, sftp } from "nacre/sftp";
+import type { Channel, LoginDecision, Permissions, PublickeyLogin } from "nacre";
+import { channelPair, inSlices, type KnownHostDecision } from "nacre/internal";
+import { download, openSftp, sftp } from "nacre/sftp";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { accountHome } from "../src/account.ts";
 import { authorizedKeys } from "../src/authorized-keys.ts";
@@ -20,7 +25,9 @@ import { type HostOptions, knownHost } from "../src/known-hosts.ts";
 import { listen } from "../src/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
 import { nodeFiles } from "../src/near-files.ts";
+import { nodeStreams } from "../src/node-streams.ts";
 import { exposure } from "../src/owned-file.ts";
+import { NodeProcess } from "../src/process.ts";
 import { Sources } from "../src/sources.ts";
 import type { SshServer } from "../src/ssh-server.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
@@ -562,6 +569,49 @@ async function forwardingClient(options: TcpForwardingOptions): ReturnType<Watch
   });
   return login();
 }
+
+test("lost bytes · client", async () => {
+  const thrown = uncaught();
+  /** Uses a stream, then cuts the connection off. There is no listener for errors. */
+  const cut = async (use: () => unknown, breakOff: () => void): Promise<unknown> => {
+    use();
+    await macrotask();
+    breakOff();
+    await macrotask();
+    return thrown.splice(0);
+  };
+  const [command, closed, dialled] = [new FakeChannel(), new FakeChannel(), new FakeChannel()];
+  const output = new NodeProcess(command as unknown as Channel).stdout;
+  expect(
+    await cut(
+      () => output.pipe(new PassThrough()),
+      () => command.finish(LOST),
+    ),
+  ).toEqual([LOST]);
+  // The server closes the channel in the middle of the output.
+  const half = new NodeProcess(closed as unknown as Channel).stdout;
+  const closing = await cut(
+    () => half.pipe(new PassThrough()),
+    () => closed.finish(undefined, UNTOLD),
+  );
+  expect(closing).toEqual([expect.objectContaining({ code: "channel-closed" })]);
+  const connection = channelPair(dialled as unknown as Channel, nodeStreams);
+  expect(
+    await cut(
+      () => connection.on("data", () => {}),
+      () => dialled.finish(LOST),
+    ),
+  ).toEqual([LOST]);
+  const server = new MemorySftp({ answer: ({ request }) => request.type === "read" });
+  server.files.open("/home/file", SSH_FXF.CREAT);
+  const files = await openSftp(server, nodeStreams);
+  expect(
+    await cut(
+      () => files.createReadStream("file").pipe(new PassThrough()),
+      () => server.lose(LOST),
+    ),
+  ).toEqual([LOST]);
+});
 
 test("forwarding · server", async () => {
   const folder = await temporaryFolder();

@@ -150,6 +150,23 @@ describe("listen", () => {
     await client.close();
   });
 
+  it("decodes output as `node:child_process` does, and refuses unknown encodings", async () => {
+    const output = Buffer.from([0xff, 0x00, 0xe2, 0x98, 0x83]);
+    const server = await started({ session: (session) => void session.stdout.write(output) });
+    const client = await connect(to(server));
+    for (const encoding of ["buffer", null] as const) {
+      const { stdout } = await client.exec("x", { encoding });
+      expect([Buffer.isBuffer(stdout), stdout.equals(output)]).toEqual([true, true]);
+    }
+    for (const encoding of ["latin1", "hex", "base64", "utf-8", "UTF16LE", "utf8"] as BufferEncoding[])
+      expect((await client.exec("x", { encoding })).stdout).toBe(output.toString(encoding));
+    expect((await client.exec("x", { encoding: "bytes" })).stdout).toEqual(new Uint8Array(output));
+    for (const encoding of ["nonsense", "", 1, {}])
+      expect(await codeOf(client.exec("x", { encoding: encoding as "utf8" }))).toBe("usage");
+    expect(await codeOf(client.exec("x", null as never))).toBe("usage");
+    await client.close();
+  });
+
   it("sends all written data, even if the writes are not awaited", async () => {
     const server = await started({
       session: (session) => {

@@ -1,8 +1,21 @@
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { describeStreamKind } from "@nacre/testing/nacre/stream-kind";
-import { nodeStreams } from "../src/node-streams.ts";
+import type { StreamKind } from "nacre";
+import { type NodeStreams, nodeStreams } from "../src/node-streams.ts";
 
-describeStreamKind(nodeStreams, {
+/** These tests look at callbacks. Without a listener, the errors would also be uncaught exceptions. */
+const listenedTo: StreamKind<NodeStreams> = {
+  readable: (...values) => listened(nodeStreams.readable(...values)),
+  writable: (...values) => listened(nodeStreams.writable(...values)),
+  pair: (...values) => listened(nodeStreams.pair(...values)),
+};
+
+function listened<E extends { readonly stream: Readable | Writable }>(end: E): E {
+  end.stream.on("error", () => {});
+  return end;
+}
+
+describeStreamKind(listenedTo, {
   read,
   cancel: (stream) => stream.destroy(),
   write: (stream, chunk) =>

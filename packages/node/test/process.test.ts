@@ -84,7 +84,7 @@ describe("output", () => {
         for (let piece = running.stdout.read(4); piece !== null; piece = running.stdout.read(4))
           pieces.push(`${piece}`);
       });
-      running.stdout.on("close", resolve);
+      running.stdout.on("error", () => resolve());
     });
     expect(pieces).toEqual(["0123", "4567"]);
     expect(running.stdout.errored).toBe(LOST);
@@ -140,16 +140,6 @@ describe("output", () => {
     const { channel, running } = start();
     channel.finish(LOST);
     await expect(once(running.stdout, "end")).rejects.toBe(LOST);
-  });
-
-  test("causes no uncaught exception for a broken connection if its streams have no listeners", async () => {
-    const { channel, running } = start();
-    running.stdout.resume();
-    running.stderr.resume();
-    channel.finish(LOST);
-    await new Promise((resolve) => running.stdout.on("close", resolve));
-    expect(running.stdout.errored).toBe(LOST);
-    expect(running.stdin.errored).toBe(LOST);
   });
 });
 

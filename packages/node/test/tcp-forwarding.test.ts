@@ -481,12 +481,17 @@ describe("the end of an SSH connection", () => {
     });
     const { port = 0 } = await client.listen({ port: 0 });
     await client.listen({ path });
-    for (let i = 0; i < 20; i++) await client.dial({ host: "127.0.0.1", port: target.port });
+    const failed: Promise<unknown>[] = [];
+    for (let i = 0; i < 20; i++) {
+      const dialled = await client.dial({ host: "127.0.0.1", port: target.port });
+      failed.push(once(dialled, "error"));
+    }
     const visitors = await Promise.all(Array.from({ length: 5 }, () => visit({ host: "127.0.0.1", port })));
     const pending = codeOf(client.dial({ host: "silent.example.org", port: 80 }));
     const [connection] = server.connections;
     await connection?.close();
     expect(await pending).toBe("disconnected");
+    for (const [error] of (await Promise.all(failed)) as [SshError][]) expect(error.code).toBe("disconnected");
     expect(await codeOf(visit({ host: "127.0.0.1", port }))).toBe("ECONNREFUSED");
     expect(await codeOf(lstat(path))).toBe("ENOENT");
     for (const visitor of visitors) visitor.resume();

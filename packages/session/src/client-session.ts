@@ -10,7 +10,7 @@ import { type ConnectionEvent, sessionReports } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
 import { type AskToken, type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
-import { bearsEarlyOpen } from "./early-open.ts";
+import { bearsEarlyMessages } from "./early-messages.ts";
 import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
@@ -178,7 +178,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       const { auth } = this.state;
       const event = auth.nextEvent();
       if (event === undefined) {
-        if (auth.signedRequestInFlight && bearsEarlyOpen(this.transport.peerVersion)) this.sink.sendEarly();
+        if (auth.signedRequestInFlight && bearsEarlyMessages(this.transport.peerVersion)) this.sink.sendEarly();
         return undefined;
       }
       switch (event.type) {

@@ -192,6 +192,11 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport.disconnect(error);
   }
 
+  /** The peer's identification string, such as `"SSH-2.0-OpenSSH_10.0"`; `undefined` until it arrives. */
+  get peerVersion(): string | undefined {
+    return this.transport.peerVersion;
+  }
+
   /** Negotiated algorithms; `undefined` before the first negotiation. */
   get negotiated(): NegotiatedAlgorithms | undefined {
     return this.transport.negotiated;

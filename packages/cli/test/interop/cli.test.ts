@@ -56,6 +56,16 @@ async function fingerprintOfServer(): Promise<string> {
   return listed.stdout.split(" ")[1]!;
 }
 
+/** Runs a command, closes its output at the first bytes, as `head -n 1` does, and then ends its input. */
+function headOf(...words: string[]): ReturnType<typeof ended> {
+  const child = start(commandLine(words));
+  child.stdout.once("data", () => {
+    child.stdout.destroy();
+    child.stdin.end();
+  });
+  return ended(child);
+}
+
 describe("a command", () => {
   test("delivers its output, its errors and its status", async () => {
     const result = await nacre([...login, "echo out; echo err >&2; exit 3"]);
@@ -93,10 +103,28 @@ describe("a command", () => {
     });
   });
 
-  test("is hung up when the reader of its output is gone; status 141", async () => {
-    const child = start(commandLine([...login, "yes"]));
-    child.stdout.once("data", () => child.stdout.destroy());
-    expect(await ended(child)).toMatchObject({ status: 141, stderr: "" });
+  describe("whose reader goes away", () => {
+    test("ends with its own status", async () => {
+      expect(await headOf(...login, "seq 1 1000000; exit 5")).toMatchObject({ status: 5, stderr: "" });
+    });
+
+    test("ends with its own status if its output was already whole, as rsync's is", async () => {
+      expect(await headOf(...login, "echo; cat; exit 6")).toMatchObject({ status: 6, stderr: "" });
+    });
+
+    test("is ended by SIGPIPE if it writes without end; status 255", async () => {
+      expect(await headOf(...login, "yes")).toMatchObject({
+        status: 255,
+        stderr: "nacre: the command was ended by signal PIPE [channel-closed]\n",
+      });
+    });
+
+    test("on a terminal is hung up; status 255", async () => {
+      expect(await headOf(...withOptions("-tt"), "yes")).toMatchObject({
+        status: 255,
+        stderr: "nacre: the reader of the command's output went away, so its channel was closed [closed]\n",
+      });
+    });
   });
 
   test("defaults to a shell that reads standard input", async () => {

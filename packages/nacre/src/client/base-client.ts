@@ -1,5 +1,5 @@
-import { type Bytes, checkLimit, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkConnectOptions, checkSignal } from "../check.ts";
+import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { checkConnectOptions, checkSignal, usage } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
@@ -9,7 +9,14 @@ import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
 import { Process } from "../session/process.ts";
-import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "../session/requests.ts";
+import {
+  type EncodedRequest,
+  encodeCommand,
+  encodeSignal,
+  encodeSubsystem,
+  startRequests,
+  toBytes,
+} from "../session/requests.ts";
 import { Backlog } from "../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../streams/web-streams.ts";
@@ -19,14 +26,17 @@ import type { ClientProvider, ConnectOptions, ExecOptions, ExecResult, SpawnOpti
 /** Factory for the streams and processes that a client returns. */
 export interface ClientKind<K extends StreamTypes, P> {
   readonly streams: StreamKind<K>;
-  /** Makes the process for a channel, immediately before the client requests its command. */
-  readonly makeProcess: (channel: Channel) => P;
+  /**
+   * Makes the process for a channel, immediately before the client requests its command. `hasTerminal` tells whether it runs on a
+   * pseudo-terminal.
+   */
+  readonly makeProcess: (channel: Channel, hasTerminal: boolean) => P;
 }
 
 /** Makes clients with Web streams. */
 export const webClient: ClientKind<WebStreams, Process> = {
   streams: webStreams,
-  makeProcess: (channel) => new Process(channel),
+  makeProcess: (channel, hasTerminal) => new Process(channel, hasTerminal),
 };
 
 /** An authenticated connection, ready to make a client. */
@@ -64,6 +74,8 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
    * Runs a command to its end. Returns its output and how it ended. Output is text decoded as UTF-8, or bytes with `{ encoding: "bytes" }`.
    * A nonzero exit status is a result, not an error. Rejects with `output-limit`, `aborted`, `channel-open-failed`,
    * `channel-request-failed`, `usage` for invalid arguments, or the error that ended the connection.
+   *
+   * Input follows the server's answer to the request for the command. Servers known to bear it get both at once.
    */
   exec(
     command: string | Uint8Array,
@@ -75,14 +87,16 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
   ): Promise<ExecResult<string | Bytes>> {
     checkNames(options, EXEC_OPTIONS, "`exec`");
-    const { maxOutput = MAX_OUTPUT } = options;
+    const { maxOutput = MAX_OUTPUT, encoding = "utf8" } = options;
+    if (encoding !== "utf8" && encoding !== "bytes")
+      throw usage(`\`encoding\` must be "utf8" or "bytes", got ${escapeText(String(encoding))}`);
     if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("maxOutput", maxOutput, OUTPUT_RANGE);
     const start = this.#startRequests(options, "exec", encodeCommand(command));
     // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
     const result = await this.#withSession(options, (channel) => collect(channel, start, input, maxOutput));
-    if (options.encoding === "bytes") return result;
+    if (encoding === "bytes") return result;
     return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
   }
 
@@ -147,9 +161,9 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
 
   #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
     return this.#withSession(options, async (channel) => {
-      const process = this.#kind.makeProcess(channel);
+      const hasTerminal = start.some(({ type }) => type === "pty-req");
+      const process = this.#kind.makeProcess(channel, hasTerminal);
       await begin(channel, start, () => process instanceof BaseProcess && process.exited);
-      closeOnAbort(channel, options.signal);
       return process;
     });
   }
@@ -161,14 +175,22 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     return opening;
   }
 
-  /** Opens a session channel and passes it to `use`. Closes the channel if `use` fails or the signal aborts. */
+  /**
+   * Opens a session channel and passes it to `use`. Closes the channel if `use` fails. If the signal aborts, also while the command runs,
+   * sends `killSignal` and closes the channel.
+   */
   async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
-    const { signal } = options;
+    const { signal, killSignal = "TERM" } = options;
     checkSignal(signal);
+    const kill = encodeSignal(killSignal);
     if (signal?.aborted) throw abortError(signal);
     const opening = this.#openSession();
+    const using = opening.then((channel) => {
+      if (signal !== undefined) closeOnAbort(channel, signal, kill);
+      return use(channel);
+    });
     try {
-      return await unlessAborted(opening.then(use), signal, abortError);
+      return await unlessAborted(using, signal, abortError);
     } catch (error) {
       opening.then(
         (channel) => channel.close(),
@@ -206,10 +228,14 @@ export async function connectDuplex<C>(
   return makeClient({ driver, info, early });
 }
 
-/** Closes the channel of a running command when `signal` aborts. */
-function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
-  if (signal === undefined) return;
-  const unwatch = onAbort(signal, () => channel.close(abortError(signal)));
+/** Kills the command and closes its channel when `signal` aborts. Throws `aborted` if it has. */
+function closeOnAbort(channel: Channel, signal: AbortSignal, kill: Uint8Array): void {
+  if (signal.aborted) throw abortError(signal);
+  const unwatch = onAbort(signal, () => {
+    // Many servers let a command run on when its channel closes.
+    channel.notify("signal", kill);
+    channel.close(abortError(signal));
+  });
   void channel.ended.then(unwatch);
 }
 
@@ -225,8 +251,8 @@ async function begin(channel: Channel, start: readonly EncodedRequest[], hasExit
       channel.notify(type, data);
       continue;
     }
-    const reply = channel.request(type, data);
-    replies.push(index === start.length - 1 ? unlessExited(reply, hasExited) : reply);
+    const isLast = index === start.length - 1;
+    replies.push(isLast ? unlessExited(channel.start(type, data), hasExited) : channel.request(type, data));
   }
   await Promise.all(replies);
 }

@@ -148,8 +148,10 @@ export interface SpawnOptions {
   readonly pty?: PtyOptions | boolean | undefined;
   /** Application-defined requests, sent in order on the session before the command (RFC 4254 §6). */
   readonly requests?: readonly SessionRequestOptions[] | undefined;
-  /** Closes the command's channel when aborted. */
+  /** When aborted, sends `killSignal` to the command and closes its channel. */
   readonly signal?: AbortSignal | undefined;
+  /** Signal for an aborted command, such as `"KILL"` (RFC 4254 §6.9); default `"TERM"`. Servers may ignore it. */
+  readonly killSignal?: string | undefined;
 }
 
 /** Options for running a command to its end. */

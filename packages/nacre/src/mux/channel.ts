@@ -1,4 +1,5 @@
 import type { Connection, ConnectionEvent, OutputStream, SessionReport, SessionRequest } from "@nacre/connection";
+import { bearsEarlyMessages } from "@nacre/session";
 import { type Bytes, SshError } from "@nacre/wire";
 import { EventBuffer } from "./event-buffer.ts";
 
@@ -35,7 +36,7 @@ export interface ChannelHandler {
 
 /** The connection that carries a channel. */
 export interface ChannelHost {
-  readonly machine: { readonly connection: Connection };
+  readonly machine: { readonly connection: Connection; readonly peerVersion: string | undefined };
   /** Schedules a turn, which handles the events and sends the output that a command to the connection caused. */
   touch(): void;
 }
@@ -62,6 +63,8 @@ export class Channel {
   #waiting: readonly PendingReply[] = [];
   /** Callers waiting for the end of the channel. */
   #awaitingEnd: readonly ((end: ChannelEnd) => void)[] = [];
+  /** Whether input waits for the reply to `start`, and whether `end` was called meanwhile. */
+  #input: "flows" | "waits" | "ends" = "flows";
   /** The reason passed to `close`. */
   #reason: SshError | undefined;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -88,6 +91,11 @@ export class Channel {
     return this.#end !== undefined;
   }
 
+  /** The peer's identification string, such as `"SSH-2.0-OpenSSH_10.0"`. Escape it before display. */
+  get peerVersion(): string | undefined {
+    return this.#host.machine.peerVersion;
+  }
+
   /** Resolves when the channel is closed. Never rejects. */
   get ended(): Promise<ChannelEnd> {
     if (this.#end !== undefined) return Promise.resolve(this.#end);
@@ -102,6 +110,7 @@ export class Channel {
    */
   write(bytes: Uint8Array, stream?: "stderr"): number {
     if (this.#end !== undefined) throw this.#closedError();
+    if (this.#input !== "flows") return 0;
     const taken = this.#host.machine.connection.write(this.id, bytes, stream);
     this.#host.touch();
     return taken;
@@ -110,6 +119,10 @@ export class Channel {
   /** Sends EOF. Nothing may be written afterwards. */
   end(): void {
     if (this.#end !== undefined) return;
+    if (this.#input !== "flows") {
+      this.#input = "ends";
+      return;
+    }
     this.#host.machine.connection.sendEof(this.id);
     this.#host.touch();
   }
@@ -152,6 +165,20 @@ export class Channel {
       this.#waiting = [...this.#waiting, { id, resolve, reject }];
     });
     if (!success) throw new SshError("channel-request-failed", `the peer refused the channel request "${type}"`);
+  }
+
+  /**
+   * Sends the request that starts a command, shell or subsystem, and waits for the reply as `request` does. `write` takes nothing before a
+   * granting reply, and `end` waits for it, unless the peer is known to bear early input: ProFTPD's mod_sftp disconnects on it.
+   */
+  async start(type: string, data: Uint8Array): Promise<void> {
+    if (!bearsEarlyMessages(this.peerVersion)) this.#input = "waits";
+    await this.request(type, data);
+    if (this.#input === "flows") return;
+    const isEnded = this.#input === "ends";
+    this.#input = "flows";
+    if (isEnded) this.end();
+    else this.handler.writable();
   }
 
   /** Answers a request of the peer. No effect if the request wants no reply. */

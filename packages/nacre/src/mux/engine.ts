@@ -10,6 +10,7 @@ type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 /** Methods of a client or server session machine that the engine calls. */
 export interface DrivenMachine<E extends SessionEvent> {
   readonly connection: Connection;
+  readonly peerVersion: string | undefined;
   readonly wantsInput: boolean;
   start(now: number): void;
   receive(chunk: Uint8Array): void;

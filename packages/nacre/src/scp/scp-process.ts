@@ -44,7 +44,7 @@ export class ScpProcess<Event extends { readonly type: string }> {
       request: (request: ChannelRequest) => this.#report.onRequest(request),
       closed: (end) => scp.closed(end),
     };
-    channel.request("exec", encodeCommand(command)).catch((cause: unknown) => {
+    channel.start("exec", encodeCommand(command)).catch((cause: unknown) => {
       if ((cause as SshError).code !== "channel-request-failed") return;
       const message = "the server refused to run scp; permit commands there, or transfer with SFTP";
       scp.end(new SshError("channel-request-failed", message, { cause }));

@@ -18,25 +18,30 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
   /**
    * The command's output. Read, cancel or destroy it: unread output stalls the command, as with a local pipe. It ends normally only if the
    * server sent an EOF or the exit status; otherwise it fails after the bytes that arrived.
+   *
+   * If you cancel or destroy it before its end, the rest is dropped. OpenSSH's server closes the pipe that the command writes to
+   * (`eow@openssh.com`, OpenSSH PROTOCOL §2.1), so that it gets SIGPIPE; its last error output may
+   * then be lost. At other servers, and for a command on a terminal, the channel is closed.
    */
   readonly stdout: K["readable"];
-  /** Resolves with how the command ended. Rejects if the connection ended first. */
-  readonly exit: Promise<Exit>;
   readonly #channel: Channel;
   readonly #report: ExitReport;
   readonly #stderr: ReadEnd<K["readable"]>;
+  readonly #ended: Promise<ChannelEnd>;
+  #exit: Promise<Exit> | undefined;
 
-  constructor(channel: Channel, streams: StreamKind<K>) {
+  /** `hasTerminal` tells whether the command runs on a pseudo-terminal. */
+  constructor(channel: Channel, streams: StreamKind<K>, hasTerminal: boolean) {
     this.#channel = channel;
     const report = new ExitReport(channel);
     this.#report = report;
-    let settle: ((end: ChannelEnd) => void) | undefined;
-    this.exit = new Promise((resolve, reject) => {
-      settle = ({ error, broken }) => (broken ? reject(error) : resolve(report.exit));
+    let ended!: (end: ChannelEnd) => void;
+    this.#ended = new Promise((resolve) => {
+      ended = resolve;
     });
-    this.exit.catch(() => {});
-    const stdout = streams.readable(channel);
-    const stderr = streams.readable(channel, UNREAD_STDERR);
+    const consumed = (bytes: number): void => channel.consumed(bytes);
+    const stdout = streams.readable({ consumed, cancelled: () => leaveOutput(channel, hasTerminal) });
+    const stderr = streams.readable({ consumed }, UNREAD_STDERR);
     const stdin = streams.writable({
       write: (bytes) => channel.write(bytes),
       end: () => channel.end(),
@@ -55,13 +60,25 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
       },
       request: (request) => report.onRequest(request),
       closed: (end) => {
-        settle?.(end);
+        ended(end);
         const cut = cutShort(report.exit, end.error);
         stdout.finish(cut);
         stderr.finish(cut);
         stdin.fail(end.error ?? new SshError("channel-closed", "the command has ended and reads no more input"));
       },
     };
+  }
+
+  /**
+   * Resolves with how the command ended. Rejects with the error that ended the connection, or with the reason for which this side closed the
+   * channel before the end of the command: `closed` or `aborted`.
+   */
+  get exit(): Promise<Exit> {
+    this.#exit ??= this.#ended.then(({ error, broken }) => {
+      if (error !== undefined && (broken || !this.exited)) throw error;
+      return this.#report.exit;
+    });
+    return this.#exit;
   }
 
   /** Whether the server has reported how the command ended. */
@@ -102,11 +119,19 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
   /** Closes the channel, which usually hangs up the command. The streams fail with `closed`. Resolves when the channel is closed. */
   async close(): Promise<void> {
     this.#channel.close(new SshError("closed", "the command was closed before its end"));
-    await this.exit.catch(() => {});
+    await this.#ended;
   }
 
   /** Calls `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** Tells the server that the command's output has no reader any more. Otherwise a command such as `yes` would write for ever. */
+function leaveOutput(channel: Channel, hasTerminal: boolean): void {
+  // Other servers may end the connection on this request. OpenSSH stops reading a terminal on it, and the command would block.
+  const takesEow = !hasTerminal && channel.peerVersion?.startsWith("SSH-2.0-OpenSSH_");
+  if (takesEow) channel.notify("eow@openssh.com", new Uint8Array(0));
+  else channel.close(new SshError("closed", "the reader of the command's output went away, so its channel was closed"));
 }

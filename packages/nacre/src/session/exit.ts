@@ -41,6 +41,7 @@ export class ExitReport {
  */
 export function cutShort(exit: Exit, error: SshError | undefined): SshError | undefined {
   if (error !== undefined || exit.status !== undefined || exit.signal !== undefined) return error;
+  // rule: output-cut-short
   return new SshError(
     "channel-closed",
     "the server closed the channel without EOF or an exit status; the output may be incomplete",

@@ -4,7 +4,8 @@ import { BaseProcess } from "./base-process.ts";
 
 /** A running remote command, with Web streams. */
 export class Process extends BaseProcess<WebStreams> {
-  constructor(channel: Channel) {
-    super(channel, webStreams);
+  /** `hasTerminal` tells whether the command runs on a pseudo-terminal; default false. */
+  constructor(channel: Channel, hasTerminal: boolean = false) {
+    super(channel, webStreams, hasTerminal);
   }
 }

@@ -71,8 +71,8 @@ export class SftpChannel {
   }
 
   /**
-   * Requests the subsystem and sends SSH_FXP_INIT right behind, without waiting for the reply. Resolves when the server has answered with
-   * its version. Rejects with `channel-request-failed` if the server has no SFTP, or with the error that ended SFTP.
+   * Requests the subsystem and sends SSH_FXP_INIT, right behind if the server bears it. Resolves when the server has answered with its
+   * version. Rejects with `channel-request-failed` if the server has no SFTP, or with the error that ended SFTP.
    */
   start(): Promise<void> {
     const channel = this.#channel;
@@ -91,7 +91,7 @@ export class SftpChannel {
         request: (request) => channel.reply(request, false),
         closed: ({ error }) => this.end(error),
       };
-      channel.request("subsystem", encodeSubsystem("sftp")).catch((cause: unknown) => {
+      channel.start("subsystem", encodeSubsystem("sftp")).catch((cause: unknown) => {
         if ((cause as SshError).code !== "channel-request-failed") return;
         const message = 'the server refused the subsystem "sftp"; enable it there (Subsystem in sshd_config)';
         this.end(new SshError("channel-request-failed", message, { cause }));

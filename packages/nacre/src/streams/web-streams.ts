@@ -65,11 +65,12 @@ class Output implements ReadEnd<WebStreams["readable"]> {
             this.#serve();
           }),
         cancel: () => {
+          const isEarly = this.#state.kind === "flowing";
           this.#state = { kind: "over" };
           this.#keep = 0;
           const credit = this.#queue.clear();
           if (credit > 0) this.#source.consumed(credit);
-          this.#source.cancelled?.();
+          if (isEarly) this.#source.cancelled?.();
         },
       },
       // Use `Backlog` instead of the stream's queue, so that credit returns only when the reader takes a chunk.

@@ -68,7 +68,7 @@ describe("opening", () => {
             events.push(`write ${bytes.length}`);
             return write(bytes);
           },
-          request: (name: string) => {
+          start: (name: string) => {
             events.push(`${type} ${name}`);
             return new Promise<void>(() => {});
           },

@@ -19,6 +19,7 @@ export class FakeChannel {
   /** Reason passed to `close`. */
   reason: SshError | undefined;
   closed = false;
+  peerVersion: string | undefined = "SSH-2.0-OpenSSH_10.0";
 
   write(bytes: Uint8Array): number {
     if (this.closed) throw new SshError("channel-closed", "the channel is closed");
@@ -49,6 +50,10 @@ export class FakeChannel {
 
   async request(type: string): Promise<void> {
     this.calls.push(type);
+  }
+
+  start(type: string): Promise<void> {
+    return this.request(type);
   }
 
   reply(): void {}

@@ -96,7 +96,7 @@ export class MemorySftp {
     const channel: Partial<Channel> = {
       write: (bytes) => this.#write(bytes),
       consumed: (length) => void (this.unconsumed -= length),
-      request: async (type) => {
+      start: async (type) => {
         this.calls.push(type);
         if (this.#options.refuses === true) throw new SshError("channel-request-failed", "refused");
       },

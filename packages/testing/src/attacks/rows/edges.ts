@@ -109,6 +109,23 @@ export const EDGES: readonly Row[] = [
     ),
   },
   {
+    title: "lost bytes",
+    client: heldBy(
+      NODE,
+      "lost bytes · client",
+      patch(
+        "stream-errors",
+        `export const nodeStreams = nodeStreamsWith({
+          add() {}, drops: (stream) => stream.listenerCount("error") === 0, usedLate() {}, gaveUp() {},
+        });`,
+      ),
+      patch("pair-errors", `const isOwn = event === "error";`),
+      patch("process-loss", "const isDropped = true;"),
+      remove("output-cut-short"),
+    ),
+    server: "not touched",
+  },
+  {
     title: "whose file",
     client: heldBy(NODE, "whose file · client", HOME, patch("key-file-mode", "false"), remove("identity-private")),
     server: heldBy(
