@@ -1,4 +1,4 @@
-import { SftpClient, type SftpClientRequest, type SftpReplyEvent, symlinkOrderOf } from "@nacre/sftp";
+import { SftpClient, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
 import { type Bytes, SshError } from "@nacre/wire";
 import type { Channel } from "../mux/channel.ts";
 import { leaveUncaught } from "../mux/engine.ts";
@@ -58,7 +58,7 @@ export class SftpChannel {
 
   /** `serverVersion` is the server's identification string, if it is known. */
   constructor(channel: Channel, serverVersion: string | undefined) {
-    this.machine = new SftpClient<Waiter>({ limits: MACHINE_LIMITS, symlinkOrder: symlinkOrderOf(serverVersion) });
+    this.machine = new SftpClient<Waiter>({ limits: MACHINE_LIMITS, serverVersion });
     this.#channel = channel;
     this.ended = new Promise((resolve) => {
       this.#onEnd = resolve;

@@ -112,6 +112,13 @@ export const SFTP: readonly Row[] = [
   },
   row("sftp: a handle that is too long", "client", remove("sftp-handle-length")),
   row("sftp: a handle for an abandoned open", "client", remove("sftp-abandoned-handle")),
+  row(
+    "sftp: a handle that is given twice",
+    "client",
+    patch("sftp-shared-handle", "false"),
+    patch("sftp-shared-reply", "false"),
+    patch("sftp-shared-request", "return false;"),
+  ),
   row("sftp: limits that a server states", "client", patch("sftp-stated-limits", "false")),
   row(
     "sftp: forged and closed handles",
