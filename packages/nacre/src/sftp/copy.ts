@@ -10,6 +10,7 @@ import { allSettled, Parallel } from "./parallel.ts";
 import { basename, dirname, join, toBytes } from "./remote-path.ts";
 import { removeFile } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
+import { setAttributes } from "./set-attributes.ts";
 import { Stats } from "./stats.ts";
 import { TreeBound } from "./tree-bound.ts";
 import { writeAll } from "./write-all.ts";
@@ -151,8 +152,8 @@ async function copyContents(
     target = await openFile(channel, to, isExclusive ? "wx" : "w", mode, context);
     await copyBytes(channel, source, target, context);
     const kept = { ...mode, ...(keepsTimes && times !== undefined && { times }) };
+    await setAttributes(channel, target, kept, context);
     const { handle } = target;
-    await call(channel, { type: "fsetstat", handle, attributes: kept }, "status", context);
     target = undefined;
     await call(channel, { type: "close", handle }, "status", context);
   } finally {

@@ -26,10 +26,17 @@ async function* listDirectory(
   context: CallContext,
 ): AsyncGenerator<Dirent[], void> {
   const { handle } = await call(channel, { type: "opendir", path: toBytes(path) }, "handle", context);
+  let isOpen = true;
+  const close = (): void => {
+    if (isOpen) channel.release(handle);
+    isOpen = false;
+  };
   const request = (): ReturnType<typeof ask> => {
     const answer = ask(channel, { type: "readdir", handle }, context);
-    // Handled below, unless the list ends before.
-    answer.catch(() => {});
+    // The answer is handled below. The directory is closed at its end, even if the last names are not taken for a long time.
+    answer.then(({ type }) => {
+      if (type === "status") close();
+    }, () => {});
     return answer;
   };
   try {
@@ -50,7 +57,7 @@ async function* listDirectory(
       }
     }
   } finally {
-    channel.release(handle);
+    close();
   }
 }
 

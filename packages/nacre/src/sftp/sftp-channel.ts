@@ -107,14 +107,17 @@ export class SftpChannel {
     return id;
   }
 
-  /** Writes new requests of the machine at the end of this turn, so that they leave in one packet. */
+  /**
+   * Writes new requests of the machine at the end of this turn, so that they leave in one packet. Those that the machine refuses are answered
+   * then.
+   */
   touch(): void {
     this.#unwritten++;
     if (this.#isHandling || this.#isWriteScheduled) return;
     this.#isWriteScheduled = true;
     queueMicrotask(() => {
       this.#isWriteScheduled = false;
-      this.#writeUnlessCollecting();
+      this.#handleEvents();
     });
   }
 
@@ -231,6 +234,6 @@ const IGNORE: Waiter = { answered() {} };
 /** An open file of the server. */
 export interface OpenFile {
   readonly handle: Bytes;
-  /** Path for error messages. */
+  /** Path that was opened. */
   readonly path: string;
 }

@@ -55,12 +55,14 @@ export class FarPartials implements PartialFiles {
 
   async #ownUid(directory: string, context: CallContext): Promise<number | undefined> {
     const path = join(directory, temporaryName(basename(directory)));
-    const file = await openFile(this.#channel, path, "wx", { permissions: 0o600 }, context);
+    let file: OpenFile | undefined;
     try {
+      file = await openFile(this.#channel, path, "wx", { permissions: 0o600 }, context);
       return (await this.#fstat(file, context)).owner?.uid;
     } finally {
-      this.#channel.release(file.handle);
-      await call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context);
+      if (file !== undefined) this.#channel.release(file.handle);
+      // Also after an open that failed, which may have made the file.
+      await call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context).catch(() => {});
     }
   }
 

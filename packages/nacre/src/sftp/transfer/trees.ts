@@ -1,4 +1,5 @@
 import type { CallContext } from "../call.ts";
+import type { ListDirectory } from "../glob.ts";
 import type { Chunk } from "./chunk.ts";
 import type { NearAttributes, NearDirectory, NearEntry, NearStats } from "./near-files.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
@@ -60,8 +61,8 @@ export interface SourceTree extends SourceFiles {
   realpath(path: string, context: CallContext): Promise<string>;
   /** Lists a directory. */
   list(path: string, context: CallContext): AsyncIterable<NearEntry>;
-  /** Yields the paths below a directory that match a pattern, with "/" between names. */
-  glob(directory: string, pattern: string, context: CallContext): AsyncIterable<string>;
+  /** Yields the paths below a directory that match a pattern, with "/" between names. `list` lists each directory. */
+  glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncIterable<string>;
   /** Resolves with the target of a symbolic link. */
   readlink(path: string, context: CallContext): Promise<string>;
 }
