@@ -26,17 +26,25 @@ async function* listDirectory(
   context: CallContext,
 ): AsyncGenerator<Dirent[], void> {
   const { handle } = await call(channel, { type: "opendir", path: toBytes(path) }, "handle", context);
-  let isOpen = true;
-  const close = (): void => {
-    if (isOpen) channel.release(handle);
-    isOpen = false;
+  let unanswered = 0;
+  let isOver = false;
+  /** Closes the directory when it is over. A request that followed CLOSE would take names from the next one that gets this handle. */
+  const closeIfOver = (): void => {
+    if (isOver && unanswered === 0) channel.release(handle);
   };
   const request = (): ReturnType<typeof ask> => {
     const answer = ask(channel, { type: "readdir", handle }, context);
-    // The answer is handled below. The directory is closed at its end, even if the last names are not taken for a long time.
-    answer.then(({ type }) => {
-      if (type === "status") close();
-    }, () => {});
+    unanswered++;
+    // Handled below, unless the list ends before. The end is noted here, because the names before it may be taken much later.
+    const answered = (isEnd: boolean): void => {
+      unanswered--;
+      isOver ||= isEnd;
+      closeIfOver();
+    };
+    answer.then(
+      ({ type }) => answered(type !== "names"),
+      () => answered(true),
+    );
     return answer;
   };
   try {
@@ -48,7 +56,7 @@ async function* listDirectory(
       const answer = await next;
       if (answer.type === "names") {
         most = Math.min(2 * most, MOST_REQUESTS);
-        while (answers.length < most) answers.push(request());
+        while (!isOver && answers.length < most) answers.push(request());
         yield answer.names.filter(isEntry).map((entry) => new Dirent(entry, path));
       } else if (answer.type === "status" && answer.status === SSH_FX.EOF) {
         return;
@@ -57,7 +65,10 @@ async function* listDirectory(
       }
     }
   } finally {
-    close();
+    if (!isOver) {
+      isOver = true;
+      closeIfOver();
+    }
   }
 }
 

@@ -288,6 +288,22 @@ describe("directories", () => {
     expect(await failure(sftp.opendir("missing"))).toMatchObject({ code: "sftp-no-such-file", call: "opendir" });
   });
 
+  it("is closed once its end is seen, and asks for no names behind its CLOSE", async () => {
+    const { sftp, server } = await openMemorySftp();
+    for (let i = 0; i < 300; i++) await sftp.writeFile(`n${i}`, "");
+    server.requests.length = 0;
+    const directory = await sftp.opendir(".");
+    const first = await directory.read();
+    // The entries wait, and the handle does not.
+    await expect.poll(() => server.server.handleCount).toBe(0);
+    const names = [first!.name];
+    for await (const { name } of directory) names.push(name);
+    expect(new Set(names).size).toBe(300);
+    await sftp.stat(".");
+    expect(server.requests.filter((type) => type === "close")).toHaveLength(1);
+    expect(server.requests.lastIndexOf("readdir")).toBeLessThan(server.requests.indexOf("close"));
+  });
+
   it("closes a directory that was opened and never read", async () => {
     const { sftp, server } = await openMemorySftp();
     const directory = await sftp.opendir(".");
