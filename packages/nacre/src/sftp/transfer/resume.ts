@@ -92,7 +92,7 @@ export class Resumption {
       opened: await this.#partials.create(path, file.attributes.mode, context),
       beginning: NOTHING,
     };
-    await opened.write(contents(beginning), file.attributes, context);
+    await opened.write(path, contents(beginning), file.attributes, context);
     await this.#target.rename(path, file.to, context);
     // What is left of this name is of no use any more.
     for (const { name: other } of file.partials)

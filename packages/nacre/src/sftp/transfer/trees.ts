@@ -95,8 +95,8 @@ export interface PartialFile {
   readonly size: number;
   /** Reads into `buffer` from `position`. Only on the near side. */
   read?(buffer: Uint8Array, position: number): Promise<number>;
-  /** Writes behind the end, sets the attributes, and closes the file, also after a failure. */
-  write(chunks: AsyncIterable<Chunk>, attributes: NewAttributes, context: CallContext): Promise<void>;
+  /** Writes behind the end, sets the attributes, and closes the file, also after a failure. `path` is the one that it has now. */
+  write(path: string, chunks: AsyncIterable<Chunk>, attributes: NewAttributes, context: CallContext): Promise<void>;
   /** Closes the file. */
   close(): Promise<void>;
 }
