@@ -2,6 +2,7 @@ import { type Attributes, decodePath, SFTP_EXTENSIONS, type SftpClientRequest, S
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
+import { closeFile } from "./close-file.ts";
 import { readChunks } from "./chunks.ts";
 import { readAllEntries } from "./directory.ts";
 import { makeDirectories } from "./make-directory.ts";
@@ -153,9 +154,9 @@ async function copyContents(
     await copyBytes(channel, source, target, context);
     const kept = { ...mode, ...(keepsTimes && times !== undefined && { times }) };
     await setAttributes(channel, target, kept, context);
-    const { handle } = target;
+    const closing = closeFile(channel, target, context);
     target = undefined;
-    await call(channel, { type: "close", handle }, "status", context);
+    await closing;
   } finally {
     if (target !== undefined) channel.release(target.handle);
     channel.release(source.handle);

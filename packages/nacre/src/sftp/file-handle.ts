@@ -12,6 +12,7 @@ import {
   timeAttributes,
 } from "./attributes.ts";
 import { type CallContext, call } from "./call.ts";
+import { closeFile } from "./close-file.ts";
 import { readChunks, splitLines } from "./chunks.ts";
 import { isAppend, type OpenFlags } from "./open-flags.ts";
 import {
@@ -247,10 +248,9 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const { handle, path } = this.#file;
     // Another server may close the file before it has written everything.
     if (!this.#channel.machine.isKnownToKeepOrder) await Promise.allSettled(this.#writes);
-    await call(this.#channel, { type: "close", handle }, "status", { call: "close", path });
+    await closeFile(this.#channel, this.#file, { call: "close", path: this.#file.path });
   }
 
   /** Calls `close()`, for `await using`. */

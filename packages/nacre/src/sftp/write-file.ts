@@ -4,6 +4,7 @@ import { isBytes } from "../check.ts";
 import { platformRandom } from "../random.ts";
 import { modeAttributes } from "./attributes.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
+import { closeFile } from "./close-file.ts";
 import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
 import type { WriteFileOptions } from "./options.ts";
 import { dirname, join, toBytes } from "./remote-path.ts";
@@ -87,7 +88,7 @@ export async function writeAndClose(
     closing = Promise.all([
       final && setAttributes(channel, file, final, context),
       flush && send({ type: "fsync", handle }),
-      send({ type: "close", handle }),
+      closeFile(channel, file, context),
     ]);
     // Handled below, unless a write fails before.
     closing.catch(() => {});
@@ -105,7 +106,7 @@ export async function writeAndClose(
     if (!isOrdered) {
       if (final !== undefined) await setAttributes(channel, file, final, context);
       if (flush) await send({ type: "fsync", handle });
-      closing = send({ type: "close", handle });
+      closing = closeFile(channel, file, context);
     }
   } catch (error) {
     if (closing === undefined) channel.release(handle);

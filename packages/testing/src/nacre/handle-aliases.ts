@@ -1,7 +1,14 @@
-/** Packet types with a handle behind the request id: CLOSE, READ, WRITE, FSTAT, FSETSTAT, READDIR (draft-ietf-secsh-filexfer-02 §3). */
-const WITH_HANDLE: ReadonlySet<number> = new Set([4, 5, 6, 8, 10, 12]);
-const CLOSE = 4;
-const HANDLE = 102;
+import { SSH_FXP } from "@nacre/sftp";
+
+/** Types of the packets with a handle behind the request id. */
+const WITH_HANDLE: ReadonlySet<number> = new Set([
+  SSH_FXP.CLOSE,
+  SSH_FXP.READ,
+  SSH_FXP.WRITE,
+  SSH_FXP.FSTAT,
+  SSH_FXP.FSETSTAT,
+  SSH_FXP.READDIR,
+]);
 
 /** Bytes before a handle: length of the packet, type, request id, length of the handle. */
 const HANDLE_AT = 13;
@@ -32,7 +39,7 @@ export class HandleAliases {
   /** Renames the handles that the server gives, in place. */
   toClient(bytes: Uint8Array): void {
     for (const packet of packetsOf(bytes)) {
-      if (packet[4] !== HANDLE) continue;
+      if (packet[4] !== SSH_FXP.HANDLE) continue;
       const handle = packet.subarray(HANDLE_AT, HANDLE_AT + HANDLE_LENGTH);
       const alias = this.#choose(this.#open.map((one) => one.alias));
       this.#open.unshift({ alias, handle: handle.slice() });
@@ -48,14 +55,14 @@ export class HandleAliases {
       const at = this.#open.findIndex(({ alias }) => alias === handle.at(-1));
       if (at < 0) continue;
       handle.set(this.#open[at]!.handle);
-      if (packet[4] === CLOSE) this.#open.splice(at, 1);
+      if (packet[4] === SSH_FXP.CLOSE) this.#open.splice(at, 1);
     }
   }
 }
 
-/** Returns the number of SSH_FXP_CLOSE in whole packets. */
-export function closesIn(bytes: Uint8Array): number {
-  return packetsOf(bytes).filter((packet) => packet[4] === CLOSE).length;
+/** Returns the number of packets of a type. Packets must be whole. */
+export function countPackets(bytes: Uint8Array, type: number): number {
+  return packetsOf(bytes).filter((packet) => packet[4] === type).length;
 }
 
 /** Returns views of the packets, each with its length field. */

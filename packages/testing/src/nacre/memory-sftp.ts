@@ -8,11 +8,12 @@ import {
   type SftpServerRequest,
   SSH_FX,
   SSH_FXF,
+  SSH_FXP,
 } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelHandler } from "nacre";
 import type { DigestExecOptions, DigestExecResult } from "nacre/sftp";
-import { type ChooseHandle, closesIn, HandleAliases } from "./handle-aliases.ts";
+import { type ChooseHandle, countPackets, HandleAliases } from "./handle-aliases.ts";
 import { attributesOf, MemoryFiles, type MemoryNode, Refusal, setAttributes, writeAt } from "./memory-files.ts";
 
 /** An open file or directory of the server. */
@@ -60,7 +61,9 @@ export class MemorySftp {
   readonly files: MemoryFiles;
   /** Facts about the connection. */
   readonly info: { readonly peerVersion: string };
-  /** Number of SSH_FXP_CLOSE received; not counted with `window`. */
+  /** Number of handles given. */
+  opens = 0;
+  /** Number of SSH_FXP_CLOSE received, not counted with `window`. */
   closes = 0;
   /** Runs a command, if the options have a function for that. */
   readonly exec?: (command: string, options: DigestExecOptions) => Promise<DigestExecResult>;
@@ -157,7 +160,7 @@ export class MemorySftp {
     const waiting = this.#input.reduce((sum, { length }) => sum + length, 0);
     const taken = bytes.slice(0, Math.max(0, (this.#options.window ?? Number.POSITIVE_INFINITY) - waiting));
     if (this.#options.window === undefined) {
-      this.closes += closesIn(taken);
+      this.closes += countPackets(taken, SSH_FXP.CLOSE);
       this.#aliases?.toServer(taken);
     }
     if (taken.length > 0) {
@@ -193,6 +196,7 @@ export class MemorySftp {
     const { unsent } = server;
     if (unsent.length > 0) {
       const bytes = unsent.slice();
+      this.opens += countPackets(bytes, SSH_FXP.HANDLE);
       this.#aliases?.toClient(bytes);
       server.sent(bytes.length);
       this.unconsumed += bytes.length;
