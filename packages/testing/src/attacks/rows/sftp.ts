@@ -211,6 +211,7 @@ export const SFTP: readonly Row[] = [
     patch("transfer-partial-record", "true"),
     patch("transfer-partial-content", "true"),
   ),
+  transferRow("sftp: a part with the bytes of two files", remove("transfer-shared-part")),
   transferRow(
     "sftp: a partial file that another user placed on the server",
     remove("transfer-partial-far-links"),
@@ -227,6 +228,7 @@ export const SFTP: readonly Row[] = [
     patch("transfer-depth", "false"),
     patch("transfer-entries", "true"),
     patch("transfer-target-entries", "false"),
+    remove("transfer-source-entries"),
   ),
   takenRow("sftp: a download that ends before the stated size", remove("transfer-truncated")),
   takenRow("sftp: a copy of which the server gives no digest", patch("transfer-verified", "file.digest!")),
