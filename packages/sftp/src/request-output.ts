@@ -50,12 +50,7 @@ export class RequestOutput extends OutputBuffer {
     assertOffset(offset, data.length);
     const length = WRITE_HEADER + handle.length + data.length;
     assertLength(length, "write", maxPacketLength);
-    this.begin(length)
-      .byte(SSH_FXP.WRITE)
-      .uint32(id)
-      .string(handle)
-      .uint64(offset)
-      .string(data);
+    this.begin(length).byte(SSH_FXP.WRITE).uint32(id).string(handle).uint64(offset).string(data);
   }
 }
 

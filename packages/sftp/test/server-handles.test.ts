@@ -4,8 +4,7 @@ import { ScriptedServer } from "./scripted-server.ts";
 
 const H = Uint8Array.of(1);
 const OTHER = Uint8Array.of(2);
-const open = (path: string) =>
-  ({ type: "open", path: encodePath(path), flags: SSH_FXF.READ, attributes: {} }) as const;
+const open = (path: string) => ({ type: "open", path: encodePath(path), flags: SSH_FXF.READ, attributes: {} }) as const;
 const CLOSE = { type: "close", handle: H } as const;
 
 /** A server that has answered two opens, "a" and "b", with the handle `H`. */

@@ -2,16 +2,16 @@ import { type Attributes, decodePath, SFTP_EXTENSIONS, type SftpClientRequest, S
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
-import { closeFile } from "./close-file.ts";
 import { readChunks } from "./chunks.ts";
+import { closeFile } from "./close-file.ts";
 import { readAllEntries } from "./directory.ts";
 import { makeDirectories } from "./make-directory.ts";
 import type { CpOptions } from "./options.ts";
 import { allSettled, Parallel } from "./parallel.ts";
 import { basename, dirname, join, toBytes } from "./remote-path.ts";
 import { removeFile } from "./remove.ts";
-import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { setAttributes } from "./set-attributes.ts";
+import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
 import { TreeBound } from "./tree-bound.ts";
 import { writeAll } from "./write-all.ts";

@@ -56,7 +56,7 @@ async function* listDirectory(
       const answer = await next;
       if (answer.type === "names") {
         most = Math.min(2 * most, MOST_REQUESTS);
-        while (!isOver && answers.length < most) answers.push(request());
+        if (!isOver) while (answers.length < most) answers.push(request());
         yield answer.names.filter(isEntry).map((entry) => new Dirent(entry, path));
       } else if (answer.type === "status" && answer.status === SSH_FX.EOF) {
         return;

@@ -12,8 +12,8 @@ import {
   timeAttributes,
 } from "./attributes.ts";
 import { type CallContext, call } from "./call.ts";
-import { closeFile } from "./close-file.ts";
 import { readChunks, splitLines } from "./chunks.ts";
+import { closeFile } from "./close-file.ts";
 import { isAppend, type OpenFlags } from "./open-flags.ts";
 import {
   type AppendFileOptions,
@@ -27,8 +27,8 @@ import {
 } from "./options.ts";
 import { MAX_FILE_LENGTH, readAll } from "./read-all.ts";
 import { readInto } from "./read-into.ts";
-import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { setAttributes } from "./set-attributes.ts";
+import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
 import { readStream, writeStream } from "./streams.ts";
 import { type FileData, writeAll } from "./write-all.ts";

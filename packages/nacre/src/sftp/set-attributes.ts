@@ -4,7 +4,7 @@ import { toBytes } from "./remote-path.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 
 /**
- * Sets attributes of an open file. A server that lacks FSETSTAT, as Twisted's does, sets those of whatever has the path. Rejects with
+ * Sets attributes of an open file. A server that lacks FSETSTAT, as Twisted's does, sets those of the file that has the path now. Rejects with
  * `aborted`, or the server's error.
  */
 export async function setAttributes(

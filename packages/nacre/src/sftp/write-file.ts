@@ -8,8 +8,8 @@ import { closeFile } from "./close-file.ts";
 import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
 import type { WriteFileOptions } from "./options.ts";
 import { dirname, join, toBytes } from "./remote-path.ts";
-import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { setAttributes } from "./set-attributes.ts";
+import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { type FileData, type WritePlace, writeAll } from "./write-all.ts";
 
 /** How to write a file. */

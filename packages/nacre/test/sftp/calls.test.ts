@@ -100,7 +100,10 @@ describe("files", () => {
   const more = pattern(700_000);
   it.each<[string, (sftp: Sftp) => Promise<unknown>]>([
     ["appendFile", (sftp) => sftp.appendFile("log", more, { flush: true })],
-    ["appendFile of an iterable", (sftp) => sftp.appendFile("log", [more.subarray(0, 100_000), more.subarray(100_000)])],
+    [
+      "appendFile of an iterable",
+      (sftp) => sftp.appendFile("log", [more.subarray(0, 100_000), more.subarray(100_000)]),
+    ],
     [
       "an open file",
       async (sftp) => {

@@ -28,7 +28,10 @@ const CALLS: readonly Call[] = [
   { name: "writeFile in one step", run: (client, signal) => client.writeFile("f", "abc", { signal, atomic: true }) },
   { name: "appendFile", run: (client, signal) => client.appendFile("long", "abc", { signal }) },
   { name: "copyFile", run: (client, signal) => client.copyFile("long", "f", { signal }) },
-  { name: "cp", run: (client, signal) => client.cp("tree", "f", { signal, recursive: true, preserveTimestamps: true }) },
+  {
+    name: "cp",
+    run: (client, signal) => client.cp("tree", "f", { signal, recursive: true, preserveTimestamps: true }),
+  },
   { name: "rm", run: (client, signal) => client.rm("tree", { signal, recursive: true }) },
   { name: "readdir", run: (client, signal) => client.readdir("tree", { signal, recursive: true }) },
   {
@@ -37,7 +40,10 @@ const CALLS: readonly Call[] = [
       for await (const _ of await client.opendir("tree", { signal })) break;
     },
   },
-  { name: "createReadStream", run: (client, signal) => new Response(client.createReadStream("long", { signal })).bytes() },
+  {
+    name: "createReadStream",
+    run: (client, signal) => new Response(client.createReadStream("long", { signal })).bytes(),
+  },
   {
     name: "createWriteStream",
     run: (client, signal) => new Blob(["x".repeat(100_000)]).stream().pipeTo(client.createWriteStream("f", { signal })),
@@ -88,7 +94,7 @@ async function runCall({ run }: Call, fault: number, isSilent: boolean, options:
   const client = await sftp(server);
   count = 0;
   const [outcome] = await Promise.allSettled([run(client, controller.signal, near)]);
-  return { server, near, outcome: outcome! };
+  return { server, near, outcome };
 }
 
 describe.each([

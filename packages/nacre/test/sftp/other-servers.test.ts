@@ -85,14 +85,44 @@ describe.each([
   });
 });
 
-it.each([10, LONG])("another refusal of FSETSTAT fails an upload of %i bytes, and sets nothing by path", async (length) => {
-  const { sftp, server } = await openMemorySftp(refusing(SSH_FX.PERMISSION_DENIED));
-  const work = upload(sftp, { files: nearFile(length), path: "/home/source" }, "f", { preserve: true });
-  expect(await failure(work)).toMatchObject({ code: "sftp-permission-denied" });
-  expect(server.requests).not.toContain("setstat");
-  expect([...server.files.find("/home").entries.keys()]).toEqual([]);
-  await expect.poll(() => [server.closes, server.server.handleCount]).toEqual([1, 0]);
-});
+it.each([10, LONG])(
+  "another refusal of FSETSTAT fails an upload of %i bytes, and sets nothing by path",
+  async (length) => {
+    const { sftp, server } = await openMemorySftp(refusing(SSH_FX.PERMISSION_DENIED));
+    const work = upload(sftp, { files: nearFile(length), path: "/home/source" }, "f", { preserve: true });
+    expect(await failure(work)).toMatchObject({ code: "sftp-permission-denied" });
+    expect(server.requests).not.toContain("setstat");
+    expect([...server.files.find("/home").entries.keys()]).toEqual([]);
+    await expect.poll(() => [server.closes, server.server.handleCount]).toEqual([1, 0]);
+  },
+);
+
+/** Runs `work` on a server that answers no write until all that can happen before has happened. Returns how many CLOSEs came before. */
+async function closesBefore(work: (client: Sftp) => Promise<unknown>, options: MemorySftpOptions): Promise<number> {
+  const held: (() => void)[] = [];
+  const { sftp, server } = await openMemorySftp({
+    ...options,
+    answer({ token, request }, machine) {
+      if (request.type !== "write") return false;
+      held.push(() => {
+        machine.status(token, SSH_FX.OK);
+        server.flush();
+      });
+      return true;
+    },
+  });
+  const done = work(sftp);
+  await expect.poll(() => held.length).toBeGreaterThan(0);
+  await macrotask();
+  const { closes } = server;
+  while (held.length > 0) {
+    for (const answer of held.splice(0)) answer();
+    await macrotask();
+  }
+  await done;
+  expect([server.closes, server.server.handleCount]).toEqual([1, 0]);
+  return closes;
+}
 
 describe("the CLOSE of a file that is being written", () => {
   const WRITES: readonly (readonly [string, (client: Sftp) => Promise<unknown>])[] = [
@@ -114,33 +144,6 @@ describe("the CLOSE of a file that is being written", () => {
       },
     ],
   ];
-
-  /** Runs `work` on a server that answers no write until all that can happen before has happened. Returns how many CLOSEs came before. */
-  async function closesBefore(work: (client: Sftp) => Promise<unknown>, options: MemorySftpOptions): Promise<number> {
-    const held: (() => void)[] = [];
-    const { sftp, server } = await openMemorySftp({
-      ...options,
-      answer({ token, request }, machine) {
-        if (request.type !== "write") return false;
-        held.push(() => {
-          machine.status(token, SSH_FX.OK);
-          server.flush();
-        });
-        return true;
-      },
-    });
-    const done = work(sftp);
-    await expect.poll(() => held.length).toBeGreaterThan(0);
-    await macrotask();
-    const { closes } = server;
-    while (held.length > 0) {
-      for (const answer of held.splice(0)) answer();
-      await macrotask();
-    }
-    await done;
-    expect([server.closes, server.server.handleCount]).toEqual([1, 0]);
-    return closes;
-  }
 
   it.each(WRITES)("waits for the answers to the writes on an unknown server: %s", async (_, work) => {
     expect(await closesBefore(work, { serverVersion: "SSH-2.0-Other_1.0" })).toBe(0);

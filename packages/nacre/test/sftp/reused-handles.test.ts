@@ -52,7 +52,8 @@ function treeOf(files: MemoryFiles, root: string): Map<string, Uint8Array> {
 function expectTree(files: MemoryFiles, root: string, expected = CONTENTS): void {
   const found = treeOf(files, root);
   expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
-  for (const [name, bytes] of expected) expect([name, Buffer.from(found.get(name)!).equals(bytes)]).toEqual([name, true]);
+  for (const [name, bytes] of expected)
+    expect([name, Buffer.from(found.get(name)!).equals(bytes)]).toEqual([name, true]);
 }
 
 describe.each(SERVERS)("handles of a server: %s", (_, options) => {

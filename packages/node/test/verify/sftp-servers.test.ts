@@ -1,16 +1,23 @@
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { fingerprintOf, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { failure } from "@nacre/testing/interop/server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, type ConnectOptions, connect } from "../../src/index.ts";
 
-
 import { SLOW } from "../interop/disk/disk-server.ts";
 import { listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "../interop/disk/trees.ts";
 import { startAsyncssh, startErlang, startParamiko } from "./programs.ts";
 import type { PeerServer, PeerSettings } from "./settings.ts";
-
 
 import { useDropbears } from "./support/dropbear.ts";
 

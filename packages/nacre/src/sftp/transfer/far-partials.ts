@@ -97,12 +97,7 @@ class FarPartial implements PartialFile {
     this.size = size;
   }
 
-  write(
-    path: string,
-    chunks: AsyncIterable<Chunk>,
-    { exact }: NewAttributes,
-    context: CallContext,
-  ): Promise<void> {
+  write(path: string, chunks: AsyncIterable<Chunk>, { exact }: NewAttributes, context: CallContext): Promise<void> {
     const end = { position: this.size, final: exact && attributesOf(exact), flush: false };
     return writeAndClose(this.#channel, { ...this.#file, path }, joined(chunks), end, context);
   }

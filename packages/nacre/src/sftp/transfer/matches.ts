@@ -1,5 +1,5 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { type ListDirectory, isPattern } from "../glob.ts";
+import { isPattern, type ListDirectory } from "../glob.ts";
 import type { FileMover } from "./move-files.ts";
 import type { TransferRun } from "./run.ts";
 import type { TargetListing } from "./target-listing.ts";

@@ -159,7 +159,12 @@ export class FileMover {
   async #move(file: FileToMove, attempt: number = 1): Promise<void> {
     const { held, run, progress, verification, makeHash } = this.#parts;
     const { path, from, to, stats } = file;
-    const moved: Moved = { size: 0, count: 0, resumed: 0, hash: verification.needsDigest ? await makeHash() : undefined };
+    const moved: Moved = {
+      size: 0,
+      count: 0,
+      resumed: 0,
+      hash: verification.needsDigest ? await makeHash() : undefined,
+    };
     try {
       await held.at(to, (place) => this.#write(file, place, moved));
     } catch (error) {

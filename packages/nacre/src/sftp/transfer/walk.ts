@@ -249,8 +249,7 @@ export async function collect(
   const entries: NearEntry[] = [];
   for await (const entry of list) {
     entries.push(entry);
-    // rule: transfer-source-entries
-    if (entries.length > maxEntries)
+    if (/* rule: transfer-source-entries */ entries.length > maxEntries)
       throw new SshError(
         "output-limit",
         `"${escapeText(path)}" has more than ${maxEntries} entries, and the server allows one open file; transfer it in parts`,

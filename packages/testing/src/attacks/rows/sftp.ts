@@ -228,7 +228,7 @@ export const SFTP: readonly Row[] = [
     patch("transfer-depth", "false"),
     patch("transfer-entries", "true"),
     patch("transfer-target-entries", "false"),
-    remove("transfer-source-entries"),
+    patch("transfer-source-entries", "false"),
   ),
   takenRow("sftp: a download that ends before the stated size", remove("transfer-truncated")),
   takenRow("sftp: a copy of which the server gives no digest", patch("transfer-verified", "file.digest!")),
