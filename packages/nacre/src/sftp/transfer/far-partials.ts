@@ -61,8 +61,9 @@ export class FarPartials implements PartialFiles {
       return (await this.#fstat(file, context)).owner?.uid;
     } finally {
       if (file !== undefined) this.#channel.release(file.handle);
-      // Also after an open that failed, which may have made the file.
-      await call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context).catch(() => {});
+      const removing = call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context);
+      // An open that failed may have made the file nevertheless.
+      await (file === undefined ? removing.catch(() => {}) : removing);
     }
   }
 
