@@ -91,6 +91,21 @@ describe.each(SERVERS)("handles of a server: %s", (_, options) => {
     expectTree(near.files, "/home/back");
   });
 
+  it("downloads what a pattern matches, and updates a directory that exists", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    const near = new MemoryNearFiles();
+    makeTree(server.files, "/home/tree");
+    near.files.makeDirectory("/home/tree", 0o755);
+    await download(sftp, { glob: "tree/**" }, { files: near, path: "/home/tree" }, { recursive: true });
+    expectTree(near.files, "/home/tree");
+    const { sftp: other, server: empty } = await openMemorySftp(options);
+    for (const directory of ["tree", "tree/a", "tree/b", "tree/c"])
+      empty.files.makeDirectory(`/home/${directory}`, 0o755);
+    const source = { files: near, path: "/home/tree" };
+    await upload(other, source, "tree", { recursive: true, update: "size-mtime", delete: true });
+    expectTree(empty.files, "/home/tree");
+  });
+
   it("resumes an upload, and keeps no part of a file whose handle was given again", async () => {
     const { sftp, server } = await openMemorySftp(options);
     const near = new MemoryNearFiles();
