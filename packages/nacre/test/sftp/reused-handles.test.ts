@@ -106,6 +106,16 @@ describe.each(SERVERS)("handles of a server: %s", (_, options) => {
     expectTree(empty.files, "/home/tree");
   });
 
+  it("reads an upload back to verify it", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    const near = new MemoryNearFiles();
+    makeTree(near.files, "/home/tree");
+    const source = { files: near, path: "/home/tree" };
+    const result = await upload(sftp, source, "tree", { recursive: true, verify: "sha256" });
+    expect(result).toMatchObject({ verified: CONTENTS.size, failed: [] });
+    expectTree(server.files, "/home/tree");
+  });
+
   it("resumes an upload, and keeps no part of a file whose handle was given again", async () => {
     const { sftp, server } = await openMemorySftp(options);
     const near = new MemoryNearFiles();
