@@ -11,7 +11,7 @@ export interface ServerLimits {
   readonly maxReadLength: number;
   /** Maximum length of the data of a write. */
   readonly maxWriteLength: number;
-  /** Number of handles that may be open; `undefined` if the server does not state it. */
+  /** Number of handles that may be open; `undefined` if the server does not state it. 1 once it has given a handle to two files. */
   readonly maxOpenHandles: number | undefined;
 }
 
@@ -51,7 +51,10 @@ export type SftpReplyEvent<Waiter> =
   | ({ readonly type: "users-groups" } & UsersGroups & Answered<Waiter>)
   /** Reply to an "extended" request. */
   | ({ readonly type: "extended"; readonly data: Bytes } & Answered<Waiter>)
-  /** SFTP ended before the reply. `error` is that of the "closed" event. */
+  /**
+   * There is no reply that counts. `error` is that of the "closed" event if SFTP ended before it, or `sftp-handle-reused` if the server gave
+   * the same handle to two files.
+   */
   | ({ readonly type: "unanswered"; readonly error: SshError } & Answered<Waiter>);
 
 /** Event of an `SftpClient`. */

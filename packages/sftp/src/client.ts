@@ -1,35 +1,34 @@
-import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode, utf8Encode } from "@nacre/wire";
+import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode } from "@nacre/wire";
 import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
-import { SFTP_VERSION, SSH_FX } from "./constants.ts";
+import { SFTP_VERSION } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
+import { isKnownToKeepOrder } from "./known-servers.ts";
 import { SFTP_CLIENT_LIMITS, type SftpClientLimits } from "./limits.ts";
 import { type LimitsRequest, SFTP_EXTENSIONS, type SftpExtension } from "./messages/extensions.ts";
-import { init, version } from "./messages/handshake.ts";
-import { OutputBuffer } from "./output-buffer.ts";
+import { version } from "./messages/handshake.ts";
 import { assertFits } from "./reply-check.ts";
+import { replyEvent } from "./reply-event.ts";
+import { RequestOutput } from "./request-output.ts";
 import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
+import { ServerHandles, sharedHandle } from "./server-handles.ts";
 import { limitsFrom, unstatedLimits } from "./server-limits.ts";
-import { isShortRequest, shortRequestLength, writeShortRequest } from "./short-requests.ts";
 import { StatusDecoder } from "./status-decoder.ts";
-import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
-import { decodeReply, REQUESTS, type RequestType, type SftpReply, type SftpRequest, SSH_FXP } from "./table.ts";
+import { exchangePaths, symlinkOrderOf } from "./symlink-order.ts";
+import { decodeReply, REQUESTS, type SftpReply, type SftpRequest, SSH_FXP } from "./table.ts";
 
 /** Options of `SftpClient`. */
 export interface SftpClientOptions {
   /** Resource limits; missing ones have their defaults. */
   readonly limits?: Overrides<SftpClientLimits> | undefined;
-  /** Order of the paths in SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a server. */
-  readonly symlinkOrder?: SymlinkOrder | undefined;
+  /**
+   * Identification string of the SSH server, such as `"SSH-2.0-OpenSSH_10.0"`; default unknown. With the extensions it decides the order of
+   * the paths in SSH_FXP_SYMLINK, and `isKnownToKeepOrder`.
+   */
+  readonly serverVersion?: string | undefined;
 }
-
-/** Bytes of a request before its fields: type, request id. */
-const REQUEST_HEADER = 5;
 
 /** Bytes of SSH_FXP_DATA before the data: type, request id, length. */
 const DATA_HEADER = 9;
-
-/** Bytes of SSH_FXP_WRITE without handle and data: type, request id, two lengths, offset. */
-const WRITE_HEADER = 21;
 
 /**
  * An SFTP client (draft-ietf-secsh-filexfer-02, version 3, with OpenSSH's extensions), as a pure state machine over the bytes of a channel.
@@ -38,31 +37,33 @@ const WRITE_HEADER = 21;
  * Each request returns an id, and its answer is one event with that id. Replies come in any order. The value passed as `waiter` comes back
  * in the event, so the caller needs no table of its own.
  *
+ * If the server gives a handle that is open, the second open and every request on the first file are answered by "unanswered" with the error
+ * `sftp-handle-reused`. Close the first file, and open them again one at a time.
+ *
  * Invalid input from the server ends SFTP: one "unanswered" event for each request, then "closed". Invalid calls throw `usage`; calls after
  * the end throw `channel-closed`.
  */
 export class SftpClient<Waiter = void> {
   readonly #limits: SftpClientLimits;
-  readonly #symlinkOrder: SymlinkOrder;
+  readonly #serverVersion: string | undefined;
   readonly #frames: FrameReader;
-  readonly #output = new OutputBuffer();
+  readonly #output = new RequestOutput();
   readonly #requests = new RequestsUnderWay<Waiter>();
   readonly #statuses = new StatusDecoder();
+  readonly #handles = new ServerHandles();
+  /** Requests that are not sent, because their handle is shared. */
+  readonly #refused: RequestUnderWay<Waiter>[] = [];
   #state: State<Waiter> = { kind: "starting" };
   #serverLimits: ServerLimits;
 
   /** Throws `usage` if a limit is out of range. */
   constructor(options: SftpClientOptions = {}) {
     this.#limits = completeLimits(SFTP_CLIENT_LIMITS, options.limits);
-    this.#symlinkOrder = options.symlinkOrder ?? "target-first";
+    this.#serverVersion = options.serverVersion;
     const { maxPacketLength } = this.#limits;
     this.#frames = new FrameReader(maxPacketLength);
     this.#serverLimits = unstatedLimits(maxPacketLength);
-    const fields = init.encode({ version: SFTP_VERSION, extensions: [] });
-    this.#output
-      .begin(1 + fields.length)
-      .byte(SSH_FXP.INIT)
-      .raw(fields);
+    this.#output.init();
   }
 
   /** Extensions that the server announced, with their data; empty before "ready". */
@@ -73,6 +74,11 @@ export class SftpClient<Waiter = void> {
   /** Limits of the server. Until it states them, those that every server accepts: reads and writes of 32 KiB. */
   get serverLimits(): ServerLimits {
     return this.#serverLimits;
+  }
+
+  /** Whether the server is known to carry out the requests on one file in order. If not, await the writes before you close the file. */
+  get isKnownToKeepOrder(): boolean {
+    return isKnownToKeepOrder(this.#serverVersion, this.extensions);
   }
 
   /** Number of requests without a reply, including abandoned ones. */
@@ -113,6 +119,14 @@ export class SftpClient<Waiter = void> {
   nextEvent(): SftpClientEvent<Waiter> | undefined {
     for (;;) {
       if (this.#state.kind === "closed") return this.#state.events.shift();
+      const refused = this.#refused.shift();
+      if (refused !== undefined) {
+        const { id, isAbandoned } = refused;
+        const waiter = refused.waiter as Waiter;
+        this.#requests.remove(refused);
+        if (isAbandoned) continue;
+        return { type: "unanswered", request: id, waiter, error: sharedHandle() };
+      }
       try {
         if (!this.#frames.next()) return undefined;
         const event = this.#receive();
@@ -139,7 +153,8 @@ export class SftpClient<Waiter = void> {
         "sftp-unsupported",
         `the server lacks version ${extension.data} of the SFTP extension ${extension.name}; do without "${request.type}"`,
       );
-    const isExchanged = this.#symlinkOrder === "link-first" && request.type === "symlink";
+    const isExchanged =
+      request.type === "symlink" && symlinkOrderOf(this.#serverVersion, this.extensions) === "link-first";
     const sent = this.#send(isExchanged ? exchangePaths(request) : request, waiter);
     if (request.type === "users-groups-by-id") {
       sent.length = request.uids.length;
@@ -180,18 +195,16 @@ export class SftpClient<Waiter = void> {
         "usage",
         `a write of ${data.length} bytes; the server's limit is ${maxWriteLength} (\`serverLimits\`)`,
       );
-    assertOffset(offset, data.length);
-    this.#assertLength(WRITE_HEADER + handle.length + data.length, "write");
-    const { id } = this.#requests.add("write", waiter);
-    // Written by hand to avoid a second copy of the data.
-    this.#output
-      .begin(WRITE_HEADER + handle.length + data.length)
-      .byte(SSH_FXP.WRITE)
-      .uint32(id)
-      .string(handle)
-      .uint64(offset)
-      .string(data);
-    return id;
+    const sent = this.#requests.add("write", waiter);
+    sent.handle = handle;
+    if (this.#refuses(sent)) return sent.id;
+    try {
+      this.#output.write(sent.id, handle, offset, data, this.#serverLimits.maxPacketLength);
+    } catch (error) {
+      this.#requests.remove(sent);
+      throw error;
+    }
+    return sent.id;
   }
 
   /**
@@ -216,7 +229,6 @@ export class SftpClient<Waiter = void> {
     const { length } = request;
     if (!(Number.isInteger(length) && length >= 1 && length <= most))
       throw new SshError("usage", `the length of a read must be an integer from 1 to ${most} bytes, got ${length}`);
-    assertOffset(request.offset, length);
     const sent = this.#send(request, waiter);
     sent.length = length;
     sent.target = target;
@@ -226,19 +238,15 @@ export class SftpClient<Waiter = void> {
   #send(request: SftpRequest, waiter: Waiter | undefined): RequestUnderWay<Waiter> {
     const { type } = request;
     const underWay = this.#requests.add(type, waiter);
+    if (request.type === "copy-data") {
+      underWay.handle = request.writeHandle;
+      underWay.source = request.readHandle;
+    } else if ("handle" in request) {
+      underWay.handle = type === "close" ? copyBytes(request.handle) : request.handle;
+    }
+    if (this.#refuses(underWay)) return underWay;
     try {
-      const { number, extension, codec } = REQUESTS[type];
-      const name = extension && EXTENSION_NAMES.get(extension.name);
-      const isShort = isShortRequest(request);
-      const fields = isShort ? undefined : codec.encode(request);
-      const fieldsLength = isShort ? shortRequestLength(request) : fields!.length;
-      const length = REQUEST_HEADER + (name === undefined ? 0 : 4 + name.length) + fieldsLength;
-      this.#assertLength(length, type);
-      // Written here, because `encodeRequest` would copy the fields once more.
-      const output = this.#output.begin(length).byte(number).uint32(underWay.id);
-      if (name !== undefined) output.string(name);
-      if (isShort) writeShortRequest(output, request);
-      else output.raw(fields!);
+      this.#output.request(underWay.id, request, this.#serverLimits.maxPacketLength);
     } catch (error) {
       this.#requests.remove(underWay);
       throw error;
@@ -249,6 +257,18 @@ export class SftpClient<Waiter = void> {
   /** Sends a request of our own, whose reply causes no event. */
   #sendSilently(request: SftpRequest): void {
     this.#send(request, undefined).isAbandoned = true;
+  }
+
+  /** Returns whether a request must not be sent, because the server would carry it out on another file. Its event follows. */
+  #refuses(request: RequestUnderWay<Waiter>): boolean {
+    // rule: sftp-shared-request
+    if (request.type === "close" || !this.#isShared(request)) return false;
+    this.#refused.push(request);
+    return true;
+  }
+
+  #isShared({ handle, source }: RequestUnderWay<Waiter>): boolean {
+    return this.#handles.isShared(handle) || this.#handles.isShared(source);
   }
 
   #assertCanSend(): void {
@@ -263,12 +283,6 @@ export class SftpClient<Waiter = void> {
       );
   }
 
-  #assertLength(length: number, type: RequestType): void {
-    const { maxPacketLength } = this.#serverLimits;
-    if (length > maxPacketLength)
-      throw new SshError("usage", `an SFTP packet of ${length} bytes for "${type}"; the limit is ${maxPacketLength}`);
-  }
-
   /** Handles the current packet, which is here as a whole. Returns its event, if it has one. */
   #receive(): SftpClientEvent<Waiter> | undefined {
     const number = this.#frames.byteAt(0);
@@ -279,7 +293,8 @@ export class SftpClient<Waiter = void> {
     const request = this.#requests.find(id);
     if (request === undefined)
       throw new SshError("unexpected-message", `the SFTP server answered request ${id}, which is not under way`);
-    if (number === SSH_FXP.DATA && request.target !== undefined) return this.#receiveInto(request, request.target);
+    if (number === SSH_FXP.DATA && request.target !== undefined && !this.#isShared(request))
+      return this.#receiveInto(request, request.target);
     const packet = this.#frames.take(this.#frames.remaining);
     const reply =
       number === SSH_FXP.STATUS ? this.#statuses.decode(packet, request.type!) : decodeReply(packet, request.type!);
@@ -331,6 +346,10 @@ export class SftpClient<Waiter = void> {
     assertFits(reply, request, this.#limits);
     const { id, type, isAbandoned } = request;
     const waiter = request.waiter as Waiter;
+    const isAgain = /* rule: sftp-shared-handle */ reply.type === "handle" && !this.#handles.add(reply.handle);
+    if (isAgain) this.#serverLimits = { ...this.#serverLimits, maxOpenHandles: 1 };
+    const isShared = isAgain || /* rule: sftp-shared-reply */ this.#isShared(request);
+    if (type === "close") this.#handles.remove(request.handle!);
     this.#requests.remove(request);
     if (reply.type === "limits") {
       this.#serverLimits = limitsFrom(reply.limits, this.#limits.maxPacketLength);
@@ -338,35 +357,11 @@ export class SftpClient<Waiter = void> {
     }
     if (isAbandoned) {
       // rule: sftp-abandoned-handle
-      if (reply.type === "handle") this.#sendSilently({ type: "close", handle: reply.handle });
+      if (reply.type === "handle" && !isShared) this.#sendSilently({ type: "close", handle: reply.handle });
       return undefined;
     }
-    switch (reply.type) {
-      case "status":
-        return { type: "status", request: id, waiter, status: reply.status, message: reply.message };
-      case "handle":
-        // Copied, because a handle lives long, and a view would keep the whole received chunk.
-        return { type: "handle", request: id, waiter, handle: copyBytes(reply.handle) };
-      case "data":
-        // rule: sftp-empty-data
-        if (reply.data.length === 0) break;
-        return { type: "data", request: id, waiter, data: reply.data as Bytes };
-      case "names":
-        // rule: sftp-empty-names
-        if (reply.names.length === 0) break;
-        if (type !== "readdir") return { type: "name", request: id, waiter, name: reply.names[0]! };
-        return { type: "names", request: id, waiter, names: reply.names };
-      case "attributes":
-        return { type: "attributes", request: id, waiter, attributes: reply.attributes };
-      case "statvfs":
-        return { type: "statvfs", request: id, waiter, statvfs: reply.statvfs };
-      case "users-groups":
-        return { type: "users-groups", request: id, waiter, users: reply.users, groups: reply.groups };
-      case "extended":
-        return { type: "extended", request: id, waiter, data: reply.data as Bytes };
-    }
-    // Some servers end a file with empty data, or a directory with no names. As such events, they would make a reader ask forever.
-    return { type: "status", request: id, waiter, status: SSH_FX.EOF, message: "" };
+    if (isShared) return { type: "unanswered", request: id, waiter, error: sharedHandle() };
+    return replyEvent(reply, type!, id, waiter);
   }
 
   #close(error: SshError): void {
@@ -379,6 +374,7 @@ export class SftpClient<Waiter = void> {
     }
     events.push({ type: "closed", error });
     this.#state = { kind: "closed", events };
+    this.#refused.length = 0;
     this.#frames.clear();
     this.#output.clear();
   }
@@ -395,21 +391,10 @@ type State<Waiter> =
 
 const NO_EXTENSIONS: ReadonlyMap<string, Uint8Array> = new Map();
 
-/** Names of extensions as bytes, by their text. */
-const EXTENSION_NAMES: ReadonlyMap<string, Bytes> = new Map(
-  Object.values(SFTP_EXTENSIONS).map(({ name }) => [name, utf8Encode(name)]),
-);
-
 /** Returns the error for text before the first packet, which has the form of a very long packet. */
 function printedText({ message }: SshError): SshError {
   return new SshError(
     "packet-length",
     `${message}; the server probably sent text: check that the user's login scripts print nothing for non-interactive sessions`,
   );
-}
-
-/** Throws `usage` if a range is not within the offsets that a number can represent. */
-function assertOffset(offset: number, length: number): void {
-  if (!(Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(offset + length)))
-    throw new SshError("usage", `an offset must be an integer from 0 to 2^53 - 1, got ${offset} and ${length} bytes`);
 }

@@ -14,6 +14,10 @@ export interface RequestUnderWay<Waiter> {
   groups: number;
   /** Where to copy the data of the reply; `"pieces"` to pass it on as it arrived, `undefined` to make a new array. */
   target: Bytes | "pieces" | undefined;
+  /** Handle that the request uses. It is the caller's, except for "close". */
+  handle: Uint8Array | undefined;
+  /** Handle that "copy-data" reads from. */
+  source: Uint8Array | undefined;
   /** Value of the caller, for the event. */
   waiter: Waiter | undefined;
   /** Whether the reply causes no event for the caller. */
@@ -42,6 +46,8 @@ export class RequestsUnderWay<Waiter> {
       length: 0,
       groups: 0,
       target: undefined,
+      handle: undefined,
+      source: undefined,
       waiter: undefined,
       isAbandoned: false,
     });
@@ -66,6 +72,8 @@ export class RequestsUnderWay<Waiter> {
     request.length = 0;
     request.groups = 0;
     request.target = undefined;
+    request.handle = undefined;
+    request.source = undefined;
     request.waiter = undefined;
     request.isAbandoned = false;
   }

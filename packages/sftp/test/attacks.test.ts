@@ -180,6 +180,21 @@ test("sftp: a handle for an abandoned open · client", () => {
   expect(server.requests.map(({ request }) => request)).toEqual([{ type: "close", handle: HANDLE }]);
 });
 
+test("sftp: a handle that is given twice · client", () => {
+  const server = new ScriptedServer().ready();
+  const answerOpen = (): unknown[] => server.reply(server.client.request(OPEN, ""), { type: "handle", handle: HANDLE });
+  answerOpen();
+  const write = server.client.write(HANDLE, 0, HANDLE, "");
+  const failed = [{ type: "unanswered", error: { code: "sftp-handle-reused", culprit: "peer" } }];
+  // Both files fail, and nothing more is written to either.
+  expect(answerOpen()).toMatchObject(failed);
+  expect(server.status(write, SSH_FX.OK)).toMatchObject(failed);
+  const before = server.take().length;
+  server.client.write(HANDLE, 0, HANDLE, "");
+  expect(server.events()).toMatchObject(failed);
+  expect(server.take()).toHaveLength(before);
+});
+
 test("sftp: limits that a server states · client", () => {
   const server = new ScriptedServer().ready([SFTP_EXTENSIONS.limits]);
   const huge = 2n ** 64n - 1n;

@@ -120,6 +120,13 @@ describe("the server's limits", () => {
     });
   });
 
+  it("keep a write within the packet length that the server states, whatever it states for writes", () => {
+    expect(stated({ packet: 50_000n, write: 261_120n })).toMatchObject({
+      maxPacketLength: 50_000,
+      maxWriteLength: 50_000 - 1024,
+    });
+  });
+
   it("are never below the packet length that the draft promises", () => {
     expect(stated({ packet: 1n, read: 1n, write: 1n })).toMatchObject({
       maxPacketLength: 34_000,

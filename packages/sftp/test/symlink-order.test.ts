@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodePath, type SftpRequest, SSH_FX, symlinkOrderOf } from "../src/index.ts";
+import { encodePath, SFTP_EXTENSIONS, type SftpRequest, SSH_FX, symlinkOrderOf } from "../src/index.ts";
 import { ScriptedClient } from "./scripted-client.ts";
 import { ScriptedServer } from "./scripted-server.ts";
 
@@ -18,17 +18,26 @@ describe("the order of the paths in SSH_FXP_SYMLINK", () => {
     ["SSH-2.0-AsyncSSH_2.20.0", "link-first"],
     ["SSH-2.0-ssh2js1.17.0", "link-first"],
     ["SSH-2.0-libssh_0.11.2", "link-first"],
+    ["SSH-2.0-Erlang/5.2.11.1", "link-first"],
+    ["SSH-2.0-Twisted_24.11.0", "link-first"],
+    ["SSH-2.0-Twisted", "link-first"],
+    ["SSH-2.0-phpseclib_3.0 (openssl)", "link-first"],
     ["SSH-2.0-x AsyncSSH_", "target-first"],
   ] as const)("of %s is %s", (peerVersion, expected) => {
     expect(symlinkOrderOf(peerVersion)).toBe(expected);
   });
 
+  const { posixRename, hardlink, statvfs, fstatvfs } = SFTP_EXTENSIONS;
+  const ofLibssh = [posixRename, hardlink, statvfs];
   it.each([
-    [undefined, SYMLINK],
-    ["target-first", SYMLINK],
-    ["link-first", EXCHANGED],
-  ] as const)("%s decides what a client sends", (symlinkOrder, sent) => {
-    const server = new ScriptedServer({ symlinkOrder }).ready();
+    ["an unknown server", undefined, ofLibssh, SYMLINK],
+    ["OpenSSH", "SSH-2.0-OpenSSH_10.0", [...ofLibssh, fstatvfs], SYMLINK],
+    ["libssh's own server", "SSH-2.0-libssh_0.11.2", ofLibssh, EXCHANGED],
+    ["OpenSSH's sftp-server behind libssh", "SSH-2.0-libssh_0.11.2", [...ofLibssh, fstatvfs], SYMLINK],
+    ["AsyncSSH, which has all extensions", "SSH-2.0-AsyncSSH_2.20.0", [...ofLibssh, fstatvfs], EXCHANGED],
+    ["Erlang, which has none", "SSH-2.0-Erlang/5.2.11.1", [], EXCHANGED],
+  ] as const)("of %s is what a client sends", (_, serverVersion, extensions, sent) => {
+    const server = new ScriptedServer({ serverVersion }).ready(extensions);
     server.client.request(SYMLINK, "waiter");
     expect(server.take().map(({ request }) => request)).toEqual([sent]);
   });

@@ -84,6 +84,7 @@ const KINDS = {
   "sftp-permission-denied": ["peer"],
   "sftp-failure": ["peer"],
   "sftp-bad-message": ["peer"],
+  "sftp-handle-reused": ["peer"],
   // scp, which has no specification
   "scp-failure": ["peer"],
   // Connection lifetime

@@ -3,12 +3,14 @@ import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
 import { readChunks } from "./chunks.ts";
+import { closeFile } from "./close-file.ts";
 import { readAllEntries } from "./directory.ts";
 import { makeDirectories } from "./make-directory.ts";
 import type { CpOptions } from "./options.ts";
 import { allSettled, Parallel } from "./parallel.ts";
 import { basename, dirname, join, toBytes } from "./remote-path.ts";
 import { removeFile } from "./remove.ts";
+import { setAttributes } from "./set-attributes.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
 import { TreeBound } from "./tree-bound.ts";
@@ -151,10 +153,10 @@ async function copyContents(
     target = await openFile(channel, to, isExclusive ? "wx" : "w", mode, context);
     await copyBytes(channel, source, target, context);
     const kept = { ...mode, ...(keepsTimes && times !== undefined && { times }) };
-    const { handle } = target;
-    await call(channel, { type: "fsetstat", handle, attributes: kept }, "status", context);
+    await setAttributes(channel, target, kept, context);
+    const closing = closeFile(channel, target, context);
     target = undefined;
-    await call(channel, { type: "close", handle }, "status", context);
+    await closing;
   } finally {
     if (target !== undefined) channel.release(target.handle);
     channel.release(source.handle);

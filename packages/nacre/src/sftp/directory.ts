@@ -26,10 +26,25 @@ async function* listDirectory(
   context: CallContext,
 ): AsyncGenerator<Dirent[], void> {
   const { handle } = await call(channel, { type: "opendir", path: toBytes(path) }, "handle", context);
+  let unanswered = 0;
+  let isOver = false;
+  /** Closes the directory when it is over. A request that followed CLOSE would take names from the next one that gets this handle. */
+  const closeIfOver = (): void => {
+    if (isOver && unanswered === 0) channel.release(handle);
+  };
   const request = (): ReturnType<typeof ask> => {
     const answer = ask(channel, { type: "readdir", handle }, context);
-    // Handled below, unless the list ends before.
-    answer.catch(() => {});
+    unanswered++;
+    // Handled below, unless the list ends before. The end is noted here, because the names before it may be taken much later.
+    const answered = (isEnd: boolean): void => {
+      unanswered--;
+      isOver ||= isEnd;
+      closeIfOver();
+    };
+    answer.then(
+      ({ type }) => answered(type !== "names"),
+      () => answered(true),
+    );
     return answer;
   };
   try {
@@ -41,7 +56,7 @@ async function* listDirectory(
       const answer = await next;
       if (answer.type === "names") {
         most = Math.min(2 * most, MOST_REQUESTS);
-        while (answers.length < most) answers.push(request());
+        if (!isOver) while (answers.length < most) answers.push(request());
         yield answer.names.filter(isEntry).map((entry) => new Dirent(entry, path));
       } else if (answer.type === "status" && answer.status === SSH_FX.EOF) {
         return;
@@ -50,7 +65,10 @@ async function* listDirectory(
       }
     }
   } finally {
-    channel.release(handle);
+    if (!isOver) {
+      isOver = true;
+      closeIfOver();
+    }
   }
 }
 

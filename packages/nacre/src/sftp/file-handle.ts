@@ -1,4 +1,4 @@
-import type { Attributes, SftpClientRequest } from "@nacre/sftp";
+import type { Attributes } from "@nacre/sftp";
 import { type Bytes, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { checkSignal, usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
@@ -13,6 +13,7 @@ import {
 } from "./attributes.ts";
 import { type CallContext, call } from "./call.ts";
 import { readChunks, splitLines } from "./chunks.ts";
+import { closeFile } from "./close-file.ts";
 import { isAppend, type OpenFlags } from "./open-flags.ts";
 import {
   type AppendFileOptions,
@@ -26,6 +27,7 @@ import {
 } from "./options.ts";
 import { MAX_FILE_LENGTH, readAll } from "./read-all.ts";
 import { readInto } from "./read-into.ts";
+import { setAttributes } from "./set-attributes.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
 import { readStream, writeStream } from "./streams.ts";
@@ -68,6 +70,8 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   /** Position of the next read or write without a position. */
   #position = 0;
   #closing: Promise<void> | undefined;
+  /** Writes under way. */
+  readonly #writes = new Set<Promise<number>>();
 
   /** Call `open` instead of this constructor. */
   constructor(channel: SftpChannel, streams: StreamKind<K>, file: OpenFile, flags: OpenFlags) {
@@ -204,7 +208,8 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 
   /** Makes the server store the file durably. Needs fsync@openssh.com. */
   async sync(options: CallOptions = {}): Promise<void> {
-    await this.#send({ type: "fsync", handle: this.file.handle }, "sync", options);
+    checkNames(options, SFTP_OPTIONS.call, "`sync`");
+    await call(this.#channel, { type: "fsync", handle: this.file.handle }, "status", this.#context("sync", options));
   }
 
   /** Does what `sync` does. */
@@ -238,11 +243,14 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
    */
   close(): Promise<void> {
     if (this.#channel.over !== undefined) this.#closing ??= Promise.resolve();
-    this.#closing ??= call(this.#channel, { type: "close", handle: this.#file.handle }, "status", {
-      call: "close",
-      path: this.#file.path,
-    }).then(() => {});
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // Another server may close the file before it has written everything.
+    if (!this.#channel.machine.isKnownToKeepOrder) await Promise.allSettled(this.#writes);
+    await closeFile(this.#channel, this.#file, { call: "close", path: this.#file.path });
   }
 
   /** Calls `close()`, for `await using`. */
@@ -272,18 +280,16 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     const start = position ?? this.#position;
     checkPosition(start, "position");
     const place = { position: start, isAppend: isAppend(this.#flags) };
-    const count = await writeAll(this.#channel, this.file, data, place, this.#context(name, { signal }));
+    const writing = writeAll(this.#channel, this.file, data, place, this.#context(name, { signal }));
+    this.#writes.add(writing);
+    const count = await writing.finally(() => this.#writes.delete(writing));
     if (position === null || position === undefined) this.#position = start + count;
     return count;
   }
 
   #setAttributes(attributes: Attributes, name: string, options: CallOptions): Promise<void> {
-    return this.#send({ type: "fsetstat", handle: this.file.handle, attributes }, name, options);
-  }
-
-  async #send(request: SftpClientRequest, name: string, options: CallOptions): Promise<void> {
     checkNames(options, SFTP_OPTIONS.call, `\`${name}\``);
-    await call(this.#channel, request, "status", this.#context(name, options));
+    return setAttributes(this.#channel, this.file, attributes, this.#context(name, options));
   }
 
   #context(name: string, { signal }: CallOptions): CallContext {

@@ -17,6 +17,9 @@ export interface GlobFiles {
   has(path: string): Promise<boolean>;
 }
 
+/** Calls the function that lists a directory, when that is possible, and perhaps again. */
+export type ListDirectory = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** An entry of a directory. */
 export interface GlobEntry {
   readonly name: string;
@@ -32,10 +35,11 @@ export function glob(
   pattern: string,
   cwd: string,
   context: CallContext,
+  list: ListDirectory = (work) => work(),
 ): AsyncGenerator<string, void> {
   const pathOf = (path: string): string => (path.startsWith("/") ? path : join(cwd, path));
   return globBelow(pattern, {
-    list: (path) => entriesOf(channel, pathOf(path) || ".", context),
+    list: (path) => list(() => entriesOf(channel, pathOf(path) || ".", context)),
     has: (path) => exists(channel, pathOf(path), context),
   });
 }

@@ -1,4 +1,4 @@
-import { SftpClient, type SftpClientRequest, type SftpReplyEvent, symlinkOrderOf } from "@nacre/sftp";
+import { SftpClient, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
 import { type Bytes, SshError } from "@nacre/wire";
 import type { Channel } from "../mux/channel.ts";
 import { leaveUncaught } from "../mux/engine.ts";
@@ -58,7 +58,7 @@ export class SftpChannel {
 
   /** `serverVersion` is the server's identification string, if it is known. */
   constructor(channel: Channel, serverVersion: string | undefined) {
-    this.machine = new SftpClient<Waiter>({ limits: MACHINE_LIMITS, symlinkOrder: symlinkOrderOf(serverVersion) });
+    this.machine = new SftpClient<Waiter>({ limits: MACHINE_LIMITS, serverVersion });
     this.#channel = channel;
     this.ended = new Promise((resolve) => {
       this.#onEnd = resolve;
@@ -107,14 +107,17 @@ export class SftpChannel {
     return id;
   }
 
-  /** Writes new requests of the machine at the end of this turn, so that they leave in one packet. */
+  /**
+   * Writes new requests of the machine at the end of this turn, so that they leave in one packet. Those that the machine refuses are answered
+   * then.
+   */
   touch(): void {
     this.#unwritten++;
     if (this.#isHandling || this.#isWriteScheduled) return;
     this.#isWriteScheduled = true;
     queueMicrotask(() => {
       this.#isWriteScheduled = false;
-      this.#writeUnlessCollecting();
+      this.#handleEvents();
     });
   }
 
@@ -231,6 +234,6 @@ const IGNORE: Waiter = { answered() {} };
 /** An open file of the server. */
 export interface OpenFile {
   readonly handle: Bytes;
-  /** Path for error messages. */
+  /** Path that was opened. */
   readonly path: string;
 }

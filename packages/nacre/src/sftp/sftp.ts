@@ -20,6 +20,7 @@ import {
   timeAttributes,
 } from "./attributes.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
+import { closeFile } from "./close-file.ts";
 import { copy, copyFile } from "./copy.ts";
 import { type Dir, openDirectory, readAllEntries } from "./directory.ts";
 import { FileHandle, readFileOptions, streamRange } from "./file-handle.ts";
@@ -175,9 +176,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     const context = contextOf("createWriteStream", path, options);
     const file = {
       open: () => openFile(this.#channel, context.path, flags, attributes, context),
-      close: async ({ handle }: OpenFile) => {
-        await call(this.#channel, { type: "close", handle }, "status", context);
-      },
+      close: (opened: OpenFile) => closeFile(this.#channel, opened, context),
     };
     const place = { position: start, isAppend: isAppend(flags) };
     return writeStream(this.#channel, this.#streams, file, place, context);

@@ -88,13 +88,16 @@ export function writeStream<K extends StreamTypes>(
   const { signal } = context;
   let unwatch: (() => void) | undefined;
   const opening = open();
+  let closing: Promise<void> | undefined;
+  /** Closes the file once: a second CLOSE could close another file, to which the server has given the handle meanwhile. */
+  const closeOnce = (file: OpenFile): Promise<void> => (closing ??= close(file));
   /** Stops writing and closes the file. */
   const giveUp = (error: SshError): void => {
     isOver = true;
     unwatch?.();
     writer?.stop();
     stop(error);
-    opening.then(close).catch(() => {}); // The stream has failed with an earlier error.
+    opening.then(closeOnce).catch(() => {}); // The stream has failed with an earlier error.
   };
   const fail = (error: SshError): void => {
     if (isOver) return;
@@ -106,7 +109,7 @@ export function writeStream<K extends StreamTypes>(
     await starting;
     await writer?.finish();
     if (isOver) return;
-    await close(file);
+    await closeOnce(file);
     isOver = true;
     unwatch?.();
   };

@@ -4,9 +4,11 @@ import { isBytes } from "../check.ts";
 import { platformRandom } from "../random.ts";
 import { modeAttributes } from "./attributes.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
+import { closeFile } from "./close-file.ts";
 import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
 import type { WriteFileOptions } from "./options.ts";
 import { dirname, join, toBytes } from "./remote-path.ts";
+import { setAttributes } from "./set-attributes.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { type FileData, type WritePlace, writeAll } from "./write-all.ts";
 
@@ -68,8 +70,8 @@ export interface WriteEnd extends WritePlace {
 }
 
 /**
- * Writes and closes an open file. The requests after the last write follow it without waiting: servers carry out the requests for one file
- * in order.
+ * Writes and closes an open file. The requests after the last write follow it without waiting if the server is known to carry out the
+ * requests for one file in order. Elsewhere each waits for the answer to those before it.
  */
 export async function writeAndClose(
   channel: SftpChannel,
@@ -79,13 +81,14 @@ export async function writeAndClose(
   context: CallContext,
 ): Promise<void> {
   const { handle } = file;
+  const isOrdered = channel.machine.isKnownToKeepOrder;
   let closing: Promise<unknown> | undefined;
   const send = (request: SftpClientRequest): Promise<unknown> => call(channel, request, "status", context);
   const close = (): void => {
     closing = Promise.all([
-      final && send({ type: "fsetstat", handle, attributes: final }),
+      final && setAttributes(channel, file, final, context),
       flush && send({ type: "fsync", handle }),
-      send({ type: "close", handle }),
+      closeFile(channel, file, context),
     ]);
     // Handled below, unless a write fails before.
     closing.catch(() => {});
@@ -95,10 +98,15 @@ export async function writeAndClose(
       // One request has all bytes, so it needs no `BlockWriter`.
       const { position: offset = 0 } = place;
       const writing = data.length > 0 ? send({ type: "write", handle, offset, data }) : undefined;
-      close();
+      if (isOrdered) close();
       await writing;
     } else {
-      await writeAll(channel, file, data, place, context, close);
+      await writeAll(channel, file, data, place, context, isOrdered ? close : undefined);
+    }
+    if (!isOrdered) {
+      if (final !== undefined) await setAttributes(channel, file, final, context);
+      if (flush) await send({ type: "fsync", handle });
+      closing = closeFile(channel, file, context);
     }
   } catch (error) {
     if (closing === undefined) channel.release(handle);

@@ -28,8 +28,9 @@ export interface ShortFile {
 }
 
 /**
- * Writes a short file under a temporary name, and renames it if the server can replace a file in one step. Takes three round trips: the close
- * follows the only write without waiting, and the rename follows when both have succeeded. Resolves with whether the file is renamed.
+ * Writes a short file under a temporary name, and renames it if the server can replace a file in one step. Takes three round trips where the
+ * server is known to keep the order of requests: the close follows the only write without waiting, and the rename follows when both have
+ * succeeded. Elsewhere each request waits for the answer to the one before. Resolves with whether the file is renamed.
  * Rejects with `aborted`, the server's error, or the one that ended SFTP; the temporary file may then remain.
  */
 export function writeShort(channel: SftpChannel, file: ShortFile, context: CallContext): Promise<boolean> {
@@ -43,8 +44,12 @@ const CREATE_NEW = encodeFlags("wx");
 class ShortWrite extends ShortCall<boolean> {
   readonly #file: ShortFile;
   readonly #temporary: Bytes;
+  /** Requests to send; `undefined` until the file is open. */
+  #next: SftpClientRequest[] | undefined;
   /** Number of requests without an answer, after the file is open. */
   #unanswered = 0;
+  /** Id of the request that sets attributes. */
+  #setting: number | undefined;
   #isRenaming = false;
 
   constructor(channel: SftpChannel, file: ShortFile, context: CallContext, settle: Settle<boolean>) {
@@ -55,35 +60,45 @@ class ShortWrite extends ShortCall<boolean> {
   }
 
   protected override send(handle: Bytes | undefined): void {
-    const { path, data, final } = this.#file;
-    if (handle === undefined) {
-      this.#request({ type: "posix-rename", oldPath: this.#temporary, newPath: toBytes(path) });
-      return;
+    const { channel } = this;
+    this.#next ??= this.#contents(handle!);
+    const count = channel.machine.isKnownToKeepOrder ? this.#next.length : 1;
+    for (const request of this.#next.splice(0, count)) {
+      const id = channel.request(request, this);
+      this.#unanswered++;
+      if (request.type === "fsetstat") this.#setting = id;
+      if (request.type === "close") this.handleIsClosed();
     }
-    // Servers carry out the requests for one file in order.
-    if (data.length > 0) this.#request({ type: "write", handle, offset: 0, data });
-    if (final !== undefined) this.#request({ type: "fsetstat", handle, attributes: final });
-    this.#request({ type: "close", handle });
-    this.handleIsClosed();
+  }
+
+  #contents(handle: Bytes): SftpClientRequest[] {
+    const { data, final } = this.#file;
+    const requests: SftpClientRequest[] = [];
+    if (data.length > 0) requests.push({ type: "write", handle, offset: 0, data });
+    if (final !== undefined) requests.push({ type: "fsetstat", handle, attributes: final });
+    requests.push({ type: "close", handle });
+    return requests;
   }
 
   protected override next(answer: SftpReplyEvent<Waiter>): void {
+    const { channel, context } = this;
+    const next = this.#next!;
+    const { path, final } = this.#file;
     this.#unanswered--;
     if (answer.type === "status" && answer.status !== SSH_FX.OK) {
-      this.fail(new SftpError(answer.status, answer.message, this.context));
-    } else if (this.#unanswered === 0) {
-      // Only now is the file whole.
-      if (this.#isRenaming || !this.channel.machine.supports(SFTP_EXTENSIONS.posixRename)) {
-        this.succeed(this.#isRenaming);
-        return;
-      }
-      this.#isRenaming = true;
-      this.room();
+      const isLacking = answer.status === SSH_FX.OP_UNSUPPORTED && answer.request === this.#setting;
+      if (!isLacking) return this.fail(new SftpError(answer.status, answer.message, context));
+      // As `setAttributes` does.
+      next.push({ type: "setstat", path: this.#temporary, attributes: final! });
     }
-  }
-
-  #request(request: SftpClientRequest): void {
-    this.channel.request(request, this);
-    this.#unanswered++;
+    if (this.#unanswered > 0) return;
+    if (next.length === 0) {
+      // Only now is the file whole.
+      if (this.#isRenaming || !channel.machine.supports(SFTP_EXTENSIONS.posixRename))
+        return this.succeed(this.#isRenaming);
+      this.#isRenaming = true;
+      next.push({ type: "posix-rename", oldPath: this.#temporary, newPath: toBytes(path) });
+    }
+    this.room();
   }
 }

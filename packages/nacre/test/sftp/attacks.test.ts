@@ -17,6 +17,7 @@ import { NearTarget } from "../../src/sftp/transfer/near-trees.ts";
 import { partialName } from "../../src/sftp/transfer/partial-name.ts";
 import { listTarget } from "../../src/sftp/transfer/target-listing.ts";
 import { Transfer } from "../../src/sftp/transfer/transfer.ts";
+import { collect } from "../../src/sftp/transfer/walk.ts";
 import { TreeBound } from "../../src/sftp/tree-bound.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
@@ -256,6 +257,20 @@ test("sftp: a directory tree without an end · client", async () => {
   const context = { call: "upload", path: "t" };
   expect((await listTarget(target, "t", context, 100)).entries.size).toBe(100);
   expect(await failure(listTarget(target, "t", context, 99))).toEqual(code("output-limit"));
+  expect(await collect(target.list("t", context), "t", 100)).toHaveLength(100);
+  expect(await failure(collect(target.list("t", context), "t", 99))).toEqual(code("output-limit"));
+});
+
+test("sftp: a part with the bytes of two files · client", async () => {
+  const { sftp, server } = await openMemorySftp({ handles: () => 7 });
+  const near = new MemoryNearFiles();
+  near.files.open("/home/f", 0x0a).data = pattern(100_000);
+  // The other file stays open, so that no attempt succeeds.
+  const held = await sftp.open("held", "w");
+  const work = upload(sftp, { files: near, path: "/home/f" }, "g", { resume: true });
+  expect(await failure(work)).toEqual(code("sftp-handle-reused"));
+  expect([...server.files.find("/home").entries.keys()]).toEqual(["held"]);
+  await failure(held.close());
 });
 
 test("sftp: a tree without an end, in a call for all of it · client", async () => {

@@ -1,5 +1,5 @@
 import { code, failure, text } from "@nacre/testing/nacre/outcomes";
-import { decodePath, encodePath, type SftpError, SSH_FX } from "nacre/sftp";
+import { decodePath, encodePath, type Sftp, type SftpError, SSH_FX } from "nacre/sftp";
 import { describe, expect, it } from "vitest";
 import { readAllEntries } from "../../src/sftp/directory.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
@@ -97,14 +97,52 @@ describe("files", () => {
     await expect.poll(() => [stopped, server.server.handleCount]).toEqual([true, 0]);
   });
 
-  it("appends in order, one request at a time", async () => {
-    const { sftp, server } = await openMemorySftp();
+  const more = pattern(700_000);
+  it.each<[string, (sftp: Sftp) => Promise<unknown>]>([
+    ["appendFile", (sftp) => sftp.appendFile("log", more, { flush: true })],
+    [
+      "appendFile of an iterable",
+      (sftp) => sftp.appendFile("log", [more.subarray(0, 100_000), more.subarray(100_000)]),
+    ],
+    [
+      "an open file",
+      async (sftp) => {
+        await using file = await sftp.open("log", "a");
+        await file.write(more);
+      },
+    ],
+    [
+      "a stream",
+      async (sftp) => {
+        const writer = sftp.createWriteStream("log", { flags: "a" }).getWriter();
+        await writer.write(more);
+        await writer.close();
+      },
+    ],
+  ])("appends in order, one of many writes at a time: %s", async (_, append) => {
+    // 22 blocks, any two of which a server might append in the wrong order.
+    const { sftp, server } = await openMemorySftp({ limits: { maxPacketLength: 34_000 } });
     await sftp.writeFile("log", "first\n");
     server.mostRequests = 0;
-    const more = pattern(700_000);
-    await sftp.appendFile("log", more, { flush: true });
+    await append(sftp);
     expect(server.mostRequests).toBeLessThanOrEqual(3); // The last write, fsync and close.
+    expect(server.requests.filter((type) => type === "write").length).toBeGreaterThan(20);
     expect(isSame((await sftp.readFile("log")).subarray(6), more)).toBe(true);
+  });
+
+  it("writes in one step only to a temporary file that it made itself", async () => {
+    const { sftp, server } = await openMemorySftp({
+      answer({ request }) {
+        // Another user of the directory has guessed the name, and places a link there first.
+        if (request.type === "open" && decodePath(request.path).startsWith(".nacre-"))
+          server.files.symlink("precious", decodePath(request.path));
+        return false;
+      },
+    });
+    await sftp.writeFile("precious", "untouched");
+    expect(await failure(sftp.writeFile("f", "new", { atomic: true }))).toMatchObject({ code: "sftp-failure" });
+    expect(await sftp.readFile("precious", "utf8")).toBe("untouched");
+    expect(await sftp.exists("f")).toBe(false);
   });
 
   it("rejects files longer than `maxLength`, whether or not the server tells", async () => {
@@ -288,6 +326,22 @@ describe("directories", () => {
     expect(await failure(sftp.opendir("missing"))).toMatchObject({ code: "sftp-no-such-file", call: "opendir" });
   });
 
+  it("is closed once its end is seen, and asks for no names behind its CLOSE", async () => {
+    const { sftp, server } = await openMemorySftp();
+    for (let i = 0; i < 300; i++) await sftp.writeFile(`n${i}`, "");
+    server.requests.length = 0;
+    const directory = await sftp.opendir(".");
+    const first = await directory.read();
+    // The entries wait, and the handle does not.
+    await expect.poll(() => server.server.handleCount).toBe(0);
+    const names = [first!.name];
+    for await (const { name } of directory) names.push(name);
+    expect(new Set(names).size).toBe(300);
+    await sftp.stat(".");
+    expect(server.requests.filter((type) => type === "close")).toHaveLength(1);
+    expect(server.requests.lastIndexOf("readdir")).toBeLessThan(server.requests.indexOf("close"));
+  });
+
   it("closes a directory that was opened and never read", async () => {
     const { sftp, server } = await openMemorySftp();
     const directory = await sftp.opendir(".");
@@ -321,6 +375,16 @@ describe("directories", () => {
     await sftp.writeFile("a/file", "");
     expect(await failure(sftp.mkdir("a/file", { recursive: true }))).toMatchObject({ code: "sftp-failure" });
     expect(await sftp.readdir("a", { recursive: true })).toEqual(["b", "b/c", "b/d", "b/d/e", "file"]);
+  });
+
+  it("removes a link to a directory, and nothing in that directory", async () => {
+    const { sftp } = await openMemorySftp();
+    await sftp.mkdir("keep");
+    await sftp.writeFile("keep/precious", "x");
+    await sftp.symlink("keep", "link");
+    await sftp.rm("link", { recursive: true });
+    expect(await sftp.readdir(".")).toEqual(["keep"]);
+    expect(await sftp.readdir("keep")).toEqual(["precious"]);
   });
 
   it("removes trees, never through a link", async () => {

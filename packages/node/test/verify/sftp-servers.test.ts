@@ -1,16 +1,27 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { fingerprintOf, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { failure } from "@nacre/testing/interop/server";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, type ConnectOptions, connect } from "../../src/index.ts";
+
 import { SLOW } from "../interop/disk/disk-server.ts";
 import { listTree, makeFiles, makeNames, makeShapes, NAME_BYTES } from "../interop/disk/trees.ts";
-import { startAsyncssh, startParamiko } from "./programs.ts";
+import { startAsyncssh, startErlang, startParamiko } from "./programs.ts";
 import type { PeerServer, PeerSettings } from "./settings.ts";
+
 import { useDropbears } from "./support/dropbear.ts";
 
-// Tests our SFTP client against dropbear with OpenSSH's sftp-server, and against the SFTP servers of paramiko and asyncssh. They run on this
+// Tests our SFTP client against dropbear with OpenSSH's sftp-server, and against the SFTP servers of paramiko, asyncssh and Erlang. They run on this
 // machine, so that their files are compared with ours directly.
 
 const GIB = 2 ** 30;
@@ -48,6 +59,10 @@ interface Peer {
   readonly files: number;
   /** Whether it announces posix-rename@openssh.com. */
   readonly replaces: boolean;
+  /** Whether it makes the targets of symbolic links absolute. */
+  readonly resolvesLinks?: boolean;
+  /** Whether it ignores a size in SETSTAT. */
+  readonly ignoresSize?: boolean;
 }
 
 const PEERS: readonly Peer[] = [
@@ -67,9 +82,20 @@ const PEERS: readonly Peer[] = [
     replaces: false,
   },
   { name: "asyncssh", start: program(startAsyncssh), bytes: NAME_BYTES, files: 1000, replaces: true },
+  // It answers every open after the second with the same handle.
+  {
+    name: "Erlang's ssh",
+    start: program(startErlang),
+    bytes: NAME_BYTES.filter((byte) => byte < 0x80),
+    files: 200,
+    replaces: false,
+    resolvesLinks: true,
+    ignoresSize: true,
+  },
 ];
 
-describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, ({ start, bytes: nameBytes, files, replaces }) => {
+describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, (peer) => {
+  const { start, bytes: nameBytes, files, replaces, resolvesLinks = false, ignoresSize = false } = peer;
   const folder = useFolder();
   let ssh: Client;
   beforeAll(async () => {
@@ -88,19 +114,12 @@ describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, ({ start, bytes: nameBy
     makeFiles(`${near}/tree/many`, files);
     makeNames(`${near}/tree/names`, nameBytes);
     makeShapes(`${near}/tree/shapes`);
-    const expected = listTree(`${near}/tree`);
-    const options = { recursive: true, preserve: true, symlinks: "keep" } as const;
-    expect(await ssh.upload(`${near}/tree`, `${far}/tree`, options)).toMatchObject({
-      links: 3,
-      failed: [],
-      skipped: [],
-    });
+    const expected = listTree(`${near}/tree`).filter((line) => !resolvesLinks || !line.includes(" -> "));
+    const options = { recursive: true, preserve: true, symlinks: resolvesLinks ? "skip" : "keep" } as const;
+    const links = resolvesLinks ? 0 : 3;
+    expect(await ssh.upload(`${near}/tree`, `${far}/tree`, options)).toMatchObject({ links, failed: [] });
     expect(listTree(`${far}/tree`)).toEqual(expected);
-    expect(await ssh.download(`${far}/tree`, `${near}/back`, options)).toMatchObject({
-      links: 3,
-      failed: [],
-      skipped: [],
-    });
+    expect(await ssh.download(`${far}/tree`, `${near}/back`, options)).toMatchObject({ links, failed: [] });
     expect(listTree(`${near}/back`)).toEqual(expected);
   });
 
@@ -150,12 +169,14 @@ describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, ({ start, bytes: nameBy
     await sftp.chmod(`${dir}/f`, 0o640);
     await sftp.utimes(`${dir}/f`, 1_000_000, 2_000_000);
     await sftp.truncate(`${dir}/f`, 2);
-    await sftp.symlink("f", `${dir}/l`);
+    const target = resolvesLinks ? `${dir}/f` : "f";
+    await sftp.symlink(target, `${dir}/l`);
     await sftp.rename(`${dir}/f`, `${dir}/a/g`);
-    expect(await sftp.readlink(`${dir}/l`)).toBe("f");
+    expect(await sftp.readlink(`${dir}/l`)).toBe(target);
+    expect(readlinkSync(`${dir}/l`)).toBe(target);
     expect((await sftp.readdir(dir)).sort()).toEqual(["a", "l"]);
-    expect(readFileSync(`${dir}/a/g`, "utf8")).toBe("tw");
-    expect(await sftp.stat(`${dir}/a/g`)).toMatchObject({ size: 2, mode: 0o100_640 });
+    expect(readFileSync(`${dir}/a/g`, "utf8")).toBe(ignoresSize ? "two" : "tw");
+    expect(await sftp.stat(`${dir}/a/g`)).toMatchObject({ size: ignoresSize ? 3 : 2, mode: 0o100_640 });
     expect(await failure(sftp.stat(`${dir}/f`))).toMatchObject({ code: "sftp-no-such-file" });
     expect(await failure(sftp.rmdir(`${dir}/a`))).toMatchObject({ code: "sftp-failure" });
     await sftp.rm(dir, { recursive: true });

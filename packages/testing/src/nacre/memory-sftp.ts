@@ -8,10 +8,12 @@ import {
   type SftpServerRequest,
   SSH_FX,
   SSH_FXF,
+  SSH_FXP,
 } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelHandler } from "nacre";
 import type { DigestExecOptions, DigestExecResult } from "nacre/sftp";
+import { type ChooseHandle, countPackets, HandleAliases } from "./handle-aliases.ts";
 import { attributesOf, MemoryFiles, type MemoryNode, Refusal, setAttributes, writeAt } from "./memory-files.ts";
 
 /** An open file or directory of the server. */
@@ -32,6 +34,10 @@ export interface MemorySftpOptions {
   readonly limits?: SftpServerOptions["limits"];
   /** Answers a request itself, now or later, or returns false for the usual answer. */
   readonly answer?: (event: Request, server: SftpServer<Handle>) => boolean;
+  /** Identification string of the SSH server; default that of a Nacre server. */
+  readonly serverVersion?: string;
+  /** Chooses the handles on the wire; default those of Nacre's server. Not with `window`. */
+  readonly handles?: ChooseHandle;
   /** Number of bytes that the channel takes before the server reads on; default unlimited. */
   readonly window?: number;
   /** Whether the server refuses the subsystem. */
@@ -53,6 +59,12 @@ const ALL = ["posixRename", "statvfs", "hardlink", "fsync", "lsetstat", "copyDat
  */
 export class MemorySftp {
   readonly files: MemoryFiles;
+  /** Facts about the connection. */
+  readonly info: { readonly peerVersion: string };
+  /** Number of handles given. */
+  opens = 0;
+  /** Number of SSH_FXP_CLOSE received, not counted with `window`. */
+  closes = 0;
   /** Runs a command, if the options have a function for that. */
   readonly exec?: (command: string, options: DigestExecOptions) => Promise<DigestExecResult>;
   /** Types of the requests received, oldest first. */
@@ -69,6 +81,7 @@ export class MemorySftp {
   unconsumed = 0;
   readonly server: SftpServer<Handle>;
   readonly #options: MemorySftpOptions;
+  readonly #aliases: HandleAliases | undefined;
   #handler: ChannelHandler | undefined;
   /** Bytes that the client has written and the server has not read. */
   readonly #input: Uint8Array[] = [];
@@ -81,8 +94,10 @@ export class MemorySftp {
 
   constructor(options: MemorySftpOptions = {}) {
     this.#options = options;
-    const { extensions = ALL, limits, files = new MemoryFiles(), exec } = options;
+    const { extensions = ALL, limits, files = new MemoryFiles(), exec, handles } = options;
     this.files = files;
+    this.info = { peerVersion: options.serverVersion ?? "SSH-2.0-Nacre_0.1.0" };
+    this.#aliases = handles && new HandleAliases(handles);
     if (exec !== undefined) this.exec = async (command, { input }) => exec(command, input, files);
     this.server = new SftpServer<Handle>({
       extensions: extensions.map((name) => SFTP_EXTENSIONS[name]),
@@ -144,6 +159,10 @@ export class MemorySftp {
     if (this.#end !== undefined) throw new SshError("channel-closed", "the channel is closed");
     const waiting = this.#input.reduce((sum, { length }) => sum + length, 0);
     const taken = bytes.slice(0, Math.max(0, (this.#options.window ?? Number.POSITIVE_INFINITY) - waiting));
+    if (this.#options.window === undefined) {
+      this.closes += countPackets(taken, SSH_FXP.CLOSE);
+      this.#aliases?.toServer(taken);
+    }
     if (taken.length > 0) {
       this.#input.push(taken);
       this.writes++;
@@ -177,6 +196,8 @@ export class MemorySftp {
     const { unsent } = server;
     if (unsent.length > 0) {
       const bytes = unsent.slice();
+      this.opens += countPackets(bytes, SSH_FXP.HANDLE);
+      this.#aliases?.toClient(bytes);
       server.sent(bytes.length);
       this.unconsumed += bytes.length;
       for (let at = 0; at < bytes.length; at += PACKET_LENGTH)

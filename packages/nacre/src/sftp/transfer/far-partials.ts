@@ -55,12 +55,15 @@ export class FarPartials implements PartialFiles {
 
   async #ownUid(directory: string, context: CallContext): Promise<number | undefined> {
     const path = join(directory, temporaryName(basename(directory)));
-    const file = await openFile(this.#channel, path, "wx", { permissions: 0o600 }, context);
+    let file: OpenFile | undefined;
     try {
+      file = await openFile(this.#channel, path, "wx", { permissions: 0o600 }, context);
       return (await this.#fstat(file, context)).owner?.uid;
     } finally {
-      this.#channel.release(file.handle);
-      await call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context);
+      if (file !== undefined) this.#channel.release(file.handle);
+      const removing = call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context);
+      // An open that failed may have made the file nevertheless.
+      await (file === undefined ? removing.catch(() => {}) : removing);
     }
   }
 
@@ -95,9 +98,9 @@ class FarPartial implements PartialFile {
     this.size = size;
   }
 
-  write(chunks: AsyncIterable<Chunk>, { exact }: NewAttributes, context: CallContext): Promise<void> {
+  write(path: string, chunks: AsyncIterable<Chunk>, { exact }: NewAttributes, context: CallContext): Promise<void> {
     const end = { position: this.size, final: exact && attributesOf(exact), flush: false };
-    return writeAndClose(this.#channel, this.#file, joined(chunks), end, context);
+    return writeAndClose(this.#channel, { ...this.#file, path }, joined(chunks), end, context);
   }
 
   async close(): Promise<void> {

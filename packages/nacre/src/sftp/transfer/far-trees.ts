@@ -2,7 +2,7 @@ import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "
 import { escapeText, SshError } from "@nacre/wire";
 import { type CallContext, call } from "../call.ts";
 import { openDirectory } from "../directory.ts";
-import { glob } from "../glob.ts";
+import { glob, type ListDirectory } from "../glob.ts";
 import type { ChannelOpener } from "../open-sftp.ts";
 import { readShort } from "../read-short.ts";
 import { basename, dirname, join, toBytes } from "../remote-path.ts";
@@ -56,8 +56,8 @@ export class FarSource implements SourceTree {
     return list(this.#channel, path, context);
   }
 
-  glob(directory: string, pattern: string, context: CallContext): AsyncGenerator<string, void> {
-    return glob(this.#channel, pattern, directory, context);
+  glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncGenerator<string, void> {
+    return glob(this.#channel, pattern, directory, context, list);
   }
 
   read(path: string, options: ReadOptions, context: CallContext): AsyncGenerator<Chunk, void> {

@@ -89,7 +89,16 @@ export class FilesTransfer {
       if (stats.type !== "file")
         throw new SshError("usage", `${this.run.name} "${escapeText(from)}": it is not a file`);
       const place = { directory: undefined, name: "", path: to };
-      await this.mover.start({ path: "", from, to: place, stats, isFollowed: true, existing: undefined, partials: [] });
+      await this.mover.start({
+        path: "",
+        from,
+        to: place,
+        stats,
+        isFollowed: true,
+        existing: undefined,
+        partials: [],
+        isOnce: true,
+      });
     };
     await this.settle(from, start, () => this.verification.finish());
     return this.result(0, 0, []);

@@ -1,5 +1,6 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { isPattern } from "../glob.ts";
+import { isPattern, type ListDirectory } from "../glob.ts";
+import type { FileMover } from "./move-files.ts";
 import type { TransferRun } from "./run.ts";
 import type { TargetListing } from "./target-listing.ts";
 import type { SourceTree, TargetTree } from "./trees.ts";
@@ -31,21 +32,24 @@ export class Matches {
   readonly #target: TargetTree;
   readonly #run: TransferRun;
   readonly #walk: Walk;
+  readonly #mover: FileMover;
   /** Directories made, by their path below the root. */
   readonly #made = new Map<string, Promise<Made>>();
 
-  constructor(source: SourceTree, target: TargetTree, run: TransferRun, walk: Walk) {
+  constructor(source: SourceTree, target: TargetTree, run: TransferRun, walk: Walk, mover: FileMover) {
     this.#source = source;
     this.#target = target;
     this.#run = run;
     this.#walk = walk;
+    this.#mover = mover;
   }
 
   /** Starts what matches. Throws `usage` if nothing does. */
   async start(root: Directory, pattern: string): Promise<void> {
     const run = this.#run;
     let isAny = false;
-    for await (const path of this.#source.glob(root.from, pattern, run.context(root.from))) {
+    const list: ListDirectory = (work) => this.#mover.list(work);
+    for await (const path of this.#source.glob(root.from, pattern, run.context(root.from), list)) {
       if (run.hasFailed) return;
       isAny = true;
       await run.attempt(path, () => this.#add(root, path));

@@ -8,6 +8,7 @@ import type { Sha256 } from "./near-files.ts";
 import type { ResumedEntry } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import type { Beginning, Resumption } from "./resume.ts";
+import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
 import type { Sha256Maker } from "./sha256.ts";
 import { MOST_FILES, Slots } from "./slots.ts";
@@ -36,6 +37,8 @@ export interface FileToMove {
   readonly existing: Pick<TargetEntry, "type" | "size" | "mtimeMs"> | undefined;
   /** Listed partial files of this name. */
   readonly partials: readonly TargetEntry[];
+  /** Whether it cannot be moved again, because one side is a stream. */
+  readonly isOnce?: boolean | undefined;
 }
 
 /** What moving files needs. */
@@ -56,6 +59,12 @@ export interface MoverParts {
 /** Default of `maxGrowth` in bytes. */
 const DEFAULT_MAX_GROWTH = 1024 * 1024 * 1024;
 
+/**
+ * Maximum number of attempts at a file or directory whose handle the server gives to another one too. More than two, because directories that
+ * were opened before the first failure may still be open at the second attempt.
+ */
+const MOST_ATTEMPTS = 10;
+
 /** Moves files, many at the same time. */
 export class FileMover {
   /** Number of files moved. */
@@ -69,6 +78,8 @@ export class FileMover {
   readonly #slots: Slots;
   /** Number of files that were started. */
   #found = 0;
+  /** Returns the maximum number of files under way that both sides allow. */
+  readonly #most: () => number;
   /** Number of files under way. */
   #moving = 0;
   /** Called when no file is under way. */
@@ -77,8 +88,8 @@ export class FileMover {
   constructor(parts: MoverParts) {
     this.#parts = parts;
     const { source, target, run } = parts;
-    const most = (): number => Math.min(source.mostFiles ?? MOST_FILES, target.mostFiles ?? MOST_FILES);
-    this.#slots = new Slots(run.options.concurrency, most);
+    this.#most = () => Math.min(source.mostFiles ?? MOST_FILES, target.mostFiles ?? MOST_FILES);
+    this.#slots = new Slots(run.options.concurrency, this.#most);
   }
 
   /** Starts to move a file, and returns `undefined`. If no place is free, returns a promise that resolves when the file has started. */
@@ -103,6 +114,26 @@ export class FileMover {
     return undefined;
   }
 
+  /** Whether only one file may be open at a time. */
+  get isOneByOne(): boolean {
+    return this.#most() === 1;
+  }
+
+  /** Lists a directory. Where only one file may be open, it takes the place of one, and is listed again if that fails. */
+  async list<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const isAlone = this.isOneByOne;
+      if (isAlone) await this.#slots.take(0);
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt === MOST_ATTEMPTS || !isReusedHandle(error)) throw error;
+      } finally {
+        if (isAlone) this.#slots.release(0);
+      }
+    }
+  }
+
   /** Resolves when no file is under way. */
   async settle(): Promise<void> {
     while (this.#moving > 0)
@@ -125,10 +156,28 @@ export class FileMover {
     if (this.#moving === 0) this.#onSettled?.();
   }
 
-  async #move(file: FileToMove): Promise<void> {
-    const { held, run, progress, verification } = this.#parts;
-    const { path, from, to } = file;
-    const moved = await held.at(to, (place) => this.#write(file, place));
+  async #move(file: FileToMove, attempt: number = 1): Promise<void> {
+    const { held, run, progress, verification, makeHash } = this.#parts;
+    const { path, from, to, stats } = file;
+    const moved: Moved = {
+      size: 0,
+      count: 0,
+      resumed: 0,
+      hash: verification.needsDigest ? await makeHash() : undefined,
+    };
+    try {
+      await held.at(to, (place) => this.#write(file, place, moved));
+    } catch (error) {
+      if (file.isOnce === true || attempt === MOST_ATTEMPTS || !isReusedHandle(error)) throw error;
+      progress.lost(moved.size);
+      // The place that it gets now is the only one.
+      this.#slots.release(stats.size);
+      await this.#slots.take(stats.size);
+      run.throwFailure();
+      // Its parts are gone.
+      return this.#move({ ...file, partials: [] }, attempt + 1);
+    }
+    if (moved.resumed > 0 && run.remember()) this.resumed.push({ path, bytes: moved.resumed });
     if (run.options.verify !== undefined)
       await verification.add({ path, from, to, size: moved.size, digest: moved.hash?.digest() });
     this.files++;
@@ -137,11 +186,10 @@ export class FileMover {
   }
 
   /** Writes a file, or the rest of it. */
-  async #write(file: FileToMove, place: string): Promise<Moved> {
-    const { target, run, progress, verification, makeHash, resumption } = this.#parts;
+  async #write(file: FileToMove, place: string, moved: Moved): Promise<void> {
+    const { target, run, progress, verification, resumption } = this.#parts;
     const { path, from, to, stats, isFollowed, partials } = file;
     const attributes = { mode: permissions(stats), exact: this.#exact(stats) };
-    const moved: Moved = { size: 0, count: 0, hash: verification.needsDigest ? await makeHash() : undefined };
     const reading = this.#readShort(file);
     const short = isThenable(reading) ? await reading : reading;
     if (short !== undefined) {
@@ -150,22 +198,21 @@ export class FileMover {
       moved.size = short.length;
       moved.count = short.length;
       run.tell(() => progress.moved(path, short.length));
-      return moved;
+      return;
     }
     const resumable = { from, to: place, stats, isFollowed, partials, attributes };
     const isWritten = await resumption?.write(resumable, ({ length, hash, problem }: Beginning) => {
       if (length > 0) {
         moved.size = length;
+        moved.resumed = length;
         moved.hash = verification.needsDigest ? hash : undefined;
         progress.resumed(length);
-        if (run.remember()) this.resumed.push({ path, bytes: length });
         // The whole file is compared in the end, with the part.
         if (problem !== undefined && run.options.verify !== "sha256") verification.note(path, problem);
       }
       return this.#contents(file, moved);
     });
     if (isWritten !== true) await target.write(place, this.#contents(file, moved), attributes, run.context(to.path));
-    return moved;
   }
 
   /** Reads a short file as a whole, at once or later. The result is `undefined` for a long file, and if the rate is limited. */
@@ -219,6 +266,8 @@ interface Moved {
   size: number;
   /** Number of bytes that this transfer has moved. */
   count: number;
+  /** Number of bytes that were there. */
+  resumed: number;
   /** Computes the digest of all of it; `undefined` if it is not needed or not known. */
   hash: Sha256 | undefined;
 }

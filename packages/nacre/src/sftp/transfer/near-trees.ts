@@ -242,7 +242,7 @@ function partialFile(file: NearWriter, size: number, read?: PartialFile["read"])
   return {
     size,
     ...(read !== undefined && { read }),
-    write: (chunks, attributes, context) => writeAndClose(file, size, chunks, attributes, context),
+    write: (_, chunks, attributes, context) => writeAndClose(file, size, chunks, attributes, context),
     close: () => file.close(),
   };
 }

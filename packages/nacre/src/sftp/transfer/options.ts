@@ -45,7 +45,8 @@ export interface TransferOptions extends CallOptions {
   readonly recursive?: boolean | undefined;
   /**
    * Maximum number of files moved concurrently, 1 to 128. Default: the smaller of 128 and half of the server's limit of open files. Fewer
-   * files are moved concurrently if their sizes would exceed 64 MiB in total; a larger file is moved alone.
+   * files are moved concurrently if their sizes would exceed 64 MiB in total; a larger file is moved alone. Always 1 on a server that allows
+   * fewer than four open files, or has given two the same handle.
    */
   readonly concurrency?: number | undefined;
   /**

@@ -54,6 +54,11 @@ export class Progress {
     this.#report(path);
   }
 
+  /** Takes back bytes of a file that is moved again. */
+  lost(length: number): void {
+    this.#bytes -= length;
+  }
+
   /** Counts and reports a file that is whole. */
   finished(path: string, size: number): void {
     this.#files++;

@@ -1,6 +1,7 @@
 import { type Chunk, joined } from "./chunk.ts";
 import type { NearStats, Sha256 } from "./near-files.ts";
 import { isSameRecord, parsePartialName, partialName, type SourceRecord, sourceRecord } from "./partial-name.ts";
+import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
 import type { Sha256Maker } from "./sha256.ts";
 import type {
@@ -64,6 +65,26 @@ export class Resumption {
     const { directory, name } = this.#target.split(file.to);
     const partial = record && partialName(name, record);
     if (record === undefined || partial === undefined) return false;
+    try {
+      await this.#write(file, record, directory, partial, contents);
+    } catch (error) {
+      // Any part may have got bytes of another file.
+      // rule: transfer-shared-part
+      if (isReusedHandle(error))
+        for (const part of [partial, ...file.partials.map((entry) => entry.name)])
+          await this.#target.discard(this.#target.join(directory, part));
+      throw error;
+    }
+    return true;
+  }
+
+  async #write(
+    file: ResumableFile,
+    record: SourceRecord,
+    directory: string,
+    partial: string,
+    contents: (beginning: Beginning) => AsyncIterable<Chunk>,
+  ): Promise<void> {
     const path = this.#target.join(directory, partial);
     const context = this.#run.context(file.to);
     const continued = await this.#continue(file, record, directory, path);
@@ -71,12 +92,11 @@ export class Resumption {
       opened: await this.#partials.create(path, file.attributes.mode, context),
       beginning: NOTHING,
     };
-    await opened.write(contents(beginning), file.attributes, context);
+    await opened.write(path, contents(beginning), file.attributes, context);
     await this.#target.rename(path, file.to, context);
     // What is left of this name is of no use any more.
     for (const { name: other } of file.partials)
       if (other !== continued?.name) await this.#target.discard(this.#target.join(directory, other));
-    return true;
   }
 
   /** Opens the longest part that may be continued, and gives it a new name, so that no other transfer continues it too. */

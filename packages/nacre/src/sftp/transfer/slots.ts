@@ -21,9 +21,12 @@ export class Slots {
   #bytes = 0;
   readonly #waiting: (() => void)[] = [];
 
-  /** `most` returns the number of files without `concurrency`, the number that the application chose. A server may state its limit late. */
+  /**
+   * `most` returns the number of files without `concurrency`, the number that the application chose. It may change, as a server may state its
+   * limit late. `concurrency` does not count where only one file is allowed.
+   */
   constructor(concurrency: number | undefined, most: () => number) {
-    this.#most = concurrency === undefined ? most : () => concurrency;
+    this.#most = () => (concurrency === undefined || most() === 1 ? most() : concurrency);
     this.#isGiven = concurrency !== undefined;
   }
 

@@ -124,6 +124,6 @@ export class Transfer {
     const { directory, pattern } = splitPattern(text);
     const stats = await this.#source.stat(directory, this.#run.context(directory));
     const root = await this.#walk.root(directory, to, stats);
-    await new Matches(this.#source, this.#target, this.#run, this.#walk).start(root, pattern);
+    await new Matches(this.#source, this.#target, this.#run, this.#walk, this.#files.mover).start(root, pattern);
   }
 }

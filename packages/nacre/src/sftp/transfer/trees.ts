@@ -1,4 +1,5 @@
 import type { CallContext } from "../call.ts";
+import type { ListDirectory } from "../glob.ts";
 import type { Chunk } from "./chunk.ts";
 import type { NearAttributes, NearDirectory, NearEntry, NearStats } from "./near-files.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
@@ -60,8 +61,8 @@ export interface SourceTree extends SourceFiles {
   realpath(path: string, context: CallContext): Promise<string>;
   /** Lists a directory. */
   list(path: string, context: CallContext): AsyncIterable<NearEntry>;
-  /** Yields the paths below a directory that match a pattern, with "/" between names. */
-  glob(directory: string, pattern: string, context: CallContext): AsyncIterable<string>;
+  /** Yields the paths below a directory that match a pattern, with "/" between names. `list` lists each directory. */
+  glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncIterable<string>;
   /** Resolves with the target of a symbolic link. */
   readlink(path: string, context: CallContext): Promise<string>;
 }
@@ -94,8 +95,8 @@ export interface PartialFile {
   readonly size: number;
   /** Reads into `buffer` from `position`. Only on the near side. */
   read?(buffer: Uint8Array, position: number): Promise<number>;
-  /** Writes behind the end, sets the attributes, and closes the file, also after a failure. */
-  write(chunks: AsyncIterable<Chunk>, attributes: NewAttributes, context: CallContext): Promise<void>;
+  /** Writes behind the end, sets the attributes, and closes the file, also after a failure. `path` is the one that it has now. */
+  write(path: string, chunks: AsyncIterable<Chunk>, attributes: NewAttributes, context: CallContext): Promise<void>;
   /** Closes the file. */
   close(): Promise<void>;
 }

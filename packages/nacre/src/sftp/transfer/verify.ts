@@ -6,6 +6,7 @@ import type { UnverifiedEntry } from "./options.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
 import type { TransferRun } from "./run.ts";
 import type { Sha256Maker } from "./sha256.ts";
+import { MOST_FILES } from "./slots.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 import type { SourceFiles, TargetFiles } from "./trees.ts";
 
@@ -74,13 +75,15 @@ export class Verification {
     await run.attempt("", async () => {
       const source = await this.#digests(this.#parts.source.remote, ({ from }) => from);
       const target = await this.#digests(this.#parts.target.remote, ({ to }) => to.path);
-      await forEach(this.#moved, (file) =>
+      const compare = (file: MovedFile): Promise<void> =>
         run.attempt(file.path, async () => {
           const [moved, found] = await Promise.all([source(file), target(file)]);
           if (moved !== found) throw different(file, `SHA-256 ${moved}`, found);
           this.verified++;
-        }),
-      );
+        });
+      // Files that are read back are open meanwhile.
+      const { source: from, target: to } = this.#parts;
+      await forEach(this.#moved, compare, Math.min(from.mostFiles ?? MOST_FILES, to.mostFiles ?? MOST_FILES));
     });
   }
 

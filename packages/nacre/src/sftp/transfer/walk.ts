@@ -4,12 +4,19 @@ import { type Extra, findExtra } from "./delete.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { FileMover } from "./move-files.ts";
 import type { NearEntry, NearStats } from "./near-files.ts";
+import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
 import { EMPTY_LISTING, listTarget, needsListing, type TargetListing } from "./target-listing.ts";
 import type { SourceTree, TargetTree } from "./trees.ts";
 
 /** Maximum number of directories listed at the same time. */
 const MOST_LISTED = 8;
+
+/** Number of entries after which a directory is not listed again. */
+const MOST_LISTED_AGAIN = 8192;
+
+/** Maximum number of entries of a directory that are held at once. A hostile server may list entries without an end. */
+const MAX_ENTRIES = 2 ** 20;
 
 /** Maximum number of directories below each other. A hostile server may nest them without an end. */
 const MAX_DEPTH = 256;
@@ -104,19 +111,18 @@ export class Walk {
     this.madeDirectories++;
     if (run.options.preserve === true) this.directories.push(directory);
     if (isNew || !needsListing(run.options)) return EMPTY_LISTING;
-    return this.#held.use(directory, (path) => listTarget(this.#target, path, context));
+    return this.#mover.list(() => this.#held.use(directory, (path) => listTarget(this.#target, path, context)));
   }
 
   /** Makes a directory at the target, and handles its entries. */
   async #enter(directory: Directory): Promise<void> {
-    const { from } = directory;
     const run = this.#run;
     const listing = await this.make(directory);
     const names = new Set<string>();
     const isDeleting = run.options.delete === true;
     const release = this.#held.keep(directory);
     try {
-      for await (const entry of this.#source.list(from, run.context(from))) {
+      for await (const entry of this.#list(directory)) {
         if (run.hasFailed) return;
         if (isDeleting) names.add(entry.name);
         const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
@@ -137,6 +143,24 @@ export class Walk {
     }
     if (!isDeleting) return;
     for (const extra of findExtra(directory, listing, names)) if (run.remember()) this.extras.push(extra);
+  }
+
+  /** Lists a directory of the source. Lists it again, with no file under way, if the server gave its handle to another one too. */
+  async *#list({ from }: Directory): AsyncGenerator<NearEntry, void> {
+    const list = (): AsyncIterable<NearEntry> => this.#source.list(from, this.#run.context(from));
+    const listed = new Set<string>();
+    if (!this.#mover.isOneByOne)
+      try {
+        for await (const entry of list()) {
+          if (listed.size <= MOST_LISTED_AGAIN) listed.add(entry.name);
+          yield entry;
+        }
+        return;
+      } catch (error) {
+        if (listed.size > MOST_LISTED_AGAIN || !isReusedHandle(error)) throw error;
+      }
+    const entries = await this.#mover.list(() => collect(list(), from));
+    yield* entries.filter(({ name }) => !listed.has(name));
   }
 
   /** Starts an entry, or notes it for later. Resolves when the next one can be handled. */
@@ -214,4 +238,22 @@ export class Walk {
         );
     return real;
   }
+}
+
+/** Resolves with all entries of a directory. Rejects with `output-limit` for too many. */
+export async function collect(
+  list: AsyncIterable<NearEntry>,
+  path: string,
+  maxEntries: number = MAX_ENTRIES,
+): Promise<NearEntry[]> {
+  const entries: NearEntry[] = [];
+  for await (const entry of list) {
+    entries.push(entry);
+    if (/* rule: transfer-source-entries */ entries.length > maxEntries)
+      throw new SshError(
+        "output-limit",
+        `"${escapeText(path)}" has more than ${maxEntries} entries, and the server allows one open file; transfer it in parts`,
+      );
+  }
+  return entries;
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
+  copyFileSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -257,6 +258,45 @@ describe("ssh2", () => {
     expect(sha256(readFileSync(`${root}/file`))).toBe(sha256(bytes));
     expect(sha256(readFileSync(`${near}/back`))).toBe(sha256(bytes));
     expect(readlinkSync(`${root}/link`)).toBe("file");
+  });
+
+  itEndsSessions(disk);
+});
+
+describe("phpseclib and Erlang's ssh, which send the link first", () => {
+  const disk = useDiskServer();
+
+  it.each([
+    [
+      "phpseclib",
+      () => {
+        const script = `require 'phpseclib3/autoload.php';
+          $sftp = new phpseclib3\\Net\\SFTP('127.0.0.1', ${disk.server.port}, 20);
+          $key = phpseclib3\\Crypt\\PublicKeyLoader::load(file_get_contents('${disk.key.path}'));
+          if (!$sftp->login('alice', $key)) throw new Exception('refused');
+          if (!$sftp->symlink('target', '/phpseclib')) throw new Exception($sftp->getLastSFTPError());
+          $sftp->disconnect();`;
+        return ["php", "-r", script];
+      },
+      "target",
+    ],
+    [
+      "erlang",
+      () => {
+        copyFileSync(disk.key.path, `${disk.near}/id_ed25519`);
+        const login = `[{user, "alice"}, {user_dir, "${disk.near}"}, {user_interaction, false}, {silently_accept_hosts, true}, {save_accepted_host, false}]`;
+        const script = `ok = logger:set_primary_config(level, none), ok = ssh:start(),
+          {ok, Ssh} = ssh:connect("127.0.0.1", ${disk.server.port}, ${login}),
+          {ok, Sftp} = ssh_sftp:start_channel(Ssh),
+          ok = ssh_sftp:make_symlink(Sftp, "/erlang", "/target"),
+          ok = ssh_sftp:stop_channel(Sftp), ok = ssh:close(Ssh), halt(0).`;
+        return ["erl", "-noinput", "-eval", script];
+      },
+      "/target",
+    ],
+  ])("%s makes a link in the right direction", async (name, words, target) => {
+    expectQuiet(await runPeer(words(), { timeout: SLOW }));
+    expect(readlinkSync(`${disk.root}/${name}`)).toBe(target);
   });
 
   itEndsSessions(disk);

@@ -118,6 +118,13 @@ export const SFTP: readonly Row[] = [
   },
   row("sftp: a handle that is too long", "client", remove("sftp-handle-length")),
   row("sftp: a handle for an abandoned open", "client", remove("sftp-abandoned-handle")),
+  row(
+    "sftp: a handle that is given twice",
+    "client",
+    patch("sftp-shared-handle", "false"),
+    patch("sftp-shared-reply", "false"),
+    patch("sftp-shared-request", "return false;"),
+  ),
   row("sftp: limits that a server states", "client", patch("sftp-stated-limits", "false")),
   row(
     "sftp: forged and closed handles",
@@ -246,6 +253,7 @@ export const SFTP: readonly Row[] = [
     patch("transfer-partial-record", "true"),
     patch("transfer-partial-content", "true"),
   ),
+  transferRow("sftp: a part with the bytes of two files", remove("transfer-shared-part")),
   transferRow(
     "sftp: a partial file that another user placed on the server",
     remove("transfer-partial-far-links"),
@@ -262,6 +270,7 @@ export const SFTP: readonly Row[] = [
     patch("transfer-depth", "false"),
     patch("transfer-entries", "true"),
     patch("transfer-target-entries", "false"),
+    patch("transfer-source-entries", "false"),
   ),
   takenRow("sftp: a download that ends before the stated size", remove("transfer-truncated")),
   takenRow("sftp: a copy of which the server gives no digest", patch("transfer-verified", "file.digest!")),

@@ -1,0 +1,45 @@
+import { SshError } from "@nacre/wire";
+
+/**
+ * Handles that a server has given and a client has not closed. Erlang's server (OTP 27) answers every open after the second with the same
+ * handle, and then carries out the requests for one file on another. Such a handle is shared: nothing done with it counts.
+ */
+export class ServerHandles {
+  /** Handles given, as text with one character for each byte. */
+  readonly #open = new Set<string>();
+  /** Those given again while they were open. */
+  readonly #shared = new Set<string>();
+
+  /** Notes that the server gave a handle. Returns false if it is open already, and marks it as shared. */
+  add(handle: Uint8Array): boolean {
+    const name = nameOf(handle);
+    const isNew = !this.#open.has(name);
+    if (isNew) this.#open.add(name);
+    else this.#shared.add(name);
+    return isNew;
+  }
+
+  /** Notes that the server has answered the CLOSE of a handle. */
+  remove(handle: Uint8Array): void {
+    const name = nameOf(handle);
+    this.#open.delete(name);
+    this.#shared.delete(name);
+  }
+
+  /** Returns whether the server gave a handle to two files. */
+  isShared(handle: Uint8Array | undefined): boolean {
+    return this.#shared.size > 0 && handle !== undefined && this.#shared.has(nameOf(handle));
+  }
+}
+
+/** Returns the error of both files whose handle is the same. */
+export function sharedHandle(): SshError {
+  return new SshError(
+    "sftp-handle-reused",
+    "the server gave two open files the same handle, so neither can be trusted; open one file at a time",
+  );
+}
+
+function nameOf(handle: Uint8Array): string {
+  return String.fromCharCode(...handle);
+}
