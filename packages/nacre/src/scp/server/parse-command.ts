@@ -30,7 +30,7 @@ export function parseScpCommand(command: string): ScpCommand | undefined {
 }
 
 /**
- * Returns whether a command may start scp for a transfer, in whatever way a shell is told to: its first word is scp, or -t or -f follows a later
+ * Returns whether a command may start scp for a transfer, by any way of a shell: its first word is scp, or -t or -f follows a later
  * word scp. Quotes, directories and case are ignored.
  */
 export function namesScp(command: string): boolean {
