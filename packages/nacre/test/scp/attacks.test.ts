@@ -352,6 +352,36 @@ test("scp: an upload through a link, or of a directory without -r · server", as
   expect(await tree(files, "/in")).toEqual(["d@", expect.stringMatching(/^f: /)]);
 });
 
+test("scp: an upload in place of a device · server", async () => {
+  const files = memoryFileSystem();
+  await put(files, "/f", "kept");
+  for (const type of [0o020_000, 0o060_000, 0o010_000, 0o140_000]) {
+    const device = withMethods(files, {
+      lstat: async (path) => {
+        const attributes = await files.lstat(path);
+        return path === "f" ? { ...attributes, permissions: type | 0o600 } : attributes;
+      },
+    });
+    const { ssh } = await openScp(device);
+    const { output, status } = await play(ssh, "scp -t f", "C0644 1 f\n");
+    expect([output, status]).toEqual(["\0\x01scp: f: Operation not permitted\n", 1]);
+    expect(await tree(files, "/")).toEqual(["f: kept"]);
+  }
+});
+
+test("scp: directories below each other without a bound · server", async () => {
+  const files = memoryFileSystem();
+  let path = "";
+  for (let depth = 0; depth < 258; depth++) await files.mkdir((path += "/d"), {});
+  await put(files, `${path}/f`, "x");
+  const { ssh } = await openScp(files);
+  // One answer for each directory's beginning and end, and the first.
+  const { output, status } = await play(ssh, "scp -rf d", "\0".repeat(2 * 256 + 1));
+  expect(output.match(/D0755 0 d\n/g)).toHaveLength(256);
+  expect(output).toContain("\x01scp: d: too many directories below each other\n");
+  expect([output.match(/E\n/g)?.length, output.includes("C0644"), status]).toEqual([256, false, 1]);
+});
+
 test("scp: links in a circle · server", async () => {
   const files = memoryFileSystem();
   await files.mkdir("/t", {});

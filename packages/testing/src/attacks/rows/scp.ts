@@ -122,5 +122,7 @@ export const SCP: readonly Row[] = [
     patch("scp-server-directory-link", "statOf(fileSystem, path)"),
     remove("scp-server-recursive"),
   ),
+  serverRow("scp: an upload in place of a device", remove("scp-server-special")),
+  serverRow("scp: directories below each other without a bound", remove("scp-server-depth")),
   serverRow("scp: links in a circle", remove("scp-server-link-loop")),
 ];
