@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, lstat, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, connect as dialSocket, type Socket } from "node:net";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { Duplex as NodeDuplex } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -10,9 +9,9 @@ import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import type { Permissions } from "nacre";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { ownAddresses } from "../src/address-place.ts";
 import type { Client } from "../src/client.ts";
 import { connect } from "../src/connect.ts";
-import { isInternalAddress } from "../src/internal-address.ts";
 import { listen } from "../src/listen.ts";
 import type { ListenEvent } from "../src/listen-options.ts";
 import type { Lookup } from "../src/lookup.ts";
@@ -92,45 +91,6 @@ const names =
 async function until(happened: () => boolean): Promise<void> {
   while (!happened()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
-
-describe("an address of this machine or its link", () => {
-  it.each([
-    "127.0.0.1",
-    "127.255.0.1",
-    "0.0.0.0",
-    "0.1.2.3",
-    "169.254.169.254",
-    "::",
-    "::1",
-    "0:0:0:0:0:0:0:1",
-    "::127.0.0.1",
-    "::ffff:127.0.0.1",
-    "::ffff:7f00:1",
-    "::FFFF:169.254.169.254",
-    "::ffff:0.0.0.0",
-    "64:ff9b::127.0.0.1",
-    "fe80::1",
-    "fe80::1%eth0",
-    "febf::1",
-    "localhost",
-    "",
-  ])("is recognized: %j", (address) => {
-    expect(isInternalAddress(address)).toBe(true);
-  });
-
-  it.each([
-    "192.0.2.1",
-    "10.0.0.1",
-    "128.0.0.1",
-    "169.255.0.1",
-    "2001:db8::1",
-    "::ffff:192.0.2.1",
-    "fec0::1",
-    "fd00::1",
-  ])("does not include %s", (address) => {
-    expect(isInternalAddress(address)).toBe(false);
-  });
-});
 
 describe("tcpForwarding connects", () => {
   it("to a permitted address, with half-close", async () => {
@@ -234,14 +194,27 @@ describe("tcpForwarding refuses", () => {
 
   it("the forbidden addresses of a name, and dials the others", async () => {
     const loopback = await serve(() => {});
-    const own = Object.values(networkInterfaces())
-      .flat()
-      .find((one) => one !== undefined && one.family === "IPv4" && !isInternalAddress(one.address))?.address;
-    const lookup = async (): Promise<readonly string[]> => ["127.0.0.1", own ?? "192.0.2.1"];
+    // 192.0.2.1 is reserved for documentation (RFC 5737) and does not answer.
+    const lookup = async (): Promise<readonly string[]> => ["127.0.0.1", "192.0.2.1"];
     const { client } = await tunnel({ lookup, connectTimeout: 300 });
     expect(await codeOf(client.dial({ host: "both.example.org", port: loopback.port }))).toBe("forward-unreachable");
     expect(loopback.sockets).toHaveLength(0);
     await client.close();
+  });
+
+  it("every address of this machine by *, but the link's alone with `permitThisMachine`", async () => {
+    const target = await serve(echo);
+    const addresses = ["127.0.0.1", "::ffff:127.0.0.1", ...ownAddresses()];
+    const closed = await tunnel();
+    for (const host of addresses)
+      expect(await codeOf(closed.client.dial({ host, port: target.port })), host).toBe("forward-denied");
+    expect(target.sockets).toHaveLength(0);
+    const { client } = await tunnel({ permitThisMachine: true });
+    for (const host of ["127.0.0.1", "localhost"])
+      expect(await exchange(await client.dial({ host, port: target.port }), "hello")).toBe("echo hello");
+    for (const host of ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254"])
+      expect(await codeOf(client.dial({ host, port: target.port })), host).toBe("forward-denied");
+    await Promise.all([closed.client.close(), client.close()]);
   });
 
   it("a place not in the list, before resolving the name", async () => {
@@ -290,6 +263,7 @@ describe("tcpForwarding refuses", () => {
     ["connectTimeout", 0],
     ["connectTimeout", Number.NaN],
     ["lookup", "dns"],
+    ["permitThisMachine", "yes"],
     ["permitopen", []],
   ])("an invalid option %s: %j", (name, value) => {
     expect(() => tcpForwarding({ [name]: value })).toThrow(expect.objectContaining({ code: "usage" }));

@@ -326,9 +326,26 @@ describe("forwarding", () => {
     expect(await served.until(({ event }) => event === "request-refused")).toMatchObject({ request: "direct-tcpip" });
   });
 
-  test("reaches named destinations, but not this machine by a * host", async () => {
+  test("reaches this machine by -L without more options", async () => {
+    const served = await folder.serve({ words: ["--allow-forwarding"] });
+    // The target is the server itself, so its identification string comes back.
+    for (const host of ["127.0.0.1", "localhost"]) {
+      const onward = await run(folder.ssh(served, ["-W", `${host}:${served.port}`]));
+      expect(onward.stdout.toString()).toMatch(/^SSH-2\.0-/);
+    }
+    const link = await run(folder.ssh(served, ["-W", "169.254.169.254:80"]));
+    expect(link.stderr).toMatch(/administratively prohibited/);
+  });
+
+  test.each([
+    ["--no-exec", undefined],
+    ["a forced command", 'command="true" '],
+  ])("reaches named destinations, but not this machine by a * host with %s", async (_, forced = "") => {
     const words = ["--allow-forwarding", "--permit-open", "localhost:*", "--permit-open", "*:*"];
-    const served = await folder.serve({ words });
+    const served = await folder.serve({
+      words: forced === "" ? ["--no-exec", ...words] : words,
+      authorizedKeys: `${forced}${folder.keyLine}`,
+    });
     // The target is the server itself, so its identification string comes back.
     const onward = await run(folder.ssh(served, ["-W", `localhost:${served.port}`]));
     expect(onward.stdout.toString()).toMatch(/^SSH-2\.0-/);
