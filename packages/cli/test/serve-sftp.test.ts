@@ -48,16 +48,17 @@ test("nacre serve: SFTP beyond what a login may do · server", () => {
   expect(sftpOptions(context(), internalSftp("internal-sftp -R")).readOnly).toBe(true);
 });
 
-test("nacre serve: a command of scp that is not understood · server", async () => {
-  const answer = (sftp: Partial<SftpContext["arguments"]["sftp"]>, exec = true): Promise<number> | undefined => {
-    const session = {
-      kind: "exec",
-      command: "/usr/bin/scp -pf *",
-      forced: false,
-      takeChannel: () => new FakeChannel(),
-    };
-    return sftpHandlers(context(sftp, { exec })).scp!(session as unknown as NodeSession);
+const answer = (sftp: Partial<SftpContext["arguments"]["sftp"]>, exec = true): Promise<number> | undefined => {
+  const session = {
+    kind: "exec",
+    command: "/usr/bin/scp -pf *",
+    forced: false,
+    takeChannel: () => new FakeChannel(),
   };
+  return sftpHandlers(context(sftp, { exec })).scp!(session as unknown as NodeSession);
+};
+
+test("nacre serve: a command of scp that is not understood · server", async () => {
   const root = tmpdir();
   expect(await Promise.all([answer({ root }), answer({ readOnly: true }), answer({ root }, false)])).toEqual([1, 1, 1]);
   // Such a login reaches every file, and its shell expands the path.

@@ -16,8 +16,8 @@ export function ownAddresses(): readonly string[] {
 export function addressPlace(address: string, own: readonly string[]): AddressPlace {
   const scope = addressScope(address);
   if (scope === undefined || scope === "link") return "link";
-  const bytes = `${addressBytes(address)}`;
+  const bytes = addressBytes(address)?.join();
   // rule: own-address
-  if (own.some((one) => `${addressBytes(one)}` === bytes)) return "machine";
+  if (own.some((one) => addressBytes(one)?.join() === bytes)) return "machine";
   return scope === "machine" ? "machine" : "elsewhere";
 }

@@ -195,8 +195,10 @@ describe("tcpForwarding refuses", () => {
   it("the forbidden addresses of a name, and dials the others", async () => {
     const loopback = await serve(() => {});
     // 192.0.2.1 is reserved for documentation (RFC 5737) and does not answer.
-    const lookup = async (): Promise<readonly string[]> => ["127.0.0.1", "192.0.2.1"];
-    const { client } = await tunnel({ lookup, connectTimeout: 300 });
+    const { client } = await tunnel({
+      lookup: names({ "both.example.org": ["127.0.0.1", "192.0.2.1"] }),
+      connectTimeout: 300,
+    });
     expect(await codeOf(client.dial({ host: "both.example.org", port: loopback.port }))).toBe("forward-unreachable");
     expect(loopback.sockets).toHaveLength(0);
     await client.close();

@@ -50,16 +50,13 @@ async function slowOpens(): Promise<{
   const memory = memoryFileSystem();
   for (const name of ["/f", "/g"]) await put(memory, name, "");
   const calls: string[] = [];
-  let finish = (): void => {};
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const waiting: (() => void)[] = [];
   const client = await RawClient.start(
     withMethods(memory, {
       open: async (...args) => {
         if (args[0] === "g") return memory.open(...args);
         calls.push("open");
-        await finished;
+        await new Promise<void>((resolve) => waiting.push(resolve));
         return memory.open(...args);
       },
       stat: async (path) => {
@@ -77,6 +74,9 @@ async function slowOpens(): Promise<{
     await client.ended;
   });
   const handle = await client.open("g", READ);
+  const finish = (): void => {
+    for (const open of waiting) open();
+  };
   return { client, calls, finish, barrier: () => client.request({ type: "fstat", handle }) };
 }
 
@@ -85,16 +85,16 @@ describe("a copy on the server", () => {
     const memory = memoryFileSystem();
     await put(memory, "/from", "abcdef");
     const shared = new Uint8Array(256 * 1024);
+    const read = (offset: number, length: number): Uint8Array => {
+      const bytes = utf8Encode("abcdef").subarray(offset, offset + Math.min(length, 2));
+      shared.set(bytes);
+      return shared.subarray(0, bytes.length);
+    };
     let written = "";
     const client = await RawClient.start(
       withMethods(memory, {
         open: async (...args) => {
           const file = await memory.open(...args);
-          const read = (offset: number, length: number): Uint8Array => {
-            const bytes = utf8Encode("abcdef").subarray(offset, offset + Math.min(length, 2));
-            shared.set(bytes);
-            return shared.subarray(0, bytes.length);
-          };
           return Object.assign(file, {
             readNow: way === "readNow" ? read : undefined,
             read: async (offset: number, length: number) => read(offset, length),
@@ -150,8 +150,8 @@ describe("a listing", () => {
 
   it("leaves out .. if the file system does not find it", async () => {
     const memory = memoryFileSystem();
-    const stat = async (): Promise<never> => Promise.reject(new Error("a bucket has no parents"));
-    const client = await RawClient.start(withMethods(memory, { stat }));
+    const bucket = withMethods(memory, { stat: () => Promise.reject(new Error("a bucket has no parents")) });
+    const client = await RawClient.start(bucket);
     const opened = await client.request({ type: "opendir", path: utf8Encode("/") });
     const answer = await client.request({ type: "readdir", handle: (opened as { handle: Uint8Array }).handle });
     expect(answer.type === "names" && answer.names.map(({ filename }) => latin1(filename))).toEqual(["."]);

@@ -146,6 +146,8 @@ test("sftp disk: a FIFO, a device and the files of procfs · server", async () =
   expect(await errorOf(whole.open("/proc/self/oom_score_adj", WRITE, {}))).toBe("EACCES");
 });
 
+const facts = ({ mode, uid, mtimeMs }: Stats): unknown => [mode, uid, mtimeMs];
+
 test("sftp disk: modes of the root and of special files, setuid and setgid · server", async () => {
   for (const [, openRoot] of WAYS) {
     const { root, files } = await serveDisk(openRoot);
@@ -174,7 +176,6 @@ test("sftp disk: modes of the root and of special files, setuid and setgid · se
       expect(await errorOf(files.lsetstat("/", attributes))).toBe("EACCES");
       expect(await errorOf(directory.setstat(attributes))).toBe("EACCES");
     }
-    const facts = ({ mode, uid, mtimeMs }: Stats): unknown => [mode, uid, mtimeMs];
     const after = await Promise.all(["", "fifo", "socket"].map((path) => lstat(join(root, path))));
     expect(after.map(facts)).toEqual(before.map(facts));
     await directory.close();

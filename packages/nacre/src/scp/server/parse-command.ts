@@ -16,7 +16,7 @@ export function parseScpCommand(command: string): ScpCommand | undefined {
   const end = words.findIndex(({ text }) => text === "--" || !/^-./.test(text));
   if (program?.text !== "scp" || end < 0) return undefined;
   // libssh2 joins flags: -pt.
-  const flags = new Set(words.slice(0, end).flatMap(({ text }) => [...text.slice(1)]));
+  const flags = new Set(words.slice(0, end).flatMap(({ text }) => Array.from(text.slice(1))));
   const [path, ...others] = words.slice(words[end]!.text === "--" ? end + 1 : end);
   if (path === undefined || path.text === "" || others.length > 0) return undefined;
   if (![...flags].every((flag) => FLAGS.has(flag)) || flags.has("t") === flags.has("f")) return undefined;
