@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, lstat, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer, connect as dialSocket, type Socket } from "node:net";
+import { type AddressInfo, createServer, connect as dialSocket, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import type { Duplex as NodeDuplex } from "node:stream";
+import { addAbortSignal, type Duplex as NodeDuplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
@@ -303,17 +303,32 @@ async function answering(gatewayPorts: TcpForwardingOptions["gatewayPorts"], hos
   return hosts.filter((_, index) => greetings[index] === greeting);
 }
 
+/** Listens on a port of `host` that nothing uses on `other`. */
+async function takePort(host: string, other: string): Promise<{ readonly taken: Server; readonly port: number }> {
+  for (;;) {
+    const taken = createServer();
+    onTestFinished(() => void taken.close());
+    await once(taken.listen(0, host), "listening");
+    const { port } = taken.address() as AddressInfo;
+    const probe = createServer().listen(port, other);
+    const isFree = (await codeOf(once(probe, "listening"))) === "no error";
+    if (isFree) {
+      await new Promise((resolve) => probe.close(resolve));
+      return { taken, port };
+    }
+  }
+}
+
 async function greetAll(listener: AsyncIterable<NodeDuplex>, greeting: string): Promise<void> {
   for await (const stream of listener) stream.end(greeting);
 }
 
-/** Returns the first data that a listener sends, or `undefined` if there is no listener or no data. */
+/** Returns what a listener sends until it ends, or `undefined` if there is no listener or no end. */
 async function greetingOf(to: Parameters<typeof visit>[0]): Promise<string | undefined> {
   try {
     const socket = await visit(to);
     onTestFinished(() => void socket.destroy());
-    const [greeting] = await once(socket, "data", { signal: AbortSignal.timeout(5000) });
-    return String(greeting);
+    return await text(addAbortSignal(AbortSignal.timeout(5000), socket));
   } catch {
     return undefined;
   }
@@ -362,9 +377,7 @@ describe("tcpForwarding listens", () => {
     ["127.0.0.1", "::1"],
     ["::1", "127.0.0.1"],
   ])("not on a port in use on %s, and then does not bind %s either", async (host, other) => {
-    const taken = createServer();
-    await new Promise<void>((resolve) => taken.listen(0, host, resolve));
-    const { port } = taken.address() as AddressInfo;
+    const { taken, port } = await takePort(host, other);
     const { client, server } = await tunnel();
     expect(await codeOf(client.listen({ port }))).toBe("forward-denied");
     expect(await codeOf(visit({ host: other, port }))).toBe("ECONNREFUSED");
