@@ -17,9 +17,10 @@ const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: th
   --sftp-read-only    let SFTP clients change nothing
   --no-sftp           serve no SFTP
   --permit-user-environment  let environment= in authorized_keys set any variable
-  --allow-forwarding  let clients forward connections, as far as their keys allow: to any host except this machine, and from loopback
+  --allow-forwarding  let clients forward connections, as far as their keys allow: to any host, and from loopback. Logins that may not run
+                      every command (--no-exec, a forced command) reach services of this machine only by name, as in --permit-open
   --permit-open PLACE destination that clients may connect to: host:port, host:*, *:port or a Unix socket path; repeatable
-                      (*:*; a * host never matches this machine, so name it: localhost:5432, 127.0.0.1:*)
+                      (*:*; for those logins * does not match this machine, so name it: localhost:5432, 127.0.0.1:*)
   --permit-listen PLACE  where clients may listen on this machine: port, host:port or a Unix socket path, * matches anything;
                       repeatable (*:*, no Unix sockets)
   --gateway-ports no|yes|clientspecified  listen for clients on loopback, on every address, or on the address they request (no)

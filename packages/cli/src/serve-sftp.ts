@@ -70,7 +70,10 @@ function refuse(session: NodeSession): number {
 function scpHandler(context: SftpContext): ScpHandler {
   const { root, startDirectory, readOnly, umask } = sftpOptions(context);
   const files = diskFileSystem({ root, startDirectory, readOnly, umask });
-  return scpServer(files, { readOnly, log: (event) => context.note(scpFaultLine(event)) });
+  // The system's scp knows neither the root nor the access.
+  // rule: serve-scp-unparsed
+  const passUnparsed = context.arguments.sftp.root === undefined && !readOnly;
+  return scpServer(files, { readOnly, passUnparsed, log: (event) => context.note(scpFaultLine(event)) });
 }
 
 /** Parses the command of a key. Words are separated by blanks; `"` and `'` keep blanks. Throws `usage` if it is invalid. */

@@ -13,7 +13,6 @@ import {
   nodeServerAlgorithms,
   type SessionExit,
   type SessionHandler,
-  tcpForwarding,
 } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { chooseAlgorithms } from "./algorithms.ts";
@@ -22,6 +21,7 @@ import { closeInheritedDescriptors } from "./inherited-descriptors.ts";
 import { asksForHelp, usage } from "./options.ts";
 import { parseServeArguments, SERVE_OPTIONS, type ServeArguments } from "./serve-arguments.ts";
 import { type Account, acceptEnv, sessionEnvironment } from "./serve-environment.ts";
+import { serveForwarding } from "./serve-forwarding.ts";
 import { logLine, type ServeEvent, throttledLog } from "./serve-log.ts";
 import { runWithPipes } from "./serve-process.ts";
 import { INTERNAL_SFTP, sftpHandlers, withScp } from "./serve-sftp.ts";
@@ -37,7 +37,7 @@ export async function serve(words: readonly string[]): Promise<number> {
   const parsed = parseServeArguments(words);
   // rule: close-inherited-at-start
   closeInheritedDescriptors();
-  const forwarding = parsed.forwarding && tcpForwarding(parsed.forwarding);
+  const forwarding = parsed.forwarding && serveForwarding(parsed.forwarding, parsed.exec);
   const algorithms = chooseAlgorithms(parsed, nodeServerAlgorithms);
   const account = runner();
   const users = parsed.users.length > 0 ? parsed.users : [account.name];

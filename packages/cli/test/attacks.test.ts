@@ -5,6 +5,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { generateEd25519 } from "@nacre/keys";
 import { type Client, connect, listen } from "@nacre/node";
+import { firstLine } from "@nacre/testing/first-line";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openKeyLog } from "../src/key-log.ts";
 import { untilStopped } from "../src/serve-stop.ts";
@@ -43,8 +44,7 @@ async function begin(client: Client, command: string, pty: boolean): Promise<str
   // Rejects when the server or the test kills the command.
   exit.catch(() => {});
   stdout.on("error", () => {});
-  const [line] = (await once(stdout, "data")) as [Buffer];
-  return line.toString().trim();
+  return firstLine(stdout);
 }
 
 test("descriptors · server", async () => {
@@ -59,7 +59,7 @@ test("descriptors · server", async () => {
 });
 
 /** Shell command that ignores signals; the program it execs ignores them too. */
-const STUBBORN = "trap '' HUP INT TERM; echo $$; exec sleep 1000";
+const STUBBORN = "trap '' HUP INT TERM; echo $$; exec sleep 60";
 const INNER = `sh -c "${STUBBORN.replace("$$", "\\$\\$")}"`;
 const COMMANDS: Readonly<Record<string, readonly [command: string, pty: boolean]>> = {
   command: [STUBBORN, false],

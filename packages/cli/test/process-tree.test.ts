@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { firstLine } from "@nacre/testing/first-line";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { endProcesses, listFromProc, listFromPs } from "../src/process-tree.ts";
 
@@ -8,12 +8,11 @@ const never = new AbortController().signal;
 /** Starts a shell and a child of it in another Unix session. Returns both process IDs. With `stubborn`, the child ignores SIGHUP. */
 async function family({ stubborn }: { readonly stubborn: boolean }): Promise<readonly [number, number]> {
   const trap = stubborn ? "trap '' HUP; " : "";
-  const child = spawn("/bin/sh", ["-c", `setsid sh -c "${trap}echo \\$\\$; exec sleep 1000" & wait`], {
+  const child = spawn("/bin/sh", ["-c", `setsid sh -c "${trap}echo \\$\\$; exec sleep 60" & wait`], {
     stdio: ["ignore", "pipe", "ignore"],
     detached: true,
   });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const inner = Number(line.toString());
+  const inner = Number(await firstLine(child.stdout));
   onTestFinished(() => {
     for (const pid of [child.pid!, inner]) if (isRunning(pid)) process.kill(pid, "SIGKILL");
   });

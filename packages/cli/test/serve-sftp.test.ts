@@ -1,4 +1,6 @@
 import { tmpdir } from "node:os";
+import type { NodeSession } from "@nacre/node";
+import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
 import { describe, expect, test } from "vitest";
 import { internalSftp, type SftpContext, servesSubsystem, sftpHandlers, sftpOptions } from "../src/serve-sftp.ts";
 
@@ -44,6 +46,23 @@ test("nacre serve: SFTP beyond what a login may do · server", () => {
   );
   expect(sftpOptions(context({ readOnly: true }), internalSftp("internal-sftp")).readOnly).toBe(true);
   expect(sftpOptions(context(), internalSftp("internal-sftp -R")).readOnly).toBe(true);
+});
+
+const answer = (sftp: Partial<SftpContext["arguments"]["sftp"]>, exec = true): Promise<number> | undefined => {
+  const session = {
+    kind: "exec",
+    command: "/usr/bin/scp -pf *",
+    forced: false,
+    takeChannel: () => new FakeChannel(),
+  };
+  return sftpHandlers(context(sftp, { exec })).scp!(session as unknown as NodeSession);
+};
+
+test("nacre serve: a command of scp that is not understood · server", async () => {
+  const root = tmpdir();
+  expect(await Promise.all([answer({ root }), answer({ readOnly: true }), answer({ root }, false)])).toEqual([1, 1, 1]);
+  // Such a login reaches every file, and its shell expands the path.
+  expect(answer({})).toBeUndefined();
 });
 
 test("internalSftp splits words as a shell does, and rejects what it does not know", () => {

@@ -28,6 +28,16 @@ export function addressScope(address: string): AddressScope | undefined {
   return scopeIn(IPV6(), bytes) ?? ((bytes[0]! & 0xe0) === 0x20 ? "global" : "reserved");
 }
 
+/**
+ * Returns the bytes of an IP address; those of the IPv4 address that is embedded in an IPv6 address (mapped, NAT64, 6to4). Returns `undefined` for an
+ * invalid address.
+ */
+export function addressBytes(address: string): Uint8Array | undefined {
+  // Ignore the zone of a link-local address: it names a local interface.
+  const bytes = parseAddress(address.replace(/%.*$/, ""));
+  return (bytes?.length === 16 ? innerAddress(bytes) : undefined) ?? bytes;
+}
+
 interface Block {
   readonly prefix: Uint8Array;
   readonly length: number;

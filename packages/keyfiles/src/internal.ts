@@ -1,7 +1,7 @@
 // Parsers without cryptography of their own. The caller supplies the private key constructor, and HMAC-SHA1 for hashed known_hosts names.
 export { type OriginMatcher, parseAddress, parseOrigins } from "./address-match.ts";
 export { addressMatcher, type NetBlockSize, networkOf, plainAddress } from "./address-network.ts";
-export { type AddressScope, addressScope } from "./address-scope.ts";
+export { type AddressScope, addressBytes, addressScope } from "./address-scope.ts";
 export { appendKnownHost } from "./append-known-host.ts";
 export { type AuthorizedKeyCheck, parseAuthorizedKeys } from "./authorized-keys.ts";
 export { drawRandomart } from "./draw-randomart.ts";

@@ -196,10 +196,13 @@ describe("a session", () => {
     const permissions = { permissions: { command: "internal-sftp -R  -d /srv" } };
     const forcedCommands = {
       "internal-sftp": async (session: Session) =>
-        print(session.stdout, `${session.kind} ${session.command} for ${session.env.SSH_ORIGINAL_COMMAND}`),
+        print(
+          session.stdout,
+          `${session.kind} ${session.command} for ${session.env.SSH_ORIGINAL_COMMAND}, forced: ${session.forced}`,
+        ),
     };
     const { client } = await served({ authenticate: () => permissions, session: undefined, forcedCommands });
-    expect((await client.exec("rm -rf /")).stdout).toBe("exec internal-sftp -R  -d /srv for rm -rf /");
+    expect((await client.exec("rm -rf /")).stdout).toBe("exec internal-sftp -R  -d /srv for rm -rf /, forced: true");
     await client.close();
 
     for (const [command, authenticate] of [

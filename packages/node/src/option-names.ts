@@ -35,6 +35,7 @@ export const LISTEN_OPTIONS: OptionNames<ListenOptions> = {
 
 export const TCP_FORWARDING_OPTIONS: OptionNames<TcpForwardingOptions> = {
   permitOpen: true,
+  permitThisMachine: true,
   permitListen: true,
   gatewayPorts: true,
   connectTimeout: true,

@@ -9,8 +9,8 @@ import {
   permitsAddress,
   permitsTarget,
 } from "nacre/internal";
+import { type AddressPlace, addressPlace, ownAddresses } from "./address-place.ts";
 import type { GatewayPorts } from "./forward-listen.ts";
-import { isInternalAddress } from "./internal-address.ts";
 import { type Lookup, lookupNames } from "./lookup.ts";
 import { TCP_FORWARDING_OPTIONS } from "./option-names.ts";
 
@@ -18,11 +18,16 @@ import { TCP_FORWARDING_OPTIONS } from "./option-names.ts";
 export interface TcpForwardingOptions {
   /**
    * Permitted destinations, like sshd's PermitOpen. A host is compared literally with the requested host. Default `["*:*"]`: all hosts, no
-   * Unix sockets. `*` never matches an address of this machine or its link: 127.0.0.0/8, ::1, 169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::, or
-   * their IPv4-mapped forms. To permit one, list `"localhost:5432"` or the address. A name is resolved only once, and only checked
-   * addresses are dialled.
+   * Unix sockets. `*` never matches an address of this machine or its link: 127.0.0.0/8, ::1, 169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::, those
+   * of its interfaces, or their IPv4-mapped forms. To permit one, list `"localhost:5432"` or the address. A name is resolved only once, and
+   * only checked addresses are dialled.
    */
   readonly permitOpen?: readonly string[] | undefined;
+  /**
+   * Whether `*` in `permitOpen` includes this machine: loopback and the addresses of its interfaces, but not those of its link. Default false. Its
+   * services may trust connections from this machine, so set it only for logins that may run commands here anyway.
+   */
+  readonly permitThisMachine?: boolean | undefined;
   /**
    * Permitted listening addresses, like sshd's PermitListen. A host is a pattern with `*` and `?`; a port alone means every host. Default
    * `["*"]`: every port, no Unix sockets.
@@ -48,10 +53,17 @@ export interface TcpForwardingOptions {
  */
 export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   checkNames(options, TCP_FORWARDING_OPTIONS, "`tcpForwarding`");
-  const { permitOpen = ["*:*"], permitListen = ["*"], gatewayPorts = "no", connectTimeout = 15_000 } = options;
+  const {
+    permitOpen = ["*:*"],
+    permitThisMachine = false,
+    permitListen = ["*"],
+    gatewayPorts = "no",
+    connectTimeout = 15_000,
+  } = options;
   const { lookup = lookupNames } = options;
   checkPlaces("permitOpen", permitOpen, false);
   checkPlaces("permitListen", permitListen, true);
+  if (typeof permitThisMachine !== "boolean") throw new SshError("usage", "`permitThisMachine` must be true or false");
   if (!["no", "yes", "clientspecified"].includes(gatewayPorts))
     throw new SshError("usage", '`gatewayPorts` must be "no", "yes" or "clientspecified"');
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
@@ -59,6 +71,7 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
     throw new SshError("usage", "`lookup` must be a function: async (host) => addresses");
   // rule: named-places
   const named = permitOpen.filter((text) => !/^(?:\*|\[\*\]):/.test(text));
+  const always: readonly AddressPlace[] = permitThisMachine ? ["machine", "elsewhere"] : ["elsewhere"];
 
   return {
     async connect(target, { signal }) {
@@ -70,7 +83,7 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
       if (target.path !== undefined) return dialPath(target.path, settings);
       return dialAddresses(target, settings, async () => {
         const addresses = await lookup(target.host);
-        const permitted = permittedAddresses(named, target, addresses);
+        const permitted = permittedAddresses({ always, named }, target, addresses);
         if (permitted.length === 0 && addresses.length > 0) throw internalAddress(target, addresses);
         return permitted;
       });
@@ -91,18 +104,18 @@ interface HostAndPort {
   readonly port: number;
 }
 
-/**
- * Returns the addresses of a host that may be dialled. Addresses of this machine and its link must be listed in `named`, the places without
- * `*`.
- */
+/** Returns the addresses of a host that may be dialled. Those not at a place of `always` must be listed in `named`, the places without `*`. */
 function permittedAddresses(
-  named: readonly string[],
+  { always, named }: { readonly always: readonly AddressPlace[]; readonly named: readonly string[] },
   { host, port }: HostAndPort,
   addresses: readonly string[],
 ): readonly string[] {
   if (host === "localhost" && permitsTarget(named, { host, port })) return addresses;
+  const own = ownAddresses();
   // rule: address-after-lookup
-  return addresses.filter((address) => !isInternalAddress(address) || permitsTarget(named, { host: address, port }));
+  return addresses.filter(
+    (address) => always.includes(addressPlace(address, own)) || permitsTarget(named, { host: address, port }),
+  );
 }
 
 function internalAddress({ host, port }: HostAndPort, [address = ""]: readonly string[]): SshError {

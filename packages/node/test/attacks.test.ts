@@ -618,7 +618,7 @@ test("forwarding · server", async () => {
   const [inside, path] = [await serve(() => {}), join(folder, "app.sock")];
   await serve(() => {}, path);
   // A name that resolves to an address of this machine or to a cloud metadata service, in any notation, is not dialled.
-  const answers = [["127.0.0.1"], ["::ffff:127.0.0.1"], ["::ffff:7f00:1"], ["169.254.169.254"], ["::1", "0.0.0.0"]];
+  const answers = [["127.0.0.1"], ["::ffff:127.0.0.2"], ["::ffff:7f00:2"], ["169.254.169.254"], ["::1", "0.0.0.0"]];
   const lookup = (host: string): Promise<readonly string[]> => Promise.resolve(answers[Number(host[4])] ?? []);
   for (const permitOpen of [undefined, answers.map((_, index) => `evil${index}.example.org:*`)]) {
     const ssh = await forwardingClient({ permitOpen, lookup, connectTimeout: 200 });

@@ -16,6 +16,7 @@ const START: SessionStart = {
   remoteAddress: "127.0.0.1",
   kind: "exec",
   command: "x",
+  forced: false,
   subsystem: undefined,
   env: {},
   pty: undefined,

@@ -1,18 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, lstat, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer, connect as dialSocket, type Socket } from "node:net";
-import { networkInterfaces } from "node:os";
+import { type AddressInfo, createServer, connect as dialSocket, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import type { Duplex as NodeDuplex } from "node:stream";
+import { addAbortSignal, type Duplex as NodeDuplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import type { Permissions } from "nacre";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import { ownAddresses } from "../src/address-place.ts";
 import type { Client } from "../src/client.ts";
 import { connect } from "../src/connect.ts";
-import { isInternalAddress } from "../src/internal-address.ts";
 import { listen } from "../src/listen.ts";
 import type { ListenEvent } from "../src/listen-options.ts";
 import type { Lookup } from "../src/lookup.ts";
@@ -92,45 +91,6 @@ const names =
 async function until(happened: () => boolean): Promise<void> {
   while (!happened()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
-
-describe("an address of this machine or its link", () => {
-  it.each([
-    "127.0.0.1",
-    "127.255.0.1",
-    "0.0.0.0",
-    "0.1.2.3",
-    "169.254.169.254",
-    "::",
-    "::1",
-    "0:0:0:0:0:0:0:1",
-    "::127.0.0.1",
-    "::ffff:127.0.0.1",
-    "::ffff:7f00:1",
-    "::FFFF:169.254.169.254",
-    "::ffff:0.0.0.0",
-    "64:ff9b::127.0.0.1",
-    "fe80::1",
-    "fe80::1%eth0",
-    "febf::1",
-    "localhost",
-    "",
-  ])("is recognized: %j", (address) => {
-    expect(isInternalAddress(address)).toBe(true);
-  });
-
-  it.each([
-    "192.0.2.1",
-    "10.0.0.1",
-    "128.0.0.1",
-    "169.255.0.1",
-    "2001:db8::1",
-    "::ffff:192.0.2.1",
-    "fec0::1",
-    "fd00::1",
-  ])("does not include %s", (address) => {
-    expect(isInternalAddress(address)).toBe(false);
-  });
-});
 
 describe("tcpForwarding connects", () => {
   it("to a permitted address, with half-close", async () => {
@@ -234,14 +194,29 @@ describe("tcpForwarding refuses", () => {
 
   it("the forbidden addresses of a name, and dials the others", async () => {
     const loopback = await serve(() => {});
-    const own = Object.values(networkInterfaces())
-      .flat()
-      .find((one) => one !== undefined && one.family === "IPv4" && !isInternalAddress(one.address))?.address;
-    const lookup = async (): Promise<readonly string[]> => ["127.0.0.1", own ?? "192.0.2.1"];
-    const { client } = await tunnel({ lookup, connectTimeout: 300 });
+    // 192.0.2.1 is reserved for documentation (RFC 5737) and does not answer.
+    const { client } = await tunnel({
+      lookup: names({ "both.example.org": ["127.0.0.1", "192.0.2.1"] }),
+      connectTimeout: 300,
+    });
     expect(await codeOf(client.dial({ host: "both.example.org", port: loopback.port }))).toBe("forward-unreachable");
     expect(loopback.sockets).toHaveLength(0);
     await client.close();
+  });
+
+  it("every address of this machine by *, but the link's alone with `permitThisMachine`", async () => {
+    const target = await serve(echo);
+    const addresses = ["127.0.0.1", "::ffff:127.0.0.1", ...ownAddresses()];
+    const closed = await tunnel();
+    for (const host of addresses)
+      expect(await codeOf(closed.client.dial({ host, port: target.port })), host).toBe("forward-denied");
+    expect(target.sockets).toHaveLength(0);
+    const { client } = await tunnel({ permitThisMachine: true });
+    for (const host of ["127.0.0.1", "localhost"])
+      expect(await exchange(await client.dial({ host, port: target.port }), "hello")).toBe("echo hello");
+    for (const host of ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254"])
+      expect(await codeOf(client.dial({ host, port: target.port })), host).toBe("forward-denied");
+    await Promise.all([closed.client.close(), client.close()]);
   });
 
   it("a place not in the list, before resolving the name", async () => {
@@ -290,6 +265,7 @@ describe("tcpForwarding refuses", () => {
     ["connectTimeout", 0],
     ["connectTimeout", Number.NaN],
     ["lookup", "dns"],
+    ["permitThisMachine", "yes"],
     ["permitopen", []],
   ])("an invalid option %s: %j", (name, value) => {
     expect(() => tcpForwarding({ [name]: value })).toThrow(expect.objectContaining({ code: "usage" }));
@@ -327,17 +303,32 @@ async function answering(gatewayPorts: TcpForwardingOptions["gatewayPorts"], hos
   return hosts.filter((_, index) => greetings[index] === greeting);
 }
 
+/** Listens on a port of `host` that nothing uses on `other`. */
+async function takePort(host: string, other: string): Promise<{ readonly taken: Server; readonly port: number }> {
+  for (;;) {
+    const taken = createServer();
+    onTestFinished(() => void taken.close());
+    await once(taken.listen(0, host), "listening");
+    const { port } = taken.address() as AddressInfo;
+    const probe = createServer().listen(port, other);
+    const isFree = (await codeOf(once(probe, "listening"))) === "no error";
+    if (isFree) {
+      await new Promise((resolve) => probe.close(resolve));
+      return { taken, port };
+    }
+  }
+}
+
 async function greetAll(listener: AsyncIterable<NodeDuplex>, greeting: string): Promise<void> {
   for await (const stream of listener) stream.end(greeting);
 }
 
-/** Returns the first data that a listener sends, or `undefined` if there is no listener or no data. */
+/** Returns what a listener sends until it ends, or `undefined` if there is no listener or no end. */
 async function greetingOf(to: Parameters<typeof visit>[0]): Promise<string | undefined> {
   try {
     const socket = await visit(to);
     onTestFinished(() => void socket.destroy());
-    const [greeting] = await once(socket, "data", { signal: AbortSignal.timeout(5000) });
-    return String(greeting);
+    return await text(addAbortSignal(AbortSignal.timeout(5000), socket));
   } catch {
     return undefined;
   }
@@ -386,9 +377,7 @@ describe("tcpForwarding listens", () => {
     ["127.0.0.1", "::1"],
     ["::1", "127.0.0.1"],
   ])("not on a port in use on %s, and then does not bind %s either", async (host, other) => {
-    const taken = createServer();
-    await new Promise<void>((resolve) => taken.listen(0, host, resolve));
-    const { port } = taken.address() as AddressInfo;
+    const { taken, port } = await takePort(host, other);
     const { client, server } = await tunnel();
     expect(await codeOf(client.listen({ port }))).toBe("forward-denied");
     expect(await codeOf(visit({ host: other, port }))).toBe("ECONNREFUSED");

@@ -218,6 +218,23 @@ describe("ScpSink", () => {
     expect(events(sink)).toEqual([]);
   });
 
+  it("takes a file without the source's report for whole if it may", () => {
+    for (const [sent, length] of [
+      ["C0644 3 f\nabc", 3],
+      ["C0644 0 f\n", 0],
+    ] as const) {
+      const sink = begun({ allowMissingReport: true });
+      sink.receive(bytes(sent));
+      sink.end();
+      expect(events(sink)).toMatchObject([{ type: "file", size: length }]);
+      sink.accept();
+      const data = length > 0 ? [{ type: "data" }] : [];
+      expect(events(sink)).toMatchObject([...data, { type: "file-end", problem: undefined }]);
+      sink.accept();
+      expect(events(sink)).toEqual([{ type: "closed", error: undefined }]);
+    }
+  });
+
   it("holds back what the last event has not answered", () => {
     const sink = begun();
     sink.receive(bytes("C0644 1 f\nx\0E"));

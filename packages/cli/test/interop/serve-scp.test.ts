@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Ended } from "./nacre.ts";
 import { run, type Served, useServeFolder } from "./serve-support.ts";
 
 // Tests OpenSSH's `scp -O` against `nacre serve`.
@@ -56,8 +57,34 @@ describe("nacre serve", () => {
     // A shell would expand it.
     expect(await scp(served, ":*", folder.path)).toEqual([
       1,
-      expect.stringContaining("this server runs no commands; use SFTP or scp"),
+      "scp: this server takes one path without wildcards, and no terminal\n",
     ]);
+  });
+
+  test("hands no scp to the system with a root or --sftp-read-only", async () => {
+    const { root, outside } = makeFiles("not-understood");
+    writeFileSync(join(root, "f"), "f");
+    for (const words of [
+      ["--sftp-root", root],
+      ["--sftp-root", root, "--sftp-read-only"],
+      ["--no-exec", "--sftp-root", root],
+    ]) {
+      const served = await folder.serve({ words });
+      const play = (command: string, input: string): Promise<Ended> => run([...folder.ssh(served), command], input);
+      const sent = "C0644 4 new\nleak\0";
+      for (const command of [`scp -pt ${outside}/new`, `/usr/bin/scp -t ${outside}`, `exec scp -pt ${outside}/*`])
+        expect((await play(command, sent)).status, command).not.toBe(0);
+      for (const command of [
+        `scp -pf ${outside}/secret`,
+        `scp -S x -f ${outside}/secret`,
+        `'scp' -tf ${outside}/secret`,
+      ])
+        expect((await play(command, "\0\0\0")).stdout, command).not.toContain("C0644");
+      expect(readdirSync(outside)).toEqual(["secret"]);
+      // libssh2 joins its flags.
+      const { stdout, status } = await play("scp -pf '/f'", "\0\0\0\0");
+      expect([stdout.toString().replace(/^T.*\n/, ""), status]).toEqual(["C0644 1 f\nf\0", 0]);
+    }
   });
 
   test("refuses uploads with --sftp-read-only, and all of scp with --no-sftp and --no-exec", async () => {

@@ -37,6 +37,8 @@ export interface ServeFolder {
   readonly key: string;
   /** Public key line of `key`. */
   readonly keyLine: string;
+  /** Loop of a shell that runs until the folder is removed after the tests, also if one fails. */
+  readonly loop: string;
   /** Starts `nacre serve` with `authorizedKeys`, or with `keyLine` by default. The server is killed after the test. */
   serve(options?: {
     readonly words?: readonly string[];
@@ -91,6 +93,9 @@ export function useServeFolder({ terminals }: { readonly terminals: boolean }): 
     },
     get keyLine() {
       return keyLine;
+    },
+    get loop() {
+      return `while [ -e ${path} ]; do sleep 0.05; done`;
     },
     serve: async ({ words = [], authorizedKeys = keyLine, through = [] } = {}) => {
       const file = join(path, `authorized_keys_${++count}`);

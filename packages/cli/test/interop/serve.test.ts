@@ -7,7 +7,8 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { type Client, connect } from "@nacre/node";
-import { beforeAll, describe, expect, test } from "vitest";
+import { firstLine } from "@nacre/testing/first-line";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { must } from "../../../../scripts/openssh/run.ts";
 import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
 import { isAlive, run, type Served, useServeFolder } from "./serve-support.ts";
@@ -113,10 +114,9 @@ describe("commands over ssh", () => {
   test("receive the client's signals, as do their child processes", async () => {
     const served = await folder.serve();
     await using connection = await client(served);
-    const command = `sh -c 'trap "echo inner; exit" USR1; echo ready; while :; do sleep 0.05; done' & trap 'wait; echo outer; exit 9' USR1; wait`;
+    const command = `sh -c 'trap "echo inner; exit" USR1; echo ready; ${folder.loop}' & trap 'wait; echo outer; exit 9' USR1; wait`;
     const remote = await connection.spawn(command);
-    const [ready] = (await once(remote.stdout, "data")) as [Buffer];
-    expect(ready.toString()).toBe("ready\n");
+    expect(await firstLine(remote.stdout)).toBe("ready");
     remote.kill("USR1");
     let shown = "";
     remote.stdout.on("data", (chunk: Buffer) => {
@@ -130,12 +130,11 @@ describe("commands over ssh", () => {
     const served = await folder.serve();
     const mark = join(folder.path, "hung-up");
     for (const [command, isMarked] of [
-      [`trap 'echo > ${mark}; exit' HUP; echo $$; while :; do sleep 0.05; done`, true],
-      ["trap '' HUP; echo $$; while :; do sleep 0.05; done", false],
+      [`trap 'echo > ${mark}; exit' HUP; echo $$; ${folder.loop}`, true],
+      [`trap '' HUP; echo $$; ${folder.loop}`, false],
     ] as const) {
       const child = start([...folder.ssh(served), command]);
-      const [line] = (await once(child.stdout, "data")) as [Buffer];
-      const pid = Number(line.toString());
+      const pid = Number(await firstLine(child.stdout));
       expect(isAlive(pid)).toBe(true);
       child.kill("SIGKILL");
       const told = await served.until(({ event }) => event === "session-ended");
@@ -231,10 +230,10 @@ describe("a terminal", () => {
   test("is closed when the client is gone, which hangs up its program", async () => {
     const served = await folder.serve();
     const child = start([...folder.ssh(served, ["-tt"]), "echo $$; exec sleep 1000"]);
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const pid = Number(await firstLine(child.stdout));
     child.kill("SIGKILL");
     await served.until(({ event }) => event === "session-ended");
-    expect(isAlive(Number(line.toString()))).toBe(false);
+    expect(isAlive(pid)).toBe(false);
   });
 });
 
@@ -249,9 +248,11 @@ test("a terminal accepts all input, even while its program prints without readin
 test("the host process of a terminal is killed if it does not end after its client is gone", async () => {
   const served = await folder.serve();
   const child = start([...folder.ssh(served, ["-tt"]), "echo $PPID; exec sleep 1000"]);
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const host = Number(line.toString());
+  const host = Number(await firstLine(child.stdout));
   expect(host).toBeGreaterThan(1);
+  onTestFinished(() => {
+    if (isAlive(host)) process.kill(host, "SIGKILL");
+  });
   process.kill(host, "SIGSTOP");
   child.kill("SIGKILL");
   expect(await served.until(({ event }) => event === "session-ended")).not.toHaveProperty("exit");
@@ -263,7 +264,7 @@ test("a terminal is closed when the client is gone, even for processes that no s
   const mark = join(folder.path, "closed");
   // The reader runs in another Unix session. The first process ignores SIGHUP until it is killed.
   const reader = `setsid sh -c 'echo begun; cat; echo > ${mark}' <"$SSH_TTY" &`;
-  const child = start([...folder.ssh(served, ["-tt"]), `trap "" HUP; ${reader} while :; do sleep 0.05; done`]);
+  const child = start([...folder.ssh(served, ["-tt"]), `trap "" HUP; ${reader} ${folder.loop}`]);
   await once(child.stdout, "data");
   child.kill("SIGKILL");
   const isOver = (): boolean => served.told.some(({ event }) => event === "session-ended");
@@ -326,9 +327,26 @@ describe("forwarding", () => {
     expect(await served.until(({ event }) => event === "request-refused")).toMatchObject({ request: "direct-tcpip" });
   });
 
-  test("reaches named destinations, but not this machine by a * host", async () => {
+  test("reaches this machine by -L without more options", async () => {
+    const served = await folder.serve({ words: ["--allow-forwarding"] });
+    // The target is the server itself, so its identification string comes back.
+    for (const host of ["127.0.0.1", "localhost"]) {
+      const onward = await run(folder.ssh(served, ["-W", `${host}:${served.port}`]));
+      expect(onward.stdout.toString()).toMatch(/^SSH-2\.0-/);
+    }
+    const link = await run(folder.ssh(served, ["-W", "169.254.169.254:80"]));
+    expect(link.stderr).toMatch(/administratively prohibited/);
+  });
+
+  test.each([
+    ["--no-exec", undefined],
+    ["a forced command", 'command="true" '],
+  ])("reaches named destinations, but not this machine by a * host with %s", async (_, forced = "") => {
     const words = ["--allow-forwarding", "--permit-open", "localhost:*", "--permit-open", "*:*"];
-    const served = await folder.serve({ words });
+    const served = await folder.serve({
+      words: forced === "" ? ["--no-exec", ...words] : words,
+      authorizedKeys: `${forced}${folder.keyLine}`,
+    });
     // The target is the server itself, so its identification string comes back.
     const onward = await run(folder.ssh(served, ["-W", `localhost:${served.port}`]));
     expect(onward.stdout.toString()).toMatch(/^SSH-2\.0-/);
@@ -479,14 +497,13 @@ describe("starting and stopping", () => {
     const seen: string[] = [];
     for (let time = 1; time <= 2; time++) {
       const child = start(words);
-      const [chunk] = (await once(child.stderr, "data")) as [Buffer];
-      const line = chunk.toString();
+      const line = await firstLine(child.stderr);
       expect(line).toMatch(
         new RegExp(
-          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening on 127\\.0\\.0\\.1 port \\d+ for "${USER}"; host key ssh-ed25519 SHA256:\\S+\n$`,
+          `^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z listening on 127\\.0\\.0\\.1 port \\d+ for "${USER}"; host key ssh-ed25519 SHA256:\\S+$`,
         ),
       );
-      seen.push(line.slice(line.indexOf("SHA256:")).trim());
+      seen.push(line.slice(line.indexOf("SHA256:")));
       const port = Number(/port (\d+)/.exec(line)![1]);
       const known = ["-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes"];
       const login = ["-F", "/dev/null", ...known, "-i", folder.key, "-o", "IdentitiesOnly=yes", "-p", `${port}`];
@@ -591,7 +608,7 @@ describe("starting and stopping", () => {
   test("the first SIGTERM lets sessions end and refuses new connections", async () => {
     const served = await folder.serve();
     const child = start([...folder.ssh(served), "echo begun; read line; echo $line; exit 8"]);
-    await once(child.stdout, "data");
+    await firstLine(child.stdout);
     served.kill("SIGTERM");
     expect(await served.until(({ event }) => event === "stopping")).toMatchObject({ signal: "SIGTERM", sessions: 1 });
     const socket = connectSocket(served.port, "127.0.0.1");
@@ -612,13 +629,13 @@ describe("starting and stopping", () => {
 
   test("the second SIGTERM ends the server and its sessions immediately", async () => {
     const served = await folder.serve();
-    const child = start([...folder.ssh(served), "trap '' HUP TERM INT; echo $$; while :; do sleep 0.05; done"]);
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const child = start([...folder.ssh(served), `trap '' HUP TERM INT; echo $$; ${folder.loop}`]);
+    const pid = Number(await firstLine(child.stdout));
     served.kill("SIGTERM");
     await served.until(({ event }) => event === "stopping");
     served.kill("SIGTERM");
     expect(await served.closed).toBe(0);
-    expect(isAlive(Number(line.toString()))).toBe(false);
+    expect(isAlive(pid)).toBe(false);
   });
 });
 

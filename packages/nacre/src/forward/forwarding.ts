@@ -26,6 +26,8 @@ export interface ForwardContext {
   readonly connection: ServerConnection;
   /** User name as the client sent it: escape it before display. */
   readonly user: string;
+  /** Forced command of the login (`permissions.command`); `undefined` without one. */
+  readonly forcedCommand: string | undefined;
   /** Aborts when the SSH connection ends. For a listener, also when the client cancels it. */
   readonly signal: AbortSignal;
 }

@@ -11,7 +11,7 @@ export interface ForwardsContext {
   readonly mux: Opener;
   readonly connection: ServerConnection;
   readonly user: string;
-  readonly permissions: Pick<GrantedPermissions, "permitOpen" | "permitListen">;
+  readonly permissions: Pick<GrantedPermissions, "command" | "permitOpen" | "permitListen">;
   readonly limits: Pick<ServerLimits, "maxForwardedConnections" | "maxForwardListeners" | "maxPeerRequests">;
   /** Returns false once the server closes the connection. */
   isOpen(this: void): boolean;
@@ -22,8 +22,11 @@ export interface ForwardsContext {
 const MAX_HOST = 255;
 
 /** Returns what the application's `forwarding` functions learn of the client. `signal` aborts when their result is not needed any more. */
-export function forwardContext({ connection, user }: ForwardsContext, signal: AbortSignal): ForwardContext {
-  return { connection, user, signal };
+export function forwardContext(
+  { connection, user, permissions }: ForwardsContext,
+  signal: AbortSignal,
+): ForwardContext {
+  return { connection, user, forcedCommand: permissions.command, signal };
 }
 
 /** Returns the error for a request that is not permitted. Only the log shows its message. */

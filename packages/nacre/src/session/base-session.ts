@@ -24,6 +24,7 @@ export interface SessionStart {
   readonly clientVersion: string | undefined;
   readonly kind: "exec" | "shell" | "subsystem";
   readonly command: string | undefined;
+  readonly forced: boolean;
   readonly subsystem: string | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly pty: Pty | undefined;
@@ -67,6 +68,8 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
   readonly kind: "exec" | "shell" | "subsystem";
   /** The command to run, for kind "exec"; the forced command if the login has one. */
   readonly command: string | undefined;
+  /** Whether `command` is the forced command of the login (`permissions.command`), not the client's. */
+  readonly forced: boolean;
   /** Name of the subsystem, for kind "subsystem". */
   readonly subsystem: string | undefined;
   /** Accepted environment variables of the client, and those of the login's permissions. */
@@ -99,6 +102,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
     this.clientVersion = start.clientVersion;
     this.kind = start.kind;
     this.command = start.command;
+    this.forced = start.forced;
     this.subsystem = start.subsystem;
     this.env = start.env;
     this.pty = start.pty;

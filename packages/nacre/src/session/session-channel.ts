@@ -177,10 +177,11 @@ export class SessionChannel<S extends BaseSession> {
     ]);
     const asked =
       forced !== undefined
-        ? { kind: "exec" as const, command: forced, subsystem: undefined }
+        ? { kind: "exec" as const, command: forced, forced: true, subsystem: undefined }
         : {
             kind,
             command: kind === "exec" ? what : undefined,
+            forced: false,
             subsystem: kind === "subsystem" ? what : undefined,
           };
     const abort = new AbortController();

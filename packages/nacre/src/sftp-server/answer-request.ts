@@ -11,7 +11,7 @@ import type { AskToken } from "@nacre/wire";
 import { copyData } from "./copy-data.ts";
 import { isChange } from "./extensions.ts";
 import { FileSystemError } from "./file-error.ts";
-import type { FileSystem, OpenMode } from "./file-system.ts";
+import type { DirectoryEntry, FileSystem, OpenMode, ServedDirectory } from "./file-system.ts";
 import { nameEntry } from "./longname.ts";
 import { type OpenHandle, servedOf } from "./open-handle.ts";
 import type { SftpRequestType } from "./options.ts";
@@ -100,7 +100,14 @@ async function answerLater(
     }
     case "opendir": {
       const path = decodePath(request.path);
-      return machine.handle(token, { kind: "directory", directory: await fs.opendir(path), path, left: [] });
+      const directory = await fs.opendir(path);
+      return machine.handle(token, {
+        kind: "directory",
+        directory,
+        path,
+        dots: await dotEntries(fs, path, directory),
+        left: [],
+      });
     }
     case "close":
       await servedOf(request.handle).close();
@@ -121,8 +128,10 @@ async function answerLater(
       const { handle } = request;
       if (handle.kind !== "directory") throw new FileSystemError("ENOTDIR");
       if (handle.left.length === 0) {
+        const entries = [...handle.dots, ...(await handle.directory.read())];
+        handle.dots = [];
         const now = Date.now() / 1000;
-        handle.left = (await handle.directory.read()).map((entry) => nameEntry(entry, now));
+        handle.left = entries.map((entry) => nameEntry(entry, now));
       }
       if (handle.left.length === 0) return machine.status(token, SSH_FX.EOF);
       handle.left = handle.left.slice(machine.names(token, handle.left));
@@ -201,6 +210,15 @@ async function answerLater(
       throw new FileSystemError("ENOSYS");
   }
   machine.status(token, SSH_FX.OK);
+}
+
+/** Returns the entries "." and ".." of a directory, as OpenSSH's server lists them. One without attributes is left out. */
+async function dotEntries(fs: FileSystem, path: string, directory: ServedDirectory): Promise<DirectoryEntry[]> {
+  const [own, above] = await Promise.allSettled([directory.stat(), fs.stat(`${path || "."}/..`)]);
+  return [
+    ...(own.status === "fulfilled" ? [{ name: ".", attributes: own.value }] : []),
+    ...(above.status === "fulfilled" ? [{ name: "..", attributes: above.value }] : []),
+  ];
 }
 
 function isDenied(request: Request): boolean {

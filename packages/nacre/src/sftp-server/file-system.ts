@@ -41,7 +41,7 @@ export interface ServedFile extends ServedHandle {
 
 /** An open directory of a `FileSystem`. */
 export interface ServedDirectory extends ServedHandle {
-  /** Returns the next entries, in batches of any length; an empty array after the last. */
+  /** Returns the next entries, without "." and "..", in batches of any length; an empty array after the last. */
   read(): Promise<readonly DirectoryEntry[]>;
 }
 

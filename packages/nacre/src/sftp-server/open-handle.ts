@@ -1,5 +1,5 @@
 import type { NameEntry } from "@nacre/sftp";
-import type { OpenMode, ServedDirectory, ServedFile } from "./file-system.ts";
+import type { DirectoryEntry, OpenMode, ServedDirectory, ServedFile } from "./file-system.ts";
 
 /** An open file of a client. */
 export interface OpenFileHandle {
@@ -16,6 +16,8 @@ export interface OpenDirectoryHandle {
   readonly directory: ServedDirectory;
   /** Path that it was opened with. */
   readonly path: string;
+  /** The entries "." and "..", until they are listed. */
+  dots: readonly DirectoryEntry[];
   /** Entries that the last reply had no room for. */
   left: readonly NameEntry[];
 }

@@ -2,9 +2,11 @@ import { ScpSink } from "@nacre/sftp/scp";
 import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { served } from "@nacre/testing/nacre/wire";
 import { utf8Encode } from "@nacre/wire";
-import type { Channel, Client } from "nacre";
+import type { Channel, Client, Session } from "nacre";
 import { downloadScp, uploadScp } from "nacre/scp";
+import { scpServer } from "nacre/scp-server";
 import { type FileSystem, memoryFileSystem } from "nacre/sftp-server";
 import { expect, test } from "vitest";
 import { quoteWord } from "../../src/scp/command.ts";
@@ -12,7 +14,7 @@ import { ScpChannel } from "../../src/scp/scp-channel.ts";
 import { parseScpCommand } from "../../src/scp/server/parse-command.ts";
 import { Tally } from "../../src/scp/tally.ts";
 import { withMethods } from "../sftp-server/support.ts";
-import { get, openScp, openScript, put, tree } from "./support.ts";
+import { get, openScp, openScript, openSession, put, tree } from "./support.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/scp.ts.
 
@@ -120,6 +122,9 @@ test("scp: a partial file that passes for the whole one · server", async () => 
   }
   expect(await play(ssh, "scp -t f", "C0644 3 f\nnew\0")).toEqual({ output: "\0\0\0", status: 0 });
   expect([await tree(files, "/"), seen]).toEqual([["f: new"], ["old", "old", "old"]]);
+  // curl sends no report behind the contents.
+  expect(await play(ssh, "scp -pt f", "C0644 5 f\nnewer")).toEqual({ output: "\0\0\0", status: 0 });
+  expect(await tree(files, "/")).toEqual(["f: newer"]);
 });
 
 test("scp: a file with set-user-ID · client", async () => {
@@ -163,7 +168,16 @@ test("scp: a path that is a command · client", async () => {
   expect(commands).toEqual(["scp -f 'f; touch '\\''$(x)'\\'''", "scp -r -d -t '`id`'"]);
 });
 
-test("scp: a command line that a shell would expand · server", async () => {
+test("scp: a command line that a shell would expand · server", () => {
+  for (const flags of ["-t -p", "-pt", "-tp", "-p -t", "-qvtp -v", "-ptp --"])
+    expect(parseScpCommand(`scp ${flags} a`), flags).toEqual({
+      role: "sink",
+      path: "a",
+      recursive: false,
+      preserve: true,
+      isDirectory: false,
+    });
+  expect(parseScpCommand("scp -drf '-'")).toMatchObject({ role: "source", path: "-", isDirectory: true });
   const refused = [
     "a;b",
     "a|b",
@@ -195,11 +209,13 @@ test("scp: a command line that a shell would expand · server", async () => {
     "scp -f -- ",
     "scp -S x -f a",
     "scp -o x -t a",
-    "scp -rt a",
+    "scp -rxt a",
   ];
   const more = [
     "scp -t -f a",
-    "scp -r -r -t a",
+    "scp -tf a",
+    "scp a -t",
+    "scp -t --",
     "scp -t -x",
     "/usr/bin/scp -t a",
     "SCP -t a",
@@ -208,6 +224,55 @@ test("scp: a command line that a shell would expand · server", async () => {
     "id; scp -t a",
   ];
   for (const command of [...others, ...more, ""]) expect(parseScpCommand(command), command).toBeUndefined();
+});
+
+test("scp: a command of scp that is not understood · server", async () => {
+  const refused = [
+    "scp -t *",
+    "scp -t a b",
+    "scp -S x -pf a",
+    "scp -l 9 a b",
+    "/usr/bin/scp -pt a",
+    "'scp' -x -t a",
+    "s\\cp -t *",
+    "SCP -t a",
+    "cd /; scp -qt a",
+    "A=1 exec /usr/bin/scp\t-pf a",
+    "x && `which scp` -rf a",
+    "sh -c 'scp -t a'",
+  ];
+  const left = ["", "ls", "grep scp a", "cat scp", "scp.sh -t a", "my-scp -t a", "ls -t scp"];
+  const files = memoryFileSystem();
+  const passed: string[] = [];
+  for (const settings of [{}, { readOnly: true }, { passUnparsed: true }]) {
+    passed.length = 0;
+    const scp = scpServer(files, settings);
+    const { ssh } = await openSession((session) => {
+      const answered = scp(session);
+      if (answered === undefined) passed.push(session.command ?? "");
+      return answered ?? 127;
+    });
+    const outcomes: unknown[] = [];
+    for (const command of [...refused, ...left]) outcomes.push(await play(ssh, command, ""));
+    const passes = settings.passUnparsed === true;
+    const text = "\x02scp: this server takes one path without wildcards, and no terminal\n";
+    expect(passed).toEqual([...(passes ? refused : []), ...left]);
+    expect(outcomes).toEqual([
+      ...refused.map(() => (passes ? { output: "", status: 127 } : { output: text, status: 1 })),
+      ...left.map(() => ({ output: "", status: 127 })),
+    ]);
+  }
+  const scp = scpServer(files);
+  const session = (session: Session): Promise<number> | number => scp(session) ?? 127;
+  // A terminal leads to no other program.
+  const terminal = await served({ acceptPty: true, session });
+  expect(await (await terminal.client.spawn("scp -t a", { pty: true })).exit).toMatchObject({ status: 1 });
+  await terminal.client.close();
+  // A forced command is that of the key's owner.
+  const forced = { permissions: { command: "/usr/bin/scp -t /srv" } };
+  const { client } = await served({ authenticate: () => forced, session });
+  expect((await client.exec("scp -f /etc/passwd")).status).toBe(127);
+  await client.close();
 });
 
 test("scp: entries without an end · client", async () => {
@@ -285,6 +350,36 @@ test("scp: an upload through a link, or of a directory without -r · server", as
   expect((await play(ssh, "scp -t in", "D0755 0 new\n")).output).toBe("\0\x01scp: new: Is a directory\n");
   expect(await tree(files, "/other")).toEqual([]);
   expect(await tree(files, "/in")).toEqual(["d@", expect.stringMatching(/^f: /)]);
+});
+
+test("scp: an upload in place of a device · server", async () => {
+  const files = memoryFileSystem();
+  await put(files, "/f", "kept");
+  for (const type of [0o020_000, 0o060_000, 0o010_000, 0o140_000]) {
+    const device = withMethods(files, {
+      lstat: async (path) => {
+        const attributes = await files.lstat(path);
+        return path === "f" ? { ...attributes, permissions: type | 0o600 } : attributes;
+      },
+    });
+    const { ssh } = await openScp(device);
+    const { output, status } = await play(ssh, "scp -t f", "C0644 1 f\n");
+    expect([output, status]).toEqual(["\0\x01scp: f: Operation not permitted\n", 1]);
+    expect(await tree(files, "/")).toEqual(["f: kept"]);
+  }
+});
+
+test("scp: directories below each other without a bound · server", async () => {
+  const files = memoryFileSystem();
+  let path = "";
+  for (let depth = 0; depth < 258; depth++) await files.mkdir((path += "/d"), {});
+  await put(files, `${path}/f`, "x");
+  const { ssh } = await openScp(files);
+  // One answer for each directory's beginning and end, and the first.
+  const { output, status } = await play(ssh, "scp -rf d", "\0".repeat(2 * 256 + 1));
+  expect(output.match(/D0755 0 d\n/g)).toHaveLength(256);
+  expect(output).toContain("\x01scp: d: too many directories below each other\n");
+  expect([output.match(/E\n/g)?.length, output.includes("C0644"), status]).toEqual([256, false, 1]);
 });
 
 test("scp: links in a circle · server", async () => {

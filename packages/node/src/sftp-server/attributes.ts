@@ -12,9 +12,6 @@ import {
 import { type Attributes, FileSystemError } from "nacre/sftp-server";
 import type { NativePath } from "./native-path.ts";
 
-/** Permission bits and the bits for setuid, setgid and sticky. */
-const MODE = 0o7777;
-
 /** Largest time of SFTP version 3, in seconds. */
 const LAST_SECOND = 2 ** 32 - 1;
 
@@ -28,16 +25,22 @@ export function attributesOf({ size, uid, gid, mode, atimeMs, mtimeMs }: Stats):
   };
 }
 
+/** Throws EACCES if mode or owner of the root are to be changed: they decide who else reaches the files below. */
+export function assertRootKept({ permissions, owner }: Attributes): void {
+  // rule: sftp-disk-root-mode
+  if (permissions !== undefined || owner !== undefined) throw new FileSystemError("EACCES");
+}
+
 /** Changes attributes of an open file, except its size. */
 export function changeOpen(descriptor: number, { permissions, times, owner }: Attributes): void {
-  if (permissions !== undefined) fchmodSync(descriptor, permissions & MODE);
+  if (permissions !== undefined) fchmodSync(descriptor, permissions);
   if (times !== undefined) futimesSync(descriptor, times.atime, times.mtime);
   if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid);
 }
 
 /** Changes attributes by path, except the size. The path must lead to a pinned entry other than a symbolic link. */
 export function changeAt(path: NativePath, { permissions, times, owner }: Attributes): void {
-  if (permissions !== undefined) chmodSync(path, permissions & MODE);
+  if (permissions !== undefined) chmodSync(path, permissions);
   if (times !== undefined) utimesSync(path, times.atime, times.mtime);
   if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
 }

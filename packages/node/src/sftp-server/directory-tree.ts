@@ -17,6 +17,11 @@ export interface Place {
   readonly mustBeDirectory: boolean;
 }
 
+/** Returns whether a place is the root itself. */
+export function isRoot({ name, parents }: Place): boolean {
+  return name === "." && parents.length === 0;
+}
+
 /** Returned by a visitor if the entry is a symbolic link that is to be followed. */
 export const FOLLOW: unique symbol = Symbol("follow");
 

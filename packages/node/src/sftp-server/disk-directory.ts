@@ -1,7 +1,7 @@
 import { type Dir, lstatSync, opendirSync, readdirSync, type Stats, statSync } from "node:fs";
 import { type Attributes, type DirectoryEntry, FileSystemError, type ServedDirectory } from "nacre/sftp-server";
 import type { AccountNames } from "./accounts.ts";
-import { attributesOf, changeAt } from "./attributes.ts";
+import { assertRootKept, attributesOf, changeAt } from "./attributes.ts";
 import type { Directory } from "./directory.ts";
 import type { HandleContext } from "./disk-file.ts";
 import { isNode } from "./is-node.ts";
@@ -19,13 +19,15 @@ interface Names {
 /** An open directory of the disk. Entries are looked up in it by name, without following symbolic links. */
 export class DiskDirectory implements ServedDirectory {
   readonly #directory: Directory;
+  readonly #isRoot: boolean;
   readonly #context: HandleContext;
   readonly #accounts: AccountNames | undefined;
   readonly #names: Names;
 
   /** Takes over `directory`. Throws the error of `node:fs` if it cannot be listed. */
-  constructor(directory: Directory, context: HandleContext, accounts: AccountNames | undefined) {
+  constructor(directory: Directory, isRoot: boolean, context: HandleContext, accounts: AccountNames | undefined) {
     this.#directory = directory;
+    this.#isRoot = isRoot;
     this.#context = context;
     this.#accounts = accounts;
     this.#names = isNode ? readNames(directory.path) : allNames(directory.path);
@@ -55,9 +57,10 @@ export class DiskDirectory implements ServedDirectory {
 
   setstat(attributes: Attributes): Promise<void> {
     return this.#context.turn.run(this.#context.login, () => {
-      this.#context.assertWritable();
-      if (attributes.size !== undefined) throw new FileSystemError("EISDIR");
-      changeAt(this.#directory.path, attributes);
+      const changes = this.#context.settable(attributes);
+      if (changes.size !== undefined) throw new FileSystemError("EISDIR");
+      if (this.#isRoot) assertRootKept(changes);
+      changeAt(this.#directory.path, changes);
     });
   }
 

@@ -25,8 +25,8 @@ const storeLater = promisify(fsync);
 /** What an open file or directory needs of its file system. */
 export interface HandleContext extends PathUser {
   readonly turn: TurnBudget;
-  /** Throws EROFS if the file system is read-only. */
-  assertWritable(this: void): void;
+  /** Returns what a client may set of some attributes. Throws EROFS if the file system is read-only. */
+  settable(this: void, attributes: Attributes): Attributes;
 }
 
 /** An open file of the disk. */
@@ -99,10 +99,7 @@ export class DiskFile implements ServedFile {
 
   setstat(attributes: Attributes): Promise<void> {
     const { turn, login } = this.#context;
-    return turn.run(login, () => {
-      this.#context.assertWritable();
-      return this.change(attributes);
-    });
+    return turn.run(login, () => this.change(this.#context.settable(attributes)));
   }
 
   /** Changes the given attributes. Call it in a turn that has time left. */

@@ -24,10 +24,10 @@ import {
 import { FREED_FROM, freeBuffer } from "../free-buffer.ts";
 import { TurnBudget } from "../turn-budget.ts";
 import { AccountNames } from "./accounts.ts";
-import { attributesOf, changeAt, changeLink } from "./attributes.ts";
+import { assertRootKept, attributesOf, changeAt, changeLink } from "./attributes.ts";
 import { busyAt } from "./busy-files.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
-import { DirectoryTree, FOLLOW, type Place } from "./directory-tree.ts";
+import { DirectoryTree, FOLLOW, isRoot, type Place } from "./directory-tree.ts";
 import { DiskDirectory } from "./disk-directory.ts";
 import { DiskFile, type HandleContext } from "./disk-file.ts";
 import { countClosed, countOpened } from "./handle-counts.ts";
@@ -71,7 +71,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     this.#context = {
       login,
       turn,
-      assertWritable: () => this.#assertWritable(),
+      settable: (attributes) => this.#settable(attributes),
       opened: () => countOpened(root, login, maxHandles),
       closed: () => countClosed(root, login),
     };
@@ -113,11 +113,11 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   opendir(path: string): Promise<ServedDirectory> {
-    const openAt = ({ directory, name }: Place): DiskDirectory | typeof FOLLOW => {
-      const entered = directory.enter(name);
+    const openAt = (place: Place): DiskDirectory | typeof FOLLOW => {
+      const entered = place.directory.enter(place.name);
       if (entered === undefined) return FOLLOW;
       try {
-        return new DiskDirectory(entered, this.#context, this.#accounts);
+        return new DiskDirectory(entered, isRoot(place), this.#context, this.#accounts);
       } catch (error) {
         entered.close();
         throw error;
@@ -147,7 +147,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     return this.#change(path, (place) =>
       pinned(place, (entry) => {
         if (entry.stats.isSymbolicLink()) return FOLLOW;
-        return this.#changeEntry(entry, attributes);
+        return this.#changeEntry(place, entry, attributes);
       }),
     );
   }
@@ -155,7 +155,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   lsetstat(path: string, attributes: Attributes): Promise<void> {
     return this.#change(path, (place) =>
       pinned(place, (entry) => {
-        if (!entry.stats.isSymbolicLink()) return this.#changeEntry(entry, attributes);
+        if (!entry.stats.isSymbolicLink()) return this.#changeEntry(place, entry, attributes);
         return place.mustBeDirectory ? FOLLOW : changeLink(place.directory.at(place.name), attributes);
       }),
     );
@@ -279,13 +279,17 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   /** Changes attributes of a pinned entry other than a symbolic link. */
-  #changeEntry({ stats, path }: PinnedEntry, attributes: Attributes): void | Promise<void> {
+  #changeEntry(place: Place, { stats, path }: PinnedEntry, attributes: Attributes): void | Promise<void> {
     assertNotProc(stats, path);
-    if (attributes.size === undefined) return changeAt(path, attributes);
-    if (!stats.isFile()) throw new FileSystemError(stats.isDirectory() ? "EISDIR" : "EINVAL");
+    // rule: sftp-disk-special-mode
+    if (!stats.isFile() && !stats.isDirectory()) throw new FileSystemError("EACCES");
+    if (attributes.size !== undefined && stats.isDirectory()) throw new FileSystemError("EISDIR");
+    if (isRoot(place)) assertRootKept(attributes);
+    const changes = this.#settable(attributes);
+    if (changes.size === undefined) return changeAt(path, changes);
     const open = (): DiskFile => new DiskFile(openSync(path, O_WRONLY | O_NONBLOCK), stats, this.#context, false);
     const file = this.#counted(open);
-    return file.change(attributes).finally(() => file.close());
+    return file.change(changes).finally(() => file.close());
   }
 
   /** Counts what `open` opens. */
@@ -308,7 +312,19 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   #mode(permissions: number): number {
-    return permissions & 0o7777 & ~(this.#options.umask ?? 0);
+    return permissions & this.#modeBits & ~(this.#options.umask ?? 0);
+  }
+
+  /** Returns what a client may set of some attributes. Throws EROFS if the file system is read-only. */
+  #settable(attributes: Attributes): Attributes {
+    this.#assertWritable();
+    const { permissions } = attributes;
+    return permissions === undefined ? attributes : { ...attributes, permissions: permissions & this.#modeBits };
+  }
+
+  /** Bits that modes may have. A program that a client leaves in a root must not run with the rights of the server's account. */
+  get #modeBits(): number {
+    return this.#options.root === "/" ? 0o7777 : /* rule: sftp-disk-setuid */ 0o1777;
   }
 }
 

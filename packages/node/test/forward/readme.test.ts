@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { httpAgent } from "../../src/http.ts";
 import { connectTo, forwarded } from "./support.ts";
@@ -53,6 +54,6 @@ test("the httpAgent example sends a request to a Unix socket", async () => {
   const { ssh, targets } = await toWeb();
   const stdout = new PassThrough();
   await example("httpAgent", ["ssh", "process", "get", "httpAgent"])(ssh, { stdout }, http.get, httpAgent);
-  expect(String((await once(stdout, "data"))[0])).toBe("hello from /version");
+  expect(await text(stdout)).toBe("hello from /version");
   expect(targets).toEqual(["/run/docker.sock"]);
 });

@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import type { Stats } from "node:fs";
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { type FileSystem, FileSystemError, type ServedFile } from "nacre/sftp-server";
-import { expect, test } from "vitest";
+import { type Attributes, type FileSystem, FileSystemError, type ServedFile } from "nacre/sftp-server";
+import { expect, onTestFinished, test } from "vitest";
 import { openDescriptorRoot } from "../../src/sftp-server/descriptor-directory.ts";
 import type { Directory } from "../../src/sftp-server/directory.ts";
 import { DirectoryCache } from "../../src/sftp-server/directory-cache.ts";
@@ -141,6 +144,65 @@ test("sftp disk: a FIFO, a device and the files of procfs · server", async () =
     expect(await errorOf(whole.setstat(path, { permissions: 0o600 }))).toBe("EACCES");
   }
   expect(await errorOf(whole.open("/proc/self/oom_score_adj", WRITE, {}))).toBe("EACCES");
+});
+
+const facts = ({ mode, uid, mtimeMs }: Stats): unknown => [mode, uid, mtimeMs];
+
+test("sftp disk: modes of the root and of special files, setuid and setgid · server", async () => {
+  for (const [, openRoot] of WAYS) {
+    const { root, files } = await serveDisk(openRoot);
+    execFileSync("mkfifo", ["-m", "600", join(root, "fifo")]);
+    const socket = createServer().listen(join(root, "socket"));
+    onTestFinished(() => void socket.close());
+    await once(socket, "listening");
+    await files.symlink(".", "here");
+    await put(files, "f", "");
+    const owner = { uid: process.getuid!(), gid: process.getgid!() };
+    const modes: Attributes[] = [
+      { permissions: 0o777 },
+      { owner },
+      { permissions: 0o777, times: { atime: 1, mtime: 1 } },
+    ];
+    const before = await Promise.all(["", "fifo", "socket"].map((path) => lstat(join(root, path))));
+    for (const path of ["fifo", "socket"])
+      for (const attributes of [...modes, { size: 0n }, { times: { atime: 1, mtime: 1 } }]) {
+        expect(await errorOf(files.setstat(path, attributes))).toBe("EACCES");
+        expect(await errorOf(files.lsetstat(path, attributes))).toBe("EACCES");
+      }
+    const directory = await files.opendir("here/../.");
+    for (const attributes of modes) {
+      for (const path of ["/", "", ".", "..", "here", "here/.."])
+        expect(await errorOf(files.setstat(path, attributes)), path).toBe("EACCES");
+      expect(await errorOf(files.lsetstat("/", attributes))).toBe("EACCES");
+      expect(await errorOf(directory.setstat(attributes))).toBe("EACCES");
+    }
+    const after = await Promise.all(["", "fifo", "socket"].map((path) => lstat(join(root, path))));
+    expect(after.map(facts)).toEqual(before.map(facts));
+    await directory.close();
+
+    await put(files, "program", "", { permissions: 0o106_755 });
+    await files.mkdir("d", { permissions: 0o47_755 });
+    const [file, opened] = [await files.open("f", WRITE, {}), await files.opendir("d")];
+    await file.setstat({ permissions: 0o106_755 });
+    await opened.setstat({ permissions: 0o47_755 });
+    expect((await stat(join(root, "d"))).mode & 0o7777).toBe(0o1755);
+    await files.setstat("d", { permissions: 0o47_775 });
+    for (const [name, mode] of [
+      ["program", 0o755],
+      ["d", 0o1775],
+      ["f", 0o755],
+    ] as const)
+      expect((await stat(join(root, name))).mode & 0o7777, name).toBe(mode);
+    await files.setstat("f", { permissions: 0o4711 });
+    expect((await stat(join(root, "f"))).mode & 0o7777).toBe(0o711);
+    await file.close();
+    await opened.close();
+    // A client of the whole system changes modes as its commands may.
+    const whole = new DiskFiles({ root: "/" }, openRoot);
+    await whole.setstat(join(root, "f"), { permissions: 0o4711 });
+    expect((await stat(join(root, "f"))).mode & 0o7777).toBe(0o4711);
+    expect(await errorOf(whole.setstat(join(root, "fifo"), { permissions: 0o777 }))).toBe("EACCES");
+  }
 });
 
 test("sftp disk: too many open files · server", async () => {

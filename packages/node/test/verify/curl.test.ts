@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { fingerprintOf, type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
+import { scpServer } from "nacre/scp-server";
+import { memoryFileSystem } from "nacre/sftp-server";
 import { beforeAll, describe, expect, test } from "vitest";
 
-// Tests curl, which uses libssh2, against our server with OpenSSH's sftp-server.
+// Tests curl, which uses libssh2, against our server with OpenSSH's sftp-server, and with our scp.
 
 const folder = useFolder();
 let key: KeyFile;
@@ -18,16 +20,19 @@ beforeAll(async () => {
 const withKey = ({ path }: KeyFile): string[] => ["--key", path, "--pubkey", `${path}.pub`];
 
 describe("curl", () => {
+  const files = memoryFileSystem();
+  const scp = scpServer(files);
   const server = useOurServer({
     methods: ["publickey", "password"],
     authenticate: (login) =>
       login.method === "password" ? login.password === "the password" : keysOf(() => key)(login),
+    session: (session) => scp(session) ?? 127,
     subsystems: { sftp: (session) => runInShell(session, "exec /usr/lib/openssh/sftp-server") },
   });
 
-  function curl(path: string, words: readonly string[]): Promise<Ran> {
+  function curl(path: string, words: readonly string[], scheme: "sftp" | "scp" = "sftp"): Promise<Ran> {
     const hostKey = fingerprintOf({ path: "", publicKeyLine: server.hostKeyLines[0]! }).slice("SHA256:".length);
-    const url = `sftp://alice@127.0.0.1:${server.port}${path}`;
+    const url = `${scheme}://alice@127.0.0.1:${server.port}${path}`;
     const env = { HOME: folder.path };
     return runPeer(["curl", "-sS", "-q", "--hostpubsha256", hostKey, ...words, url], { env });
   }
@@ -41,6 +46,20 @@ describe("curl", () => {
     const got = await curl(remote, withKey(key));
     expect(got).toMatchObject({ status: 0, stderr: "" });
     expect(sha256(got.stdout)).toBe(sha256(bytes));
+  });
+
+  test("uploads and downloads by scp", async () => {
+    const source = join(folder.path, "scp-source");
+    for (const length of [0, 1, 16_384, MIB + 1]) {
+      const bytes = randomData(length);
+      await writeFile(source, bytes);
+      expect(await curl("/copy", [...withKey(key), "-T", source], "scp")).toMatchObject({ status: 0, stderr: "" });
+      expect(Number((await files.stat("/copy")).size)).toBe(length);
+      const got = await curl("/copy", withKey(key), "scp");
+      expect(got).toMatchObject({ status: 0, stderr: "" });
+      expect(sha256(got.stdout)).toBe(sha256(bytes));
+    }
+    expect((await (await files.opendir("/")).read()).map(({ name }) => name)).toEqual(["copy"]);
   });
 
   test("logs in with a password", async () => {

@@ -18,6 +18,11 @@ export interface ScpSinkOptions {
    * chooses names and number.
    */
   readonly requestedName?: Uint8Array | undefined;
+  /**
+   * Whether the source may end after all bytes of a file without its report, as libssh2 does. Such a file is whole. Default false:
+   * `channel-closed`.
+   */
+  readonly allowMissingReport?: boolean | undefined;
   /** Limits that override the defaults. */
   readonly limits?: Overrides<ScpLimits> | undefined;
 }
@@ -63,6 +68,7 @@ type State =
 export class ScpSink extends ScpMachine<Received> {
   readonly #limits: ScpLimits;
   readonly #requestedName: Uint8Array | undefined;
+  readonly #allowMissingReport: boolean;
   #state: State = { kind: "answer", to: "start", size: 0 };
   /** Number of directories around the next record. */
   #depth = 0;
@@ -73,11 +79,12 @@ export class ScpSink extends ScpMachine<Received> {
   #fatal: SshError | undefined;
 
   /** Throws `usage` for a limit out of range. */
-  constructor({ requestedName, limits }: ScpSinkOptions = {}) {
+  constructor({ requestedName, allowMissingReport = false, limits }: ScpSinkOptions = {}) {
     const complete = completeLimits(SCP_LIMITS, limits);
     super(complete.maxLineLength);
     this.#limits = complete;
     this.#requestedName = requestedName;
+    this.#allowMissingReport = allowMissingReport;
   }
 
   /** Number of directories that are not complete. */
@@ -185,10 +192,11 @@ export class ScpSink extends ScpMachine<Received> {
   }
 
   #report(): Received | undefined {
-    const { first } = this.reader;
-    if (first === undefined) return this.#checkEnd();
+    const { first, hasEnded } = this.reader;
     let problem: string | undefined;
-    if (first === STATUS.ok) this.reader.skip();
+    if (first === undefined) {
+      if (!hasEnded || !this.#allowMissingReport) return this.#checkEnd();
+    } else if (first === STATUS.ok) this.reader.skip();
     else {
       // rule: scp-report
       if (!isProblem(first)) throw this.reader.unexpected();

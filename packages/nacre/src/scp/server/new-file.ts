@@ -40,6 +40,7 @@ export class NewFile {
     if (fileSystem.posixRename === undefined && fileSystem.rename === undefined) unsupported();
     const existing = await lstatOf(fileSystem, path);
     if (existing !== undefined && typeOf(existing) === "directory") throw new FileSystemError("EISDIR");
+    // rule: scp-server-special
     if (existing !== undefined && typeOf(existing) === "special") throw new FileSystemError("EPERM");
     // rule: scp-server-temporary
     const temporary = join(dirname(path), temporaryName(basename(path)));

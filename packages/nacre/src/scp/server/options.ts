@@ -16,6 +16,11 @@ export interface ScpServerLogEvent {
 export interface ScpServerSettings {
   /** Whether to deny every upload; default false. */
   readonly readOnly?: boolean | undefined;
+  /**
+   * Whether a command of scp that is not understood, such as one with wildcards, is left to the caller; default false: it is refused with exit status
+   * 1. A shell that runs it is bound neither by the file system nor by `readOnly`.
+   */
+  readonly passUnparsed?: boolean | undefined;
   /** Limits of one session that override the defaults: lengths of lines and names, depth of directories. */
   readonly limits?: Overrides<ScpLimits> | undefined;
   /** Called with each event. Its exceptions are ignored. */
@@ -23,4 +28,9 @@ export interface ScpServerSettings {
 }
 
 /** Names of the options of `scpServer`. */
-export const SCP_SERVER_OPTIONS: OptionNames<ScpServerSettings> = { readOnly: true, limits: true, log: true };
+export const SCP_SERVER_OPTIONS: OptionNames<ScpServerSettings> = {
+  readOnly: true,
+  passUnparsed: true,
+  limits: true,
+  log: true,
+};

@@ -1,35 +1,43 @@
 import type { ScpCommand } from "../command.ts";
 
-const FLAGS = new Set(["-r", "-p", "-d", "-v", "-q"]);
+/** Flags that scp programs send. */
+const FLAGS = new Set("dfpqrtv");
 
 /** Characters that a shell would expand, or that end a command. A word that contains one outside of quotes is not a plain path. */
 const SHELL_CHARACTERS = "\t\n\r $`|&;<>()*?[]{}!#\"'\\~";
 
 /**
- * Parses the command line of an `exec` request. Returns `undefined` unless it is what scp programs send to a server: `scp`, the flags -r,
- * -p, -d, -v and -q at most once each, then -t or -f, and one path behind an optional `--`. The path is one word without anything that a shell would
+ * Parses the command line of an `exec` request. Returns `undefined` unless it is what scp programs send to a server: `scp`, flags as getopt(3)
+ * reads them, one of -t and -f among them, and one path behind an optional `--`. The path is one word without anything that a shell would
  * expand; a leading `~/` is the directory in which relative paths start.
  */
 export function parseScpCommand(command: string): ScpCommand | undefined {
-  const words = splitWords(command);
-  if (words === undefined || words.shift()?.text !== "scp") return undefined;
-  const flags = new Set<string>();
-  let role: ScpCommand["role"] | undefined;
-  while (role === undefined) {
-    const flag = words.shift()?.text;
-    if (flag === undefined) return undefined;
-    if (flag === "-t") role = "sink";
-    else if (flag === "-f") role = "source";
-    else if (FLAGS.has(flag) && !flags.has(flag)) flags.add(flag);
-    else return undefined;
-  }
-  const isMarked = words[0]?.text === "--" && words.length > 1;
-  if (isMarked) words.shift();
-  const [word, ...others] = words;
-  if (word === undefined || others.length > 0 || word.text === "") return undefined;
-  if (!isMarked && word.text.startsWith("-")) return undefined;
-  const path = word.isHome ? word.text.replace(/^~(?:\/+|$)/, "") || "." : word.text;
-  return { role, path, recursive: flags.has("-r"), preserve: flags.has("-p"), isDirectory: flags.has("-d") };
+  const [program, ...words] = splitWords(command) ?? [];
+  const end = words.findIndex(({ text }) => text === "--" || !/^-./.test(text));
+  if (program?.text !== "scp" || end < 0) return undefined;
+  // libssh2 joins flags: -pt.
+  const flags = new Set(words.slice(0, end).flatMap(({ text }) => Array.from(text.slice(1))));
+  const [path, ...others] = words.slice(words[end]!.text === "--" ? end + 1 : end);
+  if (path === undefined || path.text === "" || others.length > 0) return undefined;
+  if (![...flags].every((flag) => FLAGS.has(flag)) || flags.has("t") === flags.has("f")) return undefined;
+  return {
+    role: flags.has("t") ? "sink" : "source",
+    path: path.isHome ? path.text.replace(/^~(?:\/+|$)/, "") || "." : path.text,
+    recursive: flags.has("r"),
+    preserve: flags.has("p"),
+    isDirectory: flags.has("d"),
+  };
+}
+
+/**
+ * Returns whether a command may start scp for a transfer, by any way of a shell: its first word is scp, or -t or -f follows a later
+ * word scp. Quotes, directories and case are ignored.
+ */
+export function namesScp(command: string): boolean {
+  const words = command.replaceAll(/["'\\]/g, "").split(/[^\w./-]+/);
+  const named = words.filter((word) => word !== "");
+  const at = named.findIndex((word) => /(?:^|\/)scp$/i.test(word));
+  return at === 0 || (at > 0 && named.slice(at).some((word) => /^-\w*[ft]/.test(word)));
 }
 
 interface Word {

@@ -100,6 +100,7 @@ export class SendFiles {
     const real = await fileSystem.realpath(path);
     // rule: scp-server-link-loop
     if (this.#above.includes(real)) throw new FileSystemError("ELOOP");
+    // rule: scp-server-depth
     if (this.#above.length >= MAX_DEPTH) throw new CannotSend("too many directories below each other");
     const directory = await fileSystem.opendir(path);
     this.#above.push(real);

@@ -129,10 +129,12 @@ describe("our scp server", () => {
     expect((await stat(back)).size).toBe(3_000_001);
   });
 
-  it("leaves every other command to the application", async () => {
-    const commands = ["*.txt", "$(id)", "a;b", "a b"];
-    for (const path of commands) expect((await run([`:${path}`, join(folder.path, "some")])).status).not.toBe(0);
-    expect(others).toEqual(commands.map((path) => `scp -f ${path}`));
+  it("refuses paths that a shell would expand, with a text", async () => {
+    for (const path of ["*.txt", "$(id)", "a;b", "a b"]) {
+      const { status, stderr } = await run([`:${path}`, join(folder.path, "some")]);
+      expect([status, stderr]).toEqual([1, "scp: this server takes one path without wildcards, and no terminal\n"]);
+    }
+    expect(others).toEqual([]);
   });
 
   it("leaves no session open, and no partial file", async () => {

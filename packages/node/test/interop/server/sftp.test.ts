@@ -100,6 +100,7 @@ describe("our SFTP server", () => {
       "file",
     ]);
     expect(await readFile(back, "utf8")).toBe("hello sftp\n");
+    expect(await lines("ls -1a commands")).toEqual(["commands/.", "commands/..", "commands/file"]);
     expect(await lines("rm commands/file", "rmdir commands", "ls")).not.toContain("commands");
   });
 
@@ -143,7 +144,7 @@ describe("our SFTP server", () => {
     expect({ stderr: down.stderr, status: down.status }).toEqual({ stderr: "", status: 0 });
     expect(Buffer.compare(down.stdout, await readFile(path))).toBe(0);
     const list = await runPeer(["curl", ...keys, `sftp://127.0.0.1:${server.port}/curl/made/`]);
-    expect(list.stdout.toString()).toMatch(/^-rw-r--r--\s+1 0 {8}0 +1000000 .* file\n$/);
+    expect(list.stdout.toString()).toMatch(/^drwx.* \.\ndrwx.* \.\.\n-rw-r--r--\s+1 0 {8}0 +1000000 .* file\n$/);
   });
 
   it("refuses changes when it is read-only", async () => {

@@ -83,11 +83,13 @@ describe("curl", { timeout: SLOW }, () => {
   it("lists a directory", async () => {
     mkdirSync(`${disk.root}/list`);
     for (let i = 0; i < 300; i++) writeFileSync(`${disk.root}/list/file ${i}`, "x");
-    const names = readdirSync(`${disk.root}/list`).sort();
+    const names = [".", "..", ...readdirSync(`${disk.root}/list`)].sort();
     expect((await output("/list/", "-l")).toString().trimEnd().split("\n").sort()).toEqual(names);
     const long = (await output("/list/")).toString().trimEnd().split("\n");
-    expect(long.length).toBe(300);
-    for (const line of long) expect(line).toMatch(/^-rw-r--r-- +1 \S+ +\S+ +1 \w{3} [ \d]\d \d\d:\d\d file \d+$/);
+    expect(long.length).toBe(302);
+    for (const line of long.slice(0, 2)) expect(line).toMatch(/^drwx.* \.\.?$/);
+    for (const line of long.slice(2))
+      expect(line).toMatch(/^-rw-r--r-- +1 \S+ +\S+ +1 \w{3} [ \d]\d \d\d:\d\d file \d+$/);
   });
 
   it("runs the commands that it is given", async () => {
@@ -128,7 +130,7 @@ describe("curl", { timeout: SLOW }, () => {
     await output(`/names/${escaped}`, "-T", `${disk.near}/file`);
     expect(readdirSync(`${disk.root}/names`, "latin1")).toEqual([Buffer.from(NAME_BYTES).toString("latin1")]);
     expect(sha256(await output(`/names/${escaped}`))).toBe(sha256(bytes));
-    expect(await output("/names/", "-l")).toEqual(Buffer.from([...NAME_BYTES, 0x0a]));
+    expect(await output("/names/", "-l")).toEqual(Buffer.from([...Buffer.from(".\n..\n"), ...NAME_BYTES, 0x0a]));
   });
 
   it("gets the old file to its end when the file is replaced in mid-transfer", async () => {
@@ -228,7 +230,8 @@ describe("asyncssh", { timeout: SLOW }, () => {
     const task = JSON.stringify({ port: server.port, known, key: key.path, near });
     const ran = await runPeer(["/usr/bin/python3", script, task], { timeout: SLOW });
     expectQuiet(ran);
-    expect(JSON.parse(ran.stdout.toString())).toEqual({ link: "large", names: NAME_BYTES.length + 1, missing: true });
+    // Its names have "." and ".." among them.
+    expect(JSON.parse(ran.stdout.toString())).toEqual({ link: "large", names: NAME_BYTES.length + 3, missing: true });
     const expected = listTree(`${near}/tree`);
     expect(listTree(`${root}/tree`)).toEqual(expected);
     expect(listTree(`${near}/back`)).toEqual(expected);

@@ -95,18 +95,26 @@ export const EDGES: readonly Row[] = [
   {
     title: "forwarding",
     client: "not touched",
-    server: heldBy(
-      NODE,
-      "forwarding · server",
-      patch("address-after-lookup", "return addresses;"),
-      patch("named-places", "const named = permitOpen;"),
-      patch("mapped-address", "const inner = undefined;"),
-      patch("dial-checked-address", "host"),
-      remove("permit-open"),
-      remove("permit-listen"),
-      patch("gateway-ports", `if (gatewayPorts === "no") return host === "" ? "all" : [host];`),
-      remove("socket-mode"),
-    ),
+    server: [
+      heldBy(
+        NODE,
+        "forwarding · server",
+        patch("address-after-lookup", "return addresses;"),
+        patch("named-places", "const named = permitOpen;"),
+        patch("mapped-address", "const inner = undefined;"),
+        patch("dial-checked-address", "host"),
+        remove("permit-open"),
+        remove("permit-listen"),
+        patch("gateway-ports", `if (gatewayPorts === "no") return host === "" ? "all" : [host];`),
+        remove("socket-mode"),
+      ),
+      heldBy("node/test/address-place", "an address of this machine's interfaces · server", remove("own-address")),
+      heldBy(
+        "cli/test/serve-forwarding",
+        "nacre serve: forwarding to this machine · server",
+        patch("serve-forwarding-machine", "const mayRunCommands = true;"),
+      ),
+    ],
   },
   {
     title: "lost bytes",

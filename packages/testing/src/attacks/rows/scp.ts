@@ -104,6 +104,16 @@ export const SCP: readonly Row[] = [
     ),
     server: "not touched",
   },
+  serverRow("scp: a command of scp that is not understood", patch("scp-unparsed", "true")),
+  {
+    title: "nacre serve: a command of scp that is not understood",
+    client: "not touched",
+    server: heldBy(
+      "cli/test/serve-sftp",
+      "nacre serve: a command of scp that is not understood · server",
+      patch("serve-scp-unparsed", "const passUnparsed = true;"),
+    ),
+  },
   serverRow("scp: a flood to a slow file system", patch("scp-backpressure", "const bytes = this.#unconsumed;")),
   serverRow("scp: a change on a read-only server", remove("scp-read-only")),
   serverRow("scp: the text of a fault", patch("scp-fault-text", "return String(error);")),
@@ -112,5 +122,7 @@ export const SCP: readonly Row[] = [
     patch("scp-server-directory-link", "statOf(fileSystem, path)"),
     remove("scp-server-recursive"),
   ),
+  serverRow("scp: an upload in place of a device", remove("scp-server-special")),
+  serverRow("scp: directories below each other without a bound", remove("scp-server-depth")),
   serverRow("scp: links in a circle", remove("scp-server-link-loop")),
 ];

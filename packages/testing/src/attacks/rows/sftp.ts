@@ -186,6 +186,12 @@ export const SFTP: readonly Row[] = [
     remove("sftp-disk-special-file"),
     remove("sftp-disk-procfs"),
   ),
+  byDisk(
+    "sftp disk: modes of the root and of special files, setuid and setgid",
+    remove("sftp-disk-root-mode"),
+    remove("sftp-disk-special-mode"),
+    patch("sftp-disk-setuid", "0o7777"),
+  ),
   byDisk("sftp disk: too many open files", remove("sftp-disk-handles")),
   byDisk("sftp disk: one login that opens all files", patch("sftp-disk-share", "left <= 0")),
   byDisk("sftp disk: a client that keeps the disk busy", remove("sftp-disk-turn")),
