@@ -34,7 +34,7 @@ export interface GatewayLimits {
   readonly maxParkedBytes: number;
   /** Most buffered bytes of one client's parked connections; default 16 MiB. */
   readonly maxParkedBytesPerClient: number;
-  /** Most buffered bytes of all connections; default 512 MiB. Above it, a connection reads only while it holds less than 128 KiB. */
+  /** Most buffered bytes of all connections; default 512 MiB. Above it, each direction is read only while it holds less than 128 KiB. */
   readonly maxBufferedBytes: number;
 }
 

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { Clients } from "../src/clients.ts";
 import type { GatewayOptions } from "../src/index.ts";
@@ -183,6 +184,27 @@ test("at maxBufferedBytes, each connection buffers only its share and still make
   }
   await event("closed", 4);
   expect(held()).toBe(0);
+});
+
+test("at maxBufferedBytes, a tunnel whose destination takes nothing is not read beyond its share", async () => {
+  let arrived = 0;
+  const { port: target, sockets } = await tcpServer((socket) => socket.pause());
+  const { gateway, server, url } = await startGateway({
+    allow: [`127.0.0.1:${target}`],
+    limits: { maxBufferedBytes: 65_536 },
+  });
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+  await page.opened;
+  const total = 32 * 1024 * 1024;
+  // More than the buffers of the system take.
+  page.write(Buffer.alloc(total));
+  const [webSocket] = await accepted;
+  await expect.poll(() => webSocket.isPaused(), { timeout: 5000 }).toBe(true);
+  expect(Number(/buffered_bytes (\d+)/.exec(gateway.metrics())![1])).toBeLessThan(256 * 1024);
+  const [destination] = sockets;
+  destination!.on("data", (chunk: Buffer) => (arrived += chunk.length)).resume();
+  await expect.poll(() => arrived, { timeout: 10_000 }).toBe(total);
 });
 
 test("a message that arrives before the connection is open ends it, and nothing remains open", async () => {

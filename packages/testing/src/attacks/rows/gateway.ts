@@ -5,6 +5,7 @@ const DESTINATIONS = "gateway/test/destinations";
 const GATEWAY = "gateway/test/gateway";
 const REQUESTS = "gateway/test/request-check";
 const RESUME = "gateway/test/resume";
+const SMALL_MESSAGES = "gateway/test/small-messages";
 const SLABS = "gateway/test/slab-pool";
 const TICKETS = "gateway/test/tickets";
 const TUNNEL = "gateway/test/tunnel";
@@ -181,13 +182,40 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(
         GATEWAY,
         "plain: each side is read no faster than the other accepts",
-        patch("plain-backpressure-down", "socket.resume();"),
+        patch("plain-backpressure-down", "this.socket.resume();"),
         patch("plain-backpressure-up", "ws.resume();"),
       ),
       heldBy(
         GATEWAY,
         "`close` refuses new connections, gives open ones the grace time, then closes them and leaves nothing open",
         remove("closing-refuses"),
+      ),
+    ],
+  },
+  {
+    title: "gateway: small messages",
+    client: "not touched",
+    server: [
+      heldBy(SMALL_MESSAGES, "messages of one byte are joined while the socket is full", remove("outlet-joins")),
+      heldBy(
+        SMALL_MESSAGES,
+        "five tunnels of one-byte messages to a destination that reads nothing need little more memory than their bytes",
+        remove("outlet-joins"),
+      ),
+      heldBy(
+        SMALL_MESSAGES,
+        "plain: messages of one byte to a client that reads nothing count with their overhead",
+        patch("web-socket-queue", "return this.bufferedAmount;"),
+      ),
+      heldBy(
+        SMALL_MESSAGES,
+        "bytes that a tunnel's WebSocket has no room for leave in few messages",
+        patch("web-socket-queue", "return this.bufferedAmount;"),
+      ),
+      heldBy(
+        BOUNDS,
+        "at maxBufferedBytes, a tunnel whose destination takes nothing is not read beyond its share",
+        remove("tunnel-backpressure-up"),
       ),
     ],
   },
