@@ -68,14 +68,17 @@ export class Clients {
     this.#connections--;
   }
 
-  /** Counts bytes of a parked connection. Returns false, without counting them, if they exceed a limit. */
+  /** Counts bytes of a parked connection. Returns false, without counting them, if the client's bytes exceed a limit. */
   park(client: string, bytes: number): boolean {
     const record = this.#records.get(client)!;
+    const sum = record.parkedBytes + bytes;
     // rule: parked-bytes-per-client
-    if (record.parkedBytes + bytes > this.#bounds.maxParkedBytesPerClient) return false;
+    if (sum > this.#bounds.maxParkedBytesPerClient) return false;
+    const left = this.#bounds.maxParkedBytes - (this.#parkedBytes - record.parkedBytes);
+    // A client may hold half of what the others leave, so that something is left for the next.
     // rule: parked-bytes
-    if (this.#parkedBytes + bytes > this.#bounds.maxParkedBytes) return false;
-    record.parkedBytes += bytes;
+    if (sum > left / 2) return false;
+    record.parkedBytes = sum;
     this.#parkedBytes += bytes;
     return true;
   }

@@ -30,7 +30,7 @@ export interface GatewayLimits {
   readonly maxBytes: number;
   /** Time for which a connection without a WebSocket is kept (parked); default five minutes. 0 ends it with its WebSocket. */
   readonly resumeTime: number;
-  /** Most buffered bytes of parked connections in total; default 64 MiB. */
+  /** Most buffered bytes of parked connections in total; default 64 MiB. Each client may hold half of what the others leave. */
   readonly maxParkedBytes: number;
   /** Most buffered bytes of one client's parked connections; default 16 MiB. */
   readonly maxParkedBytesPerClient: number;

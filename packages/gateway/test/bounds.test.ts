@@ -93,18 +93,17 @@ test("refuses ticket requests above the rate", async () => {
   expect((await fetch(url)).status).toBe(429);
 });
 
+const BOUNDS = {
+  maxConnections: 3,
+  maxConnectionsPerClient: 2,
+  maxNewPerSecond: 1000,
+  maxNewPerSecondPerClient: 1,
+  maxParkedBytes: 100,
+  maxParkedBytesPerClient: 60,
+};
+
 test("limits each client and the total, recovers rates with time, and forgets idle clients", () => {
-  const clients = new Clients(
-    {
-      maxConnections: 3,
-      maxConnectionsPerClient: 2,
-      maxNewPerSecond: 1000,
-      maxNewPerSecondPerClient: 1,
-      maxParkedBytes: 100,
-      maxParkedBytesPerClient: 60,
-    },
-    0,
-  );
+  const clients = new Clients(BOUNDS, 0);
   expect([clients.mayBegin("a", 0), clients.mayBegin("a", 999), clients.mayBegin("b", 999)]).toEqual([
     true,
     false,
@@ -112,13 +111,6 @@ test("limits each client and the total, recovers rates with time, and forgets id
   ]);
   expect(clients.mayBegin("a", 1000)).toBe(true);
   expect(["a", "a", "a", "b", "b"].map((client) => clients.add(client, 0))).toEqual([true, true, false, true, false]);
-  expect([clients.park("a", 61), clients.park("a", 60), clients.park("b", 41), clients.park("b", 40)]).toEqual([
-    false,
-    true,
-    false,
-    true,
-  ]);
-  clients.unpark("a", 60);
   clients.remove("a");
   clients.remove("a");
   clients.sweep(10_000);
@@ -126,6 +118,22 @@ test("limits each client and the total, recovers rates with time, and forgets id
   for (let i = 0; i < 70_000; i++) clients.mayBegin(`c${i}`, 10_000);
   expect(clients.size).toBeLessThanOrEqual(65_537);
   expect(clients.connections).toBe(1);
+});
+
+test("parked bytes of one client are at most its limit and half of what the others leave", () => {
+  const clients = new Clients({ ...BOUNDS, maxConnections: 5, maxParkedBytes: 1000, maxParkedBytesPerClient: 400 }, 0);
+  const most = (client: string): number => {
+    clients.add(client, 0);
+    let bytes = 0;
+    while (clients.park(client, 1)) bytes++;
+    return bytes;
+  };
+  expect(["a", "b", "c", "d"].map((client) => most(client))).toEqual([400, 300, 150, 75]);
+  clients.add("e", 0);
+  expect(clients.park("e", 37)).toBe(true);
+  clients.unpark("a", 400);
+  expect(clients.park("d", 100)).toBe(true);
+  expect(clients.parkedBytes).toBe(300 + 150 + 75 + 37 + 100);
 });
 
 test.each([

@@ -252,6 +252,11 @@ export const GATEWAY_ROWS: readonly Row[] = [
       ),
       heldBy(RESUME, "a parked tunnel counts as a connection, and ends after resumeTime", remove("resume-time")),
       heldBy(RESUME, "maxParkedBytes", remove("parked-bytes")),
+      heldBy(
+        RESUME,
+        "tunnels that one address parks leave room for those of another",
+        patch("parked-bytes", "if (sum > left) return false;"),
+      ),
       heldBy(RESUME, "maxParkedBytesPerClient", remove("parked-bytes-per-client")),
     ],
   },
