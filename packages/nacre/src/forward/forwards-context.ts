@@ -10,7 +10,7 @@ export interface ForwardsContext {
   readonly forwarding: Forwarding;
   readonly mux: Opener;
   readonly connection: ServerConnection;
-  readonly user: string;
+  readonly login: Pick<ForwardContext, "user" | "factors" | "remoteAddress">;
   readonly permissions: Pick<GrantedPermissions, "permitOpen" | "permitListen">;
   readonly limits: Pick<ServerLimits, "maxForwardedConnections" | "maxForwardListeners" | "maxPeerRequests">;
   /** Returns false once the server closes the connection. */
@@ -22,8 +22,9 @@ export interface ForwardsContext {
 const MAX_HOST = 255;
 
 /** Returns what the application's `forwarding` functions learn of the client. `signal` aborts when their result is not needed any more. */
-export function forwardContext({ connection, user }: ForwardsContext, signal: AbortSignal): ForwardContext {
-  return { connection, user, signal };
+export function forwardContext({ connection, login }: ForwardsContext, signal: AbortSignal): ForwardContext {
+  const { user, factors, remoteAddress } = login;
+  return { connection, user, factors, remoteAddress, signal };
 }
 
 /** Returns the error for a request that is not permitted. Only the log shows its message. */

@@ -2,6 +2,7 @@ import { heldBy, patch, type Row, remove } from "./types.ts";
 
 const BOUNDS = "gateway/test/bounds";
 const DESTINATIONS = "gateway/test/destinations";
+const FAIR_QUEUE = "wire/test/fair-queue";
 const GATEWAY = "gateway/test/gateway";
 const REQUESTS = "gateway/test/request-check";
 const RESUME = "gateway/test/resume";
@@ -140,11 +141,49 @@ export const GATEWAY_ROWS: readonly Row[] = [
           `lookup: (_host, options, found) => void import("node:dns").then((dns) => dns.lookup(host, options, found))`,
         ),
       ),
+    ],
+  },
+  {
+    title: "lookups",
+    client: heldBy("node/test/lookup", "drops the names of a caller that gave up", remove("lookup-left")),
+    server: [
+      heldBy(
+        FAIR_QUEUE,
+        "gives a user half of the slots that others leave, rounded up",
+        patch("fair-queue-share", "return true;"),
+      ),
+      heldBy(
+        "node/test/forward-lookups",
+        "one login's names that are never found hold up no other login, and leave the queue with their connection",
+        patch("fair-queue-share", "return true;"),
+      ),
       heldBy(
         DESTINATIONS,
-        "is looked up once for concurrent connections, and refused while 64 lookups run",
-        remove("lookups-bounded"),
+        "that is never found holds up no other client: one has at most half of the lookups that others leave",
+        patch("fair-queue-share", "return true;"),
       ),
+      heldBy(
+        FAIR_QUEUE,
+        "lets users wait in turns, the one whose work started longest ago first",
+        patch("fair-queue-turns", "if (next !== undefined) continue;"),
+      ),
+      heldBy(
+        FAIR_QUEUE,
+        "keeps slots free for work that leaves fewer",
+        patch("fair-queue-room", "if (free <= 0) return false;"),
+      ),
+      heldBy(
+        DESTINATIONS,
+        "that `allow` lists has a lookup even if all others are taken by names that it does not list",
+        patch("fair-queue-room", "if (free <= 0) return false;"),
+      ),
+      heldBy(
+        FAIR_QUEUE,
+        "refuses work of a user for whom too much waits, and no other's",
+        remove("fair-queue-waiting"),
+      ),
+      heldBy(DESTINATIONS, "is refused if 256 of the client's names wait", remove("fair-queue-waiting")),
+      heldBy(DESTINATIONS, "of a client that gave up leaves the queue", remove("gateway-lookup-left")),
     ],
   },
   {
