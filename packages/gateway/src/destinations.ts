@@ -32,9 +32,11 @@ export class Destinations {
     this.#room = listsNames ? this.#lookups.room : 0;
   }
 
-  /** Returns the normalized destination. Throws `forward-denied` if `allow` does not match it. */
+  /** Returns the normalized destination. Throws `forward-denied` if it is invalid or `allow` does not match it. */
   target(host: string, port: number): Target {
     const name = normalizeHost(host);
+    // rule: destination-port
+    if (!isPort(port)) throw new SshError("forward-denied", `port ${port} is invalid: give 1 to 65535`);
     // rule: destination-allowed
     if (name === undefined || this.#matching({ host: name, port }).length === 0)
       throw new SshError(
@@ -94,6 +96,10 @@ export function normalizeHost(host: string): string | undefined {
   return name;
 }
 
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65_535;
+}
+
 const PLACE = /^(?:\[(?<address>[^\]]+)\]|(?<name>[^:[\]]+)):(?<port>\d{1,5}|\*)$/;
 
 function parseEntry(text: string): Entry {
@@ -101,7 +107,7 @@ function parseEntry(text: string): Entry {
   const { address, name = address ?? "", port = "" } = PLACE.exec(place)?.groups ?? {};
   const host = name === "*" ? "*" : normalizeHost(name);
   const number = port === "*" ? port : Number(port);
-  if (host === undefined || (number !== "*" && (number < 1 || number > 65_535)))
+  if (host === undefined || (number !== "*" && !isPort(number)))
     throw new SshError(
       "usage",
       `allow: "${escapeText(text)}" is not a destination: give "example.org:22", "[2001:db8::1]:22" or "host:22=10.0.0.0/8"`,
@@ -114,7 +120,7 @@ function parseEntry(text: string): Entry {
 export function parseTarget(option: string, text: string): Target {
   const { address, name = address ?? "", port = "" } = PLACE.exec(text)?.groups ?? {};
   const host = normalizeHost(name);
-  if (host === undefined || port === "*" || Number(port) < 1 || Number(port) > 65_535)
+  if (host === undefined || !isPort(Number(port)))
     throw new SshError("usage", `${option}: "${escapeText(text)}" is not a destination: give "example.org:22"`);
   return { host, port: Number(port) };
 }

@@ -22,6 +22,8 @@ export interface GatewayLimits {
   readonly ticketTime: number;
   /** Interval between pings; default 20,000. A WebSocket that is silent for two intervals counts as lost. */
   readonly pingInterval: number;
+  /** Most pongs that a client has not read; default 64. A further ping ends its WebSocket. */
+  readonly maxUnreadPongs: number;
   /** Longest time without data in either direction; default one hour. */
   readonly idleTimeout: number;
   /** Longest duration of a connection; default 24 hours. */
@@ -55,6 +57,7 @@ export const GATEWAY_LIMITS: LimitTable<GatewayLimits> = limitTable<GatewayLimit
   connectTimeout: time(10_000),
   ticketTime: { ...time(30_000), most: 30_000 },
   pingInterval: time(20_000),
+  maxUnreadPongs: count(64, "pongs"),
   idleTimeout: time(3_600_000),
   maxTime: time(86_400_000),
   maxBytes: bytes(2 ** 40),

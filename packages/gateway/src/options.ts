@@ -31,7 +31,7 @@ export interface GatewayOptions {
   readonly path?: string | undefined;
   /** Path at which pages request tickets. Default `"/ssh/ticket"`. */
   readonly ticketPath?: string | undefined;
-  /** Path of the Prometheus metrics, readable without authentication. Default: none. */
+  /** Path of the Prometheus metrics, readable without authentication at the hosts of `hosts`. Default: none. */
   readonly metricsPath?: string | undefined;
   /**
    * Destination of plain WebSockets (subprotocol `binary` or none), which carry bytes without tickets and resuming, like `websockify`.

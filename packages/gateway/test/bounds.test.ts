@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { Clients } from "../src/clients.ts";
 import type { GatewayOptions } from "../src/index.ts";
+import { frame, rawWebSocket, readHead } from "./raw-web-socket.ts";
 import {
   closedOf,
   echo,
@@ -104,18 +105,18 @@ const BOUNDS = {
 
 test("limits each client and the total, recovers rates with time, and forgets idle clients", () => {
   const clients = new Clients(BOUNDS, 0);
-  expect([clients.mayBegin("a", 0), clients.mayBegin("a", 999), clients.mayBegin("b", 999)]).toEqual([
-    true,
-    false,
-    true,
-  ]);
-  expect(clients.mayBegin("a", 1000)).toBe(true);
+  expect([
+    clients.mayBegin("a", 0, false),
+    clients.mayBegin("a", 999, false),
+    clients.mayBegin("b", 999, false),
+  ]).toEqual([true, false, true]);
+  expect(clients.mayBegin("a", 1000, false)).toBe(true);
   expect(["a", "a", "a", "b", "b"].map((client) => clients.add(client, 0))).toEqual([true, true, false, true, false]);
   clients.remove("a");
   clients.remove("a");
   clients.sweep(10_000);
   expect(clients.size).toBe(1);
-  for (let i = 0; i < 70_000; i++) clients.mayBegin(`c${i}`, 10_000);
+  for (let i = 0; i < 70_000; i++) clients.mayBegin(`c${i}`, 10_000, false);
   expect(clients.size).toBeLessThanOrEqual(65_537);
   expect(clients.connections).toBe(1);
 });
@@ -192,6 +193,19 @@ test("at maxBufferedBytes, each connection buffers only its share and still make
   }
   await event("closed", 4);
   expect(held()).toBe(0);
+});
+
+test("ends the WebSocket of a client that reads no pong, above maxUnreadPongs", async () => {
+  const { server, event, ...started } = await startGateway({ limits: { maxUnreadPongs: 5 } });
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const client = rawWebSocket(started);
+  await readHead(client);
+  // From here on the gateway's socket passes nothing to the system.
+  (await accepted)[0].cork();
+  const ping = frame(9, Buffer.alloc(125));
+  client.write(Buffer.concat([ping, ping, ping, ping, ping]));
+  client.write(ping);
+  expect(await event("rejected")).toMatchObject({ reason: "lost" });
 });
 
 test("at maxBufferedBytes, a tunnel whose destination takes nothing is not read beyond its share", async () => {

@@ -111,6 +111,49 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(TICKETS, "refuses a body of more than 4 KiB", remove("ticket-body-length")),
       heldBy(TICKETS, "everyone by default", remove("authorize")),
       heldBy(BOUNDS, "refuses ticket requests above the rate", remove("ticket-rate")),
+      heldBy(
+        TICKETS,
+        "the ticket route refuses clients of other machines without TLS, for GET and POST",
+        remove("secure-transport"),
+      ),
+    ],
+  },
+  {
+    title: "gateway: another site's page",
+    client: "not touched",
+    server: [
+      heldBy(
+        TICKETS,
+        "that sends requests in a loop (fetch) uses up no rate of its visitor's address",
+        patch("ticket-origin-first", "const refused = undefined;"),
+        patch("refused-rate", ""),
+      ),
+      heldBy(
+        TICKETS,
+        "that sends requests in a loop (image) uses up no rate of its visitor's address",
+        remove("ticket-fetch-site"),
+      ),
+      heldBy(
+        TICKETS,
+        "that sends requests in a loop (old browser) uses up no rate of its visitor's address",
+        patch("ticket-same-origin", 'if (!isOwn && method === "POST") return originRefusal("");'),
+      ),
+      heldBy(TICKETS, "is refused at a rate of its own", patch("refused-rate", "if (isRefused) return true;")),
+      heldBy(
+        TICKETS,
+        "that leads its visitor to the route (same-origin) replaces no cookie, so that a tunnel resumes afterwards",
+        remove("ticket-navigation"),
+      ),
+      heldBy(
+        TICKETS,
+        "that leads its visitor to the route (cross-site) replaces no cookie, so that a tunnel resumes afterwards",
+        [...patch("ticket-navigation", ""), ...patch("ticket-fetch-site", "")],
+      ),
+      heldBy(
+        GATEWAY,
+        "refuses to serve metrics to another host, as a page that rebinds its name would ask",
+        remove("metrics-host"),
+      ),
     ],
   },
   {
@@ -122,6 +165,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "refuses a destination that is not allowed, before it asks the application",
         remove("destination-allowed"),
       ),
+      heldBy(TICKETS, "refuses port %d, also if `allow` has every port", remove("destination-port")),
       heldBy(DESTINATIONS, "169.254.169.254", patch("destination-address", "const permitted = addresses;")),
       heldBy(
         DESTINATIONS,
@@ -212,6 +256,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(BOUNDS, "idleTimeout", remove("idle-timeout")),
       heldBy(BOUNDS, "maxTime", remove("max-time")),
       heldBy(BOUNDS, "a connection ends after maxBytes", remove("max-bytes")),
+      heldBy(BOUNDS, "ends the WebSocket of a client that reads no pong, above maxUnreadPongs", remove("unread-pongs")),
       heldBy(BOUNDS, "a client that answers no ping loses its WebSocket, and may resume", remove("ping-timeout")),
       heldBy(
         BOUNDS,
