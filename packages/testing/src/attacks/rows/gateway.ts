@@ -165,7 +165,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "refuses a destination that is not allowed, before it asks the application",
         remove("destination-allowed"),
       ),
-      heldBy(TICKETS, "refuses port %d, also if `allow` has every port", remove("destination-port")),
+      heldBy(TICKETS, "refuses port 65536, also if `allow` has every port", remove("destination-port")),
       heldBy(DESTINATIONS, "169.254.169.254", patch("destination-address", "const permitted = addresses;")),
       heldBy(
         DESTINATIONS,
@@ -373,6 +373,16 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "cli/test/gateway-sockets",
         "closes connections of a client above maxPerClient, and counts each client separately",
         remove("client-sockets"),
+      ),
+      heldBy(
+        "cli/test/gateway",
+        "refuses a file of --issue-token that other users can read or write",
+        remove("secret-file-mode"),
+      ),
+      heldBy(
+        "cli/test/gateway",
+        "refuses a file of --key that other users can read or write",
+        remove("secret-file-mode"),
       ),
       heldBy("cli/test/gateway", "refuses an --issue-token of less than 32 characters", remove("issue-token-length")),
     ],
