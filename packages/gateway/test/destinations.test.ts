@@ -3,7 +3,9 @@ import { createServer } from "node:net";
 import { expectError } from "@nacre/testing/errors";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Destinations, normalizeHost, parseTarget } from "../src/destinations.ts";
+import { dial } from "../src/dial.ts";
 import type { Lookup } from "../src/lookups.ts";
+import { SlabPool } from "../src/slab-pool.ts";
 import { echo, Page, startGateway, tcpServer, ticketFor } from "./support.ts";
 
 const names = (known: Readonly<Record<string, readonly string[]>>): Lookup => {
@@ -204,6 +206,18 @@ function lookups(allow: string[]) {
       destinations.resolve({ host, port: 22 }, { client, signal }),
   };
 }
+
+test("an attempt to connect that is abandoned leaves no socket", async () => {
+  const { port, sockets } = await tcpServer(echo);
+  const count = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+  const before = count();
+  const over = new AbortController();
+  const dialling = dial({ host: "a.example", port }, ["127.0.0.1"], { signal: over.signal, slabs: new SlabPool() });
+  const reason = new Error("the page has gone");
+  over.abort(reason);
+  await expect(dialling).rejects.toBe(reason);
+  await expect.poll(() => [count(), sockets.size]).toEqual([before, 0]);
+});
 
 describe("a name", () => {
   test("is looked up once for all clients that ask for it meanwhile", async () => {

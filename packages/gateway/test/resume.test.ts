@@ -77,6 +77,22 @@ test("a new WebSocket displaces the old one only after the proof", async () => {
   await page.receives(100);
 });
 
+test("a displaced WebSocket can no longer send", async () => {
+  const { page, url } = await opened();
+  const { ws: old } = page;
+  // The old page does not see the gateway's close frame yet.
+  old.pause();
+  expect(await page.attach(url)).toBe("attached");
+  const oldClosed = closedOf(old);
+  old.send(encodeTunnelMessage({ type: "data", data: Buffer.from("evil") }));
+  old.resume();
+  // The gateway answers the close frame after it has read the message before it.
+  expect(await oldClosed).toMatchObject({ reason: "displaced" });
+  page.write(Buffer.from("good"));
+  await page.receives(4);
+  expect(page.received.toString()).toBe("good");
+});
+
 test("a tunnel is resumed only with the same HTTP session and origin", async () => {
   const other = "https://other.example.org";
   const { page, url, event } = await opened({ origins: [ORIGIN, other], sessionOf: ({ headers }) => headers.cookie });
@@ -153,6 +169,22 @@ test.each([
   expect(gateway.metrics()).toContain("parked_bytes 50000\n");
   expect(await pages[0]!.attach(url)).toBe("attached");
   expect(gateway.metrics()).toContain("parked_bytes 0\n");
+});
+
+test("a parked tunnel that ends leaves no bytes counted", async () => {
+  const { port: target } = await tcpServer((socket) => socket.write(pattern(50_000)));
+  const { gateway, url, event } = await startGateway({
+    allow: [`127.0.0.1:${target}`],
+    limits: { resumeTime: 100 },
+  });
+  const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+  page.consumes = false;
+  await page.receives(50_000);
+  page.lose();
+  expect(await event("parked")).toMatchObject({ bytes: 50_000 });
+  await event("closed");
+  expect(gateway.metrics()).toContain("parked_bytes 0\n");
+  expect(gateway.metrics()).toContain("buffered_bytes 0\n");
 });
 
 test("reads nothing from the destination while the tunnel is parked", async () => {

@@ -197,6 +197,19 @@ describe("a ticket", () => {
     }
   });
 
+  test("that has expired takes no room in the store", async () => {
+    let now = 0;
+    const store = memoryTicketStore({ maxTickets: 2, now: () => now });
+    await store.put("a", "1", 10);
+    await store.put("b", "1", 20);
+    now = 10;
+    await store.put("c", "1", 10);
+    expect(() => store.put("d", "1", 10)).toThrow(expect.objectContaining({ code: "usage" }));
+    now = 20;
+    await store.put("d", "1", 10);
+    await store.put("e", "1", 10);
+  });
+
   test("is rejected by a full store", async () => {
     const store = memoryTicketStore({ maxTickets: 2, now: () => 0 });
     await store.put("a", "1", 10);
@@ -232,6 +245,11 @@ describe("the ticket route", () => {
     const { post, event } = await sameOrigin();
     expect(await post(change)).toMatchObject({ status, body: { error } });
     expect(await event("refused")).toMatchObject({ route: "ticket", reason: error });
+  });
+
+  test("refuses a page with the gateway's cookie but without an HTTP session of `sessionOf`", async () => {
+    const { post } = await sameOrigin({ sessionOf: () => undefined });
+    expect(await post()).toMatchObject({ status: 403, body: { error: "session" } });
   });
 
   test("refuses an origin that may connect but is not the gateway's own", async () => {
