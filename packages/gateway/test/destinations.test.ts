@@ -207,16 +207,20 @@ function lookups(allow: string[]) {
   };
 }
 
+/** Number of open TCP connections of this process. */
+function tcpSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+}
+
 test("an attempt to connect that is abandoned leaves no socket", async () => {
   const { port, sockets } = await tcpServer(echo);
-  const count = (): number => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
-  const before = count();
+  const before = tcpSockets();
   const over = new AbortController();
   const dialling = dial({ host: "a.example", port }, ["127.0.0.1"], { signal: over.signal, slabs: new SlabPool() });
   const reason = new Error("the page has gone");
   over.abort(reason);
   await expect(dialling).rejects.toBe(reason);
-  await expect.poll(() => [count(), sockets.size]).toEqual([before, 0]);
+  await expect.poll(() => [tcpSockets(), sockets.size]).toEqual([before, 0]);
 });
 
 describe("a name", () => {

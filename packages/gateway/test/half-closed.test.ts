@@ -229,9 +229,10 @@ test("a destination that never reads a client's last bytes loses its socket", as
   for (let i = 0; i < 512; i++) page.write(BLOCK);
   await expect.poll(() => buffered(gateway.metrics()), { timeout: 5000 }).toBeGreaterThan(0);
   // The gateway gives up after five seconds; here after 50 milliseconds.
-  const { setTimeout } = Socket.prototype;
   const spy = vi.spyOn(Socket.prototype, "setTimeout").mockImplementation(function (this: Socket, time, callback) {
-    return setTimeout.call(this, time / 100, callback);
+    const timer = setTimeout(() => callback?.call(this), time / 100);
+    this.once("close", () => clearTimeout(timer));
+    return this;
   });
   onTestFinished(() => spy.mockRestore());
   page.ws.close(1000);

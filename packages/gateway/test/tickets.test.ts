@@ -380,7 +380,7 @@ describe("a page of another site", () => {
 });
 
 test("the ticket route refuses clients of other machines without TLS, for GET and POST", async () => {
-  const { post, cookie, ...started } = await sameOrigin({ trustedProxies: ["127.0.0.1"], allowInsecure: false });
+  const { post, ...started } = await sameOrigin({ trustedProxies: ["127.0.0.1"], allowInsecure: false });
   const forwarded = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "http" };
   const answer = await ask(started, "GET", { host: "app.localhost", ...forwarded });
   expect(answer).toMatchObject({ status: 403, body: { error: "insecure" }, cookie: undefined });

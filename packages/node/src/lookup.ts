@@ -45,14 +45,14 @@ export class LookupQueue {
   lookup(host: string, { users, leaves = 0, signal }: LookupRequest): Promise<readonly string[]> {
     if (isIP(host) !== 0) return Promise.resolve([host]);
     return new Promise((resolve, reject) => {
-      let unwatch = (): void => {};
+      let unwatch: (() => void) | undefined;
       const look = async (): Promise<void> => {
         try {
           resolve(await this.#resolve(host));
         } catch (error) {
           reject(error);
         } finally {
-          unwatch();
+          unwatch?.();
           this.#queue.done(work);
         }
       };

@@ -54,11 +54,11 @@ it("one login's names that are never found hold up no other login, and leave the
   await expect.poll(() => asked).toEqual(["slow0.example"]);
   // The same user name with another key is another login.
   const alice = await login("alice", 3);
-  const dialled = await alice.socket({ host: "fast.example", port }).connect();
+  const dialled = alice.socket({ host: "fast.example", port }).connect();
   expect(await text(dialled)).toBe("hello");
   await mallory.close();
   expect(new Set(await Promise.all(slow))).toEqual(new Set(["failed"]));
-  const again = await alice.socket({ host: "fast.example", port }).connect();
+  const again = alice.socket({ host: "fast.example", port }).connect();
   expect(await text(again)).toBe("hello");
   expect(asked).toEqual(["slow0.example", "fast.example", "fast.example"]);
   await alice.close();

@@ -8,7 +8,7 @@ function queueOf(slots: number, maxWaiting = 100) {
   const works = new Map<string, QueuedWork>();
   return {
     started,
-    add(name: string, users: readonly string[], leaves = 0): boolean {
+    add: (name: string, users: readonly string[], leaves = 0): boolean => {
       const work = { users, leaves, start: () => void started.push(name) };
       works.set(name, work);
       return queue.add(work);
