@@ -129,7 +129,7 @@ interface RunningGateway {
 
 async function startGateway(): Promise<RunningGateway> {
   const token = join(folder, "token");
-  await writeFile(token, TOKEN);
+  await writeFile(token, TOKEN, { mode: 0o600 });
   const main = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
   const allow = `127.0.0.1:${server.address.port}`;
   const words = ["--origin", ORIGIN, "--allow", allow, "--issue-token", token, "--metrics", "--log", "json", "-p", "0"];

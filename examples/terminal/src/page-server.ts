@@ -25,11 +25,16 @@ export function openTerminalServer(
 }
 
 function serve(
-  { method, url = "" }: IncomingMessage,
+  { method, url = "", headers, socket }: IncomingMessage,
   response: ServerResponse,
   files: ReadonlyMap<string, PageFile>,
   config: PageConfig,
 ): void {
+  // Another site's page could otherwise read the settings through a name that it resolves to 127.0.0.1.
+  if (![`localhost:${socket.localPort}`, `127.0.0.1:${socket.localPort}`].includes(headers.host ?? "")) {
+    response.writeHead(421, HEADERS).end();
+    return;
+  }
   if (method !== "GET" && method !== "HEAD") {
     response.writeHead(405, { ...HEADERS, allow: "GET, HEAD" }).end();
     return;

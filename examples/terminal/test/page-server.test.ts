@@ -74,6 +74,10 @@ describe("the page", () => {
     async (path) => expect(await statusOf("GET", path)).toBe(404),
   );
 
+  test("serves nothing to another host, such as a name that resolves to 127.0.0.1", async () => {
+    for (const path of ["/", "/config.json"]) expect(await statusOf("GET", path, { host: "evil.example" })).toBe(421);
+  });
+
   test("refuses other methods", async () => expect(await statusOf("POST", "/")).toBe(405));
 });
 

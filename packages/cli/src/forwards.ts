@@ -3,6 +3,8 @@ import type { Client, Forward, ForwardOptions } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { formatTarget } from "nacre/internal";
 import type { ForwardArgument } from "./forward-arguments.ts";
+import { LogThrottle } from "./log-throttle.ts";
+import { oneLine } from "./one-line.ts";
 
 /** Methods of `Client` that forwards use. */
 type Forwarder = Pick<Client, "forwardLocal" | "forwardDynamic" | "forwardRemote" | "forwardRemoteDynamic">;
@@ -13,7 +15,7 @@ export interface ForwardReports {
   readonly exitOnFailure: boolean;
   /** Prints one line for the user. */
   readonly say: (text: string) => void;
-  /** Reports an error after which the forwards continue. */
+  /** Reports an error after which the forwards continue. Errors that repeat are counted, and their number passed to `say`. */
   readonly warn: (error: SshError) => void;
 }
 
@@ -32,7 +34,14 @@ export async function startForwards(
   forwards: readonly ForwardArgument[],
   { exitOnFailure, say, warn, signal }: ForwardSetup,
 ): Promise<readonly Forward[]> {
-  const options = { onError: warn, signal };
+  const errors = new LogThrottle<SshError>({
+    write: warn,
+    textOf: ({ message }) => message,
+    repeated: (count, text) => say(`${count} more times: ${oneLine(text)}`),
+    suppressed: (count) => say(`${count} more errors of various kinds`),
+  });
+  signal.addEventListener("abort", () => errors.flush());
+  const options = { onError: (error: SshError) => errors.log(error), signal };
   const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, options)));
   const started: Forward[] = [];
   for (const [index, result] of results.entries()) {

@@ -4,8 +4,8 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createGateway, type Gateway, type GatewayEvent, type TicketStore } from "@nacre/gateway";
-import { expandHome } from "@nacre/node";
-import { escapeText, SshError } from "@nacre/wire";
+import { expandHome, readSecretFile } from "@nacre/node";
+import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { GATEWAY_OPTIONS, type GatewayArguments, parseGatewayArguments } from "./gateway-arguments.ts";
 import { issueRoute } from "./gateway-issue.ts";
 import { type GatewayLog, gatewayLog } from "./gateway-log.ts";
@@ -79,9 +79,9 @@ export async function gateway(words: readonly string[]): Promise<number> {
 
 async function makeServer({ certificate }: GatewayArguments): Promise<Server> {
   if (certificate === undefined) return createServer(HTTP);
-  const [cert, key] = await Promise.all([readText(certificate.cert), readText(certificate.key)]);
+  const [cert, key] = await Promise.all([readText(certificate.cert), readSecretFile(certificate.key)]);
   try {
-    return createTlsServer({ ...HTTP, handshakeTimeout: HANDSHAKE_TIMEOUT, cert, key });
+    return createTlsServer({ ...HTTP, handshakeTimeout: HANDSHAKE_TIMEOUT, cert, key: Buffer.from(key) });
   } catch (cause) {
     throw new SshError("file-malformed", "--cert and --key are not a certificate and its private key in PEM", {
       cause,
@@ -171,7 +171,7 @@ async function openTickets(url: string): Promise<TicketStore & { close(): void }
 
 /** Reads the token of `--issue-token`. Throws `usage` if it is not one line of at least 32 printable characters. */
 async function readToken(path: string): Promise<string> {
-  const token = (await readText(path)).trim();
+  const token = utf8DecodeLossy(await readSecretFile(path)).trim();
   // rule: issue-token-length
   if (!/^[!-~]{32,}$/.test(token))
     throw usage(`${escapeText(path)} needs a token of at least 32 characters on one line: openssl rand -hex 32`);

@@ -67,6 +67,25 @@ describe("forwards", () => {
     });
   });
 
+  test("report an error that repeats twenty times a minute, and then how often it came", async () => {
+    const client = new FakeClient();
+    const said: string[] = [];
+    const warned: string[] = [];
+    const over = new AbortController();
+    await startForwards(client, [parseForward("-D", "1080")], {
+      exitOnFailure: false,
+      say: (text) => said.push(text),
+      warn: ({ message }) => warned.push(message),
+      signal: over.signal,
+    });
+    const half = new SshError("proxy-request-refused", "no complete proxy request within 10000 ms");
+    for (let i = 0; i < 1200; i++) client.onError!(half);
+    client.onError!(new SshError("forward-unreachable", "another"));
+    expect(warned).toEqual([...Array.from({ length: 20 }, () => half.message), "another"]);
+    over.abort();
+    expect(said).toEqual(["1180 more times: no complete proxy request within 10000 ms"]);
+  });
+
   test("print the port that the server chose, like ssh", async () => {
     const forwards = ["0:web:80", "0:[2001:db8::1]:80", "0:/run/web.sock", "0"].map((text) => parseForward("-R", text));
     expect((await startAll(forwards)).said).toEqual([

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { gateway } from "../src/gateway.ts";
@@ -12,9 +12,31 @@ test("refuses an --issue-token of less than 32 characters", async () => {
   const words = ["--origin", "https://a.example", "--allow", "b.example:22", "--cert", missing, "--key", missing];
   const start = (): Promise<number> => gateway([...words, "--issue-token", token]);
   for (const text of ["", "t".repeat(31), `${"t".repeat(31)} ${"t".repeat(31)}`]) {
-    await writeFile(token, `${text}\n`);
+    await writeFile(token, `${text}\n`, { mode: 0o600 });
     await expect(start()).rejects.toMatchObject({ code: "usage" });
   }
   await writeFile(token, `${"t".repeat(32)}\n`);
   await expect(start()).rejects.toMatchObject({ code: "file-unreadable" });
+});
+
+test.each(["--issue-token", "--key"])("refuses a file of %s that other users can read or write", async (option) => {
+  const folder = await temporaryFolder();
+  const file = join(folder, "secret");
+  await writeFile(file, `${"t".repeat(32)}\n`);
+  const cert = join(folder, "cert");
+  await writeFile(cert, "");
+  const words = ["--origin", "https://a.example", "--allow", "b.example:22"];
+  const start = (): Promise<number> =>
+    gateway([...words, ...(option === "--key" ? ["--cert", cert] : ["--cert", cert, "--key", cert]), option, file]);
+  for (const mode of [0o644, 0o604, 0o620, 0o602]) {
+    await chmod(file, mode);
+    await expect(start()).rejects.toMatchObject({
+      code: "file-unreadable",
+      message: expect.stringMatching(/secret.*other users can (?:read|write)/) as unknown,
+    });
+  }
+  // Neither file is a key in PEM.
+  await chmod(file, 0o600);
+  await chmod(cert, 0o600);
+  await expect(start()).rejects.toMatchObject({ code: "file-malformed" });
 });

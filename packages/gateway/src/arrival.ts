@@ -131,7 +131,7 @@ export class Arrival implements Waiting, WebSocketUser {
     }, limits.connectTimeout);
     const { signal } = abort;
     try {
-      const addresses = await untilAborted(destinations.resolve(target), signal);
+      const addresses = await untilAborted(destinations.resolve(target, { client: peer.client, signal }), signal);
       const dialled = await dial(target, addresses, { signal, slabs: this.#context.slabs });
       this.#abort = undefined;
       this.#leave();

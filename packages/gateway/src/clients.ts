@@ -12,6 +12,7 @@ interface ClientRecord {
   connections: number;
   parkedBytes: number;
   readonly rate: Rate;
+  readonly refusedRate: Rate;
 }
 
 /** Most records of clients without a connection. */
@@ -22,12 +23,14 @@ export class Clients {
   readonly #bounds: ClientBounds;
   readonly #records = new Map<string, ClientRecord>();
   readonly #rate: Rate;
+  readonly #refusedRate: Rate;
   #connections = 0;
   #parkedBytes = 0;
 
   constructor(bounds: ClientBounds, now: number) {
     this.#bounds = bounds;
     this.#rate = new Rate(bounds.maxNewPerSecond, now);
+    this.#refusedRate = new Rate(bounds.maxNewPerSecond, now);
   }
 
   /** Number of connections of all clients. */
@@ -44,9 +47,14 @@ export class Clients {
     return this.#records.size;
   }
 
-  /** Counts a new request. Returns false if the client or all clients together exceed their rate. */
-  mayBegin(client: string, now: number): boolean {
+  /**
+   * Counts a new request. Returns false if the client or all clients together exceed their rate. Requests that are refused anyway have rates
+   * of their own, so that pages of other sites cannot use up those of their visitors' address.
+   */
+  mayBegin(client: string, now: number, isRefused: boolean): boolean {
     const record = this.#record(client, now);
+    // rule: refused-rate
+    if (isRefused) return record.refusedRate.take(now) && this.#refusedRate.take(now);
     // rule: client-rate
     return record.rate.take(now) && /* rule: total-rate */ this.#rate.take(now);
   }
@@ -68,14 +76,17 @@ export class Clients {
     this.#connections--;
   }
 
-  /** Counts bytes of a parked connection. Returns false, without counting them, if they exceed a limit. */
+  /** Counts bytes of a parked connection. Returns false, without counting them, if the client's bytes exceed a limit. */
   park(client: string, bytes: number): boolean {
     const record = this.#records.get(client)!;
+    const sum = record.parkedBytes + bytes;
     // rule: parked-bytes-per-client
-    if (record.parkedBytes + bytes > this.#bounds.maxParkedBytesPerClient) return false;
+    if (sum > this.#bounds.maxParkedBytesPerClient) return false;
+    const left = this.#bounds.maxParkedBytes - (this.#parkedBytes - record.parkedBytes);
+    // A client may hold half of what the others leave, so that something is left for the next.
     // rule: parked-bytes
-    if (this.#parkedBytes + bytes > this.#bounds.maxParkedBytes) return false;
-    record.parkedBytes += bytes;
+    if (sum > left / 2) return false;
+    record.parkedBytes = sum;
     this.#parkedBytes += bytes;
     return true;
   }
@@ -85,10 +96,10 @@ export class Clients {
     this.#parkedBytes -= bytes;
   }
 
-  /** Deletes the records of clients that have no connection and a full token bucket. */
+  /** Deletes the records of clients that have no connection and full token buckets. */
   sweep(now: number): void {
-    for (const [client, { connections, rate }] of this.#records)
-      if (connections === 0 && rate.isFull(now)) this.#records.delete(client);
+    for (const [client, { connections, rate, refusedRate }] of this.#records)
+      if (connections === 0 && rate.isFull(now) && refusedRate.isFull(now)) this.#records.delete(client);
   }
 
   #record(client: string, now: number): ClientRecord {
@@ -96,7 +107,8 @@ export class Clients {
     if (record === undefined) {
       // rule: client-records
       if (this.#records.size >= MAX_RECORDS + this.#connections) this.#forgetOldest();
-      record = { connections: 0, parkedBytes: 0, rate: new Rate(this.#bounds.maxNewPerSecondPerClient, now) };
+      const rate = (): Rate => new Rate(this.#bounds.maxNewPerSecondPerClient, now);
+      record = { connections: 0, parkedBytes: 0, rate: rate(), refusedRate: rate() };
       this.#records.set(client, record);
     }
     return record;

@@ -1,9 +1,6 @@
-import { lookup as systemLookup } from "node:dns/promises";
 import { addressMatcher, addressScope, parseAddress } from "@nacre/keyfiles/internal";
 import { escapeText, SshError } from "@nacre/wire";
-
-/** Resolves a host name to IP addresses, in order of preference. */
-export type Lookup = (host: string) => Promise<readonly string[]>;
+import { type Lookup, type LookupRequest, Lookups } from "./lookups.ts";
 
 /** Destination of a connection. */
 export interface Target {
@@ -20,24 +17,26 @@ interface Entry {
   readonly permitsAddress: (address: string) => boolean;
 }
 
-/** Most concurrent lookups of different names. A slow lookup blocks one thread of Node's pool. */
-const MAX_LOOKUPS = 64;
-
 /** Checks destinations against `allow`, and resolves their names. */
 export class Destinations {
   readonly #entries: readonly Entry[];
-  readonly #lookup: Lookup;
-  readonly #lookups = new Map<string, Promise<readonly string[]>>();
+  readonly #lookups: Lookups;
+  /** Lookups that a name leaves to others, unless `allow` lists it. */
+  readonly #room: number;
 
   /** Throws `usage` for an invalid entry. */
-  constructor(allow: readonly string[], lookup: Lookup = lookupNames) {
+  constructor(allow: readonly string[], lookup?: Lookup) {
     this.#entries = allow.map((text) => parseEntry(text));
-    this.#lookup = lookup;
+    this.#lookups = new Lookups(lookup);
+    const listsNames = this.#entries.some(({ host }) => host !== "*" && parseAddress(host) === undefined);
+    this.#room = listsNames ? this.#lookups.room : 0;
   }
 
-  /** Returns the normalized destination. Throws `forward-denied` if `allow` does not match it. */
+  /** Returns the normalized destination. Throws `forward-denied` if it is invalid or `allow` does not match it. */
   target(host: string, port: number): Target {
     const name = normalizeHost(host);
+    // rule: destination-port
+    if (!isPort(port)) throw new SshError("forward-denied", `port ${port} is invalid: give 1 to 65535`);
     // rule: destination-allowed
     if (name === undefined || this.#matching({ host: name, port }).length === 0)
       throw new SshError(
@@ -49,12 +48,13 @@ export class Destinations {
 
   /**
    * Resolves to the permitted addresses of a destination. Rejects with `forward-denied` if no address is permitted, or with
-   * `forward-unreachable` if the lookup fails, finds no address, or would exceed 64 concurrent lookups.
+   * `forward-unreachable` if the lookup fails, finds no address, or too many names of the client wait.
    */
-  async resolve(target: Target): Promise<readonly string[]> {
+  async resolve(target: Target, request: LookupRequest): Promise<readonly string[]> {
     const { host } = target;
-    const addresses = parseAddress(host) === undefined ? await this.#resolveOnce(host) : [host];
     const entries = this.#matching(target);
+    const leaves = entries.some((entry) => entry.host === host) ? 0 : this.#room;
+    const addresses = parseAddress(host) === undefined ? await this.#lookups.resolve(host, request, leaves) : [host];
     // rule: destination-address
     const permitted = addresses.filter((address) => isPermitted(target, entries, address));
     if (permitted.length > 0) return permitted;
@@ -68,27 +68,7 @@ export class Destinations {
   #matching({ host, port }: Target): Entry[] {
     return this.#entries.filter((entry) => [host, "*"].includes(entry.host) && [port, "*"].includes(entry.port));
   }
-
-  async #resolveOnce(host: string): Promise<readonly string[]> {
-    const running = this.#lookups.get(host);
-    if (running !== undefined) return running;
-    // rule: lookups-bounded
-    if (this.#lookups.size >= MAX_LOOKUPS)
-      throw new SshError("forward-unreachable", `${MAX_LOOKUPS} names are being looked up; try again later`);
-    const lookup = this.#lookup(host)
-      .catch((cause: unknown) => {
-        throw new SshError("forward-unreachable", `${host} cannot be looked up`, { cause });
-      })
-      .finally(() => this.#lookups.delete(host));
-    this.#lookups.set(host, lookup);
-    return lookup;
-  }
 }
-
-const lookupNames: Lookup = async (host) => {
-  const found = await systemLookup(host, { all: true, verbatim: true });
-  return found.map(({ address }) => address);
-};
 
 function isPermitted({ host }: Target, entries: readonly Entry[], address: string): boolean {
   const scope = addressScope(address);
@@ -116,6 +96,10 @@ export function normalizeHost(host: string): string | undefined {
   return name;
 }
 
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65_535;
+}
+
 const PLACE = /^(?:\[(?<address>[^\]]+)\]|(?<name>[^:[\]]+)):(?<port>\d{1,5}|\*)$/;
 
 function parseEntry(text: string): Entry {
@@ -123,7 +107,7 @@ function parseEntry(text: string): Entry {
   const { address, name = address ?? "", port = "" } = PLACE.exec(place)?.groups ?? {};
   const host = name === "*" ? "*" : normalizeHost(name);
   const number = port === "*" ? port : Number(port);
-  if (host === undefined || (number !== "*" && (number < 1 || number > 65_535)))
+  if (host === undefined || (number !== "*" && !isPort(number)))
     throw new SshError(
       "usage",
       `allow: "${escapeText(text)}" is not a destination: give "example.org:22", "[2001:db8::1]:22" or "host:22=10.0.0.0/8"`,
@@ -136,7 +120,7 @@ function parseEntry(text: string): Entry {
 export function parseTarget(option: string, text: string): Target {
   const { address, name = address ?? "", port = "" } = PLACE.exec(text)?.groups ?? {};
   const host = normalizeHost(name);
-  if (host === undefined || port === "*" || Number(port) < 1 || Number(port) > 65_535)
+  if (host === undefined || !isPort(Number(port)))
     throw new SshError("usage", `${option}: "${escapeText(text)}" is not a destination: give "example.org:22"`);
   return { host, port: Number(port) };
 }

@@ -10,12 +10,38 @@ export interface WebSocketUser {
   onClosed(ws: GatewayWebSocket, code: number, violation: string | undefined): void;
 }
 
+/** Bytes that the queue of a WebSocket needs for each message, beside the message. */
+const MESSAGE_COST = 1024;
+
 /** A WebSocket of the gateway. All of them share their listeners, because separate closures cost each idle WebSocket memory. */
 export class GatewayWebSocket extends WebSocket {
   /** Receives the events; `undefined` if they are ignored. */
   user: WebSocketUser | undefined;
   /** Description of the client's violation of RFC 6455. */
   violation: string | undefined;
+  #queued = 0;
+
+  /** Memory in bytes of the messages that the system does not have yet. */
+  get queuedMemory(): number {
+    // rule: web-socket-queue
+    return this.bufferedAmount + MESSAGE_COST * this.#queued;
+  }
+
+  /** Sends a message, and calls `sent` once the system has it or the WebSocket has failed. */
+  sendMessage(message: Uint8Array, sent?: () => void): void {
+    this.#queued++;
+    this.send(message, () => {
+      this.#queued--;
+      sent?.();
+    });
+  }
+
+  /** Starts or stops reading. */
+  read(isRead: boolean): void {
+    if (isRead === !this.isPaused) return;
+    if (isRead) this.resume();
+    else this.pause();
+  }
 
   /** Adds the listeners that call `user`. */
   listen(): void {

@@ -27,14 +27,6 @@ import { memoryTicketStore } from "./ticket-store.ts";
 import { Tickets } from "./tickets.ts";
 import { MAX_CHUNKS, MAX_FRAGMENTS, MAX_MESSAGE_LENGTH, WEB_SOCKET_CLOSE_TIME } from "./web-socket-bounds.ts";
 
-/** Options of `ws` that are missing from its types. */
-const BOUNDS = {
-  closeTimeout: WEB_SOCKET_CLOSE_TIME,
-  // rule: message-parts
-  maxFragments: MAX_FRAGMENTS,
-  maxBufferedChunks: MAX_CHUNKS,
-};
-
 /** Longest interval between two checks of the timeouts, in milliseconds. */
 const MAX_TICK = 1000;
 
@@ -121,7 +113,7 @@ class WebSocketGateway implements Gateway {
       perMessageDeflate: false,
       // rule: message-size
       maxPayload: MAX_MESSAGE_LENGTH,
-      ...BOUNDS,
+      ...untypedOptions(limits),
       handleProtocols: (offered) => subprotocolOf(offered) ?? false,
     });
   }
@@ -138,7 +130,9 @@ class WebSocketGateway implements Gateway {
         requests: {
           [path]: (_, response) => void response.writeHead(426, { upgrade: "websocket" }).end(),
           [ticketPath]: (request, response) => void this.#route.handle(request, response),
-          ...(metricsPath !== undefined && { [metricsPath]: (_, response) => this.#sendMetrics(response) }),
+          ...(metricsPath !== undefined && {
+            [metricsPath]: (request, response) => this.#sendMetrics(request, response),
+          }),
         },
         upgrades: { [path]: (request, socket, head) => this.#upgrade(request, socket, head) },
       }),
@@ -214,7 +208,10 @@ class WebSocketGateway implements Gateway {
     this.#context.slabs.trim();
   }
 
-  #sendMetrics(response: ServerResponse): void {
+  #sendMetrics(request: IncomingMessage, response: ServerResponse): void {
+    const refused = this.#check.hostRefusal(request);
+    // rule: metrics-host
+    if (refused !== undefined) return void response.writeHead(refused.status).end();
     response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(this.metrics());
   }
 
@@ -237,18 +234,18 @@ class WebSocketGateway implements Gateway {
     const { clients, now } = this.#context;
     // rule: closing-refuses
     if (this.#closing !== undefined) return { reason: "shutdown", status: 503, detail: "the gateway shuts down" };
-    if (!clients.mayBegin(requester.client, now()))
+    // Before counting, so that another site's page cannot use up the rate of its visitor's address.
+    const refused = this.#check.webSocketRefusal(request, requester) ?? this.#subprotocolRefusal(request);
+    if (!clients.mayBegin(requester.client, now(), refused !== undefined))
       return { reason: "rate", status: 429, detail: "too many new connections" };
-    const refused = this.#check.refusal(request, requester);
-    if (refused !== undefined) return refused;
+    return refused;
+  }
+
+  #subprotocolRefusal(request: IncomingMessage): Refusal | undefined {
     // rule: plain-off
-    if (this.#isPlain(request) && this.#plain === undefined)
-      return {
-        reason: "subprotocol",
-        status: 400,
-        detail: `${TUNNEL_SUBPROTOCOL} was not offered, and plain mode is off`,
-      };
-    return undefined;
+    if (this.#plain !== undefined || !this.#isPlain(request)) return undefined;
+    const detail = `${TUNNEL_SUBPROTOCOL} was not offered, and plain mode is off`;
+    return { reason: "subprotocol", status: 400, detail };
   }
 
   #isPlain({ headers }: IncomingMessage): boolean {
@@ -266,6 +263,18 @@ class WebSocketGateway implements Gateway {
     if (ws.protocol !== TUNNEL_SUBPROTOCOL && this.#plain !== undefined) arrival.openPlain(this.#plain);
     else arrival.waitForMessage();
   }
+}
+
+/** Returns options of `ws` that are missing from its types. */
+function untypedOptions({ maxUnreadPongs }: GatewayLimits): object {
+  return {
+    closeTimeout: WEB_SOCKET_CLOSE_TIME,
+    // rule: message-parts
+    maxFragments: MAX_FRAGMENTS,
+    maxBufferedChunks: MAX_CHUNKS,
+    // rule: unread-pongs
+    maxPendingAutoPongs: maxUnreadPongs,
+  };
 }
 
 function subprotocolOf(offered: ReadonlySet<string>): string | undefined {

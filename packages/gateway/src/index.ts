@@ -1,9 +1,9 @@
 export { SshError } from "@nacre/wire";
-export type { Lookup } from "./destinations.ts";
 export type { GatewayEvent, RefusalReason } from "./events.ts";
 export { formatEvent } from "./format-event.ts";
 export { createGateway } from "./gateway.ts";
 export type { GatewayLimits } from "./limits.ts";
+export type { Lookup } from "./lookups.ts";
 export type {
   Authorize,
   Decision,

@@ -22,6 +22,8 @@ export interface GatewayLimits {
   readonly ticketTime: number;
   /** Interval between pings; default 20,000. A WebSocket that is silent for two intervals counts as lost. */
   readonly pingInterval: number;
+  /** Most pongs that a client has not read; default 64. A further ping ends its WebSocket. */
+  readonly maxUnreadPongs: number;
   /** Longest time without data in either direction; default one hour. */
   readonly idleTimeout: number;
   /** Longest duration of a connection; default 24 hours. */
@@ -30,11 +32,11 @@ export interface GatewayLimits {
   readonly maxBytes: number;
   /** Time for which a connection without a WebSocket is kept (parked); default five minutes. 0 ends it with its WebSocket. */
   readonly resumeTime: number;
-  /** Most buffered bytes of parked connections in total; default 64 MiB. */
+  /** Most buffered bytes of parked connections in total; default 64 MiB. Each client may hold half of what the others leave. */
   readonly maxParkedBytes: number;
   /** Most buffered bytes of one client's parked connections; default 16 MiB. */
   readonly maxParkedBytesPerClient: number;
-  /** Most buffered bytes of all connections; default 512 MiB. Above it, a connection reads only while it holds less than 128 KiB. */
+  /** Most buffered bytes of all connections; default 512 MiB. Above it, each direction is read only while it holds less than 128 KiB. */
   readonly maxBufferedBytes: number;
 }
 
@@ -55,6 +57,7 @@ export const GATEWAY_LIMITS: LimitTable<GatewayLimits> = limitTable<GatewayLimit
   connectTimeout: time(10_000),
   ticketTime: { ...time(30_000), most: 30_000 },
   pingInterval: time(20_000),
+  maxUnreadPongs: count(64, "pongs"),
   idleTimeout: time(3_600_000),
   maxTime: time(86_400_000),
   maxBytes: bytes(2 ** 40),

@@ -1,9 +1,9 @@
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Overrides } from "@nacre/wire";
-import type { Lookup } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
 import type { GatewayLimits } from "./limits.ts";
+import type { Lookup } from "./lookups.ts";
 import type { TicketStore } from "./ticket-store.ts";
 
 /** Options of `createGateway`. The gateway refuses everything that they do not allow. */
@@ -31,7 +31,7 @@ export interface GatewayOptions {
   readonly path?: string | undefined;
   /** Path at which pages request tickets. Default `"/ssh/ticket"`. */
   readonly ticketPath?: string | undefined;
-  /** Path of the Prometheus metrics, readable without authentication. Default: none. */
+  /** Path of the Prometheus metrics, readable without authentication at the hosts of `hosts`. Default: none. */
   readonly metricsPath?: string | undefined;
   /**
    * Destination of plain WebSockets (subprotocol `binary` or none), which carry bytes without tickets and resuming, like `websockify`.
@@ -46,7 +46,11 @@ export interface GatewayOptions {
   readonly allowInsecure?: boolean | undefined;
   /** Addresses and networks of proxies. The gateway trusts `X-Forwarded-For` and `X-Forwarded-Proto` only from these. Default: none. */
   readonly trustedProxies?: readonly string[] | undefined;
-  /** Resolves host names to IP addresses. Default: the system's resolver. */
+  /**
+   * Resolves host names to IP addresses. Default: the system's resolver. At most 64 calls run at a time, and two lookups by the system.
+   * Clients wait in turns, and each has at most half of what the others leave. If `allow` lists host names, half of the lookups are kept
+   * free for these.
+   */
   readonly lookup?: Lookup | undefined;
   /** Limits that differ from the defaults. */
   readonly limits?: Overrides<GatewayLimits> | undefined;

@@ -16,7 +16,11 @@ export class PlainRelay extends Relay {
   protected fromClient(data: Buffer): void {
     this.movedUp(data.length);
     if (this.isOver) return;
-    this.socket.write(data, this.#onSent);
+    this.outlet.write(data as Buffer<ArrayBuffer>);
+    this.#regulate();
+  }
+
+  protected written(): void {
     this.#regulate();
   }
 
@@ -47,19 +51,14 @@ export class PlainRelay extends Relay {
 
   /** Pauses reading from each side while the other side's buffer is full. */
   #regulate(): void {
-    const { ws, socket } = this;
+    const { ws } = this;
     if (this.isOver || ws === undefined) return;
-    const mayRead = this.count(ws.bufferedAmount + socket.writableLength);
+    const down = ws.queuedMemory;
+    const up = this.outlet.length;
+    this.count(down + up);
     // rule: plain-backpressure-down
-    this.readDestination(mayRead && ws.bufferedAmount < WEB_SOCKET_HIGH_WATER);
+    this.readDestination(down < WEB_SOCKET_HIGH_WATER && this.mayRead(down));
     // rule: plain-backpressure-up
-    readWebSocket(ws, mayRead && socket.writableLength < WEB_SOCKET_HIGH_WATER);
+    ws.read(up < WEB_SOCKET_HIGH_WATER && this.mayRead(up));
   }
-}
-
-/** Starts or stops reading from a WebSocket. */
-function readWebSocket(ws: GatewayWebSocket, isRead: boolean): void {
-  if (isRead === !ws.isPaused) return;
-  if (isRead) ws.resume();
-  else ws.pause();
 }

@@ -6,6 +6,7 @@ import type { Target } from "./destinations.ts";
 import type { GatewayEvent } from "./events.ts";
 import type { GatewayWebSocket, WebSocketUser } from "./gateway-web-socket.ts";
 import type { Inlet } from "./inlet.ts";
+import { Outlet } from "./outlet.ts";
 
 /** Reason for the end of a connection, for the log. */
 export type EndReason = Extract<GatewayEvent, { type: "closed" }>["reason"];
@@ -21,10 +22,10 @@ export interface RelaySettings {
   readonly inlet: Inlet;
 }
 
-/** Bytes in a WebSocket's send buffer above which the gateway stops writing to it. */
+/** Memory in bytes of a WebSocket's queue above which the gateway stops writing to it. */
 export const WEB_SOCKET_HIGH_WATER: number = 256 * 1024;
 
-/** Bytes a connection may always buffer, even above `maxBufferedBytes`. A client acknowledges when it has consumed as much. */
+/** Bytes a direction may always buffer, even above `maxBufferedBytes`. A client acknowledges when it has consumed as much. */
 const OWN_SHARE = 128 * 1024;
 
 /** Longest idle timeout in milliseconds once the destination has ended its direction. */
@@ -41,6 +42,7 @@ export abstract class Relay implements WebSocketUser {
   protected readonly context: GatewayContext;
   protected readonly peer: Peer;
   protected readonly socket: Socket;
+  protected readonly outlet: Outlet;
   protected ws: GatewayWebSocket | undefined;
   protected resumed = 0;
   protected isOver = false;
@@ -61,6 +63,7 @@ export abstract class Relay implements WebSocketUser {
     this.context = context;
     this.peer = peer;
     this.socket = socket;
+    this.outlet = new Outlet(socket, () => this.written());
     this.#target = target;
     this.#user = user;
     this.#startedAt = context.now();
@@ -96,8 +99,10 @@ export abstract class Relay implements WebSocketUser {
     this.ws = undefined;
     // The destination may not read the last bytes.
     this.socket.setTimeout(LAST_WRITE, () => this.socket.destroy());
-    if (reason === "finished" || reason === "client-closed") this.socket.destroySoon();
-    else this.socket.destroy();
+    if (reason === "finished" || reason === "client-closed") {
+      this.outlet.flush();
+      this.socket.destroySoon();
+    } else this.socket.destroy();
     context.relays.delete(this);
     context.clients.remove(peer.client);
     context.log({
@@ -186,18 +191,24 @@ export abstract class Relay implements WebSocketUser {
     this.#activeAt = this.context.now();
   }
 
-  /** Updates the gateway's total with the bytes that the connection buffers. Returns whether the connection may read more. */
-  protected count(bytes: number): boolean {
-    const { memory } = this.context;
-    memory.used += bytes - this.#counted;
+  /** Updates the gateway's total with the bytes that the connection buffers. */
+  protected count(bytes: number): void {
+    this.context.memory.used += bytes - this.#counted;
     this.#counted = bytes;
+  }
+
+  /** Returns whether a direction of the connection that buffers this many bytes may read more. */
+  protected mayRead(bytes: number): boolean {
+    const { used, most } = this.context.memory;
     // rule: buffered-bytes
-    return bytes < OWN_SHARE || memory.used < memory.most;
+    return bytes < OWN_SHARE || used < most;
   }
 
   /** Called at the end of the connection, to release shared resources. */
   protected abstract released(): void;
   protected abstract fromClient(data: Buffer): void;
+  /** Called when the destination's socket has passed bytes of the client to the system. */
+  protected abstract written(): void;
   /** `message` is a DATA message: the message number, then the bytes. It may be in a slab. */
   protected abstract fromDestination(message: Buffer<ArrayBuffer>): void;
   protected abstract destinationEnded(): void;

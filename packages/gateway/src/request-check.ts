@@ -70,8 +70,39 @@ export class RequestCheck {
     return { remoteAddress, client, origin: headers.origin, isSecure };
   }
 
-  /** Returns the reason for refusing the request, or `undefined` to accept it. */
-  refusal({ headersDistinct }: IncomingMessage, { origin, isSecure, remoteAddress }: Requester): Refusal | undefined {
+  /** Returns the reason for refusing a WebSocket, or `undefined` to accept it. */
+  webSocketRefusal(request: IncomingMessage, requester: Requester): Refusal | undefined {
+    const { origin } = requester;
+    const refused = this.hostRefusal(request);
+    if (refused !== undefined) return refused;
+    if (!this.allowsOrigin(origin)) return originRefusal(`Origin is ${origin ?? "missing"}; name it in \`origins\``);
+    return this.#transportRefusal(requester);
+  }
+
+  /** Returns the reason for refusing a request for a ticket, unless a script of a page of the gateway's own origin may have sent it. */
+  ticketRefusal(request: IncomingMessage, requester: Requester): Refusal | undefined {
+    const { method, headers } = request;
+    const { origin } = requester;
+    const refused = this.hostRefusal(request);
+    if (refused !== undefined) return refused;
+    const { "sec-fetch-site": site = "same-origin", "sec-fetch-mode": mode = "cors" } = headers;
+    // rule: ticket-fetch-site
+    if (site !== "same-origin") return originRefusal(`Sec-Fetch-Site is ${site}`);
+    // A navigation that starts at another site carries no cookie (SameSite=Strict), and must not replace it.
+    // rule: ticket-navigation
+    if (mode === "navigate") return originRefusal("Sec-Fetch-Mode is navigate");
+    // Browsers send no `Origin` with a same-origin GET.
+    const isOwn =
+      origin === undefined
+        ? method === "GET"
+        : this.allowsOrigin(origin) && new URL(origin).host === headers.host?.toLowerCase();
+    // rule: ticket-same-origin
+    if (!isOwn) return originRefusal("tickets are for pages of this origin; others get theirs from their server");
+    return this.#transportRefusal(requester);
+  }
+
+  /** Returns the reason for refusing a request because of its `Host`. */
+  hostRefusal({ headersDistinct }: IncomingMessage): Refusal | undefined {
     // `headers.host` is the first of several values, but a proxy may have used another one (RFC 9112 §3.2).
     const hosts = headersDistinct["host"] ?? [];
     // rule: host-once
@@ -79,8 +110,10 @@ export class RequestCheck {
     const host = hosts[0]!.toLowerCase();
     // rule: host-header
     if (!this.#hosts.has(host)) return { reason: "host", status: 421, detail: `Host is ${host}; name it in \`hosts\`` };
-    if (!this.allowsOrigin(origin))
-      return { reason: "origin", status: 403, detail: `Origin is ${origin ?? "missing"}; name it in \`origins\`` };
+    return undefined;
+  }
+
+  #transportRefusal({ isSecure, remoteAddress }: Requester): Refusal | undefined {
     // rule: secure-transport
     if (!isSecure && !this.#allowInsecure && addressScope(remoteAddress) !== "machine")
       return { reason: "insecure", status: 403, detail: "not over TLS, and not from this machine" };
@@ -98,6 +131,10 @@ export class RequestCheck {
     }
     return address;
   }
+}
+
+function originRefusal(detail: string): Refusal {
+  return { reason: "origin", status: 403, detail };
 }
 
 function lastOf(header: string | string[] | undefined): string | undefined {

@@ -6,7 +6,7 @@ const MAX_FREE = 1024;
 /** The part of a WebSocket that sends messages. */
 interface Sending {
   /** Sends a message, and calls `sent` once the system has it or the WebSocket has failed. */
-  send(message: Uint8Array, sent?: () => void): void;
+  sendMessage(message: Uint8Array, sent?: () => void): void;
 }
 
 /** Property of a slab's memory that leads from a view to the slab. A WeakMap takes longer. */
@@ -64,10 +64,10 @@ export class SlabPool {
   /** Sends a message. If it is in a slab, holds it until the WebSocket has passed it to the system. Then calls `sent`. */
   send(ws: Sending, message: Uint8Array<ArrayBuffer>, sent?: () => void): void {
     const slab = this.of(message);
-    if (slab === undefined) return ws.send(message, sent);
+    if (slab === undefined) return ws.sendMessage(message, sent);
     // rule: slab-held-while-sent
     slab.hold();
-    ws.send(message, () => {
+    ws.sendMessage(message, () => {
       slab.release();
       sent?.();
     });

@@ -50,28 +50,28 @@ export class TicketRoute {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<Refusal | object> {
     const { context, check } = this.#settings;
     const requester = check.requester(request);
-    const isPost = request.method === "POST";
-    if (!isPost && request.method !== "GET") return refusal("method", 405, `${request.method}`);
-    // Browsers send no `Origin` with a same-origin GET. Pages of other origins cannot read the response.
-    const refused = check.refusal(request, isPost ? requester : { ...requester, origin: undefined });
-    if (refused !== undefined && (isPost || refused.reason !== "origin")) return refused;
+    const { method = "" } = request;
+    // Before counting, as for a WebSocket.
+    // rule: ticket-origin-first
+    const refused = ["GET", "POST"].includes(method)
+      ? check.ticketRefusal(request, requester)
+      : refusal("method", 405, method);
     // rule: ticket-rate
-    if (!context.clients.mayBegin(requester.client, context.now())) return refusal("rate", 429, "too many requests");
-    if (!isPost) {
+    if (!context.clients.mayBegin(requester.client, context.now(), refused !== undefined))
+      return refusal("rate", 429, "too many requests");
+    if (refused !== undefined) return refused;
+    if (method === "GET") {
       const secret = cookieSecret(request) ?? newCookieSecret();
       response.setHeader("set-cookie", setCookie(secret));
       return { csrfToken: csrfToken(secret) };
     }
-    return this.#issue(request, requester.remoteAddress, requester.origin);
+    return this.#issue(request, requester.remoteAddress, requester.origin!);
   }
 
-  async #issue(request: IncomingMessage, remoteAddress: string, origin: string | undefined): Promise<Refusal | object> {
+  async #issue(request: IncomingMessage, remoteAddress: string, origin: string): Promise<Refusal | object> {
     const { context, authorize, sessionOf } = this.#settings;
     const secret = cookieSecret(request);
     const session = sessionOf(request);
-    // rule: ticket-same-origin
-    if (origin === undefined || new URL(origin).host !== request.headers.host?.toLowerCase())
-      return refusal("origin", 403, "tickets are for pages of this origin; others get theirs from their server");
     if (secret === undefined || session === undefined) return refusal("session", 403, "no session cookie");
     // rule: csrf-token
     if (!hasCsrfToken(request, secret)) return refusal("csrf", 403, "X-CSRF-Token does not belong to the cookie");

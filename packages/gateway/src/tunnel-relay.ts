@@ -26,7 +26,6 @@ export class TunnelRelay extends Relay {
   #parked: { readonly bytes: number; readonly until: number } | undefined;
   /** Whether a message waits because the WebSocket's buffer is full. */
   #isFull = false;
-  readonly #onWritten = (): void => this.#pump();
   readonly #onSent = (): void => {
     if (this.#isFull) this.#pump();
   };
@@ -91,6 +90,10 @@ export class TunnelRelay extends Relay {
     this.#pump();
   }
 
+  protected written(): void {
+    this.#pump();
+  }
+
   protected fromDestination(message: Buffer<ArrayBuffer>): void {
     // rule: slab-held-while-unacknowledged
     this.context.slabs.of(message)?.hold();
@@ -121,7 +124,7 @@ export class TunnelRelay extends Relay {
     this.#tunnel.detach();
     // Parked data must not grow, so stop reading until the connection is resumed.
     this.readDestination(false);
-    const bytes = this.#tunnel.buffered + this.socket.writableLength;
+    const bytes = this.#tunnel.buffered + this.outlet.length;
     if (!clients.park(this.peer.client, bytes)) return this.end("parked-limit", `${bytes} bytes`);
     this.#parked = { bytes, until: this.context.now() + limits.resumeTime };
     log({ type: "parked", ...eventPeer(this.peer), bytes });
@@ -158,15 +161,18 @@ export class TunnelRelay extends Relay {
       else this.#handle(event);
     }
     if (this.isOver) return;
-    const mayRead = this.count(this.#tunnel.buffered + this.socket.writableLength);
-    this.readDestination(this.ws !== undefined && this.#hasRoom && mayRead);
+    const { buffered } = this.#tunnel;
+    this.count(buffered + this.outlet.length);
+    this.readDestination(this.ws !== undefined && this.#hasRoom && this.mayRead(buffered));
+    // rule: tunnel-backpressure-up
+    this.ws?.read(this.mayRead(this.outlet.length));
   }
 
   #send(): void {
     const { slabs } = this.context;
     const now = this.context.now();
     while (this.ws !== undefined) {
-      this.#isFull = this.ws.bufferedAmount >= WEB_SOCKET_HIGH_WATER;
+      this.#isFull = this.ws.queuedMemory >= WEB_SOCKET_HIGH_WATER;
       if (this.#isFull) return;
       const message = this.#tunnel.takeMessage(now);
       if (message === undefined) return;
@@ -180,13 +186,13 @@ export class TunnelRelay extends Relay {
         this.movedUp(event.data.length);
         if (this.isOver) return;
         this.#unconsumed += event.data.length;
-        this.socket.write(event.data, this.#onWritten);
+        this.outlet.write(event.data);
         return;
       case "writable":
         this.#hasRoom = true;
         return;
       case "end":
-        this.socket.end();
+        this.outlet.end();
         return;
       case "finished":
         return this.end("finished");
@@ -201,7 +207,7 @@ export class TunnelRelay extends Relay {
 
   /** Reports to the tunnel the bytes that the TCP socket passed to the system. */
   #consumeWritten(): void {
-    const written = this.#unconsumed - this.socket.writableLength;
+    const written = this.#unconsumed - this.outlet.length;
     if (written <= 0) return;
     this.#unconsumed -= written;
     this.#tunnel.consumed(written);

@@ -1,7 +1,9 @@
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { Clients } from "../src/clients.ts";
 import type { GatewayOptions } from "../src/index.ts";
+import { frame, rawWebSocket, readHead } from "./raw-web-socket.ts";
 import {
   closedOf,
   echo,
@@ -92,39 +94,47 @@ test("refuses ticket requests above the rate", async () => {
   expect((await fetch(url)).status).toBe(429);
 });
 
+const BOUNDS = {
+  maxConnections: 3,
+  maxConnectionsPerClient: 2,
+  maxNewPerSecond: 1000,
+  maxNewPerSecondPerClient: 1,
+  maxParkedBytes: 100,
+  maxParkedBytesPerClient: 60,
+};
+
 test("limits each client and the total, recovers rates with time, and forgets idle clients", () => {
-  const clients = new Clients(
-    {
-      maxConnections: 3,
-      maxConnectionsPerClient: 2,
-      maxNewPerSecond: 1000,
-      maxNewPerSecondPerClient: 1,
-      maxParkedBytes: 100,
-      maxParkedBytesPerClient: 60,
-    },
-    0,
-  );
-  expect([clients.mayBegin("a", 0), clients.mayBegin("a", 999), clients.mayBegin("b", 999)]).toEqual([
-    true,
-    false,
-    true,
-  ]);
-  expect(clients.mayBegin("a", 1000)).toBe(true);
+  const clients = new Clients(BOUNDS, 0);
+  expect([
+    clients.mayBegin("a", 0, false),
+    clients.mayBegin("a", 999, false),
+    clients.mayBegin("b", 999, false),
+  ]).toEqual([true, false, true]);
+  expect(clients.mayBegin("a", 1000, false)).toBe(true);
   expect(["a", "a", "a", "b", "b"].map((client) => clients.add(client, 0))).toEqual([true, true, false, true, false]);
-  expect([clients.park("a", 61), clients.park("a", 60), clients.park("b", 41), clients.park("b", 40)]).toEqual([
-    false,
-    true,
-    false,
-    true,
-  ]);
-  clients.unpark("a", 60);
   clients.remove("a");
   clients.remove("a");
   clients.sweep(10_000);
   expect(clients.size).toBe(1);
-  for (let i = 0; i < 70_000; i++) clients.mayBegin(`c${i}`, 10_000);
+  for (let i = 0; i < 70_000; i++) clients.mayBegin(`c${i}`, 10_000, false);
   expect(clients.size).toBeLessThanOrEqual(65_537);
   expect(clients.connections).toBe(1);
+});
+
+test("parked bytes of one client are at most its limit and half of what the others leave", () => {
+  const clients = new Clients({ ...BOUNDS, maxConnections: 5, maxParkedBytes: 1000, maxParkedBytesPerClient: 400 }, 0);
+  const most = (client: string): number => {
+    clients.add(client, 0);
+    let bytes = 0;
+    while (clients.park(client, 1)) bytes++;
+    return bytes;
+  };
+  expect(["a", "b", "c", "d"].map((client) => most(client))).toEqual([400, 300, 150, 75]);
+  clients.add("e", 0);
+  expect(clients.park("e", 37)).toBe(true);
+  clients.unpark("a", 400);
+  expect(clients.park("d", 100)).toBe(true);
+  expect(clients.parkedBytes).toBe(300 + 150 + 75 + 37 + 100);
 });
 
 test.each([
@@ -183,6 +193,40 @@ test("at maxBufferedBytes, each connection buffers only its share and still make
   }
   await event("closed", 4);
   expect(held()).toBe(0);
+});
+
+test("ends the WebSocket of a client that reads no pong, above maxUnreadPongs", async () => {
+  const { server, event, ...started } = await startGateway({ limits: { maxUnreadPongs: 5 } });
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const client = rawWebSocket(started);
+  await readHead(client);
+  // From here on the gateway's socket passes nothing to the system.
+  (await accepted)[0].cork();
+  const ping = frame(9, Buffer.alloc(125));
+  client.write(Buffer.concat([ping, ping, ping, ping, ping]));
+  client.write(ping);
+  expect(await event("rejected")).toMatchObject({ reason: "lost" });
+});
+
+test("at maxBufferedBytes, a tunnel whose destination takes nothing is not read beyond its share", async () => {
+  let arrived = 0;
+  const { port: target, sockets } = await tcpServer((socket) => socket.pause());
+  const { gateway, server, url } = await startGateway({
+    allow: [`127.0.0.1:${target}`],
+    limits: { maxBufferedBytes: 65_536 },
+  });
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+  await page.opened;
+  const total = 32 * 1024 * 1024;
+  // More than the buffers of the system take.
+  page.write(Buffer.alloc(total));
+  const [webSocket] = await accepted;
+  await expect.poll(() => webSocket.isPaused(), { timeout: 5000 }).toBe(true);
+  expect(Number(/buffered_bytes (\d+)/.exec(gateway.metrics())![1])).toBeLessThan(256 * 1024);
+  const [destination] = sockets;
+  destination!.on("data", (chunk: Buffer) => (arrived += chunk.length)).resume();
+  await expect.poll(() => arrived, { timeout: 10_000 }).toBe(total);
 });
 
 test("a message that arrives before the connection is open ends it, and nothing remains open", async () => {

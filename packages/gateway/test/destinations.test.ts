@@ -2,7 +2,10 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { expectError } from "@nacre/testing/errors";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Destinations, type Lookup, normalizeHost, parseTarget } from "../src/destinations.ts";
+import { Destinations, normalizeHost, parseTarget } from "../src/destinations.ts";
+import { dial } from "../src/dial.ts";
+import type { Lookup } from "../src/lookups.ts";
+import { SlabPool } from "../src/slab-pool.ts";
 import { echo, Page, startGateway, tcpServer, ticketFor } from "./support.ts";
 
 const names = (known: Readonly<Record<string, readonly string[]>>): Lookup => {
@@ -16,7 +19,8 @@ const names = (known: Readonly<Record<string, readonly string[]>>): Lookup => {
 async function resolve(allow: string[], host: string, found: readonly string[] = ["8.8.8.8"]): Promise<string> {
   const destinations = new Destinations(allow, names({ [host]: found }));
   try {
-    return (await destinations.resolve(destinations.target(host, 22))).join(" ");
+    const request = { client: "192.0.2.1", signal: new AbortController().signal };
+    return (await destinations.resolve(destinations.target(host, 22), request)).join(" ");
   } catch (error) {
     return (error as { code: string }).code;
   }
@@ -187,26 +191,84 @@ describe("a destination", () => {
   });
 });
 
+/** Destinations whose lookups end when the test calls `answer`, and the names that were asked. */
+function lookups(allow: string[]) {
+  const asked: string[] = [];
+  const answers = new Map<string, (addresses: readonly string[]) => void>();
+  const destinations = new Destinations(allow, (host) => {
+    asked.push(host);
+    return new Promise((answer) => answers.set(host, answer));
+  });
+  return {
+    asked,
+    answer: (host: string) => answers.get(host)!(["8.8.8.8"]),
+    resolve: (host: string, client: string, signal = new AbortController().signal) =>
+      destinations.resolve({ host, port: 22 }, { client, signal }),
+  };
+}
+
+/** Number of open TCP connections of this process. */
+function tcpSockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
+}
+
+test("an attempt to connect that is abandoned leaves no socket", async () => {
+  const { port, sockets } = await tcpServer(echo);
+  const before = tcpSockets();
+  const over = new AbortController();
+  const dialling = dial({ host: "a.example", port }, ["127.0.0.1"], { signal: over.signal, slabs: new SlabPool() });
+  const reason = new Error("the page has gone");
+  over.abort(reason);
+  await expect(dialling).rejects.toBe(reason);
+  await expect.poll(() => [tcpSockets(), sockets.size]).toEqual([before, 0]);
+});
+
 describe("a name", () => {
-  test("is looked up once for concurrent connections, and refused while 64 lookups run", async () => {
-    let asked = 0;
-    const answers: ((addresses: string[]) => void)[] = [];
-    const destinations = new Destinations(["*:22"], () => {
-      asked++;
-      return new Promise((answer) => answers.push(answer));
-    });
-    const first = destinations.resolve({ host: "a.example", port: 22 });
-    const second = destinations.resolve({ host: "a.example", port: 22 });
-    expect(asked).toBe(1);
-    const others = Array.from({ length: 63 }, (_, i) => destinations.resolve({ host: `${i}.example`, port: 22 }));
-    await expect(destinations.resolve({ host: "b.example", port: 22 })).rejects.toMatchObject({
-      code: "forward-unreachable",
-    });
-    for (const answer of answers) answer(["8.8.8.8"]);
-    expect(await first).toEqual(await second);
-    await Promise.all(others);
-    void destinations.resolve({ host: "b.example", port: 22 });
-    expect(asked).toBe(65);
+  test("is looked up once for all clients that ask for it meanwhile", async () => {
+    const { asked, answer, resolve } = lookups(["*:22"]);
+    const first = resolve("a.example", "192.0.2.1");
+    const second = resolve("a.example", "192.0.2.2");
+    answer("a.example");
+    expect(await Promise.all([first, second])).toEqual([["8.8.8.8"], ["8.8.8.8"]]);
+    void resolve("a.example", "192.0.2.1");
+    expect(asked).toEqual(["a.example", "a.example"]);
+  });
+
+  test("that is never found holds up no other client: one has at most half of the lookups that others leave", async () => {
+    const { asked, answer, resolve } = lookups(["*:22"]);
+    for (let i = 0; i < 100; i++) void resolve(`slow${i}.example`, "192.0.2.1");
+    expect(asked).toHaveLength(32);
+    const found = resolve("fast.example", "192.0.2.2");
+    answer("fast.example");
+    expect(await found).toEqual(["8.8.8.8"]);
+  });
+
+  test("of a client that gave up leaves the queue", async () => {
+    const { asked, answer, resolve } = lookups(["*:22"]);
+    const over = new AbortController();
+    for (let i = 0; i < 100; i++) void resolve(`slow${i}.example`, "192.0.2.1", over.signal);
+    over.abort();
+    answer("slow0.example");
+    const late = resolve("late.example", "192.0.2.1");
+    await expect.poll(() => asked).toHaveLength(33);
+    answer("late.example");
+    expect(await late).toEqual(["8.8.8.8"]);
+  });
+
+  test("that `allow` lists has a lookup even if all others are taken by names that it does not list", async () => {
+    const { asked, answer, resolve } = lookups(["*:22", "db.example:22"]);
+    for (let client = 1; client <= 50; client++)
+      for (let i = 0; i < 5; i++) void resolve(`slow${client}-${i}.example`, `192.0.2.${client}`);
+    expect(asked).toHaveLength(32);
+    const found = resolve("db.example", "192.0.2.99");
+    answer("db.example");
+    expect(await found).toEqual(["8.8.8.8"]);
+  });
+
+  test("is refused if 256 of the client's names wait", async () => {
+    const { resolve } = lookups(["*:22"]);
+    for (let i = 0; i < 32 + 256; i++) void resolve(`slow${i}.example`, "192.0.2.1");
+    await expect(resolve("more.example", "192.0.2.1")).rejects.toMatchObject({ code: "forward-unreachable" });
   });
 
   test("is looked up once for each connection, so its address cannot change after the check", async () => {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { expectError } from "@nacre/testing/errors";
 import { expect, test } from "vitest";
 import { createGateway, formatEvent, type GatewayEvent, type GatewayOptions } from "../src/index.ts";
@@ -167,6 +168,14 @@ test("serves metrics at `metricsPath`, and none by default", async () => {
   expect(text).toMatch(/^(?:#.*\n|nacre_gateway_\w+(?:\{\w+="[\w-]+"\})? \d+\n)+$/);
   const without = await startGateway();
   expect((await fetch(`http://127.0.0.1:${without.port}/metrics`)).status).toBe(404);
+});
+
+test("refuses to serve metrics to another host, as a page that rebinds its name would ask", async () => {
+  const { port } = await startGateway({ metricsPath: "/metrics" });
+  const one = request({ host: "127.0.0.1", port, path: "/metrics", headers: { host: "evil.example" } }).end();
+  const [response] = (await once(one, "response")) as [IncomingMessage];
+  expect(response.statusCode).toBe(421);
+  expect((await response.toArray()).join("")).toBe("");
 });
 
 test("an event is one line of printable ASCII, as text and as JSON, regardless of the client's text", () => {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { encodeTunnelMessage } from "@nacre/tunnel";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Gateway, GatewayOptions } from "../src/index.ts";
 import { frame, rawSocket, rawWebSocket, readClose, readExactly, readHead } from "./raw-web-socket.ts";
 import { closedOf, echo, Page, pageSocket, pattern, startGateway, tcpServer, ticketFor } from "./support.ts";
@@ -221,6 +221,23 @@ describe("a peer that does not read", () => {
     expect([gateway.connections, buffered(gateway.metrics())]).toEqual([0, 0]);
     await released(gateway);
   });
+});
+
+test("a destination that never reads a client's last bytes loses its socket", async () => {
+  const { page, gateway, event } = await opened((socket) => socket.pause());
+  // More than the buffers of the system take.
+  for (let i = 0; i < 512; i++) page.write(BLOCK);
+  await expect.poll(() => buffered(gateway.metrics()), { timeout: 5000 }).toBeGreaterThan(0);
+  // The gateway gives up after five seconds; here after 50 milliseconds.
+  const spy = vi.spyOn(Socket.prototype, "setTimeout").mockImplementation(function (this: Socket, time, callback) {
+    const timer = setTimeout(() => callback?.call(this), time / 100);
+    this.once("close", () => clearTimeout(timer));
+    return this;
+  });
+  onTestFinished(() => spy.mockRestore());
+  page.ws.close(1000);
+  expect(await event("closed")).toMatchObject({ reason: "client-closed" });
+  await released(gateway);
 });
 
 test("a shutdown ends peers that do not answer the close frame", async () => {

@@ -18,7 +18,7 @@ function request(
 
 function reason(options: Partial<Options>, one: IncomingMessage): string | undefined {
   const check = new RequestCheck({ origins: [ORIGIN], ...options });
-  return check.refusal(one, check.requester(one))?.reason;
+  return check.webSocketRefusal(one, check.requester(one))?.reason;
 }
 
 describe("Origin", () => {

@@ -77,6 +77,22 @@ test("a new WebSocket displaces the old one only after the proof", async () => {
   await page.receives(100);
 });
 
+test("a displaced WebSocket can no longer send", async () => {
+  const { page, url } = await opened();
+  const { ws: old } = page;
+  // The old page does not see the gateway's close frame yet.
+  old.pause();
+  expect(await page.attach(url)).toBe("attached");
+  const oldClosed = closedOf(old);
+  old.send(encodeTunnelMessage({ type: "data", data: Buffer.from("evil") }));
+  old.resume();
+  // The gateway answers the close frame after it has read the message before it.
+  expect(await oldClosed).toMatchObject({ reason: "displaced" });
+  page.write(Buffer.from("good"));
+  await page.receives(4);
+  expect(page.received.toString()).toBe("good");
+});
+
 test("a tunnel is resumed only with the same HTTP session and origin", async () => {
   const other = "https://other.example.org";
   const { page, url, event } = await opened({ origins: [ORIGIN, other], sessionOf: ({ headers }) => headers.cookie });
@@ -130,29 +146,46 @@ test("a tunnel is not parked if resuming is off or the page closed it", async ()
   expect(await gone.event("closed")).toMatchObject({ reason: "client-closed", detail: "code 1001" });
 });
 
-test.each(["maxParkedBytes", "maxParkedBytesPerClient"] as const)(
-  "a tunnel ends instead of exceeding %s",
-  async (limit) => {
-    const { port: target } = await tcpServer((socket) => socket.write(pattern(50_000)));
-    const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${target}`], limits: { [limit]: 65_536 } });
-    const pages = [];
-    for (let i = 0; i < 2; i++) {
-      const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
-      page.consumes = false;
-      await page.receives(50_000);
-      pages.push(page);
-    }
-    pages[0]!.lose();
-    await event("parked");
-    pages[1]!.lose();
-    expect(await event("closed")).toMatchObject({ reason: "parked-limit" });
-    expect(await event("parked")).toMatchObject({ bytes: 50_000 });
-    expect(gateway.connections).toBe(1);
-    expect(gateway.metrics()).toContain("parked_bytes 50000\n");
-    expect(await pages[0]!.attach(url)).toBe("attached");
-    expect(gateway.metrics()).toContain("parked_bytes 0\n");
-  },
-);
+test.each([
+  // One client may hold half of it.
+  ["maxParkedBytes", 131_072],
+  ["maxParkedBytesPerClient", 65_536],
+] as const)("a tunnel ends instead of exceeding %s", async (limit, most) => {
+  const { port: target } = await tcpServer((socket) => socket.write(pattern(50_000)));
+  const { gateway, url, event } = await startGateway({ allow: [`127.0.0.1:${target}`], limits: { [limit]: most } });
+  const pages = [];
+  for (let i = 0; i < 2; i++) {
+    const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+    page.consumes = false;
+    await page.receives(50_000);
+    pages.push(page);
+  }
+  pages[0]!.lose();
+  await event("parked");
+  pages[1]!.lose();
+  expect(await event("closed")).toMatchObject({ reason: "parked-limit" });
+  expect(await event("parked")).toMatchObject({ bytes: 50_000 });
+  expect(gateway.connections).toBe(1);
+  expect(gateway.metrics()).toContain("parked_bytes 50000\n");
+  expect(await pages[0]!.attach(url)).toBe("attached");
+  expect(gateway.metrics()).toContain("parked_bytes 0\n");
+});
+
+test("a parked tunnel that ends leaves no bytes counted", async () => {
+  const { port: target } = await tcpServer((socket) => socket.write(pattern(50_000)));
+  const { gateway, url, event } = await startGateway({
+    allow: [`127.0.0.1:${target}`],
+    limits: { resumeTime: 100 },
+  });
+  const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target });
+  page.consumes = false;
+  await page.receives(50_000);
+  page.lose();
+  expect(await event("parked")).toMatchObject({ bytes: 50_000 });
+  await event("closed");
+  expect(gateway.metrics()).toContain("parked_bytes 0\n");
+  expect(gateway.metrics()).toContain("buffered_bytes 0\n");
+});
 
 test("reads nothing from the destination while the tunnel is parked", async () => {
   let written = 0;
@@ -188,4 +221,28 @@ test("a parked tunnel whose destination is lost ends when it is resumed", async 
   expect(await page.attach(url)).toBe("attached");
   expect(await page.closeName()).toBe("destination-lost");
   expect(await event("closed")).toMatchObject({ reason: "destination-lost" });
+});
+
+test("tunnels that one address parks leave room for those of another", async () => {
+  const { port: target } = await tcpServer((socket) => socket.write(pattern(50_000)));
+  const { gateway, url, event, events } = await startGateway({
+    allow: [`127.0.0.1:${target}`],
+    limits: { maxParkedBytes: 250_000 },
+  });
+  const parkFrom = async (localAddress: string, count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      const page = new Page(url, { ticket: await ticketFor(gateway, target), port: target }, { localAddress });
+      page.consumes = false;
+      await page.receives(50_000);
+      page.lose();
+    }
+  };
+  await parkFrom("127.1.0.1", 5);
+  await event("closed", 3);
+  await parkFrom("127.1.0.2", 1);
+  await event("parked", 3);
+  const shown = events
+    .filter(({ type }) => type === "parked")
+    .map((one) => "remoteAddress" in one && one.remoteAddress);
+  expect(shown).toEqual(["127.1.0.1", "127.1.0.1", "127.1.0.2"]);
 });

@@ -37,7 +37,7 @@ test("holds the slab of a message until the WebSocket has sent it", () => {
   const pool = new SlabPool();
   const slab = pool.take();
   const sending: (() => void)[] = [];
-  const ws = { send: (_: Uint8Array, sent?: () => void) => void sending.push(sent!) };
+  const ws = { sendMessage: (_: Uint8Array, sent?: () => void) => void sending.push(sent!) };
   let isSent = false;
   pool.send(ws, slab.memory.subarray(0, 40_000), () => {
     isSent = true;

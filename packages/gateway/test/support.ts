@@ -6,8 +6,9 @@ import { ClientTunnel, closeReason, TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
 import { onTestFinished } from "vitest";
 import WebSocket, { type ClientOptions } from "ws";
 import { createGateway, type Gateway, type GatewayEvent, type GatewayOptions } from "../src/index.ts";
+import { ORIGIN } from "./origin.ts";
 
-export const ORIGIN = "https://app.example.org";
+export { ORIGIN };
 
 /** Starts a TCP server on loopback, closed after the test. */
 export async function tcpServer(onSocket: (socket: Socket) => void): Promise<{ port: number; sockets: Set<Socket> }> {

@@ -2,7 +2,17 @@ import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { describe, expect, test } from "vitest";
 import { createGateway, type GatewayOptions, memoryTicketStore } from "../src/index.ts";
-import { echo, ORIGIN, Page, type Started, startGateway, tcpServer, ticketFor } from "./support.ts";
+import {
+  echo,
+  ORIGIN,
+  Page,
+  pageSocket,
+  refusedWith,
+  type Started,
+  startGateway,
+  tcpServer,
+  ticketFor,
+} from "./support.ts";
 
 interface Answer {
   readonly status: number;
@@ -169,6 +179,9 @@ describe("a ticket", () => {
       code: "usage",
     });
     await expect(gateway.issueTicket({ ...grant, port: 23 })).rejects.toMatchObject({ code: "usage" });
+    const { gateway: open } = await startGateway({ allow: ["ssh.example.org:*", "*:*"] });
+    for (const port of [-1, 0, 1.5, 65_536, Number.NaN])
+      await expect(open.issueTicket({ ...grant, port })).rejects.toMatchObject({ code: "usage" });
     expect((await gateway.issueTicket({ ...grant, host: "SSH.example.org." })).ticket).toMatch(/^[\w-]{43}$/);
   });
 
@@ -182,6 +195,19 @@ describe("a ticket", () => {
       });
       expect(await new Page(url, { ticket: await ticketFor(gateway, port), port }).closeName()).toBe("gateway-failed");
     }
+  });
+
+  test("that has expired takes no room in the store", async () => {
+    let now = 0;
+    const store = memoryTicketStore({ maxTickets: 2, now: () => now });
+    await store.put("a", "1", 10);
+    await store.put("b", "1", 20);
+    now = 10;
+    await store.put("c", "1", 10);
+    expect(() => store.put("d", "1", 10)).toThrow(expect.objectContaining({ code: "usage" }));
+    now = 20;
+    await store.put("d", "1", 10);
+    await store.put("e", "1", 10);
   });
 
   test("is rejected by a full store", async () => {
@@ -221,6 +247,11 @@ describe("the ticket route", () => {
     expect(await event("refused")).toMatchObject({ route: "ticket", reason: error });
   });
 
+  test("refuses a page with the gateway's cookie but without an HTTP session of `sessionOf`", async () => {
+    const { post } = await sameOrigin({ sessionOf: () => undefined });
+    expect(await post()).toMatchObject({ status: 403, body: { error: "session" } });
+  });
+
   test("refuses an origin that may connect but is not the gateway's own", async () => {
     const { post } = await sameOrigin({ origins: ["http://app.localhost", ORIGIN] });
     expect(await post({ origin: ORIGIN })).toMatchObject({ status: 403, body: { error: "origin" } });
@@ -246,6 +277,12 @@ describe("the ticket route", () => {
     const { post } = await sameOrigin({ authorize: () => ++asked > 0 });
     expect(await post({}, '{"host":"127.0.0.1","port":1}')).toMatchObject({ body: { error: "destination" } });
     expect(asked).toBe(0);
+  });
+
+  test.each([-1, 0, 65_536])("refuses port %d, also if `allow` has every port", async (port) => {
+    const { post } = await sameOrigin({ allow: ["127.0.0.1:*"] });
+    const body = JSON.stringify({ host: "127.0.0.1", port });
+    expect(await post({}, body)).toMatchObject({ status: 403, body: { error: "destination" } });
   });
 
   test.each<[string, GatewayOptions["authorize"]]>([
@@ -278,4 +315,75 @@ describe("the ticket route", () => {
     server.on("request", (_, response) => response.headersSent || response.end());
     expect((await fetch(`http://127.0.0.1:${port}/ssh`)).status).toBe(426);
   });
+});
+
+/** Headers of requests that a page of another site can make its visitor's browser send (Fetch Metadata, Fetch §3.2). */
+const FOREIGN = {
+  fetch: { origin: "https://evil.example", "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors" },
+  image: { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" },
+  sibling: { "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors" },
+  sandbox: { origin: "null", "sec-fetch-mode": "cors" },
+  "old browser": { origin: "https://evil.example" },
+};
+
+describe("a page of another site", () => {
+  test.each(Object.entries(FOREIGN))(
+    "that sends requests in a loop (%s) uses up no rate of its visitor's address",
+    async (_, headers) => {
+      const { page, post, ...started } = await sameOrigin({ limits: { maxNewPerSecondPerClient: 3 } });
+      for (let i = 0; i < 3; i++) {
+        const answer = await ask(started, "GET", { host: "app.localhost", ...headers });
+        expect(answer).toMatchObject({
+          status: expect.toBeOneOf(i === 0 ? [403] : [403, 429]) as number,
+          cookie: undefined,
+        });
+        const form = { host: "app.localhost", "content-type": "text/plain", ...headers };
+        expect((await ask(started, "POST", form, "{}")).status).toBeOneOf([403, 429]);
+        const options = { origin: "https://evil.example", headers: { host: "app.localhost" } };
+        expect(await refusedWith(pageSocket(started.url, options))).toBeOneOf([403, 429]);
+      }
+      expect(await started.event("refused")).toMatchObject({ route: "ticket", reason: "origin" });
+      const { status, body } = await post();
+      expect(status).toBe(200);
+      await page(String(body.ticket)).opened;
+    },
+  );
+
+  test("is refused at a rate of its own", async () => {
+    const started = await sameOrigin({ limits: { maxNewPerSecondPerClient: 3 } });
+    const statuses: number[] = [];
+    for (let i = 0; i < 5; i++)
+      statuses.push((await ask(started, "GET", { host: "app.localhost", ...FOREIGN.fetch })).status);
+    expect(statuses).toContain(429);
+  });
+
+  test.each(["cross-site", "same-site", "same-origin", "none"])(
+    "that leads its visitor to the route (%s) replaces no cookie, so that a tunnel resumes afterwards",
+    async (site) => {
+      const { cookie, post, page, ...started } = await sameOrigin();
+      const { body } = await post();
+      const open = page(String(body.ticket));
+      await open.opened;
+      // A navigation that another site starts carries no cookie with SameSite=Strict.
+      const headers = { host: "app.localhost", "sec-fetch-site": site, "sec-fetch-mode": "navigate" };
+      const answer = await ask(started, "GET", { ...headers, "sec-fetch-dest": "document" });
+      expect(answer).toMatchObject({ status: 403, body: { error: "origin" } });
+      open.lose();
+      await started.event("parked");
+      const options = {
+        origin: "http://app.localhost",
+        headers: { host: "app.localhost", cookie: (answer.cookie ?? cookie).split(";")[0]! },
+      };
+      expect(await open.attach(started.url, options)).toBe("attached");
+    },
+  );
+});
+
+test("the ticket route refuses clients of other machines without TLS, for GET and POST", async () => {
+  const { post, ...started } = await sameOrigin({ trustedProxies: ["127.0.0.1"], allowInsecure: false });
+  const forwarded = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "http" };
+  const answer = await ask(started, "GET", { host: "app.localhost", ...forwarded });
+  expect(answer).toMatchObject({ status: 403, body: { error: "insecure" }, cookie: undefined });
+  expect(await post(forwarded)).toMatchObject({ status: 403, body: { error: "insecure" } });
+  expect(await post({ ...forwarded, "x-forwarded-proto": "https" })).toMatchObject({ status: 200 });
 });

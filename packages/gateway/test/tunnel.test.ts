@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { encodeTunnelMessage } from "@nacre/tunnel";
 import { expect, test } from "vitest";
 import WebSocket from "ws";
@@ -82,6 +83,29 @@ test("closes with destination-lost, after the destination's last bytes, if the d
   expect(await page.closeName()).toBe("destination-lost");
   expect(page.received.toString()).toBe("last words");
   expect(await event("closed")).toMatchObject({ reason: "destination-lost", detail: "ECONNRESET" });
+});
+
+test("sends everything that the destination sent before it failed, even if the WebSocket was full", async () => {
+  const sent = pattern(500_000);
+  const { port, sockets } = await tcpServer((socket) => socket.write(sent));
+  const { gateway, server, url, event } = await startGateway({ allow: [`127.0.0.1:${port}`] });
+  server.once("connection", (socket: Socket) =>
+    socket.once("data", () => {
+      // From the request for the WebSocket on, the gateway's socket passes nothing to the system.
+      setImmediate(() => socket.cork());
+    }),
+  );
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const page = new Page(url, { ticket: await ticketFor(gateway, port), port });
+  await event("opened");
+  await expect.poll(() => gateway.metrics()).toContain('bytes_total{direction="down"} 500000\n');
+  for (const socket of sockets) socket.resetAndDestroy();
+  expect(await event("closed")).toMatchObject({ reason: "destination-lost" });
+  const closed = page.closeName();
+  const [webSocket] = await accepted;
+  while (webSocket.writableCorked > 0) webSocket.uncork();
+  expect(await closed).toBe("destination-lost");
+  expect(page.received.equals(sent)).toBe(true);
 });
 
 test("the destination receives the last bytes of a client that closes", async () => {

@@ -93,6 +93,7 @@ export { listen } from "./listen.ts";
 export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
 export type { Lookup } from "./lookup.ts";
 export type { ConnectOptions, Hop, HopOptions, Via } from "./options.ts";
+export { readSecretFile } from "./owned-file.ts";
 export { NodeProcess } from "./process.ts";
 export { type Endpoints, NodeSession, type SessionHandler } from "./session.ts";
 export { type FileHandle, loadNodeFiles, type Sftp } from "./sftp.ts";

@@ -3,11 +3,14 @@ import { constants, type FileHandle, open, realpath, stat } from "node:fs/promis
 import { dirname } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
 import { accountHome } from "./account.ts";
+import { expandHome, inFile } from "./files.ts";
 
 /** The fields of `Stats` that determine who may write a file or folder. */
 type Ownership = Pick<Stats, "uid" | "mode">;
 
 const OTHERS_WRITE = 0o022;
+const OTHERS = 0o007;
+const OTHERS_AND_GROUP = 0o077;
 const STICKY = 0o1000;
 
 /** Requirements for the owner and size of a file. */
@@ -21,7 +24,7 @@ export interface OwnedFileOptions {
 }
 
 /** Content of a file, and a string that changes with the file. */
-export interface OwnedFile {
+export interface OwnedFile extends Ownership {
   readonly bytes: Uint8Array;
   readonly version: string;
 }
@@ -51,7 +54,8 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     if (stats.size > maxBytes)
       throw new SshError("file-unreadable", `the file has ${stats.size} bytes, but the maximum is ${maxBytes}`);
     const bytes = await file.readFile();
-    return { bytes, version: [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join(" ") };
+    const { dev, ino, size, mtimeMs, ctimeMs, uid, mode } = stats;
+    return { bytes, version: [dev, ino, size, mtimeMs, ctimeMs].join(" "), uid, mode };
   } catch (cause) {
     if (cause instanceof SshError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
@@ -59,6 +63,24 @@ export async function readOwned(path: string, options: OwnedFileOptions = {}): P
     throw new SshError("file-unreadable", `cannot read the file: ${escapeText(message)}`, { cause });
   } finally {
     await file?.close();
+  }
+}
+
+/**
+ * Reads a file with a secret, such as a token, that only this account and root can read, write or replace. A file of root may also be
+ * readable by its group. A leading `~/` is the account's home folder. Rejects with `file-unreadable` if the file is missing or exposed, as
+ * `readOwned` does.
+ */
+export async function readSecretFile(path: string): Promise<Uint8Array> {
+  try {
+    const found = await readOwned(expandHome(path));
+    if (found === undefined) throw new SshError("file-unreadable", "the file does not exist");
+    // rule: secret-file-mode
+    if (process.getuid !== undefined && (found.mode & (found.uid === 0 ? OTHERS : OTHERS_AND_GROUP)) !== 0)
+      throw new SshError("file-unreadable", "other users can read the file; run `chmod 600` on it");
+    return found.bytes;
+  } catch (cause) {
+    throw inFile(path, cause);
   }
 }
 

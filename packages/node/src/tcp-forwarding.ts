@@ -1,6 +1,8 @@
-import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
+import { networkOf } from "@nacre/keyfiles/internal";
+import { checkLimit, escapeText, MAX_MILLISECONDS, SshError, toHex } from "@nacre/wire";
 import {
   checkNames,
+  type ForwardContext,
   type Forwarding,
   type ForwardTarget,
   formatTarget,
@@ -11,7 +13,7 @@ import {
 } from "nacre/internal";
 import { type AddressPlace, addressPlace, ownAddresses } from "./address-place.ts";
 import type { GatewayPorts } from "./forward-listen.ts";
-import { type Lookup, lookupNames } from "./lookup.ts";
+import { type Lookup, LookupQueue, SYSTEM_LOOKUPS } from "./lookup.ts";
 import { TCP_FORWARDING_OPTIONS } from "./option-names.ts";
 
 /** Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
@@ -42,9 +44,16 @@ export interface TcpForwardingOptions {
   readonly gatewayPorts?: GatewayPorts | undefined;
   /** Timeout for connecting, including the lookup, in milliseconds; default 15,000. */
   readonly connectTimeout?: number | undefined;
-  /** Function that resolves a name to IP addresses, preferred first; default the system's resolver. */
+  /**
+   * Function that resolves a name to IP addresses, preferred first; default the system's resolver. At most 64 calls run at a time, and two
+   * lookups by the system. Names wait in turns, and a login has at most half of what others leave. If `permitOpen` lists host names, half of
+   * the lookups are kept free for these.
+   */
   readonly lookup?: Lookup | undefined;
 }
+
+/** Maximum number of concurrent calls of the option `lookup`. */
+const MAX_LOOKUPS = 64;
 
 /**
  * Returns forwarding over this machine's network, for the `forwarding` option of `listen` and `serve`. Only logins with the
@@ -60,42 +69,54 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
     gatewayPorts = "no",
     connectTimeout = 15_000,
   } = options;
-  const { lookup = lookupNames } = options;
+  const { lookup } = options;
   checkPlaces("permitOpen", permitOpen, false);
   checkPlaces("permitListen", permitListen, true);
   if (typeof permitThisMachine !== "boolean") throw new SshError("usage", "`permitThisMachine` must be true or false");
   if (!["no", "yes", "clientspecified"].includes(gatewayPorts))
     throw new SshError("usage", '`gatewayPorts` must be "no", "yes" or "clientspecified"');
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
-  if (typeof lookup !== "function")
+  if (lookup !== undefined && typeof lookup !== "function")
     throw new SshError("usage", "`lookup` must be a function: async (host) => addresses");
   // rule: named-places
   const named = permitOpen.filter((text) => !/^(?:\*|\[\*\]):/.test(text));
   const always: readonly AddressPlace[] = permitThisMachine ? ["machine", "elsewhere"] : ["elsewhere"];
+  const lookups = lookup === undefined ? SYSTEM_LOOKUPS : new LookupQueue(lookup, MAX_LOOKUPS);
+  // A host name has a letter; an IPv6 address is in brackets.
+  const leaves = named.some((place) => /^[^/[]*[a-z]/i.test(place)) ? lookups.room : 0;
 
   return {
-    async connect(target, { signal }) {
+    async connect(target, context) {
       // rule: permit-open
       if (!permitsTarget(permitOpen, target)) throw notNamed("permitOpen", target);
-      const settings = { connectTimeout, signal };
+      const settings = { connectTimeout, signal: context.signal };
       // Loaded on demand, as below: clients import this module too.
       const { dialAddresses, dialPath } = await import("./forward-dial.ts");
       if (target.path !== undefined) return dialPath(target.path, settings);
-      return dialAddresses(target, settings, async () => {
-        const addresses = await lookup(target.host);
+      return dialAddresses(target, settings, async (signal) => {
+        const request = { users: usersOf(context), leaves: permitsTarget(named, target) ? 0 : leaves, signal };
+        const addresses = await lookups.lookup(target.host, request);
         const permitted = permittedAddresses({ always, named }, target, addresses);
         if (permitted.length === 0 && addresses.length > 0) throw internalAddress(target, addresses);
         return permitted;
       });
     },
-    async listen(address, { accept }) {
+    async listen(address, context) {
       // rule: permit-listen
       if (!permitsAddress(permitListen, address)) throw notNamed("permitListen", address);
       const { listenAddresses, listenAtPath } = await import("./forward-listen.ts");
-      if (address.path !== undefined) return listenAtPath(address.path, accept);
-      return listenAddresses({ host: address.host ?? "localhost", port: address.port }, gatewayPorts, lookup, accept);
+      if (address.path !== undefined) return listenAtPath(address.path, context.accept);
+      const { host = "localhost", port } = address;
+      const resolve: Lookup = (name) => lookups.lookup(name, { users: usersOf(context), signal: context.signal });
+      return listenAddresses({ host, port }, gatewayPorts, resolve, context.accept);
     },
   };
+}
+
+/** Returns the users on whose behalf a client's names are looked up: its login and its network. */
+function usersOf({ user, factors, remoteAddress = "" }: ForwardContext): readonly string[] {
+  const keys = factors.map((factor) => (factor.method === "publickey" ? toHex(factor.publicKey) : factor.method));
+  return [`login ${keys.join(" ")} ${user}`, `address ${networkOf(remoteAddress, { ipv4: 32, ipv6: 64 })}`];
 }
 
 /** A host name or address, and a port. */

@@ -2,6 +2,7 @@ export * from "./ask.ts";
 export * from "./base64.ts";
 export * from "./bytes.ts";
 export * from "./errors.ts";
+export * from "./fair-queue.ts";
 export * from "./limits.ts";
 export * from "./messages/auth.ts";
 export * from "./messages/channel-requests.ts";

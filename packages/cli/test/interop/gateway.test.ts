@@ -115,7 +115,7 @@ test("nacre gateway relays plain bytes, logs each event, and ends on SIGTERM", a
 test("nacre gateway issues tickets over TLS to a server with the token", async () => {
   const { folder, cert, key } = await certificate();
   const token = join(folder, "token");
-  await writeFile(token, `${"t".repeat(32)}\n`);
+  await writeFile(token, `${"t".repeat(32)}\n`, { mode: 0o600 });
   const words = [
     "--origin",
     "https://a.example",
@@ -170,7 +170,7 @@ test.each([
   [["--origin", "https://a.example", "--allow", "127.1:22"], /not a destination.*\[usage\]/],
   [
     ["--origin", "https://a.example", "--allow", "b:22", "--issue-token", "/dev/null"],
-    /at least 32 characters.*\[usage\]/,
+    /\/dev\/null.*not a regular file.*\[file-unreadable\]/,
   ],
   [
     ["--origin", "https://a.example", "--allow", "b:22", "--cert", "/nowhere", "--key", "/nowhere"],

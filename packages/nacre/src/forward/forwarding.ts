@@ -1,3 +1,4 @@
+import type { Factor } from "@nacre/auth";
 import type { Duplex } from "../mux/duplex.ts";
 import type { ServerConnection } from "../server/connection.ts";
 import type { ListenAddress } from "./remote-listener.ts";
@@ -26,6 +27,10 @@ export interface ForwardContext {
   readonly connection: ServerConnection;
   /** User name as the client sent it: escape it before display. */
   readonly user: string;
+  /** Factors that the client logged in with. The key of a "publickey" factor has a verified signature. */
+  readonly factors: readonly Factor[];
+  /** Address of the client, from the option `remoteAddress`. */
+  readonly remoteAddress: string | undefined;
   /** Forced command of the login (`permissions.command`); `undefined` without one. */
   readonly forcedCommand: string | undefined;
   /** Aborts when the SSH connection ends. For a listener, also when the client cancels it. */

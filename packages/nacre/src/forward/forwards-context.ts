@@ -10,7 +10,7 @@ export interface ForwardsContext {
   readonly forwarding: Forwarding;
   readonly mux: Opener;
   readonly connection: ServerConnection;
-  readonly user: string;
+  readonly login: Pick<ForwardContext, "user" | "factors" | "remoteAddress">;
   readonly permissions: Pick<GrantedPermissions, "command" | "permitOpen" | "permitListen">;
   readonly limits: Pick<ServerLimits, "maxForwardedConnections" | "maxForwardListeners" | "maxPeerRequests">;
   /** Returns false once the server closes the connection. */
@@ -23,10 +23,11 @@ const MAX_HOST = 255;
 
 /** Returns what the application's `forwarding` functions learn of the client. `signal` aborts when their result is not needed any more. */
 export function forwardContext(
-  { connection, user, permissions }: ForwardsContext,
+  { connection, login, permissions }: ForwardsContext,
   signal: AbortSignal,
 ): ForwardContext {
-  return { connection, user, forcedCommand: permissions.command, signal };
+  const { user, factors, remoteAddress } = login;
+  return { connection, user, factors, remoteAddress, forcedCommand: permissions.command, signal };
 }
 
 /** Returns the error for a request that is not permitted. Only the log shows its message. */

@@ -101,7 +101,7 @@ export class Admitted<S extends BaseSession> implements SessionsHost, ForwardsHo
     const { forwarding } = context.options;
     if (forwarding === undefined) return undefined;
     if (/* rule: forwarding-grant */ !this.#permissions.portForwarding) return undefined;
-    const { user } = this.login;
-    return new ServerForwards({ forwarding, user, permissions: this.#permissions, ...context });
+    const { login } = this;
+    return new ServerForwards({ forwarding, login, permissions: this.#permissions, ...context });
   }
 }

@@ -184,7 +184,14 @@ describe("a forwarded connection", () => {
     expect(application.targets).toEqual([TARGET]);
     const originator = { address: "192.0.2.7", port: 99 };
     expect(application.contexts).toEqual([
-      { connection, user: "alice", originator, signal: expect.any(AbortSignal) as unknown },
+      {
+        connection,
+        user: "alice",
+        factors: [expect.objectContaining({ method: "publickey" })],
+        remoteAddress: undefined,
+        originator,
+        signal: expect.any(AbortSignal) as unknown,
+      },
     ]);
     expect(events).toContainEqual({ type: "forward-opened", target: TARGET, originator });
     await until(() => application.alive === 0);

@@ -1,6 +1,6 @@
 import type { Duplex, ForwardTarget } from "nacre/internal";
 import { dialAddresses, dialPath } from "../forward-dial.ts";
-import { lookupNames } from "../lookup.ts";
+import { SYSTEM_LOOKUPS } from "../lookup.ts";
 
 /** Timeout in milliseconds. */
 const CONNECT_TIMEOUT = 15_000;
@@ -9,5 +9,7 @@ const CONNECT_TIMEOUT = 15_000;
 export function dialTarget(target: ForwardTarget, signal: AbortSignal): Promise<Duplex> {
   const settings = { connectTimeout: CONNECT_TIMEOUT, signal };
   if (target.path !== undefined) return dialPath(target.path, settings);
-  return dialAddresses(target, settings, () => lookupNames(target.host));
+  // `signal` is that of the forward, so each forward waits for lookups in its turn.
+  const users = [signal];
+  return dialAddresses(target, settings, (over) => SYSTEM_LOOKUPS.lookup(target.host, { users, signal: over }));
 }

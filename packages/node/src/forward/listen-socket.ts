@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkListenAddress, type ListenAddress } from "nacre/internal";
-import { lookupNames } from "../lookup.ts";
+import { SYSTEM_LOOKUPS } from "../lookup.ts";
 import { type Bound, bindAll, bindEach, bindPath, LOOPBACK, unlinkSocket } from "./bind.ts";
 import type { Connections } from "./connections.ts";
 
@@ -25,7 +25,11 @@ export async function listenSocket(
       return await bindPath(path, handler);
     }
     if (host === "" || host === "*") return await bindAll(port, handler);
-    return await bindEach(host === "localhost" ? LOOPBACK : await lookupNames(host), port, handler);
+    return await bindEach(
+      host === "localhost" ? LOOPBACK : await SYSTEM_LOOKUPS.lookup(host, { users: [] }),
+      port,
+      handler,
+    );
   } catch (cause) {
     throw listenError(path ?? `${host || "*"} port ${port}`, cause);
   }

@@ -2,9 +2,11 @@ import { heldBy, patch, type Row, remove } from "./types.ts";
 
 const BOUNDS = "gateway/test/bounds";
 const DESTINATIONS = "gateway/test/destinations";
+const FAIR_QUEUE = "wire/test/fair-queue";
 const GATEWAY = "gateway/test/gateway";
 const REQUESTS = "gateway/test/request-check";
 const RESUME = "gateway/test/resume";
+const SMALL_MESSAGES = "gateway/test/small-messages";
 const SLABS = "gateway/test/slab-pool";
 const TICKETS = "gateway/test/tickets";
 const TUNNEL = "gateway/test/tunnel";
@@ -109,6 +111,49 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(TICKETS, "refuses a body of more than 4 KiB", remove("ticket-body-length")),
       heldBy(TICKETS, "everyone by default", remove("authorize")),
       heldBy(BOUNDS, "refuses ticket requests above the rate", remove("ticket-rate")),
+      heldBy(
+        TICKETS,
+        "the ticket route refuses clients of other machines without TLS, for GET and POST",
+        remove("secure-transport"),
+      ),
+    ],
+  },
+  {
+    title: "gateway: another site's page",
+    client: "not touched",
+    server: [
+      heldBy(
+        TICKETS,
+        "that sends requests in a loop (fetch) uses up no rate of its visitor's address",
+        patch("ticket-origin-first", "const refused = undefined;"),
+        patch("refused-rate", ""),
+      ),
+      heldBy(
+        TICKETS,
+        "that sends requests in a loop (image) uses up no rate of its visitor's address",
+        remove("ticket-fetch-site"),
+      ),
+      heldBy(
+        TICKETS,
+        "that sends requests in a loop (old browser) uses up no rate of its visitor's address",
+        patch("ticket-same-origin", 'if (!isOwn && method === "POST") return originRefusal("");'),
+      ),
+      heldBy(TICKETS, "is refused at a rate of its own", patch("refused-rate", "if (isRefused) return true;")),
+      heldBy(
+        TICKETS,
+        "that leads its visitor to the route (same-origin) replaces no cookie, so that a tunnel resumes afterwards",
+        remove("ticket-navigation"),
+      ),
+      heldBy(
+        TICKETS,
+        "that leads its visitor to the route (cross-site) replaces no cookie, so that a tunnel resumes afterwards",
+        [...patch("ticket-navigation", ""), ...patch("ticket-fetch-site", "")],
+      ),
+      heldBy(
+        GATEWAY,
+        "refuses to serve metrics to another host, as a page that rebinds its name would ask",
+        remove("metrics-host"),
+      ),
     ],
   },
   {
@@ -120,6 +165,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "refuses a destination that is not allowed, before it asks the application",
         remove("destination-allowed"),
       ),
+      heldBy(TICKETS, "refuses port 65536, also if `allow` has every port", remove("destination-port")),
       heldBy(DESTINATIONS, "169.254.169.254", patch("destination-address", "const permitted = addresses;")),
       heldBy(
         DESTINATIONS,
@@ -139,11 +185,49 @@ export const GATEWAY_ROWS: readonly Row[] = [
           `lookup: (_host, options, found) => void import("node:dns").then((dns) => dns.lookup(host, options, found))`,
         ),
       ),
+    ],
+  },
+  {
+    title: "lookups",
+    client: heldBy("node/test/lookup", "drops the names of a caller that gave up", remove("lookup-left")),
+    server: [
+      heldBy(
+        FAIR_QUEUE,
+        "gives a user half of the slots that others leave, rounded up",
+        patch("fair-queue-share", "return true;"),
+      ),
+      heldBy(
+        "node/test/forward-lookups",
+        "one login's names that are never found hold up no other login, and leave the queue with their connection",
+        patch("fair-queue-share", "return true;"),
+      ),
       heldBy(
         DESTINATIONS,
-        "is looked up once for concurrent connections, and refused while 64 lookups run",
-        remove("lookups-bounded"),
+        "that is never found holds up no other client: one has at most half of the lookups that others leave",
+        patch("fair-queue-share", "return true;"),
       ),
+      heldBy(
+        FAIR_QUEUE,
+        "lets users wait in turns, the one whose work started longest ago first",
+        patch("fair-queue-turns", "if (next !== undefined) continue;"),
+      ),
+      heldBy(
+        FAIR_QUEUE,
+        "keeps slots free for work that leaves fewer",
+        patch("fair-queue-room", "if (free <= 0) return false;"),
+      ),
+      heldBy(
+        DESTINATIONS,
+        "that `allow` lists has a lookup even if all others are taken by names that it does not list",
+        patch("fair-queue-room", "if (free <= 0) return false;"),
+      ),
+      heldBy(
+        FAIR_QUEUE,
+        "refuses work of a user for whom too much waits, and no other's",
+        remove("fair-queue-waiting"),
+      ),
+      heldBy(DESTINATIONS, "is refused if 256 of the client's names wait", remove("fair-queue-waiting")),
+      heldBy(DESTINATIONS, "of a client that gave up leaves the queue", remove("gateway-lookup-left")),
     ],
   },
   {
@@ -172,6 +256,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(BOUNDS, "idleTimeout", remove("idle-timeout")),
       heldBy(BOUNDS, "maxTime", remove("max-time")),
       heldBy(BOUNDS, "a connection ends after maxBytes", remove("max-bytes")),
+      heldBy(BOUNDS, "ends the WebSocket of a client that reads no pong, above maxUnreadPongs", remove("unread-pongs")),
       heldBy(BOUNDS, "a client that answers no ping loses its WebSocket, and may resume", remove("ping-timeout")),
       heldBy(
         BOUNDS,
@@ -181,13 +266,40 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(
         GATEWAY,
         "plain: each side is read no faster than the other accepts",
-        patch("plain-backpressure-down", "socket.resume();"),
+        patch("plain-backpressure-down", "this.socket.resume();"),
         patch("plain-backpressure-up", "ws.resume();"),
       ),
       heldBy(
         GATEWAY,
         "`close` refuses new connections, gives open ones the grace time, then closes them and leaves nothing open",
         remove("closing-refuses"),
+      ),
+    ],
+  },
+  {
+    title: "gateway: small messages",
+    client: "not touched",
+    server: [
+      heldBy(SMALL_MESSAGES, "messages of one byte are joined while the socket is full", remove("outlet-joins")),
+      heldBy(
+        SMALL_MESSAGES,
+        "five tunnels of one-byte messages to a destination that reads nothing need little more memory than their bytes",
+        remove("outlet-joins"),
+      ),
+      heldBy(
+        SMALL_MESSAGES,
+        "plain: messages of one byte to a client that reads nothing count with their overhead",
+        patch("web-socket-queue", "return this.bufferedAmount;"),
+      ),
+      heldBy(
+        SMALL_MESSAGES,
+        "bytes that a tunnel's WebSocket has no room for leave in few messages",
+        patch("web-socket-queue", "return this.bufferedAmount;"),
+      ),
+      heldBy(
+        BOUNDS,
+        "at maxBufferedBytes, a tunnel whose destination takes nothing is not read beyond its share",
+        remove("tunnel-backpressure-up"),
       ),
     ],
   },
@@ -224,6 +336,11 @@ export const GATEWAY_ROWS: readonly Row[] = [
       ),
       heldBy(RESUME, "a parked tunnel counts as a connection, and ends after resumeTime", remove("resume-time")),
       heldBy(RESUME, "maxParkedBytes", remove("parked-bytes")),
+      heldBy(
+        RESUME,
+        "tunnels that one address parks leave room for those of another",
+        patch("parked-bytes", "if (sum > left) return false;"),
+      ),
       heldBy(RESUME, "maxParkedBytesPerClient", remove("parked-bytes-per-client")),
     ],
   },
@@ -256,6 +373,16 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "cli/test/gateway-sockets",
         "closes connections of a client above maxPerClient, and counts each client separately",
         remove("client-sockets"),
+      ),
+      heldBy(
+        "cli/test/gateway",
+        "refuses a file of --issue-token that other users can read or write",
+        remove("secret-file-mode"),
+      ),
+      heldBy(
+        "cli/test/gateway",
+        "refuses a file of --key that other users can read or write",
+        remove("secret-file-mode"),
       ),
       heldBy("cli/test/gateway", "refuses an --issue-token of less than 32 characters", remove("issue-token-length")),
     ],

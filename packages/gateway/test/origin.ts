@@ -1,0 +1,2 @@
+/** Origin of the pages in the tests. */
+export const ORIGIN = "https://app.example.org";
