@@ -54,7 +54,7 @@ const IGNORE_ALL: ChannelHandler = { data() {}, writable() {}, eof() {}, request
 
 /** An open channel of any type, opened by either side. Carries bytes and requests in both directions, with callbacks. */
 export class Channel {
-  /** Local channel number. Numbers of closed channels are reused. */
+  /** Local channel number. Numbers of closed channels are used again, the one free for longest first. */
   readonly id: number;
   #handler: ChannelHandler | undefined;
   readonly #host: ChannelHost;
