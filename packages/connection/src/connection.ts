@@ -323,10 +323,9 @@ export class Connection {
       }
       case SSH_MSG_CHANNEL_OPEN_FAILURE.number: {
         const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
-        return this.#channels.fromPeer(recipientChannel, SSH_MSG_CHANNEL_OPEN_FAILURE.name).refused(
-          reasonCode,
-          description,
-        );
+        return this.#channels
+          .fromPeer(recipientChannel, SSH_MSG_CHANNEL_OPEN_FAILURE.name)
+          .refused(reasonCode, description);
       }
       case SSH_MSG_GLOBAL_REQUEST.number:
         return this.#globals.receiveRequest(SSH_MSG_GLOBAL_REQUEST.decode(payload));

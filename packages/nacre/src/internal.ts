@@ -14,6 +14,7 @@ export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward
 export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
 export { checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
+export { afterEnd } from "./mux/after-end.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";

@@ -4,7 +4,8 @@ import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testi
 import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { type Client, connect, connectDuplex, type Duplex, pinnedHostKey, SshError, serve } from "nacre";
+import { type Client, connect, connectDuplex, type Duplex, pinnedHostKey, SshError, serve, webStreams } from "nacre";
+import { openSftp } from "nacre/sftp";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 function finish(connection: Connection, channel: number, status = 0): void {
@@ -383,8 +384,50 @@ describe("exec", () => {
     await expect(running).rejects.toEqual(code("connection-lost"));
     await expect(other).rejects.toEqual(code("connection-lost"));
     expect((await client.ended).code).toBe("connection-lost");
-    await expect(client.exec("late")).rejects.toEqual(code("closed"));
     await client.close();
+  });
+
+  it.each([
+    ["a lost connection", (host: StreamServer) => host.cut(), "connection-lost", "peer"],
+    ["a broken connection", (host: StreamServer) => host.cut(new Error("ECONNRESET")), "connection-lost", "peer"],
+    ["`close`", (_: StreamServer, client: Client) => client.close(), "closed", "caller"],
+  ])("rejects each call after %s with the code of the end", async (_, end, expected, culprit) => {
+    const { client, host } = await connected();
+    const early = await client.openChannel("session");
+    await end(host, client);
+    const first = await client.ended;
+    expect(first).toMatchObject({ code: expected, culprit });
+    const calls: Record<string, () => Promise<unknown>> = {
+      exec: () => client.exec("late"),
+      spawn: () => client.spawn("late"),
+      shell: () => client.shell(),
+      subsystem: () => client.subsystem("sftp"),
+      openChannel: () => client.openChannel("late@example.org"),
+      dial: () => client.dial({ host: "localhost", port: 80 }),
+      dialChannel: () => client.dialChannel({ host: "localhost", port: 80 }),
+      listen: () => client.listen({ port: 0 }),
+      sftp: () => openSftp(client, webStreams),
+      request: () => early.request("late@example.org", new Uint8Array()),
+      write: async () => early.write(new Uint8Array(1)),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const error = (await failure(call())) as SshError;
+      expect([name, error.code, error.culprit, error.message]).toEqual([
+        name,
+        expected,
+        culprit,
+        `the connection has ended: ${first.message}`,
+      ]);
+      expect(error).not.toBe(first);
+      expect(error.cause).toBe(first);
+    }
+  });
+
+  it("rejects with the end of the connection if the login's session was cut off before its first use", async () => {
+    const { client, host } = await connected();
+    await host.cut();
+    await client.ended;
+    await expect(client.exec("first")).rejects.toEqual(code("connection-lost"));
   });
 });
 

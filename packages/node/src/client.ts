@@ -56,7 +56,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   /**
    * Listens on this side and forwards each connection to `target` through the server, like `ssh -L`. The default host `"localhost"` listens
    * on both 127.0.0.1 and ::1. Resets a connection if the server refuses its target. Rejects with `listen-failed`, `aborted`, `usage`, or
-   * `closed` after the end of the connection.
+   * the error that ended the connection.
    */
   async forwardLocal(listen: ListenAddress, target: ForwardTarget, options?: LocalForwardOptions): Promise<Forward> {
     const { forwardLocal } = await forwards();
@@ -100,9 +100,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
 
   /**
    * Opens SFTP, with the names of `node:fs/promises` and Node streams. Use `await using`, or call `close()` in the end. Rejects with
-   * `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, `closed` after the end of the
-   * connection, or the error that ended it. Without a signal, such as `AbortSignal.timeout(10_000)`, it waits for the server as
-   * long as the connection lasts.
+   * `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error that ended the
+   * connection. Without a signal, such as `AbortSignal.timeout(10_000)`, it waits for the server as long as the connection lasts.
    */
   async sftp(options?: CallOptions): Promise<Sftp> {
     // Loaded on demand: most connections move no files.

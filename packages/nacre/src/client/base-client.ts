@@ -44,7 +44,10 @@ export interface LoggedIn {
 export class BaseClient<K extends StreamTypes = WebStreams, P = Process> implements AsyncDisposable {
   /** Server version, negotiated algorithms and host key. */
   readonly info: ConnectionInfo;
-  /** Resolves with the reason when the connection has ended; code `closed` after `close()`. Never rejects. */
+  /**
+   * Resolves with the error that ended the connection; its code is `closed` after `close()`. Never rejects. Later calls reject with a new
+   * error that has the same code and culprit, and this error as `cause`.
+   */
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
@@ -107,8 +110,8 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
 
   /**
    * Opens a channel of any type (RFC 4254 §5.1). `data` is type-specific. Set the channel's `handler` to receive its events; until then
-   * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, `closed`
-   * after the end of the connection, or the error that ended it.
+   * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, or the
+   * error that ended the connection.
    *
    * A channel of type "session" is the one that was opened with the login, unless a command uses it already.
    */

@@ -44,7 +44,7 @@ export function openDialled(
  *
  * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
  * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects with
- * `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
+ * `channel-limit`, `aborted`, `usage`, or the error that ended the connection.
  */
 export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
   return new Promise((resolve, reject) => {

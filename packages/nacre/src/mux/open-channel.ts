@@ -10,8 +10,8 @@ export interface Opener {
 }
 
 /**
- * Opens a channel. Rejects with `channel-open-failed` if the peer refuses, `channel-limit`, `closed` after the end of the connection, or
- * the error that ended it. `hint` is appended to the message of a refusal.
+ * Opens a channel. Rejects with `channel-open-failed` if the peer refuses, `channel-limit`, or the error that ended the connection.
+ * `hint` is appended to the message of a refusal.
  */
 export function openChannel(mux: Opener, channelType: string, data?: Uint8Array, hint = ""): Promise<Channel> {
   return new Promise((resolve, reject) => {
