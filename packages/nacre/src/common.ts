@@ -20,6 +20,7 @@ export type {
   PromptRequest,
   PtyOptions,
   RemoteIdentity,
+  SessionOpenOptions,
   SessionRequestOptions,
   SpawnOptions,
 } from "./client/options.ts";

@@ -27,7 +27,13 @@ export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   random: true,
 };
 
-export const SPAWN_OPTIONS: OptionNames<SpawnOptions> = { env: true, pty: true, requests: true, signal: true };
+export const SPAWN_OPTIONS: OptionNames<SpawnOptions> = {
+  env: true,
+  pty: true,
+  requests: true,
+  signal: true,
+  queue: true,
+};
 
 export const EXEC_OPTIONS: OptionNames<ExecOptions & { readonly encoding: unknown }> = {
   ...SPAWN_OPTIONS,

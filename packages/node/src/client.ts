@@ -7,8 +7,8 @@ import {
   type LoggedIn,
 } from "nacre/internal";
 import type {
-  CallOptions,
   NearFiles,
+  OpenSftpOptions,
   RemotePath,
   RemotePattern,
   TransferOptions,
@@ -103,7 +103,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    * `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error that ended the
    * connection. Without a signal, such as `AbortSignal.timeout(10_000)`, it waits for the server as long as the connection lasts.
    */
-  async sftp(options?: CallOptions): Promise<Sftp> {
+  async sftp(options?: OpenSftpOptions): Promise<Sftp> {
     // Loaded on demand: most connections move no files.
     const { openSftp } = await import("nacre/sftp");
     return openSftp(this, nodeStreams, options);

@@ -10,11 +10,19 @@ import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
 import { Process } from "../session/process.ts";
 import { type EncodedRequest, encodeCommand, encodeSubsystem, startRequests, toBytes } from "../session/requests.ts";
+import { SessionOpener } from "../session/session-opener.ts";
 import { Backlog } from "../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../streams/web-streams.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import type { ClientProvider, ConnectOptions, ExecOptions, ExecResult, SpawnOptions } from "./options.ts";
+import type {
+  ClientProvider,
+  ConnectOptions,
+  ExecOptions,
+  ExecResult,
+  SessionOpenOptions,
+  SpawnOptions,
+} from "./options.ts";
 
 /** Factory for the streams and processes that a client returns. */
 export interface ClientKind<K extends StreamTypes, P> {
@@ -51,8 +59,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
-  /** Session channel opened together with the login; `undefined` once the first command uses it. */
-  #early: Promise<Channel> | undefined;
+  readonly #sessions: SessionOpener;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
   constructor({ driver, info, early }: LoggedIn, kind: ClientKind<K, P>) {
@@ -60,7 +67,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     this.info = info;
     this.ended = driver.ended;
     this.#kind = kind;
-    this.#early = early;
+    this.#sessions = new SessionOpener(driver.mux, early);
   }
 
   /**
@@ -113,10 +120,11 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
    * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, or the
    * error that ended the connection.
    *
-   * A channel of type "session" is the one that was opened with the login, unless a command uses it already.
+   * A channel of type "session" is the one that was opened with the login, unless a command uses it already. `options` apply to that type
+   * alone.
    */
-  openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
-    if (channelType === "session" && data === undefined) return this.#openSession();
+  openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
+    if (channelType === "session" && data === undefined) return this.#sessions.open(options);
     return openCheckedChannel(this.#driver.mux, channelType, data);
   }
 
@@ -157,19 +165,12 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     });
   }
 
-  /** Resolves with the session channel that was opened with the login, once, and with new ones afterwards. */
-  #openSession(): Promise<Channel> {
-    const opening = this.#early ?? openSession(this.#driver.mux);
-    this.#early = undefined;
-    return opening;
-  }
-
   /** Opens a session channel and passes it to `use`. Closes the channel if `use` fails or the signal aborts. */
   async #withSession<T>(options: SpawnOptions, use: (channel: Channel) => Promise<T>): Promise<T> {
     const { signal } = options;
     checkSignal(signal);
     if (signal?.aborted) throw abortError(signal);
-    const opening = this.#openSession();
+    const opening = this.#sessions.open(options);
     try {
       return await unlessAborted(opening.then(use), signal, abortError);
     } catch (error) {

@@ -140,15 +140,26 @@ export interface SessionRequestOptions {
   readonly wantReply?: boolean | undefined;
 }
 
+/** Options for opening a session channel. */
+export interface SessionOpenOptions {
+  /** Aborts the call with `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Whether to wait if the server refuses the session while others of this connection are open, as sshd does beyond `MaxSessions` (10 by
+   * default there); default true. The call tries again when another session ends. After 60 seconds it fails with `channel-open-failed`.
+   */
+  readonly queue?: boolean | undefined;
+}
+
 /** Options for starting a command. */
-export interface SpawnOptions {
+export interface SpawnOptions extends SessionOpenOptions {
   /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Requests a pseudo-terminal; `true` uses the default settings. */
   readonly pty?: PtyOptions | boolean | undefined;
   /** Application-defined requests, sent in order on the session before the command (RFC 4254 §6). */
   readonly requests?: readonly SessionRequestOptions[] | undefined;
-  /** Closes the command's channel when aborted. */
+  /** Closes the command's channel when aborted, or ends the wait for a session. */
   readonly signal?: AbortSignal | undefined;
 }
 

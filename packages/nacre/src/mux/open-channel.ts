@@ -1,5 +1,6 @@
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import { checkChannelType, isBytes, usage } from "../check.ts";
+import { afterEnd } from "./after-end.ts";
 import type { Channel } from "./channel.ts";
 import type { OpenHandler } from "./mux.ts";
 
@@ -24,7 +25,7 @@ export function openChannel(mux: Opener, channelType: string, data?: Uint8Array,
             `the peer refused a channel of type ${escapeText(channelType)} (${reasonName(reasonCode)}): ${/* rule: refusal-text */ escapeText(description)}${hint}`,
           ),
         ),
-      lost: reject,
+      lost: (error) => reject(afterEnd(error)),
     });
   });
 }
