@@ -17,6 +17,7 @@ export type {
   Exit,
   HostKey,
   HostKeyVerifier,
+  PresentedHostKey,
   PromptRequest,
   PtyOptions,
   RemoteIdentity,

@@ -4,7 +4,18 @@ import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testi
 import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { type Client, connect, connectDuplex, type Duplex, pinnedHostKey, SshError, serve, webStreams } from "nacre";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  connectDuplex,
+  type Duplex,
+  type Login,
+  pinnedHostKey,
+  SshError,
+  serve,
+  webStreams,
+} from "nacre";
 import { openSftp } from "nacre/sftp";
 import { describe, expect, it, onTestFinished } from "vitest";
 
@@ -56,6 +67,27 @@ describe("connect", () => {
     // No login was sent before the decision.
     expect(host.server.events.some(({ type }) => type === "message")).toBe(false);
     expect(host.server.events.at(-1)).toMatchObject({ type: "closed" });
+  });
+
+  it.each<[string, Partial<ConnectOptions>]>([
+    ["password", { identities: [], password: () => 7 as never }],
+    ["password", { identities: [], password: async () => null as never }],
+    ["prompts", { identities: [], prompts: () => "secret" as never }],
+    ["prompts", { identities: [], prompts: () => [7] as never }],
+    ["sign", { identities: [{ publicKey: userKey.publicKey, sign: async () => "secret" as never }] }],
+  ])("rejects with `usage` if `%s` returns another type", async (option, options) => {
+    const { near, far } = wire();
+    const authenticate = async (one: Login): Promise<boolean> => {
+      if (one.method === "keyboard-interactive") await one.ask(["Password: "]);
+      return one.method === "publickey";
+    };
+    serve(far, {
+      ...open,
+      methods: option === "prompts" ? ["keyboard-interactive"] : ["publickey", "password"],
+      authenticate,
+    });
+    const error = await failure(connect(near, { ...visitor, ...options }));
+    expect(error).toMatchObject({ code: "usage", message: `\`${option}\` returned an invalid value` });
   });
 
   it("can be aborted while the host-key decision is pending", async () => {

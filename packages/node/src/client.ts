@@ -189,5 +189,5 @@ function isScp(protocol: ClientTransferOptions["protocol"]): boolean {
 
 function sourceOf(local: LocalSource, files: NearFiles): UploadSource {
   if (typeof local === "string") return { files, path: local };
-  return typeof local === "object" && "glob" in local ? { files, glob: local.glob } : local;
+  return typeof local === "object" && local !== null && "glob" in local ? { files, glob: local.glob } : local;
 }

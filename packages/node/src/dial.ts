@@ -145,7 +145,7 @@ function failed(where: string, reason: string, cause: unknown): SshError {
 
 /** Returns the name of an endpoint for messages. */
 export function placeOf({ host, port }: Pick<DialOptions, "host" | "port">): string {
-  return `${escapeText(host)} port ${port}`;
+  return `${escapeText(host)} port ${String(port)}`;
 }
 
 /** Calls `fail` with `connect-timeout` after `connectTimeout` milliseconds. */

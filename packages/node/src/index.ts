@@ -23,6 +23,7 @@ export {
   type Originator,
   type PasswordLogin,
   type Permissions,
+  type PresentedHostKey,
   type PromptRequest,
   type Pty,
   type PtyOptions,

@@ -297,7 +297,7 @@ describe("closing a server", () => {
     expect(await idle.ended).toEqual(code("disconnected"));
     await heard(outsider);
     expect(await codeOf(connect(to(server)))).toBe("connection-failed");
-    expect(await codeOf(client.exec("new"))).toBe("channel-open-failed");
+    expect(await codeOf(client.exec("new", { queue: false }))).toBe("channel-open-failed");
     go.resolve();
     expect(await work).toMatchObject({ stdout: "done", status: 6 });
     await closing;

@@ -4,7 +4,7 @@ import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
 import { onAbort, unlessAborted } from "../on-abort.ts";
-import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
+import { checkNames, EXEC_OPTIONS, SESSION_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
@@ -123,7 +123,9 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
    * A channel of type "session" is the one that was opened with the login, unless a command uses it already. `options` apply to that type
    * alone.
    */
-  openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
+  async openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
+    checkNames(options, SESSION_OPTIONS, "`openChannel`");
+    checkSignal(options.signal);
     if (channelType === "session" && data === undefined) return this.#sessions.open(options);
     return openCheckedChannel(this.#driver.mux, channelType, data);
   }

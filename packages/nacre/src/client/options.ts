@@ -15,6 +15,14 @@ export interface HostKey {
   readonly fingerprint: string;
 }
 
+/** A host key, and the host that the program connects to. */
+export interface PresentedHostKey extends HostKey {
+  /** Host name or address, as given. */
+  readonly host: string;
+  /** TCP port. */
+  readonly port: number;
+}
+
 /**
  * Decides whether to trust a host key. Only `true` accepts; any other result refuses, as does an exception. If it throws an `SshError`,
  * `connect` rejects with that error.
@@ -67,8 +75,8 @@ export interface ConnectOptions extends TransportSettings {
   /** Keys to log in with, tried in this order. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**
-   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once: with
-   * the method "password", or as the answer to a single hidden prompt if the server offers only keyboard-interactive.
+   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once. If the
+   * server offers only keyboard-interactive, and there is no `prompts`, the password answers the first hidden prompt that comes alone.
    */
   readonly password?: string | ((attempt: number) => Answer<string>) | undefined;
   /** Called when the server requires a new password. Without it, such a login fails. */

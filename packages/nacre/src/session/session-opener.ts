@@ -50,9 +50,11 @@ export class SessionOpener {
   }
 
   async #openNow(): Promise<Channel> {
-    const opening = this.#early ?? openSession(this.#mux);
+    const early = this.#early;
     this.#early = undefined;
-    const channel = await opening;
+    let channel = await (early ?? openSession(this.#mux));
+    // The login's session, or the whole connection, may have ended before its first use.
+    if (early !== undefined && channel.closed) channel = await openSession(this.#mux);
     this.#open++;
     void channel.ended.then(() => {
       this.#open--;

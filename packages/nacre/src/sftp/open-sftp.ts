@@ -58,7 +58,7 @@ export async function openSftp<K extends StreamTypes>(
   checkSignal(signal);
   if (signal?.aborted === true) throw abortError(signal);
   const opening = ssh
-    .openChannel("session", undefined, options)
+    .openChannel("session", undefined, { signal, queue: options.queue })
     .then((channel) => new SftpChannel(channel, ssh.info?.peerVersion));
   try {
     const channel = await unlessAborted(opening, signal, abortError);

@@ -148,7 +148,7 @@ interface SftpOptionNames {
 /** Names of the options of each call. */
 export const SFTP_OPTIONS: SftpOptionNames = {
   call,
-  sftp: { ...call, queue: true },
+  sftp: { ...call, queue: "boolean" },
   open,
   stat: { ...call, bigint: true },
   readFile: { ...call, encoding: true, maxLength: true },

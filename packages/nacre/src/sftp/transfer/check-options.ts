@@ -31,7 +31,7 @@ export function checkTransferOptions(
   for (const [name, choices] of Object.entries(CHOICES)) {
     const value = options[name as keyof typeof CHOICES];
     if (value !== undefined && !(choices as readonly string[]).includes(value))
-      throw usage(`\`${name}\` must be one of ${choices.join(", ")}, got ${value}`);
+      throw usage(`\`${name}\` must be one of ${choices.join(", ")}, got ${String(value)}`);
   }
   const needed =
     kind === "stream" ? NEED_FILES.find((name) => options[name] !== undefined && options[name] !== false) : undefined;

@@ -150,16 +150,16 @@ export interface TransferResult {
 /** Names of the options of transfers. */
 export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
   ...SFTP_OPTIONS.call,
-  recursive: true,
+  recursive: "boolean",
   concurrency: true,
-  preserve: true,
+  preserve: "boolean",
   filter: true,
   symlinks: true,
   limit: true,
-  resume: true,
+  resume: "boolean",
   verify: true,
   update: true,
-  delete: true,
+  delete: "boolean",
   onProgress: true,
   onError: true,
 };
