@@ -3,7 +3,15 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { generateEd25519 } from "@nacre/keys";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { agentIdentities, connect, hostKeyFile, listen, type PresentedHostKey, privateKey, tcpDuplex } from "../src/index.ts";
+import {
+  agentIdentities,
+  connect,
+  hostKeyFile,
+  listen,
+  type PresentedHostKey,
+  privateKey,
+  tcpDuplex,
+} from "../src/index.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
 
