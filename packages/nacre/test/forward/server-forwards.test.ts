@@ -682,9 +682,9 @@ describe("a listener", () => {
 
   // The end may come between any two promise jobs after `listen` has resolved.
   it.each(Array.from({ length: 16 }, (_, jobs) => jobs))(
-    "is closed if the SSH connection ends %i promise jobs after listen resolves",
+    "is closed, and not reported as open, if the SSH connection ends %i promise jobs after listen resolves",
     async (jobs) => {
-      const { application, mux, connection } = await servedByHand();
+      const { application, mux, connection, events } = await servedByHand();
       const bound = later<void>();
       application.binding = bound.promise;
       mux.globalRequest("tcpip-forward", listenAt("", 8080), () => {});
@@ -693,6 +693,8 @@ describe("a listener", () => {
       for (let job = 0; job < jobs; job++) await Promise.resolve();
       await connection.close();
       await until(() => application.listeners[0]?.closed === true);
+      const types = events.map(({ type }) => type);
+      expect(types.slice(types.indexOf("closed"))).not.toContain("forward-listening");
     },
   );
 
