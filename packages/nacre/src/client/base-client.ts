@@ -1,9 +1,9 @@
-import { type Bytes, checkLimit, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import { checkConnectOptions, checkSignal } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
-import { onAbort, unlessAborted } from "../on-abort.ts";
+import { abortedError, onAbort, unlessAborted } from "../on-abort.ts";
 import { checkNames, EXEC_OPTIONS, SESSION_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
@@ -14,6 +14,7 @@ import { SessionOpener } from "../session/session-opener.ts";
 import { Backlog } from "../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../streams/web-streams.ts";
+import { withCaller } from "../with-caller.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import type {
   ClientProvider,
@@ -99,20 +100,21 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`spawn`");
-    return this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
+    return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
   async shell(options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`shell`");
     const { pty = true, ...others } = options;
-    return this.#start(options, this.#startRequests({ pty, ...others }, "shell", new Uint8Array()));
+    return await this.#start(options, this.#startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem, such as `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`subsystem`");
-    return this.#start(options, this.#startRequests(options, "subsystem", encodeSubsystem(name)));
+    const refused = `the server refused the subsystem "${escapeText(name)}"; enable it there (Subsystem in sshd_config)`;
+    return await this.#start(options, this.#startRequests(options, "subsystem", encodeSubsystem(name)), refused);
   }
 
   /**
@@ -158,10 +160,10 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     return startRequests(options, type, data, this.#driver.encodeModes);
   }
 
-  #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
-    return this.#withSession(options, async (channel) => {
+  async #start(options: SpawnOptions, start: readonly EncodedRequest[], refused?: string): Promise<P> {
+    return await this.#withSession(options, async (channel) => {
       const process = this.#kind.makeProcess(channel);
-      await begin(channel, start, () => process instanceof BaseProcess && process.exited);
+      await begin(channel, start, () => process instanceof BaseProcess && process.exited, refused);
       closeOnAbort(channel, options.signal);
       return process;
     });
@@ -180,7 +182,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
         (channel) => channel.close(),
         () => {},
       );
-      throw error;
+      throw withCaller(error);
     }
   }
 }
@@ -222,9 +224,14 @@ function closeOnAbort(channel: Channel, signal: AbortSignal | undefined): void {
 /**
  * Sends the preparing requests and the command without waiting in between, then waits for the replies. `hasExited` reports whether the
  * server sent an exit report. If so, a missing reply to the command is ignored: paramiko replies from another thread, so its channel may
- * close before the reply.
+ * close before the reply. `refused` is the message for a refused command.
  */
-async function begin(channel: Channel, start: readonly EncodedRequest[], hasExited: () => boolean): Promise<void> {
+async function begin(
+  channel: Channel,
+  start: readonly EncodedRequest[],
+  hasExited: () => boolean,
+  refused?: string,
+): Promise<void> {
   const replies: Promise<void>[] = [];
   for (const [index, { type, data, wantReply }] of start.entries()) {
     if (!wantReply) {
@@ -232,16 +239,18 @@ async function begin(channel: Channel, start: readonly EncodedRequest[], hasExit
       continue;
     }
     const reply = channel.request(type, data);
-    replies.push(index === start.length - 1 ? unlessExited(reply, hasExited) : reply);
+    replies.push(index === start.length - 1 ? unlessExited(reply, hasExited, refused) : reply);
   }
   await Promise.all(replies);
 }
 
-async function unlessExited(reply: Promise<void>, hasExited: () => boolean): Promise<void> {
+async function unlessExited(reply: Promise<void>, hasExited: () => boolean, refused?: string): Promise<void> {
   try {
     await reply;
-  } catch (error) {
-    if (!hasExited()) throw error;
+  } catch (cause) {
+    if (hasExited()) return;
+    const isRefused = refused !== undefined && cause instanceof SshError && cause.code === "channel-request-failed";
+    throw isRefused ? new SshError("channel-request-failed", refused, { cause }) : cause;
   }
 }
 
@@ -311,6 +320,6 @@ function collect(
   });
 }
 
-function abortError(signal: AbortSignal | undefined): SshError {
-  return new SshError("aborted", "the command was aborted and its channel closed", { cause: signal?.reason });
+function abortError(signal: AbortSignal): SshError {
+  return abortedError("the command", signal, "; its channel is closed");
 }

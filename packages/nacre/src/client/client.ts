@@ -27,8 +27,8 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> extends Bas
    * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects
    * with `channel-limit`, `aborted`, `usage`, or the error that ended the connection.
    */
-  dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
-    return dial(this.mux, this.#streams, target, options);
+  async dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
+    return await dial(this.mux, this.#streams, target, options);
   }
 
   /** Connects as `dial` does, but returns the channel, for callbacks instead of streams. Rejects as `dial` does. */

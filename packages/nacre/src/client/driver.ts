@@ -7,10 +7,11 @@ import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
-import { onAbort } from "../on-abort.ts";
+import { abortedError, onAbort } from "../on-abort.ts";
 import { platformRandom } from "../random.ts";
 import { offeredAlgorithms } from "../wasm.ts";
 import { madeTrace, quietly } from "../watchers.ts";
+import { withCaller } from "../with-caller.ts";
 import type { ClientProvider, ConnectOptions, HostKey } from "./options.ts";
 
 /** Facts about an authenticated connection. */
@@ -64,16 +65,12 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     let unwatch: (() => void) | undefined;
     try {
       this.#engine.start();
-      unwatch =
-        signal &&
-        onAbort(signal, () =>
-          this.#engine.fail(new SshError("aborted", "connecting was aborted", { cause: signal.reason })),
-        );
+      unwatch = signal && onAbort(signal, () => this.#engine.fail(abortedError("connecting", signal)));
       if (!signal?.aborted) this.#engine.turn();
       return await authenticated;
     } catch (error) {
       await this.ended;
-      throw error;
+      throw withCaller(error);
     } finally {
       unwatch?.();
     }

@@ -2,7 +2,7 @@ import { SshError } from "@nacre/wire";
 import type { SessionOpenOptions } from "../client/options.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Opener } from "../mux/open-channel.ts";
-import { onAbort } from "../on-abort.ts";
+import { abortedError, onAbort } from "../on-abort.ts";
 import { openSession } from "./open-session.ts";
 
 /** Milliseconds that a refused session waits for the ends of others. */
@@ -91,7 +91,7 @@ export class SessionOpener {
         signal &&
         onAbort(signal, () => {
           leave();
-          reject(new SshError("aborted", "waiting for a session was aborted", { cause: signal.reason }));
+          reject(abortedError("waiting for a session", signal));
         });
     });
   }

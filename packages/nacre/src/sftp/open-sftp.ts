@@ -1,10 +1,11 @@
-import { SshError } from "@nacre/wire";
+import type { SshError } from "@nacre/wire";
 import { checkSignal } from "../check.ts";
 import type { SessionOpenOptions } from "../client/options.ts";
 import type { Channel } from "../mux/channel.ts";
-import { unlessAborted } from "../on-abort.ts";
+import { abortedError, unlessAborted } from "../on-abort.ts";
 import { checkNames } from "../option-names.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+import { withCaller } from "../with-caller.ts";
 import { type OpenSftpOptions, SFTP_OPTIONS } from "./options.ts";
 import { Sftp } from "./sftp.ts";
 import { SftpChannel } from "./sftp-channel.ts";
@@ -70,10 +71,10 @@ export async function openSftp<K extends StreamTypes>(
       (channel) => channel.close(),
       () => {},
     );
-    throw error;
+    throw withCaller(error);
   }
 }
 
 function abortError(signal: AbortSignal): SshError {
-  return new SshError("aborted", "opening SFTP was aborted", { cause: signal.reason });
+  return abortedError("opening SFTP", signal);
 }
