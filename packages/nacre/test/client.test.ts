@@ -29,6 +29,11 @@ function failing(): never {
   throw new Error("no such thing");
 }
 
+async function byKey(one: Login): Promise<boolean> {
+  if (one.method === "keyboard-interactive") await one.ask(["Password: "]);
+  return one.method === "publickey";
+}
+
 describe("connect", () => {
   it("verifies the host key, logs in, and reports the connection's facts", async () => {
     const { client } = await connected({}, { hostKey: pinnedHostKey(fingerprint(hostKey.publicKey.blob, "sha256")) });
@@ -77,14 +82,10 @@ describe("connect", () => {
     ["sign", { identities: [{ publicKey: userKey.publicKey, sign: async () => "secret" as never }] }],
   ])("rejects with `usage` if `%s` returns another type", async (option, options) => {
     const { near, far } = wire();
-    const authenticate = async (one: Login): Promise<boolean> => {
-      if (one.method === "keyboard-interactive") await one.ask(["Password: "]);
-      return one.method === "publickey";
-    };
     serve(far, {
       ...open,
       methods: option === "prompts" ? ["keyboard-interactive"] : ["publickey", "password"],
-      authenticate,
+      authenticate: byKey,
     });
     const error = await failure(connect(near, { ...visitor, ...options }));
     expect(error).toMatchObject({ code: "usage", message: `\`${option}\` returned an invalid value` });

@@ -65,24 +65,28 @@ function endedStreams(): ByteStreams {
   return near;
 }
 
+/** With valid options, rejects with `connection-lost`. */
+function connected(begin: typeof connect, options: object): Promise<unknown> {
+  return begin(endedStreams(), { ...visitor, ...options });
+}
+
+async function closed(begin: typeof serve, options: object): Promise<void> {
+  await begin(endedStreams(), { ...open, ...options }).close();
+}
+
 describe("a wrong value of an option is `usage`", () => {
   it("in `connect`", async () => {
     expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(CONNECT_OPTIONS).sort());
-    // Valid options lead to `connection-lost`.
-    const use = (begin: typeof connect, options: object): Promise<unknown> =>
-      begin(endedStreams(), { ...visitor, ...options });
-    expect(await wrongOutcomes(CONNECT, (options) => use(connect, options))).toEqual([]);
-    const core = (options: object): Promise<unknown> => use(connectWith as never, { algorithms, ...options });
+    expect(await wrongOutcomes(CONNECT, (options) => connected(connect, options))).toEqual([]);
+    const core = (options: object): Promise<unknown> => connected(connectWith as never, { algorithms, ...options });
     const { password: _, prompts: __, trace: ___, ...ofCore } = CONNECT;
     expect(await wrongOutcomes({ ...ofCore, trace: [] }, core)).toEqual([]);
   });
 
   it("in `serve`", async () => {
     expect(Object.keys(SERVE).sort()).toEqual(Object.keys(SERVE_OPTIONS).sort());
-    const use = (begin: typeof serve, options: object): Promise<void> =>
-      begin(endedStreams(), { ...open, ...options }).close();
-    expect(await wrongOutcomes(SERVE, (options) => use(serve, options))).toEqual([]);
-    const core = (options: object): Promise<void> => use(serveWith as never, { algorithms, ...options });
+    expect(await wrongOutcomes(SERVE, (options) => closed(serve, options))).toEqual([]);
+    const core = (options: object): Promise<void> => closed(serveWith as never, { algorithms, ...options });
     expect(await wrongOutcomes({ ...SERVE, trace: [] }, core)).toEqual([]);
   });
 

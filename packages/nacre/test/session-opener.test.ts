@@ -175,9 +175,9 @@ describe("a refused session", () => {
   });
 });
 
-describe("a server that allows two sessions", () => {
-  const session = (): Promise<number> => macrotask().then(() => 0);
+const session = (): Promise<number> => macrotask().then(() => 0);
 
+describe("a server that allows two sessions", () => {
   it("runs 20 commands that start at once", async () => {
     const { client } = await served({ limits: { maxSessions: 2 }, session });
     const results = await Promise.all(Array.from({ length: 20 }, () => client.exec("x")));

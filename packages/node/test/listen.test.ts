@@ -352,11 +352,7 @@ describe("an exception of a server without `log`", () => {
     const logged: ListenEvent[] = [];
     const isEnded = (): boolean => logged.some(({ type }) => type === "session-ended");
     const log = (event: ListenEvent): void => void logged.push(event);
-    const broken = async (session: NodeSession): Promise<never> => {
-      await untilGone(session);
-      throw fault;
-    };
-    const server = await started({ session: broken });
+    const server = await started({ session: (session) => untilGone(session).then(() => Promise.reject(fault)) });
     const client = await connect(to(server));
     await (await client.spawn("x")).close();
     const other = await started({ log, session: () => Promise.reject(fault) });

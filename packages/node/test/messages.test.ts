@@ -82,13 +82,12 @@ test("the stacks of `connect`, `dial` and aborted calls have the caller's frame"
   const closed = await serve(() => {});
   await closed.close();
   const silent = await serve(() => {});
-  const signal = (): AbortSignal => AbortSignal.timeout(50);
   const calls: Record<string, () => Promise<unknown>> = {
     refused: () => connect(to(closed.port)),
-    timeout: () => connect(to(silent.port, { signal: signal() })),
+    timeout: () => connect(to(silent.port, { signal: AbortSignal.timeout(50) })),
     login: () => connect(to(server.address.port, { hostKey: () => false })),
     dial: () => ssh.dial({ host: "localhost", port: 1 }),
-    exec: () => ssh.exec("x", { signal: signal() }),
+    exec: () => ssh.exec("x", { signal: AbortSignal.timeout(50) }),
     subsystem: () => ssh.subsystem("x"),
     sftp: () => ssh.sftp(),
   };

@@ -42,9 +42,10 @@ const CONNECT: Accepted = {
 
 test("a wrong value of an option of `connect` is `usage`", async () => {
   expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(NODE_CONNECT_OPTIONS).sort());
-  // Nobody listens there, so a valid value is `connection-failed`.
-  const { port, close } = await serve(() => {});
-  await close();
+  // A valid value is `connection-failed`: the port is closed.
+  const server = await serve(() => {});
+  await server.close();
+  const { port } = server;
   const base = { host: "127.0.0.1", port, user: "a", identities: [key], agent: false, knownHosts: [] };
   expect(await wrongOutcomes(CONNECT, (options) => connect({ ...base, ...options }))).toEqual([]);
   const { earlyChannel: _, via: __, host: ___, ...ofHop } = CONNECT;
@@ -111,6 +112,10 @@ test("a wrong value of an argument or option of `privateKey` is `usage`", async 
   expect(await wrongOutcomes({ text: [...STRING, "bytes"] }, ({ text }) => privateKey(text as never))).toEqual([]);
 });
 
+async function closing(opening: Promise<{ close(): Promise<void> }>): Promise<void> {
+  await (await opening).close();
+}
+
 test("a wrong argument or option of a client's method is `usage`", async () => {
   const server = await listen({
     port: 0,
@@ -134,7 +139,6 @@ test("a wrong argument or option of a client's method is `usage`", async () => {
   const forward: Accepted = { maxConnections: ["number"], signal: [], onError: FUNCTION };
   const local = { ...forward, streamLocalBindUnlink: BOOLEAN };
   const proxy = { handshakeTimeout: ["number"] };
-  const closing = async (opening: Promise<{ close(): Promise<void> }>): Promise<void> => (await opening).close();
   const folder = await temporaryFolder();
   const file = join(folder, "file");
   await writeFile(file, "contents");

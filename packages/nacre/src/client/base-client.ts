@@ -113,8 +113,9 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   /** Starts a subsystem, such as `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`subsystem`");
+    const start = this.#startRequests(options, "subsystem", encodeSubsystem(name));
     const refused = `the server refused the subsystem "${escapeText(name)}"; enable it there (Subsystem in sshd_config)`;
-    return await this.#start(options, this.#startRequests(options, "subsystem", encodeSubsystem(name)), refused);
+    return await this.#start(options, start, refused);
   }
 
   /**

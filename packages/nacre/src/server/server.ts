@@ -80,7 +80,7 @@ export function checkServeOptions({
     );
   if (typeof authenticate !== "function")
     throw new SshError("usage", "`authenticate` is required; pass a function that decides each login");
-  const unknown = methods.find((method) => !METHODS.includes(method));
+  const unknown: unknown = methods.find((method) => !METHODS.includes(method));
   if (unknown !== undefined) throw usage(`\`methods\` must be a list of ${METHODS.join(", ")}, got ${String(unknown)}`);
   checkSignal(signal);
   checkRandom(random);

@@ -29,8 +29,8 @@ export function checkTransferOptions(
   for (const [name, value] of Object.entries({ filter, onProgress }))
     if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);
   for (const [name, choices] of Object.entries(CHOICES)) {
-    const value = options[name as keyof typeof CHOICES];
-    if (value !== undefined && !(choices as readonly string[]).includes(value))
+    const value: unknown = options[name as keyof typeof CHOICES];
+    if (value !== undefined && !(choices as readonly unknown[]).includes(value))
       throw usage(`\`${name}\` must be one of ${choices.join(", ")}, got ${String(value)}`);
   }
   const needed =
