@@ -70,24 +70,30 @@ function connected(begin: typeof connect, options: object): Promise<unknown> {
   return begin(endedStreams(), { ...visitor, ...options });
 }
 
+function connectedWith(options: object): Promise<unknown> {
+  return connected(connectWith as never, { algorithms, ...options });
+}
+
 async function closed(begin: typeof serve, options: object): Promise<void> {
   await begin(endedStreams(), { ...open, ...options }).close();
+}
+
+function closedWith(options: object): Promise<void> {
+  return closed(serveWith as never, { algorithms, ...options });
 }
 
 describe("a wrong value of an option is `usage`", () => {
   it("in `connect`", async () => {
     expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(CONNECT_OPTIONS).sort());
     expect(await wrongOutcomes(CONNECT, (options) => connected(connect, options))).toEqual([]);
-    const core = (options: object): Promise<unknown> => connected(connectWith as never, { algorithms, ...options });
     const { password: _, prompts: __, trace: ___, ...ofCore } = CONNECT;
-    expect(await wrongOutcomes({ ...ofCore, trace: [] }, core)).toEqual([]);
+    expect(await wrongOutcomes({ ...ofCore, trace: [] }, connectedWith)).toEqual([]);
   });
 
   it("in `serve`", async () => {
     expect(Object.keys(SERVE).sort()).toEqual(Object.keys(SERVE_OPTIONS).sort());
     expect(await wrongOutcomes(SERVE, (options) => closed(serve, options))).toEqual([]);
-    const core = (options: object): Promise<void> => closed(serveWith as never, { algorithms, ...options });
-    expect(await wrongOutcomes({ ...SERVE, trace: [] }, core)).toEqual([]);
+    expect(await wrongOutcomes({ ...SERVE, trace: [] }, closedWith)).toEqual([]);
   });
 
   it("in the options and arguments of a client's methods", async () => {

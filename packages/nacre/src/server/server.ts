@@ -80,8 +80,8 @@ export function checkServeOptions({
     );
   if (typeof authenticate !== "function")
     throw new SshError("usage", "`authenticate` is required; pass a function that decides each login");
-  const unknown: unknown = methods.find((method) => !METHODS.includes(method));
-  if (unknown !== undefined) throw usage(`\`methods\` must be a list of ${METHODS.join(", ")}, got ${String(unknown)}`);
+  if (!methods.every((method) => METHODS.includes(method)))
+    throw usage(`\`methods\` must be a list of ${METHODS.join(", ")}`);
   checkSignal(signal);
   checkRandom(random);
   checkForwarding(forwarding);

@@ -31,7 +31,9 @@ export function checkTransferOptions(
   for (const [name, choices] of Object.entries(CHOICES)) {
     const value: unknown = options[name as keyof typeof CHOICES];
     if (value !== undefined && !(choices as readonly unknown[]).includes(value))
-      throw usage(`\`${name}\` must be one of ${choices.join(", ")}, got ${String(value)}`);
+      throw usage(
+        `\`${name}\` must be one of ${choices.join(", ")}, got ${typeof value === "string" ? value : typeof value}`,
+      );
   }
   const needed =
     kind === "stream" ? NEED_FILES.find((name) => options[name] !== undefined && options[name] !== false) : undefined;
