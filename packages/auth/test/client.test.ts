@@ -411,6 +411,28 @@ describe("a fixed password", () => {
     expect(rig.event("closed").error.message).toContain("accepted password; it accepts: keyboard-interactive");
   });
 
+  test("that a function asks for answers as many conversations as `prompts`, after the method password", () => {
+    const rig = new ClientRig({
+      password: true,
+      keyboardInteractive: "password",
+      limits: { keyboardInteractiveAttempts: 2 },
+    });
+    rig.start();
+    for (let attempt = 0; attempt < 2; attempt++) {
+      expect(rig.receive(failure("keyboard-interactive"))).toEqual(["keyboard-interactive"]);
+      rig.receive(lone);
+      const { token, round } = rig.event("prompts");
+      expect(round).toBe(1);
+      rig.client.answerPrompts(token, ["wrong"]);
+      rig.sent();
+    }
+    expect(rig.receive(failure("keyboard-interactive"))).toEqual([]);
+    const other = new ClientRig({ password: true, keyboardInteractive: "password" });
+    other.start();
+    other.receive(both);
+    expect(other.event("password")).toMatchObject({ attempt: 1 });
+  });
+
   test("is tried before prompts that the application can answer", () => {
     const rig = new ClientRig({ password: "fixed", keyboardInteractive: true });
     rig.start();

@@ -19,7 +19,7 @@ test("refuses an --issue-token of less than 32 characters", async () => {
   await expect(start()).rejects.toMatchObject({ code: "file-unreadable" });
 });
 
-test.each(["--issue-token", "--key"])("refuses a file of %s that other users can read or write", async (option) => {
+async function refusesOpenFile(option: "--issue-token" | "--key"): Promise<void> {
   const folder = await temporaryFolder();
   const file = join(folder, "secret");
   await writeFile(file, `${"t".repeat(32)}\n`);
@@ -39,4 +39,7 @@ test.each(["--issue-token", "--key"])("refuses a file of %s that other users can
   await chmod(file, 0o600);
   await chmod(cert, 0o600);
   await expect(start()).rejects.toMatchObject({ code: "file-malformed" });
-});
+}
+
+test("refuses a file of --issue-token that other users can read or write", () => refusesOpenFile("--issue-token"));
+test("refuses a file of --key that other users can read or write", () => refusesOpenFile("--key"));

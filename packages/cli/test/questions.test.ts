@@ -1,6 +1,6 @@
 import { randomart } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
-import type { HostKey, PromptRequest } from "@nacre/node";
+import type { PresentedHostKey, PromptRequest } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { type LoginTarget, questions } from "../src/questions.ts";
@@ -8,7 +8,13 @@ import { FakeTerminal } from "./support.ts";
 
 const login = { user: "alice", host: "example.org", port: undefined, knownHosts: undefined };
 const { blob } = generateEd25519((length) => new Uint8Array(length).fill(5)).publicKey;
-const hostKey: HostKey = { algorithm: "ssh-ed25519", blob, fingerprint: fingerprint(blob, "sha256") };
+const hostKey: PresentedHostKey = {
+  algorithm: "ssh-ed25519",
+  blob,
+  fingerprint: fingerprint(blob, "sha256"),
+  host: "example.org",
+  port: 22,
+};
 
 function at(...answers: string[]) {
   const fake = new FakeTerminal(...answers);

@@ -25,6 +25,7 @@ import {
   staleAnswer,
 } from "@nacre/wire";
 import { Channel } from "./channel.ts";
+import { ChannelTable } from "./channel-table.ts";
 import { ConnectionContext } from "./context.ts";
 import { decodeData, decodeExtendedData } from "./data-message.ts";
 import type { ConnectionEvent, OutputStream } from "./events.ts";
@@ -59,9 +60,7 @@ export class Connection {
   readonly #context: ConnectionContext;
   readonly #globals: GlobalRequests;
   readonly #peerOpens: PeerOpens;
-  /** Channels by our number. The array never shrinks, so its length separates numbers used before from numbers never used. */
-  readonly #channels: (Channel | undefined)[] = [];
-  #channelCount = 0;
+  readonly #channels: ChannelTable;
   #inbox: Bytes[] = [];
 
   constructor({ sink, limits, allowedChannelTypes = [], requestReaders }: ConnectionOptions) {
@@ -69,13 +68,14 @@ export class Connection {
     this.#context = new ConnectionContext({ sink, requestReaders }, complete, (answered) =>
       this.#globals.probe(answered),
     );
+    this.#channels = new ChannelTable(complete.maxLateRequests);
     this.#globals = new GlobalRequests(this.#context);
     this.#peerOpens = new PeerOpens(this.#context, allowedChannelTypes);
   }
 
   /** Number of channels that are opening, open or closing. */
   get channelCount(): number {
-    return this.#channelCount;
+    return this.#channels.size;
   }
 
   /** Sets the current time in milliseconds of a monotonic clock. Without it, windows do not grow. */
@@ -105,7 +105,7 @@ export class Connection {
     if (this.#context.failed) return false;
     return (
       this.#globals.unimplemented(sequenceNumber) ||
-      this.#channels.some((channel) => channel?.unimplemented(sequenceNumber))
+      this.#channels.some((channel) => channel.unimplemented(sequenceNumber))
     );
   }
 
@@ -115,7 +115,8 @@ export class Connection {
       const event = this.#context.events.shift();
       if (event !== undefined) {
         // Release the number only now. If it were reused before the application reads this event, it would name two channels.
-        if (event.type === "channel-closed" || event.type === "channel-open-failed") this.#release(event.channel);
+        if (event.type === "channel-closed" || event.type === "channel-open-failed")
+          this.#channels.release(event.channel);
         return event;
       }
       const payload = this.#inbox.shift();
@@ -132,20 +133,20 @@ export class Connection {
   }
 
   /**
-   * Opens a channel and returns our number for it, the smallest free one. The content of `data` depends on the type. "channel-opened" or
-   * "channel-open-failed" follows. Throws `channel-limit`, and `usage` if the message exceeds 256 KiB minus padding.
+   * Opens a channel and returns our number for it. The content of `data` depends on the type. "channel-opened" or "channel-open-failed"
+   * follows. Throws `channel-limit`, and `usage` if the message exceeds 256 KiB minus padding.
    */
   openChannel(channelType: string, data: Uint8Array = new Uint8Array(0)): number {
     this.#assertAlive();
     // Pending opens of the peer do not count here. Otherwise a flood of them could keep us from starting a command.
-    if (this.#channelCount >= this.#context.limits.maxChannels)
+    if (this.#channels.size >= this.#context.limits.maxChannels)
       throw new SshError(
         "channel-limit",
         `the limit of ${this.#context.limits.maxChannels} channels is reached (\`maxChannels\`); close one first`,
       );
-    const channel = this.#makeChannel(channelType);
+    const channel = new Channel(this.#channels.nextNumber, channelType, this.#context);
     channel.open(data);
-    this.#add(channel);
+    this.#channels.add(channel);
     return channel.number;
   }
 
@@ -233,13 +234,13 @@ export class Connection {
       return undefined;
     }
     // rule: channel-count-on-accept
-    if (this.#channelCount >= this.#context.limits.maxChannels) {
+    if (this.#channels.size >= this.#context.limits.maxChannels) {
       const { RESOURCE_SHORTAGE } = CHANNEL_OPEN_FAILURE_REASON;
       this.#peerOpens.refuse(open, { reasonCode: RESOURCE_SHORTAGE, description: "too many channels" });
       return undefined;
     }
-    const channel = this.#makeChannel(open.channelType);
-    this.#add(channel);
+    const channel = new Channel(this.#channels.nextNumber, open.channelType, this.#context);
+    this.#channels.add(channel);
     channel.accepted(open.senderChannel, open.initialWindowSize, open.maximumPacketSize);
     this.#context.sink.write(
       SSH_MSG_CHANNEL_OPEN_CONFIRMATION.encode({
@@ -282,19 +283,19 @@ export class Connection {
       case SSH_MSG_CHANNEL_DATA.number: {
         const { recipientChannel, data } = decodeData(payload);
         const { name } = SSH_MSG_CHANNEL_DATA;
-        return this.#channelFromPeer(recipientChannel, name).receiveData(name, data, "stdout");
+        return this.#channels.fromPeer(recipientChannel, name).receiveData(name, data, "stdout");
       }
       case SSH_MSG_CHANNEL_EXTENDED_DATA.number: {
         const { recipientChannel, dataTypeCode, data } = decodeExtendedData(payload);
         const { name } = SSH_MSG_CHANNEL_EXTENDED_DATA;
         const stream = /* rule: extended-data-type */ dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
-        return this.#channelFromPeer(recipientChannel, name).receiveData(name, data, stream);
+        return this.#channels.fromPeer(recipientChannel, name).receiveData(name, data, stream);
       }
       case SSH_MSG_CHANNEL_WINDOW_ADJUST.number: {
         const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
         // Ignored, as in OpenSSH: some peers adjust a channel that has just closed.
-        if (recipientChannel < this.#channels.length && this.#channels[recipientChannel] === undefined) return;
-        return this.#channelFromPeer(recipientChannel, SSH_MSG_CHANNEL_WINDOW_ADJUST.name).receiveAdjust(bytesToAdd);
+        if (this.#channels.isClosed(recipientChannel)) return;
+        return this.#channels.fromPeer(recipientChannel, SSH_MSG_CHANNEL_WINDOW_ADJUST.name).receiveAdjust(bytesToAdd);
       }
       case SSH_MSG_CHANNEL_EOF.number:
         return this.#channelNamedIn(payload, SSH_MSG_CHANNEL_EOF).receiveEof();
@@ -302,7 +303,9 @@ export class Connection {
         return this.#channelNamedIn(payload, SSH_MSG_CHANNEL_CLOSE).receiveClose();
       case SSH_MSG_CHANNEL_REQUEST.number: {
         const request = SSH_MSG_CHANNEL_REQUEST.decode(payload);
-        return this.#channelFromPeer(request.recipientChannel, SSH_MSG_CHANNEL_REQUEST.name).receiveRequest(request);
+        // Ignored, as in OpenSSH: paramiko's servers send exit-status after CLOSE.
+        if (this.#channels.admitLateRequest(request.recipientChannel)) return;
+        return this.#channels.fromPeer(request.recipientChannel, SSH_MSG_CHANNEL_REQUEST.name).receiveRequest(request);
       }
       case SSH_MSG_CHANNEL_SUCCESS.number:
       case SSH_MSG_CHANNEL_FAILURE.number: {
@@ -315,15 +318,14 @@ export class Connection {
       case SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number: {
         const confirmation = SSH_MSG_CHANNEL_OPEN_CONFIRMATION.decode(payload);
         const { recipientChannel, senderChannel, initialWindowSize, maximumPacketSize } = confirmation;
-        const channel = this.#channelFromPeer(recipientChannel, SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name);
+        const channel = this.#channels.fromPeer(recipientChannel, SSH_MSG_CHANNEL_OPEN_CONFIRMATION.name);
         return channel.confirmed(senderChannel, initialWindowSize, maximumPacketSize);
       }
       case SSH_MSG_CHANNEL_OPEN_FAILURE.number: {
         const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
-        return this.#channelFromPeer(recipientChannel, SSH_MSG_CHANNEL_OPEN_FAILURE.name).refused(
-          reasonCode,
-          description,
-        );
+        return this.#channels
+          .fromPeer(recipientChannel, SSH_MSG_CHANNEL_OPEN_FAILURE.name)
+          .refused(reasonCode, description);
       }
       case SSH_MSG_GLOBAL_REQUEST.number:
         return this.#globals.receiveRequest(SSH_MSG_GLOBAL_REQUEST.decode(payload));
@@ -342,45 +344,22 @@ export class Connection {
   /** Whether another open of the peer would exceed `maxChannels`. */
   #isFull(): boolean {
     // rule: channel-count
-    return this.#channelCount + this.#peerOpens.size >= this.#context.limits.maxChannels;
-  }
-
-  #makeChannel(channelType: string): Channel {
-    let number = 0;
-    while (this.#channels[number] !== undefined) number++;
-    return new Channel(number, channelType, this.#context);
-  }
-
-  #add(channel: Channel): void {
-    this.#channels[channel.number] = channel;
-    this.#channelCount++;
-  }
-
-  #release(channel: number): void {
-    this.#channels[channel] = undefined;
-    this.#channelCount--;
+    return this.#channels.size + this.#peerOpens.size >= this.#context.limits.maxChannels;
   }
 
   /** Decodes a message that holds only a channel number, and returns that channel. Throws `malformed-message` or `channel-unknown`. */
   #channelNamedIn(payload: Bytes, message: typeof SSH_MSG_CHANNEL_EOF): Channel {
-    return this.#channelFromPeer(message.decode(payload).recipientChannel, message.name);
-  }
-
-  /** Returns the channel that a message from the peer names. Throws `channel-unknown`. */
-  #channelFromPeer(channel: number, what: string): Channel {
-    const known = this.#channels[channel];
-    if (known === undefined) throw new SshError("channel-unknown", `${what} for channel ${channel}, which is not open`);
-    return known;
+    return this.#channels.fromPeer(message.decode(payload).recipientChannel, message.name);
   }
 
   /** Returns the channel for a command that is ignored if the channel is gone. */
   #find(channel: number): Channel | undefined {
-    return this.#context.failed ? undefined : this.#channels[channel];
+    return this.#context.failed ? undefined : this.#channels.get(channel);
   }
 
   #openChannelOrThrow(channel: number): Channel {
     this.#assertAlive();
-    const found = this.#channels[channel];
+    const found = this.#channels.get(channel);
     if (found === undefined) throw new SshError("channel-closed", `channel ${channel} is not open`);
     return found;
   }

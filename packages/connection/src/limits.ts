@@ -12,6 +12,8 @@ export interface ConnectionLimits {
   readonly maxPeerRequests: number;
   /** Unexpected replies of the peer, beyond one per request of ours that wanted none; one more ends the connection. Default 64. */
   readonly maxUnaskedReplies: number;
+  /** Requests of the peer on a channel that has closed, per channel. They are ignored; one more ends the connection. Default 16. */
+  readonly maxLateRequests: number;
   /** Initial receive window of a channel: bytes the peer may send before the application consumes any. Default 2 MiB. */
   readonly initialWindow: number;
   /** Size to which a channel's window may grow on a long path while the application keeps up. Default 16 MiB. */
@@ -38,6 +40,7 @@ export const CONNECTION_LIMITS: LimitTable<ConnectionLimits> = limitTable<Connec
   maxPendingRequests: { default: 256, least: 1, most: MAX_UINT32, unit: "requests" },
   maxPeerRequests: { default: 128, least: 1, most: MAX_UINT32, unit: "requests" },
   maxUnaskedReplies: { default: 64, least: 1, most: MAX_UINT32, unit: "replies" },
+  maxLateRequests: { default: 16, least: 1, most: MAX_UINT32, unit: "requests" },
   initialWindow: { default: 2 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   maxWindow: { default: 16 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   maxWindowGrowth: { default: 64 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },

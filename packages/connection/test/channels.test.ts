@@ -42,7 +42,7 @@ describe("opening a channel", () => {
       { type: "channel-open-failed", channel: 0, reasonCode: 4, description: "no room \u001b[0m" },
     ]);
     expect(side.connection.channelCount).toBe(0);
-    expect(side.connection.openChannel("session")).toBe(0);
+    side.sessionNumbered(0);
   });
 
   test.each([
@@ -227,17 +227,52 @@ describe("closing a channel", () => {
     expect(side.hears(close(channel))).toEqual([{ type: "channel-closed", channel }]);
   });
 
-  test('reuses a number only after the application has read "channel-closed"', () => {
-    const { connection } = new Side("client");
-    const first = connection.openChannel("session");
-    connection.receive(confirm(first));
+  test('counts a channel as open until the application has read "channel-closed"', () => {
+    const { connection } = new Side("client", { limits: { maxChannels: 1 } });
+    const channel = connection.openChannel("session");
+    connection.receive(confirm(channel));
     connection.nextEvent();
-    connection.receive(data(first, 1));
-    connection.receive(close(first));
+    connection.receive(data(channel, 1));
+    connection.receive(close(channel));
     expect(connection.nextEvent()?.type).toBe("data");
-    expect(connection.openChannel("session")).toBe(1);
+    expect(thrownCode(() => connection.openChannel("session"))).toBe("channel-limit");
     expect(connection.nextEvent()?.type).toBe("channel-closed");
-    expect(connection.openChannel("session")).toBe(first);
+    connection.openChannel("session");
+  });
+
+  test("gives a number again after 64 other channels have closed, and the one that closed first first", () => {
+    const side = new Side("client");
+    const numbers: number[] = [];
+    for (let i = 0; i < 200; i++) {
+      const channel = side.session();
+      numbers.push(channel);
+      side.hears(close(channel));
+    }
+    expect(numbers).toEqual(Array.from({ length: 200 }, (_, i) => i % 65));
+  });
+
+  test("gives no number twice at a time, in any order of opens and ends", () => {
+    const side = new Side("client");
+    const open = new Set<number>();
+    for (let i = 0; i < 2000; i++) {
+      const channel = side.session();
+      expect(open).not.toContain(channel);
+      open.add(channel);
+      const [ended] = [...open].slice((i * 7919) % open.size);
+      if (open.size > 200 || i % 3 === 0) {
+        side.hears(close(the(ended)));
+        open.delete(the(ended));
+      }
+      expect(side.connection.channelCount).toBe(open.size);
+    }
+    expect(Math.max(...open)).toBeLessThan(201 + 65);
+  });
+
+  test("keeps no number for an open that does not fit into a packet", () => {
+    const side = new Side("client");
+    expect(thrownCode(() => side.connection.openChannel("session", new Uint8Array(300_000)))).toBe("usage");
+    expect(side.session()).toBe(0);
+    expect(side.session()).toBe(1);
   });
 
   test("ignores a window adjustment for a closed channel", () => {

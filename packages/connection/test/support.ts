@@ -1,6 +1,7 @@
 import type { PacketSink, SentMessage } from "@nacre/packet";
 import type { ChannelOpenConfirmation } from "@nacre/wire";
 import {
+  SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_OPEN,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
@@ -106,6 +107,13 @@ export class Side {
     this.hears(confirm(channel, confirmation));
     this.sink.take();
     return channel;
+  }
+
+  /** Opens sessions and lets the peer close them, until one has the number of a closed channel. */
+  sessionNumbered(channel: number): void {
+    for (let opened = this.session(); opened !== channel; opened = this.session())
+      this.hears(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: opened }));
+    this.sink.take();
   }
 
   /** Accepts a channel opened by the peer under its number `peer`. */

@@ -156,14 +156,27 @@ describe("channel numbers", () => {
       }
   });
 
-  test("rejects any message for a closed channel", () => {
-    for (let i = 0; i < messages(0).length; i++)
+  test("rejects any message but requests for a closed channel", () => {
+    for (const index of messages(0).keys())
       for (const [, side, channel] of sides()) {
+        const message = the(messages(channel)[index]);
+        if (message[0] === SSH_MSG_CHANNEL_REQUEST.number) continue;
         const close = SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: channel });
-        const events = side.hears(close, the(messages(channel)[i]));
+        const events = side.hears(close, message);
         expect(events.map((event) => event.type)).toEqual(["channel-closed", "closed"]);
         expect(errorCode(events)).toBe("channel-unknown");
       }
+  });
+
+  test("ignores late requests for a closed channel, up to a limit for each", () => {
+    for (const [, side, channel] of sides({ maxLateRequests: 2 })) {
+      const late = the(messages(channel).find(([number]) => number === SSH_MSG_CHANNEL_REQUEST.number));
+      side.hears(SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: channel }));
+      side.sink.take();
+      expect(side.hears(late, late)).toEqual([]);
+      expect(side.sink.take()).toEqual([]);
+      expect(errorCode(side.hears(late))).toBe("channel-unknown");
+    }
   });
 
   test("delivers nothing of an old channel to the new one with its number", () => {
@@ -171,7 +184,7 @@ describe("channel numbers", () => {
     const channel = side.session();
     const old = side.connection.request(channel, "a@b", NOTHING, { wantReply: true });
     side.hears(data(channel, 500), SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: channel }));
-    expect(side.session()).toBe(channel);
+    side.sessionNumbered(channel);
     const request = side.connection.request(channel, "c@d", NOTHING, { wantReply: true });
     expect(request).not.toBe(old);
     expect(side.hears(SSH_MSG_CHANNEL_SUCCESS.encode({ recipientChannel: channel }))).toEqual([

@@ -7,12 +7,9 @@ import { checkRandom } from "./random.ts";
 
 /** Throws `usage` for invalid `connect` options before anything is sent. Options that need more context are checked where they are used. */
 export function checkConnectOptions(options: ConnectOptions): void {
-  const { user, hostKey, identities, signal, limits, random, channels } = options;
+  const { user, hostKey, identities } = options;
   checkUser(user);
-  checkSignal(signal);
-  checkRandom(random);
-  checkLimits(limits, SESSION_LIMITS);
-  checkHandlers(channels, "channels", CLIENT_CHANNELS);
+  checkSharedOptions(options);
   if (typeof hostKey !== "function")
     throw usage(
       '`hostKey` is required; pass `pinnedHostKey("SHA256:…")` or a function that returns true for a trusted key',
@@ -20,6 +17,39 @@ export function checkConnectOptions(options: ConnectOptions): void {
   if (identities === undefined) return;
   if (!Array.isArray(identities)) throw usage("`identities` must be an array of private keys, such as [key]");
   for (const identity of identities) checkKey(identity, "an identity");
+}
+
+/** Throws `usage` for invalid values of the options that every `connect` has. */
+export function checkSharedOptions({
+  signal,
+  random,
+  limits,
+  channels,
+  algorithms,
+}: Pick<ConnectOptions, "signal" | "random" | "limits" | "channels" | "algorithms">): void {
+  checkSignal(signal);
+  checkRandom(random);
+  checkLimits(limits, SESSION_LIMITS);
+  checkHandlers(channels, "channels", CLIENT_CHANNELS);
+  if (algorithms !== undefined) checkAlgorithms(algorithms);
+}
+
+/** Throws `usage` unless these are lists of algorithms. Names are a common mistake. */
+export function checkAlgorithms(algorithms: object): void {
+  for (const list of ["kex", "hostKeys", "ciphers", "macs"]) {
+    const values: unknown = algorithms[list as keyof typeof algorithms];
+    if (!isAlgorithms(values))
+      throw usage(
+        `\`algorithms.${list}\` must be a list of algorithms, not of names; choose from \`defaultAlgorithms.${list}\``,
+      );
+  }
+}
+
+/** Returns whether the value is a list of algorithms. */
+export function isAlgorithms(values: unknown): boolean {
+  return (
+    Array.isArray(values) && values.every((one: { readonly name?: unknown } | null) => typeof one?.name === "string")
+  );
 }
 
 /** Throws `usage` for options that need a login method which the program did not pass. */

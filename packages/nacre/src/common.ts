@@ -17,9 +17,11 @@ export type {
   Exit,
   HostKey,
   HostKeyVerifier,
+  PresentedHostKey,
   PromptRequest,
   PtyOptions,
   RemoteIdentity,
+  SessionOpenOptions,
   SessionRequestOptions,
   SpawnOptions,
 } from "./client/options.ts";

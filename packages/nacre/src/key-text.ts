@@ -8,6 +8,10 @@ export function checkKeyText(text: unknown): void {
     throw usage(
       "`privateKey` expects the text of a key file as a string or bytes; check that the file or variable was read",
     );
+  if (typeof text === "string" && /^-----BEGIN [^\n]*\\n/.test(text.trimStart()))
+    throw usage(
+      String.raw`the key has the two characters "\n" instead of line breaks; pass text.replaceAll("\\n", "\n")`,
+    );
 }
 
 /** Returns the error for an encrypted key without a passphrase. */

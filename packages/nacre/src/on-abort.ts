@@ -1,3 +1,12 @@
+import { SshError } from "@nacre/wire";
+
+/** Returns the error for work that `signal` ended: it timed out, as by `AbortSignal.timeout`, or was aborted. */
+export function abortedError(what: string, signal: AbortSignal, consequence = ""): SshError {
+  const { reason } = signal as { readonly reason: unknown };
+  const isTimeout = (reason as { readonly name?: unknown } | null | undefined)?.name === "TimeoutError";
+  return new SshError("aborted", `${what} ${isTimeout ? "timed out" : "was aborted"}${consequence}`, { cause: reason });
+}
+
 /** Callbacks by signal. One listener calls all of them, because Node warns of a leak at the eleventh listener. */
 const callbacks = new WeakMap<AbortSignal, Set<() => void>>();
 

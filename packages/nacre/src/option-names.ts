@@ -1,79 +1,96 @@
 import { escapeText, SshError } from "@nacre/wire";
-import type { ConnectOptions, ExecOptions, PtyOptions, SpawnOptions } from "./client/options.ts";
+import type {
+  ConnectOptions,
+  ExecOptions,
+  PtyOptions,
+  SessionOpenOptions,
+  SessionRequestOptions,
+  SpawnOptions,
+} from "./client/options.ts";
 import type { DialOptions } from "./forward/dial.ts";
+import { isThenable } from "./mux/engine.ts";
 import type { ServeOptions } from "./server/options.ts";
 
-/** Names of the options `T`. A table of this type fails to compile if a name is missing or extra. */
-export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+type OptionType = "boolean" | "string" | "function" | "object" | "array" | "bytes";
+
+/** Types of an option's values, a list of its values, or true for an option that is checked where it is used. */
+export type OptionKind = true | OptionType | `${OptionType} or ${OptionType}` | readonly string[];
+
+/** Names and kinds of the options `T`. A table of this type fails to compile if a name is missing or extra. */
+export type OptionNames<T> = Readonly<Record<keyof T, OptionKind>>;
 
 /** Names of the options of `connect`. */
 export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   user: true,
   hostKey: true,
   identities: true,
-  password: true,
-  changePassword: true,
-  prompts: true,
-  channels: true,
-  banner: true,
-  algorithms: true,
-  wasm: true,
-  limits: true,
-  requireStrictKex: true,
+  password: "string or function",
+  changePassword: "function",
+  prompts: "function",
+  channels: "object",
+  banner: "function",
+  algorithms: "object",
+  wasm: "boolean",
+  limits: "object",
+  requireStrictKex: "boolean",
   signal: true,
-  earlyChannel: true,
-  trace: true,
-  keyLog: true,
-  random: true,
+  earlyChannel: "boolean",
+  trace: "object or function",
+  keyLog: "function",
+  random: "function",
 };
 
+export const SESSION_OPTIONS: OptionNames<SessionOpenOptions> = { signal: true, queue: "boolean" };
+
 export const SPAWN_OPTIONS: OptionNames<SpawnOptions> = {
-  env: true,
-  pty: true,
-  requests: true,
-  signal: true,
-  killSignal: true,
+  env: "object",
+  pty: "object or boolean",
+  requests: "array",
+  ...SESSION_OPTIONS,
+  killSignal: "string",
 };
 
 export const EXEC_OPTIONS: OptionNames<ExecOptions & { readonly encoding: unknown }> = {
   ...SPAWN_OPTIONS,
-  input: true,
+  input: "string or bytes",
   maxOutput: true,
   encoding: true,
 };
 
 export const DIAL_OPTIONS: OptionNames<DialOptions> = { signal: true, originator: true };
 
-export const PTY_OPTIONS: OptionNames<PtyOptions> = { term: true, columns: true, rows: true, modes: true };
+export const PTY_OPTIONS: OptionNames<PtyOptions> = { term: true, columns: true, rows: true, modes: "object or bytes" };
+
+export const REQUEST_OPTIONS: OptionNames<SessionRequestOptions> = { type: true, data: true, wantReply: "boolean" };
 
 /** Names of the options of `serve`. */
 export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
   hostKeys: true,
   authenticate: true,
-  methods: true,
-  banner: true,
-  session: true,
-  subsystems: true,
-  forcedCommands: true,
-  channels: true,
-  globalRequests: true,
-  sessionRequests: true,
+  methods: "array",
+  banner: "string",
+  session: "function",
+  subsystems: "object",
+  forcedCommands: "object",
+  channels: "object",
+  globalRequests: "object",
+  sessionRequests: "object",
   forwarding: true,
-  acceptPty: true,
-  acceptEnv: true,
+  acceptPty: "boolean or function",
+  acceptEnv: "function",
   loginGraceTime: true,
-  announceHostKeys: true,
-  algorithms: true,
-  wasm: true,
+  announceHostKeys: "boolean",
+  algorithms: "object",
+  wasm: "boolean",
   userKeys: true,
-  limits: true,
-  requireStrictKex: true,
-  remoteAddress: true,
+  limits: "object",
+  requireStrictKex: "boolean",
+  remoteAddress: "string",
   signal: true,
-  log: true,
-  trace: true,
-  keyLog: true,
-  random: true,
+  log: "function",
+  trace: "object or function",
+  keyLog: "function",
+  random: "function",
 };
 
 /**
@@ -114,16 +131,37 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Checks the names in `options` against the table `names`. `callee` names the function or option they were passed to, with backquotes.
- * Throws `usage` if `options` is not an object, or has a name that is not in the table; the message suggests the closest name.
+ * Checks the names and types of `options` against the table `names`. `callee` names the function or option they were passed to, with
+ * backquotes. Throws `usage` if `options` is not an object, has a name that is not in the table, or a value of another type than the table's.
+ * For an unknown name the message suggests the closest one. It never shows a value.
  */
 export function checkNames(options: object, names: object, callee: string): void {
-  if (typeof options !== "object" || options === null)
-    throw new SshError(
-      "usage",
-      `the options of ${callee} must be an object, got ${options === null ? "null" : typeof options}`,
-    );
-  for (const name of Object.keys(options)) if (!Object.hasOwn(names, name)) throw unknownName(name, names, callee);
+  if (typeOf(options) !== "object")
+    throw new SshError("usage", `the options of ${callee} must be an object, got ${typeOf(options)}`);
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(names, name)) throw unknownName(name, names, callee);
+    const kind: unknown = names[name as keyof typeof names];
+    if (value === undefined) continue;
+    const isWrong =
+      typeof kind === "string"
+        ? !kind.split(" or ").includes(typeOf(value))
+        : Array.isArray(kind) && !kind.includes(value);
+    if (isWrong)
+      throw new SshError(
+        "usage",
+        Array.isArray(kind)
+          ? `\`${name}\` of ${callee} must be one of ${kind.join(", ")}`
+          : `\`${name}\` of ${callee} must be of type ${String(kind)}, got ${typeOf(value)}`,
+      );
+  }
+}
+
+/** Returns the type of a value for a message. Promises and bytes are mistaken for plain objects most often. */
+function typeOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  if (ArrayBuffer.isView(value)) return "bytes";
+  return isThenable(value) ? "promise" : typeof value;
 }
 
 function unknownName(name: string, names: object, callee: string): SshError {

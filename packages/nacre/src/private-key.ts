@@ -9,7 +9,7 @@ export interface PrivateKeyOptions {
   readonly passphrase?: string | undefined;
 }
 
-const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: true };
+const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: "string" };
 
 /**
  * Opens the text of a private key file, for `identities` and `hostKeys`. Reads OpenSSH's format, PKCS#8, PKCS#1 and SEC1, plain or

@@ -1,7 +1,7 @@
 // The published declarations keep the reference below, for programs whose `lib` lacks AsyncDisposable.
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type ChannelOpener, openSftp } from "./sftp/open-sftp.ts";
-import type { CallOptions } from "./sftp/options.ts";
+import type { OpenSftpOptions } from "./sftp/options.ts";
 import type { Sftp } from "./sftp/sftp.ts";
 import { webStreams } from "./streams/web-streams.ts";
 
@@ -32,6 +32,7 @@ export type {
   HandleStreamOptions,
   MkdirOptions,
   OpenOptions,
+  OpenSftpOptions,
   ReaddirOptions,
   ReadFileOptions,
   ReadStreamOptions,
@@ -82,6 +83,6 @@ export {
 export type { FileData } from "./sftp/write-all.ts";
 
 /** Opens SFTP on a connection, with Web streams. Use `await using`, or call `close()` in the end. Rejects like `openSftp`. */
-export function sftp(ssh: ChannelOpener, options?: CallOptions): Promise<Sftp> {
+export function sftp(ssh: ChannelOpener, options?: OpenSftpOptions): Promise<Sftp> {
   return openSftp(ssh, webStreams, options);
 }

@@ -9,15 +9,15 @@ export function describedTrace(port: TracePort): SessionTrace {
   return describedTraceOf(quietly(port));
 }
 
-/** Returns the option `trace` as a trace. For entry points that carry the descriptions of packets. */
+/** Returns the option `trace` as a trace. For entry points that carry the descriptions of packets. Throws `usage` for another object. */
 export function withDescriptions(trace: TracePort | SessionTrace | undefined): SessionTrace | undefined {
-  return typeof trace === "function" ? describedTrace(trace) : trace;
+  return madeTrace(typeof trace === "function" ? describedTrace(trace) : trace);
 }
 
 /** Returns the option `trace`. Throws `usage` for a function: only a trace made by `describedTrace` brings the descriptions of packets. */
 export function madeTrace(trace: TracePort | SessionTrace | undefined): SessionTrace | undefined {
-  if (typeof trace === "function")
-    throw usage("`trace` must be a trace, not a function; pass `describedTrace(function)`, an export of `nacre/core`");
+  if (trace !== undefined && (typeof trace === "function" || typeof trace?.packet !== "function"))
+    throw usage("`trace` must be a trace; pass `describedTrace(function)`, an export of `nacre/core`");
   return trace;
 }
 

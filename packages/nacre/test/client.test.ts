@@ -4,7 +4,19 @@ import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testi
 import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { type Client, connect, connectDuplex, type Duplex, pinnedHostKey, SshError, serve } from "nacre";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  connectDuplex,
+  type Duplex,
+  type Login,
+  pinnedHostKey,
+  SshError,
+  serve,
+  webStreams,
+} from "nacre";
+import { openSftp } from "nacre/sftp";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 function finish(connection: Connection, channel: number, status = 0): void {
@@ -15,6 +27,11 @@ function finish(connection: Connection, channel: number, status = 0): void {
 
 function failing(): never {
   throw new Error("no such thing");
+}
+
+async function byKey(one: Login): Promise<boolean> {
+  if (one.method === "keyboard-interactive") await one.ask(["Password: "]);
+  return one.method === "publickey";
 }
 
 describe("connect", () => {
@@ -55,6 +72,23 @@ describe("connect", () => {
     // No login was sent before the decision.
     expect(host.server.events.some(({ type }) => type === "message")).toBe(false);
     expect(host.server.events.at(-1)).toMatchObject({ type: "closed" });
+  });
+
+  it.each<[string, Partial<ConnectOptions>]>([
+    ["password", { identities: [], password: () => 7 as never }],
+    ["password", { identities: [], password: async () => null as never }],
+    ["prompts", { identities: [], prompts: () => "secret" as never }],
+    ["prompts", { identities: [], prompts: () => [7] as never }],
+    ["sign", { identities: [{ publicKey: userKey.publicKey, sign: async () => "secret" as never }] }],
+  ])("rejects with `usage` if `%s` returns another type", async (option, options) => {
+    const { near, far } = wire();
+    serve(far, {
+      ...open,
+      methods: option === "prompts" ? ["keyboard-interactive"] : ["publickey", "password"],
+      authenticate: byKey,
+    });
+    const error = await failure(connect(near, { ...visitor, ...options }));
+    expect(error).toMatchObject({ code: "usage", message: `\`${option}\` returned an invalid value` });
   });
 
   it("can be aborted while the host-key decision is pending", async () => {
@@ -391,8 +425,50 @@ describe("exec", () => {
     await expect(running).rejects.toEqual(code("connection-lost"));
     await expect(other).rejects.toEqual(code("connection-lost"));
     expect((await client.ended).code).toBe("connection-lost");
-    await expect(client.exec("late")).rejects.toEqual(code("closed"));
     await client.close();
+  });
+
+  it.each([
+    ["a lost connection", (host: StreamServer) => host.cut(), "connection-lost", "peer"],
+    ["a broken connection", (host: StreamServer) => host.cut(new Error("ECONNRESET")), "connection-lost", "peer"],
+    ["`close`", (_: StreamServer, client: Client) => client.close(), "closed", "caller"],
+  ])("rejects each call after %s with the code of the end", async (_, end, expected, culprit) => {
+    const { client, host } = await connected();
+    const early = await client.openChannel("session");
+    await end(host, client);
+    const first = await client.ended;
+    expect(first).toMatchObject({ code: expected, culprit });
+    const calls: Record<string, () => Promise<unknown>> = {
+      exec: () => client.exec("late"),
+      spawn: () => client.spawn("late"),
+      shell: () => client.shell(),
+      subsystem: () => client.subsystem("sftp"),
+      openChannel: () => client.openChannel("late@example.org"),
+      dial: () => client.dial({ host: "localhost", port: 80 }),
+      dialChannel: () => client.dialChannel({ host: "localhost", port: 80 }),
+      listen: () => client.listen({ port: 0 }),
+      sftp: () => openSftp(client, webStreams),
+      request: () => early.request("late@example.org", new Uint8Array()),
+      write: async () => early.write(new Uint8Array(1)),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const error = (await failure(call())) as SshError;
+      expect([name, error.code, error.culprit, error.message]).toEqual([
+        name,
+        expected,
+        culprit,
+        `the connection has ended: ${first.message}`,
+      ]);
+      expect(error).not.toBe(first);
+      expect(error.cause).toBe(first);
+    }
+  });
+
+  it("rejects with the end of the connection if the login's session was cut off before its first use", async () => {
+    const { client, host } = await connected();
+    await host.cut();
+    await client.ended;
+    await expect(client.exec("first")).rejects.toEqual(code("connection-lost"));
   });
 });
 

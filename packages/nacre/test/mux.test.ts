@@ -239,6 +239,17 @@ describe("a channel", () => {
     expect(heard).toEqual(Array.from({ length: 16 }, (_, i) => `kept-${i}@example.org`));
   });
 
+  it("rejects the requests that await a reply when the connection ends, and later ones", async () => {
+    const { channel, lose } = opened();
+    const pending = ["one@example.org", "two@example.org"].map((type) => failure(channel.request(type, NOTHING)));
+    lose(LOST);
+    expect(await Promise.all(pending)).toEqual([LOST, LOST]);
+    expect(await failure(channel.request("three@example.org", NOTHING))).toMatchObject({
+      code: LOST.code,
+      cause: LOST,
+    });
+  });
+
   it("reports whether the connection ended before it", async () => {
     const [one, other] = [opened(), opened()];
     const ends = [one.channel.ended, other.channel.ended];

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { connected } from "@nacre/testing/nacre/host";
 import { SshError, type SshErrorCode } from "@nacre/wire";
 import { SERVER_LIMITS } from "nacre/internal-server";
 import { describe, expect, it } from "vitest";
@@ -34,6 +35,39 @@ describe("the README", () => {
     const listed = rowsOf("limit | default | bounds").map(([name, value]) => [name, numberOf(value!)]);
     expect(Object.fromEntries(listed)).toEqual(SERVER_LIMITS.defaults);
     expect(listed).toHaveLength(Object.keys(SERVER_LIMITS.defaults).length);
+  });
+});
+
+/** Returns the program of the README that contains `part`, as a function of the names that it uses. Its imports are among them. */
+function programOf(part: string, ...names: readonly string[]): (...values: readonly unknown[]) => Promise<void> {
+  const blocks = readme.split("```js\n").map((block) => block.split("```")[0]!);
+  const program = blocks.find((block) => block.includes(part));
+  if (program === undefined) throw new Error(`the README has no program with ${part}`);
+  const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
+  return AsyncFunction(...names, program.replace(/^import .*$/gm, "")) as never;
+}
+
+describe("the README's retry", () => {
+  const retry = programOf("try again:", "ssh", "SshError", "console");
+
+  it.each([
+    ["during the command", true],
+    ["before the command", false],
+  ])("runs if the connection is lost %s", async (_, isDuring) => {
+    const { client, host } = await connected({ onExec: () => void (isDuring && host.cut()) });
+    if (!isDuring) {
+      await host.cut();
+      await client.ended;
+    }
+    const printed: unknown[][] = [];
+    await retry(client, SshError, { error: (...line: unknown[]) => printed.push(line) });
+    expect(printed).toEqual([["try again:", expect.stringContaining("connection")]]);
+  });
+
+  it("does not run after `close`", async () => {
+    const { client } = await connected();
+    await client.close();
+    await expect(retry(client, SshError, console)).rejects.toMatchObject({ code: "closed" });
   });
 });
 

@@ -126,6 +126,55 @@ describe("a login", () => {
     expect(await answering(({ prompts }) => prompts.map(() => "wrong"))).toBe("auth-failed");
   });
 
+  it("with keyboard-interactive takes the password of a function", async () => {
+    const rounds: Partial<ServeOptions<Session>> = {
+      methods: ["keyboard-interactive"],
+      authenticate: async (one) => {
+        if (one.method !== "keyboard-interactive") return false;
+        await one.ask([], { instruction: "Hello" });
+        const [password] = await one.ask(["Password: "]);
+        return password === "three";
+      },
+    };
+    const attempts: number[] = [];
+    const password = async (attempt: number): Promise<string | undefined> => {
+      attempts.push(attempt);
+      return ["one", "two", "three"][attempt - 1];
+    };
+    expect(await login(rounds, { identities: [], password })).toBe("alice by keyboard-interactive");
+    expect(attempts).toEqual([1, 2, 3]);
+    // `undefined` gives up.
+    const none = await login(rounds, { identities: [], password: (attempt) => (attempt === 1 ? "wrong" : undefined) });
+    expect(none).toBe("auth-failed");
+  });
+
+  it.each([
+    ["a function", () => "sesame"],
+    ["a string", "sesame"],
+  ])(
+    "with keyboard-interactive sends the password of %s to no second prompt, no visible one, and not to several",
+    async (_, password) => {
+      const answers: (readonly string[])[] = [];
+      for (const asks of [
+        [["Password: "], ["Code: "]],
+        [["Password: ", "Code: "]],
+        [[{ prompt: "Name: ", echo: true }]],
+      ])
+        await login(
+          {
+            methods: ["keyboard-interactive"],
+            authenticate: async (one) => {
+              if (one.method === "keyboard-interactive")
+                for (const prompts of asks) answers.push(await one.ask(prompts));
+              return false;
+            },
+          },
+          { identities: [], password, limits: { keyboardInteractiveAttempts: 1 } },
+        );
+      expect(answers).toEqual([["sesame"], [""], ["", ""], [""]]);
+    },
+  );
+
   it("with two factors passes the first factor to the second decision", async () => {
     const server: Partial<ServeOptions<Session>> = {
       authenticate: (one) => {

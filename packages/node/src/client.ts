@@ -9,8 +9,8 @@ import {
   type LoggedIn,
 } from "nacre/internal";
 import type {
-  CallOptions,
   NearFiles,
+  OpenSftpOptions,
   RemotePath,
   RemotePattern,
   TransferOptions,
@@ -96,7 +96,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   /**
    * Listens on this side and forwards each connection to `target` through the server, like `ssh -L`. The default host `"localhost"` listens
    * on both 127.0.0.1 and ::1. Resets a connection if the server refuses its target. Rejects with `listen-failed`, `aborted`, `usage`, or
-   * `closed` after the end of the connection.
+   * the error that ended the connection.
    */
   async forwardLocal(listen: ListenAddress, target: ForwardTarget, options?: LocalForwardOptions): Promise<Forward> {
     const { forwardLocal } = await forwards();
@@ -140,11 +140,10 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
 
   /**
    * Opens SFTP, with the names of `node:fs/promises` and Node streams. Use `await using`, or call `close()` in the end. Rejects with
-   * `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, `closed` after the end of the
-   * connection, or the error that ended it. Without a signal, such as `AbortSignal.timeout(10_000)`, it waits for the server as
-   * long as the connection lasts.
+   * `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error that ended the
+   * connection. Without a signal, such as `AbortSignal.timeout(10_000)`, it waits for the server as long as the connection lasts.
    */
-  async sftp(options?: CallOptions): Promise<Sftp> {
+  async sftp(options?: OpenSftpOptions): Promise<Sftp> {
     // Loaded on demand: most connections move no files.
     const { openSftp } = await import("nacre/sftp");
     return openSftp(this, nodeStreams, options);
@@ -230,5 +229,5 @@ function isScp(protocol: ClientTransferOptions["protocol"]): boolean {
 
 function sourceOf(local: LocalSource, files: NearFiles): UploadSource {
   if (typeof local === "string") return { files, path: local };
-  return typeof local === "object" && "glob" in local ? { files, glob: local.glob } : local;
+  return typeof local === "object" && local !== null && "glob" in local ? { files, glob: local.glob } : local;
 }

@@ -1,8 +1,9 @@
-import { connectDuplex, type Duplex } from "nacre/internal";
+import { SshError } from "@nacre/wire";
+import { abortedError, connectDuplex, type Duplex, withCaller } from "nacre/internal";
 import { bufferInputUntil } from "./buffer-input.ts";
 import { Client } from "./client.ts";
 import { warmUpAlgorithms } from "./crypto/load.ts";
-import { tcpDuplex } from "./dial.ts";
+import { placeOf, tcpDuplex } from "./dial.ts";
 import { rejectingWithSshError } from "./failure.ts";
 import { throughClient, throughHop } from "./jump.ts";
 import type { ConnectOptions, HopOptions } from "./options.ts";
@@ -14,8 +15,12 @@ import { whilePending } from "./while-pending.ts";
  * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. Rejects with an `SshError`: its
  * `code` and `culprit` identify the cause, and every opened connection is closed.
  */
-export function connect(options: ConnectOptions): Promise<Client> {
-  return rejectingWithSshError(() => connectAlong(readRoute(options)));
+export async function connect(options: ConnectOptions): Promise<Client> {
+  try {
+    return await rejectingWithSshError(() => connectAlong(readRoute(options)));
+  } catch (error) {
+    throw withCaller(error);
+  }
 }
 
 async function connectAlong({ start, hops, destination }: Route): Promise<Client> {
@@ -40,6 +45,16 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
       last.options,
       (connection) => new Client(connection),
     );
+  } catch (error) {
+    // The stages after the TCP connection do not know the host.
+    if (
+      signal.aborted &&
+      error instanceof SshError &&
+      error.code === "aborted" &&
+      !error.message.includes(destination.host)
+    )
+      throw abortedError(`connecting to ${placeOf({ host: destination.host, port: destination.port ?? 22 })}`, signal);
+    throw error;
   } finally {
     release();
     over.abort();

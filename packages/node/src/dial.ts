@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
-import { checkSignal, type Duplex } from "nacre/internal";
+import { abortedError, checkSignal, type Duplex } from "nacre/internal";
 import { socketDuplex } from "./socket-duplex.ts";
 
 /** Options of {@link tcpDuplex}. */
@@ -76,7 +76,7 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
       resolve(socket);
     };
     const onError = (cause: NodeJS.ErrnoException): void => fail(dialError(where, cause));
-    const onAbort = (): void => fail(aborted(where, signal));
+    const onAbort = (): void => fail(aborted(where, signal!));
     const timer = connectTimer(where, connectTimeout, fail);
     signal?.addEventListener("abort", onAbort);
     socket.on("connect", onConnect);
@@ -145,7 +145,7 @@ function failed(where: string, reason: string, cause: unknown): SshError {
 
 /** Returns the name of an endpoint for messages. */
 export function placeOf({ host, port }: Pick<DialOptions, "host" | "port">): string {
-  return `${escapeText(host)} port ${port}`;
+  return `${escapeText(host)} port ${String(port)}`;
 }
 
 /** Calls `fail` with `connect-timeout` after `connectTimeout` milliseconds. */
@@ -162,6 +162,6 @@ function timedOut(where: string, when: string, cause?: unknown): SshError {
   return new SshError("connect-timeout", `cannot connect to ${where}: no answer ${when}`, { cause });
 }
 
-function aborted(where: string, signal: AbortSignal | undefined): SshError {
-  return new SshError("aborted", `connecting to ${where} was aborted`, { cause: signal?.reason });
+function aborted(where: string, signal: AbortSignal): SshError {
+  return abortedError(`connecting to ${where}`, signal);
 }

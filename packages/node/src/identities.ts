@@ -12,13 +12,16 @@ import { assertPrivate, decryptKey, openKeyFile } from "./key-file.ts";
  */
 export type IdentitySource = PrivateKey | RemoteIdentity | string;
 
+/** Login keys, in order. A promise may stand for one or several, such as those of `agentIdentities`. */
+export type IdentitySources = readonly (IdentitySource | Promise<IdentitySource | readonly IdentitySource[]>)[];
+
 /** Passphrase of a key file, or a function that returns it; see the option `passphrase` of `connect`. */
 export type PassphraseSource =
   | string
   | ((file: string, attempt: number) => string | undefined | Promise<string | undefined>);
 
 export interface IdentityOptions {
-  readonly identities: readonly IdentitySource[] | undefined;
+  readonly identities: IdentitySources | undefined;
   readonly agent: boolean | string | undefined;
   readonly passphrase: PassphraseSource | undefined;
   readonly crypto: CryptoChoice | undefined;
@@ -38,13 +41,14 @@ const PASSPHRASE_ATTEMPTS = 3;
 
 /** Returns the login keys in the order in which to try them: first keys from the agent, if it is used, then keys from files. */
 export async function loadIdentities(options: IdentityOptions): Promise<(PrivateKey | RemoteIdentity)[]> {
-  const named = options.identities;
   // Check before any request or read. Never show the value, which may be a private key.
-  if (named !== undefined && !Array.isArray(named))
+  if (options.identities !== undefined && !Array.isArray(options.identities))
     throw new SshError(
       "usage",
       "`identities` must be an array of keys and paths of key files, such as [await privateKey(text)]",
     );
+  const named: readonly IdentitySource[] | undefined =
+    options.identities && (await Promise.all(options.identities)).flat();
   for (const source of named ?? []) checkSource(source);
   const held = await heldByAgent(options);
   const found: (PrivateKey | RemoteIdentity)[] =

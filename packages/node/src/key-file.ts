@@ -13,7 +13,7 @@ export interface PrivateKeyOptions {
   readonly crypto?: CryptoChoice | undefined;
 }
 
-const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: true, crypto: true };
+const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: "string", crypto: ["node", "noble"] };
 
 /**
  * Returns the private key in the text of a key file, for `identities` and `hostKeys`. Use it for keys from an environment variable or a

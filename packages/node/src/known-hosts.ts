@@ -4,10 +4,11 @@ import { devNull } from "node:os";
 import { dirname } from "node:path";
 import { type HostKeyCheck, type KnownHosts, parseKnownHostsWith } from "@nacre/keyfiles/internal";
 import { escapeText } from "@nacre/wire";
-import { decideByKnownHosts, type HostKey, type HostKeyVerifier, type KnownHostDecision } from "nacre/internal";
+import { decideByKnownHosts, type HostKey, type KnownHostDecision } from "nacre/internal";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
+import type { ConnectOptions } from "./options.ts";
 
 /** Default known_hosts files, as in OpenSSH: the user's and the system's. */
 const DEFAULT_FILES: readonly string[] = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
@@ -23,7 +24,7 @@ export interface HostOptions {
   /** Home folder of the account that runs this process. If `undefined`, the default files include no user file. */
   readonly home: string | undefined;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
-  readonly unknownHost: HostKeyVerifier | undefined;
+  readonly unknownHost: ConnectOptions["unknownHost"];
   readonly warn: (text: string) => void;
 }
 

@@ -73,7 +73,10 @@ export interface ListenOptions extends Omit<ServeOptions<NodeSession>, "remoteAd
   readonly limits?: Overrides<ServerLimits> | undefined;
   /** Aborting closes the server and all its connections immediately. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with each event. Exceptions are ignored. Text from clients is raw: escape it before displaying it. */
+  /**
+   * Called with each event. Exceptions are ignored. Text from clients is raw: escape it before displaying it. Without it, exceptions of
+   * `authenticate` and of session handlers become process warnings.
+   */
   readonly log?: ((event: ListenEvent) => void) | undefined;
 }
 

@@ -8,13 +8,13 @@ export const NODE_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   host: true,
   port: true,
   via: true,
-  agent: true,
-  passphrase: true,
-  unknownHost: true,
-  knownHosts: true,
-  crypto: true,
+  agent: "boolean or string",
+  passphrase: "string or function",
+  unknownHost: "function",
+  knownHosts: "string or array",
+  crypto: ["node", "noble"],
   connectTimeout: true,
-  warn: true,
+  warn: "function",
 };
 
 const { via: _via, earlyChannel: _earlyChannel, ...SHARED_WITH_HOPS } = NODE_CONNECT_OPTIONS;
@@ -26,11 +26,11 @@ const { remoteAddress: _, ...SHARED_WITH_SERVE } = SERVE_OPTIONS;
 export const LISTEN_OPTIONS: OptionNames<ListenOptions> = {
   ...SHARED_WITH_SERVE,
   port: true,
-  host: true,
-  crypto: true,
+  host: "string",
+  crypto: ["node", "noble"],
   maxConnections: true,
-  maxUnauthenticated: true,
-  perSource: true,
+  maxUnauthenticated: "object",
+  perSource: "object or boolean",
 };
 
 export const TCP_FORWARDING_OPTIONS: OptionNames<TcpForwardingOptions> = {

@@ -1,7 +1,7 @@
-import type { HostKeyVerifier, ConnectOptions as StreamConnectOptions } from "nacre/internal";
+import type { HostKeyOption, PresentedHostKey, ConnectOptions as StreamConnectOptions } from "nacre/internal";
 import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import type { IdentitySource, PassphraseSource } from "./identities.ts";
+import type { IdentitySources, PassphraseSource } from "./identities.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities"> {
@@ -19,9 +19,9 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
   /**
    * Login keys in the order in which to try them. By default, the agent's keys are tried, then `~/.ssh/id_ed25519`, `id_ecdsa` and
    * `id_rsa`, if they exist. If the agent also holds a file's key, the agent signs, so no passphrase is needed. A path may also name the
-   * public key file of an agent's key.
+   * public key file of an agent's key. An entry may be a promise, also of several keys: `[agentIdentities(path)]`.
    */
-  readonly identities?: readonly IdentitySource[] | undefined;
+  readonly identities?: IdentitySources | undefined;
   /**
    * SSH agent: the path of its socket, or true for the one at SSH_AUTH_SOCK. It must then be available, and all its keys are tried first.
    * False disables the agent. By default, the agent at SSH_AUTH_SOCK is used if it responds.
@@ -35,11 +35,11 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
   /**
    * How to verify the host key. By default it is looked up in known_hosts, and an unknown host is refused (`host-key-unknown`).
    * `"accept-new"` accepts and adds unknown hosts. One or more fingerprints in the format of `ssh-keygen -l` (`"SHA256:…"`) pin the key,
-   * and a function decides about it. In both cases known_hosts is not read.
+   * and a function decides about it; it also gets the `host` and `port`. In both cases known_hosts is not read.
    */
-  readonly hostKey?: HostKeyVerifier | string | readonly string[] | undefined;
+  readonly hostKey?: HostKeyOption;
   /** Decides about the key of a host that is not in known_hosts: true accepts and adds it. Not called if `hostKey` is set. */
-  readonly unknownHost?: HostKeyVerifier | undefined;
+  readonly unknownHost?: ((hostKey: PresentedHostKey) => boolean | Promise<boolean>) | undefined;
   /**
    * Path or paths of known_hosts files; default `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`. Missing files count as empty. New
    * hosts are added to the first file.

@@ -1,5 +1,6 @@
 import { addressMatcher, networkOf } from "@nacre/keyfiles/internal";
-import { checkLimit, MAX_MILLISECONDS, MAX_UINT32 } from "@nacre/wire";
+import { checkLimit, MAX_MILLISECONDS, MAX_UINT32, SshError } from "@nacre/wire";
+import { checkNames, type OptionNames } from "nacre/internal";
 import type { PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { type Penalties, Sources } from "./sources.ts";
 
@@ -12,8 +13,22 @@ export interface PerSource {
   readonly sourceOf: (address: string) => string | undefined;
 }
 
+const PER_SOURCE_OPTIONS: OptionNames<PerSourceOptions> = {
+  maxUnauthenticated: true,
+  netBlockSize: "object",
+  penalties: "object or boolean",
+  maxFailureDelay: true,
+  maxSources: true,
+  exempt: "array",
+};
+
 /** Applies the defaults to the options. Throws `usage` for values out of range. */
-export function perSource(options: PerSourceOptions | false | undefined, { start, full }: RandomEarlyDrop): PerSource {
+export function perSource(
+  options: PerSourceOptions | boolean | undefined,
+  { start, full }: RandomEarlyDrop,
+): PerSource {
+  if (options === true) throw new SshError("usage", "`perSource` must be an object with limits, or false");
+  if (options !== false && options !== undefined) checkNames(options, PER_SOURCE_OPTIONS, "`perSource`");
   const {
     maxUnauthenticated = Math.max(start, Math.ceil(full / 2)),
     netBlockSize: { ipv4 = 32, ipv6 = 64 } = {},

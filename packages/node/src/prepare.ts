@@ -1,15 +1,14 @@
+import { SshError } from "@nacre/wire";
 import {
   type ClientProvider,
   type CryptoProvider,
-  checkLimits,
-  checkSignal,
+  checkSharedOptions,
   checkUser,
   encodeTerminalModes,
   explicitHostKey,
   type HostKeyVerifier,
   interactiveMethods,
   offeredAlgorithms,
-  SESSION_LIMITS,
   type ConnectOptions as StreamConnectOptions,
   withDescriptions,
 } from "nacre/internal";
@@ -36,12 +35,14 @@ export interface Prepared {
 
 /** Throws `usage` for invalid options. */
 export function checkOptions(options: HopOptions): void {
-  const { host, port = 22, user = accountName() } = options;
+  const { host, port = 22, user = accountName(), knownHosts } = options;
   checkAddress(host, port);
   checkConnectTimeout(options.connectTimeout);
-  checkSignal(options.signal);
   checkUser(user);
-  checkLimits(options.limits, SESSION_LIMITS);
+  checkSharedOptions(options);
+  for (const file of [knownHosts].flat())
+    if (file !== undefined && typeof file !== "string")
+      throw new SshError("usage", "`knownHosts` must be the path of a file, or an array of paths");
 }
 
 /**
@@ -100,7 +101,7 @@ async function decideHostKey(
   warn: (text: string) => void,
 ): Promise<{ hostKey: HostKeyVerifier } & Pick<CryptoProvider, "algorithms">> {
   const { host, hostKey, knownHosts } = options;
-  const decided = explicitHostKey(hostKey);
+  const decided = explicitHostKey(hostKey, options);
   if (decided !== undefined) return { hostKey: decided, algorithms };
   const known = await knownHost({
     host,

@@ -32,6 +32,11 @@ const SHARED = [
 
 /** Reads `via`. Throws `usage` for invalid options, including those of a hop. */
 export function readRoute(options: ConnectOptions): Route {
+  if (typeof options === "string")
+    throw new SshError(
+      "usage",
+      '`connect` takes an object of options, not a text; pass { host: "example.org", user: "alice" }',
+    );
   // An untyped caller may pass no options.
   const destination = { ...options };
   checkNames(destination, NODE_CONNECT_OPTIONS, "`connect`");

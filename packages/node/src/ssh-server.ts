@@ -25,6 +25,7 @@ import { type Endpoints, NodeSession } from "./session.ts";
 import { acceptedDuplex } from "./socket-duplex.ts";
 import type { Offence } from "./sources.ts";
 import { TCP_KEEPALIVE_DELAY } from "./tcp-keepalive.ts";
+import { warnOfExceptions } from "./warn-of-exceptions.ts";
 
 const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
 
@@ -218,7 +219,7 @@ export class SshServer implements AsyncDisposable {
 
   #log(event: ListenEvent): void {
     try {
-      this.#options.log?.(event);
+      (this.#options.log ?? warnOfExceptions)(event);
     } catch {
       // An exception of the log callback must not end the connection.
     }

@@ -2,8 +2,16 @@ import { writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { generateEd25519 } from "@nacre/keys";
-import { describe, expect, test } from "vitest";
-import { agentIdentities, connect, hostKeyFile, listen, privateKey, tcpDuplex } from "../src/index.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import {
+  agentIdentities,
+  connect,
+  hostKeyFile,
+  listen,
+  type PresentedHostKey,
+  privateKey,
+  tcpDuplex,
+} from "../src/index.ts";
 import type { ConnectOptions } from "../src/options.ts";
 import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
 
@@ -153,7 +161,7 @@ describe("connecting", () => {
     ["fingerprints that are not strings", { hostKey: [1] as never }, "usage"],
     ["a path instead of an array of identities", { identities: "/nowhere" as never }, "usage"],
     ["an identity that is an empty object", { identities: [{}] as never }, "usage"],
-    ["an identity that is a promise", { identities: [Promise.resolve(key)] as never }, "usage"],
+    ["a promise of something that is no identity", { identities: [Promise.resolve({})] as never }, "usage"],
     ["the content of known_hosts instead of its path", { hostKey: undefined, knownHosts: "host ssh-rsa A\n" }, "usage"],
     ["a missing key file", { identities: ["/nowhere/at/all"] }, "file-unreadable"],
     ["a missing agent", { agent: "/nowhere/at/all" }, "agent-failed"],
@@ -161,6 +169,22 @@ describe("connecting", () => {
     const server = await serve(() => {});
     expect(await codeOf(connect(options(server.port, changes)))).toBe(code);
     expect(server.sockets).toHaveLength(0);
+  });
+
+  test("passes the host and port to `hostKey` and `unknownHost`", async () => {
+    const server = await listen({ port: 0, hostKeys: [key], authenticate: () => true });
+    onTestFinished(() => server.close());
+    const { port } = server.address;
+    const asked: object[] = [];
+    const decide = ({ host, port, fingerprint }: PresentedHostKey): boolean => {
+      asked.push({ host, port, fingerprint: fingerprint.slice(0, 7) });
+      return true;
+    };
+    await (await connect(options(port, { hostKey: decide }))).close();
+    const knownHosts = join(await temporaryFolder(), "known_hosts");
+    await (await connect(options(port, { hostKey: undefined, knownHosts, unknownHost: decide }))).close();
+    const presented = { host: "127.0.0.1", port, fingerprint: "SHA256:" };
+    expect(asked).toEqual([presented, presented]);
   });
 
   test.each(["host", "via"] as const)("never repeats a `%s` with a password in its message", async (option) => {

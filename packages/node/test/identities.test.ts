@@ -8,6 +8,7 @@ import { utf8Encode, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
 import { inSlices } from "nacre/internal";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { agentIdentities } from "../src/agent.ts";
 import { type IdentityOptions, loadIdentities } from "../src/identities.ts";
 import { codeOf, counting, serve, temporaryFolder } from "./support.ts";
 
@@ -60,6 +61,14 @@ function load(changes: Partial<IdentityOptions> = {}): Promise<(PrivateKey | Rem
     ...changes,
   });
 }
+
+test("a promise may stand for one key or, as `agentIdentities` returns it, for several", async () => {
+  const [one, two, three] = [1, 2, 3].map((first) => generateEd25519((length) => new Uint8Array(length).fill(first)));
+  const keys = await load({ identities: [Promise.resolve([one!, two!]), Promise.resolve(three!)], agent: false });
+  expect(keys).toEqual([one, two, three]);
+  const failing = load({ identities: [agentIdentities("/nowhere/at/all")], agent: false });
+  await expect(failing).rejects.toMatchObject({ code: "agent-failed" });
+});
 
 let warnings: string[] = [];
 beforeEach(() => {

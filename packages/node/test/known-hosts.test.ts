@@ -138,7 +138,7 @@ describe("a new host", () => {
       },
     });
     await expect(known.verify(ed25519)).rejects.toMatchObject({ code: "host-key-refused" });
-    expect(asked).toEqual([ed25519]);
+    expect(asked).toEqual([{ ...ed25519, host: "example.org", port: 22 }]);
     expect(await readFile(file, "utf8")).toBe("");
   });
 

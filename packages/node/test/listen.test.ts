@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
-import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { connect } from "../src/connect.ts";
 import * as nacreNode from "../src/index.ts";
 import { listen } from "../src/listen.ts";
@@ -314,7 +314,7 @@ describe("closing a server", () => {
     expect(await idle.ended).toEqual(code("disconnected"));
     await heard(outsider);
     expect(await codeOf(connect(to(server)))).toBe("connection-failed");
-    expect(await codeOf(client.exec("new"))).toBe("channel-open-failed");
+    expect(await codeOf(client.exec("new", { queue: false }))).toBe("channel-open-failed");
     go.resolve();
     expect(await work).toMatchObject({ stdout: "done", status: 6 });
     await closing;
@@ -329,6 +329,55 @@ describe("closing a server", () => {
     await server.close({ grace: 30 });
     expect(await codeOf(process.exit)).toBe("disconnected");
     await server.close();
+  });
+});
+
+describe("an exception of a server without `log`", () => {
+  const fault = new Error("the database is down");
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning);
+  beforeEach(() => {
+    warnings.length = 0;
+    process.on("warning", onWarning);
+  });
+  afterEach(() => void process.off("warning", onWarning));
+
+  it.each<[string, Partial<ListenOptions>]>([
+    ["authenticate", { authenticate: () => Promise.reject(fault), perSource: false }],
+    [
+      "session",
+      {
+        session: () => {
+          throw fault;
+        },
+      },
+    ],
+  ])("of `%s` is a process warning", async (name, options) => {
+    const warned = once(process, "warning");
+    const server = await started(options);
+    await codeOf(connect(to(server)).then((client) => client.exec("x")));
+    await warned;
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatchObject({
+      name: "NacreWarning",
+      message: expect.stringContaining(`\`${name}\` of a server`),
+    });
+    expect(warnings[0]).toMatchObject({ detail: fault.stack });
+  });
+
+  it("of a session that the client ended is none, and with `log` there is none", async () => {
+    const logged: ListenEvent[] = [];
+    const isEnded = (): boolean => logged.some(({ type }) => type === "session-ended");
+    const log = (event: ListenEvent): void => void logged.push(event);
+    const server = await started({ session: (session) => untilGone(session).then(() => Promise.reject(fault)) });
+    const client = await connect(to(server));
+    await (await client.spawn("x")).close();
+    const other = await started({ log, session: () => Promise.reject(fault) });
+    const otherClient = await connect(to(other));
+    await otherClient.exec("x");
+    await expect.poll(isEnded).toBe(true);
+    await Promise.all([client.close(), otherClient.close(), server.close(), other.close()]);
+    expect(warnings).toEqual([]);
   });
 });
 

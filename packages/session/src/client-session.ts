@@ -106,9 +106,12 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       case "unimplemented":
         this.#onUnimplemented(event);
         return undefined;
-      case "closed":
+      case "closed": {
+        const { state } = this;
         this.state = { kind: "closed" };
-        return event;
+        if (state.kind !== "auth" || event.error.code !== "disconnected") return event;
+        return { type: "closed", error: state.auth.disconnected(event.error) };
+      }
       case "yield":
         this.connection.flush();
         return event;

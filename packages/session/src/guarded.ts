@@ -16,9 +16,23 @@ export function guarded<A extends readonly unknown[], R>(what: string, call: (..
 
 const randoms = new WeakMap<RandomSource, RandomSource>();
 
-/** Wraps a random source. All connections with one source share the wrapper, because a closure per connection would cost memory. */
+/**
+ * Wraps a random source, which throws `usage` when its result is not as many bytes as it was asked for. All connections with one source share
+ * the wrapper, because a closure per connection would cost memory.
+ */
 export function guardedRandom(random: RandomSource): RandomSource {
-  const wrapper = randoms.get(random) ?? guarded("`random`", random);
-  randoms.set(random, wrapper);
+  let wrapper = randoms.get(random);
+  if (wrapper === undefined) {
+    const call = guarded("`random`", random);
+    wrapper = (length) => {
+      const bytes: unknown = call(length);
+      if (ArrayBuffer.isView(bytes) && bytes.byteLength === length) return bytes as Uint8Array;
+      throw new SshError(
+        "usage",
+        `\`random\` must return a Uint8Array of the length that it is called with, here ${length}`,
+      );
+    };
+    randoms.set(random, wrapper);
+  }
   return wrapper;
 }

@@ -39,7 +39,7 @@ export async function connect(
   const { webSocket, login } = sortOptions({ ...options });
   checkUser(login.user);
   checkLimits(login.limits, SESSION_LIMITS);
-  const decided = explicitHostKey(options.hostKey);
+  const decided = explicitHostKey(options.hostKey, options);
   const duplexOptions = { ...webSocket, silenceTimeout: webSocket.silenceTimeout ?? silenceAfter(login.limits) };
   // Start opening the WebSocket before reading the known hosts, to save time.
   const socket = takeSocket(duplexOptions);

@@ -24,7 +24,7 @@ export async function knownHost(options: ConnectOptions): Promise<KnownHostDecis
     unknownHost:
       hostKey === "accept-new"
         ? () => true
-        : unknownHost && ((key) => unknownHost({ ...key, host, port, randomart: sha256Randomart(key.blob) })),
+        : unknownHost && ((key) => unknownHost({ ...key, randomart: sha256Randomart(key.blob) })),
     remember: (key) => remember(store, host, port, key, warn),
     remedies: {
       add: "pin it, or let `unknownHost` accept it",

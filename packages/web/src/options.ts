@@ -1,4 +1,5 @@
-import type { HostKey, HostKeyVerifier, SshError, ConnectOptions as StreamConnectOptions } from "nacre";
+import type { PresentedHostKey, SshError, ConnectOptions as StreamConnectOptions } from "nacre";
+import type { HostKeyOption } from "nacre/internal";
 import type { KnownHostsStore } from "./known-hosts-store.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
 
@@ -40,9 +41,7 @@ export interface WebSocketDuplexOptions {
 }
 
 /** An unknown host key, for the user to compare. */
-export interface UnknownHostKey extends HostKey {
-  readonly host: string;
-  readonly port: number;
+export interface UnknownHostKey extends PresentedHostKey {
   /** Randomart of the fingerprint in 11 lines, as `ssh-keygen -lv` prints it. */
   readonly randomart: string;
 }
@@ -53,7 +52,7 @@ export interface ConnectOptions extends WebSocketDuplexOptions, Omit<StreamConne
    * Host-key verification. By default `knownHosts` decides, and an unknown host is rejected with `host-key-unknown`. `"accept-new"` accepts
    * and stores unknown hosts. One or more fingerprints (`"SHA256:…"`) pin the key, and a function decides alone; neither reads known hosts.
    */
-  readonly hostKey?: HostKeyVerifier | string | readonly string[] | undefined;
+  readonly hostKey?: HostKeyOption;
   /** Called with the key of a host that is not in `knownHosts`. Return true to accept and store it. */
   readonly unknownHost?: ((hostKey: UnknownHostKey) => boolean | Promise<boolean>) | undefined;
   /** Store of known hosts; default `indexedDbKnownHosts()`. */

@@ -180,6 +180,11 @@ export class ClientAuth {
     return awaited && messageName(awaited.number, this.#context);
   }
 
+  /** Returns the error for a server that ended the connection during the login: `auth-failed` after too many refused attempts, else `error`. */
+  disconnected(error: SshError): SshError {
+    return this.#report.disconnected(this.#host.options.userName, error);
+  }
+
   /** Whether an ask is open. The time until its answer must not count against the server. */
   get waitingForApplication(): boolean {
     return this.#state.kind === "asked" || this.#state.kind === "change-asked";

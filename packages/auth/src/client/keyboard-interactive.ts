@@ -53,7 +53,7 @@ export function receiveInfoRequest(
   }
   if (state.givenUp) return sendNothing(host, rounds, prompts.length);
   const token = askToken("prompts");
-  host.emit({ type: "prompts", token, name, instruction, prompts });
+  host.emit({ type: "prompts", token, round: rounds, name, instruction, prompts });
   return { method: "keyboard-interactive", kind: "asked", rounds, token, promptCount: prompts.length };
 }
 

@@ -23,8 +23,8 @@ interface Key {
 }
 
 /**
- * Methods and keys still to try, in OpenSSH's order: all keys, then keyboard-interactive, then passwords. A fixed password comes before
- * keyboard-interactive. "none" is sent only if there is nothing better to begin with, to learn the server's methods.
+ * Methods and keys still to try, in OpenSSH's order: all keys, then keyboard-interactive, then passwords. A password comes first if it is
+ * fixed, or the only answer to prompts. "none" is sent only if there is nothing better to begin with, to learn the server's methods.
  */
 export class Plan {
   readonly #keys: readonly Key[];
@@ -40,7 +40,12 @@ export class Plan {
     const { password, keyboardInteractive } = options;
     this.#options = options;
     this.#keys = options.identities.map((identity) => ({ identity, tried: new Set(), refused: false, over: false }));
-    this.#keyboardInteractiveLeft = timesOf(keyboardInteractive, limits.keyboardInteractiveAttempts);
+    // A fixed password answers once, a function that asks for it as often as `prompts`.
+    const isOnce = keyboardInteractive === "password" && password === "fixed";
+    this.#keyboardInteractiveLeft = timesOf(
+      isOnce ? "fixed" : keyboardInteractive !== false,
+      limits.keyboardInteractiveAttempts,
+    );
     this.#passwordsLeft = timesOf(password, limits.passwordAttempts);
   }
 
@@ -80,7 +85,9 @@ export class Plan {
       return { method: "none" };
     }
     const methods = ["keyboard-interactive", "password"] as const;
-    const order = this.#options.password === "fixed" ? methods.toReversed() : methods;
+    const { password, keyboardInteractive } = this.#options;
+    const isPasswordFirst = password === "fixed" || keyboardInteractive === "password";
+    const order = isPasswordFirst ? methods.toReversed() : methods;
     for (const method of order) {
       if (!serverTakes(method)) continue;
       if (method === "password" && this.#passwordsLeft > 0) return this.#password();
@@ -119,7 +126,7 @@ export class Plan {
 
   #password(): Choice {
     this.#passwordsLeft--;
-    // A keyboard-interactive conversation would only send the same password again.
+    // A keyboard-interactive conversation would only ask for the same password again.
     if (this.#options.keyboardInteractive === "password") this.#keyboardInteractiveLeft = 0;
     return { method: "password", attempt: ++this.#passwordsAsked };
   }
@@ -139,7 +146,7 @@ export class Plan {
 }
 
 /** Returns the number of attempts for a method: at most one if the application has only one answer. */
-function timesOf(source: boolean | string, most: number): number {
-  if (typeof source === "string") return Math.min(1, most);
+function timesOf(source: boolean | "fixed", most: number): number {
+  if (source === "fixed") return Math.min(1, most);
   return source ? most : 0;
 }

@@ -1,6 +1,9 @@
 import { escapeText, SshError } from "@nacre/wire";
 import type { ClientAuthOptions, Identity } from "./types.ts";
 
+/** Matches the descriptions with which servers end a connection after too many refused attempts. */
+const TOO_MANY = /too many (?:bad )?auth|max(?:imum)? auth|NO_MORE_AUTH_METHODS_AVAILABLE/i;
+
 /** Most method names of the server that an error repeats; real servers list fewer. */
 const METHODS_SHOWN = 12;
 
@@ -26,6 +29,19 @@ export class Report {
     const accepts = canContinue.length === 0 ? "no further method" : shortList(canContinue);
     const parts = [this.#story(), ...this.#notes, `it accepts: ${accepts}`];
     return new SshError("auth-failed", `${escapeText(userName)}: ${parts.join("; ")}`);
+  }
+
+  /**
+   * Returns the error for a server that ended the connection during the login: `auth-failed` if it counted too many refused attempts,
+   * otherwise `error`.
+   */
+  disconnected(userName: string, error: SshError): SshError {
+    if (this.#tries.length === 0 || !TOO_MANY.test(error.message)) return error;
+    return new SshError(
+      "auth-failed",
+      `${escapeText(userName)}: ${this.#story()}, and then ended the connection because of too many attempts (MaxAuthTries of sshd: 6); offer fewer keys: pass the right one in \`identities\``,
+      { cause: error },
+    );
   }
 
   #story(): string {

@@ -28,8 +28,8 @@ export interface Identity {
 export type PasswordSource = boolean | "fixed";
 
 /**
- * Whether the application can answer `prompts` asks. "password": it can answer only a prompt for the fixed password. Keyboard-interactive
- * is then tried once, and skipped if the method "password" already sent that password.
+ * Whether the application can answer `prompts` asks. "password": it can answer only a prompt for the password. Keyboard-interactive then
+ * comes after the method "password", is skipped if that method already sent a password, and is tried once with a fixed password.
  */
 export type PromptsSource = boolean | "password";
 
@@ -77,6 +77,8 @@ export type ClientAuthEvent =
   | {
       readonly type: "prompts";
       readonly token: AskToken;
+      /** Number of the round in this conversation, from 1. */
+      readonly round: number;
       readonly name: string;
       readonly instruction: string;
       readonly prompts: readonly Prompt[];

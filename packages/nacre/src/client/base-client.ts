@@ -3,8 +3,8 @@ import { checkConnectOptions, checkSignal, usage } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
-import { onAbort, unlessAborted } from "../on-abort.ts";
-import { checkNames, EXEC_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
+import { abortedError, onAbort, unlessAborted } from "../on-abort.ts";
+import { checkNames, EXEC_OPTIONS, SESSION_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
@@ -17,11 +17,20 @@ import {
   startRequests,
   toBytes,
 } from "../session/requests.ts";
+import { SessionOpener } from "../session/session-opener.ts";
 import { Backlog } from "../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../streams/web-streams.ts";
+import { withCaller } from "../with-caller.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import type { ClientProvider, ConnectOptions, ExecOptions, ExecResult, SpawnOptions } from "./options.ts";
+import type {
+  ClientProvider,
+  ConnectOptions,
+  ExecOptions,
+  ExecResult,
+  SessionOpenOptions,
+  SpawnOptions,
+} from "./options.ts";
 
 /** Factory for the streams and processes that a client returns. */
 export interface ClientKind<K extends StreamTypes, P> {
@@ -54,12 +63,14 @@ export interface LoggedIn {
 export class BaseClient<K extends StreamTypes = WebStreams, P = Process> implements AsyncDisposable {
   /** Server version, negotiated algorithms and host key. */
   readonly info: ConnectionInfo;
-  /** Resolves with the reason when the connection has ended; code `closed` after `close()`. Never rejects. */
+  /**
+   * Resolves with the error that ended the connection; its code is `closed` after `close()`. Never rejects. Later calls reject with a new
+   * error that has the same code and culprit, and this error as `cause`.
+   */
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
-  /** Session channel opened together with the login; `undefined` once the first command uses it. */
-  #early: Promise<Channel> | undefined;
+  readonly #sessions: SessionOpener;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
   constructor({ driver, info, early }: LoggedIn, kind: ClientKind<K, P>) {
@@ -67,7 +78,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     this.info = info;
     this.ended = driver.ended;
     this.#kind = kind;
-    this.#early = early;
+    this.#sessions = new SessionOpener(driver.mux, early);
   }
 
   /**
@@ -103,31 +114,36 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`spawn`");
-    return this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
+    return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
   async shell(options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`shell`");
     const { pty = true, ...others } = options;
-    return this.#start(options, this.#startRequests({ pty, ...others }, "shell", new Uint8Array()));
+    return await this.#start(options, this.#startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem, such as `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
     checkNames(options, SPAWN_OPTIONS, "`subsystem`");
-    return this.#start(options, this.#startRequests(options, "subsystem", encodeSubsystem(name)));
+    const start = this.#startRequests(options, "subsystem", encodeSubsystem(name));
+    const refused = `the server refused the subsystem "${escapeText(name)}"; enable it there (Subsystem in sshd_config)`;
+    return await this.#start(options, start, refused);
   }
 
   /**
    * Opens a channel of any type (RFC 4254 §5.1). `data` is type-specific. Set the channel's `handler` to receive its events; until then
-   * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, `closed`
-   * after the end of the connection, or the error that ended it.
+   * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, or the
+   * error that ended the connection.
    *
-   * A channel of type "session" is the one that was opened with the login, unless a command uses it already.
+   * A channel of type "session" is the one that was opened with the login, unless a command uses it already. `options` apply to that type
+   * alone.
    */
-  openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
-    if (channelType === "session" && data === undefined) return this.#openSession();
+  async openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
+    checkNames(options, SESSION_OPTIONS, "`openChannel`");
+    checkSignal(options.signal);
+    if (channelType === "session" && data === undefined) return this.#sessions.open(options);
     return openCheckedChannel(this.#driver.mux, channelType, data);
   }
 
@@ -159,20 +175,13 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     return startRequests(options, type, data, this.#driver.encodeModes);
   }
 
-  #start(options: SpawnOptions, start: readonly EncodedRequest[]): Promise<P> {
-    return this.#withSession(options, async (channel) => {
+  async #start(options: SpawnOptions, start: readonly EncodedRequest[], refused?: string): Promise<P> {
+    return await this.#withSession(options, async (channel) => {
       const hasTerminal = start.some(({ type }) => type === "pty-req");
       const process = this.#kind.makeProcess(channel, hasTerminal);
-      await begin(channel, start, () => process instanceof BaseProcess && process.exited);
+      await begin(channel, start, () => process instanceof BaseProcess && process.exited, refused);
       return process;
     });
-  }
-
-  /** Resolves with the session channel that was opened with the login, once, and with new ones afterwards. */
-  #openSession(): Promise<Channel> {
-    const opening = this.#early ?? openSession(this.#driver.mux);
-    this.#early = undefined;
-    return opening;
   }
 
   /**
@@ -184,7 +193,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     checkSignal(signal);
     const kill = encodeSignal(killSignal);
     if (signal?.aborted) throw abortError(signal);
-    const opening = this.#openSession();
+    const opening = this.#sessions.open(options);
     const using = opening.then((channel) => {
       if (signal !== undefined) closeOnAbort(channel, signal, kill);
       return use(channel);
@@ -196,7 +205,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
         (channel) => channel.close(),
         () => {},
       );
-      throw error;
+      throw withCaller(error);
     }
   }
 }
@@ -242,9 +251,14 @@ function closeOnAbort(channel: Channel, signal: AbortSignal, kill: Uint8Array): 
 /**
  * Sends the preparing requests and the command without waiting in between, then waits for the replies. `hasExited` reports whether the
  * server sent an exit report. If so, a missing reply to the command is ignored: paramiko replies from another thread, so its channel may
- * close before the reply.
+ * close before the reply. `refused` is the message for a refused command.
  */
-async function begin(channel: Channel, start: readonly EncodedRequest[], hasExited: () => boolean): Promise<void> {
+async function begin(
+  channel: Channel,
+  start: readonly EncodedRequest[],
+  hasExited: () => boolean,
+  refused?: string,
+): Promise<void> {
   const replies: Promise<void>[] = [];
   for (const [index, { type, data, wantReply }] of start.entries()) {
     if (!wantReply) {
@@ -252,16 +266,18 @@ async function begin(channel: Channel, start: readonly EncodedRequest[], hasExit
       continue;
     }
     const isLast = index === start.length - 1;
-    replies.push(isLast ? unlessExited(channel.start(type, data), hasExited) : channel.request(type, data));
+    replies.push(isLast ? unlessExited(channel.start(type, data), hasExited, refused) : channel.request(type, data));
   }
   await Promise.all(replies);
 }
 
-async function unlessExited(reply: Promise<void>, hasExited: () => boolean): Promise<void> {
+async function unlessExited(reply: Promise<void>, hasExited: () => boolean, refused?: string): Promise<void> {
   try {
     await reply;
-  } catch (error) {
-    if (!hasExited()) throw error;
+  } catch (cause) {
+    if (hasExited()) return;
+    const isRefused = refused !== undefined && cause instanceof SshError && cause.code === "channel-request-failed";
+    throw isRefused ? new SshError("channel-request-failed", refused, { cause }) : cause;
   }
 }
 
@@ -331,6 +347,6 @@ function collect(
   });
 }
 
-function abortError(signal: AbortSignal | undefined): SshError {
-  return new SshError("aborted", "the command was aborted and its channel closed", { cause: signal?.reason });
+function abortError(signal: AbortSignal): SshError {
+  return abortedError("the command", signal, "; its channel is closed");
 }

@@ -25,10 +25,10 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> extends Bas
    *
    * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
    * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects
-   * with `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
+   * with `channel-limit`, `aborted`, `usage`, or the error that ended the connection.
    */
-  dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
-    return dial(this.mux, this.#streams, target, options);
+  async dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
+    return await dial(this.mux, this.#streams, target, options);
   }
 
   /** Connects as `dial` does, but returns the channel, for callbacks instead of streams. Rejects as `dial` does. */
@@ -38,8 +38,8 @@ export class Client<K extends StreamTypes = WebStreams, P = Process> extends Bas
 
   /**
    * Makes the server listen (RFC 4254 §7.1, OpenSSH PROTOCOL §2.4). Iterate the returned listener to receive connections. With port 0 the
-   * server chooses the port. Rejects with `forward-denied` if the server refuses, `usage`, `closed` after the end of the connection, or the
-   * error that ended it. Waits for the answer as long as the connection lasts; the keepalive ends it if the server sends nothing.
+   * server chooses the port. Rejects with `forward-denied` if the server refuses, `usage`, or the error that ended the connection.
+   * Waits for the answer as long as the connection lasts; the keepalive ends it if the server sends nothing.
    */
   listen(address: ListenAddress): Promise<RemoteListener<K>> {
     return this.remoteListeners.listen(address, this.#streams);

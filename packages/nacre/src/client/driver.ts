@@ -2,16 +2,17 @@ import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
-import { checkInteractiveMethods } from "../check.ts";
+import { checkInteractiveMethods, isBytes, usage } from "../check.ts";
 import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
 import { Mux, type MuxHandlers, type MuxSide } from "../mux/mux.ts";
-import { onAbort } from "../on-abort.ts";
+import { abortedError, onAbort } from "../on-abort.ts";
 import { platformRandom } from "../random.ts";
 import { offeredAlgorithms } from "../wasm.ts";
 import { madeTrace, quietly } from "../watchers.ts";
-import type { ClientProvider, ConnectOptions, HostKey, PromptRequest } from "./options.ts";
+import { withCaller } from "../with-caller.ts";
+import type { ClientProvider, ConnectOptions, HostKey } from "./options.ts";
 
 /** Facts about an authenticated connection. */
 export interface ConnectionInfo {
@@ -32,7 +33,10 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
-  #passwordPrompted = false;
+  /** Number of times that the password answered a prompt. */
+  #promptedPasswords = 0;
+  /** Round of the conversation in which it last did. */
+  #promptedRound = Infinity;
   /** Tells remote identities that the login is over. */
   #login: AbortController | undefined;
 
@@ -61,16 +65,12 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     let unwatch: (() => void) | undefined;
     try {
       this.#engine.start();
-      unwatch =
-        signal &&
-        onAbort(signal, () =>
-          this.#engine.fail(new SshError("aborted", "connecting was aborted", { cause: signal.reason })),
-        );
+      unwatch = signal && onAbort(signal, () => this.#engine.fail(abortedError("connecting", signal)));
       if (!signal?.aborted) this.#engine.turn();
       return await authenticated;
     } catch (error) {
       await this.ended;
-      throw error;
+      throw withCaller(error);
     } finally {
       unwatch?.();
     }
@@ -131,7 +131,10 @@ export class Driver implements MuxSide<ClientSessionEvent> {
             identity !== undefined && !isPrivateKey(identity)
               ? identity.sign(event.algorithm, event.data, (this.#login ??= new AbortController()).signal)
               : undefined,
-          (value) => this.#machine.auth.answerSignature(event.token, value),
+          (value) => {
+            checkAnswer("sign", value, isBytes);
+            this.#machine.auth.answerSignature(event.token, value);
+          },
         );
         return;
       }
@@ -141,19 +144,28 @@ export class Driver implements MuxSide<ClientSessionEvent> {
             const { password } = options;
             return typeof password === "function" ? password(event.attempt) : password;
           },
-          (value) => this.#machine.auth.answerPassword(event.token, value),
+          (value) => {
+            checkAnswer("password", value, isText);
+            this.#machine.auth.answerPassword(event.token, value);
+          },
         );
         return;
       case "change-password":
         this.#answer(
           () => options.changePassword?.(event.prompt),
-          (value) => this.#machine.auth.answerChangePassword(event.token, value),
+          (value) => {
+            checkAnswer("changePassword", value, (both) => isText(both.oldPassword) && isText(both.newPassword));
+            this.#machine.auth.answerChangePassword(event.token, value);
+          },
         );
         return;
       case "prompts":
         this.#answer(
           () => this.#answerPrompts(event),
-          (value) => this.#machine.auth.answerPrompts(event.token, value),
+          (value) => {
+            checkAnswer("prompts", value, (responses) => Array.isArray(responses) && responses.every(isText));
+            this.#machine.auth.answerPrompts(event.token, value);
+          },
         );
         return;
       default:
@@ -172,13 +184,27 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     return this.mux.engine;
   }
 
-  #answerPrompts(request: PromptRequest): ReturnType<NonNullable<ConnectOptions["prompts"]>> {
-    if (this.#options.prompts !== undefined) return this.#options.prompts(request);
-    const [prompt, ...others] = request.prompts;
-    const lone = prompt !== undefined && others.length === 0 && !prompt.echo && !this.#passwordPrompted;
-    if (!lone || typeof this.#options.password !== "string") return undefined;
-    this.#passwordPrompted = true;
-    return [this.#options.password];
+  #answerPrompts({
+    round,
+    name,
+    instruction,
+    prompts,
+  }: Extract<ClientSessionEvent, { type: "prompts" }>): ReturnType<NonNullable<ConnectOptions["prompts"]>> {
+    const { password, prompts: answer } = this.#options;
+    if (answer !== undefined) return answer({ name, instruction, prompts });
+    const [prompt, ...others] = prompts;
+    // A second prompt of the same conversation asks for something else, such as a code.
+    if (prompt === undefined || others.length > 0 || prompt.echo || round > this.#promptedRound) return undefined;
+    this.#promptedRound = round;
+    this.#promptedPasswords++;
+    if (typeof password === "function") return this.#promptedPassword(password);
+    return password === undefined || this.#promptedPasswords > 1 ? undefined : [password];
+  }
+
+  async #promptedPassword(ask: Extract<ConnectOptions["password"], Function>): Promise<readonly string[] | undefined> {
+    const password = await ask(this.#promptedPasswords);
+    checkAnswer("password", password, isText);
+    return password === undefined ? undefined : [password];
   }
 
   /** Shows a text with the application's `banner` callback. Exceptions of the callback are rethrown as uncaught exceptions. */
@@ -220,6 +246,16 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   }
 }
 
+/** Throws `usage` unless a function of the options returned a valid value or `undefined`. The message does not show it: it may be secret. */
+function checkAnswer<T>(option: string, value: T | undefined, isValid: (value: T) => boolean): void {
+  if (value !== undefined && (value === null || !isValid(value)))
+    throw usage(`\`${option}\` returned an invalid value`);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}
+
 function sessionOptions(options: ConnectOptions & ClientProvider): ClientSessionOptions {
   checkInteractiveMethods(options);
   const identities = (options.identities ?? []).map((identity) => ({
@@ -234,7 +270,7 @@ function sessionOptions(options: ConnectOptions & ClientProvider): ClientSession
     identities,
     password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
     interactiveMethods: options.interactiveMethods,
-    keyboardInteractive: options.prompts !== undefined || (typeof options.password === "string" && "password"),
+    keyboardInteractive: options.prompts !== undefined || (options.password !== undefined && "password"),
     ...(options.limits && { limits: options.limits }),
     ...transportSettings(options),
     trace: madeTrace(options.trace),

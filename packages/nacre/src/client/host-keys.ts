@@ -1,5 +1,5 @@
 import { equalBytes, SshError, utf8Encode } from "@nacre/wire";
-import type { HostKeyVerifier } from "./options.ts";
+import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
 /**
  * Returns a verifier that accepts only host keys with these fingerprints: `"SHA256:…"`, as `ssh-keygen -l` prints them. Throws `usage` for
@@ -26,15 +26,23 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
   };
 }
 
+/** How to verify the key of a host by name: a function, `"accept-new"`, or one or more fingerprints. */
+export type HostKeyOption =
+  | ((hostKey: PresentedHostKey) => boolean | Promise<boolean>)
+  | string
+  | readonly string[]
+  | undefined;
+
 /**
- * Returns the verifier for a host-key option: a function, or pinned fingerprints. Returns `undefined` for `undefined` and `"accept-new"`,
- * which use known hosts. Throws `usage` for other values.
+ * Returns the verifier for a host-key option: a function, which also gets the host and port, or pinned fingerprints. Returns `undefined` for
+ * `undefined` and `"accept-new"`, which use known hosts. Throws `usage` for other values.
  */
 export function explicitHostKey(
-  hostKey: HostKeyVerifier | string | readonly string[] | undefined,
+  hostKey: HostKeyOption,
+  { host, port = 22 }: { readonly host: string; readonly port?: number | undefined },
 ): HostKeyVerifier | undefined {
   if (hostKey === undefined || hostKey === "accept-new") return undefined;
-  if (typeof hostKey === "function") return hostKey;
+  if (typeof hostKey === "function") return (presented) => hostKey({ ...presented, host, port });
   const fingerprints: unknown = typeof hostKey === "string" ? [hostKey] : hostKey;
   if (!isTexts(fingerprints) || fingerprints.length === 0)
     throw new SshError(

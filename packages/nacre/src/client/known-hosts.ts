@@ -1,7 +1,7 @@
 import type { HostKeyCheck, KnownHostEntry, KnownHosts } from "@nacre/keyfiles/internal";
 import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
-import type { HostKey, HostKeyVerifier } from "./options.ts";
+import type { HostKey, HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
 /** Host, its known_hosts entries, and a callback that adds an entry. */
 export interface KnownHostOptions {
@@ -11,7 +11,7 @@ export interface KnownHostOptions {
   /** Returns the fingerprint of a public key blob: `"SHA256:…"`. */
   readonly fingerprint: (blob: Uint8Array) => string;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
-  readonly unknownHost: HostKeyVerifier | undefined;
+  readonly unknownHost: ((hostKey: PresentedHostKey) => boolean | Promise<boolean>) | undefined;
   /**
    * Adds the key. If the host was added after `known` was read, resolves with a current check instead, which then decides. Must hold a
    * lock, so that two connections cannot both accept different keys for one host.
@@ -46,7 +46,7 @@ export function decideByKnownHosts(options: KnownHostOptions): KnownHostDecision
 }
 
 async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: HostKey): Promise<boolean> {
-  const { unknownHost, remember, remedies } = options;
+  const { host, port, unknownHost, remember, remedies } = options;
   const presented = describe(options, hostKey.blob);
   const ofHost = `the host key of ${placeOf(options)}`;
   switch (check.status) {
@@ -72,7 +72,7 @@ async function verify(options: KnownHostOptions, check: HostKeyCheck, hostKey: H
         );
       // An untyped callback may return any value; only true accepts.
       // rule: unknown-host-verdict
-      if (((await unknownHost(hostKey)) as unknown) !== true)
+      if (((await unknownHost({ ...hostKey, host, port })) as unknown) !== true)
         throw new SshError("host-key-refused", `${ofHost}, ${presented}, was refused`);
       const now = await remember(hostKey);
       return now === undefined || verify(options, now, hostKey);

@@ -15,6 +15,14 @@ export interface HostKey {
   readonly fingerprint: string;
 }
 
+/** A host key, and the host that the program connects to. */
+export interface PresentedHostKey extends HostKey {
+  /** Host name or address, as given. */
+  readonly host: string;
+  /** TCP port. */
+  readonly port: number;
+}
+
 /**
  * Decides whether to trust a host key. Only `true` accepts; any other result refuses, as does an exception. If it throws an `SshError`,
  * `connect` rejects with that error.
@@ -67,8 +75,8 @@ export interface ConnectOptions extends TransportSettings {
   /** Keys to log in with, tried in this order. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**
-   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once: with
-   * the method "password", or as the answer to a single hidden prompt if the server offers only keyboard-interactive.
+   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once. If the
+   * server offers only keyboard-interactive, and there is no `prompts`, the password answers the first hidden prompt that comes alone.
    */
   readonly password?: string | ((attempt: number) => Answer<string>) | undefined;
   /** Called when the server requires a new password. Without it, such a login fails. */
@@ -140,15 +148,26 @@ export interface SessionRequestOptions {
   readonly wantReply?: boolean | undefined;
 }
 
+/** Options for opening a session channel. */
+export interface SessionOpenOptions {
+  /** Aborts the call with `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Whether to wait if the server refuses the session while others of this connection are open, as sshd does beyond `MaxSessions` (10 by
+   * default there); default true. The call tries again when another session ends. After 60 seconds it fails with `channel-open-failed`.
+   */
+  readonly queue?: boolean | undefined;
+}
+
 /** Options for starting a command. */
-export interface SpawnOptions {
+export interface SpawnOptions extends SessionOpenOptions {
   /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Requests a pseudo-terminal; `true` uses the default settings. */
   readonly pty?: PtyOptions | boolean | undefined;
   /** Application-defined requests, sent in order on the session before the command (RFC 4254 §6). */
   readonly requests?: readonly SessionRequestOptions[] | undefined;
-  /** When aborted, sends `killSignal` to the command and closes its channel. */
+  /** When aborted, sends `killSignal` to the command and closes its channel, or ends the wait for a session. */
   readonly signal?: AbortSignal | undefined;
   /** Signal for an aborted command, such as `"KILL"` (RFC 4254 §6.9); default `"TERM"`. Servers may ignore it. */
   readonly killSignal?: string | undefined;

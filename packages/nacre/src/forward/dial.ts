@@ -2,9 +2,10 @@ import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 import { checkSignal } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import { type Opener, reasonName } from "../mux/open-channel.ts";
-import { onAbort } from "../on-abort.ts";
+import { abortedError, onAbort } from "../on-abort.ts";
 import { checkNames, DIAL_OPTIONS } from "../option-names.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
+import { withCaller } from "../with-caller.ts";
 import { channelPair } from "./channel-pair.ts";
 import { encodeTarget, type ForwardTarget, formatTarget, type Originator } from "./target.ts";
 
@@ -44,7 +45,7 @@ export function openDialled(
  *
  * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
  * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects with
- * `channel-limit`, `aborted`, `usage`, `closed` after the end of the connection, or the error that ended it.
+ * `channel-limit`, `aborted`, `usage`, or the error that ended the connection.
  */
 export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
   return new Promise((resolve, reject) => {
@@ -75,7 +76,11 @@ export async function dial<K extends StreamTypes>(
   target: ForwardTarget,
   options?: DialOptions,
 ): Promise<K["pair"]> {
-  return channelPair(await dialChannel(mux, target, options), streams);
+  try {
+    return channelPair(await dialChannel(mux, target, options), streams);
+  } catch (error) {
+    throw withCaller(error);
+  }
 }
 
 /** Error codes and messages by the name of the reason code (RFC 4254 §5.1). */
@@ -96,8 +101,6 @@ function refusalError(target: ForwardTarget, reasonCode: number, description: st
   return new SshError(code, `cannot connect to ${escapeText(formatTarget(target))}: ${text}${said}`);
 }
 
-function abortError(target: ForwardTarget, signal: AbortSignal | undefined): SshError {
-  return new SshError("aborted", `connecting to ${escapeText(formatTarget(target))} was aborted`, {
-    cause: signal?.reason,
-  });
+function abortError(target: ForwardTarget, signal: AbortSignal): SshError {
+  return abortedError(`connecting to ${escapeText(formatTarget(target))}`, signal);
 }

@@ -72,7 +72,8 @@ export function checkTarget(target: unknown): asserts target is ForwardTarget {
   else checkForwardPort(port, 1);
 }
 
-function checkOriginator(originator: unknown): asserts originator is Originator {
+/** Throws `usage` for an invalid originator. */
+export function checkOriginator(originator: unknown): asserts originator is Originator {
   const { address, port } = (originator ?? {}) as { readonly address?: unknown; readonly port?: unknown };
   if (typeof address !== "string")
     throw new SshError(

@@ -1,6 +1,7 @@
 import type { Connection, ConnectionEvent, OutputStream, SessionReport, SessionRequest } from "@nacre/connection";
 import { bearsEarlyMessages } from "@nacre/session";
 import { type Bytes, SshError } from "@nacre/wire";
+import { afterEnd } from "./after-end.ts";
 import { EventBuffer } from "./event-buffer.ts";
 
 /** A request of the peer on a channel (RFC 4254 §5.4). If it has a `token`, it wants a reply: call `Channel.reply`. */
@@ -55,7 +56,7 @@ const IGNORE_ALL: ChannelHandler = { data() {}, writable() {}, eof() {}, request
 
 /** An open channel of any type, opened by either side. Carries bytes and requests in both directions, with callbacks. */
 export class Channel {
-  /** Local channel number. Numbers of closed channels are reused. */
+  /** Local channel number. Numbers of closed channels are used again, the one free for longest first. */
   readonly id: number;
   #handler: ChannelHandler | undefined;
   readonly #host: ChannelHost;
@@ -201,7 +202,7 @@ export class Channel {
     const end: ChannelEnd = { error: error ?? this.#reason, broken: error !== undefined };
     this.#end = end;
     clearTimeout(this.#closeTimer);
-    for (const { reject } of this.#waiting) reject(this.#closedError());
+    for (const { reject } of this.#waiting) reject(end.error ?? this.#closedError());
     this.#waiting = [];
     for (const resolve of this.#awaitingEnd) resolve(end);
     this.#awaitingEnd = [];
@@ -212,6 +213,8 @@ export class Channel {
   }
 
   #closedError(): SshError {
-    return this.#end?.error ?? new SshError("channel-closed", "the channel is closed");
+    const { error, broken = false } = this.#end ?? {};
+    if (error === undefined) return new SshError("channel-closed", "the channel is closed");
+    return afterEnd(error, broken ? "the connection" : "the channel");
   }
 }

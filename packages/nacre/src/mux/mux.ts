@@ -1,5 +1,6 @@
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
-import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
+import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, type SshError } from "@nacre/wire";
+import { afterEnd } from "./after-end.ts";
 import { Channel, type ChannelRequest } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { type DrivenMachine, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
@@ -81,8 +82,8 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   }
 
   /**
-   * Opens a channel to the peer. Throws `closed` after the end of the connection, `channel-limit`, or `usage` for an open that does not fit
-   * into a packet.
+   * Opens a channel to the peer. After the end of the connection, throws a new error with its code. Also throws `channel-limit`, or
+   * `usage` for an open that does not fit into a packet.
    */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void {
     this.#assertAlive();
@@ -99,8 +100,8 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   }
 
   /**
-   * Sends a global request. It wants a reply only if `onReply` is given. Throws `closed` after the end of the connection, `request-limit`,
-   * or `usage` for a request that does not fit into a packet.
+   * Sends a global request. It wants a reply only if `onReply` is given. After the end of the connection, throws a new error with its
+   * code. Also throws `request-limit`, or `usage` for a request that does not fit into a packet.
    */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
     this.#assertAlive();
@@ -245,7 +246,7 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
 
   #assertAlive(): void {
     const { over } = this.engine;
-    if (over !== undefined) throw new SshError("closed", `the connection has ended: ${over.message}`, { cause: over });
+    if (over !== undefined) throw afterEnd(over);
   }
 }
 

@@ -1,5 +1,6 @@
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
 import { checkChannelType, isBytes, usage } from "../check.ts";
+import { afterEnd } from "./after-end.ts";
 import type { Channel } from "./channel.ts";
 import type { OpenHandler } from "./mux.ts";
 
@@ -10,8 +11,8 @@ export interface Opener {
 }
 
 /**
- * Opens a channel. Rejects with `channel-open-failed` if the peer refuses, `channel-limit`, `closed` after the end of the connection, or
- * the error that ended it. `hint` is appended to the message of a refusal.
+ * Opens a channel. Rejects with `channel-open-failed` if the peer refuses, `channel-limit`, or the error that ended the connection.
+ * `hint` is appended to the message of a refusal.
  */
 export function openChannel(mux: Opener, channelType: string, data?: Uint8Array, hint = ""): Promise<Channel> {
   return new Promise((resolve, reject) => {
@@ -24,7 +25,7 @@ export function openChannel(mux: Opener, channelType: string, data?: Uint8Array,
             `the peer refused a channel of type ${escapeText(channelType)} (${reasonName(reasonCode)}): ${/* rule: refusal-text */ escapeText(description)}${hint}`,
           ),
         ),
-      lost: reject,
+      lost: (error) => reject(afterEnd(error)),
     });
   });
 }

@@ -62,7 +62,7 @@ export class ScpProcess<Event extends { readonly type: string }> {
   ): Promise<ScpProcess<Event>> {
     throwIfAborted(context);
     const { signal } = context;
-    const opening = ssh.openChannel("session");
+    const opening = ssh.openChannel("session", undefined, { signal });
     try {
       const channel = await unlessAborted(opening, signal, () => abortError(context));
       return new ScpProcess(new ScpChannel(machine), channel, command, context);

@@ -230,7 +230,7 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly remoteAddress?: string | undefined;
   /** Ends the connection immediately when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with each event. Its exceptions are ignored. */
+  /** Called with each event. Its exceptions are ignored. Without it, nothing shows exceptions of `authenticate` and of session handlers. */
   readonly log?: ((event: ServerEvent) => void) | undefined;
   /**
    * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the

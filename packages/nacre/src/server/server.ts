@@ -1,5 +1,6 @@
+import type { LoginMethod } from "@nacre/auth";
 import { checkLimit, MAX_MILLISECONDS, SshError } from "@nacre/wire";
-import { checkKey, checkLimits, checkSignal } from "../check.ts";
+import { checkAlgorithms, checkHandlers, checkKey, checkLimits, checkSignal, isAlgorithms, usage } from "../check.ts";
 import type { CryptoProvider } from "../client/options.ts";
 import { forwardHandlers } from "../forward/server-forwards.ts";
 import type { Duplex } from "../mux/duplex.ts";
@@ -25,38 +26,52 @@ export function serveDuplex<S extends BaseSession>(
   return driver;
 }
 
+/** Methods that clients may log in with. */
+const METHODS: readonly LoginMethod[] = ["publickey", "password", "keyboard-interactive"];
+
 /** Throws `usage` for invalid `serve` options. */
 export function checkServeOptions({
   hostKeys,
   authenticate,
   algorithms,
+  userKeys,
   loginGraceTime,
   limits,
   signal,
   random,
+  methods = [],
   channels,
   globalRequests,
   forwarding,
   sessionRequests,
+  subsystems,
+  forcedCommands,
 }: Pick<
-  ServeOptions<unknown> & CryptoProvider,
+  ServeOptions<never> & CryptoProvider,
   | "hostKeys"
   | "authenticate"
   | "algorithms"
+  | "userKeys"
   | "loginGraceTime"
   | "limits"
   | "signal"
   | "random"
+  | "methods"
   | "channels"
   | "globalRequests"
   | "forwarding"
   | "sessionRequests"
+  | "subsystems"
+  | "forcedCommands"
 >): void {
   if (!Array.isArray(hostKeys))
     throw new SshError("usage", "`hostKeys` must be an array of private keys, such as [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
   if (typeof algorithms !== "object")
     throw new SshError("usage", "`algorithms` is required; pass the algorithms to offer");
+  checkAlgorithms(algorithms);
+  if (userKeys !== undefined && !isAlgorithms(userKeys))
+    throw usage("`userKeys` must be a list of signature algorithms; choose from `defaultServerAlgorithms.hostKeys`");
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw new SshError(
@@ -65,10 +80,14 @@ export function checkServeOptions({
     );
   if (typeof authenticate !== "function")
     throw new SshError("usage", "`authenticate` is required; pass a function that decides each login");
+  if (!methods.every((method) => METHODS.includes(method)))
+    throw usage(`\`methods\` must be a list of ${METHODS.join(", ")}`);
   checkSignal(signal);
   checkRandom(random);
   checkForwarding(forwarding);
   checkApplicationHandlers({ channels, globalRequests, sessionRequests }, forwarding && forwardHandlers);
+  checkHandlers(subsystems, "subsystems", {});
+  checkHandlers(forcedCommands, "forcedCommands", {});
   if (loginGraceTime !== undefined)
     checkLimit("loginGraceTime", loginGraceTime, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
   checkLimits(limits, SERVER_LIMITS);

@@ -12,7 +12,7 @@ import {
 } from "@nacre/wire";
 import { checkName, isBytes, usage } from "../check.ts";
 import type { ClientProvider, PtyOptions, SessionRequestOptions, SpawnOptions } from "../client/options.ts";
-import { checkNames, PTY_OPTIONS } from "../option-names.ts";
+import { checkNames, PTY_OPTIONS, REQUEST_OPTIONS } from "../option-names.ts";
 
 /** Encoded terminal modes that leave all modes to the server: TTY_OP_END alone (RFC 4254 §8). */
 const NO_MODES: Uint8Array = /* @__PURE__ */ Uint8Array.of(0);
@@ -89,7 +89,9 @@ export function toBytes(value: string | Uint8Array, what: string): Uint8Array {
   throw usage(`${what} must be a string or a Uint8Array, got ${kindOf(value)}`);
 }
 
-function encodeRequest({ type, data = new Uint8Array(0), wantReply = true }: SessionRequestOptions): EncodedRequest {
+function encodeRequest(request: SessionRequestOptions): EncodedRequest {
+  checkNames(request, REQUEST_OPTIONS, "`requests`");
+  const { type, data = new Uint8Array(0), wantReply = true } = request;
   checkName(type, "the type of a session request");
   if (!isBytes(data)) throw usage("the `data` of a session request must be a Uint8Array");
   return { type, data, wantReply };

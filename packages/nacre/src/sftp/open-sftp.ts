@@ -1,17 +1,19 @@
-import { SshError } from "@nacre/wire";
+import type { SshError } from "@nacre/wire";
 import { checkSignal } from "../check.ts";
+import type { SessionOpenOptions } from "../client/options.ts";
 import type { Channel } from "../mux/channel.ts";
-import { unlessAborted } from "../on-abort.ts";
+import { abortedError, unlessAborted } from "../on-abort.ts";
 import { checkNames } from "../option-names.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
-import { type CallOptions, SFTP_OPTIONS } from "./options.ts";
+import { withCaller } from "../with-caller.ts";
+import { type OpenSftpOptions, SFTP_OPTIONS } from "./options.ts";
 import { Sftp } from "./sftp.ts";
 import { SftpChannel } from "./sftp-channel.ts";
 
 /** A connection that opens channels: a client of `nacre` or `@nacre/node`. */
 export interface ChannelOpener {
-  /** Opens a channel of a type. */
-  openChannel(channelType: string): Promise<Channel>;
+  /** Opens a channel of a type. See `openChannel` of the client. */
+  openChannel(channelType: string, data: undefined, options: SessionOpenOptions): Promise<Channel>;
   /** Facts about the connection. The server's identification string decides the order of paths in SSH_FXP_SYMLINK. */
   readonly info?: { readonly peerVersion: string };
   /** Runs a command to its end, for the digests of `verify` and `resume`. Without it, transfers cannot compare contents. */
@@ -26,6 +28,8 @@ export interface DigestExecOptions {
   readonly encoding: "bytes";
   /** Maximum length of each output in bytes. */
   readonly maxOutput: number;
+  /** Does not wait for a session: SFTP holds one until the transfer has ended. */
+  readonly queue: false;
   /** Aborts the command. */
   readonly signal: AbortSignal | undefined;
 }
@@ -48,13 +52,15 @@ export interface DigestExecResult {
 export async function openSftp<K extends StreamTypes>(
   ssh: ChannelOpener,
   streams: StreamKind<K>,
-  options: CallOptions = {},
+  options: OpenSftpOptions = {},
 ): Promise<Sftp<K>> {
-  checkNames(options, SFTP_OPTIONS.call, "`sftp`");
+  checkNames(options, SFTP_OPTIONS.sftp, "`sftp`");
   const { signal } = options;
   checkSignal(signal);
   if (signal?.aborted === true) throw abortError(signal);
-  const opening = ssh.openChannel("session").then((channel) => new SftpChannel(channel, ssh.info?.peerVersion));
+  const opening = ssh
+    .openChannel("session", undefined, { signal, queue: options.queue })
+    .then((channel) => new SftpChannel(channel, ssh.info?.peerVersion));
   try {
     const channel = await unlessAborted(opening, signal, abortError);
     await unlessAborted(channel.start(), signal, abortError);
@@ -65,10 +71,10 @@ export async function openSftp<K extends StreamTypes>(
       (channel) => channel.close(),
       () => {},
     );
-    throw error;
+    throw withCaller(error);
   }
 }
 
 function abortError(signal: AbortSignal): SshError {
-  return new SshError("aborted", "opening SFTP was aborted", { cause: signal.reason });
+  return abortedError("opening SFTP", signal);
 }

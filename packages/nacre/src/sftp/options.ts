@@ -7,6 +7,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of `sftp` and `openSftp`. */
+export interface OpenSftpOptions extends CallOptions {
+  /** Whether to wait for the end of another session if the server refuses this one; default true. See `queue` of `exec`. */
+  readonly queue?: boolean | undefined;
+}
+
 /** Options of `open`. */
 export interface OpenOptions extends CallOptions {
   /** Permission bits of a new file; default 0o666. The server's umask applies. */
@@ -121,6 +127,7 @@ const copyFile: OptionNames<CopyFileOptions> = { ...call, force: true };
 /** Tables of the options of calls. */
 interface SftpOptionNames {
   readonly call: OptionNames<CallOptions>;
+  readonly sftp: OptionNames<OpenSftpOptions>;
   readonly open: OptionNames<OpenOptions>;
   readonly stat: OptionNames<StatOptions>;
   readonly readFile: OptionNames<ReadFileOptions>;
@@ -141,6 +148,7 @@ interface SftpOptionNames {
 /** Names of the options of each call. */
 export const SFTP_OPTIONS: SftpOptionNames = {
   call,
+  sftp: { ...call, queue: "boolean" },
   open,
   stat: { ...call, bigint: true },
   readFile: { ...call, encoding: true, maxLength: true },

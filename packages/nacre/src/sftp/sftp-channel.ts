@@ -1,5 +1,6 @@
 import { SftpClient, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
 import { type Bytes, SshError } from "@nacre/wire";
+import { afterEnd } from "../mux/after-end.ts";
 import type { Channel } from "../mux/channel.ts";
 import { leaveUncaught } from "../mux/engine.ts";
 import { encodeSubsystem } from "../session/requests.ts";
@@ -140,7 +141,7 @@ export class SftpChannel {
   /** Calls the sender once there is room, in the order of these calls. A sender waits at most once. */
   waitForRoom(sender: Sender): void {
     if (this.#over === undefined) this.#senders.add(sender);
-    else sender.failed(this.#over);
+    else sender.failed(afterEnd(this.#over, "SFTP"));
   }
 
   /** Stops waiting for room. */

@@ -146,7 +146,7 @@ describe("the end of the connection", () => {
     const dialing = failure(dial(mux, webStreams, TARGET));
     lose(LOST);
     expect(await dialing).toBe(LOST);
-    expect(await failure(dial(mux, webStreams, TARGET))).toEqual(code("closed"));
+    expect(await failure(dial(mux, webStreams, TARGET))).toEqual(code("connection-lost"));
   });
 });
 

@@ -176,7 +176,7 @@ describe("requests", () => {
     const pending = failure(listeners.listen({ port: 80 }, webStreams));
     lose(LOST);
     expect(await pending).toBe(LOST);
-    expect(await failure(listeners.listen({ port: 80 }, webStreams))).toEqual(code("closed"));
+    expect(await failure(listeners.listen({ port: 80 }, webStreams))).toEqual(code("connection-lost"));
   });
 });
 

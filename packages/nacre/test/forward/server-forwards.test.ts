@@ -157,6 +157,14 @@ const direct = ({ host = "example.org", port = 80 } = {}): Uint8Array =>
 const asking = (mux: TestMux, name: string, data: Uint8Array): Promise<GlobalReply> =>
   new Promise((resolve) => mux.globalRequest(name, data, resolve));
 
+function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
 const listenAt = (address: string, port: number): Uint8Array => tcpipForward.encode({ address, port });
 const REFUSED: GlobalReply = { success: false, error: undefined };
 const macrotasks = async (): Promise<void> => {
@@ -669,17 +677,33 @@ describe("a listener", () => {
 
   it("is closed if listen resolves after the end of the SSH connection", async () => {
     const { application, mux, connection } = await servedByHand();
-    let bound!: () => void;
-    application.binding = new Promise((resolve) => {
-      bound = resolve;
-    });
+    const bound = later<void>();
+    application.binding = bound.promise;
     mux.globalRequest("tcpip-forward", listenAt("", 8080), () => {});
     await until(() => application.listeners.length === 1);
     await connection.close();
     expect(application.listeners[0]?.context.signal.aborted).toBe(true);
-    bound();
+    bound.resolve();
     await until(() => application.listeners[0]?.closed === true);
   });
+
+  // The end may come between any two promise jobs after `listen` has resolved.
+  it.each(Array.from({ length: 16 }, (_, jobs) => jobs))(
+    "is closed, and not reported as open, if the SSH connection ends %i promise jobs after listen resolves",
+    async (jobs) => {
+      const { application, mux, connection, events } = await servedByHand();
+      const bound = later<void>();
+      application.binding = bound.promise;
+      mux.globalRequest("tcpip-forward", listenAt("", 8080), () => {});
+      await until(() => application.listeners.length === 1);
+      bound.resolve();
+      for (let job = 0; job < jobs; job++) await Promise.resolve();
+      await connection.close();
+      await until(() => application.listeners[0]?.closed === true);
+      const types = events.map(({ type }) => type);
+      expect(types.slice(types.indexOf("closed"))).not.toContain("forward-listening");
+    },
+  );
 
   it("is not opened after the end of the SSH connection if its request waited for an earlier one", async () => {
     const { application, mux, connection } = await servedByHand();

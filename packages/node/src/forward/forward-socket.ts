@@ -3,6 +3,7 @@ import {
   type Channel,
   channelPair,
   checkNames,
+  checkOriginator,
   checkSignal,
   checkTarget,
   type DialOptions,
@@ -24,7 +25,7 @@ export interface SocketOptions extends Pick<DialOptions, "originator"> {
   readonly signal?: AbortSignal | undefined;
 }
 
-const SOCKET_OPTIONS: OptionNames<SocketOptions> = { allowHalfOpen: true, signal: true, originator: true };
+const SOCKET_OPTIONS: OptionNames<SocketOptions> = { allowHalfOpen: "boolean", signal: true, originator: true };
 
 /**
  * A connection opened by the server, as a stream like `net.Socket`. Use it with libraries that accept a socket: database clients,
@@ -48,6 +49,7 @@ export class ForwardSocket extends ChannelPair {
     checkTarget(target);
     checkNames(options, SOCKET_OPTIONS, "`socket`");
     checkSignal(options.signal);
+    if (options.originator !== undefined) checkOriginator(options.originator);
     const ends = new LateEnds(() => this.#touch());
     super(ends, ends, { remoteAddress: target.host, remotePort: target.port });
     this.allowHalfOpen = options.allowHalfOpen ?? false;

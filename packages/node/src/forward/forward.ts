@@ -62,7 +62,7 @@ const MAX_CONNECTIONS = 224;
 const CLOSE_TIMEOUT = 2000;
 
 const FORWARD_OPTIONS: OptionNames<ForwardOptions> = { maxConnections: true, signal: true, onError: true };
-const LOCAL_OPTIONS: OptionNames<LocalForwardOptions> = { ...FORWARD_OPTIONS, streamLocalBindUnlink: true };
+const LOCAL_OPTIONS: OptionNames<LocalForwardOptions> = { ...FORWARD_OPTIONS, streamLocalBindUnlink: "boolean" };
 const PROXY_OPTIONS: OptionNames<ProxyOptions> = { handshakeTimeout: true };
 
 /** A method of `Client` that opens a forward. */

@@ -1,5 +1,5 @@
-import { SshError } from "@nacre/wire";
-import type { Opener, RemoteListeners } from "nacre/internal";
+import type { SshError } from "@nacre/wire";
+import { afterEnd, type Opener, type RemoteListeners } from "nacre/internal";
 import type { Forward } from "./forward.ts";
 
 /** A channel opener with the state of its connection. */
@@ -37,10 +37,9 @@ export class Forwarder {
     return this.mux.engine.over;
   }
 
-  /** Throws `closed` after the end of the connection. */
+  /** After the end of the connection, throws a new error with its code. */
   assertAlive(): void {
-    const cause = this.over;
-    if (cause !== undefined) throw new SshError("closed", `the connection has ended: ${cause.message}`, { cause });
+    if (this.over !== undefined) throw afterEnd(this.over);
   }
 
   /** Registers a forward to be closed with the connection. */

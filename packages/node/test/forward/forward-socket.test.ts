@@ -109,7 +109,7 @@ describe("client.socket", () => {
     expect(refused).toMatchObject({ destroyed: true, connecting: false, readyState: "closed" });
     await server.close();
     await ssh.ended;
-    expect((await once(ssh.socket({ host: "far", port: 80 }).connect(), "error"))[0]).toEqual(code("closed"));
+    expect((await once(ssh.socket({ host: "far", port: 80 }).connect(), "error"))[0]).toEqual(code("disconnected"));
   });
 
   it("fails when the SSH connection ends", async () => {

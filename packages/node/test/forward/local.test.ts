@@ -157,7 +157,7 @@ describe("closing a forward", () => {
     await forward.close();
     expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
     expect(codes).toEqual([]);
-    expect(await codeOf(ssh.forwardLocal({ port: 0 }, target))).toBe("closed");
+    expect(await codeOf(ssh.forwardLocal({ port: 0 }, target))).toBe("disconnected");
   });
 
   it("happens when the signal aborts", async () => {

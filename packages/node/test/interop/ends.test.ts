@@ -133,7 +133,7 @@ describe("the server dies", () => {
       expect(await within(PROMPTLY, client.ended)).toMatchObject({ code: "connection-lost", culprit: "peer" });
 
       const late = await failure(client.exec("echo late"));
-      expect(late.code).toBe("closed");
+      expect(late.code).toBe("connection-lost");
       expect(late.cause).toBe(await client.ended);
       await within(PROMPTLY, client.close());
 

@@ -4,8 +4,10 @@ import type { SessionTarget } from "@nacre/testing/attacks/session-target";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
   SSH_MSG_CHANNEL_DATA,
+  SSH_MSG_CHANNEL_FAILURE,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
+  SSH_MSG_CHANNEL_REQUEST,
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
   SSH_MSG_REQUEST_FAILURE,
   SSH_MSG_REQUEST_SUCCESS,
@@ -240,8 +242,8 @@ function channelNumbers(kit: Kit): void {
       target.expectClosed("channel-unknown");
       expect(target.events).toHaveLength(length + 1);
     }
-  // The number of a channel closed by both sides.
-  for (const payload of to(0)) {
+  // The number of a channel closed by both sides. "late requests" tries requests.
+  for (const payload of to(0).filter(([number]) => number !== SSH_MSG_CHANNEL_REQUEST.number)) {
     const target = unread(kit);
     target.peer.send(message.channelClose(0));
     expect(target.eventsOf("channel-closed")).toHaveLength(1);
@@ -275,7 +277,8 @@ function channelNumbers(kit: Kit): void {
   // A reused number belongs to the new channel: all data of the old channel arrived before its CLOSE.
   const reused = unread(kit);
   reused.peer.send(message.channelData(0, 5), message.channelClose(0));
-  expect(reused.openChannel()).toBe(0);
+  for (let number = reused.openChannel(); number !== 0; number = reused.openChannel())
+    reused.peer.send(message.channelClose(number));
   reused.peer.send(message.channelData(0, 7));
   expect(reused.eventsOf("data").map(({ data }) => data.length)).toEqual([5, 7]);
   expect(() => reused.machine.connection.consumed(0, 8)).toThrow(usage);
@@ -283,6 +286,29 @@ function channelNumbers(kit: Kit): void {
 
 test("channel numbers · client", () => channelNumbers(CLIENT));
 test("channel numbers · server", () => channelNumbers(SERVER));
+
+function lateRequests(kit: Kit): void {
+  // The status of an aborted command comes after both sides have closed its channel. Some servers ask for a reply.
+  const target = unread(kit);
+  target.machine.connection.close(0);
+  target.turn().peer.send(message.channelClose(0));
+  const next = target.openChannel();
+  for (const wantReply of [false, true]) target.peer.send(message.channelRequest(0, "exit-status", wantReply));
+  target.expectAlive();
+  expect([...target.eventsOf("exit-status"), ...target.eventsOf("channel-request")]).toEqual([]);
+  expect(next).not.toBe(0);
+  // A bounded number for each channel that has closed, and none for one that was never open.
+  const flooded = unread(kit);
+  flooded.peer.send(message.channelClose(0));
+  for (let i = 0; i < 16; i++) flooded.peer.send(message.channelRequest(0, "exit-status", true));
+  flooded.expectAlive();
+  expect(flooded.sent).not.toContain(SSH_MSG_CHANNEL_FAILURE.number);
+  for (let i = 16; i < 10_000; i++) flooded.peer.send(message.channelRequest(0, "exit-status", true));
+  flooded.expectClosed("channel-unknown");
+}
+
+test("late requests · client", () => lateRequests(CLIENT));
+test("late requests · server", () => lateRequests(SERVER));
 
 const reasonsOf = (target: SessionTarget): number[] =>
   target.peer.received
@@ -319,8 +345,9 @@ test("channel count · client", () => {
   // Our own refused opens release their numbers.
   const refused = new ClientTarget().login();
   for (let i = 0; i < 1000; i++) {
-    expect(refused.machine.connection.openChannel("session")).toBe(0);
-    refused.turn().peer.send(message.channelOpenFailure(0));
+    const number = refused.machine.connection.openChannel("session");
+    expect(number).toBeLessThan(65);
+    refused.turn().peer.send(message.channelOpenFailure(number));
   }
   expect(refused.machine.connection.channelCount).toBe(0);
   refused.expectAlive();

@@ -29,9 +29,11 @@ export function checkTransferOptions(
   for (const [name, value] of Object.entries({ filter, onProgress, onFile }))
     if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);
   for (const [name, choices] of Object.entries(CHOICES)) {
-    const value = options[name as keyof typeof CHOICES];
-    if (value !== undefined && !(choices as readonly string[]).includes(value))
-      throw usage(`\`${name}\` must be one of ${choices.join(", ")}, got ${value}`);
+    const value: unknown = options[name as keyof typeof CHOICES];
+    if (value !== undefined && !(choices as readonly unknown[]).includes(value))
+      throw usage(
+        `\`${name}\` must be one of ${choices.join(", ")}, got ${typeof value === "string" ? value : typeof value}`,
+      );
   }
   const needed =
     kind === "stream" ? NEED_FILES.find((name) => options[name] !== undefined && options[name] !== false) : undefined;

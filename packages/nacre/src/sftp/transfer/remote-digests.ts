@@ -102,7 +102,7 @@ export class RemoteDigests {
     if (this.#opener?.exec === undefined) return { lines: [], reason: "this connection runs no commands" };
     const input = concatBytes(...names.flatMap((name) => [name, NUL]));
     const maxOutput = Math.max(input.length + LINE_LENGTH * names.length, MAX_MESSAGES);
-    const options = { input, encoding: "bytes", maxOutput, signal: context.signal } as const;
+    const options = { input, encoding: "bytes", maxOutput, signal: context.signal, queue: false } as const;
     try {
       const result = await this.#opener.exec(command, options);
       return { lines: linesOf(result.stdout), reason: reasonOf(command, result) };

@@ -62,6 +62,6 @@ describe("an application-defined channel type", () => {
     const { client, connection } = await served({ session: () => 0 });
     expect(await failure(connection.openChannel(NEWS_CHANNEL))).toEqual(code("channel-open-failed"));
     await client.close();
-    expect(await failure(connection.openChannel(NEWS_CHANNEL))).toEqual(code("closed"));
+    expect(await failure(connection.openChannel(NEWS_CHANNEL))).toEqual(code("disconnected"));
   });
 });

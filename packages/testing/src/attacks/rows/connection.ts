@@ -17,6 +17,9 @@ const CHANNEL_REPLY = patch("unasked-channel-reply", "return;");
 const GLOBAL_REPLY = patch("unasked-global-reply", "return;");
 const NOT_UNDERSTOOD = patch("unimplemented-request", "const place = requests.length - 1;");
 const KNOWN_CHANNEL = patch("channel-known", "return state;");
+const LATE_REQUESTS = patch("late-requests", "return closed !== undefined;");
+const NO_LATE_REQUEST = patch("late-requests", "return false;");
+const RESTING_NUMBERS = patch("resting-numbers", "return oldest?.number ?? this.#channels.length;");
 const AFTER_EOF = patch("data-after-eof", "return;");
 const AFTER_CLOSE = patch("data-after-close", "false");
 const ROOM = together(patch("room-for-open", "false"), patch("pending-opens", "false"));
@@ -40,6 +43,7 @@ export const CONNECTION: readonly Row[] = [
   { title: "extended data", ...both("connection", UNKNOWN_TYPE, NOBODY_READS, CREDIT_OF_DROPPED) },
   { title: "unasked replies", ...both("connection", UNASKED_REPLIES, CHANNEL_REPLY, GLOBAL_REPLY, NOT_UNDERSTOOD) },
   { title: "channel numbers", ...both("connection", KNOWN_CHANNEL, AFTER_EOF, AFTER_CLOSE) },
+  { title: "late requests", ...both("connection", LATE_REQUESTS, NO_LATE_REQUEST, RESTING_NUMBERS) },
   {
     title: "channel count",
     client: [

@@ -1,0 +1,144 @@
+import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
+import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
+import { algorithms } from "@nacre/testing/session/pair";
+import { type ByteStreams, connect, serve } from "nacre";
+import { connect as connectWith, serve as serveWith } from "nacre/core";
+import { sftp } from "nacre/sftp";
+import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
+import { describe, expect, it } from "vitest";
+import { CONNECT_OPTIONS, EXEC_OPTIONS, SERVE_OPTIONS, SPAWN_OPTIONS } from "../src/option-names.ts";
+
+const CONNECT: Accepted = {
+  user: ["string"],
+  hostKey: FUNCTION,
+  identities: ["array"],
+  password: [...STRING, "function"],
+  changePassword: FUNCTION,
+  prompts: FUNCTION,
+  channels: ["object"],
+  banner: FUNCTION,
+  algorithms: [],
+  wasm: BOOLEAN,
+  limits: ["object"],
+  requireStrictKex: BOOLEAN,
+  signal: [],
+  earlyChannel: BOOLEAN,
+  trace: FUNCTION,
+  keyLog: FUNCTION,
+  random: [],
+};
+
+const SERVE: Accepted = {
+  hostKeys: [],
+  authenticate: FUNCTION,
+  methods: ["array"],
+  banner: STRING,
+  session: FUNCTION,
+  subsystems: ["object"],
+  forcedCommands: ["object"],
+  channels: ["object"],
+  globalRequests: ["object"],
+  sessionRequests: ["object"],
+  forwarding: [],
+  acceptPty: [...BOOLEAN, "function"],
+  acceptEnv: FUNCTION,
+  loginGraceTime: ["number"],
+  announceHostKeys: BOOLEAN,
+  algorithms: [],
+  wasm: BOOLEAN,
+  userKeys: ["array"],
+  limits: ["object"],
+  requireStrictKex: BOOLEAN,
+  remoteAddress: STRING,
+  signal: [],
+  log: FUNCTION,
+  trace: FUNCTION,
+  keyLog: FUNCTION,
+  random: FUNCTION,
+};
+
+/** Returns streams whose other end has closed, so that a connection over them ends at once. */
+function endedStreams(): ByteStreams {
+  const { near, far } = wire();
+  void far.writable.close();
+  void far.readable.cancel();
+  return near;
+}
+
+/** With valid options, rejects with `connection-lost`. */
+function connected(begin: typeof connect, options: object): Promise<unknown> {
+  return begin(endedStreams(), { ...visitor, ...options });
+}
+
+function connectedWith(options: object): Promise<unknown> {
+  return connected(connectWith as never, { algorithms, ...options });
+}
+
+async function closed(begin: typeof serve, options: object): Promise<void> {
+  await begin(endedStreams(), { ...open, ...options }).close();
+}
+
+function closedWith(options: object): Promise<void> {
+  return closed(serveWith as never, { algorithms, ...options });
+}
+
+describe("a wrong value of an option is `usage`", () => {
+  it("in `connect`", async () => {
+    expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(CONNECT_OPTIONS).sort());
+    expect(await wrongOutcomes(CONNECT, (options) => connected(connect, options))).toEqual([]);
+    const { password: _, prompts: __, trace: ___, ...ofCore } = CONNECT;
+    expect(await wrongOutcomes({ ...ofCore, trace: [] }, connectedWith)).toEqual([]);
+  });
+
+  it("in `serve`", async () => {
+    expect(Object.keys(SERVE).sort()).toEqual(Object.keys(SERVE_OPTIONS).sort());
+    expect(await wrongOutcomes(SERVE, (options) => closed(serve, options))).toEqual([]);
+    expect(await wrongOutcomes({ ...SERVE, trace: [] }, closedWith)).toEqual([]);
+  });
+
+  it("in the options and arguments of a client's methods", async () => {
+    const { client } = await served({ session: () => 0, subsystems: { sftp: sftpServer(memoryFileSystem()) } });
+    const spawn: Accepted = {
+      env: ["object"],
+      pty: ["object", ...BOOLEAN],
+      requests: ["array"],
+      signal: [],
+      queue: BOOLEAN,
+    };
+    const exec = { ...spawn, input: [...STRING, "bytes"], maxOutput: ["number"] };
+    expect(Object.keys(spawn)).toEqual(Object.keys(SPAWN_OPTIONS));
+    expect([...Object.keys(exec), "encoding"].sort()).toEqual(Object.keys(EXEC_OPTIONS).sort());
+    const pty: Accepted = { term: STRING, columns: ["number"], rows: ["number"], modes: ["object", "bytes"] };
+    const command = { command: STRING };
+    const target = { host: "127.0.0.1", port: 1 };
+    const at = { options: ["object"] };
+    const wrong = [
+      ...(await wrongOutcomes(exec, (options) => client.exec("x", options))),
+      ...(await wrongOutcomes(spawn, async (options) => (await client.spawn("x", options)).close())),
+      ...(await wrongOutcomes(spawn, async (options) => (await client.shell(options)).close())),
+      ...(await wrongOutcomes(spawn, async (options) => (await client.subsystem("sftp", options)).close())),
+      ...(await wrongOutcomes(pty, (options) => client.exec("x", { pty: options }))),
+      ...(await wrongOutcomes({ type: ["string"], data: ["bytes"], wantReply: BOOLEAN }, (options) =>
+        client.exec("x", { requests: [{ type: "x", ...options }] }),
+      )),
+      ...(await wrongOutcomes(command, ({ command: text }) => client.exec(text as never))),
+      ...(await wrongOutcomes(command, async ({ command: text }) => (await client.spawn(text as never)).close())),
+      ...(await wrongOutcomes({ name: STRING }, ({ name }) => client.subsystem(name as never))),
+      ...(await wrongOutcomes({ type: ["string"] }, ({ type }) => client.openChannel(type as never))),
+      ...(await wrongOutcomes({ data: ["bytes"] }, ({ data }) => client.openChannel("x", data as never))),
+      ...(await wrongOutcomes({ signal: [], queue: BOOLEAN }, async (options) =>
+        (await client.openChannel("session", undefined, options)).close(),
+      )),
+      ...(await wrongOutcomes({ signal: [], originator: [] }, (options) => client.dial(target, options))),
+      ...(await wrongOutcomes({ target: [] }, ({ target: wrongTarget }) => client.dial(wrongTarget as never))),
+      ...(await wrongOutcomes({ address: [] }, ({ address }) => client.listen(address as never))),
+      ...(await wrongOutcomes({ signal: [], queue: BOOLEAN }, async (options) =>
+        (await sftp(client, options)).close(),
+      )),
+      ...(await wrongOutcomes(at, ({ options }) => client.exec("x", options as never))),
+      ...(await wrongOutcomes(at, async ({ options }) => (await client.shell(options as never)).close())),
+    ];
+    expect(wrong).toEqual([]);
+    await client.close();
+  });
+});
