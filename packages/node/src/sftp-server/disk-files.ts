@@ -318,10 +318,8 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   /** Returns what a client may set of some attributes. Throws EROFS if the file system is read-only. */
   #settable(attributes: Attributes): Attributes {
     this.#assertWritable();
-    const { permissions } = attributes;
-    return permissions === undefined
-      ? attributes
-      : { ...attributes, permissions: permissions & modeBits(this.#options.root) };
+    if (attributes.permissions === undefined) return attributes;
+    return { ...attributes, permissions: attributes.permissions & modeBits(this.#options.root) };
   }
 }
 
