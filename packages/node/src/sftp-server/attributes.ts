@@ -25,6 +25,14 @@ export function attributesOf({ size, uid, gid, mode, atimeMs, mtimeMs }: Stats):
   };
 }
 
+/**
+ * Returns the bits that modes may have below a root. A program that a client leaves in a root other than "/" must not run with the rights of the
+ * server's account.
+ */
+export function modeBits(root: string): number {
+  return root === "/" ? 0o7777 : /* rule: sftp-disk-setuid */ 0o1777;
+}
+
 /** Throws EACCES if mode or owner of the root are to be changed: they decide who else reaches the files below. */
 export function assertRootKept({ permissions, owner }: Attributes): void {
   // rule: sftp-disk-root-mode

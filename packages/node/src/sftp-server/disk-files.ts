@@ -24,7 +24,7 @@ import {
 import { FREED_FROM, freeBuffer } from "../free-buffer.ts";
 import { TurnBudget } from "../turn-budget.ts";
 import { AccountNames } from "./accounts.ts";
-import { assertRootKept, attributesOf, changeAt, changeLink } from "./attributes.ts";
+import { assertRootKept, attributesOf, changeAt, changeLink, modeBits } from "./attributes.ts";
 import { busyAt } from "./busy-files.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
 import { DirectoryTree, FOLLOW, isRoot, type Place } from "./directory-tree.ts";
@@ -312,19 +312,14 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   #mode(permissions: number): number {
-    return permissions & this.#modeBits & ~(this.#options.umask ?? 0);
+    return permissions & modeBits(this.#options.root) & ~(this.#options.umask ?? 0);
   }
 
   /** Returns what a client may set of some attributes. Throws EROFS if the file system is read-only. */
   #settable(attributes: Attributes): Attributes {
     this.#assertWritable();
-    const { permissions } = attributes;
-    return permissions === undefined ? attributes : { ...attributes, permissions: permissions & this.#modeBits };
-  }
-
-  /** Bits that modes may have. A program that a client leaves in a root must not run with the rights of the server's account. */
-  get #modeBits(): number {
-    return this.#options.root === "/" ? 0o7777 : /* rule: sftp-disk-setuid */ 0o1777;
+    if (attributes.permissions === undefined) return attributes;
+    return { ...attributes, permissions: attributes.permissions & modeBits(this.#options.root) };
   }
 }
 
