@@ -218,6 +218,12 @@ describe("a ticket", () => {
   });
 });
 
+async function refusesPort(port: number): Promise<void> {
+  const { post } = await sameOrigin({ allow: ["127.0.0.1:*"] });
+  const body = JSON.stringify({ host: "127.0.0.1", port });
+  expect(await post({}, body)).toMatchObject({ status: 403, body: { error: "destination" } });
+}
+
 describe("the ticket route", () => {
   test("issues a page of its own origin a ticket that is valid with the page's cookie only", async () => {
     const { cookie, post, page, event } = await sameOrigin({ authorize: () => ({ user: "alice" }) });
@@ -279,12 +285,6 @@ describe("the ticket route", () => {
     expect(asked).toBe(0);
   });
 
-  async function refusesPort(port: number): Promise<void> {
-    const { post } = await sameOrigin({ allow: ["127.0.0.1:*"] });
-    const body = JSON.stringify({ host: "127.0.0.1", port });
-    expect(await post({}, body)).toMatchObject({ status: 403, body: { error: "destination" } });
-  }
-
   test("refuses port 65536, also if `allow` has every port", () => refusesPort(65_536));
   test.each([-1, 0])("refuses port %d, also if `allow` has every port", refusesPort);
 
@@ -329,27 +329,46 @@ const FOREIGN = {
   "old browser": { origin: "https://evil.example" },
 };
 
-describe("a page of another site", () => {
-  /** Sends requests as such a page can, and expects that its visitor gets a ticket all the same. */
-  async function loop(headers: Readonly<Record<string, string>>): Promise<void> {
-    const { page, post, ...started } = await sameOrigin({ limits: { maxNewPerSecondPerClient: 3 } });
-    for (let i = 0; i < 3; i++) {
-      const answer = await ask(started, "GET", { host: "app.localhost", ...headers });
-      expect(answer).toMatchObject({
-        status: expect.toBeOneOf(i === 0 ? [403] : [403, 429]) as number,
-        cookie: undefined,
-      });
-      const form = { host: "app.localhost", "content-type": "text/plain", ...headers };
-      expect((await ask(started, "POST", form, "{}")).status).toBeOneOf([403, 429]);
-      const options = { origin: "https://evil.example", headers: { host: "app.localhost" } };
-      expect(await refusedWith(pageSocket(started.url, options))).toBeOneOf([403, 429]);
-    }
-    expect(await started.event("refused")).toMatchObject({ route: "ticket", reason: "origin" });
-    const { status, body } = await post();
-    expect(status).toBe(200);
-    await page(String(body.ticket)).opened;
+/** Sends requests as such a page can, and expects that its visitor gets a ticket all the same. */
+async function loop(headers: Readonly<Record<string, string>>): Promise<void> {
+  const { page, post, ...started } = await sameOrigin({ limits: { maxNewPerSecondPerClient: 3 } });
+  for (let i = 0; i < 3; i++) {
+    const answer = await ask(started, "GET", { host: "app.localhost", ...headers });
+    expect(answer).toMatchObject({
+      status: expect.toBeOneOf(i === 0 ? [403] : [403, 429]) as number,
+      cookie: undefined,
+    });
+    const form = { host: "app.localhost", "content-type": "text/plain", ...headers };
+    expect((await ask(started, "POST", form, "{}")).status).toBeOneOf([403, 429]);
+    const options = { origin: "https://evil.example", headers: { host: "app.localhost" } };
+    expect(await refusedWith(pageSocket(started.url, options))).toBeOneOf([403, 429]);
   }
+  expect(await started.event("refused")).toMatchObject({ route: "ticket", reason: "origin" });
+  const { status, body } = await post();
+  expect(status).toBe(200);
+  await page(String(body.ticket)).opened;
+}
 
+/** Leads a visitor whose tunnel is open to the route, and expects that the tunnel resumes after its WebSocket is lost. */
+async function lead(site: string): Promise<void> {
+  const { cookie, post, page, ...started } = await sameOrigin();
+  const { body } = await post();
+  const open = page(String(body.ticket));
+  await open.opened;
+  // A navigation that another site starts carries no cookie with SameSite=Strict.
+  const headers = { host: "app.localhost", "sec-fetch-site": site, "sec-fetch-mode": "navigate" };
+  const answer = await ask(started, "GET", { ...headers, "sec-fetch-dest": "document" });
+  expect(answer).toMatchObject({ status: 403, body: { error: "origin" } });
+  open.lose();
+  await started.event("parked");
+  const options = {
+    origin: "http://app.localhost",
+    headers: { host: "app.localhost", cookie: (answer.cookie ?? cookie).split(";")[0]! },
+  };
+  expect(await open.attach(started.url, options)).toBe("attached");
+}
+
+describe("a page of another site", () => {
   test("that sends requests in a loop (fetch) uses up no rate of its visitor's address", () => loop(FOREIGN.fetch));
   test("that sends requests in a loop (image) uses up no rate of its visitor's address", () => loop(FOREIGN.image));
   test("that sends requests in a loop (old browser) uses up no rate of its visitor's address", () =>
@@ -366,25 +385,6 @@ describe("a page of another site", () => {
       statuses.push((await ask(started, "GET", { host: "app.localhost", ...FOREIGN.fetch })).status);
     expect(statuses).toContain(429);
   });
-
-  /** Leads a visitor whose tunnel is open to the route, and expects that the tunnel resumes after its WebSocket is lost. */
-  async function lead(site: string): Promise<void> {
-    const { cookie, post, page, ...started } = await sameOrigin();
-    const { body } = await post();
-    const open = page(String(body.ticket));
-    await open.opened;
-    // A navigation that another site starts carries no cookie with SameSite=Strict.
-    const headers = { host: "app.localhost", "sec-fetch-site": site, "sec-fetch-mode": "navigate" };
-    const answer = await ask(started, "GET", { ...headers, "sec-fetch-dest": "document" });
-    expect(answer).toMatchObject({ status: 403, body: { error: "origin" } });
-    open.lose();
-    await started.event("parked");
-    const options = {
-      origin: "http://app.localhost",
-      headers: { host: "app.localhost", cookie: (answer.cookie ?? cookie).split(";")[0]! },
-    };
-    expect(await open.attach(started.url, options)).toBe("attached");
-  }
 
   test("that leads its visitor to the route (cross-site) replaces no cookie, so that a tunnel resumes afterwards", () =>
     lead("cross-site"));
