@@ -96,6 +96,7 @@ describe("a refused session", () => {
     await server.end();
     // No other session is open any more.
     await server.answer(false);
+    await server.answer(false);
     expect(third).toEqual(["channel-open-failed"]);
   });
 
@@ -156,7 +157,7 @@ describe("a refused session", () => {
     await server.answer(true);
     for (const _ of waiting) await server.answer(false);
     await server.end();
-    for (const _ of waiting) await server.answer(false);
+    for (const _ of [...waiting, ...waiting]) await server.answer(false);
     expect(waiting).toEqual(waiting.map(() => ["channel-open-failed"]));
   });
 

@@ -40,7 +40,8 @@ export class SessionOpener {
       try {
         return await this.#openNow();
       } catch (error) {
-        if (queue && this.#open > 0 && error instanceof SshError && error.code === "channel-open-failed") attempts--;
+        const isRefused = error instanceof SshError && error.code === "channel-open-failed";
+        if (queue && isRefused && (attempts > 1 || this.#open > 0)) attempts--;
         else {
           if (this.#open === 0) this.#wake();
           throw error;

@@ -387,10 +387,11 @@ describe("an RSA key when rsa-sha2-512 is not accepted", () => {
 describe("server limits", () => {
   const server = useServer({ config: ["MaxAuthTries 3"] });
 
-  test("MaxAuthTries ends the connection, and the error includes the server's message", async () => {
+  test("MaxAuthTries is `auth-failed` with advice, and its cause has the server's message", async () => {
     const error = await failure(server.connect({ identities: Array.from({ length: 6 }, strangerKey) }));
-    expect(error).toMatchObject({ code: "disconnected", culprit: "peer" });
-    expect(error.message).toContain("Too many authentication failures");
+    expect(error).toMatchObject({ code: "auth-failed", cause: { code: "disconnected" } });
+    expect(error.message).toContain("offer fewer keys");
+    expect(String(error.cause)).toContain("Too many authentication failures");
   });
 
   test("a key within the limit logs in", async () => {
