@@ -102,11 +102,12 @@ describe("a wrong value of an option is `usage`", () => {
       env: ["object"],
       pty: ["object", ...BOOLEAN],
       requests: ["array"],
+      killSignal: [],
       signal: [],
       queue: BOOLEAN,
     };
     const exec = { ...spawn, input: [...STRING, "bytes"], maxOutput: ["number"] };
-    expect(Object.keys(spawn)).toEqual(Object.keys(SPAWN_OPTIONS));
+    expect(Object.keys(spawn).sort()).toEqual(Object.keys(SPAWN_OPTIONS).sort());
     expect([...Object.keys(exec), "encoding"].sort()).toEqual(Object.keys(EXEC_OPTIONS).sort());
     const pty: Accepted = { term: STRING, columns: ["number"], rows: ["number"], modes: ["object", "bytes"] };
     const command = { command: STRING };
