@@ -5,7 +5,7 @@ import { serveForwarding } from "../src/serve-forwarding.ts";
 /** Returns whether a name with this address is dialled for such a login, or denied. */
 function dialled(exec: boolean, forcedCommand: string | undefined, address: string): Promise<string> {
   const forwarding = serveForwarding({ lookup: async () => [address], connectTimeout: 1000 }, exec);
-  const context = { user: "alice", forcedCommand, signal: new AbortController().signal };
+  const context = { user: "alice", factors: [], forcedCommand, signal: new AbortController().signal };
   // A dial that is refused by the system fails in another way than a forbidden one.
   return forwarding.connect!({ host: "name", port: 1 }, context as unknown as ConnectContext).then(
     (duplex) => duplex.close().then(() => "dialled"),

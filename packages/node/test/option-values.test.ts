@@ -96,6 +96,7 @@ test("a wrong value of an option of `listen` is `usage`", async () => {
 
 const FORWARDING: Accepted = {
   permitOpen: ["array"],
+  permitThisMachine: BOOLEAN,
   permitListen: ["array"],
   gatewayPorts: [],
   connectTimeout: ["number"],
