@@ -59,7 +59,7 @@ const commands = {
   /** Runs the tests that need no network, container or clock. Passes arguments to vitest. */
   unit(args) {
     install();
-    run("vitest", [...VITEST, "unit", ...args]);
+    run("vitest", [...VITEST, "unit*", ...args]);
   },
 
   /** Runs the tests with OpenSSH and with other implementations and browsers. Passes arguments to vitest. */

@@ -7,7 +7,7 @@ import { attackTable } from "./table.ts";
 
 const names = HELD.map(({ name }) => name);
 const files = new Set(HELD.map(({ file }) => file));
-const run = runVitest(["--project=unit", "-t", patternOf(names), ...files]);
+const run = runVitest(["--project=unit*", "-t", patternOf(names), ...files]);
 const { lines, allHeld } = attackTable(resultsOf(run.tests, names));
 for (const line of lines) console.log(line);
 for (const fault of run.faults) console.log(`✗ ${fault}`);

@@ -50,7 +50,7 @@ export class ThrowAway {
   async #test(files: readonly string[], names: readonly string[]): Promise<Map<string, Result>> {
     const output = join(this.#folder, "results.json");
     rmSync(output, { force: true });
-    const args = ["node_modules/vitest/vitest.mjs", "run", "-c", "scripts/config/vitest.config.ts", "--project=unit"];
+    const args = ["node_modules/vitest/vitest.mjs", "run", "-c", "scripts/config/vitest.config.ts", "--project=unit*"];
     const child = spawn(
       process.execPath,
       [...args, "--reporter=json", `--outputFile=${output}`, "--maxWorkers=1", "-t", patternOf(names), ...files],

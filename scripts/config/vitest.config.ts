@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { FLOORS } from "../floors.ts";
 import { AlternatingSequencer } from "./alternating-sequencer.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -9,6 +10,8 @@ const common = { root, resolve: { conditions }, ssr: { resolve: { conditions, ex
 const INTEROP = "{packages,examples}/*/test/interop/**";
 /** Tests with programs of others and with browsers; `npm run verify` runs them. */
 const VERIFY = "{packages,examples}/*/test/verify/**";
+/** Tests of floors 0 to 5. */
+const PURE = `packages/{${Object.keys(FLOORS).filter((name) => FLOORS[name]! <= 5)}}/test/**`;
 /** Limits of tests that wait for other programs, in milliseconds. */
 const WAITING = { testTimeout: 60_000, hookTimeout: 120_000 };
 
@@ -18,8 +21,19 @@ const projects: TestProjectInlineConfiguration[] = [
     test: {
       name: "unit",
       include: ["{packages,examples,scripts}/*/test/**/*.test.ts"],
+      exclude: [INTEROP, VERIFY, PURE],
+      testTimeout: 30_000,
+    },
+  },
+  // These packages have no global state, so their test files can share modules. Loading them again for each file takes a third of the time.
+  {
+    ...common,
+    test: {
+      name: "unit-pure",
+      include: [`${PURE}/*.test.ts`],
       exclude: [INTEROP, VERIFY],
       testTimeout: 30_000,
+      isolate: false,
     },
   },
   {

@@ -364,34 +364,6 @@ describe("tracing", () => {
   });
 });
 
-describe("keys", () => {
-  test.each([
-    ["ed25519", "256"],
-    ["ecdsa", "256"],
-    ["ecdsa", "384"],
-    ["ecdsa", "521"],
-    ["rsa", "2048"],
-  ])("made by keygen are read and listed identically by ssh-keygen: %s %s", async (type, bits) => {
-    for (const [name, passphrase] of [
-      ["plain", ""],
-      ["locked", "a passphrase"],
-    ] as const) {
-      const file = join(folder, `${type}-${bits}-${name}`);
-      const words = ["keygen", "-t", type, "-b", bits, "-f", file, "-N", passphrase, "-C", "a comment"];
-      expect(await nacre(words)).toMatchObject({ status: 0, stderr: "" });
-      const publicHalf = readFileSync(`${file}.pub`, "utf8");
-      const ours = await Promise.all(
-        [["-lv"], ["-lv", "-E", "md5"]].map((list) => nacre(["keygen", ...list, "-f", file])),
-      );
-
-      const script = `umask 077; cd "$(mktemp -d)"; printf %s "$1" > key; printf %s "$2" > key.pub
-        ssh-keygen -y -P "$3" -f key; ssh-keygen -lv -f key; ssh-keygen -lv -E md5 -f key; rm -r "$PWD"`;
-      const theirs = await containerExec(["sh", "-c", script, "", readFileSync(file, "utf8"), publicHalf, passphrase]);
-      expect(theirs.stdout).toBe(publicHalf + ours.map(({ stdout }) => stdout.toString()).join(""));
-    }
-  });
-});
-
 test("npm start resolves file names from the folder where it was typed", async () => {
   const script = fileURLToPath(new URL("../../../../scripts/run.mjs", import.meta.url));
   const typed = ["keygen", "-t", "ed25519", "-f", "relative", "-N", ""];

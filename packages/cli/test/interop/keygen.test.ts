@@ -28,7 +28,6 @@ const KINDS: readonly (readonly [type: string, bits: string])[] = [
   ["ed25519", "256"],
   ["rsa", "2048"],
   ["rsa", "3072"],
-  ["rsa", "4096"],
   ["ecdsa", "256"],
   ["ecdsa", "384"],
   ["ecdsa", "521"],
@@ -48,11 +47,13 @@ describe.each(["nacre keygen", "ssh-keygen"])("keys made by %s", (maker) => {
       const line = sshKeygen("-y", "-P", passphrase, "-f", file);
       expect(line).toMatch(/^(ssh|ecdsa-sha2)-\S+ \S+ made here\n$/);
       expect(readFileSync(`${file}.pub`, "utf8")).toBe(line);
-      for (const listed of [file, `${file}.pub`])
-        for (const hash of ["sha256", "md5"])
-          expect(await nacreKeygen("-l", "-v", "-E", hash, "-f", listed)).toBe(
-            sshKeygen("-l", "-v", "-E", hash, "-f", listed),
-          );
+      for (const [listed, hash] of [
+        [file, "sha256"],
+        [`${file}.pub`, "md5"],
+      ] as const)
+        expect(await nacreKeygen("-l", "-v", "-E", hash, "-f", listed)).toBe(
+          sshKeygen("-l", "-v", "-E", hash, "-f", listed),
+        );
     });
   });
 });
