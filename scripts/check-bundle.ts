@@ -13,9 +13,9 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 103,
-  [WEB_CLIENT]: 98,
-  [MINIMAL_CLIENT]: 58,
+  [ALL]: 104.5,
+  [WEB_CLIENT]: 99.5,
+  [MINIMAL_CLIENT]: 59.5,
   [MINIMAL_WEB_CLIENT]: 65.5,
 };
 

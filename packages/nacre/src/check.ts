@@ -14,9 +14,7 @@ export function checkConnectOptions(options: ConnectOptions): void {
     throw usage(
       '`hostKey` is required; pass `pinnedHostKey("SHA256:…")` or a function that returns true for a trusted key',
     );
-  if (identities === undefined) return;
-  if (!Array.isArray(identities)) throw usage("`identities` must be an array of private keys, such as [key]");
-  for (const identity of identities) checkKey(identity, "an identity");
+  for (const identity of identities ?? []) checkKey(identity, "an identity");
 }
 
 /** Throws `usage` for invalid values of the options that every `connect` has. */
@@ -59,24 +57,18 @@ export function checkInteractiveMethods({
   interactiveMethods,
 }: Pick<ConnectOptions & ClientProvider, "password" | "prompts" | "interactiveMethods">): void {
   if ((password !== undefined || prompts !== undefined) && interactiveMethods === undefined)
-    throw usage(
-      "`password` and `prompts` need `interactiveMethods`, an export of `nacre/core`; pass it as an option, too",
-    );
+    throw usage("`password` and `prompts` need the option `interactiveMethods`, an export of `nacre/core`");
 }
 
 /** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
 const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
 
-/** Throws `usage` unless `handlers` is a record of functions. Names in `reserved` are rejected because Nacre handles them itself. */
-export function checkHandlers(handlers: unknown, option: string, reserved: object): void {
-  if (handlers === undefined) return;
-  if (typeof handlers !== "object" || handlers === null)
-    throw usage(`\`${option}\` must be an object of functions, such as { "name@example.org": … }`);
-  for (const [name, handler] of Object.entries(handlers)) {
+/** Throws `usage` unless `handlers` is `undefined` or a record of functions. Names in `reserved` are rejected because Nacre handles them itself. */
+export function checkHandlers(handlers: object | undefined, option: string, reserved: object): void {
+  for (const [name, handler] of Object.entries(handlers ?? {})) {
     if (typeof handler !== "function")
       throw usage(`\`${option}\`: the handler for "${escapeText(name)}" must be a function`);
-    if (Object.hasOwn(reserved, name))
-      throw usage(`\`${option}\`: "${escapeText(name)}" is handled by Nacre itself; remove this handler`);
+    if (Object.hasOwn(reserved, name)) throw usage(`\`${option}\`: "${escapeText(name)}" is handled by Nacre itself`);
   }
 }
 
@@ -123,7 +115,7 @@ export function checkKey(key: unknown, what: string): void {
   };
   if (typeof sign === "function" && isBytes(publicKey?.blob)) return;
   throw usage(
-    `${what} must be an opened private key or an object with a \`sign\` method, not a file name or key text; open it with \`privateKey\` or \`hostKeyFile\` of @nacre/node`,
+    `${what} must be an opened private key, not a file name or key text; open it with \`privateKey\`, or \`hostKeyFile\` of @nacre/node`,
   );
 }
 

@@ -23,7 +23,7 @@ export type OptionNames<T> = Readonly<Record<keyof T, OptionKind>>;
 export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   user: true,
   hostKey: true,
-  identities: true,
+  identities: "array",
   password: "string or function",
   changePassword: "function",
   prompts: "function",
@@ -94,40 +94,38 @@ export const SERVE_OPTIONS: OptionNames<ServeOptions<unknown>> = {
 };
 
 /**
- * Option names of other libraries and programs, and their names here. If there are several, the first that the function accepts is
- * suggested.
+ * Option names of other libraries and programs, and their names here. If there are several, separated by spaces, the first that
+ * the function accepts is suggested.
  */
-const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
-  username: ["user"],
-  login: ["user"],
-  hostname: ["host"],
-  address: ["host"],
-  privatekey: ["identities", "hostKeys"],
-  privatekeypath: ["identities", "hostKeys"],
-  identityfile: ["identities"],
-  key: ["identities", "hostKeys"],
-  keys: ["identities", "hostKeys"],
-  pass: ["password"],
-  passwd: ["password"],
-  hostverifier: ["hostKey"],
-  fingerprint: ["hostKey"],
-  trykeyboard: ["prompts"],
-  timeout: ["connectTimeout", "signal"],
-  readytimeout: ["connectTimeout", "signal"],
-  keepaliveinterval: ["limits.keepaliveInterval"],
-  serveraliveinterval: ["limits.keepaliveInterval"],
-  clientaliveinterval: ["limits.keepaliveInterval"],
-  keepalivecount: ["limits.keepaliveCount"],
-  keepalivecountmax: ["limits.keepaliveCount"],
-  debug: ["trace"],
-  environment: ["env"],
-  stdin: ["input"],
-  maxbuffer: ["maxOutput"],
-  cols: ["columns"],
-  width: ["columns"],
-  height: ["rows"],
-  authentication: ["authenticate"],
-  handler: ["session"],
+const SYNONYMS: Readonly<Record<string, string>> = {
+  username: "user",
+  login: "user",
+  hostname: "host",
+  address: "host",
+  privatekey: "identities hostKeys",
+  privatekeypath: "identities hostKeys",
+  identityfile: "identities",
+  key: "identities hostKeys",
+  keys: "identities hostKeys",
+  pass: "password",
+  passwd: "password",
+  hostverifier: "hostKey",
+  fingerprint: "hostKey",
+  trykeyboard: "prompts",
+  timeout: "connectTimeout signal",
+  readytimeout: "connectTimeout signal",
+  keepaliveinterval: "limits.keepaliveInterval",
+  serveraliveinterval: "limits.keepaliveInterval",
+  clientaliveinterval: "limits.keepaliveInterval",
+  keepalivecount: "limits.keepaliveCount",
+  keepalivecountmax: "limits.keepaliveCount",
+  debug: "trace",
+  environment: "env",
+  stdin: "input",
+  maxbuffer: "maxOutput",
+  cols: "columns",
+  authentication: "authenticate",
+  handler: "session",
 };
 
 /**
@@ -142,22 +140,18 @@ export function checkNames(options: object, names: object, callee: string): void
     if (!Object.hasOwn(names, name)) throw unknownName(name, names, callee);
     const kind: unknown = names[name as keyof typeof names];
     if (value === undefined) continue;
-    const isWrong =
-      typeof kind === "string"
-        ? !kind.split(" or ").includes(typeOf(value))
-        : Array.isArray(kind) && !kind.includes(value);
-    if (isWrong)
-      throw new SshError(
-        "usage",
-        Array.isArray(kind)
-          ? `\`${name}\` of ${callee} must be one of ${kind.join(", ")}`
-          : `\`${name}\` of ${callee} must be of type ${String(kind)}, got ${typeOf(value)}`,
-      );
+    const allowed = Array.isArray(kind) ? kind : typeof kind === "string" ? kind.split(" or ") : [];
+    const given: unknown = allowed === kind ? value : typeOf(value);
+    if (allowed.length > 0 && !allowed.includes(given))
+      throw new SshError("usage", `\`${name}\` of ${callee} must be ${allowed.join(" or ")}, got ${typeOf(value)}`);
   }
 }
 
-/** Returns the type of a value for a message. Promises and bytes are mistaken for plain objects most often. */
-function typeOf(value: unknown): string {
+/**
+ * Returns the type of a value for a message, which must not show the value itself: it may be a secret. Promises and bytes are mistaken for
+ * plain objects most often.
+ */
+export function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
   if (ArrayBuffer.isView(value)) return "bytes";
@@ -173,8 +167,8 @@ function unknownName(name: string, names: object, callee: string): SshError {
 
 function likelyName(name: string, known: readonly string[]): string | undefined {
   const given = name.toLowerCase();
-  const synonyms = Object.hasOwn(SYNONYMS, given) ? SYNONYMS[given]! : [];
-  const synonym = synonyms.find((one) => known.includes(one.split(".")[0]!));
+  const synonyms = Object.hasOwn(SYNONYMS, given) ? SYNONYMS[given]! : "";
+  const synonym = synonyms.split(" ").find((one) => known.includes(one.split(".")[0]!));
   if (synonym !== undefined) return synonym;
   const [nearest] = known
     .map((one) => ({ one, edits: editDistance(given, one.toLowerCase()) }))

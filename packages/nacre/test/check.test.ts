@@ -22,8 +22,8 @@ const mistakes: readonly (readonly [what: string, changes: object, words: string
   ["a missing hostKey", { hostKey: undefined }, "`hostKey` is required; pass `pinnedHostKey("],
   ["a fingerprint as hostKey", { hostKey: `SHA256:${"A".repeat(43)}` }, "a function that returns true"],
   ["true as hostKey", { hostKey: true }, "a function that returns true"],
-  ["a key instead of an array of identities", { identities: userKey }, "an array of private keys"],
-  ["a path as identities", { identities: "/a/path" }, "an array of private keys"],
+  ["a key instead of an array of identities", { identities: userKey }, "must be array"],
+  ["a path as identities", { identities: "/a/path" }, "must be array"],
   ["the text of a key file as identity", { identities: [TEXT] }, "not a file name or key text"],
   [
     "the bytes of a key file as identity",

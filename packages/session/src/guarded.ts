@@ -27,10 +27,7 @@ export function guardedRandom(random: RandomSource): RandomSource {
     wrapper = (length) => {
       const bytes: unknown = call(length);
       if (ArrayBuffer.isView(bytes) && bytes.byteLength === length) return bytes as Uint8Array;
-      throw new SshError(
-        "usage",
-        `\`random\` must return a Uint8Array of the length that it is called with, here ${length}`,
-      );
+      throw new SshError("usage", `\`random\` must return a Uint8Array of ${length} bytes`);
     };
     randoms.set(random, wrapper);
   }

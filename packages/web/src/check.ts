@@ -1,7 +1,7 @@
 import { MAX_FIRST_MESSAGE_LENGTH } from "@nacre/tunnel";
 import { checkLimit, SshError, utf8Encode } from "@nacre/wire";
 import type { ConnectOptions as StreamConnectOptions } from "nacre";
-import { CONNECT_OPTIONS, checkNames, checkSignal, checkTarget, type OptionNames } from "nacre/internal";
+import { CONNECT_OPTIONS, checkForwardPort, checkNames, checkSignal, type OptionNames } from "nacre/internal";
 import type { ConnectOptions, WebSocketDuplexOptions } from "./options.ts";
 
 /** Maximum delay of a timer in milliseconds, about 24 days. */
@@ -52,7 +52,9 @@ export function checkWebSocketOptions(options: WebSocketDuplexOptions): void {
     throw new SshError("usage", 'give either url, the gateway\'s "wss://…", or socket, a WebSocket');
   if (socket !== undefined && typeof socket?.addEventListener !== "function")
     throw new SshError("usage", "socket must be a WebSocket");
-  checkTarget({ host, port });
+  if (typeof host !== "string" || host === "" || host.includes("\0"))
+    throw new SshError("usage", "host must be the name or address of the SSH server");
+  checkForwardPort(port, 1);
   // The first message contains host, ticket and less than 32 further bytes.
   const most = MAX_FIRST_MESSAGE_LENGTH - 32 - utf8Encode(host).length;
   if (typeof ticket !== "string" || utf8Encode(ticket).length > most)

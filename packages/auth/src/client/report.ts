@@ -39,7 +39,7 @@ export class Report {
     if (this.#tries.length === 0 || !TOO_MANY.test(error.message)) return error;
     return new SshError(
       "auth-failed",
-      `${escapeText(userName)}: ${this.#story()}, and then ended the connection because of too many attempts (MaxAuthTries of sshd: 6); offer fewer keys: pass the right one in \`identities\``,
+      `${escapeText(userName)}: ${this.#story()}, then ended the connection after too many attempts; pass only the right key in \`identities\``,
       { cause: error },
     );
   }

@@ -122,7 +122,7 @@ describe("a command", () => {
     test("on a terminal is hung up; status 255", async () => {
       expect(await headOf(...withOptions("-tt"), "yes")).toMatchObject({
         status: 255,
-        stderr: "nacre: the reader of the command's output went away, so its channel was closed [closed]\n",
+        stderr: "nacre: the reader of the output went away [closed]\n",
       });
     });
   });

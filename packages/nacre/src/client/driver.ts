@@ -103,8 +103,10 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         };
         this.#hostKey = hostKey;
         this.#answer(
+          "hostKey",
+          () => true,
           () => this.#decideHostKey(hostKey),
-          (verdict) => this.#machine.answerHostKey(event.token, verdict),
+          (verdict) => this.#machine.answerHostKey(event.token, verdict!),
         );
         return;
       }
@@ -127,45 +129,41 @@ export class Driver implements MuxSide<ClientSessionEvent> {
       case "sign": {
         const identity = options.identities?.find((one) => one.publicKey === event.identity.publicKey);
         this.#answer(
+          "sign",
+          isBytes,
           () =>
             identity !== undefined && !isPrivateKey(identity)
               ? identity.sign(event.algorithm, event.data, (this.#login ??= new AbortController()).signal)
               : undefined,
-          (value) => {
-            checkAnswer("sign", value, isBytes);
-            this.#machine.auth.answerSignature(event.token, value);
-          },
+          (value) => this.#machine.auth.answerSignature(event.token, value),
         );
         return;
       }
       case "password":
         this.#answer(
+          "password",
+          isText,
           () => {
             const { password } = options;
             return typeof password === "function" ? password(event.attempt) : password;
           },
-          (value) => {
-            checkAnswer("password", value, isText);
-            this.#machine.auth.answerPassword(event.token, value);
-          },
+          (value) => this.#machine.auth.answerPassword(event.token, value),
         );
         return;
       case "change-password":
         this.#answer(
+          "changePassword",
+          (both) => isText(both.oldPassword) && isText(both.newPassword),
           () => options.changePassword?.(event.prompt),
-          (value) => {
-            checkAnswer("changePassword", value, (both) => isText(both.oldPassword) && isText(both.newPassword));
-            this.#machine.auth.answerChangePassword(event.token, value);
-          },
+          (value) => this.#machine.auth.answerChangePassword(event.token, value),
         );
         return;
       case "prompts":
         this.#answer(
+          "prompts",
+          (responses) => Array.isArray(responses) && responses.every(isText),
           () => this.#answerPrompts(event),
-          (value) => {
-            checkAnswer("prompts", value, (responses) => Array.isArray(responses) && responses.every(isText));
-            this.#machine.auth.answerPrompts(event.token, value);
-          },
+          (value) => this.#machine.auth.answerPrompts(event.token, value),
         );
         return;
       default:
@@ -203,7 +201,6 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   async #promptedPassword(ask: Extract<ConnectOptions["password"], Function>): Promise<readonly string[] | undefined> {
     const password = await ask(this.#promptedPasswords);
-    checkAnswer("password", password, isText);
     return password === undefined ? undefined : [password];
   }
 
@@ -234,9 +231,22 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     }
   }
 
-  /** Asks the application and passes its answer to `give`. An exception ends the login. */
-  #answer<T>(ask: () => T | Promise<T>, give: (value: T) => void): void {
-    this.#engine.ask(ask, give, (cause) =>
+  /**
+   * Asks the application and passes its answer to `give`. An exception ends the login, and so does a value that is neither `undefined` nor
+   * valid. The message does not show it: it may be secret.
+   */
+  #answer<T extends object | string | true>(
+    option: string,
+    isValid: (value: T) => boolean,
+    ask: () => T | undefined | Promise<T | undefined>,
+    give: (value: T | undefined) => void,
+  ): void {
+    const check = (value: T | undefined | null): void => {
+      if (value === null || (value !== undefined && !isValid(value)))
+        throw usage(`\`${option}\` returned an invalid value`);
+      give(value);
+    };
+    this.#engine.ask(ask, check, (cause) =>
       this.#engine.fail(
         cause instanceof SshError
           ? cause
@@ -244,12 +254,6 @@ export class Driver implements MuxSide<ClientSessionEvent> {
       ),
     );
   }
-}
-
-/** Throws `usage` unless a function of the options returned a valid value or `undefined`. The message does not show it: it may be secret. */
-function checkAnswer<T>(option: string, value: T | undefined, isValid: (value: T) => boolean): void {
-  if (value !== undefined && (value === null || !isValid(value)))
-    throw usage(`\`${option}\` returned an invalid value`);
 }
 
 function isText(value: unknown): boolean {

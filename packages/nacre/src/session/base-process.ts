@@ -133,5 +133,5 @@ function leaveOutput(channel: Channel, hasTerminal: boolean): void {
   // Other servers may end the connection on this request. OpenSSH stops reading a terminal on it, and the command would block.
   const takesEow = !hasTerminal && channel.peerVersion?.startsWith("SSH-2.0-OpenSSH_");
   if (takesEow) channel.notify("eow@openssh.com", new Uint8Array(0));
-  else channel.close(new SshError("closed", "the reader of the command's output went away, so its channel was closed"));
+  else channel.close(new SshError("closed", "the reader of the output went away"));
 }

@@ -12,7 +12,7 @@ import {
 } from "@nacre/wire";
 import { checkName, isBytes, usage } from "../check.ts";
 import type { ClientProvider, PtyOptions, SessionRequestOptions, SpawnOptions } from "../client/options.ts";
-import { checkNames, PTY_OPTIONS, REQUEST_OPTIONS } from "../option-names.ts";
+import { checkNames, PTY_OPTIONS, REQUEST_OPTIONS, typeOf } from "../option-names.ts";
 
 /** Encoded terminal modes that leave all modes to the server: TTY_OP_END alone (RFC 4254 §8). */
 const NO_MODES: Uint8Array = /* @__PURE__ */ Uint8Array.of(0);
@@ -68,7 +68,7 @@ export function encodeSubsystem(name: string): Uint8Array {
 export function encodeSignal(name: string): Uint8Array {
   // Reject invalid names here: servers silently ignore them.
   if (!/^(?:[A-Z][A-Z0-9]*|[!-?A-~]+@[!-?A-~]+)$/.test(checkText(name, "the signal name")))
-    throw usage(`invalid signal name "${escapeText(name)}"; expected a name such as "TERM" or "SIGTERM"`);
+    throw usage(`invalid signal name "${escapeText(name)}"; expected one such as "TERM"`);
   return signalRequest.encode({ signalName: name.replace(/^SIG(?=[A-Z0-9]+$)/, "") });
 }
 
@@ -86,7 +86,7 @@ export function encodeBreak(breakLength: number): Uint8Array {
 export function toBytes(value: string | Uint8Array, what: string): Uint8Array {
   if (typeof value === "string") return utf8Encode(value);
   if (isBytes(value)) return value;
-  throw usage(`${what} must be a string or a Uint8Array, got ${kindOf(value)}`);
+  throw usage(`${what} must be a string or a Uint8Array, got ${typeOf(value)}`);
 }
 
 function encodeRequest(request: SessionRequestOptions): EncodedRequest {
@@ -123,7 +123,7 @@ function encodeNamedModes(modes: Readonly<Record<string, number>>, encode: Clien
 }
 
 function checkText(value: unknown, what: string): string {
-  if (typeof value !== "string") throw usage(`${what} must be a string, got ${kindOf(value)}`);
+  if (typeof value !== "string") throw usage(`${what} must be a string, got ${typeOf(value)}`);
   if (value.includes("\0")) throw withNul(what);
   return value;
 }
@@ -135,11 +135,6 @@ function checkSize(columns: number, rows: number): { readonly columns: number; r
 function checkNumber(value: number, what: string): number {
   if (Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff) return value;
   throw usage(`${what} must be an integer from 0 to 4294967295, got ${String(value)}`);
-}
-
-/** Returns the type of a value. The value itself may be a secret. */
-function kindOf(value: unknown): string {
-  return value === undefined || value === null ? String(value) : `a value of type ${typeof value}`;
 }
 
 function withNul(what: string): SshError {

@@ -390,7 +390,7 @@ describe("server limits", () => {
   test("MaxAuthTries is `auth-failed` with advice, and its cause has the server's message", async () => {
     const error = await failure(server.connect({ identities: Array.from({ length: 6 }, strangerKey) }));
     expect(error).toMatchObject({ code: "auth-failed", cause: { code: "disconnected" } });
-    expect(error.message).toContain("offer fewer keys");
+    expect(error.message).toContain("pass only the right key");
     expect(String(error.cause)).toContain("Too many authentication failures");
   });
 
