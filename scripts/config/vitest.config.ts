@@ -11,7 +11,9 @@ const INTEROP = "{packages,examples}/*/test/interop/**";
 /** Tests with programs of others and with browsers; `npm run verify` runs them. */
 const VERIFY = "{packages,examples}/*/test/verify/**";
 /** Tests of floors 0 to 5. */
-const PURE = `packages/{${Object.keys(FLOORS).filter((name) => FLOORS[name]! <= 5)}}/test/**`;
+const PURE = `packages/{${Object.keys(FLOORS)
+  .filter((name) => FLOORS[name]! <= 5)
+  .join()}}/test/**`;
 /** Limits of tests that wait for other programs, in milliseconds. */
 const WAITING = { testTimeout: 60_000, hookTimeout: 120_000 };
 
