@@ -71,11 +71,11 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   override exec(
     command: string | Uint8Array,
     options: ExecOptions & { readonly encoding: "buffer" | null },
-  ): Promise<ExecResult<Buffer<ArrayBuffer>>>;
+  ): Promise<ExecResult<Buffer>>;
   override async exec(
     command: string | Uint8Array,
     options: ExecOptions & { readonly encoding?: BufferEncoding | "bytes" | "buffer" | null | undefined } = {},
-  ): Promise<ExecResult<string | Bytes>> {
+  ): Promise<ExecResult<string | Uint8Array>> {
     const encoding = options?.encoding;
     if (encoding === undefined || encoding === "utf8" || encoding === "bytes")
       return super.exec(command, options as ExecOptions);
@@ -86,7 +86,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
         `\`encoding\` must be "buffer", "bytes" or an encoding of Node's Buffer, got ${escapeText(String(encoding))}`,
       );
     const result = await super.exec(command, { ...options, encoding: "bytes" });
-    const decode = ({ buffer, byteOffset, length }: Bytes): string | Buffer<ArrayBuffer> => {
+    const decode = ({ buffer, byteOffset, length }: Bytes): string | Buffer => {
       const bytes = Buffer.from(buffer, byteOffset, length);
       return isText ? bytes.toString(encoding) : bytes;
     };

@@ -34,9 +34,7 @@ test("too many refused keys are `auth-failed`, with advice", async () => {
   const server = await started({ authenticate: () => false, perSource: false });
   const error = await failureOf(connect(to(server.address.port, { identities: keys })));
   expect(error).toMatchObject({ code: "auth-failed", cause: { code: "disconnected" } });
-  expect(error.message).toMatch(
-    /^alice: the server refused publickey .*pass only the right key in `identities`$/,
-  );
+  expect(error.message).toMatch(/^alice: the server refused publickey .*pass only the right key in `identities`$/);
 });
 
 test("a refused subsystem is named", async () => {
