@@ -11,6 +11,7 @@ import { KEYGEN_OPTIONS, type KeygenArguments, type KeyType, parseKeygenArgument
 import { keyLine, listKeys } from "./list-keys.ts";
 import { asksForHelp, usage } from "./options.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
+import { unwritable } from "./unwritable.ts";
 
 /** Runs `nacre keygen`: creates a key, or lists the fingerprints in a file. Resolves with the exit status. */
 export async function keygen(words: readonly string[]): Promise<number> {
@@ -108,6 +109,6 @@ async function replaceFiles(files: readonly NewFile[]): Promise<void> {
     for (const { path } of files) await rename(path + suffix, path);
   } catch (cause) {
     for (const { path } of files) await rm(path + suffix, { force: true }).catch(() => {});
-    throw new SshError("file-unwritable", `cannot write the key: ${escapeText((cause as Error).message)}`, { cause });
+    throw unwritable("the key", cause);
   }
 }

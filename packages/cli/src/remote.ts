@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { isatty } from "node:tty";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
+import { carry } from "./carry.ts";
 import { EscapeKeys } from "./escape-keys.ts";
 import type { SshArguments } from "./ssh-arguments.ts";
 
 /**
  * Runs the command, or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
- * standard input is a terminal. Resolves with the remote exit status. Rejects with the `SshError` that ended the connection, or with
+ * standard input is a terminal. If the reader of the output goes away, the command learns it, and ends with a status of its own, as with
+ * ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection, `file-unwritable` for output, or
  * `channel-closed` if a signal ended the command or the server reported no exit status.
  */
 export async function runRemote(
@@ -45,7 +45,11 @@ export async function runRemote(
         reject(new SshError("file-unreadable", `cannot read standard input: ${cause.message}`, { cause })),
       );
     });
-    const ended = Promise.all([remote.exit, carry(remote.stdout, stdout), carry(remote.stderr, stderr)]);
+    const ended = Promise.all([
+      remote.exit,
+      carry(remote.stdout, stdout, "standard output"),
+      carry(remote.stderr, stderr, "standard error"),
+    ]);
     const [exit] = await Promise.race([ended, inputFailed]);
     return statusOf(exit);
   } finally {
@@ -53,18 +57,6 @@ export async function runRemote(
     stdin.unpipe();
     stdin.pause();
     await remote.close();
-  }
-}
-
-/** Copies a stream. If its reader goes away, the command learns it, and ends with a status of its own, as with ssh(1). */
-async function carry(from: Readable, to: Writable): Promise<void> {
-  try {
-    await pipeline(from, to, { end: false });
-    await new Promise<void>((resolve, reject) => {
-      to.write("", (error) => (error ? reject(error) : resolve()));
-    });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
   }
 }
 

@@ -1,32 +1,27 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { devNull } from "node:os";
-import { pipeline } from "node:stream/promises";
 import type { Client } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import type { ForwardTarget } from "nacre";
+import { carry } from "./carry.ts";
 
 /**
  * Connects standard input and output to a target through the server (`-W`). Each direction runs until its EOF, and
- * both end when the reader of standard output goes away. Rejects with an `SshError` if the server does not connect to the target, or if the
- * connection breaks.
+ * both end when the reader of standard output goes away. Rejects with an `SshError` if the server does not connect to the target, if the
+ * connection breaks, or with `file-unwritable`.
  */
 export async function runStdio(client: Pick<Client, "dial">, target: ForwardTarget): Promise<void> {
   const { stdin, stdout } = process;
   const connection = await client.dial(target);
   const closed = new Promise((resolve) => connection.once("close", resolve));
-  // Ignored after the end of the output; before it, `pipeline` rejects.
+  // Ignored after the end of the output; before it, `carry` rejects.
   connection.on("error", () => {});
   // Destroy instead of sending EOF: truncated input must not look complete.
   stdin.on("error", (cause: Error) =>
     connection.destroy(new SshError("file-unreadable", `cannot read standard input: ${cause.message}`, { cause })),
   );
   stdin.pipe(connection);
-  try {
-    await pipeline(connection, stdout, { end: false });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
-    return;
-  }
+  if (!(await carry(connection, stdout, "standard output"))) return;
   endOutput();
   await closed;
 }

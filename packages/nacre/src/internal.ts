@@ -19,7 +19,7 @@ export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";
 export { queueMacrotask } from "./mux/queue.ts";
-export { abortedError, type Closable, onAbort, openedUnlessAborted } from "./on-abort.ts";
+export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborted } from "./on-abort.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
 export { encodeBreak, encodeSignal, encodeSize } from "./session/requests.ts";
 export { inSlices } from "./slices.ts";

@@ -100,6 +100,20 @@ describe("a refused session", () => {
     expect(third).toEqual(["channel-open-failed"]);
   });
 
+  it("is tried again at once if a session has ended, which the server may not have freed yet", async () => {
+    const server = new Server();
+    opened(server);
+    opened(server);
+    await server.answer(true);
+    await server.answer(true);
+    await server.end();
+    const next = opened(server);
+    await server.answer(false);
+    expect([next, server.pending.length]).toEqual([[], 1]);
+    await server.answer(true);
+    expect(next).toEqual(["open"]);
+  });
+
   it("waits in the order of the calls, and later calls wait behind it", async () => {
     const server = new Server();
     const outcomes = [opened(server), opened(server), opened(server)];

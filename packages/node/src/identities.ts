@@ -1,7 +1,7 @@
 import { type EncryptedKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/internal";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkKey, type RemoteIdentity } from "nacre/internal";
+import { abortedError, checkKey, type RemoteIdentity, unlessAborted } from "nacre/internal";
 import { agentIdentities } from "./agent.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
@@ -48,7 +48,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
       "`identities` must be an array of keys and paths of key files, such as [await privateKey(text)]",
     );
   const named: readonly IdentitySource[] | undefined =
-    options.identities && (await Promise.all(options.identities)).flat();
+    options.identities && (await unlessAborted(Promise.all(options.identities), options.signal, abortError)).flat();
   for (const source of named ?? []) checkSource(source);
   const held = await heldByAgent(options);
   const found: (PrivateKey | RemoteIdentity)[] =
@@ -66,6 +66,10 @@ export async function loadIdentities(options: IdentityOptions): Promise<(Private
     for (const source of named) add(typeof source === "string" ? await openNamedFile(source, held, options) : source);
   }
   return found;
+}
+
+function abortError(signal: AbortSignal): SshError {
+  return abortedError("waiting for a promise in `identities`", signal);
 }
 
 /** Throws `usage` if the value is not a valid identity source. */

@@ -39,14 +39,24 @@ export function readRoute(options: ConnectOptions): Route {
     );
   // An untyped caller may pass no options.
   const destination = { ...options };
-  checkNames(destination, NODE_CONNECT_OPTIONS, "`connect`");
-  checkOptions(destination);
   const { via = [] } = destination;
   const listed: readonly unknown[] = Array.isArray(via) ? via : [via];
+  for (const one of [destination, ...listed]) holdRejections((one as Partial<HopOptions> | null)?.identities);
+  checkNames(destination, NODE_CONNECT_OPTIONS, "`connect`");
+  checkOptions(destination);
   const [first] = listed;
   const start = isClient(first) ? first : undefined;
   const hops = listed.slice(start === undefined ? 0 : 1).map((hop) => readHop(hop, destination));
   return { start, hops, destination };
+}
+
+/**
+ * Handles rejections of promises in `identities`: without this, they would be unhandled if another error comes first, or until
+ * `loadIdentities` awaits them.
+ */
+function holdRejections(identities: unknown): void {
+  if (!Array.isArray(identities)) return;
+  for (const source of identities as readonly unknown[]) if (source instanceof Promise) source.catch(() => {});
 }
 
 function readHop(hop: unknown, destination: ConnectOptions): HopOptions {

@@ -45,6 +45,19 @@ function drip(socket: Socket, text: string): void {
   socket.on("close", () => clearInterval(timer));
 }
 
+const failing = (): Promise<never>[] => [Promise.reject(new Error("the agent is gone"))];
+
+test("a rejected promise in `identities` is handled, also if another error comes first", async () => {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", onUnhandled);
+  expect(await codeOf(connect({ host: "a:22", identities: failing() }))).toBe("usage");
+  expect(await codeOf(connect({ host: "a", via: { host: "b:22", identities: failing() } }))).toBe("usage");
+  await new Promise((resolve) => setTimeout(resolve));
+  process.off("unhandledRejection", onUnhandled);
+  expect(unhandled).toEqual([]);
+});
+
 describe("connecting to a faulty server fails with a specific code in bounded time and leaves nothing open", () => {
   test.each<[string, string, (socket: Socket) => void]>([
     ["sends nothing", "kex-timeout", () => {}],

@@ -70,6 +70,11 @@ test("a promise may stand for one key or, as `agentIdentities` returns it, for s
   await expect(failing).rejects.toMatchObject({ code: "agent-failed" });
 });
 
+test("waiting for a promise ends with the signal", async () => {
+  const loading = codeOf(load({ identities: [new Promise(() => {})], agent: false, signal: AbortSignal.timeout(1) }));
+  expect(await loading).toBe("aborted");
+});
+
 let warnings: string[] = [];
 beforeEach(() => {
   warnings = [];

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { formatPrivateKey } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices } from "nacre/internal";
@@ -71,6 +72,18 @@ test("a signal's timeout is told with the host, in each stage of connecting", as
   expect(await failureOf(connect(to(silent.port, { signal: over })))).toMatchObject({ message: error.message });
   const aborted = await failureOf(connect(to(silent.port, { signal: AbortSignal.abort() })));
   expect(aborted.message).toBe(`connecting to 127.0.0.1 port ${silent.port} was aborted`);
+});
+
+test("a signal's timeout is told by forwards and sockets", async () => {
+  const server = await started();
+  const ssh = await connect(to(server.address.port));
+  onTestFinished(() => ssh.close());
+  const signal = AbortSignal.abort(new DOMException("slow", "TimeoutError"));
+  const forwarding = ssh.forwardLocal({ port: 0 }, { host: "example.org", port: 80 }, { signal });
+  expect((await failureOf(forwarding)).message).toBe("`forwardLocal` timed out");
+  const socket = ssh.socket({ host: "example.org", port: 80 }, { signal });
+  const [error] = (await once(socket, "error")) as [Error];
+  expect(error.message).toBe("the socket to example.org:80 timed out");
 });
 
 test("the stacks of `connect`, `dial` and aborted calls have the caller's frame", async () => {

@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { onAbort } from "nacre/internal";
+import { abortedError, onAbort } from "nacre/internal";
 import type { MessageSocket } from "./message-socket.ts";
 
 /** Bounds for connecting: a timeout in milliseconds and an abort signal. */
@@ -14,11 +14,7 @@ export async function bounded<T>(socket: MessageSocket, patience: Patience, work
   const { where } = socket;
   const late = new SshError("connect-timeout", `cannot connect to ${where}: no answer within ${connectTimeout} ms`);
   const timer = setTimeout(() => socket.fail(late, true), connectTimeout);
-  const unwatch =
-    signal &&
-    onAbort(signal, () =>
-      socket.fail(new SshError("aborted", `connecting to ${where} was aborted`, { cause: signal.reason })),
-    );
+  const unwatch = signal && onAbort(signal, () => socket.fail(abortedError(`connecting to ${where}`, signal)));
   try {
     return await work();
   } catch (error) {

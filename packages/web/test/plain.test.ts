@@ -123,8 +123,10 @@ describe("opening a WebSocket", () => {
     const socket = new FakeSocket();
     const controller = new AbortController();
     const dialling = failure(dial(socket, { signal: controller.signal }));
-    controller.abort();
-    expect(await dialling).toEqual(code("aborted"));
+    controller.abort(new DOMException("slow", "TimeoutError"));
+    const aborted = await dialling;
+    expect(aborted).toEqual(code("aborted"));
+    expect((aborted as Error).message).toMatch(/^connecting to .* timed out$/);
     expect(socket.closes).toEqual([1000]);
     class Never extends FakeSocket {
       constructor() {

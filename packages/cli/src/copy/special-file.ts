@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { escapeText, SshError } from "@nacre/wire";
+import { escapeText } from "@nacre/wire";
 import type { TransferSink } from "nacre/sftp";
+import { unwritable } from "../unwritable.ts";
 
 /** Paths of this process's standard output. If that is a file, they lead to it, and a copy would replace it while others write to it. */
 const STANDARD_OUTPUT: ReadonlySet<string> = new Set(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]);
@@ -46,7 +47,6 @@ async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const reason = escapeText((cause as Error).message);
-    throw new SshError("file-unwritable", `cannot write ${escapeText(path)}: ${reason}`, { cause });
+    throw unwritable(escapeText(path), cause);
   }
 }

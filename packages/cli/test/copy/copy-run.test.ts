@@ -75,6 +75,15 @@ describe("a pipe or device as the target", () => {
     for (const path of ["/dev/stdout", "/dev/fd/1"]) expect(await cp("host:/file", path)).toBe(0);
     expect(written).toEqual(["new contents", "new contents"]);
   });
+
+  test("may be standard output that takes nothing, as on a full disk: status 1, with the reason", async () => {
+    vi.spyOn(process.stdout, "write").mockImplementation(((_: unknown, done: (error: Error) => void) => {
+      done(new Error("ENOSPC: no space left on device, write"));
+      return true;
+    }) as typeof process.stdout.write);
+    expect(await cp("host:/file", "/dev/stdout")).toBe(1);
+    expect(complaints).toMatch(/^nacre: [^\n]*ENOSPC[^\n]* \[file-unwritable\]\n$/);
+  });
 });
 
 describe("a link as the target", () => {

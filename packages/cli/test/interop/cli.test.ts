@@ -313,6 +313,20 @@ describe("an error gives status 255 and one line with its code", () => {
     expect(stderr).toMatch(/^nacre: [^\n]+ \[passphrase-needed\]\n$/);
   });
 
+  test.each([
+    ["large output", "head -c 3000000 /dev/zero; sleep 1000", ">"],
+    ["a last line", "echo done", ">"],
+    ["error output", "head -c 3000000 /dev/zero >&2; sleep 1000", "2>"],
+  ])("reports %s that does not fit on the disk", async (_, command, redirection) => {
+    const line = `${quoted(commandLine([...login, command]))} ${redirection} /dev/full`;
+    const { status, stderr } = await ended(start(["sh", "-c", line]));
+    expect(status).toBe(255);
+    // Without a place for error output, there is none for the message either.
+    expect(stderr).toMatch(
+      redirection === "2>" ? /^$/ : /^nacre: cannot write standard output: ENOSPC[^\n]* \[file-unwritable\]\n$/,
+    );
+  });
+
   test("reports a server that disappears during a command", async () => {
     const lonely = await startSshd({ hostKeys: ["ed25519"] });
     const known = join(folder, "known_lonely");

@@ -186,6 +186,18 @@ describe("-W", () => {
     server.close();
   });
 
+  test("fails with 255 and one line when the output does not fit on the disk", async () => {
+    const server = createServer((socket) => socket.on("error", () => {}).write("hello"));
+    onTestFinished(() => void server.close());
+    const words = atBastion("-W", `127.0.0.1:${await listenAnywhere(server)}`);
+    const line = `${commandLine(words)
+      .map((word) => `'${word}'`)
+      .join(" ")} > /dev/full`;
+    const { status, stderr } = await ended(start(["sh", "-c", line]));
+    expect(status).toBe(255);
+    expect(stderr).toMatch(/^nacre: cannot write standard output: ENOSPC[^\n]* \[file-unwritable\]\n$/);
+  });
+
   test("fails with 255 and one line when the target cannot be reached", async () => {
     const { status, stderr } = await nacre(atBastion("-W", `127.0.0.1:${await unusedPort()}`));
     expect(status).toBe(255);

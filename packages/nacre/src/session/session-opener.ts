@@ -18,6 +18,8 @@ export class SessionOpener {
   #early: Promise<Channel> | undefined;
   /** Number of open sessions. */
   #open = 0;
+  /** Whether a session has ended. */
+  #hasEnded = false;
   /** Wakes the calls that wait for the end of a session, in their order. */
   readonly #waiting: (() => void)[] = [];
 
@@ -30,23 +32,27 @@ export class SessionOpener {
   async open({ signal, queue = true }: SessionOpenOptions): Promise<Channel> {
     const deadline = performance.now() + QUEUE_TIME;
     // A new call does not overtake those that wait.
-    let attempts = queue && this.#waiting.length > 0 ? 0 : 1;
+    let waits = queue && this.#waiting.length > 0;
     for (;;) {
-      if (attempts === 0) {
-        if (!(await this.#turn(deadline, signal))) return this.#openNow();
-        // sshd handles all packets that it has read before it frees a closed session, so the first open may come too early.
-        attempts = 2;
-      }
+      if (waits && !(await this.#turn(deadline, signal))) return this.#openNow();
       try {
-        return await this.#openNow();
+        return await this.#openOnceFree();
       } catch (error) {
-        const isRefused = error instanceof SshError && error.code === "channel-open-failed";
-        if (queue && isRefused && (attempts > 1 || this.#open > 0)) attempts--;
-        else {
-          if (this.#open === 0) this.#wake();
-          throw error;
-        }
+        waits = queue && isRefusal(error) && this.#open > 0;
+        if (waits) continue;
+        if (this.#open === 0) this.#wake();
+        throw error;
       }
+    }
+  }
+
+  /** Opens a session, at the second attempt if one has ended before: sshd handles all packets that it has read before it frees a session. */
+  async #openOnceFree(): Promise<Channel> {
+    try {
+      return await this.#openNow();
+    } catch (error) {
+      if (!isRefusal(error) || !this.#hasEnded) throw error;
+      return this.#openNow();
     }
   }
 
@@ -59,6 +65,7 @@ export class SessionOpener {
     this.#open++;
     void channel.ended.then(() => {
       this.#open--;
+      this.#hasEnded = true;
       this.#wake();
     });
     return channel;
@@ -96,4 +103,9 @@ export class SessionOpener {
         });
     });
   }
+}
+
+/** Whether the server refused to open the channel. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof SshError && error.code === "channel-open-failed";
 }

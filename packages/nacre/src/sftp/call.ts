@@ -1,7 +1,7 @@
 import { type FailedCall, type SftpClientRequest, SftpError, type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkSignal } from "../check.ts";
-import { onAbort } from "../on-abort.ts";
+import { abortedError, onAbort } from "../on-abort.ts";
 import type { Sender, SftpChannel, Waiter } from "./sftp-channel.ts";
 
 /** Call of an application that sends requests, for its errors. */
@@ -108,9 +108,7 @@ export function throwIfAborted(context: CallContext): void {
 /** Returns the error of an aborted call. */
 export function abortError({ call: name, path, signal }: CallContext): SshError {
   const subject = path === undefined ? name : `${name} "${escapeText(path)}"`;
-  return new SshError("aborted", `${subject} was aborted; the server may still carry it out`, {
-    cause: signal?.reason,
-  });
+  return abortedError(subject, signal!, "; the server may still carry it out");
 }
 
 /** Returns the error of a request that failed: the server's refusal, or the reason why there is no answer. */

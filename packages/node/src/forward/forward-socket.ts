@@ -1,5 +1,6 @@
-import { type Bytes, SshError } from "@nacre/wire";
+import { type Bytes, escapeText, type SshError } from "@nacre/wire";
 import {
+  abortedError,
   type Channel,
   channelPair,
   checkNames,
@@ -9,6 +10,7 @@ import {
   type DialOptions,
   dialChannel,
   type ForwardTarget,
+  formatTarget,
   type Opener,
   type OptionNames,
   onAbort,
@@ -60,7 +62,7 @@ export class ForwardSocket extends ChannelPair {
     const { signal } = options;
     if (signal === undefined) return;
     const abort = (): void =>
-      void this.destroy(new SshError("aborted", "the socket was aborted", { cause: signal.reason }));
+      void this.destroy(abortedError(`the socket to ${escapeText(formatTarget(target))}`, signal));
     this.once("close", onAbort(signal, abort));
   }
 

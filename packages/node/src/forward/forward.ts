@@ -1,5 +1,6 @@
 import { checkLimit, MAX_UINT32, SshError } from "@nacre/wire";
 import {
+  abortedError,
   checkNames,
   checkSignal,
   type ListenAddress,
@@ -99,8 +100,7 @@ export async function openForward(
   checkSignal(signal);
   if (onError !== undefined && typeof onError !== "function")
     throw new SshError("usage", "`onError` must be a function: (error) => …");
-  const abortError = (): SshError =>
-    new SshError("aborted", `\`${setup.method}\` was aborted`, { cause: signal?.reason });
+  const abortError = (): SshError => abortedError(`\`${setup.method}\``, signal!);
   if (signal?.aborted) throw abortError();
   forwarder.assertAlive();
 

@@ -83,6 +83,14 @@ describe("a server that allows two sessions", () => {
     cat.stdin.end();
     await cat.exit;
   });
+
+  test("runs commands one after another beside a session that lasts, and none waits for it", async () => {
+    await using client = await narrow.connect();
+    const cat = await client.spawn("cat");
+    for (let i = 0; i < 100; i++) expect((await client.exec(`echo ${i}`)).stdout).toBe(`${i}\n`);
+    cat.stdin.end();
+    await cat.exit;
+  });
 });
 
 describe("a server that allows ten sessions", () => {
