@@ -90,7 +90,6 @@ export abstract class Relay implements WebSocketUser {
     if (this.isOver) return;
     this.isOver = true;
     const { context, peer } = this;
-    this.count(0);
     this.released();
     const { ws } = this;
     if (ws !== undefined) ws.user = undefined;
@@ -104,7 +103,7 @@ export abstract class Relay implements WebSocketUser {
       this.socket.destroySoon();
     } else this.socket.destroy();
     context.relays.delete(this);
-    context.clients.remove(peer.client);
+    this.#forget();
     context.log({
       type: "closed",
       ...context.eventPeer(peer),
@@ -217,6 +216,15 @@ export abstract class Relay implements WebSocketUser {
   /** Called on each tick while no data has moved for {@link REST}. */
   protected abstract rest(): void;
   protected abstract tickDetached(now: number): void;
+
+  /** Stops counting the connection, once its destination has the last bytes: until then they take memory. */
+  #forget(): void {
+    const { context, peer, socket } = this;
+    const left = socket.destroyed ? 0 : /* rule: last-bytes-counted */ this.outlet.length;
+    this.count(left);
+    if (left > 0) socket.once("close", () => this.#forget());
+    else context.clients.remove(peer.client);
+  }
 
   #moved(up: number, down: number): void {
     this.#bytesUp += up;

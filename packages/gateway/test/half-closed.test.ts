@@ -240,6 +240,19 @@ test("a destination that never reads a client's last bytes loses its socket", as
   await released(gateway);
 });
 
+test("a connection counts until its destination has read a client's last bytes", async () => {
+  const { page, gateway, event, sockets } = await opened((socket) => socket.pause());
+  // More than the buffers of the system take.
+  for (let i = 0; i < 512; i++) page.write(BLOCK);
+  await expect.poll(() => buffered(gateway.metrics()), { timeout: 5000 }).toBeGreaterThan(0);
+  page.ws.close(1000);
+  expect(await event("closed")).toMatchObject({ reason: "client-closed" });
+  expect(gateway.connections).toBe(1);
+  expect(buffered(gateway.metrics())).toBeGreaterThan(0);
+  for (const socket of sockets) socket.resume();
+  await expect.poll(() => [gateway.connections, buffered(gateway.metrics())]).toEqual([0, 0]);
+});
+
 test("a shutdown ends peers that do not answer the close frame", async () => {
   const { port, sockets } = await tcpServer((socket) => socket.pause());
   const { server, gateway, event, ...started } = await startGateway({ allow: [`127.0.0.1:${port}`] });
