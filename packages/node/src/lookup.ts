@@ -21,7 +21,7 @@ export interface LookupRequest {
  */
 const MAX_SYSTEM_LOOKUPS = 2;
 
-/** Maximum number of names of one user that wait. */
+/** Maximum number of names of one login that wait. */
 const MAX_WAITING = 256;
 
 /** A lookup function with a queue, in which users wait in turns. */
@@ -59,7 +59,7 @@ export class LookupQueue {
       const work: QueuedWork = { users, leaves, start: () => void look() };
       if (signal?.aborted) return reject(signal.reason);
       if (!this.#queue.add(work))
-        return reject(new SshError("forward-limit", `${MAX_WAITING} host names wait to be looked up; try again later`));
+        return reject(new SshError("forward-limit", "too many host names wait to be looked up; try again later"));
       if (signal === undefined) return;
       unwatch = onAbort(signal, () => {
         // rule: lookup-left

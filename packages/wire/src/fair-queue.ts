@@ -2,7 +2,7 @@
 export interface QueuedWork {
   /** Users on whose behalf the work is done, the narrowest first, such as a login and its address. Compared by identity. */
   readonly users: readonly unknown[];
-  /** Number of slots that the work must leave to other work when it starts. */
+  /** Number of slots that are kept free for work with 0. Work with 0 does not count against the rest. */
   readonly leaves: number;
   /** Called when the work has a slot, possibly within `add` or `done`. It keeps the slot until `done`. */
   start(): void;
@@ -19,7 +19,7 @@ interface Use {
 /**
  * Runs work in a number of slots, and lets users wait in turns: the next slot goes to those whose last work started longest ago. A user has
  * at most half of the slots that others leave, rounded up, and at most `maxWaiting` pieces of work that wait. The second user of a piece of
- * work may always have two slots, so that one login does not stop another one of the same address.
+ * work may always have two slots, and twice as much work that waits, so that one login does not stop another one of the same address.
  */
 export class FairQueue {
   readonly #slots: number;
@@ -28,6 +28,8 @@ export class FairQueue {
   readonly #waiting = new Set<QueuedWork>();
   readonly #uses = new Map<unknown, Use>();
   #running = 0;
+  /** Running work that leaves slots. */
+  #leaving = 0;
   #starts = 0;
 
   constructor(slots: number, maxWaiting: number) {
@@ -38,7 +40,8 @@ export class FairQueue {
   /** Starts the work now, or when its turn comes. Returns false, without adding it, if too much work of one of its users waits. */
   add(work: QueuedWork): boolean {
     // rule: fair-queue-waiting
-    if (work.users.some((user) => (this.#uses.get(user)?.waiting ?? 0) >= this.#maxWaiting)) return false;
+    if (work.users.some((user, index) => (this.#uses.get(user)?.waiting ?? 0) >= (index + 1) * this.#maxWaiting))
+      return false;
     for (const user of work.users) this.#use(user).waiting++;
     this.#waiting.add(work);
     this.#startNext();
@@ -55,6 +58,7 @@ export class FairQueue {
   /** Frees the slot of work that has started. */
   done(work: QueuedWork): void {
     this.#running--;
+    if (work.leaves > 0) this.#leaving--;
     for (const user of work.users) this.#use(user).running--;
     this.#forget(work);
     this.#startNext();
@@ -64,6 +68,7 @@ export class FairQueue {
     for (let work = this.#next(); work !== undefined; work = this.#next()) {
       this.#waiting.delete(work);
       this.#running++;
+      if (work.leaves > 0) this.#leaving++;
       this.#starts++;
       for (const user of work.users) {
         const use = this.#use(user);
@@ -92,8 +97,9 @@ export class FairQueue {
 
   #mayStart({ users, leaves }: QueuedWork): boolean {
     const free = this.#slots - this.#running;
+    if (free === 0) return false;
     // rule: fair-queue-room
-    if (free <= leaves) return false;
+    if (leaves > 0 && this.#leaving + leaves >= this.#slots) return false;
     return users.every((user, index) => {
       const { running } = this.#use(user);
       // rule: fair-queue-share

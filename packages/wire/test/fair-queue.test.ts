@@ -69,6 +69,19 @@ describe("FairQueue", () => {
     expect(started.at(-1)).toBe("unlisted b");
   });
 
+  it("keeps no work waiting that leaves slots, while work that leaves none has the others", () => {
+    const { add, done, started } = queueOf(2);
+    add("listed a", ["a"]);
+    add("unlisted b", ["b"], 1);
+    expect(started).toEqual(["listed a", "unlisted b"]);
+    for (const name of ["listed c", "listed d"]) add(name, [name]);
+    add("unlisted e", ["e"], 1);
+    done("listed a");
+    done("unlisted b");
+    done("listed c");
+    expect(started.slice(2)).toEqual(["listed c", "listed d", "unlisted e"]);
+  });
+
   it("refuses work of a user for whom too much waits, and no other's", () => {
     const { add, leave, started } = queueOf(1, 2);
     expect(["a0", "a1", "a2", "a3"].map((name) => add(name, ["a"]))).toEqual([true, true, true, false]);
@@ -76,6 +89,14 @@ describe("FairQueue", () => {
     leave("a1");
     expect(add("a4", ["a"])).toBe(true);
     expect(started).toEqual(["a0"]);
+  });
+
+  it("lets a login wait beside another one of its address for which too much waits", () => {
+    const { add } = queueOf(1, 2);
+    const names = ["a0", "a1", "a2", "a3"];
+    expect(names.map((name) => add(name, ["alice", "192.0.2.1"]))).toEqual([true, true, true, false]);
+    expect(["b0", "b1"].map((name) => add(name, ["bob", "192.0.2.1"]))).toEqual([true, true]);
+    expect(add("c0", ["carol", "192.0.2.1"])).toBe(false);
   });
 
   it("forgets work that leaves, so that the next starts in its place", () => {
