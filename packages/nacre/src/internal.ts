@@ -21,6 +21,7 @@ export type { Opener } from "./mux/open-channel.ts";
 export { queueMacrotask } from "./mux/queue.ts";
 export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborted } from "./on-abort.ts";
 export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
+export { loginId } from "./server/login-id.ts";
 export { encodeBreak, encodeSignal, encodeSize } from "./session/requests.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";

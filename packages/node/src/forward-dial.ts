@@ -14,7 +14,10 @@ export interface DialSettings {
 /** Delay in milliseconds before the next address is tried in parallel (RFC 8305 §5). */
 const ATTEMPT_DELAY = 250;
 
-/** Connects to the first address that answers. The signal of `resolve` aborts at the timeout, too. Rejects with `forward-unreachable`, `aborted`, or the error of `resolve`. */
+/**
+ * Connects to the first address that answers. The signal of `resolve` aborts at the timeout, too. Rejects with `forward-unreachable`,
+ * `aborted`, or the error of `resolve`.
+ */
 export function dialAddresses(
   { host, port }: { readonly host: string; readonly port: number },
   settings: DialSettings,

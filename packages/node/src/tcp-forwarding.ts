@@ -1,5 +1,5 @@
 import { networkOf } from "@nacre/keyfiles/internal";
-import { checkLimit, escapeText, MAX_MILLISECONDS, SshError, toHex } from "@nacre/wire";
+import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import {
   checkNames,
   type ForwardContext,
@@ -7,6 +7,7 @@ import {
   type ForwardTarget,
   formatTarget,
   type ListenAddress,
+  loginId,
   parsePlace,
   permitsAddress,
   permitsTarget,
@@ -107,7 +108,8 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
       const { listenAddresses, listenAtPath } = await import("./forward-listen.ts");
       if (address.path !== undefined) return listenAtPath(address.path, context.accept);
       const { host = "localhost", port } = address;
-      const resolve: Lookup = (name) => lookups.lookup(name, { users: usersOf(context), signal: context.signal });
+      const request = { users: usersOf(context), leaves, signal: context.signal };
+      const resolve: Lookup = (name) => lookups.lookup(name, request);
       return listenAddresses({ host, port }, gatewayPorts, resolve, context.accept);
     },
   };
@@ -115,8 +117,7 @@ export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
 
 /** Returns the users on whose behalf a client's names are looked up: its login and its network. */
 function usersOf({ user, factors, remoteAddress = "" }: ForwardContext): readonly string[] {
-  const keys = factors.map((factor) => (factor.method === "publickey" ? toHex(factor.publicKey) : factor.method));
-  return [`login ${keys.join(" ")} ${user}`, `address ${networkOf(remoteAddress, { ipv4: 32, ipv6: 64 })}`];
+  return [loginId(user, factors), networkOf(remoteAddress, { ipv4: 32, ipv6: 64 }) ?? ""];
 }
 
 /** A host name or address, and a port. */

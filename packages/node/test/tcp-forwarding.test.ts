@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import type { Permissions } from "nacre";
+import type { ListenContext } from "nacre/internal";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { ownAddresses } from "../src/address-place.ts";
 import type { Client } from "../src/client.ts";
@@ -412,6 +413,26 @@ describe("tcpForwarding listens", () => {
     const isSeparate = (await codeOf(visit({ host: "127.0.0.1", port }).then((one) => one.destroy()))) !== "no error";
     probe.close();
     expect(await answering("clientspecified", "::")).toEqual(isSeparate ? ["::1"] : ["127.0.0.1", "127.0.0.2", "::1"]);
+  });
+
+  it("on names whose lookups leave room for the names of `permitOpen`", async () => {
+    const asked: string[] = [];
+    const lookup: Lookup = (host) => {
+      asked.push(host);
+      return new Promise(() => {});
+    };
+    const permitOpen = ["listed.example.org:80", "*:*"];
+    const { listen } = tcpForwarding({ permitOpen, gatewayPorts: "clientspecified", lookup });
+    const over = new AbortController();
+    const listens = Array.from({ length: 160 }, (_, i) => {
+      const client = { user: `user${i % 4}`, factors: [], remoteAddress: `192.0.2.${i % 4}`, forcedCommand: undefined };
+      const context = { ...client, signal: over.signal, accept: () => {} } as unknown as ListenContext;
+      return codeOf(Promise.resolve(listen!({ host: `slow${i}.example.org`, port: 0 }, context)));
+    });
+    await until(() => asked.length > 0);
+    expect(asked).toHaveLength(32);
+    over.abort(new SshError("aborted", "the test is over"));
+    expect(new Set(await Promise.all(listens))).toEqual(new Set(["aborted"]));
   });
 
   it("only on permitted addresses", async () => {

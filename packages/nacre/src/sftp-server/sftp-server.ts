@@ -1,9 +1,9 @@
 import { SFTP_SERVER_LIMITS, SftpServer, symlinkOrderOf } from "@nacre/sftp";
 import { checkLimits, usage } from "../check.ts";
 import { checkNames } from "../option-names.ts";
+import { loginId } from "../server/login-id.ts";
 import { extensionsOf } from "./extensions.ts";
 import type { FileSystem } from "./file-system.ts";
-import { loginId } from "./login-id.ts";
 import type { OpenHandle } from "./open-handle.ts";
 import { requestPermit, SFTP_SERVER_OPTIONS, type SftpServerSettings } from "./options.ts";
 import { type SftpPeer, SftpSession } from "./sftp-session.ts";

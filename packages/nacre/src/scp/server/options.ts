@@ -17,8 +17,8 @@ export interface ScpServerSettings {
   /** Whether to deny every upload; default false. */
   readonly readOnly?: boolean | undefined;
   /**
-   * Whether a command of scp that is not understood, such as one with wildcards, is left to the caller; default false: it is refused with exit status
-   * 1. A shell that runs it is bound neither by the file system nor by `readOnly`.
+   * Whether a command of scp that is not understood, such as one with wildcards, is left to the caller; default false: it is refused with
+   * exit status 1. A shell that runs it is bound neither by the file system nor by `readOnly`.
    */
   readonly passUnparsed?: boolean | undefined;
   /** Limits of one session that override the defaults: lengths of lines and names, depth of directories. */

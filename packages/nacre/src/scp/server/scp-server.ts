@@ -1,9 +1,9 @@
 import { SCP_LIMITS, ScpSink, ScpSource } from "@nacre/sftp/scp";
 import { checkLimits, usage } from "../../check.ts";
 import { checkNames } from "../../option-names.ts";
+import { loginId } from "../../server/login-id.ts";
 import type { BaseSession } from "../../session/base-session.ts";
 import type { FileSystem } from "../../sftp-server/file-system.ts";
-import { loginId } from "../../sftp-server/login-id.ts";
 import { ScpChannel } from "../scp-channel.ts";
 import { ClientGone } from "./client-gone.ts";
 import { SCP_SERVER_OPTIONS, type ScpServerLogEvent, type ScpServerSettings } from "./options.ts";
@@ -25,9 +25,9 @@ const REQUIRED = ["open", "opendir", "stat", "lstat", "realpath"] as const;
  * a file system, without a program or a shell. Use it at the start of the `session` handler of `serve` or `listen`:
  * `session: (session) => scp(session) ?? runCommand(session)`.
  *
- * Only the command lines that scp programs send are answered, with one path and nothing that a shell would expand. Any other command that names scp is refused
- * with exit status 1, unless `passUnparsed` is true or it is the forced command of the login. Files are written under a temporary name and renamed when they are whole. Symbolic links are followed
- * only in the path that the client names, and in what it reads.
+ * Only the command lines that scp programs send are answered, with one path and nothing that a shell would expand. Any other command that
+ * names scp is refused with exit status 1, unless `passUnparsed` is true or it is the forced command of the login. Files are written under a
+ * temporary name and renamed when they are whole. Symbolic links are followed only in the path that the client names, and in what it reads.
  *
  * Throws `usage` for an invalid option. A session fails if the client violates the protocol, and the server's log has the error.
  */
