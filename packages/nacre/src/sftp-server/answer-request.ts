@@ -1,4 +1,5 @@
 import {
+  type Attributes,
   decodePath,
   encodePath,
   type ReadRequest,
@@ -214,11 +215,19 @@ async function answerLater(
 
 /** Returns the entries "." and ".." of a directory, as OpenSSH's server lists them. One without attributes is left out. */
 async function dotEntries(fs: FileSystem, path: string, directory: ServedDirectory): Promise<DirectoryEntry[]> {
-  const [own, above] = await Promise.allSettled([directory.stat(), fs.stat(`${path || "."}/..`)]);
+  const [own, above] = await Promise.allSettled([statOf(directory), statOf(fs, `${path || "."}/..`)]);
   return [
     ...(own.status === "fulfilled" ? [{ name: ".", attributes: own.value }] : []),
     ...(above.status === "fulfilled" ? [{ name: "..", attributes: above.value }] : []),
   ];
+}
+
+/** Rejects also if the file system throws before it returns a Promise. */
+async function statOf<Args extends unknown[]>(
+  files: { stat(...args: Args): Promise<Attributes> },
+  ...args: Args
+): Promise<Attributes> {
+  return files.stat(...args);
 }
 
 function isDenied(request: Request): boolean {

@@ -148,10 +148,16 @@ describe("a listing", () => {
     await client.ended;
   });
 
-  it("leaves out .. if the file system does not find it", async () => {
-    const memory = memoryFileSystem();
-    const bucket = withMethods(memory, { stat: () => Promise.reject(new Error("a bucket has no parents")) });
-    const client = await RawClient.start(bucket);
+  it.each([
+    ["does not find it", () => Promise.reject(new Error("a bucket has no parents"))],
+    [
+      "throws at once",
+      () => {
+        throw new Error("a bucket has no parents");
+      },
+    ],
+  ])("leaves out .. if the file system %s", async (_, stat) => {
+    const client = await RawClient.start(withMethods(memoryFileSystem(), { stat }));
     const opened = await client.request({ type: "opendir", path: utf8Encode("/") });
     const answer = await client.request({ type: "readdir", handle: (opened as { handle: Uint8Array }).handle });
     expect(answer.type === "names" && answer.names.map(({ filename }) => latin1(filename))).toEqual(["."]);
