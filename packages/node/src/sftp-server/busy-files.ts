@@ -46,6 +46,7 @@ export function keepBusy(file: FileId, call: () => Promise<void>): Promise<void>
   });
 }
 
-function keyOf({ dev, ino }: FileId): string {
+/** Returns the name of a file for maps. */
+export function keyOf({ dev, ino }: FileId): string {
   return `${dev}:${ino}`;
 }

@@ -6,7 +6,7 @@ import { attributesOf, changeOpen, exactSize } from "./attributes.ts";
 import { busyUntil, type FileId, whenFree } from "./busy-files.ts";
 import { descriptorPath } from "./descriptor-directory.ts";
 import type { PathUser } from "./directory-tree.ts";
-import { closeLater, freesLongFile, resize } from "./long-file.ts";
+import { closeLater, closesSlowly, resize } from "./long-file.ts";
 import { slowCalls } from "./slow-calls.ts";
 
 /** Longest read in bytes that runs synchronously. Longer ones, which SFTP does not ask for, are shortened. */
@@ -118,11 +118,22 @@ export class DiskFile implements ServedFile {
     const { turn, login, closed } = this.#context;
     try {
       // rule: sftp-disk-last-close
-      if (freesLongFile(this.#descriptor)) await slowCalls.run(login, () => closeLater(this.#descriptor));
+      if (closesSlowly(this.#descriptor)) await slowCalls.run(login, () => closeLater(this.#descriptor));
       else if (turn.permits) turn.count(() => closeSync(this.#descriptor));
       else await closeLater(this.#descriptor);
     } finally {
       closed();
     }
+  }
+}
+
+/** Returns an open file once it is empty. Closes it if that fails. */
+export async function truncated(file: DiskFile): Promise<DiskFile> {
+  try {
+    await file.change({ size: 0n });
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 }

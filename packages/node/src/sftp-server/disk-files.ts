@@ -25,13 +25,13 @@ import { FREED_FROM, freeBuffer } from "../free-buffer.ts";
 import { TurnBudget } from "../turn-budget.ts";
 import { AccountNames } from "./accounts.ts";
 import { assertRootKept, attributesOf, changeAt, changeLink, modeBits } from "./attributes.ts";
-import { busyAt } from "./busy-files.ts";
+import { busyAt, type FileId } from "./busy-files.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
 import { DirectoryTree, FOLLOW, isRoot, type Place } from "./directory-tree.ts";
 import { DiskDirectory } from "./disk-directory.ts";
-import { DiskFile, type HandleContext } from "./disk-file.ts";
+import { DiskFile, type HandleContext, truncated } from "./disk-file.ts";
 import { countClosed, countOpened } from "./handle-counts.ts";
-import { removeName } from "./long-file.ts";
+import { removeName, storeBeforeReplacing } from "./long-file.ts";
 import { type NativePath, nativePath, pathText } from "./native-path.ts";
 import type { DiskFileSystemOptions } from "./options.ts";
 import { assertNotProc, assertRegular } from "./regular-file.ts";
@@ -106,8 +106,10 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     };
     const visit = (place: Place): DiskFile | Promise<DiskFile> | typeof FOLLOW => {
       if (place.mustBeDirectory && create) throw new FileSystemError("EISDIR");
+      // Truncating a new file would make its first close slow.
+      const isNew = create && lstatSync(place.directory.at(place.name), { throwIfNoEntry: false }) === undefined;
       const file = this.#counted(() => openAt(place));
-      return truncate && file !== FOLLOW ? truncated(file) : file;
+      return truncate && !isNew && file !== FOLLOW ? truncated(file) : file;
     };
     return write || append || create || truncate ? this.#change(path, visit) : this.#visit(path, visit);
   }
@@ -191,10 +193,14 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     });
   }
 
-  posixRename(oldPath: string, newPath: string): Promise<void> {
-    return this.#changeTwo(oldPath, newPath, (from, to, target) =>
-      removeName(this.#context.login, target, () => renameSync(from, to)),
-    );
+  posixRename(oldPath: string, newPath: string, stored?: FileId): Promise<void> {
+    const { login } = this.#context;
+    return this.#changeTwo(oldPath, newPath, (from, to, target) => {
+      const storing = storeBeforeReplacing(login, { from, to, stored });
+      // rule: sftp-disk-store-first
+      if (storing !== undefined) return storing.ended.then(() => this.posixRename(oldPath, newPath, storing.file));
+      return removeName(login, target, () => renameSync(from, to));
+    });
   }
 
   link(oldPath: string, newPath: string): Promise<void> {
@@ -353,17 +359,6 @@ function pinned<T>({ directory, name, mustBeDirectory }: Place, use: (entry: Pin
     return use(entry);
   } finally {
     entry.close();
-  }
-}
-
-/** Returns an open file once it is empty. Closes it if that fails. */
-async function truncated(file: DiskFile): Promise<DiskFile> {
-  try {
-    await file.change({ size: 0n });
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
   }
 }
 

@@ -14,22 +14,35 @@ const LENGTH = 200_000;
 let waiting: (() => void)[] = [];
 /** Whether such calls wait, as if the disk took minutes. */
 let isSlow = false;
+/** Whether the thread pool's closes of all long files wait, too. */
+let isSlowToClose = false;
+/** Synchronous truncations. */
+let truncations = 0;
 
 vi.mock("node:fs", async (importOriginal) => {
   const original = await importOriginal<typeof fs>();
-  const { close, fsync, ftruncate, fstatSync } = original;
+  const { close, fdatasync, fsync, ftruncate, ftruncateSync, fstatSync } = original;
   return {
     ...original,
     close: (descriptor: number, done: fs.NoParamCallback) => {
       const { nlink, size } = fstatSync(descriptor);
       const call = (): void => close(descriptor, done);
-      if (isSlow && nlink === 0 && size > LENGTH / 2) waiting.push(call);
+      if (isSlow && (nlink === 0 || isSlowToClose) && size > LENGTH / 2) waiting.push(call);
+      else call();
+    },
+    fdatasync: (descriptor: number, done: fs.NoParamCallback) => {
+      const call = (): void => fdatasync(descriptor, done);
+      if (isSlow) waiting.push(call);
       else call();
     },
     fsync: (descriptor: number, done: fs.NoParamCallback) => {
       const call = (): void => fsync(descriptor, done);
       if (isSlow) waiting.push(call);
       else call();
+    },
+    ftruncateSync: (descriptor: number, size: number) => {
+      truncations++;
+      ftruncateSync(descriptor, size);
     },
     ftruncate: (descriptor: number, size: number, done: fs.NoParamCallback) => {
       const call = (): void => ftruncate(descriptor, size, done);
@@ -63,7 +76,7 @@ async function isSettled(call: Promise<unknown>): Promise<boolean> {
 }
 
 beforeEach(() => {
-  [waiting, isSlow] = [[], false];
+  [waiting, isSlow, isSlowToClose, truncations] = [[], false, false, 0];
 });
 
 /** Makes files of 200,000 bytes, and lets calls that free blocks wait from then on. */
@@ -128,6 +141,34 @@ test("sftp disk: the last close of a long file that was removed · server", asyn
   expect(await heldFiles(root)).toBe(1);
   await letGo(closing);
   expect(await heldFiles(root)).toBe(0);
+});
+
+test("sftp disk: a long file that is renamed over another one · server", async () => {
+  for (const [, openRoot] of WAYS) {
+    const { root, files } = await serveDisk(openRoot);
+    await writeFile(join(root, "short"), "short");
+    await longFiles(root, "f");
+    const renaming = files.posixRename("f", "short");
+    await untilWaiting();
+    expect(await isSettled(renaming)).toBe(false);
+    expect((await stat(join(root, "short"))).size).toBe(5);
+    await letGo(renaming);
+    expect((await stat(join(root, "short"))).size).toBe(LENGTH);
+    expect(await readdir(root)).toEqual(["short"]);
+  }
+});
+
+test("sftp disk: the close of a long file that was emptied before · server", async () => {
+  const { root, files } = await serveDisk();
+  await longFiles(root, "f");
+  isSlow = false;
+  const opened = await files.open("f", CREATE, {});
+  await opened.write(0, Buffer.alloc(LENGTH, 2));
+  [isSlow, isSlowToClose] = [true, true];
+  const closing = opened.close();
+  await untilWaiting();
+  expect(await isSettled(closing)).toBe(false);
+  await letGo(closing);
 });
 
 test("sftp disk: a file that is used while it is truncated · server", async () => {
@@ -211,6 +252,14 @@ it("stores the contents of two files at once, of two logins", async () => {
   expect(waiting).toHaveLength(2);
   await letGo(Promise.all(stored));
   for (const file of opened) await file.close();
+});
+
+it("does not truncate a new file, whose first close would be slow then", async () => {
+  const { files } = await serveDisk();
+  await put(files, "f", "new");
+  expect(truncations).toBe(0);
+  await put(files, "f", "old");
+  expect(truncations).toBe(1);
 });
 
 it("frees a short file at once", async () => {

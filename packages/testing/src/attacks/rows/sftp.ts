@@ -217,6 +217,11 @@ export const SFTP: readonly Row[] = [
     "sftp disk: the last close of a long file that was removed",
     patch("sftp-disk-last-close", "closeSync(this.#descriptor);"),
   ),
+  byLongFiles("sftp disk: a long file that is renamed over another one", remove("sftp-disk-store-first")),
+  byLongFiles(
+    "sftp disk: the close of a long file that was emptied before",
+    patch("sftp-disk-emptied", "const wasEmptied = false;"),
+  ),
   byLongFiles(
     "sftp disk: a file that is used while it is truncated",
     remove("sftp-disk-busy-read"),
