@@ -116,6 +116,15 @@ describe.each(SERVERS)("handles of a server: %s", (_, options) => {
     expectTree(server.files, "/home/tree");
   });
 
+  it("reads an upload back to verify it, also if its files were moved one by one", async () => {
+    const { sftp } = await openMemorySftp(options);
+    const near = new MemoryNearFiles();
+    makeTree(near.files, "/home/tree");
+    const oneByOne = { recursive: true, verify: "sha256", concurrency: 1 } as const;
+    const result = await upload(sftp, { files: near, path: "/home/tree" }, "tree", oneByOne);
+    expect(result).toMatchObject({ verified: CONTENTS.size, failed: [] });
+  });
+
   it("resumes an upload, and keeps no part of a file whose handle was given again", async () => {
     const { sftp, server } = await openMemorySftp(options);
     const near = new MemoryNearFiles();
