@@ -116,6 +116,21 @@ describe.each(SERVERS)("handles of a server: %s", (_, options) => {
     expectTree(server.files, "/home/tree");
   });
 
+  it("downloads directories whose listings take many replies", async () => {
+    for (const length of [10, 40_000]) {
+      const { sftp, server } = await openMemorySftp(options);
+      const near = new MemoryNearFiles();
+      for (const directory of ["tree", "tree/a", "tree/b"]) server.files.makeDirectory(`/home/${directory}`, 0o755);
+      for (const directory of ["tree", "tree/a", "tree/b"])
+        for (let i = 0; i < 500; i++)
+          server.files.open(`/home/${directory}/${i}`, CREATE, 0o644).data = new Uint8Array(length);
+      const target = { files: near, path: "/home/tree" };
+      const result = await download(sftp, "tree", target, { recursive: true, onError: "skip" });
+      expect(result).toMatchObject({ files: 1500, failed: [] });
+      expect(near.openCount).toBe(0);
+    }
+  });
+
   it("reads an upload back to verify it, also if its files were moved one by one", async () => {
     const { sftp } = await openMemorySftp(options);
     const near = new MemoryNearFiles();
