@@ -139,6 +139,8 @@ async function showSession(client: BaseClient, login: Login, link: LinkView, ove
     again.addEventListener("click", () => resolve("log-in-again"), { signal });
   });
   const end = (reason: string): void => {
+    // The user may have left before the shell ended.
+    if (signal.aborted) return;
     link.update({ type: "ended", reason });
     view.end();
     disconnect.hidden = true;
@@ -150,7 +152,7 @@ async function showSession(client: BaseClient, login: Login, link: LinkView, ove
   try {
     void runShell(client, view, input).then(
       (exit) => end(textOfExit(exit)),
-      (error: unknown) => signal.aborted || end(explain(error, login)),
+      (error: unknown) => end(explain(error, login)),
     );
     return await next;
   } finally {

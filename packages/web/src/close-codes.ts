@@ -16,7 +16,7 @@ const MEANINGS: Readonly<Record<number, readonly [SshErrorCode, string?]>> = {
 /**
  * Close codes after which another WebSocket may succeed (RFC 6455 §7.4.1, IANA). They stand for a lost connection, a failure, a restart,
  * overload, a proxy or TLS failure, or an unanswered ping. 4421, a tunnel of another address, is final: a client always attaches at the
- * address that the tunnel was opened with, so that the gateway there was replaced.
+ * address that the tunnel was opened with, so the gateway there was replaced.
  */
 const LOST: readonly number[] = [1006, 1011, 1012, 1013, 1014, 1015, ABANDONED];
 

@@ -21,7 +21,7 @@ export interface ScpOptions extends CallOptions {
   readonly symlinks?: "follow" | "skip" | undefined;
   /**
    * Whether the target of a download may be a symbolic link to a directory; default true. Pass false for a path that a user did not choose;
-   * see `TransferOptions`. An upload takes no false: the server follows its links.
+   * see `TransferOptions`. An upload refuses false: the server follows its links.
    */
   readonly followTarget?: boolean | undefined;
   /** Maximum number of files to move; default 10,000,000. One more ends the transfer with `output-limit`, regardless of `onError`. */
@@ -36,11 +36,11 @@ export interface ScpOptions extends CallOptions {
 
 const OPTIONS: OptionNames<ScpOptions> = {
   ...SFTP_OPTIONS.call,
-  recursive: true,
-  preserve: true,
+  recursive: "boolean",
+  preserve: "boolean",
   filter: true,
   symlinks: true,
-  followTarget: true,
+  followTarget: "boolean",
   maxFiles: true,
   onProgress: true,
   onFile: true,

@@ -17,7 +17,7 @@ export interface GlobFiles {
   has(path: string): Promise<boolean>;
 }
 
-/** Calls the function that lists a directory, when that is possible, and perhaps again. */
+/** Calls a function that lists a directory. May wait until no file is open, and call it again if it fails. */
 export type ListDirectory = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** An entry of a directory. */

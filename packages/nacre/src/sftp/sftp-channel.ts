@@ -72,8 +72,9 @@ export class SftpChannel {
   }
 
   /**
-   * Requests the subsystem and sends SSH_FXP_INIT, right behind if the server bears it. Resolves when the server has answered with its
-   * version. Rejects with `channel-request-failed` if the server has no SFTP, or with the error that ended SFTP.
+   * Requests the subsystem and sends SSH_FXP_INIT: at once if the server is known to accept early data, otherwise after its reply.
+   * Resolves when the server has answered with its version. Rejects with `channel-request-failed` if the server has no SFTP, or with the
+   * error that ended SFTP.
    */
   start(): Promise<void> {
     const channel = this.#channel;

@@ -414,6 +414,8 @@ describe("a transfer with scp", () => {
     ] as unknown as ScpOptions[])
       expect(await failure(uploadScp(ssh, near, "f", options))).toEqual(code("usage"));
     expect(await failure(downloadScp(ssh, "f", near, { symlinks: "skip" }))).toEqual(code("usage"));
+    const falsy = { followTarget: 0 } as unknown as ScpOptions;
+    expect(await failure(downloadScp(ssh, "f", near, falsy))).toEqual(code("usage"));
     expect(await failure(downloadScp(ssh, "a\0b", near))).toEqual(code("usage"));
     expect(await failure(uploadScp(ssh, near, "dir/.."))).toEqual(code("usage"));
     expect(await failure(uploadScp(ssh, { ...near, path: "/home/t" }, "dir"))).toEqual(code("usage"));

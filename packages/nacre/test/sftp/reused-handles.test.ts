@@ -116,6 +116,30 @@ describe.each(SERVERS)("handles of a server: %s", (_, options) => {
     expectTree(server.files, "/home/tree");
   });
 
+  it("downloads directories whose listings take many replies", async () => {
+    for (const length of [10, 40_000]) {
+      const { sftp, server } = await openMemorySftp(options);
+      const near = new MemoryNearFiles();
+      for (const directory of ["tree", "tree/a", "tree/b"]) server.files.makeDirectory(`/home/${directory}`, 0o755);
+      for (const directory of ["tree", "tree/a", "tree/b"])
+        for (let i = 0; i < 500; i++)
+          server.files.open(`/home/${directory}/${i}`, CREATE, 0o644).data = new Uint8Array(length);
+      const target = { files: near, path: "/home/tree" };
+      const result = await download(sftp, "tree", target, { recursive: true, onError: "skip" });
+      expect(result).toMatchObject({ files: 1500, failed: [] });
+      expect(near.openCount).toBe(0);
+    }
+  });
+
+  it("reads an upload back to verify it, also if its files were moved one by one", async () => {
+    const { sftp } = await openMemorySftp(options);
+    const near = new MemoryNearFiles();
+    makeTree(near.files, "/home/tree");
+    const oneByOne = { recursive: true, verify: "sha256", concurrency: 1 } as const;
+    const result = await upload(sftp, { files: near, path: "/home/tree" }, "tree", oneByOne);
+    expect(result).toMatchObject({ verified: CONTENTS.size, failed: [] });
+  });
+
   it("resumes an upload, and keeps no part of a file whose handle was given again", async () => {
     const { sftp, server } = await openMemorySftp(options);
     const near = new MemoryNearFiles();

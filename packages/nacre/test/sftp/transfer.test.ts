@@ -308,6 +308,7 @@ describe("both directions", () => {
     make(to(), { "/home/other/": "" });
     to().files.symlink("other", "/home/copy");
     const options = { recursive: true, followTarget: false } as const;
+    expect(await failure(run({ recursive: true, followTarget: "no" as never }))).toEqual(code("usage"));
     for (const isHeld of [true, false]) {
       if (!isHeld) Object.assign(near, { holdDirectory: undefined });
       const error = await failure(run(options));

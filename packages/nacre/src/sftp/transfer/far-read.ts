@@ -11,8 +11,8 @@ import type { ReadOptions } from "./trees.ts";
 export type FarRange = Omit<ReadOptions, "follow">;
 
 /**
- * Reads a file of the server from a position to its end. Throws `sftp-failure` if it ends before the size that the server states, and states
- * again when it is asked at the end.
+ * Reads a file of the server from a position to its end. Throws `sftp-failure` if it ends before the size that the server states when
+ * it is asked again at the end.
  */
 export async function* readFar(
   channel: SftpChannel,

@@ -63,14 +63,14 @@ export interface TransferOptions extends CallOptions {
    */
   readonly symlinks?: "keep" | "follow" | "skip" | undefined;
   /**
-   * Whether the target may be a symbolic link to a directory; default true. Pass false for a path that a user did not choose, such as that of
-   * a name from the server in a directory that the user chose: an earlier transfer may have made a link there. The link is then an error, as
-   * it is everywhere below the target.
+   * Whether the target may be a symbolic link to a directory; default true. Pass false for a path that a user did not choose whole,
+   * such as a directory of the user and in it a name from the server: an earlier transfer may have made a link there. The link is then an
+   * error, as it is everywhere below the target.
    */
   readonly followTarget?: boolean | undefined;
   /**
-   * Maximum number of files to move; default 10,000,000. One more ends the transfer with `output-limit`, regardless of `onError`. With
-   * `verify: "sha256"`, the maximum is at most 1,048,576.
+   * Maximum number of files, with those that `update` finds unchanged; default 10,000,000. One more ends the transfer with `output-limit`,
+   * regardless of `onError`. With `verify: "sha256"`, the maximum is at most 1,048,576.
    */
   readonly maxFiles?: number | undefined;
   /**
@@ -182,7 +182,7 @@ export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
   preserve: "boolean",
   filter: true,
   symlinks: true,
-  followTarget: true,
+  followTarget: "boolean",
   maxFiles: true,
   maxGrowth: true,
   limit: true,

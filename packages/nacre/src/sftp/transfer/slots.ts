@@ -19,7 +19,8 @@ export class Slots {
   readonly #isGiven: boolean;
   #files = 0;
   #bytes = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** Files that wait, in the order in which they get their places. */
+  readonly #waiting: { readonly bytes: number; readonly start: () => void }[] = [];
 
   /**
    * `most` returns the number of files without `concurrency`, the number that the application chose. It may change, as a server may state its
@@ -36,7 +37,11 @@ export class Slots {
    */
   take(size: number): Promise<void> | undefined {
     const bytes = countedBytes(size);
-    if (!this.#isFree(bytes)) return this.#wait(bytes);
+    // In order: the directory of a listing that waits stays open, and its handle may be the one that each file gets.
+    if (this.#waiting.length > 0 || !this.#isFree(bytes))
+      return new Promise((start) => {
+        this.#waiting.push({ bytes, start });
+      });
     this.#add(bytes);
     return undefined;
   }
@@ -45,15 +50,11 @@ export class Slots {
   release(size: number): void {
     this.#files--;
     this.#bytes -= countedBytes(size);
-    if (this.#waiting.length > 0) for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  async #wait(bytes: number): Promise<void> {
-    while (!this.#isFree(bytes))
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
-    this.#add(bytes);
+    for (let next = this.#waiting[0]; next !== undefined && this.#isFree(next.bytes); next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#add(next.bytes);
+      next.start();
+    }
   }
 
   #add(bytes: number): void {

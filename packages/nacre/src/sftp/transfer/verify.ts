@@ -4,6 +4,7 @@ import { forEach } from "./for-each.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { UnverifiedEntry } from "./options.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
+import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
 import type { Sha256Maker } from "./sha256.ts";
 import { MOST_FILES } from "./slots.ts";
@@ -75,15 +76,22 @@ export class Verification {
     await run.attempt("", async () => {
       const source = await this.#digests(this.#parts.source.remote, ({ from }) => from);
       const target = await this.#digests(this.#parts.target.remote, ({ to }) => to.path);
-      const compare = (file: MovedFile): Promise<void> =>
-        run.attempt(file.path, async () => {
-          const [moved, found] = await Promise.all([source(file), target(file)]);
-          if (moved !== found) throw different(file, `SHA-256 ${moved}`, found);
-          this.verified++;
-        });
+      const compare = async (file: MovedFile): Promise<void> => {
+        const [moved, found] = await Promise.all([source(file), target(file)]);
+        if (moved !== found) throw different(file, `SHA-256 ${moved}`, found);
+        this.verified++;
+      };
       // Files that are read back are open meanwhile.
       const { source: from, target: to } = this.#parts;
-      await forEach(this.#moved, compare, Math.min(from.mostFiles ?? MOST_FILES, to.mostFiles ?? MOST_FILES));
+      const most = Math.min(from.mostFiles ?? MOST_FILES, to.mostFiles ?? MOST_FILES);
+      const again: MovedFile[] = [];
+      const compareOrDefer = (file: MovedFile): Promise<void> =>
+        compare(file).catch((error: unknown) => {
+          if (!isReusedHandle(error)) throw error;
+          again.push(file);
+        });
+      await forEach(this.#moved, (file) => run.attempt(file.path, () => compareOrDefer(file)), most);
+      await forEach(again, (file) => run.attempt(file.path, () => compare(file)), 1);
     });
   }
 

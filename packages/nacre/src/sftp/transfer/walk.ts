@@ -149,13 +149,17 @@ export class Walk {
   async *#list({ from }: Directory): AsyncGenerator<NearEntry, void> {
     const list = (): AsyncIterable<NearEntry> => this.#source.list(from, this.#run.context(from));
     const listed = new Set<string>();
+    let isStopped = false;
     if (!this.#mover.isOneByOne)
       try {
         for await (const entry of list()) {
           if (listed.size <= MOST_LISTED_AGAIN) listed.add(entry.name);
           yield entry;
+          // While it is open, every file gets its handle.
+          isStopped = this.#mover.isOneByOne && listed.size <= MOST_LISTED_AGAIN;
+          if (isStopped) break;
         }
-        return;
+        if (!isStopped) return;
       } catch (error) {
         if (listed.size > MOST_LISTED_AGAIN || !isReusedHandle(error)) throw error;
       }
