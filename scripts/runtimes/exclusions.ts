@@ -25,6 +25,11 @@ export const EXCLUSIONS: readonly Exclusion[] = [
     ],
     "packages/nacre/test/no-crypto.test.ts": ["both sides work with the option `random` on a platform without crypto"],
   }),
+  ...excluded("bun", "reads stacks of V8, which have the callers that await", {
+    "packages/node/test/messages.test.ts": [
+      "the stacks of `connect`, `dial` and aborted calls have the caller's frame",
+    ],
+  }),
   ...excluded("deno", "needs paths as bytes, which Deno's node:fs decodes as UTF-8", {
     "packages/node/test/sftp-server/disk-files.test.ts": ["keeps names that are not UTF-8"],
   }),

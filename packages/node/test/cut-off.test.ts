@@ -165,7 +165,8 @@ test.concurrent.each([
 ])("a pipe of %s without a catch ends the program with the error", async (_, program) => {
   const { status, stderr, stdout } = await runProgram(program);
   expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
-  expect(stderr).toContain("code: 'connection-lost'");
+  // Runtimes print an uncaught error each in its own way, but always its message.
+  expect(stderr).toMatch(/SshError: (?:the server closed the connection|the connection broke)/);
 });
 
 test.concurrent("a pipe to a file that may not be written ends the program with the error", async () => {
@@ -173,5 +174,5 @@ test.concurrent("a pipe to a file that may not be written ends the program with 
     `createReadStream("app.tar.gz").pipe((await ssh.sftp()).createWriteStream("no/such/folder"));`,
   );
   expect(status).toBe(1);
-  expect(stderr).toContain("code: 'sftp-no-such-file'");
+  expect(stderr).toMatch(/Error: .*no\/such\/folder/);
 });

@@ -3,6 +3,7 @@ import type { MemoryFiles } from "@nacre/testing/nacre/memory-files";
 import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { equalBytes } from "@nacre/wire";
 import { download, type TransferProgress, upload } from "nacre/sftp";
 import { describe, expect, it } from "vitest";
 import { openMemorySftp, pattern } from "./support.ts";
@@ -52,8 +53,7 @@ function treeOf(files: MemoryFiles, root: string): Map<string, Uint8Array> {
 function expectTree(files: MemoryFiles, root: string, expected = CONTENTS): void {
   const found = treeOf(files, root);
   expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
-  for (const [name, bytes] of expected)
-    expect([name, Buffer.from(found.get(name)!).equals(bytes)]).toEqual([name, true]);
+  for (const [name, bytes] of expected) expect([name, equalBytes(found.get(name)!, bytes)]).toEqual([name, true]);
 }
 
 describe.each(SERVERS)("handles of a server: %s", (_, options) => {

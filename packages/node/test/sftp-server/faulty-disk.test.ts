@@ -52,7 +52,19 @@ vi.mock(import("node:fs"), async (original) => {
     if (disk.failsToList) throw Object.assign(new Error("the disk failed"), { code: "EIO" });
     return fs.opendirSync(...args);
   };
-  return { ...fs, write: write as never, writeSync: writeSync as never, fsync: fsync as never, opendirSync };
+  // Other runtimes than Node list a directory by `readdirSync`.
+  const readdirSync = ((...args: Parameters<typeof fs.readdirSync>) => {
+    if (disk.failsToList) throw Object.assign(new Error("the disk failed"), { code: "EIO" });
+    return fs.readdirSync(...args);
+  }) as typeof fs.readdirSync;
+  return {
+    ...fs,
+    write: write as never,
+    writeSync: writeSync as never,
+    fsync: fsync as never,
+    opendirSync,
+    readdirSync,
+  };
 });
 
 const CONTENT = "0123456789".repeat(20_000);
