@@ -30,11 +30,6 @@ export const EXCLUSIONS: readonly Exclusion[] = [
       "the stacks of `connect`, `dial` and aborted calls have the caller's frame",
     ],
   }),
-  ...excluded("deno", "needs a `pipe` that reads a destroyed stream", {
-    "packages/node/test/process-errors.test.ts": [
-      "a broken connection without a listener is an uncaught exception even if stdout is piped only after the end",
-    ],
-  }),
   ...excluded("deno", "needs a program to end before the timeout of an AbortSignal that it made", {
     "packages/node/test/cut-off.test.ts": [
       "the example of README.md under Commands ends in its catch and nowhere else",

@@ -32,6 +32,7 @@ class ChannelReadable extends Readable implements ReadEnd<Readable>, PolicyStrea
   readonly #source: ReadSource;
   readonly #policy: ErrorPolicy | undefined;
   readonly #output: Output;
+  #isPiped = false;
 
   constructor(source: ReadSource, policy: ErrorPolicy | undefined, keep: number | undefined) {
     super({ highWaterMark: HIGH_WATER });
@@ -47,7 +48,7 @@ class ChannelReadable extends Readable implements ReadEnd<Readable>, PolicyStrea
 
   misses({ code }: SshError): boolean {
     if (code === "closed") return this.listenerCount("end") > 0;
-    return this.readableFlowing !== null || this.readableDidRead;
+    return this.#isPiped || this.readableFlowing !== null || this.readableDidRead;
   }
 
   get stream(): Readable {
@@ -78,6 +79,13 @@ class ChannelReadable extends Readable implements ReadEnd<Readable>, PolicyStrea
       this.#policy?.usedLate(this);
     }
     return bytes;
+  }
+
+  override pipe<T extends NodeJS.WritableStream>(destination: T, options?: { end?: boolean | undefined }): T {
+    this.#isPiped = true;
+    // Node 26 and Deno do not read a destroyed stream.
+    this.#policy?.usedLate(this);
+    return super.pipe(destination, options);
   }
 
   override _read(): void {
