@@ -321,7 +321,7 @@ describe("an error gives status 255 and one line with its code", () => {
     const line = `${quoted(commandLine([...login, command]))} ${redirection} /dev/full`;
     const { status, stderr } = await ended(start(["sh", "-c", line]));
     expect(status).toBe(255);
-    // Without a place for error output, there is none for the message either.
+    // The message goes to standard error, too, so it is lost.
     expect(stderr).toMatch(
       redirection === "2>" ? /^$/ : /^nacre: cannot write standard output: ENOSPC[^\n]* \[file-unwritable\]\n$/,
     );

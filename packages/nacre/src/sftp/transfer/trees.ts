@@ -71,7 +71,7 @@ export interface SourceTree extends SourceFiles {
 export interface NewDirectory {
   /** Permission bits. The umask of the target applies. */
   readonly mode: number | undefined;
-  /** Whether an existing one may be behind a symbolic link. */
+  /** Whether a symbolic link to an existing one is followed. */
   readonly follow: boolean;
 }
 
@@ -95,7 +95,7 @@ export interface PartialFile {
   readonly size: number;
   /** Reads into `buffer` from `position`. Only on the near side. */
   read?(buffer: Uint8Array, position: number): Promise<number>;
-  /** Writes behind the end, sets the attributes, and closes the file, also after a failure. `path` is the one that it has now. */
+  /** Appends, sets the attributes, and closes the file, also after a failure. `path` is its current path. */
   write(path: string, chunks: AsyncIterable<Chunk>, attributes: NewAttributes, context: CallContext): Promise<void>;
   /** Closes the file. */
   close(): Promise<void>;
