@@ -242,10 +242,10 @@ class WebSocketGateway implements Gateway {
   }
 
   #subprotocolRefusal(request: IncomingMessage): Refusal | undefined {
-    // rule: plain-off
-    if (this.#plain !== undefined || !this.#isPlain(request)) return undefined;
     const detail = `${TUNNEL_SUBPROTOCOL} was not offered, and plain mode is off`;
-    return { reason: "subprotocol", status: 400, detail };
+    // rule: plain-off
+    if (this.#plain === undefined && this.#isPlain(request)) return { reason: "subprotocol", status: 400, detail };
+    return undefined;
   }
 
   #isPlain({ headers }: IncomingMessage): boolean {
