@@ -71,8 +71,8 @@ const projects: TestProjectInlineConfiguration[] = [
 export default defineConfig({
   root,
   test: {
-    // One more than the cores of a small machine: tests of `interop` and `verify` mostly wait for other programs.
-    maxWorkers: 3,
+    // Twice the cores of a small machine: tests of `interop` and `verify` mostly wait for other programs.
+    maxWorkers: 4,
     sequence: { sequencer: AlternatingSequencer },
     coverage: {
       provider: "v8",
