@@ -27,7 +27,7 @@ it.each(targets.filter((target) => !entryPoints.includes(target)))(
 );
 
 describe("fuzzing", () => {
-  it.each(sample(0, targets.length, 8).map((i) => targets[i]!.name))(
+  it.each(sample(0, targets.length, 13).map((i) => targets[i]!.name))(
     "%s keeps its contract for all seeds and for inputs derived from them",
     async (target) => {
       const seeds = seedsOf(target);

@@ -27,7 +27,6 @@ async function nacreKeygen(...words: string[]): Promise<string> {
 const KINDS: readonly (readonly [type: string, bits: string])[] = [
   ["ed25519", "256"],
   ["rsa", "2048"],
-  ["rsa", "3072"],
   ["ecdsa", "256"],
   ["ecdsa", "384"],
   ["ecdsa", "521"],
