@@ -70,7 +70,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   /** Position of the next read or write without a position. */
   #position = 0;
   #closing: Promise<void> | undefined;
-  /** Writes under way. */
+  /** Pending writes. */
   readonly #writes = new Set<Promise<number>>();
 
   /** Call `open` instead of this constructor. */

@@ -122,7 +122,7 @@ test("scp: a partial file that passes for the whole one · server", async () => 
   }
   expect(await play(ssh, "scp -t f", "C0644 3 f\nnew\0")).toEqual({ output: "\0\0\0", status: 0 });
   expect([await tree(files, "/"), seen]).toEqual([["f: new"], ["old", "old", "old"]]);
-  // curl sends no report behind the contents.
+  // curl sends no report after the contents.
   expect(await play(ssh, "scp -pt f", "C0644 5 f\nnewer")).toEqual({ output: "\0\0\0", status: 0 });
   expect(await tree(files, "/")).toEqual(["f: newer"]);
 });

@@ -78,7 +78,7 @@ export class FileMover {
   readonly #slots: Slots;
   /** Number of files that were started. */
   #found = 0;
-  /** Returns the maximum number of files under way that both sides allow. */
+  /** Returns how many files may move at once: the lower limit of the two sides. */
   readonly #most: () => number;
   /** Number of files under way. */
   #moving = 0;

@@ -145,7 +145,7 @@ export class Walk {
     for (const extra of findExtra(directory, listing, names)) if (run.remember()) this.extras.push(extra);
   }
 
-  /** Lists a directory of the source. Lists it again, with no file under way, if the server gave its handle to another one too. */
+  /** Lists a directory of the source, and once more while no file moves if the server reused its handle. */
   async *#list({ from }: Directory): AsyncGenerator<NearEntry, void> {
     const list = (): AsyncIterable<NearEntry> => this.#source.list(from, this.#run.context(from));
     const listed = new Set<string>();
