@@ -16,11 +16,11 @@ interface Manifest {
 
 /**
  * Returns the entry that nearly every program loads. Its file carries all code that it shares with other entries of its package, and these
- * import it from there. Otherwise esbuild writes a chunk for each set of entries that share code: six for `internal` of `nacre`.
+ * import it from there. Otherwise esbuild writes a chunk for each set of entries that share code: six for `extend` of `nacre`.
  */
 function baseOf(folder: string, sources: readonly string[]): string | undefined {
-  const base = folder === "packages/wire" ? "./src/index.ts" : "./src/internal.ts";
-  return sources.includes(base) ? base : undefined;
+  if (folder === "packages/wire") return "./src/index.ts";
+  return ["./src/internal.ts", "./src/extend.ts"].find((base) => sources.includes(base));
 }
 
 await Promise.all(

@@ -23,18 +23,18 @@ const MOST_KIB: Readonly<Record<string, number>> = {
 const UNNAMED =
   /ciphers\/src\/(?:aes|noble-aes|hmac)|packages\/(?:ciphers-wasm|keyfiles|node)\/|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
 /** Paths of code that only SFTP needs. */
-const SFTP_FILES = /packages\/sftp\/|nacre\/(?:src|dist)\/sftp/;
+const SFTP_FILES = /packages\/(?:sftp|files)\//;
 /** Paths of code that only an SFTP server needs. */
-const SFTP_SERVER_FILES = /packages\/sftp\/src\/server\.ts|nacre\/(?:src|dist)\/sftp-server/;
+const SFTP_SERVER_FILES = /packages\/sftp\/src\/server\.ts|files\/(?:src|dist)\/serve/;
 /** Paths of code that only files of a browser need. */
 const BROWSER_FILES = /web\/(?:src|dist)\/files/;
 /** Paths of code that only scp needs. */
-const SCP_FILES = /packages\/sftp\/src\/scp|nacre\/(?:src|dist)\/scp/;
+const SCP_FILES = /packages\/sftp\/src\/scp|files\/(?:src|dist)\/scp/;
 /** Paths of code that only an scp server needs. */
-const SCP_SERVER_FILES = /nacre\/(?:src|dist)\/scp(?:-server|\/server\/)/;
+const SCP_SERVER_FILES = /files\/(?:src|dist)\/scp(?:-server|\/server\/)/;
 /** Paths of code of SFTP that scp does not need. */
 const NOT_IN_SCP =
-  /packages\/sftp\/src\/(?:index|client|server|table|frame-reader)|nacre\/(?:src|dist)\/sftp\/(?:sftp\.|block-|transfer\/transfer\.)/;
+  /packages\/sftp\/src\/(?:index|client|server|table|frame-reader)|files\/(?:src|dist)\/(?:remote\/sftp\.|blocks\/block-|transfer\/transfer\.)/;
 /** Paths of code that only `privateKey` needs. */
 const KEY_FILES = /packages\/keyfiles\//;
 /** Paths of code that reads private key files. */
@@ -61,18 +61,22 @@ for (const conditions of [["@nacre/source"], []])
   )
     problem("a bundle of `connect` and `serve` without `privateKey` contains @nacre/keyfiles");
 for (const file of carried(everything).filter((input) => SFTP_FILES.test(input)))
-  problem(`a bundle that does not name nacre/sftp contains ${file}`);
+  problem(`a bundle that does not name @nacre/files contains ${file}`);
 print("nacre for the browser", everything);
 
-const withSftp = await bundle(`export { connect } from "nacre"; export { sftp } from "nacre/sftp";`, ["@nacre/source"]);
+const withSftp = await bundle(`export { connect } from "nacre"; export { sftp } from "@nacre/files";`, [
+  "@nacre/source",
+]);
 checkGlobals(withSftp.code);
 if (carried(withSftp).filter((input) => SFTP_FILES.test(input)).length < 10)
   problem("fewer than 10 files in the bundle with SFTP match SFTP_FILES: this check looks in the wrong place");
 for (const file of carried(withSftp).filter((input) => SFTP_SERVER_FILES.test(input)))
-  problem(`a bundle that does not name nacre/sftp-server contains ${file}`);
+  problem(`a bundle that does not name @nacre/files/server contains ${file}`);
 print("connect and sftp", withSftp);
 
-const sftpServer = await bundle(`export { serve } from "nacre"; export * from "nacre/sftp-server";`, ["@nacre/source"]);
+const sftpServer = await bundle(`export { serve } from "nacre"; export * from "@nacre/files/server";`, [
+  "@nacre/source",
+]);
 checkGlobals(sftpServer.code);
 if (carried(sftpServer).filter((input) => SFTP_SERVER_FILES.test(input)).length < 8)
   problem(
@@ -80,11 +84,11 @@ if (carried(sftpServer).filter((input) => SFTP_SERVER_FILES.test(input)).length 
   );
 print("serve and sftpServer", sftpServer);
 
-for (const [name, sftp] of Object.entries({ "nacre/sftp": withSftp, "nacre/sftp-server": sftpServer }))
+for (const [name, sftp] of Object.entries({ "@nacre/files": withSftp, "@nacre/files/server": sftpServer }))
   for (const file of carried(sftp).filter((input) => SCP_FILES.test(input)))
     problem(`a bundle that names only ${name} contains ${file}`);
 
-const withScp = await bundle(`export { connect } from "nacre"; export * from "nacre/scp";`, ["@nacre/source"]);
+const withScp = await bundle(`export { connect } from "nacre"; export * from "@nacre/files/scp";`, ["@nacre/source"]);
 checkGlobals(withScp.code);
 if (carried(withScp).filter((input) => SCP_FILES.test(input)).length < 10)
   problem("fewer than 10 files in the bundle with scp match SCP_FILES: this check looks in the wrong place");
@@ -92,7 +96,9 @@ for (const file of carried(withScp).filter((input) => SCP_SERVER_FILES.test(inpu
   problem(`a bundle with connect and scp contains ${file}`);
 print("connect and scp", withScp);
 
-const scpServer = await bundle(`export { serve } from "nacre"; export * from "nacre/scp-server";`, ["@nacre/source"]);
+const scpServer = await bundle(`export { serve } from "nacre"; export * from "@nacre/files/scp-server";`, [
+  "@nacre/source",
+]);
 checkGlobals(scpServer.code);
 if (carried(scpServer).filter((input) => SCP_SERVER_FILES.test(input)).length < 5)
   problem(

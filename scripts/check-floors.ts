@@ -1,5 +1,5 @@
 // Checks that a package imports only from lower floors, that its package.json and tsconfig.json list these imports, and that noble is
-// the only dependency of floors 0–6. Tests may share support code only through `@nacre/testing`. Fails if it finds too few imports.
+// the only dependency of floors 0–7. Tests may share support code only through `@nacre/testing`. Fails if it finds too few imports.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { FLOORS } from "./floors.ts";
@@ -38,8 +38,8 @@ for (const [name, floor] of Object.entries(FLOORS)) {
       imports++;
       if (specifier.startsWith(".")) continue;
       if (specifier.startsWith("node:")) {
-        if (floor < 7)
-          problems.push(`${file}: floor ${floor} imports ${specifier}; only floors 7 and 8 may import Node modules`);
+        if (floor < 8)
+          problems.push(`${file}: floor ${floor} imports ${specifier}; only floors 8 and 9 may import Node modules`);
         continue;
       }
       const dependency = specifier.startsWith("@")
@@ -65,7 +65,7 @@ for (const [name, floor] of Object.entries(FLOORS)) {
     if (!used.has(dependency)) problems.push(`${folder}/package.json declares ${dependency}; no source imports it`);
     if (ours && !referenced.has(packageName(dependency)))
       problems.push(`${folder}/tsconfig.json has no reference to ${dependency}`);
-    if (!ours && floor <= 6 && !NOBLE.includes(dependency))
+    if (!ours && floor <= 7 && !NOBLE.includes(dependency))
       problems.push(`${folder}: floor ${floor} may not depend on ${dependency}`);
   }
   for (const reference of referenced) {

@@ -5,17 +5,17 @@ import { build } from "esbuild";
 /** Entries that must not import noble, directly or indirectly, each with a file that it does import: that shows that the check works. */
 const ENTRIES: Readonly<Record<string, string>> = {
   "packages/node/src/index.ts": "packages/transport/src/transport.ts",
-  "packages/node/src/ssh-server.ts": "packages/session/src/server-session.ts",
+  "packages/node/src/listen/ssh-server.ts": "packages/session/src/server-session.ts",
   "packages/node/src/forward/index.ts": "packages/nacre/src/forward/bridge.ts",
-  "packages/nacre/src/internal.ts": "packages/session/src/client-session.ts",
+  "packages/nacre/src/extend.ts": "packages/session/src/client-session.ts",
   "packages/keys/src/internal.ts": "packages/keys/src/public-key.ts",
   "packages/keyfiles/src/internal.ts": "packages/keyfiles/src/known-hosts.ts",
   "packages/kex/src/internal.ts": "packages/kex/src/hybrid.ts",
   "packages/cli/src/main.ts": "packages/cli/src/help.ts",
-  "packages/cli/src/ssh.ts": "packages/node/src/connect.ts",
-  "packages/cli/src/copy/copy.ts": "packages/node/src/connect.ts",
+  "packages/cli/src/ssh/ssh.ts": "packages/node/src/connect.ts",
+  "packages/cli/src/cp/copy.ts": "packages/node/src/connect.ts",
   "packages/cli/src/sftp/sftp.ts": "packages/node/src/connect.ts",
-  "packages/cli/src/serve.ts": "packages/node/src/listen.ts",
+  "packages/cli/src/serve/serve.ts": "packages/node/src/listen/listen.ts",
 };
 const NOBLE = /\/node_modules\/@noble\//;
 

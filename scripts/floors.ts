@@ -16,8 +16,9 @@ export const FLOORS: Readonly<Record<string, number>> = {
   session: 5,
   sftp: 5,
   nacre: 6,
-  node: 7,
-  web: 7,
-  gateway: 7,
-  cli: 8,
+  files: 7,
+  node: 8,
+  web: 8,
+  gateway: 8,
+  cli: 9,
 };

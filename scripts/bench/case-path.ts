@@ -52,7 +52,7 @@ export const pathCase: Case = {
   async run(bench) {
     const path = await startSlowPath({ bitsPerSecond: MBITS * 1e6, holdMs: ROUND_TRIP / 2, queueBytes: QUEUE });
     const folder = await mkdtemp(join(tmpdir(), "nacre-bench-path-"));
-    const far = new Child({ file: "child-far" }, path.far.namespace);
+    const far = new Child({ file: "child-remote" }, path.far.namespace);
     try {
       const runners = await prepareRunners(bench, path, far, folder);
       const samples: Sample[] = [];

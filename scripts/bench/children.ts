@@ -16,7 +16,7 @@ const programs = [
   "child-dev-tunnels",
   "child-ceiling",
   "child-tcp",
-  "child-far",
+  "child-remote",
   "child-target",
   "child-server-nacre",
   "child-server-ssh2",

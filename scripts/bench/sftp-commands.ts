@@ -98,9 +98,9 @@ function nacreCommand(
 
 /** Returns source and target of `nacre cp`. Throws for an action other than to move one file. */
 function nacrePlaces({ user, host }: Target, { type, remote, local }: FileAction): string[] {
-  const far = `${user}@${host}:${remote}`;
-  if (type === "get") return [far, local];
-  if (type === "put") return [local, far];
+  const place = `${user}@${host}:${remote}`;
+  if (type === "get") return [place, local];
+  if (type === "put") return [local, place];
   throw new Error(`"nacre cp" is measured with one file, not with "${type}"`);
 }
 
@@ -116,11 +116,11 @@ function rcloneCommand(target: Target, action: FileAction | undefined): string[]
     "disable-hashcheck": "true",
   };
   const flags = Object.entries(options).map(([name, value]) => `--sftp-${name}=${value}`);
-  const far = `:sftp:${action?.remote ?? "/"}`;
+  const remote = `:sftp:${action?.remote ?? "/"}`;
   const work =
     action === undefined
-      ? ["lsf", "--max-depth=1", far]
-      : ["sync", ...(action.type.startsWith("get") ? [far, action.local] : [action.local, far])];
+      ? ["lsf", "--max-depth=1", remote]
+      : ["sync", ...(action.type.startsWith("get") ? [remote, action.local] : [action.local, remote])];
   return ["rclone", "--config=/dev/null", ...flags, ...work];
 }
 

@@ -67,13 +67,13 @@ export const localShell: Shell = async (command, inputFile = "/dev/null") => {
 
 /** Two folders in memory, here and at the server, with the same contents. */
 export class SftpFolders {
-  readonly near: string;
-  readonly far: string;
+  readonly local: string;
+  readonly remote: string;
   readonly #atServer: Shell;
 
-  private constructor(near: string, atServer: Shell) {
-    this.near = near;
-    this.far = `${MEMORY}/${basename(near)}-far`;
+  private constructor(local: string, atServer: Shell) {
+    this.local = local;
+    this.remote = `${MEMORY}/${basename(local)}-remote`;
     this.#atServer = atServer;
   }
 
@@ -81,20 +81,20 @@ export class SftpFolders {
   static async make(atServer: Shell, { bytes, files, names, sparse }: FolderSizes): Promise<SftpFolders> {
     const folders = new SftpFolders(await mkdtemp(`${MEMORY}/nacre-bench-`), atServer);
     try {
-      const { near, far } = folders;
-      await writePayload(join(near, SOURCES.long), bytes);
-      await writeFiles(join(near, SOURCES.short), files);
-      await writeFiles(join(near, SOURCES.warmShort), WARM_FILES);
-      await mkdir(join(near, SOURCES.list));
-      const archive = join(near, "archive");
-      await must(["tar", "-C", near, "--exclude=archive", "-cf", archive, "."], { timeoutMs: 120_000 });
-      await folders.#atServer(`mkdir ${far} && cd ${far} && tar -xf -`, archive);
+      const { local, remote } = folders;
+      await writePayload(join(local, SOURCES.long), bytes);
+      await writeFiles(join(local, SOURCES.short), files);
+      await writeFiles(join(local, SOURCES.warmShort), WARM_FILES);
+      await mkdir(join(local, SOURCES.list));
+      const archive = join(local, "archive");
+      await must(["tar", "-C", local, "--exclude=archive", "-cf", archive, "."], { timeoutMs: 120_000 });
+      await folders.#atServer(`mkdir ${remote} && cd ${remote} && tar -xf -`, archive);
       await rm(archive);
       // Sparse, and so not in the archive.
-      await writeFile(join(near, SOURCES.sparse), "");
-      await truncate(join(near, SOURCES.sparse), sparse);
-      await folders.#atServer(`cd ${far} && truncate -s ${sparse} ${SOURCES.sparse}`);
-      await folders.#atServer(`cd ${far}/${SOURCES.list} && seq -f name-%.0f ${names} | xargs touch`);
+      await writeFile(join(local, SOURCES.sparse), "");
+      await truncate(join(local, SOURCES.sparse), sparse);
+      await folders.#atServer(`cd ${remote} && truncate -s ${sparse} ${SOURCES.sparse}`);
+      await folders.#atServer(`cd ${remote}/${SOURCES.list} && seq -f name-%.0f ${names} | xargs touch`);
       return folders;
     } catch (error) {
       await folders.remove();
@@ -103,30 +103,30 @@ export class SftpFolders {
   }
 
   /** Returns the paths of a transfer's target, here or at the server. */
-  target(isWarmUp: boolean): { readonly near: string; readonly far: string } {
+  target(isWarmUp: boolean): { readonly local: string; readonly remote: string } {
     const name = isWarmUp ? WARM_TARGET : TARGET;
-    return { near: join(this.near, name), far: `${this.far}/${name}` };
+    return { local: join(this.local, name), remote: `${this.remote}/${name}` };
   }
 
   /** Removes what the last transfers made. */
   async clear(): Promise<void> {
-    for (const { near, far } of [this.target(false), this.target(true)]) {
-      await rm(near, { recursive: true, force: true });
-      await this.#atServer(`rm -rf ${far}`);
+    for (const { local, remote } of [this.target(false), this.target(true)]) {
+      await rm(local, { recursive: true, force: true });
+      await this.#atServer(`rm -rf ${remote}`);
     }
   }
 
   /** Throws unless the target of a transfer has the same contents as its source. */
   async compare(direction: "get" | "put", source: string): Promise<void> {
-    const expected = await localShell(digest(join(this.near, source)));
-    const { near, far } = this.target(false);
-    const arrived = direction === "get" ? await localShell(digest(near)) : await this.#atServer(digest(far));
+    const expected = await localShell(digest(join(this.local, source)));
+    const { local, remote } = this.target(false);
+    const arrived = direction === "get" ? await localShell(digest(local)) : await this.#atServer(digest(remote));
     if (arrived !== expected) throw new Error(`the copy of "${source}" differs from it`);
   }
 
   async remove(): Promise<void> {
-    await rm(this.near, { recursive: true, force: true });
-    await this.#atServer(`rm -rf ${this.far}`);
+    await rm(this.local, { recursive: true, force: true });
+    await this.#atServer(`rm -rf ${this.remote}`);
   }
 }
 

@@ -76,12 +76,12 @@ function act(
   const isGet = type.startsWith("get");
   const action = (name: string, isWarmUp: boolean): FileAction => ({
     type,
-    remote: isGet || type === "list" ? `${folders.far}/${name}` : folders.target(isWarmUp).far,
-    local: isGet ? folders.target(isWarmUp).near : `${folders.near}/${name}`,
+    remote: isGet || type === "list" ? `${folders.remote}/${name}` : folders.target(isWarmUp).remote,
+    local: isGet ? folders.target(isWarmUp).local : `${folders.local}/${name}`,
   });
   const timeoutMs = transferTimeout(bytes);
   const task = { target, suite, action: action(source, false) };
-  if (command !== undefined) return runSftpCommand(command, { ...task, timeoutMs, namespace, folder: folders.near });
+  if (command !== undefined) return runSftpCommand(command, { ...task, timeoutMs, namespace, folder: folders.local });
   const first = warmUp === undefined ? undefined : action(warmUp, true);
   return once(program!, { kind: "files", ...task, warmUp: first }, timeoutMs, namespace);
 }

@@ -201,7 +201,7 @@ export interface ManyResult {
   readonly cpuMs: number;
 }
 
-/** Task for the far end of a path: listen with the plain TCP server and Nacre's SSH server. */
+/** Task for the remote end of a path: listen with the plain TCP server and Nacre's SSH server. */
 export interface ServeTask {
   readonly kind: "serve";
   readonly host: string;

@@ -1,4 +1,6 @@
 // An application in a browser or a worker. scripts/check-consumers.ts compiles it with the packed packages.
+
+import { type CpOptions, type ReadStreamOptions, type Sftp, sftp, type WriteFileOptions } from "@nacre/files";
 import {
   type ByteStreams,
   type Client,
@@ -20,8 +22,7 @@ import {
 } from "nacre";
 import { type BaseClient, connect as connectWith, forwardingClient } from "nacre/core";
 import { defaultAlgorithms } from "nacre/defaults";
-import type { Duplex } from "nacre/internal";
-import { type CpOptions, type ReadStreamOptions, type Sftp, sftp, type WriteFileOptions } from "nacre/sftp";
+import type { Duplex } from "nacre/extend";
 import type { AreBytes, Optional } from "./types.js";
 
 type ChunkOf<T> = T extends ReadableStream<infer Chunk> ? Chunk : never;

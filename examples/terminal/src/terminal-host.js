@@ -1,7 +1,7 @@
 // @ts-check
 // Process that holds one terminal for the embedded SSH server. It receives a `TerminalStart` and then sizes as messages, carries the
 // terminal's bytes on descriptor 4, and reports how the program ended. Written in JavaScript, so that it starts without a loader.
-// `nacre serve` has a host of its own, which the package does not export: packages/cli/src/terminal-host.ts.
+// `nacre serve` has a host of its own, which the package does not export: packages/cli/src/terminal/terminal-host.ts.
 import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";

@@ -1,5 +1,5 @@
+import { SftpError } from "@nacre/files";
 import { SshError, type SshErrorCode } from "nacre";
-import { SftpError } from "nacre/sftp";
 import { expect, it } from "vitest";
 import { fileProblem } from "../page/files/file-problem.ts";
 import { type Attempt, explain } from "../page/problems.ts";

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { BACKGROUND, inBackground } from "./background.ts";
 import { HELP } from "./help.ts";
 import { CommandLineError } from "./options.ts";
 import { explain } from "./say.ts";
-import { TERMINAL_HOST } from "./terminal-messages.ts";
+import { BACKGROUND, inBackground } from "./ssh/background.ts";
+import { TERMINAL_HOST } from "./terminal/terminal-messages.ts";
 
 /** Exit status for an error of nacre itself, as in ssh(1). */
 const FAILURE = 255;
@@ -26,12 +26,12 @@ process.exit(status);
 async function main(words: readonly string[]): Promise<number> {
   // These two need an IPC channel; without one they are unknown options.
   if (words[0] === TERMINAL_HOST && process.connected) {
-    await (await import("./terminal-host.ts")).hostTerminal();
+    await (await import("./terminal/terminal-host.ts")).hostTerminal();
     return 0;
   }
   if (words[0] === BACKGROUND && process.connected) {
     const background = inBackground(words[1] === "terminal");
-    return (await import("./ssh.ts")).ssh(words.slice(2), background);
+    return (await import("./ssh/ssh.ts")).ssh(words.slice(2), background);
   }
   switch (words[0]) {
     case undefined:
@@ -44,19 +44,19 @@ async function main(words: readonly string[]): Promise<number> {
       return 0;
     // Imported on demand, so that each command loads only its own code.
     case "keygen":
-      return (await import("./keygen.ts")).keygen(words.slice(1));
+      return (await import("./keygen/keygen.ts")).keygen(words.slice(1));
     case "cp":
-      return (await import("./copy/copy.ts")).copy(words.slice(1));
+      return (await import("./cp/copy.ts")).copy(words.slice(1));
     case "sftp":
       return (await import("./sftp/sftp.ts")).sftp(words.slice(1));
     case "serve":
-      return (await import("./serve.ts")).serve(words.slice(1));
+      return (await import("./serve/serve.ts")).serve(words.slice(1));
     case "sftp-server":
-      return (await import("./sftp-server.ts")).serveSftp(words.slice(1));
+      return (await import("./serve/sftp-server.ts")).serveSftp(words.slice(1));
     case "gateway":
-      return (await import("./gateway.ts")).gateway(words.slice(1));
+      return (await import("./gateway/gateway.ts")).gateway(words.slice(1));
     default:
-      return (await import("./ssh.ts")).ssh(words);
+      return (await import("./ssh/ssh.ts")).ssh(words);
   }
 }
 

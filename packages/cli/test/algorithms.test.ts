@@ -1,6 +1,6 @@
 import { nodeAlgorithms, nodeServerAlgorithms } from "@nacre/node";
 import { describe, expect, test } from "vitest";
-import { chooseAlgorithms } from "../src/algorithms.ts";
+import { chooseAlgorithms } from "../src/ssh/algorithms.ts";
 
 const NONE = { ciphers: undefined, macs: undefined, kex: undefined };
 const names = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name);

@@ -1,6 +1,6 @@
 import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { EscapeKeys } from "../src/escape-keys.ts";
+import { EscapeKeys } from "../src/ssh/escape-keys.ts";
 
 async function typed(...chunks: string[]): Promise<{ sent: string; disconnected: number }> {
   let disconnected = 0;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type ForwardArgument, parseForward, parseStdioTarget } from "../src/forward-arguments.ts";
+import { type ForwardArgument, parseForward, parseStdioTarget } from "../src/ssh/forward-arguments.ts";
 
 type Expected = Pick<ForwardArgument, "listen" | "target">;
 const web = { host: "web", port: 80 };

@@ -1,8 +1,8 @@
 import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import type { ForwardArgument } from "../src/forward-arguments.ts";
-import { parseForward } from "../src/forward-arguments.ts";
-import { startForwards, untilForwardsIdle } from "../src/forwards.ts";
+import type { ForwardArgument } from "../src/ssh/forward-arguments.ts";
+import { parseForward } from "../src/ssh/forward-arguments.ts";
+import { startForwards, untilForwardsIdle } from "../src/ssh/forwards.ts";
 
 type Forwarder = Parameters<typeof startForwards>[0];
 type Forward = Awaited<ReturnType<Forwarder["forwardLocal"]>>;

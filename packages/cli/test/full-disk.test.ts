@@ -1,13 +1,13 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { keygen } from "../src/keygen.ts";
-import { openTerminal } from "../src/terminal.ts";
+import { keygen } from "../src/keygen/keygen.ts";
+import { openTerminal } from "../src/terminal/terminal.ts";
 import { FakeTerminal, temporaryFolder } from "./support.ts";
 
 const disk = vi.hoisted(() => ({ fullFor: "" }));
 
-vi.mock(import("../src/terminal.ts"), async (original) => ({ ...(await original()), openTerminal: vi.fn() }));
+vi.mock(import("../src/terminal/terminal.ts"), async (original) => ({ ...(await original()), openTerminal: vi.fn() }));
 vi.mock(import("node:fs/promises"), async (original) => {
   const fs = await original();
   const write: typeof fs.writeFile = async (file, data, options) => {

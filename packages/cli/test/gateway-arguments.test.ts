@@ -1,6 +1,6 @@
 import { expectError } from "@nacre/testing/errors";
 import { describe, expect, test } from "vitest";
-import { type GatewayArguments, parseGatewayArguments } from "../src/gateway-arguments.ts";
+import { type GatewayArguments, parseGatewayArguments } from "../src/gateway/gateway-arguments.ts";
 
 const NEEDED = "--origin https://a.example --allow b.example:22";
 

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createGateway } from "@nacre/gateway";
 import { expect, onTestFinished, test } from "vitest";
-import { issueRoute } from "../src/gateway-issue.ts";
+import { issueRoute } from "../src/gateway/gateway-issue.ts";
 
 const TOKEN = "t".repeat(32);
 

@@ -1,6 +1,6 @@
 import type { GatewayEvent } from "@nacre/gateway";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { gatewayLog } from "../src/gateway-log.ts";
+import { gatewayLog } from "../src/gateway/gateway-log.ts";
 
 const MINUTE = 60_000;
 const TIME = "2026-01-02T03:04:05.000Z";

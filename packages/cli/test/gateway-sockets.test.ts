@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { expectError } from "@nacre/testing/errors";
 import { expect, onTestFinished, test } from "vitest";
-import { limitSockets } from "../src/gateway-sockets.ts";
+import { limitSockets } from "../src/gateway/gateway-sockets.ts";
 
 /** Starts a limited server. Returns a function that connects from an address and resolves to whether the connection stays open. */
 async function start(trustedProxies: string[] = []) {

@@ -1,7 +1,7 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { gateway } from "../src/gateway.ts";
+import { gateway } from "../src/gateway/gateway.ts";
 import { temporaryFolder } from "./support.ts";
 
 test("refuses an --issue-token of less than 32 characters", async () => {

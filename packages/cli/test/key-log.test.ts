@@ -3,7 +3,7 @@ import { mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { openKeyLog } from "../src/key-log.ts";
+import { openKeyLog } from "../src/ssh/key-log.ts";
 import { temporaryFolder } from "./support.ts";
 
 const home = vi.hoisted(() => ({ folder: "/nonexistent" }));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseKeygenArguments } from "../src/keygen-arguments.ts";
+import { parseKeygenArguments } from "../src/keygen/keygen-arguments.ts";
 
 const GENERATE = { action: "generate", bits: undefined, file: undefined, passphrase: undefined, comment: undefined };
 

@@ -4,11 +4,11 @@ import { formatPublicKeyLine, openPrivateKey, parsePublicKeyLine, randomart } fr
 import { fingerprint } from "@nacre/keys";
 import { inSlices } from "@nacre/node";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { keygen } from "../src/keygen.ts";
-import { openTerminal } from "../src/terminal.ts";
+import { keygen } from "../src/keygen/keygen.ts";
+import { openTerminal } from "../src/terminal/terminal.ts";
 import { FakeTerminal, temporaryFolder } from "./support.ts";
 
-vi.mock(import("../src/terminal.ts"), async (original) => ({ ...(await original()), openTerminal: vi.fn() }));
+vi.mock(import("../src/terminal/terminal.ts"), async (original) => ({ ...(await original()), openTerminal: vi.fn() }));
 
 let folder: string;
 let file: string;

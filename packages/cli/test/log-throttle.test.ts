@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type ServeEvent, throttledLog } from "../src/serve-log.ts";
+import { type ServeEvent, throttledLog } from "../src/serve/serve-log.ts";
 
 const MINUTE = 60_000;
 

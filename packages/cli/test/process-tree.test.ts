@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { firstLine } from "@nacre/testing/first-line";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { endProcesses, listFromProc, listFromPs } from "../src/process-tree.ts";
+import { endProcesses, listFromProc, listFromPs } from "../src/serve/process-tree.ts";
 
 const never = new AbortController().signal;
 

@@ -3,7 +3,7 @@ import { fingerprint, generateEd25519 } from "@nacre/keys";
 import type { PresentedHostKey, PromptRequest } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { type LoginTarget, questions } from "../src/questions.ts";
+import { type LoginTarget, questions } from "../src/ssh/questions.ts";
 import { FakeTerminal } from "./support.ts";
 
 const login = { user: "alice", host: "example.org", port: undefined, knownHosts: undefined };

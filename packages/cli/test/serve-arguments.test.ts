@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseServeArguments, type ServeArguments } from "../src/serve-arguments.ts";
+import { parseServeArguments, type ServeArguments } from "../src/serve/serve-arguments.ts";
 
 const DEFAULTS: ServeArguments = {
   listen: undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { acceptEnv, sessionEnvironment } from "../src/serve-environment.ts";
+import { acceptEnv, sessionEnvironment } from "../src/serve/serve-environment.ts";
 
 const account = { name: "alice", home: "/home/alice", shell: "/bin/sh" };
 const endpoints = { remoteAddress: "192.0.2.1", remotePort: 1234, localAddress: "192.0.2.2", localPort: 22 };

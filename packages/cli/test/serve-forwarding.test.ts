@@ -1,6 +1,6 @@
 import type { ConnectContext } from "nacre";
 import { expect, test } from "vitest";
-import { serveForwarding } from "../src/serve-forwarding.ts";
+import { serveForwarding } from "../src/serve/serve-forwarding.ts";
 
 /** Returns whether a name with this address is dialled for such a login, or denied. */
 function dialled(exec: boolean, forcedCommand: string | undefined, address: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { logLine, type ServeEvent } from "../src/serve-log.ts";
+import { logLine, type ServeEvent } from "../src/serve/serve-log.ts";
 
 const time = new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 6));
 const origin = { connection: 7, remoteAddress: "192.0.2.1", remotePort: 1234 };

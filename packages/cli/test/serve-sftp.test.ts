@@ -2,7 +2,7 @@ import { tmpdir } from "node:os";
 import type { NodeSession } from "@nacre/node";
 import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
 import { describe, expect, test } from "vitest";
-import { internalSftp, type SftpContext, servesSubsystem, sftpHandlers, sftpOptions } from "../src/serve-sftp.ts";
+import { internalSftp, type SftpContext, servesSubsystem, sftpHandlers, sftpOptions } from "../src/serve/serve-sftp.ts";
 
 const account = { name: "alice", home: tmpdir(), shell: "/bin/sh" };
 

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import type { ServeEvent } from "../src/serve-log.ts";
-import { untilStopped } from "../src/serve-stop.ts";
+import type { ServeEvent } from "../src/serve/serve-log.ts";
+import { untilStopped } from "../src/serve/serve-stop.ts";
 import { FakeServer } from "./support.ts";
 
 test("sends SIGHUP to processes still running when the grace period after SIGTERM ends", async () => {

@@ -1,7 +1,7 @@
 import type { SftpRequestEvent } from "@nacre/node/sftp-server";
 import { expect, test } from "vitest";
-import { faultLine, requestLine } from "../src/sftp-log.ts";
-import type { SftpLogLevel } from "../src/sftp-server-arguments.ts";
+import { faultLine, requestLine } from "../src/serve/sftp-log.ts";
+import type { SftpLogLevel } from "../src/serve/sftp-server-arguments.ts";
 
 const event: SftpRequestEvent = { request: "mkdir", path: "/d", otherPath: undefined, refusal: undefined };
 

@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { expandTokens, parseSftpServerArguments, type SftpServerArguments } from "../src/sftp-server-arguments.ts";
+import {
+  expandTokens,
+  parseSftpServerArguments,
+  type SftpServerArguments,
+} from "../src/serve/sftp-server-arguments.ts";
 
 const DEFAULTS: SftpServerArguments = {
   root: undefined,

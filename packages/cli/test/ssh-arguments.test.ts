@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { parseForward } from "../src/forward-arguments.ts";
-import { parseSshArguments, type SshArguments } from "../src/ssh-arguments.ts";
+import { parseForward } from "../src/ssh/forward-arguments.ts";
+import { parseSshArguments, type SshArguments } from "../src/ssh/ssh-arguments.ts";
 
 const DEFAULTS: SshArguments = {
   host: "host",

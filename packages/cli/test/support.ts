@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
-import { type KeyInput, Terminal } from "../src/terminal.ts";
+import { type KeyInput, Terminal } from "../src/terminal/terminal.ts";
 
 const folders: string[] = [];
 

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { expect, test } from "vitest";
-import { unread } from "../src/terminal-host.ts";
+import { unread } from "../src/terminal/terminal-host.ts";
 
 test("unread stops at a limit if another process keeps printing to the terminal", () => {
   const endless = openSync("/dev/zero", "r");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { terminalModeWords } from "../src/terminal-mode-words.ts";
+import { terminalModeWords } from "../src/terminal/terminal-mode-words.ts";
 
 describe("terminalModeWords", () => {
   test.each<[Record<string, number>, string]>([

@@ -1,6 +1,6 @@
 import type { TraceRecord } from "nacre";
 import { describe, expect, test } from "vitest";
-import { packetList } from "../src/trace.ts";
+import { packetList } from "../src/ssh/trace.ts";
 
 function printed(...records: TraceRecord[]): string {
   let out = "";

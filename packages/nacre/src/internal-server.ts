@@ -1,3 +1,3 @@
-// The server side of `nacre/internal`. An entry of its own, because a client need not load it.
+// The server side of `nacre/extend`. An entry of its own, because a client need not load it.
 export { SERVER_LIMITS } from "./server/limits.ts";
 export { checkServeOptions, serveDuplex } from "./server/server.ts";

@@ -1,5 +1,5 @@
 import { concatBytes, equalBytes } from "@nacre/wire";
-import { Backlog } from "nacre/internal";
+import { Backlog } from "nacre/extend";
 import { describe, expect, it } from "vitest";
 
 /** Returns bytes that depend on their position. */

@@ -5,7 +5,7 @@ import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/sessio
 import { MAX_MILLISECONDS } from "@nacre/wire";
 import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
-import { connectDuplex, SESSION_LIMITS } from "nacre/internal";
+import { connectDuplex, SESSION_LIMITS } from "nacre/extend";
 import { SERVER_LIMITS } from "nacre/internal-server";
 import { describe, expect, it } from "vitest";
 

@@ -1,4 +1,5 @@
 import type { Connection } from "@nacre/connection";
+import { openSftp } from "@nacre/files";
 import { fingerprint } from "@nacre/keys";
 import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testing/nacre/host";
 import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
@@ -16,7 +17,6 @@ import {
   serve,
   webStreams,
 } from "nacre";
-import { openSftp } from "nacre/sftp";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 function finish(connection: Connection, channel: number, status = 0): void {

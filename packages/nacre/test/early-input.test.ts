@@ -1,9 +1,9 @@
+import { sftp } from "@nacre/files";
 import { macrotask } from "@nacre/testing/macrotask";
 import { connected, type StreamServer } from "@nacre/testing/nacre/host";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { type AskToken, utf8DecodeLossy } from "@nacre/wire";
 import type { Client } from "nacre";
-import { sftp } from "nacre/sftp";
 import { describe, expect, it, vi } from "vitest";
 
 // ProFTPD's mod_sftp refuses commands, and ends the connection when input follows.

@@ -1,10 +1,10 @@
+import { sftp } from "@nacre/files";
+import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
 import { algorithms } from "@nacre/testing/session/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
-import { sftp } from "nacre/sftp";
-import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { describe, expect, it } from "vitest";
 import { CONNECT_OPTIONS, EXEC_OPTIONS, SERVE_OPTIONS, SPAWN_OPTIONS } from "../src/option-names.ts";
 

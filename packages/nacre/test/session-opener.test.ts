@@ -1,9 +1,9 @@
+import { openSftp, sftp } from "@nacre/files";
 import { macrotask } from "@nacre/testing/macrotask";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { served } from "@nacre/testing/nacre/wire";
 import { SshError } from "@nacre/wire";
 import { webStreams } from "nacre";
-import { openSftp, sftp } from "nacre/sftp";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Channel } from "../src/mux/channel.ts";
 import type { OpenHandler } from "../src/mux/mux.ts";

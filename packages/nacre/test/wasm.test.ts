@@ -63,7 +63,7 @@ describe("wasm: false", () => {
   });
 
   it("leaves other algorithms unchanged", async () => {
-    const { offeredAlgorithms } = await import("nacre/internal");
+    const { offeredAlgorithms } = await import("nacre/extend");
     const { defaultAlgorithms } = await import("nacre/defaults");
     for (const wasm of [undefined, true])
       expect(offeredAlgorithms({ algorithms: defaultAlgorithms, wasm })).toBe(defaultAlgorithms);

@@ -1,3 +1,13 @@
+import type {
+  LocalFiles,
+  OpenSftpOptions,
+  RemotePath,
+  RemotePattern,
+  TransferOptions,
+  TransferResult,
+  TransferSink,
+  UploadSource,
+} from "@nacre/files";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import {
   Client as AnyClient,
@@ -7,23 +17,13 @@ import {
   type ForwardTarget,
   type ListenAddress,
   type LoggedIn,
-} from "nacre/internal";
-import type {
-  NearFiles,
-  OpenSftpOptions,
-  RemotePath,
-  RemotePattern,
-  TransferOptions,
-  TransferResult,
-  TransferSink,
-  UploadSource,
-} from "nacre/sftp";
+} from "nacre/extend";
 import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
 import { Forwarder, type ForwarderMux } from "./forward/forwarder.ts";
-import { type NodeStreams, nodeStreams } from "./node-streams.ts";
 import { NodeProcess } from "./process.ts";
 import type { Sftp } from "./sftp.ts";
+import { type NodeStreams, nodeStreams } from "./streams/node-streams.ts";
 
 /** What `ssh.upload` takes: a path, a pattern, or the contents of one file, such as a readable stream of bytes. */
 export type LocalSource = string | { readonly glob: string } | AsyncIterable<Uint8Array>;
@@ -32,7 +32,7 @@ export type LocalSource = string | { readonly glob: string } | AsyncIterable<Uin
 export interface ClientTransferOptions extends TransferOptions {
   /**
    * Protocol of the transfer; default `"sftp"`. `"scp"` is the old one, for servers and devices without SFTP. It moves one path, and `usage`
-   * refuses the options that it cannot honour: see `uploadScp` and `downloadScp` of `nacre/scp`.
+   * refuses the options that it cannot honour: see `uploadScp` and `downloadScp` of `@nacre/files/scp`.
    */
   readonly protocol?: "sftp" | "scp" | undefined;
 }
@@ -145,14 +145,14 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
    */
   async sftp(options?: OpenSftpOptions): Promise<Sftp> {
     // Loaded on demand: most connections move no files.
-    const { openSftp } = await import("nacre/sftp");
+    const { openSftp } = await import("@nacre/files");
     return openSftp(this, nodeStreams, options);
   }
 
   /**
    * Copies a file, or with `recursive` a directory, to the server over a new SFTP channel. `local` is a path, a pattern, or an async iterable
-   * of bytes, such as a readable stream; `remote` is the path of the copy. See `upload` of `nacre/sftp`. Rejects like `sftp` and `upload`,
-   * with `file-unreadable` for local files. With `protocol: "scp"`, see `uploadScp` of `nacre/scp`.
+   * of bytes, such as a readable stream; `remote` is the path of the copy. See `upload` of `@nacre/files`. Rejects like `sftp` and `upload`,
+   * with `file-unreadable` for local files. With `protocol: "scp"`, see `uploadScp` of `@nacre/files/scp`.
    */
   async upload(
     local: LocalSource,
@@ -160,7 +160,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
     { protocol, ...options }: ClientTransferOptions = {},
   ): Promise<TransferResult> {
     if (isScp(protocol)) return (await import("./scp.ts")).upload(this, local, remote, options);
-    const [{ upload }, { nodeFiles }] = await Promise.all([import("nacre/sftp"), import("./near-files.ts")]);
+    const [{ upload }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("./disk/local-files.ts")]);
     const source = sourceOf(local, nodeFiles);
     const sftp = await this.sftp({ signal: options.signal });
     try {
@@ -172,8 +172,8 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
 
   /**
    * Copies a file, or with `recursive` a directory, from the server over a new SFTP channel. `remote` is a path or a pattern; `local` is the
-   * path of the copy, or a function that takes the contents: `(chunks) => pipeline(chunks, stream)`. See `download` of `nacre/sftp`. Rejects
-   * like `sftp` and `download`, with `file-unwritable` for local files. With `protocol: "scp"`, see `downloadScp` of `nacre/scp`.
+   * path of the copy, or a function that takes the contents: `(chunks) => pipeline(chunks, stream)`. See `download` of `@nacre/files`. Rejects
+   * like `sftp` and `download`, with `file-unwritable` for local files. With `protocol: "scp"`, see `downloadScp` of `@nacre/files/scp`.
    */
   async download(
     remote: RemotePath | RemotePattern,
@@ -181,7 +181,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
     { protocol, ...options }: ClientTransferOptions = {},
   ): Promise<TransferResult> {
     if (isScp(protocol)) return (await import("./scp.ts")).download(this, remote, local, options);
-    const [{ download }, { nodeFiles }] = await Promise.all([import("nacre/sftp"), import("./near-files.ts")]);
+    const [{ download }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("./disk/local-files.ts")]);
     const target = typeof local === "string" ? { files: nodeFiles, path: local } : local;
     const sftp = await this.sftp({ signal: options.signal });
     try {
@@ -193,7 +193,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
 
   /**
    * Copies a file, or with `recursive` a directory, from this server to another one, over a new SFTP channel of each. The contents travel
-   * through this program, which stores nothing. See `copy` of `nacre/sftp`. Rejects like `sftp` and `copy`.
+   * through this program, which stores nothing. See `copy` of `@nacre/files`. Rejects like `sftp` and `copy`.
    */
   async copy(
     path: RemotePath | RemotePattern,
@@ -201,7 +201,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
     target: RemotePath,
     options: TransferOptions = {},
   ): Promise<TransferResult> {
-    const { copy } = await import("nacre/sftp");
+    const { copy } = await import("@nacre/files");
     const { signal } = options;
     const opening = [this.sftp({ signal }), other.sftp({ signal })] as const;
     try {
@@ -227,7 +227,7 @@ function isScp(protocol: ClientTransferOptions["protocol"]): boolean {
   throw new SshError("usage", `\`protocol\` must be "sftp" or "scp", got ${String(protocol)}`);
 }
 
-function sourceOf(local: LocalSource, files: NearFiles): UploadSource {
+function sourceOf(local: LocalSource, files: LocalFiles): UploadSource {
   if (typeof local === "string") return { files, path: local };
   return typeof local === "object" && local !== null && "glob" in local ? { files, glob: local.glob } : local;
 }

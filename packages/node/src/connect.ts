@@ -1,15 +1,15 @@
 import { SshError } from "@nacre/wire";
-import { abortedError, connectDuplex, type Duplex, withCaller } from "nacre/internal";
-import { bufferInputUntil } from "./buffer-input.ts";
+import { abortedError, connectDuplex, type Duplex, withCaller } from "nacre/extend";
 import { Client } from "./client.ts";
 import { warmUpAlgorithms } from "./crypto/load.ts";
-import { placeOf, tcpDuplex } from "./dial.ts";
-import { rejectingWithSshError } from "./failure.ts";
-import { throughClient, throughHop } from "./jump.ts";
+import { bufferInputUntil } from "./net/buffer-input.ts";
+import { placeOf, tcpDuplex } from "./net/dial.ts";
+import { rejectingWithSshError } from "./net/failure.ts";
+import { throughClient, throughHop } from "./net/jump.ts";
+import { hopError, type Route, readRoute } from "./net/route.ts";
+import { whilePending } from "./net/while-pending.ts";
 import type { ConnectOptions, HopOptions } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
-import { hopError, type Route, readRoute } from "./route.ts";
-import { whilePending } from "./while-pending.ts";
 
 /**
  * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. Rejects with an `SshError`: its

@@ -1,7 +1,7 @@
-import { CONNECT_OPTIONS, type OptionNames, SERVE_OPTIONS } from "nacre/internal";
-import type { ListenOptions } from "./listen-options.ts";
+import { CONNECT_OPTIONS, type OptionNames, SERVE_OPTIONS } from "nacre/extend";
+import type { ListenOptions } from "./listen/listen-options.ts";
+import type { TcpForwardingOptions } from "./listen/tcp-forwarding.ts";
 import type { ConnectOptions, HopOptions } from "./options.ts";
-import type { TcpForwardingOptions } from "./tcp-forwarding.ts";
 
 export const NODE_CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   ...CONNECT_OPTIONS,

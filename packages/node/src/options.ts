@@ -1,7 +1,7 @@
-import type { HostKeyOption, PresentedHostKey, ConnectOptions as StreamConnectOptions } from "nacre/internal";
+import type { HostKeyOption, PresentedHostKey, ConnectOptions as StreamConnectOptions } from "nacre/extend";
 import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import type { IdentitySources, PassphraseSource } from "./identities.ts";
+import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities"> {

@@ -11,17 +11,17 @@ import {
   offeredAlgorithms,
   type ConnectOptions as StreamConnectOptions,
   withDescriptions,
-} from "nacre/internal";
-import { accountHome, accountName } from "./account.ts";
+} from "nacre/extend";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { checkAddress, checkConnectTimeout } from "./dial.ts";
-import { loadIdentities } from "./identities.ts";
-import { knownHost } from "./known-hosts.ts";
+import { nodeRandom } from "./crypto/random.ts";
+import { accountHome, accountName } from "./keys/account.ts";
+import { loadIdentities } from "./keys/identities.ts";
+import { knownHost } from "./keys/known-hosts.ts";
+import { checkAddress, checkConnectTimeout } from "./net/dial.ts";
 import type { HopOptions } from "./options.ts";
-import { nodeRandom } from "./random.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {

@@ -1,8 +1,8 @@
+import type { ChannelOpener, RemotePath, RemotePattern, TransferResult, TransferSink } from "@nacre/files";
+import { downloadScp, uploadScp } from "@nacre/files/scp";
 import { SshError } from "@nacre/wire";
-import { downloadScp, uploadScp } from "nacre/scp";
-import type { ChannelOpener, RemotePath, RemotePattern, TransferResult, TransferSink } from "nacre/sftp";
 import type { LocalSource } from "./client.ts";
-import { nodeFiles } from "./near-files.ts";
+import { nodeFiles } from "./disk/local-files.ts";
 
 /** Uploads with scp, which checks the options. Throws `usage` for what only SFTP can do. */
 export async function upload(

@@ -24,7 +24,7 @@ export {
   type StatVfs,
   type Times,
   type UsersGroups,
-} from "nacre/sftp-server";
-export { type DiskFileSystem, diskFileSystem } from "./sftp-server/disk-file-system.ts";
-export { type SftpServerOptions, sftpServer } from "./sftp-server/handler.ts";
-export type { DiskFileSystemOptions } from "./sftp-server/options.ts";
+} from "@nacre/files/server";
+export { type DiskFileSystem, diskFileSystem } from "./disk/disk-file-system.ts";
+export { type SftpServerOptions, sftpServer } from "./disk/handler.ts";
+export type { DiskFileSystemOptions } from "./disk/options.ts";

@@ -1,5 +1,5 @@
-import type { FileHandle as AnyFileHandle, Sftp as AnySftp, NearFiles } from "nacre/sftp";
-import type { NodeStreams } from "./node-streams.ts";
+import type { FileHandle as AnyFileHandle, Sftp as AnySftp, LocalFiles } from "@nacre/files";
+import type { NodeStreams } from "./streams/node-streams.ts";
 
 /** SFTP with Node streams. */
 export type Sftp = AnySftp<NodeStreams>;
@@ -8,9 +8,9 @@ export type Sftp = AnySftp<NodeStreams>;
 export type FileHandle = AnyFileHandle<NodeStreams>;
 
 /**
- * Loads Node's file system as the near side of `upload` and `download` of `nacre/sftp`. They use an `Sftp` that is open, while the methods
+ * Loads Node's file system as the local side of `upload` and `download` of `@nacre/files`. They use an `Sftp` that is open, while the methods
  * of `Client` open one for each call.
  */
-export async function loadNodeFiles(): Promise<NearFiles> {
-  return (await import("./near-files.ts")).nodeFiles;
+export async function loadNodeFiles(): Promise<LocalFiles> {
+  return (await import("./disk/local-files.ts")).nodeFiles;
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type AccountFacts, accountHome, accountName } from "../src/account.ts";
-import { expandHome } from "../src/files.ts";
+import { type AccountFacts, accountHome, accountName } from "../src/keys/account.ts";
+import { expandHome } from "../src/keys/files.ts";
 
 const ALICE = 1000;
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { ed25519, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { Reader, utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { agentIdentities } from "../src/agent.ts";
-import { answerIn } from "../src/agent-messages.ts";
+import { agentIdentities } from "../src/keys/agent.ts";
+import { answerIn } from "../src/keys/agent-messages.ts";
 import { codeOf, counting, serve, type TestServer, temporaryFolder, watchResources } from "./support.ts";
 
 const key = generateEd25519(counting);

@@ -5,6 +5,7 @@ import { chmod, link, mkdir, readdir, readFile, stat, symlink, truncate, writeFi
 import { connect as dial, type Socket } from "node:net";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { download, openSftp, sftp } from "@nacre/files";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { SSH_FXF } from "@nacre/sftp";
@@ -14,23 +15,22 @@ import { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { seededRandom } from "@nacre/testing/random";
 import type { Channel, LoginDecision, Permissions, PublickeyLogin } from "nacre";
-import { channelPair, inSlices, type KnownHostDecision } from "nacre/internal";
-import { download, openSftp, sftp } from "nacre/sftp";
+import { channelPair, inSlices, type KnownHostDecision } from "nacre/extend";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { accountHome } from "../src/account.ts";
-import { authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
-import { hostKeyFile } from "../src/host-key-file.ts";
-import { type HostOptions, knownHost } from "../src/known-hosts.ts";
-import { listen } from "../src/listen.ts";
-import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
-import { nodeFiles } from "../src/near-files.ts";
-import { nodeStreams } from "../src/node-streams.ts";
-import { exposure } from "../src/owned-file.ts";
+import { nodeFiles } from "../src/disk/local-files.ts";
+import { accountHome } from "../src/keys/account.ts";
+import { authorizedKeys } from "../src/keys/authorized-keys.ts";
+import { hostKeyFile } from "../src/keys/host-key-file.ts";
+import { type HostOptions, knownHost } from "../src/keys/known-hosts.ts";
+import { exposure } from "../src/keys/owned-file.ts";
+import { listen } from "../src/listen/listen.ts";
+import type { ListenEvent, ListenOptions } from "../src/listen/listen-options.ts";
+import { Sources } from "../src/listen/sources.ts";
+import type { SshServer } from "../src/listen/ssh-server.ts";
+import { type TcpForwardingOptions, tcpForwarding } from "../src/listen/tcp-forwarding.ts";
 import { NodeProcess } from "../src/process.ts";
-import { Sources } from "../src/sources.ts";
-import type { SshServer } from "../src/ssh-server.ts";
-import { type TcpForwardingOptions, tcpForwarding } from "../src/tcp-forwarding.ts";
+import { nodeStreams } from "../src/streams/node-streams.ts";
 import { codeOf, serve, temporaryFolder } from "./support.ts";
 
 /*
@@ -655,7 +655,7 @@ test("trust on first use · client", async () => {
   // A second instance of the module shares no memory with the first, like another process. This test is the last: those behind it would load
   // a second instance of other code too.
   vi.resetModules();
-  const elsewhere = await import("../src/known-hosts.ts");
+  const elsewhere = await import("../src/keys/known-hosts.ts");
   for (let pair = 0; pair < 20; pair++) {
     const two = await hostOptions("known_hosts");
     expect(await twoKeys(await knownHost(two), await elsewhere.knownHost(two))).toEqual(remembered);

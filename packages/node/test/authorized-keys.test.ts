@@ -4,12 +4,12 @@ import { dirname, join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
-import { inSlices } from "nacre/internal";
+import { inSlices } from "nacre/extend";
 import { describe, expect, it, vi } from "vitest";
-import { type AuthorizedKeysOptions, authorizedKeys } from "../src/authorized-keys.ts";
 import { connect } from "../src/connect.ts";
-import { hostKeyFile } from "../src/host-key-file.ts";
-import { listen } from "../src/listen.ts";
+import { type AuthorizedKeysOptions, authorizedKeys } from "../src/keys/authorized-keys.ts";
+import { hostKeyFile } from "../src/keys/host-key-file.ts";
+import { listen } from "../src/listen/listen.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
 
 const made = (seed: number): PrivateKey => generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + seed));

@@ -1,6 +1,6 @@
 import type { Duplex, DuplexHandler } from "nacre";
 import { expect, test } from "vitest";
-import { bufferInputUntil } from "../src/buffer-input.ts";
+import { bufferInputUntil } from "../src/net/buffer-input.ts";
 import { later } from "./support.ts";
 
 /** A connection with a simulated peer, and a log of its calls and events. */

@@ -6,13 +6,13 @@ import { type AddressInfo, createServer, connect as dial, type Server, type Sock
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { build } from "esbuild";
-import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { listen } from "../src/listen.ts";
-import type { NodeSession } from "../src/session.ts";
-import type { SshServer } from "../src/ssh-server.ts";
+import { listen } from "../src/listen/listen.ts";
+import type { NodeSession } from "../src/listen/session.ts";
+import type { SshServer } from "../src/listen/ssh-server.ts";
 
 // Runs programs whose TCP connection is cut off while bytes flow. The error is caught, or ends the program. It is never lost.
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, Socket } from "node:net";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { type DialOptions, dial } from "../src/dial.ts";
+import { type DialOptions, dial } from "../src/net/dial.ts";
 import { codeOf, serve, watchResources } from "./support.ts";
 
 vi.mock(import("node:net"), async (original) => {

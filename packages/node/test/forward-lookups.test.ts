@@ -4,8 +4,8 @@ import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { Client } from "../src/client.ts";
 import { connect } from "../src/connect.ts";
-import { listen } from "../src/listen.ts";
-import { tcpForwarding } from "../src/tcp-forwarding.ts";
+import { listen } from "../src/listen/listen.ts";
+import { tcpForwarding } from "../src/listen/tcp-forwarding.ts";
 import { counting } from "./support.ts";
 
 const asked: string[] = [];

@@ -2,7 +2,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { generateEd25519 } from "@nacre/keys";
 import { expect, test, vi } from "vitest";
-import { knownHost } from "../src/known-hosts.ts";
+import { knownHost } from "../src/keys/known-hosts.ts";
 import { counting, temporaryFolder } from "./support.ts";
 
 /** On a full disk, files can be created, but no byte can be written. */

@@ -6,10 +6,10 @@ import { defaultSignatureAlgorithms, ed25519, generateEcdsa, generateEd25519, ty
 import { isPrivateKey } from "@nacre/keys/internal";
 import { utf8Encode, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
-import { inSlices } from "nacre/internal";
+import { inSlices } from "nacre/extend";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { agentIdentities } from "../src/agent.ts";
-import { type IdentityOptions, loadIdentities } from "../src/identities.ts";
+import { agentIdentities } from "../src/keys/agent.ts";
+import { type IdentityOptions, loadIdentities } from "../src/keys/identities.ts";
 import { codeOf, counting, serve, temporaryFolder } from "./support.ts";
 
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));

@@ -1,12 +1,12 @@
 import { generateEd25519 } from "@nacre/keys";
-import type { Duplex, DuplexHandler, ServeOptions, Session } from "nacre/internal";
+import type { Duplex, DuplexHandler, ServeOptions, Session } from "nacre/extend";
 import { serveDuplex } from "nacre/internal-server";
 import { expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../src/crypto/algorithms.ts";
 import { fingerprint } from "../src/crypto/fingerprint.ts";
-import { throughHop } from "../src/jump.ts";
+import { nodeRandom } from "../src/crypto/random.ts";
+import { throughHop } from "../src/net/jump.ts";
 import { prepare } from "../src/prepare.ts";
-import { nodeRandom } from "../src/random.ts";
 import { counting } from "./support.ts";
 
 const key = generateEd25519(counting);

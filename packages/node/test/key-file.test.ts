@@ -1,9 +1,9 @@
 import { formatPrivateKey } from "@nacre/keyfiles";
 import { ed25519, generateEd25519 } from "@nacre/keys";
 import { utf8Encode } from "@nacre/wire";
-import { inSlices } from "nacre/internal";
+import { inSlices } from "nacre/extend";
 import { describe, expect, test } from "vitest";
-import { privateKey } from "../src/key-file.ts";
+import { privateKey } from "../src/keys/key-file.ts";
 import { codeOf, counting } from "./support.ts";
 
 const key = generateEd25519(counting);

@@ -4,7 +4,7 @@ import { fingerprint, generateEd25519 } from "@nacre/keys";
 import type { TraceRecord } from "nacre";
 import { expect, test } from "vitest";
 import { connect } from "../src/connect.ts";
-import { listen } from "../src/listen.ts";
+import { listen } from "../src/listen/listen.ts";
 import { counting, serve } from "./support.ts";
 
 const hostKey = generateEd25519(counting);

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { defaultSignatureAlgorithms, fingerprint, generateEcdsa, generateEd25519 } from "@nacre/keys";
 import { base64Encode } from "@nacre/wire";
 import type { HostKey } from "nacre";
-import type { KnownHostDecision } from "nacre/internal";
+import type { KnownHostDecision } from "nacre/extend";
 import { describe, expect, test, vi } from "vitest";
-import { type HostOptions, knownHost } from "../src/known-hosts.ts";
+import { type HostOptions, knownHost } from "../src/keys/known-hosts.ts";
 import { codeOf, counting, temporaryFolder } from "./support.ts";
 
 const ed25519 = presented(generateEd25519(counting).publicKey.blob, "ssh-ed25519");
@@ -189,7 +189,7 @@ describe("a new host", () => {
   test("seen with two keys by two processes is added with one", async () => {
     // A second instance of the module shares no memory with the first, like another process.
     vi.resetModules();
-    const elsewhere = await import("../src/known-hosts.ts");
+    const elsewhere = await import("../src/keys/known-hosts.ts");
     for (let pair = 0; pair < 20; pair++) {
       const { file, known, options } = await decision(undefined, { unknownHost: () => true });
       const other = await elsewhere.knownHost(options);

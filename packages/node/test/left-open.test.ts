@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { link, mkdir, readdir, readlink, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { download, SSH_FX, sftp, upload } from "@nacre/files";
 import { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
 import { SshError } from "@nacre/wire";
-import { download, SSH_FX, sftp, upload } from "nacre/sftp";
 import { expect, it, onTestFinished } from "vitest";
-import { nodeFiles } from "../src/near-files.ts";
+import { nodeFiles } from "../src/disk/local-files.ts";
 import { temporaryFolder } from "./support.ts";
 
 /** Returns the paths below a folder that this process has open. */

@@ -10,12 +10,12 @@ import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { connect } from "../src/connect.ts";
 import * as nacreNode from "../src/index.ts";
-import { listen } from "../src/listen.ts";
-import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
+import { listen } from "../src/listen/listen.ts";
+import type { ListenEvent, ListenOptions } from "../src/listen/listen-options.ts";
+import type { NodeSession } from "../src/listen/session.ts";
+import { dropPercentage, type SshServer } from "../src/listen/ssh-server.ts";
 import { LISTEN_OPTIONS, NODE_CONNECT_OPTIONS } from "../src/option-names.ts";
 import type { ConnectOptions } from "../src/options.ts";
-import type { NodeSession } from "../src/session.ts";
-import { dropPercentage, type SshServer } from "../src/ssh-server.ts";
 import { codeOf, counting, later, serve, temporaryFolder, watchResources } from "./support.ts";
 
 const hostKey = generateEd25519(counting);

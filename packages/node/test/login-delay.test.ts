@@ -1,6 +1,6 @@
-import type { Authenticate, Login, LoginDecision } from "nacre/internal";
+import type { Authenticate, Login, LoginDecision } from "nacre/extend";
 import { expect, test, vi } from "vitest";
-import { delayRefusals } from "../src/login-delay.ts";
+import { delayRefusals } from "../src/listen/login-delay.ts";
 
 const login: Login = { method: "password", user: "alice", password: "secret", factors: [], remoteAddress: undefined };
 const refused = new Error("no database");

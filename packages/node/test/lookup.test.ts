@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LookupQueue, SYSTEM_LOOKUPS } from "../src/lookup.ts";
+import { LookupQueue, SYSTEM_LOOKUPS } from "../src/net/lookup.ts";
 import { codeOf } from "./support.ts";
 
 /** A queue over lookups that end when the test calls `answer`, and the names that were asked. */

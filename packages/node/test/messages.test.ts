@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { formatPrivateKey } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
-import { inSlices } from "nacre/internal";
+import { inSlices } from "nacre/extend";
 import { expect, onTestFinished, test } from "vitest";
 import { type ConnectOptions, connect, type ListenOptions, listen, privateKey, type SshServer } from "../src/index.ts";
 import { counting, serve } from "./support.ts";

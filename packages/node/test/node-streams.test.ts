@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { describeStreamKind } from "@nacre/testing/nacre/stream-kind";
 import type { StreamKind } from "nacre";
-import { type NodeStreams, nodeStreams } from "../src/node-streams.ts";
+import { type NodeStreams, nodeStreams } from "../src/streams/node-streams.ts";
 
 /** These tests look at callbacks. Without a listener, the errors would also be uncaught exceptions. */
 const listenedTo: StreamKind<NodeStreams> = {

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { generateEd25519 } from "@nacre/keys";
 import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
-import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { expect, onTestFinished, test } from "vitest";
 import { connect, type ListenOptions, listen, privateKey, tcpForwarding } from "../src/index.ts";
 import { LISTEN_OPTIONS, NODE_CONNECT_OPTIONS, TCP_FORWARDING_OPTIONS } from "../src/option-names.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { exposure, readOwned } from "../src/owned-file.ts";
+import { exposure, readOwned } from "../src/keys/owned-file.ts";
 import { codeOf, temporaryFolder } from "./support.ts";
 
 const ALICE = 1000;

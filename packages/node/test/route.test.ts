@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { readRoute } from "../src/net/route.ts";
 import type { ConnectOptions, HopOptions, Via } from "../src/options.ts";
-import { readRoute } from "../src/route.ts";
 
 const destination: ConnectOptions = { host: "db", user: "alice" };
 const read = (via: Via, options: Partial<ConnectOptions> = {}): readonly HopOptions[] =>

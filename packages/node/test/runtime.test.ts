@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { accountIn } from "../src/account.ts";
 import { clientAlgorithms, serverAlgorithms } from "../src/crypto/algorithms.ts";
-import { type CryptoLibrary, cryptoLibraryOf } from "../src/runtime.ts";
+import { type CryptoLibrary, cryptoLibraryOf } from "../src/crypto/runtime.ts";
+import { accountIn } from "../src/keys/account.ts";
 
 const LIBRARIES: readonly CryptoLibrary[] = ["openssl", "boringssl", "deno"];
 
@@ -61,7 +61,7 @@ describe("the account on Bun, where userInfo returns the environment", () => {
 
   beforeEach(() => {
     vi.resetModules();
-    vi.doMock("../src/runtime.ts", () => ({ isBun: true }));
+    vi.doMock("../src/crypto/runtime.ts", () => ({ isBun: true }));
     vi.doMock("node:os", async (original) => ({
       ...(await original<typeof import("node:os")>()),
       userInfo: () => ({ username: process.env.USER ?? "unknown", homedir: process.env.HOME, shell: null }),
@@ -83,13 +83,13 @@ describe("the account on Bun, where userInfo returns the environment", () => {
 
   test("is read from the password database", async () => {
     vi.spyOn(process, "getuid").mockReturnValue(1000);
-    const { account } = await import("../src/account.ts");
+    const { account } = await import("../src/keys/account.ts");
     expect(account()).toEqual({ username: "alice", homedir: "/home/alice", shell: "" });
   });
 
   test("falls back to userInfo if the database has no entry", async () => {
     vi.spyOn(process, "getuid").mockReturnValue(4711);
-    const { account } = await import("../src/account.ts");
+    const { account } = await import("../src/keys/account.ts");
     expect(account().username).toBe("mallory");
   });
 });

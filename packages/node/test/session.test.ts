@@ -7,7 +7,7 @@ import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import type { Channel, SessionStart } from "nacre";
 import { describe, expect, test } from "vitest";
-import { NodeSession } from "../src/session.ts";
+import { NodeSession } from "../src/listen/session.ts";
 
 const START: SessionStart = {
   user: "alice",

@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import type { ShortFileAttributes } from "@nacre/files";
 import type { SshError } from "@nacre/wire";
-import type { ShortFileAttributes } from "nacre/sftp";
 import { afterEach, expect, it, vi } from "vitest";
-import { nodeFiles } from "../src/near-files.ts";
+import { nodeFiles } from "../src/disk/local-files.ts";
 import { temporaryFolder } from "./support.ts";
 
 const readShort = (path: string, size: number, follow: boolean): Uint8Array | undefined =>

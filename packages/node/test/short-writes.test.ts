@@ -2,7 +2,7 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, expect, it, vi } from "vitest";
-import { nodeFiles } from "../src/near-files.ts";
+import { nodeFiles } from "../src/disk/local-files.ts";
 import { temporaryFolder } from "./support.ts";
 
 // A system may write fewer bytes than it is given: a disk that is nearly full, a network file system, an interrupted call.

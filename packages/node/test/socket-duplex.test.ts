@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import type { DuplexHandler } from "nacre";
 import { describe, expect, test, vi } from "vitest";
-import { acceptedDuplex, socketDuplex } from "../src/socket-duplex.ts";
+import { acceptedDuplex, socketDuplex } from "../src/net/socket-duplex.ts";
 import { serve, watchResources } from "./support.ts";
 
 /** The events of a duplex. */

@@ -1,5 +1,6 @@
 import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { openSftp } from "@nacre/files";
 import { SSH_FXF } from "@nacre/sftp";
 import { macrotask } from "@nacre/testing/macrotask";
 import { FakeChannel, LOST } from "@nacre/testing/nacre/fake-channel";
@@ -7,11 +8,10 @@ import { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
 import { failure, uncaught } from "@nacre/testing/nacre/outcomes";
 import { SshError, utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
-import { channelPair } from "nacre/internal";
-import { openSftp } from "nacre/sftp";
+import { channelPair } from "nacre/extend";
 import { describe, expect, test, vi } from "vitest";
-import { nodeStreams } from "../src/node-streams.ts";
 import type { Sftp } from "../src/sftp.ts";
+import { nodeStreams } from "../src/streams/node-streams.ts";
 
 // Streams of files and of dialled connections fail as those of node:fs and node:net do. Those of processes are in process-errors.test.ts.
 

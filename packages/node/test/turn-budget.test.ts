@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
-import { TurnBudget } from "../src/turn-budget.ts";
+import { TurnBudget } from "../src/disk/turn-budget.ts";
 
 /** Time that the budget sees, in milliseconds. */
 let now = 0;

@@ -3,7 +3,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { join } from "node:path";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { tcpipChannel } from "@nacre/wire";
-import { type PeerOpen, type TracePort } from "nacre/internal";
+import { type PeerOpen, type TracePort } from "nacre/extend";
 import { bridge } from "nacre/internal-forward";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
@@ -15,7 +15,7 @@ import {
   type SshServer,
   socketDuplex,
 } from "../src/index.ts";
-import type { ListenEvent, ListenOptions } from "../src/listen-options.ts";
+import type { ListenEvent, ListenOptions } from "../src/listen/listen-options.ts";
 import { codeOf, serve, type TestServer, temporaryFolder, watchResources } from "./support.ts";
 
 const keyOf = (first: number) => generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + first));

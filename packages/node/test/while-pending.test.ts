@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { whilePending } from "../src/while-pending.ts";
+import { whilePending } from "../src/net/while-pending.ts";
 import { later } from "./support.ts";
 
 const never = new Promise<void>(() => {});

@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { abortedError, onAbort } from "nacre/internal";
+import { abortedError, onAbort } from "nacre/extend";
 import type { MessageSocket } from "./message-socket.ts";
 
 /** Bounds for connecting: a timeout in milliseconds and an abort signal. */

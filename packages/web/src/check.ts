@@ -1,7 +1,7 @@
 import { MAX_FIRST_MESSAGE_LENGTH } from "@nacre/tunnel";
 import { checkLimit, SshError, utf8Encode } from "@nacre/wire";
 import type { ConnectOptions as StreamConnectOptions } from "nacre";
-import { CONNECT_OPTIONS, checkForwardPort, checkNames, checkSignal, type OptionNames } from "nacre/internal";
+import { CONNECT_OPTIONS, checkForwardPort, checkNames, checkSignal, type OptionNames } from "nacre/extend";
 import type { ConnectOptions, WebSocketDuplexOptions } from "./options.ts";
 
 /** Maximum delay of a timer in milliseconds, about 24 days. */

@@ -13,7 +13,7 @@ import {
   SESSION_LIMITS,
   webClient,
   withDescriptions,
-} from "nacre/internal";
+} from "nacre/extend";
 import { sortOptions } from "./check.ts";
 import { knownHost } from "./known-hosts.ts";
 import type { ConnectOptions } from "./options.ts";

@@ -4,7 +4,7 @@ import { sha256Fingerprint } from "@nacre/keys";
 import { escapeText } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { HostKey } from "nacre";
-import { decideByKnownHosts, type KnownHostDecision } from "nacre/internal";
+import { decideByKnownHosts, type KnownHostDecision } from "nacre/extend";
 import { indexedDbKnownHosts, type KnownHostsStore } from "./known-hosts-store.ts";
 import type { ConnectOptions } from "./options.ts";
 

@@ -1,6 +1,6 @@
 import { MAX_MESSAGE_LENGTH } from "@nacre/tunnel";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
-import { Backlog } from "nacre/internal";
+import { Backlog } from "nacre/extend";
 import { BufferedAmount } from "./buffered-amount.ts";
 import { type CloseEventLike, type SocketEnd, socketEnd } from "./close-codes.ts";
 import type { WebSocketLike } from "./web-socket.ts";

@@ -1,5 +1,5 @@
 import type { PresentedHostKey, SshError, ConnectOptions as StreamConnectOptions } from "nacre";
-import type { HostKeyOption } from "nacre/internal";
+import type { HostKeyOption } from "nacre/extend";
 import type { KnownHostsStore } from "./known-hosts-store.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
 

@@ -1,6 +1,6 @@
 import { type ClientTunnel, TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
 import { SshError } from "@nacre/wire";
-import { onAbort } from "nacre/internal";
+import { onAbort } from "nacre/extend";
 import { bounded } from "./bounded.ts";
 import { ABANDONED } from "./close-codes.ts";
 import { handshake } from "./handshake.ts";

@@ -1,7 +1,7 @@
 import { type ClientTunnel, MAX_DATA_LENGTH, TUNNEL_MESSAGE, type TunnelEvent } from "@nacre/tunnel";
 import { type Bytes, SshError } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre";
-import { Backlog, queueMacrotask } from "nacre/internal";
+import { Backlog, queueMacrotask } from "nacre/extend";
 import { ABANDONED } from "./close-codes.ts";
 import type { MessageSocket } from "./message-socket.ts";
 import type { Reattach } from "./reattach.ts";

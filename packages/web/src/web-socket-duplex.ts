@@ -3,7 +3,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Duplex } from "nacre";
-import { leaveUncaught } from "nacre/internal";
+import { leaveUncaught } from "nacre/extend";
 import { bounded } from "./bounded.ts";
 import { checkWebSocketOptions } from "./check.ts";
 import { type HandshakeResult, handshake } from "./handshake.ts";

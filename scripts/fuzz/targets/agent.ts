@@ -1,4 +1,4 @@
-import { answerIn, readIdentities, readSignature } from "../../../packages/node/src/agent-messages.ts";
+import { answerIn, readIdentities, readSignature } from "../../../packages/node/src/keys/agent-messages.ts";
 import { attempt, expectEqual, expectTrue, outcome } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";
 

@@ -1,7 +1,7 @@
 import { SshError } from "@nacre/wire";
-import { parseKeygenArguments } from "../../../packages/cli/src/keygen-arguments.ts";
-import { parseServeArguments } from "../../../packages/cli/src/serve-arguments.ts";
-import { parseSshArguments } from "../../../packages/cli/src/ssh-arguments.ts";
+import { parseKeygenArguments } from "../../../packages/cli/src/keygen/keygen-arguments.ts";
+import { parseServeArguments } from "../../../packages/cli/src/serve/serve-arguments.ts";
+import { parseSshArguments } from "../../../packages/cli/src/ssh/ssh-arguments.ts";
 import { expectEqual, expectTrue } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";

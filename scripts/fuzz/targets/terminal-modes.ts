@@ -1,5 +1,5 @@
 import { decodeTerminalModes, encodeTerminalModes } from "@nacre/connection";
-import { terminalModeWords } from "../../../packages/cli/src/terminal-mode-words.ts";
+import { terminalModeWords } from "../../../packages/cli/src/terminal/terminal-mode-words.ts";
 import { attempt, expectEqual, expectTrue } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";
 

@@ -1,6 +1,6 @@
+import { download, type Sftp, sftp, upload } from "@nacre/files";
 import { chosenEntries, droppedEntries, type LocalEntry, saveDirectory, saveFile } from "@nacre/web/files";
 import { type BaseClient, escapeText, SshError } from "nacre";
-import { download, type Sftp, sftp, upload } from "nacre/sftp";
 import { element } from "../elements.ts";
 import { fileProblem } from "./file-problem.ts";
 import { type Folder, type FolderEntry, joinPath, listFolder } from "./folder.ts";

@@ -1,5 +1,5 @@
+import { SftpError } from "@nacre/files";
 import { escapeText, SshError } from "nacre";
-import { SftpError } from "nacre/sftp";
 import { messageOf } from "../elements.ts";
 
 /** Returns a sentence about a failed listing or transfer. */

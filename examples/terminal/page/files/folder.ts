@@ -1,4 +1,4 @@
-import type { Dirent, Sftp } from "nacre/sftp";
+import type { Dirent, Sftp } from "@nacre/files";
 
 /** Most entries of a folder that the page shows. */
 export const MOST_ENTRIES = 1000;

@@ -1,4 +1,4 @@
-import type { TransferProgress } from "nacre/sftp";
+import type { TransferProgress } from "@nacre/files";
 import { formatBytes } from "../trace-lines.ts";
 
 /** Milliseconds of half a year, after which a date shows its year in place of the time, as in `ls -l`. */

@@ -1,5 +1,5 @@
+import type { TransferProgress, TransferResult } from "@nacre/files";
 import { escapeText, SshError } from "nacre";
-import type { TransferProgress, TransferResult } from "nacre/sftp";
 import { button, element, withText } from "../elements.ts";
 import { formatBytes } from "../trace-lines.ts";
 import { fileProblem } from "./file-problem.ts";

@@ -1,14 +1,14 @@
-import { readRate } from "../byte-rate.ts";
+import { readRate } from "../cp/byte-rate.ts";
+import { type RemotePlace, readPlace } from "../cp/place.ts";
+import { type OptionKind, parseOptions, usage, valuesOf } from "../options.ts";
 import {
   CONNECTION_OPTIONS,
   type ConnectionArguments,
   type ConnectionOption,
   INSTEAD_OF_FILE_OPTIONS,
   readConnection,
-} from "../connection-arguments.ts";
-import { type RemotePlace, readPlace } from "../copy/place.ts";
-import { readDestination, readPort } from "../destination.ts";
-import { type OptionKind, parseOptions, usage, valuesOf } from "../options.ts";
+} from "../ssh/connection-arguments.ts";
+import { readDestination, readPort } from "../ssh/destination.ts";
 
 /** Parsed command line of `nacre sftp [option…] [user@]host[:path]`. */
 export interface SftpArguments extends ConnectionArguments {

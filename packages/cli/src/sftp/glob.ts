@@ -1,4 +1,4 @@
-import { expandBraces, matchesName } from "nacre/sftp";
+import { expandBraces, matchesName } from "@nacre/files";
 
 /** Directories in which `glob` looks. Paths are relative; "" is the directory to start from. */
 export interface GlobTree {

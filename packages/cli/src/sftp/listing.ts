@@ -1,5 +1,5 @@
 import type { Stats } from "@nacre/node";
-import { padText, textWidth } from "../progress/text-width.ts";
+import { padText, textWidth } from "../cp/text-width.ts";
 
 /** An entry that `ls` prints. */
 export interface ListedEntry {

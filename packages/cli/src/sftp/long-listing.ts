@@ -1,5 +1,5 @@
+import { listingTime, modeText } from "@nacre/files";
 import type { Stats } from "@nacre/node";
-import { listingTime, modeText } from "nacre/sftp";
 import { formatShort } from "./short-size.ts";
 
 /** Names of users and groups, by their ids. */

@@ -1,4 +1,4 @@
-import { textWidth } from "../progress/text-width.ts";
+import { textWidth } from "../cp/text-width.ts";
 import type { Command } from "./command.ts";
 
 /** Commands of the session itself. `commands` is the whole table, for `help`. */

@@ -1,8 +1,8 @@
 import { join, resolve } from "node:path";
+import type { LocalFiles } from "@nacre/files";
 import type { Sftp } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import type { NearFiles } from "nacre/sftp";
-import type { ProgressBar } from "../progress/progress-bar.ts";
+import type { ProgressBar } from "../cp/progress-bar.ts";
 import { explain } from "../say.ts";
 import { type GlobTree, glob } from "./glob.ts";
 import type { Word } from "./words.ts";
@@ -40,7 +40,7 @@ export interface SessionSetup {
   /** SFTP to the server. The caller closes it. */
   readonly sftp: Sftp;
   /** Files of this machine. */
-  readonly files: NearFiles;
+  readonly files: LocalFiles;
   /** The user's directory on the server. */
   readonly home: string;
   /** First directory on this machine. */
@@ -56,7 +56,7 @@ export class Session {
   /** SFTP to the server. */
   readonly sftp: Sftp;
   /** Files of this machine. */
-  readonly files: NearFiles;
+  readonly files: LocalFiles;
   /** The user's directory on the server. */
   readonly home: string;
   /** Where the session prints. */

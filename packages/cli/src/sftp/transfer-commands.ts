@@ -1,9 +1,9 @@
+import { download, type LocalFileType, type LocalPath, nameProblem, upload } from "@nacre/files";
 import type { TransferOptions, TransferResult } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import { download, type NearFileType, type NearPath, nameProblem, upload } from "nacre/sftp";
-import { intoSpecial, isStandardOutput } from "../copy/special-file.ts";
-import { unverifiedLines } from "../copy/unverified.ts";
-import { TotalProgress } from "../progress/total-progress.ts";
+import { intoSpecial, isStandardOutput } from "../cp/special-file.ts";
+import { TotalProgress } from "../cp/total-progress.ts";
+import { unverifiedLines } from "../cp/unverified.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { baseRemote, joinRemote, type Session, shown } from "./session.ts";
 import type { Word } from "./words.ts";
@@ -27,7 +27,7 @@ interface Direction {
   /** Returns the absolute path of a target. */
   target(session: Session, path: string): string;
   /** Resolves with what a target leads to; `undefined` if nothing has its path. */
-  targetType(session: Session, path: string): Promise<NearFileType | undefined>;
+  targetType(session: Session, path: string): Promise<LocalFileType | undefined>;
   /** Returns the path of a name in a directory of the target. */
   join(session: Session, directory: string, name: string): string;
   /** Moves a file or directory. */
@@ -50,7 +50,7 @@ const DOWN: Direction = {
     const name = baseRemote(path);
     if (PLACES.has(name)) return name;
     // The server chooses the names that a pattern matches.
-    const problem = /* rule: sftp-name-near */ nameProblem(name, files.nameRules);
+    const problem = /* rule: sftp-name-local */ nameProblem(name, files.nameRules);
     if (problem === undefined) return name;
     throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
   },
@@ -61,7 +61,7 @@ const DOWN: Direction = {
       () => undefined,
     ),
   join: ({ files }, directory, name) => files.join(directory, name),
-  move: (session, { from, to }, options) => download(session.sftp, from, nearPath(session, to), options),
+  move: (session, { from, to }, options) => download(session.sftp, from, localPath(session, to), options),
   moveIntoSpecial: ({ sftp }, { from, to }, options) => download(sftp, from, intoSpecial(to), options),
 };
 
@@ -80,10 +80,10 @@ const UP: Direction = {
       () => undefined,
     ),
   join: (_, directory, name) => joinRemote(directory, name),
-  move: (session, { from, to }, options) => upload(session.sftp, nearPath(session, from), to, options),
+  move: (session, { from, to }, options) => upload(session.sftp, localPath(session, from), to, options),
 };
 
-function nearPath({ files }: Session, path: string): NearPath {
+function localPath({ files }: Session, path: string): LocalPath {
   return { files, path };
 }
 

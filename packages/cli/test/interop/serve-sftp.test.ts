@@ -24,11 +24,11 @@ const folder = useServeFolder({ terminals: false });
 
 let count = 0;
 /** Folder that is served, and folder of the client. New for each test. */
-let [root, near] = ["", ""];
+let [root, local] = ["", ""];
 beforeEach(() => {
-  [root, near] = [join(folder.path, `root-${++count}`), join(folder.path, `near-${count}`)];
+  [root, local] = [join(folder.path, `root-${++count}`), join(folder.path, `local-${count}`)];
   mkdirSync(root);
-  mkdirSync(near);
+  mkdirSync(local);
 });
 
 /** Time in milliseconds that a batch may take. sftp waits for each of the thousands of requests, also on a busy machine. */
@@ -78,11 +78,11 @@ function treeOf(path: string): Record<string, string> {
 
 /** Commands of sftp(1) that people use, in the served directory. */
 async function everyday(sftp: (batch: readonly string[]) => Promise<Ended>, at: string): Promise<void> {
-  makeTree(near);
-  linesOf(await sftp([`lcd ${near}`, `cd ${at}`, "put -pR tree", "get -pR tree back"]));
-  expect(treeOf(join(root, "tree"))).toEqual(treeOf(join(near, "tree")));
-  expect(treeOf(join(near, "back"))).toEqual(treeOf(join(near, "tree")));
-  expect(statSync(join(near, "back/one")).mtimeMs).toBe(2_000_000_000);
+  makeTree(local);
+  linesOf(await sftp([`lcd ${local}`, `cd ${at}`, "put -pR tree", "get -pR tree back"]));
+  expect(treeOf(join(root, "tree"))).toEqual(treeOf(join(local, "tree")));
+  expect(treeOf(join(local, "back"))).toEqual(treeOf(join(local, "tree")));
+  expect(statSync(join(local, "back/one")).mtimeMs).toBe(2_000_000_000);
   expect(statSync(join(root, "tree/one")).mode & 0o777).toBe(0o640);
 
   const listed = linesOf(
@@ -114,11 +114,11 @@ async function everyday(sftp: (batch: readonly string[]) => Promise<Ended>, at: 
   expect(readFileSync(join(root, "moved"), "utf8")).toBe("1");
 
   const whole = readFileSync(join(root, "tree/deep/big"));
-  truncateSync(join(near, "back/deep/big"), 1_000_001);
+  truncateSync(join(local, "back/deep/big"), 1_000_001);
   truncateSync(join(root, "tree/deep/big"), 2_000_003);
-  linesOf(await sftp([`lcd ${near}`, `cd ${at}/tree/deep`, "reput tree/deep/big big", "reget big back/deep/big"]));
+  linesOf(await sftp([`lcd ${local}`, `cd ${at}/tree/deep`, "reput tree/deep/big big", "reget big back/deep/big"]));
   expect(readFileSync(join(root, "tree/deep/big")).equals(whole)).toBe(true);
-  expect(readFileSync(join(near, "back/deep/big")).equals(whole)).toBe(true);
+  expect(readFileSync(join(local, "back/deep/big")).equals(whole)).toBe(true);
 
   const failed = await sftp([`cd ${at}`, "-rmdir tree", "-mkdir tree", "-get none", "rename hard moved"]);
   expect(failed.stderr).toMatch(/rmdir ".*tree": Failure/);
@@ -136,12 +136,12 @@ describe("nacre serve", () => {
     "serves 1,000 files both ways",
     async () => {
       const served = await folder.serve({ words: ["--sftp-root", root] });
-      mkdirSync(join(near, "many"));
+      mkdirSync(join(local, "many"));
       for (let index = 0; index < 1000; index++)
-        writeFileSync(join(near, "many", `file-${index}`), randomBytes(index * 8));
-      linesOf(await atServer(served, [`lcd ${near}`, "put -R many", "get -R many back"]));
-      expect(treeOf(join(root, "many"))).toEqual(treeOf(join(near, "many")));
-      expect(treeOf(join(near, "back"))).toEqual(treeOf(join(near, "many")));
+        writeFileSync(join(local, "many", `file-${index}`), randomBytes(index * 8));
+      linesOf(await atServer(served, [`lcd ${local}`, "put -R many", "get -R many back"]));
+      expect(treeOf(join(root, "many"))).toEqual(treeOf(join(local, "many")));
+      expect(treeOf(join(local, "back"))).toEqual(treeOf(join(local, "many")));
       const listed = linesOf(await atServer(served, ["ls -l many"]));
       expect(listed).toHaveLength(1000);
     },
@@ -149,26 +149,26 @@ describe("nacre serve", () => {
   );
 
   test("keeps clients in --sftp-root, and lets them change nothing with --sftp-read-only", async () => {
-    writeFileSync(join(near, "secret"), "secret");
+    writeFileSync(join(local, "secret"), "secret");
     writeFileSync(join(root, "open"), "open");
-    symlinkSync(join(near, "secret"), join(root, "link"));
+    symlinkSync(join(local, "secret"), join(root, "link"));
     const served = await folder.serve({ words: ["--no-exec", "--sftp-root", root, "--sftp-read-only"] });
-    expect(linesOf(await atServer(served, ["pwd", "ls -1", `get open ${near}/open`]))).toEqual([
+    expect(linesOf(await atServer(served, ["pwd", "ls -1", `get open ${local}/open`]))).toEqual([
       "Remote working directory: /",
       "link",
       "open",
     ]);
-    expect(readFileSync(join(near, "open"), "utf8")).toBe("open");
+    expect(readFileSync(join(local, "open"), "utf8")).toBe("open");
     for (const command of [
-      `get link ${near}/stolen`,
-      `get ../${near}/secret ${near}/stolen`,
+      `get link ${local}/stolen`,
+      `get ../${local}/secret ${local}/stolen`,
       "put /etc/hostname new",
     ]) {
       const { status, stderr } = await atServer(served, [command]);
       expect(status).not.toBe(0);
       expect(stderr).toMatch(/No such file|not found|Permission denied/);
     }
-    expect(existsSync(join(near, "stolen"))).toBe(false);
+    expect(existsSync(join(local, "stolen"))).toBe(false);
     expect(readdirSync(root).toSorted()).toEqual(["link", "open"]);
   });
 
@@ -217,9 +217,9 @@ describe("nacre sftp-server", () => {
   });
 
   test("starts in -d, changes nothing with -R, and applies -u", async () => {
-    writeFileSync(join(near, "up"), "up", { mode: 0o666 });
+    writeFileSync(join(local, "up"), "up", { mode: 0o666 });
     expect(linesOf(await atProgram(["-d", root], ["pwd"]))).toEqual([`Remote working directory: ${root}`]);
-    linesOf(await atProgram(["-d", root, "-u", "077"], [`put ${near}/up up`, "mkdir made"]));
+    linesOf(await atProgram(["-d", root, "-u", "077"], [`put ${local}/up up`, "mkdir made"]));
     expect(statSync(join(root, "made")).mode & 0o777).toBe(0o700);
     expect((await atProgram(["-R", "-d", root], ["rm up"])).stderr).toMatch(/Permission denied/);
     expect(readdirSync(root).toSorted()).toEqual(["made", "up"]);
@@ -241,11 +241,11 @@ describe("nacre sftp-server", () => {
     expect(denied.stderr).toContain(`sftp opendir "${root}`);
     expect(readdirSync(root)).toEqual(["f"]);
     const reading = "realpath,stat,lstat,open,read,fstat,limits";
-    const allowed = await atProgram(["-d", root, "-p", reading], [`get f ${near}/f`, "-ls", "-rm f", "-rename f g"]);
+    const allowed = await atProgram(["-d", root, "-p", reading], [`get f ${local}/f`, "-ls", "-rm f", "-rename f g"]);
     expect(allowed.stderr).toMatch(/readdir|Permission denied/);
-    expect(readFileSync(join(near, "f"), "utf8")).toBe("f");
+    expect(readFileSync(join(local, "f"), "utf8")).toBe("f");
     expect(readdirSync(root)).toEqual(["f"]);
-    rmSync(join(near, "f"));
+    rmSync(join(local, "f"));
   });
 
   test("refuses invalid options before it reads anything", async () => {

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { generateEd25519 } from "@nacre/keys";
 import { listen } from "@nacre/node";
-import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 import { quoted, useSshd } from "./sshd-login.ts";
@@ -14,25 +14,25 @@ import { quoted, useSshd } from "./sshd-login.ts";
 const server = useSshd();
 
 /** Makes a directory on each side. */
-async function folders(): Promise<{ readonly near: string; readonly far: string }> {
-  const near = await mkdtemp(join(server.folder, "near-"));
-  return { near, far: await server.run("mktemp -d /tmp/nacre-sftp-XXXXXX") };
+async function folders(): Promise<{ readonly local: string; readonly remote: string }> {
+  const local = await mkdtemp(join(server.folder, "local-"));
+  return { local, remote: await server.run("mktemp -d /tmp/nacre-sftp-XXXXXX") };
 }
 
 /** Runs a batch, which begins in the directory on the server. */
-function batch(far: string, lines: readonly string[], options: readonly string[] = []) {
-  return nacre(["sftp", ...server.login, ...options, "-b", "-", `alice@127.0.0.1:${far}`], `${lines.join("\n")}\n`);
+function batch(remote: string, lines: readonly string[], options: readonly string[] = []) {
+  return nacre(["sftp", ...server.login, ...options, "-b", "-", `alice@127.0.0.1:${remote}`], `${lines.join("\n")}\n`);
 }
 
 describe("a batch", () => {
   test("runs every kind of command, prints its lines, and gives status 0", async () => {
-    const { near, far } = await folders();
-    writeFileSync(join(near, "one"), "1");
-    mkdirSync(join(near, "tree"));
-    writeFileSync(join(near, "tree", "a b"), "in the tree", { mode: 0o600 });
-    utimesSync(join(near, "tree", "a b"), 1_600_000_000, 1_500_000_000);
+    const { local, remote } = await folders();
+    writeFileSync(join(local, "one"), "1");
+    mkdirSync(join(local, "tree"));
+    writeFileSync(join(local, "tree", "a b"), "in the tree", { mode: 0o600 });
+    utimesSync(join(local, "tree", "a b"), 1_600_000_000, 1_500_000_000);
     const lines = [
-      `lcd ${near}`,
+      `lcd ${local}`,
       "put one",
       "put one 'second name'",
       "@put -rp tree",
@@ -55,8 +55,8 @@ describe("a batch", () => {
       "quit",
       "rm ../one",
     ];
-    const { status, stdout, stderr } = await batch(far, lines);
-    expect(stderr).toBe(`nacre: unlink "${far}/nope": no such file; check the path [sftp-no-such-file]\n`);
+    const { status, stdout, stderr } = await batch(remote, lines);
+    expect(stderr).toBe(`nacre: unlink "${remote}/nope": no such file; check the path [sftp-no-such-file]\n`);
     expect(stdout.toString().split("\n")).toEqual([
       ...lines.slice(0, 3).map((line) => `sftp> ${line}`),
       "sftp> ls -1",
@@ -66,33 +66,33 @@ describe("a batch", () => {
       ...lines.slice(5, 12).map((line) => `sftp> ${line}`),
       "d/second",
       ...lines.slice(12, 19).map((line) => `sftp> ${line}`),
-      `Remote working directory: ${far}/tree`,
+      `Remote working directory: ${remote}/tree`,
       "sftp> !printf from-the-shell",
       "from-the-shellsftp> quit",
       "",
     ]);
     expect(status).toBe(0);
     expect(
-      await server.run(`cd ${far} && ls && readlink soft && stat -c '%a' copy && stat -c '%a %Y' 'tree/a b'`),
+      await server.run(`cd ${remote} && ls && readlink soft && stat -c '%a' copy && stat -c '%a %Y' 'tree/a b'`),
     ).toBe("copy\nd\none\nsoft\ntree\none\n600\n600 1500000000");
-    expect(readFileSync(join(near, "back"), "utf8")).toBe("in the tree");
+    expect(readFileSync(join(local, "back"), "utf8")).toBe("in the tree");
   });
 
   test("stops at the first command that fails, with status 1", async () => {
-    const { far } = await folders();
-    const { status, stdout, stderr } = await batch(far, ["mkdir a", "rmdir nope", "mkdir b"]);
+    const { remote } = await folders();
+    const { status, stdout, stderr } = await batch(remote, ["mkdir a", "rmdir nope", "mkdir b"]);
     expect([status, stdout.toString()]).toEqual([1, "sftp> mkdir a\nsftp> rmdir nope\n"]);
-    expect(stderr).toBe(`nacre: rmdir "${far}/nope": no such file; check the path [sftp-no-such-file]\n`);
-    expect(await server.run(`ls ${far}`)).toBe("a");
+    expect(stderr).toBe(`nacre: rmdir "${remote}/nope": no such file; check the path [sftp-no-such-file]\n`);
+    expect(await server.run(`ls ${remote}`)).toBe("a");
   });
 
   test("is read from a file; a missing file is an error", async () => {
-    const { near, far } = await folders();
-    writeFileSync(join(near, "batch"), `cd ${far}\r\nmkdir from-file\r\n`);
+    const { local, remote } = await folders();
+    writeFileSync(join(local, "batch"), `cd ${remote}\r\nmkdir from-file\r\n`);
     const words = ["sftp", ...server.login, "-b"];
-    expect(await nacre([...words, join(near, "batch"), "alice@127.0.0.1"])).toMatchObject({ status: 0, stderr: "" });
-    expect(await server.run(`ls ${far}`)).toBe("from-file");
-    const missing = await nacre([...words, join(near, "nope"), "alice@127.0.0.1"]);
+    expect(await nacre([...words, join(local, "batch"), "alice@127.0.0.1"])).toMatchObject({ status: 0, stderr: "" });
+    expect(await server.run(`ls ${remote}`)).toBe("from-file");
+    const missing = await nacre([...words, join(local, "nope"), "alice@127.0.0.1"]);
     expect(missing.status).toBe(255);
     expect(missing.stderr).toMatch(/^nacre: cannot read the batch: .*ENOENT.* \[file-unreadable\]\n$/);
   });
@@ -105,9 +105,15 @@ describe("a batch", () => {
   });
 
   test("ls -l shows names of owners, df the file system; globs and quotes are those of sftp(1)", async () => {
-    const { far } = await folders();
-    await server.run(`cd ${far} && printf 123 > x.txt && touch '*.txt' y.txt && chmod 640 x.txt && mkdir s`);
-    const { status, stdout } = await batch(far, ["ls -l x.txt", "ls -1 ?.txt", "ls -1 '*.txt'", "df", "ls -ln x.txt"]);
+    const { remote } = await folders();
+    await server.run(`cd ${remote} && printf 123 > x.txt && touch '*.txt' y.txt && chmod 640 x.txt && mkdir s`);
+    const { status, stdout } = await batch(remote, [
+      "ls -l x.txt",
+      "ls -1 ?.txt",
+      "ls -1 '*.txt'",
+      "df",
+      "ls -ln x.txt",
+    ]);
     expect(status).toBe(0);
     const lines = stdout.toString().trimEnd().split("\n");
     expect(lines[1]).toMatch(/^-rw-r----- {4}\? alice {4}alice {11}3 \w{3} [ \d]\d \d\d:\d\d x\.txt$/);
@@ -119,58 +125,69 @@ describe("a batch", () => {
   });
 
   test("resumes with reget and reput what an ended transfer left", async () => {
-    const { near, far } = await folders();
+    const { local, remote } = await folders();
     const bytes = randomBytes(1_500_000);
-    writeFileSync(join(near, "file"), bytes);
-    const child = server.start(["sftp", ...server.login, "--limit", "400K", "-a", "-b", "-", `alice@127.0.0.1:${far}`]);
-    child.process.stdin.end(`put ${join(near, "file")}\n`);
+    writeFileSync(join(local, "file"), bytes);
+    const child = server.start([
+      "sftp",
+      ...server.login,
+      "--limit",
+      "400K",
+      "-a",
+      "-b",
+      "-",
+      `alice@127.0.0.1:${remote}`,
+    ]);
+    child.process.stdin.end(`put ${join(local, "file")}\n`);
     await expect
-      .poll(() => server.run(`find ${far} -name '.file.nacre-*' -size +100k`), { timeout: 20_000 })
+      .poll(() => server.run(`find ${remote} -name '.file.nacre-*' -size +100k`), { timeout: 20_000 })
       .not.toBe("");
     child.process.kill("SIGTERM");
     expect((await child.ended).signal).toBe("SIGTERM");
-    const lines = [`reput ${join(near, "file")}`, `reget file ${join(near, "back")}`, "ls -1a ."];
-    const { status, stdout, stderr } = await batch(far, lines);
+    const lines = [`reput ${join(local, "file")}`, `reget file ${join(local, "back")}`, "ls -1a ."];
+    const { status, stdout, stderr } = await batch(remote, lines);
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout.toString()).toMatch(/sftp> ls -1a \.\n\.\/\.\n\.\/\.\.\n\.\/file\n$/);
-    expect(readFileSync(join(near, "back")).equals(bytes)).toBe(true);
+    expect(readFileSync(join(local, "back")).equals(bytes)).toBe(true);
   });
 });
 
 test("commands from a pipe run to the end in spite of errors, and announce transfers", async () => {
-  const { near, far } = await folders();
-  writeFileSync(join(near, "f"), "x");
+  const { local, remote } = await folders();
+  writeFileSync(join(local, "f"), "x");
   const { status, stdout, stderr } = await nacre(
-    ["sftp", ...server.login, `alice@127.0.0.1:${far}`],
-    `foo\nput ${join(near, "f")}\n`,
+    ["sftp", ...server.login, `alice@127.0.0.1:${remote}`],
+    `foo\nput ${join(local, "f")}\n`,
   );
   expect(status).toBe(0);
   expect(stderr).toBe('nacre: unknown command "foo"; type help for a list of commands [usage]\n');
-  expect(stdout.toString()).toBe(`sftp> foo\nsftp> put ${join(near, "f")}\nUploading ${join(near, "f")} to ${far}/f\n`);
+  expect(stdout.toString()).toBe(
+    `sftp> foo\nsftp> put ${join(local, "f")}\nUploading ${join(local, "f")} to ${remote}/f\n`,
+  );
 });
 
 test("a path that is a file is fetched, to a name or into the current directory", async () => {
-  const { near, far } = await folders();
-  await server.run(`printf contents > ${far}/f`);
+  const { local, remote } = await folders();
+  await server.run(`printf contents > ${remote}/f`);
   const { status, stdout } = await nacre([
     "sftp",
     ...server.login,
-    `sftp://alice@127.0.0.1:${server.port}/${far}/f`,
-    join(near, "g"),
+    `sftp://alice@127.0.0.1:${server.port}/${remote}/f`,
+    join(local, "g"),
   ]);
-  expect([status, stdout.toString()]).toEqual([0, `Fetching ${far}/f to ${join(near, "g")}\n`]);
-  expect(readFileSync(join(near, "g"), "utf8")).toBe("contents");
-  const missing = await nacre(["sftp", ...server.login, `alice@127.0.0.1:${far}/nope`, join(near, "h")]);
+  expect([status, stdout.toString()]).toEqual([0, `Fetching ${remote}/f to ${join(local, "g")}\n`]);
+  expect(readFileSync(join(local, "g"), "utf8")).toBe("contents");
+  const missing = await nacre(["sftp", ...server.login, `alice@127.0.0.1:${remote}/nope`, join(local, "h")]);
   expect(missing).toMatchObject({ status: 1, stderr: expect.stringContaining("[sftp-no-such-file]") as string });
-  expect(readdirSync(near)).toEqual(["g"]);
+  expect(readdirSync(local)).toEqual(["g"]);
 });
 
 test("in a terminal: prompt, completion, history, progress, a shell command, Ctrl-C, and a restored terminal", async () => {
-  const { near, far } = await folders();
-  await server.run(`cd ${far} && mkdir 'some directory' && head -c 1500000 /dev/zero > 'some directory/large'`);
-  const command = quoted(commandLine(["sftp", ...server.login, "--limit", "300K", `alice@127.0.0.1:${far}`]));
+  const { local, remote } = await folders();
+  await server.run(`cd ${remote} && mkdir 'some directory' && head -c 1500000 /dev/zero > 'some directory/large'`);
+  const command = quoted(commandLine(["sftp", ...server.login, "--limit", "300K", `alice@127.0.0.1:${remote}`]));
   const terminal = new TestTerminal(
-    `trap : INT; stty rows 24 cols 80; cd '${near}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
+    `trap : INT; stty rows 24 cols 80; cd '${local}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
   );
   await terminal.until("Connected to 127.0.0.1.\r\n");
   await terminal.until("sftp> ");
@@ -179,21 +196,21 @@ test("in a terminal: prompt, completion, history, progress, a shell command, Ctr
   terminal.type("\r");
   await terminal.until("sftp> ");
   terminal.type("pwd\r");
-  await terminal.until(`Remote working directory: ${far}/some directory\r\n`);
+  await terminal.until(`Remote working directory: ${remote}/some directory\r\n`);
   terminal.type("\x1b[A\r");
-  await terminal.until(`Remote working directory: ${far}/some directory\r\n`);
+  await terminal.until(`Remote working directory: ${remote}/some directory\r\n`);
   await terminal.until("sftp> ");
   terminal.type("get la");
   await terminal.until("get la");
   terminal.type("\t");
   await terminal.until("rge ");
   terminal.type("\r");
-  await terminal.until(`Fetching ${far}/some directory/large to ${near}/large\r\n`);
+  await terminal.until(`Fetching ${remote}/some directory/large to ${local}/large\r\n`);
   await terminal.until("% [=");
   terminal.type("\x03");
   await terminal.until("[aborted]\r\n");
   await terminal.until("sftp> ");
-  expect(readdirSync(near)).toEqual([]);
+  expect(readdirSync(local)).toEqual([]);
   // The shell reads from the terminal, which is in its usual mode.
   terminal.type('!read line; echo "got $line"\r');
   await terminal.until("\r\n");

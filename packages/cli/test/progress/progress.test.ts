@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { formatBytes, formatSeconds } from "../../src/progress/format.ts";
-import { ProgressBar } from "../../src/progress/progress-bar.ts";
-import { type CopyState, progressLine } from "../../src/progress/progress-line.ts";
-import { textWidth } from "../../src/progress/text-width.ts";
-import { TotalProgress } from "../../src/progress/total-progress.ts";
+import { formatBytes, formatSeconds } from "../../src/cp/format.ts";
+import { ProgressBar } from "../../src/cp/progress-bar.ts";
+import { type CopyState, progressLine } from "../../src/cp/progress-line.ts";
+import { textWidth } from "../../src/cp/text-width.ts";
+import { TotalProgress } from "../../src/cp/total-progress.ts";
 
 describe("formats", () => {
   test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fitText, textWidth } from "../../src/progress/text-width.ts";
+import { fitText, textWidth } from "../../src/cp/text-width.ts";
 
 describe("textWidth", () => {
   test.each([

@@ -1,9 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { findTarget, planStep } from "../../src/copy/plan.ts";
-import { expandUser, localSide, type Side } from "../../src/copy/side.ts";
-import { ProgressBar } from "../../src/progress/progress-bar.ts";
-import { TotalProgress } from "../../src/progress/total-progress.ts";
+import { findTarget, planStep } from "../../src/cp/plan.ts";
+import { ProgressBar } from "../../src/cp/progress-bar.ts";
+import { expandUser, localSide, type Side } from "../../src/cp/side.ts";
+import { TotalProgress } from "../../src/cp/total-progress.ts";
 import { complete } from "../../src/sftp/complete.ts";
 import { inColumns } from "../../src/sftp/listing.ts";
 import { temporaryFolder } from "../support.ts";
@@ -48,7 +48,7 @@ test("sftp: control characters in names · client", async () => {
 });
 
 test("sftp: a name that a server chooses for a local file · client", async () => {
-  const far: Side = {
+  const remote: Side = {
     ...localSide("posix"),
     find: async () => ({ isDirectory: false, isSpecial: false, size: 1 }),
     basename: (path) => path.slice(path.lastIndexOf("/") + 1),
@@ -64,17 +64,17 @@ test("sftp: a name that a server chooses for a local file · client", async () =
   const folder = await temporaryFolder();
   for (const name of ["..\\up", "C:up", "nul"]) {
     const target = await findTarget(localSide("windows"), folder, 1);
-    await expect(planStep(far, `/home/${name}`, target, false)).rejects.toMatchObject({ code: "file-unwritable" });
+    await expect(planStep(remote, `/home/${name}`, target, false)).rejects.toMatchObject({ code: "file-unwritable" });
     const allowed = await findTarget(localSide("posix"), folder, 1);
-    expect((await planStep(far, `/home/${name}`, allowed, false)).name).toBe(name);
+    expect((await planStep(remote, `/home/${name}`, allowed, false)).name).toBe(name);
   }
 
-  const { session, run, complaints, folder: near } = await openSession();
+  const { session, run, complaints, folder: local } = await openSession();
   for (const name of ["a\\..\\..\\up", "nul"]) await session.sftp.writeFile(`/home/${name}`, "x");
   Object.defineProperty(session, "files", { value: { ...session.files, nameRules: "windows" } });
   await run("get *");
   expect(complaints().match(/cannot be written here/g)).toHaveLength(2);
-  expect(await readdir(near)).toEqual([]);
+  expect(await readdir(local)).toEqual([]);
 });
 
 test("sftp: a listing of more names than a call has arguments · client", () => {

@@ -1,4 +1,4 @@
-import { matchesName } from "nacre/sftp";
+import { matchesName } from "@nacre/files";
 import { describe, expect, test } from "vitest";
 import { quoteWord, scanWords, splitWords } from "../../src/sftp/words.ts";
 

@@ -1,5 +1,4 @@
 import type { TransportAlgorithms } from "@nacre/transport";
-import { type CryptoLibrary, cryptoLibrary } from "../runtime.ts";
 import { aes128Ctr, aes192Ctr, aes256Ctr } from "./aes-ctr.ts";
 import { aes128Gcm, aes256Gcm } from "./aes-gcm.ts";
 import { chacha20Poly1305 } from "./chacha20-poly1305.ts";
@@ -15,6 +14,7 @@ import {
   ecdhSha2Nistp521,
   mlkem768X25519Sha256,
 } from "./kex.ts";
+import { type CryptoLibrary, cryptoLibrary } from "./runtime.ts";
 import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "./verify.ts";
 
 /**

@@ -10,13 +10,13 @@ import {
   modp,
 } from "@nacre/kex/internal";
 import { bigIntToBytes, bytesToBigInt, SshError } from "@nacre/wire";
-import { cryptoLibrary } from "../runtime.ts";
 import { plainBytes } from "./bytes.ts";
 import { hasEcdh, type nistCurves } from "./curves.ts";
 import { hasX25519, nistKeyPair, x25519KeyPair } from "./ecdh.ts";
 import { loadMlKem768, mlKem768 } from "./ml-kem.ts";
 import { kexOrPortable } from "./or-portable.ts";
 import type { Loadable } from "./portable.ts";
+import { cryptoLibrary } from "./runtime.ts";
 
 const sha256 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha256", message, "buffer"));
 const sha384 = (message: Uint8Array): Uint8Array => plainBytes(hash("sha384", message, "buffer"));

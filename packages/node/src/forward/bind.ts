@@ -2,7 +2,7 @@ import { chmod, link, lstat, mkdtemp, rm, unlink } from "node:fs/promises";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { plainAddress } from "@nacre/keyfiles/internal";
-import { TCP_KEEPALIVE_DELAY } from "../tcp-keepalive.ts";
+import { TCP_KEEPALIVE_DELAY } from "../net/tcp-keepalive.ts";
 
 /** Callbacks for accepted sockets. */
 export interface SocketHandler {

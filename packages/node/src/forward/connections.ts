@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { asSshError } from "../failure.ts";
+import { asSshError } from "../net/failure.ts";
 
 /** The connections of one forward. */
 export class Connections {

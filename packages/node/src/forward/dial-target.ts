@@ -1,6 +1,6 @@
-import type { Duplex, ForwardTarget } from "nacre/internal";
-import { dialAddresses, dialPath } from "../forward-dial.ts";
-import { SYSTEM_LOOKUPS } from "../lookup.ts";
+import type { Duplex, ForwardTarget } from "nacre/extend";
+import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
+import { dialAddresses, dialPath } from "./forward-dial.ts";
 
 /** Timeout in milliseconds. */
 const CONNECT_TIMEOUT = 15_000;

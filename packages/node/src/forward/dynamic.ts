@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import type { ListenAddress } from "nacre/internal";
-import { resetSocket } from "../reset-socket.ts";
+import type { ListenAddress } from "nacre/extend";
+import { resetSocket } from "../net/reset-socket.ts";
 import { type Forward, type LocalForwardOptions, openForward, type ProxyOptions } from "./forward.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { listenSocket } from "./listen-socket.ts";

@@ -16,8 +16,8 @@ import {
   onAbort,
   type ReadSource,
   type WriteTarget,
-} from "nacre/internal";
-import { ChannelPair, type NodeStreams, nodeStreams } from "../node-streams.ts";
+} from "nacre/extend";
+import { ChannelPair, type NodeStreams, nodeStreams } from "../streams/node-streams.ts";
 
 /** Options of `Client.socket`. */
 export interface SocketOptions extends Pick<DialOptions, "originator"> {

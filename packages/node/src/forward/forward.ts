@@ -7,7 +7,7 @@ import {
   type OptionNames,
   onAbort,
   openedUnlessAborted,
-} from "nacre/internal";
+} from "nacre/extend";
 import type { Bound } from "./bind.ts";
 import { Connections } from "./connections.ts";
 import type { Forwarder } from "./forwarder.ts";

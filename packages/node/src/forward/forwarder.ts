@@ -1,5 +1,5 @@
 import type { SshError } from "@nacre/wire";
-import { afterEnd, type Opener, type RemoteListeners } from "nacre/internal";
+import { afterEnd, type Opener, type RemoteListeners } from "nacre/extend";
 import type { Forward } from "./forward.ts";
 
 /** A channel opener with the state of its connection. */

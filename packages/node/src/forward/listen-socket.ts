@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
-import { checkListenAddress, type ListenAddress } from "nacre/internal";
-import { SYSTEM_LOOKUPS } from "../lookup.ts";
+import { checkListenAddress, type ListenAddress } from "nacre/extend";
+import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
 import { type Bound, bindAll, bindEach, bindPath, LOOPBACK, unlinkSocket } from "./bind.ts";
 import type { Connections } from "./connections.ts";
 

@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
-import { checkTarget, type ForwardTarget, type ListenAddress } from "nacre/internal";
+import { checkTarget, type ForwardTarget, type ListenAddress } from "nacre/extend";
 import { bridgeDialled, type DialHandler, openDialled } from "nacre/internal-forward";
-import { originatorOf } from "../forward-listen.ts";
-import { resetSocket } from "../reset-socket.ts";
-import { acceptedDuplex } from "../socket-duplex.ts";
+import { resetSocket } from "../net/reset-socket.ts";
+import { acceptedDuplex } from "../net/socket-duplex.ts";
 import { type Forward, type LocalForwardOptions, openForward } from "./forward.ts";
+import { originatorOf } from "./forward-listen.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { listenSocket } from "./listen-socket.ts";
 

@@ -1,5 +1,5 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { type Channel, EventBuffer } from "nacre/internal";
+import { type Channel, EventBuffer } from "nacre/extend";
 import { bridge } from "nacre/internal-forward";
 import { dialTarget } from "./dial-target.ts";
 import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";

@@ -1,7 +1,7 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { onAbort } from "nacre/internal";
+import { onAbort } from "nacre/extend";
 import { ProxyHandshake, type ProxyTarget } from "nacre/internal-forward";
-import { asSshError } from "../failure.ts";
+import { asSshError } from "../net/failure.ts";
 
 /** A proxy client that is not connected to its target yet. */
 export interface ProxyClient {

@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 import type { Bytes } from "@nacre/wire";
-import { dialChannel, onAbort } from "nacre/internal";
+import { dialChannel, onAbort } from "nacre/extend";
 import { bridge } from "nacre/internal-forward";
-import { originatorOf } from "../forward-listen.ts";
-import { acceptedDuplex } from "../socket-duplex.ts";
+import { acceptedDuplex } from "../net/socket-duplex.ts";
+import { originatorOf } from "./forward-listen.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { type ProxyClient, type ProxySettings, serveProxyClient } from "./proxy-client.ts";
 import { reportBroken } from "./report-broken.ts";

@@ -1,5 +1,5 @@
 import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
-import { checkTarget, type ForwardTarget, type ListenAddress, type PeerOpen } from "nacre/internal";
+import { checkTarget, type ForwardTarget, type ListenAddress, type PeerOpen } from "nacre/extend";
 import { bridge } from "nacre/internal-forward";
 import type { Connections } from "./connections.ts";
 import { dialTarget } from "./dial-target.ts";

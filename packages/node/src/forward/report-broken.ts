@@ -1,4 +1,4 @@
-import type { Channel } from "nacre/internal";
+import type { Channel } from "nacre/extend";
 
 /** Waits until a forwarded connection ends. Rejects with the error if it failed. */
 export async function reportBroken(channel: Channel): Promise<void> {

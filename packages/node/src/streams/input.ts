@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { SshError } from "@nacre/wire";
-import type { WriteTarget } from "nacre/internal";
+import type { WriteTarget } from "nacre/extend";
 
 export type WriteCallback = (error?: Error | null) => void;
 

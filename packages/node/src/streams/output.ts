@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Bytes, SshError } from "@nacre/wire";
-import { Backlog, type ReadSource, SMALL_CHUNK } from "nacre/internal";
+import { Backlog, type ReadSource, SMALL_CHUNK } from "nacre/extend";
 
 /** State of a readable stream. */
 type OutputState =

@@ -54,7 +54,7 @@ it("compiles no WebAssembly if `wasm` is false", async () => {
   vi.stubGlobal("WebAssembly", { Module: compile });
   const { nodeAlgorithms } = await import("../../src/crypto/algorithms.ts");
   const { loadAlgorithms } = await import("../../src/crypto/load.ts");
-  const { offeredAlgorithms } = await import("nacre/internal");
+  const { offeredAlgorithms } = await import("nacre/extend");
   const algorithms = offeredAlgorithms({ algorithms: nodeAlgorithms, wasm: false });
   await loadAlgorithms(algorithms);
   const cipher = algorithms.ciphers.find(({ name }) => name === noble.name)!;

@@ -3,7 +3,7 @@ import { expect, test, vi } from "vitest";
 import { diffieHellmanGroup14Sha256 } from "../../src/crypto/kex.ts";
 import { loadAlgorithms } from "../../src/crypto/load.ts";
 
-vi.mock("../../src/runtime.ts", () => ({ cryptoLibrary: "deno" }));
+vi.mock("../../src/crypto/runtime.ts", () => ({ cryptoLibrary: "deno" }));
 vi.mock(import("node:crypto"), async (original) => ({
   ...(await original()),
   getDiffieHellman: () => {

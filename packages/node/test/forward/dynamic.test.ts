@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
-import type { PeerOpen } from "nacre/internal";
+import type { PeerOpen } from "nacre/extend";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { later, serve, watchResources } from "../support.ts";
 import { answerAfterEnd, connectLocally, connectTo, errorCodes, forwarded, prohibit } from "./support.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import type { PeerOpen } from "nacre/internal";
+import type { PeerOpen } from "nacre/extend";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { later, serve, temporaryFolder, watchResources } from "../support.ts";
 import { answerAfterEnd, forwarded, prohibit } from "./support.ts";

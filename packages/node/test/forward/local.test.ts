@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { buffer, text } from "node:stream/consumers";
 import { macrotask } from "@nacre/testing/macrotask";
-import type { PeerOpen } from "nacre/internal";
+import type { PeerOpen } from "nacre/extend";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Bound } from "../../src/forward/bind.ts";
 import { openForward } from "../../src/forward/forward.ts";

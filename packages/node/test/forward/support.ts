@@ -2,13 +2,13 @@ import { connect as dial, type NetConnectOpts, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { CHANNEL_OPEN_FAILURE_REASON, directStreamlocal, SshError, tcpipChannel } from "@nacre/wire";
-import { type ForwardTarget, formatTarget, type PeerOpen } from "nacre/internal";
+import { type ForwardTarget, formatTarget, type PeerOpen } from "nacre/extend";
 import { bridge } from "nacre/internal-forward";
 import { onTestFinished } from "vitest";
 import { type Client, connect, type Forward } from "../../src/index.ts";
-import { listen } from "../../src/listen.ts";
-import { socketDuplex } from "../../src/socket-duplex.ts";
-import type { SshServer } from "../../src/ssh-server.ts";
+import { listen } from "../../src/listen/listen.ts";
+import type { SshServer } from "../../src/listen/ssh-server.ts";
+import { socketDuplex } from "../../src/net/socket-duplex.ts";
 import { counting } from "../support.ts";
 
 const hostKey = generateEd25519(counting);

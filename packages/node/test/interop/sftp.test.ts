@@ -4,11 +4,11 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { sftp as openSftp } from "@nacre/files";
 import { digestOf, writeAll } from "@nacre/testing/interop/data";
 import { commandsIn, makeRemoteDirectory } from "@nacre/testing/interop/directories";
 import { useFolder } from "@nacre/testing/interop/keys";
 import { failure, useServer } from "@nacre/testing/interop/server";
-import { sftp as openSftp } from "nacre/sftp";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Client, Sftp } from "../../src/index.ts";
 

@@ -22,8 +22,8 @@ const LIST = `cd t && export LC_ALL=C && find . -type f -print0 | sort -z | xarg
   find . -mindepth 1 -print0 | sort -z | xargs -0 stat -c '%n %N %a' &&
   find . -mindepth 1 ! -type l -print0 | sort -z | xargs -0 stat -c '%n %Y'`;
 
-function listHere(near: string): string {
-  return execFileSync("sh", ["-c", LIST], { cwd: near, encoding: "latin1", maxBuffer: 16 * MIB });
+function listHere(local: string): string {
+  return execFileSync("sh", ["-c", LIST], { cwd: local, encoding: "latin1", maxBuffer: 16 * MIB });
 }
 
 async function digestThere(run: BothDirectories["run"], directory: string): Promise<string> {
@@ -31,8 +31,8 @@ async function digestThere(run: BothDirectories["run"], directory: string): Prom
 }
 
 /** Makes 1,000 small files, empty directories, links, and names of every kind. */
-async function makeTree(near: string): Promise<void> {
-  const t = join(near, "t");
+async function makeTree(local: string): Promise<void> {
+  const t = join(local, "t");
   await mkdir(t);
   for (let d = 0; d < 10; d++) {
     await mkdir(join(t, `d${d}`, "empty"), { recursive: true });
@@ -72,40 +72,40 @@ async function makeTree(near: string): Promise<void> {
 
 describe("transfers with OpenSSH", () => {
   it("copy a tree of 1,000 files there and back", async () => {
-    const { ssh, far, near, run } = await open();
-    await makeTree(near);
+    const { ssh, remote, local, run } = await open();
+    await makeTree(local);
     const options = { recursive: true, preserve: true, symlinks: "keep" } as const;
     const expected = { files: 1020, directories: 21, links: 3, skipped: [], failed: [] };
-    expect(await ssh.upload(join(near, "t"), `${far}/t`, options)).toMatchObject(expected);
-    const list = listHere(near);
+    expect(await ssh.upload(join(local, "t"), `${remote}/t`, options)).toMatchObject(expected);
+    const list = listHere(local);
     expect(list.split("\n").length).toBeGreaterThan(3000);
-    expect(await digestThere(run, far)).toBe(sha256(Buffer.from(list, "latin1")));
+    expect(await digestThere(run, remote)).toBe(sha256(Buffer.from(list, "latin1")));
     // Again over an existing file.
-    await ssh.upload(join(near, "t", "run"), `${far}/t/run`, options);
-    await mkdir(join(near, "back"));
-    expect(await ssh.download(`${far}/t`, join(near, "back", "t"), options)).toMatchObject(expected);
-    expect(listHere(join(near, "back"))).toBe(list);
-    expect(await digestThere(run, far)).toBe(sha256(Buffer.from(list, "latin1")));
+    await ssh.upload(join(local, "t", "run"), `${remote}/t/run`, options);
+    await mkdir(join(local, "back"));
+    expect(await ssh.download(`${remote}/t`, join(local, "back", "t"), options)).toMatchObject(expected);
+    expect(listHere(join(local, "back"))).toBe(list);
+    expect(await digestThere(run, remote)).toBe(sha256(Buffer.from(list, "latin1")));
   }, 60_000);
 
   it("copy a file of 64 MiB there and back", async () => {
-    const { ssh, far, near, run } = await open();
+    const { ssh, remote, local, run } = await open();
     const bytes = randomData(64 * MIB + 1);
-    await writeFile(join(near, "f"), bytes);
-    expect(await ssh.upload(join(near, "f"), `${far}/f`)).toMatchObject({ files: 1, bytes: bytes.length });
+    await writeFile(join(local, "f"), bytes);
+    expect(await ssh.upload(join(local, "f"), `${remote}/f`)).toMatchObject({ files: 1, bytes: bytes.length });
     expect(await run("sha256sum < f")).toBe(`${sha256(bytes)}  -`);
     let last = 0;
     const onProgress = (progress: { readonly bytes: number }): void => {
       last = progress.bytes;
     };
-    await ssh.download(`${far}/f`, join(near, "g"), { onProgress });
+    await ssh.download(`${remote}/f`, join(local, "g"), { onProgress });
     expect(last).toBe(bytes.length);
-    expect(execFileSync("cmp", [join(near, "f"), join(near, "g")]).length).toBe(0);
+    expect(execFileSync("cmp", [join(local, "f"), join(local, "g")]).length).toBe(0);
   }, 60_000);
 
   it("that fail or are aborted leave no temporary file, and end their channel", async () => {
-    const { ssh, far, near, run } = await open();
-    await writeFile(join(near, "f"), randomData(32 * MIB));
+    const { ssh, remote, local, run } = await open();
+    await writeFile(join(local, "f"), randomData(32 * MIB));
     for (const direction of ["upload", "download"] as const) {
       const abort = new AbortController();
       const options = {
@@ -114,18 +114,20 @@ describe("transfers with OpenSSH", () => {
       };
       const work =
         direction === "upload"
-          ? ssh.upload(join(near, "f"), `${far}/f`, options)
-          : ssh.download(`${far}/g`, join(near, "h"), options);
+          ? ssh.upload(join(local, "f"), `${remote}/f`, options)
+          : ssh.download(`${remote}/g`, join(local, "h"), options);
       expect(await failure(work)).toMatchObject({ code: "aborted" });
       expect(await run("ls -A")).toBe(direction === "upload" ? "" : "g");
-      expect(await readdir(near)).toEqual(["f"]);
-      if (direction === "upload") await ssh.upload(join(near, "f"), `${far}/g`);
+      expect(await readdir(local)).toEqual(["f"]);
+      if (direction === "upload") await ssh.upload(join(local, "f"), `${remote}/g`);
     }
-    expect(await failure(ssh.upload(join(near, "f"), "/proc/f"))).toMatchObject({ code: "sftp-no-such-file" });
-    expect(await failure(ssh.upload(join(near, "none"), `${far}/f`))).toMatchObject({ code: "file-unreadable" });
-    expect(await failure(ssh.download(`${far}/none`, join(near, "f")))).toMatchObject({ code: "sftp-no-such-file" });
+    expect(await failure(ssh.upload(join(local, "f"), "/proc/f"))).toMatchObject({ code: "sftp-no-such-file" });
+    expect(await failure(ssh.upload(join(local, "none"), `${remote}/f`))).toMatchObject({ code: "file-unreadable" });
+    expect(await failure(ssh.download(`${remote}/none`, join(local, "f")))).toMatchObject({
+      code: "sftp-no-such-file",
+    });
     // More than the channels that a connection may have, one after the other.
-    for (let i = 0; i < 12; i++) await failure(ssh.download(`${far}/none`, join(near, "f")));
+    for (let i = 0; i < 12; i++) await failure(ssh.download(`${remote}/none`, join(local, "f")));
     await expect.poll(() => run("pgrep -c -u $(id -u) sftp-server || true"), { timeout: 10_000 }).toBe("0");
   }, 60_000);
 });

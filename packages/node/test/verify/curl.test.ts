@@ -1,10 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { scpServer } from "@nacre/files/scp-server";
+import { memoryFileSystem } from "@nacre/files/server";
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { fingerprintOf, type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { keysOf, type Ran, runInShell, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
-import { scpServer } from "nacre/scp-server";
-import { memoryFileSystem } from "nacre/sftp-server";
 import { beforeAll, describe, expect, test } from "vitest";
 
 // Tests curl, which uses libssh2, against our server with OpenSSH's sftp-server, and with our scp.

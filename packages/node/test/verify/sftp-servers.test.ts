@@ -103,28 +103,28 @@ describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, (peer) => {
     const userKey = await makeKey(folder, "user", "ed25519");
     const server = await start({ folder, hostKey, userKey, password: "", answers: [] });
     ssh = await connect({ host: "127.0.0.1", agent: false, identities: [await readKey(userKey)], ...server });
-    mkdirSync(`${folder.path}/near`);
-    mkdirSync(`${folder.path}/far`);
+    mkdirSync(`${folder.path}/local`);
+    mkdirSync(`${folder.path}/remote`);
   });
   afterAll(() => ssh?.close());
 
   it("uploads and downloads a tree", async () => {
-    const [near, far] = [`${folder.path}/near`, `${folder.path}/far`];
-    mkdirSync(`${near}/tree`);
-    makeFiles(`${near}/tree/many`, files);
-    makeNames(`${near}/tree/names`, nameBytes);
-    makeShapes(`${near}/tree/shapes`);
-    const expected = listTree(`${near}/tree`).filter((line) => !resolvesLinks || !line.includes(" -> "));
+    const [local, remote] = [`${folder.path}/local`, `${folder.path}/remote`];
+    mkdirSync(`${local}/tree`);
+    makeFiles(`${local}/tree/many`, files);
+    makeNames(`${local}/tree/names`, nameBytes);
+    makeShapes(`${local}/tree/shapes`);
+    const expected = listTree(`${local}/tree`).filter((line) => !resolvesLinks || !line.includes(" -> "));
     const options = { recursive: true, preserve: true, symlinks: resolvesLinks ? "skip" : "keep" } as const;
     const links = resolvesLinks ? 0 : 3;
-    expect(await ssh.upload(`${near}/tree`, `${far}/tree`, options)).toMatchObject({ links, failed: [] });
-    expect(listTree(`${far}/tree`)).toEqual(expected);
-    expect(await ssh.download(`${far}/tree`, `${near}/back`, options)).toMatchObject({ links, failed: [] });
-    expect(listTree(`${near}/back`)).toEqual(expected);
+    expect(await ssh.upload(`${local}/tree`, `${remote}/tree`, options)).toMatchObject({ links, failed: [] });
+    expect(listTree(`${remote}/tree`)).toEqual(expected);
+    expect(await ssh.download(`${remote}/tree`, `${local}/back`, options)).toMatchObject({ links, failed: [] });
+    expect(listTree(`${local}/back`)).toEqual(expected);
   });
 
   it("gets the old file to its end when the file is replaced in mid-transfer", async () => {
-    const path = `${folder.path}/far/replaced`;
+    const path = `${folder.path}/remote/replaced`;
     const bytes = randomData(8 * MIB + 1);
     writeFileSync(path, bytes);
     writeFileSync(`${path}.new`, "new");
@@ -140,7 +140,7 @@ describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, (peer) => {
   });
 
   it("reads and writes beyond 4 GiB", async () => {
-    const path = `${folder.path}/far/sparse`;
+    const path = `${folder.path}/remote/sparse`;
     writeFileSync(path, "");
     truncateSync(path, 4 * GIB);
     const tail = randomData(MIB + 1);
@@ -157,7 +157,7 @@ describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, (peer) => {
   });
 
   it("changes names, links and attributes", async () => {
-    const dir = `${folder.path}/far/calls`;
+    const dir = `${folder.path}/remote/calls`;
     const sftp = await ssh.sftp();
     await sftp.mkdir(`${dir}/a/b`, { recursive: true });
     await sftp.writeFile(`${dir}/f`, "one");
@@ -180,7 +180,7 @@ describe.each(PEERS)("SFTP on $name", { timeout: SLOW }, (peer) => {
     expect(await failure(sftp.stat(`${dir}/f`))).toMatchObject({ code: "sftp-no-such-file" });
     expect(await failure(sftp.rmdir(`${dir}/a`))).toMatchObject({ code: "sftp-failure" });
     await sftp.rm(dir, { recursive: true });
-    expect(readdirSync(`${folder.path}/far`)).not.toContain("calls");
+    expect(readdirSync(`${folder.path}/remote`)).not.toContain("calls");
     await sftp.close();
   });
 });

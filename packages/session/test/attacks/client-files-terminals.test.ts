@@ -23,11 +23,11 @@ import {
   Writer,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
-import { questions } from "../../../cli/src/questions.ts";
-import type { Terminal } from "../../../cli/src/terminal.ts";
+import { questions } from "../../../cli/src/ssh/questions.ts";
+import type { Terminal } from "../../../cli/src/terminal/terminal.ts";
 import { addKnownHost, parseKnownHosts } from "../../../keyfiles/src/index.ts";
 import { type ConnectOptions, connect } from "../../../nacre/src/index.ts";
-import { agentIdentities } from "../../../node/src/agent.ts";
+import { agentIdentities } from "../../../node/src/keys/agent.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { expectHarmless, HOSTILE, OBEYED } from "./support/hostile-text.ts";
 

@@ -14,7 +14,7 @@ import { parseAuthorizedKeys } from "../../../keyfiles/src/authorized-keys.ts";
 import { type ConnectOptions, connect, type ServeOptions, type Session, serve } from "../../../nacre/src/index.ts";
 import type { Duplex } from "../../../nacre/src/mux/duplex.ts";
 import { type DrivenMachine, Engine } from "../../../nacre/src/mux/engine.ts";
-import { agentIdentities } from "../../../node/src/agent.ts";
+import { agentIdentities } from "../../../node/src/keys/agent.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { afterSteps, CLIENT, type Kit, SERVER } from "./support/kits.ts";
 

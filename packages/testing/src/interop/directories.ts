@@ -8,9 +8,9 @@ import { containerExec } from "../../../../scripts/openssh/sshd.ts";
 export interface BothDirectories {
   readonly ssh: Client;
   /** Absolute path of the directory on the server. */
-  readonly far: string;
+  readonly remote: string;
   /** Path of the directory here. */
-  readonly near: string;
+  readonly local: string;
   /** Runs a command in the directory on the server. Resolves with its output; rejects if it fails. */
   readonly run: (command: string) => Promise<string>;
 }
@@ -22,8 +22,8 @@ export async function withDirectories(
   folder: { readonly path: string },
 ): Promise<BothDirectories> {
   onTestFinished(() => ssh.close());
-  const far = await directory;
-  return { ssh, far, near: await mkdtemp(join(folder.path, "near-")), run: commandsIn(ssh, far) };
+  const remote = await directory;
+  return { ssh, remote, local: await mkdtemp(join(folder.path, "local-")), run: commandsIn(ssh, remote) };
 }
 
 /** Makes a directory in `parent` on the machine of OpenSSH's server, removed at the end of the test. Resolves with its absolute path. */

@@ -1,3 +1,4 @@
+import type { DigestExecOptions, DigestExecResult } from "@nacre/files";
 import {
   decodePath,
   encodePath,
@@ -12,7 +13,6 @@ import {
 } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelHandler } from "nacre";
-import type { DigestExecOptions, DigestExecResult } from "nacre/sftp";
 import { type ChooseHandle, countPackets, HandleAliases } from "./handle-aliases.ts";
 import { attributesOf, MemoryFiles, type MemoryNode, Refusal, setAttributes, writeAt } from "./memory-files.ts";
 

@@ -1,8 +1,8 @@
+import type { DigestExecResult } from "@nacre/files";
 import { decodePath, encodePath } from "@nacre/sftp";
 import { concatBytes } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { DigestExecResult } from "nacre/sftp";
 import { type MemoryFiles, Refusal } from "./memory-files.ts";
 
 /** Runs the commands with which transfers digest files of a server, for `MemorySftp`. Other commands are unknown. */

@@ -1,5 +1,5 @@
+import type { LocalFiles, LocalPartial, LocalWriter } from "@nacre/files";
 import { escapeText, SshError } from "@nacre/wire";
-import type { NearFiles, NearPartial, NearWriter } from "nacre/sftp";
 import { isNamed, reading, writing } from "./failures.ts";
 import { HandleDirectory } from "./handle-node.ts";
 import { newFile } from "./new-file.ts";
@@ -14,14 +14,14 @@ interface MovableHandle extends FileSystemFileHandle {
 }
 
 /**
- * Returns the files below a directory handle as the near side of `upload` and `download`: `{ files, path: "/photos" }` is "photos" in this
+ * Returns the files below a directory handle as the local side of `upload` and `download`: `{ files, path: "/photos" }` is "photos" in this
  * directory, and "/" the directory itself. Handles come from `showDirectoryPicker({ mode: "readwrite" })`, or from
  * `navigator.storage.getDirectory()`, the files of this origin.
  *
  * Permission bits, times and symbolic links do not exist here: `preserve` has no effect, and a download must not use `symlinks: "keep"`.
  * Where the browser cannot rename a file, it copies it.
  */
-export function directoryFiles(directory: FileSystemDirectoryHandle): NearFiles {
+export function directoryFiles(directory: FileSystemDirectoryHandle): LocalFiles {
   return new DirectoryFiles(directory);
 }
 
@@ -40,7 +40,7 @@ class DirectoryFiles extends ReadableFiles {
     super(new HandleDirectory(directory));
   }
 
-  override create(path: string, _mode: number | undefined): Promise<NearWriter> {
+  override create(path: string, _mode: number | undefined): Promise<LocalWriter> {
     return writing(path, async () => {
       const { parent, name } = await this.#place(path);
       if (await typeOf(parent, name))
@@ -88,7 +88,7 @@ class DirectoryFiles extends ReadableFiles {
     });
   }
 
-  openPartial(path: string): Promise<NearPartial | undefined> {
+  openPartial(path: string): Promise<LocalPartial | undefined> {
     return reading(path, async () => {
       const { parent, name } = await this.#place(path);
       // Here every file belongs to the user, and has one name.

@@ -1,11 +1,11 @@
-import type { NearReader } from "nacre/sftp";
+import type { LocalReader } from "@nacre/files";
 import { reading } from "./failures.ts";
 
 /**
  * Reads a `File` in slices, because a stream of it would hold more in memory than was asked for. The next slice is read ahead, since the
  * browser takes about as long for a slice as the network.
  */
-export class FileReaderAhead implements NearReader {
+export class FileReaderAhead implements LocalReader {
   readonly #path: string;
   readonly #file: File;
   #ahead: { readonly position: number; readonly bytes: Promise<ArrayBuffer> } | undefined;

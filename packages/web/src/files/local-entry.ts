@@ -1,10 +1,10 @@
-import type { NearPath } from "nacre/sftp";
+import type { LocalPath } from "@nacre/files";
 import { LocalMap, type LocalNode } from "./local-node.ts";
 import { join, ROOT } from "./paths.ts";
 import { ReadableFiles } from "./readable-files.ts";
 
 /** A file or directory of the user, which `upload` takes as it is. */
-export interface LocalEntry extends NearPath {
+export interface LocalEntry extends LocalPath {
   /** Name without directory. */
   readonly name: string;
   /** What it is. A directory needs `recursive`. */

@@ -1,13 +1,13 @@
+import type { LocalPath, LocalStats, LocalWriter } from "@nacre/files";
 import { escapeText, SshError } from "@nacre/wire";
-import type { NearPath, NearStats, NearWriter } from "nacre/sftp";
 import { writing } from "./failures.ts";
 import { LocalMap } from "./local-node.ts";
 import type { NewFile } from "./new-file.ts";
 import { join, ROOT } from "./paths.ts";
 import { ReadableFiles } from "./readable-files.ts";
 
-/** The near side of a download of one file. Its directory has nothing else, and the file is visible only when it is whole. */
-export class NewFileTarget extends ReadableFiles implements NearPath {
+/** The local side of a download of one file. Its directory has nothing else, and the file is visible only when it is whole. */
+export class NewFileTarget extends ReadableFiles implements LocalPath {
   readonly files: this = this;
   readonly path: string;
   readonly #begin: () => Promise<NewFile>;
@@ -28,11 +28,11 @@ export class NewFileTarget extends ReadableFiles implements NearPath {
     return this.#isCommitted;
   }
 
-  override async stat(path: string): Promise<NearStats> {
+  override async stat(path: string): Promise<LocalStats> {
     return this.#isCommitted && path === this.path ? { type: "file", size: this.#size } : super.stat(path);
   }
 
-  override create(path: string, _mode: number | undefined): Promise<NearWriter> {
+  override create(path: string, _mode: number | undefined): Promise<LocalWriter> {
     return writing(path, async () => {
       if (this.#open !== undefined)
         throw new SshError("file-unwritable", `cannot write ${escapeText(path)}: only one file can be saved`);

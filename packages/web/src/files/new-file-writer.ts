@@ -1,9 +1,9 @@
-import type { NearWriter } from "nacre/sftp";
+import type { LocalWriter } from "@nacre/files";
 import { writing } from "./failures.ts";
 import type { NewFile } from "./new-file.ts";
 
 /** Returns a writer that makes the contents visible when it is closed. */
-export function newFileWriter(path: string, file: NewFile): NearWriter {
+export function newFileWriter(path: string, file: NewFile): LocalWriter {
   let hasFailed = false;
   return {
     write: (bytes, position) =>

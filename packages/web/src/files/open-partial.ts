@@ -1,4 +1,4 @@
-import type { NearPartial, NearReader, NearWriter } from "nacre/sftp";
+import type { LocalPartial, LocalReader, LocalWriter } from "@nacre/files";
 import { reading, writing } from "./failures.ts";
 import { FileReaderAhead } from "./file-reader.ts";
 import { newFile } from "./new-file.ts";
@@ -13,13 +13,13 @@ export interface PartialOpener {
 }
 
 /** A partial file. It is opened by its current path when it is read or written, because the browser renames no file that is being written. */
-export class OpenPartial implements NearPartial {
+export class OpenPartial implements LocalPartial {
   /** Current path. */
   path: string;
   readonly size: number;
   readonly #opener: PartialOpener;
-  #reader: NearReader | undefined;
-  #writer: NearWriter | undefined;
+  #reader: LocalReader | undefined;
+  #writer: LocalWriter | undefined;
 
   constructor(path: string, size: number, opener: PartialOpener) {
     this.path = path;

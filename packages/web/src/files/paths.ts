@@ -1,4 +1,4 @@
-/** Path of the root of every `NearFiles` in this folder. Names are joined with "/", which no name contains. */
+/** Path of the root of every `LocalFiles` in this folder. Names are joined with "/", which no name contains. */
 export const ROOT = "/";
 
 /** Returns the path of `name` in a directory. */

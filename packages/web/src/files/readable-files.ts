@@ -1,5 +1,5 @@
+import type { LocalEntry, LocalFiles, LocalReader, LocalStats, LocalWriter } from "@nacre/files";
 import { escapeText, SshError } from "@nacre/wire";
-import type { NearEntry, NearFiles, NearReader, NearStats, NearWriter } from "nacre/sftp";
 import { failure, isNamed, reading } from "./failures.ts";
 import { FileReaderAhead } from "./file-reader.ts";
 import type { LocalDirectory, LocalNode } from "./local-node.ts";
@@ -11,8 +11,8 @@ const MOST_AT_ONCE = 64;
 /** Maximum number of directories that are kept for the next path. */
 const MOST_KEPT = 256;
 
-/** Files that a page may read, as the near side of an upload. */
-export class ReadableFiles implements NearFiles {
+/** Files that a page may read, as the local side of an upload. */
+export class ReadableFiles implements LocalFiles {
   readonly nameRules: "posix" | "windows" = nameRules();
   readonly #root: LocalDirectory;
   /** Directories by path, because each step of a path is a call of the browser's process. */
@@ -30,11 +30,11 @@ export class ReadableFiles implements NearFiles {
     return split(path);
   }
 
-  async stat(path: string): Promise<NearStats> {
+  async stat(path: string): Promise<LocalStats> {
     return reading(path, async () => statsOf(await this.find(path)));
   }
 
-  lstat(path: string): Promise<NearStats> {
+  lstat(path: string): Promise<LocalStats> {
     return this.stat(path);
   }
 
@@ -42,7 +42,7 @@ export class ReadableFiles implements NearFiles {
     return Promise.resolve(path);
   }
 
-  async *list(path: string): AsyncGenerator<NearEntry, void> {
+  async *list(path: string): AsyncGenerator<LocalEntry, void> {
     const directory = await reading(path, () => this.findDirectory(path));
     const batch: (readonly [string, LocalNode])[] = [];
     try {
@@ -56,7 +56,7 @@ export class ReadableFiles implements NearFiles {
     yield* await entriesOf(path, batch);
   }
 
-  open(path: string): Promise<NearReader> {
+  open(path: string): Promise<LocalReader> {
     return reading(path, async () => {
       const node = await this.find(path);
       if (node.type !== "file") throw new DOMException("it is a directory", "TypeMismatchError");
@@ -64,7 +64,7 @@ export class ReadableFiles implements NearFiles {
     });
   }
 
-  create(path: string, _mode: number | undefined): Promise<NearWriter> {
+  create(path: string, _mode: number | undefined): Promise<LocalWriter> {
     return readOnly(path);
   }
 
@@ -118,7 +118,7 @@ export class ReadableFiles implements NearFiles {
   }
 }
 
-async function statsOf(node: LocalNode): Promise<NearStats> {
+async function statsOf(node: LocalNode): Promise<LocalStats> {
   if (node.type === "directory") return { type: "directory", size: 0 };
   const { size, lastModified } = await node.file();
   return { type: "file", size, mtimeMs: lastModified };
@@ -128,7 +128,7 @@ async function statsOf(node: LocalNode): Promise<NearStats> {
 async function entriesOf(
   directory: string,
   nodes: readonly (readonly [name: string, node: LocalNode])[],
-): Promise<NearEntry[]> {
+): Promise<LocalEntry[]> {
   const entries = nodes.map(async ([name, node]) => {
     try {
       return { ...(await statsOf(node)), name };

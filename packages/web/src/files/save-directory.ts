@@ -1,5 +1,5 @@
+import type { LocalPath } from "@nacre/files";
 import { SshError } from "@nacre/wire";
-import type { NearPath } from "nacre/sftp";
 import { directoryFiles } from "./directory-files.ts";
 import { join, ROOT } from "./paths.ts";
 import { pick, pickers } from "./pickers.ts";
@@ -19,7 +19,7 @@ export function canSaveDirectories(): boolean {
  * Call it in the handler of a click. An existing directory of this name is merged with the new one. Resolves with the result of `write`.
  * Rejects with `aborted` if the user chooses none, `not-supported-here` if the browser writes no directories, or the error of `write`.
  */
-export async function saveDirectory<T>(name: string, write: (target: NearPath) => Promise<T>): Promise<T> {
+export async function saveDirectory<T>(name: string, write: (target: LocalPath) => Promise<T>): Promise<T> {
   const { showDirectoryPicker } = pickers();
   if (showDirectoryPicker === undefined)
     throw new SshError(

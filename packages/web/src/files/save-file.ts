@@ -1,5 +1,5 @@
+import type { LocalPath } from "@nacre/files";
 import { SshError } from "@nacre/wire";
-import type { NearPath } from "nacre/sftp";
 import { BlobFile } from "./blob-file.ts";
 import { writing } from "./failures.ts";
 import { handOver } from "./hand-over.ts";
@@ -38,7 +38,7 @@ const MAX_BLOB_SIZE = 256 * 1024 * 1024;
  */
 export async function saveFile<T>(
   name: string,
-  write: (target: NearPath) => Promise<T>,
+  write: (target: LocalPath) => Promise<T>,
   options: SaveFileOptions = {},
 ): Promise<T> {
   const { maxBlobSize = MAX_BLOB_SIZE } = options;
@@ -54,7 +54,7 @@ export async function saveFile<T>(
   return hasPrivateFiles() ? saveToPrivateFile(name, write) : saveToBlob(name, maxBlobSize, write);
 }
 
-async function saveToHandle<T>(handle: RemovableHandle, write: (target: NearPath) => Promise<T>): Promise<T> {
+async function saveToHandle<T>(handle: RemovableHandle, write: (target: LocalPath) => Promise<T>): Promise<T> {
   const target = new NewFileTarget(handle.name, () => newFile(handle));
   try {
     return await write(target);
@@ -66,7 +66,7 @@ async function saveToHandle<T>(handle: RemovableHandle, write: (target: NearPath
 }
 
 /** Exported for tests in browsers that have pickers. */
-export async function saveToPrivateFile<T>(name: string, write: (target: NearPath) => Promise<T>): Promise<T> {
+export async function saveToPrivateFile<T>(name: string, write: (target: LocalPath) => Promise<T>): Promise<T> {
   const file = await writing(name, makePrivateFile);
   const target = new NewFileTarget("contents", () => newFile(file.handle));
   try {
@@ -83,7 +83,7 @@ export async function saveToPrivateFile<T>(name: string, write: (target: NearPat
 export async function saveToBlob<T>(
   name: string,
   maxSize: number,
-  write: (target: NearPath) => Promise<T>,
+  write: (target: LocalPath) => Promise<T>,
 ): Promise<T> {
   let file = new BlobFile(maxSize);
   const target = new NewFileTarget("contents", () => {

@@ -1,5 +1,5 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { checkSignal, onAbort } from "nacre/internal";
+import { checkSignal, onAbort } from "nacre/extend";
 
 /** Timeout and abort signal of a browser prompt. */
 export interface PromptOptions {

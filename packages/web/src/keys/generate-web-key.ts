@@ -1,6 +1,6 @@
 import { parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError, Writer } from "@nacre/wire";
-import { checkNames, type OptionNames } from "nacre/internal";
+import { checkNames, type OptionNames } from "nacre/extend";
 import { WEB_ALGORITHMS } from "./web-algorithms.ts";
 import { probe, type WebKey, webCrypto, webKeyOf } from "./web-key.ts";
 

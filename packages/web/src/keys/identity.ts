@@ -1,6 +1,6 @@
 import type { PublicKey } from "@nacre/keys/internal";
 import { base64Encode, SshError } from "@nacre/wire";
-import type { RemoteIdentity } from "nacre/internal";
+import type { RemoteIdentity } from "nacre/extend";
 
 /** A key in a page, for the `identities` option of `connect`. */
 export interface WebIdentity extends RemoteIdentity {

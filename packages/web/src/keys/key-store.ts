@@ -1,6 +1,6 @@
 import { parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
-import { checkNames, type OptionNames } from "nacre/internal";
+import { checkNames, type OptionNames } from "nacre/extend";
 import { type KeyDatabase, transact } from "./key-database.ts";
 import { type WebKey, webKeyOf } from "./web-key.ts";
 

@@ -1,5 +1,5 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { checkNames, checkSignal, type OptionNames } from "nacre/internal";
+import { checkNames, checkSignal, type OptionNames } from "nacre/extend";
 import { base64urlDecode } from "./base64url.ts";
 import { checkChoice, checkPromptOptions, PROMPT_TIMEOUT, PromptRefused, requestCredential } from "./credentials.ts";
 import { publicKeyLine, type WebIdentity } from "./identity.ts";

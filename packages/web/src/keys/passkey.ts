@@ -1,5 +1,5 @@
 import { base64Encode, SshError } from "@nacre/wire";
-import { checkNames, type OptionNames } from "nacre/internal";
+import { checkNames, type OptionNames } from "nacre/extend";
 import { base64urlEncode } from "./base64url.ts";
 import {
   checkChoice,

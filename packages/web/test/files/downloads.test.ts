@@ -1,6 +1,6 @@
+import { download, type TransferProgress, upload } from "@nacre/files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { directoryFiles } from "@nacre/web/files";
-import { download, type TransferProgress, upload } from "nacre/sftp";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { isSame, openMemorySftp, pattern } from "../support/memory-sftp.ts";
 import { make, testDirectory, tree } from "../support/test-directory.ts";
@@ -10,8 +10,8 @@ const COPIED = ["t/", "t/a: one", "t/d/", "t/d/b: two", "t/d/e/"];
 
 describe("directoryFiles", () => {
   it("downloads a tree, with empty directories, into a directory that may have it already", async () => {
-    const { sftp, make: makeFar } = await openMemorySftp();
-    makeFar(TREE);
+    const { sftp, make: makeRemote } = await openMemorySftp();
+    makeRemote(TREE);
     const directory = await testDirectory();
     await make(directory, { "t/a": "old", "t/z": "kept" });
     const target = { files: directoryFiles(directory), path: "/t" };
@@ -20,8 +20,8 @@ describe("directoryFiles", () => {
   });
 
   it("downloads into the directory itself", async () => {
-    const { sftp, make: makeFar } = await openMemorySftp();
-    makeFar(TREE);
+    const { sftp, make: makeRemote } = await openMemorySftp();
+    makeRemote(TREE);
     const directory = await testDirectory();
     await download(sftp, "t", { files: directoryFiles(directory), path: "/" }, { recursive: true });
     expect(await tree(directory)).toEqual(["a: one", "d/", "d/b: two", "d/e/"]);
@@ -30,8 +30,8 @@ describe("directoryFiles", () => {
   it.each([0, 1, 262_144, 1_048_575, 1_048_576, 1_048_577, 3_000_001])(
     "downloads a file of %i bytes",
     async (length) => {
-      const { sftp, make: makeFar, server } = await openMemorySftp();
-      makeFar({ f: pattern(length) });
+      const { sftp, make: makeRemote, server } = await openMemorySftp();
+      makeRemote({ f: pattern(length) });
       const directory = await testDirectory();
       expect(await download(sftp, "f", { files: directoryFiles(directory), path: "/g" })).toMatchObject({
         bytes: length,
@@ -44,17 +44,17 @@ describe("directoryFiles", () => {
   );
 
   it("uploads what it downloaded", async () => {
-    const { sftp, make: makeFar, tree: treeFar } = await openMemorySftp();
-    makeFar(TREE);
+    const { sftp, make: makeRemote, tree: treeRemote } = await openMemorySftp();
+    makeRemote(TREE);
     const target = { files: directoryFiles(await testDirectory()), path: "/t" };
     await download(sftp, "t", target, { recursive: true });
     await upload(sftp, target, "u", { recursive: true });
-    expect(treeFar("/home/u")).toEqual(treeFar("/home/t"));
+    expect(treeRemote("/home/u")).toEqual(treeRemote("/home/t"));
   });
 
   it("does not put a file in place of a directory, nor a directory in place of a file", async () => {
-    const { sftp, make: makeFar } = await openMemorySftp();
-    makeFar(TREE);
+    const { sftp, make: makeRemote } = await openMemorySftp();
+    makeRemote(TREE);
     const directory = await testDirectory();
     await make(directory, { "a/": "", t: "a file" });
     const files = directoryFiles(directory);
@@ -88,8 +88,8 @@ describe("directoryFiles", () => {
   });
 
   it("removes the part of a file when the download is aborted", async () => {
-    const { sftp, make: makeFar, server } = await openMemorySftp();
-    makeFar({ "t/": "", "t/f": pattern(3_000_001) });
+    const { sftp, make: makeRemote, server } = await openMemorySftp();
+    makeRemote({ "t/": "", "t/f": pattern(3_000_001) });
     const directory = await testDirectory();
     const abort = new AbortController();
     const target = { files: directoryFiles(directory), path: "/t" };
@@ -101,8 +101,8 @@ describe("directoryFiles", () => {
   });
 
   it("continues the part of a file that an aborted download left", async () => {
-    const { sftp, make: makeFar, server } = await openMemorySftp();
-    makeFar({ f: pattern(3_000_001) });
+    const { sftp, make: makeRemote, server } = await openMemorySftp();
+    makeRemote({ f: pattern(3_000_001) });
     const directory = await testDirectory();
     const target = { files: directoryFiles(directory), path: "/f" };
     const abort = new AbortController();
@@ -123,8 +123,8 @@ describe("directoryFiles", () => {
   });
 
   it("keeps the bytes of a part, and moves only the rest", async () => {
-    const { sftp, make: makeFar } = await openMemorySftp();
-    makeFar({ f: pattern(1_500_000) });
+    const { sftp, make: makeRemote } = await openMemorySftp();
+    makeRemote({ f: pattern(1_500_000) });
     const directory = await testDirectory();
     // Size and time of the source in base 36.
     const name = `.f.nacre-${"0".repeat(24)}-${(1_500_000).toString(36)}-${(2000).toString(36)}`;
@@ -141,8 +141,8 @@ describe("directoryFiles", () => {
   });
 
   it("removes what the server does not have, with `delete`", async () => {
-    const { sftp, make: makeFar } = await openMemorySftp();
-    makeFar(TREE);
+    const { sftp, make: makeRemote } = await openMemorySftp();
+    makeRemote(TREE);
     const directory = await testDirectory();
     await make(directory, { "t/old": "old", "t/gone/deep/x": "x", kept: "kept" });
     const options = { recursive: true, delete: true };
@@ -151,8 +151,8 @@ describe("directoryFiles", () => {
   });
 
   it("rejects with the browser's reason when no space is left, and removes the part", async () => {
-    const { sftp, make: makeFar } = await openMemorySftp();
-    makeFar({ f: pattern(3_000_001) });
+    const { sftp, make: makeRemote } = await openMemorySftp();
+    makeRemote({ f: pattern(3_000_001) });
     const directory = await testDirectory();
     fillAfterOneWrite(directory);
     const error = await failure(download(sftp, "f", { files: directoryFiles(directory), path: "/f" }));
@@ -173,8 +173,8 @@ describe("directoryFiles", () => {
   });
 
   it.each(["missing", "refused"])("copies a file where renaming is %s, in place of an old one too", async (how) => {
-    const { sftp, make: makeFar } = await openMemorySftp();
-    makeFar({ f: pattern(1_500_000) });
+    const { sftp, make: makeRemote } = await openMemorySftp();
+    makeRemote({ f: pattern(1_500_000) });
     const directory = await testDirectory();
     await make(directory, { old: "x".repeat(2_000_000) });
     onFile(directory, (handle) => {
@@ -197,8 +197,8 @@ describe("directoryFiles", () => {
     ["con.txt", "file-unwritable"],
     ["x.", "file-unwritable"],
   ])("refuses the name %j from a server on Windows", async (name, expected) => {
-    const { sftp, server, make: makeFar } = await openMemorySftp();
-    makeFar({ "t/": "", "t/good": "good" });
+    const { sftp, server, make: makeRemote } = await openMemorySftp();
+    makeRemote({ "t/": "", "t/good": "good" });
     const { entries } = server.files.find("/home/t");
     entries.set(name, entries.get("good")!);
     const directory = await testDirectory();

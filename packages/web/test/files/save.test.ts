@@ -1,6 +1,6 @@
+import { download } from "@nacre/files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { canSaveDirectories, saveDirectory, saveFile } from "@nacre/web/files";
-import { download } from "nacre/sftp";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { saveToBlob, saveToPrivateFile } from "../../src/files/save-file.ts";
 import { fakePage } from "../support/fake-page.ts";

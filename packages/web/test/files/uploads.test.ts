@@ -1,6 +1,6 @@
+import { upload } from "@nacre/files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { chosenEntries, droppedEntries, type LocalEntry } from "@nacre/web/files";
-import { upload } from "nacre/sftp";
 import { describe, expect, it } from "vitest";
 import { isSame, openMemorySftp, pattern } from "../support/memory-sftp.ts";
 import { make, testDirectory } from "../support/test-directory.ts";

@@ -1,6 +1,6 @@
-import { MemoryNearFiles } from "@nacre/testing/nacre/memory-near-files";
+import { type Sftp, sftp } from "@nacre/files";
+import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
-import { type Sftp, sftp } from "nacre/sftp";
 import { onTestFinished } from "vitest";
 
 /** SFTP to a server in memory. */
@@ -30,7 +30,7 @@ export async function openMemorySftp(options: MemorySftpOptions = {}): Promise<M
       }
     },
     tree(path) {
-      const files = Object.assign(new MemoryNearFiles(), { files: server.files });
+      const files = Object.assign(new MemoryLocalFiles(), { files: server.files });
       return files.tree(path);
     },
   };

@@ -1,8 +1,8 @@
 import { encodePath } from "@nacre/sftp";
 import { decodeRecord, encodeRecord, scpNameProblem } from "@nacre/sftp/scp";
 import { utf8Decode, utf8Encode } from "@nacre/wire";
-import { scpCommand } from "../../../../packages/nacre/src/scp/command.ts";
-import { parseScpCommand } from "../../../../packages/nacre/src/scp/server/parse-command.ts";
+import { scpCommand } from "../../../../packages/files/src/scp/command.ts";
+import { parseScpCommand } from "../../../../packages/files/src/scp/server/parse-command.ts";
 import { attempt, expectEqual, expectTrue } from "../../contract.ts";
 import type { Target } from "../../fuzzer/target.ts";
 import { playSink } from "./sink-script.ts";

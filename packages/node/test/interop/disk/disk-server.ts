@@ -16,7 +16,7 @@ export interface DiskServer {
   /** Key with which alice logs in. */
   readonly key: KeyFile;
   /** Directory for files of the test, next to the root. */
-  readonly near: string;
+  readonly local: string;
 }
 
 /** Starts the server. It runs commands only if `exec` is true. End the file or `describe` with `itEndsSessions`. */
@@ -40,15 +40,15 @@ export function useDiskServer({
   beforeAll(async () => {
     key = await makeKey(server.folder, "user", "ed25519");
     await mkdir(disk.root);
-    await mkdir(disk.near);
+    await mkdir(disk.local);
   });
   const disk: DiskServer = {
     server,
     get root() {
       return join(server.folder.path, "root");
     },
-    get near() {
-      return join(server.folder.path, "near");
+    get local() {
+      return join(server.folder.path, "local");
     },
     get key() {
       if (key === undefined) throw new Error("the server has not started");

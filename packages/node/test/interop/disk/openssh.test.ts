@@ -38,25 +38,25 @@ function tailOf(path: string, length: number): Uint8Array {
 
 describe("OpenSSH's sftp", { timeout: SLOW }, () => {
   it("returns a tree with names of every byte, empty directories and a deep path as it sent it", async () => {
-    const { near, root } = disk;
-    mkdirSync(`${near}/tree`);
-    makeNames(`${near}/tree/names`);
-    makeShapes(`${near}/tree/shapes`, { links: false });
-    const expected = listTree(`${near}/tree`);
+    const { local, root } = disk;
+    mkdirSync(`${local}/tree`);
+    makeNames(`${local}/tree/names`);
+    makeShapes(`${local}/tree/shapes`, { links: false });
+    const expected = listTree(`${local}/tree`);
     expect(expected.length).toBeGreaterThan(320);
-    await sftp([`put -pR ${near}/tree /tree`, `get -pR /tree ${near}/back`]);
+    await sftp([`put -pR ${local}/tree /tree`, `get -pR /tree ${local}/back`]);
     expect(listTree(`${root}/tree`)).toEqual(expected);
-    expect(listTree(`${near}/back`)).toEqual(expected);
+    expect(listTree(`${local}/back`)).toEqual(expected);
   });
 
   it("puts 100 files and gets 1,000", async () => {
-    const { near, root } = disk;
-    makeFiles(`${near}/some`, 100);
-    await sftp([`put -pR ${near}/some /some`]);
-    expect(listTree(`${root}/some`)).toEqual(listTree(`${near}/some`));
+    const { local, root } = disk;
+    makeFiles(`${local}/some`, 100);
+    await sftp([`put -pR ${local}/some /some`]);
+    expect(listTree(`${root}/some`)).toEqual(listTree(`${local}/some`));
     makeFiles(`${root}/many`, 1000);
-    await sftp([`get -pR /many ${near}/many`]);
-    const files = listTree(`${near}/many`);
+    await sftp([`get -pR /many ${local}/many`]);
+    const files = listTree(`${local}/many`);
     expect(files.length).toBe(1010);
     expect(files).toEqual(listTree(`${root}/many`));
   });
@@ -65,20 +65,20 @@ describe("OpenSSH's sftp", { timeout: SLOW }, () => {
     ["its usual requests", []],
     ["256 short requests under way", ["-R", "256", "-B", "1000"]],
   ])("continues a put and a get beyond 4 GiB with %s", async (_, words) => {
-    const { near, root } = disk;
+    const { local, root } = disk;
     const tail = randomData(3 * MIB + 1);
-    writeFileSync(`${near}/sparse`, "head");
-    truncateSync(`${near}/sparse`, 4 * GIB);
-    const file = openSync(`${near}/sparse`, "a");
+    writeFileSync(`${local}/sparse`, "head");
+    truncateSync(`${local}/sparse`, 4 * GIB);
+    const file = openSync(`${local}/sparse`, "a");
     writeSync(file, tail);
     closeSync(file);
     // The side that receives has the first 4 GiB, as a hole.
-    for (const partial of [`${root}/sparse`, `${near}/sparse-back`]) {
+    for (const partial of [`${root}/sparse`, `${local}/sparse-back`]) {
       writeFileSync(partial, "");
       truncateSync(partial, 4 * GIB);
     }
-    await sftp([`put -a ${near}/sparse /sparse`, `get -a /sparse ${near}/sparse-back`], words);
-    for (const copy of [`${root}/sparse`, `${near}/sparse-back`]) {
+    await sftp([`put -a ${local}/sparse /sparse`, `get -a /sparse ${local}/sparse-back`], words);
+    for (const copy of [`${root}/sparse`, `${local}/sparse-back`]) {
       const { size, blocks } = statSync(copy);
       expect(size).toBe(4 * GIB + tail.length);
       expect(sha256(tailOf(copy, tail.length))).toBe(sha256(tail));
@@ -90,17 +90,17 @@ describe("OpenSSH's sftp", { timeout: SLOW }, () => {
 
 describe("OpenSSH's scp", { timeout: SLOW }, () => {
   it("returns a tree as it sent it", async () => {
-    const { near, root } = disk;
-    mkdirSync(`${near}/scp`);
-    makeShapes(`${near}/scp/shapes`, { links: false });
-    makeNames(`${near}/scp/names`);
+    const { local, root } = disk;
+    mkdirSync(`${local}/scp`);
+    makeShapes(`${local}/scp/shapes`, { links: false });
+    makeNames(`${local}/scp/names`);
     const remote = "alice@127.0.0.1:/scp";
-    expectQuiet(await runPeer(["scp", "-q", "-rp", ...sshOptions(disk), `${near}/scp`, remote], { timeout: SLOW }));
-    expect(listTree(`${root}/scp`)).toEqual(listTree(`${near}/scp`));
+    expectQuiet(await runPeer(["scp", "-q", "-rp", ...sshOptions(disk), `${local}/scp`, remote], { timeout: SLOW }));
+    expect(listTree(`${root}/scp`)).toEqual(listTree(`${local}/scp`));
     expectQuiet(
-      await runPeer(["scp", "-q", "-rp", ...sshOptions(disk), remote, `${near}/scp-back`], { timeout: SLOW }),
+      await runPeer(["scp", "-q", "-rp", ...sshOptions(disk), remote, `${local}/scp-back`], { timeout: SLOW }),
     );
-    expect(listTree(`${near}/scp-back`)).toEqual(listTree(`${near}/scp`));
+    expect(listTree(`${local}/scp-back`)).toEqual(listTree(`${local}/scp`));
   });
 });
 

@@ -12,8 +12,8 @@ import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { authorizedKeys } from "../../../src/authorized-keys.ts";
-import { tcpForwarding } from "../../../src/tcp-forwarding.ts";
+import { authorizedKeys } from "../../../src/keys/authorized-keys.ts";
+import { tcpForwarding } from "../../../src/listen/tcp-forwarding.ts";
 
 // Tests OpenSSH's ssh forwarding through our server.
 

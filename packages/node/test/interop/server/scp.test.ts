@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { scpServer } from "@nacre/files/scp-server";
+import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { keysOf, type Ran, runPeer, useOurServer } from "@nacre/testing/interop/our-server";
-import { scpServer } from "nacre/scp-server";
-import { memoryFileSystem, sftpServer } from "nacre/sftp-server";
 import { beforeAll, describe, expect, it } from "vitest";
 
 // Tests OpenSSH's scp with the old protocol (-O) against our server on files in memory.

@@ -29,7 +29,7 @@ describe("curl", { timeout: SLOW }, () => {
   const disk = useDiskServer();
   const bytes = randomData(3 * MIB + 1);
   beforeAll(() => {
-    writeFileSync(`${disk.near}/file`, bytes);
+    writeFileSync(`${disk.local}/file`, bytes);
     mkdirSync(`${disk.root}/d`);
   });
 
@@ -46,7 +46,7 @@ describe("curl", { timeout: SLOW }, () => {
   }
 
   function curl(path: string, ...options: readonly string[]): Promise<Ran> {
-    return runPeer(["curl", ...words(), ...options, url(path)], { env: { HOME: disk.near }, timeout: SLOW });
+    return runPeer(["curl", ...words(), ...options, url(path)], { env: { HOME: disk.local }, timeout: SLOW });
   }
 
   /** Runs curl, expects that it succeeds, and returns its output. */
@@ -57,7 +57,7 @@ describe("curl", { timeout: SLOW }, () => {
   }
 
   it("uploads a file into new directories, and downloads all and parts of it", async () => {
-    await output("/made/by/curl", "--ftp-create-dirs", "--create-file-mode", "0640", "-T", `${disk.near}/file`);
+    await output("/made/by/curl", "--ftp-create-dirs", "--create-file-mode", "0640", "-T", `${disk.local}/file`);
     expect(sha256(readFileSync(`${disk.root}/made/by/curl`))).toBe(sha256(bytes));
     expect((statSync(`${disk.root}/made/by/curl`).mode & 0o777).toString(8)).toBe("640");
     expect(sha256(await output("/made/by/curl"))).toBe(sha256(bytes));
@@ -67,17 +67,17 @@ describe("curl", { timeout: SLOW }, () => {
   });
 
   it("continues a download and an upload, and appends", async () => {
-    const [part, far] = [`${disk.near}/part`, `${disk.root}/d/continued`];
-    writeFileSync(far, bytes);
+    const [part, remote] = [`${disk.local}/part`, `${disk.root}/d/continued`];
+    writeFileSync(remote, bytes);
     writeFileSync(part, bytes.subarray(0, MIB));
     await output("/d/continued", "-C", "-", "-o", part);
     expect(sha256(readFileSync(part))).toBe(sha256(bytes));
-    truncateSync(far, MIB);
+    truncateSync(remote, MIB);
     await output("/d/continued", "-C", "-", "-T", part);
-    expect(sha256(readFileSync(far))).toBe(sha256(bytes));
+    expect(sha256(readFileSync(remote))).toBe(sha256(bytes));
     writeFileSync(part, "tail");
     await output("/d/continued", "-a", "-T", part);
-    expect(sha256(readFileSync(far))).toBe(sha256(Buffer.concat([bytes, Buffer.from("tail")])));
+    expect(sha256(readFileSync(remote))).toBe(sha256(Buffer.concat([bytes, Buffer.from("tail")])));
   });
 
   it("lists a directory", async () => {
@@ -120,14 +120,14 @@ describe("curl", { timeout: SLOW }, () => {
       stderr: expect.stringContaining("No such file") as string,
     });
     expect(await curl("/d/", "-Q", "rm /none")).toMatchObject({ status: 21 });
-    expect(await curl("/none/x", "-T", `${disk.near}/file`)).toMatchObject({ status: 78 });
+    expect(await curl("/none/x", "-T", `${disk.local}/file`)).toMatchObject({ status: 78 });
     expect(readdirSync(disk.root)).not.toContain("none");
   });
 
   it("keeps a name of all bytes", async () => {
     const escaped = NAME_BYTES.map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
     mkdirSync(`${disk.root}/names`);
-    await output(`/names/${escaped}`, "-T", `${disk.near}/file`);
+    await output(`/names/${escaped}`, "-T", `${disk.local}/file`);
     expect(readdirSync(`${disk.root}/names`, "latin1")).toEqual([Buffer.from(NAME_BYTES).toString("latin1")]);
     expect(sha256(await output(`/names/${escaped}`))).toBe(sha256(bytes));
     expect(await output("/names/", "-l")).toEqual(Buffer.from([...Buffer.from(".\n..\n"), ...NAME_BYTES, 0x0a]));
@@ -171,14 +171,14 @@ describe("paramiko", { timeout: SLOW }, () => {
   const disk = useDiskServer();
 
   it("puts, gets, lists, reads ahead, and works with open files", async () => {
-    const { near, root, server, key } = disk;
+    const { local, root, server, key } = disk;
     const bytes = randomData(5 * MIB + 1);
-    writeFileSync(`${near}/large`, bytes);
-    writeFileSync(`${near}/new`, "new");
-    writeFileSync(`${near}/newer`, "newer");
+    writeFileSync(`${local}/large`, bytes);
+    writeFileSync(`${local}/new`, "new");
+    writeFileSync(`${local}/newer`, "newer");
     makeFiles(`${root}/many`, 1000);
     const script = fileURLToPath(new URL("paramiko-files.py", import.meta.url));
-    const task = { port: server.port, hostKey: server.hostKeyLines[0]!.split(" "), key: key.path, near, root };
+    const task = { port: server.port, hostKey: server.hostKeyLines[0]!.split(" "), key: key.path, local, root };
     const ran = await runPeer(["/usr/bin/python3", script, JSON.stringify(task)], { timeout: SLOW });
     expectQuiet(ran);
     const attributes = readdirSync(`${root}/many/d0`)
@@ -206,7 +206,7 @@ describe("paramiko", { timeout: SLOW }, () => {
       replaced: ["OSError", null, `size mismatch in put!  5 != ${bytes.length}`],
     });
     for (const copy of ["paramiko-back", "paramiko-slow"])
-      expect(sha256(readFileSync(`${near}/${copy}`))).toBe(sha256(bytes));
+      expect(sha256(readFileSync(`${local}/${copy}`))).toBe(sha256(bytes));
     expect(readdirSync(`${root}/d`, "latin1").sort()).toEqual(
       [Buffer.from(NAME_BYTES.toReversed()).toString("latin1"), "g"].sort(),
     );
@@ -221,20 +221,20 @@ describe("asyncssh", { timeout: SLOW }, () => {
   const disk = useDiskServer();
 
   it("puts and gets a tree with names of every byte and links", async () => {
-    const { near, root, server, key } = disk;
-    mkdirSync(`${near}/tree`);
-    makeNames(`${near}/tree/names`);
-    makeShapes(`${near}/tree/shapes`);
+    const { local, root, server, key } = disk;
+    mkdirSync(`${local}/tree`);
+    makeNames(`${local}/tree/names`);
+    makeShapes(`${local}/tree/shapes`);
     const script = fileURLToPath(new URL("asyncssh-files.py", import.meta.url));
     const known = `${server.folder.path}/known_hosts`;
-    const task = JSON.stringify({ port: server.port, known, key: key.path, near });
+    const task = JSON.stringify({ port: server.port, known, key: key.path, local });
     const ran = await runPeer(["/usr/bin/python3", script, task], { timeout: SLOW });
     expectQuiet(ran);
     // Its names have "." and ".." among them.
     expect(JSON.parse(ran.stdout.toString())).toEqual({ link: "large", names: NAME_BYTES.length + 3, missing: true });
-    const expected = listTree(`${near}/tree`);
+    const expected = listTree(`${local}/tree`);
     expect(listTree(`${root}/tree`)).toEqual(expected);
-    expect(listTree(`${near}/back`)).toEqual(expected);
+    expect(listTree(`${local}/back`)).toEqual(expected);
   });
 
   itEndsSessions(disk);
@@ -244,22 +244,22 @@ describe("ssh2", () => {
   const disk = useDiskServer();
 
   it("puts and gets a file, and makes a link", async () => {
-    const { near, root, server, key } = disk;
+    const { local, root, server, key } = disk;
     const bytes = randomData(4 * MIB + 1);
-    writeFileSync(`${near}/file`, bytes);
+    writeFileSync(`${local}/file`, bytes);
     const client = new ssh2.Client();
     const ready = once(client, "ready");
     client.connect({ host: "127.0.0.1", port: server.port, username: "alice", privateKey: readFileSync(key.path) });
     await ready;
     const closed = once(client, "close");
     const sftp = await promisify((done: Done<SFTPWrapper>) => client.sftp(done))();
-    await promisify((done: Done<void>) => sftp.fastPut(`${near}/file`, "/file", done))();
-    await promisify((done: Done<void>) => sftp.fastGet("/file", `${near}/back`, done))();
+    await promisify((done: Done<void>) => sftp.fastPut(`${local}/file`, "/file", done))();
+    await promisify((done: Done<void>) => sftp.fastGet("/file", `${local}/back`, done))();
     await promisify((done: Done<void>) => sftp.symlink("file", "/link", done))();
     client.end();
     await closed;
     expect(sha256(readFileSync(`${root}/file`))).toBe(sha256(bytes));
-    expect(sha256(readFileSync(`${near}/back`))).toBe(sha256(bytes));
+    expect(sha256(readFileSync(`${local}/back`))).toBe(sha256(bytes));
     expect(readlinkSync(`${root}/link`)).toBe("file");
   });
 
@@ -286,8 +286,8 @@ describe("phpseclib and Erlang's ssh, which send the link first", () => {
     [
       "erlang",
       () => {
-        copyFileSync(disk.key.path, `${disk.near}/id_ed25519`);
-        const login = `[{user, "alice"}, {user_dir, "${disk.near}"}, {user_interaction, false}, {silently_accept_hosts, true}, {save_accepted_host, false}]`;
+        copyFileSync(disk.key.path, `${disk.local}/id_ed25519`);
+        const login = `[{user, "alice"}, {user_dir, "${disk.local}"}, {user_interaction, false}, {silently_accept_hosts, true}, {save_accepted_host, false}]`;
         const script = `ok = logger:set_primary_config(level, none), ok = ssh:start(),
           {ok, Ssh} = ssh:connect("127.0.0.1", ${disk.server.port}, ${login}),
           {ok, Sftp} = ssh_sftp:start_channel(Ssh),

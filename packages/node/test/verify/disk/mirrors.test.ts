@@ -11,7 +11,7 @@ describe("lftp", { timeout: SLOW }, () => {
 
   /** Runs commands of lftp and returns its lines. */
   async function lftp(...commands: readonly string[]): Promise<string[]> {
-    const { near, server } = disk;
+    const { local, server } = disk;
     const connect = ["ssh", "-a", "-x", ...sshOptions(disk)].join(" ");
     const settings = [
       "set cmd:fail-exit yes",
@@ -19,7 +19,7 @@ describe("lftp", { timeout: SLOW }, () => {
       `set sftp:connect-program "${connect}"`,
       `open -u alice, sftp://127.0.0.1:${server.port}`,
     ];
-    const env = { HOME: near, LFTP_HOME: `${near}/.lftp`, LC_ALL: "C.UTF-8" };
+    const env = { HOME: local, LFTP_HOME: `${local}/.lftp`, LC_ALL: "C.UTF-8" };
     const ran = await runPeer(["lftp", "-c", [...settings, ...commands].join("; ")], { env, timeout: SLOW });
     expectQuiet(ran);
     return ran.stdout
@@ -29,35 +29,35 @@ describe("lftp", { timeout: SLOW }, () => {
   }
 
   it("mirrors 1,000 files both ways with four connections, then only what changed", async () => {
-    const { near, root } = disk;
-    makeFiles(`${near}/many`, 1000);
-    const up = await lftp(`mirror -v -R -P 4 ${near}/many /many`);
+    const { local, root } = disk;
+    makeFiles(`${local}/many`, 1000);
+    const up = await lftp(`mirror -v -R -P 4 ${local}/many /many`);
     expect(up.filter((line) => line.startsWith("Transferring file")).length).toBe(1000);
-    expect(listTree(`${root}/many`)).toEqual(listTree(`${near}/many`));
-    const down = await lftp(`mirror -v -P 4 /many ${near}/back`);
+    expect(listTree(`${root}/many`)).toEqual(listTree(`${local}/many`));
+    const down = await lftp(`mirror -v -P 4 /many ${local}/back`);
     expect(down.filter((line) => line.startsWith("Transferring file")).length).toBe(1000);
-    expect(listTree(`${near}/back`)).toEqual(listTree(`${near}/many`));
+    expect(listTree(`${local}/back`)).toEqual(listTree(`${local}/many`));
 
-    expect(await lftp(`mirror -v -R -P 4 ${near}/many /many`)).toEqual([]);
-    rmSync(`${near}/many/d1/file 1`);
-    writeFileSync(`${near}/many/d0/file 0`, "changed");
-    const changes = await lftp(`mirror -v -R -P 4 --delete ${near}/many /many`);
+    expect(await lftp(`mirror -v -R -P 4 ${local}/many /many`)).toEqual([]);
+    rmSync(`${local}/many/d1/file 1`);
+    writeFileSync(`${local}/many/d0/file 0`, "changed");
+    const changes = await lftp(`mirror -v -R -P 4 --delete ${local}/many /many`);
     expect(changes.sort()).toEqual([
       "Removing old file `d0/file 0'",
       "Removing old file `d1/file 1'",
       "Transferring file `d0/file 0'",
     ]);
-    expect(listTree(`${root}/many`)).toEqual(listTree(`${near}/many`));
+    expect(listTree(`${root}/many`)).toEqual(listTree(`${local}/many`));
   });
 
   it("mirrors names of every byte, empty directories, a deep path and links both ways", async () => {
-    const { near, root } = disk;
-    mkdirSync(`${near}/tree`);
-    makeNames(`${near}/tree/names`);
-    makeShapes(`${near}/tree/shapes`);
-    await lftp(`mirror -R -P 4 ${near}/tree /tree`, `mirror -P 4 /tree ${near}/tree-back`);
-    expect(listTree(`${root}/tree`)).toEqual(listTree(`${near}/tree`));
-    expect(listTree(`${near}/tree-back`)).toEqual(listTree(`${near}/tree`));
+    const { local, root } = disk;
+    mkdirSync(`${local}/tree`);
+    makeNames(`${local}/tree/names`);
+    makeShapes(`${local}/tree/shapes`);
+    await lftp(`mirror -R -P 4 ${local}/tree /tree`, `mirror -P 4 /tree ${local}/tree-back`);
+    expect(listTree(`${root}/tree`)).toEqual(listTree(`${local}/tree`));
+    expect(listTree(`${local}/tree-back`)).toEqual(listTree(`${local}/tree`));
   });
 
   it("manages files", async () => {
@@ -77,7 +77,7 @@ describe("lftp", { timeout: SLOW }, () => {
 /** Returns a function that runs rclone, with the server as the remote "n". */
 function rcloneOf(disk: DiskServer): (...words: readonly string[]) => Promise<Ran> {
   return (...words) => {
-    const { near, server, key } = disk;
+    const { local, server, key } = disk;
     const remote = {
       TYPE: "sftp",
       HOST: "127.0.0.1",
@@ -87,7 +87,11 @@ function rcloneOf(disk: DiskServer): (...words: readonly string[]) => Promise<Ra
       KNOWN_HOSTS_FILE: `${server.folder.path}/known_hosts`,
     };
     const settings = Object.entries(remote).map(([name, value]) => [`RCLONE_CONFIG_N_${name}`, value]);
-    const env = { ...(Object.fromEntries(settings) as Record<string, string>), HOME: near, RCLONE_CONFIG: "/dev/null" };
+    const env = {
+      ...(Object.fromEntries(settings) as Record<string, string>),
+      HOME: local,
+      RCLONE_CONFIG: "/dev/null",
+    };
     return runPeer(["rclone", ...words], { env, timeout: SLOW });
   };
 }
@@ -105,38 +109,38 @@ describe("rclone", { timeout: SLOW }, () => {
   const listed = { modes: false, links: false };
 
   it("syncs and checks both ways without commands on the server", async () => {
-    const { near, root } = disk;
-    makeFiles(`${near}/many`, 1000);
-    expect(await rclone("sync", "-q", `${near}/many`, "n:/many")).toMatchObject({ status: 0, stderr: "" });
-    expect(listTree(`${root}/many`, listed)).toEqual(listTree(`${near}/many`, listed));
-    expect(await rclone("sync", "-q", "n:/many", `${near}/back`)).toMatchObject({ status: 0, stderr: "" });
-    expect(listTree(`${near}/back`, listed)).toEqual(listTree(`${near}/many`, listed));
+    const { local, root } = disk;
+    makeFiles(`${local}/many`, 1000);
+    expect(await rclone("sync", "-q", `${local}/many`, "n:/many")).toMatchObject({ status: 0, stderr: "" });
+    expect(listTree(`${root}/many`, listed)).toEqual(listTree(`${local}/many`, listed));
+    expect(await rclone("sync", "-q", "n:/many", `${local}/back`)).toMatchObject({ status: 0, stderr: "" });
+    expect(listTree(`${local}/back`, listed)).toEqual(listTree(`${local}/many`, listed));
 
     // Without md5sum on the server, it compares sizes, or downloads.
-    const checked = await rclone("check", `${near}/many`, "n:/many");
+    const checked = await rclone("check", `${local}/many`, "n:/many");
     expect(checked.stderr).toMatch(/ 0 differences found[^]* 1000 hashes could not be checked[^]* 1000 matching files/);
-    writeFileSync(`${root}/many/d5/file 5`, Buffer.alloc(statSync(`${near}/many/d5/file 5`).size, "?"));
+    writeFileSync(`${root}/many/d5/file 5`, Buffer.alloc(statSync(`${local}/many/d5/file 5`).size, "?"));
     rmSync(`${root}/many/d6/file 6`);
-    const differs = await rclone("check", "--download", "--combined", "-", `${near}/many`, "n:/many");
+    const differs = await rclone("check", "--download", "--combined", "-", `${local}/many`, "n:/many");
     expect(differs.status).toBe(1);
     expect(unequal(differs)).toEqual(["* d5/file 5", "+ d6/file 6"]);
     expect(differs.stderr).toMatch(/ 2 differences found[^]* 998 matching files/);
   });
 
   it("syncs names with every byte but those of control characters, a deep path and a large file both ways", async () => {
-    const { near, root } = disk;
+    const { local, root } = disk;
     // rclone writes control characters as U+2401 and so on, which has three bytes in place of one.
     const bytes = NAME_BYTES.filter((byte) => byte >= 0x20 && byte !== 0x7f);
-    mkdirSync(`${near}/tree`);
-    makeNames(`${near}/tree/names`, bytes);
-    makeShapes(`${near}/tree/shapes`, { links: false });
+    mkdirSync(`${local}/tree`);
+    makeNames(`${local}/tree/names`, bytes);
+    makeShapes(`${local}/tree/shapes`, { links: false });
     // rclone downloads to a temporary name, which is longer.
-    renameSync(`${near}/tree/shapes/${"n".repeat(255)}`, `${near}/tree/shapes/${"n".repeat(200)}`);
+    renameSync(`${local}/tree/shapes/${"n".repeat(255)}`, `${local}/tree/shapes/${"n".repeat(200)}`);
     const withEmpty = "--create-empty-src-dirs";
-    expect((await rclone("sync", withEmpty, `${near}/tree`, "n:/tree")).status).toBe(0);
-    expect(listTree(`${root}/tree`, listed)).toEqual(listTree(`${near}/tree`, listed));
-    expect((await rclone("sync", withEmpty, "n:/tree", `${near}/tree-back`)).status).toBe(0);
-    expect(listTree(`${near}/tree-back`, listed)).toEqual(listTree(`${near}/tree`, listed));
+    expect((await rclone("sync", withEmpty, `${local}/tree`, "n:/tree")).status).toBe(0);
+    expect(listTree(`${root}/tree`, listed)).toEqual(listTree(`${local}/tree`, listed));
+    expect((await rclone("sync", withEmpty, "n:/tree", `${local}/tree-back`)).status).toBe(0);
+    expect(listTree(`${local}/tree-back`, listed)).toEqual(listTree(`${local}/tree`, listed));
   });
 
   itEndsSessions(disk);
@@ -147,20 +151,20 @@ describe("rclone with md5sum on the server", { timeout: SLOW }, () => {
   const disk = useDiskServer({ exec: true, settings: { root: "/" } });
   const rclone = rcloneOf(disk);
   beforeAll(() => {
-    makeFiles(`${disk.near}/files`, 30);
-    makeFiles(`${disk.near}/copy`, 30);
+    makeFiles(`${disk.local}/files`, 30);
+    makeFiles(`${disk.local}/copy`, 30);
   });
 
   it("checks the digests of files", async () => {
-    const { near, root } = disk;
-    expect(await rclone("sync", "-q", `${near}/files`, `n:${root}/files`)).toMatchObject({ status: 0, stderr: "" });
-    const same = await rclone("check", `${near}/files`, `n:${root}/files`);
+    const { local, root } = disk;
+    expect(await rclone("sync", "-q", `${local}/files`, `n:${root}/files`)).toMatchObject({ status: 0, stderr: "" });
+    const same = await rclone("check", `${local}/files`, `n:${root}/files`);
     expect(same.stderr).toMatch(/ 0 differences found[^]* 30 matching files/);
     expect(same.stderr).not.toContain("could not be checked");
     const { size, mtime } = statSync(`${root}/files/d5/file 5`);
     writeFileSync(`${root}/files/d5/file 5`, Buffer.alloc(size, "?"));
     utimesSync(`${root}/files/d5/file 5`, mtime, mtime);
-    const differs = await rclone("check", "--combined", "-", `${near}/files`, `n:${root}/files`);
+    const differs = await rclone("check", "--combined", "-", `${local}/files`, `n:${root}/files`);
     expect(differs.status).toBe(1);
     expect(unequal(differs)).toEqual(["* d5/file 5"]);
     expect(differs.stderr).toMatch(/ 1 differences found[^]* 29 matching files/);

@@ -24,7 +24,7 @@ interface Mount {
 
 /** Mounts the server's root. It is unmounted after the test, also if the test fails. */
 async function mount(disk: DiskServer): Promise<Mount> {
-  const path = `${disk.near}/mount`;
+  const path = `${disk.local}/mount`;
   mkdirSync(path);
   const connect = ["ssh", "-a", "-x", ...sshOptions(disk)].join(" ");
   const words = ["-f", "-o", `ssh_command=${connect}`, "-p", `${disk.server.port}`, "alice@127.0.0.1:/", path];
@@ -62,20 +62,20 @@ describe("sshfs", { timeout: SLOW }, () => {
   const disk = useDiskServer();
 
   it("reads, writes, renames, truncates and lists through a mount", async () => {
-    const { near, root } = disk;
+    const { local, root } = disk;
     const bytes = randomData(8 * MIB + 1);
-    writeFileSync(`${near}/large`, bytes);
-    writeFileSync(`${near}/new`, "new");
-    mkdirSync(`${near}/tree`);
+    writeFileSync(`${local}/large`, bytes);
+    writeFileSync(`${local}/new`, "new");
+    mkdirSync(`${local}/tree`);
     // sshfs changes what a link leads to in place of the link, so `cp -a` would change other files.
-    makeShapes(`${near}/tree/shapes`, { links: false });
-    makeNames(`${near}/tree/names`);
+    makeShapes(`${local}/tree/shapes`, { links: false });
+    makeNames(`${local}/tree/names`);
     mkdirSync(`${root}/many`);
     const many = Array.from({ length: 1000 }, (_, i) => [`file ${String(i).padStart(4, "0")}`, i] as const);
     for (const [name, size] of many) writeFileSync(`${root}/many/${name}`, new Uint8Array(size));
     const mounted = await mount(disk);
     const script = fileURLToPath(new URL("sshfs-files.py", import.meta.url));
-    const task = JSON.stringify({ near, root, mount: mounted.path });
+    const task = JSON.stringify({ local, root, mount: mounted.path });
     const ran = await runPeer(["/usr/bin/python3", script, task], { timeout: SLOW });
     expectQuiet(ran);
     expect(JSON.parse(ran.stdout.toString())).toEqual({
@@ -92,7 +92,7 @@ describe("sshfs", { timeout: SLOW }, () => {
       space: statfsSync(root).bsize * statfsSync(root).blocks,
       old: sha256(bytes),
     });
-    expect(listTree(`${root}/tree`)).toEqual(listTree(`${near}/tree`));
+    expect(listTree(`${root}/tree`)).toEqual(listTree(`${local}/tree`));
     expect(statSync(`${root}/old`)).toMatchObject({ nlink: 2, size: 7015, ino: statSync(`${root}/g`).ino });
     expect(statSync(`${root}/sparse`).blocks * 512).toBeLessThan(MIB);
     expect(readFileSync(`${root}/large`, "utf8")).toBe("new");

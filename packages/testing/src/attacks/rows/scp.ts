@@ -10,7 +10,7 @@ function byMachine(title: string, side: Side, ...patches: readonly Patch[]): Hel
 
 /** A test of transfers and of `scpServer`. */
 function byTransfer(title: string, side: Side, ...patches: readonly Patch[]): Held {
-  return heldBy("nacre/test/scp/attacks", `${title} · ${side}`, ...patches);
+  return heldBy("files/test/scp/attacks", `${title} · ${side}`, ...patches);
 }
 
 /** Returns a row that touches both sides, whose machine has the same rules. */
@@ -55,7 +55,7 @@ export const SCP: readonly Row[] = [
     "scp: a downloaded name that is reserved here",
     byTransfer,
     patch("scp-name-backslash", "false"),
-    patch("scp-name-near", "undefined"),
+    patch("scp-name-local", "undefined"),
   ),
   clientRow("scp: files that were not requested", byTransfer, remove("scp-recursive")),
   clientRow(
@@ -68,7 +68,7 @@ export const SCP: readonly Row[] = [
     client: byTransfer(
       "scp: a partial file that passes for the whole one",
       "client",
-      patch("scp-near-temporary", "const temporary = to;"),
+      patch("scp-local-temporary", "const temporary = to;"),
       remove("scp-invalid"),
     ),
     server: byTransfer(
@@ -98,7 +98,7 @@ export const SCP: readonly Row[] = [
   {
     title: "scp: a link that an earlier copy made in place of the target",
     client: heldBy(
-      "cli/test/copy/attacks",
+      "cli/test/cp/attacks",
       "scp: a link that an earlier copy made in place of the target · client",
       patch("copy-scp-typed-target", "followTarget: true"),
     ),

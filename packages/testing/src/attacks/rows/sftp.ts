@@ -16,19 +16,19 @@ function row(title: string, side: "client" | "server", ...patches: readonly Patc
 
 /** Returns a row whose test attacks `sftpServer` of nacre. */
 function bySftpServer(title: string, ...patches: readonly Patch[]): Row {
-  const server = heldBy("nacre/test/sftp-server/attacks", `${title} · server`, ...patches);
+  const server = heldBy("files/test/server/attacks", `${title} · server`, ...patches);
   return { title, client: "not touched", server };
 }
 
 /** Returns a row whose test attacks `diskFileSystem` of node. */
 function byDisk(title: string, ...patches: readonly Patch[]): Row {
-  const server = heldBy("node/test/sftp-server/attacks", `${title} · server`, ...patches);
+  const server = heldBy("node/test/disk/attacks", `${title} · server`, ...patches);
   return { title, client: "not touched", server };
 }
 
 /** Returns a row whose test attacks `diskFileSystem` of node with long files. */
 function byLongFiles(title: string, ...patches: readonly Patch[]): Row {
-  const server = heldBy("node/test/sftp-server/long-files", `${title} · server`, ...patches);
+  const server = heldBy("node/test/disk/long-files", `${title} · server`, ...patches);
   return { title, client: "not touched", server };
 }
 
@@ -40,16 +40,16 @@ function byServe(title: string, ...patches: readonly Patch[]): Row {
 
 /** Returns a row on transfers, which touch the client only. */
 function transferRow(title: string, ...patches: readonly Patch[]): Row {
-  return { title, client: heldBy("nacre/test/sftp/attacks", `${title} · client`, ...patches), server: "not touched" };
+  return { title, client: heldBy("files/test/client/attacks", `${title} · client`, ...patches), server: "not touched" };
 }
 
 /** Returns a row on what a transfer takes from a server. */
 function takenRow(title: string, ...patches: readonly Patch[]): Row {
-  const client = heldBy("nacre/test/sftp/transfer-attacks", `${title} · client`, ...patches);
+  const client = heldBy("files/test/client/transfer-attacks", `${title} · client`, ...patches);
   return { title, client, server: "not touched" };
 }
 
-/** Returns a row on the near side of transfers on Node. */
+/** Returns a row on the local side of transfers on Node. */
 function nodeRow(title: string, ...patches: readonly Patch[]): Row {
   return { title, client: heldBy("node/test/attacks", `${title} · client`, ...patches), server: "not touched" };
 }
@@ -74,7 +74,7 @@ export const SFTP: readonly Row[] = [
   {
     title: "sftp: a listed name that is a path",
     client: heldBy(
-      "nacre/test/sftp/attacks",
+      "files/test/client/attacks",
       "sftp: a listed name that is a path · client",
       patch("sftp-listed-name", "false"),
     ),
@@ -97,8 +97,8 @@ export const SFTP: readonly Row[] = [
       "cli/test/sftp/attacks",
       "sftp: a name that a server chooses for a local file · client",
       patch("copy-expanded-name", "return sftp.expandPath(path, { signal });"),
-      patch("copy-name-near", "undefined"),
-      patch("sftp-name-near", "undefined"),
+      patch("copy-name-local", "undefined"),
+      patch("sftp-name-local", "undefined"),
     ),
     server: "not touched",
   },
@@ -203,7 +203,7 @@ export const SFTP: readonly Row[] = [
   byDisk(
     "sftp disk: a path of very many directories",
     remove("sftp-disk-steps"),
-    patch("sftp-disk-far-above", "false"),
+    patch("sftp-disk-remote-above", "false"),
   ),
   byDisk("sftp disk: a path of very many directories in one turn", remove("sftp-disk-steps-in-turn")),
   byDisk("sftp disk: a directory that is moved while a path is followed", remove("sftp-disk-paused-place")),
@@ -234,7 +234,7 @@ export const SFTP: readonly Row[] = [
     title: "sftp disk: logins whose calls take seconds",
     client: "not touched",
     server: heldBy(
-      "node/test/sftp-server/slow-calls",
+      "node/test/disk/slow-calls",
       "sftp disk: logins whose calls take seconds · server",
       remove("sftp-disk-slow-at-once"),
       patch("sftp-disk-slow-login", "true"),
@@ -259,17 +259,17 @@ export const SFTP: readonly Row[] = [
   ),
   transferRow(
     "sftp: a partial file that passes for the whole one",
-    patch("transfer-near-temporary", "const temporary = path;"),
-    patch("transfer-far-temporary", "const temporary = path;"),
+    patch("transfer-local-temporary", "const temporary = path;"),
+    patch("transfer-remote-temporary", "const temporary = path;"),
     patch("transfer-partial-record", "true"),
     patch("transfer-partial-content", "true"),
   ),
   transferRow("sftp: a part with the bytes of two files", remove("transfer-shared-part")),
   transferRow(
     "sftp: a partial file that another user placed on the server",
-    remove("transfer-partial-far-links"),
-    remove("transfer-partial-far-owner"),
-    patch("transfer-partial-far-same", "true"),
+    remove("transfer-partial-remote-links"),
+    remove("transfer-partial-remote-owner"),
+    patch("transfer-partial-remote-same", "true"),
   ),
   transferRow(
     "sftp: a limit for writes that a server lowers late",
@@ -290,7 +290,7 @@ export const SFTP: readonly Row[] = [
   {
     title: "sftp: a link that an earlier copy made in place of the target",
     client: heldBy(
-      "cli/test/copy/attacks",
+      "cli/test/cp/attacks",
       "sftp: a link that an earlier copy made in place of the target · client",
       patch("copy-typed-target", "followTarget: true"),
       patch("sftp-typed-target", "followTarget: true"),
@@ -314,9 +314,9 @@ export const SFTP: readonly Row[] = [
   ),
   nodeRow(
     "sftp: a partial file that another user placed in the folder of a download",
-    patch("transfer-partial-near-link", "0"),
-    patch("transfer-partial-near-links", "true"),
-    patch("transfer-partial-near-owner", "true"),
+    patch("transfer-partial-local-link", "0"),
+    patch("transfer-partial-local-links", "true"),
+    patch("transfer-partial-local-owner", "true"),
   ),
   nodeRow("sftp: a link in place of a file that a download creates", patch("transfer-exclusive", "0")),
 ];

@@ -1,6 +1,6 @@
 import { utf8Encode } from "@nacre/wire";
 import type { Channel, PairFacts, StreamKind, StreamTypes } from "nacre";
-import { channelPair } from "nacre/internal";
+import { channelPair } from "nacre/extend";
 import { describe, expect, it } from "vitest";
 import { macrotask } from "../../macrotask.ts";
 import { FakeChannel, LOST, UNTOLD } from "../fake-channel.ts";

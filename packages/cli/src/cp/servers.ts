@@ -1,0 +1,49 @@
+import type { Client } from "@nacre/node";
+import { logIn } from "../ssh/connection.ts";
+import type { ConnectionArguments } from "../ssh/connection-arguments.ts";
+import type { KeyLog } from "../ssh/key-log.ts";
+import { openTerminal } from "../terminal/terminal.ts";
+import type { RemotePlace } from "./place.ts";
+
+/** A connection to a server. */
+export interface Server {
+  /** Connection, logged in. */
+  readonly client: Client;
+  /** Whether the connection has ended. */
+  readonly isOver: boolean;
+}
+
+/** Connections of a copy, one for each server and user. */
+export class Servers {
+  readonly #words: ConnectionArguments;
+  readonly #port: number | undefined;
+  readonly #keyLog: KeyLog | undefined;
+  readonly #servers = new Map<string, Server>();
+
+  /** `port` is that of places without a port. */
+  constructor(words: ConnectionArguments, port: number | undefined, keyLog: KeyLog | undefined) {
+    this.#words = words;
+    this.#port = port;
+    this.#keyLog = keyLog;
+  }
+
+  /** Resolves with the connection to the server of a place. Call it again when the promise has settled: one login asks at a time. */
+  async connect({ host, user, port = this.#port }: RemotePlace): Promise<Server> {
+    const key = JSON.stringify([host, user, port]);
+    const existing = this.#servers.get(key);
+    if (existing !== undefined) return existing;
+    const setup = { terminal: openTerminal(), keyLog: this.#keyLog, earlyChannel: true };
+    const { client } = await logIn({ host, user, port }, this.#words, setup);
+    const server = { client, isOver: false };
+    void client.ended.then(() => {
+      server.isOver = true;
+    });
+    this.#servers.set(key, server);
+    return server;
+  }
+
+  /** Closes all connections. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#servers.values(), ({ client }) => client.close()));
+  }
+}

@@ -1,0 +1,172 @@
+import type { Stats } from "node:fs";
+import { lstat, realpath, stat } from "node:fs/promises";
+import { basename, join, posix } from "node:path";
+import { nameProblem, SftpError, SSH_FX } from "@nacre/files";
+import type { Client, Sftp } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import { isStandardOutput } from "./special-file.ts";
+
+/** A file or directory that exists. */
+export interface Found {
+  /** Whether it is a directory, or a link to one. */
+  readonly isDirectory: boolean;
+  /** Whether it is a device, pipe or socket. */
+  readonly isSpecial: boolean;
+  /** Size in bytes; `undefined` if unknown. */
+  readonly size: number | undefined;
+}
+
+/** Files of this machine or of a server, as far as they matter before a copy begins. */
+export interface Side {
+  /** Resolves with a path as typed without `~bob`, the directory of another user on the server. */
+  resolve(path: string): Promise<string>;
+  /** Resolves with what a path leads to; `undefined` if nothing has it. Rejects for other errors. */
+  find(path: string): Promise<Found | undefined>;
+  /** Resolves with where a symbolic link leads; `undefined` for anything else, or if it leads nowhere. */
+  follow(path: string): Promise<string | undefined>;
+  /** Resolves with the paths that a source stands for: the matches of a pattern, or the path itself. */
+  expand(path: string): Promise<readonly string[]>;
+  /** Returns the last name of a path; "" if it has none. */
+  basename(path: string): string;
+  /** Returns the path of a name in a directory. Throws `file-unwritable` for a name that no file of this side can have. */
+  join(directory: string, name: string): string;
+}
+
+/** Returns the files of this machine. The shell has expanded patterns. `rules` are those of its names. */
+export function localSide(rules: "posix" | "windows" = process.platform === "win32" ? "windows" : "posix"): Side {
+  return {
+    resolve: async (path) => path,
+    async find(name) {
+      try {
+        const found = foundOf(await stat(name));
+        return isStandardOutput(name) ? { ...found, isSpecial: true } : found;
+      } catch (cause) {
+        const { code, message } = cause as NodeJS.ErrnoException;
+        if (code === "ENOENT") return undefined;
+        throw new SshError("file-unreadable", `cannot read ${escapeText(name)}: ${escapeText(message)}`, { cause });
+      }
+    },
+    async follow(name) {
+      try {
+        return (await lstat(name)).isSymbolicLink() ? await realpath(name) : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+    expand: async (name) => [name],
+    basename: (path) => basename(path),
+    join(directory, name) {
+      // The server chooses the names that a pattern matches.
+      const problem = /* rule: copy-name-local */ nameProblem(name, rules);
+      if (problem === undefined) return join(directory, name);
+      throw new SshError("file-unwritable", `"${escapeText(name)}" cannot be written here: ${problem}`);
+    },
+  };
+}
+
+/** The methods that attributes have on both sides. */
+type AnyStats = Pick<
+  Stats,
+  "isDirectory" | "isFile" | "isFIFO" | "isSocket" | "isCharacterDevice" | "isBlockDevice"
+> & {
+  readonly size: number;
+};
+
+function foundOf(stats: AnyStats): Found {
+  const isSpecial = stats.isFIFO() || stats.isSocket() || stats.isCharacterDevice() || stats.isBlockDevice();
+  return { isDirectory: stats.isDirectory(), isSpecial, size: stats.size };
+}
+
+/** Returns the files of a server. */
+function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
+  const find = async (name: string): Promise<Found | undefined> => {
+    try {
+      return foundOf(await sftp.stat(name || ".", { signal }));
+    } catch (error) {
+      if (error instanceof SftpError && error.status === SSH_FX.NO_SUCH_FILE) return undefined;
+      throw error;
+    }
+  };
+  return {
+    resolve: (path) => expandUser(sftp, path, signal),
+    find,
+    async follow(name) {
+      try {
+        return (await sftp.lstat(name || ".", { signal })).isSymbolicLink()
+          ? await sftp.realpath(name, { signal })
+          : undefined;
+      } catch (error) {
+        if (error instanceof SftpError) return undefined;
+        throw error;
+      }
+    },
+    async expand(name) {
+      if (!/[*?[\\{]/.test(name)) return [name];
+      const matches: string[] = [];
+      for await (const match of sftp.glob(name, { signal })) matches.push(match);
+      // A file may have the pattern as its name.
+      return matches.length > 0 ? matches.sort() : [name];
+    },
+    basename: (path) => posix.basename(path),
+    join: (directory, name) => (directory === "" ? name : posix.join(directory, name)),
+  };
+}
+
+/**
+ * Resolves with the path of a file of another user, `~bob/file`, and with others as they are. `~bob` alone stands for the contents of a
+ * directory, as an empty path does. Rejects with `sftp-unsupported`.
+ */
+export async function expandUser(sftp: Pick<Sftp, "expandPath">, path: string, signal?: AbortSignal): Promise<string> {
+  if (!path.startsWith("~")) return path;
+  const slash = path.indexOf("/");
+  const user = slash < 0 ? path : path.slice(0, slash);
+  const rest = slash < 0 ? "" : path.slice(slash + 1);
+  // Only the directory comes from the server. From the whole path, it could choose the name of the file that is written here.
+  // rule: copy-expanded-name
+  const directory = await sftp.expandPath(user, { signal });
+  return `${directory.endsWith("/") ? directory : `${directory}/`}${rest || "."}`;
+}
+
+/** Files of a server that speaks scp only. Nothing is known of a path but whether it is written as that of a directory. */
+const scpSide: Side = {
+  resolve: async (path) => path,
+  find: async (path) => ({ isDirectory: /(?:^|\/)\.{0,2}$/.test(path), isSpecial: false, size: undefined }),
+  follow: async () => undefined,
+  expand: async (path) => [path],
+  basename: (path) => posix.basename(path),
+  join: (directory, name) => (directory === "" ? name : posix.join(directory, name)),
+};
+
+/** Sides of a run, with one SFTP session for each server: it may allow no second one. Call `close` in the end. */
+export class Sides {
+  readonly #signal: AbortSignal;
+  readonly #usesScp: boolean;
+  readonly #open = new Map<Client, Sftp>();
+
+  constructor(signal: AbortSignal, usesScp: boolean) {
+    this.#signal = signal;
+    this.#usesScp = usesScp;
+  }
+
+  /** Resolves with the files of a server; of this machine for `undefined`. */
+  async of(client: Client | undefined): Promise<Side> {
+    if (client === undefined) return localSide();
+    if (this.#usesScp) return scpSide;
+    return remoteSide(await this.sftp(client), this.#signal);
+  }
+
+  /** Resolves with SFTP to a server. The session is opened once, and again if it has ended. */
+  async sftp(client: Client): Promise<Sftp> {
+    const open = this.#open.get(client);
+    if (open !== undefined) return open;
+    const sftp = await client.sftp({ signal: this.#signal });
+    this.#open.set(client, sftp);
+    void sftp.ended.then(() => this.#open.delete(client));
+    return sftp;
+  }
+
+  /** Ends the SFTP sessions. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#open.values(), (sftp) => sftp.close()));
+  }
+}

@@ -1,0 +1,114 @@
+import { randomFillSync } from "node:crypto";
+import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import { formatPrivateKey, formatPublicKeyLine, randomart } from "@nacre/keyfiles";
+import { generateEcdsa, generateEd25519, generateRsa, type PrivateKey } from "@nacre/keys";
+import { account, expandHome, inSlices } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import { KEYGEN_HELP } from "../help.ts";
+import { asksForHelp, usage } from "../options.ts";
+import { unwritable } from "../ssh/unwritable.ts";
+import { openTerminal, type Terminal } from "../terminal/terminal.ts";
+import { KEYGEN_OPTIONS, type KeygenArguments, type KeyType, parseKeygenArguments } from "./keygen-arguments.ts";
+import { keyLine, listKeys } from "./list-keys.ts";
+
+/** Runs `nacre keygen`: creates a key, or lists the fingerprints in a file. Resolves with the exit status. */
+export async function keygen(words: readonly string[]): Promise<number> {
+  if (asksForHelp(words, KEYGEN_OPTIONS)) {
+    process.stdout.write(KEYGEN_HELP);
+    return 0;
+  }
+  const parsed = parseKeygenArguments(words);
+  if (parsed.action === "list") process.stdout.write(await listKeys(parsed));
+  else await generate(parsed);
+  return 0;
+}
+
+async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>): Promise<void> {
+  const file = expandHome(parsed.file ?? `~/.ssh/id_${parsed.type}`);
+  const terminal = openTerminal();
+  try {
+    for (const path of [file, `${file}.pub`]) await confirmOverwrite(path, terminal);
+    const passphrase = parsed.passphrase ?? (await askPassphrase(terminal));
+    if (passphrase !== "" && passphrase.length < 5)
+      throw usage(`passphrase of ${passphrase.length} characters is too short; use at least 5, or none`);
+    const comment = parsed.comment ?? `${account().username}@${hostname()}`;
+
+    const key = await makeKey(parsed.type, parsed.bits);
+    const text = await inSlices(formatPrivateKey(key, { format: "openssh", passphrase, comment, random }));
+    await replaceFiles([
+      { path: file, text, mode: 0o600 },
+      { path: `${file}.pub`, text: `${formatPublicKeyLine(key.publicKey, comment)}\n`, mode: 0o644 },
+    ]);
+
+    const { blob } = key.publicKey;
+    process.stdout.write(
+      `private key: ${escapeText(file)}\npublic key: ${escapeText(file)}.pub\n${keyLine(key.publicKey, comment, "sha256")}\n${randomart(blob)}\n`,
+    );
+  } finally {
+    terminal?.close();
+  }
+}
+
+const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
+
+async function makeKey(type: KeyType, bits: number | undefined): Promise<PrivateKey> {
+  switch (type) {
+    case "ed25519":
+      if (bits !== undefined && bits !== 256)
+        throw usage(`invalid size of ${bits} bits for an ed25519 key; expected 256`);
+      return generateEd25519(random);
+    case "ecdsa":
+      if (bits === undefined || bits === 256) return generateEcdsa("nistp256", random);
+      if (bits === 384) return generateEcdsa("nistp384", random);
+      if (bits === 521) return generateEcdsa("nistp521", random);
+      throw usage(`invalid size of ${bits} bits for an ecdsa key; expected 256, 384 or 521`);
+    case "rsa":
+      return inSlices(generateRsa(bits ?? 3072, random));
+  }
+}
+
+/** Asks before overwriting an existing file. Throws `usage` if the answer is not yes, or if there is no terminal. */
+async function confirmOverwrite(path: string, terminal: Terminal | undefined): Promise<void> {
+  try {
+    await access(path);
+  } catch {
+    return;
+  }
+  const answer = await terminal?.ask(`${escapeText(path)} already exists. Overwrite it (yes, no)? `, { echo: true });
+  if (answer !== "yes" && answer !== "y")
+    throw new SshError(
+      "usage",
+      `${escapeText(path)} already exists and was not overwritten; give another file with -f`,
+    );
+}
+
+async function askPassphrase(terminal: Terminal | undefined): Promise<string> {
+  if (terminal === undefined) throw usage("no terminal to ask for a passphrase; give it with -N (-N '' for none)");
+  for (;;) {
+    const passphrase = await terminal.ask("Passphrase (empty for none): ", { echo: false });
+    if ((await terminal.ask("Repeat passphrase: ", { echo: false })) === passphrase) return passphrase;
+    terminal.show("The passphrases do not match.\n");
+  }
+}
+
+/** A file to write, and its mode. */
+interface NewFile {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
+/** Writes files and renames them into place. If one cannot be written, as on a full disk, earlier files of these names stay as they were. */
+async function replaceFiles(files: readonly NewFile[]): Promise<void> {
+  const suffix = `.${process.pid}.new`;
+  try {
+    await mkdir(dirname(files[0]!.path), { recursive: true, mode: 0o700 });
+    for (const { path, text, mode } of files) await writeFile(path + suffix, text, { mode, flag: "wx" });
+    for (const { path } of files) await rename(path + suffix, path);
+  } catch (cause) {
+    for (const { path } of files) await rm(path + suffix, { force: true }).catch(() => {});
+    throw unwritable("the key", cause);
+  }
+}

@@ -1,0 +1,117 @@
+import { usage } from "../options.ts";
+
+/** Host to connect to, parsed from one word of the command line. */
+export interface Destination {
+  /** User to log in as; `undefined` for the user of this machine. */
+  readonly user: string | undefined;
+  /** Host name or address. */
+  readonly host: string;
+  /** TCP port; `undefined` for 22. */
+  readonly port: number | undefined;
+}
+
+/** Parses `[user@]host` or `ssh://[user@]host[:port]`. Throws `usage` if it is invalid. */
+export function readDestination(word: string): Destination {
+  return checked(word, /^ssh:\/\//i.test(word) ? readUri(word) : readHost(word));
+}
+
+/** Parses `[user@]host`, with an IPv6 address in brackets or not. Throws `usage` if it is invalid. */
+export function readHostName(word: string): Destination {
+  return checked(word, readHost(word));
+}
+
+/** A destination, and the path behind it. */
+export interface UriPlace extends Destination {
+  /** Path behind the slash, still percent-encoded; `undefined` without a slash. */
+  readonly path: string | undefined;
+}
+
+/**
+ * Parses an address `SCHEME://[user@]host[:port][/path]` with the scheme `ssh`, `sftp` or `scp`. Returns `undefined` for a word without one of
+ * these schemes. Throws `usage` if the rest of the address is invalid.
+ */
+export function readUriPlace(word: string): UriPlace | undefined {
+  const [, scheme, authority = "", path] = /^(ssh|sftp|scp):\/\/([^/]*)(?:\/(.*))?$/is.exec(word) ?? [];
+  if (scheme === undefined) return undefined;
+  return { ...checked(`${scheme}://…`, readUri(`ssh://${authority}`, scheme, "[/path], without a password")), path };
+}
+
+/** Parses the value of `-J`: `[user@]host[:port]` or `ssh://[user@]host[:port]`, separated by commas. Throws `usage` if it is invalid. */
+export function readJumpHosts(text: string): readonly Destination[] {
+  return text.split(",").map((word) => checked(word, /^ssh:\/\//i.test(word) ? readUri(word) : readJumpHost(word)));
+}
+
+/** Parses a TCP port, 1 to 65535. Throws `usage` if it is invalid. */
+export function readPort(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value < 1 || value > 65535)
+    throw usage(`invalid port "${text}"; expected an integer from 1 to 65535`);
+  return value;
+}
+
+function checked(word: string, destination: Destination): Destination {
+  if (destination.host === "") throw usage(`missing host in "${word}"`);
+  if (destination.user === "") throw usage(`empty user name in "${word}"`);
+  return destination;
+}
+
+/** Parses `[user@]host`. */
+function readHost(word: string): Destination {
+  // A user name may contain @; a host name cannot.
+  const at = word.lastIndexOf("@");
+  const host = word.slice(at + 1);
+  const [, before, port] = /^(\[.*\]|[^:]*):(\d+)$/.exec(host) ?? [];
+  if (port !== undefined)
+    throw usage(`unexpected port in "${word}"; write -p ${port} ${word.slice(0, at + 1)}${before}, or ssh://${word}`);
+  return { user: at < 0 ? undefined : word.slice(0, at), host: withoutBrackets(host), port: undefined };
+}
+
+/** Parses `[user@]host[:port]`, with an IPv6 address in brackets. */
+function readJumpHost(word: string): Destination {
+  const at = word.lastIndexOf("@");
+  const [, host, port] = /^(\[[^[\]]+\]|[^:[\]]*)(?::([^:]*))?$/.exec(word.slice(at + 1)) ?? [];
+  if (host === undefined)
+    throw usage(
+      `invalid jump host "${word}"; expected [user@]host[:port], with an IPv6 address in brackets: [2001:db8::1]:22`,
+    );
+  return {
+    user: at < 0 ? undefined : word.slice(0, at),
+    host: withoutBrackets(host),
+    port: port === undefined ? undefined : readPort(port),
+  };
+}
+
+/** Parses `ssh://[user@]host[:port]` as ssh(1) does: the user may be percent-encoded, and an IPv6 address is in brackets. */
+function readUri(word: string, scheme = "ssh", tail = ", without a password or a path"): Destination {
+  const { user, host, port } = partsOfUri(word, scheme, tail);
+  return { user, host, port: port === undefined ? undefined : readPort(port) };
+}
+
+function partsOfUri(
+  word: string,
+  scheme: string,
+  tail: string,
+): {
+  readonly user: string | undefined;
+  readonly host: string;
+  readonly port?: string | undefined;
+} {
+  const [, user, host, port] = /^ssh:\/\/(?:([^@:;/]*)@)?(\[[^\]/]*\]|[^@:/?#[\]]*)(?::(\d+))?\/?$/i.exec(word) ?? [];
+  try {
+    // The % before an IPv6 zone is percent-encoded too (RFC 6874).
+    if (host !== undefined)
+      return {
+        user: user && decodeURIComponent(user),
+        host: withoutBrackets(host).replace("%25", "%"),
+        port,
+      };
+  } catch {
+    // Invalid percent-encoding: report it below.
+  }
+  // Do not repeat the word in the message: it may contain a password.
+  throw usage(`invalid ${scheme}:// address; expected ${scheme}://[user@]host[:port]${tail}`);
+}
+
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
+}

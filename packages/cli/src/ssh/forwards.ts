@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Client, Forward, ForwardOptions } from "@nacre/node";
+import { SshError } from "@nacre/wire";
+import { formatTarget } from "nacre/extend";
+import { oneLine } from "../one-line.ts";
+import { LogThrottle } from "../serve/log-throttle.ts";
+import type { ForwardArgument } from "./forward-arguments.ts";
+
+/** Methods of `Client` that forwards use. */
+type Forwarder = Pick<Client, "forwardLocal" | "forwardDynamic" | "forwardRemote" | "forwardRemoteDynamic">;
+
+/** How forwards report events and errors. */
+export interface ForwardReports {
+  /** Whether `startForwards` rejects when a forward cannot be set up. */
+  readonly exitOnFailure: boolean;
+  /** Prints one line for the user. */
+  readonly say: (text: string) => void;
+  /** Reports an error after which the forwards continue. Errors that repeat are counted, and their number passed to `say`. */
+  readonly warn: (error: SshError) => void;
+}
+
+/** Options of `startForwards`. */
+export interface ForwardSetup extends ForwardReports {
+  /** Aborting closes the forwards, including those still being set up, without reporting errors. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sets up forwards concurrently and resolves with those that succeed. Failures are reported with `warn`; with `exitOnFailure` this rejects
+ * with the error of the first failed forward.
+ */
+export async function startForwards(
+  client: Forwarder,
+  forwards: readonly ForwardArgument[],
+  { exitOnFailure, say, warn, signal }: ForwardSetup,
+): Promise<readonly Forward[]> {
+  const errors = new LogThrottle<SshError>({
+    write: warn,
+    textOf: ({ message }) => message,
+    repeated: (count, text) => say(`${count} more times: ${oneLine(text)}`),
+    suppressed: (count) => say(`${count} more errors of various kinds`),
+  });
+  signal.addEventListener("abort", () => errors.flush());
+  const options = { onError: (error: SshError) => errors.log(error), signal };
+  const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, options)));
+  const started: Forward[] = [];
+  for (const [index, result] of results.entries()) {
+    const { option, listen, target } = forwards[index]!;
+    if (result.status === "fulfilled") {
+      started.push(result.value);
+      if (option === "-R" && listen.port === 0)
+        say(
+          `Allocated port ${result.value.port} for ${target === undefined ? "dynamic remote forward" : `remote forward to ${formatTarget(target)}`}`,
+        );
+    } else if (signal.aborted) continue;
+    else if (exitOnFailure || !(result.reason instanceof SshError)) throw result.reason;
+    else warn(result.reason);
+  }
+  return started;
+}
+
+function start(
+  client: Forwarder,
+  { option, listen, target }: ForwardArgument,
+  options: ForwardOptions,
+): Promise<Forward> {
+  if (option === "-R")
+    return target === undefined
+      ? client.forwardRemoteDynamic(listen, options)
+      : client.forwardRemote(listen, target, options);
+  return target === undefined ? client.forwardDynamic(listen, options) : client.forwardLocal(listen, target, options);
+}
+
+/** Interval at which `untilForwardsIdle` checks for open connections, in milliseconds. */
+const CHECK_INTERVAL = 100;
+
+/** Resolves when no forward has an open connection. ssh(1) also waits for this before it exits. */
+export async function untilForwardsIdle(forwards: readonly Pick<Forward, "connections">[]): Promise<void> {
+  while (forwards.some(({ connections }) => connections > 0)) await sleep(CHECK_INTERVAL);
+}

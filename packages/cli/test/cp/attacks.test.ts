@@ -1,0 +1,97 @@
+import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { scpServer } from "@nacre/files/scp-server";
+import { memoryFileSystem, sftpServer } from "@nacre/files/server";
+import type { Client, Sftp } from "@nacre/node";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { parseCopyArguments } from "../../src/cp/arguments.ts";
+import { CopyRun, type Located } from "../../src/cp/copy-run.ts";
+import type { Place } from "../../src/cp/place.ts";
+import { connectTo, openSession } from "../sftp/support.ts";
+import { temporaryFolder } from "../support.ts";
+
+// The names of these tests are in packages/testing/src/attacks/rows/sftp.ts and scp.ts.
+
+let client: Client;
+let sftp: Sftp;
+let folder: string;
+let complaints: string;
+
+beforeEach(async () => {
+  const fileSystem = memoryFileSystem();
+  const scp = scpServer(fileSystem);
+  client = await connectTo({
+    subsystems: { sftp: sftpServer(fileSystem) },
+    session: async (session) => (await scp(session)) ?? 127,
+  });
+  sftp = await client.sftp();
+  folder = await temporaryFolder();
+  for (const name of ["victim", "tree"]) mkdirSync(join(folder, name));
+  complaints = "";
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    complaints += String(text);
+    return true;
+  });
+}, 60_000);
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const located = (place: Place): Located =>
+  place.kind === "local" ? { place } : { place, server: { client, isOver: false } };
+
+/** Runs `nacre cp` with the server as `host`. Resolves with the status. */
+function cp(...line: string[]): Promise<number> {
+  const words = parseCopyArguments(line);
+  const run = new CopyRun(words, new AbortController().signal, undefined);
+  return run.run(words.sources.map(located), located(words.target));
+}
+
+test("sftp: a link that an earlier copy made in place of the target · client", async () => {
+  // The first copy brings the link, the second one a directory of the same name.
+  await sftp.mkdir("/tree");
+  await sftp.symlink("../victim", "/tree/d");
+  expect([await cp("-r", "--symlinks=keep", "host:/tree", folder), complaints]).toEqual([0, ""]);
+  await sftp.mkdir("/d");
+  await sftp.writeFile("/d/hostile", "x");
+  const tree = join(folder, "tree");
+  expect(await cp("-r", "host:/d", tree)).toBe(1);
+  expect(complaints).toMatch(/tree\/d is a symbolic link, which a copy may have made; remove it first/);
+  expect(readdirSync(join(folder, "victim"))).toEqual([]);
+
+  const { session, run, complaints: said, folder: local } = await openSession({ recursive: true });
+  for (const name of ["/home/d", "/home/up"]) await session.sftp.mkdir(name);
+  await session.sftp.writeFile("/home/d/hostile", "x");
+  mkdirSync(join(local, "victim"));
+  symlinkSync("victim", join(local, "d"));
+  await run("get d");
+  expect(said()).toMatch(/d is a symbolic link, which a copy may have made; remove it first/);
+  expect(readdirSync(join(local, "victim"))).toEqual([]);
+
+  // On the server, too.
+  mkdirSync(join(local, "up"));
+  await session.sftp.mkdir("/home/victim");
+  await session.sftp.symlink("../victim", "/home/up/up");
+  await run("put up up");
+  expect(said()).toMatch(/"\/home\/up\/up" on the server is a symbolic link; remove it first/);
+
+  // A link that the user types is followed.
+  expect(await cp("-r", "host:/d/.", join(tree, "d"))).toBe(0);
+  expect(readdirSync(join(folder, "victim"))).toEqual(["hostile"]);
+  await run("get d/hostile d");
+  expect(readdirSync(join(local, "victim"))).toEqual(["hostile"]);
+});
+
+test("scp: a link that an earlier copy made in place of the target · client", async () => {
+  await sftp.mkdir("/d");
+  await sftp.writeFile("/d/hostile", "x");
+  const tree = join(folder, "tree");
+  symlinkSync("../victim", join(tree, "d"));
+  expect(await cp("-Or", "host:/d", tree)).toBe(1);
+  expect(complaints).toMatch(/tree\/d is a symbolic link/);
+  expect(readdirSync(join(folder, "victim"))).toEqual([]);
+  // The link is what the user typed, and the copy is in the directory that it leads to.
+  expect(await cp("-Or", "host:/d", join(tree, "d"))).toBe(0);
+  expect(readdirSync(join(folder, "victim"))).toEqual(["d"]);
+});

@@ -1,0 +1,168 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { scpServer } from "@nacre/files/scp-server";
+import { memoryFileSystem } from "@nacre/files/server";
+import type { Sftp } from "@nacre/node";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { parseCopyArguments } from "../../src/cp/arguments.ts";
+import { CopyRun, type Located } from "../../src/cp/copy-run.ts";
+import type { Place } from "../../src/cp/place.ts";
+import type { Server } from "../../src/cp/servers.ts";
+import { unverifiedLines } from "../../src/cp/unverified.ts";
+import { connectTo, connectToMemory } from "../sftp/support.ts";
+import { temporaryFolder } from "../support.ts";
+
+let server: Server;
+let sftp: Sftp;
+let folder: string;
+let complaints: string;
+
+beforeEach(async () => {
+  const { client } = await connectToMemory();
+  server = { client, isOver: false };
+  sftp = await client.sftp();
+  await sftp.writeFile("/file", "new contents");
+  folder = await temporaryFolder();
+  complaints = "";
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    complaints += String(text);
+    return true;
+  });
+  // The first login loads the code of a client and a server.
+}, 60_000);
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const located = (place: Place): Located => (place.kind === "local" ? { place } : { place, server });
+
+/** Runs `nacre cp` with the server as `host`. Resolves with the status. */
+function cp(...line: string[]): Promise<number> {
+  const words = parseCopyArguments(line);
+  const run = new CopyRun(words, new AbortController().signal, undefined);
+  return run.run(words.sources.map(located), located(words.target));
+}
+
+describe("a pipe or device as the target", () => {
+  test("gets the contents here, and stays, also behind a link", async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    symlinkSync("pipe", join(folder, "link"));
+    for (const name of ["pipe", "link"]) {
+      const read = readFile(pipe, "utf8");
+      expect([await cp("host:/file", join(folder, name)), complaints]).toEqual([0, ""]);
+      expect(await read).toBe("new contents");
+    }
+    expect([statSync(pipe).isFIFO(), lstatSync(join(folder, "link")).isSymbolicLink()]).toEqual([true, true]);
+  });
+
+  test("takes no directory", async () => {
+    await sftp.mkdir("/directory");
+    expect(await cp("-r", "host:/directory", "/dev/null")).toBe(1);
+    expect(complaints).toBe('nacre: the target "/dev/null" is not a directory [usage]\n');
+  });
+
+  test("may be standard output, whether that is a pipe or a file", async () => {
+    const written: string[] = [];
+    vi.spyOn(process.stdout, "write").mockImplementation(((bytes: Uint8Array, done: () => void) => {
+      written.push(Buffer.from(bytes).toString());
+      done();
+      return true;
+    }) as typeof process.stdout.write);
+    for (const path of ["/dev/stdout", "/dev/fd/1"]) expect(await cp("host:/file", path)).toBe(0);
+    expect(written).toEqual(["new contents", "new contents"]);
+  });
+
+  test("may be standard output that takes nothing, as on a full disk: status 1, with the reason", async () => {
+    vi.spyOn(process.stdout, "write").mockImplementation(((_: unknown, done: (error: Error) => void) => {
+      done(new Error("ENOSPC: no space left on device, write"));
+      return true;
+    }) as typeof process.stdout.write);
+    expect(await cp("host:/file", "/dev/stdout")).toBe(1);
+    expect(complaints).toMatch(/^nacre: [^\n]*ENOSPC[^\n]* \[file-unwritable\]\n$/);
+  });
+});
+
+describe("a link as the target", () => {
+  test("stays, and the file that it leads to gets the copy", async () => {
+    writeFileSync(join(folder, "real"), "old");
+    symlinkSync("real", join(folder, "link"));
+    expect(await cp("host:/file", join(folder, "link"))).toBe(0);
+    expect(lstatSync(join(folder, "link")).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(folder, "real"), "utf8")).toBe("new contents");
+
+    await sftp.writeFile("/real", "old");
+    await sftp.symlink("real", "/link");
+    expect(await cp(join(folder, "real"), "host:/link")).toBe(0);
+    expect(await sftp.readlink("/link")).toBe("real");
+    expect(await sftp.readFile("/real", "utf8")).toBe("new contents");
+    expect(complaints).toBe("");
+  });
+});
+
+describe("status 1 and one line", () => {
+  test.each([
+    ["a target that cannot be looked at", (local: string) => [`${local}/file`, "host:/file/below"]],
+    ["a target below a file of this machine", (local: string) => ["host:/file", `${local}/file/below`]],
+    ["a copy onto itself", () => ["host:/file", "host:/file"]],
+    ["a copy into itself", () => ["-r", "host:/directory", "host:/directory/below"]],
+    ["another user's directory that the server does not know", () => ["host:~nobody/file", "host:/file", "/nowhere"]],
+  ])("for %s", async (_, line) => {
+    writeFileSync(join(folder, "file"), "");
+    await sftp.mkdir("/directory");
+    expect(await cp(...line(folder))).toBe(1);
+    expect(complaints).toMatch(/^(?:nacre: [^\n]+\n)+$/);
+  });
+});
+
+describe("-O", () => {
+  beforeEach(async () => {
+    const fileSystem = memoryFileSystem();
+    const scp = scpServer(fileSystem);
+    const client = await connectTo({ session: async (session) => (await scp(session)) ?? 127 });
+    server = { client, isOver: false };
+    await fileSystem.mkdir("/directory", {});
+  }, 60_000);
+
+  test("copies files and directories both ways without SFTP", async () => {
+    const tree = join(folder, "tree");
+    mkdirSync(tree);
+    writeFileSync(join(tree, "a"), "contents");
+    chmodSync(join(tree, "a"), 0o640);
+    expect([await cp("-O", join(tree, "a"), "host:/b"), complaints]).toEqual([0, ""]);
+    expect([await cp("-O", join(tree, "a"), join(tree, "a"), "host:/directory/"), complaints]).toEqual([0, ""]);
+    expect([await cp("-Orp", tree, "host:/copy"), complaints]).toEqual([0, ""]);
+    for (const [from, to] of [
+      ["/b", "b"],
+      ["/directory/a", "c"],
+    ] as const) {
+      expect([await cp("-O", `host:${from}`, join(folder, to)), complaints]).toEqual([0, ""]);
+      expect(readFileSync(join(folder, to), "utf8")).toBe("contents");
+    }
+    expect([await cp("-Orp", "host:/copy", folder), complaints]).toEqual([0, ""]);
+    expect(statSync(join(folder, "copy", "a")).mode & 0o777).toBe(0o640);
+  });
+
+  test("gives status 1 and the server's text for a missing file", async () => {
+    expect(await cp("-O", "host:/none", folder)).toBe(1);
+    expect(complaints).toMatch(/^nacre: .*No such file.* \[scp-failure\]\n$/);
+  });
+});
+
+test("files that cannot be compared for the same reason give one line", () => {
+  const reason = "no sha256sum";
+  const unverified = ["a\x1b", "b", "c"].map((path) => ({ path, reason }));
+  expect(unverifiedLines("d", [...unverified, { path: "", reason: "gone" }])).toEqual([
+    'nacre: "d/a\\x1b" and 2 more files were resumed without comparing what was there: no sha256sum',
+    'nacre: "d" was resumed without comparing what was there: gone',
+  ]);
+});
+
+test("a source whose path fails does not keep the others from being copied", async () => {
+  expect(await cp("host:~nobody/file", "host:/file", folder)).toBe(1);
+  expect(complaints).toMatch(/^nacre: [^\n]+\n$/);
+  expect(readFileSync(join(folder, "file"), "utf8")).toBe("new contents");
+});

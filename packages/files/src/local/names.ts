@@ -1,0 +1,49 @@
+import { utf8Encode } from "@nacre/wire";
+import { platformRandom } from "nacre/extend";
+
+/** Names that Windows gives to devices, in any directory and with any extension. */
+const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[ .:]|$)/i;
+
+/** Characters that Windows does not allow in names; ":" also begins the path of a drive or the name of an alternate stream. */
+const WINDOWS_CHARACTERS = '\\:*?"<>|';
+
+/** Returns why an entry of a directory must not have a name, or `undefined` if it may. A name must not lead out of the directory. */
+export function nameProblem(name: string, rules: "posix" | "windows"): string | undefined {
+  if (/* rule: transfer-name-path */ name === "" || name === "." || name === ".." || /[/\0]/.test(name))
+    return "it is a path, not a name";
+  if (rules === "posix") return undefined;
+  if (/* rule: transfer-name-windows */ Array.from(name).some(isReserved))
+    return "it has a character that Windows reserves";
+  // Windows drops trailing dots and spaces, so the name would be that of another file.
+  if (/* rule: transfer-name-trailing */ /[. ]$/.test(name)) return "Windows drops the dot or space at its end";
+  if (/* rule: transfer-name-device */ WINDOWS_DEVICE.test(name)) return "it is the name of a device on Windows";
+  return undefined;
+}
+
+/** Length in bytes of the longest name that a temporary name contains. File systems allow 255 bytes. */
+export const LONGEST_NAME = 200;
+
+/** Returns a name for a file that is not whole: `.NAME.nacre-RANDOM`, or without NAME if that is long. */
+export function temporaryName(name: string): string {
+  return utf8Encode(name).length > LONGEST_NAME ? `.nacre-${randomName()}` : `.${name}.nacre-${randomName()}`;
+}
+
+/** Number of random bytes in a name. */
+const RANDOM_LENGTH = 12;
+
+/** Random bytes in hex for later names. Taken for many names at once, because a call of the platform costs more than its bytes. */
+let supply = "";
+
+/** Returns 24 random hexadecimal digits. */
+export function randomName(): string {
+  if (supply === "")
+    supply = Array.from(platformRandom(64 * RANDOM_LENGTH), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = supply.slice(0, 2 * RANDOM_LENGTH);
+  supply = supply.slice(2 * RANDOM_LENGTH);
+  return random;
+}
+
+/** Returns whether Windows reserves a character. It also reserves the control characters. */
+function isReserved(character: string): boolean {
+  return character < " " || WINDOWS_CHARACTERS.includes(character);
+}

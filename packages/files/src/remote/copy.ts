@@ -1,0 +1,214 @@
+import { type Attributes, decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
+import { escapeText, SshError } from "@nacre/wire";
+import { usage } from "nacre/extend";
+import { readChunks } from "../blocks/chunks.ts";
+import { writeAll } from "../blocks/write-all.ts";
+import { openFile } from "../blocks/write-file.ts";
+import { type CallContext, call, hasStatus } from "./call.ts";
+import { closeFile } from "./close-file.ts";
+import { readAllEntries } from "./directory.ts";
+import { makeDirectories } from "./make-directory.ts";
+import type { CpOptions } from "./options.ts";
+import { allSettled, Parallel } from "./parallel.ts";
+import { basename, dirname, join, toBytes } from "./remote-path.ts";
+import { removeFile } from "./remove.ts";
+import { setAttributes } from "./set-attributes.ts";
+import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
+import { Stats } from "./stats.ts";
+import { TreeBound } from "./tree-bound.ts";
+
+/** Copies files, links and directories on the server. See `Sftp.cp`. */
+export async function copy(
+  channel: SftpChannel,
+  from: string,
+  to: string,
+  options: CpOptions,
+  context: CallContext,
+): Promise<void> {
+  const { attributes } = await call(channel, { type: "lstat", path: toBytes(from) }, "attributes", context);
+  const isDirectory = new Stats(attributes, Number).isDirectory();
+  if (isDirectory && options.recursive !== true)
+    throw usage(`cp "${escapeText(from)}": it is a directory; pass { recursive: true }`);
+  await assertApart(channel, from, to, context);
+  await new Copy(channel, options, context).entry(from, to, attributes);
+}
+
+/** Copies one file on the server. See `Sftp.copyFile`. */
+export async function copyFile(
+  channel: SftpChannel,
+  from: string,
+  to: string,
+  force: boolean,
+  context: CallContext,
+): Promise<void> {
+  await assertApart(channel, from, to, context);
+  await copyContents(channel, from, to, { isExclusive: !force, keepsTimes: false }, context);
+}
+
+/** A copy of a file or a directory, with its options. */
+class Copy {
+  readonly #channel: SftpChannel;
+  readonly #options: CpOptions;
+  readonly #context: CallContext;
+  readonly #parallel = new Parallel();
+  readonly #bound: TreeBound;
+
+  constructor(channel: SftpChannel, options: CpOptions, context: CallContext) {
+    this.#channel = channel;
+    this.#options = options;
+    this.#context = context;
+    this.#bound = new TreeBound(context);
+  }
+
+  async entry(from: string, to: string, attributes: Attributes, depth = 0): Promise<void> {
+    const stats = new Stats(attributes, Number);
+    if (stats.isDirectory()) await this.#directory(from, to, attributes, depth);
+    else if (stats.isSymbolicLink()) await this.#parallel.run(() => this.#link(from, to));
+    else if (stats.isFile()) await this.#parallel.run(() => this.#file(from, to));
+    else throw usage(`cp "${escapeText(from)}": it is neither a file, a directory nor a symbolic link; leave it out`);
+  }
+
+  async #directory(from: string, to: string, { permissions, times }: Attributes, depth: number): Promise<void> {
+    const mode = permissions === undefined ? undefined : permissions & 0o777;
+    const entries = await this.#parallel.run(async () => {
+      await makeDirectories(this.#channel, to, mode, this.#context);
+      const listed = await readAllEntries(this.#channel, from, this.#context);
+      this.#bound.hold(depth, from, listed.length);
+      return listed;
+    });
+    await allSettled(
+      entries.map(async ({ name, stats }) => {
+        await this.entry(join(from, name), join(to, name), attributesOf(stats), depth + 1);
+        this.#bound.release(1);
+      }),
+    );
+    if (this.#options.preserveTimestamps === true && times !== undefined)
+      await this.#send({ type: "setstat", path: toBytes(to), attributes: { times } });
+  }
+
+  async #file(from: string, to: string): Promise<void> {
+    const { force = true, preserveTimestamps = false } = this.#options;
+    try {
+      const how = { isExclusive: !force, keepsTimes: preserveTimestamps };
+      await copyContents(this.#channel, from, to, how, this.#context);
+    } catch (error) {
+      await this.#leaveExisting(to, error);
+    }
+  }
+
+  async #link(from: string, to: string): Promise<void> {
+    const { name } = await call(this.#channel, { type: "readlink", path: toBytes(from) }, "name", this.#context);
+    const link = { type: "symlink", targetPath: name.filename, linkPath: toBytes(to) } as const;
+    try {
+      await this.#send(link);
+    } catch (error) {
+      if (this.#options.force === false) {
+        await this.#leaveExisting(to, error);
+        return;
+      }
+      if (!(error instanceof SftpError)) throw error;
+      // Only a link or file that exists can be in the way: removing fails otherwise.
+      await removeFile(this.#channel, to, this.#context);
+      await this.#send(link);
+    }
+  }
+
+  /** Ignores a failure to make something that exists, unless the options say otherwise. */
+  async #leaveExisting(path: string, error: unknown): Promise<void> {
+    const { force = true, errorOnExist = false } = this.#options;
+    if (force || errorOnExist || !(error instanceof SftpError)) throw error;
+    try {
+      await call(this.#channel, { type: "lstat", path: toBytes(path) }, "attributes", this.#context);
+    } catch {
+      throw error;
+    }
+  }
+
+  async #send(request: SftpClientRequest): Promise<void> {
+    await call(this.#channel, request, "status", this.#context);
+  }
+}
+
+interface HowToCopy {
+  /** Whether an existing file is an error. */
+  readonly isExclusive: boolean;
+  /** Whether the copy gets the times of the source. */
+  readonly keepsTimes: boolean;
+}
+
+/** Copies the contents and permission bits of a file. A copy that fails is left as it is: an incomplete file. */
+async function copyContents(
+  channel: SftpChannel,
+  from: string,
+  to: string,
+  { isExclusive, keepsTimes }: HowToCopy,
+  context: CallContext,
+): Promise<void> {
+  const source = await openFile(channel, from, "r", {}, context);
+  let target: OpenFile | undefined;
+  try {
+    const { attributes } = await call(channel, { type: "fstat", handle: source.handle }, "attributes", context);
+    const { permissions, times } = attributes;
+    const mode = permissions === undefined ? {} : { permissions: permissions & 0o777 };
+    target = await openFile(channel, to, isExclusive ? "wx" : "w", mode, context);
+    await copyBytes(channel, source, target, context);
+    const kept = { ...mode, ...(keepsTimes && times !== undefined && { times }) };
+    await setAttributes(channel, target, kept, context);
+    const closing = closeFile(channel, target, context);
+    target = undefined;
+    await closing;
+  } finally {
+    if (target !== undefined) channel.release(target.handle);
+    channel.release(source.handle);
+  }
+}
+
+/** Copies all bytes: on the server if it can, otherwise through this side. */
+async function copyBytes(
+  channel: SftpChannel,
+  source: OpenFile,
+  target: OpenFile,
+  context: CallContext,
+): Promise<void> {
+  if (channel.machine.supports(SFTP_EXTENSIONS.copyData)) {
+    const whole = { readHandle: source.handle, readOffset: 0, length: 0, writeHandle: target.handle, writeOffset: 0 };
+    try {
+      await call(channel, { type: "copy-data", ...whole }, "status", context);
+      return;
+    } catch (error) {
+      if (!hasStatus(error, SSH_FX.OP_UNSUPPORTED)) throw error;
+    }
+  }
+  await writeAll(channel, target, readChunks(channel, source, {}, context), {}, context);
+}
+
+/** Throws if the target is the source itself, whose contents would be lost, or is below it, which would never end. */
+export async function assertApart(channel: SftpChannel, from: string, to: string, context: CallContext): Promise<void> {
+  const [source, target, parent] = await Promise.all(
+    [from, to, dirname(to)].map((path) => realPath(channel, path, context)),
+  );
+  const real = target ?? (parent === undefined ? undefined : join(parent, basename(to)));
+  if (source !== undefined && real !== undefined && (real === source || real.startsWith(join(source, ""))))
+    throw new SshError(
+      "usage",
+      `${context.call} "${escapeText(from)}": "${escapeText(to)}" is the same file or lies below it; choose another target`,
+    );
+}
+
+/** Returns the path without links, or `undefined` if the server cannot tell. */
+async function realPath(channel: SftpChannel, path: string, context: CallContext): Promise<string | undefined> {
+  try {
+    const { name } = await call(channel, { type: "realpath", path: toBytes(path) }, "name", context);
+    return decodePath(name.filename);
+  } catch (error) {
+    if (error instanceof SftpError) return undefined;
+    throw error;
+  }
+}
+
+/** Returns the attributes that a copy needs. */
+function attributesOf({ mode, atimeMs, mtimeMs }: Stats): Attributes {
+  const times =
+    atimeMs === undefined || mtimeMs === undefined ? undefined : { atime: atimeMs / 1000, mtime: mtimeMs / 1000 };
+  return { permissions: mode, times };
+}

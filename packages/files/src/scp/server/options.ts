@@ -1,0 +1,36 @@
+import type { ScpLimits } from "@nacre/sftp/scp";
+import type { Overrides } from "@nacre/wire";
+import type { OptionNames } from "nacre/extend";
+
+/** An event of an scp server for a log. Texts from the client are unescaped: escape them before display. */
+export interface ScpServerLogEvent {
+  /** The file system threw an exception that has none of Node's codes. The client receives a fixed text, which contains nothing of it. */
+  readonly type: "failed";
+  /** Path of the file or directory. */
+  readonly path: string;
+  /** The exception. */
+  readonly error: unknown;
+}
+
+/** Options of `scpServer`. */
+export interface ScpServerSettings {
+  /** Whether to deny every upload; default false. */
+  readonly readOnly?: boolean | undefined;
+  /**
+   * Whether a command of scp that is not understood, such as one with wildcards, is left to the caller; default false: it is refused with
+   * exit status 1. A shell that runs it is bound neither by the file system nor by `readOnly`.
+   */
+  readonly passUnparsed?: boolean | undefined;
+  /** Limits of one session that override the defaults: lengths of lines and names, depth of directories. */
+  readonly limits?: Overrides<ScpLimits> | undefined;
+  /** Called with each event. Its exceptions are ignored. */
+  readonly log?: ((event: ScpServerLogEvent) => void) | undefined;
+}
+
+/** Names of the options of `scpServer`. */
+export const SCP_SERVER_OPTIONS: OptionNames<ScpServerSettings> = {
+  readOnly: true,
+  passUnparsed: true,
+  limits: true,
+  log: true,
+};

@@ -1,0 +1,75 @@
+import type { Attributes } from "@nacre/sftp";
+import { type FileErrorCode, FileSystemError, refusalOf } from "../../serve/file-error.ts";
+import type { FileSystem } from "../../serve/file-system.ts";
+import type { ScpServerLogEvent } from "./options.ts";
+
+/** What a session serves. */
+export interface ServedFiles {
+  readonly fileSystem: FileSystem;
+  readonly readOnly: boolean;
+  log(this: void, event: ScpServerLogEvent): void;
+}
+
+/** Types of files that scp distinguishes. */
+export type ServedType = "file" | "directory" | "link" | "special";
+
+const TYPE_BITS = 0o170_000;
+
+/** Returns what a file is, from its attributes. */
+export function typeOf({ permissions = 0 }: Attributes): ServedType {
+  switch (permissions & TYPE_BITS) {
+    case 0o040_000:
+      return "directory";
+    case 0o120_000:
+      return "link";
+    // A file system that states no type has regular files at most.
+    case 0o100_000:
+    case 0:
+      return "file";
+    default:
+      return "special";
+  }
+}
+
+/** Returns permission bits without set-user-ID, set-group-ID and sticky. */
+export function permissionBits({ permissions = 0 }: Attributes): number {
+  return permissions & 0o777;
+}
+
+/** Returns the attributes of a path without following a symbolic link, or `undefined` if nothing has this path. */
+export async function lstatOf(fileSystem: FileSystem, path: string): Promise<Attributes | undefined> {
+  return found(fileSystem.lstat(path));
+}
+
+/** Returns the attributes of a path, or `undefined` if nothing has this path. */
+export async function statOf(fileSystem: FileSystem, path: string): Promise<Attributes | undefined> {
+  return found(fileSystem.stat(path));
+}
+
+/** Returns the text of an exception for the client. It depends on the error's code alone. Logs an exception without one. */
+export function reasonOf({ log }: ServedFiles, path: string, error: unknown): string {
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) return refusal.message;
+  log({ type: "failed", path, error });
+  // rule: scp-fault-text
+  return "Failure";
+}
+
+/** Returns whether an exception has one of these codes. */
+export function hasCode(error: unknown, code: FileErrorCode): boolean {
+  return (error as { readonly code?: unknown } | null | undefined)?.code === code;
+}
+
+/** Throws the error of a file system that lacks a method. */
+export function unsupported(): never {
+  throw new FileSystemError("EOPNOTSUPP");
+}
+
+async function found(attributes: Promise<Attributes>): Promise<Attributes | undefined> {
+  try {
+    return await attributes;
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+import type { SftpServerLimits, SftpServerRequest } from "@nacre/sftp";
+import type { Overrides } from "@nacre/wire";
+import { type OptionNames, usage } from "nacre/extend";
+
+/** An event of an SFTP server for a log. Texts from the client are unescaped: escape them before display. */
+export interface SftpServerLogEvent {
+  /**
+   * The file system threw an exception that has no SFTP status. The client receives SSH_FX_FAILURE with a fixed message, which contains
+   * nothing of the exception.
+   */
+  readonly type: "failed";
+  /** Type of the request. */
+  readonly request: SftpServerRequest<unknown>["type"];
+  /** Path in the request, or the path that its handle was opened with; `undefined` for a request without a path. */
+  readonly path: string | undefined;
+  /** The exception. */
+  readonly error: unknown;
+}
+
+/** Type of a request, such as "open" or "posix-rename". */
+export type SftpRequestType = SftpServerRequest<unknown>["type"];
+
+/** A request that was answered. Texts from the client are unescaped: escape them before display. */
+export interface SftpRequestEvent {
+  /** Type of the request. */
+  readonly request: SftpRequestType;
+  /** Path in the request, or the path that its handle was opened with; `undefined` for a request without a path. */
+  readonly path: string | undefined;
+  /** New path of a rename or hard link, or the text of a new symbolic link. */
+  readonly otherPath: string | undefined;
+  /** Why the request was refused, as the client reads it; `undefined` if it succeeded or ended a read or listing. */
+  readonly refusal: string | undefined;
+}
+
+/** Options of `sftpServer`. */
+export interface SftpServerSettings {
+  /** Whether to deny every request that changes something, with SSH_FX_PERMISSION_DENIED; default false. */
+  readonly readOnly?: boolean | undefined;
+  /**
+   * Types of requests that are allowed; others are denied with SSH_FX_PERMISSION_DENIED. "close" always is. Default: all, as
+   * `SFTP_REQUEST_TYPES` names them.
+   */
+  readonly allowRequests?: readonly SftpRequestType[] | undefined;
+  /** Types of requests that are denied, also if `allowRequests` has them; default none. */
+  readonly denyRequests?: readonly SftpRequestType[] | undefined;
+  /** Limits of one session that override the defaults: requests and bytes under way, handles, lengths. */
+  readonly limits?: Overrides<SftpServerLimits> | undefined;
+  /** Called with each event. Its exceptions are ignored. */
+  readonly log?: ((event: SftpServerLogEvent) => void) | undefined;
+  /** Called after each request. Its exceptions are ignored. */
+  readonly onRequest?: ((event: SftpRequestEvent) => void) | undefined;
+}
+
+/** Names of the options of `sftpServer`. */
+export const SFTP_SERVER_OPTIONS: OptionNames<SftpServerSettings> = {
+  readOnly: true,
+  allowRequests: true,
+  denyRequests: true,
+  limits: true,
+  log: true,
+  onRequest: true,
+};
+
+const TYPES: Readonly<Record<SftpRequestType, true>> = {
+  open: true,
+  close: true,
+  read: true,
+  write: true,
+  lstat: true,
+  fstat: true,
+  setstat: true,
+  fsetstat: true,
+  opendir: true,
+  readdir: true,
+  remove: true,
+  mkdir: true,
+  rmdir: true,
+  realpath: true,
+  stat: true,
+  rename: true,
+  readlink: true,
+  symlink: true,
+  "posix-rename": true,
+  statvfs: true,
+  fstatvfs: true,
+  hardlink: true,
+  fsync: true,
+  lsetstat: true,
+  "expand-path": true,
+  "copy-data": true,
+  "home-directory": true,
+  "users-groups-by-id": true,
+  extended: true,
+};
+
+/** Types of all requests that `allowRequests` and `denyRequests` may contain. Their names are those of OpenSSH's `sftp-server -Q requests`. */
+export const SFTP_REQUEST_TYPES: readonly SftpRequestType[] = Object.keys(TYPES) as SftpRequestType[];
+
+/** Returns a function that tells whether requests of a type are permitted. Throws `usage` for an unknown type. */
+export function requestPermit({
+  allowRequests = SFTP_REQUEST_TYPES,
+  denyRequests = [],
+}: Pick<SftpServerSettings, "allowRequests" | "denyRequests">): (type: SftpRequestType) => boolean {
+  for (const [name, list] of Object.entries({ allowRequests, denyRequests }))
+    for (const type of list)
+      if (!SFTP_REQUEST_TYPES.includes(type))
+        throw usage(`unknown request type "${type}" in \`${name}\`; expected one of ${SFTP_REQUEST_TYPES.join(", ")}`);
+  const permitted = new Set(allowRequests.filter((type) => !denyRequests.includes(type)));
+  // A file whose close is denied would stay open.
+  return (type) => type === "close" || permitted.has(type);
+}

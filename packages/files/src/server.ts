@@ -1,0 +1,34 @@
+export {
+  type Attributes,
+  decodePath,
+  encodePath,
+  type Owner,
+  SSH_FX,
+  SSH_FXE_STATVFS,
+  type StatVfs,
+  type Times,
+  type UsersGroups,
+} from "@nacre/sftp";
+export { type FileErrorCode, FileSystemError } from "./serve/file-error.ts";
+export type {
+  DirectoryEntry,
+  FileSystem,
+  OpenMode,
+  ServedDirectory,
+  ServedFile,
+  ServedHandle,
+} from "./serve/file-system.ts";
+export {
+  type MemoryFileSystem,
+  type MemoryFileSystemOptions,
+  memoryFileSystem,
+} from "./serve/memory-file-system.ts";
+export {
+  SFTP_REQUEST_TYPES,
+  type SftpRequestEvent,
+  type SftpRequestType,
+  type SftpServerLogEvent,
+  type SftpServerSettings,
+} from "./serve/options.ts";
+export { sftpServer } from "./serve/sftp-server.ts";
+export type { SftpChannel, SftpPeer } from "./serve/sftp-session.ts";

@@ -1,0 +1,129 @@
+import type { LocalDirectory } from "../local/local-files.ts";
+import type { Directory } from "./walk.ts";
+
+/** Place of an entry at the target. */
+export interface TargetPlace {
+  /** Directory of the transfer that has it; `undefined` for the root of the transfer. */
+  readonly directory: Directory | undefined;
+  /** Name in the directory. */
+  readonly name: string;
+  /** Its path, for errors, and for targets that do not hold directories. */
+  readonly path: string;
+}
+
+/** Maximum number of directories held without a user. A directory below one of them is opened without opening all above again. */
+const MOST_IDLE = 32;
+
+/** Target that may hold directories. */
+export interface Holder {
+  /** Returns the path of an entry. */
+  join(directory: string, name: string): string;
+  /** Holds a directory open. Rejects for anything else; without `follow`, also for a symbolic link. */
+  hold?(path: string, follow: boolean): Promise<LocalDirectory>;
+}
+
+interface Held {
+  readonly opening: Promise<LocalDirectory>;
+  users: number;
+  /** Whether it could not be opened. The next user tries again. */
+  hasFailed: boolean;
+}
+
+/**
+ * Directories of the target, held open while they are used. Each is opened below its held parent, without following a link, so that no
+ * link that takes the place of a directory redirects a write. On targets that cannot hold directories, paths are used as they are.
+ */
+export class HeldDirectories {
+  readonly #target: Holder;
+  readonly #held = new Map<Directory, Held>();
+  /** Directories without a user, oldest first. */
+  readonly #idle = new Set<Directory>();
+  #releaseRoot: (() => Promise<void>) | undefined;
+
+  constructor(target: Holder) {
+    this.#target = target;
+  }
+
+  /** Calls `work` with a path of a place that stays valid until `work` has ended. */
+  at<T>({ directory, name, path }: TargetPlace, work: (path: string) => Promise<T>): Promise<T> {
+    if (directory === undefined || this.#target.hold === undefined) return work(path);
+    return this.use(directory, (held) => work(this.#target.join(held, name)));
+  }
+
+  /** Calls `work` with a path of a directory that stays valid until `work` has ended. */
+  use<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
+    return this.#target.hold === undefined ? work(directory.to.path) : this.#useHeld(directory, work);
+  }
+
+  async #useHeld<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
+    const release = this.keep(directory);
+    try {
+      return await work((await this.#held.get(directory)!.opening).path);
+    } finally {
+      await release();
+    }
+  }
+
+  /** Opens a directory, and holds it at least until the returned function is called. */
+  keep(directory: Directory): () => Promise<void> {
+    let held = this.#held.get(directory);
+    if (held === undefined) {
+      const opened: Held = { opening: this.#open(directory), users: 0, hasFailed: false };
+      // Its users report the error.
+      opened.opening.catch(() => {
+        opened.hasFailed = true;
+      });
+      this.#held.set(directory, opened);
+      held = opened;
+    }
+    this.#idle.delete(directory);
+    const kept = held;
+    kept.users++;
+    return async () => {
+      if (--kept.users > 0) return;
+      if (kept.hasFailed) {
+        this.#held.delete(directory);
+        return;
+      }
+      this.#idle.add(directory);
+      const [oldest] = this.#idle;
+      if (this.#idle.size > MOST_IDLE) await this.#release(oldest!);
+    };
+  }
+
+  /** Holds the root until `close`: its path is not followed again. */
+  keepRoot(directory: Directory): void {
+    this.#releaseRoot = this.keep(directory);
+  }
+
+  /** Lets all directories go. Nothing uses them any more. */
+  async close(): Promise<void> {
+    await this.#releaseRoot?.();
+    for (const directory of this.#idle) await this.#release(directory);
+  }
+
+  async #release(directory: Directory): Promise<void> {
+    const held = this.#held.get(directory);
+    this.#idle.delete(directory);
+    this.#held.delete(directory);
+    const opened = await held?.opening.catch(() => undefined);
+    await opened?.close();
+  }
+
+  /** Calls `work` with a path of a directory below a held one, which stays valid until `work` has ended. */
+  async below<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
+    if (this.#target.hold === undefined) return work(path);
+    const held = await this.#target.hold(path, false);
+    try {
+      return await work(held.path);
+    } finally {
+      await held.close();
+    }
+  }
+
+  async #open(directory: Directory): Promise<LocalDirectory> {
+    const target = this.#target;
+    if (target.hold === undefined) return { path: directory.to.path, close: async () => {} };
+    return this.at(directory.to, (path) => target.hold!(path, /* rule: transfer-held-link */ directory.follow));
+  }
+}

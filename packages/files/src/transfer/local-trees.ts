@@ -1,0 +1,272 @@
+import { SshError } from "@nacre/wire";
+import { type Chunk, ChunkJoiner, lengthOf } from "../local/chunk.ts";
+import type {
+  LocalAttributes,
+  LocalDirectory,
+  LocalEntry,
+  LocalFiles,
+  LocalPartial,
+  LocalStats,
+  LocalWriter,
+} from "../local/local-files.ts";
+import { nameProblem, temporaryName } from "../local/names.ts";
+import { notDirectory } from "../local/not-directory.ts";
+import { refuseSpecial } from "../local/special.ts";
+import { type CallContext, throwIfAborted } from "../remote/call.ts";
+import { globBelow } from "../remote/glob.ts";
+import type {
+  NewAttributes,
+  NewDirectory,
+  PartialFile,
+  PartialFiles,
+  ReadOptions,
+  SourceTree,
+  TargetTree,
+} from "./trees.ts";
+
+/**
+ * Length in bytes of the buffers that files are read with: the longest write that OpenSSH accepts. A longer buffer would be sent in parts,
+ * and would leave the processor's cache sooner.
+ */
+const BUFFER_LENGTH = 255 * 1024;
+
+/** Length in bytes from which a file is read with a reused buffer. A shorter one gets a buffer of its own length. */
+const REUSED_FROM = 64 * 1024;
+
+/** Reads local files for an upload. Buffers are used again. */
+export class LocalSource implements SourceTree {
+  readonly #files: LocalFiles;
+  readonly #buffers: Uint8Array[] = [];
+
+  constructor(files: LocalFiles) {
+    this.#files = files;
+  }
+
+  join(directory: string, name: string): string {
+    return this.#files.join(directory, name);
+  }
+
+  stat(path: string): Promise<LocalStats> {
+    return this.#files.stat(path);
+  }
+
+  lstat(path: string): Promise<LocalStats> {
+    return this.#files.lstat(path);
+  }
+
+  realpath(path: string): Promise<string> {
+    return this.#files.realpath(path);
+  }
+
+  list(path: string): AsyncIterable<LocalEntry> {
+    return this.#files.list(path);
+  }
+
+  glob(directory: string, pattern: string): AsyncIterable<string> {
+    const files = this.#files;
+    const pathOf = (path: string): string =>
+      path === "" ? directory : path.split("/").reduce((parent, name) => files.join(parent, name), directory);
+    const list = async (path: string): Promise<LocalEntry[]> => {
+      const entries: LocalEntry[] = [];
+      for await (const entry of files.list(pathOf(path))) entries.push(entry);
+      return entries;
+    };
+    return globBelow(pattern, {
+      list: (path) => list(path).catch(noneIfUnreadable),
+      has: (path) =>
+        files.lstat(pathOf(path)).then(
+          () => true,
+          (error: unknown) => noneIfUnreadable(error).length > 0,
+        ),
+    });
+  }
+
+  async *read(
+    path: string,
+    { start, size, follow, bucket }: ReadOptions,
+    context: CallContext,
+  ): AsyncGenerator<Uint8Array, void> {
+    const file = await this.#files.open(path, follow);
+    try {
+      const length = Math.max(0, size - start);
+      const isReused = length >= REUSED_FROM;
+      // One byte more finds the end of the file without another call.
+      const whole = isReused ? (this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH)) : new Uint8Array(length + 1);
+      const buffer = bucket === undefined ? whole : whole.subarray(0, bucket.piece);
+      for (let position = start; ; ) {
+        throwIfAborted(context);
+        const count = await file.read(buffer, position);
+        if (count > 0) {
+          await bucket?.take(count, context.signal);
+          throwIfAborted(context);
+          yield buffer.subarray(0, count);
+        }
+        position += count;
+        if (count === 0 || (count < buffer.length && position >= size)) break;
+      }
+      if (isReused) this.#buffers.push(whole);
+    } finally {
+      await file.close();
+    }
+  }
+
+  readShort(path: string, size: number, follow: boolean): Uint8Array | undefined {
+    return this.#files.readShort?.(path, size, follow);
+  }
+
+  readlink(path: string): Promise<string> {
+    return this.#files.readlink(path);
+  }
+}
+
+/** A pattern leaves out what cannot be read. */
+function noneIfUnreadable(error: unknown): never[] {
+  if (error instanceof SshError) return [];
+  throw error;
+}
+
+/** Writes local files for a download. Nothing is written outside the directory of the transfer. */
+export class LocalTarget implements TargetTree {
+  readonly partials: PartialFiles | undefined;
+  readonly hold?: (path: string, follow: boolean) => Promise<LocalDirectory>;
+  readonly #files: LocalFiles;
+
+  constructor(files: LocalFiles) {
+    this.#files = files;
+    if (files.openPartial !== undefined) this.partials = localPartials(files, (path) => files.openPartial!(path));
+    // rule: transfer-hold
+    if (files.holdDirectory !== undefined) this.hold = (path, follow) => files.holdDirectory!(path, follow);
+  }
+
+  get removesDirectories(): boolean {
+    return this.#files.removeDirectory !== undefined;
+  }
+
+  join(directory: string, name: string): string {
+    return this.#files.join(directory, name);
+  }
+
+  split(path: string): { readonly directory: string; readonly name: string } {
+    return this.#files.split(path);
+  }
+
+  nameProblem(name: string): string | undefined {
+    return nameProblem(name, this.#files.nameRules);
+  }
+
+  refuseSpecial(path: string, { call }: CallContext): Promise<void> {
+    return refuseSpecial(this.#files, path, call);
+  }
+
+  lstat(path: string): Promise<LocalStats> {
+    return this.#files.lstat(path);
+  }
+
+  list(path: string): AsyncIterable<LocalEntry> {
+    return this.#files.list(path);
+  }
+
+  async makeDirectory(path: string, { mode, follow }: NewDirectory): Promise<boolean> {
+    if (await this.#files.makeDirectory(path, mode)) return true;
+    // An earlier download, or the server during this one, may have made a link there. It would lead files out of the tree.
+    const { type } = follow
+      ? await this.#files.stat(path)
+      : /* rule: transfer-directory-link */ await this.#files.lstat(path);
+    if (type === "directory") return false;
+    throw notDirectory(path, type);
+  }
+
+  async write(
+    path: string,
+    data: Uint8Array | AsyncIterable<Chunk>,
+    attributes: NewAttributes,
+    context: CallContext,
+  ): Promise<void> {
+    await this.#replace(path, async (temporary) => {
+      if (data instanceof Uint8Array && this.#files.createShort?.(temporary, data, attributes) === true) return;
+      const file = await this.#files.create(temporary, attributes.mode);
+      await writeAndClose(file, 0, data, attributes, context);
+    });
+  }
+
+  async symlink(target: string, path: string): Promise<void> {
+    await this.#replace(path, (temporary) => this.#files.symlink(target, temporary));
+  }
+
+  async setAttributes(path: string, attributes: LocalAttributes): Promise<void> {
+    await this.#files.setAttributes(path, attributes);
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#files.rename(from, to);
+  }
+
+  remove(path: string, type: "file" | "directory"): Promise<void> {
+    return type === "file" ? this.#files.remove(path) : this.#files.removeDirectory!(path);
+  }
+
+  discard(path: string): Promise<void> {
+    return this.#files.remove(path).catch(() => {});
+  }
+
+  /** Makes a file under a temporary name in the same directory, and renames it. */
+  async #replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+    const { directory, name } = this.#files.split(path);
+    // rule: transfer-local-temporary
+    const temporary = this.#files.join(directory, temporaryName(name));
+    try {
+      await make(temporary);
+      await this.#files.rename(temporary, path);
+    } catch (error) {
+      // The first error is the one to report.
+      await this.discard(temporary);
+      throw error;
+    }
+  }
+}
+
+function localPartials(files: LocalFiles, open: (path: string) => Promise<LocalPartial | undefined>): PartialFiles {
+  return {
+    async create(path, mode) {
+      const file = await files.create(path, mode);
+      return partialFile(file, 0);
+    },
+    async open(path) {
+      const file = await open(path);
+      return file && partialFile(file, file.size, (buffer, position) => file.read(buffer, position));
+    },
+  };
+}
+
+function partialFile(file: LocalWriter, size: number, read?: PartialFile["read"]): PartialFile {
+  return {
+    size,
+    ...(read !== undefined && { read }),
+    write: (_, chunks, attributes, context) => writeAndClose(file, size, chunks, attributes, context),
+    close: () => file.close(),
+  };
+}
+
+/** Writes from a position on, sets the attributes, and closes the file. */
+async function writeAndClose(
+  file: LocalWriter,
+  start: number,
+  data: Uint8Array | AsyncIterable<Chunk>,
+  { exact }: NewAttributes,
+  context: CallContext,
+): Promise<void> {
+  try {
+    const joiner = new ChunkJoiner();
+    let position = start;
+    for await (const chunk of data instanceof Uint8Array ? [data] : data) {
+      const length = lengthOf(chunk);
+      if (chunk instanceof Uint8Array || file.writePieces === undefined) await file.write(joiner.join(chunk), position);
+      else await file.writePieces(chunk, position);
+      position += length;
+    }
+    throwIfAborted(context);
+    if (exact !== undefined) await file.setAttributes(exact);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,107 @@
+import { escapeText, SshError } from "@nacre/wire";
+import { isPattern, type ListDirectory } from "../remote/glob.ts";
+import type { FileMover } from "./move-files.ts";
+import type { TransferRun } from "./run.ts";
+import type { TargetListing } from "./target-listing.ts";
+import type { SourceTree, TargetTree } from "./trees.ts";
+import type { Directory, Walk } from "./walk.ts";
+
+/** A pattern, taken apart. */
+export interface SplitPattern {
+  /** Directory of the names before the first wildcard: `"a/b"` of `"a/b/*.js"`. */
+  readonly directory: string;
+  /** The rest. */
+  readonly pattern: string;
+}
+
+/** Takes a pattern apart. Throws `usage` if it leads out of its directory behind a wildcard. */
+export function splitPattern(text: string): SplitPattern {
+  const parts = text.split("/");
+  const first = parts.findIndex(isPattern);
+  // A pattern without wildcards is a path: its last name is matched.
+  const at = first < 0 ? parts.findLastIndex((part) => part !== "") : first;
+  const rest = parts.slice(Math.max(at, 0));
+  if (rest.includes("..")) throw new SshError("usage", `the pattern "${escapeText(text)}" has ".." behind a wildcard`);
+  const directory = parts.slice(0, Math.max(at, 0)).join("/");
+  return { directory: directory === "" ? (text.startsWith("/") ? "/" : ".") : directory, pattern: rest.join("/") };
+}
+
+/** Starts what matches a pattern, below the same directories at the target as at the source. */
+export class Matches {
+  readonly #source: SourceTree;
+  readonly #target: TargetTree;
+  readonly #run: TransferRun;
+  readonly #walk: Walk;
+  readonly #mover: FileMover;
+  /** Directories made, by their path below the root. */
+  readonly #made = new Map<string, Promise<Made>>();
+
+  constructor(source: SourceTree, target: TargetTree, run: TransferRun, walk: Walk, mover: FileMover) {
+    this.#source = source;
+    this.#target = target;
+    this.#run = run;
+    this.#walk = walk;
+    this.#mover = mover;
+  }
+
+  /** Starts what matches. Throws `usage` if nothing does. */
+  async start(root: Directory, pattern: string): Promise<void> {
+    const run = this.#run;
+    let isAny = false;
+    const list: ListDirectory = (work) => this.#mover.list(work);
+    for await (const path of this.#source.glob(root.from, pattern, run.context(root.from), list)) {
+      if (run.hasFailed) return;
+      isAny = true;
+      await run.attempt(path, () => this.#add(root, path));
+    }
+    if (!isAny)
+      throw new SshError(
+        "usage",
+        `${run.name} "${escapeText(this.#source.join(root.from, pattern))}": nothing matches`,
+      );
+    await this.#walk.finish();
+  }
+
+  async #add(root: Directory, path: string): Promise<void> {
+    const names = path.split("/").filter((name) => name !== "" && name !== ".");
+    const name = names.pop()!;
+    let made = await this.#make("", async () => root);
+    for (const [index, parent] of names.entries())
+      made = await this.#make(names.slice(0, index + 1).join("/"), (below) =>
+        this.#child(made.directory, parent, below),
+      );
+    const { directory, listing } = made;
+    const from = this.#source.join(directory.from, name);
+    const stats = await this.#source.lstat(from, this.#run.context(from));
+    await this.#walk.add(directory, { ...stats, name }, path, listing);
+  }
+
+  #make(path: string, find: (path: string) => Promise<Directory>): Promise<Made> {
+    let made = this.#made.get(path);
+    if (made === undefined) {
+      this.#run.remember();
+      made = find(path).then(async (directory) => ({ directory, listing: await this.#walk.make(directory) }));
+      // Handled by those who use it.
+      made.catch(() => {});
+      this.#made.set(path, made);
+    }
+    return made;
+  }
+
+  async #child(parent: Directory, name: string, path: string): Promise<Directory> {
+    const problem = this.#target.nameProblem(name);
+    if (/* rule: transfer-pattern-name */ problem !== undefined)
+      throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
+    const from = this.#source.join(parent.from, name);
+    // A pattern leads through links to directories.
+    const stats = await this.#source.stat(from, this.#run.context(from));
+    const real = await this.#walk.realPath(parent, name, from, true);
+    const to = { directory: parent, name, path: this.#target.join(parent.to.path, name) };
+    return { path, from, to, depth: parent.depth + 1, stats, parent, follow: false, real };
+  }
+}
+
+interface Made {
+  readonly directory: Directory;
+  readonly listing: TargetListing;
+}

@@ -1,0 +1,246 @@
+import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "@nacre/sftp";
+import { escapeText, SshError } from "@nacre/wire";
+import { readShort } from "../blocks/read-short.ts";
+import { renameFile, writeOpened } from "../blocks/write-file.ts";
+import { writeShort } from "../blocks/write-short.ts";
+import { type Chunk, joined } from "../local/chunk.ts";
+import type { LocalAttributes, LocalStats } from "../local/local-files.ts";
+import { nameProblem, temporaryName } from "../local/names.ts";
+import { type CallContext, call } from "../remote/call.ts";
+import { openDirectory } from "../remote/directory.ts";
+import { glob, type ListDirectory } from "../remote/glob.ts";
+import type { ChannelOpener } from "../remote/open-sftp.ts";
+import { basename, dirname, join, toBytes } from "../remote/remote-path.ts";
+import type { SftpChannel } from "../remote/sftp-channel.ts";
+import { Stats } from "../remote/stats.ts";
+import { attributesOf, statsOf } from "./remote-attributes.ts";
+import { RemoteDigests } from "./remote-digests.ts";
+import { RemotePartials } from "./remote-partials.ts";
+import { readRemote } from "./remote-read.ts";
+import { filesFor } from "./slots.ts";
+import type { NewAttributes, NewDirectory, ReadOptions, SourceTree, TargetEntry, TargetTree } from "./trees.ts";
+
+/** Reads files of the server for a download. */
+export class RemoteSource implements SourceTree {
+  readonly remote: RemoteDigests;
+  readonly #channel: SftpChannel;
+
+  /** `opener` runs the commands that digest files. */
+  constructor(channel: SftpChannel, opener?: ChannelOpener) {
+    this.#channel = channel;
+    this.remote = new RemoteDigests(channel, opener);
+  }
+
+  get mostFiles(): number {
+    return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
+  }
+
+  join(directory: string, name: string): string {
+    return join(directory, name);
+  }
+
+  stat(path: string, context: CallContext): Promise<LocalStats> {
+    return stat(this.#channel, "stat", path, context);
+  }
+
+  lstat(path: string, context: CallContext): Promise<LocalStats> {
+    return stat(this.#channel, "lstat", path, context);
+  }
+
+  async realpath(path: string, context: CallContext): Promise<string> {
+    const { name } = await call(this.#channel, { type: "realpath", path: toBytes(path) }, "name", context);
+    return decodePath(name.filename);
+  }
+
+  list(path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
+    return list(this.#channel, path, context);
+  }
+
+  glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncGenerator<string, void> {
+    return glob(this.#channel, pattern, directory, context, list);
+  }
+
+  read(path: string, options: ReadOptions, context: CallContext): AsyncGenerator<Chunk, void> {
+    return readRemote(this.#channel, path, options, context);
+  }
+
+  readShort(path: string, size: number, _: boolean, context: CallContext): Promise<Uint8Array | undefined> {
+    return readShort(this.#channel, path, size, context);
+  }
+
+  async readlink(path: string, context: CallContext): Promise<string> {
+    const { name } = await call(this.#channel, { type: "readlink", path: toBytes(path) }, "name", context);
+    return decodePath(name.filename);
+  }
+}
+
+/** Time in milliseconds for which the answer to the removal of a temporary file is awaited. */
+const REMOVAL_TIME = 2000;
+
+/** Writes files of the server for an upload. */
+export class RemoteTarget implements TargetTree {
+  readonly remote: RemoteDigests;
+  readonly partials: RemotePartials;
+  readonly removesDirectories = true;
+  readonly #channel: SftpChannel;
+
+  /** `opener` runs the commands that digest files. */
+  constructor(channel: SftpChannel, opener?: ChannelOpener) {
+    this.#channel = channel;
+    this.remote = new RemoteDigests(channel, opener);
+    this.partials = new RemotePartials(channel);
+  }
+
+  get mostFiles(): number {
+    return filesFor(this.#channel.machine.serverLimits.maxOpenHandles);
+  }
+
+  join(directory: string, name: string): string {
+    return join(directory, name);
+  }
+
+  split(path: string): { readonly directory: string; readonly name: string } {
+    return { directory: dirname(path), name: basename(path) };
+  }
+
+  nameProblem(name: string): string | undefined {
+    return nameProblem(name, "posix");
+  }
+
+  lstat(path: string, context: CallContext): Promise<LocalStats> {
+    return stat(this.#channel, "lstat", path, context);
+  }
+
+  list(path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
+    return list(this.#channel, path, context);
+  }
+
+  async makeDirectory(path: string, { mode, follow }: NewDirectory, context: CallContext): Promise<boolean> {
+    const attributes = mode === undefined ? {} : { permissions: mode };
+    try {
+      await this.#send({ type: "mkdir", path: toBytes(path), attributes }, context);
+      return true;
+    } catch (error) {
+      // Servers have no status of their own for an existing directory.
+      if (!(error instanceof SftpError)) throw error;
+      const found = await stat(this.#channel, follow ? "stat" : "lstat", path, context).catch(() => undefined);
+      if (found === undefined) throw error;
+      if (found.type === "directory") return false;
+      const what = found.type === "link" ? "is a symbolic link" : "exists and is not a directory";
+      const message = `"${escapeText(path)}" on the server ${what}; remove it first`;
+      throw new SshError("sftp-failure", message, { cause: error });
+    }
+  }
+
+  async write(
+    path: string,
+    data: Uint8Array | AsyncIterable<Chunk>,
+    { mode, exact }: NewAttributes,
+    context: CallContext,
+  ): Promise<void> {
+    const channel = this.#channel;
+    const created = mode === undefined ? {} : { permissions: mode };
+    const final = exact && attributesOf(exact);
+    await this.#replace(path, context, async (temporary) => {
+      if (data instanceof Uint8Array && data.length <= channel.machine.serverLimits.maxWriteLength)
+        return writeShort(channel, { temporary, path, data, created, final }, context);
+      await writeOpened(
+        channel,
+        temporary,
+        data instanceof Uint8Array ? data : joined(data),
+        { flags: "wx", created, final, flush: false },
+        context,
+      );
+      return false;
+    });
+  }
+
+  async symlink(target: string, path: string, context: CallContext): Promise<void> {
+    await this.#replace(path, context, async (temporary) => {
+      await this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context);
+      return false;
+    });
+  }
+
+  async setAttributes(path: string, attributes: LocalAttributes, context: CallContext): Promise<void> {
+    await this.#send({ type: "setstat", path: toBytes(path), attributes: attributesOf(attributes) }, context);
+  }
+
+  /** Makes a file under a temporary name in the same directory, and renames it unless `make` resolves with true. */
+  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<boolean>): Promise<void> {
+    // rule: transfer-remote-temporary
+    const temporary = join(dirname(path), temporaryName(basename(path)));
+    try {
+      if (!(await make(temporary))) await this.#rename(temporary, path, context);
+    } catch (error) {
+      await this.discard(temporary);
+      throw await this.#explained(error, path, context);
+    }
+  }
+
+  async rename(from: string, to: string, context: CallContext): Promise<void> {
+    try {
+      await this.#rename(from, to, context);
+    } catch (error) {
+      throw await this.#explained(error, to, context);
+    }
+  }
+
+  async #rename(from: string, to: string, context: CallContext): Promise<void> {
+    try {
+      await renameFile(this.#channel, from, to, context);
+    } catch (error) {
+      if (!(error instanceof SftpError) || this.#channel.machine.supports(SFTP_EXTENSIONS.posixRename)) throw error;
+      // Such a server renames only to a new name. A directory stays: "remove" does not remove it.
+      await this.#send({ type: "remove", path: toBytes(to) }, context);
+      await renameFile(this.#channel, from, to, context);
+    }
+  }
+
+  /** Resolves with the error of a file that cannot be put at a path: servers do not say that a directory is there. */
+  async #explained(error: unknown, path: string, context: CallContext): Promise<unknown> {
+    if (!(error instanceof SftpError)) return error;
+    const found = await this.lstat(path, context).catch(() => undefined);
+    if (found?.type !== "directory") return error;
+    const message = `"${escapeText(path)}" on the server is a directory, and a file cannot replace it; name a file in it`;
+    return new SshError("sftp-failure", message, { cause: error });
+  }
+
+  async remove(path: string, type: "file" | "directory", context: CallContext): Promise<void> {
+    await this.#send({ type: type === "file" ? "remove" : "rmdir", path: toBytes(path) }, context);
+  }
+
+  /** Waits a short time for the answer, even of an aborted transfer. */
+  async discard(path: string): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLate = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, REMOVAL_TIME);
+    });
+    const removed = this.remove(path, "file", { call: "remove", path });
+    // The first error is the one to report.
+    await Promise.race([removed.catch(() => {}), tooLate]);
+    clearTimeout(timer);
+  }
+
+  async #send(request: SftpClientRequest, context: CallContext): Promise<void> {
+    await call(this.#channel, request, "status", context);
+  }
+}
+
+async function stat(
+  channel: SftpChannel,
+  type: "stat" | "lstat",
+  path: string,
+  context: CallContext,
+): Promise<LocalStats> {
+  const { attributes } = await call(channel, { type, path: toBytes(path) }, "attributes", context);
+  return statsOf(new Stats(attributes, Number));
+}
+
+async function* list(channel: SftpChannel, path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
+  for await (const { name, stats, links } of await openDirectory(channel, path, context)) {
+    // Servers may leave out attributes.
+    const found = stats.mode === 0 ? await stat(channel, "lstat", join(path, name), context) : statsOf(stats);
+    yield { ...found, name, links };
+  }
+}

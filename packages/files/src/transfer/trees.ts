@@ -1,0 +1,165 @@
+import type { Chunk } from "../local/chunk.ts";
+import type { LocalAttributes, LocalDirectory, LocalEntry, LocalStats } from "../local/local-files.ts";
+import type { CallContext } from "../remote/call.ts";
+import type { ListDirectory } from "../remote/glob.ts";
+import type { RemoteDigests } from "./remote-digests.ts";
+import type { TokenBucket } from "./token-bucket.ts";
+
+/**
+ * Maximum size in bytes of a file that is moved as a whole, with fewer calls than a longer one. Every server accepts one request with this
+ * length, and with one byte more.
+ */
+export const SHORT_LENGTH: number = 32 * 1024 - 1;
+
+/** What to read of a file. */
+export interface ReadOptions {
+  /** First position in bytes. */
+  readonly start: number;
+  /** Size of the file in bytes, about. */
+  readonly size: number;
+  /** Whether the path may be a symbolic link. */
+  readonly follow: boolean;
+  /** Limits the rate. */
+  readonly bucket?: TokenBucket | undefined;
+}
+
+/** Attributes of a file to move. */
+export interface SourceStats extends LocalStats {
+  /** Whether the size is unknown until the file has been read. */
+  readonly isUnsized?: boolean | undefined;
+}
+
+/** Files that a transfer reads. Paths are those of this side. */
+export interface SourceFiles {
+  /** Number of files that may be open at the same time; `undefined` if this side sets no limit. */
+  readonly mostFiles?: number | undefined;
+  /** Digests that this side computes itself; `undefined` if this program must read the files for that. */
+  readonly remote?: RemoteDigests | undefined;
+  /** Resolves with the attributes of a file; of the target if it is a symbolic link. */
+  stat(path: string, context: CallContext): Promise<SourceStats>;
+  /** Reads a file from a position to its end. */
+  read(path: string, options: ReadOptions, context: CallContext): AsyncIterable<Chunk>;
+  /**
+   * Reads a file of at most `SHORT_LENGTH` bytes at once, now or later. The result is `undefined` if this is not possible, such as when
+   * `size` is out of date: call `read` then.
+   */
+  readShort?(
+    path: string,
+    size: number,
+    follow: boolean,
+    context: CallContext,
+  ): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+}
+
+/** Where a transfer reads a tree. */
+export interface SourceTree extends SourceFiles {
+  /** Returns the path of an entry. */
+  join(directory: string, name: string): string;
+  /** Resolves with the attributes of a file; of the link itself if it is a symbolic link. */
+  lstat(path: string, context: CallContext): Promise<LocalStats>;
+  /** Resolves with the absolute path without links. */
+  realpath(path: string, context: CallContext): Promise<string>;
+  /** Lists a directory. */
+  list(path: string, context: CallContext): AsyncIterable<LocalEntry>;
+  /** Yields the paths below a directory that match a pattern, with "/" between names. `list` lists each directory. */
+  glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncIterable<string>;
+  /** Resolves with the target of a symbolic link. */
+  readlink(path: string, context: CallContext): Promise<string>;
+}
+
+/** A directory to make. */
+export interface NewDirectory {
+  /** Permission bits. The umask of the target applies. */
+  readonly mode: number | undefined;
+  /** Whether a symbolic link to an existing one is followed. */
+  readonly follow: boolean;
+}
+
+/** Attributes of a new file. */
+export interface NewAttributes {
+  /** Permission bits of the source. The umask of the target applies. */
+  readonly mode: number | undefined;
+  /** Attributes to set exactly, if they are preserved. */
+  readonly exact: LocalAttributes | undefined;
+}
+
+/** An entry of a directory of the target. */
+export interface TargetEntry extends LocalEntry {
+  /** Number of hard links; `undefined` if this side does not list it. */
+  readonly links?: number | undefined;
+}
+
+/** A file that is not whole yet, open for writing behind its end. */
+export interface PartialFile {
+  /** Size in bytes when it was opened. */
+  readonly size: number;
+  /** Reads into `buffer` from `position`. Only on the local side. */
+  read?(buffer: Uint8Array, position: number): Promise<number>;
+  /** Appends, sets the attributes, and closes the file, also after a failure. `path` is its current path. */
+  write(path: string, chunks: AsyncIterable<Chunk>, attributes: NewAttributes, context: CallContext): Promise<void>;
+  /** Closes the file. */
+  close(): Promise<void>;
+}
+
+/** Opens files that are not whole. */
+export interface PartialFiles {
+  /** Creates a file. Rejects if anything has this name. */
+  create(path: string, mode: number | undefined, context: CallContext): Promise<PartialFile>;
+  /** Opens a listed file. Resolves with `undefined` unless it is a regular file of this user with one link. */
+  open(path: string, entry: TargetEntry, context: CallContext): Promise<PartialFile | undefined>;
+}
+
+/** Files that a transfer writes. Paths are those of this side. */
+export interface TargetFiles {
+  /** Number of files that may be open at the same time; `undefined` if this side sets no limit. */
+  readonly mostFiles?: number | undefined;
+  /** Digests that this side computes itself; `undefined` if the bytes that this program wrote stand for them. */
+  readonly remote?: RemoteDigests | undefined;
+  /** Resolves with the attributes of a file, of the link itself if it is a symbolic link; `undefined` if this side cannot tell. */
+  lstat(path: string, context: CallContext): Promise<LocalStats | undefined>;
+  /**
+   * Writes a file under a temporary name and renames it when it is whole. After a failure, the temporary file is removed. `data` is the
+   * whole contents, or chunks.
+   */
+  write(
+    path: string,
+    data: Uint8Array | AsyncIterable<Chunk>,
+    attributes: NewAttributes,
+    context: CallContext,
+  ): Promise<void>;
+}
+
+/** Where a transfer writes a tree. */
+export interface TargetTree extends TargetFiles {
+  /** Opens files that are not whole; `undefined` if this side cannot. */
+  readonly partials?: PartialFiles | undefined;
+  /** Whether directories can be removed. */
+  readonly removesDirectories: boolean;
+  /** Returns the path of an entry. */
+  join(directory: string, name: string): string;
+  /** Returns directory and name of a path. */
+  split(path: string): { readonly directory: string; readonly name: string };
+  /** Rejects with `usage` if a path leads to a device, pipe or socket, which a renamed file would replace. */
+  refuseSpecial?(path: string, context: CallContext): Promise<void>;
+  /** Returns why no entry can have a name, or `undefined`. */
+  nameProblem(name: string): string | undefined;
+  /** Holds a directory open. Rejects for anything else; without `follow`, also for a symbolic link. */
+  hold?(path: string, follow: boolean): Promise<LocalDirectory>;
+  /** Lists a directory. */
+  list(path: string, context: CallContext): AsyncIterable<TargetEntry>;
+  /**
+   * Makes a directory, or accepts an existing one; resolves with whether it is new. Rejects if the path is something else. Missing parents
+   * are not made.
+   */
+  makeDirectory(path: string, directory: NewDirectory, context: CallContext): Promise<boolean>;
+  /** Makes a symbolic link, in place of an existing file or link. */
+  symlink(target: string, path: string, context: CallContext): Promise<void>;
+  /** Sets attributes of a directory. */
+  setAttributes(path: string, attributes: LocalAttributes, context: CallContext): Promise<void>;
+  /** Renames a file in its directory. Replaces an existing file or link. */
+  rename(from: string, to: string, context: CallContext): Promise<void>;
+  /** Removes a file or link, or an empty directory. Never follows a link. */
+  remove(path: string, type: "file" | "directory", context: CallContext): Promise<void>;
+  /** Removes a file if that works. Never rejects, and waits a short time only. */
+  discard(path: string): Promise<void>;
+}

@@ -1,0 +1,156 @@
+import { type Sftp, SSH_FX, sftp, upload } from "@nacre/files";
+import { macrotask } from "@nacre/testing/macrotask";
+import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
+import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import { failure } from "@nacre/testing/nacre/outcomes";
+import { SshError } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { openMemorySftp, pattern } from "./support.ts";
+
+/** Flags of an open that writes and creates. */
+const CREATE = 0x0a;
+/** Longer than one write, so that it is not moved as a short file. */
+const LONG = 100_000;
+
+/** Local files with one of this length, whose mode and time are not those of a new file. */
+function localFile(length: number): MemoryLocalFiles {
+  const local = new MemoryLocalFiles();
+  const node = local.files.open("/home/source", CREATE, 0o644);
+  Object.assign(node, { data: pattern(length), mode: 0o751, mtime: 1_234_567 });
+  return local;
+}
+
+/** A server that refuses FSETSTAT with a status. */
+function refusing(status: number, options: MemorySftpOptions = {}): MemorySftpOptions {
+  return {
+    ...options,
+    answer({ token, request }, machine) {
+      if (request.type === "fsetstat") machine.status(token, status);
+      return request.type === "fsetstat";
+    },
+  };
+}
+
+describe.each([
+  ["Twisted's", "SSH-2.0-Twisted_24.11.0"],
+  ["one that keeps the order of requests", "SSH-2.0-OpenSSH_10.0"],
+])("a server without FSETSTAT, %s", (_, serverVersion) => {
+  const lacking = refusing(SSH_FX.OP_UNSUPPORTED, { serverVersion });
+
+  it.each([0, 10, LONG])("gets the attributes of an upload of %i bytes", async (length) => {
+    for (const extensions of [[], ["posixRename"]] as const) {
+      const { sftp, server } = await openMemorySftp({ ...lacking, extensions });
+      await upload(sftp, { files: localFile(length), path: "/home/source" }, "f", { preserve: true });
+      expect(server.files.find("/home/f")).toMatchObject({ mode: 0o751, mtime: 1_234_567 });
+      expect(server.files.find("/home/f").data).toHaveLength(length);
+      expect([...server.files.find("/home").entries.keys()]).toEqual(["f"]);
+      expect([server.closes, server.server.handleCount]).toEqual([1, 0]);
+    }
+  });
+
+  it("gets those of a resumed upload, whose part has another name by then", async () => {
+    const local = localFile(LONG);
+    let cut = true;
+    const memory: MemorySftp = new MemorySftp({
+      ...lacking,
+      answer(event, machine) {
+        if (cut && event.request.type === "write" && event.request.offset > 0)
+          memory.lose(new SshError("connection-lost", "the cable is cut"));
+        return lacking.answer!(event, machine);
+      },
+    });
+    const transfer = (client: Sftp): Promise<unknown> =>
+      upload(client, { files: local, path: "/home/source" }, "f", { preserve: true, resume: true });
+    await failure(transfer(await sftp(memory)));
+    cut = false;
+    const { sftp: again } = await openMemorySftp({ ...lacking, files: memory.files });
+    await transfer(again);
+    expect(memory.files.find("/home/f")).toMatchObject({ mode: 0o751, mtime: 1_234_567 });
+  });
+
+  it("gets those of copies, of files written in one step, and of open files", async () => {
+    const { sftp, server } = await openMemorySftp(lacking);
+    Object.assign(server.files.open("/home/source", CREATE, 0o644), { mode: 0o751, mtime: 1_234_567 });
+    await sftp.cp("source", "copy", { preserveTimestamps: true });
+    expect(server.files.find("/home/copy")).toMatchObject({ mode: 0o751, mtime: 1_234_567 });
+    await sftp.writeFile("copy", "new", { atomic: true });
+    expect(server.files.find("/home/copy").mode).toBe(0o751);
+    const file = await sftp.open("copy", "r+");
+    await file.chmod(0o600);
+    await file.utimes(1, 2);
+    await file.truncate(1);
+    await file.close();
+    expect(server.files.find("/home/copy")).toMatchObject({ mode: 0o600, mtime: 2 });
+    expect(server.files.find("/home/copy").data).toHaveLength(1);
+  });
+});
+
+it.each([10, LONG])(
+  "another refusal of FSETSTAT fails an upload of %i bytes, and sets nothing by path",
+  async (length) => {
+    const { sftp, server } = await openMemorySftp(refusing(SSH_FX.PERMISSION_DENIED));
+    const work = upload(sftp, { files: localFile(length), path: "/home/source" }, "f", { preserve: true });
+    expect(await failure(work)).toMatchObject({ code: "sftp-permission-denied" });
+    expect(server.requests).not.toContain("setstat");
+    expect([...server.files.find("/home").entries.keys()]).toEqual([]);
+    await expect.poll(() => [server.closes, server.server.handleCount]).toEqual([1, 0]);
+  },
+);
+
+/** Runs `work` on a server that answers no write until all that can happen before has happened. Returns how many CLOSEs came before. */
+async function closesBefore(work: (client: Sftp) => Promise<unknown>, options: MemorySftpOptions): Promise<number> {
+  const held: (() => void)[] = [];
+  const { sftp, server } = await openMemorySftp({
+    ...options,
+    answer({ token, request }, machine) {
+      if (request.type !== "write") return false;
+      held.push(() => {
+        machine.status(token, SSH_FX.OK);
+        server.flush();
+      });
+      return true;
+    },
+  });
+  const done = work(sftp);
+  await expect.poll(() => held.length).toBeGreaterThan(0);
+  await macrotask();
+  const { closes } = server;
+  while (held.length > 0) {
+    for (const answer of held.splice(0)) answer();
+    await macrotask();
+  }
+  await done;
+  expect([server.closes, server.server.handleCount]).toEqual([1, 0]);
+  return closes;
+}
+
+describe("the CLOSE of a file that is being written", () => {
+  const WRITES: readonly (readonly [string, (client: Sftp) => Promise<unknown>])[] = [
+    ["writeFile, bytes in one write", (client) => client.writeFile("f", "abc", { flush: true })],
+    ["writeFile, several writes", (client) => client.writeFile("f", [pattern(40_000), pattern(40_000)])],
+    [
+      "upload of a short file",
+      (client) => upload(client, { files: localFile(10), path: "/home/source" }, "f", { preserve: true }),
+    ],
+    [
+      "upload of a long file",
+      (client) => upload(client, { files: localFile(LONG), path: "/home/source" }, "f", { preserve: true }),
+    ],
+    [
+      "close() during write()",
+      async (client) => {
+        const file = await client.open("f", "w");
+        await Promise.all([file.write("abc"), file.close()]);
+      },
+    ],
+  ];
+
+  it.each(WRITES)("waits for the answers to the writes on an unknown server: %s", async (_, work) => {
+    expect(await closesBefore(work, { serverVersion: "SSH-2.0-Other_1.0" })).toBe(0);
+  });
+
+  it.each(WRITES)("follows the writes at once on OpenSSH and Nacre: %s", async (_, work) => {
+    for (const serverVersion of ["SSH-2.0-OpenSSH_10.0", "SSH-2.0-Nacre_0.1.0"])
+      expect(await closesBefore(work, { serverVersion })).toBe(1);
+  });
+});

@@ -1,0 +1,191 @@
+import { download, type TransferProgress, upload } from "@nacre/files";
+import { erlangHandles } from "@nacre/testing/nacre/handle-aliases";
+import type { MemoryFiles } from "@nacre/testing/nacre/memory-files";
+import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
+import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { equalBytes } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
+import { openMemorySftp, pattern } from "./support.ts";
+
+// Servers that give a handle while it is open. Erlang's (OTP 27) does so for every handle after the second; the other has one for all files.
+
+const SERVERS: readonly (readonly [string, MemorySftpOptions])[] = [
+  ["Erlang's", { handles: erlangHandles, extensions: [], serverVersion: "SSH-2.0-Erlang/5.2.11" }],
+  ["Erlang's, in order", { handles: erlangHandles, extensions: [] }],
+  ["one for all files", { handles: () => 7, extensions: [] }],
+];
+
+/** Flags of an open that writes and creates. */
+const CREATE = 0x0a;
+
+/** Contents of the files of a tree by their names, each another: short ones, and one of several blocks. */
+const CONTENTS = new Map(
+  ["a", "b", "c", "d", "e"].flatMap((directory, at) =>
+    ["", "/1", "/2", "/3"].map((name, index) => [
+      `${directory}${name || "0"}`,
+      pattern(index === 2 ? 300_000 + at : 10 * at + index).fill(16 * at + index, 0, 5),
+    ]),
+  ),
+);
+
+function makeTree(files: MemoryFiles, root: string): void {
+  files.makeDirectory(root, 0o755);
+  for (const [name, bytes] of CONTENTS) {
+    if (name.includes("/1")) files.makeDirectory(`${root}/${name.split("/")[0]}`, 0o755);
+    files.open(`${root}/${name}`, CREATE, 0o644).data = bytes.slice();
+  }
+}
+
+/** Contents of all files below a directory, by their names. */
+function treeOf(files: MemoryFiles, root: string): Map<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
+  const walk = (path: string): void => {
+    for (const [name, node] of files.find(`${root}${path}`).entries)
+      if (node.kind === "directory") walk(`${path}/${name}`);
+      else found.set(`${path}/${name}`.slice(1), node.data);
+  };
+  walk("");
+  return found;
+}
+
+/** Compares digests of lengths and sums first: a difference of megabytes is unreadable. */
+function expectTree(files: MemoryFiles, root: string, expected = CONTENTS): void {
+  const found = treeOf(files, root);
+  expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
+  for (const [name, bytes] of expected) expect([name, equalBytes(found.get(name)!, bytes)]).toEqual([name, true]);
+}
+
+describe.each(SERVERS)("handles of a server: %s", (_, options) => {
+  it("uploads a directory with the right contents", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    const local = new MemoryLocalFiles();
+    makeTree(local.files, "/home/tree");
+    const result = await upload(sftp, { files: local, path: "/home/tree" }, "tree", { recursive: true });
+    expect(result).toMatchObject({ files: CONTENTS.size, failed: [] });
+    expectTree(server.files, "/home/tree");
+  });
+
+  it("downloads a directory with the right contents, and reports progress up to its size", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    const local = new MemoryLocalFiles();
+    makeTree(server.files, "/home/tree");
+    let last: TransferProgress | undefined;
+    const onProgress = (progress: TransferProgress): void => void (last = progress);
+    const target = { files: local, path: "/home/tree" };
+    const result = await download(sftp, "tree", target, { recursive: true, onProgress });
+    expect(result).toMatchObject({ files: CONTENTS.size, failed: [] });
+    expectTree(local.files, "/home/tree");
+    expect(last).toMatchObject({ bytes: last!.totalBytes, files: CONTENTS.size });
+    expect(local.openCount).toBe(0);
+  });
+
+  it("does both with as many files at once as the application asks for", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    const local = new MemoryLocalFiles();
+    makeTree(local.files, "/home/tree");
+    const both = { recursive: true, concurrency: 16 };
+    await upload(sftp, { files: local, path: "/home/tree" }, "tree", both);
+    expectTree(server.files, "/home/tree");
+    await download(sftp, "tree", { files: local, path: "/home/back" }, both);
+    expectTree(local.files, "/home/back");
+  });
+
+  it("downloads what a pattern matches, and updates a directory that exists", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    const local = new MemoryLocalFiles();
+    makeTree(server.files, "/home/tree");
+    local.files.makeDirectory("/home/tree", 0o755);
+    await download(sftp, { glob: "tree/**" }, { files: local, path: "/home/tree" }, { recursive: true });
+    expectTree(local.files, "/home/tree");
+    const { sftp: other, server: empty } = await openMemorySftp(options);
+    for (const directory of ["tree", "tree/a", "tree/b", "tree/c"])
+      empty.files.makeDirectory(`/home/${directory}`, 0o755);
+    const source = { files: local, path: "/home/tree" };
+    await upload(other, source, "tree", { recursive: true, update: "size-mtime", delete: true });
+    expectTree(empty.files, "/home/tree");
+  });
+
+  it("reads an upload back to verify it", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    const local = new MemoryLocalFiles();
+    makeTree(local.files, "/home/tree");
+    const source = { files: local, path: "/home/tree" };
+    const result = await upload(sftp, source, "tree", { recursive: true, verify: "sha256" });
+    expect(result).toMatchObject({ verified: CONTENTS.size, failed: [] });
+    expectTree(server.files, "/home/tree");
+  });
+
+  it("downloads directories whose listings take many replies", async () => {
+    for (const length of [10, 40_000]) {
+      const { sftp, server } = await openMemorySftp(options);
+      const local = new MemoryLocalFiles();
+      for (const directory of ["tree", "tree/a", "tree/b"]) server.files.makeDirectory(`/home/${directory}`, 0o755);
+      for (const directory of ["tree", "tree/a", "tree/b"])
+        for (let i = 0; i < 500; i++)
+          server.files.open(`/home/${directory}/${i}`, CREATE, 0o644).data = new Uint8Array(length);
+      const target = { files: local, path: "/home/tree" };
+      const result = await download(sftp, "tree", target, { recursive: true, onError: "skip" });
+      expect(result).toMatchObject({ files: 1500, failed: [] });
+      expect(local.openCount).toBe(0);
+    }
+  });
+
+  it("reads an upload back to verify it, also if its files were moved one by one", async () => {
+    const { sftp } = await openMemorySftp(options);
+    const local = new MemoryLocalFiles();
+    makeTree(local.files, "/home/tree");
+    const oneByOne = { recursive: true, verify: "sha256", concurrency: 1 } as const;
+    const result = await upload(sftp, { files: local, path: "/home/tree" }, "tree", oneByOne);
+    expect(result).toMatchObject({ verified: CONTENTS.size, failed: [] });
+  });
+
+  it("resumes an upload, and keeps no part of a file whose handle was given again", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    const local = new MemoryLocalFiles();
+    makeTree(local.files, "/home/tree");
+    const resuming = { recursive: true, resume: true };
+    await upload(sftp, { files: local, path: "/home/tree" }, "tree", resuming);
+    expectTree(server.files, "/home/tree");
+  });
+});
+
+describe("a file whose handle is given again", () => {
+  it("fails, and so does the other: a call starts nothing again", async () => {
+    const { sftp, server } = await openMemorySftp({ handles: () => 7 });
+    const outcomes = await Promise.allSettled([sftp.writeFile("a", "1"), sftp.writeFile("b", "2")]);
+    expect(outcomes.map((outcome) => outcome.status === "rejected" && (outcome.reason as unknown))).toEqual([
+      code("sftp-handle-reused"),
+      code("sftp-handle-reused"),
+    ]);
+    expect(server.closes).toBe(1);
+    await sftp.writeFile("c", "3");
+    expect(await sftp.readFile("c", "utf8")).toBe("3");
+  });
+
+  it("fails for good if the application holds the other one open", async () => {
+    const { sftp, server } = await openMemorySftp({ handles: () => 7 });
+    const local = new MemoryLocalFiles();
+    local.files.open("/home/f", CREATE, 0o644).data = pattern(100);
+    const held = await sftp.open("held", "w");
+    expect(await failure(upload(sftp, { files: local, path: "/home/f" }, "g"))).toEqual(code("sftp-handle-reused"));
+    expect([...server.files.find("/home").entries.keys()]).toEqual(["held"]);
+    expect(await failure(held.write("x"))).toEqual(code("sftp-handle-reused"));
+    expect(await failure(held.close())).toEqual(code("sftp-handle-reused"));
+    expect(server.closes).toBe(1);
+  });
+
+  it("is not uploaded again from a stream, which cannot be read twice", async () => {
+    const { sftp, server } = await openMemorySftp({ handles: () => 7 });
+    const held = await sftp.open("held", "w");
+    let reads = 0;
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      reads++;
+      yield pattern(10);
+    }
+    expect(await failure(upload(sftp, chunks(), "g"))).toEqual(code("sftp-handle-reused"));
+    expect(reads).toBeLessThanOrEqual(1);
+    expect(server.files.find("/home").entries.has("g")).toBe(false);
+    await held.close().catch(() => {});
+  });
+});

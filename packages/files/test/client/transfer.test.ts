@@ -1,0 +1,541 @@
+import { copy, download, type Sftp, SSH_FX, type TransferProgress, upload } from "@nacre/files";
+import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
+import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { concatBytes, SshError } from "@nacre/wire";
+import { beforeEach, describe, expect, it } from "vitest";
+import { Slots } from "../../src/transfer/slots.ts";
+import { isSame, openMemorySftp, pattern } from "./support.ts";
+
+let sftp: Sftp;
+let server: MemorySftp;
+let local: MemoryLocalFiles;
+/** Shows the files of the server as `tree` shows local ones. */
+let remote: MemoryLocalFiles;
+
+async function open(options: MemorySftpOptions = {}): Promise<void> {
+  ({ sftp, server } = await openMemorySftp(options));
+  local = new MemoryLocalFiles();
+  remote = new MemoryLocalFiles();
+  Object.assign(remote, { files: server.files });
+}
+
+beforeEach(() => open());
+
+const here = (path: string) => ({ files: local, path });
+
+/** Makes files on one side. A path with "/" at its end is a directory. */
+function make(side: MemoryLocalFiles, files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    if (path.endsWith("/")) side.files.makeDirectory(path.slice(0, -1));
+    else side.files.open(path, 0x0a, 0o644).data = new TextEncoder().encode(text);
+  }
+}
+
+const TREE = { "/home/t/": "", "/home/t/a": "one", "/home/t/d/": "", "/home/t/d/e/": "", "/home/t/d/b": "two" };
+const COPIED = ["a: one", "d/", "d/b: two", "d/e/"];
+
+/** Expects that nothing is open on either side. */
+async function expectClosed(): Promise<void> {
+  await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
+}
+
+describe("copy", () => {
+  it.each([
+    ["t", "t"],
+    ["t", "t/d/e"],
+    ["t/a", "t/../t/a"],
+  ])("refuses to copy %s to %s of the same server, and changes nothing", async (from, to) => {
+    make(remote, TREE);
+    const error = await failure(copy(sftp, from, sftp, to, { recursive: true }));
+    expect(error).toMatchObject({
+      code: "usage",
+      message: `copy "${from}": "${to}" is the same file or lies below it; choose another target`,
+    });
+    expect(remote.tree("/home/t")).toEqual(COPIED);
+  });
+
+  it("copies to another path of the same server", async () => {
+    make(remote, TREE);
+    expect(await copy(sftp, "t", sftp, "t2", { recursive: true })).toMatchObject({ files: 2 });
+    expect(remote.tree("/home/t2")).toEqual(COPIED);
+  });
+});
+
+describe("upload", () => {
+  it("copies a tree, with empty directories, and says what it moved", async () => {
+    make(local, TREE);
+    expect(await upload(sftp, here("/home/t"), "copy", { recursive: true })).toEqual({
+      files: 2,
+      directories: 3,
+      links: 0,
+      bytes: 6,
+      unchanged: 0,
+      resumed: [],
+      verified: 0,
+      unverified: [],
+      deleted: [],
+      skipped: [],
+      failed: [],
+    });
+    expect(remote.tree("/home/copy")).toEqual(COPIED);
+    await expectClosed();
+  });
+
+  it.each([0, 1, 65_535, 65_536, 524_288, 3_000_001])("copies a file of %i bytes", async (length) => {
+    make(local, { "/home/f": "" });
+    local.files.find("/home/f").data = pattern(length);
+    expect(await upload(sftp, here("/home/f"), "g")).toMatchObject({ files: 1, bytes: length });
+    expect(isSame(server.files.find("g").data, pattern(length))).toBe(true);
+    expect([...server.files.find("/home").entries.keys()]).toEqual(["g"]);
+    await expectClosed();
+  });
+
+  it("keeps links by default, and makes them after everything else", async () => {
+    make(local, TREE);
+    local.files.symlink("d/b", "/home/t/l");
+    expect(await upload(sftp, here("/home/t"), "copy", { recursive: true })).toMatchObject({ links: 1 });
+    expect(remote.tree("/home/copy")).toEqual([...COPIED, "l -> d/b"]);
+    expect(server.requests.lastIndexOf("write")).toBeLessThan(server.requests.indexOf("symlink"));
+  });
+
+  it("replaces a file in one step, and a link rather than its target", async () => {
+    make(remote, { "/home/g": "old", "/home/other": "other" });
+    server.files.symlink("other", "/home/l");
+    make(local, { "/home/f": "new" });
+    await upload(sftp, here("/home/f"), "g");
+    await upload(sftp, here("/home/f"), "l");
+    expect(remote.tree("/home")).toEqual(["g: new", "l: new", "other: other"]);
+  });
+
+  it("replaces a file on a server without posix-rename", async () => {
+    await open({ extensions: [] });
+    make(remote, { "/home/g": "old" });
+    make(local, { "/home/f": "new" });
+    await upload(sftp, here("/home/f"), "g");
+    expect(remote.tree("/home")).toEqual(["g: new"]);
+  });
+
+  it("writes through no link in place of a directory of the tree", async () => {
+    make(remote, { "/home/copy/": "", "/home/other/": "" });
+    server.files.symlink("../other", "/home/copy/d");
+    make(local, TREE);
+    expect(await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }))).toEqual(code("sftp-failure"));
+    expect(remote.tree("/home/other")).toEqual([]);
+  });
+});
+
+describe("download", () => {
+  it("copies a tree into an existing directory", async () => {
+    make(remote, TREE);
+    make(local, { "/home/copy/": "", "/home/copy/mine": "kept", "/home/copy/a": "old" });
+    expect(await download(sftp, "t", here("/home/copy"), { recursive: true })).toEqual({
+      files: 2,
+      directories: 3,
+      links: 0,
+      bytes: 6,
+      unchanged: 0,
+      resumed: [],
+      verified: 0,
+      unverified: [],
+      deleted: [],
+      skipped: [],
+      failed: [],
+    });
+    expect(local.tree("/home/copy")).toEqual([...COPIED, "mine: kept"]);
+    await expectClosed();
+  });
+
+  it.each([0, 1, 261_120, 3_000_001])("copies a file of %i bytes", async (length) => {
+    await sftp.writeFile("f", pattern(length));
+    expect(await download(sftp, "f", here("/home/g"))).toMatchObject({ files: 1, bytes: length });
+    expect(isSame(local.files.find("/home/g").data, pattern(length))).toBe(true);
+    expect([...local.files.find("/home").entries.keys()]).toEqual(["g"]);
+    await expectClosed();
+  });
+
+  it("writes the packets of the channel without a copy", async () => {
+    await sftp.writeFile("f", pattern(300_000));
+    /** Bytes around the pieces in their buffers. */
+    const around: number[] = [];
+    const create = local.create.bind(local);
+    local.create = async (path, mode) => {
+      const file = await create(path, mode);
+      return {
+        ...file,
+        async writePieces(pieces, position) {
+          around.push(...pieces.map(({ buffer, length }) => buffer.byteLength - length));
+          await file.writePieces!(pieces, position);
+        },
+      };
+    };
+    await download(sftp, "f", here("/home/g"));
+    // The first piece of a block follows the header of the reply.
+    expect(around.filter((bytes) => bytes === 13)).not.toHaveLength(0);
+    expect(isSame(local.files.find("/home/g").data, pattern(300_000))).toBe(true);
+  });
+
+  it("copies the pieces of a file together for a local side that takes none, and for a function", async () => {
+    local.takesPieces = false;
+    const bytes = pattern(3_000_001);
+    await sftp.writeFile("f", bytes);
+    const options = { verify: "sha256", resume: true } as const;
+    expect(await download(sftp, "f", here("/home/g"), options)).toMatchObject({ files: 1, bytes: bytes.length });
+    expect(isSame(local.files.find("/home/g").data, bytes)).toBe(true);
+    const found: Uint8Array[] = [];
+    const sink = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const chunk of chunks) found.push(chunk.slice());
+    };
+    await download(sftp, "f", sink);
+    expect(isSame(concatBytes(...found), bytes)).toBe(true);
+  });
+
+  it("puts a file together from pieces that arrive late, short and in any order", async () => {
+    const bytes = pattern(1_500_000);
+    const held: (() => void)[] = [];
+    await open({
+      answer({ token, request }, machine) {
+        if (request.type !== "read") return false;
+        const { offset, length } = request;
+        const most = Math.min(length, 1 + ((offset * 7919) % (2 * length)));
+        const part = bytes.subarray(offset, offset + most);
+        held.push(() => (part.length === 0 ? machine.status(token, SSH_FX.EOF) : machine.data(token, part)));
+        setTimeout(() => {
+          for (const answer of held.splice(0).toReversed()) answer();
+          server.flush();
+        });
+        return true;
+      },
+    });
+    await sftp.writeFile("f", bytes);
+    await download(sftp, "f", here("/home/g"));
+    expect(isSame(local.files.find("/home/g").data, bytes)).toBe(true);
+    await expectClosed();
+  });
+
+  it("leaves out links by default, and keeps or follows them if asked to", async () => {
+    make(remote, TREE);
+    server.files.symlink("d", "/home/t/l");
+    expect(await download(sftp, "t", here("/home/1"), { recursive: true })).toMatchObject({
+      skipped: [{ path: "l", reason: "link" }],
+    });
+    expect(local.tree("/home/1")).toEqual(COPIED);
+    await download(sftp, "t", here("/home/2"), { recursive: true, symlinks: "keep" });
+    expect(local.tree("/home/2")).toEqual([...COPIED, "l -> d"]);
+    await download(sftp, "t", here("/home/3"), { recursive: true, symlinks: "follow" });
+    expect(local.tree("/home/3")).toEqual([...COPIED, "l/", "l/b: two", "l/e/"]);
+  });
+
+  it("ends at a link that leads back to a directory above it", async () => {
+    make(remote, TREE);
+    server.files.symlink("..", "/home/t/d/up");
+    const options = { recursive: true, symlinks: "follow", onError: "skip" } as const;
+    expect(await download(sftp, "t", here("/home/1"), options)).toMatchObject({
+      files: 2,
+      failed: [{ path: "d/up", error: code("usage") }],
+    });
+    expect(local.tree("/home/1")).toEqual(COPIED);
+  });
+
+  it("asks for attributes that the listing lacks", async () => {
+    await open({
+      answer({ token, request }, machine) {
+        if (request.type !== "readdir" || request.handle.unsent.length === 0) return false;
+        const names = request.handle.unsent.splice(0);
+        machine.names(
+          token,
+          names.map((name) => ({
+            filename: new TextEncoder().encode(name),
+            longname: new Uint8Array(0),
+            attributes: {},
+          })),
+        );
+        return true;
+      },
+    });
+    make(remote, TREE);
+    await download(sftp, "t", here("/home/copy"), { recursive: true });
+    expect(local.tree("/home/copy")).toEqual(COPIED);
+  });
+});
+
+describe("both directions", () => {
+  const directions = [
+    ["upload", () => local, () => remote, (options: object) => upload(sftp, here("/home/t"), "copy", options)],
+    ["download", () => remote, () => local, (options: object) => download(sftp, "t", here("/home/copy"), options)],
+  ] as const;
+
+  it.each(directions)("%s preserves permission bits and times of files and directories", async (_, from, to, run) => {
+    make(from(), TREE);
+    Object.assign(from().files.find("/home/t/a"), { mode: 0o754, atime: 1000, mtime: 2000 });
+    Object.assign(from().files.find("/home/t/d"), { mode: 0o500, atime: 3000, mtime: 4000 });
+    await run({ recursive: true, preserve: true });
+    expect(to().files.find("/home/copy/a")).toMatchObject({ mode: 0o754, atime: 1000, mtime: 2000 });
+    expect(to().files.find("/home/copy/d")).toMatchObject({ mode: 0o500, atime: 3000, mtime: 4000 });
+  });
+
+  it.each(directions)(
+    "%s gives new files and directories the mode of their source less the umask",
+    async (...direction) => {
+      const [, from, to, run] = direction;
+      make(from(), TREE);
+      from().files.find("/home/t/a").mode = 0o777;
+      from().files.find("/home/t/d").mode = 0o500;
+      await run({ recursive: true });
+      expect(to().files.find("/home/copy/a")).toMatchObject({ mode: 0o755, mtime: 2 });
+      expect(to().files.find("/home/copy/d").mode).toBe(0o700);
+    },
+  );
+
+  it.each(directions)("%s leaves out what the filter refuses, with everything below", async (_, from, to, run) => {
+    make(from(), TREE);
+    const seen: unknown[] = [];
+    const filter = async (entry: { readonly path: string }): Promise<boolean> => {
+      seen.push(entry);
+      return entry.path !== "d";
+    };
+    expect(await run({ recursive: true, filter })).toMatchObject({ skipped: [{ path: "d", reason: "filter" }] });
+    expect(seen).toEqual([
+      { path: "a", type: "file", size: 3 },
+      { path: "d", type: "directory", size: 0 },
+    ]);
+    expect(to().tree("/home/copy")).toEqual(["a: one"]);
+  });
+
+  it.each(directions)("%s follows a link as its target, unless `followTarget` is false", async (...direction) => {
+    const [, from, to, run] = direction;
+    make(from(), TREE);
+    make(to(), { "/home/other/": "" });
+    to().files.symlink("other", "/home/copy");
+    const options = { recursive: true, followTarget: false } as const;
+    expect(await failure(run({ recursive: true, followTarget: "no" as never }))).toEqual(code("usage"));
+    for (const isHeld of [true, false]) {
+      if (!isHeld) Object.assign(local, { holdDirectory: undefined });
+      const error = await failure(run(options));
+      expect(error).toMatchObject({ message: expect.stringMatching(/copy.* is a symbolic link/) });
+      expect(to().tree("/home/other")).toEqual([]);
+    }
+    await run({ recursive: true });
+    expect(to().tree("/home/other")).toEqual(COPIED);
+    // The option has no effect on a new directory, nor on an existing one.
+    to().files.remove("/home/copy", "file");
+    await run(options);
+    await run(options);
+    expect(to().tree("/home/copy")).toEqual(COPIED);
+    await expectClosed();
+  });
+
+  it.each(directions)("%s reports progress up to the totals", async (_, from, __, run) => {
+    make(from(), TREE);
+    const reports: TransferProgress[] = [];
+    await run({ recursive: true, onProgress: (progress: TransferProgress) => reports.push(progress) });
+    expect(reports.at(-1)).toMatchObject({ bytes: 6, files: 2, totalBytes: 6, totalFiles: 2 });
+    expect(reports.map(({ bytes }) => bytes)).toEqual(reports.map(({ bytes }) => bytes).toSorted((a, b) => a - b));
+    expect(new Set(reports.map(({ path }) => path))).toEqual(new Set(["a", "d/b"]));
+  });
+
+  it.each(directions)("%s ends with the exception of a callback, even with `skip`", async (_, from, __, run) => {
+    make(from(), TREE);
+    const bug = new Error("bug");
+    const throws = (): never => {
+      throw bug;
+    };
+    expect(await failure(run({ recursive: true, onError: "skip", onProgress: throws }))).toBe(bug);
+    expect(await failure(run({ recursive: true, onError: "skip", filter: throws }))).toBe(bug);
+    await expectClosed();
+  });
+
+  it.each(directions)(
+    "%s moves as many files at once as `concurrency` and the server allow, or 128",
+    async (_, from, __, run) => {
+      let most = 0;
+      let expected = 3;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const held: (() => void)[] = [];
+      const answerAll = (): void => {
+        most = Math.max(most, held.length);
+        for (const answer of held.splice(0)) answer();
+        server.flush();
+      };
+      await open({
+        answer({ token, request }, machine) {
+          if (request.type !== "open") return false;
+          const { path, flags } = request;
+          held.push(() => {
+            const node = server.files.open(new TextDecoder().decode(path), flags);
+            machine.handle(token, { node, isAppend: false, unsent: [] });
+          });
+          clearTimeout(timer);
+          // Waits for more than are expected, and long for the last ones, which are fewer.
+          timer = setTimeout(answerAll, held.length >= expected ? 5 : 300);
+          return true;
+        },
+      });
+      make(from(), { "/home/t/": "" });
+      for (let i = 0; i < 200; i++) make(from(), { [`/home/t/${i}`]: "x" });
+      expect(await run({ recursive: true, concurrency: 3 })).toMatchObject({ files: 200 });
+      expect(most).toBe(3);
+      expected = 128;
+      expect(await run({ recursive: true })).toMatchObject({ files: 200 });
+      expect(most).toBe(128);
+      await expectClosed();
+    },
+  );
+
+  it.each(directions)("%s refuses a directory without `recursive`, and a missing source", async (_, from, to, run) => {
+    make(from(), TREE);
+    expect(await failure(run({}))).toEqual(code("usage"));
+    expect(to().tree("/home")).toEqual([]);
+    from().files.find("/home").entries.clear();
+    expect(await failure(run({ recursive: true }))).toBeInstanceOf(SshError);
+  });
+
+  it.each(directions)("%s with an aborted signal moves nothing", async (_, from, to, run) => {
+    make(from(), TREE);
+    const reason = new Error("no");
+    expect(await failure(run({ recursive: true, signal: AbortSignal.abort(reason) }))).toMatchObject({
+      code: "aborted",
+      cause: reason,
+    });
+    expect(to().tree("/home")).toEqual([]);
+  });
+
+  it.each(directions)("%s that is aborted does not wait for the filter", async (_, from, __, run) => {
+    make(from(), TREE);
+    const abort = new AbortController();
+    const filter = (): Promise<boolean> => {
+      abort.abort();
+      return new Promise(() => {});
+    };
+    expect(await failure(run({ recursive: true, filter, signal: abort.signal }))).toEqual(code("aborted"));
+    await expectClosed();
+  });
+
+  it.each(directions)("%s that is aborted in the middle of a file leaves nothing of it", async (_, from, to, run) => {
+    make(from(), { "/home/t": "" });
+    make(to(), { "/home/copy": "old" });
+    from().files.find("/home/t").data = pattern(8_000_000);
+    const abort = new AbortController();
+    const onProgress = ({ bytes }: TransferProgress): void => {
+      if (bytes > 1_000_000) abort.abort();
+    };
+    expect(await failure(run({ signal: abort.signal, onProgress }))).toEqual(code("aborted"));
+    expect(to().tree("/home")).toEqual(["copy: old"]);
+    await expectClosed();
+  });
+
+  it.each([
+    [{ recursiv: true }, "recursive"],
+    [{ concurrency: 0 }, "concurrency"],
+    [{ concurrency: 129 }, "concurrency"],
+    [{ symlinks: "copy" }, "symlinks"],
+    [{ onError: "ignore" }, "onError"],
+    [{ filter: "*.js" }, "filter"],
+    [{ onFile: "print" }, "onFile"],
+    [{ maxFiles: -1 }, "maxFiles"],
+    [{ maxGrowth: 0.5 }, "maxGrowth"],
+    [{ signal: new AbortController() }, "signal"],
+  ])("rejects the options %j", async (options, name) => {
+    for (const [, , , run] of directions) {
+      const error = await failure(run(options));
+      expect(error).toEqual(code("usage"));
+      expect((error as Error).message).toContain(name);
+    }
+  });
+});
+
+/** Refuses to open the file "b", also under its temporary name. */
+const refusing = (): MemorySftpOptions => ({
+  answer({ token, request }, machine) {
+    if (request.type !== "open" || !/[/.]b(?:\.|$)/.test(new TextDecoder().decode(request.path))) return false;
+    machine.status(token, SSH_FX.PERMISSION_DENIED);
+    return true;
+  },
+});
+
+describe("failures", () => {
+  it("end the transfer with the first error by default", async () => {
+    await open(refusing());
+    make(local, TREE);
+    expect(await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }))).toMatchObject({
+      code: "sftp-permission-denied",
+    });
+    expect(remote.tree("/home/copy").filter((path) => path.includes("nacre"))).toEqual([]);
+    await expectClosed();
+  });
+
+  it("concern only their file with `skip`, and are in the result", async () => {
+    await open(refusing());
+    make(local, TREE);
+    make(remote, TREE);
+    const options = { recursive: true, onError: "skip" } as const;
+    const expected = { files: 1, failed: [{ path: "d/b", error: { code: "sftp-permission-denied" } }] };
+    expect(await upload(sftp, here("/home/t"), "copy", options)).toMatchObject(expected);
+    expect(await download(sftp, "t", here("/home/copy"), options)).toMatchObject(expected);
+    expect(remote.tree("/home/copy")).toEqual(["a: one", "d/", "d/e/"]);
+    expect(local.tree("/home/copy")).toEqual(["a: one", "d/", "d/e/"]);
+    await expectClosed();
+  });
+
+  it("of a full disk leave the old file and no temporary one", async () => {
+    await sftp.writeFile("f", pattern(2_000_000));
+    make(local, { "/home/g": "old" });
+    local.capacity = 1_000_000;
+    expect(await failure(download(sftp, "f", here("/home/g")))).toEqual(code("file-unwritable"));
+    expect(local.tree("/home")).toEqual(["g: old"]);
+    await expectClosed();
+  });
+
+  it("of the connection end the transfer even with `skip`", async () => {
+    make(remote, TREE);
+    const lost = new SshError("connection-lost", "lost");
+    const onProgress = (): void => server.lose(lost);
+    const options = { recursive: true, onError: "skip", onProgress } as const;
+    expect(await failure(download(sftp, "t", here("/home/copy"), options))).toMatchObject({ code: "connection-lost" });
+    expect(local.tree("/home/copy").filter((path) => path.includes("nacre"))).toEqual([]);
+    await expect.poll(() => local.openCount).toBe(0);
+  });
+
+  it("include links in place of which there is a directory", async () => {
+    make(remote, TREE);
+    server.files.symlink("a", "/home/t/l");
+    make(local, { "/home/copy/": "", "/home/copy/l/": "", "/home/copy/l/mine": "kept" });
+    const options = { recursive: true, symlinks: "keep", onError: "skip" } as const;
+    expect(await download(sftp, "t", here("/home/copy"), options)).toMatchObject({
+      links: 0,
+      failed: [{ path: "l", error: code("file-unwritable") }],
+    });
+    expect(local.tree("/home/copy")).toEqual([...COPIED, "l/", "l/mine: kept"]);
+  });
+
+  it("do not wait for the removal of a temporary file on a server that does not answer", async () => {
+    await open({ answer: ({ request }) => request.type === "write" || request.type === "remove" });
+    make(local, { "/home/f": "new" });
+    const abort = new AbortController();
+    const uploading = upload(sftp, here("/home/f"), "g", { signal: abort.signal });
+    await expect.poll(() => server.requests).toContain("write");
+    abort.abort();
+    expect(await failure(uploading)).toEqual(code("aborted"));
+    expect(server.requests).toContain("remove");
+  });
+});
+
+describe("long files", () => {
+  it("share 64 MiB, and one alone may be longer", async () => {
+    const slots = new Slots(undefined, () => 64);
+    const MIB = 1024 * 1024;
+    expect([slots.take(40 * MIB), slots.take(24 * MIB)]).toEqual([undefined, undefined]);
+    let isTaken = false;
+    const third = slots.take(1)?.then(() => {
+      isTaken = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(isTaken).toBe(false);
+    slots.release(24 * MIB);
+    await third;
+    expect(isTaken).toBe(true);
+    for (const size of [40 * MIB, 1]) slots.release(size);
+    expect(slots.take(1000 * MIB)).toBeUndefined();
+    expect(slots.take(1)).toBeInstanceOf(Promise);
+  });
+});

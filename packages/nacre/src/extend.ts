@@ -1,0 +1,41 @@
+// Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
+export { interactiveMethods } from "@nacre/auth";
+export { encodeTerminalModes } from "@nacre/connection";
+export { SESSION_LIMITS } from "@nacre/session";
+export {
+  checkAlgorithms,
+  checkKey,
+  checkLimits,
+  checkSharedOptions,
+  checkSignal,
+  checkUser,
+  isBytes,
+  usage,
+} from "./check.ts";
+export { connectDuplex } from "./client/base-client.ts";
+export { explicitHostKey, type HostKeyOption } from "./client/host-keys.ts";
+export { decideByKnownHosts, type KnownHostDecision } from "./client/known-hosts.ts";
+export * from "./common.ts";
+export { channelDuplex } from "./forward/channel-duplex.ts";
+export { channelPair } from "./forward/channel-pair.ts";
+export { dialChannel } from "./forward/dial.ts";
+export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward/places.ts";
+export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
+export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
+export { checkKeyText, passphraseNeeded } from "./key-text.ts";
+export { afterEnd } from "./mux/after-end.ts";
+export { isThenable, leaveUncaught } from "./mux/engine.ts";
+export { EventBuffer } from "./mux/event-buffer.ts";
+export type { Opener } from "./mux/open-channel.ts";
+export { queueMacrotask } from "./mux/queue.ts";
+export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborted } from "./on-abort.ts";
+export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
+export { platformRandom } from "./random.ts";
+export { loginId } from "./server/login-id.ts";
+export { ExitReport } from "./session/exit.ts";
+export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./session/requests.ts";
+export { inSlices } from "./slices.ts";
+export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
+export { offeredAlgorithms } from "./wasm.ts";
+export { withDescriptions } from "./watchers.ts";
+export { withCaller } from "./with-caller.ts";

@@ -1,8 +1,0 @@
-import { escapeText, SshError } from "@nacre/wire";
-import type { NearFileType } from "./near-files.ts";
-
-/** Returns the error for a local path that is not a directory but must be one. */
-export function notDirectory(path: string, type: NearFileType): SshError {
-  const what = type === "link" ? "is a symbolic link, which a copy may have made" : "exists and is not a directory";
-  return new SshError("file-unwritable", `${escapeText(path)} ${what}; remove it first`);
-}

@@ -1,0 +1,93 @@
+import { link, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { parsePublicKeyFile } from "@nacre/keyfiles/internal";
+import type { PrivateKey } from "@nacre/keys/internal";
+import { escapeText, SshError, toHex, utf8DecodeLossy } from "@nacre/wire";
+import { inSlices } from "nacre/extend";
+import { type CryptoChoice, nodePrivateKey } from "../crypto/private-key.ts";
+import { nodeRandom } from "../crypto/random.ts";
+import { expandHome, inFile, isFileText } from "./files.ts";
+import { assertPrivate, openKeyFile } from "./key-file.ts";
+import { readOwned } from "./owned-file.ts";
+
+/**
+ * Reads the host key from a file. If the file does not exist, creates an Ed25519 key there, with its public key in a `.pub` file next to
+ * it. A leading `~/` is the account's home folder. The key signs with node:crypto unless `crypto` is `"noble"`. Rejects with
+ * `file-unreadable` if the file cannot be read, or if a user other than this account and root can read, write or replace it. Rejects with
+ * `usage` for a public key or an invalid path, `passphrase-needed` for an encrypted key, or the errors of `openPrivateKey`.
+ */
+export async function hostKeyFile(
+  path: string,
+  { crypto }: { readonly crypto?: CryptoChoice | undefined } = {},
+): Promise<PrivateKey> {
+  if (typeof path !== "string" || isFileText(path))
+    throw new SshError(
+      "usage",
+      "`hostKeyFile` expects the path of a key file; for the text of a key, pass `await privateKey(text)`",
+    );
+  const file = expandHome(path);
+  try {
+    const bytes = await readOrMake(file);
+    // Check this before the file mode, because public keys may be world-readable.
+    mustNotBePublic(bytes);
+    await assertPrivate(file);
+    const opened = await openKeyFile(bytes, crypto);
+    // rule: host-key-unencrypted
+    if (!opened.encrypted) return opened.privateKey;
+    throw new SshError("passphrase-needed", "the host key is encrypted; remove its passphrase with `ssh-keygen -p`");
+  } catch (cause) {
+    throw inFile(path, cause);
+  }
+}
+
+async function readOrMake(file: string): Promise<Uint8Array> {
+  const found = await readOwned(file);
+  if (found !== undefined) return found.bytes;
+  await make(file);
+  const made = await readOwned(file);
+  if (made === undefined) throw new SshError("file-unreadable", "the new file was removed by another process");
+  return made.bytes;
+}
+
+function mustNotBePublic(bytes: Uint8Array): void {
+  try {
+    parsePublicKeyFile(utf8DecodeLossy(bytes));
+  } catch {
+    return;
+  }
+  throw new SshError("usage", "expected a private key, got a public key; use the file of the same name without `.pub`");
+}
+
+/** Creates a key file. If another process creates it at the same time, keeps that key. */
+async function make(file: string): Promise<void> {
+  const { formatPrivateKey, formatPublicKeyLine } = await import("@nacre/keyfiles");
+  const key = nodePrivateKey({ format: "ssh-ed25519", seed: nodeRandom(32) });
+  const text = await inSlices(formatPrivateKey(key, { format: "openssh", random: nodeRandom }));
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await createWhole(file, text);
+    await writeFile(`${file}.pub`, `${formatPublicKeyLine(key.publicKey)}\n`, { mode: 0o644 });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return;
+    throw new SshError("file-unreadable", `cannot write the host key: ${escapeText(String(cause))}`, { cause });
+  }
+}
+
+/**
+ * Creates a file with mode 0600. It appears with its complete content, so a server that starts at the same time reads the whole key.
+ * Rejects with `EEXIST`, without changes, if the file exists.
+ */
+async function createWhole(file: string, text: string | Uint8Array): Promise<void> {
+  const options = { mode: 0o600, flag: "wx" };
+  const fresh = `${file}.${toHex(nodeRandom(8))}`;
+  await writeFile(fresh, text, options);
+  try {
+    await link(fresh, file);
+  } catch (cause) {
+    // Fall back if the file system has no hard links.
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw cause;
+    await writeFile(file, text, options);
+  } finally {
+    await rm(fresh, { force: true });
+  }
+}

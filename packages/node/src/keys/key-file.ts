@@ -1,0 +1,66 @@
+import { stat } from "node:fs/promises";
+import { type EncryptedKeyFile, openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/internal";
+import type { PrivateKey } from "@nacre/keys/internal";
+import { SshError } from "@nacre/wire";
+import { checkKeyText, checkNames, inSlices, type OptionNames, passphraseNeeded } from "nacre/extend";
+import { type CryptoChoice, nodePrivateKey } from "../crypto/private-key.ts";
+
+/** Options of {@link privateKey}. */
+export interface PrivateKeyOptions {
+  /** Passphrase of an encrypted key. */
+  readonly passphrase?: string | undefined;
+  /** Signature implementation; default `"node"`. */
+  readonly crypto?: CryptoChoice | undefined;
+}
+
+const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: "string", crypto: ["node", "noble"] };
+
+/**
+ * Returns the private key in the text of a key file, for `identities` and `hostKeys`. Use it for keys from an environment variable or a
+ * vault. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` has another type, or the errors of `openPrivateKey`.
+ */
+export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
+  checkNames(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
+  checkKeyText(text);
+  const { passphrase, crypto } = options;
+  const opened = await openKeyFile(text, crypto);
+  if (!opened.encrypted) return opened.privateKey;
+  if (passphrase === undefined) throw passphraseNeeded();
+  return decryptKey(opened, passphrase, crypto);
+}
+
+/**
+ * Parses a private key file. An unencrypted key signs with node:crypto unless `crypto` is `"noble"`. The portable code is imported only for
+ * an encrypted key or `"noble"`. Rejects with the errors of `openPrivateKey`.
+ */
+export async function openKeyFile(
+  bytes: Uint8Array | string,
+  crypto: CryptoChoice | undefined,
+): Promise<PrivateKeyFile> {
+  const plain = crypto === "noble" ? undefined : openPlainPrivateKey(bytes, nodePrivateKey);
+  return plain ?? (await import("@nacre/keyfiles")).openPrivateKey(bytes);
+}
+
+/**
+ * Rejects with `file-unreadable` if this account owns the private key file and other users can read or write it, since the key may be
+ * compromised. Does not check files of other users. OpenSSH does the same.
+ */
+export async function assertPrivate(path: string): Promise<void> {
+  const { uid, mode } = await stat(path);
+  if (uid === process.getuid?.() && /* rule: key-file-mode */ (mode & 0o077) !== 0)
+    throw new SshError(
+      "file-unreadable",
+      `other users can read or write this private key (mode ${(mode & 0o777).toString(8).padStart(4, "0")}); run \`chmod 600\` on it`,
+    );
+}
+
+/** Decrypts a key without blocking the event loop. Rejects with the errors of `decrypt` or the signal's reason. */
+export async function decryptKey(
+  file: EncryptedKeyFile,
+  passphrase: string,
+  crypto: CryptoChoice | undefined,
+  signal?: AbortSignal,
+): Promise<PrivateKey> {
+  const { privateKey } = await inSlices(file.decrypt(passphrase), signal);
+  return crypto === "noble" ? privateKey : nodePrivateKey(privateKey.fields);
+}

@@ -1,0 +1,90 @@
+import { SshError } from "@nacre/wire";
+import { type Channel, channelDuplex, connectDuplex, type Duplex, dialChannel, type ForwardTarget } from "nacre/extend";
+import type { Client } from "../client.ts";
+import type { Prepared } from "../prepare.ts";
+import { bufferInputUntil } from "./buffer-input.ts";
+import { connectTimer, placeOf } from "./dial.ts";
+import { asSshError } from "./failure.ts";
+import { hopError } from "./route.ts";
+
+/**
+ * Logs in to a jump host over `duplex` and opens a channel from there to `next`. If the server is known to support it, the channel open is
+ * sent together with the login. The returned duplex owns the jump host's connection, which is closed with it or if this function
+ * rejects.
+ */
+export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared): Promise<Duplex> {
+  const fail = (cause: unknown): SshError => hopError(hop, cause);
+  try {
+    const { driver, early } = await connectDuplex(
+      bufferInputUntil(hop.loading, duplex),
+      hop.options,
+      (connection) => connection,
+      (mux) => dialChannel(mux, addressOf(next), { signal: hop.options.signal }),
+    );
+    return await overChannel(early!, next, fail, () => driver.close());
+  } catch (cause) {
+    throw fail(cause);
+  }
+}
+
+/** Opens a channel from a client's server to `next`. The client stays open. */
+export async function throughClient(client: Pick<Client, "dialChannel">, next: Prepared): Promise<Duplex> {
+  try {
+    const opening = client.dialChannel(addressOf(next), { signal: next.options.signal });
+    return await overChannel(opening, next, clientError, async () => {});
+  } catch (cause) {
+    throw clientError(cause);
+  }
+}
+
+function clientError(cause: unknown): SshError {
+  const { code, message } = asSshError(cause);
+  return new SshError(code, `the client in \`via\`: ${message}`, { cause });
+}
+
+const addressOf = ({ host, port }: Prepared): ForwardTarget => ({ host, port });
+
+/** Returns a duplex over a channel that is being opened. Calls `release` when the stream is closed, or before rejecting. */
+async function overChannel(
+  opening: Promise<Channel>,
+  next: Prepared,
+  fail: (cause: unknown) => SshError,
+  release: () => Promise<void>,
+): Promise<Duplex> {
+  try {
+    return jumpDuplex(await inTime(opening, next), fail, release);
+  } catch (cause) {
+    await release();
+    throw cause;
+  }
+}
+
+/** Waits for the channel to open. After `connect-timeout`, the attempt's signal aborts and closes a channel that opens later. */
+function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
+  return new Promise((resolve, reject) => {
+    const timer = connectTimer(placeOf(next), next.connectTimeout, reject);
+    void opening.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** Returns a duplex over a channel. Errors name the jump host. Closing it also calls `release`. */
+function jumpDuplex(channel: Channel, fail: (cause: unknown) => SshError, release: () => Promise<void>): Duplex {
+  const duplex = channelDuplex(channel);
+  return {
+    open: (handler) =>
+      duplex.open({
+        data: (chunk) => handler.data(chunk),
+        drained: () => handler.drained(),
+        ended: () => handler.ended(),
+        failed: (cause) => handler.failed(fail(cause)),
+      }),
+    write: (pieces) => duplex.write(pieces),
+    pause: () => duplex.pause(),
+    resume: () => duplex.resume(),
+    end: () => duplex.end(),
+    async close() {
+      await duplex.close();
+      await release();
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { isIP } from "node:net";
+import { FairQueue, type QueuedWork, SshError } from "@nacre/wire";
+import { onAbort } from "nacre/extend";
+
+/** Resolves a name to IP addresses, preferred first. */
+export type Lookup = (host: string) => Promise<readonly string[]>;
+
+/** On whose behalf a name is looked up. */
+export interface LookupRequest {
+  /** Users of the queue, such as a login and an address (`QueuedWork`). */
+  readonly users: readonly unknown[];
+  /** Number of lookups for which room must be left; default 0. */
+  readonly leaves?: number | undefined;
+  /** Removes the name from the queue when it aborts. A lookup that runs cannot be stopped. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Maximum number of concurrent lookups by the system. Each occupies one of the four threads that Node also uses to read files, and libuv
+ * gives lookups no more than two of them.
+ */
+const MAX_SYSTEM_LOOKUPS = 2;
+
+/** Maximum number of names of one login that wait. */
+const MAX_WAITING = 256;
+
+/** A lookup function with a queue, in which users wait in turns. */
+export class LookupQueue {
+  /** Number of lookups that names which are not listed in the options leave to those that are. */
+  readonly room: number;
+  readonly #resolve: Lookup;
+  readonly #queue: FairQueue;
+
+  /** `most` is the maximum number of concurrent lookups. */
+  constructor(resolve: Lookup, most: number) {
+    this.room = Math.floor(most / 2);
+    this.#resolve = resolve;
+    this.#queue = new FairQueue(most, MAX_WAITING);
+  }
+
+  /**
+   * Resolves a name when its turn comes. An IP address resolves to itself. Rejects with the error of the lookup function, with
+   * `forward-limit` if too many names of a user wait, or with the signal's reason.
+   */
+  lookup(host: string, { users, leaves = 0, signal }: LookupRequest): Promise<readonly string[]> {
+    if (isIP(host) !== 0) return Promise.resolve([host]);
+    return new Promise((resolve, reject) => {
+      let unwatch: (() => void) | undefined;
+      const look = async (): Promise<void> => {
+        try {
+          resolve(await this.#resolve(host));
+        } catch (error) {
+          reject(error);
+        } finally {
+          unwatch?.();
+          this.#queue.done(work);
+        }
+      };
+      const work: QueuedWork = { users, leaves, start: () => void look() };
+      if (signal?.aborted) return reject(signal.reason);
+      if (!this.#queue.add(work))
+        return reject(new SshError("forward-limit", "too many host names wait to be looked up; try again later"));
+      if (signal === undefined) return;
+      unwatch = onAbort(signal, () => {
+        // rule: lookup-left
+        this.#queue.leave(work);
+        reject(signal.reason);
+      });
+    });
+  }
+}
+
+/** Lookups by the system's resolver, for the whole process. */
+export const SYSTEM_LOOKUPS: LookupQueue = new LookupQueue(async (host) => {
+  // Imported here because most programs resolve no names, and the import takes a millisecond.
+  const { lookup } = await import("node:dns/promises");
+  const found = await lookup(host, { all: true, verbatim: true });
+  return found.map(({ address }) => address);
+}, MAX_SYSTEM_LOOKUPS);

@@ -1,0 +1,109 @@
+import { SshError } from "@nacre/wire";
+import { checkNames } from "nacre/extend";
+import { HOP_OPTIONS, NODE_CONNECT_OPTIONS } from "../option-names.ts";
+import type { ConnectOptions, Hop, HopOptions } from "../options.ts";
+import { checkOptions } from "../prepare.ts";
+import { isHostAlone, placeOf } from "./dial.ts";
+import { asSshError } from "./failure.ts";
+
+/** Connections that lead to a destination. */
+export interface Route {
+  /** Connected client to start from; `undefined` to start with a TCP connection. */
+  readonly start: Exclude<Hop, string | HopOptions> | undefined;
+  /** Jump hosts in order, nearest first. */
+  readonly hops: readonly HopOptions[];
+  readonly destination: HopOptions;
+}
+
+/** Options about this machine, which a hop inherits from the destination unless it sets its own. */
+const SHARED = [
+  "agent",
+  "passphrase",
+  "knownHosts",
+  "crypto",
+  "algorithms",
+  "wasm",
+  "requireStrictKex",
+  "limits",
+  "connectTimeout",
+  "warn",
+  "random",
+] as const satisfies readonly (keyof HopOptions)[];
+
+/** Reads `via`. Throws `usage` for invalid options, including those of a hop. */
+export function readRoute(options: ConnectOptions): Route {
+  if (typeof options === "string")
+    throw new SshError(
+      "usage",
+      '`connect` takes an object of options, not a text; pass { host: "example.org", user: "alice" }',
+    );
+  // An untyped caller may pass no options.
+  const destination = { ...options };
+  const { via = [] } = destination;
+  const listed: readonly unknown[] = Array.isArray(via) ? via : [via];
+  for (const one of [destination, ...listed]) holdRejections((one as Partial<HopOptions> | null)?.identities);
+  checkNames(destination, NODE_CONNECT_OPTIONS, "`connect`");
+  checkOptions(destination);
+  const [first] = listed;
+  const start = isClient(first) ? first : undefined;
+  const hops = listed.slice(start === undefined ? 0 : 1).map((hop) => readHop(hop, destination));
+  return { start, hops, destination };
+}
+
+/**
+ * Handles rejections of promises in `identities`: without this, they would be unhandled if another error comes first, or until
+ * `loadIdentities` awaits them.
+ */
+function holdRejections(identities: unknown): void {
+  if (!Array.isArray(identities)) return;
+  for (const source of identities as readonly unknown[]) if (source instanceof Promise) source.catch(() => {});
+}
+
+function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
+  if (isClient(hop)) throw new SshError("usage", "a connected client in `via` must come first");
+  const own = typeof hop === "string" ? parseHop(hop) : (hop as HopOptions);
+  checkNames(own, HOP_OPTIONS, "a jump host");
+  const complete = { ...shared(destination), ...given(own) } as HopOptions;
+  try {
+    checkOptions(complete);
+  } catch (cause) {
+    throw hopError(complete, cause);
+  }
+  return complete;
+}
+
+/** Parses `[user@]host[:port]`; an IPv6 address has brackets. Throws `usage`. */
+function parseHop(text: string): HopOptions {
+  // A user name may contain an @; a host name cannot.
+  const [, user, bracketed, name, port] = /^(?:(.+)@)?(?:\[([^[\]]+)\]|([^@:[\]/]+))(?::(\d{1,5}))?$/s.exec(text) ?? [];
+  const host = bracketed ?? name;
+  // Do not repeat the text, which may contain a password.
+  if (host === undefined)
+    throw new SshError(
+      "usage",
+      'invalid jump host; expected "alice@bastion:2222" with optional user and port, an IPv6 address in brackets ("[2001:db8::1]:22"), or an object with options',
+    );
+  return { host, user, port: port === undefined ? undefined : Number(port) };
+}
+
+function shared(destination: ConnectOptions): Partial<HopOptions> {
+  return Object.fromEntries(SHARED.map((name) => [name, destination[name]]));
+}
+
+/** Returns the options that are not `undefined`. */
+function given(options: HopOptions): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** Returns whether the value is a client of this package or another copy of it. */
+function isClient(value: unknown): value is Exclude<Hop, string | HopOptions> {
+  return typeof (value as { readonly dialChannel?: unknown } | null | undefined)?.dialChannel === "function";
+}
+
+/** Returns the error of a hop with the hop's name before its message; the code stays the same. */
+export function hopError({ host, port = 22 }: Pick<HopOptions, "host" | "port">, cause: unknown): SshError {
+  const { code, message } = asSshError(cause);
+  // An untyped caller may have passed no host, or one with a password.
+  const name = isHostAlone(host) ? ` ${placeOf({ host, port })}` : "";
+  return new SshError(code, `jump host${name}: ${message}`, { cause });
+}

@@ -1,0 +1,173 @@
+import { Socket } from "node:net";
+import type { Duplex as NodeDuplex } from "node:stream";
+import type { Bytes } from "@nacre/wire";
+import type { Duplex, DuplexHandler } from "nacre/extend";
+import { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
+import { resetSocket } from "./reset-socket.ts";
+
+/** Time to flush written data when closing, in milliseconds. */
+const CLOSE_TIMEOUT = 2000;
+
+/**
+ * Length in bytes from which a read is freed: half the size of Node's read buffer, which only bulk data fills. The first detached buffer of a
+ * process makes V8 discard all optimized code that uses typed arrays, so short messages must not cause it when a few arrive at once.
+ */
+const FREED_READ_FROM = 32 * 1024;
+
+/**
+ * Returns a byte connection for `connectDuplex` over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership of the
+ * stream and destroys it when closed.
+ */
+export function socketDuplex(socket: NodeDuplex): Duplex {
+  return new SocketDuplex(socket, false);
+}
+
+/**
+ * Returns a byte connection over a socket that a server accepted, like `socketDuplex`. Frees the memory of each read after use: Node reads
+ * such sockets into new buffers, while all dialled sockets share one.
+ */
+export function acceptedDuplex(socket: Socket): Duplex {
+  return new SocketDuplex(socket, true);
+}
+
+class SocketDuplex implements Duplex {
+  readonly #socket: NodeDuplex;
+  /** Whether the stream drops the bytes after a write. Another kind of stream may pass them on, as a PassThrough does. */
+  readonly #isSystemSocket: boolean;
+  /** Whether each chunk has a buffer of its own. */
+  readonly #ownsReads: boolean;
+  /** Set by `open`; `undefined` after the socket breaks or is closed. */
+  #handler: DuplexHandler | undefined;
+  #isPaused = false;
+  #isEnded = false;
+  #ending: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(socket: NodeDuplex, isAccepted: boolean) {
+    this.#socket = socket;
+    this.#isSystemSocket = Object.getPrototypeOf(socket) === Socket.prototype;
+    this.#ownsReads = isAccepted && this.#isSystemSocket;
+    // An error may occur at any time, also before `open`.
+    socket.on("error", () => this.#onBroken());
+  }
+
+  open(handler: DuplexHandler): void {
+    const socket = this.#socket;
+    this.#handler = handler;
+    // By default Node ends our direction when the peer ends its own.
+    socket.allowHalfOpen = true;
+    socket.on("close", () => this.#onBroken());
+    socket.on("end", () => {
+      this.#isEnded = true;
+      this.#handler?.ended();
+    });
+    socket.on("drain", () => handler.drained());
+    socket.on("data", (chunk: Bytes) => {
+      this.#handler?.data(chunk);
+      // The handler has not kept the chunk.
+      if (this.#ownsReads && chunk.length >= FREED_READ_FROM && fillsBuffer(chunk)) freeBuffer(chunk.buffer);
+    });
+    socket.resume();
+    // Report an already broken socket too, but only after `open` returns.
+    if (socket.destroyed) queueMicrotask(() => this.#onBroken());
+  }
+
+  write(pieces: readonly Bytes[], ownsBuffers = false): boolean {
+    const socket = this.#socket;
+    // After an error, "drain" is never emitted; the error is reported separately.
+    if (!socket.writable) return true;
+    let room = true;
+    const last = pieces.at(-1);
+    const free = this.#isSystemSocket ? freeing(pieces, ownsBuffers) : undefined;
+    // Send several pieces in one system call.
+    if (pieces.length > 1) socket.cork();
+    for (const piece of pieces) room = socket.write(piece, piece === last ? free : undefined);
+    if (pieces.length > 1) socket.uncork();
+    return room;
+  }
+
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    // The engine calls this in each turn, and Node does not return early.
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  end(): Promise<void> {
+    this.#ending ??= new Promise((resolve) => {
+      const socket = this.#socket;
+      if (socket.writableFinished || socket.destroyed) {
+        resolve();
+        return;
+      }
+      socket.once("close", resolve);
+      // The callback receives an error if the socket breaks; "close" follows.
+      socket.end((error?: Error | null) => {
+        if (error) return;
+        // Otherwise "close" would resolve the promise again, which Node reports to its handler of rejections.
+        socket.off("close", resolve);
+        resolve();
+      });
+    });
+    return this.#ending;
+  }
+
+  reset(): Promise<void> {
+    resetSocket(this.#socket);
+    return this.close();
+  }
+
+  close(): Promise<void> {
+    this.#handler = undefined;
+    this.#closing ??= new Promise((resolve) => {
+      const socket = this.#socket;
+      if (socket.closed) {
+        resolve();
+        return;
+      }
+      const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT);
+      socket.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      socket.end(() => socket.destroy());
+    });
+    return this.#closing;
+  }
+
+  /** Handles the "error" and "close" events. */
+  #onBroken(): void {
+    const socket = this.#socket;
+    const handler = this.#handler;
+    this.#handler = undefined;
+    // A close after both directions have ended is not an error.
+    if (socket.errored !== null || !this.#isEnded || !socket.writableFinished)
+      handler?.failed(socket.errored ?? new Error("the socket was closed unexpectedly"));
+  }
+}
+
+/**
+ * Returns a function that frees the large buffers of these pieces, to be called when they are sent. Returns `undefined` if no buffer is
+ * large. The next packets reuse the freed memory while it is in the processor's cache, and the garbage collector runs less often.
+ */
+function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
+  let large: ArrayBuffer[] | undefined;
+  for (const piece of pieces) {
+    if (piece.length < FREED_FROM || !(ownsBuffers || fillsBuffer(piece))) continue;
+    large ??= [];
+    large.push(piece.buffer);
+  }
+  if (large === undefined) return undefined;
+  const freed = large;
+  return () => freeBuffers(freed);
+}
+
+function fillsBuffer({ length, buffer }: Bytes): boolean {
+  return length === buffer.byteLength;
+}
