@@ -1,5 +1,5 @@
 import type { Case, CaseResult } from "./bench.ts";
-import { formatMarkdown } from "./table.ts";
+import { formatMarkdown } from "./measure/table.ts";
 
 /** The content of `BENCHMARKS.md`. */
 export interface Run {

@@ -1,7 +1,7 @@
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { useServer } from "@nacre/testing/interop/server";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type DelayProxy, startDelayProxy } from "../../../../scripts/bench/delay-proxy.ts";
+import { type DelayProxy, startDelayProxy } from "../../../../scripts/bench/path/delay-proxy.ts";
 import { authorizeKey, password } from "../../../../scripts/openssh/sshd.ts";
 import type { ConnectOptions } from "../../src/index.ts";
 import { startAgent } from "./support/agent.ts";

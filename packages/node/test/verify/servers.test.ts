@@ -3,7 +3,7 @@ import { fingerprintOf, type KeyFile, type KeyType, makeKey, readKey, useFolder 
 import { failure } from "@nacre/testing/interop/server";
 import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startDelayProxy } from "../../../../scripts/bench/delay-proxy.ts";
+import { startDelayProxy } from "../../../../scripts/bench/path/delay-proxy.ts";
 import { type ConnectOptions, connect } from "../../src/index.ts";
 import { startDevTunnels } from "./dev-tunnels-server.ts";
 import { startAsyncssh, startErlang, startGo, startParamiko } from "./programs.ts";
