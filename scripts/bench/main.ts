@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { cpus, release, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
-import { run } from "../openssh/run.ts";
+import { run } from "@nacre/testing/openssh/run";
 import { optionsOr } from "../options.ts";
 import type { Bench, Case, CaseResult } from "./bench.ts";
 import { bulkCase } from "./bulk/case-bulk.ts";

@@ -1,3 +1,4 @@
+import { startDelayProxy } from "@nacre/testing/interop/delay-proxy";
 import {
   type Bench,
   type Case,
@@ -13,7 +14,6 @@ import {
 import { Child } from "../children.ts";
 import { runSsh } from "../measure/ssh-command.ts";
 import { median, spread, type Table } from "../measure/table.ts";
-import { startDelayProxy } from "../path/delay-proxy.ts";
 import type { ConnectResult, Target } from "../tasks.ts";
 
 const TIMEOUT = 20_000;

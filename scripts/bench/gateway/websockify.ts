@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
-import { run } from "../../openssh/run.ts";
+import { run } from "@nacre/testing/openssh/run";
 import { cpuSecondsOf } from "../measure/process-cpu.ts";
 import type { Address } from "../tunnel/tunnel-tasks.ts";
 import { listenOnLoopback } from "./gateway-worker.ts";

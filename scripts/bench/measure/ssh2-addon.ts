@@ -2,7 +2,7 @@ import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { must } from "../../openssh/run.ts";
+import { must } from "@nacre/testing/openssh/run";
 
 /** Folder next to the compiled programs, which load the addon from there. */
 const folder = fileURLToPath(new URL("../../../node_modules/.cache/nacre-bench/ssh2-addon/", import.meta.url));

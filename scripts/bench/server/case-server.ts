@@ -1,7 +1,7 @@
 import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { must } from "../../openssh/run.ts";
+import { must } from "@nacre/testing/openssh/run";
 import type { Bench, Case, Sample } from "../bench.ts";
 import { payload } from "../bulk/payload.ts";
 import { serverBulk } from "./server-bulk.ts";

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { installPackages } from "../../openssh/debian.ts";
-import { run } from "../../openssh/run.ts";
+import { installPackages } from "@nacre/testing/openssh/debian";
+import { run } from "@nacre/testing/openssh/run";
 import { runMeasured } from "../measure/measured-command.ts";
 import { sshOptions } from "../measure/ssh-command.ts";
 import type { Suite, Target } from "../tasks.ts";

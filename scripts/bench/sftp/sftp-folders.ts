@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { must } from "../../openssh/run.ts";
+import { must } from "@nacre/testing/openssh/run";
 import { block, payload } from "../bulk/payload.ts";
 import { runMeasured } from "../measure/measured-command.ts";
 import { runSsh } from "../measure/ssh-command.ts";

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { must } from "../../openssh/run.ts";
+import { must } from "@nacre/testing/openssh/run";
 import type { Bench, Sample } from "../bench.ts";
 import type { Program } from "../children.ts";
 import { median, spread, type Table } from "../measure/table.ts";

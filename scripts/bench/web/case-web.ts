@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { must } from "../../openssh/run.ts";
+import { must } from "@nacre/testing/openssh/run";
 import { type Bench, type Case, type Sample, transferTimeout } from "../bench.ts";
 import type { Direction } from "../bulk/case-bulk.ts";
 import { payloadDigest } from "../bulk/payload.ts";

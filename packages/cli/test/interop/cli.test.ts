@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices } from "@nacre/node";
+import { authorizeKey, containerExec, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { authorizeKey, containerExec, password, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));

@@ -9,8 +9,8 @@ import { text } from "node:stream/consumers";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices, listen } from "@nacre/node";
+import { authorizeKey, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { authorizeKey, password, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));

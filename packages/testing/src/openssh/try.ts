@@ -1,6 +1,6 @@
 /**
- * Starts a server to try things with, until Ctrl-C: `tsx scripts/openssh/try.ts [sshd_config line]…`, for example
- * `tsx scripts/openssh/try.ts "AuthenticationMethods publickey,password" "LogLevel DEBUG2"`.
+ * Starts a server to try things with, until Ctrl-C: `tsx packages/testing/src/openssh/try.ts [sshd_config line]…`, for example
+ * `tsx packages/testing/src/openssh/try.ts "AuthenticationMethods publickey,password" "LogLevel DEBUG2"`.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";

@@ -1,5 +1,5 @@
-import { ensurePrograms, OPENSSH } from "../peers/install.ts";
-import { ensureContainer, type RunningContainer } from "./container.ts";
+import { ensureContainer, type RunningContainer } from "@nacre/testing/openssh/container";
+import { ensurePrograms, OPENSSH } from "@nacre/testing/peers/install";
 
 let container: RunningContainer | undefined;
 
