@@ -43,7 +43,7 @@ export function containerExec(command: readonly string[], options: RunOptions = 
   const host = findHost();
   if (host === undefined) {
     throw new Error(
-      "no OpenSSH container is running; call `ensureContainer`, or list vitest-setup.ts as a `globalSetup`",
+      "no OpenSSH container is running; call `ensureContainer`, or list scripts/config/openssh-setup.ts as a `globalSetup`",
     );
   }
   return run([...host.enter, ...command], { ...options, env: { ...host.env, ...options.env } });
