@@ -50,7 +50,7 @@ const commands = {
     build();
     step("API reference", TYPEDOC, [...DOCS, "--emit", "none"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
-    step("README's table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
+    step("table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
     step("applications with these packages", "node", [...TSX, "scripts/check-consumers.ts"]);
     run("node", [...TSX, "scripts/verify.ts"]);
