@@ -51,7 +51,7 @@ export async function controlInNamespace(
   input: string,
 ): Promise<CommandResult> {
   const { enter, env, scripts } = requireHost();
-  // Container engines cannot run a command in another network namespace, and processes in the container are not permitted to enter one.
+  // Container engines cannot do it, and processes in the container are not permitted to.
   return run(["nsenter", `--net=${namespace}`, ...enter, "bash", `${scripts}/sshd-control.sh`, ...args], {
     input,
     env,
