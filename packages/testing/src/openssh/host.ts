@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { type CommandResult, type RunOptions, run } from "./run.ts";
 
 /**
@@ -12,8 +11,6 @@ export interface OpenSshHost {
   readonly enter: readonly string[];
   /** Environment variables for `enter`. */
   readonly env: Readonly<Record<string, string>>;
-  /** Process id of the container's first process, in this machine's namespace; `undefined` without a container. */
-  readonly pid: number | undefined;
   /** Folder of the control scripts on the host. */
   readonly scripts: string;
   /** The password of alice and bob. */
@@ -35,18 +32,13 @@ export function findHost(): OpenSshHost | undefined {
 }
 
 /**
- * Runs a command as root on the host of the servers. Takes about 0.2 s with Podman.
+ * Runs a command as root on the host of the servers. Takes about 0.2 s if Podman has to run it (`enterContainer`).
  *
  * @throws if no host is set, or if the command takes longer than `options.timeoutMs` (default 30,000).
  */
 export function containerExec(command: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
-  const host = findHost();
-  if (host === undefined) {
-    throw new Error(
-      "no OpenSSH container is running; call `ensureContainer`, or list scripts/config/openssh-setup.ts as a `globalSetup`",
-    );
-  }
-  return run([...host.enter, ...command], { ...options, env: { ...host.env, ...options.env } });
+  const { enter, env } = requireHost();
+  return run([...enter, ...command], { ...options, env: { ...env, ...options.env } });
 }
 
 /**
@@ -58,19 +50,24 @@ export async function controlInNamespace(
   args: readonly string[],
   input: string,
 ): Promise<CommandResult> {
-  const host = findHost();
-  if (host === undefined) return containerExec([]);
-  const command = ["bash", `${host.scripts}/sshd-control.sh`, ...args];
-  if (host.pid === undefined) return containerExec(["nsenter", `--net=${namespace}`, ...command], { input });
-  // Container engines cannot run a command in another network namespace, and processes in the container are not permitted to enter one.
-  const environment = (await readFile(`/proc/${host.pid}/environ`, "utf8")).split("\0").filter((line) => line !== "");
-  const env = Object.fromEntries(environment.map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]));
-  const enter = ["nsenter", `--target=${host.pid}`, "--mount", "--uts", "--ipc", "--pid", `--net=${namespace}`];
-  return run([...enter, ...command], { input, env });
+  const { enter, env, scripts } = requireHost();
+  // Container engines cannot do it, and processes in the container are not permitted to.
+  return run(["nsenter", `--net=${namespace}`, ...enter, "bash", `${scripts}/sshd-control.sh`, ...args], {
+    input,
+    env,
+  });
 }
 
 /** Runs server/sshd-control.sh on the host of the servers. */
 export function control(args: readonly string[], input: string = ""): Promise<CommandResult> {
+  return containerExec(["bash", `${requireHost().scripts}/sshd-control.sh`, ...args], { input });
+}
+
+function requireHost(): OpenSshHost {
   const host = findHost();
-  return containerExec(["bash", `${host?.scripts}/sshd-control.sh`, ...args], { input });
+  if (host === undefined)
+    throw new Error(
+      "no OpenSSH container is running; call `ensureContainer`, or list scripts/config/openssh-setup.ts as a `globalSetup`",
+    );
+  return host;
 }

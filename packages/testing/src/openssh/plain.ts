@@ -37,7 +37,7 @@ export async function startPlainHost(
   });
   await untilReady(keeper, "plain sshd", 900_000);
   const description = "plain sshd on this machine, no container";
-  setHost({ description, enter: ["env", `NACRE_STATE=${state}`], env: {}, pid: undefined, scripts, password });
+  setHost({ description, enter: ["env", `NACRE_STATE=${state}`], env: {}, scripts, password });
   return {
     description,
     stop: async () => {
