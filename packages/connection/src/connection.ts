@@ -28,11 +28,10 @@ import { Channel } from "./channel.ts";
 import { ChannelTable } from "./channel-table.ts";
 import { ConnectionContext } from "./context.ts";
 import { decodeData, decodeExtendedData } from "./data-message.ts";
-import type { ConnectionEvent, OutputStream } from "./events.ts";
+import type { ConnectionEvent } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
-import type { RequestReaders } from "./request-reader.ts";
 
 /** Options of `Connection`. */
 export interface ConnectionOptions {
@@ -40,11 +39,6 @@ export interface ConnectionOptions {
   readonly sink: PacketSink;
   /** Channel types that the peer may open; default none. See also `allow`. */
   readonly allowedChannelTypes?: readonly string[];
-  /**
-   * Decoders of channel requests by channel type; default none, so each request becomes a "channel-request". For the type "session", a
-   * server passes `sessionRequests` and a client `sessionReports`.
-   */
-  readonly requestReaders?: RequestReaders | undefined;
   readonly limits?: Overrides<ConnectionLimits> | undefined;
 }
 
@@ -63,11 +57,9 @@ export class Connection {
   readonly #channels: ChannelTable;
   #inbox: Bytes[] = [];
 
-  constructor({ sink, limits, allowedChannelTypes = [], requestReaders }: ConnectionOptions) {
+  constructor({ sink, limits, allowedChannelTypes = [] }: ConnectionOptions) {
     const complete = completeLimits(CONNECTION_LIMITS, limits);
-    this.#context = new ConnectionContext({ sink, requestReaders }, complete, (answered) =>
-      this.#globals.probe(answered),
-    );
+    this.#context = new ConnectionContext(sink, complete, (answered) => this.#globals.probe(answered));
     this.#channels = new ChannelTable(complete.maxLateRequests);
     this.#globals = new GlobalRequests(this.#context);
     this.#peerOpens = new PeerOpens(this.#context, allowedChannelTypes);
@@ -161,10 +153,10 @@ export class Connection {
 
   /**
    * Sends as much of `bytes` as the peer's window and the sink allow now, and returns the number of bytes sent. They are copied. After a
-   * partial write, "writable" signals when more can be sent.
+   * partial write, "writable" signals when more can be sent. `stream` is 0 for channel data, or the type of extended data.
    */
-  write(channel: number, bytes: Uint8Array, stream?: "stderr"): number {
-    return this.#openChannelOrThrow(channel).write(bytes, stream === "stderr");
+  write(channel: number, bytes: Uint8Array, stream = 0): number {
+    return this.#openChannelOrThrow(channel).write(bytes, stream);
   }
 
   /** Sends SSH_MSG_CHANNEL_EOF: no more data follows. The other direction stays open, and requests can still be sent (RFC 4254 §5.3). */
@@ -190,7 +182,7 @@ export class Connection {
   }
 
   /** Discards the bytes of a stream on arrival from now on, and returns their window credit. */
-  discard(channel: number, stream: OutputStream): void {
+  discard(channel: number, stream: number): void {
     this.#find(channel)?.discard(stream);
   }
 
@@ -283,12 +275,13 @@ export class Connection {
       case SSH_MSG_CHANNEL_DATA.number: {
         const { recipientChannel, data } = decodeData(payload);
         const { name } = SSH_MSG_CHANNEL_DATA;
-        return this.#channels.fromPeer(recipientChannel, name).receiveData(name, data, "stdout");
+        return this.#channels.fromPeer(recipientChannel, name).receiveData(name, data, 0);
       }
       case SSH_MSG_CHANNEL_EXTENDED_DATA.number: {
         const { recipientChannel, dataTypeCode, data } = decodeExtendedData(payload);
         const { name } = SSH_MSG_CHANNEL_EXTENDED_DATA;
-        const stream = /* rule: extended-data-type */ dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
+        const stream =
+          /* rule: extended-data-type */ dataTypeCode === SSH_EXTENDED_DATA_STDERR ? dataTypeCode : undefined;
         return this.#channels.fromPeer(recipientChannel, name).receiveData(name, data, stream);
       }
       case SSH_MSG_CHANNEL_WINDOW_ADJUST.number: {

@@ -74,7 +74,7 @@ test("does not grow windows if answers are slow because the peer has a full wind
 });
 
 test("does not measure the round trip by an unrelated request of the peer", () => {
-  const client = new Side("client", { limits: { initialWindow: 1000 } });
+  const client = new Side({ limits: { initialWindow: 1000 } });
   const { connection } = client;
   connection.tick(0);
   const channel = connection.openChannel("session");

@@ -1,5 +1,5 @@
 import { type LoginMethod, type LoginSubject, ServerAuth, type ServerAuthEvent } from "@nacre/auth";
-import { type ConnectionEvent, sessionRequests } from "@nacre/connection";
+import type { ConnectionEvent } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
 import type { NegotiatedAlgorithms, Transport, TransportEvent } from "@nacre/transport";
 import { type AskToken, SshError } from "@nacre/wire";
@@ -38,8 +38,6 @@ export type ServerSessionEvent =
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
-const REQUEST_READERS = { session: sessionRequests };
-
 /**
  * An SSH server for one client, as a pure state machine: takes bytes and commands, returns bytes and events. Only the application's answers
  * admit a user, open a channel or run a command. The client may open only "session" channels until `connection.allow` adds other types.
@@ -56,7 +54,6 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
       },
       sink: (transport) => transport,
       allowedChannelTypes: ["session"],
-      requestReaders: REQUEST_READERS,
     });
     this.#options = options;
   }

@@ -1,4 +1,4 @@
-import { Connection, type ConnectionEvent, type RequestReaders } from "@nacre/connection";
+import { Connection, type ConnectionEvent } from "@nacre/connection";
 import type { PacketSink } from "@nacre/packet";
 import {
   type NegotiatedAlgorithms,
@@ -59,8 +59,6 @@ interface RoleParts<Sink> {
   /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
-  /** Decoders for channel types with standard requests. */
-  readonly requestReaders: RequestReaders;
 }
 
 /**
@@ -103,7 +101,6 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       sink: this.sink,
       limits: this.limits,
       allowedChannelTypes: parts.allowedChannelTypes ?? [],
-      requestReaders: parts.requestReaders,
     });
     this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
   }
@@ -190,6 +187,14 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
    */
   disconnect(error: SshError): void {
     this.transport.disconnect(error);
+  }
+
+  /**
+   * Ends the connection like `disconnect`, but sends the error's text to the peer. Only for errors about data that the peer sent and a layer
+   * above decoded.
+   */
+  reject(error: SshError): void {
+    this.transport.reject(error);
   }
 
   /** The peer's identification string, such as `"SSH-2.0-OpenSSH_10.0"`; `undefined` until it arrives. */

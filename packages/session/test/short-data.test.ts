@@ -120,7 +120,7 @@ describe("short writes of one turn", () => {
   test("to one stream of a channel are one message", () => {
     const link = new Link();
     for (let i = 0; i < 10; i++) expect(link.client.connection.write(0, bytes(64, i))).toBe(64);
-    for (let i = 0; i < 3; i++) expect(link.client.connection.write(0, bytes(10, i), "stderr")).toBe(10);
+    for (let i = 0; i < 3; i++) expect(link.client.connection.write(0, bytes(10, i), 1)).toBe(10);
     link.pump();
     const [data, extended, ...more] = link.server.messages;
     expect(more).toEqual([]);
@@ -140,7 +140,7 @@ describe("short writes of one turn", () => {
     connection.write(0, bytes(2));
     connection.write(1, bytes(3));
     connection.write(0, bytes(4));
-    connection.write(0, bytes(5), "stderr");
+    connection.write(0, bytes(5), 1);
     connection.write(0, bytes(6));
     connection.request(0, "x@example.org", bytes(0), { wantReply: false });
     connection.write(0, bytes(7));
@@ -295,11 +295,11 @@ test("any sequence of writes, requests, rekeys, EOF and close arrives byte-exact
           if (kind === "write" && !ended.has(to)) {
             const { length, toStderr } = write as { readonly length: number; readonly toStderr: boolean };
             const data = Uint8Array.from({ length }, () => next++);
-            const taken = connection.write(to, data, toStderr ? "stderr" : undefined);
+            const taken = connection.write(to, data, toStderr ? 1 : 0);
             // The array belongs to the caller.
             const sent = data.slice(0, taken);
             data.fill(0);
-            for (const byte of sent) expected.push(`${to} ${toStderr ? "stderr" : "stdout"} ${byte}`);
+            for (const byte of sent) expected.push(`${to} ${toStderr ? 1 : 0} ${byte}`);
           } else if (kind === "request") {
             connection.request(to, `x${next}@example.org`, bytes(0), { wantReply: false });
             expected.push(`${to} x${next++}@example.org`);

@@ -7,6 +7,7 @@ import { abortedError, onAbort, unlessAborted } from "../on-abort.ts";
 import { checkNames, EXEC_OPTIONS, SESSION_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
+import { STDOUT } from "../session/names.ts";
 import { openSession } from "../session/open-session.ts";
 import { Process } from "../session/process.ts";
 import {
@@ -323,7 +324,7 @@ function collect(
           channel.close();
           return;
         }
-        kept[stream].push(bytes, 0);
+        (stream === STDOUT ? kept.stdout : kept.stderr).push(bytes, 0);
         channel.consumed(bytes.length);
       },
       writable: feed,

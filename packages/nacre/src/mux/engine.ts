@@ -22,6 +22,7 @@ export interface DrivenMachine<E extends SessionEvent> {
   tick(now: number): void;
   rest(): void;
   disconnect(error: SshError): void;
+  reject(error: SshError): void;
 }
 
 /** Idle time in milliseconds, without bytes in either direction, after which a connection releases its buffers. */
