@@ -94,7 +94,8 @@ for (const [folder, allowed] of Object.entries(ROLE_FREE)) {
       if (!allowed.some((one) => target.startsWith(`packages/nacre/src/${one}/`)))
         problems.push(`${file} imports ${target}; ${folder} may import only from ${allowed.join(" and ")}`);
     }
-  if (files.length < 3) problems.push(`found only ${files.length} files of ${folder}: this check looks in the wrong place`);
+  if (files.length < 3)
+    problems.push(`found only ${files.length} files of ${folder}: this check looks in the wrong place`);
 }
 
 let shared = 0;

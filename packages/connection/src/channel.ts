@@ -115,8 +115,8 @@ export class Channel implements WaitingChannel {
       taken += length;
     }
     if (taken === bytes.length) {
+      if (outgoing.short !== "no") this.#context.unwait(this);
       outgoing.short = "no";
-      this.#context.unwait(this);
     } else {
       outgoing.short = "yes";
       this.#context.wait(this, taken > 0);

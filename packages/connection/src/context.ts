@@ -3,7 +3,7 @@ import { type AskToken, SshError } from "@nacre/wire";
 import type { ConnectionEvent } from "./events.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import type { WindowGrowth } from "./receive-window.ts";
-import { type Probe, RoundTrip } from "./round-trip.ts";
+import { type Probe, RoundTrip, type Time } from "./round-trip.ts";
 
 /** A channel that waits for room to write, or for the application's answer to a request. */
 export interface WaitingChannel {
@@ -36,10 +36,10 @@ export class ConnectionContext {
   /** Unexpected replies, minus our requests sent without `wantReply`. */
   #unaskedReplies = 0;
 
-  constructor(sink: PacketSink, limits: ConnectionLimits, probe: Probe) {
+  constructor(sink: PacketSink, time: Time, limits: ConnectionLimits, probe: Probe) {
     this.sink = sink;
     this.limits = limits;
-    this.roundTrip = new RoundTrip(probe);
+    this.roundTrip = new RoundTrip(time, probe);
     this.windowGrowth = { most: limits.maxWindow, spare: limits.maxWindowGrowth };
   }
 

@@ -197,7 +197,7 @@ function command(
   const onClient = (event: ConnectionEvent): void => {
     if (event.type === "closed") seen.push(`error ${event.error.code}`);
     else if (event.type === "data") seen.push(`${event.stream} ${String.fromCharCode(...event.data)}`);
-    else if (event.type === "channel-request") seen.push(`${event.requestType} ${event.data}`);
+    else if (event.type === "channel-request") seen.push(`${event.requestType} ${[...event.data].join()}`);
     else if (event.type === "request-reply") seen.push(`reply ${event.success}`);
     else seen.push(event.type);
     if (event.type === "data") connection.consumed(channel, event.data.length);
@@ -228,9 +228,11 @@ function command(
     ] as const) {
       for (const payload of from.sink.take()) {
         moved = true;
-        for (const tampered of tamper(direction, counts[direction]++, payload)) to.connection.receive(tampered);
-        for (let event = to.connection.nextEvent(); event !== undefined; event = to.connection.nextEvent())
-          (direction === "up" ? onServer : onClient)(event);
+        for (const tampered of tamper(direction, counts[direction]++, payload)) {
+          to.connection.receive(tampered);
+          for (let event = to.connection.nextEvent(); event !== undefined; event = to.connection.nextEvent())
+            (direction === "up" ? onServer : onClient)(event);
+        }
       }
     }
   }

@@ -74,10 +74,12 @@ export interface SideOptions {
 export class Side {
   readonly sink: FakeSink = new FakeSink();
   readonly connection: Connection;
+  readonly time: { now: number | undefined } = { now: undefined };
 
   constructor(options: SideOptions = {}) {
     this.connection = new Connection({
       sink: this.sink,
+      time: this.time,
       ...(options.limits && { limits: options.limits }),
       ...(options.allowed && { allowedChannelTypes: options.allowed }),
     });
@@ -85,8 +87,12 @@ export class Side {
 
   /** Passes payloads to the connection and returns the events. */
   hears(...payloads: readonly Uint8Array<ArrayBuffer>[]): ConnectionEvent[] {
-    for (const payload of payloads) this.connection.receive(payload);
-    return drain(this.connection);
+    const events = drain(this.connection);
+    for (const payload of payloads) {
+      this.connection.receive(payload);
+      events.push(...drain(this.connection));
+    }
+    return events;
   }
 
   /** Returns all pending events. */

@@ -58,7 +58,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   constructor(options: ClientSessionOptions) {
     super(options, {
       transport: { role: "client" },
-      sink: (transport) => new EarlySink(transport),
+      sink: ({ sink }) => new EarlySink(sink),
     });
     this.#options = options;
   }
@@ -157,7 +157,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
     const { random, userName, identities, fingerprint, password, keyboardInteractive, interactiveMethods } =
       this.#options;
     const auth = new ClientAuth({
-      sink: this.transport,
+      sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
       random,
       userName,
@@ -188,7 +188,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
         case "success":
           this.authSucceeded();
           this.sink.open();
-          this.connection.useSink(this.transport);
+          this.connection.useSink(this.transport.sink);
           return { type: "authenticated" };
         case "closed":
           this.transport.reject(event.error);

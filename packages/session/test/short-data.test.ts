@@ -26,7 +26,7 @@ class End {
       ...(role === "server" && { hostKeys: [toyHostKey()] }),
       ...options,
     });
-    this.connection = new Connection({ sink: this.transport, allowedChannelTypes: ["session"], limits });
+    this.connection = new Connection({ sink: this.transport.sink, allowedChannelTypes: ["session"], limits });
     this.transport.start(0);
   }
 
@@ -46,8 +46,7 @@ class End {
 
   takeAll(): Uint8Array[] {
     const pieces: Uint8Array[] = [];
-    for (let piece = this.transport.takeOutput(); piece !== undefined; piece = this.transport.takeOutput())
-      pieces.push(piece);
+    for (const piece of this.transport.takeOutput()) pieces.push(piece);
     return pieces;
   }
 
@@ -168,10 +167,10 @@ describe("short writes of one turn", () => {
   test("of 1 KiB and more are sealed at once", () => {
     const { client } = new Link();
     client.connection.write(0, bytes(1024 - 10));
-    expect(client.transport.pending).toBe(1023);
+    expect(client.transport.sink.pending).toBe(1023);
     client.connection.write(1, bytes(1024 - 9));
     // Both have padding and a tag now.
-    expect(client.transport.pending).toBeGreaterThan(1023 + 1024 + 2 * 16);
+    expect(client.transport.sink.pending).toBeGreaterThan(1023 + 1024 + 2 * 16);
   });
 
   test("never exceed the peer's maximum packet size or window", () => {
@@ -184,11 +183,11 @@ describe("short writes of one turn", () => {
   test("count as pending output until they are taken", () => {
     const { client } = new Link();
     client.connection.write(0, bytes(64));
-    expect(client.transport.pending).toBe(73);
+    expect(client.transport.sink.pending).toBe(73);
     client.connection.write(0, bytes(64));
-    expect(client.transport.pending).toBe(137);
+    expect(client.transport.sink.pending).toBe(137);
     client.takeAll();
-    expect(client.transport.pending).toBe(0);
+    expect(client.transport.sink.pending).toBe(0);
   });
 
   test("are traced as the message that leaves, in order", () => {
@@ -224,15 +223,15 @@ test("taking output begins the rekey that a joined message makes due", () => {
   const limits: Partial<TransportLimits> = { rekeyPackets: 10 };
   const link = new Link({ client: { limits } });
   let count = 0;
-  while (!link.client.transport.held) {
+  while (!link.client.transport.sink.held) {
     expect(++count).toBeLessThan(10);
     link.client.connection.write(0, bytes(1));
-    expect(link.client.transport.held).toBe(false);
+    expect(link.client.transport.sink.held).toBe(false);
     link.carry(link.client, link.server);
   }
   expect(link.client.connection.write(0, bytes(1))).toBe(0);
   link.pump();
-  expect(link.client.transport.held).toBe(false);
+  expect(link.client.transport.sink.held).toBe(false);
   expect(link.server.messages).toHaveLength(count);
 });
 

@@ -7,7 +7,6 @@ import {
   exitSignal,
   exitStatus,
   ptyRequest,
-  type SshError,
   signalRequest,
   subsystemRequest,
   windowChange,
@@ -22,21 +21,21 @@ import { encodeTerminalModes } from "../../src/session/terminal-modes.ts";
 
 const NOTHING = new Uint8Array(0);
 
+/** Passes requests to a new report. Returns it, and the replies. */
+function reported(...requests: readonly (readonly [requestType: string, data: Uint8Array])[]): {
+  readonly report: ExitReport;
+  readonly replies: readonly boolean[];
+} {
+  const replies: boolean[] = [];
+  const report = new ExitReport({ reply: (_: unknown, success: boolean) => replies.push(success) } as never);
+  for (const [requestType, data] of requests)
+    report.onRequest({ type: "channel-request", channel: 0, requestType, data, token: { about: requestType } });
+  return { report, replies };
+}
+
 describe("a server's session requests", () => {
   const killed = exitSignal.encode({ signalName: "KILL", coreDumped: true, errorMessage: "bye", languageTag: "" });
   const ended = exitStatus.encode({ exitStatus: 0xffff_ffff });
-
-  /** Passes requests to a new report. Returns it, and the replies. */
-  function reported(...requests: readonly (readonly [requestType: string, data: Uint8Array])[]): {
-    readonly report: ExitReport;
-    readonly replies: readonly boolean[];
-  } {
-    const replies: boolean[] = [];
-    const report = new ExitReport({ reply: (_: unknown, success: boolean) => replies.push(success) } as never);
-    for (const [requestType, data] of requests)
-      report.onRequest({ type: "channel-request", channel: 0, requestType, data, token: { about: requestType } });
-    return { report, replies };
-  }
 
   test("are understood", () => {
     expect(reported(["exit-status", ended]).report.exit).toMatchObject({ status: 0xffff_ffff, signal: undefined });
@@ -115,7 +114,7 @@ describe("a client's session requests", () => {
     const client = await connect(near, visitor);
     const channel = await client.openChannel("session");
     const asked = failure(channel.request(type, new Uint8Array([...data, 0])));
-    const error = (await connection.ended) as SshError;
+    const error = await connection.ended;
     expect([error.code, error.culprit]).toEqual(["malformed-message", "peer"]);
     expect(await asked).toMatchObject({ code: "disconnected", message: expect.stringContaining(error.message) });
     await client.close();

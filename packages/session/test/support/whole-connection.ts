@@ -115,8 +115,8 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
   /** Returns all pending output. */
   takeOutput(): Uint8Array {
     const output: Uint8Array[] = [];
-    for (let bytes = this.machine.takeOutput(); bytes !== undefined; bytes = this.machine.takeOutput()) {
-      output.push(bytes);
+    for (let pieces = this.machine.takeOutput(); pieces.length > 0; pieces = this.machine.takeOutput()) {
+      output.push(...pieces);
       this.work();
     }
     return concatBytes(...output);

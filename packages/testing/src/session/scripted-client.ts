@@ -185,7 +185,7 @@ export class ScriptedClient {
       }
     }
     const output: Uint8Array[] = [];
-    for (let bytes = machine.takeOutput(); bytes !== undefined; bytes = machine.takeOutput()) output.push(bytes);
+    for (const bytes of machine.takeOutput()) output.push(bytes);
     return concatBytes(...output);
   }
 }

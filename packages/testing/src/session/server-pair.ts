@@ -71,12 +71,12 @@ export class ServerPair {
       this.#drainClient();
       this.#drainServer();
       moved = false;
-      for (let bytes = this.client.takeOutput(); bytes !== undefined; bytes = this.client.takeOutput()) {
+      for (const bytes of this.client.takeOutput()) {
         this.server.receive(bytes);
         moved = true;
       }
       this.#drainServer();
-      for (let bytes = this.server.takeOutput(); bytes !== undefined; bytes = this.server.takeOutput()) {
+      for (const bytes of this.server.takeOutput()) {
         this.client.receive(bytes);
         moved = true;
       }

@@ -54,7 +54,7 @@ export class TestServer {
       hostKeys: [options.hostKey.publicKey],
       serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
     });
-    this.connection = new Connection({ sink: this.transport, allowedChannelTypes: ["session"] });
+    this.connection = new Connection({ sink: this.transport.sink, allowedChannelTypes: ["session"] });
   }
 
   /** Handles all pending events. */
@@ -104,7 +104,7 @@ export class TestServer {
   #onMessage(payload: Uint8Array<ArrayBuffer>): void {
     const number = payload[0]!;
     if (number === 5) {
-      this.transport.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }));
+      this.transport.sink.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }));
     } else if (number === SSH_MSG_USERAUTH_REQUEST.number) {
       this.#onLogin(payload);
     } else if (number >= 80) {
@@ -119,7 +119,7 @@ export class TestServer {
     if (request.methodName === "publickey") {
       const { algorithm, publicKey, signature } = userauthPublickey.decode(request.methodData);
       if (signature === undefined) {
-        this.transport.write(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm, publicKey }));
+        this.transport.sink.write(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm, publicKey }));
         return;
       }
       const data = userauthSignedData(this.transport.sessionId!, request, { algorithm, publicKey });
@@ -129,11 +129,13 @@ export class TestServer {
       success = userauthPassword.decode(request.methodData).password === password;
     }
     if (success) {
-      this.transport.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
+      this.transport.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
       this.transport.enterConnection();
     } else {
       const authenticationsThatCanContinue = ["publickey", "password"];
-      this.transport.write(SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess: false }));
+      this.transport.sink.write(
+        SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess: false }),
+      );
     }
   }
 }
