@@ -1,6 +1,5 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
 export { interactiveMethods } from "@nacre/auth";
-export { encodeTerminalModes } from "@nacre/connection";
 export { SESSION_LIMITS } from "@nacre/session";
 export {
   checkAlgorithms,
@@ -33,7 +32,9 @@ export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./
 export { platformRandom } from "./random.ts";
 export { loginId } from "./server/login-id.ts";
 export { ExitReport } from "./session/exit.ts";
+export { STDOUT } from "./session/names.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./session/requests.ts";
+export { encodeTerminalModes } from "./session/terminal-modes.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
 export { offeredAlgorithms } from "./wasm.ts";

@@ -1,5 +1,4 @@
 import { interactiveMethods } from "@nacre/auth";
-import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
@@ -13,6 +12,7 @@ import type { ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Session } from "./session/session.ts";
+import { encodeTerminalModes } from "./session/terminal-modes.ts";
 import { withDescriptions } from "./watchers.ts";
 
 /**

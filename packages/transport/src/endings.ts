@@ -39,8 +39,14 @@ export function ended(peer: Role, phase: Phase, buffered: number): SshError {
   return new SshError("connection-lost", `the ${peer} closed the connection${when}, ${where}`);
 }
 
-/** Returns the error for a peer that did not identify itself within `kexTimeout` milliseconds. */
-export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader, kexTimeout: number): SshError {
+/**
+ * Returns the error for a peer that did not complete the key exchange within `kexTimeout` milliseconds. `identifying`: reader of its
+ * identification string, if that is incomplete.
+ */
+export function timedOut(peer: Role, identifying: IdentificationReader | undefined, kexTimeout: number): SshError {
+  if (identifying === undefined)
+    return new SshError("kex-timeout", `the ${peer} did not complete the key exchange within ${kexTimeout} ms`);
+  const { excerpt } = identifying;
   const instead = excerpt === undefined ? "it sent nothing" : `it sent ${excerpt}`;
   return new SshError("kex-timeout", `the ${peer} did not identify itself within ${kexTimeout} ms; ${instead}`);
 }

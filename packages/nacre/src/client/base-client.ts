@@ -1,12 +1,13 @@
 import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkConnectOptions, checkSignal, usage } from "../check.ts";
+import { checkConnectOptions, checkOpen, checkSignal, usage } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
-import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
+import { type Opener, openChannel } from "../mux/open-channel.ts";
 import { abortedError, onAbort, unlessAborted } from "../on-abort.ts";
 import { checkNames, EXEC_OPTIONS, SESSION_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
+import { STDOUT } from "../session/names.ts";
 import { openSession } from "../session/open-session.ts";
 import { Process } from "../session/process.ts";
 import {
@@ -144,7 +145,8 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     checkNames(options, SESSION_OPTIONS, "`openChannel`");
     checkSignal(options.signal);
     if (channelType === "session" && data === undefined) return this.#sessions.open(options);
-    return openCheckedChannel(this.#driver.mux, channelType, data);
+    checkOpen(channelType, data);
+    return openChannel(this.#driver.mux, channelType, data);
   }
 
   /** Channels and global requests of the connection. For subclasses. */
@@ -323,7 +325,7 @@ function collect(
           channel.close();
           return;
         }
-        kept[stream].push(bytes, 0);
+        (stream === STDOUT ? kept.stdout : kept.stderr).push(bytes, 0);
         channel.consumed(bytes.length);
       },
       writable: feed,
