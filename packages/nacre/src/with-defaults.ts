@@ -1,15 +1,14 @@
 import { interactiveMethods } from "@nacre/auth";
 import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
-import { checkConnectOptions } from "./check.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
 import { type Client, forwardingClient } from "./client/client.ts";
-import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
+import { CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
-import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
+import { checkOptions } from "./options/schema.ts";
 import type { ServerConnection } from "./server/connection.ts";
-import type { ServeOptions } from "./server/options.ts";
+import { SERVE_OPTIONS, type ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Session } from "./session/session.ts";
@@ -20,8 +19,7 @@ import { withDescriptions } from "./watchers.ts";
  * the side at fault. Rejects with `usage` for invalid options, and then leaves the streams untouched.
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
-  checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
-  checkConnectOptions({ ...options });
+  checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
   return connectDuplex(webDuplex(streams), options);
 }
 
@@ -41,7 +39,7 @@ export async function connectDuplex(
   makeClient: (connection: LoggedIn) => unknown = forwardingClient,
 ): Promise<unknown> {
   try {
-    checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
+    checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
   } catch (error) {
     await duplex.close();
     throw error;
@@ -79,7 +77,7 @@ export function serveDuplex<S extends BaseSession>(
 }
 
 function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
-  checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
+  checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");
   // JavaScript programs may omit the options. `checkServeOptions` reports that.
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms, trace } = { ...options };
   const complete = { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };

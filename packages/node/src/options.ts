@@ -1,7 +1,18 @@
-import type { HostKeyOption, PresentedHostKey, ConnectOptions as StreamConnectOptions } from "nacre/extend";
+import { SshError } from "@nacre/wire";
+import {
+  checkUser,
+  type HostKeyOption,
+  type OptionRows,
+  type PresentedHostKey,
+  type ScopedRows,
+  CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
+  type ConnectOptions as StreamConnectOptions,
+} from "nacre/extend";
 import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
+import { accountName } from "./keys/account.ts";
 import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
+import { checkConnectTimeout, checkHost, checkPort } from "./net/dial.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities"> {
@@ -59,6 +70,29 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
   readonly warn?: ((text: string) => void) | undefined;
 }
 
+export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
+  ...STREAM_CONNECT_OPTIONS,
+  host: { check: checkHost, scope: "host" },
+  port: { check: (port = 22) => checkPort(port, 1), default: 22, scope: "host" },
+  via: { scope: "host" },
+  user: { check: (user = accountName()) => checkUser(user), scope: "host" },
+  identities: { type: "array", scope: "host" },
+  agent: { type: "boolean or string", scope: "machine" },
+  passphrase: { type: "string or function", scope: "machine" },
+  hostKey: { scope: "host" },
+  unknownHost: { type: "function", scope: "host" },
+  knownHosts: { type: "string or array", check: checkKnownHosts, scope: "machine" },
+  crypto: { type: ["node", "noble"], scope: "machine" },
+  connectTimeout: { check: checkConnectTimeout, scope: "machine" },
+  warn: { type: "function", scope: "machine" },
+};
+
+function checkKnownHosts(knownHosts: unknown): void {
+  for (const file of [knownHosts].flat())
+    if (file !== undefined && typeof file !== "string")
+      throw new SshError("usage", "`knownHosts` must be the path of a file, or an array of paths");
+}
+
 /**
  * Options of a jump host: those of `connect`. A jump host opens no session. It inherits the destination's local settings unless it sets its
  * own: `agent`, `passphrase`, `knownHosts`, `crypto`, `algorithms`, `wasm`, `requireStrictKex`, `limits`, `connectTimeout`, `warn`,
@@ -66,6 +100,10 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
  * `hostKey`, `unknownHost`, …
  */
 export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel">;
+
+const { via: _via, earlyChannel: _earlyChannel, ...OF_HOPS } = CONNECT_OPTIONS;
+
+export const HOP_OPTIONS: OptionRows<HopOptions> = OF_HOPS;
 
 /**
  * A jump host: the text `"alice@bastion:2222"` with optional user and port and an IPv6 address in brackets; an object with options; or,

@@ -1,9 +1,6 @@
-import { SshError } from "@nacre/wire";
 import {
   type ClientProvider,
   type CryptoProvider,
-  checkSharedOptions,
-  checkUser,
   encodeTerminalModes,
   explicitHostKey,
   type HostKeyVerifier,
@@ -20,7 +17,6 @@ import { nodeRandom } from "./crypto/random.ts";
 import { accountHome, accountName } from "./keys/account.ts";
 import { loadIdentities } from "./keys/identities.ts";
 import { knownHost } from "./keys/known-hosts.ts";
-import { checkAddress, checkConnectTimeout } from "./net/dial.ts";
 import type { HopOptions } from "./options.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
@@ -31,18 +27,6 @@ export interface Prepared {
   readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
-}
-
-/** Throws `usage` for invalid options. */
-export function checkOptions(options: HopOptions): void {
-  const { host, port = 22, user = accountName(), knownHosts } = options;
-  checkAddress(host, port);
-  checkConnectTimeout(options.connectTimeout);
-  checkUser(user);
-  checkSharedOptions(options);
-  for (const file of [knownHosts].flat())
-    if (file !== undefined && typeof file !== "string")
-      throw new SshError("usage", "`knownHosts` must be the path of a file, or an array of paths");
 }
 
 /**

@@ -5,7 +5,9 @@ import { generateEd25519 } from "@nacre/keys";
 import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
 import { expect, onTestFinished, test } from "vitest";
 import { connect, type ListenOptions, listen, privateKey, tcpForwarding } from "../src/index.ts";
-import { LISTEN_OPTIONS, NODE_CONNECT_OPTIONS, TCP_FORWARDING_OPTIONS } from "../src/option-names.ts";
+import { LISTEN_OPTIONS } from "../src/listen/listen-options.ts";
+import { TCP_FORWARDING_OPTIONS } from "../src/listen/tcp-forwarding.ts";
+import { CONNECT_OPTIONS } from "../src/options.ts";
 import { counting, serve, temporaryFolder } from "./support.ts";
 
 const key = generateEd25519(counting);
@@ -41,7 +43,7 @@ const CONNECT: Accepted = {
 };
 
 test("a wrong value of an option of `connect` is `usage`", async () => {
-  expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(NODE_CONNECT_OPTIONS).sort());
+  expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(CONNECT_OPTIONS).sort());
   // A valid value is `connection-failed`: the port is closed.
   const server = await serve(() => {});
   await server.close();

@@ -1,10 +1,10 @@
 import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkConnectOptions, checkSignal, usage } from "../check.ts";
+import { checkSignal, usage } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
 import { abortedError, onAbort, unlessAborted } from "../on-abort.ts";
-import { checkNames, EXEC_OPTIONS, SESSION_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
+import { checkOptions, checkValues } from "../options/schema.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
 import { openSession } from "../session/open-session.ts";
@@ -23,13 +23,17 @@ import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../streams/web-streams.ts";
 import { withCaller } from "../with-caller.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import type {
-  ClientProvider,
-  ConnectOptions,
-  ExecOptions,
-  ExecResult,
-  SessionOpenOptions,
-  SpawnOptions,
+import {
+  type ClientProvider,
+  CONNECT_OPTIONS,
+  type ConnectOptions,
+  EXEC_OPTIONS,
+  type ExecOptions,
+  type ExecResult,
+  SESSION_OPTIONS,
+  type SessionOpenOptions,
+  SPAWN_OPTIONS,
+  type SpawnOptions,
 } from "./options.ts";
 
 /** Factory for the streams and processes that a client returns. */
@@ -97,7 +101,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     command: string | Uint8Array,
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
   ): Promise<ExecResult<string | Bytes>> {
-    checkNames(options, EXEC_OPTIONS, "`exec`");
+    checkOptions(options, EXEC_OPTIONS, "`exec`");
     const { maxOutput = MAX_OUTPUT, encoding = "utf8" } = options;
     if (encoding !== "utf8" && encoding !== "bytes")
       throw usage(`\`encoding\` must be "utf8" or "bytes", got ${escapeText(String(encoding))}`);
@@ -113,20 +117,20 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
 
   /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "`spawn`");
+    checkOptions(options, SPAWN_OPTIONS, "`spawn`");
     return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
   async shell(options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "`shell`");
+    checkOptions(options, SPAWN_OPTIONS, "`shell`");
     const { pty = true, ...others } = options;
     return await this.#start(options, this.#startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem, such as `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "`subsystem`");
+    checkOptions(options, SPAWN_OPTIONS, "`subsystem`");
     const start = this.#startRequests(options, "subsystem", encodeSubsystem(name));
     const refused = `the server refused the subsystem "${escapeText(name)}"; enable it there (Subsystem in sshd_config)`;
     return await this.#start(options, start, refused);
@@ -141,8 +145,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
    * alone.
    */
   async openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
-    checkNames(options, SESSION_OPTIONS, "`openChannel`");
-    checkSignal(options.signal);
+    checkOptions(options, SESSION_OPTIONS, "`openChannel`");
     if (channelType === "session" && data === undefined) return this.#sessions.open(options);
     return openCheckedChannel(this.#driver.mux, channelType, data);
   }
@@ -225,7 +228,7 @@ export async function connectDuplex<C>(
 ): Promise<C> {
   let driver: Driver;
   try {
-    checkConnectOptions(options);
+    checkValues(options, CONNECT_OPTIONS);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();

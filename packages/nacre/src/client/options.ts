@@ -1,9 +1,20 @@
 import type { InteractiveMethods } from "@nacre/auth";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
+import { type KeyLogPort, type Limits, SESSION_LIMITS, type SessionTrace, type TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
+import {
+  checkAlgorithms,
+  checkHandlers,
+  checkHostKey,
+  checkKey,
+  checkLimits,
+  checkSignal,
+  checkUser,
+} from "../check.ts";
 import type { PeerOpen } from "../mux/peer-asks.ts";
+import type { OptionRows, ScopedRows } from "../options/schema.ts";
+import { checkRandom } from "../random.ts";
 
 /** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
 export interface HostKey {
@@ -123,6 +134,37 @@ export interface ConnectOptions extends TransportSettings {
   readonly random?: RandomSource | undefined;
 }
 
+/** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
+const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
+
+export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
+  user: { check: checkUser, scope: "host" },
+  hostKey: { check: checkHostKey, scope: "host" },
+  identities: {
+    type: "array",
+    check: (identities = []) => identities.forEach((one) => checkKey(one, "an identity")),
+    scope: "host",
+  },
+  password: { type: "string or function", scope: "host" },
+  changePassword: { type: "function", scope: "host" },
+  prompts: { type: "function", scope: "host" },
+  channels: {
+    type: "object",
+    check: (handlers) => checkHandlers(handlers, "channels", CLIENT_CHANNELS),
+    scope: "host",
+  },
+  banner: { type: "function", scope: "host" },
+  algorithms: { type: "object", check: checkAlgorithms, scope: "machine" },
+  wasm: { type: "boolean", scope: "machine" },
+  limits: { type: "object", check: (limits) => checkLimits(limits, SESSION_LIMITS), scope: "machine" },
+  requireStrictKex: { type: "boolean", scope: "machine" },
+  signal: { check: checkSignal, scope: "host" },
+  earlyChannel: { type: "boolean", scope: "host" },
+  trace: { type: "object or function", scope: "host" },
+  keyLog: { type: "function", scope: "host" },
+  random: { type: "function", check: checkRandom, scope: "machine" },
+};
+
 /** A pseudo-terminal (RFC 4254 §6.2). */
 export interface PtyOptions {
   /** Value of TERM; default `"xterm-256color"`. */
@@ -138,6 +180,8 @@ export interface PtyOptions {
   readonly modes?: Readonly<Record<string, number>> | Uint8Array | undefined;
 }
 
+export const PTY_OPTIONS: OptionRows<PtyOptions> = { term: true, columns: true, rows: true, modes: "object or bytes" };
+
 /** A request sent on a session before its command. */
 export interface SessionRequestOptions {
   /** Request type, such as `"name@example.org"`. */
@@ -147,6 +191,8 @@ export interface SessionRequestOptions {
   /** Whether the server must grant the request; default true. If the server refuses it, the command fails with `channel-request-failed`. */
   readonly wantReply?: boolean | undefined;
 }
+
+export const REQUEST_OPTIONS: OptionRows<SessionRequestOptions> = { type: true, data: true, wantReply: "boolean" };
 
 /** Options for opening a session channel. */
 export interface SessionOpenOptions {
@@ -158,6 +204,8 @@ export interface SessionOpenOptions {
    */
   readonly queue?: boolean | undefined;
 }
+
+export const SESSION_OPTIONS: OptionRows<SessionOpenOptions> = { signal: { check: checkSignal }, queue: "boolean" };
 
 /** Options for starting a command. */
 export interface SpawnOptions extends SessionOpenOptions {
@@ -173,6 +221,14 @@ export interface SpawnOptions extends SessionOpenOptions {
   readonly killSignal?: string | undefined;
 }
 
+export const SPAWN_OPTIONS: OptionRows<SpawnOptions> = {
+  env: "object",
+  pty: "object or boolean",
+  requests: "array",
+  ...SESSION_OPTIONS,
+  killSignal: "string",
+};
+
 /** Options for running a command to its end. */
 export interface ExecOptions extends SpawnOptions {
   /** Input of the command; default empty. With `pty`, EOF is sent only if this is given, even if empty. */
@@ -183,6 +239,13 @@ export interface ExecOptions extends SpawnOptions {
    */
   readonly maxOutput?: number | undefined;
 }
+
+export const EXEC_OPTIONS: OptionRows<ExecOptions & { readonly encoding: unknown }> = {
+  ...SPAWN_OPTIONS,
+  input: "string or bytes",
+  maxOutput: true,
+  encoding: true,
+};
 
 /** How a command ended (RFC 4254 §6.10). `status` and `signal` are both `undefined` if the server sent no exit report. */
 export interface Exit {

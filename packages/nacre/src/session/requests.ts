@@ -11,8 +11,15 @@ import {
   windowChange,
 } from "@nacre/wire";
 import { checkName, isBytes, usage } from "../check.ts";
-import type { ClientProvider, PtyOptions, SessionRequestOptions, SpawnOptions } from "../client/options.ts";
-import { checkNames, PTY_OPTIONS, REQUEST_OPTIONS, typeOf } from "../option-names.ts";
+import {
+  type ClientProvider,
+  PTY_OPTIONS,
+  type PtyOptions,
+  REQUEST_OPTIONS,
+  type SessionRequestOptions,
+  type SpawnOptions,
+} from "../client/options.ts";
+import { checkOptions, typeOf } from "../options/schema.ts";
 
 /** Encoded terminal modes that leave all modes to the server: TTY_OP_END alone (RFC 4254 §8). */
 const NO_MODES: Uint8Array = /* @__PURE__ */ Uint8Array.of(0);
@@ -90,7 +97,7 @@ export function toBytes(value: string | Uint8Array, what: string): Uint8Array {
 }
 
 function encodeRequest(request: SessionRequestOptions): EncodedRequest {
-  checkNames(request, REQUEST_OPTIONS, "`requests`");
+  checkOptions(request, REQUEST_OPTIONS, "`requests`");
   const { type, data = new Uint8Array(0), wantReply = true } = request;
   checkName(type, "the type of a session request");
   if (!isBytes(data)) throw usage("the `data` of a session request must be a Uint8Array");
@@ -106,7 +113,7 @@ function encodeEnv(name: string, value: string): Uint8Array {
 }
 
 function encodePty(options: PtyOptions, encodeModes: ClientProvider["encodeModes"]): Uint8Array {
-  checkNames(options, PTY_OPTIONS, "`pty`");
+  checkOptions(options, PTY_OPTIONS, "`pty`");
   const { term = "xterm-256color", columns = 80, rows = 24, modes = NO_MODES } = options;
   return ptyRequest.encode({
     term: checkText(term, "`pty.term`"),

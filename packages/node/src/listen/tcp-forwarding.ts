@@ -1,13 +1,14 @@
 import { networkOf } from "@nacre/keyfiles/internal";
 import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import {
-  checkNames,
+  checkOptions,
   type ForwardContext,
   type Forwarding,
   type ForwardTarget,
   formatTarget,
   type ListenAddress,
   loginId,
+  type OptionRows,
   parsePlace,
   permitsAddress,
   permitsTarget,
@@ -15,7 +16,6 @@ import {
 import type { GatewayPorts } from "../forward/forward-listen.ts";
 import { type AddressPlace, addressPlace, ownAddresses } from "../net/address-place.ts";
 import { type Lookup, LookupQueue, SYSTEM_LOOKUPS } from "../net/lookup.ts";
-import { TCP_FORWARDING_OPTIONS } from "../option-names.ts";
 
 /** Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
 export interface TcpForwardingOptions {
@@ -53,6 +53,15 @@ export interface TcpForwardingOptions {
   readonly lookup?: Lookup | undefined;
 }
 
+export const TCP_FORWARDING_OPTIONS: OptionRows<TcpForwardingOptions> = {
+  permitOpen: true,
+  permitThisMachine: true,
+  permitListen: true,
+  gatewayPorts: true,
+  connectTimeout: true,
+  lookup: true,
+};
+
 /** Maximum number of concurrent calls of the option `lookup`. */
 const MAX_LOOKUPS = 64;
 
@@ -62,7 +71,7 @@ const MAX_LOOKUPS = 64;
  * options.
  */
 export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
-  checkNames(options, TCP_FORWARDING_OPTIONS, "`tcpForwarding`");
+  checkOptions(options, TCP_FORWARDING_OPTIONS, "`tcpForwarding`");
   const {
     permitOpen = ["*:*"],
     permitThisMachine = false,

@@ -37,7 +37,8 @@ function readBuffer(): Uint8Array {
 export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
   // An untyped caller may pass no options.
   const { host, port, connectTimeout, signal } = { ...options };
-  checkAddress(host, port);
+  checkHost(host);
+  checkPort(port, 1);
   checkConnectTimeout(connectTimeout);
   checkSignal(signal);
   return socketDuplex(await dial(options));
@@ -84,8 +85,8 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
   });
 }
 
-/** Throws `usage` for an invalid host or port. */
-export function checkAddress(host: unknown, port: unknown): void {
+/** Throws `usage` for an invalid host. */
+export function checkHost(host: unknown): void {
   if (typeof host !== "string" || host === "")
     throw new SshError("usage", "`host` is required; pass a host name or address");
   // Not repeated: an address such as "alice:secret@example.org" may contain a password.
@@ -94,7 +95,6 @@ export function checkAddress(host: unknown, port: unknown): void {
       "usage",
       "`host` must be a host name or address alone, without brackets; give the port in `port`, and the user in `user`",
     );
-  checkPort(port, 1);
 }
 
 /** Returns whether this is a host without a port, a user or other parts, and may therefore appear in messages. */
