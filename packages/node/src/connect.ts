@@ -61,9 +61,9 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
   }
 }
 
-function overTcp({ host, port, connectTimeout, options }: Prepared, isHop: boolean): Promise<Duplex> {
-  const dialled = tcpDuplex({ host, port, connectTimeout, signal: options.signal });
-  return isHop ? atHop({ host, port }, dialled) : dialled;
+function overTcp({ dial }: Prepared, isHop: boolean): Promise<Duplex> {
+  const dialled = tcpDuplex(dial);
+  return isHop ? atHop(dial, dialled) : dialled;
 }
 
 /** Returns `result`; an error names the hop. */

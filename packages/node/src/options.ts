@@ -94,10 +94,9 @@ function checkKnownHosts(knownHosts: unknown): void {
 }
 
 /**
- * Options of a jump host: those of `connect`. A jump host opens no session. It inherits the destination's local settings unless it sets its
- * own: `agent`, `passphrase`, `knownHosts`, `crypto`, `algorithms`, `wasm`, `requireStrictKex`, `limits`, `connectTimeout`, `warn`,
- * `random`. Options for one host or login are never inherited, as in `ssh -J`: `port`, `user`, `identities`, `password`, `prompts`,
- * `hostKey`, `unknownHost`, …
+ * Options of a jump host: those of `connect`. A jump host opens no session. It inherits the destination's options about this machine, such
+ * as `agent`, `knownHosts` and `limits`, unless it sets its own. Options for one host or login are never inherited, as in `ssh -J`: `port`,
+ * `user`, `identities`, `password`, `prompts`, `hostKey`, `unknownHost`, …
  */
 export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel">;
 

@@ -17,13 +17,13 @@ import { nodeRandom } from "./crypto/random.ts";
 import { accountHome, accountName } from "./keys/account.ts";
 import { loadIdentities } from "./keys/identities.ts";
 import { knownHost } from "./keys/known-hosts.ts";
+import type { DialOptions } from "./net/dial.ts";
 import type { HopOptions } from "./options.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {
-  readonly host: string;
-  readonly port: number;
-  readonly connectTimeout: number | undefined;
+  /** Options of the TCP connection, or of the channel from a jump host. */
+  readonly dial: DialOptions;
   readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
@@ -34,7 +34,7 @@ export interface Prepared {
  * with `usage`, `file-unreadable`, `agent-failed`, … before anything is sent.
  */
 export async function prepare(options: HopOptions, signal: AbortSignal): Promise<Prepared> {
-  const { host, port = 22, random = nodeRandom, user = accountName() } = options;
+  const { port = 22, random = nodeRandom, user = accountName() } = options;
   const warn = options.warn ?? (() => {});
   const algorithms = offeredAlgorithms({
     algorithms: options.algorithms ?? (await defaultsOf(options.crypto)),
@@ -58,9 +58,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   loading.catch(() => {});
   const [hostKey, identities] = await files;
   return {
-    host,
-    port,
-    connectTimeout: options.connectTimeout,
+    dial: { ...options, port, signal },
     options: {
       ...options,
       ...hostKey,

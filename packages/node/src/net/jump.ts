@@ -13,7 +13,7 @@ import { hopError } from "./route.ts";
  * rejects.
  */
 export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared): Promise<Duplex> {
-  const fail = (cause: unknown): SshError => hopError(hop, cause);
+  const fail = (cause: unknown): SshError => hopError(hop.dial, cause);
   try {
     const { driver, early } = await connectDuplex(
       bufferInputUntil(hop.loading, duplex),
@@ -42,7 +42,7 @@ function clientError(cause: unknown): SshError {
   return new SshError(code, `the client in \`via\`: ${message}`, { cause });
 }
 
-const addressOf = ({ host, port }: Prepared): ForwardTarget => ({ host, port });
+const addressOf = ({ dial: { host, port } }: Prepared): ForwardTarget => ({ host, port });
 
 /** Returns a duplex over a channel that is being opened. Calls `release` when the stream is closed, or before rejecting. */
 async function overChannel(
@@ -62,7 +62,7 @@ async function overChannel(
 /** Waits for the channel to open. After `connect-timeout`, the attempt's signal aborts and closes a channel that opens later. */
 function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    const timer = connectTimer(placeOf(next), next.connectTimeout, reject);
+    const timer = connectTimer(placeOf(next.dial), next.dial.connectTimeout, reject);
     void opening.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
