@@ -12,10 +12,12 @@ import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { accountName } from "./keys/account.ts";
 import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
-import { checkConnectTimeout, checkHost, checkPort } from "./net/dial.ts";
+import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type DialOptions } from "./net/dial.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
-export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities"> {
+export interface ConnectOptions
+  extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities">,
+    Pick<DialOptions, "localAddress"> {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
   /** TCP port; default 22. */
@@ -84,6 +86,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   knownHosts: { type: "string or array", check: checkKnownHosts, scope: "machine" },
   crypto: { type: ["node", "noble"], scope: "machine" },
   connectTimeout: { check: checkConnectTimeout, scope: "machine" },
+  localAddress: { check: checkLocalAddress, scope: "machine" },
   warn: { type: "function", scope: "machine" },
 };
 

@@ -39,6 +39,7 @@ const CONNECT: Accepted = {
   knownHosts: [...STRING, "array", "array of strings"],
   crypto: [],
   connectTimeout: ["number"],
+  localAddress: [],
   warn: FUNCTION,
 };
 
