@@ -64,8 +64,9 @@ export interface ConnectOptions
    */
   readonly crypto?: CryptoChoice | undefined;
   /**
-   * Timeout for the TCP connection in milliseconds, from the login at the previous jump host if there is one; default 15,000. Later stages
-   * have their own timeouts in `limits`.
+   * Time limit in milliseconds for the TCP connection, the server's identification and the first key exchange together, from the login at
+   * the previous jump host if there is one. The time that your callbacks take does not count. Default 15,000 for the TCP connection alone;
+   * `limits.kexTimeout` bounds the key exchange in any case, and `limits.authTimeout` the login.
    */
   readonly connectTimeout?: number | undefined;
   /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */

@@ -1,7 +1,7 @@
 import type { InteractiveMethods } from "@nacre/auth";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { type KeyLogPort, type Limits, SESSION_LIMITS, type SessionTrace, type TracePort } from "@nacre/session";
-import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
+import type { TransportAlgorithms, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 import {
   checkAlgorithms,
@@ -73,6 +73,8 @@ export interface CryptoProvider {
 export interface ClientProvider extends CryptoProvider {
   /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
+  /** Time limit for connecting, of which a part has passed before the byte connection was open. See `TransportOptions`. */
+  readonly connecting?: TransportOptions["connecting"];
   /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
   readonly interactiveMethods?: InteractiveMethods | undefined;
 }
