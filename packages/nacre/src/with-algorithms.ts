@@ -3,6 +3,7 @@ import { checkInteractiveMethods, usage } from "./check.ts";
 import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/base-client.ts";
 import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./client/options.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
+import { checkAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
 import type { ServerConnection } from "./server/connection.ts";
 import { SERVE_OPTIONS, type ServeOptions } from "./server/options.ts";
@@ -66,6 +67,7 @@ function completeOptions(options: ConnectOptions & Values): ConnectOptions & Cli
   const complete = { ...options, fingerprint: sha256Fingerprint };
   checkOptions(named, CONNECT_OPTIONS, "`connect`");
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  checkAlgorithms(options.algorithms);
   madeTrace(options.trace);
   checkInteractiveMethods(complete);
   return complete;

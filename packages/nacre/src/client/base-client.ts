@@ -4,6 +4,7 @@ import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
 import { abortedError, onAbort, unlessAborted } from "../on-abort.ts";
+import { checkAlgorithms } from "../options/algorithms.ts";
 import { checkOptions, checkValues } from "../options/schema.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
@@ -229,6 +230,7 @@ export async function connectDuplex<C>(
   let driver: Driver;
   try {
     checkValues(options, CONNECT_OPTIONS);
+    checkAlgorithms(options.algorithms);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();

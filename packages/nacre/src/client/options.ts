@@ -3,16 +3,9 @@ import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { type KeyLogPort, type Limits, SESSION_LIMITS, type SessionTrace, type TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
-import {
-  checkAlgorithms,
-  checkHandlers,
-  checkHostKey,
-  checkKey,
-  checkLimits,
-  checkSignal,
-  checkUser,
-} from "../check.ts";
+import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../check.ts";
 import type { PeerOpen } from "../mux/peer-asks.ts";
+import type { AlgorithmOptions } from "../options/algorithms.ts";
 import type { OptionRows, ScopedRows } from "../options/schema.ts";
 import { checkRandom } from "../random.ts";
 
@@ -109,8 +102,11 @@ export interface ConnectOptions extends TransportSettings {
    * rethrown as an uncaught exception.
    */
   readonly channels?: Readonly<Record<string, (open: PeerOpen) => void>> | undefined;
-  /** Algorithms to offer, preferred first. Default: `defaultAlgorithms` of `nacre/defaults`. */
-  readonly algorithms?: TransportAlgorithms | undefined;
+  /**
+   * Algorithms to offer, preferred first, by name or as values: `{ ciphers: "^aes256-ctr", macs: [hmacSha256Etm] }`. Default:
+   * `defaultAlgorithms` of `nacre/defaults`. `nacre/core` takes values only, and all four lists.
+   */
+  readonly algorithms?: AlgorithmOptions | undefined;
   /**
    * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
    * attempt to compile. noble's cipher then runs, at a fifth of the speed.
@@ -156,7 +152,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
     scope: "host",
   },
   banner: { type: "function", scope: "host" },
-  algorithms: { type: "object", check: checkAlgorithms, scope: "machine" },
+  algorithms: { type: "object", scope: "machine" },
   wasm: { type: "boolean", scope: "machine" },
   limits: { type: "object", check: (limits) => checkLimits(limits, SESSION_LIMITS), scope: "machine" },
   requireStrictKex: { type: "boolean", scope: "machine" },

@@ -2,6 +2,7 @@ import { usage } from "../check.ts";
 import type { CryptoProvider } from "../client/options.ts";
 import { forwardHandlers } from "../forward/server-forwards.ts";
 import type { Duplex } from "../mux/duplex.ts";
+import { checkAlgorithms } from "../options/algorithms.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
 import { checkApplicationHandlers } from "./application.ts";
 import type { ServerConnection } from "./connection.ts";
@@ -34,6 +35,7 @@ export function checkServeOptions({
   "hostKeys" | "algorithms" | "channels" | "globalRequests" | "forwarding"
 >): void {
   if (typeof algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  checkAlgorithms(algorithms);
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw usage("`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type");
