@@ -1,6 +1,8 @@
+import type { Duplex as NodeDuplex } from "node:stream";
 import { SshError } from "@nacre/wire";
 import {
   checkUser,
+  type Duplex,
   type HostKeyOption,
   type OptionRows,
   type PresentedHostKey,
@@ -22,6 +24,12 @@ export interface ConnectOptions
   readonly host: string;
   /** TCP port; default 22. */
   readonly port?: number | undefined;
+  /**
+   * Byte connection to use in place of TCP: a Node stream that is readable and writable, such as a socket, or a Nacre `Duplex`. `host` and
+   * `port` then only name the server, for known_hosts and messages. `connect` owns it from then on, and closes it if it rejects with another
+   * code than `usage`. With `via`, set it for the first jump host.
+   */
+  readonly duplex?: NodeDuplex | Duplex | undefined;
   /**
    * Jump host to connect through, or several in order, nearest first (ssh(1), ProxyJump). Each has its own host key check and login, and is
    * closed with this connection. See {@link Hop}.
@@ -77,6 +85,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   ...STREAM_CONNECT_OPTIONS,
   host: { check: checkHost, scope: "host" },
   port: { check: (port = 22) => checkPort(port, 1), default: 22, scope: "host" },
+  duplex: { check: checkDuplex, scope: "host" },
   via: { scope: "host" },
   user: { check: (user = accountName()) => checkUser(user), scope: "host" },
   identities: { type: "array", scope: "host" },
@@ -90,6 +99,21 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   localAddress: { check: checkLocalAddress, scope: "machine" },
   warn: { type: "function", scope: "machine" },
 };
+
+function checkDuplex(duplex: unknown): void {
+  if (duplex === undefined || isStream(duplex) || typeof (duplex as Partial<Duplex> | null)?.open === "function")
+    return;
+  throw new SshError(
+    "usage",
+    "`duplex` must be a Node stream that is readable and writable, or a `Duplex`; `webDuplex` of `nacre` makes one of Web streams",
+  );
+}
+
+/** Returns whether this is a Node stream that is readable and writable, of this package's or another's `node:stream`. */
+export function isStream(value: unknown): value is NodeDuplex {
+  const { pipe, write } = (value ?? {}) as Partial<NodeDuplex>;
+  return typeof pipe === "function" && typeof write === "function";
+}
 
 function checkKnownHosts(knownHosts: unknown): void {
   for (const file of [knownHosts].flat())

@@ -32,6 +32,7 @@ const CONNECT: Accepted = {
   trace: FUNCTION,
   keyLog: FUNCTION,
   random: FUNCTION,
+  duplex: [],
   via: ["array", "string", "array of strings"],
   agent: [...BOOLEAN, ...STRING],
   passphrase: [...STRING, "function"],

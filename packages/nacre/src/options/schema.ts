@@ -60,6 +60,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   cipher: "ciphers",
   hmac: "macs",
   serverhostkey: "hostKeys",
+  sock: "duplex",
   debug: "trace",
   environment: "env",
   stdin: "input",
