@@ -20,8 +20,9 @@ import { withDescriptions } from "./watchers.ts";
  * the side at fault. Rejects with `usage` for invalid options, and then leaves the streams untouched.
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
-  const complete = completeOptions(options);
-  return connectWith(webDuplex(streams), complete, forwardingClient);
+  // Checks the options before it locks the streams.
+  completeOptions(options);
+  return connectDuplex(webDuplex(streams), options);
 }
 
 /**

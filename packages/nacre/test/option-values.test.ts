@@ -101,6 +101,7 @@ describe("a wrong value of an option is `usage`", () => {
     const { client } = await served({ session: () => 0, subsystems: { sftp: sftpServer(memoryFileSystem()) } });
     const spawn: Accepted = {
       env: ["object"],
+      envMode: [],
       pty: ["object", ...BOOLEAN],
       requests: ["array"],
       killSignal: [],

@@ -107,7 +107,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     if (encoding !== "utf8" && encoding !== "bytes")
       throw usage(`\`encoding\` must be "utf8" or "bytes", got ${escapeText(String(encoding))}`);
     if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("maxOutput", maxOutput, OUTPUT_RANGE);
-    const start = this.#startRequests(options, "exec", encodeCommand(command));
+    const start = this.#startRequests(options, "exec", encodeCommand(command, options));
     // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
@@ -119,7 +119,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
     checkOptions(options, SPAWN_OPTIONS, "`spawn`");
-    return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
+    return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command, options)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */

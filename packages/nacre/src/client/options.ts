@@ -207,8 +207,14 @@ export const SESSION_OPTIONS: OptionRows<SessionOpenOptions> = { signal: { check
 
 /** Options for starting a command. */
 export interface SpawnOptions extends SessionOpenOptions {
-  /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). */
+  /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). See `envMode`. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /**
+   * How to set the variables of `env`. `"request"`, the default, asks the server, which may drop any in silence: sshd mostly takes LANG and
+   * LC_* alone. `"command"` sets them in the command, for `exec` and `spawn`: `export NAME='value'; ` before it. The user's shell must be a
+   * POSIX shell; others at the server can then read the values in its list of processes.
+   */
+  readonly envMode?: "request" | "command" | undefined;
   /** Requests a pseudo-terminal; `true` uses the default settings. */
   readonly pty?: PtyOptions | boolean | undefined;
   /** Application-defined requests, sent in order on the session before the command (RFC 4254 §6). */
@@ -221,6 +227,7 @@ export interface SpawnOptions extends SessionOpenOptions {
 
 export const SPAWN_OPTIONS: OptionRows<SpawnOptions> = {
   env: "object",
+  envMode: ["request", "command"],
   pty: "object or boolean",
   requests: "array",
   ...SESSION_OPTIONS,
