@@ -53,7 +53,7 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
     return await connectDuplex(
       bufferInputUntil(last.loading, opened.duplex),
       { ...last.options, connecting: timeOf(last, opened) },
-      (connection) => new Client(connection),
+      (connection) => new Client({ ...connection, place: placeOf(last.dial) }),
     );
   } catch (error) {
     await given?.close();

@@ -59,6 +59,8 @@ export interface LoggedIn {
   readonly info: ConnectionInfo;
   /** The session channel opened together with the login, if any. */
   readonly early: Promise<Channel> | undefined;
+  /** Host and port of the server for messages, if known. */
+  readonly place?: string | undefined;
 }
 
 /**
@@ -75,14 +77,16 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
+  readonly #place: string | undefined;
   readonly #sessions: SessionOpener;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
-  constructor({ driver, info, early }: LoggedIn, kind: ClientKind<K, P>) {
+  constructor({ driver, info, early, place }: LoggedIn, kind: ClientKind<K, P>) {
     this.#driver = driver;
     this.info = info;
     this.ended = driver.ended;
     this.#kind = kind;
+    this.#place = place;
     this.#sessions = new SessionOpener(driver.mux, early);
   }
 
@@ -196,14 +200,17 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     const { signal, killSignal = "TERM" } = options;
     checkSignal(signal);
     const kill = encodeSignal(killSignal);
-    if (signal?.aborted) throw abortError(signal);
+    const where = this.#place === undefined ? "" : ` at ${this.#place}`;
+    const makeError = (aborted: AbortSignal): SshError =>
+      abortedError(`the command${where}`, aborted, "; its channel is closed");
+    if (signal?.aborted) throw makeError(signal);
     const opening = this.#sessions.open(options);
     const using = opening.then((channel) => {
-      if (signal !== undefined) closeOnAbort(channel, signal, kill);
+      if (signal !== undefined) closeOnAbort(channel, signal, kill, makeError);
       return use(channel);
     });
     try {
-      return await unlessAborted(using, signal, abortError);
+      return await unlessAborted(using, signal, makeError);
     } catch (error) {
       opening.then(
         (channel) => channel.close(),
@@ -243,12 +250,17 @@ export async function connectDuplex<C>(
 }
 
 /** Kills the command and closes its channel when `signal` aborts. Throws `aborted` if it has. */
-function closeOnAbort(channel: Channel, signal: AbortSignal, kill: Uint8Array): void {
-  if (signal.aborted) throw abortError(signal);
+function closeOnAbort(
+  channel: Channel,
+  signal: AbortSignal,
+  kill: Uint8Array,
+  makeError: (signal: AbortSignal) => SshError,
+): void {
+  if (signal.aborted) throw makeError(signal);
   const unwatch = onAbort(signal, () => {
     // Many servers let a command run on when its channel closes.
     channel.notify("signal", kill);
-    channel.close(abortError(signal));
+    channel.close(makeError(signal));
   });
   void channel.ended.then(unwatch);
 }
@@ -350,8 +362,4 @@ function collect(
     };
     feed();
   });
-}
-
-function abortError(signal: AbortSignal): SshError {
-  return abortedError("the command", signal, "; its channel is closed");
 }
