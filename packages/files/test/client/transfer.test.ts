@@ -35,6 +35,10 @@ function make(side: MemoryLocalFiles, files: Readonly<Record<string, string>>): 
 const TREE = { "/home/t/": "", "/home/t/a": "one", "/home/t/d/": "", "/home/t/d/e/": "", "/home/t/d/b": "two" };
 const COPIED = ["a: one", "d/", "d/b: two", "d/e/"];
 
+async function* one(): AsyncIterable<Uint8Array> {
+  yield new TextEncoder().encode("one");
+}
+
 /** Expects that nothing is open on either side. */
 async function expectClosed(): Promise<void> {
   await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
@@ -66,9 +70,6 @@ describe("upload", () => {
   it("makes missing parents of the target with `parents`", async () => {
     make(local, TREE);
     make(remote, { "/home/x/": "" });
-    async function* one(): AsyncIterable<Uint8Array> {
-      yield new TextEncoder().encode("one");
-    }
     await upload(sftp, here("/home/t"), "x/y/z", { recursive: true, parents: true });
     expect(remote.tree("/home/x/y/z")).toEqual(COPIED);
     await upload(sftp, here("/home/t/a"), "/home/p/q/a", { parents: true });
