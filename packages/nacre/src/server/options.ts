@@ -269,6 +269,7 @@ export interface ServeOptions<S> extends TransportSettings {
 /** Methods that clients may log in with. */
 const METHODS: readonly unknown[] = ["publickey", "password", "keyboard-interactive"] satisfies readonly LoginMethod[];
 
+/** Rows of the options of `serve`. */
 export const SERVE_OPTIONS: OptionRows<ServeOptions<unknown>> = {
   hostKeys: { check: checkHostKeys },
   authenticate: {
