@@ -40,15 +40,18 @@ export function ended(peer: Role, phase: Phase, buffered: number): SshError {
 }
 
 /**
- * Returns the error for a peer that did not complete the key exchange within `kexTimeout` milliseconds. `identifying`: reader of its
- * identification string, if that is incomplete.
+ * Returns the error for a peer that did not complete the key exchange in time. `identifying`: reader of its identification string, if that
+ * is incomplete.
  */
-export function timedOut(peer: Role, identifying: IdentificationReader | undefined, kexTimeout: number): SshError {
+export function timedOut(
+  peer: Role,
+  identifying: IdentificationReader | undefined,
+  { code, time }: { readonly code: "kex-timeout" | "connect-timeout"; readonly time: number },
+): SshError {
   if (identifying === undefined)
-    return new SshError("kex-timeout", `the ${peer} did not complete the key exchange within ${kexTimeout} ms`);
-  const { excerpt } = identifying;
-  const instead = excerpt === undefined ? "it sent nothing" : `it sent ${excerpt}`;
-  return new SshError("kex-timeout", `the ${peer} did not identify itself within ${kexTimeout} ms; ${instead}`);
+    return new SshError(code, `the ${peer} did not complete the key exchange within ${time} ms`);
+  const instead = identifying.excerpt === undefined ? "it sent nothing" : `it sent ${identifying.excerpt}`;
+  return new SshError(code, `the ${peer} did not identify itself within ${time} ms; ${instead}`);
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { Gate } from "./gate.ts";
 import type { KeyExchange } from "./key-exchange.ts";
 import type { TransportLimits } from "./limits.ts";
+import type { TransportOptions } from "./options.ts";
 
 /** Parts of the transport that the schedule reads. */
 export interface ScheduleContext {
+  readonly options: Pick<TransportOptions, "connecting">;
   readonly limits: Pick<TransportLimits, "kexTimeout" | "rekeyInterval">;
   readonly gate: Pick<Gate, "phase">;
 }
@@ -40,14 +42,31 @@ export class Schedule {
     if (asking) {
       if (state.kind === "exchanging") this.#state = { kind: "asking", left: state.until - this.now };
     } else if (!idle) {
-      if (state.kind !== "exchanging")
-        this.#state = { kind: "exchanging", until: this.now + (state.kind === "asking" ? state.left : kexTimeout) };
+      if (state.kind === "new") this.#state = { kind: "exchanging", until: this.now + this.#firstTime };
+      else if (state.kind === "asking") this.#state = { kind: "exchanging", until: this.now + state.left };
+      else if (state.kind === "keyed") this.#state = { kind: "exchanging", until: this.now + kexTimeout };
     } else if (state.kind === "exchanging" || state.kind === "asking") {
       this.#state = { kind: "keyed", until: this.now + rekeyInterval };
     }
     const current = this.#state;
     const isDue = current.kind === "exchanging" || (current.kind === "keyed" && this.mayRekey);
     this.deadline = isDue ? current.until : undefined;
+  }
+
+  /** Error code and time of the bound of the current key exchange. */
+  get bound(): { readonly code: "kex-timeout" | "connect-timeout"; readonly time: number } {
+    const { gate, limits, options } = this.#context;
+    const isConnecting = gate.phase === "kex" && this.#firstTime < limits.kexTimeout;
+    return isConnecting && options.connecting !== undefined
+      ? { code: "connect-timeout", time: options.connecting.timeout }
+      : { code: "kex-timeout", time: limits.kexTimeout };
+  }
+
+  /** Time for the first key exchange. */
+  get #firstTime(): number {
+    const { kexTimeout } = this.#context.limits;
+    const { connecting } = this.#context.options;
+    return connecting === undefined ? kexTimeout : Math.min(kexTimeout, connecting.timeout - connecting.elapsed);
   }
 
   /** Whether the current key exchange has timed out. */

@@ -199,7 +199,7 @@ export class Transport {
     const { deadline } = this.#schedule;
     if (deadline === undefined || now < deadline || this.#stage.kind === "closed") return;
     const identifying = this.#stage.kind === "identification" ? this.#stage.reader : undefined;
-    if (this.#schedule.overdue) this.#fail(timedOut(this.#peer, identifying, this.#limits.kexTimeout), "protocol");
+    if (this.#schedule.overdue) this.#fail(timedOut(this.#peer, identifying, this.#schedule.bound), "protocol");
     else if (this.#schedule.keysTooOld) this.#beginExchange();
   }
 

@@ -1,4 +1,4 @@
-import type { TransportLimits } from "@nacre/transport";
+import type { TransportLimits, TransportOptions } from "@nacre/transport";
 import type { Phase } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { TRANSPORT_LIMITS } from "../src/limits.ts";
@@ -10,9 +10,13 @@ class Fixture {
   readonly exchange = { idle: true, asking: false };
   readonly schedule: Schedule;
 
-  constructor(limits: Partial<TransportLimits> = {}) {
+  constructor({
+    connecting,
+    ...limits
+  }: Partial<TransportLimits> & Pick<TransportOptions, "connecting"> = {}) {
     const { gate, exchange } = this;
-    this.schedule = new Schedule({ limits: { ...TRANSPORT_LIMITS.defaults, ...limits }, gate }, exchange);
+    const context = { options: { connecting }, limits: { ...TRANSPORT_LIMITS.defaults, ...limits }, gate };
+    this.schedule = new Schedule(context, exchange);
   }
 
   /** Sets the time and the state of the key exchange, and updates the schedule. */
@@ -52,6 +56,33 @@ describe("overdue", () => {
     expect(fixture.at(1500)).toMatchObject({ overdue: false });
     fixture.step(2000, "going on");
     expect(fixture.at(2499)).toMatchObject({ overdue: false, deadline: 2500 });
+  });
+});
+
+describe("the time for connecting", () => {
+  test("bounds the first exchange, and not the ones after it", () => {
+    const connecting = { timeout: 800, elapsed: 500 };
+    const fixture = new Fixture({ kexTimeout: 500, connecting }).step(1000, "going on");
+    expect(fixture.at(1300)).toMatchObject({ overdue: true, deadline: 1300 });
+    fixture.step(1300, "idle").step(2000, "going on");
+    expect(fixture.at(2499)).toMatchObject({ overdue: false, deadline: 2500 });
+  });
+
+  test("does not count while an ask is open", () => {
+    const connecting = { timeout: 300, elapsed: 0 };
+    const fixture = new Fixture({ connecting }).step(1000, "going on").step(1200, "asking").step(9000, "going on");
+    expect(fixture.at(9099)).toMatchObject({ overdue: false, deadline: 9100 });
+  });
+
+  test("does not extend `kexTimeout`", () => {
+    const connecting = { timeout: 9000, elapsed: 0 };
+    const fixture = new Fixture({ kexTimeout: 500, connecting }).step(1000, "going on");
+    expect(fixture.at(1500)).toMatchObject({ overdue: true });
+  });
+
+  test("is over at once if it passed before the start", () => {
+    const fixture = new Fixture({ connecting: { timeout: 300, elapsed: 400 } }).step(1000, "going on");
+    expect(fixture.at(1000)).toMatchObject({ overdue: true });
   });
 });
 
