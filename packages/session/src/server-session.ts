@@ -1,4 +1,4 @@
-import { type LoginMethod, type LoginSubject, ServerAuth, type ServerAuthEvent } from "@nacre/auth";
+import { type LoginSubject, ServerAuth, type ServerAuthEvent, type ServerAuthOptions } from "@nacre/auth";
 import { type ConnectionEvent, sessionRequests } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
 import type { NegotiatedAlgorithms, Transport, TransportEvent } from "@nacre/transport";
@@ -7,15 +7,13 @@ import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-
 import { type PeerGlobalRequest, SessionMachine, type SessionOptions } from "./session-machine.ts";
 
 /** Options of `ServerSession`. */
-export interface ServerSessionOptions extends SessionOptions {
+export interface ServerSessionOptions
+  extends SessionOptions,
+    Pick<ServerAuthOptions, "loginMethods" | "methods" | "banner"> {
   /** Host keys. For each host key algorithm, the first key that supports it is used. */
   readonly hostKeys: readonly ServerHostKey[];
-  /** Authentication methods offered, the same for every user, known or not. */
-  readonly methods: readonly LoginMethod[];
   /** Signature algorithms accepted from user keys, sent as server-sig-algs (RFC 8308 §3.1). */
   readonly userKeys: readonly SignatureAlgorithm[];
-  /** Banner sent before login. */
-  readonly banner?: string;
   /** Whether to announce the host keys after login (OpenSSH PROTOCOL §2.5). Default true. */
   readonly announceHostKeys?: boolean | undefined;
 }
@@ -28,7 +26,7 @@ export type ServerSessionEvent =
   | Extract<TransportEvent, { type: "sign-exchange-hash" }>
   /** Encryption is active. Emitted again after each rekey. */
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
-  /** Asks of authentication, answered by the methods of `auth`. */
+  /** Asks of login methods, answered by `auth.answer`. */
   | Exclude<ServerAuthEvent, { type: "method" | "success" | "closed" }>
   /** Authentication succeeded. A "publickey" factor holds the key whose signature was verified. */
   | ({ readonly type: "authenticated" } & LoginSubject)
@@ -55,6 +53,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
         serverSigAlgs: options.userKeys.map(({ name }) => name),
       },
       sink: (transport) => transport,
+      loginMethods: options.loginMethods,
       allowedChannelTypes: ["session"],
       requestReaders: REQUEST_READERS,
     });
@@ -141,10 +140,11 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   }
 
   #startAuth(): void {
-    const { methods, userKeys, banner } = this.#options;
+    const { loginMethods, methods, userKeys, banner } = this.#options;
     const auth = new ServerAuth({
       sink: this.transport,
       sessionId: this.transport.sessionId!,
+      loginMethods,
       methods,
       signatureAlgorithms: userKeys,
       ...(banner !== undefined && { banner }),
@@ -158,7 +158,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
       const event = this.state.auth.nextEvent();
       switch (event?.type) {
         case "method":
-          this.setAuthMethod(event.method);
+          this.setLoginMethod(event.method);
           break;
         case "success": {
           const { userName, serviceName, factors } = event;

@@ -13,7 +13,7 @@ import {
 import {
   type Bytes,
   completeLimits,
-  type MethodContext,
+  type LoginMessages,
   type Overrides,
   type RandomSource,
   SshError,
@@ -56,6 +56,7 @@ export type SessionState<Auth> =
 /** Parts of a session machine that depend on its role. */
 interface RoleParts<Sink> {
   readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs">;
+  readonly loginMethods: readonly LoginMessages[];
   /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
@@ -79,7 +80,8 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   readonly #keepalive: Keepalive;
   readonly #trace: SessionTrace | undefined;
   readonly #peer: "client" | "server";
-  #authMethod: MethodContext | undefined;
+  readonly #loginMethods: readonly LoginMessages[];
+  #loginMethod: string | undefined;
   #now = 0;
 
   protected constructor(options: SessionOptions, parts: RoleParts<Sink>) {
@@ -87,6 +89,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     const { role } = parts.transport;
     this.limits = completeLimits(SESSION_LIMITS, options.limits);
     this.#trace = trace;
+    this.#loginMethods = parts.loginMethods;
     this.#peer = role === "client" ? "server" : "client";
     this.transport = new Transport({
       softwareVersion,
@@ -95,6 +98,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       limits: this.limits,
       ...transportSettings(options),
       ...parts.transport,
+      loginMethods: parts.loginMethods,
       ...(keyLog && { keyLog: guarded("`keyLog`", keyLog) }),
       ...(trace && { trace: this.#transportTrace(trace) }),
     });
@@ -212,9 +216,9 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport.enterConnection();
   }
 
-  protected setAuthMethod(method: MethodContext | undefined): void {
-    this.#authMethod = method;
-    this.transport.setAuthMethod(method);
+  protected setLoginMethod(name: string | undefined): void {
+    this.#loginMethod = name;
+    this.transport.setLoginMethod(name);
   }
 
   protected traceNewKeys(event: Extract<TransportEvent, { type: "new-keys" }>): void {
@@ -263,7 +267,8 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     return {
       identification: guarded("`trace`", (direction, line) => trace.identification(direction, line)),
       packet: guarded("`trace`", (packet) => {
-        trace.packet(packet, { kex: this.transport.negotiated?.kex.context, auth: this.#authMethod });
+        const kex = this.transport.negotiated?.kex.context;
+        trace.packet(packet, { kex, login: this.#loginMethod, loginMethods: this.#loginMethods });
       }),
     };
   }

@@ -6,7 +6,6 @@ import {
   completeLimits,
   copyBytes,
   decodeIfReadable,
-  type MethodContext,
   SSH_MSG_DEBUG,
   SSH_MSG_DISCONNECT,
   SSH_MSG_EXT_INFO,
@@ -86,7 +85,7 @@ export class Transport implements PacketSink {
       maxQueuedBytes: limits.maxQueuedBytes,
       trace: options.trace,
     });
-    this.#gate = new Gate(this.#peer);
+    this.#gate = new Gate(this.#peer, options.loginMethods ?? []);
     this.#turn = new Turn(limits.maxTurnWork);
     const context: ExchangeContext = {
       options,
@@ -226,9 +225,9 @@ export class Transport implements PacketSink {
     this.#reader.maxPacketLength = this.#limits.maxPacketLength;
   }
 
-  /** Sets the authentication method that gives the message numbers 60–79 their meaning. */
-  setAuthMethod(method: MethodContext | undefined): void {
-    this.#gate.setAuthMethod(method);
+  /** Sets the login method in use, by name. Only its messages are admitted among the numbers 60–79. */
+  setLoginMethod(name: string | undefined): void {
+    this.#gate.setLoginMethod(name);
   }
 
   /** Begins a rekey. Ignored during a key exchange and before `enterConnection`. */
