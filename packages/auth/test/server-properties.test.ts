@@ -1,7 +1,7 @@
 import { equalBytes, SshError } from "@nacre/wire";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { LoginMethod, LoginVerdict, ServerAuthEvent } from "../src/index.ts";
+import type { LoginVerdict, ServerAuthEvent } from "../src/index.ts";
 import {
   infoResponse,
   interactive,
@@ -16,7 +16,7 @@ import { keyOf } from "./support.ts";
 
 const users = fc.constantFrom("alice", "bob");
 const keys = fc.constantFrom(1, 2).map(keyOf);
-const METHODS: LoginMethod[] = ["publickey", "password", "keyboard-interactive"];
+const METHODS = ["publickey", "password", "keyboard-interactive"];
 
 /** A message from a client, and whether its signature, if any, is valid. */
 interface Sent {

@@ -1,12 +1,13 @@
 import { SESSION_LIMITS } from "@nacre/session";
 import { completeLimits, escapeText, type LimitTable, type Overrides, SshError } from "@nacre/wire";
 import type { ClientProvider, ConnectOptions } from "./client/options.ts";
+import { chosenMethods } from "./methods/method.ts";
 import { isThenable } from "./mux/engine.ts";
 import { checkNames } from "./option-names.ts";
 import { checkRandom } from "./random.ts";
 
 /** Throws `usage` for invalid `connect` options before anything is sent. Options that need more context are checked where they are used. */
-export function checkConnectOptions(options: ConnectOptions): void {
+export function checkConnectOptions(options: ConnectOptions & Pick<ClientProvider, "loginMethods">): void {
   const { user, hostKey, identities } = options;
   checkUser(user);
   checkSharedOptions(options);
@@ -15,6 +16,7 @@ export function checkConnectOptions(options: ConnectOptions): void {
       '`hostKey` is required; pass `pinnedHostKey("SHA256:…")` or a function that returns true for a trusted key',
     );
   for (const identity of identities ?? []) checkKey(identity, "an identity");
+  checkLoginMethods(options);
 }
 
 /** Throws `usage` for invalid values of the options that every `connect` has. */
@@ -50,14 +52,17 @@ export function isAlgorithms(values: unknown): boolean {
   );
 }
 
-/** Throws `usage` for options that need a login method which the program did not pass. */
-export function checkInteractiveMethods({
-  password,
-  prompts,
-  interactiveMethods,
-}: Pick<ConnectOptions & ClientProvider, "password" | "prompts" | "interactiveMethods">): void {
-  if ((password !== undefined || prompts !== undefined) && interactiveMethods === undefined)
-    throw usage("`password` and `prompts` need the option `interactiveMethods`, an export of `nacre/core`");
+/** Throws `usage` for invalid `methods`, and for an option that needs a login method which is not among them. */
+function checkLoginMethods(options: ConnectOptions & Pick<ClientProvider, "loginMethods">): void {
+  const { methods, loginMethods } = options;
+  const used = new Set(
+    (methods === undefined ? loginMethods : chosenMethods(methods, loginMethods)).flatMap((one) => one.uses ?? []),
+  );
+  for (const option of ["password", "prompts"] as const)
+    if (options[option] !== undefined && !used.has(option))
+      throw usage(
+        `\`${option}\` needs a login method that uses it in \`methods\`, such as \`clientPassword\` or \`clientKeyboardInteractive\` of \`nacre/core\``,
+      );
 }
 
 /** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */

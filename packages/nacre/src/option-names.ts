@@ -27,6 +27,7 @@ export const CONNECT_OPTIONS: OptionNames<ConnectOptions> = {
   password: "string or function",
   changePassword: "function",
   prompts: "function",
+  methods: "array",
   channels: "object",
   banner: "function",
   algorithms: "object",

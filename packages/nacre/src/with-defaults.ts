@@ -1,15 +1,15 @@
-import { interactiveMethods } from "@nacre/auth";
 import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import { checkConnectOptions } from "./check.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
 import { type Client, forwardingClient } from "./client/client.ts";
-import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
+import type { ConnectOptions } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
+import { clientMethods, serverMethods } from "./methods/list.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
 import type { ServerConnection } from "./server/connection.ts";
-import type { ServeOptions } from "./server/options.ts";
+import type { ServeOptions, ServerProvider } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Session } from "./session/session.ts";
@@ -21,7 +21,7 @@ import { withDescriptions } from "./watchers.ts";
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
   checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
-  checkConnectOptions({ ...options });
+  checkConnectOptions({ ...options, loginMethods: clientMethods });
   return connectDuplex(webDuplex(streams), options);
 }
 
@@ -53,7 +53,7 @@ export async function connectDuplex(
     algorithms,
     fingerprint: sha256Fingerprint,
     encodeModes: encodeTerminalModes,
-    interactiveMethods,
+    loginMethods: clientMethods,
     trace: withDescriptions(trace),
   };
   return connectWith(duplex, complete, makeClient);
@@ -65,7 +65,7 @@ export async function connectDuplex(
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
   // Checks the options before it locks the streams.
-  const complete = withCryptoProvider(options);
+  const complete = withServerProvider(options);
   return serveWith(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }
 
@@ -75,14 +75,21 @@ export function serveDuplex<S extends BaseSession>(
   options: ServeOptions<S>,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
-  return serveWith(duplex, withCryptoProvider(options), makeSession);
+  return serveWith(duplex, withServerProvider(options), makeSession);
 }
 
-function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
+function withServerProvider<S>(options: ServeOptions<S>): ServeOptions<S> & ServerProvider {
   checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
   // JavaScript programs may omit the options. `checkServeOptions` reports that.
   const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms, trace } = { ...options };
-  const complete = { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
+  const complete = {
+    ...options,
+    algorithms,
+    userKeys,
+    fingerprint: sha256Fingerprint,
+    loginMethods: serverMethods,
+    trace: withDescriptions(trace),
+  };
   checkServeOptions(complete);
   return complete;
 }

@@ -37,6 +37,7 @@ export type {
 export {
   type Authenticate,
   type ChangePasswordLogin,
+  type ClientLoginMethod,
   type ConnectContext,
   type ConnectionInfo,
   type ExecOptions,
@@ -57,6 +58,7 @@ export {
   type LoginDecision,
   type LoginMethod,
   type Originator,
+  type OtherLogin,
   type PasswordLogin,
   type Permissions,
   type PresentedHostKey,
@@ -69,6 +71,7 @@ export {
   type ServerConnection,
   type ServerEvent,
   type ServerLimits,
+  type ServerLoginMethod,
   type SessionExit,
   type SessionOpenOptions,
   type SpawnOptions,

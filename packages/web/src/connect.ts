@@ -5,10 +5,10 @@ import {
   BaseClient,
   checkLimits,
   checkUser,
+  clientMethods,
   connectDuplex,
   encodeTerminalModes,
   explicitHostKey,
-  interactiveMethods,
   type LoggedIn,
   SESSION_LIMITS,
   webClient,
@@ -60,7 +60,7 @@ export async function connect(
       algorithms: { ...algorithms, hostKeys },
       fingerprint: sha256Fingerprint,
       encodeModes: encodeTerminalModes,
-      interactiveMethods,
+      loginMethods: clientMethods,
       trace: withDescriptions(login.trace),
     };
     return await connectDuplex(duplex, complete, makeClient);

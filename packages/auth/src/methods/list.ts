@@ -27,7 +27,11 @@ interface Asked {
 export type ClientAsk = Asked & (ClientSignAsk | ClientPromptsAsk | ClientPasswordAsk | OtherAsk);
 
 /** An ask of a server's login method, to be answered with `answer` and its token. */
-export type ServerAsk = Asked & LoginSubject & (ServerKeyAsk | ServerPasswordAsk | ServerPromptsAsk | OtherAsk);
+export type ServerAsk = Asked &
+  LoginSubject & {
+    /** Whether this is the first ask of a login request. */
+    readonly isFirst: boolean;
+  } & (ServerKeyAsk | ServerPasswordAsk | ServerPromptsAsk | OtherAsk);
 
 /** Login methods of a client in OpenSSH's order: keys, then prompts, then passwords. "none" asks for the server's methods before these. */
 export const clientMethods: readonly ClientMethod[] = [

@@ -20,6 +20,6 @@ export function boundPrompt(limits: AuthLimits, payload: Uint8Array): void {
 }
 
 /** Returns the error for an answer of another type than its ask takes. It does not show the answer, which may be secret. */
-export function invalidAnswer(ask: string): SshError {
-  return new SshError("usage", `the answer to \`${ask}\` has an invalid type`);
+export function invalidAnswer(callback: string): SshError {
+  return new SshError("usage", `\`${callback}\` returned an invalid value`);
 }

@@ -57,7 +57,7 @@ export const clientPassword: ClientMethod = {
           );
         login.ask<ClientPasswordAsk>({ type: "change-password", prompt }, (answer) => {
           if (answer === undefined) return giveUp("the server demanded a new password, but none was given");
-          if (!isPasswordChange(answer)) throw invalidAnswer("change-password");
+          if (!isPasswordChange(answer)) throw invalidAnswer("changePassword");
           const { oldPassword, newPassword } = answer;
           login.request(userauthPassword.encode({ password: oldPassword, newPassword }), attempt(changes + 1));
         });

@@ -169,6 +169,7 @@ export class ServerAuth {
       expectTurn();
       this.#state = { kind: "ready" };
     };
+    let isFirst = true;
     const attempt: ServerAttempt = {
       options: this.#options,
       limits: this.#limits,
@@ -177,7 +178,8 @@ export class ServerAuth {
       ask: (ask, answered) => {
         expectTurn();
         const token = askToken(ask.type);
-        this.#events.push({ ...ask, method: method.name, token, ...subject } as ServerAuthEvent);
+        this.#events.push({ ...ask, method: method.name, token, isFirst, ...subject } as ServerAuthEvent);
+        isFirst = false;
         this.#state = { kind: "asked", attempt, token, answered };
       },
       send: (payload, received) => {

@@ -1,9 +1,10 @@
-import type { InteractiveMethods } from "@nacre/auth";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
+import type { ClientLoginMethod } from "../methods/method.ts";
 import type { PeerOpen } from "../mux/peer-asks.ts";
+import type { LoginMethod } from "../server/options.ts";
 
 /** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
 export interface HostKey {
@@ -62,8 +63,8 @@ export interface CryptoProvider {
 export interface ClientProvider extends CryptoProvider {
   /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
-  /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
-  readonly interactiveMethods?: InteractiveMethods | undefined;
+  /** Login methods that the option `methods` may name, and its default. */
+  readonly loginMethods: readonly ClientLoginMethod[];
 }
 
 /** All options of `connect` except the byte stream. */
@@ -72,6 +73,12 @@ export interface ConnectOptions extends TransportSettings {
   readonly user: string;
   /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
   readonly hostKey: HostKeyVerifier;
+  /**
+   * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
+   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` takes values, such as
+   * `clientPassword`, and by default has only the first two.
+   */
+  readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
   /** Keys to log in with, tried in this order. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**

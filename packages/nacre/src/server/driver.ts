@@ -3,8 +3,8 @@ import { type ServerHostKey, ServerSession, type ServerSessionEvent, type Server
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
 import { usage } from "../check.ts";
-import type { CryptoProvider } from "../client/options.ts";
 import type { ServerForwards } from "../forward/server-forwards.ts";
+import { chosenMethods, methodName, type ServerLoginMethod } from "../methods/method.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, reasonOf } from "../mux/engine.ts";
@@ -19,7 +19,7 @@ import { madeTrace, quietly } from "../watchers.ts";
 import { Admitted, type AdmittedContext, type AdmittedHost, type ServerSide } from "./admitted.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
-import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
+import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits, ServerProvider } from "./options.ts";
 
 const LOGIN_GRACE_TIME = 120_000;
 
@@ -35,7 +35,7 @@ type State<S extends BaseSession> =
 
 /** One connection of a server, from login to end. Passes the asks of the session machine to the application. */
 export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
-  readonly #options: ServeOptions<S> & CryptoProvider;
+  readonly #options: ServeOptions<S> & ServerProvider;
   readonly #limits: ServerLimits;
   readonly #machine: ServerSession;
   readonly #mux: Mux<ServerSessionEvent, ServerSide>;
@@ -46,15 +46,17 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   #clientVersion: string | undefined;
   #unwatch: (() => void) | undefined;
 
-  constructor(duplex: Duplex, options: ServeOptions<S> & CryptoProvider, makeSession: SessionMaker<S>) {
+  constructor(duplex: Duplex, options: ServeOptions<S> & ServerProvider, makeSession: SessionMaker<S>) {
     this.#options = options;
     this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
-    this.#machine = new ServerSession(sessionOptions(options, this.#limits));
+    const methods = knownMethods(options);
+    this.#machine = new ServerSession(sessionOptions(options, methods, this.#limits));
     this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#machine, this, sessionHandlers);
     const logins = new Logins({
       machine: this.#machine,
       engine: this.#engine,
+      methods,
       authenticate: options.authenticate,
       fingerprint: options.fingerprint,
       remoteAddress: options.remoteAddress,
@@ -167,18 +169,11 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
         );
         return;
       }
-      case "query":
-      case "publickey":
-      case "password":
-      case "change-password":
-      case "keyboard-interactive":
-      case "responses":
-        if (this.#state.kind === "login") this.#state.logins.onAsk(event);
-        return;
       case "authenticated":
         this.#onAuthenticated(event);
         return;
       default:
+        if ("method" in event && this.#state.kind === "login") this.#state.logins.onAsk(event);
       // New keys and debug messages need no action.
     }
   }
@@ -236,14 +231,28 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 }
 
-function sessionOptions<S>(options: ServeOptions<S> & CryptoProvider, limits: ServerLimits): ServerSessionOptions {
+/** Returns the methods that the server can handle: those of the option, and others for a decision's `next`. */
+function knownMethods({
+  methods = [],
+  loginMethods,
+}: ServeOptions<never> & ServerProvider): readonly ServerLoginMethod[] {
+  const chosen = chosenMethods(methods, loginMethods);
+  return [...chosen, ...loginMethods.filter(({ method }) => chosen.every((one) => one.method.name !== method.name))];
+}
+
+function sessionOptions<S>(
+  options: ServeOptions<S> & ServerProvider,
+  methods: readonly ServerLoginMethod[],
+  limits: ServerLimits,
+): ServerSessionOptions {
   return {
     algorithms: offeredAlgorithms(options),
     random: options.random ?? platformRandom,
     hostKeys: options.hostKeys.map(
       (key): ServerHostKey => ({ publicKey: key.publicKey, ...(isPrivateKey(key) && { privateKey: key }) }),
     ),
-    methods: options.methods ?? ["publickey"],
+    loginMethods: methods.map(({ method }) => method),
+    methods: (options.methods ?? ["publickey"]).map(methodName),
     userKeys: options.userKeys ?? options.algorithms.hostKeys,
     ...(options.banner !== undefined && { banner: options.banner }),
     limits,

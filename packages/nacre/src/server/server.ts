@@ -1,8 +1,7 @@
-import type { LoginMethod } from "@nacre/auth";
 import { checkLimit, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import { checkAlgorithms, checkHandlers, checkKey, checkLimits, checkSignal, isAlgorithms, usage } from "../check.ts";
-import type { CryptoProvider } from "../client/options.ts";
 import { forwardHandlers } from "../forward/server-forwards.ts";
+import { chosenMethods } from "../methods/method.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { checkRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
@@ -10,7 +9,7 @@ import { checkApplicationHandlers } from "./application.ts";
 import type { ServerConnection } from "./connection.ts";
 import { ServerDriver } from "./driver.ts";
 import { SERVER_LIMITS } from "./limits.ts";
-import type { ServeOptions } from "./options.ts";
+import type { ServeOptions, ServerProvider } from "./options.ts";
 
 /**
  * Serves one client over any kind of byte connection, with any kind of session. `@nacre/node` builds on this. Check the options with
@@ -18,16 +17,13 @@ import type { ServeOptions } from "./options.ts";
  */
 export function serveDuplex<S extends BaseSession>(
   duplex: Duplex,
-  options: ServeOptions<S> & CryptoProvider,
+  options: ServeOptions<S> & ServerProvider,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
   const driver = new ServerDriver(duplex, options, makeSession);
   driver.start();
   return driver;
 }
-
-/** Methods that clients may log in with. */
-const METHODS: readonly LoginMethod[] = ["publickey", "password", "keyboard-interactive"];
 
 /** Throws `usage` for invalid `serve` options. */
 export function checkServeOptions({
@@ -40,6 +36,7 @@ export function checkServeOptions({
   signal,
   random,
   methods = [],
+  loginMethods,
   channels,
   globalRequests,
   forwarding,
@@ -47,7 +44,7 @@ export function checkServeOptions({
   subsystems,
   forcedCommands,
 }: Pick<
-  ServeOptions<never> & CryptoProvider,
+  ServeOptions<never> & ServerProvider,
   | "hostKeys"
   | "authenticate"
   | "algorithms"
@@ -57,6 +54,7 @@ export function checkServeOptions({
   | "signal"
   | "random"
   | "methods"
+  | "loginMethods"
   | "channels"
   | "globalRequests"
   | "forwarding"
@@ -80,8 +78,7 @@ export function checkServeOptions({
     );
   if (typeof authenticate !== "function")
     throw new SshError("usage", "`authenticate` is required; pass a function that decides each login");
-  if (!methods.every((method) => METHODS.includes(method)))
-    throw usage(`\`methods\` must be a list of ${METHODS.join(", ")}`);
+  chosenMethods(methods, loginMethods);
   checkSignal(signal);
   checkRandom(random);
   checkForwarding(forwarding);
