@@ -1,10 +1,12 @@
 import { SESSION_LIMITS } from "@nacre/session";
-import { completeLimits, escapeText, type LimitTable, type Overrides, SshError } from "@nacre/wire";
+import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides, SshError } from "@nacre/wire";
 import type { ClientProvider, ConnectOptions } from "./client/options.ts";
 import { chosenMethods } from "./methods/method.ts";
 import { isThenable } from "./mux/engine.ts";
 import { checkNames } from "./option-names.ts";
 import { checkRandom } from "./random.ts";
+
+export { isBytes };
 
 /** Throws `usage` for invalid `connect` options before anything is sent. Options that need more context are checked where they are used. */
 export function checkConnectOptions(options: ConnectOptions & Pick<ClientProvider, "loginMethods">): void {
@@ -55,14 +57,10 @@ export function isAlgorithms(values: unknown): boolean {
 /** Throws `usage` for invalid `methods`, and for an option that needs a login method which is not among them. */
 function checkLoginMethods(options: ConnectOptions & Pick<ClientProvider, "loginMethods">): void {
   const { methods, loginMethods } = options;
-  const used = new Set(
-    (methods === undefined ? loginMethods : chosenMethods(methods, loginMethods)).flatMap((one) => one.uses ?? []),
-  );
+  const used = new Set(chosenMethods(methods, loginMethods).flatMap((one) => one.uses ?? []));
   for (const option of ["password", "prompts"] as const)
     if (options[option] !== undefined && !used.has(option))
-      throw usage(
-        `\`${option}\` needs a login method that uses it in \`methods\`, such as \`clientPassword\` or \`clientKeyboardInteractive\` of \`nacre/core\``,
-      );
+      throw usage(`\`${option}\` needs a login method in \`methods\`, such as \`clientPassword\` of \`nacre/core\``);
 }
 
 /** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
@@ -122,11 +120,6 @@ export function checkKey(key: unknown, what: string): void {
   throw usage(
     `${what} must be an opened private key, not a file name or key text; open it with \`privateKey\`, or \`hostKeyFile\` of @nacre/node`,
   );
-}
-
-/** Returns whether `value` is a Uint8Array of any realm. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1;
 }
 
 export function usage(message: string): SshError {

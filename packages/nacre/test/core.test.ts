@@ -3,12 +3,12 @@ import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/session/pair";
 import {
   type Authenticate,
+  clientPassword,
   connect,
   connectDuplex,
   describedTrace,
   encodeTerminalModes,
   forwardingClient,
-  clientPassword,
   type Session,
   serve,
   serverPassword,

@@ -43,9 +43,8 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
 
   constructor(options: ClientSessionOptions) {
     super(options, {
-      transport: { role: "client" },
+      transport: { role: "client", loginMethods: options.loginMethods },
       sink: (transport) => new EarlySink(transport),
-      loginMethods: options.loginMethods,
       requestReaders: REQUEST_READERS,
     });
     this.#options = options;

@@ -49,11 +49,11 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
     super(options, {
       transport: {
         role: "server",
+        loginMethods: options.loginMethods,
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
         serverSigAlgs: options.userKeys.map(({ name }) => name),
       },
       sink: (transport) => transport,
-      loginMethods: options.loginMethods,
       allowedChannelTypes: ["session"],
       requestReaders: REQUEST_READERS,
     });

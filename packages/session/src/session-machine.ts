@@ -55,8 +55,9 @@ export type SessionState<Auth> =
 
 /** Parts of a session machine that depend on its role. */
 interface RoleParts<Sink> {
-  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs">;
-  readonly loginMethods: readonly LoginMessages[];
+  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs"> & {
+    readonly loginMethods: readonly LoginMessages[];
+  };
   /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
@@ -80,7 +81,6 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   readonly #keepalive: Keepalive;
   readonly #trace: SessionTrace | undefined;
   readonly #peer: "client" | "server";
-  readonly #loginMethods: readonly LoginMessages[];
   #loginMethod: string | undefined;
   #now = 0;
 
@@ -89,7 +89,6 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     const { role } = parts.transport;
     this.limits = completeLimits(SESSION_LIMITS, options.limits);
     this.#trace = trace;
-    this.#loginMethods = parts.loginMethods;
     this.#peer = role === "client" ? "server" : "client";
     this.transport = new Transport({
       softwareVersion,
@@ -98,9 +97,8 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       limits: this.limits,
       ...transportSettings(options),
       ...parts.transport,
-      loginMethods: parts.loginMethods,
       ...(keyLog && { keyLog: guarded("`keyLog`", keyLog) }),
-      ...(trace && { trace: this.#transportTrace(trace) }),
+      ...(trace && { trace: this.#transportTrace(trace, parts.transport.loginMethods) }),
     });
     this.sink = parts.sink(this.transport);
     this.connection = new Connection({
@@ -263,12 +261,12 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     return false;
   }
 
-  #transportTrace(trace: SessionTrace): TransportTrace {
+  #transportTrace(trace: SessionTrace, loginMethods: readonly LoginMessages[]): TransportTrace {
     return {
       identification: guarded("`trace`", (direction, line) => trace.identification(direction, line)),
       packet: guarded("`trace`", (packet) => {
         const kex = this.transport.negotiated?.kex.context;
-        trace.packet(packet, { kex, login: this.#loginMethod, loginMethods: this.#loginMethods });
+        trace.packet(packet, { kex, login: this.#loginMethod, loginMethods });
       }),
     };
   }

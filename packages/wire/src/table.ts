@@ -68,9 +68,9 @@ export interface MessageRow {
   readonly phases: readonly Phase[];
   readonly places: readonly ExtInfoPlace[];
   /** Kex context or login method under which the number has this meaning; absent if the meaning does not depend on a method. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** Describes the message of a login method: see {@link LoginMessage}. */
-  readonly describe?: (payload: Uint8Array) => string;
+  readonly describe?: ((payload: Uint8Array) => string) | undefined;
   /** Whether it may arrive between the peer's KEXINIT and NEWKEYS (RFC 4253 §7.1). */
   readonly duringRekey: boolean;
   /** Whether it may arrive in the first key exchange under strict key exchange (OpenSSH PROTOCOL §1.10). */
@@ -101,9 +101,9 @@ export function isLoginMethodNumber(number: number): boolean {
 
 /** Methods that give method-specific message numbers their meaning. */
 export interface Methods {
-  readonly kex: KexContext | undefined;
+  readonly kex?: KexContext | undefined;
   /** Name of the login method in use. */
-  readonly login: string | undefined;
+  readonly login?: string | undefined;
   /** Login methods of this connection. */
   readonly loginMethods: readonly LoginMessages[];
 }
@@ -117,7 +117,7 @@ export function rowsOf(number: number, loginMethods: readonly LoginMessages[]): 
       .map(({ message, sender, describe }) => ({
         ...row(message, sender, ["auth"]),
         method: name,
-        ...(describe && { describe }),
+        describe,
       })),
   );
 }
@@ -195,7 +195,7 @@ function row(
     places: NO_SUCCESS_DUE,
     duringRekey: false,
     duringStrictKex: false,
-    ...(method && { method }),
+    method,
   };
 }
 

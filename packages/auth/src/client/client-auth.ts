@@ -17,7 +17,7 @@ import {
 } from "@nacre/wire";
 import { AUTH_LIMITS, type AuthLimits } from "../limits.ts";
 import type { ClientAttempt, ClientAttempts, ClientLogin, ClientMethod } from "../methods/client-method.ts";
-import { isMessageOf } from "../methods/messages.ts";
+import { outOfTurn } from "../methods/messages.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
 import type { ClientAuthEvent, ClientAuthOptions } from "./options.ts";
 import { Report } from "./report.ts";
@@ -189,12 +189,8 @@ export class ClientAuth {
 
   #receiveMethodSpecific(payload: Uint8Array): void {
     const state = this.#state;
-    if (
-      !("attempt" in state) ||
-      state.attempt.receive === undefined ||
-      !isMessageOf(state.method, payload[0], "server")
-    )
-      throw this.#unexpected(payload[0]);
+    // The gate of the transport admits only messages that the method defines for the server.
+    if (!("attempt" in state) || state.attempt.receive === undefined) throw this.#unexpected(payload[0]);
     state.attempt.receive(payload);
   }
 
@@ -217,8 +213,6 @@ export class ClientAuth {
       this.#state = { kind: "choosing", method };
       if (!attempts.begin()) continue;
       candidate.wasTried = true;
-      if (this.#state.kind === "choosing")
-        throw new SshError("internal", `the login method ${method.name} began nothing`);
       return;
     }
     for (const { attempts } of this.#candidates) for (const note of attempts.notes?.() ?? []) this.#report.note(note);
@@ -235,8 +229,7 @@ export class ClientAuth {
   #loginBy(method: ClientMethod): ClientLogin {
     const auth = this;
     const expectTurn = (): void => {
-      if (!("method" in auth.#state) || auth.#state.method !== method)
-        throw new SshError("internal", `the login method ${method.name} acted while it was not in use`);
+      if (!("method" in auth.#state) || auth.#state.method !== method) throw outOfTurn(method);
     };
     return {
       options: auth.#options,
@@ -250,13 +243,13 @@ export class ClientAuth {
       wasTried: (name) => auth.#candidates.some((one) => one.method.name === name && one.wasTried),
       isDue: (name) =>
         auth.#candidates.some((one) => one.method.name === name && !one.wasTried && auth.#isAccepted(one.method)),
-      request(methodData, attempt, kind) {
+      request(methodData, attempt, kind = "sent") {
         expectTurn();
         auth.#setContext(method);
         const { userName } = auth.#options;
         const request = { userName, serviceName: SERVICE_CONNECTION, methodName: method.name, methodData };
         auth.#write(SSH_MSG_USERAUTH_REQUEST.encode(request));
-        auth.#state = { kind: kind === undefined ? "sent" : kind === "query" ? "queried" : "signed", method, attempt };
+        auth.#state = { kind, method, attempt };
       },
       send(payload, attempt) {
         expectTurn();
@@ -298,7 +291,7 @@ export class ClientAuth {
 
   #nameOf(number: number): string | undefined {
     const { loginMethods } = this.#options;
-    return messageName(number, { kex: undefined, login: this.#context, loginMethods });
+    return messageName(number, { login: this.#context, loginMethods });
   }
 
   #unexpected(number: number | undefined): SshError {

@@ -87,10 +87,10 @@ export interface ClientLogin {
   /** Returns whether another method of the list is still to be tried, as far as the server accepts it now. */
   isDue(method: string): boolean;
   /**
-   * Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). A "query" can only be refused. A "signed" request is expected to succeed, so a channel open
-   * may follow it in the same flight.
+   * Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). A "queried" server can only refuse or go on. A "signed" request is expected to succeed, so a
+   * channel open may follow it in the same flight. Default "sent".
    */
-  request(methodData: Uint8Array, attempt: ClientAttempt, kind?: "query" | "signed"): void;
+  request(methodData: Uint8Array, attempt: ClientAttempt, kind?: "queried" | "signed" | "sent"): void;
   /** Sends a message of the method and waits for the server. */
   send(payload: Uint8Array, attempt: ClientAttempt): void;
   /**

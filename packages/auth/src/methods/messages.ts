@@ -1,13 +1,9 @@
 import { type LoginMessages, SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 
-/** Returns whether the number is a message of the method that this side sends. */
-export function isMessageOf(
-  { messages }: LoginMessages,
-  number: number | undefined,
-  from: "client" | "server",
-): boolean {
-  return messages.some(({ message, sender }) => message.number === number && (sender === from || sender === "both"));
+/** Returns the error for a method that acts while it is not in use, or takes no step. */
+export function outOfTurn({ name }: LoginMessages): SshError {
+  return new SshError("internal", `the login method ${name} acted out of turn`);
 }
 
 /** Throws `auth-limit` if a message with prompts is longer than `limits.promptBytes`. */

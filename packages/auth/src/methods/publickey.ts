@@ -3,6 +3,7 @@ import {
   type Bytes,
   copyBytes,
   equalBytes,
+  isBytes,
   type LoginMessage,
   Reader,
   SSH_MSG_USERAUTH_PK_OK,
@@ -54,16 +55,33 @@ export const clientPublickey: ClientMethod = {
   messages,
   describeRequest,
   start(login) {
-    const keys = new Keys(login);
+    const keys = login.options.identities.map((identity): Key => ({ identity, tried: new Set(), state: "new" }));
+    const supported = ({ identity }: Key): readonly string[] =>
+      identity.publicKey.algorithms
+        .map((algorithm) => algorithm.name)
+        .filter((algorithm) => login.serverSigAlgs?.includes(algorithm) ?? true);
     return {
       begin() {
-        const choice = keys.next();
-        if (choice === undefined) return false;
-        if (choice.key.identity.privateKey !== undefined && keys.isSingle) sign(login, choice);
-        else query(login, choice);
-        return true;
+        // Keys that the server refused come last.
+        for (const state of ["new", "refused"] as const)
+          for (const key of keys.filter((one) => one.state === state)) {
+            const algorithm = supported(key).find((one) => !key.tried.has(one));
+            if (algorithm === undefined) continue;
+            key.tried.add(algorithm);
+            const isSingle = keys.filter((one) => supported(one).length > 0).length === 1;
+            const begin = isSingle && key.identity.privateKey !== undefined ? sign : query;
+            begin(login, { key, algorithm });
+            return true;
+          }
+        return false;
       },
-      notes: () => keys.unusable.map((identity) => unusableNote(identity, login.options)),
+      notes: () =>
+        keys
+          .filter((key) => key.tried.size === 0 && key.state !== "over" && supported(key).length === 0)
+          .map(({ identity }) => {
+            const names = identity.publicKey.algorithms.map((algorithm) => algorithm.name).join(", ");
+            return `skipped ${describeKey(identity, login.options)} because the server supports none of its algorithms (${names})`;
+          }),
     };
   },
 };
@@ -73,66 +91,14 @@ interface Key {
   readonly identity: Identity;
   /** Names of the algorithms already tried with this key; the server refused each, or may have. */
   readonly tried: Set<string>;
-  /** Whether the server refused the key with an algorithm it supports. Other keys are then tried first. */
-  isRefused: boolean;
-  /** Whether the key succeeded or cannot sign. */
-  isOver: boolean;
+  /** "refused": with an algorithm that the server supports. "over": the key succeeded or cannot sign. */
+  state: "new" | "refused" | "over";
 }
 
 interface KeyChoice {
   readonly key: Key;
   /** Name of the signature algorithm. */
   readonly algorithm: string;
-}
-
-/** Keys still to try, in the order of the option. */
-class Keys {
-  readonly #login: ClientLogin;
-  readonly #keys: readonly Key[];
-
-  constructor(login: ClientLogin) {
-    this.#login = login;
-    this.#keys = login.options.identities.map((identity) => ({
-      identity,
-      tried: new Set(),
-      isRefused: false,
-      isOver: false,
-    }));
-  }
-
-  /** Whether the server supports only one of the keys. */
-  get isSingle(): boolean {
-    return this.#keys.filter(this.#isUsable).length === 1;
-  }
-
-  /** Keys that were never tried because the server supports none of their algorithms (RFC 8308 §3.1). */
-  get unusable(): readonly Identity[] {
-    return this.#keys
-      .filter((key) => key.tried.size === 0 && !key.isOver && !this.#isUsable(key))
-      .map((key) => key.identity);
-  }
-
-  /** Returns the next key, with its first algorithm that the server may support and that was not tried yet. */
-  next(): KeyChoice | undefined {
-    const [refused, others] = [true, false].map((is) => this.#keys.filter((key) => key.isRefused === is));
-    for (const key of [...others!, ...refused!]) {
-      if (key.isOver) continue;
-      const algorithm = key.identity.publicKey.algorithms.find(
-        (one) => !key.tried.has(one.name) && this.#isKnown(one.name),
-      );
-      if (algorithm === undefined) continue;
-      key.tried.add(algorithm.name);
-      return { key, algorithm: algorithm.name };
-    }
-    return undefined;
-  }
-
-  readonly #isUsable = (key: Key): boolean =>
-    key.identity.publicKey.algorithms.some((algorithm) => this.#isKnown(algorithm.name));
-
-  #isKnown(algorithm: string): boolean {
-    return this.#login.serverSigAlgs?.includes(algorithm) ?? true;
-  }
 }
 
 function query(login: ClientLogin, choice: KeyChoice): void {
@@ -154,7 +120,7 @@ function query(login: ClientLogin, choice: KeyChoice): void {
     },
     failed: (accepted) => answered(login, choice, accepted),
   };
-  login.request(userauthPublickey.encode({ algorithm, publicKey, signature: undefined }), attempt, "query");
+  login.request(userauthPublickey.encode({ algorithm, publicKey, signature: undefined }), attempt, "queried");
 }
 
 /** Signs with the key in memory, or asks the application for the signature. */
@@ -194,25 +160,20 @@ function sendSignature(login: ClientLogin, choice: KeyChoice, signature: Uint8Ar
 }
 
 function cannotSign(login: ClientLogin, { key }: KeyChoice, why: string): void {
-  key.isOver = true;
+  key.state = "over";
   login.note(`cannot sign with ${describeKey(key.identity, login.options)}: ${why}`);
   login.next();
 }
 
 /** Records the server's answer, and returns the name of the attempt. */
 function answered(login: ClientLogin, { key, algorithm }: KeyChoice, accepted: boolean): string {
-  if (accepted) key.isOver = true;
+  if (accepted) key.state = "over";
   // A server that does not accept keys yet has not looked at this one. It is tried again after another method.
   else if (!login.canContinue?.includes(name)) key.tried.delete(algorithm);
   // The server supports the algorithm, so it probably refused the key itself. But OpenSSH also lists algorithms that its
   // PubkeyAcceptedAlgorithms forbids. So the key's other algorithms are still tried, after all other keys.
-  else if (login.serverSigAlgs?.includes(algorithm)) key.isRefused = true;
+  else if (login.serverSigAlgs?.includes(algorithm)) key.state = "refused";
   return `publickey (${describeKey(key.identity, login.options)}, ${algorithm})`;
-}
-
-function unusableNote(identity: Identity, options: ClientLoginOptions): string {
-  const names = identity.publicKey.algorithms.map((algorithm) => algorithm.name).join(", ");
-  return `skipped ${describeKey(identity, options)} because the server supports none of its algorithms (${names})`;
 }
 
 /** Returns the key's fingerprint, or its format if no `fingerprint` function was given. */
@@ -223,11 +184,6 @@ function describeKey({ publicKey }: Identity, { fingerprint }: ClientLoginOption
 /** Returns the algorithm name inside a signature blob (RFC 4253 §6.6), or `undefined` if it is malformed. */
 function signatureAlgorithm(signature: Uint8Array): string | undefined {
   return firstName(signature, "signature")?.slice(0, 64);
-}
-
-/** Returns whether `value` is a Uint8Array of any realm. */
-function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1;
 }
 
 /**

@@ -8,7 +8,7 @@ import type { LoginSubject, ServerLoginOptions, ServerMethod } from "../methods/
 export interface ServerAuthOptions extends ServerLoginOptions {
   /** Receives outgoing messages. */
   readonly sink: PacketSink;
-  /** Login methods that the server can handle. Names must be unique. */
+  /** Login methods that the server can handle. The first with a name counts. */
   readonly loginMethods: readonly ServerMethod[];
   /**
    * Names of the methods offered to clients: the same for every user, known or not. To require another factor of one user, answer with a

@@ -13,8 +13,8 @@ import {
   staleAnswer,
 } from "@nacre/wire";
 import { AUTH_LIMITS, type AuthLimits } from "../limits.ts";
-import { isMessageOf } from "../methods/messages.ts";
-import type { Factor, LoginSubject, LoginVerdict, ServerAttempt, ServerMethod } from "../methods/server-method.ts";
+import { outOfTurn } from "../methods/messages.ts";
+import type { LoginSubject, LoginVerdict, ServerAttempt, ServerMethod } from "../methods/server-method.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
 import { AuthProgress } from "./auth-progress.ts";
 import type { ServerAuthEvent, ServerAuthOptions } from "./options.ts";
@@ -32,7 +32,6 @@ type State =
   | /** Waiting for the client's message of the method. */ {
       readonly kind: "questioned";
       readonly attempt: ServerAttempt;
-      readonly method: ServerMethod;
       readonly received: (payload: Uint8Array) => void;
     }
   | { readonly kind: "over" };
@@ -113,12 +112,8 @@ export class ServerAuth {
         );
       // Events hold views of this copy, such as public keys.
       this.#queue.push(payload.slice());
-    } else if (
-      number !== undefined &&
-      isLoginMethodNumber(number) &&
-      state.kind === "questioned" &&
-      isMessageOf(state.method, number, "client")
-    ) {
+    } else if (number !== undefined && isLoginMethodNumber(number) && state.kind === "questioned") {
+      // The gate of the transport admits only messages that the method defines for the client.
       state.received(payload);
     } else {
       throw new SshError(
@@ -158,8 +153,6 @@ export class ServerAuth {
     const attempt = this.#attemptBy(method, subject);
     this.#state = { kind: "begun", attempt };
     method.begin(attempt, methodData);
-    if (this.#state.kind === "begun")
-      throw new SshError("internal", `the login method ${method.name} did not answer a request`);
   }
 
   /** Returns what `method` can do with one login request. */
@@ -185,7 +178,7 @@ export class ServerAuth {
       send: (payload, received) => {
         expectTurn();
         this.#options.sink.write(payload);
-        this.#state = { kind: "questioned", attempt, method, received };
+        this.#state = { kind: "questioned", attempt, received };
       },
       reply: (payload) => {
         end();
@@ -194,9 +187,16 @@ export class ServerAuth {
       judge: (factor, verdict) => {
         checkVerdict(verdict);
         end();
-        if (verdict === "success") this.#admit(subject, factor);
-        else if (verdict === "failure") this.#fail();
-        else this.#advance(subject, factor, verdict.partial);
+        const factors = subject.factors.concat(factor);
+        if (verdict === "success") {
+          this.#options.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
+          this.#finish({ type: "success", ...subject, factors });
+        } else if (verdict === "failure") {
+          this.#fail();
+        } else {
+          progress.advance(factors, verdict.partial);
+          this.#sendFailure(true);
+        }
       },
       fail: () => {
         end();
@@ -208,20 +208,9 @@ export class ServerAuth {
       },
     };
     const expectTurn = (): void => {
-      if (!("attempt" in this.#state) || this.#state.attempt !== attempt)
-        throw new SshError("internal", `the login method ${method.name} acted on a request that has ended`);
+      if (!("attempt" in this.#state) || this.#state.attempt !== attempt) throw outOfTurn(method);
     };
     return attempt;
-  }
-
-  #admit(subject: LoginSubject, factor: Factor): void {
-    this.#options.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
-    this.#finish({ type: "success", ...subject, factors: subject.factors.concat(factor) });
-  }
-
-  #advance(subject: LoginSubject, factor: Factor, canContinue: readonly string[]): void {
-    this.#progress.advance(subject.factors.concat(factor), canContinue);
-    this.#sendFailure(true);
   }
 
   #fail(): void {
@@ -266,12 +255,9 @@ export class ServerAuth {
 
 /** Throws `usage` unless the answer of the application is a verdict. */
 function checkVerdict(verdict: unknown): asserts verdict is LoginVerdict {
-  if (verdict === "success" || verdict === "failure") return;
   const partial = (verdict as { readonly partial?: unknown } | null | undefined)?.partial;
-  if (!Array.isArray(partial))
-    throw new SshError("usage", "the verdict about a login must be `success`, `failure` or `{ partial }`");
-  if (partial.length === 0)
-    throw new SshError("usage", "`partial` must name at least one method that can continue, got an empty list");
+  if (verdict !== "success" && verdict !== "failure" && !(Array.isArray(partial) && partial.length > 0))
+    throw new SshError("usage", "a verdict must be `success`, `failure` or `partial` with at least one method");
 }
 
 function unavailable(serviceName: string): SshError {

@@ -3,8 +3,7 @@ import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
-import { usage } from "../check.ts";
-import { type ClientLoginMethod, chosenMethods } from "../methods/method.ts";
+import { type ClientLoginContext, type ClientLoginMethod, chosenMethods } from "../methods/method.ts";
 import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
@@ -35,17 +34,17 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
-  readonly #methods: readonly ClientLoginMethod[];
-  /** Functions that answer the asks of the methods in use, by their names. */
-  readonly #answers = new Map<string, (ask: ClientAsk) => unknown>();
+  /** Functions that answer the asks of login methods, by method. */
+  readonly #answers: ReadonlyMap<string, ((ask: ClientAsk) => unknown) | undefined>;
   /** Tells login methods that the login is over. */
-  #login: AbortController | undefined;
+  readonly #login = new AbortController();
 
   constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
     this.#options = options;
-    this.#methods =
-      options.methods === undefined ? options.loginMethods : chosenMethods(options.methods, options.loginMethods);
-    this.#machine = new ClientSession(sessionOptions(options, this.#methods));
+    const methods = chosenMethods(options.methods, options.loginMethods);
+    const login: ClientLoginContext = { options, signal: this.#login.signal };
+    this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));
+    this.#machine = new ClientSession(sessionOptions(options, methods));
     this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#machine, this, HANDLERS);
   }
 
@@ -112,7 +111,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         return;
       }
       case "authenticated":
-        this.#login?.abort();
+        this.#login.abort();
         for (const [channelType, handler] of Object.entries(options.channels ?? {}))
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
         this.#authenticated.resolve({
@@ -128,7 +127,11 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         this.#show([event.name, event.instruction].filter((text) => text !== "").join("\n"));
         return;
       default:
-        if ("method" in event) this.#onAsk(event);
+        if ("method" in event)
+          this.#ask(
+            () => this.#answers.get(event.method)?.(event),
+            (answer) => this.#machine.auth.answer(event.token, answer),
+          );
       // New keys and debug messages need no action.
     }
   }
@@ -137,35 +140,11 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   closed(error: SshError): void {
     this.#authenticated.reject(error);
-    this.#login?.abort(error);
+    this.#login.abort(error);
   }
 
   get #engine(): Engine<ClientSessionEvent> {
     return this.mux.engine;
-  }
-
-  /** Lets the application's part of a login method answer an ask. */
-  #onAsk(ask: ClientAsk): void {
-    this.#ask(
-      () => this.#answersOf(ask.method)(ask),
-      (answer) => this.#machine.auth.answer(ask.token, answer),
-    );
-  }
-
-  #answersOf(name: string): (ask: ClientAsk) => unknown {
-    let answers = this.#answers.get(name);
-    if (answers !== undefined) return answers;
-    const driver = this;
-    const application = this.#methods.find(({ method }) => method.name === name)?.application;
-    if (application === undefined) throw usage(`the login method ${name} asks, but has no \`application\``);
-    answers = application({
-      options: this.#options,
-      get signal() {
-        return (driver.#login ??= new AbortController()).signal;
-      },
-    });
-    this.#answers.set(name, answers);
-    return answers;
   }
 
   /** Shows a text with the application's `banner` callback. Exceptions of the callback are rethrown as uncaught exceptions. */

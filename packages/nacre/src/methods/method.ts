@@ -1,6 +1,5 @@
 import type { ClientAsk, ClientMethod, LoginVerdict, ServerAsk, ServerMethod } from "@nacre/auth";
-import { isLoginMethodNumber, SshError } from "@nacre/wire";
-import { checkName } from "../check.ts";
+import { usage } from "../check.ts";
 import type { ConnectOptions } from "../client/options.ts";
 import { isThenable } from "../mux/engine.ts";
 import type { Login, LoginDecision, LoginFacts } from "../server/options.ts";
@@ -46,18 +45,12 @@ export interface ServerLoginContext {
   /** Returns the fingerprint of a public key blob. */
   fingerprint(blob: Uint8Array): string;
   /**
-   * Asks `authenticate` about a login. An exception or an invalid decision refuses it. `{ changePassword }` is invalid unless
+   * Asks `authenticate` about a login. An exception or an invalid decision refuses it. `{ changePassword }` is valid only with
    * `mayChangePassword`.
    */
-  decide(
-    ask: ServerAsk,
-    login: LoginOf<Login>,
-    options?: { readonly mayChangePassword: boolean },
-  ): LoginDecision | Promise<LoginDecision>;
+  decide(ask: ServerAsk, login: LoginOf<Login>, mayChangePassword?: boolean): LoginDecision | Promise<LoginDecision>;
   /** Returns the verdict for a decision, and keeps its permissions if it accepts the factor. */
   verdict(ask: ServerAsk, decision: LoginDecision): LoginVerdict;
-  /** Asks `authenticate` about a login, and returns its verdict. */
-  judge(ask: ServerAsk, login: LoginOf<Login>): LoginVerdict | Promise<LoginVerdict>;
 }
 
 /** A login without the facts that every login has. */
@@ -69,38 +62,23 @@ export function whenKnown<T, U>(value: T | Promise<T>, use: (value: T) => U): U 
 }
 
 /**
- * Returns the methods that an option `methods` chooses: values, and names of `known`. Throws `usage` for another name, a name that occurs
- * twice, and a value that is no login method.
+ * Returns the methods that an option `methods` chooses: values, and names of `known`. Without the option, all of `known`. Throws `usage` for
+ * another name, a name that occurs twice, and a value that is no login method.
  */
 export function chosenMethods<M extends ClientLoginMethod | ServerLoginMethod>(
-  chosen: readonly (string | M)[],
+  chosen: readonly (string | M)[] | undefined,
   known: readonly M[],
 ): readonly M[] {
-  const methods = chosen.map((one): M => {
-    if (typeof one !== "string") return checkedMethod(one);
-    const found = known.find(({ method }) => method.name === one);
-    if (found !== undefined) return found;
-    const names = known.map(({ method }) => method.name).join(", ");
-    throw new SshError(
-      "usage",
-      `\`methods\` must be a list of ${names} and of login methods, such as those of \`nacre/core\``,
-    );
-  });
-  if (new Set(methods.map(({ method }) => method.name)).size < methods.length)
-    throw new SshError("usage", "`methods` names a login method twice");
+  if (chosen === undefined) return known;
+  const methods = chosen.flatMap((one) =>
+    typeof one === "string" ? known.filter(({ method }) => method.name === one) : one?.method?.name ? [one] : [],
+  );
+  if (new Set(methods.map(methodName)).size < chosen.length)
+    throw usage(`\`methods\` must be a list of ${known.map(methodName).join(", ")} and of login methods, each once`);
   return methods;
 }
 
 /** Returns the name of a method that is given by name or as a value. */
 export function methodName(one: string | ClientLoginMethod | ServerLoginMethod): string {
   return typeof one === "string" ? one : one.method.name;
-}
-
-function checkedMethod<M extends ClientLoginMethod | ServerLoginMethod>(value: M): M {
-  const { name, messages } = (value as Partial<M> | null)?.method ?? {};
-  checkName(name, "the name of a login method");
-  for (const { message } of messages ?? [])
-    if (!isLoginMethodNumber(message.number))
-      throw new SshError("usage", `message ${message.number} of a login method must have a number from 60 to 79`);
-  return value;
 }

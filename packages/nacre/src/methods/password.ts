@@ -1,4 +1,4 @@
-import { clientPassword as client, serverPassword as server } from "@nacre/auth";
+import { clientPassword as client, type ServerPasswordAsk, serverPassword as server } from "@nacre/auth";
 import { type ClientLoginMethod, type ServerLoginMethod, whenKnown } from "./method.ts";
 
 /** Passwords (RFC 4252 §8), from the options `password` and `changePassword`. */
@@ -18,14 +18,13 @@ export const serverPassword: ServerLoginMethod = {
   method: server,
   application: (login) => ({
     answer(ask) {
+      // A method gets only its own asks.
+      const given = ask as ServerPasswordAsk;
       const facts =
-        ask.type === "password"
-          ? ({ method: "password", password: ask.password } as const)
-          : ask.type === "change-password"
-            ? ({ method: "change-password", oldPassword: ask.oldPassword, newPassword: ask.newPassword } as const)
-            : undefined;
-      if (facts === undefined) return "failure";
-      return whenKnown(login.decide(ask, facts, { mayChangePassword: true }), (decision) =>
+        given.type === "password"
+          ? { method: given.type, password: given.password }
+          : { method: given.type, oldPassword: given.oldPassword, newPassword: given.newPassword };
+      return whenKnown(login.decide(ask, facts, true), (decision) =>
         typeof decision === "object" && "changePassword" in decision
           ? { changePrompt: decision.changePassword }
           : login.verdict(ask, decision),

@@ -1,4 +1,4 @@
-import { clientPublickey as client, serverPublickey as server } from "@nacre/auth";
+import { clientPublickey as client, type ServerKeyAsk, serverPublickey as server } from "@nacre/auth";
 import { isPrivateKey } from "@nacre/keys/internal";
 import { type ClientLoginMethod, type ServerLoginMethod, whenKnown } from "./method.ts";
 
@@ -18,12 +18,14 @@ export const serverPublickey: ServerLoginMethod = {
   method: server,
   application: (login) => ({
     answer(ask) {
-      if (ask.type !== "query" && ask.type !== "publickey") return "failure";
-      const { algorithm, publicKey } = ask;
-      const signed = ask.type === "publickey";
+      // A method gets only its own asks.
+      const { type, algorithm, publicKey } = ask as ServerKeyAsk;
+      const signed = type === "publickey";
       const fingerprint = login.fingerprint(publicKey);
       const facts = { method: "publickey", algorithm, publicKey, fingerprint, signed } as const;
-      return signed ? login.judge(ask, facts) : whenKnown(login.decide(ask, facts), (decision) => decision !== false);
+      return whenKnown(login.decide(ask, facts), (decision) =>
+        signed ? login.verdict(ask, decision) : decision !== false,
+      );
     },
   }),
 };

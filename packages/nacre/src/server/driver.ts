@@ -50,7 +50,8 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     this.#options = options;
     this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
-    const methods = knownMethods(options);
+    // Those of the option first, then others that a decision's `next` may name.
+    const methods = [...chosenMethods(options.methods, options.loginMethods), ...options.loginMethods];
     this.#machine = new ServerSession(sessionOptions(options, methods, this.#limits));
     this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#machine, this, sessionHandlers);
     const logins = new Logins({
@@ -229,15 +230,6 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
       // A failing log must not end the connection.
     }
   }
-}
-
-/** Returns the methods that the server can handle: those of the option, and others for a decision's `next`. */
-function knownMethods({
-  methods = [],
-  loginMethods,
-}: ServeOptions<never> & ServerProvider): readonly ServerLoginMethod[] {
-  const chosen = chosenMethods(methods, loginMethods);
-  return [...chosen, ...loginMethods.filter(({ method }) => chosen.every((one) => one.method.name !== method.name))];
 }
 
 function sessionOptions<S>(

@@ -6,7 +6,6 @@ import {
   type ServerLoginAnswers,
   type ServerLoginContext,
   type ServerLoginMethod,
-  whenKnown,
 } from "../methods/method.ts";
 import { type Engine, isThenable } from "../mux/engine.ts";
 import type { Authenticate, Login, LoginDecision, ServerEvent } from "./options.ts";
@@ -67,13 +66,12 @@ export class Logins {
     const { methods, fingerprint } = this.#context;
     const login: ServerLoginContext = {
       fingerprint,
-      decide: (ask, facts, { mayChangePassword } = { mayChangePassword: false }) => {
+      decide: (ask, facts, mayChangePassword = false) => {
         const { userName: user, factors } = ask;
         const { remoteAddress } = this.#context;
         return this.#decide({ ...facts, user, factors, remoteAddress } as Login, mayChangePassword);
       },
       verdict: (ask, decision) => this.#verdict(decision, ask.factors),
-      judge: (ask, facts) => whenKnown(login.decide(ask, facts), (decision) => this.#verdict(decision, ask.factors)),
     };
     this.#current = methods.find(({ method }) => method.name === name)?.application?.(login);
   }

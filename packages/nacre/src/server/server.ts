@@ -35,7 +35,7 @@ export function checkServeOptions({
   limits,
   signal,
   random,
-  methods = [],
+  methods,
   loginMethods,
   channels,
   globalRequests,
