@@ -2,19 +2,31 @@
 // AsyncDisposable.
 /// <reference lib="esnext.disposable" preserve="true" />
 export type {
+  AttemptCounts,
   ClientAsk,
   ClientAttempt,
   ClientAttempts,
   ClientLogin,
+  ClientLoginOptions,
   ClientMethod,
   Factor,
+  LoginSubject,
   LoginVerdict,
+  OtherAsk,
   ServerAsk,
   ServerAttempt,
+  ServerLoginOptions,
   ServerMethod,
 } from "@nacre/auth";
 export type { KeyLogPort, Limits, SessionTrace, TracePort, TraceRecord } from "@nacre/session";
-export { type Culprit, escapeText, SshError, type SshErrorCode } from "@nacre/wire";
+export {
+  type Culprit,
+  escapeText,
+  type LoginMessage,
+  type LoginMessages,
+  SshError,
+  type SshErrorCode,
+} from "@nacre/wire";
 export { BaseClient, type ClientKind, type LoggedIn, webClient } from "./client/base-client.ts";
 export { Client, forwardingClient } from "./client/client.ts";
 export type { ConnectionInfo } from "./client/driver.ts";
