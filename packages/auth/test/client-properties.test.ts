@@ -112,6 +112,8 @@ class Game {
     const secret = `secret${++this.#secrets}`;
     const giveUp = answer === "give up";
     switch (ask.type) {
+      case "ask":
+        throw new Error("no method of the list asks so");
       case "sign": {
         const number = identityPool.indexOf(ask.identity) + 1;
         const signature = ask.algorithm.startsWith("rsa")

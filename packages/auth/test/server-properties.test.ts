@@ -164,6 +164,9 @@ test("for any client messages, a login succeeds only by an answer to the open as
           case "keyboard-interactive":
           case "responses":
             rig.server.answer(ask.token, verdict === "failure" ? { prompts } : verdict);
+            break;
+          case "ask":
+            throw new Error("no method of the list asks so");
         }
         look();
         granted = undefined;

@@ -227,46 +227,41 @@ export class ClientAuth {
 
   /** Returns what `method` can do in this login. */
   #loginBy(method: ClientMethod): ClientLogin {
-    const auth = this;
     const expectTurn = (): void => {
-      if (!("method" in auth.#state) || auth.#state.method !== method) throw outOfTurn(method);
+      if (!("method" in this.#state) || this.#state.method !== method) throw outOfTurn(method);
     };
     return {
-      options: auth.#options,
-      limits: auth.#limits,
-      get canContinue() {
-        return auth.#canContinue;
-      },
-      get serverSigAlgs() {
-        return auth.#serverSigAlgs;
-      },
-      wasTried: (name) => auth.#candidates.some((one) => one.method.name === name && one.wasTried),
+      options: this.#options,
+      limits: this.#limits,
+      canContinue: () => this.#canContinue,
+      serverSigAlgs: () => this.#serverSigAlgs,
+      wasTried: (name) => this.#candidates.some((one) => one.method.name === name && one.wasTried),
       isDue: (name) =>
-        auth.#candidates.some((one) => one.method.name === name && !one.wasTried && auth.#isAccepted(one.method)),
-      request(methodData, attempt, kind = "sent") {
+        this.#candidates.some((one) => one.method.name === name && !one.wasTried && this.#isAccepted(one.method)),
+      request: (methodData, attempt, kind = "sent") => {
         expectTurn();
-        auth.#setContext(method);
-        const { userName } = auth.#options;
+        this.#setContext(method);
+        const { userName } = this.#options;
         const request = { userName, serviceName: SERVICE_CONNECTION, methodName: method.name, methodData };
-        auth.#write(SSH_MSG_USERAUTH_REQUEST.encode(request));
-        auth.#state = { kind, method, attempt };
+        this.#write(SSH_MSG_USERAUTH_REQUEST.encode(request));
+        this.#state = { kind, method, attempt };
       },
-      send(payload, attempt) {
+      send: (payload, attempt) => {
         expectTurn();
-        auth.#write(payload);
-        auth.#state = { kind: "sent", method, attempt };
+        this.#write(payload);
+        this.#state = { kind: "sent", method, attempt };
       },
-      ask(ask, answered) {
+      ask: (ask, answered) => {
         expectTurn();
         const token = askToken(ask.type);
-        auth.#events.push({ ...ask, method: method.name, token } as ClientAuthEvent);
-        auth.#state = { kind: "asked", method, token, answered };
+        this.#events.push({ ...ask, method: method.name, token } as ClientAuthEvent);
+        this.#state = { kind: "asked", method, token, answered };
       },
-      show: (name, instruction) => auth.#events.push({ type: "instruction", name, instruction }),
-      note: (text) => auth.#report.note(text),
-      next() {
+      show: (name, instruction) => this.#events.push({ type: "instruction", name, instruction }),
+      note: (text) => this.#report.note(text),
+      next: () => {
         expectTurn();
-        auth.#tryNext();
+        this.#tryNext();
       },
     };
   }

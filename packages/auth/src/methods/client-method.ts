@@ -1,6 +1,7 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys";
 import type { LoginMessages, RandomSource } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
+import type { MethodAsk } from "./messages.ts";
 
 /** A key that a user can log in with. */
 export interface Identity {
@@ -78,10 +79,10 @@ export interface ClientAttempt {
 export interface ClientLogin {
   readonly options: ClientLoginOptions;
   readonly limits: AuthLimits;
-  /** Methods in the server's last SSH_MSG_USERAUTH_FAILURE; `undefined` before the first. */
-  readonly canContinue: readonly string[] | undefined;
-  /** Signature algorithms that the server supports (RFC 8308 §3.1); `undefined` if it did not say. */
-  readonly serverSigAlgs: readonly string[] | undefined;
+  /** Returns the methods in the server's last SSH_MSG_USERAUTH_FAILURE; `undefined` before the first. */
+  canContinue(): readonly string[] | undefined;
+  /** Returns the signature algorithms that the server supports (RFC 8308 §3.1); `undefined` if it did not say. */
+  serverSigAlgs(): readonly string[] | undefined;
   /** Returns whether another method of the list was tried. */
   wasTried(method: string): boolean;
   /** Returns whether another method of the list is still to be tried, as far as the server accepts it now. */
@@ -97,7 +98,7 @@ export interface ClientLogin {
    * Asks the application: emits `ask` as an event with a token. `answered` gets the answer, whose type it must check. The ask stays open if
    * `answered` throws.
    */
-  ask<Ask extends { readonly type: string }>(ask: Ask, answered: (answer: unknown) => void): void;
+  ask(ask: MethodAsk, answered: (answer: unknown) => void): void;
   /** Shows text of the server to the user. */
   show(name: string, instruction: string): void;
   /** Adds a note to the error of a login that fails. */

@@ -92,13 +92,13 @@ export const clientKeyboardInteractive: ClientMethod = {
         // A new request would also end the conversation (RFC 4252 §5.1), but Erlang's server disconnects on that.
         const nothing = prompts.map(() => "");
         if (isGivenUp) return respond(round, true, nothing);
-        const ask: ClientPromptsAsk = {
+        const ask = {
           type: "prompts",
           round,
           name: request.name,
           instruction: request.instruction,
           prompts,
-        };
+        } satisfies ClientPromptsAsk;
         login.ask(ask, (responses) => {
           if (responses === undefined) {
             left = 0;
@@ -158,10 +158,10 @@ export const serverKeyboardInteractive: ServerMethod = {
           // A wrong number of responses is a failed attempt (RFC 4256 §3.4).
           // rule: kbd-int-responses
           if (responses.length !== prompts.length) return attempt.fail();
-          attempt.ask<ServerPromptsAsk>({ type: "responses", responses }, answered(rounds + 1));
+          attempt.ask({ type: "responses", responses } satisfies ServerPromptsAsk, answered(rounds + 1));
         });
       };
-    attempt.ask<ServerPromptsAsk>({ type: "keyboard-interactive", submethods }, answered(0));
+    attempt.ask({ type: "keyboard-interactive", submethods } satisfies ServerPromptsAsk, answered(0));
   },
 };
 

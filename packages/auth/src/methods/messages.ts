@@ -1,6 +1,9 @@
 import { type LoginMessages, SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 
+/** An ask of a login method: its type, and what the application needs to answer it. */
+export type MethodAsk = Readonly<Record<string, unknown>> & { readonly type: string };
+
 /** Returns the error for a method that acts while it is not in use, or takes no step. */
 export function outOfTurn({ name }: LoginMessages): SshError {
   return new SshError("internal", `the login method ${name} acted out of turn`);

@@ -12,7 +12,7 @@ export const clientNone: ClientMethod = {
     let isSent = false;
     return {
       begin() {
-        if (isSent || login.canContinue !== undefined) return false;
+        if (isSent || login.canContinue() !== undefined) return false;
         isSent = true;
         login.request(new Uint8Array(0), { failed: () => undefined });
         return true;

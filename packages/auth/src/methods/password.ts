@@ -55,7 +55,7 @@ export const clientPassword: ClientMethod = {
             "auth-limit",
             `the server demanded a new password more than ${changes} times in one attempt (\`passwordChanges\`)`,
           );
-        login.ask<ClientPasswordAsk>({ type: "change-password", prompt }, (answer) => {
+        login.ask({ type: "change-password", prompt } satisfies ClientPasswordAsk, (answer) => {
           if (answer === undefined) return giveUp("the server demanded a new password, but none was given");
           if (!isPasswordChange(answer)) throw invalidAnswer("changePassword");
           const { oldPassword, newPassword } = answer;
@@ -78,7 +78,7 @@ export const clientPassword: ClientMethod = {
       begin() {
         if (left === 0) return false;
         left--;
-        login.ask<ClientPasswordAsk>({ type: "password", attempt: ++asked }, (password) => {
+        login.ask({ type: "password", attempt: ++asked } satisfies ClientPasswordAsk, (password) => {
           if (password === undefined) return giveUp("password was abandoned because no answer was given");
           if (typeof password !== "string") throw invalidAnswer("password");
           login.request(userauthPassword.encode({ password, newPassword: undefined }), attempt(0));
@@ -106,8 +106,12 @@ export const serverPassword: ServerMethod = {
       attempt.progress.countFailure();
       attempt.reply(SSH_MSG_USERAUTH_PASSWD_CHANGEREQ.encode({ prompt: verdict.changePrompt, languageTag: "" }));
     };
-    if (newPassword === undefined) attempt.ask<ServerPasswordAsk>({ type: "password", password }, answered);
-    else attempt.ask<ServerPasswordAsk>({ type: "change-password", oldPassword: password, newPassword }, answered);
+    if (newPassword === undefined) attempt.ask({ type: "password", password } satisfies ServerPasswordAsk, answered);
+    else
+      attempt.ask(
+        { type: "change-password", oldPassword: password, newPassword } satisfies ServerPasswordAsk,
+        answered,
+      );
   },
 };
 

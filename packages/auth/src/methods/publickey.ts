@@ -59,7 +59,7 @@ export const clientPublickey: ClientMethod = {
     const supported = ({ identity }: Key): readonly string[] =>
       identity.publicKey.algorithms
         .map((algorithm) => algorithm.name)
-        .filter((algorithm) => login.serverSigAlgs?.includes(algorithm) ?? true);
+        .filter((algorithm) => login.serverSigAlgs()?.includes(algorithm) ?? true);
     return {
       begin() {
         // Keys that the server refused come last.
@@ -131,7 +131,7 @@ function sign(login: ClientLogin, choice: KeyChoice): void {
   const publicKey = identity.publicKey.blob;
   const data = userauthSignedData(sessionId, { userName, serviceName: SERVICE_CONNECTION }, { algorithm, publicKey });
   if (identity.privateKey === undefined) {
-    login.ask<ClientSignAsk>({ type: "sign", identity, algorithm, data }, (signature) => {
+    login.ask({ type: "sign", identity, algorithm, data } satisfies ClientSignAsk, (signature) => {
       if (signature === undefined) return cannotSign(login, choice, "no signature was provided");
       if (!isBytes(signature)) throw invalidAnswer("sign");
       sendSignature(login, choice, signature);
@@ -169,10 +169,10 @@ function cannotSign(login: ClientLogin, { key }: KeyChoice, why: string): void {
 function answered(login: ClientLogin, { key, algorithm }: KeyChoice, accepted: boolean): string {
   if (accepted) key.state = "over";
   // A server that does not accept keys yet has not looked at this one. It is tried again after another method.
-  else if (!login.canContinue?.includes(name)) key.tried.delete(algorithm);
+  else if (!login.canContinue()?.includes(name)) key.tried.delete(algorithm);
   // The server supports the algorithm, so it probably refused the key itself. But OpenSSH also lists algorithms that its
   // PubkeyAcceptedAlgorithms forbids. So the key's other algorithms are still tried, after all other keys.
-  else if (login.serverSigAlgs?.includes(algorithm)) key.state = "refused";
+  else if (login.serverSigAlgs()?.includes(algorithm)) key.state = "refused";
   return `publickey (${describeKey(key.identity, login.options)}, ${algorithm})`;
 }
 
@@ -217,7 +217,7 @@ export const serverPublickey: ServerMethod = {
     if (isRefused) return signature === undefined ? refuseQuery() : attempt.fail();
     const type = signature === undefined ? "query" : "publickey";
     // rule: asked-key
-    attempt.ask<ServerKeyAsk>({ type, ...key }, (answer) => {
+    attempt.ask({ type, ...key } satisfies ServerKeyAsk, (answer) => {
       if (type === "publickey") return attempt.judge({ method: name, ...key }, answer);
       if (typeof answer !== "boolean") throw invalidAnswer("query");
       if (answer) attempt.reply(SSH_MSG_USERAUTH_PK_OK.encode(sent));

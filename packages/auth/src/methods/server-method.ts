@@ -1,6 +1,7 @@
 import type { SignatureAlgorithm } from "@nacre/keys";
 import type { Bytes, LoginMessages } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
+import type { MethodAsk } from "./messages.ts";
 
 /** A public key and the signature algorithm it is used with. */
 export interface LoginKey {
@@ -61,7 +62,7 @@ export interface ServerAttempt {
    * Asks the application: emits `ask` as an event with a token and the subject. `answered` gets the answer, whose type it must check. The ask
    * stays open if `answered` throws `usage`.
    */
-  ask<Ask extends { readonly type: string }>(ask: Ask, answered: (answer: unknown) => void): void;
+  ask(ask: MethodAsk, answered: (answer: unknown) => void): void;
   /** Sends a message of the method. `received` handles the client's next one. */
   send(payload: Uint8Array, received: (payload: Uint8Array) => void): void;
   /** Ends the request with a message of the method. The client goes on with another request. */

@@ -1,5 +1,5 @@
 import type { ClientAsk, ClientMethod, LoginVerdict, ServerAsk, ServerMethod } from "@nacre/auth";
-import { usage } from "../check.ts";
+import { SshError } from "@nacre/wire";
 import type { ConnectOptions } from "../client/options.ts";
 import { isThenable } from "../mux/engine.ts";
 import type { Login, LoginDecision, LoginFacts } from "../server/options.ts";
@@ -74,7 +74,10 @@ export function chosenMethods<M extends ClientLoginMethod | ServerLoginMethod>(
     typeof one === "string" ? known.filter(({ method }) => method.name === one) : one?.method?.name ? [one] : [],
   );
   if (new Set(methods.map(methodName)).size < chosen.length)
-    throw usage(`\`methods\` must be a list of ${known.map(methodName).join(", ")} and of login methods, each once`);
+    throw new SshError(
+      "usage",
+      `\`methods\` must be a list of ${known.map(methodName).join(", ")} and of login methods, each once`,
+    );
   return methods;
 }
 

@@ -69,7 +69,7 @@ export class Logins {
       decide: (ask, facts, mayChangePassword = false) => {
         const { userName: user, factors } = ask;
         const { remoteAddress } = this.#context;
-        return this.#decide({ ...facts, user, factors, remoteAddress } as Login, mayChangePassword);
+        return this.#decide({ ...facts, user, factors, remoteAddress }, mayChangePassword);
       },
       verdict: (ask, decision) => this.#verdict(decision, ask.factors),
     };

@@ -10,6 +10,8 @@ import { Realm } from "./realm.ts";
 const realm = new Realm({ alice: "sesame" });
 const gssapi = new Gssapi(realm, "sesame");
 
+const withPassword = (one: Login): boolean => one.method === "password" && one.password === "right";
+
 /** Logs in, and returns the logins that `authenticate` saw and the events of the server. */
 async function login(
   method: Gssapi,
@@ -76,10 +78,9 @@ describe("a login method of an application", () => {
 
   it("stands beside methods by name, on both sides", async () => {
     const options = { methods: [gssapi.server, "password"] } as const;
-    const authenticate = (one: Login) => one.method === "password" && one.password === "right";
     const { error, logins } = await login(
       new Gssapi(realm, ""),
-      { ...options, authenticate },
+      { ...options, authenticate: withPassword },
       { methods: ["none", new Gssapi(realm, "").client, "password"], password: "right" },
     );
     expect(error).toBeUndefined();
@@ -114,7 +115,7 @@ describe("a login method of an application", () => {
       code: "auth-cancelled",
       message: expect.stringContaining("no ticket"),
     });
-    failing.sign = realm.sign;
+    failing.sign = (secret, data) => realm.sign(secret, data);
     failing.verify = () => Promise.reject(new Error("secret words"));
     const { error, events } = await login(new Gssapi(failing, "sesame"));
     expect(error).toMatchObject({ code: "disconnected", message: expect.not.stringContaining("secret words") });
