@@ -1,5 +1,4 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
-export { interactiveMethods } from "@nacre/auth";
 export { SESSION_LIMITS } from "@nacre/session";
 export {
   checkKey,
@@ -21,6 +20,7 @@ export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward
 export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
 export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
+export { clientMethods } from "./methods/list.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";

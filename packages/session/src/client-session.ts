@@ -1,11 +1,4 @@
-import {
-  ClientAuth,
-  type ClientAuthEvent,
-  type Identity,
-  type InteractiveMethods,
-  type PasswordSource,
-  type PromptsSource,
-} from "@nacre/auth";
+import { ClientAuth, type ClientAuthEvent, type ClientAuthOptions, type ClientLoginOptions } from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { NegotiatedAlgorithms, TransportEvent, TransportOptions } from "@nacre/transport";
@@ -15,19 +8,11 @@ import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
 /** Options of `ClientSession`. */
-export interface ClientSessionOptions extends SessionOptions, Pick<TransportOptions, "connecting"> {
-  readonly userName: string;
-  /** Keys to log in with, in order of preference. */
-  readonly identities: readonly Identity[];
-  /**
-   * Returns the name of a key in errors, such as its SHA256 fingerprint, given its public key blob. By default errors show the key format.
-   */
-  readonly fingerprint?: (blob: Uint8Array) => string;
-  readonly password: PasswordSource;
-  readonly keyboardInteractive: PromptsSource;
-  /** Code of the methods "password" and "keyboard-interactive", which these two sources need. */
-  readonly interactiveMethods?: InteractiveMethods | undefined;
-}
+export interface ClientSessionOptions
+  extends SessionOptions,
+    Pick<TransportOptions, "connecting">,
+    Omit<ClientLoginOptions, "sessionId" | "random">,
+    Pick<ClientAuthOptions, "loginMethods"> {}
 
 /** An event of `ClientSession`. Asks carry a `token` and wait for the matching answer call. */
 export type ClientSessionEvent =
@@ -37,7 +22,7 @@ export type ClientSessionEvent =
   | Extract<TransportEvent, { type: "verify-host-key" }>
   /** Encryption is active. Emitted before authentication, and again after each rekey. */
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
-  /** Banners and asks of authentication, such as `sign`, `password`, `change-password` and `prompts`. */
+  /** Banners and texts of authentication, and asks of its methods, answered by `auth.answer`. */
   | Exclude<ClientAuthEvent, { type: "method" | "success" | "closed" }>
   /** Authentication succeeded. */
   | { readonly type: "authenticated" }
@@ -57,7 +42,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
 
   constructor(options: ClientSessionOptions) {
     super(options, {
-      transport: { role: "client", connecting: options.connecting },
+      transport: { role: "client", connecting: options.connecting, loginMethods: options.loginMethods },
       sink: ({ sink }) => new EarlySink(sink),
     });
     this.#options = options;
@@ -154,8 +139,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   }
 
   #startAuth(): void {
-    const { random, userName, identities, fingerprint, password, keyboardInteractive, interactiveMethods } =
-      this.#options;
+    const { random, userName, identities, fingerprint, password, keyboardInteractive, loginMethods } = this.#options;
     const auth = new ClientAuth({
       sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
@@ -164,7 +148,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       identities,
       password,
       keyboardInteractive,
-      interactiveMethods,
+      loginMethods,
       ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });
@@ -183,7 +167,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       }
       switch (event.type) {
         case "method":
-          this.setAuthMethod(event.method);
+          this.setLoginMethod(event.method);
           break;
         case "success":
           this.authSucceeded();

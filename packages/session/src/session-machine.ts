@@ -13,7 +13,7 @@ import {
 import {
   type Bytes,
   completeLimits,
-  type MethodContext,
+  type LoginMessages,
   type Overrides,
   type RandomSource,
   SshError,
@@ -55,7 +55,9 @@ export type SessionState<Auth> =
 
 /** Parts of a session machine that depend on its role. */
 interface RoleParts<Sink> {
-  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs" | "connecting">;
+  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs" | "connecting"> & {
+    readonly loginMethods: readonly LoginMessages[];
+  };
   /** Creates the sink for connection protocol messages: that of the transport, or one in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
@@ -77,7 +79,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   readonly #keepalive: Keepalive;
   readonly #trace: SessionTrace | undefined;
   readonly #peer: "client" | "server";
-  #authMethod: MethodContext | undefined;
+  #loginMethod: string | undefined;
   #now = 0;
   /** The time for the connection, from the first `tick` on. */
   readonly #time: { now: number | undefined } = { now: undefined };
@@ -96,7 +98,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       ...transportSettings(options),
       ...parts.transport,
       ...(keyLog && { keyLog: guarded("`keyLog`", keyLog) }),
-      ...(trace && { trace: this.#transportTrace(trace) }),
+      ...(trace && { trace: this.#transportTrace(trace, parts.transport.loginMethods) }),
     });
     this.sink = parts.sink(this.transport);
     this.connection = new Connection({
@@ -225,9 +227,9 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport.enterConnection();
   }
 
-  protected setAuthMethod(method: MethodContext | undefined): void {
-    this.#authMethod = method;
-    this.transport.setAuthMethod(method);
+  protected setLoginMethod(name: string | undefined): void {
+    this.#loginMethod = name;
+    this.transport.setLoginMethod(name);
   }
 
   protected traceNewKeys(event: Extract<TransportEvent, { type: "new-keys" }>): void {
@@ -272,11 +274,12 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     return false;
   }
 
-  #transportTrace(trace: SessionTrace): TransportTrace {
+  #transportTrace(trace: SessionTrace, loginMethods: readonly LoginMessages[]): TransportTrace {
     return {
       identification: guarded("`trace`", (direction, line) => trace.identification(direction, line)),
       packet: guarded("`trace`", (packet) => {
-        trace.packet(packet, { kex: this.transport.negotiated?.kex.context, auth: this.#authMethod });
+        const kex = this.transport.negotiated?.kex.context;
+        trace.packet(packet, { kex, login: this.#loginMethod, loginMethods });
       }),
     };
   }

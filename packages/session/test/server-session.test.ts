@@ -68,7 +68,7 @@ const byPassword = { identities: [], password: true } as const;
 function passwords(...values: readonly string[]): NonNullable<ServerPairOptions["onClient"]> {
   const left = [...values];
   return (event, client) => {
-    if (event.type === "password") client.auth.answerPassword(event.token, left.shift());
+    if (event.type === "password") client.auth.answer(event.token, left.shift());
   };
 }
 
@@ -101,7 +101,7 @@ describe("login by public key", () => {
       client: { identities: others.map(inMemory) },
       onServer: (event, server) => {
         if (event.type !== "query") return false;
-        server.auth.answerQuery(event.token, event.publicKey.join() === chosen.publicKey.blob.join());
+        server.auth.answer(event.token, event.publicKey.join() === chosen.publicKey.blob.join());
         return true;
       },
     });
@@ -127,7 +127,7 @@ describe("login by public key", () => {
     const pair = new ServerPair({
       onServer: (event, server) => {
         if (event.type !== "publickey") return false;
-        server.auth.answerPublickey(event.token, "failure");
+        server.auth.answer(event.token, "failure");
         return true;
       },
     }).start();
@@ -149,7 +149,7 @@ describe("late answer to a login", () => {
     pair.start();
     expect(pair.events.map(({ type }) => type)).toEqual(["identified", "new-keys", "publickey"]);
     pair.pump();
-    pair.server.auth.answerPublickey(pair.lastEvent("publickey").token, "success");
+    pair.server.auth.answer(pair.lastEvent("publickey").token, "success");
     pair.pump();
     expect(pair.eventsOf("open-request")).toHaveLength(1);
     expect(exchange(pair, channel, "late")).toBe("late");
@@ -171,13 +171,13 @@ describe("late answer to a login", () => {
     });
     const channel = pair.client.connection.openChannel("session");
     pair.start();
-    pair.server.auth.answerPublickey(pair.lastEvent("publickey").token, "failure");
+    pair.server.auth.answer(pair.lastEvent("publickey").token, "failure");
     pair.pump();
     expect(messages.filter((one) => /OPEN$|UNIMPLEMENTED/.test(one))).toEqual([
       "received SSH_MSG_CHANNEL_OPEN",
       "sent SSH_MSG_UNIMPLEMENTED",
     ]);
-    pair.server.auth.answerPassword(pair.lastEvent("password").token, "success");
+    pair.server.auth.answer(pair.lastEvent("password").token, "success");
     pair.pump();
     expect(exchange(pair, channel, "after all")).toBe("after all");
   });
@@ -187,7 +187,7 @@ describe("late answer to a login", () => {
     pair.pass(10_000_000);
     expect(pair.error).toBeUndefined();
     expect(pair.server.deadline()).toBeUndefined();
-    pair.server.auth.answerPublickey(pair.lastEvent("publickey").token, "success");
+    pair.server.auth.answer(pair.lastEvent("publickey").token, "success");
     pair.pump();
     expect(pair.eventsOf("authenticated")).toHaveLength(1);
   });
@@ -196,7 +196,7 @@ describe("late answer to a login", () => {
     const usage = expect.objectContaining({ code: "usage" });
     const pair = holding().start();
     const { token } = pair.lastEvent("publickey");
-    expect(() => pair.server.auth.answerPublickey(askToken("forged"), "success")).toThrow(usage);
+    expect(() => pair.server.auth.answer(askToken("forged"), "success")).toThrow(usage);
     pair.server.end();
     pair.pump();
     expect(pair.error).toMatchObject({ code: "connection-lost" });
@@ -204,9 +204,9 @@ describe("late answer to a login", () => {
     expect(pair.server.takeOutput()).toEqual([]);
 
     const again = holding().start();
-    again.server.auth.answerPublickey(again.lastEvent("publickey").token, "success");
-    expect(() => again.server.auth.answerPublickey(again.lastEvent("publickey").token, "success")).toThrow(usage);
-    expect(() => again.server.auth.answerPublickey(token, "success")).toThrow(usage);
+    again.server.auth.answer(again.lastEvent("publickey").token, "success");
+    expect(() => again.server.auth.answer(again.lastEvent("publickey").token, "success")).toThrow(usage);
+    expect(() => again.server.auth.answer(token, "success")).toThrow(usage);
   });
 
   it("limits the input that the server buffers", () => {
@@ -228,7 +228,7 @@ describe("login by password", () => {
       onClient: passwords("wrong", "sesame"),
       onServer: (event, machine) => {
         if (event.type !== "password") return false;
-        machine.auth.answerPassword(event.token, event.password === "sesame" ? "success" : "failure");
+        machine.auth.answer(event.token, event.password === "sesame" ? "success" : "failure");
         return true;
       },
     });
@@ -242,15 +242,15 @@ describe("login by password", () => {
       client: byPassword,
       server,
       onClient: (event, client) => {
-        if (event.type === "password") client.auth.answerPassword(event.token, "old");
+        if (event.type === "password") client.auth.answer(event.token, "old");
         if (event.type === "change-password") {
           const change = { oldPassword: "old", newPassword: "new" };
-          client.auth.answerChangePassword(event.token, change);
+          client.auth.answer(event.token, change);
         }
       },
       onServer: (event, machine) => {
-        if (event.type === "password") machine.auth.answerPassword(event.token, { changePrompt: "It is too old" });
-        if (event.type === "change-password") machine.auth.answerPassword(event.token, "success");
+        if (event.type === "password") machine.auth.answer(event.token, { changePrompt: "It is too old" });
+        if (event.type === "change-password") machine.auth.answer(event.token, "success");
         return event.type === "password" || event.type === "change-password";
       },
     });
@@ -264,7 +264,7 @@ describe("login by password", () => {
 function loginTwice(verdict: "failure" | "success"): RawClient {
   const peer = new RawClient({ methods: ["password"] });
   peer.send(passwordLogin("right")).send(passwordLogin("other", "root"));
-  peer.server.auth.answerPassword(peer.ask("password").token, verdict);
+  peer.server.auth.answer(peer.ask("password").token, verdict);
   return peer.flush();
 }
 
@@ -297,23 +297,23 @@ describe("login by keyboard-interactive", () => {
       server: { methods: ["keyboard-interactive"] },
       onClient: (event, client) => {
         if (event.type === "prompts")
-          client.auth.answerPrompts(
+          client.auth.answer(
             event.token,
             event.prompts.map(({ prompt }) => `re ${prompt}`),
           );
       },
       onServer: (event, machine) => {
         if (event.type === "keyboard-interactive")
-          machine.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "one", echo: true }] });
+          machine.auth.answer(event.token, { prompts: [{ prompt: "one", echo: true }] });
         else if (event.type === "responses" && event.responses[0] === "re one")
-          machine.auth.answerKeyboardInteractive(event.token, {
+          machine.auth.answer(event.token, {
             name: "more",
             prompts: [
               { prompt: "two", echo: false },
               { prompt: "three", echo: false },
             ],
           });
-        else if (event.type === "responses") machine.auth.answerKeyboardInteractive(event.token, "success");
+        else if (event.type === "responses") machine.auth.answer(event.token, "success");
         return event.type === "keyboard-interactive" || event.type === "responses";
       },
     });
@@ -329,8 +329,8 @@ describe("two factors", () => {
     server: { methods: ["publickey", "password"] },
     onClient: passwords("sesame"),
     onServer: (event, machine) => {
-      if (event.type === "publickey") machine.auth.answerPublickey(event.token, { partial: ["password"] });
-      if (event.type === "password") machine.auth.answerPassword(event.token, "success");
+      if (event.type === "publickey") machine.auth.answer(event.token, { partial: ["password"] });
+      if (event.type === "password") machine.auth.answer(event.token, "success");
       return event.type === "publickey" || event.type === "password";
     },
   };
@@ -345,14 +345,14 @@ describe("two factors", () => {
   it("are forgotten when the user name changes", () => {
     const peer = new RawClient({ methods: ["publickey", "password"] });
     peer.send(passwordLogin("sesame", "alice"));
-    peer.server.auth.answerPassword(peer.ask("password").token, { partial: ["publickey"] });
+    peer.server.auth.answer(peer.ask("password").token, { partial: ["publickey"] });
     peer.send(passwordLogin("sesame", "bob"));
     expect(peer.ask("password")).toMatchObject({ userName: "bob", factors: [] });
-    peer.server.auth.answerPassword(peer.ask("password").token, { partial: ["password"] });
+    peer.server.auth.answer(peer.ask("password").token, { partial: ["password"] });
     peer.send(passwordLogin("sesame", "bob"));
     expect(peer.ask("password").factors).toHaveLength(1);
     peer.send(passwordLogin("sesame", "alice"));
-    peer.server.auth.answerPassword(peer.ask("password").token, "failure");
+    peer.server.auth.answer(peer.ask("password").token, "failure");
     peer.flush();
     // bob's partial success does not count for alice, and alice's own was forgotten when the name changed.
     expect(peer.ask("password")).toMatchObject({ userName: "alice", factors: [] });
@@ -373,7 +373,7 @@ describe("before the login", () => {
     for (let attempt = 1; attempt <= 3; attempt++) {
       expect(peer.error).toBeUndefined();
       peer.send(passwordLogin(`guess ${attempt}`));
-      peer.server.auth.answerPassword(peer.ask("password").token, "failure");
+      peer.server.auth.answer(peer.ask("password").token, "failure");
       peer.flush();
     }
     expect(peer.error).toMatchObject({ code: "auth-limit", culprit: "peer" });
@@ -384,7 +384,7 @@ describe("before the login", () => {
     const identities = Array.from({ length: 8 }, (_, i) => inMemory(generateEd25519(seededRandom(50 + i))));
     const refusing: ServerPairOptions["onServer"] = (event, machine) => {
       if (event.type !== "query") return false;
-      machine.auth.answerQuery(event.token, event.publicKey.join() === identities[7]!.publicKey.blob.join());
+      machine.auth.answer(event.token, event.publicKey.join() === identities[7]!.publicKey.blob.join());
       return true;
     };
     const limits = { failedAttempts: 2, keyQueries: 8 };
@@ -398,7 +398,7 @@ describe("before the login", () => {
     const peer = new RawClient({ methods: ["password"], limits: { authTimeout: 5000 } });
     peer.send(passwordLogin("slowly judged"));
     peer.server.tick(60_000);
-    peer.server.auth.answerPassword(peer.ask("password").token, "failure");
+    peer.server.auth.answer(peer.ask("password").token, "failure");
     peer.flush();
     expect(peer.server.deadline()).toBe(65_000);
     peer.server.tick(64_999);
@@ -463,7 +463,7 @@ function proving(hostKeyAlgorithm = "ssh-ed25519"): RawClient {
     { hostKey: hostKeyAlgorithm === "ssh-ed25519" ? hostKey : rsaKey, hostKeyAlgorithm },
   );
   peer.send(passwordLogin("sesame"));
-  peer.server.auth.answerPassword(peer.ask("password").token, "success");
+  peer.server.auth.answer(peer.ask("password").token, "success");
   return peer.flush();
 }
 
@@ -692,7 +692,7 @@ describe("after the login", () => {
       onClient: passwords("sesame"),
       onServer: (event, machine) => {
         if (event.type !== "password") return false;
-        machine.auth.answerPassword(event.token, "success");
+        machine.auth.answer(event.token, "success");
         return true;
       },
     });

@@ -172,7 +172,7 @@ export class KeyExchange {
   /** Returns the name of our message with that sequence number, or `undefined` if it is not part of the current exchange. */
   nameOf(sequenceNumber: number): string | undefined {
     const sent = this.#sent.find((one) => one.sequenceNumber === sequenceNumber);
-    return sent && messageName(sent.number, this.#negotiated?.kex.context);
+    return sent && messageName(sent.number, { kex: this.#negotiated?.kex.context, loginMethods: [] });
   }
 
   /** Throws `usage` unless `token` belongs to the open ask and the ask is of the kind `asked`. */

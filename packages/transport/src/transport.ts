@@ -5,7 +5,6 @@ import {
   type Bytes,
   completeLimits,
   copyBytes,
-  type MethodContext,
   SSH_MSG_DISCONNECT,
   SSH_MSG_PING,
   SSH_MSG_PONG,
@@ -89,7 +88,7 @@ export class Transport {
       onFault: (error) => this.#fail(toSshError(error), "local"),
     });
     this.sink = this.#outgoing;
-    this.#gate = new Gate(this.#peer);
+    this.#gate = new Gate(this.#peer, options.loginMethods ?? []);
     const context: ExchangeContext = {
       options,
       limits,
@@ -241,9 +240,9 @@ export class Transport {
     this.#reader.maxPacketLength = this.#limits.maxPacketLength;
   }
 
-  /** Sets the authentication method that gives the message numbers 60–79 their meaning. */
-  setAuthMethod(method: MethodContext | undefined): void {
-    this.#gate.setAuthMethod(method);
+  /** Sets the login method in use, by name. Only its messages are admitted among the numbers 60–79. */
+  setLoginMethod(name: string | undefined): void {
+    this.#gate.setLoginMethod(name);
   }
 
   /** Begins a rekey. Ignored during a key exchange and before `enterConnection`. */

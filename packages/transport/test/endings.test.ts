@@ -470,9 +470,9 @@ describe("general messages (RFC 4253 §11)", () => {
 
   test("admits message 60 only under an authentication method that defines it", () => {
     const peer = new RawPeer("server").handshake();
-    peer.transport.setAuthMethod("publickey");
+    peer.transport.setLoginMethod("publickey");
     expect(peer.send(Uint8Array.of(60, 1)).events.at(-1)).toEqual({ type: "message", payload: Uint8Array.of(60, 1) });
-    peer.transport.setAuthMethod(undefined);
+    peer.transport.setLoginMethod(undefined);
     expect(peer.send(Uint8Array.of(60, 1)).error).toMatchObject({ code: "unexpected-message" });
   });
 });

@@ -10,10 +10,7 @@ class Fixture {
   readonly exchange = { idle: true, asking: false };
   readonly schedule: Schedule;
 
-  constructor({
-    connecting,
-    ...limits
-  }: Partial<TransportLimits> & Pick<TransportOptions, "connecting"> = {}) {
+  constructor({ connecting, ...limits }: Partial<TransportLimits> & Pick<TransportOptions, "connecting"> = {}) {
     const { gate, exchange } = this;
     const context = { options: { connecting }, limits: { ...TRANSPORT_LIMITS.defaults, ...limits }, gate };
     this.schedule = new Schedule(context, exchange);

@@ -13,6 +13,8 @@ const sessionId = new Uint8Array(32);
 const facts = { userName: "alice", serviceName: "ssh-connection", factors: [] };
 const asked: ServerSessionEvent = {
   type: "publickey",
+  method: "publickey",
+  isFirst: true,
   token: askToken("publickey"),
   ...facts,
   algorithm: "ssh-ed25519",

@@ -1,5 +1,5 @@
 import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkOpen, checkSignal, usage } from "../check.ts";
+import { checkLoginMethods, checkOpen, checkSignal, usage } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Opener, openChannel } from "../mux/open-channel.ts";
@@ -240,6 +240,7 @@ export async function connectDuplex<C>(
   try {
     checkValues(options, CONNECT_OPTIONS);
     checkAlgorithms(options.algorithms);
+    checkLoginMethods(options);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();

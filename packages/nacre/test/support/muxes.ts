@@ -1,5 +1,5 @@
 import { Connection, type ConnectionLimits } from "@nacre/connection";
-import { ClientSession, type ClientSessionEvent } from "@nacre/session";
+import { ClientSession, type ClientSessionEvent, clientMethods } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
 import { userKey } from "@nacre/testing/session/pair";
 import type { Bytes, SshError } from "@nacre/wire";
@@ -29,6 +29,7 @@ export function clientMux(streams: ByteStreams): TestMux {
     identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
     password: false,
     keyboardInteractive: false,
+    loginMethods: clientMethods,
   });
   const side: Side = {
     event(event) {

@@ -171,7 +171,7 @@ describe("sessions", () => {
     const server = new ServerTarget({ hold: ["keyboard-interactive"] });
     server.peer.identify("SSH-2.0-Erlang/5.2.9").exchange().send(message.serviceRequest, keyboardInteractiveLogin());
     const { token } = server.eventsOf("keyboard-interactive")[0]!;
-    server.machine.auth.answerKeyboardInteractive(token, { prompts: [{ prompt: "Password: ", echo: false }] });
+    server.machine.auth.answer(token, { prompts: [{ prompt: "Password: ", echo: false }] });
     server.turn().peer.send(signedLogin(server.peer.sessionId, userKey));
     expect(server.authenticated).toBe(true);
     exec(server);

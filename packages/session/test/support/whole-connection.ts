@@ -1,10 +1,11 @@
 import {
   ClientSession,
   type ClientSessionEvent,
+  clientMethods,
   describedTrace,
-  interactiveMethods,
   ServerSession,
   type ServerSessionEvent,
+  serverMethods,
   type TraceRecord,
 } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
@@ -214,7 +215,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
       identities: login === "key" ? [{ publicKey: userKey, privateKey: inMemory(userKey) }] : [],
       password: login === "password",
       keyboardInteractive: false,
-      interactiveMethods,
+      loginMethods: clientMethods,
       ...(traced && { trace: describedTrace(this.trace) }),
     });
     this.machine.connection.openChannel("session");
@@ -231,7 +232,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
       case "verify-host-key":
         return machine.answerHostKey(event.token, true);
       case "password":
-        return machine.auth.answerPassword(event.token, event.attempt === 1 ? "wrong" : "right");
+        return machine.auth.answer(event.token, event.attempt === 1 ? "wrong" : "right");
       case "global-request": {
         if (event.token !== undefined) return connection.answerGlobal(event.token, false);
         const proof = new Writer().string(hostKey.blob).finish();
@@ -280,6 +281,7 @@ export class ServerSide extends Side<ServerSessionEvent> {
       random: seededRandom(32),
       limits,
       hostKeys: [{ publicKey: hostKey, ...(login === "key" && { privateKey: inMemory(hostKey) }) }],
+      loginMethods: serverMethods,
       methods: [login === "key" ? "publickey" : "password"],
       userKeys: [toySignature()],
       ...(login === "password" && { banner: "welcome" }),
@@ -298,9 +300,9 @@ export class ServerSide extends Side<ServerSessionEvent> {
       case "sign-exchange-hash":
         return machine.answerHostKeySignature(event.token, toySign(event.algorithm, hostKey.blob, event.data));
       case "publickey":
-        return machine.auth.answerPublickey(event.token, "success");
+        return machine.auth.answer(event.token, "success");
       case "password":
-        return machine.auth.answerPassword(event.token, event.password === "right" ? "success" : "failure");
+        return machine.auth.answer(event.token, event.password === "right" ? "success" : "failure");
       case "open-request":
         connection.answerOpen(event.token, true);
         return;

@@ -19,7 +19,7 @@ import {
   generateRsa,
   type PrivateKey,
 } from "@nacre/keys";
-import { ClientSession, interactiveMethods } from "@nacre/session";
+import { ClientSession, clientMethods } from "@nacre/session";
 import { concatBytes, execRequest, SshError, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
 import { statusesOf } from "./requests.ts";
@@ -118,7 +118,7 @@ export class ScriptedClient {
       identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
       password: false,
       keyboardInteractive: false,
-      interactiveMethods,
+      loginMethods: clientMethods,
       softwareVersion: "NacreRecorded",
       limits: { ...(scenario.rekeyBytes !== undefined && { rekeyBytes: scenario.rekeyBytes }) },
     });

@@ -6,6 +6,7 @@ import {
   ServerSession,
   type ServerSessionEvent,
   type ServerSessionOptions,
+  serverMethods,
 } from "@nacre/session";
 import { execRequest, type SshError } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
@@ -16,6 +17,7 @@ export const serverOptions: ServerSessionOptions = {
   algorithms,
   random: seededRandom(2),
   hostKeys: [{ publicKey: hostKey.publicKey, privateKey: hostKey }],
+  loginMethods: serverMethods,
   methods: ["publickey"],
   userKeys: defaultSignatureAlgorithms,
 };
@@ -129,10 +131,10 @@ export class ServerPair {
     const { connection } = this.server;
     switch (event.type) {
       case "query":
-        this.server.auth.answerQuery(event.token, true);
+        this.server.auth.answer(event.token, true);
         return;
       case "publickey":
-        this.server.auth.answerPublickey(event.token, "success");
+        this.server.auth.answer(event.token, "success");
         return;
       case "open-request":
         connection.answerOpen(event.token, true);

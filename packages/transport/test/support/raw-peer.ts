@@ -14,6 +14,7 @@ import {
   utf8DecodeLossy,
   utf8Encode,
 } from "@nacre/wire";
+import { LOGIN_METHODS } from "./gates.ts";
 
 const LINE = "SSH-2.0-Raw";
 
@@ -66,6 +67,7 @@ export class RawPeer {
       algorithms: toyAlgorithms,
       random: seededRandom(5),
       hostKeys: [toyHostKey()],
+      loginMethods: LOGIN_METHODS,
       ...rest,
     });
     this.transport.start(0);

@@ -240,11 +240,11 @@ export class ForeignServer {
     const { password } = this.#visitor;
     switch (event.type) {
       case "password":
-        machine.auth.answerPassword(event.token, password);
+        machine.auth.answer(event.token, password);
         return true;
       case "prompts": {
         const lone = event.prompts.length === 1 && event.prompts[0]?.echo === false;
-        machine.auth.answerPrompts(event.token, lone && password !== undefined ? [password] : undefined);
+        machine.auth.answer(event.token, lone && password !== undefined ? [password] : undefined);
         return true;
       }
       case "channel-opened": {
