@@ -26,7 +26,15 @@ const PARTS: readonly Part[] = [
     name: "the login method keyboard-interactive",
     files: ["packages/auth/src/methods/keyboard-interactive.ts", "packages/nacre/src/methods/keyboard-interactive.ts"],
     texts: {
-      "packages/auth/src/index.ts": [`export * from "./methods/keyboard-interactive.ts";\n`],
+      "packages/auth/src/index.ts": [
+        `export {
+  type ClientPromptsAsk,
+  clientKeyboardInteractive,
+  type Questions,
+  type ServerPromptsAsk,
+  serverKeyboardInteractive,
+} from "./methods/keyboard-interactive.ts";\n`,
+      ],
       "packages/auth/src/methods/list.ts": [
         `import {
   type ClientPromptsAsk,

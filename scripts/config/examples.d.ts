@@ -46,7 +46,7 @@ declare global {
 
   // The layers, and values that pass between them.
   const transport: Transport;
-  const sink: Transport;
+  const sink: Transport["sink"];
   const writer: PacketWriter;
   const reader: PacketReader;
   const algorithms: TransportAlgorithms;

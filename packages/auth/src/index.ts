@@ -11,11 +11,17 @@ export type {
   PasswordSource,
   PromptsSource,
 } from "./methods/client-method.ts";
-export * from "./methods/keyboard-interactive.ts";
+export {
+  type ClientPromptsAsk,
+  clientKeyboardInteractive,
+  type Questions,
+  type ServerPromptsAsk,
+  serverKeyboardInteractive,
+} from "./methods/keyboard-interactive.ts";
 export { type ClientAsk, clientMethods, type OtherAsk, type ServerAsk, serverMethods } from "./methods/list.ts";
-export * from "./methods/none.ts";
-export * from "./methods/password.ts";
-export * from "./methods/publickey.ts";
+export { clientNone, serverNone } from "./methods/none.ts";
+export { type ClientPasswordAsk, clientPassword, type ServerPasswordAsk, serverPassword } from "./methods/password.ts";
+export { type ClientSignAsk, clientPublickey, type ServerKeyAsk, serverPublickey } from "./methods/publickey.ts";
 export type {
   AttemptCounts,
   Factor,

@@ -116,7 +116,7 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   SSH_MSG_USERAUTH_REQUEST: (payload, loginMethods) => {
     const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
     const method = loginMethods.find(({ name }) => name === methodName);
-    // Only the method knows which of its fields are no secret.
+    // Only the method knows which of its fields may be shown.
     // rule: trace-password
     if (method?.describeRequest === undefined) return `${userName} ${methodName}`;
     return `${userName} ${methodName} ${method.describeRequest(methodData)}`;

@@ -293,9 +293,6 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly random?: RandomSource | undefined;
 }
 
-/** Methods that clients may log in with. */
-const METHODS: readonly unknown[] = ["publickey", "password", "keyboard-interactive"] satisfies readonly LoginMethod[];
-
 /** Rows of the options of `serve`. */
 export const SERVE_OPTIONS: OptionRows<ServeOptions<unknown>> = {
   hostKeys: { check: checkHostKeys },
@@ -305,13 +302,7 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<unknown>> = {
         throw usage("`authenticate` is required; pass a function that decides each login");
     },
   },
-  methods: {
-    type: "array",
-    check(methods = []) {
-      if (!methods.every((method) => METHODS.includes(method)))
-        throw usage(`\`methods\` must be a list of ${METHODS.join(", ")}`);
-    },
-  },
+  methods: "array",
   banner: "string",
   session: "function",
   subsystems: { type: "object", check: (handlers) => checkHandlers(handlers, "subsystems", {}) },
