@@ -102,6 +102,12 @@ const commands = {
     else run("node", [...TSX, "scripts/attacks/run.ts"]);
   },
 
+  /** Measures the tests of a part of the sources with mutants: `-- NAME [--mutants N] [--seed N]`. */
+  mutate(args) {
+    install();
+    run("node", [...TSX, "scripts/mutate/main.ts", ...args]);
+  },
+
   /** Runs the benchmarks of Nacre and other implementations. */
   bench(args) {
     install();

@@ -12,19 +12,19 @@ const PATIENCE_FOR_ALL = 1_200_000;
 
 /** A temporary copy of the repository with sources that can be changed. The installed dependencies are shared with the original. */
 export class ThrowAway {
-  readonly #folder: string;
+  readonly folder: string;
   #kill: (() => void) | undefined;
 
   constructor() {
-    this.#folder = mkdtempSync(join(tmpdir(), "nacre-can-fail-"));
+    this.folder = mkdtempSync(join(tmpdir(), "nacre-can-fail-"));
     for (const file of ["package.json", "test-vectors", "scripts"])
-      cpSync(file, join(this.#folder, file), { recursive: true });
-    cpSync("packages", join(this.#folder, "packages"), { recursive: true, filter: isSource });
+      cpSync(file, join(this.folder, file), { recursive: true });
+    cpSync("packages", join(this.folder, "packages"), { recursive: true, filter: isSource });
     // Links between packages are relative: copied unchanged, they point to the copied packages.
     for (const name of readdirSync("packages", { withFileTypes: true }))
       if (name.isDirectory()) this.#copyLinks(join("packages", name.name, "node_modules"));
     this.#copyLinks("node_modules");
-    symlinkSync(join(process.cwd(), "node_modules/.pnpm"), join(this.#folder, "node_modules/.pnpm"));
+    symlinkSync(join(process.cwd(), "node_modules/.pnpm"), join(this.folder, "node_modules/.pnpm"));
   }
 
   /** Writes the changed sources (text by file), runs the named tests of these files, and restores the sources. */
@@ -44,17 +44,17 @@ export class ThrowAway {
 
   remove(): void {
     this.#kill?.();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   async #test(files: readonly string[], names: readonly string[]): Promise<Map<string, Result>> {
-    const output = join(this.#folder, "results.json");
+    const output = join(this.folder, "results.json");
     rmSync(output, { force: true });
     const args = ["node_modules/vitest/vitest.mjs", "run", "-c", "scripts/config/vitest.config.ts", "--project=unit*"];
     const child = spawn(
       process.execPath,
       [...args, "--reporter=json", `--outputFile=${output}`, "--maxWorkers=1", "-t", patternOf(names), ...files],
-      { cwd: this.#folder, stdio: "ignore" },
+      { cwd: this.folder, stdio: "ignore" },
     );
     this.#kill = () => child.kill("SIGKILL");
     const timer = setTimeout(this.#kill, files.length > 2 ? PATIENCE_FOR_ALL : PATIENCE);
@@ -65,11 +65,11 @@ export class ThrowAway {
   }
 
   #pathOf(file: string): string {
-    return join(this.#folder, file);
+    return join(this.folder, file);
   }
 
   #copyLinks(folder: string): void {
-    const target = join(this.#folder, folder);
+    const target = join(this.folder, folder);
     let entries;
     try {
       entries = readdirSync(folder, { withFileTypes: true });

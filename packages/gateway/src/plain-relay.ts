@@ -6,9 +6,8 @@ export class PlainRelay extends Relay {
   readonly #onSent = (): void => this.#regulate();
 
   constructor(settings: RelaySettings, ws: GatewayWebSocket) {
-    super(settings);
+    super(settings, ws);
     this.logOpened(true);
-    this.carry(ws);
     ws.resume();
     this.readDestination(true);
   }
@@ -39,11 +38,8 @@ export class PlainRelay extends Relay {
   }
 
   protected webSocketLost(): void {
-    this.ws = undefined;
     this.end("client-closed", "the WebSocket was lost");
   }
-
-  protected tickDetached(): void {}
 
   protected rest(): void {}
 

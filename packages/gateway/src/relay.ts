@@ -37,15 +37,21 @@ const REST = 1000;
 /** Milliseconds to write the client's last bytes to the destination. */
 const LAST_WRITE = 5000;
 
+/** What carries a connection between the client and the gateway. */
+export type RelayState =
+  | { readonly kind: "carried"; readonly ws: GatewayWebSocket }
+  /** The WebSocket was lost. The connection waits until a time for another one, and keeps bytes for it. */
+  | { readonly kind: "parked"; readonly bytes: number; readonly until: number }
+  | { readonly kind: "over" };
+
 /** A TCP connection and the WebSocket that carries it. The gateway calls `tick` at least once a second. */
 export abstract class Relay implements WebSocketUser {
   protected readonly context: GatewayContext;
   protected readonly peer: Peer;
   protected readonly socket: Socket;
   protected readonly outlet: Outlet;
-  protected ws: GatewayWebSocket | undefined;
-  protected resumed = 0;
-  protected isOver = false;
+  #state: RelayState;
+  #resumed = 0;
   readonly #target: Target;
   readonly #user: string | undefined;
   readonly #startedAt: number;
@@ -59,7 +65,7 @@ export abstract class Relay implements WebSocketUser {
   /** Bytes of this connection in `context.memory.used`. */
   #counted = 0;
 
-  protected constructor({ context, peer, target, user, socket, inlet }: RelaySettings) {
+  protected constructor({ context, peer, target, user, socket, inlet }: RelaySettings, ws: GatewayWebSocket) {
     this.context = context;
     this.peer = peer;
     this.socket = socket;
@@ -70,6 +76,7 @@ export abstract class Relay implements WebSocketUser {
     this.#activeAt = this.#startedAt;
     this.#heardAt = this.#startedAt;
     this.#pingedAt = this.#startedAt;
+    this.#state = this.#carriedBy(ws);
     context.relays.add(this);
     context.sockets.add(socket);
     socket.on("close", context.onSocketClosed);
@@ -85,17 +92,25 @@ export abstract class Relay implements WebSocketUser {
     );
   }
 
+  /** The WebSocket that carries the connection; `undefined` while it is parked, and after its end. */
+  protected get ws(): GatewayWebSocket | undefined {
+    return this.#state.kind === "carried" ? this.#state.ws : undefined;
+  }
+
+  protected get isOver(): boolean {
+    return this.#state.kind === "over";
+  }
+
   /** Ends and logs the connection. Sends `close` to the client, by default derived from `reason`; without it, terminates the WebSocket. */
   end(reason: EndReason, detail = "", close: CloseReason | undefined = closeReasonOf(reason)): void {
     if (this.isOver) return;
-    this.isOver = true;
-    const { context, peer } = this;
+    const { context, peer, ws } = this;
+    this.#leaveState();
+    this.#state = { kind: "over" };
     this.released();
-    const { ws } = this;
     if (ws !== undefined) ws.user = undefined;
     if (ws !== undefined && close !== undefined) closeWebSocket(ws, close);
     else ws?.terminate();
-    this.ws = undefined;
     // The destination may not read the last bytes.
     this.socket.setTimeout(LAST_WRITE, () => this.socket.destroy());
     if (reason === "finished" || reason === "client-closed") {
@@ -114,7 +129,7 @@ export abstract class Relay implements WebSocketUser {
       bytesUp: this.#bytesUp,
       bytesDown: this.#bytesDown,
       milliseconds: Math.round(context.now() - this.#startedAt),
-      resumed: this.resumed,
+      resumed: this.#resumed,
     });
   }
 
@@ -126,15 +141,19 @@ export abstract class Relay implements WebSocketUser {
     const idle = this.socket.readableEnded ? Math.min(LINGER, idleTimeout) : idleTimeout;
     // rule: idle-timeout
     if (now - this.#activeAt >= idle) return this.end("idle-timeout");
-    if (this.ws === undefined) return this.tickDetached(now);
+    const state = this.#state;
+    // rule: resume-time
+    if (state.kind === "parked" && now >= state.until) return this.end("resume-timeout");
+    if (state.kind !== "carried") return;
     if (now - this.#activeAt >= REST) this.rest();
+    const { ws } = state;
     // A paused WebSocket reads no pongs, so its silence does not count.
-    if (this.ws.isPaused) this.#heardAt = now;
+    if (ws.isPaused) this.#heardAt = now;
     // rule: ping-timeout
-    if (now - this.#heardAt >= 2 * pingInterval) return this.#unresponsive(this.ws);
+    if (now - this.#heardAt >= 2 * pingInterval) return this.#unresponsive(ws);
     if (now - this.#pingedAt < pingInterval) return;
     this.#pingedAt = now;
-    this.ws.ping();
+    ws.ping();
   }
 
   /** Logs `opened`, the connection's first event. */
@@ -152,12 +171,22 @@ export abstract class Relay implements WebSocketUser {
     else this.socket.pause();
   }
 
-  /** Moves the connection to a WebSocket. */
-  protected carry(ws: GatewayWebSocket): void {
-    this.ws = ws;
-    ws.user = this;
-    this.#heardAt = this.context.now();
-    this.#pingedAt = this.#heardAt;
+  /** Moves the connection to a new WebSocket, and closes the old one. */
+  protected resumeOn(ws: GatewayWebSocket): void {
+    const { context, peer, ws: before } = this;
+    this.#leaveState();
+    this.#resumed++;
+    context.log({ type: "resumed", ...context.eventPeer(peer) });
+    this.#state = this.#carriedBy(ws);
+    if (before !== undefined) closeWebSocket(before, "displaced");
+  }
+
+  /** Waits for a new WebSocket. Ends the connection instead if the client has too many bytes parked. */
+  protected park(bytes: number): void {
+    const { clients, limits, log, eventPeer, now } = this.context;
+    if (!clients.park(this.peer.client, bytes)) return this.end("parked-limit", `${bytes} bytes`);
+    this.#state = { kind: "parked", bytes, until: now() + limits.resumeTime };
+    log({ type: "parked", ...eventPeer(this.peer), bytes });
   }
 
   onMessage(ws: GatewayWebSocket, data: Buffer, isBinary: boolean): void {
@@ -212,10 +241,22 @@ export abstract class Relay implements WebSocketUser {
   protected abstract fromDestination(message: Buffer<ArrayBuffer>): void;
   protected abstract destinationEnded(): void;
   protected abstract destinationLost(why: string): void;
+  /** Called when the WebSocket is lost. Parks or ends the connection. */
   protected abstract webSocketLost(): void;
   /** Called on each tick while no data has moved for {@link REST}. */
   protected abstract rest(): void;
-  protected abstract tickDetached(now: number): void;
+
+  #carriedBy(ws: GatewayWebSocket): RelayState {
+    ws.user = this;
+    this.#heardAt = this.context.now();
+    this.#pingedAt = this.#heardAt;
+    return { kind: "carried", ws };
+  }
+
+  /** Stops counting parked bytes. */
+  #leaveState(): void {
+    if (this.#state.kind === "parked") this.context.clients.unpark(this.peer.client, this.#state.bytes);
+  }
 
   /** Stops counting the connection, once its destination has the last bytes: until then they take memory. */
   #forget(): void {

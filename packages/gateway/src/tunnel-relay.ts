@@ -8,7 +8,6 @@ import {
   TUNNEL_SECRET_LENGTH,
   type TunnelEvent,
 } from "@nacre/tunnel";
-import { closeWebSocket } from "./close-web-socket.ts";
 import type { Peer } from "./context.ts";
 import type { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
@@ -23,7 +22,6 @@ export class TunnelRelay extends Relay {
   #hasRoom = true;
   /** Bytes written to the TCP socket but not yet reported to the tunnel as consumed. */
   #unconsumed = 0;
-  #parked: { readonly bytes: number; readonly until: number } | undefined;
   /** Whether a message waits because the WebSocket's buffer is full. */
   #isFull = false;
   readonly #onSent = (): void => {
@@ -31,7 +29,7 @@ export class TunnelRelay extends Relay {
   };
 
   constructor(settings: RelaySettings, ws: GatewayWebSocket) {
-    super(settings);
+    super(settings, ws);
     const { context } = settings;
     // One allocation for both, as each needs more memory than its bytes.
     const bytes = randomBytes(TUNNEL_ID_LENGTH + TUNNEL_SECRET_LENGTH);
@@ -49,7 +47,6 @@ export class TunnelRelay extends Relay {
     });
     context.tunnels.set(this.#id, this);
     this.logOpened(false);
-    this.carry(ws);
     this.#pump();
   }
 
@@ -74,12 +71,7 @@ export class TunnelRelay extends Relay {
       this.#pump();
       return false;
     }
-    const before = this.ws;
-    this.#unpark();
-    this.resumed++;
-    this.context.log({ type: "resumed", ...this.context.eventPeer(this.peer) });
-    this.carry(ws);
-    if (before !== undefined) closeWebSocket(before, "displaced");
+    this.resumeOn(ws);
     this.#pump();
     return true;
   }
@@ -118,16 +110,11 @@ export class TunnelRelay extends Relay {
   }
 
   protected webSocketLost(): void {
-    this.ws = undefined;
-    const { clients, limits, log, eventPeer } = this.context;
-    if (limits.resumeTime === 0) return this.end("client-closed", "the WebSocket was lost");
+    if (this.context.limits.resumeTime === 0) return this.end("client-closed", "the WebSocket was lost");
     this.#tunnel.detach();
     // Parked data must not grow, so stop reading until the connection is resumed.
     this.readDestination(false);
-    const bytes = this.#tunnel.buffered + this.outlet.length;
-    if (!clients.park(this.peer.client, bytes)) return this.end("parked-limit", `${bytes} bytes`);
-    this.#parked = { bytes, until: this.context.now() + limits.resumeTime };
-    log({ type: "parked", ...eventPeer(this.peer), bytes });
+    this.park(this.#tunnel.buffered + this.outlet.length);
   }
 
   protected rest(): void {
@@ -135,20 +122,9 @@ export class TunnelRelay extends Relay {
     this.#pump();
   }
 
-  protected tickDetached(now: number): void {
-    // rule: resume-time
-    if (this.#parked !== undefined && now >= this.#parked.until) this.end("resume-timeout");
-  }
-
   protected released(): void {
-    this.#unpark();
     this.#tunnel.discard();
     this.context.tunnels.delete(this.#id);
-  }
-
-  #unpark(): void {
-    if (this.#parked !== undefined) this.context.clients.unpark(this.peer.client, this.#parked.bytes);
-    this.#parked = undefined;
   }
 
   /** Moves data in both directions until one side is full or has no more data. */

@@ -35,6 +35,29 @@ const ACKNOWLEDGE_TOGETHER = 256 * 1024;
 /** Time in milliseconds without data after which fewer bytes are acknowledged. A gateway with little memory left waits for this. */
 const LULL = 10;
 
+/** What carries the tunnel. */
+type Carrier =
+  | { readonly kind: "socket"; readonly socket: MessageSocket; isFull: boolean }
+  /** The WebSocket was lost. `done` resolves when another one carries the tunnel, or none can. */
+  | { readonly kind: "reattaching"; readonly done: Promise<void> }
+  /** The connection has ended. The handler receives `failure` after all bytes; `undefined` if this side closed it. */
+  | { readonly kind: "over"; readonly failure: SshError | undefined };
+
+/** Who gets the received bytes. */
+type Reader =
+  /** Until `open`, events stay in the tunnel. */
+  | { readonly kind: "none" }
+  /** The handler must not be called before `open` returns. */
+  | { readonly kind: "opening" | "open"; readonly handler: DuplexHandler; isPaused: boolean }
+  /** After `close`, bytes are dropped, so that the gateway can finish sending. */
+  | { readonly kind: "gone" };
+
+/** The direction to the server. */
+type Output =
+  | { readonly kind: "open" }
+  /** `sent` resolves when the gateway has all messages, or can have no more of them. */
+  | { readonly kind: "ending"; readonly sent: Promise<void>; readonly onSent: () => void };
+
 /** A byte connection that survives the loss of its WebSocket. */
 export class TunnelDuplex implements Duplex {
   readonly #tunnel: ClientTunnel;
@@ -43,31 +66,20 @@ export class TunnelDuplex implements Duplex {
   readonly #rest: SilenceWatch;
   readonly #lull: SilenceWatch;
   /** Aborts reattaching when the connection was closed and the time is up. */
-  readonly #over = new AbortController();
+  readonly #timeUp = new AbortController();
   /** Bytes received while paused. They are not acknowledged, so the tunnel bounds them. */
   readonly #unread = new Backlog();
-  /** The current WebSocket; `undefined` while reattaching. */
-  #socket: MessageSocket | undefined;
-  #handler: DuplexHandler | undefined;
-  /** Whether the handler may be called. */
-  #isOpen = false;
-  #isFull = false;
+  #carrier: Carrier;
+  #reader: Reader = { kind: "none" };
+  #output: Output = { kind: "open" };
+  /** The direction from the server. Its end reaches the handler after all bytes. */
+  #input: "open" | "end unread" | "ended" = "open";
   /** Number of bytes delivered since the last acknowledgement. */
   #delivered = 0;
   /** Whether a short message waits for the next round of the event loop. */
   #isHeld = false;
-  /** Whether one direction has ended. From then on, no message waits. */
-  #isEnding = false;
   /** Time of the last message. */
   #now = 0;
-  #isPaused = false;
-  /** Whether END arrived but was not delivered to the handler. */
-  #endUnread = false;
-  /** Error that ended the connection. The handler receives it after all bytes. */
-  #failure: SshError | undefined;
-  #onSent: (() => void) | undefined;
-  #sent: Promise<void> | undefined;
-  #reattaching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   /** `socket` must already carry the tunnel. */
@@ -80,21 +92,22 @@ export class TunnelDuplex implements Duplex {
       this.#flush();
     });
     this.#lull = new SilenceWatch(LULL, () => this.#flush());
-    this.#use(socket);
+    this.#carrier = this.#use(socket);
   }
 
   open(handler: DuplexHandler): void {
-    this.#handler = handler;
-    // The handler must not be called before `open` returns.
+    const opening: Reader = { kind: "opening", handler, isPaused: false };
+    this.#reader = opening;
     queueMicrotask(() => {
-      this.#isOpen = true;
-      if (this.#socket === undefined && this.#failure === undefined) handler.suspended?.();
+      if (this.#reader !== opening) return;
+      this.#reader = { ...opening, kind: "open" };
+      if (this.#carrier.kind === "reattaching") handler.suspended?.();
       this.#advance();
     });
   }
 
   write(pieces: readonly Bytes[]): boolean {
-    if (this.#failure !== undefined || this.#tunnel.isOver) return true;
+    if (this.#isOver) return true;
     let hasRoom = true;
     for (const piece of pieces) hasRoom = this.#tunnel.write(piece);
     this.#pump();
@@ -102,33 +115,48 @@ export class TunnelDuplex implements Duplex {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    if ("isPaused" in this.#reader) this.#reader.isPaused = true;
   }
 
   resume(): void {
     if (!this.#isPaused) return;
-    this.#isPaused = false;
+    if ("isPaused" in this.#reader) this.#reader.isPaused = false;
     this.#advance();
     // No data may follow that would start `#lull`, if the gateway has little memory left.
     this.#flush();
   }
 
   end(): Promise<void> {
-    if (this.#failure !== undefined || this.#tunnel.isOver) return Promise.resolve();
-    if (this.#sent === undefined) {
-      this.#isEnding = true;
+    if (this.#isOver) return Promise.resolve();
+    if (this.#output.kind === "open") {
       this.#tunnel.end();
-      this.#sent = new Promise((resolve) => {
-        this.#onSent = resolve;
+      let onSent = (): void => {};
+      const sent = new Promise<void>((resolve) => {
+        onSent = resolve;
       });
+      this.#output = { kind: "ending", sent, onSent };
     }
     this.#pump();
-    return this.#sent;
+    return this.#output.sent;
   }
 
   close(): Promise<void> {
     this.#closing ??= this.#closeInTime();
     return this.#closing;
+  }
+
+  /** Whether nothing more can be sent. */
+  get #isOver(): boolean {
+    return this.#carrier.kind === "over" || this.#tunnel.isOver;
+  }
+
+  get #isPaused(): boolean {
+    return "isPaused" in this.#reader && this.#reader.isPaused;
+  }
+
+  /** The handler, while it may be called. */
+  get #handler(): DuplexHandler | undefined {
+    return this.#reader.kind === "open" ? this.#reader.handler : undefined;
   }
 
   #stopTimers(): void {
@@ -137,10 +165,9 @@ export class TunnelDuplex implements Duplex {
     this.#lull.stop();
   }
 
-  /** Switches to a WebSocket that carries the tunnel. */
-  #use(socket: MessageSocket): void {
-    this.#socket = socket;
-    this.#isFull = false;
+  /** Returns a WebSocket that carries the tunnel from now on. */
+  #use(socket: MessageSocket): Carrier {
+    const carrier: Carrier = { kind: "socket", socket, isFull: false };
     this.#silence.arrived(performance.now());
     socket.start({
       message: (bytes) => {
@@ -150,17 +177,18 @@ export class TunnelDuplex implements Duplex {
         this.#advance();
       },
       drained: () => {
-        this.#isFull = false;
+        carrier.isFull = false;
         this.#pump();
       },
       closed: ({ error, isLost }) => this.#onEnd(error, isLost),
     });
+    return carrier;
   }
 
   /** Handles all tunnel events and sends pending messages. */
   #advance(): void {
     // Before `open`, events remain queued in the tunnel.
-    if (!this.#isOpen && this.#closing === undefined) return;
+    if (this.#reader.kind === "none" || this.#reader.kind === "opening") return;
     let event = this.#tunnel.nextEvent();
     do {
       for (; event !== undefined; event = this.#tunnel.nextEvent()) this.#on(event);
@@ -182,15 +210,14 @@ export class TunnelDuplex implements Duplex {
         this.#handler?.drained();
         return;
       case "end":
-        this.#endUnread = true;
-        this.#isEnding = true;
+        this.#input = "end unread";
         return;
       case "closed":
         this.#fail(event.error);
         return;
       case "finished":
         this.#stopTimers();
-        void this.#socket?.close(1000);
+        if (this.#carrier.kind === "socket") void this.#carrier.socket.close(1000);
         return;
       case "opened":
       case "attached":
@@ -208,20 +235,20 @@ export class TunnelDuplex implements Duplex {
       this.#handler?.data(chunk.bytes);
     }
     if (this.#isPaused || !this.#unread.isEmpty) return;
-    if (this.#endUnread) {
-      this.#endUnread = false;
+    if (this.#input === "end unread") {
+      this.#input = "ended";
       this.#handler?.ended();
     }
-    const handler = this.#handler;
-    if (this.#failure === undefined || handler === undefined) return;
-    this.#handler = undefined;
-    handler.failed(this.#failure);
+    if (this.#carrier.kind !== "over" || this.#carrier.failure === undefined || this.#reader.kind !== "open") return;
+    const { handler } = this.#reader;
+    this.#reader = { kind: "gone" };
+    handler.failed(this.#carrier.failure);
   }
 
   /** Sends pending messages, except one that may wait. */
   #pump(): void {
     let last: number | undefined;
-    while (this.#socket !== undefined && !this.#isFull && !this.#mayWait(last === TUNNEL_MESSAGE.DATA)) {
+    while (this.#canSend() && !this.#mayWait(last === TUNNEL_MESSAGE.DATA)) {
       last = this.#sendNext();
       if (last === undefined) return;
     }
@@ -230,7 +257,11 @@ export class TunnelDuplex implements Duplex {
   /** Sends all pending messages. */
   #flush(): void {
     this.#isHeld = false;
-    while (this.#socket !== undefined && !this.#isFull) if (this.#sendNext() === undefined) return;
+    while (this.#canSend()) if (this.#sendNext() === undefined) return;
+  }
+
+  #canSend(): boolean {
+    return this.#carrier.kind === "socket" && !this.#carrier.isFull;
   }
 
   /**
@@ -238,7 +269,7 @@ export class TunnelDuplex implements Duplex {
    * round of the event loop: the application may be writing more, and a message costs as much as its bytes. A keystroke never waits.
    */
   #mayWait(hasSentData: boolean): boolean {
-    if (this.#isEnding || this.#closing !== undefined) return false;
+    if (this.#input !== "open" || this.#output.kind !== "open" || this.#closing !== undefined) return false;
     const { unsent } = this.#tunnel;
     if (unsent === 0) return this.#delivered < ACKNOWLEDGE_TOGETHER;
     if (this.#isHeld) return unsent < MAX_DATA_LENGTH;
@@ -250,44 +281,49 @@ export class TunnelDuplex implements Duplex {
 
   /** Sends the next message and returns its number. Returns `undefined` if all are sent. */
   #sendNext(): number | undefined {
-    const message = this.#tunnel.takeMessage(performance.now(), this.#socket!.memory);
+    if (this.#carrier.kind !== "socket") return undefined;
+    const { socket } = this.#carrier;
+    const message = this.#tunnel.takeMessage(performance.now(), socket.memory);
     if (message === undefined) {
-      this.#onSent?.();
+      this.#stopWaiting();
       return undefined;
     }
     const number = message[0];
     if (number === TUNNEL_MESSAGE.ACKNOWLEDGE) this.#delivered = 0;
-    this.#isFull = !this.#socket!.send(message);
+    this.#carrier.isFull = !socket.send(message);
     return number;
   }
 
+  /** Lets `end` resolve. */
+  #stopWaiting(): void {
+    if (this.#output.kind === "ending") this.#output.onSent();
+  }
+
   #onSilence(): void {
-    const { where } = this.#socket!;
-    const silence = `nothing arrived from ${where} for ${this.#link.silenceTimeout} ms`;
+    if (this.#carrier.kind !== "socket") return;
+    const silence = `nothing arrived from ${this.#carrier.socket.where} for ${this.#link.silenceTimeout} ms`;
     this.#onEnd(new SshError("connection-lost", silence), true);
   }
 
   /** Handles a WebSocket that closed or stopped responding. */
   #onEnd(error: SshError, isLost: boolean): void {
-    const socket = this.#socket;
-    this.#socket = undefined;
     this.#stopTimers();
     // The old WebSocket may still work, and closing it must not end the tunnel.
     // rule: web-resume-close-code
-    void socket?.close(ABANDONED);
+    void this.#leaveSocket(ABANDONED);
     if (this.#tunnel.isOver) return;
     const { reattach } = this.#link;
     // rule: web-resume-lost-only
     if (reattach === undefined || !isLost || !this.#tunnel.detach()) return this.#fail(error);
-    if (this.#closing !== undefined) return this.#onSent?.();
+    if (this.#closing !== undefined) return this.#stopWaiting();
     this.#handler?.suspended?.();
     this.#link.onChange(error);
-    this.#reattaching = this.#attachAgain(reattach, error);
+    this.#carrier = { kind: "reattaching", done: this.#attachAgain(reattach, error) };
   }
 
   async #attachAgain(reattach: Reattach, lost: SshError): Promise<void> {
     try {
-      this.#use(await reattach(this.#tunnel, lost, this.#over.signal));
+      this.#carrier = this.#use(await reattach(this.#tunnel, lost, this.#timeUp.signal));
     } catch (error) {
       return this.#fail(error as SshError);
     }
@@ -299,30 +335,34 @@ export class TunnelDuplex implements Duplex {
   }
 
   #fail(error: SshError): void {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    this.#failure ??= error;
     this.#stopTimers();
-    void socket?.close(1000);
-    this.#onSent?.();
+    void this.#leaveSocket(1000);
+    const earlier = this.#carrier.kind === "over" ? this.#carrier.failure : undefined;
+    this.#carrier = { kind: "over", failure: earlier ?? error };
+    this.#stopWaiting();
     this.#deliver();
   }
 
+  /** Closes the WebSocket, if there is one, and forgets it. */
+  async #leaveSocket(code: number): Promise<void> {
+    if (this.#carrier.kind !== "socket") return;
+    const { socket } = this.#carrier;
+    this.#carrier = { kind: "over", failure: undefined };
+    await socket.close(code);
+  }
+
   async #closeInTime(): Promise<void> {
-    this.#handler = undefined;
-    this.#isPaused = false;
+    this.#reader = { kind: "gone" };
     const timer = setTimeout(() => {
-      this.#over.abort();
-      this.#onSent?.();
+      this.#timeUp.abort();
+      this.#stopWaiting();
     }, CLOSE_TIMEOUT);
     // The gateway keeps a tunnel that it does not see end, with its TCP connection, for `resumeTime`.
-    await this.#reattaching;
+    if (this.#carrier.kind === "reattaching") await this.#carrier.done;
     this.#advance();
-    if (this.#socket !== undefined) await this.end();
+    if (this.#carrier.kind === "socket") await this.end();
     clearTimeout(timer);
     this.#stopTimers();
-    const socket = this.#socket;
-    this.#socket = undefined;
-    await socket?.close(1000);
+    await this.#leaveSocket(1000);
   }
 }

@@ -1,0 +1,165 @@
+/**
+ * Measures the tests of a part of the sources with Stryker: `npm run mutate -- NAME [--mutants N] [--seed N]`. Stryker changes the sources of
+ * a throw-away copy, one place at a time, and runs the tests that reach it. Prints the changes that no test notices, and the share of those
+ * that one does. Draws N of the changes by the seed; without `--mutants`, makes all.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
+import { ThrowAway } from "../attacks/throw-away.ts";
+import { ensureStryker } from "./install.ts";
+import { TARGETS } from "./targets.ts";
+
+/** Changes of texts: most are messages, and few of them decide anything. */
+const EXCLUDED = ["StringLiteral"];
+
+interface Place {
+  readonly file: string;
+  readonly start: { readonly line: number; readonly column: number };
+  readonly end: { readonly line: number; readonly column: number };
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { mutants: { type: "string" }, seed: { type: "string" } },
+});
+const [name = ""] = positionals;
+const target = TARGETS[name];
+if (target === undefined) throw new Error(`no part "${name}"; the parts are ${Object.keys(TARGETS).join(", ")}`);
+const seed = values.seed ?? `${Date.now() % 1_000_000}`;
+
+const stryker = await ensureStryker();
+const copy = new ThrowAway();
+try {
+  // Stryker must load the same vitest as the tests, so it stands in the copy.
+  cpSync(join(stryker, "node_modules"), join(copy.folder, "stryker/node_modules"), { recursive: true });
+  const places = await mutantsOf(target.sources.flatMap((folder) => sourcesOf(folder)));
+  const drawn = values.mutants === undefined ? places : draw(places, Number(values.mutants));
+  console.log(`${name}: ${drawn.length} of ${places.length} places, seed ${seed}`);
+  configure(drawn);
+  const program = "stryker/node_modules/@stryker-mutator/core/bin/stryker.js";
+  const { status } = spawnSync(process.execPath, ["--conditions=@nacre/source", program, "run", "stryker.json"], {
+    cwd: copy.folder,
+    stdio: "inherit",
+  });
+  if (status !== 0) throw new Error(`Stryker failed with status ${status}`);
+  report();
+} finally {
+  copy.remove();
+}
+
+/** Returns the TypeScript files below a folder, relative to the root. */
+function sourcesOf(folder: string): string[] {
+  return readdirSync(join(copy.folder, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => join(folder, file))
+    .sort();
+}
+
+/** Returns the places that Stryker would change. */
+async function mutantsOf(files: readonly string[]): Promise<Place[]> {
+  const main = join(copy.folder, "stryker/node_modules/@stryker-mutator/instrumenter/dist/src/index.js");
+  const { Instrumenter } = (await import(pathToFileURL(main).href)) as {
+    Instrumenter: new (
+      logger: object,
+    ) => {
+      instrument(files: object[], options: object): Promise<{ readonly mutants: readonly Omit<Place, "file">[] }>;
+    };
+  };
+  const instrumenter = new Instrumenter({ debug() {}, info() {}, isDebugEnabled: () => false });
+  const found: Place[] = [];
+  for (const file of files) {
+    const content = readFileSync(join(copy.folder, file), "utf8");
+    const options = { excludedMutations: EXCLUDED, ignorers: [], plugins: null };
+    const { mutants } = await instrumenter.instrument([{ name: file, mutate: true, content }], options);
+    for (const { location } of mutants as unknown as { location: Omit<Place, "file"> }[])
+      found.push({ file, ...location });
+  }
+  return found;
+}
+
+/** Draws places until they contain `count` changes: one of a whole statement contains those of its parts. */
+function draw(places: readonly Place[], count: number): Place[] {
+  const random = hashChainRandom(seed);
+  const undrawn = [...places];
+  const drawn: Place[] = [];
+  const contained = new Set<Place>();
+  while (contained.size < count && undrawn.length > 0) {
+    const at = new DataView(random(4).buffer).getUint32(0) % undrawn.length;
+    const [place] = undrawn.splice(at, 1) as [Place];
+    const parts = places.filter((other) => contains(place, other));
+    if (contained.size + parts.length > count + 20) continue;
+    drawn.push(place);
+    for (const part of parts) contained.add(part);
+  }
+  return drawn;
+}
+
+function contains(outer: Place, inner: Place): boolean {
+  return outer.file === inner.file && !isBefore(inner.start, outer.start) && !isBefore(outer.end, inner.end);
+}
+
+function isBefore(a: Place["start"], b: Place["start"]): boolean {
+  return a.line < b.line || (a.line === b.line && a.column < b.column);
+}
+
+function configure(places: readonly Place[]): void {
+  const mutate = places.map(
+    ({ file, start, end }) => `${file}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`,
+  );
+  const config = {
+    mutate: [...new Set(mutate)],
+    mutator: { excludedMutations: EXCLUDED },
+    plugins: ["./stryker/node_modules/@stryker-mutator/vitest-runner/dist/src/index.js"],
+    testRunner: "vitest",
+    vitest: { configFile: "stryker.vitest.config.mjs", related: false },
+    coverageAnalysis: "perTest",
+    inPlace: true,
+    reporters: ["json", "progress-append-only"],
+    jsonReporter: { fileName: "mutants.json" },
+    concurrency: 2,
+    timeoutMS: 10_000,
+    allowConsoleColors: false,
+    disableTypeChecks: false,
+  };
+  writeFileSync(join(copy.folder, "stryker.json"), JSON.stringify(config));
+  const tests = { include: target!.tests, testTimeout: 30_000 };
+  writeFileSync(
+    join(copy.folder, "stryker.vitest.config.mjs"),
+    `export default { resolve: { conditions: ["@nacre/source"] }, ssr: { resolve: { conditions: ["@nacre/source"], externalConditions: ["@nacre/source"] } }, test: ${JSON.stringify(tests)} };\n`,
+  );
+}
+
+/** Prints the score and the survivors. */
+function report(): void {
+  const { files } = JSON.parse(readFileSync(join(copy.folder, "mutants.json"), "utf8")) as {
+    files: Record<
+      string,
+      {
+        mutants: readonly {
+          status: string;
+          mutatorName: string;
+          replacement?: string;
+          location: Omit<Place, "file">;
+        }[];
+      }
+    >;
+  };
+  const counts: Record<string, number> = {};
+  for (const [file, { mutants }] of Object.entries(files))
+    for (const { status, mutatorName, replacement = "", location } of mutants) {
+      counts[status] = (counts[status] ?? 0) + 1;
+      if (status !== "Survived" && status !== "NoCoverage") continue;
+      console.log(
+        `${status}: ${file}:${location.start.line} ${mutatorName} → ${replacement.replace(/\s+/g, " ").slice(0, 80)}`,
+      );
+    }
+  const killed = (counts["Killed"] ?? 0) + (counts["Timeout"] ?? 0);
+  const lived = (counts["Survived"] ?? 0) + (counts["NoCoverage"] ?? 0);
+  console.log(
+    `${name}: ${killed} of ${killed + lived} killed, ${((100 * killed) / (killed + lived)).toFixed(1)} % (${JSON.stringify(counts)})`,
+  );
+}
