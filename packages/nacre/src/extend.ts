@@ -22,6 +22,7 @@ export { checkListenAddress, type RemoteListeners } from "./forward/remote-liste
 export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { afterEnd } from "./mux/after-end.ts";
+export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";

@@ -1,6 +1,7 @@
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
 import { type Bytes, concatBytes, readUint32 } from "@nacre/wire";
+import { notePacket } from "../net/free-buffer.ts";
 import { plainBytes } from "./bytes.ts";
 import { checkKeys, mismatch } from "./check.ts";
 import { cipherOrPortable } from "./or-portable.ts";
@@ -113,7 +114,7 @@ class GcmOpener extends Gcm implements PacketOpener {
       throw mismatch();
     }
     this.advance();
-    return plainBytes(clear);
+    return notePacket(plainBytes(clear));
   }
 }
 
