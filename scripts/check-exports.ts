@@ -58,9 +58,12 @@ for (const [folder, most] of Object.entries(MOST_VALUES)) {
     .filter(([id]) => !ids.has(id) && !below.has(id))
     .map(([id, user]) => `${nameOf(id)} (in ${nameOf(user)})`);
   if (process.argv.includes("--list")) console.log(`${folder}: ${values.map(([name]) => name).join(", ")}`);
-  if (values.length > most) report(`${folder} exports ${values.length} values, more than ${most}: ${values.map(([name]) => name).join(", ")}`);
-  if (missing.length > 0) report(`${folder} names ${missing.length} types that it does not export: ${missing.join(", ")}`);
-  if (surplus.length > 0) report(`${folder} exports ${surplus.length} types that it does not name: ${surplus.join(", ")}`);
+  if (values.length > most)
+    report(`${folder} exports ${values.length} values, more than ${most}: ${values.map(([name]) => name).join(", ")}`);
+  if (missing.length > 0)
+    report(`${folder} names ${missing.length} types that it does not export: ${missing.join(", ")}`);
+  if (surplus.length > 0)
+    report(`${folder} exports ${surplus.length} types that it does not name: ${surplus.join(", ")}`);
 }
 if (isWrong) process.exitCode = 1;
 
@@ -89,7 +92,8 @@ function namesOf(folder: string): Map<string, { readonly id: Id; readonly isValu
     if (!file.startsWith(`${folder}/`) || FOR_BUILDERS.test(specifier)) continue;
     for (const name of exportedNames(file)) {
       const id = resolve(`${file}#${name}`);
-      const isValue = !isTypeOnly(`${file}#${name}`) && (declarationsOf(id)?.some(({ type }) => VALUE.test(type)) ?? true);
+      const isValue =
+        !isTypeOnly(`${file}#${name}`) && (declarationsOf(id)?.some(({ type }) => VALUE.test(type)) ?? true);
       names.set(name, { id, isValue });
     }
   }
@@ -221,7 +225,8 @@ function sourceOf(file: string): Source {
   if (known !== undefined) return known;
   const source: Source = { declared: new Map(), imported: new Map(), exported: new Map(), types: new Set(), all: [] };
   sources.set(file, source);
-  for (const statement of parseSync(file, readFileSync(file, "utf8")).program.body) addStatement(source, file, statement);
+  for (const statement of parseSync(file, readFileSync(file, "utf8")).program.body)
+    addStatement(source, file, statement);
   return source;
 }
 

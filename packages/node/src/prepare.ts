@@ -11,10 +11,10 @@ import {
   withDescriptions,
 } from "nacre/extend";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
+import { nodeRandom } from "./crypto/bytes.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { nodeRandom } from "./crypto/random.ts";
 import { accountHome, accountName } from "./keys/account.ts";
 import { loadIdentities } from "./keys/identities.ts";
 import { knownHost } from "./keys/known-hosts.ts";

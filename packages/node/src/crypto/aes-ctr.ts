@@ -2,8 +2,7 @@ import { createCipheriv, createDecipheriv } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
 import { readUint32, SshError } from "@nacre/wire";
 import { notePacket } from "../net/free-buffer.ts";
-import { plainBytes } from "./bytes.ts";
-import { checkKeys, checkTag } from "./check.ts";
+import { checkKeys, checkTag, plainBytes } from "./bytes.ts";
 import { cipherOrPortable } from "./or-portable.ts";
 
 const BLOCK = 16;

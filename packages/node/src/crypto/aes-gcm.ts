@@ -2,8 +2,7 @@ import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } fr
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
 import { type Bytes, concatBytes, readUint32 } from "@nacre/wire";
 import { notePacket } from "../net/free-buffer.ts";
-import { plainBytes } from "./bytes.ts";
-import { checkKeys, mismatch } from "./check.ts";
+import { checkKeys, mismatch, plainBytes } from "./bytes.ts";
 import { cipherOrPortable } from "./or-portable.ts";
 
 const NONCE_LENGTH = 12;

@@ -23,18 +23,16 @@ import {
 } from "@nacre/files/server";
 import { FREED_FROM, freeBuffer } from "../net/free-buffer.ts";
 import { AccountNames } from "./accounts.ts";
-import { assertRootKept, attributesOf, changeAt, changeLink, modeBits } from "./attributes.ts";
-import { busyAt, type FileId } from "./busy-files.ts";
+import { assertRootKept, attributesOf, changeAt, changeLink, modeBits, statVfsAt } from "./attributes.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
 import { DirectoryTree, FOLLOW, isRoot, type Place } from "./directory-tree.ts";
 import { DiskDirectory } from "./disk-directory.ts";
 import { DiskFile, type HandleContext, truncated } from "./disk-file.ts";
 import { countClosed, countOpened } from "./handle-counts.ts";
-import { removeName, storeBeforeReplacing } from "./long-file.ts";
+import { busyAt, type FileId, removeName, storeBeforeReplacing } from "./long-file.ts";
 import { type NativePath, nativePath, pathText } from "./native-path.ts";
 import type { DiskFileSystemOptions } from "./options.ts";
 import { assertNotProc, assertRegular } from "./regular-file.ts";
-import { statVfsAt } from "./stat-vfs.ts";
 import { diskTurn } from "./turn-budget.ts";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;

@@ -196,7 +196,8 @@ async function writePart(handle: fs.FileHandle, bytes: Uint8Array, position: num
 async function writePieces(handle: fs.FileHandle, pieces: readonly Bytes[], position: number): Promise<void> {
   let at = position;
   for (let rest = pieces; rest.length > 0; ) {
-    const written = diskTurn.attempt(() => writevSync(handle.fd, rest, at)) ?? (await handle.writev(rest, at)).bytesWritten;
+    const written =
+      diskTurn.attempt(() => writevSync(handle.fd, rest, at)) ?? (await handle.writev(rest, at)).bytesWritten;
     at += written;
     rest = without(rest, written);
   }

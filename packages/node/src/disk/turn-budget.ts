@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { LoginTurns } from "../listen/login-turns.ts";
+import { LoginTurns } from "./login-turns.ts";
 
 /** Time in milliseconds that synchronous calls may take in one turn of the event loop. */
 const BUDGET = 4;

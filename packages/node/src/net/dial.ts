@@ -184,3 +184,9 @@ function timedOut(where: string, when: string, cause?: unknown): SshError {
 function aborted(where: string, signal: AbortSignal): SshError {
   return abortedError(`connecting to ${where}`, signal);
 }
+
+/**
+ * Idle time in milliseconds before the first TCP keepalive probe: the system's default. Node sets it together with SO_KEEPALIVE and gives
+ * up about ten seconds after the first probe. A shorter time would end sessions during brief network failures.
+ */
+export const TCP_KEEPALIVE_DELAY = 7_200_000;

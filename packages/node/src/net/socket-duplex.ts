@@ -3,7 +3,6 @@ import type { Duplex as NodeDuplex } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/extend";
 import { FREED_FROM, freeBuffer, freeBuffers, ownsBuffer } from "./free-buffer.ts";
-import { resetSocket } from "./reset-socket.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
@@ -166,4 +165,11 @@ function freeing(pieces: readonly Bytes[]): (() => void) | undefined {
   if (large === undefined) return undefined;
   const freed = large;
   return () => freeBuffers(freed);
+}
+
+/** Destroys a stream. A TCP socket is reset, so that its peer does not mistake truncated data for complete data. */
+export function resetSocket(socket: NodeDuplex): void {
+  // Unix sockets have no reset and no remote address.
+  if (socket instanceof Socket && socket.remoteAddress !== undefined) socket.resetAndDestroy();
+  else socket.destroy();
 }
