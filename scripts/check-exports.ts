@@ -36,6 +36,9 @@ interface Source {
 
 const VALUE = /^(?:ClassDeclaration|TSDeclareFunction|TSEnumDeclaration|VariableDeclarator)$/;
 
+/** Properties of a node with types whose members a declaration has. */
+const INHERITED: ReadonlySet<string> = new Set(["extends", "implements", "superTypeArguments"]);
+
 /** Files of the entries, by specifier. */
 const entries = new Map<string, string>();
 const sources = new Map<string, Source>();
@@ -199,6 +202,8 @@ function referencesOf(declaration: Node): Reference[] {
     if (Array.isArray(value)) for (const item of value) walk(item, isInherited);
     if (!isNode(value)) return;
     if ((value["accessibility"] ?? "public") !== "public" || isNode(value["key"], "PrivateIdentifier")) return;
+    // Hooks of Node's stream classes, such as `_write`, are not for applications.
+    if (isNode(value["key"], "Identifier") && String(value["key"]["name"]).startsWith("_")) return;
     // Applications construct errors only. They get the objects of other classes from functions.
     if (value["kind"] === "constructor" && !isError) return;
     const name = value["typeName"] ?? value["exprName"] ?? value["expression"];
@@ -207,7 +212,7 @@ function referencesOf(declaration: Node): Reference[] {
     for (const [property, child] of Object.entries(value)) {
       const isClass = value.type === "ClassDeclaration";
       if (isClass && property === "typeParameters") continue;
-      walk(child, isInherited || property === "extends" || property === "superTypeArguments");
+      walk(child, isInherited || INHERITED.has(property));
     }
   };
   if (isNode(superClass, "Identifier")) found.push({ name: String(superClass["name"]), isInherited: true });

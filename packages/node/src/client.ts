@@ -19,8 +19,14 @@ import {
   type ListenAddress,
   type LoggedIn,
 } from "nacre/extend";
-import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
-import { Forwarder, type ForwarderMux } from "./forward/forward.ts";
+import {
+  type Forward,
+  Forwarder,
+  type ForwarderMux,
+  type ForwardOptions,
+  type LocalForwardOptions,
+  type ProxyOptions,
+} from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
 import { NodeProcess } from "./process.ts";
 import type { Sftp } from "./sftp.ts";
