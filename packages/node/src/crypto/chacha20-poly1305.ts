@@ -4,7 +4,7 @@ import type { CipherAlgorithm } from "@nacre/packet";
 import type { Bytes } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
 import { type Loadable, loadPortable, portable } from "./portable.ts";
-import { probe } from "./runtime.ts";
+import { probe } from "./probe.ts";
 
 const onWasm: WasmCipherAlgorithm = /* @__PURE__ */ chacha20Poly1305OnWasm({
   instantiate,

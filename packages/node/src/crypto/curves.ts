@@ -1,6 +1,6 @@
 import { createECDH } from "node:crypto";
 import { type NistCurve as Curve, nistCurves as curves } from "@nacre/keys/internal";
-import { probe } from "./runtime.ts";
+import { probe } from "./probe.ts";
 
 /** A NIST curve with its names outside SSH. */
 export interface NistCurve extends Curve {

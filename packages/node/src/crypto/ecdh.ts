@@ -4,7 +4,7 @@ import { bigIntToBytes, bytesToBigInt, concatBytes, type RandomSource } from "@n
 import { plainBytes } from "./bytes.ts";
 import { nistCurves } from "./curves.ts";
 import { base64url } from "./jwk.ts";
-import { probe } from "./runtime.ts";
+import { probe } from "./probe.ts";
 
 /** Curve25519 curve names in JSON Web Keys (RFC 8037 §2). */
 type Curve = "X25519" | "Ed25519";

@@ -2,8 +2,8 @@ import * as nodeCrypto from "node:crypto";
 import type { MlKem768 } from "@nacre/kex/internal";
 import { concatBytes, equalBytes } from "@nacre/wire";
 import { plainBytes } from "./bytes.ts";
-import { importNow } from "./portable.ts";
-import { probe } from "./runtime.ts";
+import { importNow } from "./import-now.ts";
+import { probe } from "./probe.ts";
 
 /** Key encapsulation functions of node:crypto, available since Node 24.7. */
 interface Encapsulation {

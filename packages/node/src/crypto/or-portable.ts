@@ -2,7 +2,7 @@ import type { KexMethod } from "@nacre/kex/internal";
 import type { CipherAlgorithm, MacAlgorithm } from "@nacre/packet";
 import { equalBytes, readUint32 } from "@nacre/wire";
 import { type Loadable, loadPortable, named, portable } from "./portable.ts";
-import { probe } from "./runtime.ts";
+import { probe } from "./probe.ts";
 
 // Algorithms on node:crypto with a portable fallback, since BoringSSL and some distributions' libraries lack some of them. The choice is
 // made during key setup, so it costs nothing per packet.

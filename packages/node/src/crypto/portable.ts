@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { importNow } from "./import-now.ts";
 
 /** Packages with portable implementations of algorithms that node:crypto may lack. */
 interface Packages {
@@ -33,20 +33,4 @@ export function portable<K extends keyof Packages>(name: K): Packages[K] {
 /** Returns the algorithm with this name from a package's exports. */
 export function named(exports: object, name: string): unknown {
   return Object.values(exports).find((one: { readonly name: string }) => one.name === name);
-}
-
-/**
- * Imports a module of the portable code synchronously, if it was not loaded before. Throws `usage` if it is not found. Bundlers do not see
- * this import. That is deliberate: webpack warns about a `createRequire` or `import` call with a specifier it cannot resolve.
- */
-export function importNow(specifier: string): unknown {
-  try {
-    return process.getBuiltinModule("node:module").createRequire(import.meta.url)(specifier);
-  } catch (cause) {
-    throw new SshError(
-      "usage",
-      `cannot import ${specifier} synchronously; await \`loadAlgorithms()\` before connecting`,
-      { cause },
-    );
-  }
 }

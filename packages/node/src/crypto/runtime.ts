@@ -1,6 +1,6 @@
 /**
  * Cryptographic library behind node:crypto: OpenSSL on Node; BoringSSL on Bun, Electron and workerd; Deno's own code on Deno. Use it only
- * for differences that take too long to detect by trying. Other differences are detected by `probe`.
+ * for differences that take too long to detect by trying. Other differences are detected by `crypto/probe.ts`.
  */
 export type CryptoLibrary = "openssl" | "boringssl" | "deno";
 
@@ -22,23 +22,3 @@ export function cryptoLibraryOf({ versions, features }: RuntimeFacts): CryptoLib
 
 /** Whether this runtime is Bun. */
 export const isBun: boolean = process.versions.bun !== undefined;
-
-/**
- * Returns a function that reports whether node:crypto supports a feature. It runs `use` on its first call, never at import, and caches the
- * result. `use` returns whether its computation is correct; an exception counts as false.
- */
-export function probe(use: () => boolean): () => boolean {
-  let works: boolean | undefined;
-  return () => {
-    works ??= succeeds(use);
-    return works;
-  };
-}
-
-function succeeds(use: () => boolean): boolean {
-  try {
-    return use();
-  } catch {
-    return false;
-  }
-}

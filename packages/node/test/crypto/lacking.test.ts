@@ -37,7 +37,7 @@ vi.mock("node:crypto", async (original) => {
 });
 
 // `createRequire` resolves only built files, not sources.
-vi.mock("../../src/crypto/portable.ts", () => ({
+vi.mock("../../src/crypto/import-now.ts", () => ({
   importNow: (specifier: string) => {
     called.push(specifier);
     return { "@nacre/ciphers": ciphers, "@nacre/kex": kex, "@nacre/keys": keys }[specifier];

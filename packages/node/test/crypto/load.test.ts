@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expectError } from "@nacre/testing/errors";
 import { expect, test } from "vitest";
-import { importNow } from "../../src/crypto/portable.ts";
+import { importNow } from "../../src/crypto/import-now.ts";
 
 /** Returns the output of a program that runs from the sources in a new process. */
 function printedBy(program: string): string {

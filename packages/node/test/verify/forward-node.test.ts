@@ -13,7 +13,7 @@ import { useServer, within } from "@nacre/testing/interop/server";
 import type { ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Forward } from "../../src/index.ts";
-import { httpAgent, undiciConnect } from "../../src/net/http.ts";
+import { httpAgent, undiciConnect } from "../../src/forward/http.ts";
 import { certificate } from "../forward/certificate.ts";
 import { answerAfterEnd, ask, connectLocally, errorCodes } from "../forward/support.ts";
 import { leavesNothing } from "../interop/support/resources.ts";

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from "nod
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import type { ForwardTarget } from "nacre/extend";
 import type { Client } from "../client.ts";
-import type { ForwardSocket } from "../forward/forward-socket.ts";
+import type { ForwardSocket } from "./forward-socket.ts";
 
 /** The part of a client used by agents. */
 export type SocketSource = Pick<Client, "socket">;
