@@ -235,27 +235,55 @@ function sourceOf(file: string): Source {
   return source;
 }
 
-function addStatement(source: Source, file: string, statement: any): void {
-  const from = statement.source && fileOf(file, statement.source.value);
-  if (statement.type === "ImportDeclaration") {
-    for (const { type, imported, local } of statement.specifiers)
-      if (type === "ImportSpecifier") source.imported.set(local.name, `${from}#${imported.name}`);
-  } else if (statement.type === "ExportAllDeclaration") {
-    source.all.push(from);
-  } else if (statement.type === "ExportNamedDeclaration" && statement.declaration === null) {
-    for (const { local, exported, exportKind } of statement.specifiers) {
-      source.exported.set(exported.name, `${from ?? file}#${local.name}`);
-      if (statement.exportKind === "type" || exportKind === "type") source.types.add(exported.name);
-    }
-  } else {
-    const declaration = statement.declaration ?? statement;
-    for (const node of declaration.declarations ?? [declaration]) {
-      const name = node.id?.name;
-      if (name === undefined) continue;
-      source.declared.set(name, [...(source.declared.get(name) ?? []), node]);
-      if (statement.type === "ExportNamedDeclaration") source.exported.set(name, `${file}#${name}`);
-    }
+type Statement = ReturnType<typeof parseSync>["program"]["body"][number];
+
+function addStatement(source: Source, file: string, statement: Statement): void {
+  switch (statement.type) {
+    case "ImportDeclaration":
+      for (const specifier of statement.specifiers)
+        if (specifier.type === "ImportSpecifier")
+          source.imported.set(specifier.local.name, idOf(fileOf(file, statement.source.value), specifier.imported));
+      return;
+    case "ExportAllDeclaration":
+      source.all.push(fileOf(file, statement.source.value));
+      return;
+    case "ExportNamedDeclaration":
+      if (statement.declaration !== null) {
+        for (const name of declare(source, statement.declaration)) source.exported.set(name, `${file}#${name}`);
+        return;
+      }
+      for (const { local, exported, exportKind } of statement.specifiers) {
+        const from = statement.source === null ? file : fileOf(file, statement.source.value);
+        source.exported.set(textOf(exported), idOf(from, local));
+        if (statement.exportKind === "type" || exportKind === "type") source.types.add(textOf(exported));
+      }
+      return;
+    default:
+      declare(source, statement);
   }
+}
+
+/** Adds the declarations of a statement, and returns their names. */
+function declare(source: Source, statement: object): string[] {
+  const declarations: readonly object[] =
+    "declarations" in statement ? (statement.declarations as object[]) : [statement];
+  return declarations.flatMap((node) => {
+    const { id } = node as { readonly id?: unknown };
+    if (!isNode(node) || !isNode(id, "Identifier")) return [];
+    const name = String(id["name"]);
+    source.declared.set(name, [...(source.declared.get(name) ?? []), node]);
+    return [name];
+  });
+}
+
+type ModuleName = { readonly name: string } | { readonly value: string };
+
+function textOf(name: ModuleName): string {
+  return "name" in name ? name.name : name.value;
+}
+
+function idOf(file: string, name: ModuleName): Id {
+  return `${file}#${textOf(name)}`;
 }
 
 /** Returns the declarations of a module. Those of other packages than ours do not exist. */

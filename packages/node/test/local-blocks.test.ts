@@ -86,7 +86,6 @@ it("reads and writes blocks in the thread pool only if the turn has no time left
   expect(await read()).toBe(text);
   expect(reads.count).toBe(before + 1);
   duration = 0;
-  now += 100;
   await reader.close();
 });
 

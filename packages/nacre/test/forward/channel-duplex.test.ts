@@ -205,7 +205,7 @@ describe("close", () => {
     channel.room = 0;
     duplex.write([utf8Encode("lost")]);
     Object.defineProperty(channel, "ended", { value: Promise.resolve() });
-    await duplex.reset!();
+    await duplex.reset();
     expect([channel.written, channel.calls, said]).toEqual(["", ["close"], []]);
   });
 

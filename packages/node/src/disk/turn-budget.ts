@@ -4,7 +4,10 @@ import { LoginTurns } from "./login-turns.ts";
 /** Time in milliseconds that synchronous calls may take in one turn of the event loop. */
 const BUDGET = 4;
 
-/** After a call that took longer than a whole turn has, the disk counts as slow for this many times as long as the call. */
+/** A call that took longer, in milliseconds, shows that the disk is slow. Shorter ones may have been interrupted by another process. */
+const SLOW = 10;
+
+/** The disk counts as slow for this many times as long as the slow call took. */
 const SLOW_FACTOR = 20;
 
 /**
@@ -34,7 +37,7 @@ export class TurnBudget {
     } finally {
       const time = left - this.#left;
       // Other calls do not show it: removing a long file is slow on every disk.
-      if (time > BUDGET) this.#slowUntil = performance.now() + SLOW_FACTOR * time;
+      if (time > SLOW) this.#slowUntil = performance.now() + SLOW_FACTOR * time;
     }
   }
 
