@@ -21,7 +21,7 @@ export function notePacket(packet: Bytes): Bytes {
   return packet;
 }
 
-/** Returns whether these bytes are all that is used of their buffer: they fill it, or are the data of a received packet. */
+/** Returns whether nothing else in the buffer of these bytes is in use: they fill it, or are the data of a received packet. */
 export function ownsBuffer({ length, buffer }: Bytes): boolean {
   const around = buffer.byteLength - length;
   return around === 0 || (around <= AROUND_DATA && packets.has(buffer));
