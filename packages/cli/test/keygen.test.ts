@@ -2,7 +2,7 @@ import { chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPublicKeyLine, openPrivateKey, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
 import { fingerprint } from "@nacre/keys";
-import { inSlices } from "@nacre/node";
+import { inSlices } from "nacre/extend";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { keygen } from "../src/keygen/keygen.ts";
 import { openTerminal } from "../src/terminal/terminal.ts";

@@ -22,6 +22,7 @@ export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, format
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { clientMethods } from "./methods/list.ts";
 export { afterEnd } from "./mux/after-end.ts";
+export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";

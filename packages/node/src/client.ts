@@ -19,9 +19,15 @@ import {
   type ListenAddress,
   type LoggedIn,
 } from "nacre/extend";
-import type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "./forward/forward.ts";
+import {
+  type Forward,
+  Forwarder,
+  type ForwarderMux,
+  type ForwardOptions,
+  type LocalForwardOptions,
+  type ProxyOptions,
+} from "./forward/forward.ts";
 import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
-import { Forwarder, type ForwarderMux } from "./forward/forwarder.ts";
 import { NodeProcess } from "./process.ts";
 import type { Sftp } from "./sftp.ts";
 import { type NodeStreams, nodeStreams } from "./streams/node-streams.ts";
@@ -44,7 +50,7 @@ const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
 };
 
 /** Loads the forwards on demand: most connections forward nothing. */
-const forwards = (): Promise<typeof import("./forward/index.ts")> => import("./forward/index.ts");
+const forwards = (): Promise<typeof import("./forward/forwards.ts")> => import("./forward/forwards.ts");
 
 /** A logged-in SSH connection with Node streams. */
 export class Client extends AnyClient<NodeStreams, NodeProcess> {

@@ -1,29 +1,47 @@
 export type {
   AppendFileOptions,
   CallOptions,
+  ChannelOpener,
   CopyFileOptions,
   CpOptions,
+  DigestExecOptions,
+  DigestExecResult,
   Dir,
   Dirent,
   FailedEntry,
   FileData,
   GlobOptions,
+  HandleStreamOptions,
+  LocalAttributes,
+  LocalDirectory,
+  LocalEntry,
   LocalFiles,
+  LocalFileType,
+  LocalPartial,
+  LocalReader,
+  LocalStats,
+  LocalWriter,
   MkdirOptions,
+  OpenFile,
   OpenFlags,
   OpenOptions,
   OpenSftpOptions,
+  PositionOptions,
   ReaddirOptions,
   ReadFileOptions,
+  ReadResult,
   ReadStreamOptions,
   RemotePath,
   RemotePattern,
   ResumedEntry,
   RmOptions,
+  Sha256,
+  ShortFileAttributes,
   SkippedEntry,
   StatFs,
   StatOptions,
   Stats,
+  Time,
   TransferEntry,
   TransferOptions,
   TransferProgress,
@@ -33,16 +51,26 @@ export type {
   UnverifiedEntry,
   UploadOptions,
   WriteFileOptions,
+  WriteResult,
   WriteStreamOptions,
 } from "@nacre/files";
 export {
   type AlgorithmList,
   type AlgorithmOptions,
   type Authenticate,
+  type BaseSession,
   type ChangePasswordLogin,
   type ClientLoginMethod,
+  type Channel,
+  type ChannelEnd,
+  type ChannelHandler,
+  type ChannelRequest,
   type ConnectContext,
   type ConnectionInfo,
+  type CustomSessionRequest,
+  type DialOptions,
+  type Duplex,
+  type DuplexHandler,
   type ExecOptions,
   type ExecResult,
   type Exit,
@@ -52,8 +80,8 @@ export {
   type ForwardingListener,
   type ForwardTarget,
   type HostKey,
+  type HostKeyOption,
   type HostKeyVerifier,
-  inSlices,
   type KeyboardInteractiveLogin,
   type ListenAddress,
   type ListenContext,
@@ -62,7 +90,10 @@ export {
   type LoginMethod,
   type Originator,
   type OtherLogin,
+  type PairFacts,
   type PasswordLogin,
+  type PeerGlobalRequest,
+  type PeerOpen,
   type Permissions,
   type PresentedHostKey,
   type PromptRequest,
@@ -71,12 +102,16 @@ export {
   type PublickeyLogin,
   type RemoteHostKey,
   type RemoteIdentity,
+  type RemoteListener,
   type ServerConnection,
   type ServerEvent,
   type ServerLimits,
   type ServerLoginMethod,
+  type SessionBytes,
   type SessionExit,
   type SessionOpenOptions,
+  type SessionRequestOptions,
+  type SessionResult,
   type SpawnOptions,
   SshError,
   type SshErrorCode,
@@ -92,20 +127,27 @@ export type { GatewayPorts } from "./forward/forward-listen.ts";
 export type { ForwardSocket, SocketOptions } from "./forward/forward-socket.ts";
 export { type Account, account } from "./keys/account.ts";
 export { type AgentOptions, agentIdentities } from "./keys/agent.ts";
-export { type AuthorizedKeysFiles, type AuthorizedKeysOptions, authorizedKeys } from "./keys/authorized-keys.ts";
+export {
+  type AuthorizedKeysFiles,
+  type AuthorizedKeysOptions,
+  type AuthorizedKeysPaths,
+  authorizedKeys,
+} from "./keys/authorized-keys.ts";
 export { expandHome } from "./keys/files.ts";
 export { hostKeyFile } from "./keys/host-key-file.ts";
-export type { IdentitySource, PassphraseSource } from "./keys/identities.ts";
+export type { IdentitySource, IdentitySources, PassphraseSource } from "./keys/identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
 export { readSecretFile } from "./keys/owned-file.ts";
 export { listen } from "./listen/listen.ts";
 export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen/listen-options.ts";
-export { type Endpoints, NodeSession, type SessionHandler } from "./listen/session.ts";
+export type { Penalties } from "./listen/per-source.ts";
+export type { Endpoints, NodeSession, SessionHandler } from "./listen/session.ts";
 export type { SshServer } from "./listen/ssh-server.ts";
 export { type TcpForwardingOptions, tcpForwarding } from "./listen/tcp-forwarding.ts";
-export { type DialOptions, tcpDuplex } from "./net/dial.ts";
+export { type TcpOptions, tcpDuplex } from "./net/dial.ts";
 export type { Lookup } from "./net/lookup.ts";
 export { socketDuplex } from "./net/socket-duplex.ts";
 export type { ConnectOptions, Hop, HopOptions, Via } from "./options.ts";
-export { NodeProcess } from "./process.ts";
+export type { NodeProcess } from "./process.ts";
 export { type FileHandle, loadNodeFiles, type Sftp } from "./sftp.ts";
+export type { NodeStreams } from "./streams/node-streams.ts";

@@ -14,12 +14,12 @@ import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { accountName } from "./keys/account.ts";
 import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
-import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type DialOptions } from "./net/dial.ts";
+import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type TcpOptions } from "./net/dial.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
   extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities">,
-    Pick<DialOptions, "localAddress"> {
+    Pick<TcpOptions, "localAddress"> {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
   /** TCP port; default 22. */

@@ -11,20 +11,20 @@ import {
   withDescriptions,
 } from "nacre/extend";
 import { nodeAlgorithms } from "./crypto/algorithms.ts";
+import { nodeRandom } from "./crypto/bytes.ts";
 import { fingerprint } from "./crypto/fingerprint.ts";
 import { loadAlgorithms } from "./crypto/load.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
-import { nodeRandom } from "./crypto/random.ts";
 import { accountHome, accountName } from "./keys/account.ts";
 import { loadIdentities } from "./keys/identities.ts";
 import { knownHost } from "./keys/known-hosts.ts";
-import type { DialOptions } from "./net/dial.ts";
+import type { TcpOptions } from "./net/dial.ts";
 import type { HopOptions } from "./options.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {
   /** Options of the TCP connection, or of the channel from a jump host. */
-  readonly dial: DialOptions;
+  readonly dial: TcpOptions;
   readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;

@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 import { expect, it, test } from "vitest";
-import { addressPlace, ownAddresses } from "../src/net/address-place.ts";
+import { addressPlace, ownAddresses } from "../src/net/lookup.ts";
 
 const OWN = ["127.0.0.1", "::1", "198.51.100.7", "2001:db8::7", "fe80::7"];
 

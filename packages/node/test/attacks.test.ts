@@ -26,7 +26,7 @@ import { type HostOptions, knownHost } from "../src/keys/known-hosts.ts";
 import { exposure } from "../src/keys/owned-file.ts";
 import { listen } from "../src/listen/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen/listen-options.ts";
-import { Sources } from "../src/listen/sources.ts";
+import { Sources } from "../src/listen/per-source.ts";
 import type { SshServer } from "../src/listen/ssh-server.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/listen/tcp-forwarding.ts";
 import { NodeProcess } from "../src/process.ts";

@@ -19,7 +19,7 @@ function connection(ready: Promise<unknown>): {
     pause: () => log.push("pause"),
     resume: () => log.push("resume"),
     end: async () => {},
-    close: () => Promise.resolve(),
+    close: async () => void log.push("close"),
   });
   duplex.open({
     data: (chunk) => log.push(`data ${chunk.join()}`),
@@ -70,4 +70,38 @@ test("fails the connection when `ready` rejects", async () => {
   await Promise.resolve();
   await Promise.resolve();
   expect(log).toEqual(["pause", "failed Error: no such module"]);
+});
+
+test("passes on `reset`, `suspended` and `resumed`", async () => {
+  const log: string[] = [];
+  let inner: DuplexHandler | undefined;
+  const duplex = bufferInputUntil(Promise.resolve(), {
+    open: (handler) => {
+      inner = handler;
+    },
+    write: () => true,
+    pause() {},
+    resume() {},
+    end: async () => {},
+    close: async () => void log.push("close"),
+    reset: async () => void log.push("reset"),
+  });
+  duplex.open({
+    data() {},
+    drained() {},
+    ended() {},
+    failed() {},
+    suspended: () => log.push("suspended"),
+    resumed: () => log.push("resumed"),
+  });
+  inner!.suspended!();
+  inner!.resumed!();
+  await duplex.reset!();
+  expect(log).toEqual(["suspended", "resumed", "reset"]);
+});
+
+test("closes a connection that has no `reset`", async () => {
+  const { duplex, log } = connection(Promise.resolve());
+  await duplex.reset!();
+  expect(log).toEqual(["close"]);
 });

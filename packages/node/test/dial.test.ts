@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, Socket } from "node:net";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { type DialOptions, dial } from "../src/net/dial.ts";
+import { dial, type TcpOptions } from "../src/net/dial.ts";
 import { codeOf, serve, watchResources } from "./support.ts";
 
 vi.mock(import("node:net"), async (original) => {
@@ -13,7 +13,7 @@ beforeEach(() => {
   vi.mocked(connect).mockReset();
 });
 
-const options: DialOptions = { host: "example.org", port: 22, connectTimeout: 10_000 };
+const options: TcpOptions = { host: "example.org", port: 22, connectTimeout: 10_000 };
 
 /** Makes the next connection a socket that does nothing except run `act`. */
 function pretend(act: (socket: Socket) => void = () => {}): Socket {

@@ -3,8 +3,8 @@ import type { Duplex, DuplexHandler, ServeOptions, Session } from "nacre/extend"
 import { serveDuplex, serverMethods } from "nacre/internal-server";
 import { expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../src/crypto/algorithms.ts";
+import { nodeRandom } from "../src/crypto/bytes.ts";
 import { fingerprint } from "../src/crypto/fingerprint.ts";
-import { nodeRandom } from "../src/crypto/random.ts";
 import { throughHop } from "../src/net/jump.ts";
 import { prepare } from "../src/prepare.ts";
 import { counting } from "./support.ts";

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import type { DuplexHandler } from "nacre";
 import { describe, expect, test, vi } from "vitest";
+import { notePacket } from "../src/net/free-buffer.ts";
 import { acceptedDuplex, socketDuplex } from "../src/net/socket-duplex.ts";
 import { serve, watchResources } from "./support.ts";
 
@@ -231,16 +232,18 @@ describe("a duplex over a socket", () => {
       await duplex.close();
     });
 
-    test("frees also the buffers that a piece fills in part, if no other piece uses them", async () => {
+    test("frees the buffers of received packets with their data, and no others that a piece fills in part", async () => {
       const arrived = new Recorder();
       const { duplex, recorded } = await connected((peer) => peer.on("data", (chunk) => arrived.data(chunk)));
       duplex.open(recorded);
-      const pieces = [large().subarray(10, -6), Uint8Array.of(1, 2, 3)];
+      const [packet, other] = [notePacket(large()), notePacket(large())];
+      const pieces = [packet.subarray(10, -6), large().subarray(10, -6), other.subarray(0, LARGE / 2)];
       const expected = Buffer.concat(pieces);
-      duplex.write(pieces, true);
+      duplex.write(pieces);
       await arrived.untilReceived(expected.length);
       expect(arrived.received.equals(expected)).toBe(true);
-      await vi.waitFor(() => expect(pieces.map(({ length }) => length)).toEqual([0, 3]), 10_000);
+      await vi.waitFor(() => expect(pieces[0]).toHaveLength(0), 10_000);
+      expect(pieces.slice(1).map(({ length }) => length)).toEqual([LARGE - 16, LARGE / 2]);
       await duplex.close();
     });
 

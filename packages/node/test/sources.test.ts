@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type SourceLimits, Sources } from "../src/listen/sources.ts";
+import { type SourceLimits, Sources } from "../src/listen/per-source.ts";
 
 const LIMITS: SourceLimits = {
   maxUnauthenticated: 50,

@@ -16,8 +16,8 @@ import { listen } from "../src/listen/listen.ts";
 import type { ListenEvent } from "../src/listen/listen-options.ts";
 import type { SshServer } from "../src/listen/ssh-server.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/listen/tcp-forwarding.ts";
-import { ownAddresses } from "../src/net/address-place.ts";
 import type { Lookup } from "../src/net/lookup.ts";
+import { ownAddresses } from "../src/net/lookup.ts";
 import { codeOf, counting, serve, temporaryFolder, watchResources } from "./support.ts";
 
 const hostKey = generateEd25519(counting);

@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
-import { inSlices } from "@nacre/node";
 import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, containerExec, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
+import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 

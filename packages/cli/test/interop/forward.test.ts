@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
-import { inSlices, listen } from "@nacre/node";
+import { listen } from "@nacre/node";
 import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
+import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 

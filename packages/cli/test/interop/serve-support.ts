@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
-import { inSlices } from "@nacre/node";
+import { inSlices } from "nacre/extend";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { buildNacre, commandLine, type Ended, ended, start } from "./nacre.ts";
 

@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
-import { type Client, connect, inSlices } from "@nacre/node";
+import { type Client, connect } from "@nacre/node";
 import { authorizeKey, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
+import { inSlices } from "nacre/extend";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { buildNacre, commandLine } from "./nacre.ts";
 

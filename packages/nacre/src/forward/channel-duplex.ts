@@ -10,11 +10,11 @@ const CLOSE_TIMEOUT = 2000;
  * Returns a byte connection over a channel, and takes ownership of the channel. An SSH connection through a jump host uses one. Closing
  * sends EOF only after `end`, so that the peer does not take partial data as complete.
  */
-export function channelDuplex(channel: Channel): Duplex {
+export function channelDuplex(channel: Channel): Required<Duplex> {
   return new ChannelDuplex(channel);
 }
 
-class ChannelDuplex implements Duplex {
+class ChannelDuplex implements Required<Duplex> {
   readonly #channel: Channel;
   #handler: DuplexHandler | undefined;
   /** Bytes that the channel has not taken yet. */
@@ -89,6 +89,11 @@ class ChannelDuplex implements Duplex {
     await this.#flushed();
     await this.#ending;
     clearTimeout(timer);
+    await this.reset();
+  }
+
+  async reset(): Promise<void> {
+    this.#handler = undefined;
     this.#channel.close(new SshError("closed", "the forwarded connection was closed by this side"));
     await this.#channel.ended;
   }

@@ -27,11 +27,10 @@ export interface Duplex {
   /** Starts the connection. Called once, before any other method. Must return before the first call to `handler.data`. */
   open(handler: DuplexHandler): void;
   /**
-   * Sends the pieces in order and takes ownership of their memory: it may detach a buffer that a piece fills. `ownsBuffers`, default false,
-   * tells that each piece is the only user of its buffer, which may then be detached in any case. Returns false if the caller should wait
-   * for `drained`.
+   * Sends the pieces in order and takes ownership of their memory: it may detach a buffer that a piece fills, or that came with a channel's
+   * data. Returns false if the caller should wait for `drained`.
    */
-  write(pieces: readonly Bytes[], ownsBuffers?: boolean): boolean;
+  write(pieces: readonly Bytes[]): boolean;
   /** Stops calls to `data` until `resume`. Chunks already on their way may still arrive. */
   pause(): void;
   /** Allows calls to `data` again after `pause`. */
@@ -48,6 +47,33 @@ export interface Duplex {
    * lost. Resolves as `close` does. If this is missing, `close` is called instead.
    */
   reset?(): Promise<void>;
+}
+
+/** Returns a byte connection like `duplex`, with some methods replaced. A new member of `Duplex` does not compile until it is here. */
+export function wrapDuplex(duplex: Duplex, replaced: Partial<Duplex>): Duplex {
+  const passed: Required<Duplex> = {
+    open: (handler) => duplex.open(handler),
+    write: (pieces) => duplex.write(pieces),
+    pause: () => duplex.pause(),
+    resume: () => duplex.resume(),
+    end: () => duplex.end(),
+    close: () => duplex.close(),
+    reset: () => duplex.reset?.() ?? duplex.close(),
+  };
+  return { ...passed, ...replaced };
+}
+
+/** Returns callbacks like `handler`, with some replaced. A new member of `DuplexHandler` does not compile until it is here. */
+export function wrapHandler(handler: DuplexHandler, replaced: Partial<DuplexHandler>): DuplexHandler {
+  const passed: Required<DuplexHandler> = {
+    data: (chunk) => handler.data(chunk),
+    drained: () => handler.drained(),
+    ended: () => handler.ended(),
+    failed: (cause) => handler.failed(cause),
+    suspended: () => handler.suspended?.(),
+    resumed: () => handler.resumed?.(),
+  };
+  return { ...passed, ...replaced };
 }
 
 /** A pair of byte streams, such as `{ readable, writable }` of a WebTransport stream, a TransformStream or a Deno connection. */

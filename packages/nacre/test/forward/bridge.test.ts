@@ -11,6 +11,7 @@ import { bridge } from "../../src/forward/bridge.ts";
 function bridged(signal = new AbortController().signal) {
   const channel = new FakeChannel();
   const duplex = new FakeDuplex();
+  duplex.detaches = true;
   let resolved = 0;
   const done = bridge(channel as unknown as Channel, duplex, signal).then(() => void resolved++);
   const receive = (text: string): void => channel.handler.data(0, utf8Encode(text));

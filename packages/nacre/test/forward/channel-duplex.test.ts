@@ -200,6 +200,15 @@ describe("close", () => {
     expect(said).toEqual([]);
   });
 
+  it("drops written data and sends no EOF on reset", async () => {
+    const { channel, duplex, said } = await opened();
+    channel.room = 0;
+    duplex.write([utf8Encode("lost")]);
+    Object.defineProperty(channel, "ended", { value: Promise.resolve() });
+    await duplex.reset();
+    expect([channel.written, channel.calls, said]).toEqual(["", ["close"], []]);
+  });
+
   it("sends EOF first after end", async () => {
     const { channel, duplex } = await opened();
     void duplex.end();

@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
 import { readUint32, SshError } from "@nacre/wire";
-import { plainBytes } from "./bytes.ts";
-import { checkKeys, checkTag } from "./check.ts";
+import { notePacket } from "../net/free-buffer.ts";
+import { checkKeys, checkTag, plainBytes } from "./bytes.ts";
 import { cipherOrPortable } from "./or-portable.ts";
 
 const BLOCK = 16;
@@ -84,7 +84,7 @@ function etmOpener(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): Pack
       const end = offset + length;
       mac.compute(sequenceNumber, slab, offset, end, expected, 0);
       checkTag(expected, slab, end);
-      return plainBytes(decipher.update(slab.subarray(offset + 4, end)));
+      return notePacket(plainBytes(decipher.update(slab.subarray(offset + 4, end))));
     },
   };
 }
@@ -110,7 +110,7 @@ function opener(aes: Aes, keys: DirectionKeys, algorithm: MacAlgorithm): PacketO
       (readUint32(slab, offset) ^ readUint32(blocks.update(counter), 0)) >>> 0,
     open(sequenceNumber, slab, offset, length) {
       const end = offset + length;
-      const clear = plainBytes(decipher.update(slab.subarray(offset, end)));
+      const clear = notePacket(plainBytes(decipher.update(slab.subarray(offset, end))));
       mac.compute(sequenceNumber, clear, 0, length, expected, 0);
       checkTag(expected, slab, end);
       advance(counter, length / BLOCK);

@@ -1,8 +1,8 @@
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
 import { type Bytes, concatBytes, readUint32 } from "@nacre/wire";
-import { plainBytes } from "./bytes.ts";
-import { checkKeys, mismatch } from "./check.ts";
+import { notePacket } from "../net/free-buffer.ts";
+import { checkKeys, mismatch, plainBytes } from "./bytes.ts";
 import { cipherOrPortable } from "./or-portable.ts";
 
 const NONCE_LENGTH = 12;
@@ -113,7 +113,7 @@ class GcmOpener extends Gcm implements PacketOpener {
       throw mismatch();
     }
     this.advance();
-    return plainBytes(clear);
+    return notePacket(plainBytes(clear));
   }
 }
 

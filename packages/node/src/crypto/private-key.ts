@@ -8,8 +8,8 @@ import {
   rsaPrivateKeyWith,
 } from "@nacre/keys/internal";
 import { plainBytes } from "./bytes.ts";
-import { curve25519Key, hasEd25519 } from "./curve25519-key.ts";
 import { hasEcdh, nistCurves } from "./curves.ts";
+import { curve25519Key, hasEd25519 } from "./ecdh.ts";
 import { scalarsOfDer } from "./ecdsa-der.ts";
 import { privateJwk } from "./jwk.ts";
 import { portable } from "./portable.ts";

@@ -7,10 +7,12 @@ import {
   lchownSync,
   lutimesSync,
   type Stats,
+  statfsSync,
   utimesSync,
 } from "node:fs";
-import { type Attributes, FileSystemError } from "@nacre/files/server";
+import { type Attributes, FileSystemError, SSH_FXE_STATVFS, type StatVfs } from "@nacre/files/server";
 import type { NativePath } from "./native-path.ts";
+import type { DiskFileSystemOptions } from "./options.ts";
 
 /** Largest time of SFTP version 3, in seconds. */
 const LAST_SECOND = 2 ** 32 - 1;
@@ -69,4 +71,25 @@ export function exactSize(size: bigint): number {
 
 function seconds(milliseconds: number): number {
   return Math.min(Math.max(Math.floor(milliseconds / 1000), 0), LAST_SECOND);
+}
+
+/** Longest name in bytes on the usual file systems; statfs(2) of Node does not return it. */
+const LONGEST_NAME = 255n;
+
+/** Returns facts about the file system that a path is in. */
+export function statVfsAt(path: NativePath, { readOnly = false }: DiskFileSystemOptions): StatVfs {
+  const { bsize, blocks, bfree, bavail, files, ffree } = statfsSync(path, { bigint: true });
+  return {
+    bsize,
+    frsize: bsize,
+    blocks,
+    bfree,
+    bavail,
+    files,
+    ffree,
+    favail: ffree,
+    fsid: 0n,
+    flag: readOnly ? SSH_FXE_STATVFS.ST_RDONLY : 0n,
+    namemax: LONGEST_NAME,
+  };
 }

@@ -4,8 +4,7 @@ import type { AccountNames } from "./accounts.ts";
 import { assertRootKept, attributesOf, changeAt } from "./attributes.ts";
 import type { Directory } from "./directory.ts";
 import type { HandleContext } from "./disk-file.ts";
-import { isNode } from "./is-node.ts";
-import { pathText } from "./native-path.ts";
+import { isNode, pathText } from "./native-path.ts";
 
 /** Number of entries in one batch of a listing. */
 const BATCH = 128;

@@ -2,11 +2,9 @@ import { closeSync, fstatSync, fsync, read, readSync, write, writeSync } from "n
 import { promisify } from "node:util";
 import type { Attributes, ServedFile } from "@nacre/files/server";
 import { attributesOf, changeOpen, exactSize } from "./attributes.ts";
-import { busyUntil, type FileId, whenFree } from "./busy-files.ts";
 import { descriptorPath } from "./descriptor-directory.ts";
 import type { PathUser } from "./directory-tree.ts";
-import { closeLater, closesSlowly, resize } from "./long-file.ts";
-import { slowCalls } from "./slow-calls.ts";
+import { busyUntil, closeLater, closesSlowly, type FileId, resize, slowCalls, whenFree } from "./long-file.ts";
 import type { TurnBudget } from "./turn-budget.ts";
 
 /** Longest read in bytes that runs synchronously. Longer ones, which SFTP does not ask for, are shortened. */

@@ -23,24 +23,19 @@ import {
 } from "@nacre/files/server";
 import { FREED_FROM, freeBuffer } from "../net/free-buffer.ts";
 import { AccountNames } from "./accounts.ts";
-import { assertRootKept, attributesOf, changeAt, changeLink, modeBits } from "./attributes.ts";
-import { busyAt, type FileId } from "./busy-files.ts";
+import { assertRootKept, attributesOf, changeAt, changeLink, modeBits, statVfsAt } from "./attributes.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
 import { DirectoryTree, FOLLOW, isRoot, type Place } from "./directory-tree.ts";
 import { DiskDirectory } from "./disk-directory.ts";
 import { DiskFile, type HandleContext, truncated } from "./disk-file.ts";
 import { countClosed, countOpened } from "./handle-counts.ts";
-import { removeName, storeBeforeReplacing } from "./long-file.ts";
+import { busyAt, type FileId, removeName, storeBeforeReplacing } from "./long-file.ts";
 import { type NativePath, nativePath, pathText } from "./native-path.ts";
 import type { DiskFileSystemOptions } from "./options.ts";
 import { assertNotProc, assertRegular } from "./regular-file.ts";
-import { statVfsAt } from "./stat-vfs.ts";
-import { TurnBudget } from "./turn-budget.ts";
+import { diskTurn } from "./turn-budget.ts";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
-
-/** Bounds the time of synchronous calls of all servers in this process. */
-const turn = new TurnBudget();
 
 /** Files of a disk below a root, for `diskFileSystem`. */
 export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
@@ -58,7 +53,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     openRoot: OpenRoot,
     login = "",
     shared: { readonly tree: DirectoryTree; readonly accounts: AccountNames | undefined } = {
-      tree: new DirectoryTree(options.root, options.startDirectory ?? "/", openRoot, turn),
+      tree: new DirectoryTree(options.root, options.startDirectory ?? "/", openRoot, diskTurn),
       accounts: options.root === "/" ? new AccountNames() : undefined,
     },
   ) {
@@ -70,7 +65,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     this.#accounts = accounts;
     this.#context = {
       login,
-      turn,
+      turn: diskTurn,
       settable: (attributes) => this.#settable(attributes),
       opened: () => countOpened(root, login, maxHandles),
       closed: () => countClosed(root, login),
@@ -233,7 +228,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   fstatfs(handle: ServedFile | ServedDirectory): Promise<StatVfs> {
-    return turn.run(this.#context.login, () => {
+    return diskTurn.run(this.#context.login, () => {
       if (handle instanceof DiskDirectory) return statVfsAt(handle.path, this.#options);
       if (handle instanceof DiskFile) return statVfsAt(handle.path, this.#options);
       throw new FileSystemError("EBADF");

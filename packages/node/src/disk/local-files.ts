@@ -17,7 +17,7 @@ import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import { FREED_FROM, freeBuffers } from "../net/free-buffer.ts";
 import { holdDirectory, shownPath } from "./held-directory.ts";
 import { createShort, lstatShort, readShort, rename } from "./short-files.ts";
-import { TurnBudget } from "./turn-budget.ts";
+import { diskTurn } from "./turn-budget.ts";
 
 const isWindows = process.platform === "win32";
 
@@ -30,12 +30,6 @@ const CREATE_FLAGS = O_WRONLY | O_CREAT | O_NOFOLLOW | /* rule: transfer-exclusi
 
 /** Number of entries of a directory whose attributes are read at the same time. */
 const MOST_AT_ONCE = 64;
-
-/**
- * Blocks are read and written synchronously while the turn has time left: waking a thread of the pool takes as much CPU time as copying the
- * block.
- */
-const turn = new TurnBudget();
 
 /** Node's file system as the local side of transfers. Names that are not UTF-8 survive, in the form of `decodePath`. */
 export const nodeFiles: LocalFiles = {
@@ -130,7 +124,7 @@ function readerOf(handle: fs.FileHandle, path: string): LocalReader {
       reading(
         path,
         async () =>
-          turn.attempt(() => readSync(handle.fd, buffer, 0, buffer.length, position)) ??
+          diskTurn.attempt(() => readSync(handle.fd, buffer, 0, buffer.length, position)) ??
           (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
       ),
     close: () => handle.close(),
@@ -190,7 +184,7 @@ function writerOf(handle: fs.FileHandle, path: string): LocalWriter {
 /** Writes bytes at `position` and resolves with how many were written. */
 async function writePart(handle: fs.FileHandle, bytes: Uint8Array, position: number): Promise<number> {
   return (
-    turn.attempt(() => writeSync(handle.fd, bytes, 0, bytes.length, position)) ??
+    diskTurn.attempt(() => writeSync(handle.fd, bytes, 0, bytes.length, position)) ??
     (await handle.write(bytes, 0, bytes.length, position)).bytesWritten
   );
 }
@@ -202,7 +196,8 @@ async function writePart(handle: fs.FileHandle, bytes: Uint8Array, position: num
 async function writePieces(handle: fs.FileHandle, pieces: readonly Bytes[], position: number): Promise<void> {
   let at = position;
   for (let rest = pieces; rest.length > 0; ) {
-    const written = turn.attempt(() => writevSync(handle.fd, rest, at)) ?? (await handle.writev(rest, at)).bytesWritten;
+    const written =
+      diskTurn.attempt(() => writevSync(handle.fd, rest, at)) ?? (await handle.writev(rest, at)).bytesWritten;
     at += written;
     rest = without(rest, written);
   }

@@ -10,10 +10,9 @@ import {
   type Stats,
 } from "node:fs";
 import { promisify } from "node:util";
-import { busyUntil, type FileId, keepBusy, keyOf } from "./busy-files.ts";
 import type { Place } from "./directory-tree.ts";
+import { LoginTurns } from "./login-turns.ts";
 import type { NativePath } from "./native-path.ts";
-import { slowCalls } from "./slow-calls.ts";
 
 /**
  * Length in bytes of a long file. To free its blocks takes as long as it has extents, up to some milliseconds for each, so a long file is
@@ -97,3 +96,92 @@ export async function removeName(login: string, { directory, name }: Place, remo
     if (held !== undefined) await slowCalls.run(login, () => closeLater(held));
   }
 }
+
+/** What names a file of this system for good, even after it was renamed. */
+export type FileId = Pick<Stats, "dev" | "ino">;
+
+/**
+ * Files that are being truncated in the thread pool, with a Promise for the end. Until then the system lets no other call change them: a
+ * synchronous one would hold the event loop, one of the pool a thread.
+ */
+const busy = new Map<string, Promise<void>>();
+
+/** Returns a Promise for the end of a file's truncation, or `undefined` if there is none. */
+export function busyUntil(file: FileId): Promise<void> | undefined {
+  return busy.size === 0 ? undefined : busy.get(keyOf(file));
+}
+
+/** Returns the same for the file at a path, without following a symbolic link. */
+export function busyAt(path: NativePath): Promise<void> | undefined {
+  if (busy.size === 0) return undefined;
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats && busyUntil(stats);
+}
+
+/** Makes a call once a file is not busy. */
+export async function whenFree<T>(file: FileId, call: () => T | Promise<T>): Promise<T> {
+  for (let end = busyUntil(file); end !== undefined; end = busyUntil(file)) await end;
+  return call();
+}
+
+/** Makes a call that keeps a file busy, once nothing else does. */
+export function keepBusy(file: FileId, call: () => Promise<void>): Promise<void> {
+  return whenFree(file, async () => {
+    const key = keyOf(file);
+    const ended = call();
+    // Those who wait do not get its error.
+    busy.set(
+      key,
+      ended.catch(() => {}),
+    );
+    try {
+      await ended;
+    } finally {
+      busy.delete(key);
+    }
+  });
+}
+
+/** Returns the name of a file for maps. */
+export function keyOf({ dev, ino }: FileId): string {
+  return `${dev}:${ino}`;
+}
+
+/** Slow calls at once. The thread pool has four threads by default; logins, lookups of names and other files need the rest. */
+const AT_ONCE = 2;
+
+/**
+ * Runs calls of the thread pool that may take seconds: two at once, and one for each login. The logins that wait take turns. Such a
+ * call frees the blocks of a file, which takes as long as the file is long, or stores them.
+ */
+export class SlowCalls {
+  /** Logins that have a call under way. */
+  readonly #running = new Set<string>();
+  readonly #waiting = new LoginTurns<() => Promise<void>>();
+
+  /** Runs a call in its turn. Settles as it does. */
+  run<T>(login: string, call: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(login, async () => {
+        this.#running.add(login);
+        try {
+          resolve(await call());
+        } catch (error) {
+          reject(error);
+        }
+        this.#running.delete(login);
+        this.#startNext();
+      });
+      this.#startNext();
+    });
+  }
+
+  #startNext(): void {
+    // rule: sftp-disk-slow-at-once
+    if (this.#running.size >= AT_ONCE) return;
+    void this.#waiting.take((login) => /* rule: sftp-disk-slow-login */ !this.#running.has(login))?.();
+  }
+}
+
+/** The slow calls of this process. */
+export const slowCalls: SlowCalls = new SlowCalls();

@@ -26,3 +26,8 @@ export function bytesOf(path: string): string {
 function bufferOf({ buffer, byteOffset, length }: Uint8Array<ArrayBuffer>): Buffer {
   return Buffer.from(buffer, byteOffset, length);
 }
+
+const { versions } = process;
+
+/** Whether this runtime is Node itself. */
+export const isNode: boolean = versions.bun === undefined && versions["deno"] === undefined;

@@ -12,17 +12,11 @@ import {
 } from "node:fs";
 import * as fs from "node:fs/promises";
 import type { ShortFileAttributes } from "@nacre/files";
-import { TurnBudget } from "./turn-budget.ts";
-
-/**
- * Short files are read and written synchronously while the turn has time left: calls through the thread pool cost several times as much CPU
- * time. Blocks have a budget of their own, because a rename that replaces a long file is slow even on a fast disk.
- */
-const turn = new TurnBudget();
+import { diskTurn } from "./turn-budget.ts";
 
 /** Reads a regular file of `size` bytes. Returns `undefined` if its size is another one, or if the turn has no time left or the disk is slow. */
 export function readShort(path: string | Buffer, size: number, flags: number): Uint8Array | undefined {
-  return turn.attempt(() => {
+  return diskTurn.attempt(() => {
     const fd = openSync(path, flags);
     try {
       if (!fstatSync(fd).isFile()) throw new Error("it is not a regular file any more");
@@ -63,7 +57,7 @@ export function createShort(
   flags: number,
   { mode, exact }: ShortFileAttributes,
 ): boolean {
-  const isDone = turn.attempt(() => {
+  const isDone = diskTurn.attempt(() => {
     const fd = openSync(path, flags, mode);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at);
@@ -79,12 +73,12 @@ export function createShort(
 
 /** Returns attributes, of a link itself. Returns `undefined` if the turn has no time left or the disk is slow. */
 export function lstatShort(path: string | Buffer): Stats | undefined {
-  return turn.attempt(() => lstatSync(path));
+  return diskTurn.attempt(() => lstatSync(path));
 }
 
 /** Renames a file. */
 export async function rename(from: string | Buffer, to: string | Buffer): Promise<void> {
-  const isDone = turn.attempt(() => {
+  const isDone = diskTurn.attempt(() => {
     renameSync(from, to);
     return true;
   });

@@ -1,21 +1,18 @@
 import { setImmediate } from "node:timers/promises";
-import { LoginTurns } from "../listen/login-turns.ts";
+import { LoginTurns } from "./login-turns.ts";
 
 /** Time in milliseconds that synchronous calls may take in one turn of the event loop. */
 const BUDGET = 4;
 
-/** Two calls in a row that took longer, in milliseconds, show that the disk is slow. A single one may be due to another process. */
-const SLOW = 2;
+/** A call that took longer, in milliseconds, shows that the disk is slow. Shorter ones may have been interrupted by another process. */
+const SLOW = 10;
 
-/** A single call that took longer, in milliseconds, shows that the disk is slow. */
-const VERY_SLOW = 10;
-
-/** The rest after slow calls lasts this many times as long as the calls. `attempt` makes no call during the rest. */
-const REST_FACTOR = 20;
+/** The disk counts as slow for this many times as long as the slow call took. */
+const SLOW_FACTOR = 20;
 
 /**
  * Bounds the time that synchronous calls of `node:fs` take in one turn of the event loop, so that other connections do not wait. A small
- * call takes a tenth of the time that it takes through the thread pool. When the disk is slow, only the calls of `run` and `count` are made.
+ * call takes a tenth of the time that it takes through the thread pool. While the disk is slow, only the calls of `run` and `count` are made.
  */
 export class TurnBudget {
   /** Time left in this turn, in milliseconds. Negative after a call that took longer: the next turns pay it back. */
@@ -23,14 +20,12 @@ export class TurnBudget {
   #nextTurn: Promise<void> | undefined;
   /** Calls of `run` that wait for time. */
   readonly #waiting = new LoginTurns<() => void>();
-  /** Duration of the last call of `attempt` if it was slow, or 0. */
-  #slowTime = 0;
-  /** End of the rest after slow calls. */
-  #restsUntil = 0;
+  /** Time until which the disk counts as slow. */
+  #slowUntil = 0;
 
   /** Whether `attempt` makes a call: the turn has time left, and the disk is not slow. */
   get permits(): boolean {
-    return this.#left > 0 && performance.now() >= this.#restsUntil;
+    return this.#left > 0 && performance.now() >= this.#slowUntil;
   }
 
   /** Runs a synchronous call if it is permitted. Otherwise returns `undefined`: use the thread pool then. */
@@ -40,7 +35,9 @@ export class TurnBudget {
     try {
       return this.count(call);
     } finally {
-      this.#judge(left - this.#left);
+      const time = left - this.#left;
+      // Other calls do not show it: removing a long file is slow on every disk.
+      if (time > SLOW) this.#slowUntil = performance.now() + SLOW_FACTOR * time;
     }
   }
 
@@ -80,14 +77,6 @@ export class TurnBudget {
     await this.#nextTurn;
   }
 
-  /** Decides after a call of `attempt` whether the disk is slow. Other calls do not count: removing a long file is slow on every disk. */
-  #judge(time: number): void {
-    const before = this.#slowTime;
-    if (time > VERY_SLOW || (time > SLOW && before > 0))
-      this.#restsUntil = performance.now() + REST_FACTOR * (time + before);
-    this.#slowTime = time > SLOW ? time : 0;
-  }
-
   async #reset(): Promise<void> {
     do {
       await setImmediate();
@@ -101,3 +90,6 @@ export class TurnBudget {
     }
   }
 }
+
+/** The time of all synchronous calls of this process to the disk, for clients and servers. */
+export const diskTurn: TurnBudget = new TurnBudget();

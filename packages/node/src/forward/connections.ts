@@ -1,4 +1,5 @@
 import { SshError } from "@nacre/wire";
+import type { Channel } from "nacre/extend";
 import { asSshError } from "../net/failure.ts";
 
 /** The connections of one forward. */
@@ -62,4 +63,10 @@ export class Connections {
     await Promise.all(this.#running);
     this.#onClosed();
   }
+}
+
+/** Waits until a forwarded connection ends. Rejects with the error if it failed. */
+export async function reportBroken(channel: Channel): Promise<void> {
+  const { error } = await channel.ended;
+  if (error !== undefined) throw error;
 }

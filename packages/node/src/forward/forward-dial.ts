@@ -1,8 +1,9 @@
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { escapeText, SshError } from "@nacre/wire";
-import { type Duplex, formatTarget, onAbort } from "nacre/extend";
+import { type Duplex, type ForwardTarget, formatTarget, onAbort } from "nacre/extend";
+import { TCP_KEEPALIVE_DELAY } from "../net/dial.ts";
+import { SYSTEM_LOOKUPS } from "../net/lookup.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
-import { TCP_KEEPALIVE_DELAY } from "../net/tcp-keepalive.ts";
 
 /** Options of a connection attempt. */
 export interface DialSettings {
@@ -130,4 +131,16 @@ const SOCKET_OPTIONS = {
 
 function unreachable(where: string, why: string, cause?: unknown): SshError {
   return new SshError("forward-unreachable", `cannot connect to ${escapeText(where)}: ${why}`, { cause });
+}
+
+/** Timeout in milliseconds. */
+const CONNECT_TIMEOUT = 15_000;
+
+/** Connects to a target from this side. Rejects with `forward-unreachable` or `aborted`; the socket is then closed. */
+export function dialTarget(target: ForwardTarget, signal: AbortSignal): Promise<Duplex> {
+  const settings = { connectTimeout: CONNECT_TIMEOUT, signal };
+  if (target.path !== undefined) return dialPath(target.path, settings);
+  // `signal` is that of the forward, so each forward waits for lookups in its turn.
+  const users = [signal];
+  return dialAddresses(target, settings, (over) => SYSTEM_LOOKUPS.lookup(target.host, { users, signal: over }));
 }

@@ -13,7 +13,7 @@ export type AuthorizedKeysFiles =
   | readonly string[]
   | ((user: string) => AuthorizedKeysPaths | Promise<AuthorizedKeysPaths>);
 
-type AuthorizedKeysPaths = string | readonly string[] | undefined;
+export type AuthorizedKeysPaths = string | readonly string[] | undefined;
 
 /** Options of `authorizedKeys`. */
 export interface AuthorizedKeysOptions {

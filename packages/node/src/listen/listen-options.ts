@@ -9,8 +9,8 @@ import {
 } from "nacre/extend";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { checkPort } from "../net/dial.ts";
+import type { Penalties } from "./per-source.ts";
 import type { NodeSession } from "./session.ts";
-import type { Penalties } from "./sources.ts";
 
 /** Limits for connections without a login; above `start`, new ones are dropped at random (sshd_config(5), MaxStartups). */
 export interface RandomEarlyDrop {

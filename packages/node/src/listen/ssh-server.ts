@@ -14,11 +14,11 @@ import {
 } from "nacre/extend";
 import { checkServeOptions, SERVER_LIMITS, serveDuplex, serverMethods } from "nacre/internal-server";
 import { nodeAlgorithms, nodeServerAlgorithms } from "../crypto/algorithms.ts";
+import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { loadAlgorithms } from "../crypto/load.ts";
-import { nodeRandom } from "../crypto/random.ts";
+import { TCP_KEEPALIVE_DELAY } from "../net/dial.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";
-import { TCP_KEEPALIVE_DELAY } from "../net/tcp-keepalive.ts";
 import {
   LISTEN_OPTIONS,
   type ListenEvent,
@@ -27,10 +27,8 @@ import {
   type RandomEarlyDrop,
 } from "./listen-options.ts";
 import { delayRefusals } from "./login-delay.ts";
-import { type PerSource, perSource } from "./per-source.ts";
+import { type Offence, type PerSource, perSource } from "./per-source.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
-import type { Offence } from "./sources.ts";
-import { warnOfExceptions } from "./warn-of-exceptions.ts";
 
 type DropReason = Extract<ListenEvent, { type: "dropped" }>["reason"];
 
@@ -262,4 +260,25 @@ function listenError(host: string, port: number, cause: NodeJS.ErrnoException): 
   };
   const reason = reasons[cause.code ?? ""] ?? escapeText(cause.message);
   return new SshError("listen-failed", `cannot listen on ${escapeText(host)} port ${port}: ${reason}`, { cause });
+}
+
+/** The `log` of a server without one: reports exceptions of `authenticate` and of session handlers as process warnings. */
+export function warnOfExceptions(event: ListenEvent): void {
+  const callback = callbackOf(event);
+  if (callback === undefined || !("error" in event)) return;
+  const { error } = event;
+  // The client gave up, or broke a stream that the handler used.
+  if (error instanceof SshError && error.culprit === "peer") return;
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  // An exception may repeat text of the client.
+  const detail = escapeText(stack, { keepLines: true });
+  const message = `${callback} of a server failed: ${escapeText(String(error))}; set \`log\` to handle it`;
+  process.emitWarning(message, { type: "NacreWarning", detail });
+}
+
+/** Returns the name of the callback that may have caused the event. */
+function callbackOf(event: ListenEvent): string | undefined {
+  if (event.type === "login-refused") return "`authenticate`";
+  // Without an exit, the client ended the session before its handler.
+  return event.type === "session-ended" && event.exit !== undefined ? "`session`" : undefined;
 }

@@ -14,9 +14,15 @@ import {
   permitsTarget,
 } from "nacre/extend";
 import type { GatewayPorts } from "../forward/forward-listen.ts";
-import { type AddressPlace, addressPlace, ownAddresses } from "../net/address-place.ts";
 import { checkConnectTimeout } from "../net/dial.ts";
-import { type Lookup, LookupQueue, SYSTEM_LOOKUPS } from "../net/lookup.ts";
+import {
+  type AddressPlace,
+  addressPlace,
+  type Lookup,
+  LookupQueue,
+  ownAddresses,
+  SYSTEM_LOOKUPS,
+} from "../net/lookup.ts";
 
 /** Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
 export interface TcpForwardingOptions {

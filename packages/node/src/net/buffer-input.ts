@@ -1,30 +1,31 @@
 import { copyBytes } from "@nacre/wire";
-import type { Duplex } from "nacre/extend";
+import { type Duplex, wrapDuplex, wrapHandler } from "nacre/extend";
 
 /**
  * Returns the same duplex with its input held back until `ready` resolves. Output is sent immediately, since writing does not depend
  * on `ready`. A rejection of `ready` is reported as a failure of the connection.
  */
 export function bufferInputUntil(ready: Promise<unknown>, duplex: Duplex): Duplex {
-  return {
+  return wrapDuplex(duplex, {
     open(handler) {
       let held: (() => void)[] | undefined = [];
       const pass = (call: () => void): void => {
         if (held === undefined) call();
         else held.push(call);
       };
-      duplex.open({
-        data: (chunk) => {
-          if (held === undefined) return handler.data(chunk);
-          // Stop reading so that at most a few chunks are buffered.
-          duplex.pause();
-          const kept = copyBytes(chunk);
-          held.push(() => handler.data(kept));
-        },
-        drained: () => handler.drained(),
-        ended: () => pass(() => handler.ended()),
-        failed: (cause) => pass(() => handler.failed(cause)),
-      });
+      duplex.open(
+        wrapHandler(handler, {
+          data: (chunk) => {
+            if (held === undefined) return handler.data(chunk);
+            // Stop reading so that at most a few chunks are buffered.
+            duplex.pause();
+            const kept = copyBytes(chunk);
+            held.push(() => handler.data(kept));
+          },
+          ended: () => pass(() => handler.ended()),
+          failed: (cause) => pass(() => handler.failed(cause)),
+        }),
+      );
       const release = (): void => {
         const calls = held ?? [];
         held = undefined;
@@ -36,10 +37,5 @@ export function bufferInputUntil(ready: Promise<unknown>, duplex: Duplex): Duple
         handler.failed(cause);
       });
     },
-    write: (pieces) => duplex.write(pieces),
-    pause: () => duplex.pause(),
-    resume: () => duplex.resume(),
-    end: () => duplex.end(),
-    close: () => duplex.close(),
-  };
+  });
 }

@@ -4,7 +4,7 @@ import { abortedError, checkSignal, type Duplex } from "nacre/extend";
 import { socketDuplex } from "./socket-duplex.ts";
 
 /** Options of {@link tcpDuplex}. */
-export interface DialOptions {
+export interface TcpOptions {
   /** Host name or address. If a name has several addresses, they are tried as in RFC 8305 (Happy Eyeballs). */
   readonly host: string;
   readonly port: number;
@@ -39,7 +39,7 @@ function readBuffer(): Uint8Array {
  * Opens a TCP connection with TCP_NODELAY, as `connect` does, and returns it as a byte connection for `connectDuplex`. Rejects with
  * `connect-timeout`, `connection-failed`, `aborted`, or `usage` if the host, port or timeout is invalid; the socket is then closed.
  */
-export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
+export async function tcpDuplex(options: TcpOptions): Promise<Duplex> {
   // An untyped caller may pass no options.
   const { host, port, connectTimeout, localAddress, signal } = { ...options };
   checkHost(host);
@@ -51,7 +51,7 @@ export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
 }
 
 /** Returns the connected socket, paused. A listener must consume each "data" chunk before it returns, since the buffer is reused. */
-export function dial({ host, port, connectTimeout, localAddress, signal }: DialOptions): Promise<Socket> {
+export function dial({ host, port, connectTimeout, localAddress, signal }: TcpOptions): Promise<Socket> {
   const where = placeOf({ host, port });
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -163,7 +163,7 @@ function failed(where: string, reason: string, cause: unknown): SshError {
 }
 
 /** Returns the name of an endpoint for messages. */
-export function placeOf({ host, port }: Pick<DialOptions, "host" | "port">): string {
+export function placeOf({ host, port }: Pick<TcpOptions, "host" | "port">): string {
   return `${escapeText(host)} port ${String(port)}`;
 }
 
@@ -184,3 +184,9 @@ function timedOut(where: string, when: string, cause?: unknown): SshError {
 function aborted(where: string, signal: AbortSignal): SshError {
   return abortedError(`connecting to ${where}`, signal);
 }
+
+/**
+ * Idle time in milliseconds before the first TCP keepalive probe: the system's default. Node sets it together with SO_KEEPALIVE and gives
+ * up about ten seconds after the first probe. A shorter time would end sessions during brief network failures.
+ */
+export const TCP_KEEPALIVE_DELAY = 7_200_000;

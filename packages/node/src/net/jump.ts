@@ -7,6 +7,8 @@ import {
   type Duplex,
   dialChannel,
   type ForwardTarget,
+  wrapDuplex,
+  wrapHandler,
 } from "nacre/extend";
 import type { Client } from "../client.ts";
 import type { Prepared } from "../prepare.ts";
@@ -91,21 +93,9 @@ function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
 /** Returns a duplex over a channel. Errors name the jump host. Closing it also calls `release`. */
 function jumpDuplex(channel: Channel, fail: (cause: unknown) => SshError, release: () => Promise<void>): Duplex {
   const duplex = channelDuplex(channel);
-  return {
-    open: (handler) =>
-      duplex.open({
-        data: (chunk) => handler.data(chunk),
-        drained: () => handler.drained(),
-        ended: () => handler.ended(),
-        failed: (cause) => handler.failed(fail(cause)),
-      }),
-    write: (pieces) => duplex.write(pieces),
-    pause: () => duplex.pause(),
-    resume: () => duplex.resume(),
-    end: () => duplex.end(),
-    async close() {
-      await duplex.close();
-      await release();
-    },
-  };
+  return wrapDuplex(duplex, {
+    open: (handler) => duplex.open(wrapHandler(handler, { failed: (cause) => handler.failed(fail(cause)) })),
+    close: () => duplex.close().then(release),
+    reset: () => duplex.reset().then(release),
+  });
 }

@@ -2,8 +2,7 @@ import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/extend";
-import { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
-import { resetSocket } from "./reset-socket.ts";
+import { FREED_FROM, freeBuffer, freeBuffers, ownsBuffer } from "./free-buffer.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
@@ -65,20 +64,20 @@ class SocketDuplex implements Duplex {
     socket.on("data", (chunk: Bytes) => {
       this.#handler?.data(chunk);
       // The handler has not kept the chunk.
-      if (this.#ownsReads && chunk.length >= FREED_READ_FROM && fillsBuffer(chunk)) freeBuffer(chunk.buffer);
+      if (this.#ownsReads && chunk.length >= FREED_READ_FROM && ownsBuffer(chunk)) freeBuffer(chunk.buffer);
     });
     socket.resume();
     // Report an already broken socket too, but only after `open` returns.
     if (socket.destroyed) queueMicrotask(() => this.#onBroken());
   }
 
-  write(pieces: readonly Bytes[], ownsBuffers = false): boolean {
+  write(pieces: readonly Bytes[]): boolean {
     const socket = this.#socket;
     // After an error, "drain" is never emitted; the error is reported separately.
     if (!socket.writable) return true;
     let room = true;
     const last = pieces.at(-1);
-    const free = this.#isSystemSocket ? freeing(pieces, ownsBuffers) : undefined;
+    const free = this.#isSystemSocket ? freeing(pieces) : undefined;
     // Send several pieces in one system call.
     if (pieces.length > 1) socket.cork();
     for (const piece of pieces) room = socket.write(piece, piece === last ? free : undefined);
@@ -156,10 +155,10 @@ class SocketDuplex implements Duplex {
  * Returns a function that frees the large buffers of these pieces, to be called when they are sent. Returns `undefined` if no buffer is
  * large. The next packets reuse the freed memory while it is in the processor's cache, and the garbage collector runs less often.
  */
-function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) | undefined {
+function freeing(pieces: readonly Bytes[]): (() => void) | undefined {
   let large: ArrayBuffer[] | undefined;
   for (const piece of pieces) {
-    if (piece.length < FREED_FROM || !(ownsBuffers || fillsBuffer(piece))) continue;
+    if (piece.length < FREED_FROM || !ownsBuffer(piece)) continue;
     large ??= [];
     large.push(piece.buffer);
   }
@@ -168,6 +167,9 @@ function freeing(pieces: readonly Bytes[], ownsBuffers: boolean): (() => void) |
   return () => freeBuffers(freed);
 }
 
-function fillsBuffer({ length, buffer }: Bytes): boolean {
-  return length === buffer.byteLength;
+/** Destroys a stream. A TCP socket is reset, so that its peer does not mistake truncated data for complete data. */
+export function resetSocket(socket: NodeDuplex): void {
+  // Unix sockets have no reset and no remote address.
+  if (socket instanceof Socket && socket.remoteAddress !== undefined) socket.resetAndDestroy();
+  else socket.destroy();
 }

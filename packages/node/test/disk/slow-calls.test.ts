@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it, test } from "vitest";
-import { SlowCalls } from "../../src/disk/slow-calls.ts";
+import { SlowCalls } from "../../src/disk/long-file.ts";
 
 /** Slow calls under way, each with the function that ends it. */
 function calls(): {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { connect as tlsConnect } from "node:tls";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { httpAgent, httpsAgent } from "../../src/net/http.ts";
+import { httpAgent, httpsAgent } from "../../src/forward/http.ts";
 import { codeOf, temporaryFolder } from "../support.ts";
 import { certificate } from "./certificate.ts";
 import { forwarded, prohibit } from "./support.ts";

@@ -7,8 +7,8 @@ import { macrotask } from "@nacre/testing/macrotask";
 import type { PeerOpen } from "nacre/extend";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Bound } from "../../src/forward/bind.ts";
+import type { Forwarder } from "../../src/forward/forward.ts";
 import { openForward } from "../../src/forward/forward.ts";
-import type { Forwarder } from "../../src/forward/forwarder.ts";
 import { codeOf, later, serve, temporaryFolder, watchResources } from "../support.ts";
 import { answerAfterEnd, ask, connectLocally, connectTo, errorCodes, forwarded, prohibit } from "./support.ts";
 

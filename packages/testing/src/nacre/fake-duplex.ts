@@ -8,6 +8,8 @@ export class FakeDuplex implements Duplex {
   /** Bytes it accepts before `write` returns false. Further bytes wait for `makeRoom`. */
   room = Number.POSITIVE_INFINITY;
   paused = false;
+  /** Whether `write` detaches the buffers of all pieces. */
+  detaches = false;
   /** Bytes of each `write` call, as latin1. */
   readonly writes: string[] = [];
   readonly calls: string[] = [];
@@ -29,13 +31,13 @@ export class FakeDuplex implements Duplex {
     return Math.max(0, -this.room);
   }
 
-  write(pieces: readonly Bytes[], ownsBuffers = false): boolean {
+  write(pieces: readonly Bytes[]): boolean {
     if (this.calls.includes("end") || this.calls.includes("close"))
       throw new Error("`write` called after `end` or `close`");
     const bytes = concatBytes(...pieces);
     this.writes.push(latin1(bytes));
     // A socket may do this as well. Anything else that still uses a buffer finds it empty.
-    if (ownsBuffers) for (const { buffer } of pieces) structuredClone(buffer, { transfer: [buffer] });
+    for (const { buffer } of this.detaches ? pieces : []) structuredClone(buffer, { transfer: [buffer] });
     this.room -= bytes.length;
     return this.room > 0;
   }

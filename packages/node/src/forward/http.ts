@@ -3,10 +3,10 @@ import { Agent as HttpsAgent, type AgentOptions as HttpsAgentOptions } from "nod
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import type { ForwardTarget } from "nacre/extend";
 import type { Client } from "../client.ts";
-import type { ForwardSocket } from "../forward/forward-socket.ts";
+import type { ForwardSocket } from "./forward-socket.ts";
 
 /** The part of a client used by agents. */
-type SocketSource = Pick<Client, "socket">;
+export type SocketSource = Pick<Client, "socket">;
 
 /**
  * Returns an agent for `http.request`; the server opens its connections. Without `target`, a connection goes to the host and port of the
@@ -70,7 +70,7 @@ function targetOf({ host, port, socketPath }: Destination): ForwardTarget {
 }
 
 /** Destination of an undici request. */
-interface UndiciDestination {
+export interface UndiciDestination {
   readonly protocol: string;
   readonly hostname: string;
   readonly port?: string | null | undefined;
