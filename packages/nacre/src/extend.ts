@@ -11,18 +11,14 @@ export {
   isBytes,
   usage,
 } from "./check.ts";
-export { connectDuplex } from "./client/base-client.ts";
-export { explicitHostKey, type HostKeyOption } from "./client/host-keys.ts";
-export { decideByKnownHosts, type KnownHostDecision } from "./client/known-hosts.ts";
-export { CONNECT_OPTIONS } from "./client/options.ts";
 export * from "./common.ts";
-export { channelDuplex } from "./forward/channel-duplex.ts";
-export { channelPair } from "./forward/channel-pair.ts";
-export { dialChannel } from "./forward/dial.ts";
-export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward/places.ts";
-export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
-export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
+export { connectDuplex } from "./login/client/base-client.ts";
+export { explicitHostKey, type HostKeyOption } from "./login/client/host-keys.ts";
+export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
+export { CONNECT_OPTIONS } from "./login/client/options.ts";
+export { loginId } from "./login/server/login-id.ts";
+export { SERVE_OPTIONS } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
@@ -32,12 +28,22 @@ export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborte
 export { checkNames, type OptionNames } from "./option-names.ts";
 export { checkOptions, type OptionRows, type ScopedRows } from "./options/schema.ts";
 export { platformRandom } from "./random.ts";
-export { loginId } from "./server/login-id.ts";
-export { SERVE_OPTIONS } from "./server/options.ts";
-export { ExitReport } from "./session/exit.ts";
-export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./session/requests.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
+export { channelDuplex } from "./users/forward/channel-duplex.ts";
+export { channelPair } from "./users/forward/channel-pair.ts";
+export { dialChannel } from "./users/forward/dial.ts";
+export { type Place, parsePlace, permitsAddress, permitsTarget } from "./users/forward/places.ts";
+export { checkListenAddress, type RemoteListeners } from "./users/forward/remote-listener.ts";
+export {
+  checkForwardPort,
+  checkOriginator,
+  checkSocketPath,
+  checkTarget,
+  formatTarget,
+} from "./users/forward/target.ts";
+export { ExitReport } from "./users/session/exit.ts";
+export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./users/session/requests.ts";
 export { offeredAlgorithms } from "./wasm.ts";
 export { withDescriptions } from "./watchers.ts";
 export { withCaller } from "./with-caller.ts";

@@ -1,3 +1,3 @@
 // The server side of `nacre/extend`. An entry of its own, because a client need not load it.
-export { SERVER_LIMITS } from "./server/limits.ts";
-export { checkServeOptions, serveDuplex } from "./server/server.ts";
+export { SERVER_LIMITS } from "./login/server/limits.ts";
+export { checkServeOptions, serveDuplex } from "./login/server/server.ts";

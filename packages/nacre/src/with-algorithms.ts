@@ -1,13 +1,18 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { checkInteractiveMethods, usage } from "./check.ts";
-import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/base-client.ts";
-import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./client/options.ts";
+import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./login/client/base-client.ts";
+import {
+  type ClientProvider,
+  CONNECT_OPTIONS,
+  type ConnectOptions,
+  type CryptoProvider,
+} from "./login/client/options.ts";
+import type { ServerConnection } from "./login/server/connection.ts";
+import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
+import { checkServeOptions, serveDuplex } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { checkOptions } from "./options/schema.ts";
-import type { ServerConnection } from "./server/connection.ts";
-import { SERVE_OPTIONS, type ServeOptions } from "./server/options.ts";
-import { checkServeOptions, serveDuplex } from "./server/server.ts";
-import { Session } from "./session/session.ts";
+import { Session } from "./users/session/session.ts";
 import { madeTrace } from "./watchers.ts";
 
 type Algorithms = Pick<CryptoProvider, "algorithms">;

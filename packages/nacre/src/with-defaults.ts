@@ -1,17 +1,17 @@
 import { interactiveMethods } from "@nacre/auth";
 import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
-import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
-import { type Client, forwardingClient } from "./client/client.ts";
-import { CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
+import { connectDuplex as connectWith, type LoggedIn } from "./login/client/base-client.ts";
+import { type Client, forwardingClient } from "./login/client/client.ts";
+import { CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./login/client/options.ts";
+import type { ServerConnection } from "./login/server/connection.ts";
+import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
+import { checkServeOptions, serveDuplex as serveWith } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { checkOptions } from "./options/schema.ts";
-import type { ServerConnection } from "./server/connection.ts";
-import { SERVE_OPTIONS, type ServeOptions } from "./server/options.ts";
-import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
-import type { BaseSession, SessionMaker } from "./session/base-session.ts";
-import { Session } from "./session/session.ts";
+import type { BaseSession, SessionMaker } from "./users/session/base-session.ts";
+import { Session } from "./users/session/session.ts";
 import { withDescriptions } from "./watchers.ts";
 
 /**

@@ -1,0 +1,41 @@
+import { usage } from "../../check.ts";
+import type { Duplex } from "../../mux/duplex.ts";
+import { checkApplicationHandlers } from "../../users/application/server.ts";
+import { forwardHandlers } from "../../users/forward/server-forwards.ts";
+import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
+import type { CryptoProvider } from "../client/options.ts";
+import type { ServerConnection } from "./connection.ts";
+import { ServerDriver } from "./driver.ts";
+import type { ServeOptions } from "./options.ts";
+
+/**
+ * Serves one client over any kind of byte connection, with any kind of session. `@nacre/node` builds on this. Check the options with
+ * {@link checkServeOptions} first, once for all connections that share them.
+ */
+export function serveDuplex<S extends BaseSession>(
+  duplex: Duplex,
+  options: ServeOptions<S> & CryptoProvider,
+  makeSession: SessionMaker<S>,
+): ServerConnection {
+  const driver = new ServerDriver(duplex, options, makeSession);
+  driver.start();
+  return driver;
+}
+
+/** Throws `usage` for `serve` options that do not fit together. Their names and values must have been checked against `SERVE_OPTIONS`. */
+export function checkServeOptions({
+  hostKeys,
+  algorithms,
+  channels,
+  globalRequests,
+  forwarding,
+}: Pick<
+  ServeOptions<never> & CryptoProvider,
+  "hostKeys" | "algorithms" | "channels" | "globalRequests" | "forwarding"
+>): void {
+  if (typeof algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
+  if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
+    throw usage("`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type");
+  checkApplicationHandlers({ channels, globalRequests }, forwarding && forwardHandlers);
+}
