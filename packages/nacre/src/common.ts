@@ -10,7 +10,6 @@ export type { ConnectionInfo } from "./login/client/driver.ts";
 export { pinnedHostKey } from "./login/client/host-keys.ts";
 export type {
   ClientProvider,
-  ConnectOptions,
   CryptoProvider,
   ExecOptions,
   ExecResult,

@@ -1,5 +1,6 @@
 export { type InteractiveMethods, interactiveMethods } from "@nacre/auth";
 export { encodeTerminalModes } from "@nacre/connection";
 export * from "./common.ts";
+export type { ConnectOptions } from "./login/client/options.ts";
 export { describedTrace } from "./watchers.ts";
 export { connect, connectDuplex, serve } from "./with-algorithms.ts";

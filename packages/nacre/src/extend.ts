@@ -16,7 +16,7 @@ export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { connectDuplex } from "./login/client/base-client.ts";
 export { explicitHostKey, type HostKeyOption } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
-export { CONNECT_OPTIONS } from "./login/client/options.ts";
+export { CONNECT_OPTIONS, type ConnectOptions } from "./login/client/options.ts";
 export { loginId } from "./login/server/login-id.ts";
 export { SERVE_OPTIONS } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";
@@ -30,6 +30,7 @@ export { checkOptions, type OptionRows, type ScopedRows } from "./options/schema
 export { platformRandom } from "./random.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
+export { type ClientUser, connectOptionsWith, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";
 export { channelPair } from "./users/forward/channel-pair.ts";
 export { dialChannel } from "./users/forward/dial.ts";

@@ -1,3 +1,3 @@
 export * from "./common.ts";
 export { type PrivateKeyOptions, privateKey } from "./private-key.ts";
-export { connect, connectDuplex, serve, serveDuplex } from "./with-defaults.ts";
+export { type ConnectOptions, connect, connectDuplex, serve, serveDuplex } from "./with-defaults.ts";

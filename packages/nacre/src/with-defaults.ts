@@ -1,18 +1,31 @@
 import { interactiveMethods } from "@nacre/auth";
 import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import type { Limits } from "@nacre/session";
+import type { Overrides } from "@nacre/wire";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./login/client/base-client.ts";
 import { type Client, forwardingClient } from "./login/client/client.ts";
-import { CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./login/client/options.ts";
+import type { ConnectOptions as BaseOptions, CryptoProvider } from "./login/client/options.ts";
 import type { ServerConnection } from "./login/server/connection.ts";
 import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
-import { checkOptions } from "./options/schema.ts";
+import { checkOptions, type ScopedRows } from "./options/schema.ts";
+import { connectOptionsWith } from "./users/client-user.ts";
+import { CLIENT_USERS, type UserClientLimits, type UserConnectOptions } from "./users/client-users.ts";
 import type { BaseSession, SessionMaker } from "./users/session/base-session.ts";
 import { Session } from "./users/session/session.ts";
 import { withDescriptions } from "./watchers.ts";
+
+/** All options of `connect` except the byte stream. */
+export interface ConnectOptions extends Omit<BaseOptions, "limits">, UserConnectOptions {
+  /** Limits that override the defaults. */
+  readonly limits?: Overrides<Limits & UserClientLimits> | undefined;
+}
+
+export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> =
+  /* @__PURE__ */ connectOptionsWith<ConnectOptions>(CLIENT_USERS);
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Rejects with an `SshError`: `code` names the cause, `culprit`
@@ -52,6 +65,7 @@ export async function connectDuplex(
     fingerprint: sha256Fingerprint,
     encodeModes: encodeTerminalModes,
     interactiveMethods,
+    users: CLIENT_USERS,
     trace: withDescriptions(trace),
   };
   return connectWith(duplex, complete, makeClient);

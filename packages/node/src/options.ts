@@ -1,14 +1,19 @@
-import { SshError } from "@nacre/wire";
+import { type Overrides, SshError } from "@nacre/wire";
 import {
+  type ClientUser,
   checkUser,
+  connectOptionsWith,
   type HostKeyOption,
+  type Limits,
+  type LimitsOf,
   type OptionRows,
+  type OptionsOf,
   type PresentedHostKey,
   type ScopedRows,
-  CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/extend";
 import type { Client } from "./client.ts";
+import * as users from "./client-users.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { accountName } from "./keys/account.ts";
 import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
@@ -16,7 +21,8 @@ import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type Dial
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
-  extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities">,
+  extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities" | "limits">,
+    OptionsOf<typeof users>,
     Pick<DialOptions, "localAddress"> {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
@@ -68,12 +74,17 @@ export interface ConnectOptions
    * have their own timeouts in `limits`.
    */
   readonly connectTimeout?: number | undefined;
+  /** Limits that override the defaults. */
+  readonly limits?: Overrides<Limits & LimitsOf<typeof users>> | undefined;
   /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
   readonly warn?: ((text: string) => void) | undefined;
 }
 
+/** All users, each known by the interface that they share. */
+export const CLIENT_USERS: readonly ClientUser[] = Object.values(users) as readonly unknown[] as readonly ClientUser[];
+
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
-  ...STREAM_CONNECT_OPTIONS,
+  ...connectOptionsWith<StreamConnectOptions & OptionsOf<typeof users>>(CLIENT_USERS),
   host: { check: checkHost, scope: "host" },
   port: { check: (port = 22) => checkPort(port, 1), default: 22, scope: "host" },
   via: { scope: "host" },

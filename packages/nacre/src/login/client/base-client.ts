@@ -8,6 +8,7 @@ import { checkOptions, checkValues } from "../../options/schema.ts";
 import { Backlog } from "../../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../../streams/web-streams.ts";
+import { checkChannelsOf, connectOptionsWith } from "../../users/client-user.ts";
 import { BaseProcess } from "../../users/session/base-process.ts";
 import { cutShort, ExitReport } from "../../users/session/exit.ts";
 import { openSession } from "../../users/session/open-session.ts";
@@ -25,7 +26,6 @@ import { withCaller } from "../../with-caller.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import {
   type ClientProvider,
-  CONNECT_OPTIONS,
   type ConnectOptions,
   EXEC_OPTIONS,
   type ExecOptions,
@@ -175,7 +175,9 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     type: "exec" | "shell" | "subsystem",
     data: Uint8Array,
   ): readonly EncodedRequest[] {
-    return startRequests(options, type, data, this.#driver.encodeModes);
+    // Mistakes in `options` throw first, before anything is offered to the server.
+    const requests = startRequests(options, type, data, this.#driver.encodeModes);
+    return [...this.#driver.sessionRequests(), ...requests];
   }
 
   async #start(options: SpawnOptions, start: readonly EncodedRequest[], refused?: string): Promise<P> {
@@ -228,7 +230,9 @@ export async function connectDuplex<C>(
 ): Promise<C> {
   let driver: Driver;
   try {
-    checkValues(options, CONNECT_OPTIONS);
+    const { users = [] } = options;
+    checkValues(options, connectOptionsWith(users));
+    checkChannelsOf(users, options);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();

@@ -1,14 +1,16 @@
 import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
-import { SshError } from "@nacre/wire";
+import { completeLimits, SshError } from "@nacre/wire";
 import { checkInteractiveMethods, isBytes, usage } from "../../check.ts";
 import { callOpenHandler } from "../../mux/application-open.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../../mux/engine.ts";
-import { Mux, type MuxHandlers, type MuxSide } from "../../mux/mux.ts";
+import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
 import { platformRandom } from "../../random.ts";
+import { type ClientPart, limitsWith } from "../../users/client-user.ts";
+import type { EncodedRequest } from "../../users/session/requests.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
 import { withCaller } from "../../with-caller.ts";
@@ -22,15 +24,15 @@ export interface ConnectionInfo {
   readonly hostKey: HostKey;
 }
 
-/** A server may open no channels and send no global requests until the client accepts them on the mux. */
-const HANDLERS: MuxHandlers<Driver> = { channels: {}, globalRequests: {} };
-
 /** Logs a client in: passes the asks of the session machine to the application. */
 export class Driver implements MuxSide<ClientSessionEvent> {
-  readonly mux: Mux<ClientSessionEvent, Driver>;
+  /** A server may open no channels and send no global requests until the client accepts them here. */
+  readonly mux: Mux<ClientSessionEvent>;
   readonly #machine: ClientSession;
   readonly #options: ConnectOptions & ClientProvider;
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
+  /** Parts of the users that the options use, from the login on. */
+  #parts: readonly ClientPart[] = [];
   #peerVersion = "";
   #hostKey: HostKey | undefined;
   /** Number of times that the password answered a prompt. */
@@ -43,7 +45,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
     this.#options = options;
     this.#machine = new ClientSession(sessionOptions(options));
-    this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#machine, this, HANDLERS);
+    this.mux = new Mux<ClientSessionEvent>(duplex, this.#machine, this);
   }
 
   /** Resolves with the reason when the connection has ended; code `closed` after `close`. Never rejects. */
@@ -54,6 +56,11 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   /** Encodes terminal modes by name, if the program passed this code. */
   get encodeModes(): ClientProvider["encodeModes"] {
     return this.#options.encodeModes;
+  }
+
+  /** Returns the requests of the connection's users that a session sends before its command. */
+  sessionRequests(): readonly EncodedRequest[] {
+    return this.#parts.flatMap((part) => part.sessionRequests());
   }
 
   /** Connects and logs in. Rejects with the error that ended the attempt, after all resources are released. */
@@ -114,6 +121,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         this.#login?.abort();
         for (const [channelType, handler] of Object.entries(options.channels ?? {}))
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
+        this.#beginUsers();
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
           negotiated: this.#machine.negotiated!,
@@ -176,6 +184,13 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   closed(error: SshError): void {
     this.#authenticated.reject(error);
     this.#login?.abort(error);
+    for (const part of this.#parts) part.closed(error);
+  }
+
+  #beginUsers(): void {
+    const { users = [], limits } = this.#options;
+    const context = { options: this.#options, limits: completeLimits(limitsWith(users), limits), mux: this.mux };
+    this.#parts = users.filter((user) => user.isUsed(this.#options)).map((user) => user.begin(context));
   }
 
   get #engine(): Engine<ClientSessionEvent> {

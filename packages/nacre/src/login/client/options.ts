@@ -15,6 +15,7 @@ import {
 import type { PeerOpen } from "../../mux/peer-asks.ts";
 import type { OptionRows, ScopedRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
+import type { ClientUser } from "../../users/client-user.ts";
 
 /** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
 export interface HostKey {
@@ -75,6 +76,8 @@ export interface ClientProvider extends CryptoProvider {
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
   /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
   readonly interactiveMethods?: InteractiveMethods | undefined;
+  /** Users of the connection that begin with the login, such as agent forwarding. Without one, its options are unknown. */
+  readonly users?: readonly ClientUser[] | undefined;
 }
 
 /** All options of `connect` except the byte stream. */

@@ -6,17 +6,17 @@ import { usage } from "../../check.ts";
 import type { Channel } from "../../mux/channel.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { type Engine, reasonOf } from "../../mux/engine.ts";
-import { Mux } from "../../mux/mux.ts";
+import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { openCheckedChannel } from "../../mux/open-channel.ts";
 import { onAbort } from "../../on-abort.ts";
 import { platformRandom } from "../../random.ts";
-import type { ServerForwards } from "../../users/forward/server-forwards.ts";
+import type { AdmittedLogin, ServerContext, ServerPart } from "../../users/server-user.ts";
+import { SERVER_USERS } from "../../users/server-users.ts";
 import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
-import { type ServerSessions, sessionHandlers } from "../../users/session/server-sessions.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
 import type { CryptoProvider } from "../client/options.ts";
-import { Admitted, type AdmittedContext, type AdmittedHost, type ServerSide } from "./admitted.ts";
+import type { ServerConnection } from "./connection.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
 import {
@@ -26,36 +26,43 @@ import {
   type ServerEvent,
   type ServerLimits,
 } from "./options.ts";
+import type { GrantedPermissions } from "./permissions.ts";
 
 /** Longest timer in milliseconds (24 days). A longer one fires immediately. */
 const LONGEST_TIMER = 0x7fff_ffff;
 
 /** The state of a connection. */
-type State<S extends BaseSession> =
+type State =
   | { readonly kind: "login"; readonly logins: Logins; readonly graceTimer: ReturnType<typeof setTimeout> | undefined }
-  | { readonly kind: "admitted"; readonly client: Admitted<S> }
+  | { readonly kind: "admitted"; readonly client: Admitted }
   /** `client` is set if the login succeeded. */
-  | { readonly kind: "over"; readonly client: Admitted<S> | undefined };
+  | { readonly kind: "over"; readonly client: Admitted | undefined };
+
+/** A client that has logged in, and the parts of the users that its permissions grant. */
+interface Admitted {
+  readonly user: string;
+  readonly parts: readonly ServerPart[];
+}
 
 /** One connection of a server, from login to end. Passes the asks of the session machine to the application. */
-export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
-  readonly #options: ServeOptions<S> & CryptoProvider;
+export class ServerDriver implements MuxSide<ServerSessionEvent>, ServerConnection {
+  readonly #options: ServeOptions<BaseSession> & CryptoProvider;
   readonly #limits: ServerLimits;
   readonly #machine: ServerSession;
-  readonly #mux: Mux<ServerSessionEvent, ServerSide>;
-  readonly #makeSession: SessionMaker<S>;
-  #state: State<S>;
+  readonly #mux: Mux<ServerSessionEvent>;
+  readonly #makeSession: SessionMaker;
+  #state: State;
   /** Set while the server closes the connection. `timer` runs while sessions have grace time to end. */
   #closing: { readonly timer: ReturnType<typeof setTimeout> | undefined } | undefined;
   #clientVersion: string | undefined;
   #unwatch: (() => void) | undefined;
 
-  constructor(duplex: Duplex, options: ServeOptions<S> & CryptoProvider, makeSession: SessionMaker<S>) {
+  constructor(duplex: Duplex, options: ServeOptions<BaseSession> & CryptoProvider, makeSession: SessionMaker) {
     this.#options = options;
     this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
     this.#machine = new ServerSession(sessionOptions(options, this.#limits));
-    this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#machine, this, sessionHandlers);
+    this.#mux = new Mux<ServerSessionEvent>(duplex, this.#machine, this);
     const logins = new Logins({
       machine: this.#machine,
       engine: this.#engine,
@@ -72,7 +79,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   get user(): string | undefined {
-    return this.#admitted?.login.user;
+    return this.#admitted?.user;
   }
 
   get clientVersion(): string | undefined {
@@ -84,17 +91,7 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 
   get sessionCount(): number {
-    return this.#admitted?.sessionCount ?? 0;
-  }
-
-  /** Sessions, for the session handlers; `undefined` before login, when the client has no permissions. */
-  get sessions(): ServerSessions<S> | undefined {
-    return this.#admitted?.sessions;
-  }
-
-  /** Forwards, for the forwarding handlers; `undefined` unless the login has the permission. */
-  get forwards(): ServerForwards | undefined {
-    return this.#admitted?.forwards;
+    return this.#parts.reduce((sum, { sessionCount = 0 }) => sum + sessionCount, 0);
   }
 
   start(): void {
@@ -142,12 +139,16 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     return this.#mux.engine;
   }
 
-  get #admitted(): Admitted<S> | undefined {
+  get #admitted(): Admitted | undefined {
     return this.#state.kind === "login" ? undefined : this.#state.client;
   }
 
+  get #parts(): readonly ServerPart[] {
+    return this.#admitted?.parts ?? [];
+  }
+
   get #isBusy(): boolean {
-    return this.#admitted?.isBusy ?? false;
+    return this.#parts.some(({ isBusy = false }) => isBusy);
   }
 
   #disconnect(): void {
@@ -187,27 +188,11 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
     }
   }
 
-  /** Returns the context for sessions and forwards. */
-  context(): AdmittedContext<S> {
-    return {
-      options: this.#options,
-      limits: this.#limits,
-      makeSession: this.#makeSession,
-      connection: this,
-      mux: this.#mux,
-      isOpen: () => this.#closing === undefined,
-      log: (event) => this.#log(event),
-      onSessionEnd: () => {
-        if (this.#closing !== undefined && !this.#isBusy) this.#disconnect();
-      },
-    };
-  }
-
   refused(request: string): void {
     this.#log({ type: "request-refused", session: undefined, request });
   }
 
-  closed(error: SshError): Promise<void> | undefined {
+  async closed(error: SshError): Promise<void> {
     const state = this.#state;
     this.#state = { kind: "over", client: this.#admitted };
     clearTimeout(this.#closing?.timer);
@@ -217,18 +202,51 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
       state.logins.closed();
     }
     this.#log({ type: "closed", error });
-    return state.kind === "admitted" ? state.client.closed(error) : undefined;
+    if (state.kind === "admitted") await Promise.all(state.client.parts.map((part) => part.closed?.(error)));
   }
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
     if (this.#state.kind !== "login") return;
     const { logins, graceTimer } = this.#state;
     clearTimeout(graceTimer);
-    const { remoteAddress } = this.#options;
-    const client = new Admitted(this, { user, factors, remoteAddress }, logins.granted(factors));
+    const parts = this.#beginUsers(
+      { user, factors, remoteAddress: this.#options.remoteAddress },
+      logins.granted(factors),
+    );
     // Drops the logins and the timer, to keep thousands of idle connections small.
-    this.#state = { kind: "admitted", client };
+    this.#state = { kind: "admitted", client: { user, parts } };
     this.#log({ type: "login", user, factors });
+  }
+
+  /** Begins the work of all users that the options and permissions allow, and passes them the client's channels and requests. */
+  #beginUsers(login: AdmittedLogin, permissions: GrantedPermissions): readonly ServerPart[] {
+    const mux = this.#mux;
+    const context: ServerContext = {
+      options: this.#options,
+      limits: this.#limits,
+      permissions,
+      login,
+      connection: this,
+      mux,
+      makeSession: this.#makeSession,
+      sessionRequests: new Map(),
+      isOpen: () => this.#closing === undefined,
+      log: (event) => this.#log(event as ServerEvent),
+      onSessionEnd: () => {
+        if (this.#closing !== undefined && !this.#isBusy) this.#disconnect();
+      },
+    };
+    const parts: ServerPart[] = [];
+    for (const user of SERVER_USERS) {
+      const part = user.isUsed(context.options) ? user.begin(context) : undefined;
+      if (part === undefined) continue;
+      parts.push(part);
+      for (const [channelType, accept] of Object.entries(user.channels))
+        mux.accept(channelType, (open) => accept(open, part));
+      for (const [requestName, handle] of Object.entries(user.globalRequests))
+        mux.onGlobalRequest(requestName, (request) => handle(request, part));
+    }
+    return parts;
   }
 
   #log(event: ServerEvent): void {
@@ -240,7 +258,10 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 }
 
-function sessionOptions<S>(options: ServeOptions<S> & CryptoProvider, limits: ServerLimits): ServerSessionOptions {
+function sessionOptions(
+  options: ServeOptions<BaseSession> & CryptoProvider,
+  limits: ServerLimits,
+): ServerSessionOptions {
   return {
     algorithms: offeredAlgorithms(options),
     random: options.random ?? platformRandom,

@@ -11,22 +11,13 @@ import {
   type RandomSource,
   type SshError,
 } from "@nacre/wire";
-import {
-  checkAlgorithms,
-  checkHandlers,
-  checkKey,
-  checkLimits,
-  checkSignal,
-  isAlgorithms,
-  usage,
-} from "../../check.ts";
+import { checkAlgorithms, checkKey, checkLimits, checkSignal, isAlgorithms, usage } from "../../check.ts";
 import type { OptionRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
-import type { ApplicationHandlers } from "../../users/application/server.ts";
-import type { Forwarding } from "../../users/forward/forwarding.ts";
-import type { ListenAddress } from "../../users/forward/remote-listener.ts";
-import type { ForwardTarget, Originator } from "../../users/forward/target.ts";
-import type { Pty, SessionExit, SessionHandler } from "../../users/session/base-session.ts";
+import type { RequestRefused } from "../../users/server-user.ts";
+import { USER_OPTIONS, type UserEvent, type UserLimits, type UserServeOptions } from "../../users/server-users.ts";
+import type { BaseSession } from "../../users/session/base-session.ts";
+import type { SessionServeOptions } from "../../users/session/server.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { Permissions } from "./permissions.ts";
 
@@ -117,24 +108,7 @@ export type LoginDecision =
 export type Authenticate = (login: Login) => LoginDecision | Promise<LoginDecision>;
 
 /** All limits of a server's connection. */
-export interface ServerLimits extends Limits {
-  /**
-   * Maximum number of open sessions on one connection; default 10, as OpenSSH's MaxSessions. Further sessions are refused. The same limit
-   * applies to handlers that still run after their channel closed.
-   */
-  readonly maxSessions: number;
-  /** Maximum number of environment variables that a client may send for a session; default 64. */
-  readonly envVariables: number;
-  /** Maximum total length of their names and values in characters; default 32,768. */
-  readonly envLength: number;
-  /**
-   * Maximum number of forwarded connections in both directions, including those being opened; default 224. Further ones are refused. The
-   * default leaves 32 of the 256 channels of `maxChannels` free for sessions.
-   */
-  readonly maxForwardedConnections: number;
-  /** Maximum number of listeners for one client; default 32. Further ones are refused. */
-  readonly maxForwardListeners: number;
-}
+export interface ServerLimits extends Limits, UserLimits {}
 
 /** An event for a log. Texts from the client are unescaped: escape them before display. */
 export type ServerEvent =
@@ -150,48 +124,17 @@ export type ServerEvent =
       /** The exception of `authenticate`, if that was the reason. */
       readonly error?: unknown;
     }
-  | {
-      readonly type: "session-started";
-      /** Number of the session, from 0. Numbers of closed sessions are reused. */
-      readonly session: number;
-      readonly user: string;
-      readonly kind: "exec" | "shell" | "subsystem";
-      /** The command that runs; the forced command if the login has one. */
-      readonly command: string | undefined;
-      readonly subsystem: string | undefined;
-      readonly pty: boolean;
-    }
-  | {
-      readonly type: "session-ended";
-      readonly session: number;
-      /** `undefined` if the client closed the session or disconnected before the handler returned. */
-      readonly exit: SessionExit | undefined;
-      /** The exception of the handler, if it threw. */
-      readonly error?: unknown;
-    }
-  /** The server opened a forwarded connection to a target. */
-  | { readonly type: "forward-opened"; readonly target: ForwardTarget; readonly originator: Originator | undefined }
-  /** The server opened a listener for the client. `address` has the chosen port if the client asked for port 0. */
-  | { readonly type: "forward-listening"; readonly address: ListenAddress }
-  /** The client accepted a connection to one of its listeners. */
-  | { readonly type: "forward-accepted"; readonly address: ListenAddress; readonly originator: Originator | undefined }
-  /** The client cancelled a listener. Listeners that end with the connection cause no event. */
-  | { readonly type: "forward-stopped"; readonly address: ListenAddress }
+  | UserEvent
   /**
    * A request or channel was refused, such as `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11"`, `"direct-tcpip example.org:80"` or
    * `"tcpip-forward localhost:8080"`. Unknown requests that want no reply are ignored without an event.
    */
-  | {
-      readonly type: "request-refused";
-      readonly session: number | undefined;
-      readonly request: string;
-      readonly error?: unknown;
-    }
+  | RequestRefused
   /** The connection ended. `session-ended` events of handlers that still run follow later. */
   | { readonly type: "closed"; readonly error: SshError };
 
 /** All `serve` options except the byte stream. Features without an option here are refused. */
-export interface ServeOptions<S> extends TransportSettings {
+export interface ServeOptions<S> extends TransportSettings, SessionServeOptions<S>, UserServeOptions {
   /** Host keys, at least one. The first key that can sign with the negotiated algorithm is used. */
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
@@ -199,39 +142,6 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly methods?: readonly LoginMethod[] | undefined;
   /** Text for clients to show before login. */
   readonly banner?: string | undefined;
-  /** Runs commands and shells. Without it, they are refused. */
-  readonly session?: SessionHandler<S> | undefined;
-  /** Runs subsystems, by name: `{ sftp: … }`. */
-  readonly subsystems?: Readonly<Record<string, SessionHandler<S>>> | undefined;
-  /**
-   * Runs forced commands (`permissions.command`) by their first word, also without `session`: `{ "internal-sftp": … }`. `session` runs all
-   * other forced commands.
-   */
-  readonly forcedCommands?: Readonly<Record<string, SessionHandler<S>>> | undefined;
-  /**
-   * Handlers for channel types other than "session", by type. Called only if the login's `permissions.channels` includes the type. Call
-   * `accept` or `reject` of the open, now or later. An exception refuses the open and is rethrown as an uncaught exception.
-   */
-  readonly channels?: ApplicationHandlers["channels"];
-  /**
-   * Handlers for global requests, by name. Called only if the login's `permissions.globalRequests` includes the name. Call `reply`, now or
-   * later.
-   */
-  readonly globalRequests?: ApplicationHandlers["globalRequests"];
-  /**
-   * Handlers for application-defined requests on sessions, by name (RFC 4254 §6). Called only if the login's `permissions.sessionRequests`
-   * includes the name. Only `true` grants the request; any other result or an exception refuses it.
-   */
-  readonly sessionRequests?: ApplicationHandlers["sessionRequests"];
-  /**
-   * Forwards connections for logins with `permissions.portForwarding`. Use `tcpForwarding` of `@nacre/node`, or your own functions.
-   * Default: all forwarding is refused. Forwarded connections end with the SSH connection; `close` does not wait for them.
-   */
-  readonly forwarding?: Forwarding | undefined;
-  /** Whether a session may have a pseudo-terminal, which the handler must then provide; default false. */
-  readonly acceptPty?: boolean | ((pty: Pty) => boolean) | undefined;
-  /** Whether to accept an environment variable from the client, like OpenSSH's AcceptEnv. Default: all are refused. */
-  readonly acceptEnv?: ((name: string, value: string) => boolean) | undefined;
   /** Time limit for the login in milliseconds, including the time that `authenticate` takes; default 120,000. 0 disables it. */
   readonly loginGraceTime?: number | undefined;
   /** Algorithms to offer, preferred first. Default: `defaultServerAlgorithms` of `nacre/defaults`. */
@@ -273,7 +183,7 @@ export interface ServeOptions<S> extends TransportSettings {
 /** Methods that clients may log in with. */
 const METHODS: readonly unknown[] = ["publickey", "password", "keyboard-interactive"] satisfies readonly LoginMethod[];
 
-export const SERVE_OPTIONS: OptionRows<ServeOptions<unknown>> = {
+export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = {
   hostKeys: { check: checkHostKeys },
   authenticate: {
     check(authenticate) {
@@ -289,15 +199,7 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<unknown>> = {
     },
   },
   banner: "string",
-  session: "function",
-  subsystems: { type: "object", check: (handlers) => checkHandlers(handlers, "subsystems", {}) },
-  forcedCommands: { type: "object", check: (handlers) => checkHandlers(handlers, "forcedCommands", {}) },
-  channels: "object",
-  globalRequests: "object",
-  sessionRequests: { type: "object", check: (handlers) => checkHandlers(handlers, "sessionRequests", {}) },
-  forwarding: { check: checkForwarding },
-  acceptPty: "boolean or function",
-  acceptEnv: "function",
+  ...USER_OPTIONS,
   loginGraceTime: {
     check(time = LOGIN_GRACE_TIME) {
       checkLimit("loginGraceTime", time, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
@@ -328,14 +230,4 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<unknown>> = {
 function checkHostKeys(hostKeys: unknown): void {
   if (!Array.isArray(hostKeys)) throw usage("`hostKeys` must be an array of private keys, such as [key]");
   for (const key of hostKeys) checkKey(key, "a host key");
-}
-
-function checkForwarding(forwarding: unknown): void {
-  if (forwarding === undefined) return;
-  const { connect, listen } = (forwarding ?? {}) as { readonly connect?: unknown; readonly listen?: unknown };
-  const are = [connect, listen].map((value) => typeof value);
-  if (are.every((type) => type === "function" || type === "undefined") && are.includes("function")) return;
-  throw usage(
-    "`forwarding` must have a function `connect` or `listen`; pass `tcpForwarding()` of @nacre/node or { connect, listen }",
-  );
 }

@@ -1,7 +1,6 @@
-import { usage } from "../../check.ts";
+import { checkHandlers, usage } from "../../check.ts";
 import type { Duplex } from "../../mux/duplex.ts";
-import { checkApplicationHandlers } from "../../users/application/server.ts";
-import { forwardHandlers } from "../../users/forward/server-forwards.ts";
+import { SERVER_USERS } from "../../users/server-users.ts";
 import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
 import type { CryptoProvider } from "../client/options.ts";
 import type { ServerConnection } from "./connection.ts";
@@ -17,25 +16,34 @@ export function serveDuplex<S extends BaseSession>(
   options: ServeOptions<S> & CryptoProvider,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
-  const driver = new ServerDriver(duplex, options, makeSession);
+  // The options' handlers take the sessions that `makeSession` makes. The driver needs no more of them than `BaseSession` has.
+  const driver = new ServerDriver(
+    duplex,
+    options as unknown as ServeOptions<BaseSession> & CryptoProvider,
+    makeSession as unknown as SessionMaker,
+  );
   driver.start();
   return driver;
 }
 
 /** Throws `usage` for `serve` options that do not fit together. Their names and values must have been checked against `SERVE_OPTIONS`. */
-export function checkServeOptions({
-  hostKeys,
-  algorithms,
-  channels,
-  globalRequests,
-  forwarding,
-}: Pick<
-  ServeOptions<never> & CryptoProvider,
-  "hostKeys" | "algorithms" | "channels" | "globalRequests" | "forwarding"
->): void {
+export function checkServeOptions(options: Omit<ServeOptions<never>, "log"> & CryptoProvider): void {
+  const { hostKeys, algorithms } = options;
   if (typeof algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw usage("`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type");
-  checkApplicationHandlers({ channels, globalRequests }, forwarding && forwardHandlers);
+  // The application cannot handle what Nacre handles itself.
+  const used = SERVER_USERS.filter((user) => user.isUsed(options));
+  checkHandlers(options.channels, "channels", Object.assign({}, ...used.map(({ channels }) => channels)));
+  checkHandlers(
+    options.globalRequests,
+    "globalRequests",
+    Object.assign({}, ...used.map(({ globalRequests }) => globalRequests)),
+  );
+  checkHandlers(
+    options.sessionRequests,
+    "sessionRequests",
+    Object.fromEntries(used.flatMap(({ sessionRequests }) => sessionRequests.map((name) => [name, true]))),
+  );
 }

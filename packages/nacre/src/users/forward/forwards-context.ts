@@ -1,22 +1,9 @@
 import { SshError } from "@nacre/wire";
-import type { ServerConnection } from "../../login/server/connection.ts";
-import type { ServerEvent, ServerLimits } from "../../login/server/options.ts";
-import type { GrantedPermissions } from "../../login/server/permissions.ts";
-import type { Opener } from "../../mux/open-channel.ts";
-import type { ForwardContext, Forwarding } from "./forwarding.ts";
+import type { ServerContext } from "../server-user.ts";
+import type { ForwardContext } from "./forwarding.ts";
+import type { ForwardTypes } from "./server.ts";
 
-/** The part of a server's connection that forwarding uses. */
-export interface ForwardsContext {
-  readonly forwarding: Forwarding;
-  readonly mux: Opener;
-  readonly connection: ServerConnection;
-  readonly login: Pick<ForwardContext, "user" | "factors" | "remoteAddress">;
-  readonly permissions: Pick<GrantedPermissions, "command" | "permitOpen" | "permitListen">;
-  readonly limits: Pick<ServerLimits, "maxForwardedConnections" | "maxForwardListeners" | "maxPeerRequests">;
-  /** Returns false once the server closes the connection. */
-  isOpen(this: void): boolean;
-  log(this: void, event: ServerEvent): void;
-}
+export type ForwardsContext = ServerContext<ForwardTypes>;
 
 /** Maximum length of a host name in characters (RFC 1035 §2.3.4). */
 const MAX_HOST = 255;

@@ -1,67 +1,17 @@
-import {
-  CHANNEL_OPEN_FAILURE_REASON,
-  decodeIfReadable,
-  directStreamlocal,
-  SshError,
-  type SshErrorCode,
-  streamlocalForward,
-  tcpipChannel,
-  tcpipForward,
-} from "@nacre/wire";
+import { CHANNEL_OPEN_FAILURE_REASON, SshError, type SshErrorCode } from "@nacre/wire";
 import { usage } from "../../check.ts";
 import type { Duplex } from "../../mux/duplex.ts";
-import type { MuxHandlers } from "../../mux/mux.ts";
-import type { PeerGlobalRequest, PeerOpen } from "../../mux/peer-asks.ts";
+import type { PeerOpen } from "../../mux/peer-asks.ts";
 import { openedUnlessAborted } from "../../on-abort.ts";
+import type { ServerPart } from "../server-user.ts";
 import { bridge } from "./bridge.ts";
 import { denied, type ForwardsContext, forwardContext, isAcceptable, logRefusal } from "./forwards-context.ts";
 import { HeldConnections } from "./held-connections.ts";
 import { permitsTarget } from "./places.ts";
-import type { ListenAddress } from "./remote-listener.ts";
 import { ServerListeners } from "./server-listeners.ts";
 import { checkTarget, type ForwardTarget, formatTarget, type Originator } from "./target.ts";
 
-/** The part of a server's connection that forwarding handlers use. */
-export interface ForwardsHost {
-  /** `undefined` unless the login has the permission. */
-  readonly forwards: ServerForwards | undefined;
-}
-
 type OpenReason = keyof typeof CHANNEL_OPEN_FAILURE_REASON;
-
-/** Handlers for a server's forwarding (RFC 4254 §7, OpenSSH PROTOCOL §2.4), for logins with the permission. */
-export const forwardHandlers: MuxHandlers<ForwardsHost> = {
-  channels: {
-    "direct-tcpip"(open, { forwards }) {
-      const data = decodeIfReadable(tcpipChannel, open.data);
-      const originator = data && { address: data.originatorAddress, port: data.originatorPort };
-      forwards?.onOpen(open, data && { host: data.address, port: data.port }, originator);
-    },
-    "direct-streamlocal@openssh.com"(open, { forwards }) {
-      const data = decodeIfReadable(directStreamlocal, open.data);
-      forwards?.onOpen(open, data && { path: data.path }, undefined);
-    },
-  },
-  globalRequests: {
-    "tcpip-forward"(request, { forwards }) {
-      forwards?.listeners.onListen(request, tcpAddress(request));
-    },
-    "cancel-tcpip-forward"(request, { forwards }) {
-      forwards?.listeners.onCancel(request, tcpAddress(request));
-    },
-    "streamlocal-forward@openssh.com"(request, { forwards }) {
-      forwards?.listeners.onListen(request, decodeIfReadable(streamlocalForward, request.data));
-    },
-    "cancel-streamlocal-forward@openssh.com"(request, { forwards }) {
-      forwards?.listeners.onCancel(request, decodeIfReadable(streamlocalForward, request.data));
-    },
-  },
-};
-
-function tcpAddress({ data }: PeerGlobalRequest): ListenAddress | undefined {
-  const decoded = decodeIfReadable(tcpipForward, data);
-  return decoded && { host: decoded.address, port: decoded.port };
-}
 
 /** Reason and description of a refused open, by error code (RFC 4254 §5.1). The client gets no other text. */
 const OPEN_REFUSALS: { readonly [code in SshErrorCode]?: readonly [reason: OpenReason, description: string] } = {
@@ -71,7 +21,7 @@ const OPEN_REFUSALS: { readonly [code in SshErrorCode]?: readonly [reason: OpenR
 const CANNOT_CONNECT = ["CONNECT_FAILED", "cannot connect"] as const;
 
 /** Forwarding on one server connection. Created when the client first requests it. */
-export class ServerForwards {
+export class ServerForwards implements ServerPart {
   /** Listeners of the client. */
   readonly listeners: ServerListeners;
   readonly #context: ForwardsContext;
@@ -96,10 +46,10 @@ export class ServerForwards {
   }
 
   #openRefusal(target: ForwardTarget | undefined): SshError | undefined {
-    const { forwarding, permissions, isOpen } = this.#context;
+    const { options, permissions, isOpen } = this.#context;
     if (target === undefined || !isAcceptable(() => checkTarget(target), target.host))
       return denied("invalid forwarding target");
-    if (forwarding.connect === undefined || !isOpen())
+    if (options.forwarding?.connect === undefined || !isOpen())
       return denied("`forwarding.connect` is not set, or the server is closing the connection");
     if (/* rule: login-permit-open */ !permissions.permitOpen.every((list) => permitsTarget(list, target)))
       return denied("`permitOpen` of the login does not include the target");
@@ -123,9 +73,11 @@ export class ServerForwards {
     originator: Originator | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { forwarding, log } = this.#context;
+    const { options, log } = this.#context;
     const connect = async (): Promise<Duplex> =>
-      checkedDuplex(await forwarding.connect?.(target, { ...forwardContext(this.#context, signal), originator }));
+      checkedDuplex(
+        await options.forwarding?.connect?.(target, { ...forwardContext(this.#context, signal), originator }),
+      );
     let duplex: Duplex;
     try {
       duplex = await openedUnlessAborted(connect(), signal, ({ reason }) => reason);

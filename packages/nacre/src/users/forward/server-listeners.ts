@@ -87,10 +87,10 @@ export class ServerListeners {
   }
 
   #listenRefusal(request: PeerGlobalRequest, address: ListenAddress | undefined): SshError | undefined {
-    const { forwarding, permissions, limits, isOpen } = this.#context;
+    const { options, permissions, limits, isOpen } = this.#context;
     if (address === undefined || !isAcceptable(() => checkListenAddress(address), address.host))
       return denied("invalid listen address");
-    if (forwarding.listen === undefined || !isOpen())
+    if (options.forwarding?.listen === undefined || !isOpen())
       return denied("`forwarding.listen` is not set, or the server is closing the connection");
     if (/* rule: login-permit-listen */ !permissions.permitListen.every((list) => permitsAddress(list, address)))
       return denied("`permitListen` of the login does not include the address");
@@ -106,7 +106,7 @@ export class ServerListeners {
   }
 
   async #startListening(request: PeerGlobalRequest, requested: ListenAddress): Promise<void> {
-    const { forwarding, log } = this.#context;
+    const { options, log } = this.#context;
     const over = new AbortController();
     this.#pending = over;
     // A connection accepted before the reply must wait for it: the client does not know the listener yet.
@@ -118,7 +118,7 @@ export class ServerListeners {
     const accept = (duplex: Duplex, originator?: Originator): void => this.#accept(replied, duplex, originator);
     const listen = async (): Promise<ForwardingListener> =>
       checkedListener(
-        await forwarding.listen?.(requested, { ...forwardContext(this.#context, over.signal), accept }),
+        await options.forwarding?.listen?.(requested, { ...forwardContext(this.#context, over.signal), accept }),
         requested,
       );
     try {

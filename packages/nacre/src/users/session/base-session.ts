@@ -34,7 +34,13 @@ export interface SessionStart {
 }
 
 /** Makes a session for a channel, such as a `Session` with Web streams. */
-export type SessionMaker<S> = (channel: Channel, start: SessionStart) => S;
+export type SessionMaker<S = BaseSession> = (channel: Channel, start: SessionStart) => S;
+
+/**
+ * Handles a request on a session that is not one of RFC 4254 §6. `session` is the number of the session. A function grants the request, and
+ * is called with the session when its command starts.
+ */
+export type SessionRequestHandler = (data: Uint8Array, session: number) => boolean | ((session: BaseSession) => void);
 
 /** How a session ended: with a status from 0 to 2^32 − 1, or killed by a signal such as `"TERM"`. */
 export type SessionExit =
@@ -87,8 +93,9 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
   /** Called when the client sends a break, with its length in milliseconds (RFC 4335). Without this handler, breaks are refused. */
   onBreak: ((length: number) => void) | undefined;
 
+  /** Makes the streams of this session, and others of the same kind. */
+  readonly streams: StreamKind<K>;
   readonly #channel: Channel;
-  readonly #streams: StreamKind<K>;
   /** Receives the input: an `EventBuffer` until the streams or the channel are used. */
   #input: SessionBytes;
   #stdin: K["readable"] | undefined;
@@ -108,7 +115,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
     this.pty = start.pty;
     this.signal = start.signal;
     this.#channel = channel;
-    this.#streams = streams;
+    this.streams = streams;
     this.#input = new EventBuffer(channel);
     let unended = 2;
     const output = (stream?: "stderr"): WriteEnd<K["writable"]> =>
@@ -149,7 +156,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
    */
   get stdin(): K["readable"] {
     if (this.#stdin !== undefined) return this.#stdin;
-    const stdin = this.#streams.readable(this.#channel);
+    const stdin = this.streams.readable(this.#channel);
     this.#setInput({
       data: (_, bytes) => stdin.receive(bytes),
       writable() {},

@@ -1,33 +1,20 @@
 import { SIGNAL_NAMES } from "@nacre/connection";
 import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
-import type { ServerConnection } from "../../login/server/connection.ts";
-import type { ServeOptions, ServerEvent, ServerLimits } from "../../login/server/options.ts";
-import type { GrantedPermissions } from "../../login/server/permissions.ts";
 import type { Channel, ChannelRequest } from "../../mux/channel.ts";
 import { EventBuffer } from "../../mux/event-buffer.ts";
 import { ownValue } from "../../mux/own-value.ts";
+import type { ServerContext } from "../server-user.ts";
 import type {
   BaseSession,
   Pty,
   SessionExit,
   SessionHandler,
-  SessionMaker,
+  SessionRequestHandler,
   SessionResult,
-  SessionStart,
 } from "./base-session.ts";
+import type { SessionTypes } from "./server.ts";
 
-/** The part of a server's connection that a session channel uses. */
-export interface SessionContext<S> {
-  readonly options: ServeOptions<S>;
-  readonly limits: ServerLimits;
-  readonly login: Pick<SessionStart, "user" | "factors" | "remoteAddress">;
-  readonly permissions: GrantedPermissions;
-  readonly makeSession: SessionMaker<S>;
-  readonly connection: ServerConnection;
-  /** Returns whether commands may still start. */
-  isOpen(this: void): boolean;
-  log(this: void, event: ServerEvent): void;
-}
+export type SessionContext = ServerContext<SessionTypes>;
 
 /** Exit status of a session after its handler failed. */
 const FAILED = 255;
@@ -35,18 +22,20 @@ const FAILED = 255;
 const LONGEST_TEXT = 1024;
 
 /** A session channel, from open to close (RFC 4254 §6). Collects preparing requests, then runs one handler. */
-export class SessionChannel<S extends BaseSession> {
-  readonly #context: SessionContext<S>;
+export class SessionChannel {
+  readonly #context: SessionContext;
   readonly #channel: Channel;
+  /** Functions of granted requests, to call when the command starts, by request type. */
+  readonly #onSession = new Map<string, (session: BaseSession) => void>();
   readonly #env: [name: string, value: string][] = [];
   #envLength = 0;
   #pty: Pty | undefined;
-  #session: S | undefined;
+  #session: BaseSession | undefined;
   /** The handler has returned. */
   #done = false;
   #run: Promise<void> | undefined;
 
-  constructor(context: SessionContext<S>, channel: Channel) {
+  constructor(context: SessionContext, channel: Channel) {
     this.#context = context;
     this.#channel = channel;
     channel.handler = new EventBuffer(channel, (request) => this.#onRequest(request));
@@ -149,15 +138,22 @@ export class SessionChannel<S extends BaseSession> {
   }
 
   #onOther({ requestType, data, token }: Extract<ChannelRequest, { type: "channel-request" }>): { granted: boolean } {
-    const { options, permissions, connection } = this.#context;
-    const handler = permissions.sessionRequests.includes(requestType)
-      ? ownValue(options.sessionRequests, requestType)
-      : undefined;
-    const request = { name: requestType, data, session: this.#channel.id };
-    if (handler !== undefined && this.#approved(requestType, () => handler(request, connection)))
+    const handler = this.#context.sessionRequests.get(requestType);
+    if (
+      handler !== undefined &&
+      this.#approved(requestType, () => this.#grants(requestType, handler(data, this.#channel.id)))
+    )
       return { granted: true };
     // An unknown request without want_reply may be ignored (RFC 4254 §5.4), so it is not logged as refused.
     return token === undefined ? { granted: false } : this.#refuse(requestType);
+  }
+
+  /** Returns whether a handler's answer grants the request. A function waits for the command to start; a repeated request replaces it. */
+  #grants(requestType: string, answer: ReturnType<SessionRequestHandler>): boolean {
+    if (typeof answer !== "function") return answer;
+    if (this.#session === undefined) this.#onSession.set(requestType, answer);
+    else answer(this.#session);
+    return true;
   }
 
   #onStart(
@@ -195,6 +191,7 @@ export class SessionChannel<S extends BaseSession> {
       onRequest: (request) => this.#onRequest(request),
     });
     this.#session = session;
+    for (const onSession of this.#onSession.values()) onSession(session);
     void this.#channel.ended.then(({ error, broken }) => {
       if (this.#done) return;
       abort.abort(broken ? error : new SshError("channel-closed", "the client closed the session"));
@@ -207,18 +204,18 @@ export class SessionChannel<S extends BaseSession> {
     };
   }
 
-  #handlerOf(kind: "exec" | "shell" | "subsystem", what: string | undefined): SessionHandler<S> | undefined {
+  #handlerOf(kind: "exec" | "shell" | "subsystem", what: string | undefined): SessionHandler<BaseSession> | undefined {
     const { subsystems, session } = this.#context.options;
     return kind === "subsystem" ? ownValue(subsystems, what!) : session;
   }
 
-  #forcedHandler(command: string): SessionHandler<S> | undefined {
+  #forcedHandler(command: string): SessionHandler<BaseSession> | undefined {
     const { forcedCommands, session } = this.#context.options;
     const [word = ""] = command.split(/[ \t]/, 1);
     return ownValue(forcedCommands, word) ?? session;
   }
 
-  async #handle(session: S, handler: SessionHandler<S>): Promise<void> {
+  async #handle(session: BaseSession, handler: SessionHandler<BaseSession>): Promise<void> {
     const { log } = this.#context;
     const { id } = this.#channel;
     const { user, kind, command, subsystem, pty } = session;

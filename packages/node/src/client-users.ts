@@ -1,0 +1,1 @@
+// The users of a client's connections that begin with the login, with what Node adds to them: one line for each.
