@@ -30,6 +30,8 @@ export { checkOptions, type OptionRows, type ScopedRows } from "./options/schema
 export { platformRandom } from "./random.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
+export { type AgentLimits, agentClient } from "./users/agent/client.ts";
+export { forwardedAgent } from "./users/agent/server.ts";
 export { type ClientUser, connectOptionsWith, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";
 export { channelPair } from "./users/forward/channel-pair.ts";

@@ -43,6 +43,7 @@ const SERVE: Accepted = {
   forwarding: [],
   acceptPty: [...BOOLEAN, "function"],
   acceptEnv: FUNCTION,
+  acceptAgent: BOOLEAN,
   loginGraceTime: ["number"],
   announceHostKeys: BOOLEAN,
   algorithms: [],

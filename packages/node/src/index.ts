@@ -47,6 +47,7 @@ export {
   type Forwarding,
   type ForwardingListener,
   type ForwardTarget,
+  forwardedAgent,
   type HostKey,
   type HostKeyVerifier,
   inSlices,

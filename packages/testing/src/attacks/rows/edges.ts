@@ -67,7 +67,7 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "grants",
-    missing: "agent and X11: a login is granted neither by default, and nothing asks for them yet",
+    missing: "X11: a login is not granted it by default, and nothing asks for it yet",
     client: "not touched",
     server: [
       heldBy(
