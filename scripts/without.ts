@@ -25,7 +25,8 @@ const PARTS: readonly Part[] = [
       "packages/node/test/interop/forward-agent.test.ts",
       "packages/testing/src/attacks/rows/agent.ts",
     ],
-    lines: /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
+    lines:
+      /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
   },
 ];
 

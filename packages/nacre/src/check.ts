@@ -3,25 +3,6 @@ import type { ClientProvider, ConnectOptions } from "./login/client/options.ts";
 import { isThenable } from "./mux/engine.ts";
 import { checkOptions } from "./options/schema.ts";
 
-/** Throws `usage` unless these are lists of algorithms. Names are a common mistake. */
-export function checkAlgorithms(algorithms: object | undefined): void {
-  if (algorithms === undefined) return;
-  for (const list of ["kex", "hostKeys", "ciphers", "macs"]) {
-    const values: unknown = algorithms[list as keyof typeof algorithms];
-    if (!isAlgorithms(values))
-      throw usage(
-        `\`algorithms.${list}\` must be a list of algorithms, not of names; choose from \`defaultAlgorithms.${list}\``,
-      );
-  }
-}
-
-/** Returns whether the value is a list of algorithms. */
-export function isAlgorithms(values: unknown): boolean {
-  return (
-    Array.isArray(values) && values.every((one: { readonly name?: unknown } | null) => typeof one?.name === "string")
-  );
-}
-
 /** Throws `usage` for options that need a login method which the program did not pass. */
 export function checkInteractiveMethods({
   password,

@@ -3,7 +3,6 @@ export { interactiveMethods } from "@nacre/auth";
 export { encodeTerminalModes } from "@nacre/connection";
 export { SESSION_LIMITS } from "@nacre/session";
 export {
-  checkAlgorithms,
   checkKey,
   checkLimits,
   checkSignal,
@@ -26,6 +25,7 @@ export type { Opener } from "./mux/open-channel.ts";
 export { queueMacrotask } from "./mux/queue.ts";
 export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborted } from "./on-abort.ts";
 export { checkNames, type OptionNames } from "./option-names.ts";
+export { chooseAlgorithms } from "./options/algorithms.ts";
 export { checkOptions, type OptionRows, type ScopedRows } from "./options/schema.ts";
 export { platformRandom } from "./random.ts";
 export { inSlices } from "./slices.ts";

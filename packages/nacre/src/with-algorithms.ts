@@ -11,6 +11,7 @@ import type { ServerConnection } from "./login/server/connection.ts";
 import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
+import { checkAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
 import { Session } from "./users/session/session.ts";
 import { madeTrace } from "./watchers.ts";
@@ -71,6 +72,7 @@ function completeOptions(options: ConnectOptions & Values): ConnectOptions & Cli
   const complete = { ...options, fingerprint: sha256Fingerprint };
   checkOptions(named, CONNECT_OPTIONS, "`connect`");
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  checkAlgorithms(options.algorithms);
   madeTrace(options.trace);
   checkInteractiveMethods(complete);
   return complete;

@@ -6,11 +6,12 @@ import type { Overrides } from "@nacre/wire";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./login/client/base-client.ts";
 import { type Client, forwardingClient } from "./login/client/client.ts";
-import type { ConnectOptions as BaseOptions, CryptoProvider } from "./login/client/options.ts";
+import type { ConnectOptions as BaseOptions, ClientProvider, CryptoProvider } from "./login/client/options.ts";
 import type { ServerConnection } from "./login/server/connection.ts";
 import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
+import { chooseAlgorithms } from "./options/algorithms.ts";
 import { checkOptions, type ScopedRows } from "./options/schema.ts";
 import { connectOptionsWith } from "./users/client-user.ts";
 import { CLIENT_USERS, type UserClientLimits, type UserConnectOptions } from "./users/client-users.ts";
@@ -32,7 +33,8 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> =
  * the side at fault. Rejects with `usage` for invalid options, and then leaves the streams untouched.
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
-  checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
+  // Checks the options before it locks the streams.
+  completeOptions(options);
   return connectDuplex(webDuplex(streams), options);
 }
 
@@ -51,24 +53,27 @@ export async function connectDuplex(
   options: ConnectOptions,
   makeClient: (connection: LoggedIn) => unknown = forwardingClient,
 ): Promise<unknown> {
+  let complete: ConnectOptions & ClientProvider;
   try {
-    checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
+    complete = completeOptions(options);
   } catch (error) {
     await duplex.close();
     throw error;
   }
-  // JavaScript programs may omit the options. `checkServeOptions` reports that.
-  const { algorithms = defaultAlgorithms, trace } = { ...options };
-  const complete = {
+  return connectWith(duplex, complete, makeClient);
+}
+
+function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvider {
+  checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
+  return {
     ...options,
-    algorithms,
+    algorithms: chooseAlgorithms(options.algorithms, defaultAlgorithms),
     fingerprint: sha256Fingerprint,
     encodeModes: encodeTerminalModes,
     interactiveMethods,
     users: CLIENT_USERS,
-    trace: withDescriptions(trace),
+    trace: withDescriptions(options.trace),
   };
-  return connectWith(duplex, complete, makeClient);
 }
 
 /**
@@ -92,8 +97,8 @@ export function serveDuplex<S extends BaseSession>(
 
 function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
   checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");
-  // JavaScript programs may omit the options. `checkServeOptions` reports that.
-  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms, trace } = { ...options };
+  const { userKeys = defaultSignatureAlgorithms, trace } = options;
+  const algorithms = chooseAlgorithms(options.algorithms, defaultServerAlgorithms);
   const complete = { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
   checkServeOptions(complete);
   return complete;

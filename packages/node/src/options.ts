@@ -1,8 +1,10 @@
+import type { Duplex as NodeDuplex } from "node:stream";
 import { type Overrides, SshError } from "@nacre/wire";
 import {
   type ClientUser,
   checkUser,
   connectOptionsWith,
+  type Duplex,
   type HostKeyOption,
   type Limits,
   type LimitsOf,
@@ -28,6 +30,12 @@ export interface ConnectOptions
   readonly host: string;
   /** TCP port; default 22. */
   readonly port?: number | undefined;
+  /**
+   * Byte connection to use in place of TCP: a Node stream that is readable and writable, such as a socket, or a Nacre `Duplex`. `host` and
+   * `port` then only name the server, for known_hosts and messages. `connect` owns it from then on, and closes it if it rejects with another
+   * code than `usage`. With `via`, set it for the first jump host.
+   */
+  readonly duplex?: NodeDuplex | Duplex | undefined;
   /**
    * Jump host to connect through, or several in order, nearest first (ssh(1), ProxyJump). Each has its own host key check and login, and is
    * closed with this connection. See {@link Hop}.
@@ -70,8 +78,9 @@ export interface ConnectOptions
    */
   readonly crypto?: CryptoChoice | undefined;
   /**
-   * Timeout for the TCP connection in milliseconds, from the login at the previous jump host if there is one; default 15,000. Later stages
-   * have their own timeouts in `limits`.
+   * Time limit in milliseconds for the TCP connection, the server's identification and the first key exchange together, from the login at
+   * the previous jump host if there is one. The time that your callbacks take does not count. Default 15,000 for the TCP connection alone;
+   * `limits.kexTimeout` bounds the key exchange in any case, and `limits.authTimeout` the login.
    */
   readonly connectTimeout?: number | undefined;
   /** Limits that override the defaults. */
@@ -87,6 +96,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   ...connectOptionsWith<StreamConnectOptions & OptionsOf<typeof users>>(CLIENT_USERS),
   host: { check: checkHost, scope: "host" },
   port: { check: (port = 22) => checkPort(port, 1), default: 22, scope: "host" },
+  duplex: { check: checkDuplex, scope: "host" },
   via: { scope: "host" },
   user: { check: (user = accountName()) => checkUser(user), scope: "host" },
   identities: { type: "array", scope: "host" },
@@ -100,6 +110,21 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   localAddress: { check: checkLocalAddress, scope: "machine" },
   warn: { type: "function", scope: "machine" },
 };
+
+function checkDuplex(duplex: unknown): void {
+  if (duplex === undefined || isStream(duplex) || typeof (duplex as Partial<Duplex> | null)?.open === "function")
+    return;
+  throw new SshError(
+    "usage",
+    "`duplex` must be a Node stream that is readable and writable, or a `Duplex`; `webDuplex` of `nacre` makes one of Web streams",
+  );
+}
+
+/** Returns whether this is a Node stream that is readable and writable, of this package's or another's `node:stream`. */
+export function isStream(value: unknown): value is NodeDuplex {
+  const { pipe, write } = (value ?? {}) as Partial<NodeDuplex>;
+  return typeof pipe === "function" && typeof write === "function";
+}
 
 function checkKnownHosts(knownHosts: unknown): void {
   for (const file of [knownHosts].flat())

@@ -1,6 +1,7 @@
 import {
   type ClientProvider,
   type CryptoProvider,
+  chooseAlgorithms,
   encodeTerminalModes,
   explicitHostKey,
   type HostKeyVerifier,
@@ -37,7 +38,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   const { port = 22, random = nodeRandom, user = accountName() } = options;
   const warn = options.warn ?? (() => {});
   const algorithms = offeredAlgorithms({
-    algorithms: options.algorithms ?? (await defaultsOf(options.crypto)),
+    algorithms: chooseAlgorithms(options.algorithms, await defaultsOf(options.crypto)),
     wasm: options.wasm,
   });
   const files = Promise.all([

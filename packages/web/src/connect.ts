@@ -4,6 +4,7 @@ import { defaultAlgorithms } from "nacre/defaults";
 import {
   BaseClient,
   checkOptions,
+  chooseAlgorithms,
   connectDuplex,
   encodeTerminalModes,
   explicitHostKey,
@@ -39,6 +40,7 @@ export async function connect(
   checkOptions({ ...options }, CONNECT_OPTIONS, "connect");
   const webSocket = only(options, DUPLEX_OPTIONS) as WebSocketDuplexOptions;
   const { hostKey: _, ...login } = only(options, STREAM_CONNECT_OPTIONS) as StreamConnectOptions;
+  const algorithms = chooseAlgorithms(login.algorithms, defaultAlgorithms);
   const decided = explicitHostKey(options.hostKey, options);
   const duplexOptions = { ...webSocket, silenceTimeout: webSocket.silenceTimeout ?? silenceAfter(login.limits) };
   // Start opening the WebSocket before reading the known hosts, to save time.
@@ -51,7 +53,6 @@ export async function connect(
     throw error;
   }
   const duplex = await duplexOver(socket, duplexOptions);
-  const { algorithms = defaultAlgorithms } = login;
   const hostKeys = known?.order(algorithms.hostKeys) ?? algorithms.hostKeys;
   try {
     const complete = {

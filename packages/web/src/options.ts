@@ -65,7 +65,7 @@ export const DUPLEX_OPTIONS: OptionRows<WebSocketDuplexOptions> = {
         throw new SshError("usage", "host must be the name or address of the SSH server");
     },
   },
-  port: { check: (port = 22) => checkForwardPort(port, 1), default: 22 },
+  port: { check: (port = 22) => checkForwardPort(port, 1) },
   ticket: true,
   connectTimeout: {
     check: (time = 1) => checkLimit("connectTimeout", time, { least: 1, most: LONGEST_TIMER, unit: "milliseconds" }),

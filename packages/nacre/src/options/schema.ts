@@ -57,6 +57,10 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   clientaliveinterval: "limits.keepaliveInterval",
   keepalivecount: "limits.keepaliveCount",
   keepalivecountmax: "limits.keepaliveCount",
+  cipher: "ciphers",
+  hmac: "macs",
+  serverhostkey: "hostKeys",
+  sock: "duplex",
   debug: "trace",
   environment: "env",
   stdin: "input",
@@ -76,10 +80,11 @@ export function checkOptions(options: object, rows: object, callee: string): voi
     throw new SshError("usage", `the options of ${callee} must be an object, got ${typeOf(options)}`);
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(rows, name)) throw unknownName(name, rows, callee);
-    const type = typeOfRow(rows[name as keyof typeof rows]);
-    if (value === undefined || type === undefined) continue;
-    const allowed: readonly unknown[] = typeof type === "string" ? type.split(" or ") : type;
-    if (!allowed.includes(typeof type === "string" ? typeOf(value) : value))
+    const row: OptionRow | OptionType | true = rows[name as keyof typeof rows];
+    const type = (row as OptionRow).type ?? row;
+    const allowed: readonly unknown[] = Array.isArray(type) ? type : typeof type === "string" ? type.split(" or ") : [];
+    const given = allowed === type ? value : typeOf(value);
+    if (value !== undefined && allowed.length > 0 && !allowed.includes(given))
       throw new SshError("usage", `\`${name}\` of ${callee} must be ${allowed.join(" or ")}, got ${typeOf(value)}`);
   }
   checkValues(options, rows);
@@ -89,11 +94,6 @@ export function checkOptions(options: object, rows: object, callee: string): voi
 export function checkValues(options: object, rows: object): void {
   for (const [name, row] of Object.entries(rows) as [keyof typeof options, Partial<OptionRow>][])
     row.check?.(options[name]);
-}
-
-function typeOfRow(row: OptionRow | OptionType | true): OptionType | undefined {
-  if (row === true) return undefined;
-  return typeof row === "object" && !Array.isArray(row) ? (row as OptionRow).type : (row as OptionType);
 }
 
 /**

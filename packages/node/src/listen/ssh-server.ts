@@ -5,6 +5,7 @@ import { completeLimits, escapeText, SshError } from "@nacre/wire";
 import {
   type CryptoProvider,
   checkOptions,
+  chooseAlgorithms,
   offeredAlgorithms,
   type ServeOptions,
   type ServerConnection,
@@ -12,7 +13,7 @@ import {
   withDescriptions,
 } from "nacre/extend";
 import { checkServeOptions, SERVER_LIMITS, serveDuplex } from "nacre/internal-server";
-import { nodeServerAlgorithms } from "../crypto/algorithms.ts";
+import { nodeAlgorithms, nodeServerAlgorithms } from "../crypto/algorithms.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { loadAlgorithms } from "../crypto/load.ts";
 import { nodeRandom } from "../crypto/random.ts";
@@ -54,10 +55,12 @@ export async function openServer(options: ListenOptions): Promise<SshServer> {
 }
 
 async function withCryptoProvider(options: ListenOptions): Promise<ListenOptions & CryptoProvider> {
-  const { defaultServerAlgorithms: defaults } =
-    options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
-  const { algorithms: given = defaults, userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
-  const algorithms = offeredAlgorithms({ algorithms: given, wasm });
+  const { defaultServerAlgorithms: defaults, defaultAlgorithms: known } =
+    options.crypto === "noble"
+      ? await import("nacre/defaults")
+      : { defaultServerAlgorithms: nodeServerAlgorithms, defaultAlgorithms: nodeAlgorithms };
+  const { userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
+  const algorithms = offeredAlgorithms({ algorithms: chooseAlgorithms(options.algorithms, defaults, known), wasm });
   return { ...options, algorithms, userKeys, random, fingerprint, trace: withDescriptions(options.trace) };
 }
 

@@ -29,6 +29,9 @@ export function readRoute(options: ConnectOptions): Route {
   const [first] = listed;
   const start = isClient(first) ? first : undefined;
   const hops = listed.slice(start === undefined ? 0 : 1).map((hop) => readHop(hop, destination));
+  // Any other host is reached through the one before.
+  if ([...hops, destination].slice(start === undefined ? 1 : 0).some(({ duplex }) => duplex !== undefined))
+    throw new SshError("usage", "`duplex` cannot follow a jump host; set it for the first jump host");
   return { start, hops, destination };
 }
 

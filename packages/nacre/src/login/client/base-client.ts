@@ -4,6 +4,7 @@ import type { Channel } from "../../mux/channel.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { type Opener, openCheckedChannel } from "../../mux/open-channel.ts";
 import { abortedError, onAbort, unlessAborted } from "../../on-abort.ts";
+import { checkAlgorithms } from "../../options/algorithms.ts";
 import { checkOptions, checkValues } from "../../options/schema.ts";
 import { Backlog } from "../../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
@@ -58,6 +59,8 @@ export interface LoggedIn {
   readonly info: ConnectionInfo;
   /** The session channel opened together with the login, if any. */
   readonly early: Promise<Channel> | undefined;
+  /** Host and port of the server for messages, if known. */
+  readonly place?: string | undefined;
 }
 
 /**
@@ -74,14 +77,16 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
+  readonly #place: string | undefined;
   readonly #sessions: SessionOpener;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
-  constructor({ driver, info, early }: LoggedIn, kind: ClientKind<K, P>) {
+  constructor({ driver, info, early, place }: LoggedIn, kind: ClientKind<K, P>) {
     this.#driver = driver;
     this.info = info;
     this.ended = driver.ended;
     this.#kind = kind;
+    this.#place = place;
     this.#sessions = new SessionOpener(driver.mux, early);
   }
 
@@ -106,7 +111,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     if (encoding !== "utf8" && encoding !== "bytes")
       throw usage(`\`encoding\` must be "utf8" or "bytes", got ${escapeText(String(encoding))}`);
     if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("maxOutput", maxOutput, OUTPUT_RANGE);
-    const start = this.#startRequests(options, "exec", encodeCommand(command));
+    const start = this.#startRequests(options, "exec", encodeCommand(command, options));
     // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
@@ -118,7 +123,7 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
     checkOptions(options, SPAWN_OPTIONS, "`spawn`");
-    return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
+    return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command, options)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
@@ -197,14 +202,17 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     const { signal, killSignal = "TERM" } = options;
     checkSignal(signal);
     const kill = encodeSignal(killSignal);
-    if (signal?.aborted) throw abortError(signal);
+    const where = this.#place === undefined ? "" : ` at ${this.#place}`;
+    const makeError = (aborted: AbortSignal): SshError =>
+      abortedError(`the command${where}`, aborted, "; its channel is closed");
+    if (signal?.aborted) throw makeError(signal);
     const opening = this.#sessions.open(options);
     const using = opening.then((channel) => {
-      if (signal !== undefined) closeOnAbort(channel, signal, kill);
+      if (signal !== undefined) closeOnAbort(channel, signal, kill, makeError);
       return use(channel);
     });
     try {
-      return await unlessAborted(using, signal, abortError);
+      return await unlessAborted(using, signal, makeError);
     } catch (error) {
       opening.then(
         (channel) => channel.close(),
@@ -232,6 +240,7 @@ export async function connectDuplex<C>(
   try {
     const { users = [] } = options;
     checkValues(options, connectOptionsWith(users));
+    checkAlgorithms(options.algorithms);
     checkChannelsOf(users, options);
     driver = new Driver(duplex, options);
   } catch (error) {
@@ -245,12 +254,17 @@ export async function connectDuplex<C>(
 }
 
 /** Kills the command and closes its channel when `signal` aborts. Throws `aborted` if it has. */
-function closeOnAbort(channel: Channel, signal: AbortSignal, kill: Uint8Array): void {
-  if (signal.aborted) throw abortError(signal);
+function closeOnAbort(
+  channel: Channel,
+  signal: AbortSignal,
+  kill: Uint8Array,
+  makeError: (signal: AbortSignal) => SshError,
+): void {
+  if (signal.aborted) throw makeError(signal);
   const unwatch = onAbort(signal, () => {
     // Many servers let a command run on when its channel closes.
     channel.notify("signal", kill);
-    channel.close(abortError(signal));
+    channel.close(makeError(signal));
   });
   void channel.ended.then(unwatch);
 }
@@ -352,8 +366,4 @@ function collect(
     };
     feed();
   });
-}
-
-function abortError(signal: AbortSignal): SshError {
-  return abortedError("the command", signal, "; its channel is closed");
 }

@@ -1,18 +1,11 @@
 import type { InteractiveMethods } from "@nacre/auth";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { type KeyLogPort, type Limits, SESSION_LIMITS, type SessionTrace, type TracePort } from "@nacre/session";
-import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
+import type { TransportAlgorithms, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
-import {
-  checkAlgorithms,
-  checkHandlers,
-  checkHostKey,
-  checkKey,
-  checkLimits,
-  checkSignal,
-  checkUser,
-} from "../../check.ts";
+import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../../check.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
+import type { AlgorithmOptions } from "../../options/algorithms.ts";
 import type { OptionRows, ScopedRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
 import type { ClientUser } from "../../users/client-user.ts";
@@ -74,6 +67,8 @@ export interface CryptoProvider {
 export interface ClientProvider extends CryptoProvider {
   /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
+  /** Time limit for connecting, of which a part has passed before the byte connection was open. See `TransportOptions`. */
+  readonly connecting?: TransportOptions["connecting"];
   /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
   readonly interactiveMethods?: InteractiveMethods | undefined;
   /** Users of the connection that begin with the login, such as agent forwarding. Without one, its options are unknown. */
@@ -110,8 +105,11 @@ export interface ConnectOptions extends TransportSettings {
    * rethrown as an uncaught exception.
    */
   readonly channels?: Readonly<Record<string, (open: PeerOpen) => void>> | undefined;
-  /** Algorithms to offer, preferred first. Default: `defaultAlgorithms` of `nacre/defaults`. */
-  readonly algorithms?: TransportAlgorithms | undefined;
+  /**
+   * Algorithms to offer, preferred first, by name or as values: `{ ciphers: "^aes256-ctr", macs: [hmacSha256Etm] }`. Default:
+   * `defaultAlgorithms` of `nacre/defaults`. `nacre/core` takes values only, and all four lists.
+   */
+  readonly algorithms?: AlgorithmOptions | undefined;
   /**
    * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
    * attempt to compile. noble's cipher then runs, at a fifth of the speed.
@@ -157,7 +155,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
     scope: "host",
   },
   banner: { type: "function", scope: "host" },
-  algorithms: { type: "object", check: checkAlgorithms, scope: "machine" },
+  algorithms: { type: "object", scope: "machine" },
   wasm: { type: "boolean", scope: "machine" },
   limits: { type: "object", check: (limits) => checkLimits(limits, SESSION_LIMITS), scope: "machine" },
   requireStrictKex: { type: "boolean", scope: "machine" },
@@ -212,8 +210,14 @@ export const SESSION_OPTIONS: OptionRows<SessionOpenOptions> = { signal: { check
 
 /** Options for starting a command. */
 export interface SpawnOptions extends SessionOpenOptions {
-  /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). */
+  /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). See `envMode`. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /**
+   * How to set the variables of `env`. `"request"`, the default, asks the server, which may drop any in silence: sshd mostly takes LANG and
+   * LC_* alone. `"command"` sets them in the command, for `exec` and `spawn`: `export NAME='value'; ` before it. The user's shell must be a
+   * POSIX shell; others at the server can then read the values in its list of processes.
+   */
+  readonly envMode?: "request" | "command" | undefined;
   /** Requests a pseudo-terminal; `true` uses the default settings. */
   readonly pty?: PtyOptions | boolean | undefined;
   /** Application-defined requests, sent in order on the session before the command (RFC 4254 §6). */
@@ -226,6 +230,7 @@ export interface SpawnOptions extends SessionOpenOptions {
 
 export const SPAWN_OPTIONS: OptionRows<SpawnOptions> = {
   env: "object",
+  envMode: ["request", "command"],
   pty: "object or boolean",
   requests: "array",
   ...SESSION_OPTIONS,

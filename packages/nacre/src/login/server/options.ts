@@ -1,7 +1,7 @@
 import type { Factor, LoginMethod } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
-import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
+import type { TransportSettings } from "@nacre/transport";
 import {
   type Bytes,
   checkLimit,
@@ -11,7 +11,8 @@ import {
   type RandomSource,
   type SshError,
 } from "@nacre/wire";
-import { checkAlgorithms, checkKey, checkLimits, checkSignal, isAlgorithms, usage } from "../../check.ts";
+import { checkKey, checkLimits, checkSignal, usage } from "../../check.ts";
+import { type AlgorithmOptions, isAlgorithms } from "../../options/algorithms.ts";
 import type { OptionRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
 import type { RequestRefused } from "../../users/server-user.ts";
@@ -144,8 +145,11 @@ export interface ServeOptions<S> extends TransportSettings, SessionServeOptions<
   readonly banner?: string | undefined;
   /** Time limit for the login in milliseconds, including the time that `authenticate` takes; default 120,000. 0 disables it. */
   readonly loginGraceTime?: number | undefined;
-  /** Algorithms to offer, preferred first. Default: `defaultServerAlgorithms` of `nacre/defaults`. */
-  readonly algorithms?: TransportAlgorithms | undefined;
+  /**
+   * Algorithms to offer, preferred first, by name or as values, as in `connect`. Default: `defaultServerAlgorithms` of `nacre/defaults`; these
+   * are also the names. `@nacre/node` knows those of `nodeAlgorithms` as well. `nacre/core` takes values only, and all four lists.
+   */
+  readonly algorithms?: AlgorithmOptions | undefined;
   /**
    * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: all except SHA-1; with `nacre/core`,
    * the host-key algorithms.
@@ -207,7 +211,7 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = {
     default: LOGIN_GRACE_TIME,
   },
   announceHostKeys: "boolean",
-  algorithms: { type: "object", check: checkAlgorithms },
+  algorithms: "object",
   wasm: "boolean",
   userKeys: {
     check(userKeys) {

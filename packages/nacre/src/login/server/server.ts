@@ -1,5 +1,6 @@
 import { checkHandlers, usage } from "../../check.ts";
 import type { Duplex } from "../../mux/duplex.ts";
+import { checkAlgorithms } from "../../options/algorithms.ts";
 import { SERVER_USERS } from "../../users/server-users.ts";
 import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
 import type { CryptoProvider } from "../client/options.ts";
@@ -30,6 +31,7 @@ export function serveDuplex<S extends BaseSession>(
 export function checkServeOptions(options: Omit<ServeOptions<never>, "log"> & CryptoProvider): void {
   const { hostKeys, algorithms } = options;
   if (typeof algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  checkAlgorithms(algorithms);
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw usage("`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type");

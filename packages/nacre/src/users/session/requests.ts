@@ -1,5 +1,6 @@
 import {
   breakRequest,
+  concatBytes,
   envRequest,
   escapeText,
   execRequest,
@@ -36,13 +37,15 @@ export interface EncodedRequest {
  * Throws `usage` for invalid options. `encodeModes` encodes terminal modes by name.
  */
 export function startRequests(
-  { env, pty, requests = [] }: Pick<SpawnOptions, "env" | "pty" | "requests">,
+  { env = {}, envMode, pty, requests = [] }: Pick<SpawnOptions, "env" | "envMode" | "pty" | "requests">,
   type: "exec" | "shell" | "subsystem",
   data: Uint8Array,
   encodeModes: ClientProvider["encodeModes"],
 ): readonly EncodedRequest[] {
+  const isInCommand = envMode === "command";
+  if (isInCommand && type !== "exec") throw usage(`\`envMode: "command"\` needs a command, and a ${type} has none`);
   return [
-    ...Object.entries(env ?? {}).map(([name, value]) => ({
+    ...Object.entries(isInCommand ? {} : env).map(([name, value]) => ({
       type: "env",
       data: encodeEnv(name, value),
       wantReply: false,
@@ -54,14 +57,28 @@ export function startRequests(
 }
 
 /**
- * Returns the data of "exec". Throws `usage` for an invalid command. A NUL is invalid: it would end the command early, and sshd disconnects
- * on it.
+ * Returns the data of "exec". With `envMode: "command"` the command sets the variables itself. Throws `usage` for an invalid command. A NUL
+ * is invalid: it would end the command early, and sshd disconnects on it.
  */
-export function encodeCommand(command: string | Uint8Array): Uint8Array {
+export function encodeCommand(
+  command: string | Uint8Array,
+  { env = {}, envMode }: Pick<SpawnOptions, "env" | "envMode"> = {},
+): Uint8Array {
   const bytes = toBytes(command, "the command");
   if (bytes.includes(0)) throw withNul("the command");
-  return execRequest.encode({ command: bytes });
+  const exports = envMode === "command" ? Object.entries(env).map(([name, value]) => exported(name, value)) : [];
+  return execRequest.encode({ command: concatBytes(utf8Encode(exports.join("")), bytes) });
 }
+
+/** Returns the command of a POSIX shell that sets a variable. Throws `usage` for a name that the shell would not take as one. */
+function exported(name: string, value: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    throw usage(`"${escapeText(name)}" is not the name of a shell variable; use letters, digits and _`);
+  const quoted = checkText(value, variable(name)).replaceAll("'", "'\\''");
+  return `export ${name}='${quoted}'; `;
+}
+
+const variable = (name: string): string => `the environment variable ${escapeText(name)}`;
 
 /** Returns the data of "subsystem". Throws `usage` for an invalid name. */
 export function encodeSubsystem(name: string): Uint8Array {
@@ -105,10 +122,9 @@ function encodeRequest(request: SessionRequestOptions): EncodedRequest {
 }
 
 function encodeEnv(name: string, value: string): Uint8Array {
-  const what = `the environment variable ${escapeText(name)}`;
   return envRequest.encode({
     name: checkText(name, "the name of an environment variable"),
-    value: checkText(value, what),
+    value: checkText(value, variable(name)),
   });
 }
 
