@@ -38,7 +38,7 @@ const commands = {
   async test(args) {
     install();
     // The checks run while this waits for downloads.
-    const prepared = background("node", [...TSX, "scripts/openssh/prepare.ts"]);
+    const prepared = background("node", [...TSX, "packages/testing/src/openssh/prepare.ts"]);
     commands.check();
     await prepared;
     run("node", [...TSX, "scripts/test.ts", ...args]);
@@ -50,7 +50,7 @@ const commands = {
     build();
     step("API reference", TYPEDOC, [...DOCS, "--emit", "none"]);
     step("browser bundle", "node", [...TSX, "scripts/check-bundle.ts"]);
-    step("README's table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
+    step("table of runtimes", "node", [...TSX, "scripts/check-runtimes.ts"]);
     step("packages as published", "node", [...TSX, "scripts/check-packages.ts"]);
     step("applications with these packages", "node", [...TSX, "scripts/check-consumers.ts"]);
     run("node", [...TSX, "scripts/verify.ts"]);

@@ -1,6 +1,6 @@
 import type { Program } from "./children.ts";
-import type { Place } from "./slow-path.ts";
-import type { Table } from "./table.ts";
+import type { Table } from "./measure/table.ts";
+import type { Place } from "./path/slow-path.ts";
 import { kexMethods, suites, type Target } from "./tasks.ts";
 
 /** Environment and options of a run, passed to every case. */

@@ -42,7 +42,7 @@ export interface Program {
  */
 export function buildPrograms(): void {
   buildSync({
-    entryPoints: programs.map((name) => `${here}${name}.ts`),
+    entryPoints: programs.map((name) => `${here}children/${name}.ts`),
     outdir: built,
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -53,7 +53,7 @@ export function buildPrograms(): void {
     logLevel: "error",
   });
   buildSync({
-    entryPoints: [`${here}page-web.ts`],
+    entryPoints: [`${here}children/page-web.ts`],
     outfile: PAGE_SCRIPT,
     bundle: true,
     format: "iife",

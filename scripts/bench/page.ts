@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import type { Case, CaseResult } from "./bench.ts";
-import { formatMarkdown } from "./table.ts";
+import { formatMarkdown } from "./measure/table.ts";
 
 /** The content of `BENCHMARKS.md`. */
 export interface Run {
@@ -14,7 +15,7 @@ export interface Run {
   readonly results: readonly { readonly measured: Case; readonly result: CaseResult }[];
 }
 
-/** Formats the whole page, with every table that the run printed. */
+/** Formats the whole page: every table that the run printed, then what the numbers are made of (`costs.md`). */
 export function formatPage({ command, date, setting, reading, results }: Run): string {
   const facts = { command: `\`${command}\``, date, ...setting };
   const cases = results.flatMap(({ measured, result }) => [
@@ -29,6 +30,7 @@ export function formatPage({ command, date, setting, reading, results }: Run): s
     ["| | |", "| --- | --- |", ...Object.entries(facts).map(([name, value]) => `| ${name} | ${value} |`)].join("\n"),
     `${upperFirst(reading)}.`,
     ...cases,
+    readFileSync(new URL("costs.md", import.meta.url), "utf8").trimEnd(),
   ].join("\n\n")}\n`;
 }
 

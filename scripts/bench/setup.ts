@@ -4,12 +4,12 @@ import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureContainer } from "../openssh/container.ts";
-import { must } from "../openssh/run.ts";
-import { authorizeKey, startSshd } from "../openssh/sshd.ts";
-import { block, payload, payloadDigest } from "./payload.ts";
-import type { Place } from "./slow-path.ts";
-import { runSsh } from "./ssh-command.ts";
+import { ensureContainer } from "@nacre/testing/openssh/container";
+import { must } from "@nacre/testing/openssh/run";
+import { authorizeKey, startSshd } from "@nacre/testing/openssh/sshd";
+import { block, payload, payloadDigest } from "./bulk/payload.ts";
+import { runSsh } from "./measure/ssh-command.ts";
+import type { Place } from "./path/slow-path.ts";
 import type { Target } from "./tasks.ts";
 
 /** A server that clients can be measured with. */

@@ -11,8 +11,8 @@ import type {
   TicketsTask,
   WeighTask,
   Weight,
-} from "./gateway-tasks.ts";
-import type { FilesResult, FilesTask } from "./sftp-tasks.ts";
+} from "./gateway/gateway-tasks.ts";
+import type { FilesResult, FilesTask } from "./sftp/sftp-tasks.ts";
 import type {
   Address,
   ForwardResult,
@@ -22,7 +22,7 @@ import type {
   ServePlainTask,
   VisitsResult,
   VisitTask,
-} from "./tunnel-tasks.ts";
+} from "./tunnel/tunnel-tasks.ts";
 import type {
   AdmitResult,
   AdmitTask,
@@ -32,7 +32,7 @@ import type {
   RelayedTask,
   WebTransferResult,
   WebTransferTask,
-} from "./web-tasks.ts";
+} from "./web/web-tasks.ts";
 
 /** Address and user to connect as, with keys. */
 export interface Target {

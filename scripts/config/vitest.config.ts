@@ -43,7 +43,7 @@ const projects: TestProjectInlineConfiguration[] = [
     test: {
       name: "interop",
       include: [`${INTEROP}/*.test.ts`],
-      globalSetup: ["scripts/openssh/vitest-setup.ts"],
+      globalSetup: ["scripts/config/openssh-setup.ts"],
       ...WAITING,
     },
   },
@@ -52,7 +52,7 @@ const projects: TestProjectInlineConfiguration[] = [
     test: {
       name: "verify",
       include: [`${VERIFY}/*.test.ts`],
-      globalSetup: ["scripts/openssh/vitest-setup.ts", "scripts/peers/vitest-setup.ts"],
+      globalSetup: ["scripts/config/openssh-setup.ts", "scripts/config/programs-setup.ts"],
       ...WAITING,
     },
   },

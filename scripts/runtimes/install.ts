@@ -3,8 +3,8 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { withLock } from "../openssh/lock.ts";
-import { must, run } from "../openssh/run.ts";
+import { withLock } from "@nacre/testing/openssh/lock";
+import { must, run } from "@nacre/testing/openssh/run";
 import { type InstallableRuntime, RUNTIMES, type RuntimeUnderTest } from "./list.ts";
 import { WORKERD } from "./workerd/runtime.ts";
 

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { ensureContainer } from "../openssh/container.ts";
+import { ensureContainer } from "@nacre/testing/openssh/container";
 import { type RuntimeResult, runTests } from "./run.ts";
 import { installSubjects, type Subject } from "./subject.ts";
 import { isSame, type RuntimeRow, readRows, staleness, writeRows } from "./table.ts";

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { ensurePrograms, PROGRAMS } from "../peers/install.ts";
+import { ensurePrograms, PROGRAMS } from "@nacre/testing/peers/install";
 import { browserTests, NEED_NODE, needlessExclusions } from "./browsers/files.ts";
 import { CHROMIUM, installedVersion } from "./browsers/list.ts";
 import { type Exclusion, exclusionsOn } from "./exclusions.ts";

@@ -1,4 +1,4 @@
-// Generates README's table of runtimes from `results.json`, which the matrix writes.
+// Generates the table of runtimes in this folder's README from `results.json`, which the matrix writes.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CHROMIUM } from "./browsers/list.ts";
@@ -13,6 +13,7 @@ export interface RuntimeRow extends Seen {
 }
 
 const RESULTS = join("scripts", "runtimes", "results.json");
+const DOCUMENT = join("scripts", "runtimes", "README.md");
 const BEGIN = "<!-- runtimes: made by `npm run runtimes -- --write` -->";
 const END = "<!-- runtimes: end -->";
 
@@ -20,10 +21,10 @@ export function readRows(root: string): readonly RuntimeRow[] {
   return JSON.parse(readFileSync(join(root, RESULTS), "utf8")) as RuntimeRow[];
 }
 
-/** Writes `results.json`. Replaces README's table with the one generated from it. */
+/** Writes `results.json`. Replaces the table with the one generated from it. */
 export function writeRows(root: string, rows: readonly RuntimeRow[]): void {
   writeFileSync(join(root, RESULTS), `${JSON.stringify(rows, undefined, 2)}\n`);
-  writeFileSync(join(root, "README.md"), withTable(readFileSync(join(root, "README.md"), "utf8"), rows));
+  writeFileSync(join(root, DOCUMENT), withTable(readFileSync(join(root, DOCUMENT), "utf8"), rows));
 }
 
 /** Returns whether two runs have the same results. The version of Chromium may differ, because Debian updates it. */
@@ -33,17 +34,17 @@ export function isSame(some: readonly RuntimeRow[], others: readonly RuntimeRow[
   return text(some) === text(others);
 }
 
-/** Returns an error message if README's table differs from the one generated from `results.json`; otherwise `undefined`. */
+/** Returns an error message if the table differs from the one generated from `results.json`; otherwise `undefined`. */
 export function staleness(root: string): string | undefined {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const readme = readFileSync(join(root, DOCUMENT), "utf8");
   return withTable(readme, readRows(root)) === readme
     ? undefined
-    : "README's table of runtimes does not match results.json";
+    : "the table of runtimes in scripts/runtimes/README.md does not match results.json";
 }
 
 function withTable(readme: string, rows: readonly RuntimeRow[]): string {
   const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`README.md lacks the comments around the table: ${BEGIN} … ${END}`);
+  if (begin < 0 || end < begin) throw new Error(`${DOCUMENT} lacks the comments around the table: ${BEGIN} … ${END}`);
   return `${readme.slice(0, begin)}${BEGIN}\n\n${table(rows)}\n\n${readme.slice(end)}`;
 }
 

@@ -3,10 +3,10 @@
 
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { ensureContainer } from "@nacre/testing/openssh/container";
+import { authorizeKey, containerExec, startSshd } from "@nacre/testing/openssh/sshd";
 import { SCENARIOS, type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
 import { base64Encode } from "@nacre/wire";
-import { ensureContainer } from "../openssh/container.ts";
-import { authorizeKey, containerExec, startSshd } from "../openssh/sshd.ts";
 
 const FILE = new URL("../../test-vectors/recordings.json", import.meta.url);
 const TIMEOUT = 20_000;

@@ -37,6 +37,8 @@ const problems = [element("problem", HTMLElement), element("join-problem", HTMLE
 const names = new Set();
 /** @type {WebSocket | undefined} Connection to the room; `undefined` before joining and after the end. */
 let connection;
+/** Refused messages that are back in the field, before what was typed since. */
+let returned = "";
 
 const sshPort = document.querySelector("meta[name=ssh-port]")?.getAttribute("content");
 element("ssh-command", HTMLElement).textContent = `ssh -p ${sshPort} YOUR-NAME@${location.hostname}`;
@@ -51,6 +53,7 @@ sayForm.addEventListener("submit", (event) => {
   if (connection?.readyState !== WebSocket.OPEN) return;
   connection.send(JSON.stringify({ type: "say", text: textInput.value }));
   textInput.value = "";
+  returned = "";
   showProblem("");
 });
 
@@ -90,11 +93,15 @@ function onMessage(message) {
     case "said":
       addLine("said", message.name, `: ${message.text}`);
       break;
-    case "refused":
+    case "refused": {
       showProblem(message.reason);
-      // The message goes back to the field, before what was typed since.
-      textInput.value = [message.text, textInput.value].filter((text) => text !== "").join(" ");
+      // If the user has edited the earlier messages, they count as typed since.
+      const earlier = textInput.value.startsWith(returned) ? returned : "";
+      const typed = textInput.value.slice(earlier.length);
+      returned = `${earlier}${message.text} `;
+      textInput.value = returned + typed;
       break;
+    }
     case "ended":
       showProblem(message.reason);
       break;

@@ -136,6 +136,8 @@ class Visit implements Guest {
   readonly #room: Room;
   readonly #deadline: ReturnType<typeof setTimeout>;
   #state: "new" | "joining" | "over" | Stay = "new";
+  /** Resolves when the room has answered all messages. */
+  #answered: Promise<void> = Promise.resolve();
 
   constructor(socket: WebSocket, room: Room) {
     this.#socket = socket;
@@ -168,7 +170,7 @@ class Visit implements Guest {
     const state = this.#state;
     if (state === "over") return;
     if (request?.type === "join" && state === "new") void this.#join(request.name);
-    else if (request?.type === "say" && typeof state === "object") void this.#say(state, request.text);
+    else if (request?.type === "say" && typeof state === "object") this.#say(state, request.text);
     else {
       if (typeof state === "object") state.leave();
       this.#state = "over";
@@ -186,9 +188,13 @@ class Visit implements Guest {
     else this.#state = joined;
   }
 
-  async #say(stay: Stay, text: string): Promise<void> {
-    const reason = await stay.say(text);
-    if (reason !== undefined && !this.#isOver()) this.#send({ type: "refused", reason, text });
+  #say(stay: Stay, text: string): void {
+    const answer = stay.say(text);
+    // In the order of the messages: the bus may fail after the rate limit has refused a later message.
+    this.#answered = this.#answered.then(async () => {
+      const reason = await answer;
+      if (reason !== undefined && !this.#isOver()) this.#send({ type: "refused", reason, text });
+    });
   }
 
   #onClose(): void {

@@ -1,6 +1,8 @@
+import { EventEmitter, once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { LocalBus } from "../src/bus.ts";
 import { parseRequest, WebDoor } from "../src/web-door.ts";
 import { TestPage, useChat } from "./doors.ts";
 import { delivered, GatedBus, testRoom } from "./support.ts";
@@ -117,6 +119,26 @@ describe("a WebSocket", () => {
     const refused = await page.until({ type: "refused" });
     expect(refused).toEqual({ type: "refused", reason: expect.stringContaining("too long"), text: "a".repeat(501) });
     await page.close();
+  });
+
+  test("gets the refusals in the order of its messages", async () => {
+    const bus = new LocalBus();
+    const cable = new EventEmitter();
+    bus.said = async () => {
+      await once(cable, "cut");
+      throw new Error("the bus is gone");
+    };
+    const door = await WebDoor.open(testRoom({ burst: 1 }, bus).room, { host: "127.0.0.1", port: 0, sshPort: 2222 });
+    const page = await TestPage.join(door.port, "ann");
+    for (const text of ["on its way to the bus", "too fast"]) page.say(text);
+    // Once the server answers the ping, it has read both messages.
+    page.socket.ping();
+    await once(page.socket, "pong");
+    cable.emit("cut");
+    await page.until({ type: "refused", text: "too fast" });
+    const refused = page.messages.filter(({ type }) => type === "refused");
+    expect(refused.map(({ text }) => text)).toEqual(["on its way to the bus", "too fast"]);
+    await door.close();
   });
 
   test("leaves the room if the page disappears while it joins", async () => {

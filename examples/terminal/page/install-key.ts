@@ -12,5 +12,5 @@ if grep -qxF -e "$line" "$file" 2>/dev/null; then exit; fi
 export async function installKey(client: BaseClient, line: string, signal: AbortSignal): Promise<void> {
   const { status, stderr } = await client.exec(APPEND, { input: `${line}\n`, signal });
   if (status !== 0)
-    throw new Error(`the host did not add the key: ${escapeText(stderr.trim()) || `exit status ${status}`}`);
+    throw new Error(`The host did not add the key: ${escapeText(stderr.trim()) || `exit status ${status}`}`);
 }

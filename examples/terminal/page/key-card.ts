@@ -21,42 +21,43 @@ export class KeyCard {
     this.#words = words;
   }
 
-  /** Shows the current state of the key. */
-  async show(): Promise<void> {
+  /** Shows the current state of the key, and a problem with it. */
+  async show(problem = ""): Promise<void> {
     try {
       const identity = await this.#key.get();
-      if (identity === undefined) this.#showMissing();
-      else this.#showLine(identity.authorizedKeysLine(this.#key.comment));
+      if (identity === undefined) this.#showMissing(problem);
+      else this.#showLine(identity.authorizedKeysLine(this.#key.comment), problem);
     } catch (error) {
       this.#showMissing(messageOf(error));
     }
   }
 
-  #showMissing(problem = ""): void {
-    const make = button(`Make ${this.#words.key}`, () => void this.#make());
-    this.#box.replaceChildren(make, ...(problem === "" ? [] : [withText("p", problem, "problem")]));
-  }
-
-  async #make(): Promise<void> {
+  /** Makes or deletes the key. Shows the key that the page has then, and why the change failed. */
+  async #change(work: () => Promise<unknown>): Promise<void> {
     try {
-      await this.#key.make();
+      await work();
       await this.show();
-      this.#box.querySelector("button")?.focus();
     } catch (error) {
-      this.#showMissing(messageOf(error));
+      await this.show(messageOf(error));
     }
+    this.#box.querySelector("button")?.focus();
   }
 
-  #showLine(line: string): void {
+  #showMissing(problem: string): void {
+    const make = button(`Make ${this.#words.key}`, () => void this.#change(() => this.#key.make()));
+    this.#box.replaceChildren(make, withText("p", problem, "problem"));
+  }
+
+  #showLine(line: string, problem: string): void {
     const label = withText("p", "Add this line to ~/.ssh/authorized_keys on the host:", "label");
     const code = withText("code", line);
     const copy = button("Copy line", () => void copyFrom(copy, line));
     const remove = button("Delete", () => {
-      if (confirm(this.#words.confirmDelete)) void this.#key.delete().then(() => this.show());
+      if (confirm(this.#words.confirmDelete)) void this.#change(() => this.#key.delete());
     });
     const actions = document.createElement("div");
     actions.className = "actions";
     actions.append(copy, remove);
-    this.#box.replaceChildren(label, code, actions);
+    this.#box.replaceChildren(label, code, actions, withText("p", problem, "problem"));
   }
 }

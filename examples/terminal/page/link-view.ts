@@ -35,8 +35,8 @@ export class LinkView {
   #show(): void {
     const link = this.#link;
     const now = performance.now();
-    const { state, status, notice: sentence = "" } = describeLink(link, this.#name, now);
-    showStatus(state, status);
+    const { state, status, peer, notice: sentence = "" } = describeLink(link, this.#name, now);
+    showStatus(state, status, peer);
     notice.dataset.state = state;
     noticeText.textContent = sentence;
     noticeActions.hidden = state !== "ended";

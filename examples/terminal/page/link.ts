@@ -58,8 +58,10 @@ export function nextLink(link: Link, event: LinkEvent): Link {
 /** What the page shows about a connection. */
 export interface LinkText {
   readonly state: "connected" | "silent" | "offline" | "reconnecting" | "ended";
-  /** A few words for the status line. */
+  /** One or two words for the status line. */
   readonly status: string;
+  /** The user and the host, if the status line names them: "Connected to alice@example.org". */
+  readonly peer?: string;
   /** A sentence that says what happens and what the user can do, unless all is well. */
   readonly notice?: string;
 }
@@ -78,7 +80,8 @@ export function describeLink(link: Link, name: string, now: number): LinkText {
     const minutes = Math.round(link.resumeTime / 60_000);
     return {
       state: "reconnecting",
-      status: `Reconnecting to ${name}`,
+      status: "Reconnecting",
+      peer: name,
       notice: `The connection was lost. The page tries to restore it for up to ${minutes} min, and then sends what you type.`,
     };
   }
@@ -88,5 +91,5 @@ export function describeLink(link: Link, name: string, now: number): LinkText {
       status: "No answer",
       notice: `Nothing came back for ${ANSWER_TIME / 1000} seconds. The network may be gone, or the host is busy or does not show what you type.`,
     };
-  return { state: "connected", status: `Connected to ${name}` };
+  return { state: "connected", status: "Connected", peer: name };
 }

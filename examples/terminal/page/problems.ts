@@ -1,5 +1,6 @@
-// What the page says when a login or a session fails: the cause and a remedy, in its own words.
+// What the page says when a login, a session or a key fails: the cause and a remedy, in its own words.
 import { SshError, type SshErrorCode } from "nacre";
+import { messageOf } from "./elements.ts";
 import type { Login } from "./login-form.ts";
 
 /** The parts of a login that its problems mention. */
@@ -73,11 +74,51 @@ const CODES: Readonly<Partial<Record<SshErrorCode, Sentence>>> = {
 /** Returns a sentence about a failed login or session. Errors that the page itself throws are such sentences already. */
 export function explain(error: unknown, attempt: Attempt): string {
   const { host, port } = attempt.destination;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const code = error instanceof SshError ? error.code : undefined;
   const sentence = GATEWAY.get(closeReason(error) ?? "") ?? (code && CODES[code]);
   if (sentence !== undefined) return sentence(`${host} port ${port}`, attempt, message);
   return code === undefined ? message : `The connection failed: ${message}. Connect again.`;
+}
+
+/** Returns a sentence about a key that the page could not add on the host. */
+export function explainInstall(error: unknown, attempt: Attempt): string {
+  const refused: readonly unknown[] = ["channel-open-failed", "channel-request-failed"];
+  return error instanceof SshError && refused.includes(error.code)
+    ? `The host runs no commands for ${attempt.user}. Copy the line from the login form, and add it to ~/.ssh/authorized_keys there.`
+    : explain(error, attempt);
+}
+
+const UNREADABLE_KEY =
+  "The key that this browser keeps cannot be read. Delete the data of this site in the browser, then make another key.";
+
+/** Problems of the keys that the page makes and keeps, by the code of the error. */
+const KEY_CODES: Readonly<Partial<Record<SshErrorCode, string>>> = {
+  "file-unreadable":
+    "This browser's store of keys does not work for this page. Allow this site to store data, or leave the private window; then reload the page.",
+  "file-malformed": UNREADABLE_KEY,
+  "key-malformed": UNREADABLE_KEY,
+  "not-supported-here": "This browser cannot make such a key. Update it, or log in another way.",
+  "auth-cancelled":
+    "No passkey was made, because the browser's question was closed or timed out. Try again, or log in another way.",
+  "key-unsupported": "SSH cannot use the passkeys of this device. Try a security key or a phone.",
+};
+
+/** Problems that the library reports as a wrong call, by the browser's name of its error. */
+const KEY_CAUSES: ReadonlyMap<unknown, string> = new Map([
+  ["ConstraintError", "Another tab of this page has made a key already. Reload the page to use it."],
+  [
+    "SecurityError",
+    "Passkeys do not work at the IP address of a page. Open this page under a name, such as localhost, or use a browser key.",
+  ],
+  ["OperationError", "The browser is still asking about a passkey. Answer its question, then try again."],
+]);
+
+/** Returns a sentence about a key that the page could not read, make or delete. */
+export function explainKey(error: unknown): string {
+  const { name } = Object(Object(error).cause) as { readonly name?: unknown };
+  const known = error instanceof SshError && (error.code === "usage" ? KEY_CAUSES.get(name) : KEY_CODES[error.code]);
+  return known || `This browser could not use the key: ${messageOf(error)}. Reload the page, then try again.`;
 }
 
 /** Returns the reason in the gateway's close frame, if the gateway caused the error. */

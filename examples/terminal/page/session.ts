@@ -31,7 +31,7 @@ export async function logIn({ login, wasm, onRecord, onChange, signal }: LoginSe
   const { host, port } = destination;
   // Ends the dialogs when the login ends.
   const over = new AbortController();
-  showStatus("connecting", `Connecting to ${host}`);
+  showStatus("connecting", "Connecting", host);
   try {
     return await connect({
       url: `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ssh`,

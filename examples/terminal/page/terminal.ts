@@ -7,7 +7,7 @@ import { installKey } from "./install-key.ts";
 import { LinkView } from "./link-view.ts";
 import { type Login, LoginForm } from "./login-form.ts";
 import { browserKey } from "./page-keys.ts";
-import { explain } from "./problems.ts";
+import { explain, explainInstall } from "./problems.ts";
 import { InputQueue, logIn, runShell } from "./session.ts";
 import { showStatus } from "./status.ts";
 import { TerminalView } from "./terminal-view.ts";
@@ -146,7 +146,7 @@ async function showSession(client: BaseClient, login: Login, link: LinkView, ove
     disconnect.hidden = true;
     again.focus();
   };
-  install.addEventListener("click", () => void installBrowserKey(client, signal), { signal });
+  install.addEventListener("click", () => void installBrowserKey(client, login, signal), { signal });
   // Ctrl+W deletes a word in a shell, but closes the tab in a browser. The browser asks first, unless the session has ended.
   window.addEventListener("beforeunload", (event) => disconnect.hidden || event.preventDefault(), { signal });
   try {
@@ -184,7 +184,7 @@ function showBeside(shown: HTMLElement | undefined): void {
   }
 }
 
-async function installBrowserKey(client: BaseClient, signal: AbortSignal): Promise<void> {
+async function installBrowserKey(client: BaseClient, login: Login, signal: AbortSignal): Promise<void> {
   install.disabled = true;
   installResult.textContent = "";
   try {
@@ -192,7 +192,7 @@ async function installBrowserKey(client: BaseClient, signal: AbortSignal): Promi
     await installKey(client, key.authorizedKeysLine(browserKey.comment), signal);
     installResult.textContent = "Added. Choose “Browser key” at the next login.";
   } catch (error) {
-    if (!signal.aborted) installResult.textContent = messageOf(error);
+    if (!signal.aborted) installResult.textContent = explainInstall(error, login);
   } finally {
     install.disabled = false;
   }

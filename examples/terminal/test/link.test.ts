@@ -51,8 +51,8 @@ describe("a device without a network", () => {
 });
 
 it("a lost connection says for how long the page tries to restore it", () => {
-  const { status, notice } = describeLink(after(lost), "demo@host", 0);
-  expect(status).toBe("Reconnecting to demo@host");
+  const { status, peer, notice } = describeLink(after(lost), "demo@host", 0);
+  expect([status, peer]).toEqual(["Reconnecting", "demo@host"]);
   expect(notice).toContain("up to 5 min");
 });
 

@@ -2,7 +2,7 @@ import { SftpError } from "@nacre/files";
 import { SshError, type SshErrorCode } from "nacre";
 import { expect, it } from "vitest";
 import { fileProblem } from "../page/files/file-problem.ts";
-import { type Attempt, explain } from "../page/problems.ts";
+import { type Attempt, explain, explainInstall, explainKey } from "../page/problems.ts";
 
 const destination = { host: "host.example", port: 22, verifiesPasskeys: true };
 const attempt: Attempt = { destination, user: "alice", method: "password" };
@@ -77,6 +77,35 @@ it("does not take the name of a built-in property for a reason of the gateway", 
 it("keeps the message of an unexpected error, and of an error of the page itself", () => {
   expect(explain(new SshError("internal", "a bug"), attempt)).toBe("The connection failed: a bug. Connect again.");
   expect(explain(new Error("Make a key first."), attempt)).toBe("Make a key first.");
+});
+
+it.each<[SshErrorCode, string]>([
+  ["channel-request-failed", "The host runs no commands for alice."],
+  ["connection-lost", "The connection was lost and could not be restored."],
+])("explains %s of a key that the page adds on the host", (code, text) =>
+  expect(explainInstall(new SshError(code, "words of the library"), attempt)).toContain(text),
+);
+
+it.each<[SshErrorCode, string | undefined, string]>([
+  ["file-unreadable", "UnknownError", "Allow this site to store data"],
+  ["file-malformed", undefined, "Delete the data of this site"],
+  ["key-malformed", undefined, "Delete the data of this site"],
+  ["not-supported-here", "InvalidStateError", "Update it, or log in another way."],
+  ["auth-cancelled", "NotAllowedError", "Try again, or log in another way."],
+  ["key-unsupported", undefined, "Try a security key or a phone."],
+  ["usage", "ConstraintError", "Another tab of this page has made a key already."],
+  ["usage", "SecurityError", "Passkeys do not work at the IP address of a page."],
+  ["usage", "OperationError", "The browser is still asking about a passkey."],
+])("explains %s of a key, caused by %s of the browser", (code, name, text) => {
+  const cause = name === undefined ? undefined : new DOMException("words of the browser", name);
+  const problem = explainKey(new SshError(code, "words of the library", { cause }));
+  expect(problem).toContain(text);
+  expect(problem).not.toContain("words of");
+});
+
+it("keeps the message of an unexpected error of a key", () => {
+  for (const error of [new SshError("usage", "a bug"), new Error("a bug")])
+    expect(explainKey(error)).toBe("This browser could not use the key: a bug. Reload the page, then try again.");
 });
 
 it.each([

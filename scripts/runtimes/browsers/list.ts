@@ -1,11 +1,11 @@
-import { must } from "../../openssh/run.ts";
+import { must } from "@nacre/testing/openssh/run";
 
 /** Browser and the facts that the matrix asserts about it. */
 export interface BrowserUnderTest {
   readonly name: "chromium";
   /** Name for output and documents. */
   readonly title: string;
-  /** Path of the executable from Debian's package, which `scripts/peers/install.ts` installs. */
+  /** Path of the executable from Debian's package, which `packages/testing/src/peers/install.ts` installs. */
   readonly program: string;
   /** Command-line arguments. */
   readonly words: readonly string[];

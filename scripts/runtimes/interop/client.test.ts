@@ -4,10 +4,10 @@ import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/inte
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
 import { useServer, useServerOfAllAlgorithms } from "@nacre/testing/interop/server";
+import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ConnectOptions, nodeAlgorithms } from "../../../packages/node/src/index.ts";
-import { authorizeKey } from "../../openssh/sshd.ts";
 import { eachOnce } from "./each-once.ts";
 
 // Tests `connect` of @nacre/node against OpenSSH's sshd, with every algorithm that this runtime offers.

@@ -5,8 +5,8 @@ import { MIB, sha256 } from "@nacre/testing/interop/data";
 import { makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { runPeer } from "@nacre/testing/interop/our-server";
 import { useServer } from "@nacre/testing/interop/server";
+import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import { expect, test } from "vitest";
-import { authorizeKey } from "../../openssh/sshd.ts";
 import { runtimeNamed } from "../list.ts";
 import { runningIn } from "../running-in.ts";
 

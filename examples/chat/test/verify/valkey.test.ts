@@ -1,8 +1,9 @@
+import { freePort } from "@nacre/testing/free-port";
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parseEvent, ValkeyBus } from "../../src/valkey-bus.ts";
 import { TestPage } from "../doors.ts";
-import { freePort, Program, usePrograms } from "../interop/support.ts";
+import { Program, usePrograms } from "../interop/support.ts";
 import { testRoom } from "../support.ts";
 
 const { startChat, ssh, folder } = usePrograms();

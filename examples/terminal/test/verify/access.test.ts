@@ -1,10 +1,10 @@
 import type { Page } from "playwright";
 import { describe, expect, test } from "vitest";
 import { contrast, luminance } from "../../../shared/contrast.ts";
-import { connected, logIn, screenShows, submitPassword, type, useChromium } from "./browser.ts";
+import { connected, ignoreLostWebSockets, logIn, screenShows, submitPassword, type, useChromium } from "./browser.ts";
 
 const tools = useChromium();
-const { openPage } = tools;
+const { complaints, openExample, openPage } = tools;
 
 describe("with a keyboard", () => {
   test("a user logs in, leaves the terminal, reads the explanation and disconnects", async () => {
@@ -141,6 +141,46 @@ describe("on a phone", () => {
 
     await page.getByRole("button", { name: "Details" }).tap();
     await page.locator("#negotiated").getByText("mlkem768x25519-sha256").waitFor();
+  });
+
+  test.each([360, 400])("%d pixels wide, no status is cut off", async (width) => {
+    const example = await openExample();
+    const page = await openPage(example, { viewport: { width, height: 640 }, hasTouch: true, isMobile: true });
+    const status = page.getByRole("status").first();
+    const shows = async (text: string): Promise<void> => {
+      await status.getByText(text).waitFor();
+      for (const part of await page.locator("#status-text, #status-text > span").all())
+        expect(await part.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth), text).toBe(0);
+    };
+    // Without a terminal below, a sentence takes several lines.
+    await page.route("**/config.json", (route) => route.fulfill({ body: "not JSON" }));
+    await page.reload();
+    await shows("The page's settings cannot be loaded. Reload the page");
+    await expect.poll(() => complaints, { timeout: 15_000 }).toEqual([expect.stringContaining("JSON")]);
+    complaints.length = 0;
+    await page.unroute("**/config.json");
+    await page.reload();
+    await shows("Not connected");
+    await submitPassword(page, example.ssh.password);
+    await shows("Connecting to 127.0.0.1");
+    await page.getByRole("button", { name: "Accept and remember" }).click();
+    await connected(page);
+    await shows("Connected to demo@127.0.0.1");
+    await page.context().setOffline(true);
+    await shows("Offline");
+    await page.context().setOffline(false);
+    await shows("Connected to demo@127.0.0.1");
+    await type(page, "exit");
+    await shows("Session ended");
+    expect((await page.locator("header").boundingBox())!.height).toBeLessThan(60);
+    await page.getByRole("button", { name: "Close" }).click();
+
+    await submitPassword(page, example.ssh.password);
+    await connected(page);
+    await example.crash();
+    await shows("Reconnecting to demo@127.0.0.1");
+    expect((await page.locator("header").boundingBox())!.height).toBeLessThan(60);
+    ignoreLostWebSockets(complaints);
   });
 });
 

@@ -2,11 +2,11 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { connected, logIn, screenShows, type, useChromium } from "./browser.ts";
 
 const tools = useChromium();
-const { openPage } = tools;
+const { openExample, openPage } = tools;
 afterEach(() => rmSync(join(tools.example.home, ".ssh"), { recursive: true, force: true }));
 
 const choose = (page: Page, method: string): Promise<void> => page.getByRole("radio", { name: method }).check();
@@ -60,6 +60,47 @@ test("a key is made, copied and deleted in the login form", async () => {
   await page.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("button", { name: "Make a key" }).waitFor();
   expect(await privateKeysOf(page)).toEqual([]);
+});
+
+describe("in the page's own words, it says why a key", () => {
+  test("cannot be made", async () => {
+    const { example } = tools;
+    const page = await openPage(example);
+    const { href } = Object.assign(new URL(example.url), { hostname: "127.0.0.1" });
+    await page.goto(href);
+    await choose(page, "Passkey");
+    await page.getByRole("button", { name: "Make a passkey" }).click();
+    await page.locator("#passkey .problem").filter({ hasText: "Passkeys do not work at the IP address" }).waitFor();
+    await page.getByRole("button", { name: "Make a passkey" }).waitFor();
+  });
+
+  test("cannot be deleted, and shows the key that is still there", async () => {
+    const page = await openPage(tools.example);
+    await choose(page, "Browser key");
+    await page.getByRole("button", { name: "Make a key" }).click();
+    const line = await page.locator("#browser-key code").textContent();
+    await page.evaluate(() => {
+      IDBObjectStore.prototype.delete = () => {
+        throw new DOMException("Internal error.", "UnknownError");
+      };
+    });
+    page.once("dialog", (dialog) => void dialog.accept());
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.locator("#browser-key .problem").filter({ hasText: "Allow this site to store data" }).waitFor();
+    expect(await page.locator("#browser-key code").textContent()).toBe(line);
+  });
+
+  test("cannot be added on the host, because the connection was lost", async () => {
+    const example = await openExample();
+    const page = await openPage(example);
+    await logIn(page, example);
+    // The command gets no answer.
+    example.swallow();
+    await page.getByRole("button", { name: "Add this browser’s key" }).click();
+    await example.ssh.close();
+    const problem = `127.0.0.1 port ${example.ssh.port} ended the connection. Log in again`;
+    await page.locator("#install-result").filter({ hasText: problem }).waitFor();
+  });
 });
 
 test("an encrypted key file that is dropped on the form logs in", async () => {

@@ -2,15 +2,15 @@ import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices } from "@nacre/node";
+import { freePort } from "@nacre/testing/free-port";
+import { authorizeKey, containerExec, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { authorizeKey, containerExec, password, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -262,7 +262,7 @@ describe("an error gives status 255 and one line with its code", () => {
     [
       "a port without a listener",
       "connection-failed",
-      async () => ["-p", `${await unusedPort()}`, ...login.slice(2), "true"],
+      async () => ["-p", `${await freePort()}`, ...login.slice(2), "true"],
     ],
     ["a password needed without a terminal", "auth-failed", () => [...withOptions("-l", "nobody-here"), "true"]],
     ["a missing key file", "file-unreadable", () => [...withOptions("-i", join(folder, "none")), "true"]],
@@ -404,17 +404,4 @@ test("--version and --help print to standard output", async () => {
 
 function digest(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  if (typeof address !== "object" || address === null) throw new Error("no port");
-  return address.port;
 }

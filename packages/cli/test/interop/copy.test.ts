@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import { startSshd } from "@nacre/testing/openssh/sshd";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { nacre, TestTerminal } from "./nacre.ts";
 import { quoted, useSshd } from "./sshd-login.ts";
 

@@ -9,8 +9,9 @@ import { text } from "node:stream/consumers";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { inSlices, listen } from "@nacre/node";
+import { freePort } from "@nacre/testing/free-port";
+import { authorizeKey, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { authorizeKey, password, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -58,14 +59,6 @@ async function listenAnywhere(server: Server): Promise<number> {
   const address = server.address();
   if (typeof address !== "object" || address === null) throw new Error("no port");
   return address.port;
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer();
-  const port = await listenAnywhere(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** Returns the words to log in to the bastion with these options. */
@@ -199,7 +192,7 @@ describe("-W", () => {
   });
 
   test("fails with 255 and one line when the target cannot be reached", async () => {
-    const { status, stderr } = await nacre(atBastion("-W", `127.0.0.1:${await unusedPort()}`));
+    const { status, stderr } = await nacre(atBastion("-W", `127.0.0.1:${await freePort()}`));
     expect(status).toBe(255);
     expect(stderr).toMatch(/^nacre: cannot connect to 127\.0\.0\.1:\d+: [^\n]+ \[forward-unreachable\]\n$/);
   });
@@ -207,7 +200,7 @@ describe("-W", () => {
 
 describe("-L, -R and -D", () => {
   test("-L forwards a port to a target, each direction until EOF", async () => {
-    const port = await unusedPort();
+    const port = await freePort();
     tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${targetPort}`));
     await untilOpen({ port });
     expect(await ask({ port }, "local")).toBe("LOCAL");
@@ -249,7 +242,7 @@ describe("-L, -R and -D", () => {
   });
 
   test("-D is a SOCKS proxy here, -R without a target one on the server", async () => {
-    const local = await unusedPort();
+    const local = await freePort();
     const child = tunnel(...atBastion("-N", "-D", `${local}`, "-R", "0"));
     const [, remote] = await untilSaid(child, /^Allocated port (\d+) for dynamic remote forward$/m);
     await untilOpen({ port: local });
@@ -257,7 +250,7 @@ describe("-L, -R and -D", () => {
   });
 
   test("run beside a command; nacre waits for forwarded connections before it exits", async () => {
-    const port = await unusedPort();
+    const port = await freePort();
     const child = tunnel(...atBastion("-L", `${port}:127.0.0.1:${targetPort}`), "echo up; cat");
     await once(child.stdout, "data");
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
@@ -270,8 +263,8 @@ describe("-L, -R and -D", () => {
   });
 
   test("report a refused connection and continue", async () => {
-    const port = await unusedPort();
-    const child = tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${await unusedPort()}`));
+    const port = await freePort();
+    const child = tunnel(...atBastion("-N", "-L", `${port}:127.0.0.1:${await freePort()}`));
     const said = untilSaid(child, /^nacre: .*\[forward-unreachable\]$/m);
     await untilOpen({ port });
     await said;
@@ -315,7 +308,7 @@ test("-N opens no session, and exits with 255 and one line when the server is go
 
 describe("-f", () => {
   test("returns once the forwards are set up, and keeps them open", async () => {
-    const port = await unusedPort();
+    const port = await freePort();
     const result = await nacre(atBastion("-f", "-N", "-L", `${port}:127.0.0.1:${targetPort}`, "-R", "0:127.0.0.1:1"));
     killAtTheEnd(port);
     expect(result).toMatchObject({ status: 0, stdout: Buffer.of() });
@@ -335,7 +328,7 @@ describe("-f", () => {
     const refused = ["-o", "ExitOnForwardFailure=yes", "-L", `${targetPort}:127.0.0.1:1`];
     for (const [words, code] of [
       [atBastion("-f", "-N", ...refused), "listen-failed"],
-      [["-f", "-N", "-p", `${await unusedPort()}`, "127.0.0.1"], "connection-failed"],
+      [["-f", "-N", "-p", `${await freePort()}`, "127.0.0.1"], "connection-failed"],
     ] as const) {
       const { status, stderr } = await nacre(words);
       expect(status).toBe(255);
@@ -344,7 +337,7 @@ describe("-f", () => {
   });
 
   test("first asks for the password without echo, and outlives the terminal", async () => {
-    const port = await unusedPort();
+    const port = await freePort();
     const words = ["-f", "-N", ...common.slice(2), "-p", `${bastion.port}`, "-L", `${port}:127.0.0.1:${targetPort}`];
     const command = commandLine([...words, "alice@127.0.0.1"])
       .map((word) => `'${word}'`)

@@ -1,16 +1,25 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { symlinkSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import WebSocket from "ws";
+import { buildNacre, commandLine } from "./nacre.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "nacre-gateway-"));
+  buildNacre(folder);
+  // `ws` and `redis` are the gateway's.
+  symlinkSync(fileURLToPath(new URL("../../../gateway/node_modules", import.meta.url)), join(folder, "node_modules"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Starts `nacre gateway` from its sources, and collects the lines of its log. */
+/** Starts `nacre gateway`, and collects the lines of its log. */
 class Running {
   readonly lines: Record<string, unknown>[] = [];
   readonly exited: Promise<number | null>;
@@ -19,19 +28,8 @@ class Running {
   #wake = (): void => {};
 
   constructor(words: readonly string[]) {
-    const args = [
-      "--conditions=@nacre/source",
-      "--import",
-      "tsx",
-      MAIN,
-      "gateway",
-      "--log",
-      "json",
-      "-p",
-      "0",
-      ...words,
-    ];
-    this.#child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+    const [program = "", ...args] = commandLine(["gateway", "--log", "json", "-p", "0", ...words]);
+    this.#child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
     this.exited = once(this.#child, "exit").then(([status]) => status as number | null);
     this.#child.stderr!.on("data", (chunk: Buffer) => {
       this.#text += chunk.toString();
@@ -66,10 +64,8 @@ async function echoPort(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Makes a certificate for localhost, in a folder that is removed after the test. */
-async function certificate(): Promise<{ folder: string; cert: string; key: string }> {
-  const folder = await mkdtemp(join(tmpdir(), "nacre-gateway-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+/** Makes a certificate for localhost. */
+function certificate(): { cert: string; key: string } {
   const [cert, key] = [join(folder, "cert"), join(folder, "key")];
   execFileSync(
     "openssl",
@@ -82,7 +78,7 @@ async function certificate(): Promise<{ folder: string; cert: string; key: strin
     ],
     { stdio: "ignore" },
   );
-  return { folder, cert, key };
+  return { cert, key };
 }
 
 test("nacre gateway relays plain bytes, logs each event, and ends on SIGTERM", async () => {
@@ -113,7 +109,7 @@ test("nacre gateway relays plain bytes, logs each event, and ends on SIGTERM", a
 });
 
 test("nacre gateway issues tickets over TLS to a server with the token", async () => {
-  const { folder, cert, key } = await certificate();
+  const { cert, key } = certificate();
   const token = join(folder, "token");
   await writeFile(token, `${"t".repeat(32)}\n`, { mode: 0o600 });
   const words = [
@@ -146,7 +142,7 @@ test("nacre gateway issues tickets over TLS to a server with the token", async (
 
 test("nacre gateway disconnects a client that sends nothing or only part of a request, with TLS and without", async () => {
   const words = ["--origin", "https://a.example", "--allow", "b.example:22"];
-  const { cert, key } = await certificate();
+  const { cert, key } = certificate();
   const gateways = [new Running(words), new Running([...words, "--cert", cert, "--key", key])];
   const closed = gateways.map(async (running) => {
     const { url } = await running.until("listening");

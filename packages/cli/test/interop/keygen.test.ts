@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -33,6 +33,8 @@ const KINDS: readonly (readonly [type: string, bits: string])[] = [
 ];
 
 describe.each(["nacre keygen", "ssh-keygen"])("keys made by %s", (maker) => {
+  const publicLines: string[] = [];
+
   describe.each(KINDS)("%s %s", (type, bits) => {
     test.each([
       ["plain", ""],
@@ -40,19 +42,23 @@ describe.each(["nacre keygen", "ssh-keygen"])("keys made by %s", (maker) => {
     ])("%s: both commands read the key and list it identically", async (protection, passphrase) => {
       const file = join(folder, `${maker}-${type}-${bits}-${protection}`.replaceAll(" ", "-"));
       const words = ["-t", type, "-b", bits, "-f", file, "-N", passphrase, "-C", "made here"];
-      if (maker === "ssh-keygen") sshKeygen("-q", ...words);
+      // The default number of bcrypt rounds is slow; one type has it.
+      if (maker === "ssh-keygen") sshKeygen("-q", ...words, ...(type === "ed25519" ? [] : ["-a", "1"]));
       else expect((await nacre(["keygen", ...words])).status).toBe(0);
 
       const line = sshKeygen("-y", "-P", passphrase, "-f", file);
       expect(line).toMatch(/^(ssh|ecdsa-sha2)-\S+ \S+ made here\n$/);
       expect(readFileSync(`${file}.pub`, "utf8")).toBe(line);
-      for (const [listed, hash] of [
-        [file, "sha256"],
-        [`${file}.pub`, "md5"],
-      ] as const)
-        expect(await nacreKeygen("-l", "-v", "-E", hash, "-f", listed)).toBe(
-          sshKeygen("-l", "-v", "-E", hash, "-f", listed),
-        );
+      publicLines.push(line);
+      expect(await nacreKeygen("-l", "-v", "-f", file)).toBe(sshKeygen("-l", "-v", "-f", file));
     });
+  });
+
+  test("both commands list all their public keys identically", async () => {
+    expect(publicLines).toHaveLength(2 * KINDS.length);
+    const file = join(folder, `${maker}.pub`.replaceAll(" ", "-"));
+    writeFileSync(file, publicLines.join(""));
+    const words = ["-l", "-v", "-E", "md5", "-f", file];
+    expect(await nacreKeygen(...words)).toBe(sshKeygen(...words));
   });
 });

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { type Client, connect } from "@nacre/node";
 import { firstLine } from "@nacre/testing/first-line";
+import { must } from "@nacre/testing/openssh/run";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { must } from "../../../../scripts/openssh/run.ts";
 import { commandLine, type Ended, start, TestTerminal } from "./nacre.ts";
 import { isAlive, run, type Served, useServeFolder } from "./serve-support.ts";
 

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEd25519 } from "@nacre/keys";
 import { type Client, connect, inSlices } from "@nacre/node";
+import { authorizeKey, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
-import { authorizeKey, type Sshd, startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { buildNacre, commandLine } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));

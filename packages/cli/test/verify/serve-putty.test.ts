@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import { must } from "@nacre/testing/openssh/run";
 import { expect, test } from "vitest";
-import { must } from "../../../../scripts/openssh/run.ts";
 import { run, useServeFolder } from "../interop/serve-support.ts";
 
 const folder = useServeFolder({ terminals: false });

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { fingerprintsOf, useServer } from "@nacre/testing/interop/server";
 import { failure } from "@nacre/testing/nacre/outcomes";
+import { password } from "@nacre/testing/openssh/sshd";
 import { connect } from "@nacre/web";
 import { expect, test } from "vitest";
-import { password } from "../../../../scripts/openssh/sshd.ts";
 import { formatEvent, type GatewayEvent, memoryTicketStore, type TicketStore } from "../../src/index.ts";
 import { startGateway } from "../support.ts";
 import { Tap, tappedPort, tappedWebSocket } from "../tap.ts";

@@ -3,8 +3,6 @@ import { rm } from "node:fs/promises";
 import { generateEd25519, type PrivateKey } from "@nacre/keys";
 import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { failure, useServer } from "@nacre/testing/interop/server";
-import type { PromptRequest, TraceRecord } from "nacre";
-import { beforeAll, describe, expect, test } from "vitest";
 import {
   addUser,
   authorizeKey,
@@ -13,7 +11,9 @@ import {
   keyboardInteractiveTwoRounds,
   oneTimeCode,
   password,
-} from "../../../../scripts/openssh/sshd.ts";
+} from "@nacre/testing/openssh/sshd";
+import type { PromptRequest, TraceRecord } from "nacre";
+import { beforeAll, describe, expect, test } from "vitest";
 import { agentIdentities } from "../../src/index.ts";
 import { startAgent } from "./support/agent.ts";
 

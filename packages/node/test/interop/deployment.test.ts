@@ -4,8 +4,8 @@ import { join } from "node:path";
 import type { Client, ConnectOptions } from "@nacre/node";
 import { useFolder } from "@nacre/testing/interop/keys";
 import { useServer } from "@nacre/testing/interop/server";
+import { containerExec } from "@nacre/testing/openssh/sshd";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { containerExec } from "../../../../scripts/openssh/sshd.ts";
 
 // Runs the README's deployment example unchanged against OpenSSH, except that it connects to the test server and finds `dist` elsewhere.
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect as connectSocket, createServer, type Server, type Socket } from "node:net";
 import { Duplex as NodeDuplex, Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
+import { freePort } from "@nacre/testing/free-port";
 import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
 import { failure, fingerprintsOf, useServer, within } from "@nacre/testing/interop/server";
 import { connectDuplex, type ForwardTarget, type ListenAddress, type Client as WebClient, type WebPair } from "nacre";
@@ -186,12 +187,8 @@ describe.each([
   });
 
   test("reject with `forward-unreachable` for a closed port and an unknown host name", async () => {
-    const gone = createServer();
-    await once(gone.listen(0, "127.0.0.1"), "listening");
-    const { port } = gone.address() as { port: number };
-    await new Promise((resolve) => gone.close(resolve));
     for (const target of [
-      { host: "127.0.0.1", port },
+      { host: "127.0.0.1", port: await freePort() },
       { host: "no-such-name.invalid", port: 80 },
       { path: socketPath() },
     ])

@@ -7,10 +7,10 @@ import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { useFolder } from "@nacre/testing/interop/keys";
 import { failure, fingerprintsOf, type Server, useServer, within } from "@nacre/testing/interop/server";
+import { startSshd } from "@nacre/testing/openssh/sshd";
 import type { HostKey, HostKeyVerifier, TraceRecord } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, test } from "vitest";
-import { startSshd } from "../../../../scripts/openssh/sshd.ts";
 import { type ConnectOptions, connect, SshError } from "../../src/index.ts";
 import { leavesNothing } from "./support/resources.ts";
 

@@ -11,9 +11,9 @@ import {
 import { makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { pairsOf, pairwise, product } from "@nacre/testing/interop/pairwise";
 import { useServerOfAllAlgorithms } from "@nacre/testing/interop/server";
+import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import type { TraceRecord } from "nacre";
 import { beforeAll, describe, expect, test } from "vitest";
-import { authorizeKey } from "../../../../scripts/openssh/sshd.ts";
 
 // Tests every algorithm that both sides support, in combinations that cover every pair.
 

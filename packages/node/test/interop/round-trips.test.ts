@@ -1,8 +1,8 @@
+import { type DelayProxy, startDelayProxy } from "@nacre/testing/interop/delay-proxy";
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { useServer } from "@nacre/testing/interop/server";
+import { authorizeKey, password } from "@nacre/testing/openssh/sshd";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type DelayProxy, startDelayProxy } from "../../../../scripts/bench/delay-proxy.ts";
-import { authorizeKey, password } from "../../../../scripts/openssh/sshd.ts";
 import type { ConnectOptions } from "../../src/index.ts";
 import { startAgent } from "./support/agent.ts";
 

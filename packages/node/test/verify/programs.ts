@@ -4,7 +4,7 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { publicHalf } from "@nacre/testing/interop/keys";
-import { goProgram } from "../../../../scripts/peers/go.ts";
+import { goProgram } from "@nacre/testing/peers/go";
 import type { PeerServer, PeerSettings } from "./settings.ts";
 
 /** Returns the path of a program in this folder. */

@@ -1,9 +1,9 @@
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
+import { startDelayProxy } from "@nacre/testing/interop/delay-proxy";
 import { fingerprintOf, type KeyFile, type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { failure } from "@nacre/testing/interop/server";
 import type { TraceRecord } from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startDelayProxy } from "../../../../scripts/bench/delay-proxy.ts";
 import { type ConnectOptions, connect } from "../../src/index.ts";
 import { startDevTunnels } from "./dev-tunnels-server.ts";
 import { startAsyncssh, startErlang, startGo, startParamiko } from "./programs.ts";

@@ -2,7 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "@nacre/node";
 import { onTestFinished } from "vitest";
-import { containerExec } from "../../../../scripts/openssh/sshd.ts";
+import { containerExec } from "../openssh/sshd.ts";
 
 /** New directories of one test, and a connection. */
 export interface BothDirectories {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { containerExec } from "../../../../scripts/openssh/sshd.ts";
+import { containerExec } from "../openssh/sshd.ts";
 
 /** Creates a world-readable file on the machine of the servers, without using SSH. Resolves with its path. */
 export async function putRemoteFile(bytes: Uint8Array | string): Promise<string> {

@@ -3,7 +3,7 @@ import { formatPublicKeyLine, parsePublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { type Client, type ConnectOptions, connect, SshError } from "@nacre/node";
 import { afterAll, beforeAll } from "vitest";
-import { authorizeKey, type Sshd, type SshdOptions, startSshd } from "../../../../scripts/openssh/sshd.ts";
+import { authorizeKey, type Sshd, type SshdOptions, startSshd } from "../openssh/sshd.ts";
 
 /** An sshd for the tests of a file or a `describe`, with functions to connect to it. */
 export interface Server {

@@ -46,7 +46,7 @@ describe("ssh-audit", () => {
     expect(result.kex.map(({ algorithm }) => algorithm)).toContain("kex-strict-s-v00@openssh.com");
   });
 
-  test("reports for our client exactly the algorithms and reasons listed in the README", async () => {
+  test("reports for our client exactly the algorithms and reasons listed in SECURITY.md", async () => {
     const { stdout } = await auditClient();
     const found: Record<string, string[]> = {};
     let algorithm = "";
@@ -56,14 +56,14 @@ describe("ssh-audit", () => {
       if (level !== undefined) (found[algorithm] ??= []).push(`${level}: ${words}`);
     }
     expect(Object.keys(found).length).toBeGreaterThan(0);
-    expect(await findingsInReadme()).toEqual(found);
+    expect(await listedFindings()).toEqual(found);
   });
 });
 
-/** The README's table of ssh-audit's findings about our client: names, messages, and reasons to offer them anyway. */
-async function findingsInReadme(): Promise<Record<string, string[]>> {
-  const readme = await readFile(new URL("../../../../../README.md", import.meta.url), "utf8");
-  const [, section = ""] = /^### What ssh-audit says of our client\n(.*?)^#/ms.exec(readme) ?? [];
+/** SECURITY.md's table of ssh-audit's findings about our client: names, messages, and reasons to offer them anyway. */
+async function listedFindings(): Promise<Record<string, string[]>> {
+  const text = await readFile(new URL("../../../../../SECURITY.md", import.meta.url), "utf8");
+  const [, section = ""] = /^## What ssh-audit says of our client\n(.*?)^#/ms.exec(text) ?? [];
   const found: Record<string, string[]> = {};
   for (const line of section.split("\n").filter((text) => text.startsWith("| `"))) {
     const [, names = "", words = "", why = ""] = line.split("|").map((cell) => cell.trim());

@@ -1,7 +1,7 @@
 import { failure, useServer } from "@nacre/testing/interop/server";
+import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import { createPasskey, type Passkey, passkeyIdentity } from "@nacre/web/keys";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { authorizeKey } from "../../../../../scripts/openssh/sshd.ts";
 import { openPage } from "../../keys/support/page.ts";
 
 // OpenSSH's sshd verifies signatures of a fake authenticator.

@@ -1,7 +1,7 @@
 import { useServer } from "@nacre/testing/interop/server";
+import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import { generateWebKey, importWebKey } from "@nacre/web/keys";
 import { describe, expect, test } from "vitest";
-import { authorizeKey } from "../../../../../scripts/openssh/sshd.ts";
 import { KEY_KINDS, keyText } from "../../keys/support/key-texts.ts";
 
 describe("an sshd lets in", () => {

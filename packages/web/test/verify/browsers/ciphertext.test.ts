@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from "node:net";
 import { fingerprintsOf, useServer } from "@nacre/testing/interop/server";
+import { password } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { password } from "../../../../../scripts/openssh/sshd.ts";
 import { startChromium } from "./support/chromium.ts";
 import { useSite } from "./support/site.ts";
 import { useBrowser } from "./support/use-browser.ts";

@@ -1,6 +1,6 @@
 import { fingerprintsOf } from "@nacre/testing/interop/server";
+import { password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { password, type Sshd, startSshd } from "../../../../../scripts/openssh/sshd.ts";
 import type { Login } from "./page/connect.ts";
 import { startChromium } from "./support/chromium.ts";
 import { useSite } from "./support/site.ts";

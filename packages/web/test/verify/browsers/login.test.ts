@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { fingerprintsOf, useServer } from "@nacre/testing/interop/server";
+import { authorizeKey, password } from "@nacre/testing/openssh/sshd";
 import { describe, expect, test } from "vitest";
-import { authorizeKey, password } from "../../../../../scripts/openssh/sshd.ts";
 import type { Login } from "./page/connect.ts";
 import { startChromium } from "./support/chromium.ts";
 import { startFirefox } from "./support/firefox.ts";

@@ -1,7 +1,7 @@
 import { fingerprintsOf, useServer } from "@nacre/testing/interop/server";
+import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import type { CDPSession } from "playwright";
 import { expect, test } from "vitest";
-import { authorizeKey } from "../../../../../scripts/openssh/sshd.ts";
 import type { Login } from "./page/connect.ts";
 import { launchChromium, openPage, pageOf } from "./support/chromium.ts";
 import { useSite } from "./support/site.ts";

@@ -1,8 +1,8 @@
 import { MIB, randomData, sha256 } from "@nacre/testing/interop/data";
 import { putRemoteFile, removeRemoteFile } from "@nacre/testing/interop/remote-file";
 import { fingerprintsOf, type Server, useServer } from "@nacre/testing/interop/server";
+import { password } from "@nacre/testing/openssh/sshd";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { password } from "../../../../../scripts/openssh/sshd.ts";
 import type { Login } from "./page/connect.ts";
 import { startChromium } from "./support/chromium.ts";
 import { useSite } from "./support/site.ts";

@@ -1,0 +1,103 @@
+/** A process with ssh2 as client: `child-ssh2 [no-delay] [addon]`. */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
+import { promisify } from "node:util";
+import type { ConnectConfig, SFTPWrapper } from "ssh2";
+import { type MeasuredConnection, nodeStreams } from "../measure/measured-client.ts";
+import { severalAtOnce } from "../measure/measured-files.ts";
+import type { Suite, Target } from "../tasks.ts";
+import type { Address } from "../tunnel/tunnel-tasks.ts";
+import { clientTasks, work } from "./worker.ts";
+
+/** Number of files that are moved at the same time. */
+const AT_ONCE = 32;
+
+type SftpOpener = (callback: (error: Error | undefined, sftp: SFTPWrapper) => void) => void;
+
+const noDelay = process.argv.includes("no-delay");
+const addon = process.argv.includes("addon");
+
+// Loads the copy with the addon, next to this program, or the installed package.
+const require = createRequire(addon ? new URL("ssh2-addon/", import.meta.url) : import.meta.url);
+const ssh2 = require("ssh2") as typeof import("ssh2");
+const { bindingAvailable } = require("ssh2/lib/protocol/crypto.js") as { bindingAvailable: boolean };
+if (bindingAvailable !== addon) throw new Error(`ssh2 ${addon ? "lacks its" : "loaded an unexpected"} addon`);
+
+work(clientTasks({ open }));
+
+async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredConnection> {
+  const client = new ssh2.Client();
+  const config: ConnectConfig = {
+    host: target.host,
+    port: target.port,
+    username: target.user,
+    privateKey: target.privateKey,
+    hostVerifier: (key: Buffer) =>
+      `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}` === target.hostKeyFingerprint,
+  };
+  if (suite !== undefined)
+    config.algorithms = { cipher: [suite.cipher as "aes128-ctr"], hmac: [suite.mac as "hmac-sha2-256"] };
+  if (kexMethod !== undefined) config.algorithms = { ...config.algorithms, kex: [kexMethod as "curve25519-sha256"] };
+  if (noDelay) config.sock = await noDelaySocket(target);
+  let negotiated = "";
+  client.once("handshake", ({ kex }) => {
+    negotiated = kex;
+  });
+  client.connect(config);
+  await once(client, "ready");
+  return {
+    kexMethod: negotiated,
+    start(command) {
+      return new Promise((resolve, reject) => {
+        client.exec(command, (error, stream) => {
+          if (error !== undefined) return reject(error);
+          stream.stderr.resume();
+          // Listens before any `await`, as `exit` may be emitted in the same round of the event loop.
+          const status = once(stream, "exit").then(([code]) => code as number);
+          resolve({ ...nodeStreams(stream, stream), status });
+        });
+      });
+    },
+    async forward(form, to) {
+      if (form !== "local") throw new Error("ssh2 has no SOCKS proxy");
+      return listen(client, to);
+    },
+    async files() {
+      const sftp = await promisify(client.sftp.bind(client) as SftpOpener)();
+      const single = {
+        get: (remote: string, local: string) => promisify<string, string, void>(sftp.fastGet.bind(sftp))(remote, local),
+        put: (local: string, remote: string) => promisify<string, string, void>(sftp.fastPut.bind(sftp))(local, remote),
+        list: async (remote: string) =>
+          (await promisify(sftp.readdir.bind(sftp))(remote)).map(({ filename }) => filename),
+        makeFolder: (remote: string) => promisify<string, void>(sftp.mkdir.bind(sftp))(remote),
+      };
+      return severalAtOnce(single, AT_ONCE);
+    },
+    async close() {
+      const closed = once(client, "close");
+      client.end();
+      await closed;
+    },
+  };
+}
+
+/** Forwards like the package tunnel-ssh 5.2, without its reconnecting and automatic closing, and with a choice of Nagle's algorithm. */
+async function listen(client: InstanceType<typeof ssh2.Client>, to: Address): Promise<number> {
+  const server = createServer({ noDelay }, (socket) => {
+    client.forwardOut("127.0.0.1", socket.remotePort ?? 0, to.host, to.port, (error, stream) => {
+      if (error === undefined) socket.pipe(stream).pipe(socket);
+      else socket.destroy();
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+async function noDelaySocket(target: Target): Promise<Socket> {
+  const socket = connectSocket({ host: target.host, port: target.port, noDelay: true });
+  await once(socket, "connect");
+  return socket;
+}
