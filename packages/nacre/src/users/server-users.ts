@@ -26,9 +26,9 @@ export const SERVER_USERS: readonly ServerUser[] = /* @__PURE__ */ Object.values
   list,
 ) as readonly unknown[] as readonly ServerUser[];
 
-/** Merges the rows of all users. */
-function merged<Rows>(part: "options" | "permissions" | "limits"): Rows {
-  return Object.assign({}, ...SERVER_USERS.map((user) => user[part])) as Rows;
+/** Merges the rows of all users. The types above say which rows there are. */
+function merged(part: "options" | "permissions" | "limits"): never {
+  return Object.assign({}, ...SERVER_USERS.map((user) => user[part])) as never;
 }
 
 export const USER_OPTIONS: OptionRows<All<"options">> = /* @__PURE__ */ merged("options");

@@ -28,11 +28,12 @@ class EchoAgent extends FakeDuplex {
   }
 }
 
-type Outcome = "not forwarded" | string;
+/** Connects to a new agent. */
+const echo = (): Duplex => new EchoAgent();
 
 /** Runs a command whose handler sends "hello" to the forwarded agent. Returns what it got. */
-async function ask(server: Partial<ServeOptions<Session>>, client: Partial<ConnectOptions>): Promise<Outcome> {
-  let outcome: Outcome | undefined;
+async function ask(server: Partial<ServeOptions<Session>>, client: Partial<ConnectOptions>): Promise<string> {
+  let outcome: string | undefined;
   const { client: ssh } = await served(
     {
       ...server,
@@ -115,8 +116,7 @@ describe("a forwarded agent", () => {
 
   it("leaves `channels` the type only while it is off", async () => {
     const channels = { "auth-agent@openssh.com": () => {} };
-    const forwardAgent = (): Duplex => new FakeDuplex();
-    expect(await failure(connect(wire().near, { ...visitor, channels, forwardAgent }))).toMatchObject({
+    expect(await failure(connect(wire().near, { ...visitor, channels, forwardAgent: echo }))).toMatchObject({
       code: "usage",
       message: expect.stringContaining('"auth-agent@openssh.com" is handled by Nacre itself'),
     });
@@ -136,7 +136,7 @@ describe("a forwarded agent", () => {
 });
 
 it("is not forwarded unless the client, the server and the login want it", async () => {
-  const forwardAgent = (): Duplex => new EchoAgent();
+  const forwardAgent = echo;
   expect(await ask(permitted, {})).toBe("not forwarded");
   expect(await ask({ ...permitted, acceptAgent: false }, { forwardAgent })).toBe("not forwarded");
   for (const authenticate of [

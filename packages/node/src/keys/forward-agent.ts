@@ -8,7 +8,7 @@ import { socketDuplex } from "../net/socket-duplex.ts";
 export interface ForwardAgentOptions {
   /**
    * Offers an agent to every command of this connection, as `ssh -A` does: `true` for the one at SSH_AUTH_SOCK, or a function that connects
-   * to another. Default false: whoever controls the server can log in elsewhere with the agent's keys while you are connected.
+   * to another. Default false: anyone who controls the server can log in elsewhere with the agent's keys while you are connected.
    */
   readonly forwardAgent?: boolean | (() => Duplex | Promise<Duplex>) | undefined;
 }

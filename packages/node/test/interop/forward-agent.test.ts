@@ -40,8 +40,7 @@ describe("our client forwards an agent to sshd", () => {
   });
 
   test("that the program connects to", async () => {
-    const forwardAgent = (): ReturnType<typeof socketDuplex> => socketDuplex(connectSocket(agent.path));
-    await using client = await server.connect({ forwardAgent });
+    await using client = await server.connect({ forwardAgent: () => socketDuplex(connectSocket(agent.path)) });
     expect((await client.exec("ssh-add -l")).stdout).toBe(await listed());
   });
 
@@ -92,19 +91,21 @@ describe("OpenSSH's ssh forwards its agent to our server", () => {
   const accept = keysOf(() => key);
   const server = useOurServer({
     acceptAgent: true,
-    authenticate: async (login) => (await accept!(login)) === true && { permissions: { agentForwarding: true } },
+    authenticate: async (login) => (await accept(login)) === true && { permissions: { agentForwarding: true } },
     session: runWithAgent,
   });
-  const withAgent = (): Record<string, string> => ({ SSH_AUTH_SOCK: agent.path });
-
   test("with -A", async () => {
-    const ran = await runPeer([...ssh(server, { key, words: ["-A"] }), "ssh-add -l"], { env: withAgent() });
+    const ran = await runPeer([...ssh(server, { key, words: ["-A"] }), "ssh-add -l"], {
+      env: { SSH_AUTH_SOCK: agent.path },
+    });
     expect(ran.stdout.toString()).toBe(await listed());
     expect(ran.status).toBe(0);
   });
 
   test("but not without", async () => {
-    const ran = await runPeer([...ssh(server, { key }), 'echo "[$SSH_AUTH_SOCK]"'], { env: withAgent() });
+    const ran = await runPeer([...ssh(server, { key }), 'echo "[$SSH_AUTH_SOCK]"'], {
+      env: { SSH_AUTH_SOCK: agent.path },
+    });
     expect(ran.stdout.toString()).toBe("[]\n");
   });
 });

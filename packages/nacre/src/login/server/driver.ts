@@ -202,7 +202,7 @@ export class ServerDriver implements MuxSide<ServerSessionEvent>, ServerConnecti
       state.logins.closed();
     }
     this.#log({ type: "closed", error });
-    if (state.kind === "admitted") await Promise.all(state.client.parts.map((part) => part.closed?.(error)));
+    if (state.kind === "admitted") await Promise.all(state.client.parts.map(async (part) => part.closed?.(error)));
   }
 
   #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {

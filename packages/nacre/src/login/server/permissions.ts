@@ -44,8 +44,8 @@ function combine(all: readonly Permissions[]): GrantedPermissions {
  */
 export function isPermissions(value: unknown): value is Permissions {
   if (typeof value !== "object" || value === null) return false;
-  return Object.entries(ROWS).every(([name, { isValid }]) => {
+  return Object.entries(ROWS).every(([name, row]) => {
     const given = (value as Record<string, unknown>)[name];
-    return given === undefined || isValid === undefined || isValid(given);
+    return given === undefined || row.isValid === undefined || row.isValid(given);
   });
 }

@@ -20,8 +20,8 @@ export function serveDuplex<S extends BaseSession>(
   // The options' handlers take the sessions that `makeSession` makes. The driver needs no more of them than `BaseSession` has.
   const driver = new ServerDriver(
     duplex,
-    options as unknown as ServeOptions<BaseSession> & CryptoProvider,
-    makeSession as unknown as SessionMaker,
+    options as ServeOptions<never> as ServeOptions<BaseSession> & CryptoProvider,
+    makeSession,
   );
   driver.start();
   return driver;

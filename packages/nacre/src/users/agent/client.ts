@@ -13,7 +13,7 @@ const REASON = CHANNEL_OPEN_FAILURE_REASON;
 export interface AgentConnectOptions {
   /**
    * Offers an agent to every command of this connection, as `ssh -A` does. Called for each connection that the server opens to the agent;
-   * returns a byte connection to it, which Nacre then owns. Off by default: whoever controls the server can log in elsewhere with the
+   * returns a byte connection to it, which Nacre then owns. Off by default: anyone who controls the server can log in elsewhere with the
    * agent's keys while you are connected.
    */
   readonly forwardAgent?: (() => Duplex | Promise<Duplex>) | undefined;
@@ -80,7 +80,7 @@ class ForwardedAgent implements ClientPart {
       const opening = (async () => this.#context.options.forwardAgent!())();
       agent = await openedUnlessAborted(opening, signal, ({ reason }) => reason);
     } catch {
-      // What went wrong on this machine is none of the server's business.
+      // The server learns no reason: it may show names of this machine.
       open.reject(REASON.CONNECT_FAILED, "cannot connect to the agent");
       return;
     }
