@@ -72,6 +72,7 @@ export type {
   TransferResult,
   TransferredFile,
   UnverifiedEntry,
+  UploadOptions,
 } from "./transfer/options.ts";
 export type { TransferSink } from "./transfer/stream-ends.ts";
 export {

@@ -42,6 +42,7 @@ export type { Permissions } from "./login/server/permissions.ts";
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
+export type { AlgorithmList, AlgorithmOptions } from "./options/algorithms.ts";
 export type {
   PairEnd,
   PairFacts,

@@ -26,7 +26,7 @@ export { queueMacrotask } from "./mux/queue.ts";
 export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborted } from "./on-abort.ts";
 export { checkNames, type OptionNames } from "./option-names.ts";
 export { chooseAlgorithms } from "./options/algorithms.ts";
-export { checkOptions, type OptionRows, type ScopedRows } from "./options/schema.ts";
+export { checkOptions, type OptionRow, type OptionRows, type ScopedRows } from "./options/schema.ts";
 export { platformRandom } from "./random.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";

@@ -31,10 +31,13 @@ export type {
   TransferredFile,
   TransferSink,
   UnverifiedEntry,
+  UploadOptions,
   WriteFileOptions,
   WriteStreamOptions,
 } from "@nacre/files";
 export {
+  type AlgorithmList,
+  type AlgorithmOptions,
   type Authenticate,
   type ChangePasswordLogin,
   type ConnectContext,

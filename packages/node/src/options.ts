@@ -111,9 +111,8 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   warn: { type: "function", scope: "machine" },
 };
 
-function checkDuplex(duplex: unknown): void {
-  if (duplex === undefined || isStream(duplex) || typeof (duplex as Partial<Duplex> | null)?.open === "function")
-    return;
+function checkDuplex(duplex: NodeDuplex | Duplex | null | undefined): void {
+  if (duplex === undefined || isStream(duplex) || typeof duplex?.open === "function") return;
   throw new SshError(
     "usage",
     "`duplex` must be a Node stream that is readable and writable, or a `Duplex`; `webDuplex` of `nacre` makes one of Web streams",

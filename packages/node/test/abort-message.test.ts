@@ -5,8 +5,9 @@ import { counting } from "./support.ts";
 
 const key = generateEd25519(counting);
 
+const session = (): Promise<number> => new Promise((resolve) => setTimeout(resolve, 5000, 0));
+
 test("a command that `AbortSignal.timeout` ends names host and port", async () => {
-  const session = (): Promise<number> => new Promise((resolve) => setTimeout(resolve, 5000, 0));
   const server = await listen({ port: 0, hostKeys: [key], authenticate: () => true, session });
   onTestFinished(() => server.close());
   const { port } = server.address;
@@ -17,7 +18,9 @@ test("a command that `AbortSignal.timeout` ends names host and port", async () =
     code: "aborted",
     message,
   });
-  const process = await client.spawn("x", { signal: AbortSignal.timeout(50) });
+  const controller = new AbortController();
+  const process = await client.spawn("x", { signal: controller.signal });
+  controller.abort(new DOMException("", "TimeoutError"));
   await expect(process.exit).rejects.toMatchObject({ code: "aborted", message });
   await client.close();
 });

@@ -35,6 +35,8 @@ async function cutting(port: number, most: number): Promise<number> {
   return relay.port;
 }
 
+const late = (): Promise<boolean> => new Promise((resolve) => setTimeout(resolve, 1500, true));
+
 describe("`connectTimeout` bounds", () => {
   test.each<[string, RegExp, (socket: Socket) => void]>([
     ["sends nothing", /the server did not identify itself within 200 ms; it sent nothing/, () => {}],
@@ -46,13 +48,13 @@ describe("`connectTimeout` bounds", () => {
     ],
   ])("a server that %s", async (_, message, behave) => {
     const leftOpen = await watchResources();
-    const { port, close } = await serve(behave);
-    await expect(connect({ ...login, port, connectTimeout: 200 })).rejects.toMatchObject({
+    const silent = await serve(behave);
+    await expect(connect({ ...login, port: silent.port, connectTimeout: 200 })).rejects.toMatchObject({
       code: "connect-timeout",
       culprit: "peer",
       message: expect.stringMatching(message),
     });
-    await close();
+    await silent.close();
     expect(await leftOpen()).toEqual([]);
   });
 
@@ -84,8 +86,6 @@ describe("`connectTimeout` bounds", () => {
 });
 
 describe("`connectTimeout` does not bound", () => {
-  const late = (): Promise<boolean> => new Promise((resolve) => setTimeout(resolve, 1500, true));
-
   test("the callback that decides about the host key", async () => {
     const client = await connect({ ...login, port: await server(), connectTimeout: 1000, hostKey: late });
     await client.close();

@@ -67,5 +67,5 @@ test("the README lists the options about this machine", () => {
   const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
   const [, listed = ""] = /These options are about your machine: ([^.]*)\./.exec(readme) ?? [];
   const names = Object.entries(CONNECT_OPTIONS).flatMap(([name, { scope }]) => (scope === "machine" ? [name] : []));
-  expect([...listed.matchAll(/`(\w+)`/g)].map(([, name]) => name).sort()).toEqual(names.sort());
+  expect(new Set(Array.from(listed.matchAll(/`(\w+)`/g), ([, name]) => name))).toEqual(new Set(names));
 });

@@ -1,5 +1,5 @@
 import { networkOf } from "@nacre/keyfiles/internal";
-import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import {
   checkOptions,
   type ForwardContext,
@@ -15,6 +15,7 @@ import {
 } from "nacre/extend";
 import type { GatewayPorts } from "../forward/forward-listen.ts";
 import { type AddressPlace, addressPlace, ownAddresses } from "../net/address-place.ts";
+import { checkConnectTimeout } from "../net/dial.ts";
 import { type Lookup, LookupQueue, SYSTEM_LOOKUPS } from "../net/lookup.ts";
 
 /** Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
@@ -53,13 +54,27 @@ export interface TcpForwardingOptions {
   readonly lookup?: Lookup | undefined;
 }
 
+const DEFAULTS = {
+  permitOpen: ["*:*"],
+  permitThisMachine: false,
+  permitListen: ["*"],
+  gatewayPorts: "no",
+  connectTimeout: 15_000,
+} as const;
+
 export const TCP_FORWARDING_OPTIONS: OptionRows<TcpForwardingOptions> = {
-  permitOpen: true,
-  permitThisMachine: true,
-  permitListen: true,
-  gatewayPorts: true,
-  connectTimeout: true,
-  lookup: true,
+  permitOpen: {
+    check: (places = DEFAULTS.permitOpen) => checkPlaces("permitOpen", places, false),
+    default: DEFAULTS.permitOpen,
+  },
+  permitThisMachine: { type: "boolean", default: DEFAULTS.permitThisMachine },
+  permitListen: {
+    check: (places = DEFAULTS.permitListen) => checkPlaces("permitListen", places, true),
+    default: DEFAULTS.permitListen,
+  },
+  gatewayPorts: { type: ["no", "yes", "clientspecified"], default: DEFAULTS.gatewayPorts },
+  connectTimeout: { check: checkConnectTimeout, default: DEFAULTS.connectTimeout },
+  lookup: "function",
 };
 
 /** Maximum number of concurrent calls of the option `lookup`. */
@@ -73,21 +88,13 @@ const MAX_LOOKUPS = 64;
 export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
   checkOptions(options, TCP_FORWARDING_OPTIONS, "`tcpForwarding`");
   const {
-    permitOpen = ["*:*"],
-    permitThisMachine = false,
-    permitListen = ["*"],
-    gatewayPorts = "no",
-    connectTimeout = 15_000,
+    permitOpen = DEFAULTS.permitOpen,
+    permitThisMachine = DEFAULTS.permitThisMachine,
+    permitListen = DEFAULTS.permitListen,
+    gatewayPorts = DEFAULTS.gatewayPorts,
+    connectTimeout = DEFAULTS.connectTimeout,
+    lookup,
   } = options;
-  const { lookup } = options;
-  checkPlaces("permitOpen", permitOpen, false);
-  checkPlaces("permitListen", permitListen, true);
-  if (typeof permitThisMachine !== "boolean") throw new SshError("usage", "`permitThisMachine` must be true or false");
-  if (!["no", "yes", "clientspecified"].includes(gatewayPorts))
-    throw new SshError("usage", '`gatewayPorts` must be "no", "yes" or "clientspecified"');
-  checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
-  if (lookup !== undefined && typeof lookup !== "function")
-    throw new SshError("usage", "`lookup` must be a function: async (host) => addresses");
   // rule: named-places
   const named = permitOpen.filter((text) => !/^(?:\*|\[\*\]):/.test(text));
   const always: readonly AddressPlace[] = permitThisMachine ? ["machine", "elsewhere"] : ["elsewhere"];
@@ -157,7 +164,7 @@ function internalAddress({ host, port }: HostAndPort, [address = ""]: readonly s
   );
 }
 
-function checkPlaces(option: string, places: unknown, barePort: boolean): asserts places is readonly string[] {
+function checkPlaces(option: string, places: unknown, barePort: boolean): void {
   if (!Array.isArray(places))
     throw new SshError("usage", `\`${option}\` must be an array of places, such as ["example.org:80"]`);
   for (const place of places) {

@@ -138,6 +138,7 @@ export interface ConnectOptions extends TransportSettings {
 /** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
 const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
 
+/** Rows of the options of `connect`. */
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   user: { check: checkUser, scope: "host" },
   hostKey: { check: checkHostKey, scope: "host" },

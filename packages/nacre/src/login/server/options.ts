@@ -187,6 +187,7 @@ export interface ServeOptions<S> extends TransportSettings, SessionServeOptions<
 /** Methods that clients may log in with. */
 const METHODS: readonly unknown[] = ["publickey", "password", "keyboard-interactive"] satisfies readonly LoginMethod[];
 
+/** Rows of the options of `serve`. */
 export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = {
   hostKeys: { check: checkHostKeys },
   authenticate: {
