@@ -32,7 +32,7 @@ export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
 export { type AgentLimits, agentClient } from "./users/agent/client.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
-export { type ClientUser, connectOptionsWith, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
+export { type ClientUser, type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";
 export { channelPair } from "./users/forward/channel-pair.ts";
 export { dialChannel } from "./users/forward/dial.ts";

@@ -12,21 +12,20 @@ import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { chooseAlgorithms } from "./options/algorithms.ts";
-import { checkOptions, type ScopedRows } from "./options/schema.ts";
-import { connectOptionsWith } from "./users/client-user.ts";
-import { CLIENT_USERS, type UserClientLimits, type UserConnectOptions } from "./users/client-users.ts";
+import { checkOptions } from "./options/schema.ts";
+import { clientList } from "./users/client-list.ts";
+import { type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
 import type { BaseSession, SessionMaker } from "./users/session/base-session.ts";
 import { Session } from "./users/session/session.ts";
 import { withDescriptions } from "./watchers.ts";
 
 /** All options of `connect` except the byte stream. */
-export interface ConnectOptions extends Omit<BaseOptions, "limits">, UserConnectOptions {
+export interface ConnectOptions extends Omit<BaseOptions, "limits">, OptionsOf<typeof clientList> {
   /** Limits that override the defaults. */
-  readonly limits?: Overrides<Limits & UserClientLimits> | undefined;
+  readonly limits?: Overrides<Limits & LimitsOf<typeof clientList>> | undefined;
 }
 
-export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> =
-  /* @__PURE__ */ connectOptionsWith<ConnectOptions>(CLIENT_USERS);
+const USERS: ClientUsers<ConnectOptions> = /* @__PURE__ */ joinUsers<ConnectOptions>(clientList);
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Rejects with an `SshError`: `code` names the cause, `culprit`
@@ -64,14 +63,14 @@ export async function connectDuplex(
 }
 
 function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvider {
-  checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
+  checkOptions({ ...options }, USERS.options, "`connect`");
   return {
     ...options,
     algorithms: chooseAlgorithms(options.algorithms, defaultAlgorithms),
     fingerprint: sha256Fingerprint,
     encodeModes: encodeTerminalModes,
     interactiveMethods,
-    users: CLIENT_USERS,
+    users: USERS,
     trace: withDescriptions(options.trace),
   };
 }

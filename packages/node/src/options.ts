@@ -1,11 +1,11 @@
 import type { Duplex as NodeDuplex } from "node:stream";
 import { type Overrides, SshError } from "@nacre/wire";
 import {
-  type ClientUser,
+  type ClientUsers,
   checkUser,
-  connectOptionsWith,
   type Duplex,
   type HostKeyOption,
+  joinUsers,
   type Limits,
   type LimitsOf,
   type OptionRows,
@@ -15,7 +15,7 @@ import {
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/extend";
 import type { Client } from "./client.ts";
-import * as users from "./client-users.ts";
+import { clientList } from "./client-users.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { accountName } from "./keys/account.ts";
 import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
@@ -24,7 +24,7 @@ import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type Dial
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
   extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities" | "limits">,
-    OptionsOf<typeof users>,
+    OptionsOf<typeof clientList>,
     Pick<DialOptions, "localAddress"> {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
@@ -84,16 +84,15 @@ export interface ConnectOptions
    */
   readonly connectTimeout?: number | undefined;
   /** Limits that override the defaults. */
-  readonly limits?: Overrides<Limits & LimitsOf<typeof users>> | undefined;
+  readonly limits?: Overrides<Limits & LimitsOf<typeof clientList>> | undefined;
   /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
   readonly warn?: ((text: string) => void) | undefined;
 }
 
-/** All users, each known by the interface that they share. */
-export const CLIENT_USERS: readonly ClientUser[] = Object.values(users) as readonly unknown[] as readonly ClientUser[];
+export const CLIENT_USERS: ClientUsers<StreamConnectOptions & OptionsOf<typeof clientList>> = joinUsers(clientList);
 
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
-  ...connectOptionsWith<StreamConnectOptions & OptionsOf<typeof users>>(CLIENT_USERS),
+  ...CLIENT_USERS.options,
   host: { check: checkHost, scope: "host" },
   port: { check: (port = 22) => checkPort(port, 1), default: 22, scope: "host" },
   duplex: { check: checkDuplex, scope: "host" },

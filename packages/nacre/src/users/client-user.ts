@@ -1,5 +1,5 @@
 import { type ClientSessionEvent, type Limits, SESSION_LIMITS } from "@nacre/session";
-import { escapeText, type LimitRanges, type LimitTable, limitTable, type SshError } from "@nacre/wire";
+import { completeLimits, escapeText, type LimitRanges, limitTable, type SshError } from "@nacre/wire";
 import { checkLimits, usage } from "../check.ts";
 import { CONNECT_OPTIONS, type ConnectOptions } from "../login/client/options.ts";
 import type { Mux } from "../mux/mux.ts";
@@ -63,24 +63,36 @@ export type LimitsOf<List extends Readonly<Record<string, { readonly types?: Cli
   NonNullable<List[keyof List]["types"]>["limits"]
 >;
 
-/** Returns the limits of a client with these users. */
-export function limitsWith(users: readonly ClientUser[]): LimitTable<Limits> {
-  if (users.length === 0) return SESSION_LIMITS;
-  return limitTable<Limits>(Object.assign({}, SESSION_LIMITS.ranges, ...users.map(({ limits }) => limits)));
+/** The users of a client's connections, as `connect` and its login know them. */
+export interface ClientUsers<T = ConnectOptions> {
+  /** Rows of all options of `connect` with these users. */
+  readonly options: ScopedRows<T>;
+  /** Throws `usage` if the application handles a channel type in `channels` that a user handles. */
+  check(options: T): void;
+  /** Begins the work of the users that the options use. Call it in the turn of the login. */
+  begin(options: T, mux: ClientContext["mux"]): readonly ClientPart[];
 }
 
-/** Returns the rows of the options of `connect` with these users. */
-export function connectOptionsWith<T = ConnectOptions>(users: readonly ClientUser[]): ScopedRows<T> {
-  const limits: ScopedRows<ConnectOptions>["limits"] = {
+/** Joins the users of a list, for `ClientProvider.users`. */
+export function joinUsers<T extends ConnectOptions = ConnectOptions>(
+  list: Readonly<Record<string, unknown>>,
+): ClientUsers<T> {
+  const users = Object.values(list) as readonly ClientUser[];
+  const limits = limitTable<Limits>(Object.assign({}, SESSION_LIMITS.ranges, ...users.map((user) => user.limits)));
+  const limitsRow: ScopedRows<ConnectOptions>["limits"] = {
     ...CONNECT_OPTIONS.limits,
-    check: (given) => checkLimits(given, limitsWith(users)),
+    check: (given) => checkLimits(given, limits),
   };
-  return Object.assign({}, CONNECT_OPTIONS, ...users.map(({ options }) => options), { limits });
-}
-
-/** Throws `usage` if the application handles a channel type in `channels` that one of its users handles. */
-export function checkChannelsOf(users: readonly ClientUser[], options: ConnectOptions): void {
-  for (const channelType of users.filter((user) => user.isUsed(options)).flatMap(({ channels }) => channels))
-    if (Object.hasOwn(options.channels ?? {}, channelType))
-      throw usage(`\`channels\`: "${escapeText(channelType)}" is handled by Nacre itself`);
+  return {
+    options: Object.assign({}, CONNECT_OPTIONS, ...users.map((user) => user.options), { limits: limitsRow }),
+    check(options) {
+      for (const channelType of users.filter((user) => user.isUsed(options)).flatMap(({ channels }) => channels))
+        if (Object.hasOwn(options.channels ?? {}, channelType))
+          throw usage(`\`channels\`: "${escapeText(channelType)}" is handled by Nacre itself`);
+    },
+    begin(options, mux) {
+      const context = { options, limits: completeLimits(limits, options.limits), mux };
+      return users.filter((user) => user.isUsed(options)).map((user) => user.begin(context));
+    },
+  };
 }

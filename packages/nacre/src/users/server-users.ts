@@ -1,10 +1,10 @@
 import type { LimitRanges } from "@nacre/wire";
 import type { OptionRows } from "../options/schema.ts";
 import type { PermissionRows } from "./permission.ts";
-import * as list from "./server-list.ts";
+import { serverList } from "./server-list.ts";
 import type { ServerUser, ServerUserTypes } from "./server-user.ts";
 
-type List = typeof list;
+type List = typeof serverList;
 type Types = { readonly [Name in keyof List]: NonNullable<List[Name]["types"]> };
 
 /** The intersection of `T[Part]` of all users. */
@@ -22,9 +22,9 @@ export type UserLimits = All<"limits">;
 export type UserEvent = Types[keyof Types]["event"];
 
 /** All users, each known by the interface that they share. */
-export const SERVER_USERS: readonly ServerUser[] = /* @__PURE__ */ Object.values(
-  list,
-) as readonly unknown[] as readonly ServerUser[];
+export const SERVER_USERS: readonly ServerUser[] = /* @__PURE__ */ Object.values<unknown>(
+  serverList,
+) as readonly ServerUser[];
 
 /** Merges the rows of all users. The types above say which rows there are. */
 function merged(part: "options" | "permissions" | "limits"): never {

@@ -9,7 +9,6 @@ import { checkOptions, checkValues } from "../../options/schema.ts";
 import { Backlog } from "../../streams/backlog.ts";
 import type { StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../../streams/web-streams.ts";
-import { checkChannelsOf, connectOptionsWith } from "../../users/client-user.ts";
 import { BaseProcess } from "../../users/session/base-process.ts";
 import { cutShort, ExitReport } from "../../users/session/exit.ts";
 import { openSession } from "../../users/session/open-session.ts";
@@ -27,6 +26,7 @@ import { withCaller } from "../../with-caller.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
 import {
   type ClientProvider,
+  CONNECT_OPTIONS,
   type ConnectOptions,
   EXEC_OPTIONS,
   type ExecOptions,
@@ -238,10 +238,10 @@ export async function connectDuplex<C>(
 ): Promise<C> {
   let driver: Driver;
   try {
-    const { users = [] } = options;
-    checkValues(options, connectOptionsWith(users));
+    const { users } = options;
+    checkValues(options, users?.options ?? CONNECT_OPTIONS);
     checkAlgorithms(options.algorithms);
-    checkChannelsOf(users, options);
+    users?.check(options);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();

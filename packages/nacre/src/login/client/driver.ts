@@ -1,7 +1,7 @@
 import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
-import { completeLimits, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import { checkInteractiveMethods, isBytes, usage } from "../../check.ts";
 import { callOpenHandler } from "../../mux/application-open.ts";
 import type { Duplex } from "../../mux/duplex.ts";
@@ -9,7 +9,7 @@ import { type Engine, leaveUncaught, reasonOf } from "../../mux/engine.ts";
 import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
 import { platformRandom } from "../../random.ts";
-import { type ClientPart, limitsWith } from "../../users/client-user.ts";
+import type { ClientPart } from "../../users/client-user.ts";
 import type { EncodedRequest } from "../../users/session/requests.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
@@ -121,7 +121,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
         this.#login?.abort();
         for (const [channelType, handler] of Object.entries(options.channels ?? {}))
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
-        this.#beginUsers();
+        this.#parts = options.users?.begin(options, this.mux) ?? [];
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
           negotiated: this.#machine.negotiated!,
@@ -185,12 +185,6 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     this.#authenticated.reject(error);
     this.#login?.abort(error);
     for (const part of this.#parts) part.closed(error);
-  }
-
-  #beginUsers(): void {
-    const { users = [], limits } = this.#options;
-    const context = { options: this.#options, limits: completeLimits(limitsWith(users), limits), mux: this.mux };
-    this.#parts = users.filter((user) => user.isUsed(this.#options)).map((user) => user.begin(context));
   }
 
   get #engine(): Engine<ClientSessionEvent> {

@@ -8,7 +8,7 @@ import type { PeerOpen } from "../../mux/peer-asks.ts";
 import type { AlgorithmOptions } from "../../options/algorithms.ts";
 import type { OptionRows, ScopedRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
-import type { ClientUser } from "../../users/client-user.ts";
+import type { ClientUsers } from "../../users/client-user.ts";
 
 /** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
 export interface HostKey {
@@ -72,7 +72,7 @@ export interface ClientProvider extends CryptoProvider {
   /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
   readonly interactiveMethods?: InteractiveMethods | undefined;
   /** Users of the connection that begin with the login, such as agent forwarding. Without one, its options are unknown. */
-  readonly users?: readonly ClientUser[] | undefined;
+  readonly users?: ClientUsers | undefined;
 }
 
 /** All options of `connect` except the byte stream. */

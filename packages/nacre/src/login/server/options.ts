@@ -188,7 +188,7 @@ export interface ServeOptions<S> extends TransportSettings, SessionServeOptions<
 const METHODS: readonly unknown[] = ["publickey", "password", "keyboard-interactive"] satisfies readonly LoginMethod[];
 
 /** Rows of the options of `serve`. */
-export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = {
+export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = /* @__PURE__ */ Object.assign({}, USER_OPTIONS, {
   hostKeys: { check: checkHostKeys },
   authenticate: {
     check(authenticate) {
@@ -204,7 +204,6 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = {
     },
   },
   banner: "string",
-  ...USER_OPTIONS,
   loginGraceTime: {
     check(time = LOGIN_GRACE_TIME) {
       checkLimit("loginGraceTime", time, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
@@ -230,7 +229,7 @@ export const SERVE_OPTIONS: OptionRows<ServeOptions<BaseSession>> = {
   trace: "object or function",
   keyLog: "function",
   random: { type: "function", check: checkRandom },
-};
+} satisfies OptionRows<Omit<ServeOptions<BaseSession>, keyof typeof USER_OPTIONS>>);
 
 function checkHostKeys(hostKeys: unknown): void {
   if (!Array.isArray(hostKeys)) throw usage("`hostKeys` must be an array of private keys, such as [key]");

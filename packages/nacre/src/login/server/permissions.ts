@@ -14,7 +14,10 @@ export interface GrantedPermissions extends UserGrantedPermissions {
   readonly x11Forwarding: boolean;
 }
 
-const ROWS: PermissionRows<Permissions, GrantedPermissions> = { ...USER_PERMISSIONS, x11Forwarding: grantedByAll };
+const ROWS: PermissionRows<Permissions, GrantedPermissions> = /* @__PURE__ */ Object.assign(
+  { x11Forwarding: grantedByAll },
+  USER_PERMISSIONS,
+);
 
 /** The permissions of a factor that the application accepted without any. */
 export const NO_PERMISSIONS: Permissions = {};
