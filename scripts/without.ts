@@ -70,7 +70,5 @@ function remove({ name, files, lines }: Part, root: string): void {
 
 function run({ name }: Part, copy: string, tool: string, words: readonly string[]): void {
   const { status } = spawnSync(join(process.cwd(), "node_modules/.bin", tool), words, { cwd: copy, stdio: "inherit" });
-  if (status === 0) return;
-  console.error(`without ${name}: ${tool} ${words.join(" ")} failed`);
-  process.exit(1);
+  if (status !== 0) throw new Error(`without ${name}: ${tool} ${words.join(" ")} failed`);
 }

@@ -30,8 +30,8 @@ export interface ClientPart {
 }
 
 /**
- * A user of a client's connections that begins with the login: it accepts channels of the server, or prepares sessions. It is named by one
- * line of `client-list.ts`. `connect` and its login know users by this interface only.
+ * A user of a client's connections that begins with the login: it accepts channels of the server, or prepares sessions. It is named in
+ * `client-list.ts`. `connect` and its login know users by this interface only.
  */
 export interface ClientUser<T extends ClientUserTypes = ClientUserTypes> {
   /** Rows of its options of `connect`. */

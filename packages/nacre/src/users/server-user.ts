@@ -66,7 +66,7 @@ export interface ServerPart {
 }
 
 /**
- * A user of a server's connections: sessions, forwards, … It is named by one line of `server-list.ts`. `serve` and its login know users by
+ * A user of a server's connections: sessions, forwards, … It is named in `server-list.ts`. `serve` and its login know users by
  * this interface only.
  */
 export interface ServerUser<T extends ServerUserTypes = ServerUserTypes, P extends ServerPart = ServerPart> {
