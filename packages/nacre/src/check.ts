@@ -49,6 +49,12 @@ export function checkChannelType(channelType: unknown): void {
   checkName(channelType, "a channel type");
 }
 
+/** Throws `usage` for an invalid channel type, and for `data` of a channel open that is not a Uint8Array. */
+export function checkOpen(channelType: unknown, data: unknown): void {
+  checkChannelType(channelType);
+  if (data !== undefined && !isBytes(data)) throw usage("the `data` of a channel open must be a Uint8Array");
+}
+
 /** Throws `usage` for an invalid name. Names are 1 to 64 printable US-ASCII characters (RFC 4250 §4.6.1). */
 export function checkName(name: unknown, what: string): void {
   if (typeof name !== "string" || !/^[!-~]{1,64}$/.test(name))

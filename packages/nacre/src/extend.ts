@@ -1,6 +1,5 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
 export { interactiveMethods } from "@nacre/auth";
-export { encodeTerminalModes } from "@nacre/connection";
 export { SESSION_LIMITS } from "@nacre/session";
 export {
   checkKey,
@@ -46,7 +45,9 @@ export {
   formatTarget,
 } from "./users/forward/target.ts";
 export { ExitReport } from "./users/session/exit.ts";
+export { STDOUT } from "./users/session/names.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./users/session/requests.ts";
+export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 export { offeredAlgorithms } from "./wasm.ts";
 export { withDescriptions } from "./watchers.ts";
 export { withCaller } from "./with-caller.ts";

@@ -1,5 +1,4 @@
 import { interactiveMethods } from "@nacre/auth";
-import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import type { Limits } from "@nacre/session";
 import type { Overrides } from "@nacre/wire";
@@ -17,6 +16,7 @@ import { clientList } from "./users/client-list.ts";
 import { type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
 import type { BaseSession, SessionMaker } from "./users/session/base-session.ts";
 import { Session } from "./users/session/session.ts";
+import { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 import { withDescriptions } from "./watchers.ts";
 
 /** All options of `connect` except the byte stream. */

@@ -6,7 +6,7 @@ import {
   type PasswordSource,
   type PromptsSource,
 } from "@nacre/auth";
-import { type ConnectionEvent, sessionReports } from "@nacre/connection";
+import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { NegotiatedAlgorithms, TransportEvent, TransportOptions } from "@nacre/transport";
 import { type AskToken, type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
@@ -47,8 +47,6 @@ export type ClientSessionEvent =
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
-const REQUEST_READERS = { session: sessionReports };
-
 /**
  * An SSH client as a pure state machine: takes bytes and commands, returns bytes and events. Before `authenticated`, only
  * `connection.openChannel` may be called. The open is sent after login, or together with the login request.
@@ -60,8 +58,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   constructor(options: ClientSessionOptions) {
     super(options, {
       transport: { role: "client", connecting: options.connecting },
-      sink: (transport) => new EarlySink(transport),
-      requestReaders: REQUEST_READERS,
+      sink: ({ sink }) => new EarlySink(sink),
     });
     this.#options = options;
   }
@@ -160,7 +157,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
     const { random, userName, identities, fingerprint, password, keyboardInteractive, interactiveMethods } =
       this.#options;
     const auth = new ClientAuth({
-      sink: this.transport,
+      sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
       random,
       userName,
@@ -191,7 +188,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
         case "success":
           this.authSucceeded();
           this.sink.open();
-          this.connection.useSink(this.transport);
+          this.connection.useSink(this.transport.sink);
           return { type: "authenticated" };
         case "closed":
           this.transport.reject(event.error);

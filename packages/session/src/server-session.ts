@@ -1,7 +1,8 @@
 import { type LoginMethod, type LoginSubject, ServerAuth, type ServerAuthEvent } from "@nacre/auth";
-import { type ConnectionEvent, sessionRequests } from "@nacre/connection";
+import type { ConnectionEvent } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
-import type { NegotiatedAlgorithms, Transport, TransportEvent } from "@nacre/transport";
+import type { PacketSink } from "@nacre/packet";
+import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
 import { type AskToken, SshError } from "@nacre/wire";
 import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-rotation.ts";
 import { type PeerGlobalRequest, SessionMachine, type SessionOptions } from "./session-machine.ts";
@@ -38,13 +39,11 @@ export type ServerSessionEvent =
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
-const REQUEST_READERS = { session: sessionRequests };
-
 /**
  * An SSH server for one client, as a pure state machine: takes bytes and commands, returns bytes and events. Only the application's answers
  * admit a user, open a channel or run a command. The client may open only "session" channels until `connection.allow` adds other types.
  */
-export class ServerSession extends SessionMachine<ServerAuth, Transport> {
+export class ServerSession extends SessionMachine<ServerAuth, PacketSink> {
   readonly #options: ServerSessionOptions;
 
   constructor(options: ServerSessionOptions) {
@@ -54,9 +53,8 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
         serverSigAlgs: options.userKeys.map(({ name }) => name),
       },
-      sink: (transport) => transport,
+      sink: ({ sink }) => sink,
       allowedChannelTypes: ["session"],
-      requestReaders: REQUEST_READERS,
     });
     this.#options = options;
   }
@@ -143,7 +141,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   #startAuth(): void {
     const { methods, userKeys, banner } = this.#options;
     const auth = new ServerAuth({
-      sink: this.transport,
+      sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
       methods,
       signatureAlgorithms: userKeys,

@@ -2,6 +2,7 @@ import type { TraceRecord } from "@nacre/session";
 import { describedTrace } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
 import { algorithms, hostKey, SessionPair, userKey } from "@nacre/testing/session/pair";
+import { nameOf } from "@nacre/testing/session/requests";
 import { execRequest, SSH_MSG_CHANNEL_REQUEST, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 
@@ -30,7 +31,7 @@ describe("ClientSession", () => {
   it("logs in and runs a command", () => {
     const pair = new SessionPair();
     expect(run(pair, "uname -a")).toBe("ran uname -a\n");
-    expect(pair.events.map(({ type }) => type)).toEqual([
+    expect(pair.events.map(nameOf)).toEqual([
       "identified",
       "verify-host-key",
       "new-keys",

@@ -79,8 +79,8 @@ export interface TransportOptions extends TransportSettings {
   /** Client: sends the first packet of the first method before the server's choice is known. Saves a round trip if right (RFC 4253 §7). */
   readonly guess?: boolean;
   /**
-   * Client: another bound of the time for the first key exchange. It ends with `connect-timeout` after `timeout` milliseconds, of which
-   * `elapsed` had passed before `start`. Time in which an ask is open does not count.
+   * Client: another bound of the time for the first key exchange, which ends with `connect-timeout`. `timeout` milliseconds count from the
+   * dial, `elapsed` is the time from there to `start`. Time in which an ask is open does not count.
    */
   readonly connecting?: { readonly timeout: number; readonly elapsed: number } | undefined;
   /** Server: public host keys. The application signs with them, asked by `sign-exchange-hash`. */

@@ -99,7 +99,7 @@ describe("ChannelOracle", () => {
   });
 
   function receive(length: number): void {
-    oracle.told({ type: "data", channel, stream: "stdout", data: new Uint8Array(length) });
+    oracle.told({ type: "data", channel, stream: 0, data: new Uint8Array(length) });
     oracle.settle();
   }
 

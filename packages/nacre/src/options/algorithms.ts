@@ -34,9 +34,7 @@ const ALGORITHM_OPTIONS: OptionRows<AlgorithmOptions> = {
 export function checkAlgorithms(algorithms: object | undefined): void {
   for (const kind of KINDS)
     if (!isAlgorithms(algorithms?.[kind as keyof typeof algorithms]))
-      throw usage(
-        `\`algorithms.${kind}\` must be a list of algorithms; \`nacre/core\` takes no names, which \`nacre\` does`,
-      );
+      throw usage(`\`algorithms.${kind}\` must be a list of algorithms; \`nacre/core\` takes no names`);
 }
 
 /** Returns whether the value is a list of algorithms. */

@@ -104,7 +104,7 @@ describe("the option `algorithms` of `connect` and `serve`", () => {
 
   it("takes values only in `nacre/core`, and says so", async () => {
     const { near, far } = wire();
-    const words = "`algorithms.ciphers` must be a list of algorithms; `nacre/core` takes no names, which `nacre` does";
+    const words = "`algorithms.ciphers` must be a list of algorithms; `nacre/core` takes no names";
     for (const list of ["aes128-ctr", ["aes128-ctr"], undefined]) {
       const wrong = { ...algorithms, ciphers: list } as unknown as typeof algorithms;
       expect(await failure(connectWith(near, { ...visitor, algorithms: wrong }))).toEqual(usage(words));

@@ -81,18 +81,25 @@ export function looseMux(
       turnOver: false,
     },
   });
+  const inbox: Bytes[] = [];
   let end: SshError | undefined;
   const machine: Partial<DrivenMachine<ClientSessionEvent>> = {
     connection,
     wantsInput: true,
     tick() {},
-    takeOutput: () => undefined,
+    takeOutput: () => [],
     deadline: () => undefined,
     disconnect: (error) => {
       end = error;
     },
     nextEvent() {
-      return connection.nextEvent() ?? (end && { type: "closed", error: end });
+      for (;;) {
+        const event = connection.nextEvent();
+        if (event !== undefined) return event;
+        const payload = inbox.shift();
+        if (payload === undefined) return end && { type: "closed", error: end };
+        connection.receive(payload);
+      }
     },
   };
   const duplex: Partial<Duplex> = { write: () => true, pause() {}, resume() {}, close: () => Promise.resolve() };
@@ -113,7 +120,7 @@ export function looseMux(
   return {
     mux,
     receive(...payloads) {
-      for (const payload of payloads) connection.receive(payload as Bytes);
+      inbox.push(...(payloads as readonly Bytes[]));
       mux.engine.turn();
     },
     lose: (error) => mux.engine.fail(error),

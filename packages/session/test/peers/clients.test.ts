@@ -1,6 +1,7 @@
 import { keyboardInteractiveLogin, passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { userKey } from "@nacre/testing/attacks/session-target";
+import { requestsOf } from "@nacre/testing/session/requests";
 import {
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
@@ -37,7 +38,7 @@ function exec(server: ServerTarget): number {
   const channel = server.openChannel();
   const data = new Writer().string("true").finish();
   server.peer.send(new Writer().byte(98).uint32(channel).string("exec").boolean(true).raw(data).finish());
-  expect(server.eventsOf("exec").map((event) => event.channel)).toContain(channel);
+  expect(requestsOf(server.events, "exec").map((event) => event.channel)).toContain(channel);
   return channel;
 }
 

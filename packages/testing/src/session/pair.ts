@@ -103,9 +103,9 @@ export class SessionPair {
     return this.eventsOf("closed")[0]?.error;
   }
 
-  #carry(from: "client" | "server", take: () => Uint8Array | undefined, give: (bytes: Uint8Array) => void): boolean {
+  #carry(from: "client" | "server", take: () => readonly Uint8Array[], give: (bytes: Uint8Array) => void): boolean {
     let length = 0;
-    for (let bytes = take(); bytes !== undefined; bytes = take()) {
+    for (const bytes of take()) {
       length += bytes.length;
       for (const piece of this.#options.tamper?.(from, bytes) ?? [bytes]) give(piece);
     }

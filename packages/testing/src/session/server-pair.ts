@@ -7,7 +7,7 @@ import {
   type ServerSessionEvent,
   type ServerSessionOptions,
 } from "@nacre/session";
-import type { SshError } from "@nacre/wire";
+import { execRequest, type SshError } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
 import { algorithms, clientOptions, hostKey } from "./pair.ts";
 
@@ -71,12 +71,12 @@ export class ServerPair {
       this.#drainClient();
       this.#drainServer();
       moved = false;
-      for (let bytes = this.client.takeOutput(); bytes !== undefined; bytes = this.client.takeOutput()) {
+      for (const bytes of this.client.takeOutput()) {
         this.server.receive(bytes);
         moved = true;
       }
       this.#drainServer();
-      for (let bytes = this.server.takeOutput(); bytes !== undefined; bytes = this.server.takeOutput()) {
+      for (const bytes of this.server.takeOutput()) {
         this.client.receive(bytes);
         moved = true;
       }
@@ -137,9 +137,10 @@ export class ServerPair {
       case "open-request":
         connection.answerOpen(event.token, true);
         return;
-      case "exec":
+      case "channel-request":
+        if (event.requestType !== "exec") return;
         if (event.token !== undefined) connection.answerRequest(event.token, true);
-        connection.write(event.channel, event.command);
+        connection.write(event.channel, execRequest.decode(event.data).command);
         connection.request(event.channel, "exit-status", Uint8Array.of(0, 0, 0, 0), { wantReply: false });
         connection.sendEof(event.channel);
         connection.close(event.channel);

@@ -90,14 +90,13 @@ export class RawPeer {
   /** Sends a message without processing the transport's reaction. */
   sendOnly(payload: Uint8Array): void {
     this.#writer.write(payload);
-    for (let piece = this.#writer.takeOutput(); piece !== undefined; piece = this.#writer.takeOutput())
-      this.transport.receive(piece);
+    for (const piece of this.#writer.takeOutput()) this.transport.receive(piece);
   }
 
   /** Seals a message but does not deliver it. */
   skip(payload: Uint8Array): this {
     this.#writer.write(payload);
-    while (this.#writer.takeOutput() !== undefined) continue;
+    this.#writer.takeOutput();
     return this;
   }
 
@@ -166,8 +165,7 @@ export class RawPeer {
 
   /** Carries bytes in both directions and takes the transport's events. */
   turn(): this {
-    for (let piece = this.#writer.takeOutput(); piece !== undefined; piece = this.#writer.takeOutput())
-      this.transport.receive(piece);
+    for (const piece of this.#writer.takeOutput()) this.transport.receive(piece);
     for (let event = this.transport.nextEvent(); event !== undefined; event = this.transport.nextEvent()) {
       this.events.push(event);
       if (this.silent) continue;
@@ -181,7 +179,7 @@ export class RawPeer {
 
   /** Reads the transport's output. */
   take(): void {
-    for (let bytes = this.transport.takeOutput(); bytes !== undefined; bytes = this.transport.takeOutput()) {
+    for (const bytes of this.transport.takeOutput()) {
       // The identification string comes first, whole.
       const line = this.#theirLine === "" ? bytes.indexOf(0x0a) + 1 : 0;
       if (line > 0) this.#theirLine = utf8DecodeLossy(bytes.subarray(0, line)).trimEnd();

@@ -48,7 +48,7 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
       () => connection.write(channel, data),
       () => connection.sendEof(channel),
       () => connection.close(channel),
-      () => connection.discard(channel, "stdout"),
+      () => connection.discard(channel, 0),
       () => connection.globalRequest("tcpip-forward", data, { wantReply: true }),
       () => connection.allow("forwarded-tcpip"),
       () => machine.rekey(),

@@ -41,11 +41,11 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
     const { connection } = machine;
     [
       () => connection.write(channel, data),
-      () => connection.write(channel, data, "stderr"),
+      () => connection.write(channel, data, 1),
       () => connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, 1), { wantReply: false }),
       () => connection.sendEof(channel),
       () => connection.close(channel),
-      () => connection.discard(channel, "stdout"),
+      () => connection.discard(channel, 0),
       () => connection.openChannel("forwarded-tcpip", data),
       () => connection.globalRequest("tcpip-forward", data, { wantReply: true }),
       () => machine.rekey(),

@@ -1,8 +1,8 @@
 import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkSignal, usage } from "../../check.ts";
+import { checkOpen, checkSignal, usage } from "../../check.ts";
 import type { Channel } from "../../mux/channel.ts";
 import type { Duplex } from "../../mux/duplex.ts";
-import { type Opener, openCheckedChannel } from "../../mux/open-channel.ts";
+import { type Opener, openChannel } from "../../mux/open-channel.ts";
 import { abortedError, onAbort, unlessAborted } from "../../on-abort.ts";
 import { checkAlgorithms } from "../../options/algorithms.ts";
 import { checkOptions, checkValues } from "../../options/schema.ts";
@@ -11,6 +11,7 @@ import type { StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../../streams/web-streams.ts";
 import { BaseProcess } from "../../users/session/base-process.ts";
 import { cutShort, ExitReport } from "../../users/session/exit.ts";
+import { STDOUT } from "../../users/session/names.ts";
 import { openSession } from "../../users/session/open-session.ts";
 import { Process } from "../../users/session/process.ts";
 import {
@@ -152,7 +153,8 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   async openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
     checkOptions(options, SESSION_OPTIONS, "`openChannel`");
     if (channelType === "session" && data === undefined) return this.#sessions.open(options);
-    return openCheckedChannel(this.#driver.mux, channelType, data);
+    checkOpen(channelType, data);
+    return openChannel(this.#driver.mux, channelType, data);
   }
 
   /** Channels and global requests of the connection. For subclasses. */
@@ -344,7 +346,7 @@ function collect(
           channel.close();
           return;
         }
-        kept[stream].push(bytes, 0);
+        (stream === STDOUT ? kept.stdout : kept.stderr).push(bytes, 0);
         channel.consumed(bytes.length);
       },
       writable: feed,

@@ -67,7 +67,7 @@ export interface CryptoProvider {
 export interface ClientProvider extends CryptoProvider {
   /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
-  /** Time limit for connecting, of which a part has passed before the byte connection was open. See `TransportOptions`. */
+  /** Time limit for connecting, and the time that opening the byte connection took. See `TransportOptions`. */
   readonly connecting?: TransportOptions["connecting"];
   /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
   readonly interactiveMethods?: InteractiveMethods | undefined;

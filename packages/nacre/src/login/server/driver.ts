@@ -2,12 +2,12 @@ import { isPrivateKey } from "@nacre/keys/internal";
 import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
-import { usage } from "../../check.ts";
+import { checkOpen, usage } from "../../check.ts";
 import type { Channel } from "../../mux/channel.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { type Engine, reasonOf } from "../../mux/engine.ts";
 import { Mux, type MuxSide } from "../../mux/mux.ts";
-import { openCheckedChannel } from "../../mux/open-channel.ts";
+import { openChannel } from "../../mux/open-channel.ts";
 import { onAbort } from "../../on-abort.ts";
 import { platformRandom } from "../../random.ts";
 import type { AdmittedLogin, ServerContext, ServerPart } from "../../users/server-user.ts";
@@ -114,7 +114,8 @@ export class ServerDriver implements MuxSide<ServerSessionEvent>, ServerConnecti
 
   async openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
     if (this.#state.kind === "login") throw usage("cannot open a channel before the client has logged in");
-    return openCheckedChannel(this.#mux, channelType, data);
+    checkOpen(channelType, data);
+    return openChannel(this.#mux, channelType, data);
   }
 
   rekey(): void {
