@@ -13,7 +13,7 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 105.5,
+  [ALL]: 106,
   [WEB_CLIENT]: 99.5,
   [MINIMAL_CLIENT]: 60,
   [MINIMAL_WEB_CLIENT]: 66,

@@ -6,7 +6,7 @@ import { build } from "esbuild";
 const ENTRIES: Readonly<Record<string, string>> = {
   "packages/node/src/index.ts": "packages/transport/src/transport.ts",
   "packages/node/src/listen/ssh-server.ts": "packages/session/src/server-session.ts",
-  "packages/node/src/forward/forwards.ts": "packages/nacre/src/forward/bridge.ts",
+  "packages/node/src/forward/forwards.ts": "packages/nacre/src/users/forward/bridge.ts",
   "packages/nacre/src/extend.ts": "packages/session/src/client-session.ts",
   "packages/keys/src/internal.ts": "packages/keys/src/public-key.ts",
   "packages/keyfiles/src/internal.ts": "packages/keyfiles/src/known-hosts.ts",

@@ -1,10 +1,11 @@
 // Shows that a part of Nacre is its files and the places that name it. Deletes each part from a temporary copy of the sources, and checks
-// that everything else compiles and that all other unit tests pass. `--only TEXT` limits the run to parts with TEXT in their name.
+// that everything else compiles and that all other unit tests pass. `--only TEXT` limits the run to parts with TEXT in their name; `--here`
+// deletes the part from the sources themselves, and checks nothing.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readTests } from "./run-vitest.ts";
+import { copySources } from "./source-copy.ts";
 
 /** A part that can be deleted. */
 interface Part {
@@ -96,21 +97,21 @@ const PARTS: readonly Part[] = [
       "a keyboard-interactive login",
     ],
   },
+  {
+    name: "agent forwarding",
+    files: [
+      "packages/nacre/src/users/agent",
+      "packages/nacre/test/agent",
+      "packages/node/src/keys/forward-agent.ts",
+      "packages/node/test/forward-agent.test.ts",
+      "packages/node/test/interop/forward-agent.test.ts",
+      "packages/testing/src/attacks/rows/agent.ts",
+    ],
+    lines:
+      /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
+    run: ["packages"],
+  },
 ];
-
-/** Copies the sources. The installed dependencies are shared with the original. */
-function copySources(): string {
-  const folder = mkdtempSync(join(tmpdir(), "nacre-without-"));
-  // Links between packages are relative: copied unchanged, they point to the copied packages.
-  for (const path of ["package.json", "README.md", "packages", "examples", "scripts", "test-vectors", "node_modules"])
-    cpSync(path, join(folder, path), { recursive: true, verbatimSymlinks: true, filter: isSource });
-  symlinkSync(join(process.cwd(), "node_modules/.pnpm"), join(folder, "node_modules/.pnpm"));
-  return folder;
-}
-
-function isSource(path: string): boolean {
-  return !/(?:^|[\\/])(?:dist|node_modules[\\/]\.[^\\/]+)$/.test(path);
-}
 
 function remove({ files, lines, texts = {} }: Part, folder: string): void {
   for (const file of files) rmSync(join(folder, file), { recursive: true });
@@ -169,7 +170,11 @@ function test({ run, ownTests = [] }: Part, folder: string): string[] {
 const at = process.argv.indexOf("--only");
 const only = at < 0 ? "" : (process.argv[at + 1] ?? "");
 for (const part of PARTS.filter(({ name }) => name.includes(only))) {
-  const folder = copySources();
+  if (process.argv.includes("--here")) {
+    remove(part, ".");
+    continue;
+  }
+  const folder = copySources("without", ["package.json", "test-vectors", "scripts", "examples", "README.md"]);
   try {
     remove(part, folder);
     // Tests of the part in files with others need not compile.

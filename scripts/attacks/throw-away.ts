@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readTests } from "../run-vitest.ts";
+import { copySources } from "../source-copy.ts";
 import { patternOf, type Result, resultsOf } from "./results.ts";
 
 /** Time limit of a run of one or two test files, in milliseconds. A run that is killed reports its tests as missing, not as failed. */
@@ -16,15 +16,7 @@ export class ThrowAway {
   #kill: (() => void) | undefined;
 
   constructor() {
-    this.folder = mkdtempSync(join(tmpdir(), "nacre-can-fail-"));
-    for (const file of ["package.json", "test-vectors", "scripts"])
-      cpSync(file, join(this.folder, file), { recursive: true });
-    cpSync("packages", join(this.folder, "packages"), { recursive: true, filter: isSource });
-    // Links between packages are relative: copied unchanged, they point to the copied packages.
-    for (const name of readdirSync("packages", { withFileTypes: true }))
-      if (name.isDirectory()) this.#copyLinks(join("packages", name.name, "node_modules"));
-    this.#copyLinks("node_modules");
-    symlinkSync(join(process.cwd(), "node_modules/.pnpm"), join(this.folder, "node_modules/.pnpm"));
+    this.folder = copySources("can-fail");
   }
 
   /** Writes the changed sources (text by file), runs the named tests of these files, and restores the sources. */
@@ -67,23 +59,4 @@ export class ThrowAway {
   #pathOf(file: string): string {
     return join(this.folder, file);
   }
-
-  #copyLinks(folder: string): void {
-    const target = join(this.folder, folder);
-    let entries;
-    try {
-      entries = readdirSync(folder, { withFileTypes: true });
-    } catch {
-      return; // The package has no dependencies.
-    }
-    mkdirSync(target, { recursive: true });
-    for (const entry of entries) {
-      if (entry.name.startsWith(".")) continue;
-      cpSync(join(folder, entry.name), join(target, entry.name), { recursive: true, verbatimSymlinks: true });
-    }
-  }
-}
-
-function isSource(path: string): boolean {
-  return !/[\\/](dist|node_modules)$/.test(path);
 }

@@ -34,7 +34,7 @@ import {
   utf8Encode,
   windowChange,
 } from "@nacre/wire";
-import { decodeTerminalModes, encodeTerminalModes } from "../../packages/nacre/src/session/terminal-modes.ts";
+import { decodeTerminalModes, encodeTerminalModes } from "../../packages/nacre/src/users/session/terminal-modes.ts";
 import keyfiles from "../../test-vectors/keyfiles.json" with { type: "json" };
 import keys from "../../test-vectors/keys.json" with { type: "json" };
 import recordings from "../../test-vectors/recordings.json" with { type: "json" };

@@ -27,13 +27,12 @@ export {
   SshError,
   type SshErrorCode,
 } from "@nacre/wire";
-export { BaseClient, type ClientKind, type LoggedIn, webClient } from "./client/base-client.ts";
-export { Client, forwardingClient } from "./client/client.ts";
-export type { ConnectionInfo } from "./client/driver.ts";
-export { pinnedHostKey } from "./client/host-keys.ts";
+export { BaseClient, type ClientKind, type LoggedIn, webClient } from "./login/client/base-client.ts";
+export { Client, forwardingClient } from "./login/client/client.ts";
+export type { ConnectionInfo } from "./login/client/driver.ts";
+export { pinnedHostKey } from "./login/client/host-keys.ts";
 export type {
   ClientProvider,
-  ConnectOptions,
   CryptoProvider,
   ExecOptions,
   ExecResult,
@@ -47,30 +46,8 @@ export type {
   SessionOpenOptions,
   SessionRequestOptions,
   SpawnOptions,
-} from "./client/options.ts";
-export type { DialOptions } from "./forward/dial.ts";
-export type {
-  ConnectContext,
-  ForwardContext,
-  Forwarding,
-  ForwardingListener,
-  ListenContext,
-} from "./forward/forwarding.ts";
-export type { ListenAddress, RemoteListener } from "./forward/remote-listener.ts";
-export type { ForwardTarget, Originator } from "./forward/target.ts";
-export type {
-  ClientLoginContext,
-  ClientLoginMethod,
-  ServerLoginAnswers,
-  ServerLoginContext,
-  ServerLoginMethod,
-} from "./methods/method.ts";
-export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
-export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
-export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
-export type { AlgorithmList, AlgorithmOptions } from "./options/algorithms.ts";
-export type { CustomSessionRequest } from "./server/application.ts";
-export type { ServerConnection } from "./server/connection.ts";
+} from "./login/client/options.ts";
+export type { ServerConnection } from "./login/server/connection.ts";
 export type {
   Authenticate,
   ChangePasswordLogin,
@@ -86,22 +63,19 @@ export type {
   ServerEvent,
   ServerLimits,
   ServerProvider,
-} from "./server/options.ts";
-export type { Permissions } from "./server/permissions.ts";
-export { BaseProcess } from "./session/base-process.ts";
-export {
-  BaseSession,
-  type Pty,
-  type SessionBytes,
-  type SessionExit,
-  type SessionHandler,
-  type SessionMaker,
-  type SessionResult,
-  type SessionStart,
-} from "./session/base-session.ts";
-export { cutShort } from "./session/exit.ts";
-export { Process } from "./session/process.ts";
-export { Session } from "./session/session.ts";
+} from "./login/server/options.ts";
+export type { Permissions } from "./login/server/permissions.ts";
+export type {
+  ClientLoginContext,
+  ClientLoginMethod,
+  ServerLoginAnswers,
+  ServerLoginContext,
+  ServerLoginMethod,
+} from "./methods/method.ts";
+export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
+export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
+export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
+export type { AlgorithmList, AlgorithmOptions } from "./options/algorithms.ts";
 export type {
   PairEnd,
   PairFacts,
@@ -113,3 +87,28 @@ export type {
   WriteTarget,
 } from "./streams/stream-kind.ts";
 export { type WebPair, type WebStreams, webStreams } from "./streams/web-streams.ts";
+export type { CustomSessionRequest } from "./users/application/server.ts";
+export type { DialOptions } from "./users/forward/dial.ts";
+export type {
+  ConnectContext,
+  ForwardContext,
+  Forwarding,
+  ForwardingListener,
+  ListenContext,
+} from "./users/forward/forwarding.ts";
+export type { ListenAddress, RemoteListener } from "./users/forward/remote-listener.ts";
+export type { ForwardTarget, Originator } from "./users/forward/target.ts";
+export { BaseProcess } from "./users/session/base-process.ts";
+export {
+  BaseSession,
+  type Pty,
+  type SessionBytes,
+  type SessionExit,
+  type SessionHandler,
+  type SessionMaker,
+  type SessionResult,
+  type SessionStart,
+} from "./users/session/base-session.ts";
+export { cutShort } from "./users/session/exit.ts";
+export { Process } from "./users/session/process.ts";
+export { Session } from "./users/session/session.ts";

@@ -8,18 +8,14 @@ export {
   isBytes,
   usage,
 } from "./check.ts";
-export { connectDuplex } from "./client/base-client.ts";
-export { explicitHostKey, type HostKeyOption } from "./client/host-keys.ts";
-export { decideByKnownHosts, type KnownHostDecision } from "./client/known-hosts.ts";
-export { CONNECT_OPTIONS } from "./client/options.ts";
 export * from "./common.ts";
-export { channelDuplex } from "./forward/channel-duplex.ts";
-export { channelPair } from "./forward/channel-pair.ts";
-export { dialChannel } from "./forward/dial.ts";
-export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward/places.ts";
-export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
-export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
+export { connectDuplex } from "./login/client/base-client.ts";
+export { explicitHostKey, type HostKeyOption } from "./login/client/host-keys.ts";
+export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
+export { CONNECT_OPTIONS, type ConnectOptions } from "./login/client/options.ts";
+export { loginId } from "./login/server/login-id.ts";
+export { SERVE_OPTIONS } from "./login/server/options.ts";
 export { clientMethods } from "./methods/list.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
@@ -32,14 +28,27 @@ export { checkNames, type OptionNames } from "./option-names.ts";
 export { chooseAlgorithms } from "./options/algorithms.ts";
 export { checkOptions, type OptionRow, type OptionRows, type ScopedRows } from "./options/schema.ts";
 export { platformRandom } from "./random.ts";
-export { loginId } from "./server/login-id.ts";
-export { SERVE_OPTIONS } from "./server/options.ts";
-export { ExitReport } from "./session/exit.ts";
-export { STDOUT } from "./session/names.ts";
-export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./session/requests.ts";
-export { encodeTerminalModes } from "./session/terminal-modes.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
+export { type AgentLimits, agentClient } from "./users/agent/client.ts";
+export { forwardedAgent } from "./users/agent/server.ts";
+export { type ClientUser, type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
+export { channelDuplex } from "./users/forward/channel-duplex.ts";
+export { channelPair } from "./users/forward/channel-pair.ts";
+export { dialChannel } from "./users/forward/dial.ts";
+export { type Place, parsePlace, permitsAddress, permitsTarget } from "./users/forward/places.ts";
+export { checkListenAddress, type RemoteListeners } from "./users/forward/remote-listener.ts";
+export {
+  checkForwardPort,
+  checkOriginator,
+  checkSocketPath,
+  checkTarget,
+  formatTarget,
+} from "./users/forward/target.ts";
+export { ExitReport } from "./users/session/exit.ts";
+export { STDOUT } from "./users/session/names.ts";
+export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./users/session/requests.ts";
+export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 export { offeredAlgorithms } from "./wasm.ts";
 export { withDescriptions } from "./watchers.ts";
 export { withCaller } from "./with-caller.ts";

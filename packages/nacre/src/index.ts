@@ -1,3 +1,4 @@
 export * from "./common.ts";
 export { type PrivateKeyOptions, privateKey } from "./private-key.ts";
-export { connect, connectDuplex, serve, serveDuplex } from "./with-defaults.ts";
+export { forwardedAgent } from "./users/agent/server.ts";
+export { type ConnectOptions, connect, connectDuplex, serve, serveDuplex } from "./with-defaults.ts";

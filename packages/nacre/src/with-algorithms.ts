@@ -1,16 +1,21 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { checkLoginMethods, usage } from "./check.ts";
-import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/base-client.ts";
-import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./client/options.ts";
+import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./login/client/base-client.ts";
+import {
+  type ClientProvider,
+  CONNECT_OPTIONS,
+  type ConnectOptions,
+  type CryptoProvider,
+} from "./login/client/options.ts";
+import type { ServerConnection } from "./login/server/connection.ts";
+import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
+import { checkServeOptions, serveDuplex } from "./login/server/server.ts";
 import { clientNone, serverNone } from "./methods/list.ts";
 import { clientPublickey, serverPublickey } from "./methods/publickey.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { checkAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
-import type { ServerConnection } from "./server/connection.ts";
-import { SERVE_OPTIONS, type ServeOptions } from "./server/options.ts";
-import { checkServeOptions, serveDuplex } from "./server/server.ts";
-import { Session } from "./session/session.ts";
+import { Session } from "./users/session/session.ts";
 import { madeTrace } from "./watchers.ts";
 
 type Algorithms = Pick<CryptoProvider, "algorithms">;

@@ -1,20 +1,32 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import type { Limits } from "@nacre/session";
+import type { Overrides } from "@nacre/wire";
 import { checkLoginMethods } from "./check.ts";
-import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
-import { type Client, forwardingClient } from "./client/client.ts";
-import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
+import { connectDuplex as connectWith, type LoggedIn } from "./login/client/base-client.ts";
+import { type Client, forwardingClient } from "./login/client/client.ts";
+import type { ConnectOptions as BaseOptions, ClientProvider } from "./login/client/options.ts";
+import type { ServerConnection } from "./login/server/connection.ts";
+import { SERVE_OPTIONS, type ServeOptions, type ServerProvider } from "./login/server/options.ts";
+import { checkServeOptions, serveDuplex as serveWith } from "./login/server/server.ts";
 import { clientMethods, serverMethods } from "./methods/list.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { chooseAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
-import type { ServerConnection } from "./server/connection.ts";
-import { SERVE_OPTIONS, type ServeOptions, type ServerProvider } from "./server/options.ts";
-import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
-import type { BaseSession, SessionMaker } from "./session/base-session.ts";
-import { Session } from "./session/session.ts";
-import { encodeTerminalModes } from "./session/terminal-modes.ts";
+import { clientList } from "./users/client-list.ts";
+import { type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
+import type { BaseSession, SessionMaker } from "./users/session/base-session.ts";
+import { Session } from "./users/session/session.ts";
+import { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 import { withDescriptions } from "./watchers.ts";
+
+/** All options of `connect` except the byte stream. */
+export interface ConnectOptions extends Omit<BaseOptions, "limits">, OptionsOf<typeof clientList> {
+  /** Limits that override the defaults. */
+  readonly limits?: Overrides<Limits & LimitsOf<typeof clientList>> | undefined;
+}
+
+const USERS: ClientUsers<ConnectOptions> = /* @__PURE__ */ joinUsers<ConnectOptions>(clientList);
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Rejects with an `SshError`: `code` names the cause, `culprit`
@@ -52,13 +64,14 @@ export async function connectDuplex(
 }
 
 function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvider {
-  checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
+  checkOptions({ ...options }, USERS.options, "`connect`");
   const complete = {
     ...options,
     algorithms: chooseAlgorithms(options.algorithms, defaultAlgorithms),
     fingerprint: sha256Fingerprint,
     encodeModes: encodeTerminalModes,
     loginMethods: clientMethods,
+    users: USERS,
     trace: withDescriptions(options.trace),
   };
   checkLoginMethods(complete);

@@ -17,10 +17,10 @@ import {
 } from "@nacre/wire";
 import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
 import { expect, test } from "vitest";
-import { formatTarget } from "../src/forward/target.ts";
+import { serveDuplex } from "../src/login/server/server.ts";
 import { serverMethods } from "../src/methods/list.ts";
 import type { DuplexHandler } from "../src/mux/duplex.ts";
-import { serveDuplex } from "../src/server/server.ts";
+import { formatTarget } from "../src/users/forward/target.ts";
 
 /*
  * Rows of the attack suite that need `serveDuplex`; the others are in packages/session/test/attacks.

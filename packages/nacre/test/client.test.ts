@@ -19,7 +19,7 @@ import {
   webStreams,
 } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { decodeTerminalModes } from "../src/session/terminal-modes.ts";
+import { decodeTerminalModes } from "../src/users/session/terminal-modes.ts";
 
 const inCommand = { envMode: "command" } as const;
 

@@ -6,8 +6,8 @@ import { algorithms } from "@nacre/testing/session/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { describe, expect, it } from "vitest";
-import { CONNECT_OPTIONS, EXEC_OPTIONS, SPAWN_OPTIONS } from "../src/client/options.ts";
-import { SERVE_OPTIONS } from "../src/server/options.ts";
+import { CONNECT_OPTIONS, EXEC_OPTIONS, SPAWN_OPTIONS } from "../src/login/client/options.ts";
+import { SERVE_OPTIONS } from "../src/login/server/options.ts";
 
 const CONNECT: Accepted = {
   user: ["string"],
@@ -44,6 +44,7 @@ const SERVE: Accepted = {
   forwarding: [],
   acceptPty: [...BOOLEAN, "function"],
   acceptEnv: FUNCTION,
+  acceptAgent: BOOLEAN,
   loginGraceTime: ["number"],
   announceHostKeys: BOOLEAN,
   algorithms: ["object"],

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { combinePermissions, isPermissions } from "../src/server/permissions.ts";
+import { combinePermissions, isPermissions } from "../src/login/server/permissions.ts";
 
-const FORWARDING = { portForwarding: true, agentForwarding: true, x11Forwarding: true };
-const DENIED = { portForwarding: false, agentForwarding: false, x11Forwarding: false };
+const FORWARDING = { portForwarding: true, x11Forwarding: true };
+const DENIED = { portForwarding: false, x11Forwarding: false };
 
 test("a login without permissions gets sessions but no forwarding", () => {
-  expect(combinePermissions([{}])).toEqual({
+  expect(combinePermissions([{}])).toMatchObject({
     command: undefined,
     pty: true,
     environment: {},
@@ -26,14 +26,14 @@ test("forwarding is granted only if every factor grants it", () => {
   expect(combinePermissions([FORWARDING])).toMatchObject(FORWARDING);
   expect(combinePermissions([FORWARDING, FORWARDING])).toMatchObject(FORWARDING);
   expect(combinePermissions([FORWARDING, {}])).toMatchObject(DENIED);
-  expect(combinePermissions([{ ...FORWARDING, agentForwarding: false }, FORWARDING])).toMatchObject({
+  expect(combinePermissions([{ ...FORWARDING, x11Forwarding: false }, FORWARDING])).toMatchObject({
     ...FORWARDING,
-    agentForwarding: false,
+    x11Forwarding: false,
   });
 });
 
 test("only true grants forwarding", () => {
-  const almost = { portForwarding: "yes", agentForwarding: 1, x11Forwarding: {} } as never;
+  const almost = { portForwarding: "yes", x11Forwarding: {} } as never;
   expect(combinePermissions([almost])).toMatchObject(DENIED);
 });
 

@@ -7,7 +7,7 @@ import { webStreams } from "nacre";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Channel } from "../src/mux/channel.ts";
 import type { OpenHandler } from "../src/mux/mux.ts";
-import { SessionOpener } from "../src/session/session-opener.ts";
+import { SessionOpener } from "../src/users/session/session-opener.ts";
 
 /** A server that holds the opens of sessions until the test answers them. */
 class Server {

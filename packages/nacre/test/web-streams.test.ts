@@ -4,8 +4,8 @@ import { describeStreamKind } from "@nacre/testing/nacre/stream-kind";
 import { utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
 import { expect, it } from "vitest";
-import { channelPair } from "../src/forward/channel-pair.ts";
 import { webStreams } from "../src/streams/web-streams.ts";
+import { channelPair } from "../src/users/forward/channel-pair.ts";
 
 /** Uses a writer for one step. */
 async function withWriter<T, R>(

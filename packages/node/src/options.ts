@@ -1,16 +1,21 @@
 import type { Duplex as NodeDuplex } from "node:stream";
-import { SshError } from "@nacre/wire";
+import { type Overrides, SshError } from "@nacre/wire";
 import {
+  type ClientUsers,
   checkUser,
   type Duplex,
   type HostKeyOption,
+  joinUsers,
+  type Limits,
+  type LimitsOf,
   type OptionRows,
+  type OptionsOf,
   type PresentedHostKey,
   type ScopedRows,
-  CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/extend";
 import type { Client } from "./client.ts";
+import { clientList } from "./client-users.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
 import { accountName } from "./keys/account.ts";
 import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
@@ -18,7 +23,8 @@ import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type TcpO
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
-  extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities">,
+  extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities" | "limits">,
+    OptionsOf<typeof clientList>,
     Pick<TcpOptions, "localAddress"> {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
@@ -77,12 +83,16 @@ export interface ConnectOptions
    * `limits.kexTimeout` bounds the key exchange in any case, and `limits.authTimeout` the login.
    */
   readonly connectTimeout?: number | undefined;
+  /** Limits that override the defaults. */
+  readonly limits?: Overrides<Limits & LimitsOf<typeof clientList>> | undefined;
   /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
   readonly warn?: ((text: string) => void) | undefined;
 }
 
+export const CLIENT_USERS: ClientUsers<StreamConnectOptions & OptionsOf<typeof clientList>> = joinUsers(clientList);
+
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
-  ...STREAM_CONNECT_OPTIONS,
+  ...CLIENT_USERS.options,
   host: { check: checkHost, scope: "host" },
   port: { check: (port = 22) => checkPort(port, 1), default: 22, scope: "host" },
   duplex: { check: checkDuplex, scope: "host" },

@@ -19,7 +19,7 @@ import { accountHome, accountName } from "./keys/account.ts";
 import { loadIdentities } from "./keys/identities.ts";
 import { knownHost } from "./keys/known-hosts.ts";
 import type { TcpOptions } from "./net/dial.ts";
-import type { HopOptions } from "./options.ts";
+import { CLIENT_USERS, type HopOptions } from "./options.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {
@@ -69,6 +69,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       fingerprint,
       encodeModes: encodeTerminalModes,
       loginMethods: clientMethods,
+      users: CLIENT_USERS,
       trace: withDescriptions(options.trace),
       signal,
     },

@@ -55,8 +55,8 @@ async function decidedAt(now: number, lines: string): Promise<LoginDecision> {
 }
 
 /** Permissions, besides sessions, of a line without options; and of a restricted line. */
-const ALL: Permissions = { portForwarding: true, agentForwarding: true, x11Forwarding: true };
-const NOTHING: Permissions = { portForwarding: false, agentForwarding: false, x11Forwarding: false };
+const ALL = { portForwarding: true, agentForwarding: true, x11Forwarding: true };
+const NOTHING = { portForwarding: false, agentForwarding: false, x11Forwarding: false };
 
 describe("authorizedKeys", () => {
   it("accepts a key in the file with the permissions of its line", async () => {
@@ -70,7 +70,7 @@ describe("authorizedKeys", () => {
     });
   });
 
-  it.each<[string, Permissions]>([
+  it.each<[string, object]>([
     ["no-port-forwarding", { ...ALL, portForwarding: false }],
     ["no-agent-forwarding", { ...ALL, agentForwarding: false }],
     ["no-X11-forwarding", { ...ALL, x11Forwarding: false }],

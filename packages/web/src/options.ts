@@ -1,11 +1,12 @@
 import { checkLimit, SshError } from "@nacre/wire";
-import type { PresentedHostKey, ConnectOptions as StreamConnectOptions } from "nacre";
+import type { PresentedHostKey } from "nacre";
 import {
   checkForwardPort,
   checkSignal,
   type HostKeyOption,
   type OptionRows,
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
+  type ConnectOptions as StreamConnectOptions,
 } from "nacre/extend";
 import type { KnownHostsStore } from "./known-hosts-store.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";

@@ -1,5 +1,5 @@
 import { concatBytes } from "@nacre/wire";
-import { ProxyHandshake, type ProxyStep } from "../../../packages/nacre/src/forward/proxy-handshake.ts";
+import { ProxyHandshake, type ProxyStep } from "../../../packages/nacre/src/users/forward/proxy-handshake.ts";
 import { expectEqual, expectRefusal, expectTrue } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";
 

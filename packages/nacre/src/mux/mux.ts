@@ -4,27 +4,15 @@ import { afterEnd } from "./after-end.ts";
 import { Channel } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { type DrivenMachine, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
-import { ownValue } from "./own-value.ts";
 import { type PeerAsks, PeerGlobalRequest, PeerOpen } from "./peer-asks.ts";
 
 type SessionEvent = ClientSessionEvent | ServerSessionEvent;
 
-/** Accepts or rejects a channel open of the peer, now or later. `side` is the connection's side that owns the mux. */
-export type ChannelAcceptor<S> = (open: PeerOpen, side: S) => void;
+/** Accepts or rejects a channel open of the peer, now or later. */
+export type ChannelAcceptor = (open: PeerOpen) => void;
 
 /** Handles a global request of the peer, now or later. */
-export type GlobalRequestHandler<S> = (request: PeerGlobalRequest, side: S) => void;
-
-/**
- * Handlers for channel opens and global requests of the peer. All connections of a kind share one record, because closures per connection
- * would cost memory.
- */
-export interface MuxHandlers<S> {
-  /** Acceptors by channel type. */
-  readonly channels: Readonly<Record<string, ChannelAcceptor<S>>>;
-  /** Handlers by request name. */
-  readonly globalRequests: Readonly<Record<string, GlobalRequestHandler<S>>>;
-}
+export type GlobalRequestHandler = (request: PeerGlobalRequest) => void;
 
 /** The part of a connection that differs between client and server, such as the login. */
 export interface MuxSide<E extends SessionEvent> {
@@ -63,11 +51,14 @@ export type GlobalReply =
  * The channels and global requests of one connection, for either side. Calls each handler in the turn of its event, before the peer's next
  * message is handled. Opens and requests without a handler are refused.
  */
-export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements EngineHandler<E>, PeerAsks {
+export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   /** Drives the session machine over the byte connection. */
   readonly engine: Engine<E>;
-  readonly #side: S;
-  #handlers: MuxHandlers<S>;
+  readonly #side: MuxSide<E>;
+  /** Acceptors of the peer's channel opens, by channel type. */
+  readonly #acceptors = new Map<string, ChannelAcceptor>();
+  /** Handlers of the peer's global requests, by name. */
+  readonly #handlers = new Map<string, GlobalRequestHandler>();
   /** Open channels by local number. */
   readonly #channels: (Channel | undefined)[] = [];
   /** Handlers of pending opens by local channel number. */
@@ -75,10 +66,9 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   /** Callbacks of pending global requests by request number. */
   #requests: Map<number, (reply: GlobalReply) => void> | undefined;
 
-  constructor(duplex: Duplex, machine: DrivenMachine<E>, side: S, handlers: MuxHandlers<S>) {
+  constructor(duplex: Duplex, machine: DrivenMachine<E>, side: MuxSide<E>) {
     this.engine = new Engine(duplex, machine, this);
     this.#side = side;
-    this.#handlers = handlers;
   }
 
   /**
@@ -94,8 +84,8 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
   }
 
   /** Lets the peer open channels of a type on this connection. */
-  accept(channelType: string, acceptor: ChannelAcceptor<S>): void {
-    this.#handlers = { ...this.#handlers, channels: { ...this.#handlers.channels, [channelType]: acceptor } };
+  accept(channelType: string, acceptor: ChannelAcceptor): void {
+    this.#acceptors.set(channelType, acceptor);
     this.engine.machine.connection.allow(channelType);
   }
 
@@ -114,16 +104,9 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     this.engine.touch();
   }
 
-  /** Adds `handlers` to this connection. Connections with the same grants share memory. */
-  grant(handlers: MuxHandlers<S>): void {
-    this.#handlers = combined(this.#handlers, handlers);
-    this.engine.machine.connection.allow(...Object.keys(handlers.channels));
-  }
-
   /** Handles the peer's global requests of a name on this connection. */
-  onGlobalRequest(requestName: string, handler: GlobalRequestHandler<S>): void {
-    const { channels, globalRequests } = this.#handlers;
-    this.#handlers = { channels, globalRequests: { ...globalRequests, [requestName]: handler } };
+  onGlobalRequest(requestName: string, handler: GlobalRequestHandler): void {
+    this.#handlers.set(requestName, handler);
   }
 
   /** Handles an event. Called by the engine. */
@@ -157,9 +140,9 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
         this.#takeOpen(event.channel)?.refused(event.reasonCode, event.description);
         return;
       case "open-request": {
-        const acceptor = ownValue(this.#handlers.channels, event.channelType);
+        const acceptor = this.#acceptors.get(event.channelType);
         const open = new PeerOpen(this, event);
-        if (acceptor !== undefined) acceptor(open, this.#side);
+        if (acceptor !== undefined) acceptor(open);
         else {
           open.reject(CHANNEL_OPEN_FAILURE_REASON.ADMINISTRATIVELY_PROHIBITED, "refused");
           this.#side.refused(event.channelType);
@@ -170,9 +153,9 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
         this.#side.refused(event.channelType);
         return;
       case "global-request": {
-        const handler = ownValue(this.#handlers.globalRequests, event.requestName);
+        const handler = this.#handlers.get(event.requestName);
         const request = new PeerGlobalRequest(this, event);
-        if (handler !== undefined) handler(request, this.#side);
+        if (handler !== undefined) handler(request);
         else if (request.wantReply) {
           this.#side.refused(request.name);
           request.reply(false);
@@ -245,24 +228,6 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     const { over } = this.engine;
     if (over !== undefined) throw afterEnd(over);
   }
-}
-
-/** Results of `combined`, by its arguments. */
-const combinations = new WeakMap<MuxHandlers<never>, WeakMap<MuxHandlers<never>, MuxHandlers<never>>>();
-
-/** Merges two records of handlers; those of `added` override. The same arguments give the same result object. */
-function combined<S>(base: MuxHandlers<S>, added: MuxHandlers<S>): MuxHandlers<S> {
-  let known = combinations.get(base);
-  if (known === undefined) combinations.set(base, (known = new WeakMap()));
-  let both = known.get(added) as MuxHandlers<S> | undefined;
-  if (both === undefined) {
-    both = {
-      channels: { ...base.channels, ...added.channels },
-      globalRequests: { ...base.globalRequests, ...added.globalRequests },
-    };
-    known.set(added, both);
-  }
-  return both;
 }
 
 /** Calls a handler. Its exceptions are rethrown as uncaught exceptions, so that the connection continues. */

@@ -9,8 +9,8 @@ import {
   tcpipChannel,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
-import { RemoteListeners } from "../../src/forward/remote-listener.ts";
 import { webStreams } from "../../src/streams/web-streams.ts";
+import { RemoteListeners } from "../../src/users/forward/remote-listener.ts";
 import { type LooseMux, looseMux } from "../support/muxes.ts";
 
 /*

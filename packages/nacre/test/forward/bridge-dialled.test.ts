@@ -5,8 +5,8 @@ import { code } from "@nacre/testing/nacre/outcomes";
 import { SshError, utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
 import { describe, expect, it } from "vitest";
-import { bridgeDialled } from "../../src/forward/bridge.ts";
-import type { DialHandler } from "../../src/forward/dial.ts";
+import { bridgeDialled } from "../../src/users/forward/bridge.ts";
+import type { DialHandler } from "../../src/users/forward/dial.ts";
 
 const REFUSED = new SshError("forward-denied", "no");
 

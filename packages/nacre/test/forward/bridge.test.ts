@@ -6,7 +6,7 @@ import { utf8Encode } from "@nacre/wire";
 import { array, asyncProperty, assert as checkProperty, constant, nat, oneof, record } from "fast-check";
 import type { Channel } from "nacre";
 import { describe, expect, it } from "vitest";
-import { bridge } from "../../src/forward/bridge.ts";
+import { bridge } from "../../src/users/forward/bridge.ts";
 
 function bridged(signal = new AbortController().signal) {
   const channel = new FakeChannel();

@@ -4,7 +4,7 @@ import { code } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
 import type { Channel, Duplex } from "nacre";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { channelDuplex } from "../../src/forward/channel-duplex.ts";
+import { channelDuplex } from "../../src/users/forward/channel-duplex.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });

@@ -13,8 +13,8 @@ import {
 } from "@nacre/wire";
 import type { DialOptions, ForwardTarget } from "nacre";
 import { describe, expect, it } from "vitest";
-import { dial, dialChannel } from "../../src/forward/dial.ts";
 import { webStreams } from "../../src/streams/web-streams.ts";
+import { dial, dialChannel } from "../../src/users/forward/dial.ts";
 import { looseMux } from "../support/muxes.ts";
 
 const LOST = new SshError("connection-lost", "gone");

@@ -1,6 +1,6 @@
 import { SshError } from "@nacre/wire";
 import { expect, it } from "vitest";
-import { HeldConnections } from "../../src/forward/held-connections.ts";
+import { HeldConnections } from "../../src/users/forward/held-connections.ts";
 
 const LOST = new SshError("connection-lost", "gone");
 

@@ -12,10 +12,10 @@ import {
   serveDuplex,
 } from "nacre";
 import { describe, expect, it } from "vitest";
-import { channelDuplex } from "../../src/forward/channel-duplex.ts";
-import { channelPair } from "../../src/forward/channel-pair.ts";
-import { encodeTarget } from "../../src/forward/target.ts";
 import { webStreams } from "../../src/streams/web-streams.ts";
+import { channelDuplex } from "../../src/users/forward/channel-duplex.ts";
+import { channelPair } from "../../src/users/forward/channel-pair.ts";
+import { encodeTarget } from "../../src/users/forward/target.ts";
 
 // An SSH connection through a forwarded connection of another SSH connection.
 

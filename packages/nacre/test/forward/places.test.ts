@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsePlace, permitsAddress, permitsTarget } from "../../src/forward/places.ts";
+import { parsePlace, permitsAddress, permitsTarget } from "../../src/users/forward/places.ts";
 
 describe("parsePlace", () => {
   it.each([

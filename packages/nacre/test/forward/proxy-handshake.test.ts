@@ -2,8 +2,8 @@ import { expectError } from "@nacre/testing/errors";
 import { concatBytes, SshError, utf8Encode } from "@nacre/wire";
 import { array, assert, constantFrom, integer, oneof, property, string, uint8Array } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ipv6Text } from "../../src/forward/ipv6-text.ts";
-import { ProxyHandshake, type ProxyStep } from "../../src/forward/proxy-handshake.ts";
+import { ipv6Text } from "../../src/users/forward/ipv6-text.ts";
+import { ProxyHandshake, type ProxyStep } from "../../src/users/forward/proxy-handshake.ts";
 
 const NOTHING = new Uint8Array(0);
 

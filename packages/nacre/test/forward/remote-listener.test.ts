@@ -21,8 +21,8 @@ import {
 } from "@nacre/wire";
 import type { ListenAddress, WebPair } from "nacre";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type RemoteListener, RemoteListeners } from "../../src/forward/remote-listener.ts";
 import { type WebStreams, webStreams } from "../../src/streams/web-streams.ts";
+import { type RemoteListener, RemoteListeners } from "../../src/users/forward/remote-listener.ts";
 import { looseMux } from "../support/muxes.ts";
 
 const NOTHING = new Uint8Array(0);

@@ -15,9 +15,9 @@ import {
 } from "@nacre/wire";
 import { type Channel, connect, serve } from "nacre";
 import { describe, expect, test } from "vitest";
-import { decodeSessionRequest } from "../../src/session/client-requests.ts";
-import { ExitReport } from "../../src/session/exit.ts";
-import { encodeTerminalModes } from "../../src/session/terminal-modes.ts";
+import { decodeSessionRequest } from "../../src/users/session/client-requests.ts";
+import { ExitReport } from "../../src/users/session/exit.ts";
+import { encodeTerminalModes } from "../../src/users/session/terminal-modes.ts";
 
 const NOTHING = new Uint8Array(0);
 

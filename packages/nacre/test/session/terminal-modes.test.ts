@@ -1,13 +1,13 @@
 import type { SshError } from "@nacre/wire";
 import { assert, constantFrom, dictionary, integer, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { SIGNAL_NAMES } from "../../src/session/names.ts";
+import { SIGNAL_NAMES } from "../../src/users/session/names.ts";
 import {
   decodeTerminalModes,
   encodeTerminalModes,
   TERMINAL_MODES,
   type TerminalModes,
-} from "../../src/session/terminal-modes.ts";
+} from "../../src/users/session/terminal-modes.ts";
 
 const thrownCode = (call: () => unknown): string | undefined => {
   try {

@@ -7,12 +7,22 @@ import type { ByteStreams, ChannelHandler } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { type Duplex, webDuplex } from "../../src/mux/duplex.ts";
 import type { DrivenMachine } from "../../src/mux/engine.ts";
-import { Mux, type MuxHandlers, type MuxSide, type OpenHandler } from "../../src/mux/mux.ts";
+import {
+  type ChannelAcceptor,
+  type GlobalRequestHandler,
+  Mux,
+  type MuxSide,
+  type OpenHandler,
+} from "../../src/mux/mux.ts";
 
 export type Side = MuxSide<ClientSessionEvent>;
-export type TestMux = Mux<ClientSessionEvent, Side>;
+export type TestMux = Mux<ClientSessionEvent>;
 
-const NO_HANDLERS: MuxHandlers<Side> = { channels: {}, globalRequests: {} };
+/** Handlers of the peer's channel opens by type, and of its global requests by name. */
+interface Handlers {
+  readonly channels?: Readonly<Record<string, ChannelAcceptor>>;
+  readonly globalRequests?: Readonly<Record<string, GlobalRequestHandler>>;
+}
 
 /** Ignores every event of a channel. */
 export const deaf: ChannelHandler = { data() {}, writable() {}, eof() {}, request() {}, closed() {} };
@@ -38,7 +48,7 @@ export function clientMux(streams: ByteStreams): TestMux {
     refused() {},
     closed() {},
   };
-  return new Mux<ClientSessionEvent, Side>(webDuplex(streams), machine, side, NO_HANDLERS);
+  return new Mux<ClientSessionEvent>(webDuplex(streams), machine, side);
 }
 
 /** A mux over a connection without a transport. Takes the peer's messages and records the messages sent. */
@@ -55,7 +65,10 @@ export interface LooseMux {
   readonly ends: readonly SshError[];
 }
 
-export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Partial<ConnectionLimits> = {}): LooseMux {
+export function looseMux(
+  { channels = {}, globalRequests = {} }: Handlers = {},
+  limits: Partial<ConnectionLimits> = {},
+): LooseMux {
   const sent: Uint8Array[] = [];
   let draft: Bytes = new Uint8Array(0);
   const connection = new Connection({
@@ -98,13 +111,13 @@ export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Part
     refused: (name) => void refused.push(name),
     closed: (error) => void ends.push(error),
   };
-  const mux: TestMux = new Mux<ClientSessionEvent, Side>(
+  const mux: TestMux = new Mux<ClientSessionEvent>(
     duplex as Duplex,
     machine as DrivenMachine<ClientSessionEvent>,
     side,
-    { ...NO_HANDLERS, ...handlers },
   );
-  for (const channelType of Object.keys(handlers.channels ?? {})) connection.allow(channelType);
+  for (const [channelType, acceptor] of Object.entries(channels)) mux.accept(channelType, acceptor);
+  for (const [requestName, handler] of Object.entries(globalRequests)) mux.onGlobalRequest(requestName, handler);
   return {
     mux,
     receive(...payloads) {

@@ -128,8 +128,9 @@ async function decide(
     return false;
   }
   // This server has no tunnel devices and no ~/.ssh/rc, so `tunnel=` and `user-rc` have no effect.
-  const { command, pty, portForwarding, permitOpen, permitListen, agentForwarding, x11Forwarding } =
+  const { command, pty, permitOpen, permitListen, portForwarding, agentForwarding, x11Forwarding } =
     check.key.restrictions;
+  const forwarding = { portForwarding, agentForwarding, x11Forwarding };
   const isPermitted = (name: string): boolean =>
     typeof permitUserEnvironment === "function" ? permitUserEnvironment(name) : permitUserEnvironment;
   const environment = Object.entries(check.key.restrictions.environment).filter(([name]) => {
@@ -149,13 +150,11 @@ async function decide(
       environment: Object.fromEntries(environment),
       // rule: login-pty
       pty,
-      portForwarding,
       // rule: login-permitopen
       ...(permitOpen !== undefined && { permitOpen }),
       // rule: login-permitlisten
       ...(permitListen !== undefined && { permitListen }),
-      agentForwarding,
-      x11Forwarding,
+      ...forwarding,
     },
   };
 }

@@ -1,3 +1,4 @@
+import { AGENT } from "./rows/agent.ts";
 import { AUTHENTICATION } from "./rows/authentication.ts";
 import { CLIENT_FILES_TERMINALS } from "./rows/client-files-terminals.ts";
 import { CONNECTION } from "./rows/connection.ts";
@@ -22,6 +23,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Gateway: GATEWAY_ROWS,
   SFTP,
   scp: SCP,
+  "Agent forwarding": AGENT,
 };
 
 /** Row on one side, with a test that shows the protection. */

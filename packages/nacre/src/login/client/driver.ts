@@ -1,0 +1,221 @@
+import type { ClientAsk } from "@nacre/auth";
+import { isPrivateKey } from "@nacre/keys/internal";
+import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
+import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
+import { SshError } from "@nacre/wire";
+import { type ClientLoginContext, type ClientLoginMethod, chosenMethods } from "../../methods/method.ts";
+import { callOpenHandler } from "../../mux/application-open.ts";
+import type { Duplex } from "../../mux/duplex.ts";
+import { type Engine, leaveUncaught, reasonOf } from "../../mux/engine.ts";
+import { Mux, type MuxSide } from "../../mux/mux.ts";
+import { abortedError, onAbort } from "../../on-abort.ts";
+import { platformRandom } from "../../random.ts";
+import type { ClientPart } from "../../users/client-user.ts";
+import type { EncodedRequest } from "../../users/session/requests.ts";
+import { offeredAlgorithms } from "../../wasm.ts";
+import { madeTrace, quietly } from "../../watchers.ts";
+import { withCaller } from "../../with-caller.ts";
+import type { ClientProvider, ConnectOptions, HostKey } from "./options.ts";
+
+/** Facts about an authenticated connection. */
+export interface ConnectionInfo {
+  /** The server's identification string, such as `"SSH-2.0-OpenSSH_10.0"`. */
+  readonly peerVersion: string;
+  readonly negotiated: NegotiatedAlgorithms;
+  readonly hostKey: HostKey;
+}
+
+/** Logs a client in: passes the asks of the session machine to the application. */
+export class Driver implements MuxSide<ClientSessionEvent> {
+  /** A server may open no channels and send no global requests until the client accepts them here. */
+  readonly mux: Mux<ClientSessionEvent>;
+  readonly #machine: ClientSession;
+  readonly #options: ConnectOptions & ClientProvider;
+  #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
+  /** Parts of the users that the options use, from the login on. */
+  #parts: readonly ClientPart[] = [];
+  #peerVersion = "";
+  #hostKey: HostKey | undefined;
+  /** Functions that answer the asks of login methods, by method. */
+  readonly #answers: ReadonlyMap<string, ((ask: ClientAsk) => unknown) | undefined>;
+  /** Tells login methods that the login is over. */
+  readonly #login = new AbortController();
+
+  constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
+    this.#options = options;
+    const methods = chosenMethods(options.methods, options.loginMethods);
+    const login: ClientLoginContext = { options, signal: this.#login.signal };
+    this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));
+    this.#machine = new ClientSession(sessionOptions(options, methods));
+    this.mux = new Mux<ClientSessionEvent>(duplex, this.#machine, this);
+  }
+
+  /** Resolves with the reason when the connection has ended; code `closed` after `close`. Never rejects. */
+  get ended(): Promise<SshError> {
+    return this.#engine.closed;
+  }
+
+  /** Encodes terminal modes by name, if the program passed this code. */
+  get encodeModes(): ClientProvider["encodeModes"] {
+    return this.#options.encodeModes;
+  }
+
+  /** Returns the requests of the connection's users that a session sends before its command. */
+  sessionRequests(): readonly EncodedRequest[] {
+    return this.#parts.flatMap((part) => part.sessionRequests());
+  }
+
+  /** Connects and logs in. Rejects with the error that ended the attempt, after all resources are released. */
+  async start(): Promise<ConnectionInfo> {
+    const { signal } = this.#options;
+    const authenticated = new Promise<ConnectionInfo>((resolve, reject) => {
+      this.#authenticated = { resolve, reject };
+    });
+    let unwatch: (() => void) | undefined;
+    try {
+      this.#engine.start();
+      unwatch = signal && onAbort(signal, () => this.#engine.fail(abortedError("connecting", signal)));
+      if (!signal?.aborted) this.#engine.turn();
+      return await authenticated;
+    } catch (error) {
+      await this.ended;
+      throw withCaller(error);
+    } finally {
+      unwatch?.();
+    }
+  }
+
+  /** Disconnects. Resolves when all resources are released. */
+  async close(): Promise<void> {
+    this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
+    await this.ended;
+  }
+
+  /** Starts a key exchange now, before a rekey limit is reached. */
+  rekey(): void {
+    this.#machine.rekey();
+    this.#engine.touch();
+  }
+
+  /** Handles an event of the session machine. The mux calls this and the next two methods. */
+  event(event: ClientSessionEvent): void {
+    const options = this.#options;
+    switch (event.type) {
+      case "identified":
+        this.#peerVersion = event.peerVersion;
+        return;
+      case "verify-host-key": {
+        const hostKey: HostKey = {
+          algorithm: event.algorithm,
+          blob: event.hostKey,
+          fingerprint: options.fingerprint(event.hostKey),
+        };
+        this.#hostKey = hostKey;
+        this.#ask(
+          () => this.#decideHostKey(hostKey),
+          (verdict) => this.#machine.answerHostKey(event.token, verdict),
+        );
+        return;
+      }
+      case "authenticated":
+        this.#login.abort();
+        for (const [channelType, handler] of Object.entries(options.channels ?? {}))
+          this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
+        this.#parts = options.users?.begin(options, this.mux) ?? [];
+        this.#authenticated.resolve({
+          peerVersion: this.#peerVersion,
+          negotiated: this.#machine.negotiated!,
+          hostKey: this.#hostKey!,
+        });
+        return;
+      case "banner":
+        this.#show(event.message);
+        return;
+      case "instruction":
+        this.#show([event.name, event.instruction].filter((text) => text !== "").join("\n"));
+        return;
+      default:
+        if ("method" in event)
+          this.#ask(
+            () => this.#answers.get(event.method)?.(event),
+            (answer) => this.#machine.auth.answer(event.token, answer),
+          );
+      // New keys and debug messages need no action.
+    }
+  }
+
+  refused(): void {}
+
+  closed(error: SshError): void {
+    this.#authenticated.reject(error);
+    this.#login.abort(error);
+    for (const part of this.#parts) part.closed(error);
+  }
+
+  get #engine(): Engine<ClientSessionEvent> {
+    return this.mux.engine;
+  }
+
+  /** Shows a text with the application's `banner` callback. Exceptions of the callback are rethrown as uncaught exceptions. */
+  #show(text: string): void {
+    try {
+      this.#options.banner?.(text);
+    } catch (thrown) {
+      leaveUncaught(thrown);
+    }
+  }
+
+  async #decideHostKey(hostKey: HostKey): Promise<true | SshError> {
+    const { blob, fingerprint } = hostKey;
+    try {
+      // Only true accepts: JavaScript programs may return anything.
+      const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
+      // rule: host-key-verdict
+      if (verdict === true) return true;
+      return new SshError("host-key-refused", `the host key ${fingerprint} was refused`);
+    } catch (cause) {
+      // An error during the check must refuse the key (CVE-2025-26465).
+      if (cause instanceof SshError) return cause;
+      // rule: host-key-check-fails
+      return new SshError("host-key-refused", `cannot check the host key ${fingerprint}: ${reasonOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  /** Asks the application and passes its answer to `give`. An exception of either ends the login. */
+  #ask<T>(ask: () => T | Promise<T>, give: (value: T) => void): void {
+    this.#engine.ask(ask, give, (cause) =>
+      this.#engine.fail(
+        cause instanceof SshError
+          ? cause
+          : new SshError("auth-cancelled", `the login was cancelled: ${reasonOf(cause)}`, { cause }),
+      ),
+    );
+  }
+}
+
+function sessionOptions(
+  options: ConnectOptions & ClientProvider,
+  methods: readonly ClientLoginMethod[],
+): ClientSessionOptions {
+  const identities = (options.identities ?? []).map((identity) => ({
+    publicKey: identity.publicKey,
+    ...(isPrivateKey(identity) && { privateKey: identity }),
+  }));
+  return {
+    algorithms: offeredAlgorithms(options),
+    fingerprint: options.fingerprint,
+    random: options.random ?? platformRandom,
+    connecting: options.connecting,
+    userName: options.user,
+    identities,
+    password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
+    loginMethods: methods.map(({ method }) => method),
+    keyboardInteractive: options.prompts !== undefined || (options.password !== undefined && "password"),
+    ...(options.limits && { limits: options.limits }),
+    ...transportSettings(options),
+    trace: madeTrace(options.trace),
+    ...(options.keyLog && { keyLog: quietly(options.keyLog) }),
+  };
+}

@@ -1,0 +1,14 @@
+import { SESSION_LIMITS } from "@nacre/session";
+import { type LimitTable, limitTable } from "@nacre/wire";
+import { USER_LIMITS } from "../../users/server-users.ts";
+import type { ServerLimits } from "./options.ts";
+
+/** Ranges and defaults of a server's limits. */
+export const SERVER_LIMITS: LimitTable<ServerLimits> = /* @__PURE__ */ serverLimits();
+
+function serverLimits(): LimitTable<ServerLimits> {
+  return limitTable<ServerLimits>({
+    ...SESSION_LIMITS.ranges,
+    ...USER_LIMITS,
+  });
+}

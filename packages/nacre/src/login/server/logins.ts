@@ -1,0 +1,174 @@
+import type { Factor, LoginVerdict, ServerAsk } from "@nacre/auth";
+import type { ServerSession, ServerSessionEvent } from "@nacre/session";
+import { SshError } from "@nacre/wire";
+import {
+  methodName,
+  type ServerLoginAnswers,
+  type ServerLoginContext,
+  type ServerLoginMethod,
+} from "../../methods/method.ts";
+import { type Engine, isThenable } from "../../mux/engine.ts";
+import type { Authenticate, Login, LoginDecision, ServerEvent } from "./options.ts";
+import {
+  combinePermissions,
+  type GrantedPermissions,
+  isPermissions,
+  NO_PERMISSIONS,
+  type Permissions,
+} from "./permissions.ts";
+
+interface LoginsContext {
+  readonly machine: ServerSession;
+  readonly engine: Engine<ServerSessionEvent>;
+  /** Login methods that the server can handle. */
+  readonly methods: readonly ServerLoginMethod[];
+  readonly authenticate: Authenticate;
+  fingerprint(this: void, blob: Uint8Array): string;
+  readonly remoteAddress: string | undefined;
+  log(this: void, event: ServerEvent): void;
+}
+
+/** Lets the application's parts of the login methods answer asks, and stores the permissions of accepted factors. */
+export class Logins {
+  readonly #context: LoginsContext;
+  /** Permissions of the accepted factors, in their order. */
+  #permissions: readonly Permissions[] = [];
+  /** The login request that the client sent last. */
+  #current: ServerLoginAnswers | undefined;
+
+  constructor(context: LoginsContext) {
+    this.#context = context;
+  }
+
+  onAsk(ask: ServerAsk): void {
+    const { machine, engine } = this.#context;
+    if (ask.isFirst) this.#begin(ask.method);
+    engine.ask(
+      () => this.#current?.answer(ask),
+      (answer) => machine.auth.answer(ask.token, answer),
+      (cause) => engine.fail(new SshError("internal", "the decision about a login could not be sent", { cause })),
+    );
+  }
+
+  /** Returns the permissions of a login that succeeded with these factors. */
+  granted(factors: readonly Factor[]): GrantedPermissions {
+    return combinePermissions(this.#permissions.slice(0, factors.length));
+  }
+
+  /** Ends the login request when the connection has ended. */
+  closed(): void {
+    this.#abandon();
+  }
+
+  /** Begins a login request, which ends the one before it. */
+  #begin(name: string): void {
+    this.#abandon();
+    const { methods, fingerprint } = this.#context;
+    const login: ServerLoginContext = {
+      fingerprint,
+      decide: (ask, facts, mayChangePassword = false) => {
+        const { userName: user, factors } = ask;
+        const { remoteAddress } = this.#context;
+        return this.#decide({ ...facts, user, factors, remoteAddress }, mayChangePassword);
+      },
+      verdict: (ask, decision) => this.#verdict(decision, ask.factors),
+    };
+    this.#current = methods.find(({ method }) => method.name === name)?.application?.(login);
+  }
+
+  #abandon(): void {
+    this.#current?.abandoned?.();
+    this.#current = undefined;
+  }
+
+  /** Asks the application. An exception or an invalid decision refuses the login. */
+  #decide(login: Login, mayChangePassword: boolean): LoginDecision | Promise<LoginDecision> {
+    const { engine, authenticate, log } = this.#context;
+    const method = login.method === "other" ? login.name : login.method;
+    const refuse = (error?: unknown): false => {
+      if (engine.over !== undefined) return false;
+      log({
+        type: "login-refused",
+        user: login.user,
+        method,
+        ...("signed" in login && { fingerprint: login.fingerprint, signed: login.signed }),
+        ...(error !== undefined && { error }),
+      });
+      return false;
+    };
+    const judge = (answer: unknown): LoginDecision => {
+      const decision = this.#checked(answer, method, mayChangePassword);
+      if (decision === false) return refuse();
+      return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
+    };
+    try {
+      const answer = authenticate(login);
+      return isThenable(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
+    } catch (error) {
+      return refuse(error);
+    }
+  }
+
+  /**
+   * Validates a decision. `undefined` and `null` refuse. Throws `usage` for any other invalid value, which a JavaScript program may return.
+   */
+  #checked(decision: unknown, method: string, mayChangePassword: boolean): LoginDecision {
+    if (decision === true || decision === false || decision === undefined || decision === null)
+      return decision === true;
+    if (typeof decision !== "object") throw noDecision(method);
+    const { permissions, next, changePassword } = decision as Record<string, unknown>;
+    if (changePassword !== undefined) {
+      if (typeof changePassword !== "string" || !mayChangePassword) throw noDecision(method);
+      return { changePassword };
+    }
+    if (next !== undefined && !(this.#areMethods(next) && next.length > 0)) throw noDecision(method);
+    if (permissions === undefined) {
+      if (next === undefined) throw noDecision(method);
+      return { next };
+    }
+    if (!isPermissions(permissions)) throw noDecision(method);
+    return { permissions, ...(next !== undefined && { next }) };
+  }
+
+  #areMethods(value: unknown): value is Extract<LoginDecision, { readonly next: unknown }>["next"] {
+    const { methods } = this.#context;
+    return (
+      Array.isArray(value) &&
+      value.every((one: string | ServerLoginMethod | null) =>
+        methods.some(({ method }) => one !== null && method.name === methodName(one) && method.isUnlisted !== true),
+      )
+    );
+  }
+
+  /**
+   * Returns whether the decision forces a different command than an earlier factor. Only one command can run, and neither restriction may
+   * be bypassed.
+   */
+  #forcesAnother(decision: LoginDecision, before: readonly Factor[]): boolean {
+    const command =
+      typeof decision === "object" && "permissions" in decision ? decision.permissions.command : undefined;
+    if (command === undefined) return false;
+    const forced = this.granted(before).command;
+    return forced !== undefined && command !== forced;
+  }
+
+  /** Converts the decision for the authentication layer. Stores its permissions with the accepted factor. */
+  #verdict(decision: LoginDecision, before: readonly Factor[]): LoginVerdict {
+    if (decision === false || (typeof decision === "object" && "changePassword" in decision)) return "failure";
+    const permissions = decision !== true && "permissions" in decision ? decision.permissions : NO_PERMISSIONS;
+    // rule: factor-permissions
+    this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
+    return decision !== true && decision.next !== undefined ? { partial: decision.next.map(methodName) } : "success";
+  }
+}
+
+function noDecision(method: string): SshError {
+  return new SshError(
+    "usage",
+    `\`authenticate\` returned an invalid decision for a ${method} login; return true, false or a LoginDecision object`,
+  );
+}
+
+function anotherCommand(): SshError {
+  return new SshError("usage", "the factors of this login force different commands; only one can run");
+}

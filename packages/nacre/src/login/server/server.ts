@@ -1,0 +1,52 @@
+import { checkHandlers, usage } from "../../check.ts";
+import { chosenMethods } from "../../methods/method.ts";
+import type { Duplex } from "../../mux/duplex.ts";
+import { checkAlgorithms } from "../../options/algorithms.ts";
+import { SERVER_USERS } from "../../users/server-users.ts";
+import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
+import type { ServerConnection } from "./connection.ts";
+import { ServerDriver } from "./driver.ts";
+import type { ServeOptions, ServerProvider } from "./options.ts";
+
+/**
+ * Serves one client over any kind of byte connection, with any kind of session. `@nacre/node` builds on this. Check the options with
+ * {@link checkServeOptions} first, once for all connections that share them.
+ */
+export function serveDuplex<S extends BaseSession>(
+  duplex: Duplex,
+  options: ServeOptions<S> & ServerProvider,
+  makeSession: SessionMaker<S>,
+): ServerConnection {
+  // The options' handlers take the sessions that `makeSession` makes. The driver needs no more of them than `BaseSession` has.
+  const driver = new ServerDriver(
+    duplex,
+    options as ServeOptions<never> as ServeOptions<BaseSession> & ServerProvider,
+    makeSession,
+  );
+  driver.start();
+  return driver;
+}
+
+/** Throws `usage` for `serve` options that do not fit together. Their names and values must have been checked against `SERVE_OPTIONS`. */
+export function checkServeOptions(options: Omit<ServeOptions<never>, "log"> & ServerProvider): void {
+  const { hostKeys, algorithms } = options;
+  if (typeof algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  checkAlgorithms(algorithms);
+  const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
+  if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
+    throw usage("`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type");
+  chosenMethods(options.methods, options.loginMethods);
+  // The application cannot handle what Nacre handles itself.
+  const used = SERVER_USERS.filter((user) => user.isUsed(options));
+  checkHandlers(options.channels, "channels", Object.assign({}, ...used.map(({ channels }) => channels)));
+  checkHandlers(
+    options.globalRequests,
+    "globalRequests",
+    Object.assign({}, ...used.map(({ globalRequests }) => globalRequests)),
+  );
+  checkHandlers(
+    options.sessionRequests,
+    "sessionRequests",
+    Object.fromEntries(used.flatMap(({ sessionRequests }) => sessionRequests.map((name) => [name, true]))),
+  );
+}

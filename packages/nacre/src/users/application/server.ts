@@ -1,0 +1,113 @@
+import { checkHandlers } from "../../check.ts";
+import type { ServerConnection } from "../../login/server/connection.ts";
+import { callOpenHandler } from "../../mux/application-open.ts";
+import { leaveUncaught } from "../../mux/engine.ts";
+import { ownValue } from "../../mux/own-value.ts";
+import type { PeerGlobalRequest, PeerOpen } from "../../mux/peer-asks.ts";
+import { namedByAll } from "../permission.ts";
+import type { ServerContext, ServerUser } from "../server-user.ts";
+
+/** An application-defined request on a session, before or after its command starts. */
+export interface CustomSessionRequest {
+  readonly name: string;
+  /** Request-specific data. */
+  readonly data: Uint8Array;
+  /** Number of the session, as in `ServerEvent`. */
+  readonly session: number;
+}
+
+/** The application's handlers for channels and requests that Nacre does not handle. */
+export interface ApplicationServeOptions {
+  /**
+   * Handlers for channel types other than "session", by type. Called only if the login's `permissions.channels` includes the type. Call
+   * `accept` or `reject` of the open, now or later. An exception refuses the open and is rethrown as an uncaught exception.
+   */
+  readonly channels?: Readonly<Record<string, (open: PeerOpen, connection: ServerConnection) => void>> | undefined;
+  /**
+   * Handlers for global requests, by name. Called only if the login's `permissions.globalRequests` includes the name. Call `reply`, now or
+   * later.
+   */
+  readonly globalRequests?:
+    | Readonly<Record<string, (request: PeerGlobalRequest, connection: ServerConnection) => void>>
+    | undefined;
+  /**
+   * Handlers for application-defined requests on sessions, by name (RFC 4254 §6). Called only if the login's `permissions.sessionRequests`
+   * includes the name. Only `true` grants the request; any other result or an exception refuses it.
+   */
+  readonly sessionRequests?:
+    | Readonly<Record<string, (request: CustomSessionRequest, connection: ServerConnection) => boolean>>
+    | undefined;
+}
+
+/** Permissions for the application's channels and requests. */
+export interface ApplicationPermissions {
+  /** Channel types of the option `channels` that the login may open; default none. */
+  readonly channels?: readonly string[] | undefined;
+  /** Names in the option `globalRequests` that the login may send; default none. */
+  readonly globalRequests?: readonly string[] | undefined;
+  /** Names in the option `sessionRequests` that the login may send on its sessions; default none. */
+  readonly sessionRequests?: readonly string[] | undefined;
+}
+
+export interface ApplicationTypes {
+  readonly options: ApplicationServeOptions;
+  readonly permissions: ApplicationPermissions;
+  readonly granted: { readonly [Name in keyof ApplicationPermissions]-?: readonly string[] };
+  readonly limits: object;
+  readonly event: never;
+}
+
+/** Channels and requests of the application. Those that the permissions of the login do not include stay refused. */
+export const applicationServer: ServerUser<ApplicationTypes> = {
+  options: {
+    channels: { type: "object", check: (handlers) => checkHandlers(handlers, "channels", {}) },
+    globalRequests: { type: "object", check: (handlers) => checkHandlers(handlers, "globalRequests", {}) },
+    sessionRequests: { type: "object", check: (handlers) => checkHandlers(handlers, "sessionRequests", {}) },
+  },
+  permissions: { channels: namedByAll, globalRequests: namedByAll, sessionRequests: namedByAll },
+  limits: {},
+  isUsed: () => true,
+  channels: {},
+  globalRequests: {},
+  sessionRequests: [],
+  begin(context) {
+    grantChannels(context);
+    grantGlobalRequests(context);
+    grantSessionRequests(context);
+    return undefined;
+  },
+};
+
+type Context = ServerContext<ApplicationTypes>;
+
+function grantChannels({ mux, options: { channels }, permissions, connection }: Context): void {
+  for (const channelType of /* rule: channel-grants */ permissions.channels) {
+    const handler = ownValue(channels, channelType);
+    if (handler === undefined) continue;
+    mux.accept(channelType, (open) => callOpenHandler(() => handler(open, connection), open));
+  }
+}
+
+function grantGlobalRequests({ mux, options: { globalRequests }, permissions, connection }: Context): void {
+  for (const requestName of permissions.globalRequests) {
+    const handler = ownValue(globalRequests, requestName);
+    if (handler === undefined) continue;
+    mux.onGlobalRequest(requestName, (request) => {
+      try {
+        handler(request, connection);
+      } catch (thrown) {
+        leaveUncaught(thrown);
+        if (!request.answered) request.reply(false);
+      }
+    });
+  }
+}
+
+function grantSessionRequests({ options, permissions, connection, sessionRequests }: Context): void {
+  for (const name of permissions.sessionRequests) {
+    const handler = ownValue(options.sessionRequests, name);
+    if (handler === undefined) continue;
+    // A function grants a request of Nacre's own, so only true may pass here.
+    sessionRequests.set(name, (data, session) => (handler({ name, data, session }, connection) as unknown) === true);
+  }
+}

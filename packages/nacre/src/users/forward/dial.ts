@@ -1,0 +1,107 @@
+import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
+import { checkSignal } from "../../check.ts";
+import type { Channel } from "../../mux/channel.ts";
+import { type Opener, reasonName } from "../../mux/open-channel.ts";
+import { abortedError, onAbort } from "../../on-abort.ts";
+import { checkOptions, type OptionRows } from "../../options/schema.ts";
+import type { StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
+import { withCaller } from "../../with-caller.ts";
+import { channelPair } from "./channel-pair.ts";
+import { encodeTarget, type ForwardTarget, formatTarget, type Originator } from "./target.ts";
+
+/** Options for opening a connection from the server. */
+export interface DialOptions {
+  /** Aborts opening. A connection that the server still opens is closed immediately. No effect once open. */
+  readonly signal?: AbortSignal | undefined;
+  /** Origin of the connection, for the server's log; default 127.0.0.1 port 0. */
+  readonly originator?: Originator | undefined;
+}
+
+const DIAL_OPTIONS: OptionRows<DialOptions> = { signal: { check: checkSignal }, originator: true };
+
+/** Receives the outcome of `openDialled`: one call. */
+export interface DialHandler {
+  /** Called with the open channel. */
+  readonly opened: (channel: Channel) => void;
+  /** Called if the server refuses, or the connection ends first. */
+  readonly failed: (error: SshError) => void;
+}
+
+/** Makes the server connect to `target`, with callbacks. Fails and throws with the errors of `dialChannel`. */
+export function openDialled(
+  mux: Opener,
+  target: ForwardTarget,
+  originator: Originator | undefined,
+  { opened, failed }: DialHandler,
+): void {
+  const { channelType, data } = encodeTarget(target, originator);
+  mux.open(channelType, data, {
+    opened,
+    refused: (reasonCode, description) => failed(refusalError(target, reasonCode, description)),
+    lost: failed,
+  });
+}
+
+/**
+ * Makes the server connect to `target`, and returns the channel (RFC 4254 §7.2).
+ *
+ * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
+ * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects with
+ * `channel-limit`, `aborted`, `usage`, or the error that ended the connection.
+ */
+export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
+  return new Promise((resolve, reject) => {
+    checkOptions(options, DIAL_OPTIONS, "`dial`");
+    const { signal, originator } = options;
+    if (signal?.aborted) throw abortError(target, signal);
+    let unwatch: (() => void) | undefined;
+    openDialled(mux, target, originator, {
+      opened: (channel) => {
+        unwatch?.();
+        if (signal?.aborted) channel.close();
+        else resolve(channel);
+      },
+      failed: (error) => {
+        unwatch?.();
+        reject(error);
+      },
+    });
+    if (signal !== undefined) unwatch = onAbort(signal, () => reject(abortError(target, signal)));
+  });
+}
+
+/** Connects as `dialChannel` does, and returns a pair of streams. */
+export async function dial<K extends StreamTypes>(
+  mux: Opener,
+  streams: StreamKind<K>,
+  target: ForwardTarget,
+  options?: DialOptions,
+): Promise<K["pair"]> {
+  try {
+    return channelPair(await dialChannel(mux, target, options), streams);
+  } catch (error) {
+    throw withCaller(error);
+  }
+}
+
+/** Error codes and messages by the name of the reason code (RFC 4254 §5.1). */
+const REFUSALS: Readonly<Record<string, readonly [code: SshErrorCode, text: string]>> = {
+  ADMINISTRATIVELY_PROHIBITED: [
+    "forward-denied",
+    "the server prohibits it (AllowTcpForwarding, AllowStreamLocalForwarding, PermitOpen, permitopen=)",
+  ],
+  CONNECT_FAILED: ["forward-unreachable", "the server cannot connect to it"],
+  UNKNOWN_CHANNEL_TYPE: ["forward-unsupported", "the server does not support this kind of forwarding"],
+  RESOURCE_SHORTAGE: ["forward-limit", "the server is short of resources"],
+};
+
+function refusalError(target: ForwardTarget, reasonCode: number, description: string): SshError {
+  const reason = reasonName(reasonCode);
+  const [code, text] = REFUSALS[reason] ?? ["channel-open-failed", `the server refused it (${reason})`];
+  const said = description === "" ? "" : `: ${escapeText(description)}`;
+  return new SshError(code, `cannot connect to ${escapeText(formatTarget(target))}: ${text}${said}`);
+}
+
+function abortError(target: ForwardTarget, signal: AbortSignal): SshError {
+  return abortedError(`connecting to ${escapeText(formatTarget(target))}`, signal);
+}
