@@ -25,7 +25,10 @@ interface Part {
 const PARTS: readonly Part[] = [
   {
     name: "the login method keyboard-interactive",
-    files: ["packages/auth/src/methods/keyboard-interactive.ts", "packages/nacre/src/methods/keyboard-interactive.ts"],
+    files: [
+      "packages/auth/src/methods/keyboard-interactive.ts",
+      "packages/nacre/src/login/methods/keyboard-interactive.ts",
+    ],
     texts: {
       "packages/auth/src/index.ts": [
         `export {
@@ -34,7 +37,7 @@ const PARTS: readonly Part[] = [
   type Questions,
   type ServerPromptsAsk,
   serverKeyboardInteractive,
-} from "./methods/keyboard-interactive.ts";\n`,
+} from "./login/methods/keyboard-interactive.ts";\n`,
       ],
       "packages/auth/src/methods/list.ts": [
         `import {
@@ -49,9 +52,9 @@ const PARTS: readonly Part[] = [
         "  serverKeyboardInteractive,\n",
       ],
       "packages/nacre/src/core.ts": [
-        `export { clientKeyboardInteractive, serverKeyboardInteractive } from "./methods/keyboard-interactive.ts";\n`,
+        `export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";\n`,
       ],
-      "packages/nacre/src/methods/list.ts": [
+      "packages/nacre/src/login/methods/list.ts": [
         `import { clientKeyboardInteractive, serverKeyboardInteractive } from "./keyboard-interactive.ts";\n`,
         "  clientKeyboardInteractive,\n",
         "  serverKeyboardInteractive,\n",

@@ -1,6 +1,6 @@
 import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides, SshError } from "@nacre/wire";
 import type { ClientProvider, ConnectOptions } from "./login/client/options.ts";
-import { chosenMethods } from "./methods/method.ts";
+import { chosenMethods } from "./login/methods/method.ts";
 import { isThenable } from "./mux/engine.ts";
 import { checkOptions } from "./options/schema.ts";
 

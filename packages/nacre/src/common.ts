@@ -47,6 +47,13 @@ export type {
   SessionRequestOptions,
   SpawnOptions,
 } from "./login/client/options.ts";
+export type {
+  ClientLoginContext,
+  ClientLoginMethod,
+  ServerLoginAnswers,
+  ServerLoginContext,
+  ServerLoginMethod,
+} from "./login/methods/method.ts";
 export type { ServerConnection } from "./login/server/connection.ts";
 export type {
   Authenticate,
@@ -65,13 +72,6 @@ export type {
   ServerProvider,
 } from "./login/server/options.ts";
 export type { Permissions } from "./login/server/permissions.ts";
-export type {
-  ClientLoginContext,
-  ClientLoginMethod,
-  ServerLoginAnswers,
-  ServerLoginContext,
-  ServerLoginMethod,
-} from "./methods/method.ts";
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";

@@ -1,9 +1,9 @@
 export * from "./common.ts";
 export type { ConnectOptions } from "./login/client/options.ts";
-export { clientKeyboardInteractive, serverKeyboardInteractive } from "./methods/keyboard-interactive.ts";
-export { clientNone } from "./methods/list.ts";
-export { clientPassword, serverPassword } from "./methods/password.ts";
-export { clientPublickey, serverPublickey } from "./methods/publickey.ts";
+export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";
+export { clientNone } from "./login/methods/list.ts";
+export { clientPassword, serverPassword } from "./login/methods/password.ts";
+export { clientPublickey, serverPublickey } from "./login/methods/publickey.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
 export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 export { describedTrace } from "./watchers.ts";

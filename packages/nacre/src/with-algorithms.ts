@@ -7,11 +7,11 @@ import {
   type ConnectOptions,
   type CryptoProvider,
 } from "./login/client/options.ts";
+import { clientNone, serverNone } from "./login/methods/list.ts";
+import { clientPublickey, serverPublickey } from "./login/methods/publickey.ts";
 import type { ServerConnection } from "./login/server/connection.ts";
 import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex } from "./login/server/server.ts";
-import { clientNone, serverNone } from "./methods/list.ts";
-import { clientPublickey, serverPublickey } from "./methods/publickey.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { checkAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";

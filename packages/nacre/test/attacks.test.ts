@@ -17,8 +17,8 @@ import {
 } from "@nacre/wire";
 import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
 import { expect, test } from "vitest";
+import { serverMethods } from "../src/login/methods/list.ts";
 import { serveDuplex } from "../src/login/server/server.ts";
-import { serverMethods } from "../src/methods/list.ts";
 import type { DuplexHandler } from "../src/mux/duplex.ts";
 import { formatTarget } from "../src/users/forward/target.ts";
 

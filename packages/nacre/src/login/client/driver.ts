@@ -3,7 +3,6 @@ import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
-import { type ClientLoginContext, type ClientLoginMethod, chosenMethods } from "../../methods/method.ts";
 import { callOpenHandler } from "../../mux/application-open.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../../mux/engine.ts";
@@ -15,6 +14,7 @@ import type { EncodedRequest } from "../../users/session/requests.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
 import { withCaller } from "../../with-caller.ts";
+import { type ClientLoginContext, type ClientLoginMethod, chosenMethods } from "../methods/method.ts";
 import type { ClientProvider, ConnectOptions, HostKey } from "./options.ts";
 
 /** Facts about an authenticated connection. */

@@ -3,12 +3,12 @@ import { type KeyLogPort, type Limits, SESSION_LIMITS, type SessionTrace, type T
 import type { TransportAlgorithms, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../../check.ts";
-import type { ClientLoginMethod } from "../../methods/method.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
 import type { AlgorithmOptions } from "../../options/algorithms.ts";
 import type { OptionRows, ScopedRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
 import type { ClientUsers } from "../../users/client-user.ts";
+import type { ClientLoginMethod } from "../methods/method.ts";
 import type { LoginMethod } from "../server/options.ts";
 
 /** A host key for the application to accept or refuse. The server has proved that it holds the private key. */

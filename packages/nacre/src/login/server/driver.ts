@@ -3,7 +3,6 @@ import { type ServerHostKey, ServerSession, type ServerSessionEvent, type Server
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
 import { checkOpen, usage } from "../../check.ts";
-import { chosenMethods, methodName, type ServerLoginMethod } from "../../methods/method.ts";
 import type { Channel } from "../../mux/channel.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { type Engine, reasonOf } from "../../mux/engine.ts";
@@ -16,6 +15,7 @@ import { SERVER_USERS } from "../../users/server-users.ts";
 import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
+import { chosenMethods, methodName, type ServerLoginMethod } from "../methods/method.ts";
 import type { ServerConnection } from "./connection.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";

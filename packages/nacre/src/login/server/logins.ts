@@ -1,13 +1,13 @@
 import type { Factor, LoginVerdict, ServerAsk } from "@nacre/auth";
 import type { ServerSession, ServerSessionEvent } from "@nacre/session";
 import { SshError } from "@nacre/wire";
+import { type Engine, isThenable } from "../../mux/engine.ts";
 import {
   methodName,
   type ServerLoginAnswers,
   type ServerLoginContext,
   type ServerLoginMethod,
-} from "../../methods/method.ts";
-import { type Engine, isThenable } from "../../mux/engine.ts";
+} from "../methods/method.ts";
 import type { Authenticate, Login, LoginDecision, ServerEvent } from "./options.ts";
 import {
   combinePermissions,

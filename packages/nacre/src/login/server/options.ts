@@ -12,7 +12,6 @@ import {
   type SshError,
 } from "@nacre/wire";
 import { checkKey, checkLimits, checkSignal, usage } from "../../check.ts";
-import type { ServerLoginMethod } from "../../methods/method.ts";
 import { type AlgorithmOptions, isAlgorithms } from "../../options/algorithms.ts";
 import type { OptionRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
@@ -21,6 +20,7 @@ import { USER_OPTIONS, type UserEvent, type UserLimits, type UserServeOptions } 
 import type { BaseSession } from "../../users/session/base-session.ts";
 import type { SessionServeOptions } from "../../users/session/server.ts";
 import type { CryptoProvider } from "../client/options.ts";
+import type { ServerLoginMethod } from "../methods/method.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { Permissions } from "./permissions.ts";
 

@@ -1,8 +1,8 @@
 import type { ClientAsk, ClientMethod, LoginVerdict, ServerAsk, ServerMethod } from "@nacre/auth";
 import { SshError } from "@nacre/wire";
-import type { ConnectOptions } from "../login/client/options.ts";
-import type { Login, LoginDecision, LoginFacts } from "../login/server/options.ts";
-import { isThenable } from "../mux/engine.ts";
+import { isThenable } from "../../mux/engine.ts";
+import type { ConnectOptions } from "../client/options.ts";
+import type { Login, LoginDecision, LoginFacts } from "../server/options.ts";
 
 /** A login method of a client: a value for the option `methods` of `connect`. */
 export interface ClientLoginMethod {

@@ -5,7 +5,7 @@ import {
   serverKeyboardInteractive as server,
 } from "@nacre/auth";
 import { SshError } from "@nacre/wire";
-import type { LoginDecision } from "../login/server/options.ts";
+import type { LoginDecision } from "../server/options.ts";
 import {
   type ClientLoginMethod,
   type ServerLoginAnswers,
