@@ -66,6 +66,7 @@ export {
   decodeRequest,
   encodeReply,
   encodeRequest,
+  extensionFor,
   type RequestType,
   type SftpReply,
   type SftpRequest,

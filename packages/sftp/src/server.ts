@@ -19,17 +19,9 @@ import type { NameEntry } from "./messages/replies.ts";
 import { firstNames, ReplyOutput, statusMessage, statusReply } from "./reply-output.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";
 import type { SftpServerEvent } from "./server-events.ts";
-import { handlesOf, longestPath, suits, withValues } from "./server-requests.ts";
-import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
-import {
-  decodeRequest,
-  extensionOf,
-  REQUESTS,
-  type SftpReply,
-  type SftpRequest,
-  SSH_FXP,
-  type SuccessReply,
-} from "./table.ts";
+import { handlesOf, longestPath, receivedRequest, suits, withValues } from "./server-requests.ts";
+import type { SymlinkOrder } from "./symlink-order.ts";
+import { REQUESTS, type SftpReply, type SftpRequest, SSH_FXP, type SuccessReply } from "./table.ts";
 import { WriteReplies } from "./write-replies.ts";
 
 /** Options of `SftpServer`. */
@@ -43,11 +35,6 @@ export interface SftpServerOptions {
   readonly limits?: Overrides<SftpServerLimits> | undefined;
   /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
   readonly symlinkOrder?: SymlinkOrder | undefined;
-  /**
-   * Called with bytes passed to `receive` with `ownsBuffer` that the server no longer uses, for example to free their memory. It is not called
-   * for short chunks, nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
-   */
-  readonly release?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** A request of the client without an answer. */
@@ -95,7 +82,7 @@ export class SftpServer<Handle> {
   #state: State = { kind: "starting" };
 
   /** Throws `usage` if a limit is out of range, or if two extensions have the same name. */
-  constructor({ extensions = [], limits, symlinkOrder = "target-first", release }: SftpServerOptions = {}) {
+  constructor({ extensions = [], limits, symlinkOrder = "target-first" }: SftpServerOptions = {}) {
     this.#symlinkOrder = symlinkOrder;
     this.#limits = completeLimits(SFTP_SERVER_LIMITS, limits);
     const own = SFTP_EXTENSIONS.limits;
@@ -103,7 +90,7 @@ export class SftpServer<Handle> {
     this.#announced = new Set(this.#extensions.map(({ name }) => name));
     if (this.#announced.size < this.#extensions.length)
       throw new SshError("usage", "two SFTP extensions with the same name in `extensions`; list each once");
-    this.#frames = new FrameReader(this.#limits.maxPacketLength, release);
+    this.#frames = new FrameReader(this.#limits.maxPacketLength);
   }
 
   /** Maximum length of a read in bytes. Longer ones are shortened to it. */
@@ -144,12 +131,9 @@ export class SftpServer<Handle> {
     this.#output.sent(length);
   }
 
-  /**
-   * Adds bytes from the client; the server then owns them. `ownsBuffer`, default false, tells that nothing else uses their buffer, so that it
-   * may be released. Take the events after each call.
-   */
-  receive(bytes: Uint8Array, ownsBuffer: boolean = false): void {
-    if (!this.#isOver) this.#frames.push(bytes, ownsBuffer);
+  /** Adds bytes from the client; the server then owns them. Take the events after each call. */
+  receive(bytes: Uint8Array): void {
+    if (!this.#isOver) this.#frames.push(bytes);
   }
 
   /** Reports that the client sends no more bytes. The requests received so far are still handled and answered. */
@@ -172,7 +156,8 @@ export class SftpServer<Handle> {
       if (!this.wantsInput) return undefined;
       try {
         if (this.#frames.next()) this.#receive(this.#frames.take(this.#frames.remaining));
-        else if (this.#hasEnded && this.#frames.isInside) throw cutOff();
+        else if (this.#hasEnded && this.#frames.isInside)
+          throw new SshError("channel-closed", "the client ended SFTP within a packet");
         else if (this.#hasEnded && this.#order.count === 0) this.#finish(undefined);
         else return undefined;
       } catch (error) {
@@ -277,7 +262,7 @@ export class SftpServer<Handle> {
       throw new SshError("malformed-message", `an SFTP packet of type ${number} without a request id`);
     if (number === SSH_FXP.INIT) throw new SshError("unexpected-message", "a second SSH_FXP_INIT");
     const id = readUint32(packet, 1);
-    const request = this.#decode(packet);
+    const request = receivedRequest(packet, this.#announced, this.#symlinkOrder);
     if (typeof request === "number") return this.#output.status(id, request);
     if (request.type === "limits")
       return this.#output.limits(id, this.#limits.maxPacketLength, this.#limits.maxHandles);
@@ -296,21 +281,6 @@ export class SftpServer<Handle> {
       );
     this.#output.version(this.#extensions);
     this.#state = { kind: "ready" };
-  }
-
-  /** Decodes a request, or returns the status that refuses it. */
-  #decode(packet: Bytes): SftpRequest | number {
-    try {
-      // rule: sftp-unannounced-extension
-      if (packet[0] === SSH_FXP.EXTENDED && !this.#announced.has(extensionOf(packet))) return SSH_FX.OP_UNSUPPORTED;
-      const request = decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
-      if (typeof request === "number" || request.type !== "symlink" || this.#symlinkOrder === "target-first")
-        return request;
-      return exchangePaths(request);
-    } catch (error) {
-      if (error instanceof SshError && error.code === "malformed-message") return SSH_FX.BAD_MESSAGE;
-      throw error;
-    }
   }
 
   /** Passes a request to the application, now or after earlier ones on its handles; or refuses it. */
@@ -415,7 +385,3 @@ type State =
   | { readonly kind: "ending"; readonly error: SshError | undefined }
   /** "closed" is emitted. */
   | { readonly kind: "over" };
-
-function cutOff(): SshError {
-  return new SshError("channel-closed", "the client ended SFTP within a packet");
-}

@@ -149,6 +149,11 @@ const BY_EXTENSION = new Map(ROWS.map((row) => [row.extension?.name, row]));
 /** Bytes of type and request id before the fields of each request and reply. */
 const HEADER_LENGTH = 5;
 
+/** Returns the extension that a server announces for a type of request; `undefined` for one of the draft. */
+export function extensionFor(type: RequestType): extension.SftpExtension | undefined {
+  return REQUESTS[type].extension;
+}
+
 /** Encodes a request as a packet without its length field. Throws `usage` if a value does not fit its field. */
 export function encodeRequest(id: number, request: SftpRequest): Bytes {
   const { number, extension, codec } = REQUESTS[request.type];

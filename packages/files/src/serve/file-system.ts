@@ -118,10 +118,4 @@ export interface FileSystem {
   homeDirectory?(user: string, isLoggedIn: boolean): Promise<string>;
   /** Returns the names of users and groups, one for each id; "" for an unknown one (users-groups-by-id@openssh.com). */
   usersGroups?(uids: readonly number[], gids: readonly number[]): Promise<UsersGroups>;
-  /**
-   * Called with bytes that are no longer used, nor is anything else in their buffer, which may therefore be detached: received ones, and the
-   * data of a `write` that has settled. May free their memory earlier than the garbage collector would. A file system with this method must
-   * not keep the data of a `write`.
-   */
-  releaseBytes?(bytes: Uint8Array): void;
 }

@@ -29,9 +29,7 @@ const OPTIONS: OptionNames<MemoryFileSystemOptions> = {
 };
 
 /** A file system in memory. It has every method of `FileSystem` except those for the names of users and groups. */
-export type MemoryFileSystem = Required<
-  Omit<FileSystem, "forLogin" | "usersGroups" | "homeDirectory" | "releaseBytes">
->;
+export type MemoryFileSystem = Required<Omit<FileSystem, "forLogin" | "usersGroups" | "homeDirectory">>;
 
 /**
  * Makes an empty file system in memory, for any runtime: files, directories, symbolic and hard links, modes, owners and times. A file that

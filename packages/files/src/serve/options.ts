@@ -1,6 +1,7 @@
-import type { SftpServerLimits, SftpServerRequest } from "@nacre/sftp";
+import type { SftpServerLimits } from "@nacre/sftp";
 import type { Overrides } from "@nacre/wire";
 import { type OptionNames, usage } from "nacre/extend";
+import { SFTP_REQUEST_TYPES, type SftpRequestType } from "./requests.ts";
 
 /** An event of an SFTP server for a log. Texts from the client are unescaped: escape them before display. */
 export interface SftpServerLogEvent {
@@ -10,15 +11,12 @@ export interface SftpServerLogEvent {
    */
   readonly type: "failed";
   /** Type of the request. */
-  readonly request: SftpServerRequest<unknown>["type"];
+  readonly request: SftpRequestType;
   /** Path in the request, or the path that its handle was opened with; `undefined` for a request without a path. */
   readonly path: string | undefined;
   /** The exception. */
   readonly error: unknown;
 }
-
-/** Type of a request, such as "open" or "posix-rename". */
-export type SftpRequestType = SftpServerRequest<unknown>["type"];
 
 /** A request that was answered. Texts from the client are unescaped: escape them before display. */
 export interface SftpRequestEvent {
@@ -60,41 +58,6 @@ export const SFTP_SERVER_OPTIONS: OptionNames<SftpServerSettings> = {
   log: true,
   onRequest: true,
 };
-
-const TYPES: Readonly<Record<SftpRequestType, true>> = {
-  open: true,
-  close: true,
-  read: true,
-  write: true,
-  lstat: true,
-  fstat: true,
-  setstat: true,
-  fsetstat: true,
-  opendir: true,
-  readdir: true,
-  remove: true,
-  mkdir: true,
-  rmdir: true,
-  realpath: true,
-  stat: true,
-  rename: true,
-  readlink: true,
-  symlink: true,
-  "posix-rename": true,
-  statvfs: true,
-  fstatvfs: true,
-  hardlink: true,
-  fsync: true,
-  lsetstat: true,
-  "expand-path": true,
-  "copy-data": true,
-  "home-directory": true,
-  "users-groups-by-id": true,
-  extended: true,
-};
-
-/** Types of all requests that `allowRequests` and `denyRequests` may contain. Their names are those of OpenSSH's `sftp-server -Q requests`. */
-export const SFTP_REQUEST_TYPES: readonly SftpRequestType[] = Object.keys(TYPES) as SftpRequestType[];
 
 /** Returns a function that tells whether requests of a type are permitted. Throws `usage` for an unknown type. */
 export function requestPermit({

@@ -1,9 +1,9 @@
 import { SFTP_SERVER_LIMITS, SftpServer, symlinkOrderOf } from "@nacre/sftp";
 import { checkLimits, checkNames, loginId, usage } from "nacre/extend";
-import { extensionsOf } from "./extensions.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { OpenHandle } from "./open-handle.ts";
 import { requestPermit, SFTP_SERVER_OPTIONS, type SftpServerSettings } from "./options.ts";
+import { extensionsOf } from "./requests.ts";
 import { type SftpPeer, SftpSession } from "./sftp-session.ts";
 
 /** Methods that every `FileSystem` has. */
@@ -39,7 +39,6 @@ export function sftpServer(
       extensions: extensionsOf(files, readOnly, isPermitted),
       limits,
       symlinkOrder: symlinkOrderOf(session.clientVersion),
-      release: files.releaseBytes && ((bytes) => files.releaseBytes?.(bytes)),
     });
     const running = new SftpSession(machine, {
       fileSystem: files,

@@ -1,19 +1,20 @@
 import { type SftpServer, type SftpServerEvent, SSH_FX } from "@nacre/sftp";
-import { SshError } from "@nacre/wire";
+import { type AskToken, SshError } from "@nacre/wire";
 import type { BaseSession, Channel, SessionBytes } from "nacre/extend";
+import { FileSystemError, refusalOf } from "./file-error.ts";
+import type { FileSystem } from "./file-system.ts";
+import { type OpenHandle, servedOf } from "./open-handle.ts";
+import type { SftpRequestEvent, SftpServerLogEvent } from "./options.ts";
+import { PathOrder } from "./path-order.ts";
 import {
   type AnswerContext,
   answerRequest,
-  otherPathOf,
-  pathAccessOf,
-  pathOf,
+  isByPath,
+  isChange,
+  pathsOf,
   type Request,
-} from "./answer-request.ts";
-import { refusalOf } from "./file-error.ts";
-import type { FileSystem } from "./file-system.ts";
-import { type OpenHandle, servedOf } from "./open-handle.ts";
-import type { SftpRequestEvent, SftpRequestType, SftpServerLogEvent } from "./options.ts";
-import { PathOrder } from "./path-order.ts";
+  type SftpRequestType,
+} from "./requests.ts";
 
 /** Bytes of unsent replies that are sent before the next event. A few long replies stay in the processor's cache until they are encrypted. */
 const BATCH = 128 * 1024;
@@ -66,7 +67,7 @@ export class SftpSession implements SessionBytes {
   constructor(machine: SftpServer<OpenHandle>, context: SftpSessionContext) {
     this.#machine = machine;
     this.#context = context;
-    this.#answering = { ...context, machine, isOver: () => this.#isOver };
+    this.#answering = { fs: context.fileSystem, user: context.user, machine, isOver: () => this.#isOver };
     this.ended = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -80,8 +81,7 @@ export class SftpSession implements SessionBytes {
 
   data(_: "stdout" | "stderr", bytes: Uint8Array): void {
     this.#unconsumed += bytes.length;
-    // Nothing else uses the buffer of a channel's data.
-    this.#machine.receive(bytes, true);
+    this.#machine.receive(bytes);
     this.#turn();
   }
 
@@ -151,18 +151,28 @@ export class SftpSession implements SessionBytes {
     const { token, request } = event;
     const answer = (): Promise<void> | undefined => {
       // A close must run even after the end.
-      if (!this.#isOver || request.type === "close") return answerRequest(token, request, this.#answering);
+      if (!this.#isOver || request.type === "close") return this.#answerPermitted(token, request);
       this.#machine.status(token, SSH_FX.FAILURE);
       return undefined;
     };
-    const access = pathAccessOf(request);
     try {
-      const answered = access === undefined ? answer() : this.#paths.run(access, async () => answer());
+      const answered = isByPath(request)
+        ? this.#paths.run(isChange(request) ? "change" : "read", async () => answer())
+        : answer();
       if (answered === undefined) this.#report(request, undefined);
       else void this.#answerLater(event, answered);
     } catch (error) {
       this.#refuse(event, error);
     }
+  }
+
+  #answerPermitted(token: AskToken, request: Request): Promise<void> | undefined {
+    const { isPermitted, readOnly } = this.#context;
+    // rule: sftp-denied-request
+    if (!isPermitted(request.type)) throw new FileSystemError("EACCES");
+    // rule: sftp-read-only
+    if (readOnly && isChange(request)) throw new FileSystemError("EACCES");
+    return answerRequest(token, request, this.#answering);
   }
 
   async #answerLater(event: RequestEvent, answered: Promise<void>): Promise<void> {
@@ -183,12 +193,14 @@ export class SftpSession implements SessionBytes {
 
   #report(request: Request, refusal: string | undefined): void {
     const { onRequest } = this.#context;
-    onRequest?.({ request: request.type, path: pathOf(request), otherPath: otherPathOf(request), refusal });
+    if (onRequest === undefined) return;
+    const [path, otherPath] = pathsOf(request);
+    onRequest({ request: request.type, path, otherPath, refusal });
   }
 
   /** Reports an exception that is not meant for the client. */
   #fault(request: Request, error: unknown): { readonly status: number; readonly message: string } {
-    this.#context.log({ type: "failed", request: request.type, path: pathOf(request), error });
+    this.#context.log({ type: "failed", request: request.type, path: pathsOf(request)[0], error });
     // rule: sftp-fault-text
     return { status: SSH_FX.FAILURE, message: "Failure" };
   }
