@@ -62,6 +62,14 @@ export type { RemotePath } from "./remote/remote-path.ts";
 export { Sftp } from "./remote/sftp.ts";
 export type { OpenFile, SftpChannel } from "./remote/sftp-channel.ts";
 export { Dirent, type StatFs, Stats } from "./remote/stats.ts";
+export {
+  copy,
+  download,
+  type LocalPattern,
+  type RemotePattern,
+  type UploadSource,
+  upload,
+} from "./transfer/index.ts";
 export type {
   FailedEntry,
   ResumedEntry,
@@ -73,15 +81,7 @@ export type {
   TransferredFile,
   UnverifiedEntry,
 } from "./transfer/options.ts";
-export type { TransferSink } from "./transfer/stream-ends.ts";
-export {
-  copy,
-  download,
-  type LocalPattern,
-  type RemotePattern,
-  type UploadSource,
-  upload,
-} from "./transfer/upload-download.ts";
+export type { TransferSink } from "./transfer/sides/streams.ts";
 
 /** Opens SFTP on a connection, with Web streams. Use `await using`, or call `close()` in the end. Rejects like `openSftp`. */
 export function sftp(ssh: ChannelOpener, options?: OpenSftpOptions): Promise<Sftp> {

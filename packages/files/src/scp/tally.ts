@@ -2,8 +2,8 @@ import { SshError } from "@nacre/wire";
 import { unlessAborted } from "nacre/extend";
 import { abortError, type CallContext } from "../remote/call.ts";
 import { PLATFORM_CLOCK } from "../transfer/clock.ts";
-import { DEFAULT_MAX_FILES, tooManyFiles } from "../transfer/max-files.ts";
 import type { FailedEntry, SkippedEntry, TransferEntry, TransferResult } from "../transfer/options.ts";
+import { DEFAULT_MAX_FILES, tooManyFiles } from "../transfer/options.ts";
 import { Progress } from "../transfer/progress.ts";
 import type { ScpOptions } from "./options.ts";
 

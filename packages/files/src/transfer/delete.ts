@@ -1,7 +1,7 @@
 import type { HeldDirectories } from "./held-directories.ts";
 import type { TransferRun } from "./run.ts";
+import type { TargetEntry, TargetTree } from "./sides/trees.ts";
 import { listTarget, type TargetListing } from "./target-listing.ts";
-import type { TargetEntry, TargetTree } from "./trees.ts";
 import type { Directory } from "./walk.ts";
 
 /** Maximum number of directories below each other in what is removed. */

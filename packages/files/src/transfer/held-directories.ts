@@ -1,4 +1,5 @@
 import type { LocalDirectory } from "../local/local-files.ts";
+import type { TargetTree } from "./sides/trees.ts";
 import type { Directory } from "./walk.ts";
 
 /** Place of an entry at the target. */
@@ -14,14 +15,6 @@ export interface TargetPlace {
 /** Maximum number of directories held without a user. A directory below one of them is opened without opening all above again. */
 const MOST_IDLE = 32;
 
-/** Target that may hold directories. */
-export interface Holder {
-  /** Returns the path of an entry. */
-  join(directory: string, name: string): string;
-  /** Holds a directory open. Rejects for anything else; without `follow`, also for a symbolic link. */
-  hold?(path: string, follow: boolean): Promise<LocalDirectory>;
-}
-
 interface Held {
   readonly opening: Promise<LocalDirectory>;
   users: number;
@@ -34,25 +27,27 @@ interface Held {
  * link that takes the place of a directory redirects a write. On targets that cannot hold directories, paths are used as they are.
  */
 export class HeldDirectories {
-  readonly #target: Holder;
+  readonly #target: Pick<TargetTree, "join" | "hold"> | undefined;
   readonly #held = new Map<Directory, Held>();
   /** Directories without a user, oldest first. */
   readonly #idle = new Set<Directory>();
   #releaseRoot: (() => Promise<void>) | undefined;
 
-  constructor(target: Holder) {
+  /** `target` is missing for a single file. */
+  constructor(target?: Pick<TargetTree, "join" | "hold">) {
     this.#target = target;
   }
 
   /** Calls `work` with a path of a place that stays valid until `work` has ended. */
   at<T>({ directory, name, path }: TargetPlace, work: (path: string) => Promise<T>): Promise<T> {
-    if (directory === undefined || this.#target.hold === undefined) return work(path);
-    return this.use(directory, (held) => work(this.#target.join(held, name)));
+    if (directory === undefined || this.#target?.hold === undefined) return work(path);
+    const target = this.#target;
+    return this.use(directory, (held) => work(target.join(held, name)));
   }
 
   /** Calls `work` with a path of a directory that stays valid until `work` has ended. */
   use<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
-    return this.#target.hold === undefined ? work(directory.to.path) : this.#useHeld(directory, work);
+    return this.#target?.hold === undefined ? work(directory.to.path) : this.#useHeld(directory, work);
   }
 
   async #useHeld<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
@@ -112,7 +107,7 @@ export class HeldDirectories {
 
   /** Calls `work` with a path of a directory below a held one, which stays valid until `work` has ended. */
   async below<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
-    if (this.#target.hold === undefined) return work(path);
+    if (this.#target?.hold === undefined) return work(path);
     const held = await this.#target.hold(path, false);
     try {
       return await work(held.path);
@@ -123,7 +118,7 @@ export class HeldDirectories {
 
   async #open(directory: Directory): Promise<LocalDirectory> {
     const target = this.#target;
-    if (target.hold === undefined) return { path: directory.to.path, close: async () => {} };
+    if (target?.hold === undefined) return { path: directory.to.path, close: async () => {} };
     return this.at(directory.to, (path) => target.hold!(path, /* rule: transfer-held-link */ directory.follow));
   }
 }

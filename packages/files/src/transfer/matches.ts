@@ -2,8 +2,8 @@ import { escapeText, SshError } from "@nacre/wire";
 import { isPattern, type ListDirectory } from "../remote/glob.ts";
 import type { FileMover } from "./move-files.ts";
 import type { TransferRun } from "./run.ts";
+import type { SourceTree, TargetTree } from "./sides/trees.ts";
 import type { TargetListing } from "./target-listing.ts";
-import type { SourceTree, TargetTree } from "./trees.ts";
 import type { Directory, Walk } from "./walk.ts";
 
 /** A pattern, taken apart. */

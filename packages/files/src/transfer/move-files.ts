@@ -2,17 +2,15 @@ import { escapeText, SshError } from "@nacre/wire";
 import { isThenable } from "nacre/extend";
 import { exactAttributes, permissions } from "../local/attributes.ts";
 import { type Chunk, lengthOf, piecesOf } from "../local/chunk.ts";
-import type { Sha256 } from "../local/local-files.ts";
+import type { LocalStats, Sha256 } from "../local/local-files.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
-import { DEFAULT_MAX_FILES, tooManyFiles } from "./max-files.ts";
 import type { ResumedEntry } from "./options.ts";
+import { DEFAULT_MAX_FILES, tooManyFiles } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import type { Beginning, Resumption } from "./resume.ts";
 import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
-import { MOST_FILES, Slots } from "./slots.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 import {
   type NewAttributes,
   SHORT_LENGTH,
@@ -20,8 +18,9 @@ import {
   type SourceStats,
   type TargetEntry,
   type TargetFiles,
-} from "./trees.ts";
-import { isUnchanged } from "./update.ts";
+} from "./sides/trees.ts";
+import { MOST_FILES, Slots } from "./slots.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 import type { Verification } from "./verify.ts";
 
 /** A file to move. */
@@ -270,4 +269,10 @@ interface Moved {
   resumed: number;
   /** Computes the digest of all of it; `undefined` if it is not needed or not known. */
   hash: Sha256 | undefined;
+}
+
+/** Returns whether the target has a file with the size and, in whole seconds, the time of its source. */
+export function isUnchanged(source: LocalStats, target: LocalStats | undefined): boolean {
+  if (target?.type !== "file" || source.mtimeMs === undefined || target.mtimeMs === undefined) return false;
+  return source.size === target.size && Math.floor(source.mtimeMs / 1000) === Math.floor(target.mtimeMs / 1000);
 }

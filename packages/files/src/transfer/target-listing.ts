@@ -1,8 +1,8 @@
 import { escapeText, SshError } from "@nacre/wire";
 import type { CallContext } from "../remote/call.ts";
 import type { TransferOptions } from "./options.ts";
-import { parsePartialName } from "./partial-name.ts";
-import type { TargetEntry, TargetTree } from "./trees.ts";
+import { parsePartialName } from "./resume.ts";
+import type { TargetEntry, TargetTree } from "./sides/trees.ts";
 
 /** Maximum number of entries of a directory of the target that are held. A hostile server may list entries without an end. */
 const MAX_ENTRIES = 2 ** 20;

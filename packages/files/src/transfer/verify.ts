@@ -1,15 +1,14 @@
 import { SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Sha256Maker } from "../local/sha256.ts";
-import { forEach } from "./for-each.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { UnverifiedEntry } from "./options.ts";
-import type { RemoteDigests } from "./remote-digests.ts";
 import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
-import { MOST_FILES } from "./slots.ts";
+import type { RemoteDigests } from "./sides/remote-digests.ts";
+import type { SourceFiles, TargetFiles } from "./sides/trees.ts";
+import { forEach, MOST_FILES } from "./slots.ts";
 import type { TokenBucket } from "./token-bucket.ts";
-import type { SourceFiles, TargetFiles } from "./trees.ts";
 
 /** A file that has been moved. */
 export interface MovedFile {

@@ -6,8 +6,8 @@ import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { FileMover } from "./move-files.ts";
 import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
+import type { SourceTree, TargetTree } from "./sides/trees.ts";
 import { EMPTY_LISTING, listTarget, needsListing, type TargetListing } from "./target-listing.ts";
-import type { SourceTree, TargetTree } from "./trees.ts";
 
 /** Maximum number of directories listed at the same time. */
 const MOST_LISTED = 8;

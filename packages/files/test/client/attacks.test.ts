@@ -13,9 +13,9 @@ import { nameProblem } from "../../src/local/names.ts";
 import { readAllEntries } from "../../src/remote/directory.ts";
 import { SftpChannel } from "../../src/remote/sftp-channel.ts";
 import { TreeBound } from "../../src/remote/tree-bound.ts";
-import { LocalTarget } from "../../src/transfer/local-trees.ts";
-import { partialName } from "../../src/transfer/partial-name.ts";
-import { RemoteSource, RemoteTarget } from "../../src/transfer/remote-trees.ts";
+import { partialName } from "../../src/transfer/resume.ts";
+import { LocalTarget } from "../../src/transfer/sides/local.ts";
+import { RemoteSource, RemoteTarget } from "../../src/transfer/sides/remote.ts";
 import { listTarget } from "../../src/transfer/target-listing.ts";
 import { Transfer } from "../../src/transfer/transfer.ts";
 import { collect } from "../../src/transfer/walk.ts";
@@ -247,9 +247,12 @@ test("sftp: a directory tree without an end · client", async () => {
   const { sftp: wide } = await openMemorySftp(listing(names, 0o120_777));
   const options = { recursive: true, symlinks: "skip", onError: "skip" } as const;
   const run = (most: number): Promise<unknown> =>
-    new Transfer(new RemoteSource(wide.channel), new LocalTarget(local), options, "download", () => false, {
-      maxRemembered: most,
-    }).run("t", "/home/wide");
+    new Transfer(
+      new RemoteSource(wide.channel),
+      new LocalTarget(local),
+      { name: "download", options, isOver: () => false },
+      { maxRemembered: most },
+    ).run("t", "/home/wide");
   expect(await run(100)).toMatchObject({ files: 0, skipped: expect.objectContaining({ length: 100 }) });
   expect(await failure(run(99))).toEqual(code("output-limit"));
 

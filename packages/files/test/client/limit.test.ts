@@ -3,10 +3,10 @@ import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { TestClock } from "@nacre/testing/nacre/transfer-clock";
 import { describe, expect, it } from "vitest";
-import { LocalSource, LocalTarget } from "../../src/transfer/local-trees.ts";
 import type { TransferOptions, TransferResult } from "../../src/transfer/options.ts";
 import { Progress } from "../../src/transfer/progress.ts";
-import { RemoteSource, RemoteTarget } from "../../src/transfer/remote-trees.ts";
+import { LocalSource, LocalTarget } from "../../src/transfer/sides/local.ts";
+import { RemoteSource, RemoteTarget } from "../../src/transfer/sides/remote.ts";
 import { TokenBucket } from "../../src/transfer/token-bucket.ts";
 import { Transfer } from "../../src/transfer/transfer.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
@@ -75,8 +75,18 @@ async function limited(direction: "upload" | "download", clock: TestClock, optio
   const given = { recursive: true, ...options };
   const transfer =
     direction === "upload"
-      ? new Transfer(new LocalSource(local), new RemoteTarget(channel), given, "upload", isOver, { clock })
-      : new Transfer(new RemoteSource(channel), new LocalTarget(local), given, "download", isOver, { clock });
+      ? new Transfer(
+          new LocalSource(local),
+          new RemoteTarget(channel),
+          { name: "upload", options: given, isOver },
+          { clock },
+        )
+      : new Transfer(
+          new RemoteSource(channel),
+          new LocalTarget(local),
+          { name: "download", options: given, isOver },
+          { clock },
+        );
   return { work: transfer.run("/home/t", "/home/copy"), to, server, local };
 }
 

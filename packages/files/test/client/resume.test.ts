@@ -6,7 +6,7 @@ import { failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import { parsePartialName, partialName } from "../../src/transfer/partial-name.ts";
+import { parsePartialName, partialName } from "../../src/transfer/resume.ts";
 import { isSame, pattern } from "./support.ts";
 
 const SIZE = 2_500_000;

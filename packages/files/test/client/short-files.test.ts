@@ -4,7 +4,7 @@ import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
 import { COLLECT_AT } from "../../src/remote/sftp-channel.ts";
-import { SHORT_LENGTH } from "../../src/transfer/trees.ts";
+import { SHORT_LENGTH } from "../../src/transfer/sides/trees.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
 /** Flags of an open that writes and creates. */

@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { type Chunk, ChunkJoiner, lengthOf } from "../local/chunk.ts";
+import { type Chunk, ChunkJoiner, lengthOf } from "../../local/chunk.ts";
 import type {
   LocalAttributes,
   LocalDirectory,
@@ -8,12 +8,12 @@ import type {
   LocalPartial,
   LocalStats,
   LocalWriter,
-} from "../local/local-files.ts";
-import { nameProblem, temporaryName } from "../local/names.ts";
-import { notDirectory } from "../local/not-directory.ts";
-import { refuseSpecial } from "../local/special.ts";
-import { type CallContext, throwIfAborted } from "../remote/call.ts";
-import { globBelow } from "../remote/glob.ts";
+} from "../../local/local-files.ts";
+import { nameProblem, temporaryName } from "../../local/names.ts";
+import { notDirectory } from "../../local/not-directory.ts";
+import { refuseSpecial } from "../../local/special.ts";
+import { type CallContext, throwIfAborted } from "../../remote/call.ts";
+import { globBelow } from "../../remote/glob.ts";
 import type {
   NewAttributes,
   NewDirectory,

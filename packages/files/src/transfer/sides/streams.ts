@@ -1,5 +1,5 @@
 import { isBytes, usage } from "nacre/extend";
-import { type Chunk, joined } from "../local/chunk.ts";
+import { type Chunk, joined } from "../../local/chunk.ts";
 import type { NewAttributes, ReadOptions, SourceFiles, SourceStats, TargetFiles } from "./trees.ts";
 
 /**

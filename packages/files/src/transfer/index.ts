@@ -3,14 +3,11 @@ import type { LocalFiles, LocalPath } from "../local/local-files.ts";
 import { assertApart } from "../remote/copy.ts";
 import { type RemotePath, toText } from "../remote/remote-path.ts";
 import type { Sftp } from "../remote/sftp.ts";
-import { checkTransferOptions } from "./check-options.ts";
-import { FilesTransfer } from "./files-transfer.ts";
-import { HeldDirectories } from "./held-directories.ts";
-import { LocalSource, LocalTarget } from "./local-trees.ts";
-import type { TransferOptions, TransferResult } from "./options.ts";
-import { RemoteSource, RemoteTarget } from "./remote-trees.ts";
-import { iterableSource, sinkTarget, type TransferSink } from "./stream-ends.ts";
-import { Transfer } from "./transfer.ts";
+import { checkTransferOptions, type TransferOptions, type TransferResult } from "./options.ts";
+import { LocalSource, LocalTarget } from "./sides/local.ts";
+import { RemoteSource, RemoteTarget } from "./sides/remote.ts";
+import { iterableSource, sinkTarget, type TransferSink } from "./sides/streams.ts";
+import { FilesTransfer, Transfer } from "./transfer.ts";
 
 /** Pattern for files of the server, as `Sftp.glob` takes it. */
 export interface RemotePattern {
@@ -50,18 +47,16 @@ export async function upload<K extends StreamTypes>(
   const given = { ...options, symlinks: options.symlinks ?? "keep" } as const;
   const { channel } = sftp;
   const target = new RemoteTarget(channel, sftp.opener);
-  const isOver = (): boolean => channel.over !== undefined;
+  const call = { name: "upload", options: given, isOver: (): boolean => channel.over !== undefined };
   const to = toText(remote);
   if (isIterable(local)) {
     checkTransferOptions(options, "`upload`", "stream");
-    const call = { options: given, name: "upload", isOver };
-    const files = new FilesTransfer(iterableSource(local), target, new HeldDirectories(target), call, {});
-    return files.file("", to);
+    return new FilesTransfer(iterableSource(local), target, call).file("", to);
   }
   checkLocal(local, "upload");
   checkTransferOptions(options, "`upload`", "glob" in local ? "pattern" : "path");
   const { files } = local;
-  const transfer = new Transfer(new LocalSource(files), target, given, "upload", isOver, platformOf(files));
+  const transfer = new Transfer(new LocalSource(files), target, call, platformOf(files));
   return "glob" in local ? transfer.runMatches(checkPattern(local.glob), to) : transfer.run(local.path, to);
 }
 
@@ -87,14 +82,11 @@ export async function download<K extends StreamTypes>(
   const given = { ...options, symlinks: options.symlinks ?? "skip" } as const;
   const { channel } = sftp;
   const source = new RemoteSource(channel, sftp.opener);
-  const isOver = (): boolean => channel.over !== undefined;
+  const call = { name: "download", options: given, isOver: (): boolean => channel.over !== undefined };
   if (typeof local === "function") {
     checkTransferOptions(options, "`download`", "stream");
     if (isRemotePattern(remote)) throw usage("a pattern may match several files, and a function takes one");
-    const from = toText(remote);
-    const call = { options: given, name: "download", isOver };
-    const files = new FilesTransfer(source, sinkTarget(local), new HeldDirectories(source), call, {});
-    return files.file(from, "");
+    return new FilesTransfer(source, sinkTarget(local), call).file(toText(remote), "");
   }
   checkLocal(local, "download");
   checkTransferOptions(options, "`download`", isRemotePattern(remote) ? "pattern" : "path");
@@ -102,7 +94,7 @@ export async function download<K extends StreamTypes>(
   const target = new LocalTarget(files);
   if (options.delete === true && !target.removesDirectories)
     throw usage("`delete` needs a local side that removes directories (`LocalFiles.removeDirectory`)");
-  const transfer = new Transfer(source, target, given, "download", isOver, platformOf(files));
+  const transfer = new Transfer(source, target, call, platformOf(files));
   return isRemotePattern(remote)
     ? transfer.runMatches(checkPattern(remote.glob), path)
     : transfer.run(toText(remote), path);
@@ -130,7 +122,11 @@ export async function copy<K extends StreamTypes, L extends StreamTypes>(
     await assertApart(to.channel, toText(path), toText(target), { call: "copy", signal: options.signal });
   const isOver = (): boolean => from.channel.over !== undefined || to.channel.over !== undefined;
   const source = new RemoteSource(from.channel, from.opener);
-  const transfer = new Transfer(source, new RemoteTarget(to.channel, to.opener), given, "copy", isOver);
+  const transfer = new Transfer(source, new RemoteTarget(to.channel, to.opener), {
+    name: "copy",
+    options: given,
+    isOver,
+  });
   return isRemotePattern(path)
     ? transfer.runMatches(checkPattern(path.glob), toText(target))
     : transfer.run(toText(path), toText(target));

@@ -1,9 +1,9 @@
-import type { Chunk } from "../local/chunk.ts";
-import type { LocalAttributes, LocalDirectory, LocalEntry, LocalStats } from "../local/local-files.ts";
-import type { CallContext } from "../remote/call.ts";
-import type { ListDirectory } from "../remote/glob.ts";
+import type { Chunk } from "../../local/chunk.ts";
+import type { LocalAttributes, LocalDirectory, LocalEntry, LocalStats } from "../../local/local-files.ts";
+import type { CallContext } from "../../remote/call.ts";
+import type { ListDirectory } from "../../remote/glob.ts";
+import type { TokenBucket } from "../token-bucket.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 
 /**
  * Maximum size in bytes of a file that is moved as a whole, with fewer calls than a longer one. Every server accepts one request with this

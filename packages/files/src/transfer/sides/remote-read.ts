@@ -1,10 +1,10 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { readPieces } from "../blocks/chunks.ts";
-import { openFile } from "../blocks/write-file.ts";
-import { type Chunk, lengthOf } from "../local/chunk.ts";
-import { type CallContext, call } from "../remote/call.ts";
-import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
-import type { TokenBucket } from "./token-bucket.ts";
+import { readPieces } from "../../blocks/chunks.ts";
+import { openFile } from "../../blocks/write-file.ts";
+import { type Chunk, lengthOf } from "../../local/chunk.ts";
+import { type CallContext, call } from "../../remote/call.ts";
+import type { OpenFile, SftpChannel } from "../../remote/sftp-channel.ts";
+import type { TokenBucket } from "../token-bucket.ts";
 import type { ReadOptions } from "./trees.ts";
 
 /** Which part of a file to read, and at what rate. A file of the server is always opened through links. */

@@ -1,6 +1,6 @@
 import type { Attributes } from "@nacre/sftp";
-import type { LocalAttributes, LocalStats } from "../local/local-files.ts";
-import type { Stats } from "../remote/stats.ts";
+import type { LocalAttributes, LocalStats } from "../../local/local-files.ts";
+import type { Stats } from "../../remote/stats.ts";
 
 /** Converts attributes that the server stated. */
 export function statsOf(stats: Stats): LocalStats {
