@@ -35,6 +35,8 @@ export class Matches {
   readonly #mover: FileMover;
   /** Directories made, by their path below the root. */
   readonly #made = new Map<string, Promise<Made>>();
+  /** Paths of the directories that are moved with everything in them. */
+  readonly #whole = new Set<string>();
 
   constructor(source: SourceTree, target: TargetTree, run: TransferRun, walk: Walk, mover: FileMover) {
     this.#source = source;
@@ -49,7 +51,8 @@ export class Matches {
     const run = this.#run;
     let isAny = false;
     const list: ListDirectory = (work) => this.#mover.list(work);
-    for await (const path of this.#source.glob(root.from, pattern, run.context(root.from), list)) {
+    const paths = this.#source.glob(root.from, pattern, run.context(root.from), list);
+    for await (const path of run.options.recursive === true ? parentsFirst(paths) : paths) {
       if (run.hasFailed) return;
       isAny = true;
       await run.attempt(path, () => this.#add(root, path));
@@ -63,7 +66,8 @@ export class Matches {
   }
 
   async #add(root: Directory, path: string): Promise<void> {
-    const names = path.split("/").filter((name) => name !== "" && name !== ".");
+    const names = namesOf(path);
+    if (names.some((_, index) => this.#whole.has(names.slice(0, index).join("/")))) return;
     const name = names.pop()!;
     let made = await this.#make("", async () => root);
     for (const [index, parent] of names.entries())
@@ -73,7 +77,7 @@ export class Matches {
     const { directory, listing } = made;
     const from = this.#source.join(directory.from, name);
     const stats = await this.#source.lstat(from, this.#run.context(from));
-    await this.#walk.add(directory, { ...stats, name }, path, listing);
+    if (await this.#walk.add(directory, { ...stats, name }, path, listing)) this.#whole.add([...names, name].join("/"));
   }
 
   #make(path: string, find: (path: string) => Promise<Directory>): Promise<Made> {
@@ -99,6 +103,17 @@ export class Matches {
     const to = { directory: parent, name, path: this.#target.join(parent.to.path, name) };
     return { path, from, to, depth: parent.depth + 1, stats, parent, follow: false, real };
   }
+}
+
+/** Yields the shorter paths first, so that a directory comes before what it has. */
+async function* parentsFirst(paths: AsyncIterable<string>): AsyncGenerator<string, void> {
+  const all: (readonly [length: number, path: string])[] = [];
+  for await (const path of paths) all.push([namesOf(path).length, path]);
+  for (const [, path] of all.sort(([a], [b]) => a - b)) yield path;
+}
+
+function namesOf(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
 interface Made {

@@ -4,6 +4,7 @@ import type { LocalEntry, LocalStats } from "../local/local-files.ts";
 import { type Extra, findExtra } from "./delete.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { FileMover } from "./move-files.ts";
+import type { SkippedEntry } from "./options.ts";
 import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
 import type { SourceTree, TargetTree } from "./sides/trees.ts";
@@ -127,7 +128,7 @@ export class Walk {
         if (isDeleting) names.add(entry.name);
         const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
         if (entry.type !== "file" || run.options.filter !== undefined) {
-          await run.attempt(path, () => this.add(directory, entry, path, listing));
+          await run.attempt(path, async () => void (await this.add(directory, entry, path, listing)));
           continue;
         }
         // Most entries are files. Promises for each of them would cost as much as its listing.
@@ -167,8 +168,11 @@ export class Walk {
     yield* entries.filter(({ name }) => !listed.has(name));
   }
 
-  /** Starts an entry, or notes it for later. Resolves when the next one can be handled. */
-  async add(directory: Directory, entry: LocalEntry, path: string, listing: TargetListing): Promise<void> {
+  /**
+   * Starts an entry, or notes it for later. Resolves when the next one can be handled, with whether it is a directory whose entries will be
+   * moved.
+   */
+  async add(directory: Directory, entry: LocalEntry, path: string, listing: TargetListing): Promise<boolean> {
     const run = this.#run;
     const { name } = entry;
     this.#checkName(name, path);
@@ -177,33 +181,38 @@ export class Walk {
     const isFollowed = entry.type === "link" && symlinks === "follow";
     const found = isFollowed ? await this.#source.stat(from, run.context(from)) : entry;
     const { type, size } = found;
-    if (type === "special") return run.skip(path, "special");
-    if (type === "link" && symlinks === "skip") return run.skip(path, "link");
-    if (filter !== undefined && !(await run.ask(() => filter({ path, type, size })))) return run.skip(path, "filter");
+    const skip = (reason: SkippedEntry["reason"]): false => {
+      run.skip(path, reason);
+      return false;
+    };
+    if (type === "special") return skip("special");
+    if (type === "link" && symlinks === "skip") return skip("link");
+    if (filter !== undefined && !(await run.ask(() => filter({ path, type, size })))) return skip("filter");
     if (type === "file") {
       await this.#addFile(directory, { ...found, name }, path, listing, isFollowed);
-      return;
+      return false;
     }
     const to = { directory, name, path: this.#target.join(directory.to.path, name) };
     if (type === "link") {
       run.remember();
       this.links.push({ path, from, to });
-    } else {
-      if (run.options.recursive !== true)
-        throw new SshError(
-          "usage",
-          `${run.name} "${escapeText(from)}": it is a directory; pass { recursive: true }, or a \`filter\``,
-        );
-      const depth = directory.depth + 1;
-      if (/* rule: transfer-depth */ depth > MAX_DEPTH)
-        throw new SshError(
-          "output-limit",
-          `more than ${MAX_DEPTH} directories are below each other; transfer them in parts`,
-        );
-      const real = await this.realPath(directory, name, from, isFollowed);
-      run.remember();
-      this.#pending.push({ path, from, to, depth, stats: found, parent: directory, follow: false, real });
+      return false;
     }
+    if (run.options.recursive !== true)
+      throw new SshError(
+        "usage",
+        `${run.name} "${escapeText(from)}": it is a directory; pass { recursive: true }, or a \`filter\``,
+      );
+    const depth = directory.depth + 1;
+    if (/* rule: transfer-depth */ depth > MAX_DEPTH)
+      throw new SshError(
+        "output-limit",
+        `more than ${MAX_DEPTH} directories are below each other; transfer them in parts`,
+      );
+    const real = await this.realPath(directory, name, from, isFollowed);
+    run.remember();
+    this.#pending.push({ path, from, to, depth, stats: found, parent: directory, follow: false, real });
+    return true;
   }
 
   /** Starts a file, as `FileMover.start` does. Throws `file-unwritable` if it cannot have its name. */
