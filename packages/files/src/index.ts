@@ -79,6 +79,7 @@ export type {
   TransferProgress,
   TransferResult,
   TransferredFile,
+  UnsetEntry,
   UnverifiedEntry,
 } from "./transfer/options.ts";
 export type { TransferSink } from "./transfer/sides/streams.ts";

@@ -30,6 +30,7 @@ export type {
   TransferResult,
   TransferredFile,
   TransferSink,
+  UnsetEntry,
   UnverifiedEntry,
   WriteFileOptions,
   WriteStreamOptions,

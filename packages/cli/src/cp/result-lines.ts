@@ -6,14 +6,39 @@ import { escapeText } from "@nacre/wire";
  * has them all.
  */
 export function unverifiedLines(from: string, unverified: TransferResult["unverified"]): string[] {
+  return linesByReason(
+    from,
+    unverified,
+    (files, isOne, reason) => `${files} ${isOne ? "was" : "were"} resumed without comparing what was there: ${reason}`,
+  );
+}
+
+/** Returns a line for each kind of attributes that the server did not set. It names one of the files. */
+export function unsetLines(from: string, unset: TransferResult["unset"]): string[] {
+  const entries = unset.map(({ path, attributes, error: { code } }) => {
+    const names = attributes.map((name) => (name === "mode" ? "permission bits" : name)).join(" and ");
+    return { path, reason: `${names}: the server refuses to set them (${code})` };
+  });
+  return linesByReason(
+    from,
+    entries,
+    (files, isOne, reason) => `${files} ${isOne ? "was copied without its" : "were copied without their"} ${reason}`,
+  );
+}
+
+function linesByReason(
+  from: string,
+  entries: readonly { readonly path: string; readonly reason: string }[],
+  line: (files: string, isOne: boolean, reason: string) => string,
+): string[] {
   const byReason = new Map<string, { readonly path: string; count: number }>();
-  for (const { path, reason } of unverified) {
+  for (const { path, reason } of entries) {
     const known = byReason.get(reason);
     if (known === undefined) byReason.set(reason, { path: path === "" ? from : `${from}/${path}`, count: 1 });
     else known.count++;
   }
   return Array.from(byReason, ([reason, { path, count }]) => {
-    const files = `"${escapeText(path)}"${count > 1 ? ` and ${count - 1} more files were` : " was"}`;
-    return `nacre: ${files} resumed without comparing what was there: ${reason}`;
+    const files = `"${escapeText(path)}"${count > 1 ? ` and ${count - 1} more files` : ""}`;
+    return `nacre: ${line(files, count === 1, reason)}`;
   });
 }

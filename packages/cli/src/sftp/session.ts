@@ -142,9 +142,14 @@ export class Session {
 
   /** Prints an error in one line. The command under way has failed. */
   complain(error: SshError): void {
+    this.fail(`nacre: ${explain(error)}`);
+  }
+
+  /** Prints a line about something that failed. */
+  fail(line: string): void {
     this.hasFailed = true;
     this.output.bar?.clear();
-    this.output.say(`nacre: ${explain(error)}`);
+    this.output.say(line);
   }
 
   /**

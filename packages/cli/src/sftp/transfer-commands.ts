@@ -1,9 +1,9 @@
 import { download, type LocalFileType, type LocalPath, nameProblem, upload } from "@nacre/files";
 import type { TransferOptions, TransferResult } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { unsetLines, unverifiedLines } from "../cp/result-lines.ts";
 import { intoSpecial, isStandardOutput } from "../cp/special-file.ts";
 import { TotalProgress } from "../cp/total-progress.ts";
-import { unverifiedLines } from "../cp/unverified.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { baseRemote, joinRemote, type Session, shown } from "./session.ts";
 import type { Word } from "./words.ts";
@@ -142,11 +142,12 @@ async function transfer(
   });
 }
 
-/** Prints what was not moved. */
-function report(session: Session, from: string, { failed, skipped, unverified }: TransferResult): void {
+/** Prints what was not moved, not verified, or moved without its attributes. */
+function report(session: Session, from: string, { failed, skipped, unverified, unset }: TransferResult): void {
   for (const { path, reason } of skipped)
     if (reason !== "filter") session.announce(`Skipping ${shown(`${from}/${path}`)}: not a regular file`);
   for (const line of unverifiedLines(from, unverified)) session.output.say(line);
+  for (const line of unsetLines(from, unset)) session.fail(line);
   for (const { error } of failed) session.complain(error);
 }
 

@@ -18,6 +18,8 @@ export interface Write {
   readonly created: Attributes;
   /** Attributes to set when the file is written. */
   readonly final?: Attributes | undefined;
+  /** Called if the server supports no way to set them; see `setAttributes`. */
+  readonly onUnsupported?: ((error: SftpError) => void) | undefined;
   /** Whether to store the file durably before it is closed. */
   readonly flush: boolean;
 }
@@ -53,17 +55,19 @@ export async function writeOpened(
   channel: SftpChannel,
   path: string,
   data: FileData,
-  { flags, created, final, flush }: Write,
+  { flags, created, final, onUnsupported, flush }: Write,
   context: CallContext,
 ): Promise<void> {
   const file = await openFile(channel, path, flags, created, context);
-  await writeAndClose(channel, file, data, { isAppend: isAppend(flags), final, flush }, context);
+  await writeAndClose(channel, file, data, { isAppend: isAppend(flags), final, onUnsupported, flush }, context);
 }
 
 /** How to write an open file. */
 export interface WriteEnd extends WritePlace {
   /** Attributes to set when the file is written. */
   readonly final?: Attributes | undefined;
+  /** Called if the server supports no way to set them; see `setAttributes`. */
+  readonly onUnsupported?: ((error: SftpError) => void) | undefined;
   /** Whether to store the file durably before it is closed. */
   readonly flush: boolean;
 }
@@ -76,7 +80,7 @@ export async function writeAndClose(
   channel: SftpChannel,
   file: OpenFile,
   data: FileData,
-  { final, flush, ...place }: WriteEnd,
+  { final, onUnsupported, flush, ...place }: WriteEnd,
   context: CallContext,
 ): Promise<void> {
   const { handle } = file;
@@ -85,7 +89,7 @@ export async function writeAndClose(
   const send = (request: SftpClientRequest): Promise<unknown> => call(channel, request, "status", context);
   const close = (): void => {
     closing = Promise.all([
-      final && setAttributes(channel, file, final, context),
+      final && setAttributes(channel, file, final, context, onUnsupported),
       flush && send({ type: "fsync", handle }),
       closeFile(channel, file, context),
     ]);
@@ -103,7 +107,7 @@ export async function writeAndClose(
       await writeAll(channel, file, data, place, context, isOrdered ? close : undefined);
     }
     if (!isOrdered) {
-      if (final !== undefined) await setAttributes(channel, file, final, context);
+      if (final !== undefined) await setAttributes(channel, file, final, context, onUnsupported);
       if (flush) await send({ type: "fsync", handle });
       closing = closeFile(channel, file, context);
     }

@@ -25,6 +25,8 @@ export interface ShortFile {
   readonly created: Attributes;
   /** Attributes to set when the contents are written. */
   readonly final: Attributes | undefined;
+  /** Called if the server supports no way to set them; see `setAttributes`. */
+  readonly onUnsupported?: ((error: SftpError) => void) | undefined;
 }
 
 /**
@@ -48,8 +50,8 @@ class ShortWrite extends ShortCall<boolean> {
   #next: SftpClientRequest[] | undefined;
   /** Number of requests without an answer, after the file is open. */
   #unanswered = 0;
-  /** Id of the request that sets attributes. */
-  #setting: number | undefined;
+  /** Request that sets attributes, and its id. */
+  #setting: { readonly id: number; readonly type: SftpClientRequest["type"] } | undefined;
   #isRenaming = false;
 
   constructor(channel: SftpChannel, file: ShortFile, context: CallContext, settle: Settle<boolean>) {
@@ -66,7 +68,7 @@ class ShortWrite extends ShortCall<boolean> {
     for (const request of this.#next.splice(0, count)) {
       const id = channel.request(request, this);
       this.#unanswered++;
-      if (request.type === "fsetstat") this.#setting = id;
+      if (request.type === "fsetstat" || request.type === "setstat") this.#setting = { id, type: request.type };
       if (request.type === "close") this.handleIsClosed();
     }
   }
@@ -83,13 +85,16 @@ class ShortWrite extends ShortCall<boolean> {
   protected override next(answer: SftpReplyEvent<Waiter>): void {
     const { channel, context } = this;
     const next = this.#next!;
-    const { path, final } = this.#file;
+    const { path, final, onUnsupported } = this.#file;
     this.#unanswered--;
     if (answer.type === "status" && answer.status !== SSH_FX.OK) {
-      const isLacking = answer.status === SSH_FX.OP_UNSUPPORTED && answer.request === this.#setting;
-      if (!isLacking) return this.fail(new SftpError(answer.status, answer.message, context));
+      const error = new SftpError(answer.status, answer.message, context);
+      const { id, type } = this.#setting ?? {};
       // As `setAttributes` does.
-      next.push({ type: "setstat", path: this.#temporary, attributes: final! });
+      if (answer.request === id && type === "setstat" && onUnsupported !== undefined) onUnsupported(error);
+      else if (answer.request === id && type === "fsetstat" && answer.status === SSH_FX.OP_UNSUPPORTED)
+        next.push({ type: "setstat", path: this.#temporary, attributes: final! });
+      else return this.fail(error);
     }
     if (this.#unanswered > 0) return;
     if (next.length === 0) {

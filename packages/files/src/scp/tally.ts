@@ -50,6 +50,7 @@ export class Tally {
       resumed: [],
       verified: 0,
       unverified: [],
+      unset: [],
       deleted: [],
       skipped: this.#skipped,
       failed: this.#failed,

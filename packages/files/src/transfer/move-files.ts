@@ -2,7 +2,7 @@ import { escapeText, SshError } from "@nacre/wire";
 import { isThenable } from "nacre/extend";
 import { exactAttributes, permissions } from "../local/attributes.ts";
 import { type Chunk, lengthOf, piecesOf } from "../local/chunk.ts";
-import type { LocalStats, Sha256 } from "../local/local-files.ts";
+import type { LocalAttributes, LocalStats, Sha256 } from "../local/local-files.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { ResumedEntry } from "./options.ts";
@@ -177,6 +177,7 @@ export class FileMover {
       return this.#move({ ...file, partials: [] }, attempt + 1);
     }
     if (moved.resumed > 0 && run.remember()) this.resumed.push({ path, bytes: moved.resumed });
+    if (moved.unset !== undefined) run.leaveUnset(path, moved.unset.exact, moved.unset.error);
     if (run.options.verify !== undefined)
       await verification.add({ path, from, to, size: moved.size, digest: moved.hash?.digest() });
     this.files++;
@@ -188,7 +189,14 @@ export class FileMover {
   async #write(file: FileToMove, place: string, moved: Moved): Promise<void> {
     const { target, run, progress, verification, resumption } = this.#parts;
     const { path, from, to, stats, isFollowed, partials } = file;
-    const attributes = { mode: permissions(stats), exact: this.#exact(stats) };
+    const exact = this.#exact(stats);
+    const attributes = {
+      mode: permissions(stats),
+      exact,
+      onUnsupported: (error: SshError) => {
+        moved.unset = exact && { exact, error };
+      },
+    };
     const reading = this.#readShort(file);
     const short = isThenable(reading) ? await reading : reading;
     if (short !== undefined) {
@@ -269,6 +277,8 @@ interface Moved {
   resumed: number;
   /** Computes the digest of all of it; `undefined` if it is not needed or not known. */
   hash: Sha256 | undefined;
+  /** Attributes that the target does not support, and its error. */
+  unset?: { readonly exact: LocalAttributes; readonly error: SshError } | undefined;
 }
 
 /** Returns whether the target has a file with the size and, in whole seconds, the time of its source. */

@@ -149,6 +149,16 @@ export interface UnverifiedEntry {
   readonly reason: string;
 }
 
+/** A file or directory that was moved without attributes that it should have. */
+export interface UnsetEntry {
+  /** Path below the directory that is transferred; "" for the file or directory itself. */
+  readonly path: string;
+  /** What the server does not set: permission bits, times, or both. */
+  readonly attributes: readonly ("mode" | "times")[];
+  /** Answer of the server. */
+  readonly error: SshError;
+}
+
 /** What a transfer moved, left out, and failed to move. */
 export interface TransferResult {
   /** Number of files moved. */
@@ -167,6 +177,8 @@ export interface TransferResult {
   readonly verified: number;
   /** Files that were continued without a comparison (`resume` without `verify`). */
   readonly unverified: readonly UnverifiedEntry[];
+  /** Files and directories that are whole, but without attributes of their sources, because the server cannot set them (`preserve`, `update`). */
+  readonly unset: readonly UnsetEntry[];
   /** Paths removed at the target, without the entries of removed directories (`delete`). */
   readonly deleted: readonly string[];
   /** Entries left out. */

@@ -1,7 +1,8 @@
 import { SshError } from "@nacre/wire";
 import { onAbort, unlessAborted } from "nacre/extend";
+import type { LocalAttributes } from "../local/local-files.ts";
 import { abortError, type CallContext } from "../remote/call.ts";
-import type { FailedEntry, SkippedEntry, TransferOptions } from "./options.ts";
+import type { FailedEntry, SkippedEntry, TransferOptions, UnsetEntry } from "./options.ts";
 
 /** Maximum number of directories, links, and entries not moved that a transfer remembers. A hostile server may list them without an end. */
 export const MAX_REMEMBERED: number = 2 ** 20;
@@ -21,6 +22,7 @@ export class TransferRun {
   readonly options: TransferOptions;
   readonly skipped: SkippedEntry[] = [];
   readonly failed: FailedEntry[] = [];
+  readonly unset: UnsetEntry[] = [];
   readonly #name: string;
   readonly #isOver: () => boolean;
   readonly #maxRemembered: number;
@@ -89,6 +91,15 @@ export class TransferRun {
   /** Notes that an entry is left out. */
   skip(path: string, reason: SkippedEntry["reason"]): void {
     if (this.remember()) this.skipped.push({ path, reason });
+  }
+
+  /** Notes that the target does not support attributes of an entry, which stays without them. */
+  leaveUnset(path: string, { mode, times }: LocalAttributes, error: SshError): void {
+    const attributes = [
+      ...(mode === undefined ? [] : ["mode" as const]),
+      ...(times === undefined ? [] : ["times" as const]),
+    ];
+    if (this.remember()) this.unset.push({ path, attributes, error });
   }
 
   /** Counts something that is kept in memory until the end. Returns false and ends the transfer if there are too many. */

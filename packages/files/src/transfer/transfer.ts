@@ -165,13 +165,18 @@ export class Transfer {
     const byDepth: Directory[][] = [];
     for (const directory of directories) (byDepth[directory.depth] ??= []).push(directory);
     for (const level of byDepth.toReversed())
-      await forEach(level, ({ path, to, stats }) =>
-        this.#run.attempt(path, () =>
+      await forEach(level, ({ path, to, stats }) => {
+        const exact = exactAttributes(stats);
+        return this.#run.attempt(path, () =>
           this.#held.at(to, (place) =>
-            this.#target.setAttributes(place, exactAttributes(stats), this.#run.context(to.path)),
+            this.#target.setAttributes(
+              place,
+              { exact, onUnsupported: (error) => this.#run.leaveUnset(path, exact, error) },
+              this.#run.context(to.path),
+            ),
           ),
-        ),
-      );
+        );
+      });
   }
 }
 
@@ -249,9 +254,22 @@ export class FilesTransfer {
 
   /** Returns the result of the transfer. */
   result(directories: number, links: number, deleted: readonly string[]): TransferResult {
-    const { skipped, failed } = this.run;
+    const { skipped, failed, unset } = this.run;
     const { files, bytes, unchanged, resumed } = this.mover;
     const { verified, unverified } = this.verification;
-    return { files, directories, links, bytes, unchanged, resumed, verified, unverified, deleted, skipped, failed };
+    return {
+      files,
+      directories,
+      links,
+      bytes,
+      unchanged,
+      resumed,
+      verified,
+      unverified,
+      unset,
+      deleted,
+      skipped,
+      failed,
+    };
   }
 }

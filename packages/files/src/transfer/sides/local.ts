@@ -1,7 +1,6 @@
 import { SshError } from "@nacre/wire";
 import { type Chunk, ChunkJoiner, lengthOf } from "../../local/chunk.ts";
 import type {
-  LocalAttributes,
   LocalDirectory,
   LocalEntry,
   LocalFiles,
@@ -193,8 +192,8 @@ export class LocalTarget implements TargetTree {
     await this.#replace(path, (temporary) => this.#files.symlink(target, temporary));
   }
 
-  async setAttributes(path: string, attributes: LocalAttributes): Promise<void> {
-    await this.#files.setAttributes(path, attributes);
+  async setAttributes(path: string, { exact }: Pick<NewAttributes, "exact">): Promise<void> {
+    if (exact !== undefined) await this.#files.setAttributes(path, exact);
   }
 
   rename(from: string, to: string): Promise<void> {

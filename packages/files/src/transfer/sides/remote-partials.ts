@@ -98,8 +98,13 @@ class RemotePartial implements PartialFile {
     this.size = size;
   }
 
-  write(path: string, chunks: AsyncIterable<Chunk>, { exact }: NewAttributes, context: CallContext): Promise<void> {
-    const end = { position: this.size, final: exact && attributesOf(exact), flush: false };
+  write(
+    path: string,
+    chunks: AsyncIterable<Chunk>,
+    { exact, onUnsupported }: NewAttributes,
+    context: CallContext,
+  ): Promise<void> {
+    const end = { position: this.size, final: exact && attributesOf(exact), onUnsupported, flush: false };
     return writeAndClose(this.#channel, { ...this.#file, path }, joined(chunks), end, context);
   }
 

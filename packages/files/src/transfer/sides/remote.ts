@@ -1,10 +1,10 @@
-import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "@nacre/sftp";
+import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import { readShort } from "../../blocks/read-short.ts";
 import { renameFile, writeOpened } from "../../blocks/write-file.ts";
 import { writeShort } from "../../blocks/write-short.ts";
 import { type Chunk, joined } from "../../local/chunk.ts";
-import type { LocalAttributes, LocalStats } from "../../local/local-files.ts";
+import type { LocalStats } from "../../local/local-files.ts";
 import { nameProblem, temporaryName } from "../../local/names.ts";
 import { type CallContext, call } from "../../remote/call.ts";
 import { openDirectory } from "../../remote/directory.ts";
@@ -135,7 +135,7 @@ export class RemoteTarget implements TargetTree {
   async write(
     path: string,
     data: Uint8Array | AsyncIterable<Chunk>,
-    { mode, exact }: NewAttributes,
+    { mode, exact, onUnsupported }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
     const channel = this.#channel;
@@ -143,12 +143,12 @@ export class RemoteTarget implements TargetTree {
     const final = exact && attributesOf(exact);
     await this.#replace(path, context, async (temporary) => {
       if (data instanceof Uint8Array && data.length <= channel.machine.serverLimits.maxWriteLength)
-        return writeShort(channel, { temporary, path, data, created, final }, context);
+        return writeShort(channel, { temporary, path, data, created, final, onUnsupported }, context);
       await writeOpened(
         channel,
         temporary,
         data instanceof Uint8Array ? data : joined(data),
-        { flags: "wx", created, final, flush: false },
+        { flags: "wx", created, final, onUnsupported, flush: false },
         context,
       );
       return false;
@@ -162,8 +162,18 @@ export class RemoteTarget implements TargetTree {
     });
   }
 
-  async setAttributes(path: string, attributes: LocalAttributes, context: CallContext): Promise<void> {
-    await this.#send({ type: "setstat", path: toBytes(path), attributes: attributesOf(attributes) }, context);
+  async setAttributes(
+    path: string,
+    { exact, onUnsupported }: Omit<NewAttributes, "mode">,
+    context: CallContext,
+  ): Promise<void> {
+    if (exact === undefined) return;
+    try {
+      await this.#send({ type: "setstat", path: toBytes(path), attributes: attributesOf(exact) }, context);
+    } catch (error) {
+      if (!(error instanceof SftpError && error.status === SSH_FX.OP_UNSUPPORTED)) throw error;
+      onUnsupported(error);
+    }
   }
 
   /** Makes a file under a temporary name in the same directory, and renames it unless `make` resolves with true. */

@@ -1,3 +1,4 @@
+import type { SshError } from "@nacre/wire";
 import type { Chunk } from "../../local/chunk.ts";
 import type { LocalAttributes, LocalDirectory, LocalEntry, LocalStats } from "../../local/local-files.ts";
 import type { CallContext } from "../../remote/call.ts";
@@ -81,6 +82,8 @@ export interface NewAttributes {
   readonly mode: number | undefined;
   /** Attributes to set exactly, if they are preserved. */
   readonly exact: LocalAttributes | undefined;
+  /** Called if this side does not support them. The file then stays without them. */
+  readonly onUnsupported: (error: SshError) => void;
 }
 
 /** An entry of a directory of the target. */
@@ -154,8 +157,8 @@ export interface TargetTree extends TargetFiles {
   makeDirectory(path: string, directory: NewDirectory, context: CallContext): Promise<boolean>;
   /** Makes a symbolic link, in place of an existing file or link. */
   symlink(target: string, path: string, context: CallContext): Promise<void>;
-  /** Sets attributes of a directory. */
-  setAttributes(path: string, attributes: LocalAttributes, context: CallContext): Promise<void>;
+  /** Sets the exact attributes of a directory. */
+  setAttributes(path: string, attributes: Omit<NewAttributes, "mode">, context: CallContext): Promise<void>;
   /** Renames a file in its directory. Replaces an existing file or link. */
   rename(from: string, to: string, context: CallContext): Promise<void>;
   /** Removes a file or link, or an empty directory. Never follows a link. */
