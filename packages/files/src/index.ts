@@ -10,14 +10,14 @@ export {
   type CalendarTime,
   decodePath,
   encodePath,
+  type FailedCall,
   listingTime,
   modeText,
   SftpError,
+  type SftpLimits,
   SSH_FX,
   type UsersGroups,
 } from "@nacre/sftp";
-export { BlockReader, type BlockSink, type ReadRange } from "./blocks/block-reader.ts";
-export { type BlockSource, BlockWriter } from "./blocks/block-writer.ts";
 export type { FileData } from "./blocks/write-all.ts";
 export type {
   LocalAttributes,
@@ -36,7 +36,7 @@ export type {
 export { nameProblem } from "./local/names.ts";
 export type { Time } from "./remote/attributes.ts";
 export type { Dir } from "./remote/directory.ts";
-export { FileHandle, type PositionOptions, type ReadResult, type WriteResult } from "./remote/file-handle.ts";
+export type { FileHandle, PositionOptions, ReadResult, WriteResult } from "./remote/file-handle.ts";
 export { expandBraces, matchesName } from "./remote/glob.ts";
 export type { OpenFlags } from "./remote/open-flags.ts";
 export { type ChannelOpener, type DigestExecOptions, type DigestExecResult, openSftp } from "./remote/open-sftp.ts";
@@ -59,9 +59,8 @@ export type {
   WriteStreamOptions,
 } from "./remote/options.ts";
 export type { RemotePath } from "./remote/remote-path.ts";
-export { Sftp } from "./remote/sftp.ts";
-export type { OpenFile, SftpChannel } from "./remote/sftp-channel.ts";
-export { Dirent, type StatFs, Stats } from "./remote/stats.ts";
+export type { Sftp } from "./remote/sftp.ts";
+export type { Dirent, StatFs, Stats } from "./remote/stats.ts";
 export {
   copy,
   download,

@@ -4,7 +4,7 @@ import type { StatVfs, UsersGroups } from "./messages/extensions.ts";
 import type { NameEntry } from "./messages/replies.ts";
 
 /** Limits of a server, for use by its client. Sizes are in bytes. */
-export interface ServerLimits {
+export interface SftpLimits {
   /** Maximum length of a packet to the server, without its length field. */
   readonly maxPacketLength: number;
   /** Maximum length of a read. A longer one returns less. */
@@ -62,7 +62,7 @@ export type SftpClientEvent<Waiter = void> =
   /** The server speaks version 3. Requests can be sent. */
   | { readonly type: "ready" }
   /** The server stated its limits; `serverLimits` has them too. Follows "ready" only if the server has limits@openssh.com. */
-  | { readonly type: "limits"; readonly limits: ServerLimits }
+  | { readonly type: "limits"; readonly limits: SftpLimits }
   | SftpReplyEvent<Waiter>
   /** SFTP ended: by `end`, or because the server violated the protocol. Last event; close the channel. */
   | { readonly type: "closed"; readonly error: SshError };

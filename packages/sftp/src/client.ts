@@ -1,5 +1,5 @@
 import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode } from "@nacre/wire";
-import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
+import type { SftpClientEvent, SftpLimits } from "./client-events.ts";
 import { SFTP_VERSION } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { isKnownToKeepOrder } from "./known-servers.ts";
@@ -54,7 +54,7 @@ export class SftpClient<Waiter = void> {
   /** Requests that are not sent, because their handle is shared. */
   readonly #refused: RequestUnderWay<Waiter>[] = [];
   #state: State<Waiter> = { kind: "starting" };
-  #serverLimits: ServerLimits;
+  #serverLimits: SftpLimits;
 
   /** Throws `usage` if a limit is out of range. */
   constructor(options: SftpClientOptions = {}) {
@@ -72,7 +72,7 @@ export class SftpClient<Waiter = void> {
   }
 
   /** Limits of the server. Until it states them, those that every server accepts: reads and writes of 32 KiB. */
-  get serverLimits(): ServerLimits {
+  get serverLimits(): SftpLimits {
     return this.#serverLimits;
   }
 

@@ -6,10 +6,10 @@ import {
   encodePath,
   encodeReply,
   type NameEntry,
-  type ServerLimits,
   SFTP_CLIENT_LIMITS,
   SFTP_EXTENSIONS,
   SftpClient,
+  type SftpLimits,
   SSH_FX,
   SSH_FXF,
 } from "../src/index.ts";
@@ -24,7 +24,7 @@ function counting(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Returns the limits of a client whose server states these; 0 where missing. */
-function stated(limits: { packet?: bigint; read?: bigint; write?: bigint; handles?: bigint }): ServerLimits {
+function stated(limits: { packet?: bigint; read?: bigint; write?: bigint; handles?: bigint }): SftpLimits {
   const server = new ScriptedServer().ready([SFTP_EXTENSIONS.limits]);
   const [{ id, request }] = server.requests as [(typeof server.requests)[0]];
   expect(request).toEqual({ type: "limits" });

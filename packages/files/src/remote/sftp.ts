@@ -1,8 +1,8 @@
 import {
   type Attributes,
   decodePath,
-  type ServerLimits,
   type SftpClientRequest,
+  type SftpLimits,
   SSH_FX,
   type UsersGroups,
 } from "@nacre/sftp";
@@ -52,6 +52,20 @@ import { remove, removeFile } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { type Dirent, type StatFs, Stats, statFs } from "./stats.ts";
 
+/** The parts of an `Sftp` that transfers use. They are not public. */
+export interface SftpParts {
+  readonly channel: SftpChannel;
+  /** Connection on which SFTP was opened, for transfers that run commands; `undefined` if it is unknown. */
+  readonly opener: ChannelOpener | undefined;
+}
+
+let readParts: <K extends StreamTypes>(sftp: Sftp<K>) => SftpParts;
+
+/** Returns the parts of an `Sftp`. */
+export function partsOf<K extends StreamTypes>(sftp: Sftp<K>): SftpParts {
+  return readParts(sftp);
+}
+
 /**
  * Files of the server, with the names of `node:fs/promises` and streams of kind `K`. Any number of calls can be under way; they share one
  * channel, and the server answers in any order.
@@ -67,6 +81,10 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   readonly #streams: StreamKind<K>;
   readonly #opener: ChannelOpener | undefined;
 
+  static {
+    readParts = (sftp) => ({ channel: sftp.#channel, opener: sftp.#opener });
+  }
+
   /** Call `sftp`, or `ssh.sftp()` on Node, instead of this constructor. */
   constructor(channel: SftpChannel, streams: StreamKind<K>, opener?: ChannelOpener) {
     this.#channel = channel;
@@ -81,18 +99,8 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   }
 
   /** Limits that the server stated (limits@openssh.com), or those that every server has. */
-  get serverLimits(): ServerLimits {
+  get serverLimits(): SftpLimits {
     return this.#channel.machine.serverLimits;
-  }
-
-  /** Channel and requests below this object, for transfers that send requests of their own. */
-  get channel(): SftpChannel {
-    return this.#channel;
-  }
-
-  /** The connection on which SFTP was opened, for transfers that run commands; `undefined` if it is unknown. */
-  get opener(): ChannelOpener | undefined {
-    return this.#opener;
   }
 
   /**

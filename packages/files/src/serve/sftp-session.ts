@@ -22,7 +22,7 @@ const BATCH = 128 * 1024;
 type RequestEvent = Extract<SftpServerEvent<OpenHandle>, { readonly type: "request" }>;
 
 /** The part of a channel that SFTP uses. */
-export type SftpChannel = Pick<Channel, "write" | "consumed" | "closed">;
+export type SftpPeerChannel = Pick<Channel, "write" | "consumed" | "closed">;
 
 /** A session that SFTP runs in: one of SSH, or another with the same bytes. */
 export interface SftpPeer extends Pick<BaseSession, "user"> {
@@ -31,7 +31,7 @@ export interface SftpPeer extends Pick<BaseSession, "user"> {
   /** The client's identification string, if it is known. It decides the order of paths in SSH_FXP_SYMLINK. */
   readonly clientVersion?: string | undefined;
   /** Passes the client's bytes to `handler`, and returns the channel to write to; see `BaseSession.takeChannel`. */
-  takeChannel(handler: SessionBytes): SftpChannel;
+  takeChannel(handler: SessionBytes): SftpPeerChannel;
 }
 
 /** What a session serves, and to whom. */
@@ -53,7 +53,7 @@ export class SftpSession implements SessionBytes {
   readonly #machine: SftpServer<OpenHandle>;
   readonly #answering: AnswerContext;
   readonly #paths = new PathOrder();
-  #channel: SftpChannel | undefined;
+  #channel: SftpPeerChannel | undefined;
   /** Received bytes without window credit. */
   #unconsumed = 0;
   #isOver = false;
@@ -74,7 +74,7 @@ export class SftpSession implements SessionBytes {
   }
 
   /** Sets the channel to write to. */
-  start(channel: SftpChannel): void {
+  start(channel: SftpPeerChannel): void {
     this.#channel = channel;
     this.#turn();
   }

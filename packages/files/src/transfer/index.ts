@@ -2,7 +2,7 @@ import { type StreamTypes, usage } from "nacre/extend";
 import type { LocalFiles, LocalPath } from "../local/local-files.ts";
 import { assertApart } from "../remote/copy.ts";
 import { type RemotePath, toText } from "../remote/remote-path.ts";
-import type { Sftp } from "../remote/sftp.ts";
+import { partsOf, type Sftp } from "../remote/sftp.ts";
 import { checkTransferOptions, type TransferOptions, type TransferResult } from "./options.ts";
 import { LocalSource, LocalTarget } from "./sides/local.ts";
 import { RemoteSource, RemoteTarget } from "./sides/remote.ts";
@@ -45,8 +45,8 @@ export async function upload<K extends StreamTypes>(
   options: TransferOptions = {},
 ): Promise<TransferResult> {
   const given = { ...options, symlinks: options.symlinks ?? "keep" } as const;
-  const { channel } = sftp;
-  const target = new RemoteTarget(channel, sftp.opener);
+  const { channel, opener } = partsOf(sftp);
+  const target = new RemoteTarget(channel, opener);
   const call = { name: "upload", options: given, isOver: (): boolean => channel.over !== undefined };
   const to = toText(remote);
   if (isIterable(local)) {
@@ -80,8 +80,8 @@ export async function download<K extends StreamTypes>(
   options: TransferOptions = {},
 ): Promise<TransferResult> {
   const given = { ...options, symlinks: options.symlinks ?? "skip" } as const;
-  const { channel } = sftp;
-  const source = new RemoteSource(channel, sftp.opener);
+  const { channel, opener } = partsOf(sftp);
+  const source = new RemoteSource(channel, opener);
   const call = { name: "download", options: given, isOver: (): boolean => channel.over !== undefined };
   if (typeof local === "function") {
     checkTransferOptions(options, "`download`", "stream");
@@ -117,12 +117,14 @@ export async function copy<K extends StreamTypes, L extends StreamTypes>(
 ): Promise<TransferResult> {
   checkTransferOptions(options, "`copy`", isRemotePattern(path) ? "pattern" : "path");
   const given = { ...options, symlinks: options.symlinks ?? "skip" } as const;
-  const isSameServer = from.channel === to.channel || (from.opener !== undefined && from.opener === to.opener);
+  const [first, second] = [partsOf(from), partsOf(to)];
+  const isSameServer =
+    first.channel === second.channel || (first.opener !== undefined && first.opener === second.opener);
   if (isSameServer && !isRemotePattern(path))
-    await assertApart(to.channel, toText(path), toText(target), { call: "copy", signal: options.signal });
-  const isOver = (): boolean => from.channel.over !== undefined || to.channel.over !== undefined;
-  const source = new RemoteSource(from.channel, from.opener);
-  const transfer = new Transfer(source, new RemoteTarget(to.channel, to.opener), {
+    await assertApart(second.channel, toText(path), toText(target), { call: "copy", signal: options.signal });
+  const isOver = (): boolean => first.channel.over !== undefined || second.channel.over !== undefined;
+  const source = new RemoteSource(first.channel, first.opener);
+  const transfer = new Transfer(source, new RemoteTarget(second.channel, second.opener), {
     name: "copy",
     options: given,
     isOver,

@@ -11,6 +11,7 @@ import type { Channel } from "../../../nacre/src/mux/channel.ts";
 import { BlockWriter } from "../../src/blocks/block-writer.ts";
 import { nameProblem } from "../../src/local/names.ts";
 import { readAllEntries } from "../../src/remote/directory.ts";
+import { partsOf } from "../../src/remote/sftp.ts";
 import { SftpChannel } from "../../src/remote/sftp-channel.ts";
 import { TreeBound } from "../../src/remote/tree-bound.ts";
 import { partialName } from "../../src/transfer/resume.ts";
@@ -248,7 +249,7 @@ test("sftp: a directory tree without an end · client", async () => {
   const options = { recursive: true, symlinks: "skip", onError: "skip" } as const;
   const run = (most: number): Promise<unknown> =>
     new Transfer(
-      new RemoteSource(wide.channel),
+      new RemoteSource(partsOf(wide).channel),
       new LocalTarget(local),
       { name: "download", options, isOver: () => false },
       { maxRemembered: most },
@@ -256,7 +257,7 @@ test("sftp: a directory tree without an end · client", async () => {
   expect(await run(100)).toMatchObject({ files: 0, skipped: expect.objectContaining({ length: 100 }) });
   expect(await failure(run(99))).toEqual(code("output-limit"));
 
-  const target = new RemoteTarget(wide.channel);
+  const target = new RemoteTarget(partsOf(wide).channel);
   const context = { call: "upload", path: "t" };
   expect((await listTarget(target, "t", context, 100)).entries.size).toBe(100);
   expect(await failure(listTarget(target, "t", context, 99))).toEqual(code("output-limit"));
@@ -302,8 +303,8 @@ test("sftp: a tree without an end, in a call for all of it · client", async () 
   const long = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(1000));
   const { sftp: listed } = await openMemorySftp(listing(long, 0o100_644));
   const context = { call: "readdir", path: "t" };
-  expect(await readAllEntries(listed.channel, "t", context, 10, 10_000)).toHaveLength(10);
-  expect(await failure(readAllEntries(listed.channel, "t", context, 10, 9999))).toEqual(code("output-limit"));
+  expect(await readAllEntries(partsOf(listed).channel, "t", context, 10, 10_000)).toHaveLength(10);
+  expect(await failure(readAllEntries(partsOf(listed).channel, "t", context, 10, 9999))).toEqual(code("output-limit"));
 
   const bound = new TreeBound({ call: "rm", path: "t" }, 10);
   bound.hold(0, "t", 6);

@@ -3,6 +3,7 @@ import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { TestClock } from "@nacre/testing/nacre/transfer-clock";
 import { describe, expect, it } from "vitest";
+import { partsOf } from "../../src/remote/sftp.ts";
 import type { TransferOptions, TransferResult } from "../../src/transfer/options.ts";
 import { Progress } from "../../src/transfer/progress.ts";
 import { LocalSource, LocalTarget } from "../../src/transfer/sides/local.ts";
@@ -70,7 +71,7 @@ async function limited(direction: "upload" | "download", clock: TestClock, optio
   from.makeDirectory("/home/t");
   for (let i = 0; i < 20; i++) from.open(`/home/t/${i}`, 0x0a).data = pattern(10_000);
   from.open("/home/t/long", 0x0a).data = pattern(400_000);
-  const { channel } = sftp;
+  const { channel } = partsOf(sftp);
   const isOver = (): boolean => channel.over !== undefined;
   const given = { recursive: true, ...options };
   const transfer =

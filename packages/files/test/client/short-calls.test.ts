@@ -5,6 +5,7 @@ import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
 import { readShort } from "../../src/blocks/read-short.ts";
 import { writeShort } from "../../src/blocks/write-short.ts";
+import { partsOf } from "../../src/remote/sftp.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
 const DATA = pattern(10);
@@ -13,12 +14,15 @@ const DATA = pattern(10);
 const CREATE = 0x0a;
 
 const calls: readonly (readonly [string, (sftp: Sftp, signal?: AbortSignal, path?: string) => Promise<unknown>])[] = [
-  ["readShort", ({ channel }, signal, path = "f") => readShort(channel, path, 10, { call: "test", path, signal })],
+  [
+    "readShort",
+    (sftp, signal, path = "f") => readShort(partsOf(sftp).channel, path, 10, { call: "test", path, signal }),
+  ],
   [
     "writeShort",
-    ({ channel }, signal, path = "f") => {
+    (sftp, signal, path = "f") => {
       const file = { temporary: `${path}.new`, path, data: DATA, created: {}, final: { permissions: 0o600 } };
-      return writeShort(channel, file, { call: "test", path, signal });
+      return writeShort(partsOf(sftp).channel, file, { call: "test", path, signal });
     },
   ],
 ];
@@ -106,7 +110,7 @@ describe.each(calls)("%s", (_, run) => {
     const stats = Promise.allSettled(Array.from({ length: 1024 }, () => sftp.stat("f")));
     const controller = new AbortController();
     const [running, aborted] = [run(sftp), failure(run(sftp, controller.signal, "g"))];
-    expect(sftp.channel.machine.requestCount).toBe(1024);
+    expect(partsOf(sftp).channel.machine.requestCount).toBe(1024);
     controller.abort();
     expect(await aborted).toEqual(code("aborted"));
     await expect.poll(() => held.length).toBe(1024);
@@ -118,7 +122,7 @@ describe.each(calls)("%s", (_, run) => {
 });
 
 /** Writes a file with a mode to set. */
-function write({ channel }: Sftp): Promise<boolean> {
+function write(sftp: Sftp): Promise<boolean> {
   const file = {
     temporary: "f.new",
     path: "f",
@@ -126,7 +130,7 @@ function write({ channel }: Sftp): Promise<boolean> {
     created: { permissions: 0o640 },
     final: { permissions: 0o600 },
   };
-  return writeShort(channel, file, { call: "test", path: "f" });
+  return writeShort(partsOf(sftp).channel, file, { call: "test", path: "f" });
 }
 
 describe("writeShort", () => {
