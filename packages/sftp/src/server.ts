@@ -38,7 +38,7 @@ export interface SftpServerOptions {
 }
 
 /** A request of the client without an answer. */
-interface UnderWay<Handle> {
+interface PendingRequest<Handle> {
   /** Request id on the wire. */
   readonly id: number;
   readonly token: AskToken;
@@ -54,9 +54,9 @@ interface UnderWay<Handle> {
  * `receive` takes the client's bytes, `nextEvent` returns requests, the methods named after replies answer them in any order, and `unsent`
  * has the bytes to send. Replies leave in the order of the answers, those to writes on one handle in the order of the requests.
  *
- * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and forged
- * ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. Requests by
- * path are not put in order.
+ * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and
+ * forged ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle.
+ * Requests by path are not put in order.
  *
  * Malformed requests are answered with SSH_FX_BAD_MESSAGE. Packets that are too long, or that begin without SSH_FXP_INIT, end SFTP. Invalid
  * calls throw `usage`. Answers after the end are accepted and not sent.
@@ -69,15 +69,15 @@ export class SftpServer<Handle> {
   readonly #frames: FrameReader;
   readonly #output = new ReplyOutput();
   readonly #handles = new Handles<Handle>();
-  readonly #order = new RequestOrder<UnderWay<Handle>>();
-  readonly #asks = new Map<AskToken, UnderWay<Handle>>();
-  readonly #writes = new WriteReplies<UnderWay<Handle>>();
+  readonly #order = new RequestOrder<PendingRequest<Handle>>();
+  readonly #asks = new Map<AskToken, PendingRequest<Handle>>();
+  readonly #writes = new WriteReplies<PendingRequest<Handle>>();
   readonly #events: SftpServerEvent<Handle>[] = [];
   /** Whether the client sends no more bytes. */
   #hasEnded = false;
-  /** Number of opens under way. */
+  /** Number of pending opens. */
   #opening = 0;
-  /** Bytes of the requests under way, as `UnderWay.bytes` counts them. */
+  /** Bytes of the pending requests, as `PendingRequest.bytes` counts them. */
   #bytes = 0;
   #state: State = { kind: "starting" };
 
@@ -110,13 +110,13 @@ export class SftpServer<Handle> {
 
   /**
    * Whether the server parses further requests. While false, do not read more from the client, or return no window credit: too much
-   * is under way or unsent. Look again after each answer and each call of `sent`.
+   * is pending or unsent. Look again after each answer and each call of `sent`.
    */
   get wantsInput(): boolean {
     return (
       (this.#state.kind === "starting" || this.#state.kind === "ready") &&
       /* rule: sftp-requests-under-way */ this.#order.count < this.#limits.maxRequests &&
-      /* rule: sftp-bytes-under-way */ this.#bytes < this.#limits.maxBytesUnderWay &&
+      /* rule: sftp-bytes-under-way */ this.#bytes < this.#limits.maxPendingBytes &&
       /* rule: sftp-unsent */ this.#output.length < this.#limits.maxUnsent
     );
   }
@@ -181,8 +181,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers "read" with bytes: at least one, and at most `length` of the request. They are copied. At the end of the file, call `status` with
-   * `SSH_FX.EOF`.
+   * Answers "read" with bytes: at least one, and at most `length` of the request. They are copied. At the end of the file, call `status`
+   * with `SSH_FX.EOF`.
    */
   data(token: AskToken, bytes: Uint8Array): void {
     const ask = this.#find(token, "data");
@@ -196,8 +196,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers "readdir" with names, at least one. Sends the first ones that fit into one packet of 256 KiB, and returns their number; keep the others for
-   * the next "readdir". After the last name, call `status` with `SSH_FX.EOF`.
+   * Answers "readdir" with names, at least one. Sends the first ones that fit into one packet of 256 KiB, and returns their number; keep
+   * the others for the next "readdir". After the last name, call `status` with `SSH_FX.EOF`.
    */
   names(token: AskToken, entries: readonly NameEntry[]): number {
     const ask = this.#find(token, "names");
@@ -241,8 +241,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers any request with a status; see `SSH_FX`. A request that asks for a result can only fail this way: `OK` throws `usage`. The client
-   * may show `message`; by default it is OpenSSH's text for the status.
+   * Answers any request with a status; see `SSH_FX`. A request that asks for a result can only fail this way: `OK` throws `usage`. The
+   * client may show `message`; by default it is OpenSSH's text for the status.
    */
   status(token: AskToken, status: number, message: string = statusMessage(status)): void {
     const ask = this.#find(token);
@@ -314,14 +314,14 @@ export class SftpServer<Handle> {
     if (this.#order.add(ask)) this.#start(ask);
   }
 
-  #start(ask: UnderWay<Handle>): void {
+  #start(ask: PendingRequest<Handle>): void {
     const { token, request, handles } = ask;
     this.#asks.set(token, ask);
     this.#events.push({ type: "request", token, request: withValues(request, handles) });
   }
 
   /** Returns the request of a token. Throws `usage` if it is answered, or if `reply` does not answer it. */
-  #find(token: AskToken, reply?: SuccessReply): UnderWay<Handle> {
+  #find(token: AskToken, reply?: SuccessReply): PendingRequest<Handle> {
     const ask = this.#asks.get(token);
     if (ask === undefined) throw staleAnswer(token);
     const { type } = ask.request;
@@ -333,19 +333,19 @@ export class SftpServer<Handle> {
     return ask;
   }
 
-  #answer(ask: UnderWay<Handle>, reply: SftpReply): void {
+  #answer(ask: PendingRequest<Handle>, reply: SftpReply): void {
     if (ask.request.type !== "write" || this.#isOver) return this.#reply(ask, reply);
     this.#asks.delete(ask.token);
-    // A write counts as under way until its reply is sent, which bounds the number of those that wait.
+    // A write is pending until its reply is sent, which bounds the number of waiting replies.
     for (const due of this.#writes.take(ask, reply)) this.#reply(due.item, due.reply);
   }
 
-  #reply(ask: UnderWay<Handle>, reply: SftpReply): void {
+  #reply(ask: PendingRequest<Handle>, reply: SftpReply): void {
     if (!this.#isOver) this.#output.reply(ask.id, reply);
     this.#answered(ask);
   }
 
-  #answered(ask: UnderWay<Handle>): void {
+  #answered(ask: PendingRequest<Handle>): void {
     this.#asks.delete(ask.token);
     this.#bytes -= ask.bytes;
     const { type } = ask.request;

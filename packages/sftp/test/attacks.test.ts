@@ -296,7 +296,7 @@ test("sftp: an extension that is not announced · server", () => {
 });
 
 test("sftp: a flood of requests · server", () => {
-  const limits = { maxRequests: 4, maxBytesUnderWay: 100_000, maxUnsent: 1000 };
+  const limits = { maxRequests: 4, maxPendingBytes: 100_000, maxUnsent: 1000 };
   const client = new ScriptedClient({ limits }).ready();
   const handle = client.open(OPEN, "file");
   client.request(...Array.from({ length: 1000 }, () => ({ type: "stat", path: PATH }) as const));
@@ -315,7 +315,7 @@ test("sftp: a flood of requests · server", () => {
 });
 
 test("sftp: requests that take much more memory than bytes · server", () => {
-  const client = new ScriptedClient({ limits: { maxBytesUnderWay: 1_000_000 } }).ready();
+  const client = new ScriptedClient({ limits: { maxPendingBytes: 1_000_000 } }).ready();
   const handle = client.open(OPEN, "file");
   const pair = { type: new Uint8Array(0), data: new Uint8Array(0) };
   const setstat = (count: number): SftpRequest => ({

@@ -365,8 +365,8 @@ describe("backpressure", () => {
     expect(client.replies().map(({ id }) => id)).toEqual([2, 1, 3, 4]);
   });
 
-  it("stops parsing at `maxBytesUnderWay` of reads and writes", () => {
-    const client = new ScriptedClient({ limits: { maxBytesUnderWay: 1000 } }).ready();
+  it("stops parsing at `maxPendingBytes` of reads and writes", () => {
+    const client = new ScriptedClient({ limits: { maxPendingBytes: 1000 } }).ready();
     const handle = client.open(OPEN, "f");
     client.request(read(handle, 0, 600), write(handle, 600, 600), read(handle, 0, 1));
     const asks = client.asks();

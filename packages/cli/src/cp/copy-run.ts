@@ -48,7 +48,9 @@ export class CopyRun {
     this.#sides = new Sides(signal, words.usesScp);
   }
 
-  /** Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. Call it once. */
+  /**
+   * Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. Call it once.
+   */
   async run(sources: readonly Located[], target: Located): Promise<number> {
     try {
       return await this.#copyAll(sources, target);
@@ -59,7 +61,7 @@ export class CopyRun {
 
   async #copyAll(sources: readonly Located[], target: Located): Promise<number> {
     const tasks: Task[] = [];
-    // An error of the target concerns all sources.
+    // An error of the target ends the copy of all sources.
     await this.#attempt({ source: undefined, target: target.server }, () => this.#plan(sources, target, tasks));
     const progress = this.#bar && new TotalProgress(this.#bar, tasks, () => performance.now());
     try {
@@ -78,7 +80,7 @@ export class CopyRun {
     return this.#isComplete ? 0 : INCOMPLETE;
   }
 
-  /** Finds out what to copy, and where to, and adds it to `tasks`. */
+  /** Plans the copies, and adds them to `tasks`. */
   async #plan(sources: readonly Located[], target: Located, tasks: Task[]): Promise<void> {
     const expanded: { readonly path: string; readonly server: Server | undefined; readonly side: Side }[] = [];
     for (const { place, server } of sources) {

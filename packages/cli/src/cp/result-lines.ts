@@ -2,8 +2,8 @@ import type { TransferResult } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 
 /**
- * Returns a line for each reason why the parts of resumed files could not be compared. It names one of the files: a server without digests
- * has them all.
+ * Returns a line for each reason why partial files were resumed without a comparison. It names one of the files, because on a server
+ * without digests all of them have the same reason.
  */
 export function unverifiedLines(from: string, unverified: TransferResult["unverified"]): string[] {
   return linesByReason(

@@ -7,9 +7,9 @@ import type { ScpOptions } from "./options.ts";
 import { ScpProcess } from "./scp-process.ts";
 import { Tally } from "./tally.ts";
 
-/** What one call of `uploadScp` or `downloadScp` works with. */
+/** Input of one call of `uploadScp` or `downloadScp`. */
 export interface ScpJob<Machine> {
-  /** Protocol of the side that the client plays. */
+  /** State machine of the client's role. */
   readonly machine: Machine;
   /** File or directory of the local side. */
   readonly local: LocalPath;

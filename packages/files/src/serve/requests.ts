@@ -319,7 +319,10 @@ type RequestOf<Type, R extends Request = Request> = R extends { readonly type: i
     : never
   : never;
 
-/** Types of all requests that `allowRequests` and `denyRequests` may contain. Their names are those of OpenSSH's `sftp-server -Q requests`. */
+/**
+ * Types of all requests that `allowRequests` and `denyRequests` may contain. Their names are those of OpenSSH's `sftp-server -Q
+ * requests`.
+ */
 export const SFTP_REQUEST_TYPES: readonly SftpRequestType[] = Object.keys(REQUESTS) as SftpRequestType[];
 
 /** Returns whether a request changes something. */
@@ -339,8 +342,8 @@ export function pathsOf(request: Request): readonly string[] {
 }
 
 /**
- * Answers a request from the file system, at once or later. Returns `undefined` if it is answered. Throws, or rejects with, the exception of
- * the file system, without an answer.
+ * Answers a request from the file system, at once or later. Returns `undefined` if it is answered. Throws, or rejects with, the exception
+ * of the file system, without an answer.
  */
 export function answerRequest(token: AskToken, request: Request, context: AnswerContext): Promise<void> | undefined {
   const row = rowOf(request.type);

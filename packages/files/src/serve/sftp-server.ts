@@ -10,11 +10,11 @@ import { type SftpPeer, SftpSession } from "./sftp-session.ts";
 const REQUIRED = ["open", "opendir", "stat", "lstat", "realpath"] as const;
 
 /**
- * Makes a handler for the subsystem "sftp" of `serve` and `listen`, which serves a file system with SFTP version 3 and OpenSSH's extensions.
- * The handler may run for any number of sessions.
+ * Makes a handler for the subsystem "sftp" of `serve` and `listen`, which serves a file system with SFTP version 3 and OpenSSH's
+ * extensions. The handler may run for any number of sessions.
  *
- * Requests by path that only read run together. A request that changes something waits for all earlier ones by path, and later ones wait for
- * it. Requests on one handle are in order; reads, and writes to other ranges, run together. Files that a client leaves open are
+ * Requests by path that only read run together. A request that changes something waits for all earlier ones by path, and later ones wait
+ * for it. Requests on one handle are in order; reads, and writes to other ranges, run together. Files that a client leaves open are
  * closed when its session ends.
  *
  * Throws `usage` for an invalid option. A session fails if the client violates the protocol, and the server's log has the error.

@@ -16,7 +16,8 @@ import {
   type SftpRequestType,
 } from "./requests.ts";
 
-/** Bytes of unsent replies that are sent before the next event. A few long replies stay in the processor's cache until they are encrypted. */
+/** Number of bytes of unsent replies after which they are sent, before the next event. So a few long replies stay in the processor's cache
+ * until they are encrypted. */
 const BATCH = 128 * 1024;
 
 type RequestEvent = Extract<SftpServerEvent<OpenHandle>, { readonly type: "request" }>;
@@ -150,7 +151,7 @@ export class SftpSession implements SessionBytes {
   #answer(event: RequestEvent): void {
     const { token, request } = event;
     const answer = (): Promise<void> | undefined => {
-      // A close must run even after the end.
+      // A file must be closed even after the end.
       if (!this.#isOver || request.type === "close") return this.#answerPermitted(token, request);
       this.#machine.status(token, SSH_FX.FAILURE);
       return undefined;

@@ -21,22 +21,22 @@ export interface LocalPattern extends RemotePattern {
   readonly files: LocalFiles;
 }
 
-/** What `upload` takes: a path, a pattern, or the contents of one file. */
+/** Source of `upload`: a path, a pattern, or the contents of one file. */
 export type UploadSource = LocalPath | LocalPattern | AsyncIterable<Uint8Array>;
 
 /**
  * Copies a file, or with `recursive` a directory, to the server. `remote` is the path of the copy, and its parent must exist. An existing
- * directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is whole, so
+ * directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is complete, so
  * that readers see the old or the new contents; without posix-rename@openssh.com on the server, an existing file is missing for a moment.
  * The temporary file is removed after a failure, unless `resume` keeps it. The permission bits of new files and directories are those of
  * their sources, less the server's umask.
  *
- * With a pattern, `remote` is a directory, which is made if it is missing. What matches is put into it with its path below the names before
- * the first wildcard: `dist/**` puts `dist/a/b.js` at `a/b.js`. With an async iterable of bytes, `remote` is a file with these contents;
+ * With a pattern, `remote` is a directory, which is made if it is missing. Matches keep their paths after the names that precede the first
+ * wildcard: `dist/**` copies `dist/a/b.js` to `a/b.js`. With an async iterable of bytes, `remote` is a file with these contents;
  * `recursive`, `preserve`, `resume`, `update` and `delete` are then refused.
  *
- * Rejects with `usage`, also if nothing matches, `output-limit`, `aborted`, an `SftpError` if the server refuses something, the error of the
- * local side or of the iterable, or the one that ended SFTP.
+ * Rejects with `usage`, also if nothing matches, `output-limit`, `aborted`, an `SftpError` if the server refuses something, the error of
+ * the local side or of the iterable, or the one that ended SFTP.
  */
 export async function upload<K extends StreamTypes>(
   sftp: Sftp<K>,
@@ -62,10 +62,10 @@ export async function upload<K extends StreamTypes>(
 
 /**
  * Copies a file, or with `recursive` a directory, from the server. `local` is the path of the copy, and its parent must exist. An
- * existing directory is merged with the new one. Nothing is written outside it: names from the server that are paths, or that the local
- * side reserves, fail with `file-unwritable`, and so does a directory in place of which the local side has a symbolic link. Links are made
- * last. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is whole; after a failure it is removed, unless
- * `resume` keeps it.
+ * existing directory is merged with the new one. Nothing is written outside it: a name from the server that is a path, or that the local
+ * side reserves, fails with `file-unwritable`, and so does a directory if the local side has a symbolic link with its name. Links are
+ * made last. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is complete; after a failure it is
+ * removed, unless `resume` keeps it.
  *
  * With a pattern `{ glob }`, `local` is a directory, as for `upload`. If `local` is a function, it gets the contents of the one file as an
  * async iterable, and `recursive`, `preserve`, `resume`, `update` and `delete` are refused.
@@ -102,7 +102,7 @@ export async function download<K extends StreamTypes>(
 
 /**
  * Copies a file, or with `recursive` a directory, from one server to another. The contents travel through this program, which stores
- * nothing. Everything else is as for `upload`, with the limits on names of `download`; links are left out by default, because the first
+ * nothing. Otherwise like `upload`, with the checks of names of `download`. Links are left out by default, because the first
  * server chooses where they lead.
  *
  * Rejects with `usage`, also if nothing matches, `output-limit`, `aborted`, `sftp-failure` as for `download`, an `SftpError` if a server

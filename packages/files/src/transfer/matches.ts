@@ -6,27 +6,27 @@ import type { SourceTree, TargetTree } from "./sides/trees.ts";
 import type { TargetListing } from "./target-listing.ts";
 import type { Directory, Walk } from "./walk.ts";
 
-/** A pattern, taken apart. */
+/** A pattern, split before its first wildcard. */
 export interface SplitPattern {
   /** Directory of the names before the first wildcard: `"a/b"` of `"a/b/*.js"`. */
   readonly directory: string;
-  /** The rest. */
+  /** The part from the first wildcard on. */
   readonly pattern: string;
 }
 
-/** Takes a pattern apart. Throws `usage` if it leads out of its directory behind a wildcard. */
+/** Splits a pattern. Throws `usage` if it has ".." after a wildcard. */
 export function splitPattern(text: string): SplitPattern {
   const parts = text.split("/");
   const first = parts.findIndex(isPattern);
   // A pattern without wildcards is a path: its last name is matched.
   const at = first < 0 ? parts.findLastIndex((part) => part !== "") : first;
   const rest = parts.slice(Math.max(at, 0));
-  if (rest.includes("..")) throw new SshError("usage", `the pattern "${escapeText(text)}" has ".." behind a wildcard`);
+  if (rest.includes("..")) throw new SshError("usage", `the pattern "${escapeText(text)}" has ".." after a wildcard`);
   const directory = parts.slice(0, Math.max(at, 0)).join("/");
   return { directory: directory === "" ? (text.startsWith("/") ? "/" : ".") : directory, pattern: rest.join("/") };
 }
 
-/** Starts what matches a pattern, below the same directories at the target as at the source. */
+/** Starts the entries that match a pattern. Makes their parent directories at the target. */
 export class Matches {
   readonly #source: SourceTree;
   readonly #target: TargetTree;
@@ -35,7 +35,7 @@ export class Matches {
   readonly #mover: FileMover;
   /** Directories made, by their path below the root. */
   readonly #made = new Map<string, Promise<Made>>();
-  /** Paths of the directories that are moved with everything in them. */
+  /** Paths of matching directories, which the walk moves with their contents. */
   readonly #whole = new Set<string>();
 
   constructor(source: SourceTree, target: TargetTree, run: TransferRun, walk: Walk, mover: FileMover) {
@@ -46,7 +46,7 @@ export class Matches {
     this.#mover = mover;
   }
 
-  /** Starts what matches. Throws `usage` if nothing does. */
+  /** Starts all matches. Throws `usage` if there are none. */
   async start(root: Directory, pattern: string): Promise<void> {
     const run = this.#run;
     let isAny = false;
@@ -85,7 +85,7 @@ export class Matches {
     if (made === undefined) {
       this.#run.remember();
       made = find(path).then(async (directory) => ({ directory, listing: await this.#walk.make(directory) }));
-      // Handled by those who use it.
+      // Its users handle the error.
       made.catch(() => {});
       this.#made.set(path, made);
     }
@@ -97,7 +97,7 @@ export class Matches {
     if (/* rule: transfer-pattern-name */ problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
     const from = this.#source.join(parent.from, name);
-    // A pattern leads through links to directories.
+    // Patterns follow links to directories.
     const stats = await this.#source.stat(from, this.#run.context(from));
     const real = await this.#walk.realPath(parent, name, from, true);
     const to = { directory: parent, name, path: this.#target.join(parent.to.path, name) };
@@ -105,7 +105,7 @@ export class Matches {
   }
 }
 
-/** Yields the shorter paths first, so that a directory comes before what it has. */
+/** Yields paths with fewer names first, so that a directory comes before its contents. */
 async function* parentsFirst(paths: AsyncIterable<string>): AsyncGenerator<string, void> {
   const all: (readonly [length: number, path: string])[] = [];
   for await (const path of paths) all.push([namesOf(path).length, path]);

@@ -32,15 +32,15 @@ export interface FileToMove {
   readonly stats: SourceStats;
   /** Whether `from` may be a symbolic link. */
   readonly isFollowed: boolean;
-  /** What the target has under this name, if it was listed. */
+  /** Entry of the target with this name, if the target was listed. */
   readonly existing: Pick<TargetEntry, "type" | "size" | "mtimeMs"> | undefined;
   /** Listed partial files of this name. */
   readonly partials: readonly TargetEntry[];
-  /** Whether it cannot be moved again, because one side is a stream. */
+  /** Whether it cannot be moved a second time, because one side is a stream. */
   readonly isOnce?: boolean | undefined;
 }
 
-/** What moving files needs. */
+/** What a `FileMover` works with. */
 export interface MoverParts {
   readonly source: SourceFiles;
   readonly target: TargetFiles;
@@ -59,8 +59,8 @@ export interface MoverParts {
 const DEFAULT_MAX_GROWTH = 1024 * 1024 * 1024;
 
 /**
- * Maximum number of attempts at a file or directory whose handle the server gives to another one too. More than two, because directories that
- * were opened before the first failure may still be open at the second attempt.
+ * Maximum number of attempts to move a file or list a directory if the server gives its handle to another one, too. More than two, because
+ * directories that were opened before the first failure may still be open at the second attempt.
  */
 const MOST_ATTEMPTS = 10;
 
@@ -68,20 +68,20 @@ const MOST_ATTEMPTS = 10;
 export class FileMover {
   /** Number of files moved. */
   files = 0;
-  /** Contents of the moved files in bytes, without the parts that were there. */
+  /** Contents moved in bytes, without the parts that resumed files had. */
   bytes = 0;
-  /** Number of files that the target had already. */
+  /** Number of files that the target already had. */
   unchanged = 0;
   readonly resumed: ResumedEntry[] = [];
   readonly #parts: MoverParts;
   readonly #slots: Slots;
   /** Number of files that were started. */
   #found = 0;
-  /** Returns how many files may move at once: the lower limit of the two sides. */
+  /** Returns how many files may move at once: the smaller limit of the two sides. */
   readonly #most: () => number;
-  /** Number of files under way. */
+  /** Number of files being moved. */
   #moving = 0;
-  /** Called when no file is under way. */
+  /** Called when no more files are being moved. */
   #onSettled: (() => void) | undefined;
 
   constructor(parts: MoverParts) {
@@ -91,7 +91,10 @@ export class FileMover {
     this.#slots = new Slots(run.options.concurrency, this.#most);
   }
 
-  /** Starts to move a file, and returns `undefined`. If no place is free, returns a promise that resolves when the file has started. */
+  /**
+   * Starts to move a file, and returns `undefined`. If too many are being moved, returns a promise that resolves when the file has
+   * started.
+   */
   start(file: FileToMove): Promise<void> | undefined {
     const { run, progress } = this.#parts;
     const { stats } = file;
@@ -118,7 +121,7 @@ export class FileMover {
     return this.#most() === 1;
   }
 
-  /** Lists a directory. Where only one file may be open, it takes the place of one, and is listed again if that fails. */
+  /** Lists a directory. If only one file may be open, waits until none is, and lists it again if the server reused its handle. */
   async list<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const isAlone = this.isOneByOne;
@@ -133,7 +136,7 @@ export class FileMover {
     }
   }
 
-  /** Resolves when no file is under way. */
+  /** Resolves when no file is being moved. */
   async settle(): Promise<void> {
     while (this.#moving > 0)
       await new Promise<void>((resolve) => {
@@ -141,7 +144,7 @@ export class FileMover {
       });
   }
 
-  /** Moves a file that has a place. Never rejects. */
+  /** Moves a file that may start now. Never rejects. */
   async #begin(file: FileToMove): Promise<void> {
     const { run } = this.#parts;
     this.#moving++;
@@ -169,11 +172,11 @@ export class FileMover {
     } catch (error) {
       if (file.isOnce === true || attempt === MOST_ATTEMPTS || !isReusedHandle(error)) throw error;
       progress.lost(moved.size);
-      // The place that it gets now is the only one.
+      // By now only one file may be open. This waits until no other one is.
       this.#slots.release(stats.size);
       await this.#slots.take(stats.size);
       run.throwFailure();
-      // Its parts are gone.
+      // The partial files were discarded.
       return this.#move({ ...file, partials: [] }, attempt + 1);
     }
     if (moved.resumed > 0 && run.remember()) this.resumed.push({ path, bytes: moved.resumed });
@@ -185,7 +188,7 @@ export class FileMover {
     run.tell(() => progress.finished(path, moved.size));
   }
 
-  /** Writes a file, or the rest of it. */
+  /** Writes a file, or the part that is missing. */
   async #write(file: FileToMove, place: string, moved: Moved): Promise<void> {
     const { target, run, progress, verification, resumption } = this.#parts;
     const { path, from, to, stats, isFollowed, partials } = file;
@@ -214,7 +217,7 @@ export class FileMover {
         moved.resumed = length;
         moved.hash = verification.needsDigest ? hash : undefined;
         progress.resumed(length);
-        // The whole file is compared in the end, with the part.
+        // `verify` compares the whole file at the end, with the resumed part.
         if (problem !== undefined && run.options.verify !== "sha256") verification.note(path, problem);
       }
       return this.#contents(file, moved);
@@ -222,7 +225,7 @@ export class FileMover {
     if (isWritten !== true) await target.write(place, this.#contents(file, moved), attributes, run.context(to.path));
   }
 
-  /** Reads a short file as a whole, at once or later. The result is `undefined` for a long file, and if the rate is limited. */
+  /** Reads a short file in one call, at once or later. The result is `undefined` for a long file, and if the rate is limited. */
   #readShort({
     from,
     stats,
@@ -237,7 +240,7 @@ export class FileMover {
 
   /**
    * Yields the contents of a file, starting at the offset `moved.size`. Adds the length of each consumed chunk to `moved`. Throws
-   * `output-limit` if the file is much longer than its source stated.
+   * `output-limit` if the file is longer than its stated size by more than `maxGrowth`.
    */
   async *#contents({ path, from, stats, isFollowed }: FileToMove, moved: Moved): AsyncGenerator<Chunk, void> {
     const { source, run, progress, bucket } = this.#parts;
@@ -267,15 +270,15 @@ export class FileMover {
   }
 }
 
-/** Counts the moved bytes of a file. */
+/** State of a file being moved. */
 interface Moved {
-  /** Size in bytes, with the part that was there. */
+  /** Size at the target in bytes, with the resumed part. */
   size: number;
   /** Number of bytes that this transfer has moved. */
   count: number;
-  /** Number of bytes that were there. */
+  /** Length of the resumed part in bytes. */
   resumed: number;
-  /** Computes the digest of all of it; `undefined` if it is not needed or not known. */
+  /** Computes the digest of the whole file; `undefined` if it is not needed, or if the resumed part has no digest. */
   hash: Sha256 | undefined;
   /** Attributes that the target does not support, and its error. */
   unset?: { readonly exact: LocalAttributes; readonly error: SshError } | undefined;

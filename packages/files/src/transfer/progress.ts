@@ -34,7 +34,7 @@ export class Progress {
     else this.#totalBytes += size;
   }
 
-  /** Notes that everything has been found, and reports the totals if something was reported without them. */
+  /** Notes that all files have been found. If a report without totals was made, makes another one with them. */
   listed(): void {
     if (this.#isListed) return;
     this.#isListed = true;
@@ -53,12 +53,12 @@ export class Progress {
     this.#report(path);
   }
 
-  /** Takes back bytes of a file that is moved again. */
+  /** Subtracts bytes of a file that is moved again. */
   lost(length: number): void {
     this.#bytes -= length;
   }
 
-  /** Counts and reports a file that is whole. */
+  /** Counts and reports a complete file. */
   finished(path: string, size: number): void {
     this.#files++;
     this.#report(path);
@@ -91,7 +91,7 @@ const WINDOW = 5000;
 /** Time in milliseconds between two samples. */
 const STEP = 250;
 
-/** Time in milliseconds after which the first rate is stated. */
+/** Time in milliseconds before which the rate is 0. */
 const LEAST_TIME = 500;
 
 /** Average rate over the last seconds. Holds at most one sample for each quarter of a second. */
@@ -103,11 +103,11 @@ export class Rate {
     this.#samples = [{ at: now, bytes: 0 }];
   }
 
-  /** Returns the rate in bytes a second. `bytes` is the number of bytes moved since the beginning. */
+  /** Returns the rate in bytes per second. `bytes` is the number of bytes moved since the beginning. */
   at(now: number, bytes: number): number {
     const samples = this.#samples;
     if (now - samples.at(-1)!.at >= STEP) samples.push({ at: now, bytes });
-    // The oldest sample is the first one outside the window, so that the whole window counts.
+    // Keeps one sample older than the window, so that the whole window counts.
     while (samples.length > 1 && now - samples[1]!.at >= WINDOW) samples.shift();
     const oldest = samples[0]!;
     const elapsed = now - oldest.at;

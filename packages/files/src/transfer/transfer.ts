@@ -28,9 +28,9 @@ export interface TransferCall {
   readonly isOver: () => boolean;
 }
 
-/** What a transfer uses of its platform. */
+/** Platform functions and bounds of a transfer. */
 export interface TransferPlatform {
-  /** Maximum number of things that a transfer remembers. */
+  /** Maximum number of entries that a transfer remembers; see `MAX_REMEMBERED`. */
   readonly maxRemembered?: number | undefined;
   /** Time for the rate and the limit. */
   readonly clock?: TransferClock | undefined;
@@ -39,7 +39,7 @@ export interface TransferPlatform {
 }
 
 /**
- * One transfer of a file or a tree from one side to the other. Neither side is known here. The walk finds files and starts them at once; when
+ * One transfer of a file or a tree from one side to the other. The sides are interfaces. The walk finds files and starts them at once. When
  * all are moved, links are made, files compared, extra entries deleted, and the attributes of directories set.
  */
 export class Transfer {
@@ -74,7 +74,7 @@ export class Transfer {
     return this.#settle(from, () => this.#root(from, to));
   }
 
-  /** Moves what matches a pattern into a directory. Settles when all of its requests have ended. */
+  /** Moves the matches of a pattern into a directory. Settles when all of its requests have ended. */
   runMatches(pattern: string, to: string): Promise<TransferResult> {
     return this.#settle(pattern, () => this.#matches(pattern, to));
   }
@@ -180,7 +180,7 @@ export class Transfer {
   }
 }
 
-/** The part of a transfer that moves files: those of a tree, those that match a pattern, or a stream. */
+/** The part of a transfer that moves files: those of a tree, the matches of a pattern, or a stream. */
 export class FilesTransfer {
   readonly run: TransferRun;
   readonly progress: Progress;

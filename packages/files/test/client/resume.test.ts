@@ -42,7 +42,7 @@ class Sides {
     const memory = new MemorySftp({
       files: this.remote,
       // A window of one block lets the position be met exactly enough.
-      limits: { maxBytesUnderWay: 300_000 },
+      limits: { maxPendingBytes: 300_000 },
       answer({ request }) {
         if (request.type !== "write" && request.type !== "read") return false;
         if (request.offset < position) return false;

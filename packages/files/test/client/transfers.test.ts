@@ -241,7 +241,7 @@ describe("writing", () => {
     let most = 0;
     let underWay = 0;
     const { sftp, server } = await openMemorySftp({
-      limits: { maxBytesUnderWay: 64 * 1024 * 1024, maxRequests: 4096 },
+      limits: { maxPendingBytes: 64 * 1024 * 1024, maxRequests: 4096 },
       answer({ token, request }, machine) {
         if (request.type !== "write") return false;
         underWay += request.data.length;

@@ -124,7 +124,7 @@ function servers(exchanges: readonly Exchange[]): Uint8Array[] {
       ["answerAll", 2],
       ["sendAll"],
     ),
-    // More requests than `maxRequests`, more handles than `maxHandles`, and more bytes than `maxBytesUnderWay`.
+    // More requests than `maxRequests`, more handles than `maxHandles`, and more bytes than `maxPendingBytes`.
     serverScript(
       ...Array.from({ length: 9 }, () => ["packet", stat] as const),
       ["answer", 3, 1],

@@ -10,12 +10,12 @@ export interface ServedFiles {
   log(this: void, event: ScpServerLogEvent): void;
 }
 
-/** Types of files that scp distinguishes. */
+/** File types that scp distinguishes. */
 export type ServedType = "file" | "directory" | "link" | "special";
 
 const TYPE_BITS = 0o170_000;
 
-/** Returns what a file is, from its attributes. */
+/** Returns the type of a file from its attributes. */
 export function typeOf({ permissions = 0 }: Attributes): ServedType {
   switch (permissions & TYPE_BITS) {
     case 0o040_000:
@@ -46,7 +46,7 @@ export async function statOf(fileSystem: FileSystem, path: string): Promise<Attr
   return found(fileSystem.stat(path));
 }
 
-/** Returns the text of an exception for the client. It depends on the error's code alone. Logs an exception without one. */
+/** Returns the text for the client about an exception, which depends on its code alone. Logs an exception without a code. */
 export function reasonOf({ log }: ServedFiles, path: string, error: unknown): string {
   const refusal = refusalOf(error);
   if (refusal !== undefined) return refusal.message;

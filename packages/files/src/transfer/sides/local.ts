@@ -24,15 +24,15 @@ import type {
 } from "./trees.ts";
 
 /**
- * Length in bytes of the buffers that files are read with: the longest write that OpenSSH accepts. A longer buffer would be sent in parts,
- * and would leave the processor's cache sooner.
+ * Length in bytes of the buffers for reading files: the longest write that OpenSSH accepts. A longer buffer would be sent in parts, and
+ * would be evicted from the processor's cache sooner.
  */
 const BUFFER_LENGTH = 255 * 1024;
 
-/** Length in bytes from which a file is read with a reused buffer. A shorter one gets a buffer of its own length. */
+/** Files of at least this many bytes are read with a reused buffer. A shorter file gets a buffer of its own length. */
 const REUSED_FROM = 64 * 1024;
 
-/** Reads local files for an upload. Buffers are used again. */
+/** Reads local files for an upload. Reuses its buffers. */
 export class LocalSource implements SourceTree {
   readonly #files: LocalFiles;
   readonly #buffers: Uint8Array[] = [];
@@ -89,7 +89,7 @@ export class LocalSource implements SourceTree {
     try {
       const length = Math.max(0, size - start);
       const isReused = length >= REUSED_FROM;
-      // One byte more finds the end of the file without another call.
+      // With one byte more, the first read finds the end of the file.
       const whole = isReused ? (this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH)) : new Uint8Array(length + 1);
       const buffer = bucket === undefined ? whole : whole.subarray(0, bucket.piece);
       for (let position = start; ; ) {
@@ -118,7 +118,7 @@ export class LocalSource implements SourceTree {
   }
 }
 
-/** A pattern leaves out what cannot be read. */
+/** Directories that cannot be read match nothing. */
 function noneIfUnreadable(error: unknown): never[] {
   if (error instanceof SshError) return [];
   throw error;
@@ -167,7 +167,7 @@ export class LocalTarget implements TargetTree {
 
   async makeDirectory(path: string, { mode, follow }: NewDirectory): Promise<boolean> {
     if (await this.#files.makeDirectory(path, mode)) return true;
-    // An earlier download, or the server during this one, may have made a link there. It would lead files out of the tree.
+    // An earlier download, or another user, may have made a link there, which would lead files out of the tree.
     const { type } = follow
       ? await this.#files.stat(path)
       : /* rule: transfer-directory-link */ await this.#files.lstat(path);

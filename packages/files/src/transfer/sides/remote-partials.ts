@@ -13,12 +13,12 @@ const TYPE_BITS = 0o170_000;
 const REGULAR = 0o100_000;
 
 /**
- * Partial files of the server. SFTP version 3 opens files through links, and states no number of links but in listings. So a file is
- * compared before and after it is opened, and its owner with that of a file made for this purpose.
+ * Partial files of the server. SFTP version 3 follows links when it opens a file, and states the number of hard links only in listings. So
+ * the attributes of a file are compared before and after the open, and its owner with that of a new temporary file.
  */
 export class RemotePartials implements PartialFiles {
   readonly #channel: SftpChannel;
-  /** User id that new files get. */
+  /** User id of new files. */
   #uid: Promise<number | undefined> | undefined;
 
   constructor(channel: SftpChannel) {
@@ -62,7 +62,7 @@ export class RemotePartials implements PartialFiles {
     } finally {
       if (file !== undefined) this.#channel.release(file.handle);
       const removing = call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context);
-      // An open that failed may have made the file nevertheless.
+      // Even if the open failed, it may have made the file.
       await (file === undefined ? removing.catch(() => {}) : removing);
     }
   }
@@ -76,7 +76,7 @@ export class RemotePartials implements PartialFiles {
   }
 }
 
-/** Returns whether all answers can be about the same file, unchanged. */
+/** Returns whether all attributes can be those of one unchanged file. */
 function isSame(first: Attributes, ...others: readonly Attributes[]): boolean {
   return others.every(
     (other) =>

@@ -74,7 +74,7 @@ export class RemoteSource implements SourceTree {
   }
 }
 
-/** Time in milliseconds for which the answer to the removal of a temporary file is awaited. */
+/** Maximum time in milliseconds to wait for the removal of a temporary file. */
 const REMOVAL_TIME = 2000;
 
 /** Writes files of the server for an upload. */
@@ -121,7 +121,7 @@ export class RemoteTarget implements TargetTree {
       await this.#send({ type: "mkdir", path: toBytes(path), attributes }, context);
       return true;
     } catch (error) {
-      // Servers have no status of their own for an existing directory.
+      // SFTP has no status for an existing directory.
       if (!(error instanceof SftpError)) throw error;
       const found = await stat(this.#channel, follow ? "stat" : "lstat", path, context).catch(() => undefined);
       if (found === undefined) throw error;
@@ -201,13 +201,13 @@ export class RemoteTarget implements TargetTree {
       await renameFile(this.#channel, from, to, context);
     } catch (error) {
       if (!(error instanceof SftpError) || this.#channel.machine.supports(SFTP_EXTENSIONS.posixRename)) throw error;
-      // Such a server renames only to a new name. A directory stays: "remove" does not remove it.
+      // Such a server does not rename over an existing file. "remove" never removes a directory.
       await this.#send({ type: "remove", path: toBytes(to) }, context);
       await renameFile(this.#channel, from, to, context);
     }
   }
 
-  /** Resolves with the error of a file that cannot be put at a path: servers do not say that a directory is there. */
+  /** Resolves with the error to report for a path. Servers do not say that a directory is there, so this looks. */
   async #explained(error: unknown, path: string, context: CallContext): Promise<unknown> {
     if (!(error instanceof SftpError)) return error;
     const found = await this.lstat(path, context).catch(() => undefined);
@@ -220,7 +220,7 @@ export class RemoteTarget implements TargetTree {
     await this.#send({ type: type === "file" ? "remove" : "rmdir", path: toBytes(path) }, context);
   }
 
-  /** Waits a short time for the answer, even of an aborted transfer. */
+  /** Waits up to `REMOVAL_TIME`, even after the transfer was aborted. */
   async discard(path: string): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<void>((resolve) => {
