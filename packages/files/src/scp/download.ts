@@ -11,8 +11,7 @@ import { basename, type RemotePath, toText } from "../remote/remote-path.ts";
 import type { TransferResult } from "../transfer/options.ts";
 import { scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";
-import { problemError } from "./problems.ts";
-import { ScpTransfer } from "./scp-transfer.ts";
+import { problemError, ScpTransfer } from "./scp-transfer.ts";
 
 /**
  * Copies a file, or with `recursive` a directory, from a server without SFTP. `remote` is one path: it is quoted for a POSIX shell, so

@@ -16,8 +16,7 @@ import { basename, dirname, type RemotePath, toText } from "../remote/remote-pat
 import type { TransferResult } from "../transfer/options.ts";
 import { type ScpCommand, scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";
-import { problemError } from "./problems.ts";
-import { type ScpJob, ScpTransfer } from "./scp-transfer.ts";
+import { problemError, type ScpJob, ScpTransfer } from "./scp-transfer.ts";
 
 /** Length in bytes of the buffer that files are read with. */
 const BUFFER_LENGTH = 256 * 1024;

@@ -46,6 +46,15 @@ export interface SftpSessionContext {
   readonly onRequest: ((event: SftpRequestEvent) => void) | undefined;
 }
 
+type State =
+  | { readonly kind: "open" }
+  /** The channel is closed. Answers are pending. */
+  | { readonly kind: "closed" }
+  /** The machine has ended. Replies are unsent, or files are open. */
+  | { readonly kind: "ended"; readonly error: SshError | undefined }
+  /** `ended` settles once the files are closed. */
+  | { readonly kind: "settled" };
+
 /** Runs an `SftpServer` over the channel of a session. Requests are answered from a file system. */
 export class SftpSession implements SessionBytes {
   /** Resolves when the client has ended SFTP and every file is closed. Rejects if the client violated the protocol. */
@@ -57,10 +66,8 @@ export class SftpSession implements SessionBytes {
   #channel: SftpPeerChannel | undefined;
   /** Received bytes without window credit. */
   #unconsumed = 0;
-  #isOver = false;
+  #state: State = { kind: "open" };
   #isTurnScheduled = false;
-  /** Set when the machine has ended, until `ended` settles. */
-  #end: { readonly error: SshError | undefined } | undefined;
   /** Files and directories that are being closed after the end. */
   readonly #releases: Promise<void>[] = [];
   #settle!: { readonly resolve: () => void; readonly reject: (error: SshError) => void };
@@ -72,6 +79,11 @@ export class SftpSession implements SessionBytes {
     this.ended = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
+  }
+
+  /** Whether no further request is carried out. */
+  get #isOver(): boolean {
+    return this.#state.kind !== "open";
   }
 
   /** Sets the channel to write to. */
@@ -96,7 +108,7 @@ export class SftpSession implements SessionBytes {
   }
 
   closed(): void {
-    this.#isOver = true;
+    if (this.#state.kind === "open") this.#state = { kind: "closed" };
     this.#machine.close();
     this.#turn();
   }
@@ -127,8 +139,7 @@ export class SftpSession implements SessionBytes {
         this.#releases.push(this.#release(event.handle));
         break;
       case "closed":
-        this.#isOver = true;
-        this.#end = event;
+        this.#state = { kind: "ended", error: event.error };
     }
   }
 
@@ -226,11 +237,10 @@ export class SftpSession implements SessionBytes {
 
   /** Settles `ended` once the replies are sent and the files are closed. After an error, or without a channel, replies are dropped. */
   #settleEnd(): void {
-    const end = this.#end;
-    if (end === undefined) return;
-    const { error } = end;
+    if (this.#state.kind !== "ended") return;
+    const { error } = this.#state;
     if (error === undefined && this.#machine.unsent.length > 0 && !this.#channel!.closed) return;
-    this.#end = undefined;
+    this.#state = { kind: "settled" };
     void Promise.all(this.#releases).then(() =>
       error === undefined ? this.#settle.resolve() : this.#settle.reject(error),
     );

@@ -5,9 +5,8 @@ import { basename, join } from "../../remote/remote-path.ts";
 import { FileSystemError } from "../../serve/file-error.ts";
 import type { ScpCommand } from "../command.ts";
 import type { ScpChannel } from "../scp-channel.ts";
-import { ClientGone } from "./client-gone.ts";
 import { NewFile } from "./new-file.ts";
-import { lstatOf, reasonOf, type ServedFiles, statOf, typeOf, unsupported } from "./served-files.ts";
+import { ClientGone, lstatOf, reasonOf, type ServedFiles, statOf, typeOf, unsupported } from "./served-files.ts";
 
 type Of<Type extends ScpSinkEvent["type"]> = Extract<ScpSinkEvent, { readonly type: Type }>;
 

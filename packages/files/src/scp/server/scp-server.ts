@@ -2,11 +2,11 @@ import { SCP_LIMITS, ScpSink, ScpSource } from "@nacre/sftp/scp";
 import { type BaseSession, checkLimits, checkNames, loginId, usage } from "nacre/extend";
 import type { FileSystem } from "../../serve/file-system.ts";
 import { ScpChannel } from "../scp-channel.ts";
-import { ClientGone } from "./client-gone.ts";
 import { SCP_SERVER_OPTIONS, type ScpServerLogEvent, type ScpServerSettings } from "./options.ts";
 import { namesScp, parseScpCommand } from "./parse-command.ts";
 import { ReceiveFiles } from "./receive-files.ts";
 import { SendFiles } from "./send-files.ts";
+import { ClientGone } from "./served-files.ts";
 
 /** Answers a session if its command is scp's. Returns `undefined` for any other session, which the caller then handles. */
 export type ScpHandler = (session: BaseSession) => Promise<number> | undefined;

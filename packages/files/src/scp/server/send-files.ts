@@ -6,8 +6,7 @@ import { FileSystemError } from "../../serve/file-error.ts";
 import type { ServedFile } from "../../serve/file-system.ts";
 import type { ScpCommand } from "../command.ts";
 import type { ScpChannel } from "../scp-channel.ts";
-import { ClientGone } from "./client-gone.ts";
-import { permissionBits, reasonOf, type ServedFiles, typeOf } from "./served-files.ts";
+import { ClientGone, permissionBits, reasonOf, type ServedFiles, typeOf } from "./served-files.ts";
 
 const READ = { read: true, write: false, append: false, create: false, truncate: false, exclusive: false } as const;
 

@@ -1,4 +1,5 @@
 import type { Attributes } from "@nacre/sftp";
+import type { SshError } from "@nacre/wire";
 import { type FileErrorCode, FileSystemError, refusalOf } from "../../serve/file-error.ts";
 import type { FileSystem } from "../../serve/file-system.ts";
 import type { ScpServerLogEvent } from "./options.ts";
@@ -71,5 +72,16 @@ async function found(attributes: Promise<Attributes>): Promise<Attributes | unde
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
     throw error;
+  }
+}
+
+/** Ends a transfer because the client has gone or violated the protocol. */
+export class ClientGone extends Error {
+  /** What it did; `undefined` if it ended regularly before everything was sent. */
+  readonly reason: SshError | undefined;
+
+  constructor(reason: SshError | undefined) {
+    super("the client has ended scp");
+    this.reason = reason;
   }
 }
