@@ -105,7 +105,7 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
     }
   }
 
-  /** Throws unless an entry of a directory may have a name here. */
+  /** Throws if the local side does not allow the name of an entry. */
   #checkName(name: string, path: string): void {
     const problem =
       // OpenSSH escapes a newline in a name with a backslash, so the name would be another one.

@@ -35,7 +35,7 @@ export class ScpChannel<Event> implements SessionBytes {
       const event = this.#machine.nextEvent();
       this.#returnCredit();
       if (event !== undefined) return event;
-      // The machine answers times without an event.
+      // A record of times makes an answer to send, but no event.
       this.#write();
       await this.#change();
     }

@@ -307,7 +307,7 @@ class MemoryDirectory implements ServedDirectory {
       const name = this.#names.pop();
       if (name === undefined) break;
       const node = this.#node.entries.get(name);
-      // Missing if it was removed meanwhile.
+      // The entry may have been removed meanwhile.
       if (node !== undefined)
         batch.push({ name, attributes: node.attributes, links: node.kind === "file" ? node.links : 1 });
     }

@@ -10,7 +10,7 @@ interface Parent {
 
 /** Place that a path names. */
 export interface Place {
-  /** Directories from the root to the one that contains `name`, without links. For the root, only the root. */
+  /** Directories from the root to the one that contains `name`, with links resolved. For the root, only the root. */
   readonly parents: readonly Parent[];
   /** Last name; "" for the root. */
   readonly name: string;

@@ -20,7 +20,7 @@ export type Request = SftpServerRequest<OpenHandle>;
 /** Type of a request, such as "open" or "posix-rename". */
 export type SftpRequestType = Request["type"];
 
-/** What the answers of a session depend on. `Methods` are optional methods that the file system has. */
+/** What a session answers its requests with. `Methods` are optional methods that the file system has. */
 export interface AnswerContext<Methods extends OptionalMethod = never> {
   readonly fs: FileSystem & Required<Pick<FileSystem, Methods>>;
   readonly machine: SftpServer<OpenHandle>;
@@ -38,7 +38,7 @@ type OptionalMethod = {
 type Row<R> = {
   /** Whether it changes something; default false. `readOnly` denies a request that does. */
   readonly changes?: boolean | ((request: R) => boolean);
-  /** What it names. */
+  /** Paths or handle that it names. */
   readonly on: Subject<R>;
 } & (
   | ({ readonly needs?: undefined } & Effect<R, never>)
@@ -50,11 +50,11 @@ interface Needing<Method> {
   readonly needs: Method;
 }
 
-/** Both throw, or reject with, the exception of the file system, without an answer. */
+/** Both throw or reject with the exception of the file system, and then the request is unanswered. */
 type Effect<R, Method extends OptionalMethod> =
   /** Carries the request out. SSH_FX_OK answers it then. */
   | { act(request: R, context: AnswerContext<Method>): Promise<void> }
-  /** Answers the request, at once or later. Returns `undefined` if it is answered. */
+  /** Answers the request, at once or later. Returns `undefined` if it was answered at once. */
   | { answer(request: R, context: AnswerContext<Method>, token: AskToken): Promise<void> | undefined };
 
 /** What a request names: paths, or an open file or directory. */
@@ -342,8 +342,8 @@ export function pathsOf(request: Request): readonly string[] {
 }
 
 /**
- * Answers a request from the file system, at once or later. Returns `undefined` if it is answered. Throws, or rejects with, the exception
- * of the file system, without an answer.
+ * Answers a request from the file system, at once or later. Returns `undefined` if it was answered at once. Throws or rejects with the
+ * exception of the file system, and then the request is unanswered.
  */
 export function answerRequest(token: AskToken, request: Request, context: AnswerContext): Promise<void> | undefined {
   const row = rowOf(request.type);

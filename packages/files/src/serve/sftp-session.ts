@@ -25,7 +25,7 @@ type RequestEvent = Extract<SftpServerEvent<OpenHandle>, { readonly type: "reque
 /** The part of a channel that SFTP uses. */
 export type SftpPeerChannel = Pick<Channel, "write" | "consumed" | "closed">;
 
-/** A session that SFTP runs in: one of SSH, or another with the same bytes. */
+/** A session that carries SFTP: an SSH session, or other bytes such as standard input and output. */
 export interface SftpPeer extends Pick<BaseSession, "user"> {
   /** Factors that the client logged in with; `undefined` for a client without a login, such as one on standard input. */
   readonly factors?: BaseSession["factors"] | undefined;
@@ -35,7 +35,7 @@ export interface SftpPeer extends Pick<BaseSession, "user"> {
   takeChannel(handler: SessionBytes): SftpPeerChannel;
 }
 
-/** What a session serves, and to whom. */
+/** Files, user, permissions and log of a session. */
 export interface SftpSessionContext {
   readonly fileSystem: FileSystem;
   readonly readOnly: boolean;
@@ -48,7 +48,7 @@ export interface SftpSessionContext {
 
 type State =
   | { readonly kind: "open" }
-  /** The channel is closed. Answers are pending. */
+  /** The channel is closed, and requests are still being answered. */
   | { readonly kind: "closed" }
   /** The machine has ended. Replies are unsent, or files are open. */
   | { readonly kind: "ended"; readonly error: SshError | undefined }
@@ -158,7 +158,7 @@ export class SftpSession implements SessionBytes {
     }
   }
 
-  /** Answers a request, at once or later. */
+  /** Answers a request in the order of paths, at once or later. */
   #answer(event: RequestEvent): void {
     const { token, request } = event;
     const answer = (): Promise<void> | undefined => {
@@ -217,7 +217,7 @@ export class SftpSession implements SessionBytes {
     return { status: SSH_FX.FAILURE, message: "Failure" };
   }
 
-  /** Runs a turn after all answers that are given now, so that their replies leave together. */
+  /** Schedules a turn, which runs after all answers of the current task, so that their replies leave together. */
   #scheduleTurn(): void {
     if (this.#isTurnScheduled) return;
     this.#isTurnScheduled = true;

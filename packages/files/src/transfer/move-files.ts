@@ -32,7 +32,7 @@ export interface FileToMove {
   readonly stats: SourceStats;
   /** Whether `from` may be a symbolic link. */
   readonly isFollowed: boolean;
-  /** Entry of the target with this name, if the target was listed. */
+  /** Existing entry of the target with this name, if the target was listed. */
   readonly existing: Pick<TargetEntry, "type" | "size" | "mtimeMs"> | undefined;
   /** Listed partial files of this name. */
   readonly partials: readonly TargetEntry[];

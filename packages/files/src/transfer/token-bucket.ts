@@ -1,7 +1,7 @@
 import { onAbort } from "nacre/extend";
 import type { TransferClock } from "./clock.ts";
 
-/** Unused bytes of at most this time in milliseconds are saved up. */
+/** Capacity of the bucket: the bytes of this time in milliseconds. */
 const BURST_TIME = 250;
 
 /** Minimum and maximum of `piece` in bytes. */
@@ -62,7 +62,7 @@ export class TokenBucket {
     this.#schedule();
   }
 
-  /** If `length` exceeds the full bucket, it is taken when the bucket is full, and leaves a debt. */
+  /** A `length` above the capacity may be taken when the bucket is full. Its balance is negative then. */
   #canTake(length: number): boolean {
     return this.#bytes >= Math.min(length, this.#most);
   }

@@ -188,7 +188,7 @@ export class FilesTransfer {
   readonly mover: FileMover;
   readonly #source: SourceFiles;
 
-  /** `held`: directories of the target. `makeResumption` returns what continues partial files, if that is possible. */
+  /** `held`: directories of the target. `makeResumption` makes the part that continues partial files, if they can be continued. */
   constructor(
     source: SourceFiles,
     target: TargetFiles,

@@ -220,7 +220,7 @@ export class RemoteTarget implements TargetTree {
     await this.#send({ type: type === "file" ? "remove" : "rmdir", path: toBytes(path) }, context);
   }
 
-  /** Waits up to `REMOVAL_TIME`, even after the transfer was aborted. */
+  /** Removes a file, and waits up to `REMOVAL_TIME`, even after the transfer was aborted. */
   async discard(path: string): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<void>((resolve) => {
@@ -249,7 +249,7 @@ async function stat(
 
 async function* list(channel: SftpChannel, path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
   for await (const { name, stats, links } of await openDirectory(channel, path, context)) {
-    // Servers may leave out attributes.
+    // Some servers list names without attributes.
     const found = stats.mode === 0 ? await stat(channel, "lstat", join(path, name), context) : statsOf(stats);
     yield { ...found, name, links };
   }

@@ -58,7 +58,7 @@ export interface SourceTree extends SourceFiles {
   join(directory: string, name: string): string;
   /** Resolves with the attributes of a file; of the link itself if it is a symbolic link. */
   lstat(path: string, context: CallContext): Promise<LocalStats>;
-  /** Resolves with the absolute path without links. */
+  /** Resolves with the absolute path, with links resolved. */
   realpath(path: string, context: CallContext): Promise<string>;
   /** Lists a directory. */
   list(path: string, context: CallContext): AsyncIterable<LocalEntry>;
@@ -144,7 +144,7 @@ export interface TargetTree extends TargetFiles {
   split(path: string): { readonly directory: string; readonly name: string };
   /** Rejects with `usage` if a path leads to a device, pipe or socket, because the new file would replace it. */
   refuseSpecial?(path: string, context: CallContext): Promise<void>;
-  /** Returns why no entry can have a name, or `undefined`. */
+  /** Returns why this side does not allow a name; `undefined` if it does. */
   nameProblem(name: string): string | undefined;
   /** Opens a directory and keeps it open. Rejects for anything else; without `follow`, also for a symbolic link. */
   hold?(path: string, follow: boolean): Promise<LocalDirectory>;
