@@ -44,8 +44,12 @@ export async function writeFile(
   context: CallContext,
 ): Promise<void> {
   const { flag: flags = "w", mode, flush = false, atomic = false } = options;
-  if (atomic) await replaceFile(channel, path, data, mode, context);
-  else await writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
+  const write = (): Promise<void> =>
+    atomic
+      ? replaceFile(channel, path, data, mode, context)
+      : writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
+  // An iterable may itself call SFTP.
+  await (typeof data === "string" || isBytes(data) ? channel.turns.run(write) : write());
 }
 
 /** Opens, writes and closes a file. See `writeAndClose`. */

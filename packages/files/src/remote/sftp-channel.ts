@@ -1,6 +1,7 @@
 import { SftpClient, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
 import { type Bytes, SshError } from "@nacre/wire";
 import { afterEnd, type Channel, encodeSubsystem, leaveUncaught } from "nacre/extend";
+import { OpenTurns } from "./open-turns.ts";
 
 /** Waits for the answer to a request. The machine keeps this object with the request, so a request needs no closure. */
 export interface Waiter {
@@ -42,6 +43,8 @@ export class SftpChannel {
   /** Resolves with the reason when SFTP has ended. Never rejects. */
   readonly ended: Promise<SshError>;
   readonly machine: SftpClient<Waiter>;
+  /** Turns of the calls that open a file or directory and close it again. Files that an application holds open take no part. */
+  readonly turns = new OpenTurns(() => this.isOneByOne);
   readonly #channel: Channel;
   #senders = new Set<Sender>();
   #ready: { readonly resolve: () => void; readonly reject: (error: SshError) => void } | undefined;
@@ -66,6 +69,11 @@ export class SftpChannel {
   /** The reason why SFTP has ended; `undefined` before that. */
   get over(): SshError | undefined {
     return this.#over;
+  }
+
+  /** Whether the server may have only one open file: it says so, or has given an open handle again. */
+  get isOneByOne(): boolean {
+    return this.machine.serverLimits.maxOpenHandles === 1;
   }
 
   /**

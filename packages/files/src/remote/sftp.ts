@@ -104,13 +104,16 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   async readFile(path: RemotePath, options: "utf8" | ReadFileOptions = {}): Promise<Bytes | string> {
     const { encoding, maxLength, signal } = readFileOptions(options);
     const context = contextOf("readFile", path, { signal });
-    const file = await openFile(this.#channel, context.path, "r", {}, context);
-    try {
-      const bytes = await readAll(this.#channel, file, {}, maxLength, context);
-      return encoding === "utf8" ? utf8DecodeLossy(bytes) : bytes;
-    } finally {
-      this.#channel.release(file.handle);
-    }
+    const channel = this.#channel;
+    const bytes = await channel.turns.runAgain(async () => {
+      const file = await openFile(channel, context.path, "r", {}, context);
+      try {
+        return await readAll(channel, file, {}, maxLength, context);
+      } finally {
+        channel.release(file.handle);
+      }
+    });
+    return encoding === "utf8" ? utf8DecodeLossy(bytes) : bytes;
   }
 
   /**

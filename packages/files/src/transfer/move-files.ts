@@ -9,7 +9,7 @@ import { DEFAULT_MAX_FILES, tooManyFiles } from "./max-files.ts";
 import type { ResumedEntry } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import type { Beginning, Resumption } from "./resume.ts";
-import { isReusedHandle } from "./reused-handle.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import type { TransferRun } from "./run.ts";
 import { MOST_FILES, Slots } from "./slots.ts";
 import type { TokenBucket } from "./token-bucket.ts";

@@ -5,7 +5,7 @@ import { forEach } from "./for-each.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { UnverifiedEntry } from "./options.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
-import { isReusedHandle } from "./reused-handle.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import type { TransferRun } from "./run.ts";
 import { MOST_FILES } from "./slots.ts";
 import type { TokenBucket } from "./token-bucket.ts";

@@ -4,7 +4,7 @@ import type { LocalEntry, LocalStats } from "../local/local-files.ts";
 import { type Extra, findExtra } from "./delete.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { FileMover } from "./move-files.ts";
-import { isReusedHandle } from "./reused-handle.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import type { TransferRun } from "./run.ts";
 import { EMPTY_LISTING, listTarget, needsListing, type TargetListing } from "./target-listing.ts";
 import type { SourceTree, TargetTree } from "./trees.ts";
