@@ -1,6 +1,6 @@
 import type { Attributes } from "@nacre/sftp";
 import { type Bytes, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { checkNames, checkSignal, type StreamKind, type StreamTypes, usage } from "nacre/extend";
+import { checkNames, type StreamKind, type StreamTypes, usage } from "nacre/extend";
 import { readChunks, splitLines } from "../blocks/chunks.ts";
 import { MAX_FILE_LENGTH, readAll } from "../blocks/read-all.ts";
 import { readInto } from "../blocks/read-into.ts";
@@ -14,7 +14,7 @@ import {
   type Time,
   timeAttributes,
 } from "./attributes.ts";
-import { type CallContext, call } from "./call.ts";
+import { type CallContext, call, callContext } from "./call.ts";
 import { closeFile } from "./close-file.ts";
 import { isAppend, type OpenFlags } from "./open-flags.ts";
 import {
@@ -291,8 +291,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   #context(name: string, { signal }: CallOptions): CallContext {
-    checkSignal(signal);
-    return { call: name, path: this.#file.path, signal };
+    return callContext(name, this.#file.path, signal);
   }
 }
 

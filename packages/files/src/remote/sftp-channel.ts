@@ -44,7 +44,7 @@ export class SftpChannel {
   readonly ended: Promise<SshError>;
   readonly machine: SftpClient<Waiter>;
   /** Turns of the calls that open a file or directory and close it again. Files that an application holds open take no part. */
-  readonly turns = new OpenTurns(() => this.isOneByOne);
+  readonly turns: OpenTurns = new OpenTurns(() => this.isOneByOne);
   readonly #channel: Channel;
   #senders = new Set<Sender>();
   #ready: { readonly resolve: () => void; readonly reject: (error: SshError) => void } | undefined;

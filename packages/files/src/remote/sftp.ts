@@ -7,7 +7,7 @@ import {
   type UsersGroups,
 } from "@nacre/sftp";
 import { type Bytes, type SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkNames, checkSignal, type StreamKind, type StreamTypes, usage, type WebStreams } from "nacre/extend";
+import { checkNames, type StreamKind, type StreamTypes, usage, type WebStreams } from "nacre/extend";
 import { readAll } from "../blocks/read-all.ts";
 import { readStream, writeStream } from "../blocks/streams.ts";
 import type { FileData } from "../blocks/write-all.ts";
@@ -20,7 +20,7 @@ import {
   type Time,
   timeAttributes,
 } from "./attributes.ts";
-import { type CallContext, call, hasStatus } from "./call.ts";
+import { call, callContext, hasStatus } from "./call.ts";
 import { closeFile } from "./close-file.ts";
 import { copy, copyFile } from "./copy.ts";
 import { type Dir, openDirectory, readAllEntries } from "./directory.ts";
@@ -103,7 +103,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   readFile(path: RemotePath, options: "utf8" | (ReadFileOptions & { readonly encoding: "utf8" })): Promise<string>;
   async readFile(path: RemotePath, options: "utf8" | ReadFileOptions = {}): Promise<Bytes | string> {
     const { encoding, maxLength, signal } = readFileOptions(options);
-    const context = contextOf("readFile", path, { signal });
+    const context = callContext("readFile", toText(path), signal);
     const channel = this.#channel;
     const bytes = await channel.turns.runAgain(async () => {
       const file = await openFile(channel, context.path, "r", {}, context);
@@ -128,14 +128,14 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     checkNames(options, SFTP_OPTIONS.writeFile, "`writeFile`");
     if (options.atomic === true && options.flag !== undefined && options.flag !== "w")
       throw usage('`atomic` replaces the file, so `flag` must be "w" or missing');
-    const context = contextOf("writeFile", path, options);
+    const context = callContext("writeFile", toText(path), options.signal);
     await writeFile(this.#channel, context.path, data, options, context);
   }
 
   /** Writes at the end of a file, and makes it if it does not exist. One request is under way at a time. */
   async appendFile(path: RemotePath, data: FileData, options: AppendFileOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.appendFile, "`appendFile`");
-    const context = contextOf("appendFile", path, options);
+    const context = callContext("appendFile", toText(path), options.signal);
     await writeFile(this.#channel, context.path, data, { ...options, flag: "a" }, context);
   }
 
@@ -143,7 +143,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   async open(path: RemotePath, flags: OpenFlags = "r", options: number | OpenOptions = {}): Promise<FileHandle<K>> {
     const { mode, signal } = typeof options === "number" ? { mode: options, signal: undefined } : options;
     checkNames(typeof options === "number" ? {} : options, SFTP_OPTIONS.open, "`open`");
-    const context = contextOf("open", path, { signal });
+    const context = callContext("open", toText(path), signal);
     const file = await openFile(this.#channel, context.path, flags, modeAttributes(mode), context);
     return new FileHandle(this.#channel, this.#streams, file, flags);
   }
@@ -155,7 +155,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   createReadStream(path: RemotePath, options: ReadStreamOptions = {}): K["readable"] {
     checkNames(options, SFTP_OPTIONS.readStream, "`createReadStream`");
     const range = streamRange(options);
-    const context = contextOf("createReadStream", path, options);
+    const context = callContext("createReadStream", toText(path), options.signal);
     const file = {
       open: () => openFile(this.#channel, context.path, "r", {}, context),
       close: async ({ handle }: OpenFile) => this.#channel.release(handle),
@@ -173,7 +173,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     encodeFlags(flags);
     checkPosition(start, "start");
     const attributes = modeAttributes(mode);
-    const context = contextOf("createWriteStream", path, options);
+    const context = callContext("createWriteStream", toText(path), options.signal);
     const file = {
       open: () => openFile(this.#channel, context.path, flags, attributes, context),
       close: (opened: OpenFile) => closeFile(this.#channel, opened, context),
@@ -201,7 +201,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   statfs(path: RemotePath, options: StatOptions & { readonly bigint: true }): Promise<StatFs<bigint>>;
   async statfs(path: RemotePath, options: StatOptions = {}): Promise<StatFs | StatFs<bigint>> {
     checkNames(options, SFTP_OPTIONS.stat, "`statfs`");
-    const context = contextOf("statfs", path, options);
+    const context = callContext("statfs", toText(path), options.signal);
     const { statvfs } = await call(this.#channel, { type: "statvfs", path: toBytes(path) }, "statvfs", context);
     return options.bigint === true ? statFs<bigint>(statvfs, BigInt) : statFs<number>(statvfs, Number);
   }
@@ -218,7 +218,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   readdir(path: RemotePath, options: ReaddirOptions & { readonly withFileTypes: true }): Promise<Dirent[]>;
   async readdir(path: RemotePath, options: ReaddirOptions = {}): Promise<string[] | Dirent[]> {
     checkNames(options, SFTP_OPTIONS.readdir, "`readdir`");
-    const context = contextOf("readdir", path, options);
+    const context = callContext("readdir", toText(path), options.signal);
     const entries =
       options.recursive === true
         ? await readTree(this.#channel, context.path, context)
@@ -233,7 +233,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   /** Opens a directory for iteration, for directories too large to list at once. */
   async opendir(path: RemotePath, options: CallOptions = {}): Promise<Dir> {
     checkNames(options, SFTP_OPTIONS.call, "`opendir`");
-    const context = contextOf("opendir", path, options);
+    const context = callContext("opendir", toText(path), options.signal);
     return openDirectory(this.#channel, context.path, context);
   }
 
@@ -244,7 +244,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   async mkdir(path: RemotePath, options: number | MkdirOptions = {}): Promise<string | undefined> {
     const given = typeof options === "number" ? { mode: options } : options;
     checkNames(given, SFTP_OPTIONS.mkdir, "`mkdir`");
-    const context = contextOf("mkdir", path, given);
+    const context = callContext("mkdir", toText(path), given.signal);
     const make = given.recursive === true ? makeDirectories : makeDirectory;
     return (await make(this.#channel, context.path, given.mode, context)) ?? undefined;
   }
@@ -257,7 +257,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   /** Removes a file or a symbolic link. */
   async unlink(path: RemotePath, options: CallOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.call, "`unlink`");
-    const context = contextOf("unlink", path, options);
+    const context = callContext("unlink", toText(path), options.signal);
     await removeFile(this.#channel, context.path, context);
   }
 
@@ -267,7 +267,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    */
   async rm(path: RemotePath, options: RmOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.rm, "`rm`");
-    const context = contextOf("rm", path, options);
+    const context = callContext("rm", toText(path), options.signal);
     await remove(this.#channel, context.path, options, context);
   }
 
@@ -277,7 +277,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    */
   async rename(oldPath: RemotePath, newPath: RemotePath, options: CallOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.call, "`rename`");
-    await renameFile(this.#channel, toText(oldPath), toText(newPath), contextOf("rename", oldPath, options));
+    await renameFile(this.#channel, toText(oldPath), toText(newPath), callContext("rename", toText(oldPath), options.signal));
   }
 
   /** Makes a hard link `newPath` to a file. Needs hardlink@openssh.com. */
@@ -302,14 +302,14 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   async readlink(path: RemotePath, options: CallOptions = {}): Promise<string> {
     checkNames(options, SFTP_OPTIONS.call, "`readlink`");
     const request = { type: "readlink", path: toBytes(path) } as const;
-    return decodePath((await call(this.#channel, request, "name", contextOf("readlink", path, options))).name.filename);
+    return decodePath((await call(this.#channel, request, "name", callContext("readlink", toText(path), options.signal))).name.filename);
   }
 
   /** Resolves with the absolute path without links. `realpath(".")` is the user's directory. Some servers accept a missing file. */
   async realpath(path: RemotePath, options: CallOptions = {}): Promise<string> {
     checkNames(options, SFTP_OPTIONS.call, "`realpath`");
     const request = { type: "realpath", path: toBytes(path) } as const;
-    return decodePath((await call(this.#channel, request, "name", contextOf("realpath", path, options))).name.filename);
+    return decodePath((await call(this.#channel, request, "name", callContext("realpath", toText(path), options.signal))).name.filename);
   }
 
   /**
@@ -319,7 +319,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   async expandPath(path: RemotePath, options: CallOptions = {}): Promise<string> {
     checkNames(options, SFTP_OPTIONS.call, "`expandPath`");
     const request = { type: "expand-path", path: toBytes(path) } as const;
-    const context = contextOf("expandPath", path, options);
+    const context = callContext("expandPath", toText(path), options.signal);
     return decodePath((await call(this.#channel, request, "name", context)).name.filename);
   }
 
@@ -329,10 +329,9 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    */
   async usersGroups(uids: readonly number[], gids: readonly number[], options: CallOptions = {}): Promise<UsersGroups> {
     checkNames(options, SFTP_OPTIONS.call, "`usersGroups`");
-    const { signal } = options;
-    checkSignal(signal);
+    const context = callContext("usersGroups", undefined, options.signal);
     const request = { type: "users-groups-by-id", uids, gids } as const;
-    const { users, groups } = await call(this.#channel, request, "users-groups", { call: "usersGroups", signal });
+    const { users, groups } = await call(this.#channel, request, "users-groups", context);
     return { users, groups };
   }
 
@@ -389,7 +388,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    */
   async copyFile(source: RemotePath, target: RemotePath, options: CopyFileOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.copyFile, "`copyFile`");
-    const context = contextOf("copyFile", source, options);
+    const context = callContext("copyFile", toText(source), options.signal);
     await copyFile(this.#channel, context.path, toText(target), options.force !== false, context);
   }
 
@@ -399,7 +398,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    */
   async cp(source: RemotePath, target: RemotePath, options: CpOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.cp, "`cp`");
-    const context = contextOf("cp", source, options);
+    const context = callContext("cp", toText(source), options.signal);
     await copy(this.#channel, context.path, toText(target), options, context);
   }
 
@@ -410,7 +409,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   glob(pattern: string, options: GlobOptions = {}): AsyncGenerator<string, void> {
     checkNames(options, SFTP_OPTIONS.glob, "`glob`");
     if (typeof pattern !== "string") throw usage("a pattern must be a string");
-    return glob(this.#channel, pattern, options.cwd ?? "", contextOf("glob", pattern, options));
+    return glob(this.#channel, pattern, options.cwd ?? "", callContext("glob", toText(pattern), options.signal));
   }
 
   /** Closes SFTP. Calls under way fail with `closed`. Resolves when the channel is closed, at most two seconds later. */
@@ -430,7 +429,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     name: string = type,
   ): Promise<Stats | Stats<bigint>> {
     checkNames(options, SFTP_OPTIONS.stat, `\`${name}\``);
-    const context = contextOf(name, path, options);
+    const context = callContext(name, toText(path), options.signal);
     const { attributes } = await call(this.#channel, { type, path: toBytes(path) }, "attributes", context);
     return options.bigint === true ? new Stats(attributes, BigInt) : new Stats(attributes, Number);
   }
@@ -447,11 +446,6 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     makeRequest: (path: Bytes) => SftpClientRequest,
   ): Promise<void> {
     checkNames(options, SFTP_OPTIONS.call, `\`${name}\``);
-    await call(this.#channel, makeRequest(toBytes(path)), "status", contextOf(name, path, options));
+    await call(this.#channel, makeRequest(toBytes(path)), "status", callContext(name, toText(path), options.signal));
   }
-}
-
-function contextOf(name: string, path: RemotePath, { signal }: CallOptions): CallContext & { readonly path: string } {
-  checkSignal(signal);
-  return { call: name, path: toText(path), signal };
 }

@@ -1,6 +1,6 @@
 import { SshError } from "@nacre/wire";
 import { onAbort, unlessAborted } from "nacre/extend";
-import { abortError, type CallContext } from "../remote/call.ts";
+import { abortError, type CallContext, callContext } from "../remote/call.ts";
 import type { FailedEntry, SkippedEntry, TransferOptions } from "./options.ts";
 
 /** Maximum number of directories, links, and entries not moved that a transfer remembers. A hostile server may list them without an end. */
@@ -66,7 +66,8 @@ export class TransferRun {
   /** Ends the transfer when the signal aborts. Returns a function that stops watching. */
   watch(signal: AbortSignal | undefined, path: string): () => void {
     if (signal === undefined) return () => {};
-    return onAbort(signal, () => this.end(abortError({ call: this.#name, path, signal })));
+    const context = callContext(this.#name, path, signal);
+    return onAbort(signal, () => this.end(abortError(context)));
   }
 
   /** Does the work for one entry. Its failure ends the transfer, or is noted. Never rejects. */
