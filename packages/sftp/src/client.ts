@@ -12,7 +12,6 @@ import { RequestOutput } from "./request-output.ts";
 import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
 import { ServerHandles, sharedHandle } from "./server-handles.ts";
 import { limitsFrom, unstatedLimits } from "./server-limits.ts";
-import { StatusDecoder } from "./status-decoder.ts";
 import { exchangePaths, symlinkOrderOf } from "./symlink-order.ts";
 import { decodeReply, REQUESTS, type SftpReply, type SftpRequest, SSH_FXP } from "./table.ts";
 
@@ -49,7 +48,6 @@ export class SftpClient<Waiter = void> {
   readonly #frames: FrameReader;
   readonly #output = new RequestOutput();
   readonly #requests = new RequestsUnderWay<Waiter>();
-  readonly #statuses = new StatusDecoder();
   readonly #handles = new ServerHandles();
   /** Requests that are not sent, because their handle is shared. */
   readonly #refused: RequestUnderWay<Waiter>[] = [];
@@ -295,10 +293,7 @@ export class SftpClient<Waiter = void> {
       throw new SshError("unexpected-message", `the SFTP server answered request ${id}, which is not under way`);
     if (number === SSH_FXP.DATA && request.target !== undefined && !this.#isShared(request))
       return this.#receiveInto(request, request.target);
-    const packet = this.#frames.take(this.#frames.remaining);
-    const reply =
-      number === SSH_FXP.STATUS ? this.#statuses.decode(packet, request.type!) : decodeReply(packet, request.type!);
-    return this.#answer(request, reply);
+    return this.#answer(request, decodeReply(this.#frames.take(this.#frames.remaining), request.type!));
   }
 
   #receiveVersion(number: number): SftpClientEvent<Waiter> | undefined {
