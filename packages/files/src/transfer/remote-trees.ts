@@ -2,7 +2,6 @@ import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "
 import { escapeText, SshError } from "@nacre/wire";
 import { readShort } from "../blocks/read-short.ts";
 import { renameFile, writeOpened } from "../blocks/write-file.ts";
-import { writeShort } from "../blocks/write-short.ts";
 import { type Chunk, joined } from "../local/chunk.ts";
 import type { LocalAttributes, LocalStats } from "../local/local-files.ts";
 import { nameProblem, temporaryName } from "../local/names.ts";
@@ -138,40 +137,29 @@ export class RemoteTarget implements TargetTree {
     { mode, exact }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
-    const channel = this.#channel;
     const created = mode === undefined ? {} : { permissions: mode };
-    const final = exact && attributesOf(exact);
-    await this.#replace(path, context, async (temporary) => {
-      if (data instanceof Uint8Array && data.length <= channel.machine.serverLimits.maxWriteLength)
-        return writeShort(channel, { temporary, path, data, created, final }, context);
-      await writeOpened(
-        channel,
-        temporary,
-        data instanceof Uint8Array ? data : joined(data),
-        { flags: "wx", created, final, flush: false },
-        context,
-      );
-      return false;
-    });
+    const write = { flags: "wx", created, final: exact && attributesOf(exact), flush: false } as const;
+    const bytes = data instanceof Uint8Array ? data : joined(data);
+    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, bytes, write, context));
   }
 
   async symlink(target: string, path: string, context: CallContext): Promise<void> {
-    await this.#replace(path, context, async (temporary) => {
-      await this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context);
-      return false;
-    });
+    await this.#replace(path, context, (temporary) =>
+      this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context),
+    );
   }
 
   async setAttributes(path: string, attributes: LocalAttributes, context: CallContext): Promise<void> {
     await this.#send({ type: "setstat", path: toBytes(path), attributes: attributesOf(attributes) }, context);
   }
 
-  /** Makes a file under a temporary name in the same directory, and renames it unless `make` resolves with true. */
-  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<boolean>): Promise<void> {
+  /** Makes a file under a temporary name in the same directory, and renames it. */
+  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<void>): Promise<void> {
     // rule: transfer-remote-temporary
     const temporary = join(dirname(path), temporaryName(basename(path)));
     try {
-      if (!(await make(temporary))) await this.#rename(temporary, path, context);
+      await make(temporary);
+      await this.#rename(temporary, path, context);
     } catch (error) {
       await this.discard(temporary);
       throw await this.#explained(error, path, context);
