@@ -119,7 +119,7 @@ describe("a client and a server", () => {
     expect(events).toContainEqual(
       expect.objectContaining({
         type: "data",
-        data: Uint8Array.of(...content(3000).subarray(2995, 2999), 101, 110, 100),
+        pieces: [Uint8Array.of(...content(3000).subarray(2995, 2999), 101, 110, 100)],
       }),
     );
   });
@@ -142,7 +142,7 @@ describe("a client and a server", () => {
     for (const name of names) {
       const handle = open(pair, `/${name}`, READ);
       expect(pair.ask({ type: "read", handle, offset: 0, length: 9 })).toMatchObject({
-        data: utf8Encode(name.length.toString()),
+        pieces: [utf8Encode(name.length.toString())],
       });
     }
   });
@@ -159,10 +159,7 @@ describe("a client and a server", () => {
     const pending = new Map<string, number>();
     const ask = (offset: number, length: number): void => {
       pending.set(`${offset}`, length);
-      const way = below(3);
-      if (way === 0) pair.client.read(handle, offset, length, `${offset}`);
-      else if (way === 1) pair.client.readPieces(handle, offset, length, `${offset}`);
-      else pair.client.readInto(handle, offset, result.subarray(offset, offset + length), `${offset}`);
+      pair.client.read(handle, offset, length, `${offset}`);
     };
     for (let offset = 0; offset < result.length; offset += 10_000) ask(offset, 10_000);
     const held: Extract<SftpServerEvent<OpenNode>, { type: "request" }>[] = [];
@@ -176,8 +173,8 @@ describe("a client and a server", () => {
       pair.server.data(token, request.handle.node.content.subarray(request.offset, request.offset + length));
       pair.run();
       for (const event of pair.take()) {
-        if (event.type !== "data" && event.type !== "pieces") throw new Error(`an unexpected "${event.type}"`);
-        const data = event.type === "data" ? event.data : concatBytes(...event.pieces);
+        if (event.type !== "data") throw new Error(`an unexpected "${event.type}"`);
+        const data = concatBytes(...event.pieces);
         const offset = Number(event.waiter);
         result.set(data, offset);
         const left = pending.get(event.waiter)! - data.length;

@@ -3,11 +3,9 @@ import { SshError } from "@nacre/wire";
 import { isBytes, platformRandom } from "nacre/extend";
 import { modeAttributes } from "../remote/attributes.ts";
 import { type CallContext, call, hasStatus } from "../remote/call.ts";
-import { closeFile } from "../remote/close-file.ts";
-import { encodeFlags, isAppend, type OpenFlags } from "../remote/open-flags.ts";
+import { closeFile, isAppend, type OpenFlags, openFile, renameFile, setAttributes } from "../remote/open-file.ts";
 import type { WriteFileOptions } from "../remote/options.ts";
 import { dirname, join, toBytes } from "../remote/remote-path.ts";
-import { setAttributes } from "../remote/set-attributes.ts";
 import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
 import { type FileData, type WritePlace, writeAll } from "./write-all.ts";
 
@@ -20,19 +18,6 @@ export interface Write {
   readonly final?: Attributes | undefined;
   /** Whether to store the file durably before it is closed. */
   readonly flush: boolean;
-}
-
-/** Opens a file. Rejects with `aborted`, or the server's error. */
-export async function openFile(
-  channel: SftpChannel,
-  path: string,
-  flags: OpenFlags,
-  attributes: Attributes,
-  context: CallContext,
-): Promise<OpenFile> {
-  const request = { type: "open", path: toBytes(path), flags: encodeFlags(flags), attributes } as const;
-  const { handle } = await call(channel, request, "handle", context);
-  return { handle, path };
 }
 
 /** Writes a file. See `Sftp.writeFile`. */
@@ -167,12 +152,6 @@ async function replace(channel: SftpChannel, from: string, to: string, context: 
       { cause: error },
     );
   }
-}
-
-/** Renames a file. Replaces an existing one in one step if the server has posix-rename@openssh.com. */
-export async function renameFile(channel: SftpChannel, from: string, to: string, context: CallContext): Promise<void> {
-  const type = channel.machine.supports(SFTP_EXTENSIONS.posixRename) ? "posix-rename" : "rename";
-  await call(channel, { type, oldPath: toBytes(from), newPath: toBytes(to) }, "status", context);
 }
 
 function randomName(): string {

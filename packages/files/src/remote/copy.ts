@@ -1,23 +1,20 @@
 import { type Attributes, decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import { usage } from "nacre/extend";
-import { readChunks } from "../blocks/chunks.ts";
-import { readInto } from "../blocks/read-into.ts";
+import { readChunks, readInto } from "../blocks/read.ts";
 import { writeAll } from "../blocks/write-all.ts";
-import { openFile, writeAndClose } from "../blocks/write-file.ts";
+import { writeAndClose } from "../blocks/write-file.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
-import { closeFile } from "./close-file.ts";
 import { readAllEntries } from "./directory.ts";
 import { makeDirectories } from "./make-directory.ts";
+import { closeFile, openFile, setAttributes } from "./open-file.ts";
 import { isReusedHandle } from "./open-turns.ts";
 import type { CpOptions } from "./options.ts";
-import { allSettled, Parallel } from "./parallel.ts";
 import { basename, dirname, join, toBytes } from "./remote-path.ts";
 import { removeFile } from "./remove.ts";
-import { setAttributes } from "./set-attributes.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
-import { TreeBound } from "./tree-bound.ts";
+import { allSettled, Parallel, TreeBound } from "./tree.ts";
 
 /** Copies files, links and directories on the server. See `Sftp.cp`. */
 export async function copy(
@@ -212,7 +209,8 @@ async function copyInParts(channel: SftpChannel, file: FileCopy, context: CallCo
     }
     const isLast = count < part.length;
     const { created, final } = keptAttributes(attributes, file);
-    const target = position === 0 ? await file.openTarget(created) : await openFile(channel, file.to, "r+", {}, context);
+    const target =
+      position === 0 ? await file.openTarget(created) : await openFile(channel, file.to, "r+", {}, context);
     const end = { position, final: isLast ? final : undefined, flush: false };
     await writeAndClose(channel, target, part.subarray(0, count), end, context);
     if (isLast) return;

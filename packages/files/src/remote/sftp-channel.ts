@@ -90,7 +90,7 @@ export class SftpChannel {
           // The machine keeps at most one packet, so credit returns at once.
           channel.consumed(bytes.length);
           if (stream !== "stdout") return;
-          this.machine.receive(bytes, true);
+          this.machine.receive(bytes);
           this.#handleEvents();
         },
         writable: () => this.#serve(),

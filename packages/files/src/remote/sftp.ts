@@ -8,10 +8,10 @@ import {
 } from "@nacre/sftp";
 import { type Bytes, type SshError, utf8DecodeLossy } from "@nacre/wire";
 import { checkNames, type StreamKind, type StreamTypes, usage, type WebStreams } from "nacre/extend";
-import { readAll } from "../blocks/read-all.ts";
+import { readAll } from "../blocks/read.ts";
 import { readStream, writeStream } from "../blocks/streams.ts";
 import type { FileData } from "../blocks/write-all.ts";
-import { openFile, renameFile, writeFile } from "../blocks/write-file.ts";
+import { writeFile } from "../blocks/write-file.ts";
 import {
   checkPosition,
   modeAttributes,
@@ -21,13 +21,12 @@ import {
   timeAttributes,
 } from "./attributes.ts";
 import { call, callContext, hasStatus } from "./call.ts";
-import { closeFile } from "./close-file.ts";
 import { copy, copyFile } from "./copy.ts";
 import { type Dir, openDirectory, readAllEntries } from "./directory.ts";
 import { FileHandle, readFileOptions, streamRange } from "./file-handle.ts";
 import { glob } from "./glob.ts";
 import { makeDirectories, makeDirectory } from "./make-directory.ts";
-import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
+import { closeFile, encodeFlags, isAppend, type OpenFlags, openFile, renameFile } from "./open-file.ts";
 import type { ChannelOpener } from "./open-sftp.ts";
 import {
   type AppendFileOptions,
@@ -46,11 +45,11 @@ import {
   type WriteFileOptions,
   type WriteStreamOptions,
 } from "./options.ts";
-import { readTree } from "./read-tree.ts";
 import { join, type RemotePath, toBytes, toText } from "./remote-path.ts";
 import { remove, removeFile } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { type Dirent, type StatFs, Stats, statFs } from "./stats.ts";
+import { readTree } from "./tree.ts";
 
 /**
  * Files of the server, with the names of `node:fs/promises` and streams of kind `K`. Any number of calls can be under way; they share one
@@ -277,7 +276,12 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    */
   async rename(oldPath: RemotePath, newPath: RemotePath, options: CallOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.call, "`rename`");
-    await renameFile(this.#channel, toText(oldPath), toText(newPath), callContext("rename", toText(oldPath), options.signal));
+    await renameFile(
+      this.#channel,
+      toText(oldPath),
+      toText(newPath),
+      callContext("rename", toText(oldPath), options.signal),
+    );
   }
 
   /** Makes a hard link `newPath` to a file. Needs hardlink@openssh.com. */
@@ -302,14 +306,18 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   async readlink(path: RemotePath, options: CallOptions = {}): Promise<string> {
     checkNames(options, SFTP_OPTIONS.call, "`readlink`");
     const request = { type: "readlink", path: toBytes(path) } as const;
-    return decodePath((await call(this.#channel, request, "name", callContext("readlink", toText(path), options.signal))).name.filename);
+    return decodePath(
+      (await call(this.#channel, request, "name", callContext("readlink", toText(path), options.signal))).name.filename,
+    );
   }
 
   /** Resolves with the absolute path without links. `realpath(".")` is the user's directory. Some servers accept a missing file. */
   async realpath(path: RemotePath, options: CallOptions = {}): Promise<string> {
     checkNames(options, SFTP_OPTIONS.call, "`realpath`");
     const request = { type: "realpath", path: toBytes(path) } as const;
-    return decodePath((await call(this.#channel, request, "name", callContext("realpath", toText(path), options.signal))).name.filename);
+    return decodePath(
+      (await call(this.#channel, request, "name", callContext("realpath", toText(path), options.signal))).name.filename,
+    );
   }
 
   /**

@@ -1,13 +1,14 @@
 import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
-import { readShort } from "../blocks/read-short.ts";
-import { renameFile, writeOpened } from "../blocks/write-file.ts";
+import { readShort } from "../blocks/read.ts";
+import { writeOpened } from "../blocks/write-file.ts";
 import { type Chunk, joined } from "../local/chunk.ts";
 import type { LocalAttributes, LocalStats } from "../local/local-files.ts";
 import { nameProblem, temporaryName } from "../local/names.ts";
 import { type CallContext, call } from "../remote/call.ts";
 import { openDirectory } from "../remote/directory.ts";
 import { glob, type ListDirectory } from "../remote/glob.ts";
+import { renameFile } from "../remote/open-file.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
 import { basename, dirname, join, toBytes } from "../remote/remote-path.ts";
 import type { SftpChannel } from "../remote/sftp-channel.ts";

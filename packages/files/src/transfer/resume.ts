@@ -1,8 +1,8 @@
 import { type Chunk, joined } from "../local/chunk.ts";
 import type { LocalStats, Sha256 } from "../local/local-files.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
-import { isSameRecord, parsePartialName, partialName, type SourceRecord, sourceRecord } from "./partial-name.ts";
 import { isReusedHandle } from "../remote/open-turns.ts";
+import { isSameRecord, parsePartialName, partialName, type SourceRecord, sourceRecord } from "./partial-name.ts";
 import type { TransferRun } from "./run.ts";
 import type {
   NewAttributes,

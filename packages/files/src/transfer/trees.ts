@@ -40,15 +40,10 @@ export interface SourceFiles {
   /** Reads a file from a position to its end. */
   read(path: string, options: ReadOptions, context: CallContext): AsyncIterable<Chunk>;
   /**
-   * Reads a file of at most `SHORT_LENGTH` bytes at once, now or later. The result is `undefined` if this is not possible, such as when
-   * `size` is out of date: call `read` then.
+   * Reads a file of at most `SHORT_LENGTH` bytes at once. Resolves with `undefined` if this is not possible, such as when `size` is out of
+   * date: call `read` then.
    */
-  readShort?(
-    path: string,
-    size: number,
-    follow: boolean,
-    context: CallContext,
-  ): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+  readShort?(path: string, size: number, follow: boolean, context: CallContext): Promise<Uint8Array | undefined>;
 }
 
 /** Where a transfer reads a tree. */

@@ -1,11 +1,11 @@
 import { SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Sha256Maker } from "../local/sha256.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import { forEach } from "./for-each.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { UnverifiedEntry } from "./options.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
-import { isReusedHandle } from "../remote/open-turns.ts";
 import type { TransferRun } from "./run.ts";
 import { MOST_FILES } from "./slots.ts";
 import type { TokenBucket } from "./token-bucket.ts";

@@ -1,10 +1,10 @@
 import { escapeText, SshError } from "@nacre/wire";
 import { permissions } from "../local/attributes.ts";
 import type { LocalEntry, LocalStats } from "../local/local-files.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import { type Extra, findExtra } from "./delete.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { FileMover } from "./move-files.ts";
-import { isReusedHandle } from "../remote/open-turns.ts";
 import type { TransferRun } from "./run.ts";
 import { EMPTY_LISTING, listTarget, needsListing, type TargetListing } from "./target-listing.ts";
 import type { SourceTree, TargetTree } from "./trees.ts";

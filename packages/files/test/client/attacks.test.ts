@@ -12,7 +12,7 @@ import { BlockWriter } from "../../src/blocks/block-writer.ts";
 import { nameProblem } from "../../src/local/names.ts";
 import { readAllEntries } from "../../src/remote/directory.ts";
 import { SftpChannel } from "../../src/remote/sftp-channel.ts";
-import { TreeBound } from "../../src/remote/tree-bound.ts";
+import { TreeBound } from "../../src/remote/tree.ts";
 import { LocalTarget } from "../../src/transfer/local-trees.ts";
 import { partialName } from "../../src/transfer/partial-name.ts";
 import { RemoteSource, RemoteTarget } from "../../src/transfer/remote-trees.ts";

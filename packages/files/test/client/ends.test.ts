@@ -43,7 +43,7 @@ it.each(calls)("an aborted %s has the caller's frame in its stack", async (_, us
   const running = failure(theCaller());
   await underWay(server);
   setTimeout(() => controller.abort());
-  const { stack } = await running;
+  const { stack } = (await running) as Error;
   expect(stack?.match(/theCaller/g)).toHaveLength(1);
 });
 

@@ -3,7 +3,7 @@ import { SftpError } from "@nacre/sftp";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
-import { readShort } from "../../src/blocks/read-short.ts";
+import { readShort } from "../../src/blocks/read.ts";
 import { writeOpened } from "../../src/blocks/write-file.ts";
 import { RemoteTarget } from "../../src/transfer/remote-trees.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";

@@ -21,7 +21,7 @@ import {
   type StatVfs,
   type UsersGroups,
 } from "@nacre/files/server";
-import { FREED_FROM, freeBuffer } from "../net/free-buffer.ts";
+import { FREED_FROM, freeBuffer } from "nacre/extend";
 import { AccountNames } from "./accounts.ts";
 import { assertRootKept, attributesOf, changeAt, changeLink, modeBits } from "./attributes.ts";
 import { busyAt, type FileId } from "./busy-files.ts";

@@ -9,7 +9,7 @@ import {
   SSH_FX,
   SSH_FXF,
 } from "@nacre/sftp";
-import { utf8Encode } from "@nacre/wire";
+import { concatBytes, utf8Encode } from "@nacre/wire";
 
 const CREATE = SSH_FXF.READ | SSH_FXF.WRITE | SSH_FXF.CREAT | SSH_FXF.EXCL;
 
@@ -169,8 +169,9 @@ export class RecordedSession {
   }
 }
 
-/** Returns an answer in the form of the expected ones: a listing as its sorted names. */
+/** Returns an answer in the form of the expected ones: a listing as its sorted names, data in one piece. */
 export function comparable(answer: SftpClientEvent<number>): object {
+  if (answer.type === "data") return { ...answer, data: concatBytes(...answer.pieces), pieces: undefined };
   if (answer.type !== "names") return answer;
   return { ...answer, names: answer.names.map(({ filename }: NameEntry) => decodePath(filename)).toSorted() };
 }
