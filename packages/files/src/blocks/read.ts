@@ -2,7 +2,7 @@ import { SSH_FX } from "@nacre/sftp";
 import { type Bytes, concatBytes, SshError } from "@nacre/wire";
 import { FREED_FROM, freeBuffers, onAbort } from "nacre/extend";
 import { abortError, ask, type CallContext, throwIfAborted } from "../remote/call.ts";
-import { closeFile, openFile } from "../remote/open-file.ts";
+import { openFile } from "../remote/open-file.ts";
 import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
 import { BlockReader, type BlockSink, copyPieces, type ReadRange } from "./block-reader.ts";
 
@@ -233,8 +233,8 @@ export async function readShort(
   const file = await openFile(channel, path, "r", {}, context);
   // One byte more shows whether the file has grown.
   const reading = ask(channel, { type: "read", handle: file.handle, offset: 0, length: size + 1 }, context);
-  // Nothing was written, so nothing is lost if the close fails.
-  closeFile(channel, file, context).catch(() => {});
+  // Nothing was written, so nothing is lost if the close fails. It waits for its turn behind the read.
+  ask(channel, { type: "close", handle: file.handle }, { call: "close" }).catch(() => {});
   const answer = await reading;
   if (answer.type === "data") {
     if (answer.length !== size) return undefined;

@@ -263,10 +263,14 @@ async function writeAndClose(
 ): Promise<void> {
   try {
     let position = start;
-    for await (const chunk of data instanceof Uint8Array ? [data] : data) {
-      const length = lengthOf(chunk);
-      await file.write(piecesOf(chunk), position);
-      position += length;
+    if (data instanceof Uint8Array) {
+      await file.write([data], position);
+    } else {
+      for await (const chunk of data) {
+        const length = lengthOf(chunk);
+        await file.write(piecesOf(chunk), position);
+        position += length;
+      }
     }
     throwIfAborted(context);
     if (exact !== undefined) await file.setAttributes(exact);

@@ -10,11 +10,11 @@ const names = new TurnBudget();
 const blocks = new TurnBudget();
 
 /** Makes a call about a name or an open file: at once, or in the thread pool if the turn has no time left or the disk is slow. */
-export function soon<T>(now: () => T, later: () => Promise<T>): Promise<T> {
+export function soon<T>(now: () => T, later: () => Promise<T>): T | Promise<T> {
   return within(names, now, later);
 }
 
-async function within<T>(budget: TurnBudget, now: () => T, later: () => Promise<T>): Promise<T> {
+function within<T>(budget: TurnBudget, now: () => T, later: () => Promise<T>): T | Promise<T> {
   const done = budget.attempt(() => ({ value: now() }));
   return done === undefined ? later() : done.value;
 }
@@ -45,8 +45,8 @@ export class LocalFile {
     return new LocalFile(await soon(now, () => pooled<number>((done) => fs.open(path, flags, mode, done))));
   }
 
-  /** Resolves with the attributes of the file. */
-  stat(): Promise<fs.Stats> {
+  /** Returns the attributes of the file. */
+  stat(): fs.Stats | Promise<fs.Stats> {
     const fd = this.#descriptor;
     return soon(
       () => fs.fstatSync(fd),
@@ -54,8 +54,8 @@ export class LocalFile {
     );
   }
 
-  /** Reads into `buffer` from `position`. Resolves with the number of bytes, 0 at the end of the file. */
-  read(buffer: Uint8Array, position: number): Promise<number> {
+  /** Reads into `buffer` from `position`. Returns the number of bytes, 0 at the end of the file. */
+  read(buffer: Uint8Array, position: number): number | Promise<number> {
     const [fd, { length }] = [this.#descriptor, buffer];
     return within(
       blocks,
@@ -98,7 +98,7 @@ export class LocalFile {
   }
 
   /** Closes the file. */
-  close(): Promise<void> {
+  close(): void | Promise<void> {
     const fd = this.#descriptor;
     return soon(
       () => fs.closeSync(fd),

@@ -71,14 +71,14 @@ function textOf(path: Buffer): string {
   return isWindows ? path.toString() : decodePath(path);
 }
 
-function lstat(path: string | Buffer): Promise<Stats> {
+function lstat(path: string | Buffer): Stats | Promise<Stats> {
   return soon(
     () => lstatSync(path),
     () => fs.lstat(path),
   );
 }
 
-function rename(from: string | Buffer, to: string | Buffer): Promise<void> {
+function rename(from: string | Buffer, to: string | Buffer): void | Promise<void> {
   return soon(
     () => renameSync(from, to),
     () => fs.rename(from, to),
@@ -112,7 +112,7 @@ async function open(path: string, follow: boolean): Promise<LocalReader> {
 function readerOf(file: LocalFile, path: string): LocalReader {
   return {
     read: (buffer, position) => reading(path, () => file.read(buffer, position)),
-    close: () => file.close(),
+    close: async () => file.close(),
   };
 }
 
@@ -200,12 +200,12 @@ function statsOf(stats: Stats): LocalStats {
 }
 
 /** Gives errors of Node the code `file-unreadable`. */
-function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+function reading<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   return withCode("file-unreadable", path, work);
 }
 
 /** Gives errors of Node the code `file-unwritable`. */
-function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+function writing<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   return withCode("file-unwritable", path, work);
 }
 
@@ -220,7 +220,7 @@ const TEMPORARY_NAME = /^\.(.+)\.nacre-[0-9a-f]{24}(?:-[0-9a-z]+-[0-9a-z]+)?$/s;
 
 type FileCode = "file-unreadable" | "file-unwritable";
 
-async function withCode<T>(code: FileCode, path: string, work: () => Promise<T>): Promise<T> {
+async function withCode<T>(code: FileCode, path: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
