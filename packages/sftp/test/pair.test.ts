@@ -100,7 +100,7 @@ function session(pair: SftpPair): unknown[] {
   ask({ type: "remove", path: encodePath("/hard") });
   ask({ type: "rmdir", path: encodePath("/dir") });
   ask({ type: "extended", name: "none@example.com", data: utf8Encode("x") });
-  expect(pair.files.open.size).toBe(0);
+  expect(pair.files.opened.size).toBe(0);
   expect([pair.client.requestCount, pair.server.requestCount, pair.server.handleCount]).toEqual([0, 0, 0]);
   return events.map((event) => (event.type === "handle" ? "handle" : event));
 }
@@ -133,7 +133,7 @@ describe("a client and a server", () => {
   it("list a name of any bytes, and open the file that it names", () => {
     const pair = new SftpPair();
     const odd = ["\udc80\udcff", "new\nline", "é".normalize("NFD"), "a\\b", "*"];
-    for (const name of odd) pair.files.file(`/${name}`, utf8Encode(name.length.toString()));
+    for (const name of odd) pair.files.open(`/${name}`, CREATE).data = utf8Encode(name.length.toString());
     ready(pair);
     const opened = pair.ask({ type: "opendir", path: encodePath("/") });
     const listed = pair.ask({ type: "readdir", handle: opened.type === "handle" ? opened.handle : new Uint8Array(0) });
@@ -151,7 +151,7 @@ describe("a client and a server", () => {
     const random = seededRandom(seed);
     const below = (most: number): number => ((random(1)[0]! << 8) | random(1)[0]!) % most;
     const pair = new SftpPair();
-    pair.files.file("/file", content(100_000));
+    pair.files.open("/file", CREATE).data = content(100_000);
     ready(pair);
     const handle = open(pair, "/file", READ);
     pair.answers = false;
@@ -170,7 +170,7 @@ describe("a client and a server", () => {
       const [{ token, request }] = held.splice(below(held.length), 1) as [(typeof held)[0]];
       if (request.type !== "read") throw new Error(`an unexpected "${request.type}"`);
       const length = 1 + below(request.length);
-      pair.server.data(token, request.handle.node.content.subarray(request.offset, request.offset + length));
+      pair.server.data(token, request.handle.node.data.subarray(request.offset, request.offset + length));
       pair.run();
       for (const event of pair.take()) {
         if (event.type !== "data") throw new Error(`an unexpected "${event.type}"`);
@@ -203,10 +203,10 @@ describe("a client and a server", () => {
       const [next] = held.splice(random(1)[0]! % Math.max(1, held.length), 1);
       if (next === undefined) break;
       order.push(next.request.type);
-      pair.files.answer(pair.server, next.token, next.request);
+      pair.files.answer(pair.server, next);
     }
     expect(order).toEqual([...Array(64).fill("write"), "fsync", "close"]);
-    expect(equalBytes(pair.files.nodes.get("/up")!.content, content(64_000))).toBe(true);
+    expect(equalBytes(pair.files.find("/up").data, content(64_000))).toBe(true);
     expect(pair.take().every((event) => event.type === "status" && event.status === SSH_FX.OK)).toBe(true);
   });
 });

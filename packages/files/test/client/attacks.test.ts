@@ -1,11 +1,11 @@
 import { download, type Sftp, SSH_FX, upload } from "@nacre/files";
 import { encodeReply, SFTP_EXTENSIONS, SSH_FXF, SSH_FXP } from "@nacre/sftp";
 import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
-import type { MemoryFiles, MemoryNode } from "@nacre/testing/nacre/memory-files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
+import type { MemoryFiles, MemoryNode } from "@nacre/testing/sftp/memory-files";
 import { expect, test } from "vitest";
 import type { Channel } from "../../../nacre/src/mux/channel.ts";
 import { BlockWriter } from "../../src/blocks/block-writer.ts";

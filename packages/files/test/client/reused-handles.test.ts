@@ -1,9 +1,9 @@
 import { download, type TransferProgress, upload } from "@nacre/files";
 import { erlangHandles } from "@nacre/testing/nacre/handle-aliases";
-import type { MemoryFiles } from "@nacre/testing/nacre/memory-files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
+import type { MemoryFiles } from "@nacre/testing/sftp/memory-files";
 import { equalBytes } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { openMemorySftp, pattern } from "./support.ts";

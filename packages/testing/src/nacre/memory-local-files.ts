@@ -10,7 +10,7 @@ import type {
 } from "@nacre/files";
 import { decodePath, SSH_FXF } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
-import { MemoryFiles, type MemoryNode, Refusal, writeAt } from "./memory-files.ts";
+import { MemoryFiles, type MemoryNode, Refusal, writeAt } from "../sftp/memory-files.ts";
 
 /** User id of this side. */
 const UID = 1000;

@@ -10,11 +10,24 @@ import {
   SSH_FXF,
 } from "@nacre/sftp";
 import { concatBytes, utf8Encode } from "@nacre/wire";
+import type { MemoryFilesOptions } from "./memory-files.ts";
 
 const CREATE = SSH_FXF.READ | SSH_FXF.WRITE | SSH_FXF.CREAT | SSH_FXF.EXCL;
 
 /** Name that is not UTF-8, with a character that is. */
 const ODD = encodePath("é\udcff\udc80");
+
+const RECORDED_TIME = 1_700_000_000;
+
+/** Facts about the files of recorded sessions. Times are constant, so results are repeatable. */
+export const RECORDED_FILES: Partial<MemoryFilesOptions> = {
+  home: "",
+  owner: 0,
+  atime: RECORDED_TIME,
+  mtime: RECORDED_TIME,
+  listsDots: false,
+  longname: encodePath,
+};
 
 /** Content of the recorded file. */
 export const RECORDED_CONTENT: Uint8Array<ArrayBuffer> = Uint8Array.from(
