@@ -224,3 +224,15 @@ const swap = () => {
 };
 swap();
 `;
+
+it("closes a file once, and does not use the descriptor again", async () => {
+  const path = join(await temporaryFolder(), "f");
+  const file = await nodeFiles.create(path, undefined);
+  await file.close();
+  const other = await nodeFiles.create(`${path}2`, undefined);
+  await file.close();
+  await expect(file.write([Buffer.from("x")], 0)).rejects.toMatchObject({ code: "file-unwritable" });
+  await other.write([Buffer.from("y")], 0);
+  await other.close();
+  expect(await readFile(`${path}2`, "utf8")).toBe("y");
+});

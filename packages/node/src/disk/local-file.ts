@@ -33,7 +33,8 @@ function pooled<T>(start: (done: Done<T>) => void): Promise<T> {
 
 /** A file of the disk that is open. Close it in any case. */
 export class LocalFile {
-  readonly #descriptor: number;
+  /** `undefined` after `close`: the system gives the number to the next file. */
+  #descriptor: number | undefined;
 
   private constructor(descriptor: number) {
     this.#descriptor = descriptor;
@@ -45,9 +46,14 @@ export class LocalFile {
     return new LocalFile(await soon(now, () => pooled<number>((done) => fs.open(path, flags, mode, done))));
   }
 
+  get #open(): number {
+    if (this.#descriptor === undefined) throw new Error("the file is closed");
+    return this.#descriptor;
+  }
+
   /** Returns the attributes of the file. */
   stat(): fs.Stats | Promise<fs.Stats> {
-    const fd = this.#descriptor;
+    const fd = this.#open;
     return soon(
       () => fs.fstatSync(fd),
       () => pooled<fs.Stats>((done) => fs.fstat(fd, done)),
@@ -56,7 +62,7 @@ export class LocalFile {
 
   /** Reads into `buffer` from `position`. Returns the number of bytes, 0 at the end of the file. */
   read(buffer: Uint8Array, position: number): number | Promise<number> {
-    const [fd, { length }] = [this.#descriptor, buffer];
+    const [fd, { length }] = [this.#open, buffer];
     return within(
       blocks,
       () => fs.readSync(fd, buffer, 0, length, position),
@@ -66,7 +72,7 @@ export class LocalFile {
 
   /** Writes all bytes of the pieces at `position`, one piece after the other. */
   async write(pieces: readonly Uint8Array[], position: number): Promise<void> {
-    const fd = this.#descriptor;
+    const fd = this.#open;
     let at = position;
     for (let rest = pieces; rest.length > 0; ) {
       const [left, from] = [rest, at];
@@ -82,7 +88,7 @@ export class LocalFile {
 
   /** Sets the given attributes. */
   async setAttributes({ mode, times }: LocalAttributes): Promise<void> {
-    const fd = this.#descriptor;
+    const fd = this.#open;
     if (times !== undefined) {
       const [atime, mtime] = [times.atimeMs / 1000, times.mtimeMs / 1000];
       await soon(
@@ -97,9 +103,11 @@ export class LocalFile {
       );
   }
 
-  /** Closes the file. */
+  /** Closes the file, once. */
   close(): void | Promise<void> {
     const fd = this.#descriptor;
+    if (fd === undefined) return undefined;
+    this.#descriptor = undefined;
     return soon(
       () => fs.closeSync(fd),
       () => pooled<void>((done) => fs.close(fd, done)),
