@@ -31,14 +31,13 @@ export type {
   LocalStats,
   LocalWriter,
   Sha256,
-  ShortFileAttributes,
 } from "./local/local-files.ts";
 export { nameProblem } from "./local/names.ts";
 export type { Time } from "./remote/attributes.ts";
 export type { Dir } from "./remote/directory.ts";
 export type { FileHandle, PositionOptions, ReadResult, WriteResult } from "./remote/file-handle.ts";
 export { expandBraces, matchesName } from "./remote/glob.ts";
-export type { OpenFlags } from "./remote/open-flags.ts";
+export type { OpenFlags } from "./remote/open-file.ts";
 export { type ChannelOpener, type DigestExecOptions, type DigestExecResult, openSftp } from "./remote/open-sftp.ts";
 export type {
   AppendFileOptions,

@@ -22,6 +22,7 @@ export { dialChannel } from "./forward/dial.ts";
 export { type Place, parsePlace, permitsAddress, permitsTarget } from "./forward/places.ts";
 export { checkListenAddress, type RemoteListeners } from "./forward/remote-listener.ts";
 export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
+export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";

@@ -32,13 +32,11 @@ export type SftpReplyEvent<Waiter> =
   | ({ readonly type: "status"; readonly status: number; readonly message: string } & Answered<Waiter>)
   /** Handle of an opened file or directory. */
   | ({ readonly type: "handle"; readonly handle: Bytes } & Answered<Waiter>)
-  /** Bytes of a file, at least one. The receiver owns them. */
-  | ({ readonly type: "data"; readonly data: Bytes } & Answered<Waiter>)
   /**
-   * Bytes of a file in the pieces in which they arrived, at least one, none empty: answer to `readPieces`. `length` is the number of bytes.
-   * The receiver owns the pieces and their buffers.
+   * Bytes of a file in the pieces in which they arrived, at least one, none empty. `length` is the number of bytes. No piece shares its
+   * buffer with anything else.
    */
-  | ({ readonly type: "pieces"; readonly pieces: readonly Bytes[]; readonly length: number } & Answered<Waiter>)
+  | ({ readonly type: "data"; readonly pieces: readonly Bytes[]; readonly length: number } & Answered<Waiter>)
   /** Names in a directory, at least one. */
   | ({ readonly type: "names"; readonly names: readonly NameEntry[] } & Answered<Waiter>)
   /** A path: reply to "realpath", "readlink", "expand-path" and "home-directory". */

@@ -52,11 +52,8 @@ export class FrameReader {
     return this.#held > 0 || this.#remaining !== undefined;
   }
 
-  /**
-   * Adds received bytes. Long chunks are kept as views; the caller must not change them. `ownsBuffer` tells that nothing else uses their
-   * buffer: only then may a piece be a view.
-   */
-  push(bytes: Uint8Array, ownsBuffer: boolean = false): void {
+  /** Adds received bytes. Long chunks are kept as views. `ownsBuffer` tells that nothing else uses their buffer, so that a piece may be a view. */
+  push(bytes: Uint8Array, ownsBuffer: boolean = true): void {
     if (bytes.length === 0) return;
     this.#held += bytes.length;
     if (bytes.length < SHORT_CHUNK) this.#collect(bytes);

@@ -1,4 +1,3 @@
-import type { Bytes } from "@nacre/wire";
 import { MAX_REQUESTS } from "./limits.ts";
 import type { RequestType } from "./table.ts";
 
@@ -12,8 +11,6 @@ export interface RequestUnderWay<Waiter> {
   length: number;
   /** Number of group ids in "users-groups-by-id". */
   groups: number;
-  /** Where to copy the data of the reply; `"pieces"` to pass it on as it arrived, `undefined` to make a new array. */
-  target: Bytes | "pieces" | undefined;
   /** Handle that the request uses. It is the caller's, except for "close". */
   handle: Uint8Array | undefined;
   /** Handle that "copy-data" reads from. */
@@ -45,7 +42,6 @@ export class RequestsUnderWay<Waiter> {
       type: undefined,
       length: 0,
       groups: 0,
-      target: undefined,
       handle: undefined,
       source: undefined,
       waiter: undefined,
@@ -71,7 +67,6 @@ export class RequestsUnderWay<Waiter> {
     request.type = undefined;
     request.length = 0;
     request.groups = 0;
-    request.target = undefined;
     request.handle = undefined;
     request.source = undefined;
     request.waiter = undefined;

@@ -3,11 +3,9 @@ import { SshError } from "@nacre/wire";
 import { isBytes, platformRandom } from "nacre/extend";
 import { modeAttributes } from "../remote/attributes.ts";
 import { type CallContext, call, hasStatus } from "../remote/call.ts";
-import { closeFile } from "../remote/close-file.ts";
-import { encodeFlags, isAppend, type OpenFlags } from "../remote/open-flags.ts";
+import { closeFile, isAppend, type OpenFlags, openFile, renameFile, setAttributes } from "../remote/open-file.ts";
 import type { WriteFileOptions } from "../remote/options.ts";
 import { dirname, join, toBytes } from "../remote/remote-path.ts";
-import { setAttributes } from "../remote/set-attributes.ts";
 import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
 import { type FileData, type WritePlace, writeAll } from "./write-all.ts";
 
@@ -24,19 +22,6 @@ export interface Write {
   readonly flush: boolean;
 }
 
-/** Opens a file. Rejects with `aborted`, or the server's error. */
-export async function openFile(
-  channel: SftpChannel,
-  path: string,
-  flags: OpenFlags,
-  attributes: Attributes,
-  context: CallContext,
-): Promise<OpenFile> {
-  const request = { type: "open", path: toBytes(path), flags: encodeFlags(flags), attributes } as const;
-  const { handle } = await call(channel, request, "handle", context);
-  return { handle, path };
-}
-
 /** Writes a file. See `Sftp.writeFile`. */
 export async function writeFile(
   channel: SftpChannel,
@@ -46,8 +31,12 @@ export async function writeFile(
   context: CallContext,
 ): Promise<void> {
   const { flag: flags = "w", mode, flush = false, atomic = false } = options;
-  if (atomic) await replaceFile(channel, path, data, mode, context);
-  else await writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
+  const write = (): Promise<void> =>
+    atomic
+      ? replaceFile(channel, path, data, mode, context)
+      : writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
+  // An iterable may itself call SFTP.
+  await (typeof data === "string" || isBytes(data) ? channel.turns.run(write) : write());
 }
 
 /** Opens, writes and closes a file. See `writeAndClose`. */
@@ -167,12 +156,6 @@ async function replace(channel: SftpChannel, from: string, to: string, context: 
       { cause: error },
     );
   }
-}
-
-/** Renames a file. Replaces an existing one in one step if the server has posix-rename@openssh.com. */
-export async function renameFile(channel: SftpChannel, from: string, to: string, context: CallContext): Promise<void> {
-  const type = channel.machine.supports(SFTP_EXTENSIONS.posixRename) ? "posix-rename" : "rename";
-  await call(channel, { type, oldPath: toBytes(from), newPath: toBytes(to) }, "status", context);
 }
 
 function randomName(): string {

@@ -1,9 +1,7 @@
 import type { Attributes } from "@nacre/sftp";
 import { type Bytes, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { checkNames, checkSignal, type StreamKind, type StreamTypes, usage } from "nacre/extend";
-import { readChunks, splitLines } from "../blocks/chunks.ts";
-import { MAX_FILE_LENGTH, readAll } from "../blocks/read-all.ts";
-import { readInto } from "../blocks/read-into.ts";
+import { checkNames, type StreamKind, type StreamTypes, usage } from "nacre/extend";
+import { MAX_FILE_LENGTH, readAll, readChunks, readInto, splitLines } from "../blocks/read.ts";
 import { readStream, writeStream } from "../blocks/streams.ts";
 import { type FileData, writeAll } from "../blocks/write-all.ts";
 import {
@@ -14,9 +12,8 @@ import {
   type Time,
   timeAttributes,
 } from "./attributes.ts";
-import { type CallContext, call } from "./call.ts";
-import { closeFile } from "./close-file.ts";
-import { isAppend, type OpenFlags } from "./open-flags.ts";
+import { type CallContext, call, callContext } from "./call.ts";
+import { closeFile, isAppend, type OpenFlags, setAttributes } from "./open-file.ts";
 import {
   type AppendFileOptions,
   type CallOptions,
@@ -27,7 +24,6 @@ import {
   type StatOptions,
   type WriteStreamOptions,
 } from "./options.ts";
-import { setAttributes } from "./set-attributes.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
 
@@ -291,8 +287,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   #context(name: string, { signal }: CallOptions): CallContext {
-    checkSignal(signal);
-    return { call: name, path: this.#file.path, signal };
+    return callContext(name, this.#file.path, signal);
   }
 }
 

@@ -4,7 +4,7 @@ import { type CallContext, call } from "./call.ts";
 import { readAllEntries } from "./directory.ts";
 import { join, toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
-import { checkDepth } from "./tree-bound.ts";
+import { checkDepth } from "./tree.ts";
 
 /** Maximum number of patterns that braces may stand for. */
 const MAX_ALTERNATIVES = 1024;

@@ -152,7 +152,7 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
         const { data } = event;
         if (failure !== undefined) continue;
         try {
-          await file.write(data, position);
+          await file.write([data], position);
         } catch (error) {
           if (this.options.onError !== "skip") throw error;
           failure = { error };

@@ -1,15 +1,14 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { isThenable } from "nacre/extend";
 import { exactAttributes, permissions } from "../local/attributes.ts";
 import { type Chunk, lengthOf, piecesOf } from "../local/chunk.ts";
 import type { LocalAttributes, LocalStats, Sha256 } from "../local/local-files.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { ResumedEntry } from "./options.ts";
 import { DEFAULT_MAX_FILES, tooManyFiles } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import type { Beginning, Resumption } from "./resume.ts";
-import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
 import {
   type NewAttributes,
@@ -200,8 +199,7 @@ export class FileMover {
         moved.unset = exact && { exact, error };
       },
     };
-    const reading = this.#readShort(file);
-    const short = isThenable(reading) ? await reading : reading;
+    const short = await this.#readShort(file);
     if (short !== undefined) {
       moved.hash?.update(short);
       await target.write(place, short, attributes, run.context(to.path));
@@ -225,13 +223,8 @@ export class FileMover {
     if (isWritten !== true) await target.write(place, this.#contents(file, moved), attributes, run.context(to.path));
   }
 
-  /** Reads a short file in one call, at once or later. The result is `undefined` for a long file, and if the rate is limited. */
-  #readShort({
-    from,
-    stats,
-    isFollowed,
-    partials,
-  }: FileToMove): Promise<Uint8Array | undefined> | Uint8Array | undefined {
+  /** Reads a short file in one call. Resolves with `undefined` for a long file, and if the rate is limited. */
+  async #readShort({ from, stats, isFollowed, partials }: FileToMove): Promise<Uint8Array | undefined> {
     const { source, bucket, run } = this.#parts;
     if (stats.size > SHORT_LENGTH || stats.isUnsized === true || partials.length > 0 || bucket !== undefined)
       return undefined;

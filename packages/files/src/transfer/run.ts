@@ -1,7 +1,7 @@
 import { SshError } from "@nacre/wire";
 import { onAbort, unlessAborted } from "nacre/extend";
 import type { LocalAttributes } from "../local/local-files.ts";
-import { abortError, type CallContext } from "../remote/call.ts";
+import { abortError, type CallContext, callContext } from "../remote/call.ts";
 import type { FailedEntry, SkippedEntry, TransferOptions, UnsetEntry } from "./options.ts";
 
 /** Maximum number of directories, links and left-out entries that a transfer remembers. A hostile server may list any number. */
@@ -68,7 +68,8 @@ export class TransferRun {
   /** Ends the transfer when the signal aborts. Returns a function that stops watching. */
   watch(signal: AbortSignal | undefined, path: string): () => void {
     if (signal === undefined) return () => {};
-    return onAbort(signal, () => this.end(abortError({ call: this.#name, path, signal })));
+    const context = callContext(this.#name, path, signal);
+    return onAbort(signal, () => this.end(abortError(context)));
   }
 
   /** Does the work for one entry. Handles its failure as `fail` does. Never rejects. */

@@ -1,9 +1,9 @@
 import { SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Sha256Maker } from "../local/sha256.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { UnverifiedEntry } from "./options.ts";
-import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
 import type { RemoteDigests } from "./sides/remote-digests.ts";
 import type { SourceFiles, TargetFiles } from "./sides/trees.ts";

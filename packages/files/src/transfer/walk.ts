@@ -1,11 +1,11 @@
 import { escapeText, SshError } from "@nacre/wire";
 import { permissions } from "../local/attributes.ts";
 import type { LocalEntry, LocalStats } from "../local/local-files.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import { type Extra, findExtra } from "./delete.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { FileMover } from "./move-files.ts";
 import type { SkippedEntry } from "./options.ts";
-import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
 import type { SourceTree, TargetTree } from "./sides/trees.ts";
 import { EMPTY_LISTING, listTarget, needsListing, type TargetListing } from "./target-listing.ts";

@@ -269,8 +269,8 @@ describe("attributes", () => {
 
   it("returns facts about the file system", async () => {
     const { sftp } = await openMemorySftp();
-    expect(await sftp.statfs(".")).toMatchObject({ bsize: 4096, blocks: 262_144, bavail: 131_072, readOnly: false });
-    expect((await sftp.statfs(".", { bigint: true })).bfree).toBe(131_072n);
+    expect(await sftp.statfs(".")).toMatchObject({ bsize: 4096, blocks: 1000, bavail: 400, readOnly: false });
+    expect((await sftp.statfs(".", { bigint: true })).bfree).toBe(500n);
   });
 
   it.each([

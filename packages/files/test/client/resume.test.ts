@@ -1,9 +1,9 @@
 import { copy, download, sftp, type TransferOptions, type TransferResult, upload } from "@nacre/files";
-import type { MemoryFiles, MemoryNode } from "@nacre/testing/nacre/memory-files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
+import type { MemoryFiles, MemoryNode } from "@nacre/testing/sftp/memory-files";
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { parsePartialName, partialName } from "../../src/transfer/resume.ts";

@@ -57,6 +57,7 @@ export const userauthPublickey: Structure<UserauthPublickey> = {
     if (signature !== undefined) writer.string(signature);
     return writer.finish();
   },
+  write: (writer, value) => void writer.raw(userauthPublickey.encode(value)),
   decode: (bytes) => {
     const reader = new Reader(bytes, "publickey request");
     const signed = reader.boolean("hasSignature");
@@ -101,6 +102,7 @@ export const userauthPassword: Structure<UserauthPassword> = {
     if (newPassword !== undefined) writer.string(newPassword);
     return writer.finish();
   },
+  write: (writer, value) => void writer.raw(userauthPassword.encode(value)),
   decode: (bytes) => {
     const reader = new Reader(bytes, "password request");
     const changes = reader.boolean("changesPassword");

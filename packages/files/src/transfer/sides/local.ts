@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { type Chunk, ChunkJoiner, lengthOf } from "../../local/chunk.ts";
+import { type Chunk, lengthOf, piecesOf } from "../../local/chunk.ts";
 import type {
   LocalDirectory,
   LocalEntry,
@@ -109,8 +109,15 @@ export class LocalSource implements SourceTree {
     }
   }
 
-  readShort(path: string, size: number, follow: boolean): Uint8Array | undefined {
-    return this.#files.readShort?.(path, size, follow);
+  async readShort(path: string, size: number, follow: boolean): Promise<Uint8Array | undefined> {
+    const file = await this.#files.open(path, follow);
+    try {
+      // One byte more shows whether the file has grown.
+      const buffer = new Uint8Array(size + 1);
+      return (await file.read(buffer, 0)) === size ? buffer.subarray(0, size) : undefined;
+    } finally {
+      await file.close();
+    }
   }
 
   readlink(path: string): Promise<string> {
@@ -182,7 +189,6 @@ export class LocalTarget implements TargetTree {
     context: CallContext,
   ): Promise<void> {
     await this.#replace(path, async (temporary) => {
-      if (data instanceof Uint8Array && this.#files.createShort?.(temporary, data, attributes) === true) return;
       const file = await this.#files.create(temporary, attributes.mode);
       await writeAndClose(file, 0, data, attributes, context);
     });
@@ -255,13 +261,15 @@ async function writeAndClose(
   context: CallContext,
 ): Promise<void> {
   try {
-    const joiner = new ChunkJoiner();
     let position = start;
-    for await (const chunk of data instanceof Uint8Array ? [data] : data) {
-      const length = lengthOf(chunk);
-      if (chunk instanceof Uint8Array || file.writePieces === undefined) await file.write(joiner.join(chunk), position);
-      else await file.writePieces(chunk, position);
-      position += length;
+    if (data instanceof Uint8Array) {
+      await file.write([data], position);
+    } else {
+      for await (const chunk of data) {
+        const length = lengthOf(chunk);
+        await file.write(piecesOf(chunk), position);
+        position += length;
+      }
     }
     throwIfAborted(context);
     if (exact !== undefined) await file.setAttributes(exact);

@@ -1,8 +1,9 @@
 import type { Attributes } from "@nacre/sftp";
-import { openFile, writeAndClose } from "../../blocks/write-file.ts";
+import { writeAndClose } from "../../blocks/write-file.ts";
 import { type Chunk, joined } from "../../local/chunk.ts";
 import { temporaryName } from "../../local/names.ts";
 import { type CallContext, call } from "../../remote/call.ts";
+import { openFile } from "../../remote/open-file.ts";
 import { basename, dirname, join, toBytes } from "../../remote/remote-path.ts";
 import type { OpenFile, SftpChannel } from "../../remote/sftp-channel.ts";
 import { attributesOf } from "./remote-attributes.ts";

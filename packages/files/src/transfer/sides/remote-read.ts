@@ -1,8 +1,8 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { readPieces } from "../../blocks/chunks.ts";
-import { openFile } from "../../blocks/write-file.ts";
+import { readPieces } from "../../blocks/read.ts";
 import { type Chunk, lengthOf } from "../../local/chunk.ts";
 import { type CallContext, call } from "../../remote/call.ts";
+import { openFile } from "../../remote/open-file.ts";
 import type { OpenFile, SftpChannel } from "../../remote/sftp-channel.ts";
 import type { TokenBucket } from "../token-bucket.ts";
 import type { ReadOptions } from "./trees.ts";

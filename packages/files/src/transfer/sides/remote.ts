@@ -1,14 +1,14 @@
 import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
-import { readShort } from "../../blocks/read-short.ts";
-import { renameFile, writeOpened } from "../../blocks/write-file.ts";
-import { writeShort } from "../../blocks/write-short.ts";
+import { readShort } from "../../blocks/read.ts";
+import { writeOpened } from "../../blocks/write-file.ts";
 import { type Chunk, joined } from "../../local/chunk.ts";
 import type { LocalStats } from "../../local/local-files.ts";
 import { nameProblem, temporaryName } from "../../local/names.ts";
 import { type CallContext, call } from "../../remote/call.ts";
 import { openDirectory } from "../../remote/directory.ts";
 import { glob, type ListDirectory } from "../../remote/glob.ts";
+import { renameFile } from "../../remote/open-file.ts";
 import type { ChannelOpener } from "../../remote/open-sftp.ts";
 import { basename, dirname, join, toBytes } from "../../remote/remote-path.ts";
 import type { SftpChannel } from "../../remote/sftp-channel.ts";
@@ -138,28 +138,16 @@ export class RemoteTarget implements TargetTree {
     { mode, exact, onUnsupported }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
-    const channel = this.#channel;
     const created = mode === undefined ? {} : { permissions: mode };
-    const final = exact && attributesOf(exact);
-    await this.#replace(path, context, async (temporary) => {
-      if (data instanceof Uint8Array && data.length <= channel.machine.serverLimits.maxWriteLength)
-        return writeShort(channel, { temporary, path, data, created, final, onUnsupported }, context);
-      await writeOpened(
-        channel,
-        temporary,
-        data instanceof Uint8Array ? data : joined(data),
-        { flags: "wx", created, final, onUnsupported, flush: false },
-        context,
-      );
-      return false;
-    });
+    const write = { flags: "wx", created, final: exact && attributesOf(exact), onUnsupported, flush: false } as const;
+    const bytes = data instanceof Uint8Array ? data : joined(data);
+    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, bytes, write, context));
   }
 
   async symlink(target: string, path: string, context: CallContext): Promise<void> {
-    await this.#replace(path, context, async (temporary) => {
-      await this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context);
-      return false;
-    });
+    await this.#replace(path, context, (temporary) =>
+      this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context),
+    );
   }
 
   async setAttributes(
@@ -176,12 +164,13 @@ export class RemoteTarget implements TargetTree {
     }
   }
 
-  /** Makes a file under a temporary name in the same directory, and renames it unless `make` resolves with true. */
-  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<boolean>): Promise<void> {
+  /** Makes a file under a temporary name in the same directory, and renames it. */
+  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<void>): Promise<void> {
     // rule: transfer-remote-temporary
     const temporary = join(dirname(path), temporaryName(basename(path)));
     try {
-      if (!(await make(temporary))) await this.#rename(temporary, path, context);
+      await make(temporary);
+      await this.#rename(temporary, path, context);
     } catch (error) {
       await this.discard(temporary);
       throw await this.#explained(error, path, context);

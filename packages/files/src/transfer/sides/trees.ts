@@ -41,15 +41,10 @@ export interface SourceFiles {
   /** Reads a file from a position to its end. */
   read(path: string, options: ReadOptions, context: CallContext): AsyncIterable<Chunk>;
   /**
-   * Reads a file of at most `SHORT_LENGTH` bytes in one call. The result is `undefined` if this is not possible, for example because
+   * Reads a file of at most `SHORT_LENGTH` bytes in one call. Resolves with `undefined` if this is not possible, for example because
    * `size` is out of date. Then call `read`.
    */
-  readShort?(
-    path: string,
-    size: number,
-    follow: boolean,
-    context: CallContext,
-  ): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+  readShort?(path: string, size: number, follow: boolean, context: CallContext): Promise<Uint8Array | undefined>;
 }
 
 /** A side from which a transfer reads a tree. */

@@ -1,0 +1,48 @@
+import { SshError } from "@nacre/wire";
+
+/**
+ * Lets work that opens files or directories, and closes them again, run side by side. Some servers give the handle of an open file again
+ * (`SftpClient`). Such a server gets one open file at a time from then on. Work must not start other work here and wait for it.
+ */
+export class OpenTurns {
+  readonly #isOneByOne: () => boolean;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  /** `isOneByOne` returns whether the server may have only one open file. */
+  constructor(isOneByOne: () => boolean) {
+    this.#isOneByOne = isOneByOne;
+  }
+
+  /** Runs work, at such a server when no other work runs. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isOneByOne() && this.#running > 0)
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    else this.#running++;
+    try {
+      return await work();
+    } finally {
+      // The last one passes its place to the next.
+      const next = this.#running === 1 ? this.#waiting.shift() : undefined;
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+
+  /** Runs work, and once more if the server gave its handle to another file, too: the second time nothing else is open. */
+  async runAgain<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.run(work);
+    } catch (error) {
+      if (!isReusedHandle(error)) throw error;
+      return this.run(work);
+    }
+  }
+}
+
+/** Returns whether work failed because the server gave its handle to another file, too. */
+export function isReusedHandle(error: unknown): boolean {
+  return error instanceof SshError && error.code === "sftp-handle-reused";
+}
