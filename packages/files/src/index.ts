@@ -79,6 +79,7 @@ export type {
   TransferredFile,
   UnsetEntry,
   UnverifiedEntry,
+  UploadOptions,
 } from "./transfer/options.ts";
 export type { TransferSink } from "./transfer/sides/streams.ts";
 

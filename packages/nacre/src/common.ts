@@ -38,6 +38,7 @@ export type { ForwardTarget, Originator } from "./forward/target.ts";
 export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
+export type { AlgorithmList, AlgorithmOptions } from "./options/algorithms.ts";
 export type { CustomSessionRequest } from "./server/application.ts";
 export type { ServerConnection } from "./server/connection.ts";
 export type {

@@ -1,11 +1,12 @@
 import { sha256Fingerprint } from "@nacre/keys";
-import { checkConnectOptions, checkInteractiveMethods, usage } from "./check.ts";
+import { checkInteractiveMethods, usage } from "./check.ts";
 import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/base-client.ts";
-import type { ClientProvider, ConnectOptions, CryptoProvider } from "./client/options.ts";
+import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./client/options.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
-import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
+import { checkAlgorithms } from "./options/algorithms.ts";
+import { checkOptions } from "./options/schema.ts";
 import type { ServerConnection } from "./server/connection.ts";
-import type { ServeOptions } from "./server/options.ts";
+import { SERVE_OPTIONS, type ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex } from "./server/server.ts";
 import { Session } from "./session/session.ts";
 import { madeTrace } from "./watchers.ts";
@@ -64,9 +65,9 @@ export async function connectDuplex(
 function completeOptions(options: ConnectOptions & Values): ConnectOptions & ClientProvider {
   const { interactiveMethods: _interactiveMethods, ...named } = { ...options };
   const complete = { ...options, fingerprint: sha256Fingerprint };
-  checkNames(named, CONNECT_OPTIONS, "`connect`");
-  checkConnectOptions(complete);
+  checkOptions(named, CONNECT_OPTIONS, "`connect`");
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  checkAlgorithms(options.algorithms);
   madeTrace(options.trace);
   checkInteractiveMethods(complete);
   return complete;
@@ -78,7 +79,7 @@ function completeOptions(options: ConnectOptions & Values): ConnectOptions & Cli
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session> & Algorithms): ServerConnection {
   const complete = { ...options, fingerprint: sha256Fingerprint };
-  checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
+  checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");
   checkServeOptions(complete);
   madeTrace(options.trace);
   return serveDuplex(webDuplex(streams), complete, (channel, start) => new Session(channel, start));

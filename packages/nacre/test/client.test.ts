@@ -19,6 +19,8 @@ import {
 } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
 
+const inCommand = { envMode: "command" } as const;
+
 function finish(connection: Connection, channel: number, status = 0): void {
   connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, status), { wantReply: false });
   connection.sendEof(channel);
@@ -606,6 +608,14 @@ describe("spawn", () => {
     ["a subsystem with a NUL", (client) => client.subsystem("sftp\0")],
     ["a variable without a value", (client) => client.exec("x", { env: { CI: undefined as never } })],
     ["a variable with a NUL", (client) => client.exec("x", { env: { CI: "\0" } })],
+    ["a variable whose name is no shell variable", (client) => client.exec("x", { env: { "A;id": "" }, ...inCommand })],
+    ["a variable whose name begins with a digit", (client) => client.spawn("x", { env: { "1A": "" }, ...inCommand })],
+    ["a variable with a line feed in its name", (client) => client.exec("x", { env: { "A\n": "" }, ...inCommand })],
+    ["a variable with a NUL in a command", (client) => client.exec("x", { env: { A: "\0" }, ...inCommand })],
+    ["a variable without a value in a command", (client) => client.exec("x", { env: { A: 7 as never }, ...inCommand })],
+    ["variables in the command of a shell", (client) => client.shell(inCommand)],
+    ["variables in the command of a subsystem", (client) => client.subsystem("sftp", inCommand)],
+    ["another way to set variables", (client) => client.exec("x", { envMode: "shell" as never })],
     ["a negative terminal width", (client) => client.shell({ pty: { columns: -1 } })],
     ["a fractional terminal height", (client) => client.exec("x", { pty: { rows: 0.5 } })],
     ["a terminal name that is not a string", (client) => client.exec("x", { pty: { term: 7 as never } })],
@@ -616,6 +626,21 @@ describe("spawn", () => {
     expect(await failure(Promise.resolve(run(client)))).toEqual(code("usage"));
     expect(connection.sessionCount).toBe(0);
     expect(await client.exec("x")).toMatchObject({ status: 3 });
+    await client.close();
+  });
+
+  it("sets variables in the command with `envMode`, and requests none", async () => {
+    const { client } = await served({
+      acceptEnv: () => true,
+      session: ({ command, env, stdout }) =>
+        void stdout.getWriter().write(utf8Encode(`${Object.keys(env).length} ${command}`)),
+    });
+    const env = { A: "it's", _b2: '$(id) `id` \\ \n"', C: "" };
+    const expected = "export A='it'\\''s'; export _b2='$(id) `id` \\ \n\"'; export C=''; make";
+    for (const command of ["make", utf8Encode("make")])
+      expect((await client.exec(command, { env, envMode: "command" })).stdout).toBe(`0 ${expected}`);
+    expect((await client.exec("make", { envMode: "command" })).stdout).toBe("0 make");
+    expect((await client.exec("make", { env, envMode: "request" })).stdout).toBe("3 make");
     await client.close();
   });
 

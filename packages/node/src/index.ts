@@ -32,10 +32,13 @@ export type {
   TransferSink,
   UnsetEntry,
   UnverifiedEntry,
+  UploadOptions,
   WriteFileOptions,
   WriteStreamOptions,
 } from "@nacre/files";
 export {
+  type AlgorithmList,
+  type AlgorithmOptions,
   type Authenticate,
   type ChangePasswordLogin,
   type ConnectContext,

@@ -65,7 +65,7 @@ test("sends the next connection's first bytes as soon as CHANNEL_OPEN_CONFIRMATI
   const hop = await prepare({ ...common, host: "bastion" }, signal);
   const next = await prepare({ ...common, host: "db" }, signal);
   await hop.loading;
-  void throughHop(near, hop, next).then((duplex) => {
+  void throughHop({ duplex: near, since: 0 }, hop, next).then(({ duplex }) => {
     duplex.open({ data() {}, drained() {}, ended() {}, failed() {} });
     duplex.write([Buffer.from("first bytes")]);
   });

@@ -8,14 +8,14 @@ import {
 } from "@nacre/auth";
 import { type ConnectionEvent, sessionReports } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
-import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
+import type { NegotiatedAlgorithms, TransportEvent, TransportOptions } from "@nacre/transport";
 import { type AskToken, type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
 import { bearsEarlyMessages } from "./early-messages.ts";
 import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
 /** Options of `ClientSession`. */
-export interface ClientSessionOptions extends SessionOptions {
+export interface ClientSessionOptions extends SessionOptions, Pick<TransportOptions, "connecting"> {
   readonly userName: string;
   /** Keys to log in with, in order of preference. */
   readonly identities: readonly Identity[];
@@ -59,7 +59,7 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
 
   constructor(options: ClientSessionOptions) {
     super(options, {
-      transport: { role: "client" },
+      transport: { role: "client", connecting: options.connecting },
       sink: (transport) => new EarlySink(transport),
       requestReaders: REQUEST_READERS,
     });

@@ -55,7 +55,7 @@ export type SessionState<Auth> =
 
 /** Parts of a session machine that depend on its role. */
 interface RoleParts<Sink> {
-  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs">;
+  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs" | "connecting">;
   /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];

@@ -39,10 +39,10 @@ export function ended(peer: Role, phase: Phase, buffered: number): SshError {
   return new SshError("connection-lost", `the ${peer} closed the connection${when}, ${where}`);
 }
 
-/** Returns the error for a peer that did not identify itself within `kexTimeout` milliseconds. */
-export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader, kexTimeout: number): SshError {
+/** Returns what a peer failed to do that did not identify itself within `time` milliseconds. */
+export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader, time: number): string {
   const instead = excerpt === undefined ? "it sent nothing" : `it sent ${excerpt}`;
-  return new SshError("kex-timeout", `the ${peer} did not identify itself within ${kexTimeout} ms; ${instead}`);
+  return `the ${peer} did not identify itself within ${time} ms; ${instead}`;
 }
 
 /**

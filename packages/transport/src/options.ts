@@ -78,6 +78,11 @@ export interface TransportOptions extends TransportSettings {
   readonly limits?: Overrides<TransportLimits> | undefined;
   /** Client: sends the first packet of the first method before the server's choice is known. Saves a round trip if right (RFC 4253 §7). */
   readonly guess?: boolean;
+  /**
+   * Client: another bound of the time for the first key exchange, which ends with `connect-timeout`. `timeout` milliseconds count from the
+   * dial, `elapsed` is the time from there to `start`. Time in which an ask is open does not count.
+   */
+  readonly connecting?: { readonly timeout: number; readonly elapsed: number } | undefined;
   /** Server: public host keys. The application signs with them, asked by `sign-exchange-hash`. */
   readonly hostKeys?: readonly PublicKey[];
   /** Server: signature algorithms accepted for authentication, announced in SSH_MSG_EXT_INFO (RFC 8308 §3.1). */

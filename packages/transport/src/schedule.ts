@@ -8,7 +8,7 @@ import { PausableTimer } from "./timer.ts";
 
 /** Parts of the transport that the schedule reads. */
 export interface ScheduleContext {
-  readonly options: Pick<TransportOptions, "role">;
+  readonly options: Pick<TransportOptions, "role" | "connecting">;
   readonly limits: TransportLimits;
   readonly gate: Pick<Gate, "phase">;
   readonly outgoing: { readonly keyUse: KeyUse };
@@ -29,7 +29,9 @@ export class Schedule {
   constructor(context: ScheduleContext, exchange: Exchange) {
     this.#context = context;
     this.#exchange = exchange;
-    this.#timer = new PausableTimer(context.limits.kexTimeout);
+    const { kexTimeout } = context.limits;
+    const { timeout, elapsed } = context.options.connecting ?? { timeout: kexTimeout, elapsed: 0 };
+    this.#timer = new PausableTimer(kexTimeout, Math.min(kexTimeout, timeout - elapsed));
     this.#policy = new RekeyPolicy(context.limits);
   }
 

@@ -6,10 +6,10 @@ export class PausableTimer {
   /** Time at which the timer expires, in milliseconds; `undefined` while it is not running. */
   deadline: number | undefined;
 
-  /** `duration` is in milliseconds. */
-  constructor(duration: number) {
+  /** Both are in milliseconds: `duration`, and that of the first run. */
+  constructor(duration: number, first: number) {
     this.#duration = duration;
-    this.#left = duration;
+    this.#left = first;
   }
 
   /** Starts the timer, or resumes it after a pause. */

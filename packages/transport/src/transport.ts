@@ -451,8 +451,14 @@ export class Transport implements PacketSink {
 
   #tooSlow(): SshError {
     const { kexTimeout } = this.#limits;
-    return this.#stage.kind === "identification"
-      ? unidentifiedInTime(this.#peer, this.#stage.reader, kexTimeout)
-      : new SshError("kex-timeout", `the ${this.#peer} did not complete the key exchange within ${kexTimeout} ms`);
+    const { timeout, elapsed } = this.#options.connecting ?? { timeout: Infinity, elapsed: 0 };
+    const isConnecting = this.#gate.phase === "kex" && timeout - elapsed < kexTimeout;
+    const time = isConnecting ? timeout : kexTimeout;
+    return new SshError(
+      isConnecting ? "connect-timeout" : "kex-timeout",
+      this.#stage.kind === "identification"
+        ? unidentifiedInTime(this.#peer, this.#stage.reader, time)
+        : `the ${this.#peer} did not complete the key exchange within ${time} ms`,
+    );
   }
 }

@@ -84,6 +84,25 @@ describe("identification", () => {
     expect(silent.turn().error?.message).toContain("it sent nothing");
   });
 
+  test("reports the time for connecting, not the part of it that was left", () => {
+    const connecting = { timeout: 700, elapsed: 600 };
+    const silent = new RawPeer("server", { limits, connecting });
+    silent.transport.tick(100);
+    expect(silent.turn().error).toMatchObject({
+      code: "connect-timeout",
+      message: "the server did not identify itself within 700 ms; it sent nothing",
+    });
+    const stalled = new RawPeer("server", { limits, connecting }).identify();
+    stalled.transport.tick(100);
+    expect(stalled.turn().error).toMatchObject({
+      code: "connect-timeout",
+      message: "the server did not complete the key exchange within 700 ms",
+    });
+    const longer = new RawPeer("server", { limits, connecting: { timeout: 2000, elapsed: 0 } });
+    longer.transport.tick(1000);
+    expect(longer.turn().error).toMatchObject({ code: "kex-timeout" });
+  });
+
   test("rejects an invalid software version of our own", () => {
     expect(() => new Pair({ client: { softwareVersion: "a b" } })).toThrow(expect.objectContaining({ code: "usage" }));
   });

@@ -1,6 +1,5 @@
-import type { Role } from "@nacre/negotiation";
 import { toyCipher, toyKex, toySignature } from "@nacre/testing/toys";
-import type { NegotiatedAlgorithms, TransportLimits } from "@nacre/transport";
+import type { NegotiatedAlgorithms, TransportLimits, TransportOptions } from "@nacre/transport";
 import type { Phase } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { TRANSPORT_LIMITS } from "../src/limits.ts";
@@ -22,11 +21,15 @@ class Fixture {
   readonly reader = { bytesSinceKeys: 0, packetsSinceKeys: 0 };
   readonly schedule: Schedule;
 
-  constructor({ role = "client", ...limits }: Partial<TransportLimits> & { readonly role?: Role } = {}) {
+  constructor({
+    role = "client",
+    connecting,
+    ...limits
+  }: Partial<TransportLimits> & Partial<Pick<TransportOptions, "role" | "connecting">> = {}) {
     const { gate, outgoing, reader } = this;
     this.schedule = new Schedule(
       {
-        options: { role },
+        options: { role, connecting },
         limits: { ...TRANSPORT_LIMITS.defaults, ...limits },
         gate,
         outgoing: { keyUse: outgoing },
@@ -73,6 +76,33 @@ describe("overdue", () => {
     expect(fixture.at(1500)).toMatchObject({ overdue: false });
     fixture.step(2000, "going on");
     expect(fixture.at(2499)).toMatchObject({ overdue: false, deadline: 2500 });
+  });
+});
+
+describe("the time for connecting", () => {
+  test("bounds the first exchange, and not the ones after it", () => {
+    const connecting = { timeout: 800, elapsed: 500 };
+    const fixture = new Fixture({ kexTimeout: 500, connecting }).step(1000, "going on");
+    expect(fixture.at(1300)).toMatchObject({ overdue: true, deadline: 1300 });
+    fixture.step(1300, "idle").step(2000, "going on");
+    expect(fixture.at(2499)).toMatchObject({ overdue: false, deadline: 2500 });
+  });
+
+  test("does not count while an ask is open", () => {
+    const connecting = { timeout: 300, elapsed: 0 };
+    const fixture = new Fixture({ connecting }).step(1000, "going on").step(1200, "asking").step(9000, "going on");
+    expect(fixture.at(9099)).toMatchObject({ overdue: false, deadline: 9100 });
+  });
+
+  test("does not extend `kexTimeout`", () => {
+    const connecting = { timeout: 9000, elapsed: 0 };
+    const fixture = new Fixture({ kexTimeout: 500, connecting }).step(1000, "going on");
+    expect(fixture.at(1500)).toMatchObject({ overdue: true });
+  });
+
+  test("is over at once if it passed before the start", () => {
+    const fixture = new Fixture({ connecting: { timeout: 300, elapsed: 400 } }).step(1000, "going on");
+    expect(fixture.at(1000)).toMatchObject({ overdue: true });
   });
 });
 

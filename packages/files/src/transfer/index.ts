@@ -1,9 +1,15 @@
 import { type StreamTypes, usage } from "nacre/extend";
 import type { LocalFiles, LocalPath } from "../local/local-files.ts";
 import { assertApart } from "../remote/copy.ts";
-import { type RemotePath, toText } from "../remote/remote-path.ts";
+import { dirname, type RemotePath, toText } from "../remote/remote-path.ts";
 import { partsOf, type Sftp } from "../remote/sftp.ts";
-import { checkTransferOptions, type TransferOptions, type TransferResult } from "./options.ts";
+import {
+  checkTransferOptions,
+  type TransferOptions,
+  type TransferResult,
+  UPLOAD_OPTIONS,
+  type UploadOptions,
+} from "./options.ts";
 import { LocalSource, LocalTarget } from "./sides/local.ts";
 import { RemoteSource, RemoteTarget } from "./sides/remote.ts";
 import { iterableSource, sinkTarget, type TransferSink } from "./sides/streams.ts";
@@ -25,11 +31,11 @@ export interface LocalPattern extends RemotePattern {
 export type UploadSource = LocalPath | LocalPattern | AsyncIterable<Uint8Array>;
 
 /**
- * Copies a file, or with `recursive` a directory, to the server. `remote` is the path of the copy, and its parent must exist. An existing
- * directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is complete, so
- * that readers see the old or the new contents; without posix-rename@openssh.com on the server, an existing file is missing for a moment.
- * The temporary file is removed after a failure, unless `resume` keeps it. The permission bits of new files and directories are those of
- * their sources, less the server's umask.
+ * Copies a file, or with `recursive` a directory, to the server. `remote` is the path of the copy. Its parent must exist, unless `parents`
+ * makes it. An existing directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed
+ * when it is complete, so that readers see the old or the new contents; without posix-rename@openssh.com on the server, an existing file
+ * is missing for a moment. The temporary file is removed after a failure, unless `resume` keeps it. The permission bits of new files and
+ * directories are those of their sources, less the server's umask.
  *
  * With a pattern, `remote` is a directory, which is made if it is missing. Matches keep their paths after the names that precede the first
  * wildcard: `dist/**` copies `dist/a/b.js` to `a/b.js`. With an async iterable of bytes, `remote` is a file with these contents;
@@ -42,7 +48,7 @@ export async function upload<K extends StreamTypes>(
   sftp: Sftp<K>,
   local: UploadSource,
   remote: RemotePath,
-  options: TransferOptions = {},
+  options: UploadOptions = {},
 ): Promise<TransferResult> {
   const given = { ...options, symlinks: options.symlinks ?? "keep" } as const;
   const { channel, opener } = partsOf(sftp);
@@ -50,11 +56,13 @@ export async function upload<K extends StreamTypes>(
   const call = { name: "upload", options: given, isOver: (): boolean => channel.over !== undefined };
   const to = toText(remote);
   if (isIterable(local)) {
-    checkTransferOptions(options, "`upload`", "stream");
+    checkTransferOptions(options, "`upload`", "stream", UPLOAD_OPTIONS);
+    await makeParents(sftp, to, options);
     return new FilesTransfer(iterableSource(local), target, call).file("", to);
   }
   checkLocal(local, "upload");
-  checkTransferOptions(options, "`upload`", "glob" in local ? "pattern" : "path");
+  checkTransferOptions(options, "`upload`", "glob" in local ? "pattern" : "path", UPLOAD_OPTIONS);
+  await makeParents(sftp, to, options);
   const { files } = local;
   const transfer = new Transfer(new LocalSource(files), target, call, platformOf(files));
   return "glob" in local ? transfer.runMatches(checkPattern(local.glob), to) : transfer.run(local.path, to);
@@ -132,6 +140,16 @@ export async function copy<K extends StreamTypes, L extends StreamTypes>(
   return isRemotePattern(path)
     ? transfer.runMatches(checkPattern(path.glob), toText(target))
     : transfer.run(toText(path), toText(target));
+}
+
+async function makeParents<K extends StreamTypes>(
+  sftp: Sftp<K>,
+  target: string,
+  { parents, signal }: UploadOptions,
+): Promise<void> {
+  const directory = dirname(target);
+  if (parents !== true || directory === "." || directory === "/") return;
+  await sftp.mkdir(directory, { recursive: true, signal });
 }
 
 function platformOf(files: LocalFiles): { readonly sha256?: NonNullable<LocalFiles["sha256"]> } {

@@ -117,6 +117,14 @@ export interface TransferOptions extends CallOptions {
   readonly onError?: "abort" | "skip" | undefined;
 }
 
+/** Options of `upload`. */
+export interface UploadOptions extends TransferOptions {
+  /**
+   * Whether to make missing parent directories of the target, also if the upload then fails; default false, a missing parent is an error.
+   */
+  readonly parents?: boolean | undefined;
+}
+
 /** An entry that a transfer left out. */
 export interface SkippedEntry {
   /** Path below the directory that is transferred. */
@@ -210,6 +218,9 @@ export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
   onError: true,
 };
 
+/** Names of the options of `upload`. */
+export const UPLOAD_OPTIONS: OptionNames<UploadOptions> = { ...TRANSFER_OPTIONS, parents: "boolean" };
+
 const CHOICES = {
   symlinks: ["keep", "follow", "skip"],
   onError: ["abort", "skip"],
@@ -228,8 +239,9 @@ export function checkTransferOptions(
   options: TransferOptions,
   callee: string,
   kind: "path" | "pattern" | "stream",
+  rows: object = TRANSFER_OPTIONS,
 ): void {
-  checkNames(options, TRANSFER_OPTIONS, callee);
+  checkNames(options, rows, callee);
   checkSignal(options.signal);
   checkNumbers(options);
   const { filter, onProgress, onFile } = options;

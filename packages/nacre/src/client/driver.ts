@@ -270,6 +270,7 @@ function sessionOptions(options: ConnectOptions & ClientProvider): ClientSession
     algorithms: offeredAlgorithms(options),
     fingerprint: options.fingerprint,
     random: options.random ?? platformRandom,
+    connecting: options.connecting,
     userName: options.user,
     identities,
     password: typeof options.password === "string" ? "fixed" : options.password !== undefined,

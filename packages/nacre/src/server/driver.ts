@@ -19,9 +19,13 @@ import { madeTrace, quietly } from "../watchers.ts";
 import { Admitted, type AdmittedContext, type AdmittedHost, type ServerSide } from "./admitted.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
-import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
-
-const LOGIN_GRACE_TIME = 120_000;
+import {
+  LOGIN_GRACE_TIME,
+  type RemoteHostKey,
+  type ServeOptions,
+  type ServerEvent,
+  type ServerLimits,
+} from "./options.ts";
 
 /** Longest timer in milliseconds (24 days). A longer one fires immediately. */
 const LONGEST_TIMER = 0x7fff_ffff;

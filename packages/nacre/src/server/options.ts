@@ -1,14 +1,29 @@
 import type { Factor, LoginMethod } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
-import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
-import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
+import type { TransportSettings } from "@nacre/transport";
+import {
+  type Bytes,
+  checkLimit,
+  MAX_MILLISECONDS,
+  type Overrides,
+  type Prompt,
+  type RandomSource,
+  type SshError,
+} from "@nacre/wire";
+import { checkHandlers, checkKey, checkLimits, checkSignal, usage } from "../check.ts";
 import type { Forwarding } from "../forward/forwarding.ts";
 import type { ListenAddress } from "../forward/remote-listener.ts";
 import type { ForwardTarget, Originator } from "../forward/target.ts";
+import { type AlgorithmOptions, isAlgorithms } from "../options/algorithms.ts";
+import type { OptionRows } from "../options/schema.ts";
+import { checkRandom } from "../random.ts";
 import type { Pty, SessionExit, SessionHandler } from "../session/base-session.ts";
 import type { ApplicationHandlers } from "./application.ts";
+import { SERVER_LIMITS } from "./limits.ts";
 import type { Permissions } from "./permissions.ts";
+
+export const LOGIN_GRACE_TIME = 120_000;
 
 /** A host key with the private key kept elsewhere, such as in an agent or a hardware module. Such keys are not announced to clients. */
 export interface RemoteHostKey {
@@ -212,8 +227,11 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly acceptEnv?: ((name: string, value: string) => boolean) | undefined;
   /** Time limit for the login in milliseconds, including the time that `authenticate` takes; default 120,000. 0 disables it. */
   readonly loginGraceTime?: number | undefined;
-  /** Algorithms to offer, preferred first. Default: `defaultServerAlgorithms` of `nacre/defaults`. */
-  readonly algorithms?: TransportAlgorithms | undefined;
+  /**
+   * Algorithms to offer, preferred first, by name or as values, as in `connect`. Default: `defaultServerAlgorithms` of `nacre/defaults`; these
+   * are also the names. `@nacre/node` knows those of `nodeAlgorithms` as well. `nacre/core` takes values only, and all four lists.
+   */
+  readonly algorithms?: AlgorithmOptions | undefined;
   /**
    * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: all except SHA-1; with `nacre/core`,
    * the host-key algorithms.
@@ -246,4 +264,75 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly wasm?: boolean | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
   readonly random?: RandomSource | undefined;
+}
+
+/** Methods that clients may log in with. */
+const METHODS: readonly unknown[] = ["publickey", "password", "keyboard-interactive"] satisfies readonly LoginMethod[];
+
+/** Rows of the options of `serve`. */
+export const SERVE_OPTIONS: OptionRows<ServeOptions<unknown>> = {
+  hostKeys: { check: checkHostKeys },
+  authenticate: {
+    check(authenticate) {
+      if (typeof authenticate !== "function")
+        throw usage("`authenticate` is required; pass a function that decides each login");
+    },
+  },
+  methods: {
+    type: "array",
+    check(methods = []) {
+      if (!methods.every((method) => METHODS.includes(method)))
+        throw usage(`\`methods\` must be a list of ${METHODS.join(", ")}`);
+    },
+  },
+  banner: "string",
+  session: "function",
+  subsystems: { type: "object", check: (handlers) => checkHandlers(handlers, "subsystems", {}) },
+  forcedCommands: { type: "object", check: (handlers) => checkHandlers(handlers, "forcedCommands", {}) },
+  channels: "object",
+  globalRequests: "object",
+  sessionRequests: { type: "object", check: (handlers) => checkHandlers(handlers, "sessionRequests", {}) },
+  forwarding: { check: checkForwarding },
+  acceptPty: "boolean or function",
+  acceptEnv: "function",
+  loginGraceTime: {
+    check(time = LOGIN_GRACE_TIME) {
+      checkLimit("loginGraceTime", time, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
+    },
+    default: LOGIN_GRACE_TIME,
+  },
+  announceHostKeys: "boolean",
+  algorithms: "object",
+  wasm: "boolean",
+  userKeys: {
+    check(userKeys) {
+      if (userKeys !== undefined && !isAlgorithms(userKeys))
+        throw usage(
+          "`userKeys` must be a list of signature algorithms; choose from `defaultServerAlgorithms.hostKeys`",
+        );
+    },
+  },
+  limits: { type: "object", check: (limits) => checkLimits(limits, SERVER_LIMITS) },
+  requireStrictKex: "boolean",
+  remoteAddress: "string",
+  signal: { check: checkSignal },
+  log: "function",
+  trace: "object or function",
+  keyLog: "function",
+  random: { type: "function", check: checkRandom },
+};
+
+function checkHostKeys(hostKeys: unknown): void {
+  if (!Array.isArray(hostKeys)) throw usage("`hostKeys` must be an array of private keys, such as [key]");
+  for (const key of hostKeys) checkKey(key, "a host key");
+}
+
+function checkForwarding(forwarding: unknown): void {
+  if (forwarding === undefined) return;
+  const { connect, listen } = (forwarding ?? {}) as { readonly connect?: unknown; readonly listen?: unknown };
+  const are = [connect, listen].map((value) => typeof value);
+  if (are.every((type) => type === "function" || type === "undefined") && are.includes("function")) return;
+  throw usage(
+    "`forwarding` must have a function `connect` or `listen`; pass `tcpForwarding()` of @nacre/node or { connect, listen }",
+  );
 }

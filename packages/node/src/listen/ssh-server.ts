@@ -1,10 +1,11 @@
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { plainAddress } from "@nacre/keyfiles/internal";
-import { checkLimit, completeLimits, escapeText, MAX_UINT32, SshError } from "@nacre/wire";
+import { completeLimits, escapeText, SshError } from "@nacre/wire";
 import {
   type CryptoProvider,
-  checkNames,
+  checkOptions,
+  chooseAlgorithms,
   offeredAlgorithms,
   type ServeOptions,
   type ServerConnection,
@@ -12,37 +13,32 @@ import {
   withDescriptions,
 } from "nacre/extend";
 import { checkServeOptions, SERVER_LIMITS, serveDuplex } from "nacre/internal-server";
-import { nodeServerAlgorithms } from "../crypto/algorithms.ts";
+import { nodeAlgorithms, nodeServerAlgorithms } from "../crypto/algorithms.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { loadAlgorithms } from "../crypto/load.ts";
 import { nodeRandom } from "../crypto/random.ts";
-import { checkPort } from "../net/dial.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";
 import { TCP_KEEPALIVE_DELAY } from "../net/tcp-keepalive.ts";
-import { LISTEN_OPTIONS } from "../option-names.ts";
-import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
+import {
+  LISTEN_OPTIONS,
+  type ListenEvent,
+  type ListenOptions,
+  MAX_UNAUTHENTICATED,
+  type RandomEarlyDrop,
+} from "./listen-options.ts";
 import { delayRefusals } from "./login-delay.ts";
 import { type PerSource, perSource } from "./per-source.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import type { Offence } from "./sources.ts";
 import { warnOfExceptions } from "./warn-of-exceptions.ts";
 
-const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
-
 type DropReason = Extract<ListenEvent, { type: "dropped" }>["reason"];
 
 /** Implements `listen`. */
 export async function openServer(options: ListenOptions): Promise<SshServer> {
   // An untyped caller may pass no options.
-  checkNames({ ...options }, LISTEN_OPTIONS, "`listen`");
-  const { host = "127.0.0.1", port, maxConnections, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
-  checkPort(port, 0);
-  if (maxConnections !== undefined && maxConnections !== Number.POSITIVE_INFINITY)
-    checkLimit("maxConnections", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
-  const { start, rate, full } = maxUnauthenticated;
-  checkLimit("maxUnauthenticated.start", start, { least: 1, most: MAX_UINT32, unit: "connections" });
-  checkLimit("maxUnauthenticated.rate", rate, { least: 1, most: 100, unit: "percent" });
-  checkLimit("maxUnauthenticated.full", full, { least: start, most: MAX_UINT32, unit: "connections" });
+  checkOptions({ ...options }, LISTEN_OPTIONS, "`listen`");
+  const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = options;
   const table = perSource(options.perSource, maxUnauthenticated);
   const complete = await withCryptoProvider(options);
   checkServeOptions(complete);
@@ -59,10 +55,12 @@ export async function openServer(options: ListenOptions): Promise<SshServer> {
 }
 
 async function withCryptoProvider(options: ListenOptions): Promise<ListenOptions & CryptoProvider> {
-  const { defaultServerAlgorithms: defaults } =
-    options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
-  const { algorithms: given = defaults, userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
-  const algorithms = offeredAlgorithms({ algorithms: given, wasm });
+  const { defaultServerAlgorithms: defaults, defaultAlgorithms: known } =
+    options.crypto === "noble"
+      ? await import("nacre/defaults")
+      : { defaultServerAlgorithms: nodeServerAlgorithms, defaultAlgorithms: nodeAlgorithms };
+  const { userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
+  const algorithms = offeredAlgorithms({ algorithms: chooseAlgorithms(options.algorithms, defaults, known), wasm });
   return { ...options, algorithms, userKeys, random, fingerprint, trace: withDescriptions(options.trace) };
 }
 
