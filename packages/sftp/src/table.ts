@@ -1,4 +1,5 @@
-import { type Bytes, Reader, SshError, type Structure, Writer } from "@nacre/wire";
+import { type Bytes, Reader, SshError, Writer } from "@nacre/wire";
+import type { Codec } from "./fields.ts";
 import * as extension from "./messages/extensions.ts";
 import { SFTP_EXTENSIONS } from "./messages/extensions.ts";
 import * as reply from "./messages/replies.ts";
@@ -89,20 +90,20 @@ export interface RequestRow {
   /** Packet type of the request. */
   readonly number: number;
   /** Codec of the fields after the request id, or after the extension's name. */
-  readonly codec: Structure<SftpRequest>;
+  readonly codec: Codec<SftpRequest>;
   /** Extension of a request in SSH_FXP_EXTENDED that needs one. */
   readonly extension?: extension.SftpExtension;
   /** Reply to a request that succeeds. */
   readonly reply: SuccessReply;
 }
 
-function row<T extends SftpRequest>(number: number, codec: Structure<T>, reply: SuccessReply): RequestRow {
-  return { number, codec: codec as Structure<unknown> as Structure<SftpRequest>, reply };
+function row<T extends SftpRequest>(number: number, codec: Codec<T>, reply: SuccessReply): RequestRow {
+  return { number, codec: codec as Codec<unknown> as Codec<SftpRequest>, reply };
 }
 
 function extended<T extends SftpRequest>(
   needs: extension.SftpExtension,
-  codec: Structure<T>,
+  codec: Codec<T>,
   reply: SuccessReply,
 ): RequestRow {
   return { ...row(SSH_FXP.EXTENDED, codec, reply), extension: needs };

@@ -92,8 +92,6 @@ export interface Structure<T> {
   readonly name: string;
   /** Encodes a value into a new array. */
   encode(value: T): Bytes;
-  /** Writes a value behind what `writer` has. */
-  write(writer: Writer, value: T): void;
   /** Decodes a value, whose byte strings are views of `bytes`. Throws `malformed-message` if bytes are invalid or left over. */
   decode(bytes: Uint8Array): T;
 }
@@ -115,7 +113,6 @@ export function structure<T extends object>(name: string, fields: Fields<T>): St
       writeFields(writer, fields, value);
       return writer.finish();
     },
-    write: (writer, value) => writeFields(writer, fields, value),
     decode: (bytes) => readFields(new Reader(bytes, name), fields),
   };
 }
@@ -130,7 +127,6 @@ export function message<T extends object>(number: number, name: string, fields: 
       writeFields(writer, fields, value);
       return writer.finish();
     },
-    write: (writer, value) => writeFields(writer.byte(number), fields, value),
     decode: (payload) => {
       const reader = new Reader(payload, name);
       if (reader.byte("message number") !== number) reader.fail("message number", `is not ${number}`);

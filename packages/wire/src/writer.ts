@@ -83,11 +83,6 @@ export class Writer {
     return this.raw(magnitude);
   }
 
-  /** A view of the written bytes, valid until the next call of a method. */
-  get written(): Bytes {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
   /** Drops the written bytes, and keeps their memory for the next ones. */
   clear(): this {
     this.#length = 0;

@@ -159,7 +159,7 @@ async function copyContents(
     const copyIn = channel.isOneByOne ? copyInParts : copyWhole;
     return copyIn(channel, { from, to, keepsTimes, openTarget }, context);
   };
-  await channel.turns.runAgain(copyOnce);
+  await channel.turns.runAgain(context, copyOnce);
 }
 
 interface FileCopy {

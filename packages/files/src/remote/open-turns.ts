@@ -1,4 +1,6 @@
 import { SshError } from "@nacre/wire";
+import { onAbort } from "nacre/extend";
+import { abortError, type CallContext, throwIfAborted } from "./call.ts";
 
 /**
  * Lets work that opens files or directories, and closes them again, run side by side. Some servers give the handle of an open file again
@@ -14,12 +16,10 @@ export class OpenTurns {
     this.#isOneByOne = isOneByOne;
   }
 
-  /** Runs work, at such a server when no other work runs. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isOneByOne() && this.#running > 0)
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-      });
+  /** Runs work of a call, at such a server when no other work runs. Rejects with `aborted` while it waits, or like the work. */
+  async run<T>(context: CallContext, work: () => Promise<T>): Promise<T> {
+    throwIfAborted(context);
+    if (this.#isOneByOne() && this.#running > 0) await this.#turn(context);
     else this.#running++;
     try {
       return await work();
@@ -32,13 +32,31 @@ export class OpenTurns {
   }
 
   /** Runs work, and once more if the server gave its handle to another file, too: the second time nothing else is open. */
-  async runAgain<T>(work: () => Promise<T>): Promise<T> {
+  async runAgain<T>(context: CallContext, work: () => Promise<T>): Promise<T> {
     try {
-      return await this.run(work);
+      return await this.run(context, work);
     } catch (error) {
       if (!isReusedHandle(error)) throw error;
-      return this.run(work);
+      return this.run(context, work);
     }
+  }
+
+  /** Resolves when the place of other work passes to this call. */
+  #turn(context: CallContext): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const start = (): void => {
+        unwatch?.();
+        resolve();
+      };
+      const { signal } = context;
+      const unwatch =
+        signal &&
+        onAbort(signal, () => {
+          this.#waiting.splice(this.#waiting.indexOf(start), 1);
+          reject(abortError(context));
+        });
+      this.#waiting.push(start);
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { download, type TransferProgress, upload } from "@nacre/files";
+import { download, SSH_FX, type TransferProgress, upload } from "@nacre/files";
 import { erlangHandles } from "@nacre/testing/nacre/handle-aliases";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
@@ -194,6 +194,34 @@ describe.each(SERVERS)("calls at a server whose handles repeat: %s", (_, options
     await Promise.all([sftp.writeFile("e", "5"), sftp.writeFile("f", "6"), sftp.writeFile("g", "7")]);
     expect(await Promise.all(["e", "f", "g"].map((name) => sftp.readFile(name, "utf8")))).toEqual(["5", "6", "7"]);
   });
+});
+
+it("a call that waits for the only open file can be aborted, and the next one gets its turn", async () => {
+  let isSilent = false;
+  const held: (() => void)[] = [];
+  const { sftp, server } = await openMemorySftp({
+    handles: () => 7,
+    answer({ token, request }, machine) {
+      if (!isSilent || request.type !== "read") return false;
+      held.push(() => machine.status(token, SSH_FX.EOF));
+      return true;
+    },
+  });
+  for (const name of ["a", "b"]) server.files.open(name, CREATE).data = pattern(10);
+  await Promise.allSettled([sftp.writeFile("c", "1"), sftp.writeFile("d", "2")]);
+  isSilent = true;
+  const first = sftp.readFile("a");
+  await expect.poll(() => held.length).toBeGreaterThan(0);
+  const controller = new AbortController();
+  const second = failure(sftp.readFile("b", { signal: controller.signal }));
+  const third = sftp.readdir(".");
+  controller.abort();
+  expect(await second).toEqual(code("aborted"));
+  isSilent = false;
+  for (const answer of held) answer();
+  server.flush();
+  expect(await first).toHaveLength(0);
+  expect((await third).sort()).toEqual(["a", "b", "c", "d"]);
 });
 
 it("copies a file of several parts with one file open at a time", async () => {

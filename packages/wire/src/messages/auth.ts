@@ -57,7 +57,6 @@ export const userauthPublickey: Structure<UserauthPublickey> = {
     if (signature !== undefined) writer.string(signature);
     return writer.finish();
   },
-  write: (writer, value) => void writer.raw(userauthPublickey.encode(value)),
   decode: (bytes) => {
     const reader = new Reader(bytes, "publickey request");
     const signed = reader.boolean("hasSignature");
@@ -102,7 +101,6 @@ export const userauthPassword: Structure<UserauthPassword> = {
     if (newPassword !== undefined) writer.string(newPassword);
     return writer.finish();
   },
-  write: (writer, value) => void writer.raw(userauthPassword.encode(value)),
   decode: (bytes) => {
     const reader = new Reader(bytes, "password request");
     const changes = reader.boolean("changesPassword");
