@@ -36,8 +36,8 @@ const DATA_HEADER = 9;
  * Each request returns an id, and its answer is one event with that id. Replies come in any order. The value passed as `waiter` comes back
  * in the event, so the caller needs no table of its own.
  *
- * If the server gives a handle that is open, the second open and every request on the first file are answered by "unanswered" with the error
- * `sftp-handle-reused`. Close the first file, and open them again one at a time.
+ * If the server gives a handle that is open, the second open and every request on the first file are answered by "unanswered" with the
+ * error `sftp-handle-reused`. Close the first file, and open them again one at a time.
  *
  * Invalid input from the server ends SFTP: one "unanswered" event for each request, then "closed". Invalid calls throw `usage`; calls after
  * the end throw `channel-closed`.
@@ -136,9 +136,9 @@ export class SftpClient<Waiter = void> {
   }
 
   /**
-   * Sends a request and returns its id. Byte strings are copied. `waiter` comes back in the event that answers the request. Throws `usage` for
-   * an invalid value, `request-limit` if too many requests are under way, `sftp-unsupported` if the server lacks the extension, or
-   * `channel-closed`.
+   * Sends a request and returns its id. Byte strings are copied. `waiter` comes back in the event that answers the request. Throws
+   * `usage` for an invalid value, `request-limit` if too many requests are in flight, `sftp-unsupported` if the server lacks the
+   * extension, or `channel-closed`.
    */
   request(request: SftpClientRequest, waiter: Waiter): number {
     if (request.type === "read") return this.read(request.handle, request.offset, request.length, waiter);

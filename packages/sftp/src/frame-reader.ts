@@ -52,7 +52,10 @@ export class FrameReader {
     return this.#held > 0 || this.#remaining !== undefined;
   }
 
-  /** Adds received bytes. Long chunks are kept as views. `ownsBuffer` tells that nothing else uses their buffer, so that a piece may be a view. */
+  /**
+   * Adds received bytes. Long chunks are kept as views. `ownsBuffer` tells that nothing else uses their buffer, so that a piece may be a
+   * view.
+   */
   push(bytes: Uint8Array, ownsBuffer: boolean = true): void {
     if (bytes.length === 0) return;
     this.#held += bytes.length;
@@ -117,8 +120,8 @@ export class FrameReader {
   }
 
   /**
-   * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a view
-   * only if it ends a long chunk that owns its buffer, and nothing else has a view of it; the others are copies.
+   * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a
+   * view only if it ends a long chunk that owns its buffer, and nothing else has a view of it; the others are copies.
    */
   takePieces(length: number): Bytes[] {
     this.#leave(length);

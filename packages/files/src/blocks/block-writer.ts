@@ -63,12 +63,14 @@ export class BlockWriter implements Sender {
     this.#mostBlocks = isAppend ? 1 : MOST_BLOCKS;
   }
 
-  /** Position behind the last byte taken. */
+  /** Position after the last byte taken. */
   get position(): number {
     return this.#position + this.#pendingLength;
   }
 
-  /** Takes a copy of as many bytes as may be in flight, and returns their number. Then call it again after `room`. Throws after a failure. */
+  /**
+   * Takes a copy of as many bytes as may be in flight, and returns their number. Then call it again after `room`. Throws after a failure.
+   */
   write(bytes: Uint8Array): number {
     const state = this.#state;
     if (state.kind === "failed") throw state.error;
@@ -156,7 +158,7 @@ export class BlockWriter implements Sender {
     if (this.#pendingLength > 0 && !this.#sendPending()) return 0;
     if (!this.#canSend()) return 0;
     const rest = bytes.length - from;
-    // Equal blocks: a chunk of 256 KiB is a little longer than OpenSSH's limit, and would leave a short rest.
+    // Equal blocks: a chunk of 256 KiB is a little longer than OpenSSH's limit, and would leave a short remainder.
     const part = bytes.subarray(from, from + Math.ceil(rest / Math.ceil(rest / this.#blockLength)));
     this.#send(part);
     return part.length;

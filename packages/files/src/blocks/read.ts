@@ -220,9 +220,9 @@ function read(
 }
 
 /**
- * Reads a file of `size` bytes in two round trips: the close follows the only read without waiting. Resolves with `undefined` if one reply
- * does not have exactly the whole file: its size has changed, or the server sends fewer bytes at once. Rejects with `aborted`, or the server's
- * error.
+ * Reads a file of `size` bytes in two round trips: the close follows the only read without waiting. Resolves with `undefined` if one
+ * reply does not have exactly the whole file: its size has changed, or the server sends fewer bytes at once. Rejects with `aborted`, or
+ * the server's error.
  */
 export async function readShort(
   channel: SftpChannel,
@@ -233,7 +233,7 @@ export async function readShort(
   const file = await openFile(channel, path, "r", {}, context);
   // One byte more shows whether the file has grown.
   const reading = ask(channel, { type: "read", handle: file.handle, offset: 0, length: size + 1 }, context);
-  // Nothing was written, so nothing is lost if the close fails. It waits for its turn behind the read.
+  // Nothing was written, so nothing is lost if the close fails. It waits for its turn after the read.
   ask(channel, { type: "close", handle: file.handle }, { call: "close" }).catch(() => {});
   const answer = await reading;
   if (answer.type === "data") {

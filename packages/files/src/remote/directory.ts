@@ -5,7 +5,7 @@ import { toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 import { Dirent } from "./stats.ts";
 
-/** Maximum number of requests for names under way. */
+/** Maximum number of requests for names in flight. */
 const MOST_REQUESTS = 8;
 
 /** Opens a directory. Rejects with `aborted`, or the server's error. */
@@ -17,7 +17,7 @@ export async function openDirectory(channel: SftpChannel, path: string, context:
 
 /**
  * Lists a directory: first an empty array when the directory is open, then one array of entries for each reply of the server, without "."
- * and "..". The next ones are requested meanwhile: the number of requests under way doubles with each reply, up to 8. Throws `aborted`, or
+ * and "..". The next ones are requested meanwhile: the number of requests in flight doubles with each reply, up to 8. Throws `aborted`, or
  * the server's error.
  */
 async function* listDirectory(

@@ -31,9 +31,9 @@ import { Stats } from "./stats.ts";
 export interface PositionOptions extends CallOptions {
   /** First byte of the buffer; default 0. */
   readonly offset?: number | undefined;
-  /** Number of bytes; default the rest of the buffer. */
+  /** Number of bytes; default the remainder of the buffer. */
   readonly length?: number | undefined;
-  /** Position in the file in bytes; default, and with `null`, behind the last read or write without a position. */
+  /** Position in the file in bytes; default, and with `null`, after the last read or write without a position. */
   readonly position?: number | null | undefined;
 }
 
@@ -82,7 +82,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   /**
-   * Reads into a buffer. Fills it unless the file ends before: a short result is the end of the file. The arguments behind the buffer may
+   * Reads into a buffer. Fills it unless the file ends before: a short result is the end of the file. The arguments after the buffer may
    * be offset, length and position, as in Node.
    */
   async read<B extends ArrayBufferView>(
@@ -106,8 +106,8 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   /**
-   * Writes bytes, or text as UTF-8. Resolves when the server has written all of them. The arguments behind the buffer may be offset, length
-   * and position, as in Node; behind text, the position.
+   * Writes bytes, or text as UTF-8. Resolves when the server has written all of them. The arguments after the buffer may be offset, length
+   * and position, as in Node; after text, the position.
    */
   async write<B extends ArrayBufferView | string>(
     data: B,
@@ -170,7 +170,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     }
   }
 
-  /** Returns a stream of the file's bytes. Many requests are under way while it is read. */
+  /** Returns a stream of the file's bytes. Many requests are in flight while it is read. */
   createReadStream(options: ReadStreamOptions & HandleStreamOptions = {}): K["readable"] {
     checkNames(options, SFTP_OPTIONS.handleReadStream, "`createReadStream`");
     const { autoClose = true, start = this.#position } = options;

@@ -65,7 +65,7 @@ export function isPattern(part: string): boolean {
   return /[*?[{\\]/.test(part);
 }
 
-/** Yields the paths below `directory` that match the rest of a pattern. */
+/** Yields the paths below `directory` that match the remaining parts of a pattern. */
 async function* matches(
   files: GlobFiles,
   directory: string,

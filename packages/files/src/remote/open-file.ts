@@ -47,8 +47,8 @@ export async function openFile(
 }
 
 /**
- * Closes a file. Rejects with `aborted`, the server's error, which may mean that written data is lost, or the error that ended SFTP. CLOSE is
- * sent in any case, also if the signal of the call has aborted.
+ * Closes a file. Rejects with `aborted`, the server's error, which may mean that written data is lost, or the error that ended SFTP.
+ * CLOSE is sent in any case, also if the signal of the call has aborted.
  */
 export async function closeFile(channel: SftpChannel, { handle }: OpenFile, context: CallContext): Promise<void> {
   const closing = call(channel, { type: "close", handle }, "status", { ...context, signal: undefined });

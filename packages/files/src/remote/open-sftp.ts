@@ -26,7 +26,7 @@ export interface ChannelOpener {
 
 /** Options of the commands that digest files. */
 export interface DigestExecOptions {
-  /** Names of the files, each with NUL behind it. */
+  /** Names of the files, each followed by NUL. */
   readonly input: Uint8Array;
   /** Names are bytes. */
   readonly encoding: "bytes";

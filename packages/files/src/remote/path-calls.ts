@@ -106,8 +106,8 @@ export class PathCalls {
   }
 
   /**
-   * Resolves with the absolute path of a path that may begin with `~` or `~user`. Needs expand-path@openssh.com. Text from the server: escape
-   * it before display.
+   * Resolves with the absolute path of a path that may begin with `~` or `~user`. Needs expand-path@openssh.com. Text from the server:
+   * escape it before display.
    */
   async expandPath(path: RemotePath, options: CallOptions = {}): Promise<string> {
     checkNames(options, SFTP_OPTIONS.call, "`expandPath`");

@@ -120,8 +120,8 @@ export class SftpChannel {
   }
 
   /**
-   * Writes new requests of the machine at the end of this turn, so that they leave in one packet. Those that the machine refuses are answered
-   * then.
+   * Writes new requests of the machine at the end of this turn, so that they leave in one packet. Those that the machine refuses are
+   * answered then.
    */
   touch(): void {
     this.#unwritten++;

@@ -52,7 +52,7 @@ export function partsOf<K extends StreamTypes>(sftp: Sftp<K>): SftpParts {
 }
 
 /**
- * Files of the server, with the names of `node:fs/promises` and streams of kind `K`. Any number of calls can be under way; they share one
+ * Files of the server, with the names of `node:fs/promises` and streams of kind `K`. Any number of calls can be pending; they share one
  * channel, and the server answers in any order.
  *
  * Every call rejects with an `SftpError` if the server refuses it: `code` is `"sftp-no-such-file"`, `"sftp-permission-denied"` or another
@@ -90,7 +90,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
   }
 
   /**
-   * Reads a file: its bytes, or text with `"utf8"`. Many requests are under way for a long file. Ends where the file ends when it is read
+   * Reads a file: its bytes, or text with `"utf8"`. Many requests are in flight for a long file. Ends where the file ends when it is read
    * there, if it grows or shrinks meanwhile. Rejects with `output-limit` for more than `maxLength` bytes.
    */
   readFile(path: RemotePath, options?: ReadFileOptions & { readonly encoding?: undefined }): Promise<Bytes>;
@@ -126,7 +126,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
     await writeFile(this.#channel, context.path, data, options, context);
   }
 
-  /** Writes at the end of a file, and makes it if it does not exist. One request is under way at a time. */
+  /** Writes at the end of a file, and makes it if it does not exist. One request is in flight at a time. */
   async appendFile(path: RemotePath, data: FileData, options: AppendFileOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.appendFile, "`appendFile`");
     const context = callContext("appendFile", toText(path), options.signal);
@@ -143,7 +143,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
   }
 
   /**
-   * Returns a stream of a file's bytes, or of the range from `start` to `end`. Many requests are under way while it is read: at most 16 MiB
+   * Returns a stream of a file's bytes, or of the range from `start` to `end`. Many requests are in flight while it is read: at most 16 MiB
    * are requested, or received and not read. Errors fail the stream.
    */
   createReadStream(path: RemotePath, options: ReadStreamOptions = {}): K["readable"] {
@@ -230,8 +230,8 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
   }
 
   /**
-   * Copies a file on the server, with its permission bits. The server copies the bytes if it has copy-data; otherwise they travel both ways.
-   * A copy that fails may be incomplete.
+   * Copies a file on the server, with its permission bits. The server copies the bytes if it has copy-data; otherwise they travel both
+   * ways. A copy that fails may be incomplete.
    */
   async copyFile(source: RemotePath, target: RemotePath, options: CopyFileOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.copyFile, "`copyFile`");
@@ -259,7 +259,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
     return glob(this.#channel, pattern, options.cwd ?? "", callContext("glob", toText(pattern), options.signal));
   }
 
-  /** Closes SFTP. Calls under way fail with `closed`. Resolves when the channel is closed, at most two seconds later. */
+  /** Closes SFTP. Pending calls fail with `closed`. Resolves when the channel is closed, at most two seconds later. */
   close(): Promise<void> {
     return this.#channel.close();
   }

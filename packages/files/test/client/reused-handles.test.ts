@@ -8,7 +8,8 @@ import { equalBytes } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { openMemorySftp, pattern } from "./support.ts";
 
-// Servers that give a handle while it is open. Erlang's (OTP 27) does so for every handle after the second; the other has one for all files.
+// Servers that give a handle while it is open. Erlang's (OTP 27) does so for every handle after the second; the other has one for all
+// files.
 
 const SERVERS: readonly (readonly [string, MemorySftpOptions])[] = [
   ["Erlang's", { handles: erlangHandles, extensions: [], serverVersion: "SSH-2.0-Erlang/5.2.11" }],
