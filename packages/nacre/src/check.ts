@@ -1,16 +1,18 @@
-import { completeLimits, escapeText, type LimitTable, type Overrides, SshError } from "@nacre/wire";
+import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides, SshError } from "@nacre/wire";
 import type { ClientProvider, ConnectOptions } from "./client/options.ts";
+import { chosenMethods } from "./methods/method.ts";
 import { isThenable } from "./mux/engine.ts";
 import { checkOptions } from "./options/schema.ts";
 
-/** Throws `usage` for options that need a login method which the program did not pass. */
-export function checkInteractiveMethods({
-  password,
-  prompts,
-  interactiveMethods,
-}: Pick<ConnectOptions & ClientProvider, "password" | "prompts" | "interactiveMethods">): void {
-  if ((password !== undefined || prompts !== undefined) && interactiveMethods === undefined)
-    throw usage("`password` and `prompts` need the option `interactiveMethods`, an export of `nacre/core`");
+export { isBytes };
+
+/** Throws `usage` for invalid `methods`, and for an option that needs a login method which is not among them. */
+export function checkLoginMethods(options: ConnectOptions & Pick<ClientProvider, "loginMethods">): void {
+  const { methods, loginMethods } = options;
+  const used = new Set(chosenMethods(methods, loginMethods).flatMap((one) => one.uses ?? []));
+  for (const option of ["password", "prompts"] as const)
+    if (options[option] !== undefined && !used.has(option))
+      throw usage(`\`${option}\` needs a login method in \`methods\`, such as \`clientPassword\` of \`nacre/core\``);
 }
 
 /** Throws `usage` unless the value can decide about a host key. */
@@ -49,6 +51,12 @@ export function checkChannelType(channelType: unknown): void {
   checkName(channelType, "a channel type");
 }
 
+/** Throws `usage` for an invalid channel type, and for `data` of a channel open that is not a Uint8Array. */
+export function checkOpen(channelType: unknown, data: unknown): void {
+  checkChannelType(channelType);
+  if (data !== undefined && !isBytes(data)) throw usage("the `data` of a channel open must be a Uint8Array");
+}
+
 /** Throws `usage` for an invalid name. Names are 1 to 64 printable US-ASCII characters (RFC 4250 §4.6.1). */
 export function checkName(name: unknown, what: string): void {
   if (typeof name !== "string" || !/^[!-~]{1,64}$/.test(name))
@@ -75,11 +83,6 @@ export function checkKey(key: unknown, what: string): void {
   throw usage(
     `${what} must be an opened private key, not a file name or key text; open it with \`privateKey\`, or \`hostKeyFile\` of @nacre/node`,
   );
-}
-
-/** Returns whether `value` is a Uint8Array of any realm. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1;
 }
 
 export function usage(message: string): SshError {

@@ -1,6 +1,4 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
-export { interactiveMethods } from "@nacre/auth";
-export { encodeTerminalModes } from "@nacre/connection";
 export { SESSION_LIMITS } from "@nacre/session";
 export {
   checkKey,
@@ -23,6 +21,7 @@ export { checkListenAddress, type RemoteListeners } from "./forward/remote-liste
 export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
+export { clientMethods } from "./methods/list.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
@@ -36,7 +35,9 @@ export { platformRandom } from "./random.ts";
 export { loginId } from "./server/login-id.ts";
 export { SERVE_OPTIONS } from "./server/options.ts";
 export { ExitReport } from "./session/exit.ts";
+export { STDOUT } from "./session/names.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./session/requests.ts";
+export { encodeTerminalModes } from "./session/terminal-modes.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
 export { offeredAlgorithms } from "./wasm.ts";

@@ -1,18 +1,19 @@
-import { interactiveMethods } from "@nacre/auth";
-import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
+import { checkLoginMethods } from "./check.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
 import { type Client, forwardingClient } from "./client/client.ts";
-import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./client/options.ts";
+import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
+import { clientMethods, serverMethods } from "./methods/list.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { chooseAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
 import type { ServerConnection } from "./server/connection.ts";
-import { SERVE_OPTIONS, type ServeOptions } from "./server/options.ts";
+import { SERVE_OPTIONS, type ServeOptions, type ServerProvider } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Session } from "./session/session.ts";
+import { encodeTerminalModes } from "./session/terminal-modes.ts";
 import { withDescriptions } from "./watchers.ts";
 
 /**
@@ -52,14 +53,16 @@ export async function connectDuplex(
 
 function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvider {
   checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
-  return {
+  const complete = {
     ...options,
     algorithms: chooseAlgorithms(options.algorithms, defaultAlgorithms),
     fingerprint: sha256Fingerprint,
     encodeModes: encodeTerminalModes,
-    interactiveMethods,
+    loginMethods: clientMethods,
     trace: withDescriptions(options.trace),
   };
+  checkLoginMethods(complete);
+  return complete;
 }
 
 /**
@@ -68,7 +71,7 @@ function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvid
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
   // Checks the options before it locks the streams.
-  const complete = withCryptoProvider(options);
+  const complete = withServerProvider(options);
   return serveWith(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }
 
@@ -78,14 +81,21 @@ export function serveDuplex<S extends BaseSession>(
   options: ServeOptions<S>,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
-  return serveWith(duplex, withCryptoProvider(options), makeSession);
+  return serveWith(duplex, withServerProvider(options), makeSession);
 }
 
-function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
+function withServerProvider<S>(options: ServeOptions<S>): ServeOptions<S> & ServerProvider {
   checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");
   const { userKeys = defaultSignatureAlgorithms, trace } = options;
   const algorithms = chooseAlgorithms(options.algorithms, defaultServerAlgorithms);
-  const complete = { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
+  const complete = {
+    ...options,
+    algorithms,
+    userKeys,
+    fingerprint: sha256Fingerprint,
+    loginMethods: serverMethods,
+    trace: withDescriptions(trace),
+  };
   checkServeOptions(complete);
   return complete;
 }

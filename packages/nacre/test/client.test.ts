@@ -4,7 +4,8 @@ import { fingerprint } from "@nacre/keys";
 import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testing/nacre/host";
 import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import { nameOf, requestsOf } from "@nacre/testing/session/requests";
+import { exitSignal, ptyRequest, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import {
   type Client,
   type ConnectOptions,
@@ -18,6 +19,7 @@ import {
   webStreams,
 } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { decodeTerminalModes } from "../src/session/terminal-modes.ts";
 
 const inCommand = { envMode: "command" } as const;
 
@@ -258,7 +260,7 @@ describe("exec", () => {
     const { client } = await connected({
       onExec(connection, channel) {
         connection.write(channel, utf8Encode("out ☃"));
-        connection.write(channel, utf8Encode("err"), "stderr");
+        connection.write(channel, utf8Encode("err"), 1);
         finish(connection, channel, 3);
       },
     });
@@ -479,7 +481,7 @@ describe("spawn", () => {
     const { client, host } = await connected({
       onExec(connection, channel) {
         connection.write(channel, utf8Encode("out"));
-        connection.write(channel, utf8Encode("err"), "stderr");
+        connection.write(channel, utf8Encode("err"), 1);
       },
     });
     const process = await client.spawn("anything");
@@ -524,7 +526,7 @@ describe("spawn", () => {
       {
         onExec(connection, channel) {
           const push = (): void => {
-            rest = rest.subarray(connection.write(channel, rest, "stderr"));
+            rest = rest.subarray(connection.write(channel, rest, 1));
           };
           push();
           const turn = host.server.turn.bind(host.server);
@@ -581,7 +583,7 @@ describe("spawn", () => {
   it("requests a terminal and environment, and sends signals and sizes", async () => {
     const { client, host } = await connected({ onExec: () => {} });
     const seen = (): string[] =>
-      host.server.events.map(({ type }) => type).filter((type) => /pty|env|exec|signal|window/.test(type));
+      host.server.events.map(nameOf).filter((name) => /pty|env|exec|signal|window/.test(name));
     const process = await client.spawn("top", {
       pty: { columns: 132, rows: 43, modes: { ECHO: 0 } },
       env: { LANG: "C" },
@@ -590,11 +592,10 @@ describe("spawn", () => {
     process.kill("INT");
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(seen()).toEqual(["env", "pty-req", "exec", "window-change", "signal"]);
-    expect(host.server.events.find(({ type }) => type === "pty-req")).toMatchObject({
-      columns: 132,
-      rows: 43,
-      modes: { ECHO: 0 },
-    });
+    const [pty] = requestsOf(host.server.events, "pty-req");
+    const { modes, ...size } = ptyRequest.decode(pty!.data);
+    expect(size).toMatchObject({ columns: 132, rows: 43 });
+    expect(decodeTerminalModes(modes)).toEqual({ ECHO: 0 });
     await client.close();
   });
 
@@ -699,8 +700,8 @@ describe("spawn", () => {
     const { client, host } = await connected({ onExec: () => {} });
     const starting = client.subsystem("nonsense");
     const refuse = setInterval(() => {
-      const event = host.server.events.find(({ type }) => type === "subsystem");
-      if (event?.type !== "subsystem" || event.token === undefined) return;
+      const [event] = requestsOf(host.server.events, "subsystem");
+      if (event?.token === undefined) return;
       clearInterval(refuse);
       host.server.connection.answerRequest(event.token, false);
       void host.flush();

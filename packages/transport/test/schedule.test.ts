@@ -1,42 +1,19 @@
-import { toyCipher, toyKex, toySignature } from "@nacre/testing/toys";
-import type { NegotiatedAlgorithms, TransportLimits, TransportOptions } from "@nacre/transport";
+import type { TransportLimits, TransportOptions } from "@nacre/transport";
 import type { Phase } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { Schedule } from "../src/schedule.ts";
 
-/** Negotiated ciphers: the one from client to server allows ten times as many bytes. */
-const negotiated: NegotiatedAlgorithms = {
-  kex: toyKex(),
-  hostKey: toySignature(),
-  clientToServer: { cipher: toyCipher("up", { maxBytes: 10_000 }), mac: undefined, compression: "none" },
-  serverToClient: { cipher: toyCipher("down", { maxBytes: 1000 }), mac: undefined, compression: "none" },
-};
-
 /** A schedule after login. The test sets the state that the schedule reads. */
 class Fixture {
   readonly gate = { phase: "connection" as Phase };
-  readonly exchange = { idle: true, asking: false, negotiated };
-  readonly outgoing = { bytesSinceKeys: 0, packetsSinceKeys: 0 };
-  readonly reader = { bytesSinceKeys: 0, packetsSinceKeys: 0 };
+  readonly exchange = { idle: true, asking: false };
   readonly schedule: Schedule;
 
-  constructor({
-    role = "client",
-    connecting,
-    ...limits
-  }: Partial<TransportLimits> & Partial<Pick<TransportOptions, "role" | "connecting">> = {}) {
-    const { gate, outgoing, reader } = this;
-    this.schedule = new Schedule(
-      {
-        options: { role, connecting },
-        limits: { ...TRANSPORT_LIMITS.defaults, ...limits },
-        gate,
-        outgoing: { keyUse: outgoing },
-        reader: { keyUse: reader },
-      },
-      this.exchange,
-    );
+  constructor({ connecting, ...limits }: Partial<TransportLimits> & Pick<TransportOptions, "connecting"> = {}) {
+    const { gate, exchange } = this;
+    const context = { options: { connecting }, limits: { ...TRANSPORT_LIMITS.defaults, ...limits }, gate };
+    this.schedule = new Schedule(context, exchange);
   }
 
   /** Sets the time and the state of the key exchange, and updates the schedule. */
@@ -108,37 +85,27 @@ describe("the time for connecting", () => {
 
 describe("a rekey is due", () => {
   test("after `rekeyInterval`", () => {
-    const fixture = new Fixture({ rekeyInterval: 1000 }).step(50, "idle");
+    const fixture = new Fixture({ rekeyInterval: 1000 }).step(0, "going on").step(50, "idle");
     expect(fixture.at(1049)).toEqual({ overdue: false, keysTooOld: false, deadline: 1050 });
     expect(fixture.at(1050)).toEqual({ overdue: false, keysTooOld: true, deadline: 1050 });
   });
 
-  test.each([
-    ["client", 10_000, 1000],
-    ["server", 1000, 10_000],
-  ] as const)("on a %s after %i bytes sent or %i received, the limits of the two ciphers", (role, up, down) => {
-    for (const [use, most] of [
-      ["outgoing", up],
-      ["reader", down],
-    ] as const) {
-      const fixture = new Fixture({ role }).step(0, "idle");
-      fixture[use].bytesSinceKeys = most - 1;
-      expect(fixture.schedule.keysUsedUp).toBe(false);
-      fixture[use].bytesSinceKeys = most;
-      expect(fixture.schedule.keysUsedUp).toBe(true);
-    }
+  test("only after login", () => {
+    const fixture = new Fixture({ rekeyInterval: 1000 });
+    fixture.gate.phase = "auth";
+    expect(fixture.step(0, "going on").step(50, "idle").schedule.deadline).toBeUndefined();
+    fixture.gate.phase = "connection";
+    expect(fixture.step(200, "idle").at(1050)).toEqual({ overdue: false, keysTooOld: true, deadline: 1050 });
   });
 
   test.each([
     ["before login", "auth", true],
     ["during a key exchange", "connection", false],
   ] as const)("but does not begin %s", (_, phase, idle) => {
-    const fixture = new Fixture({ rekeyInterval: 1000 }).step(0, "idle");
-    fixture.outgoing.bytesSinceKeys = 2 ** 40;
+    const fixture = new Fixture({ rekeyInterval: 1000, kexTimeout: 9000 }).step(0, "going on").step(0, "idle");
     fixture.gate.phase = phase;
-    fixture.exchange.idle = idle;
-    expect(fixture.at(5000)).toEqual({ overdue: false, keysTooOld: false, deadline: undefined });
-    expect(fixture.schedule.keysUsedUp).toBe(false);
+    fixture.step(10, idle ? "idle" : "going on");
+    expect(fixture.at(5000)).toEqual({ overdue: false, keysTooOld: false, deadline: idle ? undefined : 9010 });
     expect(fixture.schedule.mayRekey).toBe(false);
   });
 });

@@ -5,10 +5,10 @@ import {
   BaseClient,
   checkOptions,
   chooseAlgorithms,
+  clientMethods,
   connectDuplex,
   encodeTerminalModes,
   explicitHostKey,
-  interactiveMethods,
   type LoggedIn,
   SESSION_LIMITS,
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
@@ -61,7 +61,7 @@ export async function connect(
       algorithms: { ...algorithms, hostKeys },
       fingerprint: sha256Fingerprint,
       encodeModes: encodeTerminalModes,
-      interactiveMethods,
+      loginMethods: clientMethods,
       trace: withDescriptions(login.trace),
     };
     return await connectDuplex(duplex, complete, makeClient);

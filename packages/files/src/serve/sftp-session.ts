@@ -92,7 +92,7 @@ export class SftpSession implements SessionBytes {
     this.#turn();
   }
 
-  data(_: "stdout" | "stderr", bytes: Uint8Array): void {
+  data(_: number, bytes: Uint8Array): void {
     this.#unconsumed += bytes.length;
     this.#machine.receive(bytes);
     this.#turn();

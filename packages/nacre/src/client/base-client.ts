@@ -1,13 +1,14 @@
 import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkSignal, usage } from "../check.ts";
+import { checkLoginMethods, checkOpen, checkSignal, usage } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
-import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
+import { type Opener, openChannel } from "../mux/open-channel.ts";
 import { abortedError, onAbort, unlessAborted } from "../on-abort.ts";
 import { checkAlgorithms } from "../options/algorithms.ts";
 import { checkOptions, checkValues } from "../options/schema.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
+import { STDOUT } from "../session/names.ts";
 import { openSession } from "../session/open-session.ts";
 import { Process } from "../session/process.ts";
 import {
@@ -152,7 +153,8 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   async openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
     checkOptions(options, SESSION_OPTIONS, "`openChannel`");
     if (channelType === "session" && data === undefined) return this.#sessions.open(options);
-    return openCheckedChannel(this.#driver.mux, channelType, data);
+    checkOpen(channelType, data);
+    return openChannel(this.#driver.mux, channelType, data);
   }
 
   /** Channels and global requests of the connection. For subclasses. */
@@ -238,6 +240,7 @@ export async function connectDuplex<C>(
   try {
     checkValues(options, CONNECT_OPTIONS);
     checkAlgorithms(options.algorithms);
+    checkLoginMethods(options);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();
@@ -340,7 +343,7 @@ function collect(
           channel.close();
           return;
         }
-        kept[stream].push(bytes, 0);
+        (stream === STDOUT ? kept.stdout : kept.stderr).push(bytes, 0);
         channel.consumed(bytes.length);
       },
       writable: feed,

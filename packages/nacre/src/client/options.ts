@@ -1,13 +1,14 @@
-import type { InteractiveMethods } from "@nacre/auth";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { type KeyLogPort, type Limits, SESSION_LIMITS, type SessionTrace, type TracePort } from "@nacre/session";
 import type { TransportAlgorithms, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../check.ts";
+import type { ClientLoginMethod } from "../methods/method.ts";
 import type { PeerOpen } from "../mux/peer-asks.ts";
 import type { AlgorithmOptions } from "../options/algorithms.ts";
 import type { OptionRows, ScopedRows } from "../options/schema.ts";
 import { checkRandom } from "../random.ts";
+import type { LoginMethod } from "../server/options.ts";
 
 /** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
 export interface HostKey {
@@ -68,8 +69,8 @@ export interface ClientProvider extends CryptoProvider {
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
   /** Time limit for connecting, and the time that opening the byte connection took. See `TransportOptions`. */
   readonly connecting?: TransportOptions["connecting"];
-  /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
-  readonly interactiveMethods?: InteractiveMethods | undefined;
+  /** Login methods that the option `methods` may name, and its default. */
+  readonly loginMethods: readonly ClientLoginMethod[];
 }
 
 /** All options of `connect` except the byte stream. */
@@ -78,6 +79,12 @@ export interface ConnectOptions extends TransportSettings {
   readonly user: string;
   /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
   readonly hostKey: HostKeyVerifier;
+  /**
+   * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
+   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` takes values, such as
+   * `clientPassword`, and by default has only the first two.
+   */
+  readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
   /** Keys to log in with, tried in this order. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**
@@ -147,6 +154,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   password: { type: "string or function", scope: "host" },
   changePassword: { type: "function", scope: "host" },
   prompts: { type: "function", scope: "host" },
+  methods: { type: "array", scope: "host" },
   channels: {
     type: "object",
     check: (handlers) => checkHandlers(handlers, "channels", CLIENT_CHANNELS),

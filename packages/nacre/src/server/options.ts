@@ -1,4 +1,4 @@
-import type { Factor, LoginMethod } from "@nacre/auth";
+import type { Factor } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
 import type { TransportSettings } from "@nacre/transport";
@@ -12,9 +12,11 @@ import {
   type SshError,
 } from "@nacre/wire";
 import { checkHandlers, checkKey, checkLimits, checkSignal, usage } from "../check.ts";
+import type { CryptoProvider } from "../client/options.ts";
 import type { Forwarding } from "../forward/forwarding.ts";
 import type { ListenAddress } from "../forward/remote-listener.ts";
 import type { ForwardTarget, Originator } from "../forward/target.ts";
+import type { ServerLoginMethod } from "../methods/method.ts";
 import { type AlgorithmOptions, isAlgorithms } from "../options/algorithms.ts";
 import type { OptionRows } from "../options/schema.ts";
 import { checkRandom } from "../random.ts";
@@ -32,7 +34,11 @@ export interface RemoteHostKey {
   sign(algorithm: string, data: Bytes): Promise<Uint8Array>;
 }
 
-interface LoginFacts {
+/** Name of a login method that an application can decide. */
+export type LoginMethod = "publickey" | "password" | "keyboard-interactive";
+
+/** What every login tells. */
+export interface LoginFacts {
   /** User name as the client sent it; may be any text. Escape it before display. */
   readonly user: string;
   /** Factors accepted so far for this user on this connection, in a login that needs several. */
@@ -85,8 +91,19 @@ export interface KeyboardInteractiveLogin extends LoginFacts {
   ): Promise<readonly string[]>;
 }
 
+/** A login by a method of the application, which proved `details` about the client. */
+export interface OtherLogin extends LoginFacts {
+  readonly method: "other";
+  /** Name of the login method. */
+  readonly name: string;
+  readonly details: unknown;
+}
+
 /** A login attempt for the application to decide. A public key login has a verified signature only if `signed` is true. */
-export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | KeyboardInteractiveLogin;
+export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | KeyboardInteractiveLogin | OtherLogin;
+
+/** A login method by name, or a value of the option `methods`. */
+type NextMethod = LoginMethod | ServerLoginMethod;
 
 /**
  * Decision about a login. Any other value refuses, including values that only JavaScript programs can return.
@@ -99,8 +116,8 @@ export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | Keybo
  */
 export type LoginDecision =
   | boolean
-  | { readonly permissions: Permissions; readonly next?: readonly LoginMethod[] | undefined }
-  | { readonly next: readonly LoginMethod[] }
+  | { readonly permissions: Permissions; readonly next?: readonly NextMethod[] | undefined }
+  | { readonly next: readonly NextMethod[] }
   | { readonly changePassword: string };
 
 /**
@@ -137,7 +154,8 @@ export type ServerEvent =
       /** `authenticate` refused a login, or a key that the client only asked about (`signed` is false). */
       readonly type: "login-refused";
       readonly user: string;
-      readonly method: Login["method"];
+      /** Name of the login method, or "change-password". */
+      readonly method: string;
       readonly fingerprint?: string;
       readonly signed?: boolean;
       /** The exception of `authenticate`, if that was the reason. */
@@ -183,13 +201,22 @@ export type ServerEvent =
   /** The connection ended. `session-ended` events of handlers that still run follow later. */
   | { readonly type: "closed"; readonly error: SshError };
 
+/** The code that a server uses. */
+export interface ServerProvider extends CryptoProvider {
+  /** Login methods that the option `methods` and a decision's `next` may name. */
+  readonly loginMethods: readonly ServerLoginMethod[];
+}
+
 /** All `serve` options except the byte stream. Features without an option here are refused. */
 export interface ServeOptions<S> extends TransportSettings {
   /** Host keys, at least one. The first key that can sign with the negotiated algorithm is used. */
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
-  /** Methods that clients may log in with; default `["publickey"]`. */
-  readonly methods?: readonly LoginMethod[] | undefined;
+  /**
+   * Methods that clients may log in with: names, and values of an application; default `["publickey"]`. `nacre/core` takes values, such as
+   * `serverPassword`.
+   */
+  readonly methods?: readonly (LoginMethod | ServerLoginMethod)[] | undefined;
   /** Text for clients to show before login. */
   readonly banner?: string | undefined;
   /** Runs commands and shells. Without it, they are refused. */

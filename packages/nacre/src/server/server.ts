@@ -1,13 +1,13 @@
 import { usage } from "../check.ts";
-import type { CryptoProvider } from "../client/options.ts";
 import { forwardHandlers } from "../forward/server-forwards.ts";
+import { chosenMethods } from "../methods/method.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { checkAlgorithms } from "../options/algorithms.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
 import { checkApplicationHandlers } from "./application.ts";
 import type { ServerConnection } from "./connection.ts";
 import { ServerDriver } from "./driver.ts";
-import type { ServeOptions } from "./options.ts";
+import type { ServeOptions, ServerProvider } from "./options.ts";
 
 /**
  * Serves one client over any kind of byte connection, with any kind of session. `@nacre/node` builds on this. Check the options with
@@ -15,7 +15,7 @@ import type { ServeOptions } from "./options.ts";
  */
 export function serveDuplex<S extends BaseSession>(
   duplex: Duplex,
-  options: ServeOptions<S> & CryptoProvider,
+  options: ServeOptions<S> & ServerProvider,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
   const driver = new ServerDriver(duplex, options, makeSession);
@@ -27,17 +27,20 @@ export function serveDuplex<S extends BaseSession>(
 export function checkServeOptions({
   hostKeys,
   algorithms,
+  methods,
+  loginMethods,
   channels,
   globalRequests,
   forwarding,
 }: Pick<
-  ServeOptions<never> & CryptoProvider,
-  "hostKeys" | "algorithms" | "channels" | "globalRequests" | "forwarding"
+  ServeOptions<never> & ServerProvider,
+  "hostKeys" | "algorithms" | "methods" | "loginMethods" | "channels" | "globalRequests" | "forwarding"
 >): void {
   if (typeof algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
   checkAlgorithms(algorithms);
   const can = algorithms.hostKeys.map(({ keyFormat }) => keyFormat);
   if (!hostKeys.some(({ publicKey }) => can.includes(publicKey.format)))
     throw usage("`hostKeys` has no key for any host-key algorithm in `algorithms`; add a key of a supported type");
+  chosenMethods(methods, loginMethods);
   checkApplicationHandlers({ channels, globalRequests }, forwarding && forwardHandlers);
 }

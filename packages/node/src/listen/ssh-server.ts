@@ -3,16 +3,16 @@ import { createServer, type Server, type Socket } from "node:net";
 import { plainAddress } from "@nacre/keyfiles/internal";
 import { completeLimits, escapeText, SshError } from "@nacre/wire";
 import {
-  type CryptoProvider,
   checkOptions,
   chooseAlgorithms,
   offeredAlgorithms,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
+  type ServerProvider,
   withDescriptions,
 } from "nacre/extend";
-import { checkServeOptions, SERVER_LIMITS, serveDuplex } from "nacre/internal-server";
+import { checkServeOptions, SERVER_LIMITS, serveDuplex, serverMethods } from "nacre/internal-server";
 import { nodeAlgorithms, nodeServerAlgorithms } from "../crypto/algorithms.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { loadAlgorithms } from "../crypto/load.ts";
@@ -40,7 +40,7 @@ export async function openServer(options: ListenOptions): Promise<SshServer> {
   checkOptions({ ...options }, LISTEN_OPTIONS, "`listen`");
   const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = options;
   const table = perSource(options.perSource, maxUnauthenticated);
-  const complete = await withCryptoProvider(options);
+  const complete = await withServerProvider(options);
   checkServeOptions(complete);
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
@@ -54,14 +54,22 @@ export async function openServer(options: ListenOptions): Promise<SshServer> {
   return new SshServer(server, complete, maxUnauthenticated, table);
 }
 
-async function withCryptoProvider(options: ListenOptions): Promise<ListenOptions & CryptoProvider> {
+async function withServerProvider(options: ListenOptions): Promise<ListenOptions & ServerProvider> {
   const { defaultServerAlgorithms: defaults, defaultAlgorithms: known } =
     options.crypto === "noble"
       ? await import("nacre/defaults")
       : { defaultServerAlgorithms: nodeServerAlgorithms, defaultAlgorithms: nodeAlgorithms };
   const { userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
   const algorithms = offeredAlgorithms({ algorithms: chooseAlgorithms(options.algorithms, defaults, known), wasm });
-  return { ...options, algorithms, userKeys, random, fingerprint, trace: withDescriptions(options.trace) };
+  return {
+    ...options,
+    algorithms,
+    userKeys,
+    random,
+    fingerprint,
+    loginMethods: serverMethods,
+    trace: withDescriptions(options.trace),
+  };
 }
 
 /** A listening SSH server. */
@@ -73,7 +81,7 @@ export class SshServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: ListenOptions;
   /** Options shared by all connections. */
-  readonly #serve: ServeOptions<NodeSession> & CryptoProvider;
+  readonly #serve: ServeOptions<NodeSession> & ServerProvider;
   readonly #earlyDrop: RandomEarlyDrop;
   readonly #perSource: PerSource;
   readonly #stopDelays: () => void;
@@ -82,7 +90,7 @@ export class SshServer implements AsyncDisposable {
   #accepted = 0;
 
   /** For internal use; call `listen` instead. */
-  constructor(server: Server, options: ListenOptions & CryptoProvider, earlyDrop: RandomEarlyDrop, table: PerSource) {
+  constructor(server: Server, options: ListenOptions & ServerProvider, earlyDrop: RandomEarlyDrop, table: PerSource) {
     this.#server = server;
     this.#options = options;
     this.#earlyDrop = earlyDrop;

@@ -1,13 +1,22 @@
+import type { SshError } from "@nacre/wire";
 import { assert, constantFrom, dictionary, integer, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
+import { SIGNAL_NAMES } from "../../src/session/names.ts";
 import {
   decodeTerminalModes,
   encodeTerminalModes,
-  SIGNAL_NAMES,
   TERMINAL_MODES,
   type TerminalModes,
-} from "../src/index.ts";
-import { thrownCode } from "./support.ts";
+} from "../../src/session/terminal-modes.ts";
+
+const thrownCode = (call: () => unknown): string | undefined => {
+  try {
+    call();
+  } catch (error) {
+    return (error as SshError).code;
+  }
+  return undefined;
+};
 
 describe("terminal modes (RFC 4254 §8)", () => {
   test("encodes an opcode and a uint32 for each mode, then TTY_OP_END", () => {
