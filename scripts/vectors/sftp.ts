@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { SFTP_EXTENSIONS, SftpServer } from "@nacre/sftp";
 import { MemoryFiles, type OpenNode } from "@nacre/testing/sftp/memory-files";
-import { RECORDED_CONTENT, RecordedSession } from "@nacre/testing/sftp/recorded-session";
+import { RECORDED_CONTENT, RECORDED_FILES, RecordedSession } from "@nacre/testing/sftp/recorded-session";
 import { base64Encode } from "@nacre/wire";
 
 const FILE = new URL("../../test-vectors/sftp.json", import.meta.url);
@@ -105,7 +105,7 @@ function recordClient(folder: string): Chunk[] {
 
 /** Serves files in memory on standard input and output, and writes the chunks to a file. */
 function serve(logFile: string): void {
-  const files = new MemoryFiles();
+  const files = new MemoryFiles(RECORDED_FILES);
   const server = new SftpServer<OpenNode>({ extensions: Object.values(SFTP_EXTENSIONS) });
   const note = (from: Chunk["from"], bytes: Uint8Array): void =>
     appendFileSync(logFile, `${JSON.stringify({ from, bytes: base64Encode(bytes) })}\n`);

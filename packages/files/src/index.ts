@@ -10,14 +10,14 @@ export {
   type CalendarTime,
   decodePath,
   encodePath,
+  type FailedCall,
   listingTime,
   modeText,
   SftpError,
+  type SftpLimits,
   SSH_FX,
   type UsersGroups,
 } from "@nacre/sftp";
-export { BlockReader, type BlockSink, type ReadRange } from "./blocks/block-reader.ts";
-export { type BlockSource, BlockWriter } from "./blocks/block-writer.ts";
 export type { FileData } from "./blocks/write-all.ts";
 export type {
   LocalAttributes,
@@ -31,14 +31,13 @@ export type {
   LocalStats,
   LocalWriter,
   Sha256,
-  ShortFileAttributes,
 } from "./local/local-files.ts";
 export { nameProblem } from "./local/names.ts";
 export type { Time } from "./remote/attributes.ts";
 export type { Dir } from "./remote/directory.ts";
-export { FileHandle, type PositionOptions, type ReadResult, type WriteResult } from "./remote/file-handle.ts";
+export type { FileHandle, PositionOptions, ReadResult, WriteResult } from "./remote/file-handle.ts";
 export { expandBraces, matchesName } from "./remote/glob.ts";
-export type { OpenFlags } from "./remote/open-flags.ts";
+export type { OpenFlags } from "./remote/open-file.ts";
 export { type ChannelOpener, type DigestExecOptions, type DigestExecResult, openSftp } from "./remote/open-sftp.ts";
 export type {
   AppendFileOptions,
@@ -59,9 +58,16 @@ export type {
   WriteStreamOptions,
 } from "./remote/options.ts";
 export type { RemotePath } from "./remote/remote-path.ts";
-export { Sftp } from "./remote/sftp.ts";
-export type { OpenFile, SftpChannel } from "./remote/sftp-channel.ts";
-export { Dirent, type StatFs, Stats } from "./remote/stats.ts";
+export type { Sftp } from "./remote/sftp.ts";
+export type { Dirent, StatFs, Stats } from "./remote/stats.ts";
+export {
+  copy,
+  download,
+  type LocalPattern,
+  type RemotePattern,
+  type UploadSource,
+  upload,
+} from "./transfer/index.ts";
 export type {
   FailedEntry,
   ResumedEntry,
@@ -71,18 +77,11 @@ export type {
   TransferProgress,
   TransferResult,
   TransferredFile,
+  UnsetEntry,
   UnverifiedEntry,
   UploadOptions,
 } from "./transfer/options.ts";
-export type { TransferSink } from "./transfer/stream-ends.ts";
-export {
-  copy,
-  download,
-  type LocalPattern,
-  type RemotePattern,
-  type UploadSource,
-  upload,
-} from "./transfer/upload-download.ts";
+export type { TransferSink } from "./transfer/sides/streams.ts";
 
 /** Opens SFTP on a connection, with Web streams. Use `await using`, or call `close()` in the end. Rejects like `openSftp`. */
 export function sftp(ssh: ChannelOpener, options?: OpenSftpOptions): Promise<Sftp> {

@@ -1,8 +1,10 @@
 export {
   type Attributes,
   decodePath,
+  type ExtendedAttribute,
   encodePath,
   type Owner,
+  type SftpServerLimits,
   SSH_FX,
   SSH_FXE_STATVFS,
   type StatVfs,
@@ -23,12 +25,7 @@ export {
   type MemoryFileSystemOptions,
   memoryFileSystem,
 } from "./serve/memory-file-system.ts";
-export {
-  SFTP_REQUEST_TYPES,
-  type SftpRequestEvent,
-  type SftpRequestType,
-  type SftpServerLogEvent,
-  type SftpServerSettings,
-} from "./serve/options.ts";
+export type { SftpRequestEvent, SftpServerLogEvent, SftpServerSettings } from "./serve/options.ts";
+export { SFTP_REQUEST_TYPES, type SftpRequestType } from "./serve/requests.ts";
 export { sftpServer } from "./serve/sftp-server.ts";
-export type { SftpChannel, SftpPeer } from "./serve/sftp-session.ts";
+export type { SftpPeer, SftpPeerChannel } from "./serve/sftp-session.ts";

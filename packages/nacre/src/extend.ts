@@ -9,6 +9,7 @@ export {
   usage,
 } from "./check.ts";
 export * from "./common.ts";
+export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { connectDuplex } from "./login/client/base-client.ts";
 export { explicitHostKey, type HostKeyOption } from "./login/client/host-keys.ts";

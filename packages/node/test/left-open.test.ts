@@ -28,16 +28,14 @@ it("leaves no descriptor of a file open that it refuses", async () => {
   for (const name of ["file", "link", "directory", "pipe"]) {
     const attempts = [
       nodeFiles.create(path(name), undefined).then((file) => file.close()),
-      (async () => void nodeFiles.createShort!(path(name), Buffer.from("x"), { mode: undefined, exact: undefined }))(),
       nodeFiles.open(path(name), false).then((file) => file.close()),
-      (async () => void nodeFiles.readShort!(path(name), 1, false))(),
       nodeFiles.openPartial!(path(name)).then((file) => expect(file).toBeUndefined()),
       nodeFiles.setAttributes(path(name), { mode: 0o700 }),
       nodeFiles.holdDirectory!(path(name), false).then((held) => held.close()),
     ];
     for (const { status } of await Promise.allSettled(attempts)) outcomes.push(status);
   }
-  expect(outcomes.filter((status) => status === "rejected").length).toBeGreaterThan(15);
+  expect(outcomes.filter((status) => status === "rejected").length).toBeGreaterThan(10);
   expect(await openBelow(folder)).toEqual([]);
 });
 

@@ -38,8 +38,8 @@ it("writes a new file with mode and times", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "f");
   const file = await nodeFiles.create(path, 0o600);
-  await file.write(Buffer.from("world"), 6);
-  await file.write(Buffer.from("hello "), 0);
+  await file.write([Buffer.from("world")], 6);
+  await file.write([Buffer.from("hello "), new Uint8Array(0)], 0);
   await file.setAttributes({ mode: 0o640, times: { atimeMs: 1_000_000, mtimeMs: 2_000_000 } });
   await file.close();
   expect(await readFile(path, "utf8")).toBe("hello world");
@@ -88,7 +88,7 @@ it("continues a file behind its end", async () => {
   const part = await nodeFiles.openPartial!(path);
   const buffer = new Uint8Array(10);
   expect([part!.size, await part!.read(buffer, 1)]).toEqual([6, 5]);
-  await part!.write(Buffer.from("world"), 6);
+  await part!.write([Buffer.from("wor"), Buffer.from("ld")], 6);
   await part!.close();
   expect(await readFile(path, "utf8")).toBe("hello world");
 });
@@ -224,3 +224,15 @@ const swap = () => {
 };
 swap();
 `;
+
+it("closes a file once, and does not use the descriptor again", async () => {
+  const path = join(await temporaryFolder(), "f");
+  const file = await nodeFiles.create(path, undefined);
+  await file.close();
+  const other = await nodeFiles.create(`${path}2`, undefined);
+  await file.close();
+  await expect(file.write([Buffer.from("x")], 0)).rejects.toMatchObject({ code: "file-unwritable" });
+  await other.write([Buffer.from("y")], 0);
+  await other.close();
+  expect(await readFile(`${path}2`, "utf8")).toBe("y");
+});

@@ -1,18 +1,24 @@
 import { execFileSync } from "node:child_process";
-import { lstat, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import type { ShortFileAttributes } from "@nacre/files";
+import type { LocalAttributes } from "@nacre/files";
 import type { SshError } from "@nacre/wire";
 import { afterEach, expect, it, vi } from "vitest";
 import { nodeFiles } from "../src/disk/local-files.ts";
 import { temporaryFolder } from "./support.ts";
 
-const readShort = (path: string, size: number, follow: boolean): Uint8Array | undefined =>
-  nodeFiles.readShort!(path, size, follow);
-const createShort = (path: string, bytes: Uint8Array, attributes: ShortFileAttributes): boolean =>
-  nodeFiles.createShort!(path, bytes, attributes);
-const PLAIN = { mode: undefined, exact: undefined };
+/** Calls about names in the thread pool. */
+const pooled = vi.hoisted(() => ({ opens: 0 }));
+
+vi.mock(import("node:fs"), async (importOriginal) => {
+  const fs = await importOriginal();
+  const open = (...given: Parameters<typeof fs.open>): void => {
+    pooled.opens++;
+    fs.open(...given);
+  };
+  return { ...fs, open } as typeof fs;
+});
 
 /** Time that the functions see, in milliseconds. */
 let now = 1e9;
@@ -28,35 +34,26 @@ afterEach(() => {
   now += 1e6;
 });
 
-function codeOf(work: () => unknown): string | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    return (error as SshError).code;
-  }
+async function read(path: string, follow: boolean): Promise<string> {
+  const file = await nodeFiles.open(path, follow);
+  const buffer = Buffer.alloc(100);
+  const count = await file.read(buffer, 0);
+  await file.close();
+  return buffer.subarray(0, count).toString();
 }
 
-it("reads a regular file of the stated size, and no other", async () => {
-  const folder = await temporaryFolder();
-  const path = join(folder, "f");
-  await writeFile(path, "four");
-  expect(Buffer.from(readShort(path, 4, false)!).toString()).toBe("four");
-  expect(readShort(path, 3, false)).toBeUndefined();
-  expect(readShort(path, 5, false)).toBeUndefined();
-  await writeFile(path, "");
-  expect(readShort(path, 0, false)).toHaveLength(0);
-});
+async function create(path: string, text: string, mode?: number, exact?: LocalAttributes): Promise<void> {
+  const file = await nodeFiles.create(path, mode);
+  await file.write([Buffer.from(text)], 0);
+  if (exact !== undefined) await file.setAttributes(exact);
+  await file.close();
+}
 
-it("gives each file memory of its own", async () => {
-  const folder = await temporaryFolder();
-  const names = ["a", "b", "c"];
-  for (const name of names) await writeFile(join(folder, name), name.repeat(30_000));
-  // More than the memory that is allocated at once.
-  const contents = Array.from({ length: 4 }, () => names.map((name) => readShort(join(folder, name), 30_000, false)!));
-  for (const round of contents)
-    expect(round.map((bytes) => Buffer.from(bytes).toString())).toEqual(names.map((name) => name.repeat(30_000)));
-});
+const codeOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: SshError) => error.code,
+  );
 
 it("reads only regular files, and links only if told to", async () => {
   const folder = await temporaryFolder();
@@ -64,48 +61,54 @@ it("reads only regular files, and links only if told to", async () => {
   await symlink("f", join(folder, "l"));
   execFileSync("mkfifo", [join(folder, "p")]);
   for (const name of ["l", "p", "none", "."])
-    expect(codeOf(() => readShort(join(folder, name), 4, false))).toBe("file-unreadable");
-  expect(readShort(join(folder, "l"), 4, true)).toHaveLength(4);
+    expect(await codeOf(nodeFiles.open(join(folder, name), false))).toBe("file-unreadable");
+  expect(await read(join(folder, "l"), true)).toBe("four");
 });
 
 it("creates a file with contents, mode and times, but not in place of another one or through a link", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "f");
   const exact = { mode: 0o640, times: { atimeMs: 1_000_000, mtimeMs: 2_000_000 } };
-  expect(createShort(path, Buffer.from("hello"), { mode: 0o600, exact })).toBe(true);
+  await create(path, "hello", 0o600, exact);
   expect(await readFile(path, "utf8")).toBe("hello");
   const { mode, mtimeMs } = await stat(path);
   expect([mode & 0o7777, mtimeMs]).toEqual([0o640, 2_000_000]);
   await symlink("elsewhere", join(folder, "l"));
   await mkdir(join(folder, "d"));
   for (const name of ["f", "l", "d"])
-    expect(codeOf(() => createShort(join(folder, name), Buffer.from("other"), PLAIN))).toBe("file-unwritable");
+    expect(await codeOf(nodeFiles.create(join(folder, name), undefined))).toBe("file-unwritable");
   expect(await readFile(path, "utf8")).toBe("hello");
-  expect(codeOf(() => readShort(join(folder, "elsewhere"), 5, true))).toBe("file-unreadable");
+  expect(await codeOf(nodeFiles.open(join(folder, "elsewhere"), true))).toBe("file-unreadable");
 });
 
-it("makes no synchronous call if the turn has no time left or the disk is slow", async () => {
+it("makes calls in the thread pool if the turn has no time left or the disk is slow", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "f");
   await writeFile(path, "four");
+  /** Opens the file, and returns the number of calls in the thread pool so far. */
+  const opens = async (): Promise<number> => {
+    await codeOf(nodeFiles.create(path, undefined));
+    return pooled.opens;
+  };
   await setImmediate();
   duration = 4;
-  expect(readShort(path, 4, false)).toHaveLength(4);
+  expect(await opens()).toBe(0);
   duration = 0;
-  expect(readShort(path, 4, false)).toBeUndefined();
+  expect(await opens()).toBe(1);
   await setImmediate();
   duration = 11;
-  expect(readShort(path, 4, false)).toHaveLength(4);
+  expect(await opens()).toBe(1);
   duration = 0;
   await setImmediate();
-  expect(readShort(path, 4, false)).toBeUndefined();
-  expect(createShort(join(folder, "g"), Buffer.from("other"), PLAIN)).toBe(false);
+  expect(await opens()).toBe(2);
   expect((await nodeFiles.lstat(path)).size).toBe(4);
-  await nodeFiles.rename(path, join(folder, "h"));
-  expect((await lstat(join(folder, "h"))).size).toBe(4);
+  await nodeFiles.rename(path, join(folder, "g"));
+  await nodeFiles.rename(join(folder, "g"), path);
+  expect(await read(path, false)).toBe("four");
+  expect(pooled.opens).toBe(3);
   // The slow call took 11 ms, so 220 ms pass.
   now += 219;
-  expect(readShort(join(folder, "h"), 4, false)).toBeUndefined();
+  expect(await opens()).toBe(4);
   now += 1;
-  expect(readShort(join(folder, "h"), 4, false)).toHaveLength(4);
+  expect(await opens()).toBe(4);
 });

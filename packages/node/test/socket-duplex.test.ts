@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import type { DuplexHandler } from "nacre";
 import { describe, expect, test, vi } from "vitest";
-import { notePacket } from "../src/net/free-buffer.ts";
+import { notePacket } from "../src/net/packet-buffers.ts";
 import { acceptedDuplex, socketDuplex } from "../src/net/socket-duplex.ts";
 import { serve, watchResources } from "./support.ts";
 

@@ -4,7 +4,7 @@ import type { StatVfs, UsersGroups } from "./messages/extensions.ts";
 import type { NameEntry } from "./messages/replies.ts";
 
 /** Limits of a server, for use by its client. Sizes are in bytes. */
-export interface ServerLimits {
+export interface SftpLimits {
   /** Maximum length of a packet to the server, without its length field. */
   readonly maxPacketLength: number;
   /** Maximum length of a read. A longer one returns less. */
@@ -32,13 +32,11 @@ export type SftpReplyEvent<Waiter> =
   | ({ readonly type: "status"; readonly status: number; readonly message: string } & Answered<Waiter>)
   /** Handle of an opened file or directory. */
   | ({ readonly type: "handle"; readonly handle: Bytes } & Answered<Waiter>)
-  /** Bytes of a file, at least one. The receiver owns them. */
-  | ({ readonly type: "data"; readonly data: Bytes } & Answered<Waiter>)
   /**
-   * Bytes of a file in the pieces in which they arrived, at least one, none empty: answer to `readPieces`. `length` is the number of bytes.
-   * The receiver owns the pieces and their buffers.
+   * Bytes of a file in the pieces in which they arrived, at least one, none empty. `length` is the number of bytes. No piece shares its
+   * buffer with anything else.
    */
-  | ({ readonly type: "pieces"; readonly pieces: readonly Bytes[]; readonly length: number } & Answered<Waiter>)
+  | ({ readonly type: "data"; readonly pieces: readonly Bytes[]; readonly length: number } & Answered<Waiter>)
   /** Names in a directory, at least one. */
   | ({ readonly type: "names"; readonly names: readonly NameEntry[] } & Answered<Waiter>)
   /** A path: reply to "realpath", "readlink", "expand-path" and "home-directory". */
@@ -52,8 +50,8 @@ export type SftpReplyEvent<Waiter> =
   /** Reply to an "extended" request. */
   | ({ readonly type: "extended"; readonly data: Bytes } & Answered<Waiter>)
   /**
-   * There is no reply that counts. `error` is that of the "closed" event if SFTP ended before it, or `sftp-handle-reused` if the server gave
-   * the same handle to two files.
+   * There is no reply that counts. `error` is that of the "closed" event if SFTP ended before it, or `sftp-handle-reused` if the server
+   * gave the same handle to two files.
    */
   | ({ readonly type: "unanswered"; readonly error: SshError } & Answered<Waiter>);
 
@@ -62,7 +60,7 @@ export type SftpClientEvent<Waiter = void> =
   /** The server speaks version 3. Requests can be sent. */
   | { readonly type: "ready" }
   /** The server stated its limits; `serverLimits` has them too. Follows "ready" only if the server has limits@openssh.com. */
-  | { readonly type: "limits"; readonly limits: ServerLimits }
+  | { readonly type: "limits"; readonly limits: SftpLimits }
   | SftpReplyEvent<Waiter>
   /** SFTP ended: by `end`, or because the server violated the protocol. Last event; close the channel. */
   | { readonly type: "closed"; readonly error: SshError };

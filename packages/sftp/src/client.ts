@@ -1,5 +1,5 @@
 import { type Bytes, completeLimits, copyBytes, type Overrides, SshError, utf8Decode } from "@nacre/wire";
-import type { ServerLimits, SftpClientEvent } from "./client-events.ts";
+import type { SftpClientEvent, SftpLimits } from "./client-events.ts";
 import { SFTP_VERSION } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { isKnownToKeepOrder } from "./known-servers.ts";
@@ -12,7 +12,6 @@ import { RequestOutput } from "./request-output.ts";
 import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
 import { ServerHandles, sharedHandle } from "./server-handles.ts";
 import { limitsFrom, unstatedLimits } from "./server-limits.ts";
-import { StatusDecoder } from "./status-decoder.ts";
 import { exchangePaths, symlinkOrderOf } from "./symlink-order.ts";
 import { decodeReply, REQUESTS, type SftpReply, type SftpRequest, SSH_FXP } from "./table.ts";
 
@@ -37,8 +36,8 @@ const DATA_HEADER = 9;
  * Each request returns an id, and its answer is one event with that id. Replies come in any order. The value passed as `waiter` comes back
  * in the event, so the caller needs no table of its own.
  *
- * If the server gives a handle that is open, the second open and every request on the first file are answered by "unanswered" with the error
- * `sftp-handle-reused`. Close the first file, and open them again one at a time.
+ * If the server gives a handle that is open, the second open and every request on the first file are answered by "unanswered" with the
+ * error `sftp-handle-reused`. Close the first file, and open them again one at a time.
  *
  * Invalid input from the server ends SFTP: one "unanswered" event for each request, then "closed". Invalid calls throw `usage`; calls after
  * the end throw `channel-closed`.
@@ -49,12 +48,11 @@ export class SftpClient<Waiter = void> {
   readonly #frames: FrameReader;
   readonly #output = new RequestOutput();
   readonly #requests = new RequestsUnderWay<Waiter>();
-  readonly #statuses = new StatusDecoder();
   readonly #handles = new ServerHandles();
   /** Requests that are not sent, because their handle is shared. */
   readonly #refused: RequestUnderWay<Waiter>[] = [];
   #state: State<Waiter> = { kind: "starting" };
-  #serverLimits: ServerLimits;
+  #serverLimits: SftpLimits;
 
   /** Throws `usage` if a limit is out of range. */
   constructor(options: SftpClientOptions = {}) {
@@ -72,7 +70,7 @@ export class SftpClient<Waiter = void> {
   }
 
   /** Limits of the server. Until it states them, those that every server accepts: reads and writes of 32 KiB. */
-  get serverLimits(): ServerLimits {
+  get serverLimits(): SftpLimits {
     return this.#serverLimits;
   }
 
@@ -103,11 +101,10 @@ export class SftpClient<Waiter = void> {
   }
 
   /**
-   * Adds bytes from the server; the client then owns them. `ownsBuffer`, default false, tells that nothing else uses their buffer, so that
-   * `readPieces` need not copy them. Take the events after each call.
+   * Adds bytes from the server. The client then owns them with their buffer, which must hold nothing else. Take the events after each call.
    */
-  receive(bytes: Uint8Array, ownsBuffer: boolean = false): void {
-    if (this.#state.kind === "starting" || this.#state.kind === "ready") this.#frames.push(bytes, ownsBuffer);
+  receive(bytes: Uint8Array): void {
+    if (this.#state.kind === "starting" || this.#state.kind === "ready") this.#frames.push(bytes);
   }
 
   /** Reports that the server sends no more bytes. `error` is the reason, if it is known. */
@@ -139,9 +136,9 @@ export class SftpClient<Waiter = void> {
   }
 
   /**
-   * Sends a request and returns its id. Byte strings are copied. `waiter` comes back in the event that answers the request. Throws `usage` for
-   * an invalid value, `request-limit` if too many requests are under way, `sftp-unsupported` if the server lacks the extension, or
-   * `channel-closed`.
+   * Sends a request and returns its id. Byte strings are copied. `waiter` comes back in the event that answers the request. Throws
+   * `usage` for an invalid value, `request-limit` if too many requests are in flight, `sftp-unsupported` if the server lacks the
+   * extension, or `channel-closed`.
    */
   request(request: SftpClientRequest, waiter: Waiter): number {
     if (request.type === "read") return this.read(request.handle, request.offset, request.length, waiter);
@@ -163,27 +160,15 @@ export class SftpClient<Waiter = void> {
     return sent.id;
   }
 
-  /**
-   * Reads up to `length` bytes at `offset`. The answer has the bytes in an array of their own, or the status EOF. Throws like `request`.
-   */
+  /** Reads up to `length` bytes at `offset`. The answer is an event of type "data", or the status EOF. Throws like `request`. */
   read(handle: Uint8Array, offset: number, length: number, waiter: Waiter): number {
-    return this.#read({ type: "read", handle, offset, length }, undefined, waiter);
-  }
-
-  /**
-   * Reads up to `target.length` bytes at `offset` into `target`, without another copy. The answer has a view of the bytes read. Leave
-   * `target` alone until then. Throws like `request`.
-   */
-  readInto(handle: Uint8Array, offset: number, target: Bytes, waiter: Waiter): number {
-    return this.#read({ type: "read", handle, offset, length: target.length }, target, waiter);
-  }
-
-  /**
-   * Reads up to `length` bytes at `offset`, without a copy of most of them if `receive` gets bytes that own their buffer. The answer is an event of type "pieces", or the status EOF.
-   * Throws like `request`.
-   */
-  readPieces(handle: Uint8Array, offset: number, length: number, waiter: Waiter): number {
-    return this.#read({ type: "read", handle, offset, length }, "pieces", waiter);
+    this.#assertCanSend();
+    const most = this.#limits.maxPacketLength - DATA_HEADER;
+    if (!(Number.isInteger(length) && length >= 1 && length <= most))
+      throw new SshError("usage", `the length of a read must be an integer from 1 to ${most} bytes, got ${length}`);
+    const sent = this.#send({ type: "read", handle, offset, length }, waiter);
+    sent.length = length;
+    return sent.id;
   }
 
   /** Writes `data` at `offset`. The data is copied into `unsent`. Throws like `request`, and `usage` for more than `serverLimits` allow. */
@@ -208,31 +193,14 @@ export class SftpClient<Waiter = void> {
   }
 
   /**
-   * Ignores the reply to a request: no event follows. The request still counts until its reply arrives. A handle in the reply is closed. The
-   * target of a `readInto` is not written any more. Does nothing if the request is answered.
+   * Ignores the reply to a request: no event follows. The request still counts until its reply arrives. A handle in the reply is closed.
+   * Does nothing if the request is answered.
    */
   abandon(request: number): void {
     const found = this.#requests.find(request);
     if (found === undefined) return;
     found.isAbandoned = true;
     found.waiter = undefined;
-    found.target = undefined;
-  }
-
-  #read(
-    request: SftpRequest & { readonly type: "read" },
-    target: RequestUnderWay<Waiter>["target"],
-    waiter: Waiter,
-  ): number {
-    this.#assertCanSend();
-    const most = this.#limits.maxPacketLength - DATA_HEADER;
-    const { length } = request;
-    if (!(Number.isInteger(length) && length >= 1 && length <= most))
-      throw new SshError("usage", `the length of a read must be an integer from 1 to ${most} bytes, got ${length}`);
-    const sent = this.#send(request, waiter);
-    sent.length = length;
-    sent.target = target;
-    return sent.id;
   }
 
   #send(request: SftpRequest, waiter: Waiter | undefined): RequestUnderWay<Waiter> {
@@ -293,12 +261,9 @@ export class SftpClient<Waiter = void> {
     const request = this.#requests.find(id);
     if (request === undefined)
       throw new SshError("unexpected-message", `the SFTP server answered request ${id}, which is not under way`);
-    if (number === SSH_FXP.DATA && request.target !== undefined && !this.#isShared(request))
-      return this.#receiveInto(request, request.target);
-    const packet = this.#frames.take(this.#frames.remaining);
-    const reply =
-      number === SSH_FXP.STATUS ? this.#statuses.decode(packet, request.type!) : decodeReply(packet, request.type!);
-    return this.#answer(request, reply);
+    if (number === SSH_FXP.DATA && !this.#isShared(request) && this.#hasData(request))
+      return this.#receiveData(request);
+    return this.#answer(request, decodeReply(this.#frames.take(this.#frames.remaining), request.type!));
   }
 
   #receiveVersion(number: number): SftpClientEvent<Waiter> | undefined {
@@ -319,27 +284,27 @@ export class SftpClient<Waiter = void> {
     return { type: "ready" };
   }
 
-  /** Passes the data of the current packet on in pieces, or copies it to where the request wants it. */
-  #receiveInto(request: RequestUnderWay<Waiter>, target: Bytes | "pieces"): SftpClientEvent<Waiter> | undefined {
-    const frames = this.#frames;
-    const length = frames.remaining - DATA_HEADER;
-    // If the length is wrong, the codec throws the error.
-    if (
-      length <= 0 ||
-      /* rule: sftp-into-length */ length > request.length ||
-      /* rule: sftp-into-field */ frames.uint32At(5) !== length
-    )
-      return this.#answer(request, decodeReply(frames.take(frames.remaining), "read"));
-    frames.skip(DATA_HEADER);
-    if (target === "pieces") {
-      const { id } = request;
-      const waiter = request.waiter as Waiter;
-      this.#requests.remove(request);
-      return { type: "pieces", request: id, waiter, pieces: frames.takePieces(length), length };
-    }
-    const data = target.subarray(0, length);
-    frames.copy(data);
-    return this.#answer(request, { type: "data", data });
+  /** Returns whether the current packet has the data of a read. If not, the codec throws the error, or finds the end of the file. */
+  #hasData(request: RequestUnderWay<Waiter>): boolean {
+    const length = this.#frames.remaining - DATA_HEADER;
+    return (
+      request.type === "read" &&
+      /* rule: sftp-empty-data */ length > 0 &&
+      /* rule: sftp-into-length */ length <= request.length &&
+      /* rule: sftp-into-field */ this.#frames.uint32At(5) === length
+    );
+  }
+
+  /** Passes the data of the current packet on as it arrived. */
+  #receiveData(request: RequestUnderWay<Waiter>): SftpClientEvent<Waiter> | undefined {
+    const length = this.#frames.remaining - DATA_HEADER;
+    const { id, isAbandoned } = request;
+    const waiter = request.waiter as Waiter;
+    this.#requests.remove(request);
+    this.#frames.skip(isAbandoned ? DATA_HEADER + length : DATA_HEADER);
+    return isAbandoned
+      ? undefined
+      : { type: "data", request: id, waiter, pieces: this.#frames.takePieces(length), length };
   }
 
   #answer(request: RequestUnderWay<Waiter>, reply: SftpReply): SftpClientEvent<Waiter> | undefined {

@@ -1,6 +1,25 @@
 // Field types of SFTP messages that SSH's other messages lack. Values that the caller passes are checked when they are written.
-import { Reader, SshError, Writer } from "@nacre/wire";
+import { Reader, SshError, type Structure, structure, Writer } from "@nacre/wire";
 import type * as fields from "@nacre/wire/fields";
+
+/** Codec of the fields of a packet. */
+export interface Codec<T> extends Structure<T> {
+  /** Writes the fields to `writer`. */
+  write(writer: Writer, value: T): void;
+}
+
+/** Creates a codec. The order of `all` is the order on the wire. */
+export function codec<T extends object>(
+  name: string,
+  all: { readonly [K in keyof T]-?: fields.Field<T[K]> },
+): Codec<T> {
+  return {
+    ...structure(name, all),
+    write(writer, value) {
+      for (const key in all) all[key].write(writer, value[key]);
+    },
+  };
+}
 
 /** A field that selects the type of a request or reply. It is not on the wire. */
 export function constant<T extends string>(value: T): fields.Field<T> {

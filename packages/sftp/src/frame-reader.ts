@@ -29,17 +29,12 @@ export class FrameReader {
   #collected: Bytes = new Uint8Array(0);
   #collectedStart = 0;
   #collectedEnd = 0;
-  readonly #release: ((chunk: Uint8Array) => void) | undefined;
   /** Long chunks that own their buffers. */
   readonly #owned = new Set<Uint8Array>();
 
-  /**
-   * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk that
-   * owns its buffer when all of it is read. `take` then always copies, so that no view of the chunk is left.
-   */
-  constructor(maxLength: number, release?: (chunk: Uint8Array) => void) {
+  /** `maxLength`: maximum length of a packet in bytes, without its length field. */
+  constructor(maxLength: number) {
     this.#maxLength = maxLength;
-    this.#release = release;
   }
 
   /** Number of received bytes that no packet has taken. */
@@ -58,10 +53,10 @@ export class FrameReader {
   }
 
   /**
-   * Adds received bytes. Long chunks are kept as views; the caller must not change them. `ownsBuffer` tells that nothing else uses their
-   * buffer: only then is `release` called with them, and a piece may be a view.
+   * Adds received bytes. Long chunks are kept as views. `ownsBuffer` tells that nothing else uses their buffer, so that a piece may be a
+   * view.
    */
-  push(bytes: Uint8Array, ownsBuffer: boolean = false): void {
+  push(bytes: Uint8Array, ownsBuffer: boolean = true): void {
     if (bytes.length === 0) return;
     this.#held += bytes.length;
     if (bytes.length < SHORT_CHUNK) this.#collect(bytes);
@@ -110,10 +105,10 @@ export class FrameReader {
     this.#skip(length);
   }
 
-  /** Reads the next `length` bytes of the current packet: a view if they are in one chunk and no chunk is released, else a copy. */
+  /** Reads the next `length` bytes of the current packet: a view if they are in one chunk, else a copy. */
   take(length: number): Bytes {
     const first = this.#chunks[0];
-    if (this.#release === undefined && first !== undefined && first.length - this.#offset >= length) {
+    if (first !== undefined && first.length - this.#offset >= length) {
       const view = first.subarray(this.#offset, this.#offset + length);
       this.#isViewed = true;
       this.skip(length);
@@ -125,8 +120,8 @@ export class FrameReader {
   }
 
   /**
-   * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a view
-   * only if it ends a long chunk that owns its buffer, and nothing else has a view of it; the others are copies.
+   * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a
+   * view only if it ends a long chunk that owns its buffer, and nothing else has a view of it; the others are copies.
    */
   takePieces(length: number): Bytes[] {
     this.#leave(length);
@@ -135,7 +130,7 @@ export class FrameReader {
       const chunk = this.#chunks[0]!;
       const part = chunk.subarray(this.#offset, this.#offset + left);
       const endsChunk = this.#offset + part.length === chunk.length;
-      const isOwned = endsChunk && this.#owned.has(chunk) && !this.#isViewed && this.#release === undefined;
+      const isOwned = endsChunk && this.#owned.has(chunk) && !this.#isViewed;
       pieces.push(isOwned ? (part as Bytes) : copyBytes(part));
       left -= part.length;
       this.#skip(part.length);
@@ -178,7 +173,7 @@ export class FrameReader {
     for (let chunk = this.#chunks[0]; chunk !== undefined && left >= chunk.length - this.#offset; ) {
       left -= chunk.length - this.#offset;
       this.#chunks.shift();
-      if (this.#owned.delete(chunk)) this.#release?.(chunk);
+      this.#owned.delete(chunk);
       this.#offset = 0;
       this.#isViewed = false;
       chunk = this.#chunks[0];

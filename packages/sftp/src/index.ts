@@ -1,6 +1,6 @@
 export type { Attributes, ExtendedAttribute, Owner, Times } from "./attributes.ts";
 export { SftpClient, type SftpClientOptions, type SftpClientRequest } from "./client.ts";
-export type { Answered, ServerLimits, SftpClientEvent, SftpReplyEvent } from "./client-events.ts";
+export type { Answered, SftpClientEvent, SftpLimits, SftpReplyEvent } from "./client-events.ts";
 export { SFTP_VERSION, SSH_FX, SSH_FXE_STATVFS, SSH_FXF } from "./constants.ts";
 export { SFTP_CLIENT_LIMITS, SFTP_SERVER_LIMITS, type SftpClientLimits, type SftpServerLimits } from "./limits.ts";
 export { type CalendarTime, listingTime } from "./listing-time.ts";
@@ -66,6 +66,7 @@ export {
   decodeRequest,
   encodeReply,
   encodeRequest,
+  extensionFor,
   type RequestType,
   type SftpReply,
   type SftpRequest,

@@ -42,16 +42,16 @@ export const SFTP_CLIENT_LIMITS: LimitTable<SftpClientLimits> = limitTable<SftpC
 export interface SftpServerLimits {
   /** Length of a packet, without its length field; a longer one from the client ends SFTP. Default 256 KiB, as in OpenSSH. */
   readonly maxPacketLength: number;
-  /** Requests under way. At this number the server parses no further request until one is answered. Default 128. */
+  /** Pending requests. At this number the server parses no further request until one is answered. Default 128. */
   readonly maxRequests: number;
   /**
-   * Data bytes of the reads and writes under way, and bytes of other requests. At this number the server parses no further request until one
-   * is answered. Default 4 MiB.
+   * Data bytes of pending reads and writes, and bytes of other pending requests. At this number the server parses no further request
+   * until one is answered. Default 4 MiB.
    */
-  readonly maxBytesUnderWay: number;
+  readonly maxPendingBytes: number;
   /** Bytes of unsent replies. At this number the server parses no further request until some are sent. Default 1 MiB. */
   readonly maxUnsent: number;
-  /** Open handles, including those of opens under way; one more open is refused. Default 1024. */
+  /** Open handles, including those of pending opens; one more open is refused. Default 1024. */
   readonly maxHandles: number;
   /** Length of a path from the client; a request with a longer one is refused. Default 4096. */
   readonly maxPathLength: number;
@@ -61,7 +61,7 @@ export interface SftpServerLimits {
 export const SFTP_SERVER_LIMITS: LimitTable<SftpServerLimits> = limitTable<SftpServerLimits>({
   maxPacketLength: { default: 256 * 1024, least: SAFE_PACKET_LENGTH, most: 16 * 1024 * 1024, unit: "bytes" },
   maxRequests: { default: 128, least: 1, most: MAX_UINT32, unit: "requests" },
-  maxBytesUnderWay: { default: 4 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
+  maxPendingBytes: { default: 4 * 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   maxUnsent: { default: 1024 * 1024, least: 1, most: MAX_UINT32, unit: "bytes" },
   maxHandles: { default: 1024, least: 1, most: MAX_UINT32, unit: "handles" },
   maxPathLength: { default: 4096, least: 1, most: MAX_UINT32, unit: "bytes" },

@@ -17,9 +17,8 @@ export function replyEvent<Waiter>(
       // Copied, because a handle lives long, and a view would keep the whole received chunk.
       return { type: "handle", request, waiter, handle: copyBytes(reply.handle) };
     case "data":
-      // rule: sftp-empty-data
-      if (reply.data.length === 0) break;
-      return { type: "data", request, waiter, data: reply.data as Bytes };
+      // `SftpClient` passes other data on as it arrived.
+      break;
     case "names":
       // rule: sftp-empty-names
       if (reply.names.length === 0) break;

@@ -1,9 +1,8 @@
-import { type Bytes, SshError, utf8Encode } from "@nacre/wire";
+import { type Bytes, SshError, utf8Encode, Writer } from "@nacre/wire";
 import { SFTP_VERSION } from "./constants.ts";
 import { SFTP_EXTENSIONS } from "./messages/extensions.ts";
 import { init } from "./messages/handshake.ts";
 import { OutputBuffer } from "./output-buffer.ts";
-import { isShortRequest, shortRequestLength, writeShortRequest } from "./short-requests.ts";
 import { REQUESTS, type SftpRequest, SSH_FXP } from "./table.ts";
 
 /** Bytes of a request before its fields: type, request id. */
@@ -19,6 +18,9 @@ const EXTENSION_NAMES: ReadonlyMap<string, Bytes> = new Map(
 
 /** Writes a client's packets into its output. */
 export class RequestOutput extends OutputBuffer {
+  /** Fields of the request that is being written. */
+  readonly #fields = new Writer();
+
   /** Writes SSH_FXP_INIT. */
   init(): void {
     const fields = init.encode({ version: SFTP_VERSION, extensions: [] });
@@ -33,16 +35,13 @@ export class RequestOutput extends OutputBuffer {
     if (type === "read") assertOffset(request.offset, request.length);
     const { number, extension, codec } = REQUESTS[type];
     const name = extension && EXTENSION_NAMES.get(extension.name);
-    const isShort = isShortRequest(request);
-    const fields = isShort ? undefined : codec.encode(request);
-    const fieldsLength = isShort ? shortRequestLength(request) : fields!.length;
-    const length = REQUEST_HEADER + (name === undefined ? 0 : 4 + name.length) + fieldsLength;
+    codec.write(this.#fields.clear(), request);
+    const fields = this.#fields.finish();
+    const length = REQUEST_HEADER + (name === undefined ? 0 : 4 + name.length) + fields.length;
     assertLength(length, type, maxPacketLength);
-    // Written here, because `encodeRequest` would copy the fields once more.
     const output = this.begin(length).byte(number).uint32(id);
     if (name !== undefined) output.string(name);
-    if (isShort) writeShortRequest(output, request);
-    else output.raw(fields!);
+    output.raw(fields);
   }
 
   /** Writes "write" without a second copy of the data. Throws `usage` if the packet would be longer than `maxPacketLength`. */

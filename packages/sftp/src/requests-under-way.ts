@@ -1,8 +1,7 @@
-import type { Bytes } from "@nacre/wire";
 import { MAX_REQUESTS } from "./limits.ts";
 import type { RequestType } from "./table.ts";
 
-/** A request under way. The object is used again for a later request. */
+/** A request in flight. The object is used again for a later request. */
 export interface RequestUnderWay<Waiter> {
   /** Request id on the wire. */
   id: number;
@@ -12,8 +11,6 @@ export interface RequestUnderWay<Waiter> {
   length: number;
   /** Number of group ids in "users-groups-by-id". */
   groups: number;
-  /** Where to copy the data of the reply; `"pieces"` to pass it on as it arrived, `undefined` to make a new array. */
-  target: Bytes | "pieces" | undefined;
   /** Handle that the request uses. It is the caller's, except for "close". */
   handle: Uint8Array | undefined;
   /** Handle that "copy-data" reads from. */
@@ -32,7 +29,7 @@ export class RequestsUnderWay<Waiter> {
   readonly #places: RequestUnderWay<Waiter>[] = [];
   readonly #free: number[] = [];
 
-  /** Number of requests under way. */
+  /** Number of requests in flight. */
   get count(): number {
     return this.#places.length - this.#free.length;
   }
@@ -45,7 +42,6 @@ export class RequestsUnderWay<Waiter> {
       type: undefined,
       length: 0,
       groups: 0,
-      target: undefined,
       handle: undefined,
       source: undefined,
       waiter: undefined,
@@ -56,7 +52,7 @@ export class RequestsUnderWay<Waiter> {
     return request;
   }
 
-  /** Returns the request with this id, or `undefined` if none is under way. */
+  /** Returns the request with this id, or `undefined` if none is in flight. */
   find(id: number): RequestUnderWay<Waiter> | undefined {
     const request = this.#places[id % MAX_REQUESTS];
     // rule: sftp-reply-id
@@ -71,14 +67,13 @@ export class RequestsUnderWay<Waiter> {
     request.type = undefined;
     request.length = 0;
     request.groups = 0;
-    request.target = undefined;
     request.handle = undefined;
     request.source = undefined;
     request.waiter = undefined;
     request.isAbandoned = false;
   }
 
-  /** Returns all requests under way, in the order of their places. */
+  /** Returns all requests in flight, in the order of their places. */
   all(): RequestUnderWay<Waiter>[] {
     return this.#places.filter(({ type }) => type !== undefined);
   }

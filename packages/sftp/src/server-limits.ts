@@ -1,9 +1,9 @@
-import type { ServerLimits } from "./client-events.ts";
+import type { SftpLimits } from "./client-events.ts";
 import { PACKET_OVERHEAD, SAFE_DATA_LENGTH, SAFE_PACKET_LENGTH } from "./limits.ts";
 import type { StatedLimits } from "./messages/extensions.ts";
 
 /** Returns the limits that a client uses until a server states its own. `ours` is the client's `maxPacketLength`. */
-export function unstatedLimits(ours: number): ServerLimits {
+export function unstatedLimits(ours: number): SftpLimits {
   return {
     maxPacketLength: ours,
     maxReadLength: SAFE_DATA_LENGTH,
@@ -13,7 +13,7 @@ export function unstatedLimits(ours: number): ServerLimits {
 }
 
 /** Returns the limits that a client uses after a server stated its own. `ours` is the client's `maxPacketLength`. */
-export function limitsFrom(stated: StatedLimits, ours: number): ServerLimits {
+export function limitsFrom(stated: StatedLimits, ours: number): SftpLimits {
   const maxPacketLength = Math.max(clamp(stated.maxPacketLength, ours, ours), SAFE_PACKET_LENGTH);
   const most = maxPacketLength - PACKET_OVERHEAD;
   return {

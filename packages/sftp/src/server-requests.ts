@@ -1,6 +1,27 @@
+import { type Bytes, SshError } from "@nacre/wire";
+import { SSH_FX } from "./constants.ts";
 import type { OpenHandle } from "./handles.ts";
 import type { SftpServerRequest } from "./server-events.ts";
-import type { SftpRequest } from "./table.ts";
+import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
+import { decodeRequest, extensionOf, type SftpRequest, SSH_FXP } from "./table.ts";
+
+/** Decodes a request, or returns the status that refuses it. `announced` has the names of the extensions that the client may use. */
+export function receivedRequest(
+  packet: Bytes,
+  announced: ReadonlySet<string>,
+  symlinkOrder: SymlinkOrder,
+): SftpRequest | number {
+  try {
+    // rule: sftp-unannounced-extension
+    if (packet[0] === SSH_FXP.EXTENDED && !announced.has(extensionOf(packet))) return SSH_FX.OP_UNSUPPORTED;
+    const request = decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
+    if (typeof request === "number" || request.type !== "symlink" || symlinkOrder === "target-first") return request;
+    return exchangePaths(request);
+  } catch (error) {
+    if (error instanceof SshError && error.code === "malformed-message") return SSH_FX.BAD_MESSAGE;
+    throw error;
+  }
+}
 
 /** Returns the handles on the wire that a request names. */
 export function handlesOf(request: SftpRequest): readonly Uint8Array[] {

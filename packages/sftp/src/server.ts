@@ -19,17 +19,9 @@ import type { NameEntry } from "./messages/replies.ts";
 import { firstNames, ReplyOutput, statusMessage, statusReply } from "./reply-output.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";
 import type { SftpServerEvent } from "./server-events.ts";
-import { handlesOf, longestPath, suits, withValues } from "./server-requests.ts";
-import { exchangePaths, type SymlinkOrder } from "./symlink-order.ts";
-import {
-  decodeRequest,
-  extensionOf,
-  REQUESTS,
-  type SftpReply,
-  type SftpRequest,
-  SSH_FXP,
-  type SuccessReply,
-} from "./table.ts";
+import { handlesOf, longestPath, receivedRequest, suits, withValues } from "./server-requests.ts";
+import type { SymlinkOrder } from "./symlink-order.ts";
+import { REQUESTS, type SftpReply, type SftpRequest, SSH_FXP, type SuccessReply } from "./table.ts";
 import { WriteReplies } from "./write-replies.ts";
 
 /** Options of `SftpServer`. */
@@ -43,15 +35,10 @@ export interface SftpServerOptions {
   readonly limits?: Overrides<SftpServerLimits> | undefined;
   /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
   readonly symlinkOrder?: SymlinkOrder | undefined;
-  /**
-   * Called with bytes passed to `receive` with `ownsBuffer` that the server no longer uses, for example to free their memory. It is not called
-   * for short chunks, nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
-   */
-  readonly release?: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** A request of the client without an answer. */
-interface UnderWay<Handle> {
+interface PendingRequest<Handle> {
   /** Request id on the wire. */
   readonly id: number;
   readonly token: AskToken;
@@ -67,9 +54,9 @@ interface UnderWay<Handle> {
  * `receive` takes the client's bytes, `nextEvent` returns requests, the methods named after replies answer them in any order, and `unsent`
  * has the bytes to send. Replies leave in the order of the answers, those to writes on one handle in the order of the requests.
  *
- * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and forged
- * ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. Requests by
- * path are not put in order.
+ * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and
+ * forged ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle.
+ * Requests by path are not put in order.
  *
  * Malformed requests are answered with SSH_FX_BAD_MESSAGE. Packets that are too long, or that begin without SSH_FXP_INIT, end SFTP. Invalid
  * calls throw `usage`. Answers after the end are accepted and not sent.
@@ -82,20 +69,20 @@ export class SftpServer<Handle> {
   readonly #frames: FrameReader;
   readonly #output = new ReplyOutput();
   readonly #handles = new Handles<Handle>();
-  readonly #order = new RequestOrder<UnderWay<Handle>>();
-  readonly #asks = new Map<AskToken, UnderWay<Handle>>();
-  readonly #writes = new WriteReplies<UnderWay<Handle>>();
+  readonly #order = new RequestOrder<PendingRequest<Handle>>();
+  readonly #asks = new Map<AskToken, PendingRequest<Handle>>();
+  readonly #writes = new WriteReplies<PendingRequest<Handle>>();
   readonly #events: SftpServerEvent<Handle>[] = [];
   /** Whether the client sends no more bytes. */
   #hasEnded = false;
-  /** Number of opens under way. */
+  /** Number of pending opens. */
   #opening = 0;
-  /** Bytes of the requests under way, as `UnderWay.bytes` counts them. */
+  /** Bytes of the pending requests, as `PendingRequest.bytes` counts them. */
   #bytes = 0;
   #state: State = { kind: "starting" };
 
   /** Throws `usage` if a limit is out of range, or if two extensions have the same name. */
-  constructor({ extensions = [], limits, symlinkOrder = "target-first", release }: SftpServerOptions = {}) {
+  constructor({ extensions = [], limits, symlinkOrder = "target-first" }: SftpServerOptions = {}) {
     this.#symlinkOrder = symlinkOrder;
     this.#limits = completeLimits(SFTP_SERVER_LIMITS, limits);
     const own = SFTP_EXTENSIONS.limits;
@@ -103,7 +90,7 @@ export class SftpServer<Handle> {
     this.#announced = new Set(this.#extensions.map(({ name }) => name));
     if (this.#announced.size < this.#extensions.length)
       throw new SshError("usage", "two SFTP extensions with the same name in `extensions`; list each once");
-    this.#frames = new FrameReader(this.#limits.maxPacketLength, release);
+    this.#frames = new FrameReader(this.#limits.maxPacketLength);
   }
 
   /** Maximum length of a read in bytes. Longer ones are shortened to it. */
@@ -123,13 +110,13 @@ export class SftpServer<Handle> {
 
   /**
    * Whether the server parses further requests. While false, do not read more from the client, or return no window credit: too much
-   * is under way or unsent. Look again after each answer and each call of `sent`.
+   * is pending or unsent. Look again after each answer and each call of `sent`.
    */
   get wantsInput(): boolean {
     return (
       (this.#state.kind === "starting" || this.#state.kind === "ready") &&
       /* rule: sftp-requests-under-way */ this.#order.count < this.#limits.maxRequests &&
-      /* rule: sftp-bytes-under-way */ this.#bytes < this.#limits.maxBytesUnderWay &&
+      /* rule: sftp-bytes-under-way */ this.#bytes < this.#limits.maxPendingBytes &&
       /* rule: sftp-unsent */ this.#output.length < this.#limits.maxUnsent
     );
   }
@@ -144,12 +131,9 @@ export class SftpServer<Handle> {
     this.#output.sent(length);
   }
 
-  /**
-   * Adds bytes from the client; the server then owns them. `ownsBuffer`, default false, tells that nothing else uses their buffer, so that it
-   * may be released. Take the events after each call.
-   */
-  receive(bytes: Uint8Array, ownsBuffer: boolean = false): void {
-    if (!this.#isOver) this.#frames.push(bytes, ownsBuffer);
+  /** Adds bytes from the client; the server then owns them. Take the events after each call. */
+  receive(bytes: Uint8Array): void {
+    if (!this.#isOver) this.#frames.push(bytes);
   }
 
   /** Reports that the client sends no more bytes. The requests received so far are still handled and answered. */
@@ -172,7 +156,8 @@ export class SftpServer<Handle> {
       if (!this.wantsInput) return undefined;
       try {
         if (this.#frames.next()) this.#receive(this.#frames.take(this.#frames.remaining));
-        else if (this.#hasEnded && this.#frames.isInside) throw cutOff();
+        else if (this.#hasEnded && this.#frames.isInside)
+          throw new SshError("channel-closed", "the client ended SFTP within a packet");
         else if (this.#hasEnded && this.#order.count === 0) this.#finish(undefined);
         else return undefined;
       } catch (error) {
@@ -196,8 +181,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers "read" with bytes: at least one, and at most `length` of the request. They are copied. At the end of the file, call `status` with
-   * `SSH_FX.EOF`.
+   * Answers "read" with bytes: at least one, and at most `length` of the request. They are copied. At the end of the file, call `status`
+   * with `SSH_FX.EOF`.
    */
   data(token: AskToken, bytes: Uint8Array): void {
     const ask = this.#find(token, "data");
@@ -211,8 +196,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers "readdir" with names, at least one. Sends the first ones that fit into one packet of 256 KiB, and returns their number; keep the others for
-   * the next "readdir". After the last name, call `status` with `SSH_FX.EOF`.
+   * Answers "readdir" with names, at least one. Sends the first ones that fit into one packet of 256 KiB, and returns their number; keep
+   * the others for the next "readdir". After the last name, call `status` with `SSH_FX.EOF`.
    */
   names(token: AskToken, entries: readonly NameEntry[]): number {
     const ask = this.#find(token, "names");
@@ -256,8 +241,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers any request with a status; see `SSH_FX`. A request that asks for a result can only fail this way: `OK` throws `usage`. The client
-   * may show `message`; by default it is OpenSSH's text for the status.
+   * Answers any request with a status; see `SSH_FX`. A request that asks for a result can only fail this way: `OK` throws `usage`. The
+   * client may show `message`; by default it is OpenSSH's text for the status.
    */
   status(token: AskToken, status: number, message: string = statusMessage(status)): void {
     const ask = this.#find(token);
@@ -277,7 +262,7 @@ export class SftpServer<Handle> {
       throw new SshError("malformed-message", `an SFTP packet of type ${number} without a request id`);
     if (number === SSH_FXP.INIT) throw new SshError("unexpected-message", "a second SSH_FXP_INIT");
     const id = readUint32(packet, 1);
-    const request = this.#decode(packet);
+    const request = receivedRequest(packet, this.#announced, this.#symlinkOrder);
     if (typeof request === "number") return this.#output.status(id, request);
     if (request.type === "limits")
       return this.#output.limits(id, this.#limits.maxPacketLength, this.#limits.maxHandles);
@@ -296,21 +281,6 @@ export class SftpServer<Handle> {
       );
     this.#output.version(this.#extensions);
     this.#state = { kind: "ready" };
-  }
-
-  /** Decodes a request, or returns the status that refuses it. */
-  #decode(packet: Bytes): SftpRequest | number {
-    try {
-      // rule: sftp-unannounced-extension
-      if (packet[0] === SSH_FXP.EXTENDED && !this.#announced.has(extensionOf(packet))) return SSH_FX.OP_UNSUPPORTED;
-      const request = decodeRequest(packet) ?? SSH_FX.OP_UNSUPPORTED;
-      if (typeof request === "number" || request.type !== "symlink" || this.#symlinkOrder === "target-first")
-        return request;
-      return exchangePaths(request);
-    } catch (error) {
-      if (error instanceof SshError && error.code === "malformed-message") return SSH_FX.BAD_MESSAGE;
-      throw error;
-    }
   }
 
   /** Passes a request to the application, now or after earlier ones on its handles; or refuses it. */
@@ -344,14 +314,14 @@ export class SftpServer<Handle> {
     if (this.#order.add(ask)) this.#start(ask);
   }
 
-  #start(ask: UnderWay<Handle>): void {
+  #start(ask: PendingRequest<Handle>): void {
     const { token, request, handles } = ask;
     this.#asks.set(token, ask);
     this.#events.push({ type: "request", token, request: withValues(request, handles) });
   }
 
   /** Returns the request of a token. Throws `usage` if it is answered, or if `reply` does not answer it. */
-  #find(token: AskToken, reply?: SuccessReply): UnderWay<Handle> {
+  #find(token: AskToken, reply?: SuccessReply): PendingRequest<Handle> {
     const ask = this.#asks.get(token);
     if (ask === undefined) throw staleAnswer(token);
     const { type } = ask.request;
@@ -363,19 +333,19 @@ export class SftpServer<Handle> {
     return ask;
   }
 
-  #answer(ask: UnderWay<Handle>, reply: SftpReply): void {
+  #answer(ask: PendingRequest<Handle>, reply: SftpReply): void {
     if (ask.request.type !== "write" || this.#isOver) return this.#reply(ask, reply);
     this.#asks.delete(ask.token);
-    // A write counts as under way until its reply is sent, which bounds the number of those that wait.
+    // A write is pending until its reply is sent, which bounds the number of waiting replies.
     for (const due of this.#writes.take(ask, reply)) this.#reply(due.item, due.reply);
   }
 
-  #reply(ask: UnderWay<Handle>, reply: SftpReply): void {
+  #reply(ask: PendingRequest<Handle>, reply: SftpReply): void {
     if (!this.#isOver) this.#output.reply(ask.id, reply);
     this.#answered(ask);
   }
 
-  #answered(ask: UnderWay<Handle>): void {
+  #answered(ask: PendingRequest<Handle>): void {
     this.#asks.delete(ask.token);
     this.#bytes -= ask.bytes;
     const { type } = ask.request;
@@ -415,7 +385,3 @@ type State =
   | { readonly kind: "ending"; readonly error: SshError | undefined }
   /** "closed" is emitted. */
   | { readonly kind: "over" };
-
-function cutOff(): SshError {
-  return new SshError("channel-closed", "the client ended SFTP within a packet");
-}

@@ -1,4 +1,5 @@
-import { type Bytes, Reader, SshError, type Structure, Writer } from "@nacre/wire";
+import { type Bytes, Reader, SshError, Writer } from "@nacre/wire";
+import type { Codec } from "./fields.ts";
 import * as extension from "./messages/extensions.ts";
 import { SFTP_EXTENSIONS } from "./messages/extensions.ts";
 import * as reply from "./messages/replies.ts";
@@ -89,20 +90,20 @@ export interface RequestRow {
   /** Packet type of the request. */
   readonly number: number;
   /** Codec of the fields after the request id, or after the extension's name. */
-  readonly codec: Structure<SftpRequest>;
+  readonly codec: Codec<SftpRequest>;
   /** Extension of a request in SSH_FXP_EXTENDED that needs one. */
   readonly extension?: extension.SftpExtension;
   /** Reply to a request that succeeds. */
   readonly reply: SuccessReply;
 }
 
-function row<T extends SftpRequest>(number: number, codec: Structure<T>, reply: SuccessReply): RequestRow {
-  return { number, codec: codec as Structure<unknown> as Structure<SftpRequest>, reply };
+function row<T extends SftpRequest>(number: number, codec: Codec<T>, reply: SuccessReply): RequestRow {
+  return { number, codec: codec as Codec<unknown> as Codec<SftpRequest>, reply };
 }
 
 function extended<T extends SftpRequest>(
   needs: extension.SftpExtension,
-  codec: Structure<T>,
+  codec: Codec<T>,
   reply: SuccessReply,
 ): RequestRow {
   return { ...row(SSH_FXP.EXTENDED, codec, reply), extension: needs };
@@ -149,6 +150,11 @@ const BY_EXTENSION = new Map(ROWS.map((row) => [row.extension?.name, row]));
 /** Bytes of type and request id before the fields of each request and reply. */
 const HEADER_LENGTH = 5;
 
+/** Returns the extension that a server announces for a type of request; `undefined` for one of the draft. */
+export function extensionFor(type: RequestType): extension.SftpExtension | undefined {
+  return REQUESTS[type].extension;
+}
+
 /** Encodes a request as a packet without its length field. Throws `usage` if a value does not fit its field. */
 export function encodeRequest(id: number, request: SftpRequest): Bytes {
   const { number, extension, codec } = REQUESTS[request.type];
@@ -163,8 +169,8 @@ export function extensionOf(packet: Uint8Array): string {
 }
 
 /**
- * Decodes a request from a packet without its length field. Byte strings in the result are views of `packet`. Returns `undefined` if the type
- * is not that of a request. Throws `malformed-message`.
+ * Decodes a request from a packet without its length field. Byte strings in the result are views of `packet`. Returns `undefined` if the
+ * type is not that of a request. Throws `malformed-message`.
  */
 export function decodeRequest(packet: Uint8Array): SftpRequest | undefined {
   if (packet[0] !== SSH_FXP.EXTENDED) return BY_NUMBER.get(packet[0]!)?.codec.decode(packet.subarray(HEADER_LENGTH));

@@ -6,10 +6,10 @@ import {
   encodePath,
   encodeReply,
   type NameEntry,
-  type ServerLimits,
   SFTP_CLIENT_LIMITS,
   SFTP_EXTENSIONS,
   SftpClient,
+  type SftpLimits,
   SSH_FX,
   SSH_FXF,
 } from "../src/index.ts";
@@ -24,7 +24,7 @@ function counting(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Returns the limits of a client whose server states these; 0 where missing. */
-function stated(limits: { packet?: bigint; read?: bigint; write?: bigint; handles?: bigint }): ServerLimits {
+function stated(limits: { packet?: bigint; read?: bigint; write?: bigint; handles?: bigint }): SftpLimits {
   const server = new ScriptedServer().ready([SFTP_EXTENSIONS.limits]);
   const [{ id, request }] = server.requests as [(typeof server.requests)[0]];
   expect(request).toEqual({ type: "limits" });
@@ -250,48 +250,39 @@ describe("a request", () => {
 });
 
 describe("a read", () => {
-  it("returns the bytes, and a read `Into` fills the caller's array", () => {
+  it("returns the bytes", () => {
     const server = new ScriptedServer().ready();
     const { client } = server;
-    const target = new Uint8Array(300);
-    const first = client.read(HANDLE, 5, 300, "read");
-    const second = client.readInto(HANDLE, 2 ** 40, target.subarray(100), "into");
+    const first = client.read(HANDLE, 5, 300, "first");
+    const second = client.read(HANDLE, 2 ** 40, 200, "second");
     expect(server.take().map(({ request }) => request)).toEqual([
       { type: "read", handle: HANDLE, offset: 5, length: 300 },
       { type: "read", handle: HANDLE, offset: 2 ** 40, length: 200 },
     ]);
-    const [into] = server.reply(second, { type: "data", data: counting(150) });
-    const [read] = server.reply(first, { type: "data", data: counting(300) });
-    expect(read).toEqual({ type: "data", request: first, waiter: "read", data: counting(300) });
-    expect(into).toEqual({ type: "data", request: second, waiter: "into", data: counting(150) });
-    expect((into as { data: Uint8Array }).data.buffer).toBe(target.buffer);
-    expect([...target]).toEqual([...new Uint8Array(100), ...counting(150), ...new Uint8Array(50)]);
+    const [later] = server.reply(second, { type: "data", data: counting(150) });
+    const [sooner] = server.reply(first, { type: "data", data: counting(300) });
+    const data = (length: number): unknown => ({ type: "data", pieces: [counting(length)], length });
+    expect(sooner).toEqual({ ...(data(300) as object), request: first, waiter: "first" });
+    expect(later).toEqual({ ...(data(150) as object), request: second, waiter: "second" });
   });
 
-  it("copies the bytes of a reply once: none in one chunk, into a new array across chunks, and into a target from the chunks", () => {
+  it("shares no buffer of a piece: what does not end its chunk is copied", () => {
     const server = new ScriptedServer().ready();
     const { client } = server;
-    const target = new Uint8Array(5000);
-    const dataOf = (id: number, ...lengths: readonly number[]) => {
-      const packet = framed(encodeReply(id, { type: "data", data: counting(5000) }));
-      const chunks = lengths.map((length, i) => packet.slice(i * lengths[0]!, i * lengths[0]! + length));
-      const [event] = server.send(...chunks);
-      expect(event).toMatchObject({ type: "data", data: counting(5000) });
-      return { buffer: (event as { data: Uint8Array }).data.buffer, chunks };
-    };
-    const whole = dataOf(client.read(HANDLE, 0, 5000, ""), 5013);
-    expect(whole.buffer).toBe(whole.chunks[0]!.buffer);
-    const cut = dataOf(client.read(HANDLE, 0, 5000, ""), 2500, 2513);
-    // One array of the packet's length: the packet is assembled, and the data is a view of it.
-    expect(cut.buffer.byteLength).toBe(5009);
-    expect(dataOf(client.readInto(HANDLE, 0, target, ""), 2500, 2513).buffer).toBe(target.buffer);
+    const ids = [client.read(HANDLE, 0, 3000, ""), client.read(HANDLE, 3000, 3000, "")];
+    const packets = ids.map((id) => framed(encodeReply(id, { type: "data", data: counting(3000) })));
+    const chunk = concatBytes(...packets);
+    const events = server.send(chunk);
+    expect(events).toMatchObject(ids.map(() => ({ type: "data", pieces: [counting(3000)] })));
+    const buffers = events.map((event) => event.type === "data" && event.pieces[0]!.buffer);
+    expect(buffers.map((buffer) => buffer === chunk.buffer)).toEqual([false, true]);
   });
 
-  it("in pieces returns the bytes as they arrived, and those of an abandoned one are dropped", () => {
+  it("returns the bytes in the pieces in which they arrived, and drops those of an abandoned one", () => {
     const server = new ScriptedServer().ready();
     const { client } = server;
-    const abandoned = client.readPieces(HANDLE, 0, 20_000, "");
-    const id = client.readPieces(HANDLE, 7, 20_000, "w");
+    const abandoned = client.read(HANDLE, 0, 20_000, "");
+    const id = client.read(HANDLE, 7, 20_000, "w");
     expect(server.take().map(({ request }) => request)).toMatchObject([
       { type: "read", offset: 0, length: 20_000 },
       { type: "read", offset: 7, length: 20_000 },
@@ -300,11 +291,11 @@ describe("a read", () => {
     expect(server.reply(abandoned, { type: "data", data: counting(20_000) })).toEqual([]);
     const packet = framed(encodeReply(id, { type: "data", data: counting(20_000) }));
     const chunks = [packet.slice(0, 9000), packet.slice(9000)];
-    for (const chunk of chunks) client.receive(chunk, true);
+    for (const chunk of chunks) client.receive(chunk);
     const event = client.nextEvent();
     const pieces = [counting(20_000).subarray(0, 8987), counting(20_000).subarray(8987)];
-    expect(event).toEqual({ type: "pieces", request: id, waiter: "w", pieces, length: 20_000 });
-    const found = event?.type === "pieces" ? event.pieces.map(({ buffer }) => buffer) : [];
+    expect(event).toEqual({ type: "data", request: id, waiter: "w", pieces, length: 20_000 });
+    const found = event?.type === "data" ? event.pieces.map(({ buffer }) => buffer) : [];
     expect(found.map((buffer, i) => buffer === chunks[i]!.buffer)).toEqual([true, true]);
   });
 
@@ -312,11 +303,8 @@ describe("a read", () => {
     const server = new ScriptedServer().ready();
     const { client } = server;
     const eof = { type: "status", status: SSH_FX.EOF };
-    const target = new Uint8Array(4);
     expect(server.status(client.read(HANDLE, 0, 1, ""), SSH_FX.EOF)).toMatchObject([eof]);
     expect(server.reply(client.read(HANDLE, 0, 1, ""), { type: "data", data: new Uint8Array(0) })).toMatchObject([eof]);
-    for (const id of [client.readInto(HANDLE, 0, target, ""), client.readPieces(HANDLE, 0, 4, "")])
-      expect(server.reply(id, { type: "data", data: new Uint8Array(0) })).toMatchObject([eof]);
   });
 
   it("refuses a range that is empty, too long for a packet, or beyond 2^53", () => {
@@ -330,7 +318,6 @@ describe("a read", () => {
       [Number.MAX_SAFE_INTEGER, 1],
     ] as const)
       expectError("usage", () => client.read(HANDLE, offset, length, ""));
-    expectError("usage", () => client.readInto(HANDLE, 0, new Uint8Array(0), ""));
     expect([client.requestCount, client.unsent.length]).toEqual([0, 0]);
   });
 });
@@ -407,15 +394,6 @@ describe("an abandoned request", () => {
     expect(close?.request).toEqual({ type: "close", handle: HANDLE });
     expect(server.status(close!.id, SSH_FX.OK)).toEqual([]);
     expect(server.client.requestCount).toBe(0);
-  });
-
-  it("does not write into its target any more", () => {
-    const server = new ScriptedServer().ready();
-    const target = new Uint8Array(4);
-    const id = server.client.readInto(HANDLE, 0, target, "");
-    server.client.abandon(id);
-    expect(server.reply(id, { type: "data", data: Uint8Array.of(1, 2, 3, 4) })).toEqual([]);
-    expect(target).toEqual(new Uint8Array(4));
   });
 
   it("is not another request with the same place in the table", () => {

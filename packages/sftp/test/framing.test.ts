@@ -81,33 +81,6 @@ describe("a stream of packets", () => {
     expect([reader.held, reader.isInside]).toEqual([0, false]);
   });
 
-  it("releases each long chunk that owns its buffer once, when nothing uses it any more", () => {
-    const lengths = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 6 });
-    const owners = fc.array(fc.boolean(), { minLength: 1, maxLength: 6 });
-    fc.assert(
-      fc.property(lengths, lengths, owners, (packetLengths, chunkLengths, owned) => {
-        const all = packetLengths.map((length, index) => new Uint8Array(length).fill(index + 1));
-        const released: Uint8Array[] = [];
-        const reader = new FrameReader(1 << 20, (chunk) => {
-          chunk.fill(0xff);
-          released.push(chunk);
-        });
-        const chunks = cut(stream(all), chunkLengths).map((chunk) => chunk.slice());
-        const found: Uint8Array[] = [];
-        const owns = (index: number): boolean => owned[index % owned.length]!;
-        for (const [index, chunk] of chunks.entries()) {
-          reader.push(chunk, owns(index));
-          while (reader.next()) found.push(reader.take(reader.remaining));
-        }
-        expect(found.map(toHex)).toEqual(all.map(toHex));
-        const long = chunks.filter(({ length }, index) => length >= 1024 && owns(index));
-        expect(released).toHaveLength(long.length);
-        expect(released.every((chunk, index) => chunk === long[index])).toBe(true);
-      }),
-      { numRuns: 50 },
-    );
-  });
-
   it("is read in pieces that share no buffer with other bytes, for any packets and chunks", () => {
     const lengths = fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 1, maxLength: 8 });
     fc.assert(

@@ -100,7 +100,7 @@ function session(pair: SftpPair): unknown[] {
   ask({ type: "remove", path: encodePath("/hard") });
   ask({ type: "rmdir", path: encodePath("/dir") });
   ask({ type: "extended", name: "none@example.com", data: utf8Encode("x") });
-  expect(pair.files.open.size).toBe(0);
+  expect(pair.files.opened.size).toBe(0);
   expect([pair.client.requestCount, pair.server.requestCount, pair.server.handleCount]).toEqual([0, 0, 0]);
   return events.map((event) => (event.type === "handle" ? "handle" : event));
 }
@@ -119,7 +119,7 @@ describe("a client and a server", () => {
     expect(events).toContainEqual(
       expect.objectContaining({
         type: "data",
-        data: Uint8Array.of(...content(3000).subarray(2995, 2999), 101, 110, 100),
+        pieces: [Uint8Array.of(...content(3000).subarray(2995, 2999), 101, 110, 100)],
       }),
     );
   });
@@ -133,7 +133,7 @@ describe("a client and a server", () => {
   it("list a name of any bytes, and open the file that it names", () => {
     const pair = new SftpPair();
     const odd = ["\udc80\udcff", "new\nline", "é".normalize("NFD"), "a\\b", "*"];
-    for (const name of odd) pair.files.file(`/${name}`, utf8Encode(name.length.toString()));
+    for (const name of odd) pair.files.open(`/${name}`, CREATE).data = utf8Encode(name.length.toString());
     ready(pair);
     const opened = pair.ask({ type: "opendir", path: encodePath("/") });
     const listed = pair.ask({ type: "readdir", handle: opened.type === "handle" ? opened.handle : new Uint8Array(0) });
@@ -142,7 +142,7 @@ describe("a client and a server", () => {
     for (const name of names) {
       const handle = open(pair, `/${name}`, READ);
       expect(pair.ask({ type: "read", handle, offset: 0, length: 9 })).toMatchObject({
-        data: utf8Encode(name.length.toString()),
+        pieces: [utf8Encode(name.length.toString())],
       });
     }
   });
@@ -151,7 +151,7 @@ describe("a client and a server", () => {
     const random = seededRandom(seed);
     const below = (most: number): number => ((random(1)[0]! << 8) | random(1)[0]!) % most;
     const pair = new SftpPair();
-    pair.files.file("/file", content(100_000));
+    pair.files.open("/file", CREATE).data = content(100_000);
     ready(pair);
     const handle = open(pair, "/file", READ);
     pair.answers = false;
@@ -159,10 +159,7 @@ describe("a client and a server", () => {
     const pending = new Map<string, number>();
     const ask = (offset: number, length: number): void => {
       pending.set(`${offset}`, length);
-      const way = below(3);
-      if (way === 0) pair.client.read(handle, offset, length, `${offset}`);
-      else if (way === 1) pair.client.readPieces(handle, offset, length, `${offset}`);
-      else pair.client.readInto(handle, offset, result.subarray(offset, offset + length), `${offset}`);
+      pair.client.read(handle, offset, length, `${offset}`);
     };
     for (let offset = 0; offset < result.length; offset += 10_000) ask(offset, 10_000);
     const held: Extract<SftpServerEvent<OpenNode>, { type: "request" }>[] = [];
@@ -173,11 +170,11 @@ describe("a client and a server", () => {
       const [{ token, request }] = held.splice(below(held.length), 1) as [(typeof held)[0]];
       if (request.type !== "read") throw new Error(`an unexpected "${request.type}"`);
       const length = 1 + below(request.length);
-      pair.server.data(token, request.handle.node.content.subarray(request.offset, request.offset + length));
+      pair.server.data(token, request.handle.node.data.subarray(request.offset, request.offset + length));
       pair.run();
       for (const event of pair.take()) {
-        if (event.type !== "data" && event.type !== "pieces") throw new Error(`an unexpected "${event.type}"`);
-        const data = event.type === "data" ? event.data : concatBytes(...event.pieces);
+        if (event.type !== "data") throw new Error(`an unexpected "${event.type}"`);
+        const data = concatBytes(...event.pieces);
         const offset = Number(event.waiter);
         result.set(data, offset);
         const left = pending.get(event.waiter)! - data.length;
@@ -206,10 +203,10 @@ describe("a client and a server", () => {
       const [next] = held.splice(random(1)[0]! % Math.max(1, held.length), 1);
       if (next === undefined) break;
       order.push(next.request.type);
-      pair.files.answer(pair.server, next.token, next.request);
+      pair.files.answer(pair.server, next);
     }
     expect(order).toEqual([...Array(64).fill("write"), "fsync", "close"]);
-    expect(equalBytes(pair.files.nodes.get("/up")!.content, content(64_000))).toBe(true);
+    expect(equalBytes(pair.files.find("/up").data, content(64_000))).toBe(true);
     expect(pair.take().every((event) => event.type === "status" && event.status === SSH_FX.OK)).toBe(true);
   });
 });

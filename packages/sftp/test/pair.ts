@@ -1,4 +1,5 @@
 import { MemoryFiles, type OpenNode } from "@nacre/testing/sftp/memory-files";
+import { RECORDED_FILES } from "@nacre/testing/sftp/recorded-session";
 import type { Bytes } from "@nacre/wire";
 import {
   SFTP_EXTENSIONS,
@@ -14,7 +15,7 @@ import {
 export class SftpPair {
   readonly client: SftpClient<string>;
   readonly server: SftpServer<OpenNode>;
-  readonly files = new MemoryFiles();
+  readonly files = new MemoryFiles(RECORDED_FILES);
   /** Events of the client, oldest first. */
   readonly events: SftpClientEvent<string>[] = [];
   /** Cuts the bytes of either side into chunks; by default one chunk. */

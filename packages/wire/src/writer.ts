@@ -83,6 +83,12 @@ export class Writer {
     return this.raw(magnitude);
   }
 
+  /** Drops the written bytes, and keeps their memory for the next ones. */
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
+
   /** Returns the written bytes as a new array. Later writes do not change it. */
   finish(): Bytes {
     return this.#bytes.slice(0, this.#length);

@@ -10,7 +10,7 @@ import { readPort } from "../ssh/destination.ts";
 import { readRate } from "./byte-rate.ts";
 import { type Place, readPlace } from "./place.ts";
 
-/** What to do with symbolic links in a directory, as the library has it. */
+/** What to do with symbolic links in a directory; see `TransferOptions.symlinks`. */
 const SYMLINKS = ["follow", "keep", "skip"] as const;
 
 /** How copied files are compared with their sources. */
@@ -30,9 +30,9 @@ export interface CopyArguments extends ConnectionArguments {
   readonly preserve: boolean;
   /** Whether to continue files that an earlier copy left incomplete. */
   readonly resume: boolean;
-  /** How to compare each copy with its source; `undefined` not to. */
+  /** How to compare each copy with its source; `undefined` for no comparison. */
   readonly verify: (typeof VERIFY)[number] | undefined;
-  /** Maximum rate in bytes a second; `undefined` for no maximum. */
+  /** Maximum rate in bytes per second; `undefined` for no maximum. */
   readonly limit: number | undefined;
   /** What to do with symbolic links in a directory. */
   readonly symlinks: (typeof SYMLINKS)[number];
@@ -99,12 +99,12 @@ export function parseCopyArguments(words: readonly string[]): CopyArguments {
   };
 }
 
-/** Throws `usage` for what only SFTP can do. */
+/** Throws `usage` for options that need SFTP. */
 function checkScp(sources: readonly Place[], target: Place, options: ParsedOptions["options"]): void {
   const { last, has } = valuesOf<CopyOption>(options);
   const lacking =
     (["--resume", "--verify", "--limit"] as const).find(has) ?? (last("--symlinks") === "keep" && "--symlinks=keep");
-  if (lacking) throw usage(`-O and ${lacking} cannot be combined, because scp has no such thing`);
+  if (lacking) throw usage(`-O and ${lacking} cannot be combined, because scp does not support it`);
   if (target.kind === "remote" && sources.some(({ kind }) => kind === "remote"))
     throw usage("-O copies to or from this machine; between servers, copy with SFTP or in two steps");
 }

@@ -6,11 +6,11 @@ import type { CopyArguments } from "./arguments.ts";
 import type { Place } from "./place.ts";
 import { findTarget, planStep, type Step } from "./plan.ts";
 import type { ProgressBar } from "./progress-bar.ts";
+import { unsetLines, unverifiedLines } from "./result-lines.ts";
 import type { Server } from "./servers.ts";
 import { type Side, Sides } from "./side.ts";
 import { intoSpecial } from "./special-file.ts";
 import { TotalProgress } from "./total-progress.ts";
-import { unverifiedLines } from "./unverified.ts";
 
 /** Exit status if something was not copied, as with scp(1). */
 const INCOMPLETE = 1;
@@ -48,7 +48,9 @@ export class CopyRun {
     this.#sides = new Sides(signal, words.usesScp);
   }
 
-  /** Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. Call it once. */
+  /**
+   * Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. Call it once.
+   */
   async run(sources: readonly Located[], target: Located): Promise<number> {
     try {
       return await this.#copyAll(sources, target);
@@ -59,7 +61,7 @@ export class CopyRun {
 
   async #copyAll(sources: readonly Located[], target: Located): Promise<number> {
     const tasks: Task[] = [];
-    // An error of the target concerns all sources.
+    // An error of the target ends the copy of all sources.
     await this.#attempt({ source: undefined, target: target.server }, () => this.#plan(sources, target, tasks));
     const progress = this.#bar && new TotalProgress(this.#bar, tasks, () => performance.now());
     try {
@@ -78,7 +80,7 @@ export class CopyRun {
     return this.#isComplete ? 0 : INCOMPLETE;
   }
 
-  /** Finds out what to copy, and where to, and adds it to `tasks`. */
+  /** Plans the copies, and adds them to `tasks`. */
   async #plan(sources: readonly Located[], target: Located, tasks: Task[]): Promise<void> {
     const expanded: { readonly path: string; readonly server: Server | undefined; readonly side: Side }[] = [];
     for (const { place, server } of sources) {
@@ -135,14 +137,18 @@ export class CopyRun {
     return copy(sftp, from, await this.#sides.sftp(target.client), to, options);
   }
 
-  /** Prints what was not copied, or not verified. */
-  #report({ from }: Task, { failed, skipped, unverified }: TransferResult): void {
+  /** Prints what was not copied, not verified, or copied without its attributes. */
+  #report({ from }: Task, { failed, skipped, unverified, unset }: TransferResult): void {
     const shown = (path: string): string => `"${escapeText(path === "" ? from : `${from}/${path}`)}"`;
     for (const { error } of failed) this.#complain(error);
     for (const { path, reason } of skipped)
       if (reason === "special")
         this.#complain(new SshError("usage", `${shown(path)} is a device, pipe or socket, and was not copied`));
     for (const line of unverifiedLines(from, unverified)) this.#say(line);
+    for (const line of unsetLines(from, unset)) {
+      this.#isComplete = false;
+      this.#say(line);
+    }
   }
 
   /** Does the work for one source. An error is printed, and the next source follows, unless a connection or the whole copy has ended. */

@@ -7,7 +7,7 @@ export interface Step {
   readonly from: string;
   /** Path of the copy. */
   readonly to: string;
-  /** Whether the user typed the path of the copy; otherwise it has a name of the source, in the directory that the user typed. */
+  /** Whether the user typed the whole path. If not, the user typed a directory, and the last name is that of the source. */
   readonly isTyped: boolean;
   /** Name to show. */
   readonly name: string;
@@ -17,19 +17,19 @@ export interface Step {
   readonly isIntoSpecial: boolean;
 }
 
-/** What is known of the target before the first copy. */
+/** The target, as found before the first copy. */
 export interface Target {
   /** Files of the target's side. */
   readonly side: Side;
-  /** Path as typed, or where it leads if it is a link to a file. */
+  /** Path as typed, or the target of the link if it is a link to a file. */
   readonly path: string;
-  /** What has the path; `undefined` if it is new. */
+  /** What exists at the path; `undefined` if nothing does. */
   readonly found: Found | undefined;
 }
 
 /**
- * Finds the target. As with scp(1), a link that the user named stays, and the file that it leads to gets the copy. Rejects with `usage`
- * unless the target can take `sources` sources.
+ * Finds the target. As with scp(1), if the target is a link to a file, that file is replaced and the link stays. Rejects with `usage`
+ * if there are several sources and the target is not a directory.
  */
 export async function findTarget(side: Side, path: string, sources: number): Promise<Target> {
   const [found, linked] = await Promise.all([side.find(path), side.follow(path)]);
@@ -43,7 +43,7 @@ function isFile(found: Found | undefined): boolean {
 }
 
 /**
- * Finds what to copy for a path of a source, and where to: into the target if it is a directory, to the target itself otherwise. A path
+ * Plans the copy of one source: into the target if that is a directory, to the target itself otherwise. A path
  * without a last name, such as `.`, copies the contents of the directory into the target. Rejects with `usage` for a directory without
  * `recursive`, and for a file whose target ends with a slash and is not a directory; `file-unreadable` or `sftp-no-such-file` if there is
  * nothing to copy.

@@ -4,7 +4,7 @@ import { fitText } from "./text-width.ts";
 
 /** State of a copy that its line of progress shows. */
 export interface CopyState {
-  /** Name of the file under way. May contain any character. */
+  /** Name of the file being copied. May contain any character. */
   readonly name: string;
   /** Bytes moved. */
   readonly bytes: number;
@@ -25,12 +25,12 @@ export interface CopyState {
 /** Columns of the bar between its brackets. */
 const BAR = 20;
 
-/** Fewest columns of the name. Fields that would leave less are left out. */
+/** Minimum number of columns for the name. Fields that would leave less room are left out. */
 const SHORTEST_NAME = 16;
 
 /**
- * Returns one line for a terminal of `width` columns: name, number of files if there are several, part done, bar, bytes, rate, and time left.
- * It is one column shorter than the terminal, so that the cursor stays in the line.
+ * Returns one line for a terminal of `width` columns: name, number of files if there are several, percentage, bar, bytes, rate, and time
+ * left. It is one column shorter than the terminal, so that the cursor stays in the line.
  */
 export function progressLine(state: CopyState, width: number): string {
   const { bytes, totalBytes, bytesPerSecond, seconds, isOver } = state;
@@ -45,7 +45,7 @@ export function progressLine(state: CopyState, width: number): string {
     filesText(state),
     part === undefined ? "" : `[${"=".repeat(Math.round(part * BAR)).padEnd(BAR)}]`,
   ];
-  // The order above is that of importance. On the screen they are in the order of `PLACES`.
+  // The fields are listed above by importance. `PLACES` has their order on the screen.
   const shown = new Set<number>();
   let left = width - 1 - SHORTEST_NAME;
   for (const [index, field] of fields.entries()) {

@@ -27,7 +27,10 @@ export class Servers {
     this.#keyLog = keyLog;
   }
 
-  /** Resolves with the connection to the server of a place. Call it again when the promise has settled: one login asks at a time. */
+  /**
+   * Resolves with the connection to the server of a place. Wait for it before the next call, so that only one login asks the user at a
+   * time.
+   */
   async connect({ host, user, port = this.#port }: RemotePlace): Promise<Server> {
     const key = JSON.stringify([host, user, port]);
     const existing = this.#servers.get(key);

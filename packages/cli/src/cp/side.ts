@@ -16,13 +16,13 @@ export interface Found {
   readonly size: number | undefined;
 }
 
-/** Files of this machine or of a server, as far as they matter before a copy begins. */
+/** Files of this machine or of a server: what planning a copy needs to know. */
 export interface Side {
-  /** Resolves with a path as typed without `~bob`, the directory of another user on the server. */
+  /** Replaces `~bob` at the start of a path by that user's directory on the server. Resolves with other paths unchanged. */
   resolve(path: string): Promise<string>;
-  /** Resolves with what a path leads to; `undefined` if nothing has it. Rejects for other errors. */
+  /** Resolves with the file or directory at a path, following links; `undefined` if nothing is there. Rejects for other errors. */
   find(path: string): Promise<Found | undefined>;
-  /** Resolves with where a symbolic link leads; `undefined` for anything else, or if it leads nowhere. */
+  /** Resolves with the target of a symbolic link; `undefined` for anything else, or if the target does not exist. */
   follow(path: string): Promise<string | undefined>;
   /** Resolves with the paths that a source stands for: the matches of a pattern, or the path itself. */
   expand(path: string): Promise<readonly string[]>;
@@ -64,7 +64,7 @@ export function localSide(rules: "posix" | "windows" = process.platform === "win
   };
 }
 
-/** The methods that attributes have on both sides. */
+/** Methods of attributes on both sides. */
 type AnyStats = Pick<
   Stats,
   "isDirectory" | "isFile" | "isFIFO" | "isSocket" | "isCharacterDevice" | "isBlockDevice"
@@ -113,7 +113,7 @@ function remoteSide(sftp: Sftp, signal: AbortSignal): Side {
 }
 
 /**
- * Resolves with the path of a file of another user, `~bob/file`, and with others as they are. `~bob` alone stands for the contents of a
+ * Expands the path of a file of another user, `~bob/file`. Resolves with other paths unchanged. `~bob` alone stands for the contents of a
  * directory, as an empty path does. Rejects with `sftp-unsupported`.
  */
 export async function expandUser(sftp: Pick<Sftp, "expandPath">, path: string, signal?: AbortSignal): Promise<string> {
@@ -121,13 +121,13 @@ export async function expandUser(sftp: Pick<Sftp, "expandPath">, path: string, s
   const slash = path.indexOf("/");
   const user = slash < 0 ? path : path.slice(0, slash);
   const rest = slash < 0 ? "" : path.slice(slash + 1);
-  // Only the directory comes from the server. From the whole path, it could choose the name of the file that is written here.
+  // Only the directory is expanded by the server. If it expanded the whole path, it could choose the name of the file written here.
   // rule: copy-expanded-name
   const directory = await sftp.expandPath(user, { signal });
   return `${directory.endsWith("/") ? directory : `${directory}/`}${rest || "."}`;
 }
 
-/** Files of a server that speaks scp only. Nothing is known of a path but whether it is written as that of a directory. */
+/** Files of a server that has scp only. A path is taken for a directory if it is written like one; nothing else is known of it. */
 const scpSide: Side = {
   resolve: async (path) => path,
   find: async (path) => ({ isDirectory: /(?:^|\/)\.{0,2}$/.test(path), isSpecial: false, size: undefined }),
@@ -137,7 +137,7 @@ const scpSide: Side = {
   join: (directory, name) => (directory === "" ? name : posix.join(directory, name)),
 };
 
-/** Sides of a run, with one SFTP session for each server: it may allow no second one. Call `close` in the end. */
+/** Sides of a run. Opens one SFTP session for each server, because a server may allow only one. Call `close` at the end. */
 export class Sides {
   readonly #signal: AbortSignal;
   readonly #usesScp: boolean;
@@ -155,7 +155,7 @@ export class Sides {
     return remoteSide(await this.sftp(client), this.#signal);
   }
 
-  /** Resolves with SFTP to a server. The session is opened once, and again if it has ended. */
+  /** Resolves with SFTP to a server. Opens the session once, and again if it has ended. */
   async sftp(client: Client): Promise<Sftp> {
     const open = this.#open.get(client);
     if (open !== undefined) return open;

@@ -4,7 +4,7 @@ import type { TransferSink } from "@nacre/files";
 import { escapeText } from "@nacre/wire";
 import { unwritable } from "../ssh/unwritable.ts";
 
-/** Paths of this process's standard output. If that is a file, they lead to it, and a copy would replace it while others write to it. */
+/** Paths of this process's standard output. If that is redirected to a file, a copy would replace the file while others write to it. */
 const STANDARD_OUTPUT: ReadonlySet<string> = new Set(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]);
 
 /** Returns whether a path of this machine is that of standard output. */
@@ -13,8 +13,8 @@ export function isStandardOutput(path: string): boolean {
 }
 
 /**
- * Returns a function that writes what is downloaded into a device or pipe of this machine, such as `/dev/null`, or to standard output. Rejects
- * with `file-unwritable`.
+ * Returns a function that writes what is downloaded into a device or pipe of this machine, such as `/dev/null`, or to standard output.
+ * Rejects with `file-unwritable`.
  */
 export function intoSpecial(path: string): TransferSink {
   return isStandardOutput(path) ? intoStandardOutput : (chunks) => intoFile(path, chunks);

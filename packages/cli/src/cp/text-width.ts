@@ -21,7 +21,10 @@ function characterWidth(character: string): number {
   return WIDE.test(character) ? 2 : 1;
 }
 
-/** Returns a text in exactly `width` columns: filled with spaces, or with its beginning replaced by "…", because names end differently. */
+/**
+ * Returns a text in exactly `width` columns: padded with spaces, or with its beginning replaced by "…", because names differ at their
+ * ends.
+ */
 export function fitText(text: string, width: number): string {
   const length = textWidth(text);
   if (length <= width) return text + " ".repeat(width - length);
@@ -35,7 +38,7 @@ export function fitText(text: string, width: number): string {
   return `…${characters.slice(at).join("")}${" ".repeat(width - 1 - taken)}`;
 }
 
-/** Returns a text with spaces behind it up to `width` columns. Longer text is returned as it is. */
+/** Returns a text padded with spaces to `width` columns. Longer text is returned unchanged. */
 export function padText(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - textWidth(text)));
 }

@@ -60,7 +60,9 @@ export class TotalProgress {
     };
   }
 
-  /** Notes that a transfer has ended. What it did not move is not waited for. `moved` is the number of bytes in its result, if it has one. */
+  /**
+   * Notes that a transfer has ended, so that bytes it did not move no longer count. `moved` is the number of bytes in its result, if any.
+   */
   ended(index: number, moved?: number): void {
     const amount = this.#amounts[index]!;
     amount.moved = moved;
@@ -68,7 +70,7 @@ export class TotalProgress {
     amount.totalFiles = amount.files;
   }
 
-  /** Shows the final state, if anything was moved: the mean rate and the whole time. */
+  /** Shows the final state, if anything was moved: the average rate and the duration. */
   finish(): void {
     if (!this.#isBegun) return;
     const seconds = (this.#now() - this.#start) / 1000;

@@ -12,9 +12,9 @@ import { readDestination, readPort } from "../ssh/destination.ts";
 
 /** Parsed command line of `nacre sftp [option…] [user@]host[:path]`. */
 export interface SftpArguments extends ConnectionArguments {
-  /** Server, and the directory to begin in or the file to fetch; the path "" for the user's directory. */
+  /** Server, and the directory to begin in or the file to fetch; "" is the user's directory. */
   readonly place: RemotePlace;
-  /** Where to put the file of the place. */
+  /** Where to put the file that the command line names. */
   readonly localPath: string | undefined;
   /** File with commands; "-" for standard input; `undefined` for an interactive session. */
   readonly batchFile: string | undefined;
@@ -24,7 +24,7 @@ export interface SftpArguments extends ConnectionArguments {
   readonly preserve: boolean;
   /** Whether they resume without `-a`. */
   readonly resume: boolean;
-  /** Maximum rate in bytes a second; `undefined` for no maximum. */
+  /** Maximum rate in bytes per second; `undefined` for no maximum. */
   readonly limit: number | undefined;
   /** Whether to announce no transfer and to show no progress. */
   readonly quiet: boolean;
@@ -51,7 +51,7 @@ export function parseSftpArguments(words: readonly string[]): SftpArguments {
   const { last, has } = valuesOf<SftpOption>(options);
   const [word, localPath, ...others] = rest;
   if (word === undefined) throw usage("missing host; give nacre sftp [user@]host[:path]");
-  if (others.length > 0) throw usage(`unexpected "${others.join(" ")}" behind the local path`);
+  if (others.length > 0) throw usage(`unexpected "${others.join(" ")}" after the local path`);
   const place = placeOf(word);
   const port = last("-P");
   const limit = last("--limit");

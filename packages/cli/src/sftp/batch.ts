@@ -2,7 +2,7 @@ import { execute } from "./execute.ts";
 import { readLine } from "./parse.ts";
 import { type Session, shown } from "./session.ts";
 
-/** Exit status of a batch that a command ended, or of a session whose place does not exist. */
+/** Exit status if a command ended the batch, or if the path on the command line does not exist. */
 export const FAILED = 1;
 
 /** How a batch runs. */
@@ -15,7 +15,7 @@ export interface BatchSettings {
 
 /**
  * Runs the lines of a batch. Resolves with the exit status: 1 if a command ended the batch, 0 otherwise. Rejects with the error that ended
- * SFTP. `signal` ends the command under way, and the batch.
+ * SFTP. `signal` aborts the current command and ends the batch.
  */
 export async function runBatch(
   session: Session,

@@ -4,13 +4,13 @@ import { findCommand } from "./parse.ts";
 import type { Session } from "./session.ts";
 import { quoteWord, scanWords, type Word, type WordLine } from "./words.ts";
 
-/** Words that may replace the last one of a line, and the last one as typed. The form that `node:readline` takes. */
+/** Words that may replace the last one of a line, and that last word as typed, in the form of `node:readline`. */
 export type Completion = [hits: string[], typed: string];
 
-/** Longest time in milliseconds to wait for the names of a directory on the server. */
+/** Maximum time in milliseconds to wait for the names of a directory on the server. */
 const TIMEOUT = 5000;
 
-/** Most names that are offered; a key press must not print more. */
+/** Maximum number of names offered, so that a key press prints no more. */
 const MOST_NAMES = 1000;
 
 /** A name in a directory. */
@@ -41,7 +41,7 @@ function commandsWith(beginning: string): string[] {
   return names.sort().map((name) => `${name} `);
 }
 
-/** Returns what the word behind the given ones names. */
+/** Returns what the word after the given ones names. */
 function kindOf([name, ...words]: readonly Word[]): ArgumentKind {
   const command = findCommand(name!.text, COMMANDS);
   if (command === undefined) return "other";
@@ -74,7 +74,7 @@ async function namesWith(
   return names.map(({ name, isDirectory }) => {
     const word = quoteWord(`${directory}${name}${isDirectory ? "/" : ""}`, quote);
     if (names.length === 1 && !isDirectory) return `${word} `;
-    // The word goes on behind a directory, and behind what several names have in common.
+    // No space follows a directory, or the common start of several names: the user types on.
     return quote !== undefined && word.startsWith(quote) ? word.slice(0, -1) : word;
   });
 }
@@ -90,7 +90,7 @@ async function* localNames(session: Session, directory: string): AsyncGenerator<
     yield { name, isDirectory: type === "directory" };
 }
 
-/** Returns whether a name can be shown and typed: it has no control character, which `node:readline` would print as it is. */
+/** Returns whether a name can be offered. `node:readline` would print control characters unescaped, so a name with one cannot. */
 function isPlain(name: string): boolean {
   // rule: sftp-completed-name
   return !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u.test(name);

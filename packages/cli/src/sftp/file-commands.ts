@@ -3,7 +3,7 @@ import type { Command, CommandCall } from "./command.ts";
 import { type Session, shown } from "./session.ts";
 import type { Word } from "./words.ts";
 
-/** Does something to each file that a word names, and says so before. */
+/** Announces an action and does it, for each file that a word names. */
 async function toEach(
   session: Session,
   word: Word,
@@ -25,7 +25,7 @@ async function changeMode(session: Session, { words: [mode, file] }: CommandCall
   );
 }
 
-/** Changes the user or the group, and keeps the other. With `-h` the owner of a link itself. */
+/** Changes the user or the group, and keeps the other. With `-h`, changes a link itself. */
 async function changeOwner(
   session: Session,
   { flags, words: [id, file] }: CommandCall,
@@ -144,7 +144,7 @@ export const FILE_COMMANDS: readonly Command[] = [
   },
 ];
 
-/** Makes a link. The target of a symbolic one is taken as it is. */
+/** Makes a link. The target of a symbolic link is not resolved. */
 async function link(session: Session, from: Word, to: Word, isSymbolic: boolean): Promise<void> {
   const { sftp, signal } = session;
   if (isSymbolic) await sftp.symlink(from.text, session.remotePath(to.text), { signal });

@@ -29,7 +29,7 @@ export async function glob(pattern: string, tree: GlobTree): Promise<string[]> {
 async function matches(directory: string, [part, ...rest]: readonly string[], tree: GlobTree): Promise<string[]> {
   if (part === undefined) return directory !== "" && (await tree.exists(directory)) ? [directory] : [];
   const join = (name: string): string => (directory === "" ? name : tree.join(directory, name));
-  // Such a name need not be looked for: its directory may be unreadable.
+  // A plain name is not looked up in its directory, which may be unreadable.
   if (!/[*?[\\]/.test(part)) return matches(join(part), rest, tree);
   const entries = await tree.list(directory).catch(() => []);
   const found = entries.filter(

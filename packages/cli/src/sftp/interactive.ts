@@ -6,8 +6,8 @@ import { Prompt, type PromptInput } from "./prompt.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Runs the lines that a user types, until `quit`, the end of the input, or the end of SFTP. Ctrl-C ends the command under way; a second
- * one ends this process. `typedAhead` was typed before the first prompt. Rejects with the error that ended SFTP.
+ * Runs the lines that a user types, until `quit`, the end of the input, or the end of SFTP. Ctrl-C aborts the current command; a second
+ * one ends this process. `typedAhead` is text typed before the first prompt. Rejects with the error that ended SFTP.
  */
 export async function runInteractive(
   session: Session,
@@ -16,7 +16,7 @@ export async function runInteractive(
   typedAhead: string,
 ): Promise<void> {
   const prompt = new Prompt(input, output, (line) => complete(session, line));
-  // Without this, a prompt would wait for the user although the connection is gone.
+  // Otherwise the prompt would still wait for a line after the connection has ended.
   const ended = session.sftp.ended.then((error) => {
     throw error;
   });

@@ -5,7 +5,7 @@ import { padText, textWidth } from "../cp/text-width.ts";
 export interface ListedEntry {
   /** Path as it is shown, not escaped yet. */
   readonly name: string;
-  /** Attributes, of a link itself in a listed directory. */
+  /** Attributes. In a listed directory, those of a link are its own. */
   readonly stats: Stats;
 }
 

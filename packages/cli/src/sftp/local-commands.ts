@@ -3,7 +3,7 @@ import type { Command } from "./command.ts";
 import { type Session, shown } from "./session.ts";
 import type { Word } from "./words.ts";
 
-/** Runs the system's `ls` on files of this machine. Its options are those of the system. */
+/** Runs the system's `ls` on files of this machine. It takes the options of the system's `ls`. */
 async function listLocal(session: Session, words: readonly Word[]): Promise<void> {
   const expanded: string[] = [];
   for (const word of words) {

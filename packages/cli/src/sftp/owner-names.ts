@@ -2,10 +2,10 @@ import type { ListedEntry } from "./listing.ts";
 import type { OwnerNames } from "./long-listing.ts";
 import { type Session, shown } from "./session.ts";
 
-/** Most ids in one request. OpenSSH's server takes packets of 256 KiB; each id takes four bytes, each name up to 32. */
+/** Maximum number of ids in one request. The reply, with up to 32 bytes per name, must fit into a packet of 256 KiB. */
 const MOST_IDS = 1000;
 
-/** Resolves with the names of the owners, escaped, if the server tells them. Without a name, `ls` shows the id. */
+/** Resolves with the names of the owners, escaped, if the server supports the request. `ls` shows the id of an owner without a name. */
 export async function ownerNames({ sftp, signal }: Session, entries: readonly ListedEntry[]): Promise<OwnerNames> {
   const users = new Map<number, string>();
   const groups = new Map<number, string>();

@@ -4,9 +4,9 @@ import { splitWords, type Word } from "./words.ts";
 
 /** A line of a session or a batch. */
 export interface CommandLine {
-  /** Whether the batch goes on if the command fails: a prefix of `-`. */
+  /** Whether the batch goes on if the command fails; set by the prefix `-`. */
   readonly ignoresErrors: boolean;
-  /** Whether a batch does not print the line: a prefix of `@`. */
+  /** Whether a batch does not print the line; set by the prefix `@`. */
   readonly isQuiet: boolean;
   /** The line without its prefixes; "" for an empty line or a comment. */
   readonly text: string;
@@ -47,7 +47,7 @@ export function findCommand(name: string, commands: readonly Command[]): Command
   return commands.find(({ names }) => names.includes(name.toLowerCase()));
 }
 
-/** Adds the flags to the set, and returns the words behind them. */
+/** Adds the flags to the set, and returns the words after them. */
 function readFlags(words: readonly Word[], command: Command, flags: Set<string>): readonly Word[] {
   for (const [index, { text }] of words.entries()) {
     if (text === "--") return words.slice(index + 1);

@@ -1,20 +1,20 @@
 import { createInterface, type Interface } from "node:readline";
 import type { Completion } from "./complete.ts";
 
-/** Lines that the up key can reach. */
+/** Number of lines in the history. */
 const HISTORY = 1000;
 
 /** Typed input: a terminal, or a stream in tests. */
 export type PromptInput = NodeJS.ReadableStream & { setRawMode?(raw: boolean): unknown };
 
 /**
- * Reads lines at a terminal, with editing, history and completion. Between lines the terminal is in its usual mode, so that Ctrl-C is a signal
- * and other programs may read from it.
+ * Reads lines at a terminal, with editing, history and completion. Between lines the terminal is in its usual mode, so that Ctrl-C is a
+ * signal and other programs may read from it.
  */
 export class Prompt {
   readonly #input: PromptInput;
   readonly #lines: Interface;
-  /** Lines that were typed or pasted before they were asked for. */
+  /** Lines typed or pasted before `next` was called. */
   readonly #typed: string[] = [];
   #isClosed = false;
   #take: ((line: string | undefined) => void) | undefined;
@@ -41,7 +41,7 @@ export class Prompt {
       this.#isClosed = true;
       this.#give(undefined);
     });
-    // As in a shell, Ctrl-C gives up the line.
+    // As in a shell, Ctrl-C discards the line.
     this.#lines.on("SIGINT", () => {
       this.#lines.write(null, { ctrl: true, name: "e" });
       this.#lines.write(null, { ctrl: true, name: "u" });
@@ -56,7 +56,7 @@ export class Prompt {
     if (text !== "") this.#lines.write(text);
   }
 
-  /** Shows the prompt and resolves with the next line; with `undefined` at the end of the input, which Ctrl-D in an empty line is. */
+  /** Shows the prompt and resolves with the next line; `undefined` at the end of the input. Ctrl-D in an empty line ends the input. */
   next(): Promise<string | undefined> {
     const typed = this.#typed.shift();
     if (typed !== undefined) return Promise.resolve(typed);
@@ -81,7 +81,7 @@ export class Prompt {
     take?.(line);
   }
 
-  /** Reads nothing until the next line is asked for. */
+  /** Stops reading until the next prompt. */
   #rest(): void {
     if (this.#isClosed) return;
     this.#lines.pause();

@@ -7,7 +7,7 @@ import { explain } from "../say.ts";
 import { type GlobTree, glob } from "./glob.ts";
 import type { Word } from "./words.ts";
 
-/** Where a session prints, and what it starts. */
+/** How a session prints and runs programs. */
 export interface SessionOutput {
   /** Prints to standard output. */
   readonly write: (text: string) => void;
@@ -21,7 +21,7 @@ export interface SessionOutput {
   readonly run: (program: string, words: readonly string[], directory: string) => Promise<number>;
 }
 
-/** Settings of a session that hold for every command. */
+/** Settings that apply to every command of a session. */
 export interface SessionSettings {
   /** Whether `get` and `put` take directories without `-r`. */
   readonly recursive: boolean;
@@ -29,7 +29,7 @@ export interface SessionSettings {
   readonly preserve: boolean;
   /** Whether they resume without `-a`. */
   readonly resume: boolean;
-  /** Maximum rate in bytes a second; `undefined` for no maximum. */
+  /** Maximum rate in bytes per second; `undefined` for no maximum. */
   readonly limit: number | undefined;
   /** Whether transfers are not announced. */
   readonly quiet: boolean;
@@ -47,11 +47,11 @@ export interface SessionSetup {
   readonly localDirectory: string;
   /** Where the session prints. */
   readonly output: SessionOutput;
-  /** Settings that hold for every command. */
+  /** Settings that apply to every command. */
   readonly settings: SessionSettings;
 }
 
-/** State of `nacre sftp`, on which the commands work. */
+/** State of `nacre sftp` that its commands use and change. */
 export class Session {
   /** SFTP to the server. */
   readonly sftp: Sftp;
@@ -61,7 +61,7 @@ export class Session {
   readonly home: string;
   /** Where the session prints. */
   readonly output: SessionOutput;
-  /** Settings that hold for every command. */
+  /** Settings that apply to every command. */
   readonly settings: SessionSettings;
   /** Directory on the server to which paths are relative. */
   directory: string;
@@ -69,13 +69,13 @@ export class Session {
   localDirectory: string;
   /** Whether transfers show their progress. */
   showsProgress = true;
-  /** Whether the session ends behind the command under way. */
+  /** Whether the session ends after the current command. */
   isOver = false;
-  /** Whether the command under way has failed, in whole or in part. */
+  /** Whether the current command has failed, even in part. */
   hasFailed = false;
   /** Whether SFTP has ended, so that no further command can succeed. */
   hasEnded = false;
-  /** Ends the command under way. */
+  /** Aborts the current command. */
   signal: AbortSignal = new AbortController().signal;
 
   constructor({ sftp, files, home, localDirectory, output, settings }: SessionSetup) {
@@ -101,7 +101,7 @@ export class Session {
     return resolve(this.localDirectory, path);
   }
 
-  /** Returns a path below the directory of the session relative to it, as `ls` shows it. */
+  /** Returns a path as `ls` shows it: relative if it is below the session's directory. */
   shortPath(path: string): string {
     const prefix = joinRemote(this.directory, "");
     return path.startsWith(prefix) && path.length > prefix.length ? path.slice(prefix.length) : path;
@@ -140,16 +140,21 @@ export class Session {
     if (!this.settings.quiet) this.print(line);
   }
 
-  /** Prints an error in one line. The command under way has failed. */
+  /** Prints an error in one line. The current command counts as failed. */
   complain(error: SshError): void {
+    this.fail(`nacre: ${explain(error)}`);
+  }
+
+  /** Prints a line about something that failed. */
+  fail(line: string): void {
     this.hasFailed = true;
     this.output.bar?.clear();
-    this.output.say(`nacre: ${explain(error)}`);
+    this.output.say(line);
   }
 
   /**
-   * Does the work for each item. Prints errors, and goes on with the next item. Rejects if the session or the command under way has ended;
-   * then no further item can succeed.
+   * Does the work for each item. Prints errors, and goes on with the next item. Rejects if the session has ended or the
+   * command was aborted, because no further item can succeed.
    */
   async each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
     for (const item of items) {

@@ -1,9 +1,9 @@
 import { download, type LocalFileType, type LocalPath, nameProblem, upload } from "@nacre/files";
 import type { TransferOptions, TransferResult } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import { unsetLines, unverifiedLines } from "../cp/result-lines.ts";
 import { intoSpecial, isStandardOutput } from "../cp/special-file.ts";
 import { TotalProgress } from "../cp/total-progress.ts";
-import { unverifiedLines } from "../cp/unverified.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { baseRemote, joinRemote, type Session, shown } from "./session.ts";
 import type { Word } from "./words.ts";
@@ -16,27 +16,27 @@ interface Move {
 
 /** One direction of transfers. */
 interface Direction {
-  /** What the session says of a transfer, and of one that continues. */
+  /** Words that announce a transfer, and one that resumes. */
   readonly verbs: readonly [string, string];
-  /** Resolves with the paths that a word names. */
+  /** Resolves with the source paths that a word names. */
   expand(session: Session, word: Word): Promise<readonly string[]>;
   /** Resolves with the size of a file; `undefined` for a directory. */
   size(session: Session, path: string): Promise<number | undefined>;
-  /** Returns the last name of a path. Throws `file-unwritable` if no file of the target can have it. */
+  /** Returns the last name of a source path. Throws `file-unwritable` if the target side does not allow the name. */
   basename(session: Session, path: string): string;
   /** Returns the absolute path of a target. */
   target(session: Session, path: string): string;
-  /** Resolves with what a target leads to; `undefined` if nothing has its path. */
+  /** Resolves with the type of the target, following links; `undefined` if it does not exist. */
   targetType(session: Session, path: string): Promise<LocalFileType | undefined>;
-  /** Returns the path of a name in a directory of the target. */
+  /** Returns the path of a name in a target directory. */
   join(session: Session, directory: string, name: string): string;
   /** Moves a file or directory. */
   move(session: Session, move: Move, options: TransferOptions): Promise<TransferResult>;
-  /** Moves the contents of a file into a device, pipe or socket; `undefined` if this direction cannot. */
+  /** Writes the contents of a file into a device, pipe or socket; `undefined` if this direction does not support it. */
   readonly moveIntoSpecial?: Direction["move"];
 }
 
-/** Last parts of a typed path that are no names of their own. No pattern matches them. */
+/** Last parts of a typed path that name a place rather than an entry. No pattern matches them. */
 const PLACES: ReadonlySet<string> = new Set([".", "..", "/"]);
 
 const DOWN: Direction = {
@@ -87,7 +87,7 @@ function localPath({ files }: Session, path: string): LocalPath {
   return { files, path };
 }
 
-/** Moves what the first word names, into the directory or to the path that the second one names. */
+/** Transfers what the first word names to the path, or into the directory, that the second word names. */
 async function transfer(
   direction: Direction,
   session: Session,
@@ -142,11 +142,12 @@ async function transfer(
   });
 }
 
-/** Prints what was not moved. */
-function report(session: Session, from: string, { failed, skipped, unverified }: TransferResult): void {
+/** Prints what was not moved, not verified, or moved without its attributes. */
+function report(session: Session, from: string, { failed, skipped, unverified, unset }: TransferResult): void {
   for (const { path, reason } of skipped)
     if (reason !== "filter") session.announce(`Skipping ${shown(`${from}/${path}`)}: not a regular file`);
   for (const line of unverifiedLines(from, unverified)) session.output.say(line);
+  for (const line of unsetLines(from, unset)) session.fail(line);
   for (const { error } of failed) session.complain(error);
 }
 

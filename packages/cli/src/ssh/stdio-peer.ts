@@ -1,4 +1,4 @@
-import type { SftpChannel, SftpPeer } from "@nacre/node/sftp-server";
+import type { SftpPeer, SftpPeerChannel } from "@nacre/node/sftp-server";
 
 /** Bytes received and not handled yet above which standard input is not read further. */
 const HIGH_WATER = 1024 * 1024;
@@ -15,7 +15,7 @@ export class StdioPeer implements SftpPeer {
     this.user = user;
   }
 
-  takeChannel(handler: Handler): SftpChannel {
+  takeChannel(handler: Handler): SftpPeerChannel {
     const { stdin, stdout } = process;
     const close = (): void => {
       if (this.#isClosed) return;

@@ -3,14 +3,15 @@ import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, w
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { scpServer } from "@nacre/files/scp-server";
-import { memoryFileSystem } from "@nacre/files/server";
+import { type FileSystem, FileSystemError, memoryFileSystem, sftpServer } from "@nacre/files/server";
 import type { Sftp } from "@nacre/node";
+import { SshError } from "@nacre/wire";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { parseCopyArguments } from "../../src/cp/arguments.ts";
 import { CopyRun, type Located } from "../../src/cp/copy-run.ts";
 import type { Place } from "../../src/cp/place.ts";
+import { unsetLines, unverifiedLines } from "../../src/cp/result-lines.ts";
 import type { Server } from "../../src/cp/servers.ts";
-import { unverifiedLines } from "../../src/cp/unverified.ts";
 import { connectTo, connectToMemory } from "../sftp/support.ts";
 import { temporaryFolder } from "../support.ts";
 
@@ -158,6 +159,36 @@ test("files that cannot be compared for the same reason give one line", () => {
   expect(unverifiedLines("d", [...unverified, { path: "", reason: "gone" }])).toEqual([
     'nacre: "d/a\\x1b" and 2 more files were resumed without comparing what was there: no sha256sum',
     'nacre: "d" was resumed without comparing what was there: gone',
+  ]);
+});
+
+test("-p to a server that sets no attributes: the file is whole, status 1, with their names", async () => {
+  const memory: FileSystem = memoryFileSystem();
+  const fileSystem = new Proxy(memory, {
+    get: (target, name: keyof FileSystem) => {
+      if (name === "setstat") return undefined;
+      if (name !== "open") return (target[name] as (() => unknown) | undefined)?.bind(target);
+      return async (...args: Parameters<FileSystem["open"]>) =>
+        Object.assign(await target.open(...args), {
+          setstat: () => Promise.reject(new FileSystemError("ENOSYS")),
+        });
+    },
+  });
+  server = { client: await connectTo({ subsystems: { sftp: sftpServer(fileSystem) } }), isOver: false };
+  writeFileSync(join(folder, "f"), "contents");
+  expect(await cp("-p", join(folder, "f"), "host:/f")).toBe(1);
+  expect(complaints).toBe(
+    `nacre: "${join(folder, "f")}" was copied without its permission bits and times: the server refuses to set them (sftp-unsupported)\n`,
+  );
+  expect(await (await server.client.sftp()).readFile("/f", "utf8")).toBe("contents");
+});
+
+test("files without their attributes give one line for each kind", () => {
+  const error = new SshError("sftp-unsupported", "no");
+  const unset = ["a", "b"].map((path) => ({ path, attributes: ["mode", "times"] as const, error }));
+  expect(unsetLines("d", [...unset, { path: "", attributes: ["times"], error }])).toEqual([
+    'nacre: "d/a" and 1 more files were copied without their permission bits and times: the server refuses to set them (sftp-unsupported)',
+    'nacre: "d" was copied without its times: the server refuses to set them (sftp-unsupported)',
   ]);
 });
 

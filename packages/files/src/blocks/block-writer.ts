@@ -12,39 +12,47 @@ export interface BlockSource {
   failed(error: SshError): void;
 }
 
-/** Writes of at least this many bytes are sent as they are. Shorter ones are combined while others are under way. */
+type State =
+  /** Takes bytes. `isFull` tells that `write` took less than all. */
+  | { readonly kind: "open"; isFull: boolean }
+  /** No more bytes follow. `onSent` is called when the last request is sent. */
+  | {
+      readonly kind: "finishing";
+      onSent: (() => void) | undefined;
+      readonly resolve: () => void;
+      readonly reject: (error: SshError) => void;
+    }
+  | { readonly kind: "failed"; readonly error: SshError }
+  /** All is written, or writing was stopped. */
+  | { readonly kind: "over" };
+
+/** Writes of at least this many bytes are sent as they are. Shorter ones are combined while others are in flight. */
 const DIRECT_LENGTH = 32 * 1024;
 
 /**
- * Writes to a file with many requests under way. The bytes are copied, so the caller may use their memory again at once. At most 16 MiB
- * are under way (`Depth`), and no more than the channel's window takes. Short writes are combined.
+ * Writes to a file with many requests in flight. The bytes are copied, so the caller may use their memory again at once. At most 16 MiB
+ * are in flight (`Depth`), and no more than the channel's window takes. Short writes are combined.
  */
 export class BlockWriter implements Sender {
   readonly #channel: SftpChannel;
   readonly #file: OpenFile;
   readonly #source: BlockSource;
   readonly #depth = new Depth();
-  /** Maximum number of requests under way. */
+  /** Maximum number of requests in flight. */
   readonly #mostBlocks: number;
   readonly #free: Block[] = [];
-  /** Requests under way. */
+  /** Requests in flight. */
   readonly #sent = new Set<Block>();
   #position: number;
-  /** Bytes under way. */
+  /** Bytes in flight. */
   #underWay = 0;
   /** Short writes that wait to be sent together. */
   #pending: Bytes | undefined;
   #pendingLength = 0;
-  /** Whether `write` took less than all. */
-  #isFull = false;
-  #finish: { readonly resolve: () => void; readonly reject: (error: SshError) => void } | undefined;
-  /** Called when the last request is sent. */
-  #onSent: (() => void) | undefined;
-  #failure: SshError | undefined;
-  #isOver = false;
+  #state: State = { kind: "open", isFull: false };
 
   /**
-   * Writes from `position` on. With `isAppend` the server ignores positions, so one request is under way at a time: a server may carry
+   * Writes from `position` on. With `isAppend` the server ignores positions, so one request is in flight at a time: a server may carry
    * out several in any order.
    */
   constructor(channel: SftpChannel, file: OpenFile, source: BlockSource, position = 0, isAppend = false) {
@@ -55,21 +63,25 @@ export class BlockWriter implements Sender {
     this.#mostBlocks = isAppend ? 1 : MOST_BLOCKS;
   }
 
-  /** Position behind the last byte taken. */
+  /** Position after the last byte taken. */
   get position(): number {
     return this.#position + this.#pendingLength;
   }
 
-  /** Takes a copy of as many bytes as may be under way, and returns their number. Then call it again after `room`. Throws after a failure. */
+  /**
+   * Takes a copy of as many bytes as may be in flight, and returns their number. Then call it again after `room`. Throws after a failure.
+   */
   write(bytes: Uint8Array): number {
-    if (this.#failure !== undefined) throw this.#failure;
+    const state = this.#state;
+    if (state.kind === "failed") throw state.error;
+    if (state.kind !== "open") return 0;
     let taken = 0;
     while (taken < bytes.length) {
       const rest = bytes.length - taken;
       const isDirect = rest >= DIRECT_LENGTH || (this.#pendingLength === 0 && this.#underWay === 0);
       const length = isDirect ? this.#sendPart(bytes, taken) : this.#keepPart(bytes, taken);
       if (length === 0) {
-        this.#isFull = true;
+        state.isFull = true;
         break;
       }
       taken += length;
@@ -83,16 +95,18 @@ export class BlockWriter implements Sender {
    */
   finish(onSent?: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#finish = { resolve, reject };
-      this.#onSent = onSent;
-      if (this.#failure === undefined) this.#goOn();
-      else reject(this.#failure);
+      if (this.#state.kind === "failed") {
+        reject(this.#state.error);
+        return;
+      }
+      if (this.#state.kind === "open") this.#state = { kind: "finishing", onSent, resolve, reject };
+      this.#goOn();
     });
   }
 
-  /** Stops writing. What is under way may still be written. The source is not called any more. */
+  /** Stops writing. What is in flight may still be written. The source is not called any more. */
   stop(): void {
-    this.#isOver = true;
+    this.#state = { kind: "over" };
     this.#channel.stopWaiting(this);
     for (const block of this.#sent) this.#channel.machine.abandon(block.id);
     this.#sent.clear();
@@ -119,22 +133,23 @@ export class BlockWriter implements Sender {
     this.#goOn();
   }
 
-  /** Sends what was combined if nothing else is under way or no more follows, then asks the source for more. */
+  /** Sends what was combined if nothing else is in flight or no more follows, then asks the source for more. */
   #goOn(): void {
-    if (this.#isOver) return;
-    const isLast = this.#finish !== undefined;
-    if (this.#pendingLength > 0 && (isLast || this.#isFull || this.#underWay === 0)) this.#sendPending();
-    if (isLast && this.#pendingLength === 0) {
-      // Not before: a CLOSE must follow the last write.
-      this.#onSent?.();
-      this.#onSent = undefined;
-    }
-    if (isLast && this.#pendingLength === 0 && this.#underWay === 0) {
-      this.#isOver = true;
-      this.#finish?.resolve();
-    } else if (this.#isFull && this.#canSend()) {
-      this.#isFull = false;
+    const state = this.#state;
+    if (state.kind !== "open" && state.kind !== "finishing") return;
+    const isDue = state.kind === "finishing" || state.isFull || this.#underWay === 0;
+    if (this.#pendingLength > 0 && isDue) this.#sendPending();
+    if (state.kind === "open") {
+      if (!state.isFull || !this.#canSend()) return;
+      state.isFull = false;
       this.#source.room();
+    } else if (this.#pendingLength === 0) {
+      // Not before: a CLOSE must follow the last write.
+      state.onSent?.();
+      state.onSent = undefined;
+      if (this.#underWay > 0) return;
+      this.#state = { kind: "over" };
+      state.resolve();
     }
   }
 
@@ -143,7 +158,7 @@ export class BlockWriter implements Sender {
     if (this.#pendingLength > 0 && !this.#sendPending()) return 0;
     if (!this.#canSend()) return 0;
     const rest = bytes.length - from;
-    // Equal blocks: a chunk of 256 KiB is a little longer than OpenSSH's limit, and would leave a short rest.
+    // Equal blocks: a chunk of 256 KiB is a little longer than OpenSSH's limit, and would leave a short remainder.
     const part = bytes.subarray(from, from + Math.ceil(rest / Math.ceil(rest / this.#blockLength)));
     this.#send(part);
     return part.length;
@@ -197,17 +212,18 @@ export class BlockWriter implements Sender {
   }
 
   #fail(error: SshError): void {
-    if (this.#isOver) return;
-    this.#failure = error;
+    const state = this.#state;
+    if (state.kind !== "open" && state.kind !== "finishing") return;
     this.stop();
-    this.#finish?.reject(error);
+    this.#state = { kind: "failed", error };
+    if (state.kind === "finishing") state.reject(error);
     this.#source.failed(error);
   }
 }
 
-/** A write under way. The object is used again for later writes. */
+/** A write in flight. The object is used again for later writes. */
 class Block implements Waiter, TimedBlock {
-  /** Id of the request under way. */
+  /** Id of the request in flight. */
   id = 0;
   length = 0;
   sentAt = 0;

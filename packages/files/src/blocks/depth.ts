@@ -1,13 +1,13 @@
-/** Initial number of bytes of a transfer that may be under way. */
+/** Initial number of bytes of a transfer that may be in flight. */
 const LEAST_BYTES = 2 * 1024 * 1024;
 
 /** Maximum number of bytes that one transfer requests ahead: requested, or received but not consumed yet. The same limit as in sftp(1). */
 export const MOST_BYTES: number = 16 * 1024 * 1024;
 
-/** Maximum number of requests of one transfer under way. */
+/** Maximum number of requests in flight for one transfer. */
 export const MOST_BLOCKS = 512;
 
-/** A block of a file under way. */
+/** A block of a file in flight. */
 export interface TimedBlock {
   /** Time when it was sent, in milliseconds. */
   sentAt: number;
@@ -16,11 +16,11 @@ export interface TimedBlock {
 }
 
 /**
- * Decides how many bytes of a transfer may be under way. Twice the bytes that arrive in one round trip keep the path busy: this number at
+ * Decides how many bytes of a transfer may be in flight. Twice the bytes that arrive in one round trip keep the path busy: this number at
  * most doubles in each round trip, and stops where more bytes would only wait in a queue. Bounded by 16 MiB.
  */
 export class Depth {
-  /** Bytes that may be under way. */
+  /** Bytes that may be in flight. */
   bytes: number = LEAST_BYTES;
   #delivered = 0;
   /** Shortest time from a request to its reply in milliseconds. */

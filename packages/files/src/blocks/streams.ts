@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { type Bytes, concatBytes, SshError } from "@nacre/wire";
 import { onAbort, type StreamKind, type StreamTypes } from "nacre/extend";
 import { abortError, type CallContext } from "../remote/call.ts";
 import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
@@ -54,7 +54,8 @@ export function readStream<K extends StreamTypes>(
         await close(file);
         return;
       }
-      const sink = { block: output.receive.bind(output), end: finish, failed: finish };
+      const block = (pieces: readonly Bytes[]): void => output.receive(concatBytes(...pieces));
+      const sink = { block, end: finish, failed: finish };
       reader = new BlockReader(channel, file, sink, range);
       reader.start();
     } catch (error) {

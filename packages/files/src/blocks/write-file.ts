@@ -3,11 +3,9 @@ import { SshError } from "@nacre/wire";
 import { isBytes, platformRandom } from "nacre/extend";
 import { modeAttributes } from "../remote/attributes.ts";
 import { type CallContext, call, hasStatus } from "../remote/call.ts";
-import { closeFile } from "../remote/close-file.ts";
-import { encodeFlags, isAppend, type OpenFlags } from "../remote/open-flags.ts";
+import { closeFile, isAppend, type OpenFlags, openFile, renameFile, setAttributes } from "../remote/open-file.ts";
 import type { WriteFileOptions } from "../remote/options.ts";
 import { dirname, join, toBytes } from "../remote/remote-path.ts";
-import { setAttributes } from "../remote/set-attributes.ts";
 import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
 import { type FileData, type WritePlace, writeAll } from "./write-all.ts";
 
@@ -18,21 +16,10 @@ export interface Write {
   readonly created: Attributes;
   /** Attributes to set when the file is written. */
   readonly final?: Attributes | undefined;
+  /** Called if the server supports no way to set them; see `setAttributes`. */
+  readonly onUnsupported?: ((error: SftpError) => void) | undefined;
   /** Whether to store the file durably before it is closed. */
   readonly flush: boolean;
-}
-
-/** Opens a file. Rejects with `aborted`, or the server's error. */
-export async function openFile(
-  channel: SftpChannel,
-  path: string,
-  flags: OpenFlags,
-  attributes: Attributes,
-  context: CallContext,
-): Promise<OpenFile> {
-  const request = { type: "open", path: toBytes(path), flags: encodeFlags(flags), attributes } as const;
-  const { handle } = await call(channel, request, "handle", context);
-  return { handle, path };
 }
 
 /** Writes a file. See `Sftp.writeFile`. */
@@ -44,8 +31,12 @@ export async function writeFile(
   context: CallContext,
 ): Promise<void> {
   const { flag: flags = "w", mode, flush = false, atomic = false } = options;
-  if (atomic) await replaceFile(channel, path, data, mode, context);
-  else await writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
+  const write = (): Promise<void> =>
+    atomic
+      ? replaceFile(channel, path, data, mode, context)
+      : writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
+  // An iterable may itself call SFTP.
+  await (typeof data === "string" || isBytes(data) ? channel.turns.run(context, write) : write());
 }
 
 /** Opens, writes and closes a file. See `writeAndClose`. */
@@ -53,17 +44,19 @@ export async function writeOpened(
   channel: SftpChannel,
   path: string,
   data: FileData,
-  { flags, created, final, flush }: Write,
+  { flags, created, final, onUnsupported, flush }: Write,
   context: CallContext,
 ): Promise<void> {
   const file = await openFile(channel, path, flags, created, context);
-  await writeAndClose(channel, file, data, { isAppend: isAppend(flags), final, flush }, context);
+  await writeAndClose(channel, file, data, { isAppend: isAppend(flags), final, onUnsupported, flush }, context);
 }
 
 /** How to write an open file. */
 export interface WriteEnd extends WritePlace {
   /** Attributes to set when the file is written. */
   readonly final?: Attributes | undefined;
+  /** Called if the server supports no way to set them; see `setAttributes`. */
+  readonly onUnsupported?: ((error: SftpError) => void) | undefined;
   /** Whether to store the file durably before it is closed. */
   readonly flush: boolean;
 }
@@ -76,7 +69,7 @@ export async function writeAndClose(
   channel: SftpChannel,
   file: OpenFile,
   data: FileData,
-  { final, flush, ...place }: WriteEnd,
+  { final, onUnsupported, flush, ...place }: WriteEnd,
   context: CallContext,
 ): Promise<void> {
   const { handle } = file;
@@ -85,7 +78,7 @@ export async function writeAndClose(
   const send = (request: SftpClientRequest): Promise<unknown> => call(channel, request, "status", context);
   const close = (): void => {
     closing = Promise.all([
-      final && setAttributes(channel, file, final, context),
+      final && setAttributes(channel, file, final, context, onUnsupported),
       flush && send({ type: "fsync", handle }),
       closeFile(channel, file, context),
     ]);
@@ -103,7 +96,7 @@ export async function writeAndClose(
       await writeAll(channel, file, data, place, context, isOrdered ? close : undefined);
     }
     if (!isOrdered) {
-      if (final !== undefined) await setAttributes(channel, file, final, context);
+      if (final !== undefined) await setAttributes(channel, file, final, context, onUnsupported);
       if (flush) await send({ type: "fsync", handle });
       closing = closeFile(channel, file, context);
     }
@@ -163,12 +156,6 @@ async function replace(channel: SftpChannel, from: string, to: string, context: 
       { cause: error },
     );
   }
-}
-
-/** Renames a file. Replaces an existing one in one step if the server has posix-rename@openssh.com. */
-export async function renameFile(channel: SftpChannel, from: string, to: string, context: CallContext): Promise<void> {
-  const type = channel.machine.supports(SFTP_EXTENSIONS.posixRename) ? "posix-rename" : "rename";
-  await call(channel, { type, oldPath: toBytes(from), newPath: toBytes(to) }, "status", context);
 }
 
 function randomName(): string {

@@ -1,10 +1,7 @@
 import type { Bytes } from "@nacre/wire";
-import { copyPieces } from "../blocks/copy-pieces.ts";
+import { copyPieces } from "../blocks/block-reader.ts";
 
-/**
- * A part of a file: bytes, which are valid until the next chunk is requested, or pieces of it in order, which belong to the receiver together
- * with their buffers.
- */
+/** A part of a file: bytes, or pieces of it in order. It is valid until the next chunk is requested. */
 export type Chunk = Uint8Array | readonly Bytes[];
 
 /** Returns the bytes of a chunk in order. */

@@ -1,5 +1,3 @@
-import type { Bytes } from "@nacre/wire";
-
 /** Attributes of a file on the local side. */
 export interface LocalStats {
   /** What it is; `"special"` for devices, pipes and sockets. */
@@ -31,14 +29,6 @@ export interface LocalAttributes {
   readonly times?: { readonly atimeMs: number; readonly mtimeMs: number } | undefined;
 }
 
-/** Attributes of a file that is created in one call. */
-export interface ShortFileAttributes {
-  /** Permission bits of the new file, less the umask. */
-  readonly mode: number | undefined;
-  /** Attributes to set exactly when the contents are written. */
-  readonly exact: LocalAttributes | undefined;
-}
-
 /** A file of the local side that is open for reading. */
 export interface LocalReader {
   /** Reads into `buffer` from `position`. Resolves with the number of bytes, 0 at the end of the file. */
@@ -49,13 +39,8 @@ export interface LocalReader {
 
 /** A new file of the local side that is open for writing. */
 export interface LocalWriter {
-  /** Writes all bytes at `position`. The caller leaves the memory alone until the promise settles. */
-  write(bytes: Uint8Array, position: number): Promise<void>;
-  /**
-   * Writes pieces, one behind the other, at `position`. They belong to this file from then on, with their buffers: it may free their memory.
-   * Without this method, pieces are copied together for `write`.
-   */
-  writePieces?(pieces: readonly Bytes[], position: number): Promise<void>;
+  /** Writes all bytes of the pieces at `position`, one piece after the other. Does not use them after the promise has settled. */
+  write(pieces: readonly Uint8Array[], position: number): Promise<void>;
   /** Sets attributes of this file. */
   setAttributes(attributes: LocalAttributes): Promise<void>;
   /** Closes the file. */
@@ -107,17 +92,6 @@ export interface LocalFiles {
   open(path: string, follow: boolean): Promise<LocalReader>;
   /** Creates a file. Rejects if anything has this name, even a symbolic link without target. `mode` has permission bits. */
   create(path: string, mode: number | undefined): Promise<LocalWriter>;
-  /**
-   * Reads a regular file of `size` bytes in one synchronous call. Returns `undefined` if its size is another one, or if such a call could
-   * take long: `open` reads it then. Throws in the cases in which `open` rejects. Missing if the file system has no such calls.
-   */
-  readShort?(path: string, size: number, follow: boolean): Uint8Array | undefined;
-  /**
-   * Creates a file with these contents and attributes in one synchronous call. Returns false if nothing was done because such a call could
-   * take long: `create` makes it then. Throws in the cases in which `create` rejects; a part of the file may remain. Missing if the file
-   * system has no such calls.
-   */
-  createShort?(path: string, bytes: Uint8Array, attributes: ShortFileAttributes): boolean;
   /** Renames a file or a symbolic link in its directory. Replaces an existing file or link, never a directory. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or a symbolic link. Resolves if it does not exist. */

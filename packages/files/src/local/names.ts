@@ -7,7 +7,7 @@ const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[
 /** Characters that Windows does not allow in names; ":" also begins the path of a drive or the name of an alternate stream. */
 const WINDOWS_CHARACTERS = '\\:*?"<>|';
 
-/** Returns why an entry of a directory must not have a name, or `undefined` if it may. A name must not lead out of the directory. */
+/** Returns why a name is not allowed for an entry of a directory; `undefined` if it is. A name must not lead out of the directory. */
 export function nameProblem(name: string, rules: "posix" | "windows"): string | undefined {
   if (/* rule: transfer-name-path */ name === "" || name === "." || name === ".." || /[/\0]/.test(name))
     return "it is a path, not a name";
@@ -23,7 +23,7 @@ export function nameProblem(name: string, rules: "posix" | "windows"): string | 
 /** Length in bytes of the longest name that a temporary name contains. File systems allow 255 bytes. */
 export const LONGEST_NAME = 200;
 
-/** Returns a name for a file that is not whole: `.NAME.nacre-RANDOM`, or without NAME if that is long. */
+/** Returns a name for a partial file: `.NAME.nacre-RANDOM`, or without NAME if that is long. */
 export function temporaryName(name: string): string {
   return utf8Encode(name).length > LONGEST_NAME ? `.nacre-${randomName()}` : `.${name}.nacre-${randomName()}`;
 }

@@ -9,6 +9,18 @@ export interface CallContext extends FailedCall {
   readonly call: string;
   /** Aborts the call. */
   readonly signal?: AbortSignal | undefined;
+  /** Made by the application's call: its stack has the caller, which an abort does not know. */
+  readonly origin?: Error | undefined;
+}
+
+/** Returns the context of a call that an application makes now. Throws `usage` for a value that is not an AbortSignal. */
+export function callContext<P extends string | undefined>(
+  name: string,
+  path: P,
+  signal: AbortSignal | undefined,
+): CallContext & { readonly path: P } {
+  checkSignal(signal);
+  return { call: name, path, signal, origin: signal && new Error() };
 }
 
 type Reply = SftpReplyEvent<Waiter>;
@@ -105,9 +117,13 @@ export function throwIfAborted(context: CallContext): void {
 }
 
 /** Returns the error of an aborted call. */
-export function abortError({ call: name, path, signal }: CallContext): SshError {
+export function abortError({ call: name, path, signal, origin }: CallContext): SshError {
   const subject = path === undefined ? name : `${name} "${escapeText(path)}"`;
-  return abortedError(subject, signal!, "; the server may still carry it out");
+  const error = abortedError(subject, signal!, "; the server may still carry it out");
+  const { stack = "" } = error;
+  const frames = origin?.stack?.split("\n").slice(1) ?? [];
+  error.stack = [stack, ...frames.filter((frame) => !stack.includes(frame))].join("\n");
+  return error;
 }
 
 /** Returns the error of a request that failed: the server's refusal, or the reason why there is no answer. */

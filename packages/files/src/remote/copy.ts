@@ -1,21 +1,20 @@
 import { type Attributes, decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
-import { escapeText, SshError } from "@nacre/wire";
+import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import { usage } from "nacre/extend";
-import { readChunks } from "../blocks/chunks.ts";
+import { readChunks, readInto } from "../blocks/read.ts";
 import { writeAll } from "../blocks/write-all.ts";
-import { openFile } from "../blocks/write-file.ts";
+import { writeAndClose } from "../blocks/write-file.ts";
 import { type CallContext, call, hasStatus } from "./call.ts";
-import { closeFile } from "./close-file.ts";
 import { readAllEntries } from "./directory.ts";
 import { makeDirectories } from "./make-directory.ts";
+import { closeFile, openFile, setAttributes } from "./open-file.ts";
+import { isReusedHandle } from "./open-turns.ts";
 import type { CpOptions } from "./options.ts";
-import { allSettled, Parallel } from "./parallel.ts";
 import { basename, dirname, join, toBytes } from "./remote-path.ts";
 import { removeFile } from "./remove.ts";
-import { setAttributes } from "./set-attributes.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
-import { TreeBound } from "./tree-bound.ts";
+import { allSettled, Parallel, TreeBound } from "./tree.ts";
 
 /** Copies files, links and directories on the server. See `Sftp.cp`. */
 export async function copy(
@@ -144,16 +143,42 @@ async function copyContents(
   { isExclusive, keepsTimes }: HowToCopy,
   context: CallContext,
 ): Promise<void> {
-  const source = await openFile(channel, from, "r", {}, context);
+  /** Whether an existing target may be replaced: also if this call has made it. */
+  let replaces = !isExclusive;
+  const openTarget = async (attributes: Attributes): Promise<OpenFile> => {
+    try {
+      const target = await openFile(channel, to, replaces ? "w" : "wx", attributes, context);
+      replaces = true;
+      return target;
+    } catch (error) {
+      replaces ||= isReusedHandle(error);
+      throw error;
+    }
+  };
+  const copyOnce = (): Promise<void> => {
+    const copyIn = channel.isOneByOne ? copyInParts : copyWhole;
+    return copyIn(channel, { from, to, keepsTimes, openTarget }, context);
+  };
+  await channel.turns.runAgain(context, copyOnce);
+}
+
+interface FileCopy {
+  readonly from: string;
+  readonly to: string;
+  readonly keepsTimes: boolean;
+  /** Opens the target for writing, and empties it. The attributes are those of a new file. */
+  readonly openTarget: (attributes: Attributes) => Promise<OpenFile>;
+}
+
+/** Copies a file with source and target open at the same time. */
+async function copyWhole(channel: SftpChannel, file: FileCopy, context: CallContext): Promise<void> {
+  const source = await openFile(channel, file.from, "r", {}, context);
   let target: OpenFile | undefined;
   try {
-    const { attributes } = await call(channel, { type: "fstat", handle: source.handle }, "attributes", context);
-    const { permissions, times } = attributes;
-    const mode = permissions === undefined ? {} : { permissions: permissions & 0o777 };
-    target = await openFile(channel, to, isExclusive ? "wx" : "w", mode, context);
+    const { created, final } = keptAttributes(await fstat(channel, source, context), file);
+    target = await file.openTarget(created);
     await copyBytes(channel, source, target, context);
-    const kept = { ...mode, ...(keepsTimes && times !== undefined && { times }) };
-    await setAttributes(channel, target, kept, context);
+    await setAttributes(channel, target, final, context);
     const closing = closeFile(channel, target, context);
     target = undefined;
     await closing;
@@ -161,6 +186,49 @@ async function copyContents(
     if (target !== undefined) channel.release(target.handle);
     channel.release(source.handle);
   }
+}
+
+/** Length in bytes of the parts of a file that is copied with one file open at a time. */
+const PART_LENGTH = 16 * 1024 * 1024;
+
+/** Copies a file through this side, with either source or target open. */
+async function copyInParts(channel: SftpChannel, file: FileCopy, context: CallContext): Promise<void> {
+  for (let position = 0; ; ) {
+    const source = await openFile(channel, file.from, "r", {}, context);
+    let attributes: Attributes;
+    let part: Bytes;
+    let count: number;
+    try {
+      attributes = await fstat(channel, source, context);
+      // One byte more finds the end of the file.
+      const rest = Math.max(Number(attributes.size ?? PART_LENGTH) - position, 0) + 1;
+      part = new Uint8Array(Math.min(rest, PART_LENGTH));
+      count = await readInto(channel, source, [part], position, context);
+    } finally {
+      channel.release(source.handle);
+    }
+    const isLast = count < part.length;
+    const { created, final } = keptAttributes(attributes, file);
+    const target =
+      position === 0 ? await file.openTarget(created) : await openFile(channel, file.to, "r+", {}, context);
+    const end = { position, final: isLast ? final : undefined, flush: false };
+    await writeAndClose(channel, target, part.subarray(0, count), end, context);
+    if (isLast) return;
+    position += count;
+  }
+}
+
+async function fstat(channel: SftpChannel, { handle }: OpenFile, context: CallContext): Promise<Attributes> {
+  return (await call(channel, { type: "fstat", handle }, "attributes", context)).attributes;
+}
+
+/** Returns the attributes of a new copy, and those to set when it has all bytes. */
+function keptAttributes(
+  { permissions, times }: Attributes,
+  { keepsTimes }: FileCopy,
+): { readonly created: Attributes; readonly final: Attributes } {
+  const created = permissions === undefined ? {} : { permissions: permissions & 0o777 };
+  return { created, final: { ...created, ...(keepsTimes && times !== undefined && { times }) } };
 }
 
 /** Copies all bytes: on the server if it can, otherwise through this side. */

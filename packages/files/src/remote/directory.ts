@@ -5,7 +5,7 @@ import { toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 import { Dirent } from "./stats.ts";
 
-/** Maximum number of requests for names under way. */
+/** Maximum number of requests for names in flight. */
 const MOST_REQUESTS = 8;
 
 /** Opens a directory. Rejects with `aborted`, or the server's error. */
@@ -17,7 +17,7 @@ export async function openDirectory(channel: SftpChannel, path: string, context:
 
 /**
  * Lists a directory: first an empty array when the directory is open, then one array of entries for each reply of the server, without "."
- * and "..". The next ones are requested meanwhile: the number of requests under way doubles with each reply, up to 8. Throws `aborted`, or
+ * and "..". The next ones are requested meanwhile: the number of requests in flight doubles with each reply, up to 8. Throws `aborted`, or
  * the server's error.
  */
 async function* listDirectory(
@@ -59,6 +59,8 @@ async function* listDirectory(
         if (!isOver) while (answers.length < most) answers.push(request());
         yield answer.names.filter(isEntry).map((entry) => new Dirent(entry, path));
       } else if (answer.type === "status" && answer.status === SSH_FX.EOF) {
+        // CLOSE follows these answers, and the next directory must not be opened before.
+        await Promise.allSettled(answers);
         return;
       } else if (answer.type === "status") {
         throw new SftpError(answer.status, answer.message, context);
@@ -141,12 +143,22 @@ const MAX_ENTRIES = 2 ** 20;
 const MAX_NAMES_LENGTH = 2 ** 28;
 
 /** Resolves with all entries of a directory. Rejects with `output-limit` for too many, `aborted`, or the server's error. */
-export async function readAllEntries(
+export function readAllEntries(
   channel: SftpChannel,
   path: string,
   context: CallContext,
   maxEntries: number = MAX_ENTRIES,
   maxNamesLength: number = MAX_NAMES_LENGTH,
+): Promise<Dirent[]> {
+  return channel.turns.runAgain(context, () => collectEntries(channel, path, context, maxEntries, maxNamesLength));
+}
+
+async function collectEntries(
+  channel: SftpChannel,
+  path: string,
+  context: CallContext,
+  maxEntries: number,
+  maxNamesLength: number,
 ): Promise<Dirent[]> {
   const lists: Dirent[][] = [];
   let count = 0;

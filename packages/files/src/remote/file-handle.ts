@@ -1,9 +1,7 @@
 import type { Attributes } from "@nacre/sftp";
 import { type Bytes, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { checkNames, checkSignal, type StreamKind, type StreamTypes, usage } from "nacre/extend";
-import { readChunks, splitLines } from "../blocks/chunks.ts";
-import { MAX_FILE_LENGTH, readAll } from "../blocks/read-all.ts";
-import { readInto } from "../blocks/read-into.ts";
+import { checkNames, type StreamKind, type StreamTypes, usage } from "nacre/extend";
+import { MAX_FILE_LENGTH, readAll, readChunks, readInto, splitLines } from "../blocks/read.ts";
 import { readStream, writeStream } from "../blocks/streams.ts";
 import { type FileData, writeAll } from "../blocks/write-all.ts";
 import {
@@ -14,9 +12,8 @@ import {
   type Time,
   timeAttributes,
 } from "./attributes.ts";
-import { type CallContext, call } from "./call.ts";
-import { closeFile } from "./close-file.ts";
-import { isAppend, type OpenFlags } from "./open-flags.ts";
+import { type CallContext, call, callContext } from "./call.ts";
+import { closeFile, isAppend, type OpenFlags, setAttributes } from "./open-file.ts";
 import {
   type AppendFileOptions,
   type CallOptions,
@@ -27,7 +24,6 @@ import {
   type StatOptions,
   type WriteStreamOptions,
 } from "./options.ts";
-import { setAttributes } from "./set-attributes.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
 
@@ -35,9 +31,9 @@ import { Stats } from "./stats.ts";
 export interface PositionOptions extends CallOptions {
   /** First byte of the buffer; default 0. */
   readonly offset?: number | undefined;
-  /** Number of bytes; default the rest of the buffer. */
+  /** Number of bytes; default the remainder of the buffer. */
   readonly length?: number | undefined;
-  /** Position in the file in bytes; default, and with `null`, behind the last read or write without a position. */
+  /** Position in the file in bytes; default, and with `null`, after the last read or write without a position. */
   readonly position?: number | null | undefined;
 }
 
@@ -86,7 +82,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   /**
-   * Reads into a buffer. Fills it unless the file ends before: a short result is the end of the file. The arguments behind the buffer may
+   * Reads into a buffer. Fills it unless the file ends before: a short result is the end of the file. The arguments after the buffer may
    * be offset, length and position, as in Node.
    */
   async read<B extends ArrayBufferView>(
@@ -110,8 +106,8 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   /**
-   * Writes bytes, or text as UTF-8. Resolves when the server has written all of them. The arguments behind the buffer may be offset, length
-   * and position, as in Node; behind text, the position.
+   * Writes bytes, or text as UTF-8. Resolves when the server has written all of them. The arguments after the buffer may be offset, length
+   * and position, as in Node; after text, the position.
    */
   async write<B extends ArrayBufferView | string>(
     data: B,
@@ -174,7 +170,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     }
   }
 
-  /** Returns a stream of the file's bytes. Many requests are under way while it is read. */
+  /** Returns a stream of the file's bytes. Many requests are in flight while it is read. */
   createReadStream(options: ReadStreamOptions & HandleStreamOptions = {}): K["readable"] {
     checkNames(options, SFTP_OPTIONS.handleReadStream, "`createReadStream`");
     const { autoClose = true, start = this.#position } = options;
@@ -291,8 +287,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   #context(name: string, { signal }: CallOptions): CallContext {
-    checkSignal(signal);
-    return { call: name, path: this.#file.path, signal };
+    return callContext(name, this.#file.path, signal);
   }
 }
 

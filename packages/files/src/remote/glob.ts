@@ -4,7 +4,7 @@ import { type CallContext, call } from "./call.ts";
 import { readAllEntries } from "./directory.ts";
 import { join, toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
-import { checkDepth } from "./tree-bound.ts";
+import { checkDepth } from "./tree.ts";
 
 /** Maximum number of patterns that braces may stand for. */
 const MAX_ALTERNATIVES = 1024;
@@ -65,7 +65,7 @@ export function isPattern(part: string): boolean {
   return /[*?[{\\]/.test(part);
 }
 
-/** Yields the paths below `directory` that match the rest of a pattern. */
+/** Yields the paths below `directory` that match the remaining parts of a pattern. */
 async function* matches(
   files: GlobFiles,
   directory: string,

@@ -26,7 +26,7 @@ export interface ChannelOpener {
 
 /** Options of the commands that digest files. */
 export interface DigestExecOptions {
-  /** Names of the files, each with NUL behind it. */
+  /** Names of the files, each followed by NUL. */
   readonly input: Uint8Array;
   /** Names are bytes. */
   readonly encoding: "bytes";
@@ -49,9 +49,10 @@ export interface DigestExecResult {
 }
 
 /**
- * Opens SFTP on a connection, with streams of kind `K`. Takes two round trips, and one less on the session channel that was opened with the
- * login. OpenSSH grants a window only once the subsystem has started, which takes one more. Rejects with `channel-request-failed` if the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error
- * that ended the connection. Without a signal, such as `AbortSignal.timeout(10_000)`, it waits for the server as long as the connection lasts.
+ * Opens SFTP on a connection, with streams of kind `K`. Takes two round trips, and one less on the session channel that was opened with
+ * the login. OpenSSH grants a window only once the subsystem has started, which takes one more. Rejects with `channel-request-failed` if
+ * the server has no SFTP, `sftp-version`, `channel-open-failed`, `aborted`, or the error that ended the connection. Without a signal,
+ * such as `AbortSignal.timeout(10_000)`, it waits for the server as long as the connection lasts.
  */
 export async function openSftp<K extends StreamTypes>(
   ssh: ChannelOpener,

@@ -1,5 +1,5 @@
 import type { OptionNames } from "nacre/extend";
-import type { OpenFlags } from "./open-flags.ts";
+import type { OpenFlags } from "./open-file.ts";
 
 /** Options of every call. */
 export interface CallOptions {

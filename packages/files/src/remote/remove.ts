@@ -4,11 +4,10 @@ import { usage } from "nacre/extend";
 import { type CallContext, call, hasStatus } from "./call.ts";
 import { readAllEntries } from "./directory.ts";
 import type { RmOptions } from "./options.ts";
-import { allSettled, Parallel } from "./parallel.ts";
 import { join, toBytes } from "./remote-path.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
-import { TreeBound } from "./tree-bound.ts";
+import { allSettled, Parallel, TreeBound } from "./tree.ts";
 
 /** Removes a file, or a directory with its contents. Symbolic links are removed, never followed. See `Sftp.rm`. */
 export async function remove(

@@ -1,33 +1,18 @@
-import {
-  type Attributes,
-  decodePath,
-  type ServerLimits,
-  type SftpClientRequest,
-  SSH_FX,
-  type UsersGroups,
-} from "@nacre/sftp";
+import type { SftpLimits } from "@nacre/sftp";
 import { type Bytes, type SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkNames, checkSignal, type StreamKind, type StreamTypes, usage, type WebStreams } from "nacre/extend";
-import { readAll } from "../blocks/read-all.ts";
+import { checkNames, type StreamKind, type StreamTypes, usage, type WebStreams } from "nacre/extend";
+import { readAll } from "../blocks/read.ts";
 import { readStream, writeStream } from "../blocks/streams.ts";
 import type { FileData } from "../blocks/write-all.ts";
-import { openFile, renameFile, writeFile } from "../blocks/write-file.ts";
-import {
-  checkPosition,
-  modeAttributes,
-  ownerAttributes,
-  sizeAttributes,
-  type Time,
-  timeAttributes,
-} from "./attributes.ts";
-import { type CallContext, call, hasStatus } from "./call.ts";
-import { closeFile } from "./close-file.ts";
+import { writeFile } from "../blocks/write-file.ts";
+import { checkPosition, modeAttributes } from "./attributes.ts";
+import { callContext } from "./call.ts";
 import { copy, copyFile } from "./copy.ts";
 import { type Dir, openDirectory, readAllEntries } from "./directory.ts";
 import { FileHandle, readFileOptions, streamRange } from "./file-handle.ts";
 import { glob } from "./glob.ts";
 import { makeDirectories, makeDirectory } from "./make-directory.ts";
-import { encodeFlags, isAppend, type OpenFlags } from "./open-flags.ts";
+import { closeFile, encodeFlags, isAppend, type OpenFlags, openFile } from "./open-file.ts";
 import type { ChannelOpener } from "./open-sftp.ts";
 import {
   type AppendFileOptions,
@@ -42,33 +27,52 @@ import {
   type ReadStreamOptions,
   type RmOptions,
   SFTP_OPTIONS,
-  type StatOptions,
   type WriteFileOptions,
   type WriteStreamOptions,
 } from "./options.ts";
-import { readTree } from "./read-tree.ts";
-import { join, type RemotePath, toBytes, toText } from "./remote-path.ts";
-import { remove, removeFile } from "./remove.ts";
+import { PathCalls } from "./path-calls.ts";
+import { join, type RemotePath, toText } from "./remote-path.ts";
+import { remove } from "./remove.ts";
 import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
-import { type Dirent, type StatFs, Stats, statFs } from "./stats.ts";
+import type { Dirent } from "./stats.ts";
+import { readTree } from "./tree.ts";
+
+/** The parts of an `Sftp` that transfers use. They are not public. */
+export interface SftpParts {
+  readonly channel: SftpChannel;
+  /** Connection on which SFTP was opened, for transfers that run commands; `undefined` if it is unknown. */
+  readonly opener: ChannelOpener | undefined;
+}
+
+let readParts: <K extends StreamTypes>(sftp: Sftp<K>) => SftpParts;
+
+/** Returns the parts of an `Sftp`. */
+export function partsOf<K extends StreamTypes>(sftp: Sftp<K>): SftpParts {
+  return readParts(sftp);
+}
 
 /**
- * Files of the server, with the names of `node:fs/promises` and streams of kind `K`. Any number of calls can be under way; they share one
+ * Files of the server, with the names of `node:fs/promises` and streams of kind `K`. Any number of calls can be pending; they share one
  * channel, and the server answers in any order.
  *
  * Every call rejects with an `SftpError` if the server refuses it: `code` is `"sftp-no-such-file"`, `"sftp-permission-denied"` or another
  * that begins with `sftp-`, `status` is the server's, `call` and `path` say what failed. Also rejects with `sftp-unsupported` if the server
  * lacks the request, `usage` for an invalid argument, `aborted`, or the error that ended SFTP: `closed` after `close()`.
  */
-export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable {
+export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implements AsyncDisposable {
   /** Resolves with the reason when SFTP has ended; code `closed` after `close()`. Never rejects. */
   readonly ended: Promise<SshError>;
   readonly #channel: SftpChannel;
   readonly #streams: StreamKind<K>;
   readonly #opener: ChannelOpener | undefined;
 
+  static {
+    readParts = (sftp) => ({ channel: sftp.#channel, opener: sftp.#opener });
+  }
+
   /** Call `sftp`, or `ssh.sftp()` on Node, instead of this constructor. */
   constructor(channel: SftpChannel, streams: StreamKind<K>, opener?: ChannelOpener) {
+    super(channel);
     this.#channel = channel;
     this.#streams = streams;
     this.#opener = opener;
@@ -81,36 +85,29 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   }
 
   /** Limits that the server stated (limits@openssh.com), or those that every server has. */
-  get serverLimits(): ServerLimits {
+  get serverLimits(): SftpLimits {
     return this.#channel.machine.serverLimits;
   }
 
-  /** Channel and requests below this object, for transfers that send requests of their own. */
-  get channel(): SftpChannel {
-    return this.#channel;
-  }
-
-  /** The connection on which SFTP was opened, for transfers that run commands; `undefined` if it is unknown. */
-  get opener(): ChannelOpener | undefined {
-    return this.#opener;
-  }
-
   /**
-   * Reads a file: its bytes, or text with `"utf8"`. Many requests are under way for a long file. Ends where the file ends when it is read
+   * Reads a file: its bytes, or text with `"utf8"`. Many requests are in flight for a long file. Ends where the file ends when it is read
    * there, if it grows or shrinks meanwhile. Rejects with `output-limit` for more than `maxLength` bytes.
    */
   readFile(path: RemotePath, options?: ReadFileOptions & { readonly encoding?: undefined }): Promise<Bytes>;
   readFile(path: RemotePath, options: "utf8" | (ReadFileOptions & { readonly encoding: "utf8" })): Promise<string>;
   async readFile(path: RemotePath, options: "utf8" | ReadFileOptions = {}): Promise<Bytes | string> {
     const { encoding, maxLength, signal } = readFileOptions(options);
-    const context = contextOf("readFile", path, { signal });
-    const file = await openFile(this.#channel, context.path, "r", {}, context);
-    try {
-      const bytes = await readAll(this.#channel, file, {}, maxLength, context);
-      return encoding === "utf8" ? utf8DecodeLossy(bytes) : bytes;
-    } finally {
-      this.#channel.release(file.handle);
-    }
+    const context = callContext("readFile", toText(path), signal);
+    const channel = this.#channel;
+    const bytes = await channel.turns.runAgain(context, async () => {
+      const file = await openFile(channel, context.path, "r", {}, context);
+      try {
+        return await readAll(channel, file, {}, maxLength, context);
+      } finally {
+        channel.release(file.handle);
+      }
+    });
+    return encoding === "utf8" ? utf8DecodeLossy(bytes) : bytes;
   }
 
   /**
@@ -125,14 +122,14 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     checkNames(options, SFTP_OPTIONS.writeFile, "`writeFile`");
     if (options.atomic === true && options.flag !== undefined && options.flag !== "w")
       throw usage('`atomic` replaces the file, so `flag` must be "w" or missing');
-    const context = contextOf("writeFile", path, options);
+    const context = callContext("writeFile", toText(path), options.signal);
     await writeFile(this.#channel, context.path, data, options, context);
   }
 
-  /** Writes at the end of a file, and makes it if it does not exist. One request is under way at a time. */
+  /** Writes at the end of a file, and makes it if it does not exist. One request is in flight at a time. */
   async appendFile(path: RemotePath, data: FileData, options: AppendFileOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.appendFile, "`appendFile`");
-    const context = contextOf("appendFile", path, options);
+    const context = callContext("appendFile", toText(path), options.signal);
     await writeFile(this.#channel, context.path, data, { ...options, flag: "a" }, context);
   }
 
@@ -140,19 +137,19 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   async open(path: RemotePath, flags: OpenFlags = "r", options: number | OpenOptions = {}): Promise<FileHandle<K>> {
     const { mode, signal } = typeof options === "number" ? { mode: options, signal: undefined } : options;
     checkNames(typeof options === "number" ? {} : options, SFTP_OPTIONS.open, "`open`");
-    const context = contextOf("open", path, { signal });
+    const context = callContext("open", toText(path), signal);
     const file = await openFile(this.#channel, context.path, flags, modeAttributes(mode), context);
     return new FileHandle(this.#channel, this.#streams, file, flags);
   }
 
   /**
-   * Returns a stream of a file's bytes, or of the range from `start` to `end`. Many requests are under way while it is read: at most 16 MiB
+   * Returns a stream of a file's bytes, or of the range from `start` to `end`. Many requests are in flight while it is read: at most 16 MiB
    * are requested, or received and not read. Errors fail the stream.
    */
   createReadStream(path: RemotePath, options: ReadStreamOptions = {}): K["readable"] {
     checkNames(options, SFTP_OPTIONS.readStream, "`createReadStream`");
     const range = streamRange(options);
-    const context = contextOf("createReadStream", path, options);
+    const context = callContext("createReadStream", toText(path), options.signal);
     const file = {
       open: () => openFile(this.#channel, context.path, "r", {}, context),
       close: async ({ handle }: OpenFile) => this.#channel.release(handle),
@@ -170,37 +167,13 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
     encodeFlags(flags);
     checkPosition(start, "start");
     const attributes = modeAttributes(mode);
-    const context = contextOf("createWriteStream", path, options);
+    const context = callContext("createWriteStream", toText(path), options.signal);
     const file = {
       open: () => openFile(this.#channel, context.path, flags, attributes, context),
       close: (opened: OpenFile) => closeFile(this.#channel, opened, context),
     };
     const place = { position: start, isAppend: isAppend(flags) };
     return writeStream(this.#channel, this.#streams, file, place, context);
-  }
-
-  /** Resolves with the attributes of a file; of the target if it is a symbolic link. */
-  stat(path: RemotePath, options?: StatOptions & { readonly bigint?: false | undefined }): Promise<Stats>;
-  stat(path: RemotePath, options: StatOptions & { readonly bigint: true }): Promise<Stats<bigint>>;
-  async stat(path: RemotePath, options: StatOptions = {}): Promise<Stats | Stats<bigint>> {
-    return this.#stat("stat", path, options);
-  }
-
-  /** Resolves with the attributes of a file; of the link itself if it is a symbolic link. */
-  lstat(path: RemotePath, options?: StatOptions & { readonly bigint?: false | undefined }): Promise<Stats>;
-  lstat(path: RemotePath, options: StatOptions & { readonly bigint: true }): Promise<Stats<bigint>>;
-  async lstat(path: RemotePath, options: StatOptions = {}): Promise<Stats | Stats<bigint>> {
-    return this.#stat("lstat", path, options);
-  }
-
-  /** Resolves with facts about the file system that holds a file. Needs statvfs@openssh.com. */
-  statfs(path: RemotePath, options?: StatOptions & { readonly bigint?: false | undefined }): Promise<StatFs>;
-  statfs(path: RemotePath, options: StatOptions & { readonly bigint: true }): Promise<StatFs<bigint>>;
-  async statfs(path: RemotePath, options: StatOptions = {}): Promise<StatFs | StatFs<bigint>> {
-    checkNames(options, SFTP_OPTIONS.stat, "`statfs`");
-    const context = contextOf("statfs", path, options);
-    const { statvfs } = await call(this.#channel, { type: "statvfs", path: toBytes(path) }, "statvfs", context);
-    return options.bigint === true ? statFs<bigint>(statvfs, BigInt) : statFs<number>(statvfs, Number);
   }
 
   /**
@@ -215,7 +188,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   readdir(path: RemotePath, options: ReaddirOptions & { readonly withFileTypes: true }): Promise<Dirent[]>;
   async readdir(path: RemotePath, options: ReaddirOptions = {}): Promise<string[] | Dirent[]> {
     checkNames(options, SFTP_OPTIONS.readdir, "`readdir`");
-    const context = contextOf("readdir", path, options);
+    const context = callContext("readdir", toText(path), options.signal);
     const entries =
       options.recursive === true
         ? await readTree(this.#channel, context.path, context)
@@ -230,7 +203,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   /** Opens a directory for iteration, for directories too large to list at once. */
   async opendir(path: RemotePath, options: CallOptions = {}): Promise<Dir> {
     checkNames(options, SFTP_OPTIONS.call, "`opendir`");
-    const context = contextOf("opendir", path, options);
+    const context = callContext("opendir", toText(path), options.signal);
     return openDirectory(this.#channel, context.path, context);
   }
 
@@ -241,21 +214,9 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   async mkdir(path: RemotePath, options: number | MkdirOptions = {}): Promise<string | undefined> {
     const given = typeof options === "number" ? { mode: options } : options;
     checkNames(given, SFTP_OPTIONS.mkdir, "`mkdir`");
-    const context = contextOf("mkdir", path, given);
+    const context = callContext("mkdir", toText(path), given.signal);
     const make = given.recursive === true ? makeDirectories : makeDirectory;
     return (await make(this.#channel, context.path, given.mode, context)) ?? undefined;
-  }
-
-  /** Removes an empty directory. */
-  rmdir(path: RemotePath, options: CallOptions = {}): Promise<void> {
-    return this.#send("rmdir", path, options, (bytes) => ({ type: "rmdir", path: bytes }));
-  }
-
-  /** Removes a file or a symbolic link. */
-  async unlink(path: RemotePath, options: CallOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, "`unlink`");
-    const context = contextOf("unlink", path, options);
-    await removeFile(this.#channel, context.path, context);
   }
 
   /**
@@ -264,129 +225,17 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    */
   async rm(path: RemotePath, options: RmOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.rm, "`rm`");
-    const context = contextOf("rm", path, options);
+    const context = callContext("rm", toText(path), options.signal);
     await remove(this.#channel, context.path, options, context);
   }
 
   /**
-   * Renames a file or directory. Replaces an existing file in one step if the server has posix-rename@openssh.com; otherwise an existing
-   * file is an error.
-   */
-  async rename(oldPath: RemotePath, newPath: RemotePath, options: CallOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, "`rename`");
-    await renameFile(this.#channel, toText(oldPath), toText(newPath), contextOf("rename", oldPath, options));
-  }
-
-  /** Makes a hard link `newPath` to a file. Needs hardlink@openssh.com. */
-  link(existingPath: RemotePath, newPath: RemotePath, options: CallOptions = {}): Promise<void> {
-    return this.#send("link", newPath, options, (bytes) => ({
-      type: "hardlink",
-      oldPath: toBytes(existingPath),
-      newPath: bytes,
-    }));
-  }
-
-  /** Makes a symbolic link `path` to `target`. A relative target is relative to the link's directory. */
-  symlink(target: RemotePath, path: RemotePath, options: CallOptions = {}): Promise<void> {
-    return this.#send("symlink", path, options, (bytes) => ({
-      type: "symlink",
-      targetPath: toBytes(target),
-      linkPath: bytes,
-    }));
-  }
-
-  /** Resolves with the target of a symbolic link. Text from the server: escape it before display. */
-  async readlink(path: RemotePath, options: CallOptions = {}): Promise<string> {
-    checkNames(options, SFTP_OPTIONS.call, "`readlink`");
-    const request = { type: "readlink", path: toBytes(path) } as const;
-    return decodePath((await call(this.#channel, request, "name", contextOf("readlink", path, options))).name.filename);
-  }
-
-  /** Resolves with the absolute path without links. `realpath(".")` is the user's directory. Some servers accept a missing file. */
-  async realpath(path: RemotePath, options: CallOptions = {}): Promise<string> {
-    checkNames(options, SFTP_OPTIONS.call, "`realpath`");
-    const request = { type: "realpath", path: toBytes(path) } as const;
-    return decodePath((await call(this.#channel, request, "name", contextOf("realpath", path, options))).name.filename);
-  }
-
-  /**
-   * Resolves with the absolute path of a path that may begin with `~` or `~user`. Needs expand-path@openssh.com. Text from the server: escape
-   * it before display.
-   */
-  async expandPath(path: RemotePath, options: CallOptions = {}): Promise<string> {
-    checkNames(options, SFTP_OPTIONS.call, "`expandPath`");
-    const request = { type: "expand-path", path: toBytes(path) } as const;
-    const context = contextOf("expandPath", path, options);
-    return decodePath((await call(this.#channel, request, "name", context)).name.filename);
-  }
-
-  /**
-   * Resolves with the names of users and groups, each in the order of the ids; "" for an unknown id. Needs users-groups-by-id@openssh.com.
-   * Text from the server: escape it before display.
-   */
-  async usersGroups(uids: readonly number[], gids: readonly number[], options: CallOptions = {}): Promise<UsersGroups> {
-    checkNames(options, SFTP_OPTIONS.call, "`usersGroups`");
-    const { signal } = options;
-    checkSignal(signal);
-    const request = { type: "users-groups-by-id", uids, gids } as const;
-    const { users, groups } = await call(this.#channel, request, "users-groups", { call: "usersGroups", signal });
-    return { users, groups };
-  }
-
-  /** Changes the permission bits of a file. Follows symbolic links. */
-  async chmod(path: RemotePath, mode: number, options: CallOptions = {}): Promise<void> {
-    return this.#setAttributes("chmod", path, modeAttributes(mode), options);
-  }
-
-  /** Changes the owner and group of a file. Follows symbolic links. */
-  async chown(path: RemotePath, uid: number, gid: number, options: CallOptions = {}): Promise<void> {
-    return this.#setAttributes("chown", path, ownerAttributes(uid, gid), options);
-  }
-
-  /** Changes the owner and group of a file, or of a symbolic link itself. Needs lsetstat@openssh.com. */
-  async lchown(path: RemotePath, uid: number, gid: number, options: CallOptions = {}): Promise<void> {
-    return this.#setAttributes("lchown", path, ownerAttributes(uid, gid), options);
-  }
-
-  /** Changes the times of last access and change of a file. Follows symbolic links. */
-  async utimes(path: RemotePath, atime: Time, mtime: Time, options: CallOptions = {}): Promise<void> {
-    return this.#setAttributes("utimes", path, timeAttributes(atime, mtime), options);
-  }
-
-  /** Changes the times of a file, or of a symbolic link itself. Needs lsetstat@openssh.com. */
-  async lutimes(path: RemotePath, atime: Time, mtime: Time, options: CallOptions = {}): Promise<void> {
-    return this.#setAttributes("lutimes", path, timeAttributes(atime, mtime), options);
-  }
-
-  /** Changes the length of a file. New bytes are 0. */
-  async truncate(path: RemotePath, length: number | bigint = 0, options: CallOptions = {}): Promise<void> {
-    return this.#setAttributes("truncate", path, sizeAttributes(length), options);
-  }
-
-  /** Rejects unless a file exists. SFTP cannot ask for the user's rights: open the file to find out. */
-  async access(path: RemotePath, options: CallOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, "`access`");
-    await this.#stat("stat", path, options, "access");
-  }
-
-  /** Resolves with whether a file exists; false for a symbolic link without target. Rejects if the server cannot tell. */
-  async exists(path: RemotePath, options: CallOptions = {}): Promise<boolean> {
-    try {
-      await this.access(path, options);
-      return true;
-    } catch (error) {
-      if (hasStatus(error, SSH_FX.NO_SUCH_FILE)) return false;
-      throw error;
-    }
-  }
-
-  /**
-   * Copies a file on the server, with its permission bits. The server copies the bytes if it has copy-data; otherwise they travel both ways.
-   * A copy that fails may be incomplete.
+   * Copies a file on the server, with its permission bits. The server copies the bytes if it has copy-data; otherwise they travel both
+   * ways. A copy that fails may be incomplete.
    */
   async copyFile(source: RemotePath, target: RemotePath, options: CopyFileOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.copyFile, "`copyFile`");
-    const context = contextOf("copyFile", source, options);
+    const context = callContext("copyFile", toText(source), options.signal);
     await copyFile(this.#channel, context.path, toText(target), options.force !== false, context);
   }
 
@@ -396,7 +245,7 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
    */
   async cp(source: RemotePath, target: RemotePath, options: CpOptions = {}): Promise<void> {
     checkNames(options, SFTP_OPTIONS.cp, "`cp`");
-    const context = contextOf("cp", source, options);
+    const context = callContext("cp", toText(source), options.signal);
     await copy(this.#channel, context.path, toText(target), options, context);
   }
 
@@ -407,10 +256,10 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   glob(pattern: string, options: GlobOptions = {}): AsyncGenerator<string, void> {
     checkNames(options, SFTP_OPTIONS.glob, "`glob`");
     if (typeof pattern !== "string") throw usage("a pattern must be a string");
-    return glob(this.#channel, pattern, options.cwd ?? "", contextOf("glob", pattern, options));
+    return glob(this.#channel, pattern, options.cwd ?? "", callContext("glob", toText(pattern), options.signal));
   }
 
-  /** Closes SFTP. Calls under way fail with `closed`. Resolves when the channel is closed, at most two seconds later. */
+  /** Closes SFTP. Pending calls fail with `closed`. Resolves when the channel is closed, at most two seconds later. */
   close(): Promise<void> {
     return this.#channel.close();
   }
@@ -419,36 +268,4 @@ export class Sftp<K extends StreamTypes = WebStreams> implements AsyncDisposable
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-
-  async #stat(
-    type: "stat" | "lstat",
-    path: RemotePath,
-    options: StatOptions,
-    name: string = type,
-  ): Promise<Stats | Stats<bigint>> {
-    checkNames(options, SFTP_OPTIONS.stat, `\`${name}\``);
-    const context = contextOf(name, path, options);
-    const { attributes } = await call(this.#channel, { type, path: toBytes(path) }, "attributes", context);
-    return options.bigint === true ? new Stats(attributes, BigInt) : new Stats(attributes, Number);
-  }
-
-  #setAttributes(name: string, path: RemotePath, attributes: Attributes, options: CallOptions): Promise<void> {
-    const type = name.startsWith("l") ? "lsetstat" : "setstat";
-    return this.#send(name, path, options, (bytes) => ({ type, path: bytes, attributes }));
-  }
-
-  async #send(
-    name: string,
-    path: RemotePath,
-    options: CallOptions,
-    makeRequest: (path: Bytes) => SftpClientRequest,
-  ): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, `\`${name}\``);
-    await call(this.#channel, makeRequest(toBytes(path)), "status", contextOf(name, path, options));
-  }
-}
-
-function contextOf(name: string, path: RemotePath, { signal }: CallOptions): CallContext & { readonly path: string } {
-  checkSignal(signal);
-  return { call: name, path: toText(path), signal };
 }

@@ -120,7 +120,7 @@ export class Dirent extends FileType {
   }
 }
 
-/** Returns the number behind the type and the permissions: `-rw-r--r--    1 alice …`. */
+/** Returns the number after the type and the permissions: `-rw-r--r--    1 alice …`. */
 function linksOf(longname: Uint8Array): number | undefined {
   const start = String.fromCharCode(...longname.subarray(0, LINE_START));
   const digits = /^[-a-z?][-rwxsStT]{9}[.+@]? +([0-9]{1,9}) /.exec(start)?.[1];

@@ -11,20 +11,20 @@ import { basename, type RemotePath, toText } from "../remote/remote-path.ts";
 import type { TransferResult } from "../transfer/options.ts";
 import { scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";
-import { problemError } from "./problems.ts";
-import { ScpTransfer } from "./scp-transfer.ts";
+import { problemError, ScpTransfer } from "./scp-transfer.ts";
 
 /**
- * Copies a file, or with `recursive` a directory, from a server without SFTP. `remote` is one path: it is quoted for a POSIX shell, so the
- * server expands neither `*` nor `~` in it. `local` is the path of the copy, and its parent must exist. An existing directory is merged with
- * the new one.
+ * Copies a file, or with `recursive` a directory, from a server without SFTP. `remote` is one path: it is quoted for a POSIX shell, so
+ * the server expands neither `*` nor `~` in it. `local` is the path of the copy, and its parent must exist. An existing directory is
+ * merged with the new one.
  *
- * The server chooses what it sends, so everything is checked: nothing comes but the requested name, nothing is written outside of the copy,
- * and a directory in place of which the local side has a symbolic link fails. A file is written under a temporary name `.NAME.nacre-RANDOM` and
- * renamed when it is whole; after a failure it is removed.
+ * The server chooses what it sends, so everything is checked. It may send only the requested name, and nothing is written outside of the
+ * copy. A directory fails if the local side has a symbolic link with its name. A file is written under a temporary name
+ * `.NAME.nacre-RANDOM` and renamed when it is complete; after a failure it is removed.
  *
- * Rejects with `usage`, `output-limit`, `aborted`, `scp-failure` if the server reports a problem, `unexpected-message` or `malformed-message`
- * if it violates the protocol, `channel-request-failed` if it runs no commands, the error of the local side, or the one that ended the connection.
+ * Rejects with `usage`, `output-limit`, `aborted`, `scp-failure` if the server reports a problem, `unexpected-message` or
+ * `malformed-message` if it violates the protocol, `channel-request-failed` if it runs no commands, the error of the local side, or the
+ * one that ended the connection.
  */
 export async function downloadScp(
   ssh: ChannelOpener,
@@ -41,7 +41,7 @@ export async function downloadScp(
   return new Download({ machine, local, options, context }).run(ssh, command);
 }
 
-/** A directory whose entries arrive. */
+/** A directory being received. */
 interface Directory {
   /** Path below the root; "" for the root. */
   readonly path: string;
@@ -51,11 +51,11 @@ interface Directory {
 
 type Of<Type extends ScpSinkEvent["type"]> = Extract<ScpSinkEvent, { readonly type: Type }>;
 
-/** Text for the server about a file that was not taken. It contains nothing of this side's errors. */
+/** Text for the server about a refused file. It contains nothing of this side's errors. */
 const REFUSAL = "scp: not taken by the client";
 
 class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
-  /** Directories around the next entry, the root first. */
+  /** Directories that contain the next entry, the root first. */
   readonly #directories: Directory[] = [];
   #hasRoot = false;
 
@@ -99,16 +99,16 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
       if (type === "file") await this.#file(event, path, to);
       else await this.#enter(event, path, to);
     } catch (error) {
-      // Thrown on, unless it concerns this entry only.
+      // Ends the transfer, unless `onError` makes it concern this entry only.
       this.tally.fail(path, error);
       this.machine.refuse(REFUSAL);
     }
   }
 
-  /** Throws unless an entry of a directory may have a name here. */
+  /** Throws if the local side does not allow the name of an entry. */
   #checkName(name: string, path: string): void {
     const problem =
-      // OpenSSH sends names with a newline in another form, with backslashes.
+      // OpenSSH escapes a newline in a name with a backslash, so the name would be another one.
       /* rule: scp-name-backslash */ name.includes("\\")
         ? "scp takes no backslash in a name"
         : /* rule: scp-name-local */ nameProblem(name, this.files.nameRules);
@@ -143,7 +143,7 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
     this.tally.whole(path, size);
   }
 
-  /** Writes contents until the server has sent all of them. The rest of a file that cannot be written arrives all the same. */
+  /** Writes contents until the server has sent all of them. If the file cannot be written, reads and drops the remaining bytes. */
   async #contents(file: LocalWriter, path: string): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
     let position = 0;
@@ -152,7 +152,7 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
         const { data } = event;
         if (failure !== undefined) continue;
         try {
-          await file.write(data, position);
+          await file.write([data], position);
         } catch (error) {
           if (this.options.onError !== "skip") throw error;
           failure = { error };
@@ -172,7 +172,7 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
     const attributes = this.#attributes(mode, times);
     // Its entries must be written before it may become read-only.
     if (!(await this.files.makeDirectory(to, (attributes.mode ?? 0) | 0o700))) {
-      // An earlier download may have made a link there. It would lead files out of the tree.
+      // An earlier download may have made a link there, which would lead files out of the tree.
       const follow = path === "" && this.options.followTarget !== false;
       const { type } = follow ? await this.files.stat(to) : /* rule: scp-directory-link */ await this.files.lstat(to);
       if (type !== "directory") throw notDirectory(to, type);
@@ -192,7 +192,7 @@ class Download extends ScpTransfer<ScpSinkEvent, ScpSink> {
     this.machine.accept();
   }
 
-  /** Returns attributes without set-user-ID, set-group-ID and sticky: another owner must not choose what runs with our rights. */
+  /** Returns attributes without set-user-ID, set-group-ID and sticky: the server must not choose what runs with our rights. */
   #attributes(mode: number, times: ScpTimes | undefined): LocalAttributes {
     return {
       mode: mode & /* rule: scp-mode */ 0o777,

@@ -2,7 +2,7 @@ import { checkNames, checkSignal, type OptionNames, usage } from "nacre/extend";
 import { type CallOptions, SFTP_OPTIONS } from "../remote/options.ts";
 import type { TransferEntry, TransferOptions } from "../transfer/options.ts";
 
-/** Options of `uploadScp` and `downloadScp`: those of `upload` and `download` that scp can honour. */
+/** Options of `uploadScp` and `downloadScp`: those of `upload` and `download` that scp supports. */
 export interface ScpOptions extends CallOptions {
   /** Whether to transfer a directory with everything in it; default false, a directory is an error. */
   readonly recursive?: boolean | undefined;
@@ -11,11 +11,11 @@ export interface ScpOptions extends CallOptions {
    * Set-user-ID, set-group-ID and sticky bits are never set.
    */
   readonly preserve?: boolean | undefined;
-  /** Decides what to transfer in a directory. Nothing below a directory is looked at if this is false for it. */
+  /** Decides what to transfer in a directory. If it returns false for a directory, its contents are left out, too. */
   readonly filter?: ((entry: TransferEntry) => boolean | Promise<boolean>) | undefined;
   /**
    * What an upload does with symbolic links in a directory: `"skip"`, the default, leaves them out; `"follow"` transfers what they lead to.
-   * A download takes only `"follow"`: every server follows its links, and a client cannot see them.
+   * A download allows only `"follow"`: scp on a server always follows links, and a client cannot see them.
    */
   readonly symlinks?: "follow" | "skip" | undefined;
   /**
@@ -25,11 +25,11 @@ export interface ScpOptions extends CallOptions {
   readonly followTarget?: boolean | undefined;
   /** Maximum number of files to move; default 10,000,000. One more ends the transfer with `output-limit`, regardless of `onError`. */
   readonly maxFiles?: number | undefined;
-  /** Called whenever a part of a file has moved or a file is whole. An exception ends the transfer. */
+  /** Called whenever a part of a file has moved or a file is complete. An exception ends the transfer. */
   readonly onProgress?: TransferOptions["onProgress"];
-  /** Called when a file is whole at the target. An exception ends the transfer. */
+  /** Called when a file is complete at the target. An exception ends the transfer. */
   readonly onFile?: TransferOptions["onFile"];
-  /** Whether the first error ends the transfer, or only concerns its file; default `"abort"`. The end of scp ends it always. */
+  /** Whether the first error ends the transfer, or only concerns its file; default `"abort"`. If scp ends, the transfer always ends. */
   readonly onError?: "abort" | "skip" | undefined;
 }
 
@@ -49,7 +49,7 @@ const OPTIONS: OptionNames<ScpOptions> = {
 /** Options of transfers that need SFTP. `concurrency` may be 1: scp moves one file after another. */
 const SFTP_ONLY = ["resume", "verify", "update", "delete", "limit", "concurrency", "maxGrowth", "parents"];
 
-/** Throws `usage` for options that are invalid, or that scp cannot honour. `callee` is the name of the function, in backquotes. */
+/** Throws `usage` for options that are invalid, or that scp does not support. `callee` is the name of the function, in backquotes. */
 export function checkScpOptions(options: ScpOptions, callee: string, links: readonly string[]): void {
   const given = options as Readonly<Record<string, unknown>>;
   for (const name of SFTP_ONLY)

@@ -3,8 +3,8 @@ import { SshError } from "@nacre/wire";
 import type { Channel, SessionBytes } from "nacre/extend";
 
 /**
- * Runs an `ScpSink` or `ScpSource` over a channel: writes its bytes, and returns window credit for those that its events have passed on. One
- * caller at a time waits.
+ * Runs an `ScpSink` or `ScpSource` over a channel: writes its bytes, and returns window credit for received bytes once an event has
+ * passed them on. Only one caller may wait at a time.
  */
 export class ScpChannel<Event> implements SessionBytes {
   readonly #machine: ScpMachine<Event>;
@@ -35,7 +35,7 @@ export class ScpChannel<Event> implements SessionBytes {
       const event = this.#machine.nextEvent();
       this.#returnCredit();
       if (event !== undefined) return event;
-      // Times are answered without an event.
+      // A record of times makes an answer to send, but no event.
       this.#write();
       await this.#change();
     }
@@ -46,7 +46,7 @@ export class ScpChannel<Event> implements SessionBytes {
     for (this.#write(); this.#machine.unsent.length > 0 && !this.#isOver; this.#write()) await this.#change();
   }
 
-  /** Ends scp with an error, which the next event has. */
+  /** Ends scp with an error, which the next event reports. */
   end(error: SshError): void {
     this.#isOver = true;
     this.#machine.end(error);

@@ -13,10 +13,10 @@ import { abortError, type CallContext, throwIfAborted } from "../remote/call.ts"
 import type { ChannelOpener } from "../remote/open-sftp.ts";
 import { ScpChannel } from "./scp-channel.ts";
 
-/** Bytes of the server's error output that are kept for an error. */
+/** Number of bytes of the server's error output kept for an error message. */
 const KEPT_STDERR = 400;
 
-/** Milliseconds to wait for the end of a program that did not begin. */
+/** Milliseconds to wait for the exit status of a program that sent no scp. */
 const EXIT_TIME = 2000;
 
 /** The scp program of a server, and an `ScpSink` or `ScpSource` that talks to it. */
@@ -25,7 +25,7 @@ export class ScpProcess<Event extends { readonly type: string }> {
   readonly #channel: Channel;
   readonly #report: ExitReport;
   #stderr = new Uint8Array(0);
-  /** Whether the server has sent a byte of scp. */
+  /** Whether the server has sent any scp byte. */
   #hasStarted = false;
   readonly #unwatch: (() => void) | undefined;
 
@@ -98,7 +98,7 @@ export class ScpProcess<Event extends { readonly type: string }> {
   /** Ends a transfer that the server has confirmed. Resolves when the channel is closed, at most two seconds later. */
   async finish(): Promise<void> {
     this.#channel.end();
-    // Without waiting for the exit status: every file has been confirmed, and dropbear keeps the channel open.
+    // Does not wait for the exit status: every file is confirmed, and dropbear keeps the channel open.
     this.#channel.close(new SshError("closed", "the transfer with scp has ended"));
     await this.#channel.ended;
     this.#unwatch?.();
@@ -131,7 +131,7 @@ export class ScpProcess<Event extends { readonly type: string }> {
     );
   }
 
-  /** Resolves when the channel is closed, or after a time. */
+  /** Resolves when the channel is closed, or after `EXIT_TIME`. */
   async #ended(): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => {

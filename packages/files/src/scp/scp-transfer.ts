@@ -1,4 +1,5 @@
 import type { ScpClosedEvent, ScpMachine } from "@nacre/sftp/scp";
+import { escapeText, SshError } from "@nacre/wire";
 import type { LocalFiles, LocalPath } from "../local/local-files.ts";
 import type { CallContext } from "../remote/call.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
@@ -7,9 +8,9 @@ import type { ScpOptions } from "./options.ts";
 import { ScpProcess } from "./scp-process.ts";
 import { Tally } from "./tally.ts";
 
-/** What one call of `uploadScp` or `downloadScp` works with. */
+/** Input of one call of `uploadScp` or `downloadScp`. */
 export interface ScpJob<Machine> {
-  /** Protocol of the side that the client plays. */
+  /** State machine of the client's role. */
   readonly machine: Machine;
   /** File or directory of the local side. */
   readonly local: LocalPath;
@@ -69,4 +70,14 @@ export abstract class ScpTransfer<Event extends { readonly type: string }, Machi
     if (error !== undefined) throw error;
     return undefined;
   }
+}
+
+/** Characters of a server's text that an error shows. */
+const SHOWN_LENGTH = 300;
+
+/** Returns the error for a text of the server. The text is escaped, because it may contain commands to a terminal (CVE-2019-6109). */
+export function problemError(what: string, text: string): SshError {
+  // rule: scp-problem-text
+  const shown = escapeText(text.slice(0, SHOWN_LENGTH));
+  return new SshError("scp-failure", `${what}: "${shown}"`);
 }

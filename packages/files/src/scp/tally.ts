@@ -2,12 +2,12 @@ import { SshError } from "@nacre/wire";
 import { unlessAborted } from "nacre/extend";
 import { abortError, type CallContext } from "../remote/call.ts";
 import { PLATFORM_CLOCK } from "../transfer/clock.ts";
-import { DEFAULT_MAX_FILES, tooManyFiles } from "../transfer/max-files.ts";
 import type { FailedEntry, SkippedEntry, TransferEntry, TransferResult } from "../transfer/options.ts";
+import { DEFAULT_MAX_FILES, tooManyFiles } from "../transfer/options.ts";
 import { Progress } from "../transfer/progress.ts";
 import type { ScpOptions } from "./options.ts";
 
-/** Maximum number of directories, and of entries not moved, which a transfer remembers. A hostile server may send them without an end. */
+/** Maximum number of directories and left-out entries that a transfer remembers. A hostile server may send any number. */
 const MAX_REMEMBERED = 2 ** 20;
 
 /** Counts what a transfer moves, and reports it. */
@@ -20,12 +20,12 @@ export class Tally {
   readonly #progress: Progress;
   /** Number of files found. */
   #found = 0;
-  /** Number of files that are whole. */
+  /** Number of complete files. */
   #files = 0;
   #directories = 0;
   /** Whether the next failure ends the transfer, regardless of `onError`. */
   #isOver = false;
-  /** Contents of files that are whole, in bytes. */
+  /** Size of all complete files in bytes. */
   #wholeBytes = 0;
 
   constructor(options: ScpOptions, context: CallContext, maxRemembered: number = MAX_REMEMBERED) {
@@ -39,7 +39,7 @@ export class Tally {
     );
   }
 
-  /** What was moved so far. */
+  /** Result of the transfer so far. */
   get result(): TransferResult {
     return {
       files: this.#files,
@@ -50,13 +50,14 @@ export class Tally {
       resumed: [],
       verified: 0,
       unverified: [],
+      unset: [],
       deleted: [],
       skipped: this.#skipped,
       failed: this.#failed,
     };
   }
 
-  /** Returns whether the application wants an entry. Its exception ends the transfer. The end does not wait for its answer. */
+  /** Returns whether the application wants an entry. Its exception ends the transfer. If the transfer ends, the answer is not awaited. */
   async wants(entry: TransferEntry): Promise<boolean> {
     const { filter, signal } = this.#options;
     if (filter === undefined) return true;
@@ -88,7 +89,7 @@ export class Tally {
     this.#progress.moved(path, bytes);
   }
 
-  /** Counts a file that is whole. */
+  /** Counts a complete file. */
   whole(path: string, size: number): void {
     this.#files++;
     this.#wholeBytes += size;
@@ -101,7 +102,7 @@ export class Tally {
     this.#directories++;
   }
 
-  /** Reports from now on that nothing more will be found. */
+  /** Notes that nothing more will be found, so that reports have totals. */
   listed(): void {
     this.#progress.listed();
   }
@@ -119,7 +120,7 @@ export class Tally {
     this.#failed.push({ path, error });
   }
 
-  /** Makes the next failure end the transfer, because scp has ended. */
+  /** Notes that scp has ended, so that the next failure ends the transfer. */
   end(): void {
     this.#isOver = true;
   }

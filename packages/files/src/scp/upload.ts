@@ -16,25 +16,24 @@ import { basename, dirname, type RemotePath, toText } from "../remote/remote-pat
 import type { TransferResult } from "../transfer/options.ts";
 import { type ScpCommand, scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";
-import { problemError } from "./problems.ts";
-import { type ScpJob, ScpTransfer } from "./scp-transfer.ts";
+import { problemError, type ScpJob, ScpTransfer } from "./scp-transfer.ts";
 
 /** Length in bytes of the buffer that files are read with. */
 const BUFFER_LENGTH = 256 * 1024;
 
-/** Maximum number of directories below each other. An `ScpSink` takes no more. */
+/** Maximum depth of directories. An `ScpSink` accepts no more. */
 const MAX_DEPTH = SCP_LIMITS.defaults.maxDepth;
 
-/** Permission bits for files and directories of a file system that has none. */
+/** Permission bits for files and directories if the local side has none. */
 const DEFAULT_MODE = { file: 0o644, directory: 0o755 };
 
 /**
- * Copies a file, or with `recursive` a directory, to a server without SFTP. `remote` is the path of the copy, and its parent must exist. It is
- * quoted for a POSIX shell, so the server expands neither `*` nor `~` in it. An existing directory is merged with the new one. A first
- * name with a colon, as in `flash:config`, is that of a device's file system, and the path is then passed whole.
+ * Copies a file, or with `recursive` a directory, to a server without SFTP. `remote` is the path of the copy, and its parent must exist.
+ * It is quoted for a POSIX shell, so the server expands neither `*` nor `~` in it. An existing directory is merged with the new one. A
+ * first name with a colon, as in `flash:config`, names a file system of a device. Such a path is passed unchanged.
  *
- * scp has no temporary names: most servers write a file in its place, so one that failed may be partial there. The result counts only files that the
- * server has confirmed.
+ * scp has no temporary names: most servers write to the final path, so a failed upload may leave a partial file. The result counts only
+ * files that the server has confirmed.
  *
  * Rejects with `usage`, `aborted`, `scp-failure` if the server reports a problem, `malformed-message` if it violates the protocol,
  * `channel-request-failed` if it runs no commands, the error of the local side, or the one that ended the connection.
@@ -57,15 +56,15 @@ export async function uploadScp(
   return upload.run(ssh, scpCommand(target.command));
 }
 
-/** The command of an upload, and the name to send for its root; without a name, the entries of the root are sent in its place. */
+/** Command of an upload, and the name to send for its root. Without a name, the entries of the root are sent in its place. */
 interface Target {
   readonly command: ScpCommand;
   readonly name: Uint8Array | undefined;
 }
 
 /**
- * Chooses directory and name, so that the copy gets exactly this path: `scp -t PATH` alone would write into an existing directory. Throws `usage`
- * for a source or target that is impossible.
+ * Splits the target into directory and name, so that the copy gets exactly this path. `scp -t PATH` alone would write into an existing
+ * directory. Throws `usage` for an invalid source or target.
  */
 function targetOf(path: string, { type }: LocalStats, options: ScpOptions, { path: from = "" }: CallContext): Target {
   const { recursive = false, preserve = false } = options;
@@ -85,12 +84,12 @@ function targetOf(path: string, { type }: LocalStats, options: ScpOptions, { pat
   throw new SshError("usage", `upload to "${escapeText(path)}": pass the path of the file, with its name`);
 }
 
-/** A directory whose entries are sent. */
+/** A directory being sent. */
 interface Directory {
   /** Path below the root; "" for the root. */
   readonly path: string;
   readonly from: string;
-  /** Path without links, if links are followed. */
+  /** Path with links resolved, if links are followed. */
   readonly real: string | undefined;
   readonly parent: Directory | undefined;
   readonly depth: number;
@@ -154,15 +153,12 @@ class Upload extends ScpTransfer<ScpSourceEvent, ScpSource> {
     if (type === "file") return this.#sendFile(path, from, name, found, isFollowed);
     const depth = directory.depth + 1;
     if (depth >= MAX_DEPTH)
-      throw new SshError(
-        "output-limit",
-        `more than ${MAX_DEPTH} directories are below each other; transfer them in parts`,
-      );
+      throw new SshError("output-limit", `more than ${MAX_DEPTH} nested directories; transfer them in parts`);
     const real = await this.#realPath(directory, entry.name, from, isFollowed);
     await this.#sendDirectory({ path, from, real, parent: directory, depth }, name, found);
   }
 
-  /** Returns the path of a directory without links, if links are followed. Throws if it is one of those above. */
+  /** Returns the path of a directory with links resolved, if links are followed. Throws if it is a parent of itself. */
   async #realPath(directory: Directory, name: string, from: string, isLink: boolean): Promise<string | undefined> {
     if (directory.real === undefined) return undefined;
     if (!isLink) return this.files.join(directory.real, name);
@@ -194,8 +190,8 @@ class Upload extends ScpTransfer<ScpSourceEvent, ScpSource> {
   }
 
   /**
-   * Sends exactly `size` bytes, the number that the record of the file states. If the file has fewer, or cannot be read, zeros take their place, and the failure is
-   * returned.
+   * Sends exactly `size` bytes, as the record of the file states. If the file has fewer or cannot be read, sends zeros instead, and
+   * resolves with the failure.
    */
   async #contents(
     file: LocalReader,
@@ -213,7 +209,7 @@ class Upload extends ScpTransfer<ScpSourceEvent, ScpSource> {
           if (length === 0)
             throw new SshError("file-unreadable", `${escapeText(from)} became shorter; transfer it again`);
         } catch (error) {
-          // Nothing more needs to be sent if this ends the transfer.
+          // If this ends the transfer, no more contents are sent.
           if (this.options.onError !== "skip") throw error;
           failure = { error };
           this.#buffer.fill(0);
@@ -247,7 +243,7 @@ class Upload extends ScpTransfer<ScpSourceEvent, ScpSource> {
     }
   }
 
-  /** Waits for the server's answer. Throws its refusal, with `what` was refused, or the error that ended scp. */
+  /** Waits for the server's answer. Throws its refusal of `what`, or the error that ended scp. */
   async #answer(what: string): Promise<void> {
     const event = await this.next();
     if (event === undefined) throw new SshError("channel-closed", "the server ended scp too early");

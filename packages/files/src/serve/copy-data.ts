@@ -6,8 +6,8 @@ import type { OpenHandle } from "./open-handle.ts";
 const BLOCK = 256 * 1024;
 
 /**
- * Copies between two open files (copy-data). Copies no further than the source's size at the start, so that a copy to the end of the source
- * itself ends. Stops when `isOver` returns true. Fails with EINVAL if the ranges of one file overlap.
+ * Copies between two open files (copy-data). Copies at most up to the size that the source has at the start, so that a copy of a file to
+ * its own end finishes. Stops when `isOver` returns true. Fails with EINVAL if the ranges of one file overlap.
  */
 export async function copyData(request: CopyDataRequest<OpenHandle>, isOver: () => boolean): Promise<void> {
   const { readHandle: from, writeHandle: to, readOffset, writeOffset, length } = request;

@@ -22,17 +22,17 @@ export interface ServedHandle {
   stat(): Promise<Attributes>;
   /** Changes the given attributes. A size truncates or extends a file; extending adds zeros. */
   setstat(attributes: Attributes): Promise<void>;
-  /** Releases the file. Called once, after all other calls have settled. */
+  /** Closes the file or directory. Called once, after all other calls have settled. */
   close(): Promise<void>;
 }
 
-/** An open file of a `FileSystem`. Reads, and writes to other ranges, may be under way at the same time. */
+/** An open file of a `FileSystem`. Reads, and writes to other ranges, may run at the same time. */
 export interface ServedFile extends ServedHandle {
   /** Returns up to `length` bytes from `offset`, or an empty array at the end of the file. The bytes are copied before the next call. */
   read(offset: number, length: number): Promise<Uint8Array>;
   /**
-   * Returns what `read` would, at once; `undefined` if that could take long. The bytes are good only until the next call to any file, so
-   * that files may share a buffer. Called instead of `read` if it exists.
+   * Reads at once, like `read`; returns `undefined` if that could take long. The bytes are valid only until the next call of any file, so
+   * that files may share a buffer. If it exists, it is called before `read`.
    */
   readNow?(offset: number, length: number): Uint8Array | undefined;
   /** Writes all bytes at `offset`, or at the end of a file opened with `append`. The file may keep the array. */
@@ -41,7 +41,7 @@ export interface ServedFile extends ServedHandle {
 
 /** An open directory of a `FileSystem`. */
 export interface ServedDirectory extends ServedHandle {
-  /** Returns the next entries, without "." and "..", in batches of any length; an empty array after the last. */
+  /** Returns the next entries, without "." and "..", in batches of any length; an empty array after the last batch. */
   read(): Promise<readonly DirectoryEntry[]>;
 }
 
@@ -60,9 +60,9 @@ export interface DirectoryEntry {
 }
 
 /**
- * What an SFTP server serves: a disk, memory, a bucket, a database. Paths are text as `decodePath` returns it: bytes that are not UTF-8 are
- * lone surrogates, and `encodePath` returns the bytes. Relative paths and "" start at the directory of the file system's choice. Methods
- * may be called while others run; a method that changes something runs alone (see `sftpServer`).
+ * The files that an SFTP server serves: on a disk, in memory, in a bucket or a database. Paths are text as `decodePath` returns it: bytes
+ * that are not UTF-8 are lone surrogates, and `encodePath` returns the bytes. Relative paths and "" start at a directory that the file
+ * system chooses. Methods may be called while others run; a method that changes something runs alone (see `sftpServer`).
  *
  * A method fails with an error that has one of Node's codes as its `code`, such as `new FileSystemError("ENOENT")`. Any other exception
  * is a fault: the client sees only "Failure", and the log gets the exception.
@@ -71,7 +71,7 @@ export interface DirectoryEntry {
  */
 export interface FileSystem {
   /**
-   * Returns these files as one login uses them, so that logins share what is limited: open files, and time. `login` is the same text for all
+   * Returns these files for one login, so that logins share limited resources: open files, and time. `login` is the same text for all
    * sessions of one user with the same keys. Called at the start of each session.
    */
   forLogin?(login: string): FileSystem;
@@ -118,10 +118,4 @@ export interface FileSystem {
   homeDirectory?(user: string, isLoggedIn: boolean): Promise<string>;
   /** Returns the names of users and groups, one for each id; "" for an unknown one (users-groups-by-id@openssh.com). */
   usersGroups?(uids: readonly number[], gids: readonly number[]): Promise<UsersGroups>;
-  /**
-   * Called with bytes that are no longer used, nor is anything else in their buffer, which may therefore be detached: received ones, and the
-   * data of a `write` that has settled. May free their memory earlier than the garbage collector would. A file system with this method must
-   * not keep the data of a `write`.
-   */
-  releaseBytes?(bytes: Uint8Array): void;
 }

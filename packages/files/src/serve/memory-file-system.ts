@@ -29,9 +29,7 @@ const OPTIONS: OptionNames<MemoryFileSystemOptions> = {
 };
 
 /** A file system in memory. It has every method of `FileSystem` except those for the names of users and groups. */
-export type MemoryFileSystem = Required<
-  Omit<FileSystem, "forLogin" | "usersGroups" | "homeDirectory" | "releaseBytes">
->;
+export type MemoryFileSystem = Required<Omit<FileSystem, "forLogin" | "usersGroups" | "homeDirectory">>;
 
 /**
  * Makes an empty file system in memory, for any runtime: files, directories, symbolic and hard links, modes, owners and times. A file that
@@ -309,7 +307,7 @@ class MemoryDirectory implements ServedDirectory {
       const name = this.#names.pop();
       if (name === undefined) break;
       const node = this.#node.entries.get(name);
-      // Missing if it was removed meanwhile.
+      // The entry may have been removed meanwhile.
       if (node !== undefined)
         batch.push({ name, attributes: node.attributes, links: node.kind === "file" ? node.links : 1 });
     }

@@ -4,7 +4,7 @@ import type { MemorySpace } from "./memory-space.ts";
 /** Type bits of a mode (POSIX `S_IFMT`). */
 const TYPE_BITS = { file: 0o100_000, directory: 0o040_000, link: 0o120_000 } as const;
 
-/** Facts that every new node needs. */
+/** Settings for every new node. */
 export interface NodeFacts {
   readonly permissions: number;
   readonly owner: { readonly uid: number; readonly gid: number };
@@ -82,7 +82,7 @@ export class FileNode extends BaseNode {
   /** Number of open handles. */
   opens = 0;
   readonly #space: MemorySpace;
-  /** The contents, and zeros behind them. */
+  /** Buffer that begins with the contents; zeros follow. */
   #buffer = new Uint8Array(0);
   #size = 0;
 

@@ -1,16 +1,16 @@
 import { FileSystemError } from "./file-error.ts";
 import type { DirectoryNode, MemoryNode } from "./memory-node.ts";
 
-/** A directory on the way to a place. */
+/** A directory that a path passes through. */
 interface Parent {
   /** Its name; "" for the root. */
   readonly name: string;
   readonly node: DirectoryNode;
 }
 
-/** What a path names. */
+/** Place that a path names. */
 export interface Place {
-  /** Directories from the root to the one that has `name`, without links. For the root itself, the root. */
+  /** Directories from the root to the one that contains `name`, with links resolved. For the root, only the root. */
   readonly parents: readonly Parent[];
   /** Last name; "" for the root. */
   readonly name: string;
@@ -29,7 +29,7 @@ const MAX_LINKS = 40;
  */
 export function findPlace(root: DirectoryNode, path: string, follow: boolean): Place {
   const parents: Parent[] = [{ name: "", node: root }];
-  /** Parts of the path that are left, last first. */
+  /** Remaining parts of the path, last first. */
   const left = partsOf(path);
   let mustBeDirectory = path.endsWith("/");
   let links = 0;

@@ -1,24 +1,22 @@
-import type { SftpServerLimits, SftpServerRequest } from "@nacre/sftp";
+import type { SftpServerLimits } from "@nacre/sftp";
 import type { Overrides } from "@nacre/wire";
 import { type OptionNames, usage } from "nacre/extend";
+import { SFTP_REQUEST_TYPES, type SftpRequestType } from "./requests.ts";
 
 /** An event of an SFTP server for a log. Texts from the client are unescaped: escape them before display. */
 export interface SftpServerLogEvent {
   /**
-   * The file system threw an exception that has no SFTP status. The client receives SSH_FX_FAILURE with a fixed message, which contains
-   * nothing of the exception.
+   * The file system threw an exception that has no SFTP status. The client receives SSH_FX_FAILURE with a fixed message, without
+   * anything of the exception.
    */
   readonly type: "failed";
   /** Type of the request. */
-  readonly request: SftpServerRequest<unknown>["type"];
+  readonly request: SftpRequestType;
   /** Path in the request, or the path that its handle was opened with; `undefined` for a request without a path. */
   readonly path: string | undefined;
   /** The exception. */
   readonly error: unknown;
 }
-
-/** Type of a request, such as "open" or "posix-rename". */
-export type SftpRequestType = SftpServerRequest<unknown>["type"];
 
 /** A request that was answered. Texts from the client are unescaped: escape them before display. */
 export interface SftpRequestEvent {
@@ -43,7 +41,7 @@ export interface SftpServerSettings {
   readonly allowRequests?: readonly SftpRequestType[] | undefined;
   /** Types of requests that are denied, also if `allowRequests` has them; default none. */
   readonly denyRequests?: readonly SftpRequestType[] | undefined;
-  /** Limits of one session that override the defaults: requests and bytes under way, handles, lengths. */
+  /** Limits of one session that override the defaults: pending requests and bytes, handles, lengths. */
   readonly limits?: Overrides<SftpServerLimits> | undefined;
   /** Called with each event. Its exceptions are ignored. */
   readonly log?: ((event: SftpServerLogEvent) => void) | undefined;
@@ -61,42 +59,7 @@ export const SFTP_SERVER_OPTIONS: OptionNames<SftpServerSettings> = {
   onRequest: true,
 };
 
-const TYPES: Readonly<Record<SftpRequestType, true>> = {
-  open: true,
-  close: true,
-  read: true,
-  write: true,
-  lstat: true,
-  fstat: true,
-  setstat: true,
-  fsetstat: true,
-  opendir: true,
-  readdir: true,
-  remove: true,
-  mkdir: true,
-  rmdir: true,
-  realpath: true,
-  stat: true,
-  rename: true,
-  readlink: true,
-  symlink: true,
-  "posix-rename": true,
-  statvfs: true,
-  fstatvfs: true,
-  hardlink: true,
-  fsync: true,
-  lsetstat: true,
-  "expand-path": true,
-  "copy-data": true,
-  "home-directory": true,
-  "users-groups-by-id": true,
-  extended: true,
-};
-
-/** Types of all requests that `allowRequests` and `denyRequests` may contain. Their names are those of OpenSSH's `sftp-server -Q requests`. */
-export const SFTP_REQUEST_TYPES: readonly SftpRequestType[] = Object.keys(TYPES) as SftpRequestType[];
-
-/** Returns a function that tells whether requests of a type are permitted. Throws `usage` for an unknown type. */
+/** Returns a function that returns whether requests of a type are permitted. Throws `usage` for an unknown type. */
 export function requestPermit({
   allowRequests = SFTP_REQUEST_TYPES,
   denyRequests = [],
@@ -106,6 +69,6 @@ export function requestPermit({
       if (!SFTP_REQUEST_TYPES.includes(type))
         throw usage(`unknown request type "${type}" in \`${name}\`; expected one of ${SFTP_REQUEST_TYPES.join(", ")}`);
   const permitted = new Set(allowRequests.filter((type) => !denyRequests.includes(type)));
-  // A file whose close is denied would stay open.
+  // Without its close, a file would stay open.
   return (type) => type === "close" || permitted.has(type);
 }

@@ -1,4 +1,4 @@
-/** What a request by path does: reads run together; a change runs alone. */
+/** Kind of a request by path: reads run together; a change runs alone. */
 export type PathAccess = "read" | "change";
 
 interface Waiting {
@@ -16,7 +16,7 @@ export class PathOrder {
   #isChanging = false;
   #waiting: Waiting[] = [];
 
-  /** Runs a task in its turn. Settles as the task does. */
+  /** Runs a task when the order permits it. Settles as the task does. */
   async run<T>(access: PathAccess, task: () => Promise<T>): Promise<T> {
     if (this.#waiting.length > 0 || !this.#mayRun(access))
       await new Promise<void>((resolve) => this.#waiting.push({ access, start: resolve }));

@@ -1,20 +1,20 @@
 import { SFTP_SERVER_LIMITS, SftpServer, symlinkOrderOf } from "@nacre/sftp";
 import { checkLimits, checkNames, loginId, usage } from "nacre/extend";
-import { extensionsOf } from "./extensions.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { OpenHandle } from "./open-handle.ts";
 import { requestPermit, SFTP_SERVER_OPTIONS, type SftpServerSettings } from "./options.ts";
+import { extensionsOf } from "./requests.ts";
 import { type SftpPeer, SftpSession } from "./sftp-session.ts";
 
 /** Methods that every `FileSystem` has. */
 const REQUIRED = ["open", "opendir", "stat", "lstat", "realpath"] as const;
 
 /**
- * Makes a handler for the subsystem "sftp" of `serve` and `listen`, which serves a file system with SFTP version 3 and OpenSSH's extensions.
- * The handler may run for any number of sessions.
+ * Makes a handler for the subsystem "sftp" of `serve` and `listen`, which serves a file system with SFTP version 3 and OpenSSH's
+ * extensions. The handler may run for any number of sessions.
  *
- * Requests by path that only read run together. A request that changes something waits for all earlier ones by path, and later ones wait for
- * it. Requests on one handle are in order; reads, and writes to other ranges, run together. Files that a client leaves open are
+ * Requests by path that only read run together. A request that changes something waits for all earlier ones by path, and later ones wait
+ * for it. Requests on one handle are in order; reads, and writes to other ranges, run together. Files that a client leaves open are
  * closed when its session ends.
  *
  * Throws `usage` for an invalid option. A session fails if the client violates the protocol, and the server's log has the error.
@@ -39,7 +39,6 @@ export function sftpServer(
       extensions: extensionsOf(files, readOnly, isPermitted),
       limits,
       symlinkOrder: symlinkOrderOf(session.clientVersion),
-      release: files.releaseBytes && ((bytes) => files.releaseBytes?.(bytes)),
     });
     const running = new SftpSession(machine, {
       fileSystem: files,

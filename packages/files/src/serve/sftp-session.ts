@@ -1,39 +1,41 @@
 import { type SftpServer, type SftpServerEvent, SSH_FX } from "@nacre/sftp";
-import { SshError } from "@nacre/wire";
+import { type AskToken, SshError } from "@nacre/wire";
 import type { BaseSession, Channel, SessionBytes } from "nacre/extend";
+import { FileSystemError, refusalOf } from "./file-error.ts";
+import type { FileSystem } from "./file-system.ts";
+import { type OpenHandle, servedOf } from "./open-handle.ts";
+import type { SftpRequestEvent, SftpServerLogEvent } from "./options.ts";
+import { PathOrder } from "./path-order.ts";
 import {
   type AnswerContext,
   answerRequest,
-  otherPathOf,
-  pathAccessOf,
-  pathOf,
+  isByPath,
+  isChange,
+  pathsOf,
   type Request,
-} from "./answer-request.ts";
-import { refusalOf } from "./file-error.ts";
-import type { FileSystem } from "./file-system.ts";
-import { type OpenHandle, servedOf } from "./open-handle.ts";
-import type { SftpRequestEvent, SftpRequestType, SftpServerLogEvent } from "./options.ts";
-import { PathOrder } from "./path-order.ts";
+  type SftpRequestType,
+} from "./requests.ts";
 
-/** Bytes of unsent replies that are sent before the next event. A few long replies stay in the processor's cache until they are encrypted. */
+/** Number of bytes of unsent replies after which they are sent, before the next event. So a few long replies stay in the processor's cache
+ * until they are encrypted. */
 const BATCH = 128 * 1024;
 
 type RequestEvent = Extract<SftpServerEvent<OpenHandle>, { readonly type: "request" }>;
 
 /** The part of a channel that SFTP uses. */
-export type SftpChannel = Pick<Channel, "write" | "consumed" | "closed">;
+export type SftpPeerChannel = Pick<Channel, "write" | "consumed" | "closed">;
 
-/** A session that SFTP runs in: one of SSH, or another with the same bytes. */
+/** A session that carries SFTP: an SSH session, or other bytes such as standard input and output. */
 export interface SftpPeer extends Pick<BaseSession, "user"> {
   /** Factors that the client logged in with; `undefined` for a client without a login, such as one on standard input. */
   readonly factors?: BaseSession["factors"] | undefined;
   /** The client's identification string, if it is known. It decides the order of paths in SSH_FXP_SYMLINK. */
   readonly clientVersion?: string | undefined;
   /** Passes the client's bytes to `handler`, and returns the channel to write to; see `BaseSession.takeChannel`. */
-  takeChannel(handler: SessionBytes): SftpChannel;
+  takeChannel(handler: SessionBytes): SftpPeerChannel;
 }
 
-/** What a session serves, and to whom. */
+/** Files, user, permissions and log of a session. */
 export interface SftpSessionContext {
   readonly fileSystem: FileSystem;
   readonly readOnly: boolean;
@@ -44,6 +46,15 @@ export interface SftpSessionContext {
   readonly onRequest: ((event: SftpRequestEvent) => void) | undefined;
 }
 
+type State =
+  | { readonly kind: "open" }
+  /** The channel is closed, and requests are still being answered. */
+  | { readonly kind: "closed" }
+  /** The machine has ended. Replies are unsent, or files are open. */
+  | { readonly kind: "ended"; readonly error: SshError | undefined }
+  /** `ended` settles once the files are closed. */
+  | { readonly kind: "settled" };
+
 /** Runs an `SftpServer` over the channel of a session. Requests are answered from a file system. */
 export class SftpSession implements SessionBytes {
   /** Resolves when the client has ended SFTP and every file is closed. Rejects if the client violated the protocol. */
@@ -52,13 +63,11 @@ export class SftpSession implements SessionBytes {
   readonly #machine: SftpServer<OpenHandle>;
   readonly #answering: AnswerContext;
   readonly #paths = new PathOrder();
-  #channel: SftpChannel | undefined;
+  #channel: SftpPeerChannel | undefined;
   /** Received bytes without window credit. */
   #unconsumed = 0;
-  #isOver = false;
+  #state: State = { kind: "open" };
   #isTurnScheduled = false;
-  /** Set when the machine has ended, until `ended` settles. */
-  #end: { readonly error: SshError | undefined } | undefined;
   /** Files and directories that are being closed after the end. */
   readonly #releases: Promise<void>[] = [];
   #settle!: { readonly resolve: () => void; readonly reject: (error: SshError) => void };
@@ -66,22 +75,26 @@ export class SftpSession implements SessionBytes {
   constructor(machine: SftpServer<OpenHandle>, context: SftpSessionContext) {
     this.#machine = machine;
     this.#context = context;
-    this.#answering = { ...context, machine, isOver: () => this.#isOver };
+    this.#answering = { fs: context.fileSystem, user: context.user, machine, isOver: () => this.#isOver };
     this.ended = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
   }
 
+  /** Whether no further request is carried out. */
+  get #isOver(): boolean {
+    return this.#state.kind !== "open";
+  }
+
   /** Sets the channel to write to. */
-  start(channel: SftpChannel): void {
+  start(channel: SftpPeerChannel): void {
     this.#channel = channel;
     this.#turn();
   }
 
   data(_: number, bytes: Uint8Array): void {
     this.#unconsumed += bytes.length;
-    // Nothing else uses the buffer of a channel's data.
-    this.#machine.receive(bytes, true);
+    this.#machine.receive(bytes);
     this.#turn();
   }
 
@@ -95,7 +108,7 @@ export class SftpSession implements SessionBytes {
   }
 
   closed(): void {
-    this.#isOver = true;
+    if (this.#state.kind === "open") this.#state = { kind: "closed" };
     this.#machine.close();
     this.#turn();
   }
@@ -126,8 +139,7 @@ export class SftpSession implements SessionBytes {
         this.#releases.push(this.#release(event.handle));
         break;
       case "closed":
-        this.#isOver = true;
-        this.#end = event;
+        this.#state = { kind: "ended", error: event.error };
     }
   }
 
@@ -146,23 +158,33 @@ export class SftpSession implements SessionBytes {
     }
   }
 
-  /** Answers a request, at once or later. */
+  /** Answers a request in the order of paths, at once or later. */
   #answer(event: RequestEvent): void {
     const { token, request } = event;
     const answer = (): Promise<void> | undefined => {
-      // A close must run even after the end.
-      if (!this.#isOver || request.type === "close") return answerRequest(token, request, this.#answering);
+      // A file must be closed even after the end.
+      if (!this.#isOver || request.type === "close") return this.#answerPermitted(token, request);
       this.#machine.status(token, SSH_FX.FAILURE);
       return undefined;
     };
-    const access = pathAccessOf(request);
     try {
-      const answered = access === undefined ? answer() : this.#paths.run(access, async () => answer());
+      const answered = isByPath(request)
+        ? this.#paths.run(isChange(request) ? "change" : "read", async () => answer())
+        : answer();
       if (answered === undefined) this.#report(request, undefined);
       else void this.#answerLater(event, answered);
     } catch (error) {
       this.#refuse(event, error);
     }
+  }
+
+  #answerPermitted(token: AskToken, request: Request): Promise<void> | undefined {
+    const { isPermitted, readOnly } = this.#context;
+    // rule: sftp-denied-request
+    if (!isPermitted(request.type)) throw new FileSystemError("EACCES");
+    // rule: sftp-read-only
+    if (readOnly && isChange(request)) throw new FileSystemError("EACCES");
+    return answerRequest(token, request, this.#answering);
   }
 
   async #answerLater(event: RequestEvent, answered: Promise<void>): Promise<void> {
@@ -183,17 +205,19 @@ export class SftpSession implements SessionBytes {
 
   #report(request: Request, refusal: string | undefined): void {
     const { onRequest } = this.#context;
-    onRequest?.({ request: request.type, path: pathOf(request), otherPath: otherPathOf(request), refusal });
+    if (onRequest === undefined) return;
+    const [path, otherPath] = pathsOf(request);
+    onRequest({ request: request.type, path, otherPath, refusal });
   }
 
   /** Reports an exception that is not meant for the client. */
   #fault(request: Request, error: unknown): { readonly status: number; readonly message: string } {
-    this.#context.log({ type: "failed", request: request.type, path: pathOf(request), error });
+    this.#context.log({ type: "failed", request: request.type, path: pathsOf(request)[0], error });
     // rule: sftp-fault-text
     return { status: SSH_FX.FAILURE, message: "Failure" };
   }
 
-  /** Runs a turn after all answers that are given now, so that their replies leave together. */
+  /** Schedules a turn, which runs after all answers of the current task, so that their replies leave together. */
   #scheduleTurn(): void {
     if (this.#isTurnScheduled) return;
     this.#isTurnScheduled = true;
@@ -213,11 +237,10 @@ export class SftpSession implements SessionBytes {
 
   /** Settles `ended` once the replies are sent and the files are closed. After an error, or without a channel, replies are dropped. */
   #settleEnd(): void {
-    const end = this.#end;
-    if (end === undefined) return;
-    const { error } = end;
+    if (this.#state.kind !== "ended") return;
+    const { error } = this.#state;
     if (error === undefined && this.#machine.unsent.length > 0 && !this.#channel!.closed) return;
-    this.#end = undefined;
+    this.#state = { kind: "settled" };
     void Promise.all(this.#releases).then(() =>
       error === undefined ? this.#settle.resolve() : this.#settle.reject(error),
     );

@@ -1,17 +1,17 @@
 import type { HeldDirectories } from "./held-directories.ts";
 import type { TransferRun } from "./run.ts";
+import type { TargetEntry, TargetTree } from "./sides/trees.ts";
 import { listTarget, type TargetListing } from "./target-listing.ts";
-import type { TargetEntry, TargetTree } from "./trees.ts";
 import type { Directory } from "./walk.ts";
 
-/** Maximum number of directories below each other in what is removed. */
+/** Maximum depth of removed directories. */
 const MAX_DEPTH = 256;
 
 /** An entry of the target that the source lacks. */
 export interface Extra {
   readonly directory: Directory;
   readonly entry: TargetEntry;
-  /** Name of the source that is the same on file systems that ignore case or the form of characters. */
+  /** Name of the source that is equal on file systems that ignore case or Unicode normalization. */
   readonly twin: string | undefined;
 }
 
@@ -28,8 +28,8 @@ function fold(name: string): string {
 }
 
 /**
- * Removes entries from the target, below held directories, so that a link that takes the place of a directory is not followed. On a target
- * that holds no directories this is checked by their types. Resolves with the paths removed.
+ * Removes entries from the target, relative to held directories, so that a link that replaces a directory is not followed. On a target
+ * that holds no directories, their types are checked.
  */
 export class Deletion {
   readonly deleted: string[] = [];
@@ -43,7 +43,7 @@ export class Deletion {
     this.#run = run;
   }
 
-  /** Removes entries. Does nothing if anything failed: then the source may have more than was listed. */
+  /** Removes entries. Stops if anything failed, because the source may then have entries that were not listed. */
   async run(extras: readonly Extra[]): Promise<void> {
     for (const { directory, entry, twin } of extras) {
       if (this.#run.hasFailed || this.#run.failed.length > 0) return;
@@ -58,7 +58,7 @@ export class Deletion {
     }
   }
 
-  /** Returns whether two names that differ in case are two files. Where they are one, it has just been written. */
+  /** Returns whether two names that differ only in case are two files. If they are one, it was just written. */
   async #hasBoth(directory: string, twin: string, name: string): Promise<boolean> {
     const { entries } = await listTarget(this.#target, directory, this.#run.context(directory));
     return entries.has(twin) && entries.has(name);
@@ -75,7 +75,7 @@ export class Deletion {
       await this.#held.below(path, async (held) => {
         for await (const entry of this.#target.list(held, context)) {
           await this.#remove(held, entry, depth + 1);
-          // A hostile server may list entries without an end.
+          // A hostile server may list any number of entries.
           if (!this.#run.remember()) this.#run.throwFailure();
         }
       });

@@ -1,26 +1,19 @@
 import type { LocalDirectory } from "../local/local-files.ts";
+import type { TargetTree } from "./sides/trees.ts";
 import type { Directory } from "./walk.ts";
 
 /** Place of an entry at the target. */
 export interface TargetPlace {
-  /** Directory of the transfer that has it; `undefined` for the root of the transfer. */
+  /** Directory of the transfer that contains it; `undefined` for the root. */
   readonly directory: Directory | undefined;
   /** Name in the directory. */
   readonly name: string;
-  /** Its path, for errors, and for targets that do not hold directories. */
+  /** Path, for errors, and for targets that do not hold directories. */
   readonly path: string;
 }
 
-/** Maximum number of directories held without a user. A directory below one of them is opened without opening all above again. */
+/** Maximum number of directories held without a user. A child of a held directory is opened without opening its parents again. */
 const MOST_IDLE = 32;
-
-/** Target that may hold directories. */
-export interface Holder {
-  /** Returns the path of an entry. */
-  join(directory: string, name: string): string;
-  /** Holds a directory open. Rejects for anything else; without `follow`, also for a symbolic link. */
-  hold?(path: string, follow: boolean): Promise<LocalDirectory>;
-}
 
 interface Held {
   readonly opening: Promise<LocalDirectory>;
@@ -30,29 +23,31 @@ interface Held {
 }
 
 /**
- * Directories of the target, held open while they are used. Each is opened below its held parent, without following a link, so that no
- * link that takes the place of a directory redirects a write. On targets that cannot hold directories, paths are used as they are.
+ * Directories of the target, held open while they are used. Each is opened relative to its held parent, without following a link, so that a
+ * link that replaces a directory cannot redirect a write. On targets that cannot hold directories, paths are used unchanged.
  */
 export class HeldDirectories {
-  readonly #target: Holder;
+  readonly #target: Pick<TargetTree, "join" | "hold"> | undefined;
   readonly #held = new Map<Directory, Held>();
   /** Directories without a user, oldest first. */
   readonly #idle = new Set<Directory>();
   #releaseRoot: (() => Promise<void>) | undefined;
 
-  constructor(target: Holder) {
+  /** `target` is missing for a single file. */
+  constructor(target?: Pick<TargetTree, "join" | "hold">) {
     this.#target = target;
   }
 
-  /** Calls `work` with a path of a place that stays valid until `work` has ended. */
+  /** Calls `work` with a path of a place. The path stays valid until `work` settles. */
   at<T>({ directory, name, path }: TargetPlace, work: (path: string) => Promise<T>): Promise<T> {
-    if (directory === undefined || this.#target.hold === undefined) return work(path);
-    return this.use(directory, (held) => work(this.#target.join(held, name)));
+    if (directory === undefined || this.#target?.hold === undefined) return work(path);
+    const target = this.#target;
+    return this.use(directory, (held) => work(target.join(held, name)));
   }
 
-  /** Calls `work` with a path of a directory that stays valid until `work` has ended. */
+  /** Calls `work` with a path of a directory. The path stays valid until `work` settles. */
   use<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
-    return this.#target.hold === undefined ? work(directory.to.path) : this.#useHeld(directory, work);
+    return this.#target?.hold === undefined ? work(directory.to.path) : this.#useHeld(directory, work);
   }
 
   async #useHeld<T>(directory: Directory, work: (path: string) => Promise<T>): Promise<T> {
@@ -69,7 +64,7 @@ export class HeldDirectories {
     let held = this.#held.get(directory);
     if (held === undefined) {
       const opened: Held = { opening: this.#open(directory), users: 0, hasFailed: false };
-      // Its users report the error.
+      // Its users handle the error.
       opened.opening.catch(() => {
         opened.hasFailed = true;
       });
@@ -91,12 +86,12 @@ export class HeldDirectories {
     };
   }
 
-  /** Holds the root until `close`: its path is not followed again. */
+  /** Holds the root until `close`, so that its path is not resolved again. */
   keepRoot(directory: Directory): void {
     this.#releaseRoot = this.keep(directory);
   }
 
-  /** Lets all directories go. Nothing uses them any more. */
+  /** Releases all directories. Call it when nothing uses them. */
   async close(): Promise<void> {
     await this.#releaseRoot?.();
     for (const directory of this.#idle) await this.#release(directory);
@@ -110,9 +105,9 @@ export class HeldDirectories {
     await opened?.close();
   }
 
-  /** Calls `work` with a path of a directory below a held one, which stays valid until `work` has ended. */
+  /** Calls `work` with a path of a directory below a held one. The path stays valid until `work` settles. */
   async below<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
-    if (this.#target.hold === undefined) return work(path);
+    if (this.#target?.hold === undefined) return work(path);
     const held = await this.#target.hold(path, false);
     try {
       return await work(held.path);
@@ -123,7 +118,7 @@ export class HeldDirectories {
 
   async #open(directory: Directory): Promise<LocalDirectory> {
     const target = this.#target;
-    if (target.hold === undefined) return { path: directory.to.path, close: async () => {} };
+    if (target?.hold === undefined) return { path: directory.to.path, close: async () => {} };
     return this.at(directory.to, (path) => target.hold!(path, /* rule: transfer-held-link */ directory.follow));
   }
 }

@@ -2,31 +2,31 @@ import { escapeText, SshError } from "@nacre/wire";
 import { isPattern, type ListDirectory } from "../remote/glob.ts";
 import type { FileMover } from "./move-files.ts";
 import type { TransferRun } from "./run.ts";
+import type { SourceTree, TargetTree } from "./sides/trees.ts";
 import type { TargetListing } from "./target-listing.ts";
-import type { SourceTree, TargetTree } from "./trees.ts";
 import type { Directory, Walk } from "./walk.ts";
 
-/** A pattern, taken apart. */
+/** A pattern, split before its first wildcard. */
 export interface SplitPattern {
   /** Directory of the names before the first wildcard: `"a/b"` of `"a/b/*.js"`. */
   readonly directory: string;
-  /** The rest. */
+  /** The part from the first wildcard on. */
   readonly pattern: string;
 }
 
-/** Takes a pattern apart. Throws `usage` if it leads out of its directory behind a wildcard. */
+/** Splits a pattern. Throws `usage` if it has ".." after a wildcard. */
 export function splitPattern(text: string): SplitPattern {
   const parts = text.split("/");
   const first = parts.findIndex(isPattern);
   // A pattern without wildcards is a path: its last name is matched.
   const at = first < 0 ? parts.findLastIndex((part) => part !== "") : first;
   const rest = parts.slice(Math.max(at, 0));
-  if (rest.includes("..")) throw new SshError("usage", `the pattern "${escapeText(text)}" has ".." behind a wildcard`);
+  if (rest.includes("..")) throw new SshError("usage", `the pattern "${escapeText(text)}" has ".." after a wildcard`);
   const directory = parts.slice(0, Math.max(at, 0)).join("/");
   return { directory: directory === "" ? (text.startsWith("/") ? "/" : ".") : directory, pattern: rest.join("/") };
 }
 
-/** Starts what matches a pattern, below the same directories at the target as at the source. */
+/** Starts the entries that match a pattern. Makes their parent directories at the target. */
 export class Matches {
   readonly #source: SourceTree;
   readonly #target: TargetTree;
@@ -35,6 +35,8 @@ export class Matches {
   readonly #mover: FileMover;
   /** Directories made, by their path below the root. */
   readonly #made = new Map<string, Promise<Made>>();
+  /** Paths of matching directories, which the walk moves with their contents. */
+  readonly #whole = new Set<string>();
 
   constructor(source: SourceTree, target: TargetTree, run: TransferRun, walk: Walk, mover: FileMover) {
     this.#source = source;
@@ -44,12 +46,13 @@ export class Matches {
     this.#mover = mover;
   }
 
-  /** Starts what matches. Throws `usage` if nothing does. */
+  /** Starts all matches. Throws `usage` if there are none. */
   async start(root: Directory, pattern: string): Promise<void> {
     const run = this.#run;
     let isAny = false;
     const list: ListDirectory = (work) => this.#mover.list(work);
-    for await (const path of this.#source.glob(root.from, pattern, run.context(root.from), list)) {
+    const paths = this.#source.glob(root.from, pattern, run.context(root.from), list);
+    for await (const path of run.options.recursive === true ? parentsFirst(paths) : paths) {
       if (run.hasFailed) return;
       isAny = true;
       await run.attempt(path, () => this.#add(root, path));
@@ -63,7 +66,8 @@ export class Matches {
   }
 
   async #add(root: Directory, path: string): Promise<void> {
-    const names = path.split("/").filter((name) => name !== "" && name !== ".");
+    const names = namesOf(path);
+    if (names.some((_, index) => this.#whole.has(names.slice(0, index).join("/")))) return;
     const name = names.pop()!;
     let made = await this.#make("", async () => root);
     for (const [index, parent] of names.entries())
@@ -73,7 +77,7 @@ export class Matches {
     const { directory, listing } = made;
     const from = this.#source.join(directory.from, name);
     const stats = await this.#source.lstat(from, this.#run.context(from));
-    await this.#walk.add(directory, { ...stats, name }, path, listing);
+    if (await this.#walk.add(directory, { ...stats, name }, path, listing)) this.#whole.add([...names, name].join("/"));
   }
 
   #make(path: string, find: (path: string) => Promise<Directory>): Promise<Made> {
@@ -81,7 +85,7 @@ export class Matches {
     if (made === undefined) {
       this.#run.remember();
       made = find(path).then(async (directory) => ({ directory, listing: await this.#walk.make(directory) }));
-      // Handled by those who use it.
+      // Its users handle the error.
       made.catch(() => {});
       this.#made.set(path, made);
     }
@@ -93,12 +97,23 @@ export class Matches {
     if (/* rule: transfer-pattern-name */ problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
     const from = this.#source.join(parent.from, name);
-    // A pattern leads through links to directories.
+    // Patterns follow links to directories.
     const stats = await this.#source.stat(from, this.#run.context(from));
     const real = await this.#walk.realPath(parent, name, from, true);
     const to = { directory: parent, name, path: this.#target.join(parent.to.path, name) };
     return { path, from, to, depth: parent.depth + 1, stats, parent, follow: false, real };
   }
+}
+
+/** Yields paths with fewer names first, so that a directory comes before its contents. */
+async function* parentsFirst(paths: AsyncIterable<string>): AsyncGenerator<string, void> {
+  const all: (readonly [length: number, path: string])[] = [];
+  for await (const path of paths) all.push([namesOf(path).length, path]);
+  for (const [, path] of all.sort(([a], [b]) => a - b)) yield path;
+}
+
+function namesOf(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
 interface Made {

@@ -1,18 +1,15 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { isThenable } from "nacre/extend";
 import { exactAttributes, permissions } from "../local/attributes.ts";
 import { type Chunk, lengthOf, piecesOf } from "../local/chunk.ts";
-import type { Sha256 } from "../local/local-files.ts";
+import type { LocalAttributes, LocalStats, Sha256 } from "../local/local-files.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
-import { DEFAULT_MAX_FILES, tooManyFiles } from "./max-files.ts";
 import type { ResumedEntry } from "./options.ts";
+import { DEFAULT_MAX_FILES, tooManyFiles } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import type { Beginning, Resumption } from "./resume.ts";
-import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
-import { MOST_FILES, Slots } from "./slots.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 import {
   type NewAttributes,
   SHORT_LENGTH,
@@ -20,8 +17,9 @@ import {
   type SourceStats,
   type TargetEntry,
   type TargetFiles,
-} from "./trees.ts";
-import { isUnchanged } from "./update.ts";
+} from "./sides/trees.ts";
+import { MOST_FILES, Slots } from "./slots.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 import type { Verification } from "./verify.ts";
 
 /** A file to move. */
@@ -33,15 +31,15 @@ export interface FileToMove {
   readonly stats: SourceStats;
   /** Whether `from` may be a symbolic link. */
   readonly isFollowed: boolean;
-  /** What the target has under this name, if it was listed. */
+  /** Existing entry of the target with this name, if the target was listed. */
   readonly existing: Pick<TargetEntry, "type" | "size" | "mtimeMs"> | undefined;
   /** Listed partial files of this name. */
   readonly partials: readonly TargetEntry[];
-  /** Whether it cannot be moved again, because one side is a stream. */
+  /** Whether it cannot be moved a second time, because one side is a stream. */
   readonly isOnce?: boolean | undefined;
 }
 
-/** What moving files needs. */
+/** What a `FileMover` works with. */
 export interface MoverParts {
   readonly source: SourceFiles;
   readonly target: TargetFiles;
@@ -60,8 +58,8 @@ export interface MoverParts {
 const DEFAULT_MAX_GROWTH = 1024 * 1024 * 1024;
 
 /**
- * Maximum number of attempts at a file or directory whose handle the server gives to another one too. More than two, because directories that
- * were opened before the first failure may still be open at the second attempt.
+ * Maximum number of attempts to move a file or list a directory if the server gives its handle to another one, too. More than two, because
+ * directories that were opened before the first failure may still be open at the second attempt.
  */
 const MOST_ATTEMPTS = 10;
 
@@ -69,20 +67,20 @@ const MOST_ATTEMPTS = 10;
 export class FileMover {
   /** Number of files moved. */
   files = 0;
-  /** Contents of the moved files in bytes, without the parts that were there. */
+  /** Contents moved in bytes, without the parts that resumed files had. */
   bytes = 0;
-  /** Number of files that the target had already. */
+  /** Number of files that the target already had. */
   unchanged = 0;
   readonly resumed: ResumedEntry[] = [];
   readonly #parts: MoverParts;
   readonly #slots: Slots;
   /** Number of files that were started. */
   #found = 0;
-  /** Returns how many files may move at once: the lower limit of the two sides. */
+  /** Returns how many files may move at once: the smaller limit of the two sides. */
   readonly #most: () => number;
-  /** Number of files under way. */
+  /** Number of files being moved. */
   #moving = 0;
-  /** Called when no file is under way. */
+  /** Called when no more files are being moved. */
   #onSettled: (() => void) | undefined;
 
   constructor(parts: MoverParts) {
@@ -92,7 +90,10 @@ export class FileMover {
     this.#slots = new Slots(run.options.concurrency, this.#most);
   }
 
-  /** Starts to move a file, and returns `undefined`. If no place is free, returns a promise that resolves when the file has started. */
+  /**
+   * Starts to move a file, and returns `undefined`. If too many are being moved, returns a promise that resolves when the file has
+   * started.
+   */
   start(file: FileToMove): Promise<void> | undefined {
     const { run, progress } = this.#parts;
     const { stats } = file;
@@ -119,7 +120,7 @@ export class FileMover {
     return this.#most() === 1;
   }
 
-  /** Lists a directory. Where only one file may be open, it takes the place of one, and is listed again if that fails. */
+  /** Lists a directory. If only one file may be open, waits until none is, and lists it again if the server reused its handle. */
   async list<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const isAlone = this.isOneByOne;
@@ -134,7 +135,7 @@ export class FileMover {
     }
   }
 
-  /** Resolves when no file is under way. */
+  /** Resolves when no file is being moved. */
   async settle(): Promise<void> {
     while (this.#moving > 0)
       await new Promise<void>((resolve) => {
@@ -142,7 +143,7 @@ export class FileMover {
       });
   }
 
-  /** Moves a file that has a place. Never rejects. */
+  /** Moves a file that may start now. Never rejects. */
   async #begin(file: FileToMove): Promise<void> {
     const { run } = this.#parts;
     this.#moving++;
@@ -170,14 +171,15 @@ export class FileMover {
     } catch (error) {
       if (file.isOnce === true || attempt === MOST_ATTEMPTS || !isReusedHandle(error)) throw error;
       progress.lost(moved.size);
-      // The place that it gets now is the only one.
+      // By now only one file may be open. This waits until no other one is.
       this.#slots.release(stats.size);
       await this.#slots.take(stats.size);
       run.throwFailure();
-      // Its parts are gone.
+      // The partial files were discarded.
       return this.#move({ ...file, partials: [] }, attempt + 1);
     }
     if (moved.resumed > 0 && run.remember()) this.resumed.push({ path, bytes: moved.resumed });
+    if (moved.unset !== undefined) run.leaveUnset(path, moved.unset.exact, moved.unset.error);
     if (run.options.verify !== undefined)
       await verification.add({ path, from, to, size: moved.size, digest: moved.hash?.digest() });
     this.files++;
@@ -185,13 +187,19 @@ export class FileMover {
     run.tell(() => progress.finished(path, moved.size));
   }
 
-  /** Writes a file, or the rest of it. */
+  /** Writes a file, or the part that is missing. */
   async #write(file: FileToMove, place: string, moved: Moved): Promise<void> {
     const { target, run, progress, verification, resumption } = this.#parts;
     const { path, from, to, stats, isFollowed, partials } = file;
-    const attributes = { mode: permissions(stats), exact: this.#exact(stats) };
-    const reading = this.#readShort(file);
-    const short = isThenable(reading) ? await reading : reading;
+    const exact = this.#exact(stats);
+    const attributes = {
+      mode: permissions(stats),
+      exact,
+      onUnsupported: (error: SshError) => {
+        moved.unset = exact && { exact, error };
+      },
+    };
+    const short = await this.#readShort(file);
     if (short !== undefined) {
       moved.hash?.update(short);
       await target.write(place, short, attributes, run.context(to.path));
@@ -207,7 +215,7 @@ export class FileMover {
         moved.resumed = length;
         moved.hash = verification.needsDigest ? hash : undefined;
         progress.resumed(length);
-        // The whole file is compared in the end, with the part.
+        // `verify` compares the whole file at the end, with the resumed part.
         if (problem !== undefined && run.options.verify !== "sha256") verification.note(path, problem);
       }
       return this.#contents(file, moved);
@@ -215,13 +223,8 @@ export class FileMover {
     if (isWritten !== true) await target.write(place, this.#contents(file, moved), attributes, run.context(to.path));
   }
 
-  /** Reads a short file as a whole, at once or later. The result is `undefined` for a long file, and if the rate is limited. */
-  #readShort({
-    from,
-    stats,
-    isFollowed,
-    partials,
-  }: FileToMove): Promise<Uint8Array | undefined> | Uint8Array | undefined {
+  /** Reads a short file in one call. Resolves with `undefined` for a long file, and if the rate is limited. */
+  async #readShort({ from, stats, isFollowed, partials }: FileToMove): Promise<Uint8Array | undefined> {
     const { source, bucket, run } = this.#parts;
     if (stats.size > SHORT_LENGTH || stats.isUnsized === true || partials.length > 0 || bucket !== undefined)
       return undefined;
@@ -230,7 +233,7 @@ export class FileMover {
 
   /**
    * Yields the contents of a file, starting at the offset `moved.size`. Adds the length of each consumed chunk to `moved`. Throws
-   * `output-limit` if the file is much longer than its source stated.
+   * `output-limit` if the file is longer than its stated size by more than `maxGrowth`.
    */
   async *#contents({ path, from, stats, isFollowed }: FileToMove, moved: Moved): AsyncGenerator<Chunk, void> {
     const { source, run, progress, bucket } = this.#parts;
@@ -260,14 +263,22 @@ export class FileMover {
   }
 }
 
-/** Counts the moved bytes of a file. */
+/** State of a file being moved. */
 interface Moved {
-  /** Size in bytes, with the part that was there. */
+  /** Size at the target in bytes, with the resumed part. */
   size: number;
   /** Number of bytes that this transfer has moved. */
   count: number;
-  /** Number of bytes that were there. */
+  /** Length of the resumed part in bytes. */
   resumed: number;
-  /** Computes the digest of all of it; `undefined` if it is not needed or not known. */
+  /** Computes the digest of the whole file; `undefined` if it is not needed, or if the resumed part has no digest. */
   hash: Sha256 | undefined;
+  /** Attributes that the target does not support, and its error. */
+  unset?: { readonly exact: LocalAttributes; readonly error: SshError } | undefined;
+}
+
+/** Returns whether the target has a file with the size and, in whole seconds, the time of its source. */
+export function isUnchanged(source: LocalStats, target: LocalStats | undefined): boolean {
+  if (target?.type !== "file" || source.mtimeMs === undefined || target.mtimeMs === undefined) return false;
+  return source.size === target.size && Math.floor(source.mtimeMs / 1000) === Math.floor(target.mtimeMs / 1000);
 }

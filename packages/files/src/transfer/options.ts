@@ -1,13 +1,14 @@
-import type { SshError } from "@nacre/wire";
-import type { OptionNames } from "nacre/extend";
+import { SshError } from "@nacre/wire";
+import { checkNames, checkSignal, type OptionNames, usage } from "nacre/extend";
 import type { LocalFileType } from "../local/local-files.ts";
 import { type CallOptions, SFTP_OPTIONS } from "../remote/options.ts";
+import { MOST_FILES } from "./slots.ts";
 
 /** An entry of a directory that a transfer has found. */
 export interface TransferEntry {
   /** Path below the directory that is transferred, with "/" between names. May contain any character: escape it before display. */
   readonly path: string;
-  /** What it is; with `symlinks: "follow"`, what the link leads to. */
+  /** Type; with `symlinks: "follow"`, the type of the link's target. */
   readonly type: LocalFileType;
   /** Size in bytes that the source stated; 0 if it stated none. */
   readonly size: number;
@@ -23,17 +24,17 @@ export interface TransferredFile {
 
 /** State of a transfer. */
 export interface TransferProgress {
-  /** Contents at the target in bytes, also of files that are not whole yet, and of the resumed parts of files. */
+  /** Contents at the target in bytes, including partial files and the resumed parts of files. */
   readonly bytes: number;
-  /** Size in bytes of all files to move, as the source stated them; `undefined` until everything has been found. */
+  /** Total size in bytes of all files to move, as stated by the source; `undefined` until all files have been found. */
   readonly totalBytes: number | undefined;
   /** Number of files that are complete at the target. */
   readonly files: number;
-  /** Number of files to move; `undefined` until everything has been found. */
+  /** Number of files to move; `undefined` until all have been found. */
   readonly totalFiles: number | undefined;
-  /** Bytes moved in a second, averaged over the last seconds; 0 before the first half second has passed. */
+  /** Bytes moved per second, averaged over the last five seconds; 0 in the first half second. */
   readonly bytesPerSecond: number;
-  /** Time in seconds for the rest at this rate; `undefined` while the rest or the rate is unknown. */
+  /** Time in seconds for the remaining bytes at this rate; `undefined` while either is unknown. */
   readonly secondsLeft: number | undefined;
   /** Path of the file that made progress, relative to the transferred directory; "" if a single file is transferred. */
   readonly path: string;
@@ -45,8 +46,8 @@ export interface TransferOptions extends CallOptions {
   readonly recursive?: boolean | undefined;
   /**
    * Maximum number of files moved concurrently, 1 to 128. Default: the smaller of 128 and half of the server's limit of open files. Fewer
-   * files are moved concurrently if their sizes would exceed 64 MiB in total; a larger file is moved alone. Always 1 on a server that allows
-   * fewer than four open files, or has given two the same handle.
+   * files are moved concurrently if their sizes would exceed 64 MiB in total; a larger file is moved alone. Always 1 on a server that
+   * allows fewer than four open files, or has given two the same handle.
    */
   readonly concurrency?: number | undefined;
   /**
@@ -54,18 +55,18 @@ export interface TransferOptions extends CallOptions {
    * Set-user-ID, set-group-ID and sticky bits are never set.
    */
   readonly preserve?: boolean | undefined;
-  /** Decides what to transfer in a directory. Nothing below a directory is looked at if this is false for it. */
+  /** Returns whether to transfer an entry of a directory. If it returns false for a directory, its contents are left out, too. */
   readonly filter?: ((entry: TransferEntry) => boolean | Promise<boolean>) | undefined;
   /**
    * What to do with symbolic links in a directory. `"keep"` makes the same links at the target, after everything else; `"follow"`
-   * transfers what they lead to; `"skip"` leaves them out. Default `"keep"` for uploads. Default `"skip"` for downloads: a link that a
+   * transfers their targets; `"skip"` leaves them out. Default `"keep"` for uploads. Default `"skip"` for downloads: a link that a
    * server chose may lead anywhere on this machine.
    */
   readonly symlinks?: "keep" | "follow" | "skip" | undefined;
   /**
-   * Whether the target may be a symbolic link to a directory; default true. Pass false for a path that a user did not choose whole,
-   * such as a directory of the user and in it a name from the server: an earlier transfer may have made a link there. The link is then an
-   * error, as it is everywhere below the target.
+   * Whether the target may be a symbolic link to a directory; default true. Pass false for a path that the user did not
+   * choose entirely, such as a name from the server in a directory of the user, because an earlier transfer may have made a link there. The
+   * link is then an error, as it is everywhere below the target.
    */
   readonly followTarget?: boolean | undefined;
   /**
@@ -78,41 +79,41 @@ export interface TransferOptions extends CallOptions {
    * `output-limit`. Streams state no size and have no maximum.
    */
   readonly maxGrowth?: number | undefined;
-  /** Maximum number of bytes moved in a second, for all files together, at least 1024; default unlimited. */
+  /** Maximum number of bytes moved per second, for all files together, at least 1024; default unlimited. */
   readonly limit?: number | undefined;
   /**
-   * Whether to keep the part of a file that a failure leaves, and to continue such a part; default false. A part is a file
-   * `.NAME.nacre-RANDOM-SIZE-MTIME` beside the target, with the size and time of the source in its name. It is continued only if the source
-   * still has both, and the part is a regular file of the same user with one link. Its contents are compared with the source by their
-   * SHA-256 digests where the server can compute them; otherwise the file is among `unverified` in the result, unless `verify`
-   * compares the whole file. A part whose digest differs is removed. Files shorter than 32 KiB, names longer than 200 bytes, and sources
-   * without a time leave no part.
+   * Whether to keep a partial file after a failure, and to continue a partial file of an earlier transfer; default false. It is named
+   * `.NAME.nacre-RANDOM-SIZE-MTIME` and is beside the target. Its name has the size and time of the source. It is continued only if the
+   * source still has both, and if it is a regular file of the same user with one link. Its contents are compared with the source by
+   * SHA-256 if the server can compute digests; otherwise the file is listed in `unverified`, unless `verify` compares the whole file. A
+   * partial file with another digest is removed. Files shorter than 32 KiB, names longer than 200 bytes, and sources without a time leave
+   * no partial file.
    */
   readonly resume?: boolean | undefined;
   /**
-   * How files are compared after the transfer. `"size"`: source and target are asked for their sizes again, which must be the number of
-   * bytes moved. `"sha256"`: the server digests its files by the command `xargs -0 sha256sum -z --`, with their names on its input. Files for
-   * which it gives no digest are read from it again over SFTP, within `limit`. The digests must be those of the bytes moved. A file that
+   * How files are compared after the transfer. `"size"`: asks both sides for the sizes again, which must equal the number of
+   * bytes moved. `"sha256"`: the server digests its files by the command `xargs -0 sha256sum -z --`, with their names on its input. Files
+   * without a digest are read again over SFTP, within `limit`. The digests must equal those of the bytes moved. A file that
    * differs fails with `sftp-failure`, and one that cannot be read again with the server's error; it stays at the target. Default: not
    * compared.
    */
   readonly verify?: "size" | "sha256" | undefined;
   /**
-   * `"size-mtime"` leaves out files that the target has with the same size and the same time of change in whole seconds. Files that are moved
-   * get the times of their sources, even without `preserve`, so that the next transfer recognizes them. Default: every file is moved.
+   * `"size-mtime"` leaves out files that the target already has with the same size and modification time in whole seconds. Moved files
+   * get the times of their sources even without `preserve`, so that the next transfer recognizes them. Default: every file is moved.
    */
   readonly update?: "size-mtime" | undefined;
   /**
-   * Whether to remove what the target directory has and the source has not; default false. Needs `recursive` and a directory as the source.
-   * Removes at the end, and only if nothing failed. Entries that the source has are kept, even if `filter` or `symlinks` leaves them out.
-   * Links are removed, never followed.
+   * Whether to remove entries of the target directory that the source lacks; default false. Needs `recursive` and a directory as the
+   * source. They are removed at the end, and only if nothing failed. Entries that the source has are kept, even if `filter` or `symlinks`
+   * leaves them out. Links are removed, never followed.
    */
   readonly delete?: boolean | undefined;
-  /** Called whenever a part of a file has moved or a file is whole. An exception ends the transfer. */
+  /** Called whenever a part of a file has moved or a file is complete. An exception ends the transfer. */
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
-  /** Called when a file is whole at the target, before `verify` compares digests. An exception ends the transfer. */
+  /** Called when a file is complete at the target, before `verify` compares digests. An exception ends the transfer. */
   readonly onFile?: ((file: TransferredFile) => void) | undefined;
-  /** Whether the first error ends the transfer, or only concerns its file; default `"abort"`. The end of SFTP ends it always. */
+  /** Whether the first error ends the transfer, or only concerns its file; default `"abort"`. If SFTP ends, the transfer always ends. */
   readonly onError?: "abort" | "skip" | undefined;
 }
 
@@ -128,7 +129,7 @@ export interface UploadOptions extends TransferOptions {
 export interface SkippedEntry {
   /** Path below the directory that is transferred. */
   readonly path: string;
-  /** Why: `filter` was false, `symlinks` is `"skip"`, or it is a device, pipe or socket. */
+  /** Reason: `filter` returned false, `symlinks` is `"skip"`, or the entry is a device, pipe or socket. */
   readonly reason: "filter" | "link" | "special";
 }
 
@@ -140,15 +141,15 @@ export interface FailedEntry {
   readonly error: SshError;
 }
 
-/** A file that was continued from a part. */
+/** A file that was continued from a partial file. */
 export interface ResumedEntry {
   /** Path below the directory that is transferred; "" for the file itself. */
   readonly path: string;
-  /** Length in bytes of the part that was there. */
+  /** Length of the partial file in bytes. */
   readonly bytes: number;
 }
 
-/** A file that was continued from a part that could not be compared with its source. */
+/** A file that was continued from a partial file that could not be compared with the source. */
 export interface UnverifiedEntry {
   /** Path below the directory that is transferred; "" for the file itself. */
   readonly path: string;
@@ -156,7 +157,17 @@ export interface UnverifiedEntry {
   readonly reason: string;
 }
 
-/** What a transfer moved, left out, and failed to move. */
+/** A file or directory that was moved without attributes that it should have. */
+export interface UnsetEntry {
+  /** Path below the directory that is transferred; "" for the file or directory itself. */
+  readonly path: string;
+  /** Missing attributes: permission bits, times, or both. */
+  readonly attributes: readonly ("mode" | "times")[];
+  /** Answer of the server. */
+  readonly error: SshError;
+}
+
+/** Result of a transfer: what was moved, left out, and failed. */
 export interface TransferResult {
   /** Number of files moved. */
   readonly files: number;
@@ -164,16 +175,20 @@ export interface TransferResult {
   readonly directories: number;
   /** Number of symbolic links made. */
   readonly links: number;
-  /** Contents moved in bytes, without the parts that `resumed` files had. */
+  /** Contents moved in bytes, without the partial files of `resumed`. */
   readonly bytes: number;
-  /** Number of files that the target had already (`update`). */
+  /** Number of files that the target already had (`update`). */
   readonly unchanged: number;
   /** Files that were continued (`resume`). */
   readonly resumed: readonly ResumedEntry[];
-  /** Number of files that were compared and are the same (`verify`). */
+  /** Number of files that `verify` compared without a difference. */
   readonly verified: number;
   /** Files that were continued without a comparison (`resume` without `verify`). */
   readonly unverified: readonly UnverifiedEntry[];
+  /**
+   * Files and directories that were moved without attributes of their sources, because the server cannot set them (`preserve`, `update`).
+   */
+  readonly unset: readonly UnsetEntry[];
   /** Paths removed at the target, without the entries of removed directories (`delete`). */
   readonly deleted: readonly string[];
   /** Entries left out. */
@@ -203,4 +218,67 @@ export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
   onError: true,
 };
 
+/** Names of the options of `upload`. */
 export const UPLOAD_OPTIONS: OptionNames<UploadOptions> = { ...TRANSFER_OPTIONS, parents: "boolean" };
+
+const CHOICES = {
+  symlinks: ["keep", "follow", "skip"],
+  onError: ["abort", "skip"],
+  verify: ["size", "sha256"],
+  update: ["size-mtime"],
+} as const;
+
+/** Options that need a source and a target with names and attributes. */
+const NEED_FILES = ["recursive", "preserve", "resume", "update", "delete"] as const;
+
+/** Minimum of `limit` in bytes per second. */
+const LEAST_LIMIT = 1024;
+
+/** Throws `usage` for invalid options, and for options that cannot be combined with each other or with this kind of source and target. */
+export function checkTransferOptions(
+  options: TransferOptions,
+  callee: string,
+  kind: "path" | "pattern" | "stream",
+  rows: object = TRANSFER_OPTIONS,
+): void {
+  checkNames(options, rows, callee);
+  checkSignal(options.signal);
+  checkNumbers(options);
+  const { filter, onProgress, onFile } = options;
+  for (const [name, value] of Object.entries({ filter, onProgress, onFile }))
+    if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value: unknown = options[name as keyof typeof CHOICES];
+    if (value !== undefined && !(choices as readonly unknown[]).includes(value))
+      throw usage(
+        `\`${name}\` must be one of ${choices.join(", ")}, got ${typeof value === "string" ? value : typeof value}`,
+      );
+  }
+  const needed =
+    kind === "stream" ? NEED_FILES.find((name) => options[name] !== undefined && options[name] !== false) : undefined;
+  if (needed !== undefined) throw usage(`\`${needed}\` needs files on both sides, and one side is a stream`);
+  if (options.delete !== true) return;
+  if (kind === "pattern") throw usage("`delete` needs a directory: a pattern does not list all entries of the source");
+  if (options.recursive !== true) throw usage("`delete` needs `recursive`: it compares directories");
+}
+
+function checkNumbers({ concurrency, limit, maxFiles, maxGrowth }: TransferOptions): void {
+  for (const [name, value] of Object.entries({ maxFiles, maxGrowth }))
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0))
+      throw usage(`\`${name}\` must be a non-negative integer, got ${String(value)}`);
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MOST_FILES))
+    throw usage(`\`concurrency\` must be an integer from 1 to ${MOST_FILES}, got ${String(concurrency)}`);
+  if (limit !== undefined && !(Number.isFinite(limit) && limit >= LEAST_LIMIT))
+    throw usage(`\`limit\` must be a number of bytes per second, at least ${LEAST_LIMIT}, got ${String(limit)}`);
+}
+
+/** Default of `maxFiles`. A hostile server may list or send any number of files. */
+export const DEFAULT_MAX_FILES = 10_000_000;
+
+/** Returns the error that ends a transfer of more files. */
+export function tooManyFiles(maxFiles: number): SshError {
+  return new SshError(
+    "output-limit",
+    `the transfer has more than ${maxFiles} files; pass a larger \`maxFiles\`, or transfer it in parts`,
+  );
+}

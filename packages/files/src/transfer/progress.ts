@@ -1,6 +1,5 @@
 import type { TransferClock } from "./clock.ts";
 import type { TransferOptions } from "./options.ts";
-import { Rate } from "./rate.ts";
 
 /** Counts what a transfer has found and moved, and reports it. */
 export class Progress {
@@ -35,7 +34,7 @@ export class Progress {
     else this.#totalBytes += size;
   }
 
-  /** Notes that everything has been found, and reports the totals if something was reported without them. */
+  /** Notes that all files have been found. If a report without totals was made, makes another one with them. */
   listed(): void {
     if (this.#isListed) return;
     this.#isListed = true;
@@ -54,12 +53,12 @@ export class Progress {
     this.#report(path);
   }
 
-  /** Takes back bytes of a file that is moved again. */
+  /** Subtracts bytes of a file that is moved again. */
   lost(length: number): void {
     this.#bytes -= length;
   }
 
-  /** Counts and reports a file that is whole. */
+  /** Counts and reports a complete file. */
   finished(path: string, size: number): void {
     this.#files++;
     this.#report(path);
@@ -83,5 +82,35 @@ export class Progress {
           : Math.max(0, totalBytes - this.#bytes) / bytesPerSecond,
       path,
     });
+  }
+}
+
+/** Time in milliseconds over which the rate is averaged. */
+const WINDOW = 5000;
+
+/** Time in milliseconds between two samples. */
+const STEP = 250;
+
+/** Time in milliseconds before which the rate is 0. */
+const LEAST_TIME = 500;
+
+/** Average rate over the last seconds. Holds at most one sample for each quarter of a second. */
+export class Rate {
+  readonly #samples: { readonly at: number; readonly bytes: number }[];
+
+  /** `now` is in milliseconds. */
+  constructor(now: number) {
+    this.#samples = [{ at: now, bytes: 0 }];
+  }
+
+  /** Returns the rate in bytes per second. `bytes` is the number of bytes moved since the beginning. */
+  at(now: number, bytes: number): number {
+    const samples = this.#samples;
+    if (now - samples.at(-1)!.at >= STEP) samples.push({ at: now, bytes });
+    // Keeps one sample older than the window, so that the whole window counts.
+    while (samples.length > 1 && now - samples[1]!.at >= WINDOW) samples.shift();
+    const oldest = samples[0]!;
+    const elapsed = now - oldest.at;
+    return elapsed < LEAST_TIME ? 0 : (1000 * (bytes - oldest.bytes)) / elapsed;
   }
 }

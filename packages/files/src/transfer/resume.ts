@@ -1,8 +1,9 @@
+import { utf8Encode } from "@nacre/wire";
 import { type Chunk, joined } from "../local/chunk.ts";
 import type { LocalStats, Sha256 } from "../local/local-files.ts";
+import { LONGEST_NAME, randomName } from "../local/names.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
-import { isSameRecord, parsePartialName, partialName, type SourceRecord, sourceRecord } from "./partial-name.ts";
-import { isReusedHandle } from "./reused-handle.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import type { TransferRun } from "./run.ts";
 import type {
   NewAttributes,
@@ -12,12 +13,12 @@ import type {
   SourceTree,
   TargetEntry,
   TargetTree,
-} from "./trees.ts";
+} from "./sides/trees.ts";
 
-/** Length in bytes of the buffer that a part is read with. */
+/** Length in bytes of the buffer for reading a partial file. */
 const BUFFER_LENGTH = 256 * 1024;
 
-/** A file to move, and what is known about parts of it. */
+/** A file to move, and its partial files. */
 export interface ResumableFile {
   readonly from: string;
   /** Path at the target. */
@@ -30,17 +31,17 @@ export interface ResumableFile {
   readonly attributes: NewAttributes;
 }
 
-/** What a resumed file begins with. */
+/** The resumed beginning of a file. */
 export interface Beginning {
-  /** Length in bytes of the part. */
+  /** Length in bytes. */
   readonly length: number;
-  /** SHA-256 computation of the part; `undefined` if it was not computed on this side. */
+  /** SHA-256 state after these bytes; `undefined` if this side did not digest them. */
   readonly hash: Sha256 | undefined;
-  /** Why the part could not be compared with the source; `undefined` if it was. */
+  /** Why it could not be compared with the source; `undefined` if it was compared. */
   readonly problem: string | undefined;
 }
 
-/** Continues files that earlier transfers left incomplete. */
+/** Continues partial files of earlier transfers. */
 export class Resumption {
   readonly #source: SourceTree;
   readonly #target: TargetTree;
@@ -57,8 +58,8 @@ export class Resumption {
   }
 
   /**
-   * Writes a file, or the rest of it, under a name that records its source, and renames it when it is whole. After a failure the part
-   * stays. Resolves with false, having done nothing, if the name or the source allows no part.
+   * Writes a file, or the part that is missing, under a name that records its source, and renames it when it is complete. After a failure
+   * the partial file stays. Does nothing and resolves with false if the name or the source allows no partial file.
    */
   async write(file: ResumableFile, contents: (beginning: Beginning) => AsyncIterable<Chunk>): Promise<boolean> {
     const record = sourceRecord(file.stats);
@@ -68,7 +69,7 @@ export class Resumption {
     try {
       await this.#write(file, record, directory, partial, contents);
     } catch (error) {
-      // Any part may have got bytes of another file.
+      // Each partial file may contain bytes of another file.
       // rule: transfer-shared-part
       if (isReusedHandle(error))
         for (const part of [partial, ...file.partials.map((entry) => entry.name)])
@@ -94,12 +95,12 @@ export class Resumption {
     };
     await opened.write(path, contents(beginning), file.attributes, context);
     await this.#target.rename(path, file.to, context);
-    // What is left of this name is of no use any more.
+    // Other partial files of this name are useless now.
     for (const { name: other } of file.partials)
       if (other !== continued?.name) await this.#target.discard(this.#target.join(directory, other));
   }
 
-  /** Opens the longest part that may be continued, and gives it a new name, so that no other transfer continues it too. */
+  /** Opens the longest partial file that may be continued, and renames it, so that no other transfer continues it, too. */
   async #continue(
     file: ResumableFile,
     record: SourceRecord,
@@ -128,7 +129,7 @@ export class Resumption {
     return undefined;
   }
 
-  /** Compares a part with the beginning of its source. Resolves with `undefined` if they differ. */
+  /** Compares a partial file with the beginning of its source. Resolves with `undefined` if they differ. */
   async #compare(file: ResumableFile, path: string, opened: PartialFile): Promise<Beginning | undefined> {
     const { size: length } = opened;
     if (length === 0) return NOTHING;
@@ -145,7 +146,7 @@ export class Resumption {
       return problem !== undefined || first!.digest === second.digest
         ? { length, hash: undefined, problem }
         : undefined;
-    // `verify` compares the whole file in the end, and then needs the digest of the part.
+    // `verify` compares the whole file at the end, and needs the digest of this part for it.
     if (problem !== undefined && this.#run.options.verify !== "sha256") return { length, hash: undefined, problem };
     const hash = await this.#hash(source === undefined ? this.#readSource(file, length) : readPart(opened));
     const isSame = /* rule: transfer-partial-content */ hash.digest() === first!.digest;
@@ -197,4 +198,54 @@ async function* readPart(part: PartialFile): AsyncGenerator<Uint8Array, void> {
     yield buffer.subarray(0, count);
     position += count;
   }
+}
+
+/** Size and time of a source when its transfer began. */
+export interface SourceRecord {
+  /** Size in bytes. */
+  readonly size: number;
+  /** Time of the last change in whole milliseconds since 1970. */
+  readonly mtimeMs: number;
+}
+
+/** Parsed name of a partial file. */
+export interface PartialName {
+  /** Name of the complete file. */
+  readonly name: string;
+  readonly record: SourceRecord;
+}
+
+/** Returns the record of a source; `undefined` if its size or time is unknown, so that a change could not be detected. */
+export function sourceRecord({
+  size,
+  mtimeMs,
+  isUnsized,
+}: LocalStats & { readonly isUnsized?: boolean | undefined }): SourceRecord | undefined {
+  if (mtimeMs === undefined || isUnsized === true) return undefined;
+  const whole = Math.floor(mtimeMs);
+  return Number.isSafeInteger(size) && Number.isSafeInteger(whole) && whole >= 0 ? { size, mtimeMs: whole } : undefined;
+}
+
+/**
+ * Returns a new name `.NAME.nacre-RANDOM-SIZE-MTIME` for a partial file, at most 255 bytes long; `undefined` if NAME is too
+ * long. Numbers are in base 36. The record is part of the name, so that it exists as soon as the file does, needs no second file, and
+ * survives a move of the directory.
+ */
+export function partialName(name: string, { size, mtimeMs }: SourceRecord): string | undefined {
+  if (utf8Encode(name).length > LONGEST_NAME) return undefined;
+  return `.${name}.nacre-${randomName()}-${size.toString(36)}-${mtimeMs.toString(36)}`;
+}
+
+/** Parses the name of a partial file. Returns `undefined` for any other name. */
+export function parsePartialName(text: string): PartialName | undefined {
+  const [, name, size, mtimeMs] = PARTIAL_NAME.exec(text) ?? [];
+  if (name === undefined || size === undefined || mtimeMs === undefined) return undefined;
+  return { name, record: { size: Number.parseInt(size, 36), mtimeMs: Number.parseInt(mtimeMs, 36) } };
+}
+
+const PARTIAL_NAME = /^\.(.+)\.nacre-[0-9a-f]{24}-([0-9a-z]{1,11})-([0-9a-z]{1,11})$/s;
+
+/** Returns whether a source has the size and time that were recorded. */
+export function isSameRecord(a: SourceRecord, b: SourceRecord): boolean {
+  return a.size === b.size && a.mtimeMs === b.mtimeMs;
 }

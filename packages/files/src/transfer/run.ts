@@ -1,12 +1,13 @@
 import { SshError } from "@nacre/wire";
 import { onAbort, unlessAborted } from "nacre/extend";
-import { abortError, type CallContext } from "../remote/call.ts";
-import type { FailedEntry, SkippedEntry, TransferOptions } from "./options.ts";
+import type { LocalAttributes } from "../local/local-files.ts";
+import { abortError, type CallContext, callContext } from "../remote/call.ts";
+import type { FailedEntry, SkippedEntry, TransferOptions, UnsetEntry } from "./options.ts";
 
-/** Maximum number of directories, links, and entries not moved that a transfer remembers. A hostile server may list them without an end. */
+/** Maximum number of directories, links and left-out entries that a transfer remembers. A hostile server may list any number. */
 export const MAX_REMEMBERED: number = 2 ** 20;
 
-/** What a run of a transfer needs to know. */
+/** Input of a `TransferRun`. */
 export interface RunOptions {
   readonly options: TransferOptions;
   /** Name of the call, for its errors. */
@@ -16,15 +17,16 @@ export interface RunOptions {
   readonly maxRemembered: number;
 }
 
-/** One run of a transfer: its failures, its end, and what it left out. */
+/** One run of a transfer: how it ends, what failed, and what was left out. */
 export class TransferRun {
   readonly options: TransferOptions;
   readonly skipped: SkippedEntry[] = [];
   readonly failed: FailedEntry[] = [];
+  readonly unset: UnsetEntry[] = [];
   readonly #name: string;
   readonly #isOver: () => boolean;
   readonly #maxRemembered: number;
-  /** Stops everything under way after the first error that ends the transfer. */
+  /** Aborts all calls after the first error that ends the transfer. */
   readonly #stop = new AbortController();
   #failure: { readonly error: unknown } | undefined;
   #remembered = 0;
@@ -66,10 +68,11 @@ export class TransferRun {
   /** Ends the transfer when the signal aborts. Returns a function that stops watching. */
   watch(signal: AbortSignal | undefined, path: string): () => void {
     if (signal === undefined) return () => {};
-    return onAbort(signal, () => this.end(abortError({ call: this.#name, path, signal })));
+    const context = callContext(this.#name, path, signal);
+    return onAbort(signal, () => this.end(abortError(context)));
   }
 
-  /** Does the work for one entry. Its failure ends the transfer, or is noted. Never rejects. */
+  /** Does the work for one entry. Handles its failure as `fail` does. Never rejects. */
   async attempt(path: string, work: () => Promise<void>): Promise<void> {
     if (this.#failure !== undefined) return;
     try {
@@ -79,7 +82,7 @@ export class TransferRun {
     }
   }
 
-  /** Notes that an entry failed, or ends the transfer. */
+  /** Notes that an entry failed; ends the transfer unless `onError` is `"skip"`. */
   fail(path: string, error: unknown): void {
     if (this.#failure !== undefined) return;
     if (this.options.onError !== "skip" || this.#isOver() || !(error instanceof SshError)) this.end(error);
@@ -91,7 +94,16 @@ export class TransferRun {
     if (this.remember()) this.skipped.push({ path, reason });
   }
 
-  /** Counts something that is kept in memory until the end. Returns false and ends the transfer if there are too many. */
+  /** Notes that an entry is without attributes that the target does not support. */
+  leaveUnset(path: string, { mode, times }: LocalAttributes, error: SshError): void {
+    const attributes = [
+      ...(mode === undefined ? [] : ["mode" as const]),
+      ...(times === undefined ? [] : ["times" as const]),
+    ];
+    if (this.remember()) this.unset.push({ path, attributes, error });
+  }
+
+  /** Counts an item that is kept in memory until the end. If there are too many, ends the transfer and returns false. */
   remember(): boolean {
     this.#remembered++;
     if (/* rule: transfer-entries */ this.#remembered <= this.#maxRemembered) return true;
@@ -104,7 +116,10 @@ export class TransferRun {
     return false;
   }
 
-  /** Calls a function of the application. Its exception ends the transfer, regardless of `onError`. The end does not wait for its answer. */
+  /**
+   * Calls a function of the application. Its exception ends the transfer, regardless of `onError`. If the transfer ends, the answer is
+   * not awaited.
+   */
   async ask<T>(question: () => T | Promise<T>): Promise<T> {
     try {
       const answer = Promise.resolve(question());

@@ -1,30 +1,30 @@
-/** Maximum number of files of a transfer under way. */
+/** Maximum number of files that a transfer moves concurrently. */
 export const MOST_FILES = 128;
 
-/** Number of handles that every server is expected to allow. */
+/** Number of open files that any server is expected to allow. */
 const SAFE_FILES = 64;
 
-/** Returns how many files a transfer has under way by default. `maxOpenHandles` is the server's limit, if it states one. */
+/** Returns how many files a transfer moves concurrently by default. `maxOpenHandles` is the server's limit, if it states one. */
 export function filesFor(maxOpenHandles: number | undefined): number {
   return maxOpenHandles === undefined ? SAFE_FILES : Math.min(Math.max(Math.floor(maxOpenHandles / 2), 1), MOST_FILES);
 }
 
-/** Maximum size in bytes of the files under way, unless one alone is larger. */
+/** Maximum total size in bytes of the files moved concurrently. A larger file moves alone. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
-/** Lets a bounded number of files be under way: many short ones, or few long ones. */
+/** Limits how many files are moved concurrently: many short ones, or few long ones. */
 export class Slots {
   readonly #most: () => number;
-  /** Whether the number alone counts, because the application chose it. */
+  /** Whether only the number of files counts, because the application chose it. */
   readonly #isGiven: boolean;
   #files = 0;
   #bytes = 0;
-  /** Files that wait, in the order in which they get their places. */
+  /** Waiting files, in order of arrival. */
   readonly #waiting: { readonly bytes: number; readonly start: () => void }[] = [];
 
   /**
-   * `most` returns the number of files without `concurrency`, the number that the application chose. It may change, as a server may state its
-   * limit late. `concurrency` does not count where only one file is allowed.
+   * `concurrency` is the number that the application chose, if any. `most` returns the default, which may change, because a server may
+   * state its limit late. If `most` returns 1, it overrides `concurrency`.
    */
   constructor(concurrency: number | undefined, most: () => number) {
     this.#most = () => (concurrency === undefined || most() === 1 ? most() : concurrency);
@@ -32,12 +32,12 @@ export class Slots {
   }
 
   /**
-   * Takes a place for a file of `size` bytes, and returns `undefined`. If no place is free, returns a promise that resolves when the file has
+   * Takes a slot for a file of `size` bytes, and returns `undefined`. If none is free, returns a promise that resolves when the file has
    * one. Call `release` when the file is done.
    */
   take(size: number): Promise<void> | undefined {
     const bytes = countedBytes(size);
-    // In order: the directory of a listing that waits stays open, and its handle may be the one that each file gets.
+    // In order, because a waiting listing holds its directory open, whose handle the server may give to every file.
     if (this.#waiting.length > 0 || !this.#isFree(bytes))
       return new Promise((start) => {
         this.#waiting.push({ bytes, start });
@@ -46,7 +46,7 @@ export class Slots {
     return undefined;
   }
 
-  /** Frees the place of a file of `size` bytes. */
+  /** Frees the slot of a file of `size` bytes. */
   release(size: number): void {
     this.#files--;
     this.#bytes -= countedBytes(size);
@@ -68,7 +68,23 @@ export class Slots {
   }
 }
 
-/** Returns the size that a file counts with. It has a maximum because a server may state any size, and the sum must stay exact. */
+/** Returns the size that counts for a file. It is bounded, because a server may state any size, and the sum must stay exact. */
 function countedBytes(size: number): number {
   return Math.min(size, MOST_BYTES);
+}
+
+/** Default number of items that `forEach` works on concurrently. */
+const MOST_AT_ONCE = 8;
+
+/** Does the work for each item, for at most `most` and 8 items concurrently. */
+export async function forEach<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+  most: number = MOST_AT_ONCE,
+): Promise<void> {
+  const rest = items.values();
+  const workers = Array.from({ length: Math.min(MOST_AT_ONCE, most, items.length) }, async () => {
+    for (const item of rest) await work(item);
+  });
+  await Promise.all(workers);
 }

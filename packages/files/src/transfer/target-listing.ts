@@ -1,16 +1,16 @@
 import { escapeText, SshError } from "@nacre/wire";
 import type { CallContext } from "../remote/call.ts";
 import type { TransferOptions } from "./options.ts";
-import { parsePartialName } from "./partial-name.ts";
-import type { TargetEntry, TargetTree } from "./trees.ts";
+import { parsePartialName } from "./resume.ts";
+import type { TargetEntry, TargetTree } from "./sides/trees.ts";
 
-/** Maximum number of entries of a directory of the target that are held. A hostile server may list entries without an end. */
+/** Maximum number of entries of a target directory kept in memory. A hostile server may list any number. */
 const MAX_ENTRIES = 2 ** 20;
 
 /** Entries of a directory of the target before the transfer changes it. */
 export class TargetListing {
   readonly entries: ReadonlyMap<string, TargetEntry>;
-  /** Partial files, by the name of the file when it is whole. */
+  /** Partial files, by the name of the complete file. */
   readonly #partials = new Map<string, TargetEntry[]>();
 
   constructor(entries: ReadonlyMap<string, TargetEntry>) {
@@ -33,7 +33,7 @@ export class TargetListing {
 /** A directory without entries. */
 export const EMPTY_LISTING: TargetListing = new TargetListing(new Map());
 
-/** Returns whether a transfer with these options must know what the target has. */
+/** Returns whether a transfer with these options has to list the target. */
 export function needsListing(options: TransferOptions): boolean {
   return options.resume === true || options.update !== undefined || options.delete === true;
 }

@@ -1,19 +1,19 @@
 import { onAbort } from "nacre/extend";
 import type { TransferClock } from "./clock.ts";
 
-/** Time in milliseconds for which unused bytes are kept. */
+/** Capacity of the bucket: the bytes of this time in milliseconds. */
 const BURST_TIME = 250;
 
-/** Shortest and longest length in bytes that is taken at once. */
+/** Minimum and maximum of `piece` in bytes. */
 const LEAST_PIECE = 1024;
 const MOST_PIECE = 256 * 1024;
 
 /**
- * Limits the bytes moved in a second. Callers take bytes in the order of their calls, regardless of their number, so that no file starves. One
- * timer runs while callers wait, and none otherwise.
+ * Limits the bytes moved per second. Callers get bytes in the order of their calls, regardless of their number, so that no file starves. A
+ * timer runs only while callers wait.
  */
 export class TokenBucket {
-  /** Length in bytes to take at once: what the limit allows in a twentieth of a second, within bounds. */
+  /** Length in bytes to take at once: the bytes of a twentieth of a second, within bounds. */
   readonly piece: number;
   readonly #perMs: number;
   readonly #most: number;
@@ -23,7 +23,7 @@ export class TokenBucket {
   #filledAt: number;
   #cancelTimer: (() => void) | undefined;
 
-  /** `limit` is in bytes a second. */
+  /** `limit` is in bytes per second. */
   constructor(limit: number, clock: TransferClock) {
     this.#perMs = limit / 1000;
     this.#most = this.#perMs * BURST_TIME;
@@ -62,7 +62,7 @@ export class TokenBucket {
     this.#schedule();
   }
 
-  /** A length above what can be saved up is taken as soon as the bucket is full, and leaves a debt. */
+  /** A `length` above the capacity may be taken when the bucket is full. Its balance is negative then. */
   #canTake(length: number): boolean {
     return this.#bytes >= Math.min(length, this.#most);
   }

@@ -1,15 +1,14 @@
 import { SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Sha256Maker } from "../local/sha256.ts";
-import { forEach } from "./for-each.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { UnverifiedEntry } from "./options.ts";
-import type { RemoteDigests } from "./remote-digests.ts";
-import { isReusedHandle } from "./reused-handle.ts";
 import type { TransferRun } from "./run.ts";
-import { MOST_FILES } from "./slots.ts";
+import type { RemoteDigests } from "./sides/remote-digests.ts";
+import type { SourceFiles, TargetFiles } from "./sides/trees.ts";
+import { forEach, MOST_FILES } from "./slots.ts";
 import type { TokenBucket } from "./token-bucket.ts";
-import type { SourceFiles, TargetFiles } from "./trees.ts";
 
 /** A file that has been moved. */
 export interface MovedFile {
@@ -23,7 +22,7 @@ export interface MovedFile {
   readonly digest: string | undefined;
 }
 
-/** What comparing files needs. */
+/** What a `Verification` works with. */
 export interface VerificationParts {
   readonly source: SourceFiles;
   readonly target: TargetFiles;
@@ -38,11 +37,11 @@ export interface VerificationParts {
 export class Verification {
   /** Number of files that are the same on both sides. */
   verified = 0;
-  /** Files whose parts were continued without a comparison. */
+  /** Files that were continued without a comparison. */
   readonly unverified: UnverifiedEntry[] = [];
   readonly #parts: VerificationParts;
   readonly #run: TransferRun;
-  /** Files whose digests are compared at the end, by one command for all. */
+  /** Files whose digests are compared at the end, with one command for all. */
   readonly #moved: MovedFile[] = [];
 
   constructor(parts: VerificationParts) {
@@ -57,14 +56,14 @@ export class Verification {
     return this.#run.options.verify === "sha256" && !hasBoth;
   }
 
-  /** Compares the sizes of a file that has been moved, or notes it for the end. */
+  /** Compares the sizes of a moved file, or notes the file for the end. */
   async add(file: MovedFile): Promise<void> {
     const { verify } = this.#run.options;
     if (verify === "size") await this.#compareSizes(file);
     else if (verify === "sha256" && this.#run.remember()) this.#moved.push(file);
   }
 
-  /** Notes that a part was continued without a comparison. */
+  /** Notes that a partial file was continued without a comparison. */
   note(path: string, reason: string): void {
     if (this.#run.remember()) this.unverified.push({ path, reason });
   }
@@ -81,7 +80,7 @@ export class Verification {
         if (moved !== found) throw different(file, `SHA-256 ${moved}`, found);
         this.verified++;
       };
-      // Files that are read back are open meanwhile.
+      // Files without a digest are opened and read back.
       const { source: from, target: to } = this.#parts;
       const most = Math.min(from.mostFiles ?? MOST_FILES, to.mostFiles ?? MOST_FILES);
       const again: MovedFile[] = [];
@@ -135,7 +134,7 @@ export class Verification {
 
 type DigestOf = (file: MovedFile) => Promise<string>;
 
-/** Returns what to call a file in messages. A single file has no path below its root, and a stream only that of its copy. */
+/** Returns the name of a file for messages. A single file has no path below its root, and a stream has only the path of its copy. */
 function shown({ path, from, to }: MovedFile): string {
   return `"${escapeText(path || from || to.path)}"`;
 }

@@ -1,24 +1,25 @@
 import { escapeText, SshError } from "@nacre/wire";
 import { permissions } from "../local/attributes.ts";
 import type { LocalEntry, LocalStats } from "../local/local-files.ts";
+import { isReusedHandle } from "../remote/open-turns.ts";
 import { type Extra, findExtra } from "./delete.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { FileMover } from "./move-files.ts";
-import { isReusedHandle } from "./reused-handle.ts";
+import type { SkippedEntry } from "./options.ts";
 import type { TransferRun } from "./run.ts";
+import type { SourceTree, TargetTree } from "./sides/trees.ts";
 import { EMPTY_LISTING, listTarget, needsListing, type TargetListing } from "./target-listing.ts";
-import type { SourceTree, TargetTree } from "./trees.ts";
 
 /** Maximum number of directories listed at the same time. */
 const MOST_LISTED = 8;
 
-/** Number of entries after which a directory is not listed again. */
+/** Maximum number of listed entries with which a directory is listed a second time. */
 const MOST_LISTED_AGAIN = 8192;
 
-/** Maximum number of entries of a directory that are held at once. A hostile server may list entries without an end. */
+/** Maximum number of entries of a directory kept in memory. A hostile server may list any number. */
 const MAX_ENTRIES = 2 ** 20;
 
-/** Maximum number of directories below each other. A hostile server may nest them without an end. */
+/** Maximum depth of directories. A hostile server may nest any number. */
 const MAX_DEPTH = 256;
 
 /** A directory of the transfer. */
@@ -32,7 +33,7 @@ export interface Directory {
   readonly parent: Directory | undefined;
   /** Whether the target may be a symbolic link. */
   readonly follow: boolean;
-  /** Path of the source without links, if links are followed. */
+  /** Path of the source with links resolved, if links are followed. */
   readonly real: string | undefined;
 }
 
@@ -58,7 +59,7 @@ export class Walk {
   readonly #held: HeldDirectories;
   readonly #run: TransferRun;
   readonly #mover: FileMover;
-  /** Directories that wait to be listed, last in first out, which keeps the number low. */
+  /** Directories to list, last in first out, which keeps their number low. */
   readonly #pending: Directory[] = [];
 
   constructor(source: SourceTree, target: TargetTree, held: HeldDirectories, run: TransferRun, mover: FileMover) {
@@ -77,7 +78,7 @@ export class Walk {
     return { path: "", from, to: place, depth: 0, stats, parent: undefined, follow: followTarget, real };
   }
 
-  /** Handles a directory and everything in it. Resolves when all its files have been started. */
+  /** Walks a directory and everything in it. Resolves when all files have been started. */
   async directory(root: Directory): Promise<void> {
     this.#pending.push(root);
     await this.finish();
@@ -98,7 +99,7 @@ export class Walk {
     }
   }
 
-  /** Makes a directory at the target. Resolves with what it has, as far as the options need that. */
+  /** Makes a directory at the target. Resolves with its existing entries if the options need them. */
   async make(directory: Directory): Promise<TargetListing> {
     const { to, depth } = directory;
     const run = this.#run;
@@ -127,10 +128,10 @@ export class Walk {
         if (isDeleting) names.add(entry.name);
         const path = directory.path === "" ? entry.name : `${directory.path}/${entry.name}`;
         if (entry.type !== "file" || run.options.filter !== undefined) {
-          await run.attempt(path, () => this.add(directory, entry, path, listing));
+          await run.attempt(path, async () => void (await this.add(directory, entry, path, listing)));
           continue;
         }
-        // Most entries are files. Promises for each of them would cost as much as its listing.
+        // Most entries are files. A promise for each would cost as much as its listing.
         try {
           const waiting = this.#addFile(directory, entry, path, listing, false);
           if (waiting !== undefined) await waiting;
@@ -145,7 +146,7 @@ export class Walk {
     for (const extra of findExtra(directory, listing, names)) if (run.remember()) this.extras.push(extra);
   }
 
-  /** Lists a directory of the source, and once more while no file moves if the server reused its handle. */
+  /** Lists a directory of the source. If the server reused its handle, lists it once more while no file moves. */
   async *#list({ from }: Directory): AsyncGenerator<LocalEntry, void> {
     const list = (): AsyncIterable<LocalEntry> => this.#source.list(from, this.#run.context(from));
     const listed = new Set<string>();
@@ -155,7 +156,7 @@ export class Walk {
         for await (const entry of list()) {
           if (listed.size <= MOST_LISTED_AGAIN) listed.add(entry.name);
           yield entry;
-          // While it is open, every file gets its handle.
+          // While it is open, the server gives its handle to every file.
           isStopped = this.#mover.isOneByOne && listed.size <= MOST_LISTED_AGAIN;
           if (isStopped) break;
         }
@@ -167,8 +168,10 @@ export class Walk {
     yield* entries.filter(({ name }) => !listed.has(name));
   }
 
-  /** Starts an entry, or notes it for later. Resolves when the next one can be handled. */
-  async add(directory: Directory, entry: LocalEntry, path: string, listing: TargetListing): Promise<void> {
+  /**
+   * Starts an entry, or notes it for later. Resolves when the next entry can be handled: with true for a directory that will be walked.
+   */
+  async add(directory: Directory, entry: LocalEntry, path: string, listing: TargetListing): Promise<boolean> {
     const run = this.#run;
     const { name } = entry;
     this.#checkName(name, path);
@@ -177,36 +180,38 @@ export class Walk {
     const isFollowed = entry.type === "link" && symlinks === "follow";
     const found = isFollowed ? await this.#source.stat(from, run.context(from)) : entry;
     const { type, size } = found;
-    if (type === "special") return run.skip(path, "special");
-    if (type === "link" && symlinks === "skip") return run.skip(path, "link");
-    if (filter !== undefined && !(await run.ask(() => filter({ path, type, size })))) return run.skip(path, "filter");
+    const skip = (reason: SkippedEntry["reason"]): false => {
+      run.skip(path, reason);
+      return false;
+    };
+    if (type === "special") return skip("special");
+    if (type === "link" && symlinks === "skip") return skip("link");
+    if (filter !== undefined && !(await run.ask(() => filter({ path, type, size })))) return skip("filter");
     if (type === "file") {
       await this.#addFile(directory, { ...found, name }, path, listing, isFollowed);
-      return;
+      return false;
     }
     const to = { directory, name, path: this.#target.join(directory.to.path, name) };
     if (type === "link") {
       run.remember();
       this.links.push({ path, from, to });
-    } else {
-      if (run.options.recursive !== true)
-        throw new SshError(
-          "usage",
-          `${run.name} "${escapeText(from)}": it is a directory; pass { recursive: true }, or a \`filter\``,
-        );
-      const depth = directory.depth + 1;
-      if (/* rule: transfer-depth */ depth > MAX_DEPTH)
-        throw new SshError(
-          "output-limit",
-          `more than ${MAX_DEPTH} directories are below each other; transfer them in parts`,
-        );
-      const real = await this.realPath(directory, name, from, isFollowed);
-      run.remember();
-      this.#pending.push({ path, from, to, depth, stats: found, parent: directory, follow: false, real });
+      return false;
     }
+    if (run.options.recursive !== true)
+      throw new SshError(
+        "usage",
+        `${run.name} "${escapeText(from)}": it is a directory; pass { recursive: true }, or a \`filter\``,
+      );
+    const depth = directory.depth + 1;
+    if (/* rule: transfer-depth */ depth > MAX_DEPTH)
+      throw new SshError("output-limit", `more than ${MAX_DEPTH} nested directories; transfer them in parts`);
+    const real = await this.realPath(directory, name, from, isFollowed);
+    run.remember();
+    this.#pending.push({ path, from, to, depth, stats: found, parent: directory, follow: false, real });
+    return true;
   }
 
-  /** Starts a file, as `FileMover.start` does. Throws `file-unwritable` if it cannot have its name. */
+  /** Starts a file as `FileMover.start` does. Throws `file-unwritable` if the target does not allow its name. */
   #addFile(
     directory: Directory,
     stats: LocalEntry,
@@ -222,14 +227,14 @@ export class Walk {
     return this.#mover.start({ path, from, to, stats, isFollowed, existing, partials });
   }
 
-  /** Throws `file-unwritable` if nothing at the target can have a name. */
+  /** Throws `file-unwritable` if the target does not allow a name. */
   #checkName(name: string, path: string): void {
     const problem = this.#target.nameProblem(name);
     if (problem !== undefined)
       throw new SshError("file-unwritable", `"${escapeText(path)}" cannot be written here: ${problem}`);
   }
 
-  /** Returns the real path of a directory, if links are followed. Throws if it is one of those above. */
+  /** Returns the path of a directory with links resolved, if links are followed. Throws if it is a parent of itself. */
   async realPath(directory: Directory, name: string, from: string, isLink: boolean): Promise<string | undefined> {
     if (directory.real === undefined) return undefined;
     if (!isLink) return this.#source.join(directory.real, name);

@@ -1,21 +1,22 @@
 import { download, type Sftp, SSH_FX, upload } from "@nacre/files";
 import { encodeReply, SFTP_EXTENSIONS, SSH_FXF, SSH_FXP } from "@nacre/sftp";
 import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
-import type { MemoryFiles, MemoryNode } from "@nacre/testing/nacre/memory-files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
+import type { MemoryFiles, MemoryNode } from "@nacre/testing/sftp/memory-files";
 import { expect, test } from "vitest";
 import type { Channel } from "../../../nacre/src/mux/channel.ts";
 import { BlockWriter } from "../../src/blocks/block-writer.ts";
 import { nameProblem } from "../../src/local/names.ts";
 import { readAllEntries } from "../../src/remote/directory.ts";
+import { partsOf } from "../../src/remote/sftp.ts";
 import { SftpChannel } from "../../src/remote/sftp-channel.ts";
-import { TreeBound } from "../../src/remote/tree-bound.ts";
-import { LocalTarget } from "../../src/transfer/local-trees.ts";
-import { partialName } from "../../src/transfer/partial-name.ts";
-import { RemoteSource, RemoteTarget } from "../../src/transfer/remote-trees.ts";
+import { TreeBound } from "../../src/remote/tree.ts";
+import { partialName } from "../../src/transfer/resume.ts";
+import { LocalTarget } from "../../src/transfer/sides/local.ts";
+import { RemoteSource, RemoteTarget } from "../../src/transfer/sides/remote.ts";
 import { listTarget } from "../../src/transfer/target-listing.ts";
 import { Transfer } from "../../src/transfer/transfer.ts";
 import { collect } from "../../src/transfer/walk.ts";
@@ -247,13 +248,16 @@ test("sftp: a directory tree without an end · client", async () => {
   const { sftp: wide } = await openMemorySftp(listing(names, 0o120_777));
   const options = { recursive: true, symlinks: "skip", onError: "skip" } as const;
   const run = (most: number): Promise<unknown> =>
-    new Transfer(new RemoteSource(wide.channel), new LocalTarget(local), options, "download", () => false, {
-      maxRemembered: most,
-    }).run("t", "/home/wide");
+    new Transfer(
+      new RemoteSource(partsOf(wide).channel),
+      new LocalTarget(local),
+      { name: "download", options, isOver: () => false },
+      { maxRemembered: most },
+    ).run("t", "/home/wide");
   expect(await run(100)).toMatchObject({ files: 0, skipped: expect.objectContaining({ length: 100 }) });
   expect(await failure(run(99))).toEqual(code("output-limit"));
 
-  const target = new RemoteTarget(wide.channel);
+  const target = new RemoteTarget(partsOf(wide).channel);
   const context = { call: "upload", path: "t" };
   expect((await listTarget(target, "t", context, 100)).entries.size).toBe(100);
   expect(await failure(listTarget(target, "t", context, 99))).toEqual(code("output-limit"));
@@ -299,8 +303,8 @@ test("sftp: a tree without an end, in a call for all of it · client", async () 
   const long = Array.from({ length: 10 }, (_, i) => `${i}`.repeat(1000));
   const { sftp: listed } = await openMemorySftp(listing(long, 0o100_644));
   const context = { call: "readdir", path: "t" };
-  expect(await readAllEntries(listed.channel, "t", context, 10, 10_000)).toHaveLength(10);
-  expect(await failure(readAllEntries(listed.channel, "t", context, 10, 9999))).toEqual(code("output-limit"));
+  expect(await readAllEntries(partsOf(listed).channel, "t", context, 10, 10_000)).toHaveLength(10);
+  expect(await failure(readAllEntries(partsOf(listed).channel, "t", context, 10, 9999))).toEqual(code("output-limit"));
 
   const bound = new TreeBound({ call: "rm", path: "t" }, 10);
   bound.hold(0, "t", 6);

@@ -40,6 +40,8 @@ const runPattern = (name: string, glob: string, options: TransferOptions = {}) =
     ? upload(client, { files: local, glob }, "/home/copy", options)
     : download(client, { glob }, { files: local, path: "/home/copy" }, options);
 
+const isNotD = ({ path }: { readonly path: string }): boolean => path !== "d";
+
 /** A stream of text. */
 async function* chunks(...texts: readonly string[]): AsyncGenerator<Uint8Array, void> {
   for (const text of texts) yield new TextEncoder().encode(text);
@@ -402,6 +404,24 @@ describe("patterns", () => {
     expect(await runPattern(name, "/home/t/*", { recursive: true })).toMatchObject({ files: 4 });
     expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "b.css: 2", "d/", "d/c.js: 3", "d/e/", "d/e/f.js: 4"]);
   });
+
+  it.each(directions)(
+    "$name: moves each file once if a pattern matches its directories, too",
+    async ({ name, from, to }) => {
+      make(from(), FILES);
+      for (const pattern of ["**", "{d/e/f.js,d/*,*}"]) {
+        const moved: string[] = [];
+        const onFile = ({ path }: { readonly path: string }): void => void moved.push(path);
+        const result = await runPattern(name, `/home/t/${pattern}`, { recursive: true, onFile });
+        expect(moved.sort()).toEqual(["a.js", "b.css", "d/c.js", "d/e/f.js"]);
+        expect(result).toMatchObject({ files: 4, directories: 3 });
+        expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "b.css: 2", "d/", "d/c.js: 3", "d/e/", "d/e/f.js: 4"]);
+        to().find("/home").entries.delete("copy");
+      }
+      // What matches in a directory that the filter refuses does not depend on it.
+      expect(await runPattern(name, "/home/t/**", { recursive: true, filter: isNotD })).toMatchObject({ files: 4 });
+    },
+  );
 
   it.each(directions)("$name: a pattern that matches nothing, or leads out, fails", async ({ name, from }) => {
     make(from(), FILES);

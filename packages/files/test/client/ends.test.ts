@@ -36,6 +36,17 @@ const calls: readonly [name: string, use: (sftp: Sftp, signal?: AbortSignal) => 
 ];
 const ANSWERED = ["open", "opendir", "close"];
 
+it.each(calls)("an aborted %s has the caller's frame in its stack", async (_, use) => {
+  const { sftp, server } = await openSilent();
+  const controller = new AbortController();
+  const theCaller = async (): Promise<void> => void (await use(sftp, controller.signal));
+  const running = failure(theCaller());
+  await underWay(server);
+  setTimeout(() => controller.abort());
+  const { stack } = (await running) as Error;
+  expect(stack?.match(/theCaller/g)).toHaveLength(1);
+});
+
 async function* waiting(): AsyncGenerator<string, void> {
   yield "first";
   await new Promise(() => {});

@@ -3,10 +3,11 @@ import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { TestClock } from "@nacre/testing/nacre/transfer-clock";
 import { describe, expect, it } from "vitest";
-import { LocalSource, LocalTarget } from "../../src/transfer/local-trees.ts";
+import { partsOf } from "../../src/remote/sftp.ts";
 import type { TransferOptions, TransferResult } from "../../src/transfer/options.ts";
 import { Progress } from "../../src/transfer/progress.ts";
-import { RemoteSource, RemoteTarget } from "../../src/transfer/remote-trees.ts";
+import { LocalSource, LocalTarget } from "../../src/transfer/sides/local.ts";
+import { RemoteSource, RemoteTarget } from "../../src/transfer/sides/remote.ts";
 import { TokenBucket } from "../../src/transfer/token-bucket.ts";
 import { Transfer } from "../../src/transfer/transfer.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
@@ -70,13 +71,23 @@ async function limited(direction: "upload" | "download", clock: TestClock, optio
   from.makeDirectory("/home/t");
   for (let i = 0; i < 20; i++) from.open(`/home/t/${i}`, 0x0a).data = pattern(10_000);
   from.open("/home/t/long", 0x0a).data = pattern(400_000);
-  const { channel } = sftp;
+  const { channel } = partsOf(sftp);
   const isOver = (): boolean => channel.over !== undefined;
   const given = { recursive: true, ...options };
   const transfer =
     direction === "upload"
-      ? new Transfer(new LocalSource(local), new RemoteTarget(channel), given, "upload", isOver, { clock })
-      : new Transfer(new RemoteSource(channel), new LocalTarget(local), given, "download", isOver, { clock });
+      ? new Transfer(
+          new LocalSource(local),
+          new RemoteTarget(channel),
+          { name: "upload", options: given, isOver },
+          { clock },
+        )
+      : new Transfer(
+          new RemoteSource(channel),
+          new LocalTarget(local),
+          { name: "download", options: given, isOver },
+          { clock },
+        );
   return { work: transfer.run("/home/t", "/home/copy"), to, server, local };
 }
 

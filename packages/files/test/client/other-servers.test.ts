@@ -85,6 +85,45 @@ describe.each([
   });
 });
 
+describe.each([
+  ["Twisted's", "SSH-2.0-Twisted_24.11.0"],
+  ["one that keeps the order of requests", "SSH-2.0-OpenSSH_10.0"],
+])("a server that sets no attributes, %s", (_, serverVersion) => {
+  const without: MemorySftpOptions = {
+    serverVersion,
+    answer({ token, request }, machine) {
+      const isSetting = request.type === "fsetstat" || request.type === "setstat";
+      if (isSetting) machine.status(token, SSH_FX.OP_UNSUPPORTED);
+      return isSetting;
+    },
+  };
+
+  it.each([0, 10, LONG])("keeps an upload of %i bytes, whose result names the attributes", async (length) => {
+    for (const extensions of [[], ["posixRename"]] as const)
+      for (const options of [{ preserve: true }, { update: "size-mtime" }, { preserve: true, resume: true }] as const) {
+        const { sftp, server } = await openMemorySftp({ ...without, extensions });
+        const result = await upload(sftp, { files: localFile(length), path: "/home/source" }, "f", options);
+        const attributes = "preserve" in options ? ["mode", "times"] : ["times"];
+        const error = expect.objectContaining({ code: "sftp-unsupported" });
+        expect(result).toMatchObject({ files: 1, failed: [], unset: [{ path: "", attributes, error }] });
+        expect(server.files.find("/home/f").data).toHaveLength(length);
+        expect([...server.files.find("/home").entries.keys()]).toEqual(["f"]);
+        await expect.poll(() => server.server.handleCount).toBe(0);
+      }
+  });
+
+  it("keeps a tree, with the names of its files and directories in the result", async () => {
+    const local = localFile(10);
+    local.files.makeDirectory("/home/t");
+    local.files.open("/home/t/f", CREATE, 0o644).data = pattern(LONG);
+    const { sftp, server } = await openMemorySftp(without);
+    const options = { preserve: true, recursive: true } as const;
+    const result = await upload(sftp, { files: local, path: "/home/t" }, "t", options);
+    expect(result.unset.map(({ path }) => path).sort()).toEqual(["", "f"]);
+    expect(server.files.find("/home/t/f").data).toHaveLength(LONG);
+  });
+});
+
 it.each([10, LONG])(
   "another refusal of FSETSTAT fails an upload of %i bytes, and sets nothing by path",
   async (length) => {

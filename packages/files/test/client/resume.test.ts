@@ -1,12 +1,12 @@
 import { copy, download, sftp, type TransferOptions, type TransferResult, upload } from "@nacre/files";
-import type { MemoryFiles, MemoryNode } from "@nacre/testing/nacre/memory-files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
+import type { MemoryFiles, MemoryNode } from "@nacre/testing/sftp/memory-files";
 import { SshError } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
-import { parsePartialName, partialName } from "../../src/transfer/partial-name.ts";
+import { parsePartialName, partialName } from "../../src/transfer/resume.ts";
 import { isSame, pattern } from "./support.ts";
 
 const SIZE = 2_500_000;
@@ -42,7 +42,7 @@ class Sides {
     const memory = new MemorySftp({
       files: this.remote,
       // A window of one block lets the position be met exactly enough.
-      limits: { maxBytesUnderWay: 300_000 },
+      limits: { maxPendingBytes: 300_000 },
       answer({ request }) {
         if (request.type !== "write" && request.type !== "read") return false;
         if (request.offset < position) return false;

@@ -1,14 +1,15 @@
-import { download, type TransferProgress, upload } from "@nacre/files";
+import { download, SSH_FX, type TransferProgress, upload } from "@nacre/files";
 import { erlangHandles } from "@nacre/testing/nacre/handle-aliases";
-import type { MemoryFiles } from "@nacre/testing/nacre/memory-files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
+import type { MemoryFiles } from "@nacre/testing/sftp/memory-files";
 import { equalBytes } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { openMemorySftp, pattern } from "./support.ts";
 
-// Servers that give a handle while it is open. Erlang's (OTP 27) does so for every handle after the second; the other has one for all files.
+// Servers that give a handle while it is open. Erlang's (OTP 27) does so for every handle after the second; the other has one for all
+// files.
 
 const SERVERS: readonly (readonly [string, MemorySftpOptions])[] = [
   ["Erlang's", { handles: erlangHandles, extensions: [], serverVersion: "SSH-2.0-Erlang/5.2.11" }],
@@ -148,6 +149,90 @@ describe.each(SERVERS)("handles of a server: %s", (_, options) => {
     await upload(sftp, { files: local, path: "/home/tree" }, "tree", resuming);
     expectTree(server.files, "/home/tree");
   });
+});
+
+describe.each(SERVERS)("calls at a server whose handles repeat: %s", (_, options) => {
+  it("lists a tree, and finds names by a pattern", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    makeTree(server.files, "/home/tree");
+    const names = [...new Set([...CONTENTS.keys()].flatMap((name) => [name, name.split("/")[0]!]))].sort();
+    expect((await sftp.readdir("tree", { recursive: true })).sort()).toEqual(names);
+    const found: string[] = [];
+    for await (const path of sftp.glob("tree/**/3")) found.push(path);
+    expect(found.sort()).toEqual(["a", "b", "c", "d", "e"].map((name) => `tree/${name}/3`));
+  });
+
+  it("copies a tree, and keeps what exists if told to", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    makeTree(server.files, "/home/tree");
+    await sftp.cp("tree", "copy", { recursive: true });
+    expectTree(server.files, "/home/copy");
+    server.files.find("/home/copy/a/2").data = pattern(3);
+    server.files.remove("/home/copy/b/2", "file");
+    await sftp.cp("tree", "copy", { recursive: true, force: false });
+    expectTree(server.files, "/home/copy", new Map([...CONTENTS, ["a/2", pattern(3)]]));
+  });
+
+  it("removes a tree", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    makeTree(server.files, "/home/tree");
+    await sftp.rm("tree", { recursive: true });
+    expect([...server.files.find("/home").entries.keys()]).toEqual([]);
+  });
+
+  it("does all of it at once", async () => {
+    const { sftp, server } = await openMemorySftp(options);
+    for (const root of ["a", "b", "c"]) makeTree(server.files, `/home/${root}`);
+    const all = [
+      sftp.rm("a", { recursive: true }),
+      sftp.cp("b", "d", { recursive: true }),
+      sftp.readdir("c", { recursive: true }),
+      sftp.readFile("c/a/2"),
+      sftp.readFile("c/b/2"),
+    ];
+    await Promise.all(all);
+    expectTree(server.files, "/home/d");
+    await Promise.all([sftp.writeFile("e", "5"), sftp.writeFile("f", "6"), sftp.writeFile("g", "7")]);
+    expect(await Promise.all(["e", "f", "g"].map((name) => sftp.readFile(name, "utf8")))).toEqual(["5", "6", "7"]);
+  });
+});
+
+it("a call that waits for the only open file can be aborted, and the next one gets its turn", async () => {
+  let isSilent = false;
+  const held: (() => void)[] = [];
+  const { sftp, server } = await openMemorySftp({
+    handles: () => 7,
+    answer({ token, request }, machine) {
+      if (!isSilent || request.type !== "read") return false;
+      held.push(() => machine.status(token, SSH_FX.EOF));
+      return true;
+    },
+  });
+  for (const name of ["a", "b"]) server.files.open(name, CREATE).data = pattern(10);
+  await Promise.allSettled([sftp.writeFile("c", "1"), sftp.writeFile("d", "2")]);
+  isSilent = true;
+  const first = sftp.readFile("a");
+  await expect.poll(() => held.length).toBeGreaterThan(0);
+  const controller = new AbortController();
+  const second = failure(sftp.readFile("b", { signal: controller.signal }));
+  const third = sftp.readdir(".");
+  controller.abort();
+  expect(await second).toEqual(code("aborted"));
+  isSilent = false;
+  for (const answer of held) answer();
+  server.flush();
+  expect(await first).toHaveLength(0);
+  expect((await third).sort()).toEqual(["a", "b", "c", "d"]);
+});
+
+it("copies a file of several parts with one file open at a time", async () => {
+  const { sftp, server } = await openMemorySftp({ handles: () => 7, extensions: [] });
+  const bytes = pattern(16 * 2 ** 20 + 1000);
+  server.files.open("/home/long", CREATE, 0o640).data = bytes;
+  server.files.open("/home/long.copy", CREATE, 0o644).data = new Uint8Array(bytes.length + 1);
+  await sftp.copyFile("long", "long.copy");
+  expect(equalBytes(server.files.find("/home/long.copy").data, bytes)).toBe(true);
+  expect((await sftp.stat("long.copy")).mode & 0o777).toBe(0o640);
 });
 
 describe("a file whose handle is given again", () => {

@@ -3,8 +3,10 @@ import { SftpError } from "@nacre/sftp";
 import type { MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
-import { readShort } from "../../src/blocks/read-short.ts";
-import { writeShort } from "../../src/blocks/write-short.ts";
+import { readShort } from "../../src/blocks/read.ts";
+import { writeOpened } from "../../src/blocks/write-file.ts";
+import { partsOf } from "../../src/remote/sftp.ts";
+import { RemoteTarget } from "../../src/transfer/sides/remote.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
 const DATA = pattern(10);
@@ -13,12 +15,15 @@ const DATA = pattern(10);
 const CREATE = 0x0a;
 
 const calls: readonly (readonly [string, (sftp: Sftp, signal?: AbortSignal, path?: string) => Promise<unknown>])[] = [
-  ["readShort", ({ channel }, signal, path = "f") => readShort(channel, path, 10, { call: "test", path, signal })],
   [
-    "writeShort",
-    ({ channel }, signal, path = "f") => {
-      const file = { temporary: `${path}.new`, path, data: DATA, created: {}, final: { permissions: 0o600 } };
-      return writeShort(channel, file, { call: "test", path, signal });
+    "readShort",
+    (sftp, signal, path = "f") => readShort(partsOf(sftp).channel, path, 10, { call: "test", path, signal }),
+  ],
+  [
+    "writeOpened",
+    (sftp, signal, path = "f") => {
+      const write = { flags: "wx", created: {}, final: { permissions: 0o600 }, flush: false } as const;
+      return writeOpened(partsOf(sftp).channel, `${path}.new`, DATA, write, { call: "test", path, signal });
     },
   ],
 ];
@@ -106,7 +111,7 @@ describe.each(calls)("%s", (_, run) => {
     const stats = Promise.allSettled(Array.from({ length: 1024 }, () => sftp.stat("f")));
     const controller = new AbortController();
     const [running, aborted] = [run(sftp), failure(run(sftp, controller.signal, "g"))];
-    expect(sftp.channel.machine.requestCount).toBe(1024);
+    expect(partsOf(sftp).channel.machine.requestCount).toBe(1024);
     controller.abort();
     expect(await aborted).toEqual(code("aborted"));
     await expect.poll(() => held.length).toBe(1024);
@@ -118,34 +123,21 @@ describe.each(calls)("%s", (_, run) => {
 });
 
 /** Writes a file with a mode to set. */
-function write({ channel }: Sftp): Promise<boolean> {
-  const file = {
-    temporary: "f.new",
-    path: "f",
-    data: DATA,
-    created: { permissions: 0o640 },
-    final: { permissions: 0o600 },
-  };
-  return writeShort(channel, file, { call: "test", path: "f" });
+function write(sftp: Sftp): Promise<void> {
+  const attributes = { mode: 0o640, exact: { mode: 0o600 }, onUnsupported: () => {} };
+  return new RemoteTarget(partsOf(sftp).channel).write("f", DATA, attributes, { call: "test", path: "f" });
 }
 
-describe("writeShort", () => {
+describe("the write of a short file", () => {
   it("writes, sets the attributes, closes and renames in this order, in three round trips", async () => {
     const { sftp, server } = await openMemorySftp();
     const { writes } = server;
-    expect(await write(sftp)).toBe(true);
+    await write(sftp);
     expect(server.requests).toEqual(["open", "write", "fsetstat", "close", "posix-rename"]);
     expect(server.writes - writes).toBe(3);
     expect(isSame((await sftp.readFile("f")) as Uint8Array, DATA)).toBe(true);
     expect((await sftp.stat("f")).mode & 0o777).toBe(0o600);
-    expect(await sftp.exists("f.new")).toBe(false);
-  });
-
-  it("leaves the rename to the caller if the server cannot replace a file in one step", async () => {
-    const { sftp, server } = await openMemorySftp({ extensions: [] });
-    expect(await write(sftp)).toBe(false);
-    expect(server.requests).toEqual(["open", "write", "fsetstat", "close"]);
-    expect(await sftp.exists("f.new")).toBe(true);
+    expect(await sftp.readdir(".")).toEqual(["f"]);
   });
 
   it.each(["write", "fsetstat", "close"] as const)("does not rename after a refused %s", async (type) => {

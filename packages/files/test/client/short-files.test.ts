@@ -1,22 +1,18 @@
-import { download, type LocalStats, type Sftp, SSH_FX, upload } from "@nacre/files";
+import { download, type LocalReader, type LocalStats, type Sftp, SSH_FX, upload } from "@nacre/files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
 import { COLLECT_AT } from "../../src/remote/sftp-channel.ts";
-import { SHORT_LENGTH } from "../../src/transfer/trees.ts";
+import { SHORT_LENGTH } from "../../src/transfer/sides/trees.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
 /** Flags of an open that writes and creates. */
 const CREATE = 0x0a;
-/** The same flags, for a file that must not exist. */
-const CREATE_NEW = 0x2a;
 
-/** Local files with the synchronous calls for short ones. */
-class ShortCalls extends MemoryLocalFiles {
-  readonly calls: string[] = [];
-  /** Whether such calls could take long. */
-  isSlow = false;
+/** Local files that count what is opened for reading. */
+class CountedFiles extends MemoryLocalFiles {
+  opens = 0;
   /** Size that `stat` states, if it is out of date. */
   statedSize: number | undefined;
 
@@ -25,23 +21,14 @@ class ShortCalls extends MemoryLocalFiles {
     return { ...stats, size: this.statedSize ?? stats.size };
   }
 
-  readShort(path: string, size: number): Uint8Array | undefined {
-    if (this.isSlow) return undefined;
-    this.calls.push("read");
-    const { data } = this.files.find(path);
-    return data.length === size ? data : undefined;
-  }
-
-  createShort(path: string, bytes: Uint8Array): boolean {
-    if (this.isSlow) return false;
-    this.calls.push("create");
-    this.files.open(path, CREATE_NEW, 0o644).data = bytes.slice();
-    return true;
+  override open(path: string, follow: boolean): Promise<LocalReader> {
+    this.opens++;
+    return super.open(path, follow);
   }
 }
 
-async function open(options: MemorySftpOptions = {}): Promise<{ sftp: Sftp; server: MemorySftp; local: ShortCalls }> {
-  return { ...(await openMemorySftp(options)), local: new ShortCalls() };
+async function open(options: MemorySftpOptions = {}): Promise<{ sftp: Sftp; server: MemorySftp; local: CountedFiles }> {
+  return { ...(await openMemorySftp(options)), local: new CountedFiles() };
 }
 
 function make({ files }: Pick<MemorySftp, "files">, path: string, length: number): void {
@@ -59,25 +46,21 @@ describe("the upload of a short file", () => {
       const write = length === 0 ? [] : ["write"];
       expect(server.requests).toEqual(["open", ...write, "close", "posix-rename"]);
       expect(server.writes - writes).toBe(3);
-      expect(local.calls).toEqual(["read"]);
+      expect([local.opens, local.openCount]).toEqual([1, 0]);
       expect(isSame(server.files.find("g").data, pattern(length))).toBe(true);
     },
   );
 
-  it("reads the file otherwise if it has grown, if it is longer, or if the file system is slow", async () => {
+  it.each([
+    ["grown", 9],
+    ["shrunk", 11],
+  ])("reads the file once more if it has %s", async (_, stated) => {
     const { sftp, server, local } = await open();
-    make(local, "/home/f", SHORT_LENGTH + 1);
+    make(local, "/home/f", 10);
+    local.statedSize = stated;
     await upload(sftp, { files: local, path: "/home/f" }, "g");
-    expect(local.calls).toEqual([]);
-    local.isSlow = true;
-    make(local, "/home/slow", 10);
-    await upload(sftp, { files: local, path: "/home/slow" }, "slow");
-    expect(isSame(server.files.find("slow").data, pattern(10))).toBe(true);
-    local.isSlow = false;
-    local.statedSize = 9;
-    await upload(sftp, { files: local, path: "/home/slow" }, "grown");
-    expect(local.calls).toEqual(["read"]);
-    expect(isSame(server.files.find("grown").data, pattern(10))).toBe(true);
+    expect([local.opens, local.openCount]).toEqual([2, 0]);
+    expect(isSame(server.files.find("g").data, pattern(10))).toBe(true);
   });
 
   it("is not renamed if the write fails, and is removed", async () => {
@@ -105,7 +88,7 @@ describe("the download of a short file", () => {
     await download(sftp, "f", { files: local, path: "/home/g" });
     expect(server.requests).toEqual(["stat", "open", "read", "close"]);
     expect(server.writes - writes).toBe(3);
-    expect(local.calls).toEqual(["create"]);
+    expect(local.openCount).toBe(0);
     expect(isSame(local.files.find("/home/g").data, pattern(length))).toBe(true);
   });
 
@@ -138,16 +121,6 @@ describe("the download of a short file", () => {
     make(server, "/home/f", 1000);
     await download(sftp, "f", { files: local, path: "/home/g" });
     expect(isSame(local.files.find("/home/g").data, pattern(1000))).toBe(true);
-  });
-
-  it("is written otherwise if the file system is slow", async () => {
-    const { sftp, server, local } = await open();
-    local.isSlow = true;
-    make(server, "/home/f", 10);
-    await download(sftp, "f", { files: local, path: "/home/g" });
-    expect(local.calls).toEqual([]);
-    expect(isSame(local.files.find("/home/g").data, pattern(10))).toBe(true);
-    expect(local.openCount).toBe(0);
   });
 });
 

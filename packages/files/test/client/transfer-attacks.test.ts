@@ -2,8 +2,7 @@ import { download, SSH_FX, upload } from "@nacre/files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { expect, test } from "vitest";
-import { FilesTransfer } from "../../src/transfer/files-transfer.ts";
-import { HeldDirectories } from "../../src/transfer/held-directories.ts";
+import { FilesTransfer } from "../../src/transfer/transfer.ts";
 import { openMemorySftp, pattern } from "./support.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/sftp.ts.
@@ -74,8 +73,7 @@ test("sftp: a file without an end · client", async () => {
     },
   };
   const call = { options: {}, name: "download", isOver: () => false };
-  const held = new HeldDirectories({ join: (directory) => directory });
-  expect(await failure(new FilesTransfer(source, target, held, call, {}).file("f", ""))).toEqual(code("output-limit"));
+  expect(await failure(new FilesTransfer(source, target, call).file("f", ""))).toEqual(code("output-limit"));
   expect(taken).toBe(1024 * 1024 * 1024);
 
   // A copy is not read without an end to verify it.

@@ -1,7 +1,7 @@
 import { SSH_FX } from "@nacre/files";
-import { writeAt } from "@nacre/testing/nacre/memory-files";
 import type { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { writeAt } from "@nacre/testing/sftp/memory-files";
 import { describe, expect, it } from "vitest";
 import { MOST_BYTES } from "../../src/blocks/depth.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
@@ -241,7 +241,7 @@ describe("writing", () => {
     let most = 0;
     let underWay = 0;
     const { sftp, server } = await openMemorySftp({
-      limits: { maxBytesUnderWay: 64 * 1024 * 1024, maxRequests: 4096 },
+      limits: { maxPendingBytes: 64 * 1024 * 1024, maxRequests: 4096 },
       answer({ token, request }, machine) {
         if (request.type !== "write") return false;
         underWay += request.data.length;

@@ -4,7 +4,7 @@ import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { partialName } from "../../src/transfer/partial-name.ts";
+import { partialName } from "../../src/transfer/resume.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
 /** Flags of an open that writes and creates. */

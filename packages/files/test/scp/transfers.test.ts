@@ -36,6 +36,7 @@ const NOTHING: TransferResult = {
   resumed: [],
   verified: 0,
   unverified: [],
+  unset: [],
   deleted: [],
   skipped: [],
   failed: [],

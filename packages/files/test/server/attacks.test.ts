@@ -51,7 +51,9 @@ test("sftp: a change on a read-only server · server", async () => {
   const directory = await fileSystem.opendir("/");
   expect((await directory.read()).map(({ name }) => name)).toEqual(["f", "d"]);
   expect(await fileSystem.stat("f")).toMatchObject({ size: 4n, permissions: 0o100644 });
-  expect(await client.request({ type: "read", handle, offset: 0, length: 9 })).toMatchObject({ data: path("data") });
+  expect(await client.request({ type: "read", handle, offset: 0, length: 9 })).toMatchObject({
+    pieces: [path("data")],
+  });
 });
 
 test("sftp: a request that the server denies · server", async () => {

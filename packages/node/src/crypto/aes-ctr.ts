@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, MacAlgorithm, PacketOpener, PacketSealer } from "@nacre/packet";
 import { readUint32, SshError } from "@nacre/wire";
-import { notePacket } from "../net/free-buffer.ts";
+import { notePacket } from "../net/packet-buffers.ts";
 import { checkKeys, checkTag, plainBytes } from "./bytes.ts";
 import { cipherOrPortable } from "./or-portable.ts";
 

@@ -1,7 +1,7 @@
 import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from "node:crypto";
 import type { CipherAlgorithm, DirectionKeys, PacketOpener, PacketSealer } from "@nacre/packet";
 import { type Bytes, concatBytes, readUint32 } from "@nacre/wire";
-import { notePacket } from "../net/free-buffer.ts";
+import { notePacket } from "../net/packet-buffers.ts";
 import { checkKeys, mismatch, plainBytes } from "./bytes.ts";
 import { cipherOrPortable } from "./or-portable.ts";
 

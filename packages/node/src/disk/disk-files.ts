@@ -21,7 +21,6 @@ import {
   type StatVfs,
   type UsersGroups,
 } from "@nacre/files/server";
-import { FREED_FROM, freeBuffer } from "../net/free-buffer.ts";
 import { AccountNames } from "./accounts.ts";
 import { assertRootKept, attributesOf, changeAt, changeLink, modeBits, statVfsAt } from "./attributes.ts";
 import type { OpenRoot, PinnedEntry } from "./directory.ts";
@@ -240,10 +239,6 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     const home = this.#accounts?.home(user) ?? (isLoggedIn ? (this.#options.startDirectory ?? "/") : undefined);
     if (home === undefined) throw new FileSystemError("ENOENT");
     return home;
-  }
-
-  releaseBytes({ buffer, length }: Uint8Array): void {
-    if (length >= FREED_FROM && buffer instanceof ArrayBuffer) freeBuffer(buffer);
   }
 
   #visit<T>(path: string, visit: (place: Place) => T | Promise<T> | typeof FOLLOW): Promise<T> {

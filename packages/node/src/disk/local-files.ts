@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { constants, readSync, type Stats, writeSync, writevSync } from "node:fs";
+import { constants, lstatSync, renameSync, type Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type {
@@ -13,11 +13,9 @@ import type {
   Sha256,
 } from "@nacre/files";
 import { decodePath, encodePath } from "@nacre/files";
-import { type Bytes, escapeText, SshError } from "@nacre/wire";
-import { FREED_FROM, freeBuffers } from "../net/free-buffer.ts";
+import { escapeText, SshError } from "@nacre/wire";
 import { holdDirectory, shownPath } from "./held-directory.ts";
-import { createShort, lstatShort, readShort, rename } from "./short-files.ts";
-import { diskTurn } from "./turn-budget.ts";
+import { LocalFile, soon } from "./local-file.ts";
 
 const isWindows = process.platform === "win32";
 
@@ -37,15 +35,11 @@ export const nodeFiles: LocalFiles = {
   join,
   split: (path) => ({ directory: dirname(path), name: basename(path) }),
   stat: (path) => reading(path, async () => statsOf(await fs.stat(nodePath(path)))),
-  lstat: (path) => reading(path, async () => statsOf(await fs.lstat(nodePath(path)))),
+  lstat: (path) => reading(path, async () => statsOf(await lstat(nodePath(path)))),
   realpath: (path) => reading(path, async () => textOf(await fs.realpath(nodePath(path), { encoding: "buffer" }))),
   list,
   open: (path, follow) => reading(path, () => open(path, follow)),
   create: (path, mode) => writing(path, () => create(path, mode)),
-  readShort: (path, size, follow) =>
-    withCodeSync("file-unreadable", path, () => readShort(nodePath(path), size, openFlags(follow))),
-  createShort: (path, bytes, attributes) =>
-    withCodeSync("file-unwritable", path, () => createShort(nodePath(path), bytes, CREATE_FLAGS, attributes)),
   rename: (from, to) => writing(to, () => rename(nodePath(from), nodePath(to))),
   remove: (path) => writing(path, () => fs.rm(nodePath(path), { force: true })),
   makeDirectory: (path, mode) => writing(path, () => makeDirectory(path, mode)),
@@ -77,25 +71,26 @@ function textOf(path: Buffer): string {
   return isWindows ? path.toString() : decodePath(path);
 }
 
+function lstat(path: string | Buffer): Stats | Promise<Stats> {
+  return soon(
+    () => lstatSync(path),
+    () => fs.lstat(path),
+  );
+}
+
+function rename(from: string | Buffer, to: string | Buffer): void | Promise<void> {
+  return soon(
+    () => renameSync(from, to),
+    () => fs.rename(from, to),
+  );
+}
+
 async function* list(path: string): AsyncGenerator<LocalEntry, void> {
   const names = await reading(path, () => fs.readdir(nodePath(path), { encoding: "buffer" }));
   for (let at = 0; at < names.length; at += MOST_AT_ONCE) {
     const batch = names.slice(at, at + MOST_AT_ONCE).map(textOf);
-    const entries = shortEntries(path, batch) ?? (await Promise.all(batch.map((name) => entryOf(path, name))));
-    for (const entry of entries) yield entry;
+    for (const entry of await Promise.all(batch.map((name) => entryOf(path, name)))) yield entry;
   }
-}
-
-/** Returns entries of a directory by synchronous calls, or `undefined` if the turn has no time left or the disk is slow. */
-function shortEntries(directory: string, names: readonly string[]): LocalEntry[] | undefined {
-  const entries: LocalEntry[] = [];
-  for (const name of names) {
-    const path = join(directory, name);
-    const stats = withCodeSync("file-unreadable", path, () => lstatShort(nodePath(path)));
-    if (stats === undefined) return undefined;
-    entries.push({ ...statsOf(stats), name });
-  }
-  return entries;
 }
 
 async function entryOf(directory: string, name: string): Promise<LocalEntry> {
@@ -103,58 +98,48 @@ async function entryOf(directory: string, name: string): Promise<LocalEntry> {
 }
 
 async function open(path: string, follow: boolean): Promise<LocalReader> {
-  const handle = await fs.open(nodePath(path), openFlags(follow));
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
+  const file = await LocalFile.open(nodePath(path), O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
   try {
-    if (!(await handle.stat()).isFile()) throw new Error("it is not a regular file any more");
+    if (!(await file.stat()).isFile()) throw new Error("it is not a regular file any more");
   } catch (error) {
-    await handle.close();
+    await file.close();
     throw error;
   }
-  return readerOf(handle, path);
+  return readerOf(file, path);
 }
 
-function openFlags(follow: boolean): number {
-  // Without O_NONBLOCK, opening a pipe would wait for a writer.
-  return O_RDONLY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
-}
-
-function readerOf(handle: fs.FileHandle, path: string): LocalReader {
+function readerOf(file: LocalFile, path: string): LocalReader {
   return {
-    read: (buffer, position) =>
-      reading(
-        path,
-        async () =>
-          diskTurn.attempt(() => readSync(handle.fd, buffer, 0, buffer.length, position)) ??
-          (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
-      ),
-    close: () => handle.close(),
+    read: (buffer, position) => reading(path, () => file.read(buffer, position)),
+    close: async () => file.close(),
   };
 }
 
 async function create(path: string, mode: number | undefined): Promise<LocalWriter> {
-  return writerOf(await fs.open(nodePath(path), CREATE_FLAGS, mode), path);
+  return writerOf(await LocalFile.open(nodePath(path), CREATE_FLAGS, mode), path);
 }
 
 /** Opens a partial file. All checks are made on the open file, so another one cannot take its place after them. */
 async function openPartial(path: string): Promise<LocalPartial | undefined> {
   const flags = O_RDWR | O_NONBLOCK | /* rule: transfer-partial-local-link */ O_NOFOLLOW;
-  let handle: fs.FileHandle;
+  let file: LocalFile;
   try {
-    handle = await fs.open(nodePath(path), flags);
+    file = await LocalFile.open(nodePath(path), flags);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined || !NOT_OURS.has(code)) throw error;
     return undefined;
   }
-  const stats = await handle.stat();
+  const stats = await file.stat();
   const uid = process.geteuid?.();
   if (
     stats.isFile() &&
     /* rule: transfer-partial-local-links */ stats.nlink === 1 &&
     /* rule: transfer-partial-local-owner */ (uid === undefined || stats.uid === uid)
   )
-    return { size: stats.size, ...readerOf(handle, path), ...writerOf(handle, path) };
-  await handle.close();
+    return { size: stats.size, ...readerOf(file, path), ...writerOf(file, path) };
+  await file.close();
   return undefined;
 }
 
@@ -169,49 +154,12 @@ function sha256(): Sha256 {
   };
 }
 
-function writerOf(handle: fs.FileHandle, path: string): LocalWriter {
+function writerOf(file: LocalFile, path: string): LocalWriter {
   return {
-    write: (bytes, position) =>
-      writing(path, async () => {
-        for (let at = 0; at < bytes.length; ) at += await writePart(handle, bytes.subarray(at), position + at);
-      }),
-    writePieces: (pieces, position) => writing(path, () => writePieces(handle, pieces, position)),
-    setAttributes: (attributes) => writing(path, () => apply(handle, attributes)),
-    close: () => writing(path, () => handle.close()),
+    write: (pieces, position) => writing(path, () => file.write(pieces, position)),
+    setAttributes: (attributes) => writing(path, () => file.setAttributes(attributes)),
+    close: () => writing(path, () => file.close()),
   };
-}
-
-/** Writes bytes at `position` and resolves with how many were written. */
-async function writePart(handle: fs.FileHandle, bytes: Uint8Array, position: number): Promise<number> {
-  return (
-    diskTurn.attempt(() => writeSync(handle.fd, bytes, 0, bytes.length, position)) ??
-    (await handle.write(bytes, 0, bytes.length, position)).bytesWritten
-  );
-}
-
-/**
- * Writes pieces and frees them. The next packets then reuse memory that is in the processor's cache. Left to the garbage collector, bulk data
- * makes it run every few dozen MiB.
- */
-async function writePieces(handle: fs.FileHandle, pieces: readonly Bytes[], position: number): Promise<void> {
-  let at = position;
-  for (let rest = pieces; rest.length > 0; ) {
-    const written =
-      diskTurn.attempt(() => writevSync(handle.fd, rest, at)) ?? (await handle.writev(rest, at)).bytesWritten;
-    at += written;
-    rest = without(rest, written);
-  }
-  freeBuffers(pieces.map(({ buffer }) => buffer).filter(({ byteLength }) => byteLength >= FREED_FROM));
-}
-
-/** Returns pieces without their first `length` bytes. */
-function without(pieces: readonly Bytes[], length: number): readonly Bytes[] {
-  let left = length;
-  for (const [index, piece] of pieces.entries()) {
-    if (left < piece.length) return [piece.subarray(left), ...pieces.slice(index + 1)];
-    left -= piece.length;
-  }
-  return [];
 }
 
 async function makeDirectory(path: string, mode: number | undefined): Promise<boolean> {
@@ -231,17 +179,12 @@ async function setAttributes(path: string, attributes: LocalAttributes): Promise
     if (times !== undefined) await fs.utimes(path, times.atimeMs / 1000, times.mtimeMs / 1000);
     return;
   }
-  const handle = await fs.open(nodePath(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const directory = await LocalFile.open(nodePath(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
-    await apply(handle, attributes);
+    await directory.setAttributes(attributes);
   } finally {
-    await handle.close();
+    await directory.close();
   }
-}
-
-async function apply(handle: fs.FileHandle, { mode, times }: LocalAttributes): Promise<void> {
-  if (times !== undefined) await handle.utimes(times.atimeMs / 1000, times.mtimeMs / 1000);
-  if (mode !== undefined) await handle.chmod(mode);
 }
 
 function statsOf(stats: Stats): LocalStats {
@@ -257,12 +200,12 @@ function statsOf(stats: Stats): LocalStats {
 }
 
 /** Gives errors of Node the code `file-unreadable`. */
-function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
+function reading<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   return withCode("file-unreadable", path, work);
 }
 
 /** Gives errors of Node the code `file-unwritable`. */
-function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
+function writing<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   return withCode("file-unwritable", path, work);
 }
 
@@ -277,17 +220,9 @@ const TEMPORARY_NAME = /^\.(.+)\.nacre-[0-9a-f]{24}(?:-[0-9a-z]+-[0-9a-z]+)?$/s;
 
 type FileCode = "file-unreadable" | "file-unwritable";
 
-async function withCode<T>(code: FileCode, path: string, work: () => Promise<T>): Promise<T> {
+async function withCode<T>(code: FileCode, path: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
-  } catch (cause) {
-    throw fileError(code, path, cause);
-  }
-}
-
-function withCodeSync<T>(code: FileCode, path: string, work: () => T): T {
-  try {
-    return work();
   } catch (cause) {
     throw fileError(code, path, cause);
   }

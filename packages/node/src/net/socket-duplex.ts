@@ -2,7 +2,8 @@ import { Socket } from "node:net";
 import type { Duplex as NodeDuplex } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/extend";
-import { FREED_FROM, freeBuffer, freeBuffers, ownsBuffer } from "./free-buffer.ts";
+import { FREED_FROM, freeBuffer, freeBuffers } from "nacre/extend";
+import { ownsBuffer } from "./packet-buffers.ts";
 
 /** Time to flush written data when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;

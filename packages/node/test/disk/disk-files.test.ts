@@ -48,17 +48,6 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     await file.close();
   });
 
-  it("frees the buffers of released bytes, except short ones", async () => {
-    const { files } = await serveDisk(openRoot);
-    const packet = new Uint8Array(40_000);
-    const data = packet.subarray(30, 10_000);
-    files.releaseBytes?.(data);
-    expect([packet.length, data.length]).toEqual([0, 0]);
-    const short = new Uint8Array(100);
-    files.releaseBytes?.(short);
-    expect(short).toHaveLength(100);
-  });
-
   it("appends writes in the order of their calls, short and long ones", async () => {
     const { files, root } = await serveDisk(openRoot);
     const file = await files.open("log", APPEND, {});

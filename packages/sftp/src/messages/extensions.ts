@@ -1,7 +1,6 @@
-import { type Structure, structure } from "@nacre/wire";
 import * as fields from "@nacre/wire/fields";
 import { type Attributes, attributes } from "../attributes.ts";
-import { constant, offset, packed, path, uint32, uint64 } from "../fields.ts";
+import { type Codec, codec, constant, offset, packed, path, uint32, uint64 } from "../fields.ts";
 
 /** An extension of SFTP, as a server announces it in SSH_FXP_VERSION (OpenSSH PROTOCOL §4.2). */
 export interface SftpExtension {
@@ -140,36 +139,36 @@ export interface ExtendedRequest {
   readonly data: Uint8Array;
 }
 
-export const posixRename: Structure<PosixRenameRequest> = structure("posix-rename@openssh.com", {
+export const posixRename: Codec<PosixRenameRequest> = codec("posix-rename@openssh.com", {
   type: constant("posix-rename"),
   oldPath: path,
   newPath: path,
 });
-export const statvfs: Structure<StatvfsRequest> = structure("statvfs@openssh.com", { type: constant("statvfs"), path });
-export const fstatvfs: Structure<FstatvfsRequest<Uint8Array>> = structure("fstatvfs@openssh.com", {
+export const statvfs: Codec<StatvfsRequest> = codec("statvfs@openssh.com", { type: constant("statvfs"), path });
+export const fstatvfs: Codec<FstatvfsRequest<Uint8Array>> = codec("fstatvfs@openssh.com", {
   type: constant("fstatvfs"),
   handle: fields.string,
 });
-export const hardlink: Structure<HardlinkRequest> = structure("hardlink@openssh.com", {
+export const hardlink: Codec<HardlinkRequest> = codec("hardlink@openssh.com", {
   type: constant("hardlink"),
   oldPath: path,
   newPath: path,
 });
-export const fsync: Structure<FsyncRequest<Uint8Array>> = structure("fsync@openssh.com", {
+export const fsync: Codec<FsyncRequest<Uint8Array>> = codec("fsync@openssh.com", {
   type: constant("fsync"),
   handle: fields.string,
 });
-export const lsetstat: Structure<LsetstatRequest> = structure("lsetstat@openssh.com", {
+export const lsetstat: Codec<LsetstatRequest> = codec("lsetstat@openssh.com", {
   type: constant("lsetstat"),
   path,
   attributes,
 });
-export const limits: Structure<LimitsRequest> = structure("limits@openssh.com", { type: constant("limits") });
-export const expandPath: Structure<ExpandPathRequest> = structure("expand-path@openssh.com", {
+export const limits: Codec<LimitsRequest> = codec("limits@openssh.com", { type: constant("limits") });
+export const expandPath: Codec<ExpandPathRequest> = codec("expand-path@openssh.com", {
   type: constant("expand-path"),
   path,
 });
-export const copyData: Structure<CopyDataRequest<Uint8Array>> = structure("copy-data", {
+export const copyData: Codec<CopyDataRequest<Uint8Array>> = codec("copy-data", {
   type: constant("copy-data"),
   readHandle: fields.string,
   readOffset: offset("readOffset"),
@@ -177,16 +176,16 @@ export const copyData: Structure<CopyDataRequest<Uint8Array>> = structure("copy-
   writeHandle: fields.string,
   writeOffset: offset("writeOffset"),
 });
-export const homeDirectory: Structure<HomeDirectoryRequest> = structure("home-directory", {
+export const homeDirectory: Codec<HomeDirectoryRequest> = codec("home-directory", {
   type: constant("home-directory"),
   userName: fields.utf8,
 });
-export const usersGroupsById: Structure<UsersGroupsByIdRequest> = structure("users-groups-by-id@openssh.com", {
+export const usersGroupsById: Codec<UsersGroupsByIdRequest> = codec("users-groups-by-id@openssh.com", {
   type: constant("users-groups-by-id"),
   uids: packed(uint32("uid")),
   gids: packed(uint32("gid")),
 });
-export const extended: Structure<ExtendedRequest> = structure("SSH_FXP_EXTENDED", {
+export const extended: Codec<ExtendedRequest> = codec("SSH_FXP_EXTENDED", {
   type: constant("extended"),
   name: fields.name,
   data: fields.rest,
@@ -219,7 +218,7 @@ export interface StatVfs {
 }
 
 /** Data of the reply to "statvfs" and "fstatvfs". */
-export const statVfs: Structure<StatVfs> = structure("statvfs reply", {
+export const statVfs: Codec<StatVfs> = codec("statvfs reply", {
   bsize: uint64("bsize"),
   frsize: uint64("frsize"),
   blocks: uint64("blocks"),
@@ -246,7 +245,7 @@ export interface StatedLimits {
 }
 
 /** Data of the reply to "limits". */
-export const statedLimits: Structure<StatedLimits> = structure("limits reply", {
+export const statedLimits: Codec<StatedLimits> = codec("limits reply", {
   maxPacketLength: uint64("maxPacketLength"),
   maxReadLength: uint64("maxReadLength"),
   maxWriteLength: uint64("maxWriteLength"),
@@ -262,7 +261,7 @@ export interface UsersGroups {
 }
 
 /** Data of the reply to "users-groups-by-id". */
-export const usersGroups: Structure<UsersGroups> = structure("users-groups-by-id reply", {
+export const usersGroups: Codec<UsersGroups> = codec("users-groups-by-id reply", {
   users: packed(fields.text),
   groups: packed(fields.text),
 });

@@ -1,7 +1,6 @@
-import { type Structure, structure } from "@nacre/wire";
 import * as fields from "@nacre/wire/fields";
 import { type Attributes, attributes } from "../attributes.ts";
-import { constant, offset, path, uint32 } from "../fields.ts";
+import { type Codec, codec, constant, offset, path, uint32 } from "../fields.ts";
 
 // `Handle` is the type of open files and directories: opaque bytes on the wire, and the application's own value in a server's events.
 
@@ -142,51 +141,51 @@ export interface SymlinkRequest {
   readonly linkPath: Uint8Array;
 }
 
-export const open: Structure<OpenRequest> = structure("SSH_FXP_OPEN", {
+export const open: Codec<OpenRequest> = codec("SSH_FXP_OPEN", {
   type: constant("open"),
   path,
   flags: uint32("flags"),
   attributes,
 });
-export const close: Structure<CloseRequest<Uint8Array>> = onHandle("SSH_FXP_CLOSE", "close");
-export const read: Structure<ReadRequest<Uint8Array>> = structure("SSH_FXP_READ", {
+export const close: Codec<CloseRequest<Uint8Array>> = onHandle("SSH_FXP_CLOSE", "close");
+export const read: Codec<ReadRequest<Uint8Array>> = codec("SSH_FXP_READ", {
   type: constant("read"),
   handle: fields.string,
   offset: offset("offset"),
   length: uint32("length"),
 });
-export const write: Structure<WriteRequest<Uint8Array>> = structure("SSH_FXP_WRITE", {
+export const write: Codec<WriteRequest<Uint8Array>> = codec("SSH_FXP_WRITE", {
   type: constant("write"),
   handle: fields.string,
   offset: offset("offset"),
   data: fields.string,
 });
-export const lstat: Structure<StatRequest> = onPath("SSH_FXP_LSTAT", "lstat");
-export const fstat: Structure<FstatRequest<Uint8Array>> = onHandle("SSH_FXP_FSTAT", "fstat");
-export const setstat: Structure<SetstatRequest> = structure("SSH_FXP_SETSTAT", {
+export const lstat: Codec<StatRequest> = onPath("SSH_FXP_LSTAT", "lstat");
+export const fstat: Codec<FstatRequest<Uint8Array>> = onHandle("SSH_FXP_FSTAT", "fstat");
+export const setstat: Codec<SetstatRequest> = codec("SSH_FXP_SETSTAT", {
   type: constant("setstat"),
   path,
   attributes,
 });
-export const fsetstat: Structure<FsetstatRequest<Uint8Array>> = structure("SSH_FXP_FSETSTAT", {
+export const fsetstat: Codec<FsetstatRequest<Uint8Array>> = codec("SSH_FXP_FSETSTAT", {
   type: constant("fsetstat"),
   handle: fields.string,
   attributes,
 });
-export const opendir: Structure<OpendirRequest> = onPath("SSH_FXP_OPENDIR", "opendir");
-export const readdir: Structure<ReaddirRequest<Uint8Array>> = onHandle("SSH_FXP_READDIR", "readdir");
-export const remove: Structure<RemoveRequest> = onPath("SSH_FXP_REMOVE", "remove");
-export const mkdir: Structure<MkdirRequest> = structure("SSH_FXP_MKDIR", { type: constant("mkdir"), path, attributes });
-export const rmdir: Structure<RemoveRequest> = onPath("SSH_FXP_RMDIR", "rmdir");
-export const realpath: Structure<RealpathRequest> = onPath("SSH_FXP_REALPATH", "realpath");
-export const stat: Structure<StatRequest> = onPath("SSH_FXP_STAT", "stat");
-export const rename: Structure<RenameRequest> = structure("SSH_FXP_RENAME", {
+export const opendir: Codec<OpendirRequest> = onPath("SSH_FXP_OPENDIR", "opendir");
+export const readdir: Codec<ReaddirRequest<Uint8Array>> = onHandle("SSH_FXP_READDIR", "readdir");
+export const remove: Codec<RemoveRequest> = onPath("SSH_FXP_REMOVE", "remove");
+export const mkdir: Codec<MkdirRequest> = codec("SSH_FXP_MKDIR", { type: constant("mkdir"), path, attributes });
+export const rmdir: Codec<RemoveRequest> = onPath("SSH_FXP_RMDIR", "rmdir");
+export const realpath: Codec<RealpathRequest> = onPath("SSH_FXP_REALPATH", "realpath");
+export const stat: Codec<StatRequest> = onPath("SSH_FXP_STAT", "stat");
+export const rename: Codec<RenameRequest> = codec("SSH_FXP_RENAME", {
   type: constant("rename"),
   oldPath: path,
   newPath: path,
 });
-export const readlink: Structure<ReadlinkRequest> = onPath("SSH_FXP_READLINK", "readlink");
-export const symlink: Structure<SymlinkRequest> = structure("SSH_FXP_SYMLINK", {
+export const readlink: Codec<ReadlinkRequest> = onPath("SSH_FXP_READLINK", "readlink");
+export const symlink: Codec<SymlinkRequest> = codec("SSH_FXP_SYMLINK", {
   type: constant("symlink"),
   targetPath: path,
   linkPath: path,
@@ -195,15 +194,15 @@ export const symlink: Structure<SymlinkRequest> = structure("SSH_FXP_SYMLINK", {
 function onPath<Type extends string>(
   name: string,
   type: Type,
-): Structure<{ readonly type: Type; readonly path: Uint8Array }> {
-  return structure<{ readonly type: Type; readonly path: Uint8Array }>(name, { type: constant(type), path });
+): Codec<{ readonly type: Type; readonly path: Uint8Array }> {
+  return codec<{ readonly type: Type; readonly path: Uint8Array }>(name, { type: constant(type), path });
 }
 
 function onHandle<Type extends string>(
   name: string,
   type: Type,
-): Structure<{ readonly type: Type; readonly handle: Uint8Array }> {
-  return structure<{ readonly type: Type; readonly handle: Uint8Array }>(name, {
+): Codec<{ readonly type: Type; readonly handle: Uint8Array }> {
+  return codec<{ readonly type: Type; readonly handle: Uint8Array }>(name, {
     type: constant(type),
     handle: fields.string,
   });

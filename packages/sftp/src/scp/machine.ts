@@ -5,13 +5,13 @@ import { OutputQueue } from "./output-queue.ts";
 /** The last event of a side of scp. */
 export interface ScpClosedEvent {
   readonly type: "closed";
-  /** Why scp ended; `undefined` if it ended where it may. */
+  /** Why scp ended; `undefined` if it ended regularly. */
   readonly error: SshError | undefined;
 }
 
 /**
- * What `ScpSink` and `ScpSource` share: bytes come in through `receive`, events out through `nextEvent`, and bytes to send through `unsent`.
- * The end is the last event. After it, received bytes are dropped.
+ * What `ScpSink` and `ScpSource` share: bytes come in through `receive`, events out through `nextEvent`, and bytes to send through
+ * `unsent`. The end is the last event. After it, received bytes are dropped.
  */
 export abstract class ScpMachine<Event> {
   protected readonly reader: LineReader;
@@ -44,7 +44,7 @@ export abstract class ScpMachine<Event> {
     if (!this.isClosed) this.reader.push(bytes);
   }
 
-  /** Reports that no more bytes come. With an error, scp ends with it now, without the events of bytes that were received. */
+  /** Reports that no more bytes come. With an error, scp ends now, and received bytes are dropped. */
   end(error?: SshError): void {
     if (error === undefined) this.reader.end();
     else this.close(error);

@@ -14,12 +14,12 @@ import { encodeProblem, fatalError, isProblem, problemText, STATUS } from "./sta
 /** Options of an `ScpSink`. */
 export interface ScpSinkOptions {
   /**
-   * Name of the only file or directory that was requested. The source must send it, and nothing else beside it. Default: the source
-   * chooses names and number.
+   * Name of the only file or directory that was requested. The source may send nothing else. Default: the source chooses the names and how
+   * many it sends.
    */
   readonly requestedName?: Uint8Array | undefined;
   /**
-   * Whether the source may end after all bytes of a file without its report, as libssh2 does. Such a file is whole. Default false:
+   * Whether the source may end after the last byte of a file, without its report, as libssh2 does. Such a file is complete. Default false:
    * `channel-closed`.
    */
   readonly allowMissingReport?: boolean | undefined;
@@ -27,7 +27,7 @@ export interface ScpSinkOptions {
   readonly limits?: Overrides<ScpLimits> | undefined;
 }
 
-/** What happened at an `ScpSink`. Answer events marked so with `accept` or `refuse` before the next event. */
+/** Event of an `ScpSink`. Answer an event where it says so, with `accept` or `refuse`, before the next event. */
 export type ScpSinkEvent =
   /** A file. Answer it. If accepted, `data` and `file-end` follow. */
   | (ScpFileRecord & { readonly times: ScpTimes | undefined })
@@ -35,18 +35,18 @@ export type ScpSinkEvent =
   | (ScpDirectoryRecord & { readonly times: ScpTimes | undefined })
   /** Part of the contents of the file. */
   | { readonly type: "data"; readonly data: Bytes }
-  /** All bytes of the file have come. Answer it. With a `problem`, the contents are invalid. */
+  /** All bytes of the file have arrived. Answer it. With a `problem`, the contents are invalid. */
   | { readonly type: "file-end"; readonly problem: string | undefined }
   /** The directory is complete. Answer it. */
   | { readonly type: "directory-end" }
   /** The source could not send something. The text may contain any character: escape it before display. */
   | { readonly type: "problem"; readonly message: string }
-  /** The last event. `error` is undefined if the source ended after whole files. */
+  /** The last event. `error` is undefined if the source ended after a complete file. */
   | ScpClosedEvent;
 
 type Answered = "start" | "file" | "directory" | "file-end" | "directory-end";
 
-/** Any event but the last. */
+/** Any event except the last. */
 type Received = Exclude<ScpSinkEvent, ScpClosedEvent>;
 
 type State =
@@ -55,27 +55,28 @@ type State =
   | { readonly kind: "answer"; readonly to: Answered; readonly size: number }
   /** Reads contents of a file. */
   | { readonly kind: "contents"; readonly left: number }
-  /** Reads the source's report behind the contents. */
+  /** Reads the source's report after the contents. */
   | { readonly kind: "report" };
 
 /**
  * The receiving side of scp, `scp -t` on a server, as a pure state machine. `receive` takes the source's bytes, `nextEvent` returns what
  * the source sends, `accept` and `refuse` answer it, and `unsent` has the bytes to send.
  *
- * Call `accept` first: it tells the source to begin. Names are checked: they never contain "/" or NUL, and are not "", "." or "..". A source that violates the
- * protocol ends scp with `malformed-message` or `unexpected-message`, and one that reports a fatal problem with `scp-failure`.
+ * Call `accept` first: it tells the source to begin. Names are checked: they never contain "/" or NUL, and are not "", "." or "..". A
+ * source that violates the protocol ends scp with `malformed-message` or `unexpected-message`, and one that reports a fatal problem with
+ * `scp-failure`.
  */
 export class ScpSink extends ScpMachine<Received> {
   readonly #limits: ScpLimits;
   readonly #requestedName: Uint8Array | undefined;
   readonly #allowMissingReport: boolean;
   #state: State = { kind: "answer", to: "start", size: 0 };
-  /** Number of directories around the next record. */
+  /** Number of directories that contain the next record. */
   #depth = 0;
   /** Number of files and directories received outside of directories. */
   #roots = 0;
   #times: ScpTimes | undefined;
-  /** A fatal problem that the source reported behind a file. */
+  /** A fatal problem that the source reported after a file. */
   #fatal: SshError | undefined;
 
   /** Throws `usage` for a limit out of range. */
@@ -92,14 +93,14 @@ export class ScpSink extends ScpMachine<Received> {
     return this.#depth;
   }
 
-  /** Accepts what the last event asks, or lets the source begin. No effect after the end. Throws `usage` if nothing waits for an answer. */
+  /** Accepts the last event, or lets the source begin. No effect after the end. Throws `usage` if nothing waits for an answer. */
   accept(): void {
     this.#answer(true);
     this.output.push(Uint8Array.of(STATUS.ok));
   }
 
   /**
-   * Refuses what the last event asks, with a text for the source. It goes on with its next file. No effect after the end. Throws `usage` if
+   * Refuses the last event, with a text for the source, which goes on with its next file. No effect after the end. Throws `usage` if
    * nothing waits for an answer.
    */
   refuse(message: string): void {
@@ -221,7 +222,7 @@ export class ScpSink extends ScpMachine<Received> {
     if (this.#fatal !== undefined) this.close(this.#fatal);
   }
 
-  /** Ends scp if the source has. It may end only between the files and outside of directories. */
+  /** Ends scp if the source has ended, which it may only between files and outside of directories. */
   #checkEnd(): undefined {
     const { first, held } = this.reader;
     if (!this.reader.hasEnded) return;

@@ -14,16 +14,16 @@ export interface ScpEntry {
   readonly times?: ScpTimes | undefined;
 }
 
-/** What happened at an `ScpSource`. */
+/** Event of an `ScpSource`. */
 export type ScpSourceEvent =
-  /** The sink has accepted what was sent last, or is ready for the first record. */
+  /** The sink has accepted the last record or file, or is ready for the first record. */
   | { readonly type: "accepted" }
-  /** The sink refuses what was sent last. Go on with the next file. The text may contain any character: escape it before display. */
+  /** The sink refuses the last record or file. Go on with the next file. The text may contain any character: escape it before display. */
   | { readonly type: "refused"; readonly message: string }
-  /** The last event. `error` is undefined if the sink ended while nothing was awaited from it. */
+  /** The last event. `error` is undefined if the sink ended while no answer was pending. */
   | ScpClosedEvent;
 
-/** Any event but the last. */
+/** Any event except the last. */
 type Answer = Exclude<ScpSourceEvent, ScpClosedEvent>;
 
 type State =
@@ -38,9 +38,9 @@ type State =
  * The sending side of scp, `scp -f` on a server, as a pure state machine. The methods send records and contents; `receive` takes the sink's
  * bytes, `nextEvent` returns its answers, and `unsent` has the bytes to send.
  *
- * The sink answers first of all, then each `file`, `directory`, `endFile` and `endDirectory`. Wait for the answer before the next call. A
- * method called at another time throws `usage`; after the end it has no effect. A sink that violates the protocol ends scp with
- * `malformed-message`, and one that reports a fatal problem with `scp-failure`.
+ * The sink first answers that it is ready, then answers each `file`, `directory`, `endFile` and `endDirectory`. Wait for the answer
+ * before the next call. A method called at another time throws `usage`; after the end it has no effect. A sink that violates the protocol
+ * ends scp with `malformed-message`, and one that reports a fatal problem with `scp-failure`.
  */
 export class ScpSource extends ScpMachine<Answer> {
   #state: State = { kind: "answer", size: undefined, next: undefined };
@@ -60,7 +60,7 @@ export class ScpSource extends ScpMachine<Answer> {
     this.#entry(encodeRecord({ type: "directory", name, mode }), undefined, times);
   }
 
-  /** Ends the directory that was begun last. */
+  /** Ends the directory begun last. */
   endDirectory(): void {
     this.#entry(encodeRecord({ type: "directory-end" }), undefined, undefined);
   }
@@ -75,7 +75,7 @@ export class ScpSource extends ScpMachine<Answer> {
     this.#state = { kind: "contents", left: state.left - bytes.length };
   }
 
-  /** Ends a file. With a `problem`, the sink does not take its contents for valid. */
+  /** Ends a file. A `problem` tells the sink that the contents are invalid. */
   endFile(problem?: string): void {
     const state = this.#expect("contents");
     if (state === undefined) return;

@@ -4,7 +4,7 @@ import { NEWLINE, shown } from "./records.ts";
 
 /** First byte of an answer, or of a line with a problem. */
 export const STATUS = {
-  /** The last record or file was accepted, or a file was sent whole. */
+  /** The last record or file was accepted, or the contents of a file are complete. */
   ok: 0,
   /** A problem with one file, whose text follows up to a newline. The transfer goes on. */
   warning: 1,

@@ -10,7 +10,7 @@ import type {
 } from "@nacre/files";
 import { decodePath, SSH_FXF } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
-import { MemoryFiles, type MemoryNode, Refusal, writeAt } from "./memory-files.ts";
+import { MemoryFiles, type MemoryNode, Refusal, writeAt } from "../sftp/memory-files.ts";
 
 /** User id of this side. */
 const UID = 1000;
@@ -23,8 +23,6 @@ export class MemoryLocalFiles implements LocalFiles {
   openCount = 0;
   /** Number of bytes after which every write fails, as on a full disk. */
   capacity: number = Number.POSITIVE_INFINITY;
-  /** Whether files take pieces. The memory of the pieces is overwritten once they are written. */
-  takesPieces = true;
 
   constructor(nameRules: "posix" | "windows" = "posix") {
     this.nameRules = nameRules;
@@ -92,22 +90,17 @@ export class MemoryLocalFiles implements LocalFiles {
   }
 
   #writer(path: string, node: MemoryNode): LocalWriter {
-    const write = async (bytes: Uint8Array, position: number): Promise<void> => {
-      this.capacity -= bytes.length;
-      if (this.capacity < 0) throw new SshError("file-unwritable", `cannot write ${path}: the disk is full`);
-      writeAt(node, position, bytes);
-    };
-    const writePieces: LocalWriter["writePieces"] = async (pieces, position) => {
+    const write = async (pieces: readonly Uint8Array[], position: number): Promise<void> => {
       let at = position;
       for (const piece of pieces) {
-        await write(piece, at);
+        this.capacity -= piece.length;
+        if (this.capacity < 0) throw new SshError("file-unwritable", `cannot write ${path}: the disk is full`);
+        writeAt(node, at, piece);
         at += piece.length;
       }
-      for (const { buffer } of pieces) new Uint8Array(buffer).fill(0xee);
     };
     return {
       write,
-      ...(this.takesPieces && { writePieces }),
       setAttributes: async (attributes) => setAttributes(node, attributes),
       close: this.#opened(),
     };

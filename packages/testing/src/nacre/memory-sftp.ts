@@ -1,30 +1,18 @@
 import type { DigestExecOptions, DigestExecResult } from "@nacre/files";
 import {
-  decodePath,
-  encodePath,
   SFTP_EXTENSIONS,
   SftpServer,
   type SftpServerEvent,
   type SftpServerOptions,
   type SftpServerRequest,
-  SSH_FX,
-  SSH_FXF,
   SSH_FXP,
 } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelHandler } from "nacre";
+import { MemoryFiles, type OpenNode } from "../sftp/memory-files.ts";
 import { type ChooseHandle, countPackets, HandleAliases } from "./handle-aliases.ts";
-import { attributesOf, MemoryFiles, type MemoryNode, Refusal, setAttributes, writeAt } from "./memory-files.ts";
 
-/** An open file or directory of the server. */
-interface Handle {
-  readonly node: MemoryNode;
-  readonly isAppend: boolean;
-  /** Names of a directory that are not sent yet. */
-  unsent: string[];
-}
-
-type Request = Extract<SftpServerEvent<Handle>, { readonly type: "request" }>;
+type Request = Extract<SftpServerEvent<OpenNode>, { readonly type: "request" }>;
 
 /** How the server differs from a well-behaved one. */
 export interface MemorySftpOptions {
@@ -33,7 +21,7 @@ export interface MemorySftpOptions {
   /** Limits of the server machine. */
   readonly limits?: SftpServerOptions["limits"];
   /** Answers a request itself, now or later, or returns false for the usual answer. */
-  readonly answer?: (event: Request, server: SftpServer<Handle>) => boolean;
+  readonly answer?: (event: Request, server: SftpServer<OpenNode>) => boolean;
   /** Identification string of the SSH server; default that of a Nacre server. */
   readonly serverVersion?: string;
   /** Chooses the handles on the wire; default those of Nacre's server. Not with `window`. */
@@ -68,7 +56,7 @@ export class MemorySftp {
   /** Runs a command, if the options have a function for that. */
   readonly exec?: (command: string, options: DigestExecOptions) => Promise<DigestExecResult>;
   /** Types of the requests received, oldest first. */
-  readonly requests: SftpServerRequest<Handle>["type"][] = [];
+  readonly requests: SftpServerRequest<OpenNode>["type"][] = [];
   /** Number of times that the client has written to the channel. */
   writes = 0;
   /** Maximum number of requests that were under way at the same time. */
@@ -79,7 +67,7 @@ export class MemorySftp {
   opened = 0;
   /** Bytes received by the client whose window credit it has not returned. */
   unconsumed = 0;
-  readonly server: SftpServer<Handle>;
+  readonly server: SftpServer<OpenNode>;
   readonly #options: MemorySftpOptions;
   readonly #aliases: HandleAliases | undefined;
   #handler: ChannelHandler | undefined;
@@ -99,7 +87,7 @@ export class MemorySftp {
     this.info = { peerVersion: options.serverVersion ?? "SSH-2.0-Nacre_0.1.0" };
     this.#aliases = handles && new HandleAliases(handles);
     if (exec !== undefined) this.exec = async (command, { input }) => exec(command, input, files);
-    this.server = new SftpServer<Handle>({
+    this.server = new SftpServer<OpenNode>({
       extensions: extensions.map((name) => SFTP_EXTENSIONS[name]),
       ...(limits !== undefined && { limits }),
     });
@@ -182,7 +170,7 @@ export class MemorySftp {
 
   #run(): void {
     if (this.#end !== undefined) return;
-    const { server } = this;
+    const { files, server } = this;
     const wasFull = this.#input.length > 0;
     for (const bytes of this.#input.splice(0)) server.receive(bytes);
     const events: Request[] = [];
@@ -191,7 +179,7 @@ export class MemorySftp {
     this.mostRequests = Math.max(this.mostRequests, server.requestCount);
     for (const event of events) {
       this.requests.push(event.request.type);
-      if (this.#options.answer?.(event, server) !== true) this.#answer(event);
+      if (this.#options.answer?.(event, server) !== true) files.answer(server, event);
     }
     const { unsent } = server;
     if (unsent.length > 0) {
@@ -209,112 +197,6 @@ export class MemorySftp {
     if (wasFull) this.#handler?.writable();
   }
 
-  /** Answers a request as a server with these files does. */
-  #answer({ token, request }: Request): void {
-    try {
-      this.#perform(token, request);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      this.server.status(token, error.status);
-    }
-  }
-
-  #perform(token: Request["token"], request: SftpServerRequest<Handle>): void {
-    const { files, server } = this;
-    const path = "path" in request ? decodePath(request.path) : "";
-    switch (request.type) {
-      case "open": {
-        const node = files.open(path, request.flags, request.attributes.permissions);
-        server.handle(token, { node, isAppend: (request.flags & SSH_FXF.APPEND) !== 0, unsent: [] });
-        return;
-      }
-      case "read": {
-        const bytes = request.handle.node.data.subarray(request.offset, request.offset + request.length);
-        if (bytes.length === 0) server.status(token, SSH_FX.EOF);
-        else server.data(token, bytes);
-        return;
-      }
-      case "write": {
-        const { node, isAppend } = request.handle;
-        writeAt(node, isAppend ? node.data.length : request.offset, request.data);
-        break;
-      }
-      case "stat":
-      case "lstat":
-        server.attributes(token, attributesOf(files.find(path, request.type === "stat")));
-        return;
-      case "fstat":
-        server.attributes(token, attributesOf(request.handle.node));
-        return;
-      case "setstat":
-      case "lsetstat":
-        setAttributes(files.find(path, request.type === "setstat"), request.attributes);
-        break;
-      case "fsetstat":
-        setAttributes(request.handle.node, request.attributes);
-        break;
-      case "opendir": {
-        const node = files.find(path);
-        if (node.kind !== "directory") throw new Refusal(SSH_FX.FAILURE);
-        server.handle(token, { node, isAppend: false, unsent: [".", "..", ...node.entries.keys()] });
-        return;
-      }
-      case "readdir": {
-        const { node, unsent } = request.handle;
-        const names = unsent.splice(0, 100);
-        if (names.length === 0) server.status(token, SSH_FX.EOF);
-        else
-          server.names(
-            token,
-            names.map((name) => ({
-              filename: encodePath(name),
-              longname: longnameOf(name, node.entries.get(name) ?? node),
-              attributes: attributesOf(node.entries.get(name) ?? node),
-            })),
-          );
-        return;
-      }
-      case "remove":
-      case "rmdir":
-        files.remove(path, request.type === "remove" ? "file" : "directory");
-        break;
-      case "mkdir":
-        files.makeDirectory(path, request.attributes.permissions);
-        break;
-      case "realpath":
-        server.name(token, encodePath(files.realPath(path)));
-        return;
-      case "rename":
-      case "posix-rename":
-        files.rename(decodePath(request.oldPath), decodePath(request.newPath), request.type === "posix-rename");
-        break;
-      case "readlink": {
-        const node = files.find(path, false);
-        if (node.kind !== "link") throw new Refusal(SSH_FX.FAILURE);
-        server.name(token, node.data);
-        return;
-      }
-      case "symlink":
-        files.symlink(decodePath(request.targetPath), decodePath(request.linkPath));
-        break;
-      case "hardlink":
-        files.hardlink(decodePath(request.oldPath), decodePath(request.newPath));
-        break;
-      case "statvfs":
-        server.statvfs(token, STATVFS);
-        return;
-      case "copy-data":
-        writeAt(request.writeHandle.node, request.writeOffset, request.readHandle.node.data.slice(request.readOffset));
-        break;
-      case "close":
-      case "fsync":
-        break;
-      default:
-        throw new Refusal(SSH_FX.OP_UNSUPPORTED);
-    }
-    server.status(token, SSH_FX.OK);
-  }
-
   #finish(end: ChannelEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
@@ -324,23 +206,3 @@ export class MemorySftp {
     this.#onEnd(end);
   }
 }
-
-/** Returns the beginning of a line of OpenSSH's listing. Only the number of links is exact. */
-function longnameOf(name: string, { links }: MemoryNode): Uint8Array<ArrayBuffer> {
-  return encodePath(`-rw-r--r--    ${links} alice    users           1 Jan  1  1970 ${name}`);
-}
-
-/** Facts about a file system of 1 GiB, half of it free. */
-const STATVFS = {
-  bsize: 4096n,
-  frsize: 4096n,
-  blocks: 262_144n,
-  bfree: 131_072n,
-  bavail: 131_072n,
-  files: 1000n,
-  ffree: 500n,
-  favail: 500n,
-  fsid: 1n,
-  flag: 0n,
-  namemax: 255n,
-};

@@ -3,7 +3,7 @@ import { decodePath, encodePath } from "@nacre/sftp";
 import { concatBytes } from "@nacre/wire";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { type MemoryFiles, Refusal } from "./memory-files.ts";
+import { type MemoryFiles, Refusal } from "../sftp/memory-files.ts";
 
 /** Runs the commands with which transfers digest files of a server, for `MemorySftp`. Other commands are unknown. */
 export function sha256sum(command: string, input: Uint8Array, files: MemoryFiles): DigestExecResult {

@@ -1,8 +1,8 @@
 import {
   type Attributes,
+  type CopyDataRequest,
   decodePath,
   encodePath,
-  type NameEntry,
   type SftpServer,
   type SftpServerEvent,
   type SftpServerRequest,
@@ -11,223 +11,375 @@ import {
 } from "@nacre/sftp";
 import type { AskToken } from "@nacre/wire";
 
-/** File or directory in memory. */
-export interface Node {
+/** A file, directory or symbolic link in memory. */
+export interface MemoryNode {
   readonly kind: "file" | "directory" | "link";
-  permissions: number;
+  /** Contents of a file, or target of a link. */
+  data: Uint8Array;
+  /** Entries of a directory. */
+  readonly entries: Map<string, MemoryNode>;
+  mode: number;
+  uid: number;
+  gid: number;
+  atime: number;
   mtime: number;
-  /** Content of a file, or target of a link. */
-  content: Uint8Array;
+  /** Number of names. */
+  links: number;
 }
 
-/** Open file or directory. The value that `SftpServer` keeps for a handle. */
+/** An open file or directory: the value that an `SftpServer` keeps for a handle. */
 export interface OpenNode {
-  readonly path: string;
-  readonly node: Node;
-  readonly flags: number;
-  /** Names that "readdir" has not returned yet. */
-  names: string[];
+  readonly node: MemoryNode;
+  readonly isAppend: boolean;
+  /** Names of a directory that are not sent yet. */
+  unsent: string[];
 }
 
-const MTIME = 1_700_000_000;
+type Request = Extract<SftpServerEvent<OpenNode>, { readonly type: "request" }>;
 
-/**
- * Files in memory that answer an `SftpServer` at once, in order. Paths are absolute. Times are constant, so results are repeatable. A test's
- * peer, not a complete file system: links are not followed.
- */
+/** Facts about new files, and the form of listings. */
+export interface MemoryFilesOptions {
+  /** Directory in which relative paths begin. */
+  readonly home: "/home" | "";
+  /** User and group id. */
+  readonly owner: number;
+  readonly atime: number;
+  readonly mtime: number;
+  /** Whether listings have "." and "..". */
+  readonly listsDots: boolean;
+  /** Returns the line of a listing. */
+  readonly longname: (name: string, node: MemoryNode) => Uint8Array;
+}
+
+/** A refusal: the status of the reply. */
+export class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`status ${status}`);
+    this.status = status;
+  }
+}
+
+const TYPES = { file: 0o100_000, directory: 0o040_000, link: 0o120_000 } as const;
+const UMASK = 0o022;
+
+/** A small file system in memory, with the behaviour of POSIX that a client relies on. Paths are those of SFTP; the home is `/home`. */
 export class MemoryFiles {
-  readonly nodes = new Map<string, Node>([["/", node("directory", new Uint8Array(0))]]);
-  /** Open files and directories. Empty when each was closed or released. */
-  readonly open = new Set<OpenNode>();
+  readonly root: MemoryNode;
+  /** Open files and directories of servers. Empty when each was closed or released. */
+  readonly opened = new Set<OpenNode>();
+  readonly #options: MemoryFilesOptions;
 
-  /** Adds a file. */
-  file(path: string, content: Uint8Array): this {
-    this.nodes.set(path, node("file", content));
-    return this;
+  constructor(options: Partial<MemoryFilesOptions> = {}) {
+    this.#options = {
+      home: "/home",
+      owner: 1000,
+      atime: 1,
+      mtime: 2,
+      listsDots: true,
+      longname: longnameOf,
+      ...options,
+    };
+    this.root = this.#make("directory", 0o755);
+    if (this.#options.home === "/home") this.root.entries.set("home", this.#make("directory", 0o755));
   }
 
-  /** Handles one event of a server. */
-  handle(server: SftpServer<OpenNode>, event: SftpServerEvent<OpenNode>): void {
-    if (event.type === "release") this.open.delete(event.handle);
-    if (event.type === "request") this.answer(server, event.token, event.request);
+  /** Returns the absolute path without links. */
+  realPath(path: string): string {
+    const names: string[] = [];
+    this.#walk(path, true, names);
+    return `/${names.join("/")}`;
   }
 
-  /** Answers one request. */
-  answer(server: SftpServer<OpenNode>, token: AskToken, request: SftpServerRequest<OpenNode>): void {
-    const ok = (): void => server.status(token, SSH_FX.OK);
-    const fail = (status: number = SSH_FX.FAILURE): void => server.status(token, status);
-    switch (request.type) {
-      case "open": {
-        const path = absolute(request.path);
-        let found = this.nodes.get(path);
-        const wanted = (flag: number): boolean => (request.flags & flag) !== 0;
-        if (found === undefined && !wanted(SSH_FXF.CREAT)) return fail(SSH_FX.NO_SUCH_FILE);
-        if (found !== undefined && (found.kind === "directory" || wanted(SSH_FXF.EXCL))) return fail();
-        if (found === undefined || wanted(SSH_FXF.TRUNC)) {
-          found = node("file", new Uint8Array(0));
-          found.permissions = 0o100000 | (request.attributes.permissions ?? 0o644);
-          this.nodes.set(path, found);
-        }
-        return server.handle(token, this.#opened({ path, node: found, flags: request.flags, names: [] }));
-      }
-      case "opendir": {
-        const path = absolute(request.path);
-        const found = this.nodes.get(path);
-        if (found === undefined) return fail(SSH_FX.NO_SUCH_FILE);
-        if (found.kind !== "directory") return fail();
-        return server.handle(token, this.#opened({ path, node: found, flags: 0, names: this.#childrenOf(path) }));
-      }
-      case "close":
-        this.open.delete(request.handle);
-        return ok();
-      case "read": {
-        const bytes = request.handle.node.content.subarray(request.offset, request.offset + request.length);
-        return bytes.length === 0 ? fail(SSH_FX.EOF) : server.data(token, bytes);
-      }
-      case "write": {
-        const { node, flags } = request.handle;
-        const offset = flags & SSH_FXF.APPEND ? node.content.length : request.offset;
-        resize(node, Math.max(node.content.length, offset + request.data.length));
-        node.content.set(request.data, offset);
-        return ok();
-      }
-      case "readdir": {
-        const { path, names } = request.handle;
-        if (names.length === 0) return fail(SSH_FX.EOF);
-        const entries = names.map((name) => this.#entry(path === "/" ? `/${name}` : `${path}/${name}`, name));
-        request.handle.names = names.slice(server.names(token, entries));
-        return;
-      }
-      case "stat":
-      case "lstat": {
-        const found = this.nodes.get(absolute(request.path));
-        return found === undefined ? fail(SSH_FX.NO_SUCH_FILE) : server.attributes(token, attributesOf(found));
-      }
-      case "fstat":
-        return server.attributes(token, attributesOf(request.handle.node));
-      case "setstat":
-      case "lsetstat": {
-        const found = this.nodes.get(absolute(request.path));
-        if (found === undefined) return fail(SSH_FX.NO_SUCH_FILE);
-        change(found, request.attributes);
-        return ok();
-      }
-      case "fsetstat":
-        change(request.handle.node, request.attributes);
-        return ok();
-      case "remove":
-      case "rmdir":
-        return this.nodes.delete(absolute(request.path)) ? ok() : fail(SSH_FX.NO_SUCH_FILE);
-      case "mkdir": {
-        const path = absolute(request.path);
-        if (this.nodes.has(path)) return fail();
-        this.nodes.set(path, node("directory", new Uint8Array(0)));
-        return ok();
-      }
-      case "realpath":
-      case "expand-path":
-        return server.name(token, encodePath(absolute(request.path)));
-      case "rename":
-      case "posix-rename":
-      case "hardlink": {
-        const [from, to] = [absolute(request.oldPath), absolute(request.newPath)];
-        const found = this.nodes.get(from);
-        if (found === undefined) return fail(SSH_FX.NO_SUCH_FILE);
-        if (request.type !== "posix-rename" && this.nodes.has(to)) return fail();
-        this.nodes.set(to, found);
-        if (request.type !== "hardlink") this.nodes.delete(from);
-        return ok();
-      }
-      case "readlink": {
-        const found = this.nodes.get(absolute(request.path));
-        return found?.kind === "link" ? server.name(token, found.content) : fail(SSH_FX.NO_SUCH_FILE);
-      }
-      case "symlink":
-        this.nodes.set(absolute(request.linkPath), node("link", request.targetPath.slice()));
-        return ok();
-      case "fsync":
-        return ok();
-      case "copy-data": {
-        const source = request.readHandle.node.content;
-        const end = request.length === 0 ? source.length : request.readOffset + request.length;
-        const bytes = source.slice(request.readOffset, end);
-        const target = request.writeHandle.node;
-        resize(target, Math.max(target.content.length, request.writeOffset + bytes.length));
-        target.content.set(bytes, request.writeOffset);
-        return ok();
-      }
-      case "statvfs":
-      case "fstatvfs": {
-        const counts = { blocks: 1000n, bfree: 500n, bavail: 400n, files: 100n, ffree: 50n, favail: 40n };
-        return server.statvfs(token, {
-          bsize: 4096n,
-          frsize: 4096n,
-          ...counts,
-          fsid: 2n ** 63n,
-          flag: 2n,
-          namemax: 255n,
-        });
-      }
-      case "home-directory":
-        return server.name(token, encodePath(`/home/${request.userName}`));
-      case "users-groups-by-id": {
-        return server.usersGroups(token, { users: namesOf(request.uids), groups: namesOf(request.gids) });
-      }
-      case "extended":
-        return server.extended(token, request.data);
+  /** Returns the node of a path. Throws `Refusal` if it does not exist. */
+  find(path: string, follow = true): MemoryNode {
+    const node = this.#walk(path, follow, []);
+    if (node === undefined) throw new Refusal(SSH_FX.NO_SUCH_FILE);
+    return node;
+  }
+
+  /** Opens a file with flags of SSH_FXP_OPEN. */
+  open(path: string, flags: number, mode = 0o666): MemoryNode {
+    const names: string[] = [];
+    const found = this.#walk(path, true, names);
+    if (found !== undefined) {
+      if (flags & SSH_FXF.EXCL || found.kind === "directory") throw new Refusal(SSH_FX.FAILURE);
+      if (flags & SSH_FXF.TRUNC) found.data = new Uint8Array(0);
+      return found;
+    }
+    if (!(flags & SSH_FXF.CREAT)) throw new Refusal(SSH_FX.NO_SUCH_FILE);
+    return this.#add(`/${names.join("/")}`, this.#make("file", mode & ~UMASK));
+  }
+
+  makeDirectory(path: string, mode = 0o777): void {
+    this.#add(path, this.#make("directory", mode & ~UMASK));
+  }
+
+  symlink(target: string, path: string): void {
+    const link = this.#make("link", 0o777);
+    link.data = encodePath(target);
+    this.#add(path, link);
+  }
+
+  hardlink(from: string, to: string): void {
+    this.#add(to, this.find(from, false)).links++;
+  }
+
+  /** Removes a file or link, or an empty directory. */
+  remove(path: string, kind: "file" | "directory"): void {
+    const node = this.find(path, false);
+    if ((node.kind === "directory") !== (kind === "directory") || node.entries.size > 0)
+      throw new Refusal(SSH_FX.FAILURE);
+    const { parent, name } = this.#place(path);
+    parent.entries.delete(name);
+  }
+
+  rename(from: string, to: string, replaces: boolean): void {
+    const node = this.find(from, false);
+    const target = this.#place(to);
+    const existing = target.parent.entries.get(target.name);
+    const isInTheWay = !replaces || (existing?.kind === "directory" && node.kind !== "directory");
+    if (existing !== undefined && isInTheWay) throw new Refusal(SSH_FX.FAILURE);
+    const source = this.#place(from);
+    source.parent.entries.delete(source.name);
+    target.parent.entries.set(target.name, node);
+  }
+
+  /** Answers a request. */
+  answer(server: SftpServer<OpenNode>, { token, request }: Request): void {
+    try {
+      this.#perform(server, token, request);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      server.status(token, error.status);
     }
   }
 
-  #opened(open: OpenNode): OpenNode {
-    this.open.add(open);
+  /** Handles an event of a server. */
+  handle(server: SftpServer<OpenNode>, event: SftpServerEvent<OpenNode>): void {
+    if (event.type === "release") this.opened.delete(event.handle);
+    if (event.type === "request") this.answer(server, event);
+  }
+
+  #perform(server: SftpServer<OpenNode>, token: AskToken, request: SftpServerRequest<OpenNode>): void {
+    const path = "path" in request ? decodePath(request.path) : "";
+    switch (request.type) {
+      case "open": {
+        const node = this.open(path, request.flags, request.attributes.permissions);
+        server.handle(token, this.#opened(node, (request.flags & SSH_FXF.APPEND) !== 0));
+        return;
+      }
+      case "read": {
+        const bytes = request.handle.node.data.subarray(request.offset, request.offset + request.length);
+        if (bytes.length === 0) server.status(token, SSH_FX.EOF);
+        else server.data(token, bytes);
+        return;
+      }
+      case "write": {
+        const { node, isAppend } = request.handle;
+        writeAt(node, isAppend ? node.data.length : request.offset, request.data);
+        break;
+      }
+      case "stat":
+      case "lstat":
+        server.attributes(token, attributesOf(this.find(path, request.type === "stat")));
+        return;
+      case "fstat":
+        server.attributes(token, attributesOf(request.handle.node));
+        return;
+      case "setstat":
+      case "lsetstat":
+        setAttributes(this.find(path, request.type === "setstat"), request.attributes);
+        break;
+      case "fsetstat":
+        setAttributes(request.handle.node, request.attributes);
+        break;
+      case "opendir": {
+        const node = this.find(path);
+        if (node.kind !== "directory") throw new Refusal(SSH_FX.FAILURE);
+        server.handle(
+          token,
+          this.#opened(node, false, [...(this.#options.listsDots ? [".", ".."] : []), ...node.entries.keys()]),
+        );
+        return;
+      }
+      case "readdir": {
+        const { node, unsent } = request.handle;
+        const names = unsent.splice(0, 100);
+        if (names.length === 0) server.status(token, SSH_FX.EOF);
+        else
+          server.names(
+            token,
+            names.map((name) => ({
+              filename: encodePath(name),
+              longname: this.#options.longname(name, node.entries.get(name) ?? node),
+              attributes: attributesOf(node.entries.get(name) ?? node),
+            })),
+          );
+        return;
+      }
+      case "remove":
+      case "rmdir":
+        this.remove(path, request.type === "remove" ? "file" : "directory");
+        break;
+      case "mkdir":
+        this.makeDirectory(path, request.attributes.permissions);
+        break;
+      case "realpath":
+      case "expand-path":
+        server.name(token, encodePath(this.realPath(path)));
+        return;
+      case "rename":
+      case "posix-rename":
+        this.rename(decodePath(request.oldPath), decodePath(request.newPath), request.type === "posix-rename");
+        break;
+      case "readlink": {
+        const node = this.find(path, false);
+        if (node.kind !== "link") throw new Refusal(SSH_FX.FAILURE);
+        server.name(token, node.data);
+        return;
+      }
+      case "symlink":
+        this.symlink(decodePath(request.targetPath), decodePath(request.linkPath));
+        break;
+      case "hardlink":
+        this.hardlink(decodePath(request.oldPath), decodePath(request.newPath));
+        break;
+      case "statvfs":
+      case "fstatvfs":
+        server.statvfs(token, STATVFS);
+        return;
+      case "copy-data":
+        writeAt(request.writeHandle.node, request.writeOffset, copied(request));
+        break;
+      case "close":
+        this.opened.delete(request.handle);
+        break;
+      case "fsync":
+        break;
+      case "home-directory":
+        server.name(token, encodePath(`/home/${request.userName}`));
+        return;
+      case "users-groups-by-id": {
+        const namesOf = (ids: readonly number[]): string[] => ids.map((id) => (id === 0 ? "root" : ""));
+        server.usersGroups(token, { users: namesOf(request.uids), groups: namesOf(request.gids) });
+        return;
+      }
+      case "extended":
+        server.extended(token, request.data);
+        return;
+    }
+    server.status(token, SSH_FX.OK);
+  }
+
+  #opened(node: MemoryNode, isAppend: boolean, unsent: string[] = []): OpenNode {
+    const open = { node, isAppend, unsent };
+    this.opened.add(open);
     return open;
   }
 
-  #childrenOf(path: string): string[] {
-    const prefix = path === "/" ? path : `${path}/`;
-    const paths = [...this.nodes.keys()].filter((one) => one.startsWith(prefix) && one !== path);
-    return paths.map((one) => one.slice(prefix.length)).filter((name) => !name.includes("/"));
+  #make(kind: MemoryNode["kind"], mode: number): MemoryNode {
+    const { owner, atime, mtime } = this.#options;
+    const data = new Uint8Array(0);
+    return { kind, data, entries: new Map(), mode, uid: owner, gid: owner, atime, mtime, links: 1 };
   }
 
-  #entry(path: string, name: string): NameEntry {
-    const filename = encodePath(name);
-    return { filename, longname: filename, attributes: attributesOf(this.nodes.get(path)!) };
+  /** Walks along a path and collects the names of the real one. Returns `undefined` if only the last name does not exist. */
+  #walk(path: string, follow: boolean, names: string[], depth = 0): MemoryNode | undefined {
+    if (depth > 20) throw new Refusal(SSH_FX.FAILURE);
+    const parts = (path.startsWith("/") ? path : `${this.#options.home}/${path}`)
+      .split("/")
+      .filter((part) => part !== "" && part !== ".");
+    let node: MemoryNode | undefined = this.root;
+    names.length = 0;
+    for (const [index, part] of parts.entries()) {
+      if (node === undefined) throw new Refusal(SSH_FX.NO_SUCH_FILE);
+      if (node.kind !== "directory") throw new Refusal(SSH_FX.FAILURE);
+      if (part === "..") {
+        names.pop();
+        node = this.#walk(`/${names.join("/")}`, true, []);
+        continue;
+      }
+      const next: MemoryNode | undefined = node.entries.get(part);
+      if (next?.kind === "link" && (follow || index < parts.length - 1)) {
+        const target = decodePath(next.data);
+        node = this.#walk(target.startsWith("/") ? target : `/${[...names, target].join("/")}`, true, names, depth + 1);
+      } else {
+        names.push(part);
+        node = next;
+      }
+    }
+    return node;
+  }
+
+  #add(path: string, node: MemoryNode): MemoryNode {
+    const { parent, name } = this.#place(path);
+    if (parent.entries.has(name)) throw new Refusal(SSH_FX.FAILURE);
+    parent.entries.set(name, node);
+    return node;
+  }
+
+  /** Returns the directory and the name of a path. */
+  #place(path: string): { readonly parent: MemoryNode; readonly name: string } {
+    const slash = path.lastIndexOf("/");
+    const parent = this.find(slash < 0 ? "" : path.slice(0, slash + 1));
+    if (parent.kind !== "directory") throw new Refusal(SSH_FX.FAILURE);
+    return { parent, name: path.slice(slash + 1) };
   }
 }
 
-function node(kind: Node["kind"], content: Uint8Array): Node {
-  const permissions = { file: 0o100644, directory: 0o040755, link: 0o120777 }[kind];
-  return { kind, permissions, mtime: MTIME, content };
+/** Returns the attributes of a node. */
+export function attributesOf(node: MemoryNode): Attributes {
+  return {
+    size: BigInt(node.data.length),
+    owner: { uid: node.uid, gid: node.gid },
+    permissions: TYPES[node.kind] | node.mode,
+    times: { atime: node.atime, mtime: node.mtime },
+  };
 }
 
-function attributesOf({ content, permissions, mtime }: Node): Attributes {
-  return { size: BigInt(content.length), owner: { uid: 0, gid: 0 }, permissions, times: { atime: mtime, mtime } };
+/** Changes the given attributes of a node. */
+export function setAttributes(node: MemoryNode, { size, owner, permissions, times }: Attributes): void {
+  if (size !== undefined) node.data = resized(node.data, Number(size));
+  if (permissions !== undefined) node.mode = permissions & 0o7777;
+  if (owner !== undefined) Object.assign(node, owner);
+  if (times !== undefined) Object.assign(node, times);
 }
 
-function change(node: Node, { size, permissions, times }: Attributes): void {
-  if (size !== undefined) resize(node, Number(size));
-  if (permissions !== undefined) node.permissions = (node.permissions & 0o170000) | (permissions & 0o7777);
-  if (times !== undefined) node.mtime = times.mtime;
+/** Writes bytes into a file, which grows as needed. */
+export function writeAt(node: MemoryNode, offset: number, bytes: Uint8Array): void {
+  if (offset + bytes.length > node.data.length) node.data = resized(node.data, offset + bytes.length);
+  node.data.set(bytes, offset);
 }
 
-function resize(node: Node, length: number): void {
-  if (node.content.length === length) return;
-  const content = new Uint8Array(length);
-  content.set(node.content.subarray(0, length));
-  node.content = content;
+function resized(bytes: Uint8Array, length: number): Uint8Array {
+  const changed = new Uint8Array(length);
+  changed.set(bytes.subarray(0, length));
+  return changed;
 }
 
-/** Returns the name of each id; only 0 has one. */
-function namesOf(ids: readonly number[]): string[] {
-  return ids.map((id) => (id === 0 ? "root" : ""));
+function copied({ readHandle, readOffset, length }: CopyDataRequest<OpenNode>): Uint8Array {
+  const { data } = readHandle.node;
+  return data.slice(readOffset, length === 0 ? data.length : readOffset + length);
 }
 
-/** Returns a path from "/", without "." and "..". */
-function absolute(path: Uint8Array): string {
-  const parts: string[] = [];
-  for (const part of decodePath(path).split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
+/** Returns the beginning of a line of OpenSSH's listing. Only the number of links is exact. */
+function longnameOf(name: string, { links }: MemoryNode): Uint8Array<ArrayBuffer> {
+  return encodePath(`-rw-r--r--    ${links} alice    users           1 Jan  1  1970 ${name}`);
 }
+
+/** Facts about the file system of each server. */
+const STATVFS = {
+  bsize: 4096n,
+  frsize: 4096n,
+  blocks: 1000n,
+  bfree: 500n,
+  bavail: 400n,
+  files: 100n,
+  ffree: 50n,
+  favail: 40n,
+  fsid: 2n ** 63n,
+  flag: 2n,
+  namemax: 255n,
+};

@@ -9,12 +9,25 @@ import {
   SSH_FX,
   SSH_FXF,
 } from "@nacre/sftp";
-import { utf8Encode } from "@nacre/wire";
+import { concatBytes, utf8Encode } from "@nacre/wire";
+import type { MemoryFilesOptions } from "./memory-files.ts";
 
 const CREATE = SSH_FXF.READ | SSH_FXF.WRITE | SSH_FXF.CREAT | SSH_FXF.EXCL;
 
 /** Name that is not UTF-8, with a character that is. */
 const ODD = encodePath("é\udcff\udc80");
+
+const RECORDED_TIME = 1_700_000_000;
+
+/** Facts about the files of recorded sessions. Times are constant, so results are repeatable. */
+export const RECORDED_FILES: Partial<MemoryFilesOptions> = {
+  home: "",
+  owner: 0,
+  atime: RECORDED_TIME,
+  mtime: RECORDED_TIME,
+  listsDots: false,
+  longname: encodePath,
+};
 
 /** Content of the recorded file. */
 export const RECORDED_CONTENT: Uint8Array<ArrayBuffer> = Uint8Array.from(
@@ -169,8 +182,9 @@ export class RecordedSession {
   }
 }
 
-/** Returns an answer in the form of the expected ones: a listing as its sorted names. */
+/** Returns an answer in the form of the expected ones: a listing as its sorted names, data in one piece. */
 export function comparable(answer: SftpClientEvent<number>): object {
+  if (answer.type === "data") return { ...answer, data: concatBytes(...answer.pieces), pieces: undefined };
   if (answer.type !== "names") return answer;
   return { ...answer, names: answer.names.map(({ filename }: NameEntry) => decodePath(filename)).toSorted() };
 }

@@ -21,8 +21,8 @@ export class BlobFile implements NewFile {
     return this.#blob;
   }
 
-  write(bytes: Uint8Array, position: number): Promise<void> {
-    const end = position + bytes.length;
+  write(pieces: readonly Uint8Array[], position: number): Promise<void> {
+    const end = pieces.reduce((sum, { length }) => sum + length, position);
     if (end > this.#maxSize)
       return Promise.reject(
         new SshError(
@@ -30,13 +30,16 @@ export class BlobFile implements NewFile {
           `the file is longer than ${this.#maxSize} bytes, and this browser can only save what is in memory; use one with a file system, or raise \`maxBlobSize\``,
         ),
       );
-    for (let at = position; at < end; ) {
-      while (this.#pieces.length * PIECE_LENGTH <= at) this.#pieces.push(new Uint8Array(PIECE_LENGTH));
-      const offset = at % PIECE_LENGTH;
-      const part = bytes.subarray(at - position, at - position + PIECE_LENGTH - offset);
-      this.#pieces[Math.floor(at / PIECE_LENGTH)]!.set(part, offset);
-      at += part.length;
-    }
+    let at = position;
+    for (const piece of pieces)
+      for (let rest = piece; rest.length > 0; ) {
+        while (this.#pieces.length * PIECE_LENGTH <= at) this.#pieces.push(new Uint8Array(PIECE_LENGTH));
+        const offset = at % PIECE_LENGTH;
+        const part = rest.subarray(0, PIECE_LENGTH - offset);
+        this.#pieces[Math.floor(at / PIECE_LENGTH)]!.set(part, offset);
+        at += part.length;
+        rest = rest.subarray(part.length);
+      }
     this.#size = Math.max(this.#size, end);
     return Promise.resolve();
   }

@@ -40,9 +40,9 @@ export class NewFileTarget extends ReadableFiles implements LocalPath {
       this.#open = { path, file };
       this.#size = 0;
       return {
-        write: (bytes, position) => {
-          this.#size = Math.max(this.#size, position + bytes.length);
-          return writing(path, () => file.write(bytes, position));
+        write: (pieces, position) => {
+          this.#size = pieces.reduce((sum, { length }) => sum + length, position);
+          return writing(path, () => file.write(pieces, position));
         },
         setAttributes: () => Promise.resolve(),
         // `rename` or `remove` follows and decides.

@@ -6,10 +6,10 @@ import type { NewFile } from "./new-file.ts";
 export function newFileWriter(path: string, file: NewFile): LocalWriter {
   let hasFailed = false;
   return {
-    write: (bytes, position) =>
+    write: (pieces, position) =>
       writing(path, async () => {
         try {
-          await file.write(bytes, position);
+          await file.write(pieces, position);
         } catch (error) {
           hasFailed = true;
           throw error;

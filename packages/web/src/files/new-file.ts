@@ -1,7 +1,7 @@
 /** A file that is being written. Nothing of it is visible under its name before `commit`. */
 export interface NewFile {
-  /** Writes all bytes at `position`. The caller leaves the memory alone until the promise settles. */
-  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Writes all bytes of the pieces at `position`, one piece after the other. The caller leaves them alone until the promise settles. */
+  write(pieces: readonly Uint8Array[], position: number): Promise<void>;
   /** Makes the contents visible. */
   commit(): Promise<void>;
   /** Drops the contents. */
@@ -30,19 +30,20 @@ class StreamFile implements NewFile {
     this.#stream = stream;
   }
 
-  async write(bytes: Uint8Array, position: number): Promise<void> {
+  async write(pieces: readonly Uint8Array[], position: number): Promise<void> {
     if (position !== this.#position + this.#length) {
       await this.#flush();
       this.#position = position;
     }
-    for (let rest = bytes; rest.length > 0; ) {
-      const part = rest.subarray(0, WRITE_LENGTH - this.#length);
-      this.#reserve(this.#length + part.length);
-      this.#buffer.set(part, this.#length);
-      this.#length += part.length;
-      rest = rest.subarray(part.length);
-      if (this.#length === WRITE_LENGTH) await this.#flush();
-    }
+    for (const piece of pieces)
+      for (let rest = piece; rest.length > 0; ) {
+        const part = rest.subarray(0, WRITE_LENGTH - this.#length);
+        this.#reserve(this.#length + part.length);
+        this.#buffer.set(part, this.#length);
+        this.#length += part.length;
+        rest = rest.subarray(part.length);
+        if (this.#length === WRITE_LENGTH) await this.#flush();
+      }
   }
 
   async commit(): Promise<void> {

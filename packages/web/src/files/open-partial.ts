@@ -36,12 +36,12 @@ export class OpenPartial implements LocalPartial {
     return this.#reader.read(buffer, position);
   }
 
-  async write(bytes: Uint8Array, position: number): Promise<void> {
+  async write(pieces: readonly Uint8Array[], position: number): Promise<void> {
     const { path } = this;
     this.#writer ??= await writing(path, async () =>
       newFileWriter(path, await newFile(await this.#opener.handle(path), true)),
     );
-    await this.#writer.write(bytes, position);
+    await this.#writer.write(pieces, position);
   }
 
   setAttributes(): Promise<void> {

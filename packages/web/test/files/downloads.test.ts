@@ -166,8 +166,8 @@ describe("directoryFiles", () => {
     fillAfterOneWrite(directory);
     const file = await directoryFiles(directory).create("/f", undefined);
     const block = pattern(1024 * 1024);
-    await file.write(block, 0);
-    expect(await failure(file.write(block, block.length))).toEqual(code("file-unwritable"));
+    await file.write([block], 0);
+    expect(await failure(file.write([block], block.length))).toEqual(code("file-unwritable"));
     await file.close();
     expect(await tree(directory)).toEqual(["f: "]);
   });

@@ -66,7 +66,7 @@ function clients(exchanges: readonly Exchange[]): Uint8Array[] {
       ["version"],
       ["bytes", 0, 0, 0, limits.length, limits],
       ["read", 0, 0, 0, 9],
-      ["readInto", 0, 0, 156, 64],
+      ["read", 0, 0, 156, 64],
       ["data", 1, 0, 0, 100, 0],
       ["abandon", 0],
       ["data", 0, 0, 0, 0, 9],
@@ -74,9 +74,9 @@ function clients(exchanges: readonly Exchange[]): Uint8Array[] {
     ),
     clientScript(
       ["version"],
-      ["readInto", 0, 0, 0, 9],
+      ["read", 0, 0, 0, 9],
       ["data", 0, 0, 0, 0, 0],
-      ["readInto", 0, 0, 0, 9],
+      ["read", 0, 0, 0, 9],
       ["data", 0, 0, 0, 0, 10],
     ),
     clientScript(["bytes", 0, 0, 0, 5, 2, 0, 0, 0, 6]),
@@ -124,7 +124,7 @@ function servers(exchanges: readonly Exchange[]): Uint8Array[] {
       ["answerAll", 2],
       ["sendAll"],
     ),
-    // More requests than `maxRequests`, more handles than `maxHandles`, and more bytes than `maxBytesUnderWay`.
+    // More requests than `maxRequests`, more handles than `maxHandles`, and more bytes than `maxPendingBytes`.
     serverScript(
       ...Array.from({ length: 9 }, () => ["packet", stat] as const),
       ["answer", 3, 1],

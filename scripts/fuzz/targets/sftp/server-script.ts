@@ -20,7 +20,7 @@ const MOST_STEPS = 96;
 const LIMITS = {
   maxPacketLength: 34_000,
   maxRequests: 6,
-  maxBytesUnderWay: 100_000,
+  maxPendingBytes: 100_000,
   maxUnsent: 50_000,
   maxHandles: 4,
   maxPathLength: 100,

@@ -8,8 +8,8 @@ import { hasCode, lstatOf, permissionBits, typeOf, unsupported } from "./served-
 const CREATE = { read: false, write: true, append: false, create: true, truncate: false, exclusive: true } as const;
 
 /**
- * A file that is written under a temporary name and renamed when it is whole, so that readers see the old or the new contents. A symbolic link with the
- * final name is replaced, not followed.
+ * A file that is written under a temporary name and renamed when it is complete, so that readers see the old or the new contents. A
+ * symbolic link with the final name is replaced, not followed.
  */
 export class NewFile {
   readonly #fileSystem: FileSystem;

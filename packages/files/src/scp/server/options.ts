@@ -4,7 +4,10 @@ import type { OptionNames } from "nacre/extend";
 
 /** An event of an scp server for a log. Texts from the client are unescaped: escape them before display. */
 export interface ScpServerLogEvent {
-  /** The file system threw an exception that has none of Node's codes. The client receives a fixed text, which contains nothing of it. */
+  /**
+   * The file system threw an exception without one of Node's codes. The client receives a fixed text, which contains nothing of the
+   * exception.
+   */
   readonly type: "failed";
   /** Path of the file or directory. */
   readonly path: string;
@@ -17,8 +20,8 @@ export interface ScpServerSettings {
   /** Whether to deny every upload; default false. */
   readonly readOnly?: boolean | undefined;
   /**
-   * Whether a command of scp that is not understood, such as one with wildcards, is left to the caller; default false: it is refused with
-   * exit status 1. A shell that runs it is bound neither by the file system nor by `readOnly`.
+   * Whether the caller handles scp commands that this server does not parse, such as those with wildcards. Default false: they are
+   * refused with exit status 1. A shell that runs one is restricted neither by the file system nor by `readOnly`.
    */
   readonly passUnparsed?: boolean | undefined;
   /** Limits of one session that override the defaults: lengths of lines and names, depth of directories. */

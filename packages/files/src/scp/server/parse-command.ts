@@ -7,9 +7,9 @@ const FLAGS = new Set("dfpqrtv");
 const SHELL_CHARACTERS = "\t\n\r $`|&;<>()*?[]{}!#\"'\\~";
 
 /**
- * Parses the command line of an `exec` request. Returns `undefined` unless it is what scp programs send to a server: `scp`, flags as getopt(3)
- * reads them, one of -t and -f among them, and one path behind an optional `--`. The path is one word without anything that a shell would
- * expand; a leading `~/` is the directory in which relative paths start.
+ * Parses the command line of an `exec` request. Returns `undefined` unless it has the form that scp programs send: `scp`, flags as
+ * getopt(3) reads them, one of -t and -f among them, and one path after an optional `--`. The path is one word without anything that a
+ * shell would expand; a leading `~/` is the directory in which relative paths start.
  */
 export function parseScpCommand(command: string): ScpCommand | undefined {
   const [program, ...words] = splitWords(command) ?? [];
@@ -30,7 +30,7 @@ export function parseScpCommand(command: string): ScpCommand | undefined {
 }
 
 /**
- * Returns whether a command may start scp for a transfer, by any way of a shell: its first word is scp, or -t or -f follows a later
+ * Returns whether a command may start scp for a transfer, even through a shell: its first word is scp, or -t or -f follows a later
  * word scp. Quotes, directories and case are ignored.
  */
 export function namesScp(command: string): boolean {

@@ -5,19 +5,18 @@ import { basename, join } from "../../remote/remote-path.ts";
 import { FileSystemError } from "../../serve/file-error.ts";
 import type { ScpCommand } from "../command.ts";
 import type { ScpChannel } from "../scp-channel.ts";
-import { ClientGone } from "./client-gone.ts";
 import { NewFile } from "./new-file.ts";
-import { lstatOf, reasonOf, type ServedFiles, statOf, typeOf, unsupported } from "./served-files.ts";
+import { ClientGone, lstatOf, reasonOf, type ServedFiles, statOf, typeOf, unsupported } from "./served-files.ts";
 
 type Of<Type extends ScpSinkEvent["type"]> = Extract<ScpSinkEvent, { readonly type: Type }>;
 
-/** How the contents of a file arrived: `"invalid"` if the client reported that it could not read all of them. */
+/** Result of receiving a file: `"invalid"` if the client reported that it could not read all of it. */
 type Outcome =
   | { readonly kind: "whole" }
   | { readonly kind: "invalid" }
   | { readonly kind: "unwritable"; readonly error: unknown };
 
-/** A directory whose entries arrive. */
+/** A directory being received. */
 interface Directory {
   readonly path: string;
   /** Attributes to set when it is complete. */
@@ -93,7 +92,7 @@ export class ReceiveFiles {
     }
   }
 
-  /** Returns where an entry with this name goes. */
+  /** Returns the path for an entry with this name. */
   #placeOf(name: Uint8Array): string {
     const directory = this.#directories.at(-1)?.path ?? (this.#isTargetDirectory ? this.#command.path : undefined);
     return directory === undefined ? this.#command.path : join(directory, decodePath(name));
@@ -126,7 +125,7 @@ export class ReceiveFiles {
     }
   }
 
-  /** Writes contents until the client has sent all of them. The rest of a file that cannot be written arrives all the same. */
+  /** Writes contents until the client has sent all of them. If the file cannot be written, reads and drops the remaining bytes. */
   async #contents(file: NewFile): Promise<Outcome> {
     let failure: { readonly error: unknown } | undefined;
     for (;;) {
@@ -162,7 +161,7 @@ export class ReceiveFiles {
 
   async #makeDirectory(path: string, permissions: number): Promise<void> {
     const { fileSystem } = this.#served;
-    // A link from an earlier upload would lead files to another place.
+    // A link from an earlier upload would redirect files to another directory.
     const existing = await /* rule: scp-server-directory-link */ lstatOf(fileSystem, path);
     if (existing === undefined) {
       // Its owner must be able to add entries. With -p, it gets its own bits when it is complete.
@@ -190,7 +189,7 @@ export class ReceiveFiles {
   }
 }
 
-/** Returns attributes to keep. Times beyond those of SFTP become the nearest one. */
+/** Returns attributes for `-p`. A time outside SFTP's range becomes the nearest one. */
 function attributesOf(permissions: number, times: ScpTimes | undefined): Attributes {
   if (times === undefined) return { permissions };
   const { atime, mtime } = times;

@@ -2,11 +2,11 @@ import { SCP_LIMITS, ScpSink, ScpSource } from "@nacre/sftp/scp";
 import { type BaseSession, checkLimits, checkNames, loginId, usage } from "nacre/extend";
 import type { FileSystem } from "../../serve/file-system.ts";
 import { ScpChannel } from "../scp-channel.ts";
-import { ClientGone } from "./client-gone.ts";
 import { SCP_SERVER_OPTIONS, type ScpServerLogEvent, type ScpServerSettings } from "./options.ts";
 import { namesScp, parseScpCommand } from "./parse-command.ts";
 import { ReceiveFiles } from "./receive-files.ts";
 import { SendFiles } from "./send-files.ts";
+import { ClientGone } from "./served-files.ts";
 
 /** Answers a session if its command is scp's. Returns `undefined` for any other session, which the caller then handles. */
 export type ScpHandler = (session: BaseSession) => Promise<number> | undefined;
@@ -23,8 +23,9 @@ const REQUIRED = ["open", "opendir", "stat", "lstat", "realpath"] as const;
  * `session: (session) => scp(session) ?? runCommand(session)`.
  *
  * Only the command lines that scp programs send are answered, with one path and nothing that a shell would expand. Any other command that
- * names scp is refused with exit status 1, unless `passUnparsed` is true or it is the forced command of the login. Files are written under a
- * temporary name and renamed when they are whole. Symbolic links are followed only in the path that the client names, and in what it reads.
+ * names scp is refused with exit status 1, unless `passUnparsed` is true or it is the forced command of the login. Files are written
+ * under a temporary name and renamed when they are complete. Symbolic links are followed only in the path that the client names, and in
+ * files that it reads.
  *
  * Throws `usage` for an invalid option. A session fails if the client violates the protocol, and the server's log has the error.
  */

@@ -6,27 +6,26 @@ import { FileSystemError } from "../../serve/file-error.ts";
 import type { ServedFile } from "../../serve/file-system.ts";
 import type { ScpCommand } from "../command.ts";
 import type { ScpChannel } from "../scp-channel.ts";
-import { ClientGone } from "./client-gone.ts";
-import { permissionBits, reasonOf, type ServedFiles, typeOf } from "./served-files.ts";
+import { ClientGone, permissionBits, reasonOf, type ServedFiles, typeOf } from "./served-files.ts";
 
 const READ = { read: true, write: false, append: false, create: false, truncate: false, exclusive: false } as const;
 
 /** Length in bytes of one read. */
 const READ_LENGTH = 256 * 1024;
 
-/** Maximum number of directories below each other. An `ScpSink` takes no more. */
+/** Maximum depth of directories. An `ScpSink` accepts no more. */
 const MAX_DEPTH = SCP_LIMITS.defaults.maxDepth;
 
 /** Reports a file or directory that cannot be sent. Its text is for the client. */
 class CannotSend extends Error {}
 
-/** Answers `scp -f`: sends files of a file system. Symbolic links are followed, as every scp does. */
+/** Answers `scp -f`: sends files of a file system. Follows symbolic links, as every scp does. */
 export class SendFiles {
   readonly #served: ServedFiles;
   readonly #command: ScpCommand;
   readonly #machine: ScpSource;
   readonly #channel: ScpChannel<ScpSourceEvent>;
-  /** Paths without links of the directories around the current file. */
+  /** Paths of the directories that contain the current file, with links resolved. */
   readonly #above: string[] = [];
   /** Whether something was not sent. */
   #hasFailed = false;
@@ -46,7 +45,7 @@ export class SendFiles {
     return this.#hasFailed ? 1 : 0;
   }
 
-  /** Sends a file or directory. What cannot be sent is reported, and the transfer goes on. */
+  /** Sends a file or directory. Reports what cannot be sent, and goes on. */
   async #send(path: string, name: Uint8Array): Promise<void> {
     await this.#attempt(path, async () => {
       const attributes = await this.#served.fileSystem.stat(path);
@@ -60,7 +59,7 @@ export class SendFiles {
   async #sendFile(path: string, name: Uint8Array): Promise<void> {
     const file = await this.#served.fileSystem.open(path, READ, {});
     try {
-      // Those of the open file: another one may have its path by now.
+      // Attributes of the open file: by now, another file may have its path.
       const attributes = await file.stat();
       const size = Number(attributes.size ?? 0n);
       this.#machine.file(this.#entry(name, attributes), size);
@@ -73,7 +72,7 @@ export class SendFiles {
     }
   }
 
-  /** Sends exactly `size` bytes. Returns the problem if the file has fewer or cannot be read; zeros take the place of what is missing. */
+  /** Sends exactly `size` bytes. If the file has fewer or cannot be read, sends zeros instead, and returns the problem. */
   async #contents(path: string, file: ServedFile, size: number): Promise<string | undefined> {
     let problem: string | undefined;
     for (let position = 0; position < size; ) {
@@ -138,7 +137,7 @@ export class SendFiles {
     }
   }
 
-  /** Resolves with whether the client accepts what was sent last. Throws if it has gone. */
+  /** Resolves with whether the client accepts the last record or file. Throws if the client has left. */
   async #isAccepted(): Promise<boolean> {
     const event = await this.#channel.next();
     if (event.type === "closed") throw new ClientGone(event.error);

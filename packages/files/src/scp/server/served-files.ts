@@ -1,4 +1,5 @@
 import type { Attributes } from "@nacre/sftp";
+import type { SshError } from "@nacre/wire";
 import { type FileErrorCode, FileSystemError, refusalOf } from "../../serve/file-error.ts";
 import type { FileSystem } from "../../serve/file-system.ts";
 import type { ScpServerLogEvent } from "./options.ts";
@@ -10,12 +11,12 @@ export interface ServedFiles {
   log(this: void, event: ScpServerLogEvent): void;
 }
 
-/** Types of files that scp distinguishes. */
+/** File types that scp distinguishes. */
 export type ServedType = "file" | "directory" | "link" | "special";
 
 const TYPE_BITS = 0o170_000;
 
-/** Returns what a file is, from its attributes. */
+/** Returns the type of a file from its attributes. */
 export function typeOf({ permissions = 0 }: Attributes): ServedType {
   switch (permissions & TYPE_BITS) {
     case 0o040_000:
@@ -46,7 +47,7 @@ export async function statOf(fileSystem: FileSystem, path: string): Promise<Attr
   return found(fileSystem.stat(path));
 }
 
-/** Returns the text of an exception for the client. It depends on the error's code alone. Logs an exception without one. */
+/** Returns the text for the client about an exception, which depends on its code alone. Logs an exception without a code. */
 export function reasonOf({ log }: ServedFiles, path: string, error: unknown): string {
   const refusal = refusalOf(error);
   if (refusal !== undefined) return refusal.message;
@@ -71,5 +72,16 @@ async function found(attributes: Promise<Attributes>): Promise<Attributes | unde
   } catch (error) {
     if (hasCode(error, "ENOENT")) return undefined;
     throw error;
+  }
+}
+
+/** Ends a transfer because the client has gone or violated the protocol. */
+export class ClientGone extends Error {
+  /** What it did; `undefined` if it ended regularly before everything was sent. */
+  readonly reason: SshError | undefined;
+
+  constructor(reason: SshError | undefined) {
+    super("the client has ended scp");
+    this.reason = reason;
   }
 }

@@ -68,8 +68,8 @@ export const SFTP: readonly Row[] = [
     "sftp: more data than requested",
     "client",
     remove("sftp-data-length"),
-    patch("sftp-into-length", "false"),
-    patch("sftp-into-field", "false"),
+    patch("sftp-into-length", "true"),
+    patch("sftp-into-field", "true"),
   ),
   {
     title: "sftp: a listed name that is a path",
@@ -102,7 +102,12 @@ export const SFTP: readonly Row[] = [
     ),
     server: "not touched",
   },
-  row("sftp: replies that make a reader ask forever", "client", remove("sftp-empty-data"), remove("sftp-empty-names")),
+  row(
+    "sftp: replies that make a reader ask forever",
+    "client",
+    patch("sftp-empty-data", "true"),
+    remove("sftp-empty-names"),
+  ),
   {
     title: "sftp: names",
     client: byMachine(

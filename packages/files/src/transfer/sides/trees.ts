@@ -1,13 +1,14 @@
-import type { Chunk } from "../local/chunk.ts";
-import type { LocalAttributes, LocalDirectory, LocalEntry, LocalStats } from "../local/local-files.ts";
-import type { CallContext } from "../remote/call.ts";
-import type { ListDirectory } from "../remote/glob.ts";
+import type { SshError } from "@nacre/wire";
+import type { Chunk } from "../../local/chunk.ts";
+import type { LocalAttributes, LocalDirectory, LocalEntry, LocalStats } from "../../local/local-files.ts";
+import type { CallContext } from "../../remote/call.ts";
+import type { ListDirectory } from "../../remote/glob.ts";
+import type { TokenBucket } from "../token-bucket.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 
 /**
- * Maximum size in bytes of a file that is moved as a whole, with fewer calls than a longer one. Every server accepts one request with this
- * length, and with one byte more.
+ * Maximum size in bytes of a short file, which is read and written by one request each. Every server accepts requests of one byte more,
+ * which detects a file that has grown.
  */
 export const SHORT_LENGTH: number = 32 * 1024 - 1;
 
@@ -15,7 +16,7 @@ export const SHORT_LENGTH: number = 32 * 1024 - 1;
 export interface ReadOptions {
   /** First position in bytes. */
   readonly start: number;
-  /** Size of the file in bytes, about. */
+  /** Approximate size of the file in bytes. */
   readonly size: number;
   /** Whether the path may be a symbolic link. */
   readonly follow: boolean;
@@ -25,43 +26,38 @@ export interface ReadOptions {
 
 /** Attributes of a file to move. */
 export interface SourceStats extends LocalStats {
-  /** Whether the size is unknown until the file has been read. */
+  /** Whether the size is unknown until the whole file has been read. */
   readonly isUnsized?: boolean | undefined;
 }
 
 /** Files that a transfer reads. Paths are those of this side. */
 export interface SourceFiles {
-  /** Number of files that may be open at the same time; `undefined` if this side sets no limit. */
+  /** Maximum number of files that may be open at the same time; `undefined` if this side sets no limit. */
   readonly mostFiles?: number | undefined;
-  /** Digests that this side computes itself; `undefined` if this program must read the files for that. */
+  /** Digests that this side computes itself; `undefined` if this program has to read the files. */
   readonly remote?: RemoteDigests | undefined;
   /** Resolves with the attributes of a file; of the target if it is a symbolic link. */
   stat(path: string, context: CallContext): Promise<SourceStats>;
   /** Reads a file from a position to its end. */
   read(path: string, options: ReadOptions, context: CallContext): AsyncIterable<Chunk>;
   /**
-   * Reads a file of at most `SHORT_LENGTH` bytes at once, now or later. The result is `undefined` if this is not possible, such as when
-   * `size` is out of date: call `read` then.
+   * Reads a file of at most `SHORT_LENGTH` bytes in one call. Resolves with `undefined` if this is not possible, for example because
+   * `size` is out of date. Then call `read`.
    */
-  readShort?(
-    path: string,
-    size: number,
-    follow: boolean,
-    context: CallContext,
-  ): Promise<Uint8Array | undefined> | Uint8Array | undefined;
+  readShort?(path: string, size: number, follow: boolean, context: CallContext): Promise<Uint8Array | undefined>;
 }
 
-/** Where a transfer reads a tree. */
+/** A side from which a transfer reads a tree. */
 export interface SourceTree extends SourceFiles {
   /** Returns the path of an entry. */
   join(directory: string, name: string): string;
   /** Resolves with the attributes of a file; of the link itself if it is a symbolic link. */
   lstat(path: string, context: CallContext): Promise<LocalStats>;
-  /** Resolves with the absolute path without links. */
+  /** Resolves with the absolute path, with links resolved. */
   realpath(path: string, context: CallContext): Promise<string>;
   /** Lists a directory. */
   list(path: string, context: CallContext): AsyncIterable<LocalEntry>;
-  /** Yields the paths below a directory that match a pattern, with "/" between names. `list` lists each directory. */
+  /** Yields the paths below a directory that match a pattern, with "/" between names. Each directory is listed through `list`. */
   glob(directory: string, pattern: string, context: CallContext, list: ListDirectory): AsyncIterable<string>;
   /** Resolves with the target of a symbolic link. */
   readlink(path: string, context: CallContext): Promise<string>;
@@ -81,6 +77,8 @@ export interface NewAttributes {
   readonly mode: number | undefined;
   /** Attributes to set exactly, if they are preserved. */
   readonly exact: LocalAttributes | undefined;
+  /** Called if this side does not support them. The file or directory is kept without them. */
+  readonly onUnsupported: (error: SshError) => void;
 }
 
 /** An entry of a directory of the target. */
@@ -89,7 +87,7 @@ export interface TargetEntry extends LocalEntry {
   readonly links?: number | undefined;
 }
 
-/** A file that is not whole yet, open for writing behind its end. */
+/** An open partial file, to which the missing bytes are appended. */
 export interface PartialFile {
   /** Size in bytes when it was opened. */
   readonly size: number;
@@ -101,24 +99,24 @@ export interface PartialFile {
   close(): Promise<void>;
 }
 
-/** Opens files that are not whole. */
+/** Opens partial files. */
 export interface PartialFiles {
-  /** Creates a file. Rejects if anything has this name. */
+  /** Creates a partial file. Rejects if anything has this name. */
   create(path: string, mode: number | undefined, context: CallContext): Promise<PartialFile>;
-  /** Opens a listed file. Resolves with `undefined` unless it is a regular file of this user with one link. */
+  /** Opens a listed partial file. Resolves with `undefined` unless it is a regular file of this user with one link. */
   open(path: string, entry: TargetEntry, context: CallContext): Promise<PartialFile | undefined>;
 }
 
 /** Files that a transfer writes. Paths are those of this side. */
 export interface TargetFiles {
-  /** Number of files that may be open at the same time; `undefined` if this side sets no limit. */
+  /** Maximum number of files that may be open at the same time; `undefined` if this side sets no limit. */
   readonly mostFiles?: number | undefined;
-  /** Digests that this side computes itself; `undefined` if the bytes that this program wrote stand for them. */
+  /** Digests that this side computes itself; `undefined` if those of the bytes written are used. */
   readonly remote?: RemoteDigests | undefined;
   /** Resolves with the attributes of a file, of the link itself if it is a symbolic link; `undefined` if this side cannot tell. */
   lstat(path: string, context: CallContext): Promise<LocalStats | undefined>;
   /**
-   * Writes a file under a temporary name and renames it when it is whole. After a failure, the temporary file is removed. `data` is the
+   * Writes a file under a temporary name and renames it when it is complete. After a failure, the temporary file is removed. `data` is the
    * whole contents, or chunks.
    */
   write(
@@ -129,9 +127,9 @@ export interface TargetFiles {
   ): Promise<void>;
 }
 
-/** Where a transfer writes a tree. */
+/** A side to which a transfer writes a tree. */
 export interface TargetTree extends TargetFiles {
-  /** Opens files that are not whole; `undefined` if this side cannot. */
+  /** Opens partial files; `undefined` if this side does not support them. */
   readonly partials?: PartialFiles | undefined;
   /** Whether directories can be removed. */
   readonly removesDirectories: boolean;
@@ -139,11 +137,11 @@ export interface TargetTree extends TargetFiles {
   join(directory: string, name: string): string;
   /** Returns directory and name of a path. */
   split(path: string): { readonly directory: string; readonly name: string };
-  /** Rejects with `usage` if a path leads to a device, pipe or socket, which a renamed file would replace. */
+  /** Rejects with `usage` if a path leads to a device, pipe or socket, because the new file would replace it. */
   refuseSpecial?(path: string, context: CallContext): Promise<void>;
-  /** Returns why no entry can have a name, or `undefined`. */
+  /** Returns why this side does not allow a name; `undefined` if it does. */
   nameProblem(name: string): string | undefined;
-  /** Holds a directory open. Rejects for anything else; without `follow`, also for a symbolic link. */
+  /** Opens a directory and keeps it open. Rejects for anything else; without `follow`, also for a symbolic link. */
   hold?(path: string, follow: boolean): Promise<LocalDirectory>;
   /** Lists a directory. */
   list(path: string, context: CallContext): AsyncIterable<TargetEntry>;
@@ -154,12 +152,12 @@ export interface TargetTree extends TargetFiles {
   makeDirectory(path: string, directory: NewDirectory, context: CallContext): Promise<boolean>;
   /** Makes a symbolic link, in place of an existing file or link. */
   symlink(target: string, path: string, context: CallContext): Promise<void>;
-  /** Sets attributes of a directory. */
-  setAttributes(path: string, attributes: LocalAttributes, context: CallContext): Promise<void>;
+  /** Sets the exact attributes of a directory. */
+  setAttributes(path: string, attributes: Omit<NewAttributes, "mode">, context: CallContext): Promise<void>;
   /** Renames a file in its directory. Replaces an existing file or link. */
   rename(from: string, to: string, context: CallContext): Promise<void>;
   /** Removes a file or link, or an empty directory. Never follows a link. */
   remove(path: string, type: "file" | "directory", context: CallContext): Promise<void>;
-  /** Removes a file if that works. Never rejects, and waits a short time only. */
+  /** Tries to remove a file. Never rejects, and waits only a short time. */
   discard(path: string): Promise<void>;
 }

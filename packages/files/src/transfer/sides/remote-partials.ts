@@ -1,10 +1,11 @@
 import type { Attributes } from "@nacre/sftp";
-import { openFile, writeAndClose } from "../blocks/write-file.ts";
-import { type Chunk, joined } from "../local/chunk.ts";
-import { temporaryName } from "../local/names.ts";
-import { type CallContext, call } from "../remote/call.ts";
-import { basename, dirname, join, toBytes } from "../remote/remote-path.ts";
-import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
+import { writeAndClose } from "../../blocks/write-file.ts";
+import { type Chunk, joined } from "../../local/chunk.ts";
+import { temporaryName } from "../../local/names.ts";
+import { type CallContext, call } from "../../remote/call.ts";
+import { openFile } from "../../remote/open-file.ts";
+import { basename, dirname, join, toBytes } from "../../remote/remote-path.ts";
+import type { OpenFile, SftpChannel } from "../../remote/sftp-channel.ts";
 import { attributesOf } from "./remote-attributes.ts";
 import type { NewAttributes, PartialFile, PartialFiles, TargetEntry } from "./trees.ts";
 
@@ -13,12 +14,12 @@ const TYPE_BITS = 0o170_000;
 const REGULAR = 0o100_000;
 
 /**
- * Partial files of the server. SFTP version 3 opens files through links, and states no number of links but in listings. So a file is
- * compared before and after it is opened, and its owner with that of a file made for this purpose.
+ * Partial files of the server. SFTP version 3 follows links when it opens a file, and states the number of hard links only in listings. So
+ * the attributes of a file are compared before and after the open, and its owner with that of a new temporary file.
  */
 export class RemotePartials implements PartialFiles {
   readonly #channel: SftpChannel;
-  /** User id that new files get. */
+  /** User id of new files. */
   #uid: Promise<number | undefined> | undefined;
 
   constructor(channel: SftpChannel) {
@@ -62,7 +63,7 @@ export class RemotePartials implements PartialFiles {
     } finally {
       if (file !== undefined) this.#channel.release(file.handle);
       const removing = call(this.#channel, { type: "remove", path: toBytes(path) }, "status", context);
-      // An open that failed may have made the file nevertheless.
+      // Even if the open failed, it may have made the file.
       await (file === undefined ? removing.catch(() => {}) : removing);
     }
   }
@@ -76,7 +77,7 @@ export class RemotePartials implements PartialFiles {
   }
 }
 
-/** Returns whether all answers can be about the same file, unchanged. */
+/** Returns whether all attributes can be those of one unchanged file. */
 function isSame(first: Attributes, ...others: readonly Attributes[]): boolean {
   return others.every(
     (other) =>
@@ -98,8 +99,13 @@ class RemotePartial implements PartialFile {
     this.size = size;
   }
 
-  write(path: string, chunks: AsyncIterable<Chunk>, { exact }: NewAttributes, context: CallContext): Promise<void> {
-    const end = { position: this.size, final: exact && attributesOf(exact), flush: false };
+  write(
+    path: string,
+    chunks: AsyncIterable<Chunk>,
+    { exact, onUnsupported }: NewAttributes,
+    context: CallContext,
+  ): Promise<void> {
+    const end = { position: this.size, final: exact && attributesOf(exact), onUnsupported, flush: false };
     return writeAndClose(this.#channel, { ...this.#file, path }, joined(chunks), end, context);
   }
 

@@ -1,19 +1,18 @@
 import { SshError } from "@nacre/wire";
-import { type Chunk, ChunkJoiner, lengthOf } from "../local/chunk.ts";
+import { type Chunk, lengthOf, piecesOf } from "../../local/chunk.ts";
 import type {
-  LocalAttributes,
   LocalDirectory,
   LocalEntry,
   LocalFiles,
   LocalPartial,
   LocalStats,
   LocalWriter,
-} from "../local/local-files.ts";
-import { nameProblem, temporaryName } from "../local/names.ts";
-import { notDirectory } from "../local/not-directory.ts";
-import { refuseSpecial } from "../local/special.ts";
-import { type CallContext, throwIfAborted } from "../remote/call.ts";
-import { globBelow } from "../remote/glob.ts";
+} from "../../local/local-files.ts";
+import { nameProblem, temporaryName } from "../../local/names.ts";
+import { notDirectory } from "../../local/not-directory.ts";
+import { refuseSpecial } from "../../local/special.ts";
+import { type CallContext, throwIfAborted } from "../../remote/call.ts";
+import { globBelow } from "../../remote/glob.ts";
 import type {
   NewAttributes,
   NewDirectory,
@@ -25,15 +24,15 @@ import type {
 } from "./trees.ts";
 
 /**
- * Length in bytes of the buffers that files are read with: the longest write that OpenSSH accepts. A longer buffer would be sent in parts,
- * and would leave the processor's cache sooner.
+ * Length in bytes of the buffers for reading files: the longest write that OpenSSH accepts. A longer buffer would be sent in parts, and
+ * would be evicted from the processor's cache sooner.
  */
 const BUFFER_LENGTH = 255 * 1024;
 
-/** Length in bytes from which a file is read with a reused buffer. A shorter one gets a buffer of its own length. */
+/** Files of at least this many bytes are read with a reused buffer. A shorter file gets a buffer of its own length. */
 const REUSED_FROM = 64 * 1024;
 
-/** Reads local files for an upload. Buffers are used again. */
+/** Reads local files for an upload. Reuses its buffers. */
 export class LocalSource implements SourceTree {
   readonly #files: LocalFiles;
   readonly #buffers: Uint8Array[] = [];
@@ -90,7 +89,7 @@ export class LocalSource implements SourceTree {
     try {
       const length = Math.max(0, size - start);
       const isReused = length >= REUSED_FROM;
-      // One byte more finds the end of the file without another call.
+      // With one byte more, the first read finds the end of the file.
       const whole = isReused ? (this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH)) : new Uint8Array(length + 1);
       const buffer = bucket === undefined ? whole : whole.subarray(0, bucket.piece);
       for (let position = start; ; ) {
@@ -110,8 +109,15 @@ export class LocalSource implements SourceTree {
     }
   }
 
-  readShort(path: string, size: number, follow: boolean): Uint8Array | undefined {
-    return this.#files.readShort?.(path, size, follow);
+  async readShort(path: string, size: number, follow: boolean): Promise<Uint8Array | undefined> {
+    const file = await this.#files.open(path, follow);
+    try {
+      // One byte more shows whether the file has grown.
+      const buffer = new Uint8Array(size + 1);
+      return (await file.read(buffer, 0)) === size ? buffer.subarray(0, size) : undefined;
+    } finally {
+      await file.close();
+    }
   }
 
   readlink(path: string): Promise<string> {
@@ -119,7 +125,7 @@ export class LocalSource implements SourceTree {
   }
 }
 
-/** A pattern leaves out what cannot be read. */
+/** Directories that cannot be read match nothing. */
 function noneIfUnreadable(error: unknown): never[] {
   if (error instanceof SshError) return [];
   throw error;
@@ -168,7 +174,7 @@ export class LocalTarget implements TargetTree {
 
   async makeDirectory(path: string, { mode, follow }: NewDirectory): Promise<boolean> {
     if (await this.#files.makeDirectory(path, mode)) return true;
-    // An earlier download, or the server during this one, may have made a link there. It would lead files out of the tree.
+    // An earlier download, or another user, may have made a link there, which would lead files out of the tree.
     const { type } = follow
       ? await this.#files.stat(path)
       : /* rule: transfer-directory-link */ await this.#files.lstat(path);
@@ -183,7 +189,6 @@ export class LocalTarget implements TargetTree {
     context: CallContext,
   ): Promise<void> {
     await this.#replace(path, async (temporary) => {
-      if (data instanceof Uint8Array && this.#files.createShort?.(temporary, data, attributes) === true) return;
       const file = await this.#files.create(temporary, attributes.mode);
       await writeAndClose(file, 0, data, attributes, context);
     });
@@ -193,8 +198,8 @@ export class LocalTarget implements TargetTree {
     await this.#replace(path, (temporary) => this.#files.symlink(target, temporary));
   }
 
-  async setAttributes(path: string, attributes: LocalAttributes): Promise<void> {
-    await this.#files.setAttributes(path, attributes);
+  async setAttributes(path: string, { exact }: Pick<NewAttributes, "exact">): Promise<void> {
+    if (exact !== undefined) await this.#files.setAttributes(path, exact);
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -256,13 +261,15 @@ async function writeAndClose(
   context: CallContext,
 ): Promise<void> {
   try {
-    const joiner = new ChunkJoiner();
     let position = start;
-    for await (const chunk of data instanceof Uint8Array ? [data] : data) {
-      const length = lengthOf(chunk);
-      if (chunk instanceof Uint8Array || file.writePieces === undefined) await file.write(joiner.join(chunk), position);
-      else await file.writePieces(chunk, position);
-      position += length;
+    if (data instanceof Uint8Array) {
+      await file.write([data], position);
+    } else {
+      for await (const chunk of data) {
+        const length = lengthOf(chunk);
+        await file.write(piecesOf(chunk), position);
+        position += length;
+      }
     }
     throwIfAborted(context);
     if (exact !== undefined) await file.setAttributes(exact);

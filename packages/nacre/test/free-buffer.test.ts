@@ -1,5 +1,5 @@
 import { expect, it, vi } from "vitest";
-import { freeBuffer, freeBuffers } from "../src/net/free-buffer.ts";
+import { freeBuffer, freeBuffers } from "../src/free-buffer.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import { isBytes, usage } from "nacre/extend";
-import { type Chunk, joined } from "../local/chunk.ts";
+import { type Chunk, joined } from "../../local/chunk.ts";
 import type { NewAttributes, ReadOptions, SourceFiles, SourceStats, TargetFiles } from "./trees.ts";
 
 /**
@@ -8,10 +8,10 @@ import type { NewAttributes, ReadOptions, SourceFiles, SourceStats, TargetFiles 
  */
 export type TransferSink = (chunks: AsyncIterable<Uint8Array>) => Promise<unknown>;
 
-/** Attributes of a source that is read to its end. */
+/** Attributes of a stream, whose size is unknown until its end. */
 const STREAM_STATS: SourceStats = { type: "file", size: 0, isUnsized: true };
 
-/** Returns a source with the contents of an iterable. Other chunks than bytes throw `usage`. */
+/** Returns a source with the contents of an iterable. Throws `usage` for a chunk that is not bytes. */
 export function iterableSource(chunks: AsyncIterable<Uint8Array>): SourceFiles {
   return {
     stat: async () => STREAM_STATS,
@@ -36,7 +36,7 @@ async function* checked(
   }
 }
 
-/** Returns a target that passes the contents on. */
+/** Returns a target that passes the contents to a function. */
 export function sinkTarget(sink: TransferSink): TargetFiles {
   return {
     lstat: async () => undefined,

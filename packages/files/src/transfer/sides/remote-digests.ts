@@ -1,31 +1,31 @@
 import { decodePath } from "@nacre/sftp";
 import { concatBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { lengthOf, piecesOf } from "../local/chunk.ts";
-import type { Sha256Maker } from "../local/sha256.ts";
-import { type CallContext, call } from "../remote/call.ts";
-import type { ChannelOpener, DigestExecResult } from "../remote/open-sftp.ts";
-import { join, toBytes } from "../remote/remote-path.ts";
-import type { SftpChannel } from "../remote/sftp-channel.ts";
+import { lengthOf, piecesOf } from "../../local/chunk.ts";
+import type { Sha256Maker } from "../../local/sha256.ts";
+import { type CallContext, call } from "../../remote/call.ts";
+import type { ChannelOpener, DigestExecResult } from "../../remote/open-sftp.ts";
+import { join, toBytes } from "../../remote/remote-path.ts";
+import type { SftpChannel } from "../../remote/sftp-channel.ts";
+import type { TokenBucket } from "../token-bucket.ts";
 import { readRemote } from "./remote-read.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 
-/** Digests whole files. The names are on its input, so that no name is ever quoted. */
+/** Digests whole files. Names are passed on its input, so they need no quoting. */
 const WHOLE = "xargs -0 sha256sum -z --";
 
-/** Digests the beginnings of files: a length and a name on its input, each with NUL behind it. */
+/** Digests the beginnings of files: its input is a length and a name, each followed by NUL. */
 const PREFIX = `xargs -0 -n 2 sh -c 'head -c "$0" -- "$1" | sha256sum -z'`;
 
-/** Length in bytes of a digest and what stands between it and a name. */
+/** Maximum length in bytes of an output line, without the name. */
 const LINE_LENGTH = 80;
 
 /** Maximum length in bytes of the messages of a command. */
 const MAX_MESSAGES = 65_536;
 
-/** Digests of files in lowercase hexadecimal, as far as there are any. */
+/** Digests of files, in lowercase hexadecimal. */
 export interface Digests {
   /** Digests by path. */
   readonly byPath: ReadonlyMap<string, string>;
-  /** Why a path has none, for people. */
+  /** Why other paths have none, for people. */
   readonly reason: string;
 }
 
@@ -46,7 +46,7 @@ export class RemoteDigests {
     const absolute = await Promise.all(paths.map((path) => this.#absolute(path, context)));
     const lists = await this.#exec(WHOLE, absolute.map(toBytes), context);
     const byAbsolute = new Map<string, string>();
-    // A server that states two digests for a file cannot choose the better one.
+    // If a server states two digests for a file, the first counts.
     for (const { digest, name } of lists.lines) if (!byAbsolute.has(name)) byAbsolute.set(name, digest);
     const byPath = new Map<string, string>();
     for (const [index, path] of paths.entries()) {
@@ -65,8 +65,9 @@ export class RemoteDigests {
   }
 
   /**
-   * Digests a file by reading it over SFTP, at the rate of `bucket`. `size` is the expected size in bytes: little is read beyond it. Rejects
-   * with an `SftpError` if the server refuses, `sftp-failure` if the file ends before the size that the server states, or like `whole`.
+   * Digests a file by reading it over SFTP, at the rate of `bucket`. `size` is the expected size in bytes: little is read beyond it.
+   * Rejects with an `SftpError` if the server refuses, `sftp-failure` if the file ends before the size that the server states, or like
+   * `whole`.
    */
   async readBack(
     path: string,
@@ -121,7 +122,7 @@ interface Line {
 
 const NUL = Uint8Array.of(0);
 
-/** Takes the output of `sha256sum -z` apart: digest, two characters, name, NUL. */
+/** Parses the output of `sha256sum -z`: digest, two characters, name, NUL. */
 function linesOf(output: Uint8Array): Line[] {
   const lines: Line[] = [];
   for (let start = 0, end = output.indexOf(0); end >= 0; start = end + 1, end = output.indexOf(0, start)) {

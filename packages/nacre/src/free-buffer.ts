@@ -1,5 +1,3 @@
-import type { Bytes } from "@nacre/wire";
-
 /** Method of `ArrayBuffer` since ECMAScript 2024, which Node 20 lacks. */
 const { transfer } = ArrayBuffer.prototype as { readonly transfer?: (newLength: number) => ArrayBuffer };
 
@@ -8,24 +6,6 @@ export const FREED_FROM: number = 4 * 1024;
 
 /** A port without a receiver: messages to it are dropped. Made when it is first used. It closes itself, so nothing must close it. */
 let closedPort: MessagePort | undefined;
-
-/** Buffers that each hold one received packet, which `node:crypto` decrypted, and nothing else. */
-const packets = new WeakSet<ArrayBuffer>();
-
-/** Most bytes of a packet around the data that it carries: its header, and up to 255 bytes of padding. */
-const AROUND_DATA = 512;
-
-/** Notes that a decrypted packet has its buffer to itself, so that a socket may free it with the packet's data. */
-export function notePacket(packet: Bytes): Bytes {
-  if (packet.length >= FREED_FROM) packets.add(packet.buffer);
-  return packet;
-}
-
-/** Returns whether nothing else in the buffer of these bytes is in use: they fill it, or are the data of a received packet. */
-export function ownsBuffer({ length, buffer }: Bytes): boolean {
-  const around = buffer.byteLength - length;
-  return around === 0 || (around <= AROUND_DATA && packets.has(buffer));
-}
 
 /**
  * Frees the memory of a buffer that nothing uses any more, instead of leaving it to the garbage collector. The buffer is detached: its views

@@ -1,23 +1,23 @@
-import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError } from "@nacre/sftp";
+import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
-import { readShort } from "../blocks/read-short.ts";
-import { renameFile, writeOpened } from "../blocks/write-file.ts";
-import { writeShort } from "../blocks/write-short.ts";
-import { type Chunk, joined } from "../local/chunk.ts";
-import type { LocalAttributes, LocalStats } from "../local/local-files.ts";
-import { nameProblem, temporaryName } from "../local/names.ts";
-import { type CallContext, call } from "../remote/call.ts";
-import { openDirectory } from "../remote/directory.ts";
-import { glob, type ListDirectory } from "../remote/glob.ts";
-import type { ChannelOpener } from "../remote/open-sftp.ts";
-import { basename, dirname, join, toBytes } from "../remote/remote-path.ts";
-import type { SftpChannel } from "../remote/sftp-channel.ts";
-import { Stats } from "../remote/stats.ts";
+import { readShort } from "../../blocks/read.ts";
+import { writeOpened } from "../../blocks/write-file.ts";
+import { type Chunk, joined } from "../../local/chunk.ts";
+import type { LocalStats } from "../../local/local-files.ts";
+import { nameProblem, temporaryName } from "../../local/names.ts";
+import { type CallContext, call } from "../../remote/call.ts";
+import { openDirectory } from "../../remote/directory.ts";
+import { glob, type ListDirectory } from "../../remote/glob.ts";
+import { renameFile } from "../../remote/open-file.ts";
+import type { ChannelOpener } from "../../remote/open-sftp.ts";
+import { basename, dirname, join, toBytes } from "../../remote/remote-path.ts";
+import type { SftpChannel } from "../../remote/sftp-channel.ts";
+import { Stats } from "../../remote/stats.ts";
+import { filesFor } from "../slots.ts";
 import { attributesOf, statsOf } from "./remote-attributes.ts";
 import { RemoteDigests } from "./remote-digests.ts";
 import { RemotePartials } from "./remote-partials.ts";
 import { readRemote } from "./remote-read.ts";
-import { filesFor } from "./slots.ts";
 import type { NewAttributes, NewDirectory, ReadOptions, SourceTree, TargetEntry, TargetTree } from "./trees.ts";
 
 /** Reads files of the server for a download. */
@@ -74,7 +74,7 @@ export class RemoteSource implements SourceTree {
   }
 }
 
-/** Time in milliseconds for which the answer to the removal of a temporary file is awaited. */
+/** Maximum time in milliseconds to wait for the removal of a temporary file. */
 const REMOVAL_TIME = 2000;
 
 /** Writes files of the server for an upload. */
@@ -121,7 +121,7 @@ export class RemoteTarget implements TargetTree {
       await this.#send({ type: "mkdir", path: toBytes(path), attributes }, context);
       return true;
     } catch (error) {
-      // Servers have no status of their own for an existing directory.
+      // SFTP has no status for an existing directory.
       if (!(error instanceof SftpError)) throw error;
       const found = await stat(this.#channel, follow ? "stat" : "lstat", path, context).catch(() => undefined);
       if (found === undefined) throw error;
@@ -135,43 +135,42 @@ export class RemoteTarget implements TargetTree {
   async write(
     path: string,
     data: Uint8Array | AsyncIterable<Chunk>,
-    { mode, exact }: NewAttributes,
+    { mode, exact, onUnsupported }: NewAttributes,
     context: CallContext,
   ): Promise<void> {
-    const channel = this.#channel;
     const created = mode === undefined ? {} : { permissions: mode };
-    const final = exact && attributesOf(exact);
-    await this.#replace(path, context, async (temporary) => {
-      if (data instanceof Uint8Array && data.length <= channel.machine.serverLimits.maxWriteLength)
-        return writeShort(channel, { temporary, path, data, created, final }, context);
-      await writeOpened(
-        channel,
-        temporary,
-        data instanceof Uint8Array ? data : joined(data),
-        { flags: "wx", created, final, flush: false },
-        context,
-      );
-      return false;
-    });
+    const write = { flags: "wx", created, final: exact && attributesOf(exact), onUnsupported, flush: false } as const;
+    const bytes = data instanceof Uint8Array ? data : joined(data);
+    await this.#replace(path, context, (temporary) => writeOpened(this.#channel, temporary, bytes, write, context));
   }
 
   async symlink(target: string, path: string, context: CallContext): Promise<void> {
-    await this.#replace(path, context, async (temporary) => {
-      await this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context);
-      return false;
-    });
+    await this.#replace(path, context, (temporary) =>
+      this.#send({ type: "symlink", targetPath: toBytes(target), linkPath: toBytes(temporary) }, context),
+    );
   }
 
-  async setAttributes(path: string, attributes: LocalAttributes, context: CallContext): Promise<void> {
-    await this.#send({ type: "setstat", path: toBytes(path), attributes: attributesOf(attributes) }, context);
+  async setAttributes(
+    path: string,
+    { exact, onUnsupported }: Omit<NewAttributes, "mode">,
+    context: CallContext,
+  ): Promise<void> {
+    if (exact === undefined) return;
+    try {
+      await this.#send({ type: "setstat", path: toBytes(path), attributes: attributesOf(exact) }, context);
+    } catch (error) {
+      if (!(error instanceof SftpError && error.status === SSH_FX.OP_UNSUPPORTED)) throw error;
+      onUnsupported(error);
+    }
   }
 
-  /** Makes a file under a temporary name in the same directory, and renames it unless `make` resolves with true. */
-  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<boolean>): Promise<void> {
+  /** Makes a file under a temporary name in the same directory, and renames it. */
+  async #replace(path: string, context: CallContext, make: (temporary: string) => Promise<void>): Promise<void> {
     // rule: transfer-remote-temporary
     const temporary = join(dirname(path), temporaryName(basename(path)));
     try {
-      if (!(await make(temporary))) await this.#rename(temporary, path, context);
+      await make(temporary);
+      await this.#rename(temporary, path, context);
     } catch (error) {
       await this.discard(temporary);
       throw await this.#explained(error, path, context);
@@ -191,13 +190,13 @@ export class RemoteTarget implements TargetTree {
       await renameFile(this.#channel, from, to, context);
     } catch (error) {
       if (!(error instanceof SftpError) || this.#channel.machine.supports(SFTP_EXTENSIONS.posixRename)) throw error;
-      // Such a server renames only to a new name. A directory stays: "remove" does not remove it.
+      // Such a server does not rename over an existing file. "remove" never removes a directory.
       await this.#send({ type: "remove", path: toBytes(to) }, context);
       await renameFile(this.#channel, from, to, context);
     }
   }
 
-  /** Resolves with the error of a file that cannot be put at a path: servers do not say that a directory is there. */
+  /** Resolves with the error to report for a path. Servers do not say that a directory is there, so this looks. */
   async #explained(error: unknown, path: string, context: CallContext): Promise<unknown> {
     if (!(error instanceof SftpError)) return error;
     const found = await this.lstat(path, context).catch(() => undefined);
@@ -210,7 +209,7 @@ export class RemoteTarget implements TargetTree {
     await this.#send({ type: type === "file" ? "remove" : "rmdir", path: toBytes(path) }, context);
   }
 
-  /** Waits a short time for the answer, even of an aborted transfer. */
+  /** Removes a file, and waits up to `REMOVAL_TIME`, even after the transfer was aborted. */
   async discard(path: string): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = new Promise<void>((resolve) => {
@@ -239,7 +238,7 @@ async function stat(
 
 async function* list(channel: SftpChannel, path: string, context: CallContext): AsyncGenerator<TargetEntry, void> {
   for await (const { name, stats, links } of await openDirectory(channel, path, context)) {
-    // Servers may leave out attributes.
+    // Some servers list names without attributes.
     const found = stats.mode === 0 ? await stat(channel, "lstat", join(path, name), context) : statsOf(stats);
     yield { ...found, name, links };
   }

@@ -1,18 +1,18 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { readPieces } from "../blocks/chunks.ts";
-import { openFile } from "../blocks/write-file.ts";
-import { type Chunk, lengthOf } from "../local/chunk.ts";
-import { type CallContext, call } from "../remote/call.ts";
-import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
-import type { TokenBucket } from "./token-bucket.ts";
+import { readPieces } from "../../blocks/read.ts";
+import { type Chunk, lengthOf } from "../../local/chunk.ts";
+import { type CallContext, call } from "../../remote/call.ts";
+import { openFile } from "../../remote/open-file.ts";
+import type { OpenFile, SftpChannel } from "../../remote/sftp-channel.ts";
+import type { TokenBucket } from "../token-bucket.ts";
 import type { ReadOptions } from "./trees.ts";
 
-/** Which part of a file to read, and at what rate. A file of the server is always opened through links. */
+/** Part of a file to read, and at what rate. Opening a file of the server always follows links. */
 export type RemoteRange = Omit<ReadOptions, "follow">;
 
 /**
- * Reads a file of the server from a position to its end. Throws `sftp-failure` if it ends before the size that the server states when
- * it is asked again at the end.
+ * Reads a file of the server from a position to its end. If it ends early, asks for its size again. Throws `sftp-failure` if the
+ * server still states a larger size.
  */
 export async function* readRemote(
   channel: SftpChannel,
@@ -38,7 +38,7 @@ export async function* readRemote(
   }
 }
 
-/** Requests one piece after the other: what is requested ahead would arrive at full speed. */
+/** Requests one piece at a time, because pieces requested ahead would arrive at full speed. */
 async function* readLimited(
   channel: SftpChannel,
   file: OpenFile,
@@ -62,7 +62,7 @@ async function* readLimited(
   }
 }
 
-/** Rejects unless the file has become shorter: the server must now state a size of at most `end` bytes. */
+/** Rejects unless the server now states a size of at most `end` bytes, because the file has become shorter. */
 async function assertEnd(
   channel: SftpChannel,
   { handle, path }: OpenFile,
