@@ -13,10 +13,10 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 104.5,
+  [ALL]: 105.5,
   [WEB_CLIENT]: 99.5,
-  [MINIMAL_CLIENT]: 59.5,
-  [MINIMAL_WEB_CLIENT]: 65.5,
+  [MINIMAL_CLIENT]: 60,
+  [MINIMAL_WEB_CLIENT]: 66,
 };
 
 /** Paths of algorithms that the minimal client does not name. */

@@ -1,5 +1,6 @@
 // Checks that a package imports only from lower floors, that its package.json and tsconfig.json list these imports, and that noble is
-// the only dependency of floors 0–7. Tests may share support code only through `@nacre/testing`. Fails if it finds too few imports.
+// the only dependency of floors 0–7. Checks that the folders of `nacre` that know neither client nor server import no other folder. Tests may
+// share support code only through `@nacre/testing`. Fails if it finds too few imports.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { FLOORS } from "./floors.ts";
@@ -7,6 +8,8 @@ import { FLOORS } from "./floors.ts";
 /** Package with support code for tests; it has no floor. It may import any package. Only tests and scripts may import it. */
 const TESTING = "testing";
 const NOBLE = ["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"];
+/** Folders of `nacre/src` that serve both sides and every channel type, and the folders that each may import from, even types. */
+const ROLE_FREE: Readonly<Record<string, readonly string[]>> = { streams: ["streams"], mux: ["mux", "streams"] };
 const IMPORT = /^\s*(?:import|export)\b[^"';]*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
 
 interface Manifest {
@@ -82,6 +85,18 @@ for (const folder of readdirSync("packages")) {
 
 if (!(JSON.parse(readFileSync(`packages/${TESTING}/package.json`, "utf8")) as Manifest).private)
   problems.push(`packages/${TESTING}/package.json is not private; it must not be published`);
+
+for (const [folder, allowed] of Object.entries(ROLE_FREE)) {
+  const files = readdirSync(`packages/nacre/src/${folder}`).map((name) => `packages/nacre/src/${folder}/${name}`);
+  for (const file of files)
+    for (const specifier of importsOf(file).filter((one) => one.startsWith("."))) {
+      const target = join(dirname(file), specifier);
+      if (!allowed.some((one) => target.startsWith(`packages/nacre/src/${one}/`)))
+        problems.push(`${file} imports ${target}; ${folder} may import only from ${allowed.join(" and ")}`);
+    }
+  if (files.length < 3)
+    problems.push(`found only ${files.length} files of ${folder}: this check looks in the wrong place`);
+}
 
 let shared = 0;
 for (const folder of [...Object.keys(FLOORS), TESTING].map((name) => `packages/${name}`).concat("scripts")) {

@@ -2,7 +2,6 @@
 // Nacre's client and server, and from the other test vectors.
 
 import { writeFileSync } from "node:fs";
-import { decodeTerminalModes, encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms } from "@nacre/keys";
 import { PacketReader } from "@nacre/packet";
 import { keyboardInteractiveLogin, noneLogin, passwordLogin } from "@nacre/testing/attacks/logins";
@@ -35,6 +34,7 @@ import {
   utf8Encode,
   windowChange,
 } from "@nacre/wire";
+import { decodeTerminalModes, encodeTerminalModes } from "../../packages/nacre/src/session/terminal-modes.ts";
 import keyfiles from "../../test-vectors/keyfiles.json" with { type: "json" };
 import keys from "../../test-vectors/keys.json" with { type: "json" };
 import recordings from "../../test-vectors/recordings.json" with { type: "json" };

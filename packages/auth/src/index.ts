@@ -1,15 +1,30 @@
 export { ClientAuth } from "./client/client-auth.ts";
-export { type InteractiveMethods, interactiveMethods } from "./client/interactive.ts";
-export type { ClientAuthEvent, ClientAuthOptions, Identity, PasswordSource, PromptsSource } from "./client/types.ts";
+export type { ClientAuthEvent, ClientAuthOptions } from "./client/options.ts";
 export { AUTH_LIMITS, type AuthLimits } from "./limits.ts";
-export { ServerAuth } from "./server/server-auth.ts";
 export type {
+  ClientAttempt,
+  ClientAttempts,
+  ClientLogin,
+  ClientLoginOptions,
+  ClientMethod,
+  Identity,
+  PasswordSource,
+  PromptsSource,
+} from "./methods/client-method.ts";
+export * from "./methods/keyboard-interactive.ts";
+export { type ClientAsk, clientMethods, type OtherAsk, type ServerAsk, serverMethods } from "./methods/list.ts";
+export * from "./methods/none.ts";
+export * from "./methods/password.ts";
+export * from "./methods/publickey.ts";
+export type {
+  AttemptCounts,
   Factor,
   LoginKey,
-  LoginMethod,
   LoginSubject,
   LoginVerdict,
-  Questions,
-  ServerAuthEvent,
-  ServerAuthOptions,
-} from "./server/types.ts";
+  ServerAttempt,
+  ServerLoginOptions,
+  ServerMethod,
+} from "./methods/server-method.ts";
+export type { ServerAuthEvent, ServerAuthOptions } from "./server/options.ts";
+export { ServerAuth } from "./server/server-auth.ts";

@@ -9,6 +9,7 @@ import {
   ServerAuth,
   type ServerAuthEvent,
   type ServerAuthOptions,
+  serverMethods,
 } from "../src/index.ts";
 import { clientOptions, elsewhere, inMemory, keyOf, random, sessionId, TestSink } from "./support.ts";
 
@@ -41,6 +42,7 @@ function login(
   const server = new ServerAuth({
     sink: serverSink,
     sessionId,
+    loginMethods: serverMethods,
     methods: ["publickey", "password", "keyboard-interactive"],
     signatureAlgorithms: defaultSignatureAlgorithms,
     ...serverOptions,
@@ -79,32 +81,31 @@ function login(
 /** An application that accepts key 1 and the password "secret", and runs keyboard-interactive in two rounds. */
 const knowsAlice: ServerAnswers = (server, event) => {
   const isKey1 = "publicKey" in event && equalBytes(event.publicKey, keyOf(1).publicKey.blob);
-  if (event.type === "query") server.answerQuery(event.token, isKey1);
-  if (event.type === "publickey") server.answerPublickey(event.token, isKey1 ? "success" : "failure");
-  if (event.type === "password")
-    server.answerPassword(event.token, event.password === "secret" ? "success" : "failure");
+  if (event.type === "query") server.answer(event.token, isKey1);
+  if (event.type === "publickey") server.answer(event.token, isKey1 ? "success" : "failure");
+  if (event.type === "password") server.answer(event.token, event.password === "secret" ? "success" : "failure");
   if (event.type === "keyboard-interactive")
-    server.answerKeyboardInteractive(event.token, {
+    server.answer(event.token, {
       prompts: [
         { prompt: "Password: ", echo: false },
         { prompt: "Code: ", echo: true },
       ],
     });
   if (event.type !== "responses") return;
-  if (event.responses.length === 0) server.answerKeyboardInteractive(event.token, "success");
+  if (event.responses.length === 0) server.answer(event.token, "success");
   else if (event.responses.join() === "secret,123456")
-    server.answerKeyboardInteractive(event.token, { instruction: "Welcome", prompts: [] });
-  else server.answerKeyboardInteractive(event.token, "failure");
+    server.answer(event.token, { instruction: "Welcome", prompts: [] });
+  else server.answer(event.token, "failure");
 };
 
 const silent: ClientAnswers = () => {};
 const passwords =
   (...guesses: string[]): ClientAnswers =>
   (client, event) => {
-    if (event.type === "password") client.answerPassword(event.token, guesses[event.attempt - 1]);
+    if (event.type === "password") client.answer(event.token, guesses[event.attempt - 1]);
   };
 const signing: ClientAnswers = (client, event) => {
-  if (event.type === "sign") client.answerSignature(event.token, keyOf(1).sign(event.algorithm, event.data, random));
+  if (event.type === "sign") client.answer(event.token, keyOf(1).sign(event.algorithm, event.data, random));
 };
 
 describe("client and server", () => {
@@ -143,7 +144,7 @@ describe("client and server", () => {
       { keyboardInteractive: true },
       {},
       (client, event) => {
-        if (event.type === "prompts") client.answerPrompts(event.token, ["secret", "123456"]);
+        if (event.type === "prompts") client.answer(event.token, ["secret", "123456"]);
       },
       knowsAlice,
     );
@@ -158,15 +159,14 @@ describe("client and server", () => {
       { methods: ["password"] },
       (client, event) => {
         passwords("old")(client, event);
-        if (event.type === "change-password")
-          client.answerChangePassword(event.token, { oldPassword: "old", newPassword: "new" });
+        if (event.type === "change-password") client.answer(event.token, { oldPassword: "old", newPassword: "new" });
       },
       (server, event) => {
-        if (event.type === "password") server.answerPassword(event.token, { changePrompt: "expired" });
+        if (event.type === "password") server.answer(event.token, { changePrompt: "expired" });
         if (event.type !== "change-password") return;
         expect(event.oldPassword).toBe(current);
         current = event.newPassword;
-        server.answerPassword(event.token, "success");
+        server.answer(event.token, "success");
       },
     );
     expect(factors).toEqual([{ method: "password" }]);
@@ -179,7 +179,7 @@ describe("client and server", () => {
       { methods: ["publickey"] },
       passwords("secret"),
       (server, event) => {
-        if (event.type === "publickey") server.answerPublickey(event.token, { partial: ["password"] });
+        if (event.type === "publickey") server.answer(event.token, { partial: ["password"] });
         else knowsAlice(server, event);
       },
     );
@@ -192,7 +192,7 @@ describe("client and server", () => {
       { methods: ["password"] },
       passwords("secret"),
       (server, event) => {
-        if (event.type === "password") server.answerPassword(event.token, { partial: ["publickey"] });
+        if (event.type === "password") server.answer(event.token, { partial: ["publickey"] });
         else knowsAlice(server, event);
       },
     );
@@ -202,9 +202,9 @@ describe("client and server", () => {
   test("logs in with two keys as two factors", () => {
     const identities = [inMemory(1), inMemory(2)];
     const { factors } = login({ identities }, { methods: ["publickey"] }, silent, (server, event) => {
-      if (event.type === "query") server.answerQuery(event.token, true);
+      if (event.type === "query") server.answer(event.token, true);
       if (event.type === "publickey")
-        server.answerPublickey(event.token, event.factors.length > 0 ? "success" : { partial: ["publickey"] });
+        server.answer(event.token, event.factors.length > 0 ? "success" : { partial: ["publickey"] });
     });
     expect(factors).toHaveLength(2);
   });
@@ -215,7 +215,7 @@ describe("client and server", () => {
       {},
       (client, event) => {
         passwords("wrong")(client, event);
-        if (event.type === "prompts") client.answerPrompts(event.token, undefined);
+        if (event.type === "prompts") client.answer(event.token, undefined);
       },
       knowsAlice,
     );

@@ -53,7 +53,7 @@ function received(options: Partial<ClientAuthOptions>, ...payloads: Uint8Array[]
 function passwordInFlight(): ClientRig {
   const rig = begun({ password: true });
   rig.receive(failure("password"));
-  rig.client.answerPassword(rig.event("password").token, "secret");
+  rig.client.answer(rig.event("password").token, "secret");
   return rig;
 }
 
@@ -201,16 +201,16 @@ describe("a token admits one answer", () => {
     rig.receive(pkOk(first, ED));
     const ask = rig.event("sign");
     const signature = keyOf(1).sign(ED, ask.data, () => new Uint8Array());
-    expect(() => rig.client.answerSignature(askToken("sign"), signature)).toThrow(usage);
-    expect(() => rig.client.answerPassword(ask.token, "secret")).toThrow(usage);
-    expect(() => rig.client.answerPrompts(ask.token, [])).toThrow(usage);
+    expect(() => rig.client.answer(askToken("sign"), signature)).toThrow(usage);
+    expect(() => rig.client.answer(ask.token, "secret")).toThrow(usage);
+    expect(() => rig.client.answer(ask.token, [])).toThrow(usage);
     expect(rig.sent()).toEqual([]);
-    rig.client.answerSignature(ask.token, signature);
-    expect(() => rig.client.answerSignature(ask.token, signature)).toThrow(usage);
+    rig.client.answer(ask.token, signature);
+    expect(() => rig.client.answer(ask.token, signature)).toThrow(usage);
     expect(rig.sent()).toEqual([`publickey ${ED}`]);
     // The first key's token cannot answer for the second key.
     expect(rig.receive(failure("publickey"), pkOk(second, ED))).toEqual([`publickey? ${ED}`]);
-    expect(() => rig.client.answerSignature(ask.token, signature)).toThrow(usage);
+    expect(() => rig.client.answer(ask.token, signature)).toThrow(usage);
     expect(rig.sent()).toEqual([]);
   });
 
@@ -219,10 +219,10 @@ describe("a token admits one answer", () => {
     rig.start();
     rig.receive(failure("password"));
     const { token } = rig.event("password");
-    rig.client.answerPassword(token, "one");
-    expect(() => rig.client.answerPassword(token, "two")).toThrow(usage);
+    rig.client.answer(token, "one");
+    expect(() => rig.client.answer(token, "two")).toThrow(usage);
     expect(rig.receive(failure("password"))).toEqual(["password one"]);
-    expect(() => rig.client.answerPassword(token, "three")).toThrow(usage);
+    expect(() => rig.client.answer(token, "three")).toThrow(usage);
     expect(rig.sent()).toEqual([]);
   });
 
@@ -231,14 +231,14 @@ describe("a token admits one answer", () => {
     rig.start();
     rig.receive(failure("password"));
     const password = rig.event("password").token;
-    rig.client.answerPassword(password, "one");
+    rig.client.answer(password, "one");
     rig.receive(changereq("expired"));
     rig.sent();
-    expect(() => rig.client.answerPassword(password, "two")).toThrow(usage);
+    expect(() => rig.client.answer(password, "two")).toThrow(usage);
     const { token } = rig.event("change-password");
-    expect(() => rig.client.answerPassword(token, "two")).toThrow(usage);
-    rig.client.answerChangePassword(token, { oldPassword: "one", newPassword: "two" });
-    expect(() => rig.client.answerChangePassword(token, { oldPassword: "one", newPassword: "three" })).toThrow(usage);
+    expect(() => rig.client.answer(token, "two")).toThrow(usage);
+    rig.client.answer(token, { oldPassword: "one", newPassword: "two" });
+    expect(() => rig.client.answer(token, { oldPassword: "one", newPassword: "three" })).toThrow(usage);
     expect(rig.sent()).toEqual(["password one -> two"]);
   });
 
@@ -248,10 +248,10 @@ describe("a token admits one answer", () => {
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
     rig.sent();
     const { token } = rig.event("prompts");
-    rig.client.answerPrompts(token, ["one"]);
+    rig.client.answer(token, ["one"]);
     expect(rig.receive(infoRequest(prompts))).toEqual(['responses ["one"]']);
-    expect(() => rig.client.answerPrompts(token, ["two"])).toThrow(usage);
-    expect(() => rig.client.answerPrompts(token, undefined)).toThrow(usage);
+    expect(() => rig.client.answer(token, ["two"])).toThrow(usage);
+    expect(() => rig.client.answer(token, undefined)).toThrow(usage);
     expect(rig.sent()).toEqual([]);
   });
 
@@ -261,7 +261,7 @@ describe("a token admits one answer", () => {
     rig.receive(failure("password"));
     const { token } = rig.event("password");
     rig.receive(success);
-    expect(() => rig.client.answerPassword(token, "secret")).toThrow(usage);
+    expect(() => rig.client.answer(token, "secret")).toThrow(usage);
     expect(rig.sent()).toEqual([]);
   });
 });
@@ -313,7 +313,7 @@ describe("limits", () => {
     const rig = new ClientRig({ keyboardInteractive: true, limits: { promptBytes } });
     rig.start();
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts, "name"));
-    rig.client.answerPrompts(rig.event("prompts").token, ["x"]);
+    rig.client.answer(rig.event("prompts").token, ["x"]);
     rig.receive(infoRequest(prompts, "name!"));
     expectFatal(rig, "auth-limit", /prompt message of \d+ bytes/);
   });
@@ -323,9 +323,9 @@ describe("limits", () => {
     const rig = new ClientRig({ password: true, limits: { promptBytes } });
     rig.start();
     rig.receive(failure("password"));
-    rig.client.answerPassword(rig.event("password").token, "old");
+    rig.client.answer(rig.event("password").token, "old");
     rig.receive(changereq("expired"));
-    rig.client.answerChangePassword(rig.event("change-password").token, { oldPassword: "old", newPassword: "new" });
+    rig.client.answer(rig.event("change-password").token, { oldPassword: "old", newPassword: "new" });
     rig.receive(changereq("expired!"));
     expectFatal(rig, "auth-limit", /prompt message of \d+ bytes/);
   });
@@ -343,10 +343,10 @@ describe("limits", () => {
     const rig = new ClientRig({ password: true, limits: { passwordChanges: 2 } });
     rig.start();
     rig.receive(failure("password"));
-    rig.client.answerPassword(rig.event("password").token, "old");
+    rig.client.answer(rig.event("password").token, "old");
     for (let i = 0; i < 2; i++) {
       rig.receive(changereq("again"));
-      rig.client.answerChangePassword(rig.event("change-password").token, { oldPassword: "old", newPassword: `${i}` });
+      rig.client.answer(rig.event("change-password").token, { oldPassword: "old", newPassword: `${i}` });
     }
     rig.receive(changereq("again"));
     expectFatal(rig, "auth-limit", /more than 2 times/);

@@ -96,10 +96,10 @@ class Game {
     const used = this.#used.at(-1);
     if (stale && used !== undefined) {
       for (const call of [
-        () => this.rig.client.answerPassword(used, "stale"),
-        () => this.rig.client.answerSignature(used, new Uint8Array(0)),
-        () => this.rig.client.answerPrompts(used, ["stale"]),
-        () => this.rig.client.answerChangePassword(used, { oldPassword: "stale", newPassword: "stale" }),
+        () => this.rig.client.answer(used, "stale"),
+        () => this.rig.client.answer(used, new Uint8Array(0)),
+        () => this.rig.client.answer(used, ["stale"]),
+        () => this.rig.client.answer(used, { oldPassword: "stale", newPassword: "stale" }),
       ])
         expect(call).toThrow(SshError);
       expect(this.rig.sink.sent).toEqual([]);
@@ -112,26 +112,28 @@ class Game {
     const secret = `secret${++this.#secrets}`;
     const giveUp = answer === "give up";
     switch (ask.type) {
+      case "ask":
+        throw new Error("no method of the list asks so");
       case "sign": {
         const number = identityPool.indexOf(ask.identity) + 1;
         const signature = ask.algorithm.startsWith("rsa")
           ? rsaLike(number).privateKey.sign(ask.algorithm, ask.data, () => new Uint8Array())
           : keyOf(number).sign(ask.algorithm, ask.data, () => new Uint8Array());
-        client.answerSignature(ask.token, giveUp ? undefined : signature);
+        client.answer(ask.token, giveUp ? undefined : signature);
         this.#look(giveUp ? [] : [`publickey ${ask.algorithm}`]);
         break;
       }
       case "password":
-        client.answerPassword(ask.token, giveUp ? undefined : secret);
+        client.answer(ask.token, giveUp ? undefined : secret);
         this.#look(giveUp ? [] : [`password ${secret}`]);
         break;
       case "change-password":
-        client.answerChangePassword(ask.token, giveUp ? undefined : { oldPassword: "old", newPassword: secret });
+        client.answer(ask.token, giveUp ? undefined : { oldPassword: "old", newPassword: secret });
         this.#look(giveUp ? [] : [`password old -> ${secret}`]);
         break;
       case "prompts": {
         const responses = ask.prompts.map(() => secret);
-        client.answerPrompts(ask.token, giveUp ? undefined : responses);
+        client.answer(ask.token, giveUp ? undefined : responses);
         this.#look(giveUp ? [] : [`responses ${JSON.stringify(responses)}`]);
       }
     }

@@ -1,6 +1,7 @@
 import { ed25519 } from "@nacre/keys";
 import { SSH_MSG_USERAUTH_REQUEST, userauthPublickey, userauthSignedData, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
+import { clientNone, clientPublickey } from "../src/index.ts";
 import {
   banner,
   ClientRig,
@@ -20,11 +21,13 @@ import {
 
 const ED = "ssh-ed25519";
 
-test("a password or prompts need the code of their methods", () => {
-  for (const source of [{ password: true }, { password: "fixed" }, { keyboardInteractive: true }] as const)
-    expect(() => new ClientRig({ ...source, interactiveMethods: undefined })).toThrow(
-      expect.objectContaining({ code: "usage", message: expect.stringContaining("interactiveMethods") }),
-    );
+test("a method that is not in the list is not tried", () => {
+  for (const source of [{ password: true }, { password: "fixed" }, { keyboardInteractive: true }] as const) {
+    const rig = new ClientRig({ ...source, loginMethods: [clientPublickey, clientNone] });
+    expect(rig.start()).toEqual(["service ssh-userauth", "none"]);
+    expect(rig.receive(failure("password", "keyboard-interactive"))).toEqual([]);
+    expect(rig.event("closed").error).toMatchObject({ code: "auth-failed" });
+  }
 });
 
 describe("the first flight", () => {
@@ -76,7 +79,7 @@ describe("publickey", () => {
     const ask = rig.event("sign");
     expect(ask).toMatchObject({ identity, algorithm: ED });
     expect(rig.client.waitingForApplication).toBe(true);
-    rig.client.answerSignature(
+    rig.client.answer(
       ask.token,
       keyOf(1).sign(ED, ask.data, () => new Uint8Array()),
     );
@@ -104,7 +107,7 @@ describe("publickey", () => {
     const rig = new ClientRig({ identities: [first, elsewhere(2)] });
     rig.start();
     rig.receive(pkOk(first, ED));
-    rig.client.answerSignature(rig.event("sign").token, undefined);
+    rig.client.answer(rig.event("sign").token, undefined);
     expect(rig.sent()).toEqual([`publickey? ${ED}`]);
     rig.receive(failure("publickey"));
     expect(rig.event("closed").error.message).toContain("cannot sign with SHA256:");
@@ -115,7 +118,7 @@ describe("publickey", () => {
     const rig = new ClientRig({ identities: [identity], password: true });
     rig.start();
     rig.receive(pkOk(identity, ED));
-    rig.client.answerSignature(rig.event("sign").token, undefined);
+    rig.client.answer(rig.event("sign").token, undefined);
     expect(rig.sent()).toEqual(["none"]);
     rig.receive(failure("publickey", "password"));
     rig.event("password");
@@ -127,7 +130,7 @@ describe("publickey", () => {
     rig.start();
     rig.receive(pkOk(identity, "rsa-sha2-512"));
     const ask = rig.event("sign");
-    rig.client.answerSignature(ask.token, new Writer().string("ssh-rsa").string("signature").finish());
+    rig.client.answer(ask.token, new Writer().string("ssh-rsa").string("signature").finish());
     expect(rig.sent()).toEqual(["none"]);
     rig.receive(failure("publickey"));
     expect(rig.event("closed").error.message).toContain("expected a signature of rsa-sha2-512, got ssh-rsa");
@@ -140,7 +143,7 @@ describe("publickey", () => {
       const rig = new ClientRig({ identities: [identity] });
       rig.start();
       rig.receive(pkOk(identity, ED));
-      rig.client.answerSignature(rig.event("sign").token, signature);
+      rig.client.answer(rig.event("sign").token, signature);
       expect(rig.sent()).toEqual(["none"]);
     },
   );
@@ -234,7 +237,7 @@ describe("password", () => {
       const ask = rig.event("password");
       expect(ask.attempt).toBe(attempt);
       expect(rig.client.waitingForApplication).toBe(true);
-      rig.client.answerPassword(ask.token, `guess${attempt}`);
+      rig.client.answer(ask.token, `guess${attempt}`);
       expect(rig.sent()).toEqual([`password guess${attempt}`]);
       rig.receive(failure("publickey", "password"));
     }
@@ -248,7 +251,7 @@ describe("password", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure("password"));
-    rig.client.answerPassword(rig.event("password").token, undefined);
+    rig.client.answer(rig.event("password").token, undefined);
     expect(rig.event("closed").error.message).toContain("password was abandoned because no answer was given");
     expect(rig.sent()).toEqual([]);
   });
@@ -257,16 +260,16 @@ describe("password", () => {
     const rig = new ClientRig({ password: true });
     rig.start();
     rig.receive(failure("password"));
-    rig.client.answerPassword(rig.event("password").token, "old");
+    rig.client.answer(rig.event("password").token, "old");
     rig.sent();
     rig.receive(changereq("expired"));
     const first = rig.event("change-password");
     expect(first.prompt).toBe("expired");
-    rig.client.answerChangePassword(first.token, { oldPassword: "old", newPassword: "short" });
+    rig.client.answer(first.token, { oldPassword: "old", newPassword: "short" });
     expect(rig.sent()).toEqual(["password old -> short"]);
     rig.receive(changereq("too short"));
     const second = rig.event("change-password");
-    rig.client.answerChangePassword(second.token, { oldPassword: "old", newPassword: "a longer one" });
+    rig.client.answer(second.token, { oldPassword: "old", newPassword: "a longer one" });
     expect(rig.sent()).toEqual(["password old -> a longer one"]);
     rig.receive(success);
     rig.event("success");
@@ -276,9 +279,9 @@ describe("password", () => {
     const rig = new ClientRig({ password: true, limits: { passwordAttempts: 2 } });
     rig.start();
     rig.receive(failure("password"));
-    rig.client.answerPassword(rig.event("password").token, "old");
+    rig.client.answer(rig.event("password").token, "old");
     rig.receive(changereq("expired"));
-    rig.client.answerChangePassword(rig.event("change-password").token, undefined);
+    rig.client.answer(rig.event("change-password").token, undefined);
     expect(rig.event("closed").error.message).toContain("the server demanded a new password, but none was given");
   });
 });
@@ -296,7 +299,7 @@ describe("keyboard-interactive", () => {
     rig.receive(infoRequest(prompts, "Login", "Both, please"));
     const ask = rig.event("prompts");
     expect(ask).toMatchObject({ name: "Login", instruction: "Both, please", prompts });
-    rig.client.answerPrompts(ask.token, ["secret", "123456"]);
+    rig.client.answer(ask.token, ["secret", "123456"]);
     expect(rig.sent()).toEqual(['responses ["secret","123456"]']);
     expect(rig.receive(infoRequest([], "", "Your password expires tomorrow"))).toEqual(["responses []"]);
     expect(rig.event("instruction").instruction).toBe("Your password expires tomorrow");
@@ -312,9 +315,9 @@ describe("keyboard-interactive", () => {
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
     const { token } = rig.event("prompts");
     for (const responses of [[], ["one"], ["one", "two", "three"]])
-      expect(() => rig.client.answerPrompts(token, responses)).toThrow(expect.objectContaining({ code: "usage" }));
+      expect(() => rig.client.answer(token, responses)).toThrow(expect.objectContaining({ code: "usage" }));
     expect(rig.sent()).toEqual([]);
-    rig.client.answerPrompts(token, ["one", "two"]);
+    rig.client.answer(token, ["one", "two"]);
     expect(rig.sent()).toEqual(['responses ["one","two"]']);
   });
 
@@ -329,7 +332,7 @@ describe("keyboard-interactive", () => {
     for (const _ of [1, 2]) {
       expect(rig.receive(both)).toEqual(["keyboard-interactive"]);
       rig.receive(infoRequest(prompts));
-      rig.client.answerPrompts(rig.event("prompts").token, ["a", "b"]);
+      rig.client.answer(rig.event("prompts").token, ["a", "b"]);
       rig.sent();
     }
     rig.receive(both);
@@ -349,13 +352,13 @@ describe("keyboard-interactive", () => {
     rig.start();
     const both = failure("keyboard-interactive", "password");
     rig.receive(both, infoRequest(prompts));
-    rig.client.answerPrompts(rig.event("prompts").token, undefined);
+    rig.client.answer(rig.event("prompts").token, undefined);
     expect(rig.sent()).toEqual(['responses ["",""]']);
     expect(rig.receive(infoRequest(prompts.slice(1)))).toEqual(['responses [""]']);
     expect(rig.receive(infoRequest([]))).toEqual(["responses []"]);
     expect(rig.events()).toEqual([]);
     rig.receive(both);
-    rig.client.answerPassword(rig.event("password").token, undefined);
+    rig.client.answer(rig.event("password").token, undefined);
     expect(rig.event("closed").error.message).toBe(
       "alice: the server requires a login, but there was nothing to try; keyboard-interactive was abandoned because no answer was given; password was abandoned because no answer was given; it accepts: keyboard-interactive, password",
     );
@@ -365,7 +368,7 @@ describe("keyboard-interactive", () => {
     const rig = new ClientRig({ keyboardInteractive: true, limits: { keyboardInteractiveRounds: 3 } });
     rig.start();
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
-    rig.client.answerPrompts(rig.event("prompts").token, undefined);
+    rig.client.answer(rig.event("prompts").token, undefined);
     rig.receive(infoRequest(prompts), infoRequest(prompts), infoRequest(prompts));
     expect(rig.event("closed").error.code).toBe("auth-limit");
   });
@@ -380,7 +383,7 @@ describe("a fixed password", () => {
     const rig = new ClientRig(fixed);
     rig.start();
     expect(rig.receive(both)).toEqual([]);
-    rig.client.answerPassword(rig.event("password").token, "wrong");
+    rig.client.answer(rig.event("password").token, "wrong");
     expect(rig.sent()).toEqual(["password wrong"]);
     expect(rig.receive(both)).toEqual([]);
     expect(rig.event("closed").error.message).toBe(
@@ -393,7 +396,7 @@ describe("a fixed password", () => {
     rig.start();
     expect(rig.receive(failure("keyboard-interactive"))).toEqual(["keyboard-interactive"]);
     rig.receive(lone);
-    rig.client.answerPrompts(rig.event("prompts").token, ["wrong"]);
+    rig.client.answer(rig.event("prompts").token, ["wrong"]);
     rig.sent();
     expect(rig.receive(failure("keyboard-interactive"))).toEqual([]);
     expect(rig.event("closed").error.message).toBe(
@@ -405,7 +408,7 @@ describe("a fixed password", () => {
     const rig = new ClientRig(fixed);
     rig.start();
     rig.receive(both);
-    rig.client.answerPassword(rig.event("password").token, "right");
+    rig.client.answer(rig.event("password").token, "right");
     rig.sent();
     expect(rig.receive(partial("keyboard-interactive"))).toEqual([]);
     expect(rig.event("closed").error.message).toContain("accepted password; it accepts: keyboard-interactive");
@@ -423,7 +426,7 @@ describe("a fixed password", () => {
       rig.receive(lone);
       const { token, round } = rig.event("prompts");
       expect(round).toBe(1);
-      rig.client.answerPrompts(token, ["wrong"]);
+      rig.client.answer(token, ["wrong"]);
       rig.sent();
     }
     expect(rig.receive(failure("keyboard-interactive"))).toEqual([]);
@@ -437,7 +440,7 @@ describe("a fixed password", () => {
     const rig = new ClientRig({ password: "fixed", keyboardInteractive: true });
     rig.start();
     rig.receive(both);
-    rig.client.answerPassword(rig.event("password").token, "wrong");
+    rig.client.answer(rig.event("password").token, "wrong");
     rig.sent();
     expect(rig.receive(both)).toEqual(["keyboard-interactive"]);
     rig.receive(lone);
@@ -475,7 +478,7 @@ describe("a message that the server does not understand", () => {
       undefined,
     ]);
     rig.receive(failure("keyboard-interactive"), infoRequest(prompts));
-    rig.client.answerPrompts(rig.event("prompts").token, ["", ""]);
+    rig.client.answer(rig.event("prompts").token, ["", ""]);
     expect([8, 9, 10].map((number) => rig.client.nameOf(number))).toEqual([
       undefined,
       undefined,
@@ -541,7 +544,7 @@ describe("partial success", () => {
     rig.start();
     rig.receive(partial("publickey", "password"));
     const ask = rig.event("password");
-    rig.client.answerPassword(ask.token, "secret");
+    rig.client.answer(ask.token, "secret");
     rig.receive(partial("publickey", "password"));
     expect(rig.event("closed").error.message).toMatch(
       /^alice: the server accepted publickey \(.*\) and password; it accepts: publickey, password$/,
@@ -573,7 +576,7 @@ describe("partial success", () => {
     const rig = new ClientRig({ identities: [inMemory(1)], password: true });
     rig.start();
     rig.receive(failure("password"));
-    rig.client.answerPassword(rig.event("password").token, "secret");
+    rig.client.answer(rig.event("password").token, "secret");
     rig.sent();
     expect(rig.receive(partial("publickey"))).toEqual([`publickey ${ED}`]);
     rig.receive(success);
@@ -584,7 +587,7 @@ describe("partial success", () => {
     const rig = new ClientRig({ identities: [inMemory(1)], password: true, limits: { passwordAttempts: 1 } });
     rig.start();
     rig.receive(partial("password"));
-    rig.client.answerPassword(rig.event("password").token, "secret");
+    rig.client.answer(rig.event("password").token, "secret");
     rig.receive(failure("password"));
     expect(rig.event("closed").error.message).toMatch(
       /^alice: the server accepted publickey \(.*\), then refused password; it accepts: password$/,
@@ -601,7 +604,7 @@ test("reports banners as raw text at any time before success", () => {
   const ask = rig.event("password");
   rig.receive(banner("still here"));
   rig.event("banner");
-  rig.client.answerPassword(ask.token, "secret");
+  rig.client.answer(ask.token, "secret");
   rig.receive(banner("bye"), success);
   expect(rig.events().map((event) => event.type)).toEqual(["banner", "success"]);
 });

@@ -57,7 +57,7 @@ describe("messages that a client may not send before login (CVE-2018-10933, CVE-
     const { token } = asked.event("password");
     expect(asked.receive(payload)).toEqual([]);
     expectFatal(asked, "unexpected-message", /^the client sent message /);
-    expect(() => asked.server.answerPassword(token, "success")).toThrow(usage);
+    expect(() => asked.server.answer(token, "success")).toThrow(usage);
     expect(asked.sent()).toEqual([]);
   });
 
@@ -161,12 +161,12 @@ describe("signature verification", () => {
     // Both keys are accepted in queries, but only the first signs.
     for (const key of [good, other]) {
       rig.receive(query(key));
-      rig.server.answerQuery(rig.event("query").token, true);
+      rig.server.answer(rig.event("query").token, true);
     }
     rig.receive(signed(good));
     const ask = rig.event("publickey");
     expect(ask.publicKey).toEqual(good.publicKey.blob);
-    rig.server.answerPublickey(ask.token, "success");
+    rig.server.answer(ask.token, "success");
     expect(rig.event("success").factors).toEqual([
       { method: "publickey", algorithm: "ssh-ed25519", publicKey: good.publicKey.blob },
     ]);
@@ -175,7 +175,7 @@ describe("signature verification", () => {
   test("refuses a signature by another key than the queried one", () => {
     const rig = ServerRig.ready();
     rig.receive(query(other));
-    rig.server.answerQuery(rig.event("query").token, true);
+    rig.server.answer(rig.event("query").token, true);
     rig.sent();
     expect(rig.receive(signed(other, { signer: good }))).toEqual([`failure ${ALL}`]);
     expect(rig.events()).toEqual([]);
@@ -195,15 +195,14 @@ describe("late, repeated and foreign answers", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
     const first = rig.event("publickey");
-    expect(() => rig.server.answerPublickey(askToken("publickey"), "success")).toThrow(usage);
-    expect(() => rig.server.answerQuery(first.token, true)).toThrow(usage);
-    expect(() => rig.server.answerPassword(first.token, "success")).toThrow(usage);
-    expect(() => rig.server.answerKeyboardInteractive(first.token, "success")).toThrow(usage);
+    expect(() => rig.server.answer(askToken("publickey"), "success")).toThrow(usage);
+    for (const invalid of [true, undefined, null, {}, { changePrompt: "?" }, { prompts: [] }, { partial: [] }])
+      expect(() => rig.server.answer(first.token, invalid)).toThrow(usage);
     expect(rig.sent()).toEqual([]);
-    rig.server.answerPublickey(first.token, "failure");
-    expect(() => rig.server.answerPublickey(first.token, "success")).toThrow(usage);
+    rig.server.answer(first.token, "failure");
+    expect(() => rig.server.answer(first.token, "success")).toThrow(usage);
     rig.receive(signed(keyOf(2)));
-    expect(() => rig.server.answerPublickey(first.token, "success")).toThrow(usage);
+    expect(() => rig.server.answer(first.token, "success")).toThrow(usage);
     rig.event("publickey");
     expect(rig.sent()).toEqual([]);
   });
@@ -212,8 +211,8 @@ describe("late, repeated and foreign answers", () => {
     const rig = ServerRig.ready();
     rig.receive(query(keyOf(1)));
     const { token } = rig.event("query");
-    expect(() => rig.server.answerPublickey(token, "success")).toThrow(usage);
-    rig.server.answerQuery(token, true);
+    expect(() => rig.server.answer(token, "success")).toThrow(usage);
+    rig.server.answer(token, true);
     expect(rig.events()).toEqual([]);
     expect(rig.sent()).toEqual(["ok ssh-ed25519"]);
   });
@@ -222,7 +221,7 @@ describe("late, repeated and foreign answers", () => {
     const rig = ServerRig.ready();
     rig.receive(query(keyOf(1)), signed(keyOf(1), { signer: keyOf(2) }));
     const { token } = rig.event("query");
-    rig.server.answerQuery(token, true);
+    rig.server.answer(token, true);
     expect(rig.events()).toEqual([]);
     expect(rig.sent()).toEqual(["ok ssh-ed25519", `failure ${ALL}`]);
   });
@@ -232,7 +231,7 @@ describe("late, repeated and foreign answers", () => {
     rig.receive(password("secret", { userName: "alice" }), password("secret", { userName: "root" }));
     const ask = rig.event("password");
     expect(ask.userName).toBe("alice");
-    rig.server.answerPassword(ask.token, "success");
+    rig.server.answer(ask.token, "success");
     expect(rig.event("success").userName).toBe("alice");
     expect(rig.sent()).toEqual(["success"]);
   });
@@ -241,21 +240,21 @@ describe("late, repeated and foreign answers", () => {
     const rig = ServerRig.ready();
     rig.receive(password("secret", { userName: "alice" }), password("secret", { userName: "root" }));
     const first = rig.event("password");
-    rig.server.answerPassword(first.token, "failure");
+    rig.server.answer(first.token, "failure");
     const second = rig.event("password");
     expect(second.userName).toBe("root");
-    expect(() => rig.server.answerPassword(first.token, "success")).toThrow(usage);
-    rig.server.answerPassword(second.token, "failure");
+    expect(() => rig.server.answer(first.token, "success")).toThrow(usage);
+    rig.server.answer(second.token, "failure");
   });
 
   test("the answer to a conversation's earlier round does not apply to the next", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
     const { token } = rig.event("keyboard-interactive");
-    rig.server.answerKeyboardInteractive(token, { prompts: [{ prompt: "?", echo: true }] });
-    expect(() => rig.server.answerKeyboardInteractive(token, "success")).toThrow(usage);
+    rig.server.answer(token, { prompts: [{ prompt: "?", echo: true }] });
+    expect(() => rig.server.answer(token, "success")).toThrow(usage);
     rig.receive(infoResponse("x"));
-    expect(() => rig.server.answerKeyboardInteractive(token, "success")).toThrow(usage);
+    expect(() => rig.server.answer(token, "success")).toThrow(usage);
     rig.event("responses");
   });
 });
@@ -264,12 +263,12 @@ describe("change of the user", () => {
   test("discards factors proved for another user", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1), { userName: "mallory" }));
-    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["password"] });
+    rig.server.answer(rig.event("publickey").token, { partial: ["password"] });
     rig.sent();
     rig.receive(password("secret", { userName: "root" }));
     const ask = rig.event("password");
     expect(ask).toMatchObject({ userName: "root", factors: [] });
-    rig.server.answerPassword(ask.token, "failure");
+    rig.server.answer(ask.token, "failure");
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
     // Naming the first user again does not restore the factor.
     rig.receive(password("secret", { userName: "mallory" }));
@@ -280,7 +279,7 @@ describe("change of the user", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 4 } });
     for (const userName of ["a", "b", "c", "d"]) {
       rig.receive(query(keyOf(1), { userName }));
-      rig.server.answerQuery(rig.event("query").token, false);
+      rig.server.answer(rig.event("query").token, false);
       rig.sent();
     }
     expect(rig.receive(query(keyOf(1), { userName: "e" }))).toEqual([]);
@@ -300,8 +299,8 @@ describe("limits", () => {
     for (let i = 1; i <= 3; i++) {
       const sent = rig.receive(attempt());
       for (const event of rig.events()) {
-        if (event.type === "password") rig.server.answerPassword(event.token, "failure");
-        if (event.type === "keyboard-interactive") rig.server.answerKeyboardInteractive(event.token, "failure");
+        if (event.type === "password") rig.server.answer(event.token, "failure");
+        if (event.type === "keyboard-interactive") rig.server.answer(event.token, "failure");
         if (event.type === "closed") expect(event.error.code).toBe("auth-limit");
       }
       expect([...sent, ...rig.sent()]).toEqual(i < 3 ? [`failure ${ALL}`] : []);
@@ -320,10 +319,10 @@ describe("limits", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 1 } });
     for (let number = 1; number <= 6; number++) {
       rig.receive(query(keyOf(number)));
-      rig.server.answerQuery(rig.event("query").token, number === 6);
+      rig.server.answer(rig.event("query").token, number === 6);
     }
     rig.receive(signed(keyOf(6)));
-    rig.server.answerPublickey(rig.event("publickey").token, "success");
+    rig.server.answer(rig.event("publickey").token, "success");
     expect(rig.event("success").factors).toHaveLength(1);
   });
 
@@ -333,7 +332,7 @@ describe("limits", () => {
     for (let i = 0; i < 1000; i++) {
       const algorithm = i % 2 === 0 ? "ssh-ed25519" : "unknown";
       rig.server.receive(query(keyOf(1), { algorithm }));
-      for (const event of rig.events()) if (event.type === "query") rig.server.answerQuery(event.token, true);
+      for (const event of rig.events()) if (event.type === "query") rig.server.answer(event.token, true);
       sent += rig.sent().length;
     }
     expect(sent).toBe(10);
@@ -343,13 +342,13 @@ describe("limits", () => {
     const rig = ServerRig.ready({ limits: { refusedKeyQueries: 4 } });
     for (let i = 0; i < 4; i++) {
       rig.receive(query(keyOf(1), { algorithm: i % 2 === 0 ? "ssh-ed25519" : "unknown" }));
-      if (i % 2 === 0) rig.server.answerQuery(rig.event("query").token, false);
+      if (i % 2 === 0) rig.server.answer(rig.event("query").token, false);
     }
     // An accepted query does not count.
     rig.receive(query(keyOf(1)));
-    rig.server.answerQuery(rig.event("query").token, true);
+    rig.server.answer(rig.event("query").token, true);
     rig.receive(query(keyOf(1)));
-    rig.server.answerQuery(rig.event("query").token, false);
+    rig.server.answer(rig.event("query").token, false);
     expectFatal(rig, "auth-limit", /more than 4 key queries that were refused/);
   });
 
@@ -357,7 +356,7 @@ describe("limits", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 3 } });
     for (let i = 0; i < 3; i++) {
       rig.receive(interactive());
-      rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
+      rig.server.answer(rig.event("keyboard-interactive").token, { prompts: [] });
     }
     rig.receive(interactive());
     expectFatal(rig, "auth-limit", /failed to log in 3 times/);
@@ -366,10 +365,10 @@ describe("limits", () => {
   test("fails an attempt that needs more than `keyboardInteractiveRounds`", () => {
     const rig = ServerRig.ready({ limits: { keyboardInteractiveRounds: 2 } });
     rig.receive(interactive());
-    rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
+    rig.server.answer(rig.event("keyboard-interactive").token, { prompts: [] });
     for (const reply of ["questions ", `failure ${ALL}`]) {
       rig.receive(infoResponse());
-      rig.server.answerKeyboardInteractive(rig.event("responses").token, { prompts: [] });
+      rig.server.answer(rig.event("responses").token, { prompts: [] });
       expect(rig.sent()).toEqual([reply]);
     }
   });
@@ -377,9 +376,9 @@ describe("limits", () => {
   test("counts each demand for a new password as a failed attempt", () => {
     const rig = ServerRig.ready({ limits: { failedAttempts: 2 } });
     rig.receive(password("old"));
-    rig.server.answerPassword(rig.event("password").token, { changePrompt: "expired" });
+    rig.server.answer(rig.event("password").token, { changePrompt: "expired" });
     rig.receive(password("old", { newPassword: "x" }));
-    rig.server.answerPassword(rig.event("change-password").token, { changePrompt: "too short" });
+    rig.server.answer(rig.event("change-password").token, { changePrompt: "too short" });
     expectFatal(rig, "auth-limit", /failed to log in 2 times/);
   });
 
@@ -417,7 +416,7 @@ describe("limits", () => {
   test("rejects a response count that the message is too short for", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
-    rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [] });
+    rig.server.answer(rig.event("keyboard-interactive").token, { prompts: [] });
     rig.sent();
     rig.receive(new Writer().byte(61).uint32(0xffff_ffff).finish());
     expectFatal(rig, "malformed-message", /4294967295 items/);
@@ -480,12 +479,12 @@ function play(userName: string): { readonly transcript: string[]; readonly work:
       const known = "userName" in event && event.userName === "alice";
       const rightKey = known && "publicKey" in event && equalBytes(event.publicKey, keyOf(1).publicKey.blob);
       const right = known && "password" in event && event.password === "right";
-      if (event.type === "query") rig.server.answerQuery(event.token, rightKey);
-      if (event.type === "publickey") rig.server.answerPublickey(event.token, rightKey ? "success" : "failure");
-      if (event.type === "password") rig.server.answerPassword(event.token, right ? "success" : "failure");
+      if (event.type === "query") rig.server.answer(event.token, rightKey);
+      if (event.type === "publickey") rig.server.answer(event.token, rightKey ? "success" : "failure");
+      if (event.type === "password") rig.server.answer(event.token, right ? "success" : "failure");
       if (event.type === "keyboard-interactive")
-        rig.server.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "Password: ", echo: false }] });
-      if (event.type === "responses") rig.server.answerKeyboardInteractive(event.token, "failure");
+        rig.server.answer(event.token, { prompts: [{ prompt: "Password: ", echo: false }] });
+      if (event.type === "responses") rig.server.answer(event.token, "failure");
     }
     transcript.push(...rig.sent());
   }

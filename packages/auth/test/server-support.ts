@@ -15,7 +15,7 @@ import {
   userauthPublickey,
   userauthSignedData,
 } from "@nacre/wire";
-import { ServerAuth, type ServerAuthEvent, type ServerAuthOptions } from "../src/index.ts";
+import { ServerAuth, type ServerAuthEvent, type ServerAuthOptions, serverMethods } from "../src/index.ts";
 import { random, sessionId, TestSink } from "./support.ts";
 
 export const serviceRequest: Uint8Array = SSH_MSG_SERVICE_REQUEST.encode({ serviceName: "ssh-userauth" });
@@ -111,6 +111,7 @@ export class ServerRig {
     this.server = new ServerAuth({
       sink: this.sink,
       sessionId,
+      loginMethods: serverMethods,
       methods: ["publickey", "password", "keyboard-interactive"],
       signatureAlgorithms: defaultSignatureAlgorithms,
       ...options,

@@ -26,7 +26,7 @@ describe("service and methods", () => {
     const rig = ServerRig.ready();
     rig.receive(password("secret"));
     rig.server.sendBanner("your password expires tomorrow");
-    rig.server.answerPassword(rig.event("password").token, "success");
+    rig.server.answer(rig.event("password").token, "success");
     expect(rig.sent()).toEqual(["banner your password expires tomorrow", "success"]);
     expect(() => rig.server.sendBanner("too late")).toThrow(expect.objectContaining({ code: "usage" }));
     expect(() => new ServerRig().server.sendBanner("too early")).toThrow(expect.objectContaining({ code: "usage" }));
@@ -65,11 +65,11 @@ describe("publickey", () => {
     });
     expect(ask.publicKey).toEqual(key.publicKey.blob);
     expect(rig.server.waitingForApplication).toBe(true);
-    rig.server.answerQuery(ask.token, true);
+    rig.server.answer(ask.token, true);
     expect(rig.server.waitingForApplication).toBe(false);
     expect(rig.sent()).toEqual(["ok ssh-ed25519"]);
     rig.receive(query(keyOf(2)));
-    rig.server.answerQuery(rig.event("query").token, false);
+    rig.server.answer(rig.event("query").token, false);
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
   });
 
@@ -79,7 +79,7 @@ describe("publickey", () => {
     rig.receive(signed(key));
     const ask = rig.event("publickey");
     expect(ask.publicKey).toEqual(key.publicKey.blob);
-    rig.server.answerPublickey(ask.token, "success");
+    rig.server.answer(ask.token, "success");
     expect(rig.sent()).toEqual(["success"]);
     expect(rig.event("success")).toEqual({
       type: "success",
@@ -92,7 +92,7 @@ describe("publickey", () => {
   test("lets the application refuse a valid signature", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
-    rig.server.answerPublickey(rig.event("publickey").token, "failure");
+    rig.server.answer(rig.event("publickey").token, "failure");
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
   });
 
@@ -117,13 +117,13 @@ describe("publickey", () => {
     rig.receive(query(misnamed, { algorithm }));
     const asked = rig.event("query");
     expect(asked.publicKey).toEqual(rsa.publicKey.blob);
-    rig.server.answerQuery(asked.token, true);
+    rig.server.answer(asked.token, true);
     const [ok] = rig.sink.take();
     expect(SSH_MSG_USERAUTH_PK_OK.decode(ok!).publicKey).toEqual(misnamed.publicKey.blob);
     rig.receive(signed(misnamed, { algorithm }));
     const login = rig.event("publickey");
     expect(login.publicKey).toEqual(rsa.publicKey.blob);
-    rig.server.answerPublickey(login.token, { partial: ["publickey"] });
+    rig.server.answer(login.token, { partial: ["publickey"] });
     // The same key under either name is not a second factor.
     rig.sent();
     expect(rig.receive(signed(misnamed, { algorithm }), signed(rsa, { algorithm }))).toEqual([
@@ -149,10 +149,10 @@ describe("password", () => {
     rig.receive(password("wrong"));
     const first = rig.event("password");
     expect(first).toMatchObject({ userName: "alice", password: "wrong" });
-    rig.server.answerPassword(first.token, "failure");
+    rig.server.answer(first.token, "failure");
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
     rig.receive(password("right"));
-    rig.server.answerPassword(rig.event("password").token, "success");
+    rig.server.answer(rig.event("password").token, "success");
     expect(rig.sent()).toEqual(["success"]);
     expect(rig.event("success").factors).toEqual([{ method: "password" }]);
   });
@@ -160,16 +160,16 @@ describe("password", () => {
   test("must be changed until the application accepts the new one", () => {
     const rig = ServerRig.ready();
     rig.receive(password("old"));
-    rig.server.answerPassword(rig.event("password").token, { changePrompt: "expired" });
+    rig.server.answer(rig.event("password").token, { changePrompt: "expired" });
     rig.events();
     expect(rig.sent()).toEqual(["change expired"]);
     rig.receive(password("old", { newPassword: "x" }));
     const change = rig.event("change-password");
     expect(change).toMatchObject({ oldPassword: "old", newPassword: "x" });
-    rig.server.answerPassword(change.token, { changePrompt: "too short" });
+    rig.server.answer(change.token, { changePrompt: "too short" });
     expect(rig.sent()).toEqual(["change too short"]);
     rig.receive(password("old", { newPassword: "a longer one" }));
-    rig.server.answerPassword(rig.event("change-password").token, "success");
+    rig.server.answer(rig.event("change-password").token, "success");
     expect(rig.sent()).toEqual(["success"]);
   });
 });
@@ -183,7 +183,7 @@ describe("keyboard-interactive", () => {
     rig.receive(interactive({ submethods: "pam" }));
     const begin = rig.event("keyboard-interactive");
     expect(begin.submethods).toBe("pam");
-    rig.server.answerKeyboardInteractive(begin.token, {
+    rig.server.answer(begin.token, {
       name: "Login",
       instruction: "Two things",
       prompts: [code, pin],
@@ -192,10 +192,10 @@ describe("keyboard-interactive", () => {
     rig.receive(infoResponse("123456", "0000"));
     const first = rig.event("responses");
     expect(first.responses).toEqual(["123456", "0000"]);
-    rig.server.answerKeyboardInteractive(first.token, { instruction: "Welcome", prompts: [] });
+    rig.server.answer(first.token, { instruction: "Welcome", prompts: [] });
     expect(rig.sent()).toEqual(["questions "]);
     rig.receive(infoResponse());
-    rig.server.answerKeyboardInteractive(rig.event("responses").token, "success");
+    rig.server.answer(rig.event("responses").token, "success");
     expect(rig.sent()).toEqual(["success"]);
     expect(rig.event("success").factors).toEqual([{ method: "keyboard-interactive" }]);
   });
@@ -203,7 +203,7 @@ describe("keyboard-interactive", () => {
   test("is refused immediately if the application has no questions", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
-    rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, "failure");
+    rig.server.answer(rig.event("keyboard-interactive").token, "failure");
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
   });
 
@@ -211,7 +211,7 @@ describe("keyboard-interactive", () => {
     for (const responses of [[], ["1"], ["1", "2", "3"]]) {
       const rig = ServerRig.ready();
       rig.receive(interactive());
-      rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [code, pin] });
+      rig.server.answer(rig.event("keyboard-interactive").token, { prompts: [code, pin] });
       rig.sent();
       expect(rig.receive(infoResponse(...responses))).toEqual([`failure ${ALL}`]);
       expect(rig.events()).toEqual([]);
@@ -221,7 +221,7 @@ describe("keyboard-interactive", () => {
   test("is aborted by a new request, without SSH_MSG_USERAUTH_FAILURE (RFC 4252 §5.1)", () => {
     const rig = ServerRig.ready();
     rig.receive(interactive());
-    rig.server.answerKeyboardInteractive(rig.event("keyboard-interactive").token, { prompts: [pin] });
+    rig.server.answer(rig.event("keyboard-interactive").token, { prompts: [pin] });
     rig.sent();
     expect(rig.receive(password("secret"))).toEqual([]);
     rig.event("password");
@@ -235,20 +235,20 @@ describe("two factors", () => {
     const key = keyOf(1);
     const rig = ServerRig.ready();
     rig.receive(signed(key));
-    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["password"] });
+    rig.server.answer(rig.event("publickey").token, { partial: ["password"] });
     expect(rig.sent()).toEqual(["partial password"]);
     const factor = { method: "publickey", algorithm: "ssh-ed25519", publicKey: key.publicKey.blob };
     rig.receive(password("secret"));
     const ask = rig.event("password");
     expect(ask.factors).toEqual([factor]);
-    rig.server.answerPassword(ask.token, "success");
+    rig.server.answer(ask.token, "success");
     expect(rig.event("success").factors).toEqual([factor, { method: "password" }]);
   });
 
   test("refuses methods other than those that must follow", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
-    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["keyboard-interactive"] });
+    rig.server.answer(rig.event("publickey").token, { partial: ["keyboard-interactive"] });
     rig.sent();
     expect(rig.receive(password("secret"), signed(keyOf(2)))).toEqual([
       "failure keyboard-interactive",
@@ -260,9 +260,9 @@ describe("two factors", () => {
   test("keeps the first factor after a wrong second one", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
-    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["password"] });
+    rig.server.answer(rig.event("publickey").token, { partial: ["password"] });
     rig.receive(password("wrong"));
-    rig.server.answerPassword(rig.event("password").token, "failure");
+    rig.server.answer(rig.event("password").token, "failure");
     rig.receive(password("right"));
     expect(rig.event("password").factors).toHaveLength(1);
   });
@@ -270,12 +270,12 @@ describe("two factors", () => {
   test("refuses the same key as a second factor", () => {
     const rig = ServerRig.ready();
     rig.receive(signed(keyOf(1)));
-    rig.server.answerPublickey(rig.event("publickey").token, { partial: ["publickey"] });
+    rig.server.answer(rig.event("publickey").token, { partial: ["publickey"] });
     rig.sent();
     expect(rig.receive(query(keyOf(1)), signed(keyOf(1)))).toEqual(["failure publickey", "failure publickey"]);
     expect(rig.events()).toEqual([]);
     rig.receive(signed(keyOf(2)));
-    rig.server.answerPublickey(rig.event("publickey").token, "success");
+    rig.server.answer(rig.event("publickey").token, "success");
     expect(rig.event("success").factors).toHaveLength(2);
   });
 
@@ -283,8 +283,8 @@ describe("two factors", () => {
     const rig = ServerRig.ready();
     rig.receive(password("secret"));
     const { token } = rig.event("password");
-    expect(() => rig.server.answerPassword(token, { partial: [] })).toThrow(expect.objectContaining({ code: "usage" }));
-    rig.server.answerPassword(token, "failure");
+    expect(() => rig.server.answer(token, { partial: [] })).toThrow(expect.objectContaining({ code: "usage" }));
+    rig.server.answer(token, "failure");
     expect(rig.sent()).toEqual([`failure ${ALL}`]);
   });
 });
@@ -295,14 +295,14 @@ test("answers pipelined requests in order", () => {
     "accept ssh-userauth",
     `failure ${ALL}`,
   ]);
-  rig.server.answerQuery(rig.event("query").token, false);
+  rig.server.answer(rig.event("query").token, false);
   expect(rig.event("password").password).toBe("a");
 });
 
 test("ignores requests after success (RFC 4252 §5.3)", () => {
   const rig = ServerRig.ready();
   rig.receive(password("right"), password("also sent"), signed(keyOf(1)));
-  rig.server.answerPassword(rig.event("password").token, "success");
+  rig.server.answer(rig.event("password").token, "success");
   expect(rig.sent()).toEqual(["success"]);
   rig.event("success");
   expect(rig.receive(request("none"), password("again"), infoResponse())).toEqual([]);

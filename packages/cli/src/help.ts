@@ -58,6 +58,8 @@ const SFTP_USAGE = "nacre sftp [option…] [user@]host[:PATH] [LOCAL]";
 const CONNECTION_HELP = `  -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)
   -P PORT             port of the server (22)
   -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
+  -o ConnectTimeout=SECONDS  time for connecting to each host, until its key exchange is complete
+  -b ADDRESS          address of this machine to connect from
   --known-hosts FILE  known host keys (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept an unknown host and remember its key
   --host-key SHA256:… accept only this host key; repeatable

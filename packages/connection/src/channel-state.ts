@@ -1,9 +1,7 @@
 import type { SentMessage } from "@nacre/packet";
-import type { OutputStream } from "./events.ts";
 import type { PendingRequest } from "./pending-request.ts";
 import type { ReceiveWindow } from "./receive-window.ts";
 import type { ReplyQueue } from "./replies.ts";
-import type { RequestReader } from "./request-reader.ts";
 
 /** Data to the peer. `window` is the peer's remaining window, `maximum` its maximum packet size, both in bytes. */
 export type SendDirection =
@@ -28,14 +26,12 @@ export interface OpenState {
   readonly peer: number;
   outgoing: SendDirection;
   incoming: ReceiveDirection;
-  /** Streams that are discarded: their bytes count as consumed on arrival. */
-  readonly discarded: OutputStream[];
+  /** Numbers of streams that are discarded: their bytes count as consumed on arrival. */
+  readonly discarded: number[];
   /** Our requests without a reply yet, oldest first. */
   readonly requests: PendingRequest[];
   /** The peer's requests without our reply yet. */
   readonly replies: ReplyQueue<boolean>;
-  /** Decodes the peer's requests; `undefined` if the channel type has no reader. */
-  readonly reader: RequestReader | undefined;
 }
 
 /** We sent SSH_MSG_CHANNEL_CLOSE, the peer has not. Its remaining messages are checked, then dropped. */

@@ -19,11 +19,9 @@ import {
 import type { ChannelState, ClosingState, OpenState } from "./channel-state.ts";
 import type { ConnectionContext, WaitingChannel } from "./context.ts";
 import { sendData } from "./data-message.ts";
-import type { OutputStream } from "./events.ts";
 import { type PendingRequest, takeUnimplemented } from "./pending-request.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { ReplyQueue } from "./replies.ts";
-import type { RequestReader } from "./request-reader.ts";
 
 /** A channel, opened by either side (RFC 4254 §5). */
 export class Channel implements WaitingChannel {
@@ -102,7 +100,7 @@ export class Channel implements WaitingChannel {
   }
 
   /** Sends as much of `bytes` as the window and the sink allow, in messages of the allowed size. Returns the number of bytes sent. */
-  write(bytes: Uint8Array, toStderr: boolean): number {
+  write(bytes: Uint8Array, stream: number): number {
     const { peer, outgoing } = this.#openState();
     if (outgoing.kind === "ended")
       throw new SshError("usage", `channel ${this.number}: cannot write after \`sendEof\``);
@@ -112,13 +110,13 @@ export class Channel implements WaitingChannel {
     while (taken < bytes.length && outgoing.window > 0 && this.#sinkTakes()) {
       const length = Math.min(bytes.length - taken, outgoing.window, most);
       const all = length === bytes.length;
-      sendData(sink, peer, all ? bytes : bytes.subarray(taken, taken + length), toStderr, most);
+      sendData(sink, peer, all ? bytes : bytes.subarray(taken, taken + length), stream, most);
       outgoing.window -= length;
       taken += length;
     }
     if (taken === bytes.length) {
+      if (outgoing.short !== "no") this.#context.unwait(this);
       outgoing.short = "no";
-      this.#context.unwait(this);
     } else {
       outgoing.short = "yes";
       this.#context.wait(this, taken > 0);
@@ -206,7 +204,7 @@ export class Channel implements WaitingChannel {
   }
 
   /** Discards the stream's bytes from now on. */
-  discard(stream: OutputStream): void {
+  discard(stream: number): void {
     const state = this.#openUnlessLeaving();
     if (state !== undefined && !state.discarded.includes(stream)) state.discarded.push(stream);
   }
@@ -215,7 +213,7 @@ export class Channel implements WaitingChannel {
    * Handles data from the peer. `stream` is undefined for extended data of an unknown type, which is dropped and its window credit
    * returned.
    */
-  receiveData(what: string, data: Bytes, stream: OutputStream | undefined): void {
+  receiveData(what: string, data: Bytes, stream: number | undefined): void {
     const state = this.#heard(what);
     const { limits } = this.#context;
     if (state.incoming.kind === "ended")
@@ -300,22 +298,15 @@ export class Channel implements WaitingChannel {
     // trip, unless we sent a request meanwhile.
     if (!this.#openedByUs && state.requests.length === 0) this.#answered();
     if (state.kind === "closing") return;
-    const token = request.wantReply ? this.#ask(state, request.requestType) : undefined;
-    const settled = this.#takeRequest(state, request, token);
-    if (token !== undefined && settled !== undefined) this.answer(token, settled);
-    else if (token !== undefined) this.#context.asks.set(token, this);
-  }
-
-  /** Passes a request to the application, or refuses it. Returns the answer if the application has nothing to decide. */
-  #takeRequest(state: OpenState, request: ChannelRequest, token: AskToken | undefined): boolean | undefined {
     const { requestType, data } = request;
+    const token = request.wantReply ? this.#ask(state, requestType) : undefined;
     // OpenSSH accepts any reply as a sign of life; its own client replies with a failure.
-    if (requestType === "keepalive@openssh.com") return false;
-    const read = state.reader?.read(request, token);
-    if (typeof read === "boolean") return read;
-    this.#context.emit(read ?? { type: "channel-request", channel: this.number, requestType, data, token });
-    // An event without a token needs no decision. The request was understood, so the answer is success.
-    return read === undefined || "token" in read ? undefined : true;
+    if (requestType === "keepalive@openssh.com") {
+      if (token !== undefined) this.answer(token, false);
+      return;
+    }
+    if (token !== undefined) this.#context.asks.set(token, this);
+    this.#context.emit({ type: "channel-request", channel: this.number, requestType, data, token });
   }
 
   #ask(state: OpenState, requestType: string): AskToken {
@@ -340,18 +331,7 @@ export class Channel implements WaitingChannel {
       discarded: [],
       requests: [],
       replies: new ReplyQueue(),
-      reader: this.#makeReader(),
     };
-  }
-
-  #makeReader(): RequestReader | undefined {
-    const { requestReaders } = this.#context;
-    // rule: session-requests-only
-    if (!Object.hasOwn(requestReaders, this.#channelType)) return undefined;
-    return requestReaders[/* rule: session-requests-type */ this.#channelType]?.({
-      channel: this.number,
-      isOpenedByUs: this.#openedByUs,
-    });
   }
 
   #replied(request: number, success: boolean): void {

@@ -28,11 +28,11 @@ import { Channel } from "./channel.ts";
 import { ChannelTable } from "./channel-table.ts";
 import { ConnectionContext } from "./context.ts";
 import { decodeData, decodeExtendedData } from "./data-message.ts";
-import type { ConnectionEvent, OutputStream } from "./events.ts";
+import type { ConnectionEvent } from "./events.ts";
 import { GlobalRequests } from "./global-requests.ts";
 import { CONNECTION_LIMITS, type ConnectionLimits } from "./limits.ts";
 import { type OpenRefusal, PeerOpens } from "./peer-opens.ts";
-import type { RequestReaders } from "./request-reader.ts";
+import type { Time } from "./round-trip.ts";
 
 /** Options of `Connection`. */
 export interface ConnectionOptions {
@@ -40,17 +40,16 @@ export interface ConnectionOptions {
   readonly sink: PacketSink;
   /** Channel types that the peer may open; default none. See also `allow`. */
   readonly allowedChannelTypes?: readonly string[];
-  /**
-   * Decoders of channel requests by channel type; default none, so each request becomes a "channel-request". For the type "session", a
-   * server passes `sessionRequests` and a client `sessionReports`.
-   */
-  readonly requestReaders?: RequestReaders | undefined;
   readonly limits?: Overrides<ConnectionLimits> | undefined;
+  /** The current time. Without it, windows do not grow. */
+  readonly time?: Time;
 }
+
+const NO_TIME: Time = { now: undefined };
 
 /**
  * The connection protocol (RFC 4254) for either side, as a pure state machine: channels with their windows and requests, and global
- * requests. `receive` takes payloads, `nextEvent` returns events, and messages leave through the sink. Channels are identified by our
+ * requests. `receive` handles a payload, `nextEvent` returns its events, and messages leave through the sink. Channels are identified by our
  * number.
  *
  * Invalid input from the peer causes one "closed" event, which is the last. Invalid calls throw `usage`. Calls after the channel has closed
@@ -61,13 +60,10 @@ export class Connection {
   readonly #globals: GlobalRequests;
   readonly #peerOpens: PeerOpens;
   readonly #channels: ChannelTable;
-  #inbox: Bytes[] = [];
 
-  constructor({ sink, limits, allowedChannelTypes = [], requestReaders }: ConnectionOptions) {
+  constructor({ sink, limits, allowedChannelTypes = [], time = NO_TIME }: ConnectionOptions) {
     const complete = completeLimits(CONNECTION_LIMITS, limits);
-    this.#context = new ConnectionContext({ sink, requestReaders }, complete, (answered) =>
-      this.#globals.probe(answered),
-    );
+    this.#context = new ConnectionContext(sink, time, complete, (answered) => this.#globals.probe(answered));
     this.#channels = new ChannelTable(complete.maxLateRequests);
     this.#globals = new GlobalRequests(this.#context);
     this.#peerOpens = new PeerOpens(this.#context, allowedChannelTypes);
@@ -78,23 +74,24 @@ export class Connection {
     return this.#channels.size;
   }
 
-  /** Sets the current time in milliseconds of a monotonic clock. Without it, windows do not grow. */
-  tick(now: number): void {
-    this.#context.roundTrip.now = now;
-  }
-
   /** Releases the memory of empty queues. Call it on an idle connection. */
   rest(): void {
-    if (this.#inbox.length === 0) this.#inbox = [];
     if (this.#context.events.length === 0) this.#context.events = [];
   }
 
   /**
-   * Queues a message of the connection protocol, number 80 to 100. The payload is kept until `nextEvent` handles it, and "data" events are
-   * views of it.
+   * Handles a message of the connection protocol, number 80 to 100. Read all events before you pass the next one. "data" events are views of
+   * the payload.
    */
   receive(payload: Bytes): void {
-    if (!this.#context.failed) this.#inbox.push(payload);
+    if (this.#context.failed) return;
+    try {
+      this.#handle(payload);
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      this.#context.emit({ type: "closed", error });
+      this.#context.failed = true;
+    }
   }
 
   /**
@@ -109,27 +106,18 @@ export class Connection {
     );
   }
 
+  /** Whether `nextEvent` returns an event. */
+  get hasEvents(): boolean {
+    return this.#context.events.length > 0;
+  }
+
   /** Returns the next event, or `undefined` until more is received. */
   nextEvent(): ConnectionEvent | undefined {
-    for (;;) {
-      const event = this.#context.events.shift();
-      if (event !== undefined) {
-        // Release the number only now. If it were reused before the application reads this event, it would name two channels.
-        if (event.type === "channel-closed" || event.type === "channel-open-failed")
-          this.#channels.release(event.channel);
-        return event;
-      }
-      const payload = this.#inbox.shift();
-      if (payload === undefined) return undefined;
-      try {
-        this.#handle(payload);
-      } catch (error) {
-        if (!(error instanceof SshError)) throw error;
-        this.#context.emit({ type: "closed", error });
-        this.#context.failed = true;
-        this.#inbox.length = 0;
-      }
-    }
+    const event = this.#context.events.shift();
+    // Release the number only now. If it were reused before the application reads this event, it would name two channels.
+    if (event?.type === "channel-closed" || event?.type === "channel-open-failed")
+      this.#channels.release(event.channel);
+    return event;
   }
 
   /**
@@ -161,10 +149,10 @@ export class Connection {
 
   /**
    * Sends as much of `bytes` as the peer's window and the sink allow now, and returns the number of bytes sent. They are copied. After a
-   * partial write, "writable" signals when more can be sent.
+   * partial write, "writable" signals when more can be sent. `stream` is 0 for channel data, or the type of extended data.
    */
-  write(channel: number, bytes: Uint8Array, stream?: "stderr"): number {
-    return this.#openChannelOrThrow(channel).write(bytes, stream === "stderr");
+  write(channel: number, bytes: Uint8Array, stream = 0): number {
+    return this.#openChannelOrThrow(channel).write(bytes, stream);
   }
 
   /** Sends SSH_MSG_CHANNEL_EOF: no more data follows. The other direction stays open, and requests can still be sent (RFC 4254 §5.3). */
@@ -190,7 +178,7 @@ export class Connection {
   }
 
   /** Discards the bytes of a stream on arrival from now on, and returns their window credit. */
-  discard(channel: number, stream: OutputStream): void {
+  discard(channel: number, stream: number): void {
     this.#find(channel)?.discard(stream);
   }
 
@@ -283,12 +271,13 @@ export class Connection {
       case SSH_MSG_CHANNEL_DATA.number: {
         const { recipientChannel, data } = decodeData(payload);
         const { name } = SSH_MSG_CHANNEL_DATA;
-        return this.#channels.fromPeer(recipientChannel, name).receiveData(name, data, "stdout");
+        return this.#channels.fromPeer(recipientChannel, name).receiveData(name, data, 0);
       }
       case SSH_MSG_CHANNEL_EXTENDED_DATA.number: {
         const { recipientChannel, dataTypeCode, data } = decodeExtendedData(payload);
         const { name } = SSH_MSG_CHANNEL_EXTENDED_DATA;
-        const stream = /* rule: extended-data-type */ dataTypeCode === SSH_EXTENDED_DATA_STDERR ? "stderr" : undefined;
+        const stream =
+          /* rule: extended-data-type */ dataTypeCode === SSH_EXTENDED_DATA_STDERR ? dataTypeCode : undefined;
         return this.#channels.fromPeer(recipientChannel, name).receiveData(name, data, stream);
       }
       case SSH_MSG_CHANNEL_WINDOW_ADJUST.number: {

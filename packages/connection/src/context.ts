@@ -1,11 +1,9 @@
 import type { PacketSink } from "@nacre/packet";
 import { type AskToken, SshError } from "@nacre/wire";
-import type { ConnectionOptions } from "./connection.ts";
 import type { ConnectionEvent } from "./events.ts";
 import type { ConnectionLimits } from "./limits.ts";
 import type { WindowGrowth } from "./receive-window.ts";
-import type { RequestReaders } from "./request-reader.ts";
-import { type Probe, RoundTrip } from "./round-trip.ts";
+import { type Probe, RoundTrip, type Time } from "./round-trip.ts";
 
 /** A channel that waits for room to write, or for the application's answer to a request. */
 export interface WaitingChannel {
@@ -24,7 +22,6 @@ export class ConnectionContext {
   /** Receives outgoing messages. */
   sink: PacketSink;
   readonly limits: ConnectionLimits;
-  readonly requestReaders: RequestReaders;
   readonly roundTrip: RoundTrip;
   readonly windowGrowth: WindowGrowth;
   /** Channel of each open ask, by its token. */
@@ -39,15 +36,10 @@ export class ConnectionContext {
   /** Unexpected replies, minus our requests sent without `wantReply`. */
   #unaskedReplies = 0;
 
-  constructor(
-    { sink, requestReaders = {} }: Pick<ConnectionOptions, "sink" | "requestReaders">,
-    limits: ConnectionLimits,
-    probe: Probe,
-  ) {
+  constructor(sink: PacketSink, time: Time, limits: ConnectionLimits, probe: Probe) {
     this.sink = sink;
     this.limits = limits;
-    this.requestReaders = requestReaders;
-    this.roundTrip = new RoundTrip(probe);
+    this.roundTrip = new RoundTrip(time, probe);
     this.windowGrowth = { most: limits.maxWindow, spare: limits.maxWindowGrowth };
   }
 

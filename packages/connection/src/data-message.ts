@@ -4,7 +4,6 @@ import {
   type ChannelData,
   type ChannelExtendedData,
   readUint32,
-  SSH_EXTENDED_DATA_STDERR,
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_EXTENDED_DATA,
 } from "@nacre/wire";
@@ -15,26 +14,27 @@ import {
 const LONG = 1024;
 
 /**
- * Writes `bytes` to the sink as SSH_MSG_CHANNEL_DATA, or as SSH_MSG_CHANNEL_EXTENDED_DATA of type stderr (RFC 4254 §5.2): in a message of
- * its own, or at the end of the previous one if that holds bytes of the same stream, is not sealed yet, and gets at most `most` bytes of
+ * Writes `bytes` to the sink: for stream 0 as SSH_MSG_CHANNEL_DATA, else as SSH_MSG_CHANNEL_EXTENDED_DATA of the type `stream` (RFC 4254
+ * §5.2). They go into a message of its own, or to the end of the previous one if that holds bytes of the same stream, is not sealed yet, and gets at most `most` bytes of
  * data. A packet costs more than the bytes of a short message.
  */
 export function sendData(
   sink: PacketSink,
   recipientChannel: number,
   bytes: Uint8Array,
-  toStderr: boolean,
+  stream: number,
   most: number,
 ): void {
-  const header = toStderr ? 13 : 9;
-  const stream = 16 * recipientChannel + header;
-  const out = sink.begin(header, bytes.length, stream, most);
-  out[0] = toStderr ? SSH_MSG_CHANNEL_EXTENDED_DATA.number : SSH_MSG_CHANNEL_DATA.number;
+  const header = stream === 0 ? 9 : 13;
+  // Differs for each channel and stream, and is never 0.
+  const key = 1 + 2 * recipientChannel + 2 ** 33 * stream;
+  const out = sink.begin(header, bytes.length, key, most);
+  out[0] = stream === 0 ? SSH_MSG_CHANNEL_DATA.number : SSH_MSG_CHANNEL_EXTENDED_DATA.number;
   putUint32(out, 1, recipientChannel);
-  if (toStderr) putUint32(out, 5, SSH_EXTENDED_DATA_STDERR);
+  if (stream !== 0) putUint32(out, 5, stream);
   putUint32(out, header - 4, out.length - header);
   out.set(bytes, out.length - bytes.length);
-  sink.commit(out.length < LONG ? stream : 0);
+  sink.commit(out.length < LONG ? key : 0);
 }
 
 /** Decodes SSH_MSG_CHANNEL_DATA. The data is a view of the payload. Throws `malformed-message`. */

@@ -30,9 +30,10 @@ export class ReceiveWindow {
   readonly #growth: WindowGrowth;
   readonly #initial: number;
   #size: number;
-  /** Bytes the peer may still send. `#size - #left - #unconsumed` is the credit not yet returned. */
+  /** Bytes the peer may still send. `#size - #left - unconsumed` is the credit not yet returned. */
   #left: number;
-  #unconsumed = 0;
+  /** Bytes received but not consumed. */
+  unconsumed = 0;
   /** Bytes received since `#since`, and whether more than half the window was unread at some point since. */
   #arrived = 0;
   #fellBehind = false;
@@ -51,19 +52,14 @@ export class ReceiveWindow {
     return this.#size;
   }
 
-  /** Bytes received but not consumed. */
-  get unconsumed(): number {
-    return this.#unconsumed;
-  }
-
   /** Counts `length` received bytes. Returns false and counts nothing if they exceed the window. */
   take(length: number, roundTrip: RoundTrip): boolean {
     // rule: window-exceeded
     if (length > this.#left) return false;
     this.#left -= length;
-    this.#unconsumed += length;
+    this.unconsumed += length;
     this.#arrived += length;
-    if (2 * this.#unconsumed > this.#size) this.#fellBehind = true;
+    if (2 * this.unconsumed > this.#size) this.#fellBehind = true;
     if (2 * this.#arrived >= this.#size) this.#halfArrived(roundTrip);
     return true;
   }
@@ -73,8 +69,8 @@ export class ReceiveWindow {
    * and at a steady pace the peer never runs out of credit.
    */
   consume(length: number): number {
-    this.#unconsumed -= length;
-    const due = this.#size - this.#left - this.#unconsumed;
+    this.unconsumed -= length;
+    const due = this.#size - this.#left - this.unconsumed;
     if (2 * due < this.#size) return 0;
     this.#left += due;
     return due;
@@ -97,7 +93,7 @@ export class ReceiveWindow {
     }
     this.#since = now;
     this.#arrived = 0;
-    this.#fellBehind = 2 * this.#unconsumed > this.#size;
+    this.#fellBehind = 2 * this.unconsumed > this.#size;
   }
 
   #grow(): void {

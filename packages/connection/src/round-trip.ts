@@ -1,22 +1,32 @@
+/** The current time in milliseconds of a monotonic clock; `undefined` if unknown. Its owner changes it. */
+export interface Time {
+  readonly now: number | undefined;
+}
+
 /** Sends a request that every peer answers, and calls `answered` when the reply arrives. Returns false if no request can be sent now. */
 export type Probe = (answered: () => void) => boolean;
 
 /**
- * Measures the shortest time in which the peer answers. Nothing is measured before the first `tick`.
+ * Measures the shortest time in which the peer answers. Nothing is measured while the time is unknown.
  *
  * The best samples come while a channel is being opened, before data flows. Later an answer waits behind queued data, up to a whole window
  * if we read slowly.
  */
 export class RoundTrip {
-  /** Current time in milliseconds of a monotonic clock; `undefined` before the first `tick`. */
-  now: number | undefined;
+  readonly #time: Time;
   readonly #probe: Probe;
   #shortest: number | undefined;
   #probing = false;
   #measured = false;
 
-  constructor(probe: Probe) {
+  constructor(time: Time, probe: Probe) {
+    this.#time = time;
     this.#probe = probe;
+  }
+
+  /** Current time; see `Time`. */
+  get now(): number | undefined {
+    return this.#time.now;
   }
 
   /** Shortest round trip in milliseconds; `undefined` until an answer has arrived. */

@@ -24,8 +24,8 @@ describe("the fast path gives the same result as the codec", () => {
     assert(
       property(numbers, uint8Array(), (recipientChannel, bytes) => {
         const sink = new FakeSink();
-        sendData(sink, recipientChannel, bytes, false, bytes.length);
-        sendData(sink, recipientChannel, bytes, true, bytes.length);
+        sendData(sink, recipientChannel, bytes, 0, bytes.length);
+        sendData(sink, recipientChannel, bytes, 1, bytes.length);
         expect(sink.take()).toEqual([
           SSH_MSG_CHANNEL_DATA.encode({ recipientChannel, data: bytes }),
           SSH_MSG_CHANNEL_EXTENDED_DATA.encode({ recipientChannel, dataTypeCode: 1, data: bytes }),
@@ -54,7 +54,7 @@ describe("the fast path gives the same result as the codec", () => {
 
 describe("writing", () => {
   test("splits bytes by the peer's maximum packet size and stops at its window", () => {
-    const side = new Side("client");
+    const side = new Side();
     const channel = side.session({ initialWindowSize: 250, maximumPacketSize: 100 });
     const bytes = counting(300);
     expect(side.connection.write(channel, bytes)).toBe(250);
@@ -63,7 +63,7 @@ describe("writing", () => {
   });
 
   test("copies the bytes before it returns", () => {
-    const side = new Side("client");
+    const side = new Side();
     const channel = side.session();
     const bytes = counting(10);
     side.connection.write(channel, bytes);
@@ -72,9 +72,9 @@ describe("writing", () => {
   });
 
   test("sends standard error as extended data of type 1", () => {
-    const side = new Side("server", { allowed: ["session"] });
+    const side = new Side({ allowed: ["session"] });
     const channel = side.accepts(7);
-    expect(side.connection.write(channel, counting(150), "stderr")).toBe(150);
+    expect(side.connection.write(channel, counting(150), 1)).toBe(150);
     expect(side.sink.take().map((payload) => SSH_MSG_CHANNEL_EXTENDED_DATA.decode(payload))).toEqual([
       { recipientChannel: 7, dataTypeCode: 1, data: counting(150).subarray(0, 100) },
       { recipientChannel: 7, dataTypeCode: 1, data: counting(150).subarray(100) },
@@ -82,7 +82,7 @@ describe("writing", () => {
   });
 
   test("sends nothing while a key exchange holds messages back", () => {
-    const side = new Side("client");
+    const side = new Side();
     const channel = side.session();
     side.sink.held = true;
     expect(side.connection.write(channel, counting(5))).toBe(0);
@@ -94,7 +94,7 @@ describe("writing", () => {
   });
 
   test('sends nothing once the turn is over, and emits "writable" in the next', () => {
-    const side = new Side("client");
+    const side = new Side();
     const channel = side.session();
     side.sink.turnOver = true;
     expect(side.connection.write(channel, counting(5))).toBe(0);
@@ -107,7 +107,7 @@ describe("writing", () => {
   });
 
   test("stops within one packet of the high-water mark", () => {
-    const side = new Side("client", { limits: { highWater: 500 } });
+    const side = new Side({ limits: { highWater: 500 } });
     const channel = side.session({ initialWindowSize: 2 ** 32 - 1 });
     const taken = side.connection.write(channel, new Uint8Array(10_000));
     expect(taken).toBe(500);
@@ -121,7 +121,7 @@ describe("writing", () => {
   });
 
   test('emits "writable" once per partial write, when an adjustment makes room', () => {
-    const side = new Side("client");
+    const side = new Side();
     const channel = side.session({ initialWindowSize: 0 });
     expect(side.hears(adjust(channel, 1))).toEqual([]);
     expect(side.connection.write(channel, counting(5))).toBe(1);
@@ -135,7 +135,7 @@ describe("writing", () => {
   });
 
   test('emits "writable" on `flush` if an adjustment arrived while the sink was held', () => {
-    const side = new Side("client");
+    const side = new Side();
     const channel = side.session({ initialWindowSize: 0 });
     side.connection.write(channel, counting(5));
     side.sink.held = true;
@@ -146,7 +146,7 @@ describe("writing", () => {
   });
 
   test('emits no "writable" for a channel that has ended or closed since', () => {
-    const side = new Side("client");
+    const side = new Side();
     const [ended, closed, closedByPeer] = [side.session(), side.session(), side.session()];
     for (const channel of [ended, closed, closedByPeer]) side.connection.write(channel, new Uint8Array(2000));
     side.sink.take();
@@ -158,7 +158,7 @@ describe("writing", () => {
   });
 
   test("serves channels with much to send alternately", () => {
-    const side = new Side("client", { limits: { highWater: 100 } });
+    const side = new Side({ limits: { highWater: 100 } });
     const channels = [0, 1, 2].map(() => side.session({ initialWindowSize: 2 ** 32 - 1, maximumPacketSize: 200 }));
     const served: number[] = [];
     const bytes = new Uint8Array(1000);
@@ -177,7 +177,7 @@ describe("writing", () => {
     [2 ** 32 - 1, 40_000, [32_768, 7232]],
     [32_768, 32_768, [32_768]],
   ])("respects the peer's maximum packet size of %i", (maximumPacketSize, length, lengths) => {
-    const side = new Side("client");
+    const side = new Side();
     const channel = side.session({ initialWindowSize: 2 ** 32 - 1, maximumPacketSize });
     expect(side.connection.write(channel, new Uint8Array(length))).toBe(length);
     expect(sent(side).map((bytes) => bytes.length)).toEqual(lengths);
@@ -187,24 +187,24 @@ describe("writing", () => {
 describe("receiving", () => {
   const limits = { initialWindow: 1000, maxPacketSize: 400 };
   test("delivers data as views of the payload, with its stream", () => {
-    const side = new Side("client");
+    const side = new Side();
     const channel = side.session();
     const payload = SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: channel, data: counting(5) });
     const events = side.hears(payload, stderr(channel, 3));
     expect(events).toEqual([
-      { type: "data", channel, stream: "stdout", data: counting(5) },
-      { type: "data", channel, stream: "stderr", data: new Uint8Array(3) },
+      { type: "data", channel, stream: 0, data: counting(5) },
+      { type: "data", channel, stream: 1, data: new Uint8Array(3) },
     ]);
     expect(events[0]?.type === "data" && events[0].data.buffer).toBe(payload.buffer);
   });
 
   test("emits no event for empty data", () => {
-    const side = new Side("client");
+    const side = new Side();
     expect(side.hears(data(side.session(), 0))).toEqual([]);
   });
 
   test("returns credit in one adjustment when half the window was consumed, and tells when it does", () => {
-    const side = new Side("client", { limits });
+    const side = new Side({ limits });
     const channel = side.session();
     side.hears(data(channel, 400), stderr(channel, 400), data(channel, 200));
     expect([side.connection.consumed(channel, 499), side.connection.consumed(channel, 0)]).toEqual([false, false]);
@@ -218,7 +218,7 @@ describe("receiving", () => {
   });
 
   test("throws `usage` for consuming more than was delivered", () => {
-    const side = new Side("client", { limits });
+    const side = new Side({ limits });
     const channel = side.session();
     side.hears(data(channel, 10));
     for (const bytes of [11, -1, 0.5, Number.NaN])
@@ -228,15 +228,15 @@ describe("receiving", () => {
   });
 
   test("returns the credit of a discarded stream automatically", () => {
-    const side = new Side("client", { limits });
+    const side = new Side({ limits });
     const channel = side.session();
-    side.connection.discard(channel, "stderr");
+    side.connection.discard(channel, 1);
     for (let i = 0; i < 100; i++) expect(side.hears(stderr(channel, 400))).toEqual([]);
-    expect(side.hears(data(channel, 100))).toMatchObject([{ type: "data", stream: "stdout" }]);
+    expect(side.hears(data(channel, 100))).toMatchObject([{ type: "data", stream: 0 }]);
   });
 
   test("returns the credit of a one-byte window", () => {
-    const side = new Side("client", { limits: { initialWindow: 1 } });
+    const side = new Side({ limits: { initialWindow: 1 } });
     const channel = side.session();
     for (let i = 0; i < 3; i++) {
       side.hears(data(channel, 1));
@@ -247,7 +247,7 @@ describe("receiving", () => {
 
   test("rejects data after the peer's EOF, on a closing channel too", () => {
     for (const closing of [false, true]) {
-      const side = new Side("client");
+      const side = new Side();
       const channel = side.session();
       if (closing) side.connection.close(channel);
       side.hears(SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: channel }));
@@ -256,7 +256,7 @@ describe("receiving", () => {
   });
 
   test("rejects data beyond the window on a closing channel too", () => {
-    const side = new Side("client", { limits });
+    const side = new Side({ limits });
     const channel = side.session();
     side.connection.close(channel);
     expect(side.hears(data(channel, 400), data(channel, 400), data(channel, 200))).toEqual([]);

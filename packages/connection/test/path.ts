@@ -104,7 +104,7 @@ export class SlowPath {
 
   #tick(): void {
     if (this.#options.timeless === true) return;
-    for (const { connection } of [this.pair.client, this.pair.server]) connection.tick(this.now);
+    for (const { time } of [this.pair.client, this.pair.server]) time.now = this.now;
   }
 
   #send(): void {

@@ -7,13 +7,7 @@ import {
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_WINDOW_ADJUST,
 } from "@nacre/wire";
-import {
-  Connection,
-  type ConnectionEvent,
-  type ConnectionLimits,
-  sessionReports,
-  sessionRequests,
-} from "../src/index.ts";
+import { Connection, type ConnectionEvent, type ConnectionLimits } from "../src/index.ts";
 
 export const NOTHING: Uint8Array = new Uint8Array(0);
 
@@ -80,11 +74,12 @@ export interface SideOptions {
 export class Side {
   readonly sink: FakeSink = new FakeSink();
   readonly connection: Connection;
+  readonly time: { now: number | undefined } = { now: undefined };
 
-  constructor(role: "client" | "server", options: SideOptions = {}) {
+  constructor(options: SideOptions = {}) {
     this.connection = new Connection({
       sink: this.sink,
-      requestReaders: { session: role === "client" ? sessionReports : sessionRequests },
+      time: this.time,
       ...(options.limits && { limits: options.limits }),
       ...(options.allowed && { allowedChannelTypes: options.allowed }),
     });
@@ -92,8 +87,12 @@ export class Side {
 
   /** Passes payloads to the connection and returns the events. */
   hears(...payloads: readonly Uint8Array<ArrayBuffer>[]): ConnectionEvent[] {
-    for (const payload of payloads) this.connection.receive(payload);
-    return drain(this.connection);
+    const events = drain(this.connection);
+    for (const payload of payloads) {
+      this.connection.receive(payload);
+      events.push(...drain(this.connection));
+    }
+    return events;
   }
 
   /** Returns all pending events. */
@@ -189,8 +188,8 @@ export class Pair {
   readonly server: Side;
 
   constructor(options: { readonly client?: SideOptions; readonly server?: SideOptions } = {}) {
-    this.client = new Side("client", options.client);
-    this.server = new Side("server", { allowed: ["session"], ...options.server });
+    this.client = new Side(options.client);
+    this.server = new Side({ allowed: ["session"], ...options.server });
   }
 
   /** Carries messages in both directions until both queues are empty. Each side handles its events as they arrive. */

@@ -74,14 +74,14 @@ test("does not grow windows if answers are slow because the peer has a full wind
 });
 
 test("does not measure the round trip by an unrelated request of the peer", () => {
-  const client = new Side("client", { limits: { initialWindow: 1000 } });
+  const client = new Side({ limits: { initialWindow: 1000 } });
   const { connection } = client;
-  connection.tick(0);
+  client.time.now = 0;
   const channel = connection.openChannel("session");
-  connection.tick(40);
+  client.time.now = 40;
   client.hears(confirm(channel));
   connection.request(channel, "exec", NOTHING, { wantReply: true });
-  connection.tick(41);
+  client.time.now = 41;
   client.hears(
     SSH_MSG_CHANNEL_REQUEST.encode({
       recipientChannel: channel,
@@ -93,7 +93,7 @@ test("does not measure the round trip by an unrelated request of the peer", () =
   client.sink.take();
   // The second half window arrives less than 40 ms after the first, so the round trip is probed.
   for (const now of [60, 70]) {
-    connection.tick(now);
+    client.time.now = now;
     client.hears(data(channel, 500));
     connection.consumed(channel, 500);
   }

@@ -71,6 +71,7 @@ export type {
   TransferResult,
   TransferredFile,
   UnverifiedEntry,
+  UploadOptions,
 } from "./transfer/options.ts";
 export type { TransferSink } from "./transfer/stream-ends.ts";
 export {

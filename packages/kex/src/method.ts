@@ -1,5 +1,5 @@
 import type { HashFunction } from "@nacre/kdf";
-import type { MethodContext, RandomSource } from "@nacre/wire";
+import type { KexContext, RandomSource } from "@nacre/wire";
 
 /**
  * A key exchange method (RFC 4253 §7, §8). A session machine takes a list of methods. Each method implements its own messages and mathematics. The
@@ -11,7 +11,7 @@ export interface KexMethod {
   /** Hash function for the exchange hash and for key derivation. */
   readonly hash: HashFunction;
   /** Meaning of the message numbers 30–49 under this method. */
-  readonly context: MethodContext;
+  readonly context: KexContext;
   /** Starts one exchange as the client. `random`: source of the ephemeral key. */
   client(random: RandomSource): KexClient;
   /** Starts one exchange as the server. `random`: source of the ephemeral key. */

@@ -1,5 +1,5 @@
 import { done, exchange, expectError, HOST_KEY, hex, SIGNATURE, seeded } from "@nacre/testing/kex";
-import type { MethodContext } from "@nacre/wire";
+import type { KexContext } from "@nacre/wire";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as kex from "../src/index.ts";
@@ -18,7 +18,7 @@ const METHODS: readonly {
   readonly method: kex.KexMethod;
   readonly name: string;
   readonly hash: keyof typeof HASH_OF_ABC;
-  readonly context: MethodContext;
+  readonly context: KexContext;
 }[] = [
   { method: kex.mlkem768X25519Sha256, name: "mlkem768x25519-sha256", hash: "sha256", context: "ecdh" },
   { method: kex.curve25519Sha256, name: "curve25519-sha256", hash: "sha256", context: "ecdh" },

@@ -1,67 +1,27 @@
-import { SESSION_LIMITS } from "@nacre/session";
-import { completeLimits, escapeText, type LimitTable, type Overrides, SshError } from "@nacre/wire";
+import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides, SshError } from "@nacre/wire";
 import type { ClientProvider, ConnectOptions } from "./client/options.ts";
+import { chosenMethods } from "./methods/method.ts";
 import { isThenable } from "./mux/engine.ts";
-import { checkNames } from "./option-names.ts";
-import { checkRandom } from "./random.ts";
+import { checkOptions } from "./options/schema.ts";
 
-/** Throws `usage` for invalid `connect` options before anything is sent. Options that need more context are checked where they are used. */
-export function checkConnectOptions(options: ConnectOptions): void {
-  const { user, hostKey, identities } = options;
-  checkUser(user);
-  checkSharedOptions(options);
+export { isBytes };
+
+/** Throws `usage` for invalid `methods`, and for an option that needs a login method which is not among them. */
+export function checkLoginMethods(options: ConnectOptions & Pick<ClientProvider, "loginMethods">): void {
+  const { methods, loginMethods } = options;
+  const used = new Set(chosenMethods(methods, loginMethods).flatMap((one) => one.uses ?? []));
+  for (const option of ["password", "prompts"] as const)
+    if (options[option] !== undefined && !used.has(option))
+      throw usage(`\`${option}\` needs a login method in \`methods\`, such as \`clientPassword\` of \`nacre/core\``);
+}
+
+/** Throws `usage` unless the value can decide about a host key. */
+export function checkHostKey(hostKey: unknown): void {
   if (typeof hostKey !== "function")
     throw usage(
       '`hostKey` is required; pass `pinnedHostKey("SHA256:…")` or a function that returns true for a trusted key',
     );
-  for (const identity of identities ?? []) checkKey(identity, "an identity");
 }
-
-/** Throws `usage` for invalid values of the options that every `connect` has. */
-export function checkSharedOptions({
-  signal,
-  random,
-  limits,
-  channels,
-  algorithms,
-}: Pick<ConnectOptions, "signal" | "random" | "limits" | "channels" | "algorithms">): void {
-  checkSignal(signal);
-  checkRandom(random);
-  checkLimits(limits, SESSION_LIMITS);
-  checkHandlers(channels, "channels", CLIENT_CHANNELS);
-  if (algorithms !== undefined) checkAlgorithms(algorithms);
-}
-
-/** Throws `usage` unless these are lists of algorithms. Names are a common mistake. */
-export function checkAlgorithms(algorithms: object): void {
-  for (const list of ["kex", "hostKeys", "ciphers", "macs"]) {
-    const values: unknown = algorithms[list as keyof typeof algorithms];
-    if (!isAlgorithms(values))
-      throw usage(
-        `\`algorithms.${list}\` must be a list of algorithms, not of names; choose from \`defaultAlgorithms.${list}\``,
-      );
-  }
-}
-
-/** Returns whether the value is a list of algorithms. */
-export function isAlgorithms(values: unknown): boolean {
-  return (
-    Array.isArray(values) && values.every((one: { readonly name?: unknown } | null) => typeof one?.name === "string")
-  );
-}
-
-/** Throws `usage` for options that need a login method which the program did not pass. */
-export function checkInteractiveMethods({
-  password,
-  prompts,
-  interactiveMethods,
-}: Pick<ConnectOptions & ClientProvider, "password" | "prompts" | "interactiveMethods">): void {
-  if ((password !== undefined || prompts !== undefined) && interactiveMethods === undefined)
-    throw usage("`password` and `prompts` need the option `interactiveMethods`, an export of `nacre/core`");
-}
-
-/** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
-const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
 
 /** Throws `usage` unless `handlers` is `undefined` or a record of functions. Names in `reserved` are rejected because Nacre handles them itself. */
 export function checkHandlers(handlers: object | undefined, option: string, reserved: object): void {
@@ -75,7 +35,7 @@ export function checkHandlers(handlers: object | undefined, option: string, rese
 /** Throws `usage` if `limits` has a name that is not in `table`, or a value outside its range. */
 export function checkLimits<T extends object>(limits: Overrides<T> | undefined, table: LimitTable<T>): void {
   if (limits === undefined) return;
-  checkNames(limits, table.ranges, "`limits`");
+  checkOptions(limits, table.ranges, "`limits`");
   completeLimits(table, limits);
 }
 
@@ -89,6 +49,12 @@ export function checkUser(user: unknown): void {
 /** Throws `usage` for an invalid channel type. */
 export function checkChannelType(channelType: unknown): void {
   checkName(channelType, "a channel type");
+}
+
+/** Throws `usage` for an invalid channel type, and for `data` of a channel open that is not a Uint8Array. */
+export function checkOpen(channelType: unknown, data: unknown): void {
+  checkChannelType(channelType);
+  if (data !== undefined && !isBytes(data)) throw usage("the `data` of a channel open must be a Uint8Array");
 }
 
 /** Throws `usage` for an invalid name. Names are 1 to 64 printable US-ASCII characters (RFC 4250 §4.6.1). */
@@ -117,11 +83,6 @@ export function checkKey(key: unknown, what: string): void {
   throw usage(
     `${what} must be an opened private key, not a file name or key text; open it with \`privateKey\`, or \`hostKeyFile\` of @nacre/node`,
   );
-}
-
-/** Returns whether `value` is a Uint8Array of any realm. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1;
 }
 
 export function usage(message: string): SshError {

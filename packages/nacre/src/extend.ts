@@ -1,12 +1,8 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
-export { interactiveMethods } from "@nacre/auth";
-export { encodeTerminalModes } from "@nacre/connection";
 export { SESSION_LIMITS } from "@nacre/session";
 export {
-  checkAlgorithms,
   checkKey,
   checkLimits,
-  checkSharedOptions,
   checkSignal,
   checkUser,
   isBytes,
@@ -15,6 +11,7 @@ export {
 export { connectDuplex } from "./client/base-client.ts";
 export { explicitHostKey, type HostKeyOption } from "./client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision } from "./client/known-hosts.ts";
+export { CONNECT_OPTIONS } from "./client/options.ts";
 export * from "./common.ts";
 export { channelDuplex } from "./forward/channel-duplex.ts";
 export { channelPair } from "./forward/channel-pair.ts";
@@ -24,17 +21,23 @@ export { checkListenAddress, type RemoteListeners } from "./forward/remote-liste
 export { checkForwardPort, checkOriginator, checkSocketPath, checkTarget, formatTarget } from "./forward/target.ts";
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
+export { clientMethods } from "./methods/list.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";
 export { queueMacrotask } from "./mux/queue.ts";
 export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborted } from "./on-abort.ts";
-export { CONNECT_OPTIONS, checkNames, type OptionNames, SERVE_OPTIONS } from "./option-names.ts";
+export { checkNames, type OptionNames } from "./option-names.ts";
+export { chooseAlgorithms } from "./options/algorithms.ts";
+export { checkOptions, type OptionRow, type OptionRows, type ScopedRows } from "./options/schema.ts";
 export { platformRandom } from "./random.ts";
 export { loginId } from "./server/login-id.ts";
+export { SERVE_OPTIONS } from "./server/options.ts";
 export { ExitReport } from "./session/exit.ts";
+export { STDOUT } from "./session/names.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./session/requests.ts";
+export { encodeTerminalModes } from "./session/terminal-modes.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
 export { offeredAlgorithms } from "./wasm.ts";

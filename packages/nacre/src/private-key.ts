@@ -1,6 +1,6 @@
 import type { PrivateKey } from "@nacre/keys/internal";
 import { checkKeyText, passphraseNeeded } from "./key-text.ts";
-import { checkNames, type OptionNames } from "./option-names.ts";
+import { checkOptions, type OptionRows } from "./options/schema.ts";
 import { inSlices } from "./slices.ts";
 
 /** Options of {@link privateKey}. */
@@ -9,7 +9,7 @@ export interface PrivateKeyOptions {
   readonly passphrase?: string | undefined;
 }
 
-const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: "string" };
+const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = { passphrase: "string" };
 
 /**
  * Opens the text of a private key file, for `identities` and `hostKeys`. Reads OpenSSH's format, PKCS#8, PKCS#1 and SEC1, plain or
@@ -17,7 +17,7 @@ const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: "strin
  * a string nor bytes, or an error of `openPrivateKey` of `@nacre/keyfiles`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
-  checkNames(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
+  checkOptions(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
   checkKeyText(text);
   const { openPrivateKey } = await import("@nacre/keyfiles");
   const opened = openPrivateKey(text);

@@ -1,19 +1,19 @@
 import { sha256Fingerprint } from "@nacre/keys";
-import { checkConnectOptions, checkInteractiveMethods, usage } from "./check.ts";
+import { checkLoginMethods, usage } from "./check.ts";
 import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./client/base-client.ts";
-import type { ClientProvider, ConnectOptions, CryptoProvider } from "./client/options.ts";
+import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions, type CryptoProvider } from "./client/options.ts";
+import { clientNone, serverNone } from "./methods/list.ts";
+import { clientPublickey, serverPublickey } from "./methods/publickey.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
-import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
+import { checkAlgorithms } from "./options/algorithms.ts";
+import { checkOptions } from "./options/schema.ts";
 import type { ServerConnection } from "./server/connection.ts";
-import type { ServeOptions } from "./server/options.ts";
+import { SERVE_OPTIONS, type ServeOptions } from "./server/options.ts";
 import { checkServeOptions, serveDuplex } from "./server/server.ts";
 import { Session } from "./session/session.ts";
 import { madeTrace } from "./watchers.ts";
 
 type Algorithms = Pick<CryptoProvider, "algorithms">;
-
-/** The values that `connect` takes. */
-type Values = Algorithms & Pick<ClientProvider, "interactiveMethods">;
 
 /** Makes a client without forwarding. */
 const baseClient = (connection: LoggedIn): BaseClient => new BaseClient(connection, webClient);
@@ -23,15 +23,15 @@ const baseClient = (connection: LoggedIn): BaseClient => new BaseClient(connecti
  * others. The client has no `dial` and `listen`; pass `forwardingClient` as `makeClient` for one that has. Rejects with an `SshError`: `code` names
  * the cause, `culprit` the side at fault.
  */
-export function connect(streams: ByteStreams, options: ConnectOptions & Values): Promise<BaseClient>;
+export function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<BaseClient>;
 export function connect<C>(
   streams: ByteStreams,
-  options: ConnectOptions & Values,
+  options: ConnectOptions & Algorithms,
   makeClient: (connection: LoggedIn) => C,
 ): Promise<C>;
 export async function connect(
   streams: ByteStreams,
-  options: ConnectOptions & Values,
+  options: ConnectOptions & Algorithms,
   makeClient: (connection: LoggedIn) => unknown = baseClient,
 ): Promise<unknown> {
   const complete = completeOptions(options);
@@ -39,15 +39,15 @@ export async function connect(
 }
 
 /** Connects over any kind of byte connection, such as `webSocketDuplex` of `@nacre/web`. Rejects as `connect` does, and then closes it. */
-export function connectDuplex(duplex: Duplex, options: ConnectOptions & Values): Promise<BaseClient>;
+export function connectDuplex(duplex: Duplex, options: ConnectOptions & Algorithms): Promise<BaseClient>;
 export function connectDuplex<C>(
   duplex: Duplex,
-  options: ConnectOptions & Values,
+  options: ConnectOptions & Algorithms,
   makeClient: (connection: LoggedIn) => C,
 ): Promise<C>;
 export async function connectDuplex(
   duplex: Duplex,
-  options: ConnectOptions & Values,
+  options: ConnectOptions & Algorithms,
   makeClient: (connection: LoggedIn) => unknown = baseClient,
 ): Promise<unknown> {
   let complete: ConnectOptions & ClientProvider;
@@ -61,14 +61,14 @@ export async function connectDuplex(
 }
 
 /** Throws `usage` for invalid options. */
-function completeOptions(options: ConnectOptions & Values): ConnectOptions & ClientProvider {
-  const { interactiveMethods: _interactiveMethods, ...named } = { ...options };
-  const complete = { ...options, fingerprint: sha256Fingerprint };
-  checkNames(named, CONNECT_OPTIONS, "`connect`");
-  checkConnectOptions(complete);
+function completeOptions(options: ConnectOptions & Algorithms): ConnectOptions & ClientProvider {
+  // Other methods are in the bundle only if the program names them.
+  const complete = { ...options, fingerprint: sha256Fingerprint, loginMethods: [clientPublickey, clientNone] };
+  checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
   if (typeof options.algorithms !== "object") throw usage("`algorithms` is required; pass the algorithms to offer");
+  checkAlgorithms(options.algorithms);
+  checkLoginMethods(complete);
   madeTrace(options.trace);
-  checkInteractiveMethods(complete);
   return complete;
 }
 
@@ -77,8 +77,8 @@ function completeOptions(options: ConnectOptions & Values): ConnectOptions & Cli
  * `usage` for invalid options, and then leaves the streams untouched.
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session> & Algorithms): ServerConnection {
-  const complete = { ...options, fingerprint: sha256Fingerprint };
-  checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
+  const complete = { ...options, fingerprint: sha256Fingerprint, loginMethods: [serverNone, serverPublickey] };
+  checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");
   checkServeOptions(complete);
   madeTrace(options.trace);
   return serveDuplex(webDuplex(streams), complete, (channel, start) => new Session(channel, start));

@@ -1,18 +1,19 @@
-import { interactiveMethods } from "@nacre/auth";
-import { encodeTerminalModes } from "@nacre/connection";
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
-import { checkConnectOptions } from "./check.ts";
+import { checkLoginMethods } from "./check.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./client/base-client.ts";
 import { type Client, forwardingClient } from "./client/client.ts";
-import type { ConnectOptions, CryptoProvider } from "./client/options.ts";
+import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions } from "./client/options.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
+import { clientMethods, serverMethods } from "./methods/list.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
-import { CONNECT_OPTIONS, checkNames, SERVE_OPTIONS } from "./option-names.ts";
+import { chooseAlgorithms } from "./options/algorithms.ts";
+import { checkOptions } from "./options/schema.ts";
 import type { ServerConnection } from "./server/connection.ts";
-import type { ServeOptions } from "./server/options.ts";
+import { SERVE_OPTIONS, type ServeOptions, type ServerProvider } from "./server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./server/server.ts";
 import type { BaseSession, SessionMaker } from "./session/base-session.ts";
 import { Session } from "./session/session.ts";
+import { encodeTerminalModes } from "./session/terminal-modes.ts";
 import { withDescriptions } from "./watchers.ts";
 
 /**
@@ -20,8 +21,8 @@ import { withDescriptions } from "./watchers.ts";
  * the side at fault. Rejects with `usage` for invalid options, and then leaves the streams untouched.
  */
 export async function connect(streams: ByteStreams, options: ConnectOptions): Promise<Client> {
-  checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
-  checkConnectOptions({ ...options });
+  // Checks the options before it locks the streams.
+  completeOptions(options);
   return connectDuplex(webDuplex(streams), options);
 }
 
@@ -40,23 +41,28 @@ export async function connectDuplex(
   options: ConnectOptions,
   makeClient: (connection: LoggedIn) => unknown = forwardingClient,
 ): Promise<unknown> {
+  let complete: ConnectOptions & ClientProvider;
   try {
-    checkNames({ ...options }, CONNECT_OPTIONS, "`connect`");
+    complete = completeOptions(options);
   } catch (error) {
     await duplex.close();
     throw error;
   }
-  // JavaScript programs may omit the options. `checkServeOptions` reports that.
-  const { algorithms = defaultAlgorithms, trace } = { ...options };
+  return connectWith(duplex, complete, makeClient);
+}
+
+function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvider {
+  checkOptions({ ...options }, CONNECT_OPTIONS, "`connect`");
   const complete = {
     ...options,
-    algorithms,
+    algorithms: chooseAlgorithms(options.algorithms, defaultAlgorithms),
     fingerprint: sha256Fingerprint,
     encodeModes: encodeTerminalModes,
-    interactiveMethods,
-    trace: withDescriptions(trace),
+    loginMethods: clientMethods,
+    trace: withDescriptions(options.trace),
   };
-  return connectWith(duplex, complete, makeClient);
+  checkLoginMethods(complete);
+  return complete;
 }
 
 /**
@@ -65,7 +71,7 @@ export async function connectDuplex(
  */
 export function serve(streams: ByteStreams, options: ServeOptions<Session>): ServerConnection {
   // Checks the options before it locks the streams.
-  const complete = withCryptoProvider(options);
+  const complete = withServerProvider(options);
   return serveWith(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
 }
 
@@ -75,14 +81,21 @@ export function serveDuplex<S extends BaseSession>(
   options: ServeOptions<S>,
   makeSession: SessionMaker<S>,
 ): ServerConnection {
-  return serveWith(duplex, withCryptoProvider(options), makeSession);
+  return serveWith(duplex, withServerProvider(options), makeSession);
 }
 
-function withCryptoProvider<S>(options: ServeOptions<S>): ServeOptions<S> & CryptoProvider {
-  checkNames({ ...options }, SERVE_OPTIONS, "`serve`");
-  // JavaScript programs may omit the options. `checkServeOptions` reports that.
-  const { algorithms = defaultServerAlgorithms, userKeys = defaultSignatureAlgorithms, trace } = { ...options };
-  const complete = { ...options, algorithms, userKeys, fingerprint: sha256Fingerprint, trace: withDescriptions(trace) };
+function withServerProvider<S>(options: ServeOptions<S>): ServeOptions<S> & ServerProvider {
+  checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");
+  const { userKeys = defaultSignatureAlgorithms, trace } = options;
+  const algorithms = chooseAlgorithms(options.algorithms, defaultServerAlgorithms);
+  const complete = {
+    ...options,
+    algorithms,
+    userKeys,
+    fingerprint: sha256Fingerprint,
+    loginMethods: serverMethods,
+    trace: withDescriptions(trace),
+  };
   checkServeOptions(complete);
   return complete;
 }

@@ -18,6 +18,7 @@ import {
 import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
 import { expect, test } from "vitest";
 import { formatTarget } from "../src/forward/target.ts";
+import { serverMethods } from "../src/methods/list.ts";
 import type { DuplexHandler } from "../src/mux/duplex.ts";
 import { serveDuplex } from "../src/server/server.ts";
 
@@ -67,6 +68,7 @@ class AttackedServer implements Target {
         hostKeys: [hostKey],
         algorithms,
         fingerprint: (blob) => fingerprint(blob, "sha256"),
+        loginMethods: serverMethods,
         methods: ["publickey", "password"],
         authenticate: ({ user, method }) => decide[`${user} ${method}`] ?? false,
         acceptPty: true,

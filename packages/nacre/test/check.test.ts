@@ -79,7 +79,7 @@ describe("connect", () => {
       end: async () => {},
       close: async () => void closed++,
     };
-    const options = { ...visitor, algorithms, fingerprint: () => "", hostKey: undefined as never };
+    const options = { ...visitor, algorithms, fingerprint: () => "", loginMethods: [], hostKey: undefined as never };
     const connecting = connectDuplex(duplex, options, () => undefined);
     expect(await failure(connecting)).toMatchObject({ code: "usage" });
     expect(closed).toBe(1);

@@ -4,7 +4,8 @@ import { fingerprint } from "@nacre/keys";
 import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testing/nacre/host";
 import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { exitSignal, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
+import { nameOf, requestsOf } from "@nacre/testing/session/requests";
+import { exitSignal, ptyRequest, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import {
   type Client,
   type ConnectOptions,
@@ -18,6 +19,9 @@ import {
   webStreams,
 } from "nacre";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { decodeTerminalModes } from "../src/session/terminal-modes.ts";
+
+const inCommand = { envMode: "command" } as const;
 
 function finish(connection: Connection, channel: number, status = 0): void {
   connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, status), { wantReply: false });
@@ -256,7 +260,7 @@ describe("exec", () => {
     const { client } = await connected({
       onExec(connection, channel) {
         connection.write(channel, utf8Encode("out ☃"));
-        connection.write(channel, utf8Encode("err"), "stderr");
+        connection.write(channel, utf8Encode("err"), 1);
         finish(connection, channel, 3);
       },
     });
@@ -477,7 +481,7 @@ describe("spawn", () => {
     const { client, host } = await connected({
       onExec(connection, channel) {
         connection.write(channel, utf8Encode("out"));
-        connection.write(channel, utf8Encode("err"), "stderr");
+        connection.write(channel, utf8Encode("err"), 1);
       },
     });
     const process = await client.spawn("anything");
@@ -522,7 +526,7 @@ describe("spawn", () => {
       {
         onExec(connection, channel) {
           const push = (): void => {
-            rest = rest.subarray(connection.write(channel, rest, "stderr"));
+            rest = rest.subarray(connection.write(channel, rest, 1));
           };
           push();
           const turn = host.server.turn.bind(host.server);
@@ -579,7 +583,7 @@ describe("spawn", () => {
   it("requests a terminal and environment, and sends signals and sizes", async () => {
     const { client, host } = await connected({ onExec: () => {} });
     const seen = (): string[] =>
-      host.server.events.map(({ type }) => type).filter((type) => /pty|env|exec|signal|window/.test(type));
+      host.server.events.map(nameOf).filter((name) => /pty|env|exec|signal|window/.test(name));
     const process = await client.spawn("top", {
       pty: { columns: 132, rows: 43, modes: { ECHO: 0 } },
       env: { LANG: "C" },
@@ -588,11 +592,10 @@ describe("spawn", () => {
     process.kill("INT");
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(seen()).toEqual(["env", "pty-req", "exec", "window-change", "signal"]);
-    expect(host.server.events.find(({ type }) => type === "pty-req")).toMatchObject({
-      columns: 132,
-      rows: 43,
-      modes: { ECHO: 0 },
-    });
+    const [pty] = requestsOf(host.server.events, "pty-req");
+    const { modes, ...size } = ptyRequest.decode(pty!.data);
+    expect(size).toMatchObject({ columns: 132, rows: 43 });
+    expect(decodeTerminalModes(modes)).toEqual({ ECHO: 0 });
     await client.close();
   });
 
@@ -606,6 +609,14 @@ describe("spawn", () => {
     ["a subsystem with a NUL", (client) => client.subsystem("sftp\0")],
     ["a variable without a value", (client) => client.exec("x", { env: { CI: undefined as never } })],
     ["a variable with a NUL", (client) => client.exec("x", { env: { CI: "\0" } })],
+    ["a variable whose name is no shell variable", (client) => client.exec("x", { env: { "A;id": "" }, ...inCommand })],
+    ["a variable whose name begins with a digit", (client) => client.spawn("x", { env: { "1A": "" }, ...inCommand })],
+    ["a variable with a line feed in its name", (client) => client.exec("x", { env: { "A\n": "" }, ...inCommand })],
+    ["a variable with a NUL in a command", (client) => client.exec("x", { env: { A: "\0" }, ...inCommand })],
+    ["a variable without a value in a command", (client) => client.exec("x", { env: { A: 7 as never }, ...inCommand })],
+    ["variables in the command of a shell", (client) => client.shell(inCommand)],
+    ["variables in the command of a subsystem", (client) => client.subsystem("sftp", inCommand)],
+    ["another way to set variables", (client) => client.exec("x", { envMode: "shell" as never })],
     ["a negative terminal width", (client) => client.shell({ pty: { columns: -1 } })],
     ["a fractional terminal height", (client) => client.exec("x", { pty: { rows: 0.5 } })],
     ["a terminal name that is not a string", (client) => client.exec("x", { pty: { term: 7 as never } })],
@@ -616,6 +627,21 @@ describe("spawn", () => {
     expect(await failure(Promise.resolve(run(client)))).toEqual(code("usage"));
     expect(connection.sessionCount).toBe(0);
     expect(await client.exec("x")).toMatchObject({ status: 3 });
+    await client.close();
+  });
+
+  it("sets variables in the command with `envMode`, and requests none", async () => {
+    const { client } = await served({
+      acceptEnv: () => true,
+      session: ({ command, env, stdout }) =>
+        void stdout.getWriter().write(utf8Encode(`${Object.keys(env).length} ${command}`)),
+    });
+    const env = { A: "it's", _b2: '$(id) `id` \\ \n"', C: "" };
+    const expected = "export A='it'\\''s'; export _b2='$(id) `id` \\ \n\"'; export C=''; make";
+    for (const command of ["make", utf8Encode("make")])
+      expect((await client.exec(command, { env, envMode: "command" })).stdout).toBe(`0 ${expected}`);
+    expect((await client.exec("make", { envMode: "command" })).stdout).toBe("0 make");
+    expect((await client.exec("make", { env, envMode: "request" })).stdout).toBe("3 make");
     await client.close();
   });
 
@@ -674,8 +700,8 @@ describe("spawn", () => {
     const { client, host } = await connected({ onExec: () => {} });
     const starting = client.subsystem("nonsense");
     const refuse = setInterval(() => {
-      const event = host.server.events.find(({ type }) => type === "subsystem");
-      if (event?.type !== "subsystem" || event.token === undefined) return;
+      const [event] = requestsOf(host.server.events, "subsystem");
+      if (event?.token === undefined) return;
       clearInterval(refuse);
       host.server.connection.answerRequest(event.token, false);
       void host.flush();

@@ -3,14 +3,15 @@ import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/session/pair";
 import {
   type Authenticate,
+  clientPassword,
   connect,
   connectDuplex,
   describedTrace,
   encodeTerminalModes,
   forwardingClient,
-  interactiveMethods,
   type Session,
   serve,
+  serverPassword,
   type TraceRecord,
 } from "nacre/core";
 import { expect, it, onTestFinished } from "vitest";
@@ -87,14 +88,14 @@ it("sends encoded terminal modes, and rejects modes by name", async () => {
 
 it("logs in with a password if the login methods are passed, and rejects one without them", async () => {
   const { near, far } = wire();
-  const server = serve(far, { ...open, algorithms, methods: ["password"], authenticate });
+  const server = serve(far, { ...open, algorithms, methods: [serverPassword], authenticate });
   const options = { ...visitor, algorithms, password: "sesame" };
   expect(await failure(connect(near, options))).toMatchObject({
     code: "usage",
-    message: expect.stringContaining("interactiveMethods"),
+    message: expect.stringContaining("clientPassword"),
   });
   expect(near.readable.locked || near.writable.locked).toBe(false);
-  const client = await connect(near, { ...options, interactiveMethods });
+  const client = await connect(near, { ...options, methods: [clientPassword] });
   await client.close();
   await server.close();
 });

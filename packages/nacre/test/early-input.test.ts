@@ -2,6 +2,7 @@ import { sftp } from "@nacre/files";
 import { macrotask } from "@nacre/testing/macrotask";
 import { connected, type StreamServer } from "@nacre/testing/nacre/host";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
+import { requestsOf } from "@nacre/testing/session/requests";
 import { type AskToken, utf8DecodeLossy } from "@nacre/wire";
 import type { Client } from "nacre";
 import { describe, expect, it, vi } from "vitest";
@@ -17,7 +18,7 @@ function connectedTo(softwareVersion: string): Promise<{ client: Client; host: S
 
 /** Resolves with the token of a request once the server has it, and everything sent with it. */
 async function asked({ server }: StreamServer, type: "exec" | "subsystem"): Promise<AskToken> {
-  const request = await vi.waitUntil(() => server.events.find((event) => event.type === type));
+  const request = await vi.waitUntil(() => requestsOf(server.events, type)[0]);
   await macrotask();
   return (request as { token: AskToken }).token;
 }

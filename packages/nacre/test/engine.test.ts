@@ -21,8 +21,7 @@ function asked(question: () => number | Promise<number>): {
     start() {},
     nextEvent: () => events.shift(),
     takeOutput() {
-      const byte = output.shift();
-      return byte === undefined ? undefined : Uint8Array.of(byte);
+      return output.splice(0).map((byte) => Uint8Array.of(byte));
     },
     deadline: () => undefined,
     tick() {},
@@ -127,7 +126,7 @@ function driven(
       end() {},
       broken() {},
       nextEvent: () => undefined,
-      takeOutput: () => undefined,
+      takeOutput: () => [],
       deadline: () => undefined,
       tick() {},
       rest() {},
@@ -284,7 +283,7 @@ describe("a turn that has used up its share", () => {
     });
     busy.turn();
     await rounds(10);
-    expect(calls).toEqual(["pause", "pause", "resume"]);
+    expect(calls).toEqual(["pause", "resume"]);
   });
 
   it("keeps reading if the machine yields once per round of the event loop", async () => {
@@ -299,7 +298,7 @@ describe("a turn that has used up its share", () => {
       engine.data(Uint8Array.of(1));
       await rounds(1);
     }
-    expect(calls).toEqual(["resume", "resume", "resume"]);
+    expect(calls).toEqual([]);
   });
 
   it("writes its output before other connections run", () => {
@@ -310,8 +309,7 @@ describe("a turn that has used up its share", () => {
       {
         nextEvent: () => events.shift(),
         takeOutput() {
-          const byte = output.shift();
-          return byte === undefined ? undefined : Uint8Array.of(byte);
+          return output.splice(0).map((byte) => Uint8Array.of(byte));
         },
       },
       {
@@ -329,13 +327,9 @@ describe("a turn that has used up its share", () => {
 describe("output", () => {
   it("is written once per round of the event loop, even if the socket drains immediately", async () => {
     let written = 0;
-    let isTaken = true;
     const { engine } = driven(
       {
-        takeOutput() {
-          isTaken = !isTaken;
-          return isTaken ? undefined : Uint8Array.of(1);
-        },
+        takeOutput: () => [Uint8Array.of(1)],
       },
       {
         write() {

@@ -119,12 +119,12 @@ test("events before a handler is set are replayed to it, and their credit return
     },
   };
   const channel = new Channel(
-    { machine: { peerVersion: undefined, connection: connection as never }, touch: () => {} },
+    { machine: { peerVersion: undefined, connection: connection as never, reject() {} }, touch: () => {} },
     0,
   );
-  channel.handler.data("stdout", utf8Encode("as soon "));
-  channel.handler.data("stdout", utf8Encode("as may be"));
-  channel.handler.data("stderr", utf8Encode("warning"));
+  channel.handler.data(0, utf8Encode("as soon "));
+  channel.handler.data(0, utf8Encode("as may be"));
+  channel.handler.data(1, utf8Encode("warning"));
   channel.handler.eof();
   expect(credit).toBe(0);
   const process = new Process(channel);
@@ -134,7 +134,10 @@ test("events before a handler is set are replayed to it, and their credit return
 });
 
 test("a process on a channel that is already closed fails with channel-closed", async () => {
-  const channel = new Channel({ machine: { peerVersion: undefined, connection: {} as never }, touch: () => {} }, 0);
+  const channel = new Channel(
+    { machine: { peerVersion: undefined, connection: {} as never, reject() {} }, touch: () => {} },
+    0,
+  );
   channel.onClosed(undefined);
   const process = new Process(channel);
   expect(((await failure(text(process.stdout))) as SshError).code).toBe("channel-closed");
@@ -142,7 +145,10 @@ test("a process on a channel that is already closed fails with channel-closed", 
 
 test("events after a channel has closed are dropped", () => {
   const heard: string[] = [];
-  const channel = new Channel({ machine: { peerVersion: undefined, connection: {} as never }, touch: () => {} }, 0);
+  const channel = new Channel(
+    { machine: { peerVersion: undefined, connection: {} as never, reject() {} }, touch: () => {} },
+    0,
+  );
   channel.handler = {
     data: () => heard.push("data"),
     writable: () => heard.push("writable"),
@@ -151,7 +157,7 @@ test("events after a channel has closed are dropped", () => {
     closed: () => heard.push("closed"),
   };
   channel.onClosed(undefined);
-  channel.handler.data("stdout", utf8Encode("late"));
+  channel.handler.data(0, utf8Encode("late"));
   channel.handler.eof();
   expect(heard).toEqual(["closed"]);
 });

@@ -84,7 +84,7 @@ describe("an unknown option name", () => {
     );
     expect(await failure(client.exec("x", given({ stdin: "" })))).toEqual(usage("`input`"));
     expect(await failure(client.spawn("x", given({ input: "" })))).toEqual(
-      usage("of `spawn`; its options are env, pty, requests, signal"),
+      usage("of `spawn`; its options are env, envMode, pty, requests, signal"),
     );
     expect(await failure(client.shell(given({ environment: {} })))).toEqual(usage("of `shell`; did you mean `env`?"));
     expect(await failure(client.subsystem("x", given({ envs: {} })))).toEqual(

@@ -6,7 +6,8 @@ import { algorithms } from "@nacre/testing/session/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { describe, expect, it } from "vitest";
-import { CONNECT_OPTIONS, EXEC_OPTIONS, SERVE_OPTIONS, SPAWN_OPTIONS } from "../src/option-names.ts";
+import { CONNECT_OPTIONS, EXEC_OPTIONS, SPAWN_OPTIONS } from "../src/client/options.ts";
+import { SERVE_OPTIONS } from "../src/server/options.ts";
 
 const CONNECT: Accepted = {
   user: ["string"],
@@ -15,9 +16,10 @@ const CONNECT: Accepted = {
   password: [...STRING, "function"],
   changePassword: FUNCTION,
   prompts: FUNCTION,
+  methods: ["array"],
   channels: ["object"],
   banner: FUNCTION,
-  algorithms: [],
+  algorithms: ["object"],
   wasm: BOOLEAN,
   limits: ["object"],
   requireStrictKex: BOOLEAN,
@@ -44,7 +46,7 @@ const SERVE: Accepted = {
   acceptEnv: FUNCTION,
   loginGraceTime: ["number"],
   announceHostKeys: BOOLEAN,
-  algorithms: [],
+  algorithms: ["object"],
   wasm: BOOLEAN,
   userKeys: ["array"],
   limits: ["object"],
@@ -87,19 +89,20 @@ describe("a wrong value of an option is `usage`", () => {
     expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(CONNECT_OPTIONS).sort());
     expect(await wrongOutcomes(CONNECT, (options) => connected(connect, options))).toEqual([]);
     const { password: _, prompts: __, trace: ___, ...ofCore } = CONNECT;
-    expect(await wrongOutcomes({ ...ofCore, trace: [] }, connectedWith)).toEqual([]);
+    expect(await wrongOutcomes({ ...ofCore, algorithms: [], trace: [] }, connectedWith)).toEqual([]);
   });
 
   it("in `serve`", async () => {
     expect(Object.keys(SERVE).sort()).toEqual(Object.keys(SERVE_OPTIONS).sort());
     expect(await wrongOutcomes(SERVE, (options) => closed(serve, options))).toEqual([]);
-    expect(await wrongOutcomes({ ...SERVE, trace: [] }, closedWith)).toEqual([]);
+    expect(await wrongOutcomes({ ...SERVE, algorithms: [], trace: [] }, closedWith)).toEqual([]);
   });
 
   it("in the options and arguments of a client's methods", async () => {
     const { client } = await served({ session: () => 0, subsystems: { sftp: sftpServer(memoryFileSystem()) } });
     const spawn: Accepted = {
       env: ["object"],
+      envMode: [],
       pty: ["object", ...BOOLEAN],
       requests: ["array"],
       killSignal: [],

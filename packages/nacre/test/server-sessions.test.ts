@@ -1,6 +1,6 @@
 import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { envRequest, execRequest, subsystemRequest, utf8Encode } from "@nacre/wire";
+import { envRequest, execRequest, exitStatus, subsystemRequest, utf8Encode } from "@nacre/wire";
 import {
   type Channel,
   Client,
@@ -398,6 +398,13 @@ describe("a server refuses", () => {
     await client.close();
     const command = utf8Encode("ls\0 -l");
     expect(await unsent({ session: () => 0 }, "exec", execRequest.encode({ command }))).toEqual(code(no));
+  });
+
+  it("requests that only servers send, and an environment variable that is not UTF-8", async () => {
+    const status = exitStatus.encode({ exitStatus: 0 });
+    expect(await unsent({ session: () => 0 }, "exit-status", status)).toEqual(code(no));
+    const latin1 = new Uint8Array([0, 0, 0, 1, 0x61, 0, 0, 0, 1, 0xe4]);
+    expect(await unsent({ session: () => 0, acceptEnv: () => true }, "env", latin1)).toEqual(code(no));
   });
 
   it("an environment variable with a NUL", async () => {

@@ -36,7 +36,7 @@ async function outcome(stream: ReadableStream<Uint8Array>): Promise<readonly [te
 describe("input of one byte per packet", () => {
   it("is combined into large chunks for a slow reader", async () => {
     const { channel, served } = session();
-    for (let i = 0; i < 50_000; i++) channel.handler.data("stdout", Uint8Array.of(i));
+    for (let i = 0; i < 50_000; i++) channel.handler.data(0, Uint8Array.of(i));
     expect(channel.consumedBytes).toBe(0);
     channel.handler.eof();
     const lengths: number[] = [];
@@ -51,7 +51,7 @@ describe("input of one byte per packet", () => {
     const reader = served.stdin.getReader();
     for (let i = 0; i < 5; i++) {
       const read = reader.read();
-      channel.handler.data("stdout", Uint8Array.of(i));
+      channel.handler.data(0, Uint8Array.of(i));
       expect(await read).toEqual({ done: false, value: Uint8Array.of(i) });
       expect(channel.consumedBytes).toBe(i + 1);
     }
@@ -68,8 +68,8 @@ describe("output of a command", () => {
 
   it.each(cuts)("cut short by %s fails after the bytes that arrived", async (_, cut, expected) => {
     const { channel, running } = process();
-    channel.handler.data("stdout", utf8Encode("half"));
-    channel.handler.data("stderr", utf8Encode("half a complaint"));
+    channel.handler.data(0, utf8Encode("half"));
+    channel.handler.data(1, utf8Encode("half a complaint"));
     const { stderr } = running;
     await cut(channel, running);
     expect(await outcome(running.stdout)).toEqual(["half", expected]);
@@ -86,7 +86,7 @@ describe("output of a command", () => {
 
   it.each(cuts)("ends normally after EOF despite %s", async (_, cut) => {
     const { channel, running } = process();
-    channel.handler.data("stdout", utf8Encode("all"));
+    channel.handler.data(0, utf8Encode("all"));
     channel.handler.eof();
     await cut(channel, running);
     expect(await outcome(running.stdout)).toEqual(["all", "end"]);
@@ -95,7 +95,7 @@ describe("output of a command", () => {
 
   it("ends normally without EOF if the server sent an exit status", async () => {
     const { channel, running } = process();
-    channel.handler.data("stdout", utf8Encode("all"));
+    channel.handler.data(0, utf8Encode("all"));
     channel.finish(undefined, EXITED);
     expect(await outcome(running.stdout)).toEqual(["all", "end"]);
   });
@@ -103,7 +103,7 @@ describe("output of a command", () => {
   it("is dropped with its credit after the reader cancels", async () => {
     const { channel, running } = process();
     await running.stdout.cancel();
-    channel.handler.data("stdout", KILOBYTES);
+    channel.handler.data(0, KILOBYTES);
     expect(channel.consumedBytes).toBe(KILOBYTES.length);
     channel.finish(LOST);
     await expect(running.exit).rejects.toBe(LOST);
@@ -137,7 +137,7 @@ describe("after the client is gone, a session's streams fail with the reason", (
 
   it("input that reached EOF ends normally", async () => {
     const { channel, served } = session();
-    channel.handler.data("stdout", utf8Encode("all"));
+    channel.handler.data(0, utf8Encode("all"));
     channel.handler.eof();
     channel.finish(LOST, UNTOLD);
     expect(await outcome(served.stdin)).toEqual(["all", "end"]);

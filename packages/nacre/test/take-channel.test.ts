@@ -15,7 +15,7 @@ function session(): { channel: FakeChannel; served: Session } {
 /** Records its calls. */
 class Recorder implements SessionBytes {
   readonly calls: unknown[] = [];
-  data(stream: "stdout" | "stderr", bytes: Uint8Array): void {
+  data(stream: number, bytes: Uint8Array): void {
     this.calls.push(`${stream} ${latin1(bytes)}`);
   }
   writable(): void {
@@ -32,14 +32,14 @@ class Recorder implements SessionBytes {
 describe("takeChannel", () => {
   it("passes on the input that arrived before it, then what follows", () => {
     const { channel, served } = session();
-    channel.handler.data("stdout", utf8Encode("early"));
+    channel.handler.data(0, utf8Encode("early"));
     const recorder = new Recorder();
     expect(served.takeChannel(recorder)).toBe(channel);
-    channel.handler.data("stdout", utf8Encode("late"));
+    channel.handler.data(0, utf8Encode("late"));
     channel.handler.writable();
     channel.handler.eof();
     channel.finish(LOST);
-    expect(recorder.calls).toEqual(["stdout early", "stdout late", "writable", "eof", LOST]);
+    expect(recorder.calls).toEqual(["0 early", "0 late", "writable", "eof", LOST]);
     expect(channel.consumedBytes).toBe(0);
   });
 
@@ -58,7 +58,7 @@ describe("takeChannel", () => {
     expect(() => served.stdin).toThrow("takeChannel");
     expect(() => served.takeChannel(new Recorder())).toThrow("takeChannel");
     const other = session();
-    other.channel.handler.data("stdout", utf8Encode("early"));
+    other.channel.handler.data(0, utf8Encode("early"));
     const read = text(other.served.stdin);
     expect(() => other.served.takeChannel(new Recorder())).toThrow("stdin");
     other.channel.handler.eof();

@@ -41,7 +41,7 @@ it.each([
 ])("a pair whose readable is cancelled %s its writable is closed closes the channel", async (_, leave) => {
   const channel = new FakeChannel();
   const pair = channelPair(channel as unknown as Channel, webStreams);
-  channel.handler.data("stdout", utf8Encode("unread"));
+  channel.handler.data(0, utf8Encode("unread"));
   await Promise.all(leave(pair));
   expect(channel.calls).toEqual(["end", "close"]);
   expect(channel.reason).toBeUndefined();

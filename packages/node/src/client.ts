@@ -6,6 +6,7 @@ import type {
   TransferOptions,
   TransferResult,
   TransferSink,
+  UploadOptions,
   UploadSource,
 } from "@nacre/files";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
@@ -157,7 +158,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   async upload(
     local: LocalSource,
     remote: RemotePath,
-    { protocol, ...options }: ClientTransferOptions = {},
+    { protocol, ...options }: ClientTransferOptions & UploadOptions = {},
   ): Promise<TransferResult> {
     if (isScp(protocol)) return (await import("./scp.ts")).upload(this, local, remote, options);
     const [{ upload }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("./disk/local-files.ts")]);

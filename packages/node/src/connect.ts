@@ -1,14 +1,15 @@
 import { SshError } from "@nacre/wire";
-import { abortedError, connectDuplex, type Duplex, withCaller } from "nacre/extend";
+import { abortedError, connectDuplex, withCaller } from "nacre/extend";
 import { Client } from "./client.ts";
 import { warmUpAlgorithms } from "./crypto/load.ts";
 import { bufferInputUntil } from "./net/buffer-input.ts";
 import { placeOf, tcpDuplex } from "./net/dial.ts";
 import { rejectingWithSshError } from "./net/failure.ts";
-import { throughClient, throughHop } from "./net/jump.ts";
+import { type Opened, throughClient, throughHop, timeOf } from "./net/jump.ts";
 import { hopError, type Route, readRoute } from "./net/route.ts";
+import { socketDuplex } from "./net/socket-duplex.ts";
 import { whilePending } from "./net/while-pending.ts";
-import type { ConnectOptions, HopOptions } from "./options.ts";
+import { type ConnectOptions, type HopOptions, isStream } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 
 /**
@@ -28,24 +29,34 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
   const over = new AbortController();
   const { signal } = over;
   const release = followSignals(over, [...hops, destination]);
+  const { duplex } = hops[0] ?? destination;
+  // Made at once: a stream may fail while files are read.
+  let given = isStream(duplex) ? socketDuplex(duplex) : duplex;
   try {
     // Read all files before sending anything, so that connecting through a jump host waits only for the network.
     const preparedHops = hops.map((hop) => atHop(hop, prepare(hop, signal)));
     const [last, ...prepared] = await Promise.all([prepare(destination, signal), ...preparedHops]);
     const [first = last] = prepared;
-    const opening = start === undefined ? overTcp(first, prepared.length > 0) : throughClient(start, first);
+    const opening =
+      given !== undefined
+        ? Promise.resolve({ duplex: given, since: performance.now() })
+        : start !== undefined
+          ? throughClient(start, first)
+          : overTcp(first, prepared.length > 0);
     // A server that has not answered when the code is loaded is so far away that there is time for this. With a server close by, it would
     // delay the key exchange by more than it saves.
     whilePending(opening, first.loading, () => warmUpAlgorithms(first.options.algorithms));
-    let duplex = await opening;
-    for (const [index, hop] of prepared.entries()) duplex = await throughHop(duplex, hop, prepared[index + 1] ?? last);
+    let opened = await opening;
+    given = undefined;
+    for (const [index, hop] of prepared.entries()) opened = await throughHop(opened, hop, prepared[index + 1] ?? last);
     // Only input waits for `last.loading`. Our KEXINIT is sent immediately, so the server can start its key exchange early.
     return await connectDuplex(
-      bufferInputUntil(last.loading, duplex),
-      last.options,
-      (connection) => new Client(connection),
+      bufferInputUntil(last.loading, opened.duplex),
+      { ...last.options, connecting: timeOf(last, opened) },
+      (connection) => new Client({ ...connection, place: placeOf(last.dial) }),
     );
   } catch (error) {
+    await given?.close();
     // The stages after the TCP connection do not know the host.
     if (
       signal.aborted &&
@@ -61,9 +72,10 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
   }
 }
 
-function overTcp({ host, port, connectTimeout, options }: Prepared, isHop: boolean): Promise<Duplex> {
-  const dialled = tcpDuplex({ host, port, connectTimeout, signal: options.signal });
-  return isHop ? atHop({ host, port }, dialled) : dialled;
+async function overTcp({ dial }: Prepared, isHop: boolean): Promise<Opened> {
+  const since = performance.now();
+  const dialled = tcpDuplex(dial);
+  return { duplex: await (isHop ? atHop(dial, dialled) : dialled), since };
 }
 
 /** Returns `result`; an error names the hop. */

@@ -1,14 +1,35 @@
-import type { HostKeyOption, PresentedHostKey, ConnectOptions as StreamConnectOptions } from "nacre/extend";
+import type { Duplex as NodeDuplex } from "node:stream";
+import { SshError } from "@nacre/wire";
+import {
+  checkUser,
+  type Duplex,
+  type HostKeyOption,
+  type OptionRows,
+  type PresentedHostKey,
+  type ScopedRows,
+  CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
+  type ConnectOptions as StreamConnectOptions,
+} from "nacre/extend";
 import type { Client } from "./client.ts";
 import type { CryptoChoice } from "./crypto/private-key.ts";
+import { accountName } from "./keys/account.ts";
 import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
+import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type DialOptions } from "./net/dial.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
-export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities"> {
+export interface ConnectOptions
+  extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities">,
+    Pick<DialOptions, "localAddress"> {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
   /** TCP port; default 22. */
   readonly port?: number | undefined;
+  /**
+   * Byte connection to use in place of TCP: a Node stream that is readable and writable, such as a socket, or a Nacre `Duplex`. `host` and
+   * `port` then only name the server, for known_hosts and messages. `connect` owns it from then on, and closes it if it rejects with another
+   * code than `usage`. With `via`, set it for the first jump host.
+   */
+  readonly duplex?: NodeDuplex | Duplex | undefined;
   /**
    * Jump host to connect through, or several in order, nearest first (ssh(1), ProxyJump). Each has its own host key check and login, and is
    * closed with this connection. See {@link Hop}.
@@ -51,21 +72,64 @@ export interface ConnectOptions extends Omit<StreamConnectOptions, "user" | "hos
    */
   readonly crypto?: CryptoChoice | undefined;
   /**
-   * Timeout for the TCP connection in milliseconds, from the login at the previous jump host if there is one; default 15,000. Later stages
-   * have their own timeouts in `limits`.
+   * Time limit in milliseconds for the TCP connection, the server's identification and the first key exchange together, from the login at
+   * the previous jump host if there is one. The time that your callbacks take does not count. Default 15,000 for the TCP connection alone;
+   * `limits.kexTimeout` bounds the key exchange in any case, and `limits.authTimeout` the login.
    */
   readonly connectTimeout?: number | undefined;
   /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
   readonly warn?: ((text: string) => void) | undefined;
 }
 
+export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
+  ...STREAM_CONNECT_OPTIONS,
+  host: { check: checkHost, scope: "host" },
+  port: { check: (port = 22) => checkPort(port, 1), default: 22, scope: "host" },
+  duplex: { check: checkDuplex, scope: "host" },
+  via: { scope: "host" },
+  user: { check: (user = accountName()) => checkUser(user), scope: "host" },
+  identities: { type: "array", scope: "host" },
+  agent: { type: "boolean or string", scope: "machine" },
+  passphrase: { type: "string or function", scope: "machine" },
+  hostKey: { scope: "host" },
+  unknownHost: { type: "function", scope: "host" },
+  knownHosts: { type: "string or array", check: checkKnownHosts, scope: "machine" },
+  crypto: { type: ["node", "noble"], scope: "machine" },
+  connectTimeout: { check: checkConnectTimeout, scope: "machine" },
+  localAddress: { check: checkLocalAddress, scope: "machine" },
+  warn: { type: "function", scope: "machine" },
+};
+
+function checkDuplex(duplex: NodeDuplex | Duplex | null | undefined): void {
+  if (duplex === undefined || isStream(duplex) || typeof duplex?.open === "function") return;
+  throw new SshError(
+    "usage",
+    "`duplex` must be a Node stream that is readable and writable, or a `Duplex`; `webDuplex` of `nacre` makes one of Web streams",
+  );
+}
+
+/** Returns whether this is a Node stream that is readable and writable, of this package's or another's `node:stream`. */
+export function isStream(value: unknown): value is NodeDuplex {
+  const { pipe, write } = (value ?? {}) as Partial<NodeDuplex>;
+  return typeof pipe === "function" && typeof write === "function";
+}
+
+function checkKnownHosts(knownHosts: unknown): void {
+  for (const file of [knownHosts].flat())
+    if (file !== undefined && typeof file !== "string")
+      throw new SshError("usage", "`knownHosts` must be the path of a file, or an array of paths");
+}
+
 /**
- * Options of a jump host: those of `connect`. A jump host opens no session. It inherits the destination's local settings unless it sets its
- * own: `agent`, `passphrase`, `knownHosts`, `crypto`, `algorithms`, `wasm`, `requireStrictKex`, `limits`, `connectTimeout`, `warn`,
- * `random`. Options for one host or login are never inherited, as in `ssh -J`: `port`, `user`, `identities`, `password`, `prompts`,
- * `hostKey`, `unknownHost`, …
+ * Options of a jump host: those of `connect`. A jump host opens no session. It inherits the destination's options about this machine, such
+ * as `agent`, `knownHosts` and `limits`, unless it sets its own. Options for one host or login are never inherited, as in `ssh -J`: `port`,
+ * `user`, `identities`, `password`, `prompts`, `hostKey`, `unknownHost`, …
  */
 export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel">;
+
+const { via: _via, earlyChannel: _earlyChannel, ...OF_HOPS } = CONNECT_OPTIONS;
+
+export const HOP_OPTIONS: OptionRows<HopOptions> = OF_HOPS;
 
 /**
  * A jump host: the text `"alice@bastion:2222"` with optional user and port and an IPv6 address in brackets; an object with options; or,

@@ -1,13 +1,11 @@
-import { SshError } from "@nacre/wire";
 import {
   type ClientProvider,
   type CryptoProvider,
-  checkSharedOptions,
-  checkUser,
+  chooseAlgorithms,
+  clientMethods,
   encodeTerminalModes,
   explicitHostKey,
   type HostKeyVerifier,
-  interactiveMethods,
   offeredAlgorithms,
   type ConnectOptions as StreamConnectOptions,
   withDescriptions,
@@ -20,29 +18,16 @@ import { nodeRandom } from "./crypto/random.ts";
 import { accountHome, accountName } from "./keys/account.ts";
 import { loadIdentities } from "./keys/identities.ts";
 import { knownHost } from "./keys/known-hosts.ts";
-import { checkAddress, checkConnectTimeout } from "./net/dial.ts";
+import type { DialOptions } from "./net/dial.ts";
 import type { HopOptions } from "./options.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {
-  readonly host: string;
-  readonly port: number;
-  readonly connectTimeout: number | undefined;
+  /** Options of the TCP connection, or of the channel from a jump host. */
+  readonly dial: DialOptions;
   readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
-}
-
-/** Throws `usage` for invalid options. */
-export function checkOptions(options: HopOptions): void {
-  const { host, port = 22, user = accountName(), knownHosts } = options;
-  checkAddress(host, port);
-  checkConnectTimeout(options.connectTimeout);
-  checkUser(user);
-  checkSharedOptions(options);
-  for (const file of [knownHosts].flat())
-    if (file !== undefined && typeof file !== "string")
-      throw new SshError("usage", "`knownHosts` must be the path of a file, or an array of paths");
 }
 
 /**
@@ -50,10 +35,10 @@ export function checkOptions(options: HopOptions): void {
  * with `usage`, `file-unreadable`, `agent-failed`, … before anything is sent.
  */
 export async function prepare(options: HopOptions, signal: AbortSignal): Promise<Prepared> {
-  const { host, port = 22, random = nodeRandom, user = accountName() } = options;
+  const { port = 22, random = nodeRandom, user = accountName() } = options;
   const warn = options.warn ?? (() => {});
   const algorithms = offeredAlgorithms({
-    algorithms: options.algorithms ?? (await defaultsOf(options.crypto)),
+    algorithms: chooseAlgorithms(options.algorithms, await defaultsOf(options.crypto)),
     wasm: options.wasm,
   });
   const files = Promise.all([
@@ -74,9 +59,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   loading.catch(() => {});
   const [hostKey, identities] = await files;
   return {
-    host,
-    port,
-    connectTimeout: options.connectTimeout,
+    dial: { ...options, port, signal },
     options: {
       ...options,
       ...hostKey,
@@ -85,7 +68,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       random,
       fingerprint,
       encodeModes: encodeTerminalModes,
-      interactiveMethods,
+      loginMethods: clientMethods,
       trace: withDescriptions(options.trace),
       signal,
     },

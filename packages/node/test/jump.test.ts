@@ -1,6 +1,6 @@
 import { generateEd25519 } from "@nacre/keys";
 import type { Duplex, DuplexHandler, ServeOptions, Session } from "nacre/extend";
-import { serveDuplex } from "nacre/internal-server";
+import { serveDuplex, serverMethods } from "nacre/internal-server";
 import { expect, test } from "vitest";
 import { nodeServerAlgorithms } from "../src/crypto/algorithms.ts";
 import { fingerprint } from "../src/crypto/fingerprint.ts";
@@ -57,7 +57,7 @@ test("sends the next connection's first bytes as soon as CHANNEL_OPEN_CONFIRMATI
       },
     },
   };
-  const means = { algorithms: nodeServerAlgorithms, fingerprint, random: nodeRandom };
+  const means = { algorithms: nodeServerAlgorithms, fingerprint, random: nodeRandom, loginMethods: serverMethods };
   serveDuplex(far, { ...server, ...means }, () => undefined as never);
 
   const { signal } = new AbortController();
@@ -65,7 +65,7 @@ test("sends the next connection's first bytes as soon as CHANNEL_OPEN_CONFIRMATI
   const hop = await prepare({ ...common, host: "bastion" }, signal);
   const next = await prepare({ ...common, host: "db" }, signal);
   await hop.loading;
-  void throughHop(near, hop, next).then((duplex) => {
+  void throughHop({ duplex: near, since: 0 }, hop, next).then(({ duplex }) => {
     duplex.open({ data() {}, drained() {}, ended() {}, failed() {} });
     duplex.write([Buffer.from("first bytes")]);
   });

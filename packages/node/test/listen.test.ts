@@ -12,10 +12,11 @@ import { connect } from "../src/connect.ts";
 import * as nacreNode from "../src/index.ts";
 import { listen } from "../src/listen/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen/listen-options.ts";
+import { LISTEN_OPTIONS } from "../src/listen/listen-options.ts";
 import type { NodeSession } from "../src/listen/session.ts";
 import { dropPercentage, type SshServer } from "../src/listen/ssh-server.ts";
-import { LISTEN_OPTIONS, NODE_CONNECT_OPTIONS } from "../src/option-names.ts";
 import type { ConnectOptions } from "../src/options.ts";
+import { CONNECT_OPTIONS } from "../src/options.ts";
 import { codeOf, counting, later, serve, temporaryFolder, watchResources } from "./support.ts";
 
 const hostKey = generateEd25519(counting);
@@ -264,7 +265,7 @@ describe("listen", () => {
       session: ({ stdout }) => void stdout.write("hello"),
     });
     const client = await connect({
-      ...undefinedBeside(NODE_CONNECT_OPTIONS, []),
+      ...undefinedBeside(CONNECT_OPTIONS, []),
       ...to(server),
     });
     expect(await client.exec("x")).toMatchObject({ stdout: "hello", status: 0 });

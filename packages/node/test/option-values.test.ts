@@ -5,7 +5,9 @@ import { generateEd25519 } from "@nacre/keys";
 import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
 import { expect, onTestFinished, test } from "vitest";
 import { connect, type ListenOptions, listen, privateKey, tcpForwarding } from "../src/index.ts";
-import { LISTEN_OPTIONS, NODE_CONNECT_OPTIONS, TCP_FORWARDING_OPTIONS } from "../src/option-names.ts";
+import { LISTEN_OPTIONS } from "../src/listen/listen-options.ts";
+import { TCP_FORWARDING_OPTIONS } from "../src/listen/tcp-forwarding.ts";
+import { CONNECT_OPTIONS } from "../src/options.ts";
 import { counting, serve, temporaryFolder } from "./support.ts";
 
 const key = generateEd25519(counting);
@@ -21,7 +23,7 @@ const CONNECT: Accepted = {
   prompts: FUNCTION,
   channels: ["object"],
   banner: FUNCTION,
-  algorithms: [],
+  algorithms: ["object"],
   wasm: BOOLEAN,
   limits: ["object"],
   requireStrictKex: BOOLEAN,
@@ -30,6 +32,7 @@ const CONNECT: Accepted = {
   trace: FUNCTION,
   keyLog: FUNCTION,
   random: FUNCTION,
+  duplex: [],
   via: ["array", "string", "array of strings"],
   agent: [...BOOLEAN, ...STRING],
   passphrase: [...STRING, "function"],
@@ -37,11 +40,12 @@ const CONNECT: Accepted = {
   knownHosts: [...STRING, "array", "array of strings"],
   crypto: [],
   connectTimeout: ["number"],
+  localAddress: [],
   warn: FUNCTION,
 };
 
 test("a wrong value of an option of `connect` is `usage`", async () => {
-  expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(NODE_CONNECT_OPTIONS).sort());
+  expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(CONNECT_OPTIONS).sort());
   // A valid value is `connection-failed`: the port is closed.
   const server = await serve(() => {});
   await server.close();
@@ -71,7 +75,7 @@ const LISTEN: Accepted = {
   acceptEnv: FUNCTION,
   loginGraceTime: ["number"],
   announceHostKeys: BOOLEAN,
-  algorithms: [],
+  algorithms: ["object"],
   wasm: BOOLEAN,
   userKeys: ["array"],
   limits: ["object"],

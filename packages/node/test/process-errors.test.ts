@@ -18,7 +18,7 @@ function start(): { channel: FakeChannel; running: NodeProcess; thrown: unknown[
   return { channel, running: new NodeProcess(channel as unknown as Channel), thrown: uncaught() };
 }
 
-const half = (channel: FakeChannel): void => channel.handler.data("stdout", utf8Encode("half"));
+const half = (channel: FakeChannel): void => channel.handler.data(0, utf8Encode("half"));
 
 describe("a broken connection without a listener is an uncaught exception", () => {
   const uses: readonly [string, (running: NodeProcess) => unknown][] = [

@@ -19,9 +19,9 @@ describe("output", () => {
   test("arrives complete and in order, and then ends", async () => {
     const { channel, running } = start();
     const all = buffer(running.stdout);
-    channel.handler.data("stdout", utf8Encode("one "));
-    channel.handler.data("stderr", utf8Encode("complaint"));
-    channel.handler.data("stdout", utf8Encode("two"));
+    channel.handler.data(0, utf8Encode("one "));
+    channel.handler.data(1, utf8Encode("complaint"));
+    channel.handler.data(0, utf8Encode("two"));
     channel.handler.eof();
     channel.finish();
     expect((await all).toString()).toBe("one two");
@@ -32,7 +32,7 @@ describe("output", () => {
 
   test("that is not read is not consumed", async () => {
     const { channel, running } = start();
-    for (let i = 0; i < 64; i++) channel.handler.data("stdout", KILOBYTES);
+    for (let i = 0; i < 64; i++) channel.handler.data(0, KILOBYTES);
     expect(channel.consumedBytes).toBe(0);
     running.stdout.once("data", () => running.stdout.pause());
     await once(running.stdout, "pause");
@@ -46,16 +46,16 @@ describe("output", () => {
 
   test("without an EOF ends with the channel", async () => {
     const { channel, running } = start();
-    channel.handler.data("stdout", utf8Encode("last words"));
+    channel.handler.data(0, utf8Encode("last words"));
     channel.finish();
     expect((await buffer(running.stdout)).toString()).toBe("last words");
   });
 
   test("that is destroyed returns its window credit and does not block the other stream", () => {
     const { channel, running } = start();
-    channel.handler.data("stdout", KILOBYTES);
+    channel.handler.data(0, KILOBYTES);
     running.stdout.destroy();
-    channel.handler.data("stdout", KILOBYTES);
+    channel.handler.data(0, KILOBYTES);
     expect(channel.consumedBytes).toBe(2 * KILOBYTES.length);
     channel.handler.eof();
     channel.finish();
@@ -63,7 +63,7 @@ describe("output", () => {
 
   test("is read up to the break, followed by the error that broke the connection", async () => {
     const { channel, running } = start();
-    channel.handler.data("stdout", utf8Encode("half"));
+    channel.handler.data(0, utf8Encode("half"));
     channel.finish(LOST);
     const chunks: string[] = [];
     const reading = (async () => {
@@ -76,7 +76,7 @@ describe("output", () => {
 
   test("is complete before the error, even if read in pieces that do not divide its length", async () => {
     const { channel, running } = start();
-    channel.handler.data("stdout", utf8Encode("0123456789"));
+    channel.handler.data(0, utf8Encode("0123456789"));
     channel.finish(LOST);
     const pieces: string[] = [];
     await new Promise<void>((resolve) => {
@@ -92,7 +92,7 @@ describe("output", () => {
 
   test("is complete before the error, even if it exceeds the stream's buffer", async () => {
     const { channel, running } = start();
-    for (let i = 0; i < 64; i++) channel.handler.data("stdout", KILOBYTES);
+    for (let i = 0; i < 64; i++) channel.handler.data(0, KILOBYTES);
     channel.finish(LOST);
     let read = 0;
     running.stdout.on("data", (chunk: Buffer) => {
@@ -109,8 +109,8 @@ describe("output", () => {
     ["aborted by destroying its input", (running: NodeProcess) => Promise.resolve(running.stdin.destroy()), "closed"],
   ])("of a command that was %s fails, so that it does not look complete", async (_, close, code) => {
     const { channel, running } = start();
-    channel.handler.data("stdout", utf8Encode("half"));
-    channel.handler.data("stderr", utf8Encode("half a complaint"));
+    channel.handler.data(0, utf8Encode("half"));
+    channel.handler.data(1, utf8Encode("half a complaint"));
     const { stdout, stderr } = running;
     await close(running);
     await expect(buffer(stdout)).rejects.toMatchObject({ code });
@@ -122,7 +122,7 @@ describe("output", () => {
     ["cut off", async (_: NodeProcess, channel: FakeChannel) => channel.finish(LOST)],
   ])("whose EOF arrived stays complete if the command is then %s", async (_, close) => {
     const { channel, running } = start();
-    channel.handler.data("stdout", utf8Encode("all"));
+    channel.handler.data(0, utf8Encode("all"));
     channel.handler.eof();
     await close(running, channel);
     expect((await buffer(running.stdout)).toString()).toBe("all");
@@ -131,7 +131,7 @@ describe("output", () => {
 
   test("fails if the server closes the channel without EOF and exit status", async () => {
     const { channel, running } = start();
-    channel.handler.data("stdout", utf8Encode("half"));
+    channel.handler.data(0, utf8Encode("half"));
     channel.finish(undefined, UNTOLD);
     await expect(buffer(running.stdout)).rejects.toMatchObject({ code: "channel-closed" });
   });
@@ -146,7 +146,7 @@ describe("output", () => {
 describe("error output", () => {
   test("that is not accessed is kept up to 256 KiB, and its window credit returned", async () => {
     const { channel, running } = start();
-    for (let i = 0; i < 64; i++) channel.handler.data("stderr", KILOBYTES);
+    for (let i = 0; i < 64; i++) channel.handler.data(1, KILOBYTES);
     expect(channel.consumedBytes).toBe(64 * KILOBYTES.length);
     channel.handler.eof();
     expect(await buffer(running.stderr)).toHaveLength(256 * 1024);
@@ -155,7 +155,7 @@ describe("error output", () => {
   test("that is accessed is kept, and waits for its reader", async () => {
     const { channel, running } = start();
     const { stderr } = running;
-    for (let i = 0; i < 64; i++) channel.handler.data("stderr", KILOBYTES);
+    for (let i = 0; i < 64; i++) channel.handler.data(1, KILOBYTES);
     expect(channel.consumedBytes).toBe(0);
     channel.handler.eof();
     expect(await buffer(stderr)).toHaveLength(64 * KILOBYTES.length);

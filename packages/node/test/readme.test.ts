@@ -4,8 +4,10 @@ import * as kex from "@nacre/kex";
 import { defaultSignatureAlgorithms } from "@nacre/keys";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";
+import type { OptionRow } from "nacre/extend";
 import { expect, test } from "vitest";
 import { clientAlgorithms, serverAlgorithms } from "../src/crypto/algorithms.ts";
+import { TCP_FORWARDING_OPTIONS } from "../src/listen/tcp-forwarding.ts";
 
 // Checks the table of algorithms in the README of nacre, offered by clients and servers against the lists in the code.
 
@@ -56,4 +58,21 @@ function place(name: string, list: TransportAlgorithms): "default" | "available"
   const at = KINDS.map((kind) => list[kind].findIndex((one) => one.name === name)).find((index) => index >= 0);
   if (at === undefined) return "opt-in";
   return at === 0 ? "default" : "available";
+}
+
+test("the table of `tcpForwarding` has all options in order, with their defaults", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const [, body = ""] =
+    /### Forwarding for clients[\s\S]*?\| option \| default \| meaning \|\n\| --- .*\n((?:\|.*\n)*)/.exec(readme) ?? [];
+  const listed = Array.from(body.matchAll(/^\| `(\w+)` \| (.*?) \|/gm), ([, name, value]) => [name, value]);
+  const rows = Object.entries(TCP_FORWARDING_OPTIONS as Readonly<Record<string, OptionRow>>);
+  expect(listed.map(([name]) => name)).toEqual(rows.map(([name]) => name));
+  for (const [name, { default: value }] of rows)
+    if (value !== undefined) expect([name, listedDefault(value)]).toEqual(listed.find(([one]) => one === name));
+});
+
+/** Returns a default as the table shows it. */
+function listedDefault(value: unknown): string {
+  if (typeof value === "boolean") return `${value}`;
+  return typeof value === "number" ? value.toLocaleString("en-US") : `\`${JSON.stringify(value)}\``;
 }

@@ -1,6 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readRoute } from "../src/net/route.ts";
-import type { ConnectOptions, HopOptions, Via } from "../src/options.ts";
+import { CONNECT_OPTIONS, type ConnectOptions, type HopOptions, type Via } from "../src/options.ts";
 
 const destination: ConnectOptions = { host: "db", user: "alice" };
 const read = (via: Via, options: Partial<ConnectOptions> = {}): readonly HopOptions[] =>
@@ -60,4 +61,11 @@ describe("a jump host inherits from the destination", () => {
 
 test("an empty list means no jump hosts", () => {
   expect(readRoute({ ...destination, via: [] })).toMatchObject({ start: undefined, hops: [] });
+});
+
+test("the README lists the options about this machine", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const [, listed = ""] = /These options are about your machine: ([^.]*)\./.exec(readme) ?? [];
+  const names = Object.entries(CONNECT_OPTIONS).flatMap(([name, { scope }]) => (scope === "machine" ? [name] : []));
+  expect(new Set(Array.from(listed.matchAll(/`(\w+)`/g), ([, name]) => name))).toEqual(new Set(names));
 });

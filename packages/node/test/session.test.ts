@@ -88,7 +88,7 @@ const writers: readonly [string, (stdout: Writable) => Promise<unknown>][] = [
 describe("a client that sends one byte per packet", () => {
   const BYTES = 100_000;
   const flood = (channel: FakeChannel): void => {
-    for (let i = 0; i < BYTES; i++) channel.handler.data("stdout", Uint8Array.of(i));
+    for (let i = 0; i < BYTES; i++) channel.handler.data(0, Uint8Array.of(i));
   };
 
   test("does not cost one array per byte for a slow reader", async () => {
@@ -181,7 +181,7 @@ describe("a client that sends one byte per packet", () => {
     });
     const all = Buffer.from(Array.from({ length: 700 }, (_, i) => i % 256));
     for (const [i, byte] of all.entries()) {
-      channel.handler.data("stdout", Uint8Array.of(byte));
+      channel.handler.data(0, Uint8Array.of(byte));
       // The data arrives in bursts. Each must be delivered although nothing follows it.
       if (i % 70 !== 69) continue;
       for (let macrotasks = 0; received.length < i + 1 && macrotasks < 500; macrotasks++) await macrotask();
@@ -216,7 +216,7 @@ describe("when the client disconnects", () => {
       [LOST, "connection-lost"],
     ] as const) {
       const { channel, session } = start();
-      channel.handler.data("stdout", Buffer.from("half"));
+      channel.handler.data(0, Buffer.from("half"));
       const reading = macrotasks === 0 ? undefined : failure(text(session.stdin));
       await macrotask();
       channel.finish(error, UNTOLD);
@@ -227,7 +227,7 @@ describe("when the client disconnects", () => {
 
   test("input is complete if its EOF arrived", async () => {
     const { channel, session } = start();
-    channel.handler.data("stdout", Buffer.from("all"));
+    channel.handler.data(0, Buffer.from("all"));
     channel.handler.eof();
     channel.finish(LOST, UNTOLD);
     expect(await text(session.stdin)).toBe("all");

@@ -68,7 +68,7 @@ describe("a stream of a file", () => {
 function dialled() {
   const channel = new FakeChannel();
   const pair = channelPair(channel as unknown as Channel, nodeStreams);
-  channel.handler.data("stdout", utf8Encode("half"));
+  channel.handler.data(0, utf8Encode("half"));
   return { channel, pair, thrown: uncaught() };
 }
 

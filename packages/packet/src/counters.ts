@@ -8,24 +8,40 @@ export interface PacketCount {
   readonly packetsSinceKeys?: number;
 }
 
-/** Amount of data processed under the current keys of one direction. */
-export interface KeyUse {
+/** Use of new keys, from the next packet on. */
+export interface NewKeys {
+  /** Whether sequence numbers restart at 0, under strict key exchange (OpenSSH PROTOCOL §1.10). */
+  readonly resetSequence: boolean;
+  /** Bytes and packets after which `PacketCounts.isUsedUp` is true; default unlimited. */
+  readonly maxBytes?: number;
+  readonly maxPackets?: number;
+}
+
+/** Packets of one direction, and the use of its current keys. */
+export interface PacketCounts {
+  /** Sequence number of the last packet; −1 before the first. */
+  readonly sequenceNumber: number;
+  /** Length of the last packet on the wire in bytes, including its MAC. */
+  readonly lastPacketLength: number;
   /** Bytes of the packets under the current keys, without their MACs. */
   readonly bytesSinceKeys: number;
   /** Packets under the current keys. */
   readonly packetsSinceKeys: number;
+  /** Whether the keys have reached their limit of bytes or packets. New ones are needed; these can still be used. */
+  readonly isUsedUp: boolean;
 }
 
 /** Counts the packets of one direction (RFC 4253 §6.4). */
-export class PacketCounter implements KeyUse {
+export class PacketCounter implements PacketCounts {
   /** Sequence number of the next packet. */
   next: number;
   packetsSinceKeys: number;
   bytesSinceKeys = 0;
-  /** Sequence number of the last packet; −1 before the first. */
-  last = -1;
-  /** Length of the last packet in bytes, including its MAC. */
-  lastLength = 0;
+  isUsedUp = false;
+  #maxBytes = Infinity;
+  #maxPackets = Infinity;
+  sequenceNumber = -1;
+  lastPacketLength = 0;
 
   constructor(start: PacketCount = {}) {
     this.next = start.sequenceNumber ?? 0;
@@ -44,16 +60,20 @@ export class PacketCounter implements KeyUse {
 
   /** Counts one packet of `length` bytes plus a MAC of `tagLength` bytes. */
   count(length: number, tagLength: number): void {
-    this.last = this.next;
+    this.sequenceNumber = this.next;
     this.next = (this.next + 1) >>> 0;
     this.packetsSinceKeys++;
     this.bytesSinceKeys += length;
-    this.lastLength = length + tagLength;
+    this.lastPacketLength = length + tagLength;
+    if (this.bytesSinceKeys >= this.#maxBytes || this.packetsSinceKeys >= this.#maxPackets) this.isUsedUp = true;
   }
 
-  newKeys(resetSequence: boolean): void {
+  newKeys({ resetSequence, maxBytes = Infinity, maxPackets = Infinity }: NewKeys): void {
     if (resetSequence) this.next = 0;
     this.packetsSinceKeys = 0;
     this.bytesSinceKeys = 0;
+    this.isUsedUp = false;
+    this.#maxBytes = maxBytes;
+    this.#maxPackets = maxPackets;
   }
 }

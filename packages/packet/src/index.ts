@@ -6,7 +6,7 @@ export type {
   PacketOpener,
   PacketSealer,
 } from "./cipher.ts";
-export type { KeyUse, PacketCount } from "./counters.ts";
+export type { NewKeys, PacketCount, PacketCounts } from "./counters.ts";
 export { PacketReader } from "./reader.ts";
 export type { PacketSink, SentMessage } from "./sink.ts";
 export { PacketWriter } from "./writer.ts";

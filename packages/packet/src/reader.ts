@@ -1,6 +1,6 @@
 import { type Bytes, SshError } from "@nacre/wire";
 import type { PacketOpener } from "./cipher.ts";
-import { type KeyUse, type PacketCount, PacketCounter } from "./counters.ts";
+import { type NewKeys, type PacketCount, PacketCounter, type PacketCounts } from "./counters.ts";
 import { plaintextOpener } from "./plaintext.ts";
 
 const DEFAULT_MAXIMUM = 256 * 1024;
@@ -18,8 +18,8 @@ const NOTHING = new Uint8Array(0);
 export class PacketReader {
   /** Maximum value of the packet length field, in bytes. A change applies from the next packet on. */
   maxPacketLength: number;
-  /** Use of the current keys. `useOpener` resets it. */
-  readonly keyUse: KeyUse;
+  /** The packets returned, and the use of the current keys, which `useOpener` resets. */
+  readonly counts: PacketCounts;
   readonly #counter: PacketCounter;
   #opener: PacketOpener = plaintextOpener;
   #slab = NOTHING;
@@ -38,22 +38,12 @@ export class PacketReader {
   constructor(options: { readonly maxPacketLength?: number; readonly start?: PacketCount } = {}) {
     this.maxPacketLength = options.maxPacketLength ?? DEFAULT_MAXIMUM;
     this.#counter = new PacketCounter(options.start);
-    this.keyUse = this.#counter;
+    this.counts = this.#counter;
   }
 
   /** Number of received, unread bytes. If not 0 at the end of the stream, the stream was truncated. */
   get buffered(): number {
     return this.#end - this.#start;
-  }
-
-  /** Sequence number of the last packet returned; −1 before the first. */
-  get sequenceNumber(): number {
-    return this.#counter.last;
-  }
-
-  /** Length on the wire of the last packet returned, in bytes, including its MAC. */
-  get lastPacketLength(): number {
-    return this.#counter.lastLength;
   }
 
   /** Adds received bytes, in chunks of any size. Copies them. */
@@ -81,14 +71,11 @@ export class PacketReader {
     }
   }
 
-  /**
-   * Opens all later packets with new keys. Call it after `next` returns NEWKEYS (RFC 4253 §7.3). Resets `keyUse`. The sequence number
-   * continues, or restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
-   */
-  useOpener(opener: PacketOpener, options: { readonly resetSequence: boolean }): void {
+  /** Opens all later packets with new keys. Call it after `next` returns NEWKEYS (RFC 4253 §7.3). */
+  useOpener(opener: PacketOpener, keys: NewKeys): void {
     if (this.#packetLength !== NO_LENGTH) throw new SshError("internal", "keys changed in the middle of a packet");
     this.#opener = opener;
-    this.#counter.newKeys(options.resetSequence);
+    this.#counter.newKeys(keys);
   }
 
   /** Frees the slab if it contains no unread bytes. */

@@ -1,6 +1,6 @@
 import { type Bytes, type RandomSource, SshError } from "@nacre/wire";
 import type { PacketSealer } from "./cipher.ts";
-import { type KeyUse, type PacketCount, PacketCounter } from "./counters.ts";
+import { type NewKeys, type PacketCount, PacketCounter, type PacketCounts } from "./counters.ts";
 import { plaintextSealer } from "./plaintext.ts";
 
 const FIRST_SLAB = 2 * 1024;
@@ -10,6 +10,7 @@ const POOL = 2 * 1024;
 /** Payload length in bytes from which a separate piece of output costs less than copying the packet again. */
 const APART_FROM = 4 * 1024;
 const NOTHING = new Uint8Array(0);
+const NO_OUTPUT: readonly Bytes[] = [];
 
 /**
  * Builds binary packets (RFC 4253 §6) from payloads and seals them, many in one output buffer (the slab). Packets are plaintext until
@@ -19,8 +20,8 @@ const NOTHING = new Uint8Array(0);
  * start at multiples of 4 bytes in the slab, because some ciphers process 32-bit words.
  */
 export class PacketWriter {
-  /** Use of the current keys. `useSealer` resets it. */
-  readonly keyUse: KeyUse;
+  /** The packets written, and the use of the current keys, which `useSealer` resets. */
+  readonly counts: PacketCounts;
   readonly #random: RandomSource;
   readonly #counter: PacketCounter;
   #sealer: PacketSealer = plaintextSealer;
@@ -39,6 +40,8 @@ export class PacketWriter {
   #poolUsed = 0;
   /** Length of the payload between `begin` and `commit`; −1 otherwise. */
   #payloadLength = -1;
+  /** Length of its padding. */
+  #paddingLength = 0;
   /** Whether the packet between `begin` and `commit` is in `#draft`. */
   #inDraft = false;
   #failure: unknown;
@@ -47,22 +50,12 @@ export class PacketWriter {
   constructor(options: { readonly random: RandomSource; readonly start?: PacketCount }) {
     this.#random = options.random;
     this.#counter = new PacketCounter(options.start);
-    this.keyUse = this.#counter;
+    this.counts = this.#counter;
   }
 
   /** Bytes of output not taken yet. */
   get pending(): number {
     return this.#retiredBytes + this.#end - this.#taken;
-  }
-
-  /** Sequence number of the last packet written; −1 before the first. */
-  get sequenceNumber(): number {
-    return this.#counter.last;
-  }
-
-  /** Length on the wire of the last packet written, in bytes, including its MAC. */
-  get lastPacketLength(): number {
-    return this.#counter.lastLength;
   }
 
   /** Copies bytes to the output without making a packet: the identification string (RFC 4253 §4.2). */
@@ -71,7 +64,8 @@ export class PacketWriter {
     const gap = -bytes.length & 3;
     this.#reserve(gap + bytes.length);
     if (gap > 0) this.#skip(gap);
-    this.#append(bytes);
+    this.#slab.set(bytes, this.#end);
+    this.#end += bytes.length;
   }
 
   /** Writes a packet with a copy of the payload. Throws `sequence-exhausted` if the keys have no unused sequence number. */
@@ -90,7 +84,8 @@ export class PacketWriter {
     this.#refuseWhileBegun();
     if (!(length > 0)) throw new SshError("internal", "`begin` needs a payload of at least 1 byte");
     this.#counter.check();
-    const space = this.#space(length);
+    const padding = this.#padding(length);
+    const space = 5 + length + padding + this.#sealer.tagLength;
     this.#inDraft = length >= APART_FROM && this.#sealer.sealApart !== undefined;
     if (!this.#inDraft) {
       if ((this.#end & 3) !== 0) this.#skip(-this.#end & 3);
@@ -98,7 +93,7 @@ export class PacketWriter {
     } else if (this.#draft.length < space) {
       this.#draft = new Uint8Array(space);
     }
-    return this.#payload(length);
+    return this.#payload(length, padding);
   }
 
   /**
@@ -108,15 +103,17 @@ export class PacketWriter {
    */
   extend(more: number): Uint8Array | undefined {
     const length = this.#payloadLength + more;
-    if (length < more || length >= APART_FROM || this.#end + this.#space(length) > this.#slab.length) return undefined;
-    return this.#payload(length);
+    if (length < more || length >= APART_FROM) return undefined;
+    const padding = this.#padding(length);
+    if (this.#end + 5 + length + padding + this.#sealer.tagLength > this.#slab.length) return undefined;
+    return this.#payload(length, padding);
   }
 
   /** Seals the packet started with `begin`. If that throws, all later packets fail too, because reusing the key stream is insecure. */
   commit(): void {
     const payloadLength = this.#payloadLength;
     if (payloadLength < 0) throw new SshError("internal", "`commit` without a preceding `begin`");
-    const padding = this.#padding(payloadLength);
+    const padding = this.#paddingLength;
     const packetLength = 1 + payloadLength + padding;
     const [slab, offset] = this.#inDraft ? [this.#draft, 0] : [this.#slab, this.#end];
     slab[offset] = packetLength >>> 24;
@@ -136,29 +133,23 @@ export class PacketWriter {
     this.#counter.count(length, this.#sealer.tagLength);
   }
 
-  /**
-   * Seals all later packets with new keys. Call it after writing NEWKEYS (RFC 4253 §7.3). Resets `keyUse`. The sequence number continues,
-   * or restarts at 0 under strict key exchange (OpenSSH PROTOCOL §1.10).
-   */
-  useSealer(sealer: PacketSealer, options: { readonly resetSequence: boolean }): void {
+  /** Seals all later packets with new keys. Call it after writing NEWKEYS (RFC 4253 §7.3). */
+  useSealer(sealer: PacketSealer, keys: NewKeys): void {
     this.#refuseWhileBegun();
     this.#sealer = sealer;
-    this.#counter.newKeys(options.resetSequence);
+    this.#counter.newKeys(keys);
   }
 
   /**
-   * Removes and returns the oldest piece of output; `undefined` if there is no more. Call it until then. There is usually one piece, and
-   * more after a slab is full or after separately sealed packets. The caller owns the bytes.
+   * Removes and returns the output, in order. There is usually one piece, and more after a slab is full or after separately sealed packets.
+   * The caller owns the bytes.
    */
-  takeOutput(): Bytes | undefined {
-    const retired = this.#retired.shift();
-    if (retired !== undefined) {
-      this.#retiredBytes -= retired.length;
-      return retired;
-    }
-    if (this.#taken === this.#end) return undefined;
-    const output = this.#slab.subarray(this.#taken, this.#end);
-    this.#taken = this.#end;
+  takeOutput(): readonly Bytes[] {
+    this.#retire();
+    if (this.#retired.length === 0) return NO_OUTPUT;
+    const output = this.#retired;
+    this.#retired = [];
+    this.#retiredBytes = 0;
     return output;
   }
 
@@ -174,15 +165,11 @@ export class PacketWriter {
   }
 
   /** Returns the payload of `length` bytes in the packet between `begin` and `commit`. */
-  #payload(length: number): Uint8Array {
+  #payload(length: number, padding: number): Uint8Array {
     this.#payloadLength = length;
+    this.#paddingLength = padding;
     const [bytes, offset] = this.#inDraft ? [this.#draft, 0] : [this.#slab, this.#end];
     return bytes.subarray(offset + 5, offset + 5 + length);
-  }
-
-  /** Bytes that a packet with this payload needs in the slab. */
-  #space(payloadLength: number): number {
-    return 5 + payloadLength + this.#padding(payloadLength) + this.#sealer.tagLength;
   }
 
   #seal(slab: Uint8Array, offset: number, length: number): void {
@@ -199,17 +186,16 @@ export class PacketWriter {
   #sealApart(sequenceNumber: number, length: number): void {
     const draft = this.#draft;
     const sealed = this.#sealer.sealApart!(sequenceNumber, draft, 0, length);
-    this.#append(draft.subarray(0, length - sealed.length));
+    const before = length - sealed.length;
+    const { tagLength } = this.#sealer;
+    this.#reserve(before + tagLength);
+    this.#slab.set(draft.subarray(0, before), this.#end);
+    this.#end += before;
     this.#retire();
     this.#retired.push(sealed);
     this.#retiredBytes += sealed.length;
-    this.#append(draft.subarray(length, length + this.#sealer.tagLength));
-  }
-
-  #append(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#slab.set(bytes, this.#end);
-    this.#end += bytes.length;
+    this.#slab.set(draft.subarray(length, length + tagLength), this.#end);
+    this.#end += tagLength;
   }
 
   /** Returns the shortest padding of at least 4 bytes that results in whole blocks (RFC 4253 §6). */

@@ -15,7 +15,7 @@ export function newWriter(): PacketWriter {
 /** Takes all output of a writer, as one array. */
 export function takeAll(writer: PacketWriter): Uint8Array {
   const pieces: Uint8Array[] = [];
-  for (let piece = writer.takeOutput(); piece !== undefined; piece = writer.takeOutput()) pieces.push(piece);
+  for (const piece of writer.takeOutput()) pieces.push(piece);
   return join(pieces);
 }
 

@@ -219,13 +219,13 @@ describe("validation of packets (RFC 4253 §6)", () => {
 describe("counting", () => {
   it("numbers packets from 0, and counts packets and bytes under the current keys", () => {
     const reader = new PacketReader();
-    expect(reader.sequenceNumber).toBe(-1);
+    expect(reader.counts.sequenceNumber).toBe(-1);
     reader.push(stream([1, 100]));
     readAll(reader);
-    expect(reader.sequenceNumber).toBe(1);
-    expect(reader.keyUse.packetsSinceKeys).toBe(2);
-    expect(reader.keyUse.bytesSinceKeys).toBe(16 + 112);
-    expect(reader.lastPacketLength).toBe(112);
+    expect(reader.counts.sequenceNumber).toBe(1);
+    expect(reader.counts.packetsSinceKeys).toBe(2);
+    expect(reader.counts.bytesSinceKeys).toBe(16 + 112);
+    expect(reader.counts.lastPacketLength).toBe(112);
   });
 
   it("passes the sequence number to the opener: it continues or restarts with new keys, and wraps at 2^32", () => {
@@ -247,7 +247,7 @@ describe("counting", () => {
     reader.push(one);
     readAll(reader);
     reader.useOpener(opener, { resetSequence: true });
-    expect(reader.keyUse.packetsSinceKeys).toBe(0);
+    expect(reader.counts.packetsSinceKeys).toBe(0);
     reader.push(one);
     readAll(reader);
     expect(numbers).toEqual([0xffff_ffff, 0, 0]);

@@ -1,33 +1,18 @@
-import {
-  ClientAuth,
-  type ClientAuthEvent,
-  type Identity,
-  type InteractiveMethods,
-  type PasswordSource,
-  type PromptsSource,
-} from "@nacre/auth";
-import { type ConnectionEvent, sessionReports } from "@nacre/connection";
+import { ClientAuth, type ClientAuthEvent, type ClientAuthOptions, type ClientLoginOptions } from "@nacre/auth";
+import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
-import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
+import type { NegotiatedAlgorithms, TransportEvent, TransportOptions } from "@nacre/transport";
 import { type AskToken, type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
 import { bearsEarlyMessages } from "./early-messages.ts";
 import { EarlySink } from "./early-sink.ts";
 import { SessionMachine, type SessionOptions } from "./session-machine.ts";
 
 /** Options of `ClientSession`. */
-export interface ClientSessionOptions extends SessionOptions {
-  readonly userName: string;
-  /** Keys to log in with, in order of preference. */
-  readonly identities: readonly Identity[];
-  /**
-   * Returns the name of a key in errors, such as its SHA256 fingerprint, given its public key blob. By default errors show the key format.
-   */
-  readonly fingerprint?: (blob: Uint8Array) => string;
-  readonly password: PasswordSource;
-  readonly keyboardInteractive: PromptsSource;
-  /** Code of the methods "password" and "keyboard-interactive", which these two sources need. */
-  readonly interactiveMethods?: InteractiveMethods | undefined;
-}
+export interface ClientSessionOptions
+  extends SessionOptions,
+    Pick<TransportOptions, "connecting">,
+    Omit<ClientLoginOptions, "sessionId" | "random">,
+    Pick<ClientAuthOptions, "loginMethods"> {}
 
 /** An event of `ClientSession`. Asks carry a `token` and wait for the matching answer call. */
 export type ClientSessionEvent =
@@ -37,7 +22,7 @@ export type ClientSessionEvent =
   | Extract<TransportEvent, { type: "verify-host-key" }>
   /** Encryption is active. Emitted before authentication, and again after each rekey. */
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
-  /** Banners and asks of authentication, such as `sign`, `password`, `change-password` and `prompts`. */
+  /** Banners and texts of authentication, and asks of its methods, answered by `auth.answer`. */
   | Exclude<ClientAuthEvent, { type: "method" | "success" | "closed" }>
   /** Authentication succeeded. */
   | { readonly type: "authenticated" }
@@ -46,8 +31,6 @@ export type ClientSessionEvent =
   | Extract<TransportEvent, { type: "debug" | "yield" }>
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
-
-const REQUEST_READERS = { session: sessionReports };
 
 /**
  * An SSH client as a pure state machine: takes bytes and commands, returns bytes and events. Before `authenticated`, only
@@ -59,9 +42,8 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
 
   constructor(options: ClientSessionOptions) {
     super(options, {
-      transport: { role: "client" },
-      sink: (transport) => new EarlySink(transport),
-      requestReaders: REQUEST_READERS,
+      transport: { role: "client", connecting: options.connecting, loginMethods: options.loginMethods },
+      sink: ({ sink }) => new EarlySink(sink),
     });
     this.#options = options;
   }
@@ -157,17 +139,16 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
   }
 
   #startAuth(): void {
-    const { random, userName, identities, fingerprint, password, keyboardInteractive, interactiveMethods } =
-      this.#options;
+    const { random, userName, identities, fingerprint, password, keyboardInteractive, loginMethods } = this.#options;
     const auth = new ClientAuth({
-      sink: this.transport,
+      sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
       random,
       userName,
       identities,
       password,
       keyboardInteractive,
-      interactiveMethods,
+      loginMethods,
       ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });
@@ -186,12 +167,12 @@ export class ClientSession extends SessionMachine<ClientAuth, EarlySink> {
       }
       switch (event.type) {
         case "method":
-          this.setAuthMethod(event.method);
+          this.setLoginMethod(event.method);
           break;
         case "success":
           this.authSucceeded();
           this.sink.open();
-          this.connection.useSink(this.transport);
+          this.connection.useSink(this.transport.sink);
           return { type: "authenticated" };
         case "closed":
           this.transport.reject(event.error);

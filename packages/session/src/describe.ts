@@ -8,9 +8,10 @@ import {
   exitSignal,
   exitStatus,
   isUnderMethod,
-  MESSAGE_TABLE,
+  type LoginMessages,
   type Methods,
   ptyRequest,
+  rowsOf,
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_EOF,
@@ -33,12 +34,9 @@ import {
   SSH_MSG_UNIMPLEMENTED,
   SSH_MSG_USERAUTH_BANNER,
   SSH_MSG_USERAUTH_FAILURE,
-  SSH_MSG_USERAUTH_INFO_REQUEST,
-  SSH_MSG_USERAUTH_PK_OK,
   SSH_MSG_USERAUTH_REQUEST,
   signalRequest,
   subsystemRequest,
-  userauthPublickey,
   utf8DecodeLossy,
   windowChange,
 } from "@nacre/wire";
@@ -56,13 +54,15 @@ export function describedTrace(port: TracePort): SessionTrace {
 }
 
 /** Returns a message's name and a one-line summary, escaped and without secrets. Never throws, for any bytes. */
-export function describeMessage(payload: Uint8Array, context: Methods): { message: string; summary: string } {
+export function describeMessage(payload: Uint8Array, methods: Methods): { message: string; summary: string } {
   const number = payload[0] ?? 0;
-  const rows = MESSAGE_TABLE.filter((row) => row.message.number === number);
-  const row = rows.length === 1 ? rows[0] : rows.find((one) => isUnderMethod(one, context));
+  const rows = rowsOf(number, methods.loginMethods);
+  const row = rows.length === 1 ? rows[0] : rows.find((one) => isUnderMethod(one, methods));
   const message = row?.message.name ?? `message ${number}`;
+  const describe = row?.describe ?? DESCRIBERS[message];
   try {
-    return { message, summary: /* rule: trace-text */ escapeText(DESCRIBERS[message]?.(payload) ?? "") };
+    const summary = describe?.(payload, methods.loginMethods) ?? "";
+    return { message, summary: /* rule: trace-text */ escapeText(summary) };
   } catch {
     return { message, summary: "(malformed)" };
   }
@@ -85,7 +85,7 @@ function both(name: string, one: readonly string[], other: readonly string[]): s
   return one.join() === other.join() ? `${name}=${one.join()}` : `${name}=${one.join()} (c2s), ${other.join()} (s2c)`;
 }
 
-type Describer = (payload: Uint8Array) => string;
+type Describer = (payload: Uint8Array, loginMethods: readonly LoginMessages[]) => string;
 
 /** Describers by message name. The keys are literal, so that bundlers can drop an unused table. */
 const DESCRIBERS: Readonly<Record<string, Describer>> = {
@@ -113,23 +113,19 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
       ...(init.firstKexPacketFollows ? ["first packet follows"] : []),
     ].join(" ");
   },
-  SSH_MSG_USERAUTH_REQUEST: (payload) => {
+  SSH_MSG_USERAUTH_REQUEST: (payload, loginMethods) => {
     const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
+    const method = loginMethods.find(({ name }) => name === methodName);
+    // Only the method knows which of its fields are no secret.
     // rule: trace-password
-    if (methodName !== "publickey") return `${userName} ${methodName}`;
-    const { algorithm, signature } = userauthPublickey.decode(methodData);
-    return `${userName} publickey ${algorithm} ${signature === undefined ? "query" : "signed"}`;
+    if (method?.describeRequest === undefined) return `${userName} ${methodName}`;
+    return `${userName} ${methodName} ${method.describeRequest(methodData)}`;
   },
   SSH_MSG_USERAUTH_FAILURE: (payload) => {
     const { authenticationsThatCanContinue, partialSuccess } = SSH_MSG_USERAUTH_FAILURE.decode(payload);
     return `can continue: ${authenticationsThatCanContinue.join()}${partialSuccess ? " (partial success)" : ""}`;
   },
   SSH_MSG_USERAUTH_BANNER: (payload) => SSH_MSG_USERAUTH_BANNER.decode(payload).message,
-  SSH_MSG_USERAUTH_PK_OK: (payload) => SSH_MSG_USERAUTH_PK_OK.decode(payload).algorithm,
-  SSH_MSG_USERAUTH_INFO_REQUEST: (payload) => {
-    const { prompts } = SSH_MSG_USERAUTH_INFO_REQUEST.decode(payload);
-    return prompts.map(({ prompt }) => prompt).join(" | ");
-  },
   SSH_MSG_GLOBAL_REQUEST: (payload) => {
     const { requestName, wantReply } = SSH_MSG_GLOBAL_REQUEST.decode(payload);
     return `${requestName}${wantReply ? " (reply wanted)" : ""}`;
@@ -169,7 +165,7 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   },
 };
 
-const REQUEST_DETAILS: Readonly<Record<string, Describer>> = {
+const REQUEST_DETAILS: Readonly<Record<string, (data: Uint8Array) => string>> = {
   exec: (data) => utf8DecodeLossy(execRequest.decode(data).command),
   subsystem: (data) => subsystemRequest.decode(data).name,
   // The value may be a secret, so only the name is shown.

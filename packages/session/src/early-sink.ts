@@ -1,5 +1,4 @@
 import type { PacketSink, SentMessage } from "@nacre/packet";
-import type { Transport } from "@nacre/transport";
 import { copyBytes, SshError } from "@nacre/wire";
 
 /** A message of the connection protocol, and the record of its sequence number. */
@@ -13,7 +12,7 @@ interface EarlyMessage {
  * RFC 4252 §5.1 allows for channel opens. If that login fails, they are sent again after a later one succeeds.
  */
 export class EarlySink implements PacketSink {
-  readonly #transport: Transport;
+  readonly #target: PacketSink;
   /** Whether the server answered an early message with SSH_MSG_UNIMPLEMENTED. No further ones are sent early. */
   #refused = false;
   #waiting: EarlyMessage[] = [];
@@ -22,8 +21,8 @@ export class EarlySink implements PacketSink {
   /** Sequence numbers of messages sent with failed logins. */
   #lost: (number | undefined)[] = [];
 
-  constructor(transport: Transport) {
-    this.#transport = transport;
+  constructor(target: PacketSink) {
+    this.#target = target;
   }
 
   write(payload: Uint8Array, sent: SentMessage = { sequenceNumber: undefined }): void {
@@ -38,7 +37,7 @@ export class EarlySink implements PacketSink {
   commit(): void {}
 
   get pending(): number {
-    return this.#transport.pending;
+    return this.#target.pending;
   }
 
   get held(): boolean {
@@ -46,7 +45,7 @@ export class EarlySink implements PacketSink {
   }
 
   get turnOver(): boolean {
-    return this.#transport.turnOver;
+    return this.#target.turnOver;
   }
 
   /** Sends queued messages together with the login request in flight, which is expected to succeed. */
@@ -85,7 +84,7 @@ export class EarlySink implements PacketSink {
   }
 
   #sendWaiting(): void {
-    for (const { payload, sent } of this.#waiting) this.#transport.write(payload, sent);
+    for (const { payload, sent } of this.#waiting) this.#target.write(payload, sent);
     this.#waiting = [];
   }
 }

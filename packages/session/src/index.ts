@@ -1,4 +1,4 @@
-export { type InteractiveMethods, interactiveMethods } from "@nacre/auth";
+export { clientMethods, serverMethods } from "@nacre/auth";
 export { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "./client-session.ts";
 export { describedTrace } from "./describe.ts";
 export { bearsEarlyMessages } from "./early-messages.ts";

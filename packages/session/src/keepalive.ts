@@ -7,8 +7,8 @@ export class Keepalive {
   readonly #limits: Limits;
   readonly #connection: Connection;
   readonly #peer: "client" | "server";
-  /** Time at which bytes last arrived or the last probe was sent. */
-  #since = 0;
+  /** Time for the next probe, counted from the last bytes or the last probe; `undefined` for never. */
+  deadline: number | undefined;
   #unanswered = 0;
 
   constructor(limits: Limits, connection: Connection, peer: "client" | "server") {
@@ -19,13 +19,9 @@ export class Keepalive {
 
   /** Records that bytes arrived. */
   heard(now: number): void {
-    this.#since = now;
-    this.#unanswered = 0;
-  }
-
-  get deadline(): number | undefined {
     const { keepaliveInterval } = this.#limits;
-    return keepaliveInterval === 0 ? undefined : this.#since + keepaliveInterval;
+    this.#unanswered = 0;
+    if (keepaliveInterval > 0) this.deadline = now + keepaliveInterval;
   }
 
   /** Sends a probe if one is due. Returns the error that ends the connection if the peer stayed silent too long. */
@@ -39,7 +35,7 @@ export class Keepalive {
     this.#unanswered++;
     // Each probe gets a full interval for its answer, even if the computer slept through several intervals.
     // rule: keepalive-after-sleep
-    this.#since = now;
+    this.deadline = now + keepaliveInterval;
     // `probe` sends nothing if too many requests are unanswered. Any bytes from the peer show that it is alive.
     this.#connection.probe(() => {});
     return undefined;

@@ -1,21 +1,20 @@
-import { type LoginMethod, type LoginSubject, ServerAuth, type ServerAuthEvent } from "@nacre/auth";
-import { type ConnectionEvent, sessionRequests } from "@nacre/connection";
+import { type LoginSubject, ServerAuth, type ServerAuthEvent, type ServerAuthOptions } from "@nacre/auth";
+import type { ConnectionEvent } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
-import type { NegotiatedAlgorithms, Transport, TransportEvent } from "@nacre/transport";
+import type { PacketSink } from "@nacre/packet";
+import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
 import { type AskToken, SshError } from "@nacre/wire";
 import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-rotation.ts";
 import { type PeerGlobalRequest, SessionMachine, type SessionOptions } from "./session-machine.ts";
 
 /** Options of `ServerSession`. */
-export interface ServerSessionOptions extends SessionOptions {
+export interface ServerSessionOptions
+  extends SessionOptions,
+    Pick<ServerAuthOptions, "loginMethods" | "methods" | "banner"> {
   /** Host keys. For each host key algorithm, the first key that supports it is used. */
   readonly hostKeys: readonly ServerHostKey[];
-  /** Authentication methods offered, the same for every user, known or not. */
-  readonly methods: readonly LoginMethod[];
   /** Signature algorithms accepted from user keys, sent as server-sig-algs (RFC 8308 §3.1). */
   readonly userKeys: readonly SignatureAlgorithm[];
-  /** Banner sent before login. */
-  readonly banner?: string;
   /** Whether to announce the host keys after login (OpenSSH PROTOCOL §2.5). Default true. */
   readonly announceHostKeys?: boolean | undefined;
 }
@@ -28,7 +27,7 @@ export type ServerSessionEvent =
   | Extract<TransportEvent, { type: "sign-exchange-hash" }>
   /** Encryption is active. Emitted again after each rekey. */
   | { readonly type: "new-keys"; readonly initial: boolean; readonly negotiated: NegotiatedAlgorithms }
-  /** Asks of authentication, answered by the methods of `auth`. */
+  /** Asks of login methods, answered by `auth.answer`. */
   | Exclude<ServerAuthEvent, { type: "method" | "success" | "closed" }>
   /** Authentication succeeded. A "publickey" factor holds the key whose signature was verified. */
   | ({ readonly type: "authenticated" } & LoginSubject)
@@ -38,25 +37,23 @@ export type ServerSessionEvent =
   /** Last event. */
   | { readonly type: "closed"; readonly error: SshError };
 
-const REQUEST_READERS = { session: sessionRequests };
-
 /**
  * An SSH server for one client, as a pure state machine: takes bytes and commands, returns bytes and events. Only the application's answers
  * admit a user, open a channel or run a command. The client may open only "session" channels until `connection.allow` adds other types.
  */
-export class ServerSession extends SessionMachine<ServerAuth, Transport> {
+export class ServerSession extends SessionMachine<ServerAuth, PacketSink> {
   readonly #options: ServerSessionOptions;
 
   constructor(options: ServerSessionOptions) {
     super(options, {
       transport: {
         role: "server",
+        loginMethods: options.loginMethods,
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
         serverSigAlgs: options.userKeys.map(({ name }) => name),
       },
-      sink: (transport) => transport,
+      sink: ({ sink }) => sink,
       allowedChannelTypes: ["session"],
-      requestReaders: REQUEST_READERS,
     });
     this.#options = options;
   }
@@ -141,10 +138,11 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
   }
 
   #startAuth(): void {
-    const { methods, userKeys, banner } = this.#options;
+    const { loginMethods, methods, userKeys, banner } = this.#options;
     const auth = new ServerAuth({
-      sink: this.transport,
+      sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
+      loginMethods,
       methods,
       signatureAlgorithms: userKeys,
       ...(banner !== undefined && { banner }),
@@ -158,7 +156,7 @@ export class ServerSession extends SessionMachine<ServerAuth, Transport> {
       const event = this.state.auth.nextEvent();
       switch (event?.type) {
         case "method":
-          this.setAuthMethod(event.method);
+          this.setLoginMethod(event.method);
           break;
         case "success": {
           const { userName, serviceName, factors } = event;

@@ -1,4 +1,4 @@
-import { Connection, type ConnectionEvent, type RequestReaders } from "@nacre/connection";
+import { Connection, type ConnectionEvent } from "@nacre/connection";
 import type { PacketSink } from "@nacre/packet";
 import {
   type NegotiatedAlgorithms,
@@ -13,7 +13,7 @@ import {
 import {
   type Bytes,
   completeLimits,
-  type MethodContext,
+  type LoginMessages,
   type Overrides,
   type RandomSource,
   SshError,
@@ -55,18 +55,18 @@ export type SessionState<Auth> =
 
 /** Parts of a session machine that depend on its role. */
 interface RoleParts<Sink> {
-  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs">;
-  /** Creates the sink for connection protocol messages: the transport itself, or a sink in front of it. */
+  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs" | "connecting"> & {
+    readonly loginMethods: readonly LoginMessages[];
+  };
+  /** Creates the sink for connection protocol messages: that of the transport, or one in front of it. */
   readonly sink: (transport: Transport) => Sink;
   readonly allowedChannelTypes?: readonly string[];
-  /** Decoders for channel types with standard requests. */
-  readonly requestReaders: RequestReaders;
 }
 
 /**
  * Common part of the session machines of client and server: transport, connection, timers and input and output. In each turn the driver calls `tick(now)`,
- * then `receive` or commands, then `nextEvent` until it returns `undefined`. Then it writes `takeOutput()` until that returns `undefined`.
- * It starts the next turn at `deadline()` at the latest.
+ * then `receive` or commands, then `nextEvent` until it returns `undefined`. Then it writes `takeOutput()`, and repeats both while there are
+ * events. It starts the next turn at `deadline()` at the latest.
  */
 export abstract class SessionMachine<Auth extends Authentication, Sink extends PacketSink> {
   /** Channels and global requests. */
@@ -79,8 +79,10 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   readonly #keepalive: Keepalive;
   readonly #trace: SessionTrace | undefined;
   readonly #peer: "client" | "server";
-  #authMethod: MethodContext | undefined;
+  #loginMethod: string | undefined;
   #now = 0;
+  /** The time for the connection, from the first `tick` on. */
+  readonly #time: { now: number | undefined } = { now: undefined };
 
   protected constructor(options: SessionOptions, parts: RoleParts<Sink>) {
     const { algorithms, random, softwareVersion = SOFTWARE_VERSION, keyLog, trace } = options;
@@ -96,14 +98,14 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
       ...transportSettings(options),
       ...parts.transport,
       ...(keyLog && { keyLog: guarded("`keyLog`", keyLog) }),
-      ...(trace && { trace: this.#transportTrace(trace) }),
+      ...(trace && { trace: this.#transportTrace(trace, parts.transport.loginMethods) }),
     });
     this.sink = parts.sink(this.transport);
     this.connection = new Connection({
       sink: this.sink,
       limits: this.limits,
       allowedChannelTypes: parts.allowedChannelTypes ?? [],
-      requestReaders: parts.requestReaders,
+      time: this.#time,
     });
     this.#keepalive = new Keepalive(this.limits, this.connection, this.#peer);
   }
@@ -134,11 +136,16 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport.broken(error);
   }
 
-  /** Returns bytes for the peer, or `undefined`. The caller owns them; they never change. */
-  takeOutput(): Bytes | undefined {
+  /** Removes and returns the bytes for the peer, in pieces. The caller owns them; they never change. Their room may cause events. */
+  takeOutput(): readonly Bytes[] {
     const output = this.transport.takeOutput();
-    if (output !== undefined && this.state.kind === "connection") this.connection.flush();
+    if (output.length > 0 && this.state.kind === "connection") this.connection.flush();
     return output;
+  }
+
+  /** Whether `nextEvent` returns an event without further input. */
+  get hasEvents(): boolean {
+    return this.connection.hasEvents || this.transport.hasEvents;
   }
 
   /** Whether to read more input. False while an ask is open and the buffered bytes could hold the longest packet. */
@@ -154,7 +161,7 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
 
   /** Latest time for the next `tick`, on `now`'s clock; `undefined` for none. */
   deadline(): number | undefined {
-    const own = this.#ownDeadline();
+    const own = this.state.kind === "connection" ? this.#keepalive.deadline : this.#loginDeadline();
     const transport = this.transport.deadline();
     if (own === undefined || transport === undefined) return own ?? transport;
     return Math.min(own, transport);
@@ -165,11 +172,11 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     // Time spent on asks does not count against the peer.
     if (this.state.kind === "auth" && this.state.auth.waitingForApplication) this.state.deadline += now - this.#now;
     this.#now = now;
+    this.#time.now = now;
     this.transport.tick(now);
-    this.connection.tick(now);
-    if (now < (this.#ownDeadline() ?? Infinity)) return;
-    const error =
-      this.state.kind === "connection" ? this.#keepalive.tick(now) : /* rule: auth-timeout */ this.#loginTooSlow();
+    const isLoggedIn = this.state.kind === "connection";
+    if (now < ((isLoggedIn ? this.#keepalive.deadline : this.#loginDeadline()) ?? Infinity)) return;
+    const error = isLoggedIn ? this.#keepalive.tick(now) : /* rule: auth-timeout */ this.#loginTooSlow();
     if (error !== undefined) this.transport.reject(error);
   }
 
@@ -192,6 +199,14 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport.disconnect(error);
   }
 
+  /**
+   * Ends the connection like `disconnect`, but sends the error's text to the peer. Only for errors about data that the peer sent and a layer
+   * above decoded.
+   */
+  reject(error: SshError): void {
+    this.transport.reject(error);
+  }
+
   /** The peer's identification string, such as `"SSH-2.0-OpenSSH_10.0"`; `undefined` until it arrives. */
   get peerVersion(): string | undefined {
     return this.transport.peerVersion;
@@ -212,9 +227,9 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     this.transport.enterConnection();
   }
 
-  protected setAuthMethod(method: MethodContext | undefined): void {
-    this.#authMethod = method;
-    this.transport.setAuthMethod(method);
+  protected setLoginMethod(name: string | undefined): void {
+    this.#loginMethod = name;
+    this.transport.setLoginMethod(name);
   }
 
   protected traceNewKeys(event: Extract<TransportEvent, { type: "new-keys" }>): void {
@@ -259,19 +274,18 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
     return false;
   }
 
-  #transportTrace(trace: SessionTrace): TransportTrace {
+  #transportTrace(trace: SessionTrace, loginMethods: readonly LoginMessages[]): TransportTrace {
     return {
       identification: guarded("`trace`", (direction, line) => trace.identification(direction, line)),
       packet: guarded("`trace`", (packet) => {
-        trace.packet(packet, { kex: this.transport.negotiated?.kex.context, auth: this.#authMethod });
+        const kex = this.transport.negotiated?.kex.context;
+        trace.packet(packet, { kex, login: this.#loginMethod, loginMethods });
       }),
     };
   }
 
-  /** Deadline of the login or of the next keepalive probe. */
-  #ownDeadline(): number | undefined {
+  #loginDeadline(): number | undefined {
     const { state } = this;
-    if (state.kind === "connection") return this.#keepalive.deadline;
     return state.kind === "auth" && !state.auth.waitingForApplication ? state.deadline : undefined;
   }
 

@@ -2,6 +2,7 @@ import type { TraceRecord } from "@nacre/session";
 import { describedTrace } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
 import { algorithms, hostKey, SessionPair, userKey } from "@nacre/testing/session/pair";
+import { nameOf } from "@nacre/testing/session/requests";
 import { execRequest, SSH_MSG_CHANNEL_REQUEST, SshError, toHex, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 
@@ -30,7 +31,7 @@ describe("ClientSession", () => {
   it("logs in and runs a command", () => {
     const pair = new SessionPair();
     expect(run(pair, "uname -a")).toBe("ran uname -a\n");
-    expect(pair.events.map(({ type }) => type)).toEqual([
+    expect(pair.events.map(nameOf)).toEqual([
       "identified",
       "verify-host-key",
       "new-keys",
@@ -87,7 +88,7 @@ describe("ClientSession", () => {
           (record) => record.type === "packet" && messages.push(`${record.direction} ${record.message}`),
         ),
       },
-      onEvent: (event) => event.type === "password" && pair.client.auth.answerPassword(event.token, "sesame"),
+      onEvent: (event) => event.type === "password" && pair.client.auth.answer(event.token, "sesame"),
     });
     expect(run(pair, "after all")).toBe("ran after all\n");
     const opens = messages.filter((message) => /CHANNEL_OPEN$|UNIMPLEMENTED|USERAUTH_(FAILURE|SUCCESS)/.test(message));
@@ -168,7 +169,7 @@ describe("timeouts and keepalives", () => {
     const ask = pair.eventsOf("sign")[0]!;
     pair.client.tick(60_000);
     expect(pair.pump().error).toBeUndefined();
-    pair.client.auth.answerSignature(ask.token, userKey.sign(ask.algorithm, ask.data, seededRandom(3)));
+    pair.client.auth.answer(ask.token, userKey.sign(ask.algorithm, ask.data, seededRandom(3)));
     pair.client.tick(60_001);
     expect(pair.pump().eventsOf("authenticated")).toHaveLength(1);
   });
@@ -215,7 +216,7 @@ describe("trace", () => {
       client: { identities: [], password: true, trace: describedTrace((record) => records.push(record)) },
       onEvent: (event) => {
         if (event.type !== "password") return false;
-        pair.client.auth.answerPassword(event.token, secret);
+        pair.client.auth.answer(event.token, secret);
         return true;
       },
     });
@@ -245,7 +246,7 @@ describe("trace", () => {
 
   it("escapes text from the peer and marks malformed messages", async () => {
     const { describeMessage } = await import("../src/describe.ts");
-    const context = { kex: undefined, auth: undefined };
+    const context = { kex: undefined, login: undefined, loginMethods: [] };
     const banner = Uint8Array.of(53, 0, 0, 0, 2, 0x1b, 0x5b, 0, 0, 0, 0);
     expect(describeMessage(banner, context)).toEqual({ message: "SSH_MSG_USERAUTH_BANNER", summary: "\\x1b[" });
     expect(describeMessage(Uint8Array.of(53, 9), context)).toEqual({
@@ -260,7 +261,13 @@ describe("trace", () => {
     const { describeMessage } = await import("../src/describe.ts");
     for (const requestType of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
       const request = { recipientChannel: 0, requestType, wantReply: false, data: Uint8Array.of(0x1b) };
-      expect(describeMessage(SSH_MSG_CHANNEL_REQUEST.encode(request), { kex: undefined, auth: undefined })).toEqual({
+      expect(
+        describeMessage(SSH_MSG_CHANNEL_REQUEST.encode(request), {
+          kex: undefined,
+          login: undefined,
+          loginMethods: [],
+        }),
+      ).toEqual({
         message: "SSH_MSG_CHANNEL_REQUEST",
         summary: `0 ${requestType}`,
       });

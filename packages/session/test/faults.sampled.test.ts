@@ -31,7 +31,7 @@ function leftOf({ machine, events }: Side): string[] {
     if (machine.deadline() !== undefined) left.push(`a deadline ${when}`);
     if (machine.wantsInput) left.push(`wants input ${when}`);
     if (machine.nextEvent() !== undefined) left.push(`an event ${when}`);
-    if (machine.takeOutput() !== undefined) left.push(`output ${when}`);
+    if (machine.takeOutput().length > 0) left.push(`output ${when}`);
   };
   look("at the end");
   if (events.filter((one) => one.startsWith("closed")).join() !== events.at(-1))

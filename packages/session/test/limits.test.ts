@@ -1,5 +1,5 @@
 import { AUTH_LIMITS, ClientAuth, ServerAuth } from "@nacre/auth";
-import { ClientSession, SESSION_LIMITS, ServerSession } from "@nacre/session";
+import { ClientSession, clientMethods, SESSION_LIMITS, ServerSession, serverMethods } from "@nacre/session";
 import { extremeLimits, impossibleLimits } from "@nacre/testing/limits";
 import { seededRandom } from "@nacre/testing/random";
 import { algorithms, hostKey } from "@nacre/testing/session/pair";
@@ -7,9 +7,16 @@ import { TRANSPORT_LIMITS, Transport } from "@nacre/transport";
 import { describe, expect, test } from "vitest";
 
 const base = { algorithms, random: seededRandom(1) };
-const login = { userName: "alice", identities: [], password: false, keyboardInteractive: false } as const;
+const login = {
+  userName: "alice",
+  identities: [],
+  password: false,
+  keyboardInteractive: false,
+  loginMethods: clientMethods,
+} as const;
 const served = {
   hostKeys: [{ publicKey: hostKey.publicKey, privateKey: hostKey }],
+  loginMethods: serverMethods,
   methods: ["publickey"],
   userKeys: [],
 } as const;
@@ -31,7 +38,7 @@ const layers = {
   ],
   "a server's authentication": [
     AUTH_LIMITS.ranges,
-    (limits: object) => new ServerAuth({ ...authBase, methods: ["publickey"], signatureAlgorithms: [], limits }),
+    (limits: object) => new ServerAuth({ ...authBase, ...served, signatureAlgorithms: [], limits }),
   ],
 } as const;
 

@@ -39,10 +39,19 @@ export function ended(peer: Role, phase: Phase, buffered: number): SshError {
   return new SshError("connection-lost", `the ${peer} closed the connection${when}, ${where}`);
 }
 
-/** Returns the error for a peer that did not identify itself within `kexTimeout` milliseconds. */
-export function unidentifiedInTime(peer: Role, { excerpt }: IdentificationReader, kexTimeout: number): SshError {
-  const instead = excerpt === undefined ? "it sent nothing" : `it sent ${excerpt}`;
-  return new SshError("kex-timeout", `the ${peer} did not identify itself within ${kexTimeout} ms; ${instead}`);
+/**
+ * Returns the error for a peer that did not complete the key exchange in time. `identifying`: reader of its identification string, if that
+ * is incomplete.
+ */
+export function timedOut(
+  peer: Role,
+  identifying: IdentificationReader | undefined,
+  { code, time }: { readonly code: "kex-timeout" | "connect-timeout"; readonly time: number },
+): SshError {
+  if (identifying === undefined)
+    return new SshError(code, `the ${peer} did not complete the key exchange within ${time} ms`);
+  const instead = identifying.excerpt === undefined ? "it sent nothing" : `it sent ${identifying.excerpt}`;
+  return new SshError(code, `the ${peer} did not identify itself within ${time} ms; ${instead}`);
 }
 
 /**

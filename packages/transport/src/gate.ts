@@ -2,27 +2,28 @@ import type { Role } from "@nacre/negotiation";
 import {
   type ExtInfoPlace,
   isKexMethodNumber,
+  isLoginMethodNumber,
   isUnderMethod,
-  MESSAGE_TABLE,
+  type KexContext,
+  type LoginMessages,
   type MessageRow,
-  type MethodContext,
   type Phase,
   type Receiver,
+  rowsOf,
   SSH_MSG_EXT_INFO,
   SshError,
 } from "@nacre/wire";
 
 /** Rows of the message table by message number. */
-const ROWS: readonly (readonly MessageRow[] | undefined)[] = Array.from({ length: 256 }, (_, number) => {
-  const rows = MESSAGE_TABLE.filter((row) => row.message.number === number);
-  return rows.length === 0 ? undefined : rows;
-});
+const ROWS: readonly (readonly MessageRow[])[] = Array.from({ length: 256 }, (_, number) => rowsOf(number, []));
 
 /** Receiver of each message number, from the message table; `undefined` for an unknown number. */
-export const RECEIVERS: readonly (Receiver | undefined)[] = ROWS.map((rows) => rows?.[0]?.receiver);
+export const RECEIVERS: readonly (Receiver | undefined)[] = ROWS.map((rows, number) =>
+  isLoginMethodNumber(number) ? "layer-above" : rows[0]?.receiver,
+);
 
 /** Whether each message number may be sent and received during a key exchange (RFC 4253 §7.1). */
-export const DURING_REKEY: readonly boolean[] = ROWS.map((rows) => rows?.[0]?.duringRekey ?? false);
+export const DURING_REKEY: readonly boolean[] = ROWS.map((rows) => rows[0]?.duringRekey ?? false);
 
 /** How to treat a received message: process it, ignore it (a wrong guess, a late login request), or answer SSH_MSG_UNIMPLEMENTED. */
 export type GateVerdict = "admit" | "discard" | "unimplemented";
@@ -33,11 +34,11 @@ type PeerExchange =
   | { readonly kind: "kexinit" }
   | {
       readonly kind: "method";
-      readonly method: MethodContext;
+      readonly method: KexContext;
       /** The peer guessed wrong, so its next key exchange packet must be ignored (RFC 4253 §7). */
       readonly discardsGuess: boolean;
     }
-  | { readonly kind: "newkeys"; readonly method: MethodContext };
+  | { readonly kind: "newkeys"; readonly method: KexContext };
 
 const NO_EXCHANGE: PeerExchange = { kind: "kexinit" };
 
@@ -53,10 +54,13 @@ export class Gate {
   /** Whether the first key exchange is in progress and strict. */
   #isStrict = false;
   #place: ExtInfoPlace = "past";
-  #authMethod: MethodContext | undefined;
+  readonly #loginMethods: readonly LoginMessages[];
+  #loginMethod: string | undefined;
 
-  constructor(sender: Role) {
+  /** `loginMethods` define the message numbers 60 to 79. */
+  constructor(sender: Role, loginMethods: readonly LoginMessages[]) {
     this.#sender = sender;
+    this.#loginMethods = loginMethods;
   }
 
   get phase(): Phase {
@@ -69,7 +73,7 @@ export class Gate {
   }
 
   /** Reports that the peer's KEXINIT arrived and this method was chosen. */
-  methodMayCome(method: MethodContext, { discardsGuess }: { readonly discardsGuess: boolean }): void {
+  methodMayCome(method: KexContext, { discardsGuess }: { readonly discardsGuess: boolean }): void {
     this.#exchange = { kind: "method", method, discardsGuess };
   }
 
@@ -89,9 +93,9 @@ export class Gate {
     this.#place = "first";
   }
 
-  /** Sets the authentication method that gives the message numbers 60–79 their meaning. */
-  setAuthMethod(method: MethodContext | undefined): void {
-    this.#authMethod = method;
+  /** Sets the login method in use, by name. Only its messages are admitted among the numbers 60–79. */
+  setLoginMethod(name: string | undefined): void {
+    this.#loginMethod = name;
   }
 
   /** Reports that authentication succeeded. */
@@ -111,8 +115,8 @@ export class Gate {
       this.#exchange = { ...exchange, discardsGuess: false };
       return "discard";
     }
-    const rows = ROWS[number];
-    if (rows === undefined) return this.#unknown(number);
+    const rows = this.#rowsOf(number);
+    if (rows.length === 0) return this.#unknown(number);
     const row = this.#underThisMethod(rows);
     if (row === undefined) return this.#refuse(number, "which no active method uses");
     // rule: message-sender
@@ -137,12 +141,16 @@ export class Gate {
     return "admit";
   }
 
+  #rowsOf(number: number): readonly MessageRow[] {
+    return isLoginMethodNumber(number) ? rowsOf(number, this.#loginMethods) : (ROWS[number] ?? []);
+  }
+
   #underThisMethod(rows: readonly MessageRow[]): MessageRow | undefined {
     const exchange = this.#exchange;
     const kex = exchange.kind === "kexinit" ? undefined : exchange.method;
     // rule: message-method
     for (const row of rows)
-      if (row.method === undefined || isUnderMethod(row, { kex, auth: this.#authMethod })) return row;
+      if (row.method === undefined || isUnderMethod(row, { kex, login: this.#loginMethod })) return row;
     return undefined;
   }
 
@@ -153,7 +161,7 @@ export class Gate {
   }
 
   #refuse(number: number, because = "where it is not allowed"): never {
-    const names = new Set(ROWS[number]?.map((row) => row.message.name));
+    const names = new Set(this.#rowsOf(number).map((row) => row.message.name));
     const what = names.size === 0 ? `unknown message ${number}` : `${[...names].join(" or ")} (${number})`;
     throw new SshError("unexpected-message", `the ${this.#sender} sent ${what} ${this.#when()}, ${because}`);
   }

@@ -2,7 +2,7 @@ import { deriveKeys, exchangeHash, type KeyLengths } from "@nacre/kdf";
 import type { KexClient, KexSecret, KexServer, KexServerStep } from "@nacre/kex";
 import type { PublicKey } from "@nacre/keys";
 import { agreesOnStrictKex, createKexInit, guessIsRight, takesExtInfo } from "@nacre/negotiation";
-import type { PacketOpener, PacketReader, SentMessage } from "@nacre/packet";
+import type { NewKeys, PacketOpener, PacketReader, SentMessage } from "@nacre/packet";
 import {
   type AskToken,
   askToken,
@@ -75,7 +75,7 @@ type State =
       readonly done: KexServerDone;
     }
   /** Our NEWKEYS is sent, the peer's has not arrived. */
-  | { readonly kind: "newkeys"; readonly opener: PacketOpener }
+  | { readonly kind: "newkeys"; readonly opener: PacketOpener; readonly keys: NewKeys }
   /** The connection has ended. No key exchange follows. */
   | { readonly kind: "over" };
 
@@ -172,7 +172,7 @@ export class KeyExchange {
   /** Returns the name of our message with that sequence number, or `undefined` if it is not part of the current exchange. */
   nameOf(sequenceNumber: number): string | undefined {
     const sent = this.#sent.find((one) => one.sequenceNumber === sequenceNumber);
-    return sent && messageName(sent.number, this.#negotiated?.kex.context);
+    return sent && messageName(sent.number, { kex: this.#negotiated?.kex.context, loginMethods: [] });
   }
 
   /** Throws `usage` unless `token` belongs to the open ask and the ask is of the kind `asked`. */
@@ -259,7 +259,7 @@ export class KeyExchange {
     const { options, limits, reader, gate, emit } = this.#context;
     SSH_MSG_NEWKEYS.decode(payload);
     if (this.#state.kind !== "newkeys") throw new SshError("internal", `NEWKEYS received in state ${this.#state.kind}`);
-    reader.useOpener(this.#state.opener, /* rule: strict-kex-reset */ { resetSequence: this.#strict });
+    reader.useOpener(this.#state.opener, this.#state.keys);
     const initial = gate.phase === "kex";
     gate.newKeysCame();
     // A server is authenticated now, and its banners and prompts may be long. A client is not authenticated yet.
@@ -291,7 +291,7 @@ export class KeyExchange {
       );
     // Packets before KEXINIT were admitted because the peer's support was not known yet; strict kex forbids them (OpenSSH PROTOCOL §1.10).
     // rule: strict-kex-first-message
-    if (this.#strict && reader.sequenceNumber !== 0)
+    if (this.#strict && reader.counts.sequenceNumber !== 0)
       throw new SshError(
         "unexpected-message",
         `the ${peerOf(options)} sent a packet before its first SSH_MSG_KEXINIT, which strict key exchange forbids`,
@@ -347,7 +347,7 @@ export class KeyExchange {
 
   /** Sends NEWKEYS and seals all later packets with the new keys (RFC 4253 §7.3). The exchange is authenticated at this point. */
   #secure({ negotiated, clientInit, secret, exchangeHash }: Outcome): void {
-    const { options, outgoing, gate, emit } = this.#context;
+    const { options, limits, outgoing, gate, emit } = this.#context;
     const initial = this.#sessionId === undefined;
     this.#sessionId ??= exchangeHash;
     const { clientToServer, serverToClient } = negotiated;
@@ -368,8 +368,20 @@ export class KeyExchange {
     outgoing.send(SSH_MSG_NEWKEYS.encode({}));
     // The peer has answered all messages of this exchange. Later packets may reuse their sequence numbers.
     this.#sent = NOTHING_SENT;
-    outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), { resetSequence: this.#strict });
-    this.#state = { kind: "newkeys", opener: receiving.cipher.createOpener(receivingKeys, receiving.mac) };
+    outgoing.useSealer(sending.cipher.createSealer(sendingKeys, sending.mac), {
+      resetSequence: this.#strict,
+      maxBytes: Math.min(limits.rekeyBytes, sending.cipher.maxBytes),
+      maxPackets: limits.rekeyPackets,
+    });
+    this.#state = {
+      kind: "newkeys",
+      opener: receiving.cipher.createOpener(receivingKeys, receiving.mac),
+      keys: {
+        resetSequence: /* rule: strict-kex-reset */ this.#strict,
+        maxBytes: /* rule: cipher-bytes */ Math.min(limits.rekeyBytes, receiving.cipher.maxBytes),
+        maxPackets: limits.rekeyPackets,
+      },
+    };
     gate.newKeysMustCome();
     // EXT_INFO must be the first packet after the server's first NEWKEYS (RFC 8308 §2.4).
     if (initial && this.#extInfoWanted) outgoing.send(serverExtInfo(options.serverSigAlgs));

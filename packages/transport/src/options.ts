@@ -2,7 +2,7 @@ import type { KexMethod } from "@nacre/kex";
 import type { PublicKey, SignatureAlgorithm } from "@nacre/keys";
 import type { Role } from "@nacre/negotiation";
 import type { CipherAlgorithm, MacAlgorithm } from "@nacre/packet";
-import type { Overrides, RandomSource } from "@nacre/wire";
+import type { LoginMessages, Overrides, RandomSource } from "@nacre/wire";
 import type { TransportLimits } from "./limits.ts";
 
 /** Algorithms that may be negotiated, each list in order of preference. The transport uses no others. */
@@ -78,10 +78,17 @@ export interface TransportOptions extends TransportSettings {
   readonly limits?: Overrides<TransportLimits> | undefined;
   /** Client: sends the first packet of the first method before the server's choice is known. Saves a round trip if right (RFC 4253 §7). */
   readonly guess?: boolean;
+  /**
+   * Client: another bound of the time for the first key exchange, which ends with `connect-timeout`. `timeout` milliseconds count from the
+   * dial, `elapsed` is the time from there to `start`. Time in which an ask is open does not count.
+   */
+  readonly connecting?: { readonly timeout: number; readonly elapsed: number } | undefined;
   /** Server: public host keys. The application signs with them, asked by `sign-exchange-hash`. */
   readonly hostKeys?: readonly PublicKey[];
   /** Server: signature algorithms accepted for authentication, announced in SSH_MSG_EXT_INFO (RFC 8308 §3.1). */
   readonly serverSigAlgs?: readonly string[];
+  /** Login methods of this connection, which define the message numbers 60 to 79. Default none. */
+  readonly loginMethods?: readonly LoginMessages[];
   readonly trace?: TransportTrace;
   /**
    * Receives the secret of each key exchange, for decryption in Wireshark. Arguments: the 16-byte cookie of the client's KEXINIT, and the

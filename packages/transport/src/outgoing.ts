@@ -1,7 +1,15 @@
-import { type KeyUse, type PacketSealer, PacketWriter, type SentMessage } from "@nacre/packet";
+import {
+  type NewKeys,
+  type PacketCounts,
+  type PacketSealer,
+  type PacketSink,
+  PacketWriter,
+  type SentMessage,
+} from "@nacre/packet";
 import { type Bytes, copyBytes, type RandomSource, SshError } from "@nacre/wire";
 import { DURING_REKEY } from "./gate.ts";
 import type { TransportTrace } from "./options.ts";
+import type { Turn } from "./turn.ts";
 
 /** Message queued until the end of a key exchange. */
 interface Held {
@@ -13,15 +21,25 @@ const NOTHING = new Uint8Array(0);
 /** Minimum cost of a queued message in bytes. Counting only payload would let one-byte replies exhaust memory. */
 const LEAST_COST = 64;
 
+interface OutgoingOptions {
+  readonly random: RandomSource;
+  readonly maxQueuedBytes: number;
+  readonly trace: TransportTrace | undefined;
+  readonly turn: Turn;
+  /** Called when the keys are used up. */
+  onUsedUp(): void;
+  /** Called with an error that a layer above cannot handle, such as a failure to seal. */
+  onFault(error: unknown): void;
+}
+
 /**
- * Outgoing packets. Normally they go straight into the writer's buffer; during a key exchange they go into a bounded queue
- * (RFC 4253 §7.1).
+ * Outgoing packets, and the sink for the layers above. Normally packets go straight into the writer's buffer; during a key exchange they go
+ * into a bounded queue (RFC 4253 §7.1).
  */
-export class OutgoingPackets {
-  readonly keyUse: KeyUse;
+export class OutgoingPackets implements PacketSink {
+  readonly counts: PacketCounts;
   readonly #writer: PacketWriter;
-  readonly #maxQueuedBytes: number;
-  readonly #trace: TransportTrace | undefined;
+  readonly #options: OutgoingOptions;
   #held = true;
   #closed = false;
   #queue: Held[] = [];
@@ -30,17 +48,12 @@ export class OutgoingPackets {
   /** Payload between `begin` and sealing; empty otherwise. */
   #begun: Uint8Array = NOTHING;
   /** The stream that `#begun` belongs to, if it is committed and more bytes can still be added; otherwise 0. */
-  open = 0;
+  #open = 0;
 
-  constructor(options: {
-    readonly random: RandomSource;
-    readonly maxQueuedBytes: number;
-    readonly trace: TransportTrace | undefined;
-  }) {
+  constructor(options: OutgoingOptions) {
     this.#writer = new PacketWriter({ random: options.random });
-    this.keyUse = this.#writer.keyUse;
-    this.#maxQueuedBytes = options.maxQueuedBytes;
-    this.#trace = options.trace;
+    this.counts = this.#writer.counts;
+    this.#options = options;
   }
 
   /** Whether our KEXINIT is sent and our NEWKEYS is not: only key exchange messages and 1–4 may be sent. */
@@ -53,7 +66,12 @@ export class OutgoingPackets {
     return this.#writer.pending + this.#queuedBytes + this.#begun.length;
   }
 
-  takeOutput(): Bytes | undefined {
+  get turnOver(): boolean {
+    return this.#options.turn.left < 0;
+  }
+
+  takeOutput(): readonly Bytes[] {
+    if (this.#open > 0) this.commit();
     return this.#writer.takeOutput();
   }
 
@@ -64,36 +82,50 @@ export class OutgoingPackets {
 
   /** Sends a message of the transport that is allowed during a key exchange: 1–4 and 20–49. */
   send(payload: Uint8Array, sent?: SentMessage): void {
-    if (this.open > 0) this.commit();
+    if (this.#open > 0) this.#seal();
     this.#writer.write(payload);
-    if (sent !== undefined) sent.sequenceNumber = this.#writer.sequenceNumber;
+    if (sent !== undefined) sent.sequenceNumber = this.#writer.counts.sequenceNumber;
     this.#tracePacket(payload);
   }
 
-  /** Sends a message, or queues a copy during a key exchange. Throws `rekey-flood` if the queue is full. */
+  /** Sends a message, or queues it during a key exchange. An error, such as a full queue, ends the connection. */
   write(payload: Uint8Array, sent?: SentMessage): void {
-    if (this.#closed) return;
-    if (this.#held) this.#enqueue(copyBytes(payload), sent);
-    else this.send(payload, sent);
+    this.#options.turn.sent();
+    try {
+      this.#put(payload, sent);
+      if (this.counts.isUsedUp) this.#options.onUsedUp();
+    } catch (error) {
+      this.#options.onFault(error);
+    }
   }
 
-  begin(length: number): Uint8Array {
-    this.#begun = this.#held || this.#closed ? new Uint8Array(length) : this.#writer.begin(length);
+  begin(header: number, length: number, stream: number, most: number): Uint8Array {
+    if (this.#open === stream && this.#begun.length + length <= header + most) {
+      const payload = this.#writer.extend(length);
+      if (payload !== undefined) return (this.#begun = payload);
+    }
+    this.#options.turn.sent();
+    if (this.#open > 0) this.commit();
+    const whole = header + length;
+    this.#begun = this.#held || this.#closed ? new Uint8Array(whole) : this.#writer.begin(whole);
     return this.#begun;
-  }
-
-  /** Lengthens the open payload by `more` bytes if it is of this stream and gets no longer than `longest` bytes. */
-  extend(more: number, stream: number, longest: number): Uint8Array | undefined {
-    if (this.open !== stream || this.#begun.length + more > longest) return undefined;
-    const payload = this.#writer.extend(more);
-    if (payload !== undefined) this.#begun = payload;
-    return payload;
   }
 
   /** Sends the payload of `begin`. With a `stream`, it stays open until the next message, `hold`, or a `commit` without one. */
   commit(stream = 0): void {
-    this.open = this.#held || this.#closed ? 0 : stream;
-    if (this.open > 0) return;
+    this.#open = this.#held || this.#closed ? 0 : stream;
+    if (this.#open > 0) return;
+    try {
+      this.#seal();
+      if (this.counts.isUsedUp) this.#options.onUsedUp();
+    } catch (error) {
+      this.#options.onFault(error);
+    }
+  }
+
+  /** Seals the payload of `begin`, or queues it during a key exchange. */
+  #seal(): void {
+    this.#open = 0;
     const payload = this.#begun;
     this.#begun = NOTHING;
     if (this.#closed) return;
@@ -102,7 +134,7 @@ export class OutgoingPackets {
       return;
     }
     // Copy for the trace, since sealing encrypts in place.
-    const clear = this.#trace && payload.slice();
+    const clear = this.#options.trace && payload.slice();
     this.#writer.commit();
     if (clear !== undefined) this.#tracePacket(clear);
   }
@@ -110,19 +142,19 @@ export class OutgoingPackets {
   /** Sends an answer that the peer can request at any rate. Drops it if too much output waits because the peer does not read. */
   answer(payload: Uint8Array): void {
     // rule: answer-room
-    if (this.#writer.pending + this.#queuedCost + costOf(payload) > this.#maxQueuedBytes) return;
+    if (this.#writer.pending + this.#queuedCost + costOf(payload) > this.#options.maxQueuedBytes) return;
     if (DURING_REKEY[payload[0]!]) this.send(payload);
-    else this.write(payload);
+    else this.#put(payload);
   }
 
   /** Queues later messages, because our KEXINIT is about to be sent. */
   hold(): void {
-    if (this.open > 0) this.commit();
+    if (this.#open > 0) this.#seal();
     this.#held = true;
   }
 
-  useSealer(sealer: PacketSealer, options: { readonly resetSequence: boolean }): void {
-    this.#writer.useSealer(sealer, options);
+  useSealer(sealer: PacketSealer, keys: NewKeys): void {
+    this.#writer.useSealer(sealer, keys);
   }
 
   /** Sends the queued messages in order, because our NEWKEYS is sent. */
@@ -144,6 +176,13 @@ export class OutgoingPackets {
     this.#forget();
   }
 
+  /** Sends a message, or queues a copy during a key exchange. Throws `rekey-flood` if the queue is full. */
+  #put(payload: Uint8Array, sent?: SentMessage): void {
+    if (this.#closed) return;
+    if (this.#held) this.#enqueue(copyBytes(payload), sent);
+    else this.send(payload, sent);
+  }
+
   #forget(): void {
     this.#queue = [];
     this.#queuedBytes = 0;
@@ -153,10 +192,10 @@ export class OutgoingPackets {
   #enqueue(payload: Uint8Array, sent: SentMessage | undefined): void {
     const cost = costOf(payload);
     // rule: queued-bytes
-    if (this.#queuedCost + cost > this.#maxQueuedBytes)
+    if (this.#queuedCost + cost > this.#options.maxQueuedBytes)
       throw new SshError(
         "rekey-flood",
-        `more than ${this.#maxQueuedBytes} bytes are queued behind a key exchange that the peer does not complete (\`maxQueuedBytes\`)`,
+        `more than ${this.#options.maxQueuedBytes} bytes are queued behind a key exchange that the peer does not complete (\`maxQueuedBytes\`)`,
       );
     this.#queue.push({ payload, sent });
     this.#queuedBytes += payload.length;
@@ -164,8 +203,8 @@ export class OutgoingPackets {
   }
 
   #tracePacket(payload: Uint8Array): void {
-    const { sequenceNumber, lastPacketLength } = this.#writer;
-    this.#trace?.packet({ direction: "sent", sequenceNumber, wireLength: lastPacketLength, payload });
+    const { sequenceNumber, lastPacketLength } = this.#writer.counts;
+    this.#options.trace?.packet({ direction: "sent", sequenceNumber, wireLength: lastPacketLength, payload });
   }
 }
 

@@ -1,16 +1,11 @@
 import { IdentificationReader, identificationString, type Role } from "@nacre/negotiation";
-import { PacketReader, type PacketSink, type SentMessage } from "@nacre/packet";
+import { PacketReader, type PacketSink } from "@nacre/packet";
 import {
   type AskToken,
   type Bytes,
   completeLimits,
   copyBytes,
-  decodeIfReadable,
-  type MethodContext,
-  SSH_MSG_DEBUG,
   SSH_MSG_DISCONNECT,
-  SSH_MSG_EXT_INFO,
-  SSH_MSG_IGNORE,
   SSH_MSG_PING,
   SSH_MSG_PONG,
   SSH_MSG_UNIMPLEMENTED,
@@ -23,12 +18,12 @@ import {
   endedUnidentified,
   type Origin,
   peerDisconnected,
+  timedOut,
   toSshError,
-  unidentifiedInTime,
 } from "./endings.ts";
 import type { TransportEvent } from "./events.ts";
-import { readExtInfo } from "./ext-info.ts";
 import { Gate, RECEIVERS } from "./gate.ts";
+import { readInformative } from "./informative.ts";
 import { type ExchangeContext, KeyExchange } from "./key-exchange.ts";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
 import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
@@ -54,7 +49,9 @@ type Step = TransportEvent | "worked" | "needs-more";
  * Errors of the peer do not throw; the `closed` event reports them. Errors of the caller throw `usage`. After `closed` all calls are
  * ignored, so a layer above need not notice the end immediately.
  */
-export class Transport implements PacketSink {
+export class Transport {
+  /** Sends messages of the layers above. */
+  readonly sink: PacketSink;
   readonly #options: TransportOptions;
   readonly #limits: TransportLimits;
   readonly #ownVersion: string;
@@ -81,13 +78,17 @@ export class Transport implements PacketSink {
       // rule: packet-length-before-login
       maxPacketLength: Math.min(limits.maxPacketLength, limits.maxPacketLengthBeforeLogin),
     });
+    this.#turn = new Turn(limits.maxTurnWork);
     this.#outgoing = new OutgoingPackets({
       random: options.random,
       maxQueuedBytes: limits.maxQueuedBytes,
       trace: options.trace,
+      turn: this.#turn,
+      onUsedUp: () => this.requestRekey(),
+      onFault: (error) => this.#fail(toSshError(error), "local"),
     });
-    this.#gate = new Gate(this.#peer);
-    this.#turn = new Turn(limits.maxTurnWork);
+    this.sink = this.#outgoing;
+    this.#gate = new Gate(this.#peer, options.loginMethods ?? []);
     const context: ExchangeContext = {
       options,
       limits,
@@ -114,17 +115,10 @@ export class Transport implements PacketSink {
 
   /** Buffers a copy of bytes from the peer. `nextEvent` processes them. */
   receive(chunk: Uint8Array): void {
-    switch (this.#stage.kind) {
-      case "new":
-        throw new SshError("usage", "the transport is not started; call `start` first");
-      case "identification":
-        this.#stage.chunks.push(copyBytes(chunk));
-        break;
-      case "packets":
-        this.#reader.push(chunk);
-        break;
-      case "closed":
-    }
+    const stage = this.#stage;
+    if (stage.kind === "new") throw new SshError("usage", "the transport is not started; call `start` first");
+    if (stage.kind === "identification") stage.chunks.push(copyBytes(chunk));
+    else if (stage.kind === "packets") this.#reader.push(chunk);
   }
 
   /** Reports the end of the peer's byte stream. */
@@ -148,13 +142,26 @@ export class Transport implements PacketSink {
     for (;;) {
       const event = this.#events.shift();
       if (event !== undefined) return event;
-      if (this.#stage.kind === "closed" || this.#stage.kind === "new" || this.#exchange.asking) return undefined;
+      const { kind } = this.#stage;
+      if (kind === "closed" || kind === "new") return undefined;
       // rule: turn-ends
       if (this.#turn.left <= 0) {
         this.#turn.renew();
         return { type: "yield" };
       }
-      const step = this.#step();
+      // Often there is no input: a turn of the driver also sends output.
+      if (kind === "packets" && this.#reader.buffered === 0 && !this.#ended) return undefined;
+      if (this.#exchange.asking) return undefined;
+      let step: Step;
+      try {
+        step =
+          this.#stage.kind === "identification"
+            ? this.#identify(this.#stage.reader, this.#stage.chunks)
+            : this.#nextPacket();
+      } catch (error) {
+        this.#fail(toSshError(error), "protocol");
+        continue;
+      }
       if (typeof step === "object") return step;
       if (step === "worked") continue;
       if (!this.#ended) return undefined;
@@ -162,10 +169,14 @@ export class Transport implements PacketSink {
     }
   }
 
-  /** Returns bytes to write to the peer; call it until it returns `undefined`. The transport never modifies returned bytes. */
-  takeOutput(): Bytes | undefined {
-    if (this.#outgoing.open > 0) this.commit();
+  /** Removes and returns the bytes to write to the peer, in pieces. The transport never modifies returned bytes. */
+  takeOutput(): readonly Bytes[] {
     return this.#outgoing.takeOutput();
+  }
+
+  /** Whether an event waits that needs no further input. */
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
   }
 
   /** Frees the buffers of an idle connection. They are allocated again with the next bytes. */
@@ -184,8 +195,10 @@ export class Transport implements PacketSink {
   /** Sets the current time. Ends the connection if the key exchange has timed out, and begins a rekey if the keys are too old. */
   tick(now: number): void {
     this.#schedule.now = now;
-    if (this.#stage.kind === "closed") return;
-    if (this.#schedule.overdue) this.#fail(this.#tooSlow(), "protocol");
+    const { deadline } = this.#schedule;
+    if (deadline === undefined || now < deadline || this.#stage.kind === "closed") return;
+    const identifying = this.#stage.kind === "identification" ? this.#stage.reader : undefined;
+    if (this.#schedule.overdue) this.#fail(timedOut(this.#peer, identifying, this.#schedule.bound), "protocol");
     else if (this.#schedule.keysTooOld) this.#beginExchange();
   }
 
@@ -223,12 +236,13 @@ export class Transport implements PacketSink {
     if (this.#gate.phase === "kex")
       throw new SshError("usage", "the connection protocol cannot begin before the first key exchange is complete");
     this.#gate.enterConnection();
+    this.#schedule.follow();
     this.#reader.maxPacketLength = this.#limits.maxPacketLength;
   }
 
-  /** Sets the authentication method that gives the message numbers 60–79 their meaning. */
-  setAuthMethod(method: MethodContext | undefined): void {
-    this.#gate.setAuthMethod(method);
+  /** Sets the login method in use, by name. Only its messages are admitted among the numbers 60–79. */
+  setLoginMethod(name: string | undefined): void {
+    this.#gate.setLoginMethod(name);
   }
 
   /** Begins a rekey. Ignored during a key exchange and before `enterConnection`. */
@@ -286,57 +300,6 @@ export class Transport implements PacketSink {
     return this.#peerVersion;
   }
 
-  get pending(): number {
-    return this.#outgoing.pending;
-  }
-
-  get held(): boolean {
-    return this.#outgoing.held;
-  }
-
-  get turnOver(): boolean {
-    return this.#turn.left < 0;
-  }
-
-  write(payload: Uint8Array, sent?: SentMessage): void {
-    this.#turn.sent();
-    try {
-      this.#outgoing.write(payload, sent);
-      this.#rekeyIfUsedUp();
-    } catch (error) {
-      this.#fail(toSshError(error), "local");
-    }
-  }
-
-  begin(header: number, length: number, stream: number, most: number): Uint8Array {
-    const open = this.#outgoing.extend(length, stream, header + most);
-    if (open !== undefined) return open;
-    this.#turn.sent();
-    if (this.#outgoing.open > 0) this.commit();
-    return this.#outgoing.begin(header + length);
-  }
-
-  /** Sends the payload that `begin` returned, now complete, or seals the open one. An error ends the connection. */
-  commit(stream = 0): void {
-    try {
-      this.#outgoing.commit(stream);
-      this.#rekeyIfUsedUp();
-    } catch (error) {
-      this.#fail(toSshError(error), "local");
-    }
-  }
-
-  #step(): Step {
-    try {
-      return this.#stage.kind === "identification"
-        ? this.#identify(this.#stage.reader, this.#stage.chunks)
-        : this.#nextPacket();
-    } catch (error) {
-      this.#fail(toSshError(error), "protocol");
-      return "worked";
-    }
-  }
-
   #identify(reader: IdentificationReader, chunks: Uint8Array[]): Step {
     const chunk = chunks.shift();
     if (chunk === undefined) return "needs-more";
@@ -355,16 +318,16 @@ export class Transport implements PacketSink {
   #nextPacket(): Step {
     const payload = this.#reader.next();
     if (payload === undefined) return "needs-more";
-    const { sequenceNumber, lastPacketLength } = this.#reader;
-    this.#turn.received(lastPacketLength);
-    this.#options.trace?.packet({ direction: "received", sequenceNumber, wireLength: lastPacketLength, payload });
+    const { sequenceNumber, lastPacketLength: wireLength } = this.#reader.counts;
+    this.#turn.received(wireLength);
+    this.#options.trace?.packet({ direction: "received", sequenceNumber, wireLength, payload });
     const number = payload[0]!;
     const verdict = this.#gate.admit(number);
     let step: Step = "worked";
     if (verdict === "admit")
       step = RECEIVERS[number] === "layer-above" ? { type: "message", payload } : this.#take(payload, number);
     else if (verdict === "unimplemented") this.#outgoing.answer(SSH_MSG_UNIMPLEMENTED.encode({ sequenceNumber }));
-    this.#rekeyIfUsedUp();
+    if (this.#reader.counts.isUsedUp || this.#outgoing.counts.isUsedUp) this.requestRekey();
     return step;
   }
 
@@ -379,37 +342,18 @@ export class Transport implements PacketSink {
       case SSH_MSG_DISCONNECT.number:
         this.#close(peerDisconnected(this.#peer, SSH_MSG_DISCONNECT.decode(payload)));
         return "worked";
-      // These messages are only informative, so a malformed one is ignored; the trace shows it as malformed.
-      case SSH_MSG_IGNORE.number:
-        return "worked";
-      case SSH_MSG_UNIMPLEMENTED.number: {
-        const sequenceNumber = decodeIfReadable(SSH_MSG_UNIMPLEMENTED, payload)?.sequenceNumber;
-        if (sequenceNumber === undefined) return "worked";
-        return { type: "unimplemented", sequenceNumber, kexMessage: this.#exchange.nameOf(sequenceNumber) };
-      }
-      case SSH_MSG_DEBUG.number: {
-        const debug = decodeIfReadable(SSH_MSG_DEBUG, payload);
-        return debug ? { type: "debug", alwaysDisplay: debug.alwaysDisplay, message: debug.message } : "worked";
-      }
-      case SSH_MSG_EXT_INFO.number:
-        return { type: "ext-info", extensions: readExtInfo(payload, this.#limits.maxExtensions) };
       case SSH_MSG_PING.number:
         this.#outgoing.answer(SSH_MSG_PONG.encode(SSH_MSG_PING.decode(payload)));
         return "worked";
-      case SSH_MSG_PONG.number:
-        SSH_MSG_PONG.decode(payload);
-        return "worked";
-      default:
-        throw new SshError("internal", `message ${number} has no receiver`);
+      default: {
+        const nameOf = (sequenceNumber: number): string | undefined => this.#exchange.nameOf(sequenceNumber);
+        return readInformative(payload, this.#limits.maxExtensions, nameOf) ?? "worked";
+      }
     }
   }
 
   #beginExchange(): void {
     this.#guarded(() => this.#exchange.begin());
-  }
-
-  #rekeyIfUsedUp(): void {
-    if (this.#schedule.keysUsedUp) this.#beginExchange();
   }
 
   #guarded(move: () => void): void {
@@ -447,12 +391,5 @@ export class Transport implements PacketSink {
     return this.#stage.kind === "identification"
       ? endedUnidentified(this.#peer, this.#stage.reader)
       : ended(this.#peer, this.#gate.phase, this.#reader.buffered);
-  }
-
-  #tooSlow(): SshError {
-    const { kexTimeout } = this.#limits;
-    return this.#stage.kind === "identification"
-      ? unidentifiedInTime(this.#peer, this.#stage.reader, kexTimeout)
-      : new SshError("kex-timeout", `the ${this.#peer} did not complete the key exchange within ${kexTimeout} ms`);
   }
 }

@@ -37,8 +37,8 @@ describe.each<[string, CipherAlgorithm, readonly MacAlgorithm[]]>([
     const messages = sizes.map((size) => concatBytes(Uint8Array.of(94), random(size)));
     for (const end of [pair.client, pair.server])
       for (const message of messages) {
-        end.transport.begin(0, message.length, 0, 0).set(message);
-        end.transport.commit();
+        end.transport.sink.begin(0, message.length, 0, 0).set(message);
+        end.transport.sink.commit(0);
         pair.pump();
       }
     expect([pair.client.error, pair.server.error]).toEqual([undefined, undefined]);

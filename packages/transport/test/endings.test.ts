@@ -84,6 +84,25 @@ describe("identification", () => {
     expect(silent.turn().error?.message).toContain("it sent nothing");
   });
 
+  test("reports the time for connecting, not the part of it that was left", () => {
+    const connecting = { timeout: 700, elapsed: 600 };
+    const silent = new RawPeer("server", { limits, connecting });
+    silent.transport.tick(100);
+    expect(silent.turn().error).toMatchObject({
+      code: "connect-timeout",
+      message: "the server did not identify itself within 700 ms; it sent nothing",
+    });
+    const stalled = new RawPeer("server", { limits, connecting }).identify();
+    stalled.transport.tick(100);
+    expect(stalled.turn().error).toMatchObject({
+      code: "connect-timeout",
+      message: "the server did not complete the key exchange within 700 ms",
+    });
+    const longer = new RawPeer("server", { limits, connecting: { timeout: 2000, elapsed: 0 } });
+    longer.transport.tick(1000);
+    expect(longer.turn().error).toMatchObject({ code: "kex-timeout" });
+  });
+
   test("rejects an invalid software version of our own", () => {
     expect(() => new Pair({ client: { softwareVersion: "a b" } })).toThrow(expect.objectContaining({ code: "usage" }));
   });
@@ -289,9 +308,9 @@ describe("the end of a connection", () => {
     peer.transport.disconnect(bye);
     peer.turn();
     const count = peer.received.length;
-    peer.transport.write(Uint8Array.of(80));
-    peer.transport.begin(0, 4, 0, 0).fill(80);
-    peer.transport.commit();
+    peer.transport.sink.write(Uint8Array.of(80));
+    peer.transport.sink.begin(0, 4, 0, 0).fill(80);
+    peer.transport.sink.commit(0);
     peer.transport.requestRekey();
     peer.transport.disconnect(new SshError("aborted", "again"));
     peer.transport.tick(1e12);
@@ -304,7 +323,7 @@ describe("the end of a connection", () => {
     expect(peer.events.at(-1)).toEqual({ type: "closed", error: bye });
     expect(peer.transport.wantsInput).toBe(false);
     expect(peer.transport.deadline()).toBeUndefined();
-    expect(peer.transport.pending).toBe(0);
+    expect(peer.transport.sink.pending).toBe(0);
   });
 
   test("reports earlier events before `closed`", () => {
@@ -440,8 +459,8 @@ describe("general messages (RFC 4253 §11)", () => {
   test("reports the sequence number of our message that the peer did not recognize", () => {
     const pair = new Pair().connect();
     const sent = { sequenceNumber: undefined };
-    pair.client.transport.write(Uint8Array.of(5, 0));
-    pair.client.transport.write(Uint8Array.of(90, 1), sent);
+    pair.client.transport.sink.write(Uint8Array.of(5, 0));
+    pair.client.transport.sink.write(Uint8Array.of(90, 1), sent);
     const { sequenceNumber } = sent;
     expect(sequenceNumber).toBeTypeOf("number");
     pair.pump();
@@ -451,9 +470,9 @@ describe("general messages (RFC 4253 §11)", () => {
 
   test("admits message 60 only under an authentication method that defines it", () => {
     const peer = new RawPeer("server").handshake();
-    peer.transport.setAuthMethod("publickey");
+    peer.transport.setLoginMethod("publickey");
     expect(peer.send(Uint8Array.of(60, 1)).events.at(-1)).toEqual({ type: "message", payload: Uint8Array.of(60, 1) });
-    peer.transport.setAuthMethod(undefined);
+    peer.transport.setLoginMethod(undefined);
     expect(peer.send(Uint8Array.of(60, 1)).error).toMatchObject({ code: "unexpected-message" });
   });
 });

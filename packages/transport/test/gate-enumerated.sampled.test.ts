@@ -1,9 +1,9 @@
 import { sample } from "@nacre/testing/sample";
 import { toyAlgorithms, toyKex } from "@nacre/testing/toys";
-import { type KexStep, type MethodContext, type Phase, SshError } from "@nacre/wire";
+import { type KexContext, type KexStep, type Phase, SshError } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { Gate } from "../src/gate.ts";
-import { gateIn, passNewKeys, type Situation } from "./support/gates.ts";
+import { gateIn, LOGIN_METHODS, passNewKeys, type Situation } from "./support/gates.ts";
 import { RawPeer } from "./support/raw-peer.ts";
 
 /*
@@ -19,13 +19,13 @@ const after =
   (s) =>
     !inKex(s) && phases.includes(s.phase);
 const kexStep =
-  (step: KexStep, method?: MethodContext): ((s: Situation) => boolean) =>
+  (step: KexStep, method?: KexContext): ((s: Situation) => boolean) =>
   (s) =>
     s.step === step && (method === undefined || s.kexMethod === method);
 const loginBy =
-  (method: MethodContext): ((s: Situation) => boolean) =>
+  (method: string): ((s: Situation) => boolean) =>
   (s) =>
-    after("auth")(s) && s.authMethod === method;
+    after("auth")(s) && s.loginMethod === method;
 
 /**
  * Number, sender, and situations in which it is allowed. A number without a row is unknown. SSH_MSG_EXT_INFO also has its own test.
@@ -89,7 +89,7 @@ function expected(number: number, situation: Situation): GateVerdict {
 }
 
 const KEX_METHODS = ["ecdh", "dh", "dh-gex"] as const;
-const AUTH_METHODS = [undefined, "publickey", "password", "keyboard-interactive"] as const;
+const LOGINS = [undefined, "publickey", "password", "keyboard-interactive"] as const;
 
 function situations(): Situation[] {
   const all: Situation[] = [];
@@ -98,7 +98,7 @@ function situations(): Situation[] {
       for (const step of ["kexinit", "method", "newkeys"] as const)
         for (const strict of phase === "kex" && step !== "kexinit" ? [true, false] : [false])
           for (const kexMethod of step === "kexinit" ? [undefined] : KEX_METHODS)
-            for (const authMethod of AUTH_METHODS) all.push({ sender, phase, step, strict, kexMethod, authMethod });
+            for (const loginMethod of LOGINS) all.push({ sender, phase, step, strict, kexMethod, loginMethod });
   return all;
 }
 
@@ -126,7 +126,7 @@ test("the gate admits, ignores, answers or refuses every number in every situati
 test("after a wrong guess, ignores exactly one key exchange message, of any number", () => {
   for (const sender of ["client", "server"] as const)
     for (let number = 0; number < 256; number++) {
-      const state = { phase: "kex", step: "method", strict: true, kexMethod: "ecdh", authMethod: undefined } as const;
+      const state = { phase: "kex", step: "method", strict: true, kexMethod: "ecdh", loginMethod: undefined } as const;
       const gate = gateIn({ sender, ...state }, { discardsGuess: true });
       // RFC 4253 §7: "the next packet".
       const guess = number >= 30 && number <= 49;
@@ -159,7 +159,7 @@ test("admits SSH_MSG_EXT_INFO only in its places, in every sequence of up to fiv
         sequence.includes(52) ? [7, 192] : [7, ...others[sender]];
       sequences = sequences.flatMap((sequence) => next(sequence).map((number) => [...sequence, number]));
       for (const sequence of sequences) {
-        const gate = passNewKeys(new Gate(sender));
+        const gate = passNewKeys(new Gate(sender, LOGIN_METHODS));
         const refusedAt = sequence.findIndex((number) => {
           const is = verdict(gate, number);
           if (number === 52) gate.enterConnection();
@@ -181,23 +181,23 @@ interface Stage extends Omit<Situation, "sender" | "strict"> {
 
 const exchange = (peer: RawPeer): RawPeer =>
   peer.role === "client" ? peer.sendInit().startKex() : peer.sendInit().replyKex();
-const settled = (peer: RawPeer, phase: "auth" | "connection", method?: MethodContext): RawPeer => {
+const settled = (peer: RawPeer, phase: "auth" | "connection", method?: string): RawPeer => {
   // After this packet, the first place of EXT_INFO is past.
   peer.handshake().send(Uint8Array.of(2, 0, 0, 0, 0));
   if (phase === "connection") peer.transport.enterConnection();
-  peer.transport.setAuthMethod(method);
+  peer.transport.setLoginMethod(method);
   return peer;
 };
 
-function stages(kexMethod: MethodContext): Stage[] {
-  const none = { authMethod: undefined };
+function stages(kexMethod: KexContext): Stage[] {
+  const none = { loginMethod: undefined };
   return [
     { phase: "kex", step: "kexinit", kexMethod: undefined, ...none, reach: (peer) => peer.identify() },
     { phase: "kex", step: "method", kexMethod, ...none, reach: (peer) => peer.identify().sendInit() },
     { phase: "kex", step: "newkeys", kexMethod, ...none, reach: (peer) => exchange(peer.identify()) },
-    ...AUTH_METHODS.map((authMethod): Stage => {
-      const reach = (peer: RawPeer): unknown => settled(peer, "auth", authMethod);
-      return { phase: "auth", step: "kexinit", kexMethod: undefined, authMethod, reach };
+    ...LOGINS.map((loginMethod): Stage => {
+      const reach = (peer: RawPeer): unknown => settled(peer, "auth", loginMethod);
+      return { phase: "auth", step: "kexinit", kexMethod: undefined, loginMethod, reach };
     }),
     ...(["auth", "connection"] as const).flatMap((phase): Stage[] => [
       { phase, step: "method", kexMethod, ...none, reach: (peer) => settled(peer, phase).sendInit() },

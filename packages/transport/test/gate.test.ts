@@ -1,7 +1,7 @@
 import { MESSAGE_TABLE, SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { Gate, RECEIVERS } from "../src/gate.ts";
-import { gateIn, passNewKeys, type Situation } from "./support/gates.ts";
+import { gateIn, LOGIN_METHODS, passNewKeys, type Situation } from "./support/gates.ts";
 
 const KEX_MESSAGES: Readonly<Record<string, { client: number[]; server: number[] }>> = {
   ecdh: { client: [30], server: [31] },
@@ -41,8 +41,8 @@ function expected(number: number, s: Situation): "admit" | "unimplemented" | "di
   }
   // A late authentication request is ignored (RFC 4252 §5.3).
   if (s.phase !== "auth") return number === 50 && s.sender === "client" ? "discard" : "refused";
-  if (number === 60) return when(s.sender === "server" && s.authMethod !== undefined);
-  if (number === 61) return when(s.sender === "client" && s.authMethod === "keyboard-interactive");
+  if (number === 60) return when(s.sender === "server" && s.loginMethod !== undefined);
+  if (number === 61) return when(s.sender === "client" && s.loginMethod === "keyboard-interactive");
   return when(s.sender === (number === 5 || number === 50 ? "client" : "server"));
 }
 
@@ -53,8 +53,8 @@ function situations(): Situation[] {
       for (const step of ["kexinit", "method", "newkeys"] as const)
         for (const strict of phase === "kex" && step !== "kexinit" ? [true, false] : [false])
           for (const kexMethod of step === "kexinit" ? [undefined] : (["ecdh", "dh", "dh-gex"] as const))
-            for (const authMethod of [undefined, "publickey", "password", "keyboard-interactive"] as const)
-              all.push({ sender, phase, step, strict, kexMethod, authMethod });
+            for (const loginMethod of [undefined, "publickey", "password", "keyboard-interactive"] as const)
+              all.push({ sender, phase, step, strict, kexMethod, loginMethod });
   return all;
 }
 
@@ -80,7 +80,7 @@ test("treats every message number in every situation as specified", () => {
 
 /** Returns a function that gives the verdicts on these numbers, the first packets after the first NEWKEYS. */
 function after(sender: "client" | "server", ...numbers: number[]): () => unknown {
-  const gate = passNewKeys(new Gate(sender));
+  const gate = passNewKeys(new Gate(sender, LOGIN_METHODS));
   return () => numbers.map((number) => gate.admit(number));
 }
 
@@ -105,14 +105,14 @@ describe("SSH_MSG_EXT_INFO (RFC 8308 §2.4)", () => {
   });
 
   test("is refused during a key exchange and after authentication", () => {
-    expect(() => new Gate("server").admit(7)).toThrow(refused);
-    const gate = passNewKeys(new Gate("server"));
+    expect(() => new Gate("server", LOGIN_METHODS).admit(7)).toThrow(refused);
+    const gate = passNewKeys(new Gate("server", LOGIN_METHODS));
     gate.enterConnection();
     expect(() => gate.admit(7)).toThrow(refused);
   });
 });
 
-const START = { phase: "kex", step: "kexinit", strict: false, kexMethod: undefined, authMethod: undefined } as const;
+const START = { phase: "kex", step: "kexinit", strict: false, kexMethod: undefined, loginMethod: undefined } as const;
 
 function message(sender: "client" | "server", number: number, state: Partial<Situation>): string {
   try {
@@ -145,7 +145,10 @@ test("the table assigns each message to the receiver of its number range (RFC 42
     expect([name, receiver]).toEqual([name, expected]);
     expect([name, RECEIVERS[number]]).toEqual([name, expected]);
   }
-  expect(RECEIVERS.filter((receiver) => receiver !== undefined)).toHaveLength(
-    new Set(MESSAGE_TABLE.map(({ message }) => message.number)).size,
-  );
+  // The numbers 60 to 79 belong to the login methods of a connection.
+  const numbers = new Set([
+    ...MESSAGE_TABLE.map(({ message }) => message.number),
+    ...Array.from({ length: 20 }, (_, i) => 60 + i),
+  ]);
+  for (let number = 0; number < 256; number++) expect(RECEIVERS[number] !== undefined).toBe(numbers.has(number));
 });

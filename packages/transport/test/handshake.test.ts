@@ -41,10 +41,10 @@ describe("a handshake in memory", () => {
 
   test("delivers messages in both directions, from `write` and from `begin` and `commit`", () => {
     const pair = new Pair().connect().enterConnection();
-    pair.client.transport.write(message("one"));
-    pair.client.transport.begin(0, 4, 0, 0).set(message("two"));
-    pair.client.transport.commit();
-    pair.server.transport.write(message("three"));
+    pair.client.transport.sink.write(message("one"));
+    pair.client.transport.sink.begin(0, 4, 0, 0).set(message("two"));
+    pair.client.transport.sink.commit(0);
+    pair.server.transport.sink.write(message("three"));
     pair.pump();
     expect(pair.server.messages).toEqual([message("one"), message("two")]);
     expect(pair.client.messages).toEqual([message("three")]);
@@ -58,18 +58,18 @@ describe("a handshake in memory", () => {
 
   test("the client may write after its own NEWKEYS", () => {
     const peer = new RawPeer("server").identify().sendInit().replyKex();
-    expect(peer.transport.held).toBe(false);
+    expect(peer.transport.sink.held).toBe(false);
     expect(peer.events.at(-1)).toMatchObject({ type: "new-keys", initial: true });
-    peer.transport.write(message("early"));
+    peer.transport.sink.write(message("early"));
     peer.take();
     expect(peer.received.at(-1)).toEqual(message("early"));
   });
 
   test("sends messages written before the first keys after NEWKEYS", () => {
     const peer = new RawPeer("server").identify();
-    peer.transport.write(message("secret"));
-    expect(peer.transport.held).toBe(true);
-    expect(peer.transport.pending).toBe(7);
+    peer.transport.sink.write(message("secret"));
+    expect(peer.transport.sink.held).toBe(true);
+    expect(peer.transport.sink.pending).toBe(7);
     peer.turn();
     expect(peer.numbers).toEqual([20]);
     peer.exchange();
@@ -149,7 +149,7 @@ describe("a handshake in memory", () => {
   test("negotiates a MAC for a cipher that needs one", () => {
     const algorithms = { ...toyAlgorithms, ciphers: [toyCipher("toy-plain", { aead: false })], macs: [toyMac] };
     const pair = new Pair({ client: { algorithms }, server: { algorithms } }).connect().enterConnection();
-    pair.client.transport.write(message("x"));
+    pair.client.transport.sink.write(message("x"));
     pair.pump();
     expect(pair.server.messages).toEqual([message("x")]);
     expect(pair.client.transport.negotiated?.serverToClient).toMatchObject({ mac: { name: "toy-mac" } });
@@ -176,8 +176,8 @@ describe("a handshake in memory", () => {
       identification: (direction: string, line: string) => void lines.push(`${direction} ${line}`),
     };
     const pair = new Pair({ client: { trace } }).connect().enterConnection();
-    pair.client.transport.begin(0, 2, 0, 0).set(message("x"));
-    pair.client.transport.commit();
+    pair.client.transport.sink.begin(0, 2, 0, 0).set(message("x"));
+    pair.client.transport.sink.commit(0);
     expect(lines).toEqual(["sent SSH-2.0-Test", "received SSH-2.0-Test"]);
     expect(seen).toEqual([
       "sent 0 20 true",

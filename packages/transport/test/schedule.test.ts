@@ -1,39 +1,19 @@
-import type { Role } from "@nacre/negotiation";
-import { toyCipher, toyKex, toySignature } from "@nacre/testing/toys";
-import type { NegotiatedAlgorithms, TransportLimits } from "@nacre/transport";
+import type { TransportLimits, TransportOptions } from "@nacre/transport";
 import type { Phase } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { TRANSPORT_LIMITS } from "../src/limits.ts";
 import { Schedule } from "../src/schedule.ts";
 
-/** Negotiated ciphers: the one from client to server allows ten times as many bytes. */
-const negotiated: NegotiatedAlgorithms = {
-  kex: toyKex(),
-  hostKey: toySignature(),
-  clientToServer: { cipher: toyCipher("up", { maxBytes: 10_000 }), mac: undefined, compression: "none" },
-  serverToClient: { cipher: toyCipher("down", { maxBytes: 1000 }), mac: undefined, compression: "none" },
-};
-
 /** A schedule after login. The test sets the state that the schedule reads. */
 class Fixture {
   readonly gate = { phase: "connection" as Phase };
-  readonly exchange = { idle: true, asking: false, negotiated };
-  readonly outgoing = { bytesSinceKeys: 0, packetsSinceKeys: 0 };
-  readonly reader = { bytesSinceKeys: 0, packetsSinceKeys: 0 };
+  readonly exchange = { idle: true, asking: false };
   readonly schedule: Schedule;
 
-  constructor({ role = "client", ...limits }: Partial<TransportLimits> & { readonly role?: Role } = {}) {
-    const { gate, outgoing, reader } = this;
-    this.schedule = new Schedule(
-      {
-        options: { role },
-        limits: { ...TRANSPORT_LIMITS.defaults, ...limits },
-        gate,
-        outgoing: { keyUse: outgoing },
-        reader: { keyUse: reader },
-      },
-      this.exchange,
-    );
+  constructor({ connecting, ...limits }: Partial<TransportLimits> & Pick<TransportOptions, "connecting"> = {}) {
+    const { gate, exchange } = this;
+    const context = { options: { connecting }, limits: { ...TRANSPORT_LIMITS.defaults, ...limits }, gate };
+    this.schedule = new Schedule(context, exchange);
   }
 
   /** Sets the time and the state of the key exchange, and updates the schedule. */
@@ -76,39 +56,56 @@ describe("overdue", () => {
   });
 });
 
+describe("the time for connecting", () => {
+  test("bounds the first exchange, and not the ones after it", () => {
+    const connecting = { timeout: 800, elapsed: 500 };
+    const fixture = new Fixture({ kexTimeout: 500, connecting }).step(1000, "going on");
+    expect(fixture.at(1300)).toMatchObject({ overdue: true, deadline: 1300 });
+    fixture.step(1300, "idle").step(2000, "going on");
+    expect(fixture.at(2499)).toMatchObject({ overdue: false, deadline: 2500 });
+  });
+
+  test("does not count while an ask is open", () => {
+    const connecting = { timeout: 300, elapsed: 0 };
+    const fixture = new Fixture({ connecting }).step(1000, "going on").step(1200, "asking").step(9000, "going on");
+    expect(fixture.at(9099)).toMatchObject({ overdue: false, deadline: 9100 });
+  });
+
+  test("does not extend `kexTimeout`", () => {
+    const connecting = { timeout: 9000, elapsed: 0 };
+    const fixture = new Fixture({ kexTimeout: 500, connecting }).step(1000, "going on");
+    expect(fixture.at(1500)).toMatchObject({ overdue: true });
+  });
+
+  test("is over at once if it passed before the start", () => {
+    const fixture = new Fixture({ connecting: { timeout: 300, elapsed: 400 } }).step(1000, "going on");
+    expect(fixture.at(1000)).toMatchObject({ overdue: true });
+  });
+});
+
 describe("a rekey is due", () => {
   test("after `rekeyInterval`", () => {
-    const fixture = new Fixture({ rekeyInterval: 1000 }).step(50, "idle");
+    const fixture = new Fixture({ rekeyInterval: 1000 }).step(0, "going on").step(50, "idle");
     expect(fixture.at(1049)).toEqual({ overdue: false, keysTooOld: false, deadline: 1050 });
     expect(fixture.at(1050)).toEqual({ overdue: false, keysTooOld: true, deadline: 1050 });
   });
 
-  test.each([
-    ["client", 10_000, 1000],
-    ["server", 1000, 10_000],
-  ] as const)("on a %s after %i bytes sent or %i received, the limits of the two ciphers", (role, up, down) => {
-    for (const [use, most] of [
-      ["outgoing", up],
-      ["reader", down],
-    ] as const) {
-      const fixture = new Fixture({ role }).step(0, "idle");
-      fixture[use].bytesSinceKeys = most - 1;
-      expect(fixture.schedule.keysUsedUp).toBe(false);
-      fixture[use].bytesSinceKeys = most;
-      expect(fixture.schedule.keysUsedUp).toBe(true);
-    }
+  test("only after login", () => {
+    const fixture = new Fixture({ rekeyInterval: 1000 });
+    fixture.gate.phase = "auth";
+    expect(fixture.step(0, "going on").step(50, "idle").schedule.deadline).toBeUndefined();
+    fixture.gate.phase = "connection";
+    expect(fixture.step(200, "idle").at(1050)).toEqual({ overdue: false, keysTooOld: true, deadline: 1050 });
   });
 
   test.each([
     ["before login", "auth", true],
     ["during a key exchange", "connection", false],
   ] as const)("but does not begin %s", (_, phase, idle) => {
-    const fixture = new Fixture({ rekeyInterval: 1000 }).step(0, "idle");
-    fixture.outgoing.bytesSinceKeys = 2 ** 40;
+    const fixture = new Fixture({ rekeyInterval: 1000, kexTimeout: 9000 }).step(0, "going on").step(0, "idle");
     fixture.gate.phase = phase;
-    fixture.exchange.idle = idle;
-    expect(fixture.at(5000)).toEqual({ overdue: false, keysTooOld: false, deadline: undefined });
-    expect(fixture.schedule.keysUsedUp).toBe(false);
+    fixture.step(10, idle ? "idle" : "going on");
+    expect(fixture.at(5000)).toEqual({ overdue: false, keysTooOld: false, deadline: idle ? undefined : 9010 });
     expect(fixture.schedule.mayRekey).toBe(false);
   });
 });

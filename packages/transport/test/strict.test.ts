@@ -62,7 +62,7 @@ test.each(["client", "server"] as const)("detects that the first packet after a 
 /** Sends a message and returns the sequence number of its packet. */
 function nextNumber(peer: RawPeer): number | undefined {
   const sent: SentMessage = { sequenceNumber: undefined };
-  peer.transport.write(Uint8Array.of(50), sent);
+  peer.transport.sink.write(Uint8Array.of(50), sent);
   return sent.sequenceNumber;
 }
 
@@ -120,7 +120,7 @@ describe("state skip and role confusion", () => {
       for (const steps of [0, 1]) {
         const peer = new RawPeer("server", { strict }).identify();
         if (steps > 0) peer.sendInit();
-        peer.transport.write(utf8Encode("2password"));
+        peer.transport.sink.write(utf8Encode("2password"));
         peer.send(Uint8Array.from(bytes));
         expect(peer.error).toMatchObject({ code: "unexpected-message" });
         expect(peer.numbers.every((number) => [1, 20, 30].includes(number))).toBe(true);

@@ -9,7 +9,7 @@ const ignore = (length: number): Uint8Array => SSH_MSG_IGNORE.encode({ data: new
 function freshTurn(maxTurnWork?: number): RawPeer {
   const peer = new RawPeer("client", { ...(maxTurnWork !== undefined && { limits: { maxTurnWork } }) }).handshake();
   peer.transport.enterConnection();
-  while (!peer.transport.turnOver) peer.transport.write(ignore(0));
+  while (!peer.transport.sink.turnOver) peer.transport.sink.write(ignore(0));
   expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
   peer.take();
   return peer;
@@ -51,25 +51,25 @@ describe("a turn", () => {
     ["long", 32 * 1024],
   ])("yields after 128 %s packets are sent, and is over after one more", (_, length) => {
     const peer = freshTurn();
-    for (let i = 0; i < 128; i++) peer.transport.write(ignore(length));
-    expect(peer.transport.turnOver).toBe(false);
+    for (let i = 0; i < 128; i++) peer.transport.sink.write(ignore(length));
+    expect(peer.transport.sink.turnOver).toBe(false);
     expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
-    for (let i = 0; i < 128; i++) peer.transport.write(ignore(length));
-    expect(peer.transport.turnOver).toBe(false);
-    peer.transport.begin(0, 1, 0, 0)[0] = 94;
-    peer.transport.commit();
-    expect(peer.transport.turnOver).toBe(true);
+    for (let i = 0; i < 128; i++) peer.transport.sink.write(ignore(length));
+    expect(peer.transport.sink.turnOver).toBe(false);
+    peer.transport.sink.begin(0, 1, 0, 0)[0] = 94;
+    peer.transport.sink.commit(0);
+    expect(peer.transport.sink.turnOver).toBe(true);
     expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
-    expect(peer.transport.turnOver).toBe(false);
+    expect(peer.transport.sink.turnOver).toBe(false);
   });
 
   test("allows one packet in answer to its last received packet", () => {
     const peer = freshTurn();
     for (let i = 0; i < 128; i++) peer.sendOnly(Uint8Array.of(94));
     for (let i = 0; i < 128; i++) expect(peer.transport.nextEvent()?.type).toBe("message");
-    expect(peer.transport.turnOver).toBe(false);
-    peer.transport.write(ignore(0));
-    expect(peer.transport.turnOver).toBe(true);
+    expect(peer.transport.sink.turnOver).toBe(false);
+    peer.transport.sink.write(ignore(0));
+    expect(peer.transport.sink.turnOver).toBe(true);
     expect(peer.transport.nextEvent()).toEqual({ type: "yield" });
   });
 

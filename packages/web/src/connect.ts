@@ -3,20 +3,21 @@ import { SshError } from "@nacre/wire";
 import { defaultAlgorithms } from "nacre/defaults";
 import {
   BaseClient,
-  checkLimits,
-  checkUser,
+  checkOptions,
+  chooseAlgorithms,
+  clientMethods,
   connectDuplex,
   encodeTerminalModes,
   explicitHostKey,
-  interactiveMethods,
   type LoggedIn,
   SESSION_LIMITS,
+  CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
+  type ConnectOptions as StreamConnectOptions,
   webClient,
   withDescriptions,
 } from "nacre/extend";
-import { sortOptions } from "./check.ts";
 import { knownHost } from "./known-hosts.ts";
-import type { ConnectOptions } from "./options.ts";
+import { CONNECT_OPTIONS, type ConnectOptions, DUPLEX_OPTIONS, type WebSocketDuplexOptions } from "./options.ts";
 import { duplexOver, takeSocket } from "./web-socket-duplex.ts";
 
 /** Time in milliseconds to wait for the answer to an SSH keepalive. */
@@ -36,9 +37,10 @@ export async function connect(
   makeClient: (connection: LoggedIn) => unknown = (connection) => new BaseClient(connection, webClient),
 ): Promise<unknown> {
   // JavaScript callers may pass `undefined`.
-  const { webSocket, login } = sortOptions({ ...options });
-  checkUser(login.user);
-  checkLimits(login.limits, SESSION_LIMITS);
+  checkOptions({ ...options }, CONNECT_OPTIONS, "connect");
+  const webSocket = only(options, DUPLEX_OPTIONS) as WebSocketDuplexOptions;
+  const { hostKey: _, ...login } = only(options, STREAM_CONNECT_OPTIONS) as StreamConnectOptions;
+  const algorithms = chooseAlgorithms(login.algorithms, defaultAlgorithms);
   const decided = explicitHostKey(options.hostKey, options);
   const duplexOptions = { ...webSocket, silenceTimeout: webSocket.silenceTimeout ?? silenceAfter(login.limits) };
   // Start opening the WebSocket before reading the known hosts, to save time.
@@ -51,7 +53,6 @@ export async function connect(
     throw error;
   }
   const duplex = await duplexOver(socket, duplexOptions);
-  const { algorithms = defaultAlgorithms } = login;
   const hostKeys = known?.order(algorithms.hostKeys) ?? algorithms.hostKeys;
   try {
     const complete = {
@@ -60,13 +61,18 @@ export async function connect(
       algorithms: { ...algorithms, hostKeys },
       fingerprint: sha256Fingerprint,
       encodeModes: encodeTerminalModes,
-      interactiveMethods,
+      loginMethods: clientMethods,
       trace: withDescriptions(login.trace),
     };
     return await connectDuplex(duplex, complete, makeClient);
   } catch (error) {
     throw gatewayError(error);
   }
+}
+
+/** Returns the options that have a row in `rows`. */
+function only(options: ConnectOptions, rows: object): object {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(rows, name)));
 }
 
 /** Returns the default `silenceTimeout`: the keepalive interval plus the time for the answer. */

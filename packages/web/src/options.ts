@@ -1,5 +1,12 @@
-import type { PresentedHostKey, SshError, ConnectOptions as StreamConnectOptions } from "nacre";
-import type { HostKeyOption } from "nacre/extend";
+import { checkLimit, SshError } from "@nacre/wire";
+import type { PresentedHostKey, ConnectOptions as StreamConnectOptions } from "nacre";
+import {
+  checkForwardPort,
+  checkSignal,
+  type HostKeyOption,
+  type OptionRows,
+  CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
+} from "nacre/extend";
 import type { KnownHostsStore } from "./known-hosts-store.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";
 
@@ -40,6 +47,36 @@ export interface WebSocketDuplexOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Maximum delay of a timer in milliseconds, about 24 days. */
+const LONGEST_TIMER = 0x7fff_ffff;
+
+export const DUPLEX_OPTIONS: OptionRows<WebSocketDuplexOptions> = {
+  url: true,
+  socket: {
+    check(socket) {
+      if (socket !== undefined && typeof socket?.addEventListener !== "function")
+        throw new SshError("usage", "socket must be a WebSocket");
+    },
+  },
+  host: {
+    check(host) {
+      if (typeof host !== "string" || host === "" || host.includes("\0"))
+        throw new SshError("usage", "host must be the name or address of the SSH server");
+    },
+  },
+  port: { check: (port = 22) => checkForwardPort(port, 1) },
+  ticket: true,
+  connectTimeout: {
+    check: (time = 1) => checkLimit("connectTimeout", time, { least: 1, most: LONGEST_TIMER, unit: "milliseconds" }),
+  },
+  silenceTimeout: {
+    check: (time = 0) => checkLimit("silenceTimeout", time, { least: 0, most: LONGEST_TIMER, unit: "milliseconds" }),
+  },
+  onConnectionChange: true,
+  WebSocket: true,
+  signal: { check: checkSignal },
+};
+
 /** An unknown host key, for the user to compare. */
 export interface UnknownHostKey extends PresentedHostKey {
   /** Randomart of the fingerprint in 11 lines, as `ssh-keygen -lv` prints it. */
@@ -60,3 +97,12 @@ export interface ConnectOptions extends WebSocketDuplexOptions, Omit<StreamConne
   /** Called with one printable line for each skipped entry and each failed update. */
   readonly warn?: ((text: string) => void) | undefined;
 }
+
+export const CONNECT_OPTIONS: OptionRows<ConnectOptions> = {
+  ...STREAM_CONNECT_OPTIONS,
+  ...DUPLEX_OPTIONS,
+  hostKey: true,
+  unknownHost: true,
+  knownHosts: true,
+  warn: true,
+};

@@ -1,14 +1,13 @@
-import { ClientTunnel, type Hmac, MAX_SEND_BUFFER, TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
-import { escapeText, SshError } from "@nacre/wire";
+import { ClientTunnel, type Hmac, MAX_FIRST_MESSAGE_LENGTH, MAX_SEND_BUFFER, TUNNEL_SUBPROTOCOL } from "@nacre/tunnel";
+import { escapeText, SshError, utf8Encode } from "@nacre/wire";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Duplex } from "nacre";
-import { leaveUncaught } from "nacre/extend";
+import { checkOptions, leaveUncaught } from "nacre/extend";
 import { bounded } from "./bounded.ts";
-import { checkWebSocketOptions } from "./check.ts";
 import { type HandshakeResult, handshake } from "./handshake.ts";
 import { MessageSocket } from "./message-socket.ts";
-import type { ConnectionChange, WebSocketDuplexOptions } from "./options.ts";
+import { type ConnectionChange, DUPLEX_OPTIONS, type WebSocketDuplexOptions } from "./options.ts";
 import { PlainDuplex } from "./plain-duplex.ts";
 import { reattachWithin } from "./reattach.ts";
 import { TunnelDuplex, type TunnelLink } from "./tunnel-duplex.ts";
@@ -30,10 +29,21 @@ export async function webSocketDuplex(options: WebSocketDuplexOptions): Promise<
 
 /** Opens a WebSocket or uses the `socket` option, and adds listeners. Throws `usage`, `not-supported-here` or `aborted`. */
 export function takeSocket(options: WebSocketDuplexOptions): MessageSocket {
-  checkWebSocketOptions(options);
+  checkOptions(options, DUPLEX_OPTIONS, "webSocketDuplex");
+  checkTogether(options);
   const { url, socket, signal } = options;
   if (signal?.aborted) throw new SshError("aborted", "connecting was aborted", { cause: signal.reason });
   return new MessageSocket(socket ?? openSocket(options.WebSocket, String(url)));
+}
+
+/** Throws `usage` for options that do not fit together. */
+function checkTogether({ url, socket, host, ticket = "" }: WebSocketDuplexOptions): void {
+  if ((url === undefined) === (socket === undefined))
+    throw new SshError("usage", 'give either url, the gateway\'s "wss://…", or socket, a WebSocket');
+  // The first message contains host, ticket and less than 32 further bytes.
+  const most = MAX_FIRST_MESSAGE_LENGTH - 32 - utf8Encode(host).length;
+  if (typeof ticket !== "string" || utf8Encode(ticket).length > most)
+    throw new SshError("usage", `ticket must be a text of at most ${most} bytes`);
 }
 
 /** Opens a byte connection over the WebSocket from `takeSocket`, with the same options. Closes the WebSocket before it rejects. */

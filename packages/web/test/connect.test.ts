@@ -59,6 +59,15 @@ describe.each(["binary", "nacre.v1"] as const)("connect through a gateway that p
     expect(await ssh.ended).toEqual(code("closed"));
   });
 
+  it("takes algorithms by name", async () => {
+    await using gateway = await TestGateway.start({ protocol, serve: shell });
+    const ssh = await connect({ ...visitor(gateway), algorithms: { ciphers: "^aes256-ctr" } });
+    expect(ssh.info.negotiated.clientToServer.cipher.name).toBe("aes256-ctr");
+    await ssh.close();
+    const wrong = { ...visitor(gateway), algorithms: { ciphers: "aes256-cbc" } };
+    expect(await failure(connect(wrong))).toMatchObject({ code: "usage", message: /unknown name "aes256-cbc"/ });
+  });
+
   it("uses the WebSocket that the caller passes", async () => {
     await using gateway = await TestGateway.start({ protocol, serve: shell });
     const socket = new WebSocket(gateway.url, [...WEB_SOCKET_SUBPROTOCOLS]);

@@ -69,3 +69,8 @@ export function bigIntToBytes(value: bigint, length?: number): Bytes {
   for (let i = 0; i < needed; i++) out[size - needed + i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
   return out;
 }
+
+/** Returns whether `value` is a Uint8Array of any realm. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1;
+}

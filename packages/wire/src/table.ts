@@ -1,10 +1,6 @@
 import {
   SSH_MSG_USERAUTH_BANNER,
   SSH_MSG_USERAUTH_FAILURE,
-  SSH_MSG_USERAUTH_INFO_REQUEST,
-  SSH_MSG_USERAUTH_INFO_RESPONSE,
-  SSH_MSG_USERAUTH_PASSWD_CHANGEREQ,
-  SSH_MSG_USERAUTH_PK_OK,
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
 } from "./messages/auth.ts";
@@ -25,8 +21,25 @@ export type Sender = "client" | "server" | "both";
  */
 export type Phase = "kex" | "auth" | "connection";
 
-/** Method that gives method-specific message numbers their meaning: 30–49 for key exchange, 60–79 for authentication. */
-export type MethodContext = "ecdh" | "dh" | "dh-gex" | "publickey" | "password" | "keyboard-interactive";
+/** Kind of key exchange method, which gives the message numbers 30–49 their meaning. */
+export type KexContext = "ecdh" | "dh" | "dh-gex";
+
+/** A message of a login method: what a number from 60 to 79 means while that method is in use (RFC 4252 §6). */
+export interface LoginMessage {
+  readonly message: Omit<Message<unknown>, "encode">;
+  readonly sender: Sender;
+  /** Returns the main fields on one line, for the trace. Must not contain secrets. */
+  readonly describe?: (payload: Uint8Array) => string;
+}
+
+/** The part of a login method that the transport and the trace need: its name and its messages. */
+export interface LoginMessages {
+  /** Name in SSH_MSG_USERAUTH_REQUEST, such as `"password"`. */
+  readonly name: string;
+  readonly messages: readonly LoginMessage[];
+  /** Returns the main method-specific fields of a request on one line, for the trace. Must not contain secrets. */
+  describeRequest?(methodData: Uint8Array): string;
+}
 
 /**
  * Key exchange message expected next: KEXINIT if the peer has no exchange in progress, then the method's own messages, then NEWKEYS
@@ -54,8 +67,10 @@ export interface MessageRow {
   readonly sender: Sender;
   readonly phases: readonly Phase[];
   readonly places: readonly ExtInfoPlace[];
-  /** Method under which the number has this meaning; absent if the meaning does not depend on a method. */
-  readonly method?: MethodContext;
+  /** Kex context or login method under which the number has this meaning; absent if the meaning does not depend on a method. */
+  readonly method?: string | undefined;
+  /** Describes the message of a login method: see {@link LoginMessage}. */
+  readonly describe?: ((payload: Uint8Array) => string) | undefined;
   /** Whether it may arrive between the peer's KEXINIT and NEWKEYS (RFC 4253 §7.1). */
   readonly duringRekey: boolean;
   /** Whether it may arrive in the first key exchange under strict key exchange (OpenSSH PROTOCOL §1.10). */
@@ -79,23 +94,45 @@ export function isKexMethodNumber(number: number): boolean {
   return number >= 30 && number <= 49;
 }
 
-/** Methods in use, which give method-specific message numbers their meaning. */
+/** Returns whether a message number is specific to the login method (RFC 4250 §4.1.2). */
+export function isLoginMethodNumber(number: number): boolean {
+  return number >= 60 && number <= 79;
+}
+
+/** Methods that give method-specific message numbers their meaning. */
 export interface Methods {
-  readonly kex: MethodContext | undefined;
-  readonly auth: MethodContext | undefined;
+  readonly kex?: KexContext | undefined;
+  /** Name of the login method in use. */
+  readonly login?: string | undefined;
+  /** Login methods of this connection. */
+  readonly loginMethods: readonly LoginMessages[];
+}
+
+/** Returns the rows of a message number; empty for an unknown one. The rows of 60 to 79 are those of `loginMethods`. */
+export function rowsOf(number: number, loginMethods: readonly LoginMessages[]): readonly MessageRow[] {
+  if (!isLoginMethodNumber(number)) return MESSAGE_TABLE.filter((row) => row.message.number === number);
+  return loginMethods.flatMap(({ name, messages }) =>
+    messages
+      .filter(({ message }) => message.number === number)
+      .map(({ message, sender, describe }) => ({
+        ...row(message, sender, ["auth"]),
+        method: name,
+        describe,
+      })),
+  );
 }
 
 /** Returns whether the row applies to its message number under these methods. */
-export function isUnderMethod({ method, receiver }: MessageRow, { kex, auth }: Methods): boolean {
-  return method === undefined || method === (receiver === "key-exchange" ? kex : auth);
+export function isUnderMethod(
+  { method, receiver }: MessageRow,
+  { kex, login }: Pick<Methods, "kex" | "login">,
+): boolean {
+  return method === undefined || method === (receiver === "key-exchange" ? kex : login);
 }
 
-/** Returns the name of a message, such as `"SSH_MSG_USERAUTH_PK_OK"`; `undefined` if the number has no meaning under the method. */
-export function messageName(number: number, method: MethodContext | undefined): string | undefined {
-  const row = MESSAGE_TABLE.find(
-    (one) => one.message.number === number && (one.method === undefined || one.method === method),
-  );
-  return row?.message.name;
+/** Returns the name of a message, such as `"SSH_MSG_USERAUTH_PK_OK"`; `undefined` if the number has no meaning under these methods. */
+export function messageName(number: number, methods: Methods): string | undefined {
+  return rowsOf(number, methods.loginMethods).find((one) => isUnderMethod(one, methods))?.message.name;
 }
 
 const ANY: readonly Phase[] = ["kex", "auth", "connection"];
@@ -103,7 +140,7 @@ const SECURE: readonly Phase[] = ["auth", "connection"];
 const ANY_PLACE: readonly ExtInfoPlace[] = ["first", "before-success", "success-due", "past"];
 const NO_SUCCESS_DUE: readonly ExtInfoPlace[] = ["first", "before-success", "past"];
 
-/** All messages that Nacre implements, including extensions (RFC 4250 §4.1.2). */
+/** All messages that Nacre implements, including extensions (RFC 4250 §4.1.2), except those of login methods: see {@link LoginMessage}. */
 export const MESSAGE_TABLE: readonly MessageRow[] = [
   general(transport.SSH_MSG_DISCONNECT, { duringStrictKex: true }),
   general(transport.SSH_MSG_IGNORE),
@@ -126,10 +163,6 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   row(SSH_MSG_USERAUTH_FAILURE, "server", ["auth"]),
   { ...row(SSH_MSG_USERAUTH_SUCCESS, "server", ["auth"]), places: ANY_PLACE },
   row(SSH_MSG_USERAUTH_BANNER, "server", ["auth"]),
-  row(SSH_MSG_USERAUTH_PK_OK, "server", ["auth"], "publickey"),
-  row(SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, "server", ["auth"], "password"),
-  row(SSH_MSG_USERAUTH_INFO_REQUEST, "server", ["auth"], "keyboard-interactive"),
-  row(SSH_MSG_USERAUTH_INFO_RESPONSE, "client", ["auth"], "keyboard-interactive"),
   row(connection.SSH_MSG_GLOBAL_REQUEST, "both", ["connection"]),
   row(connection.SSH_MSG_REQUEST_SUCCESS, "both", ["connection"]),
   row(connection.SSH_MSG_REQUEST_FAILURE, "both", ["connection"]),
@@ -148,7 +181,12 @@ export const MESSAGE_TABLE: readonly MessageRow[] = [
   { ...row(transport.SSH_MSG_PONG, "both", SECURE), receiver: "transport" },
 ];
 
-function row<T>(message: Message<T>, sender: Sender, phases: readonly Phase[], method?: MethodContext): MessageRow {
+function row(
+  message: MessageRow["message"],
+  sender: Sender,
+  phases: readonly Phase[],
+  method?: KexContext,
+): MessageRow {
   return {
     message,
     receiver: "layer-above",
@@ -157,12 +195,12 @@ function row<T>(message: Message<T>, sender: Sender, phases: readonly Phase[], m
     places: NO_SUCCESS_DUE,
     duringRekey: false,
     duringStrictKex: false,
-    ...(method && { method }),
+    method,
   };
 }
 
 /** Returns the row of a message that is allowed at any time; during strict key exchange only with `duringStrictKex` (RFC 4253 §11). */
-function general<T>(message: Message<T>, options?: { readonly duringStrictKex: boolean }): MessageRow {
+function general(message: MessageRow["message"], options?: { readonly duringStrictKex: boolean }): MessageRow {
   const duringStrictKex = options?.duringStrictKex ?? false;
   return {
     ...row(message, "both", ANY),
@@ -173,7 +211,7 @@ function general<T>(message: Message<T>, options?: { readonly duringStrictKex: b
   };
 }
 
-function keyExchange<T>(message: Message<T>, sender: Sender, step: KexStep, method?: MethodContext): MessageRow {
+function keyExchange(message: MessageRow["message"], sender: Sender, step: KexStep, method?: KexContext): MessageRow {
   return {
     ...row(message, sender, ANY, method),
     receiver: "key-exchange",

@@ -1,5 +1,14 @@
 import * as wire from "@nacre/wire";
-import { MESSAGE_TABLE, type Message, Reader, SshError, type Structure, toHex, Writer } from "@nacre/wire";
+import {
+  isLoginMethodNumber,
+  MESSAGE_TABLE,
+  type Message,
+  Reader,
+  SshError,
+  type Structure,
+  toHex,
+  Writer,
+} from "@nacre/wire";
 import fc, { type Arbitrary } from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -220,8 +229,10 @@ describe("counts greater than the remaining bytes", () => {
 });
 
 describe("the message table", () => {
-  it("contains each message codec of `wire` once", () => {
-    const messages = codecs.filter(([key]) => key.startsWith("SSH_MSG_")).map(([key]) => key);
+  it("contains each message codec of `wire` once, except those of login methods", () => {
+    const messages = codecs
+      .filter(([key, codec]) => key.startsWith("SSH_MSG_") && !isLoginMethodNumber((codec as Message<unknown>).number))
+      .map(([key]) => key);
     expect(MESSAGE_TABLE.map((row) => row.message.name).sort()).toEqual(messages.sort());
   });
 

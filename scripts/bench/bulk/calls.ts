@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Session as Inspector } from "node:inspector/promises";
+import { setImmediate as nextRound } from "node:timers/promises";
 import { generateEd25519 } from "@nacre/keys";
 import { nodeAlgorithms } from "@nacre/node";
 import { type ByteStreams, connect, type Session, serve } from "nacre";
@@ -61,7 +62,11 @@ async function countCalls(direction: "download" | "upload"): Promise<ReadonlyMap
 async function writeAll(input: WritableStream<Uint8Array>): Promise<void> {
   const writer = input.getWriter();
   // Sends more packets than are counted, so that the end of the transfer is not counted.
-  for (let i = 0; i < WARM_UP + PACKETS + 200; i++) await writer.write(payload);
+  for (let i = 0; i < WARM_UP + PACKETS + 200; i++) {
+    await writer.write(payload);
+    // The packet arrives in this round, so that no others are on their way while calls are counted.
+    await nextRound();
+  }
   await writer.close();
 }
 
@@ -103,10 +108,32 @@ function ofOurs(scripts: readonly ScriptCoverage[]): ReadonlyMap<string, number>
 
 /** Returns the two ends of a byte connection in memory. */
 function wire(): { readonly near: ByteStreams; readonly far: ByteStreams } {
-  const up = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>(undefined, { highWaterMark: 4 });
-  const down = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>(undefined, { highWaterMark: 4 });
+  const up = joining();
+  const down = joining();
   return {
     near: { readable: down.readable, writable: up.writable },
     far: { readable: up.readable, writable: down.writable },
   };
+}
+
+/** Returns a stream that is never full and joins the pieces of one turn to one chunk, as TCP does. So each chunk holds one packet. */
+function joining(): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  let output!: TransformStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  return new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>(
+    {
+      start(controller) {
+        output = controller;
+      },
+      transform() {},
+    },
+    {
+      // Called for each piece while it is written. `transform` is called later, when the next turn may have begun.
+      size(piece) {
+        if (pieces.push(piece) === 1)
+          queueMicrotask(() => output.enqueue(new Uint8Array(Buffer.concat(pieces.splice(0)))));
+        return 0;
+      },
+    },
+  );
 }

@@ -120,7 +120,7 @@ function packets({ suite, direction, bytes }: CeilingTask): CeilingResult {
     const wire: Uint8Array[] = [];
     for (let i = 0; i < 64; i++) {
       writer.write(payload);
-      for (let out = writer.takeOutput(); out !== undefined; out = writer.takeOutput()) wire.push(out);
+      for (const out of writer.takeOutput()) wire.push(out);
     }
     const sealing = seal();
     const chunks = wire.flatMap(inSocketChunks);

@@ -2,7 +2,7 @@ import * as noble from "@nacre/ciphers";
 import { PacketReader, PacketWriter } from "@nacre/packet";
 import { type Suite, suitesOf } from "@nacre/testing/ciphers/suites";
 import { seededRandom } from "@nacre/testing/random";
-import { SshError } from "@nacre/wire";
+import { concatBytes, SshError } from "@nacre/wire";
 import * as aesCtr from "../../../packages/node/src/crypto/aes-ctr.ts";
 import * as aesGcm from "../../../packages/node/src/crypto/aes-gcm.ts";
 import * as chacha from "../../../packages/node/src/crypto/chacha20-poly1305.ts";
@@ -67,7 +67,7 @@ export const sealedPackets: Target = {
       const payload = input.string();
       if (payload.length === 0 || payload.length > MAXIMUM - 300) continue;
       writer.write(payload);
-      const packet = writer.takeOutput()!;
+      const packet = concatBytes(...writer.takeOutput());
       if (mask !== 0) {
         packet[offset % packet.length]! ^= mask;
         intact ??= sent.length;

@@ -1,5 +1,5 @@
-import { decodeTerminalModes, encodeTerminalModes } from "@nacre/connection";
 import { terminalModeWords } from "../../../packages/cli/src/terminal/terminal-mode-words.ts";
+import { decodeTerminalModes, encodeTerminalModes } from "../../../packages/nacre/src/session/terminal-modes.ts";
 import { attempt, expectEqual, expectTrue } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";
 

@@ -13,6 +13,8 @@ const sessionId = new Uint8Array(32);
 const facts = { userName: "alice", serviceName: "ssh-connection", factors: [] };
 const asked: ServerSessionEvent = {
   type: "publickey",
+  method: "publickey",
+  isFirst: true,
   token: askToken("publickey"),
   ...facts,
   algorithm: "ssh-ed25519",
@@ -99,7 +101,7 @@ describe("ChannelOracle", () => {
   });
 
   function receive(length: number): void {
-    oracle.told({ type: "data", channel, stream: "stdout", data: new Uint8Array(length) });
+    oracle.told({ type: "data", channel, stream: 0, data: new Uint8Array(length) });
     oracle.settle();
   }
 

@@ -1,5 +1,4 @@
 import { escapeText, SshError } from "@nacre/wire";
-import type { ClientAuthOptions, Identity } from "./types.ts";
 
 /** Matches the descriptions with which servers end a connection after too many refused attempts. */
 const TOO_MANY = /too many (?:bad )?auth|max(?:imum)? auth|NO_MORE_AUTH_METHODS_AVAILABLE/i;
@@ -55,11 +54,6 @@ export class Report {
     }
     return `the server ${runs.map(({ verdict, whats }) => `${verdict} ${sentenceList(whats)}`).join(", then ")}`;
   }
-}
-
-/** Returns the key's fingerprint, or its format if no `fingerprint` function was given. */
-export function describeKey({ publicKey }: Identity, { fingerprint }: Pick<ClientAuthOptions, "fingerprint">): string {
-  return fingerprint?.(publicKey.blob) ?? publicKey.format;
 }
 
 function sentenceList(items: readonly string[]): string {

@@ -1,28 +1,28 @@
-import { equalBytes, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
-import type { Factor, LoginMethod, LoginSubject } from "./types.ts";
+import type { AttemptCounts, Factor, LoginSubject } from "../methods/server-method.ts";
 
 /** Factors that a client has proved for the current user, and the attempts it has used up. */
-export class AuthProgress {
-  readonly #methods: readonly LoginMethod[];
+export class AuthProgress implements AttemptCounts {
+  readonly #methods: readonly string[];
   readonly #limits: AuthLimits;
   #userName: string | undefined;
   #serviceName = "";
   #factors: readonly Factor[] = [];
-  #canContinue: readonly LoginMethod[];
+  #canContinue: readonly string[];
   #failures = 0;
   #queries = 0;
   #refusedQueries = 0;
   #noneSeen = false;
 
-  constructor(methods: readonly LoginMethod[], limits: AuthLimits) {
+  constructor(methods: readonly string[], limits: AuthLimits) {
     this.#methods = methods;
     this.#canContinue = methods;
     this.#limits = limits;
   }
 
   /** Methods that can continue (RFC 4252 §5.1). */
-  get canContinue(): readonly LoginMethod[] {
+  get canContinue(): readonly string[] {
     return this.#canContinue;
   }
 
@@ -46,14 +46,9 @@ export class AuthProgress {
   }
 
   /** Records a partial success: one of `canContinue` must follow. */
-  advance(factors: readonly Factor[], canContinue: readonly LoginMethod[]): void {
+  advance(factors: readonly Factor[], canContinue: readonly string[]): void {
     this.#factors = factors;
     this.#canContinue = canContinue;
-  }
-
-  /** Whether the key was already accepted as a factor. The same key cannot be a second factor. */
-  hasUsed(publicKey: Uint8Array): boolean {
-    return this.#factors.some((factor) => factor.method === "publickey" && equalBytes(factor.publicKey, publicKey));
   }
 
   /** Counts a failed attempt. Throws `auth-limit` at the last one allowed. */

@@ -1,45 +1,39 @@
 import {
   type AskToken,
+  askToken,
   completeLimits,
-  type MethodContext,
+  isLoginMethodNumber,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_SERVICE_REQUEST,
   SSH_MSG_USERAUTH_BANNER,
   SSH_MSG_USERAUTH_FAILURE,
-  SSH_MSG_USERAUTH_INFO_RESPONSE,
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
   SshError,
   staleAnswer,
 } from "@nacre/wire";
-import { AUTH_LIMITS } from "../limits.ts";
+import { AUTH_LIMITS, type AuthLimits } from "../limits.ts";
+import { outOfTurn } from "../methods/messages.ts";
+import type { LoginSubject, LoginVerdict, ServerAttempt, ServerMethod } from "../methods/server-method.ts";
 import { SERVICE_CONNECTION, SERVICE_USERAUTH } from "../services.ts";
 import { AuthProgress } from "./auth-progress.ts";
-import {
-  type KeyboardInteractiveState,
-  receiveInfoResponse,
-  receiveKeyboardInteractive,
-  sendInfoRequest,
-} from "./keyboard-interactive.ts";
-import { type PasswordState, receivePassword, sendPasswdChangereq } from "./password.ts";
-import { type PublickeyState, receivePublickey, sendPkOk } from "./publickey.ts";
-import type {
-  Factor,
-  LoginSubject,
-  LoginVerdict,
-  Questions,
-  ServerAuthEvent,
-  ServerAuthOptions,
-  ServerMethodHost,
-} from "./types.ts";
+import type { ServerAuthEvent, ServerAuthOptions } from "./options.ts";
 
-type AskedState = PublickeyState | PasswordState | Extract<KeyboardInteractiveState, { kind: "asked" }>;
-
-type ServerState =
+type State =
   | /** Waiting for the service request. */ { readonly kind: "new" }
   | /** Waiting for a login request. */ { readonly kind: "ready" }
-  | AskedState
-  | KeyboardInteractiveState
+  | /** A method handles a request. */ { readonly kind: "begun"; readonly attempt: ServerAttempt }
+  | /** Waiting for the application. */ {
+      readonly kind: "asked";
+      readonly attempt: ServerAttempt;
+      readonly token: AskToken;
+      readonly answered: (answer: unknown) => void;
+    }
+  | /** Waiting for the client's message of the method. */ {
+      readonly kind: "questioned";
+      readonly attempt: ServerAttempt;
+      readonly received: (payload: Uint8Array) => void;
+    }
   | { readonly kind: "over" };
 
 /**
@@ -49,17 +43,19 @@ type ServerState =
  * `closed` event, never in an exception. Invalid calls throw `usage`.
  */
 export class ServerAuth {
-  readonly #host: ServerMethodHost;
+  readonly #options: ServerAuthOptions;
+  readonly #limits: AuthLimits;
   readonly #progress: AuthProgress;
   readonly #events: ServerAuthEvent[] = [];
   readonly #queue: Uint8Array[] = [];
-  #state: ServerState = { kind: "new" };
-  #context: MethodContext | undefined;
+  #state: State = { kind: "new" };
+  /** Name of the requested method, if it has messages of its own. */
+  #context: string | undefined;
 
   constructor(options: ServerAuthOptions) {
-    const limits = completeLimits(AUTH_LIMITS, options.limits);
-    this.#progress = new AuthProgress(options.methods, limits);
-    this.#host = { options, limits, emit: (event) => this.#events.push(event) };
+    this.#options = options;
+    this.#limits = completeLimits(AUTH_LIMITS, options.limits);
+    this.#progress = new AuthProgress(options.methods, this.#limits);
   }
 
   /** Handles a message from the client. The payload is not kept. Ignored after the last event (RFC 4252 §5.3). */
@@ -72,55 +68,14 @@ export class ServerAuth {
     return this.#events.shift();
   }
 
-  /** Answers `query`: whether a login with the key could succeed. Throws `usage` if the token does not belong to the open ask. */
-  answerQuery(token: AskToken, acceptable: boolean): void {
-    const state = this.#state;
-    if (state.kind !== "asked" || state.about !== "query" || state.token !== token) throw staleAnswer(token);
-    this.#guard(() => {
-      this.#state = { kind: "ready" };
-      if (acceptable) return sendPkOk(this.#host, state.sent);
-      this.#progress.countRefusedQuery();
-      this.#sendFailure(false);
-    });
-  }
-
-  /** Answers `publickey`. Throws `usage` if the token does not belong to the open ask. */
-  answerPublickey(token: AskToken, verdict: LoginVerdict): void {
-    const state = this.#state;
-    if (state.kind !== "asked" || state.about !== "publickey" || /* rule: verdict-token */ state.token !== token)
-      throw staleAnswer(token);
-    this.#judge(state.subject, { method: "publickey", ...state.key }, verdict);
-  }
-
   /**
-   * Answers `password` and `change-password`. With `changePrompt` the client must change its password, or choose a better one; this counts
-   * as a failed attempt. Throws `usage` if the token does not belong to the open ask.
+   * Answers an ask. Its type documents the answer. Throws `usage` if the token does not belong to the open ask, or for an invalid answer;
+   * in the second case the ask stays open.
    */
-  answerPassword(token: AskToken, verdict: LoginVerdict | { readonly changePrompt: string }): void {
+  answer(token: AskToken, answer: unknown): void {
     const state = this.#state;
-    if (state.kind !== "asked" || state.about !== "password" || state.token !== token) throw staleAnswer(token);
-    if (typeof verdict === "string" || "partial" in verdict) {
-      this.#judge(state.subject, { method: "password" }, verdict);
-      return;
-    }
-    this.#guard(() => {
-      this.#state = { kind: "ready" };
-      this.#progress.countFailure();
-      sendPasswdChangereq(this.#host, verdict.changePrompt);
-    });
-  }
-
-  /**
-   * Answers `keyboard-interactive` and `responses` with a verdict or the next questions. Throws `usage` if the token does not belong to the
-   * open ask.
-   */
-  answerKeyboardInteractive(token: AskToken, verdict: LoginVerdict | Questions): void {
-    const state = this.#state;
-    if (state.kind !== "asked" || state.about !== "keyboard-interactive" || state.token !== token)
-      throw staleAnswer(token);
-    if (typeof verdict === "string" || "partial" in verdict)
-      this.#judge(state.subject, { method: "keyboard-interactive" }, verdict);
-    else this.#guard(() => this.#goOn(sendInfoRequest(this.#host, state, verdict), true));
+    if (state.kind !== "asked" || /* rule: verdict-token */ state.token !== token) throw staleAnswer(token);
+    this.#guard(() => state.answered(answer));
   }
 
   /**
@@ -129,7 +84,7 @@ export class ServerAuth {
   sendBanner(message: string): void {
     if (this.#state.kind === "new" || this.#state.kind === "over")
       throw new SshError("usage", "a banner can be sent only during authentication");
-    this.#host.options.sink.write(SSH_MSG_USERAUTH_BANNER.encode({ message, languageTag: "" }));
+    this.#options.sink.write(SSH_MSG_USERAUTH_BANNER.encode({ message, languageTag: "" }));
   }
 
   /** Whether an ask is open. The time until its answer must not count against the client, and later input must wait for it. */
@@ -140,7 +95,7 @@ export class ServerAuth {
   #receive(payload: Uint8Array): void {
     const number = payload[0];
     const state = this.#state;
-    const { authRequestBytes, queuedAuthRequests } = this.#host.limits;
+    const { authRequestBytes, queuedAuthRequests } = this.#limits;
     // rule: auth-request-length
     if (payload.length > authRequestBytes)
       throw new SshError(
@@ -150,15 +105,16 @@ export class ServerAuth {
     if (number === SSH_MSG_SERVICE_REQUEST.number && state.kind === "new") {
       this.#receiveServiceRequest(payload);
     } else if (number === SSH_MSG_USERAUTH_REQUEST.number && state.kind !== "new") {
-      if (state.kind === "asked" && this.#queue.length >= queuedAuthRequests)
+      if (this.#queue.length >= queuedAuthRequests)
         throw new SshError(
           "auth-limit",
           `the client sent more than ${queuedAuthRequests} further login requests before the first was answered (\`queuedAuthRequests\`)`,
         );
       // Events hold views of this copy, such as public keys.
       this.#queue.push(payload.slice());
-    } else if (number === SSH_MSG_USERAUTH_INFO_RESPONSE.number && state.kind === "questioned") {
-      this.#goOn(receiveInfoResponse(this.#host, state, payload), true);
+    } else if (number !== undefined && isLoginMethodNumber(number) && state.kind === "questioned") {
+      // The gate of the transport admits only messages that the method defines for the client.
+      state.received(payload);
     } else {
       throw new SshError(
         "unexpected-message",
@@ -170,9 +126,9 @@ export class ServerAuth {
   #receiveServiceRequest(payload: Uint8Array): void {
     const { serviceName } = SSH_MSG_SERVICE_REQUEST.decode(payload);
     if (serviceName !== SERVICE_USERAUTH) throw unavailable(serviceName);
-    this.#host.options.sink.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName }));
+    this.#options.sink.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName }));
     this.#state = { kind: "ready" };
-    if (this.#host.options.banner !== undefined) this.sendBanner(this.#host.options.banner);
+    if (this.#options.banner !== undefined) this.sendBanner(this.#options.banner);
   }
 
   #receiveRequest(payload: Uint8Array): void {
@@ -184,58 +140,87 @@ export class ServerAuth {
       this.#progress.countFailure();
     }
     const subject = this.#progress.begin(userName, serviceName);
-    const method = this.#progress.canContinue.find((one) => one === methodName);
+    const { canContinue } = this.#progress;
+    const method = this.#options.loginMethods.find(
+      ({ name, isUnlisted = false }) => name === methodName && (isUnlisted || canContinue.includes(name)),
+    );
     this.#setContext(method);
-    switch (method) {
-      case "publickey":
-        this.#goOn(receivePublickey(this.#host, this.#progress, subject, methodData), false);
-        return;
-      case "password":
-        this.#goOn(receivePassword(this.#host, subject, methodData), true);
-        return;
-      case "keyboard-interactive":
-        this.#goOn(receiveKeyboardInteractive(this.#host, subject, methodData), true);
-        return;
-      case undefined:
-        if (methodName === "none") this.#progress.countNone();
-        else this.#progress.countFailure();
-        this.#sendFailure(false);
+    if (method === undefined) {
+      this.#progress.countFailure();
+      this.#sendFailure(false);
+      return;
     }
+    const attempt = this.#attemptBy(method, subject);
+    this.#state = { kind: "begun", attempt };
+    method.begin(attempt, methodData);
   }
 
-  /**
-   * Enters the next state, or refuses the request if it is `undefined`. `counts`: whether the refusal is still to be counted as a failed
-   * attempt.
-   */
-  #goOn(next: ServerState | undefined, counts: boolean): void {
-    this.#state = next ?? { kind: "ready" };
-    if (next !== undefined) return;
-    if (counts) this.#progress.countFailure();
-    this.#sendFailure(false);
-  }
-
-  #judge(subject: LoginSubject, factor: Factor, verdict: LoginVerdict): void {
-    if (typeof verdict !== "string" && verdict.partial.length === 0)
-      throw new SshError("usage", "`partial` must name at least one method that can continue, got an empty list");
-    this.#guard(() => {
+  /** Returns what `method` can do with one login request. */
+  #attemptBy(method: ServerMethod, subject: LoginSubject): ServerAttempt {
+    const progress = this.#progress;
+    const end = (): void => {
+      expectTurn();
       this.#state = { kind: "ready" };
-      const factors = subject.factors.concat(factor);
-      if (verdict === "success") {
-        this.#host.options.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
-        this.#finish({ type: "success", ...subject, factors });
-      } else if (verdict === "failure") {
-        this.#progress.countFailure();
+    };
+    let isFirst = true;
+    const attempt: ServerAttempt = {
+      options: this.#options,
+      limits: this.#limits,
+      subject,
+      progress,
+      ask: (ask, answered) => {
+        expectTurn();
+        const token = askToken(ask.type);
+        this.#events.push({ ...ask, method: method.name, token, isFirst, ...subject } as ServerAuthEvent);
+        isFirst = false;
+        this.#state = { kind: "asked", attempt, token, answered };
+      },
+      send: (payload, received) => {
+        expectTurn();
+        this.#options.sink.write(payload);
+        this.#state = { kind: "questioned", attempt, received };
+      },
+      reply: (payload) => {
+        end();
+        this.#options.sink.write(payload);
+      },
+      judge: (factor, verdict) => {
+        checkVerdict(verdict);
+        end();
+        const factors = subject.factors.concat(factor);
+        if (verdict === "success") {
+          this.#options.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
+          this.#finish({ type: "success", ...subject, factors });
+        } else if (verdict === "failure") {
+          this.#fail();
+        } else {
+          progress.advance(factors, verdict.partial);
+          this.#sendFailure(true);
+        }
+      },
+      fail: () => {
+        end();
+        this.#fail();
+      },
+      refuse: () => {
+        end();
         this.#sendFailure(false);
-      } else {
-        this.#progress.advance(factors, verdict.partial);
-        this.#sendFailure(true);
-      }
-    });
+      },
+    };
+    const expectTurn = (): void => {
+      if (!("attempt" in this.#state) || this.#state.attempt !== attempt) throw outOfTurn(method);
+    };
+    return attempt;
+  }
+
+  #fail(): void {
+    this.#progress.countFailure();
+    this.#sendFailure(false);
   }
 
   #sendFailure(partialSuccess: boolean): void {
     const authenticationsThatCanContinue = this.#progress.canContinue;
-    this.#host.options.sink.write(SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess }));
+    this.#options.sink.write(SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess }));
   }
 
   /** Runs a step, then handles queued requests. An error caused by the client ends authentication. */
@@ -248,22 +233,31 @@ export class ServerAuth {
         this.#receiveRequest(payload);
       }
     } catch (error) {
-      if (!(error instanceof SshError)) throw error;
+      // `usage` is an invalid answer of the application.
+      if (!(error instanceof SshError) || error.code === "usage") throw error;
       this.#finish({ type: "closed", error });
     }
   }
 
-  #setContext(method: MethodContext | undefined): void {
-    if (method !== this.#context) this.#host.emit({ type: "method", method });
-    this.#context = method;
+  #setContext(method: ServerMethod | undefined): void {
+    const context = method?.messages.length ? method.name : undefined;
+    if (context !== this.#context) this.#events.push({ type: "method", method: context });
+    this.#context = context;
   }
 
   #finish(event: Extract<ServerAuthEvent, { type: "success" | "closed" }>): void {
     this.#state = { kind: "over" };
     this.#queue.length = 0;
     this.#setContext(undefined);
-    this.#host.emit(event);
+    this.#events.push(event);
   }
+}
+
+/** Throws `usage` unless the answer of the application is a verdict. */
+function checkVerdict(verdict: unknown): asserts verdict is LoginVerdict {
+  const partial = (verdict as { readonly partial?: unknown } | null | undefined)?.partial;
+  if (verdict !== "success" && verdict !== "failure" && !(Array.isArray(partial) && partial.length > 0))
+    throw new SshError("usage", "a verdict must be `success`, `failure` or `partial` with at least one method");
 }
 
 function unavailable(serviceName: string): SshError {

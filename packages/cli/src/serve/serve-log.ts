@@ -171,6 +171,7 @@ function origin(originator: { readonly address: string; readonly port: number } 
 }
 
 function factor(one: Factor): string {
+  if (one.method === "other") return one.name;
   return one.method === "publickey" ? `${one.method} ${one.algorithm} ${fingerprint(one.publicKey)}` : one.method;
 }
 

@@ -18,6 +18,10 @@ export interface ConnectionArguments extends AlgorithmNames {
   readonly keyLogFile: string | undefined;
   /** Jump hosts, nearest first. */
   readonly jumpHosts: readonly Destination[];
+  /** Time limit for connecting to each host, in milliseconds. */
+  readonly connectTimeout?: number | undefined;
+  /** Address of this machine to connect from. */
+  readonly localAddress?: string | undefined;
 }
 
 /** Names of the options that say how to connect. */

@@ -84,10 +84,13 @@ function hopOptions(hop: Destination, words: ConnectionArguments, terminal: Term
 }
 
 /** Options that apply to the destination and to every jump host. */
-function commonOptions({ identityFiles, knownHosts, acceptNew }: ConnectionArguments): Partial<HopOptions> {
+function commonOptions(words: ConnectionArguments): Partial<HopOptions> {
+  const { identityFiles, knownHosts, acceptNew, connectTimeout, localAddress } = words;
   return {
     identities: identityFiles.length > 0 ? identityFiles : undefined,
     knownHosts,
+    connectTimeout,
+    localAddress,
     hostKey: acceptNew ? "accept-new" : undefined,
     banner: (text) => process.stderr.write(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true })),
     warn: (text) => say(`nacre: ${text}`),

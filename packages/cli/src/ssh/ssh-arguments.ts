@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { ForwardTarget } from "nacre";
 import { type OptionKind, parseOptions, usage, valuesOf } from "../options.ts";
 import {
@@ -34,7 +35,21 @@ export interface SshArguments extends ConnectionArguments {
 }
 
 /** Names of the options before the host. */
-type SshOption = ConnectionOption | "-p" | "-l" | "-t" | "-T" | "-n" | "-L" | "-R" | "-D" | "-W" | "-N" | "-f" | "-o";
+type SshOption =
+  | ConnectionOption
+  | "-p"
+  | "-l"
+  | "-t"
+  | "-T"
+  | "-n"
+  | "-L"
+  | "-R"
+  | "-D"
+  | "-W"
+  | "-N"
+  | "-f"
+  | "-o"
+  | "-b";
 
 /** Options before the host, and whether each takes a value. */
 export const SSH_OPTIONS: Readonly<Record<SshOption, OptionKind>> = {
@@ -51,6 +66,7 @@ export const SSH_OPTIONS: Readonly<Record<SshOption, OptionKind>> = {
   "-N": "flag",
   "-f": "flag",
   "-o": "value",
+  "-b": "value",
 };
 
 /** What to do in place of options of ssh(1) that `nacre` lacks. */
@@ -84,6 +100,8 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
   const hasSession = !has("-N") && stdio === undefined;
   if (command.length > 0 && !hasSession)
     throw usage(`${stdio === undefined ? "-N" : "-W"} runs no command; remove "${command.join(" ")}"`);
+  const localAddress = last("-b");
+  const config = readConfigOptions(all("-o"));
   const inBackground = has("-f");
   if (has("-n") && stdio !== undefined) throw usage("-n and -W cannot be combined, because -W needs standard input");
   if (inBackground && stdio !== undefined) throw usage("-f and -W cannot be combined, because -W needs standard input");
@@ -104,19 +122,55 @@ export function parseSshArguments(words: readonly string[]): SshArguments {
     hasSession,
     inBackground,
     // On by default with -W, as in ssh(1).
-    exitOnForwardFailure: exitOnForwardFailure(all("-o")) ?? stdio !== undefined,
+    exitOnForwardFailure: config.exitOnForwardFailure ?? stdio !== undefined,
+    connectTimeout: config.connectTimeout,
+    localAddress: localAddress === undefined ? undefined : readAddress(localAddress),
   };
 }
 
-/** Returns the first value of ExitOnForwardFailure (the first counts in ssh(1)). Accepts `name=value` and `name value`. Throws `usage`. */
-function exitOnForwardFailure(texts: readonly string[]): boolean | undefined {
-  const values = texts.map((text) => {
+/** Throws `usage` unless the value of -b is an IP address. */
+function readAddress(text: string): string {
+  if (isIP(text) !== 0) return text;
+  throw usage(`invalid address "${text}" after -b; expected an IP address of this machine`);
+}
+
+/** Values of the option `-o`. */
+interface ConfigOptions {
+  exitOnForwardFailure?: boolean;
+  /** In milliseconds; `undefined` for none. */
+  connectTimeout?: number | undefined;
+}
+
+/** Reads the options `-o`, as `name=value` or `name value`. The first value of a name counts, as in ssh(1). Throws `usage`. */
+function readConfigOptions(texts: readonly string[]): ConfigOptions {
+  const read: ConfigOptions = {};
+  for (const text of texts.toReversed()) {
     const [name = "", value = ""] = text.trim().split(/\s*=\s*|\s+/, 2);
-    if (name.toLowerCase() !== "exitonforwardfailure")
-      throw usage(`unsupported option -o ${text}; expected -o ExitOnForwardFailure=yes or -o ExitOnForwardFailure=no`);
-    if (/^(yes|true)$/i.test(value)) return true;
-    if (/^(no|false)$/i.test(value)) return false;
-    throw usage(`invalid value in -o ${text}; expected yes or no`);
-  });
-  return values[0];
+    switch (name.toLowerCase()) {
+      case "exitonforwardfailure":
+        read.exitOnForwardFailure = yesOrNo(text, value);
+        break;
+      case "connecttimeout":
+        read.connectTimeout = /^none$/i.test(value) ? undefined : 1000 * seconds(text, value);
+        break;
+      default:
+        throw usage(`unsupported option -o ${text}; expected -o ExitOnForwardFailure=yes or -o ConnectTimeout=SECONDS`);
+    }
+  }
+  return read;
+}
+
+function yesOrNo(text: string, value: string): boolean {
+  if (/^(yes|true)$/i.test(value)) return true;
+  if (/^(no|false)$/i.test(value)) return false;
+  throw usage(`invalid value in -o ${text}; expected yes or no`);
+}
+
+/** Returns the seconds of a time such as `90` or `1m30s` (sshd_config(5), TIME FORMATS). Throws `usage`. */
+function seconds(text: string, value: string): number {
+  const units: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+  const parts = /^(?:\d{1,8}[smhdw]?)+$/i.test(value) ? [...value.matchAll(/(\d+)([a-z]?)/gi)] : [];
+  const sum = parts.reduce((total, [, count, unit]) => total + Number(count) * units[unit!.toLowerCase()]!, 0);
+  if (sum >= 1 && sum <= 31_536_000) return sum;
+  throw usage(`invalid value in -o ${text}; expected seconds, or a time such as 1m30s`);
 }

@@ -26,7 +26,7 @@ export class StdioPeer implements SftpPeer {
     stdin.on("data", (bytes: Buffer<ArrayBuffer>) => {
       this.#unconsumed += bytes.length;
       if (this.#unconsumed >= HIGH_WATER) stdin.pause();
-      handler.data("stdout", bytes);
+      handler.data(0, bytes);
     });
     stdin.on("end", () => handler.eof());
     stdin.on("error", close);

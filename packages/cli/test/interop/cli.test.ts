@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -257,6 +259,17 @@ describe("the host key", () => {
   });
 });
 
+/** Returns the port of a server that accepts connections and sends nothing, and does not keep the tests running. */
+async function silentPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1").unref();
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+test("connects from the address of -b", async () => {
+  expect(await nacre([...withOptions("-b", "127.0.0.1"), "echo in"])).toMatchObject({ status: 0, stderr: "" });
+});
+
 describe("an error gives status 255 and one line with its code", () => {
   test.each<[string, string, () => string[] | Promise<string[]>]>([
     [
@@ -264,6 +277,12 @@ describe("an error gives status 255 and one line with its code", () => {
       "connection-failed",
       async () => ["-p", `${await freePort()}`, ...login.slice(2), "true"],
     ],
+    [
+      "a silent server",
+      "connect-timeout",
+      async () => ["-o", "ConnectTimeout=1", "-p", `${await silentPort()}`, ...login.slice(2), "true"],
+    ],
+    ["an address of another machine", "connection-failed", () => [...withOptions("-b", "192.0.2.1"), "true"]],
     ["a password needed without a terminal", "auth-failed", () => [...withOptions("-l", "nobody-here"), "true"]],
     ["a missing key file", "file-unreadable", () => [...withOptions("-i", join(folder, "none")), "true"]],
     ["an unknown cipher", "usage", () => [...withOptions("-c", "rot13"), "true"]],

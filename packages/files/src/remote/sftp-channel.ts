@@ -1,6 +1,6 @@
 import { SftpClient, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
 import { type Bytes, SshError } from "@nacre/wire";
-import { afterEnd, type Channel, encodeSubsystem, leaveUncaught } from "nacre/extend";
+import { afterEnd, type Channel, ExitReport, encodeSubsystem, leaveUncaught } from "nacre/extend";
 import { OpenTurns } from "./open-turns.ts";
 
 /** Waits for the answer to a request. The machine keeps this object with the request, so a request needs no closure. */
@@ -88,19 +88,20 @@ export class SftpChannel {
    */
   start(): Promise<void> {
     const channel = this.#channel;
+    const report = new ExitReport(channel);
     return new Promise((resolve, reject) => {
       this.#state = { kind: "starting", resolve, reject };
       channel.handler = {
         data: (stream, bytes) => {
           // The machine keeps at most one packet, so credit returns at once.
           channel.consumed(bytes.length);
-          if (stream !== "stdout") return;
+          if (stream !== 0) return;
           this.machine.receive(bytes);
           this.#handleEvents();
         },
         writable: () => this.#serve(),
         eof: () => this.end(),
-        request: (request) => channel.reply(request, false),
+        request: (request) => report.onRequest(request),
         closed: ({ error }) => this.end(error),
       };
       channel.start("subsystem", encodeSubsystem("sftp")).catch((cause: unknown) => {

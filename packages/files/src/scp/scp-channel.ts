@@ -53,7 +53,7 @@ export class ScpChannel<Event> implements SessionBytes {
     this.#wake?.();
   }
 
-  data(_: "stdout" | "stderr", bytes: Uint8Array): void {
+  data(_: number, bytes: Uint8Array): void {
     this.#unconsumed += bytes.length;
     this.#machine.receive(bytes);
     this.#wake?.();

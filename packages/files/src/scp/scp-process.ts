@@ -1,6 +1,14 @@
 import type { ScpClosedEvent, ScpMachine } from "@nacre/sftp/scp";
 import { escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { type Channel, type ChannelRequest, ExitReport, encodeCommand, onAbort, unlessAborted } from "nacre/extend";
+import {
+  type Channel,
+  type ChannelRequest,
+  ExitReport,
+  encodeCommand,
+  onAbort,
+  STDOUT,
+  unlessAborted,
+} from "nacre/extend";
 import { abortError, type CallContext, throwIfAborted } from "../remote/call.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
 import { ScpChannel } from "./scp-channel.ts";
@@ -28,7 +36,7 @@ export class ScpProcess<Event extends { readonly type: string }> {
     scp.start(channel);
     channel.handler = {
       data: (stream, bytes) => {
-        if (stream === "stdout") {
+        if (stream === STDOUT) {
           this.#hasStarted = true;
           scp.data(stream, bytes);
           return;

@@ -78,7 +78,7 @@ export class SftpSession implements SessionBytes {
     this.#turn();
   }
 
-  data(_: "stdout" | "stderr", bytes: Uint8Array): void {
+  data(_: number, bytes: Uint8Array): void {
     this.#unconsumed += bytes.length;
     // Nothing else uses the buffer of a channel's data.
     this.#machine.receive(bytes, true);

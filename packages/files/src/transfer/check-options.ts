@@ -20,8 +20,9 @@ export function checkTransferOptions(
   options: TransferOptions,
   callee: string,
   kind: "path" | "pattern" | "stream",
+  rows: object = TRANSFER_OPTIONS,
 ): void {
-  checkNames(options, TRANSFER_OPTIONS, callee);
+  checkNames(options, rows, callee);
   checkSignal(options.signal);
   checkNumbers(options);
   const { filter, onProgress, onFile } = options;

@@ -116,6 +116,14 @@ export interface TransferOptions extends CallOptions {
   readonly onError?: "abort" | "skip" | undefined;
 }
 
+/** Options of `upload`. */
+export interface UploadOptions extends TransferOptions {
+  /**
+   * Whether to make missing parent directories of the target, also if the upload then fails; default false, a missing parent is an error.
+   */
+  readonly parents?: boolean | undefined;
+}
+
 /** An entry that a transfer left out. */
 export interface SkippedEntry {
   /** Path below the directory that is transferred. */
@@ -194,3 +202,5 @@ export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
   onFile: true,
   onError: true,
 };
+
+export const UPLOAD_OPTIONS: OptionNames<UploadOptions> = { ...TRANSFER_OPTIONS, parents: "boolean" };

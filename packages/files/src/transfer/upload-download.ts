@@ -1,13 +1,13 @@
 import { type StreamTypes, usage } from "nacre/extend";
 import type { LocalFiles, LocalPath } from "../local/local-files.ts";
 import { assertApart } from "../remote/copy.ts";
-import { type RemotePath, toText } from "../remote/remote-path.ts";
+import { dirname, type RemotePath, toText } from "../remote/remote-path.ts";
 import type { Sftp } from "../remote/sftp.ts";
 import { checkTransferOptions } from "./check-options.ts";
 import { FilesTransfer } from "./files-transfer.ts";
 import { HeldDirectories } from "./held-directories.ts";
 import { LocalSource, LocalTarget } from "./local-trees.ts";
-import type { TransferOptions, TransferResult } from "./options.ts";
+import { type TransferOptions, type TransferResult, UPLOAD_OPTIONS, type UploadOptions } from "./options.ts";
 import { RemoteSource, RemoteTarget } from "./remote-trees.ts";
 import { iterableSource, sinkTarget, type TransferSink } from "./stream-ends.ts";
 import { Transfer } from "./transfer.ts";
@@ -28,8 +28,8 @@ export interface LocalPattern extends RemotePattern {
 export type UploadSource = LocalPath | LocalPattern | AsyncIterable<Uint8Array>;
 
 /**
- * Copies a file, or with `recursive` a directory, to the server. `remote` is the path of the copy, and its parent must exist. An existing
- * directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is whole, so
+ * Copies a file, or with `recursive` a directory, to the server. `remote` is the path of the copy. Its parent must exist, unless `parents`
+ * makes it. An existing directory is merged with the new one. A file is written under a temporary name `.NAME.nacre-RANDOM` and renamed when it is whole, so
  * that readers see the old or the new contents; without posix-rename@openssh.com on the server, an existing file is missing for a moment.
  * The temporary file is removed after a failure, unless `resume` keeps it. The permission bits of new files and directories are those of
  * their sources, less the server's umask.
@@ -45,7 +45,7 @@ export async function upload<K extends StreamTypes>(
   sftp: Sftp<K>,
   local: UploadSource,
   remote: RemotePath,
-  options: TransferOptions = {},
+  options: UploadOptions = {},
 ): Promise<TransferResult> {
   const given = { ...options, symlinks: options.symlinks ?? "keep" } as const;
   const { channel } = sftp;
@@ -53,13 +53,15 @@ export async function upload<K extends StreamTypes>(
   const isOver = (): boolean => channel.over !== undefined;
   const to = toText(remote);
   if (isIterable(local)) {
-    checkTransferOptions(options, "`upload`", "stream");
+    checkTransferOptions(options, "`upload`", "stream", UPLOAD_OPTIONS);
+    await makeParents(sftp, to, options);
     const call = { options: given, name: "upload", isOver };
     const files = new FilesTransfer(iterableSource(local), target, new HeldDirectories(target), call, {});
     return files.file("", to);
   }
   checkLocal(local, "upload");
-  checkTransferOptions(options, "`upload`", "glob" in local ? "pattern" : "path");
+  checkTransferOptions(options, "`upload`", "glob" in local ? "pattern" : "path", UPLOAD_OPTIONS);
+  await makeParents(sftp, to, options);
   const { files } = local;
   const transfer = new Transfer(new LocalSource(files), target, given, "upload", isOver, platformOf(files));
   return "glob" in local ? transfer.runMatches(checkPattern(local.glob), to) : transfer.run(local.path, to);
@@ -134,6 +136,16 @@ export async function copy<K extends StreamTypes, L extends StreamTypes>(
   return isRemotePattern(path)
     ? transfer.runMatches(checkPattern(path.glob), toText(target))
     : transfer.run(toText(path), toText(target));
+}
+
+async function makeParents<K extends StreamTypes>(
+  sftp: Sftp<K>,
+  target: string,
+  { parents, signal }: UploadOptions,
+): Promise<void> {
+  const directory = dirname(target);
+  if (parents !== true || directory === "." || directory === "/") return;
+  await sftp.mkdir(directory, { recursive: true, signal });
 }
 
 function platformOf(files: LocalFiles): { readonly sha256?: NonNullable<LocalFiles["sha256"]> } {

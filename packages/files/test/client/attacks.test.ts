@@ -320,7 +320,7 @@ function framed(packet: Uint8Array): Uint8Array<ArrayBuffer> {
 test("sftp: a limit for writes that a server lowers late · client", async () => {
   const fake = new FakeChannel();
   const channel = new SftpChannel(fake as unknown as Channel, undefined);
-  const send = (packet: Uint8Array): void => fake.handler.data("stdout", framed(packet));
+  const send = (packet: Uint8Array): void => fake.handler.data(0, framed(packet));
   const ready = channel.start();
   const { name, data } = SFTP_EXTENSIONS.limits;
   const texts = [name, data].flatMap((text) => [...framed(new TextEncoder().encode(text))]);

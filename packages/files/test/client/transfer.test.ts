@@ -36,6 +36,10 @@ function make(side: MemoryLocalFiles, files: Readonly<Record<string, string>>): 
 const TREE = { "/home/t/": "", "/home/t/a": "one", "/home/t/d/": "", "/home/t/d/e/": "", "/home/t/d/b": "two" };
 const COPIED = ["a: one", "d/", "d/b: two", "d/e/"];
 
+async function* one(): AsyncIterable<Uint8Array> {
+  yield new TextEncoder().encode("one");
+}
+
 /** Expects that nothing is open on either side. */
 async function expectClosed(): Promise<void> {
   await expect.poll(() => [local.openCount, server.server.handleCount]).toEqual([0, 0]);
@@ -64,6 +68,38 @@ describe("copy", () => {
 });
 
 describe("upload", () => {
+  it("makes missing parents of the target with `parents`", async () => {
+    make(local, TREE);
+    make(remote, { "/home/x/": "" });
+    await upload(sftp, here("/home/t"), "x/y/z", { recursive: true, parents: true });
+    expect(remote.tree("/home/x/y/z")).toEqual(COPIED);
+    await upload(sftp, here("/home/t/a"), "/home/p/q/a", { parents: true });
+    await upload(sftp, { files: local, glob: "/home/t/a*" }, "g/h", { parents: true });
+    await upload(sftp, one(), "s/stream", { parents: true });
+    await upload(sftp, here("/home/t/a"), "alone", { parents: true });
+    for (const path of ["/home/p/q", "/home/g/h"]) expect(remote.tree(path)).toEqual(["a: one"]);
+    expect(remote.tree("/home/s")).toEqual(["stream: one"]);
+    await expectClosed();
+  });
+
+  it("needs the parent of the target without `parents`", async () => {
+    make(local, TREE);
+    for (const parents of [false, undefined])
+      expect(await failure(upload(sftp, here("/home/t/a"), "x/a", { parents }))).toMatchObject({
+        status: SSH_FX.NO_SUCH_FILE,
+      });
+    expect(await failure(upload(sftp, here("/home/t/a"), "x/a", { parents: 1 as never }))).toEqual(code("usage"));
+  });
+
+  it("fails if a parent is a file, and `download` has no `parents`", async () => {
+    make(local, TREE);
+    make(remote, { "/home/f": "" });
+    expect(await failure(upload(sftp, here("/home/t/a"), "f/d/a", { parents: true }))).toMatchObject({
+      name: "SftpError",
+    });
+    expect(await failure(download(sftp, "f", here("/home/f"), { parents: true } as object))).toEqual(code("usage"));
+  });
+
   it("copies a tree, with empty directories, and says what it moved", async () => {
     make(local, TREE);
     expect(await upload(sftp, here("/home/t"), "copy", { recursive: true })).toEqual({

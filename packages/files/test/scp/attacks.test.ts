@@ -298,11 +298,11 @@ test("scp: a flood to a slow file system · server", async () => {
   const scp = new ScpChannel(machine);
   scp.start(channel as unknown as Channel);
   machine.accept();
-  scp.data("stdout", utf8Encode("C0644 3000000 f\n"));
+  scp.data(0, utf8Encode("C0644 3000000 f\n"));
   expect(await scp.next()).toMatchObject({ type: "file" });
   machine.accept();
   const line = channel.consumedBytes;
-  for (let i = 0; i < 30; i++) scp.data("stdout", new Uint8Array(100_000));
+  for (let i = 0; i < 30; i++) scp.data(0, new Uint8Array(100_000));
   expect(await scp.next()).toMatchObject({ type: "data" });
   // Credit for the one chunk that was passed on.
   expect(channel.consumedBytes - line).toBe(100_000);

@@ -392,6 +392,7 @@ describe("a transfer with scp", () => {
       limit: 1,
       concurrency: 2,
       maxGrowth: 1,
+      parents: true,
     };
     for (const [name, value] of Object.entries(unavailable)) {
       const options = { [name]: value } as ScpOptions;

@@ -69,7 +69,7 @@ export class RawClient {
   /** Sends bytes as they are. */
   send(bytes: Uint8Array): void {
     this.sent += bytes.length;
-    this.#handler.data("stdout", bytes.slice());
+    this.#handler.data(0, bytes.slice());
   }
 
   /** Lets the channel take more bytes from the server. */

@@ -1,12 +1,14 @@
 import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkConnectOptions, checkSignal, usage } from "../check.ts";
+import { checkLoginMethods, checkOpen, checkSignal, usage } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
-import { type Opener, openCheckedChannel } from "../mux/open-channel.ts";
+import { type Opener, openChannel } from "../mux/open-channel.ts";
 import { abortedError, onAbort, unlessAborted } from "../on-abort.ts";
-import { checkNames, EXEC_OPTIONS, SESSION_OPTIONS, SPAWN_OPTIONS } from "../option-names.ts";
+import { checkAlgorithms } from "../options/algorithms.ts";
+import { checkOptions, checkValues } from "../options/schema.ts";
 import { BaseProcess } from "../session/base-process.ts";
 import { cutShort, ExitReport } from "../session/exit.ts";
+import { STDOUT } from "../session/names.ts";
 import { openSession } from "../session/open-session.ts";
 import { Process } from "../session/process.ts";
 import {
@@ -23,13 +25,17 @@ import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { type WebStreams, webStreams } from "../streams/web-streams.ts";
 import { withCaller } from "../with-caller.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import type {
-  ClientProvider,
-  ConnectOptions,
-  ExecOptions,
-  ExecResult,
-  SessionOpenOptions,
-  SpawnOptions,
+import {
+  type ClientProvider,
+  CONNECT_OPTIONS,
+  type ConnectOptions,
+  EXEC_OPTIONS,
+  type ExecOptions,
+  type ExecResult,
+  SESSION_OPTIONS,
+  type SessionOpenOptions,
+  SPAWN_OPTIONS,
+  type SpawnOptions,
 } from "./options.ts";
 
 /** Factory for the streams and processes that a client returns. */
@@ -54,6 +60,8 @@ export interface LoggedIn {
   readonly info: ConnectionInfo;
   /** The session channel opened together with the login, if any. */
   readonly early: Promise<Channel> | undefined;
+  /** Host and port of the server for messages, if known. */
+  readonly place?: string | undefined;
 }
 
 /**
@@ -70,14 +78,16 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
   readonly ended: Promise<SshError>;
   readonly #driver: Driver;
   readonly #kind: ClientKind<K, P>;
+  readonly #place: string | undefined;
   readonly #sessions: SessionOpener;
 
   /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
-  constructor({ driver, info, early }: LoggedIn, kind: ClientKind<K, P>) {
+  constructor({ driver, info, early, place }: LoggedIn, kind: ClientKind<K, P>) {
     this.#driver = driver;
     this.info = info;
     this.ended = driver.ended;
     this.#kind = kind;
+    this.#place = place;
     this.#sessions = new SessionOpener(driver.mux, early);
   }
 
@@ -97,12 +107,12 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     command: string | Uint8Array,
     options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
   ): Promise<ExecResult<string | Bytes>> {
-    checkNames(options, EXEC_OPTIONS, "`exec`");
+    checkOptions(options, EXEC_OPTIONS, "`exec`");
     const { maxOutput = MAX_OUTPUT, encoding = "utf8" } = options;
     if (encoding !== "utf8" && encoding !== "bytes")
       throw usage(`\`encoding\` must be "utf8" or "bytes", got ${escapeText(String(encoding))}`);
     if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("maxOutput", maxOutput, OUTPUT_RANGE);
-    const start = this.#startRequests(options, "exec", encodeCommand(command));
+    const start = this.#startRequests(options, "exec", encodeCommand(command, options));
     // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
     const endless = options.input === undefined && Boolean(options.pty);
     const input = endless ? undefined : toBytes(options.input ?? "", "the input");
@@ -113,20 +123,20 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
 
   /** Starts a command and returns the running process, with streams for its input, output and error output. */
   async spawn(command: string | Uint8Array, options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "`spawn`");
-    return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command)));
+    checkOptions(options, SPAWN_OPTIONS, "`spawn`");
+    return await this.#start(options, this.#startRequests(options, "exec", encodeCommand(command, options)));
   }
 
   /** Starts the user's shell, with a pseudo-terminal unless `pty` is false. */
   async shell(options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "`shell`");
+    checkOptions(options, SPAWN_OPTIONS, "`shell`");
     const { pty = true, ...others } = options;
     return await this.#start(options, this.#startRequests({ pty, ...others }, "shell", new Uint8Array()));
   }
 
   /** Starts a subsystem, such as `"sftp"`. */
   async subsystem(name: string, options: SpawnOptions = {}): Promise<P> {
-    checkNames(options, SPAWN_OPTIONS, "`subsystem`");
+    checkOptions(options, SPAWN_OPTIONS, "`subsystem`");
     const start = this.#startRequests(options, "subsystem", encodeSubsystem(name));
     const refused = `the server refused the subsystem "${escapeText(name)}"; enable it there (Subsystem in sshd_config)`;
     return await this.#start(options, start, refused);
@@ -141,10 +151,10 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
    * alone.
    */
   async openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
-    checkNames(options, SESSION_OPTIONS, "`openChannel`");
-    checkSignal(options.signal);
+    checkOptions(options, SESSION_OPTIONS, "`openChannel`");
     if (channelType === "session" && data === undefined) return this.#sessions.open(options);
-    return openCheckedChannel(this.#driver.mux, channelType, data);
+    checkOpen(channelType, data);
+    return openChannel(this.#driver.mux, channelType, data);
   }
 
   /** Channels and global requests of the connection. For subclasses. */
@@ -192,14 +202,17 @@ export class BaseClient<K extends StreamTypes = WebStreams, P = Process> impleme
     const { signal, killSignal = "TERM" } = options;
     checkSignal(signal);
     const kill = encodeSignal(killSignal);
-    if (signal?.aborted) throw abortError(signal);
+    const where = this.#place === undefined ? "" : ` at ${this.#place}`;
+    const makeError = (aborted: AbortSignal): SshError =>
+      abortedError(`the command${where}`, aborted, "; its channel is closed");
+    if (signal?.aborted) throw makeError(signal);
     const opening = this.#sessions.open(options);
     const using = opening.then((channel) => {
-      if (signal !== undefined) closeOnAbort(channel, signal, kill);
+      if (signal !== undefined) closeOnAbort(channel, signal, kill, makeError);
       return use(channel);
     });
     try {
-      return await unlessAborted(using, signal, abortError);
+      return await unlessAborted(using, signal, makeError);
     } catch (error) {
       opening.then(
         (channel) => channel.close(),
@@ -225,7 +238,9 @@ export async function connectDuplex<C>(
 ): Promise<C> {
   let driver: Driver;
   try {
-    checkConnectOptions(options);
+    checkValues(options, CONNECT_OPTIONS);
+    checkAlgorithms(options.algorithms);
+    checkLoginMethods(options);
     driver = new Driver(duplex, options);
   } catch (error) {
     await duplex.close();
@@ -238,12 +253,17 @@ export async function connectDuplex<C>(
 }
 
 /** Kills the command and closes its channel when `signal` aborts. Throws `aborted` if it has. */
-function closeOnAbort(channel: Channel, signal: AbortSignal, kill: Uint8Array): void {
-  if (signal.aborted) throw abortError(signal);
+function closeOnAbort(
+  channel: Channel,
+  signal: AbortSignal,
+  kill: Uint8Array,
+  makeError: (signal: AbortSignal) => SshError,
+): void {
+  if (signal.aborted) throw makeError(signal);
   const unwatch = onAbort(signal, () => {
     // Many servers let a command run on when its channel closes.
     channel.notify("signal", kill);
-    channel.close(abortError(signal));
+    channel.close(makeError(signal));
   });
   void channel.ended.then(unwatch);
 }
@@ -323,7 +343,7 @@ function collect(
           channel.close();
           return;
         }
-        kept[stream].push(bytes, 0);
+        (stream === STDOUT ? kept.stdout : kept.stderr).push(bytes, 0);
         channel.consumed(bytes.length);
       },
       writable: feed,
@@ -345,8 +365,4 @@ function collect(
     };
     feed();
   });
-}
-
-function abortError(signal: AbortSignal): SshError {
-  return abortedError("the command", signal, "; its channel is closed");
 }

@@ -1,8 +1,9 @@
+import type { ClientAsk } from "@nacre/auth";
 import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
-import { checkInteractiveMethods, isBytes, usage } from "../check.ts";
+import { type ClientLoginContext, type ClientLoginMethod, chosenMethods } from "../methods/method.ts";
 import { callOpenHandler } from "../mux/application-open.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../mux/engine.ts";
@@ -33,16 +34,17 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   #peerVersion = "";
   #hostKey: HostKey | undefined;
-  /** Number of times that the password answered a prompt. */
-  #promptedPasswords = 0;
-  /** Round of the conversation in which it last did. */
-  #promptedRound = Infinity;
-  /** Tells remote identities that the login is over. */
-  #login: AbortController | undefined;
+  /** Functions that answer the asks of login methods, by method. */
+  readonly #answers: ReadonlyMap<string, ((ask: ClientAsk) => unknown) | undefined>;
+  /** Tells login methods that the login is over. */
+  readonly #login = new AbortController();
 
   constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
     this.#options = options;
-    this.#machine = new ClientSession(sessionOptions(options));
+    const methods = chosenMethods(options.methods, options.loginMethods);
+    const login: ClientLoginContext = { options, signal: this.#login.signal };
+    this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));
+    this.#machine = new ClientSession(sessionOptions(options, methods));
     this.mux = new Mux<ClientSessionEvent, Driver>(duplex, this.#machine, this, HANDLERS);
   }
 
@@ -102,16 +104,14 @@ export class Driver implements MuxSide<ClientSessionEvent> {
           fingerprint: options.fingerprint(event.hostKey),
         };
         this.#hostKey = hostKey;
-        this.#answer(
-          "hostKey",
-          () => true,
+        this.#ask(
           () => this.#decideHostKey(hostKey),
-          (verdict) => this.#machine.answerHostKey(event.token, verdict!),
+          (verdict) => this.#machine.answerHostKey(event.token, verdict),
         );
         return;
       }
       case "authenticated":
-        this.#login?.abort();
+        this.#login.abort();
         for (const [channelType, handler] of Object.entries(options.channels ?? {}))
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
         this.#authenticated.resolve({
@@ -126,47 +126,12 @@ export class Driver implements MuxSide<ClientSessionEvent> {
       case "instruction":
         this.#show([event.name, event.instruction].filter((text) => text !== "").join("\n"));
         return;
-      case "sign": {
-        const identity = options.identities?.find((one) => one.publicKey === event.identity.publicKey);
-        this.#answer(
-          "sign",
-          isBytes,
-          () =>
-            identity !== undefined && !isPrivateKey(identity)
-              ? identity.sign(event.algorithm, event.data, (this.#login ??= new AbortController()).signal)
-              : undefined,
-          (value) => this.#machine.auth.answerSignature(event.token, value),
-        );
-        return;
-      }
-      case "password":
-        this.#answer(
-          "password",
-          isText,
-          () => {
-            const { password } = options;
-            return typeof password === "function" ? password(event.attempt) : password;
-          },
-          (value) => this.#machine.auth.answerPassword(event.token, value),
-        );
-        return;
-      case "change-password":
-        this.#answer(
-          "changePassword",
-          (both) => isText(both.oldPassword) && isText(both.newPassword),
-          () => options.changePassword?.(event.prompt),
-          (value) => this.#machine.auth.answerChangePassword(event.token, value),
-        );
-        return;
-      case "prompts":
-        this.#answer(
-          "prompts",
-          (responses) => Array.isArray(responses) && responses.every(isText),
-          () => this.#answerPrompts(event),
-          (value) => this.#machine.auth.answerPrompts(event.token, value),
-        );
-        return;
       default:
+        if ("method" in event)
+          this.#ask(
+            () => this.#answers.get(event.method)?.(event),
+            (answer) => this.#machine.auth.answer(event.token, answer),
+          );
       // New keys and debug messages need no action.
     }
   }
@@ -175,33 +140,11 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 
   closed(error: SshError): void {
     this.#authenticated.reject(error);
-    this.#login?.abort(error);
+    this.#login.abort(error);
   }
 
   get #engine(): Engine<ClientSessionEvent> {
     return this.mux.engine;
-  }
-
-  #answerPrompts({
-    round,
-    name,
-    instruction,
-    prompts,
-  }: Extract<ClientSessionEvent, { type: "prompts" }>): ReturnType<NonNullable<ConnectOptions["prompts"]>> {
-    const { password, prompts: answer } = this.#options;
-    if (answer !== undefined) return answer({ name, instruction, prompts });
-    const [prompt, ...others] = prompts;
-    // A second prompt of the same conversation asks for something else, such as a code.
-    if (prompt === undefined || others.length > 0 || prompt.echo || round > this.#promptedRound) return undefined;
-    this.#promptedRound = round;
-    this.#promptedPasswords++;
-    if (typeof password === "function") return this.#promptedPassword(password);
-    return password === undefined || this.#promptedPasswords > 1 ? undefined : [password];
-  }
-
-  async #promptedPassword(ask: Extract<ConnectOptions["password"], Function>): Promise<readonly string[] | undefined> {
-    const password = await ask(this.#promptedPasswords);
-    return password === undefined ? undefined : [password];
   }
 
   /** Shows a text with the application's `banner` callback. Exceptions of the callback are rethrown as uncaught exceptions. */
@@ -231,22 +174,9 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     }
   }
 
-  /**
-   * Asks the application and passes its answer to `give`. An exception ends the login, and so does a value that is neither `undefined` nor
-   * valid. The message does not show it: it may be secret.
-   */
-  #answer<T extends object | string | true>(
-    option: string,
-    isValid: (value: T) => boolean,
-    ask: () => T | undefined | Promise<T | undefined>,
-    give: (value: T | undefined) => void,
-  ): void {
-    const check = (value: T | undefined | null): void => {
-      if (value === null || (value !== undefined && !isValid(value)))
-        throw usage(`\`${option}\` returned an invalid value`);
-      give(value);
-    };
-    this.#engine.ask(ask, check, (cause) =>
+  /** Asks the application and passes its answer to `give`. An exception of either ends the login. */
+  #ask<T>(ask: () => T | Promise<T>, give: (value: T) => void): void {
+    this.#engine.ask(ask, give, (cause) =>
       this.#engine.fail(
         cause instanceof SshError
           ? cause
@@ -256,12 +186,10 @@ export class Driver implements MuxSide<ClientSessionEvent> {
   }
 }
 
-function isText(value: unknown): boolean {
-  return typeof value === "string";
-}
-
-function sessionOptions(options: ConnectOptions & ClientProvider): ClientSessionOptions {
-  checkInteractiveMethods(options);
+function sessionOptions(
+  options: ConnectOptions & ClientProvider,
+  methods: readonly ClientLoginMethod[],
+): ClientSessionOptions {
   const identities = (options.identities ?? []).map((identity) => ({
     publicKey: identity.publicKey,
     ...(isPrivateKey(identity) && { privateKey: identity }),
@@ -270,10 +198,11 @@ function sessionOptions(options: ConnectOptions & ClientProvider): ClientSession
     algorithms: offeredAlgorithms(options),
     fingerprint: options.fingerprint,
     random: options.random ?? platformRandom,
+    connecting: options.connecting,
     userName: options.user,
     identities,
     password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
-    interactiveMethods: options.interactiveMethods,
+    loginMethods: methods.map(({ method }) => method),
     keyboardInteractive: options.prompts !== undefined || (options.password !== undefined && "password"),
     ...(options.limits && { limits: options.limits }),
     ...transportSettings(options),

@@ -1,9 +1,14 @@
-import type { InteractiveMethods } from "@nacre/auth";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
-import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
+import { type KeyLogPort, type Limits, SESSION_LIMITS, type SessionTrace, type TracePort } from "@nacre/session";
+import type { TransportAlgorithms, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
+import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../check.ts";
+import type { ClientLoginMethod } from "../methods/method.ts";
 import type { PeerOpen } from "../mux/peer-asks.ts";
+import type { AlgorithmOptions } from "../options/algorithms.ts";
+import type { OptionRows, ScopedRows } from "../options/schema.ts";
+import { checkRandom } from "../random.ts";
+import type { LoginMethod } from "../server/options.ts";
 
 /** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
 export interface HostKey {
@@ -62,8 +67,10 @@ export interface CryptoProvider {
 export interface ClientProvider extends CryptoProvider {
   /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
-  /** Code of the login methods that ask the user: `interactiveMethods`. The options `password` and `prompts` need it. */
-  readonly interactiveMethods?: InteractiveMethods | undefined;
+  /** Time limit for connecting, and the time that opening the byte connection took. See `TransportOptions`. */
+  readonly connecting?: TransportOptions["connecting"];
+  /** Login methods that the option `methods` may name, and its default. */
+  readonly loginMethods: readonly ClientLoginMethod[];
 }
 
 /** All options of `connect` except the byte stream. */
@@ -72,6 +79,12 @@ export interface ConnectOptions extends TransportSettings {
   readonly user: string;
   /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
   readonly hostKey: HostKeyVerifier;
+  /**
+   * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
+   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` takes values, such as
+   * `clientPassword`, and by default has only the first two.
+   */
+  readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
   /** Keys to log in with, tried in this order. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**
@@ -96,8 +109,11 @@ export interface ConnectOptions extends TransportSettings {
    * rethrown as an uncaught exception.
    */
   readonly channels?: Readonly<Record<string, (open: PeerOpen) => void>> | undefined;
-  /** Algorithms to offer, preferred first. Default: `defaultAlgorithms` of `nacre/defaults`. */
-  readonly algorithms?: TransportAlgorithms | undefined;
+  /**
+   * Algorithms to offer, preferred first, by name or as values: `{ ciphers: "^aes256-ctr", macs: [hmacSha256Etm] }`. Default:
+   * `defaultAlgorithms` of `nacre/defaults`. `nacre/core` takes values only, and all four lists.
+   */
+  readonly algorithms?: AlgorithmOptions | undefined;
   /**
    * Whether chacha20-poly1305 may run in WebAssembly; default true. Set false on pages with a Content-Security-Policy that reports each
    * attempt to compile. noble's cipher then runs, at a fifth of the speed.
@@ -123,6 +139,39 @@ export interface ConnectOptions extends TransportSettings {
   readonly random?: RandomSource | undefined;
 }
 
+/** Channel types that Nacre handles in a client itself: it opens sessions, and accepts the others only for its own listeners. */
+const CLIENT_CHANNELS = { session: true, "forwarded-tcpip": true, "forwarded-streamlocal@openssh.com": true };
+
+/** Rows of the options of `connect`. */
+export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
+  user: { check: checkUser, scope: "host" },
+  hostKey: { check: checkHostKey, scope: "host" },
+  identities: {
+    type: "array",
+    check: (identities = []) => identities.forEach((one) => checkKey(one, "an identity")),
+    scope: "host",
+  },
+  password: { type: "string or function", scope: "host" },
+  changePassword: { type: "function", scope: "host" },
+  prompts: { type: "function", scope: "host" },
+  methods: { type: "array", scope: "host" },
+  channels: {
+    type: "object",
+    check: (handlers) => checkHandlers(handlers, "channels", CLIENT_CHANNELS),
+    scope: "host",
+  },
+  banner: { type: "function", scope: "host" },
+  algorithms: { type: "object", scope: "machine" },
+  wasm: { type: "boolean", scope: "machine" },
+  limits: { type: "object", check: (limits) => checkLimits(limits, SESSION_LIMITS), scope: "machine" },
+  requireStrictKex: { type: "boolean", scope: "machine" },
+  signal: { check: checkSignal, scope: "host" },
+  earlyChannel: { type: "boolean", scope: "host" },
+  trace: { type: "object or function", scope: "host" },
+  keyLog: { type: "function", scope: "host" },
+  random: { type: "function", check: checkRandom, scope: "machine" },
+};
+
 /** A pseudo-terminal (RFC 4254 §6.2). */
 export interface PtyOptions {
   /** Value of TERM; default `"xterm-256color"`. */
@@ -138,6 +187,8 @@ export interface PtyOptions {
   readonly modes?: Readonly<Record<string, number>> | Uint8Array | undefined;
 }
 
+export const PTY_OPTIONS: OptionRows<PtyOptions> = { term: true, columns: true, rows: true, modes: "object or bytes" };
+
 /** A request sent on a session before its command. */
 export interface SessionRequestOptions {
   /** Request type, such as `"name@example.org"`. */
@@ -147,6 +198,8 @@ export interface SessionRequestOptions {
   /** Whether the server must grant the request; default true. If the server refuses it, the command fails with `channel-request-failed`. */
   readonly wantReply?: boolean | undefined;
 }
+
+export const REQUEST_OPTIONS: OptionRows<SessionRequestOptions> = { type: true, data: true, wantReply: "boolean" };
 
 /** Options for opening a session channel. */
 export interface SessionOpenOptions {
@@ -159,10 +212,18 @@ export interface SessionOpenOptions {
   readonly queue?: boolean | undefined;
 }
 
+export const SESSION_OPTIONS: OptionRows<SessionOpenOptions> = { signal: { check: checkSignal }, queue: "boolean" };
+
 /** Options for starting a command. */
 export interface SpawnOptions extends SessionOpenOptions {
-  /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). */
+  /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). See `envMode`. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /**
+   * How to set the variables of `env`. `"request"`, the default, asks the server, which may drop any in silence: sshd mostly takes LANG and
+   * LC_* alone. `"command"` sets them in the command, for `exec` and `spawn`: `export NAME='value'; ` before it. The user's shell must be a
+   * POSIX shell; others at the server can then read the values in its list of processes.
+   */
+  readonly envMode?: "request" | "command" | undefined;
   /** Requests a pseudo-terminal; `true` uses the default settings. */
   readonly pty?: PtyOptions | boolean | undefined;
   /** Application-defined requests, sent in order on the session before the command (RFC 4254 §6). */
@@ -172,6 +233,15 @@ export interface SpawnOptions extends SessionOpenOptions {
   /** Signal for an aborted command, such as `"KILL"` (RFC 4254 §6.9); default `"TERM"`. Servers may ignore it. */
   readonly killSignal?: string | undefined;
 }
+
+export const SPAWN_OPTIONS: OptionRows<SpawnOptions> = {
+  env: "object",
+  envMode: ["request", "command"],
+  pty: "object or boolean",
+  requests: "array",
+  ...SESSION_OPTIONS,
+  killSignal: "string",
+};
 
 /** Options for running a command to its end. */
 export interface ExecOptions extends SpawnOptions {
@@ -183,6 +253,13 @@ export interface ExecOptions extends SpawnOptions {
    */
   readonly maxOutput?: number | undefined;
 }
+
+export const EXEC_OPTIONS: OptionRows<ExecOptions & { readonly encoding: unknown }> = {
+  ...SPAWN_OPTIONS,
+  input: "string or bytes",
+  maxOutput: true,
+  encoding: true,
+};
 
 /** How a command ended (RFC 4254 §6.10). `status` and `signal` are both `undefined` if the server sent no exit report. */
 export interface Exit {

@@ -92,7 +92,7 @@ class Bridge {
     this.#channel = channel;
     channel.handler = {
       data: (stream, bytes) => {
-        if (stream === "stdout") this.#gather(bytes);
+        if (stream === 0) this.#gather(bytes);
         else channel.consumed(bytes.length);
       },
       writable: () => this.#sendRest(),

@@ -42,7 +42,7 @@ class ChannelDuplex implements Duplex {
     queueMicrotask(() => {
       channel.handler = {
         data: (stream, bytes) => {
-          if (stream === "stdout") this.#unread.push(bytes, bytes.length);
+          if (stream === 0) this.#unread.push(bytes, bytes.length);
           else channel.consumed(bytes.length);
           this.#deliver();
         },

@@ -38,7 +38,7 @@ export function channelPair<K extends StreamTypes>(
   );
   channel.handler = {
     data(stream, bytes) {
-      if (stream === "stdout") pair.receive(bytes);
+      if (stream === 0) pair.receive(bytes);
       else channel.consumed(bytes.length);
     },
     writable: () => pair.room(),

@@ -3,7 +3,7 @@ import { checkSignal } from "../check.ts";
 import type { Channel } from "../mux/channel.ts";
 import { type Opener, reasonName } from "../mux/open-channel.ts";
 import { abortedError, onAbort } from "../on-abort.ts";
-import { checkNames, DIAL_OPTIONS } from "../option-names.ts";
+import { checkOptions, type OptionRows } from "../options/schema.ts";
 import type { StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { withCaller } from "../with-caller.ts";
 import { channelPair } from "./channel-pair.ts";
@@ -16,6 +16,8 @@ export interface DialOptions {
   /** Origin of the connection, for the server's log; default 127.0.0.1 port 0. */
   readonly originator?: Originator | undefined;
 }
+
+const DIAL_OPTIONS: OptionRows<DialOptions> = { signal: { check: checkSignal }, originator: true };
 
 /** Receives the outcome of `openDialled`: one call. */
 export interface DialHandler {
@@ -49,9 +51,8 @@ export function openDialled(
  */
 export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    checkNames(options, DIAL_OPTIONS, "`dial`");
+    checkOptions(options, DIAL_OPTIONS, "`dial`");
     const { signal, originator } = options;
-    checkSignal(signal);
     if (signal?.aborted) throw abortError(target, signal);
     let unwatch: (() => void) | undefined;
     openDialled(mux, target, originator, {

@@ -1,14 +1,11 @@
-import type { Connection, ConnectionEvent, OutputStream, SessionReport, SessionRequest } from "@nacre/connection";
+import type { Connection, ConnectionEvent } from "@nacre/connection";
 import { bearsEarlyMessages } from "@nacre/session";
 import { type Bytes, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
 import { EventBuffer } from "./event-buffer.ts";
 
 /** A request of the peer on a channel (RFC 4254 §5.4). If it has a `token`, it wants a reply: call `Channel.reply`. */
-export type ChannelRequest =
-  | Extract<ConnectionEvent, { readonly type: "channel-request" }>
-  | SessionRequest
-  | SessionReport;
+export type ChannelRequest = Extract<ConnectionEvent, { readonly type: "channel-request" }>;
 
 /** How a channel ended. */
 export interface ChannelEnd {
@@ -22,9 +19,9 @@ export interface ChannelEnd {
 export interface ChannelHandler {
   /**
    * Called with bytes from the peer, which the handler may keep. Nothing else uses their buffer. Report them with `consumed` to return their
-   * window credit.
+   * window credit. `stream` is 0 for channel data, and 1 for extended data: the error output of a command (RFC 4254 §5.2).
    */
-  data(stream: OutputStream, bytes: Bytes): void;
+  data(stream: number, bytes: Bytes): void;
   /** Called when the channel has room again after a partial `write`. */
   writable(): void;
   /** Called when the peer has sent EOF: no more data follows. */
@@ -37,7 +34,11 @@ export interface ChannelHandler {
 
 /** The connection that carries a channel. */
 export interface ChannelHost {
-  readonly machine: { readonly connection: Connection; readonly peerVersion: string | undefined };
+  readonly machine: {
+    readonly connection: Connection;
+    readonly peerVersion: string | undefined;
+    reject(error: SshError): void;
+  };
   /** Schedules a turn, which handles the events and sends the output that a command to the connection caused. */
   touch(): void;
 }
@@ -106,10 +107,10 @@ export class Channel {
   }
 
   /**
-   * Sends a copy of the bytes and returns the number taken. If not all were taken, `writable` is called later. `stream` selects extended
-   * data instead of channel data (RFC 4254 §5.2). Throws `channel-closed`, or the error that ended the channel.
+   * Sends a copy of the bytes and returns the number taken. If not all were taken, `writable` is called later. `stream` is 0 for
+   * channel data, the default, and 1 for error output (RFC 4254 §5.2). Throws `channel-closed`, or the error that ended the channel.
    */
-  write(bytes: Uint8Array, stream?: "stderr"): number {
+  write(bytes: Uint8Array, stream = 0): number {
     if (this.#end !== undefined) throw this.#closedError();
     if (this.#input !== "flows") return 0;
     const taken = this.#host.machine.connection.write(this.id, bytes, stream);
@@ -184,9 +185,19 @@ export class Channel {
 
   /** Answers a request of the peer. No effect if the request wants no reply. */
   reply(request: ChannelRequest, success: boolean): void {
-    const token = "token" in request ? request.token : undefined;
+    const { token } = request;
     if (token === undefined || this.#end !== undefined) return;
     this.#host.machine.connection.answerRequest(token, success);
+    this.#host.touch();
+  }
+
+  /**
+   * Ends the connection because a request of the peer on this channel is malformed. The peer receives the error's text. Only for errors that
+   * decoding raises.
+   */
+  reject(error: SshError): void {
+    if (this.#end !== undefined) return;
+    this.#host.machine.reject(error);
     this.#host.touch();
   }
 

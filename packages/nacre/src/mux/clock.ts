@@ -1,22 +1,20 @@
 /** Monotonic clock in milliseconds. It stops while the byte connection is suspended, so that timeouts do not run. */
 export class Clock {
-  #stoppedAt: number | undefined;
+  isStopped = false;
+  #stoppedAt = 0;
   #lost = 0;
 
-  get isStopped(): boolean {
-    return this.#stoppedAt !== undefined;
-  }
-
   now(): number {
-    return (this.#stoppedAt ?? performance.now()) - this.#lost;
+    return (this.isStopped ? this.#stoppedAt : performance.now()) - this.#lost;
   }
 
   stop(): void {
-    this.#stoppedAt ??= performance.now();
+    if (!this.isStopped) this.#stoppedAt = performance.now();
+    this.isStopped = true;
   }
 
   start(): void {
-    if (this.#stoppedAt !== undefined) this.#lost += performance.now() - this.#stoppedAt;
-    this.#stoppedAt = undefined;
+    if (this.isStopped) this.#lost += performance.now() - this.#stoppedAt;
+    this.isStopped = false;
   }
 }

@@ -16,12 +16,15 @@ export interface DrivenMachine<E extends SessionEvent> {
   receive(chunk: Uint8Array): void;
   end(): void;
   broken(error: SshError): void;
-  takeOutput(): Bytes | undefined;
+  /** Whether there is an event without further input. */
+  readonly hasEvents: boolean;
+  takeOutput(): readonly Bytes[];
   nextEvent(): E | undefined;
   deadline(): number | undefined;
   tick(now: number): void;
   rest(): void;
   disconnect(error: SshError): void;
+  reject(error: SshError): void;
 }
 
 /** Idle time in milliseconds, without bytes in either direction, after which a connection releases its buffers. */
@@ -53,7 +56,10 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #end!: (error: SshError) => void;
   #over: SshError | undefined;
   #writable = true;
-  #turn: "idle" | "scheduled" | "running" = "idle";
+  /** Whether the byte connection passes on input. */
+  #reads = true;
+  /** "called": while output was written, the byte connection or the application called this engine. */
+  #turn: "idle" | "scheduled" | "running" | "called" = "idle";
   /** Number of `yield` events in this round of the event loop. After the second, the next turn waits for the next round. */
   #yields = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -130,6 +136,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Schedules a turn that handles the machine's events and writes its output. Call this after every command to the session machine. */
   touch(): void {
+    if (this.#turn === "running") this.#turn = "called";
     if (this.#turn !== "idle") return;
     this.#turn = "scheduled";
     queueJob(() => {
@@ -179,7 +186,11 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Runs a turn now, or in the next round of the event loop if this connection has used up its share. */
   turn(): void {
-    this.#try(() => this.#tick());
+    try {
+      this.#tick();
+    } catch (cause) {
+      this.#onFault(cause);
+    }
     this.#goOn();
   }
 
@@ -191,7 +202,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
 
   /** Runs a turn. The machine's clock is already updated. */
   #goOn(): void {
-    if (this.#turn === "running" || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
+    if (this.#turn === "running") this.#turn = "called";
+    if (this.#turn === "called" || /* rule: engine-yields */ this.#yields > 1 || this.#over !== undefined) return;
     try {
       this.#turn = "running";
       this.#advance();
@@ -219,18 +231,21 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
         else this.#handler.event(event);
         continue;
       }
-      // Taking output frees space, which may cause another event. Repeat until no output remains.
       if (!this.#write()) return;
     }
   }
 
-  /** Writes pending output if the byte connection has room. Returns false if nothing was written. */
+  /**
+   * Writes pending output if the byte connection has room. Returns whether there may be more to do: taken output makes room, which may cause
+   * an event, and the byte connection may call back.
+   */
   #write(): boolean {
-    const output = this.#writable ? this.#takeOutput() : [];
+    const output = this.#writable ? this.machine.takeOutput() : [];
     if (output.length === 0) return false;
+    this.#turn = "running";
     this.#writable = this.#duplex.write(output);
     this.#restAt = this.#now + REST_AFTER;
-    return true;
+    return (this.#turn as string) === "called" || this.machine.hasEvents;
   }
 
   /**
@@ -263,20 +278,12 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   /** Resumes or pauses input and sets the timer, then waits for the next event. */
   #wait(): void {
     // Node reads a socket up to 32 times in a row. Only `pause` stops it.
-    if (this.machine.wantsInput && this.#yields < 2) this.#duplex.resume();
-    else this.#duplex.pause();
-    this.#arm();
-  }
-
-  /** Takes all pending output. */
-  #takeOutput(): Bytes[] {
-    const output: Bytes[] = [];
-    for (let piece = this.machine.takeOutput(); piece !== undefined; piece = this.machine.takeOutput())
-      output.push(piece);
-    return output;
-  }
-
-  #arm(): void {
+    const reads = this.machine.wantsInput && this.#yields < 2;
+    if (reads !== this.#reads) {
+      this.#reads = reads;
+      if (reads) this.#duplex.resume();
+      else this.#duplex.pause();
+    }
     if (this.#clock.isStopped) return;
     const deadline = Math.min(this.machine.deadline() ?? Infinity, this.#restAt);
     // A timer that fires too early is set again. This is cheaper than rescheduling it with each packet.
@@ -323,7 +330,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.#over = error;
     clearTimeout(this.#timer);
     try {
-      this.#duplex.write(this.#takeOutput());
+      this.#duplex.write(this.machine.takeOutput());
     } catch {
       // Ignore the error: only the disconnect message can be lost here.
     }

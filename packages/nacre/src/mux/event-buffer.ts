@@ -1,4 +1,3 @@
-import type { OutputStream } from "@nacre/connection";
 import type { Bytes } from "@nacre/wire";
 import { Backlog } from "../streams/backlog.ts";
 import type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./channel.ts";
@@ -13,7 +12,8 @@ const MAX_REQUESTS = 16;
 export class EventBuffer implements ChannelHandler {
   readonly #channel: Channel;
   readonly #decide: ((request: ChannelRequest) => void) | undefined;
-  readonly #data = { stdout: new Backlog(), stderr: new Backlog() };
+  /** Data by its stream number. */
+  readonly #data = [new Backlog(), new Backlog()];
   #requests: readonly ChannelRequest[] = [];
   #eof = false;
   #end: ChannelEnd | undefined;
@@ -24,8 +24,8 @@ export class EventBuffer implements ChannelHandler {
     this.#decide = decide;
   }
 
-  data(stream: OutputStream, bytes: Bytes): void {
-    this.#data[stream].push(bytes, bytes.length);
+  data(stream: number, bytes: Bytes): void {
+    this.#data[stream]?.push(bytes, bytes.length);
   }
 
   /** Ignored: a new handler has no pending write. */
@@ -37,7 +37,7 @@ export class EventBuffer implements ChannelHandler {
 
   request(request: ChannelRequest): void {
     if (this.#decide !== undefined) this.#decide(request);
-    else if ("token" in request && request.token !== undefined) this.#channel.reply(request, false);
+    else if (request.token !== undefined) this.#channel.reply(request, false);
     else if (this.#requests.length < MAX_REQUESTS) this.#requests = [...this.#requests, request];
   }
 
@@ -47,10 +47,9 @@ export class EventBuffer implements ChannelHandler {
 
   /** Calls the handler with the buffered events, in order. */
   replayTo(handler: ChannelHandler): void {
-    for (const stream of ["stdout", "stderr"] as const) {
-      const chunks = this.#data[stream];
+    this.#data.forEach((chunks, stream) => {
       for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) handler.data(stream, chunk.bytes);
-    }
+    });
     if (this.#eof) handler.eof();
     for (const request of this.#requests) handler.request(request);
     if (this.#end !== undefined) handler.closed(this.#end);

@@ -1,7 +1,7 @@
 import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
 import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, type SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
-import { Channel, type ChannelRequest } from "./channel.ts";
+import { Channel } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { type DrivenMachine, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
 import { ownValue } from "./own-value.ts";
@@ -185,10 +185,14 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
         onReply?.(event.success ? { success: true, data: event.data } : { success: false, error: undefined });
         return;
       }
+      case "channel-request": {
+        const channel = this.#channels[event.channel];
+        if (channel !== undefined) channel.handler.request(event);
+        else if (event.token !== undefined) this.engine.machine.connection.answerRequest(event.token, false);
+        return;
+      }
       default:
-        // The other events of a channel are its requests and reports.
-        if ("channel" in event) this.#onRequest(event);
-        else this.#side.event(event);
+        this.#side.event(event);
     }
   }
 
@@ -223,13 +227,6 @@ export class Mux<E extends SessionEvent, S extends MuxSide<E>> implements Engine
     if (this.engine.over !== undefined) return;
     this.engine.machine.connection.answerGlobal(token, success, data);
     this.engine.touch();
-  }
-
-  #onRequest(request: ChannelRequest): void {
-    const channel = this.#channels[request.channel];
-    if (channel !== undefined) channel.handler.request(request);
-    else if ("token" in request && request.token !== undefined)
-      this.engine.machine.connection.answerRequest(request.token, false);
   }
 
   #addChannel(id: number): Channel {

@@ -1,5 +1,4 @@
 import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
-import { checkChannelType, isBytes, usage } from "../check.ts";
 import { afterEnd } from "./after-end.ts";
 import type { Channel } from "./channel.ts";
 import type { OpenHandler } from "./mux.ts";
@@ -28,20 +27,6 @@ export function openChannel(mux: Opener, channelType: string, data?: Uint8Array,
       lost: (error) => reject(afterEnd(error)),
     });
   });
-}
-
-/**
- * Opens a channel with arguments from the application. Rejects as `openChannel` does, and with `usage` for an invalid type or for data that
- * is not a Uint8Array.
- */
-export async function openCheckedChannel(
-  mux: Opener,
-  channelType: string,
-  data: Uint8Array = new Uint8Array(0),
-): Promise<Channel> {
-  checkChannelType(channelType);
-  if (!isBytes(data)) throw usage("the `data` of a channel open must be a Uint8Array");
-  return openChannel(mux, channelType, data);
 }
 
 /** Returns the name of a reason code (RFC 4254 §5.1), or its number. */

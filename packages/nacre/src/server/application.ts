@@ -57,12 +57,11 @@ export function grantApplication<S extends MuxSide<ServerSessionEvent> & ServerC
   }
 }
 
-/** Throws `usage` for invalid handlers, and for names that Nacre handles itself: those of sessions and of `reserved`. */
+/** Throws `usage` for invalid handlers of channels and global requests, and for names that Nacre handles itself: those of sessions and of `reserved`. */
 export function checkApplicationHandlers(
-  { channels, globalRequests, sessionRequests }: ApplicationHandlers,
+  { channels, globalRequests }: Pick<ApplicationHandlers, "channels" | "globalRequests">,
   reserved: MuxHandlers<never> | undefined,
 ): void {
   checkHandlers(channels, "channels", { ...sessionHandlers.channels, ...reserved?.channels });
   checkHandlers(globalRequests, "globalRequests", { ...sessionHandlers.globalRequests, ...reserved?.globalRequests });
-  checkHandlers(sessionRequests, "sessionRequests", {});
 }

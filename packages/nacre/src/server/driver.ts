@@ -2,14 +2,14 @@ import { isPrivateKey } from "@nacre/keys/internal";
 import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
-import { usage } from "../check.ts";
-import type { CryptoProvider } from "../client/options.ts";
+import { checkOpen, usage } from "../check.ts";
 import type { ServerForwards } from "../forward/server-forwards.ts";
+import { chosenMethods, methodName, type ServerLoginMethod } from "../methods/method.ts";
 import type { Channel } from "../mux/channel.ts";
 import type { Duplex } from "../mux/duplex.ts";
 import { type Engine, reasonOf } from "../mux/engine.ts";
 import { Mux } from "../mux/mux.ts";
-import { openCheckedChannel } from "../mux/open-channel.ts";
+import { openChannel } from "../mux/open-channel.ts";
 import { onAbort } from "../on-abort.ts";
 import { platformRandom } from "../random.ts";
 import type { BaseSession, SessionMaker } from "../session/base-session.ts";
@@ -19,9 +19,14 @@ import { madeTrace, quietly } from "../watchers.ts";
 import { Admitted, type AdmittedContext, type AdmittedHost, type ServerSide } from "./admitted.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
-import type { RemoteHostKey, ServeOptions, ServerEvent, ServerLimits } from "./options.ts";
-
-const LOGIN_GRACE_TIME = 120_000;
+import {
+  LOGIN_GRACE_TIME,
+  type RemoteHostKey,
+  type ServeOptions,
+  type ServerEvent,
+  type ServerLimits,
+  type ServerProvider,
+} from "./options.ts";
 
 /** Longest timer in milliseconds (24 days). A longer one fires immediately. */
 const LONGEST_TIMER = 0x7fff_ffff;
@@ -35,7 +40,7 @@ type State<S extends BaseSession> =
 
 /** One connection of a server, from login to end. Passes the asks of the session machine to the application. */
 export class ServerDriver<S extends BaseSession> implements ServerSide, AdmittedHost<S> {
-  readonly #options: ServeOptions<S> & CryptoProvider;
+  readonly #options: ServeOptions<S> & ServerProvider;
   readonly #limits: ServerLimits;
   readonly #machine: ServerSession;
   readonly #mux: Mux<ServerSessionEvent, ServerSide>;
@@ -46,15 +51,18 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   #clientVersion: string | undefined;
   #unwatch: (() => void) | undefined;
 
-  constructor(duplex: Duplex, options: ServeOptions<S> & CryptoProvider, makeSession: SessionMaker<S>) {
+  constructor(duplex: Duplex, options: ServeOptions<S> & ServerProvider, makeSession: SessionMaker<S>) {
     this.#options = options;
     this.#limits = completeLimits(SERVER_LIMITS, options.limits);
     this.#makeSession = makeSession;
-    this.#machine = new ServerSession(sessionOptions(options, this.#limits));
+    // Those of the option first, then others that a decision's `next` may name.
+    const methods = [...chosenMethods(options.methods, options.loginMethods), ...options.loginMethods];
+    this.#machine = new ServerSession(sessionOptions(options, methods, this.#limits));
     this.#mux = new Mux<ServerSessionEvent, ServerSide>(duplex, this.#machine, this, sessionHandlers);
     const logins = new Logins({
       machine: this.#machine,
       engine: this.#engine,
+      methods,
       authenticate: options.authenticate,
       fingerprint: options.fingerprint,
       remoteAddress: options.remoteAddress,
@@ -113,7 +121,8 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
 
   async openChannel(channelType: string, data?: Uint8Array): Promise<Channel> {
     if (this.#state.kind === "login") throw usage("cannot open a channel before the client has logged in");
-    return openCheckedChannel(this.#mux, channelType, data);
+    checkOpen(channelType, data);
+    return openChannel(this.#mux, channelType, data);
   }
 
   rekey(): void {
@@ -167,18 +176,11 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
         );
         return;
       }
-      case "query":
-      case "publickey":
-      case "password":
-      case "change-password":
-      case "keyboard-interactive":
-      case "responses":
-        if (this.#state.kind === "login") this.#state.logins.onAsk(event);
-        return;
       case "authenticated":
         this.#onAuthenticated(event);
         return;
       default:
+        if ("method" in event && this.#state.kind === "login") this.#state.logins.onAsk(event);
       // New keys and debug messages need no action.
     }
   }
@@ -236,14 +238,19 @@ export class ServerDriver<S extends BaseSession> implements ServerSide, Admitted
   }
 }
 
-function sessionOptions<S>(options: ServeOptions<S> & CryptoProvider, limits: ServerLimits): ServerSessionOptions {
+function sessionOptions<S>(
+  options: ServeOptions<S> & ServerProvider,
+  methods: readonly ServerLoginMethod[],
+  limits: ServerLimits,
+): ServerSessionOptions {
   return {
     algorithms: offeredAlgorithms(options),
     random: options.random ?? platformRandom,
     hostKeys: options.hostKeys.map(
       (key): ServerHostKey => ({ publicKey: key.publicKey, ...(isPrivateKey(key) && { privateKey: key }) }),
     ),
-    methods: options.methods ?? ["publickey"],
+    loginMethods: methods.map(({ method }) => method),
+    methods: (options.methods ?? ["publickey"]).map(methodName),
     userKeys: options.userKeys ?? options.algorithms.hostKeys,
     ...(options.banner !== undefined && { banner: options.banner }),
     limits,

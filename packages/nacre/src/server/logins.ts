@@ -1,8 +1,14 @@
-import type { Factor, LoginMethod, LoginVerdict, Questions } from "@nacre/auth";
+import type { Factor, LoginVerdict, ServerAsk } from "@nacre/auth";
 import type { ServerSession, ServerSessionEvent } from "@nacre/session";
-import { type AskToken, SshError } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
+import {
+  methodName,
+  type ServerLoginAnswers,
+  type ServerLoginContext,
+  type ServerLoginMethod,
+} from "../methods/method.ts";
 import { type Engine, isThenable } from "../mux/engine.ts";
-import type { Authenticate, KeyboardInteractiveLogin, Login, LoginDecision, ServerEvent } from "./options.ts";
+import type { Authenticate, Login, LoginDecision, ServerEvent } from "./options.ts";
 import {
   combinePermissions,
   type GrantedPermissions,
@@ -11,88 +17,37 @@ import {
   type Permissions,
 } from "./permissions.ts";
 
-/** An ask of the authentication layer. */
-export type AuthAsk = Extract<
-  ServerSessionEvent,
-  { type: "query" | "publickey" | "password" | "change-password" | "keyboard-interactive" | "responses" }
->;
-
 interface LoginsContext {
   readonly machine: ServerSession;
   readonly engine: Engine<ServerSessionEvent>;
+  /** Login methods that the server can handle. */
+  readonly methods: readonly ServerLoginMethod[];
   readonly authenticate: Authenticate;
   fingerprint(this: void, blob: Uint8Array): string;
   readonly remoteAddress: string | undefined;
   log(this: void, event: ServerEvent): void;
 }
 
-/**
- * A keyboard-interactive conversation. `token` is set while the server must send the next message, and `undefined` while the client must
- * respond.
- */
-interface Conversation {
-  token: AskToken | undefined;
-  /** Settles the promise of a pending `ask`. */
-  waiting: { resolve: (responses: readonly string[]) => void; reject: (error: SshError) => void } | undefined;
-  /** The decision, if it was made while the client must respond. */
-  decided: LoginDecision | undefined;
-}
-
-const METHODS: readonly LoginMethod[] = ["publickey", "password", "keyboard-interactive"];
-
-/** Asks the application about each login, and stores the permissions of accepted factors. */
+/** Lets the application's parts of the login methods answer asks, and stores the permissions of accepted factors. */
 export class Logins {
   readonly #context: LoginsContext;
   /** Permissions of the accepted factors, in their order. */
   #permissions: readonly Permissions[] = [];
-  #conversation: Conversation | undefined;
+  /** The login request that the client sent last. */
+  #current: ServerLoginAnswers | undefined;
 
   constructor(context: LoginsContext) {
     this.#context = context;
   }
 
-  onAsk(ask: AuthAsk): void {
-    if (ask.type === "responses") return this.#onResponses(ask.token, ask.responses);
-    // A new request ends the current conversation.
-    this.#abandon();
-    const { machine, remoteAddress, fingerprint } = this.#context;
-    const { token, userName: user, factors } = ask;
-    const facts = { user, factors, remoteAddress };
-    switch (ask.type) {
-      case "query":
-      case "publickey": {
-        const { algorithm, publicKey } = ask;
-        const signed = ask.type === "publickey";
-        const login: Login = {
-          method: "publickey",
-          ...facts,
-          algorithm,
-          publicKey,
-          fingerprint: fingerprint(publicKey),
-          signed,
-        };
-        this.#decide(login, (decision) => {
-          if (signed) machine.auth.answerPublickey(token, this.#verdict(decision, factors));
-          else machine.auth.answerQuery(token, decision !== false);
-        });
-        return;
-      }
-      case "password":
-      case "change-password": {
-        const login: Login =
-          ask.type === "password"
-            ? { method: "password", ...facts, password: ask.password }
-            : { method: "change-password", ...facts, oldPassword: ask.oldPassword, newPassword: ask.newPassword };
-        this.#decide(login, (decision) => {
-          if (typeof decision === "object" && "changePassword" in decision)
-            machine.auth.answerPassword(token, { changePrompt: decision.changePassword });
-          else machine.auth.answerPassword(token, this.#verdict(decision, factors));
-        });
-        return;
-      }
-      case "keyboard-interactive":
-        this.#converse(token, { ...facts, submethods: ask.submethods });
-    }
+  onAsk(ask: ServerAsk): void {
+    const { machine, engine } = this.#context;
+    if (ask.isFirst) this.#begin(ask.method);
+    engine.ask(
+      () => this.#current?.answer(ask),
+      (answer) => machine.auth.answer(ask.token, answer),
+      (cause) => engine.fail(new SshError("internal", "the decision about a login could not be sent", { cause })),
+    );
   }
 
   /** Returns the permissions of a login that succeeded with these factors. */
@@ -100,106 +55,89 @@ export class Logins {
     return combinePermissions(this.#permissions.slice(0, factors.length));
   }
 
-  /** Ends the conversation when the connection has ended. */
+  /** Ends the login request when the connection has ended. */
   closed(): void {
     this.#abandon();
   }
 
-  #converse(token: AskToken, facts: Omit<KeyboardInteractiveLogin, "method" | "ask">): void {
-    const { machine } = this.#context;
-    const conversation: Conversation = { token, waiting: undefined, decided: undefined };
-    this.#conversation = conversation;
-    const login: KeyboardInteractiveLogin = {
-      method: "keyboard-interactive",
-      ...facts,
-      ask: (prompts, texts = {}) => {
-        const responses = this.#question(conversation, {
-          ...texts,
-          prompts: prompts.map((prompt) => (typeof prompt === "string" ? { prompt, echo: false } : prompt)),
-        });
-        // A caller that does not await the answer gets no unhandled rejection.
-        responses.catch(() => {});
-        return responses;
+  /** Begins a login request, which ends the one before it. */
+  #begin(name: string): void {
+    this.#abandon();
+    const { methods, fingerprint } = this.#context;
+    const login: ServerLoginContext = {
+      fingerprint,
+      decide: (ask, facts, mayChangePassword = false) => {
+        const { userName: user, factors } = ask;
+        const { remoteAddress } = this.#context;
+        return this.#decide({ ...facts, user, factors, remoteAddress }, mayChangePassword);
       },
+      verdict: (ask, decision) => this.#verdict(decision, ask.factors),
     };
-    this.#decide(login, (decision) => {
-      if (this.#conversation !== conversation) return;
-      if (conversation.token === undefined) {
-        conversation.decided = decision;
-      } else {
-        this.#conversation = undefined;
-        machine.auth.answerKeyboardInteractive(conversation.token, this.#verdict(decision, facts.factors));
-      }
-    });
-  }
-
-  #question(conversation: Conversation, questions: Questions): Promise<readonly string[]> {
-    if (this.#conversation !== conversation) return Promise.reject(givenUp());
-    const { token } = conversation;
-    if (token === undefined)
-      return Promise.reject(new SshError("usage", "`ask` was called before the client answered the previous prompts"));
-    conversation.token = undefined;
-    const { engine, machine } = this.#context;
-    return new Promise((resolve, reject) => {
-      conversation.waiting = { resolve, reject };
-      try {
-        engine.command(() => machine.auth.answerKeyboardInteractive(token, questions));
-      } catch (cause) {
-        reject(cause);
-        engine.fail(new SshError("internal", "the prompts of `ask` could not be sent", { cause }));
-      }
-    });
-  }
-
-  #onResponses(token: AskToken, responses: readonly string[]): void {
-    const conversation = this.#conversation;
-    if (conversation === undefined) return;
-    const { waiting, decided } = conversation;
-    conversation.waiting = undefined;
-    conversation.token = token;
-    waiting?.resolve(responses);
-    if (decided === undefined) return;
-    // The handler decided without waiting for these responses, so the login can only fail.
-    this.#conversation = undefined;
-    this.#context.machine.auth.answerKeyboardInteractive(token, "failure");
+    this.#current = methods.find(({ method }) => method.name === name)?.application?.(login);
   }
 
   #abandon(): void {
-    this.#conversation?.waiting?.reject(givenUp());
-    this.#conversation = undefined;
+    this.#current?.abandoned?.();
+    this.#current = undefined;
   }
 
   /** Asks the application. An exception or an invalid decision refuses the login. */
-  #decide(login: Login, give: (decision: LoginDecision) => void): void {
+  #decide(login: Login, mayChangePassword: boolean): LoginDecision | Promise<LoginDecision> {
     const { engine, authenticate, log } = this.#context;
-    const { user, method } = login;
+    const method = login.method === "other" ? login.name : login.method;
     const refuse = (error?: unknown): false => {
       if (engine.over !== undefined) return false;
       log({
         type: "login-refused",
-        user,
+        user: login.user,
         method,
-        ...(login.method === "publickey" && { fingerprint: login.fingerprint, signed: login.signed }),
+        ...("signed" in login && { fingerprint: login.fingerprint, signed: login.signed }),
         ...(error !== undefined && { error }),
       });
       return false;
     };
     const judge = (answer: unknown): LoginDecision => {
-      const decision = checked(answer, method);
+      const decision = this.#checked(answer, method, mayChangePassword);
       if (decision === false) return refuse();
       return this.#forcesAnother(decision, login.factors) ? refuse(anotherCommand()) : decision;
     };
-    const decide = (): LoginDecision | Promise<LoginDecision> => {
-      try {
-        const answer = authenticate(login);
-        return isThenable(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
-      } catch (error) {
-        return refuse(error);
-      }
-    };
-    engine.ask(decide, give, (cause) => {
-      engine.fail(new SshError("internal", "the decision about a login could not be sent", { cause }));
-    });
+    try {
+      const answer = authenticate(login);
+      return isThenable(answer) ? Promise.resolve(answer).then(judge).catch(refuse) : judge(answer);
+    } catch (error) {
+      return refuse(error);
+    }
+  }
+
+  /**
+   * Validates a decision. `undefined` and `null` refuse. Throws `usage` for any other invalid value, which a JavaScript program may return.
+   */
+  #checked(decision: unknown, method: string, mayChangePassword: boolean): LoginDecision {
+    if (decision === true || decision === false || decision === undefined || decision === null)
+      return decision === true;
+    if (typeof decision !== "object") throw noDecision(method);
+    const { permissions, next, changePassword } = decision as Record<string, unknown>;
+    if (changePassword !== undefined) {
+      if (typeof changePassword !== "string" || !mayChangePassword) throw noDecision(method);
+      return { changePassword };
+    }
+    if (next !== undefined && !(this.#areMethods(next) && next.length > 0)) throw noDecision(method);
+    if (permissions === undefined) {
+      if (next === undefined) throw noDecision(method);
+      return { next };
+    }
+    if (!isPermissions(permissions)) throw noDecision(method);
+    return { permissions, ...(next !== undefined && { next }) };
+  }
+
+  #areMethods(value: unknown): value is Extract<LoginDecision, { readonly next: unknown }>["next"] {
+    const { methods } = this.#context;
+    return (
+      Array.isArray(value) &&
+      value.every((one: string | ServerLoginMethod | null) =>
+        methods.some(({ method }) => one !== null && method.name === methodName(one) && method.isUnlisted !== true),
+      )
+    );
   }
 
   /**
@@ -220,32 +158,11 @@ export class Logins {
     const permissions = decision !== true && "permissions" in decision ? decision.permissions : NO_PERMISSIONS;
     // rule: factor-permissions
     this.#permissions = this.#permissions.slice(0, before.length).concat(permissions);
-    return decision !== true && decision.next !== undefined ? { partial: decision.next } : "success";
+    return decision !== true && decision.next !== undefined ? { partial: decision.next.map(methodName) } : "success";
   }
 }
 
-/**
- * Validates a decision. `undefined` and `null` refuse. Throws `usage` for any other invalid value, which a JavaScript program may return.
- */
-function checked(decision: unknown, method: Login["method"]): LoginDecision {
-  if (decision === true || decision === false || decision === undefined || decision === null) return decision === true;
-  if (typeof decision !== "object") throw noDecision(method);
-  const { permissions, next, changePassword } = decision as Record<string, unknown>;
-  if (changePassword !== undefined) {
-    if (typeof changePassword !== "string" || method === "publickey" || method === "keyboard-interactive")
-      throw noDecision(method);
-    return { changePassword };
-  }
-  if (next !== undefined && !(isMethods(next) && next.length > 0)) throw noDecision(method);
-  if (permissions === undefined) {
-    if (next === undefined) throw noDecision(method);
-    return { next };
-  }
-  if (!isPermissions(permissions)) throw noDecision(method);
-  return { permissions, ...(next !== undefined && { next }) };
-}
-
-function noDecision(method: Login["method"]): SshError {
+function noDecision(method: string): SshError {
   return new SshError(
     "usage",
     `\`authenticate\` returned an invalid decision for a ${method} login; return true, false or a LoginDecision object`,
@@ -254,12 +171,4 @@ function noDecision(method: Login["method"]): SshError {
 
 function anotherCommand(): SshError {
   return new SshError("usage", "the factors of this login force different commands; only one can run");
-}
-
-function isMethods(value: unknown): value is readonly LoginMethod[] {
-  return Array.isArray(value) && value.every((one) => METHODS.includes(one as LoginMethod));
-}
-
-function givenUp(): SshError {
-  return new SshError("aborted", "the client gave up the keyboard-interactive login");
 }

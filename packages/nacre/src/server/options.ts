@@ -1,14 +1,31 @@
-import type { Factor, LoginMethod } from "@nacre/auth";
+import type { Factor } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/internal";
 import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
-import type { TransportAlgorithms, TransportSettings } from "@nacre/transport";
-import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
+import type { TransportSettings } from "@nacre/transport";
+import {
+  type Bytes,
+  checkLimit,
+  MAX_MILLISECONDS,
+  type Overrides,
+  type Prompt,
+  type RandomSource,
+  type SshError,
+} from "@nacre/wire";
+import { checkHandlers, checkKey, checkLimits, checkSignal, usage } from "../check.ts";
+import type { CryptoProvider } from "../client/options.ts";
 import type { Forwarding } from "../forward/forwarding.ts";
 import type { ListenAddress } from "../forward/remote-listener.ts";
 import type { ForwardTarget, Originator } from "../forward/target.ts";
+import type { ServerLoginMethod } from "../methods/method.ts";
+import { type AlgorithmOptions, isAlgorithms } from "../options/algorithms.ts";
+import type { OptionRows } from "../options/schema.ts";
+import { checkRandom } from "../random.ts";
 import type { Pty, SessionExit, SessionHandler } from "../session/base-session.ts";
 import type { ApplicationHandlers } from "./application.ts";
+import { SERVER_LIMITS } from "./limits.ts";
 import type { Permissions } from "./permissions.ts";
+
+export const LOGIN_GRACE_TIME = 120_000;
 
 /** A host key with the private key kept elsewhere, such as in an agent or a hardware module. Such keys are not announced to clients. */
 export interface RemoteHostKey {
@@ -17,7 +34,11 @@ export interface RemoteHostKey {
   sign(algorithm: string, data: Bytes): Promise<Uint8Array>;
 }
 
-interface LoginFacts {
+/** Name of a login method that an application can decide. */
+export type LoginMethod = "publickey" | "password" | "keyboard-interactive";
+
+/** What every login tells. */
+export interface LoginFacts {
   /** User name as the client sent it; may be any text. Escape it before display. */
   readonly user: string;
   /** Factors accepted so far for this user on this connection, in a login that needs several. */
@@ -70,8 +91,19 @@ export interface KeyboardInteractiveLogin extends LoginFacts {
   ): Promise<readonly string[]>;
 }
 
+/** A login by a method of the application, which proved `details` about the client. */
+export interface OtherLogin extends LoginFacts {
+  readonly method: "other";
+  /** Name of the login method. */
+  readonly name: string;
+  readonly details: unknown;
+}
+
 /** A login attempt for the application to decide. A public key login has a verified signature only if `signed` is true. */
-export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | KeyboardInteractiveLogin;
+export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | KeyboardInteractiveLogin | OtherLogin;
+
+/** A login method by name, or a value of the option `methods`. */
+type NextMethod = LoginMethod | ServerLoginMethod;
 
 /**
  * Decision about a login. Any other value refuses, including values that only JavaScript programs can return.
@@ -84,8 +116,8 @@ export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | Keybo
  */
 export type LoginDecision =
   | boolean
-  | { readonly permissions: Permissions; readonly next?: readonly LoginMethod[] | undefined }
-  | { readonly next: readonly LoginMethod[] }
+  | { readonly permissions: Permissions; readonly next?: readonly NextMethod[] | undefined }
+  | { readonly next: readonly NextMethod[] }
   | { readonly changePassword: string };
 
 /**
@@ -122,7 +154,8 @@ export type ServerEvent =
       /** `authenticate` refused a login, or a key that the client only asked about (`signed` is false). */
       readonly type: "login-refused";
       readonly user: string;
-      readonly method: Login["method"];
+      /** Name of the login method, or "change-password". */
+      readonly method: string;
       readonly fingerprint?: string;
       readonly signed?: boolean;
       /** The exception of `authenticate`, if that was the reason. */
@@ -168,13 +201,22 @@ export type ServerEvent =
   /** The connection ended. `session-ended` events of handlers that still run follow later. */
   | { readonly type: "closed"; readonly error: SshError };
 
+/** The code that a server uses. */
+export interface ServerProvider extends CryptoProvider {
+  /** Login methods that the option `methods` and a decision's `next` may name. */
+  readonly loginMethods: readonly ServerLoginMethod[];
+}
+
 /** All `serve` options except the byte stream. Features without an option here are refused. */
 export interface ServeOptions<S> extends TransportSettings {
   /** Host keys, at least one. The first key that can sign with the negotiated algorithm is used. */
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
-  /** Methods that clients may log in with; default `["publickey"]`. */
-  readonly methods?: readonly LoginMethod[] | undefined;
+  /**
+   * Methods that clients may log in with: names, and values of an application; default `["publickey"]`. `nacre/core` takes values, such as
+   * `serverPassword`.
+   */
+  readonly methods?: readonly (LoginMethod | ServerLoginMethod)[] | undefined;
   /** Text for clients to show before login. */
   readonly banner?: string | undefined;
   /** Runs commands and shells. Without it, they are refused. */
@@ -212,8 +254,11 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly acceptEnv?: ((name: string, value: string) => boolean) | undefined;
   /** Time limit for the login in milliseconds, including the time that `authenticate` takes; default 120,000. 0 disables it. */
   readonly loginGraceTime?: number | undefined;
-  /** Algorithms to offer, preferred first. Default: `defaultServerAlgorithms` of `nacre/defaults`. */
-  readonly algorithms?: TransportAlgorithms | undefined;
+  /**
+   * Algorithms to offer, preferred first, by name or as values, as in `connect`. Default: `defaultServerAlgorithms` of `nacre/defaults`; these
+   * are also the names. `@nacre/node` knows those of `nodeAlgorithms` as well. `nacre/core` takes values only, and all four lists.
+   */
+  readonly algorithms?: AlgorithmOptions | undefined;
   /**
    * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: all except SHA-1; with `nacre/core`,
    * the host-key algorithms.
@@ -246,4 +291,75 @@ export interface ServeOptions<S> extends TransportSettings {
   readonly wasm?: boolean | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
   readonly random?: RandomSource | undefined;
+}
+
+/** Methods that clients may log in with. */
+const METHODS: readonly unknown[] = ["publickey", "password", "keyboard-interactive"] satisfies readonly LoginMethod[];
+
+/** Rows of the options of `serve`. */
+export const SERVE_OPTIONS: OptionRows<ServeOptions<unknown>> = {
+  hostKeys: { check: checkHostKeys },
+  authenticate: {
+    check(authenticate) {
+      if (typeof authenticate !== "function")
+        throw usage("`authenticate` is required; pass a function that decides each login");
+    },
+  },
+  methods: {
+    type: "array",
+    check(methods = []) {
+      if (!methods.every((method) => METHODS.includes(method)))
+        throw usage(`\`methods\` must be a list of ${METHODS.join(", ")}`);
+    },
+  },
+  banner: "string",
+  session: "function",
+  subsystems: { type: "object", check: (handlers) => checkHandlers(handlers, "subsystems", {}) },
+  forcedCommands: { type: "object", check: (handlers) => checkHandlers(handlers, "forcedCommands", {}) },
+  channels: "object",
+  globalRequests: "object",
+  sessionRequests: { type: "object", check: (handlers) => checkHandlers(handlers, "sessionRequests", {}) },
+  forwarding: { check: checkForwarding },
+  acceptPty: "boolean or function",
+  acceptEnv: "function",
+  loginGraceTime: {
+    check(time = LOGIN_GRACE_TIME) {
+      checkLimit("loginGraceTime", time, { least: 0, most: MAX_MILLISECONDS, unit: "milliseconds" });
+    },
+    default: LOGIN_GRACE_TIME,
+  },
+  announceHostKeys: "boolean",
+  algorithms: "object",
+  wasm: "boolean",
+  userKeys: {
+    check(userKeys) {
+      if (userKeys !== undefined && !isAlgorithms(userKeys))
+        throw usage(
+          "`userKeys` must be a list of signature algorithms; choose from `defaultServerAlgorithms.hostKeys`",
+        );
+    },
+  },
+  limits: { type: "object", check: (limits) => checkLimits(limits, SERVER_LIMITS) },
+  requireStrictKex: "boolean",
+  remoteAddress: "string",
+  signal: { check: checkSignal },
+  log: "function",
+  trace: "object or function",
+  keyLog: "function",
+  random: { type: "function", check: checkRandom },
+};
+
+function checkHostKeys(hostKeys: unknown): void {
+  if (!Array.isArray(hostKeys)) throw usage("`hostKeys` must be an array of private keys, such as [key]");
+  for (const key of hostKeys) checkKey(key, "a host key");
+}
+
+function checkForwarding(forwarding: unknown): void {
+  if (forwarding === undefined) return;
+  const { connect, listen } = (forwarding ?? {}) as { readonly connect?: unknown; readonly listen?: unknown };
+  const are = [connect, listen].map((value) => typeof value);
+  if (are.every((type) => type === "function" || type === "undefined") && are.includes("function")) return;
+  throw usage(
+    "`forwarding` must have a function `connect` or `listen`; pass `tcpForwarding()` of @nacre/node or { connect, listen }",
+  );
 }

@@ -3,6 +3,7 @@ import type { Exit } from "../client/options.ts";
 import type { Channel, ChannelEnd } from "../mux/channel.ts";
 import type { ReadEnd, StreamKind, StreamTypes } from "../streams/stream-kind.ts";
 import { cutShort, ExitReport } from "./exit.ts";
+import { STDOUT } from "./names.ts";
 import { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
 
 /** Bytes of error output kept until `stderr` is first read. Further bytes are dropped. */
@@ -52,7 +53,7 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
     this.stdout = stdout.stream;
     this.#stderr = stderr;
     channel.handler = {
-      data: (stream, bytes) => (stream === "stdout" ? stdout : stderr).receive(bytes),
+      data: (stream, bytes) => (stream === STDOUT ? stdout : stderr).receive(bytes),
       writable: () => stdin.room(),
       eof: () => {
         stdout.finish();

@@ -3,6 +3,7 @@ import { SshError } from "@nacre/wire";
 import type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "../mux/channel.ts";
 import { EventBuffer } from "../mux/event-buffer.ts";
 import type { StreamKind, StreamTypes, WriteEnd } from "../streams/stream-kind.ts";
+import { STDERR, STDOUT } from "./names.ts";
 
 /** A pseudo-terminal requested by a client (RFC 4254 §6.2). Sizes are in characters and pixels; 0 if unknown. */
 export interface Pty {
@@ -111,7 +112,7 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
     this.#streams = streams;
     this.#input = new EventBuffer(channel);
     let unended = 2;
-    const output = (stream?: "stderr"): WriteEnd<K["writable"]> =>
+    const output = (stream: number): WriteEnd<K["writable"]> =>
       streams.writable({
         write: (bytes) => channel.write(bytes, stream),
         end: () => {
@@ -119,14 +120,14 @@ export abstract class BaseSession<K extends StreamTypes = StreamTypes> {
         },
         abort() {},
       });
-    const stdout = output();
-    const stderr = output("stderr");
+    const stdout = output(STDOUT);
+    const stderr = output(STDERR);
     this.stdout = stdout.stream;
     this.stderr = stderr.stream;
     this.#outputs = [stdout, stderr];
     channel.handler = {
       // RFC 4254 §5.2 defines no extended data from client to server.
-      data: (stream, bytes) => (stream === "stdout" ? this.#input.data(stream, bytes) : channel.consumed(bytes.length)),
+      data: (stream, bytes) => (stream === STDOUT ? this.#input.data(stream, bytes) : channel.consumed(bytes.length)),
       writable: () => {
         this.#input.writable();
         stdout.room();

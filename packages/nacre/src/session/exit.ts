@@ -1,8 +1,11 @@
-import { SshError } from "@nacre/wire";
+import { decodeIfReadable, exitSignal, exitStatus, SshError, xonXoff } from "@nacre/wire";
 import type { Exit } from "../client/options.ts";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
 
-/** Records how a command ended, from the requests on its channel (RFC 4254 §6.10). Refuses all other requests. */
+/**
+ * Records how a command ended, from the requests on its channel (RFC 4254 §6.10). These requests only inform, so a malformed one is ignored,
+ * such as the exit-signal of PuTTY's server, which names signals by number. Refuses all requests but those of §6.8 and §6.10.
+ */
 export class ExitReport {
   readonly #channel: Channel;
   #exit: Exit = { status: undefined, signal: undefined, coreDumped: false };
@@ -22,15 +25,29 @@ export class ExitReport {
   }
 
   onRequest(request: ChannelRequest): void {
-    switch (request.type) {
-      case "exit-status":
-        this.#exit = { status: request.status, signal: undefined, coreDumped: false };
-        return;
-      case "exit-signal":
-        this.#exit = { status: undefined, signal: request.signalName, coreDumped: request.coreDumped };
-        return;
+    this.#channel.reply(request, this.#read(request));
+  }
+
+  /** Returns whether the request was understood. Only the first report counts. */
+  #read({ requestType, data }: ChannelRequest): boolean {
+    switch (requestType) {
+      case "exit-status": {
+        const report = decodeIfReadable(exitStatus, data);
+        if (report === undefined) return false;
+        if (!this.hasExit) this.#exit = { status: report.exitStatus, signal: undefined, coreDumped: false };
+        return true;
+      }
+      case "exit-signal": {
+        const report = decodeIfReadable(exitSignal, data);
+        if (report === undefined) return false;
+        const { signalName, coreDumped } = report;
+        if (!this.hasExit) this.#exit = { status: undefined, signal: signalName, coreDumped };
+        return true;
+      }
+      case "xon-xoff":
+        return decodeIfReadable(xonXoff, data) !== undefined;
       default:
-        this.#channel.reply(request, false);
+        return false;
     }
   }
 }

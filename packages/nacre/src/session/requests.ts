@@ -1,5 +1,6 @@
 import {
   breakRequest,
+  concatBytes,
   envRequest,
   escapeText,
   execRequest,
@@ -11,8 +12,15 @@ import {
   windowChange,
 } from "@nacre/wire";
 import { checkName, isBytes, usage } from "../check.ts";
-import type { ClientProvider, PtyOptions, SessionRequestOptions, SpawnOptions } from "../client/options.ts";
-import { checkNames, PTY_OPTIONS, REQUEST_OPTIONS, typeOf } from "../option-names.ts";
+import {
+  type ClientProvider,
+  PTY_OPTIONS,
+  type PtyOptions,
+  REQUEST_OPTIONS,
+  type SessionRequestOptions,
+  type SpawnOptions,
+} from "../client/options.ts";
+import { checkOptions, typeOf } from "../options/schema.ts";
 
 /** Encoded terminal modes that leave all modes to the server: TTY_OP_END alone (RFC 4254 §8). */
 const NO_MODES: Uint8Array = /* @__PURE__ */ Uint8Array.of(0);
@@ -29,13 +37,15 @@ export interface EncodedRequest {
  * Throws `usage` for invalid options. `encodeModes` encodes terminal modes by name.
  */
 export function startRequests(
-  { env, pty, requests = [] }: Pick<SpawnOptions, "env" | "pty" | "requests">,
+  { env = {}, envMode, pty, requests = [] }: Pick<SpawnOptions, "env" | "envMode" | "pty" | "requests">,
   type: "exec" | "shell" | "subsystem",
   data: Uint8Array,
   encodeModes: ClientProvider["encodeModes"],
 ): readonly EncodedRequest[] {
+  const isInCommand = envMode === "command";
+  if (isInCommand && type !== "exec") throw usage(`\`envMode: "command"\` needs a command, and a ${type} has none`);
   return [
-    ...Object.entries(env ?? {}).map(([name, value]) => ({
+    ...Object.entries(isInCommand ? {} : env).map(([name, value]) => ({
       type: "env",
       data: encodeEnv(name, value),
       wantReply: false,
@@ -47,14 +57,28 @@ export function startRequests(
 }
 
 /**
- * Returns the data of "exec". Throws `usage` for an invalid command. A NUL is invalid: it would end the command early, and sshd disconnects
- * on it.
+ * Returns the data of "exec". With `envMode: "command"` the command sets the variables itself. Throws `usage` for an invalid command. A NUL
+ * is invalid: it would end the command early, and sshd disconnects on it.
  */
-export function encodeCommand(command: string | Uint8Array): Uint8Array {
+export function encodeCommand(
+  command: string | Uint8Array,
+  { env = {}, envMode }: Pick<SpawnOptions, "env" | "envMode"> = {},
+): Uint8Array {
   const bytes = toBytes(command, "the command");
   if (bytes.includes(0)) throw withNul("the command");
-  return execRequest.encode({ command: bytes });
+  const exports = envMode === "command" ? Object.entries(env).map(([name, value]) => exported(name, value)) : [];
+  return execRequest.encode({ command: concatBytes(utf8Encode(exports.join("")), bytes) });
 }
+
+/** Returns the command of a POSIX shell that sets a variable. Throws `usage` for a name that the shell would not take as one. */
+function exported(name: string, value: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    throw usage(`"${escapeText(name)}" is not the name of a shell variable; use letters, digits and _`);
+  const quoted = checkText(value, variable(name)).replaceAll("'", "'\\''");
+  return `export ${name}='${quoted}'; `;
+}
+
+const variable = (name: string): string => `the environment variable ${escapeText(name)}`;
 
 /** Returns the data of "subsystem". Throws `usage` for an invalid name. */
 export function encodeSubsystem(name: string): Uint8Array {
@@ -90,7 +114,7 @@ export function toBytes(value: string | Uint8Array, what: string): Uint8Array {
 }
 
 function encodeRequest(request: SessionRequestOptions): EncodedRequest {
-  checkNames(request, REQUEST_OPTIONS, "`requests`");
+  checkOptions(request, REQUEST_OPTIONS, "`requests`");
   const { type, data = new Uint8Array(0), wantReply = true } = request;
   checkName(type, "the type of a session request");
   if (!isBytes(data)) throw usage("the `data` of a session request must be a Uint8Array");
@@ -98,15 +122,14 @@ function encodeRequest(request: SessionRequestOptions): EncodedRequest {
 }
 
 function encodeEnv(name: string, value: string): Uint8Array {
-  const what = `the environment variable ${escapeText(name)}`;
   return envRequest.encode({
     name: checkText(name, "the name of an environment variable"),
-    value: checkText(value, what),
+    value: checkText(value, variable(name)),
   });
 }
 
 function encodePty(options: PtyOptions, encodeModes: ClientProvider["encodeModes"]): Uint8Array {
-  checkNames(options, PTY_OPTIONS, "`pty`");
+  checkOptions(options, PTY_OPTIONS, "`pty`");
   const { term = "xterm-256color", columns = 80, rows = 24, modes = NO_MODES } = options;
   return ptyRequest.encode({
     term: checkText(term, "`pty.term`"),

@@ -1,4 +1,3 @@
-import { SIGNAL_NAMES } from "@nacre/connection";
 import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
 import type { Channel, ChannelRequest } from "../mux/channel.ts";
 import { EventBuffer } from "../mux/event-buffer.ts";
@@ -15,6 +14,8 @@ import type {
   SessionResult,
   SessionStart,
 } from "./base-session.ts";
+import { decodeSessionRequest, type SessionRequest } from "./client-requests.ts";
+import { SIGNAL_NAMES } from "./names.ts";
 
 /** The part of a server's connection that a session channel uses. */
 export interface SessionContext<S> {
@@ -63,13 +64,21 @@ export class SessionChannel<S extends BaseSession> {
   }
 
   #onRequest(request: ChannelRequest): void {
-    const { granted, start } = this.#decide(request);
+    let decoded: SessionRequest;
+    try {
+      decoded = decodeSessionRequest(request.requestType, request.data);
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      this.#channel.reject(error);
+      return;
+    }
+    const { granted, start } = this.#decide(decoded, request);
     this.#channel.reply(request, granted);
     start?.();
   }
 
   /** Decides a request of the client. If there is a `start`, call it after the reply. */
-  #decide(event: ChannelRequest): { readonly granted: boolean; readonly start?: () => void } {
+  #decide(event: SessionRequest, request: ChannelRequest): { readonly granted: boolean; readonly start?: () => void } {
     switch (event.type) {
       case "env":
         return { granted: this.#onEnv(event.name, event.value) };
@@ -95,11 +104,10 @@ export class SessionChannel<S extends BaseSession> {
         // A forced command receives the name in an environment variable, which cannot contain NUL.
         if (event.name.includes("\0")) return this.#refuse("subsystem (with a NUL)");
         return this.#onStart("subsystem", event.name);
-      case "channel-request":
-        return this.#onOther(event);
-      default:
-        // Only servers send the other requests.
+      case "unfit":
         return { granted: false };
+      case "other":
+        return this.#onOther(request);
     }
   }
 
@@ -122,7 +130,7 @@ export class SessionChannel<S extends BaseSession> {
     return true;
   }
 
-  #onPty(event: Extract<ChannelRequest, { type: "pty-req" }>): boolean {
+  #onPty(event: Extract<SessionRequest, { type: "pty-req" }>): boolean {
     const { options, permissions } = this.#context;
     const { term, columns, rows, widthPixels, heightPixels, modes } = event;
     const pty: Pty = { term, columns, rows, widthPixels, heightPixels, modes };
@@ -138,7 +146,7 @@ export class SessionChannel<S extends BaseSession> {
     return true;
   }
 
-  #onResize(event: Extract<ChannelRequest, { type: "window-change" }>): boolean {
+  #onResize(event: Extract<SessionRequest, { type: "window-change" }>): boolean {
     if (this.#pty === undefined) return false;
     const { columns, rows, widthPixels, heightPixels } = event;
     this.#pty = { ...this.#pty, columns, rows, widthPixels, heightPixels };
@@ -148,7 +156,7 @@ export class SessionChannel<S extends BaseSession> {
     return true;
   }
 
-  #onOther({ requestType, data, token }: Extract<ChannelRequest, { type: "channel-request" }>): { granted: boolean } {
+  #onOther({ requestType, data, token }: ChannelRequest): { granted: boolean } {
     const { options, permissions, connection } = this.#context;
     const handler = permissions.sessionRequests.includes(requestType)
       ? ownValue(options.sessionRequests, requestType)
@@ -298,7 +306,7 @@ function exitOf(result: SessionResult): SessionExit {
 
 /** Encodes "exit-signal". RFC 4254 §6.10 defines few signals; others are sent as OpenSSH's "SIG@openssh.com", with the name as message. */
 function encodeSignal({ signal, coreDumped = false, message }: Extract<SessionExit, { signal: string }>): Uint8Array {
-  const known = (SIGNAL_NAMES as readonly string[]).includes(signal);
+  const known = SIGNAL_NAMES.includes(signal);
   return exitSignal.encode({
     signalName: known ? signal : "SIG@openssh.com",
     coreDumped,

@@ -87,7 +87,7 @@ describe("while the channel is being opened", () => {
     const { duplex, channel, open, send, outcome } = dialling();
     open();
     send("question");
-    channel.handler.data("stdout", utf8Encode("answer"));
+    channel.handler.data(0, utf8Encode("answer"));
     channel.handler.eof();
     duplex.handler.ended();
     await macrotask();

@@ -13,7 +13,7 @@ function bridged(signal = new AbortController().signal) {
   const duplex = new FakeDuplex();
   let resolved = 0;
   const done = bridge(channel as unknown as Channel, duplex, signal).then(() => void resolved++);
-  const receive = (text: string): void => channel.handler.data("stdout", utf8Encode(text));
+  const receive = (text: string): void => channel.handler.data(0, utf8Encode(text));
   const send = (text: string): void => duplex.handler.data(utf8Encode(text));
   return { channel, duplex, done, receive, send, resolved: () => resolved };
 }
@@ -33,7 +33,7 @@ describe("from the channel", () => {
   it("gives the byte connection the whole buffers, which it may detach", async () => {
     const { channel, duplex } = bridged();
     const part = utf8Encode("[part]").subarray(1, 5);
-    channel.handler.data("stdout", part);
+    channel.handler.data(0, part);
     await macrotask();
     expect([duplex.written, part.buffer.byteLength]).toEqual(["part", 0]);
   });
@@ -71,7 +71,7 @@ describe("from the channel", () => {
     const { channel, duplex } = bridged();
     const replies: unknown[] = [];
     channel.reply = (...reply: unknown[]) => void replies.push(reply);
-    channel.handler.data("stderr", utf8Encode("noise"));
+    channel.handler.data(1, utf8Encode("noise"));
     const request = { type: "channel-request" } as never;
     channel.handler.request(request);
     expect([channel.consumedBytes, duplex.writes, replies]).toEqual([5, [], [[request, false]]]);
@@ -214,7 +214,7 @@ describe("the end", () => {
     Object.defineProperty(channel, "handler", {
       set: (handler: FakeChannel["handler"]) => {
         channel.closed = true;
-        handler.data("stdout", utf8Encode("all"));
+        handler.data(0, utf8Encode("all"));
         handler.eof();
         handler.closed({ error: undefined, broken: false });
       },
@@ -349,7 +349,7 @@ describe("any order of events", () => {
               const bytes = Math.min(step.bytes, left);
               if (twin.eof || twin.closed || bytes === 0) break;
               const text = letters(twin.toDuplex.length, bytes);
-              channel.handler.data("stdout", utf8Encode(text));
+              channel.handler.data(0, utf8Encode(text));
               twin.toDuplex += text;
               break;
             }

@@ -30,7 +30,7 @@ async function opened(onData?: (duplex: Duplex) => void) {
   });
   expect(channel.handler).toBeUndefined();
   await macrotask();
-  const receive = (text: string): void => channel.handler.data("stdout", utf8Encode(text));
+  const receive = (text: string): void => channel.handler.data(0, utf8Encode(text));
   return { channel, duplex, said, receive };
 }
 
@@ -74,7 +74,7 @@ describe("received data", () => {
     const { channel, said } = await opened();
     const replies: unknown[] = [];
     channel.reply = (...reply: unknown[]) => void replies.push(reply);
-    channel.handler.data("stderr", utf8Encode("noise"));
+    channel.handler.data(1, utf8Encode("noise"));
     const request = { type: "channel-request" } as never;
     channel.handler.request(request);
     expect([said, channel.consumedBytes, replies]).toEqual([[], 5, [[request, false]]]);

@@ -1,5 +1,5 @@
 import { Connection, type ConnectionLimits } from "@nacre/connection";
-import { ClientSession, type ClientSessionEvent } from "@nacre/session";
+import { ClientSession, type ClientSessionEvent, clientMethods } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
 import { userKey } from "@nacre/testing/session/pair";
 import type { Bytes, SshError } from "@nacre/wire";
@@ -29,6 +29,7 @@ export function clientMux(streams: ByteStreams): TestMux {
     identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
     password: false,
     keyboardInteractive: false,
+    loginMethods: clientMethods,
   });
   const side: Side = {
     event(event) {
@@ -68,18 +69,25 @@ export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Part
       turnOver: false,
     },
   });
+  const inbox: Bytes[] = [];
   let end: SshError | undefined;
   const machine: Partial<DrivenMachine<ClientSessionEvent>> = {
     connection,
     wantsInput: true,
     tick() {},
-    takeOutput: () => undefined,
+    takeOutput: () => [],
     deadline: () => undefined,
     disconnect: (error) => {
       end = error;
     },
     nextEvent() {
-      return connection.nextEvent() ?? (end && { type: "closed", error: end });
+      for (;;) {
+        const event = connection.nextEvent();
+        if (event !== undefined) return event;
+        const payload = inbox.shift();
+        if (payload === undefined) return end && { type: "closed", error: end };
+        connection.receive(payload);
+      }
     },
   };
   const duplex: Partial<Duplex> = { write: () => true, pause() {}, resume() {}, close: () => Promise.resolve() };
@@ -100,7 +108,7 @@ export function looseMux(handlers: Partial<MuxHandlers<Side>> = {}, limits: Part
   return {
     mux,
     receive(...payloads) {
-      for (const payload of payloads) connection.receive(payload as Bytes);
+      inbox.push(...(payloads as readonly Bytes[]));
       mux.engine.turn();
     },
     lose: (error) => mux.engine.fail(error),

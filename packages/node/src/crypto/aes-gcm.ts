@@ -60,9 +60,16 @@ abstract class Gcm {
     return createDecipheriv(this.#openssl, this.#key, this.#nonce);
   }
 
-  /** Advances to the nonce of the next packet. */
+  /**
+   * Advances to the nonce of the next packet: increments the 64-bit invocation counter after the 4 fixed bytes (RFC 5647 §7.1). The counter
+   * starts at any value and would repeat only after 2^64 packets; the packet writer and reader stop at 2^32 packets per key.
+   */
   protected advance(): void {
-    increment(this.#nonce);
+    const nonce = this.#nonce;
+    for (let i = NONCE_LENGTH - 1; i >= 4; i--) {
+      nonce[i]!++;
+      if (nonce[i] !== 0) return;
+    }
   }
 }
 
@@ -114,15 +121,4 @@ class GcmOpener extends Gcm implements PacketOpener {
 function copies({ key, iv }: DirectionKeys): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
   const both = concatBytes(key, iv);
   return { key: both.subarray(0, key.length), nonce: both.subarray(key.length) };
-}
-
-/**
- * Increments the 64-bit invocation counter after the 4 fixed bytes (RFC 5647 §7.1). The counter starts at any value and would repeat only
- * after 2^64 packets; the packet writer and reader stop at 2^32 packets per key.
- */
-function increment(nonce: Uint8Array): void {
-  for (let i = NONCE_LENGTH - 1; i >= 4; i--) {
-    nonce[i]!++;
-    if (nonce[i] !== 0) return;
-  }
 }

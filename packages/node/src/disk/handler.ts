@@ -1,5 +1,5 @@
 import { type SftpPeer, type SftpServerSettings, sftpServer as serveFileSystem } from "@nacre/files/server";
-import { checkNames, type OptionNames } from "nacre/extend";
+import { checkOptions, type OptionRows } from "nacre/extend";
 import type { NodeSession, SessionHandler } from "../listen/session.ts";
 import { diskFileSystem } from "./disk-file-system.ts";
 import { DISK_OPTIONS, type DiskFileSystemOptions } from "./options.ts";
@@ -9,7 +9,7 @@ export interface SftpServerOptions extends DiskFileSystemOptions, SftpServerSett
   readonly readOnly?: boolean | undefined;
 }
 
-const OPTIONS: OptionNames<SftpServerOptions> = {
+const OPTIONS: OptionRows<SftpServerOptions> = {
   ...DISK_OPTIONS,
   readOnly: true,
   allowRequests: true,
@@ -38,7 +38,7 @@ export function sftpServer(
 }
 
 function makeHandler(options: SftpServerOptions): (session: SftpPeer) => Promise<void> {
-  checkNames(options, OPTIONS, "`sftpServer`");
+  checkOptions(options, OPTIONS, "`sftpServer`");
   const { root, startDirectory, readOnly, umask, maxHandles, ...settings } = options;
   const fileSystem = diskFileSystem({ root, startDirectory, readOnly, umask, maxHandles });
   return serveFileSystem(fileSystem, { ...settings, readOnly });

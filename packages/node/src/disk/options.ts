@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
-import { checkNames, type OptionNames } from "nacre/extend";
+import { checkOptions, type OptionRows } from "nacre/extend";
 
 /** Options of `diskFileSystem`. */
 export interface DiskFileSystemOptions {
@@ -23,7 +23,7 @@ export interface DiskFileSystemOptions {
 }
 
 /** Names of the options of `diskFileSystem`. */
-export const DISK_OPTIONS: OptionNames<DiskFileSystemOptions> = {
+export const DISK_OPTIONS: OptionRows<DiskFileSystemOptions> = {
   root: true,
   startDirectory: true,
   readOnly: true,
@@ -33,7 +33,7 @@ export const DISK_OPTIONS: OptionNames<DiskFileSystemOptions> = {
 
 /** Throws `usage` unless the options of `diskFileSystem` are valid and the root is a directory. */
 export function checkDiskOptions(options: DiskFileSystemOptions): void {
-  checkNames(options, DISK_OPTIONS, "`diskFileSystem`");
+  checkOptions(options, DISK_OPTIONS, "`diskFileSystem`");
   const { root, startDirectory = "/", readOnly = false, umask = 0, maxHandles = 1 } = options;
   if (process.platform === "win32")
     throw usage("`diskFileSystem` does not run on Windows; serve another `FileSystem`, such as memoryFileSystem()");

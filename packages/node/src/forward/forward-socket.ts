@@ -3,7 +3,7 @@ import {
   abortedError,
   type Channel,
   channelPair,
-  checkNames,
+  checkOptions,
   checkOriginator,
   checkSignal,
   checkTarget,
@@ -12,7 +12,7 @@ import {
   type ForwardTarget,
   formatTarget,
   type Opener,
-  type OptionNames,
+  type OptionRows,
   onAbort,
   type ReadSource,
   type WriteTarget,
@@ -27,7 +27,7 @@ export interface SocketOptions extends Pick<DialOptions, "originator"> {
   readonly signal?: AbortSignal | undefined;
 }
 
-const SOCKET_OPTIONS: OptionNames<SocketOptions> = { allowHalfOpen: "boolean", signal: true, originator: true };
+const SOCKET_OPTIONS: OptionRows<SocketOptions> = { allowHalfOpen: "boolean", signal: true, originator: true };
 
 /**
  * A connection opened by the server, as a stream like `net.Socket`. Use it with libraries that accept a socket: database clients,
@@ -49,7 +49,7 @@ export class ForwardSocket extends ChannelPair {
   /** For internal use; call `Client.socket` instead. */
   constructor(mux: Opener, target: ForwardTarget, options: SocketOptions) {
     checkTarget(target);
-    checkNames(options, SOCKET_OPTIONS, "`socket`");
+    checkOptions(options, SOCKET_OPTIONS, "`socket`");
     checkSignal(options.signal);
     if (options.originator !== undefined) checkOriginator(options.originator);
     const ends = new LateEnds(() => this.#touch());

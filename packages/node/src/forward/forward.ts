@@ -1,10 +1,10 @@
 import { checkLimit, MAX_UINT32, SshError } from "@nacre/wire";
 import {
   abortedError,
-  checkNames,
+  checkOptions,
   checkSignal,
   type ListenAddress,
-  type OptionNames,
+  type OptionRows,
   onAbort,
   openedUnlessAborted,
 } from "nacre/extend";
@@ -62,9 +62,9 @@ const MAX_CONNECTIONS = 224;
 /** Time to wait for the server's reply to a cancel request when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
 
-const FORWARD_OPTIONS: OptionNames<ForwardOptions> = { maxConnections: true, signal: true, onError: true };
-const LOCAL_OPTIONS: OptionNames<LocalForwardOptions> = { ...FORWARD_OPTIONS, streamLocalBindUnlink: "boolean" };
-const PROXY_OPTIONS: OptionNames<ProxyOptions> = { handshakeTimeout: true };
+const FORWARD_OPTIONS: OptionRows<ForwardOptions> = { maxConnections: true, signal: true, onError: true };
+const LOCAL_OPTIONS: OptionRows<LocalForwardOptions> = { ...FORWARD_OPTIONS, streamLocalBindUnlink: "boolean" };
+const PROXY_OPTIONS: OptionRows<ProxyOptions> = { handshakeTimeout: true };
 
 /** A method of `Client` that opens a forward. */
 type ForwardMethod = "forwardLocal" | "forwardDynamic" | "forwardRemote" | "forwardRemoteDynamic";
@@ -92,7 +92,7 @@ export async function openForward(
   setup: ForwardSetup,
   options: ForwardOptions & ProxyOptions,
 ): Promise<Forward> {
-  checkNames(options, OPTION_NAMES[setup.method], `\`${setup.method}\``);
+  checkOptions(options, OPTION_NAMES[setup.method], `\`${setup.method}\``);
   const { maxConnections = MAX_CONNECTIONS, handshakeTimeout, signal, onError } = options;
   checkLimit("maxConnections", maxConnections, { least: 1, most: MAX_UINT32, unit: "connections" });
   if (handshakeTimeout !== undefined)

@@ -27,7 +27,7 @@ class ChannelClient implements ProxyClient {
     const channel = this.#channel;
     channel.handler = {
       data: (stream, bytes) => {
-        if (stream === "stdout") receive(bytes);
+        if (stream === 0) receive(bytes);
         channel.consumed(bytes.length - this.#held);
       },
       writable() {},
@@ -41,7 +41,7 @@ class ChannelClient implements ProxyClient {
     const buffer = new EventBuffer(this.#channel);
     this.#channel.handler = buffer;
     this.#held = rest.length;
-    if (rest.length > 0) buffer.data("stdout", rest);
+    if (rest.length > 0) buffer.data(0, rest);
   }
 
   write(bytes: Bytes): void {

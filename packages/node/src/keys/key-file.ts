@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { type EncryptedKeyFile, openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/internal";
 import type { PrivateKey } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
-import { checkKeyText, checkNames, inSlices, type OptionNames, passphraseNeeded } from "nacre/extend";
+import { checkKeyText, checkOptions, inSlices, type OptionRows, passphraseNeeded } from "nacre/extend";
 import { type CryptoChoice, nodePrivateKey } from "../crypto/private-key.ts";
 
 /** Options of {@link privateKey}. */
@@ -13,14 +13,14 @@ export interface PrivateKeyOptions {
   readonly crypto?: CryptoChoice | undefined;
 }
 
-const PRIVATE_KEY_OPTIONS: OptionNames<PrivateKeyOptions> = { passphrase: "string", crypto: ["node", "noble"] };
+const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = { passphrase: "string", crypto: ["node", "noble"] };
 
 /**
  * Returns the private key in the text of a key file, for `identities` and `hostKeys`. Use it for keys from an environment variable or a
  * vault. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` has another type, or the errors of `openPrivateKey`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
-  checkNames(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
+  checkOptions(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
   checkKeyText(text);
   const { passphrase, crypto } = options;
   const opened = await openKeyFile(text, crypto);

@@ -1,6 +1,14 @@
-import type { Overrides } from "@nacre/wire";
-import type { ServeOptions, ServerEvent, ServerLimits, SshError } from "nacre/extend";
+import { checkLimit, MAX_UINT32, type Overrides } from "@nacre/wire";
+import {
+  type OptionRows,
+  SERVE_OPTIONS,
+  type ServeOptions,
+  type ServerEvent,
+  type ServerLimits,
+  type SshError,
+} from "nacre/extend";
 import type { CryptoChoice } from "../crypto/private-key.ts";
+import { checkPort } from "../net/dial.ts";
 import type { NodeSession } from "./session.ts";
 import type { Penalties } from "./sources.ts";
 
@@ -13,6 +21,8 @@ export interface RandomEarlyDrop {
   /** Number at which every new connection is dropped; in between, the probability grows linearly. */
   readonly full: number;
 }
+
+export const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
 
 /**
  * Limits per source before login. A source is an address, or a network as defined by `netBlockSize`. Times are in milliseconds. All clients
@@ -97,3 +107,27 @@ export type ListenEvent =
     ))
   /** The system could not hand over a connection, perhaps for lack of file descriptors. The server keeps running. */
   | { readonly type: "accept-failed"; readonly error: SshError };
+
+const { remoteAddress: _remoteAddress, log: _log, ...SERVE } = SERVE_OPTIONS;
+
+export const LISTEN_OPTIONS: OptionRows<ListenOptions> = {
+  ...SERVE,
+  port: { check: (port) => checkPort(port, 0) },
+  host: "string",
+  crypto: ["node", "noble"],
+  maxConnections: { check: checkMaxConnections },
+  maxUnauthenticated: { type: "object", check: checkMaxUnauthenticated, default: MAX_UNAUTHENTICATED },
+  perSource: "object or boolean",
+  log: "function",
+};
+
+function checkMaxConnections(most = Number.POSITIVE_INFINITY): void {
+  if (most === Number.POSITIVE_INFINITY) return;
+  checkLimit("maxConnections", most, { least: 0, most: MAX_UINT32, unit: "connections" });
+}
+
+function checkMaxUnauthenticated({ start, rate, full } = MAX_UNAUTHENTICATED): void {
+  checkLimit("maxUnauthenticated.start", start, { least: 1, most: MAX_UINT32, unit: "connections" });
+  checkLimit("maxUnauthenticated.rate", rate, { least: 1, most: 100, unit: "percent" });
+  checkLimit("maxUnauthenticated.full", full, { least: start, most: MAX_UINT32, unit: "connections" });
+}

@@ -1,6 +1,6 @@
 import { addressMatcher, networkOf } from "@nacre/keyfiles/internal";
 import { checkLimit, MAX_MILLISECONDS, MAX_UINT32, SshError } from "@nacre/wire";
-import { checkNames, type OptionNames } from "nacre/extend";
+import { checkOptions, type OptionRows } from "nacre/extend";
 import type { PerSourceOptions, RandomEarlyDrop } from "./listen-options.ts";
 import { type Penalties, Sources } from "./sources.ts";
 
@@ -13,7 +13,7 @@ export interface PerSource {
   readonly sourceOf: (address: string) => string | undefined;
 }
 
-const PER_SOURCE_OPTIONS: OptionNames<PerSourceOptions> = {
+const PER_SOURCE_OPTIONS: OptionRows<PerSourceOptions> = {
   maxUnauthenticated: true,
   netBlockSize: "object",
   penalties: "object or boolean",
@@ -28,7 +28,7 @@ export function perSource(
   { start, full }: RandomEarlyDrop,
 ): PerSource {
   if (options === true) throw new SshError("usage", "`perSource` must be an object with limits, or false");
-  if (options !== false && options !== undefined) checkNames(options, PER_SOURCE_OPTIONS, "`perSource`");
+  if (options !== false && options !== undefined) checkOptions(options, PER_SOURCE_OPTIONS, "`perSource`");
   const {
     maxUnauthenticated = Math.max(start, Math.ceil(full / 2)),
     netBlockSize: { ipv4 = 32, ipv6 = 64 } = {},

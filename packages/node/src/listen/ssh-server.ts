@@ -1,50 +1,46 @@
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { plainAddress } from "@nacre/keyfiles/internal";
-import { checkLimit, completeLimits, escapeText, MAX_UINT32, SshError } from "@nacre/wire";
+import { completeLimits, escapeText, SshError } from "@nacre/wire";
 import {
-  type CryptoProvider,
-  checkNames,
+  checkOptions,
+  chooseAlgorithms,
   offeredAlgorithms,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
+  type ServerProvider,
   withDescriptions,
 } from "nacre/extend";
-import { checkServeOptions, SERVER_LIMITS, serveDuplex } from "nacre/internal-server";
-import { nodeServerAlgorithms } from "../crypto/algorithms.ts";
+import { checkServeOptions, SERVER_LIMITS, serveDuplex, serverMethods } from "nacre/internal-server";
+import { nodeAlgorithms, nodeServerAlgorithms } from "../crypto/algorithms.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { loadAlgorithms } from "../crypto/load.ts";
 import { nodeRandom } from "../crypto/random.ts";
-import { checkPort } from "../net/dial.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";
 import { TCP_KEEPALIVE_DELAY } from "../net/tcp-keepalive.ts";
-import { LISTEN_OPTIONS } from "../option-names.ts";
-import type { ListenEvent, ListenOptions, RandomEarlyDrop } from "./listen-options.ts";
+import {
+  LISTEN_OPTIONS,
+  type ListenEvent,
+  type ListenOptions,
+  MAX_UNAUTHENTICATED,
+  type RandomEarlyDrop,
+} from "./listen-options.ts";
 import { delayRefusals } from "./login-delay.ts";
 import { type PerSource, perSource } from "./per-source.ts";
 import { type Endpoints, NodeSession } from "./session.ts";
 import type { Offence } from "./sources.ts";
 import { warnOfExceptions } from "./warn-of-exceptions.ts";
 
-const MAX_UNAUTHENTICATED: RandomEarlyDrop = { start: 10, rate: 30, full: 100 };
-
 type DropReason = Extract<ListenEvent, { type: "dropped" }>["reason"];
 
 /** Implements `listen`. */
 export async function openServer(options: ListenOptions): Promise<SshServer> {
   // An untyped caller may pass no options.
-  checkNames({ ...options }, LISTEN_OPTIONS, "`listen`");
-  const { host = "127.0.0.1", port, maxConnections, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = { ...options };
-  checkPort(port, 0);
-  if (maxConnections !== undefined && maxConnections !== Number.POSITIVE_INFINITY)
-    checkLimit("maxConnections", maxConnections, { least: 0, most: MAX_UINT32, unit: "connections" });
-  const { start, rate, full } = maxUnauthenticated;
-  checkLimit("maxUnauthenticated.start", start, { least: 1, most: MAX_UINT32, unit: "connections" });
-  checkLimit("maxUnauthenticated.rate", rate, { least: 1, most: 100, unit: "percent" });
-  checkLimit("maxUnauthenticated.full", full, { least: start, most: MAX_UINT32, unit: "connections" });
+  checkOptions({ ...options }, LISTEN_OPTIONS, "`listen`");
+  const { host = "127.0.0.1", port, maxUnauthenticated = MAX_UNAUTHENTICATED, signal } = options;
   const table = perSource(options.perSource, maxUnauthenticated);
-  const complete = await withCryptoProvider(options);
+  const complete = await withServerProvider(options);
   checkServeOptions(complete);
   await loadAlgorithms(complete.algorithms);
   if (signal?.aborted) throw new SshError("aborted", "listening was aborted", { cause: signal.reason });
@@ -58,12 +54,22 @@ export async function openServer(options: ListenOptions): Promise<SshServer> {
   return new SshServer(server, complete, maxUnauthenticated, table);
 }
 
-async function withCryptoProvider(options: ListenOptions): Promise<ListenOptions & CryptoProvider> {
-  const { defaultServerAlgorithms: defaults } =
-    options.crypto === "noble" ? await import("nacre/defaults") : { defaultServerAlgorithms: nodeServerAlgorithms };
-  const { algorithms: given = defaults, userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
-  const algorithms = offeredAlgorithms({ algorithms: given, wasm });
-  return { ...options, algorithms, userKeys, random, fingerprint, trace: withDescriptions(options.trace) };
+async function withServerProvider(options: ListenOptions): Promise<ListenOptions & ServerProvider> {
+  const { defaultServerAlgorithms: defaults, defaultAlgorithms: known } =
+    options.crypto === "noble"
+      ? await import("nacre/defaults")
+      : { defaultServerAlgorithms: nodeServerAlgorithms, defaultAlgorithms: nodeAlgorithms };
+  const { userKeys = defaults.hostKeys, random = nodeRandom, wasm } = options;
+  const algorithms = offeredAlgorithms({ algorithms: chooseAlgorithms(options.algorithms, defaults, known), wasm });
+  return {
+    ...options,
+    algorithms,
+    userKeys,
+    random,
+    fingerprint,
+    loginMethods: serverMethods,
+    trace: withDescriptions(options.trace),
+  };
 }
 
 /** A listening SSH server. */
@@ -75,7 +81,7 @@ export class SshServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: ListenOptions;
   /** Options shared by all connections. */
-  readonly #serve: ServeOptions<NodeSession> & CryptoProvider;
+  readonly #serve: ServeOptions<NodeSession> & ServerProvider;
   readonly #earlyDrop: RandomEarlyDrop;
   readonly #perSource: PerSource;
   readonly #stopDelays: () => void;
@@ -84,7 +90,7 @@ export class SshServer implements AsyncDisposable {
   #accepted = 0;
 
   /** For internal use; call `listen` instead. */
-  constructor(server: Server, options: ListenOptions & CryptoProvider, earlyDrop: RandomEarlyDrop, table: PerSource) {
+  constructor(server: Server, options: ListenOptions & ServerProvider, earlyDrop: RandomEarlyDrop, table: PerSource) {
     this.#server = server;
     this.#options = options;
     this.#earlyDrop = earlyDrop;

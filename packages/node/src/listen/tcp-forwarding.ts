@@ -1,21 +1,22 @@
 import { networkOf } from "@nacre/keyfiles/internal";
-import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import {
-  checkNames,
+  checkOptions,
   type ForwardContext,
   type Forwarding,
   type ForwardTarget,
   formatTarget,
   type ListenAddress,
   loginId,
+  type OptionRows,
   parsePlace,
   permitsAddress,
   permitsTarget,
 } from "nacre/extend";
 import type { GatewayPorts } from "../forward/forward-listen.ts";
 import { type AddressPlace, addressPlace, ownAddresses } from "../net/address-place.ts";
+import { checkConnectTimeout } from "../net/dial.ts";
 import { type Lookup, LookupQueue, SYSTEM_LOOKUPS } from "../net/lookup.ts";
-import { TCP_FORWARDING_OPTIONS } from "../option-names.ts";
 
 /** Settings for forwarding. A place is `"example.org:80"`, `"[2001:db8::1]:*"`, `"*:443"`, or the path of a Unix socket. */
 export interface TcpForwardingOptions {
@@ -53,6 +54,29 @@ export interface TcpForwardingOptions {
   readonly lookup?: Lookup | undefined;
 }
 
+const DEFAULTS = {
+  permitOpen: ["*:*"],
+  permitThisMachine: false,
+  permitListen: ["*"],
+  gatewayPorts: "no",
+  connectTimeout: 15_000,
+} as const;
+
+export const TCP_FORWARDING_OPTIONS: OptionRows<TcpForwardingOptions> = {
+  permitOpen: {
+    check: (places = DEFAULTS.permitOpen) => checkPlaces("permitOpen", places, false),
+    default: DEFAULTS.permitOpen,
+  },
+  permitThisMachine: { type: "boolean", default: DEFAULTS.permitThisMachine },
+  permitListen: {
+    check: (places = DEFAULTS.permitListen) => checkPlaces("permitListen", places, true),
+    default: DEFAULTS.permitListen,
+  },
+  gatewayPorts: { type: ["no", "yes", "clientspecified"], default: DEFAULTS.gatewayPorts },
+  connectTimeout: { check: checkConnectTimeout, default: DEFAULTS.connectTimeout },
+  lookup: "function",
+};
+
 /** Maximum number of concurrent calls of the option `lookup`. */
 const MAX_LOOKUPS = 64;
 
@@ -62,23 +86,15 @@ const MAX_LOOKUPS = 64;
  * options.
  */
 export function tcpForwarding(options: TcpForwardingOptions = {}): Forwarding {
-  checkNames(options, TCP_FORWARDING_OPTIONS, "`tcpForwarding`");
+  checkOptions(options, TCP_FORWARDING_OPTIONS, "`tcpForwarding`");
   const {
-    permitOpen = ["*:*"],
-    permitThisMachine = false,
-    permitListen = ["*"],
-    gatewayPorts = "no",
-    connectTimeout = 15_000,
+    permitOpen = DEFAULTS.permitOpen,
+    permitThisMachine = DEFAULTS.permitThisMachine,
+    permitListen = DEFAULTS.permitListen,
+    gatewayPorts = DEFAULTS.gatewayPorts,
+    connectTimeout = DEFAULTS.connectTimeout,
+    lookup,
   } = options;
-  const { lookup } = options;
-  checkPlaces("permitOpen", permitOpen, false);
-  checkPlaces("permitListen", permitListen, true);
-  if (typeof permitThisMachine !== "boolean") throw new SshError("usage", "`permitThisMachine` must be true or false");
-  if (!["no", "yes", "clientspecified"].includes(gatewayPorts))
-    throw new SshError("usage", '`gatewayPorts` must be "no", "yes" or "clientspecified"');
-  checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
-  if (lookup !== undefined && typeof lookup !== "function")
-    throw new SshError("usage", "`lookup` must be a function: async (host) => addresses");
   // rule: named-places
   const named = permitOpen.filter((text) => !/^(?:\*|\[\*\]):/.test(text));
   const always: readonly AddressPlace[] = permitThisMachine ? ["machine", "elsewhere"] : ["elsewhere"];
@@ -148,7 +164,7 @@ function internalAddress({ host, port }: HostAndPort, [address = ""]: readonly s
   );
 }
 
-function checkPlaces(option: string, places: unknown, barePort: boolean): asserts places is readonly string[] {
+function checkPlaces(option: string, places: unknown, barePort: boolean): void {
   if (!Array.isArray(places))
     throw new SshError("usage", `\`${option}\` must be an array of places, such as ["example.org:80"]`);
   for (const place of places) {

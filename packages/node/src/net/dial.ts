@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
 import { abortedError, checkSignal, type Duplex } from "nacre/extend";
 import { socketDuplex } from "./socket-duplex.ts";
@@ -10,6 +10,11 @@ export interface DialOptions {
   readonly port: number;
   /** Timeout for the connection attempt in milliseconds; default 15,000. */
   readonly connectTimeout?: number | undefined;
+  /**
+   * Address of this machine to connect from (ssh(1), `-b`); default the system's choice. A host name is then looked up in its address family
+   * alone. Through jump hosts, the nearest one is connected to from this address.
+   */
+  readonly localAddress?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,15 +41,17 @@ function readBuffer(): Uint8Array {
  */
 export async function tcpDuplex(options: DialOptions): Promise<Duplex> {
   // An untyped caller may pass no options.
-  const { host, port, connectTimeout, signal } = { ...options };
-  checkAddress(host, port);
+  const { host, port, connectTimeout, localAddress, signal } = { ...options };
+  checkHost(host);
+  checkPort(port, 1);
   checkConnectTimeout(connectTimeout);
+  checkLocalAddress(localAddress);
   checkSignal(signal);
   return socketDuplex(await dial(options));
 }
 
 /** Returns the connected socket, paused. A listener must consume each "data" chunk before it returns, since the buffer is reused. */
-export function dial({ host, port, connectTimeout, signal }: DialOptions): Promise<Socket> {
+export function dial({ host, port, connectTimeout, localAddress, signal }: DialOptions): Promise<Socket> {
   const where = placeOf({ host, port });
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -58,7 +65,8 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
       },
       callback: (length: number, buffer: Uint8Array): boolean => socket.emit("data", buffer.subarray(0, length)),
     };
-    const socket = connect({ host, port, noDelay: true, onread }).pause();
+    const from = localAddress === undefined ? {} : { localAddress, family: isIP(localAddress) };
+    const socket = connect({ host, port, noDelay: true, onread, ...from }).pause();
     const settle = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
@@ -84,8 +92,8 @@ export function dial({ host, port, connectTimeout, signal }: DialOptions): Promi
   });
 }
 
-/** Throws `usage` for an invalid host or port. */
-export function checkAddress(host: unknown, port: unknown): void {
+/** Throws `usage` for an invalid host. */
+export function checkHost(host: unknown): void {
   if (typeof host !== "string" || host === "")
     throw new SshError("usage", "`host` is required; pass a host name or address");
   // Not repeated: an address such as "alice:secret@example.org" may contain a password.
@@ -94,7 +102,6 @@ export function checkAddress(host: unknown, port: unknown): void {
       "usage",
       "`host` must be a host name or address alone, without brackets; give the port in `port`, and the user in `user`",
     );
-  checkPort(port, 1);
 }
 
 /** Returns whether this is a host without a port, a user or other parts, and may therefore appear in messages. */
@@ -111,6 +118,12 @@ export function checkConnectTimeout(connectTimeout: number | undefined): void {
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
 }
 
+/** Throws `usage` if `localAddress` is set and not an IP address. */
+export function checkLocalAddress(localAddress: unknown): void {
+  if (localAddress !== undefined && (typeof localAddress !== "string" || isIP(localAddress) === 0))
+    throw new SshError("usage", "`localAddress` must be an IP address of this machine");
+}
+
 /** Throws `usage` if the value is not a TCP port. A string is rejected too; convert an environment variable to a number. */
 export function checkPort(port: unknown, least: 0 | 1): void {
   if (Number.isInteger(port) && (port as number) >= least && (port as number) <= 65535) return;
@@ -121,6 +134,12 @@ export function checkPort(port: unknown, least: 0 | 1): void {
 function dialError(where: string, cause: NodeJS.ErrnoException): SshError {
   // Each address has its own error; report that of the first address tried.
   const first = cause instanceof AggregateError ? (cause.errors[0] as NodeJS.ErrnoException) : cause;
+  if (cause.syscall === "bind")
+    return failed(
+      where,
+      "cannot connect from `localAddress`; it must be an address of this machine and of the host's family",
+      cause,
+    );
   switch (cause.code ?? first.code ?? "") {
     case "ECONNREFUSED":
       return failed(where, "connection refused; check that an SSH server listens on this port", cause);

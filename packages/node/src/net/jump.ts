@@ -1,5 +1,13 @@
 import { SshError } from "@nacre/wire";
-import { type Channel, channelDuplex, connectDuplex, type Duplex, dialChannel, type ForwardTarget } from "nacre/extend";
+import {
+  type Channel,
+  type ClientProvider,
+  channelDuplex,
+  connectDuplex,
+  type Duplex,
+  dialChannel,
+  type ForwardTarget,
+} from "nacre/extend";
 import type { Client } from "../client.ts";
 import type { Prepared } from "../prepare.ts";
 import { bufferInputUntil } from "./buffer-input.ts";
@@ -7,17 +15,29 @@ import { connectTimer, placeOf } from "./dial.ts";
 import { asSshError } from "./failure.ts";
 import { hopError } from "./route.ts";
 
+/** An open byte connection. */
+export interface Opened {
+  readonly duplex: Duplex;
+  /** Time at which opening it began, in milliseconds of `performance.now`. */
+  readonly since: number;
+}
+
+/** Returns the time limit for connecting and the part of it that has passed; `undefined` if none was given. */
+export function timeOf({ dial: { connectTimeout } }: Prepared, { since }: Opened): ClientProvider["connecting"] {
+  return connectTimeout === undefined ? undefined : { timeout: connectTimeout, elapsed: performance.now() - since };
+}
+
 /**
- * Logs in to a jump host over `duplex` and opens a channel from there to `next`. If the server is known to support it, the channel open is
+ * Logs in to a jump host over `opened` and opens a channel from there to `next`. If the server is known to support it, the channel open is
  * sent together with the login. The returned duplex owns the jump host's connection, which is closed with it or if this function
  * rejects.
  */
-export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared): Promise<Duplex> {
-  const fail = (cause: unknown): SshError => hopError(hop, cause);
+export async function throughHop(opened: Opened, hop: Prepared, next: Prepared): Promise<Opened> {
+  const fail = (cause: unknown): SshError => hopError(hop.dial, cause);
   try {
     const { driver, early } = await connectDuplex(
-      bufferInputUntil(hop.loading, duplex),
-      hop.options,
+      bufferInputUntil(hop.loading, opened.duplex),
+      { ...hop.options, connecting: timeOf(hop, opened) },
       (connection) => connection,
       (mux) => dialChannel(mux, addressOf(next), { signal: hop.options.signal }),
     );
@@ -28,7 +48,7 @@ export async function throughHop(duplex: Duplex, hop: Prepared, next: Prepared):
 }
 
 /** Opens a channel from a client's server to `next`. The client stays open. */
-export async function throughClient(client: Pick<Client, "dialChannel">, next: Prepared): Promise<Duplex> {
+export async function throughClient(client: Pick<Client, "dialChannel">, next: Prepared): Promise<Opened> {
   try {
     const opening = client.dialChannel(addressOf(next), { signal: next.options.signal });
     return await overChannel(opening, next, clientError, async () => {});
@@ -42,7 +62,7 @@ function clientError(cause: unknown): SshError {
   return new SshError(code, `the client in \`via\`: ${message}`, { cause });
 }
 
-const addressOf = ({ host, port }: Prepared): ForwardTarget => ({ host, port });
+const addressOf = ({ dial: { host, port } }: Prepared): ForwardTarget => ({ host, port });
 
 /** Returns a duplex over a channel that is being opened. Calls `release` when the stream is closed, or before rejecting. */
 async function overChannel(
@@ -50,9 +70,10 @@ async function overChannel(
   next: Prepared,
   fail: (cause: unknown) => SshError,
   release: () => Promise<void>,
-): Promise<Duplex> {
+): Promise<Opened> {
+  const since = performance.now();
   try {
-    return jumpDuplex(await inTime(opening, next), fail, release);
+    return { duplex: jumpDuplex(await inTime(opening, next), fail, release), since };
   } catch (cause) {
     await release();
     throw cause;
@@ -62,7 +83,7 @@ async function overChannel(
 /** Waits for the channel to open. After `connect-timeout`, the attempt's signal aborts and closes a channel that opens later. */
 function inTime(opening: Promise<Channel>, next: Prepared): Promise<Channel> {
   return new Promise((resolve, reject) => {
-    const timer = connectTimer(placeOf(next), next.connectTimeout, reject);
+    const timer = connectTimer(placeOf(next.dial), next.dial.connectTimeout, reject);
     void opening.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

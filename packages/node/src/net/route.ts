@@ -1,8 +1,6 @@
 import { SshError } from "@nacre/wire";
-import { checkNames } from "nacre/extend";
-import { HOP_OPTIONS, NODE_CONNECT_OPTIONS } from "../option-names.ts";
-import type { ConnectOptions, Hop, HopOptions } from "../options.ts";
-import { checkOptions } from "../prepare.ts";
+import { checkOptions } from "nacre/extend";
+import { CONNECT_OPTIONS, type ConnectOptions, HOP_OPTIONS, type Hop, type HopOptions } from "../options.ts";
 import { isHostAlone, placeOf } from "./dial.ts";
 import { asSshError } from "./failure.ts";
 
@@ -14,21 +12,6 @@ export interface Route {
   readonly hops: readonly HopOptions[];
   readonly destination: HopOptions;
 }
-
-/** Options about this machine, which a hop inherits from the destination unless it sets its own. */
-const SHARED = [
-  "agent",
-  "passphrase",
-  "knownHosts",
-  "crypto",
-  "algorithms",
-  "wasm",
-  "requireStrictKex",
-  "limits",
-  "connectTimeout",
-  "warn",
-  "random",
-] as const satisfies readonly (keyof HopOptions)[];
 
 /** Reads `via`. Throws `usage` for invalid options, including those of a hop. */
 export function readRoute(options: ConnectOptions): Route {
@@ -42,11 +25,13 @@ export function readRoute(options: ConnectOptions): Route {
   const { via = [] } = destination;
   const listed: readonly unknown[] = Array.isArray(via) ? via : [via];
   for (const one of [destination, ...listed]) holdRejections((one as Partial<HopOptions> | null)?.identities);
-  checkNames(destination, NODE_CONNECT_OPTIONS, "`connect`");
-  checkOptions(destination);
+  checkOptions(destination, CONNECT_OPTIONS, "`connect`");
   const [first] = listed;
   const start = isClient(first) ? first : undefined;
   const hops = listed.slice(start === undefined ? 0 : 1).map((hop) => readHop(hop, destination));
+  // Any other host is reached through the one before.
+  if ([...hops, destination].slice(start === undefined ? 1 : 0).some(({ duplex }) => duplex !== undefined))
+    throw new SshError("usage", "`duplex` cannot follow a jump host; set it for the first jump host");
   return { start, hops, destination };
 }
 
@@ -62,14 +47,12 @@ function holdRejections(identities: unknown): void {
 function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
   if (isClient(hop)) throw new SshError("usage", "a connected client in `via` must come first");
   const own = typeof hop === "string" ? parseHop(hop) : (hop as HopOptions);
-  checkNames(own, HOP_OPTIONS, "a jump host");
-  const complete = { ...shared(destination), ...given(own) } as HopOptions;
   try {
-    checkOptions(complete);
+    checkOptions(own, HOP_OPTIONS, "a jump host");
   } catch (cause) {
-    throw hopError(complete, cause);
+    throw hopError({ ...own }, cause);
   }
-  return complete;
+  return { ...inherited(destination), ...given(own) } as HopOptions;
 }
 
 /** Parses `[user@]host[:port]`; an IPv6 address has brackets. Throws `usage`. */
@@ -86,8 +69,11 @@ function parseHop(text: string): HopOptions {
   return { host, user, port: port === undefined ? undefined : Number(port) };
 }
 
-function shared(destination: ConnectOptions): Partial<HopOptions> {
-  return Object.fromEntries(SHARED.map((name) => [name, destination[name]]));
+/** Returns the options about this machine. */
+function inherited(destination: ConnectOptions): object {
+  return Object.fromEntries(
+    Object.entries(destination).filter(([name]) => CONNECT_OPTIONS[name as keyof ConnectOptions].scope === "machine"),
+  );
 }
 
 /** Returns the options that are not `undefined`. */
@@ -101,7 +87,7 @@ function isClient(value: unknown): value is Exclude<Hop, string | HopOptions> {
 }
 
 /** Returns the error of a hop with the hop's name before its message; the code stays the same. */
-export function hopError({ host, port = 22 }: Pick<HopOptions, "host" | "port">, cause: unknown): SshError {
+export function hopError({ host, port = 22 }: Partial<HopOptions>, cause: unknown): SshError {
   const { code, message } = asSshError(cause);
   // An untyped caller may have passed no host, or one with a password.
   const name = isHostAlone(host) ? ` ${placeOf({ host, port })}` : "";

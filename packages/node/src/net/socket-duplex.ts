@@ -93,7 +93,7 @@ class SocketDuplex implements Duplex {
   }
 
   resume(): void {
-    // The engine calls this in each turn, and Node does not return early.
+    // Node does not return early.
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#socket.resume();

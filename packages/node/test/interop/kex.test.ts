@@ -32,6 +32,17 @@ describe("to sshd", () => {
   });
 });
 
+describe("by name", () => {
+  const server = useServer({ config: ["Ciphers aes128-ctr,aes256-ctr", "MACs hmac-sha2-256,hmac-sha2-512"] });
+
+  test("`^` prefers an algorithm, and `-` leaves one out", async () => {
+    await using client = await server.connect({ algorithms: { ciphers: "^aes256-ctr", macs: "-hmac-sha2-256*" } });
+    const { cipher, mac } = client.info.negotiated.clientToServer;
+    expect([cipher.name, mac?.name]).toEqual(["aes256-ctr", "hmac-sha2-512"]);
+    expect(await client.exec("echo $((6 * 7))")).toMatchObject({ stdout: "42\n" });
+  });
+});
+
 describe("from ssh", () => {
   const folder = useFolder();
   let key: KeyFile;

@@ -29,6 +29,15 @@ function cutAt(ssh: Client, bytes: number): (progress: TransferProgress) => void
 }
 
 describe("options of transfers with OpenSSH", () => {
+  it("make missing parents of an upload", async () => {
+    const { ssh, remote, local, run } = await open();
+    await writeFile(join(local, "f"), "contents");
+    expect(await failure(ssh.upload(join(local, "f"), `${remote}/a/b/f`))).toMatchObject({ code: "sftp-no-such-file" });
+    await ssh.upload(join(local, "f"), `${remote}/a/b/f`, { parents: true });
+    await ssh.upload(join(local, "f"), `${remote}/a/b/g`, { parents: true });
+    expect(await run("cat a/b/f a/b/g")).toBe("contentscontents");
+  });
+
   it("continue both directions after the connection broke, and verify what is whole", async () => {
     const { ssh, remote, local, run } = await open();
     const path = (name: string): string => join(local, name);

@@ -39,14 +39,14 @@ test("asynchronous answers · client", () => {
     keys[key]!.sign("ssh-ed25519", ask!.data, seededRandom(1));
   // While the signature is pending, the client sends no further login.
   expect(target.sent.filter((number) => number === 50)).toHaveLength(1);
-  target.machine.auth.answerSignature(first!.token, undefined);
+  target.machine.auth.answer(first!.token, undefined);
   target.turn().peer.send(accepts(1));
   const second = target.eventsOf("sign")[1];
-  expect(() => target.machine.auth.answerSignature(first!.token, sign(first, 0))).toThrow(usage);
-  expect(() => target.machine.auth.answerPassword(second!.token, SECRET)).toThrow(usage);
-  expect(() => target.machine.auth.answerSignature(askToken("forged"), sign(second, 1))).toThrow(usage);
-  target.machine.auth.answerSignature(second!.token, sign(second, 1));
-  expect(() => target.machine.auth.answerSignature(second!.token, sign(second, 1))).toThrow(usage);
+  expect(() => target.machine.auth.answer(first!.token, sign(first, 0))).toThrow(usage);
+  expect(() => target.machine.auth.answer(second!.token, SECRET)).toThrow(usage);
+  expect(() => target.machine.auth.answer(askToken("forged"), sign(second, 1))).toThrow(usage);
+  target.machine.auth.answer(second!.token, sign(second, 1));
+  expect(() => target.machine.auth.answer(second!.token, sign(second, 1))).toThrow(usage);
   target.turn();
   // Two queries and one signed request.
   expect(target.sent.filter((number) => number === 50)).toHaveLength(3);
@@ -57,7 +57,7 @@ test("asynchronous answers · client", () => {
     early.peer.send(accepts(0), payload);
     early.expectClosed("unexpected-message");
     const { token } = early.eventsOf("sign")[0]!;
-    expect(() => early.machine.auth.answerSignature(token, new Uint8Array(0))).toThrow(usage);
+    expect(() => early.machine.auth.answer(token, new Uint8Array(0))).toThrow(usage);
     expect(early.eventsOf("authenticated")).toEqual([]);
   }
   // An answer after the end has no effect.
@@ -65,7 +65,7 @@ test("asynchronous answers · client", () => {
   late.peer.send(accepts(0), message.serviceRequest);
   late.expectClosed("unexpected-message");
   const { length } = late.sent;
-  expect(() => late.machine.auth.answerSignature(late.eventsOf("sign")[0]!.token, new Uint8Array(83))).toThrow(usage);
+  expect(() => late.machine.auth.answer(late.eventsOf("sign")[0]!.token, new Uint8Array(83))).toThrow(usage);
   expect(late.turn().sent).toHaveLength(length);
 });
 
@@ -81,7 +81,7 @@ test("limits · client", () => {
   thinking.peer.send(message.authFailure("password"));
   thinking.advance(3_600_000);
   expect(thinking.error).toBeUndefined();
-  thinking.machine.auth.answerPassword(thinking.eventsOf("password")[0]!.token, SECRET);
+  thinking.machine.auth.answer(thinking.eventsOf("password")[0]!.token, SECRET);
   thinking.turn().advance(119_999);
   expect(thinking.error).toBeUndefined();
   thinking.advance(1).expectClosed("auth-timeout");
@@ -103,20 +103,20 @@ test("limits · client", () => {
   for (let i = 0; i < 100 && passwords.error === undefined; i++) {
     passwords.peer.send(message.authFailure("password"));
     const ask = passwords.eventsOf("password").at(-1)!;
-    if (passwords.error === undefined) passwords.machine.auth.answerPassword(ask.token, SECRET);
+    if (passwords.error === undefined) passwords.machine.auth.answer(ask.token, SECRET);
     passwords.turn();
   }
   passwords.expectClosed("auth-failed");
   expect(passwords.eventsOf("password")).toHaveLength(3);
   const changes = withPassword();
   changes.peer.send(message.authFailure("password"));
-  changes.machine.auth.answerPassword(changes.eventsOf("password")[0]!.token, SECRET);
+  changes.machine.auth.answer(changes.eventsOf("password")[0]!.token, SECRET);
   changes.turn();
   for (let i = 0; i < 100 && changes.error === undefined; i++) {
     changes.peer.send(SSH_MSG_USERAUTH_PASSWD_CHANGEREQ.encode({ prompt: "another", languageTag: "" }));
     const ask = changes.eventsOf("change-password").at(-1)!;
     if (changes.error !== undefined) break;
-    changes.machine.auth.answerChangePassword(ask.token, { oldPassword: SECRET, newPassword: `${SECRET}${i}` });
+    changes.machine.auth.answer(ask.token, { oldPassword: SECRET, newPassword: `${SECRET}${i}` });
     changes.turn();
   }
   changes.expectClosed("auth-limit");
@@ -157,7 +157,7 @@ test("kbd-int · client", () => {
   most.peer.send(infoRequest(64));
   expect(most.eventsOf("prompts")[0]?.prompts).toHaveLength(64);
   for (const responses of [[], Array.from({ length: 63 }, () => ""), Array.from({ length: 65 }, () => "")])
-    expect(() => most.machine.auth.answerPrompts(most.eventsOf("prompts")[0]!.token, responses)).toThrow(usage);
+    expect(() => most.machine.auth.answer(most.eventsOf("prompts")[0]!.token, responses)).toThrow(usage);
   const over = questioned();
   over.peer.send(infoRequest(65));
   over.expectClosed("auth-limit");
@@ -181,15 +181,15 @@ test("passwords · client", () => {
   target.peer.send(message.authFailure("password", "keyboard-interactive"));
   // keyboard-interactive comes first, as in OpenSSH. Its prompt is answered with the secret too.
   target.peer.send(infoRequest(1));
-  target.machine.auth.answerPrompts(target.eventsOf("prompts")[0]!.token, [SECRET]);
+  target.machine.auth.answer(target.eventsOf("prompts")[0]!.token, [SECRET]);
   target.turn().peer.send(message.authFailure("password"));
-  target.machine.auth.answerPassword(target.eventsOf("password")[0]!.token, SECRET);
+  target.machine.auth.answer(target.eventsOf("password")[0]!.token, SECRET);
   target.turn();
   const request = SSH_MSG_USERAUTH_REQUEST.decode(target.peer.last(50));
   expect(userauthPassword.decode(request.methodData).password).toBe(SECRET);
   target.peer.send(SSH_MSG_USERAUTH_PASSWD_CHANGEREQ.encode({ prompt: "another", languageTag: "" }));
   const { token } = target.eventsOf("change-password")[0]!;
-  target.machine.auth.answerChangePassword(token, { oldPassword: SECRET, newPassword: `${SECRET}!` });
+  target.machine.auth.answer(token, { oldPassword: SECRET, newPassword: `${SECRET}!` });
   target.turn().peer.send(message.authFailure("publickey"));
   const error = target.expectClosed("auth-failed");
   const everything = JSON.stringify(

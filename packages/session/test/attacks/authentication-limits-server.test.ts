@@ -99,7 +99,7 @@ test("limits · server", () => {
   thinking.peer.send(signed(thinking, userKey));
   thinking.advance(3_600_000);
   expect(thinking.error).toBeUndefined();
-  thinking.machine.auth.answerPublickey(thinking.eventsOf("publickey")[0]!.token, "failure");
+  thinking.machine.auth.answer(thinking.eventsOf("publickey")[0]!.token, "failure");
   thinking.turn().advance(120_000).expectClosed("auth-timeout");
 
   // Input received while the application decides is limited.
@@ -115,7 +115,7 @@ const questioned = (): ServerTarget => {
     hold: ["responses"],
     onEvent: (event, machine) => {
       if (event.type !== "keyboard-interactive") return false;
-      machine.auth.answerKeyboardInteractive(event.token, {
+      machine.auth.answer(event.token, {
         prompts: [
           { prompt: "one", echo: false },
           { prompt: "two", echo: false },
@@ -155,8 +155,7 @@ test("kbd-int · server", () => {
   expect(right.eventsOf("responses")[0]?.responses).toEqual(["1", "2"]);
   // Responses without an open request.
   for (const target of [new ServerTarget().service(), right]) {
-    if (target === right)
-      right.machine.auth.answerKeyboardInteractive(right.eventsOf("responses")[0]!.token, "failure");
+    if (target === right) right.machine.auth.answer(right.eventsOf("responses")[0]!.token, "failure");
     target.turn().peer.send(response(2, "1", "2"));
     target.expectClosed("unexpected-message");
   }
@@ -179,11 +178,11 @@ test("enumeration · server", () => {
       onEvent: (event, machine) => {
         if (event.type === "query") {
           const { token, publicKey } = event;
-          machine.auth.answerQuery(token, event.userName === "alice" && equalBytes(publicKey, userKey.publicKey.blob));
+          machine.auth.answer(token, event.userName === "alice" && equalBytes(publicKey, userKey.publicKey.blob));
           return true;
         }
         if (event.type !== "keyboard-interactive") return false;
-        machine.auth.answerKeyboardInteractive(event.token, { prompts: [{ prompt: "?", echo: false }] });
+        machine.auth.answer(event.token, { prompts: [{ prompt: "?", echo: false }] });
         return true;
       },
     }).service();

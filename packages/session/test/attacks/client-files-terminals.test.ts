@@ -305,7 +305,7 @@ test("hostile text · client", async () => {
   const host = new StreamServer({ ignore: [SSH_MSG_CHANNEL_OPEN.number] });
   const client = await connect(host.streams, welcome);
   const [reasonCode, description] = [2 ** 31, HOSTILE];
-  host.server.transport.write(
+  host.server.transport.sink.write(
     SSH_MSG_CHANNEL_OPEN_FAILURE.encode({ recipientChannel: 0, reasonCode, description, languageTag: "" }),
   );
   await host.flush();

@@ -78,7 +78,7 @@ function busyEngine(name: string, order: string[]): Engine<Yield> {
     tick() {},
     receive() {},
     rest() {},
-    takeOutput: () => undefined,
+    takeOutput: () => [],
     deadline: () => undefined,
     nextEvent() {
       if (left-- <= 0) return undefined;
@@ -95,17 +95,14 @@ function busyEngine(name: string, order: string[]): Engine<Yield> {
 
 /** Engine with endless output, on a socket that has room again right after each of the first ten writes. */
 function greedyEngine(): { readonly engine: Engine<Yield>; readonly writes: () => number } {
-  let [written, isTaken] = [0, true];
+  let written = 0;
   const machine: Partial<DrivenMachine<Yield>> = {
     wantsInput: true,
     tick() {},
     rest() {},
     deadline: () => undefined,
     nextEvent: () => undefined,
-    takeOutput() {
-      isTaken = !isTaken;
-      return isTaken ? undefined : new Uint8Array(1);
-    },
+    takeOutput: () => [new Uint8Array(1)],
   };
   const duplex: Partial<Duplex> = {
     pause() {},

@@ -1,6 +1,7 @@
 import { keyboardInteractiveLogin, passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { userKey } from "@nacre/testing/attacks/session-target";
+import { requestsOf } from "@nacre/testing/session/requests";
 import {
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
@@ -37,7 +38,7 @@ function exec(server: ServerTarget): number {
   const channel = server.openChannel();
   const data = new Writer().string("true").finish();
   server.peer.send(new Writer().byte(98).uint32(channel).string("exec").boolean(true).raw(data).finish());
-  expect(server.eventsOf("exec").map((event) => event.channel)).toContain(channel);
+  expect(requestsOf(server.events, "exec").map((event) => event.channel)).toContain(channel);
   return channel;
 }
 
@@ -170,7 +171,7 @@ describe("sessions", () => {
     const server = new ServerTarget({ hold: ["keyboard-interactive"] });
     server.peer.identify("SSH-2.0-Erlang/5.2.9").exchange().send(message.serviceRequest, keyboardInteractiveLogin());
     const { token } = server.eventsOf("keyboard-interactive")[0]!;
-    server.machine.auth.answerKeyboardInteractive(token, { prompts: [{ prompt: "Password: ", echo: false }] });
+    server.machine.auth.answer(token, { prompts: [{ prompt: "Password: ", echo: false }] });
     server.turn().peer.send(signedLogin(server.peer.sessionId, userKey));
     expect(server.authenticated).toBe(true);
     exec(server);

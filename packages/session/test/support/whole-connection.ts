@@ -1,13 +1,15 @@
 import {
   ClientSession,
   type ClientSessionEvent,
+  clientMethods,
   describedTrace,
-  interactiveMethods,
   ServerSession,
   type ServerSessionEvent,
+  serverMethods,
   type TraceRecord,
 } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
+import { nameOf, statusesOf } from "@nacre/testing/session/requests";
 import { toyHostKey, toySign, toySignature } from "@nacre/testing/toys";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
@@ -76,7 +78,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
   /** Sent messages from the trace that `takeUnits` has not returned yet. */
   readonly #sent: { readonly name: string; readonly length: number }[] = [];
   readonly #data: Record<"stdout" | "stderr", Uint8Array[]> = { stdout: [], stderr: [] };
-  readonly #toWrite: { bytes: Uint8Array; readonly stream?: "stderr" }[] = [];
+  readonly #toWrite: { bytes: Uint8Array; readonly stream?: number }[] = [];
   readonly #held: Event[] = [];
 
   constructor(options: ConnectionOptions) {
@@ -99,7 +101,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
     for (let event = this.nextEvent(); event !== undefined; event = this.nextEvent()) {
       if (this.error !== undefined) throw new Error(`${event.type} after the end`);
       this.#record(event);
-      if (event.type === this.options.hold) this.#held.push(event);
+      if (nameOf(event) === this.options.hold) this.#held.push(event);
       else this.on(event);
       if (event.type === "writable") this.#goOn(event.channel);
       if (event.type === "data") this.machine.connection.consumed(event.channel, event.data.length);
@@ -114,8 +116,8 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
   /** Returns all pending output. */
   takeOutput(): Uint8Array {
     const output: Uint8Array[] = [];
-    for (let bytes = this.machine.takeOutput(); bytes !== undefined; bytes = this.machine.takeOutput()) {
-      output.push(bytes);
+    for (let pieces = this.machine.takeOutput(); pieces.length > 0; pieces = this.machine.takeOutput()) {
+      output.push(...pieces);
       this.work();
     }
     return concatBytes(...output);
@@ -140,10 +142,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
     };
   }
 
-  protected send(
-    channel: number,
-    ...data: readonly { readonly bytes: Uint8Array; readonly stream?: "stderr" }[]
-  ): void {
+  protected send(channel: number, ...data: readonly { readonly bytes: Uint8Array; readonly stream?: number }[]): void {
     this.#toWrite.push(...data.map((one) => ({ ...one })));
     this.#goOn(channel);
   }
@@ -165,7 +164,7 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
   #record(event: ClientSessionEvent | ServerSessionEvent): void {
     switch (event.type) {
       case "data":
-        this.#data[event.stream].push(event.data.slice());
+        this.#data[event.stream === 0 ? "stdout" : "stderr"].push(event.data.slice());
         return;
       case "writable":
         return;
@@ -183,14 +182,12 @@ export abstract class Side<Event extends AnyEvent = AnyEvent> {
       case "global-request":
         this.events.push(`global-request ${event.requestName}`);
         return;
-      case "exec":
-        this.events.push(`exec ${utf8DecodeLossy(event.command)}`);
-        return;
-      case "env":
-        this.events.push(`env ${event.name}=${event.value}`);
-        return;
-      case "exit-status":
-        this.events.push(`exit-status ${event.status}`);
+      case "channel-request":
+        if (event.requestType === "exit-status") {
+          const exit = `exit-status ${statusesOf([event])[0]}`;
+          // Only the first report of the end counts.
+          if (!this.events.includes(exit)) this.events.push(exit);
+        } else this.events.push(`${event.requestType} ${utf8DecodeLossy(event.data)}`);
         return;
       case "banner":
         this.events.push(`banner ${event.message}`);
@@ -218,7 +215,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
       identities: login === "key" ? [{ publicKey: userKey, privateKey: inMemory(userKey) }] : [],
       password: login === "password",
       keyboardInteractive: false,
-      interactiveMethods,
+      loginMethods: clientMethods,
       ...(traced && { trace: describedTrace(this.trace) }),
     });
     this.machine.connection.openChannel("session");
@@ -235,7 +232,7 @@ export class ClientSide extends Side<ClientSessionEvent> {
       case "verify-host-key":
         return machine.answerHostKey(event.token, true);
       case "password":
-        return machine.auth.answerPassword(event.token, event.attempt === 1 ? "wrong" : "right");
+        return machine.auth.answer(event.token, event.attempt === 1 ? "wrong" : "right");
       case "global-request": {
         if (event.token !== undefined) return connection.answerGlobal(event.token, false);
         const proof = new Writer().string(hostKey.blob).finish();
@@ -284,6 +281,7 @@ export class ServerSide extends Side<ServerSessionEvent> {
       random: seededRandom(32),
       limits,
       hostKeys: [{ publicKey: hostKey, ...(login === "key" && { privateKey: inMemory(hostKey) }) }],
+      loginMethods: serverMethods,
       methods: [login === "key" ? "publickey" : "password"],
       userKeys: [toySignature()],
       ...(login === "password" && { banner: "welcome" }),
@@ -302,21 +300,19 @@ export class ServerSide extends Side<ServerSessionEvent> {
       case "sign-exchange-hash":
         return machine.answerHostKeySignature(event.token, toySign(event.algorithm, hostKey.blob, event.data));
       case "publickey":
-        return machine.auth.answerPublickey(event.token, "success");
+        return machine.auth.answer(event.token, "success");
       case "password":
-        return machine.auth.answerPassword(event.token, event.password === "right" ? "success" : "failure");
+        return machine.auth.answer(event.token, event.password === "right" ? "success" : "failure");
       case "open-request":
         connection.answerOpen(event.token, true);
         return;
       case "global-request":
         if (event.token !== undefined) connection.answerGlobal(event.token, false);
         return;
-      case "env":
+      case "channel-request":
         if (event.token !== undefined) connection.answerRequest(event.token, true);
-        return;
-      case "exec":
-        if (event.token !== undefined) connection.answerRequest(event.token, true);
-        this.send(event.channel, { bytes: STDERR, stream: "stderr" }, { bytes: STDOUT });
+        if (event.requestType !== "exec") return;
+        this.send(event.channel, { bytes: STDERR, stream: 1 }, { bytes: STDOUT });
         if (this.options.login === "password") machine.rekey();
         return;
       case "eof":

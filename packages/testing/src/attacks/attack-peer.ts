@@ -258,7 +258,7 @@ export class AttackPeer {
 
   #onPayload(payload: Uint8Array): void {
     this.received.push(payload);
-    this.sequenceNumbers.push(this.#reader.sequenceNumber);
+    this.sequenceNumbers.push(this.#reader.counts.sequenceNumber);
     if (payload[0] === SSH_MSG_KEXINIT.number) this.#theirInit = payload;
     if (payload[0] === SSH_MSG_KEX_ECDH_REPLY.number && this.#kexClient !== undefined) {
       const step = this.#kexClient.receive(payload);

@@ -18,7 +18,7 @@ import type {
   TraceRecord,
 } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
-import { SSH_MSG_PING, SSH_MSG_PONG, type SshError, type SshErrorCode, utf8Encode } from "@nacre/wire";
+import { concatBytes, SSH_MSG_PING, SSH_MSG_PONG, type SshError, type SshErrorCode, utf8Encode } from "@nacre/wire";
 import { expect } from "vitest";
 import { seededRandom } from "../random.ts";
 import type { AttackPeer, PeerOptions, Target } from "./attack-peer.ts";
@@ -88,9 +88,9 @@ export abstract class SessionTarget<E extends AnyEvent = AnyEvent> implements Ta
 
   takeOutput(): Uint8Array | undefined {
     if (!this.reading) return undefined;
-    const output = this.machine.takeOutput();
+    const pieces = this.machine.takeOutput();
     this.#work();
-    return output;
+    return pieces.length > 0 ? concatBytes(...pieces) : undefined;
   }
 
   /** Handles pending events and lets the peer read. */

@@ -80,7 +80,7 @@ export function attackCases(set: CipherSet): void {
       const reader = readerFor(suite, keys);
       reader.push(bytes);
       expect(reader.next()).toEqual(Uint8Array.of(52));
-      expect(reader.keyUse.bytesSinceKeys - 4).toBe(counted ? 12 : block);
+      expect(reader.counts.bytesSinceKeys - 4).toBe(counted ? 12 : block);
     });
 
     it("accepts only lengths of whole blocks, from the minimum to the maximum", () => {

@@ -33,7 +33,7 @@ export function readerFor(suite: Suite, keys: DirectionKeys, sequenceNumber = 0)
 /** Returns all pending output of a writer. */
 export function takeAll(writer: PacketWriter): Uint8Array {
   const pieces: Uint8Array[] = [];
-  for (let piece = writer.takeOutput(); piece !== undefined; piece = writer.takeOutput()) pieces.push(piece);
+  for (const piece of writer.takeOutput()) pieces.push(piece);
   return concatBytes(...pieces);
 }
 

@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { exitStatus, SshError } from "@nacre/wire";
 import type { ChannelHandler, Exit } from "nacre";
 import { latin1 } from "../bytes.ts";
 
@@ -60,7 +60,10 @@ export class FakeChannel {
 
   /** Simulates the peer: sends the exit status and closes the channel. With `error`, the connection breaks instead. */
   finish(error?: SshError, { status }: Exit = EXITED): void {
-    if (status !== undefined) this.handler.request({ type: "exit-status", channel: 0, status });
+    if (status !== undefined) {
+      const data = exitStatus.encode({ exitStatus: status });
+      this.handler.request({ type: "channel-request", channel: 0, requestType: "exit-status", data });
+    }
     this.#close(error, error !== undefined);
   }
 

@@ -24,13 +24,9 @@ export class StreamServer {
   /** Handles pending events and writes the server's output. */
   async flush(): Promise<void> {
     this.server.turn();
-    for (
-      let bytes = this.server.transport.takeOutput();
-      bytes !== undefined;
-      bytes = this.server.transport.takeOutput()
-    ) {
-      await this.#toClient.write(bytes);
-    }
+    const { transport } = this.server;
+    for (let output = transport.takeOutput(); output.length > 0; output = transport.takeOutput())
+      for (const bytes of output) await this.#toClient.write(bytes);
     this.server.connection.flush();
     this.server.turn();
   }

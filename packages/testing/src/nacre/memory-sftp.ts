@@ -130,7 +130,7 @@ export class MemorySftp {
   /** Sends bytes past the server machine, which is well-behaved. */
   send(bytes: Uint8Array<ArrayBuffer>): void {
     this.unconsumed += bytes.length;
-    this.#handler?.data("stdout", bytes);
+    this.#handler?.data(0, bytes);
   }
 
   /** Sends the output of the server. Call it after an answer that is given later. */
@@ -189,7 +189,7 @@ export class MemorySftp {
       server.sent(bytes.length);
       this.unconsumed += bytes.length;
       for (let at = 0; at < bytes.length; at += PACKET_LENGTH)
-        this.#handler?.data("stdout", bytes.slice(at, at + PACKET_LENGTH));
+        this.#handler?.data(0, bytes.slice(at, at + PACKET_LENGTH));
       this.#schedule();
     }
     // Answers let requests go on that waited for others.

@@ -1,7 +1,7 @@
 import { aes128Ctr, aes256Gcm, chacha20Poly1305, hmacSha256Etm } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { ed25519, generateEd25519, type PrivateKey, rsaSha2_256, rsaSha2_512, sha256Fingerprint } from "@nacre/keys";
-import { ClientSession, type ClientSessionEvent, type ClientSessionOptions, interactiveMethods } from "@nacre/session";
+import { ClientSession, type ClientSessionEvent, type ClientSessionOptions, clientMethods } from "@nacre/session";
 import type { TransportAlgorithms } from "@nacre/transport";
 import type { SshError } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
@@ -25,7 +25,7 @@ export const clientOptions: Omit<ClientSessionOptions, "random"> = {
   fingerprint: sha256Fingerprint,
   password: false,
   keyboardInteractive: false,
-  interactiveMethods,
+  loginMethods: clientMethods,
 };
 
 export interface PairOptions {
@@ -103,9 +103,9 @@ export class SessionPair {
     return this.eventsOf("closed")[0]?.error;
   }
 
-  #carry(from: "client" | "server", take: () => Uint8Array | undefined, give: (bytes: Uint8Array) => void): boolean {
+  #carry(from: "client" | "server", take: () => readonly Uint8Array[], give: (bytes: Uint8Array) => void): boolean {
     let length = 0;
-    for (let bytes = take(); bytes !== undefined; bytes = take()) {
+    for (const bytes of take()) {
       length += bytes.length;
       for (const piece of this.#options.tamper?.(from, bytes) ?? [bytes]) give(piece);
     }

@@ -19,9 +19,10 @@ import {
   generateRsa,
   type PrivateKey,
 } from "@nacre/keys";
-import { ClientSession, interactiveMethods } from "@nacre/session";
+import { ClientSession, clientMethods } from "@nacre/session";
 import { concatBytes, execRequest, SshError, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
+import { statusesOf } from "./requests.ts";
 
 const CIPHERS = [aes128Ctr, aes192Ctr, aes256Ctr, aes128Gcm, aes256Gcm, chacha20Poly1305];
 const MACS = [hmacSha256, hmacSha256Etm, hmacSha512, hmacSha512Etm];
@@ -117,7 +118,7 @@ export class ScriptedClient {
       identities: [{ publicKey: userKey.publicKey, privateKey: userKey }],
       password: false,
       keyboardInteractive: false,
-      interactiveMethods,
+      loginMethods: clientMethods,
       softwareVersion: "NacreRecorded",
       limits: { ...(scenario.rekeyBytes !== undefined && { rekeyBytes: scenario.rekeyBytes }) },
     });
@@ -168,11 +169,11 @@ export class ScriptedClient {
           break;
         }
         case "data":
-          this.#output[event.stream] += utf8DecodeLossy(event.data);
+          this.#output[event.stream === 0 ? "stdout" : "stderr"] += utf8DecodeLossy(event.data);
           machine.connection.consumed(event.channel, event.data.length);
           break;
-        case "exit-status":
-          this.#status = event.status;
+        case "channel-request":
+          [this.#status] = statusesOf([event]);
           break;
         case "channel-closed":
           machine.disconnect(new SshError("closed", "done"));
@@ -184,7 +185,7 @@ export class ScriptedClient {
       }
     }
     const output: Uint8Array[] = [];
-    for (let bytes = machine.takeOutput(); bytes !== undefined; bytes = machine.takeOutput()) output.push(bytes);
+    for (const bytes of machine.takeOutput()) output.push(bytes);
     return concatBytes(...output);
   }
 }

@@ -6,8 +6,9 @@ import {
   ServerSession,
   type ServerSessionEvent,
   type ServerSessionOptions,
+  serverMethods,
 } from "@nacre/session";
-import type { SshError } from "@nacre/wire";
+import { execRequest, type SshError } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
 import { algorithms, clientOptions, hostKey } from "./pair.ts";
 
@@ -16,6 +17,7 @@ export const serverOptions: ServerSessionOptions = {
   algorithms,
   random: seededRandom(2),
   hostKeys: [{ publicKey: hostKey.publicKey, privateKey: hostKey }],
+  loginMethods: serverMethods,
   methods: ["publickey"],
   userKeys: defaultSignatureAlgorithms,
 };
@@ -71,12 +73,12 @@ export class ServerPair {
       this.#drainClient();
       this.#drainServer();
       moved = false;
-      for (let bytes = this.client.takeOutput(); bytes !== undefined; bytes = this.client.takeOutput()) {
+      for (const bytes of this.client.takeOutput()) {
         this.server.receive(bytes);
         moved = true;
       }
       this.#drainServer();
-      for (let bytes = this.server.takeOutput(); bytes !== undefined; bytes = this.server.takeOutput()) {
+      for (const bytes of this.server.takeOutput()) {
         this.client.receive(bytes);
         moved = true;
       }
@@ -129,17 +131,18 @@ export class ServerPair {
     const { connection } = this.server;
     switch (event.type) {
       case "query":
-        this.server.auth.answerQuery(event.token, true);
+        this.server.auth.answer(event.token, true);
         return;
       case "publickey":
-        this.server.auth.answerPublickey(event.token, "success");
+        this.server.auth.answer(event.token, "success");
         return;
       case "open-request":
         connection.answerOpen(event.token, true);
         return;
-      case "exec":
+      case "channel-request":
+        if (event.requestType !== "exec") return;
         if (event.token !== undefined) connection.answerRequest(event.token, true);
-        connection.write(event.channel, event.command);
+        connection.write(event.channel, execRequest.decode(event.data).command);
         connection.request(event.channel, "exit-status", Uint8Array.of(0, 0, 0, 0), { wantReply: false });
         connection.sendEof(event.channel);
         connection.close(event.channel);

@@ -1,7 +1,8 @@
-import { Connection, type ConnectionEvent, sessionRequests } from "@nacre/connection";
+import { Connection, type ConnectionEvent } from "@nacre/connection";
 import type { PrivateKey } from "@nacre/keys";
 import { Transport, type TransportAlgorithms, type TransportEvent } from "@nacre/transport";
 import {
+  execRequest,
   type RandomSource,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_USERAUTH_FAILURE,
@@ -53,11 +54,7 @@ export class TestServer {
       hostKeys: [options.hostKey.publicKey],
       serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
     });
-    this.connection = new Connection({
-      sink: this.transport,
-      allowedChannelTypes: ["session"],
-      requestReaders: { session: sessionRequests },
-    });
+    this.connection = new Connection({ sink: this.transport.sink, allowedChannelTypes: ["session"] });
   }
 
   /** Handles all pending events. */
@@ -84,10 +81,12 @@ export class TestServer {
       case "open-request":
         this.connection.answerOpen(event.token, true);
         return;
-      case "exec": {
-        if (event.token !== undefined && this.#options.answersExec !== false)
-          this.connection.answerRequest(event.token, true);
-        const command = new TextDecoder().decode(event.command);
+      case "channel-request": {
+        const { requestType, token, data } = event;
+        if (requestType === "pty-req" && token !== undefined) this.connection.answerRequest(token, true);
+        if (requestType !== "exec") return;
+        if (token !== undefined && this.#options.answersExec !== false) this.connection.answerRequest(token, true);
+        const command = new TextDecoder().decode(execRequest.decode(data).command);
         if (this.#options.onExec !== undefined) return this.#options.onExec(this.connection, event.channel, command);
         this.connection.write(event.channel, utf8Encode(`ran ${command}\n`));
         this.connection.request(event.channel, "exit-status", Uint8Array.of(0, 0, 0, 0), { wantReply: false });
@@ -95,9 +94,6 @@ export class TestServer {
         this.connection.close(event.channel);
         return;
       }
-      case "pty-req":
-        if (event.token !== undefined) this.connection.answerRequest(event.token, true);
-        return;
       case "global-request":
         if (event.token !== undefined) this.connection.answerGlobal(event.token, false);
         return;
@@ -108,7 +104,7 @@ export class TestServer {
   #onMessage(payload: Uint8Array<ArrayBuffer>): void {
     const number = payload[0]!;
     if (number === 5) {
-      this.transport.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }));
+      this.transport.sink.write(SSH_MSG_SERVICE_ACCEPT.encode({ serviceName: "ssh-userauth" }));
     } else if (number === SSH_MSG_USERAUTH_REQUEST.number) {
       this.#onLogin(payload);
     } else if (number >= 80) {
@@ -123,7 +119,7 @@ export class TestServer {
     if (request.methodName === "publickey") {
       const { algorithm, publicKey, signature } = userauthPublickey.decode(request.methodData);
       if (signature === undefined) {
-        this.transport.write(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm, publicKey }));
+        this.transport.sink.write(SSH_MSG_USERAUTH_PK_OK.encode({ algorithm, publicKey }));
         return;
       }
       const data = userauthSignedData(this.transport.sessionId!, request, { algorithm, publicKey });
@@ -133,11 +129,13 @@ export class TestServer {
       success = userauthPassword.decode(request.methodData).password === password;
     }
     if (success) {
-      this.transport.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
+      this.transport.sink.write(SSH_MSG_USERAUTH_SUCCESS.encode({}));
       this.transport.enterConnection();
     } else {
       const authenticationsThatCanContinue = ["publickey", "password"];
-      this.transport.write(SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess: false }));
+      this.transport.sink.write(
+        SSH_MSG_USERAUTH_FAILURE.encode({ authenticationsThatCanContinue, partialSuccess: false }),
+      );
     }
   }
 }

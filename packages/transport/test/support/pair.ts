@@ -88,7 +88,7 @@ export class Pair {
 
   carry(from: End, to: End): boolean {
     let moved = false;
-    for (let bytes = from.transport.takeOutput(); bytes !== undefined; bytes = from.transport.takeOutput()) {
+    for (const bytes of from.transport.takeOutput()) {
       moved = true;
       for (const piece of this.#options.tamper?.(from.name, bytes) ?? [bytes]) to.transport.receive(piece);
     }

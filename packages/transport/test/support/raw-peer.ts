@@ -14,6 +14,7 @@ import {
   utf8DecodeLossy,
   utf8Encode,
 } from "@nacre/wire";
+import { LOGIN_METHODS } from "./gates.ts";
 
 const LINE = "SSH-2.0-Raw";
 
@@ -66,6 +67,7 @@ export class RawPeer {
       algorithms: toyAlgorithms,
       random: seededRandom(5),
       hostKeys: [toyHostKey()],
+      loginMethods: LOGIN_METHODS,
       ...rest,
     });
     this.transport.start(0);
@@ -90,14 +92,13 @@ export class RawPeer {
   /** Sends a message without processing the transport's reaction. */
   sendOnly(payload: Uint8Array): void {
     this.#writer.write(payload);
-    for (let piece = this.#writer.takeOutput(); piece !== undefined; piece = this.#writer.takeOutput())
-      this.transport.receive(piece);
+    for (const piece of this.#writer.takeOutput()) this.transport.receive(piece);
   }
 
   /** Seals a message but does not deliver it. */
   skip(payload: Uint8Array): this {
     this.#writer.write(payload);
-    while (this.#writer.takeOutput() !== undefined) continue;
+    this.#writer.takeOutput();
     return this;
   }
 
@@ -166,8 +167,7 @@ export class RawPeer {
 
   /** Carries bytes in both directions and takes the transport's events. */
   turn(): this {
-    for (let piece = this.#writer.takeOutput(); piece !== undefined; piece = this.#writer.takeOutput())
-      this.transport.receive(piece);
+    for (const piece of this.#writer.takeOutput()) this.transport.receive(piece);
     for (let event = this.transport.nextEvent(); event !== undefined; event = this.transport.nextEvent()) {
       this.events.push(event);
       if (this.silent) continue;
@@ -181,7 +181,7 @@ export class RawPeer {
 
   /** Reads the transport's output. */
   take(): void {
-    for (let bytes = this.transport.takeOutput(); bytes !== undefined; bytes = this.transport.takeOutput()) {
+    for (const bytes of this.transport.takeOutput()) {
       // The identification string comes first, whole.
       const line = this.#theirLine === "" ? bytes.indexOf(0x0a) + 1 : 0;
       if (line > 0) this.#theirLine = utf8DecodeLossy(bytes.subarray(0, line)).trimEnd();

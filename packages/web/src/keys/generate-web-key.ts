@@ -1,6 +1,6 @@
 import { parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError, Writer } from "@nacre/wire";
-import { checkNames, type OptionNames } from "nacre/extend";
+import { checkOptions, type OptionRows } from "nacre/extend";
 import { WEB_ALGORITHMS } from "./web-algorithms.ts";
 import { probe, type WebKey, webCrypto, webKeyOf } from "./web-key.ts";
 
@@ -10,7 +10,7 @@ export interface GenerateWebKeyOptions {
   readonly algorithm?: "ssh-ed25519" | "ecdsa-sha2-nistp256" | undefined;
 }
 
-const GENERATE_WEB_KEY_OPTIONS: OptionNames<GenerateWebKeyOptions> = { algorithm: true };
+const GENERATE_WEB_KEY_OPTIONS: OptionRows<GenerateWebKeyOptions> = { algorithm: true };
 const ALGORITHMS = ["ssh-ed25519", "ecdsa-sha2-nistp256"] as const;
 
 /**
@@ -18,7 +18,7 @@ const ALGORITHMS = ["ssh-ed25519", "ecdsa-sha2-nistp256"] as const;
  * algorithm.
  */
 export async function generateWebKey(options: GenerateWebKeyOptions = {}): Promise<WebKey> {
-  checkNames(options, GENERATE_WEB_KEY_OPTIONS, "generateWebKey");
+  checkOptions(options, GENERATE_WEB_KEY_OPTIONS, "generateWebKey");
   const { algorithm } = options;
   if (algorithm !== undefined && !ALGORITHMS.includes(algorithm))
     throw new SshError(

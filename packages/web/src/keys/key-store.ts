@@ -1,6 +1,6 @@
 import { parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
-import { checkNames, type OptionNames } from "nacre/extend";
+import { checkOptions, type OptionRows } from "nacre/extend";
 import { type KeyDatabase, transact } from "./key-database.ts";
 import { type WebKey, webKeyOf } from "./web-key.ts";
 
@@ -12,7 +12,7 @@ export interface KeyStoreOptions {
   readonly indexedDB?: IDBFactory | undefined;
 }
 
-const KEY_STORE_OPTIONS: OptionNames<KeyStoreOptions> = { database: true, indexedDB: true };
+const KEY_STORE_OPTIONS: OptionRows<KeyStoreOptions> = { database: true, indexedDB: true };
 
 /** A key and its name in the store. */
 export interface StoredKey {
@@ -44,7 +44,7 @@ interface KeyRecord {
 
 /** Creates a key store. Throws `not-supported-here` if the platform lacks IndexedDB. */
 export function keyStore(options: KeyStoreOptions = {}): KeyStore {
-  checkNames(options, KEY_STORE_OPTIONS, "keyStore");
+  checkOptions(options, KEY_STORE_OPTIONS, "keyStore");
   const factory = options.indexedDB ?? (globalThis as { readonly indexedDB?: IDBFactory }).indexedDB;
   if (factory === undefined)
     throw new SshError("not-supported-here", "this platform has no IndexedDB: give one as the option indexedDB");

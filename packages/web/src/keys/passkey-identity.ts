@@ -1,5 +1,5 @@
 import { type Bytes, SshError } from "@nacre/wire";
-import { checkNames, checkSignal, type OptionNames } from "nacre/extend";
+import { checkOptions, checkSignal, type OptionRows } from "nacre/extend";
 import { base64urlDecode } from "./base64url.ts";
 import { checkChoice, checkPromptOptions, PROMPT_TIMEOUT, PromptRefused, requestCredential } from "./credentials.ts";
 import { publicKeyLine, type WebIdentity } from "./identity.ts";
@@ -20,7 +20,7 @@ export interface PasskeyIdentityOptions {
   readonly timeout?: number | undefined;
 }
 
-const PASSKEY_IDENTITY_OPTIONS: OptionNames<PasskeyIdentityOptions> = {
+const PASSKEY_IDENTITY_OPTIONS: OptionRows<PasskeyIdentityOptions> = {
   userVerification: true,
   whenRefused: true,
   timeout: true,
@@ -35,7 +35,7 @@ const PASSKEY_IDENTITY_OPTIONS: OptionNames<PasskeyIdentityOptions> = {
  * `createPasskey`.
  */
 export function passkeyIdentity(passkey: Passkey, options: PasskeyIdentityOptions = {}): WebIdentity {
-  checkNames(options, PASSKEY_IDENTITY_OPTIONS, "passkeyIdentity");
+  checkOptions(options, PASSKEY_IDENTITY_OPTIONS, "passkeyIdentity");
   const { userVerification = "preferred", whenRefused = "fail", timeout = PROMPT_TIMEOUT } = options;
   checkPromptOptions({ timeout });
   checkChoice("userVerification", userVerification, DEGREES);

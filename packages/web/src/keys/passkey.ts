@@ -1,5 +1,5 @@
 import { base64Encode, SshError } from "@nacre/wire";
-import { checkNames, type OptionNames } from "nacre/extend";
+import { checkOptions, type OptionRows } from "nacre/extend";
 import { base64urlEncode } from "./base64url.ts";
 import {
   checkChoice,
@@ -46,7 +46,7 @@ export interface CreatePasskeyOptions extends PromptOptions {
   readonly authenticatorAttachment?: "platform" | "cross-platform" | undefined;
 }
 
-const CREATE_PASSKEY_OPTIONS: OptionNames<CreatePasskeyOptions> = {
+const CREATE_PASSKEY_OPTIONS: OptionRows<CreatePasskeyOptions> = {
   name: true,
   rpId: true,
   rpName: true,
@@ -70,7 +70,7 @@ const POINT_SIZE = 65;
  * ES256, or `not-supported-here`.
  */
 export async function createPasskey(options: CreatePasskeyOptions): Promise<Passkey> {
-  checkNames(options, CREATE_PASSKEY_OPTIONS, "createPasskey");
+  checkOptions(options, CREATE_PASSKEY_OPTIONS, "createPasskey");
   checkPromptOptions(options);
   const { name, timeout = PROMPT_TIMEOUT, authenticatorAttachment } = options;
   checkChoice("userVerification", options.userVerification, DEGREES);

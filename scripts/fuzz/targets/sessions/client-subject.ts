@@ -1,5 +1,5 @@
 import type { PrivateKey } from "@nacre/keys";
-import { ClientSession, type ClientSessionEvent, describedTrace, interactiveMethods } from "@nacre/session";
+import { ClientSession, type ClientSessionEvent, clientMethods, describedTrace } from "@nacre/session";
 import { seededRandom } from "@nacre/testing/random";
 import { execRequest, SshError, utf8Encode } from "@nacre/wire";
 import { letIn } from "./let-in.ts";
@@ -26,7 +26,7 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
       ],
       password: true,
       keyboardInteractive: true,
-      interactiveMethods,
+      loginMethods: clientMethods,
       trace: describedTrace(this.trace),
     });
     this.machine.connection.openChannel("session");
@@ -48,7 +48,7 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
       () => connection.write(channel, data),
       () => connection.sendEof(channel),
       () => connection.close(channel),
-      () => connection.discard(channel, "stdout"),
+      () => connection.discard(channel, 0),
       () => connection.globalRequest("tcpip-forward", data, { wantReply: true }),
       () => connection.allow("forwarded-tcpip"),
       () => machine.rekey(),
@@ -81,19 +81,16 @@ export class ClientSubject extends Subject<ClientSessionEvent> {
         machine.answerHostKey(event.token, grant || new SshError("host-key-refused", "refused"));
         return grant ? "accepted" : "answered";
       case "sign":
-        machine.auth.answerSignature(event.token, grant ? new Uint8Array(64) : undefined);
+        machine.auth.answer(event.token, grant ? new Uint8Array(64) : undefined);
         return "answered";
       case "password":
-        machine.auth.answerPassword(event.token, grant ? "secret" : undefined);
+        machine.auth.answer(event.token, grant ? "secret" : undefined);
         return "answered";
       case "change-password":
-        machine.auth.answerChangePassword(
-          event.token,
-          grant ? { oldPassword: "secret", newPassword: "other" } : undefined,
-        );
+        machine.auth.answer(event.token, grant ? { oldPassword: "secret", newPassword: "other" } : undefined);
         return "answered";
       case "prompts":
-        machine.auth.answerPrompts(event.token, grant ? event.prompts.map(() => "answer") : undefined);
+        machine.auth.answer(event.token, grant ? event.prompts.map(() => "answer") : undefined);
         return "answered";
       case "open-request":
         connection.answerOpen(event.token, grant);

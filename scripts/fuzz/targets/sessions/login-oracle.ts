@@ -17,6 +17,7 @@ const BEFORE_LOGIN: ReadonlySet<AnyEvent["type"]> = new Set<AnyEvent["type"]>([
   "new-keys",
   "debug",
   "banner",
+  "ask",
   "sign",
   "password",
   "change-password",

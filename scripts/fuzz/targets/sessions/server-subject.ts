@@ -1,4 +1,4 @@
-import { describedTrace, ServerSession, type ServerSessionEvent } from "@nacre/session";
+import { describedTrace, ServerSession, type ServerSessionEvent, serverMethods } from "@nacre/session";
 import { signedLogin } from "@nacre/testing/attacks/logins";
 import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_SERVICE_REQUEST, SshError } from "@nacre/wire";
@@ -19,6 +19,7 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
       random: seededRandom(2),
       limits: SMALL_WINDOWS,
       hostKeys: [{ publicKey: hostKey.publicKey, privateKey: hostKey }],
+      loginMethods: serverMethods,
       methods: ["publickey", "password", "keyboard-interactive"],
       userKeys: algorithms.hostKeys,
       banner: "welcome\n",
@@ -41,11 +42,11 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
     const { connection } = machine;
     [
       () => connection.write(channel, data),
-      () => connection.write(channel, data, "stderr"),
+      () => connection.write(channel, data, 1),
       () => connection.request(channel, "exit-status", Uint8Array.of(0, 0, 0, 1), { wantReply: false }),
       () => connection.sendEof(channel),
       () => connection.close(channel),
-      () => connection.discard(channel, "stdout"),
+      () => connection.discard(channel, 0),
       () => connection.openChannel("forwarded-tcpip", data),
       () => connection.globalRequest("tcpip-forward", data, { wantReply: true }),
       () => machine.rekey(),
@@ -72,25 +73,22 @@ export class ServerSubject extends Subject<ServerSessionEvent> {
     const answered = grant ? "accepted" : "answered";
     switch (event.type) {
       case "query":
-        machine.auth.answerQuery(event.token, grant);
+        machine.auth.answer(event.token, grant);
         return "answered";
       case "publickey":
-        machine.auth.answerPublickey(event.token, verdict);
+        machine.auth.answer(event.token, verdict);
         return answered;
       case "password":
-        machine.auth.answerPassword(event.token, grant ? { changePrompt: "too old" } : verdict);
+        machine.auth.answer(event.token, grant ? { changePrompt: "too old" } : verdict);
         return "answered";
       case "change-password":
-        machine.auth.answerPassword(event.token, verdict);
+        machine.auth.answer(event.token, verdict);
         return answered;
       case "keyboard-interactive":
-        machine.auth.answerKeyboardInteractive(
-          event.token,
-          grant ? { prompts: [{ prompt: "code", echo: false }] } : verdict,
-        );
+        machine.auth.answer(event.token, grant ? { prompts: [{ prompt: "code", echo: false }] } : verdict);
         return "answered";
       case "responses":
-        machine.auth.answerKeyboardInteractive(
+        machine.auth.answer(
           event.token,
           event.responses[0] === "again" ? { prompts: [] } : grant ? { partial: ["publickey"] } : verdict,
         );

@@ -1,6 +1,6 @@
 import type { ClientSession, ClientSessionEvent, ServerSession, ServerSessionEvent, TraceRecord } from "@nacre/session";
 import { AttackPeer, type PeerOptions, type Target as Wire } from "@nacre/testing/attacks/attack-peer";
-import { SshError } from "@nacre/wire";
+import { concatBytes, SshError } from "@nacre/wire";
 import { attempt, Broken, expectRefusal, expectSafe, expectTrue, outcome } from "../../contract.ts";
 import { ChannelOracle } from "./channel-oracle.ts";
 import { LoginOracle } from "./login-oracle.ts";
@@ -72,7 +72,8 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
 
   takeOutput(): Uint8Array | undefined {
     this.#hear();
-    const output = this.#judge(() => this.machine.takeOutput());
+    const pieces = this.#judge(() => this.machine.takeOutput());
+    const output = pieces && pieces.length > 0 ? concatBytes(...pieces) : undefined;
     this.work();
     if (output === undefined) this.#judge(() => this.#channels.settle());
     this.#output += output?.length ?? 0;
@@ -116,13 +117,13 @@ export abstract class Subject<E extends AnyEvent = AnyEvent> implements Wire, Pl
     }
     this.#judge(() => {
       expectTrue(this.#closed !== undefined, "the session did not end after `disconnect`");
-      while (this.machine.takeOutput() !== undefined);
+      while (this.machine.takeOutput().length > 0);
       expectTrue(this.machine.deadline() === undefined, "a closed session has a deadline");
       expectTrue(!this.machine.wantsInput, "a closed session wants input");
       this.machine.receive(new Uint8Array(64));
       this.machine.tick(this.#now + 1e9);
       expectTrue(this.nextEvent() === undefined, "a closed session reports another event");
-      expectTrue(this.machine.takeOutput() === undefined, "a closed session has more output");
+      expectTrue(this.machine.takeOutput().length === 0, "a closed session has more output");
     });
     if (this.#fault !== undefined) throw this.#fault.error;
   }

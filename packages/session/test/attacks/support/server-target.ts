@@ -1,5 +1,11 @@
 import { defaultSignatureAlgorithms, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
-import { describedTrace, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
+import {
+  describedTrace,
+  ServerSession,
+  type ServerSessionEvent,
+  type ServerSessionOptions,
+  serverMethods,
+} from "@nacre/session";
 import { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import { signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
@@ -45,6 +51,7 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
         publicKey: privateKey.publicKey,
         privateKey,
       })),
+      loginMethods: serverMethods,
       methods: ["publickey", "password", "keyboard-interactive"],
       userKeys: defaultSignatureAlgorithms,
       trace: describedTrace((record) => this.trace.push(record)),
@@ -85,17 +92,17 @@ export class ServerTarget extends SessionTarget<ServerSessionEvent> {
     if (hold?.includes(event.type) || onEvent?.(event, machine) === true) return;
     switch (event.type) {
       case "query":
-        return machine.auth.answerQuery(event.token, equalBytes(event.publicKey, userKey.publicKey.blob));
+        return machine.auth.answer(event.token, equalBytes(event.publicKey, userKey.publicKey.blob));
       case "publickey": {
         const known = equalBytes(event.publicKey, userKey.publicKey.blob);
-        return machine.auth.answerPublickey(event.token, known ? "success" : "failure");
+        return machine.auth.answer(event.token, known ? "success" : "failure");
       }
       case "password":
       case "change-password":
-        return machine.auth.answerPassword(event.token, "failure");
+        return machine.auth.answer(event.token, "failure");
       case "keyboard-interactive":
       case "responses":
-        return machine.auth.answerKeyboardInteractive(event.token, "failure");
+        return machine.auth.answer(event.token, "failure");
       case "open-request":
         machine.connection.answerOpen(event.token, true);
         return;

@@ -1,6 +1,7 @@
 import type { ClientSessionEvent, ClientSessionOptions } from "@nacre/session";
 import type { AttackPeer, PeerOptions } from "@nacre/testing/attacks/attack-peer";
 import { authFailure, authSuccess } from "@nacre/testing/attacks/messages";
+import { statusesOf } from "@nacre/testing/session/requests";
 import {
   exitStatus,
   SSH_MSG_CHANNEL_CLOSE,
@@ -173,7 +174,7 @@ export class ForeignServer {
   get outcome(): Outcome {
     const { target } = this;
     const stdout = target.eventsOf("data").map(({ data }) => utf8DecodeLossy(data));
-    return { stdout: stdout.join(""), status: target.eventsOf("exit-status")[0]?.status, error: target.error?.code };
+    return { stdout: stdout.join(""), status: statusesOf(target.events)[0], error: target.error?.code };
   }
 
   /** Returns the numbers of the client's messages that equal `number`. */
@@ -239,11 +240,11 @@ export class ForeignServer {
     const { password } = this.#visitor;
     switch (event.type) {
       case "password":
-        machine.auth.answerPassword(event.token, password);
+        machine.auth.answer(event.token, password);
         return true;
       case "prompts": {
         const lone = event.prompts.length === 1 && event.prompts[0]?.echo === false;
-        machine.auth.answerPrompts(event.token, lone && password !== undefined ? [password] : undefined);
+        machine.auth.answer(event.token, lone && password !== undefined ? [password] : undefined);
         return true;
       }
       case "channel-opened": {

@@ -10,14 +10,14 @@ const PROMPTS = remove("kbd-int-prompts");
 const COUNT = remove("item-count");
 const TRACED = patch(
   "trace-password",
-  `if (methodName !== "publickey") return \`\${userName} \${methodName} \${utf8DecodeLossy(methodData)}\`;`,
+  `if (method?.describeRequest === undefined) return \`\${userName} \${methodName} \${utf8DecodeLossy(methodData)}\`;`,
 );
 const SERVICE_FIRST = patch("service-first", "false");
 
 const ONLY_SERVERS = remove("message-sender");
 const AFTER_LOGIN = patch("message-phase", `this.#phase === "kex"`);
 const VERIFIED = patch("login-signature", "false");
-const FIRST_OFFERED = patch("asked-key", "Object.assign(key, ((host as { first?: LoginKey }).first ??= key)); $&");
+const FIRST_OFFERED = patch("asked-key", "Object.assign(key, ((progress as { first?: LoginKey }).first ??= key)); $&");
 const KEY_TOKEN = patch("verdict-token", "false");
 const WAITS = remove("input-waits-for-answer");
 const FORGOTTEN = remove("user-change-forgets");

@@ -27,7 +27,6 @@ const OWN_ROOM = together(patch("channel-count", "return false;"), remove("chann
 const PEER_REQUESTS = remove("channel-request-count");
 const PEER_GLOBAL_REQUESTS = remove("global-request-count");
 const DEAF = remove("reply-backlog");
-const SESSIONS_ONLY = together(remove("session-requests-only"), patch("session-requests-type", `"session"`));
 const ALLOWED = patch("unsolicited-open", "false");
 const DISALLOW = remove("disallow-opens");
 const FORWARDED_UNKNOWN = patch("forwarded-open-unknown", "entry ??= this.#entries[0]!;");
@@ -73,6 +72,6 @@ export const CONNECTION: readonly Row[] = [
         FORWARDED_AFTER_CANCEL,
       ),
     ],
-    server: held("connection", ALLOWED, SESSIONS_ONLY),
+    server: held("connection", ALLOWED),
   },
 ];

@@ -1,11 +1,11 @@
 import { both, held, patch, type Row, remove } from "./types.ts";
 
 const STRICT_GATE = remove("message-during-strict-kex");
-const RESET = patch("strict-kex-reset", "{ resetSequence: false }");
+const RESET = patch("strict-kex-reset", "false");
 const FIRST_PACKET = remove("strict-kex-first-message");
 const MARKERS_COUNT = patch("strict-kex-initial", "true");
 const EXT_INFO_PLACE = remove("ext-info-place");
-const EXT_INFO_COUNT = patch("ext-info-count", "return extensions;");
+const EXT_INFO_COUNT = patch("ext-info-count", `return { type: "ext-info", extensions };`);
 const SENDER = remove("message-sender");
 const METHOD = patch("message-method", "return row;");
 const STEP = remove("message-step");
@@ -22,7 +22,7 @@ const PADDING_MOST = patch("padding-most", "padding > packetLength - 1");
 const AEAD = patch("aead-without-mac", `mac: pick("MAC", "mac")`);
 const NO_MAC = patch("aead-without-mac", "mac: isAead(cipher) ? undefined : client[`macAlgorithms${from}`].at(0)");
 const MAX_PACKETS = patch("rekey-packets-most", "2 ** 31");
-const CIPHER_BYTES = patch("cipher-bytes", "this.#maxBytesReceived = this.#limits.rekeyBytes;");
+const CIPHER_BYTES = patch("cipher-bytes", "limits.rekeyBytes");
 const LAST_NUMBER = remove("sequence-exhausted");
 const GUESS_ONCE = remove("one-wrong-guess");
 const CLIENTS_ORDER = patch("client-order", "return server.find((name) => client.includes(name));");

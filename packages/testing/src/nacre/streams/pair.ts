@@ -13,7 +13,7 @@ export function describePair<K extends StreamTypes>(kind: StreamKind<K>, use: St
     const channel = new FakeChannel();
     const stream = channelPair(channel as unknown as Channel, kind, facts);
     const { readable, writable } = use.halves(stream);
-    const receive = (text: string): void => channel.handler.data("stdout", utf8Encode(text));
+    const receive = (text: string): void => channel.handler.data(0, utf8Encode(text));
     return { channel, stream, readable, writable, receive };
   }
 
@@ -81,7 +81,7 @@ export function describePair<K extends StreamTypes>(kind: StreamKind<K>, use: St
       const { channel } = pair();
       const replies: unknown[] = [];
       channel.reply = (...reply: unknown[]) => void replies.push(reply);
-      channel.handler.data("stderr", utf8Encode("noise"));
+      channel.handler.data(1, utf8Encode("noise"));
       expect(channel.consumedBytes).toBe(5);
       const request = { type: "channel-request" } as never;
       channel.handler.request(request);

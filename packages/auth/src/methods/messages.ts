@@ -1,0 +1,24 @@
+import { type LoginMessages, SshError } from "@nacre/wire";
+import type { AuthLimits } from "../limits.ts";
+
+/** An ask of a login method: its type, and what the application needs to answer it. */
+export type MethodAsk = Readonly<Record<string, unknown>> & { readonly type: string };
+
+/** Returns the error for a method that acts while it is not in use, or takes no step. */
+export function outOfTurn({ name }: LoginMessages): SshError {
+  return new SshError("internal", `the login method ${name} acted out of turn`);
+}
+
+/** Throws `auth-limit` if a message with prompts is longer than `limits.promptBytes`. */
+export function boundPrompt(limits: AuthLimits, payload: Uint8Array): void {
+  if (payload.length > limits.promptBytes)
+    throw new SshError(
+      "auth-limit",
+      `the server sent a prompt message of ${payload.length} bytes, but the maximum is ${limits.promptBytes} (\`promptBytes\`)`,
+    );
+}
+
+/** Returns the error for an answer of another type than its ask takes. It does not show the answer, which may be secret. */
+export function invalidAnswer(callback: string): SshError {
+  return new SshError("usage", `\`${callback}\` returned an invalid value`);
+}

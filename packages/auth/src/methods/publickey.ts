@@ -1,0 +1,271 @@
+import type { SignatureAlgorithm } from "@nacre/keys";
+import {
+  type Bytes,
+  copyBytes,
+  equalBytes,
+  isBytes,
+  type LoginMessage,
+  Reader,
+  SSH_MSG_USERAUTH_PK_OK,
+  SshError,
+  userauthPublickey,
+  userauthSignedData,
+  Writer,
+} from "@nacre/wire";
+import { SERVICE_CONNECTION } from "../services.ts";
+import type { ClientAttempt, ClientLogin, ClientLoginOptions, ClientMethod, Identity } from "./client-method.ts";
+import { invalidAnswer } from "./messages.ts";
+import type { LoginKey, LoginSubject, ServerMethod } from "./server-method.ts";
+
+/** Asks a client for a signature blob of `algorithm` over `data`. `undefined`: the key cannot sign; the next key or method is tried. */
+export interface ClientSignAsk {
+  readonly type: "sign";
+  readonly identity: Identity;
+  readonly algorithm: string;
+  readonly data: Bytes;
+}
+
+/** An ask of a server's "publickey" method. */
+export type ServerKeyAsk =
+  /** Asks whether a login with this key could succeed; true or false. A query proves nothing about the client. */
+  | ({ readonly type: "query" } & LoginKey)
+  /** Asks for a verdict. The signature was verified, so the client holds the private key. */
+  | ({ readonly type: "publickey" } & LoginKey);
+
+const name = "publickey";
+const messages: readonly LoginMessage[] = [
+  {
+    message: SSH_MSG_USERAUTH_PK_OK,
+    sender: "server",
+    describe: (payload) => SSH_MSG_USERAUTH_PK_OK.decode(payload).algorithm,
+  },
+];
+
+function describeRequest(methodData: Uint8Array): string {
+  const { algorithm, signature } = userauthPublickey.decode(methodData);
+  return `${algorithm} ${signature === undefined ? "query" : "signed"}`;
+}
+
+/**
+ * Public key authentication (RFC 4252 §7). A single key in memory signs at once. Others are queried first, which saves the user or agent from
+ * making a useless signature.
+ */
+export const clientPublickey: ClientMethod = {
+  name,
+  messages,
+  describeRequest,
+  start(login) {
+    const keys = login.options.identities.map((identity): Key => ({ identity, tried: new Set(), state: "new" }));
+    const supported = ({ identity }: Key): readonly string[] =>
+      identity.publicKey.algorithms
+        .map((algorithm) => algorithm.name)
+        .filter((algorithm) => login.serverSigAlgs()?.includes(algorithm) ?? true);
+    return {
+      begin() {
+        // Keys that the server refused come last.
+        for (const state of ["new", "refused"] as const)
+          for (const key of keys.filter((one) => one.state === state)) {
+            const algorithm = supported(key).find((one) => !key.tried.has(one));
+            if (algorithm === undefined) continue;
+            key.tried.add(algorithm);
+            const isSingle = keys.filter((one) => supported(one).length > 0).length === 1;
+            const begin = isSingle && key.identity.privateKey !== undefined ? sign : query;
+            begin(login, { key, algorithm });
+            return true;
+          }
+        return false;
+      },
+      notes: () =>
+        keys
+          .filter((key) => key.tried.size === 0 && key.state !== "over" && supported(key).length === 0)
+          .map(({ identity }) => {
+            const names = identity.publicKey.algorithms.map((algorithm) => algorithm.name).join(", ");
+            return `skipped ${describeKey(identity, login.options)} because the server supports none of its algorithms (${names})`;
+          }),
+    };
+  },
+};
+
+/** A key of the list, and what is known about it. */
+interface Key {
+  readonly identity: Identity;
+  /** Names of the algorithms already tried with this key; the server refused each, or may have. */
+  readonly tried: Set<string>;
+  /** "refused": with an algorithm that the server supports. "over": the key succeeded or cannot sign. */
+  state: "new" | "refused" | "over";
+}
+
+interface KeyChoice {
+  readonly key: Key;
+  /** Name of the signature algorithm. */
+  readonly algorithm: string;
+}
+
+function query(login: ClientLogin, choice: KeyChoice): void {
+  const { algorithm, key } = choice;
+  const publicKey = key.identity.publicKey.blob;
+  const attempt: ClientAttempt = {
+    /** The server accepts the key. It must name exactly the key and algorithm of the query. */
+    receive(payload) {
+      const ok = SSH_MSG_USERAUTH_PK_OK.decode(payload);
+      // rule: pk-ok-algorithm
+      if (ok.algorithm !== algorithm)
+        throw new SshError(
+          "unexpected-message",
+          `the server answered a query about ${algorithm} with the algorithm ${ok.algorithm.slice(0, 64)}`,
+        );
+      if (!equalBytes(ok.publicKey, publicKey))
+        throw new SshError("unexpected-message", "the server answered a query about one key with another key");
+      sign(login, choice);
+    },
+    failed: (accepted) => answered(login, choice, accepted),
+  };
+  login.request(userauthPublickey.encode({ algorithm, publicKey, signature: undefined }), attempt, "queried");
+}
+
+/** Signs with the key in memory, or asks the application for the signature. */
+function sign(login: ClientLogin, choice: KeyChoice): void {
+  const { sessionId, userName, random } = login.options;
+  const { algorithm } = choice;
+  const { identity } = choice.key;
+  const publicKey = identity.publicKey.blob;
+  const data = userauthSignedData(sessionId, { userName, serviceName: SERVICE_CONNECTION }, { algorithm, publicKey });
+  if (identity.privateKey === undefined) {
+    login.ask({ type: "sign", identity, algorithm, data } satisfies ClientSignAsk, (signature) => {
+      if (signature === undefined) return cannotSign(login, choice, "no signature was provided");
+      if (!isBytes(signature)) throw invalidAnswer("sign");
+      sendSignature(login, choice, signature);
+    });
+    return;
+  }
+  let signature: Uint8Array;
+  try {
+    signature = identity.privateKey.sign(algorithm, data, random);
+  } catch (error) {
+    if (error instanceof SshError) return cannotSign(login, choice, error.message);
+    throw error;
+  }
+  sendSignature(login, choice, signature);
+}
+
+function sendSignature(login: ClientLogin, choice: KeyChoice, signature: Uint8Array): void {
+  const { algorithm, key } = choice;
+  // An agent that ignores the RSA flags signs with SHA-1 instead (RFC 8332 §3.3). Such a signature must never be sent.
+  const made = signatureAlgorithm(signature);
+  // rule: signature-as-asked
+  if (made !== algorithm)
+    return cannotSign(login, choice, `expected a signature of ${algorithm}, got ${made ?? "a malformed one"}`);
+  const request = userauthPublickey.encode({ algorithm, publicKey: key.identity.publicKey.blob, signature });
+  login.request(request, { failed: (accepted) => answered(login, choice, accepted) }, "signed");
+}
+
+function cannotSign(login: ClientLogin, { key }: KeyChoice, why: string): void {
+  key.state = "over";
+  login.note(`cannot sign with ${describeKey(key.identity, login.options)}: ${why}`);
+  login.next();
+}
+
+/** Records the server's answer, and returns the name of the attempt. */
+function answered(login: ClientLogin, { key, algorithm }: KeyChoice, accepted: boolean): string {
+  if (accepted) key.state = "over";
+  // A server that does not accept keys yet has not looked at this one. It is tried again after another method.
+  else if (!login.canContinue()?.includes(name)) key.tried.delete(algorithm);
+  // The server supports the algorithm, so it probably refused the key itself. But OpenSSH also lists algorithms that its
+  // PubkeyAcceptedAlgorithms forbids. So the key's other algorithms are still tried, after all other keys.
+  else if (login.serverSigAlgs()?.includes(algorithm)) key.state = "refused";
+  return `publickey (${describeKey(key.identity, login.options)}, ${algorithm})`;
+}
+
+/** Returns the key's fingerprint, or its format if no `fingerprint` function was given. */
+function describeKey({ publicKey }: Identity, { fingerprint }: ClientLoginOptions): string {
+  return fingerprint?.(publicKey.blob) ?? publicKey.format;
+}
+
+/** Returns the algorithm name inside a signature blob (RFC 4253 §6.6), or `undefined` if it is malformed. */
+function signatureAlgorithm(signature: Uint8Array): string | undefined {
+  return firstName(signature, "signature")?.slice(0, 64);
+}
+
+/**
+ * Verifies the signature of a login before the application is asked, so it never sees an unproved login. The client may first query whether a
+ * key is acceptable.
+ */
+export const serverPublickey: ServerMethod = {
+  name,
+  messages,
+  describeRequest,
+  begin(attempt, methodData) {
+    const { options, subject, progress } = attempt;
+    const { algorithm: algorithmName, publicKey: blob, signature } = userauthPublickey.decode(methodData);
+    if (signature === undefined) progress.countQuery();
+    const algorithm = options.signatureAlgorithms.find((one) => one.name === algorithmName);
+    // The key exactly as the client sent it; the signature covers it, and SSH_MSG_USERAUTH_PK_OK repeats it.
+    const sent: LoginKey = { algorithm: algorithmName, publicKey: copyBytes(blob) };
+    const publicKey = algorithm === undefined ? sent.publicKey : inKeyFormat(sent.publicKey, algorithm);
+    const key: LoginKey = { algorithm: algorithmName, publicKey };
+    const signedData = userauthSignedData(options.sessionId, subject, sent);
+    const refuseQuery = (): void => {
+      progress.countRefusedQuery();
+      attempt.refuse();
+    };
+    // Verification runs before the user name is looked up, so the time of the reply does not reveal which users exist.
+    const isRefused =
+      /* rule: same-work */ algorithm === undefined ||
+      keyFormat(publicKey) !== algorithm.keyFormat ||
+      wasUsed(subject, publicKey) ||
+      /* rule: login-signature */ (signature !== undefined && !verified(algorithm, publicKey, signedData, signature));
+    if (isRefused) return signature === undefined ? refuseQuery() : attempt.fail();
+    const type = signature === undefined ? "query" : "publickey";
+    // rule: asked-key
+    attempt.ask({ type, ...key } satisfies ServerKeyAsk, (answer) => {
+      if (type === "publickey") return attempt.judge({ method: name, ...key }, answer);
+      if (typeof answer !== "boolean") throw invalidAnswer("query");
+      if (answer) attempt.reply(SSH_MSG_USERAUTH_PK_OK.encode(sent));
+      else refuseQuery();
+    });
+  },
+};
+
+/** Returns whether the key was already accepted as a factor. The same key cannot be a second factor. */
+function wasUsed({ factors }: LoginSubject, publicKey: Uint8Array): boolean {
+  return factors.some((factor) => factor.method === "publickey" && equalBytes(factor.publicKey, publicKey));
+}
+
+function verified(
+  algorithm: SignatureAlgorithm,
+  publicKey: Uint8Array,
+  data: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  try {
+    return algorithm.verify(publicKey, data, signature);
+  } catch {
+    // Any error during verification means that the signature is not valid.
+    return false;
+  }
+}
+
+/** Returns the key format named in a public key blob (RFC 4253 §6.6), or `undefined` if the blob is malformed. */
+function keyFormat(publicKey: Uint8Array): string | undefined {
+  return firstName(publicKey, "public key");
+}
+
+function firstName(bytes: Uint8Array, what: string): string | undefined {
+  try {
+    return new Reader(bytes, what).name("format");
+  } catch (error) {
+    if (error instanceof SshError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Returns the blob with its proper key format name. dev-tunnels puts the signature algorithm there (`rsa-sha2-512` instead of `ssh-rsa`),
+ * against RFC 8332 §3, and OpenSSH accepts that. The signature still covers the blob as sent.
+ */
+function inKeyFormat(blob: Bytes, { name: algorithm, keyFormat: format }: SignatureAlgorithm): Bytes {
+  if (keyFormat(blob) !== algorithm || algorithm === format) return blob;
+  const reader = new Reader(blob, "public key");
+  reader.name("format");
+  return new Writer(blob.length).string(format).raw(reader.rest()).finish();
+}

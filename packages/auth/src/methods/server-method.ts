@@ -1,0 +1,88 @@
+import type { SignatureAlgorithm } from "@nacre/keys";
+import type { Bytes, LoginMessages } from "@nacre/wire";
+import type { AuthLimits } from "../limits.ts";
+import type { MethodAsk } from "./messages.ts";
+
+/** A public key and the signature algorithm it is used with. */
+export interface LoginKey {
+  /** Signature algorithm name, such as `"rsa-sha2-512"`. */
+  readonly algorithm: string;
+  /** Public key blob; a copy. */
+  readonly publicKey: Bytes;
+}
+
+/** One factor that a client has proved. A "publickey" factor holds the key whose signature was verified. */
+export type Factor =
+  | ({ readonly method: "publickey" } & LoginKey)
+  | { readonly method: "password" | "keyboard-interactive" }
+  /** A method of the application. `details` is what the method says about the client. */
+  | { readonly method: "other"; readonly name: string; readonly details: unknown };
+
+/** The user and service of a login request. */
+export interface LoginSubject {
+  /** User name as the client sent it. It may be any text: escape it before display. */
+  readonly userName: string;
+  readonly serviceName: string;
+  /** Factors this client has already proved for this user, in a login with several factors. */
+  readonly factors: readonly Factor[];
+}
+
+/**
+ * Decision of the application about a login. "success" admits the user, "failure" refuses. `partial` accepts this factor and requires one
+ * of the named methods next (RFC 4252 §5.1). Refuse an unknown user exactly like one with a wrong key or password.
+ */
+export type LoginVerdict = "success" | "failure" | { readonly partial: readonly string[] };
+
+/** Options of a server that its login methods read. */
+export interface ServerLoginOptions {
+  /** Exchange hash of the first key exchange; signatures cover it (RFC 4252 §7). */
+  readonly sessionId: Uint8Array;
+  /** Signature algorithms accepted from user keys. The server's `server-sig-algs` extension must list the same names (RFC 8308 §3.1). */
+  readonly signatureAlgorithms: readonly SignatureAlgorithm[];
+}
+
+/** A login method of a server (RFC 4252 §5). */
+export interface ServerMethod extends LoginMessages {
+  /** Handles a login request. The data is not kept, except in a copy. */
+  begin(attempt: ServerAttempt, methodData: Uint8Array): void;
+  /** True for "none", which clients may request although no list of methods has it (RFC 4252 §5.2). */
+  readonly isUnlisted?: boolean;
+}
+
+/**
+ * A login request that a method handles. Each step of a method ends in one of `ask`, `send`, `reply`, `judge`, `fail` and `refuse`. They
+ * throw `internal` after the request has ended.
+ */
+export interface ServerAttempt {
+  readonly options: ServerLoginOptions;
+  readonly limits: AuthLimits;
+  readonly subject: LoginSubject;
+  readonly progress: AttemptCounts;
+  /**
+   * Asks the application: emits `ask` as an event with a token and the subject. `answered` gets the answer, whose type it must check. The ask
+   * stays open if `answered` throws `usage`.
+   */
+  ask(ask: MethodAsk, answered: (answer: unknown) => void): void;
+  /** Sends a message of the method. `received` handles the client's next one. */
+  send(payload: Uint8Array, received: (payload: Uint8Array) => void): void;
+  /** Ends the request with a message of the method. The client goes on with another request. */
+  reply(payload: Uint8Array): void;
+  /** Ends the request with the application's verdict about `factor`. Throws `usage` for an invalid verdict. */
+  judge(factor: Factor, verdict: unknown): void;
+  /** Refuses the request, and counts a failed attempt. */
+  fail(): void;
+  /** Refuses the request. The caller has counted it. */
+  refuse(): void;
+}
+
+/** Counts of what a client may repeat. Each throws `auth-limit` beyond its limit. */
+export interface AttemptCounts {
+  /** Counts a failed attempt. */
+  countFailure(): void;
+  /** Counts a "none" request. Clients send it to learn the methods, so the first one is not a failed attempt. */
+  countNone(): void;
+  /** Counts a key query. */
+  countQuery(): void;
+  /** Counts a refused key query. */
+  countRefusedQuery(): void;
+}

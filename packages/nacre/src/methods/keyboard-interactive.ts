@@ -1,0 +1,128 @@
+import {
+  clientKeyboardInteractive as client,
+  type Questions,
+  type ServerAsk,
+  serverKeyboardInteractive as server,
+} from "@nacre/auth";
+import { SshError } from "@nacre/wire";
+import type { LoginDecision } from "../server/options.ts";
+import {
+  type ClientLoginMethod,
+  type ServerLoginAnswers,
+  type ServerLoginContext,
+  type ServerLoginMethod,
+  whenKnown,
+} from "./method.ts";
+
+/** Prompts (RFC 4256), answered by the option `prompts`. Without it, the password answers the first hidden prompt that comes alone. */
+export const clientKeyboardInteractive: ClientLoginMethod = {
+  method: client,
+  uses: ["prompts", "password"],
+  application({ options }) {
+    /** Number of times that the password answered a prompt. */
+    let passwords = 0;
+    /** Round of the conversation in which it last did. */
+    let passwordRound = Infinity;
+    return (ask) => {
+      if (ask.type !== "prompts") return undefined;
+      const { round, name, instruction, prompts } = ask;
+      if (options.prompts !== undefined) return options.prompts({ name, instruction, prompts });
+      const [prompt, ...others] = prompts;
+      // A second prompt of the same conversation asks for something else, such as a code.
+      if (prompt === undefined || others.length > 0 || prompt.echo || round > passwordRound) return undefined;
+      passwordRound = round;
+      passwords++;
+      const { password } = options;
+      if (typeof password === "function") return whenKnown(password(passwords), (one) => one && [one]);
+      return password === undefined || passwords > 1 ? undefined : [password];
+    };
+  },
+};
+
+/** Prompts (RFC 4256). `authenticate` calls `ask` of the login for each round. */
+export const serverKeyboardInteractive: ServerLoginMethod = {
+  method: server,
+  application: (login) => new Conversation(login),
+};
+
+/** Whose turn it is in a conversation. */
+type Turn =
+  /** The server must send the next message: `answer` settles the open ask. */
+  | { readonly kind: "server"; readonly answer: (answer: unknown) => void }
+  /** The client must respond, which settles the promise of `ask`. `isDecided`: the application did not wait for that. */
+  | {
+      readonly kind: "client";
+      readonly resolve: (responses: readonly string[]) => void;
+      readonly reject: (error: SshError) => void;
+      readonly isDecided: boolean;
+    }
+  | { readonly kind: "over" };
+
+/** A keyboard-interactive conversation with a client. */
+class Conversation implements ServerLoginAnswers {
+  readonly #login: ServerLoginContext;
+  #turn: Turn = { kind: "over" };
+
+  constructor(login: ServerLoginContext) {
+    this.#login = login;
+  }
+
+  answer(ask: ServerAsk): unknown {
+    const before = this.#turn;
+    const answer = new Promise((resolve) => {
+      this.#turn = { kind: "server", answer: resolve };
+    });
+    if (ask.type === "keyboard-interactive") this.#begin(ask, ask.submethods);
+    if (ask.type !== "responses" || before.kind !== "client") return answer;
+    before.resolve(ask.responses);
+    if (!before.isDecided) return answer;
+    // The application decided without these responses, so the login can only fail.
+    this.#turn = { kind: "over" };
+    return "failure";
+  }
+
+  abandoned(): void {
+    if (this.#turn.kind === "client") this.#turn.reject(givenUp());
+    this.#turn = { kind: "over" };
+  }
+
+  #begin(first: ServerAsk, submethods: string): void {
+    const decision = this.#login.decide(first, {
+      method: "keyboard-interactive",
+      submethods,
+      ask: (prompts, texts = {}) => {
+        const all = prompts.map((prompt) => (typeof prompt === "string" ? { prompt, echo: false } : prompt));
+        const responses = this.#question({ ...texts, prompts: all });
+        // A caller that does not await the answer gets no unhandled rejection.
+        responses.catch(() => {});
+        return responses;
+      },
+    });
+    void whenKnown(decision, (known) => this.#decided(first, known));
+  }
+
+  #question(questions: Questions): Promise<readonly string[]> {
+    const turn = this.#turn;
+    if (turn.kind === "over") return Promise.reject(givenUp());
+    if (turn.kind === "client")
+      return Promise.reject(new SshError("usage", "`ask` was called before the client answered the previous prompts"));
+    return new Promise((resolve, reject) => {
+      this.#turn = { kind: "client", resolve, reject, isDecided: false };
+      turn.answer(questions);
+    });
+  }
+
+  #decided(ask: ServerAsk, decision: LoginDecision): void {
+    const turn = this.#turn;
+    if (turn.kind === "server") {
+      this.#turn = { kind: "over" };
+      turn.answer(this.#login.verdict(ask, decision));
+    } else if (turn.kind === "client") {
+      this.#turn = { ...turn, isDecided: true };
+    }
+  }
+}
+
+function givenUp(): SshError {
+  return new SshError("aborted", "the client gave up the keyboard-interactive login");
+}

@@ -1,0 +1,27 @@
+import { clientNone as none, serverNone as refused } from "@nacre/auth";
+import { clientKeyboardInteractive, serverKeyboardInteractive } from "./keyboard-interactive.ts";
+import type { ClientLoginMethod, ServerLoginMethod } from "./method.ts";
+import { clientPassword, serverPassword } from "./password.ts";
+import { clientPublickey, serverPublickey } from "./publickey.ts";
+
+/** Asks which methods the server accepts, unless it admits the user without any (RFC 4252 §5.2). */
+export const clientNone: ClientLoginMethod = { method: none };
+
+/** Refuses "none", which clients send to learn the methods. */
+export const serverNone: ServerLoginMethod = { method: refused };
+
+/** Login methods of a client by default, in OpenSSH's order. */
+export const clientMethods: readonly ClientLoginMethod[] = [
+  clientPublickey,
+  clientNone,
+  clientKeyboardInteractive,
+  clientPassword,
+];
+
+/** Login methods that a server knows by name. */
+export const serverMethods: readonly ServerLoginMethod[] = [
+  serverNone,
+  serverPublickey,
+  serverPassword,
+  serverKeyboardInteractive,
+];

@@ -1,0 +1,31 @@
+import { clientPublickey as client, type ServerKeyAsk, serverPublickey as server } from "@nacre/auth";
+import { isPrivateKey } from "@nacre/keys/internal";
+import { type ClientLoginMethod, type ServerLoginMethod, whenKnown } from "./method.ts";
+
+/** Keys (RFC 4252 §7), from the option `identities`. */
+export const clientPublickey: ClientLoginMethod = {
+  method: client,
+  application: (login) => (ask) => {
+    if (ask.type !== "sign") return undefined;
+    const identity = login.options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
+    if (identity === undefined || isPrivateKey(identity)) return undefined;
+    return identity.sign(ask.algorithm, ask.data, login.signal);
+  },
+};
+
+/** Keys (RFC 4252 §7). `authenticate` gets a query of the key first, and a login whose signature is verified. */
+export const serverPublickey: ServerLoginMethod = {
+  method: server,
+  application: (login) => ({
+    answer(ask) {
+      // A method gets only its own asks.
+      const { type, algorithm, publicKey } = ask as ServerKeyAsk;
+      const signed = type === "publickey";
+      const fingerprint = login.fingerprint(publicKey);
+      const facts = { method: "publickey", algorithm, publicKey, fingerprint, signed } as const;
+      return whenKnown(login.decide(ask, facts), (decision) =>
+        signed ? login.verdict(ask, decision) : decision !== false,
+      );
+    },
+  }),
+};

@@ -1,0 +1,177 @@
+// Shows that a part of Nacre is its files and the places that name it. Deletes each part from a temporary copy of the sources, and checks
+// that everything else compiles and that all other unit tests pass. `--only TEXT` limits the run to parts with TEXT in their name.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readTests } from "./run-vitest.ts";
+
+/** A part that can be deleted. */
+interface Part {
+  readonly name: string;
+  /** Files and folders of the part, and of its tests. */
+  readonly files: readonly string[];
+  /** Matches lines elsewhere in the packages that name the part, each of them whole. */
+  readonly lines?: RegExp;
+  /** Texts elsewhere, by file. They are deleted in order, and each then occurs once in its file. */
+  readonly texts?: Readonly<Record<string, readonly string[]>>;
+  /** Paths of the tests to run. */
+  readonly run: readonly string[];
+  /** Beginnings of the titles of tests that belong to the part, in files with others. Titles of suites precede that of a test. */
+  readonly ownTests?: readonly string[];
+}
+
+const PARTS: readonly Part[] = [
+  {
+    name: "the login method keyboard-interactive",
+    files: ["packages/auth/src/methods/keyboard-interactive.ts", "packages/nacre/src/methods/keyboard-interactive.ts"],
+    texts: {
+      "packages/auth/src/index.ts": [`export * from "./methods/keyboard-interactive.ts";\n`],
+      "packages/auth/src/methods/list.ts": [
+        `import {
+  type ClientPromptsAsk,
+  clientKeyboardInteractive,
+  type ServerPromptsAsk,
+  serverKeyboardInteractive,
+} from "./keyboard-interactive.ts";\n`,
+        " | ClientPromptsAsk",
+        " | ServerPromptsAsk",
+        "  clientKeyboardInteractive,\n",
+        "  serverKeyboardInteractive,\n",
+      ],
+      "packages/nacre/src/core.ts": [
+        `export { clientKeyboardInteractive, serverKeyboardInteractive } from "./methods/keyboard-interactive.ts";\n`,
+      ],
+      "packages/nacre/src/methods/list.ts": [
+        `import { clientKeyboardInteractive, serverKeyboardInteractive } from "./keyboard-interactive.ts";\n`,
+        "  clientKeyboardInteractive,\n",
+        "  serverKeyboardInteractive,\n",
+      ],
+    },
+    run: ["packages/auth", "packages/session", "packages/nacre"],
+    ownTests: [
+      "client and server logs in by keyboard-interactive",
+      "client and server lists all tries in the error",
+      "unexpected messages rejects an unexpected message with prompts asked",
+      "unexpected messages rejects a malformed message with keyboard-interactive in flight",
+      "a token admits one answer of a `prompts` event",
+      "limits rejects a prompt count",
+      "limits allows `promptsPerRound` prompts",
+      "limits rejects an SSH_MSG_USERAUTH_INFO_REQUEST longer",
+      "limits rejects more than `keyboardInteractiveRounds` rounds",
+      "keyboard-interactive ",
+      "a fixed password answers one conversation",
+      "a fixed password that a function asks for answers as many conversations",
+      "a fixed password is tried before prompts",
+      "a message that the server does not understand has its name returned by `nameOf`",
+      "after a failure tries publickey, keyboard-interactive, then password",
+      "late, repeated and foreign answers the answer to a conversation's earlier round",
+      "limits counts aborted conversations",
+      "limits fails an attempt that needs more than `keyboardInteractiveRounds`",
+      "limits rejects a response count",
+      "limits rejects a malformed keyboard-interactive request",
+      "an unknown user gets the same replies",
+      "login by keyboard-interactive",
+      "limits · client",
+      "kbd-int · client",
+      "passwords · client",
+      "kbd-int · server",
+      "what leaves · client",
+      "role confusion · client",
+      "every patch changes existing rules",
+      "sessions a client may abandon keyboard-interactive",
+      "passwords Erlang rejects an abandoned keyboard-interactive",
+      "connect rejects with `usage` if `prompts` returns",
+      "connect sends a fixed password with the method password, or to a prompt",
+      "a wrong value of an option is `usage` in `connect`",
+      "a login with keyboard-interactive",
+      "a keyboard-interactive login",
+    ],
+  },
+];
+
+/** Copies the sources. The installed dependencies are shared with the original. */
+function copySources(): string {
+  const folder = mkdtempSync(join(tmpdir(), "nacre-without-"));
+  // Links between packages are relative: copied unchanged, they point to the copied packages.
+  for (const path of ["package.json", "README.md", "packages", "examples", "scripts", "test-vectors", "node_modules"])
+    cpSync(path, join(folder, path), { recursive: true, verbatimSymlinks: true, filter: isSource });
+  symlinkSync(join(process.cwd(), "node_modules/.pnpm"), join(folder, "node_modules/.pnpm"));
+  return folder;
+}
+
+function isSource(path: string): boolean {
+  return !/(?:^|[\\/])(?:dist|node_modules[\\/]\.[^\\/]+)$/.test(path);
+}
+
+function remove({ files, lines, texts = {} }: Part, folder: string): void {
+  for (const file of files) rmSync(join(folder, file), { recursive: true });
+  for (const file of lines === undefined ? [] : namingFiles(folder)) {
+    const kept = readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => !lines!.test(line));
+    writeFileSync(file, kept.join("\n"));
+  }
+  for (const [file, removed] of Object.entries(texts)) {
+    let source = readFileSync(join(folder, file), "utf8");
+    for (const text of removed) {
+      const [before, after, ...more] = source.split(text);
+      if (after === undefined || more.length > 0) throw new Error(`${file} does not have once: ${text}`);
+      source = `${before}${after}`;
+    }
+    writeFileSync(join(folder, file), source);
+  }
+}
+
+/** Files with lines that may name a part: sources, tests and READMEs of the packages. */
+function namingFiles(folder: string): string[] {
+  const packages = join(folder, "packages");
+  return readdirSync(packages, { recursive: true, encoding: "utf8" })
+    .filter((file) => /^[^/]+\/(?:(?:src|test)\/.*\.ts|README\.md)$/.test(file))
+    .map((file) => join(packages, file));
+}
+
+/** Runs a command in the copy. Returns whether it succeeded. */
+function succeeds(folder: string, command: string, ...args: readonly string[]): boolean {
+  return spawnSync(command, args, { cwd: folder, stdio: "inherit" }).status === 0;
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
+
+/** Runs the tests that do not belong to the part. Returns what is wrong. */
+function test({ run, ownTests = [] }: Part, folder: string): string[] {
+  const results = join(folder, "results.json");
+  const others = `^(?!${ownTests.map(escapeRegExp).join("|") || "$"})`;
+  const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${results}`];
+  const args = ["run", "-c", "scripts/config/vitest.config.ts", "--project=unit*", ...reporters, "-t", others, ...run];
+  const passes = succeeds(folder, process.execPath, "node_modules/vitest/vitest.mjs", ...args);
+  const tests = readTests(results);
+  const skipped = tests.filter(({ status }) => status !== "passed" && status !== "failed");
+  return [
+    ...(passes ? [] : ["other tests fail"]),
+    ...(tests.some(({ status }) => status === "passed") ? [] : ["no other test ran"]),
+    ...ownTests
+      .filter((title) => !skipped.some(({ fullName }) => fullName.startsWith(title)))
+      .map((title) => `no test begins with "${title}"`),
+  ];
+}
+
+const at = process.argv.indexOf("--only");
+const only = at < 0 ? "" : (process.argv[at + 1] ?? "");
+for (const part of PARTS.filter(({ name }) => name.includes(only))) {
+  const folder = copySources();
+  try {
+    remove(part, folder);
+    // Tests of the part in files with others need not compile.
+    const compiles =
+      succeeds(folder, "tsc", "-b", "packages") &&
+      (part.ownTests !== undefined || succeeds(folder, "tsc", "-p", "scripts/config/tsconfig.json"));
+    const faults = compiles ? test(part, folder) : ["the sources do not compile"];
+    console.log(`without ${part.name}: ${faults.join("; ") || "everything else compiles, and its tests pass"}`);
+    if (faults.length > 0) process.exitCode = 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
