@@ -261,11 +261,9 @@ export class MemoryFiles {
       case "home-directory":
         server.name(token, encodePath(`/home/${request.userName}`));
         return;
-      case "users-groups-by-id": {
-        const namesOf = (ids: readonly number[]): string[] => ids.map((id) => (id === 0 ? "root" : ""));
+      case "users-groups-by-id":
         server.usersGroups(token, { users: namesOf(request.uids), groups: namesOf(request.gids) });
         return;
-      }
       case "extended":
         server.extended(token, request.data);
         return;
@@ -357,6 +355,11 @@ function resized(bytes: Uint8Array, length: number): Uint8Array {
   const changed = new Uint8Array(length);
   changed.set(bytes.subarray(0, length));
   return changed;
+}
+
+/** Returns the name of each id; only 0 has one. */
+function namesOf(ids: readonly number[]): string[] {
+  return ids.map((id) => (id === 0 ? "root" : ""));
 }
 
 function copied({ readHandle, readOffset, length }: CopyDataRequest<OpenNode>): Uint8Array {
