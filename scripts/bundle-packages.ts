@@ -1,6 +1,7 @@
 // Writes the JavaScript of each package: one file for each entry, next to the declarations from `tsc`. Bundling shortens the start:
 // Node needs half a millisecond to open, resolve and link a module, and a client has about 150. Imports from other packages stay
-// imports, so that a program with several packages has one class `SshError`; the command alone contains all it needs. Builds only packages whose sources have changed.
+// imports, so that a program with several packages has one class `SshError`; the command alone contains all it needs. Builds only packages
+// whose sources have changed.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type OutputFile, type Plugin } from "esbuild";

@@ -32,8 +32,8 @@ const SETTINGS = {
 } as const satisfies BuildOptions;
 
 /**
- * Returns the JavaScript of the `nacre` command by path, and esbuild's description of it. It contains the packages that the command uses, and
- * noble: Node needs half a millisecond to open and link a file, and a connection would load 30.
+ * Returns the JavaScript of the `nacre` command by path, and esbuild's description of it. It contains the packages that the command uses,
+ * and noble: Node needs half a millisecond to open and link a file, and a connection would load 30.
  */
 export async function bundleCommand(): Promise<{ readonly files: Map<string, string>; readonly metafile: Metafile }> {
   const { metafile: graph } = await build(SETTINGS);

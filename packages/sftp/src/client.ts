@@ -37,8 +37,8 @@ const DATA_HEADER = 9;
  * Each request returns an id, and its answer is one event with that id. Replies come in any order. The value passed as `waiter` comes back
  * in the event, so the caller needs no table of its own.
  *
- * If the server gives a handle that is open, the second open and every request on the first file are answered by "unanswered" with the error
- * `sftp-handle-reused`. Close the first file, and open them again one at a time.
+ * If the server gives a handle that is open, the second open and every request on the first file are answered by "unanswered" with the
+ * error `sftp-handle-reused`. Close the first file, and open them again one at a time.
  *
  * Invalid input from the server ends SFTP: one "unanswered" event for each request, then "closed". Invalid calls throw `usage`; calls after
  * the end throw `channel-closed`.
@@ -139,8 +139,8 @@ export class SftpClient<Waiter = void> {
   }
 
   /**
-   * Sends a request and returns its id. Byte strings are copied. `waiter` comes back in the event that answers the request. Throws `usage` for
-   * an invalid value, `request-limit` if too many requests are under way, `sftp-unsupported` if the server lacks the extension, or
+   * Sends a request and returns its id. Byte strings are copied. `waiter` comes back in the event that answers the request. Throws `usage`
+   * for an invalid value, `request-limit` if too many requests are under way, `sftp-unsupported` if the server lacks the extension, or
    * `channel-closed`.
    */
   request(request: SftpClientRequest, waiter: Waiter): number {
@@ -179,8 +179,8 @@ export class SftpClient<Waiter = void> {
   }
 
   /**
-   * Reads up to `length` bytes at `offset`, without a copy of most of them if `receive` gets bytes that own their buffer. The answer is an event of type "pieces", or the status EOF.
-   * Throws like `request`.
+   * Reads up to `length` bytes at `offset`, without a copy of most of them if `receive` gets bytes that own their buffer. The answer is an
+   * event of type "pieces", or the status EOF. Throws like `request`.
    */
   readPieces(handle: Uint8Array, offset: number, length: number, waiter: Waiter): number {
     return this.#read({ type: "read", handle, offset, length }, "pieces", waiter);
@@ -208,8 +208,8 @@ export class SftpClient<Waiter = void> {
   }
 
   /**
-   * Ignores the reply to a request: no event follows. The request still counts until its reply arrives. A handle in the reply is closed. The
-   * target of a `readInto` is not written any more. Does nothing if the request is answered.
+   * Ignores the reply to a request: no event follows. The request still counts until its reply arrives. A handle in the reply is closed.
+   * The target of a `readInto` is not written any more. Does nothing if the request is answered.
    */
   abandon(request: number): void {
     const found = this.#requests.find(request);

@@ -34,8 +34,8 @@ export class FrameReader {
   readonly #owned = new Set<Uint8Array>();
 
   /**
-   * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk that
-   * owns its buffer when all of it is read. `take` then always copies, so that no view of the chunk is left.
+   * `maxLength`: maximum length of a packet in bytes, without its length field. `release`, default none, is called with each long chunk
+   * that owns its buffer when all of it is read. `take` then always copies, so that no view of the chunk is left.
    */
   constructor(maxLength: number, release?: (chunk: Uint8Array) => void) {
     this.#maxLength = maxLength;
@@ -125,8 +125,8 @@ export class FrameReader {
   }
 
   /**
-   * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a view
-   * only if it ends a long chunk that owns its buffer, and nothing else has a view of it; the others are copies.
+   * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a
+   * view only if it ends a long chunk that owns its buffer, and nothing else has a view of it; the others are copies.
    */
   takePieces(length: number): Bytes[] {
     this.#leave(length);

@@ -45,8 +45,8 @@ export interface SftpServerLimits {
   /** Requests under way. At this number the server parses no further request until one is answered. Default 128. */
   readonly maxRequests: number;
   /**
-   * Data bytes of the reads and writes under way, and bytes of other requests. At this number the server parses no further request until one
-   * is answered. Default 4 MiB.
+   * Data bytes of the reads and writes under way, and bytes of other requests. At this number the server parses no further request until
+   * one is answered. Default 4 MiB.
    */
   readonly maxBytesUnderWay: number;
   /** Bytes of unsent replies. At this number the server parses no further request until some are sent. Default 1 MiB. */

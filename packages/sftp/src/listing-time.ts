@@ -18,8 +18,8 @@ export interface CalendarTime {
 }
 
 /**
- * Returns a time as `ls -l` prints it, twelve characters such as `Jun 14 12:00`. `age` is in seconds; a time half a year old or in the future
- * is shown with its year, such as `Jun 14  2025`, as in OpenSSH.
+ * Returns a time as `ls -l` prints it, twelve characters such as `Jun 14 12:00`. `age` is in seconds; a time half a year old or in the
+ * future is shown with its year, such as `Jun 14  2025`, as in OpenSSH.
  */
 export function listingTime({ year, month, day, hours, minutes }: CalendarTime, age: number): string {
   const date = `${MONTHS[month]} ${`${day}`.padStart(2)}`;

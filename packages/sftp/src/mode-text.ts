@@ -10,8 +10,8 @@ const TYPES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Returns a mode as `ls -l` prints it, ten characters such as `-rw-r--r--`: the type of the file, and the permissions of its owner, its group
- * and others. The type is `?` if the mode has none that is known.
+ * Returns a mode as `ls -l` prints it, ten characters such as `-rw-r--r--`: the type of the file, and the permissions of its owner, its
+ * group and others. The type is `?` if the mode has none that is known.
  */
 export function modeText(mode: number): string {
   const bit = (mask: number, letter: string): string => (mode & mask ? letter : "-");

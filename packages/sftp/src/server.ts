@@ -44,8 +44,8 @@ export interface SftpServerOptions {
   /** Order of the paths in the client's SSH_FXP_SYMLINK; default "target-first". `symlinkOrderOf` has that of a client. */
   readonly symlinkOrder?: SymlinkOrder | undefined;
   /**
-   * Called with bytes passed to `receive` with `ownsBuffer` that the server no longer uses, for example to free their memory. It is not called
-   * for short chunks, nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
+   * Called with bytes passed to `receive` with `ownsBuffer` that the server no longer uses, for example to free their memory. It is not
+   * called for short chunks, nor after the end. The server then copies every request. Default: the data of a request may be a view of them.
    */
   readonly release?: ((bytes: Uint8Array) => void) | undefined;
 }
@@ -68,8 +68,8 @@ interface UnderWay<Handle> {
  * has the bytes to send. Replies leave in the order of the answers, those to writes on one handle in the order of the requests.
  *
  * The application's files and directories are values of type `Handle`. The server makes the handles on the wire, refuses closed and forged
- * ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. Requests by
- * path are not put in order.
+ * ones, and keeps the requests on each handle in order: a "close" comes after the answers to all earlier requests on its handle. Requests
+ * by path are not put in order.
  *
  * Malformed requests are answered with SSH_FX_BAD_MESSAGE. Packets that are too long, or that begin without SSH_FXP_INIT, end SFTP. Invalid
  * calls throw `usage`. Answers after the end are accepted and not sent.
@@ -145,8 +145,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Adds bytes from the client; the server then owns them. `ownsBuffer`, default false, tells that nothing else uses their buffer, so that it
-   * may be released. Take the events after each call.
+   * Adds bytes from the client; the server then owns them. `ownsBuffer`, default false, tells that nothing else uses their buffer, so that
+   * it may be released. Take the events after each call.
    */
   receive(bytes: Uint8Array, ownsBuffer: boolean = false): void {
     if (!this.#isOver) this.#frames.push(bytes, ownsBuffer);
@@ -196,8 +196,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers "read" with bytes: at least one, and at most `length` of the request. They are copied. At the end of the file, call `status` with
-   * `SSH_FX.EOF`.
+   * Answers "read" with bytes: at least one, and at most `length` of the request. They are copied. At the end of the file, call `status`
+   * with `SSH_FX.EOF`.
    */
   data(token: AskToken, bytes: Uint8Array): void {
     const ask = this.#find(token, "data");
@@ -211,8 +211,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers "readdir" with names, at least one. Sends the first ones that fit into one packet of 256 KiB, and returns their number; keep the others for
-   * the next "readdir". After the last name, call `status` with `SSH_FX.EOF`.
+   * Answers "readdir" with names, at least one. Sends the first ones that fit into one packet of 256 KiB, and returns their number; keep
+   * the others for the next "readdir". After the last name, call `status` with `SSH_FX.EOF`.
    */
   names(token: AskToken, entries: readonly NameEntry[]): number {
     const ask = this.#find(token, "names");
@@ -256,8 +256,8 @@ export class SftpServer<Handle> {
   }
 
   /**
-   * Answers any request with a status; see `SSH_FX`. A request that asks for a result can only fail this way: `OK` throws `usage`. The client
-   * may show `message`; by default it is OpenSSH's text for the status.
+   * Answers any request with a status; see `SSH_FX`. A request that asks for a result can only fail this way: `OK` throws `usage`. The
+   * client may show `message`; by default it is OpenSSH's text for the status.
    */
   status(token: AskToken, status: number, message: string = statusMessage(status)): void {
     const ask = this.#find(token);

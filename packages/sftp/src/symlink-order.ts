@@ -2,8 +2,8 @@ import { isOpenSshServer } from "./known-servers.ts";
 import type { SymlinkRequest } from "./messages/requests.ts";
 
 /**
- * Order of the paths in SSH_FXP_SYMLINK. OpenSSH and most others send the target first (OpenSSH PROTOCOL §4.1). The draft has the link first
- * (draft-ietf-secsh-filexfer-02 §6.10).
+ * Order of the paths in SSH_FXP_SYMLINK. OpenSSH and most others send the target first (OpenSSH PROTOCOL §4.1). The draft has the link
+ * first (draft-ietf-secsh-filexfer-02 §6.10).
  */
 export type SymlinkOrder = "target-first" | "link-first";
 
@@ -11,8 +11,8 @@ export type SymlinkOrder = "target-first" | "link-first";
 const LINK_FIRST = /^SSH-2\.0-(?:AsyncSSH_|Erlang\/|libssh_|phpseclib_|ssh2js|Twisted)/;
 
 /**
- * Returns the order that a peer with this identification string uses with Nacre. `extensions` has those that a server announced. They decide
- * where an SSH server of the other order, such as libssh's, runs OpenSSH's `sftp-server`.
+ * Returns the order that a peer with this identification string uses with Nacre. `extensions` has those that a server announced. They
+ * decide where an SSH server of the other order, such as libssh's, runs OpenSSH's `sftp-server`.
  */
 export function symlinkOrderOf(
   peerVersion: string | undefined,

@@ -163,8 +163,8 @@ export function extensionOf(packet: Uint8Array): string {
 }
 
 /**
- * Decodes a request from a packet without its length field. Byte strings in the result are views of `packet`. Returns `undefined` if the type
- * is not that of a request. Throws `malformed-message`.
+ * Decodes a request from a packet without its length field. Byte strings in the result are views of `packet`. Returns `undefined` if the
+ * type is not that of a request. Throws `malformed-message`.
  */
 export function decodeRequest(packet: Uint8Array): SftpRequest | undefined {
   if (packet[0] !== SSH_FXP.EXTENDED) return BY_NUMBER.get(packet[0]!)?.codec.decode(packet.subarray(HEADER_LENGTH));

@@ -8,8 +8,8 @@ interface Entry<Item> {
 }
 
 /**
- * Puts the replies to the writes on each handle in the order of the requests. The protocol does not ask for it, but OpenSSH's server replies
- * in order, and paramiko's `put` waits forever if a reply overtakes another.
+ * Puts the replies to the writes on each handle in the order of the requests. The protocol does not ask for it, but OpenSSH's server
+ * replies in order, and paramiko's `put` waits forever if a reply overtakes another.
  */
 export class WriteReplies<Item extends { readonly handles: readonly OpenHandle<unknown>[] }> {
   /** Writes on each handle without a sent reply, oldest first. */

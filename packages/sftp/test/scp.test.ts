@@ -56,8 +56,8 @@ function ready(): ScpSource {
 type Plain = Record<string, unknown>;
 
 /**
- * Plays a source's bytes to a sink that accepts everything, in the given chunks. Returns the events, with contents joined and names as text,
- * and what the sink has sent.
+ * Plays a source's bytes to a sink that accepts everything, in the given chunks. Returns the events, with contents joined and names as
+ * text, and what the sink has sent.
  */
 function play(chunks: readonly Uint8Array[], options?: ScpSinkOptions): { events: Plain[]; answers: string } {
   const sink = begun(options);

@@ -48,7 +48,9 @@ export class CopyRun {
     this.#sides = new Sides(signal, words.usesScp);
   }
 
-  /** Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. Call it once. */
+  /**
+   * Copies the sources one after the other. Resolves with the exit status. Rejects if a connection ends, or with `aborted`. Call it once.
+   */
   async run(sources: readonly Located[], target: Located): Promise<number> {
     try {
       return await this.#copyAll(sources, target);

@@ -10,8 +10,8 @@ import { progressOnTerminal } from "./progress-bar.ts";
 import { Servers } from "./servers.ts";
 
 /**
- * Runs `nacre cp`: copies files between this machine and servers, or between servers. Resolves with the exit status: 0, or 1 if something was
- * not copied. Rejects with `usage`, or with the `SshError` that ended a connection.
+ * Runs `nacre cp`: copies files between this machine and servers, or between servers. Resolves with the exit status: 0, or 1 if something
+ * was not copied. Rejects with `usage`, or with the `SshError` that ended a connection.
  */
 export async function copy(line: readonly string[]): Promise<number> {
   if (asksForHelp(line, COPY_OPTIONS, INSTEAD_OF_FILE_OPTIONS)) {

@@ -29,8 +29,8 @@ const BAR = 20;
 const SHORTEST_NAME = 16;
 
 /**
- * Returns one line for a terminal of `width` columns: name, number of files if there are several, part done, bar, bytes, rate, and time left.
- * It is one column shorter than the terminal, so that the cursor stays in the line.
+ * Returns one line for a terminal of `width` columns: name, number of files if there are several, part done, bar, bytes, rate, and time
+ * left. It is one column shorter than the terminal, so that the cursor stays in the line.
  */
 export function progressLine(state: CopyState, width: number): string {
   const { bytes, totalBytes, bytesPerSecond, seconds, isOver } = state;

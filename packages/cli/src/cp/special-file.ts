@@ -13,8 +13,8 @@ export function isStandardOutput(path: string): boolean {
 }
 
 /**
- * Returns a function that writes what is downloaded into a device or pipe of this machine, such as `/dev/null`, or to standard output. Rejects
- * with `file-unwritable`.
+ * Returns a function that writes what is downloaded into a device or pipe of this machine, such as `/dev/null`, or to standard output.
+ * Rejects with `file-unwritable`.
  */
 export function intoSpecial(path: string): TransferSink {
   return isStandardOutput(path) ? intoStandardOutput : (chunks) => intoFile(path, chunks);

@@ -60,7 +60,9 @@ export class TotalProgress {
     };
   }
 
-  /** Notes that a transfer has ended. What it did not move is not waited for. `moved` is the number of bytes in its result, if it has one. */
+  /**
+   * Notes that a transfer has ended. What it did not move is not waited for. `moved` is the number of bytes in its result, if it has one.
+   */
   ended(index: number, moved?: number): void {
     const amount = this.#amounts[index]!;
     amount.moved = moved;

@@ -8,8 +8,8 @@ const HISTORY = 1000;
 export type PromptInput = NodeJS.ReadableStream & { setRawMode?(raw: boolean): unknown };
 
 /**
- * Reads lines at a terminal, with editing, history and completion. Between lines the terminal is in its usual mode, so that Ctrl-C is a signal
- * and other programs may read from it.
+ * Reads lines at a terminal, with editing, history and completion. Between lines the terminal is in its usual mode, so that Ctrl-C is a
+ * signal and other programs may read from it.
  */
 export class Prompt {
   readonly #input: PromptInput;

@@ -23,8 +23,8 @@ import { Session, type SessionOutput } from "./session.ts";
 import { quoteWord } from "./words.ts";
 
 /**
- * Runs `nacre sftp`: a session of file commands at the terminal, or a batch of them. Resolves with the exit status: 0, or 1 if a command of a
- * batch failed. Rejects with `usage`, or with the `SshError` that ended the connection.
+ * Runs `nacre sftp`: a session of file commands at the terminal, or a batch of them. Resolves with the exit status: 0, or 1 if a command of
+ * a batch failed. Rejects with `usage`, or with the `SshError` that ended the connection.
  */
 export async function sftp(line: readonly string[]): Promise<number> {
   if (asksForHelp(line, SFTP_COMMAND_OPTIONS, INSTEAD_OF_FILE_OPTIONS)) {

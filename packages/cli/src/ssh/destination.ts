@@ -27,8 +27,8 @@ export interface UriPlace extends Destination {
 }
 
 /**
- * Parses an address `SCHEME://[user@]host[:port][/path]` with the scheme `ssh`, `sftp` or `scp`. Returns `undefined` for a word without one of
- * these schemes. Throws `usage` if the rest of the address is invalid.
+ * Parses an address `SCHEME://[user@]host[:port][/path]` with the scheme `ssh`, `sftp` or `scp`. Returns `undefined` for a word without one
+ * of these schemes. Throws `usage` if the rest of the address is invalid.
  */
 export function readUriPlace(word: string): UriPlace | undefined {
   const [, scheme, authority = "", path] = /^(ssh|sftp|scp):\/\/([^/]*)(?:\/(.*))?$/is.exec(word) ?? [];

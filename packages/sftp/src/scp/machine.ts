@@ -10,8 +10,8 @@ export interface ScpClosedEvent {
 }
 
 /**
- * What `ScpSink` and `ScpSource` share: bytes come in through `receive`, events out through `nextEvent`, and bytes to send through `unsent`.
- * The end is the last event. After it, received bytes are dropped.
+ * What `ScpSink` and `ScpSource` share: bytes come in through `receive`, events out through `nextEvent`, and bytes to send through
+ * `unsent`. The end is the last event. After it, received bytes are dropped.
  */
 export abstract class ScpMachine<Event> {
   protected readonly reader: LineReader;

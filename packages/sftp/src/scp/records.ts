@@ -48,7 +48,10 @@ export const NEWLINE = 0x0a;
 /** Permission bits that a record can have. */
 const MODE_BITS = 0o7777;
 
-/** Encodes a record as a line, with its newline. Throws `usage` for a name that cannot be sent, a size or time that is not a safe integer from 0. */
+/**
+ * Encodes a record as a line, with its newline. Throws `usage` for a name that cannot be sent, a size or time that is not a safe integer
+ * from 0.
+ */
 export function encodeRecord(record: ScpRecord): Bytes {
   switch (record.type) {
     case "file":

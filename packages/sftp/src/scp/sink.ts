@@ -62,8 +62,9 @@ type State =
  * The receiving side of scp, `scp -t` on a server, as a pure state machine. `receive` takes the source's bytes, `nextEvent` returns what
  * the source sends, `accept` and `refuse` answer it, and `unsent` has the bytes to send.
  *
- * Call `accept` first: it tells the source to begin. Names are checked: they never contain "/" or NUL, and are not "", "." or "..". A source that violates the
- * protocol ends scp with `malformed-message` or `unexpected-message`, and one that reports a fatal problem with `scp-failure`.
+ * Call `accept` first: it tells the source to begin. Names are checked: they never contain "/" or NUL, and are not "", "." or "..". A
+ * source that violates the protocol ends scp with `malformed-message` or `unexpected-message`, and one that reports a fatal problem with
+ * `scp-failure`.
  */
 export class ScpSink extends ScpMachine<Received> {
   readonly #limits: ScpLimits;

@@ -32,8 +32,8 @@ export interface OpenNode {
 const MTIME = 1_700_000_000;
 
 /**
- * Files in memory that answer an `SftpServer` at once, in order. Paths are absolute. Times are constant, so results are repeatable. A test's
- * peer, not a complete file system: links are not followed.
+ * Files in memory that answer an `SftpServer` at once, in order. Paths are absolute. Times are constant, so results are repeatable. A
+ * test's peer, not a complete file system: links are not followed.
  */
 export class MemoryFiles {
   readonly nodes = new Map<string, Node>([["/", node("directory", new Uint8Array(0))]]);
