@@ -140,7 +140,7 @@ export class SftpClient<Waiter = void> {
 
   /**
    * Sends a request and returns its id. Byte strings are copied. `waiter` comes back in the event that answers the request. Throws `usage`
-   * for an invalid value, `request-limit` if too many requests are under way, `sftp-unsupported` if the server lacks the extension, or
+   * for an invalid value, `request-limit` if too many requests are in flight, `sftp-unsupported` if the server lacks the extension, or
    * `channel-closed`.
    */
   request(request: SftpClientRequest, waiter: Waiter): number {

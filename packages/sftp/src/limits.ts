@@ -42,16 +42,16 @@ export const SFTP_CLIENT_LIMITS: LimitTable<SftpClientLimits> = limitTable<SftpC
 export interface SftpServerLimits {
   /** Length of a packet, without its length field; a longer one from the client ends SFTP. Default 256 KiB, as in OpenSSH. */
   readonly maxPacketLength: number;
-  /** Requests under way. At this number the server parses no further request until one is answered. Default 128. */
+  /** Requests in flight. At this number the server parses no further request until one is answered. Default 128. */
   readonly maxRequests: number;
   /**
-   * Data bytes of the reads and writes under way, and bytes of other requests. At this number the server parses no further request until
+   * Data bytes of the reads and writes in flight, and bytes of other requests. At this number the server parses no further request until
    * one is answered. Default 4 MiB.
    */
   readonly maxBytesUnderWay: number;
   /** Bytes of unsent replies. At this number the server parses no further request until some are sent. Default 1 MiB. */
   readonly maxUnsent: number;
-  /** Open handles, including those of opens under way; one more open is refused. Default 1024. */
+  /** Open handles, including those of opens in flight; one more open is refused. Default 1024. */
   readonly maxHandles: number;
   /** Length of a path from the client; a request with a longer one is refused. Default 4096. */
   readonly maxPathLength: number;

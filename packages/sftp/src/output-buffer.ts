@@ -6,7 +6,7 @@ const INITIAL_SIZE = 4 * 1024;
 /** A buffer up to this size is kept when it is empty. */
 const KEPT_SIZE = 64 * 1024;
 
-/** Packets that wait to be sent, each behind its length field, in one buffer that is used again when they are sent. */
+/** Packets that wait to be sent, each after its length field, in one buffer that is used again when they are sent. */
 export class OutputBuffer {
   #bytes: Bytes = new Uint8Array(0);
   #start = 0;

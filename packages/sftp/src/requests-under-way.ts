@@ -2,7 +2,7 @@ import type { Bytes } from "@nacre/wire";
 import { MAX_REQUESTS } from "./limits.ts";
 import type { RequestType } from "./table.ts";
 
-/** A request under way. The object is used again for a later request. */
+/** A request in flight. The object is used again for a later request. */
 export interface RequestUnderWay<Waiter> {
   /** Request id on the wire. */
   id: number;
@@ -32,7 +32,7 @@ export class RequestsUnderWay<Waiter> {
   readonly #places: RequestUnderWay<Waiter>[] = [];
   readonly #free: number[] = [];
 
-  /** Number of requests under way. */
+  /** Number of requests in flight. */
   get count(): number {
     return this.#places.length - this.#free.length;
   }
@@ -56,7 +56,7 @@ export class RequestsUnderWay<Waiter> {
     return request;
   }
 
-  /** Returns the request with this id, or `undefined` if none is under way. */
+  /** Returns the request with this id, or `undefined` if none is in flight. */
   find(id: number): RequestUnderWay<Waiter> | undefined {
     const request = this.#places[id % MAX_REQUESTS];
     // rule: sftp-reply-id
@@ -78,7 +78,7 @@ export class RequestsUnderWay<Waiter> {
     request.isAbandoned = false;
   }
 
-  /** Returns all requests under way, in the order of their places. */
+  /** Returns all requests in flight, in the order of their places. */
   all(): RequestUnderWay<Waiter>[] {
     return this.#places.filter(({ type }) => type !== undefined);
   }

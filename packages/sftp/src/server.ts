@@ -88,9 +88,9 @@ export class SftpServer<Handle> {
   readonly #events: SftpServerEvent<Handle>[] = [];
   /** Whether the client sends no more bytes. */
   #hasEnded = false;
-  /** Number of opens under way. */
+  /** Number of opens in flight. */
   #opening = 0;
-  /** Bytes of the requests under way, as `UnderWay.bytes` counts them. */
+  /** Bytes of the requests in flight, as `UnderWay.bytes` counts them. */
   #bytes = 0;
   #state: State = { kind: "starting" };
 
@@ -123,7 +123,7 @@ export class SftpServer<Handle> {
 
   /**
    * Whether the server parses further requests. While false, do not read more from the client, or return no window credit: too much
-   * is under way or unsent. Look again after each answer and each call of `sent`.
+   * is in flight or unsent. Look again after each answer and each call of `sent`.
    */
   get wantsInput(): boolean {
     return (
@@ -366,7 +366,7 @@ export class SftpServer<Handle> {
   #answer(ask: UnderWay<Handle>, reply: SftpReply): void {
     if (ask.request.type !== "write" || this.#isOver) return this.#reply(ask, reply);
     this.#asks.delete(ask.token);
-    // A write counts as under way until its reply is sent, which bounds the number of those that wait.
+    // A write counts as in flight until its reply is sent, which bounds the number of those that wait.
     for (const due of this.#writes.take(ask, reply)) this.#reply(due.item, due.reply);
   }
 

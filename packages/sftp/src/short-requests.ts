@@ -32,7 +32,7 @@ export function isShortRequest(request: SftpRequest): request is ShortRequest {
   }
 }
 
-/** Returns the length in bytes of the fields behind the request id, and behind the name of an extension. */
+/** Returns the length in bytes of the fields after the request id, and after the name of an extension. */
 export function shortRequestLength(request: ShortRequest): number {
   switch (request.type) {
     case "close":
@@ -47,7 +47,7 @@ export function shortRequestLength(request: ShortRequest): number {
   }
 }
 
-/** Writes the fields behind the request id, and behind the name of an extension. */
+/** Writes the fields after the request id, and after the name of an extension. */
 export function writeShortRequest(output: OutputBuffer, request: ShortRequest): void {
   switch (request.type) {
     case "close":

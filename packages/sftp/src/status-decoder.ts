@@ -8,7 +8,7 @@ const HEADER = 5;
 const MAX_REMEMBERED = 64;
 
 /**
- * Decodes SSH_FXP_STATUS. Servers answer most requests with the same bytes for "success" behind the request id, so the last status is
+ * Decodes SSH_FXP_STATUS. Servers answer most requests with the same bytes for "success" after the request id, so the last status is
  * remembered: to compare the bytes takes less time than to decode the texts.
  */
 export class StatusDecoder {

@@ -23,7 +23,7 @@ export interface Target {
   readonly side: Side;
   /** Path as typed, or where it leads if it is a link to a file. */
   readonly path: string;
-  /** What has the path; `undefined` if it is new. */
+  /** File or directory at the path; `undefined` if nothing is there. */
   readonly found: Found | undefined;
 }
 

@@ -4,7 +4,7 @@ import { fitText } from "./text-width.ts";
 
 /** State of a copy that its line of progress shows. */
 export interface CopyState {
-  /** Name of the file under way. May contain any character. */
+  /** Name of the current file. May contain any character. */
   readonly name: string;
   /** Bytes moved. */
   readonly bytes: number;

@@ -35,7 +35,7 @@ export function fitText(text: string, width: number): string {
   return `…${characters.slice(at).join("")}${" ".repeat(width - 1 - taken)}`;
 }
 
-/** Returns a text with spaces behind it up to `width` columns. Longer text is returned as it is. */
+/** Returns a text with spaces after it up to `width` columns. Longer text is returned as it is. */
 export function padText(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - textWidth(text)));
 }

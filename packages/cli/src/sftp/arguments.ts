@@ -51,7 +51,7 @@ export function parseSftpArguments(words: readonly string[]): SftpArguments {
   const { last, has } = valuesOf<SftpOption>(options);
   const [word, localPath, ...others] = rest;
   if (word === undefined) throw usage("missing host; give nacre sftp [user@]host[:path]");
-  if (others.length > 0) throw usage(`unexpected "${others.join(" ")}" behind the local path`);
+  if (others.length > 0) throw usage(`unexpected "${others.join(" ")}" after the local path`);
   const place = placeOf(word);
   const port = last("-P");
   const limit = last("--limit");

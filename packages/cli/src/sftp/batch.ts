@@ -15,7 +15,7 @@ export interface BatchSettings {
 
 /**
  * Runs the lines of a batch. Resolves with the exit status: 1 if a command ended the batch, 0 otherwise. Rejects with the error that ended
- * SFTP. `signal` ends the command under way, and the batch.
+ * SFTP. `signal` ends the running command, and the batch.
  */
 export async function runBatch(
   session: Session,

@@ -14,9 +14,9 @@ export interface Command {
   readonly summary: string;
   /** Letters of its flags. */
   readonly flags: string;
-  /** What its words name, in order; the last kind is that of all further words. */
+  /** Kinds of its words, in order; the last kind also applies to all further words. */
   readonly kinds: readonly ArgumentKind[];
-  /** Fewest and most words behind the flags. */
+  /** Fewest and most words after the flags. */
   readonly count: readonly [least: number, most: number];
   /** Whether words that begin with a dash are words like others, not flags; default false. */
   readonly takesDashes?: boolean;
@@ -28,6 +28,6 @@ export interface Command {
 export interface CommandCall {
   /** Letters of the given flags. */
   readonly flags: ReadonlySet<string>;
-  /** Words behind the flags. */
+  /** Words after the flags. */
   readonly words: readonly Word[];
 }

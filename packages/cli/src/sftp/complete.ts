@@ -41,7 +41,7 @@ function commandsWith(beginning: string): string[] {
   return names.sort().map((name) => `${name} `);
 }
 
-/** Returns what the word behind the given ones names. */
+/** Returns what the word after the given ones names. */
 function kindOf([name, ...words]: readonly Word[]): ArgumentKind {
   const command = findCommand(name!.text, COMMANDS);
   if (command === undefined) return "other";
@@ -74,7 +74,7 @@ async function namesWith(
   return names.map(({ name, isDirectory }) => {
     const word = quoteWord(`${directory}${name}${isDirectory ? "/" : ""}`, quote);
     if (names.length === 1 && !isDirectory) return `${word} `;
-    // The word goes on behind a directory, and behind what several names have in common.
+    // The word goes on after a directory, and after what several names have in common.
     return quote !== undefined && word.startsWith(quote) ? word.slice(0, -1) : word;
   });
 }

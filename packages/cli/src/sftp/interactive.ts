@@ -6,7 +6,7 @@ import { Prompt, type PromptInput } from "./prompt.ts";
 import type { Session } from "./session.ts";
 
 /**
- * Runs the lines that a user types, until `quit`, the end of the input, or the end of SFTP. Ctrl-C ends the command under way; a second
+ * Runs the lines that a user types, until `quit`, the end of the input, or the end of SFTP. Ctrl-C ends the running command; a second
  * one ends this process. `typedAhead` was typed before the first prompt. Rejects with the error that ended SFTP.
  */
 export async function runInteractive(

@@ -47,7 +47,7 @@ export function findCommand(name: string, commands: readonly Command[]): Command
   return commands.find(({ names }) => names.includes(name.toLowerCase()));
 }
 
-/** Adds the flags to the set, and returns the words behind them. */
+/** Adds the flags to the set, and returns the words after them. */
 function readFlags(words: readonly Word[], command: Command, flags: Set<string>): readonly Word[] {
   for (const [index, { text }] of words.entries()) {
     if (text === "--") return words.slice(index + 1);

@@ -69,13 +69,13 @@ export class Session {
   localDirectory: string;
   /** Whether transfers show their progress. */
   showsProgress = true;
-  /** Whether the session ends behind the command under way. */
+  /** Whether the session ends after the running command. */
   isOver = false;
-  /** Whether the command under way has failed, in whole or in part. */
+  /** Whether the running command has failed, in whole or in part. */
   hasFailed = false;
   /** Whether SFTP has ended, so that no further command can succeed. */
   hasEnded = false;
-  /** Ends the command under way. */
+  /** Ends the running command. */
   signal: AbortSignal = new AbortController().signal;
 
   constructor({ sftp, files, home, localDirectory, output, settings }: SessionSetup) {
@@ -140,7 +140,7 @@ export class Session {
     if (!this.settings.quiet) this.print(line);
   }
 
-  /** Prints an error in one line. The command under way has failed. */
+  /** Prints an error in one line. The running command has failed. */
   complain(error: SshError): void {
     this.hasFailed = true;
     this.output.bar?.clear();
@@ -148,7 +148,7 @@ export class Session {
   }
 
   /**
-   * Does the work for each item. Prints errors, and goes on with the next item. Rejects if the session or the command under way has ended;
+   * Does the work for each item. Prints errors, and goes on with the next item. Rejects if the session or the running command has ended;
    * then no further item can succeed.
    */
   async each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

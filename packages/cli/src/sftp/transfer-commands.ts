@@ -36,7 +36,7 @@ interface Direction {
   readonly moveIntoSpecial?: Direction["move"];
 }
 
-/** Last parts of a typed path that are no names of their own. No pattern matches them. */
+/** Last parts of a typed path that do not name a file in their directory. Patterns never match them. */
 const PLACES: ReadonlySet<string> = new Set([".", "..", "/"]);
 
 const DOWN: Direction = {

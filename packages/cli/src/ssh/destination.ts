@@ -20,9 +20,9 @@ export function readHostName(word: string): Destination {
   return checked(word, readHost(word));
 }
 
-/** A destination, and the path behind it. */
+/** A destination, and the path after it. */
 export interface UriPlace extends Destination {
-  /** Path behind the slash, still percent-encoded; `undefined` without a slash. */
+  /** Path after the slash, still percent-encoded; `undefined` without a slash. */
   readonly path: string | undefined;
 }
 

@@ -55,7 +55,7 @@ type State =
   | { readonly kind: "answer"; readonly to: Answered; readonly size: number }
   /** Reads contents of a file. */
   | { readonly kind: "contents"; readonly left: number }
-  /** Reads the source's report behind the contents. */
+  /** Reads the source's report after the contents. */
   | { readonly kind: "report" };
 
 /**
@@ -76,7 +76,7 @@ export class ScpSink extends ScpMachine<Received> {
   /** Number of files and directories received outside of directories. */
   #roots = 0;
   #times: ScpTimes | undefined;
-  /** A fatal problem that the source reported behind a file. */
+  /** A fatal problem that the source reported after a file. */
   #fatal: SshError | undefined;
 
   /** Throws `usage` for a limit out of range. */
