@@ -93,7 +93,7 @@ export class ScpSink extends ScpMachine<Received> {
     return this.#depth;
   }
 
-  /** Accepts what the last event asks, or lets the source begin. No effect after the end. Throws `usage` if nothing waits for an answer. */
+  /** Answers the last event with yes, or lets the source begin. Does nothing after the end. Throws `usage` if no event awaits an answer. */
   accept(): void {
     this.#answer(true);
     this.output.push(Uint8Array.of(STATUS.ok));
