@@ -1,6 +1,6 @@
 // Checks that a package imports only from lower floors, that its package.json and tsconfig.json list these imports, and that noble is
-// the only dependency of floors 0–7. Checks that the folders of `nacre` that know neither client nor server import no other folder. Tests may
-// share support code only through `@nacre/testing`. Fails if it finds too few imports.
+// the only dependency of floors 0–7. Checks that the folders of `nacre` that know neither client nor server import no other folder. Tests
+// may share support code only through `@nacre/testing`. Fails if it finds too few imports.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { FLOORS } from "./floors.ts";
