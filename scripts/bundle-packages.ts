@@ -1,17 +1,18 @@
 // Writes the JavaScript of each package: one file for each entry, next to the declarations from `tsc`. Bundling shortens the start:
 // Node needs half a millisecond to open, resolve and link a module, and a client has about 150. Imports from other packages stay
-// imports, so that a program with several packages has one class `SshError`. Builds only packages whose sources have changed.
+// imports, so that a program with several packages has one class `SshError`; the command alone contains all it needs. Builds only packages
+// whose sources have changed.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type OutputFile, type Plugin } from "esbuild";
 import { chacha20Poly1305Program } from "../packages/ciphers-wasm/src/program.ts";
-import { fingerprint, fingerprintFile, isBuilt, packageFolders } from "./build/fingerprint.mjs";
+import { bundleCommand } from "./build/command.ts";
+import { COMMAND, fingerprint, fingerprintFile, isBuilt, packageFolders } from "./build/fingerprint.mjs";
 import { stripComments } from "./build/strip-comments.ts";
 
 interface Manifest {
   /** Exports by path. `@nacre/source` is missing for files other than JavaScript. */
   readonly exports?: Readonly<Record<string, { readonly "@nacre/source"?: string }>>;
-  readonly bin?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -31,9 +32,10 @@ await Promise.all(
 
 /** Builds a package. Each file gets into place by a rename, so that a program that starts meanwhile reads a whole one. */
 async function make(folder: string): Promise<void> {
-  const { exports = {}, bin = {} } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
+  const { exports = {} } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
   const print = fingerprint(folder);
-  const files = await bundle(folder, exports, bin);
+  const files: Map<string, string | Uint8Array> =
+    folder === COMMAND ? (await bundleCommand()).files : await bundle(folder, exports);
   // A file for platforms that do not allow compiling WebAssembly from bytes.
   if (folder === "packages/ciphers-wasm") files.set(`${folder}/dist/chacha20-poly1305.wasm`, chacha20Poly1305Program());
   for (const [file, contents] of files) {
@@ -50,12 +52,8 @@ async function make(folder: string): Promise<void> {
 async function bundle(
   folder: string,
   exports: NonNullable<Manifest["exports"]>,
-  bin: NonNullable<Manifest["bin"]>,
 ): Promise<Map<string, string | Uint8Array>> {
-  const sources = [
-    ...Object.values(exports).flatMap((entry) => entry["@nacre/source"] ?? []),
-    ...Object.values(bin).map((file) => file.replace("/dist/", "/src/").replace(/\.js$/, ".ts")),
-  ];
+  const sources = Object.values(exports).flatMap((entry) => entry["@nacre/source"] ?? []);
   const outputs: OutputFile[] = [];
   const base = baseOf(folder, sources);
   // The file in `dist` from which entries import a module.

@@ -1,4 +1,5 @@
-// Checks that results.json has Chromium and the pinned versions of the runtimes, and that the table of runtimes is generated from results.json.
+// Checks that results.json has Chromium and the pinned versions of the runtimes, and that the table of runtimes is generated from
+// results.json.
 import { fileURLToPath } from "node:url";
 import { CHROMIUM } from "./runtimes/browsers/list.ts";
 import { pinnedVersions } from "./runtimes/install.ts";

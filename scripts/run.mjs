@@ -153,8 +153,8 @@ const commands = {
   },
 
   /**
-   * Connects, transfers and disconnects for minutes, and checks that no resource leaks. `--flood` instead opens 10,000 connections that send
-   * nothing to a gateway, and checks that it still serves others.
+   * Connects, transfers and disconnects for minutes, and checks that no resource leaks. `--flood` instead opens 10,000 connections that
+   * send nothing to a gateway, and checks that it still serves others.
    */
   soak([first, ...rest]) {
     install();

@@ -8,8 +8,8 @@ export interface PolicyOptions {
 
 /**
  * Returns the Content-Security-Policy of one response. The page may run only its own script and connect only to its own origin, so that
- * injected text cannot send a password or a key elsewhere. Neither scripts nor style attributes may be inline. Trusted Types forbid `innerHTML`
- * and similar APIs, so that text cannot be parsed as HTML.
+ * injected text cannot send a password or a key elsewhere. Neither scripts nor style attributes may be inline. Trusted Types forbid
+ * `innerHTML` and similar APIs, so that text cannot be parsed as HTML.
  */
 export function contentSecurityPolicy({ styleNonce, wasm = false }: PolicyOptions = {}): string {
   return [

@@ -5,7 +5,15 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Files on which the output of every package depends. */
-const TOOLS = ["scripts/bundle-packages.ts", "scripts/build/strip-comments.ts", "pnpm-lock.yaml"];
+const TOOLS = [
+  "scripts/bundle-packages.ts",
+  "scripts/build/command.ts",
+  "scripts/build/strip-comments.ts",
+  "pnpm-lock.yaml",
+];
+
+/** Package of the `nacre` command. Its JavaScript contains the other packages. */
+export const COMMAND = "packages/cli";
 
 /**
  * Returns the folders of the packages that are published, relative to the project's root.
@@ -24,20 +32,24 @@ function isPrivate(folder) {
 }
 
 /**
- * Returns a text that changes when a source of the package changes, by names, lengths and times of change.
+ * Returns a text that changes when a source of the package's JavaScript changes, by names, lengths and times of change.
  *
  * @param {string} folder
  * @returns {string}
  */
 export function fingerprint(folder) {
-  const sources = readdirSync(`${root}${folder}/src`, { recursive: true, encoding: "utf8" });
-  const files = [...TOOLS, `${folder}/package.json`, ...sources.sort().map((name) => `${folder}/src/${name}`)];
   const hash = createHash("sha256");
-  for (const file of files) {
+  for (const file of [...TOOLS, ...(folder === COMMAND ? packageFolders() : [folder]).flatMap(filesOf)]) {
     const { size, mtimeMs } = statSync(root + file);
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   }
   return hash.digest("hex");
+}
+
+/** @param {string} folder */
+function filesOf(folder) {
+  const sources = readdirSync(`${root}${folder}/src`, { recursive: true, encoding: "utf8" });
+  return [`${folder}/package.json`, ...sources.sort().map((name) => `${folder}/src/${name}`)];
 }
 
 /**

@@ -28,8 +28,8 @@ export function publishedManifest(text: string, address: string | undefined = AD
 }
 
 /**
- * Returns a package's README for a registry's page, where links to other files of the repository do not work: they get the project's address,
- * or, if it has none, only their text stays. `folder` is that of the package, such as `packages/node`.
+ * Returns a package's README for a registry's page, where links to other files of the repository do not work: they get the project's
+ * address, or, if it has none, only their text stays. `folder` is that of the package, such as `packages/node`.
  */
 export function publishedReadme(text: string, folder: string, address: string | undefined = ADDRESS): string {
   return text.replaceAll(/\[([^\]]*)\]\((\.[^)\s]*)\)/g, (_, shown: string, target: string) =>

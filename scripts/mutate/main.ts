@@ -1,7 +1,7 @@
 /**
- * Measures the tests of a part of the sources with Stryker: `npm run mutate -- NAME [--mutants N] [--seed N]`. Stryker changes the sources of
- * a throw-away copy, one place at a time, and runs the tests that reach it. Prints the changes that no test notices, and the share of those
- * that one does. Draws N of the changes by the seed; without `--mutants`, makes all.
+ * Measures the tests of a part of the sources with Stryker: `npm run mutate -- NAME [--mutants N] [--seed N]`. Stryker changes the sources
+ * of a throw-away copy, one place at a time, and runs the tests that reach it. Prints the changes that no test notices, and the share of
+ * those that one does. Draws N of the changes by the seed; without `--mutants`, makes all.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -28,6 +28,20 @@ export function findPhrases(file: string, content: string): Finding[] {
     .sort((a, b) => a.line - b.line);
 }
 
+/** Columns of a line of comment. */
+const COLUMNS = 140;
+/** Start of a line that has a comment only. */
+const COMMENT_LINE = /^\s*(?:\/\/|\/?\*)/;
+
+/** Returns the numbers of the lines of comment that are too long, from 1. A line of one word, such as an address, may be. */
+export function longCommentLines(content: string): number[] {
+  return content
+    .split("\n")
+    .flatMap((line, index) =>
+      line.length > COLUMNS && COMMENT_LINE.test(line) && line.trim().split(" ").length > 2 ? [index + 1] : [],
+    );
+}
+
 function passagesIn(file: string, content: string): Passage[] {
   if (file.endsWith(".md")) return [{ kind: "document", text: content, start: 0 }];
   const passages = passagesOf(file, content);

@@ -1,5 +1,5 @@
-// Writes the initial inputs for fuzzing, test-vectors/fuzz-seeds.json. They come from recorded connections with OpenSSH, from connections between
-// Nacre's client and server, and from the other test vectors.
+// Writes the initial inputs for fuzzing, test-vectors/fuzz-seeds.json. They come from recorded connections with OpenSSH, from connections
+// between Nacre's client and server, and from the other test vectors.
 
 import { writeFileSync } from "node:fs";
 import { defaultSignatureAlgorithms } from "@nacre/keys";
@@ -396,7 +396,10 @@ function clientSessions(): Uint8Array[] {
   ];
 }
 
-/** Returns connections in which a client dials and accepts forwarded connections. The numbers are those of the commands of `ClientEntryPoint`. */
+/**
+ * Returns connections in which a client dials and accepts forwarded connections. The numbers are those of the commands of
+ * `ClientEntryPoint`.
+ */
 function forwardingConnections(opening: readonly Parameters<typeof script>[1][]): Uint8Array[] {
   const opens = (channelType: string, data: Uint8Array): Parameters<typeof script>[1] =>
     send(

@@ -8,8 +8,8 @@ const status = element("status", HTMLElement);
 const statusText = element("status-text", HTMLElement);
 
 /**
- * Shows the state of the page in the status line, which screen readers announce. `peer` is the host, with or without the user. On a phone it
- * has a line of its own.
+ * Shows the state of the page in the status line, which screen readers announce. `peer` is the host, with or without the user. On a phone
+ * it has a line of its own.
  */
 export function showStatus(state: PageState, text: string, peer?: string): void {
   status.dataset.state = state;

@@ -26,7 +26,8 @@ import { FACTORS_AT, FACTORS_LENGTH, GROUPS, LANES_AT, LAST_FACTORS_AT } from ".
 import { digit, FACTORS, h, over, POSITION, r, rest } from "./poly1305-variables.ts";
 
 /**
- * Computes the factors of the passes. The last pass multiplies each lane by its own power of r. Earlier passes use the group's highest power.
+ * Computes the factors of the passes. The last pass multiplies each lane by its own power of r. Earlier passes use the group's highest
+ * power.
  */
 export function makeFactors(): Code {
   return inOrder(

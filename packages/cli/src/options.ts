@@ -13,8 +13,8 @@ export interface ParsedOptions {
 
 /**
  * Parses options like getopt(3): `-t`, `-tt`, `-p 22`, `-p22`, `--keylog FILE`, `--keylog=FILE`. `--` or the first other word ends them.
- * `known` states for each option whether it takes a value; `instead` what to do in place of unknown ones. Throws `usage` for an unknown option
- * or a missing value.
+ * `known` states for each option whether it takes a value; `instead` what to do in place of unknown ones. Throws `usage` for an unknown
+ * option or a missing value.
  */
 export function parseOptions(
   words: readonly string[],

@@ -232,7 +232,6 @@ class WebSocketGateway implements Gateway {
 
   #refusal(request: IncomingMessage, requester: Requester): Refusal | undefined {
     const { clients, now } = this.#context;
-    // rule: closing-refuses
     if (this.#closing !== undefined) return { reason: "shutdown", status: 503, detail: "the gateway shuts down" };
     // Before counting, so that another site's page cannot use up the rate of its visitor's address.
     const refused = this.#check.webSocketRefusal(request, requester) ?? this.#subprotocolRefusal(request);

@@ -24,7 +24,6 @@ const NAMES: Readonly<Record<keyof GatewayOptions, "needed" | "optional">> = {
 
 /** Throws `usage` for an unknown option, or if `origins` or `allow` is not an array of strings. */
 export function checkGatewayOptions(options: GatewayOptions): void {
-  // rule: gateway-option-names
   for (const name of Object.keys(options))
     if (!Object.hasOwn(NAMES, name))
       throw new SshError("usage", `createGateway has no option \`${name}\`; it has ${Object.keys(NAMES).join(", ")}`);

@@ -29,8 +29,8 @@ export function addressScope(address: string): AddressScope | undefined {
 }
 
 /**
- * Returns the bytes of an IP address; those of the IPv4 address that is embedded in an IPv6 address (mapped, NAT64, 6to4). Returns `undefined` for an
- * invalid address.
+ * Returns the bytes of an IP address; those of the IPv4 address that is embedded in an IPv6 address (mapped, NAT64, 6to4). Returns
+ * `undefined` for an invalid address.
  */
 export function addressBytes(address: string): Uint8Array | undefined {
   // Ignore the zone of a link-local address: it names a local interface.

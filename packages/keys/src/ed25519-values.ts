@@ -37,8 +37,8 @@ export function ed25519PrivateKeyWith(
 }
 
 /**
- * Returns the 32-byte point of a public key blob. Throws `key-malformed` unless `isPoint` accepts it as the canonical encoding of a point on
- * the curve (RFC 8032 §5.1.3), and `key-weak` for a point of small order.
+ * Returns the 32-byte point of a public key blob. Throws `key-malformed` unless `isPoint` accepts it as the canonical encoding of a point
+ * on the curve (RFC 8032 §5.1.3), and `key-weak` for a point of small order.
  */
 export function readEd25519Point(blob: Uint8Array, isPoint: (point: Uint8Array) => boolean): Uint8Array {
   return readPoint(blob, (_y, _isNegative, point) => isPoint(point));

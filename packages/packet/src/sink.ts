@@ -20,8 +20,8 @@ export interface PacketSink {
    */
   begin(header: number, length: number, stream: number, most: number): Uint8Array;
   /**
-   * Sends the payload of `begin`, after the caller filled it. With a `stream` greater than 0, which the caller chooses, the packet is sealed
-   * only before the next one or when output is taken. Until then `begin` can lengthen it.
+   * Sends the payload of `begin`, after the caller filled it. With a `stream` greater than 0, which the caller chooses, the packet is
+   * sealed only before the next one or when output is taken. Until then `begin` can lengthen it.
    */
   commit(stream: number): void;
   /** Bytes waiting for the socket. A layer that sends bulk data stops at its high-water mark. */

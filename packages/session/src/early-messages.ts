@@ -3,7 +3,7 @@ const OLDEST_OPENSSH = { major: 10, minor: 0 };
 
 /**
  * Whether a server handles messages sent one answer too early, judged by its identification string: a channel open together with the login
- * request, and input right behind the request that starts a command. True only for servers tested with both.
+ * request, and input right after the request that starts a command. True only for servers tested with both.
  *
  * The server must answer the open with SSH_MSG_UNIMPLEMENTED if the login fails. RFC 4252 §5.1 allows this, but some servers then fail the
  * login: asyncssh disconnects, ssh2 refuses the channel before it answers the login, and tinysshd hangs. ProFTPD's mod_sftp disconnects

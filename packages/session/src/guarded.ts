@@ -17,8 +17,8 @@ export function guarded<A extends readonly unknown[], R>(what: string, call: (..
 const randoms = new WeakMap<RandomSource, RandomSource>();
 
 /**
- * Wraps a random source, which throws `usage` when its result is not as many bytes as it was asked for. All connections with one source share
- * the wrapper, because a closure per connection would cost memory.
+ * Wraps a random source, which throws `usage` when its result is not as many bytes as it was asked for. All connections with one source
+ * share the wrapper, because a closure per connection would cost memory.
  */
 export function guardedRandom(random: RandomSource): RandomSource {
   let wrapper = randoms.get(random);

@@ -34,7 +34,6 @@ export class Keepalive {
     }
     this.#unanswered++;
     // Each probe gets a full interval for its answer, even if the computer slept through several intervals.
-    // rule: keepalive-after-sleep
     this.deadline = now + keepaliveInterval;
     // `probe` sends nothing if too many requests are unanswered. Any bytes from the peer show that it is alive.
     this.#connection.probe(() => {});

@@ -76,7 +76,7 @@ export class ServerSession extends SessionMachine<ServerAuth, PacketSink> {
     while (this.state.kind !== "closed") {
       const event = this.state.kind === "connection" ? this.nextConnectionEvent() : this.#nextAuthEvent();
       if (event !== undefined) return event;
-      // Messages behind a login request depend on its result, so they are handled only after the ask is answered.
+      // Messages after a login request depend on its result, so they are handled only after the ask is answered.
       // rule: input-waits-for-answer
       if (this.#isAsking && !this.transport.closed) return undefined;
       const transportEvent = this.transport.nextEvent();

@@ -64,9 +64,9 @@ interface RoleParts<Sink> {
 }
 
 /**
- * Common part of the session machines of client and server: transport, connection, timers and input and output. In each turn the driver calls `tick(now)`,
- * then `receive` or commands, then `nextEvent` until it returns `undefined`. Then it writes `takeOutput()`, and repeats both while there are
- * events. It starts the next turn at `deadline()` at the latest.
+ * Common part of the session machines of client and server: transport, connection, timers and input and output. In each turn the driver
+ * calls `tick(now)`, then `receive` or commands, then `nextEvent` until it returns `undefined`. Then it writes `takeOutput()`, and repeats
+ * both while there are events. It starts the next turn at `deadline()` at the latest.
  */
 export abstract class SessionMachine<Auth extends Authentication, Sink extends PacketSink> {
   /** Channels and global requests. */
@@ -129,8 +129,8 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   }
 
   /**
-   * Ends the connection because the byte stream failed. The `closed` event with this error follows; if the peer did not speak SSH, the error
-   * quotes its text instead.
+   * Ends the connection because the byte stream failed. The `closed` event with this error follows; if the peer did not speak SSH, the
+   * error quotes its text instead.
    */
   broken(error: SshError): void {
     this.transport.broken(error);
@@ -200,8 +200,8 @@ export abstract class SessionMachine<Auth extends Authentication, Sink extends P
   }
 
   /**
-   * Ends the connection like `disconnect`, but sends the error's text to the peer. Only for errors about data that the peer sent and a layer
-   * above decoded.
+   * Ends the connection like `disconnect`, but sends the error's text to the peer. Only for errors about data that the peer sent and a
+   * layer above decoded.
    */
   reject(error: SshError): void {
     this.transport.reject(error);

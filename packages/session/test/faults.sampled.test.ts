@@ -9,8 +9,8 @@ import { Replay, splitAt, upTo } from "./support/replay.ts";
 import type { ConnectionOptions, Role, Side } from "./support/whole-connection.ts";
 
 /*
- * Network faults during a whole connection: bytes split or cut off, and messages dropped, repeated or swapped. The result must be the same as
- * without the fault, or a clean error. No side may wait forever, and an ended session machine must not do anything.
+ * Network faults during a whole connection: bytes split or cut off, and messages dropped, repeated or swapped. The result must be the same
+ * as without the fault, or a clean error. No side may wait forever, and an ended session machine must not do anything.
  */
 
 const HOUR = 3_600_000;

@@ -1,6 +1,8 @@
 import type { Readable } from "node:stream";
 
-/** Resolves with the first line of a stream, without its end, however it is cut into chunks. The stream flows on. Rejects if it ends before. */
+/**
+ * Resolves with the first line of a stream, without its end, however it is cut into chunks. The stream flows on. Rejects if it ends before.
+ */
 export function firstLine(stream: Readable): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";

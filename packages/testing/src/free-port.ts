@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 
 /**
- * Returns a free port, for a program that cannot choose one itself. Systems give ports from 32,768 on to programs that let them choose, so a
- * lower port is still free when the program starts.
+ * Returns a free port, for a program that cannot choose one itself. Systems give ports from 32,768 on to programs that let them choose, so
+ * a lower port is still free when the program starts.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

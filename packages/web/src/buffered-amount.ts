@@ -26,7 +26,6 @@ export class BufferedAmount {
 
   /** Returns whether the WebSocket has room. If not, calls `onRoom` when it has room again. Call this after each `send`. */
   hasRoom(): boolean {
-    // rule: web-high-water
     if (this.#socket.bufferedAmount > HIGH_WATER) this.#isFull = true;
     if (this.#isFull) this.#schedule();
     return !this.#isFull;

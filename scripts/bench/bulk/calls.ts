@@ -1,7 +1,7 @@
 /**
  * Counts the calls of Nacre's functions for one packet of 32 KiB, from the sending to the receiving application, on both sides together:
- * `node --conditions=@nacre/source --import tsx scripts/bench/bulk/calls.ts [--functions]`. V8's precise coverage counts them over 1,000 packets
- * between two connections in memory, so the results of two runs differ by one or two calls. See ARCHITECTURE.md.
+ * `node --conditions=@nacre/source --import tsx scripts/bench/bulk/calls.ts [--functions]`. V8's precise coverage counts them over 1,000
+ * packets between two connections in memory, so the results of two runs differ by one or two calls. See ARCHITECTURE.md.
  */
 import { randomBytes } from "node:crypto";
 import { Session as Inspector } from "node:inspector/promises";

@@ -21,8 +21,8 @@ export interface Relay {
 // A small young generation: with 16 MiB, garbage in it would hide the memory of connections.
 const forMemory = ["--expose-gc", "--max-semi-space-size=1"];
 /**
- * V8 starts to mark the heap after every 16 MiB of messages, but only if the heap has more than 8 MiB. A relay with 500 connections is on either
- * side of that limit by chance, which changes its CPU time by a third. With a larger initial heap, all relays are on the same side.
+ * V8 starts to mark the heap after every 16 MiB of messages, but only if the heap has more than 8 MiB. A relay with 500 connections is on
+ * either side of that limit by chance, which changes its CPU time by a third. With a larger initial heap, all relays are on the same side.
  */
 const forData = ["--initial-heap-size=256"];
 

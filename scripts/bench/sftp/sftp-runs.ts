@@ -87,8 +87,8 @@ function act(
 }
 
 /**
- * The names of what is transferred by one action, and first. A long file is the same one twice: V8 is still compiling in the first hundreds of
- * MiB.
+ * The names of what is transferred by one action, and first. A long file is the same one twice: V8 is still compiling in the first hundreds
+ * of MiB.
  */
 export function sourcesOf(type: FileAction["type"]): { readonly source: string; readonly warmUp: string } {
   if (type === "list") return { source: SOURCES.list, warmUp: SOURCES.warmShort };

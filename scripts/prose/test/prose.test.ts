@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from "vitest";
-import { findPhrases } from "../check.ts";
+import { findPhrases, longCommentLines } from "../check.ts";
 import { PHRASES } from "../phrases.ts";
 
 const BAD = "Throws for what is no host.";
@@ -47,4 +47,10 @@ test("names the line, the phrase and the better wording", () => {
       phrase: expect.objectContaining({ instead: "name it: an invalid X, an unknown X" }),
     },
   ]);
+});
+
+test("finds lines of comment with more than 140 columns", () => {
+  const words = "word ".repeat(40);
+  expect(longCommentLines(`a;\n// ${words}\n  /** ${words}*/\n   * ${words}\n`)).toEqual([2, 3, 4]);
+  expect(longCommentLines(`a = "${words}";\n// ${"word ".repeat(27)}\n// https://${"x".repeat(150)}\n`)).toEqual([]);
 });

@@ -31,7 +31,9 @@ const HANDSHAKE_TIMEOUT = 5000;
 /** Most TCP connections of the server. The gateway's own limits do not count connections that have not sent a request. */
 const MAX_SILENT = 20_000;
 
-/** Most TCP connections of one client beyond `maxConnectionsPerClient`: of a browser that loads a page, or of WebSockets that are opening. */
+/**
+ * Most TCP connections of one client beyond `maxConnectionsPerClient`: of a browser that loads a page, or of WebSockets that are opening.
+ */
 const SPARE_SOCKETS = 64;
 
 /** Default of `maxConnectionsPerClient`. */

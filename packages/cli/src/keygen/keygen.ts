@@ -101,7 +101,9 @@ interface NewFile {
   readonly mode: number;
 }
 
-/** Writes files and renames them into place. If one cannot be written, as on a full disk, earlier files of these names stay as they were. */
+/**
+ * Writes files and renames them into place. If one cannot be written, as on a full disk, earlier files of these names stay as they were.
+ */
 async function replaceFiles(files: readonly NewFile[]): Promise<void> {
   const suffix = `.${process.pid}.new`;
   try {

@@ -11,7 +11,8 @@ const O_CLOEXEC = 0o2000000;
  * Does nothing on systems without `/proc/self/fdinfo`. macOS does not need it: Node starts programs there with POSIX_SPAWN_CLOEXEC_DEFAULT,
  * so they inherit nothing.
  *
- * Throws `usage` if a descriptor cannot be closed, because sessions would inherit it: Deno's `closeSync` only closes files that Deno opened.
+ * Throws `usage` if a descriptor cannot be closed, because sessions would inherit it: Deno's `closeSync` only closes files that Deno
+ * opened.
  */
 export function closeInheritedDescriptors(): void {
   let names: string[];

@@ -21,8 +21,8 @@ export interface ThrottledLog<Event> {
 }
 
 /**
- * Limits what unauthenticated clients can write to a log. Per minute, passes on the first `MAX_SAME` events with the same text; at the end of
- * the minute, reports how many more there were.
+ * Limits what unauthenticated clients can write to a log. Per minute, passes on the first `MAX_SAME` events with the same text; at the end
+ * of the minute, reports how many more there were.
  */
 export class LogThrottle<Event> {
   readonly #log: ThrottledLog<Event>;

@@ -2,8 +2,8 @@ import { type TcpForwardingOptions, tcpForwarding } from "@nacre/node";
 import type { Forwarding } from "nacre";
 
 /**
- * Makes the forwarding of `nacre serve`. A login that may run any command reaches this machine's services anyway, so `*` includes this machine for it.
- * `exec` says whether logins without a forced command may.
+ * Makes the forwarding of `nacre serve`. A login that may run any command reaches this machine's services anyway, so `*` includes this
+ * machine for it. `exec` says whether logins without a forced command may.
  */
 export function serveForwarding(options: TcpForwardingOptions, exec: boolean): Forwarding {
   const restricted = tcpForwarding(options);

@@ -53,8 +53,8 @@ export function sftpHandlers(context: SftpContext): {
 }
 
 /**
- * Returns the handler of sessions: scp's commands are answered from the files of SFTP, and `run` gets the others. Without `run`, they end with a text
- * for people, as behind internal-sftp of sshd.
+ * Returns the handler of sessions: scp's commands are answered from the files of SFTP, and `run` gets the others. Without `run`, they end
+ * with a text for people, as behind internal-sftp of sshd.
  */
 export function withScp(scp: ScpHandler | undefined, run: SessionHandler | undefined): SessionHandler | undefined {
   if (scp === undefined) return run;

@@ -4,8 +4,8 @@ import { SshError } from "@nacre/wire";
 import { unwritable } from "./unwritable.ts";
 
 /**
- * Copies a stream to standard output or error, which stays open. `name` names it in errors. Resolves with false if its reader has gone away;
- * `from` is destroyed then. Rejects with `file-unwritable`, or with the error of `from`.
+ * Copies a stream to standard output or error, which stays open. `name` names it in errors. Resolves with false if its reader has gone
+ * away; `from` is destroyed then. Rejects with `file-unwritable`, or with the error of `from`.
  */
 export async function carry(from: Readable, to: Writable, name: string): Promise<boolean> {
   try {

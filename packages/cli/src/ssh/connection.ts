@@ -23,7 +23,7 @@ export interface LoginSetup {
 export interface LoggedIn {
   /** Connection, logged in. */
   readonly client: Client;
-  /** Text typed at the terminal behind the last answer; "" without a terminal. */
+  /** Text typed at the terminal after the last answer; "" without a terminal. */
   readonly typedAhead: string;
 }
 

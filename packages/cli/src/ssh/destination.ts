@@ -20,15 +20,15 @@ export function readHostName(word: string): Destination {
   return checked(word, readHost(word));
 }
 
-/** A destination, and the path behind it. */
+/** A destination, and the path after it. */
 export interface UriPlace extends Destination {
-  /** Path behind the slash, still percent-encoded; `undefined` without a slash. */
+  /** Path after the slash, still percent-encoded; `undefined` without a slash. */
   readonly path: string | undefined;
 }
 
 /**
- * Parses an address `SCHEME://[user@]host[:port][/path]` with the scheme `ssh`, `sftp` or `scp`. Returns `undefined` for a word without one of
- * these schemes. Throws `usage` if the rest of the address is invalid.
+ * Parses an address `SCHEME://[user@]host[:port][/path]` with the scheme `ssh`, `sftp` or `scp`. Returns `undefined` for a word without one
+ * of these schemes. Throws `usage` if the rest of the address is invalid.
  */
 export function readUriPlace(word: string): UriPlace | undefined {
   const [, scheme, authority = "", path] = /^(ssh|sftp|scp):\/\/([^/]*)(?:\/(.*))?$/is.exec(word) ?? [];

@@ -18,8 +18,8 @@ export interface SshArguments extends ConnectionArguments {
   /** Words after the host, joined with spaces; `undefined` for a shell. */
   readonly command: string | undefined;
   /**
-   * Number of `-t` options. One requests a pseudo-terminal only if standard input is a terminal; two always do. `"never"` after `-T`, also for a
-   * shell.
+   * Number of `-t` options. One requests a pseudo-terminal only if standard input is a terminal; two always do. `"never"` after `-T`, also
+   * for a shell.
    */
   readonly terminal: number | "never";
   /** Whether the command reads standard input; false with `-n`. */

@@ -125,7 +125,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   suspended(): void {
-    // rule: suspended-clock
+    // The time without a connection below must not count for keepalives and timeouts.
     this.#clock.stop();
   }
 
@@ -221,7 +221,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       const event = this.machine.nextEvent();
       if (event?.type === "yield") {
         this.#yield();
-        // rule: second-yield-stops
+        // The second one stops it. Stopping a socket costs system calls, and a bulk transfer seldom gets further in one round.
         if (this.#yields === 1) continue;
         this.#write();
         return;

@@ -81,7 +81,7 @@ class ProblemLog {
       file = { version, told: new Set() };
       this.#files.set(path, file);
     }
-    // rule: problem-told-once
+    // Once, because clients may query a key as often as they like.
     if (file.told.has(problem)) return;
     file.told.add(problem);
     this.#warn(`${escapeText(path)}${problem}`);

@@ -38,7 +38,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     Connection: 8,
     "Client, files, terminals": 8,
     "The edges": 14,
-    Web: 6,
+    Web: 5,
     Gateway: 13,
     SFTP: 70,
     scp: 26,

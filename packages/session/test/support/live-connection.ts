@@ -137,8 +137,8 @@ export class LiveConnection {
 }
 
 /**
- * Compares a connection with a fault to one without. Returns "same"; "alive" if both sides rightly wait for the lost message; a side and its
- * error code if it ended with another code; or "other" and the parts of the result that differ.
+ * Compares a connection with a fault to one without. Returns "same"; "alive" if both sides rightly wait for the lost message; a side and
+ * its error code if it ended with another code; or "other" and the parts of the result that differ.
  */
 export function ending(live: LiveConnection, whole: LiveConnection): string {
   if (!live.over) return "alive";

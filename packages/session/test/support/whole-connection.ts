@@ -15,8 +15,8 @@ import type { TransportAlgorithms } from "@nacre/transport";
 import { concatBytes, SshError, utf8DecodeLossy, utf8Encode, Writer } from "@nacre/wire";
 
 /*
- * Whole connection with an application on each side, from the identification string to SSH_MSG_DISCONNECT. Both sides are deterministic, so a
- * connection can be repeated live or from a recording. Toy algorithms make it fast.
+ * Whole connection with an application on each side, from the identification string to SSH_MSG_DISCONNECT. Both sides are deterministic, so
+ * a connection can be repeated live or from a recording. Toy algorithms make it fast.
  */
 
 export type Role = "client" | "server";

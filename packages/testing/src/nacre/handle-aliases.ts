@@ -17,15 +17,16 @@ const HANDLE_LENGTH = 8;
 /**
  * Chooses the number of a new handle. `open` has those that are open, newest first.
  *
- * Erlang's server (OTP 27, `ssh_sftpd:new_handle`) counts on from the newest to the oldest, and so gives every handle after the second twice.
+ * Erlang's server (OTP 27, `ssh_sftpd:new_handle`) counts on from the newest to the oldest, and so gives every handle after the second
+ * twice.
  */
 export type ChooseHandle = (open: readonly number[]) => number;
 
 export const erlangHandles: ChooseHandle = (open) => open.reduce((next, one) => (one <= next ? one + 1 : next), 0);
 
 /**
- * Gives the handles of a well-behaved server other names on the wire. A name that is given twice stands for the newest file; its CLOSE closes
- * that one, as Erlang's does. Packets must be whole, and requests of extensions are left as they are.
+ * Gives the handles of a well-behaved server other names on the wire. A name that is given twice stands for the newest file; its CLOSE
+ * closes that one, as Erlang's does. Packets must be whole, and requests of extensions are left as they are.
  */
 export class HandleAliases {
   readonly #choose: ChooseHandle;

@@ -20,8 +20,8 @@ const label = "nacre.openssh.owner";
 const nothingToStop: () => Promise<void> = async () => {};
 
 /**
- * Starts the container in which `startSshd()` starts servers: finds or installs a container engine, builds the image, and runs it. If this process
- * or one of its ancestors has already started a container, that one is used.
+ * Starts the container in which `startSshd()` starts servers: finds or installs a container engine, builds the image, and runs it. If this
+ * process or one of its ancestors has already started a container, that one is used.
  *
  * If no container can run, a plain sshd on this machine is used instead, with a warning on standard error. Set `NACRE_OPENSSH_PLAIN=1` to
  * choose it.

@@ -31,8 +31,8 @@ export interface ServerPairOptions {
 }
 
 /**
- * Session machines of a client and a server, connected in memory. Requests that a test does not answer are granted: keys, channels and commands. A
- * command prints itself.
+ * Session machines of a client and a server, connected in memory. Requests that a test does not answer are granted: keys, channels and
+ * commands. A command prints itself.
  */
 export class ServerPair {
   readonly client: ClientSession;

@@ -39,8 +39,8 @@ export interface LoginFacts {
 }
 
 /**
- * Checks logins from outside the session machine. Every check uses only the wire traffic, the application's answers and the machine's events. A
- * fault in the session machine therefore does not affect the oracle.
+ * Checks logins from outside the session machine. Every check uses only the wire traffic, the application's answers and the machine's
+ * events. A fault in the session machine therefore does not affect the oracle.
  *
  * @throws Broken from every method that detects a violation.
  */
@@ -70,7 +70,10 @@ export class LoginOracle {
     this.#loginsSent++;
   }
 
-  /** Called when the session machine accepts an answer of the application. `letsIn`: whether the answer accepts a host key or grants a login. */
+  /**
+   * Called when the session machine accepts an answer of the application. `letsIn`: whether the answer accepts a host key or grants a
+   * login.
+   */
   answered(event: AnyEvent, letsIn: boolean): void {
     if (event.type === "verify-host-key") this.#hostKeyAccepted ||= letsIn;
     else if (letsIn && "userName" in event) this.#granted = event.userName;

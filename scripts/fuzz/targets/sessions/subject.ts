@@ -7,7 +7,9 @@ import { LoginOracle } from "./login-oracle.ts";
 import type { Played } from "./script.ts";
 import type { SessionSuite } from "./suites.ts";
 
-/** Maximum output of a session machine for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would allow traffic amplification. */
+/**
+ * Maximum output of a session machine for an input of 16 KiB, in bytes: rekeys, pongs, refusals. More would allow traffic amplification.
+ */
 const MOST_OUTPUT = 2 * 1024 * 1024;
 
 /** How the application answers asks: grants them, refuses them, or leaves them open (`hold`). With `hold` it also consumes no data. */

@@ -32,8 +32,8 @@ export const rsaHostKey: PrivateKey = privateKeyFromFields(keyVector("rsa-2048")
 export const ecdsaHostKey: PrivateKey = privateKeyFromFields(keyVector("ecdsa-521").fields);
 
 /**
- * Session machine of a server, attacked by a client. Its application accepts logins with the user key, grants channels and requests, and consumes data,
- * unless a test changes that.
+ * Session machine of a server, attacked by a client. Its application accepts logins with the user key, grants channels and requests, and
+ * consumes data, unless a test changes that.
  */
 export class ServerTarget extends SessionTarget<ServerSessionEvent> {
   readonly machine: ServerSession;

@@ -16,7 +16,6 @@ const ENGINE_YIELDS = patch("engine-yields", "false");
 const FROM_THE_LOOP = patch("from-event-loop", "{ const queueMacrotask = queueMicrotask; $& }");
 const REMARKS_CUT = patch("remark-length", "return utf8DecodeLossy(bytes);");
 const SENT_PACKET_COST = remove("sent-packet-cost");
-const SECOND_YIELD = patch("second-yield-stops", "continue;");
 const DRAINED = patch("drained-from-event-loop", "{ this.#writable = true; this.turn(); }");
 const ONE_LOOP = [
   TURN_ENDS,
@@ -24,7 +23,6 @@ const ONE_LOOP = [
   SENT_PACKET_COST,
   SENDING_COUNTS,
   ENGINE_YIELDS,
-  SECOND_YIELD,
   DRAINED,
   FROM_THE_LOOP,
   REMARKS_CUT,
@@ -151,7 +149,6 @@ export const EDGES: readonly Row[] = [
       NODE,
       "key queries before login · server",
       patch("offered-key-only", "const file = parseAuthorizedKeys(text);"),
-      remove("problem-told-once"),
       remove("owned-file-size"),
       patch("key-word-end", "false"),
       remove("refused-key-queries"),

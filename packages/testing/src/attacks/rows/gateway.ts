@@ -38,7 +38,6 @@ export const GATEWAY_ROWS: readonly Row[] = [
       heldBy(REQUESTS, "for another host", remove("host-header")),
       heldBy(WEB_SOCKET, "with two Host headers is refused, even if both are allowed", remove("host-once")),
       heldBy(REQUESTS, "without the subprotocol while plain mode is off", remove("plain-off")),
-      heldBy(GATEWAY, "an unknown option", remove("gateway-option-names")),
     ],
   },
   {
@@ -265,11 +264,6 @@ export const GATEWAY_ROWS: readonly Row[] = [
         "plain: each side is read no faster than the other accepts",
         patch("plain-backpressure-down", "this.socket.resume();"),
         patch("plain-backpressure-up", "ws.resume();"),
-      ),
-      heldBy(
-        GATEWAY,
-        "`close` refuses new connections, gives open ones the grace time, then closes them and leaves nothing open",
-        remove("closing-refuses"),
       ),
     ],
   },

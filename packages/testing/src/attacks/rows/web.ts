@@ -86,10 +86,7 @@ export const WEB: readonly Row[] = [
   },
   {
     title: "messages of a WebSocket",
-    client: [
-      heldBy(PLAIN, "stops the writer above the high-water mark, and polls only then", remove("web-high-water")),
-      heldBy(PLAIN, "ends the connection if more than 64 MiB are unread", remove("web-unread-limit")),
-    ],
+    client: [heldBy(PLAIN, "ends the connection if more than 64 MiB are unread", remove("web-unread-limit"))],
     server: "not touched",
   },
   {
@@ -116,18 +113,6 @@ export const WEB: readonly Row[] = [
         WEB_KEY,
         "imports keys so that no script can export them",
         patch("web-key-import-not-extractable", "true"),
-      ),
-    ],
-    server: "not touched",
-  },
-  {
-    title: "sleeping computers",
-    client: [
-      heldBy("nacre/test/engine", "stops the machine's clock, and no timer runs", remove("suspended-clock")),
-      heldBy(
-        "session/test/client-session",
-        "a peer is asked one interval at a time, however long the computer slept",
-        patch("keepalive-after-sleep", "this.deadline! += keepaliveInterval;"),
       ),
     ],
     server: "not touched",

@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { bundleCommand } from "../command.ts";
+
+const { files, metafile } = await bundleCommand();
+
+test("`nacre HOST` loads at most five files, with its own code only", () => {
+  const loaded = filesOf("packages/cli/src/main.ts", "packages/cli/src/ssh/ssh.ts");
+  expect(loaded.size).toBeLessThanOrEqual(5);
+  const modules = [...loaded].flatMap((file) => Object.keys(metafile.outputs[file]!.inputs));
+  expect(modules).toContain("packages/session/src/client-session.ts");
+  expect(modules.filter((module) => /@noble\/|packages\/(?:sftp|files|gateway)\//.test(module))).toEqual([]);
+});
+
+test("`nacre --version` loads no connection", () => {
+  const bytes = [...filesOf("packages/cli/src/main.ts")].map((file) => metafile.outputs[file]!.bytes);
+  expect(bytes.reduce((sum, one) => sum + one)).toBeLessThan(60_000);
+});
+
+test("the command contains every package except `ws` and optional ones", () => {
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  const external = imports.filter((one) => one.external === true && !one.path.startsWith("node:"));
+  expect([...new Set(external.map(({ path }) => path))].sort()).toEqual(["@lydell/node-pty", "redis", "ws"]);
+});
+
+test.each(["ciphers", "kex", "kex-ml-kem", "keys"])("portable code of `importNow` is in %s.js", (name) => {
+  expect(files.get(`packages/cli/dist/${name}.js`)).toMatch(/export \{/);
+  expect([...files.values()].filter((text) => text.includes(`"./" + specifier.replace("@nacre/", "")`))).toHaveLength(
+    1,
+  );
+});
+
+/** Returns the files that load with these entry modules, without `import()`. */
+function filesOf(...modules: readonly string[]): Set<string> {
+  const entries = Object.entries(metafile.outputs).filter(([, { entryPoint }]) => modules.includes(entryPoint ?? ""));
+  expect(entries).toHaveLength(modules.length);
+  const found = new Set(entries.map(([file]) => file));
+  for (const file of found)
+    for (const { path, kind, external } of metafile.outputs[file]!.imports)
+      if (kind === "import-statement" && external !== true) found.add(path);
+  return found;
+}
