@@ -130,7 +130,7 @@ export class TunnelDuplex implements Duplex {
     if (this.#isOver) return Promise.resolve();
     if (this.#output.kind === "open") {
       this.#tunnel.end();
-      let onSent = (): void => {};
+      let onSent!: () => void;
       const sent = new Promise<void>((resolve) => {
         onSent = resolve;
       });

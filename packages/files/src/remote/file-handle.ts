@@ -1,6 +1,6 @@
 import type { Attributes } from "@nacre/sftp";
 import { type Bytes, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
-import { checkNames, type StreamKind, type StreamTypes, usage } from "nacre/extend";
+import { checkOptions, type StreamKind, type StreamTypes, usage } from "nacre/extend";
 import { MAX_FILE_LENGTH, readAll, readChunks, readInto, splitLines } from "../blocks/read.ts";
 import { readStream, writeStream } from "../blocks/streams.ts";
 import { type FileData, writeAll } from "../blocks/write-all.ts";
@@ -101,7 +101,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     position?: number | null,
     options: CallOptions = {},
   ): Promise<{ readonly bytesRead: number; readonly buffers: B }> {
-    checkNames(options, SFTP_OPTIONS.call, "`readv`");
+    checkOptions(options, SFTP_OPTIONS.call, "`readv`");
     return { bytesRead: await this.#readAt(buffers.map(viewOf), position, "readv", options), buffers };
   }
 
@@ -129,7 +129,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     position?: number | null,
     options: CallOptions = {},
   ): Promise<{ readonly bytesWritten: number; readonly buffers: B }> {
-    checkNames(options, SFTP_OPTIONS.call, "`writev`");
+    checkOptions(options, SFTP_OPTIONS.call, "`writev`");
     return { bytesWritten: await this.#writeAt(buffers.map(viewOf), position, "writev", options), buffers };
   }
 
@@ -146,7 +146,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 
   /** Writes all data at the current position. */
   async writeFile(data: FileData, options: Omit<AppendFileOptions, "mode"> = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.appendFile, "`writeFile`");
+    checkOptions(options, SFTP_OPTIONS.appendFile, "`writeFile`");
     await this.#writeAt(data, null, "writeFile", options);
     if (options.flush === true) await this.sync({ signal: options.signal });
   }
@@ -158,7 +158,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 
   /** Iterates over the lines from the current position, decoded as UTF-8, without their ends. Closes the file at the end, as Node does. */
   async *readLines(options: CallOptions = {}): AsyncGenerator<string, void> {
-    checkNames(options, SFTP_OPTIONS.call, "`readLines`");
+    checkOptions(options, SFTP_OPTIONS.call, "`readLines`");
     const context = this.#context("readLines", options);
     try {
       yield* splitLines(readChunks(this.#channel, this.file, { start: this.#position }, context));
@@ -172,7 +172,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 
   /** Returns a stream of the file's bytes. Many requests are in flight while it is read. */
   createReadStream(options: ReadStreamOptions & HandleStreamOptions = {}): K["readable"] {
-    checkNames(options, SFTP_OPTIONS.handleReadStream, "`createReadStream`");
+    checkOptions(options, SFTP_OPTIONS.handleReadStream, "`createReadStream`");
     const { autoClose = true, start = this.#position } = options;
     const range = streamRange({ ...options, start });
     const file = { open: async () => this.file, close: () => (autoClose ? this.close() : Promise.resolve()) };
@@ -181,7 +181,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 
   /** Returns a stream that writes to the file. It finishes when the server has written everything. */
   createWriteStream(options: Pick<WriteStreamOptions, "start" | "signal"> & HandleStreamOptions = {}): K["writable"] {
-    checkNames(options, SFTP_OPTIONS.handleWriteStream, "`createWriteStream`");
+    checkOptions(options, SFTP_OPTIONS.handleWriteStream, "`createWriteStream`");
     const { autoClose = true, start = this.#position } = options;
     checkPosition(start, "start");
     const file = { open: async () => this.file, close: () => (autoClose ? this.close() : Promise.resolve()) };
@@ -193,7 +193,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   stat(options?: StatOptions & { readonly bigint?: false | undefined }): Promise<Stats>;
   stat(options: StatOptions & { readonly bigint: true }): Promise<Stats<bigint>>;
   async stat(options: StatOptions = {}): Promise<Stats | Stats<bigint>> {
-    checkNames(options, SFTP_OPTIONS.stat, "`stat`");
+    checkOptions(options, SFTP_OPTIONS.stat, "`stat`");
     const { handle } = this.file;
     const context = this.#context("stat", options);
     const { attributes } = await call(this.#channel, { type: "fstat", handle }, "attributes", context);
@@ -202,7 +202,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 
   /** Makes the server store the file durably. Needs fsync@openssh.com. */
   async sync(options: CallOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, "`sync`");
+    checkOptions(options, SFTP_OPTIONS.call, "`sync`");
     await call(this.#channel, { type: "fsync", handle: this.file.handle }, "status", this.#context("sync", options));
   }
 
@@ -282,7 +282,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   }
 
   #setAttributes(attributes: Attributes, name: string, options: CallOptions): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, `\`${name}\``);
+    checkOptions(options, SFTP_OPTIONS.call, `\`${name}\``);
     return setAttributes(this.#channel, this.file, attributes, this.#context(name, options));
   }
 
@@ -294,7 +294,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 /** Returns checked options of `readFile`. */
 export function readFileOptions(options: "utf8" | ReadFileOptions): ReadFileOptions & { readonly maxLength: number } {
   const given = options === "utf8" ? ({ encoding: options } as const) : options;
-  checkNames(given, SFTP_OPTIONS.readFile, "`readFile`");
+  checkOptions(given, SFTP_OPTIONS.readFile, "`readFile`");
   const { encoding, maxLength = MAX_FILE_LENGTH } = given;
   if (encoding !== undefined && encoding !== "utf8")
     throw usage('the encoding of `readFile` must be "utf8", or missing for bytes');
@@ -322,7 +322,7 @@ function placeOf(
   position?: number | null,
 ): Place {
   const given = typeof options === "number" || options === null ? { offset: options ?? 0, length, position } : options;
-  checkNames(given, { offset: true, length: true, position: true, signal: true }, "`read` and `write`");
+  checkOptions(given, { offset: true, length: true, position: true, signal: true }, "`read` and `write`");
   const view = viewOf(buffer);
   const { offset = 0, signal }: PositionOptions = given as PositionOptions;
   const count = given.length ?? view.length - offset;

@@ -2,7 +2,7 @@ import type { SshError } from "@nacre/wire";
 import {
   abortedError,
   type Channel,
-  checkNames,
+  checkOptions,
   checkSignal,
   type SessionOpenOptions,
   type StreamKind,
@@ -59,7 +59,7 @@ export async function openSftp<K extends StreamTypes>(
   streams: StreamKind<K>,
   options: OpenSftpOptions = {},
 ): Promise<Sftp<K>> {
-  checkNames(options, SFTP_OPTIONS.sftp, "`sftp`");
+  checkOptions(options, SFTP_OPTIONS.sftp, "`sftp`");
   const { signal } = options;
   checkSignal(signal);
   if (signal?.aborted === true) throw abortError(signal);

@@ -1,4 +1,4 @@
-import type { OptionNames } from "nacre/extend";
+import type { OptionRows } from "nacre/extend";
 import type { OpenFlags } from "./open-file.ts";
 
 /** Options of every call. */
@@ -118,31 +118,31 @@ export interface GlobOptions extends CallOptions {
   readonly cwd?: string | undefined;
 }
 
-const call: OptionNames<CallOptions> = { signal: true };
-const open: OptionNames<OpenOptions> = { ...call, mode: true };
-const appendFile: OptionNames<AppendFileOptions> = { ...open, flush: true };
-const readStream: OptionNames<ReadStreamOptions> = { ...call, start: true, end: true };
-const copyFile: OptionNames<CopyFileOptions> = { ...call, force: true };
+const call: OptionRows<CallOptions> = { signal: true };
+const open: OptionRows<OpenOptions> = { ...call, mode: true };
+const appendFile: OptionRows<AppendFileOptions> = { ...open, flush: true };
+const readStream: OptionRows<ReadStreamOptions> = { ...call, start: true, end: true };
+const copyFile: OptionRows<CopyFileOptions> = { ...call, force: true };
 
 /** Tables of the options of calls. */
 interface SftpOptionNames {
-  readonly call: OptionNames<CallOptions>;
-  readonly sftp: OptionNames<OpenSftpOptions>;
-  readonly open: OptionNames<OpenOptions>;
-  readonly stat: OptionNames<StatOptions>;
-  readonly readFile: OptionNames<ReadFileOptions>;
-  readonly appendFile: OptionNames<AppendFileOptions>;
-  readonly writeFile: OptionNames<WriteFileOptions>;
-  readonly readStream: OptionNames<ReadStreamOptions>;
-  readonly writeStream: OptionNames<WriteStreamOptions>;
-  readonly handleReadStream: OptionNames<ReadStreamOptions & HandleStreamOptions>;
-  readonly handleWriteStream: OptionNames<Pick<WriteStreamOptions, "start" | "signal"> & HandleStreamOptions>;
-  readonly readdir: OptionNames<ReaddirOptions>;
-  readonly mkdir: OptionNames<MkdirOptions>;
-  readonly rm: OptionNames<RmOptions>;
-  readonly copyFile: OptionNames<CopyFileOptions>;
-  readonly cp: OptionNames<CpOptions>;
-  readonly glob: OptionNames<GlobOptions>;
+  readonly call: OptionRows<CallOptions>;
+  readonly sftp: OptionRows<OpenSftpOptions>;
+  readonly open: OptionRows<OpenOptions>;
+  readonly stat: OptionRows<StatOptions>;
+  readonly readFile: OptionRows<ReadFileOptions>;
+  readonly appendFile: OptionRows<AppendFileOptions>;
+  readonly writeFile: OptionRows<WriteFileOptions>;
+  readonly readStream: OptionRows<ReadStreamOptions>;
+  readonly writeStream: OptionRows<WriteStreamOptions>;
+  readonly handleReadStream: OptionRows<ReadStreamOptions & HandleStreamOptions>;
+  readonly handleWriteStream: OptionRows<Pick<WriteStreamOptions, "start" | "signal"> & HandleStreamOptions>;
+  readonly readdir: OptionRows<ReaddirOptions>;
+  readonly mkdir: OptionRows<MkdirOptions>;
+  readonly rm: OptionRows<RmOptions>;
+  readonly copyFile: OptionRows<CopyFileOptions>;
+  readonly cp: OptionRows<CpOptions>;
+  readonly glob: OptionRows<GlobOptions>;
 }
 
 /** Names of the options of each call. */

@@ -1,6 +1,6 @@
 import { type Attributes, decodePath, type SftpClientRequest, SSH_FX, type UsersGroups } from "@nacre/sftp";
 import type { Bytes } from "@nacre/wire";
-import { checkNames } from "nacre/extend";
+import { checkOptions } from "nacre/extend";
 import { modeAttributes, ownerAttributes, sizeAttributes, type Time, timeAttributes } from "./attributes.ts";
 import { call, callContext, hasStatus } from "./call.ts";
 import { renameFile } from "./open-file.ts";
@@ -37,7 +37,7 @@ export class PathCalls {
   statfs(path: RemotePath, options?: StatOptions & { readonly bigint?: false | undefined }): Promise<StatFs>;
   statfs(path: RemotePath, options: StatOptions & { readonly bigint: true }): Promise<StatFs<bigint>>;
   async statfs(path: RemotePath, options: StatOptions = {}): Promise<StatFs | StatFs<bigint>> {
-    checkNames(options, SFTP_OPTIONS.stat, "`statfs`");
+    checkOptions(options, SFTP_OPTIONS.stat, "`statfs`");
     const context = callContext("statfs", toText(path), options.signal);
     const { statvfs } = await call(this.#channel, { type: "statvfs", path: toBytes(path) }, "statvfs", context);
     return options.bigint === true ? statFs<bigint>(statvfs, BigInt) : statFs<number>(statvfs, Number);
@@ -50,7 +50,7 @@ export class PathCalls {
 
   /** Removes a file or a symbolic link. */
   async unlink(path: RemotePath, options: CallOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, "`unlink`");
+    checkOptions(options, SFTP_OPTIONS.call, "`unlink`");
     const context = callContext("unlink", toText(path), options.signal);
     await removeFile(this.#channel, context.path, context);
   }
@@ -60,7 +60,7 @@ export class PathCalls {
    * file is an error.
    */
   async rename(oldPath: RemotePath, newPath: RemotePath, options: CallOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, "`rename`");
+    checkOptions(options, SFTP_OPTIONS.call, "`rename`");
     await renameFile(
       this.#channel,
       toText(oldPath),
@@ -89,7 +89,7 @@ export class PathCalls {
 
   /** Resolves with the target of a symbolic link. Text from the server: escape it before display. */
   async readlink(path: RemotePath, options: CallOptions = {}): Promise<string> {
-    checkNames(options, SFTP_OPTIONS.call, "`readlink`");
+    checkOptions(options, SFTP_OPTIONS.call, "`readlink`");
     const request = { type: "readlink", path: toBytes(path) } as const;
     return decodePath(
       (await call(this.#channel, request, "name", callContext("readlink", toText(path), options.signal))).name.filename,
@@ -98,7 +98,7 @@ export class PathCalls {
 
   /** Resolves with the absolute path without links. `realpath(".")` is the user's directory. Some servers accept a missing file. */
   async realpath(path: RemotePath, options: CallOptions = {}): Promise<string> {
-    checkNames(options, SFTP_OPTIONS.call, "`realpath`");
+    checkOptions(options, SFTP_OPTIONS.call, "`realpath`");
     const request = { type: "realpath", path: toBytes(path) } as const;
     return decodePath(
       (await call(this.#channel, request, "name", callContext("realpath", toText(path), options.signal))).name.filename,
@@ -110,7 +110,7 @@ export class PathCalls {
    * escape it before display.
    */
   async expandPath(path: RemotePath, options: CallOptions = {}): Promise<string> {
-    checkNames(options, SFTP_OPTIONS.call, "`expandPath`");
+    checkOptions(options, SFTP_OPTIONS.call, "`expandPath`");
     const request = { type: "expand-path", path: toBytes(path) } as const;
     const context = callContext("expandPath", toText(path), options.signal);
     return decodePath((await call(this.#channel, request, "name", context)).name.filename);
@@ -121,7 +121,7 @@ export class PathCalls {
    * Text from the server: escape it before display.
    */
   async usersGroups(uids: readonly number[], gids: readonly number[], options: CallOptions = {}): Promise<UsersGroups> {
-    checkNames(options, SFTP_OPTIONS.call, "`usersGroups`");
+    checkOptions(options, SFTP_OPTIONS.call, "`usersGroups`");
     const context = callContext("usersGroups", undefined, options.signal);
     const request = { type: "users-groups-by-id", uids, gids } as const;
     const { users, groups } = await call(this.#channel, request, "users-groups", context);
@@ -160,7 +160,7 @@ export class PathCalls {
 
   /** Rejects unless a file exists. SFTP cannot ask for the user's rights: open the file to find out. */
   async access(path: RemotePath, options: CallOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, "`access`");
+    checkOptions(options, SFTP_OPTIONS.call, "`access`");
     await this.#stat("stat", path, options, "access");
   }
 
@@ -181,7 +181,7 @@ export class PathCalls {
     options: StatOptions,
     name: string = type,
   ): Promise<Stats | Stats<bigint>> {
-    checkNames(options, SFTP_OPTIONS.stat, `\`${name}\``);
+    checkOptions(options, SFTP_OPTIONS.stat, `\`${name}\``);
     const context = callContext(name, toText(path), options.signal);
     const { attributes } = await call(this.#channel, { type, path: toBytes(path) }, "attributes", context);
     return options.bigint === true ? new Stats(attributes, BigInt) : new Stats(attributes, Number);
@@ -198,7 +198,7 @@ export class PathCalls {
     options: CallOptions,
     makeRequest: (path: Bytes) => SftpClientRequest,
   ): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.call, `\`${name}\``);
+    checkOptions(options, SFTP_OPTIONS.call, `\`${name}\``);
     await call(this.#channel, makeRequest(toBytes(path)), "status", callContext(name, toText(path), options.signal));
   }
 }

@@ -1,6 +1,6 @@
 import type { SftpLimits } from "@nacre/sftp";
 import { type Bytes, type SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkNames, type StreamKind, type StreamTypes, usage, type WebStreams } from "nacre/extend";
+import { checkOptions, type StreamKind, type StreamTypes, usage, type WebStreams } from "nacre/extend";
 import { readAll } from "../blocks/read.ts";
 import { readStream, writeStream } from "../blocks/streams.ts";
 import type { FileData } from "../blocks/write-all.ts";
@@ -119,7 +119,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
    * stored durably first if the server has fsync@openssh.com.
    */
   async writeFile(path: RemotePath, data: FileData, options: WriteFileOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.writeFile, "`writeFile`");
+    checkOptions(options, SFTP_OPTIONS.writeFile, "`writeFile`");
     if (options.atomic === true && options.flag !== undefined && options.flag !== "w")
       throw usage('`atomic` replaces the file, so `flag` must be "w" or missing');
     const context = callContext("writeFile", toText(path), options.signal);
@@ -128,7 +128,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
 
   /** Writes at the end of a file, and makes it if it does not exist. One request is in flight at a time. */
   async appendFile(path: RemotePath, data: FileData, options: AppendFileOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.appendFile, "`appendFile`");
+    checkOptions(options, SFTP_OPTIONS.appendFile, "`appendFile`");
     const context = callContext("appendFile", toText(path), options.signal);
     await writeFile(this.#channel, context.path, data, { ...options, flag: "a" }, context);
   }
@@ -136,7 +136,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
   /** Opens a file. `flags` and the permission bits of a new file are as in Node; the bits may be in the options. */
   async open(path: RemotePath, flags: OpenFlags = "r", options: number | OpenOptions = {}): Promise<FileHandle<K>> {
     const { mode, signal } = typeof options === "number" ? { mode: options, signal: undefined } : options;
-    checkNames(typeof options === "number" ? {} : options, SFTP_OPTIONS.open, "`open`");
+    checkOptions(typeof options === "number" ? {} : options, SFTP_OPTIONS.open, "`open`");
     const context = callContext("open", toText(path), signal);
     const file = await openFile(this.#channel, context.path, flags, modeAttributes(mode), context);
     return new FileHandle(this.#channel, this.#streams, file, flags);
@@ -147,7 +147,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
    * are requested, or received and not read. Errors fail the stream.
    */
   createReadStream(path: RemotePath, options: ReadStreamOptions = {}): K["readable"] {
-    checkNames(options, SFTP_OPTIONS.readStream, "`createReadStream`");
+    checkOptions(options, SFTP_OPTIONS.readStream, "`createReadStream`");
     const range = streamRange(options);
     const context = callContext("createReadStream", toText(path), options.signal);
     const file = {
@@ -162,7 +162,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
    * the file is then incomplete.
    */
   createWriteStream(path: RemotePath, options: WriteStreamOptions = {}): K["writable"] {
-    checkNames(options, SFTP_OPTIONS.writeStream, "`createWriteStream`");
+    checkOptions(options, SFTP_OPTIONS.writeStream, "`createWriteStream`");
     const { flags = "w", mode, start } = options;
     encodeFlags(flags);
     checkPosition(start, "start");
@@ -187,7 +187,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
   ): Promise<string[]>;
   readdir(path: RemotePath, options: ReaddirOptions & { readonly withFileTypes: true }): Promise<Dirent[]>;
   async readdir(path: RemotePath, options: ReaddirOptions = {}): Promise<string[] | Dirent[]> {
-    checkNames(options, SFTP_OPTIONS.readdir, "`readdir`");
+    checkOptions(options, SFTP_OPTIONS.readdir, "`readdir`");
     const context = callContext("readdir", toText(path), options.signal);
     const entries =
       options.recursive === true
@@ -202,7 +202,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
 
   /** Opens a directory for iteration, for directories too large to list at once. */
   async opendir(path: RemotePath, options: CallOptions = {}): Promise<Dir> {
-    checkNames(options, SFTP_OPTIONS.call, "`opendir`");
+    checkOptions(options, SFTP_OPTIONS.call, "`opendir`");
     const context = callContext("opendir", toText(path), options.signal);
     return openDirectory(this.#channel, context.path, context);
   }
@@ -213,7 +213,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
    */
   async mkdir(path: RemotePath, options: number | MkdirOptions = {}): Promise<string | undefined> {
     const given = typeof options === "number" ? { mode: options } : options;
-    checkNames(given, SFTP_OPTIONS.mkdir, "`mkdir`");
+    checkOptions(given, SFTP_OPTIONS.mkdir, "`mkdir`");
     const context = callContext("mkdir", toText(path), given.signal);
     const make = given.recursive === true ? makeDirectories : makeDirectory;
     return (await make(this.#channel, context.path, given.mode, context)) ?? undefined;
@@ -224,7 +224,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
    * missing path is ignored. Stops at the first error.
    */
   async rm(path: RemotePath, options: RmOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.rm, "`rm`");
+    checkOptions(options, SFTP_OPTIONS.rm, "`rm`");
     const context = callContext("rm", toText(path), options.signal);
     await remove(this.#channel, context.path, options, context);
   }
@@ -234,7 +234,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
    * ways. A copy that fails may be incomplete.
    */
   async copyFile(source: RemotePath, target: RemotePath, options: CopyFileOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.copyFile, "`copyFile`");
+    checkOptions(options, SFTP_OPTIONS.copyFile, "`copyFile`");
     const context = callContext("copyFile", toText(source), options.signal);
     await copyFile(this.#channel, context.path, toText(target), options.force !== false, context);
   }
@@ -244,7 +244,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
    * the first error.
    */
   async cp(source: RemotePath, target: RemotePath, options: CpOptions = {}): Promise<void> {
-    checkNames(options, SFTP_OPTIONS.cp, "`cp`");
+    checkOptions(options, SFTP_OPTIONS.cp, "`cp`");
     const context = callContext("cp", toText(source), options.signal);
     await copy(this.#channel, context.path, toText(target), options, context);
   }
@@ -254,7 +254,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
    * A leading "." of a name must be in the pattern. Does not follow links below `**`. Leaves out directories that cannot be listed.
    */
   glob(pattern: string, options: GlobOptions = {}): AsyncGenerator<string, void> {
-    checkNames(options, SFTP_OPTIONS.glob, "`glob`");
+    checkOptions(options, SFTP_OPTIONS.glob, "`glob`");
     if (typeof pattern !== "string") throw usage("a pattern must be a string");
     return glob(this.#channel, pattern, options.cwd ?? "", callContext("glob", toText(pattern), options.signal));
   }

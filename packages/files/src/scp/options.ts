@@ -1,4 +1,4 @@
-import { checkNames, checkSignal, type OptionNames, usage } from "nacre/extend";
+import { checkOptions, checkSignal, type OptionRows, usage } from "nacre/extend";
 import { type CallOptions, SFTP_OPTIONS } from "../remote/options.ts";
 import type { TransferEntry, TransferOptions } from "../transfer/options.ts";
 
@@ -33,7 +33,7 @@ export interface ScpOptions extends CallOptions {
   readonly onError?: "abort" | "skip" | undefined;
 }
 
-const OPTIONS: OptionNames<ScpOptions> = {
+const OPTIONS: OptionRows<ScpOptions> = {
   ...SFTP_OPTIONS.call,
   recursive: "boolean",
   preserve: "boolean",
@@ -60,7 +60,7 @@ export function checkScpOptions(options: ScpOptions, callee: string, links: read
     throw usage(
       `${callee}: \`symlinks\` of scp must be ${links.join(" or ")}, got ${symlinks}; SFTP has other choices`,
     );
-  checkNames(Object.fromEntries(Object.entries(given).filter(([name]) => !SFTP_ONLY.includes(name))), OPTIONS, callee);
+  checkOptions(Object.fromEntries(Object.entries(given).filter(([name]) => !SFTP_ONLY.includes(name))), OPTIONS, callee);
   checkSignal(signal);
   for (const [name, value] of Object.entries({ filter, onProgress, onFile }))
     if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);

@@ -1,5 +1,5 @@
 import { type Attributes, encodePath, type StatVfs } from "@nacre/sftp";
-import { checkNames, type OptionNames, usage } from "nacre/extend";
+import { checkOptions, type OptionRows, usage } from "nacre/extend";
 import { FileSystemError } from "./file-error.ts";
 import type { DirectoryEntry, FileSystem, OpenMode, ServedDirectory, ServedFile } from "./file-system.ts";
 import { DirectoryNode, FileNode, LinkNode, type MemoryNode, type NodeFacts } from "./memory-node.ts";
@@ -20,7 +20,7 @@ export interface MemoryFileSystemOptions {
   readonly gid?: number | undefined;
 }
 
-const OPTIONS: OptionNames<MemoryFileSystemOptions> = {
+const OPTIONS: OptionRows<MemoryFileSystemOptions> = {
   capacity: true,
   maxFiles: true,
   umask: true,
@@ -37,7 +37,7 @@ export type MemoryFileSystem = Required<Omit<FileSystem, "forLogin" | "usersGrou
  * enforced. Several servers may serve it at the same time. Throws `usage` for an invalid option.
  */
 export function memoryFileSystem(options: MemoryFileSystemOptions = {}): MemoryFileSystem {
-  checkNames(options, OPTIONS, "`memoryFileSystem`");
+  checkOptions(options, OPTIONS, "`memoryFileSystem`");
   for (const [name, value] of Object.entries(options) as [string, number | undefined][])
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0))
       throw usage(`\`${name}\` must be an integer from 0, got ${String(value)}`);

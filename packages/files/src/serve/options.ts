@@ -1,6 +1,6 @@
 import type { SftpServerLimits } from "@nacre/sftp";
 import type { Overrides } from "@nacre/wire";
-import { type OptionNames, usage } from "nacre/extend";
+import { type OptionRows, usage } from "nacre/extend";
 import { SFTP_REQUEST_TYPES, type SftpRequestType } from "./requests.ts";
 
 /** An event of an SFTP server for a log. Texts from the client are unescaped: escape them before display. */
@@ -50,7 +50,7 @@ export interface SftpServerSettings {
 }
 
 /** Names of the options of `sftpServer`. */
-export const SFTP_SERVER_OPTIONS: OptionNames<SftpServerSettings> = {
+export const SFTP_SERVER_OPTIONS: OptionRows<SftpServerSettings> = {
   readOnly: true,
   allowRequests: true,
   denyRequests: true,

@@ -1,5 +1,5 @@
 import { SFTP_SERVER_LIMITS, SftpServer, symlinkOrderOf } from "@nacre/sftp";
-import { checkLimits, checkNames, loginId, usage } from "nacre/extend";
+import { checkLimits, checkOptions, loginId, usage } from "nacre/extend";
 import type { FileSystem } from "./file-system.ts";
 import type { OpenHandle } from "./open-handle.ts";
 import { requestPermit, SFTP_SERVER_OPTIONS, type SftpServerSettings } from "./options.ts";
@@ -23,7 +23,7 @@ export function sftpServer(
   fileSystem: FileSystem,
   options: SftpServerSettings = {},
 ): (session: SftpPeer) => Promise<void> {
-  checkNames(options, SFTP_SERVER_OPTIONS, "`sftpServer`");
+  checkOptions(options, SFTP_SERVER_OPTIONS, "`sftpServer`");
   const { readOnly = false, limits, log, onRequest } = options;
   const isPermitted = requestPermit(options);
   checkLimits(limits, SFTP_SERVER_LIMITS);

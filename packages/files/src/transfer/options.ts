@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { checkNames, checkSignal, type OptionNames, usage } from "nacre/extend";
+import { checkOptions, checkSignal, type OptionRows, usage } from "nacre/extend";
 import type { LocalFileType } from "../local/local-files.ts";
 import { type CallOptions, SFTP_OPTIONS } from "../remote/options.ts";
 import { MOST_FILES } from "./slots.ts";
@@ -198,7 +198,7 @@ export interface TransferResult {
 }
 
 /** Names of the options of transfers. */
-export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
+export const TRANSFER_OPTIONS: OptionRows<TransferOptions> = {
   ...SFTP_OPTIONS.call,
   recursive: "boolean",
   concurrency: true,
@@ -219,7 +219,7 @@ export const TRANSFER_OPTIONS: OptionNames<TransferOptions> = {
 };
 
 /** Names of the options of `upload`. */
-export const UPLOAD_OPTIONS: OptionNames<UploadOptions> = { ...TRANSFER_OPTIONS, parents: "boolean" };
+export const UPLOAD_OPTIONS: OptionRows<UploadOptions> = { ...TRANSFER_OPTIONS, parents: "boolean" };
 
 const CHOICES = {
   symlinks: ["keep", "follow", "skip"],
@@ -241,7 +241,7 @@ export function checkTransferOptions(
   kind: "path" | "pattern" | "stream",
   rows: object = TRANSFER_OPTIONS,
 ): void {
-  checkNames(options, rows, callee);
+  checkOptions(options, rows, callee);
   checkSignal(options.signal);
   checkNumbers(options);
   const { filter, onProgress, onFile } = options;

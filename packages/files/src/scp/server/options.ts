@@ -1,6 +1,6 @@
 import type { ScpLimits } from "@nacre/sftp/scp";
 import type { Overrides } from "@nacre/wire";
-import type { OptionNames } from "nacre/extend";
+import type { OptionRows } from "nacre/extend";
 
 /** An event of an scp server for a log. Texts from the client are unescaped: escape them before display. */
 export interface ScpServerLogEvent {
@@ -31,7 +31,7 @@ export interface ScpServerSettings {
 }
 
 /** Names of the options of `scpServer`. */
-export const SCP_SERVER_OPTIONS: OptionNames<ScpServerSettings> = {
+export const SCP_SERVER_OPTIONS: OptionRows<ScpServerSettings> = {
   readOnly: true,
   passUnparsed: true,
   limits: true,

@@ -1,5 +1,5 @@
 import { SCP_LIMITS, ScpSink, ScpSource } from "@nacre/sftp/scp";
-import { type BaseSession, checkLimits, checkNames, loginId, usage } from "nacre/extend";
+import { type BaseSession, checkLimits, checkOptions, loginId, usage } from "nacre/extend";
 import type { FileSystem } from "../../serve/file-system.ts";
 import { ScpChannel } from "../scp-channel.ts";
 import { SCP_SERVER_OPTIONS, type ScpServerLogEvent, type ScpServerSettings } from "./options.ts";
@@ -30,7 +30,7 @@ const REQUIRED = ["open", "opendir", "stat", "lstat", "realpath"] as const;
  * Throws `usage` for an invalid option. A session fails if the client violates the protocol, and the server's log has the error.
  */
 export function scpServer(fileSystem: FileSystem, options: ScpServerSettings = {}): ScpHandler {
-  checkNames(options, SCP_SERVER_OPTIONS, "`scpServer`");
+  checkOptions(options, SCP_SERVER_OPTIONS, "`scpServer`");
   const { readOnly = false, passUnparsed = false, limits, log } = options;
   checkLimits(limits, SCP_LIMITS);
   if (typeof readOnly !== "boolean") throw usage("`readOnly` must be true or false");

@@ -1,1 +1,0 @@
-export { checkOptions as checkNames, type OptionRows as OptionNames } from "./options/schema.ts";
