@@ -7,7 +7,9 @@ import { checkOptions } from "./options/schema.ts";
 export { isBytes };
 
 /** Throws `usage` for invalid `methods`, and for an option that needs a login method which is not among them. */
-export function checkLoginMethods(options: ConnectOptions & Pick<ClientProvider, "loginMethods">): void {
+export function checkLoginMethods(
+  options: Pick<ConnectOptions & ClientProvider, "methods" | "password" | "prompts" | "loginMethods">,
+): void {
   const { methods, loginMethods } = options;
   const used = new Set(chosenMethods(methods, loginMethods).flatMap((one) => one.uses ?? []));
   for (const option of ["password", "prompts"] as const)

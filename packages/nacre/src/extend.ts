@@ -3,6 +3,7 @@ export { SESSION_LIMITS } from "@nacre/session";
 export {
   checkKey,
   checkLimits,
+  checkLoginMethods,
   checkSignal,
   checkUser,
   isBytes,

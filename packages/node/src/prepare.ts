@@ -1,6 +1,7 @@
 import {
   type ClientProvider,
   type CryptoProvider,
+  checkLoginMethods,
   chooseAlgorithms,
   clientMethods,
   encodeTerminalModes,
@@ -37,6 +38,7 @@ export interface Prepared {
 export async function prepare(options: HopOptions, signal: AbortSignal): Promise<Prepared> {
   const { port = 22, random = nodeRandom, user = accountName() } = options;
   const warn = options.warn ?? (() => {});
+  checkLoginMethods({ ...options, loginMethods: clientMethods });
   const algorithms = offeredAlgorithms({
     algorithms: chooseAlgorithms(options.algorithms, await defaultsOf(options.crypto)),
     wasm: options.wasm,

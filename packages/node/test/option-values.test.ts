@@ -21,6 +21,7 @@ const CONNECT: Accepted = {
   password: [...STRING, "function"],
   changePassword: FUNCTION,
   prompts: FUNCTION,
+  methods: ["array"],
   channels: ["object"],
   banner: FUNCTION,
   algorithms: ["object"],

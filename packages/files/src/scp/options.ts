@@ -60,7 +60,11 @@ export function checkScpOptions(options: ScpOptions, callee: string, links: read
     throw usage(
       `${callee}: \`symlinks\` of scp must be ${links.join(" or ")}, got ${symlinks}; SFTP has other choices`,
     );
-  checkOptions(Object.fromEntries(Object.entries(given).filter(([name]) => !SFTP_ONLY.includes(name))), OPTIONS, callee);
+  checkOptions(
+    Object.fromEntries(Object.entries(given).filter(([name]) => !SFTP_ONLY.includes(name))),
+    OPTIONS,
+    callee,
+  );
   checkSignal(signal);
   for (const [name, value] of Object.entries({ filter, onProgress, onFile }))
     if (value !== undefined && typeof value !== "function") throw usage(`\`${name}\` must be a function`);
