@@ -87,6 +87,7 @@ export function checkKey(key: unknown, what: string): void {
   );
 }
 
+/** Returns the error for a mistake of the caller. `message` says what is wrong and what to do. */
 export function usage(message: string): SshError {
   return new SshError("usage", message);
 }

@@ -1,10 +1,14 @@
-export * from "./common.ts";
+export { escapeText, SshError } from "@nacre/wire";
+export { forwardingClient } from "./login/client/client.ts";
+export { pinnedHostKey } from "./login/client/host-keys.ts";
 export type { ConnectOptions } from "./login/client/options.ts";
 export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";
 export { clientNone } from "./login/methods/list.ts";
 export { clientPassword, serverPassword } from "./login/methods/password.ts";
 export { clientPublickey, serverPublickey } from "./login/methods/publickey.ts";
+export type * from "./types.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
+export { Session } from "./users/session/session.ts";
 export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 export { describedTrace } from "./watchers.ts";
 export { connect, connectDuplex, serve } from "./with-algorithms.ts";

@@ -1,5 +1,6 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
 export { SESSION_LIMITS } from "@nacre/session";
+export { escapeText, SshError } from "@nacre/wire";
 export {
   checkKey,
   checkLimits,
@@ -9,17 +10,18 @@ export {
   isBytes,
   usage,
 } from "./check.ts";
-export * from "./common.ts";
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
-export { connectDuplex } from "./login/client/base-client.ts";
-export { explicitHostKey, type HostKeyOption } from "./login/client/host-keys.ts";
+export { BaseClient, connectDuplex, webClient } from "./login/client/base-client.ts";
+export { Client, forwardingClient } from "./login/client/client.ts";
+export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
 export { CONNECT_OPTIONS, type ConnectOptions } from "./login/client/options.ts";
 export { clientMethods } from "./login/methods/list.ts";
 export { loginId } from "./login/server/login-id.ts";
 export { SERVE_OPTIONS } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";
+export { Channel } from "./mux/channel.ts";
 export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
@@ -31,6 +33,8 @@ export { checkOptions, type OptionRow, type OptionRows, type ScopedRows } from "
 export { platformRandom } from "./random.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
+export { webStreams } from "./streams/web-streams.ts";
+export type * from "./types.ts";
 export { type AgentLimits, agentClient } from "./users/agent/client.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
 export { type ClientUser, type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
@@ -46,9 +50,13 @@ export {
   checkTarget,
   formatTarget,
 } from "./users/forward/target.ts";
-export { ExitReport } from "./users/session/exit.ts";
+export { BaseProcess } from "./users/session/base-process.ts";
+export { BaseSession } from "./users/session/base-session.ts";
+export { cutShort, ExitReport } from "./users/session/exit.ts";
 export { STDOUT } from "./users/session/names.ts";
+export { Process } from "./users/session/process.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./users/session/requests.ts";
+export { Session } from "./users/session/session.ts";
 export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 export { offeredAlgorithms } from "./wasm.ts";
 export { withDescriptions } from "./watchers.ts";

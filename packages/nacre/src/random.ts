@@ -1,6 +1,6 @@
 import { type RandomSource, SshError } from "@nacre/wire";
 
-/** Returns random bytes from the platform. Call {@link checkRandom} first to make sure that the platform has a random source. */
+/** Returns random bytes from the platform. Call `checkRandom` first to make sure that the platform has a random source. */
 export const platformRandom: RandomSource = (length) => {
   const bytes = new Uint8Array(length);
   // `getRandomValues` throws above 65,536 bytes per call.

@@ -16,8 +16,8 @@ import {
   pinnedHostKey,
   SshError,
   serve,
-  webStreams,
 } from "nacre";
+import { webStreams } from "nacre/extend";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { decodeTerminalModes } from "../src/users/session/terminal-modes.ts";
 

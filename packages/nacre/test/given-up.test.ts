@@ -1,7 +1,8 @@
 import { connected, StreamServer, welcome } from "@nacre/testing/nacre/host";
 import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { SSH_MSG_CHANNEL_CLOSE, utf8Encode } from "@nacre/wire";
-import { connect, Process, type SshError } from "nacre";
+import { connect, type SshError } from "nacre";
+import { Process } from "nacre/extend";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Channel } from "../src/mux/channel.ts";
 import { webStreams } from "../src/streams/web-streams.ts";

@@ -3,7 +3,6 @@ import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { envRequest, execRequest, exitStatus, subsystemRequest, utf8Encode } from "@nacre/wire";
 import {
   type Channel,
-  Client,
   connect,
   connectDuplex,
   type Duplex,
@@ -14,8 +13,8 @@ import {
   type SshError,
   serve,
   type WebStreams,
-  webStreams,
 } from "nacre";
+import { Client, webStreams } from "nacre/extend";
 import { describe, expect, it } from "vitest";
 import { webDuplex } from "../src/mux/duplex.ts";
 import { clientMux, deaf, unopened } from "./support/muxes.ts";

@@ -3,7 +3,7 @@ import { macrotask } from "@nacre/testing/macrotask";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { served } from "@nacre/testing/nacre/wire";
 import { SshError } from "@nacre/wire";
-import { webStreams } from "nacre";
+import { webStreams } from "nacre/extend";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Channel } from "../src/mux/channel.ts";
 import type { OpenHandler } from "../src/mux/mux.ts";

@@ -13,6 +13,7 @@ export type AuthorizedKeysFiles =
   | readonly string[]
   | ((user: string) => AuthorizedKeysPaths | Promise<AuthorizedKeysPaths>);
 
+/** Names of authorized_keys files; `undefined` for a user who has none. */
 export type AuthorizedKeysPaths = string | readonly string[] | undefined;
 
 /** Options of `authorizedKeys`. */

@@ -24,6 +24,7 @@ export class ExitReport {
     return this.#exit.status !== undefined || this.#exit.signal !== undefined;
   }
 
+  /** Takes a request of the server, if it reports the exit. */
   onRequest(request: ChannelRequest): void {
     this.#channel.reply(request, this.#read(request));
   }

@@ -1,4 +1,4 @@
-// Exports shared by all entry points of this package. The published declarations keep the reference below, for programs whose `lib` lacks
+// Types of all entry points of this package. The published declarations keep the reference below, for programs whose `lib` lacks
 // AsyncDisposable.
 /// <reference lib="esnext.disposable" preserve="true" />
 export type {
@@ -19,18 +19,16 @@ export type {
   ServerMethod,
 } from "@nacre/auth";
 export type { KeyLogPort, Limits, SessionTrace, TracePort, TraceRecord } from "@nacre/session";
-export {
-  type Culprit,
-  escapeText,
-  type LoginMessage,
-  type LoginMessages,
+export type {
+  Culprit,
+  LoginMessage,
+  LoginMessages,
   SshError,
-  type SshErrorCode,
+  SshErrorCode,
 } from "@nacre/wire";
-export { BaseClient, type ClientKind, type LoggedIn, webClient } from "./login/client/base-client.ts";
-export { Client, forwardingClient } from "./login/client/client.ts";
+export type { BaseClient, ClientKind, LoggedIn } from "./login/client/base-client.ts";
+export type { Client } from "./login/client/client.ts";
 export type { ConnectionInfo } from "./login/client/driver.ts";
-export { pinnedHostKey } from "./login/client/host-keys.ts";
 export type {
   ClientProvider,
   CryptoProvider,
@@ -72,7 +70,7 @@ export type {
   ServerProvider,
 } from "./login/server/options.ts";
 export type { Permissions } from "./login/server/permissions.ts";
-export { Channel, type ChannelEnd, type ChannelHandler, type ChannelRequest } from "./mux/channel.ts";
+export type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
 export type { AlgorithmList, AlgorithmOptions } from "./options/algorithms.ts";
@@ -86,7 +84,7 @@ export type {
   WriteEnd,
   WriteTarget,
 } from "./streams/stream-kind.ts";
-export { type WebPair, type WebStreams, webStreams } from "./streams/web-streams.ts";
+export type { WebPair, WebStreams } from "./streams/web-streams.ts";
 export type { CustomSessionRequest } from "./users/application/server.ts";
 export type { DialOptions } from "./users/forward/dial.ts";
 export type {
@@ -98,17 +96,16 @@ export type {
 } from "./users/forward/forwarding.ts";
 export type { ListenAddress, RemoteListener } from "./users/forward/remote-listener.ts";
 export type { ForwardTarget, Originator } from "./users/forward/target.ts";
-export { BaseProcess } from "./users/session/base-process.ts";
-export {
+export type { BaseProcess } from "./users/session/base-process.ts";
+export type {
   BaseSession,
-  type Pty,
-  type SessionBytes,
-  type SessionExit,
-  type SessionHandler,
-  type SessionMaker,
-  type SessionResult,
-  type SessionStart,
+  Pty,
+  SessionBytes,
+  SessionExit,
+  SessionHandler,
+  SessionMaker,
+  SessionResult,
+  SessionStart,
 } from "./users/session/base-session.ts";
-export { cutShort } from "./users/session/exit.ts";
-export { Process } from "./users/session/process.ts";
-export { Session } from "./users/session/session.ts";
+export type { Process } from "./users/session/process.ts";
+export type { Session } from "./users/session/session.ts";
