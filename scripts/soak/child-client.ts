@@ -3,8 +3,8 @@ import { once, setMaxListeners } from "node:events";
 import { connect as dial, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
-import { Client, connect, nodeAlgorithms, socketDuplex } from "@nacre/node";
-import { connectDuplex, pinnedHostKey, SshError } from "nacre";
+import { type Client, connect, nodeAlgorithms } from "@nacre/node";
+import { pinnedHostKey, SshError } from "nacre";
 import { census } from "./census.ts";
 import { hostKeySeed, strangerSeed, userKeySeed } from "./keys.ts";
 
@@ -183,7 +183,7 @@ function over(socket: Socket): Promise<Client> {
     algorithms: nodeAlgorithms,
     signal: abort.signal,
   };
-  return connectDuplex(socketDuplex(socket), options, (connection) => new Client(connection));
+  return connect({ host: "127.0.0.1", duplex: socket, ...options });
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {

@@ -49,8 +49,8 @@ const NO_TIME: Time = { now: undefined };
 
 /**
  * The connection protocol (RFC 4254) for either side, as a pure state machine: channels with their windows and requests, and global
- * requests. `receive` handles a payload, `nextEvent` returns its events, and messages leave through the sink. Channels are identified by our
- * number.
+ * requests. `receive` handles a payload, `nextEvent` returns its events, and messages leave through the sink. Channels are identified by
+ * our number.
  *
  * Invalid input from the peer causes one "closed" event, which is the last. Invalid calls throw `usage`. Calls after the channel has closed
  * are ignored where possible; otherwise they throw `channel-closed`, or `closed` after the "closed" event.
@@ -80,8 +80,8 @@ export class Connection {
   }
 
   /**
-   * Handles a message of the connection protocol, number 80 to 100. Read all events before you pass the next one. "data" events are views of
-   * the payload.
+   * Handles a message of the connection protocol, number 80 to 100. Read all events before you pass the next one. "data" events are views
+   * of the payload.
    */
   receive(payload: Bytes): void {
     if (this.#context.failed) return;
@@ -170,8 +170,8 @@ export class Connection {
 
   /**
    * Returns window credit for `bytes` bytes of "data" events, so that the peer can send as many more (RFC 4254 §5.2). Do not call it after
-   * "channel-closed": the number may belong to another channel. Returns whether there is a message to send: credit is returned half a window
-   * at a time. Throws `usage` for more bytes than were delivered.
+   * "channel-closed": the number may belong to another channel. Returns whether there is a message to send: credit is returned half a
+   * window at a time. Throws `usage` for more bytes than were delivered.
    */
   consumed(channel: number, bytes: number): boolean {
     return this.#find(channel)?.consumed(bytes) ?? false;

@@ -15,8 +15,8 @@ const LONG = 1024;
 
 /**
  * Writes `bytes` to the sink: for stream 0 as SSH_MSG_CHANNEL_DATA, else as SSH_MSG_CHANNEL_EXTENDED_DATA of the type `stream` (RFC 4254
- * §5.2). They go into a message of its own, or to the end of the previous one if that holds bytes of the same stream, is not sealed yet, and gets at most `most` bytes of
- * data. A packet costs more than the bytes of a short message.
+ * §5.2). They go into a message of its own, or to the end of the previous one if that holds bytes of the same stream, is not sealed yet,
+ * and gets at most `most` bytes of data. A packet costs more than the bytes of a short message.
  */
 export function sendData(
   sink: PacketSink,

@@ -48,8 +48,8 @@ export class Clients {
   }
 
   /**
-   * Counts a new request. Returns false if the client or all clients together exceed their rate. Requests that are refused anyway have rates
-   * of their own, so that pages of other sites cannot use up those of their visitors' address.
+   * Counts a new request. Returns false if the client or all clients together exceed their rate. Requests that are refused anyway have
+   * rates of their own, so that pages of other sites cannot use up those of their visitors' address.
    */
   mayBegin(client: string, now: number, isRefused: boolean): boolean {
     const record = this.#record(client, now);

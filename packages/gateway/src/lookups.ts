@@ -37,8 +37,8 @@ export class Lookups {
   }
 
   /**
-   * Resolves a name when the client's turn comes, leaving `leaves` lookups to others. Rejects with `forward-unreachable` if the lookup fails
-   * or too many names of the client wait. Never settles if the signal aborts while the name waits.
+   * Resolves a name when the client's turn comes, leaving `leaves` lookups to others. Rejects with `forward-unreachable` if the lookup
+   * fails or too many names of the client wait. Never settles if the signal aborts while the name waits.
    */
   resolve(host: string, { client, signal }: LookupRequest, leaves: number): Promise<readonly string[]> {
     const running = this.#running.get(host);

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { createGateway } from "../src/index.ts";
 import { ORIGIN } from "./origin.ts";
 
-// A gateway in a process of its own. Its argument is the port of the only destination. It reports its port and five tickets, and then answers
-// each message with the bytes that went up, those that it buffers, and its resident memory.
+// A gateway in a process of its own. Its argument is the port of the only destination. It reports its port and five tickets, and then
+// answers each message with the bytes that went up, those that it buffers, and its resident memory.
 
 /** Report of the gateway's process. */
 export type GatewayReport =

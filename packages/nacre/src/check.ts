@@ -25,7 +25,10 @@ export function checkHostKey(hostKey: unknown): void {
     );
 }
 
-/** Throws `usage` unless `handlers` is `undefined` or a record of functions. Names in `reserved` are rejected because Nacre handles them itself. */
+/**
+ * Throws `usage` unless `handlers` is `undefined` or a record of functions. Names in `reserved` are rejected because
+ * Nacre handles them itself.
+ */
 export function checkHandlers(handlers: object | undefined, option: string, reserved: object): void {
   for (const [name, handler] of Object.entries(handlers ?? {})) {
     if (typeof handler !== "function")

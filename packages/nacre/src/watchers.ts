@@ -2,8 +2,8 @@ import { describedTrace as describedTraceOf, type SessionTrace, type TracePort }
 import { usage } from "./check.ts";
 
 /**
- * Makes a trace that calls `port` with a description of each packet, without secrets. Exceptions of `port` are ignored. Connections may share
- * the trace.
+ * Makes a trace that calls `port` with a description of each packet, without secrets. Exceptions of `port` are ignored. Connections may
+ * share the trace.
  */
 export function describedTrace(port: TracePort): SessionTrace {
   return describedTraceOf(quietly(port));

@@ -25,8 +25,8 @@ const baseClient = (connection: LoggedIn): BaseClient => new BaseClient(connecti
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Uses only the algorithms passed in, so a bundle contains no
- * others. The client has no `dial` and `listen`; pass `forwardingClient` as `makeClient` for one that has. Rejects with an `SshError`: `code` names
- * the cause, `culprit` the side at fault.
+ * others. The client has no `dial` and `listen`; pass `forwardingClient` as `makeClient` for one that has. Rejects with an `SshError`:
+ * `code` names the cause, `culprit` the side at fault.
  */
 export function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<BaseClient>;
 export function connect<C>(

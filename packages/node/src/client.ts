@@ -38,8 +38,8 @@ export type LocalSource = string | { readonly glob: string } | AsyncIterable<Uin
 /** Options of `ssh.upload` and `ssh.download`. */
 export interface ClientTransferOptions extends TransferOptions {
   /**
-   * Protocol of the transfer; default `"sftp"`. `"scp"` is the old one, for servers and devices without SFTP. It moves one path, and `usage`
-   * refuses the options that it cannot honour: see `uploadScp` and `downloadScp` of `@nacre/files/scp`.
+   * Protocol of the transfer; default `"sftp"`. `"scp"` is the old one, for servers and devices without SFTP. It moves one path, and
+   * `usage` refuses the options that it cannot honour: see `uploadScp` and `downloadScp` of `@nacre/files/scp`.
    */
   readonly protocol?: "sftp" | "scp" | undefined;
 }
@@ -157,9 +157,9 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   }
 
   /**
-   * Copies a file, or with `recursive` a directory, to the server over a new SFTP channel. `local` is a path, a pattern, or an async iterable
-   * of bytes, such as a readable stream; `remote` is the path of the copy. See `upload` of `@nacre/files`. Rejects like `sftp` and `upload`,
-   * with `file-unreadable` for local files. With `protocol: "scp"`, see `uploadScp` of `@nacre/files/scp`.
+   * Copies a file, or with `recursive` a directory, to the server over a new SFTP channel. `local` is a path, a pattern, or an async
+   * iterable of bytes, such as a readable stream; `remote` is the path of the copy. See `upload` of `@nacre/files`. Rejects like `sftp` and
+   * `upload`, with `file-unreadable` for local files. With `protocol: "scp"`, see `uploadScp` of `@nacre/files/scp`.
    */
   async upload(
     local: LocalSource,
@@ -178,9 +178,10 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   }
 
   /**
-   * Copies a file, or with `recursive` a directory, from the server over a new SFTP channel. `remote` is a path or a pattern; `local` is the
-   * path of the copy, or a function that takes the contents: `(chunks) => pipeline(chunks, stream)`. See `download` of `@nacre/files`. Rejects
-   * like `sftp` and `download`, with `file-unwritable` for local files. With `protocol: "scp"`, see `downloadScp` of `@nacre/files/scp`.
+   * Copies a file, or with `recursive` a directory, from the server over a new SFTP channel. `remote` is a path or a pattern; `local` is
+   * the path of the copy, or a function that takes the contents: `(chunks) => pipeline(chunks, stream)`. See `download` of `@nacre/files`.
+   * Rejects like `sftp` and `download`, with `file-unwritable` for local files. With `protocol: "scp"`, see `downloadScp` of
+   * `@nacre/files/scp`.
    */
   async download(
     remote: RemotePath | RemotePattern,

@@ -119,7 +119,7 @@ export {
   SshError,
   type SshErrorCode,
 } from "nacre/extend";
-export { Client, type ClientTransferOptions, type LocalSource } from "./client.ts";
+export type { Client, ClientTransferOptions, LocalSource } from "./client.ts";
 export { connect } from "./connect.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";

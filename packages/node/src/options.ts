@@ -32,8 +32,8 @@ export interface ConnectOptions
   readonly port?: number | undefined;
   /**
    * Byte connection to use in place of TCP: a Node stream that is readable and writable, such as a socket, or a Nacre `Duplex`. `host` and
-   * `port` then only name the server, for known_hosts and messages. `connect` owns it from then on, and closes it if it rejects with another
-   * code than `usage`. With `via`, set it for the first jump host.
+   * `port` then only name the server, for known_hosts and messages. `connect` owns it from then on, and closes it if it rejects with
+   * another code than `usage`. With `via`, set it for the first jump host.
    */
   readonly duplex?: NodeDuplex | Duplex | undefined;
   /**

@@ -3,9 +3,9 @@ import { ProcessErrors } from "./streams/error-policy.ts";
 import { type NodeStreams, nodeStreamsWith } from "./streams/node-streams.ts";
 
 /**
- * A running remote command with Node streams. If the connection breaks, the program learns it once: from `exit` if it has taken that promise,
- * else from an error event of a stream that it read, piped or wrote. Without a listener, that event is an uncaught exception, as for all
- * streams of Node. Listeners always receive the errors of their streams.
+ * A running remote command with Node streams. If the connection breaks, the program learns it once: from `exit` if it has taken that
+ * promise, else from an error event of a stream that it read, piped or wrote. Without a listener, that event is an uncaught exception, as
+ * for all streams of Node. Listeners always receive the errors of their streams.
  */
 export class NodeProcess extends BaseProcess<NodeStreams> {
   readonly #errors: ProcessErrors;

@@ -8,8 +8,8 @@ export type Sftp = AnySftp<NodeStreams>;
 export type FileHandle = AnyFileHandle<NodeStreams>;
 
 /**
- * Loads Node's file system as the local side of `upload` and `download` of `@nacre/files`. They use an `Sftp` that is open, while the methods
- * of `Client` open one for each call.
+ * Loads Node's file system as the local side of `upload` and `download` of `@nacre/files`. They use an `Sftp` that is open, while the
+ * methods of `Client` open one for each call.
  */
 export async function loadNodeFiles(): Promise<LocalFiles> {
   return (await import("./disk/local-files.ts")).nodeFiles;

@@ -652,8 +652,8 @@ test("forwarding · server", async () => {
 
 test("trust on first use · client", async () => {
   const remembered = ["host-key-changed", "no error"];
-  // A second instance of the module shares no memory with the first, like another process. This test is the last: those behind it would load
-  // a second instance of other code too.
+  // A second instance of the module shares no memory with the first, like another process. This test is the last: those behind it would
+  // load a second instance of other code too.
   vi.resetModules();
   const elsewhere = await import("../src/keys/known-hosts.ts");
   for (let pair = 0; pair < 20; pair++) {

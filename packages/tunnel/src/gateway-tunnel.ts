@@ -19,8 +19,8 @@ export interface GatewayTunnelOptions {
   readonly hmac: Hmac;
   readonly growth: BufferGrowth;
   /**
-   * Called with each message of `writeMessage` when the tunnel no longer uses its memory: the client acknowledged it, or the tunnel ended. A
-   * WebSocket may still send it.
+   * Called with each message of `writeMessage` when the tunnel no longer uses its memory: the client acknowledged it, or the tunnel ended.
+   * A WebSocket may still send it.
    */
   readonly onFreed?: (message: Bytes) => void;
 }

@@ -128,8 +128,8 @@ export class SendBuffer {
   }
 
   /**
-   * Returns the encoded message that starts with the next byte, and moves `next` past its bytes. Returns `undefined` if the next bytes have no
-   * encoded message, or if it has more than `allowed` bytes.
+   * Returns the encoded message that starts with the next byte, and moves `next` past its bytes. Returns `undefined` if the next bytes have
+   * no encoded message, or if it has more than `allowed` bytes.
    */
   protected takeEncoded(_allowed: number): Bytes | undefined {
     return undefined;
@@ -169,8 +169,8 @@ export class SendBuffer {
   }
 
   /**
-   * Returns a DATA message with the next bytes, at most `most` of them. Returns `undefined` if no bytes wait. The message is in `memory`, or
-   * in new memory by default.
+   * Returns a DATA message with the next bytes, at most `most` of them. Returns `undefined` if no bytes wait. The message is in `memory`,
+   * or in new memory by default.
    */
   #copyNext(most: number, memory?: Bytes): Bytes | undefined {
     const length = this.#nextLength(most);

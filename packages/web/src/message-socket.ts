@@ -25,8 +25,8 @@ const MAX_UNREAD = 64 * 1024 * 1024;
 const CLOSE_TIMEOUT = 2000;
 
 /**
- * Memory that all connections share, since each message is sent as soon as it is made. Browsers keep the memory of a sent message until they
- * collect garbage, and then return it to the system. Filling new memory for each message costs a page 0.8 s of CPU time per GiB.
+ * Memory that all connections share, since each message is sent as soon as it is made. Browsers keep the memory of a sent message until
+ * they collect garbage, and then return it to the system. Filling new memory for each message costs a page 0.8 s of CPU time per GiB.
  */
 const memory = new Uint8Array(MAX_MESSAGE_LENGTH);
 

@@ -134,7 +134,10 @@ export class ClientAuth {
     return awaited && this.#nameOf(awaited.number);
   }
 
-  /** Returns the error for a server that ended the connection during the login: `auth-failed` after too many refused attempts, else `error`. */
+  /**
+   * Returns the error for a server that ended the connection during the login: `auth-failed` after too many refused
+   * attempts, else `error`.
+   */
   disconnected(error: SshError): SshError {
     return this.#report.disconnected(this.#options.userName, error);
   }

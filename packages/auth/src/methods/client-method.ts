@@ -88,8 +88,8 @@ export interface ClientLogin {
   /** Returns whether another method of the list is still to be tried, as far as the server accepts it now. */
   isDue(method: string): boolean;
   /**
-   * Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). A "queried" server can only refuse or go on. A "signed" request is expected to succeed, so a
-   * channel open may follow it in the same flight. Default "sent".
+   * Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). A "queried" server can only refuse or go on. A "signed" request is expected to succeed,
+   * so a channel open may follow it in the same flight. Default "sent".
    */
   request(methodData: Uint8Array, attempt: ClientAttempt, kind?: "queried" | "signed" | "sent"): void;
   /** Sends a message of the method and waits for the server. */

@@ -47,8 +47,8 @@ function describeRequest(methodData: Uint8Array): string {
 }
 
 /**
- * Public key authentication (RFC 4252 §7). A single key in memory signs at once. Others are queried first, which saves the user or agent from
- * making a useless signature.
+ * Public key authentication (RFC 4252 §7). A single key in memory signs at once. Others are queried first, which saves the user or agent
+ * from making a useless signature.
  */
 export const clientPublickey: ClientMethod = {
   name,
@@ -187,8 +187,8 @@ function signatureAlgorithm(signature: Uint8Array): string | undefined {
 }
 
 /**
- * Verifies the signature of a login before the application is asked, so it never sees an unproved login. The client may first query whether a
- * key is acceptable.
+ * Verifies the signature of a login before the application is asked, so it never sees an unproved login. The client may first query whether
+ * a key is acceptable.
  */
 export const serverPublickey: ServerMethod = {
   name,

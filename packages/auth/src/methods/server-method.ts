@@ -59,8 +59,8 @@ export interface ServerAttempt {
   readonly subject: LoginSubject;
   readonly progress: AttemptCounts;
   /**
-   * Asks the application: emits `ask` as an event with a token and the subject. `answered` gets the answer, whose type it must check. The ask
-   * stays open if `answered` throws `usage`.
+   * Asks the application: emits `ask` as an event with a token and the subject. `answered` gets the answer, whose type it must check. The
+   * ask stays open if `answered` throws `usage`.
    */
   ask(ask: MethodAsk, answered: (answer: unknown) => void): void;
   /** Sends a message of the method. `received` handles the client's next one. */

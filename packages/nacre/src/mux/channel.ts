@@ -18,8 +18,8 @@ export interface ChannelEnd {
 /** Handles the events of a channel. Each call happens in the turn in which the event arrives. */
 export interface ChannelHandler {
   /**
-   * Called with bytes from the peer, which the handler may keep. Nothing else uses their buffer. Report them with `consumed` to return their
-   * window credit. `stream` is 0 for channel data, and 1 for extended data: the error output of a command (RFC 4254 §5.2).
+   * Called with bytes from the peer, which the handler may keep. Nothing else uses their buffer. Report them with `consumed` to return
+   * their window credit. `stream` is 0 for channel data, and 1 for extended data: the error output of a command (RFC 4254 §5.2).
    */
   data(stream: number, bytes: Bytes): void;
   /** Called when the channel has room again after a partial `write`. */
@@ -192,8 +192,8 @@ export class Channel {
   }
 
   /**
-   * Ends the connection because a request of the peer on this channel is malformed. The peer receives the error's text. Only for errors that
-   * decoding raises.
+   * Ends the connection because a request of the peer on this channel is malformed. The peer receives the error's text. Only for errors
+   * that decoding raises.
    */
   reject(error: SshError): void {
     if (this.#end !== undefined) return;

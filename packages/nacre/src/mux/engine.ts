@@ -236,8 +236,8 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   }
 
   /**
-   * Writes pending output if the byte connection has room. Returns whether there may be more to do: taken output makes room, which may cause
-   * an event, and the byte connection may call back.
+   * Writes pending output if the byte connection has room. Returns whether there may be more to do: taken output makes room, which may
+   * cause an event, and the byte connection may call back.
    */
   #write(): boolean {
     const output = this.#writable ? this.machine.takeOutput() : [];

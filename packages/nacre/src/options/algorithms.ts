@@ -5,8 +5,8 @@ import { checkOptions, type OptionRows } from "./schema.ts";
 
 /**
  * Algorithms of one kind, preferred first: a list of names or of algorithms; or a text as in ssh_config(5). The text is a list of names
- * separated by commas, with the wildcards `*` and `?`. After `+` they follow the default list, after `^` they precede it, and after `-` they
- * are removed from it.
+ * separated by commas, with the wildcards `*` and `?`. After `+` they follow the default list, after `^` they precede it, and after `-`
+ * they are removed from it.
  */
 export type AlgorithmList<T> = string | readonly (T | string)[];
 

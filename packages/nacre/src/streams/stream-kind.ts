@@ -34,7 +34,10 @@ export interface PairFacts {
 export interface ReadSource {
   /** Returns window credit for `bytes` bytes. */
   consumed(bytes: number): void;
-  /** Called when the reader cancels or destroys the stream before its end. Not called for a Node pair, which can only be destroyed as a whole. */
+  /**
+   * Called when the reader cancels or destroys the stream before its end. Not called for a Node pair, which can only be
+   * destroyed as a whole.
+   */
   cancelled?(): void;
 }
 

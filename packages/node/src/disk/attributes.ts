@@ -28,8 +28,8 @@ export function attributesOf({ size, uid, gid, mode, atimeMs, mtimeMs }: Stats):
 }
 
 /**
- * Returns the bits that modes may have below a root. A program that a client leaves in a root other than "/" must not run with the rights of the
- * server's account.
+ * Returns the bits that modes may have below a root. A program that a client leaves in a root other than "/" must not run with the rights
+ * of the server's account.
  */
 export function modeBits(root: string): number {
   return root === "/" ? 0o7777 : /* rule: sftp-disk-setuid */ 0o1777;

@@ -23,8 +23,8 @@ const OPTIONS: OptionRows<SftpServerOptions> = {
  * Makes a handler for the subsystem "sftp" of `listen`, which serves the files below `root` with SFTP version 3 and OpenSSH's extensions.
  * A function gets each session and returns its options, such as a root for each user; look the user name up, never paste it into a path.
  *
- * `diskFileSystem` says how the root is kept, `sftpServer` of `@nacre/files/server` in which order requests run. Throws `usage` for an invalid
- * option. If those that the function returns are invalid, or if it throws, the session fails and the server's log has the error.
+ * `diskFileSystem` says how the root is kept, `sftpServer` of `@nacre/files/server` in which order requests run. Throws `usage` for an
+ * invalid option. If those that the function returns are invalid, or if it throws, the session fails and the server's log has the error.
  */
 export function sftpServer(options: SftpServerOptions): (session: SftpPeer) => Promise<void>;
 export function sftpServer(

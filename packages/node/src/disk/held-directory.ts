@@ -12,8 +12,8 @@ const DESCRIPTORS = "/proc/self/fd/";
 const shown = new Map<string, string>();
 
 /**
- * Opens a directory on Linux, and returns the path of its descriptor. That path leads to the same directory even if a link takes its name, so
- * the names below it can be opened, renamed and removed safely. Without /proc, the path is returned as it
+ * Opens a directory on Linux, and returns the path of its descriptor. That path leads to the same directory even if a link takes its name,
+ * so the names below it can be opened, renamed and removed safely. Without /proc, the path is returned as it
  * is. Rejects for anything else, also for a symbolic link without `follow`.
  */
 export async function holdDirectory(path: string | Buffer, text: string, follow: boolean): Promise<LocalDirectory> {

@@ -3,8 +3,8 @@ import type { LocalAttributes } from "@nacre/files";
 import { diskTurn } from "./turn-budget.ts";
 
 /**
- * Makes a call about a name or an open file: at once while the turn has time left and the disk is not slow, else in the thread pool, where a
- * short call takes several times as much CPU time.
+ * Makes a call about a name or an open file: at once while the turn has time left and the disk is not slow, else in the thread pool, where
+ * a short call takes several times as much CPU time.
  */
 export function soon<T>(now: () => T, later: () => Promise<T>): T | Promise<T> {
   const done = diskTurn.attempt(() => ({ value: now() }));

@@ -57,8 +57,8 @@ export const nodeFiles: LocalFiles = {
 };
 
 /**
- * Returns a path for Node's functions: bytes only where text cannot name the file, because Deno does not report errors of all calls with bytes.
- * Windows has names of UTF-16 and takes no others.
+ * Returns a path for Node's functions: bytes only where text cannot name the file, because Deno does not report errors of all calls with
+ * bytes. Windows has names of UTF-16 and takes no others.
  */
 function nodePath(path: string): string | Buffer {
   return isWindows || !LONE_SURROGATE.test(path) ? path : Buffer.from(encodePath(path));

@@ -46,8 +46,8 @@ export function closesSlowly(descriptor: number): boolean {
 }
 
 /**
- * Returns a Promise for the end of storing a long file, or `undefined` if there is nothing to store: ext4 finds blocks for the contents of a
- * file that is renamed over another one, which takes as long as for a removal. `stored` is the file that was stored before.
+ * Returns a Promise for the end of storing a long file, or `undefined` if there is nothing to store: ext4 finds blocks for the contents of
+ * a file that is renamed over another one, which takes as long as for a removal. `stored` is the file that was stored before.
  */
 export function storeBeforeReplacing(
   login: string,

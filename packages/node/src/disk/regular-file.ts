@@ -11,7 +11,8 @@ const procDevices = new Map<number, boolean>();
 
 /**
  * Returns the attributes of an open file. Throws unless it is a regular one: reading a FIFO or a terminal could wait forever. Files of
- * procfs are refused, too: through `/proc/self/mem`, a client that may not run commands could read the server's keys and change its program.
+ * procfs are refused, too: through `/proc/self/mem`, a client that may not run commands could read the server's keys and change its
+ * program.
  */
 export function assertRegular(descriptor: number): Stats {
   const stats = fstatSync(descriptor);

@@ -12,7 +12,8 @@ const SLOW_FACTOR = 20;
 
 /**
  * Bounds the time that synchronous calls of `node:fs` take in one turn of the event loop, so that other connections do not wait. A small
- * call takes a tenth of the time that it takes through the thread pool. While the disk is slow, only the calls of `run` and `count` are made.
+ * call takes a tenth of the time that it takes through the thread pool. While the disk is slow, only the calls of `run` and `count` are
+ * made.
  */
 export class TurnBudget {
   /** Time left in this turn, in milliseconds. Negative after a call that took longer: the next turns pay it back. */

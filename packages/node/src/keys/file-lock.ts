@@ -15,8 +15,8 @@ const queues = new Map<string, Promise<unknown>>();
 
 /**
  * Runs `work` while no other call holds `path`, in this or another process. A `.lock` file next to it excludes other processes; it counts
- * as abandoned after ten seconds. If the folder is read-only or the disk full, only calls of this process are excluded. `warn` gets one line if
- * this takes longer than a second. Settles like `work`. Rejects with `file-unreadable` if the lock is not free within 30 seconds.
+ * as abandoned after ten seconds. If the folder is read-only or the disk full, only calls of this process are excluded. `warn` gets one
+ * line if this takes longer than a second. Settles like `work`. Rejects with `file-unreadable` if the lock is not free within 30 seconds.
  */
 export async function withFileLock<T>(path: string, warn: (text: string) => void, work: () => Promise<T>): Promise<T> {
   const file = await realName(path);

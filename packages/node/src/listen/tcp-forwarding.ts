@@ -28,14 +28,14 @@ import {
 export interface TcpForwardingOptions {
   /**
    * Permitted destinations, like sshd's PermitOpen. A host is compared literally with the requested host. Default `["*:*"]`: all hosts, no
-   * Unix sockets. `*` never matches an address of this machine or its link: 127.0.0.0/8, ::1, 169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::, those
-   * of its interfaces, or their IPv4-mapped forms. To permit one, list `"localhost:5432"` or the address. A name is resolved only once, and
-   * only checked addresses are dialled.
+   * Unix sockets. `*` never matches an address of this machine or its link: 127.0.0.0/8, ::1, 169.254.0.0/16, fe80::/10, 0.0.0.0/8, ::,
+   * those of its interfaces, or their IPv4-mapped forms. To permit one, list `"localhost:5432"` or the address. A name is resolved only
+   * once, and only checked addresses are dialled.
    */
   readonly permitOpen?: readonly string[] | undefined;
   /**
-   * Whether `*` in `permitOpen` includes this machine: loopback and the addresses of its interfaces, but not those of its link. Default false. Its
-   * services may trust connections from this machine, so set it only for logins that may run commands here anyway.
+   * Whether `*` in `permitOpen` includes this machine: loopback and the addresses of its interfaces, but not those of its link. Default
+   * false. Its services may trust connections from this machine, so set it only for logins that may run commands here anyway.
    */
   readonly permitThisMachine?: boolean | undefined;
   /**
@@ -54,8 +54,8 @@ export interface TcpForwardingOptions {
   readonly connectTimeout?: number | undefined;
   /**
    * Function that resolves a name to IP addresses, preferred first; default the system's resolver. At most 64 calls run at a time, and two
-   * lookups by the system. Names wait in turns, and a login has at most half of what others leave. If `permitOpen` lists host names, half of
-   * the lookups are kept free for these.
+   * lookups by the system. Names wait in turns, and a login has at most half of what others leave. If `permitOpen` lists host names, half
+   * of the lookups are kept free for these.
    */
   readonly lookup?: Lookup | undefined;
 }
@@ -148,7 +148,10 @@ interface HostAndPort {
   readonly port: number;
 }
 
-/** Returns the addresses of a host that may be dialled. Those not at a place of `always` must be listed in `named`, the places without `*`. */
+/**
+ * Returns the addresses of a host that may be dialled. Those not at a place of `always` must be listed in `named`, the
+ * places without `*`.
+ */
 function permittedAddresses(
   { always, named }: { readonly always: readonly AddressPlace[]; readonly named: readonly string[] },
   { host, port }: HostAndPort,

@@ -11,8 +11,8 @@ export interface TcpOptions {
   /** Timeout for the connection attempt in milliseconds; default 15,000. */
   readonly connectTimeout?: number | undefined;
   /**
-   * Address of this machine to connect from (ssh(1), `-b`); default the system's choice. A host name is then looked up in its address family
-   * alone. Through jump hosts, the nearest one is connected to from this address.
+   * Address of this machine to connect from (ssh(1), `-b`); default the system's choice. A host name is then looked up in its address
+   * family alone. Through jump hosts, the nearest one is connected to from this address.
    */
   readonly localAddress?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -109,7 +109,10 @@ export function isHostAlone(host: unknown): host is string {
   return typeof host === "string" && !MORE_THAN_HOST.test(host);
 }
 
-/** Matches hosts with other parts: `name:22`, `[2001:db8::1]:22`, `alice@name` and `ssh://name`. An IPv6 address has at least two colons. */
+/**
+ * Matches hosts with other parts: `name:22`, `[2001:db8::1]:22`, `alice@name` and `ssh://name`. An IPv6 address has at
+ * least two colons.
+ */
 const MORE_THAN_HOST = /^[^:]*:[^:]*$|[[\]@/]/;
 
 /** Throws `usage` if `connectTimeout` is set and not an integer from 1 to `MAX_MILLISECONDS`. */

@@ -9,14 +9,14 @@ import { ownsBuffer } from "./packet-buffers.ts";
 const CLOSE_TIMEOUT = 2000;
 
 /**
- * Length in bytes from which a read is freed: half the size of Node's read buffer, which only bulk data fills. The first detached buffer of a
- * process makes V8 discard all optimized code that uses typed arrays, so short messages must not cause it when a few arrive at once.
+ * Length in bytes from which a read is freed: half the size of Node's read buffer, which only bulk data fills. The first detached buffer of
+ * a process makes V8 discard all optimized code that uses typed arrays, so short messages must not cause it when a few arrive at once.
  */
 const FREED_READ_FROM = 32 * 1024;
 
 /**
- * Returns a byte connection for `connectDuplex` over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership of the
- * stream and destroys it when closed.
+ * Returns a byte connection for `connectDuplex` over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership of
+ * the stream and destroys it when closed.
  */
 export function socketDuplex(socket: NodeDuplex): Duplex {
   return new SocketDuplex(socket, false);

@@ -1,5 +1,6 @@
 /**
- * Calls `work` when `ready` resolves, unless `pending` has settled by then. Neither a rejection of `ready` nor one of `pending` is reported.
+ * Calls `work` when `ready` resolves, unless `pending` has settled by then. Neither a rejection of `ready` nor one of `pending` is
+ * reported.
  */
 export function whilePending(pending: Promise<unknown>, ready: Promise<unknown>, work: () => void): void {
   let isPending = true;

@@ -10,8 +10,8 @@ export interface PolicyStream extends EventEmitter {
   readonly closed: boolean;
   readonly errored: Error | null;
   /**
-   * Whether the program may miss bytes by this error: it has read, piped or written the stream. After `closed`, which it caused itself, only
-   * if a pipe, a write or a reader of the end still waits. After the normal end of a command, only if a write does.
+   * Whether the program may miss bytes by this error: it has read, piped or written the stream. After `closed`, which it caused itself,
+   * only if a pipe, a write or a reader of the end still waits. After the normal end of a command, only if a write does.
    */
   misses(error: SshError): boolean;
 }

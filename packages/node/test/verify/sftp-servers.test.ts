@@ -21,8 +21,8 @@ import type { PeerServer, PeerSettings } from "./settings.ts";
 
 import { useDropbears } from "./support/dropbear.ts";
 
-// Tests our SFTP client against dropbear with OpenSSH's sftp-server, and against the SFTP servers of paramiko, asyncssh and Erlang. They run on this
-// machine, so that their files are compared with ours directly.
+// Tests our SFTP client against dropbear with OpenSSH's sftp-server, and against the SFTP servers of paramiko, asyncssh and Erlang. They
+// run on this machine, so that their files are compared with ours directly.
 
 const GIB = 2 ** 30;
 

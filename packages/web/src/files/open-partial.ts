@@ -12,7 +12,10 @@ export interface PartialOpener {
   closed(partial: OpenPartial): void;
 }
 
-/** A partial file. It is opened by its current path when it is read or written, because the browser renames no file that is being written. */
+/**
+ * A partial file. It is opened by its current path when it is read or written, because the browser renames no file that
+ * is being written.
+ */
 export class OpenPartial implements LocalPartial {
   /** Current path. */
   path: string;

@@ -33,8 +33,9 @@ const MAX_BLOB_SIZE = 256 * 1024 * 1024;
  * - Firefox and Safari 26 write it to the origin-private file system. When it is whole, they copy it to the user's downloads.
  * - Others, and pages on plain http, hold it in memory, up to `maxBlobSize`.
  *
- * Nothing is saved if `write` fails. `name` is a suggestion, in which the browser replaces what its system does not permit. Resolves with the
- * result of `write`. Rejects with `aborted` if the user chooses no file, `usage`, `not-supported-here` in a worker, or the error of `write`.
+ * Nothing is saved if `write` fails. `name` is a suggestion, in which the browser replaces what its system does not permit. Resolves with
+ * the result of `write`. Rejects with `aborted` if the user chooses no file, `usage`, `not-supported-here` in a worker, or the error of
+ * `write`.
  */
 export async function saveFile<T>(
   name: string,

@@ -34,8 +34,8 @@ export type HostKeyOption =
   | undefined;
 
 /**
- * Returns the verifier for a host-key option: a function, which also gets the host and port, or pinned fingerprints. Returns `undefined` for
- * `undefined` and `"accept-new"`, which use known hosts. Throws `usage` for other values.
+ * Returns the verifier for a host-key option: a function, which also gets the host and port, or pinned fingerprints. Returns `undefined`
+ * for `undefined` and `"accept-new"`, which use known hosts. Throws `usage` for other values.
  */
 export function explicitHostKey(
   hostKey: HostKeyOption,

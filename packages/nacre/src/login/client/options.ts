@@ -42,7 +42,8 @@ export interface RemoteIdentity {
   readonly comment?: string | undefined;
   /**
    * Returns the signature blob over `data`, made with the named signature algorithm. `undefined` skips this key and tries the next; a
-   * rejection ends the login. `connect` always passes `signal`. It aborts when the login ends, successfully or not: cancel pending prompts then.
+   * rejection ends the login. `connect` always passes `signal`. It aborts when the login ends, successfully or not: cancel pending prompts
+   * then.
    */
   sign(algorithm: string, data: Bytes, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
@@ -91,8 +92,8 @@ export interface ConnectOptions extends TransportSettings {
   /** Keys to log in with, tried in this order. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**
-   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once. If the
-   * server offers only keyboard-interactive, and there is no `prompts`, the password answers the first hidden prompt that comes alone.
+   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once. If
+   * the server offers only keyboard-interactive, and there is no `prompts`, the password answers the first hidden prompt that comes alone.
    */
   readonly password?: string | ((attempt: number) => Answer<string>) | undefined;
   /** Called when the server requires a new password. Without it, such a login fails. */
@@ -184,8 +185,8 @@ export interface PtyOptions {
   /** Height in characters; default 24. */
   readonly rows?: number | undefined;
   /**
-   * Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`, or encoded. `nacre/core`, whose bundles need not carry the names, takes only
-   * encoded modes: `encodeTerminalModes({ ECHO: 0 })`.
+   * Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`, or encoded. `nacre/core`, whose bundles need not carry the names, takes
+   * only encoded modes: `encodeTerminalModes({ ECHO: 0 })`.
    */
   readonly modes?: Readonly<Record<string, number>> | Uint8Array | undefined;
 }

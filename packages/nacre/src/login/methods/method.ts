@@ -11,8 +11,8 @@ export interface ClientLoginMethod {
   /** Options of `connect` that only work with this method. */
   readonly uses?: readonly (keyof ConnectOptions)[];
   /**
-   * Called once for each connection. Returns the function that answers the asks of the method, with a promise if need be. An exception ends the
-   * login. A method that asks nothing has none.
+   * Called once for each connection. Returns the function that answers the asks of the method, with a promise if need be. An exception ends
+   * the login. A method that asks nothing has none.
    */
   readonly application?: (login: ClientLoginContext) => (ask: ClientAsk) => unknown;
 }
@@ -62,8 +62,8 @@ export function whenKnown<T, U>(value: T | Promise<T>, use: (value: T) => U): U 
 }
 
 /**
- * Returns the methods that an option `methods` chooses: values, and names of `known`. Without the option, all of `known`. Throws `usage` for
- * another name, a name that occurs twice, and a value that is no login method.
+ * Returns the methods that an option `methods` chooses: values, and names of `known`. Without the option, all of `known`. Throws `usage`
+ * for another name, a name that occurs twice, and a value that is no login method.
  */
 export function chosenMethods<M extends ClientLoginMethod | ServerLoginMethod>(
   chosen: readonly (string | M)[] | undefined,

@@ -173,8 +173,8 @@ export interface ServeOptions<S> extends TransportSettings, SessionServeOptions<
   /** Time limit for the login in milliseconds, including the time that `authenticate` takes; default 120,000. 0 disables it. */
   readonly loginGraceTime?: number | undefined;
   /**
-   * Algorithms to offer, preferred first, by name or as values, as in `connect`. Default: `defaultServerAlgorithms` of `nacre/defaults`; these
-   * are also the names. `@nacre/node` knows those of `nodeAlgorithms` as well. `nacre/core` takes values only, and all four lists.
+   * Algorithms to offer, preferred first, by name or as values, as in `connect`. Default: `defaultServerAlgorithms` of `nacre/defaults`;
+   * these are also the names. `@nacre/node` knows those of `nodeAlgorithms` as well. `nacre/core` takes values only, and all four lists.
    */
   readonly algorithms?: AlgorithmOptions | undefined;
   /**

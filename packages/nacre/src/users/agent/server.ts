@@ -53,8 +53,8 @@ export const agentServer: ServerUser<AgentServerTypes> = {
  * Returns a function that opens a connection to the agent of the client's user, as a pair of byte streams. Returns `undefined` if the
  * client does not forward its agent to this session, or may not.
  *
- * Anyone who can use these streams can log in as that user elsewhere: pass them to the session's own command only. The function rejects with
- * `channel-open-failed` if the client refuses the channel, `channel-limit`, or the error that ended the connection.
+ * Anyone who can use these streams can log in as that user elsewhere: pass them to the session's own command only. The function rejects
+ * with `channel-open-failed` if the client refuses the channel, `channel-limit`, or the error that ended the connection.
  */
 export function forwardedAgent<K extends StreamTypes>(session: BaseSession<K>): (() => Promise<K["pair"]>) | undefined {
   const context = sessions.get(session);

@@ -71,8 +71,8 @@ export abstract class BaseProcess<K extends StreamTypes> implements AsyncDisposa
   }
 
   /**
-   * Resolves with how the command ended. Rejects with the error that ended the connection, or with the reason for which this side closed the
-   * channel before the end of the command: `closed` or `aborted`.
+   * Resolves with how the command ended. Rejects with the error that ended the connection, or with the reason for which this side closed
+   * the channel before the end of the command: `closed` or `aborted`.
    */
   get exit(): Promise<Exit> {
     this.#exit ??= this.#ended.then(({ error, broken }) => {

@@ -3,8 +3,8 @@ import type { Exit } from "../../login/client/options.ts";
 import type { Channel, ChannelRequest } from "../../mux/channel.ts";
 
 /**
- * Records how a command ended, from the requests on its channel (RFC 4254 §6.10). These requests only inform, so a malformed one is ignored,
- * such as the exit-signal of PuTTY's server, which names signals by number. Refuses all requests but those of §6.8 and §6.10.
+ * Records how a command ended, from the requests on its channel (RFC 4254 §6.10). These requests only inform, so a malformed one is
+ * ignored, such as the exit-signal of PuTTY's server, which names signals by number. Refuses all requests but those of §6.8 and §6.10.
  */
 export class ExitReport {
   readonly #channel: Channel;

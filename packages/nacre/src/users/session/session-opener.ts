@@ -28,7 +28,10 @@ export class SessionOpener {
     this.#early = early;
   }
 
-  /** Opens a session, or returns the one that was opened with the login. Rejects as `openChannel` does, and with `aborted` while it waits. */
+  /**
+   * Opens a session, or returns the one that was opened with the login. Rejects as `openChannel` does, and with
+   * `aborted` while it waits.
+   */
   async open({ signal, queue = true }: SessionOpenOptions): Promise<Channel> {
     const deadline = performance.now() + QUEUE_TIME;
     // A new call does not overtake those that wait.
@@ -46,7 +49,10 @@ export class SessionOpener {
     }
   }
 
-  /** Opens a session, at the second attempt if one has ended before: sshd handles all packets that it has read before it frees a session. */
+  /**
+   * Opens a session, at the second attempt if one has ended before: sshd handles all packets that it has read before it
+   * frees a session.
+   */
   async #openOnceFree(): Promise<Channel> {
     try {
       return await this.#openNow();

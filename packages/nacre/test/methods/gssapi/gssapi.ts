@@ -13,8 +13,8 @@ import type { LoginMethod } from "../login-method.ts";
 import type { Realm } from "./realm.ts";
 
 /*
- * The shape of gssapi-with-mic (RFC 4462 §3): the server chooses a mechanism, both sides exchange tokens, and the client proves with a MIC that
- * it made the request.
+ * The shape of gssapi-with-mic (RFC 4462 §3): the server chooses a mechanism, both sides exchange tokens, and the client proves with a MIC
+ * that it made the request.
  */
 
 const NAME = "gssapi-with-mic";

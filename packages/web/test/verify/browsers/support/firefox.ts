@@ -33,8 +33,8 @@ const EXIT_TIMEOUT = 10_000;
 const CALL = "(entry, name, args) => globalThis[entry](name, args)";
 
 /**
- * Starts Debian's Firefox without a window, for tests that run in several browsers. A {@link BidiSession} drives it: Playwright 1.65 cannot,
- * because it sends `emulation.setMediaFeaturesOverride`, which Firefox ESR 153 lacks.
+ * Starts Debian's Firefox without a window, for tests that run in several browsers. A {@link BidiSession} drives it: Playwright 1.65
+ * cannot, because it sends `emulation.setMediaFeaturesOverride`, which Firefox ESR 153 lacks.
  */
 export async function startFirefox(): Promise<TestBrowser> {
   const folder = await mkdtemp(join(tmpdir(), "nacre-firefox-"));
