@@ -1,9 +1,10 @@
 // Checks that a package imports only from lower floors, that its package.json and tsconfig.json list these imports, and that noble is
-// the only dependency of floors 0–7. Checks that the folders of `nacre` that know neither client nor server import no other folder. Tests
-// may share support code only through `@nacre/testing`. Fails if it finds too few imports.
+// the only dependency of floors 0–7. Checks that no two folders of a package import from each other, and that those of `nacre` that know
+// neither client nor server import no other. Tests may share support code only through `@nacre/testing`. Fails if it finds too few imports.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import { FLOORS } from "./floors.ts";
+import { folderCircles } from "./folder-circles.ts";
 
 /** Package with support code for tests; it has no floor. It may import any package. Only tests and scripts may import it. */
 const TESTING = "testing";
@@ -12,7 +13,11 @@ const NOBLE = ["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-
 const ROLE_FREE: Readonly<Record<string, readonly string[]>> = { streams: ["streams"], mux: ["mux", "streams"] };
 const IMPORT = /^\s*(?:import|export)\b[^"';]*?\bfrom\s+"([^"]+)"|^\s*import\s+"([^"]+)"|\bimport\("([^"]+)"\)/gm;
 
+/** Packages whose folders still import from each other: in `nacre`, the options of `login` and `users` name each other's types. */
+const CIRCULAR = ["nacre"];
+
 interface Manifest {
+  readonly exports?: Readonly<Record<string, string | { readonly "@nacre/source"?: string }>>;
   readonly private?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -100,6 +105,17 @@ for (const [folder, allowed] of Object.entries(ROLE_FREE)) {
     problems.push(`found only ${files.length} files of ${folder}: this check looks in the wrong place`);
 }
 
+for (const name of [...Object.keys(FLOORS), TESTING].filter((one) => !CIRCULAR.includes(one))) {
+  const folder = `packages/${name}/src`;
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+  const relative = files.map((file): [string, string[]] => [
+    file,
+    importsOf(`${folder}/${file}`).filter((specifier) => specifier.startsWith(".")),
+  ]);
+  for (const circle of folderCircles(new Map(relative), entriesOf(name)))
+    problems.push(`packages/${name}/src: the folders ${circle} import from each other`);
+}
+
 let shared = 0;
 for (const folder of [...Object.keys(FLOORS), TESTING].map((name) => `packages/${name}`).concat("scripts")) {
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
@@ -123,6 +139,13 @@ process.exitCode = problems.length > 0 ? 1 : 0;
 
 function importsOf(file: string): string[] {
   return [...readFileSync(file, "utf8").matchAll(IMPORT)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
+}
+
+/** Returns the files in `src` of a package's entries. */
+function entriesOf(name: string): Set<string> {
+  const { exports = {} } = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as Manifest;
+  const sources = Object.values(exports).map((one) => (typeof one === "string" ? "" : (one["@nacre/source"] ?? "")));
+  return new Set([...sources.map((source) => source.replace("./src/", "")), "main.ts"]);
 }
 
 function packageName(dependency: string): string {

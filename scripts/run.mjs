@@ -38,7 +38,7 @@ const commands = {
   async test(args) {
     install();
     // The checks run while this waits for downloads.
-    const prepared = background("node", [...TSX, "packages/testing/src/openssh/prepare.ts"]);
+    const prepared = background("node", [...TSX, "packages/testing/src/peers/prepare.ts"]);
     commands.check();
     await prepared;
     run("node", [...TSX, "scripts/test.ts", ...args]);

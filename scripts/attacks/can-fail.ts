@@ -4,7 +4,7 @@
 import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
 import { HELD, type HeldSide } from "@nacre/testing/attacks/rows";
-import { describePatch, type Patch, readRules } from "@nacre/testing/attacks/rules";
+import { describePatch, type Patch, readRules } from "@nacre/testing/attacks/rows/rules";
 import { ThrowAway } from "./throw-away.ts";
 
 interface Job {

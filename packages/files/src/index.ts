@@ -2,8 +2,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { webStreams } from "nacre/extend";
+import type { OpenSftpOptions } from "./channel/options.ts";
 import { type ChannelOpener, openSftp } from "./remote/open-sftp.ts";
-import type { OpenSftpOptions } from "./remote/options.ts";
 import type { Sftp } from "./remote/sftp.ts";
 
 export {
@@ -19,26 +19,8 @@ export {
   type UsersGroups,
 } from "@nacre/sftp";
 export type { FileData } from "./blocks/write-all.ts";
-export type {
-  LocalAttributes,
-  LocalDirectory,
-  LocalEntry,
-  LocalFiles,
-  LocalFileType,
-  LocalPartial,
-  LocalPath,
-  LocalReader,
-  LocalStats,
-  LocalWriter,
-  Sha256,
-} from "./local/local-files.ts";
-export { nameProblem } from "./local/names.ts";
-export type { Time } from "./remote/attributes.ts";
-export type { Dir } from "./remote/directory.ts";
-export type { FileHandle, PositionOptions, ReadResult, WriteResult } from "./remote/file-handle.ts";
-export { expandBraces, matchesName } from "./remote/glob.ts";
-export type { OpenFlags } from "./remote/open-file.ts";
-export { type ChannelOpener, type DigestExecOptions, type DigestExecResult, openSftp } from "./remote/open-sftp.ts";
+export type { Time } from "./channel/attributes.ts";
+export type { OpenFlags } from "./channel/open-file.ts";
 export type {
   AppendFileOptions,
   CallOptions,
@@ -56,8 +38,26 @@ export type {
   StatOptions,
   WriteFileOptions,
   WriteStreamOptions,
-} from "./remote/options.ts";
-export type { RemotePath } from "./remote/remote-path.ts";
+} from "./channel/options.ts";
+export type { RemotePath } from "./channel/remote-path.ts";
+export type {
+  LocalAttributes,
+  LocalDirectory,
+  LocalEntry,
+  LocalFiles,
+  LocalFileType,
+  LocalPartial,
+  LocalPath,
+  LocalReader,
+  LocalStats,
+  LocalWriter,
+  Sha256,
+} from "./local/local-files.ts";
+export { nameProblem } from "./local/names.ts";
+export type { Dir } from "./remote/directory.ts";
+export type { FileHandle, PositionOptions, ReadResult, WriteResult } from "./remote/file-handle.ts";
+export { expandBraces, matchesName } from "./remote/glob.ts";
+export { type ChannelOpener, type DigestExecOptions, type DigestExecResult, openSftp } from "./remote/open-sftp.ts";
 export type { Sftp } from "./remote/sftp.ts";
 export type { Dirent, StatFs, Stats } from "./remote/stats.ts";
 export {

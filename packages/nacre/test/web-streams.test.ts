@@ -1,6 +1,6 @@
 import { FakeChannel } from "@nacre/testing/nacre/fake-channel";
 import { text } from "@nacre/testing/nacre/outcomes";
-import { describeStreamKind } from "@nacre/testing/nacre/stream-kind";
+import { describeStreamKind } from "@nacre/testing/nacre/streams/stream-kind";
 import { utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
 import { expect, it } from "vitest";

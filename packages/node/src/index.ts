@@ -119,8 +119,11 @@ export {
   SshError,
   type SshErrorCode,
 } from "nacre/extend";
-export type { Client, ClientTransferOptions, LocalSource } from "./client.ts";
-export { connect } from "./connect.ts";
+export type { Client, ClientTransferOptions, LocalSource } from "./connect/client.ts";
+export { connect } from "./connect/connect.ts";
+export type { ConnectOptions, Hop, HopOptions, Via } from "./connect/options.ts";
+export type { NodeProcess } from "./connect/process.ts";
+export { type FileHandle, loadNodeFiles, type Sftp } from "./connect/sftp.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";
 export { loadAlgorithms } from "./crypto/load.ts";
@@ -150,7 +153,4 @@ export { type TcpForwardingOptions, tcpForwarding } from "./listen/tcp-forwardin
 export { type TcpOptions, tcpDuplex } from "./net/dial.ts";
 export type { Lookup } from "./net/lookup.ts";
 export { socketDuplex } from "./net/socket-duplex.ts";
-export type { ConnectOptions, Hop, HopOptions, Via } from "./options.ts";
-export type { NodeProcess } from "./process.ts";
-export { type FileHandle, loadNodeFiles, type Sftp } from "./sftp.ts";
 export type { NodeStreams } from "./streams/node-streams.ts";

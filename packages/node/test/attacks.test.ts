@@ -17,7 +17,8 @@ import { seededRandom } from "@nacre/testing/random";
 import type { Channel, LoginDecision, Permissions, PublickeyLogin } from "nacre";
 import { channelPair, inSlices, type KnownHostDecision } from "nacre/extend";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { connect } from "../src/connect.ts";
+import { connect } from "../src/connect/connect.ts";
+import { NodeProcess } from "../src/connect/process.ts";
 import { nodeFiles } from "../src/disk/local-files.ts";
 import { accountHome } from "../src/keys/account.ts";
 import { authorizedKeys } from "../src/keys/authorized-keys.ts";
@@ -29,7 +30,6 @@ import type { ListenEvent, ListenOptions } from "../src/listen/listen-options.ts
 import { Sources } from "../src/listen/per-source.ts";
 import type { SshServer } from "../src/listen/ssh-server.ts";
 import { type TcpForwardingOptions, tcpForwarding } from "../src/listen/tcp-forwarding.ts";
-import { NodeProcess } from "../src/process.ts";
 import { nodeStreams } from "../src/streams/node-streams.ts";
 import { codeOf, serve, temporaryFolder } from "./support.ts";
 

@@ -6,7 +6,7 @@ import { fingerprint, generateEd25519, type PrivateKey } from "@nacre/keys";
 import type { LoginDecision, Permissions, PublickeyLogin } from "nacre";
 import { inSlices } from "nacre/extend";
 import { describe, expect, it, vi } from "vitest";
-import { connect } from "../src/connect.ts";
+import { connect } from "../src/connect/connect.ts";
 import { type AuthorizedKeysOptions, authorizedKeys } from "../src/keys/authorized-keys.ts";
 import { hostKeyFile } from "../src/keys/host-key-file.ts";
 import { listen } from "../src/listen/listen.ts";

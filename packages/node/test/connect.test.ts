@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { generateEd25519 } from "@nacre/keys";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { ConnectOptions } from "../src/connect/options.ts";
 import {
   agentIdentities,
   connect,
@@ -12,7 +13,6 @@ import {
   privateKey,
   tcpDuplex,
 } from "../src/index.ts";
-import type { ConnectOptions } from "../src/options.ts";
 import { codeOf, serve, temporaryFolder, watchResources } from "./support.ts";
 
 const key = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i));

@@ -2,11 +2,11 @@ import { generateEd25519 } from "@nacre/keys";
 import type { Duplex, DuplexHandler, ServeOptions, Session } from "nacre/extend";
 import { serveDuplex, serverMethods } from "nacre/internal-server";
 import { expect, test } from "vitest";
+import { throughHop } from "../src/connect/jump.ts";
+import { prepare } from "../src/connect/prepare.ts";
 import { nodeServerAlgorithms } from "../src/crypto/algorithms.ts";
 import { nodeRandom } from "../src/crypto/bytes.ts";
 import { fingerprint } from "../src/crypto/fingerprint.ts";
-import { throughHop } from "../src/net/jump.ts";
-import { prepare } from "../src/prepare.ts";
 import { counting } from "./support.ts";
 
 const key = generateEd25519(counting);

@@ -3,7 +3,7 @@ import { connect as connectSocket } from "node:net";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import type { TraceRecord } from "nacre";
 import { expect, test } from "vitest";
-import { connect } from "../src/connect.ts";
+import { connect } from "../src/connect/connect.ts";
 import { listen } from "../src/listen/listen.ts";
 import { counting, serve } from "./support.ts";
 

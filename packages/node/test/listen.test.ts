@@ -8,15 +8,15 @@ import { pipeline } from "node:stream/promises";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { connect } from "../src/connect.ts";
+import { connect } from "../src/connect/connect.ts";
+import type { ConnectOptions } from "../src/connect/options.ts";
+import { CONNECT_OPTIONS } from "../src/connect/options.ts";
 import * as nacreNode from "../src/index.ts";
 import { listen } from "../src/listen/listen.ts";
 import type { ListenEvent, ListenOptions } from "../src/listen/listen-options.ts";
 import { LISTEN_OPTIONS } from "../src/listen/listen-options.ts";
 import type { NodeSession } from "../src/listen/session.ts";
 import { dropPercentage, type SshServer } from "../src/listen/ssh-server.ts";
-import type { ConnectOptions } from "../src/options.ts";
-import { CONNECT_OPTIONS } from "../src/options.ts";
 import { codeOf, counting, later, serve, temporaryFolder, watchResources } from "./support.ts";
 
 const hostKey = generateEd25519(counting);

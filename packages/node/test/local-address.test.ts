@@ -1,8 +1,8 @@
 import { connect as connectSocket } from "node:net";
 import { generateEd25519 } from "@nacre/keys";
 import { expect, onTestFinished, test } from "vitest";
+import { readRoute } from "../src/connect/route.ts";
 import { type ConnectOptions, connect, listen, tcpDuplex } from "../src/index.ts";
-import { readRoute } from "../src/net/route.ts";
 import { counting, serve } from "./support.ts";
 
 const key = generateEd25519(counting);

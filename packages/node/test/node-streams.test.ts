@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { describeStreamKind } from "@nacre/testing/nacre/stream-kind";
+import { describeStreamKind } from "@nacre/testing/nacre/streams/stream-kind";
 import type { StreamKind } from "nacre";
 import { type NodeStreams, nodeStreams } from "../src/streams/node-streams.ts";
 

@@ -4,10 +4,10 @@ import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { generateEd25519 } from "@nacre/keys";
 import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
 import { expect, onTestFinished, test } from "vitest";
+import { CONNECT_OPTIONS } from "../src/connect/options.ts";
 import { connect, type ListenOptions, listen, privateKey, tcpForwarding } from "../src/index.ts";
 import { LISTEN_OPTIONS } from "../src/listen/listen-options.ts";
 import { TCP_FORWARDING_OPTIONS } from "../src/listen/tcp-forwarding.ts";
-import { CONNECT_OPTIONS } from "../src/options.ts";
 import { counting, serve, temporaryFolder } from "./support.ts";
 
 const key = generateEd25519(counting);

@@ -7,7 +7,7 @@ import { code, failure, uncaught } from "@nacre/testing/nacre/outcomes";
 import { SshError, utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
 import { describe, expect, test } from "vitest";
-import { NodeProcess } from "../src/process.ts";
+import { NodeProcess } from "../src/connect/process.ts";
 
 // A process reports the loss of its connection once. Streams of files and of dialled connections are in stream-errors.test.ts.
 

@@ -6,7 +6,7 @@ import { EXITED, FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-cha
 import { utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
 import { describe, expect, test } from "vitest";
-import { NodeProcess } from "../src/process.ts";
+import { NodeProcess } from "../src/connect/process.ts";
 
 function start(): { channel: FakeChannel; running: NodeProcess } {
   const channel = new FakeChannel();

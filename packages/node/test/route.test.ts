@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readRoute } from "../src/net/route.ts";
-import { CONNECT_OPTIONS, type ConnectOptions, type HopOptions, type Via } from "../src/options.ts";
+import { CONNECT_OPTIONS, type ConnectOptions, type HopOptions, type Via } from "../src/connect/options.ts";
+import { readRoute } from "../src/connect/route.ts";
 
 const destination: ConnectOptions = { host: "db", user: "alice" };
 const read = (via: Via, options: Partial<ConnectOptions> = {}): readonly HopOptions[] =>

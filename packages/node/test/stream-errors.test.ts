@@ -10,7 +10,7 @@ import { SshError, utf8Encode } from "@nacre/wire";
 import type { Channel } from "nacre";
 import { channelPair } from "nacre/extend";
 import { describe, expect, test, vi } from "vitest";
-import type { Sftp } from "../src/sftp.ts";
+import type { Sftp } from "../src/connect/sftp.ts";
 import { nodeStreams } from "../src/streams/node-streams.ts";
 
 // Streams of files and of dialled connections fail as those of node:fs and node:net do. Those of processes are in process-errors.test.ts.

@@ -1,5 +1,5 @@
 import type { Bytes, SshError } from "@nacre/wire";
-import type { Attributes } from "./attributes.ts";
+import type { Attributes } from "./messages/attributes.ts";
 import type { StatVfs, UsersGroups } from "./messages/extensions.ts";
 import type { NameEntry } from "./messages/replies.ts";
 

@@ -1,9 +1,8 @@
-export type { Attributes, ExtendedAttribute, Owner, Times } from "./attributes.ts";
 export { SftpClient, type SftpClientOptions, type SftpClientRequest } from "./client.ts";
 export type { Answered, SftpClientEvent, SftpLimits, SftpReplyEvent } from "./client-events.ts";
 export { SFTP_VERSION, SSH_FX, SSH_FXE_STATVFS, SSH_FXF } from "./constants.ts";
-export { SFTP_CLIENT_LIMITS, SFTP_SERVER_LIMITS, type SftpClientLimits, type SftpServerLimits } from "./limits.ts";
 export { type CalendarTime, listingTime } from "./listing-time.ts";
+export type { Attributes, ExtendedAttribute, Owner, Times } from "./messages/attributes.ts";
 export {
   type CopyDataRequest,
   type ExpandPathRequest,
@@ -25,6 +24,12 @@ export {
   type UsersGroupsByIdRequest,
 } from "./messages/extensions.ts";
 export type { ExtensionPair, Handshake } from "./messages/handshake.ts";
+export {
+  SFTP_CLIENT_LIMITS,
+  SFTP_SERVER_LIMITS,
+  type SftpClientLimits,
+  type SftpServerLimits,
+} from "./messages/limits.ts";
 export type {
   AttributesReply,
   DataReply,

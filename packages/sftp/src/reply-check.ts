@@ -1,6 +1,6 @@
 import { SshError } from "@nacre/wire";
 import { SSH_FX } from "./constants.ts";
-import type { SftpClientLimits } from "./limits.ts";
+import type { SftpClientLimits } from "./messages/limits.ts";
 import type { RequestUnderWay } from "./requests-under-way.ts";
 import { REQUESTS, type SftpReply } from "./table.ts";
 

@@ -1,9 +1,9 @@
 import { type Bytes, SshError, utf8Encode } from "@nacre/wire";
-import { attributesLength } from "./attributes.ts";
 import { SFTP_VERSION, SSH_FX } from "./constants.ts";
-import { PACKET_OVERHEAD } from "./limits.ts";
+import { attributesLength } from "./messages/attributes.ts";
 import type { SftpExtension } from "./messages/extensions.ts";
 import { version } from "./messages/handshake.ts";
+import { PACKET_OVERHEAD } from "./messages/limits.ts";
 import type { NameEntry } from "./messages/replies.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { encodeReply, type SftpReply, SSH_FXP } from "./table.ts";

@@ -1,4 +1,4 @@
-import { MAX_REQUESTS } from "./limits.ts";
+import { MAX_REQUESTS } from "./messages/limits.ts";
 import type { RequestType } from "./table.ts";
 
 /** A request in flight. The object is used again for a later request. */

@@ -1,6 +1,6 @@
 import type { SftpLimits } from "./client-events.ts";
-import { PACKET_OVERHEAD, SAFE_DATA_LENGTH, SAFE_PACKET_LENGTH } from "./limits.ts";
 import type { StatedLimits } from "./messages/extensions.ts";
+import { PACKET_OVERHEAD, SAFE_DATA_LENGTH, SAFE_PACKET_LENGTH } from "./messages/limits.ts";
 
 /** Returns the limits that a client uses until a server states its own. `ours` is the client's `maxPacketLength`. */
 export function unstatedLimits(ours: number): SftpLimits {

@@ -8,13 +8,13 @@ import {
   SshError,
   staleAnswer,
 } from "@nacre/wire";
-import type { Attributes } from "./attributes.ts";
 import { SFTP_VERSION, SSH_FX, SSH_FXF } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { Handles, type OpenHandle } from "./handles.ts";
-import { PACKET_OVERHEAD, SFTP_SERVER_LIMITS, type SftpServerLimits } from "./limits.ts";
+import type { Attributes } from "./messages/attributes.ts";
 import { SFTP_EXTENSIONS, type SftpExtension, type StatVfs, type UsersGroups } from "./messages/extensions.ts";
 import { init } from "./messages/handshake.ts";
+import { PACKET_OVERHEAD, SFTP_SERVER_LIMITS, type SftpServerLimits } from "./messages/limits.ts";
 import type { NameEntry } from "./messages/replies.ts";
 import { firstNames, ReplyOutput, statusMessage, statusReply } from "./reply-output.ts";
 import { type Access, accessOf, RequestOrder } from "./request-order.ts";

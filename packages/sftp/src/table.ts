@@ -1,7 +1,7 @@
 import { type Bytes, Reader, SshError, Writer } from "@nacre/wire";
-import type { Codec } from "./fields.ts";
 import * as extension from "./messages/extensions.ts";
 import { SFTP_EXTENSIONS } from "./messages/extensions.ts";
+import type { Codec } from "./messages/fields.ts";
 import * as reply from "./messages/replies.ts";
 import * as request from "./messages/requests.ts";
 

@@ -1,6 +1,6 @@
 import { formatEvent, type GatewayEvent } from "@nacre/gateway";
 import { escapeText } from "@nacre/wire";
-import { LogThrottle } from "../serve/log-throttle.ts";
+import { LogThrottle } from "../log-throttle.ts";
 
 /** Fields of an event. */
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 import { type Factor, fingerprint, type ListenEvent } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import { LogThrottle } from "./log-throttle.ts";
+import { LogThrottle } from "../log-throttle.ts";
 
 /** Event in the log of `nacre serve`: a connection's event, or one of the server itself. */
 export type ServeEvent =

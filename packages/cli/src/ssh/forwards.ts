@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Client, Forward, ForwardOptions } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { formatTarget } from "nacre/extend";
+import { LogThrottle } from "../log-throttle.ts";
 import { oneLine } from "../one-line.ts";
-import { LogThrottle } from "../serve/log-throttle.ts";
 import type { ForwardArgument } from "./forward-arguments.ts";
 
 /** Methods of `Client` that forwards use. */

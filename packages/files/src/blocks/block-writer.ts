@@ -1,7 +1,7 @@
 import { type SftpReplyEvent, SSH_FX } from "@nacre/sftp";
 import type { Bytes, SshError } from "@nacre/wire";
-import { failureOf } from "../remote/call.ts";
-import type { OpenFile, Sender, SftpChannel, Waiter } from "../remote/sftp-channel.ts";
+import { failureOf } from "../channel/call.ts";
+import type { OpenFile, Sender, SftpChannel, Waiter } from "../channel/sftp-channel.ts";
 import { Depth, MOST_BLOCKS, type TimedBlock } from "./depth.ts";
 
 /** Provides the bytes of a `BlockWriter`. */

@@ -1,9 +1,9 @@
 import { SSH_FX } from "@nacre/sftp";
 import { type Bytes, concatBytes, SshError } from "@nacre/wire";
 import { FREED_FROM, freeBuffers, onAbort } from "nacre/extend";
-import { abortError, ask, type CallContext, throwIfAborted } from "../remote/call.ts";
-import { openFile } from "../remote/open-file.ts";
-import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
+import { abortError, ask, type CallContext, throwIfAborted } from "../channel/call.ts";
+import { openFile } from "../channel/open-file.ts";
+import type { OpenFile, SftpChannel } from "../channel/sftp-channel.ts";
 import { BlockReader, type BlockSink, copyPieces, type ReadRange } from "./block-reader.ts";
 
 /**

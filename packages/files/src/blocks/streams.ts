@@ -1,7 +1,7 @@
 import { type Bytes, concatBytes, SshError } from "@nacre/wire";
 import { onAbort, type StreamKind, type StreamTypes } from "nacre/extend";
-import { abortError, type CallContext } from "../remote/call.ts";
-import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
+import { abortError, type CallContext } from "../channel/call.ts";
+import type { OpenFile, SftpChannel } from "../channel/sftp-channel.ts";
 import { BlockReader, type ReadRange } from "./block-reader.ts";
 import { BlockWriter } from "./block-writer.ts";
 import { sizeOf, type WritePlace } from "./write-all.ts";

@@ -1,7 +1,7 @@
 import { type SshError, utf8Encode } from "@nacre/wire";
 import { isBytes, onAbort, usage } from "nacre/extend";
-import { abortError, ask, type CallContext, throwIfAborted } from "../remote/call.ts";
-import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
+import { abortError, ask, type CallContext, throwIfAborted } from "../channel/call.ts";
+import type { OpenFile, SftpChannel } from "../channel/sftp-channel.ts";
 import { BlockWriter } from "./block-writer.ts";
 
 type Chunk = string | Uint8Array;

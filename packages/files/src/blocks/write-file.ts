@@ -1,12 +1,12 @@
 import { type Attributes, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX } from "@nacre/sftp";
 import { SshError } from "@nacre/wire";
 import { isBytes, platformRandom } from "nacre/extend";
-import { modeAttributes } from "../remote/attributes.ts";
-import { type CallContext, call, hasStatus } from "../remote/call.ts";
-import { closeFile, isAppend, type OpenFlags, openFile, renameFile, setAttributes } from "../remote/open-file.ts";
-import type { WriteFileOptions } from "../remote/options.ts";
-import { dirname, join, toBytes } from "../remote/remote-path.ts";
-import type { OpenFile, SftpChannel } from "../remote/sftp-channel.ts";
+import { modeAttributes } from "../channel/attributes.ts";
+import { type CallContext, call, hasStatus } from "../channel/call.ts";
+import { closeFile, isAppend, type OpenFlags, openFile, renameFile, setAttributes } from "../channel/open-file.ts";
+import type { WriteFileOptions } from "../channel/options.ts";
+import { dirname, join, toBytes } from "../channel/remote-path.ts";
+import type { OpenFile, SftpChannel } from "../channel/sftp-channel.ts";
 import { type FileData, type WritePlace, writeAll } from "./write-all.ts";
 
 /** How to write a file. */

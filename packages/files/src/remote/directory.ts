@@ -1,8 +1,8 @@
 import { type NameEntry, SftpError, SSH_FX } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
-import { ask, type CallContext, call } from "./call.ts";
-import { toBytes } from "./remote-path.ts";
-import type { SftpChannel } from "./sftp-channel.ts";
+import { ask, type CallContext, call } from "../channel/call.ts";
+import { toBytes } from "../channel/remote-path.ts";
+import type { SftpChannel } from "../channel/sftp-channel.ts";
 import { Dirent } from "./stats.ts";
 
 /** Maximum number of requests for names in flight. */

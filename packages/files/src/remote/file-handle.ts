@@ -11,9 +11,9 @@ import {
   sizeAttributes,
   type Time,
   timeAttributes,
-} from "./attributes.ts";
-import { type CallContext, call, callContext } from "./call.ts";
-import { closeFile, isAppend, type OpenFlags, setAttributes } from "./open-file.ts";
+} from "../channel/attributes.ts";
+import { type CallContext, call, callContext } from "../channel/call.ts";
+import { closeFile, isAppend, type OpenFlags, setAttributes } from "../channel/open-file.ts";
 import {
   type AppendFileOptions,
   type CallOptions,
@@ -23,8 +23,8 @@ import {
   SFTP_OPTIONS,
   type StatOptions,
   type WriteStreamOptions,
-} from "./options.ts";
-import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
+} from "../channel/options.ts";
+import type { OpenFile, SftpChannel } from "../channel/sftp-channel.ts";
 import { Stats } from "./stats.ts";
 
 /** What to read or write of a buffer, and where in the file. */

@@ -1,9 +1,9 @@
 import { SftpError } from "@nacre/sftp";
 import { usage } from "nacre/extend";
-import { type CallContext, call } from "./call.ts";
+import { type CallContext, call } from "../channel/call.ts";
+import { join, toBytes } from "../channel/remote-path.ts";
+import type { SftpChannel } from "../channel/sftp-channel.ts";
 import { readAllEntries } from "./directory.ts";
-import { join, toBytes } from "./remote-path.ts";
-import type { SftpChannel } from "./sftp-channel.ts";
 import { checkDepth } from "./tree.ts";
 
 /** Maximum number of patterns that braces may stand for. */

@@ -1,8 +1,8 @@
 import { SSH_FX } from "@nacre/sftp";
-import { modeAttributes } from "./attributes.ts";
-import { type CallContext, call, hasStatus } from "./call.ts";
-import { dirname, toBytes } from "./remote-path.ts";
-import type { SftpChannel } from "./sftp-channel.ts";
+import { modeAttributes } from "../channel/attributes.ts";
+import { type CallContext, call, hasStatus } from "../channel/call.ts";
+import { dirname, toBytes } from "../channel/remote-path.ts";
+import type { SftpChannel } from "../channel/sftp-channel.ts";
 import { Stats } from "./stats.ts";
 
 /** Makes a directory. */

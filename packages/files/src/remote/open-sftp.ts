@@ -10,9 +10,9 @@ import {
   unlessAborted,
   withCaller,
 } from "nacre/extend";
-import { type OpenSftpOptions, SFTP_OPTIONS } from "./options.ts";
+import { type OpenSftpOptions, SFTP_OPTIONS } from "../channel/options.ts";
+import { SftpChannel } from "../channel/sftp-channel.ts";
 import { Sftp } from "./sftp.ts";
-import { SftpChannel } from "./sftp-channel.ts";
 
 /** A connection that opens channels: a client of `nacre` or `@nacre/node`. */
 export interface ChannelOpener {

@@ -1,13 +1,13 @@
 import { type Attributes, decodePath, type SftpClientRequest, SSH_FX, type UsersGroups } from "@nacre/sftp";
 import type { Bytes } from "@nacre/wire";
 import { checkOptions } from "nacre/extend";
-import { modeAttributes, ownerAttributes, sizeAttributes, type Time, timeAttributes } from "./attributes.ts";
-import { call, callContext, hasStatus } from "./call.ts";
-import { renameFile } from "./open-file.ts";
-import { type CallOptions, SFTP_OPTIONS, type StatOptions } from "./options.ts";
-import { type RemotePath, toBytes, toText } from "./remote-path.ts";
+import { modeAttributes, ownerAttributes, sizeAttributes, type Time, timeAttributes } from "../channel/attributes.ts";
+import { call, callContext, hasStatus } from "../channel/call.ts";
+import { renameFile } from "../channel/open-file.ts";
+import { type CallOptions, SFTP_OPTIONS, type StatOptions } from "../channel/options.ts";
+import { type RemotePath, toBytes, toText } from "../channel/remote-path.ts";
+import type { SftpChannel } from "../channel/sftp-channel.ts";
 import { removeFile } from "./remove.ts";
-import type { SftpChannel } from "./sftp-channel.ts";
 import { type StatFs, Stats, statFs } from "./stats.ts";
 
 /** The calls of `Sftp` that send one request about a path. */

@@ -1,11 +1,11 @@
 import { SSH_FX } from "@nacre/sftp";
 import { escapeText } from "@nacre/wire";
 import { usage } from "nacre/extend";
-import { type CallContext, call, hasStatus } from "./call.ts";
+import { type CallContext, call, hasStatus } from "../channel/call.ts";
+import type { RmOptions } from "../channel/options.ts";
+import { join, toBytes } from "../channel/remote-path.ts";
+import type { SftpChannel } from "../channel/sftp-channel.ts";
 import { readAllEntries } from "./directory.ts";
-import type { RmOptions } from "./options.ts";
-import { join, toBytes } from "./remote-path.ts";
-import type { SftpChannel } from "./sftp-channel.ts";
 import { Stats } from "./stats.ts";
 import { allSettled, Parallel, TreeBound } from "./tree.ts";
 

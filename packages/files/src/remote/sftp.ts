@@ -5,15 +5,9 @@ import { readAll } from "../blocks/read.ts";
 import { readStream, writeStream } from "../blocks/streams.ts";
 import type { FileData } from "../blocks/write-all.ts";
 import { writeFile } from "../blocks/write-file.ts";
-import { checkPosition, modeAttributes } from "./attributes.ts";
-import { callContext } from "./call.ts";
-import { copy, copyFile } from "./copy.ts";
-import { type Dir, openDirectory, readAllEntries } from "./directory.ts";
-import { FileHandle, readFileOptions, streamRange } from "./file-handle.ts";
-import { glob } from "./glob.ts";
-import { makeDirectories, makeDirectory } from "./make-directory.ts";
-import { closeFile, encodeFlags, isAppend, type OpenFlags, openFile } from "./open-file.ts";
-import type { ChannelOpener } from "./open-sftp.ts";
+import { checkPosition, modeAttributes } from "../channel/attributes.ts";
+import { callContext } from "../channel/call.ts";
+import { closeFile, encodeFlags, isAppend, type OpenFlags, openFile } from "../channel/open-file.ts";
 import {
   type AppendFileOptions,
   type CallOptions,
@@ -29,11 +23,17 @@ import {
   SFTP_OPTIONS,
   type WriteFileOptions,
   type WriteStreamOptions,
-} from "./options.ts";
+} from "../channel/options.ts";
+import { join, type RemotePath, toText } from "../channel/remote-path.ts";
+import type { OpenFile, SftpChannel } from "../channel/sftp-channel.ts";
+import { copy, copyFile } from "./copy.ts";
+import { type Dir, openDirectory, readAllEntries } from "./directory.ts";
+import { FileHandle, readFileOptions, streamRange } from "./file-handle.ts";
+import { glob } from "./glob.ts";
+import { makeDirectories, makeDirectory } from "./make-directory.ts";
+import type { ChannelOpener } from "./open-sftp.ts";
 import { PathCalls } from "./path-calls.ts";
-import { join, type RemotePath, toText } from "./remote-path.ts";
 import { remove } from "./remove.ts";
-import type { OpenFile, SftpChannel } from "./sftp-channel.ts";
 import type { Dirent } from "./stats.ts";
 import { readTree } from "./tree.ts";
 

@@ -1,8 +1,8 @@
 import { escapeText, SshError } from "@nacre/wire";
-import type { CallContext } from "./call.ts";
+import type { CallContext } from "../channel/call.ts";
+import { join } from "../channel/remote-path.ts";
+import type { SftpChannel } from "../channel/sftp-channel.ts";
 import { readAllEntries } from "./directory.ts";
-import { join } from "./remote-path.ts";
-import type { SftpChannel } from "./sftp-channel.ts";
 import type { Dirent } from "./stats.ts";
 
 /** Lists a directory and those below it, each before its entries. Does not follow links. Rejects with the first error. */

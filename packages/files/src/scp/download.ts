@@ -1,13 +1,13 @@
 import { decodePath, encodePath } from "@nacre/sftp";
 import { ScpSink, type ScpSinkEvent, type ScpTimes } from "@nacre/sftp/scp";
 import { escapeText, SshError } from "@nacre/wire";
+import type { CallContext } from "../channel/call.ts";
+import { basename, type RemotePath, toText } from "../channel/remote-path.ts";
 import type { LocalAttributes, LocalPath, LocalWriter } from "../local/local-files.ts";
 import { nameProblem, temporaryName } from "../local/names.ts";
 import { notDirectory } from "../local/not-directory.ts";
 import { refuseSpecial } from "../local/special.ts";
-import type { CallContext } from "../remote/call.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
-import { basename, type RemotePath, toText } from "../remote/remote-path.ts";
 import type { TransferResult } from "../transfer/options.ts";
 import { scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";

@@ -1,5 +1,5 @@
 import { checkOptions, checkSignal, type OptionRows, usage } from "nacre/extend";
-import { type CallOptions, SFTP_OPTIONS } from "../remote/options.ts";
+import { type CallOptions, SFTP_OPTIONS } from "../channel/options.ts";
 import type { TransferEntry, TransferOptions } from "../transfer/options.ts";
 
 /** Options of `uploadScp` and `downloadScp`: those of `upload` and `download` that scp supports. */

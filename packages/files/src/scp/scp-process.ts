@@ -9,7 +9,7 @@ import {
   STDOUT,
   unlessAborted,
 } from "nacre/extend";
-import { abortError, type CallContext, throwIfAborted } from "../remote/call.ts";
+import { abortError, type CallContext, throwIfAborted } from "../channel/call.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
 import { ScpChannel } from "./scp-channel.ts";
 

@@ -1,7 +1,7 @@
 import type { ScpClosedEvent, ScpMachine } from "@nacre/sftp/scp";
 import { escapeText, SshError } from "@nacre/wire";
+import type { CallContext } from "../channel/call.ts";
 import type { LocalFiles, LocalPath } from "../local/local-files.ts";
-import type { CallContext } from "../remote/call.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
 import type { TransferResult } from "../transfer/options.ts";
 import type { ScpOptions } from "./options.ts";

@@ -1,10 +1,10 @@
 import { SshError } from "@nacre/wire";
 import { unlessAborted } from "nacre/extend";
-import { abortError, type CallContext } from "../remote/call.ts";
-import { PLATFORM_CLOCK } from "../transfer/clock.ts";
+import { abortError, type CallContext } from "../channel/call.ts";
 import type { FailedEntry, SkippedEntry, TransferEntry, TransferResult } from "../transfer/options.ts";
 import { DEFAULT_MAX_FILES, tooManyFiles } from "../transfer/options.ts";
 import { Progress } from "../transfer/progress.ts";
+import { PLATFORM_CLOCK } from "../transfer/sides/clock.ts";
 import type { ScpOptions } from "./options.ts";
 
 /** Maximum number of directories and left-out entries that a transfer remembers. A hostile server may send any number. */

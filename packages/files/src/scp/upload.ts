@@ -9,10 +9,10 @@ import {
 } from "@nacre/sftp/scp";
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "nacre/extend";
+import type { CallContext } from "../channel/call.ts";
+import { basename, dirname, type RemotePath, toText } from "../channel/remote-path.ts";
 import type { LocalEntry, LocalPath, LocalReader, LocalStats } from "../local/local-files.ts";
-import type { CallContext } from "../remote/call.ts";
 import type { ChannelOpener } from "../remote/open-sftp.ts";
-import { basename, dirname, type RemotePath, toText } from "../remote/remote-path.ts";
 import type { TransferResult } from "../transfer/options.ts";
 import { type ScpCommand, scpCommand } from "./command.ts";
 import { checkScpOptions, type ScpOptions } from "./options.ts";

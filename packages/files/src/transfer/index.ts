@@ -1,7 +1,7 @@
 import { type StreamTypes, usage } from "nacre/extend";
+import { dirname, type RemotePath, toText } from "../channel/remote-path.ts";
 import type { LocalFiles, LocalPath } from "../local/local-files.ts";
 import { assertApart } from "../remote/copy.ts";
-import { dirname, type RemotePath, toText } from "../remote/remote-path.ts";
 import { partsOf, type Sftp } from "../remote/sftp.ts";
 import {
   checkTransferOptions,

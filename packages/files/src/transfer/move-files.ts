@@ -1,15 +1,17 @@
 import { escapeText, SshError } from "@nacre/wire";
+import { isReusedHandle } from "../channel/open-turns.ts";
 import { exactAttributes, permissions } from "../local/attributes.ts";
 import { type Chunk, lengthOf, piecesOf } from "../local/chunk.ts";
 import type { LocalAttributes, LocalStats, Sha256 } from "../local/local-files.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
-import { isReusedHandle } from "../remote/open-turns.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { ResumedEntry } from "./options.ts";
 import { DEFAULT_MAX_FILES, tooManyFiles } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import type { Beginning, Resumption } from "./resume.ts";
 import type { TransferRun } from "./run.ts";
+import { MOST_FILES, Slots } from "./sides/slots.ts";
+import type { TokenBucket } from "./sides/token-bucket.ts";
 import {
   type NewAttributes,
   SHORT_LENGTH,
@@ -18,8 +20,6 @@ import {
   type TargetEntry,
   type TargetFiles,
 } from "./sides/trees.ts";
-import { MOST_FILES, Slots } from "./slots.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 import type { Verification } from "./verify.ts";
 
 /** A file to move. */

@@ -1,8 +1,8 @@
 import { SshError } from "@nacre/wire";
 import { checkOptions, checkSignal, type OptionRows, usage } from "nacre/extend";
+import { type CallOptions, SFTP_OPTIONS } from "../channel/options.ts";
 import type { LocalFileType } from "../local/local-files.ts";
-import { type CallOptions, SFTP_OPTIONS } from "../remote/options.ts";
-import { MOST_FILES } from "./slots.ts";
+import { MOST_FILES } from "./sides/slots.ts";
 
 /** An entry of a directory that a transfer has found. */
 export interface TransferEntry {

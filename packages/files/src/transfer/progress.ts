@@ -1,5 +1,5 @@
-import type { TransferClock } from "./clock.ts";
 import type { TransferOptions } from "./options.ts";
+import type { TransferClock } from "./sides/clock.ts";
 
 /** Counts what a transfer has found and moved, and reports it. */
 export class Progress {

@@ -1,9 +1,9 @@
 import { utf8Encode } from "@nacre/wire";
+import { isReusedHandle } from "../channel/open-turns.ts";
 import { type Chunk, joined } from "../local/chunk.ts";
 import type { LocalStats, Sha256 } from "../local/local-files.ts";
 import { LONGEST_NAME, randomName } from "../local/names.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
-import { isReusedHandle } from "../remote/open-turns.ts";
 import type { TransferRun } from "./run.ts";
 import type {
   NewAttributes,

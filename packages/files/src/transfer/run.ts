@@ -1,7 +1,7 @@
 import { SshError } from "@nacre/wire";
 import { onAbort, unlessAborted } from "nacre/extend";
+import { abortError, type CallContext, callContext } from "../channel/call.ts";
 import type { LocalAttributes } from "../local/local-files.ts";
-import { abortError, type CallContext, callContext } from "../remote/call.ts";
 import type { FailedEntry, SkippedEntry, TransferOptions, UnsetEntry } from "./options.ts";
 
 /** Maximum number of directories, links and left-out entries that a transfer remembers. A hostile server may list any number. */

@@ -1,5 +1,5 @@
 import { escapeText, SshError } from "@nacre/wire";
-import type { CallContext } from "../remote/call.ts";
+import type { CallContext } from "../channel/call.ts";
 import type { TransferOptions } from "./options.ts";
 import { parsePartialName } from "./resume.ts";
 import type { TargetEntry, TargetTree } from "./sides/trees.ts";

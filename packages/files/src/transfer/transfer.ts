@@ -1,9 +1,8 @@
 import { escapeText, SshError } from "@nacre/wire";
+import { throwIfAborted } from "../channel/call.ts";
 import { exactAttributes } from "../local/attributes.ts";
 import type { LocalStats, Sha256 } from "../local/local-files.ts";
 import { type Sha256Maker, sha256Maker } from "../local/sha256.ts";
-import { throwIfAborted } from "../remote/call.ts";
-import { PLATFORM_CLOCK, type TransferClock } from "./clock.ts";
 import { Deletion } from "./delete.ts";
 import { HeldDirectories } from "./held-directories.ts";
 import { Matches, splitPattern } from "./matches.ts";
@@ -12,10 +11,11 @@ import type { TransferOptions, TransferResult } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { Resumption } from "./resume.ts";
 import { MAX_REMEMBERED, TransferRun } from "./run.ts";
+import { PLATFORM_CLOCK, type TransferClock } from "./sides/clock.ts";
+import { forEach } from "./sides/slots.ts";
+import { TokenBucket } from "./sides/token-bucket.ts";
 import type { SourceFiles, SourceStats, SourceTree, TargetEntry, TargetFiles, TargetTree } from "./sides/trees.ts";
-import { forEach } from "./slots.ts";
 import { listTarget } from "./target-listing.ts";
-import { TokenBucket } from "./token-bucket.ts";
 import { Verification } from "./verify.ts";
 import { type Directory, type Link, Walk } from "./walk.ts";
 

@@ -1,14 +1,14 @@
 import { SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
+import { isReusedHandle } from "../channel/open-turns.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
-import { isReusedHandle } from "../remote/open-turns.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { UnverifiedEntry } from "./options.ts";
 import type { TransferRun } from "./run.ts";
 import type { RemoteDigests } from "./sides/remote-digests.ts";
+import { forEach, MOST_FILES } from "./sides/slots.ts";
+import type { TokenBucket } from "./sides/token-bucket.ts";
 import type { SourceFiles, TargetFiles } from "./sides/trees.ts";
-import { forEach, MOST_FILES } from "./slots.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 
 /** A file that has been moved. */
 export interface MovedFile {

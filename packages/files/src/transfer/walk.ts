@@ -1,7 +1,7 @@
 import { escapeText, SshError } from "@nacre/wire";
+import { isReusedHandle } from "../channel/open-turns.ts";
 import { permissions } from "../local/attributes.ts";
 import type { LocalEntry, LocalStats } from "../local/local-files.ts";
-import { isReusedHandle } from "../remote/open-turns.ts";
 import { type Extra, findExtra } from "./delete.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { FileMover } from "./move-files.ts";

@@ -8,7 +8,7 @@ import type { TransferOptions, TransferResult } from "../../src/transfer/options
 import { Progress } from "../../src/transfer/progress.ts";
 import { LocalSource, LocalTarget } from "../../src/transfer/sides/local.ts";
 import { RemoteSource, RemoteTarget } from "../../src/transfer/sides/remote.ts";
-import { TokenBucket } from "../../src/transfer/token-bucket.ts";
+import { TokenBucket } from "../../src/transfer/sides/token-bucket.ts";
 import { Transfer } from "../../src/transfer/transfer.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 

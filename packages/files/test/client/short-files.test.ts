@@ -3,7 +3,7 @@ import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { describe, expect, it } from "vitest";
-import { COLLECT_AT } from "../../src/remote/sftp-channel.ts";
+import { COLLECT_AT } from "../../src/channel/sftp-channel.ts";
 import { SHORT_LENGTH } from "../../src/transfer/sides/trees.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 

@@ -5,7 +5,7 @@ import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { concatBytes, SshError } from "@nacre/wire";
 import { FREED_FROM } from "nacre/extend";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Slots } from "../../src/transfer/slots.ts";
+import { Slots } from "../../src/transfer/sides/slots.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
 let sftp: Sftp;

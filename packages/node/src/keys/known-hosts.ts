@@ -4,9 +4,8 @@ import { devNull } from "node:os";
 import { dirname } from "node:path";
 import { type HostKeyCheck, type KnownHosts, parseKnownHostsWith } from "@nacre/keyfiles/internal";
 import { escapeText } from "@nacre/wire";
-import { decideByKnownHosts, type HostKey, type KnownHostDecision } from "nacre/extend";
+import { decideByKnownHosts, type HostKey, type KnownHostDecision, type PresentedHostKey } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
-import type { ConnectOptions } from "../options.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
 
@@ -24,7 +23,7 @@ export interface HostOptions {
   /** Home folder of the account that runs this process. If `undefined`, the default files include no user file. */
   readonly home: string | undefined;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
-  readonly unknownHost: ConnectOptions["unknownHost"];
+  readonly unknownHost: ((hostKey: PresentedHostKey) => boolean | Promise<boolean>) | undefined;
   readonly warn: (text: string) => void;
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { AREAS, HELD } from "@nacre/testing/attacks/rows";
-import { readRules } from "@nacre/testing/attacks/rules";
+import { readRules } from "@nacre/testing/attacks/rows/rules";
 import { expect, test } from "vitest";
 
 const root = new URL("../../../../", import.meta.url);

@@ -1,6 +1,6 @@
 import * as fields from "@nacre/wire/fields";
-import { type Attributes, attributes } from "../attributes.ts";
-import { type Codec, codec, constant, offset, packed, path, uint32, uint64 } from "../fields.ts";
+import { type Attributes, attributes } from "./attributes.ts";
+import { type Codec, codec, constant, offset, packed, path, uint32, uint64 } from "./fields.ts";
 
 /** An extension of SFTP, as a server announces it in SSH_FXP_VERSION (OpenSSH PROTOCOL §4.2). */
 export interface SftpExtension {

@@ -1,5 +1,5 @@
 import { type Structure, structure } from "@nacre/wire";
-import { uint32, untilEnd } from "../fields.ts";
+import { uint32, untilEnd } from "./fields.ts";
 
 /** One extension in SSH_FXP_INIT or SSH_FXP_VERSION. */
 export interface ExtensionPair {

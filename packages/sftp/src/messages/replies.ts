@@ -1,9 +1,9 @@
 import { type Structure, structure } from "@nacre/wire";
 import * as fields from "@nacre/wire/fields";
-import { type Attributes, attributes } from "../attributes.ts";
-import { constant, path, uint32 } from "../fields.ts";
-import { MAX_HANDLE_LENGTH } from "../limits.ts";
+import { type Attributes, attributes } from "./attributes.ts";
 import type { StatedLimits, StatVfs, UsersGroups } from "./extensions.ts";
+import { constant, path, uint32 } from "./fields.ts";
+import { MAX_HANDLE_LENGTH } from "./limits.ts";
 
 /** Outcome of a request (SSH_FXP_STATUS, draft-ietf-secsh-filexfer-02 §7). */
 export interface StatusReply {

@@ -1,6 +1,6 @@
 import * as fields from "@nacre/wire/fields";
-import { type Attributes, attributes } from "../attributes.ts";
-import { type Codec, codec, constant, offset, path, uint32 } from "../fields.ts";
+import { type Attributes, attributes } from "./attributes.ts";
+import { type Codec, codec, constant, offset, path, uint32 } from "./fields.ts";
 
 // `Handle` is the type of open files and directories: opaque bytes on the wire, and the application's own value in a server's events.
 

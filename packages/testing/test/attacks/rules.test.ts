@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Patch, Rules } from "../../src/attacks/rules.ts";
+import { type Patch, Rules } from "../../src/attacks/rows/rules.ts";
 
 const FILE = "packages/some/src/file.ts";
 

@@ -1,6 +1,6 @@
 import type { Attributes } from "@nacre/sftp";
+import { basename, dirname, join } from "../../channel/remote-path.ts";
 import { temporaryName } from "../../local/names.ts";
-import { basename, dirname, join } from "../../remote/remote-path.ts";
 import { FileSystemError } from "../../serve/file-error.ts";
 import type { FileSystem, ServedFile } from "../../serve/file-system.ts";
 import { hasCode, lstatOf, permissionBits, typeOf, unsupported } from "./served-files.ts";

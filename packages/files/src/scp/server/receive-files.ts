@@ -1,7 +1,7 @@
 import { type Attributes, decodePath } from "@nacre/sftp";
 import type { ScpSink, ScpSinkEvent, ScpTimes } from "@nacre/sftp/scp";
 import { escapeText } from "@nacre/wire";
-import { basename, join } from "../../remote/remote-path.ts";
+import { basename, join } from "../../channel/remote-path.ts";
 import { FileSystemError } from "../../serve/file-error.ts";
 import type { ScpCommand } from "../command.ts";
 import type { ScpChannel } from "../scp-channel.ts";

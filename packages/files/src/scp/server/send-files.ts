@@ -1,7 +1,7 @@
 import { type Attributes, encodePath } from "@nacre/sftp";
 import { SCP_LIMITS, type ScpEntry, type ScpSource, type ScpSourceEvent, scpNameProblem } from "@nacre/sftp/scp";
 import { escapeText } from "@nacre/wire";
-import { basename, join } from "../../remote/remote-path.ts";
+import { basename, join } from "../../channel/remote-path.ts";
 import { FileSystemError } from "../../serve/file-error.ts";
 import type { ServedFile } from "../../serve/file-system.ts";
 import type { ScpCommand } from "../command.ts";

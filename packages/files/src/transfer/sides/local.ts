@@ -1,4 +1,5 @@
 import { SshError } from "@nacre/wire";
+import { type CallContext, throwIfAborted } from "../../channel/call.ts";
 import { type Chunk, lengthOf, piecesOf } from "../../local/chunk.ts";
 import type {
   LocalDirectory,
@@ -11,7 +12,6 @@ import type {
 import { nameProblem, temporaryName } from "../../local/names.ts";
 import { notDirectory } from "../../local/not-directory.ts";
 import { refuseSpecial } from "../../local/special.ts";
-import { type CallContext, throwIfAborted } from "../../remote/call.ts";
 import { globBelow } from "../../remote/glob.ts";
 import type {
   NewAttributes,

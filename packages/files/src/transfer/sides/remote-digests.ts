@@ -1,13 +1,13 @@
 import { decodePath } from "@nacre/sftp";
 import { concatBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { type CallContext, call } from "../../channel/call.ts";
+import { join, toBytes } from "../../channel/remote-path.ts";
+import type { SftpChannel } from "../../channel/sftp-channel.ts";
 import { lengthOf, piecesOf } from "../../local/chunk.ts";
 import type { Sha256Maker } from "../../local/sha256.ts";
-import { type CallContext, call } from "../../remote/call.ts";
 import type { ChannelOpener, DigestExecResult } from "../../remote/open-sftp.ts";
-import { join, toBytes } from "../../remote/remote-path.ts";
-import type { SftpChannel } from "../../remote/sftp-channel.ts";
-import type { TokenBucket } from "../token-bucket.ts";
 import { readRemote } from "./remote-read.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
 /** Digests whole files. Names are passed on its input, so they need no quoting. */
 const WHOLE = "xargs -0 sha256sum -z --";

@@ -1,11 +1,11 @@
 import type { Attributes } from "@nacre/sftp";
 import { writeAndClose } from "../../blocks/write-file.ts";
+import { type CallContext, call } from "../../channel/call.ts";
+import { openFile } from "../../channel/open-file.ts";
+import { basename, dirname, join, toBytes } from "../../channel/remote-path.ts";
+import type { OpenFile, SftpChannel } from "../../channel/sftp-channel.ts";
 import { type Chunk, joined } from "../../local/chunk.ts";
 import { temporaryName } from "../../local/names.ts";
-import { type CallContext, call } from "../../remote/call.ts";
-import { openFile } from "../../remote/open-file.ts";
-import { basename, dirname, join, toBytes } from "../../remote/remote-path.ts";
-import type { OpenFile, SftpChannel } from "../../remote/sftp-channel.ts";
 import { attributesOf } from "./remote-attributes.ts";
 import type { NewAttributes, PartialFile, PartialFiles, TargetEntry } from "./trees.ts";
 

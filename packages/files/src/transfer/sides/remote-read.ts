@@ -1,10 +1,10 @@
 import { escapeText, SshError } from "@nacre/wire";
 import { readPieces } from "../../blocks/read.ts";
+import { type CallContext, call } from "../../channel/call.ts";
+import { openFile } from "../../channel/open-file.ts";
+import type { OpenFile, SftpChannel } from "../../channel/sftp-channel.ts";
 import { type Chunk, lengthOf } from "../../local/chunk.ts";
-import { type CallContext, call } from "../../remote/call.ts";
-import { openFile } from "../../remote/open-file.ts";
-import type { OpenFile, SftpChannel } from "../../remote/sftp-channel.ts";
-import type { TokenBucket } from "../token-bucket.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 import type { ReadOptions } from "./trees.ts";
 
 /** Part of a file to read, and at what rate. Opening a file of the server always follows links. */

@@ -2,22 +2,22 @@ import { decodePath, SFTP_EXTENSIONS, type SftpClientRequest, SftpError, SSH_FX 
 import { escapeText, SshError } from "@nacre/wire";
 import { readShort } from "../../blocks/read.ts";
 import { writeOpened } from "../../blocks/write-file.ts";
+import { type CallContext, call } from "../../channel/call.ts";
+import { renameFile } from "../../channel/open-file.ts";
+import { basename, dirname, join, toBytes } from "../../channel/remote-path.ts";
+import type { SftpChannel } from "../../channel/sftp-channel.ts";
 import { type Chunk, joined } from "../../local/chunk.ts";
 import type { LocalStats } from "../../local/local-files.ts";
 import { nameProblem, temporaryName } from "../../local/names.ts";
-import { type CallContext, call } from "../../remote/call.ts";
 import { openDirectory } from "../../remote/directory.ts";
 import { glob, type ListDirectory } from "../../remote/glob.ts";
-import { renameFile } from "../../remote/open-file.ts";
 import type { ChannelOpener } from "../../remote/open-sftp.ts";
-import { basename, dirname, join, toBytes } from "../../remote/remote-path.ts";
-import type { SftpChannel } from "../../remote/sftp-channel.ts";
 import { Stats } from "../../remote/stats.ts";
-import { filesFor } from "../slots.ts";
 import { attributesOf, statsOf } from "./remote-attributes.ts";
 import { RemoteDigests } from "./remote-digests.ts";
 import { RemotePartials } from "./remote-partials.ts";
 import { readRemote } from "./remote-read.ts";
+import { filesFor } from "./slots.ts";
 import type { NewAttributes, NewDirectory, ReadOptions, SourceTree, TargetEntry, TargetTree } from "./trees.ts";
 
 /** Reads files of the server for a download. */

@@ -1,10 +1,10 @@
 import type { SshError } from "@nacre/wire";
+import type { CallContext } from "../../channel/call.ts";
 import type { Chunk } from "../../local/chunk.ts";
 import type { LocalAttributes, LocalDirectory, LocalEntry, LocalStats } from "../../local/local-files.ts";
-import type { CallContext } from "../../remote/call.ts";
 import type { ListDirectory } from "../../remote/glob.ts";
-import type { TokenBucket } from "../token-bucket.ts";
 import type { RemoteDigests } from "./remote-digests.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
 /**
  * Maximum size in bytes of a short file, which is read and written by one request each. Every server accepts requests of one byte more,

@@ -1,4 +1,4 @@
-import type { Patch } from "../rules.ts";
+import type { Patch } from "./rules.ts";
 import { type Held, heldBy, patch, type Row, remove } from "./types.ts";
 
 type Side = "client" | "server";

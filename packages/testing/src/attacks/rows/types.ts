@@ -1,4 +1,4 @@
-import type { Patch } from "../rules.ts";
+import type { Patch } from "./rules.ts";
 
 /** Test that shows a protection on one side, and the patches that must make this test fail. */
 export interface Held {

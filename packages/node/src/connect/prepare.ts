@@ -11,15 +11,15 @@ import {
   type ConnectOptions as StreamConnectOptions,
   withDescriptions,
 } from "nacre/extend";
-import { nodeAlgorithms } from "./crypto/algorithms.ts";
-import { nodeRandom } from "./crypto/bytes.ts";
-import { fingerprint } from "./crypto/fingerprint.ts";
-import { loadAlgorithms } from "./crypto/load.ts";
-import type { CryptoChoice } from "./crypto/private-key.ts";
-import { accountHome, accountName } from "./keys/account.ts";
-import { loadIdentities } from "./keys/identities.ts";
-import { knownHost } from "./keys/known-hosts.ts";
-import type { TcpOptions } from "./net/dial.ts";
+import { nodeAlgorithms } from "../crypto/algorithms.ts";
+import { nodeRandom } from "../crypto/bytes.ts";
+import { fingerprint } from "../crypto/fingerprint.ts";
+import { loadAlgorithms } from "../crypto/load.ts";
+import type { CryptoChoice } from "../crypto/private-key.ts";
+import { accountHome, accountName } from "../keys/account.ts";
+import { loadIdentities } from "../keys/identities.ts";
+import { knownHost } from "../keys/known-hosts.ts";
+import type { TcpOptions } from "../net/dial.ts";
 import { CLIENT_USERS, type HopOptions } from "./options.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */

@@ -1,12 +1,12 @@
+import type { Message } from "../structure.ts";
 import {
   SSH_MSG_USERAUTH_BANNER,
   SSH_MSG_USERAUTH_FAILURE,
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
-} from "./messages/auth.ts";
-import * as connection from "./messages/connection.ts";
-import * as transport from "./messages/transport.ts";
-import type { Message } from "./structure.ts";
+} from "./auth.ts";
+import * as connection from "./connection.ts";
+import * as transport from "./transport.ts";
 
 /** Side that may send a message. */
 export type Sender = "client" | "server" | "both";

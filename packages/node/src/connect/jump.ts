@@ -10,11 +10,11 @@ import {
   wrapDuplex,
   wrapHandler,
 } from "nacre/extend";
-import type { Client } from "../client.ts";
-import type { Prepared } from "../prepare.ts";
-import { bufferInputUntil } from "./buffer-input.ts";
-import { connectTimer, placeOf } from "./dial.ts";
-import { asSshError } from "./failure.ts";
+import { bufferInputUntil } from "../net/buffer-input.ts";
+import { connectTimer, placeOf } from "../net/dial.ts";
+import { asSshError } from "../net/failure.ts";
+import type { Client } from "./client.ts";
+import type { Prepared } from "./prepare.ts";
 import { hopError } from "./route.ts";
 
 /** An open byte connection. */

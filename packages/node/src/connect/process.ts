@@ -1,6 +1,6 @@
 import { BaseProcess, type Channel, type Exit } from "nacre/extend";
-import { ProcessErrors } from "./streams/error-policy.ts";
-import { type NodeStreams, nodeStreamsWith } from "./streams/node-streams.ts";
+import { ProcessErrors } from "../streams/error-policy.ts";
+import { type NodeStreams, nodeStreamsWith } from "../streams/node-streams.ts";
 
 /**
  * A running remote command with Node streams. If the connection breaks, the program learns it once: from `exit` if it has taken that

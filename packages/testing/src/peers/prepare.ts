@@ -1,7 +1,8 @@
 // Installs the programs that the tests with OpenSSH need, and makes the image of their container, as `npm test` does beside its checks.
-import { ensurePrograms, OPENSSH } from "../peers/install.ts";
-import { findContainerEngine } from "./container-engine.ts";
-import { ensureImage } from "./image.ts";
+
+import { findContainerEngine } from "../openssh/container-engine.ts";
+import { ensureImage } from "../openssh/image.ts";
+import { ensurePrograms, OPENSSH } from "./install.ts";
 
 await ensurePrograms(OPENSSH);
 // Without a container, the tests use a plain sshd, and say so.

@@ -1,8 +1,8 @@
 import type { ChannelOpener, RemotePath, RemotePattern, TransferResult, TransferSink } from "@nacre/files";
 import { downloadScp, uploadScp } from "@nacre/files/scp";
 import { SshError } from "@nacre/wire";
+import { nodeFiles } from "../disk/local-files.ts";
 import type { LocalSource } from "./client.ts";
-import { nodeFiles } from "./disk/local-files.ts";
 
 /** Uploads with scp, which checks the options. Throws `usage` for what only SFTP can do. */
 export async function upload(

@@ -14,12 +14,12 @@ import {
   type ScopedRows,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/extend";
+import type { CryptoChoice } from "../crypto/private-key.ts";
+import { accountName } from "../keys/account.ts";
+import type { IdentitySources, PassphraseSource } from "../keys/identities.ts";
+import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type TcpOptions } from "../net/dial.ts";
 import type { Client } from "./client.ts";
 import { clientList } from "./client-users.ts";
-import type { CryptoChoice } from "./crypto/private-key.ts";
-import { accountName } from "./keys/account.ts";
-import type { IdentitySources, PassphraseSource } from "./keys/identities.ts";
-import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type TcpOptions } from "./net/dial.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions

@@ -1,16 +1,16 @@
 import { SshError } from "@nacre/wire";
 import { abortedError, connectDuplex, withCaller } from "nacre/extend";
+import { warmUpAlgorithms } from "../crypto/load.ts";
+import { bufferInputUntil } from "../net/buffer-input.ts";
+import { placeOf, tcpDuplex } from "../net/dial.ts";
+import { rejectingWithSshError } from "../net/failure.ts";
+import { socketDuplex } from "../net/socket-duplex.ts";
+import { whilePending } from "../net/while-pending.ts";
 import { Client } from "./client.ts";
-import { warmUpAlgorithms } from "./crypto/load.ts";
-import { bufferInputUntil } from "./net/buffer-input.ts";
-import { placeOf, tcpDuplex } from "./net/dial.ts";
-import { rejectingWithSshError } from "./net/failure.ts";
-import { type Opened, throughClient, throughHop, timeOf } from "./net/jump.ts";
-import { hopError, type Route, readRoute } from "./net/route.ts";
-import { socketDuplex } from "./net/socket-duplex.ts";
-import { whilePending } from "./net/while-pending.ts";
+import { type Opened, throughClient, throughHop, timeOf } from "./jump.ts";
 import { type ConnectOptions, type HopOptions, isStream } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
+import { hopError, type Route, readRoute } from "./route.ts";
 
 /**
  * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. Rejects with an `SshError`: its

@@ -26,11 +26,11 @@ import {
   type ForwardOptions,
   type LocalForwardOptions,
   type ProxyOptions,
-} from "./forward/forward.ts";
-import { ForwardSocket, type SocketOptions } from "./forward/forward-socket.ts";
+} from "../forward/forward.ts";
+import { ForwardSocket, type SocketOptions } from "../forward/forward-socket.ts";
+import { type NodeStreams, nodeStreams } from "../streams/node-streams.ts";
 import { NodeProcess } from "./process.ts";
 import type { Sftp } from "./sftp.ts";
-import { type NodeStreams, nodeStreams } from "./streams/node-streams.ts";
 
 /** What `ssh.upload` takes: a path, a pattern, or the contents of one file, such as a readable stream of bytes. */
 export type LocalSource = string | { readonly glob: string } | AsyncIterable<Uint8Array>;
@@ -50,7 +50,7 @@ const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
 };
 
 /** Loads the forwards on demand: most connections forward nothing. */
-const forwards = (): Promise<typeof import("./forward/forwards.ts")> => import("./forward/forwards.ts");
+const forwards = (): Promise<typeof import("../forward/forwards.ts")> => import("../forward/forwards.ts");
 
 /** A logged-in SSH connection with Node streams. */
 export class Client extends AnyClient<NodeStreams, NodeProcess> {
@@ -167,7 +167,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
     { protocol, ...options }: ClientTransferOptions & UploadOptions = {},
   ): Promise<TransferResult> {
     if (isScp(protocol)) return (await import("./scp.ts")).upload(this, local, remote, options);
-    const [{ upload }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("./disk/local-files.ts")]);
+    const [{ upload }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("../disk/local-files.ts")]);
     const source = sourceOf(local, nodeFiles);
     const sftp = await this.sftp({ signal: options.signal });
     try {
@@ -189,7 +189,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
     { protocol, ...options }: ClientTransferOptions = {},
   ): Promise<TransferResult> {
     if (isScp(protocol)) return (await import("./scp.ts")).download(this, remote, local, options);
-    const [{ download }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("./disk/local-files.ts")]);
+    const [{ download }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("../disk/local-files.ts")]);
     const target = typeof local === "string" ? { files: nodeFiles, path: local } : local;
     const sftp = await this.sftp({ signal: options.signal });
     try {

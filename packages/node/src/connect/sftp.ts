@@ -1,5 +1,5 @@
 import type { FileHandle as AnyFileHandle, Sftp as AnySftp, LocalFiles } from "@nacre/files";
-import type { NodeStreams } from "./streams/node-streams.ts";
+import type { NodeStreams } from "../streams/node-streams.ts";
 
 /** SFTP with Node streams. */
 export type Sftp = AnySftp<NodeStreams>;
@@ -12,5 +12,5 @@ export type FileHandle = AnyFileHandle<NodeStreams>;
  * methods of `Client` open one for each call.
  */
 export async function loadNodeFiles(): Promise<LocalFiles> {
-  return (await import("./disk/local-files.ts")).nodeFiles;
+  return (await import("../disk/local-files.ts")).nodeFiles;
 }

@@ -1,8 +1,8 @@
 import { SshError } from "@nacre/wire";
 import { checkOptions } from "nacre/extend";
-import { CONNECT_OPTIONS, type ConnectOptions, HOP_OPTIONS, type Hop, type HopOptions } from "../options.ts";
-import { isHostAlone, placeOf } from "./dial.ts";
-import { asSshError } from "./failure.ts";
+import { isHostAlone, placeOf } from "../net/dial.ts";
+import { asSshError } from "../net/failure.ts";
+import { CONNECT_OPTIONS, type ConnectOptions, HOP_OPTIONS, type Hop, type HopOptions } from "./options.ts";
 
 /** Connections that lead to a destination. */
 export interface Route {
