@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path/posix";
 
 /**
- * Returns the pairs of folders that import from each other, directly or through others. `imports` has the relative imports of each file, by the
- * file's path. `entries` are the files that collect the exports of a package: they stand above all folders.
+ * Returns the pairs of folders that import from each other, directly or through others. `imports` has the relative imports of each file, by
+ * the file's path. `entries` are the files that collect the exports of a package: they stand above all folders.
  */
 export function folderCircles(
   imports: ReadonlyMap<string, readonly string[]>,
