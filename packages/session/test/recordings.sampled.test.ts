@@ -69,7 +69,7 @@ describe("recorded OpenSSH connection chacha20", () => {
     for (const end of sample(0, length, 29)) codes.add(cutAt(end).error?.code);
     expect(codes).toEqual(new Set(["connection-lost", "not-ssh"]));
     expect(cutAt(length).error?.code).toBe("closed");
-  }, 120_000);
+  }, 240_000);
 
   it("ends with an error when any byte is changed, except in the padding of plaintext packets", () => {
     const padding = plaintextPadding(concatBytes(...received));
@@ -80,7 +80,7 @@ describe("recorded OpenSSH connection chacha20", () => {
       });
       expect(client.error?.code === "closed", `byte ${at}`).toBe(padding.has(at));
     }
-  }, 60_000);
+  }, 240_000);
 });
 
 /** Returns the offsets of padding bytes in packets up to NEWKEYS. No MAC protects them (RFC 4253 §8). */

@@ -1,4 +1,4 @@
-import { must } from "@nacre/testing/openssh/run";
+import { must } from "../../../packages/testing/src/openssh/run.ts";
 
 /** Browser and the facts that the matrix asserts about it. */
 export interface BrowserUnderTest {

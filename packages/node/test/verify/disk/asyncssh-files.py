@@ -12,9 +12,9 @@ ask = json.loads(sys.argv[1])
 async def main():
     options = {"username": "alice", "client_keys": [ask["key"]], "known_hosts": ask["known"], "config": None}
     async with asyncssh.connect("127.0.0.1", ask["port"], **options) as connection, connection.start_sftp_client() as sftp:
-        near = ask["near"].encode()
-        await sftp.put(near + b"/tree", b"/tree", recurse=True, preserve=True)
-        await sftp.get(b"/tree", near + b"/back", recurse=True, preserve=True)
+        local = ask["local"].encode()
+        await sftp.put(local + b"/tree", b"/tree", recurse=True, preserve=True)
+        await sftp.get(b"/tree", local + b"/back", recurse=True, preserve=True)
         return {
             "link": await sftp.readlink("/tree/shapes/link"),
             "names": len(await sftp.listdir(b"/tree/names")),

@@ -10,7 +10,7 @@ import sys
 import paramiko
 
 ask = json.loads(sys.argv[1])
-near, root = ask["near"], ask["root"]
+local, root = ask["local"], ask["root"]
 host_key = paramiko.PKey.from_type_string(ask["hostKey"][0], base64.b64decode(ask["hostKey"][1]))
 transport = paramiko.Transport(("127.0.0.1", ask["port"]))
 transport.connect(hostkey=host_key, username="alice", pkey=paramiko.PKey.from_path(ask["key"]))
@@ -32,9 +32,9 @@ def error(call, *words):
 
 
 # Whole files: put asks for the size afterwards, get and getfo ask for all blocks ahead.
-result["put"] = sftp.put(f"{near}/large", "/large", confirm=True).st_size
-sftp.get("/large", f"{near}/paramiko-back", prefetch=True, max_concurrent_prefetch_requests=64)
-sftp.get("/large", f"{near}/paramiko-slow", prefetch=False)
+result["put"] = sftp.put(f"{local}/large", "/large", confirm=True).st_size
+sftp.get("/large", f"{local}/paramiko-back", prefetch=True, max_concurrent_prefetch_requests=64)
+sftp.get("/large", f"{local}/paramiko-slow", prefetch=False)
 
 # Directories.
 sftp.mkdir("/d", 0o750)
@@ -91,18 +91,18 @@ sftp.remove("l")
 # A file that is replaced in mid-transfer: a reader stays with the old one, and put notices that the new one has another size.
 with sftp.open("/large") as file:
     first = file.read(1_000_000)
-    os.rename(f"{near}/new", f"{root}/large")
+    os.rename(f"{local}/new", f"{root}/large")
     result["old"] = digest(first + file.read())
 with sftp.open("/large") as file:
     result["new"] = file.read().decode()
 
 
 def replace(done, total):
-    if os.path.exists(f"{near}/newer"):
-        os.rename(f"{near}/newer", f"{root}/large")
+    if os.path.exists(f"{local}/newer"):
+        os.rename(f"{local}/newer", f"{root}/large")
 
 
-result["replaced"] = error(sftp.put, f"{near}/large", "/large", replace)
+result["replaced"] = error(sftp.put, f"{local}/large", "/large", replace)
 
 sftp.close()
 transport.close()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 ask = json.loads(sys.argv[1])
-near, root, mount = ask["near"], ask["root"], ask["mount"]
+local, root, mount = ask["local"], ask["root"], ask["mount"]
 os.chdir(mount)
 result = {}
 
@@ -31,10 +31,10 @@ def error(call, *words):
 
 # Directories and whole files.
 result["listed"] = sorted([entry.name, entry.stat().st_size] for entry in os.scandir("many"))
-shutil.copyfile(f"{near}/large", "large")
+shutil.copyfile(f"{local}/large", "large")
 result["large"] = digest("large")
-subprocess.run(["cp", "-a", f"{near}/tree", "."], check=True)
-subprocess.run(["diff", "-r", f"{near}/tree", "tree"], check=True)
+subprocess.run(["cp", "-a", f"{local}/tree", "."], check=True)
+subprocess.run(["diff", "-r", f"{local}/tree", "tree"], check=True)
 
 # One file, in pieces.
 file = os.open("f", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640)
@@ -93,7 +93,7 @@ result["space"] = space.f_frsize * space.f_blocks
 # A file that is replaced in mid-transfer.
 with open("large", "rb", buffering=0) as file:
     data = file.read(100_000)
-    os.rename(f"{near}/new", f"{root}/large")
+    os.rename(f"{local}/new", f"{root}/large")
     while part := file.read(1_000_000):
         data += part
 result["old"] = hashlib.sha256(data).hexdigest()
