@@ -31,7 +31,7 @@ test("an unknown name is `usage`, on both sides and at a jump host", async () =>
   const algorithms = { ciphers: "aes128-cbc" };
   const unknown = {
     code: "usage",
-    message: expect.stringContaining('unknown name "aes128-cbc"; expected aes128-gcm@'),
+    message: expect.stringContaining('unknown name "aes128-cbc"; expected '),
   };
   const login = { host: "127.0.0.1", user: "a", agent: false, identities: [key], knownHosts: [] };
   await expect(connect({ ...login, algorithms })).rejects.toMatchObject(unknown);

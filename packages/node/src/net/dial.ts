@@ -58,6 +58,10 @@ export function dial({ host, port, connectTimeout, localAddress, signal }: TcpOp
       reject(aborted(where, signal));
       return;
     }
+    if (localAddress !== undefined && isIP(host) !== 0 && isIP(host) !== isIP(localAddress)) {
+      reject(cannotBind(where));
+      return;
+    }
     const onread = {
       // Node reads this property once, workerd before each read.
       get buffer() {
@@ -83,7 +87,8 @@ export function dial({ host, port, connectTimeout, localAddress, signal }: TcpOp
       settle();
       resolve(socket);
     };
-    const onError = (cause: NodeJS.ErrnoException): void => fail(dialError(where, cause));
+    const onError = (cause: NodeJS.ErrnoException): void =>
+      fail(localAddress !== undefined && isFromBind(cause) ? cannotBind(where, cause) : dialError(where, cause));
     const onAbort = (): void => fail(aborted(where, signal!));
     const timer = connectTimer(where, connectTimeout, fail);
     signal?.addEventListener("abort", onAbort);
@@ -134,15 +139,19 @@ export function checkPort(port: unknown, least: 0 | 1): void {
   throw new SshError("usage", `invalid port ${given}; expected an integer from ${least} to 65535`);
 }
 
+/** Returns whether the error is about the address to connect from. Bun and Deno name another call than `bind`. */
+function isFromBind({ syscall, code }: NodeJS.ErrnoException): boolean {
+  return syscall === "bind" || code === "EADDRNOTAVAIL" || code === "EINVAL";
+}
+
+function cannotBind(where: string, cause?: unknown): SshError {
+  const reason = "cannot connect from `localAddress`; it must be an address of this machine and of the host's family";
+  return failed(where, reason, cause);
+}
+
 function dialError(where: string, cause: NodeJS.ErrnoException): SshError {
   // Each address has its own error; report that of the first address tried.
   const first = cause instanceof AggregateError ? (cause.errors[0] as NodeJS.ErrnoException) : cause;
-  if (cause.syscall === "bind")
-    return failed(
-      where,
-      "cannot connect from `localAddress`; it must be an address of this machine and of the host's family",
-      cause,
-    );
   switch (cause.code ?? first.code ?? "") {
     case "ECONNREFUSED":
       return failed(where, "connection refused; check that an SSH server listens on this port", cause);
@@ -161,7 +170,7 @@ function dialError(where: string, cause: NodeJS.ErrnoException): SshError {
   }
 }
 
-function failed(where: string, reason: string, cause: unknown): SshError {
+function failed(where: string, reason: string, cause?: unknown): SshError {
   return new SshError("connection-failed", `cannot connect to ${where}: ${reason}`, { cause });
 }
 
