@@ -37,7 +37,7 @@ const PARTS: readonly Part[] = [
   type Questions,
   type ServerPromptsAsk,
   serverKeyboardInteractive,
-} from "./login/methods/keyboard-interactive.ts";\n`,
+} from "./methods/keyboard-interactive.ts";\n`,
       ],
       "packages/auth/src/methods/list.ts": [
         `import {
