@@ -22,6 +22,15 @@ interface Part {
   readonly ownTests?: readonly string[];
 }
 
+/** What the copy has beside the packages. Tests read the documents. */
+const SOURCES = [
+  "package.json",
+  "test-vectors",
+  "scripts",
+  "examples",
+  ...readdirSync(".").filter((name) => name.endsWith(".md")),
+];
+
 const PARTS: readonly Part[] = [
   {
     name: "the login method keyboard-interactive",
@@ -106,7 +115,6 @@ const PARTS: readonly Part[] = [
       "packages/nacre/src/users/agent",
       "packages/nacre/test/agent",
       "packages/node/src/keys/forward-agent.ts",
-      "packages/node/test/forward-agent.test.ts",
       "packages/node/test/interop/forward-agent.test.ts",
       "packages/testing/src/attacks/rows/agent.ts",
     ],
@@ -177,7 +185,7 @@ for (const part of PARTS.filter(({ name }) => name.includes(only))) {
     remove(part, ".");
     continue;
   }
-  const folder = copySources("without", ["package.json", "test-vectors", "scripts", "examples", "README.md"]);
+  const folder = copySources("without", SOURCES);
   try {
     remove(part, folder);
     // Tests of the part in files with others need not compile.
