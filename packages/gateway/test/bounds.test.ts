@@ -158,7 +158,7 @@ test("a connection ends after maxBytes", async () => {
 });
 
 test("a client that answers no ping loses its WebSocket, and may resume", async () => {
-  const { open, url, event } = await withEcho({ limits: { pingInterval: 40 } });
+  const { open, url, event } = await withEcho({ limits: { pingInterval: 150 } });
   const page = await open();
   await page.opened;
   await once(page.ws, "ping");
