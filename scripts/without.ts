@@ -28,6 +28,7 @@ const SOURCES = [
   "test-vectors",
   "scripts",
   "examples",
+  "LICENSE",
   ...readdirSync(".").filter((name) => name.endsWith(".md")),
 ];
 
