@@ -8,8 +8,8 @@ export const FREED_FROM: number = 4 * 1024;
 let closedPort: MessagePort | undefined;
 
 /**
- * Frees the memory of a buffer that nothing uses any more, instead of leaving it to the garbage collector. The buffer is detached: its
- * views have length 0. No effect on a detached buffer.
+ * Frees the memory of a buffer that nothing uses any more, instead of leaving it to the garbage collector. The buffer is detached: its views
+ * have length 0. Does nothing to a detached buffer, or on a platform that cannot detach one.
  */
 export function freeBuffer(buffer: ArrayBuffer): void {
   freeBuffers([buffer]);
@@ -22,7 +22,7 @@ export function freeBuffers(buffers: readonly ArrayBuffer[]): void {
   if (attached.length === 0) return;
   if (transfer !== undefined) {
     for (const buffer of attached) transfer.call(buffer, 0);
-  } else {
+  } else if (typeof MessageChannel === "function") {
     // A dropped message drops the memory that was transferred with it. A further buffer in it costs much less than a further message.
     closedPort ??= portWithoutReceiver();
     closedPort.postMessage(undefined, attached);

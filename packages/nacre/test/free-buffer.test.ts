@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { freeBuffer, freeBuffers } from "../src/free-buffer.ts";
 
 it("detaches the buffer, and leaves a detached buffer as it is", () => {
@@ -17,4 +17,22 @@ it("detaches several buffers, also if one is detached already or occurs twice", 
   expect(bytes.map(({ length }) => length)).toEqual([0, 0, 0, 0]);
   freeBuffers(buffers);
   freeBuffers([]);
+});
+
+it("does nothing on a platform that cannot detach buffers", async () => {
+  vi.resetModules();
+  const prototype = ArrayBuffer.prototype as { transfer?: unknown };
+  const { transfer } = prototype;
+  vi.stubGlobal("MessageChannel", undefined);
+  prototype.transfer = undefined;
+  try {
+    const fresh = await import("../src/free-buffer.ts");
+    const bytes = new Uint8Array(100);
+    fresh.freeBuffer(bytes.buffer);
+    expect(bytes).toHaveLength(100);
+  } finally {
+    if (transfer === undefined) delete prototype.transfer;
+    else prototype.transfer = transfer;
+    vi.unstubAllGlobals();
+  }
 });

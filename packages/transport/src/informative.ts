@@ -11,8 +11,8 @@ import {
 import type { TransportEvent } from "./events.ts";
 
 /**
- * Returns the event for a message that asks for nothing; `undefined` if there is none. IGNORE, UNIMPLEMENTED and DEBUG only inform, so a
- * malformed one is ignored; the trace shows it as malformed. `nameOf` names our key exchange message with a sequence number. Throws
+ * Returns the event for an informative message, or `undefined` if the message causes no event. IGNORE, UNIMPLEMENTED and DEBUG only inform,
+ * so a malformed one is ignored; the trace shows it as malformed. `nameOf` names our key exchange message with a sequence number. Throws
  * `malformed-message` for the others, also for more than `maxExtensions`.
  */
 export function readInformative(

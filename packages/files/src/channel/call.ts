@@ -13,7 +13,7 @@ export interface CallContext extends FailedCall {
   readonly origin?: Error | undefined;
 }
 
-/** Returns the context of a call that an application makes now. Throws `usage` for a value that is not an AbortSignal. */
+/** Returns the context of a public call, with the caller's stack. Throws `usage` if `signal` is not an AbortSignal. */
 export function callContext<P extends string | undefined>(
   name: string,
   path: P,

@@ -46,7 +46,7 @@ export class Matches {
     this.#mover = mover;
   }
 
-  /** Starts all matches. Throws `usage` if there are none. */
+  /** Starts the transfer of every match. Throws `usage` if nothing matches. */
   async start(root: Directory, pattern: string): Promise<void> {
     const run = this.#run;
     let isAny = false;

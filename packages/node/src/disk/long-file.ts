@@ -106,7 +106,7 @@ export type FileId = Pick<Stats, "dev" | "ino">;
  */
 const busy = new Map<string, Promise<void>>();
 
-/** Returns a Promise for the end of a file's truncation, or `undefined` if there is none. */
+/** Returns a Promise that resolves when the file's pending truncation ends; `undefined` if none is pending. */
 export function busyUntil(file: FileId): Promise<void> | undefined {
   return busy.size === 0 ? undefined : busy.get(keyOf(file));
 }
@@ -155,7 +155,7 @@ const AT_ONCE = 2;
  * call frees the blocks of a file, which takes as long as the file is long, or stores them.
  */
 export class SlowCalls {
-  /** Logins that have a call under way. */
+  /** Logins with a call in flight. */
   readonly #running = new Set<string>();
   readonly #waiting = new LoginTurns<() => Promise<void>>();
 

@@ -89,9 +89,8 @@ export function ownAddresses(): readonly string[] {
 }
 
 /**
- * Returns where an IP address leads. Loopback and unspecified addresses are of this machine, as are those of its interfaces, `own`;
- * link-local ones are of its link, also its own. IPv6 forms of an IPv4 address count as that address. Text that is no IP address counts as
- * of the link.
+ * Returns where an IP address leads. Loopback, unspecified and interface addresses (`own`) lead to this machine; link-local addresses lead to
+ * the link, even those in `own`. An IPv4 address in IPv6 form counts as that IPv4 address. Any other text counts as link-local.
  */
 export function addressPlace(address: string, own: readonly string[]): AddressPlace {
   const scope = addressScope(address);

@@ -63,7 +63,7 @@ export function whenKnown<T, U>(value: T | Promise<T>, use: (value: T) => U): U 
 
 /**
  * Returns the methods that an option `methods` chooses: values, and names of `known`. Without the option, all of `known`. Throws `usage`
- * for another name, a name that occurs twice, and a value that is no login method.
+ * for another name, a repeated name, and a value that is not a login method.
  */
 export function chosenMethods<M extends ClientLoginMethod | ServerLoginMethod>(
   chosen: readonly (string | M)[] | undefined,
