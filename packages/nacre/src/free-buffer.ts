@@ -8,8 +8,8 @@ export const FREED_FROM: number = 4 * 1024;
 let closedPort: MessagePort | undefined;
 
 /**
- * Frees the memory of a buffer that nothing uses any more, instead of leaving it to the garbage collector. The buffer is detached: its views
- * have length 0. Does nothing to a detached buffer, or on a platform that cannot detach one.
+ * Frees the memory of a buffer that nothing uses any more, instead of leaving it to the garbage collector. The buffer is detached: its
+ * views have length 0. Does nothing to a detached buffer, or on a platform that cannot detach one.
  */
 export function freeBuffer(buffer: ArrayBuffer): void {
   freeBuffers([buffer]);

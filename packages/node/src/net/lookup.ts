@@ -89,8 +89,8 @@ export function ownAddresses(): readonly string[] {
 }
 
 /**
- * Returns where an IP address leads. Loopback, unspecified and interface addresses (`own`) lead to this machine; link-local addresses lead to
- * the link, even those in `own`. An IPv4 address in IPv6 form counts as that IPv4 address. Any other text counts as link-local.
+ * Returns where an IP address leads. Loopback, unspecified and interface addresses (`own`) lead to this machine; link-local addresses lead
+ * to the link, even those in `own`. An IPv4 address in IPv6 form counts as that IPv4 address. Any other text counts as link-local.
  */
 export function addressPlace(address: string, own: readonly string[]): AddressPlace {
   const scope = addressScope(address);
