@@ -1,6 +1,3 @@
-/** Method of `ArrayBuffer` since ECMAScript 2024, which Node 20 lacks. */
-const { transfer } = ArrayBuffer.prototype as { readonly transfer?: (newLength: number) => ArrayBuffer };
-
 /** Length in bytes from which freeing a buffer early costs less than leaving it to the garbage collector. */
 export const FREED_FROM: number = 4 * 1024;
 
@@ -20,6 +17,8 @@ export function freeBuffers(buffers: readonly ArrayBuffer[]): void {
   const attached: ArrayBuffer[] = [];
   for (const buffer of buffers) if (buffer.byteLength > 0 && !attached.includes(buffer)) attached.push(buffer);
   if (attached.length === 0) return;
+  // A method since ECMAScript 2024, which Node 20 lacks.
+  const { transfer } = ArrayBuffer.prototype as { readonly transfer?: (newLength: number) => ArrayBuffer };
   if (transfer !== undefined) {
     for (const buffer of attached) transfer.call(buffer, 0);
   } else if (typeof MessageChannel === "function") {

@@ -81,6 +81,11 @@ it("creates a file with contents, mode and times, but not in place of another on
   expect(await codeOf(nodeFiles.open(join(folder, "elsewhere"), true))).toBe("file-unreadable");
 });
 
+/** Waits until the time that calls took is paid back. Bun sometimes completes several calls of the thread pool in one turn. */
+async function someTurns(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+}
+
 it("makes calls in the thread pool if the turn has no time left or the disk is slow", async () => {
   const folder = await temporaryFolder();
   const path = join(folder, "f");
@@ -90,16 +95,16 @@ it("makes calls in the thread pool if the turn has no time left or the disk is s
     await codeOf(nodeFiles.create(path, undefined));
     return pooled.opens;
   };
-  await setImmediate();
+  await someTurns();
   duration = 4;
   expect(await opens()).toBe(0);
   duration = 0;
   expect(await opens()).toBe(1);
-  await setImmediate();
+  await someTurns();
   duration = 11;
   expect(await opens()).toBe(1);
   duration = 0;
-  await setImmediate();
+  await someTurns();
   expect(await opens()).toBe(2);
   expect((await nodeFiles.lstat(path)).size).toBe(4);
   await nodeFiles.rename(path, join(folder, "g"));
@@ -109,6 +114,7 @@ it("makes calls in the thread pool if the turn has no time left or the disk is s
   // The slow call took 11 ms, so 220 ms pass.
   now += 219;
   expect(await opens()).toBe(4);
+  await someTurns();
   now += 1;
   expect(await opens()).toBe(4);
 });
