@@ -5,9 +5,9 @@ import { build } from "esbuild";
 /** Entries that must not import noble, directly or indirectly, each with a file that it does import: that shows that the check works. */
 const ENTRIES: Readonly<Record<string, string>> = {
   "packages/node/src/index.ts": "packages/transport/src/transport.ts",
-  "packages/node/src/listen/ssh-server.ts": "packages/session/src/server-session.ts",
+  "packages/node/src/listen/ssh-server.ts": "packages/protocol/src/server-protocol.ts",
   "packages/node/src/forward/forwards.ts": "packages/nacre/src/users/forward/bridge.ts",
-  "packages/nacre/src/extend.ts": "packages/session/src/client-session.ts",
+  "packages/nacre/src/extend.ts": "packages/protocol/src/client-protocol.ts",
   "packages/keys/src/internal.ts": "packages/keys/src/public-key.ts",
   "packages/keyfiles/src/internal.ts": "packages/keyfiles/src/known-hosts.ts",
   "packages/kex/src/internal.ts": "packages/kex/src/hybrid.ts",

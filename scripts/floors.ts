@@ -13,7 +13,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   transport: 3,
   connection: 4,
   auth: 4,
-  session: 5,
+  protocol: 5,
   sftp: 5,
   nacre: 6,
   files: 7,

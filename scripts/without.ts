@@ -70,7 +70,7 @@ const PARTS: readonly Part[] = [
         "  serverKeyboardInteractive,\n",
       ],
     },
-    run: ["packages/auth", "packages/session", "packages/nacre"],
+    run: ["packages/auth", "packages/protocol", "packages/nacre"],
     ownTests: [
       "client and server logs in by keyboard-interactive",
       "client and server lists all tries in the error",

@@ -6,9 +6,9 @@ import { defaultSignatureAlgorithms } from "@nacre/keys";
 import { PacketReader } from "@nacre/packet";
 import { keyboardInteractiveLogin, noneLogin, passwordLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
+import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/protocol/scripted-client";
+import { ServerPair } from "@nacre/testing/protocol/server-pair";
 import { seededRandom } from "@nacre/testing/random";
-import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
-import { ServerPair } from "@nacre/testing/session/server-pair";
 import { encodeTunnelMessage, type TunnelMessage } from "@nacre/tunnel";
 import {
   base64Decode,
@@ -42,8 +42,8 @@ import { strings } from "../fuzz/input.ts";
 import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
+import { SAMPLE_COUNT, script } from "../fuzz/targets/protocol/script.ts";
 import { scpSeeds } from "../fuzz/targets/scp/index.ts";
-import { SAMPLE_COUNT, script } from "../fuzz/targets/sessions/script.ts";
 import { sftpSeeds } from "../fuzz/targets/sftp/seeds.ts";
 import { tunnelScript } from "../fuzz/targets/tunnels/script.ts";
 

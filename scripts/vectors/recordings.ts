@@ -1,11 +1,11 @@
 // Records whole connections with a real OpenSSH server in test-vectors/recordings.json. Nacre's random source has a fixed seed, so that
-// packages/session/test/recordings.sampled.test.ts can replay the connections without a network.
+// packages/protocol/test/recordings.sampled.test.ts can replay the connections without a network.
 
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { ensureContainer } from "@nacre/testing/openssh/container";
 import { authorizeKey, containerExec, startSshd } from "@nacre/testing/openssh/sshd";
-import { SCENARIOS, type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
+import { SCENARIOS, type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/protocol/scripted-client";
 import { base64Encode } from "@nacre/wire";
 
 const FILE = new URL("../../test-vectors/recordings.json", import.meta.url);

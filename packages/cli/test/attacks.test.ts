@@ -14,7 +14,7 @@ import { isAlive, type Served, useServeFolder } from "./interop/serve-support.ts
 import { FakeServer, FakeTerminal, temporaryFolder } from "./support.ts";
 
 /*
- * Rows of the attack suite that need processes and terminals. The other rows are in packages/session/test/attacks.
+ * Rows of the attack suite that need processes and terminals. The other rows are in packages/protocol/test/attacks.
  */
 
 const folder = useServeFolder({ terminals: true });

@@ -75,7 +75,7 @@ export class Connection {
   }
 
   /** Releases the memory of empty queues. Call it on an idle connection. */
-  rest(): void {
+  releaseBuffers(): void {
     if (this.#context.events.length === 0) this.#context.events = [];
   }
 

@@ -21,7 +21,7 @@ export interface LookupRequest {
   readonly signal: AbortSignal;
 }
 
-/** Looks up names, for clients in turns. A name is looked up once for all that ask for it meanwhile. */
+/** Looks up names, for clients in line. A name is looked up once for all that ask for it meanwhile. */
 export class Lookups {
   /** Number of lookups that names which `allow` does not list leave to those that it lists. */
   readonly room: number;
@@ -37,7 +37,7 @@ export class Lookups {
   }
 
   /**
-   * Resolves a name when the client's turn comes, leaving `leaves` lookups to others. Rejects with `forward-unreachable` if the lookup
+   * Resolves a name when the client is first in line, leaving `leaves` lookups to others. Rejects with `forward-unreachable` if the lookup
    * fails or too many names of the client wait. Never settles if the signal aborts while the name waits.
    */
   resolve(host: string, { client, signal }: LookupRequest, leaves: number): Promise<readonly string[]> {

@@ -48,7 +48,7 @@ export interface GatewayOptions {
   readonly trustedProxies?: readonly string[] | undefined;
   /**
    * Resolves host names to IP addresses. Default: the system's resolver. At most 64 calls run at a time, and two lookups by the system.
-   * Clients wait in turns, and each has at most half of what the others leave. If `allow` lists host names, half of the lookups are kept
+   * Clients wait in line, and each has at most half of what the others leave. If `allow` lists host names, half of the lookups are kept
    * free for these.
    */
   readonly lookup?: Lookup | undefined;

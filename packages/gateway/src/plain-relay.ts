@@ -41,7 +41,7 @@ export class PlainRelay extends Relay {
     this.end("client-closed", "the WebSocket was lost");
   }
 
-  protected rest(): void {}
+  protected silent(): void {}
 
   protected released(): void {}
 

@@ -32,7 +32,7 @@ const OWN_SHARE = 128 * 1024;
 const LINGER = 60_000;
 
 /** Milliseconds without data after which a tunnel acknowledges all consumed bytes, so that the client can free them. */
-const REST = 1000;
+const SILENT_AFTER = 1000;
 
 /** Milliseconds to write the client's last bytes to the destination. */
 const LAST_WRITE = 5000;
@@ -145,7 +145,7 @@ export abstract class Relay implements WebSocketUser {
     // rule: resume-time
     if (state.kind === "parked" && now >= state.until) return this.end("resume-timeout");
     if (state.kind !== "carried") return;
-    if (now - this.#activeAt >= REST) this.rest();
+    if (now - this.#activeAt >= SILENT_AFTER) this.silent();
     const { ws } = state;
     // A paused WebSocket reads no pongs, so its silence does not count.
     if (ws.isPaused) this.#heardAt = now;
@@ -243,8 +243,8 @@ export abstract class Relay implements WebSocketUser {
   protected abstract destinationLost(why: string): void;
   /** Called when the WebSocket is lost. Parks or ends the connection. */
   protected abstract webSocketLost(): void;
-  /** Called on each tick while no data has moved for {@link REST}. */
-  protected abstract rest(): void;
+  /** Called on each tick while no data has moved for {@link SILENT_AFTER}. */
+  protected abstract silent(): void;
 
   #carriedBy(ws: GatewayWebSocket): RelayState {
     ws.user = this;

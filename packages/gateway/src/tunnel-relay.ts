@@ -117,7 +117,7 @@ export class TunnelRelay extends Relay {
     this.park(this.#tunnel.buffered + this.outlet.length);
   }
 
-  protected rest(): void {
+  protected silent(): void {
     this.#tunnel.acknowledgeAll();
     this.#pump();
   }

@@ -2,7 +2,7 @@ import type { HashFunction } from "@nacre/kdf";
 import type { KexContext, RandomSource } from "@nacre/wire";
 
 /**
- * A key exchange method (RFC 4253 §7, §8). A session machine takes a list of methods. Each method implements its own messages and
+ * A key exchange method (RFC 4253 §7, §8). A protocol machine takes a list of methods. Each method implements its own messages and
  * mathematics. The transport handles identification strings, KEXINITs, host keys and signatures.
  */
 export interface KexMethod {

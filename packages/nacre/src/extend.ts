@@ -1,5 +1,5 @@
 // Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
-export { SESSION_LIMITS } from "@nacre/session";
+export { PROTOCOL_LIMITS } from "@nacre/protocol";
 export { escapeText, SshError } from "@nacre/wire";
 export {
   checkKey,

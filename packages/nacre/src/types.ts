@@ -18,7 +18,7 @@ export type {
   ServerLoginOptions,
   ServerMethod,
 } from "@nacre/auth";
-export type { KeyLogPort, Limits, SessionTrace, TracePort, TraceRecord } from "@nacre/session";
+export type { KeyLogPort, Limits, ProtocolTrace, TracePort, TraceRecord } from "@nacre/protocol";
 export type {
   Culprit,
   LoginMessage,

@@ -1,21 +1,21 @@
-import { describedTrace as describedTraceOf, type SessionTrace, type TracePort } from "@nacre/session";
+import { describedTrace as describedTraceOf, type ProtocolTrace, type TracePort } from "@nacre/protocol";
 import { usage } from "./check.ts";
 
 /**
  * Makes a trace that calls `port` with a description of each packet, without secrets. Exceptions of `port` are ignored. Connections may
  * share the trace.
  */
-export function describedTrace(port: TracePort): SessionTrace {
+export function describedTrace(port: TracePort): ProtocolTrace {
   return describedTraceOf(quietly(port));
 }
 
 /** Returns the option `trace` as a trace. For entry points that carry the descriptions of packets. Throws `usage` for another object. */
-export function withDescriptions(trace: TracePort | SessionTrace | undefined): SessionTrace | undefined {
+export function withDescriptions(trace: TracePort | ProtocolTrace | undefined): ProtocolTrace | undefined {
   return madeTrace(typeof trace === "function" ? describedTrace(trace) : trace);
 }
 
 /** Returns the option `trace`. Throws `usage` for a function: only a trace made by `describedTrace` brings the descriptions of packets. */
-export function madeTrace(trace: TracePort | SessionTrace | undefined): SessionTrace | undefined {
+export function madeTrace(trace: TracePort | ProtocolTrace | undefined): ProtocolTrace | undefined {
   if (trace !== undefined && (typeof trace === "function" || typeof trace?.packet !== "function"))
     throw usage("`trace` must be a trace; pass `describedTrace(function)`, an export of `nacre/core`");
   return trace;

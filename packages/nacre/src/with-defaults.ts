@@ -1,5 +1,5 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
-import type { Limits } from "@nacre/session";
+import type { Limits } from "@nacre/protocol";
 import type { Overrides } from "@nacre/wire";
 import { checkLoginMethods } from "./check.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";

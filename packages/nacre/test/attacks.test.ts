@@ -2,7 +2,7 @@ import { fingerprint } from "@nacre/keys";
 import { AttackPeer, type Target } from "@nacre/testing/attacks/attack-peer";
 import { passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
-import { algorithms, hostKey, userKey } from "@nacre/testing/attacks/session-target";
+import { algorithms, hostKey, userKey } from "@nacre/testing/attacks/protocol-target";
 import { macrotask } from "@nacre/testing/macrotask";
 import {
   directStreamlocal,
@@ -23,7 +23,7 @@ import type { DuplexHandler } from "../src/mux/duplex.ts";
 import { formatTarget } from "../src/users/forward/target.ts";
 
 /*
- * Rows of the attack suite that need `serveDuplex`; the others are in packages/session/test/attacks.
+ * Rows of the attack suite that need `serveDuplex`; the others are in packages/protocol/test/attacks.
  */
 
 type Started = Pick<SessionStart, "user" | "command" | "env" | "pty">;

@@ -1,6 +1,6 @@
 import { parsePublicKey } from "@nacre/keys";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
-import { hostKey, userKey } from "@nacre/testing/session/pair";
+import { hostKey, userKey } from "@nacre/testing/protocol/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { expect, test } from "vitest";
 

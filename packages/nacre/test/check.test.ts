@@ -1,11 +1,11 @@
 import { impossibleLimits, notIntegers } from "@nacre/testing/limits";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
-import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/session/pair";
+import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/protocol/pair";
 import { MAX_MILLISECONDS } from "@nacre/wire";
 import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
-import { connectDuplex, SESSION_LIMITS } from "nacre/extend";
+import { connectDuplex, PROTOCOL_LIMITS } from "nacre/extend";
 import { SERVER_LIMITS } from "nacre/internal-server";
 import { describe, expect, it } from "vitest";
 
@@ -128,7 +128,7 @@ describe("serve", () => {
 });
 
 describe("a limit outside its range", () => {
-  it.each(impossibleLimits(SESSION_LIMITS.ranges))("is rejected by connect: %s", async (_, limits) => {
+  it.each(impossibleLimits(PROTOCOL_LIMITS.ranges))("is rejected by connect: %s", async (_, limits) => {
     const { near } = wire();
     const signal = AbortSignal.abort();
     expect(await failure(connect(near, { ...visitor, signal, limits }))).toMatchObject({ code: "usage" });

@@ -4,7 +4,7 @@ import { fingerprint } from "@nacre/keys";
 import { connected, hostKey, StreamServer, userKey, welcome } from "@nacre/testing/nacre/host";
 import { code, failure, text, uncaught } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { nameOf, requestsOf } from "@nacre/testing/session/requests";
+import { nameOf, requestsOf } from "@nacre/testing/protocol/requests";
 import { exitSignal, ptyRequest, utf8DecodeLossy, utf8Encode } from "@nacre/wire";
 import {
   type Client,

@@ -2,7 +2,7 @@ import { sftp } from "@nacre/files";
 import { macrotask } from "@nacre/testing/macrotask";
 import { connected, type StreamServer } from "@nacre/testing/nacre/host";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
-import { requestsOf } from "@nacre/testing/session/requests";
+import { requestsOf } from "@nacre/testing/protocol/requests";
 import { type AskToken, utf8DecodeLossy } from "@nacre/wire";
 import type { Client } from "nacre";
 import { describe, expect, it, vi } from "vitest";

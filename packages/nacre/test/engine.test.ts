@@ -1,4 +1,4 @@
-import type { ServerSessionEvent } from "@nacre/session";
+import type { ServerProtocolEvent } from "@nacre/protocol";
 import { macrotask } from "@nacre/testing/macrotask";
 import { uncaught } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
@@ -6,16 +6,16 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Duplex } from "../src/mux/duplex.ts";
 import { type DrivenMachine, Engine } from "../src/mux/engine.ts";
 
-type Machine = DrivenMachine<ServerSessionEvent>;
+type Machine = DrivenMachine<ServerProtocolEvent>;
 
-/** Runs an engine with a session machine that outputs 1, asks once, and outputs the answer. Records the bytes of each write. */
+/** Runs an engine with a protocol machine that outputs 1, asks once, and outputs the answer. Records the bytes of each write. */
 function asked(question: () => number | Promise<number>): {
   writes: number[][];
   failures: unknown[];
   done: () => void;
 } {
   const output = [1];
-  const events: ServerSessionEvent[] = [{ type: "debug", alwaysDisplay: false, message: "what is it?" }];
+  const events: ServerProtocolEvent[] = [{ type: "debug", alwaysDisplay: false, message: "what is it?" }];
   const machine: Partial<Machine> = {
     wantsInput: true,
     start() {},
@@ -25,7 +25,7 @@ function asked(question: () => number | Promise<number>): {
     },
     deadline: () => undefined,
     tick() {},
-    rest() {},
+    releaseBuffers() {},
     disconnect: (error) => void events.push({ type: "closed", error }),
   };
   const writes: number[][] = [];
@@ -41,7 +41,7 @@ function asked(question: () => number | Promise<number>): {
     close: () => Promise.resolve(),
   };
   const failures: unknown[] = [];
-  const engine: Engine<ServerSessionEvent> = new Engine(duplex, machine as Machine, {
+  const engine: Engine<ServerProtocolEvent> = new Engine(duplex, machine as Machine, {
     event: () => engine.ask(question, give, (cause) => failures.push(cause)),
     closed() {},
   });
@@ -103,13 +103,13 @@ describe("an answer of the application", () => {
   });
 });
 
-/** Makes an engine with a partial session machine and byte connection. Records the errors it ends with. */
+/** Makes an engine with a partial protocol machine and byte connection. Records the errors it ends with. */
 function driven(
   machine: Partial<Machine>,
   duplex: Partial<Duplex> = {},
-): { engine: Engine<ServerSessionEvent>; ends: SshError[] } {
+): { engine: Engine<ServerProtocolEvent>; ends: SshError[] } {
   const ends: SshError[] = [];
-  const engine = new Engine<ServerSessionEvent>(
+  const engine = new Engine<ServerProtocolEvent>(
     {
       open() {},
       write: () => true,
@@ -129,7 +129,7 @@ function driven(
       takeOutput: () => [],
       deadline: () => undefined,
       tick() {},
-      rest() {},
+      releaseBuffers() {},
       disconnect() {},
       ...machine,
     } as Machine,
@@ -138,7 +138,7 @@ function driven(
   return { engine, ends };
 }
 
-function start(engine: Engine<ServerSessionEvent>): void {
+function start(engine: Engine<ServerProtocolEvent>): void {
   engine.start();
   engine.turn();
 }
@@ -172,12 +172,12 @@ describe("input", () => {
   });
 });
 
-describe("an exception of the session machine", () => {
+describe("an exception of the protocol machine", () => {
   const fault = new TypeError("no such thing");
   const broken = (): never => {
     throw fault;
   };
-  it.each<[string, Partial<Machine>, (engine: Engine<ServerSessionEvent>) => void]>([
+  it.each<[string, Partial<Machine>, (engine: Engine<ServerProtocolEvent>) => void]>([
     ["in start", { start: broken }, start],
     ["in nextEvent", { nextEvent: broken }, start],
     ["in nextEvent of a scheduled turn", { nextEvent: broken }, (engine) => engine.touch()],
@@ -226,13 +226,13 @@ describe("an exception of the session machine", () => {
   });
 });
 
-/** Makes an engine with a session machine that yields `yields` times. Each yield adds `name` to `order`; two end a turn. */
+/** Makes an engine with a protocol machine that yields `yields` times. Each yield adds `name` to `order`; two end a turn. */
 function worker(
   name: string,
   yields: number,
   order: string[],
   duplex: Partial<Duplex> = {},
-): Engine<ServerSessionEvent> {
+): Engine<ServerProtocolEvent> {
   let yielded = 0;
   return driven(
     {
@@ -288,7 +288,7 @@ describe("a turn that has used up its share", () => {
 
   it("keeps reading if the machine yields once per round of the event loop", async () => {
     const calls: string[] = [];
-    const events: ServerSessionEvent[] = [];
+    const events: ServerProtocolEvent[] = [];
     const { engine } = driven(
       { nextEvent: () => events.shift() },
       { pause: () => void calls.push("pause"), resume: () => void calls.push("resume") },
@@ -304,7 +304,7 @@ describe("a turn that has used up its share", () => {
   it("writes its output before other connections run", () => {
     const output = [1];
     const writes: number[][] = [];
-    const events: ServerSessionEvent[] = [{ type: "yield" }, { type: "yield" }];
+    const events: ServerProtocolEvent[] = [{ type: "yield" }, { type: "yield" }];
     const { engine } = driven(
       {
         nextEvent: () => events.shift(),

@@ -1,6 +1,6 @@
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { algorithms } from "@nacre/testing/session/pair";
+import { algorithms } from "@nacre/testing/protocol/pair";
 import { connect, connectDuplex, type ExecOptions, type Session, serve } from "nacre";
 import { connectDuplex as connectDuplexWith, connect as connectWith, serve as serveWith } from "nacre/core";
 import { describe, expect, it } from "vitest";

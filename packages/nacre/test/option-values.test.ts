@@ -2,7 +2,7 @@ import { sftp } from "@nacre/files";
 import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
-import { algorithms } from "@nacre/testing/session/pair";
+import { algorithms } from "@nacre/testing/protocol/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
-import { algorithms } from "@nacre/testing/session/pair";
+import { algorithms } from "@nacre/testing/protocol/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { afterEach, expect, it, vi } from "vitest";

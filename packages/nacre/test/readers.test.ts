@@ -1,6 +1,6 @@
 import { connected, type StreamServer } from "@nacre/testing/nacre/host";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
-import { requestsOf } from "@nacre/testing/session/requests";
+import { requestsOf } from "@nacre/testing/protocol/requests";
 import { signalRequest } from "@nacre/wire";
 import { describe, expect, it, vi } from "vitest";
 

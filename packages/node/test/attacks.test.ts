@@ -34,7 +34,7 @@ import { nodeStreams } from "../src/streams/node-streams.ts";
 import { codeOf, serve, temporaryFolder } from "./support.ts";
 
 /*
- * Rows of the attack suite that need a socket or a file. The other rows are in packages/session/test/attacks.
+ * Rows of the attack suite that need a socket or a file. The other rows are in packages/protocol/test/attacks.
  */
 
 const keyOf = (seed: number): PrivateKey =>

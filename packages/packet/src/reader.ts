@@ -79,7 +79,7 @@ export class PacketReader {
   }
 
   /** Frees the slab if it contains no unread bytes. */
-  rest(): void {
+  releaseBuffers(): void {
     if (this.buffered > 0) return;
     this.#slab = NOTHING;
     this.#start = this.#end = 0;

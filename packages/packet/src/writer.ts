@@ -154,7 +154,7 @@ export class PacketWriter {
   }
 
   /** Frees all buffers if they contain no output. */
-  rest(): void {
+  releaseBuffers(): void {
     if (this.pending > 0 || this.#payloadLength >= 0) return;
     this.#slab = NOTHING;
     this.#draft = NOTHING;

@@ -270,7 +270,7 @@ describe("counting", () => {
   });
 });
 
-describe("rest()", () => {
+describe("releaseBuffers()", () => {
   it("keeps returned payloads unchanged, and the stream continues after it", () => {
     const bytes = stream([10, 2000, 300, 5000]);
     for (const cut of [0, 3, 20, 1000, 2040, bytes.length]) {
@@ -278,8 +278,8 @@ describe("rest()", () => {
       reader.push(bytes.subarray(0, cut));
       const payloads = readAll(reader);
       const before = payloads.map((payload) => payload.slice());
-      reader.rest();
-      reader.rest();
+      reader.releaseBuffers();
+      reader.releaseBuffers();
       reader.push(bytes.subarray(cut));
       payloads.push(...readAll(reader));
       expect(payloads.map(({ length }) => length)).toEqual([10, 2000, 300, 5000]);

@@ -338,7 +338,7 @@ describe("a packet that fails to seal", () => {
   );
 });
 
-describe("rest()", () => {
+describe("releaseBuffers()", () => {
   it("keeps taken and pending output, and does not change later output", () => {
     const plain = newWriter();
     const rested = newWriter();
@@ -346,9 +346,9 @@ describe("rest()", () => {
     for (const size of [10, 3000, 20, 9000, 1]) {
       for (const [i, writer] of [plain, rested].entries()) {
         writer.write(payloadOf(size));
-        if (writer === rested) writer.rest();
+        if (writer === rested) writer.releaseBuffers();
         pieces[i]!.push(takeAll(writer));
-        if (writer === rested) writer.rest();
+        if (writer === rested) writer.releaseBuffers();
       }
     }
     const lengths = pieces.map((all) => all.map((piece) => piece.length));
@@ -361,7 +361,7 @@ describe("rest()", () => {
   it("keeps a packet between begin and commit", () => {
     const writer = newWriter();
     writer.begin(3).set([1, 2, 3]);
-    writer.rest();
+    writer.releaseBuffers();
     writer.commit();
     expect(takeAll(writer).subarray(5, 8)).toEqual(Uint8Array.of(1, 2, 3));
   });

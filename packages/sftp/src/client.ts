@@ -6,10 +6,10 @@ import { isKnownToKeepOrder } from "./known-servers.ts";
 import { type LimitsRequest, SFTP_EXTENSIONS, type SftpExtension } from "./messages/extensions.ts";
 import { version } from "./messages/handshake.ts";
 import { SFTP_CLIENT_LIMITS, type SftpClientLimits } from "./messages/limits.ts";
+import { type PendingRequest, PendingRequests } from "./pending-requests.ts";
 import { assertFits } from "./reply-check.ts";
 import { replyEvent } from "./reply-event.ts";
 import { RequestOutput } from "./request-output.ts";
-import { RequestsUnderWay, type RequestUnderWay } from "./requests-under-way.ts";
 import { ServerHandles, sharedHandle } from "./server-handles.ts";
 import { limitsFrom, unstatedLimits } from "./server-limits.ts";
 import { exchangePaths, symlinkOrderOf } from "./symlink-order.ts";
@@ -47,10 +47,10 @@ export class SftpClient<Waiter = void> {
   readonly #serverVersion: string | undefined;
   readonly #frames: FrameReader;
   readonly #output = new RequestOutput();
-  readonly #requests = new RequestsUnderWay<Waiter>();
+  readonly #requests = new PendingRequests<Waiter>();
   readonly #handles = new ServerHandles();
   /** Requests that are not sent, because their handle is shared. */
-  readonly #refused: RequestUnderWay<Waiter>[] = [];
+  readonly #refused: PendingRequest<Waiter>[] = [];
   #state: State<Waiter> = { kind: "starting" };
   #serverLimits: SftpLimits;
 
@@ -203,23 +203,23 @@ export class SftpClient<Waiter = void> {
     found.waiter = undefined;
   }
 
-  #send(request: SftpRequest, waiter: Waiter | undefined): RequestUnderWay<Waiter> {
+  #send(request: SftpRequest, waiter: Waiter | undefined): PendingRequest<Waiter> {
     const { type } = request;
-    const underWay = this.#requests.add(type, waiter);
+    const pending = this.#requests.add(type, waiter);
     if (request.type === "copy-data") {
-      underWay.handle = request.writeHandle;
-      underWay.source = request.readHandle;
+      pending.handle = request.writeHandle;
+      pending.source = request.readHandle;
     } else if ("handle" in request) {
-      underWay.handle = type === "close" ? copyBytes(request.handle) : request.handle;
+      pending.handle = type === "close" ? copyBytes(request.handle) : request.handle;
     }
-    if (this.#refuses(underWay)) return underWay;
+    if (this.#refuses(pending)) return pending;
     try {
-      this.#output.request(underWay.id, request, this.#serverLimits.maxPacketLength);
+      this.#output.request(pending.id, request, this.#serverLimits.maxPacketLength);
     } catch (error) {
-      this.#requests.remove(underWay);
+      this.#requests.remove(pending);
       throw error;
     }
-    return underWay;
+    return pending;
   }
 
   /** Sends a request of our own, whose reply causes no event. */
@@ -228,14 +228,14 @@ export class SftpClient<Waiter = void> {
   }
 
   /** Returns whether a request must not be sent, because the server would carry it out on another file. Its event follows. */
-  #refuses(request: RequestUnderWay<Waiter>): boolean {
+  #refuses(request: PendingRequest<Waiter>): boolean {
     // rule: sftp-shared-request
     if (request.type === "close" || !this.#isShared(request)) return false;
     this.#refused.push(request);
     return true;
   }
 
-  #isShared({ handle, source }: RequestUnderWay<Waiter>): boolean {
+  #isShared({ handle, source }: PendingRequest<Waiter>): boolean {
     return this.#handles.isShared(handle) || this.#handles.isShared(source);
   }
 
@@ -260,7 +260,7 @@ export class SftpClient<Waiter = void> {
     const id = this.#frames.uint32At(1);
     const request = this.#requests.find(id);
     if (request === undefined)
-      throw new SshError("unexpected-message", `the SFTP server answered request ${id}, which is not under way`);
+      throw new SshError("unexpected-message", `the SFTP server answered request ${id}, which is not pending`);
     if (number === SSH_FXP.DATA && !this.#isShared(request) && this.#hasData(request))
       return this.#receiveData(request);
     return this.#answer(request, decodeReply(this.#frames.take(this.#frames.remaining), request.type!));
@@ -285,7 +285,7 @@ export class SftpClient<Waiter = void> {
   }
 
   /** Returns whether the current packet has the data of a read. If not, the codec throws the error, or finds the end of the file. */
-  #hasData(request: RequestUnderWay<Waiter>): boolean {
+  #hasData(request: PendingRequest<Waiter>): boolean {
     const length = this.#frames.remaining - DATA_HEADER;
     return (
       request.type === "read" &&
@@ -296,7 +296,7 @@ export class SftpClient<Waiter = void> {
   }
 
   /** Passes the data of the current packet on as it arrived. */
-  #receiveData(request: RequestUnderWay<Waiter>): SftpClientEvent<Waiter> | undefined {
+  #receiveData(request: PendingRequest<Waiter>): SftpClientEvent<Waiter> | undefined {
     const length = this.#frames.remaining - DATA_HEADER;
     const { id, isAbandoned } = request;
     const waiter = request.waiter as Waiter;
@@ -307,7 +307,7 @@ export class SftpClient<Waiter = void> {
       : { type: "data", request: id, waiter, pieces: this.#frames.takePieces(length), length };
   }
 
-  #answer(request: RequestUnderWay<Waiter>, reply: SftpReply): SftpClientEvent<Waiter> | undefined {
+  #answer(request: PendingRequest<Waiter>, reply: SftpReply): SftpClientEvent<Waiter> | undefined {
     assertFits(reply, request, this.#limits);
     const { id, type, isAbandoned } = request;
     const waiter = request.waiter as Waiter;

@@ -1,7 +1,7 @@
 import { SshError } from "@nacre/wire";
 import { SSH_FX } from "./constants.ts";
 import type { SftpClientLimits } from "./messages/limits.ts";
-import type { RequestUnderWay } from "./requests-under-way.ts";
+import type { PendingRequest } from "./pending-requests.ts";
 import { REQUESTS, type SftpReply } from "./table.ts";
 
 /**
@@ -10,7 +10,7 @@ import { REQUESTS, type SftpReply } from "./table.ts";
  */
 export function assertFits(
   reply: SftpReply,
-  request: RequestUnderWay<unknown>,
+  request: PendingRequest<unknown>,
   { maxNames, maxPathLength }: SftpClientLimits,
 ): void {
   const type = request.type!;

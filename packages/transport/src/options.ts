@@ -50,8 +50,8 @@ export interface TransportTrace {
 }
 
 /**
- * Settings that the public entry points pass unchanged through the session machine to the transport. To add one, declare it here and in the
- * table below; the tables of option names in `nacre` do not compile until they name it.
+ * Settings that the public entry points pass unchanged through the protocol machine to the transport. To add one, declare it here and in
+ * the table below; the tables of option names in `nacre` do not compile until they name it.
  */
 export interface TransportSettings {
   /** Refuses a peer without strict key exchange, which is always offered (OpenSSH PROTOCOL §1.10, CVE-2023-48795). Default false. */

@@ -166,8 +166,8 @@ export class OutgoingPackets implements PacketSink {
   }
 
   /** Frees buffers that hold no pending output. */
-  rest(): void {
-    this.#writer.rest();
+  releaseBuffers(): void {
+    this.#writer.releaseBuffers();
   }
 
   /** Drops messages queued behind a key exchange. Output for the socket can still be taken. */

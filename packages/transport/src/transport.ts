@@ -180,9 +180,9 @@ export class Transport {
   }
 
   /** Frees the buffers of an idle connection. They are allocated again with the next bytes. */
-  rest(): void {
-    this.#reader.rest();
-    this.#outgoing.rest();
+  releaseBuffers(): void {
+    this.#reader.releaseBuffers();
+    this.#outgoing.releaseBuffers();
     // An emptied array keeps its allocated memory.
     if (this.#events.length === 0) this.#events = [];
   }

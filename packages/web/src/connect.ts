@@ -10,7 +10,7 @@ import {
   encodeTerminalModes,
   explicitHostKey,
   type LoggedIn,
-  SESSION_LIMITS,
+  PROTOCOL_LIMITS,
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
   webClient,
@@ -77,7 +77,7 @@ function only(options: ConnectOptions, rows: object): object {
 
 /** Returns the default `silenceTimeout`: the keepalive interval plus the time for the answer. */
 function silenceAfter(limits: ConnectOptions["limits"]): number {
-  const { keepaliveInterval = SESSION_LIMITS.defaults.keepaliveInterval } = limits ?? {};
+  const { keepaliveInterval = PROTOCOL_LIMITS.defaults.keepaliveInterval } = limits ?? {};
   return keepaliveInterval === 0 ? 0 : Math.min(keepaliveInterval + KEEPALIVE_ANSWER, 0x7fff_ffff);
 }
 

@@ -17,7 +17,7 @@ interface Use {
 }
 
 /**
- * Runs work in a number of slots, and lets users wait in turns: the next slot goes to those whose last work started longest ago. A user has
+ * Runs work in a number of slots, and lets users wait in line: the next slot goes to those whose last work started longest ago. A user has
  * at most half of the slots that others leave, rounded up, and at most `maxWaiting` pieces of work that wait. The second user of a piece of
  * work may always have two slots, and twice as much work that waits, so that one login does not stop another one of the same address.
  */
@@ -37,7 +37,7 @@ export class FairQueue {
     this.#maxWaiting = maxWaiting;
   }
 
-  /** Starts the work now, or when its turn comes. Returns false, without adding it, if too much work of one of its users waits. */
+  /** Starts the work now, or when it is first in line. Returns false, without adding it, if too much work of one of its users waits. */
   add(work: QueuedWork): boolean {
     // rule: fair-queue-waiting
     if (work.users.some((user, index) => (this.#uses.get(user)?.waiting ?? 0) >= (index + 1) * this.#maxWaiting))
@@ -80,17 +80,17 @@ export class FairQueue {
     }
   }
 
-  /** Returns the work whose turn it is, or `undefined` if none may start. */
+  /** Returns the work that is next, or `undefined` if none may start. */
   #next(): QueuedWork | undefined {
     let next: QueuedWork | undefined;
     let first = Number.POSITIVE_INFINITY;
     for (const work of this.#waiting) {
-      const turn = work.users.reduce((sum: number, user) => sum + this.#use(user).startedAt, 0);
+      const startedAt = work.users.reduce((sum: number, user) => sum + this.#use(user).startedAt, 0);
       // rule: fair-queue-turns
-      if (turn >= first) continue;
+      if (startedAt >= first) continue;
       if (!this.#mayStart(work)) continue;
       next = work;
-      first = turn;
+      first = startedAt;
     }
     return next;
   }

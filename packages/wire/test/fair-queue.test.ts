@@ -49,7 +49,7 @@ describe("FairQueue", () => {
     expect(started).toEqual(["a0", "c0", "b0", "a1"]);
   });
 
-  it("lets users wait in turns, the one whose work started longest ago first", () => {
+  it("lets users wait in line, the one whose work started longest ago first", () => {
     const { add, done, started } = queueOf(1);
     for (const name of ["a0", "a1", "a2", "b0", "b1", "c0"]) add(name, [name[0]!]);
     for (let i = 0; i < 5; i++) done(started.at(-1)!);

@@ -7,7 +7,7 @@ test("`nacre HOST` loads at most five files, with its own code only", () => {
   const loaded = filesOf("packages/cli/src/main.ts", "packages/cli/src/ssh/ssh.ts");
   expect(loaded.size).toBeLessThanOrEqual(5);
   const modules = [...loaded].flatMap((file) => Object.keys(metafile.outputs[file]!.inputs));
-  expect(modules).toContain("packages/session/src/client-session.ts");
+  expect(modules).toContain("packages/protocol/src/client-protocol.ts");
   expect(modules.filter((module) => /@noble\/|packages\/(?:sftp|files|gateway)\//.test(module))).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import type { PrivateKey } from "@nacre/keys";
-import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/session/scripted-client";
+import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/protocol/scripted-client";
 import file from "../../../test-vectors/recordings.json" with { type: "json" };
 import { expectRefusal, expectTrue } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";

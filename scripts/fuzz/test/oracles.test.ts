@@ -1,17 +1,17 @@
-import type { ServerSessionEvent } from "@nacre/session";
+import type { ServerProtocolEvent } from "@nacre/protocol";
 import { signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { askToken } from "@nacre/wire";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Broken } from "../contract.ts";
-import { ChannelOracle } from "../targets/sessions/channel-oracle.ts";
-import { LoginOracle } from "../targets/sessions/login-oracle.ts";
-import { SUITES } from "../targets/sessions/suites.ts";
+import { ChannelOracle } from "../targets/protocol/channel-oracle.ts";
+import { LoginOracle } from "../targets/protocol/login-oracle.ts";
+import { SUITES } from "../targets/protocol/suites.ts";
 
 const { userKey } = SUITES[1]!;
 const sessionId = new Uint8Array(32);
 const facts = { userName: "alice", serviceName: "ssh-connection", factors: [] };
-const asked: ServerSessionEvent = {
+const asked: ServerProtocolEvent = {
   type: "publickey",
   method: "publickey",
   isFirst: true,
@@ -20,7 +20,7 @@ const asked: ServerSessionEvent = {
   algorithm: "ssh-ed25519",
   publicKey: userKey.publicKey.blob,
 };
-const inside: ServerSessionEvent = { type: "authenticated", ...facts };
+const inside: ServerProtocolEvent = { type: "authenticated", ...facts };
 
 describe("LoginOracle for a server", () => {
   let oracle: LoginOracle;

@@ -23,7 +23,7 @@ export const NEED_NODE: readonly NodeFiles[] = [
       "packages/kex/test/twin.test.ts",
       "packages/keys/test/rsa-generate.test.ts",
       "packages/keys/test/twin.test.ts",
-      "packages/session/test/attacks/secrets.test.ts",
+      "packages/protocol/test/attacks/secrets.test.ts",
       "packages/web/test/keys/webauthn-signature.test.ts",
     ],
   },
@@ -42,13 +42,13 @@ export const NEED_NODE: readonly NodeFiles[] = [
   {
     reason: "attacks `@nacre/node` too: sockets, agents and files",
     files: [
-      "packages/session/test/attacks/client-files-terminals.test.ts",
-      "packages/session/test/attacks/edges.test.ts",
+      "packages/protocol/test/attacks/client-files-terminals.test.ts",
+      "packages/protocol/test/attacks/edges.test.ts",
     ],
   },
   {
     reason: "reads the project's sources and documents",
-    files: ["packages/nacre/test/readme.test.ts", "packages/session/test/attacks/rows.test.ts"],
+    files: ["packages/nacre/test/readme.test.ts", "packages/protocol/test/attacks/rows.test.ts"],
   },
   { reason: "collects garbage through `node:v8`", files: ["packages/transport/test/kexinit-memory.test.ts"] },
   { reason: "starts a process of Node", files: ["packages/nacre/test/no-crypto.test.ts"] },

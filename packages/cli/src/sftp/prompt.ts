@@ -48,7 +48,7 @@ export class Prompt {
       output.write("^C\n");
       this.#lines.prompt();
     });
-    this.#rest();
+    this.#pause();
   }
 
   /** Types text, as if it came from the terminal. */
@@ -77,12 +77,12 @@ export class Prompt {
   #give(line: string | undefined): void {
     const take = this.#take;
     this.#take = undefined;
-    this.#rest();
+    this.#pause();
     take?.(line);
   }
 
   /** Stops reading until the next prompt. */
-  #rest(): void {
+  #pause(): void {
     if (this.#isClosed) return;
     this.#lines.pause();
     this.#input.setRawMode?.(false);

@@ -45,7 +45,7 @@ export class BlockWriter implements Sender {
   readonly #sent = new Set<Block>();
   #position: number;
   /** Bytes in flight. */
-  #underWay = 0;
+  #inFlight = 0;
   /** Short writes that wait to be sent together. */
   #pending: Bytes | undefined;
   #pendingLength = 0;
@@ -78,7 +78,7 @@ export class BlockWriter implements Sender {
     let taken = 0;
     while (taken < bytes.length) {
       const rest = bytes.length - taken;
-      const isDirect = rest >= DIRECT_LENGTH || (this.#pendingLength === 0 && this.#underWay === 0);
+      const isDirect = rest >= DIRECT_LENGTH || (this.#pendingLength === 0 && this.#inFlight === 0);
       const length = isDirect ? this.#sendPart(bytes, taken) : this.#keepPart(bytes, taken);
       if (length === 0) {
         state.isFull = true;
@@ -127,7 +127,7 @@ export class BlockWriter implements Sender {
       return;
     }
     this.#depth.replied(block, block.length);
-    this.#underWay -= block.length;
+    this.#inFlight -= block.length;
     this.#sent.delete(block);
     this.#free.push(block);
     this.#goOn();
@@ -137,7 +137,7 @@ export class BlockWriter implements Sender {
   #goOn(): void {
     const state = this.#state;
     if (state.kind !== "open" && state.kind !== "finishing") return;
-    const isDue = state.kind === "finishing" || state.isFull || this.#underWay === 0;
+    const isDue = state.kind === "finishing" || state.isFull || this.#inFlight === 0;
     if (this.#pendingLength > 0 && isDue) this.#sendPending();
     if (state.kind === "open") {
       if (!state.isFull || !this.#canSend()) return;
@@ -147,7 +147,7 @@ export class BlockWriter implements Sender {
       // Not before: a CLOSE must follow the last write.
       state.onSent?.();
       state.onSent = undefined;
-      if (this.#underWay > 0) return;
+      if (this.#inFlight > 0) return;
       this.#state = { kind: "over" };
       state.resolve();
     }
@@ -190,7 +190,7 @@ export class BlockWriter implements Sender {
 
   #canSend(): boolean {
     if (this.#sent.size >= this.#mostBlocks) return false;
-    if (this.#underWay > 0 && this.#underWay + this.#blockLength > this.#depth.bytes) return false;
+    if (this.#inFlight > 0 && this.#inFlight + this.#blockLength > this.#depth.bytes) return false;
     if (this.#channel.makeRoom()) return true;
     this.#channel.waitForRoom(this);
     return false;
@@ -207,7 +207,7 @@ export class BlockWriter implements Sender {
     block.id = this.#channel.machine.write(this.#file.handle, this.#position, bytes, block);
     this.#sent.add(block);
     this.#position += bytes.length;
-    this.#underWay += bytes.length;
+    this.#inFlight += bytes.length;
     this.#channel.touch();
   }
 

@@ -233,7 +233,7 @@ export async function readShort(
   const file = await openFile(channel, path, "r", {}, context);
   // One byte more shows whether the file has grown.
   const reading = ask(channel, { type: "read", handle: file.handle, offset: 0, length: size + 1 }, context);
-  // Nothing was written, so nothing is lost if the close fails. It waits for its turn after the read.
+  // Nothing was written, so nothing is lost if the close fails. It waits until the read is over.
   ask(channel, { type: "close", handle: file.handle }, { call: "close" }).catch(() => {});
   const answer = await reading;
   if (answer.type === "data") {

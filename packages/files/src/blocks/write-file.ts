@@ -36,7 +36,7 @@ export async function writeFile(
       ? replaceFile(channel, path, data, mode, context)
       : writeOpened(channel, path, data, { flags, created: modeAttributes(mode), flush }, context);
   // An iterable may itself call SFTP.
-  await (typeof data === "string" || isBytes(data) ? channel.turns.run(context, write) : write());
+  await (typeof data === "string" || isBytes(data) ? channel.opens.run(context, write) : write());
 }
 
 /** Opens, writes and closes a file. See `writeAndClose`. */

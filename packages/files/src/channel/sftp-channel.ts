@@ -1,7 +1,7 @@
 import { SftpClient, type SftpClientRequest, type SftpReplyEvent } from "@nacre/sftp";
 import { type Bytes, SshError } from "@nacre/wire";
 import { afterEnd, type Channel, ExitReport, encodeSubsystem, leaveUncaught } from "nacre/extend";
-import { OpenTurns } from "./open-turns.ts";
+import { OpenQueue } from "./open-queue.ts";
 
 /** Waits for the answer to a request. The machine keeps this object with the request, so a request needs no closure. */
 export interface Waiter {
@@ -50,7 +50,7 @@ export class SftpChannel {
   readonly ended: Promise<SshError>;
   readonly machine: SftpClient<Waiter>;
   /** Turns of the calls that open a file or directory and close it again. Files that an application holds open take no part. */
-  readonly turns: OpenTurns = new OpenTurns(() => this.isOneByOne);
+  readonly opens: OpenQueue = new OpenQueue(() => this.isOneByOne);
   readonly #channel: Channel;
   #senders = new Set<Sender>();
   #state: State = { kind: "starting", resolve() {}, reject() {} };

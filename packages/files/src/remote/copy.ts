@@ -6,7 +6,7 @@ import { writeAll } from "../blocks/write-all.ts";
 import { writeAndClose } from "../blocks/write-file.ts";
 import { type CallContext, call, hasStatus } from "../channel/call.ts";
 import { closeFile, openFile, setAttributes } from "../channel/open-file.ts";
-import { isReusedHandle } from "../channel/open-turns.ts";
+import { isReusedHandle } from "../channel/open-queue.ts";
 import type { CpOptions } from "../channel/options.ts";
 import { basename, dirname, join, toBytes } from "../channel/remote-path.ts";
 import type { OpenFile, SftpChannel } from "../channel/sftp-channel.ts";
@@ -159,7 +159,7 @@ async function copyContents(
     const copyIn = channel.isOneByOne ? copyInParts : copyWhole;
     return copyIn(channel, { from, to, keepsTimes, openTarget }, context);
   };
-  await channel.turns.runAgain(context, copyOnce);
+  await channel.opens.runAgain(context, copyOnce);
 }
 
 interface FileCopy {

@@ -150,7 +150,7 @@ export function readAllEntries(
   maxEntries: number = MAX_ENTRIES,
   maxNamesLength: number = MAX_NAMES_LENGTH,
 ): Promise<Dirent[]> {
-  return channel.turns.runAgain(context, () => collectEntries(channel, path, context, maxEntries, maxNamesLength));
+  return channel.opens.runAgain(context, () => collectEntries(channel, path, context, maxEntries, maxNamesLength));
 }
 
 async function collectEntries(

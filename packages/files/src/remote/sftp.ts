@@ -99,7 +99,7 @@ export class Sftp<K extends StreamTypes = WebStreams> extends PathCalls implemen
     const { encoding, maxLength, signal } = readFileOptions(options);
     const context = callContext("readFile", toText(path), signal);
     const channel = this.#channel;
-    const bytes = await channel.turns.runAgain(context, async () => {
+    const bytes = await channel.opens.runAgain(context, async () => {
       const file = await openFile(channel, context.path, "r", {}, context);
       try {
         return await readAll(channel, file, {}, maxLength, context);

@@ -1,5 +1,5 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { isReusedHandle } from "../channel/open-turns.ts";
+import { isReusedHandle } from "../channel/open-queue.ts";
 import { exactAttributes, permissions } from "../local/attributes.ts";
 import { type Chunk, lengthOf, piecesOf } from "../local/chunk.ts";
 import type { LocalAttributes, LocalStats, Sha256 } from "../local/local-files.ts";

@@ -1,5 +1,5 @@
 import { utf8Encode } from "@nacre/wire";
-import { isReusedHandle } from "../channel/open-turns.ts";
+import { isReusedHandle } from "../channel/open-queue.ts";
 import { type Chunk, joined } from "../local/chunk.ts";
 import type { LocalStats, Sha256 } from "../local/local-files.ts";
 import { LONGEST_NAME, randomName } from "../local/names.ts";

@@ -1,6 +1,6 @@
 import { SftpError } from "@nacre/sftp";
 import { escapeText, SshError } from "@nacre/wire";
-import { isReusedHandle } from "../channel/open-turns.ts";
+import { isReusedHandle } from "../channel/open-queue.ts";
 import type { Sha256Maker } from "../local/sha256.ts";
 import type { HeldDirectories, TargetPlace } from "./held-directories.ts";
 import type { UnverifiedEntry } from "./options.ts";

@@ -1,5 +1,5 @@
 import { escapeText, SshError } from "@nacre/wire";
-import { isReusedHandle } from "../channel/open-turns.ts";
+import { isReusedHandle } from "../channel/open-queue.ts";
 import { permissions } from "../local/attributes.ts";
 import type { LocalEntry, LocalStats } from "../local/local-files.ts";
 import { type Extra, findExtra } from "./delete.ts";

@@ -1,5 +1,5 @@
 import { memoryFileSystem, sftpServer } from "@nacre/files/server";
-import { userKey } from "@nacre/testing/session/pair";
+import { userKey } from "@nacre/testing/protocol/pair";
 import { base64Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import { isSame, pattern } from "../client/support.ts";

@@ -1,5 +1,5 @@
 import type { Connection, ConnectionEvent } from "@nacre/connection";
-import { bearsEarlyMessages } from "@nacre/session";
+import { bearsEarlyMessages } from "@nacre/protocol";
 import { type Bytes, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
 import { EventBuffer } from "./event-buffer.ts";

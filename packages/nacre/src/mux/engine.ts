@@ -1,13 +1,13 @@
 import type { Connection } from "@nacre/connection";
-import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
+import type { ClientProtocolEvent, ServerProtocolEvent } from "@nacre/protocol";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import { Clock } from "./clock.ts";
 import type { Duplex, DuplexHandler } from "./duplex.ts";
 import { queueJob, queueMacrotask } from "./queue.ts";
 
-type SessionEvent = ClientSessionEvent | ServerSessionEvent;
+type SessionEvent = ClientProtocolEvent | ServerProtocolEvent;
 
-/** Methods of a client or server session machine that the engine calls. */
+/** Methods of a client or server protocol machine that the engine calls. */
 export interface DrivenMachine<E extends SessionEvent> {
   readonly connection: Connection;
   readonly peerVersion: string | undefined;
@@ -22,15 +22,15 @@ export interface DrivenMachine<E extends SessionEvent> {
   nextEvent(): E | undefined;
   deadline(): number | undefined;
   tick(now: number): void;
-  rest(): void;
+  releaseBuffers(): void;
   disconnect(error: SshError): void;
   reject(error: SshError): void;
 }
 
 /** Idle time in milliseconds, without bytes in either direction, after which a connection releases its buffers. */
-const REST_AFTER = 100;
+const IDLE_AFTER = 100;
 
-/** Handles the events of a session machine. */
+/** Handles the events of a protocol machine. */
 export interface EngineHandler<E extends SessionEvent> {
   /** Called with each event except `closed`. An exception ends the connection. */
   event(event: E): void;
@@ -41,10 +41,10 @@ export interface EngineHandler<E extends SessionEvent> {
 }
 
 /**
- * Drives a client or server session machine over a byte connection: transfers bytes, runs the timer, and dispatches events. Each turn
+ * Drives a client or server protocol machine over a byte connection: transfers bytes, runs the timer, and dispatches events. Each turn
  * combines its output into one write.
  *
- * An exception of the session machine or of the handler ends the connection, since no caller would catch it.
+ * An exception of the protocol machine or of the handler ends the connection, since no caller would catch it.
  */
 export class Engine<E extends SessionEvent> implements DuplexHandler {
   readonly machine: DrivenMachine<E>;
@@ -66,7 +66,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
   #timerAt = Infinity;
   /** Time of the current turn, or of the last one. */
   #now = 0;
-  #restAt = Infinity;
+  #idleAt = Infinity;
 
   constructor(duplex: Duplex, machine: DrivenMachine<E>, handler: EngineHandler<E>) {
     this.#duplex = duplex;
@@ -82,7 +82,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     return this.#over;
   }
 
-  /** Starts the session machine and the byte connection. The first turn sends the output. */
+  /** Starts the protocol machine and the byte connection. The first turn sends the output. */
   start(): void {
     this.#try(() => {
       this.machine.start(this.#clock.now());
@@ -99,7 +99,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     } catch (cause) {
       this.#onFault(cause);
     }
-    this.#restAt = this.#now + REST_AFTER;
+    this.#idleAt = this.#now + IDLE_AFTER;
     this.#goOn();
   }
 
@@ -134,7 +134,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     this.turn();
   }
 
-  /** Schedules a turn that handles the machine's events and writes its output. Call this after every command to the session machine. */
+  /** Schedules a turn that handles the machine's events and writes its output. Call this after every command to the protocol machine. */
   touch(): void {
     if (this.#turn === "running") this.#turn = "called";
     if (this.#turn !== "idle") return;
@@ -244,7 +244,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     if (output.length === 0) return false;
     this.#turn = "running";
     this.#writable = this.#duplex.write(output);
-    this.#restAt = this.#now + REST_AFTER;
+    this.#idleAt = this.#now + IDLE_AFTER;
     return (this.#turn as string) === "called" || this.machine.hasEvents;
   }
 
@@ -285,7 +285,7 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
       else this.#duplex.pause();
     }
     if (this.#clock.isStopped) return;
-    const deadline = Math.min(this.machine.deadline() ?? Infinity, this.#restAt);
+    const deadline = Math.min(this.machine.deadline() ?? Infinity, this.#idleAt);
     // A timer that fires too early is set again. This is cheaper than rescheduling it with each packet.
     if (deadline >= this.#timerAt) return;
     clearTimeout(this.#timer);
@@ -293,9 +293,9 @@ export class Engine<E extends SessionEvent> implements DuplexHandler {
     const wait = Math.min(Math.max(0, Math.ceil(deadline - this.#clock.now())), 0x7fff_ffff);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
-      if (this.#clock.now() >= this.#restAt) {
-        this.#restAt = Infinity;
-        this.#try(() => this.machine.rest());
+      if (this.#clock.now() >= this.#idleAt) {
+        this.#idleAt = Infinity;
+        this.#try(() => this.machine.releaseBuffers());
       }
       this.turn();
     }, wait);

@@ -1,4 +1,4 @@
-import type { ClientSessionEvent, ServerSessionEvent } from "@nacre/session";
+import type { ClientProtocolEvent, ServerProtocolEvent } from "@nacre/protocol";
 import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, type SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
 import { Channel } from "./channel.ts";
@@ -6,7 +6,7 @@ import type { Duplex } from "./duplex.ts";
 import { type DrivenMachine, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
 import { type PeerAsks, PeerGlobalRequest, PeerOpen } from "./peer-asks.ts";
 
-type SessionEvent = ClientSessionEvent | ServerSessionEvent;
+type SessionEvent = ClientProtocolEvent | ServerProtocolEvent;
 
 /** Accepts or rejects a channel open of the peer, now or later. */
 export type ChannelAcceptor = (open: PeerOpen) => void;
@@ -52,7 +52,7 @@ export type GlobalReply =
  * message is handled. Opens and requests without a handler are refused.
  */
 export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
-  /** Drives the session machine over the byte connection. */
+  /** Drives the protocol machine over the byte connection. */
   readonly engine: Engine<E>;
   readonly #side: MuxSide<E>;
   /** Acceptors of the peer's channel opens, by channel type. */

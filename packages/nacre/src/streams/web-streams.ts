@@ -125,13 +125,13 @@ class Output implements ReadEnd<WebStreams["readable"]> {
 
 class Input implements WriteEnd<WebStreams["writable"]> {
   readonly stream: WritableStream<Uint8Array | string>;
-  #rest:
+  #chunk:
     | { readonly bytes: Uint8Array; readonly done: () => void; readonly failed: (error: unknown) => void }
     | undefined;
   readonly #target: WriteTarget;
   #controller!: WritableStreamDefaultController;
   /** Number of written chunks that the target has not taken yet. */
-  #underWay = 0;
+  #pending = 0;
   #over = false;
   /** Whether the target has not finished what follows the last byte. */
   #isEnding = false;
@@ -145,14 +145,14 @@ class Input implements WriteEnd<WebStreams["writable"]> {
           this.#controller = controller;
           // Fail the pending write now: the stream calls `abort` only after it settles.
           controller.signal.addEventListener("abort", () => {
-            this.#rest?.failed(controller.signal.reason);
-            this.#rest = undefined;
+            this.#chunk?.failed(controller.signal.reason);
+            this.#chunk = undefined;
             if (this.#isEnding) target.abort();
           });
         },
         write: (chunk) =>
           new Promise<void>((done, failed) => {
-            this.#rest = { bytes: typeof chunk === "string" ? utf8Encode(chunk) : chunk, done, failed };
+            this.#chunk = { bytes: typeof chunk === "string" ? utf8Encode(chunk) : chunk, done, failed };
             this.room();
           }),
         close: () => {
@@ -169,7 +169,7 @@ class Input implements WriteEnd<WebStreams["writable"]> {
         highWaterMark: 1,
         // Counts writes. Only `size` is called for each write before it is queued.
         size: () => {
-          this.#underWay++;
+          this.#pending++;
           return 1;
         },
       },
@@ -177,8 +177,8 @@ class Input implements WriteEnd<WebStreams["writable"]> {
   }
 
   room(): void {
-    if (this.#rest === undefined) return;
-    const { bytes, done, failed } = this.#rest;
+    if (this.#chunk === undefined) return;
+    const { bytes, done, failed } = this.#chunk;
     let taken: number;
     try {
       taken = this.#target.write(bytes);
@@ -188,31 +188,31 @@ class Input implements WriteEnd<WebStreams["writable"]> {
       return;
     }
     if (taken < bytes.length) {
-      this.#rest = { bytes: bytes.subarray(taken), done, failed };
+      this.#chunk = { bytes: bytes.subarray(taken), done, failed };
     } else {
-      this.#rest = undefined;
-      this.#underWay--;
+      this.#chunk = undefined;
+      this.#pending--;
       done();
-      if (this.#underWay === 0) this.#drained?.();
+      if (this.#pending === 0) this.#drained?.();
     }
   }
 
   async finished(): Promise<void> {
-    if (this.#underWay === 0 || this.#over) return;
+    if (this.#pending === 0 || this.#over) return;
     await new Promise<void>((resolve) => {
       this.#drained = resolve;
     });
   }
 
   fail(error: SshError): void {
-    this.#rest?.failed(error);
+    this.#chunk?.failed(error);
     this.#controller.error(error);
     this.#settle();
   }
 
   #settle(): void {
     this.#over = true;
-    this.#rest = undefined;
+    this.#chunk = undefined;
     this.#drained?.();
   }
 }

@@ -1,4 +1,4 @@
-import { type ClientSessionEvent, type Limits, SESSION_LIMITS } from "@nacre/session";
+import { type ClientProtocolEvent, type Limits, PROTOCOL_LIMITS } from "@nacre/protocol";
 import { completeLimits, escapeText, type LimitRanges, limitTable, type SshError } from "@nacre/wire";
 import { checkLimits, usage } from "../check.ts";
 import { CONNECT_OPTIONS, type ConnectOptions } from "../login/client/options.ts";
@@ -18,7 +18,7 @@ export interface ClientUserTypes {
 export interface ClientContext<T extends ClientUserTypes = ClientUserTypes> {
   readonly options: T["options"];
   readonly limits: Limits & T["limits"];
-  readonly mux: Mux<ClientSessionEvent>;
+  readonly mux: Mux<ClientProtocolEvent>;
 }
 
 /** The part of a user that runs on one connection. */
@@ -78,7 +78,7 @@ export function joinUsers<T extends ConnectOptions = ConnectOptions>(
   list: Readonly<Record<string, unknown>>,
 ): ClientUsers<T> {
   const users = Object.values(list) as readonly ClientUser[];
-  const limits = limitTable<Limits>(Object.assign({}, SESSION_LIMITS.ranges, ...users.map((user) => user.limits)));
+  const limits = limitTable<Limits>(Object.assign({}, PROTOCOL_LIMITS.ranges, ...users.map((user) => user.limits)));
   const limitsRow: ScopedRows<ConnectOptions>["limits"] = {
     ...CONNECT_OPTIONS.limits,
     check: (given) => checkLimits(given, limits),

@@ -1,5 +1,5 @@
 import type { Factor } from "@nacre/auth";
-import type { Limits, ServerSessionEvent } from "@nacre/session";
+import type { Limits, ServerProtocolEvent } from "@nacre/protocol";
 import type { LimitRanges, SshError } from "@nacre/wire";
 import type { ServerConnection } from "../login/server/connection.ts";
 import type { Mux } from "../mux/mux.ts";
@@ -44,7 +44,7 @@ export interface ServerContext<T extends ServerUserTypes = ServerUserTypes> {
   readonly permissions: T["granted"];
   readonly login: AdmittedLogin;
   readonly connection: ServerConnection;
-  readonly mux: Mux<ServerSessionEvent>;
+  readonly mux: Mux<ServerProtocolEvent>;
   readonly makeSession: SessionMaker;
   /** Handlers for requests on sessions that this login may send, by name. */
   readonly sessionRequests: Map<string, SessionRequestHandler>;

@@ -1,7 +1,7 @@
 import { FakeDuplex } from "@nacre/testing/nacre/fake-duplex";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { algorithms } from "@nacre/testing/session/pair";
+import { algorithms } from "@nacre/testing/protocol/pair";
 import { type Bytes, utf8Encode } from "@nacre/wire";
 import {
   type ConnectOptions,

@@ -1,7 +1,7 @@
 import { aes128Ctr, hmacSha256 } from "@nacre/ciphers";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
-import { algorithms } from "@nacre/testing/session/pair";
+import { algorithms } from "@nacre/testing/protocol/pair";
 import { connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { defaultAlgorithms, defaultServerAlgorithms } from "nacre/defaults";

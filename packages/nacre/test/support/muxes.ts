@@ -1,7 +1,7 @@
 import { Connection, type ConnectionLimits } from "@nacre/connection";
-import { ClientSession, type ClientSessionEvent, clientMethods } from "@nacre/session";
+import { ClientProtocol, type ClientProtocolEvent, clientMethods } from "@nacre/protocol";
+import { userKey } from "@nacre/testing/protocol/pair";
 import { seededRandom } from "@nacre/testing/random";
-import { userKey } from "@nacre/testing/session/pair";
 import type { Bytes, SshError } from "@nacre/wire";
 import type { ByteStreams, ChannelHandler } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
@@ -15,8 +15,8 @@ import {
   type OpenHandler,
 } from "../../src/mux/mux.ts";
 
-export type Side = MuxSide<ClientSessionEvent>;
-export type TestMux = Mux<ClientSessionEvent>;
+export type Side = MuxSide<ClientProtocolEvent>;
+export type TestMux = Mux<ClientProtocolEvent>;
 
 /** Handlers of the peer's channel opens by type, and of its global requests by name. */
 interface Handlers {
@@ -32,7 +32,7 @@ export const unopened: OpenHandler = { opened() {}, refused() {}, lost() {} };
 
 /** Makes the mux of a client that logs in with the test key over a pair of streams. Accepts every host key. */
 export function clientMux(streams: ByteStreams): TestMux {
-  const machine = new ClientSession({
+  const machine = new ClientProtocol({
     algorithms: defaultAlgorithms,
     random: seededRandom(5),
     userName: "alice",
@@ -48,7 +48,7 @@ export function clientMux(streams: ByteStreams): TestMux {
     refused() {},
     closed() {},
   };
-  return new Mux<ClientSessionEvent>(webDuplex(streams), machine, side);
+  return new Mux<ClientProtocolEvent>(webDuplex(streams), machine, side);
 }
 
 /** A mux over a connection without a transport. Takes the peer's messages and records the messages sent. */
@@ -84,7 +84,7 @@ export function looseMux(
   });
   const inbox: Bytes[] = [];
   let end: SshError | undefined;
-  const machine: Partial<DrivenMachine<ClientSessionEvent>> = {
+  const machine: Partial<DrivenMachine<ClientProtocolEvent>> = {
     connection,
     wantsInput: true,
     tick() {},
@@ -111,9 +111,9 @@ export function looseMux(
     refused: (name) => void refused.push(name),
     closed: (error) => void ends.push(error),
   };
-  const mux: TestMux = new Mux<ClientSessionEvent>(
+  const mux: TestMux = new Mux<ClientProtocolEvent>(
     duplex as Duplex,
-    machine as DrivenMachine<ClientSessionEvent>,
+    machine as DrivenMachine<ClientProtocolEvent>,
     side,
   );
   for (const [channelType, acceptor] of Object.entries(channels)) mux.accept(channelType, acceptor);

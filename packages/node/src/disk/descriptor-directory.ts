@@ -17,7 +17,7 @@ export function descriptorPath(descriptor: number): string {
 
 /**
  * Opens the root on Linux. Each directory below it is opened by the descriptor of the one above, and never through a symbolic link, so
- * replacing a directory by a link has no effect on requests under way.
+ * replacing a directory by a link has no effect on pending requests.
  */
 export function openDescriptorRoot(path: string): Directory {
   return new DescriptorDirectory(openSync(path, O_PATH | O_DIRECTORY));

@@ -19,11 +19,11 @@ export type DiskFileSystem = Required<Omit<FileSystem, "usersGroups">> & Pick<Fi
  * is checked before it is used, and a program that swaps it in between can do so; do not serve directories there that others can write.
  *
  * Only regular files are opened, none of procfs. Small calls run synchronously, for at most some milliseconds in a turn of the event
- * loop, in which logins take turns; while the disk is slow, contents go through the thread pool. It also frees the blocks of files longer
- * than 64 KiB, for two logins at once, which may take seconds; elsewhere than on Linux, the event loop frees those that the account may
- * not read. A file that long is stored by fdatasync(2) before it replaces another one, so the account must be able to read or write it.
- * Several servers may serve the same files. Nothing needs to be closed: descriptors of directories are released after a second without
- * requests.
+ * loop, in which logins are served one after another; while the disk is slow, contents go through the thread pool. It also frees the blocks
+ * of files longer than 64 KiB, for two logins at once, which may take seconds; elsewhere than on Linux, the event loop frees those that the
+ * account may not read. A file that long is stored by fdatasync(2) before it replaces another one, so the account must be able to read or
+ * write it. Several servers may serve the same files. Nothing needs to be closed: descriptors of directories are released after a second
+ * without requests.
  *
  * Throws `usage` for an invalid option, on Windows, and on Linux without `/proc`.
  */

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import type { Place } from "./directory-tree.ts";
-import { LoginTurns } from "./login-turns.ts";
+import { LoginQueue } from "./login-queue.ts";
 import type { NativePath } from "./native-path.ts";
 
 /**
@@ -151,15 +151,15 @@ export function keyOf({ dev, ino }: FileId): string {
 const AT_ONCE = 2;
 
 /**
- * Runs calls of the thread pool that may take seconds: two at once, and one for each login. The logins that wait take turns. Such a
+ * Runs calls of the thread pool that may take seconds: two at once, and one for each login. Logins are served one after another. Such a
  * call frees the blocks of a file, which takes as long as the file is long, or stores them.
  */
 export class SlowCalls {
   /** Logins with a call in flight. */
   readonly #running = new Set<string>();
-  readonly #waiting = new LoginTurns<() => Promise<void>>();
+  readonly #waiting = new LoginQueue<() => Promise<void>>();
 
-  /** Runs a call in its turn. Settles as it does. */
+  /** Runs a call when its login is served. Settles as it does. */
   run<T>(login: string, call: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.add(login, async () => {

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { LoginTurns } from "./login-turns.ts";
+import { LoginQueue } from "./login-queue.ts";
 
 /** Time in milliseconds that synchronous calls may take in one turn of the event loop. */
 const BUDGET = 4;
@@ -20,7 +20,7 @@ export class TurnBudget {
   #left = BUDGET;
   #nextTurn: Promise<void> | undefined;
   /** Calls of `run` that wait for time. */
-  readonly #waiting = new LoginTurns<() => void>();
+  readonly #waiting = new LoginQueue<() => void>();
   /** Time until which the disk counts as slow. */
   #slowUntil = 0;
 
@@ -55,8 +55,8 @@ export class TurnBudget {
   }
 
   /**
-   * Runs a synchronous call in a turn that has time left. The calls of different logins take turns. If the call returns a Promise, only the
-   * time until then counts.
+   * Runs a synchronous call in a turn that has time left. The calls of different logins are served one after another. If the call returns a
+   * Promise, only the time until then counts.
    */
   run<T>(login: string, call: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {

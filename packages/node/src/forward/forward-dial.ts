@@ -140,7 +140,7 @@ const CONNECT_TIMEOUT = 15_000;
 export function dialTarget(target: ForwardTarget, signal: AbortSignal): Promise<Duplex> {
   const settings = { connectTimeout: CONNECT_TIMEOUT, signal };
   if (target.path !== undefined) return dialPath(target.path, settings);
-  // `signal` is that of the forward, so each forward waits for lookups in its turn.
+  // `signal` is that of the forward, so each forward waits in line for lookups.
   const users = [signal];
   return dialAddresses(target, settings, (over) => SYSTEM_LOOKUPS.lookup(target.host, { users, signal: over }));
 }

@@ -54,7 +54,7 @@ export interface TcpForwardingOptions {
   readonly connectTimeout?: number | undefined;
   /**
    * Function that resolves a name to IP addresses, preferred first; default the system's resolver. At most 64 calls run at a time, and two
-   * lookups by the system. Names wait in turns, and a login has at most half of what others leave. If `permitOpen` lists host names, half
+   * lookups by the system. Names wait in line, and a login has at most half of what others leave. If `permitOpen` lists host names, half
    * of the lookups are kept free for these.
    */
   readonly lookup?: Lookup | undefined;

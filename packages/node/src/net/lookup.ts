@@ -26,7 +26,7 @@ const MAX_SYSTEM_LOOKUPS = 2;
 /** Maximum number of names of one login that wait. */
 const MAX_WAITING = 256;
 
-/** A lookup function with a queue, in which users wait in turns. */
+/** A lookup function with a queue, in which users wait in line. */
 export class LookupQueue {
   /** Number of lookups that names which are not listed in the options leave to those that are. */
   readonly room: number;
@@ -41,7 +41,7 @@ export class LookupQueue {
   }
 
   /**
-   * Resolves a name when its turn comes. An IP address resolves to itself. Rejects with the error of the lookup function, with
+   * Resolves a name when it is first in line. An IP address resolves to itself. Rejects with the error of the lookup function, with
    * `forward-limit` if too many names of a user wait, or with the signal's reason.
    */
   lookup(host: string, { users, leaves = 0, signal }: LookupRequest): Promise<readonly string[]> {

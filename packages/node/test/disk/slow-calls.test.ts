@@ -2,11 +2,11 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it, test } from "vitest";
 import { SlowCalls } from "../../src/disk/long-file.ts";
 
-/** Slow calls under way, each with the function that ends it. */
+/** Slow unfinished calls, each with the function that ends it. */
 function calls(): {
   /** Makes a slow call of a login, which is under way until `end`. */
   call(this: void, name: string, login?: string): Promise<string>;
-  /** Names of the calls under way, in the order of their beginning. */
+  /** Names of the unfinished calls, in the order of their beginning. */
   running(this: void): readonly string[];
   /** Ends a call, and waits until others have begun. */
   end(this: void, name: string): Promise<void>;

@@ -19,7 +19,7 @@ import {
 } from "@nacre/wire";
 import { seededRandom } from "../random.ts";
 
-/** Attacked side: the session machine of a client or server with its driver, connected in memory. */
+/** Attacked side: the protocol machine of a client or server with its driver, connected in memory. */
 export interface Target {
   /** Receives bytes and handles all resulting events. */
   deliver(bytes: Uint8Array): void;

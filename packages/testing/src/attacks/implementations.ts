@@ -1,5 +1,5 @@
 import type { TransportAlgorithms } from "@nacre/transport";
-import { algorithms } from "./session-target.ts";
+import { algorithms } from "./protocol-target.ts";
 
 /** Implementations of the algorithms: the portable one and, outside browsers, the one based on `node:crypto`. */
 export const IMPLEMENTATIONS: readonly TransportAlgorithms[] =

@@ -24,7 +24,7 @@ import {
   SSH_MSG_USERAUTH_SUCCESS,
   utf8Encode,
 } from "@nacre/wire";
-import type { ChannelChange } from "./session-target.ts";
+import type { ChannelChange } from "./protocol-target.ts";
 
 const NONE = new Uint8Array(0);
 const CHANNEL = { initialWindowSize: 2 ** 20, maximumPacketSize: 2 ** 15 };

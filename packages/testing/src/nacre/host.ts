@@ -1,7 +1,7 @@
 import { type ByteStreams, type Client, type ConnectOptions, connect } from "nacre";
+import { algorithms, hostKey, userKey } from "../protocol/pair.ts";
+import { TestServer, type TestServerOptions } from "../protocol/server.ts";
 import { seededRandom } from "../random.ts";
-import { algorithms, hostKey, userKey } from "../session/pair.ts";
-import { TestServer, type TestServerOptions } from "../session/server.ts";
 
 /** In-memory server that a client connects to over a pair of Web streams. */
 export class StreamServer {

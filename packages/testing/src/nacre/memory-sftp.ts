@@ -59,7 +59,7 @@ export class MemorySftp {
   readonly requests: SftpServerRequest<OpenNode>["type"][] = [];
   /** Number of times that the client has written to the channel. */
   writes = 0;
-  /** Maximum number of requests that were under way at the same time. */
+  /** Maximum number of requests that were pending at the same time. */
   mostRequests = 0;
   /** Names of the requests on the channel. */
   readonly calls: string[] = [];

@@ -1,7 +1,7 @@
 import { fingerprint } from "@nacre/keys";
 import type { ByteStreams, Client, ConnectOptions, ServeOptions, ServerConnection, Session } from "nacre";
 import { connect, serve } from "nacre";
-import { hostKey, userKey } from "../session/pair.ts";
+import { hostKey, userKey } from "../protocol/pair.ts";
 
 /** Returns both ends of an in-memory byte connection. Each direction buffers up to `chunks` chunks. */
 export function wire(chunks = 4): { readonly near: ByteStreams; readonly far: ByteStreams } {

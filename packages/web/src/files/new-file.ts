@@ -57,7 +57,7 @@ class StreamFile implements NewFile {
     await this.#stream.abort().catch(() => {});
   }
 
-  /** Makes the buffer long enough. It grows with the file, because many short ones may be under way. */
+  /** Makes the buffer long enough. It grows with the file, because many short ones may be written at once. */
   #reserve(length: number): void {
     const old = this.#buffer;
     if (old.length >= length) return;

@@ -1,6 +1,6 @@
 import { isNamed } from "./failures.ts";
 
-/** Directory in the origin-private file system with a directory for each file under way. */
+/** Directory in the origin-private file system with a directory for each unfinished file. */
 const DIRECTORY = "nacre-downloads";
 
 /** A file in the origin-private file system that the browser copies to the user's downloads. */

@@ -17,8 +17,8 @@ import {
   type WebStreams,
 } from "nacre";
 import { expectRefusal, expectTrue } from "../../contract.ts";
-import { letIn } from "../sessions/let-in.ts";
-import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
+import { letIn } from "../protocol/let-in.ts";
+import { type SessionSuite, SMALL_WINDOWS } from "../protocol/suites.ts";
 import { EntryPoint, type Work } from "./entry-point.ts";
 
 /** Maximum output of a command in bytes, low enough for an input to exceed it. */

@@ -2,10 +2,10 @@ import { AttackPeer, type Target as Wire } from "@nacre/testing/attacks/attack-p
 import { type Clock, install } from "@sinonjs/fake-timers";
 import type { Duplex, DuplexHandler } from "nacre";
 import { attempt, Broken, expectRefusal, expectTrue } from "../../contract.ts";
-import { ChannelOracle } from "../sessions/channel-oracle.ts";
-import type { Played } from "../sessions/script.ts";
-import type { Policy } from "../sessions/subject.ts";
-import type { SessionSuite } from "../sessions/suites.ts";
+import { ChannelOracle } from "../protocol/channel-oracle.ts";
+import type { Played } from "../protocol/script.ts";
+import type { Policy } from "../protocol/subject.ts";
+import type { SessionSuite } from "../protocol/suites.ts";
 
 /** Maximum virtual time of one step in milliseconds, far longer than keepalive intervals and login limits. */
 const LONGEST_PASS = 3_600_000;

@@ -1,5 +1,5 @@
 import type { Target } from "../../fuzzer/target.ts";
-import { playEntryPoint } from "../sessions/script.ts";
+import { playEntryPoint } from "../protocol/script.ts";
 import { ClientEntryPoint } from "./client-entry-point.ts";
 import { ServerEntryPoint } from "./server-entry-point.ts";
 

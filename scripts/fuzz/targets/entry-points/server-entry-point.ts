@@ -4,7 +4,7 @@ import { SSH_MSG_SERVICE_REQUEST } from "@nacre/wire";
 import type { Login, LoginDecision, ServerConnection } from "nacre";
 import { Session, serveDuplex } from "nacre";
 import { expectRefusal, expectTrue } from "../../contract.ts";
-import { type SessionSuite, SMALL_WINDOWS } from "../sessions/suites.ts";
+import { type SessionSuite, SMALL_WINDOWS } from "../protocol/suites.ts";
 import { EntryPoint, type Work } from "./entry-point.ts";
 
 const MAX_SESSIONS = 3;

@@ -11,7 +11,7 @@ const MOST_STEPS = 64;
 
 const LIMITS = { maxPacketLength: 34_000, maxRequests: 8, maxNames: 20, maxPathLength: 200 };
 
-/** A request under way, as the application sees it. */
+/** A pending requests, as the application sees it. */
 interface Pending {
   readonly waiter: number;
   readonly id: number;
@@ -52,7 +52,7 @@ class Subject {
     if (id === undefined) return;
     expectTrue(!this.pending.some((one) => one.id === id), `the id ${id} is used twice`);
     this.pending.push({ waiter, id, length });
-    expectTrue(this.client.requestCount <= LIMITS.maxRequests, "too many requests under way");
+    expectTrue(this.client.requestCount <= LIMITS.maxRequests, "too many pending requests");
   }
 
   abandon(which: number): void {
@@ -106,7 +106,7 @@ const STEPS = {
   abandon: (subject, rest) => subject.abandon(rest.byte()),
   /** Makes the client receive arbitrary bytes. */
   bytes: (subject, rest) => subject.receive(rest.rest()),
-  /** Makes the client receive a packet with the id of a request under way. */
+  /** Makes the client receive a packet with the id of a pending requests. */
   reply: (subject, rest) => {
     const found = subject.pending[rest.byte() % Math.max(1, subject.pending.length)];
     const packet = rest.rest();

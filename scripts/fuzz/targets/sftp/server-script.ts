@@ -26,13 +26,13 @@ const LIMITS = {
   maxPathLength: 100,
 };
 
-/** Longest reply: data of one read. Replies to requests under way may exceed `maxUnsent` together. */
+/** Longest reply: data of one read. Replies to pending requests may exceed `maxUnsent` together. */
 const MOST_UNSENT = LIMITS.maxUnsent + (LIMITS.maxRequests + 1) * LIMITS.maxPacketLength;
 
 /** A file or directory of the application. */
 interface File {
   isOpen: boolean;
-  /** Number of requests under way that use it. */
+  /** Number of pending requests that use it. */
   users: number;
 }
 
@@ -63,7 +63,7 @@ class Subject {
     for (let event = this.server.nextEvent(); event !== undefined; event = this.server.nextEvent()) this.#on(event);
     const { server } = this;
     expectTrue(server.handleCount <= LIMITS.maxHandles, `${server.handleCount} handles`);
-    expectTrue(server.requestCount <= LIMITS.maxRequests, `${server.requestCount} requests under way`);
+    expectTrue(server.requestCount <= LIMITS.maxRequests, `${server.requestCount} pending requests`);
     expectTrue(server.unsent.length <= MOST_UNSENT, `${server.unsent.length} unsent bytes`);
   }
 

@@ -1,6 +1,6 @@
 import type { ClientAsk } from "@nacre/auth";
 import { isPrivateKey } from "@nacre/keys/internal";
-import { ClientSession, type ClientSessionEvent, type ClientSessionOptions } from "@nacre/session";
+import { ClientProtocol, type ClientProtocolEvent, type ClientProtocolOptions } from "@nacre/protocol";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
 import { callOpenHandler } from "../../mux/application-open.ts";
@@ -25,11 +25,11 @@ export interface ConnectionInfo {
   readonly hostKey: HostKey;
 }
 
-/** Logs a client in: passes the asks of the session machine to the application. */
-export class Driver implements MuxSide<ClientSessionEvent> {
+/** Logs a client in: passes the asks of the protocol machine to the application. */
+export class Driver implements MuxSide<ClientProtocolEvent> {
   /** A server may open no channels and send no global requests until the client accepts them here. */
-  readonly mux: Mux<ClientSessionEvent>;
-  readonly #machine: ClientSession;
+  readonly mux: Mux<ClientProtocolEvent>;
+  readonly #machine: ClientProtocol;
   readonly #options: ConnectOptions & ClientProvider;
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
   /** Parts of the users that the options use, from the login on. */
@@ -46,8 +46,8 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     const methods = chosenMethods(options.methods, options.loginMethods);
     const login: ClientLoginContext = { options, signal: this.#login.signal };
     this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));
-    this.#machine = new ClientSession(sessionOptions(options, methods));
-    this.mux = new Mux<ClientSessionEvent>(duplex, this.#machine, this);
+    this.#machine = new ClientProtocol(sessionOptions(options, methods));
+    this.mux = new Mux<ClientProtocolEvent>(duplex, this.#machine, this);
   }
 
   /** Resolves with the reason when the connection has ended; code `closed` after `close`. Never rejects. */
@@ -97,8 +97,8 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     this.#engine.touch();
   }
 
-  /** Handles an event of the session machine. The mux calls this and the next two methods. */
-  event(event: ClientSessionEvent): void {
+  /** Handles an event of the protocol machine. The mux calls this and the next two methods. */
+  event(event: ClientProtocolEvent): void {
     const options = this.#options;
     switch (event.type) {
       case "identified":
@@ -152,7 +152,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
     for (const part of this.#parts) part.closed(error);
   }
 
-  get #engine(): Engine<ClientSessionEvent> {
+  get #engine(): Engine<ClientProtocolEvent> {
     return this.mux.engine;
   }
 
@@ -198,7 +198,7 @@ export class Driver implements MuxSide<ClientSessionEvent> {
 function sessionOptions(
   options: ConnectOptions & ClientProvider,
   methods: readonly ClientLoginMethod[],
-): ClientSessionOptions {
+): ClientProtocolOptions {
   const identities = (options.identities ?? []).map((identity) => ({
     publicKey: identity.publicKey,
     ...(isPrivateKey(identity) && { privateKey: identity }),

@@ -1,5 +1,5 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import { type KeyLogPort, type Limits, SESSION_LIMITS, type SessionTrace, type TracePort } from "@nacre/session";
+import { type KeyLogPort, type Limits, PROTOCOL_LIMITS, type ProtocolTrace, type TracePort } from "@nacre/protocol";
 import type { TransportAlgorithms, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../../check.ts";
@@ -136,7 +136,7 @@ export interface ConnectOptions extends TransportSettings {
    * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
    * descriptions, takes the trace that `describedTrace` makes of such a function.
    */
-  readonly trace?: TracePort | SessionTrace | undefined;
+  readonly trace?: TracePort | ProtocolTrace | undefined;
   /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /** Source of random bytes; default `crypto.getRandomValues`. For platforms that lack it, and for reproducible tests. */
@@ -167,7 +167,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   banner: { type: "function", scope: "host" },
   algorithms: { type: "object", scope: "machine" },
   wasm: { type: "boolean", scope: "machine" },
-  limits: { type: "object", check: (limits) => checkLimits(limits, SESSION_LIMITS), scope: "machine" },
+  limits: { type: "object", check: (limits) => checkLimits(limits, PROTOCOL_LIMITS), scope: "machine" },
   requireStrictKex: { type: "boolean", scope: "machine" },
   signal: { check: checkSignal, scope: "host" },
   earlyChannel: { type: "boolean", scope: "host" },

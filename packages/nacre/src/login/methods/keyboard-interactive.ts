@@ -45,8 +45,8 @@ export const serverKeyboardInteractive: ServerLoginMethod = {
   application: (login) => new Conversation(login),
 };
 
-/** Whose turn it is in a conversation. */
-type Turn =
+/** State of a conversation: which side must send the next message. */
+type Exchange =
   /** The server must send the next message: `answer` settles the open ask. */
   | { readonly kind: "server"; readonly answer: (answer: unknown) => void }
   /** The client must respond, which settles the promise of `ask`. `isDecided`: the application did not wait for that. */
@@ -61,29 +61,29 @@ type Turn =
 /** A keyboard-interactive conversation with a client. */
 class Conversation implements ServerLoginAnswers {
   readonly #login: ServerLoginContext;
-  #turn: Turn = { kind: "over" };
+  #exchange: Exchange = { kind: "over" };
 
   constructor(login: ServerLoginContext) {
     this.#login = login;
   }
 
   answer(ask: ServerAsk): unknown {
-    const before = this.#turn;
+    const before = this.#exchange;
     const answer = new Promise((resolve) => {
-      this.#turn = { kind: "server", answer: resolve };
+      this.#exchange = { kind: "server", answer: resolve };
     });
     if (ask.type === "keyboard-interactive") this.#begin(ask, ask.submethods);
     if (ask.type !== "responses" || before.kind !== "client") return answer;
     before.resolve(ask.responses);
     if (!before.isDecided) return answer;
     // The application decided without these responses, so the login can only fail.
-    this.#turn = { kind: "over" };
+    this.#exchange = { kind: "over" };
     return "failure";
   }
 
   abandoned(): void {
-    if (this.#turn.kind === "client") this.#turn.reject(givenUp());
-    this.#turn = { kind: "over" };
+    if (this.#exchange.kind === "client") this.#exchange.reject(givenUp());
+    this.#exchange = { kind: "over" };
   }
 
   #begin(first: ServerAsk, submethods: string): void {
@@ -102,23 +102,23 @@ class Conversation implements ServerLoginAnswers {
   }
 
   #question(questions: Questions): Promise<readonly string[]> {
-    const turn = this.#turn;
-    if (turn.kind === "over") return Promise.reject(givenUp());
-    if (turn.kind === "client")
+    const exchange = this.#exchange;
+    if (exchange.kind === "over") return Promise.reject(givenUp());
+    if (exchange.kind === "client")
       return Promise.reject(new SshError("usage", "`ask` was called before the client answered the previous prompts"));
     return new Promise((resolve, reject) => {
-      this.#turn = { kind: "client", resolve, reject, isDecided: false };
-      turn.answer(questions);
+      this.#exchange = { kind: "client", resolve, reject, isDecided: false };
+      exchange.answer(questions);
     });
   }
 
   #decided(ask: ServerAsk, decision: LoginDecision): void {
-    const turn = this.#turn;
-    if (turn.kind === "server") {
-      this.#turn = { kind: "over" };
-      turn.answer(this.#login.verdict(ask, decision));
-    } else if (turn.kind === "client") {
-      this.#turn = { ...turn, isDecided: true };
+    const exchange = this.#exchange;
+    if (exchange.kind === "server") {
+      this.#exchange = { kind: "over" };
+      exchange.answer(this.#login.verdict(ask, decision));
+    } else if (exchange.kind === "client") {
+      this.#exchange = { ...exchange, isDecided: true };
     }
   }
 }

@@ -1,5 +1,10 @@
 import { isPrivateKey } from "@nacre/keys/internal";
-import { type ServerHostKey, ServerSession, type ServerSessionEvent, type ServerSessionOptions } from "@nacre/session";
+import {
+  type ServerHostKey,
+  ServerProtocol,
+  type ServerProtocolEvent,
+  type ServerProtocolOptions,
+} from "@nacre/protocol";
 import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
 import { completeLimits, SshError } from "@nacre/wire";
 import { checkOpen, usage } from "../../check.ts";
@@ -45,12 +50,12 @@ interface Admitted {
   readonly parts: readonly ServerPart[];
 }
 
-/** One connection of a server, from login to end. Passes the asks of the session machine to the application. */
-export class ServerDriver implements MuxSide<ServerSessionEvent>, ServerConnection {
+/** One connection of a server, from login to end. Passes the asks of the protocol machine to the application. */
+export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnection {
   readonly #options: ServeOptions<BaseSession> & ServerProvider;
   readonly #limits: ServerLimits;
-  readonly #machine: ServerSession;
-  readonly #mux: Mux<ServerSessionEvent>;
+  readonly #machine: ServerProtocol;
+  readonly #mux: Mux<ServerProtocolEvent>;
   readonly #makeSession: SessionMaker;
   #state: State;
   /** Set while the server closes the connection. `timer` runs while sessions have grace time to end. */
@@ -64,8 +69,8 @@ export class ServerDriver implements MuxSide<ServerSessionEvent>, ServerConnecti
     this.#makeSession = makeSession;
     // Those of the option first, then others that a decision's `next` may name.
     const methods = [...chosenMethods(options.methods, options.loginMethods), ...options.loginMethods];
-    this.#machine = new ServerSession(sessionOptions(options, methods, this.#limits));
-    this.#mux = new Mux<ServerSessionEvent>(duplex, this.#machine, this);
+    this.#machine = new ServerProtocol(sessionOptions(options, methods, this.#limits));
+    this.#mux = new Mux<ServerProtocolEvent>(duplex, this.#machine, this);
     const logins = new Logins({
       machine: this.#machine,
       engine: this.#engine,
@@ -140,7 +145,7 @@ export class ServerDriver implements MuxSide<ServerSessionEvent>, ServerConnecti
     return this.close();
   }
 
-  get #engine(): Engine<ServerSessionEvent> {
+  get #engine(): Engine<ServerProtocolEvent> {
     return this.#mux.engine;
   }
 
@@ -160,8 +165,8 @@ export class ServerDriver implements MuxSide<ServerSessionEvent>, ServerConnecti
     this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
   }
 
-  /** Handles an event of the session machine. The mux calls this and the next two methods. */
-  event(event: ServerSessionEvent): void {
+  /** Handles an event of the protocol machine. The mux calls this and the next two methods. */
+  event(event: ServerProtocolEvent): void {
     switch (event.type) {
       case "identified":
         this.#clientVersion = event.peerVersion;
@@ -203,7 +208,7 @@ export class ServerDriver implements MuxSide<ServerSessionEvent>, ServerConnecti
     if (state.kind === "admitted") await Promise.all(state.client.parts.map(async (part) => part.closed?.(error)));
   }
 
-  #onAuthenticated({ userName: user, factors }: Extract<ServerSessionEvent, { type: "authenticated" }>): void {
+  #onAuthenticated({ userName: user, factors }: Extract<ServerProtocolEvent, { type: "authenticated" }>): void {
     if (this.#state.kind !== "login") return;
     const { logins, graceTimer } = this.#state;
     clearTimeout(graceTimer);
@@ -260,7 +265,7 @@ function sessionOptions(
   options: ServeOptions<BaseSession> & ServerProvider,
   methods: readonly ServerLoginMethod[],
   limits: ServerLimits,
-): ServerSessionOptions {
+): ServerProtocolOptions {
   return {
     algorithms: offeredAlgorithms(options),
     random: options.random ?? platformRandom,

@@ -1,4 +1,4 @@
-import { SESSION_LIMITS } from "@nacre/session";
+import { PROTOCOL_LIMITS } from "@nacre/protocol";
 import { type LimitTable, limitTable } from "@nacre/wire";
 import { USER_LIMITS } from "../../users/server-users.ts";
 import type { ServerLimits } from "./options.ts";
@@ -8,7 +8,7 @@ export const SERVER_LIMITS: LimitTable<ServerLimits> = /* @__PURE__ */ serverLim
 
 function serverLimits(): LimitTable<ServerLimits> {
   return limitTable<ServerLimits>({
-    ...SESSION_LIMITS.ranges,
+    ...PROTOCOL_LIMITS.ranges,
     ...USER_LIMITS,
   });
 }

@@ -1,5 +1,5 @@
 import type { Factor, LoginVerdict, ServerAsk } from "@nacre/auth";
-import type { ServerSession, ServerSessionEvent } from "@nacre/session";
+import type { ServerProtocol, ServerProtocolEvent } from "@nacre/protocol";
 import { SshError } from "@nacre/wire";
 import { type Engine, isThenable } from "../../mux/engine.ts";
 import {
@@ -18,8 +18,8 @@ import {
 } from "./permissions.ts";
 
 interface LoginsContext {
-  readonly machine: ServerSession;
-  readonly engine: Engine<ServerSessionEvent>;
+  readonly machine: ServerProtocol;
+  readonly engine: Engine<ServerProtocolEvent>;
   /** Login methods that the server can handle. */
   readonly methods: readonly ServerLoginMethod[];
   readonly authenticate: Authenticate;

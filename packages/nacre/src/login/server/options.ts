@@ -1,6 +1,6 @@
 import type { Factor } from "@nacre/auth";
 import type { PrivateKey, PublicKey, SignatureAlgorithm } from "@nacre/keys/internal";
-import type { KeyLogPort, Limits, SessionTrace, TracePort } from "@nacre/session";
+import type { KeyLogPort, Limits, ProtocolTrace, TracePort } from "@nacre/protocol";
 import type { TransportSettings } from "@nacre/transport";
 import {
   type Bytes,
@@ -199,7 +199,7 @@ export interface ServeOptions<S> extends TransportSettings, SessionServeOptions<
    * Called with a description of each packet sent or received. Contains no secrets. `nacre/core`, whose bundles need not carry the
    * descriptions, takes the trace that `describedTrace` makes of such a function.
    */
-  readonly trace?: TracePort | SessionTrace | undefined;
+  readonly trace?: TracePort | ProtocolTrace | undefined;
   /** Called with the connection's secrets, for decryption in Wireshark. */
   readonly keyLog?: KeyLogPort | undefined;
   /**

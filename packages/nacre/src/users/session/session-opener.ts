@@ -37,7 +37,7 @@ export class SessionOpener {
     // A new call does not overtake those that wait.
     let waits = queue && this.#waiting.length > 0;
     for (;;) {
-      if (waits && !(await this.#turn(deadline, signal))) return this.#openNow();
+      if (waits && !(await this.#sessionEnd(deadline, signal))) return this.#openNow();
       try {
         return await this.#openOnceFree();
       } catch (error) {
@@ -82,8 +82,11 @@ export class SessionOpener {
     this.#waiting.shift()?.();
   }
 
-  /** Resolves with true when a session has ended and it is this call's turn, and with false at the deadline. Rejects with `aborted`. */
-  #turn(deadline: number, signal: AbortSignal | undefined): Promise<boolean> {
+  /**
+   * Resolves with true when a session has ended and this call is the first that waits, with false at the deadline.
+   * Rejects with `aborted`.
+   */
+  #sessionEnd(deadline: number, signal: AbortSignal | undefined): Promise<boolean> {
     return new Promise((resolve, reject) => {
       let unwatch: (() => void) | undefined;
       const leave = (): void => {

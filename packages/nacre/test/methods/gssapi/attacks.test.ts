@@ -1,12 +1,12 @@
 import { clientMethods } from "@nacre/auth";
-import { ClientSession, type ClientSessionEvent, ServerSession, type ServerSessionEvent } from "@nacre/session";
+import { ClientProtocol, type ClientProtocolEvent, ServerProtocol, type ServerProtocolEvent } from "@nacre/protocol";
 import { AttackPeer } from "@nacre/testing/attacks/attack-peer";
 import { passwordLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
-import { hostKey, SessionTarget } from "@nacre/testing/attacks/session-target";
+import { hostKey, ProtocolTarget } from "@nacre/testing/attacks/protocol-target";
+import { clientOptions } from "@nacre/testing/protocol/pair";
+import { serverOptions } from "@nacre/testing/protocol/server-pair";
 import { seededRandom } from "@nacre/testing/random";
-import { clientOptions } from "@nacre/testing/session/pair";
-import { serverOptions } from "@nacre/testing/session/server-pair";
 import { SSH_MSG_USERAUTH_REQUEST, utf8Encode } from "@nacre/wire";
 import { describe, expect, it } from "vitest";
 import {
@@ -29,13 +29,13 @@ const request = SSH_MSG_USERAUTH_REQUEST.encode({
 });
 
 /** A server with the method and passwords, attacked by a client. Its asks stay open until the test answers them. */
-class ServerTarget extends SessionTarget<ServerSessionEvent> {
-  readonly machine: ServerSession;
+class ServerTarget extends ProtocolTarget<ServerProtocolEvent> {
+  readonly machine: ServerProtocol;
   readonly peer: AttackPeer;
 
   constructor() {
     super();
-    this.machine = new ServerSession({
+    this.machine = new ServerProtocol({
       ...serverOptions,
       hostKeys: [{ publicKey: hostKey.publicKey, privateKey: hostKey }],
       loginMethods: [server.method, ...serverOptions.loginMethods],
@@ -55,25 +55,25 @@ class ServerTarget extends SessionTarget<ServerSessionEvent> {
   }
 
   /** Answers the oldest ask that is not answered. */
-  answer(event?: ServerSessionEvent, answer?: unknown): void {
+  answer(event?: ServerProtocolEvent, answer?: unknown): void {
     if (answer === undefined || event === undefined || !("method" in event)) return;
     this.machine.auth.answer(event.token, answer);
     this.turn();
   }
 
-  protected nextEvent(): ServerSessionEvent | undefined {
+  protected nextEvent(): ServerProtocolEvent | undefined {
     return this.machine.nextEvent();
   }
 }
 
 /** A client with the method and passwords, attacked by a server. */
-class ClientTarget extends SessionTarget<ClientSessionEvent> {
-  readonly machine: ClientSession;
+class ClientTarget extends ProtocolTarget<ClientProtocolEvent> {
+  readonly machine: ClientProtocol;
   readonly peer: AttackPeer;
 
   constructor() {
     super();
-    this.machine = new ClientSession({
+    this.machine = new ClientProtocol({
       ...clientOptions,
       random: seededRandom(1),
       identities: [],
@@ -93,14 +93,14 @@ class ClientTarget extends SessionTarget<ClientSessionEvent> {
     return -1;
   }
 
-  answer(event: ClientSessionEvent, answer?: unknown): void {
+  answer(event: ClientProtocolEvent, answer?: unknown): void {
     if (event.type === "verify-host-key") this.machine.answerHostKey(event.token, true);
     if (answer === undefined || !("method" in event)) return;
     this.machine.auth.answer(event.token, answer);
     this.turn();
   }
 
-  protected nextEvent(): ClientSessionEvent | undefined {
+  protected nextEvent(): ClientProtocolEvent | undefined {
     return this.machine.nextEvent();
   }
 }

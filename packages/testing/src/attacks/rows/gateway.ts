@@ -208,7 +208,7 @@ export const GATEWAY_ROWS: readonly Row[] = [
       ),
       heldBy(
         FAIR_QUEUE,
-        "lets users wait in turns, the one whose work started longest ago first",
+        "lets users wait in line, the one whose work started longest ago first",
         patch("fair-queue-turns", "if (next !== undefined) continue;"),
       ),
       heldBy(FAIR_QUEUE, "keeps slots free for work that leaves fewer", remove("fair-queue-room")),

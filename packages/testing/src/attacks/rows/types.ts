@@ -28,7 +28,7 @@ export interface Row {
   readonly server: RowStatus;
 }
 
-const ATTACKS = "packages/session/test/attacks";
+const ATTACKS = "packages/protocol/test/attacks";
 
 /** Returns a test in the attack suite's folder whose title comes from the row. */
 export function held(file: string, ...patches: readonly Patch[]): Held {

@@ -1,0 +1,8 @@
+export { clientMethods, serverMethods } from "@nacre/auth";
+export { ClientProtocol, type ClientProtocolEvent, type ClientProtocolOptions } from "./client-protocol.ts";
+export { describedTrace } from "./describe.ts";
+export { bearsEarlyMessages } from "./early-messages.ts";
+export type { ServerHostKey } from "./host-key-rotation.ts";
+export { type Limits, PROTOCOL_LIMITS } from "./limits.ts";
+export { ServerProtocol, type ServerProtocolEvent, type ServerProtocolOptions } from "./server-protocol.ts";
+export type { KeyLogPort, ProtocolTrace, TracePort, TraceRecord } from "./trace.ts";
