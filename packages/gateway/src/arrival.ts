@@ -132,7 +132,7 @@ export class Arrival implements Waiting, WebSocketUser {
     const { signal } = abort;
     try {
       const addresses = await untilAborted(destinations.resolve(target, { client: peer.client, signal }), signal);
-      const dialled = await dial(target, addresses, { signal, slabs: this.#context.slabs });
+      const dialled = await dial(target, addresses, { signal });
       this.#abort = undefined;
       this.#leave();
       relay({ context: this.#context, peer, target, user, ...dialled });

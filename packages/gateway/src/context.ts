@@ -8,7 +8,6 @@ import type { GatewayLimits } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Relay } from "./relay.ts";
 import type { Requester } from "./request-check.ts";
-import type { SlabPool } from "./slab-pool.ts";
 import type { Tickets } from "./tickets.ts";
 import type { TunnelRelay } from "./tunnel-relay.ts";
 
@@ -37,7 +36,6 @@ export interface GatewayContext {
   readonly tunnels: Map<string, TunnelRelay>;
   readonly metrics: Metrics;
   readonly growth: BufferGrowth;
-  readonly slabs: SlabPool;
   /** Bytes buffered by all connections, and their limit. */
   readonly memory: { used: number; readonly most: number };
   /**

@@ -2,7 +2,6 @@ import { connect, type Socket } from "node:net";
 import { SshError } from "@nacre/wire";
 import type { Target } from "./destinations.ts";
 import { Inlet } from "./inlet.ts";
-import type { SlabPool } from "./slab-pool.ts";
 
 /** A connected, paused TCP socket and the inlet that receives its data. */
 export interface Dialled {
@@ -17,10 +16,10 @@ export interface Dialled {
 export function dial(
   { host, port }: Target,
   addresses: readonly string[],
-  { signal, slabs }: { readonly signal: AbortSignal; readonly slabs: SlabPool },
+  { signal }: { readonly signal: AbortSignal },
 ): Promise<Dialled> {
   return new Promise((resolve, reject) => {
-    const inlet = new Inlet(slabs);
+    const inlet = new Inlet();
     const socket = connect({
       onread: inlet.onread,
       // rule: gateway-dial-checked-address

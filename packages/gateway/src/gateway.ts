@@ -21,7 +21,6 @@ import type { Gateway, GatewayOptions, Ticket, TicketGrant } from "./options.ts"
 import { Pending } from "./pending.ts";
 import { type Refusal, RequestCheck, type Requester } from "./request-check.ts";
 import { cookieSession } from "./session-cookie.ts";
-import { SlabPool } from "./slab-pool.ts";
 import { TicketRoute } from "./ticket-route.ts";
 import { memoryTicketStore } from "./ticket-store.ts";
 import { Tickets } from "./tickets.ts";
@@ -90,7 +89,6 @@ class WebSocketGateway implements Gateway {
       tunnels: new Map(),
       metrics,
       growth: { spare: GROWTH },
-      slabs: new SlabPool(),
       memory: { used: 0, most: limits.maxBufferedBytes },
       idPrefix: address === "" ? Buffer.alloc(0) : hash(address).subarray(0, ID_PREFIX),
       address,
@@ -205,7 +203,6 @@ class WebSocketGateway implements Gateway {
     this.#pending.tick(now);
     for (const relay of this.#context.relays) relay.tick(now);
     this.#context.clients.sweep(now);
-    this.#context.slabs.trim();
   }
 
   #sendMetrics(request: IncomingMessage, response: ServerResponse): void {

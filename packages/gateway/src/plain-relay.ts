@@ -1,3 +1,4 @@
+import type { Bytes } from "@nacre/wire";
 import type { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
 
@@ -23,8 +24,8 @@ export class PlainRelay extends Relay {
     this.#regulate();
   }
 
-  protected fromDestination(message: Buffer<ArrayBuffer>): void {
-    if (this.ws !== undefined) this.context.slabs.send(this.ws, message.subarray(1), this.#onSent);
+  protected fromDestination(message: Bytes): void {
+    this.ws?.sendMessage(message.subarray(1), this.#onSent);
     this.#regulate();
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { CloseReason } from "@nacre/tunnel";
+import type { Bytes } from "@nacre/wire";
 import { closeWebSocket } from "./close-web-socket.ts";
 import type { GatewayContext, Peer } from "./context.ts";
 import type { Target } from "./destinations.ts";
@@ -237,8 +238,8 @@ export abstract class Relay implements WebSocketUser {
   protected abstract fromClient(data: Buffer): void;
   /** Called when the destination's socket has passed bytes of the client to the system. */
   protected abstract written(): void;
-  /** `message` is a DATA message: the message number, then the bytes. It may be in a slab. */
-  protected abstract fromDestination(message: Buffer<ArrayBuffer>): void;
+  /** `message` is a DATA message: the message number, then the bytes. */
+  protected abstract fromDestination(message: Bytes): void;
   protected abstract destinationEnded(): void;
   protected abstract destinationLost(why: string): void;
   /** Called when the WebSocket is lost. Parks or ends the connection. */

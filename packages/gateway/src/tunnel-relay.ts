@@ -8,6 +8,7 @@ import {
   TUNNEL_SECRET_LENGTH,
   type TunnelEvent,
 } from "@nacre/tunnel";
+import type { Bytes } from "@nacre/wire";
 import type { Peer } from "./context.ts";
 import type { GatewayWebSocket } from "./gateway-web-socket.ts";
 import { Relay, type RelaySettings, WEB_SOCKET_HIGH_WATER } from "./relay.ts";
@@ -43,7 +44,6 @@ export class TunnelRelay extends Relay {
       resumeTime: context.limits.resumeTime,
       hmac,
       growth: context.growth,
-      onFreed: (message) => context.slabs.of(message)?.release(),
     });
     context.tunnels.set(this.#id, this);
     this.logOpened(false);
@@ -86,9 +86,7 @@ export class TunnelRelay extends Relay {
     this.#pump();
   }
 
-  protected fromDestination(message: Buffer<ArrayBuffer>): void {
-    // rule: slab-held-while-unacknowledged
-    this.context.slabs.of(message)?.hold();
+  protected fromDestination(message: Bytes): void {
     this.#hasRoom = this.#tunnel.writeMessage(message);
     this.#pump();
   }
@@ -102,9 +100,8 @@ export class TunnelRelay extends Relay {
     // Send the data that the destination sent before it failed.
     const { ws } = this;
     if (ws !== undefined) {
-      const { slabs } = this.context;
       const now = this.context.now();
-      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) slabs.send(ws, m);
+      for (let m = this.#tunnel.takeMessage(now); m !== undefined; m = this.#tunnel.takeMessage(now)) ws.sendMessage(m);
     }
     this.end("destination-lost", why);
   }
@@ -145,14 +142,13 @@ export class TunnelRelay extends Relay {
   }
 
   #send(): void {
-    const { slabs } = this.context;
     const now = this.context.now();
     while (this.ws !== undefined) {
       this.#isFull = this.ws.queuedMemory >= WEB_SOCKET_HIGH_WATER;
       if (this.#isFull) return;
       const message = this.#tunnel.takeMessage(now);
       if (message === undefined) return;
-      slabs.send(this.ws, message, this.#onSent);
+      this.ws.sendMessage(message, this.#onSent);
     }
   }
 

@@ -5,7 +5,6 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { Destinations, normalizeHost, parseTarget } from "../src/destinations.ts";
 import { dial } from "../src/dial.ts";
 import type { Lookup } from "../src/lookups.ts";
-import { SlabPool } from "../src/slab-pool.ts";
 import { echo, Page, startGateway, tcpServer, ticketFor } from "./support.ts";
 
 const names = (known: Readonly<Record<string, readonly string[]>>): Lookup => {
@@ -216,7 +215,7 @@ test("an attempt to connect that is abandoned leaves no socket", async () => {
   const { port, sockets } = await tcpServer(echo);
   const before = tcpSockets();
   const over = new AbortController();
-  const dialling = dial({ host: "a.example", port }, ["127.0.0.1"], { signal: over.signal, slabs: new SlabPool() });
+  const dialling = dial({ host: "a.example", port }, ["127.0.0.1"], { signal: over.signal });
   const reason = new Error("the page has gone");
   over.abort(reason);
   await expect(dialling).rejects.toBe(reason);

@@ -1,5 +1,5 @@
 import type { Bytes } from "@nacre/wire";
-import { type BufferGrowth, type Chunk, SendBuffer } from "./send-buffer.ts";
+import { SendBuffer } from "./send-buffer.ts";
 
 /** Minimum size in bytes to keep an encoded chunk without copying. Smaller chunks share messages and memory. */
 const LARGE_CHUNK = 16 * 1024;
@@ -9,15 +9,8 @@ const SHARED_MEMORY = 4 * 1024;
 
 /** A send buffer that also takes encoded DATA messages, and passes them on without a copy. */
 export class EncodedSendBuffer extends SendBuffer {
-  readonly #onFreed: ((message: Bytes) => void) | undefined;
   /** Encoded DATA message of the last bytes, if they were copied and all bytes before them were sent. */
   #fresh: Bytes | undefined;
-
-  /** `onFreed` is called with each message of `writeMessage` when the buffer no longer uses its memory. */
-  constructor(growth: BufferGrowth, onFreed?: (message: Bytes) => void) {
-    super(growth);
-    this.#onFreed = onFreed;
-  }
 
   /**
    * Adds the bytes of an encoded DATA message. A message of 16 KiB or more is kept and sent without a copy. The bytes of a smaller one are
@@ -45,10 +38,6 @@ export class EncodedSendBuffer extends SendBuffer {
 
   protected override takeEncoded(allowed: number): Bytes | undefined {
     return this.#takeFresh(allowed) ?? this.#takeWhole(allowed);
-  }
-
-  protected override freed({ message }: Chunk): void {
-    if (message !== undefined) this.#onFreed?.(message);
   }
 
   /** Copies bytes behind the last chunk if they fit, else to a new chunk. */

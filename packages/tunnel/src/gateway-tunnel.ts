@@ -18,11 +18,6 @@ export interface GatewayTunnelOptions {
   readonly resumeTime: number;
   readonly hmac: Hmac;
   readonly growth: BufferGrowth;
-  /**
-   * Called with each message of `writeMessage` when the tunnel no longer uses its memory: the client acknowledged it, or the tunnel ended.
-   * A WebSocket may still send it.
-   */
-  readonly onFreed?: (message: Bytes) => void;
 }
 
 /** Challenge on a new WebSocket. It accepts one proof. */
@@ -44,8 +39,8 @@ export class GatewayTunnel extends Tunnel {
   readonly #sending: EncodedSendBuffer;
   #isAttached = true;
 
-  constructor({ id, secret, address, resumeTime, hmac, growth, onFreed }: GatewayTunnelOptions) {
-    const sending = new EncodedSendBuffer(growth, onFreed);
+  constructor({ id, secret, address, resumeTime, hmac, growth }: GatewayTunnelOptions) {
+    const sending = new EncodedSendBuffer(growth);
     super(GATEWAY_ACKNOWLEDGES_EVERY, sending);
     this.#sending = sending;
     this.id = id;

@@ -113,7 +113,6 @@ export class SendBuffer {
     this.#acknowledged = Math.max(this.#acknowledged, this.#written);
     this.#growth.spare += this.#limit - INITIAL_SEND_BUFFER;
     this.#limit = INITIAL_SEND_BUFFER;
-    for (const chunk of this.chunks) this.freed(chunk);
     this.chunks.length = 0;
   }
 
@@ -134,9 +133,6 @@ export class SendBuffer {
   protected takeEncoded(_allowed: number): Bytes | undefined {
     return undefined;
   }
-
-  /** Called for each chunk that the buffer drops. */
-  protected freed(_chunk: Chunk): void {}
 
   /** Moves `next` by `length` bytes. It stays at the end of the last chunk, which may become longer. */
   protected moveNext(length: number): void {
@@ -197,20 +193,16 @@ export class SendBuffer {
     let count = Math.min(position, this.#written) - this.#acknowledged;
     let dropped = 0;
     while (count > 0 && count >= this.chunks[dropped]!.bytes.length) {
-      const chunk = this.chunks[dropped++]!;
-      count -= chunk.bytes.length;
-      this.freed(chunk);
+      count -= this.chunks[dropped++]!.bytes.length;
     }
     this.chunks.splice(0, dropped);
     this.next.chunk -= dropped;
     if (this.next.chunk < 0) this.next = { chunk: 0, offset: 0 };
     if (count > 0) {
-      // Copy a remainder that the caller may free, or that is small, so that the memory of the whole chunk can be freed.
-      const chunk = this.chunks[0]!;
-      const rest = chunk.bytes.subarray(count);
-      const isCopied = chunk.message !== undefined || 2 * rest.length < chunk.bytes.length;
-      this.chunks[0] = { bytes: isCopied ? copyBytes(rest) : rest };
-      this.freed(chunk);
+      const { bytes } = this.chunks[0]!;
+      const rest = bytes.subarray(count);
+      // Copy a small remainder, so that the memory of the whole chunk can be freed.
+      this.chunks[0] = { bytes: 2 * rest.length < bytes.length ? copyBytes(rest) : rest };
       if (this.next.chunk === 0) this.next.offset -= count;
     }
     this.#acknowledged = position;

@@ -54,7 +54,7 @@ export class Pair {
   readonly id = random(16);
   readonly secret = random(32);
 
-  constructor({ spare = 0, onFreed = () => {} }: { spare?: number; onFreed?: (message: Bytes) => void } = {}) {
+  constructor({ spare = 0 }: { spare?: number } = {}) {
     this.client = new Side(
       new ClientTunnel({ ticket: "t", host: "example.org", port: 22 }, { hmac, growth: { spare } }),
     );
@@ -66,7 +66,6 @@ export class Pair {
         resumeTime: 60_000,
         hmac,
         growth: { spare },
-        onFreed,
       }),
     );
     // Drop OPEN: a gateway's server handles it before it creates the tunnel.

@@ -184,24 +184,6 @@ describe("a tunnel", () => {
     expect(equalBytes(pair.gateway.received, expected)).toBe(true);
   });
 
-  test("frees each large message once, when it is acknowledged or discarded", () => {
-    const freed: Bytes[] = [];
-    const pair = new Pair({ onFreed: (message) => freed.push(message) });
-    pair.run();
-    const messages = Array.from({ length: 4 }, () => data(40_000));
-    for (const message of messages) pair.gateway.tunnel.writeMessage(message);
-    pair.send();
-    expect(freed).toEqual([]);
-    pair.gateway.tunnel.receive(acknowledge(40_000), 0);
-    expect(freed).toEqual(messages.slice(0, 1));
-    pair.gateway.tunnel.receive(acknowledge(40_001), 0);
-    pair.gateway.tunnel.receive(acknowledge(79_999), 0);
-    expect(freed).toEqual(messages.slice(0, 2));
-    pair.gateway.tunnel.discard();
-    pair.gateway.tunnel.discard();
-    expect(freed).toEqual(messages);
-  });
-
   test("sends nothing after `discard`, and returns its share of the growth", () => {
     const growth = { spare: 100 };
     const tunnel = new ClientTunnel({ ticket: "", host: "a", port: 22 }, { hmac, growth });

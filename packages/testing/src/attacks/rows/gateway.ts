@@ -5,10 +5,10 @@ const DESTINATIONS = "gateway/test/destinations";
 const FAIR_QUEUE = "wire/test/fair-queue";
 const GATEWAY = "gateway/test/gateway";
 const HALF_CLOSED = "gateway/test/half-closed";
+const INLET = "gateway/test/inlet";
 const REQUESTS = "gateway/test/request-check";
 const RESUME = "gateway/test/resume";
 const SMALL_MESSAGES = "gateway/test/small-messages";
-const SLABS = "gateway/test/slab-pool";
 const TICKETS = "gateway/test/tickets";
 const TUNNEL = "gateway/test/tunnel";
 const WEB_SOCKET = "gateway/test/web-socket";
@@ -45,15 +45,9 @@ export const GATEWAY_ROWS: readonly Row[] = [
     client: "not touched",
     server: [
       heldBy(
-        SLABS,
-        "a slab is used again only after each holder has released it",
-        patch("slab-holders", "--this.#holders;"),
-      ),
-      heldBy(SLABS, "holds the slab of a message until the WebSocket has sent it", remove("slab-held-while-sent")),
-      heldBy(
-        SLABS,
-        "unacknowledged bytes stay unchanged while other connections use the slabs",
-        remove("slab-held-while-unacknowledged"),
+        INLET,
+        "unacknowledged bytes stay unchanged while other connections are read",
+        patch("read-copied", "SHARED.subarray(0, 1 + length)"),
       ),
     ],
   },

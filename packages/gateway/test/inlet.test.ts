@@ -1,54 +1,8 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { SlabPool } from "../src/slab-pool.ts";
 import { Page, pageSocket, startGateway, tcpServer, ticketFor } from "./support.ts";
 
-test("a slab is used again only after each holder has released it", () => {
-  const pool = new SlabPool();
-  const slab = pool.take();
-  slab.hold();
-  slab.release();
-  expect(pool.free).toBe(0);
-  expect(pool.take()).not.toBe(slab);
-  slab.release();
-  expect(pool.free).toBe(1);
-  expect(pool.take()).toBe(slab);
-});
-
-test("finds the slab of a message, and returns undefined for other memory", () => {
-  const pool = new SlabPool();
-  const slab = pool.take();
-  expect(pool.of(slab.memory.subarray(1, 10))).toBe(slab);
-  expect(pool.of(new Uint8Array(10))).toBeUndefined();
-});
-
-test("keeps at most 64 MiB, and frees unused slabs after a few rounds of `trim`", () => {
-  const pool = new SlabPool();
-  const slabs = Array.from({ length: 1100 }, () => pool.take());
-  for (const slab of slabs) slab.release();
-  expect(pool.free).toBe(1024);
-  pool.trim();
-  expect(pool.free).toBe(1024);
-  for (let i = 0; i < 11; i++) pool.trim();
-  expect(pool.free).toBe(0);
-});
-
-test("holds the slab of a message until the WebSocket has sent it", () => {
-  const pool = new SlabPool();
-  const slab = pool.take();
-  const sending: (() => void)[] = [];
-  const ws = { sendMessage: (_: Uint8Array, sent?: () => void) => void sending.push(sent!) };
-  let isSent = false;
-  pool.send(ws, slab.memory.subarray(0, 40_000), () => {
-    isSent = true;
-  });
-  slab.release();
-  expect([pool.free, isSent]).toEqual([0, false]);
-  sending[0]!();
-  expect([pool.free, isSent]).toEqual([1, true]);
-});
-
-test("unacknowledged bytes stay unchanged while other connections use the slabs", async () => {
+test("unacknowledged bytes stay unchanged while other connections are read", async () => {
   const { port } = await tcpServer((socket) => {
     socket.once("data", (chunk: Buffer) => socket.write(Buffer.alloc(3_000_000, chunk[0])));
   });
@@ -73,7 +27,7 @@ test("unacknowledged bytes stay unchanged while other connections use the slabs"
   expect(lost.received.equals(Buffer.alloc(3_000_000, 1))).toBe(true);
 });
 
-test("several connections that share the slabs receive their own bytes only", async () => {
+test("several connections that share the read buffer receive their own bytes only", async () => {
   const { port } = await tcpServer((socket) => {
     socket.once("data", (chunk: Buffer) => socket.write(Buffer.alloc(3_000_000, chunk[0])));
   });
