@@ -61,8 +61,6 @@ export abstract class Relay implements WebSocketUser {
   #pingedAt: number;
   #bytesUp = 0;
   #bytesDown = 0;
-  /** Whether the destination is read. */
-  #isRead = false;
   /** Bytes of this connection in `context.memory.used`. */
   #counted = 0;
 
@@ -166,8 +164,7 @@ export abstract class Relay implements WebSocketUser {
 
   /** Starts or stops reading from the destination. */
   protected readDestination(isRead: boolean): void {
-    if (isRead === this.#isRead) return;
-    this.#isRead = isRead;
+    if (isRead === !this.socket.isPaused()) return;
     if (isRead) this.socket.resume();
     else this.socket.pause();
   }
