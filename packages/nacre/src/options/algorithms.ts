@@ -1,6 +1,5 @@
 import type { TransportAlgorithms } from "@nacre/transport";
-import { escapeText } from "@nacre/wire";
-import { usage } from "../check.ts";
+import { escapeText, SshError } from "@nacre/wire";
 import { checkOptions, type OptionRows } from "./schema.ts";
 
 /**
@@ -18,6 +17,14 @@ interface Named {
 
 const KINDS: readonly Kind[] = ["kex", "hostKeys", "ciphers", "macs"];
 
+/** The code that a connection uses for cryptography. A bundle contains only the algorithms named here. */
+export interface CryptoProvider {
+  /** Algorithms to offer, preferred first. */
+  readonly algorithms: TransportAlgorithms;
+  /** Returns the fingerprint of a public key blob: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
+  readonly fingerprint: (blob: Uint8Array) => string;
+}
+
 /** Algorithms to offer. Kinds that are not given keep their defaults. */
 export type AlgorithmOptions = {
   readonly [Kind in keyof TransportAlgorithms]?: AlgorithmList<TransportAlgorithms[Kind][number]> | undefined;
@@ -34,7 +41,7 @@ const ALGORITHM_OPTIONS: OptionRows<AlgorithmOptions> = {
 export function checkAlgorithms(algorithms: object | undefined): void {
   for (const kind of KINDS)
     if (!isAlgorithms(algorithms?.[kind as keyof typeof algorithms]))
-      throw usage(`\`algorithms.${kind}\` must be a list of algorithms; \`nacre/core\` takes no names`);
+      throw new SshError("usage", `\`algorithms.${kind}\` must be a list of algorithms; \`nacre/core\` takes no names`);
 }
 
 /** Returns whether the value is a list of algorithms. */
@@ -73,11 +80,14 @@ function chooseList(
     const found = known.filter(({ name }) => new RegExp(`^${source}$`).test(name));
     if (found.length > 0 || /[*?]/.test(pattern)) return found;
     const expected = known.map(({ name }) => name).join(", ");
-    throw usage(`${option} has an unknown name "${escapeText(pattern.slice(0, 40))}"; expected ${expected}`);
+    throw new SshError(
+      "usage",
+      `${option} has an unknown name "${escapeText(pattern.slice(0, 40))}"; expected ${expected}`,
+    );
   };
   if (typeof list !== "string") {
     if (!list.every((one) => typeof one === "string" || isAlgorithm(one)))
-      throw usage(`${option} must be a text, or a list of names and algorithms`);
+      throw new SshError("usage", `${option} must be a text, or a list of names and algorithms`);
     return unique(list.flatMap((one) => (typeof one === "string" ? named(one) : one)));
   }
   const [, sign, patterns = ""] = /^([-+^]?)(.*)/s.exec(list) ?? [];
