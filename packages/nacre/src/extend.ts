@@ -16,11 +16,16 @@ export { Client, forwardingClient } from "./login/client/client.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
 export { checkLoginMethods } from "./login/client/method.ts";
-export { CONNECT_OPTIONS, type ConnectOptions } from "./login/client/options.ts";
+export {
+  type ClientProvider,
+  CONNECT_OPTIONS,
+  type ConnectOptions,
+  type PresentedHostKey,
+} from "./login/client/options.ts";
 export { type ClientUsers, joinUsers } from "./login/client/users.ts";
 export { clientMethods } from "./login/methods/list.ts";
 export { loginId } from "./login/server/login-id.ts";
-export { SERVE_OPTIONS } from "./login/server/options.ts";
+export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { Channel } from "./mux/channel.ts";
 export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";

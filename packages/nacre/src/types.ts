@@ -32,11 +32,10 @@ export type { Client } from "./login/client/client.ts";
 export type { ConnectionInfo } from "./login/client/driver.ts";
 export type { ClientLoginContext, ClientLoginMethod } from "./login/client/method.ts";
 export type {
-  ClientProvider,
   HostKey,
   HostKeyVerifier,
+  LoginOptions,
   PasswordChange,
-  PresentedHostKey,
   PromptRequest,
   RemoteIdentity,
 } from "./login/client/options.ts";
@@ -56,7 +55,6 @@ export type {
   ServeOptions,
   ServerEvent,
   ServerLimits,
-  ServerProvider,
 } from "./login/server/options.ts";
 export type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
@@ -75,6 +73,7 @@ export type {
 export type { WebPair, WebStreams } from "./streams/web-streams.ts";
 export type { CustomSessionRequest } from "./users/application/server.ts";
 export type { ServerConnection } from "./users/base/server-connection.ts";
+export type { RequestRefused } from "./users/base/server-user.ts";
 export type { ClientLimits } from "./users/client-list.ts";
 export type { DialOptions } from "./users/forward/dial.ts";
 export type {
@@ -85,6 +84,7 @@ export type {
   ListenContext,
 } from "./users/forward/forwarding.ts";
 export type { ListenAddress, RemoteListener } from "./users/forward/remote-listener.ts";
+export type { ForwardEvent } from "./users/forward/server.ts";
 export type { ForwardTarget, Originator } from "./users/forward/target.ts";
 export type { Permissions } from "./users/permissions.ts";
 export type { BaseProcess } from "./users/session/base-process.ts";
@@ -108,4 +108,6 @@ export type {
   SpawnOptions,
 } from "./users/session/options.ts";
 export type { Process } from "./users/session/process.ts";
+export type { SessionEvent } from "./users/session/server/server.ts";
 export type { Session } from "./users/session/session.ts";
+export type { TerminalModes } from "./users/session/terminal-modes.ts";

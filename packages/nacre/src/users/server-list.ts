@@ -1,14 +1,12 @@
 import { type AgentPermissions, type AgentServeOptions, agentServer } from "./agent/server.ts";
 import { type ApplicationPermissions, type ApplicationServeOptions, applicationServer } from "./application/server.ts";
 import {
-  type ForwardEvent,
   type ForwardLimits,
   type ForwardPermissions,
   type ForwardServeOptions,
   forwardServer,
 } from "./forward/server.ts";
 import {
-  type SessionEvent,
   type SessionLimits,
   type SessionPermissions,
   type SessionServeOptions,
@@ -33,9 +31,6 @@ export interface UserPermissions
 
 /** Their limits. */
 export interface UserLimits extends ForwardLimits, SessionLimits {}
-
-/** Their events. */
-export type UserEvent = ForwardEvent | SessionEvent;
 
 /** The users of a server's connections. */
 export const serverList: {

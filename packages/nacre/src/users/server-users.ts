@@ -14,6 +14,9 @@ type Listed<Part extends keyof ServerUserTypes> = {
   ? Result
   : never;
 
+/** The events of all users in the list. */
+export type UserEvent = NonNullable<List[keyof List]["types"]>["event"];
+
 /** Combined permissions of a login's factors. */
 export type UserGrantedPermissions = Listed<"granted">;
 

@@ -1,14 +1,14 @@
 import type { ClientAsk, ClientMethod } from "@nacre/auth";
 import { usage } from "../../check.ts";
 import { chosenMethods } from "../chosen-methods.ts";
-import type { ClientProvider, ConnectOptions } from "./options.ts";
+import type { ClientProvider, ConnectOptions, LoginOptions } from "./options.ts";
 
 /** A login method of a client: a value for the option `methods` of `connect`. */
 export interface ClientLoginMethod {
   /** Name, messages and steps of the method, without IO. */
   readonly method: ClientMethod;
   /** Options of `connect` that only work with this method. */
-  readonly uses?: readonly (keyof ConnectOptions)[];
+  readonly uses?: readonly (keyof LoginOptions)[];
   /**
    * Called once for each connection. Returns the function that answers the asks of the method, with a promise if need be. An exception ends
    * the login. A method that asks nothing has none.
@@ -18,7 +18,7 @@ export interface ClientLoginMethod {
 
 /** What the application's part of a client's login method knows. */
 export interface ClientLoginContext {
-  readonly options: ConnectOptions;
+  readonly options: LoginOptions;
   /** Aborts when the login ends, successfully or not: cancel pending prompts then. */
   readonly signal: AbortSignal;
 }

@@ -73,18 +73,10 @@ export interface ClientProvider extends CryptoProvider {
   readonly users?: ClientUsers | undefined;
 }
 
-/** All options of `connect` except the byte stream. */
-export interface ConnectOptions extends TransportSettings {
+/** Options of `connect` for the login. */
+export interface LoginOptions {
   /** Name of the user to log in as. */
   readonly user: string;
-  /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
-  readonly hostKey: HostKeyVerifier;
-  /**
-   * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
-   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` takes values, such as
-   * `clientPassword`, and by default has only the first two.
-   */
-  readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
   /** Keys to log in with, tried in this order. */
   readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
   /**
@@ -103,6 +95,18 @@ export interface ConnectOptions extends TransportSettings {
   readonly prompts?:
     | ((request: PromptRequest) => readonly string[] | undefined | Promise<readonly string[] | undefined>)
     | undefined;
+}
+
+/** All options of `connect` except the byte stream. */
+export interface ConnectOptions extends TransportSettings, LoginOptions {
+  /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
+  readonly hostKey: HostKeyVerifier;
+  /**
+   * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
+   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` takes values, such as
+   * `clientPassword`, and by default has only the first two.
+   */
+  readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
   /** Called with texts that the server shows before login. The text comes from the server: escape it before display. */
   readonly banner?: ((text: string) => void) | undefined;
   /**

@@ -16,9 +16,9 @@ import { openChannel } from "../../mux/open-channel.ts";
 import { onAbort } from "../../on-abort.ts";
 import { platformRandom } from "../../random.ts";
 import type { ServerConnection } from "../../users/base/server-connection.ts";
-import type { AdmittedLogin, ServerContext, ServerPart } from "../../users/base/server-user.ts";
+import type { AdmittedLogin, RequestRefused, ServerContext, ServerPart } from "../../users/base/server-user.ts";
 import type { GrantedPermissions } from "../../users/permissions.ts";
-import { SERVER_USERS } from "../../users/server-users.ts";
+import { SERVER_USERS, type UserEvent } from "../../users/server-users.ts";
 import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
@@ -235,7 +235,7 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
       makeSession: this.#makeSession,
       sessionRequests: new Map(),
       isOpen: () => this.#closing === undefined,
-      log: (event) => this.#log(event as ServerEvent),
+      log: (event) => this.#log(event as UserEvent | RequestRefused),
       onSessionEnd: () => {
         if (this.#closing !== undefined && !this.#isBusy) this.#disconnect();
       },

@@ -16,10 +16,12 @@ import { type AlgorithmOptions, type CryptoProvider, isAlgorithms } from "../../
 import type { OptionRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
 import type { RequestRefused } from "../../users/base/server-user.ts";
+import type { ForwardEvent } from "../../users/forward/server.ts";
 import type { Permissions } from "../../users/permissions.ts";
-import type { UserEvent, UserLimits, UserServeOptions } from "../../users/server-list.ts";
+import type { UserLimits, UserServeOptions } from "../../users/server-list.ts";
 import { USER_OPTIONS } from "../../users/server-users.ts";
 import type { BaseSession } from "../../users/session/base-session.ts";
+import type { SessionEvent } from "../../users/session/server/server.ts";
 import type { LoginMethod } from "../chosen-methods.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import type { ServerLoginMethod } from "./method.ts";
@@ -140,7 +142,8 @@ export type ServerEvent =
       /** The exception of `authenticate`, if that was the reason. */
       readonly error?: unknown;
     }
-  | UserEvent
+  | SessionEvent
+  | ForwardEvent
   /**
    * A request or channel was refused, such as `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11"`, `"direct-tcpip example.org:80"` or
    * `"tcpip-forward localhost:8080"`. Unknown requests that want no reply are ignored without an event.
