@@ -25,22 +25,25 @@ export const SERVER_USERS: readonly ServerUser[] = /* @__PURE__ */ Object.values
   serverList,
 ) as readonly ServerUser[];
 
-/** Merges the rows of all users in the list. Does not compile if a row is missing, in the list or in the declared interface. */
-function merged<Declared extends Rows, Rows>(part: "options" | "permissions" | "limits"): Declared | Rows {
-  return Object.assign({}, ...SERVER_USERS.map((user) => user[part])) as Rows;
-}
+/** The rows of a declared interface. Does not compile unless it declares all that the users in the list add. */
+type Covering<Declared extends Rows, Rows> = Declared;
 
-type DeclaredOptions = OptionRows<UserServeOptions<BaseSession>>;
-type DeclaredPermissions = PermissionRows<UserPermissions, UserGrantedPermissions>;
-type DeclaredLimits = LimitRanges<UserLimits>;
+type ListedOptions = OptionRows<Listed<"options">>;
+type ListedPermissions = PermissionRows<Listed<"permissions">, UserGrantedPermissions>;
+type ListedLimits = LimitRanges<Listed<"limits">>;
 
-export const USER_OPTIONS: DeclaredOptions = /* @__PURE__ */ merged<DeclaredOptions, OptionRows<Listed<"options">>>(
+export const USER_OPTIONS: Covering<OptionRows<UserServeOptions<BaseSession>>, ListedOptions> = /* @__PURE__ */ merged(
   "options",
-);
-export const USER_PERMISSIONS: DeclaredPermissions = /* @__PURE__ */ merged<
-  DeclaredPermissions,
-  PermissionRows<Listed<"permissions">, UserGrantedPermissions>
->("permissions");
-export const USER_LIMITS: DeclaredLimits = /* @__PURE__ */ merged<DeclaredLimits, LimitRanges<Listed<"limits">>>(
+) as ListedOptions;
+export const USER_PERMISSIONS: Covering<
+  PermissionRows<UserPermissions, UserGrantedPermissions>,
+  ListedPermissions
+> = /* @__PURE__ */ merged("permissions") as ListedPermissions;
+export const USER_LIMITS: Covering<LimitRanges<UserLimits>, ListedLimits> = /* @__PURE__ */ merged(
   "limits",
-);
+) as ListedLimits;
+
+/** Merges the rows of all users in the list. */
+function merged(part: "options" | "permissions" | "limits"): object {
+  return Object.assign({}, ...SERVER_USERS.map((user) => user[part])) as object;
+}
