@@ -1,8 +1,8 @@
-import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides, SshError } from "@nacre/wire";
+import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides } from "@nacre/wire";
 import { isThenable } from "./mux/engine.ts";
-import { checkOptions } from "./options/schema.ts";
+import { checkOptions, usage } from "./options/schema.ts";
 
-export { isBytes };
+export { isBytes, usage };
 
 /** Throws `usage` unless the value can decide about a host key. */
 export function checkHostKey(hostKey: unknown): void {
@@ -75,9 +75,4 @@ export function checkKey(key: unknown, what: string): void {
   throw usage(
     `${what} must be an opened private key, not a file name or key text; open it with \`privateKey\`, or \`hostKeyFile\` of @nacre/node`,
   );
-}
-
-/** Returns the error for a mistake of the caller. `message` says what is wrong and what to do. */
-export function usage(message: string): SshError {
-  return new SshError("usage", message);
 }

@@ -1,6 +1,6 @@
 import type { TransportAlgorithms } from "@nacre/transport";
-import { escapeText, SshError } from "@nacre/wire";
-import { checkOptions, type OptionRows } from "./schema.ts";
+import { escapeText } from "@nacre/wire";
+import { checkOptions, type OptionRows, usage } from "./schema.ts";
 
 /**
  * Algorithms of one kind, preferred first: a list of names or of algorithms; or a text as in ssh_config(5). The text is a list of names
@@ -41,7 +41,7 @@ const ALGORITHM_OPTIONS: OptionRows<AlgorithmOptions> = {
 export function checkAlgorithms(algorithms: object | undefined): void {
   for (const kind of KINDS)
     if (!isAlgorithms(algorithms?.[kind as keyof typeof algorithms]))
-      throw new SshError("usage", `\`algorithms.${kind}\` must be a list of algorithms; \`nacre/core\` takes no names`);
+      throw usage(`\`algorithms.${kind}\` must be a list of algorithms; \`nacre/core\` takes no names`);
 }
 
 /** Returns whether the value is a list of algorithms. */
@@ -80,14 +80,11 @@ function chooseList(
     const found = known.filter(({ name }) => new RegExp(`^${source}$`).test(name));
     if (found.length > 0 || /[*?]/.test(pattern)) return found;
     const expected = known.map(({ name }) => name).join(", ");
-    throw new SshError(
-      "usage",
-      `${option} has an unknown name "${escapeText(pattern.slice(0, 40))}"; expected ${expected}`,
-    );
+    throw usage(`${option} has an unknown name "${escapeText(pattern.slice(0, 40))}"; expected ${expected}`);
   };
   if (typeof list !== "string") {
     if (!list.every((one) => typeof one === "string" || isAlgorithm(one)))
-      throw new SshError("usage", `${option} must be a text, or a list of names and algorithms`);
+      throw usage(`${option} must be a text, or a list of names and algorithms`);
     return unique(list.flatMap((one) => (typeof one === "string" ? named(one) : one)));
   }
   const [, sign, patterns = ""] = /^([-+^]?)(.*)/s.exec(list) ?? [];
