@@ -121,6 +121,11 @@ const PARTS: readonly Part[] = [
     ],
     lines:
       /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
+    texts: {
+      "packages/nacre/src/users/client-list.ts": [" extends AgentConnectOptions", ", AgentLimits"],
+      "packages/nacre/src/users/server-list.ts": ["    AgentServeOptions,\n", "    AgentPermissions,\n"],
+      "packages/node/src/connect/client-users.ts": [" extends ForwardAgentOptions"],
+    },
     run: ["packages"],
   },
 ];

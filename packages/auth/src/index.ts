@@ -18,7 +18,15 @@ export {
   type ServerPromptsAsk,
   serverKeyboardInteractive,
 } from "./methods/keyboard-interactive.ts";
-export { type ClientAsk, clientMethods, type OtherAsk, type ServerAsk, serverMethods } from "./methods/list.ts";
+export {
+  type ClientAsk,
+  clientMethods,
+  type MethodAsked,
+  type OtherAsk,
+  type ServerAsk,
+  serverMethods,
+} from "./methods/list.ts";
+export type { MethodAsk } from "./methods/messages.ts";
 export { clientNone, serverNone } from "./methods/none.ts";
 export { type ClientPasswordAsk, clientPassword, type ServerPasswordAsk, serverPassword } from "./methods/password.ts";
 export { type ClientSignAsk, clientPublickey, type ServerKeyAsk, serverPublickey } from "./methods/publickey.ts";

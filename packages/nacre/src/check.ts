@@ -1,21 +1,8 @@
-import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides, SshError } from "@nacre/wire";
-import type { ClientProvider, ConnectOptions } from "./login/client/options.ts";
-import { chosenMethods } from "./login/methods/method.ts";
+import { completeLimits, escapeText, isBytes, type LimitTable, type Overrides } from "@nacre/wire";
 import { isThenable } from "./mux/engine.ts";
-import { checkOptions } from "./options/schema.ts";
+import { checkOptions, usage } from "./options/schema.ts";
 
-export { isBytes };
-
-/** Throws `usage` for invalid `methods`, and for an option that needs a login method which is not among them. */
-export function checkLoginMethods(
-  options: Pick<ConnectOptions & ClientProvider, "methods" | "password" | "prompts" | "loginMethods">,
-): void {
-  const { methods, loginMethods } = options;
-  const used = new Set(chosenMethods(methods, loginMethods).flatMap((one) => one.uses ?? []));
-  for (const option of ["password", "prompts"] as const)
-    if (options[option] !== undefined && !used.has(option))
-      throw usage(`\`${option}\` needs a login method in \`methods\`, such as \`clientPassword\` of \`nacre/core\``);
-}
+export { isBytes, usage };
 
 /** Throws `usage` unless the value can decide about a host key. */
 export function checkHostKey(hostKey: unknown): void {
@@ -88,9 +75,4 @@ export function checkKey(key: unknown, what: string): void {
   throw usage(
     `${what} must be an opened private key, not a file name or key text; open it with \`privateKey\`, or \`hostKeyFile\` of @nacre/node`,
   );
-}
-
-/** Returns the error for a mistake of the caller. `message` says what is wrong and what to do. */
-export function usage(message: string): SshError {
-  return new SshError("usage", message);
 }

@@ -4,7 +4,6 @@ export { escapeText, SshError } from "@nacre/wire";
 export {
   checkKey,
   checkLimits,
-  checkLoginMethods,
   checkSignal,
   checkUser,
   isBytes,
@@ -16,10 +15,17 @@ export { BaseClient, connectDuplex, webClient } from "./login/client/base-client
 export { Client, forwardingClient } from "./login/client/client.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
-export { CONNECT_OPTIONS, type ConnectOptions } from "./login/client/options.ts";
+export { checkLoginMethods } from "./login/client/method.ts";
+export {
+  type ClientProvider,
+  CONNECT_OPTIONS,
+  type ConnectOptions,
+  type PresentedHostKey,
+} from "./login/client/options.ts";
+export { type ClientUsers, joinUsers } from "./login/client/users.ts";
 export { clientMethods } from "./login/methods/list.ts";
 export { loginId } from "./login/server/login-id.ts";
-export { SERVE_OPTIONS } from "./login/server/options.ts";
+export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { Channel } from "./mux/channel.ts";
 export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
@@ -37,7 +43,7 @@ export { webStreams } from "./streams/web-streams.ts";
 export type * from "./types.ts";
 export { type AgentLimits, agentClient } from "./users/agent/client.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
-export { type ClientUser, type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
+export type { ClientUser } from "./users/base/client-user.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";
 export { channelPair } from "./users/forward/channel-pair.ts";
 export { dialChannel } from "./users/forward/dial.ts";

@@ -26,40 +26,28 @@ export type {
   SshError,
   SshErrorCode,
 } from "@nacre/wire";
+export type { LoginMethod } from "./login/chosen-methods.ts";
 export type { BaseClient, ClientKind, LoggedIn } from "./login/client/base-client.ts";
 export type { Client } from "./login/client/client.ts";
 export type { ConnectionInfo } from "./login/client/driver.ts";
+export type { ClientLoginContext, ClientLoginMethod } from "./login/client/method.ts";
 export type {
-  ClientProvider,
-  CryptoProvider,
-  ExecOptions,
-  ExecResult,
-  Exit,
   HostKey,
   HostKeyVerifier,
-  PresentedHostKey,
+  LoginOptions,
+  PasswordChange,
   PromptRequest,
-  PtyOptions,
   RemoteIdentity,
-  SessionOpenOptions,
-  SessionRequestOptions,
-  SpawnOptions,
 } from "./login/client/options.ts";
-export type {
-  ClientLoginContext,
-  ClientLoginMethod,
-  ServerLoginAnswers,
-  ServerLoginContext,
-  ServerLoginMethod,
-} from "./login/methods/method.ts";
-export type { ServerConnection } from "./login/server/connection.ts";
+export type { ServerLoginAnswers, ServerLoginContext, ServerLoginMethod } from "./login/server/method.ts";
 export type {
   Authenticate,
   ChangePasswordLogin,
   KeyboardInteractiveLogin,
   Login,
   LoginDecision,
-  LoginMethod,
+  LoginFacts,
+  LoginProof,
   OtherLogin,
   PasswordLogin,
   PublickeyLogin,
@@ -67,13 +55,11 @@ export type {
   ServeOptions,
   ServerEvent,
   ServerLimits,
-  ServerProvider,
 } from "./login/server/options.ts";
-export type { Permissions } from "./login/server/permissions.ts";
 export type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./mux/channel.ts";
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
-export type { AlgorithmList, AlgorithmOptions } from "./options/algorithms.ts";
+export type { AlgorithmList, AlgorithmOptions, CryptoProvider } from "./options/algorithms.ts";
 export type {
   PairEnd,
   PairFacts,
@@ -86,6 +72,9 @@ export type {
 } from "./streams/stream-kind.ts";
 export type { WebPair, WebStreams } from "./streams/web-streams.ts";
 export type { CustomSessionRequest } from "./users/application/server.ts";
+export type { ServerConnection } from "./users/base/server-connection.ts";
+export type { RequestRefused } from "./users/base/server-user.ts";
+export type { ClientLimits } from "./users/client-list.ts";
 export type { DialOptions } from "./users/forward/dial.ts";
 export type {
   ConnectContext,
@@ -95,7 +84,9 @@ export type {
   ListenContext,
 } from "./users/forward/forwarding.ts";
 export type { ListenAddress, RemoteListener } from "./users/forward/remote-listener.ts";
+export type { ForwardEvent } from "./users/forward/server.ts";
 export type { ForwardTarget, Originator } from "./users/forward/target.ts";
+export type { Permissions } from "./users/permissions.ts";
 export type { BaseProcess } from "./users/session/base-process.ts";
 export type {
   BaseSession,
@@ -107,5 +98,16 @@ export type {
   SessionResult,
   SessionStart,
 } from "./users/session/base-session.ts";
+export type {
+  ExecOptions,
+  ExecResult,
+  Exit,
+  PtyOptions,
+  SessionOpenOptions,
+  SessionRequestOptions,
+  SpawnOptions,
+} from "./users/session/options.ts";
 export type { Process } from "./users/session/process.ts";
+export type { SessionEvent } from "./users/session/server/server.ts";
 export type { Session } from "./users/session/session.ts";
+export type { TerminalModes } from "./users/session/terminal-modes.ts";

@@ -1,6 +1,6 @@
 import type { WasmCipherAlgorithm } from "@nacre/ciphers-wasm";
 import type { TransportAlgorithms } from "@nacre/transport";
-import type { CryptoProvider } from "./login/client/options.ts";
+import type { CryptoProvider } from "./options/algorithms.ts";
 
 /** Returns the algorithms to offer. If `wasm` is false, ciphers in WebAssembly are replaced by their JavaScript versions. */
 export function offeredAlgorithms({

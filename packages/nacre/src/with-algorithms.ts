@@ -1,20 +1,16 @@
 import { sha256Fingerprint } from "@nacre/keys";
-import { checkLoginMethods, usage } from "./check.ts";
+import { usage } from "./check.ts";
 import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./login/client/base-client.ts";
-import {
-  type ClientProvider,
-  CONNECT_OPTIONS,
-  type ConnectOptions,
-  type CryptoProvider,
-} from "./login/client/options.ts";
+import { checkLoginMethods } from "./login/client/method.ts";
+import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions } from "./login/client/options.ts";
 import { clientNone, serverNone } from "./login/methods/list.ts";
 import { clientPublickey, serverPublickey } from "./login/methods/publickey.ts";
-import type { ServerConnection } from "./login/server/connection.ts";
 import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
-import { checkAlgorithms } from "./options/algorithms.ts";
+import { type CryptoProvider, checkAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
+import type { ServerConnection } from "./users/base/server-connection.ts";
 import { Session } from "./users/session/session.ts";
 import { madeTrace } from "./watchers.ts";
 

@@ -1,32 +1,31 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
-import type { Limits } from "@nacre/protocol";
 import type { Overrides } from "@nacre/wire";
-import { checkLoginMethods } from "./check.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { connectDuplex as connectWith, type LoggedIn } from "./login/client/base-client.ts";
 import { type Client, forwardingClient } from "./login/client/client.ts";
+import { checkLoginMethods } from "./login/client/method.ts";
 import type { ConnectOptions as BaseOptions, ClientProvider } from "./login/client/options.ts";
+import { type ClientUsers, joinUsers } from "./login/client/users.ts";
 import { clientMethods, serverMethods } from "./login/methods/list.ts";
-import type { ServerConnection } from "./login/server/connection.ts";
 import { SERVE_OPTIONS, type ServeOptions, type ServerProvider } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex as serveWith } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
 import { chooseAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
-import { clientList } from "./users/client-list.ts";
-import { type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
+import type { ServerConnection } from "./users/base/server-connection.ts";
+import { type ClientLimits, clientList, type UserConnectOptions } from "./users/client-list.ts";
 import type { BaseSession, SessionMaker } from "./users/session/base-session.ts";
 import { Session } from "./users/session/session.ts";
 import { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 import { withDescriptions } from "./watchers.ts";
 
 /** All options of `connect` except the byte stream. */
-export interface ConnectOptions extends Omit<BaseOptions, "limits">, OptionsOf<typeof clientList> {
+export interface ConnectOptions extends Omit<BaseOptions, "limits">, UserConnectOptions {
   /** Limits that override the defaults. */
-  readonly limits?: Overrides<Limits & LimitsOf<typeof clientList>> | undefined;
+  readonly limits?: Overrides<ClientLimits> | undefined;
 }
 
-const USERS: ClientUsers<ConnectOptions> = /* @__PURE__ */ joinUsers<ConnectOptions>(clientList);
+const USERS: ClientUsers<ConnectOptions> = /* @__PURE__ */ joinUsers(clientList);
 
 /**
  * Connects over a pair of byte streams, verifies the host key, and logs in. Rejects with an `SshError`: `code` names the cause, `culprit`

@@ -6,8 +6,9 @@ import { algorithms } from "@nacre/testing/protocol/pair";
 import { type ByteStreams, connect, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { describe, expect, it } from "vitest";
-import { CONNECT_OPTIONS, EXEC_OPTIONS, SPAWN_OPTIONS } from "../src/login/client/options.ts";
+import { CONNECT_OPTIONS } from "../src/login/client/options.ts";
 import { SERVE_OPTIONS } from "../src/login/server/options.ts";
+import { EXEC_OPTIONS, SPAWN_OPTIONS } from "../src/users/session/options.ts";
 
 const CONNECT: Accepted = {
   user: ["string"],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { combinePermissions, isPermissions } from "../src/login/server/permissions.ts";
+import { combinePermissions, isPermissions } from "../src/users/permissions.ts";
 
 const FORWARDING = { portForwarding: true, x11Forwarding: true };
 const DENIED = { portForwarding: false, x11Forwarding: false };

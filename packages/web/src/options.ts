@@ -1,10 +1,10 @@
 import { checkLimit, SshError } from "@nacre/wire";
-import type { PresentedHostKey } from "nacre";
 import {
   checkForwardPort,
   checkSignal,
   type HostKeyOption,
   type OptionRows,
+  type PresentedHostKey,
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/extend";

@@ -19,3 +19,10 @@ it("sees no circle in an entry that collects the exports of folders", () => {
   expect(folderCircles(shared, new Set(["index.ts"]))).toEqual([]);
   expect(folderCircles(shared, new Set())).not.toEqual([]);
 });
+
+it("sees no circle in a part of an entry, but in a file that folders import as well", () => {
+  const parts = new Map([...imports, ["index.ts", ["./part.ts"]], ["part.ts", ["./a/one.ts"]]]);
+  expect(folderCircles(parts, new Set(["index.ts"]))).toEqual([]);
+  const shared = new Map([...parts, ["c/four.ts", ["../part.ts"]]]);
+  expect(folderCircles(shared, new Set(["index.ts"]))).toContain(". and c");
+});

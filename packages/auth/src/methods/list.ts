@@ -17,17 +17,18 @@ export interface OtherAsk {
   readonly question: unknown;
 }
 
-interface Asked {
+/** What every ask of a login method has. */
+export interface MethodAsked {
   readonly token: AskToken;
   /** Name of the login method that asks. */
   readonly method: string;
 }
 
 /** An ask of a client's login method, to be answered with `answer` and its token. */
-export type ClientAsk = Asked & (ClientSignAsk | ClientPromptsAsk | ClientPasswordAsk | OtherAsk);
+export type ClientAsk = MethodAsked & (ClientSignAsk | ClientPromptsAsk | ClientPasswordAsk | OtherAsk);
 
 /** An ask of a server's login method, to be answered with `answer` and its token. */
-export type ServerAsk = Asked &
+export type ServerAsk = MethodAsked &
   LoginSubject & {
     /** Whether this is the first ask of a login request. */
     readonly isFirst: boolean;

@@ -7,7 +7,12 @@ import { BlockWriter } from "./block-writer.ts";
 type Chunk = string | Uint8Array;
 
 /** Contents of a file: text, which is written as UTF-8, bytes, or a stream or iterable of both. */
-export type FileData = Chunk | Iterable<Chunk> | AsyncIterable<Chunk> | ReadableStream<Chunk>;
+export type FileData =
+  | string
+  | Uint8Array
+  | Iterable<string | Uint8Array>
+  | AsyncIterable<string | Uint8Array>
+  | ReadableStream<string | Uint8Array>;
 
 /** Where to write. */
 export interface WritePlace {

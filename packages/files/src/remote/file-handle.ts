@@ -59,7 +59,7 @@ export interface WriteResult<B> {
 export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   readonly #channel: SftpChannel;
   readonly #streams: StreamKind<K>;
-  readonly #file: OpenFile;
+  readonly #opened: OpenFile;
   readonly #flags: OpenFlags;
   /** Position of the next read or write without a position. */
   #position = 0;
@@ -71,14 +71,14 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   constructor(channel: SftpChannel, streams: StreamKind<K>, file: OpenFile, flags: OpenFlags) {
     this.#channel = channel;
     this.#streams = streams;
-    this.#file = file;
+    this.#opened = file;
     this.#flags = flags;
   }
 
-  /** The open file, for a transfer by requests of its own. Throws `usage` after `close`. */
-  get file(): OpenFile {
+  /** The open file. Throws `usage` after `close`. */
+  get #file(): OpenFile {
     if (this.#closing !== undefined) throw usage("the file is closed; open it again");
-    return this.#file;
+    return this.#opened;
   }
 
   /**
@@ -139,7 +139,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   async readFile(options: "utf8" | ReadFileOptions = {}): Promise<Bytes | string> {
     const { encoding, maxLength, signal } = readFileOptions(options);
     const context = this.#context("readFile", { signal });
-    const bytes = await readAll(this.#channel, this.file, { start: this.#position }, maxLength, context);
+    const bytes = await readAll(this.#channel, this.#file, { start: this.#position }, maxLength, context);
     this.#position += bytes.length;
     return encoding === "utf8" ? utf8DecodeLossy(bytes) : bytes;
   }
@@ -161,7 +161,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     checkOptions(options, SFTP_OPTIONS.call, "`readLines`");
     const context = this.#context("readLines", options);
     try {
-      yield* splitLines(readChunks(this.#channel, this.file, { start: this.#position }, context));
+      yield* splitLines(readChunks(this.#channel, this.#file, { start: this.#position }, context));
     } finally {
       const closing = this.close();
       // A server that answers nothing must not delay the error.
@@ -175,7 +175,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     checkOptions(options, SFTP_OPTIONS.handleReadStream, "`createReadStream`");
     const { autoClose = true, start = this.#position } = options;
     const range = streamRange({ ...options, start });
-    const file = { open: async () => this.file, close: () => (autoClose ? this.close() : Promise.resolve()) };
+    const file = { open: async () => this.#file, close: () => (autoClose ? this.close() : Promise.resolve()) };
     return readStream(this.#channel, this.#streams, file, range, this.#context("createReadStream", options));
   }
 
@@ -184,7 +184,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     checkOptions(options, SFTP_OPTIONS.handleWriteStream, "`createWriteStream`");
     const { autoClose = true, start = this.#position } = options;
     checkPosition(start, "start");
-    const file = { open: async () => this.file, close: () => (autoClose ? this.close() : Promise.resolve()) };
+    const file = { open: async () => this.#file, close: () => (autoClose ? this.close() : Promise.resolve()) };
     const place = { position: start, isAppend: isAppend(this.#flags) };
     return writeStream(this.#channel, this.#streams, file, place, this.#context("createWriteStream", options));
   }
@@ -194,7 +194,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   stat(options: StatOptions & { readonly bigint: true }): Promise<Stats<bigint>>;
   async stat(options: StatOptions = {}): Promise<Stats | Stats<bigint>> {
     checkOptions(options, SFTP_OPTIONS.stat, "`stat`");
-    const { handle } = this.file;
+    const { handle } = this.#file;
     const context = this.#context("stat", options);
     const { attributes } = await call(this.#channel, { type: "fstat", handle }, "attributes", context);
     return options.bigint === true ? new Stats(attributes, BigInt) : new Stats(attributes, Number);
@@ -203,7 +203,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   /** Makes the server store the file durably. Needs fsync@openssh.com. */
   async sync(options: CallOptions = {}): Promise<void> {
     checkOptions(options, SFTP_OPTIONS.call, "`sync`");
-    await call(this.#channel, { type: "fsync", handle: this.file.handle }, "status", this.#context("sync", options));
+    await call(this.#channel, { type: "fsync", handle: this.#file.handle }, "status", this.#context("sync", options));
   }
 
   /** Does what `sync` does. */
@@ -244,7 +244,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   async #close(): Promise<void> {
     // Another server may close the file before it has written everything.
     if (!this.#channel.machine.isKnownToKeepOrder) await Promise.allSettled(this.#writes);
-    await closeFile(this.#channel, this.#file, { call: "close", path: this.#file.path });
+    await closeFile(this.#channel, this.#opened, { call: "close", path: this.#opened.path });
   }
 
   /** Calls `close()`, for `await using`. */
@@ -260,7 +260,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
   ): Promise<number> {
     const start = position ?? this.#position;
     checkPosition(start, "position");
-    const count = await readInto(this.#channel, this.file, buffers, start, this.#context(name, { signal }));
+    const count = await readInto(this.#channel, this.#file, buffers, start, this.#context(name, { signal }));
     if (position === null || position === undefined) this.#position = start + count;
     return count;
   }
@@ -274,7 +274,7 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
     const start = position ?? this.#position;
     checkPosition(start, "position");
     const place = { position: start, isAppend: isAppend(this.#flags) };
-    const writing = writeAll(this.#channel, this.file, data, place, this.#context(name, { signal }));
+    const writing = writeAll(this.#channel, this.#file, data, place, this.#context(name, { signal }));
     this.#writes.add(writing);
     const count = await writing.finally(() => this.#writes.delete(writing));
     if (position === null || position === undefined) this.#position = start + count;
@@ -283,11 +283,11 @@ export class FileHandle<K extends StreamTypes> implements AsyncDisposable {
 
   #setAttributes(attributes: Attributes, name: string, options: CallOptions): Promise<void> {
     checkOptions(options, SFTP_OPTIONS.call, `\`${name}\``);
-    return setAttributes(this.#channel, this.file, attributes, this.#context(name, options));
+    return setAttributes(this.#channel, this.#file, attributes, this.#context(name, options));
   }
 
   #context(name: string, { signal }: CallOptions): CallContext {
-    return callContext(name, this.#file.path, signal);
+    return callContext(name, this.#opened.path, signal);
   }
 }
 

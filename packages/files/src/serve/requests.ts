@@ -18,7 +18,7 @@ import { modeOf, nextEntries, type OpenHandle, openDirectory, servedOf } from ".
 export type Request = SftpServerRequest<OpenHandle>;
 
 /** Type of a request, such as "open" or "posix-rename". */
-export type SftpRequestType = Request["type"];
+export type SftpRequestType = SftpServerRequest<unknown>["type"];
 
 /** What a session answers its requests with. `Methods` are optional methods that the file system has. */
 export interface AnswerContext<Methods extends OptionalMethod = never> {

@@ -1,7 +1,6 @@
 import type { TransportAlgorithms } from "@nacre/transport";
 import { escapeText } from "@nacre/wire";
-import { usage } from "../check.ts";
-import { checkOptions, type OptionRows } from "./schema.ts";
+import { checkOptions, type OptionRows, usage } from "./schema.ts";
 
 /**
  * Algorithms of one kind, preferred first: a list of names or of algorithms; or a text as in ssh_config(5). The text is a list of names
@@ -17,6 +16,14 @@ interface Named {
 }
 
 const KINDS: readonly Kind[] = ["kex", "hostKeys", "ciphers", "macs"];
+
+/** The code that a connection uses for cryptography. A bundle contains only the algorithms named here. */
+export interface CryptoProvider {
+  /** Algorithms to offer, preferred first. */
+  readonly algorithms: TransportAlgorithms;
+  /** Returns the fingerprint of a public key blob: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
+  readonly fingerprint: (blob: Uint8Array) => string;
+}
 
 /** Algorithms to offer. Kinds that are not given keep their defaults. */
 export type AlgorithmOptions = {

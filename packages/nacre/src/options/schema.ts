@@ -76,8 +76,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
  * allow. For an unknown name the message suggests the closest one. It never shows a value.
  */
 export function checkOptions(options: object, rows: object, callee: string): void {
-  if (typeOf(options) !== "object")
-    throw new SshError("usage", `the options of ${callee} must be an object, got ${typeOf(options)}`);
+  if (typeOf(options) !== "object") throw usage(`the options of ${callee} must be an object, got ${typeOf(options)}`);
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(rows, name)) throw unknownName(name, rows, callee);
     const row: OptionRow | OptionType | true = rows[name as keyof typeof rows];
@@ -85,7 +84,7 @@ export function checkOptions(options: object, rows: object, callee: string): voi
     const allowed: readonly unknown[] = Array.isArray(type) ? type : typeof type === "string" ? type.split(" or ") : [];
     const given = allowed === type ? value : typeOf(value);
     if (value !== undefined && allowed.length > 0 && !allowed.includes(given))
-      throw new SshError("usage", `\`${name}\` of ${callee} must be ${allowed.join(" or ")}, got ${typeOf(value)}`);
+      throw usage(`\`${name}\` of ${callee} must be ${allowed.join(" or ")}, got ${typeOf(value)}`);
   }
   checkValues(options, rows);
 }
@@ -111,7 +110,7 @@ function unknownName(name: string, rows: object, callee: string): SshError {
   const known = Object.keys(rows);
   const likely = likelyName(name, known);
   const remedy = likely === undefined ? `its options are ${known.join(", ")}` : `did you mean \`${likely}\`?`;
-  return new SshError("usage", `\`${escapeText(name.slice(0, 40))}\` is not an option of ${callee}; ${remedy}`);
+  return usage(`\`${escapeText(name.slice(0, 40))}\` is not an option of ${callee}; ${remedy}`);
 }
 
 function likelyName(name: string, known: readonly string[]): string | undefined {
@@ -139,4 +138,9 @@ function editDistance(from: string, to: string): number {
     row = next;
   }
   return row[to.length]!;
+}
+
+/** Returns the error for a mistake of the caller. `message` says what is wrong and what to do. */
+export function usage(message: string): SshError {
+  return new SshError("usage", message);
 }

@@ -1,9 +1,13 @@
-import { agentClient } from "./agent/client.ts";
+import type { Limits } from "@nacre/protocol";
+import { type AgentConnectOptions, type AgentLimits, agentClient } from "./agent/client.ts";
 
-/**
- * The users of a client's connections that begin with the login. What they add to the options and limits of `connect` follows from this
- * list.
- */
+/** Options that the users in the list add to `connect`. */
+export interface UserConnectOptions extends AgentConnectOptions {}
+
+/** All limits of a client's connection. */
+export interface ClientLimits extends Limits, AgentLimits {}
+
+/** The users of a client's connections that begin with the login. */
 export const clientList: {
   readonly agentClient: typeof agentClient;
 } = {

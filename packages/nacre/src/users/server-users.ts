@@ -1,37 +1,49 @@
 import type { LimitRanges } from "@nacre/wire";
 import type { OptionRows } from "../options/schema.ts";
-import type { PermissionRows } from "./permission.ts";
-import { serverList } from "./server-list.ts";
-import type { ServerUser, ServerUserTypes } from "./server-user.ts";
+import type { PermissionRows } from "./base/permission.ts";
+import type { ServerUser, ServerUserTypes } from "./base/server-user.ts";
+import { serverList, type UserLimits, type UserPermissions, type UserServeOptions } from "./server-list.ts";
+import type { BaseSession } from "./session/base-session.ts";
 
 type List = typeof serverList;
-type Types = { readonly [Name in keyof List]: NonNullable<List[Name]["types"]> };
 
-/** The intersection of `T[Part]` of all users. */
-type All<Part extends keyof ServerUserTypes, T = Types> = {
-  [Name in keyof T]: (value: T[Name][Part & keyof T[Name]]) => void;
-}[keyof T] extends (value: infer Result) => void
+/** The intersection of `T[Part]` of all users in the list. */
+type Listed<Part extends keyof ServerUserTypes> = {
+  [Name in keyof List]: (value: NonNullable<List[Name]["types"]>[Part]) => void;
+}[keyof List] extends (value: infer Result) => void
   ? Result
   : never;
 
-/** Options of the users, except those of sessions, whose type depends on the kind of session. */
-export type UserServeOptions = All<"options", Omit<Types, "sessionServer">>;
-export type UserPermissions = All<"permissions">;
-export type UserGrantedPermissions = All<"granted">;
-export type UserLimits = All<"limits">;
-export type UserEvent = Types[keyof Types]["event"];
+/** The events of all users in the list. */
+export type UserEvent = NonNullable<List[keyof List]["types"]>["event"];
+
+/** Combined permissions of a login's factors. */
+export type UserGrantedPermissions = Listed<"granted">;
 
 /** All users, each known by the interface that they share. */
 export const SERVER_USERS: readonly ServerUser[] = /* @__PURE__ */ Object.values<unknown>(
   serverList,
 ) as readonly ServerUser[];
 
-/** Merges the rows of all users. The types above say which rows there are. */
-function merged(part: "options" | "permissions" | "limits"): never {
-  return Object.assign({}, ...SERVER_USERS.map((user) => user[part])) as never;
-}
+/** The rows of a declared interface. Does not compile unless it declares all that the users in the list add. */
+type Covering<Declared extends Rows, Rows> = Declared;
 
-export const USER_OPTIONS: OptionRows<All<"options">> = /* @__PURE__ */ merged("options");
-export const USER_PERMISSIONS: PermissionRows<UserPermissions, UserGrantedPermissions> =
-  /* @__PURE__ */ merged("permissions");
-export const USER_LIMITS: LimitRanges<UserLimits> = /* @__PURE__ */ merged("limits");
+type ListedOptions = OptionRows<Listed<"options">>;
+type ListedPermissions = PermissionRows<Listed<"permissions">, UserGrantedPermissions>;
+type ListedLimits = LimitRanges<Listed<"limits">>;
+
+export const USER_OPTIONS: Covering<OptionRows<UserServeOptions<BaseSession>>, ListedOptions> = /* @__PURE__ */ merged(
+  "options",
+) as ListedOptions;
+export const USER_PERMISSIONS: Covering<
+  PermissionRows<UserPermissions, UserGrantedPermissions>,
+  ListedPermissions
+> = /* @__PURE__ */ merged("permissions") as ListedPermissions;
+export const USER_LIMITS: Covering<LimitRanges<UserLimits>, ListedLimits> = /* @__PURE__ */ merged(
+  "limits",
+) as ListedLimits;
+
+/** Merges the rows of all users in the list. */
+function merged(part: "options" | "permissions" | "limits"): object {
+  return Object.assign({}, ...SERVER_USERS.map((user) => user[part])) as object;
+}

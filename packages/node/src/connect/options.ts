@@ -1,15 +1,13 @@
 import type { Duplex as NodeDuplex } from "node:stream";
 import { type Overrides, SshError } from "@nacre/wire";
 import {
+  type ClientLimits,
   type ClientUsers,
   checkUser,
   type Duplex,
   type HostKeyOption,
   joinUsers,
-  type Limits,
-  type LimitsOf,
   type OptionRows,
-  type OptionsOf,
   type PresentedHostKey,
   type ScopedRows,
   type ConnectOptions as StreamConnectOptions,
@@ -19,12 +17,12 @@ import { accountName } from "../keys/account.ts";
 import type { IdentitySources, PassphraseSource } from "../keys/identities.ts";
 import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type TcpOptions } from "../net/dial.ts";
 import type { Client } from "./client.ts";
-import { clientList } from "./client-users.ts";
+import { clientList, type UserConnectOptions } from "./client-users.ts";
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
   extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities" | "limits">,
-    OptionsOf<typeof clientList>,
+    UserConnectOptions,
     Pick<TcpOptions, "localAddress"> {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
@@ -84,12 +82,12 @@ export interface ConnectOptions
    */
   readonly connectTimeout?: number | undefined;
   /** Limits that override the defaults. */
-  readonly limits?: Overrides<Limits & LimitsOf<typeof clientList>> | undefined;
+  readonly limits?: Overrides<ClientLimits> | undefined;
   /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
   readonly warn?: ((text: string) => void) | undefined;
 }
 
-export const CLIENT_USERS: ClientUsers<StreamConnectOptions & OptionsOf<typeof clientList>> = joinUsers(clientList);
+export const CLIENT_USERS: ClientUsers<StreamConnectOptions & UserConnectOptions> = joinUsers(clientList);
 
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   ...CLIENT_USERS.options,

@@ -1,5 +1,5 @@
 import { type Bytes, checkLimit, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { checkLoginMethods, checkOpen, checkSignal, usage } from "../../check.ts";
+import { checkOpen, checkSignal, usage } from "../../check.ts";
 import type { Channel } from "../../mux/channel.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { type Opener, openChannel } from "../../mux/open-channel.ts";
@@ -13,6 +13,15 @@ import { BaseProcess } from "../../users/session/base-process.ts";
 import { cutShort, ExitReport } from "../../users/session/exit.ts";
 import { STDOUT } from "../../users/session/names.ts";
 import { openSession } from "../../users/session/open-session.ts";
+import {
+  EXEC_OPTIONS,
+  type ExecOptions,
+  type ExecResult,
+  SESSION_OPTIONS,
+  type SessionOpenOptions,
+  SPAWN_OPTIONS,
+  type SpawnOptions,
+} from "../../users/session/options.ts";
 import { Process } from "../../users/session/process.ts";
 import {
   type EncodedRequest,
@@ -25,18 +34,8 @@ import {
 import { SessionOpener } from "../../users/session/session-opener.ts";
 import { withCaller } from "../../with-caller.ts";
 import { type ConnectionInfo, Driver } from "./driver.ts";
-import {
-  type ClientProvider,
-  CONNECT_OPTIONS,
-  type ConnectOptions,
-  EXEC_OPTIONS,
-  type ExecOptions,
-  type ExecResult,
-  SESSION_OPTIONS,
-  type SessionOpenOptions,
-  SPAWN_OPTIONS,
-  type SpawnOptions,
-} from "./options.ts";
+import { checkLoginMethods } from "./method.ts";
+import { type ClientProvider, CONNECT_OPTIONS, type ConnectOptions } from "./options.ts";
 
 /** Factory for the streams and processes that a client returns. */
 export interface ClientKind<K extends StreamTypes, P> {

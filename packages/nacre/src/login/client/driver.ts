@@ -9,12 +9,13 @@ import { type Engine, leaveUncaught, reasonOf } from "../../mux/engine.ts";
 import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
 import { platformRandom } from "../../random.ts";
-import type { ClientPart } from "../../users/client-user.ts";
+import type { ClientPart } from "../../users/base/client-user.ts";
 import type { EncodedRequest } from "../../users/session/requests.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
 import { withCaller } from "../../with-caller.ts";
-import { type ClientLoginContext, type ClientLoginMethod, chosenMethods } from "../methods/method.ts";
+import { chosenMethods } from "../chosen-methods.ts";
+import type { ClientLoginContext, ClientLoginMethod } from "./method.ts";
 import type { ClientProvider, ConnectOptions, HostKey } from "./options.ts";
 
 /** Facts about an authenticated connection. */

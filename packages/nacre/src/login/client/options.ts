@@ -1,15 +1,15 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { type KeyLogPort, type Limits, PROTOCOL_LIMITS, type ProtocolTrace, type TracePort } from "@nacre/protocol";
-import type { TransportAlgorithms, TransportOptions, TransportSettings } from "@nacre/transport";
+import type { TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
 import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../../check.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
-import type { AlgorithmOptions } from "../../options/algorithms.ts";
-import type { OptionRows, ScopedRows } from "../../options/schema.ts";
+import type { AlgorithmOptions, CryptoProvider } from "../../options/algorithms.ts";
+import type { ScopedRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
-import type { ClientUsers } from "../../users/client-user.ts";
-import type { ClientLoginMethod } from "../methods/method.ts";
-import type { LoginMethod } from "../server/options.ts";
+import type { LoginMethod } from "../chosen-methods.ts";
+import type { ClientLoginMethod } from "./method.ts";
+import type { ClientUsers } from "./users.ts";
 
 /** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
 export interface HostKey {
@@ -55,14 +55,10 @@ export interface PromptRequest {
   readonly prompts: readonly Prompt[];
 }
 
-type Answer<T> = T | undefined | Promise<T | undefined>;
-
-/** The code that a connection uses for cryptography. A bundle contains only the algorithms named here. */
-export interface CryptoProvider {
-  /** Algorithms to offer, preferred first. */
-  readonly algorithms: TransportAlgorithms;
-  /** Returns the fingerprint of a public key blob: `"SHA256:…"`, as `ssh-keygen -l` prints it. */
-  readonly fingerprint: (blob: Uint8Array) => string;
+/** Passwords for a password change. */
+export interface PasswordChange {
+  readonly oldPassword: string;
+  readonly newPassword: string;
 }
 
 /** The code that a client takes as values, so that a small bundle can do without. */
@@ -77,10 +73,32 @@ export interface ClientProvider extends CryptoProvider {
   readonly users?: ClientUsers | undefined;
 }
 
-/** All options of `connect` except the byte stream. */
-export interface ConnectOptions extends TransportSettings {
+/** Options of `connect` for the login. */
+export interface LoginOptions {
   /** Name of the user to log in as. */
   readonly user: string;
+  /** Keys to log in with, tried in this order. */
+  readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
+  /**
+   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once. If
+   * the server offers only keyboard-interactive, and there is no `prompts`, the password answers the first hidden prompt that comes alone.
+   */
+  readonly password?: string | ((attempt: number) => string | undefined | Promise<string | undefined>) | undefined;
+  /** Called when the server requires a new password. Without it, such a login fails. */
+  readonly changePassword?:
+    | ((prompt: string) => PasswordChange | undefined | Promise<PasswordChange | undefined>)
+    | undefined;
+  /**
+   * Answers keyboard-interactive prompts with one response for each. If it returns `undefined`, the server gets empty responses until it
+   * refuses.
+   */
+  readonly prompts?:
+    | ((request: PromptRequest) => readonly string[] | undefined | Promise<readonly string[] | undefined>)
+    | undefined;
+}
+
+/** All options of `connect` except the byte stream. */
+export interface ConnectOptions extends TransportSettings, LoginOptions {
   /** Decides whether to trust the host key. Required: there is no default that connects without a check. See `pinnedHostKey`. */
   readonly hostKey: HostKeyVerifier;
   /**
@@ -89,22 +107,6 @@ export interface ConnectOptions extends TransportSettings {
    * `clientPassword`, and by default has only the first two.
    */
   readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
-  /** Keys to log in with, tried in this order. */
-  readonly identities?: readonly (PrivateKey | RemoteIdentity)[] | undefined;
-  /**
-   * Password, or a function that asks for it. `attempt` counts from 1, and `undefined` stops trying passwords. A string is tried once. If
-   * the server offers only keyboard-interactive, and there is no `prompts`, the password answers the first hidden prompt that comes alone.
-   */
-  readonly password?: string | ((attempt: number) => Answer<string>) | undefined;
-  /** Called when the server requires a new password. Without it, such a login fails. */
-  readonly changePassword?:
-    | ((prompt: string) => Answer<{ readonly oldPassword: string; readonly newPassword: string }>)
-    | undefined;
-  /**
-   * Answers keyboard-interactive prompts with one response for each. If it returns `undefined`, the server gets empty responses until it
-   * refuses.
-   */
-  readonly prompts?: ((request: PromptRequest) => Answer<readonly string[]>) | undefined;
   /** Called with texts that the server shows before login. The text comes from the server: escape it before display. */
   readonly banner?: ((text: string) => void) | undefined;
   /**
@@ -175,106 +177,3 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   keyLog: { type: "function", scope: "host" },
   random: { type: "function", check: checkRandom, scope: "machine" },
 };
-
-/** A pseudo-terminal (RFC 4254 §6.2). */
-export interface PtyOptions {
-  /** Value of TERM; default `"xterm-256color"`. */
-  readonly term?: string | undefined;
-  /** Width in characters; default 80. */
-  readonly columns?: number | undefined;
-  /** Height in characters; default 24. */
-  readonly rows?: number | undefined;
-  /**
-   * Terminal modes by name (RFC 4254 §8), such as `{ ECHO: 0 }`, or encoded. `nacre/core`, whose bundles need not carry the names, takes
-   * only encoded modes: `encodeTerminalModes({ ECHO: 0 })`.
-   */
-  readonly modes?: Readonly<Record<string, number>> | Uint8Array | undefined;
-}
-
-export const PTY_OPTIONS: OptionRows<PtyOptions> = { term: true, columns: true, rows: true, modes: "object or bytes" };
-
-/** A request sent on a session before its command. */
-export interface SessionRequestOptions {
-  /** Request type, such as `"name@example.org"`. */
-  readonly type: string;
-  /** Request-specific data; default empty. */
-  readonly data?: Uint8Array | undefined;
-  /** Whether the server must grant the request; default true. If the server refuses it, the command fails with `channel-request-failed`. */
-  readonly wantReply?: boolean | undefined;
-}
-
-export const REQUEST_OPTIONS: OptionRows<SessionRequestOptions> = { type: true, data: true, wantReply: "boolean" };
-
-/** Options for opening a session channel. */
-export interface SessionOpenOptions {
-  /** Aborts the call with `aborted`. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * Whether to wait if the server refuses the session while others of this connection are open, as sshd does beyond `MaxSessions` (10 by
-   * default there); default true. The call tries again when another session ends. After 60 seconds it fails with `channel-open-failed`.
-   */
-  readonly queue?: boolean | undefined;
-}
-
-export const SESSION_OPTIONS: OptionRows<SessionOpenOptions> = { signal: { check: checkSignal }, queue: "boolean" };
-
-/** Options for starting a command. */
-export interface SpawnOptions extends SessionOpenOptions {
-  /** Environment variables. A server accepts only those that its configuration allows (`AcceptEnv`). See `envMode`. */
-  readonly env?: Readonly<Record<string, string>> | undefined;
-  /**
-   * How to set the variables of `env`. `"request"`, the default, asks the server, which may drop any in silence: sshd mostly takes LANG and
-   * LC_* alone. `"command"` sets them in the command, for `exec` and `spawn`: `export NAME='value'; ` before it. The user's shell must be a
-   * POSIX shell; others at the server can then read the values in its list of processes.
-   */
-  readonly envMode?: "request" | "command" | undefined;
-  /** Requests a pseudo-terminal; `true` uses the default settings. */
-  readonly pty?: PtyOptions | boolean | undefined;
-  /** Application-defined requests, sent in order on the session before the command (RFC 4254 §6). */
-  readonly requests?: readonly SessionRequestOptions[] | undefined;
-  /** When aborted, sends `killSignal` to the command and closes its channel, or ends the wait for a session. */
-  readonly signal?: AbortSignal | undefined;
-  /** Signal for an aborted command, such as `"KILL"` (RFC 4254 §6.9); default `"TERM"`. Servers may ignore it. */
-  readonly killSignal?: string | undefined;
-}
-
-export const SPAWN_OPTIONS: OptionRows<SpawnOptions> = {
-  env: "object",
-  envMode: ["request", "command"],
-  pty: "object or boolean",
-  requests: "array",
-  ...SESSION_OPTIONS,
-  killSignal: "string",
-};
-
-/** Options for running a command to its end. */
-export interface ExecOptions extends SpawnOptions {
-  /** Input of the command; default empty. With `pty`, EOF is sent only if this is given, even if empty. */
-  readonly input?: string | Uint8Array | undefined;
-  /**
-   * Maximum number of bytes of output and error output together; default 64 MiB. `Infinity` removes the limit. More output fails the
-   * command with `output-limit`.
-   */
-  readonly maxOutput?: number | undefined;
-}
-
-export const EXEC_OPTIONS: OptionRows<ExecOptions & { readonly encoding: unknown }> = {
-  ...SPAWN_OPTIONS,
-  input: "string or bytes",
-  maxOutput: true,
-  encoding: true,
-};
-
-/** How a command ended (RFC 4254 §6.10). `status` and `signal` are both `undefined` if the server sent no exit report. */
-export interface Exit {
-  readonly status: number | undefined;
-  /** Signal name without "SIG", such as `"KILL"`. */
-  readonly signal: string | undefined;
-  readonly coreDumped: boolean;
-}
-
-/** Result of a command that ran to its end. */
-export interface ExecResult<T = string> extends Exit {
-  readonly stdout: T;
-  readonly stderr: T;
-}

@@ -1,6 +1,7 @@
 import { clientNone as none, serverNone as refused } from "@nacre/auth";
+import type { ClientLoginMethod } from "../client/method.ts";
+import type { ServerLoginMethod } from "../server/method.ts";
 import { clientKeyboardInteractive, serverKeyboardInteractive } from "./keyboard-interactive.ts";
-import type { ClientLoginMethod, ServerLoginMethod } from "./method.ts";
 import { clientPassword, serverPassword } from "./password.ts";
 import { clientPublickey, serverPublickey } from "./publickey.ts";
 

@@ -15,15 +15,17 @@ import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { openChannel } from "../../mux/open-channel.ts";
 import { onAbort } from "../../on-abort.ts";
 import { platformRandom } from "../../random.ts";
-import type { AdmittedLogin, ServerContext, ServerPart } from "../../users/server-user.ts";
-import { SERVER_USERS } from "../../users/server-users.ts";
+import type { ServerConnection } from "../../users/base/server-connection.ts";
+import type { AdmittedLogin, RequestRefused, ServerContext, ServerPart } from "../../users/base/server-user.ts";
+import type { GrantedPermissions } from "../../users/permissions.ts";
+import { SERVER_USERS, type UserEvent } from "../../users/server-users.ts";
 import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
-import { chosenMethods, methodName, type ServerLoginMethod } from "../methods/method.ts";
-import type { ServerConnection } from "./connection.ts";
+import { chosenMethods, methodName } from "../chosen-methods.ts";
 import { SERVER_LIMITS } from "./limits.ts";
 import { Logins } from "./logins.ts";
+import type { ServerLoginMethod } from "./method.ts";
 import {
   LOGIN_GRACE_TIME,
   type RemoteHostKey,
@@ -32,7 +34,6 @@ import {
   type ServerLimits,
   type ServerProvider,
 } from "./options.ts";
-import type { GrantedPermissions } from "./permissions.ts";
 
 /** Longest timer in milliseconds (24 days). A longer one fires immediately. */
 const LONGEST_TIMER = 0x7fff_ffff;
@@ -234,7 +235,7 @@ export class ServerDriver implements MuxSide<ServerProtocolEvent>, ServerConnect
       makeSession: this.#makeSession,
       sessionRequests: new Map(),
       isOpen: () => this.#closing === undefined,
-      log: (event) => this.#log(event as ServerEvent),
+      log: (event) => this.#log(event as UserEvent | RequestRefused),
       onSessionEnd: () => {
         if (this.#closing !== undefined && !this.#isBusy) this.#disconnect();
       },

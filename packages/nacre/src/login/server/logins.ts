@@ -3,19 +3,15 @@ import type { ServerProtocol, ServerProtocolEvent } from "@nacre/protocol";
 import { SshError } from "@nacre/wire";
 import { type Engine, isThenable } from "../../mux/engine.ts";
 import {
-  methodName,
-  type ServerLoginAnswers,
-  type ServerLoginContext,
-  type ServerLoginMethod,
-} from "../methods/method.ts";
-import type { Authenticate, Login, LoginDecision, ServerEvent } from "./options.ts";
-import {
   combinePermissions,
   type GrantedPermissions,
   isPermissions,
   NO_PERMISSIONS,
   type Permissions,
-} from "./permissions.ts";
+} from "../../users/permissions.ts";
+import { methodName } from "../chosen-methods.ts";
+import type { ServerLoginAnswers, ServerLoginContext, ServerLoginMethod } from "./method.ts";
+import type { Authenticate, Login, LoginDecision, ServerEvent } from "./options.ts";
 
 interface LoginsContext {
   readonly machine: ServerProtocol;

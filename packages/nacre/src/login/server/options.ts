@@ -12,17 +12,19 @@ import {
   type SshError,
 } from "@nacre/wire";
 import { checkKey, checkLimits, checkSignal, usage } from "../../check.ts";
-import { type AlgorithmOptions, isAlgorithms } from "../../options/algorithms.ts";
+import { type AlgorithmOptions, type CryptoProvider, isAlgorithms } from "../../options/algorithms.ts";
 import type { OptionRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
-import type { RequestRefused } from "../../users/server-user.ts";
-import { USER_OPTIONS, type UserEvent, type UserLimits, type UserServeOptions } from "../../users/server-users.ts";
+import type { RequestRefused } from "../../users/base/server-user.ts";
+import type { ForwardEvent } from "../../users/forward/server.ts";
+import type { Permissions } from "../../users/permissions.ts";
+import type { UserLimits, UserServeOptions } from "../../users/server-list.ts";
+import { USER_OPTIONS } from "../../users/server-users.ts";
 import type { BaseSession } from "../../users/session/base-session.ts";
-import type { SessionServeOptions } from "../../users/session/server.ts";
-import type { CryptoProvider } from "../client/options.ts";
-import type { ServerLoginMethod } from "../methods/method.ts";
+import type { SessionEvent } from "../../users/session/server/server.ts";
+import type { LoginMethod } from "../chosen-methods.ts";
 import { SERVER_LIMITS } from "./limits.ts";
-import type { Permissions } from "./permissions.ts";
+import type { ServerLoginMethod } from "./method.ts";
 
 export const LOGIN_GRACE_TIME = 120_000;
 
@@ -32,9 +34,6 @@ export interface RemoteHostKey {
   /** Returns the signature blob over `data`, made with the named signature algorithm. A rejection ends the connection. */
   sign(algorithm: string, data: Bytes): Promise<Uint8Array>;
 }
-
-/** Name of a login method that an application can decide. */
-export type LoginMethod = "publickey" | "password" | "keyboard-interactive";
 
 /** What every login tells. */
 export interface LoginFacts {
@@ -101,8 +100,8 @@ export interface OtherLogin extends LoginFacts {
 /** A login attempt for the application to decide. A public key login has a verified signature only if `signed` is true. */
 export type Login = PublickeyLogin | PasswordLogin | ChangePasswordLogin | KeyboardInteractiveLogin | OtherLogin;
 
-/** A login method by name, or a value of the option `methods`. */
-type NextMethod = LoginMethod | ServerLoginMethod;
+/** What a login method has proved about a client: a login without the facts that every login has. */
+export type LoginProof<L extends Login = Login> = L extends Login ? Omit<L, keyof LoginFacts> : never;
 
 /**
  * Decision about a login. Any other value refuses, including values that only JavaScript programs can return.
@@ -115,8 +114,8 @@ type NextMethod = LoginMethod | ServerLoginMethod;
  */
 export type LoginDecision =
   | boolean
-  | { readonly permissions: Permissions; readonly next?: readonly NextMethod[] | undefined }
-  | { readonly next: readonly NextMethod[] }
+  | { readonly permissions: Permissions; readonly next?: readonly (LoginMethod | ServerLoginMethod)[] | undefined }
+  | { readonly next: readonly (LoginMethod | ServerLoginMethod)[] }
   | { readonly changePassword: string };
 
 /**
@@ -143,7 +142,8 @@ export type ServerEvent =
       /** The exception of `authenticate`, if that was the reason. */
       readonly error?: unknown;
     }
-  | UserEvent
+  | SessionEvent
+  | ForwardEvent
   /**
    * A request or channel was refused, such as `"pty-req"`, `"env LANG"`, `"subsystem sftp"`, `"x11"`, `"direct-tcpip example.org:80"` or
    * `"tcpip-forward localhost:8080"`. Unknown requests that want no reply are ignored without an event.
@@ -159,7 +159,7 @@ export interface ServerProvider extends CryptoProvider {
 }
 
 /** All `serve` options except the byte stream. Features without an option here are refused. */
-export interface ServeOptions<S> extends TransportSettings, SessionServeOptions<S>, UserServeOptions {
+export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> {
   /** Host keys, at least one. The first key that can sign with the negotiated algorithm is used. */
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;

@@ -1,10 +1,10 @@
 import { checkHandlers, usage } from "../../check.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { checkAlgorithms } from "../../options/algorithms.ts";
+import type { ServerConnection } from "../../users/base/server-connection.ts";
 import { SERVER_USERS } from "../../users/server-users.ts";
 import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
-import { chosenMethods } from "../methods/method.ts";
-import type { ServerConnection } from "./connection.ts";
+import { chosenMethods } from "../chosen-methods.ts";
 import { ServerDriver } from "./driver.ts";
 import type { ServeOptions, ServerProvider } from "./options.ts";
 

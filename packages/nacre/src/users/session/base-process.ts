@@ -1,9 +1,9 @@
 import { SshError } from "@nacre/wire";
-import type { Exit } from "../../login/client/options.ts";
 import type { Channel, ChannelEnd } from "../../mux/channel.ts";
 import type { ReadEnd, StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
 import { cutShort, ExitReport } from "./exit.ts";
 import { STDOUT } from "./names.ts";
+import type { Exit } from "./options.ts";
 import { encodeBreak, encodeSignal, encodeSize } from "./requests.ts";
 
 /** Bytes of error output kept until `stderr` is first read. Further bytes are dropped. */

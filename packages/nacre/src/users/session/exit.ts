@@ -1,6 +1,6 @@
 import { decodeIfReadable, exitSignal, exitStatus, SshError, xonXoff } from "@nacre/wire";
-import type { Exit } from "../../login/client/options.ts";
 import type { Channel, ChannelRequest } from "../../mux/channel.ts";
+import type { Exit } from "./options.ts";
 
 /**
  * Records how a command ended, from the requests on its channel (RFC 4254 §6.10). These requests only inform, so a malformed one is

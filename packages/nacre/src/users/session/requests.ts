@@ -12,18 +12,21 @@ import {
   windowChange,
 } from "@nacre/wire";
 import { checkName, isBytes, usage } from "../../check.ts";
+import { checkOptions, typeOf } from "../../options/schema.ts";
 import {
-  type ClientProvider,
   PTY_OPTIONS,
   type PtyOptions,
   REQUEST_OPTIONS,
   type SessionRequestOptions,
   type SpawnOptions,
-} from "../../login/client/options.ts";
-import { checkOptions, typeOf } from "../../options/schema.ts";
+} from "./options.ts";
+import type { TerminalModes } from "./terminal-modes.ts";
 
 /** Encoded terminal modes that leave all modes to the server: TTY_OP_END alone (RFC 4254 §8). */
 const NO_MODES: Uint8Array = /* @__PURE__ */ Uint8Array.of(0);
+
+/** Encodes terminal modes by name. `undefined` in a bundle without the names. */
+type ModesEncoder = ((modes: TerminalModes) => Uint8Array) | undefined;
 
 /** A channel request, ready to send. */
 export interface EncodedRequest {
@@ -40,7 +43,7 @@ export function startRequests(
   { env = {}, envMode, pty, requests = [] }: Pick<SpawnOptions, "env" | "envMode" | "pty" | "requests">,
   type: "exec" | "shell" | "subsystem",
   data: Uint8Array,
-  encodeModes: ClientProvider["encodeModes"],
+  encodeModes: ModesEncoder,
 ): readonly EncodedRequest[] {
   const isInCommand = envMode === "command";
   if (isInCommand && type !== "exec") throw usage(`\`envMode: "command"\` needs a command, and a ${type} has none`);
@@ -128,7 +131,7 @@ function encodeEnv(name: string, value: string): Uint8Array {
   });
 }
 
-function encodePty(options: PtyOptions, encodeModes: ClientProvider["encodeModes"]): Uint8Array {
+function encodePty(options: PtyOptions, encodeModes: ModesEncoder): Uint8Array {
   checkOptions(options, PTY_OPTIONS, "`pty`");
   const { term = "xterm-256color", columns = 80, rows = 24, modes = NO_MODES } = options;
   return ptyRequest.encode({
@@ -140,7 +143,7 @@ function encodePty(options: PtyOptions, encodeModes: ClientProvider["encodeModes
   });
 }
 
-function encodeNamedModes(modes: Readonly<Record<string, number>>, encode: ClientProvider["encodeModes"]): Uint8Array {
+function encodeNamedModes(modes: Readonly<Record<string, number>>, encode: ModesEncoder): Uint8Array {
   if (encode !== undefined) return encode(modes);
   throw usage("`pty.modes` must be encoded; pass `encodeTerminalModes(modes)`, an export of `nacre/core`");
 }

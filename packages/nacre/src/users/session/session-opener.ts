@@ -1,9 +1,9 @@
 import { SshError } from "@nacre/wire";
-import type { SessionOpenOptions } from "../../login/client/options.ts";
 import type { Channel } from "../../mux/channel.ts";
 import type { Opener } from "../../mux/open-channel.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
 import { openSession } from "./open-session.ts";
+import type { SessionOpenOptions } from "./options.ts";
 
 /** Milliseconds that a refused session waits for the ends of others. */
 const QUEUE_TIME = 60_000;

@@ -1,12 +1,12 @@
 import type { Factor } from "@nacre/auth";
 import type { Limits, ServerProtocolEvent } from "@nacre/protocol";
 import type { LimitRanges, SshError } from "@nacre/wire";
-import type { ServerConnection } from "../login/server/connection.ts";
-import type { Mux } from "../mux/mux.ts";
-import type { PeerGlobalRequest, PeerOpen } from "../mux/peer-asks.ts";
-import type { OptionRows } from "../options/schema.ts";
+import type { Mux } from "../../mux/mux.ts";
+import type { PeerGlobalRequest, PeerOpen } from "../../mux/peer-asks.ts";
+import type { OptionRows } from "../../options/schema.ts";
+import type { SessionMaker, SessionRequestHandler } from "../session/base-session.ts";
 import type { PermissionRows } from "./permission.ts";
-import type { SessionMaker, SessionRequestHandler } from "./session/base-session.ts";
+import type { ServerConnection } from "./server-connection.ts";
 
 /** What a user adds to the types of a server. */
 export interface ServerUserTypes {

@@ -1,5 +1,6 @@
-import { grantedByAll, type PermissionRows } from "../../users/permission.ts";
-import { USER_PERMISSIONS, type UserGrantedPermissions, type UserPermissions } from "../../users/server-users.ts";
+import { grantedByAll, type PermissionRows } from "./base/permission.ts";
+import type { UserPermissions } from "./server-list.ts";
+import { USER_PERMISSIONS, type UserGrantedPermissions } from "./server-users.ts";
 
 /**
  * Permissions of a login. `command`, `pty` and `environment` restrict its sessions. The others grant features that are refused by default.

@@ -1,7 +1,7 @@
 import { MAX_UINT32 } from "@nacre/wire";
-import { checkHandlers } from "../../check.ts";
-import type { ServerUser } from "../server-user.ts";
-import type { BaseSession, Pty, SessionExit, SessionHandler } from "./base-session.ts";
+import { checkHandlers } from "../../../check.ts";
+import type { ServerUser } from "../../base/server-user.ts";
+import type { BaseSession, Pty, SessionExit, SessionHandler } from "../base-session.ts";
 import { ServerSessions } from "./server-sessions.ts";
 
 /** Options of `serve` for sessions of type `S`. */

@@ -1,8 +1,8 @@
 import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
-import type { Channel, ChannelRequest } from "../../mux/channel.ts";
-import { EventBuffer } from "../../mux/event-buffer.ts";
-import { ownValue } from "../../mux/own-value.ts";
-import type { ServerContext } from "../server-user.ts";
+import type { Channel, ChannelRequest } from "../../../mux/channel.ts";
+import { EventBuffer } from "../../../mux/event-buffer.ts";
+import { ownValue } from "../../../mux/own-value.ts";
+import type { ServerContext } from "../../base/server-user.ts";
 import type {
   BaseSession,
   Pty,
@@ -10,9 +10,9 @@ import type {
   SessionHandler,
   SessionRequestHandler,
   SessionResult,
-} from "./base-session.ts";
-import { decodeSessionRequest, type SessionRequest } from "./client-requests.ts";
-import { SIGNAL_NAMES } from "./names.ts";
+} from "../base-session.ts";
+import { decodeSessionRequest, type SessionRequest } from "../client-requests.ts";
+import { SIGNAL_NAMES } from "../names.ts";
 import type { SessionTypes } from "./server.ts";
 
 export type SessionContext = ServerContext<SessionTypes>;
