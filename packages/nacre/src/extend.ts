@@ -1,6 +1,7 @@
-// Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
+// Building blocks for packages that bring their own algorithms, fingerprint function or streams. Imports no cryptography.
 export { PROTOCOL_LIMITS } from "@nacre/protocol";
 export { escapeText, SshError } from "@nacre/wire";
+export { CommandClient, ForwardingClient } from "./bound-clients.ts";
 export {
   checkKey,
   checkLimits,
@@ -12,14 +13,15 @@ export {
 } from "./check.ts";
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
-export { BaseClient, connectDuplex, webClient } from "./login/client/base-client.ts";
-export { Client, forwardingClient } from "./login/client/client.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
+export { type LoggedIn, logIn } from "./login/client/log-in.ts";
 export { CONNECT_OPTIONS, type ConnectOptions } from "./login/client/options.ts";
-export { clientMethods } from "./login/methods/list.ts";
+export { clientMethods, serverMethods } from "./login/methods/list.ts";
+export { SERVER_LIMITS } from "./login/server/limits.ts";
 export { loginId } from "./login/server/login-id.ts";
 export { SERVE_OPTIONS } from "./login/server/options.ts";
+export { checkServeOptions, serveDuplex } from "./login/server/server.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { Channel } from "./mux/channel.ts";
 export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
@@ -38,10 +40,14 @@ export type * from "./types.ts";
 export { type AgentLimits, agentClient } from "./users/agent/client.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
 export { type ClientUser, type ClientUsers, joinUsers, type LimitsOf, type OptionsOf } from "./users/client-user.ts";
+export { bridge, bridgeDialled } from "./users/forward/bridge.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";
 export { channelPair } from "./users/forward/channel-pair.ts";
-export { dialChannel } from "./users/forward/dial.ts";
+export { listenersOf } from "./users/forward/client.ts";
+export { type DialHandler, dialOver, openDialled } from "./users/forward/dial.ts";
 export { type Place, parsePlace, permitsAddress, permitsTarget } from "./users/forward/places.ts";
+export { ProxyHandshake } from "./users/forward/proxy-handshake.ts";
+export type { ProxyTarget } from "./users/forward/proxy-protocol.ts";
 export { checkListenAddress, type RemoteListeners } from "./users/forward/remote-listener.ts";
 export {
   checkForwardPort,
@@ -57,6 +63,7 @@ export { STDOUT } from "./users/session/names.ts";
 export { Process } from "./users/session/process.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./users/session/requests.ts";
 export { Session } from "./users/session/session.ts";
+export { type ProcessMaker, webProcess } from "./users/session/spawn.ts";
 export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 export { offeredAlgorithms } from "./wasm.ts";
 export { withDescriptions } from "./watchers.ts";

@@ -26,8 +26,6 @@ export type {
   SshError,
   SshErrorCode,
 } from "@nacre/wire";
-export type { BaseClient, ClientKind, LoggedIn } from "./login/client/base-client.ts";
-export type { Client } from "./login/client/client.ts";
 export type { ConnectionInfo } from "./login/client/driver.ts";
 export type {
   ClientProvider,

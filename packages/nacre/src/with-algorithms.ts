@@ -1,6 +1,7 @@
 import { sha256Fingerprint } from "@nacre/keys";
 import { checkLoginMethods, usage } from "./check.ts";
-import { BaseClient, connectDuplex as connectWith, type LoggedIn, webClient } from "./login/client/base-client.ts";
+import { Client } from "./login/client/client.ts";
+import { logInOver } from "./login/client/log-in.ts";
 import {
   type ClientProvider,
   CONNECT_OPTIONS,
@@ -12,7 +13,7 @@ import { clientPublickey, serverPublickey } from "./login/methods/publickey.ts";
 import type { ServerConnection } from "./login/server/connection.ts";
 import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex } from "./login/server/server.ts";
-import { type ByteStreams, type Duplex, webDuplex } from "./mux/duplex.ts";
+import { type ByteStreams, type Duplex, toDuplex } from "./mux/duplex.ts";
 import { checkAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
 import { Session } from "./users/session/session.ts";
@@ -20,49 +21,15 @@ import { madeTrace } from "./watchers.ts";
 
 type Algorithms = Pick<CryptoProvider, "algorithms">;
 
-/** Makes a client without forwarding. */
-const baseClient = (connection: LoggedIn): BaseClient => new BaseClient(connection, webClient);
-
 /**
- * Connects over a pair of byte streams, verifies the host key, and logs in. Uses only the algorithms passed in, so a bundle contains no
- * others. The client has no `dial` and `listen`; pass `forwardingClient` as `makeClient` for one that has. Rejects with an `SshError`:
- * `code` names the cause, `culprit` the side at fault.
+ * Connects over a pair of byte streams or another byte connection, such as `webSocketDuplex` of `@nacre/web`; verifies the host key, and
+ * logs in. Uses only the algorithms passed in, so a bundle contains no others.
+ *
+ * Rejects with an `SshError`: `code` names the cause, `culprit` the side at fault. Everything is then closed; only with `usage`, for
+ * invalid options, streams stay untouched.
  */
-export function connect(streams: ByteStreams, options: ConnectOptions & Algorithms): Promise<BaseClient>;
-export function connect<C>(
-  streams: ByteStreams,
-  options: ConnectOptions & Algorithms,
-  makeClient: (connection: LoggedIn) => C,
-): Promise<C>;
-export async function connect(
-  streams: ByteStreams,
-  options: ConnectOptions & Algorithms,
-  makeClient: (connection: LoggedIn) => unknown = baseClient,
-): Promise<unknown> {
-  const complete = completeOptions(options);
-  return connectWith(webDuplex(streams), complete, makeClient);
-}
-
-/** Connects over any kind of byte connection, such as `webSocketDuplex` of `@nacre/web`. Rejects as `connect` does, and then closes it. */
-export function connectDuplex(duplex: Duplex, options: ConnectOptions & Algorithms): Promise<BaseClient>;
-export function connectDuplex<C>(
-  duplex: Duplex,
-  options: ConnectOptions & Algorithms,
-  makeClient: (connection: LoggedIn) => C,
-): Promise<C>;
-export async function connectDuplex(
-  duplex: Duplex,
-  options: ConnectOptions & Algorithms,
-  makeClient: (connection: LoggedIn) => unknown = baseClient,
-): Promise<unknown> {
-  let complete: ConnectOptions & ClientProvider;
-  try {
-    complete = completeOptions(options);
-  } catch (error) {
-    await duplex.close();
-    throw error;
-  }
-  return connectWith(duplex, complete, makeClient);
+export async function connect(over: ByteStreams | Duplex, options: ConnectOptions & Algorithms): Promise<Client> {
+  return new Client(await logInOver(over, () => completeOptions(options)));
 }
 
 /** Throws `usage` for invalid options. */
@@ -78,13 +45,13 @@ function completeOptions(options: ConnectOptions & Algorithms): ConnectOptions &
 }
 
 /**
- * Serves one client over a pair of byte streams, starting now. Uses only the algorithms passed in, so a bundle contains no others. Throws
- * `usage` for invalid options, and then leaves the streams untouched.
+ * Serves one client over a pair of byte streams or another byte connection, starting now. Uses only the algorithms passed in, so a bundle
+ * contains no others. Throws `usage` for invalid options, and then leaves `over` untouched.
  */
-export function serve(streams: ByteStreams, options: ServeOptions<Session> & Algorithms): ServerConnection {
+export function serve(over: ByteStreams | Duplex, options: ServeOptions<Session> & Algorithms): ServerConnection {
   const complete = { ...options, fingerprint: sha256Fingerprint, loginMethods: [serverNone, serverPublickey] };
   checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");
   checkServeOptions(complete);
   madeTrace(options.trace);
-  return serveDuplex(webDuplex(streams), complete, (channel, start) => new Session(channel, start));
+  return serveDuplex(toDuplex(over), complete, (channel, start) => new Session(channel, start));
 }

@@ -1,58 +1,79 @@
+import type { SshError } from "@nacre/wire";
+import { checkOpen, usage } from "../../check.ts";
 import type { Channel } from "../../mux/channel.ts";
-import type { StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
-import type { WebStreams } from "../../streams/web-streams.ts";
-import { type DialOptions, dial, dialChannel } from "../../users/forward/dial.ts";
-import { type ListenAddress, type RemoteListener, RemoteListeners } from "../../users/forward/remote-listener.ts";
-import type { ForwardTarget } from "../../users/forward/target.ts";
-import type { Process } from "../../users/session/process.ts";
-import { BaseClient, type ClientKind, type LoggedIn, webClient } from "./base-client.ts";
+import { openChannel } from "../../mux/open-channel.ts";
+import { checkOptions } from "../../options/schema.ts";
+import { SessionOpener } from "../../users/session/session-opener.ts";
+import type { ConnectionInfo, Driver } from "./driver.ts";
+import type { LoggedIn } from "./log-in.ts";
+import { SESSION_OPTIONS, type SessionOpenOptions } from "./options.ts";
 
-/** Authenticated SSH connection. Any number of commands and forwarded connections can share it. */
-export class Client<K extends StreamTypes = WebStreams, P = Process> extends BaseClient<K, P> {
-  readonly #streams: StreamKind<K>;
-  /** Listeners on the server; created on first use. */
-  #remote: RemoteListeners | undefined;
+/**
+ * A logged-in SSH connection. Any number of commands and forwarded connections can share it. What it is used for are functions, such as
+ * `exec(client, command)` and `dial(client, target)`. The clients of `nacre`, `@nacre/node` and `@nacre/web` have them as methods.
+ */
+export class Client implements AsyncDisposable {
+  /** Server version, negotiated algorithms and host key. */
+  readonly info: ConnectionInfo;
+  /**
+   * Resolves with the error that ended the connection; its code is `closed` after `close()`. Never rejects. Later calls reject with a new
+   * error that has the same code and culprit, and this error as `cause`.
+   */
+  readonly ended: Promise<SshError>;
+  readonly #connection: ClientConnection;
 
-  /** Call `connect`, or `connectDuplex` for other byte connections, instead of this constructor. */
-  constructor(connection: LoggedIn, kind: ClientKind<K, P>) {
-    super(connection, kind);
-    this.#streams = kind.streams;
+  /** Call `connect` instead of this constructor. */
+  constructor({ driver, info, early, place }: LoggedIn) {
+    this.info = info;
+    this.ended = driver.ended;
+    this.#connection = { driver, sessions: new SessionOpener(driver.mux, early), place };
+    connections.set(this, this.#connection);
   }
 
   /**
-   * Connects from the server to a TCP port or a Unix socket, and returns the connection as a pair of byte streams (RFC 4254 §7.2, OpenSSH
-   * PROTOCOL §2.4).
+   * Opens a channel of any type (RFC 4254 §5.1). `data` is type-specific. Set the channel's `handler` to receive its events; until then
+   * they are buffered, bounded by the window. Rejects with `channel-open-failed`, `channel-limit`, `usage` for an invalid type, or the
+   * error that ended the connection.
    *
-   * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
-   * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects
-   * with `channel-limit`, `aborted`, `usage`, or the error that ended the connection.
+   * A channel of type "session" is the one that was opened with the login, unless a command uses it already. `options` apply to that type
+   * alone.
    */
-  async dial(target: ForwardTarget, options: DialOptions = {}): Promise<K["pair"]> {
-    return await dial(this.mux, this.#streams, target, options);
+  async openChannel(channelType: string, data?: Uint8Array, options: SessionOpenOptions = {}): Promise<Channel> {
+    checkOptions(options, SESSION_OPTIONS, "`openChannel`");
+    if (channelType === "session" && data === undefined) return this.#connection.sessions.open(options);
+    checkOpen(channelType, data);
+    return openChannel(this.#connection.driver.mux, channelType, data);
   }
 
-  /** Connects as `dial` does, but returns the channel, for callbacks instead of streams. Rejects as `dial` does. */
-  dialChannel(target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
-    return dialChannel(this.mux, target, options);
+  /** Starts a key exchange now, before a rekey limit is reached. */
+  rekey(): void {
+    this.#connection.driver.rekey();
   }
 
-  /**
-   * Makes the server listen (RFC 4254 §7.1, OpenSSH PROTOCOL §2.4). Iterate the returned listener to receive connections. With port 0 the
-   * server chooses the port. Rejects with `forward-denied` if the server refuses, `usage`, or the error that ended the connection.
-   * Waits for the answer as long as the connection lasts; the keepalive ends it if the server sends nothing.
-   */
-  listen(address: ListenAddress): Promise<RemoteListener<K>> {
-    return this.remoteListeners.listen(address, this.#streams);
+  /** Disconnects. Resolves when the connection and all its resources are released. Running commands fail with `closed`. */
+  close(): Promise<void> {
+    return this.#connection.driver.close();
   }
 
-  /** Listeners on the server, with callbacks. For subclasses. */
-  protected get remoteListeners(): RemoteListeners {
-    this.#remote ??= new RemoteListeners(this.mux, this.ended);
-    return this.#remote;
+  /** Calls `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 
-/** Makes a client with Web streams and forwarding. Pass it to `connect` of `nacre/core`. */
-export function forwardingClient(connection: LoggedIn): Client {
-  return new Client(connection, webClient);
+/** The connection of a client, as the functions over clients use it. */
+export interface ClientConnection {
+  readonly driver: Driver;
+  readonly sessions: SessionOpener;
+  /** Host and port of the server for messages, if known. */
+  readonly place: string | undefined;
+}
+
+const connections: WeakMap<Client, ClientConnection> = /* @__PURE__ */ new WeakMap();
+
+/** Returns the connection of a client. Throws `usage` for any other value. */
+export function connectionOf(client: Client): ClientConnection {
+  const connection = connections.get(client);
+  if (connection === undefined) throw usage("the first argument must be a client, which `connect` returns");
+  return connection;
 }
