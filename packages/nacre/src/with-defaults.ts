@@ -53,8 +53,8 @@ function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvid
 }
 
 /**
- * Serves one client over a pair of byte streams or another byte connection, starting now. Proves the host key, calls `authenticate` for each
- * login, and runs handlers for the client's requests. Throws `usage` for invalid options, and then leaves `over` untouched.
+ * Serves one client over a pair of byte streams or another byte connection, starting now. Proves the host key, calls `authenticate` for
+ * each login, and runs handlers for the client's requests. Throws `usage` for invalid options, and then leaves `over` untouched.
  */
 export function serve(over: ByteStreams | Duplex, options: ServeOptions<Session>): ServerConnection {
   checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");

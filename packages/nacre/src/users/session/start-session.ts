@@ -23,8 +23,8 @@ export function encodeStart(
 }
 
 /**
- * Opens a session channel and passes it to `use`. Closes the channel if `use` fails. If the signal aborts, also while the command runs, sends
- * `killSignal` and closes the channel.
+ * Opens a session channel and passes it to `use`. Closes the channel if `use` fails. If the signal aborts, also while the command runs,
+ * sends `killSignal` and closes the channel.
  */
 export async function withSession<T>(
   client: Client,
