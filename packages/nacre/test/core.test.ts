@@ -199,7 +199,7 @@ it("logs in with a password if the login methods are passed, and rejects one wit
     message: expect.stringContaining("clientPassword"),
   });
   expect(near.readable.locked || near.writable.locked).toBe(false);
-  const client = await connect(near, { ...options, methods: [clientPassword] });
+  const client = await connect(near, { ...options, methods: ["publickey", "none", clientPassword] });
   await client.close();
   await server.close();
 });

@@ -85,8 +85,8 @@ export interface ConnectOptions extends TransportSettings {
   readonly hostKey: HostKeyVerifier;
   /**
    * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
-   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` takes values, such as
-   * `clientPassword`, and by default has only the first two.
+   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` knows the first
+   * two names, which are its default; the others are values there, such as `clientPassword`.
    */
   readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
   /** Keys to log in with, tried in this order. */

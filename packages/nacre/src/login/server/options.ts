@@ -164,8 +164,8 @@ export interface ServeOptions<S> extends TransportSettings, SessionServeOptions<
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
   /**
-   * Methods that clients may log in with: names, and values of an application; default `["publickey"]`. `nacre/core` takes values, such as
-   * `serverPassword`.
+   * Methods that clients may log in with: names, and values of an application; default `["publickey"]`, the only name that
+   * `nacre/core` knows. The others are values there, such as `serverPassword`.
    */
   readonly methods?: readonly (LoginMethod | ServerLoginMethod)[] | undefined;
   /** Text for clients to show before login. */
