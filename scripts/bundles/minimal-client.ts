@@ -1,15 +1,31 @@
-// The smallest client that can log in: one algorithm of each kind. check-bundle.ts measures its bundle, and checks that the bundle
+// The smallest client that runs a command: one algorithm of each kind. check-bundle.ts measures its bundle, and checks that the bundle
 // contains no other algorithm.
 import { chacha20Poly1305 } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { ed25519, ed25519PrivateKey } from "@nacre/keys";
-import { type BaseClient, type ByteStreams, connect, pinnedHostKey } from "nacre/core";
+import { type ByteStreams, connect, type Duplex, exec, pinnedHostKey } from "nacre/core";
 
-export function login(streams: ByteStreams, user: string, seed: Uint8Array, fingerprint: string): Promise<BaseClient> {
-  return connect(streams, {
+/** Who logs in, and where. */
+export interface Login {
+  readonly user: string;
+  readonly seed: Uint8Array;
+  /** Fingerprint of the server's host key. */
+  readonly fingerprint: string;
+}
+
+/** Returns the output of a command. */
+export async function run(
+  over: ByteStreams | Duplex,
+  command: string,
+  { user, seed, fingerprint }: Login,
+): Promise<string> {
+  const client = await connect(over, {
     user,
     identities: [ed25519PrivateKey(seed)],
     hostKey: pinnedHostKey(fingerprint),
     algorithms: { kex: [curve25519Sha256], hostKeys: [ed25519], ciphers: [chacha20Poly1305], macs: [] },
   });
+  const { stdout } = await exec(client, command);
+  await client.close();
+  return stdout;
 }

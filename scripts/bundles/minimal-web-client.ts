@@ -1,16 +1,8 @@
-// Smallest client for a WebSocket gateway: one algorithm of each kind, and a pinned host key. check-bundle.ts holds its size.
-import { chacha20Poly1305 } from "@nacre/ciphers";
-import { curve25519Sha256 } from "@nacre/kex";
-import { ed25519, ed25519PrivateKey } from "@nacre/keys";
+// The smallest client for a WebSocket gateway. check-bundle.ts holds its size.
 import { webSocketDuplex } from "@nacre/web";
-import { type BaseClient, connectDuplex, pinnedHostKey } from "nacre/core";
+import { type Login, run } from "./minimal-client.ts";
 
-export async function login(url: string, user: string, seed: Uint8Array, fingerprint: string): Promise<BaseClient> {
-  const duplex = await webSocketDuplex({ url, host: "example.org" });
-  return connectDuplex(duplex, {
-    user,
-    identities: [ed25519PrivateKey(seed)],
-    hostKey: pinnedHostKey(fingerprint),
-    algorithms: { kex: [curve25519Sha256], hostKeys: [ed25519], ciphers: [chacha20Poly1305], macs: [] },
-  });
+/** Returns the output of a command. */
+export async function runOverWebSocket(url: string, command: string, login: Login): Promise<string> {
+  return run(await webSocketDuplex({ url, host: "example.org" }), command, login);
 }

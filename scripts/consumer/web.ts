@@ -20,7 +20,7 @@ import {
   type Session,
   serve,
 } from "nacre";
-import { type BaseClient, connect as connectWith, forwardingClient } from "nacre/core";
+import { type Client as CoreClient, connect as connectWith, dial, exec } from "nacre/core";
 import { defaultAlgorithms } from "nacre/defaults";
 import type { Duplex } from "nacre/extend";
 import type { AreBytes, Optional } from "./types.js";
@@ -91,11 +91,13 @@ export async function output(streams: ByteStreams, given: ConnectOptions) {
   return stdout;
 }
 
-export const core = (streams: ByteStreams, given: ConnectOptions): Promise<BaseClient> =>
+export const core = (streams: ByteStreams, given: ConnectOptions): Promise<CoreClient> =>
   connectWith(streams, { ...given, algorithms: defaultAlgorithms });
 
-export const coreWithForwarding = (streams: ByteStreams, given: ConnectOptions): Promise<Client> =>
-  connectWith(streams, { ...given, algorithms: defaultAlgorithms }, forwardingClient);
+export async function coreFunctions(client: CoreClient): Promise<ByteStreams> {
+  const { stdout } = await exec(client, "uname");
+  return dial(client, { host: stdout, port: 80 });
+}
 
 /** Byte streams over a WebSocket. Its `send` does not accept shared memory. */
 export const overSocket = (socket: WebSocket): ByteStreams => ({

@@ -1,5 +1,5 @@
-import { type ConnectionChange, connect } from "@nacre/web";
-import type { BaseClient, Exit, TraceRecord } from "nacre";
+import { type Client, type ConnectionChange, connect } from "@nacre/web";
+import type { Exit, TraceRecord } from "nacre";
 import { askAboutHostKey } from "./host-key-dialog.ts";
 import type { Login } from "./login-form.ts";
 import { askPrompts } from "./prompts-dialog.ts";
@@ -26,7 +26,7 @@ export interface LoginSettings {
 }
 
 /** Connects to the host through the gateway and logs in. Rejects with an `SshError`. */
-export async function logIn({ login, wasm, onRecord, onChange, signal }: LoginSettings): Promise<BaseClient> {
+export async function logIn({ login, wasm, onRecord, onChange, signal }: LoginSettings): Promise<Client> {
   const { destination, user, password, identities } = login;
   const { host, port } = destination;
   // Ends the dialogs when the login ends.
@@ -56,7 +56,7 @@ export async function logIn({ login, wasm, onRecord, onChange, signal }: LoginSe
 }
 
 /** Runs the user's shell in `view`. Resolves with its exit, or rejects if the connection ends first. */
-export async function runShell(client: BaseClient, view: TerminalView, input: InputQueue): Promise<Exit> {
+export async function runShell(client: Client, view: TerminalView, input: InputQueue): Promise<Exit> {
   const shell = await client.shell({ pty: view.size });
   input.connect(shell);
   view.focus();
@@ -67,10 +67,10 @@ export async function runShell(client: BaseClient, view: TerminalView, input: In
 /** Passes the user's input and the terminal's size to the shell once it runs. */
 export class InputQueue {
   readonly #encoder = new TextEncoder();
-  #shell: Awaited<ReturnType<BaseClient["shell"]>> | undefined;
+  #shell: Awaited<ReturnType<Client["shell"]>> | undefined;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
 
-  connect(shell: Awaited<ReturnType<BaseClient["shell"]>>): void {
+  connect(shell: Awaited<ReturnType<Client["shell"]>>): void {
     this.#shell = shell;
     this.#writer = shell.stdin.getWriter();
   }

@@ -1,5 +1,6 @@
 // Script of the page. `@nacre/web` runs here: keys, passwords and plaintext never leave the page.
-import { type BaseClient, type Exit, SshError } from "nacre";
+import type { Client } from "@nacre/web";
+import { type Exit, SshError } from "nacre";
 import type { PageConfig } from "../src/destination.ts";
 import { showChangedHostKey } from "./changed-host-key.ts";
 import { element, messageOf } from "./elements.ts";
@@ -101,7 +102,7 @@ function showFailure(error: unknown, login: Login): void {
 type Next = "leave" | "log-in-again";
 
 /** Runs the shell until it ends and the user leaves the view. Aborts `over` then. */
-async function showSession(client: BaseClient, login: Login, link: LinkView, over: AbortController): Promise<Next> {
+async function showSession(client: Client, login: Login, link: LinkView, over: AbortController): Promise<Next> {
   const { destination, user } = login;
   const { signal } = over;
   loginView.hidden = true;
@@ -184,7 +185,7 @@ function showBeside(shown: HTMLElement | undefined): void {
   }
 }
 
-async function installBrowserKey(client: BaseClient, login: Login, signal: AbortSignal): Promise<void> {
+async function installBrowserKey(client: Client, login: Login, signal: AbortSignal): Promise<void> {
   install.disabled = true;
   installResult.textContent = "";
   try {

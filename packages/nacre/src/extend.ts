@@ -1,6 +1,7 @@
-// Building blocks for packages that bring their own algorithms and fingerprint function. Imports no cryptography.
+// Building blocks for packages that bring their own algorithms, fingerprint function or streams. Imports no cryptography.
 export { PROTOCOL_LIMITS } from "@nacre/protocol";
 export { escapeText, SshError } from "@nacre/wire";
+export { CommandClient, ForwardingClient } from "./bound-clients.ts";
 export {
   checkKey,
   checkLimits,
@@ -11,10 +12,9 @@ export {
 } from "./check.ts";
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
-export { BaseClient, connectDuplex, webClient } from "./login/client/base-client.ts";
-export { Client, forwardingClient } from "./login/client/client.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
+export { logIn } from "./login/client/log-in.ts";
 export { checkLoginMethods } from "./login/client/method.ts";
 export {
   type ClientProvider,
@@ -23,9 +23,11 @@ export {
   type PresentedHostKey,
 } from "./login/client/options.ts";
 export { type ClientUsers, joinUsers } from "./login/client/users.ts";
-export { clientMethods } from "./login/methods/list.ts";
+export { clientMethods, serverMethods } from "./login/methods/list.ts";
+export { SERVER_LIMITS } from "./login/server/limits.ts";
 export { loginId } from "./login/server/login-id.ts";
 export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";
+export { checkServeOptions, serveDuplex } from "./login/server/server.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { Channel } from "./mux/channel.ts";
 export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
@@ -43,11 +45,16 @@ export { webStreams } from "./streams/web-streams.ts";
 export type * from "./types.ts";
 export { type AgentLimits, agentClient } from "./users/agent/client.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
-export type { ClientUser } from "./users/base/client-user.ts";
+export type { LoggedIn } from "./users/client/client.ts";
+export type { ClientUser } from "./users/client/client-user.ts";
+export { bridge, bridgeDialled } from "./users/forward/bridge.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";
 export { channelPair } from "./users/forward/channel-pair.ts";
-export { dialChannel } from "./users/forward/dial.ts";
+export { listenersOf } from "./users/forward/client.ts";
+export { type DialHandler, dialOver, openDialled } from "./users/forward/dial.ts";
 export { type Place, parsePlace, permitsAddress, permitsTarget } from "./users/forward/places.ts";
+export { ProxyHandshake } from "./users/forward/proxy-handshake.ts";
+export type { ProxyTarget } from "./users/forward/proxy-protocol.ts";
 export { checkListenAddress, type RemoteListeners } from "./users/forward/remote-listener.ts";
 export {
   checkForwardPort,
@@ -57,12 +64,13 @@ export {
   formatTarget,
 } from "./users/forward/target.ts";
 export { BaseProcess } from "./users/session/base-process.ts";
-export { BaseSession } from "./users/session/base-session.ts";
+export { BaseSession, type SessionStart } from "./users/session/base-session.ts";
 export { cutShort, ExitReport } from "./users/session/exit.ts";
 export { STDOUT } from "./users/session/names.ts";
 export { Process } from "./users/session/process.ts";
 export { encodeBreak, encodeCommand, encodeSignal, encodeSize, encodeSubsystem } from "./users/session/requests.ts";
 export { Session } from "./users/session/session.ts";
+export { type ProcessMaker, webProcess } from "./users/session/spawn.ts";
 export { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 export { offeredAlgorithms } from "./wasm.ts";
 export { withDescriptions } from "./watchers.ts";

@@ -27,12 +27,8 @@ export type {
   SshErrorCode,
 } from "@nacre/wire";
 export type { LoginMethod } from "./login/chosen-methods.ts";
-export type { BaseClient, ClientKind, LoggedIn } from "./login/client/base-client.ts";
-export type { Client } from "./login/client/client.ts";
-export type { ConnectionInfo } from "./login/client/driver.ts";
 export type { ClientLoginContext, ClientLoginMethod } from "./login/client/method.ts";
 export type {
-  HostKey,
   HostKeyVerifier,
   LoginOptions,
   PasswordChange,
@@ -72,8 +68,7 @@ export type {
 } from "./streams/stream-kind.ts";
 export type { WebPair, WebStreams } from "./streams/web-streams.ts";
 export type { CustomSessionRequest } from "./users/application/server.ts";
-export type { ServerConnection } from "./users/base/server-connection.ts";
-export type { RequestRefused } from "./users/base/server-user.ts";
+export type { ConnectionInfo, HostKey, SessionOpenOptions } from "./users/client/client.ts";
 export type { ClientLimits } from "./users/client-list.ts";
 export type { DialOptions } from "./users/forward/dial.ts";
 export type {
@@ -87,6 +82,8 @@ export type { ListenAddress, RemoteListener } from "./users/forward/remote-liste
 export type { ForwardEvent } from "./users/forward/server.ts";
 export type { ForwardTarget, Originator } from "./users/forward/target.ts";
 export type { Permissions } from "./users/permissions.ts";
+export type { ServerConnection } from "./users/server/server-connection.ts";
+export type { RequestRefused } from "./users/server/server-user.ts";
 export type { BaseProcess } from "./users/session/base-process.ts";
 export type {
   BaseSession,
@@ -94,16 +91,13 @@ export type {
   SessionBytes,
   SessionExit,
   SessionHandler,
-  SessionMaker,
   SessionResult,
-  SessionStart,
 } from "./users/session/base-session.ts";
 export type {
   ExecOptions,
   ExecResult,
   Exit,
   PtyOptions,
-  SessionOpenOptions,
   SessionRequestOptions,
   SpawnOptions,
 } from "./users/session/options.ts";

@@ -15,7 +15,8 @@ import {
   tcpipForward,
   Writer,
 } from "@nacre/wire";
-import type { LoginDecision, Permissions, ServerConnection, Session, SessionStart } from "nacre";
+import type { LoginDecision, Permissions, ServerConnection, Session } from "nacre";
+import type { SessionStart } from "nacre/extend";
 import { expect, test } from "vitest";
 import { serverMethods } from "../src/login/methods/list.ts";
 import { serveDuplex } from "../src/login/server/server.ts";

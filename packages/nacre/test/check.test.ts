@@ -5,8 +5,7 @@ import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/protoc
 import { MAX_MILLISECONDS } from "@nacre/wire";
 import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
-import { connectDuplex, PROTOCOL_LIMITS } from "nacre/extend";
-import { SERVER_LIMITS } from "nacre/internal-server";
+import { logIn, PROTOCOL_LIMITS, SERVER_LIMITS } from "nacre/extend";
 import { describe, expect, it } from "vitest";
 
 const TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0";
@@ -80,7 +79,7 @@ describe("connect", () => {
       close: async () => void closed++,
     };
     const options = { ...visitor, algorithms, fingerprint: () => "", loginMethods: [], hostKey: undefined as never };
-    const connecting = connectDuplex(duplex, options, () => undefined);
+    const connecting = logIn(duplex, options);
     expect(await failure(connecting)).toMatchObject({ code: "usage" });
     expect(closed).toBe(1);
   });

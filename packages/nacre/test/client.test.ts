@@ -10,7 +10,6 @@ import {
   type Client,
   type ConnectOptions,
   connect,
-  connectDuplex,
   type Duplex,
   type Login,
   pinnedHostKey,
@@ -153,7 +152,7 @@ describe("connect", () => {
       },
     };
     const options = { user: "alice", hostKey: () => true };
-    const connecting = connectDuplex(duplex, options);
+    const connecting = connect(duplex, options);
     await expect(connecting).rejects.toMatchObject({ code: "internal", cause: { message: "no such port" } });
     expect(isClosed).toBe(true);
   });

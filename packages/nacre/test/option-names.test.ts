@@ -1,8 +1,8 @@
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/protocol/pair";
-import { connect, connectDuplex, type ExecOptions, type Session, serve } from "nacre";
-import { connectDuplex as connectDuplexWith, connect as connectWith, serve as serveWith } from "nacre/core";
+import { connect, type ExecOptions, type Session, serve } from "nacre";
+import { connect as connectWith, serve as serveWith } from "nacre/core";
 import { describe, expect, it } from "vitest";
 
 const usage = (words: string): object =>
@@ -39,7 +39,7 @@ describe("an unknown option name", () => {
     }
   });
 
-  it("is rejected by connectDuplex, which closes the byte connection", async () => {
+  it("is rejected by connect, which closes a byte connection that is no pair of streams", async () => {
     let closed = 0;
     const duplex = {
       open() {},
@@ -50,9 +50,9 @@ describe("an unknown option name", () => {
       close: async () => void closed++,
     };
     const options = { ...visitor, algorithms, passwd: "x" };
-    expect(await failure(connectDuplex(duplex, options))).toEqual(usage("`password`"));
+    expect(await failure(connect(duplex, options))).toEqual(usage("`password`"));
     expect(closed).toBe(1);
-    expect(await failure(connectDuplexWith(duplex, options))).toEqual(usage("`password`"));
+    expect(await failure(connectWith(duplex, options))).toEqual(usage("`password`"));
     expect(closed).toBe(2);
   });
 

@@ -2,21 +2,16 @@ import { code, failure, text } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { envRequest, execRequest, exitStatus, subsystemRequest, utf8Encode } from "@nacre/wire";
 import {
-  type Channel,
   connect,
-  connectDuplex,
-  type Duplex,
   type ServeOptions,
   type ServerEvent,
   type Session,
   type SessionResult,
   type SshError,
   serve,
-  type WebStreams,
 } from "nacre";
-import { Client, webStreams } from "nacre/extend";
+import { spawn } from "nacre/core";
 import { describe, expect, it } from "vitest";
-import { webDuplex } from "../src/mux/duplex.ts";
 import { clientMux, deaf, unopened } from "./support/muxes.ts";
 
 async function print(stream: WritableStream<Uint8Array | string>, chunk: Uint8Array | string): Promise<void> {
@@ -43,22 +38,17 @@ function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T
   return { promise, resolve };
 }
 
-/** Connects a client that returns the results of `makeProcess` as processes. */
-function connectWith<P>(duplex: Duplex, makeProcess: (channel: Channel) => P): Promise<Client<WebStreams, P>> {
-  const kind = { streams: webStreams, makeProcess };
-  return connectDuplex(duplex, visitor, (connection) => new Client(connection, kind));
-}
-
 /** Sends a request that our client would not send, before a command. Returns its outcome. */
 async function unsent(server: Partial<ServeOptions<Session>>, type: string, data: Uint8Array): Promise<unknown> {
   const { near, far } = wire();
   const connection = serve(far, { ...open, ...server });
   let outcome: Promise<unknown> | undefined;
-  const client = await connectWith(webDuplex(near), (channel) => {
-    outcome = failure(channel.request(type, data));
-    return channel;
+  const client = await connect(near, visitor);
+  const channel = await spawn(client, "true", undefined, (made) => {
+    outcome = failure(made.request(type, data));
+    return made;
   });
-  await (await client.spawn("true")).ended;
+  await channel.ended;
   await client.close();
   await connection.ended;
   return outcome;
@@ -419,8 +409,8 @@ describe("a server refuses", () => {
     };
     const { near, far } = wire();
     serve(far, { ...open, session: run, subsystems: { sftp: run }, limits: { maxSessions: 1 } });
-    const client = await connectWith(webDuplex(near), (channel) => channel);
-    const channel = await client.spawn("first");
+    const client = await connect(near, visitor);
+    const channel = await spawn(client, "first", undefined, (made) => made);
     expect(await failure(channel.request("exec", execRequest.encode({ command: utf8Encode("second") })))).toEqual(
       code(no),
     );

@@ -2,8 +2,8 @@ import { departures } from "@nacre/testing/nacre/departures";
 import { EXITED, FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
-import { type Channel, Session, type SessionStart } from "nacre";
-import { Process } from "nacre/extend";
+import type { Channel } from "nacre";
+import { Process, Session, type SessionStart } from "nacre/extend";
 import { describe, expect, it } from "vitest";
 
 const KILOBYTES = new Uint8Array(32 * 1024).fill(7);

@@ -2,7 +2,8 @@ import { latin1 } from "@nacre/testing/bytes";
 import { FakeChannel, LOST } from "@nacre/testing/nacre/fake-channel";
 import { text } from "@nacre/testing/nacre/outcomes";
 import { utf8Encode } from "@nacre/wire";
-import { type Channel, Session, type SessionBytes, type SessionStart, type SshError } from "nacre";
+import type { Channel, SessionBytes, SshError } from "nacre";
+import { Session, type SessionStart } from "nacre/extend";
 import { describe, expect, it } from "vitest";
 
 const START: Partial<SessionStart> = { onRequest() {} };

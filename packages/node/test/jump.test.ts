@@ -1,6 +1,12 @@
 import { generateEd25519 } from "@nacre/keys";
-import type { Duplex, DuplexHandler, ServeOptions, Session } from "nacre/extend";
-import { serveDuplex, serverMethods } from "nacre/internal-server";
+import {
+  type Duplex,
+  type DuplexHandler,
+  type ServeOptions,
+  type Session,
+  serveDuplex,
+  serverMethods,
+} from "nacre/extend";
 import { expect, test } from "vitest";
 import { throughHop } from "../src/connect/jump.ts";
 import { prepare } from "../src/connect/prepare.ts";

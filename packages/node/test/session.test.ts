@@ -5,7 +5,8 @@ import { pipeline } from "node:stream/promises";
 import { departures } from "@nacre/testing/nacre/departures";
 import { FakeChannel, LOST, UNTOLD } from "@nacre/testing/nacre/fake-channel";
 import { failure } from "@nacre/testing/nacre/outcomes";
-import type { Channel, SessionStart } from "nacre";
+import type { Channel } from "nacre";
+import type { SessionStart } from "nacre/extend";
 import { describe, expect, test } from "vitest";
 import { NodeSession } from "../src/listen/session.ts";
 

@@ -2,20 +2,18 @@ import { sha256Fingerprint } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import { defaultAlgorithms } from "nacre/defaults";
 import {
-  BaseClient,
   checkOptions,
   chooseAlgorithms,
   clientMethods,
-  connectDuplex,
   encodeTerminalModes,
   explicitHostKey,
-  type LoggedIn,
+  logIn,
   PROTOCOL_LIMITS,
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
-  webClient,
   withDescriptions,
 } from "nacre/extend";
+import { Client } from "./client.ts";
 import { knownHost } from "./known-hosts.ts";
 import { CONNECT_OPTIONS, type ConnectOptions, DUPLEX_OPTIONS, type WebSocketDuplexOptions } from "./options.ts";
 import { duplexOver, takeSocket } from "./web-socket-duplex.ts";
@@ -24,18 +22,13 @@ import { duplexOver, takeSocket } from "./web-socket-duplex.ts";
 const KEEPALIVE_ANSWER = 20_000;
 
 /**
- * Connects to an SSH server through a WebSocket gateway, verifies its host key and logs in. The returned client has no `dial` and `listen`,
- * which keeps the page small. To add both, pass `forwardingClient` of `nacre` as `makeClient`.
+ * Connects to an SSH server through a WebSocket gateway, verifies its host key and logs in. The returned client has no methods `dial` and
+ * `listen`, which keeps the page small. Import these functions from `nacre/core`: `dial(ssh, target)`.
  *
  * Rejects with an `SshError`: `code` names the cause, and `culprit` the side at fault. Everything is closed before it rejects. If the
  * connection ends with `connection-lost` after the login, the `cause` of that error may be the gateway's error.
  */
-export function connect(options: ConnectOptions): Promise<BaseClient>;
-export function connect<C>(options: ConnectOptions, makeClient: (connection: LoggedIn) => C): Promise<C>;
-export async function connect(
-  options: ConnectOptions,
-  makeClient: (connection: LoggedIn) => unknown = (connection) => new BaseClient(connection, webClient),
-): Promise<unknown> {
+export async function connect(options: ConnectOptions): Promise<Client> {
   // JavaScript callers may pass `undefined`.
   checkOptions({ ...options }, CONNECT_OPTIONS, "connect");
   const webSocket = only(options, DUPLEX_OPTIONS) as WebSocketDuplexOptions;
@@ -64,7 +57,7 @@ export async function connect(
       loginMethods: clientMethods,
       trace: withDescriptions(login.trace),
     };
-    return await connectDuplex(duplex, complete, makeClient);
+    return new Client(await logIn(duplex, complete));
   } catch (error) {
     throw gatewayError(error);
   }

@@ -17,7 +17,7 @@ const CONNECT_TIMEOUT = 15_000;
 const SILENCE_TIMEOUT = 80_000;
 
 /**
- * Opens a byte connection to an SSH server through a WebSocket gateway, for `connectDuplex`; `connect` uses it too. The connection is
+ * Opens a byte connection to an SSH server through a WebSocket gateway, for `connect` of `nacre` and `nacre/core`. The connection is
  * resumable if the gateway selects the subprotocol "nacre.v1", and plain otherwise.
  *
  * Rejects with `connection-failed`, `connect-timeout`, `gateway-refused`, `connection-lost`, `unexpected-message`, `malformed-message`,

@@ -54,14 +54,14 @@ async function open(target: Target, suite?: Suite, kexMethod?: string): Promise<
 }
 
 async function openWithWebStreams(target: Target, suite?: Suite, kexMethod?: string): Promise<MeasuredConnection> {
-  const { connectDuplex, pinnedHostKey } = await import("nacre");
+  const { connect, pinnedHostKey } = await import("nacre");
   const options = {
     user: target.user,
     identities: [await privateKey(target.privateKey, { crypto })],
     hostKey: pinnedHostKey(target.hostKeyFingerprint),
     algorithms: only(suite, kexMethod),
   };
-  const client = await connectDuplex(await tcpDuplex(target), options);
+  const client = await connect(await tcpDuplex(target), options);
   return {
     kexMethod: client.info.negotiated.kex.name,
     async start(command) {

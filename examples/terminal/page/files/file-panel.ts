@@ -1,6 +1,7 @@
 import { download, type Sftp, sftp, upload } from "@nacre/files";
+import type { Client } from "@nacre/web";
 import { chosenEntries, droppedEntries, type LocalEntry, saveDirectory, saveFile } from "@nacre/web/files";
-import { type BaseClient, escapeText, SshError } from "nacre";
+import { escapeText, SshError } from "nacre";
 import { element } from "../elements.ts";
 import { fileProblem } from "./file-problem.ts";
 import { type Folder, type FolderEntry, joinPath, listFolder } from "./folder.ts";
@@ -15,7 +16,7 @@ const refresh = element("files-refresh", HTMLButtonElement);
 
 /** Files of the host: a folder, and transfers from and to it. */
 export class FilePanel {
-  readonly #client: BaseClient;
+  readonly #client: Client;
   readonly #signal: AbortSignal;
   readonly #transfers: TransferList;
   #opening: Promise<Sftp> | undefined;
@@ -24,7 +25,7 @@ export class FilePanel {
   #loading = new AbortController();
 
   /** `signal` ends the panel with the session. */
-  constructor(client: BaseClient, signal: AbortSignal) {
+  constructor(client: Client, signal: AbortSignal) {
     this.#client = client;
     this.#signal = signal;
     this.#transfers = new TransferList(signal);

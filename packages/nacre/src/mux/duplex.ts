@@ -82,6 +82,16 @@ export interface ByteStreams {
   readonly writable: WritableStream<Bytes>;
 }
 
+/** Returns whether this is a byte connection with callbacks, and not a pair of streams. */
+export function isDuplex(over: ByteStreams | Duplex | undefined): over is Duplex {
+  return typeof (over as Partial<Duplex> | undefined)?.open === "function";
+}
+
+/** Returns `over` as a byte connection. Throws `usage` as {@link webDuplex} does. */
+export function toDuplex(over: ByteStreams | Duplex): Duplex {
+  return isDuplex(over) ? over : webDuplex(over);
+}
+
 /**
  * Returns a byte connection over a pair of Web streams. Locks both streams until it is closed. Throws `usage` if `streams` is not such a
  * pair, or if a stream is locked.
@@ -90,7 +100,7 @@ export function webDuplex(streams: ByteStreams): Duplex {
   // JavaScript programs may pass any value.
   const { readable, writable }: Partial<ByteStreams> = streams ?? {};
   if (typeof readable?.getReader !== "function" || typeof writable?.getWriter !== "function")
-    throw new SshError("usage", "expected a pair of Web byte streams: { readable, writable }");
+    throw new SshError("usage", "expected a pair of Web byte streams, { readable, writable }, or a `Duplex`");
   if (readable.locked || writable.locked)
     throw new SshError("usage", "the streams are locked by another reader or writer; release it first");
   return new WebDuplex(streams);

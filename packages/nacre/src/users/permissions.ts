@@ -1,4 +1,4 @@
-import { grantedByAll, type PermissionRows } from "./base/permission.ts";
+import { grantedByAll, type PermissionRows } from "./server/permission.ts";
 import type { UserPermissions } from "./server-list.ts";
 import { USER_PERMISSIONS, type UserGrantedPermissions } from "./server-users.ts";
 

@@ -1,7 +1,7 @@
 import type { LimitRanges } from "@nacre/wire";
 import type { OptionRows } from "../options/schema.ts";
-import type { PermissionRows } from "./base/permission.ts";
-import type { ServerUser, ServerUserTypes } from "./base/server-user.ts";
+import type { PermissionRows } from "./server/permission.ts";
+import type { ServerUser, ServerUserTypes } from "./server/server-user.ts";
 import { serverList, type UserLimits, type UserPermissions, type UserServeOptions } from "./server-list.ts";
 import type { BaseSession } from "./session/base-session.ts";
 

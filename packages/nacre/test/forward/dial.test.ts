@@ -14,7 +14,8 @@ import {
 import type { DialOptions, ForwardTarget } from "nacre";
 import { describe, expect, it } from "vitest";
 import { webStreams } from "../../src/streams/web-streams.ts";
-import { dial, dialChannel } from "../../src/users/forward/dial.ts";
+import { channelPair } from "../../src/users/forward/channel-pair.ts";
+import { dialOver } from "../../src/users/forward/dial.ts";
 import { looseMux } from "../support/muxes.ts";
 
 const LOST = new SshError("connection-lost", "gone");
@@ -59,7 +60,7 @@ describe("the open of a connection", () => {
     ],
   ])("%s has the specified bytes", (_, target, options, type, data) => {
     const { mux, sent } = looseMux();
-    void dialChannel(mux, target, options);
+    void dialOver(mux, target, options);
     const open = SSH_MSG_CHANNEL_OPEN.decode(sent[0] as Bytes);
     expect([open.channelType, hex(open.data)]).toEqual([type, data.replaceAll(" ", "")]);
   });
@@ -90,14 +91,14 @@ describe("the open of a connection", () => {
     ["null as originator", TARGET, { originator: null }],
   ])("is rejected with usage before anything is sent: %s", async (_, target, options) => {
     const { mux, sent } = looseMux();
-    expect(await failure(dialChannel(mux, target as ForwardTarget, options as DialOptions))).toEqual(code("usage"));
+    expect(await failure(dialOver(mux, target as ForwardTarget, options as DialOptions))).toEqual(code("usage"));
     expect(sent).toEqual([]);
     expect(mux.engine.machine.connection.channelCount).toBe(0);
   });
 
   it("accepts a path of 107 bytes", () => {
     const { mux, sent } = looseMux();
-    void dialChannel(mux, { path: `/${"ä".repeat(53)}` });
+    void dialOver(mux, { path: `/${"ä".repeat(53)}` });
     expect(sent).toHaveLength(1);
   });
 });
@@ -112,7 +113,7 @@ describe("a refusal", () => {
     [0xfe00_0001, "channel-open-failed", "the server refused it (4261412865)"],
   ])("with reason code %i rejects with %s", async (reasonCode, expected, words) => {
     const { mux, receive } = looseMux();
-    const dialing = failure(dial(mux, webStreams, TARGET));
+    const dialing = failure(dialOver(mux, TARGET));
     receive(refuses(reasonCode, "because"));
     const error = (await dialing) as SshError;
     expect(error).toEqual(code(expected));
@@ -123,7 +124,7 @@ describe("a refusal", () => {
   it("shows the server's text and the target escaped, and no colon for an empty text", async () => {
     const { mux, receive } = looseMux();
     const path = "/run/\u001b[2J";
-    const dialing = [failure(dial(mux, webStreams, { path })), failure(dial(mux, webStreams, TARGET))];
+    const dialing = [failure(dialOver(mux, { path })), failure(dialOver(mux, TARGET))];
     receive(refuses(2, "\u001b]0;owned\u0007\r\n\u202e", 0), refuses(2, "", 1));
     const [hostile, silent] = (await Promise.all(dialing)) as SshError[];
     expect(hostile?.message).toContain("/run/\\x1b[2J");
@@ -134,7 +135,7 @@ describe("a refusal", () => {
 
   it("shows an IPv6 address in brackets", async () => {
     const { mux, receive } = looseMux();
-    const dialing = failure(dial(mux, webStreams, { host: "2001:db8::1", port: 22 }));
+    const dialing = failure(dialOver(mux, { host: "2001:db8::1", port: 22 }));
     receive(refuses(2, ""));
     expect(((await dialing) as SshError).message).toContain("[2001:db8::1]:22");
   });
@@ -143,10 +144,10 @@ describe("a refusal", () => {
 describe("the end of the connection", () => {
   it("while dialing rejects with its error, later dials with closed", async () => {
     const { mux, lose } = looseMux();
-    const dialing = failure(dial(mux, webStreams, TARGET));
+    const dialing = failure(dialOver(mux, TARGET));
     lose(LOST);
     expect(await dialing).toBe(LOST);
-    expect(await failure(dial(mux, webStreams, TARGET))).toEqual(code("connection-lost"));
+    expect(await failure(dialOver(mux, TARGET))).toEqual(code("connection-lost"));
   });
 });
 
@@ -155,7 +156,7 @@ describe("aborting", () => {
 
   it("before dialing rejects, and nothing is sent", async () => {
     const { mux, sent } = looseMux();
-    const error = (await failure(dialChannel(mux, TARGET, { signal: AbortSignal.abort(reason) }))) as SshError;
+    const error = (await failure(dialOver(mux, TARGET, { signal: AbortSignal.abort(reason) }))) as SshError;
     expect(error).toEqual(code("aborted"));
     expect([error.cause, sent]).toEqual([reason, []]);
   });
@@ -163,7 +164,7 @@ describe("aborting", () => {
   it("while dialing rejects immediately, and closes the channel if the server opens it", async () => {
     const { mux, receive, sent } = looseMux();
     const abort = new AbortController();
-    const dialing = failure(dialChannel(mux, TARGET, { signal: abort.signal }));
+    const dialing = failure(dialOver(mux, TARGET, { signal: abort.signal }));
     abort.abort(reason);
     expect(await dialing).toEqual(code("aborted"));
     receive(confirms(0), SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data: utf8Encode("dropped") }));
@@ -177,7 +178,7 @@ describe("aborting", () => {
     for (const end of ["refusal", "loss"]) {
       const { mux, receive, lose } = looseMux();
       const abort = new AbortController();
-      const dialing = failure(dialChannel(mux, TARGET, { signal: abort.signal }));
+      const dialing = failure(dialOver(mux, TARGET, { signal: abort.signal }));
       abort.abort();
       if (end === "refusal") receive(refuses(2, ""));
       else lose(LOST);
@@ -191,7 +192,7 @@ describe("aborting", () => {
     process.on("warning", onWarning);
     const { mux, receive, sent } = looseMux();
     const abort = new AbortController();
-    const dialing = Array.from({ length: 20 }, () => dialChannel(mux, TARGET, { signal: abort.signal }));
+    const dialing = Array.from({ length: 20 }, () => dialOver(mux, TARGET, { signal: abort.signal }));
     for (let i = 0; i < 20; i++) receive(confirms(i));
     const channels = await Promise.all(dialing);
     abort.abort();
@@ -206,14 +207,14 @@ describe("aborting", () => {
 describe("a connection", () => {
   it("delivers bytes and EOF that arrive right after its confirmation", async () => {
     const { mux, receive } = looseMux();
-    const dialing = dial(mux, webStreams, TARGET);
+    const dialing = dialOver(mux, TARGET);
     receive(
       confirms(0),
       SSH_MSG_CHANNEL_DATA.encode({ recipientChannel: 0, data: utf8Encode("220 hello") }),
       SSH_MSG_CHANNEL_EOF.encode({ recipientChannel: 0 }),
       SSH_MSG_CHANNEL_CLOSE.encode({ recipientChannel: 0 }),
     );
-    const { readable } = await dialing;
+    const { readable } = channelPair(await dialing, webStreams);
     expect(await new Response(readable).text()).toBe("220 hello");
   });
 });

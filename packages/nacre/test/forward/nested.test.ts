@@ -1,16 +1,7 @@
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { equalBytes, SshError } from "@nacre/wire";
-import {
-  type ByteStreams,
-  type Client,
-  connect,
-  connectDuplex,
-  type ServerConnection,
-  Session,
-  serve,
-  serveDuplex,
-} from "nacre";
+import { type ByteStreams, type Client, connect, type ServerConnection, type Session, serve } from "nacre";
 import { describe, expect, it } from "vitest";
 import { webStreams } from "../../src/streams/web-streams.ts";
 import { channelDuplex } from "../../src/users/forward/channel-duplex.ts";
@@ -42,8 +33,7 @@ function serveOuter(streams: ByteStreams, carrier: Carrier, servers: ServerConne
       channels: {
         "direct-tcpip"(request) {
           const channel = request.accept()!;
-          if (carrier === "a duplex")
-            servers.push(serveDuplex(channelDuplex(channel), { ...open, session }, (...made) => new Session(...made)));
+          if (carrier === "a duplex") servers.push(serve(channelDuplex(channel), { ...open, session }));
           else servers.push(serve(channelPair(channel, webStreams), { ...open, session }));
         },
       },
@@ -54,7 +44,7 @@ function serveOuter(streams: ByteStreams, carrier: Carrier, servers: ServerConne
 async function connectInner(outer: Client, carrier: Carrier): Promise<Client> {
   if (carrier === "a pair of streams") return connect(await outer.dial(TARGET), visitor);
   const { channelType, data } = encodeTarget(TARGET);
-  return connectDuplex(channelDuplex(await outer.openChannel(channelType, data)), visitor);
+  return connect(channelDuplex(await outer.openChannel(channelType, data)), visitor);
 }
 
 async function nested(carrier: Carrier, streams = wire()): Promise<Nested> {

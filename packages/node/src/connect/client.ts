@@ -11,13 +11,13 @@ import type {
 } from "@nacre/files";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import {
-  Client as AnyClient,
-  type ClientKind,
   type ExecOptions,
   type ExecResult,
+  ForwardingClient,
   type ForwardTarget,
   type ListenAddress,
   type LoggedIn,
+  listenersOf,
 } from "nacre/extend";
 import {
   type Forward,
@@ -44,21 +44,16 @@ export interface ClientTransferOptions extends TransferOptions {
   readonly protocol?: "sftp" | "scp" | undefined;
 }
 
-const nodeClient: ClientKind<NodeStreams, NodeProcess> = {
-  streams: nodeStreams,
-  makeProcess: (channel, hasTerminal) => new NodeProcess(channel, hasTerminal),
-};
-
 /** Loads the forwards on demand: most connections forward nothing. */
 const forwards = (): Promise<typeof import("../forward/forwards.ts")> => import("../forward/forwards.ts");
 
 /** A logged-in SSH connection with Node streams. */
-export class Client extends AnyClient<NodeStreams, NodeProcess> {
+export class Client extends ForwardingClient<NodeStreams, NodeProcess> {
   readonly #mux: ForwarderMux;
   #forwarder: Forwarder | undefined;
 
   constructor(connection: LoggedIn) {
-    super(connection, nodeClient);
+    super(connection, nodeStreams, (channel, hasTerminal) => new NodeProcess(channel, hasTerminal));
     this.#mux = connection.driver.mux;
   }
 
@@ -223,7 +218,7 @@ export class Client extends AnyClient<NodeStreams, NodeProcess> {
   }
 
   get #forwards(): Forwarder {
-    this.#forwarder ??= new Forwarder(this.#mux, () => this.remoteListeners, this.ended);
+    this.#forwarder ??= new Forwarder(this.#mux, () => listenersOf(this), this.ended);
     return this.#forwarder;
   }
 }

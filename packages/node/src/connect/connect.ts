@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { abortedError, connectDuplex, withCaller } from "nacre/extend";
+import { abortedError, logIn, withCaller } from "nacre/extend";
 import { warmUpAlgorithms } from "../crypto/load.ts";
 import { bufferInputUntil } from "../net/buffer-input.ts";
 import { placeOf, tcpDuplex } from "../net/dial.ts";
@@ -50,11 +50,9 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
     given = undefined;
     for (const [index, hop] of prepared.entries()) opened = await throughHop(opened, hop, prepared[index + 1] ?? last);
     // Only input waits for `last.loading`. Our KEXINIT is sent immediately, so the server can start its key exchange early.
-    return await connectDuplex(
-      bufferInputUntil(last.loading, opened.duplex),
-      { ...last.options, connecting: timeOf(last, opened) },
-      (connection) => new Client({ ...connection, place: placeOf(last.dial) }),
-    );
+    const duplex = bufferInputUntil(last.loading, opened.duplex);
+    const connection = await logIn(duplex, { ...last.options, connecting: timeOf(last, opened) });
+    return new Client({ ...connection, place: placeOf(last.dial) });
   } catch (error) {
     await given?.close();
     // The stages after the TCP connection do not know the host.

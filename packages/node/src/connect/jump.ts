@@ -3,10 +3,10 @@ import {
   type Channel,
   type ClientProvider,
   channelDuplex,
-  connectDuplex,
   type Duplex,
-  dialChannel,
+  dialOver,
   type ForwardTarget,
+  logIn,
   wrapDuplex,
   wrapHandler,
 } from "nacre/extend";
@@ -37,11 +37,10 @@ export function timeOf({ dial: { connectTimeout } }: Prepared, { since }: Opened
 export async function throughHop(opened: Opened, hop: Prepared, next: Prepared): Promise<Opened> {
   const fail = (cause: unknown): SshError => hopError(hop.dial, cause);
   try {
-    const { driver, early } = await connectDuplex(
+    const { driver, early } = await logIn(
       bufferInputUntil(hop.loading, opened.duplex),
       { ...hop.options, connecting: timeOf(hop, opened) },
-      (connection) => connection,
-      (mux) => dialChannel(mux, addressOf(next), { signal: hop.options.signal }),
+      (mux) => dialOver(mux, addressOf(next), { signal: hop.options.signal }),
     );
     return await overChannel(early!, next, fail, () => driver.close());
   } catch (cause) {

@@ -112,7 +112,7 @@ function checkDuplex(duplex: NodeDuplex | Duplex | null | undefined): void {
   if (duplex === undefined || isStream(duplex) || typeof duplex?.open === "function") return;
   throw new SshError(
     "usage",
-    "`duplex` must be a Node stream that is readable and writable, or a `Duplex`; `webDuplex` of `nacre` makes one of Web streams",
+    "`duplex` must be a Node stream that is readable and writable, or a `Duplex`; `Duplex.fromWeb` of node:stream makes a stream of Web streams",
   );
 }
 

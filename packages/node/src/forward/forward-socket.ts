@@ -8,7 +8,7 @@ import {
   checkSignal,
   checkTarget,
   type DialOptions,
-  dialChannel,
+  dialOver,
   type ForwardTarget,
   formatTarget,
   type Opener,
@@ -192,7 +192,7 @@ export class ForwardSocket extends ChannelPair {
     if (this.#state !== "idle" || this.destroyed) return;
     this.#state = "connecting";
     const { signal } = this.#ends;
-    dialChannel(this.#mux, this.#target, { signal, originator: this.#options.originator }).then(
+    dialOver(this.#mux, this.#target, { signal, originator: this.#options.originator }).then(
       (channel) => this.#opened(channel),
       (error: SshError) => void this.destroy(error),
     );

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import { type Bytes, SshError } from "@nacre/wire";
-import { type Channel, dialChannel, EventBuffer, onAbort } from "nacre/extend";
-import { bridge, ProxyHandshake, type ProxyTarget } from "nacre/internal-forward";
+import { bridge, type Channel, dialOver, EventBuffer, onAbort, ProxyHandshake, type ProxyTarget } from "nacre/extend";
 import { asSshError } from "../net/failure.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";
 import { reportBroken } from "./connections.ts";
@@ -103,7 +102,7 @@ export async function proxyOverSocket({ mux }: Forwarder, socket: Socket, settin
   const { signal } = settings;
   const originator = originatorOf(socket);
   const channel = await serveProxyClient(new SocketClient(socket), settings, (target) =>
-    dialChannel(mux, target, { signal, originator }),
+    dialOver(mux, target, { signal, originator }),
   );
   if (channel === undefined) return;
   await bridge(channel, acceptedDuplex(socket), signal);

@@ -4,15 +4,18 @@ import { plainAddress } from "@nacre/keyfiles/internal";
 import { completeLimits, escapeText, SshError } from "@nacre/wire";
 import {
   checkOptions,
+  checkServeOptions,
   chooseAlgorithms,
   offeredAlgorithms,
+  SERVER_LIMITS,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
   type ServerProvider,
+  serveDuplex,
+  serverMethods,
   withDescriptions,
 } from "nacre/extend";
-import { checkServeOptions, SERVER_LIMITS, serveDuplex, serverMethods } from "nacre/internal-server";
 import { nodeAlgorithms, nodeServerAlgorithms } from "../crypto/algorithms.ts";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";

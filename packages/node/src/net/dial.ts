@@ -36,7 +36,7 @@ function readBuffer(): Uint8Array {
 }
 
 /**
- * Opens a TCP connection with TCP_NODELAY, as `connect` does, and returns it as a byte connection for `connectDuplex`. Rejects with
+ * Opens a TCP connection with TCP_NODELAY, as `connect` does, and returns it as a byte connection for `connect` of `nacre`. Rejects with
  * `connect-timeout`, `connection-failed`, `aborted`, or `usage` if the host, port or timeout is invalid; the socket is then closed.
  */
 export async function tcpDuplex(options: TcpOptions): Promise<Duplex> {

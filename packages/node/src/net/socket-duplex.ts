@@ -15,8 +15,8 @@ const CLOSE_TIMEOUT = 2000;
 const FREED_READ_FROM = 32 * 1024;
 
 /**
- * Returns a byte connection for `connectDuplex` over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership of
- * the stream and destroys it when closed.
+ * Returns a byte connection for `connect` of `nacre`, over a connected `net.Socket` or any other Node `Duplex` of bytes. It takes ownership
+ * of the stream and destroys it when closed.
  */
 export function socketDuplex(socket: NodeDuplex): Duplex {
   return new SocketDuplex(socket, false);

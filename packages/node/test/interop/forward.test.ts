@@ -6,7 +6,13 @@ import { finished } from "node:stream/promises";
 import { freePort } from "@nacre/testing/free-port";
 import { digestOf, MIB, randomData, sha256, writeAll } from "@nacre/testing/interop/data";
 import { failure, fingerprintsOf, useServer, within } from "@nacre/testing/interop/server";
-import { connectDuplex, type ForwardTarget, type ListenAddress, type Client as WebClient, type WebPair } from "nacre";
+import {
+  connect as connectOver,
+  type ForwardTarget,
+  type ListenAddress,
+  type Client as WebClient,
+  type WebPair,
+} from "nacre";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { socketDuplex } from "../../src/index.ts";
 
@@ -87,7 +93,7 @@ async function webClient(): Promise<Streams> {
   const socket = connectSocket(server.sshd.port, server.sshd.host);
   await once(socket, "connect");
   const [pin] = fingerprintsOf(server.sshd);
-  const client: WebClient = await connectDuplex(socketDuplex(socket), {
+  const client: WebClient = await connectOver(socketDuplex(socket), {
     user: "alice",
     identities: [server.key],
     hostKey: ({ fingerprint }) => fingerprint === pin,

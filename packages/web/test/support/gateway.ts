@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { open } from "@nacre/testing/nacre/wire";
 import { type AttachAttempt, decodeTunnelMessage, GatewayTunnel, type Hmac } from "@nacre/tunnel";
 import type { Bytes } from "@nacre/wire";
-import { type Duplex, type DuplexHandler, type ServeOptions, Session, serveDuplex } from "nacre";
+import { type Duplex, type DuplexHandler, type ServeOptions, type Session, serve } from "nacre";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 
 const hmac: Hmac = (key, message) => new Uint8Array(createHmac("sha256", key).update(message).digest());
@@ -37,7 +37,7 @@ export class TestGateway implements AsyncDisposable {
       socket.on("error", () => {});
       if (options.onSocket?.(socket) === true) return;
       if (socket.protocol === "nacre.v1") this.#onTunnelSocket(socket);
-      else serve(new ServerSocket(socket), options);
+      else serveOne(new ServerSocket(socket), options);
     });
   }
 
@@ -106,12 +106,12 @@ export class TestGateway implements AsyncDisposable {
     const end = new GatewayEnd(tunnel, this.options);
     this.tunnels.push(end);
     end.carry(socket);
-    serve(end, this.options);
+    serveOne(end, this.options);
   }
 }
 
-function serve(duplex: Duplex, options: GatewayOptions): void {
-  serveDuplex(duplex, { ...open, ...options.serve }, (channel, start) => new Session(channel, start));
+function serveOne(duplex: Duplex, options: GatewayOptions): void {
+  serve(duplex, { ...open, ...options.serve });
 }
 
 /** Gateway side of a tunnel as a byte connection for the SSH server. */

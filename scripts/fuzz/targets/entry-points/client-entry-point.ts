@@ -8,7 +8,7 @@ import {
 } from "@nacre/wire";
 import {
   type Client,
-  connectDuplex,
+  connect,
   type ForwardTarget,
   type ListenAddress,
   type Process,
@@ -24,7 +24,7 @@ import { EntryPoint, type Work } from "./entry-point.ts";
 /** Maximum output of a command in bytes, low enough for an input to exceed it. */
 const MAX_OUTPUT = 2048;
 
-/** Tests `connectDuplex` with an application that runs commands with input and output, and forwards connections. */
+/** Tests `connect` with an application that runs commands with input and output, and forwards connections. */
 export class ClientEntryPoint extends EntryPoint {
   readonly #userKey: PrivateKey;
   readonly #abort = new AbortController();
@@ -40,7 +40,7 @@ export class ClientEntryPoint extends EntryPoint {
     super("server", suite);
     const { algorithms, hostKey, userKey } = suite;
     this.#userKey = userKey;
-    const connecting = connectDuplex(this.duplex, {
+    const connecting = connect(this.duplex, {
       user: "alice",
       algorithms,
       random: seededRandom(1),

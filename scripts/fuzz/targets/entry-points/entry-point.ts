@@ -50,7 +50,7 @@ export class MemoryDuplex implements Duplex {
 }
 
 /**
- * A public function of the library under test, `connectDuplex` or `serveDuplex`, with an application that uses it and an attacker as the
+ * A public function of the library under test, `connect` or `serve`, with an application that uses it and an attacker as the
  * peer. Time is virtual and advances only in steps of the input, so that an input always gives the same result.
  */
 export abstract class EntryPoint implements Wire, Played {

@@ -1,15 +1,14 @@
 import { signedLogin } from "@nacre/testing/attacks/logins";
 import { seededRandom } from "@nacre/testing/random";
 import { SSH_MSG_SERVICE_REQUEST } from "@nacre/wire";
-import type { Login, LoginDecision, ServerConnection } from "nacre";
-import { Session, serveDuplex } from "nacre";
+import { type Login, type LoginDecision, type ServerConnection, type Session, serve } from "nacre";
 import { expectRefusal, expectTrue } from "../../contract.ts";
 import { type SessionSuite, SMALL_WINDOWS } from "../protocol/suites.ts";
 import { EntryPoint, type Work } from "./entry-point.ts";
 
 const MAX_SESSIONS = 3;
 
-/** Tests `serveDuplex` with an application that grants logins by its policy, and echoes input. */
+/** Tests `serve` with an application that grants logins by its policy, and echoes input. */
 export class ServerEntryPoint extends EntryPoint {
   readonly #suite: SessionSuite;
   readonly #connection: ServerConnection;
@@ -22,23 +21,19 @@ export class ServerEntryPoint extends EntryPoint {
     super("client", suite);
     this.#suite = suite;
     const { algorithms, hostKey } = suite;
-    this.#connection = serveDuplex<Session>(
-      this.duplex,
-      {
-        algorithms,
-        userKeys: algorithms.hostKeys,
-        random: seededRandom(2),
-        limits: { ...SMALL_WINDOWS, maxSessions: MAX_SESSIONS },
-        hostKeys: [hostKey],
-        methods: ["publickey", "password", "keyboard-interactive"],
-        acceptPty: true,
-        acceptEnv: (name) => name === "LANG",
-        authenticate: (login) => this.#authenticate(login),
-        session: (session) => this.#serve(session),
-        subsystems: { echo: (session) => this.#serve(session) },
-      },
-      (channel, start) => new Session(channel, start),
-    );
+    this.#connection = serve(this.duplex, {
+      algorithms,
+      userKeys: algorithms.hostKeys,
+      random: seededRandom(2),
+      limits: { ...SMALL_WINDOWS, maxSessions: MAX_SESSIONS },
+      hostKeys: [hostKey],
+      methods: ["publickey", "password", "keyboard-interactive"],
+      acceptPty: true,
+      acceptEnv: (name) => name === "LANG",
+      authenticate: (login) => this.#authenticate(login),
+      session: (session) => this.#serve(session),
+      subsystems: { echo: (session) => this.#serve(session) },
+    });
     this.#ended = this.watch(this.#connection.ended.then(expectRefusal));
     this.peer.take();
   }

@@ -1,7 +1,7 @@
 import type { ClientAsk } from "@nacre/auth";
 import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientProtocol, type ClientProtocolEvent, type ClientProtocolOptions } from "@nacre/protocol";
-import { type NegotiatedAlgorithms, transportSettings } from "@nacre/transport";
+import { transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
 import { callOpenHandler } from "../../mux/application-open.ts";
 import type { Duplex } from "../../mux/duplex.ts";
@@ -9,25 +9,17 @@ import { type Engine, leaveUncaught, reasonOf } from "../../mux/engine.ts";
 import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
 import { platformRandom } from "../../random.ts";
-import type { ClientPart } from "../../users/base/client-user.ts";
-import type { EncodedRequest } from "../../users/session/requests.ts";
+import type { ClientDriver, ConnectionInfo, HostKey } from "../../users/client/client.ts";
+import type { ClientPart, EncodedRequest } from "../../users/client/client-user.ts";
 import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
 import { withCaller } from "../../with-caller.ts";
 import { chosenMethods } from "../chosen-methods.ts";
 import type { ClientLoginContext, ClientLoginMethod } from "./method.ts";
-import type { ClientProvider, ConnectOptions, HostKey } from "./options.ts";
-
-/** Facts about an authenticated connection. */
-export interface ConnectionInfo {
-  /** The server's identification string, such as `"SSH-2.0-OpenSSH_10.0"`. */
-  readonly peerVersion: string;
-  readonly negotiated: NegotiatedAlgorithms;
-  readonly hostKey: HostKey;
-}
+import type { ClientProvider, ConnectOptions } from "./options.ts";
 
 /** Logs a client in: passes the asks of the protocol machine to the application. */
-export class Driver implements MuxSide<ClientProtocolEvent> {
+export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   /** A server may open no channels and send no global requests until the client accepts them here. */
   readonly mux: Mux<ClientProtocolEvent>;
   readonly #machine: ClientProtocol;

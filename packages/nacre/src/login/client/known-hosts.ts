@@ -1,7 +1,8 @@
 import type { HostKeyCheck, KnownHostEntry, KnownHosts } from "@nacre/keyfiles/internal";
 import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
-import type { HostKey, HostKeyVerifier, PresentedHostKey } from "./options.ts";
+import type { HostKey } from "../../users/client/client.ts";
+import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
 /** Host, its known_hosts entries, and a callback that adds an entry. */
 export interface KnownHostOptions {

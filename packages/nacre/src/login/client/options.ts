@@ -7,19 +7,10 @@ import type { PeerOpen } from "../../mux/peer-asks.ts";
 import type { AlgorithmOptions, CryptoProvider } from "../../options/algorithms.ts";
 import type { ScopedRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
+import type { HostKey } from "../../users/client/client.ts";
 import type { LoginMethod } from "../chosen-methods.ts";
 import type { ClientLoginMethod } from "./method.ts";
 import type { ClientUsers } from "./users.ts";
-
-/** A host key for the application to accept or refuse. The server has proved that it holds the private key. */
-export interface HostKey {
-  /** Algorithm of the server's signature, such as `"rsa-sha2-512"`. */
-  readonly algorithm: string;
-  /** Public key blob (RFC 4253 §6.6). */
-  readonly blob: Bytes;
-  /** `"SHA256:…"`, as `ssh-keygen -l` prints it. */
-  readonly fingerprint: string;
-}
 
 /** A host key, and the host that the program connects to. */
 export interface PresentedHostKey extends HostKey {
@@ -103,8 +94,8 @@ export interface ConnectOptions extends TransportSettings, LoginOptions {
   readonly hostKey: HostKeyVerifier;
   /**
    * Login methods to try, preferred first: names, and values of an application. Default: all four names, in the order "publickey", "none",
-   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` takes values, such as
-   * `clientPassword`, and by default has only the first two.
+   * "keyboard-interactive", "password". A fixed password is tried before keyboard-interactive. `nacre/core` knows the first
+   * two names, which are its default; the others are values there, such as `clientPassword`.
    */
   readonly methods?: readonly (LoginMethod | "none" | ClientLoginMethod)[] | undefined;
   /** Called with texts that the server shows before login. The text comes from the server: escape it before display. */

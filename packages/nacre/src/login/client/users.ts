@@ -2,7 +2,7 @@ import { type Limits, PROTOCOL_LIMITS } from "@nacre/protocol";
 import { completeLimits, escapeText, limitTable } from "@nacre/wire";
 import { checkLimits, usage } from "../../check.ts";
 import type { ScopedRows } from "../../options/schema.ts";
-import type { ClientContext, ClientPart, ClientUser, ClientUserTypes } from "../../users/base/client-user.ts";
+import type { ClientContext, ClientPart, ClientUser, ClientUserTypes } from "../../users/client/client-user.ts";
 import { CONNECT_OPTIONS, type ConnectOptions } from "./options.ts";
 
 /** The users of a client's connections, as `connect` and its login know them. */

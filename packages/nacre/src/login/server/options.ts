@@ -15,9 +15,9 @@ import { checkKey, checkLimits, checkSignal, usage } from "../../check.ts";
 import { type AlgorithmOptions, type CryptoProvider, isAlgorithms } from "../../options/algorithms.ts";
 import type { OptionRows } from "../../options/schema.ts";
 import { checkRandom } from "../../random.ts";
-import type { RequestRefused } from "../../users/base/server-user.ts";
 import type { ForwardEvent } from "../../users/forward/server.ts";
 import type { Permissions } from "../../users/permissions.ts";
+import type { RequestRefused } from "../../users/server/server-user.ts";
 import type { UserLimits, UserServeOptions } from "../../users/server-list.ts";
 import { USER_OPTIONS } from "../../users/server-users.ts";
 import type { BaseSession } from "../../users/session/base-session.ts";
@@ -164,8 +164,8 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
   readonly hostKeys: readonly (PrivateKey | RemoteHostKey)[];
   readonly authenticate: Authenticate;
   /**
-   * Methods that clients may log in with: names, and values of an application; default `["publickey"]`. `nacre/core` takes values, such as
-   * `serverPassword`.
+   * Methods that clients may log in with: names, and values of an application; default `["publickey"]`, the only name that
+   * `nacre/core` knows. The others are values there, such as `serverPassword`.
    */
   readonly methods?: readonly (LoginMethod | ServerLoginMethod)[] | undefined;
   /** Text for clients to show before login. */

@@ -1,7 +1,7 @@
 import { checkHandlers, usage } from "../../check.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import { checkAlgorithms } from "../../options/algorithms.ts";
-import type { ServerConnection } from "../../users/base/server-connection.ts";
+import type { ServerConnection } from "../../users/server/server-connection.ts";
 import { SERVER_USERS } from "../../users/server-users.ts";
 import type { BaseSession, SessionMaker } from "../../users/session/base-session.ts";
 import { chosenMethods } from "../chosen-methods.ts";

@@ -2,9 +2,8 @@ import { CHANNEL_OPEN_FAILURE_REASON, MAX_UINT32, type SshError } from "@nacre/w
 import type { Duplex } from "../../mux/duplex.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
 import { openedUnlessAborted } from "../../on-abort.ts";
-import type { ClientContext, ClientPart, ClientUser } from "../base/client-user.ts";
+import type { ClientContext, ClientPart, ClientUser, EncodedRequest } from "../client/client-user.ts";
 import { bridge } from "../forward/bridge.ts";
-import type { EncodedRequest } from "../session/requests.ts";
 import { AGENT_CHANNEL, AGENT_REQUEST } from "./names.ts";
 
 const REASON = CHANNEL_OPEN_FAILURE_REASON;

@@ -1,8 +1,8 @@
 import { openChannel } from "../../mux/open-channel.ts";
 import type { StreamTypes } from "../../streams/stream-kind.ts";
-import { grantedByAll } from "../base/permission.ts";
-import type { ServerContext, ServerUser } from "../base/server-user.ts";
 import { channelPair } from "../forward/channel-pair.ts";
+import { grantedByAll } from "../server/permission.ts";
+import type { ServerContext, ServerUser } from "../server/server-user.ts";
 import type { BaseSession } from "../session/base-session.ts";
 import { AGENT_CHANNEL, AGENT_REQUEST } from "./names.ts";
 

@@ -3,9 +3,9 @@ import { callOpenHandler } from "../../mux/application-open.ts";
 import { leaveUncaught } from "../../mux/engine.ts";
 import { ownValue } from "../../mux/own-value.ts";
 import type { PeerGlobalRequest, PeerOpen } from "../../mux/peer-asks.ts";
-import { namedByAll } from "../base/permission.ts";
-import type { ServerConnection } from "../base/server-connection.ts";
-import type { ServerContext, ServerUser } from "../base/server-user.ts";
+import { namedByAll } from "../server/permission.ts";
+import type { ServerConnection } from "../server/server-connection.ts";
+import type { ServerContext, ServerUser } from "../server/server-user.ts";
 
 /** An application-defined request on a session, before or after its command starts. */
 export interface CustomSessionRequest {

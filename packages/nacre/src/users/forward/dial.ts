@@ -4,9 +4,6 @@ import type { Channel } from "../../mux/channel.ts";
 import { type Opener, reasonName } from "../../mux/open-channel.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
 import { checkOptions, type OptionRows } from "../../options/schema.ts";
-import type { StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
-import { withCaller } from "../../with-caller.ts";
-import { channelPair } from "./channel-pair.ts";
 import { encodeTarget, type ForwardTarget, formatTarget, type Originator } from "./target.ts";
 
 /** Options for opening a connection from the server. */
@@ -27,7 +24,7 @@ export interface DialHandler {
   readonly failed: (error: SshError) => void;
 }
 
-/** Makes the server connect to `target`, with callbacks. Fails and throws with the errors of `dialChannel`. */
+/** Makes the server connect to `target`, with callbacks. Fails and throws with the errors of `dialOver`. */
 export function openDialled(
   mux: Opener,
   target: ForwardTarget,
@@ -42,14 +39,8 @@ export function openDialled(
   });
 }
 
-/**
- * Makes the server connect to `target`, and returns the channel (RFC 4254 §7.2).
- *
- * Rejects with `forward-denied` if the server prohibits it, `forward-unreachable` if it cannot connect, `forward-unsupported` if it does
- * not support the channel type, `forward-limit` if it is short of resources, or `channel-open-failed` for another reason. Also rejects with
- * `channel-limit`, `aborted`, `usage`, or the error that ended the connection.
- */
-export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
+/** Makes the server connect to `target`, and returns the channel (RFC 4254 §7.2). Rejects as `dial` does. */
+export function dialOver(mux: Opener, target: ForwardTarget, options: DialOptions = {}): Promise<Channel> {
   return new Promise((resolve, reject) => {
     checkOptions(options, DIAL_OPTIONS, "`dial`");
     const { signal, originator } = options;
@@ -68,20 +59,6 @@ export function dialChannel(mux: Opener, target: ForwardTarget, options: DialOpt
     });
     if (signal !== undefined) unwatch = onAbort(signal, () => reject(abortError(target, signal)));
   });
-}
-
-/** Connects as `dialChannel` does, and returns a pair of streams. */
-export async function dial<K extends StreamTypes>(
-  mux: Opener,
-  streams: StreamKind<K>,
-  target: ForwardTarget,
-  options?: DialOptions,
-): Promise<K["pair"]> {
-  try {
-    return channelPair(await dialChannel(mux, target, options), streams);
-  } catch (error) {
-    throw withCaller(error);
-  }
 }
 
 /** Error codes and messages by the name of the reason code (RFC 4254 §5.1). */

@@ -1,6 +1,6 @@
 import type { Factor } from "@nacre/auth";
 import type { Duplex } from "../../mux/duplex.ts";
-import type { ServerConnection } from "../base/server-connection.ts";
+import type { ServerConnection } from "../server/server-connection.ts";
 import type { ListenAddress } from "./remote-listener.ts";
 import type { ForwardTarget, Originator } from "./target.ts";
 

@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import type { ServerContext } from "../base/server-user.ts";
+import type { ServerContext } from "../server/server-user.ts";
 import type { ForwardContext } from "./forwarding.ts";
 import type { ForwardTypes } from "./server.ts";
 

@@ -3,7 +3,7 @@ import { usage } from "../../check.ts";
 import type { Duplex } from "../../mux/duplex.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
 import { openedUnlessAborted } from "../../on-abort.ts";
-import type { ServerPart } from "../base/server-user.ts";
+import type { ServerPart } from "../server/server-user.ts";
 import { bridge } from "./bridge.ts";
 import { denied, type ForwardsContext, forwardContext, isAcceptable, logRefusal } from "./forwards-context.ts";
 import { HeldConnections } from "./held-connections.ts";

@@ -8,8 +8,8 @@ import {
 } from "@nacre/wire";
 import { usage } from "../../check.ts";
 import type { PeerGlobalRequest } from "../../mux/peer-asks.ts";
-import { grantedByAll, isTexts, type PermissionRow } from "../base/permission.ts";
-import type { ServerUser } from "../base/server-user.ts";
+import { grantedByAll, isTexts, type PermissionRow } from "../server/permission.ts";
+import type { ServerUser } from "../server/server-user.ts";
 import type { Forwarding } from "./forwarding.ts";
 import type { ListenAddress } from "./remote-listener.ts";
 import { ServerForwards } from "./server-forwards.ts";

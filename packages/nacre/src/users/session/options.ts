@@ -1,5 +1,5 @@
-import { checkSignal } from "../../check.ts";
 import type { OptionRows } from "../../options/schema.ts";
+import { SESSION_OPTIONS, type SessionOpenOptions } from "../client/client.ts";
 
 /** A pseudo-terminal (RFC 4254 §6.2). */
 export interface PtyOptions {
@@ -29,19 +29,6 @@ export interface SessionRequestOptions {
 }
 
 export const REQUEST_OPTIONS: OptionRows<SessionRequestOptions> = { type: true, data: true, wantReply: "boolean" };
-
-/** Options for opening a session channel. */
-export interface SessionOpenOptions {
-  /** Aborts the call with `aborted`. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * Whether to wait if the server refuses the session while others of this connection are open, as sshd does beyond `MaxSessions` (10 by
-   * default there); default true. The call tries again when another session ends. After 60 seconds it fails with `channel-open-failed`.
-   */
-  readonly queue?: boolean | undefined;
-}
-
-export const SESSION_OPTIONS: OptionRows<SessionOpenOptions> = { signal: { check: checkSignal }, queue: "boolean" };
 
 /** Options for starting a command. */
 export interface SpawnOptions extends SessionOpenOptions {

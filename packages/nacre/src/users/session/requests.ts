@@ -13,6 +13,7 @@ import {
 } from "@nacre/wire";
 import { checkName, isBytes, usage } from "../../check.ts";
 import { checkOptions, typeOf } from "../../options/schema.ts";
+import type { EncodedRequest } from "../client/client-user.ts";
 import {
   PTY_OPTIONS,
   type PtyOptions,
@@ -27,13 +28,6 @@ const NO_MODES: Uint8Array = /* @__PURE__ */ Uint8Array.of(0);
 
 /** Encodes terminal modes by name. `undefined` in a bundle without the names. */
 type ModesEncoder = ((modes: TerminalModes) => Uint8Array) | undefined;
-
-/** A channel request, ready to send. */
-export interface EncodedRequest {
-  readonly type: string;
-  readonly data: Uint8Array;
-  readonly wantReply: boolean;
-}
 
 /**
  * Returns the requests that prepare and start a session. They are encoded before a channel is opened, so that a mistake opens no channel.

@@ -2,8 +2,8 @@ import { SshError } from "@nacre/wire";
 import type { Channel } from "../../mux/channel.ts";
 import type { Opener } from "../../mux/open-channel.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
+import type { SessionOpenOptions } from "../client/client.ts";
 import { openSession } from "./open-session.ts";
-import type { SessionOpenOptions } from "./options.ts";
 
 /** Milliseconds that a refused session waits for the ends of others. */
 const QUEUE_TIME = 60_000;

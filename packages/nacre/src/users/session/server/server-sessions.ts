@@ -1,6 +1,6 @@
 import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
 import type { PeerOpen } from "../../../mux/peer-asks.ts";
-import type { ServerPart } from "../../base/server-user.ts";
+import type { ServerPart } from "../../server/server-user.ts";
 import { SessionChannel, type SessionContext } from "./session-channel.ts";
 
 const REASON = CHANNEL_OPEN_FAILURE_REASON;

@@ -1,6 +1,6 @@
 import { MAX_UINT32 } from "@nacre/wire";
 import { checkHandlers } from "../../../check.ts";
-import type { ServerUser } from "../../base/server-user.ts";
+import type { ServerUser } from "../../server/server-user.ts";
 import type { BaseSession, Pty, SessionExit, SessionHandler } from "../base-session.ts";
 import { ServerSessions } from "./server-sessions.ts";
 

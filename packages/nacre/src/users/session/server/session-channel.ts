@@ -2,7 +2,7 @@ import { exitSignal, exitStatus, SshError, utf8Decode } from "@nacre/wire";
 import type { Channel, ChannelRequest } from "../../../mux/channel.ts";
 import { EventBuffer } from "../../../mux/event-buffer.ts";
 import { ownValue } from "../../../mux/own-value.ts";
-import type { ServerContext } from "../../base/server-user.ts";
+import type { ServerContext } from "../../server/server-user.ts";
 import type {
   BaseSession,
   Pty,

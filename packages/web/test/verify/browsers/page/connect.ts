@@ -1,6 +1,6 @@
-import { type ConnectOptions, connect, type UnknownHostKey } from "@nacre/web";
+import { type Client, type ConnectOptions, connect, type UnknownHostKey } from "@nacre/web";
 import { keyStore, passkeyIdentity } from "@nacre/web/keys";
-import { type BaseClient, privateKey } from "nacre";
+import { privateKey } from "nacre";
 
 /** A login at an SSH server, as JSON. */
 export interface Login {
@@ -37,7 +37,7 @@ export const PASSKEY = "passkey";
 export async function logIn(
   login: Login,
   signal?: AbortSignal,
-): Promise<{ readonly ssh: BaseClient; readonly observed: Observed }> {
+): Promise<{ readonly ssh: Client; readonly observed: Observed }> {
   const { host, port, hostKey, acceptUnknown = false, password, limits } = login;
   const observed: Observed = { asked: [], changes: [], exchanges: 0 };
   const ssh = await connect({

@@ -2,7 +2,6 @@ import type { ClientProtocolEvent, Limits } from "@nacre/protocol";
 import type { LimitRanges, SshError } from "@nacre/wire";
 import type { Mux } from "../../mux/mux.ts";
 import type { ScopedRows } from "../../options/schema.ts";
-import type { EncodedRequest } from "../session/requests.ts";
 
 /** What a user adds to the types of a client. */
 export interface ClientUserTypes {
@@ -17,6 +16,13 @@ export interface ClientContext<T extends ClientUserTypes = ClientUserTypes> {
   readonly options: T["options"];
   readonly limits: Limits & T["limits"];
   readonly mux: Mux<ClientProtocolEvent>;
+}
+
+/** A channel request, ready to send. */
+export interface EncodedRequest {
+  readonly type: string;
+  readonly data: Uint8Array;
+  readonly wantReply: boolean;
 }
 
 /** The part of a user that runs on one connection. */

@@ -1,0 +1,106 @@
+import { SshError } from "@nacre/wire";
+import { checkSignal } from "../../check.ts";
+import type { Channel } from "../../mux/channel.ts";
+import { abortedError, onAbort, unlessAborted } from "../../on-abort.ts";
+import { withCaller } from "../../with-caller.ts";
+import { type Client, connectionOf } from "../client/client.ts";
+import type { EncodedRequest } from "../client/client-user.ts";
+import type { SpawnOptions } from "./options.ts";
+import { encodeSignal, startRequests } from "./requests.ts";
+
+/**
+ * Returns the requests that prepare and start a session of a client. Throws `usage` for invalid options, before anything is offered to the
+ * server.
+ */
+export function encodeStart(
+  client: Client,
+  options: SpawnOptions,
+  type: "exec" | "shell" | "subsystem",
+  data: Uint8Array,
+): readonly EncodedRequest[] {
+  const { driver } = connectionOf(client);
+  const requests = startRequests(options, type, data, driver.encodeModes);
+  return [...driver.sessionRequests(), ...requests];
+}
+
+/**
+ * Opens a session channel and passes it to `use`. Closes the channel if `use` fails. If the signal aborts, also while the command runs,
+ * sends `killSignal` and closes the channel.
+ */
+export async function withSession<T>(
+  client: Client,
+  options: SpawnOptions,
+  use: (channel: Channel) => Promise<T>,
+): Promise<T> {
+  const { sessions, place } = connectionOf(client);
+  const { signal, killSignal = "TERM" } = options;
+  checkSignal(signal);
+  const kill = encodeSignal(killSignal);
+  const where = place === undefined ? "" : ` at ${place}`;
+  const makeError = (aborted: AbortSignal): SshError =>
+    abortedError(`the command${where}`, aborted, "; its channel is closed");
+  if (signal?.aborted) throw makeError(signal);
+  const opening = sessions.open(options);
+  const using = opening.then((channel) => {
+    if (signal !== undefined) closeOnAbort(channel, signal, kill, makeError);
+    return use(channel);
+  });
+  try {
+    return await unlessAborted(using, signal, makeError);
+  } catch (error) {
+    opening.then(
+      (channel) => channel.close(),
+      () => {},
+    );
+    throw withCaller(error);
+  }
+}
+
+/** Kills the command and closes its channel when `signal` aborts. Throws `aborted` if it has. */
+function closeOnAbort(
+  channel: Channel,
+  signal: AbortSignal,
+  kill: Uint8Array,
+  makeError: (signal: AbortSignal) => SshError,
+): void {
+  if (signal.aborted) throw makeError(signal);
+  const unwatch = onAbort(signal, () => {
+    // Many servers let a command run on when its channel closes.
+    channel.notify("signal", kill);
+    channel.close(makeError(signal));
+  });
+  void channel.ended.then(unwatch);
+}
+
+/**
+ * Sends the preparing requests and the command without waiting in between, then waits for the replies. `hasExited` reports whether the
+ * server sent an exit report. If so, a missing reply to the command is ignored: paramiko replies from another thread, so its channel may
+ * close before the reply. `refused` is the message for a refused command.
+ */
+export async function startSession(
+  channel: Channel,
+  start: readonly EncodedRequest[],
+  hasExited: () => boolean,
+  refused?: string,
+): Promise<void> {
+  const replies: Promise<void>[] = [];
+  for (const [index, { type, data, wantReply }] of start.entries()) {
+    if (!wantReply) {
+      channel.notify(type, data);
+      continue;
+    }
+    const isLast = index === start.length - 1;
+    replies.push(isLast ? unlessExited(channel.start(type, data), hasExited, refused) : channel.request(type, data));
+  }
+  await Promise.all(replies);
+}
+
+async function unlessExited(reply: Promise<void>, hasExited: () => boolean, refused?: string): Promise<void> {
+  try {
+    await reply;
+  } catch (cause) {
+    if (hasExited()) return;
+    const isRefused = refused !== undefined && cause instanceof SshError && cause.code === "channel-request-failed";
+    throw isRefused ? new SshError("channel-request-failed", refused, { cause }) : cause;
+  }
+}
