@@ -39,7 +39,7 @@ export async function bundleCommand(): Promise<{ readonly files: Map<string, str
   const { metafile: graph } = await build(SETTINGS);
   const { outputFiles, metafile } = await build({
     ...SETTINGS,
-    plugins: [withOneCommonFile(modulesSharingWith(SSH, graph)), importingFromFiles],
+    plugins: [withOneCommonFile(modulesSharingWith(SSH, graph)), importingFromFiles, hashingWithNode],
   });
   const files = outputFiles.map(({ path, text }) => [relative(process.cwd(), path), stripComments(text)] as const);
   return { files: new Map(files), metafile };
@@ -95,5 +95,15 @@ const importingFromFiles: Plugin = {
       if (contents === source) throw new Error(`${path} no longer imports by createRequire`);
       return { contents, loader: "ts" };
     });
+  },
+};
+
+/** Gives noble's ML-KEM the hash functions of node:crypto (`sha3.ts`). */
+const hashingWithNode: Plugin = {
+  name: "hashing with Node",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^@noble\/hashes\/sha3\.js$/ }, ({ importer }) =>
+      importer.includes("/@noble/post-quantum/") ? { path: resolve("scripts/build/sha3.ts") } : undefined,
+    );
   },
 };

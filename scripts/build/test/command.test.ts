@@ -1,4 +1,8 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { mlKem768 } from "@nacre/kex/ml-kem";
+import { expect, onTestFinished, test } from "vitest";
 import { bundleCommand } from "../command.ts";
 
 const { files, metafile } = await bundleCommand();
@@ -27,6 +31,24 @@ test.each(["ciphers", "kex", "kex-ml-kem", "keys"])("portable code of `importNow
   expect([...files.values()].filter((text) => text.includes(`"./" + specifier.replace("@nacre/", "")`))).toHaveLength(
     1,
   );
+});
+
+test("ML-KEM hashes with node:crypto", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "nacre-command-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const [path, text] of files) writeFileSync(join(folder, basename(path)), text);
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  const { mlKem768: bundled } = (await import(join(folder, "kex-ml-kem.js"))) as { mlKem768: typeof mlKem768 };
+  const random = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i * 3);
+  const [ours, nobles] = [bundled.keyPair(random), mlKem768.keyPair(random)];
+  expect(ours.publicKey).toEqual(nobles.publicKey);
+  const sent = mlKem768.encapsulate(ours.publicKey, random);
+  expect(bundled.encapsulate(ours.publicKey, random)).toEqual(sent);
+  expect(ours.decapsulate(sent.ciphertext)).toEqual(sent.sharedSecret);
+  // A ciphertext that was changed gives the same secret as noble's (implicit rejection).
+  const changed = sent.ciphertext.with(0, sent.ciphertext[0]! ^ 1);
+  expect(ours.decapsulate(changed)).toEqual(nobles.decapsulate(changed));
+  expect(ours.decapsulate(changed)).not.toEqual(sent.sharedSecret);
 });
 
 /** Returns the files that load with these entry modules, without `import()`. */
