@@ -49,13 +49,24 @@ interface ShakeOptions {
   readonly dkLen?: number | undefined;
 }
 
-interface HashFunction {
-  (data: Uint8Array): Uint8Array;
-  readonly blockLen: number;
-  create(options?: ShakeOptions): Pick<Sponge, "update" | "digest" | "xofInto" | "destroy">;
+/** A hash that is being computed, and for SHAKE its reader. */
+interface Hashing {
+  update(data: Uint8Array): this;
+  digest(): Uint8Array;
+  destroy(): void;
 }
 
-function onNode(name: string, outputLength: number, blockLen: number): HashFunction {
+interface Reading extends Hashing {
+  xofInto(out: Uint8Array): Uint8Array;
+}
+
+interface HashFunction<T extends Hashing> {
+  (data: Uint8Array): Uint8Array;
+  readonly blockLen: number;
+  create(options?: ShakeOptions): T;
+}
+
+function onNode(name: string, outputLength: number, blockLen: number): HashFunction<Reading> {
   const create = ({ dkLen = outputLength }: ShakeOptions = {}): Sponge => new Sponge(name, dkLen);
   return Object.assign((data: Uint8Array) => create().update(data).digest(), { blockLen, create });
 }
@@ -74,10 +85,10 @@ function isSupported(): boolean {
 
 const native = isSupported();
 
-export const sha3_256: HashFunction = native ? onNode("sha3-256", 32, 136) : (noble.sha3_256 as HashFunction);
-export const sha3_512: HashFunction = native ? onNode("sha3-512", 64, 72) : (noble.sha3_512 as HashFunction);
-export const shake128: HashFunction = native ? onNode("shake128", 16, 168) : (noble.shake128 as HashFunction);
-export const shake256: HashFunction = native ? onNode("shake256", 32, 136) : (noble.shake256 as HashFunction);
+export const sha3_256: HashFunction<Hashing> = native ? onNode("sha3-256", 32, 136) : noble.sha3_256;
+export const sha3_512: HashFunction<Hashing> = native ? onNode("sha3-512", 64, 72) : noble.sha3_512;
+export const shake128: HashFunction<Reading> = native ? onNode("shake128", 16, 168) : noble.shake128;
+export const shake256: HashFunction<Reading> = native ? onNode("shake256", 32, 136) : noble.shake256;
 
 /** Returns the same memory as a plain `Uint8Array`: a `Buffer` has another `slice`. */
 function plainBytes(buffer: Buffer<ArrayBuffer>): Uint8Array {
