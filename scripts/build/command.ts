@@ -39,8 +39,8 @@ interface Part {
 }
 
 /**
- * Parts that share no file, since a process runs only one of them. With shared files, `nacre HOST` would load what only servers use: esbuild
- * puts a module into a common file if both reach it through an index, even if one of them uses nothing of it.
+ * Parts that share no file, since a process runs only one of them. With shared files, `nacre HOST` would load code that only servers use:
+ * esbuild puts a module into a common file if both reach it through an index, even if one of them uses nothing of it.
  */
 const PARTS: readonly Part[] = [
   {

@@ -4,7 +4,7 @@ import * as noble from "@noble/hashes/sha3.js";
 // SHA-3 and SHAKE for ML-KEM in the command, on node:crypto: the part of `@noble/hashes/sha3.js` that noble's ML-KEM uses. The command
 // makes one key pair per connection, and V8 interprets its first thousand Keccak rounds in tens of milliseconds.
 
-/** Output of the first request of a SHAKE reader in bytes: four blocks of SHAKE128, with which ML-KEM almost always samples a polynomial. */
+/** Bytes that a SHAKE reader computes at first: four blocks of SHAKE128, from which ML-KEM almost always samples a polynomial. */
 const FIRST_OUTPUT = 672;
 
 /** A hash that absorbs bytes and returns a digest. With SHAKE, `xofInto` may be called any number of times in place of `digest`. */

@@ -72,8 +72,8 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
 }
 
 /**
- * Resolves when the algorithms of all connections are loaded, and those of the first are warmed up. This runs during the TCP connect and the server's
- * setup: sshd takes some milliseconds to its KEXINIT.
+ * Resolves when the algorithms of all connections are loaded, and those of the first are warmed up. This runs during the TCP connect and
+ * the server's setup: sshd takes some milliseconds to its KEXINIT.
  */
 function readyForInput(connections: readonly Prepared[], opening: Promise<unknown>): Promise<void> {
   const ready = (async () => {

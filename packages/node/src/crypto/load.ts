@@ -19,8 +19,8 @@ export async function loadAlgorithms({
 }
 
 /**
- * Runs slow first-time work of the preferred key exchange method, if {@link loadAlgorithms} imported portable code for it. A client calls it
- * while it waits for the server's KEXINIT: the result of its key exchange then waits for less.
+ * Runs slow first-time work of the preferred key exchange method, if {@link loadAlgorithms} imported portable code for it. A client calls
+ * it while it waits for the server's KEXINIT, so that its key exchange takes less time.
  */
 export function warmUpAlgorithms({ kex: [preferred] }: Pick<TransportAlgorithms, "kex">): void {
   if (preferred === mlkem768X25519Sha256) warmMlKem768();
