@@ -5,8 +5,8 @@ import { explain } from "./say.ts";
 export const FAILURE = 255;
 
 /**
- * Resolves with the exit status of a command. Prints its error. For an invalid command line, the error names the command `help`, which lists
- * the options.
+ * Resolves with the exit status of a command. Prints its error. For an invalid command line, the error names the command `help`, which
+ * lists the options.
  */
 export async function withStatus(command: () => Promise<number>, help: string): Promise<number> {
   try {
