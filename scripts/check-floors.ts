@@ -142,7 +142,7 @@ function importsOf(file: string): string[] {
 function entriesOf(name: string): Set<string> {
   const { exports = {} } = JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8")) as Manifest;
   const sources = Object.values(exports).map((one) => (typeof one === "string" ? "" : (one["@nacre/source"] ?? "")));
-  return new Set([...sources.map((source) => source.replace("./src/", "")), "main.ts"]);
+  return new Set([...sources.map((source) => source.replace("./src/", "")), "main.ts", "commands.ts"]);
 }
 
 function packageName(dependency: string): string {

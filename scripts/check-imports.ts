@@ -11,7 +11,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   "packages/keys/src/internal.ts": "packages/keys/src/public-key.ts",
   "packages/keyfiles/src/internal.ts": "packages/keyfiles/src/known-hosts.ts",
   "packages/kex/src/internal.ts": "packages/kex/src/hybrid.ts",
-  "packages/cli/src/main.ts": "packages/cli/src/help.ts",
+  "packages/cli/src/main.ts": "packages/cli/src/compile-cache.ts",
   "packages/cli/src/ssh/ssh.ts": "packages/node/src/connect/connect.ts",
   "packages/cli/src/cp/copy.ts": "packages/node/src/connect/connect.ts",
   "packages/cli/src/sftp/sftp.ts": "packages/node/src/connect/connect.ts",

@@ -75,7 +75,7 @@ const commands = {
     run("node", [...TSX, "scripts/runtimes/main.ts", ...args]);
   },
 
-  /** Checks the sources: types, lint, format, unused exports, prose, floors, examples in the READMEs and imports. */
+  /** Checks the sources: types, lint, format, unused exports, prose, floors, examples in the READMEs, imports and exported types. */
   check() {
     install();
     build();
@@ -87,6 +87,7 @@ const commands = {
     step("floors", "node", [...TSX, "scripts/check-floors.ts"]);
     step("examples in the READMEs", "node", ["--import", "tsx", "scripts/check-examples.ts"]);
     step("imports", "node", [...TSX, "scripts/check-imports.ts"]);
+    step("exported types", "node", [...TSX, "scripts/check-exports.ts"]);
   },
 
   /** Formats the sources and sorts imports. */

@@ -4,21 +4,20 @@ import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { stripComments } from "./strip-comments.ts";
 
 const FOLDER = "packages/cli";
-/** Module of `nacre HOST`. The file with its code also has what the other commands share with it. */
-const SSH = `${FOLDER}/src/ssh/ssh.ts`;
+const MAIN = `${FOLDER}/src/main.ts`;
+/** Module of the commands other than `nacre HOST`. */
+const COMMANDS = `${FOLDER}/src/commands.ts`;
 /** Modules that `importNow` of `@nacre/node` imports, by the names of their files: keys.js for "@nacre/keys". */
 const PORTABLE = {
   ciphers: "packages/ciphers/src/index.ts",
   kex: "packages/kex/src/index.ts",
-  "kex-ml-kem": "packages/kex/src/ml-kem.ts",
   keys: "packages/keys/src/index.ts",
 };
+/** The module of ML-KEM, which nearly every connection loads before Node 24.7. */
+const ML_KEM = { "kex-ml-kem": "packages/kex/src/ml-kem.ts" };
 
 const SETTINGS = {
-  entryPoints: { main: `${FOLDER}/src/main.ts`, ...PORTABLE },
-  outdir: `${FOLDER}/dist`,
   bundle: true,
-  splitting: true,
   format: "esm",
   platform: "node",
   target: "es2023",
@@ -31,28 +30,109 @@ const SETTINGS = {
   logOverride: { "ignored-bare-import": "silent" },
 } as const satisfies BuildOptions;
 
+/** A part of the command, in a folder of its own. */
+interface Part {
+  readonly entryPoints: Readonly<Record<string, string>>;
+  readonly outdir: string;
+  /** Module with whose code esbuild puts all code that it shares with others. */
+  readonly common: string;
+}
+
+/**
+ * Parts that share no file, since a process runs only one of them. With shared files, `nacre HOST` would load code that only servers use:
+ * esbuild puts a module into a common file if both reach it through an index, even if one of them uses nothing of it.
+ */
+const PARTS: readonly Part[] = [
+  {
+    entryPoints: { main: MAIN, ...PORTABLE },
+    outdir: `${FOLDER}/dist`,
+    common: `${FOLDER}/src/ssh/ssh.ts`,
+  },
+  {
+    entryPoints: { commands: COMMANDS, ...PORTABLE },
+    outdir: `${FOLDER}/dist/commands`,
+    common: `${FOLDER}/src/ssh/connection.ts`,
+  },
+];
+
 /**
  * Returns the JavaScript of the `nacre` command by path, and esbuild's description of it. It contains the packages that the command uses,
  * and noble: Node needs half a millisecond to open and link a file, and a connection would load 30.
  */
-export async function bundleCommand(): Promise<{ readonly files: Map<string, string>; readonly metafile: Metafile }> {
-  const { metafile: graph } = await build(SETTINGS);
-  const { outputFiles, metafile } = await build({
-    ...SETTINGS,
-    plugins: [withOneCommonFile(modulesSharingWith(SSH, graph)), importingFromFiles],
-  });
-  const files = outputFiles.map(({ path, text }) => [relative(process.cwd(), path), stripComments(text)] as const);
-  return { files: new Map(files), metafile };
+export async function bundleCommand(): Promise<{
+  readonly files: Map<string, string>;
+  readonly outputs: Metafile["outputs"];
+}> {
+  const files = new Map<string, string>();
+  const outputs: Metafile["outputs"] = {};
+  for (const { outputFiles, metafile } of (await Promise.all(PARTS.map(bundlePart))).flat()) {
+    for (const { path, text } of outputFiles) files.set(relative(process.cwd(), path), stripComments(text));
+    Object.assign(outputs, metafile.outputs);
+  }
+  return { files, outputs };
 }
 
-/** Returns the modules loaded by `import()` that share code with this one. */
-function modulesSharingWith(module: string, { inputs }: Metafile): Set<string> {
+async function bundlePart({ entryPoints, outdir, common }: Part) {
+  const onDemand = await modulesOnDemand(Object.values(entryPoints));
+  const settings = { ...SETTINGS, entryPoints, outdir, splitting: true };
+  const plugins = [importingOtherFiles, importingFromFiles, importingOnDemand(onDemand)];
+  const { metafile: graph } = await build({ ...settings, plugins });
+  const oneFile = withOneCommonFile(common, modulesSharingWith(common, onDemand, graph));
+  return Promise.all([
+    build({ ...settings, plugins: [oneFile, ...plugins] }),
+    build({ ...SETTINGS, entryPoints: ML_KEM, outdir, plugins: [hashingWithNode] }),
+  ]);
+}
+
+/**
+ * Returns the modules that the code of these modules loads by `import()`. esbuild bundles all of them that a file names, even in functions
+ * that it leaves out: `listen` of `@nacre/node` would add a server to `nacre HOST`.
+ */
+async function modulesOnDemand(modules: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (let left = modules; left.length > 0; ) {
+    const { metafile } = await build({
+      ...SETTINGS,
+      entryPoints: [...left],
+      outdir: "out",
+      plugins: [importingOtherFiles, importingOnDemand(new Set())],
+    });
+    const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+    left = imports
+      .filter(({ path, kind }) => kind === "dynamic-import" && path.startsWith(ON_DEMAND))
+      .map(({ path }) => path.slice(ON_DEMAND.length))
+      .filter((path) => !found.has(path));
+    for (const path of left) found.add(path);
+  }
+  return found;
+}
+
+/** Prefix of the path of a module that is loaded by `import()` and not bundled. */
+const ON_DEMAND = "on-demand:";
+
+/** Bundles only these of the modules that are loaded by `import()`. */
+function importingOnDemand(bundled: ReadonlySet<string>): Plugin {
+  return {
+    name: "importing on demand",
+    setup(bundler) {
+      bundler.onResolve({ filter: /^[.@]|^nacre/ }, async ({ path, kind, resolveDir, pluginData }) => {
+        if (kind !== "dynamic-import" || pluginData === ON_DEMAND) return undefined;
+        const resolved = await bundler.resolve(path, { kind, resolveDir, pluginData: ON_DEMAND });
+        const module = relative(process.cwd(), resolved.path);
+        if (resolved.external || bundled.has(module)) return undefined;
+        return { path: ON_DEMAND + module, external: true };
+      });
+    },
+  };
+}
+
+/** Returns those of the modules loaded by `import()` that share code with this one. */
+function modulesSharingWith(module: string, onDemand: ReadonlySet<string>, { inputs }: Metafile): Set<string> {
   const common = staticImports(module, inputs);
-  const onDemand = Object.values(inputs).flatMap(({ imports }) =>
-    imports.filter(({ kind, external }) => kind === "dynamic-import" && external !== true).map(({ path }) => path),
-  );
   return new Set(
-    onDemand.filter((path) => path !== module && [...staticImports(path, inputs)].some((file) => common.has(file))),
+    [...onDemand].filter(
+      (path) => path !== module && [...staticImports(path, inputs)].some((file) => common.has(file)),
+    ),
   );
 }
 
@@ -65,14 +145,14 @@ function staticImports(module: string, inputs: Metafile["inputs"]): Set<string> 
 }
 
 /**
- * Makes each of these modules import `nacre HOST`. esbuild writes one file for each set of modules that share code, 26 for `nacre HOST`.
- * With this, all of them share all of its code, which makes one file.
+ * Makes each of these modules import the module `common`. esbuild writes one file for each set of modules that share code, 26 for
+ * `nacre HOST`. With this, all of them share all of its code, which makes one file.
  */
-function withOneCommonFile(modules: ReadonlySet<string>): Plugin {
+function withOneCommonFile(common: string, modules: ReadonlySet<string>): Plugin {
   return {
     name: "one common file",
     setup(bundler) {
-      bundler.onResolve({ filter: /^common:/ }, () => ({ path: resolve(SSH) }));
+      bundler.onResolve({ filter: /^common:/ }, () => ({ path: resolve(common) }));
       bundler.onLoad({ filter: /\.ts$/ }, async ({ path }) =>
         modules.has(relative(process.cwd(), path))
           ? { contents: `${await readFile(path, "utf8")}\nimport "common:";`, loader: "ts" }
@@ -95,5 +175,26 @@ const importingFromFiles: Plugin = {
       if (contents === source) throw new Error(`${path} no longer imports by createRequire`);
       return { contents, loader: "ts" };
     });
+  },
+};
+
+/** Keeps imports of the other part, and of ML-KEM, which is built alone so that it is one file. */
+const importingOtherFiles: Plugin = {
+  name: "importing other files",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^\.\/commands\.ts$/ }, ({ importer }) =>
+      resolve(importer) === resolve(MAIN) ? { path: "./commands/commands.js", external: true } : undefined,
+    );
+    bundler.onResolve({ filter: /^@nacre\/kex\/ml-kem$/ }, () => ({ path: "./kex-ml-kem.js", external: true }));
+  },
+};
+
+/** Gives noble's ML-KEM the hash functions of node:crypto (`sha3.ts`). */
+const hashingWithNode: Plugin = {
+  name: "hashing with Node",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^@noble\/hashes\/sha3\.js$/ }, ({ importer }) =>
+      importer.includes("/@noble/post-quantum/") ? { path: resolve("scripts/build/sha3.ts") } : undefined,
+    );
   },
 };

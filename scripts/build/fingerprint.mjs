@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const TOOLS = [
   "scripts/bundle-packages.ts",
   "scripts/build/command.ts",
+  "scripts/build/sha3.ts",
   "scripts/build/strip-comments.ts",
   "pnpm-lock.yaml",
 ];

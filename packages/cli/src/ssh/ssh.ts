@@ -5,8 +5,9 @@ import { HELP } from "../help.ts";
 import { oneLine } from "../one-line.ts";
 import { asksForHelp } from "../options.ts";
 import { say } from "../say.ts";
+import { FAILURE, withStatus } from "../status.ts";
 import { openTerminal, terminalOn } from "../terminal/terminal.ts";
-import type { Background } from "./background.ts";
+import { BACKGROUND, type Background, inBackground } from "./background.ts";
 import { logIn } from "./connection.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { openKeyLog } from "./key-log.ts";
@@ -15,11 +16,24 @@ import { INSTEAD_OF_SSH_OPTIONS, parseSshArguments, SSH_OPTIONS, type SshArgumen
 import { startInBackground } from "./start-background.ts";
 import { runStdio } from "./stdio.ts";
 
+/** Runs `nacre` with these words, which name no other command. Resolves with the exit status. */
+export function runSsh(words: readonly string[]): Promise<number> {
+  return withStatus(async () => {
+    if (words.length === 0) {
+      process.stdout.write(HELP);
+      return FAILURE;
+    }
+    // It needs an IPC channel; without one it is an unknown option.
+    if (words[0] === BACKGROUND && process.connected) return ssh(words.slice(2), inBackground(words[1] === "terminal"));
+    return ssh(words);
+  }, "nacre --help");
+}
+
 /**
  * Runs `nacre [user@]host`: connects, sets up forwards, runs the command or a shell, and resolves with the exit status. Rejects with the
  * `SshError` that ended the connection. `background` is set in the process that `-f` starts.
  */
-export async function ssh(line: readonly string[], background?: Background): Promise<number> {
+async function ssh(line: readonly string[], background?: Background): Promise<number> {
   if (asksForHelp(line, SSH_OPTIONS, INSTEAD_OF_SSH_OPTIONS)) {
     process.stdout.write(HELP);
     return 0;

@@ -32,13 +32,18 @@ export function timeOf({ dial: { connectTimeout } }: Prepared, { since }: Opened
 /**
  * Logs in to a jump host over `opened` and opens a channel from there to `next`. If the server is known to support it, the channel open is
  * sent together with the login. The returned duplex owns the jump host's connection, which is closed with it or if this function
- * rejects.
+ * rejects. No input is processed before `ready` resolves.
  */
-export async function throughHop(opened: Opened, hop: Prepared, next: Prepared): Promise<Opened> {
+export async function throughHop(
+  opened: Opened,
+  hop: Prepared,
+  next: Prepared,
+  ready: Promise<unknown>,
+): Promise<Opened> {
   const fail = (cause: unknown): SshError => hopError(hop.dial, cause);
   try {
     const { driver, early } = await logIn(
-      bufferInputUntil(hop.loading, opened.duplex),
+      bufferInputUntil(ready, opened.duplex),
       { ...hop.options, connecting: timeOf(hop, opened) },
       (mux) => dialOver(mux, addressOf(next), { signal: hop.options.signal }),
     );

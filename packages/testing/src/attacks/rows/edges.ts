@@ -133,7 +133,19 @@ export const EDGES: readonly Row[] = [
   },
   {
     title: "whose file",
-    client: heldBy(NODE, "whose file · client", HOME, patch("key-file-mode", "false"), remove("identity-private")),
+    client: [
+      heldBy(NODE, "whose file · client", HOME, patch("key-file-mode", "false"), remove("identity-private")),
+      heldBy(
+        "cli/test/compile-cache",
+        "a folder that another user owns or can open is no compile cache",
+        remove("compile-cache-private"),
+      ),
+      heldBy(
+        "cli/test/compile-cache",
+        "a folder that another user could replace is no compile cache",
+        remove("compile-cache-parents"),
+      ),
+    ],
     server: heldBy(
       NODE,
       "whose file · server",
