@@ -10,8 +10,8 @@ const BUILD_TIMEOUT = 900_000;
 const BUILD_PROGRAMS = `import("./scripts/bench/children.ts").then(({ buildPrograms }) => buildPrograms())`;
 
 /**
- * Returns the root of a checkout of a commit, with its packages and measured programs built. It is a folder next to this checkout, which the
- * next run uses again.
+ * Returns the root of a checkout of a commit, with its packages and measured programs built. It is a folder next to this checkout, and
+ * stays there for the next run.
  */
 export async function checkOut(commit: string): Promise<string> {
   const hash = (await must(["git", "rev-parse", "--short=8", "--verify", `${commit}^{commit}`], ROOT)).trim();
