@@ -2,6 +2,18 @@ import { expect, test } from "vitest";
 import { formatTable, median, spread } from "../measure/table.ts";
 import { tasksTable } from "../web/web-tables.ts";
 
+/** Returns a transfer with these tasks over 50 ms. */
+const measured = (longestGapMs: number, ...tasks: readonly number[]) => ({
+  seconds: 1,
+  bytes: 1,
+  sha256: undefined,
+  counts: { messagesIn: 0, bytesIn: 0, messagesOut: 0, bytesOut: 0, sshBytesIn: 0, sshBytesOut: 0 },
+  restored: 0,
+  secondsLost: 0,
+  cpuSeconds: 1,
+  tasks: { longestGapMs, longestTaskMs: Math.max(0, ...tasks), longTasks: tasks.length },
+});
+
 test("takes the middle value, or the mean of the two in the middle", () => {
   expect(median([3, 1, 2])).toBe(2);
   expect(median([4, 1, 2, 10])).toBe(3);
@@ -20,16 +32,6 @@ test("aligns names to the left and numbers to the right", () => {
 
 test("shows no longest task below the length that Chromium reports", () => {
   const lane = { place: "Chromium", peer: "nacre" } as const;
-  const measured = (longestGapMs: number, ...tasks: readonly number[]) => ({
-    seconds: 1,
-    bytes: 1,
-    sha256: undefined,
-    counts: { messagesIn: 0, bytesIn: 0, messagesOut: 0, bytesOut: 0, sshBytesIn: 0, sshBytesOut: 0 },
-    restored: 0,
-    secondsLost: 0,
-    cpuSeconds: 1,
-    tasks: { longestGapMs, longestTaskMs: Math.max(0, ...tasks), longTasks: tasks.length },
-  });
   const results = new Map([
     [lane, { download: [measured(12), measured(20)], upload: [measured(90, 60, 80), measured(70, 65)] }],
   ]);
