@@ -16,6 +16,8 @@ export interface Bench {
   readonly server: { readonly connections: number; readonly logins: number; readonly bytes: number };
   /** Sizes of the `sftp` case: bytes of the long file, number of short files, names in a listing. */
   readonly sftp: { readonly bytes: number; readonly files: number; readonly names: number };
+  /** Size in bytes of the transfer during which the tasks of a page are watched. */
+  readonly pageBytes: number;
   /** Returns whether the run includes this contender. */
   takesPart(contender: Contender): boolean;
   /** Path of a file with the payload, for `ssh`. */

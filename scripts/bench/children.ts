@@ -1,14 +1,33 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import type { Report, ResultOf, Task } from "./tasks.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-/** Folder inside the project, so that the programs find the packages that they import. */
-const built = fileURLToPath(new URL("../../node_modules/.cache/nacre-bench/", import.meta.url));
 
-/** The script of the page of the case `web`, with everything that it imports. */
-export const PAGE_SCRIPT: string = `${built}page-web.js`;
+/** Root of this checkout. */
+export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
+/** Root of the checkout whose programs are measured. */
+let checkout = ROOT;
+
+/** Measures the programs of another checkout from now on. They must be built there. */
+export function measureCheckout(root: string): void {
+  checkout = root;
+}
+
+/** Returns the root of the checkout whose programs are measured. */
+export function measuredCheckout(): string {
+  return checkout;
+}
+
+/** Returns the folder of a checkout's compiled programs. It is inside the checkout, so that they find the packages that they import. */
+const builtIn = (root: string): string => `${root}node_modules/.cache/nacre-bench/`;
+
+/** Returns the script of the page of the case `web`, with everything that it imports. */
+export function pageScript(): string {
+  return `${builtIn(checkout)}page-web.js`;
+}
 
 const programs = [
   "child-nacre",
@@ -36,6 +55,15 @@ export interface Program {
   readonly nodeArgs?: readonly string[];
 }
 
+/** Names of programs in commits before they were renamed. */
+const FORMER_NAMES: Partial<Record<Program["file"], string>> = { "child-remote": "child-far" };
+
+/** Returns the compiled file of a program in the checkout that is measured. */
+function fileOf({ file }: Program): string {
+  const path = `${builtIn(checkout)}${file}.mjs`;
+  return existsSync(path) ? path : `${builtIn(checkout)}${FORMER_NAMES[file] ?? file}.mjs`;
+}
+
 /**
  * Compiles the programs to JavaScript, so that the measured processes need no loader. Packages stay external: Nacre is measured as built
  * for publishing.
@@ -43,7 +71,7 @@ export interface Program {
 export function buildPrograms(): void {
   buildSync({
     entryPoints: programs.map((name) => `${here}children/${name}.ts`),
-    outdir: built,
+    outdir: builtIn(ROOT),
     outExtension: { ".js": ".mjs" },
     bundle: true,
     packages: "external",
@@ -54,7 +82,7 @@ export function buildPrograms(): void {
   });
   buildSync({
     entryPoints: [`${here}children/page-web.ts`],
-    outfile: PAGE_SCRIPT,
+    outfile: `${builtIn(ROOT)}page-web.js`,
     bundle: true,
     format: "iife",
     platform: "browser",
@@ -91,7 +119,7 @@ export class Child {
   /** Starts a program. `namespace` is the path of a network namespace to run in. */
   constructor(program: Program, namespace?: string) {
     const profile = profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profiles}`];
-    const child = fork(`${built}${program.file}.mjs`, program.args ?? [], {
+    const child = fork(fileOf(program), program.args ?? [], {
       // Does not inherit the loader and the import conditions of this process.
       ...(namespace === undefined
         ? { execArgv: [...profile, ...(program.nodeArgs ?? [])] }

@@ -1,7 +1,6 @@
 /**
  * Measures the minimum cost of a packet of 32 KiB on Node, without Nacre's code: `node --import tsx scripts/bench/bulk/spike.ts`. Prints
- * the CPU time of this process for the unavoidable calls, in microseconds per packet. The other end is a separate process. See
- * ARCHITECTURE.md.
+ * the CPU time of this process for the unavoidable calls, in microseconds per packet. The other end is a separate process. See costs.md.
  */
 import { fork } from "node:child_process";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";

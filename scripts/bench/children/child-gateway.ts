@@ -11,6 +11,8 @@ import { work } from "./worker.ts";
 const HOST = "127.0.0.1";
 /** Interval in milliseconds in which the sent bytes are compared with the next cut. */
 const LOOK = 2;
+/** Bytes that a WebSocket sends before it is lost. Without that, a second cut of a short transfer may come before the first is restored. */
+const ALIVE = 64 * 1024;
 
 let gateway: Gateway | undefined;
 let task: GatewayTask;
@@ -55,7 +57,8 @@ async function admit({ cuts }: AdmitTask): Promise<AdmitResult> {
   if (left.length > 0)
     cutter = setInterval(() => {
       const sent = [...sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, 0);
-      if (left.length === 0 || sent < left[0]!) return;
+      const isAlive = [...sockets].some(({ destroyed, bytesWritten }) => !destroyed && bytesWritten > ALIVE);
+      if (left.length === 0 || sent < left[0]! || !isAlive) return;
       left.shift();
       for (const socket of sockets) socket.destroy();
     }, LOOK);

@@ -5,6 +5,7 @@ import { must } from "@nacre/testing/openssh/run";
 import type { Bench, Case, Sample } from "../bench.ts";
 import { payload } from "../bulk/payload.ts";
 import { serverBulk } from "./server-bulk.ts";
+import { concurrentTransfers } from "./server-concurrent.ts";
 import type { ServerSetup } from "./server-hosts.ts";
 import { idleMemory } from "./server-idle.ts";
 import { serverKex } from "./server-kex.ts";
@@ -13,7 +14,7 @@ import { serverVisits } from "./server-visits.ts";
 
 export const serverCase: Case = {
   name: "server",
-  what: "Nacre's and ssh2's servers: idle connections, logins, key exchange methods, small messages, transfers to and from `ssh`",
+  what: "Nacre's and ssh2's servers: idle connections, logins, key exchange methods, small messages, transfers to and from `ssh`, one and four at once",
   async run(bench) {
     const folder = await mkdtemp(join(tmpdir(), "nacre-bench-server-"));
     try {
@@ -25,6 +26,7 @@ export const serverCase: Case = {
         await serverKex(bench, setup, samples),
         await serverVisits(bench, setup, samples),
         ...(await serverBulk(bench, setup, samples)),
+        await concurrentTransfers(bench, setup, samples),
       ];
       return { tables, samples };
     } finally {

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { installPackages } from "@nacre/testing/openssh/debian";
 import { run } from "@nacre/testing/openssh/run";
+import { measuredCheckout } from "../children.ts";
 import { runMeasured } from "../measure/measured-command.ts";
 import { sshOptions } from "../measure/ssh-command.ts";
 import type { Suite, Target } from "../tasks.ts";
@@ -11,8 +11,8 @@ import type { FileAction, FilesResult } from "./sftp-tasks.ts";
 /** A command that moves files over SFTP. */
 export type SftpCommand = "sftp" | "lftp" | "rclone" | "nacre cp";
 
-/** The `nacre` command, as built for publishing. */
-const NACRE = fileURLToPath(new URL("../../../packages/cli/dist/main.js", import.meta.url));
+/** Returns the file of the `nacre` command, as built for publishing. */
+const nacreProgram = (): string => `${measuredCheckout()}packages/cli/dist/main.js`;
 
 /** Number of connections of `lftp mirror`. */
 const LFTP_CONNECTIONS = 8;
@@ -93,7 +93,7 @@ function nacreCommand(
   rest: readonly string[],
 ): string[] {
   const options = ["-P", String(port), "-i", keyFile, "--host-key", hostKeyFingerprint, "-c", cipher, "-m", mac];
-  return [process.execPath, NACRE, command, ...options, ...rest];
+  return [process.execPath, nacreProgram(), command, ...options, ...rest];
 }
 
 /** Returns source and target of `nacre cp`. Throws for an action other than to move one file. */

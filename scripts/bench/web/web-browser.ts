@@ -20,7 +20,44 @@ export interface PageResult extends WebTransferResult {
   readonly peakMiB: number;
   /** Peak of the JavaScript heap with all ArrayBuffers, in MiB; `undefined` if the transfer is not observed. */
   readonly peakHeapMiB: number | undefined;
+  /** Tasks of the page's main thread; `undefined` if they are not watched. */
+  readonly tasks: PageTasks | undefined;
 }
+
+/** Tasks of a page's main thread during a transfer. */
+export interface PageTasks {
+  /** Longest time between two ticks of a timer of 5 ms, in milliseconds. */
+  readonly longestGapMs: number;
+  /** Length in milliseconds of the longest task that Chromium reports; 0 if none takes longer than 50 ms. */
+  readonly longestTaskMs: number;
+  /** Number of tasks that take longer than 50 ms. */
+  readonly longTasks: number;
+}
+
+/** Script that watches the tasks of a page's main thread until it calls `endWatch`, which returns `PageTasks`. */
+const WATCH = `{
+  const tasks = [];
+  const note = (entries) => { for (const { duration } of entries) tasks.push(duration); };
+  const observer = new PerformanceObserver((list) => note(list.getEntries()));
+  observer.observe({ type: "longtask" });
+  let last = performance.now();
+  let longestGapMs = 0;
+  const tick = () => {
+    const now = performance.now();
+    longestGapMs = Math.max(longestGapMs, now - last);
+    last = now;
+  };
+  const timer = setInterval(tick, 5);
+  globalThis.endWatch = async () => {
+    clearInterval(timer);
+    tick();
+    // A task is reported after its end.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    note(observer.takeRecords());
+    observer.disconnect();
+    return { longestGapMs, longestTaskMs: Math.max(0, ...tasks), longTasks: tasks.length };
+  };
+}`;
 
 /**
  * Time in milliseconds between opening a page and its transfer. Chromium loads pages of its own for each new window, which takes about a
@@ -57,8 +94,8 @@ export class WebBrowser {
     return new WebBrowser(pipe, folder, profileFolder);
   }
 
-  /** Opens the page of a gateway, and runs a transfer there. Rejects if it takes longer than `timeoutMs`. */
-  async perform(task: WebTransferTask, timeoutMs: number): Promise<PageResult> {
+  /** Opens the page of a gateway, and runs a transfer there. Rejects if it takes longer than `timeoutMs`. `watch` also watches tasks. */
+  async perform(task: WebTransferTask, timeoutMs: number, watch: boolean): Promise<PageResult> {
     const pipe = this.#pipe;
     const { browserContextId } = await pipe.call<{ browserContextId: string }>("Target.createBrowserContext");
     try {
@@ -68,7 +105,7 @@ export class WebBrowser {
       });
       const attach = { targetId: target.targetId, flatten: true };
       const { sessionId } = await pipe.call<{ sessionId: string }>("Target.attachToTarget", attach);
-      return await within(timeoutMs, this.#run(task, sessionId));
+      return await within(timeoutMs, this.#run(task, sessionId, watch));
     } finally {
       await pipe.call("Target.disposeBrowserContext", { browserContextId });
     }
@@ -80,7 +117,7 @@ export class WebBrowser {
     await rm(this.#folder, { recursive: true, maxRetries: 5 });
   }
 
-  async #run(task: WebTransferTask, sessionId: string): Promise<PageResult> {
+  async #run(task: WebTransferTask, sessionId: string, watch: boolean): Promise<PageResult> {
     const pipe = this.#pipe;
     await pipe.call("Page.enable", {}, sessionId);
     const loaded = pipe.event("Page.loadEventFired", sessionId);
@@ -92,10 +129,12 @@ export class WebBrowser {
     const before = await this.#processes();
     const meter = task.observe ? new HeapMeter(pipe, sessionId) : undefined;
     if (this.#profileFolder !== undefined) await this.#startProfile(sessionId);
+    if (watch) await this.#evaluate(WATCH, sessionId);
     const result = (await this.#evaluate("runTransfer()", sessionId)) as WebTransferResult;
+    const tasks = watch ? ((await this.#evaluate("endWatch()", sessionId)) as PageTasks) : undefined;
     const after = await this.#processes();
     if (this.#profileFolder !== undefined) await this.#writeProfile(sessionId, task);
-    return { ...result, ...(await costs(before, after)), peakHeapMiB: await meter?.stop() };
+    return { ...result, ...(await costs(before, after)), peakHeapMiB: await meter?.stop(), tasks };
   }
 
   /** Evaluates an expression in a page, and waits for its promise. Rejects if the promise rejects. */
