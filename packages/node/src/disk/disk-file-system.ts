@@ -32,6 +32,12 @@ export function diskFileSystem(options: DiskFileSystemOptions): DiskFileSystem {
   return new DiskFiles(options, chooseOpenRoot());
 }
 
+/** Returns the same files for SFTP sessions alone. Their buffers are freed after use, which an application could not expect. */
+export function diskOfSessions(options: DiskFileSystemOptions): DiskFileSystem {
+  checkDiskOptions(options);
+  return new DiskFiles(options, chooseOpenRoot(), true);
+}
+
 function chooseOpenRoot(): OpenRoot {
   if (process.platform !== "linux") return openPathRoot;
   if (!hasDescriptors()) throw new SshError("usage", "`diskFileSystem` needs /proc on Linux; mount it");
