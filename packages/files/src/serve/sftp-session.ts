@@ -1,6 +1,6 @@
 import { type SftpServer, type SftpServerEvent, SSH_FX } from "@nacre/sftp";
 import { type AskToken, type Bytes, SshError } from "@nacre/wire";
-import { type BaseSession, type Channel, FREED_FROM, freeBuffers, type SessionBytes } from "nacre/extend";
+import { type BaseSession, type Channel, FREED_FROM, freeBuffer, type SessionBytes } from "nacre/extend";
 import { FileSystemError, refusalOf } from "./file-error.ts";
 import type { FileSystem } from "./file-system.ts";
 import { type OpenHandle, servedOf } from "./open-handle.ts";
@@ -140,8 +140,10 @@ export class SftpSession implements SessionBytes {
   /** Frees the buffers whose bytes are parsed. The machine has copied these, and nothing else uses the buffer of a channel's data. */
   #freeParsed(): void {
     const parsed = this.#received - this.#machine.unparsed;
-    const kept = this.#unparsed.findIndex(({ end }) => end > parsed);
-    freeBuffers(this.#unparsed.splice(0, kept === -1 ? this.#unparsed.length : kept).map(({ buffer }) => buffer));
+    for (let first = this.#unparsed[0]; first !== undefined && first.end <= parsed; first = this.#unparsed[0]) {
+      freeBuffer(first.buffer);
+      this.#unparsed.shift();
+    }
   }
 
   #handle(event: SftpServerEvent<OpenHandle>): void {
