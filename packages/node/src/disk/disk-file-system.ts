@@ -32,7 +32,10 @@ export function diskFileSystem(options: DiskFileSystemOptions): DiskFileSystem {
   return new DiskFiles(options, chooseOpenRoot());
 }
 
-/** Returns the same files for SFTP sessions alone. Their buffers are freed after use, which an application could not expect. */
+/**
+ * Returns the same files for SFTP sessions alone, which do not use the data of a write again. So the files free it
+ * (`HandleContext.freesBuffers`); an application or a `FileSystem` around them could not expect that.
+ */
 export function diskOfSessions(options: DiskFileSystemOptions): DiskFileSystem {
   checkDiskOptions(options);
   return new DiskFiles(options, chooseOpenRoot(), true);
