@@ -19,8 +19,6 @@ export class FrameReader {
   #chunks: Uint8Array[] = [];
   /** Number of bytes read of the first chunk. */
   #offset = 0;
-  /** Whether `take` has returned a view of the first chunk. */
-  #isViewed = false;
   /** Number of unread bytes in all chunks. */
   #held = 0;
   /** Unread bytes of the current packet; `undefined` before its length field. */
@@ -105,15 +103,8 @@ export class FrameReader {
     this.#skip(length);
   }
 
-  /** Reads the next `length` bytes of the current packet: a view if they are in one chunk, else a copy. */
+  /** Reads the next `length` bytes of the current packet. Returns a copy, so that no view of a chunk is left. */
   take(length: number): Bytes {
-    const first = this.#chunks[0];
-    if (first !== undefined && first.length - this.#offset >= length) {
-      const view = first.subarray(this.#offset, this.#offset + length);
-      this.#isViewed = true;
-      this.skip(length);
-      return view as Bytes;
-    }
     const copy = new Uint8Array(length);
     this.copy(copy);
     return copy;
@@ -121,7 +112,7 @@ export class FrameReader {
 
   /**
    * Reads the next `length` bytes of the current packet as pieces, none empty. The caller owns the pieces and their buffers. A piece is a
-   * view only if it ends a long chunk that owns its buffer, and nothing else has a view of it; the others are copies.
+   * view only if it ends a long chunk that owns its buffer; the others are copies.
    */
   takePieces(length: number): Bytes[] {
     this.#leave(length);
@@ -130,7 +121,7 @@ export class FrameReader {
       const chunk = this.#chunks[0]!;
       const part = chunk.subarray(this.#offset, this.#offset + left);
       const endsChunk = this.#offset + part.length === chunk.length;
-      const isOwned = endsChunk && this.#owned.has(chunk) && !this.#isViewed;
+      const isOwned = endsChunk && this.#owned.has(chunk);
       pieces.push(isOwned ? (part as Bytes) : copyBytes(part));
       left -= part.length;
       this.#skip(part.length);
@@ -155,7 +146,6 @@ export class FrameReader {
     this.#chunks = [];
     this.#owned.clear();
     this.#offset = 0;
-    this.#isViewed = false;
     this.#held = 0;
     this.#remaining = undefined;
     this.#collected = new Uint8Array(0);
@@ -175,7 +165,6 @@ export class FrameReader {
       this.#chunks.shift();
       this.#owned.delete(chunk);
       this.#offset = 0;
-      this.#isViewed = false;
       chunk = this.#chunks[0];
     }
     this.#offset += left;

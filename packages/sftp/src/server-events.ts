@@ -9,7 +9,7 @@ export type SftpServerRequest<Handle> = Exclude<SftpRequest<Handle>, LimitsReque
 export type SftpServerEvent<Handle> =
   /**
    * A request of the client. Answer it once, with its token and one of the server's methods. Handles are replaced by the application's
-   * values. Byte strings belong to the receiver.
+   * values. Byte strings belong to the receiver, with their buffer, which holds only this request.
    */
   | { readonly type: "request"; readonly token: AskToken; readonly request: SftpServerRequest<Handle> }
   /** SFTP ended with this handle open. Release it; no request uses it any more. */

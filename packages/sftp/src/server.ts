@@ -108,6 +108,11 @@ export class SftpServer<Handle> {
     return this.#order.count;
   }
 
+  /** Number of the last bytes of `receive` that are not parsed yet. The server has copied the ones before, and does not keep them. */
+  get unparsed(): number {
+    return this.#frames.held;
+  }
+
   /**
    * Whether the server parses further requests. While false, do not read more from the client, or return no window credit: too much
    * is pending or unsent. Look again after each answer and each call of `sent`.
@@ -131,7 +136,7 @@ export class SftpServer<Handle> {
     this.#output.sent(length);
   }
 
-  /** Adds bytes from the client; the server then owns them. Take the events after each call. */
+  /** Adds bytes from the client, which the server keeps until they are parsed. Take the events after each call. */
   receive(bytes: Uint8Array): void {
     if (!this.#isOver) this.#frames.push(bytes);
   }

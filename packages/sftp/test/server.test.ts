@@ -348,6 +348,29 @@ describe("a closed handle", () => {
   });
 });
 
+describe("received bytes", () => {
+  it("are copied when they are parsed, and not used again", () => {
+    const client = new ScriptedClient({ limits: { maxRequests: 2 } }).ready();
+    const handle = client.open(OPEN, "f");
+    const packets = [1, 2, 3].map((id) => framed(encodeRequest(id, write(handle, 5000 * id, 5000))));
+    const [first, second, third] = [packets[0]!, packets[1]!.subarray(0, 3000), packets[1]!.slice(3000)];
+    for (const bytes of [first, second]) client.server.receive(bytes);
+    const asks = client.asks();
+    // The length field of a packet is parsed before the rest.
+    expect([asks.length, client.server.unparsed]).toEqual([1, 3000 - 4]);
+    first.fill(0);
+    client.server.receive(third);
+    client.server.receive(packets[2]!);
+    asks.push(...client.asks());
+    expect([asks.length, client.server.wantsInput, client.server.unparsed]).toEqual([2, false, packets[2]!.length]);
+    for (const bytes of [second, third]) bytes.fill(0);
+    for (const { request } of asks)
+      expect(request.type === "write" && request.data.every((byte) => byte === 7)).toBe(true);
+    client.server.close();
+    expect(client.server.unparsed).toBe(0);
+  });
+});
+
 describe("backpressure", () => {
   const stat = { type: "stat", path: PATH } as const;
 

@@ -23,7 +23,9 @@ export async function copyData(request: CopyDataRequest<OpenHandle>, isOver: () 
     const length = Math.min(BLOCK, end - at);
     const bytes = from.file.readNow?.(at, length)?.slice() ?? (await from.file.read(at, length)).slice();
     if (bytes.length === 0) return;
-    await to.file.write(writeOffset + (at - readOffset), bytes);
+    const start = writeOffset + (at - readOffset);
+    // Before the write: a file of a disk frees the bytes.
     at += bytes.length;
+    await to.file.write(start, bytes);
   }
 }

@@ -1,6 +1,6 @@
 import { type SftpServer, type SftpServerEvent, SSH_FX } from "@nacre/sftp";
-import { type AskToken, SshError } from "@nacre/wire";
-import type { BaseSession, Channel, SessionBytes } from "nacre/extend";
+import { type AskToken, type Bytes, SshError } from "@nacre/wire";
+import { type BaseSession, type Channel, FREED_FROM, freeBuffer, type SessionBytes } from "nacre/extend";
 import { FileSystemError, refusalOf } from "./file-error.ts";
 import type { FileSystem } from "./file-system.ts";
 import { type OpenHandle, servedOf } from "./open-handle.ts";
@@ -64,6 +64,10 @@ export class SftpSession implements SessionBytes {
   readonly #answering: AnswerContext;
   readonly #paths = new PathOrder();
   #channel: SftpPeerChannel | undefined;
+  /** Number of received bytes. */
+  #received = 0;
+  /** Buffers of received bytes that may not be parsed yet, and the value of `#received` after each. */
+  readonly #unparsed: { readonly buffer: ArrayBuffer; readonly end: number }[] = [];
   /** Received bytes without window credit. */
   #unconsumed = 0;
   #state: State = { kind: "open" };
@@ -92,8 +96,10 @@ export class SftpSession implements SessionBytes {
     this.#turn();
   }
 
-  data(_: number, bytes: Uint8Array): void {
+  data(_: number, bytes: Bytes): void {
+    this.#received += bytes.length;
     this.#unconsumed += bytes.length;
+    if (bytes.length >= FREED_FROM) this.#unparsed.push({ buffer: bytes.buffer, end: this.#received });
     this.#machine.receive(bytes);
     this.#turn();
   }
@@ -122,12 +128,22 @@ export class SftpSession implements SessionBytes {
         if (this.#machine.unsent.length >= BATCH) this.#write();
       }
     } while (this.#write());
+    this.#freeParsed();
     this.#settleEnd();
     // rule: sftp-server-backpressure
     if (!this.#machine.wantsInput) return;
     const bytes = this.#unconsumed;
     this.#unconsumed = 0;
     if (bytes > 0) this.#channel.consumed(bytes);
+  }
+
+  /** Frees the buffers whose bytes are parsed. The machine has copied these, and nothing else uses the buffer of a channel's data. */
+  #freeParsed(): void {
+    const parsed = this.#received - this.#machine.unparsed;
+    for (let first = this.#unparsed[0]; first !== undefined && first.end <= parsed; first = this.#unparsed[0]) {
+      freeBuffer(first.buffer);
+      this.#unparsed.shift();
+    }
   }
 
   #handle(event: SftpServerEvent<OpenHandle>): void {

@@ -6,6 +6,7 @@ import { RawClient } from "./raw-client.ts";
 import { openServed, withMethods } from "./support.ts";
 
 const MEBIBYTE = 1024 * 1024;
+const OPEN = { read: false, write: false, append: false, create: false, truncate: false, exclusive: false };
 const CREATE = SSH_FXF.READ | SSH_FXF.WRITE | SSH_FXF.CREAT;
 
 describe("the bytes of a long file", () => {
@@ -24,6 +25,34 @@ describe("the bytes of a long file", () => {
     const found = new Uint8Array(content.length);
     for (const [offset, data] of kept) found.set(data, offset);
     expect(equalBytes(found, content)).toBe(true);
+  });
+
+  it("are freed as received once the server has parsed them, and not before", async () => {
+    const memory = memoryFileSystem();
+    const client = await RawClient.start(memory);
+    const handle = await client.open("f", CREATE);
+    const content = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
+    const answer = new Promise((resolve) =>
+      client.machine.request({ type: "write", handle, offset: 0, data: content }, resolve),
+    );
+    const packet = client.machine.unsent.slice();
+    client.machine.sent(packet.length);
+    const chunks = [0, 40_000, 80_000].map((start) => packet.slice(start, start + 40_000));
+    const lengths = chunks.map((chunk) => {
+      client.give(chunk);
+      return chunks.map(({ length }) => length);
+    });
+    // No chunk before the packet ends, then each.
+    expect(lengths).toEqual([
+      [40_000, 40_000, packet.length - 80_000],
+      [40_000, 40_000, packet.length - 80_000],
+      [0, 0, 0],
+    ]);
+    expect(await answer).toMatchObject({ type: "status", status: 0 });
+    const file = await memory.open("f", { ...OPEN, read: true }, {});
+    expect(equalBytes(await file.read(0, content.length), content)).toBe(true);
+    client.close();
+    await client.ended;
   });
 
   it("are read no faster than the client takes them, when the file answers at once", async () => {

@@ -68,8 +68,13 @@ export class RawClient {
 
   /** Sends bytes as they are. */
   send(bytes: Uint8Array): void {
+    this.give(bytes.slice());
+  }
+
+  /** Sends bytes as they are, and gives their buffer away. */
+  give(bytes: Uint8Array<ArrayBuffer>): void {
     this.sent += bytes.length;
-    this.#handler.data(0, bytes.slice());
+    this.#handler.data(0, bytes);
   }
 
   /** Lets the channel take more bytes from the server. */

@@ -32,6 +32,15 @@ export function diskFileSystem(options: DiskFileSystemOptions): DiskFileSystem {
   return new DiskFiles(options, chooseOpenRoot());
 }
 
+/**
+ * Returns the same files for SFTP sessions alone, which do not use the data of a write again. So the files free it
+ * (`HandleContext.freesBuffers`); an application or a `FileSystem` around them could not expect that.
+ */
+export function diskOfSessions(options: DiskFileSystemOptions): DiskFileSystem {
+  checkDiskOptions(options);
+  return new DiskFiles(options, chooseOpenRoot(), true);
+}
+
 function chooseOpenRoot(): OpenRoot {
   if (process.platform !== "linux") return openPathRoot;
   if (!hasDescriptors()) throw new SshError("usage", "`diskFileSystem` needs /proc on Linux; mount it");

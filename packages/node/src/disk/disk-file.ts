@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, fsync, read, readSync, write, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import type { Attributes, ServedFile } from "@nacre/files/server";
+import { FREED_FROM, freeBuffer } from "nacre/extend";
 import { attributesOf, changeOpen, exactSize } from "./attributes.ts";
 import { descriptorPath } from "./descriptor-directory.ts";
 import type { PathUser } from "./directory-tree.ts";
@@ -23,6 +24,8 @@ const storeLater = promisify(fsync);
 /** What an open file or directory needs of its file system. */
 export interface HandleContext extends PathUser {
   readonly turn: TurnBudget;
+  /** Whether to free the data of a write once it is written. Its buffer must hold nothing else that is in use. */
+  readonly freesBuffers: boolean;
   /** Returns what a client may set of some attributes. Throws EROFS if the file system is read-only. */
   settable(this: void, attributes: Attributes): Attributes;
 }
@@ -77,7 +80,7 @@ export class DiskFile implements ServedFile {
 
   /** Writes all bytes. Without an offset, the system appends them. */
   async #writeAt(offset: number | undefined, data: Uint8Array): Promise<void> {
-    const { turn } = this.#context;
+    const { turn, freesBuffers } = this.#context;
     for (let done = 0; done < data.length; ) {
       const position = offset === undefined ? null : offset + done;
       const length = data.length - done;
@@ -88,6 +91,7 @@ export class DiskFile implements ServedFile {
         writtenNow ??
         (await whenFree(this.#id, () => writeLater(this.#descriptor, data, done, length, position))).bytesWritten;
     }
+    if (freesBuffers && data.length >= FREED_FROM) freeBuffer(data.buffer as ArrayBuffer);
   }
 
   stat(): Promise<Attributes> {

@@ -46,10 +46,13 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   readonly #accounts: AccountNames | undefined;
   readonly #context: HandleContext;
 
-  /** Serves the files for one login. `shared` has the directories and accounts of another login's. */
+  /**
+   * Serves the files for one login. `freesBuffers`: see `HandleContext`. `shared` has the directories and accounts of another login's.
+   */
   constructor(
     options: DiskFileSystemOptions,
     openRoot: OpenRoot,
+    freesBuffers = false,
     login = "",
     shared: { readonly tree: DirectoryTree; readonly accounts: AccountNames | undefined } = {
       tree: new DirectoryTree(options.root, options.startDirectory ?? "/", openRoot, diskTurn),
@@ -65,6 +68,7 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
     this.#context = {
       login,
       turn: diskTurn,
+      freesBuffers,
       settable: (attributes) => this.#settable(attributes),
       opened: () => countOpened(root, login, maxHandles),
       closed: () => countClosed(root, login),
@@ -74,7 +78,8 @@ export class DiskFiles implements Required<Omit<FileSystem, "usersGroups">> {
   }
 
   forLogin(login: string): DiskFiles {
-    return new DiskFiles(this.#options, this.#openRoot, login, { tree: this.#tree, accounts: this.#accounts });
+    const shared = { tree: this.#tree, accounts: this.#accounts };
+    return new DiskFiles(this.#options, this.#openRoot, this.#context.freesBuffers, login, shared);
   }
 
   open(path: string, mode: OpenMode, { permissions = 0o666 }: Attributes): Promise<ServedFile> {

@@ -1,7 +1,7 @@
 import { type SftpPeer, type SftpServerSettings, sftpServer as serveFileSystem } from "@nacre/files/server";
 import { checkOptions, type OptionRows } from "nacre/extend";
 import type { NodeSession, SessionHandler } from "../listen/session.ts";
-import { diskFileSystem } from "./disk-file-system.ts";
+import { diskOfSessions } from "./disk-file-system.ts";
 import { DISK_OPTIONS, type DiskFileSystemOptions } from "./options.ts";
 
 /** Options of `sftpServer`: what is served, and how. */
@@ -40,6 +40,6 @@ export function sftpServer(
 function makeHandler(options: SftpServerOptions): (session: SftpPeer) => Promise<void> {
   checkOptions(options, OPTIONS, "`sftpServer`");
   const { root, startDirectory, readOnly, umask, maxHandles, ...settings } = options;
-  const fileSystem = diskFileSystem({ root, startDirectory, readOnly, umask, maxHandles });
+  const fileSystem = diskOfSessions({ root, startDirectory, readOnly, umask, maxHandles });
   return serveFileSystem(fileSystem, { ...settings, readOnly });
 }

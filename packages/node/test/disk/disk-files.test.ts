@@ -48,6 +48,26 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     await file.close();
   });
 
+  it("keeps the data of a write, but frees that of an SFTP session", async () => {
+    const { files, root } = await serveDisk(openRoot);
+    const ofSessions = new DiskFiles({ root }, openRoot, true);
+    for (const [name, served, left] of [
+      ["own", files, [10, 20_000, 200_000]],
+      ["session's", ofSessions.forLogin("alice"), [10, 0, 0]],
+    ] as const) {
+      const file = await served.open(name, CREATE, {});
+      // A short write, one made at once, and one through the thread pool.
+      const blocks = [10, 20_000, 200_000].map((length) => new Uint8Array(length).fill(length % 251));
+      const bytes = Buffer.concat(blocks);
+      await file.write(0, blocks[0]!);
+      await file.write(10, blocks[1]!);
+      await file.write(20_010, blocks[2]!);
+      await file.close();
+      expect(blocks.map(({ length }) => length)).toEqual(left);
+      expect(bytes.equals(await readFile(join(root, name)))).toBe(true);
+    }
+  });
+
   it("appends writes in the order of their calls, short and long ones", async () => {
     const { files, root } = await serveDisk(openRoot);
     const file = await files.open("log", APPEND, {});
