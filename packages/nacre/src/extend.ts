@@ -23,11 +23,9 @@ export {
   type PresentedHostKey,
 } from "./login/client/options.ts";
 export { type ClientUsers, joinUsers } from "./login/client/users.ts";
-export { clientMethods, serverMethods } from "./login/methods/list.ts";
-export { SERVER_LIMITS } from "./login/server/limits.ts";
+export { clientMethods } from "./login/methods/list.ts";
 export { loginId } from "./login/server/login-id.ts";
 export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";
-export { checkServeOptions, serveDuplex } from "./login/server/server.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { Channel } from "./mux/channel.ts";
 export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
@@ -47,14 +45,11 @@ export { type AgentLimits, agentClient } from "./users/agent/client.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
 export type { LoggedIn } from "./users/client/client.ts";
 export type { ClientUser } from "./users/client/client-user.ts";
-export { bridge, bridgeDialled } from "./users/forward/bridge.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";
 export { channelPair } from "./users/forward/channel-pair.ts";
 export { listenersOf } from "./users/forward/client.ts";
-export { type DialHandler, dialOver, openDialled } from "./users/forward/dial.ts";
+export { dialOver } from "./users/forward/dial.ts";
 export { type Place, parsePlace, permitsAddress, permitsTarget } from "./users/forward/places.ts";
-export { ProxyHandshake } from "./users/forward/proxy-handshake.ts";
-export type { ProxyTarget } from "./users/forward/proxy-protocol.ts";
 export { checkListenAddress, type RemoteListeners } from "./users/forward/remote-listener.ts";
 export {
   checkForwardPort,

@@ -5,7 +5,8 @@ import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/protoc
 import { MAX_MILLISECONDS } from "@nacre/wire";
 import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
 import { connect as connectWith, serve as serveWith } from "nacre/core";
-import { logIn, PROTOCOL_LIMITS, SERVER_LIMITS } from "nacre/extend";
+import { logIn, PROTOCOL_LIMITS } from "nacre/extend";
+import { SERVER_LIMITS } from "nacre/internal-on-demand";
 import { describe, expect, it } from "vitest";
 
 const TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { connected } from "@nacre/testing/nacre/host";
 import { SshError, type SshErrorCode } from "@nacre/wire";
-import { SERVER_LIMITS } from "nacre/extend";
+import { SERVER_LIMITS } from "nacre/internal-on-demand";
 import { describe, expect, it } from "vitest";
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");

@@ -1,12 +1,6 @@
 import { generateEd25519 } from "@nacre/keys";
-import {
-  type Duplex,
-  type DuplexHandler,
-  type ServeOptions,
-  type Session,
-  serveDuplex,
-  serverMethods,
-} from "nacre/extend";
+import type { Duplex, DuplexHandler, ServeOptions, Session } from "nacre/extend";
+import { serveDuplex, serverMethods } from "nacre/internal-on-demand";
 import { expect, test } from "vitest";
 import { throughHop } from "../src/connect/jump.ts";
 import { prepare } from "../src/connect/prepare.ts";

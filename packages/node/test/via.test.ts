@@ -3,7 +3,8 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { join } from "node:path";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { tcpipChannel } from "@nacre/wire";
-import { bridge, type PeerOpen, type TracePort } from "nacre/extend";
+import type { PeerOpen, TracePort } from "nacre/extend";
+import { bridge } from "nacre/internal-on-demand";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   type Client,

@@ -1,15 +1,7 @@
 import type { Socket } from "node:net";
 import { CHANNEL_OPEN_FAILURE_REASON } from "@nacre/wire";
-import {
-  bridge,
-  bridgeDialled,
-  checkTarget,
-  type DialHandler,
-  type ForwardTarget,
-  type ListenAddress,
-  openDialled,
-  type PeerOpen,
-} from "nacre/extend";
+import { checkTarget, type ForwardTarget, type ListenAddress, type PeerOpen } from "nacre/extend";
+import { bridge, bridgeDialled, type DialHandler, openDialled } from "nacre/internal-on-demand";
 import { acceptedDuplex, resetSocket } from "../net/socket-duplex.ts";
 import { listenSocket } from "./bind.ts";
 import { type Connections, reportBroken } from "./connections.ts";

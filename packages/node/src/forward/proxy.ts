@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { type Bytes, SshError } from "@nacre/wire";
-import { bridge, type Channel, dialOver, EventBuffer, onAbort, ProxyHandshake, type ProxyTarget } from "nacre/extend";
+import { type Channel, dialOver, EventBuffer, onAbort } from "nacre/extend";
+import { bridge, ProxyHandshake, type ProxyTarget } from "nacre/internal-on-demand";
 import { asSshError } from "../net/failure.ts";
 import { acceptedDuplex } from "../net/socket-duplex.ts";
 import { reportBroken } from "./connections.ts";

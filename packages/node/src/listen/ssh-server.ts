@@ -4,18 +4,15 @@ import { plainAddress } from "@nacre/keyfiles/internal";
 import { completeLimits, escapeText, SshError } from "@nacre/wire";
 import {
   checkOptions,
-  checkServeOptions,
   chooseAlgorithms,
   offeredAlgorithms,
-  SERVER_LIMITS,
   type ServeOptions,
   type ServerConnection,
   type ServerEvent,
   type ServerProvider,
-  serveDuplex,
-  serverMethods,
   withDescriptions,
 } from "nacre/extend";
+import { checkServeOptions, SERVER_LIMITS, serveDuplex, serverMethods } from "nacre/internal-on-demand";
 import { nodeAlgorithms, nodeServerAlgorithms } from "../crypto/algorithms.ts";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";

@@ -1,0 +1,10 @@
+// The parts of `nacre/extend` that a client loads only when it serves or forwards. Bundlers place the code of an entry as a whole, so these
+// have an entry of their own.
+
+export { serverMethods } from "./login/methods/list.ts";
+export { SERVER_LIMITS } from "./login/server/limits.ts";
+export { checkServeOptions, serveDuplex } from "./login/server/server.ts";
+export { bridge, bridgeDialled } from "./users/forward/bridge.ts";
+export { type DialHandler, openDialled } from "./users/forward/dial.ts";
+export { ProxyHandshake } from "./users/forward/proxy-handshake.ts";
+export type { ProxyTarget } from "./users/forward/proxy-protocol.ts";
