@@ -103,8 +103,7 @@ function draw(places: readonly Place[], count: number): Place[] {
 /** Returns the places that begin on one of the lines (`file:line`) and belong to a drawn one. */
 function onLines(lines: readonly string[], places: readonly Place[], drawn: readonly Place[]): Place[] {
   return places.filter(
-    (place) =>
-      lines.includes(`${place.file}:${place.start.line + 1}`) && drawn.some((whole) => contains(whole, place)),
+    (place) => lines.includes(`${place.file}:${place.start.line + 1}`) && drawn.some((whole) => contains(whole, place)),
   );
 }
 

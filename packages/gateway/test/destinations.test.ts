@@ -187,8 +187,7 @@ describe("a destination", () => {
   test("may have any port from 1 to 65535", () => {
     const destinations = new Destinations(["example.org:*"]);
     for (const port of [1, 65_535]) expect(destinations.target("example.org", port)).toMatchObject({ port });
-    for (const port of [0, 65_536, 22.5])
-      expectError("forward-denied", () => destinations.target("example.org", port));
+    for (const port of [0, 65_536, 22.5]) expectError("forward-denied", () => destinations.target("example.org", port));
   });
 
   test("for plain mode is one host and one port", () => {

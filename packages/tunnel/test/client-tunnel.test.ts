@@ -70,11 +70,14 @@ describe("ClientTunnel", () => {
     expect(client.isOver).toBe(true);
   });
 
-  test.each(["opening", "attached", "attaching", "proving"] as const)("attaches only when detached, not %s", (state) => {
-    const client = clientIn(state);
-    expect(() => client.attach()).toThrow(expect.objectContaining({ code: "usage" }));
-    expect(clientIn("detached").isAttached).toBe(false);
-  });
+  test.each(["opening", "attached", "attaching", "proving"] as const)(
+    "attaches only when detached, not %s",
+    (state) => {
+      const client = clientIn(state);
+      expect(() => client.attach()).toThrow(expect.objectContaining({ code: "usage" }));
+      expect(clientIn("detached").isAttached).toBe(false);
+    },
+  );
 
   test("cannot be attached again once it has ended", () => {
     const client = clientIn("attached");
