@@ -113,6 +113,14 @@ describe("a tunnel", () => {
     expect(pair.gateway.tunnel.buffered).toBe(100);
   });
 
+  test("sends no acknowledgement for the first bytes after it opened", () => {
+    const { client, gateway } = new Pair();
+    client.tunnel.receive(gateway.tunnel.takeMessage(0)!, 0);
+    client.tunnel.receive(data(3), 0);
+    client.settle();
+    expect(client.tunnel.takeMessage(0)).toBeUndefined();
+  });
+
   test("sends large messages uncopied and joins small ones, and resends both from the position of the other side", () => {
     const pair = opened();
     const large = encodeTunnelMessage({ type: "data", data: pattern(40_000) });
@@ -396,6 +404,11 @@ describe("attaching without the secret", () => {
     expect(pair.gateway.tunnel.isAttached).toBe(false);
     expect(attempt.prove(right)).toBe(true);
     expect(attempt.prove(right)).toBe(false);
+  });
+
+  test("fails for another message than PROVE", () => {
+    const attempt = lost().gateway.tunnel.challenge(new Uint8Array(32));
+    expect(attempt.prove(end)).toBe(false);
   });
 
   test("fails for an answer to another challenge", () => {
