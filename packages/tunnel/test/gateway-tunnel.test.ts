@@ -1,7 +1,7 @@
 import { type Bytes, equalBytes } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { decodeTunnelMessage, encodeTunnelMessage, GatewayTunnel } from "../src/index.ts";
-import { hmac, Pair, pattern } from "./support.ts";
+import { decodeTunnelMessage, encodeTunnelMessage } from "../src/index.ts";
+import { Pair, pattern } from "./support.ts";
 
 describe("GatewayTunnel", () => {
   test("sends the rest of a partly acknowledged message again", () => {
@@ -20,16 +20,6 @@ describe("GatewayTunnel", () => {
     expect(pair.attach()).toBe(true);
     pair.run();
     expect(equalBytes(pair.client.received, bytes)).toBe(true);
-  });
-
-  test("needs no `onFreed`", () => {
-    const growth = { spare: 0 };
-    const id = new Uint8Array(16);
-    const tunnel = new GatewayTunnel({ id, secret: new Uint8Array(32), address: "", resumeTime: 0, hmac, growth });
-    tunnel.writeMessage(encodeTunnelMessage({ type: "data", data: pattern(40_000) }));
-    while (tunnel.takeMessage(0) !== undefined);
-    tunnel.receive(encodeTunnelMessage({ type: "acknowledge", consumed: 40_000 }), 0);
-    expect([tunnel.isOver, tunnel.buffered]).toEqual([false, 0]);
   });
 
   test("leaves no handshake message of a lost WebSocket for the next one", () => {
