@@ -1,7 +1,8 @@
 /**
- * Measures the tests of a part of the sources with Stryker: `npm run mutate -- NAME [--mutants N] [--seed N]`. Stryker changes the sources
- * of a throw-away copy, one place at a time, and runs the tests that reach it. Prints the changes that no test notices, and the share of
- * those that one does. Draws N of the changes by the seed; without `--mutants`, makes all.
+ * Measures the tests of a part of the sources with Stryker: `npm run mutate -- NAME [--mutants N] [--seed N] [--only FILE:LINE]`. Stryker
+ * changes the sources of a throw-away copy, one place at a time, and runs the tests that reach it. Prints the changes that no test notices
+ * and those after which the tests ran too long, and the share of those that a test notices. Draws N of the changes by the seed; without
+ * `--mutants`, makes all. Each `--only` leaves those of one more line, to repeat them after a change to the tests.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -24,7 +25,7 @@ interface Place {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { mutants: { type: "string" }, seed: { type: "string" } },
+  options: { mutants: { type: "string" }, seed: { type: "string" }, only: { type: "string", multiple: true } },
 });
 const [name = ""] = positionals;
 const target = TARGETS[name];
@@ -39,7 +40,8 @@ try {
   const places = await mutantsOf(target.sources.flatMap((folder) => sourcesOf(folder)));
   const drawn = values.mutants === undefined ? places : draw(places, Number(values.mutants));
   console.log(`${name}: ${drawn.length} of ${places.length} places, seed ${seed}`);
-  configure(drawn);
+  const chosen = values.only === undefined ? drawn : onLines(values.only, places, drawn);
+  configure(chosen, chosen === places);
   const program = "stryker/node_modules/@stryker-mutator/core/bin/stryker.js";
   const { status } = spawnSync(process.execPath, ["--conditions=@nacre/source", program, "run", "stryker.json"], {
     cwd: copy.folder,
@@ -98,6 +100,13 @@ function draw(places: readonly Place[], count: number): Place[] {
   return drawn;
 }
 
+/** Returns the places that begin on one of the lines (`file:line`) and belong to a drawn one. */
+function onLines(lines: readonly string[], places: readonly Place[], drawn: readonly Place[]): Place[] {
+  return places.filter(
+    (place) => lines.includes(`${place.file}:${place.start.line + 1}`) && drawn.some((whole) => contains(whole, place)),
+  );
+}
+
 function contains(outer: Place, inner: Place): boolean {
   return outer.file === inner.file && !isBefore(inner.start, outer.start) && !isBefore(outer.end, inner.end);
 }
@@ -106,9 +115,10 @@ function isBefore(a: Place["start"], b: Place["start"]): boolean {
   return a.line < b.line || (a.line === b.line && a.column < b.column);
 }
 
-function configure(places: readonly Place[]): void {
-  const mutate = places.map(
-    ({ file, start, end }) => `${file}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`,
+function configure(places: readonly Place[], isWhole: boolean): void {
+  // A pattern for each of very many places takes Stryker minutes.
+  const mutate = places.map(({ file, start, end }) =>
+    isWhole ? file : `${file}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`,
   );
   const config = {
     mutate: [...new Set(mutate)],
@@ -121,12 +131,13 @@ function configure(places: readonly Place[]): void {
     reporters: ["json", "progress-append-only"],
     jsonReporter: { fileName: "mutants.json" },
     concurrency: 2,
-    timeoutMS: 10_000,
+    timeoutMS: 30_000,
+    dryRunTimeoutMinutes: 30,
     allowConsoleColors: false,
     disableTypeChecks: false,
   };
   writeFileSync(join(copy.folder, "stryker.json"), JSON.stringify(config));
-  const tests = { include: target!.tests, testTimeout: 30_000 };
+  const tests = { include: target!.tests, testTimeout: 60_000 };
   writeFileSync(
     join(copy.folder, "stryker.vitest.config.mjs"),
     `export default { resolve: { conditions: ["@nacre/source"] }, ssr: { resolve: { conditions: ["@nacre/source"], externalConditions: ["@nacre/source"] } }, test: ${JSON.stringify(tests)} };\n`,
@@ -152,7 +163,7 @@ function report(): void {
   for (const [file, { mutants }] of Object.entries(files))
     for (const { status, mutatorName, replacement = "", location } of mutants) {
       counts[status] = (counts[status] ?? 0) + 1;
-      if (status !== "Survived" && status !== "NoCoverage") continue;
+      if (status !== "Survived" && status !== "NoCoverage" && status !== "Timeout") continue;
       console.log(
         `${status}: ${file}:${location.start.line} ${mutatorName} → ${replacement.replace(/\s+/g, " ").slice(0, 80)}`,
       );

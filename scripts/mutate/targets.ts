@@ -9,7 +9,11 @@ export interface Target {
 /** The parts by the name that `npm run mutate` takes. */
 export const TARGETS: Readonly<Record<string, Target>> = {
   tunnel: { sources: ["packages/tunnel/src"], tests: ["packages/tunnel/test/*.test.ts"] },
-  gateway: { sources: ["packages/gateway/src"], tests: ["packages/gateway/test/*.test.ts"] },
+  gateway: {
+    sources: ["packages/gateway/src"],
+    // The flood takes long, and notices nothing that the others do not.
+    tests: ["packages/gateway/test/{[a-e]*,[g-z]*}.test.ts"],
+  },
   sftp: { sources: ["packages/sftp/src"], tests: ["packages/sftp/test/*.test.ts"] },
   disk: {
     sources: ["packages/node/src/disk"],

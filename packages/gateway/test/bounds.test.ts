@@ -117,8 +117,14 @@ test("limits each client and the total, recovers rates with time, and forgets id
   clients.sweep(10_000);
   expect(clients.size).toBe(1);
   for (let i = 0; i < 70_000; i++) clients.mayBegin(`c${i}`, 10_000, false);
-  expect(clients.size).toBeLessThanOrEqual(65_537);
+  expect(clients.size).toBe(65_537);
   expect(clients.connections).toBe(1);
+});
+
+test("limits the refused requests of all clients together, at a rate of their own", () => {
+  const clients = new Clients({ ...BOUNDS, maxNewPerSecond: 1 }, 0);
+  expect([clients.mayBegin("a", 0, true), clients.mayBegin("b", 0, true)]).toEqual([true, false]);
+  expect([clients.mayBegin("b", 0, false), clients.mayBegin("c", 0, false)]).toEqual([true, false]);
 });
 
 test("parked bytes of one client are at most its limit and half of what the others leave", () => {

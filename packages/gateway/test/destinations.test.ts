@@ -184,6 +184,12 @@ describe("a destination", () => {
     expectError("usage", () => new Destinations([text]));
   });
 
+  test("may have any port from 1 to 65535", () => {
+    const destinations = new Destinations(["example.org:*"]);
+    for (const port of [1, 65_535]) expect(destinations.target("example.org", port)).toMatchObject({ port });
+    for (const port of [0, 65_536, 22.5]) expectError("forward-denied", () => destinations.target("example.org", port));
+  });
+
   test("for plain mode is one host and one port", () => {
     expect(parseTarget("plain", "[::1]:22")).toEqual({ host: "::1", port: 22 });
     for (const text of ["*:22", "host:*", "host"]) expectError("usage", () => parseTarget("plain", text));
@@ -348,6 +354,7 @@ describe("a name", () => {
       const page = new Page(url, { ticket: await ticketFor(gateway, port, host), host, port });
       expect(await page.closeName()).toBe(reason);
     }
+    expect(await event("rejected", 2)).toMatchObject({ detail: "cannot connect to 127.0.0.1:1: ECONNREFUSED" });
     expect(await event("rejected", 3)).toMatchObject({ reason: "destination-timeout" });
     expect(gateway.connections).toBe(0);
   });

@@ -155,7 +155,9 @@ test("serves metrics at `metricsPath`, and none by default", async () => {
   await page.finished;
   await event("closed");
   expect(await new Page(url, { ticket: "", port }).closeName()).toBe("ticket-refused");
-  const text = await (await fetch(`http://127.0.0.1:${at}/metrics`)).text();
+  const response = await fetch(`http://127.0.0.1:${at}/metrics`);
+  expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  const text = await response.text();
   for (const line of [
     'opened_total{mode="tunnel"} 1',
     'closed_total{reason="finished"} 1',

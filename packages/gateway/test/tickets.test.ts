@@ -188,12 +188,13 @@ describe("a ticket", () => {
   test("is refused if the store fails or does not answer", async () => {
     const { port } = await tcpServer(echo);
     for (const take of [() => Promise.reject(new Error("secret")), () => new Promise<never>(() => {})]) {
-      const { gateway, url } = await startGateway({
+      const { gateway, url, event } = await startGateway({
         allow: [`127.0.0.1:${port}`],
         limits: { storeTimeout: 20 },
         tickets: { put: () => {}, take, delete: () => {} },
       });
       expect(await new Page(url, { ticket: await ticketFor(gateway, port), port }).closeName()).toBe("gateway-failed");
+      expect(await event("rejected")).toMatchObject({ detail: "the ticket store failed" });
     }
   });
 
@@ -316,7 +317,17 @@ describe("the ticket route", () => {
     const { server, port } = await startGateway();
     expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(404);
     server.on("request", (_, response) => response.headersSent || response.end());
-    expect((await fetch(`http://127.0.0.1:${port}/ssh`)).status).toBe(426);
+    const answer = await fetch(`http://127.0.0.1:${port}/ssh`);
+    expect([answer.status, answer.headers.get("upgrade")]).toEqual([426, "websocket"]);
+  });
+
+  test("leaves upgrades of other paths to the server's other listeners, and disconnects them if there are none", async () => {
+    const { server, port } = await startGateway();
+    const url = `ws://127.0.0.1:${port}/other`;
+    const failed = pageSocket(url);
+    expect(await new Promise((resolve) => failed.on("close", resolve))).toBe(1006);
+    server.on("upgrade", (_, socket) => socket.end("HTTP/1.1 418 other\r\nConnection: close\r\n\r\n"));
+    expect(await refusedWith(pageSocket(url))).toBe(418);
   });
 });
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { encodeTunnelMessage, TUNNEL_MESSAGE } from "@nacre/tunnel";
+import { CLOSE_KINDS, encodeTunnelMessage, TUNNEL_MESSAGE } from "@nacre/tunnel";
 import { describe, expect, test } from "vitest";
 import {
   type FrameOptions,
@@ -168,6 +168,18 @@ describe("the gateway closes a WebSocket on", () => {
     socket.write(close(1000));
     expect(await readClose(socket)).toBe(1000);
   });
+});
+
+test("a pong that arrives after the end of a connection is ignored", async () => {
+  const { gateway, event, ...started } = await startGateway();
+  const socket = rawWebSocket(started);
+  await readHead(socket);
+  // The text ends the connection before the pong is read.
+  socket.write(Buffer.concat([frame(1, X), frame(10, X)]));
+  expect(await readClose(socket)).toBe(CLOSE_KINDS["protocol-error"].code);
+  socket.end(close(CLOSE_KINDS["protocol-error"].code));
+  await once(socket, "close");
+  expect(await event("rejected")).toMatchObject({ detail: "a text message" });
 });
 
 test("a peer that does not close its side of the TCP connection is disconnected after the close frame", async () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { download, type Sftp, sftp } from "@nacre/files";
@@ -42,9 +42,9 @@ it("writes a new file with mode and times", async () => {
   await file.write([Buffer.from("hello "), new Uint8Array(0)], 0);
   await file.setAttributes({ mode: 0o640, times: { atimeMs: 1_000_000, mtimeMs: 2_000_000 } });
   await file.close();
+  const { mode, atimeMs, mtimeMs } = await stat(path);
+  expect([mode & 0o7777, atimeMs, mtimeMs]).toEqual([0o640, 1_000_000, 2_000_000]);
   expect(await readFile(path, "utf8")).toBe("hello world");
-  const { mode, mtimeMs } = await stat(path);
-  expect([mode & 0o7777, mtimeMs]).toEqual([0o640, 2_000_000]);
 });
 
 it("sets attributes of a directory, but not through a link", async () => {
@@ -91,6 +91,22 @@ it("continues a file behind its end", async () => {
   await part!.write([Buffer.from("wor"), Buffer.from("ld")], 6);
   await part!.close();
   expect(await readFile(path, "utf8")).toBe("hello world");
+});
+
+it("continues no link, pipe, directory or file with two names, and fails if it cannot look", async () => {
+  const folder = await temporaryFolder();
+  const path = (name: string): string => join(folder, name);
+  await writeFile(path("f"), "");
+  await symlink("f", path("link"));
+  await mkdir(path("d"));
+  execFileSync("mkfifo", [path("pipe")]);
+  await writeFile(path("one"), "");
+  await link(path("one"), path("two"));
+  for (const name of ["none", "link", "d", "pipe", "one"])
+    expect(await nodeFiles.openPartial!(path(name)), name).toBeUndefined();
+  expect(await codeOf(nodeFiles.openPartial!(path("f/below")))).toBe("file-unwritable");
+  const part = await nodeFiles.openPartial!(path("f"));
+  await part!.close();
 });
 
 it("computes SHA-256 of what has come so far", () => {

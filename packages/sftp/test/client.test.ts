@@ -384,6 +384,16 @@ describe("an abandoned request", () => {
     expect(server.client.requestCount).toBe(0);
   });
 
+  it("does not hold back the event of a reply after its own", () => {
+    const server = new ScriptedServer().ready();
+    const [abandoned, id] = [0, 1].map(() => server.client.request({ type: "stat", path: PATH }, "w"));
+    server.client.abandon(abandoned!);
+    const reply = { type: "attributes", attributes: {} } as const;
+    server.client.receive(framed(encodeReply(abandoned!, reply)));
+    server.client.receive(framed(encodeReply(id!, reply)));
+    expect(server.client.nextEvent()).toMatchObject({ request: id, waiter: "w" });
+  });
+
   it("closes the handle that it still gets", () => {
     const server = new ScriptedServer().ready();
     const id = server.client.request({ type: "open", path: PATH, flags: SSH_FXF.READ, attributes: {} }, "");

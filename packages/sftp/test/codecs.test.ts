@@ -5,6 +5,7 @@ import fc, { type Arbitrary } from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SftpClientRequest } from "../src/client.ts";
 import { attributes as attributesField, attributesLength } from "../src/messages/attributes.ts";
+import { SFTP_EXTENSIONS } from "../src/messages/extensions.ts";
 import { init, version } from "../src/messages/handshake.ts";
 import { encodePath } from "../src/paths.ts";
 import { RequestOutput } from "../src/request-output.ts";
@@ -13,6 +14,7 @@ import {
   decodeRequest,
   encodeReply,
   encodeRequest,
+  extensionFor,
   REQUESTS,
   type RequestType,
   type SftpReply,
@@ -326,6 +328,7 @@ describe("values that do not fit their field are refused as the caller's mistake
     ["a negative user id", { type: "setstat", path: handle, attributes: { owner: { uid: -1, gid: 0 } } }],
     ["a fraction of a second", { type: "setstat", path: handle, attributes: { times: { atime: 0.5, mtime: 0 } } }],
     ["a size as a number", { type: "setstat", path: handle, attributes: { size: 5 } }],
+    ["a negative size", { type: "setstat", path: handle, attributes: { size: -1n } }],
     ["a size of 2^64", { type: "setstat", path: handle, attributes: { size: 2n ** 64n } }],
     ["an offset of 2^53", { type: "read", handle, offset: 2 ** 53, length: 1 }],
     ["a negative offset", { type: "write", handle, offset: -1, data: handle }],
@@ -333,6 +336,19 @@ describe("values that do not fit their field are refused as the caller's mistake
   ])("%s", (_, request) => {
     expectError("usage", () => encodeRequest(1, request as SftpRequest));
   });
+});
+
+it("a write may be as long as a packet, and no longer", () => {
+  const output = new RequestOutput();
+  const handle = Uint8Array.of(1, 2, 3);
+  output.write(1, handle, 0, new Uint8Array(76), 100);
+  expect(output.unsent).toHaveLength(4 + 100);
+  expectError("usage", () => output.write(2, handle, 0, new Uint8Array(77), 100));
+});
+
+it("the extension of a request, and none for one of the draft", () => {
+  expect(extensionFor("fsync")).toBe(SFTP_EXTENSIONS.fsync);
+  expect(extensionFor("stat")).toBeUndefined();
 });
 
 describe("values that Nacre cannot represent are refused as malformed", () => {

@@ -55,6 +55,20 @@ describe("tunnel messages", () => {
     );
   });
 
+  test("may name any port, and any position that a number represents", () => {
+    for (const port of [1, 65_535]) {
+      const open = { type: "open", ticket: "", host: "a", port } as const;
+      expect(decodeTunnelMessage(encodeTunnelMessage(open))).toEqual(open);
+    }
+    const last = { type: "acknowledge", consumed: Number.MAX_SAFE_INTEGER } as const;
+    expect(decodeTunnelMessage(encodeTunnelMessage(last))).toEqual(last);
+  });
+
+  test.each([15, 17])("an id of %i bytes is refused", (length) => {
+    const attach = encodeTunnelMessage({ type: "attach", id: new Uint8Array(length) });
+    expect(() => decodeTunnelMessage(attach)).toThrow(expect.objectContaining({ code: "malformed-message" }));
+  });
+
   test.each([0, 65_536, 2 ** 32 - 1])("port %i is refused", (port) => {
     const open = encodeTunnelMessage({ type: "open", ticket: "", host: "a", port });
     expect(() => decodeTunnelMessage(open)).toThrow(expect.objectContaining({ code: "malformed-message" }));

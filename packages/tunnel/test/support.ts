@@ -126,5 +126,7 @@ export class Pair {
 
 /** Returns `length` bytes, starting with `first`. Adjacent bytes differ. */
 export function pattern(length: number, first = 0): Bytes {
-  return Uint8Array.from({ length }, (_, i) => (first + i * 7 + (i >> 8)) & 0xff);
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = first + i * 7 + (i >> 8);
+  return bytes;
 }

@@ -114,6 +114,9 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     await files.remove("a/b/f");
     await files.rmdir("a/b");
     expect(await errorOf(files.rmdir("/"))).toBe("EBUSY");
+    expect(await errorOf(files.rmdir("none"))).toBe("ENOENT");
+    expect(await errorOf(files.remove("none"))).toBe("ENOENT");
+    expect(await errorOf(files.fsync(directory as never))).toBe("EBADF");
     expect(await list(files, "a/.")).toEqual(["g", "l"]);
   });
 
@@ -171,6 +174,8 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     expect(await errorOf(files.remove("d/"))).toBe("EISDIR");
     expect(await errorOf(files.symlink("x", "new/"))).toBe("ENOENT");
     expect((await files.lstat("l/")).permissions! & 0o170_000).toBe(0o040_000);
+    await files.setstat("l/", { permissions: 0o700 });
+    expect((await files.stat("d")).permissions).toBe(0o040_700);
   });
 
   it("follows paths that take several turns, two at once", async () => {
@@ -228,6 +233,8 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
       permissions: 0o100_640,
       times: { atime: 1000, mtime: 2000 },
     });
+    await files.lsetstat("l", { times: { atime: 3000, mtime: 3500 } });
+    expect((await lstat(join(root, "l"))).mtimeMs).toBe(3_500_000);
     await files.lsetstat("l", { times: { atime: 3000, mtime: 4000 }, owner });
     expect((await lstat(join(root, "l"))).mtimeMs).toBe(4_000_000);
     expect((await stat(join(root, "f"))).mtimeMs).toBe(2_000_000);
@@ -250,6 +257,12 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     const readOnly = await serveDisk(openRoot, { readOnly: true });
     expect((await readOnly.files.statfs("/")).flag).toBe(1n);
   });
+});
+
+it.each(WAYS)("serves no root that is not a directory, reached %s", async (_, openRoot) => {
+  const { root } = await serveDisk();
+  await writeFile(join(root, "f"), "");
+  expect(await errorOf(new DiskFiles({ root: join(root, "f") }, openRoot).stat("x"))).toBe("ENOTDIR");
 });
 
 it("keeps names that are not UTF-8", async () => {
@@ -290,6 +303,8 @@ it("knows the accounts only if it serves the whole system", async () => {
   expect(groups).toHaveLength(1);
   expect(await whole.homeDirectory("root", false)).toMatch(/^\//);
   expect(await whole.homeDirectory("no-such-user", true)).toBe("/tmp");
+  const byDefault = new DiskFiles({ root: "/" }, openDescriptorRoot);
+  expect(await byDefault.homeDirectory("no-such-user", true)).toBe("/");
   const directory = await whole.opendir("/");
   expect((await directory.read()).find(({ name }) => name === "etc")).toMatchObject({ user: "root" });
   await directory.close();

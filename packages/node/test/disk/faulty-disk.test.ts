@@ -23,12 +23,15 @@ const disk = vi.hoisted(() => ({
   /** Called by fsync with a callback that ends it. */
   fsync: undefined as ((descriptor: number, ended: (error: Error | null) => void) => unknown) | undefined,
   failsToList: false,
+  /** Code of the error of every link(2). */
+  linkError: undefined as string | undefined,
 }));
 afterEach(() => {
   disk.most = Number.POSITIVE_INFINITY;
   disk.writes = [];
   disk.fsync = undefined;
   disk.failsToList = false;
+  disk.linkError = undefined;
 });
 
 vi.mock(import("node:fs"), async (original) => {
@@ -52,6 +55,10 @@ vi.mock(import("node:fs"), async (original) => {
     if (disk.failsToList) throw Object.assign(new Error("the disk failed"), { code: "EIO" });
     return fs.opendirSync(...args);
   };
+  const linkSync: typeof fs.linkSync = (...args) => {
+    if (disk.linkError !== undefined) throw Object.assign(new Error("no link"), { code: disk.linkError });
+    return fs.linkSync(...args);
+  };
   // Other runtimes than Node list a directory by `readdirSync`.
   const readdirSync = ((...args: Parameters<typeof fs.readdirSync>) => {
     if (disk.failsToList) throw Object.assign(new Error("the disk failed"), { code: "EIO" });
@@ -64,6 +71,7 @@ vi.mock(import("node:fs"), async (original) => {
     fsync: fsync as never,
     opendirSync,
     readdirSync,
+    linkSync,
   };
 });
 
@@ -88,6 +96,30 @@ describe("a disk that writes short", () => {
     expect(await get(files, "long")).toBe(CONTENT);
     expect(await get(files, "short")).toBe("0123456789".repeat(100));
     expect(await get(files, "log")).toBe(`${"a".repeat(1000)}${"b".repeat(1000)}`);
+  });
+});
+
+describe("a rename", () => {
+  it.each(["EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"])(
+    "replaces nothing on a file system without hard links (%s)",
+    async (code) => {
+      const { files } = await serveDisk();
+      await put(files, "one", "1");
+      await put(files, "two", "2");
+      disk.linkError = code;
+      expect(await errorOf(files.rename("one", "two"))).toBe("EEXIST");
+      await files.rename("one", "three");
+      expect([await get(files, "two"), await get(files, "three")]).toEqual(["2", "1"]);
+      expect(await errorOf(files.stat("one"))).toBe("ENOENT");
+    },
+  );
+
+  it("fails as the disk does for any other reason", async () => {
+    const { files } = await serveDisk();
+    await put(files, "one", "1");
+    disk.linkError = "EIO";
+    expect(await errorOf(files.rename("one", "two"))).toBe("EIO");
+    expect(await get(files, "one")).toBe("1");
   });
 });
 

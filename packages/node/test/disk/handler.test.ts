@@ -136,6 +136,7 @@ describe("sftpServer of @nacre/node", () => {
       [{ root: folder, umask: "022" }, "`umask` must be"],
       [{ root: folder, umask: 0o1000 }, "`umask` must be"],
       [{ root: folder, maxHandles: 0 }, "`maxHandles` must be"],
+      [{ root: folder, maxHandles: 1.5 }, "`maxHandles` must be"],
       [{ root: folder, readonly: true }, "readOnly"],
       [{ root: folder, log: 1 }, "`log` must be"],
     ];
