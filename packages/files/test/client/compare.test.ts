@@ -237,6 +237,16 @@ describe.each(directions)("$name with `update`", ({ from, to, run }) => {
   });
 });
 
+it("a download with `update` fails with an exception of the local side", async () => {
+  make(server.files, { "/home/t": "one" });
+  const bug = new Error("bug");
+  local.lstat = async () => {
+    throw bug;
+  };
+  const to = { files: local, path: "/home/copy" };
+  expect(await failure(download(client, "/home/t", to, { update: "size-mtime" }))).toBe(bug);
+});
+
 describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
   const options = { recursive: true, delete: true } as const;
 
@@ -312,7 +322,7 @@ describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
     expect((await run(options)).deleted).toEqual(["readme"]);
     // On a file system that ignores case, the new file takes the place of the old one under its name.
     await open();
-    make(from(), { "/home/t/": "", "/home/t/README": "new" });
+    make(from(), { "/home/t/": "", "/home/t/README": "new", "/home/t/z": "other" });
     make(to(), { "/home/copy/": "", "/home/copy/readme": "old" });
     const rename = to().rename.bind(to());
     Object.assign(to(), {
@@ -320,7 +330,7 @@ describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
         rename(source, target.replace("README", "readme"), replaces),
     });
     expect((await run(options)).deleted).toEqual([]);
-    expect(tree(to(), "/home/copy")).toEqual(["readme: new"]);
+    expect(tree(to(), "/home/copy")).toEqual(["readme: new", "z: other"]);
   });
 
   it("is refused without `recursive`, for a file, and for a pattern", async () => {
@@ -392,6 +402,9 @@ describe("patterns", () => {
       await runPattern(name, "/home/t/d/c.js");
       expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "b.css: 2", "c.js: 3"]);
       to().find("/home").entries.delete("copy");
+      expect(await runPattern(name, "/home/t/*/./c.js")).toMatchObject({ files: 1, directories: 2, failed: [] });
+      expect(tree(to(), "/home/copy")).toEqual(["d/", "d/c.js: 3"]);
+      to().find("/home").entries.delete("copy");
       expect(await runPattern(name, "/home/t/**/*.js")).toMatchObject({ files: 3, directories: 3 });
       expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "d/", "d/c.js: 3", "d/e/", "d/e/f.js: 4"]);
       expect(local.openCount).toBe(0);
@@ -420,6 +433,24 @@ describe("patterns", () => {
       }
       // What matches in a directory that the filter refuses does not depend on it.
       expect(await runPattern(name, "/home/t/**", { recursive: true, filter: isNotD })).toMatchObject({ files: 4 });
+    },
+  );
+
+  it.each(directions)("$name: the directories above a match get their attributes, too", async ({ name, from, to }) => {
+    make(from(), FILES);
+    Object.assign(from().find("/home/t/d/e"), { mode: 0o500, mtime: 1000 });
+    await runPattern(name, "/home/t/*/e/*.js", { preserve: true });
+    expect(to().find("/home/copy/d/e")).toMatchObject({ mode: 0o500, mtime: 1000 });
+  });
+
+  it.each(directions)(
+    "$name: no link in place of a directory above a match is followed",
+    async ({ name, from, to }) => {
+      make(from(), FILES);
+      make(to(), { "/home/copy/": "", "/home/other/": "" });
+      to().symlink("../other", "/home/copy/d");
+      expect(await failure(runPattern(name, "/home/t/*/*.js"))).toBeInstanceOf(SshError);
+      expect(tree(to(), "/home/other")).toEqual([]);
     },
   );
 
@@ -503,6 +534,10 @@ describe("streams", () => {
     expect(await failure(download(client, { glob: "*" }, async () => {}))).toEqual(code("usage"));
     expect(await failure(upload(client, 5 as never, "f"))).toEqual(code("usage"));
     expect(await failure(download(client, "f", "local" as never))).toEqual(code("usage"));
+    for (const remote of [null, { glob: 5 }])
+      expect(await failure(download(client, remote as never, { files: local, path: "/home/copy" }))).toEqual(
+        code("usage"),
+      );
   });
 });
 

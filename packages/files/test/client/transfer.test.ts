@@ -1,10 +1,12 @@
 import { copy, download, type Sftp, SSH_FX, type TransferProgress, upload } from "@nacre/files";
+import { macrotask } from "@nacre/testing/macrotask";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { concatBytes, SshError } from "@nacre/wire";
 import { FREED_FROM } from "nacre/extend";
 import { beforeEach, describe, expect, it } from "vitest";
+import { TransferRun } from "../../src/transfer/run.ts";
 import { Slots } from "../../src/transfer/sides/slots.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
@@ -158,7 +160,12 @@ describe("upload", () => {
     make(remote, { "/home/copy/": "", "/home/other/": "" });
     server.files.symlink("../other", "/home/copy/d");
     make(local, TREE);
-    expect(await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }))).toEqual(code("sftp-failure"));
+    const error = await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }));
+    expect(error).toEqual(code("sftp-failure"));
+    expect(error).toMatchObject({
+      message: expect.stringContaining("is a symbolic link"),
+      cause: { name: "SftpError" },
+    });
     expect(remote.tree("/home/other")).toEqual([]);
   });
 });
@@ -276,6 +283,40 @@ describe("download", () => {
     expect(local.tree("/home/1")).toEqual(COPIED);
   });
 
+  it("makes a file of which the server states no permissions like any new one", async () => {
+    await open({
+      answer({ token, request }, machine) {
+        if (request.type !== "stat") return false;
+        machine.attributes(token, { size: 3n });
+        return true;
+      },
+    });
+    make(remote, { "/home/f": "one" });
+    await download(sftp, "f", here("/home/f"), { preserve: true });
+    await (await local.create("/home/new", undefined)).close();
+    expect(local.files.find("/home/f").mode).toBe(local.files.find("/home/new").mode);
+  });
+
+  it("leaves out pipes, devices and sockets", async () => {
+    await open({
+      answer({ token, request }, machine) {
+        if (request.type !== "readdir" || request.handle.unsent.splice(0).length === 0) return false;
+        const names = ["pipe", "device", "socket"].map((name, at) => ({
+          filename: new TextEncoder().encode(name),
+          longname: new Uint8Array(0),
+          attributes: { permissions: [0o010_644, 0o020_644, 0o140_644][at]! },
+        }));
+        machine.names(token, names);
+        return true;
+      },
+    });
+    make(remote, { "/home/t/": "", "/home/t/a": "" });
+    const { files, skipped, failed } = await download(sftp, "t", here("/home/copy"), { recursive: true });
+    expect([files, failed]).toEqual([0, []]);
+    expect(skipped).toEqual(["pipe", "device", "socket"].map((path) => ({ path, reason: "special" })));
+    expect(local.tree("/home/copy")).toEqual([]);
+  });
+
   it("asks for attributes that the listing lacks", async () => {
     await open({
       answer({ token, request }, machine) {
@@ -295,6 +336,20 @@ describe("download", () => {
     make(remote, TREE);
     await download(sftp, "t", here("/home/copy"), { recursive: true });
     expect(local.tree("/home/copy")).toEqual(COPIED);
+  });
+});
+
+describe("an upload", () => {
+  it("reads a file to its end if it has grown since it was listed", async () => {
+    for (const size of [5000, 50_000, 100_000]) {
+      await open();
+      make(local, { "/home/f": "" });
+      local.files.find("/home/f").data = pattern(300_000);
+      const stat = local.stat.bind(local);
+      local.stat = async (path) => ({ ...(await stat(path)), size });
+      await upload(sftp, here("/home/f"), "g");
+      expect(isSame(server.files.find("g").data, pattern(300_000))).toBe(true);
+    }
   });
 });
 
@@ -467,6 +522,7 @@ describe("both directions", () => {
     [{ recursiv: true }, "recursive"],
     [{ concurrency: 0 }, "concurrency"],
     [{ concurrency: 129 }, "concurrency"],
+    [{ concurrency: 1.5 }, "concurrency"],
     [{ symlinks: "copy" }, "symlinks"],
     [{ onError: "ignore" }, "onError"],
     [{ filter: "*.js" }, "filter"],
@@ -556,6 +612,65 @@ describe("failures", () => {
     abort.abort();
     expect(await failure(uploading)).toEqual(code("aborted"));
     expect(server.requests).toContain("remove");
+  });
+});
+
+describe("after a transfer has failed", () => {
+  it("nothing else is tried", async () => {
+    const run = new TransferRun({ options: {}, name: "download", isOver: () => false, maxRemembered: 10 });
+    const tried: string[] = [];
+    const attempt = (path: string): Promise<void> => run.attempt(path, async () => void tried.push(path));
+    await attempt("a");
+    run.end(new SshError("aborted", "enough"));
+    await attempt("b");
+    expect(tried).toEqual(["a"]);
+    expect(() => run.throwFailure()).toThrow("enough");
+  });
+
+  it("no progress is reported", async () => {
+    make(local, { "/home/t/": "", "/home/t/a": "one", "/home/t/b": "two" });
+    const abort = new AbortController();
+    let reports = 0;
+    let reported!: () => void;
+    const moved = new Promise<void>((resolve) => {
+      reported = resolve;
+    });
+    const onProgress = (): void => {
+      reports++;
+      reported();
+    };
+    const filter = async ({ path }: { readonly path: string }): Promise<boolean> => {
+      if (path === "a") return true;
+      await moved;
+      await macrotask();
+      reports = 0;
+      abort.abort();
+      return true;
+    };
+    const work = upload(sftp, here("/home/t"), "copy", { recursive: true, onProgress, filter, signal: abort.signal });
+    expect(await failure(work)).toEqual(code("aborted"));
+    expect(reports).toBe(0);
+  });
+});
+
+/** Makes a directory with this number of others, each in the one before. */
+function makeNested(side: MemoryLocalFiles, depth: number): void {
+  for (let i = 0, path = "/home/t"; i <= depth; i++, path += "/d") make(side, { [`${path}/`]: "" });
+}
+
+describe("bounds", () => {
+  it("of 0 allow no file, and no byte more than stated", async () => {
+    make(local, { "/home/f": "one" });
+    expect(await failure(upload(sftp, here("/home/f"), "f", { maxFiles: 0 }))).toEqual(code("output-limit"));
+    expect(await upload(sftp, here("/home/f"), "f", { maxGrowth: 0 })).toMatchObject({ files: 1 });
+  });
+
+  it("allow 256 nested directories", async () => {
+    makeNested(remote, 256);
+    expect(await download(sftp, "t", here("/home/copy"), { recursive: true })).toMatchObject({ directories: 257 });
+    await open();
+    makeNested(remote, 257);
+    expect(await failure(download(sftp, "t", here("/home/copy"), { recursive: true }))).toEqual(code("output-limit"));
   });
 });
 

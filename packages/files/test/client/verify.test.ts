@@ -48,6 +48,19 @@ describe("a server that runs no commands", () => {
     }
   });
 
+  it("is read to its end if it is longer than what was uploaded", async () => {
+    // The file has the length of a block, so that the part that was uploaded arrives alone.
+    const contents = pattern(261_120);
+    const { sftp: client, local, files, here } = await open();
+    local.files.open("/home/local", CREATE).data = contents;
+    const onFile = (): void => {
+      files.find("/home/remote").data = new Uint8Array([...contents, 0]);
+    };
+    expect(await failure(upload(client, here, "remote", { ...SHA256, onFile }))).toMatchObject({
+      code: "sftp-failure",
+    });
+  });
+
   it("is read twice for a download, and for a copy to another such server", async () => {
     const { sftp: client, files, local, here } = await open();
     const { to } = await other();
