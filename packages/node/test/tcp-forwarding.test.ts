@@ -407,8 +407,12 @@ describe("tcpForwarding listens", () => {
   });
 
   it("on all addresses for *, which our client sends as an empty host, without a lookup", async () => {
-    const accept = (duplex: Duplex): void => void duplex.close();
-    const listener = await listenAddresses({ host: "*", port: 0 }, "clientspecified", names({}), accept);
+    const listener = await listenAddresses(
+      { host: "*", port: 0 },
+      "clientspecified",
+      names({}),
+      (duplex: Duplex) => void duplex.close(),
+    );
     for (const host of ["127.0.0.1", "127.0.0.2", "::1"]) (await visit({ host, port: listener.port! })).destroy();
     await listener.close();
   });

@@ -1,12 +1,12 @@
-import { copy, download, type Sftp, SSH_FX, sftp, type TransferOptions, upload } from "@nacre/files";
+import { copy, download, type Sftp, SSH_FX, type TransferOptions, upload } from "@nacre/files";
 import { SSH_FXF } from "@nacre/sftp";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
-import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
 import { SshError } from "@nacre/wire";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { openMemorySftp } from "./support.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { make, openMemorySftp, tree } from "./support.ts";
 
 let client: Sftp;
 let server: MemorySftp;
@@ -18,21 +18,6 @@ async function open(options: MemorySftpOptions = {}): Promise<void> {
 }
 
 beforeEach(() => open());
-
-/** Makes files on one side. A path with "/" at its end is a directory. */
-function make(files: MemoryLocalFiles["files"], contents: Readonly<Record<string, string>>): void {
-  for (const [path, text] of Object.entries(contents)) {
-    if (path.endsWith("/")) files.makeDirectory(path.slice(0, -1));
-    else files.open(path, 0x0a, 0o644).data = new TextEncoder().encode(text);
-  }
-}
-
-/** Shows what a side has below a path. */
-function tree(files: MemoryLocalFiles["files"], path: string): string[] {
-  const shown = new MemoryLocalFiles();
-  Object.assign(shown, { files });
-  return shown.tree(path);
-}
 
 /** Moves what matches a pattern to `/home/copy`. */
 const runPattern = (name: string, glob: string, options: TransferOptions = {}) =>
@@ -59,9 +44,7 @@ const stop = async (contents: AsyncIterable<Uint8Array>): Promise<void> => {
 
 /** Opens SFTP to a second server. */
 async function other(options: MemorySftpOptions = {}): Promise<{ to: Sftp; target: MemorySftp }> {
-  const target = new MemorySftp({ exec: sha256sum, ...options });
-  const to = await sftp(target);
-  onTestFinished(() => to.close());
+  const { sftp: to, server: target } = await openMemorySftp({ exec: sha256sum, ...options });
   return { to, target };
 }
 
@@ -365,6 +348,21 @@ describe("directories of a download", () => {
     }
     await download(client, "/home/t", { files: local, path: "/home/copy" }, { recursive: true });
     expect(counts.opened).toBe(101);
+    expect(local.openCount).toBe(0);
+  });
+
+  it("include the root from the beginning to the end, so that its path is resolved once", async () => {
+    const held: string[] = [];
+    const hold = local.holdDirectory.bind(local);
+    local.holdDirectory = (path, follow) => {
+      held.push(path);
+      return hold(path, follow);
+    };
+    make(server.files, { "/home/t/": "", "/home/t/d/": "" });
+    for (let i = 0; i < 40; i++) make(server.files, { [`/home/t/d/${i}/`]: "" });
+    const options = { recursive: true, preserve: true } as const;
+    await download(client, "/home/t", { files: local, path: "/home/copy" }, options);
+    expect(held.filter((path) => path === "/home/copy")).toHaveLength(1);
     expect(local.openCount).toBe(0);
   });
 

@@ -8,7 +8,7 @@ import { FREED_FROM } from "nacre/extend";
 import { beforeEach, describe, expect, it } from "vitest";
 import { TransferRun } from "../../src/transfer/run.ts";
 import { Slots } from "../../src/transfer/sides/slots.ts";
-import { isSame, openMemorySftp, pattern } from "./support.ts";
+import { isSame, make, openMemorySftp, pattern } from "./support.ts";
 
 let sftp: Sftp;
 let server: MemorySftp;
@@ -26,14 +26,6 @@ async function open(options: MemorySftpOptions = {}): Promise<void> {
 beforeEach(() => open());
 
 const here = (path: string) => ({ files: local, path });
-
-/** Makes files on one side. A path with "/" at its end is a directory. */
-function make(side: MemoryLocalFiles, files: Readonly<Record<string, string>>): void {
-  for (const [path, text] of Object.entries(files)) {
-    if (path.endsWith("/")) side.files.makeDirectory(path.slice(0, -1));
-    else side.files.open(path, 0x0a, 0o644).data = new TextEncoder().encode(text);
-  }
-}
 
 const TREE = { "/home/t/": "", "/home/t/a": "one", "/home/t/d/": "", "/home/t/d/e/": "", "/home/t/d/b": "two" };
 const COPIED = ["a: one", "d/", "d/b: two", "d/e/"];
@@ -53,7 +45,7 @@ describe("copy", () => {
     ["t", "t/d/e"],
     ["t/a", "t/../t/a"],
   ])("refuses to copy %s to %s of the same server, and changes nothing", async (from, to) => {
-    make(remote, TREE);
+    make(server.files, TREE);
     const error = await failure(copy(sftp, from, sftp, to, { recursive: true }));
     expect(error).toMatchObject({
       code: "usage",
@@ -63,7 +55,7 @@ describe("copy", () => {
   });
 
   it("copies to another path of the same server", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     expect(await copy(sftp, "t", sftp, "t2", { recursive: true })).toMatchObject({ files: 2 });
     expect(remote.tree("/home/t2")).toEqual(COPIED);
   });
@@ -71,8 +63,8 @@ describe("copy", () => {
 
 describe("upload", () => {
   it("makes missing parents of the target with `parents`", async () => {
-    make(local, TREE);
-    make(remote, { "/home/x/": "" });
+    make(local.files, TREE);
+    make(server.files, { "/home/x/": "" });
     await upload(sftp, here("/home/t"), "x/y/z", { recursive: true, parents: true });
     expect(remote.tree("/home/x/y/z")).toEqual(COPIED);
     await upload(sftp, here("/home/t/a"), "/home/p/q/a", { parents: true });
@@ -85,7 +77,7 @@ describe("upload", () => {
   });
 
   it("needs the parent of the target without `parents`", async () => {
-    make(local, TREE);
+    make(local.files, TREE);
     for (const parents of [false, undefined])
       expect(await failure(upload(sftp, here("/home/t/a"), "x/a", { parents }))).toMatchObject({
         status: SSH_FX.NO_SUCH_FILE,
@@ -94,8 +86,8 @@ describe("upload", () => {
   });
 
   it("fails if a parent is a file, and `download` has no `parents`", async () => {
-    make(local, TREE);
-    make(remote, { "/home/f": "" });
+    make(local.files, TREE);
+    make(server.files, { "/home/f": "" });
     expect(await failure(upload(sftp, here("/home/t/a"), "f/d/a", { parents: true }))).toMatchObject({
       name: "SftpError",
     });
@@ -103,7 +95,7 @@ describe("upload", () => {
   });
 
   it("copies a tree, with empty directories, and says what it moved", async () => {
-    make(local, TREE);
+    make(local.files, TREE);
     expect(await upload(sftp, here("/home/t"), "copy", { recursive: true })).toEqual({
       files: 2,
       directories: 3,
@@ -123,7 +115,7 @@ describe("upload", () => {
   });
 
   it.each([0, 1, 65_535, 65_536, 524_288, 3_000_001])("copies a file of %i bytes", async (length) => {
-    make(local, { "/home/f": "" });
+    make(local.files, { "/home/f": "" });
     local.files.find("/home/f").data = pattern(length);
     expect(await upload(sftp, here("/home/f"), "g")).toMatchObject({ files: 1, bytes: length });
     expect(isSame(server.files.find("g").data, pattern(length))).toBe(true);
@@ -132,7 +124,7 @@ describe("upload", () => {
   });
 
   it("keeps links by default, and makes them after everything else", async () => {
-    make(local, TREE);
+    make(local.files, TREE);
     local.files.symlink("d/b", "/home/t/l");
     expect(await upload(sftp, here("/home/t"), "copy", { recursive: true })).toMatchObject({ links: 1 });
     expect(remote.tree("/home/copy")).toEqual([...COPIED, "l -> d/b"]);
@@ -140,9 +132,9 @@ describe("upload", () => {
   });
 
   it("replaces a file in one step, and a link rather than its target", async () => {
-    make(remote, { "/home/g": "old", "/home/other": "other" });
+    make(server.files, { "/home/g": "old", "/home/other": "other" });
     server.files.symlink("other", "/home/l");
-    make(local, { "/home/f": "new" });
+    make(local.files, { "/home/f": "new" });
     await upload(sftp, here("/home/f"), "g");
     await upload(sftp, here("/home/f"), "l");
     expect(remote.tree("/home")).toEqual(["g: new", "l: new", "other: other"]);
@@ -150,16 +142,16 @@ describe("upload", () => {
 
   it("replaces a file on a server without posix-rename", async () => {
     await open({ extensions: [] });
-    make(remote, { "/home/g": "old" });
-    make(local, { "/home/f": "new" });
+    make(server.files, { "/home/g": "old" });
+    make(local.files, { "/home/f": "new" });
     await upload(sftp, here("/home/f"), "g");
     expect(remote.tree("/home")).toEqual(["g: new"]);
   });
 
   it("writes through no link in place of a directory of the tree", async () => {
-    make(remote, { "/home/copy/": "", "/home/other/": "" });
+    make(server.files, { "/home/copy/": "", "/home/other/": "" });
     server.files.symlink("../other", "/home/copy/d");
-    make(local, TREE);
+    make(local.files, TREE);
     const error = await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }));
     expect(error).toEqual(code("sftp-failure"));
     expect(error).toMatchObject({
@@ -172,8 +164,8 @@ describe("upload", () => {
 
 describe("download", () => {
   it("copies a tree into an existing directory", async () => {
-    make(remote, TREE);
-    make(local, { "/home/copy/": "", "/home/copy/mine": "kept", "/home/copy/a": "old" });
+    make(server.files, TREE);
+    make(local.files, { "/home/copy/": "", "/home/copy/mine": "kept", "/home/copy/a": "old" });
     expect(await download(sftp, "t", here("/home/copy"), { recursive: true })).toEqual({
       files: 2,
       directories: 3,
@@ -260,7 +252,7 @@ describe("download", () => {
   });
 
   it("leaves out links by default, and keeps or follows them if asked to", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     server.files.symlink("d", "/home/t/l");
     expect(await download(sftp, "t", here("/home/1"), { recursive: true })).toMatchObject({
       skipped: [{ path: "l", reason: "link" }],
@@ -273,7 +265,7 @@ describe("download", () => {
   });
 
   it("ends at a link that leads back to a directory above it", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     server.files.symlink("..", "/home/t/d/up");
     const options = { recursive: true, symlinks: "follow", onError: "skip" } as const;
     expect(await download(sftp, "t", here("/home/1"), options)).toMatchObject({
@@ -291,7 +283,7 @@ describe("download", () => {
         return true;
       },
     });
-    make(remote, { "/home/f": "one" });
+    make(server.files, { "/home/f": "one" });
     await download(sftp, "f", here("/home/f"), { preserve: true });
     await (await local.create("/home/new", undefined)).close();
     expect(local.files.find("/home/f").mode).toBe(local.files.find("/home/new").mode);
@@ -310,7 +302,7 @@ describe("download", () => {
         return true;
       },
     });
-    make(remote, { "/home/t/": "", "/home/t/a": "" });
+    make(server.files, { "/home/t/": "", "/home/t/a": "" });
     const { files, skipped, failed } = await download(sftp, "t", here("/home/copy"), { recursive: true });
     expect([files, failed]).toEqual([0, []]);
     expect(skipped).toEqual(["pipe", "device", "socket"].map((path) => ({ path, reason: "special" })));
@@ -333,7 +325,7 @@ describe("download", () => {
         return true;
       },
     });
-    make(remote, TREE);
+    make(server.files, TREE);
     await download(sftp, "t", here("/home/copy"), { recursive: true });
     expect(local.tree("/home/copy")).toEqual(COPIED);
   });
@@ -343,7 +335,7 @@ describe("an upload", () => {
   it("reads a file to its end if it has grown since it was listed", async () => {
     for (const size of [5000, 50_000, 100_000]) {
       await open();
-      make(local, { "/home/f": "" });
+      make(local.files, { "/home/f": "" });
       local.files.find("/home/f").data = pattern(300_000);
       const stat = local.stat.bind(local);
       local.stat = async (path) => ({ ...(await stat(path)), size });
@@ -360,7 +352,7 @@ describe("both directions", () => {
   ] as const;
 
   it.each(directions)("%s preserves permission bits and times of files and directories", async (_, from, to, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     Object.assign(from().files.find("/home/t/a"), { mode: 0o754, atime: 1000, mtime: 2000 });
     Object.assign(from().files.find("/home/t/d"), { mode: 0o500, atime: 3000, mtime: 4000 });
     await run({ recursive: true, preserve: true });
@@ -372,7 +364,7 @@ describe("both directions", () => {
     "%s gives new files and directories the mode of their source less the umask",
     async (...direction) => {
       const [, from, to, run] = direction;
-      make(from(), TREE);
+      make(from().files, TREE);
       from().files.find("/home/t/a").mode = 0o777;
       from().files.find("/home/t/d").mode = 0o500;
       await run({ recursive: true });
@@ -382,7 +374,7 @@ describe("both directions", () => {
   );
 
   it.each(directions)("%s leaves out what the filter refuses, with everything below", async (_, from, to, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const seen: unknown[] = [];
     const filter = async (entry: { readonly path: string }): Promise<boolean> => {
       seen.push(entry);
@@ -398,8 +390,8 @@ describe("both directions", () => {
 
   it.each(directions)("%s follows a link as its target, unless `followTarget` is false", async (...direction) => {
     const [, from, to, run] = direction;
-    make(from(), TREE);
-    make(to(), { "/home/other/": "" });
+    make(from().files, TREE);
+    make(to().files, { "/home/other/": "" });
     to().files.symlink("other", "/home/copy");
     const options = { recursive: true, followTarget: false } as const;
     expect(await failure(run({ recursive: true, followTarget: "no" as never }))).toEqual(code("usage"));
@@ -420,7 +412,7 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s reports progress up to the totals", async (_, from, __, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const reports: TransferProgress[] = [];
     await run({ recursive: true, onProgress: (progress: TransferProgress) => reports.push(progress) });
     expect(reports.at(-1)).toMatchObject({ bytes: 6, files: 2, totalBytes: 6, totalFiles: 2 });
@@ -429,7 +421,7 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s ends with the exception of a callback, even with `skip`", async (_, from, __, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const bug = new Error("bug");
     const throws = (): never => {
       throw bug;
@@ -465,8 +457,8 @@ describe("both directions", () => {
           return true;
         },
       });
-      make(from(), { "/home/t/": "" });
-      for (let i = 0; i < 200; i++) make(from(), { [`/home/t/${i}`]: "x" });
+      make(from().files, { "/home/t/": "" });
+      for (let i = 0; i < 200; i++) make(from().files, { [`/home/t/${i}`]: "x" });
       expect(await run({ recursive: true, concurrency: 3 })).toMatchObject({ files: 200 });
       expect(most).toBe(3);
       expected = 128;
@@ -477,7 +469,7 @@ describe("both directions", () => {
   );
 
   it.each(directions)("%s refuses a directory without `recursive`, and a missing source", async (_, from, to, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     expect(await failure(run({}))).toEqual(code("usage"));
     expect(to().tree("/home")).toEqual([]);
     from().files.find("/home").entries.clear();
@@ -485,7 +477,7 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s with an aborted signal moves nothing", async (_, from, to, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const reason = new Error("no");
     expect(await failure(run({ recursive: true, signal: AbortSignal.abort(reason) }))).toMatchObject({
       code: "aborted",
@@ -495,7 +487,7 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s that is aborted does not wait for the filter", async (_, from, __, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const abort = new AbortController();
     const filter = (): Promise<boolean> => {
       abort.abort();
@@ -506,8 +498,8 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s that is aborted in the middle of a file leaves nothing of it", async (_, from, to, run) => {
-    make(from(), { "/home/t": "" });
-    make(to(), { "/home/copy": "old" });
+    make(from().files, { "/home/t": "" });
+    make(to().files, { "/home/copy": "old" });
     from().files.find("/home/t").data = pattern(8_000_000);
     const abort = new AbortController();
     const onProgress = ({ bytes }: TransferProgress): void => {
@@ -551,7 +543,7 @@ const refusing = (): MemorySftpOptions => ({
 describe("failures", () => {
   it("end the transfer with the first error by default", async () => {
     await open(refusing());
-    make(local, TREE);
+    make(local.files, TREE);
     expect(await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }))).toMatchObject({
       code: "sftp-permission-denied",
     });
@@ -561,8 +553,8 @@ describe("failures", () => {
 
   it("concern only their file with `skip`, and are in the result", async () => {
     await open(refusing());
-    make(local, TREE);
-    make(remote, TREE);
+    make(local.files, TREE);
+    make(server.files, TREE);
     const options = { recursive: true, onError: "skip" } as const;
     const expected = { files: 1, failed: [{ path: "d/b", error: { code: "sftp-permission-denied" } }] };
     expect(await upload(sftp, here("/home/t"), "copy", options)).toMatchObject(expected);
@@ -574,7 +566,7 @@ describe("failures", () => {
 
   it("of a full disk leave the old file and no temporary one", async () => {
     await sftp.writeFile("f", pattern(2_000_000));
-    make(local, { "/home/g": "old" });
+    make(local.files, { "/home/g": "old" });
     local.capacity = 1_000_000;
     expect(await failure(download(sftp, "f", here("/home/g")))).toEqual(code("file-unwritable"));
     expect(local.tree("/home")).toEqual(["g: old"]);
@@ -582,7 +574,7 @@ describe("failures", () => {
   });
 
   it("of the connection end the transfer even with `skip`", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     const lost = new SshError("connection-lost", "lost");
     const onProgress = (): void => server.lose(lost);
     const options = { recursive: true, onError: "skip", onProgress } as const;
@@ -592,9 +584,9 @@ describe("failures", () => {
   });
 
   it("include links in place of which there is a directory", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     server.files.symlink("a", "/home/t/l");
-    make(local, { "/home/copy/": "", "/home/copy/l/": "", "/home/copy/l/mine": "kept" });
+    make(local.files, { "/home/copy/": "", "/home/copy/l/": "", "/home/copy/l/mine": "kept" });
     const options = { recursive: true, symlinks: "keep", onError: "skip" } as const;
     expect(await download(sftp, "t", here("/home/copy"), options)).toMatchObject({
       links: 0,
@@ -605,7 +597,7 @@ describe("failures", () => {
 
   it("do not wait for the removal of a temporary file on a server that does not answer", async () => {
     await open({ answer: ({ request }) => request.type === "write" || request.type === "remove" });
-    make(local, { "/home/f": "new" });
+    make(local.files, { "/home/f": "new" });
     const abort = new AbortController();
     const uploading = upload(sftp, here("/home/f"), "g", { signal: abort.signal });
     await expect.poll(() => server.requests).toContain("write");
@@ -628,7 +620,7 @@ describe("after a transfer has failed", () => {
   });
 
   it("no progress is reported", async () => {
-    make(local, { "/home/t/": "", "/home/t/a": "one", "/home/t/b": "two" });
+    make(local.files, { "/home/t/": "", "/home/t/a": "one", "/home/t/b": "two" });
     const abort = new AbortController();
     let reports = 0;
     let reported!: () => void;
@@ -655,12 +647,12 @@ describe("after a transfer has failed", () => {
 
 /** Makes a directory with this number of others, each in the one before. */
 function makeNested(side: MemoryLocalFiles, depth: number): void {
-  for (let i = 0, path = "/home/t"; i <= depth; i++, path += "/d") make(side, { [`${path}/`]: "" });
+  for (let i = 0, path = "/home/t"; i <= depth; i++, path += "/d") make(side.files, { [`${path}/`]: "" });
 }
 
 describe("bounds", () => {
   it("of 0 allow no file, and no byte more than stated", async () => {
-    make(local, { "/home/f": "one" });
+    make(local.files, { "/home/f": "one" });
     expect(await failure(upload(sftp, here("/home/f"), "f", { maxFiles: 0 }))).toEqual(code("output-limit"));
     expect(await upload(sftp, here("/home/f"), "f", { maxGrowth: 0 })).toMatchObject({ files: 1 });
   });

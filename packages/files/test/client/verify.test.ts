@@ -1,9 +1,9 @@
-import { copy, download, type Sftp, SSH_FX, sftp, type TransferOptions, upload } from "@nacre/files";
+import { copy, download, type Sftp, SSH_FX, type TransferOptions, upload } from "@nacre/files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
-import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { partialName } from "../../src/transfer/resume.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
@@ -27,9 +27,7 @@ async function sink(chunks: AsyncIterable<Uint8Array>): Promise<void> {
 
 /** Opens SFTP to a second server. */
 async function other(options: MemorySftpOptions = {}): Promise<{ readonly to: Sftp; readonly target: MemorySftp }> {
-  const target = new MemorySftp(options);
-  const to = await sftp(target);
-  onTestFinished(() => to.close());
+  const { sftp: to, server: target } = await openMemorySftp(options);
   return { to, target };
 }
 
