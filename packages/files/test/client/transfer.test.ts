@@ -666,6 +666,19 @@ describe("bounds", () => {
   });
 });
 
+describe("the number of files moved at once", () => {
+  it.each([
+    [undefined, 2, 2],
+    [3, 10, 3],
+    [3, 2, 3],
+    [3, 1, 1],
+  ])("with concurrency %s and a default of %i is %i", (concurrency, most, expected) => {
+    const slots = new Slots(concurrency, () => most);
+    for (let i = 0; i < expected; i++) expect(slots.take(1)).toBeUndefined();
+    expect(slots.take(1)).toBeInstanceOf(Promise);
+  });
+});
+
 describe("long files", () => {
   it("share 64 MiB, and one alone may be longer", async () => {
     const slots = new Slots(undefined, () => 64);
