@@ -21,10 +21,14 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   },
   transfer: {
     sources: ["packages/files/src/transfer"],
-    tests: ["packages/files/test/client/*.test.ts", "packages/files/test/transfer/*.test.ts"],
+    tests: ["packages/files/test/client/*.test.ts"],
   },
   forward: {
     sources: ["packages/nacre/src/users/forward", "packages/node/src/forward"],
-    tests: ["packages/nacre/test/forward/*.test.ts", "packages/node/test/forward/*.test.ts"],
+    tests: [
+      "packages/nacre/test/forward/*.test.ts",
+      "packages/node/test/forward/*.test.ts",
+      "packages/node/test/{tcp-forwarding,forward-lookups}.test.ts",
+    ],
   },
 };

@@ -8,10 +8,11 @@ import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import type { Permissions } from "nacre";
-import type { ListenContext } from "nacre/extend";
+import type { Duplex, ListenContext } from "nacre/extend";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Client } from "../src/connect/client.ts";
 import { connect } from "../src/connect/connect.ts";
+import { listenAddresses } from "../src/forward/forward-listen.ts";
 import { listen } from "../src/listen/listen.ts";
 import type { ListenEvent } from "../src/listen/listen-options.ts";
 import type { SshServer } from "../src/listen/ssh-server.ts";
@@ -403,6 +404,17 @@ describe("tcpForwarding listens", () => {
     ["clientspecified", "127.0.0.2", ["127.0.0.2"]],
   ] as const)("with gatewayPorts %s and host %j on %j", async (gatewayPorts, host, expected) => {
     expect(await answering(gatewayPorts, host)).toEqual(expected);
+  });
+
+  it("on all addresses for *, which our client sends as an empty host, without a lookup", async () => {
+    const listener = await listenAddresses(
+      { host: "*", port: 0 },
+      "clientspecified",
+      names({}),
+      (duplex: Duplex) => void duplex.close(),
+    );
+    for (const host of ["127.0.0.1", "127.0.0.2", "::1"]) (await visit({ host, port: listener.port! })).destroy();
+    await listener.close();
   });
 
   it("with gatewayPorts clientspecified and :: only on IPv6 addresses, if the runtime supports it", async () => {

@@ -3,19 +3,16 @@ import { join } from "node:path";
 import { scpServer } from "@nacre/files/scp-server";
 import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import type { Client, Sftp } from "@nacre/node";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { parseCopyArguments } from "../../src/cp/arguments.ts";
-import { CopyRun, type Located } from "../../src/cp/copy-run.ts";
-import type { Place } from "../../src/cp/place.ts";
+import { beforeEach, expect, test } from "vitest";
 import { connectTo, openSession } from "../sftp/support.ts";
 import { temporaryFolder } from "../support.ts";
+import { collectComplaints, complaints, copy } from "./support.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/sftp.ts and scp.ts.
 
 let client: Client;
 let sftp: Sftp;
 let folder: string;
-let complaints: string;
 
 beforeEach(async () => {
   const fileSystem = memoryFileSystem();
@@ -27,37 +24,22 @@ beforeEach(async () => {
   sftp = await client.sftp();
   folder = await temporaryFolder();
   for (const name of ["victim", "tree"]) mkdirSync(join(folder, name));
-  complaints = "";
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    complaints += String(text);
-    return true;
-  });
+  collectComplaints();
 }, 60_000);
 
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
-const located = (place: Place): Located =>
-  place.kind === "local" ? { place } : { place, server: { client, isOver: false } };
-
 /** Runs `nacre cp` with the server as `host`. Resolves with the status. */
-function cp(...line: string[]): Promise<number> {
-  const words = parseCopyArguments(line);
-  const run = new CopyRun(words, new AbortController().signal, undefined);
-  return run.run(words.sources.map(located), located(words.target));
-}
+const cp = (...line: string[]): Promise<number> => copy(client, line);
 
 test("sftp: a link that an earlier copy made in place of the target · client", async () => {
   // The first copy brings the link, the second one a directory of the same name.
   await sftp.mkdir("/tree");
   await sftp.symlink("../victim", "/tree/d");
-  expect([await cp("-r", "--symlinks=keep", "host:/tree", folder), complaints]).toEqual([0, ""]);
+  expect([await cp("-r", "--symlinks=keep", "host:/tree", folder), complaints()]).toEqual([0, ""]);
   await sftp.mkdir("/d");
   await sftp.writeFile("/d/hostile", "x");
   const tree = join(folder, "tree");
   expect(await cp("-r", "host:/d", tree)).toBe(1);
-  expect(complaints).toMatch(/tree\/d is a symbolic link, which a copy may have made; remove it first/);
+  expect(complaints()).toMatch(/tree\/d is a symbolic link, which a copy may have made; remove it first/);
   expect(readdirSync(join(folder, "victim"))).toEqual([]);
 
   const { session, run, complaints: said, folder: local } = await openSession({ recursive: true });
@@ -89,7 +71,7 @@ test("scp: a link that an earlier copy made in place of the target · client", a
   const tree = join(folder, "tree");
   symlinkSync("../victim", join(tree, "d"));
   expect(await cp("-Or", "host:/d", tree)).toBe(1);
-  expect(complaints).toMatch(/tree\/d is a symbolic link/);
+  expect(complaints()).toMatch(/tree\/d is a symbolic link/);
   expect(readdirSync(join(folder, "victim"))).toEqual([]);
   // The link is what the user typed, and the copy is in the directory that it leads to.
   expect(await cp("-Or", "host:/d", join(tree, "d"))).toBe(0);

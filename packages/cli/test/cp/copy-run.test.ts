@@ -4,48 +4,29 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { scpServer } from "@nacre/files/scp-server";
 import { type FileSystem, FileSystemError, memoryFileSystem, sftpServer } from "@nacre/files/server";
-import type { Sftp } from "@nacre/node";
+import type { Client, Sftp } from "@nacre/node";
 import { SshError } from "@nacre/wire";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { parseCopyArguments } from "../../src/cp/arguments.ts";
-import { CopyRun, type Located } from "../../src/cp/copy-run.ts";
-import type { Place } from "../../src/cp/place.ts";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { unsetLines, unverifiedLines } from "../../src/cp/result-lines.ts";
-import type { Server } from "../../src/cp/servers.ts";
 import { connectTo, connectToMemory } from "../sftp/support.ts";
 import { temporaryFolder } from "../support.ts";
+import { collectComplaints, complaints, copy } from "./support.ts";
 
-let server: Server;
+let client: Client;
 let sftp: Sftp;
 let folder: string;
-let complaints: string;
 
 beforeEach(async () => {
-  const { client } = await connectToMemory();
-  server = { client, isOver: false };
+  ({ client } = await connectToMemory());
   sftp = await client.sftp();
   await sftp.writeFile("/file", "new contents");
   folder = await temporaryFolder();
-  complaints = "";
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    complaints += String(text);
-    return true;
-  });
+  collectComplaints();
   // The first login loads the code of a client and a server.
 }, 60_000);
 
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
-const located = (place: Place): Located => (place.kind === "local" ? { place } : { place, server });
-
 /** Runs `nacre cp` with the server as `host`. Resolves with the status. */
-function cp(...line: string[]): Promise<number> {
-  const words = parseCopyArguments(line);
-  const run = new CopyRun(words, new AbortController().signal, undefined);
-  return run.run(words.sources.map(located), located(words.target));
-}
+const cp = (...line: string[]): Promise<number> => copy(client, line);
 
 describe("a pipe or device as the target", () => {
   test("gets the contents here, and stays, also behind a link", async () => {
@@ -54,7 +35,7 @@ describe("a pipe or device as the target", () => {
     symlinkSync("pipe", join(folder, "link"));
     for (const name of ["pipe", "link"]) {
       const read = readFile(pipe, "utf8");
-      expect([await cp("host:/file", join(folder, name)), complaints]).toEqual([0, ""]);
+      expect([await cp("host:/file", join(folder, name)), complaints()]).toEqual([0, ""]);
       expect(await read).toBe("new contents");
     }
     expect([statSync(pipe).isFIFO(), lstatSync(join(folder, "link")).isSymbolicLink()]).toEqual([true, true]);
@@ -63,7 +44,7 @@ describe("a pipe or device as the target", () => {
   test("takes no directory", async () => {
     await sftp.mkdir("/directory");
     expect(await cp("-r", "host:/directory", "/dev/null")).toBe(1);
-    expect(complaints).toBe('nacre: the target "/dev/null" is not a directory [usage]\n');
+    expect(complaints()).toBe('nacre: the target "/dev/null" is not a directory [usage]\n');
   });
 
   test("may be standard output, whether that is a pipe or a file", async () => {
@@ -83,7 +64,7 @@ describe("a pipe or device as the target", () => {
       return true;
     }) as typeof process.stdout.write);
     expect(await cp("host:/file", "/dev/stdout")).toBe(1);
-    expect(complaints).toMatch(/^nacre: [^\n]*ENOSPC[^\n]* \[file-unwritable\]\n$/);
+    expect(complaints()).toMatch(/^nacre: [^\n]*ENOSPC[^\n]* \[file-unwritable\]\n$/);
   });
 });
 
@@ -100,7 +81,7 @@ describe("a link as the target", () => {
     expect(await cp(join(folder, "real"), "host:/link")).toBe(0);
     expect(await sftp.readlink("/link")).toBe("real");
     expect(await sftp.readFile("/real", "utf8")).toBe("new contents");
-    expect(complaints).toBe("");
+    expect(complaints()).toBe("");
   });
 });
 
@@ -115,7 +96,7 @@ describe("status 1 and one line", () => {
     writeFileSync(join(folder, "file"), "");
     await sftp.mkdir("/directory");
     expect(await cp(...line(folder))).toBe(1);
-    expect(complaints).toMatch(/^(?:nacre: [^\n]+\n)+$/);
+    expect(complaints()).toMatch(/^(?:nacre: [^\n]+\n)+$/);
   });
 });
 
@@ -123,8 +104,7 @@ describe("-O", () => {
   beforeEach(async () => {
     const fileSystem = memoryFileSystem();
     const scp = scpServer(fileSystem);
-    const client = await connectTo({ session: async (session) => (await scp(session)) ?? 127 });
-    server = { client, isOver: false };
+    client = await connectTo({ session: async (session) => (await scp(session)) ?? 127 });
     await fileSystem.mkdir("/directory", {});
   }, 60_000);
 
@@ -133,23 +113,23 @@ describe("-O", () => {
     mkdirSync(tree);
     writeFileSync(join(tree, "a"), "contents");
     chmodSync(join(tree, "a"), 0o640);
-    expect([await cp("-O", join(tree, "a"), "host:/b"), complaints]).toEqual([0, ""]);
-    expect([await cp("-O", join(tree, "a"), join(tree, "a"), "host:/directory/"), complaints]).toEqual([0, ""]);
-    expect([await cp("-Orp", tree, "host:/copy"), complaints]).toEqual([0, ""]);
+    expect([await cp("-O", join(tree, "a"), "host:/b"), complaints()]).toEqual([0, ""]);
+    expect([await cp("-O", join(tree, "a"), join(tree, "a"), "host:/directory/"), complaints()]).toEqual([0, ""]);
+    expect([await cp("-Orp", tree, "host:/copy"), complaints()]).toEqual([0, ""]);
     for (const [from, to] of [
       ["/b", "b"],
       ["/directory/a", "c"],
     ] as const) {
-      expect([await cp("-O", `host:${from}`, join(folder, to)), complaints]).toEqual([0, ""]);
+      expect([await cp("-O", `host:${from}`, join(folder, to)), complaints()]).toEqual([0, ""]);
       expect(readFileSync(join(folder, to), "utf8")).toBe("contents");
     }
-    expect([await cp("-Orp", "host:/copy", folder), complaints]).toEqual([0, ""]);
+    expect([await cp("-Orp", "host:/copy", folder), complaints()]).toEqual([0, ""]);
     expect(statSync(join(folder, "copy", "a")).mode & 0o777).toBe(0o640);
   });
 
   test("gives status 1 and the server's text for a missing file", async () => {
     expect(await cp("-O", "host:/none", folder)).toBe(1);
-    expect(complaints).toMatch(/^nacre: .*No such file.* \[scp-failure\]\n$/);
+    expect(complaints()).toMatch(/^nacre: .*No such file.* \[scp-failure\]\n$/);
   });
 });
 
@@ -174,13 +154,13 @@ test("-p to a server that sets no attributes: the file is whole, status 1, with 
         });
     },
   });
-  server = { client: await connectTo({ subsystems: { sftp: sftpServer(fileSystem) } }), isOver: false };
+  client = await connectTo({ subsystems: { sftp: sftpServer(fileSystem) } });
   writeFileSync(join(folder, "f"), "contents");
   expect(await cp("-p", join(folder, "f"), "host:/f")).toBe(1);
-  expect(complaints).toBe(
+  expect(complaints()).toBe(
     `nacre: "${join(folder, "f")}" was copied without its permission bits and times: the server refuses to set them (sftp-unsupported)\n`,
   );
-  expect(await (await server.client.sftp()).readFile("/f", "utf8")).toBe("contents");
+  expect(await (await client.sftp()).readFile("/f", "utf8")).toBe("contents");
 });
 
 test("files without their attributes give one line for each kind", () => {
@@ -194,6 +174,6 @@ test("files without their attributes give one line for each kind", () => {
 
 test("a source whose path fails does not keep the others from being copied", async () => {
   expect(await cp("host:~nobody/file", "host:/file", folder)).toBe(1);
-  expect(complaints).toMatch(/^nacre: [^\n]+\n$/);
+  expect(complaints()).toMatch(/^nacre: [^\n]+\n$/);
   expect(readFileSync(join(folder, "file"), "utf8")).toBe("new contents");
 });

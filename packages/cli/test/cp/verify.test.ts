@@ -2,19 +2,16 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FileSystem, memoryFileSystem, sftpServer } from "@nacre/files/server";
 import type { Client, ListenOptions } from "@nacre/node";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { parseCopyArguments } from "../../src/cp/arguments.ts";
-import { CopyRun, type Located } from "../../src/cp/copy-run.ts";
-import type { Place } from "../../src/cp/place.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { connectTo } from "../sftp/support.ts";
 import { temporaryFolder } from "../support.ts";
+import { collectComplaints, complaints, copy } from "./support.ts";
 
 // The servers of these tests run no commands, so they give no digests.
 
 let client: Client;
 let opened: number;
 let folder: string;
-let complaints: string;
 
 /** Connects to a server of files. Counts its SFTP sessions. */
 async function serve(fileSystem: FileSystem): Promise<void> {
@@ -29,26 +26,11 @@ async function serve(fileSystem: FileSystem): Promise<void> {
 
 beforeEach(async () => {
   folder = await temporaryFolder();
-  complaints = "";
-  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    complaints += String(text);
-    return true;
-  });
+  collectComplaints();
 });
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
-const located = (place: Place): Located =>
-  place.kind === "local" ? { place } : { place, server: { client, isOver: false } };
 
 /** Runs `nacre cp` with the server as `host`. Resolves with the status. */
-function cp(...line: string[]): Promise<number> {
-  const words = parseCopyArguments(line);
-  const run = new CopyRun(words, new AbortController().signal, undefined);
-  return run.run(words.sources.map(located), located(words.target));
-}
+const cp = (...line: string[]): Promise<number> => copy(client, line);
 
 /** Files of which some calls are replaced. */
 function changed(files: FileSystem, changes: Partial<FileSystem>): FileSystem {
@@ -70,9 +52,9 @@ describe("nacre cp --verify", () => {
       ["b", 100_000],
     ] as const)
       writeFileSync(join(tree, name), Buffer.alloc(length, name));
-    expect([await cp("-r", "--verify", tree, join(tree, "a"), "host:/"), complaints]).toEqual([0, ""]);
+    expect([await cp("-r", "--verify", tree, join(tree, "a"), "host:/"), complaints()]).toEqual([0, ""]);
     expect(opened).toBe(1);
-    expect([await cp("-r", "--verify", "host:/tree", "host:/a*", folder), complaints]).toEqual([0, ""]);
+    expect([await cp("-r", "--verify", "host:/tree", "host:/a*", folder), complaints()]).toEqual([0, ""]);
     expect([await cp("-r", "--verify", "host:/tree", "host:/copy"), opened]).toEqual([0, 3]);
   });
 
@@ -85,7 +67,7 @@ describe("nacre cp --verify", () => {
     await serve(changed(files, { open }));
     writeFileSync(join(folder, "file"), "contents");
     expect(await cp("--verify", join(folder, "file"), "host:/file")).toBe(1);
-    expect(complaints).toMatch(
+    expect(complaints()).toMatch(
       /^nacre: "[^"]*\/file" cannot be verified: .*; and it cannot be read back: [^\n]* \[[a-z-]+\]\n$/,
     );
     expect(await cp("--verify=size", join(folder, "file"), "host:/file")).toBe(0);
@@ -125,9 +107,9 @@ test("a server that states more bytes than it sends gives status 1, with and wit
   await sftp.writeFile("/file", "12345");
   writeFileSync(join(folder, "file"), "old");
   for (const options of [[], ["--verify"], ["--verify=size"], ["--resume"]]) {
-    complaints = "";
+    collectComplaints();
     expect(await cp(...options, "host:/file", join(folder, "file"))).toBe(1);
-    expect(complaints).toMatch(
+    expect(complaints()).toMatch(
       /^nacre: "\/file" ended after 5 bytes, but the server states a size of 1000000; .* cat /,
     );
     expect(readFileSync(join(folder, "file"), "utf8")).toBe("old");

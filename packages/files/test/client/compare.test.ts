@@ -1,12 +1,12 @@
-import { copy, download, type Sftp, SSH_FX, sftp, type TransferOptions, upload } from "@nacre/files";
+import { copy, download, type Sftp, SSH_FX, type TransferOptions, upload } from "@nacre/files";
 import { SSH_FXF } from "@nacre/sftp";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
-import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
 import { SshError } from "@nacre/wire";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { openMemorySftp } from "./support.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { make, openMemorySftp, tree } from "./support.ts";
 
 let client: Sftp;
 let server: MemorySftp;
@@ -18,21 +18,6 @@ async function open(options: MemorySftpOptions = {}): Promise<void> {
 }
 
 beforeEach(() => open());
-
-/** Makes files on one side. A path with "/" at its end is a directory. */
-function make(files: MemoryLocalFiles["files"], contents: Readonly<Record<string, string>>): void {
-  for (const [path, text] of Object.entries(contents)) {
-    if (path.endsWith("/")) files.makeDirectory(path.slice(0, -1));
-    else files.open(path, 0x0a, 0o644).data = new TextEncoder().encode(text);
-  }
-}
-
-/** Shows what a side has below a path. */
-function tree(files: MemoryLocalFiles["files"], path: string): string[] {
-  const shown = new MemoryLocalFiles();
-  Object.assign(shown, { files });
-  return shown.tree(path);
-}
 
 /** Moves what matches a pattern to `/home/copy`. */
 const runPattern = (name: string, glob: string, options: TransferOptions = {}) =>
@@ -59,9 +44,7 @@ const stop = async (contents: AsyncIterable<Uint8Array>): Promise<void> => {
 
 /** Opens SFTP to a second server. */
 async function other(options: MemorySftpOptions = {}): Promise<{ to: Sftp; target: MemorySftp }> {
-  const target = new MemorySftp({ exec: sha256sum, ...options });
-  const to = await sftp(target);
-  onTestFinished(() => to.close());
+  const { sftp: to, server: target } = await openMemorySftp({ exec: sha256sum, ...options });
   return { to, target };
 }
 
@@ -237,6 +220,16 @@ describe.each(directions)("$name with `update`", ({ from, to, run }) => {
   });
 });
 
+it("a download with `update` fails with an exception of the local side", async () => {
+  make(server.files, { "/home/t": "one" });
+  const bug = new Error("bug");
+  local.lstat = async () => {
+    throw bug;
+  };
+  const to = { files: local, path: "/home/copy" };
+  expect(await failure(download(client, "/home/t", to, { update: "size-mtime" }))).toBe(bug);
+});
+
 describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
   const options = { recursive: true, delete: true } as const;
 
@@ -312,7 +305,7 @@ describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
     expect((await run(options)).deleted).toEqual(["readme"]);
     // On a file system that ignores case, the new file takes the place of the old one under its name.
     await open();
-    make(from(), { "/home/t/": "", "/home/t/README": "new" });
+    make(from(), { "/home/t/": "", "/home/t/README": "new", "/home/t/z": "other" });
     make(to(), { "/home/copy/": "", "/home/copy/readme": "old" });
     const rename = to().rename.bind(to());
     Object.assign(to(), {
@@ -320,7 +313,7 @@ describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
         rename(source, target.replace("README", "readme"), replaces),
     });
     expect((await run(options)).deleted).toEqual([]);
-    expect(tree(to(), "/home/copy")).toEqual(["readme: new"]);
+    expect(tree(to(), "/home/copy")).toEqual(["readme: new", "z: other"]);
   });
 
   it("is refused without `recursive`, for a file, and for a pattern", async () => {
@@ -358,6 +351,21 @@ describe("directories of a download", () => {
     expect(local.openCount).toBe(0);
   });
 
+  it("include the root from the beginning to the end, so that its path is resolved once", async () => {
+    const held: string[] = [];
+    const hold = local.holdDirectory.bind(local);
+    local.holdDirectory = (path, follow) => {
+      held.push(path);
+      return hold(path, follow);
+    };
+    make(server.files, { "/home/t/": "", "/home/t/d/": "" });
+    for (let i = 0; i < 40; i++) make(server.files, { [`/home/t/d/${i}/`]: "" });
+    const options = { recursive: true, preserve: true } as const;
+    await download(client, "/home/t", { files: local, path: "/home/copy" }, options);
+    expect(held.filter((path) => path === "/home/copy")).toHaveLength(1);
+    expect(local.openCount).toBe(0);
+  });
+
   it("are held in a small number in a wide tree", async () => {
     const counts = countDirectories();
     make(server.files, { "/home/t/": "" });
@@ -392,6 +400,9 @@ describe("patterns", () => {
       await runPattern(name, "/home/t/d/c.js");
       expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "b.css: 2", "c.js: 3"]);
       to().find("/home").entries.delete("copy");
+      expect(await runPattern(name, "/home/t/*/./c.js")).toMatchObject({ files: 1, directories: 2, failed: [] });
+      expect(tree(to(), "/home/copy")).toEqual(["d/", "d/c.js: 3"]);
+      to().find("/home").entries.delete("copy");
       expect(await runPattern(name, "/home/t/**/*.js")).toMatchObject({ files: 3, directories: 3 });
       expect(tree(to(), "/home/copy")).toEqual(["a.js: 1", "d/", "d/c.js: 3", "d/e/", "d/e/f.js: 4"]);
       expect(local.openCount).toBe(0);
@@ -420,6 +431,24 @@ describe("patterns", () => {
       }
       // What matches in a directory that the filter refuses does not depend on it.
       expect(await runPattern(name, "/home/t/**", { recursive: true, filter: isNotD })).toMatchObject({ files: 4 });
+    },
+  );
+
+  it.each(directions)("$name: the directories above a match get their attributes, too", async ({ name, from, to }) => {
+    make(from(), FILES);
+    Object.assign(from().find("/home/t/d/e"), { mode: 0o500, mtime: 1000 });
+    await runPattern(name, "/home/t/*/e/*.js", { preserve: true });
+    expect(to().find("/home/copy/d/e")).toMatchObject({ mode: 0o500, mtime: 1000 });
+  });
+
+  it.each(directions)(
+    "$name: no link in place of a directory above a match is followed",
+    async ({ name, from, to }) => {
+      make(from(), FILES);
+      make(to(), { "/home/copy/": "", "/home/other/": "" });
+      to().symlink("../other", "/home/copy/d");
+      expect(await failure(runPattern(name, "/home/t/*/*.js"))).toBeInstanceOf(SshError);
+      expect(tree(to(), "/home/other")).toEqual([]);
     },
   );
 
@@ -503,6 +532,10 @@ describe("streams", () => {
     expect(await failure(download(client, { glob: "*" }, async () => {}))).toEqual(code("usage"));
     expect(await failure(upload(client, 5 as never, "f"))).toEqual(code("usage"));
     expect(await failure(download(client, "f", "local" as never))).toEqual(code("usage"));
+    for (const remote of [null, { glob: 5 }])
+      expect(await failure(download(client, remote as never, { files: local, path: "/home/copy" }))).toEqual(
+        code("usage"),
+      );
   });
 });
 

@@ -168,6 +168,19 @@ describe("a failed rename", () => {
     expect(server.requests).not.toContain("rename");
   });
 
+  it("fails with the server's answer if the server does not say what is in the way", async () => {
+    for (const resume of [false, true]) {
+      const { run } = await open({
+        answer({ token, request }, machine) {
+          if (request.type !== "posix-rename" && request.type !== "lstat") return false;
+          machine.status(token, request.type === "lstat" ? SSH_FX.NO_SUCH_FILE : SSH_FX.PERMISSION_DENIED);
+          return true;
+        },
+      });
+      expect(await failure(run("upload", { resume }))).toMatchObject({ code: "sftp-permission-denied" });
+    }
+  });
+
   it("says that a directory is in the way, with and without posix-rename", async () => {
     for (const extensions of [["posixRename"], []] as const) {
       const local = new MemoryLocalFiles();

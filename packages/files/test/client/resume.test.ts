@@ -1,4 +1,5 @@
 import { copy, download, sftp, type TransferOptions, type TransferResult, upload } from "@nacre/files";
+import { SSH_FXF } from "@nacre/sftp";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { failure } from "@nacre/testing/nacre/outcomes";
@@ -267,6 +268,13 @@ describe.each(directions)("%s with `resume`", (direction) => {
     const source = sides.source(direction);
     source.makeDirectory("/home/t");
     source.open(`/home/t/${name}`, 0x0a).data = CONTENTS;
+    const target = sides.target(direction);
+    const created: string[] = [];
+    const create = target.open.bind(target);
+    target.open = (path, flags, mode) => {
+      if ((flags & SSH_FXF.CREAT) !== 0) created.push(path);
+      return create(path, flags, mode);
+    };
     await using client = await sftp(new MemorySftp({ files: sides.remote }));
     const options = { resume: true, recursive: true };
     const local = (path: string) => ({ files: sides.local, path });
@@ -275,8 +283,18 @@ describe.each(directions)("%s with `resume`", (direction) => {
         ? await upload(client, local("/home/t"), "/home/copied", options)
         : await download(client, "/home/t", local("/home/copied"), options);
     expect(result).toMatchObject({ files: 1, resumed: [] });
-    expect([...sides.target(direction).find("/home/copied").entries.keys()]).toEqual([name]);
+    expect([...target.find("/home/copied").entries.keys()]).toEqual([name]);
+    // Its temporary name has no record of the source.
+    expect(created).toEqual([expect.stringMatching(/\.nacre-[0-9a-f]{24}$/)]);
   });
+});
+
+it("begins a download anew on a local side that opens no partial files", async () => {
+  const sides = new Sides();
+  Object.assign(sides.local, { openPartial: undefined });
+  makePartial(sides.local.files, CONTENTS.subarray(0, 1_000_000));
+  expect(await sides.transfer("download")).toMatchObject({ files: 1, bytes: SIZE, resumed: [], failed: [] });
+  expect(isSame(sides.local.files.find("/home/copy").data, CONTENTS)).toBe(true);
 });
 
 describe("a copy between servers with `resume`", () => {

@@ -260,6 +260,18 @@ describe("a file whose handle is given again", () => {
     expect(server.closes).toBe(1);
   });
 
+  it("fails for good if it is a directory", async () => {
+    const { sftp, server } = await openMemorySftp({ handles: () => 7 });
+    server.files.makeDirectory("/home/t", 0o755);
+    const held = await sftp.open("held", "w");
+    const to = { files: new MemoryLocalFiles(), path: "/home/copy" };
+    const downloading = download(sftp, "t", to, { recursive: true });
+    expect(await failure(downloading)).toEqual(code("sftp-handle-reused"));
+    // Once while several files may be open, and ten times alone.
+    expect(server.requests.filter((type) => type === "opendir")).toHaveLength(11);
+    await failure(held.close());
+  });
+
   it("is not uploaded again from a stream, which cannot be read twice", async () => {
     const { sftp, server } = await openMemorySftp({ handles: () => 7 });
     const held = await sftp.open("held", "w");

@@ -1,5 +1,7 @@
 import { type Sftp, sftp } from "@nacre/files";
+import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import type { MemoryFiles } from "@nacre/testing/sftp/memory-files";
 import { onTestFinished } from "vitest";
 
 /** SFTP to a new server in memory. Closed at the end of the test. */
@@ -22,4 +24,19 @@ export function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
   return true;
+}
+
+/** Makes files with texts on one side. A path with "/" at its end is a directory. */
+export function make(files: MemoryFiles, contents: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(contents)) {
+    if (path.endsWith("/")) files.makeDirectory(path.slice(0, -1));
+    else files.open(path, 0x0a, 0o644).data = new TextEncoder().encode(text);
+  }
+}
+
+/** Shows what a side has below a path, as `MemoryLocalFiles.tree` does. */
+export function tree(files: MemoryFiles, path: string): string[] {
+  const shown = new MemoryLocalFiles();
+  Object.assign(shown, { files });
+  return shown.tree(path);
 }

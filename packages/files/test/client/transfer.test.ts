@@ -1,12 +1,14 @@
 import { copy, download, type Sftp, SSH_FX, type TransferProgress, upload } from "@nacre/files";
+import { macrotask } from "@nacre/testing/macrotask";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
 import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { concatBytes, SshError } from "@nacre/wire";
 import { FREED_FROM } from "nacre/extend";
 import { beforeEach, describe, expect, it } from "vitest";
+import { TransferRun } from "../../src/transfer/run.ts";
 import { Slots } from "../../src/transfer/sides/slots.ts";
-import { isSame, openMemorySftp, pattern } from "./support.ts";
+import { isSame, make, openMemorySftp, pattern } from "./support.ts";
 
 let sftp: Sftp;
 let server: MemorySftp;
@@ -24,14 +26,6 @@ async function open(options: MemorySftpOptions = {}): Promise<void> {
 beforeEach(() => open());
 
 const here = (path: string) => ({ files: local, path });
-
-/** Makes files on one side. A path with "/" at its end is a directory. */
-function make(side: MemoryLocalFiles, files: Readonly<Record<string, string>>): void {
-  for (const [path, text] of Object.entries(files)) {
-    if (path.endsWith("/")) side.files.makeDirectory(path.slice(0, -1));
-    else side.files.open(path, 0x0a, 0o644).data = new TextEncoder().encode(text);
-  }
-}
 
 const TREE = { "/home/t/": "", "/home/t/a": "one", "/home/t/d/": "", "/home/t/d/e/": "", "/home/t/d/b": "two" };
 const COPIED = ["a: one", "d/", "d/b: two", "d/e/"];
@@ -51,7 +45,7 @@ describe("copy", () => {
     ["t", "t/d/e"],
     ["t/a", "t/../t/a"],
   ])("refuses to copy %s to %s of the same server, and changes nothing", async (from, to) => {
-    make(remote, TREE);
+    make(server.files, TREE);
     const error = await failure(copy(sftp, from, sftp, to, { recursive: true }));
     expect(error).toMatchObject({
       code: "usage",
@@ -61,7 +55,7 @@ describe("copy", () => {
   });
 
   it("copies to another path of the same server", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     expect(await copy(sftp, "t", sftp, "t2", { recursive: true })).toMatchObject({ files: 2 });
     expect(remote.tree("/home/t2")).toEqual(COPIED);
   });
@@ -69,8 +63,8 @@ describe("copy", () => {
 
 describe("upload", () => {
   it("makes missing parents of the target with `parents`", async () => {
-    make(local, TREE);
-    make(remote, { "/home/x/": "" });
+    make(local.files, TREE);
+    make(server.files, { "/home/x/": "" });
     await upload(sftp, here("/home/t"), "x/y/z", { recursive: true, parents: true });
     expect(remote.tree("/home/x/y/z")).toEqual(COPIED);
     await upload(sftp, here("/home/t/a"), "/home/p/q/a", { parents: true });
@@ -83,7 +77,7 @@ describe("upload", () => {
   });
 
   it("needs the parent of the target without `parents`", async () => {
-    make(local, TREE);
+    make(local.files, TREE);
     for (const parents of [false, undefined])
       expect(await failure(upload(sftp, here("/home/t/a"), "x/a", { parents }))).toMatchObject({
         status: SSH_FX.NO_SUCH_FILE,
@@ -92,8 +86,8 @@ describe("upload", () => {
   });
 
   it("fails if a parent is a file, and `download` has no `parents`", async () => {
-    make(local, TREE);
-    make(remote, { "/home/f": "" });
+    make(local.files, TREE);
+    make(server.files, { "/home/f": "" });
     expect(await failure(upload(sftp, here("/home/t/a"), "f/d/a", { parents: true }))).toMatchObject({
       name: "SftpError",
     });
@@ -101,7 +95,7 @@ describe("upload", () => {
   });
 
   it("copies a tree, with empty directories, and says what it moved", async () => {
-    make(local, TREE);
+    make(local.files, TREE);
     expect(await upload(sftp, here("/home/t"), "copy", { recursive: true })).toEqual({
       files: 2,
       directories: 3,
@@ -121,7 +115,7 @@ describe("upload", () => {
   });
 
   it.each([0, 1, 65_535, 65_536, 524_288, 3_000_001])("copies a file of %i bytes", async (length) => {
-    make(local, { "/home/f": "" });
+    make(local.files, { "/home/f": "" });
     local.files.find("/home/f").data = pattern(length);
     expect(await upload(sftp, here("/home/f"), "g")).toMatchObject({ files: 1, bytes: length });
     expect(isSame(server.files.find("g").data, pattern(length))).toBe(true);
@@ -130,7 +124,7 @@ describe("upload", () => {
   });
 
   it("keeps links by default, and makes them after everything else", async () => {
-    make(local, TREE);
+    make(local.files, TREE);
     local.files.symlink("d/b", "/home/t/l");
     expect(await upload(sftp, here("/home/t"), "copy", { recursive: true })).toMatchObject({ links: 1 });
     expect(remote.tree("/home/copy")).toEqual([...COPIED, "l -> d/b"]);
@@ -138,9 +132,9 @@ describe("upload", () => {
   });
 
   it("replaces a file in one step, and a link rather than its target", async () => {
-    make(remote, { "/home/g": "old", "/home/other": "other" });
+    make(server.files, { "/home/g": "old", "/home/other": "other" });
     server.files.symlink("other", "/home/l");
-    make(local, { "/home/f": "new" });
+    make(local.files, { "/home/f": "new" });
     await upload(sftp, here("/home/f"), "g");
     await upload(sftp, here("/home/f"), "l");
     expect(remote.tree("/home")).toEqual(["g: new", "l: new", "other: other"]);
@@ -148,25 +142,30 @@ describe("upload", () => {
 
   it("replaces a file on a server without posix-rename", async () => {
     await open({ extensions: [] });
-    make(remote, { "/home/g": "old" });
-    make(local, { "/home/f": "new" });
+    make(server.files, { "/home/g": "old" });
+    make(local.files, { "/home/f": "new" });
     await upload(sftp, here("/home/f"), "g");
     expect(remote.tree("/home")).toEqual(["g: new"]);
   });
 
   it("writes through no link in place of a directory of the tree", async () => {
-    make(remote, { "/home/copy/": "", "/home/other/": "" });
+    make(server.files, { "/home/copy/": "", "/home/other/": "" });
     server.files.symlink("../other", "/home/copy/d");
-    make(local, TREE);
-    expect(await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }))).toEqual(code("sftp-failure"));
+    make(local.files, TREE);
+    const error = await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }));
+    expect(error).toEqual(code("sftp-failure"));
+    expect(error).toMatchObject({
+      message: expect.stringContaining("is a symbolic link"),
+      cause: { name: "SftpError" },
+    });
     expect(remote.tree("/home/other")).toEqual([]);
   });
 });
 
 describe("download", () => {
   it("copies a tree into an existing directory", async () => {
-    make(remote, TREE);
-    make(local, { "/home/copy/": "", "/home/copy/mine": "kept", "/home/copy/a": "old" });
+    make(server.files, TREE);
+    make(local.files, { "/home/copy/": "", "/home/copy/mine": "kept", "/home/copy/a": "old" });
     expect(await download(sftp, "t", here("/home/copy"), { recursive: true })).toEqual({
       files: 2,
       directories: 3,
@@ -253,7 +252,7 @@ describe("download", () => {
   });
 
   it("leaves out links by default, and keeps or follows them if asked to", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     server.files.symlink("d", "/home/t/l");
     expect(await download(sftp, "t", here("/home/1"), { recursive: true })).toMatchObject({
       skipped: [{ path: "l", reason: "link" }],
@@ -266,7 +265,7 @@ describe("download", () => {
   });
 
   it("ends at a link that leads back to a directory above it", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     server.files.symlink("..", "/home/t/d/up");
     const options = { recursive: true, symlinks: "follow", onError: "skip" } as const;
     expect(await download(sftp, "t", here("/home/1"), options)).toMatchObject({
@@ -274,6 +273,40 @@ describe("download", () => {
       failed: [{ path: "d/up", error: code("usage") }],
     });
     expect(local.tree("/home/1")).toEqual(COPIED);
+  });
+
+  it("makes a file of which the server states no permissions like any new one", async () => {
+    await open({
+      answer({ token, request }, machine) {
+        if (request.type !== "stat") return false;
+        machine.attributes(token, { size: 3n });
+        return true;
+      },
+    });
+    make(server.files, { "/home/f": "one" });
+    await download(sftp, "f", here("/home/f"), { preserve: true });
+    await (await local.create("/home/new", undefined)).close();
+    expect(local.files.find("/home/f").mode).toBe(local.files.find("/home/new").mode);
+  });
+
+  it("leaves out pipes, devices and sockets", async () => {
+    await open({
+      answer({ token, request }, machine) {
+        if (request.type !== "readdir" || request.handle.unsent.splice(0).length === 0) return false;
+        const names = ["pipe", "device", "socket"].map((name, at) => ({
+          filename: new TextEncoder().encode(name),
+          longname: new Uint8Array(0),
+          attributes: { permissions: [0o010_644, 0o020_644, 0o140_644][at]! },
+        }));
+        machine.names(token, names);
+        return true;
+      },
+    });
+    make(server.files, { "/home/t/": "", "/home/t/a": "" });
+    const { files, skipped, failed } = await download(sftp, "t", here("/home/copy"), { recursive: true });
+    expect([files, failed]).toEqual([0, []]);
+    expect(skipped).toEqual(["pipe", "device", "socket"].map((path) => ({ path, reason: "special" })));
+    expect(local.tree("/home/copy")).toEqual([]);
   });
 
   it("asks for attributes that the listing lacks", async () => {
@@ -292,9 +325,23 @@ describe("download", () => {
         return true;
       },
     });
-    make(remote, TREE);
+    make(server.files, TREE);
     await download(sftp, "t", here("/home/copy"), { recursive: true });
     expect(local.tree("/home/copy")).toEqual(COPIED);
+  });
+});
+
+describe("an upload", () => {
+  it("reads a file to its end if it has grown since it was listed", async () => {
+    for (const size of [5000, 50_000, 100_000]) {
+      await open();
+      make(local.files, { "/home/f": "" });
+      local.files.find("/home/f").data = pattern(300_000);
+      const stat = local.stat.bind(local);
+      local.stat = async (path) => ({ ...(await stat(path)), size });
+      await upload(sftp, here("/home/f"), "g");
+      expect(isSame(server.files.find("g").data, pattern(300_000))).toBe(true);
+    }
   });
 });
 
@@ -305,7 +352,7 @@ describe("both directions", () => {
   ] as const;
 
   it.each(directions)("%s preserves permission bits and times of files and directories", async (_, from, to, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     Object.assign(from().files.find("/home/t/a"), { mode: 0o754, atime: 1000, mtime: 2000 });
     Object.assign(from().files.find("/home/t/d"), { mode: 0o500, atime: 3000, mtime: 4000 });
     await run({ recursive: true, preserve: true });
@@ -317,7 +364,7 @@ describe("both directions", () => {
     "%s gives new files and directories the mode of their source less the umask",
     async (...direction) => {
       const [, from, to, run] = direction;
-      make(from(), TREE);
+      make(from().files, TREE);
       from().files.find("/home/t/a").mode = 0o777;
       from().files.find("/home/t/d").mode = 0o500;
       await run({ recursive: true });
@@ -327,7 +374,7 @@ describe("both directions", () => {
   );
 
   it.each(directions)("%s leaves out what the filter refuses, with everything below", async (_, from, to, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const seen: unknown[] = [];
     const filter = async (entry: { readonly path: string }): Promise<boolean> => {
       seen.push(entry);
@@ -343,8 +390,8 @@ describe("both directions", () => {
 
   it.each(directions)("%s follows a link as its target, unless `followTarget` is false", async (...direction) => {
     const [, from, to, run] = direction;
-    make(from(), TREE);
-    make(to(), { "/home/other/": "" });
+    make(from().files, TREE);
+    make(to().files, { "/home/other/": "" });
     to().files.symlink("other", "/home/copy");
     const options = { recursive: true, followTarget: false } as const;
     expect(await failure(run({ recursive: true, followTarget: "no" as never }))).toEqual(code("usage"));
@@ -365,7 +412,7 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s reports progress up to the totals", async (_, from, __, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const reports: TransferProgress[] = [];
     await run({ recursive: true, onProgress: (progress: TransferProgress) => reports.push(progress) });
     expect(reports.at(-1)).toMatchObject({ bytes: 6, files: 2, totalBytes: 6, totalFiles: 2 });
@@ -374,7 +421,7 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s ends with the exception of a callback, even with `skip`", async (_, from, __, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const bug = new Error("bug");
     const throws = (): never => {
       throw bug;
@@ -410,8 +457,8 @@ describe("both directions", () => {
           return true;
         },
       });
-      make(from(), { "/home/t/": "" });
-      for (let i = 0; i < 200; i++) make(from(), { [`/home/t/${i}`]: "x" });
+      make(from().files, { "/home/t/": "" });
+      for (let i = 0; i < 200; i++) make(from().files, { [`/home/t/${i}`]: "x" });
       expect(await run({ recursive: true, concurrency: 3 })).toMatchObject({ files: 200 });
       expect(most).toBe(3);
       expected = 128;
@@ -422,7 +469,7 @@ describe("both directions", () => {
   );
 
   it.each(directions)("%s refuses a directory without `recursive`, and a missing source", async (_, from, to, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     expect(await failure(run({}))).toEqual(code("usage"));
     expect(to().tree("/home")).toEqual([]);
     from().files.find("/home").entries.clear();
@@ -430,7 +477,7 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s with an aborted signal moves nothing", async (_, from, to, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const reason = new Error("no");
     expect(await failure(run({ recursive: true, signal: AbortSignal.abort(reason) }))).toMatchObject({
       code: "aborted",
@@ -440,7 +487,7 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s that is aborted does not wait for the filter", async (_, from, __, run) => {
-    make(from(), TREE);
+    make(from().files, TREE);
     const abort = new AbortController();
     const filter = (): Promise<boolean> => {
       abort.abort();
@@ -451,8 +498,8 @@ describe("both directions", () => {
   });
 
   it.each(directions)("%s that is aborted in the middle of a file leaves nothing of it", async (_, from, to, run) => {
-    make(from(), { "/home/t": "" });
-    make(to(), { "/home/copy": "old" });
+    make(from().files, { "/home/t": "" });
+    make(to().files, { "/home/copy": "old" });
     from().files.find("/home/t").data = pattern(8_000_000);
     const abort = new AbortController();
     const onProgress = ({ bytes }: TransferProgress): void => {
@@ -467,6 +514,7 @@ describe("both directions", () => {
     [{ recursiv: true }, "recursive"],
     [{ concurrency: 0 }, "concurrency"],
     [{ concurrency: 129 }, "concurrency"],
+    [{ concurrency: 1.5 }, "concurrency"],
     [{ symlinks: "copy" }, "symlinks"],
     [{ onError: "ignore" }, "onError"],
     [{ filter: "*.js" }, "filter"],
@@ -495,7 +543,7 @@ const refusing = (): MemorySftpOptions => ({
 describe("failures", () => {
   it("end the transfer with the first error by default", async () => {
     await open(refusing());
-    make(local, TREE);
+    make(local.files, TREE);
     expect(await failure(upload(sftp, here("/home/t"), "copy", { recursive: true }))).toMatchObject({
       code: "sftp-permission-denied",
     });
@@ -505,8 +553,8 @@ describe("failures", () => {
 
   it("concern only their file with `skip`, and are in the result", async () => {
     await open(refusing());
-    make(local, TREE);
-    make(remote, TREE);
+    make(local.files, TREE);
+    make(server.files, TREE);
     const options = { recursive: true, onError: "skip" } as const;
     const expected = { files: 1, failed: [{ path: "d/b", error: { code: "sftp-permission-denied" } }] };
     expect(await upload(sftp, here("/home/t"), "copy", options)).toMatchObject(expected);
@@ -518,7 +566,7 @@ describe("failures", () => {
 
   it("of a full disk leave the old file and no temporary one", async () => {
     await sftp.writeFile("f", pattern(2_000_000));
-    make(local, { "/home/g": "old" });
+    make(local.files, { "/home/g": "old" });
     local.capacity = 1_000_000;
     expect(await failure(download(sftp, "f", here("/home/g")))).toEqual(code("file-unwritable"));
     expect(local.tree("/home")).toEqual(["g: old"]);
@@ -526,7 +574,7 @@ describe("failures", () => {
   });
 
   it("of the connection end the transfer even with `skip`", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     const lost = new SshError("connection-lost", "lost");
     const onProgress = (): void => server.lose(lost);
     const options = { recursive: true, onError: "skip", onProgress } as const;
@@ -536,9 +584,9 @@ describe("failures", () => {
   });
 
   it("include links in place of which there is a directory", async () => {
-    make(remote, TREE);
+    make(server.files, TREE);
     server.files.symlink("a", "/home/t/l");
-    make(local, { "/home/copy/": "", "/home/copy/l/": "", "/home/copy/l/mine": "kept" });
+    make(local.files, { "/home/copy/": "", "/home/copy/l/": "", "/home/copy/l/mine": "kept" });
     const options = { recursive: true, symlinks: "keep", onError: "skip" } as const;
     expect(await download(sftp, "t", here("/home/copy"), options)).toMatchObject({
       links: 0,
@@ -549,13 +597,85 @@ describe("failures", () => {
 
   it("do not wait for the removal of a temporary file on a server that does not answer", async () => {
     await open({ answer: ({ request }) => request.type === "write" || request.type === "remove" });
-    make(local, { "/home/f": "new" });
+    make(local.files, { "/home/f": "new" });
     const abort = new AbortController();
     const uploading = upload(sftp, here("/home/f"), "g", { signal: abort.signal });
     await expect.poll(() => server.requests).toContain("write");
     abort.abort();
     expect(await failure(uploading)).toEqual(code("aborted"));
     expect(server.requests).toContain("remove");
+  });
+});
+
+describe("after a transfer has failed", () => {
+  it("nothing else is tried", async () => {
+    const run = new TransferRun({ options: {}, name: "download", isOver: () => false, maxRemembered: 10 });
+    const tried: string[] = [];
+    const attempt = (path: string): Promise<void> => run.attempt(path, async () => void tried.push(path));
+    await attempt("a");
+    run.end(new SshError("aborted", "enough"));
+    await attempt("b");
+    expect(tried).toEqual(["a"]);
+    expect(() => run.throwFailure()).toThrow("enough");
+  });
+
+  it("no progress is reported", async () => {
+    make(local.files, { "/home/t/": "", "/home/t/a": "one", "/home/t/b": "two" });
+    const abort = new AbortController();
+    let reports = 0;
+    let reported!: () => void;
+    const moved = new Promise<void>((resolve) => {
+      reported = resolve;
+    });
+    const onProgress = (): void => {
+      reports++;
+      reported();
+    };
+    const filter = async ({ path }: { readonly path: string }): Promise<boolean> => {
+      if (path === "a") return true;
+      await moved;
+      await macrotask();
+      reports = 0;
+      abort.abort();
+      return true;
+    };
+    const work = upload(sftp, here("/home/t"), "copy", { recursive: true, onProgress, filter, signal: abort.signal });
+    expect(await failure(work)).toEqual(code("aborted"));
+    expect(reports).toBe(0);
+  });
+});
+
+/** Makes a directory with this number of others, each in the one before. */
+function makeNested(side: MemoryLocalFiles, depth: number): void {
+  for (let i = 0, path = "/home/t"; i <= depth; i++, path += "/d") make(side.files, { [`${path}/`]: "" });
+}
+
+describe("bounds", () => {
+  it("of 0 allow no file, and no byte more than stated", async () => {
+    make(local.files, { "/home/f": "one" });
+    expect(await failure(upload(sftp, here("/home/f"), "f", { maxFiles: 0 }))).toEqual(code("output-limit"));
+    expect(await upload(sftp, here("/home/f"), "f", { maxGrowth: 0 })).toMatchObject({ files: 1 });
+  });
+
+  it("allow 256 nested directories", async () => {
+    makeNested(remote, 256);
+    expect(await download(sftp, "t", here("/home/copy"), { recursive: true })).toMatchObject({ directories: 257 });
+    await open();
+    makeNested(remote, 257);
+    expect(await failure(download(sftp, "t", here("/home/copy"), { recursive: true }))).toEqual(code("output-limit"));
+  });
+});
+
+describe("the number of files moved at once", () => {
+  it.each([
+    [undefined, 2, 2],
+    [3, 10, 3],
+    [3, 2, 3],
+    [3, 1, 1],
+  ])("with concurrency %s and a default of %i is %i", (concurrency, most, expected) => {
+    const slots = new Slots(concurrency, () => most);
+    for (let i = 0; i < expected; i++) expect(slots.take(1)).toBeUndefined();
+    expect(slots.take(1)).toBeInstanceOf(Promise);
   });
 });
 

@@ -1,9 +1,9 @@
-import { copy, download, type Sftp, SSH_FX, sftp, type TransferOptions, upload } from "@nacre/files";
+import { copy, download, type Sftp, SSH_FX, type TransferOptions, upload } from "@nacre/files";
 import { MemoryLocalFiles } from "@nacre/testing/nacre/memory-local-files";
-import { MemorySftp, type MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
+import type { MemorySftp, MemorySftpOptions } from "@nacre/testing/nacre/memory-sftp";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { sha256sum } from "@nacre/testing/nacre/sha256sum";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { partialName } from "../../src/transfer/resume.ts";
 import { isSame, openMemorySftp, pattern } from "./support.ts";
 
@@ -27,9 +27,7 @@ async function sink(chunks: AsyncIterable<Uint8Array>): Promise<void> {
 
 /** Opens SFTP to a second server. */
 async function other(options: MemorySftpOptions = {}): Promise<{ readonly to: Sftp; readonly target: MemorySftp }> {
-  const target = new MemorySftp(options);
-  const to = await sftp(target);
-  onTestFinished(() => to.close());
+  const { sftp: to, server: target } = await openMemorySftp(options);
   return { to, target };
 }
 
@@ -46,6 +44,19 @@ describe("a server that runs no commands", () => {
       else expect(await uploading).toMatchObject({ files: 1, verified: 1, unverified: [] });
       await expect.poll(() => server.server.handleCount).toBe(0);
     }
+  });
+
+  it("is read to its end if it is longer than what was uploaded", async () => {
+    // The file has the length of a block, so that the part that was uploaded arrives alone.
+    const contents = pattern(261_120);
+    const { sftp: client, local, files, here } = await open();
+    local.files.open("/home/local", CREATE).data = contents;
+    const onFile = (): void => {
+      files.find("/home/remote").data = new Uint8Array([...contents, 0]);
+    };
+    expect(await failure(upload(client, here, "remote", { ...SHA256, onFile }))).toMatchObject({
+      code: "sftp-failure",
+    });
   });
 
   it("is read twice for a download, and for a copy to another such server", async () => {

@@ -4,9 +4,11 @@ import {
   SSH_MSG_CHANNEL_CLOSE,
   SSH_MSG_CHANNEL_DATA,
   SSH_MSG_CHANNEL_EOF,
+  SSH_MSG_CHANNEL_FAILURE,
   SSH_MSG_CHANNEL_OPEN,
   SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
   SSH_MSG_CHANNEL_OPEN_FAILURE,
+  SSH_MSG_CHANNEL_REQUEST,
   SshError,
   toHex,
   utf8Encode,
@@ -79,6 +81,7 @@ describe("the open of a connection", () => {
     ["a string as port", { host: "a", port: "80" }],
     ["NaN as port", { host: "a", port: Number.NaN }],
     ["a path and a port", { path: "/x", port: 80 }],
+    ["a path and a host", { path: "/x", host: "a" }],
     ["an empty path", { path: "" }],
     ["a path with NUL", { path: "/a\0" }],
     ["a path of 108 bytes", { path: `/${"ä".repeat(53)}x` }],
@@ -94,6 +97,19 @@ describe("the open of a connection", () => {
     expect(await failure(dialOver(mux, target as ForwardTarget, options as DialOptions))).toEqual(code("usage"));
     expect(sent).toEqual([]);
     expect(mux.engine.machine.connection.channelCount).toBe(0);
+  });
+
+  it.each<[target: unknown, problem: string]>([
+    [undefined, "invalid forwarding target"],
+    [{ port: 80 }, "invalid forwarding target"],
+    [{ path: "/x", host: "a" }, "invalid forwarding target"],
+    [{ path: "" }, "a Unix socket path"],
+    [{ host: "a" }, "invalid port undefined"],
+    [{ host: "a", port: "80" }, 'invalid port "80"; expected an integer from 1 to 65535'],
+    [{ host: "a", port: Number.NaN }, "invalid port NaN;"],
+  ])("to %j is rejected with what is wrong", async (target, problem) => {
+    const { message } = (await failure(dialChannel(looseMux().mux, target as ForwardTarget))) as SshError;
+    expect(message).toContain(problem);
   });
 
   it("accepts a path of 107 bytes", () => {
@@ -205,6 +221,16 @@ describe("aborting", () => {
 });
 
 describe("a connection", () => {
+  it("refuses requests on its channel", async () => {
+    const { mux, receive, sent } = looseMux();
+    const dialing = dial(mux, webStreams, TARGET);
+    receive(confirms(0));
+    await dialing;
+    const request = { recipientChannel: 0, requestType: "unknown@example.org", data: new Uint8Array(0) };
+    receive(SSH_MSG_CHANNEL_REQUEST.encode({ ...request, wantReply: true }));
+    expect(numbers(sent)).toEqual([SSH_MSG_CHANNEL_OPEN.number, SSH_MSG_CHANNEL_FAILURE.number]);
+  });
+
   it("delivers bytes and EOF that arrive right after its confirmation", async () => {
     const { mux, receive } = looseMux();
     const dialing = dialOver(mux, TARGET);

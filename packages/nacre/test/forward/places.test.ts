@@ -10,6 +10,7 @@ describe("parsePlace", () => {
     ["[fe80::1%eth0]:*", { host: "fe80::1%eth0", port: undefined }],
     ["/run/app.sock", { path: "/run/app.sock" }],
     ["example.org:0", { host: "example.org", port: 0 }],
+    ["example.org:65535", { host: "example.org", port: 65_535 }],
   ])("parses %s", (text, place) => {
     expect(parsePlace(text, { barePort: false })).toEqual(place);
   });
@@ -89,6 +90,7 @@ describe("permitsAddress", () => {
     [["h?st:80"], "host", 80, true],
     [["h?st:80"], "hoost", 80, false],
     [["h*s*t:80"], "hsstst", 80, true],
+    [["h*s*t:80"], "st", 80, false],
     [["?:80"], "", 80, false],
     [["[::1]:80"], "::1", 80, true],
     [["example.org"], "example.org", 80, false],

@@ -72,6 +72,8 @@ const REQUESTS = [
     bytes("04 01 00 50 00 00 00 00 00"),
     { host: "0.0.0.0", port: 80 },
   ],
+  ["SOCKS 4 to 0.1.0.5, which does not either", bytes("04 01 00 50 00 01 00 05 00"), { host: "0.1.0.5", port: 80 }],
+  ["SOCKS 4 to 0.0.1.5", bytes("04 01 00 50 00 00 01 05 00"), { host: "0.0.1.5", port: 80 }],
   ["SOCKS 4a", SOCKS4A, { host: "example.org", port: 443 }],
   ["SOCKS 5 to an IPv4 address", SOCKS5_IPV4, { host: "192.0.2.1", port: 80 }],
   ["SOCKS 5 to a domain name", SOCKS5_NAME, { host: "example.org", port: 443 }],
@@ -200,6 +202,7 @@ describe("SOCKS 5", () => {
     ["a NUL in a name", "05 01 00 03 03 'a' 00 'b' 00 50", 1, 'host name "a\\x00b"'],
     ["a line end in a name", "05 01 00 03 03 'a' 0d 0a 00 50", 1, 'host name "a\\x0d\\x0a"'],
     ["a non-ASCII byte in a name", "05 01 00 03 02 'é' 00 50", 1, "host name"],
+    ["a DEL in a name", "05 01 00 03 02 'a' 7f 00 50", 1, 'host name "a\\x7f"'],
   ])("refuses %s, after it selected a method", (_, request, code, problem) => {
     const refused = refusal(concatBytes(bytes("05 01 00"), bytes(request)));
     expect(refused.reply).toEqual(concatBytes(bytes("05 00"), reply(code)));

@@ -560,10 +560,12 @@ describe("a listener", () => {
     ["cancel-tcpip-forward", new Uint8Array(1)],
     ["cancel-streamlocal-forward@openssh.com", streamlocalForward.encode({ path: "/run/other.sock" })],
   ])("is not cancelled by a request for another address: %s", async (name, data) => {
-    const { application, mux } = await servedByHand();
+    const { application, mux, events } = await servedByHand();
     await asking(mux, "tcpip-forward", listenAt("localhost", 0));
     await asking(mux, "streamlocal-forward@openssh.com", streamlocalForward.encode({ path: "/run/app.sock" }));
     expect(await asking(mux, name, data)).toEqual(REFUSED);
+    // Nothing failed, so the event has no error.
+    expect(events.at(-1)).toStrictEqual({ type: "request-refused", session: undefined, request: expect.any(String) });
     expect(application.listeners.map(({ closed }) => closed)).toEqual([false, false]);
   });
 

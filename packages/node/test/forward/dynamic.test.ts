@@ -127,6 +127,10 @@ describe("forwardDynamic", () => {
     await using forward = await ssh.forwardDynamic({ port: 0 }, { onError });
     connectLocally(forward).end(socks5("far", 80).subarray(0, 5));
     await vi.waitFor(() => expect(codes).toEqual(["proxy-request-refused"]));
+    const reset = connectLocally(forward);
+    await new Promise((sent) => reset.write(socks5("far", 80).subarray(0, 5), sent));
+    reset.resetAndDestroy();
+    await vi.waitFor(() => expect([codes.length, forward.connections]).toEqual([2, 0]));
     const socket = connectLocally(forward);
     socket.write(socks5("far", 80));
     await vi.waitFor(() => expect(opens).toHaveLength(1));

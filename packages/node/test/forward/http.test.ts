@@ -54,8 +54,9 @@ describe("httpAgent", () => {
     const { ssh, targets } = await forwarded();
     const agent = httpAgent(ssh);
     expect(await answerTo(get(`http://localhost:${port}/`, { agent }))).toBe(`GET localhost:${port}`);
+    expect(await answerTo(get(`http://127.0.0.1:${port}/`, { agent }))).toBe(`GET 127.0.0.1:${port}`);
     expect(await answerTo(get({ socketPath: path, agent }))).toBe("GET localhost");
-    expect(targets).toEqual([`localhost:${port}`, path]);
+    expect(targets).toEqual([`localhost:${port}`, `127.0.0.1:${port}`, path]);
   });
 
   it("fails a request with the error of the dial", async () => {

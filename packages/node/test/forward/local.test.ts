@@ -14,6 +14,10 @@ import { answerAfterEnd, ask, connectLocally, connectTo, errorCodes, forwarded, 
 
 const code = (expected: string): unknown => expect.objectContaining({ name: "SshError", code: expected });
 
+/** Returns a matcher for the error of a listener that could not be opened for this reason. */
+const listenFailed = (reason: string): unknown =>
+  expect.objectContaining({ code: "listen-failed", message: expect.stringContaining(reason) });
+
 /** Target that replies after the client ends its request. */
 async function answering(): Promise<{ readonly host: string; readonly port: number }> {
   const { port } = await serve(answerAfterEnd);
@@ -167,7 +171,9 @@ describe("closing a forward", () => {
     over.abort();
     await forward.close();
     expect(await outcome(connectLocally(forward))).toBe("ECONNREFUSED");
-    expect(await codeOf(ssh.forwardLocal({ port: 0 }, await answering(), { signal: over.signal }))).toBe("aborted");
+    // An aborted signal is reported before anything is opened, so that a path that cannot be opened does not matter.
+    const nowhere = { path: "/missing/folder/s" };
+    expect(await codeOf(ssh.forwardLocal(nowhere, await answering(), { signal: over.signal }))).toBe("aborted");
   });
 
   it("is complete when it rejects because the signal aborted while it started to listen", async () => {
@@ -193,6 +199,27 @@ describe("closing a forward", () => {
     };
     open({ port: undefined, close });
     expect([await opening, isRemoved]).toEqual(["aborted", true]);
+  });
+
+  it("waits two seconds for a listener that does not close", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const forwarder = { over: undefined, assertAlive() {}, hold() {}, release() {} } as unknown as Forwarder;
+    const setup = {
+      method: "forwardRemote",
+      atServer: true,
+      address: { port: 0 },
+      listen: async (): Promise<Bound> => ({ port: 1, close: () => new Promise(() => {}) }),
+    } as const;
+    const forward = await openForward(forwarder, setup, {});
+    let isClosed = false;
+    const closing = forward.close().then(() => {
+      isClosed = true;
+    });
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(isClosed).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await closing;
   });
 
   it("happens when the signal aborts before the server has answered, and closes a listener that opens later", async () => {
@@ -222,7 +249,7 @@ describe("listening for a forward", () => {
     await once(other, "listening");
     const { port } = other.address() as { readonly port: number };
     const left = await watchResources();
-    await expect(ssh.forwardLocal({ port }, target)).rejects.toEqual(code("listen-failed"));
+    await expect(ssh.forwardLocal({ port }, target)).rejects.toEqual(listenFailed("the port is in use"));
     await disconnect();
     expect(await left()).toEqual([]);
   });
@@ -277,7 +304,7 @@ describe("a Unix socket of a forward", () => {
     await writeFile(path, "text");
     const { ssh } = await forwarded();
     await expect(ssh.forwardLocal({ path }, await answering(), { streamLocalBindUnlink })).rejects.toEqual(
-      code("listen-failed"),
+      listenFailed("the path exists"),
     );
     expect(await readFile(path, "utf8")).toBe("text");
     expect(await readdir(folder)).toEqual(["precious.txt"]);
@@ -287,8 +314,9 @@ describe("a Unix socket of a forward", () => {
     const folder = await temporaryFolder();
     const path = join(folder, "forward.sock");
     const { ssh } = await forwarded();
-    const first = await ssh.forwardLocal({ path }, await answering());
-    await expect(ssh.forwardLocal({ path }, await answering())).rejects.toEqual(code("listen-failed"));
+    // There is none to replace yet.
+    const first = await ssh.forwardLocal({ path }, await answering(), { streamLocalBindUnlink: true });
+    await expect(ssh.forwardLocal({ path }, await answering())).rejects.toEqual(listenFailed("the path exists"));
     const second = await ssh.forwardLocal({ path }, await answering(), { streamLocalBindUnlink: true });
     await first.close();
     expect(await ask(connectLocally(second), "hello")).toBe("got hello");
@@ -308,7 +336,9 @@ describe("a Unix socket of a forward", () => {
   it("requires an existing folder", async () => {
     const { ssh } = await forwarded();
     const path = join(await temporaryFolder(), "missing", "forward.sock");
-    await expect(ssh.forwardLocal({ path }, await answering())).rejects.toEqual(code("listen-failed"));
+    await expect(ssh.forwardLocal({ path }, await answering())).rejects.toEqual(
+      listenFailed("the folder does not exist"),
+    );
   });
 });
 
