@@ -108,7 +108,7 @@ describe("the open of a connection", () => {
     [{ host: "a", port: "80" }, 'invalid port "80"; expected an integer from 1 to 65535'],
     [{ host: "a", port: Number.NaN }, "invalid port NaN;"],
   ])("to %j is rejected with what is wrong", async (target, problem) => {
-    const { message } = (await failure(dialChannel(looseMux().mux, target as ForwardTarget))) as SshError;
+    const { message } = (await failure(dialOver(looseMux().mux, target as ForwardTarget))) as SshError;
     expect(message).toContain(problem);
   });
 
@@ -223,7 +223,7 @@ describe("aborting", () => {
 describe("a connection", () => {
   it("refuses requests on its channel", async () => {
     const { mux, receive, sent } = looseMux();
-    const dialing = dial(mux, webStreams, TARGET);
+    const dialing = dialOver(mux, TARGET).then((channel) => channelPair(channel, webStreams));
     receive(confirms(0));
     await dialing;
     const request = { recipientChannel: 0, requestType: "unknown@example.org", data: new Uint8Array(0) };
