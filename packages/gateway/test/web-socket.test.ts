@@ -171,7 +171,7 @@ describe("the gateway closes a WebSocket on", () => {
 });
 
 test("a pong that arrives after the end of a connection is ignored", async () => {
-  const { gateway, event, ...started } = await startGateway();
+  const { event, ...started } = await startGateway();
   const socket = rawWebSocket(started);
   await readHead(socket);
   // The text ends the connection before the pong is read.
