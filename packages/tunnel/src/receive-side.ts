@@ -23,11 +23,6 @@ export class ReceiveSide {
     return this.#received;
   }
 
-  /** Whether the peer's END was received. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
-  }
-
   /** Whether all bytes and END were consumed and acknowledged. */
   get isFinished(): boolean {
     return this.#hasEnded && this.#acknowledged === this.#received;
