@@ -54,12 +54,17 @@ export interface ClientDriver {
   close(): Promise<void>;
 }
 
+/** Opens the session channels of a client. */
+export interface SessionSource {
+  /** Resolves with a session channel. The first is the one that was opened together with the login, if any. */
+  open(options: SessionOpenOptions): Promise<Channel>;
+}
+
 /** A logged-in connection, ready to make a client. */
 export interface LoggedIn {
   readonly driver: ClientDriver;
   readonly info: ConnectionInfo;
-  /** Opens session channels; the first is the one that was opened together with the login, if any. */
-  readonly sessions: { open(options: SessionOpenOptions): Promise<Channel> };
+  readonly sessions: SessionSource;
   /** Host and port of the server for messages, if known. */
   readonly place?: string | undefined;
 }

@@ -2,7 +2,7 @@ import { SshError } from "@nacre/wire";
 import type { Channel } from "../../mux/channel.ts";
 import type { Opener } from "../../mux/open-channel.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
-import type { SessionOpenOptions } from "../client/client.ts";
+import type { SessionOpenOptions, SessionSource } from "../client/client.ts";
 import { openSession } from "./open-session.ts";
 
 /** Milliseconds that a refused session waits for the ends of others. */
@@ -12,7 +12,7 @@ const QUEUE_TIME = 60_000;
  * Opens the sessions of a client. If the server refuses one while others are open, it probably limits their number (`MaxSessions` of sshd).
  * The session then waits until another one ends.
  */
-export class SessionOpener {
+export class SessionOpener implements SessionSource {
   readonly #mux: Opener;
   /** Session channel opened together with the login, until its first use. */
   #early: Promise<Channel> | undefined;
