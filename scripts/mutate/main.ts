@@ -23,6 +23,12 @@ interface Place {
   readonly end: { readonly line: number; readonly column: number };
 }
 
+/** A change as Stryker's instrumenter returns it. Those of `EXCLUDED` have the status "Ignored". */
+interface Mutant {
+  readonly location: Omit<Place, "file">;
+  readonly status?: string | undefined;
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { mutants: { type: "string" }, seed: { type: "string" }, only: { type: "string", multiple: true } },
@@ -35,6 +41,8 @@ const seed = values.seed ?? `${Date.now() % 1_000_000}`;
 const stryker = await ensureStryker();
 const copy = new ThrowAway();
 try {
+  for (const document of readdirSync(".").filter((entry) => entry.endsWith(".md")))
+    cpSync(document, join(copy.folder, document));
   // Stryker must load the same vitest as the tests, so it stands in the copy.
   cpSync(join(stryker, "node_modules"), join(copy.folder, "stryker/node_modules"), { recursive: true });
   const places = await mutantsOf(target.sources.flatMap((folder) => sourcesOf(folder)));
@@ -68,7 +76,7 @@ async function mutantsOf(files: readonly string[]): Promise<Place[]> {
     Instrumenter: new (
       logger: object,
     ) => {
-      instrument(files: object[], options: object): Promise<{ readonly mutants: readonly Omit<Place, "file">[] }>;
+      instrument(files: object[], options: object): Promise<{ readonly mutants: readonly Mutant[] }>;
     };
   };
   const instrumenter = new Instrumenter({ debug() {}, info() {}, isDebugEnabled: () => false });
@@ -77,8 +85,7 @@ async function mutantsOf(files: readonly string[]): Promise<Place[]> {
     const content = readFileSync(join(copy.folder, file), "utf8");
     const options = { excludedMutations: EXCLUDED, ignorers: [], plugins: null };
     const { mutants } = await instrumenter.instrument([{ name: file, mutate: true, content }], options);
-    for (const { location } of mutants as unknown as { location: Omit<Place, "file"> }[])
-      found.push({ file, ...location });
+    for (const { location, status } of mutants) if (status !== "Ignored") found.push({ file, ...location });
   }
   return found;
 }
@@ -137,7 +144,9 @@ function configure(places: readonly Place[], isWhole: boolean): void {
     disableTypeChecks: false,
   };
   writeFileSync(join(copy.folder, "stryker.json"), JSON.stringify(config));
-  const tests = { include: target!.tests, testTimeout: 60_000 };
+  // Stryker runs the tests in worker threads, where the umask can be read, but not set.
+  writeFileSync(join(copy.folder, "stryker.setup.mjs"), "process.umask = () => 0o022;\n");
+  const tests = { include: target!.tests, testTimeout: 60_000, setupFiles: ["stryker.setup.mjs"] };
   writeFileSync(
     join(copy.folder, "stryker.vitest.config.mjs"),
     `export default { resolve: { conditions: ["@nacre/source"] }, ssr: { resolve: { conditions: ["@nacre/source"], externalConditions: ["@nacre/source"] } }, test: ${JSON.stringify(tests)} };\n`,
