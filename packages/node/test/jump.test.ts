@@ -7,7 +7,6 @@ import { prepare } from "../src/connect/prepare.ts";
 import { nodeServerAlgorithms } from "../src/crypto/algorithms.ts";
 import { nodeRandom } from "../src/crypto/bytes.ts";
 import { fingerprint } from "../src/crypto/fingerprint.ts";
-import { loadAlgorithms } from "../src/crypto/load.ts";
 import { counting } from "./support.ts";
 
 const key = generateEd25519(counting);
@@ -65,9 +64,8 @@ test("sends the next connection's first bytes as soon as CHANNEL_OPEN_CONFIRMATI
   const common = { user: "alice", identities: [key], agent: false, hostKey: () => true };
   const hop = await prepare({ ...common, host: "bastion" }, signal);
   const next = await prepare({ ...common, host: "db" }, signal);
-  const ready = loadAlgorithms(hop.options.algorithms);
-  await ready;
-  void throughHop({ duplex: near, since: 0 }, hop, next, ready).then(({ duplex }) => {
+  await hop.loading;
+  void throughHop({ duplex: near, since: 0 }, hop, next).then(({ duplex }) => {
     duplex.open({ data() {}, drained() {}, ended() {}, failed() {} });
     duplex.write([Buffer.from("first bytes")]);
   });

@@ -1,11 +1,11 @@
-import { setImmediate } from "node:timers/promises";
 import { SshError } from "@nacre/wire";
 import { abortedError, logIn, withCaller } from "nacre/extend";
-import { loadAlgorithms, warmUpAlgorithms } from "../crypto/load.ts";
+import { warmUpAlgorithms } from "../crypto/load.ts";
 import { bufferInputUntil } from "../net/buffer-input.ts";
 import { placeOf, tcpDuplex } from "../net/dial.ts";
 import { rejectingWithSshError } from "../net/failure.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
+import { whilePending } from "../net/while-pending.ts";
 import { Client } from "./client.ts";
 import { type Opened, throughClient, throughHop, timeOf } from "./jump.ts";
 import { type ConnectOptions, type HopOptions, isStream } from "./options.ts";
@@ -43,13 +43,14 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
         : start !== undefined
           ? throughClient(start, first)
           : overTcp(first, prepared.length > 0);
-    // Only input waits for this. Our KEXINIT is sent immediately, so the server can start its key exchange early.
-    const ready = readyForInput([...prepared, last], opening);
+    // A server that has not answered when the code is loaded is so far away that there is time for this. With a server close by, it would
+    // delay the key exchange by more than it saves.
+    whilePending(opening, first.loading, () => warmUpAlgorithms(first.options.algorithms));
     let opened = await opening;
     given = undefined;
-    for (const [index, hop] of prepared.entries())
-      opened = await throughHop(opened, hop, prepared[index + 1] ?? last, ready);
-    const duplex = bufferInputUntil(ready, opened.duplex);
+    for (const [index, hop] of prepared.entries()) opened = await throughHop(opened, hop, prepared[index + 1] ?? last);
+    // Only input waits for `last.loading`. Our KEXINIT is sent immediately, so the server can start its key exchange early.
+    const duplex = bufferInputUntil(last.loading, opened.duplex);
     const connection = await logIn(duplex, { ...last.options, connecting: timeOf(last, opened) });
     return new Client({ ...connection, place: placeOf(last.dial) });
   } catch (error) {
@@ -67,22 +68,6 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
     release();
     over.abort();
   }
-}
-
-/**
- * Resolves when the algorithms of all connections are loaded, and those of the first are warmed up. This runs during the TCP connect and
- * the server's setup: sshd takes some milliseconds to its KEXINIT.
- */
-function readyForInput(connections: readonly Prepared[], opening: Promise<unknown>): Promise<void> {
-  const ready = (async () => {
-    await Promise.all(connections.map(({ options }) => loadAlgorithms(options.algorithms)));
-    await opening;
-    // Our identification and KEXINIT leave before the warm-up, which would delay them.
-    await setImmediate();
-    for (const { options } of connections.slice(0, 1)) warmUpAlgorithms(options.algorithms);
-  })();
-  ready.catch(() => {});
-  return ready;
 }
 
 async function overTcp({ dial }: Prepared, isHop: boolean): Promise<Opened> {

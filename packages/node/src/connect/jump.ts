@@ -32,18 +32,13 @@ export function timeOf({ dial: { connectTimeout } }: Prepared, { since }: Opened
 /**
  * Logs in to a jump host over `opened` and opens a channel from there to `next`. If the server is known to support it, the channel open is
  * sent together with the login. The returned duplex owns the jump host's connection, which is closed with it or if this function
- * rejects. No input is processed before `ready` resolves.
+ * rejects.
  */
-export async function throughHop(
-  opened: Opened,
-  hop: Prepared,
-  next: Prepared,
-  ready: Promise<unknown>,
-): Promise<Opened> {
+export async function throughHop(opened: Opened, hop: Prepared, next: Prepared): Promise<Opened> {
   const fail = (cause: unknown): SshError => hopError(hop.dial, cause);
   try {
     const { driver, early } = await logIn(
-      bufferInputUntil(ready, opened.duplex),
+      bufferInputUntil(hop.loading, opened.duplex),
       { ...hop.options, connecting: timeOf(hop, opened) },
       (mux) => dialOver(mux, addressOf(next), { signal: hop.options.signal }),
     );

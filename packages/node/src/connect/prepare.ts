@@ -14,6 +14,7 @@ import {
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
+import { loadAlgorithms } from "../crypto/load.ts";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountHome, accountName } from "../keys/account.ts";
 import { loadIdentities } from "../keys/identities.ts";
@@ -26,6 +27,8 @@ export interface Prepared {
   /** Options of the TCP connection, or of the channel from a jump host. */
   readonly dial: TcpOptions;
   readonly options: StreamConnectOptions & ClientProvider;
+  /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
+  readonly loading: Promise<unknown>;
 }
 
 /**
@@ -40,7 +43,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     algorithms: chooseAlgorithms(options.algorithms, await defaultsOf(options.crypto)),
     wasm: options.wasm,
   });
-  const [hostKey, identities] = await Promise.all([
+  const files = Promise.all([
     decideHostKey(options, algorithms, port, warn),
     loadIdentities({
       identities: options.identities,
@@ -53,6 +56,10 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       signal,
     }),
   ]);
+  // Load code during the TCP connect, the server's setup and file reads.
+  const loading = loadAlgorithms(algorithms);
+  loading.catch(() => {});
+  const [hostKey, identities] = await files;
   return {
     dial: { ...options, port, signal },
     options: {
@@ -68,6 +75,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       trace: withDescriptions(options.trace),
       signal,
     },
+    loading,
   };
 }
 

@@ -19,9 +19,9 @@ export async function loadAlgorithms({
 }
 
 /**
- * Runs slow first-time work of the preferred key exchange method, if {@link loadAlgorithms} imported portable code for it. A client calls
- * it while it waits for the server's KEXINIT, so that its key exchange takes less time.
+ * Runs slow first-time work of the algorithms imported by {@link loadAlgorithms}. Call it only while the process is idle: it takes twice as
+ * much CPU time as it saves later.
  */
-export function warmUpAlgorithms({ kex: [preferred] }: Pick<TransportAlgorithms, "kex">): void {
-  if (preferred === mlkem768X25519Sha256) warmMlKem768();
+export function warmUpAlgorithms({ kex }: Pick<TransportAlgorithms, "kex">): void {
+  if (kex.includes(mlkem768X25519Sha256)) warmMlKem768();
 }
