@@ -24,7 +24,7 @@ const UNNAMED =
   /ciphers\/src\/(?:aes|noble-aes|hmac)|packages\/(?:ciphers-wasm|keyfiles|node)\/|kex\/src\/(?:mlkem|ml-kem|hybrid|modp|diffie|nist)|keys\/src\/(?:rsa|ecdsa|formats)|nacre\/src\/(?:defaults|chacha20)|@noble\/post-quantum|@noble\/ciphers\/(?:aes|_polyval|salsa)|@noble\/curves\/(?:nist|secp256k1|ed448|abstract\/weierstrass)|@noble\/hashes\/(?:sha3|legacy|blake|hkdf|pbkdf2|scrypt)/;
 /** Paths of code of functions over clients that the minimal client does not import. */
 const UNIMPORTED =
-  /nacre\/src\/(?:bound-clients|client\.ts|streams\/web-streams|users\/forward\/(?:client|dial|remote-listener)|users\/session\/(?:spawn|process|base-process))/;
+  /nacre\/src\/(?:bound-clients|streams\/web-streams|users\/forward\/(?:client|dial|remote-listener)|users\/session\/(?:spawn|process|base-process))/;
 /** Paths of code that only SFTP needs. */
 const SFTP_FILES = /packages\/(?:sftp|files)\//;
 /** Paths of code that only an SFTP server needs. */

@@ -124,7 +124,7 @@ const PARTS: readonly Part[] = [
     texts: {
       "packages/nacre/src/users/client-list.ts": [" extends AgentConnectOptions", ", AgentLimits"],
       "packages/nacre/src/users/server-list.ts": ["    AgentServeOptions,\n", "    AgentPermissions,\n"],
-      "packages/node/src/connect/client-users.ts": [" extends ForwardAgentOptions"],
+      "packages/node/src/connect/options.ts": [" extends ForwardAgentOptions"],
     },
     run: ["packages"],
   },

@@ -1,4 +1,4 @@
-import { withStatus } from "./status.ts";
+import { withStatus } from "./say.ts";
 import { TERMINAL_HOST } from "./terminal/terminal-messages.ts";
 
 /** First word of the command lines other than `nacre HOST`. */

@@ -4,6 +4,17 @@ import type { CommandName } from "./commands.ts";
 import { useCompileCache } from "./compile-cache.ts";
 import { TERMINAL_HOST } from "./terminal/terminal-messages.ts";
 
+/** The names of the commands. They stand here, too, because `nacre HOST` does not load `commands.ts`. */
+const COMMANDS: Readonly<Record<CommandName, true>> = {
+  keygen: true,
+  cp: true,
+  sftp: true,
+  serve: true,
+  "sftp-server": true,
+  gateway: true,
+  [TERMINAL_HOST]: true,
+};
+
 // Ignored because the failing write reports it, for example when the reader closes the pipe.
 process.stdout.on("error", () => {});
 process.stderr.on("error", () => {});
@@ -22,20 +33,9 @@ async function main([name, ...words]: readonly string[]): Promise<number> {
 }
 
 function isCommand(name: string | undefined): name is CommandName {
-  switch (name) {
-    case "keygen":
-    case "cp":
-    case "sftp":
-    case "serve":
-    case "sftp-server":
-    case "gateway":
-      return true;
-    case TERMINAL_HOST:
-      // It needs an IPC channel; without one it is an unknown option.
-      return process.connected;
-    default:
-      return false;
-  }
+  if (name === undefined || !Object.hasOwn(COMMANDS, name)) return false;
+  // Hosting a terminal needs an IPC channel; without one it is an unknown option.
+  return name !== TERMINAL_HOST || process.connected;
 }
 
 function version(): string {

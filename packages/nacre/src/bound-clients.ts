@@ -1,8 +1,7 @@
 import type { Bytes } from "@nacre/wire";
 import type { Channel } from "./mux/channel.ts";
 import type { StreamKind, StreamTypes } from "./streams/stream-kind.ts";
-import type { LoggedIn } from "./users/client/client.ts";
-import { Client } from "./users/client/client.ts";
+import { Client, type LoggedIn } from "./users/client/client.ts";
 import { dial, dialChannel, listen } from "./users/forward/client.ts";
 import type { DialOptions } from "./users/forward/dial.ts";
 import type { ListenAddress, RemoteListener } from "./users/forward/remote-listener.ts";

@@ -1,6 +1,6 @@
 import { defaultSignatureAlgorithms, sha256Fingerprint } from "@nacre/keys";
 import type { Overrides } from "@nacre/wire";
-import { Client } from "./client.ts";
+import { ForwardingClient } from "./bound-clients.ts";
 import { defaultAlgorithms, defaultServerAlgorithms } from "./defaults.ts";
 import { logInOver } from "./login/client/log-in.ts";
 import { checkLoginMethods } from "./login/client/method.ts";
@@ -12,11 +12,23 @@ import { checkServeOptions, serveDuplex } from "./login/server/server.ts";
 import { type ByteStreams, type Duplex, toDuplex } from "./mux/duplex.ts";
 import { chooseAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
+import { type WebStreams, webStreams } from "./streams/web-streams.ts";
+import type { LoggedIn } from "./users/client/client.ts";
 import { type ClientLimits, clientList, type UserConnectOptions } from "./users/client-list.ts";
 import type { ServerConnection } from "./users/server/server-connection.ts";
+import type { Process } from "./users/session/process.ts";
 import { Session } from "./users/session/session.ts";
+import { webProcess } from "./users/session/spawn.ts";
 import { encodeTerminalModes } from "./users/session/terminal-modes.ts";
 import { withDescriptions } from "./watchers.ts";
+
+/** A logged-in SSH connection with Web streams. Any number of commands and forwarded connections can share it. */
+export class Client extends ForwardingClient<WebStreams, Process> {
+  /** Call `connect` instead of this constructor. */
+  constructor(connection: LoggedIn) {
+    super(connection, webStreams, webProcess);
+  }
+}
 
 /** All options of `connect` except the byte stream. */
 export interface ConnectOptions extends Omit<BaseOptions, "limits">, UserConnectOptions {

@@ -2,21 +2,32 @@ import { sha256Fingerprint } from "@nacre/keys";
 import { SshError } from "@nacre/wire";
 import { defaultAlgorithms } from "nacre/defaults";
 import {
+  CommandClient,
   checkOptions,
   chooseAlgorithms,
   clientMethods,
   encodeTerminalModes,
   explicitHostKey,
+  type LoggedIn,
   logIn,
   PROTOCOL_LIMITS,
+  type Process,
   CONNECT_OPTIONS as STREAM_CONNECT_OPTIONS,
   type ConnectOptions as StreamConnectOptions,
+  webProcess,
   withDescriptions,
 } from "nacre/extend";
-import { Client } from "./client.ts";
 import { knownHost } from "./known-hosts.ts";
 import { CONNECT_OPTIONS, type ConnectOptions, DUPLEX_OPTIONS, type WebSocketDuplexOptions } from "./options.ts";
 import { duplexOver, takeSocket } from "./web-socket-duplex.ts";
+
+/** A logged-in SSH connection of a page, with Web streams. Any number of commands can share it. */
+export class Client extends CommandClient<Process> {
+  /** Call `connect` instead of this constructor. */
+  constructor(connection: LoggedIn) {
+    super(connection, webProcess);
+  }
+}
 
 /** Time in milliseconds to wait for the answer to an SSH keepalive. */
 const KEEPALIVE_ANSWER = 20_000;

@@ -351,6 +351,11 @@ export function isThenable<T>(answer: T | Promise<T>): answer is Promise<T> {
   return typeof (answer as Promise<T> | null | undefined)?.then === "function";
 }
 
+/** Passes a value to `use`, now or when its promise resolves. */
+export function whenKnown<T, U>(value: T | Promise<T>, use: (value: T) => U): U | Promise<U> {
+  return isThenable(value) ? Promise.resolve(value).then(use) : use(value);
+}
+
 /** Returns the message of a thrown value, escaped for display. */
 export function reasonOf(cause: unknown): string {
   return escapeText(cause instanceof Error ? cause.message : String(cause));

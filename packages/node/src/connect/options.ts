@@ -14,10 +14,13 @@ import {
 } from "nacre/extend";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
+import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
 import type { IdentitySources, PassphraseSource } from "../keys/identities.ts";
 import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type TcpOptions } from "../net/dial.ts";
 import type { Client } from "./client.ts";
-import { clientList, type UserConnectOptions } from "./client-users.ts";
+
+/** Options that the users in the list add to `connect`. */
+export interface UserConnectOptions extends ForwardAgentOptions {}
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
@@ -86,6 +89,13 @@ export interface ConnectOptions
   /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
   readonly warn?: ((text: string) => void) | undefined;
 }
+
+/** The users of a client's connections that begin with the login, with what Node adds to them. */
+const clientList: {
+  readonly forwardAgent: typeof forwardAgent;
+} = {
+  forwardAgent,
+};
 
 export const CLIENT_USERS: ClientUsers<StreamConnectOptions & UserConnectOptions> = joinUsers(clientList);
 

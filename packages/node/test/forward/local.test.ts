@@ -314,7 +314,7 @@ describe("a Unix socket of a forward", () => {
     const folder = await temporaryFolder();
     const path = join(folder, "forward.sock");
     const { ssh } = await forwarded();
-    // There is none to replace yet.
+    // The path does not exist yet: the option has nothing to replace.
     const first = await ssh.forwardLocal({ path }, await answering(), { streamLocalBindUnlink: true });
     await expect(ssh.forwardLocal({ path }, await answering())).rejects.toEqual(listenFailed("the path exists"));
     const second = await ssh.forwardLocal({ path }, await answering(), { streamLocalBindUnlink: true });

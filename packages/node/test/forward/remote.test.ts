@@ -1,16 +1,12 @@
 import type { Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { dialAddresses } from "../../src/forward/forward-dial.ts";
-import { type Client, connect } from "../../src/index.ts";
+import type { Client } from "../../src/index.ts";
 import { listen } from "../../src/listen/listen.ts";
 import { tcpForwarding } from "../../src/listen/tcp-forwarding.ts";
-import { codeOf, counting, serve } from "../support.ts";
-import { answerAfterEnd, ask, connectLocally, errorCodes } from "./support.ts";
-
-const hostKey = generateEd25519(counting);
-const userKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 2));
+import { codeOf, serve } from "../support.ts";
+import { answerAfterEnd, ask, clientOf, connectLocally, errorCodes, hostKey } from "./support.ts";
 
 /** A client of a server that listens for it. */
 async function listening(): Promise<Client> {
@@ -20,14 +16,7 @@ async function listening(): Promise<Client> {
     authenticate: () => ({ permissions: { portForwarding: true } }),
     forwarding: tcpForwarding(),
   });
-  const ssh = await connect({
-    host: "127.0.0.1",
-    port: server.address.port,
-    user: "alice",
-    identities: [userKey],
-    agent: false,
-    hostKey: fingerprint(hostKey.publicKey.blob, "sha256"),
-  });
+  const ssh = await clientOf(server);
   onTestFinished(async () => {
     await ssh.close();
     await server.close();

@@ -1,6 +1,7 @@
 import { connect as dial, type NetConnectOpts, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
+import type { PrivateKey } from "@nacre/keys/internal";
 import { CHANNEL_OPEN_FAILURE_REASON, directStreamlocal, SshError, tcpipChannel } from "@nacre/wire";
 import { type ForwardTarget, formatTarget, type PeerOpen } from "nacre/extend";
 import { bridge } from "nacre/internal-on-demand";
@@ -11,7 +12,7 @@ import type { SshServer } from "../../src/listen/ssh-server.ts";
 import { socketDuplex } from "../../src/net/socket-duplex.ts";
 import { counting } from "../support.ts";
 
-const hostKey = generateEd25519(counting);
+export const hostKey: PrivateKey = generateEd25519(counting);
 const userKey = generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + 2));
 
 /** A client and a server that connects to the targets of direct-tcpip and direct-streamlocal channels. */
@@ -46,7 +47,18 @@ export async function forwarded(
       [types[1]]: (open) => opened(open, { path: directStreamlocal.decode(open.data).path }),
     },
   });
-  const ssh = await connect({
+  const ssh = await clientOf(server);
+  const disconnect = async (): Promise<void> => {
+    await ssh.close();
+    await server.close();
+  };
+  onTestFinished(disconnect);
+  return { ssh, server, targets, disconnect };
+}
+
+/** Logs in to a server with `hostKey`. */
+export function clientOf(server: SshServer): Promise<Client> {
+  return connect({
     host: "127.0.0.1",
     port: server.address.port,
     user: "alice",
@@ -54,12 +66,6 @@ export async function forwarded(
     agent: false,
     hostKey: fingerprint(hostKey.publicKey.blob, "sha256"),
   });
-  const disconnect = async (): Promise<void> => {
-    await ssh.close();
-    await server.close();
-  };
-  onTestFinished(disconnect);
-  return { ssh, server, targets, disconnect };
 }
 
 /** Connects a channel to its target, like a server. */

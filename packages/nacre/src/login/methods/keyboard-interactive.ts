@@ -5,10 +5,10 @@ import {
   serverKeyboardInteractive as server,
 } from "@nacre/auth";
 import { SshError } from "@nacre/wire";
+import { whenKnown } from "../../mux/engine.ts";
 import type { ClientLoginMethod } from "../client/method.ts";
 import type { ServerLoginAnswers, ServerLoginContext, ServerLoginMethod } from "../server/method.ts";
 import type { LoginDecision } from "../server/options.ts";
-import { whenKnown } from "./when-known.ts";
 
 /** Prompts (RFC 4256), answered by the option `prompts`. Without it, the password answers the first hidden prompt that comes alone. */
 export const clientKeyboardInteractive: ClientLoginMethod = {

@@ -1,7 +1,7 @@
 import { clientPassword as client, type ServerPasswordAsk, serverPassword as server } from "@nacre/auth";
+import { whenKnown } from "../../mux/engine.ts";
 import type { ClientLoginMethod } from "../client/method.ts";
 import type { ServerLoginMethod } from "../server/method.ts";
-import { whenKnown } from "./when-known.ts";
 
 /** Passwords (RFC 4252 §8), from the options `password` and `changePassword`. */
 export const clientPassword: ClientLoginMethod = {

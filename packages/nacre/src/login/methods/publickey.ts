@@ -1,8 +1,8 @@
 import { clientPublickey as client, type ServerKeyAsk, serverPublickey as server } from "@nacre/auth";
 import { isPrivateKey } from "@nacre/keys/internal";
+import { whenKnown } from "../../mux/engine.ts";
 import type { ClientLoginMethod } from "../client/method.ts";
 import type { ServerLoginMethod } from "../server/method.ts";
-import { whenKnown } from "./when-known.ts";
 
 /** Keys (RFC 4252 §7), from the option `identities`. */
 export const clientPublickey: ClientLoginMethod = {
