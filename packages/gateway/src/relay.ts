@@ -164,7 +164,7 @@ export abstract class Relay implements WebSocketUser {
 
   /** Starts or stops reading from the destination. */
   protected readDestination(isRead: boolean): void {
-    if (isRead === !this.socket.isPaused()) return;
+    if (isRead !== this.socket.isPaused()) return;
     if (isRead) this.socket.resume();
     else this.socket.pause();
   }

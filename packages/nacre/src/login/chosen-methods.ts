@@ -1,4 +1,4 @@
-import { SshError } from "@nacre/wire";
+import { usage } from "../options/schema.ts";
 
 /** Name of a login method that an application can decide. */
 export type LoginMethod = "publickey" | "password" | "keyboard-interactive";
@@ -21,10 +21,7 @@ export function chosenMethods<M extends Method>(
     typeof one === "string" ? known.filter(({ method }) => method.name === one) : one?.method?.name ? [one] : [],
   );
   if (new Set(methods.map(methodName)).size < chosen.length)
-    throw new SshError(
-      "usage",
-      `\`methods\` must be a list of ${known.map(methodName).join(", ")} and of login methods, each once`,
-    );
+    throw usage(`\`methods\` must be a list of ${known.map(methodName).join(", ")} and of login methods, each once`);
   return methods;
 }
 

@@ -6,6 +6,7 @@ import {
 } from "@nacre/auth";
 import { SshError } from "@nacre/wire";
 import { whenKnown } from "../../mux/engine.ts";
+import { usage } from "../../options/schema.ts";
 import type { ClientLoginMethod } from "../client/method.ts";
 import type { ServerLoginAnswers, ServerLoginContext, ServerLoginMethod } from "../server/method.ts";
 import type { LoginDecision } from "../server/options.ts";
@@ -101,7 +102,7 @@ class Conversation implements ServerLoginAnswers {
     const exchange = this.#exchange;
     if (exchange.kind === "over") return Promise.reject(givenUp());
     if (exchange.kind === "client")
-      return Promise.reject(new SshError("usage", "`ask` was called before the client answered the previous prompts"));
+      return Promise.reject(usage("`ask` was called before the client answered the previous prompts"));
     return new Promise((resolve, reject) => {
       this.#exchange = { kind: "client", resolve, reject, isDecided: false };
       exchange.answer(questions);
