@@ -16,7 +16,10 @@ export class OpenQueue {
     this.#isOneByOne = isOneByOne;
   }
 
-  /** Runs work of a call, at such a server when no other work runs. Rejects with `aborted` while it waits, or like the work. */
+  /**
+   * Runs work of a call. With such a server it first waits until no other work runs. Rejects with `aborted` while it waits, and then as the
+   * work does.
+   */
   async run<T>(context: CallContext, work: () => Promise<T>): Promise<T> {
     throwIfAborted(context);
     if (this.#isOneByOne() && this.#running > 0) await this.#placeOf(context);
