@@ -1,4 +1,5 @@
-import { type Bytes, Reader, SshError, Writer } from "@nacre/wire";
+import { type Bytes, type Message, message, Reader, SshError } from "@nacre/wire";
+import { type Field, rest, string, uint32, utf8 } from "@nacre/wire/fields";
 import { MAX_MESSAGE_LENGTH, NONCE_LENGTH, PROOF_LENGTH, TUNNEL_ID_LENGTH, TUNNEL_SECRET_LENGTH } from "./limits.ts";
 
 /** WebSocket subprotocol for tunnel messages (RFC 6455 §1.9). */
@@ -103,7 +104,7 @@ export type TunnelMessage =
 
 /** Encodes a message. Throws `usage` if it is longer than 64 KiB. */
 export function encodeTunnelMessage(message: TunnelMessage): Bytes {
-  const bytes = encode(message);
+  const bytes = (CODECS[message.type] as Message<TunnelMessage>).encode(message);
   if (bytes.length > MAX_MESSAGE_LENGTH)
     throw new SshError("usage", `a tunnel message of ${bytes.length} bytes; the limit is ${MAX_MESSAGE_LENGTH}`);
   return bytes;
@@ -111,84 +112,74 @@ export function encodeTunnelMessage(message: TunnelMessage): Bytes {
 
 /** Decodes a message. Byte strings in the result are views of `bytes`. Throws `malformed-message` if the message is invalid. */
 export function decodeTunnelMessage(bytes: Uint8Array): TunnelMessage {
-  const reader = new Reader(bytes, "tunnel message");
+  const reader = new Reader(bytes, NAME);
   // rule: tunnel-message-length
   if (bytes.length > MAX_MESSAGE_LENGTH)
     reader.fail("length", `is ${bytes.length}; the limit is ${MAX_MESSAGE_LENGTH}`);
-  const message = decode(reader);
-  reader.end();
-  return message;
-}
-
-function encode(message: TunnelMessage): Bytes {
-  const writer = new Writer();
-  switch (message.type) {
-    case "open":
-      return writer.byte(TUNNEL_MESSAGE.OPEN).string(message.ticket).string(message.host).uint32(message.port).finish();
-    case "opened":
-      writer.byte(TUNNEL_MESSAGE.OPENED).string(message.id).string(message.secret);
-      return writer.string(message.address).uint32(message.resumeTime).finish();
-    case "attach":
-      return writer.byte(TUNNEL_MESSAGE.ATTACH).string(message.id).finish();
-    case "challenge":
-      return writer.byte(TUNNEL_MESSAGE.CHALLENGE).string(message.nonce).uint64(BigInt(message.received)).finish();
-    case "prove":
-      return writer.byte(TUNNEL_MESSAGE.PROVE).uint64(BigInt(message.received)).string(message.proof).finish();
-    case "attached":
-      return writer.byte(TUNNEL_MESSAGE.ATTACHED).uint64(BigInt(message.received)).finish();
-    case "data":
-      return writer.byte(TUNNEL_MESSAGE.DATA).raw(message.data).finish();
-    case "acknowledge":
-      return writer.byte(TUNNEL_MESSAGE.ACKNOWLEDGE).uint64(BigInt(message.consumed)).finish();
-    case "end":
-      return writer.byte(TUNNEL_MESSAGE.END).finish();
-  }
-}
-
-function decode(reader: Reader): TunnelMessage {
   const number = reader.byte("number");
-  switch (number) {
-    case TUNNEL_MESSAGE.OPEN: {
-      const ticket = reader.utf8("ticket");
-      const host = reader.utf8("host");
-      const port = reader.uint32("port");
-      if (port < 1 || port > 65535) reader.fail("port", `is ${port}; expected 1 to 65535`);
-      return { type: "open", ticket, host, port };
-    }
-    case TUNNEL_MESSAGE.OPENED: {
-      const id = fixedString(reader, "id", TUNNEL_ID_LENGTH);
-      const secret = fixedString(reader, "secret", TUNNEL_SECRET_LENGTH);
-      return { type: "opened", id, secret, address: reader.utf8("address"), resumeTime: reader.uint32("resume time") };
-    }
-    case TUNNEL_MESSAGE.ATTACH:
-      return { type: "attach", id: fixedString(reader, "id", TUNNEL_ID_LENGTH) };
-    case TUNNEL_MESSAGE.CHALLENGE:
-      return { type: "challenge", nonce: fixedString(reader, "nonce", NONCE_LENGTH), received: position(reader) };
-    case TUNNEL_MESSAGE.PROVE:
-      return { type: "prove", received: position(reader), proof: fixedString(reader, "proof", PROOF_LENGTH) };
-    case TUNNEL_MESSAGE.ATTACHED:
-      return { type: "attached", received: position(reader) };
-    case TUNNEL_MESSAGE.DATA:
-      if (reader.remaining === 0) reader.fail("data", "is empty");
-      return { type: "data", data: reader.rest() };
-    case TUNNEL_MESSAGE.ACKNOWLEDGE:
-      return { type: "acknowledge", consumed: position(reader) };
-    case TUNNEL_MESSAGE.END:
-      return { type: "end" };
-    default:
-      return reader.fail("number", `is ${number}, which names no message`);
-  }
+  for (const [type, codec] of Object.entries(CODECS))
+    if (codec.number === number) return { type, ...codec.decode(bytes) } as TunnelMessage;
+  return reader.fail("number", `is ${number}, which names no message`);
 }
 
-function fixedString(reader: Reader, field: string, length: number): Uint8Array {
-  const bytes = reader.string(field);
-  if (bytes.length !== length) reader.fail(field, `has ${bytes.length} bytes; expected ${length}`);
-  return bytes;
+/** Name of the messages in errors. */
+const NAME = "tunnel message";
+
+/** A port: a uint32 from 1 to 65535. */
+const port: Field<number> = {
+  read(reader, name) {
+    const value = reader.uint32(name);
+    if (value < 1 || value > 65535) reader.fail(name, `is ${value}; expected 1 to 65535`);
+    return value;
+  },
+  write: uint32.write,
+};
+
+/** A stream position: a uint64 below 2^53, so that a number represents it exactly. */
+const position: Field<number> = {
+  read(reader, name) {
+    const value = reader.uint64(name);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) reader.fail(name, "is 2^53 or more");
+    return Number(value);
+  },
+  write: (writer, value) => writer.uint64(BigInt(value)),
+};
+
+/** The bytes of a DATA message: at least one. */
+const data: Field<Uint8Array> = {
+  read(reader, name) {
+    if (reader.remaining === 0) reader.fail(name, "is empty");
+    return reader.rest();
+  },
+  write: rest.write,
+};
+
+/** A string of exactly `length` bytes. */
+function fixedString(length: number): Field<Uint8Array> {
+  return {
+    read(reader, name) {
+      const bytes = reader.string(name);
+      if (bytes.length !== length) reader.fail(name, `has ${bytes.length} bytes; expected ${length}`);
+      return bytes;
+    },
+    write: string.write,
+  };
 }
 
-/** Reads a stream position: a uint64 below 2^53, so that a number represents it exactly. */
-function position(reader: Reader): number {
-  const value = reader.uint64("position");
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) reader.fail("position", "is 2^53 or more");
-  return Number(value);
-}
+/** The fields of each message, in their order. */
+const CODECS: { readonly [One in TunnelMessage as One["type"]]: Message<Omit<One, "type">> } = {
+  open: message(TUNNEL_MESSAGE.OPEN, NAME, { ticket: utf8, host: utf8, port }),
+  opened: message(TUNNEL_MESSAGE.OPENED, NAME, {
+    id: fixedString(TUNNEL_ID_LENGTH),
+    secret: fixedString(TUNNEL_SECRET_LENGTH),
+    address: utf8,
+    resumeTime: uint32,
+  }),
+  attach: message(TUNNEL_MESSAGE.ATTACH, NAME, { id: fixedString(TUNNEL_ID_LENGTH) }),
+  challenge: message(TUNNEL_MESSAGE.CHALLENGE, NAME, { nonce: fixedString(NONCE_LENGTH), received: position }),
+  prove: message(TUNNEL_MESSAGE.PROVE, NAME, { received: position, proof: fixedString(PROOF_LENGTH) }),
+  attached: message(TUNNEL_MESSAGE.ATTACHED, NAME, { received: position }),
+  data: message(TUNNEL_MESSAGE.DATA, NAME, { data }),
+  acknowledge: message(TUNNEL_MESSAGE.ACKNOWLEDGE, NAME, { consumed: position }),
+  end: message(TUNNEL_MESSAGE.END, NAME, {}),
+};

@@ -12,6 +12,6 @@ export * from "./messages/table.ts";
 export * from "./messages/transport.ts";
 export { Reader } from "./reader.ts";
 export type { Empty, Message, Structure } from "./structure.ts";
-export { decodeIfReadable, structure } from "./structure.ts";
+export { decodeIfReadable, message, structure } from "./structure.ts";
 export * from "./text.ts";
 export { Writer } from "./writer.ts";
