@@ -119,7 +119,7 @@ export interface UserauthKeyboardInteractive {
 }
 
 /** Codec for the method-specific fields of "keyboard-interactive" (RFC 4256 §3.1). */
-export const userauthKeyboardInteractive: Structure<UserauthKeyboardInteractive> = structure(
+export const userauthKeyboardInteractive: Structure<UserauthKeyboardInteractive> = /* @__PURE__ */ structure(
   "keyboard-interactive request",
   { languageTag: text, submethods: text },
 );
@@ -161,7 +161,7 @@ export interface UserauthPkOk {
 }
 
 /** Message 60 of "publickey": the server would accept a signature by this key (RFC 4252 §7). */
-export const SSH_MSG_USERAUTH_PK_OK: Message<UserauthPkOk> = message(60, "SSH_MSG_USERAUTH_PK_OK", {
+export const SSH_MSG_USERAUTH_PK_OK: Message<UserauthPkOk> = /* @__PURE__ */ message(60, "SSH_MSG_USERAUTH_PK_OK", {
   algorithm: name,
   publicKey: string,
 });
@@ -174,7 +174,7 @@ export interface UserauthPasswdChangereq {
 }
 
 /** Message 60 of "password": the password has expired; requests a new one (RFC 4252 §8). */
-export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = message(
+export const SSH_MSG_USERAUTH_PASSWD_CHANGEREQ: Message<UserauthPasswdChangereq> = /* @__PURE__ */ message(
   60,
   "SSH_MSG_USERAUTH_PASSWD_CHANGEREQ",
   { prompt: longText, languageTag: text },
@@ -197,7 +197,7 @@ export interface UserauthInfoRequest {
 }
 
 /** Message 60 of "keyboard-interactive": prompts for the user to answer (RFC 4256 §3.2). */
-export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = message(
+export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = /* @__PURE__ */ message(
   60,
   "SSH_MSG_USERAUTH_INFO_REQUEST",
   {
@@ -221,8 +221,8 @@ export interface UserauthInfoResponse {
 }
 
 /** Message 61 of "keyboard-interactive": one response for each prompt (RFC 4256 §3.4). */
-export const SSH_MSG_USERAUTH_INFO_RESPONSE: Message<UserauthInfoResponse> = message(
+export const SSH_MSG_USERAUTH_INFO_RESPONSE: Message<UserauthInfoResponse> = /* @__PURE__ */ message(
   61,
   "SSH_MSG_USERAUTH_INFO_RESPONSE",
-  { responses: counted(4, utf8) },
+  { responses: /* @__PURE__ */ counted(4, utf8) },
 );
