@@ -183,17 +183,14 @@ export class KeyExchange {
 
   /** Reports that the application accepts the host key. */
   acceptHostKey(): void {
-    if (this.#state.kind !== "verifying")
-      throw new SshError("internal", `host key accepted in state ${this.#state.kind}`);
-    const { outcome, hostKey } = this.#state;
+    const { outcome, hostKey } = this.#stateIn("verifying");
     this.#hostKey = hostKey;
     this.#secure(outcome);
   }
 
   /** Takes the application's signature over the exchange hash. */
   sign(signature: Uint8Array): void {
-    if (this.#state.kind !== "signing") throw new SshError("internal", `signature passed in state ${this.#state.kind}`);
-    const { outcome, hostKey, done } = this.#state;
+    const { outcome, hostKey, done } = this.#stateIn("signing");
     this.#send(done.reply(hostKey.blob, signature));
     this.#secure(outcome);
   }
@@ -201,6 +198,13 @@ export class KeyExchange {
   /** Drops the current exchange and its secrets, because the connection has ended. */
   abandon(): void {
     this.#state = { kind: "over" };
+  }
+
+  /** Returns the state, which must be of one of these kinds: the gate admits no message in another one. */
+  #stateIn<Kind extends State["kind"]>(...kinds: Kind[]): Extract<State, { kind: Kind }> {
+    const state = this.#state;
+    if (kinds.some((kind) => kind === state.kind)) return state as Extract<State, { kind: Kind }>;
+    throw new SshError("internal", `the key exchange is in state ${state.kind}, not ${kinds.join(" or ")}`);
   }
 
   #send(payload: Uint8Array): void {
@@ -215,9 +219,7 @@ export class KeyExchange {
     if (gate.phase === "auth") this.#countRekeyBeforeLogin();
     const peer: Proposed = { init: SSH_MSG_KEXINIT.decode(payload), payload: payload.slice() };
     if (this.#state.kind === "idle") this.begin();
-    if (this.#state.kind !== "proposed")
-      throw new SshError("internal", `KEXINIT received in state ${this.#state.kind}`);
-    const { own, first } = this.#state;
+    const { own, first } = this.#stateIn("proposed");
     const [client, server] = options.role === "client" ? [own, peer] : [peer, own];
     if (/* rule: strict-kex-initial */ this.#sessionId === undefined) this.#agreeOnStrictKex(client.init, server.init);
 
@@ -245,21 +247,19 @@ export class KeyExchange {
 
   /** Processes a message of the key exchange method. */
   #receiveMethod(payload: Uint8Array): void {
-    const state = this.#state;
-    if (state.kind !== "client" && state.kind !== "server")
-      throw new SshError("internal", `key exchange message received in state ${state.kind}`);
-    const step = state.method.receive(payload);
+    const { agreement, method } = this.#stateIn("client", "server");
+    const step = method.receive(payload);
     if (step.type === "send") this.#send(step.payload);
-    else if ("signature" in step) this.#proved(state.agreement, step.secret, step.hostKey.slice(), step.signature);
-    else this.#askSignature(state.agreement, step);
+    else if ("signature" in step) this.#proved(agreement, step.secret, step.hostKey.slice(), step.signature);
+    else this.#askSignature(agreement, step);
   }
 
   /** Processes the peer's NEWKEYS. */
   #receiveNewKeys(payload: Uint8Array): void {
     const { options, limits, reader, gate, emit } = this.#context;
     SSH_MSG_NEWKEYS.decode(payload);
-    if (this.#state.kind !== "newkeys") throw new SshError("internal", `NEWKEYS received in state ${this.#state.kind}`);
-    reader.useOpener(this.#state.opener, this.#state.keys);
+    const { opener, keys } = this.#stateIn("newkeys");
+    reader.useOpener(opener, keys);
     const initial = gate.phase === "kex";
     gate.newKeysCame();
     // A server is authenticated now, and its banners and prompts may be long. A client is not authenticated yet.
