@@ -1,4 +1,4 @@
-import { equalBytes, SshError, utf8Encode } from "@nacre/wire";
+import { SshError } from "@nacre/wire";
 import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
 /**
@@ -15,10 +15,8 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
       );
     }
   }
-  const pinned = fingerprints.map(utf8Encode);
   return ({ fingerprint }) => {
-    const presented = utf8Encode(fingerprint);
-    if (pinned.some((one) => equalBytes(one, presented))) return true;
+    if (fingerprints.includes(fingerprint)) return true;
     throw new SshError(
       "host-key-refused",
       `the host key ${fingerprint} does not match the pinned ${fingerprints.join(", ")}; the key has changed, or this is a different server`,
