@@ -99,11 +99,9 @@ export interface ConnectOptions extends WebSocketDuplexOptions, Omit<StreamConne
   readonly warn?: ((text: string) => void) | undefined;
 }
 
-export const CONNECT_OPTIONS: OptionRows<ConnectOptions> = {
-  ...STREAM_CONNECT_OPTIONS,
-  ...DUPLEX_OPTIONS,
-  hostKey: true,
-  unknownHost: true,
-  knownHosts: true,
-  warn: true,
-};
+export const CONNECT_OPTIONS: OptionRows<ConnectOptions> = /* @__PURE__ */ Object.assign(
+  {},
+  STREAM_CONNECT_OPTIONS,
+  DUPLEX_OPTIONS,
+  { hostKey: true, unknownHost: true, knownHosts: true, warn: true } as const,
+);
