@@ -1,3 +1,4 @@
+import { openPrivateKey } from "@nacre/keyfiles";
 import type { PrivateKey } from "@nacre/keys/internal";
 import { checkKeyText, passphraseNeeded } from "./key-text.ts";
 import { checkOptions, type OptionRows } from "./options/schema.ts";
@@ -13,13 +14,11 @@ const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = { passphrase: "string
 
 /**
  * Opens the text of a private key file, for `identities` and `hostKeys`. Reads OpenSSH's format, PKCS#8, PKCS#1 and SEC1, plain or
- * encrypted. The first call imports the key file parser. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is neither
- * a string nor bytes, or an error of `openPrivateKey` of `@nacre/keyfiles`.
+ * encrypted. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is neither a string nor bytes, or an error of `openPrivateKey` of `@nacre/keyfiles`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
   checkOptions(options, PRIVATE_KEY_OPTIONS, "`privateKey`");
   checkKeyText(text);
-  const { openPrivateKey } = await import("@nacre/keyfiles");
   const opened = openPrivateKey(text);
   if (!opened.encrypted) return opened.privateKey;
   const { passphrase } = options;
