@@ -28,7 +28,7 @@ export { loginId } from "./login/server/login-id.ts";
 export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";
 export { afterEnd } from "./mux/after-end.ts";
 export { Channel } from "./mux/channel.ts";
-export { wrapDuplex, wrapHandler } from "./mux/duplex.ts";
+export { withinBound, wrapDuplex, wrapHandler } from "./mux/duplex.ts";
 export { isThenable, leaveUncaught } from "./mux/engine.ts";
 export { EventBuffer } from "./mux/event-buffer.ts";
 export type { Opener } from "./mux/open-channel.ts";

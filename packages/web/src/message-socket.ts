@@ -1,6 +1,6 @@
 import { MAX_MESSAGE_LENGTH } from "@nacre/tunnel";
 import { type Bytes, escapeText, SshError } from "@nacre/wire";
-import { Backlog } from "nacre/extend";
+import { Backlog, withinBound } from "nacre/extend";
 import { BufferedAmount } from "./buffered-amount.ts";
 import { type CloseEventLike, type SocketEnd, socketEnd } from "./close-codes.ts";
 import type { WebSocketLike } from "./web-socket.ts";
@@ -20,9 +20,6 @@ export interface MessageSocketHandler {
  * windows ends the connection at this limit.
  */
 const MAX_UNREAD = 64 * 1024 * 1024;
-
-/** Time in milliseconds that closing waits for the gateway. */
-const CLOSE_TIMEOUT = 2000;
 
 /**
  * Memory that all connections share, since each message is sent as soon as it is made. Browsers keep the memory of a sent message until
@@ -206,17 +203,9 @@ export class MessageSocket {
 
   async #closeInTime(code: number): Promise<void> {
     const socket: WebSocketLike & { terminate?: () => void } = this.#socket;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        // `ws` waits 30 seconds. Browsers lack `terminate`, and release the WebSocket themselves.
-        socket.terminate?.();
-        resolve();
-      }, CLOSE_TIMEOUT);
-    });
     socket.close(code);
-    await Promise.race([this.#closed, late]);
-    clearTimeout(timer);
+    // `ws` waits 30 seconds. Browsers lack `terminate`, and release the WebSocket themselves.
+    if (!(await withinBound(this.#closed))) socket.terminate?.();
   }
 }
 

@@ -106,7 +106,7 @@ export function webDuplex(streams: ByteStreams): Duplex {
   return new WebDuplex(streams);
 }
 
-/** Milliseconds that closing waits for the peer to take the written data. */
+/** Milliseconds that closing waits for the peer. */
 const CLOSE_TIMEOUT = 2000;
 
 class WebDuplex implements Duplex {
@@ -191,8 +191,8 @@ class WebDuplex implements Duplex {
   }
 }
 
-/** Returns whether `work` settled in time, by resolving or rejecting. */
-async function withinBound(work: Promise<void>): Promise<boolean> {
+/** Returns whether `work` settled within two seconds, by resolving or rejecting. */
+export async function withinBound(work: Promise<void>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), CLOSE_TIMEOUT);
