@@ -1,4 +1,4 @@
-import { escapeText } from "@nacre/wire";
+import { cutText, escapeText } from "@nacre/wire";
 import { type OriginMatcher, parseOrigins } from "./address-match.ts";
 import { type ExpiryTime, parseExpiryTime } from "./expiry-time.ts";
 
@@ -163,7 +163,7 @@ export function parseKeyOptions(text: string): KeyOptions | string {
     const [whole, name, quoted] = OPTION.exec(rest) ?? [];
     if (whole === undefined || name === undefined) {
       // Skip an empty option between two commas, as OpenSSH does.
-      if (!rest.startsWith(",")) return `malformed option at "${escapeText(shown(rest))}"`;
+      if (!rest.startsWith(",")) return `malformed option at "${escapeText(cutText(rest, 40))}"`;
     } else {
       const problem = apply(draft, name.toLowerCase(), quoted);
       if (problem !== undefined) return problem;
@@ -199,7 +199,7 @@ function permit(
 ): string | undefined {
   const [, host, port] = /^(?:(\[[0-9a-f:.%]+\]|[^[\]:]+):)?(\*|[1-9]\d{0,4})$/i.exec(value) ?? [];
   if (port === undefined || (host === undefined && !barePort) || (port !== "*" && Number(port) > 65535))
-    return `invalid ${list.toLowerCase()} address: ${escapeText(shown(value))}`;
+    return `invalid ${list.toLowerCase()} address: ${escapeText(cutText(value, 40))}`;
   const places = [...(draft[list] ?? []), value];
   if (places.length > MAX_PERMITS) return `more than ${MAX_PERMITS} ${list.toLowerCase()} options`;
   draft[list] = places;
@@ -207,10 +207,5 @@ function permit(
 }
 
 function unknown(name: string): string {
-  return `unknown option ${escapeText(shown(name))}`;
-}
-
-/** Shortens a text for use in a message. */
-function shown(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return `unknown option ${escapeText(cutText(name, 40))}`;
 }

@@ -1,4 +1,4 @@
-import { type KexInit, SshError } from "@nacre/wire";
+import { cutText, type KexInit, SshError } from "@nacre/wire";
 import { kexMethods } from "./kexinit.ts";
 
 /** Names of the negotiated algorithms for one direction. */
@@ -78,5 +78,5 @@ function firstCommon(client: readonly string[], server: readonly string[]): stri
 function listed(names: readonly string[]): string {
   const text = names.join(", ");
   if (text === "") return "none";
-  return text.length > 600 ? `${text.slice(0, 600)}…` : text;
+  return cutText(text, 600);
 }

@@ -1,6 +1,7 @@
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import {
   CHANNEL_OPEN_FAILURE_REASON,
+  codeName,
   DISCONNECT_REASON,
   envRequest,
   escapeText,
@@ -91,7 +92,7 @@ type Describer = (payload: Uint8Array, loginMethods: readonly LoginMessages[]) =
 const DESCRIBERS: Readonly<Record<string, Describer>> = {
   SSH_MSG_DISCONNECT: (payload) => {
     const { reasonCode, description } = SSH_MSG_DISCONNECT.decode(payload);
-    return `${nameOf(DISCONNECT_REASON, reasonCode)}: ${description}`;
+    return `${codeName(DISCONNECT_REASON, reasonCode) ?? reasonCode}: ${description}`;
   },
   SSH_MSG_IGNORE: (payload) => `${SSH_MSG_IGNORE.decode(payload).data.length} bytes`,
   SSH_MSG_UNIMPLEMENTED: (payload) => `packet ${SSH_MSG_UNIMPLEMENTED.decode(payload).sequenceNumber}`,
@@ -140,7 +141,7 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   },
   SSH_MSG_CHANNEL_OPEN_FAILURE: (payload) => {
     const { recipientChannel, reasonCode, description } = SSH_MSG_CHANNEL_OPEN_FAILURE.decode(payload);
-    return `${recipientChannel}: ${nameOf(CHANNEL_OPEN_FAILURE_REASON, reasonCode)}: ${description}`;
+    return `${recipientChannel}: ${codeName(CHANNEL_OPEN_FAILURE_REASON, reasonCode) ?? reasonCode}: ${description}`;
   },
   SSH_MSG_CHANNEL_WINDOW_ADJUST: (payload) => {
     const { recipientChannel, bytesToAdd } = SSH_MSG_CHANNEL_WINDOW_ADJUST.decode(payload);
@@ -190,8 +191,4 @@ function requestDetail(requestType: string, data: Uint8Array): string {
   } catch {
     return "(malformed)";
   }
-}
-
-function nameOf(names: Readonly<Record<string, number>>, value: number): string {
-  return Object.keys(names).find((name) => names[name] === value) ?? `${value}`;
 }

@@ -1,6 +1,8 @@
 import type { IdentificationReader, Role } from "@nacre/negotiation";
 import {
   type Bytes,
+  codeName,
+  cutText,
   DISCONNECT_REASON,
   type Disconnect,
   disconnectReason,
@@ -10,18 +12,13 @@ import {
   SshError,
 } from "@nacre/wire";
 
-const REASON_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(DISCONNECT_REASON).map(([name, code]) => [code, name]),
-);
-
 /** Returns the error for the peer's SSH_MSG_DISCONNECT (RFC 4253 §11.1). The description is escaped and cut to 500 characters. */
 export function peerDisconnected(peer: Role, { reasonCode, description }: Disconnect): SshError {
-  const name = REASON_NAMES.get(reasonCode);
+  const name = codeName(DISCONNECT_REASON, reasonCode);
   const reason = name === undefined ? `reason ${reasonCode}` : `reason ${reasonCode}, ${name}`;
-  const cut = description.length > 500 ? `${description.slice(0, 500)}…` : description;
   return new SshError(
     "disconnected",
-    `the ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(cut) || "no description"} (${reason})`,
+    `the ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(cutText(description, 500)) || "no description"} (${reason})`,
   );
 }
 

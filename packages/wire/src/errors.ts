@@ -16,6 +16,11 @@ export const DISCONNECT_REASON = {
   ILLEGAL_USER_NAME: 15,
 } as const;
 
+/** Returns the name of a code in a table such as `DISCONNECT_REASON`; `undefined` for an unknown code. */
+export function codeName(codes: Readonly<Record<string, number>>, code: number): string | undefined {
+  return Object.keys(codes).find((name) => codes[name] === code);
+}
+
 /**
  * The cause of an error:
  * - `peer`: the peer or the network violated the protocol, refused a request, or closed the connection;

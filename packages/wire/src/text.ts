@@ -88,6 +88,11 @@ function codePointAt(bytes: Uint8Array, i: number): readonly [code: number, leng
   return [code, extra + 1];
 }
 
+/** Returns the first `length` characters of a text, and an ellipsis if there are more. */
+export function cutText(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
 /**
  * Makes text from the peer (banners, prompts, names, disconnect descriptions) safe for a terminal or a log. Escapes control
  * characters, bidirectional overrides and invisible format characters, as in `\x1b` or `\u{202e}`, and backslashes.

@@ -1,4 +1,4 @@
-import { escapeText, SshError } from "@nacre/wire";
+import { cutText, escapeText, SshError } from "@nacre/wire";
 
 /** Matches the descriptions with which servers end a connection after too many refused attempts. */
 const TOO_MANY = /too many (?:bad )?auth|max(?:imum)? auth|NO_MORE_AUTH_METHODS_AVAILABLE/i;
@@ -61,7 +61,7 @@ function sentenceList(items: readonly string[]): string {
 }
 
 function shortList(names: readonly string[]): string {
-  const shown = names.slice(0, METHODS_SHOWN).map((name) => (name.length > 64 ? `${name.slice(0, 64)}…` : name));
+  const shown = names.slice(0, METHODS_SHOWN).map((name) => cutText(name, 64));
   if (names.length > METHODS_SHOWN) shown.push(`… (${names.length} in total)`);
   return shown.join(", ");
 }

@@ -1,4 +1,4 @@
-import { CHANNEL_OPEN_FAILURE_REASON, escapeText, SshError } from "@nacre/wire";
+import { CHANNEL_OPEN_FAILURE_REASON, codeName, escapeText, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
 import type { Channel } from "./channel.ts";
 import type { OpenHandler } from "./mux.ts";
@@ -31,6 +31,5 @@ export function openChannel(mux: Opener, channelType: string, data?: Uint8Array,
 
 /** Returns the name of a reason code (RFC 4254 §5.1), or its number. */
 export function reasonName(reasonCode: number): string {
-  const reasons = Object.entries(CHANNEL_OPEN_FAILURE_REASON);
-  return reasons.find(([, code]) => code === reasonCode)?.[0] ?? `${reasonCode}`;
+  return codeName(CHANNEL_OPEN_FAILURE_REASON, reasonCode) ?? `${reasonCode}`;
 }
