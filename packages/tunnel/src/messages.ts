@@ -117,7 +117,7 @@ export function decodeTunnelMessage(bytes: Uint8Array): TunnelMessage {
   if (bytes.length > MAX_MESSAGE_LENGTH)
     reader.fail("length", `is ${bytes.length}; the limit is ${MAX_MESSAGE_LENGTH}`);
   const number = reader.byte("number");
-  for (const [type, codec] of Object.entries(CODECS))
+  for (const [type, codec] of TYPES)
     if (codec.number === number) return { type, ...codec.decode(bytes) } as TunnelMessage;
   return reader.fail("number", `is ${number}, which names no message`);
 }
@@ -125,15 +125,29 @@ export function decodeTunnelMessage(bytes: Uint8Array): TunnelMessage {
 /** Name of the messages in errors. */
 const NAME = "tunnel message";
 
-/** A port: a uint32 from 1 to 65535. */
-const port: Field<number> = {
-  read(reader, name) {
-    const value = reader.uint32(name);
-    if (value < 1 || value > 65535) reader.fail(name, `is ${value}; expected 1 to 65535`);
-    return value;
-  },
-  write: uint32.write,
-};
+/** A field whose value is refused if `problem` returns what is wrong with it. */
+function checked<T>(field: Field<T>, problem: (value: T) => string | undefined): Field<T> {
+  return {
+    read(reader, name) {
+      const value = field.read(reader, name);
+      const found = problem(value);
+      return found === undefined ? value : reader.fail(name, found);
+    },
+    write: (writer, value) => field.write(writer, value),
+  };
+}
+
+const port = checked(uint32, (value) => (value < 1 || value > 65535 ? `is ${value}; expected 1 to 65535` : undefined));
+
+/** The bytes of a DATA message: at least one. */
+const data = checked(rest, ({ length }) => (length === 0 ? "is empty" : undefined));
+
+/** A string of exactly `expected` bytes. */
+function fixedString(expected: number): Field<Uint8Array> {
+  return checked(string, ({ length }) =>
+    length === expected ? undefined : `has ${length} bytes; expected ${expected}`,
+  );
+}
 
 /** A stream position: a uint64 below 2^53, so that a number represents it exactly. */
 const position: Field<number> = {
@@ -145,29 +159,10 @@ const position: Field<number> = {
   write: (writer, value) => writer.uint64(BigInt(value)),
 };
 
-/** The bytes of a DATA message: at least one. */
-const data: Field<Uint8Array> = {
-  read(reader, name) {
-    if (reader.remaining === 0) reader.fail(name, "is empty");
-    return reader.rest();
-  },
-  write: rest.write,
-};
-
-/** A string of exactly `length` bytes. */
-function fixedString(length: number): Field<Uint8Array> {
-  return {
-    read(reader, name) {
-      const bytes = reader.string(name);
-      if (bytes.length !== length) reader.fail(name, `has ${bytes.length} bytes; expected ${length}`);
-      return bytes;
-    },
-    write: string.write,
-  };
-}
-
 /** The fields of each message, in their order. */
-const CODECS: { readonly [One in TunnelMessage as One["type"]]: Message<Omit<One, "type">> } = {
+const CODECS: {
+  readonly [Type in TunnelMessage["type"]]: Message<Omit<Extract<TunnelMessage, { readonly type: Type }>, "type">>;
+} = {
   open: message(TUNNEL_MESSAGE.OPEN, NAME, { ticket: utf8, host: utf8, port }),
   opened: message(TUNNEL_MESSAGE.OPENED, NAME, {
     id: fixedString(TUNNEL_ID_LENGTH),
@@ -183,3 +178,5 @@ const CODECS: { readonly [One in TunnelMessage as One["type"]]: Message<Omit<One
   acknowledge: message(TUNNEL_MESSAGE.ACKNOWLEDGE, NAME, { consumed: position }),
   end: message(TUNNEL_MESSAGE.END, NAME, {}),
 };
+
+const TYPES = /* @__PURE__ */ Object.entries(CODECS);
