@@ -16,9 +16,10 @@ import {
 export function peerDisconnected(peer: Role, { reasonCode, description }: Disconnect): SshError {
   const name = codeName(DISCONNECT_REASON, reasonCode);
   const reason = name === undefined ? `reason ${reasonCode}` : `reason ${reasonCode}, ${name}`;
+  const cut = cutText(description, 500);
   return new SshError(
     "disconnected",
-    `the ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(cutText(description, 500)) || "no description"} (${reason})`,
+    `the ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(cut) || "no description"} (${reason})`,
   );
 }
 
