@@ -127,6 +127,21 @@ describe("connecting", () => {
     expect(await leftOpen()).toEqual([]);
   });
 
+  test("ends a request to the agent when a key of a jump host is lost", async () => {
+    const leftOpen = await watchResources();
+    const path = join(await temporaryFolder(), "agent");
+    let lose!: (error: Error) => void;
+    const lost = new Promise<never>((_, reject) => {
+      lose = reject;
+    });
+    const agent = await serve((socket) => socket.on("data", () => lose(new Error("the key is gone"))), path);
+    const via = { host: "jump.example", agent: false, identities: [lost] };
+    expect(await codeOf(connect(options(22, { agent: path, via })))).toBe("internal");
+    // The request has a timer.
+    expect(await leftOpen()).not.toContain("Timeout");
+    await agent.close();
+  });
+
   test.each<[string, Partial<ConnectOptions>]>([
     ["a window of 0", { limits: { initialWindow: 0 } }],
     ["a size with a unit", { limits: { rekeyBytes: "1G" as never } }],
