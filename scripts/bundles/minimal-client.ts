@@ -3,7 +3,7 @@
 import { chacha20Poly1305 } from "@nacre/ciphers";
 import { curve25519Sha256 } from "@nacre/kex";
 import { ed25519, ed25519PrivateKey } from "@nacre/keys";
-import { type ByteStreams, connect, type Duplex, exec, pinnedHostKey } from "nacre/core";
+import { connect, type Duplex, exec, pinnedHostKey } from "nacre/core";
 
 /** Who logs in, and where. */
 export interface Login {
@@ -14,12 +14,8 @@ export interface Login {
 }
 
 /** Returns the output of a command. */
-export async function run(
-  over: ByteStreams | Duplex,
-  command: string,
-  { user, seed, fingerprint }: Login,
-): Promise<string> {
-  const client = await connect(over, {
+export async function run(duplex: Duplex, command: string, { user, seed, fingerprint }: Login): Promise<string> {
+  const client = await connect(duplex, {
     user,
     identities: [ed25519PrivateKey(seed)],
     hostKey: pinnedHostKey(fingerprint),

@@ -20,7 +20,7 @@ import {
   type Session,
   serve,
 } from "nacre";
-import { type Client as CoreClient, connect as connectWith, dial, exec } from "nacre/core";
+import { type Client as CoreClient, connect as connectWith, dial, exec, webDuplex } from "nacre/core";
 import { defaultAlgorithms } from "nacre/defaults";
 import type { Duplex } from "nacre/extend";
 import type { AreBytes, Optional } from "./types.js";
@@ -92,7 +92,7 @@ export async function output(streams: ByteStreams, given: ConnectOptions) {
 }
 
 export const core = (streams: ByteStreams, given: ConnectOptions): Promise<CoreClient> =>
-  connectWith(streams, { ...given, algorithms: defaultAlgorithms });
+  connectWith(webDuplex(streams), { ...given, algorithms: defaultAlgorithms });
 
 export async function coreFunctions(client: CoreClient): Promise<ByteStreams> {
   const { stdout } = await exec(client, "uname");

@@ -7,7 +7,7 @@ import { clientNone, serverNone } from "./login/methods/list.ts";
 import { clientPublickey, serverPublickey } from "./login/methods/publickey.ts";
 import { SERVE_OPTIONS, type ServeOptions } from "./login/server/options.ts";
 import { checkServeOptions, serveDuplex } from "./login/server/server.ts";
-import { type ByteStreams, type Duplex, toDuplex } from "./mux/duplex.ts";
+import { checkedDuplex, type Duplex } from "./mux/duplex.ts";
 import { type CryptoProvider, checkAlgorithms } from "./options/algorithms.ts";
 import { checkOptions } from "./options/schema.ts";
 import { Client } from "./users/client/client.ts";
@@ -16,17 +16,16 @@ import { Session } from "./users/session/session.ts";
 import { madeTrace } from "./watchers.ts";
 
 /**
- * Connects over a pair of byte streams or another byte connection, such as `webSocketDuplex` of `@nacre/web`; verifies the host key, and
- * logs in. Uses only the algorithms passed in, so a bundle contains no others.
+ * Connects over a byte connection, such as that of `webDuplex` or of `webSocketDuplex` of `@nacre/web`; verifies the host key, and logs in.
+ * Uses only the algorithms passed in, so a bundle contains no others.
  *
- * Rejects with an `SshError`: `code` names the cause, `culprit` the side at fault. Everything is then closed; only with `usage`, for
- * invalid options, streams stay untouched.
+ * Rejects with an `SshError`: `code` names the cause, `culprit` the side at fault. The byte connection is then closed.
  */
 export async function connect(
-  over: ByteStreams | Duplex,
+  duplex: Duplex,
   options: ConnectOptions & Pick<CryptoProvider, "algorithms">,
 ): Promise<Client> {
-  return new Client(await logInOver(over, () => completeOptions(options)));
+  return new Client(await logInOver(duplex, checkedDuplex, () => completeOptions(options)));
 }
 
 /** Throws `usage` for invalid options. */
@@ -44,16 +43,16 @@ function completeOptions(
 }
 
 /**
- * Serves one client over a pair of byte streams or another byte connection, starting now. Uses only the algorithms passed in, so a bundle
- * contains no others. Throws `usage` for invalid options, and then leaves `over` untouched.
+ * Serves one client over a byte connection, starting now. Uses only the algorithms passed in, so a bundle contains no others. Throws
+ * `usage` for invalid options, and then leaves `duplex` untouched.
  */
 export function serve(
-  over: ByteStreams | Duplex,
+  duplex: Duplex,
   options: ServeOptions<Session> & Pick<CryptoProvider, "algorithms">,
 ): ServerConnection {
   const complete = { ...options, fingerprint: sha256Fingerprint, loginMethods: [serverNone, serverPublickey] };
   checkOptions({ ...options }, SERVE_OPTIONS, "`serve`");
   checkServeOptions(complete);
   madeTrace(options.trace);
-  return serveDuplex(toDuplex(over), complete, (channel, start) => new Session(channel, start));
+  return serveDuplex(checkedDuplex(duplex), complete, (channel, start) => new Session(channel, start));
 }

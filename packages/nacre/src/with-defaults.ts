@@ -45,7 +45,7 @@ const USERS: ClientUsers<ConnectOptions> = /* @__PURE__ */ joinUsers(clientList)
  * invalid options, streams stay untouched.
  */
 export async function connect(over: ByteStreams | Duplex, options: ConnectOptions): Promise<Client> {
-  return new Client(await logInOver(over, () => completeOptions(options)));
+  return new Client(await logInOver(over, toDuplex, () => completeOptions(options)));
 }
 
 function completeOptions(options: ConnectOptions): ConnectOptions & ClientProvider {

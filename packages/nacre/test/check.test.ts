@@ -1,10 +1,11 @@
 import { impossibleLimits, notIntegers } from "@nacre/testing/limits";
+import { FakeDuplex } from "@nacre/testing/nacre/fake-duplex";
 import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms, hostKey as serverKey, userKey } from "@nacre/testing/protocol/pair";
 import { MAX_MILLISECONDS } from "@nacre/wire";
 import { type ConnectOptions, connect, pinnedHostKey, serve } from "nacre";
-import { connect as connectWith, serve as serveWith } from "nacre/core";
+import { connect as connectWith, serve as serveWith, webDuplex } from "nacre/core";
 import { logIn, PROTOCOL_LIMITS } from "nacre/extend";
 import { SERVER_LIMITS } from "nacre/internal-on-demand";
 import { describe, expect, it } from "vitest";
@@ -39,10 +40,10 @@ const mistakes: readonly (readonly [what: string, changes: object, words: string
 
 describe("connect", () => {
   it.each(mistakes)("rejects %s and leaves the streams untouched", async (_, changes, words) => {
-    for (const begin of [connect, connectWith]) {
+    for (const takes of ["streams", "a byte connection"]) {
       const { near } = wire();
       const options = { ...visitor, algorithms, ...changes } as ConnectOptions & { algorithms: typeof algorithms };
-      const error = await failure(begin(near, options));
+      const error = await failure(takes === "streams" ? connect(near, options) : connectWith(webDuplex(near), options));
       expect(error).toMatchObject({ name: "SshError", code: "usage", message: expect.stringContaining(words) });
       expect((error as Error).message).not.toContain("c2VjcmV0");
       expect(near.readable.locked || near.writable.locked).toBe(false);
@@ -56,6 +57,10 @@ describe("connect", () => {
     const core = connectWith as (...args: unknown[]) => Promise<unknown>;
     expect(await failure(core())).toMatchObject({ code: "usage" });
     expect(await failure(core(wire().near, visitor))).toMatchObject({ code: "usage", message: /algorithms/ });
+    expect(await failure(core(wire().near, { ...visitor, algorithms }))).toMatchObject({
+      code: "usage",
+      message: /webDuplex/,
+    });
   });
 
   it("rejects invalid and locked streams", async () => {
@@ -108,13 +113,15 @@ describe("serve", () => {
     ["an AbortController as signal", { signal: new AbortController() }, "of the AbortController"],
     ["a missing authenticate", { authenticate: undefined }, "`authenticate` is required"],
   ])("rejects %s and leaves the streams untouched", (_, changes, words) => {
-    for (const begin of [serve, serveWith]) {
-      const { far } = wire();
-      const beginning = (): unknown => begin(far, { ...open, algorithms, ...changes });
+    const { far } = wire();
+    const duplex = new FakeDuplex();
+    const options = { ...open, algorithms, ...changes };
+    for (const beginning of [() => serve(far, options), () => serveWith(duplex, options)]) {
       expect(beginning).toThrow(expect.objectContaining({ code: "usage", message: expect.stringContaining(words) }));
       expect(beginning).toThrow(expect.objectContaining({ message: expect.not.stringContaining("c2VjcmV0") }));
-      expect(far.readable.locked || far.writable.locked).toBe(false);
     }
+    expect(far.readable.locked || far.writable.locked).toBe(false);
+    expect([duplex.handler, duplex.calls]).toEqual([undefined, []]);
   });
 
   it("rejects missing arguments and invalid streams", () => {
@@ -123,7 +130,8 @@ describe("serve", () => {
       expect(() => begin(wire().far)).toThrow(expect.objectContaining({ code: "usage" }));
       expect(() => begin({}, { ...open, algorithms })).toThrow(expect.objectContaining({ code: "usage" }));
     }
-    expect(() => serveWith(wire().far, open as never)).toThrow(expect.objectContaining({ code: "usage" }));
+    expect(() => serveWith(wire().far as never, { ...open, algorithms })).toThrow(/webDuplex/);
+    expect(() => serveWith(new FakeDuplex(), open as never)).toThrow(expect.objectContaining({ code: "usage" }));
   });
 });
 

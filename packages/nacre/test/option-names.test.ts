@@ -2,7 +2,7 @@ import { failure } from "@nacre/testing/nacre/outcomes";
 import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { algorithms } from "@nacre/testing/protocol/pair";
 import { connect, type ExecOptions, type Session, serve } from "nacre";
-import { connect as connectWith, serve as serveWith } from "nacre/core";
+import { connect as connectWith, serve as serveWith, webDuplex } from "nacre/core";
 import { describe, expect, it } from "vitest";
 
 const usage = (words: string): object =>
@@ -28,10 +28,10 @@ describe("an unknown option name", () => {
     ["x\u001b[2J", "`x\\x1b[2J` is not an option"],
     ["n".repeat(50_000), "`nnnnnnnnnn"],
   ])("is rejected by connect, which leaves the streams untouched: %s", async (name, words) => {
-    for (const begin of [connect, connectWith]) {
+    for (const takes of ["streams", "a byte connection"]) {
       const { near } = wire();
       const options = { ...visitor, algorithms, [name]: "c2VjcmV0" };
-      const error = await failure(begin(near, options));
+      const error = await failure(takes === "streams" ? connect(near, options) : connectWith(webDuplex(near), options));
       expect(error).toEqual(usage(words));
       expect((error as Error).message).not.toContain("c2VjcmV0");
       expect((error as Error).message.length).toBeLessThan(400);
@@ -62,11 +62,10 @@ describe("an unknown option name", () => {
     ["privateKey", "did you mean `hostKeys`?"],
     ["acceptPTY", "did you mean `acceptPty`?"],
   ])("is rejected by serve, which leaves the streams untouched: %s", (name, words) => {
-    for (const begin of [serve, serveWith]) {
-      const { far } = wire();
-      expect(() => begin(far, { ...open, algorithms, [name]: 1 })).toThrow(usage(words));
-      expect(far.readable.locked || far.writable.locked).toBe(false);
-    }
+    const { far } = wire();
+    expect(() => serve(far, { ...open, algorithms, [name]: 1 })).toThrow(usage(words));
+    expect(far.readable.locked || far.writable.locked).toBe(false);
+    expect(() => serveWith(webDuplex(far), { ...open, algorithms, [name]: 1 })).toThrow(usage(words));
   });
 
   it("is rejected in the limits of a client and of a server", async () => {

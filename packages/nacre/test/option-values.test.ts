@@ -4,7 +4,7 @@ import { open, served, visitor, wire } from "@nacre/testing/nacre/wire";
 import { type Accepted, BOOLEAN, FUNCTION, STRING, wrongOutcomes } from "@nacre/testing/option-values";
 import { algorithms } from "@nacre/testing/protocol/pair";
 import { type ByteStreams, connect, serve } from "nacre";
-import { connect as connectWith, serve as serveWith } from "nacre/core";
+import { connect as connectWith, serve as serveWith, webDuplex } from "nacre/core";
 import { describe, expect, it } from "vitest";
 import { CONNECT_OPTIONS } from "../src/login/client/options.ts";
 import { SERVE_OPTIONS } from "../src/login/server/options.ts";
@@ -70,33 +70,33 @@ function endedStreams(): ByteStreams {
 }
 
 /** With valid options, rejects with `connection-lost`. */
-function connected(begin: typeof connect, options: object): Promise<unknown> {
-  return begin(endedStreams(), { ...visitor, ...options });
+function connected(options: object): Promise<unknown> {
+  return connect(endedStreams(), { ...visitor, ...options });
 }
 
 function connectedWith(options: object): Promise<unknown> {
-  return connected(connectWith as never, { algorithms, ...options });
+  return connectWith(webDuplex(endedStreams()), { ...visitor, algorithms, ...options });
 }
 
-async function closed(begin: typeof serve, options: object): Promise<void> {
-  await begin(endedStreams(), { ...open, ...options }).close();
+async function closed(options: object): Promise<void> {
+  await serve(endedStreams(), { ...open, ...options }).close();
 }
 
-function closedWith(options: object): Promise<void> {
-  return closed(serveWith as never, { algorithms, ...options });
+async function closedWith(options: object): Promise<void> {
+  await serveWith(webDuplex(endedStreams()), { ...open, algorithms, ...options }).close();
 }
 
 describe("a wrong value of an option is `usage`", () => {
   it("in `connect`", async () => {
     expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(CONNECT_OPTIONS).sort());
-    expect(await wrongOutcomes(CONNECT, (options) => connected(connect, options))).toEqual([]);
+    expect(await wrongOutcomes(CONNECT, connected)).toEqual([]);
     const { password: _, prompts: __, trace: ___, ...ofCore } = CONNECT;
     expect(await wrongOutcomes({ ...ofCore, algorithms: [], trace: [] }, connectedWith)).toEqual([]);
   });
 
   it("in `serve`", async () => {
     expect(Object.keys(SERVE).sort()).toEqual(Object.keys(SERVE_OPTIONS).sort());
-    expect(await wrongOutcomes(SERVE, (options) => closed(serve, options))).toEqual([]);
+    expect(await wrongOutcomes(SERVE, closed)).toEqual([]);
     expect(await wrongOutcomes({ ...SERVE, algorithms: [], trace: [] }, closedWith)).toEqual([]);
   });
 

@@ -58,27 +58,13 @@ export function timedOut(
  */
 export type Origin = "protocol" | "local";
 
-/** Descriptions sent in SSH_MSG_DISCONNECT instead of the text of a local error. */
-const DESCRIPTIONS: ReadonlyMap<number, string> = new Map([
-  [DISCONNECT_REASON.PROTOCOL_ERROR, "protocol error"],
-  [DISCONNECT_REASON.KEY_EXCHANGE_FAILED, "key exchange failed"],
-  [DISCONNECT_REASON.MAC_ERROR, "MAC error"],
-  [DISCONNECT_REASON.SERVICE_NOT_AVAILABLE, "service not available"],
-  [DISCONNECT_REASON.PROTOCOL_VERSION_NOT_SUPPORTED, "protocol version not supported"],
-  [DISCONNECT_REASON.HOST_KEY_NOT_VERIFIABLE, "host key not accepted"],
-  [DISCONNECT_REASON.CONNECTION_LOST, "timed out"],
-  [DISCONNECT_REASON.BY_APPLICATION, "closed"],
-  [DISCONNECT_REASON.AUTH_CANCELLED_BY_USER, "authentication cancelled"],
-  [DISCONNECT_REASON.NO_MORE_AUTH_METHODS_AVAILABLE, "no more authentication methods"],
-]);
-
-/** Encodes our SSH_MSG_DISCONNECT. Sends an error's text only if it is a protocol error about the peer, else a fixed text per reason. */
+/** Encodes our SSH_MSG_DISCONNECT. Sends an error's text only if it is a protocol error about the peer, else the reason in words. */
 export function disconnectMessage(error: SshError, origin: Origin): Bytes {
-  const reasonCode = disconnectReason(error.code);
+  const reason = disconnectReason(error.code);
   const maySendText =
     /* rule: own-text-only */ origin === "protocol" && (error.culprit === "peer" || error.culprit === "unsupported");
-  const description = maySendText ? error.message : (DESCRIPTIONS.get(reasonCode) ?? "");
-  return SSH_MSG_DISCONNECT.encode({ reasonCode, description, languageTag: "" });
+  const description = maySendText ? error.message : reason.toLowerCase().replaceAll("_", " ");
+  return SSH_MSG_DISCONNECT.encode({ reasonCode: DISCONNECT_REASON[reason], description, languageTag: "" });
 }
 
 /** Wraps an error of another class as `internal`, since it is a bug in Nacre. */

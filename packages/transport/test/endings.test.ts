@@ -273,15 +273,15 @@ describe("the end of a connection", () => {
   });
 
   test.each([
-    ["closed", 11, "closed"],
-    ["agent-failed", 11, "closed"],
-    ["internal", 11, "closed"],
-    ["host-key-changed", 9, "host key not accepted"],
-    ["auth-failed", 14, "no more authentication methods"],
-    ["auth-cancelled", 13, "authentication cancelled"],
-    ["auth-timeout", 10, "timed out"],
+    ["closed", 11, "by application"],
+    ["agent-failed", 11, "by application"],
+    ["internal", 11, "by application"],
+    ["host-key-changed", 9, "host key not verifiable"],
+    ["auth-failed", 14, "no more auth methods available"],
+    ["auth-cancelled", 13, "auth cancelled by user"],
+    ["auth-timeout", 10, "connection lost"],
     ["kex-failed", 3, "key exchange failed"],
-    ["mac-mismatch", 5, "MAC error"],
+    ["mac-mismatch", 5, "mac error"],
     ["service-unavailable", 7, "service not available"],
     ["protocol-version", 8, "protocol version not supported"],
     ["window-exceeded", 2, "protocol error"],
@@ -381,7 +381,7 @@ describe("a trace or key log that throws", () => {
   test("ends the connection with `internal`", () => {
     const peer = new RawPeer("server", { keyLog }).identify().sendInit().replyKex();
     expect(peer.error).toMatchObject({ code: "internal", message: expect.stringContaining("disk full") });
-    expect(peer.disconnectDescription).toBe("closed");
+    expect(peer.disconnectDescription).toBe("by application");
   });
 });
 

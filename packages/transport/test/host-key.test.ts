@@ -68,7 +68,7 @@ describe("the `verify-host-key` ask", () => {
     expect(peer.numbers).toEqual([20, 30, 1]);
     expect(SSH_MSG_DISCONNECT.decode(peer.last(1))).toEqual({
       reasonCode: 9,
-      description: "host key not accepted",
+      description: "host key not verifiable",
       languageTag: "",
     });
     expect(peer.transport.sessionId).toBeUndefined();

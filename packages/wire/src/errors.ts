@@ -137,8 +137,8 @@ export class SshError extends Error {
   }
 }
 
-/** Returns the SSH_MSG_DISCONNECT reason code for an error that ends a connection (RFC 4250 §4.2.2). */
-export function disconnectReason(code: SshErrorCode): number {
+/** Returns the name of the SSH_MSG_DISCONNECT reason for an error that ends a connection (RFC 4250 §4.2.2). */
+export function disconnectReason(code: SshErrorCode): keyof typeof DISCONNECT_REASON {
   const [, reason = "BY_APPLICATION"]: Kind = KINDS[code];
-  return DISCONNECT_REASON[reason];
+  return reason;
 }

@@ -82,9 +82,18 @@ export interface ByteStreams {
   readonly writable: WritableStream<Bytes>;
 }
 
-/** Returns whether this is a byte connection with callbacks, and not a pair of streams. */
-export function isDuplex(over: ByteStreams | Duplex | undefined): over is Duplex {
+/** Returns whether this is a byte connection with callbacks, and not a pair of streams or any other value. */
+export function isDuplex(over: unknown): over is Duplex {
   return typeof (over as Partial<Duplex> | undefined)?.open === "function";
+}
+
+/** Returns `duplex`. Throws `usage` for a value that an untyped program passed instead, such as a pair of streams. */
+export function checkedDuplex(duplex: Duplex): Duplex {
+  if (isDuplex(duplex)) return duplex;
+  throw new SshError(
+    "usage",
+    "expected a `Duplex`; make one from Web streams with `webDuplex({ readable, writable })`",
+  );
 }
 
 /** Returns `over` as a byte connection. Throws `usage` as {@link webDuplex} does. */

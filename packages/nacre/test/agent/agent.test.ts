@@ -12,7 +12,7 @@ import {
   type Session,
   type WebPair,
 } from "nacre";
-import { connect as connectWith } from "nacre/core";
+import { connect as connectWith, webDuplex } from "nacre/core";
 import { describe, expect, it } from "vitest";
 
 const permitted: Partial<ServeOptions<Session>> = {
@@ -131,7 +131,7 @@ describe("a forwarded agent", () => {
 
   it("is no option of `nacre/core`, which does not carry its code", async () => {
     const options = { ...visitor, algorithms, forwardAgent: () => new FakeDuplex() };
-    expect(await failure(connectWith(wire().near, options))).toMatchObject({ code: "usage" });
+    expect(await failure(connectWith(webDuplex(wire().near), options))).toMatchObject({ code: "usage" });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Channel } from "../../mux/channel.ts";
-import { type ByteStreams, type Duplex, isDuplex, toDuplex } from "../../mux/duplex.ts";
+import { type Duplex, isDuplex } from "../../mux/duplex.ts";
 import type { Opener } from "../../mux/open-channel.ts";
 import { checkAlgorithms } from "../../options/algorithms.ts";
 import { checkValues } from "../../options/schema.ts";
@@ -41,11 +41,12 @@ export async function logIn(
 }
 
 /**
- * Logs in over a pair of byte streams or a byte connection. `complete` returns the options; if it throws, the streams stay untouched, and a
- * byte connection is closed.
+ * Logs in over what `toDuplex` makes a byte connection of. `complete` returns the options; if it throws, a byte connection is closed, and
+ * streams stay untouched.
  */
-export async function logInOver(
-  over: ByteStreams | Duplex,
+export async function logInOver<Over>(
+  over: Over,
+  toDuplex: (over: Over) => Duplex,
   complete: () => ConnectOptions & ClientProvider,
 ): Promise<LoggedIn> {
   let options: ConnectOptions & ClientProvider;
