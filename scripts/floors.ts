@@ -15,6 +15,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   auth: 4,
   protocol: 5,
   sftp: 5,
+  agent: 5,
   nacre: 6,
   files: 7,
   node: 8,

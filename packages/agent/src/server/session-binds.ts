@@ -1,0 +1,114 @@
+import { matchPattern } from "@nacre/keyfiles/internal";
+import { equalBytes } from "@nacre/wire";
+import { MAX_BINDS, MAX_SESSION_ID_LENGTH } from "../constants.ts";
+import type { Destination, DestinationHost } from "../messages/constraints.ts";
+import type { SessionBind } from "../messages/extensions.ts";
+import { readLoginRequest } from "./login-request.ts";
+
+/** The SSH connections that an agent connection is tied to. All but the last one are forwarding. */
+export type SessionBinds =
+  /** A local program, or one that knows nothing of binds. */
+  | { readonly kind: "unbound" }
+  /** The path of SSH connections to the user of the agent, from the agent's machine on. At least one. */
+  | { readonly kind: "bound"; readonly hops: readonly SessionBind[] }
+  /** A bind failed. Restricted keys are not available. */
+  | { readonly kind: "failed" };
+
+const FAILED: SessionBinds = { kind: "failed" };
+
+/** Returns the binds after another one. Keeps the byte strings of `bind`. `isSigned` verifies its signature. */
+export function withBind(
+  binds: SessionBinds,
+  bind: SessionBind,
+  isSigned: (bind: SessionBind) => boolean,
+): SessionBinds {
+  // rule: agent-failed-bind
+  if (binds.kind === "failed") return FAILED;
+  const hops = binds.kind === "bound" ? binds.hops : [];
+  // rule: agent-session-id-length
+  if (bind.sessionId.length > MAX_SESSION_ID_LENGTH) return FAILED;
+  // rule: agent-bind-signature
+  if (!isSigned(bind)) return FAILED;
+  // rule: agent-bind-after-login
+  if (hops.at(-1)?.isForwarding === false) return FAILED;
+  const known = hops.find(({ sessionId }) => equalBytes(sessionId, bind.sessionId));
+  // rule: agent-bind-other-key
+  if (known !== undefined && !equalBytes(known.hostKey, bind.hostKey)) return FAILED;
+  if (known !== undefined) return binds;
+  // rule: agent-bind-count
+  if (hops.length >= MAX_BINDS) return FAILED;
+  return { kind: "bound", hops: [...hops, bind] };
+}
+
+/** Returns whether a connection sees a key: it may list, replace and remove it. `undefined` destinations permit everything. */
+export function isVisible(destinations: readonly Destination[] | undefined, binds: SessionBinds): boolean {
+  if (destinations === undefined || binds.kind === "unbound") return true;
+  // rule: agent-hidden-after-failure
+  if (binds.kind === "failed") return false;
+  const { hops } = binds;
+  // rule: agent-hidden-path
+  if (!isPath(destinations, hops, undefined)) return false;
+  const last = hops.at(-1)!;
+  // A key that may log in to the last host, but not leave it, is of no use there.
+  // rule: agent-hidden-end
+  if (last.isForwarding && !destinations.some(({ from }) => from !== undefined && isHost(from, last.hostKey)))
+    return false;
+  return true;
+}
+
+/** Returns whether a connection may sign `data` with a key. */
+export function maySign(
+  destinations: readonly Destination[] | undefined,
+  publicKey: Uint8Array,
+  data: Uint8Array,
+  binds: SessionBinds,
+): boolean {
+  if (destinations === undefined) return true;
+  // rule: agent-unbound
+  if (binds.kind !== "bound") return false;
+  const { hops } = binds;
+  const last = hops.at(-1)!;
+  const login = readLoginRequest(data);
+  return (
+    login !== undefined &&
+    /* rule: agent-login-key */ equalBytes(login.publicKey, publicKey) &&
+    /* rule: agent-login-session */ equalBytes(login.sessionId, last.sessionId) &&
+    /* rule: agent-login-forwarding */ !last.isForwarding &&
+    /* rule: agent-host-bound */ (hops.length === 1 || login.hostKey !== undefined) &&
+    /* rule: agent-login-host */ (login.hostKey === undefined || equalBytes(login.hostKey, last.hostKey)) &&
+    /* rule: agent-path */ isPath(destinations, hops, login.userName)
+  );
+}
+
+/** Returns whether each hop is permitted in turn. `user` is the one who logs in at the end, if there is a login. */
+function isPath(destinations: readonly Destination[], hops: readonly SessionBind[], user: string | undefined): boolean {
+  return hops.every((hop, i) => {
+    const from = hops[i - 1];
+    const userHere = i === hops.length - 1 ? user : undefined;
+    return destinations.some(
+      (one) =>
+        /* rule: agent-path-from */ (from === undefined
+          ? one.from === undefined
+          : one.from !== undefined && isHost(one.from, from.hostKey)) &&
+        /* rule: agent-path-to */ isHost(one.to, hop.hostKey) &&
+        /* rule: agent-path-user */ (userHere === undefined || isUser(one.to.user, userHere)),
+    );
+  });
+}
+
+/** Returns whether a key is one of the host's. A host certificate is none, since Nacre's agent refuses binds with it. */
+function isHost(host: DestinationHost, hostKey: Uint8Array): boolean {
+  return host.keys.some(
+    ({ publicKey, isCertificateAuthority }) =>
+      /* rule: agent-ca-key */ !isCertificateAuthority && equalBytes(publicKey, hostKey),
+  );
+}
+
+/** Returns whether a pattern list permits a user name. Unlike host names, user names differ by case. */
+function isUser(list: string | undefined, user: string): boolean {
+  if (list === undefined) return true;
+  const patterns = list.split(",");
+  // rule: agent-negated-user
+  if (patterns.some((pattern) => pattern.startsWith("!") && matchPattern(user, pattern.slice(1)))) return false;
+  return patterns.some((pattern) => !pattern.startsWith("!") && matchPattern(user, pattern));
+}

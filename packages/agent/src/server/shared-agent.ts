@@ -1,0 +1,42 @@
+import { type PrivateKey, type PrivateKeyFields, readSignature, type SignatureAlgorithm } from "@nacre/keys/internal";
+import { type RandomSource, Reader, SshError } from "@nacre/wire";
+import type { SessionBind } from "../messages/extensions.ts";
+import type { KeyStore } from "./key-store.ts";
+import type { AgentLimits } from "./limits.ts";
+import type { Lock } from "./lock.ts";
+
+/** Cryptography of an `Agent`. `@nacre/keys` and `@noble/hashes` have all of it. */
+export interface AgentCrypto {
+  /** Builds the keys that clients add: `privateKeyFromFields`. */
+  readonly privateKey: (fields: PrivateKeyFields) => PrivateKey;
+  /** Verifies the host keys in session binds: `defaultSignatureAlgorithms`. */
+  readonly signatureAlgorithms: readonly SignatureAlgorithm[];
+  /** Hashes passphrases of the lock with a salt: `sha256`. */
+  readonly hash: (data: Uint8Array) => Uint8Array;
+}
+
+/** What the connections of an agent share. */
+export interface SharedAgent {
+  readonly crypto: AgentCrypto;
+  readonly random: RandomSource;
+  readonly limits: AgentLimits;
+  readonly keys: KeyStore;
+  readonly lock: Lock;
+  /** Open connections. */
+  readonly connections: Set<object>;
+}
+
+/** Returns whether the host key of a session bind signed its session identifier. */
+export function isSigned({ hostKey, sessionId, signature }: SessionBind, { signatureAlgorithms }: AgentCrypto): boolean {
+  try {
+    const format = new Reader(hostKey, "host key").name("format");
+    return signatureAlgorithms.some(
+      ({ name, keyFormat, verify }) =>
+        keyFormat === format && readSignature(name, signature) !== undefined && verify(hostKey, sessionId, signature),
+    );
+  } catch (error) {
+    // The key is malformed or weak.
+    if (!(error instanceof SshError)) throw error;
+    return false;
+  }
+}
