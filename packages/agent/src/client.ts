@@ -196,6 +196,7 @@ export class AgentClient<Waiter = void> {
 function rsaFlags(algorithm: string): number {
   if (algorithm === "rsa-sha2-256") return SIGN_FLAGS.RSA_SHA2_256;
   if (algorithm === "rsa-sha2-512") return SIGN_FLAGS.RSA_SHA2_512;
+  // rule: agent-rsa-flags
   throw new SshError("usage", "an RSA key of an agent signs with rsa-sha2-512 or rsa-sha2-256 only");
 }
 

@@ -101,11 +101,11 @@ export function readConstraints(reader: Reader): KeyConstraints {
   };
   while (reader.remaining > 0) {
     const type = reader.byte("constraint");
-    if (type === LIFETIME) set("lifetime", reader.uint32("lifetime"));
-    else if (type === CONFIRM) set("confirm", true);
-    else if (type === EXTENSION) readExtension(reader, set);
     // rule: agent-unknown-constraint
-    else reader.fail("constraint", `has the unknown type ${type}`);
+    if (type !== LIFETIME && type !== CONFIRM && type !== EXTENSION) reader.fail("constraint", `is of type ${type}`);
+    if (type === LIFETIME) set("lifetime", reader.uint32("lifetime"));
+    if (type === CONFIRM) set("confirm", true);
+    if (type === EXTENSION) readExtension(reader, set);
   }
   return constraints;
 }
@@ -155,7 +155,10 @@ function decodeDestination(bytes: Uint8Array): Destination {
   const reader = new Reader(bytes, "destination constraint");
   const from = decodeHop(reader.string("from"));
   const to = decodeHop(reader.string("to"));
-  endWithReserved(reader);
+  // rule: agent-destination-reserved
+  if (reader.string("reserved").length > 0) reader.fail("reserved", "is not empty");
+  // rule: agent-destination-end
+  reader.end();
   // rule: agent-destination-from
   if (from.user !== undefined || (from.host === "") !== (from.keys.length === 0))
     reader.fail("from", "has a user, or only one of host name and keys");
@@ -176,11 +179,4 @@ function decodeHop(bytes: Uint8Array): Destination["to"] {
   while (reader.remaining > 0)
     keys.push({ publicKey: reader.string("key"), isCertificateAuthority: reader.boolean("is CA") });
   return { user: user === "" ? undefined : user, host, keys };
-}
-
-function endWithReserved(reader: Reader): void {
-  // rule: agent-destination-reserved
-  if (reader.string("reserved").length > 0) reader.fail("reserved", "is not empty");
-  // rule: agent-destination-end
-  reader.end();
 }

@@ -143,11 +143,11 @@ export class AgentConnection {
     }
     this.#state = { kind: "open" };
     const { request, held } = ask;
-    const isHeld =
+    const isPermitted =
+      /* rule: agent-confirm */ isAllowed &&
       /* rule: agent-confirm-held */ this.#shared.keys.find(request.publicKey, now) === held &&
       /* rule: agent-confirm-locked */ !this.#shared.lock.isLocked;
-    // rule: agent-confirm
-    this.#output.message(encodeAnswer(isAllowed && isHeld ? this.#signature(request, held) : FAILURE));
+    this.#output.message(encodeAnswer(isPermitted ? this.#signature(request, held) : FAILURE));
   }
 
   get #isOver(): boolean {
@@ -209,8 +209,10 @@ export class AgentConnection {
     const { keys, lock } = this.#shared;
     switch (request.type) {
       case "list":
-        // rule: agent-hidden-list
-        return { type: "identities", identities: keys.all(now).filter((held) => this.#sees(held)) };
+        return {
+          type: "identities",
+          identities: /* rule: agent-hidden-list */ keys.all(now).filter((held) => this.#sees(held)),
+        };
       case "add":
         return this.#add(request, now) ? SUCCESS : FAILURE;
       case "remove": {
