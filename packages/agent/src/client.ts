@@ -115,7 +115,7 @@ export class AgentClient<Waiter = void> {
     this.request({ type: "extension", name: SESSION_BIND, data: sessionBind.encode(bind) }, waiter);
   }
 
-  /** Asks for the names of the agent's extensions. OpenSSH's agent has this since 10.1; others refuse. */
+  /** Asks for the names of the agent's extensions. Agents without this extension refuse. */
   query(waiter: Waiter): void {
     this.request({ type: "extension", name: QUERY, data: new Uint8Array(0) }, waiter);
   }

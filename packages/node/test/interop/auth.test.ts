@@ -15,7 +15,7 @@ import {
 import type { PromptRequest, TraceRecord } from "nacre";
 import { beforeAll, describe, expect, test } from "vitest";
 import { agentIdentities } from "../../src/index.ts";
-import { startAgent } from "./support/agent.ts";
+import { startAgent } from "@nacre/testing/interop/ssh-agent";
 
 const folder = useFolder();
 const strangerKey = (): PrivateKey => generateEd25519((length) => new Uint8Array(randomBytes(length)));

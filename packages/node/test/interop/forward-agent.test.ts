@@ -9,7 +9,7 @@ import { keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-s
 import { failure, useServer } from "@nacre/testing/interop/server";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { forwardedAgent, type NodeSession, socketDuplex } from "../../src/index.ts";
-import { type Agent, startAgent } from "./support/agent.ts";
+import { type Agent, startAgent } from "@nacre/testing/interop/ssh-agent";
 
 const folder = useFolder();
 let agent: Agent;

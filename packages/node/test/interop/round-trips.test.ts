@@ -4,7 +4,7 @@ import { useServer } from "@nacre/testing/interop/server";
 import { authorizeKey, password } from "@nacre/testing/openssh/sshd";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ConnectOptions } from "../../src/index.ts";
-import { startAgent } from "./support/agent.ts";
+import { startAgent } from "@nacre/testing/interop/ssh-agent";
 
 // Counts the round trips, after TCP, until a command's first output byte. A proxy derives them from the order of the transmissions instead
 // of measuring times. It delays each direction long enough to collect all packets that are sent together.

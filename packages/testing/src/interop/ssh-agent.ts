@@ -2,7 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { KeyFile } from "@nacre/testing/interop/keys";
+import type { KeyFile } from "./keys.ts";
 
 /** A real ssh-agent that belongs to the test. */
 export interface Agent extends AsyncDisposable {
@@ -13,9 +13,16 @@ export interface Agent extends AsyncDisposable {
 
 let agents = 0;
 
-export async function startAgent(folder: { readonly path: string }): Promise<Agent> {
+/** Starts ssh-agent with a socket in `folder`. `env` is added to its environment. */
+export async function startAgent(
+  folder: { readonly path: string },
+  env: Readonly<Record<string, string>> = {},
+): Promise<Agent> {
   const path = join(folder.path, `agent-${++agents}`);
-  const child = spawn("ssh-agent", ["-D", "-a", path], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn("ssh-agent", ["-D", "-a", path], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const exited = new Promise<void>((resolve) => {
     child.once("close", () => resolve());
   });
