@@ -42,6 +42,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     Gateway: 13,
     SFTP: 70,
     scp: 26,
+    "Agent protocol": 20,
     "Agent forwarding": 1,
   });
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);

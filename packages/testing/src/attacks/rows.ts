@@ -1,4 +1,5 @@
 import { AGENT } from "./rows/agent.ts";
+import { AGENT_PROTOCOL } from "./rows/agent-protocol.ts";
 import { AUTHENTICATION } from "./rows/authentication.ts";
 import { CLIENT_FILES_TERMINALS } from "./rows/client-files-terminals.ts";
 import { CONNECTION } from "./rows/connection.ts";
@@ -23,6 +24,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Gateway: GATEWAY_ROWS,
   SFTP,
   scp: SCP,
+  "Agent protocol": AGENT_PROTOCOL,
   "Agent forwarding": AGENT,
 };
 

@@ -74,8 +74,11 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
   { title: "SFTP root", missing: "SFTP", client: "not touched", server: "not there yet" },
   {
     title: "agent",
-    missing: "an agent of Nacre's own, which would be asked for constraints",
     client: held(FILE, patch("agent-length", "false")),
-    server: "not there yet",
+    server: heldBy(
+      "agent/test/agent-attacks",
+      "agent: constraints that are unknown, repeated or malformed · server",
+      remove("agent-unknown-constraint"),
+    ),
   },
 ];
