@@ -1,5 +1,6 @@
 import type { Target } from "../fuzzer/target.ts";
 import { agent } from "./agent.ts";
+import { agentTargets } from "./agent-protocol.ts";
 import { commandLines } from "./command-lines.ts";
 import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
 import { keyExchange } from "./key-exchange.ts";
@@ -39,6 +40,7 @@ export const targets: readonly Target[] = [
   expiryTimes,
   terminalModes,
   agent,
+  ...agentTargets,
   commandLines,
   proxyHandshake,
   recording,
