@@ -15,6 +15,7 @@ export const TARGETS: Readonly<Record<string, Target>> = {
     tests: ["packages/gateway/test/{[a-e]*,[g-z]*}.test.ts"],
   },
   sftp: { sources: ["packages/sftp/src"], tests: ["packages/sftp/test/*.test.ts"] },
+  agent: { sources: ["packages/agent/src"], tests: ["packages/agent/test/*.test.ts"] },
   disk: {
     sources: ["packages/node/src/disk"],
     tests: ["packages/node/test/disk/*.test.ts", "packages/node/test/{local,short}-*.test.ts"],

@@ -76,7 +76,7 @@ export class AgentClient<Waiter = void> {
 
   /**
    * Asks for a signature by the key with this public key or certificate blob. `algorithm` is that of the signature; one of a certificate,
-   * such as "rsa-sha2-512-cert-v01@openssh.com", means the plain one. Throws `usage` if an RSA key is to sign with anything but SHA-2.
+   * such as "rsa-sha2-512-cert-v01@openssh.com", means the plain one. Throws `usage` if an RSA key is to sign without SHA-2.
    */
   sign(publicKey: Uint8Array, algorithm: string, data: Uint8Array, waiter: Waiter): void {
     const plain = plainName(algorithm);

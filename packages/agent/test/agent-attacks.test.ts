@@ -1,7 +1,13 @@
 import { expectError } from "@nacre/testing/errors";
 import { utf8Encode, Writer } from "@nacre/wire";
 import { expect, test } from "vitest";
-import { type AddedKey, type AgentConnection, decodeRequest, encodeRequest, type KeyConstraints } from "../src/index.ts";
+import {
+  type AddedKey,
+  type AgentConnection,
+  decodeRequest,
+  encodeRequest,
+  type KeyConstraints,
+} from "../src/index.ts";
 import { key, newAgent, other, Pair, rsa, stranger } from "./support.ts";
 
 // The names of these tests are in packages/testing/src/attacks/rows/agent.ts.
@@ -42,7 +48,10 @@ test("agent: lengths of messages · server", () => {
     const agent = newAgent();
     const connection = agent.connect()!;
     connection.receive(Uint8Array.from(length));
-    expect(connection.nextEvent(0)).toMatchObject({ type: "closed", error: { code: "packet-length", culprit: "peer" } });
+    expect(connection.nextEvent(0)).toMatchObject({
+      type: "closed",
+      error: { code: "packet-length", culprit: "peer" },
+    });
     expect(agent.connectionCount).toBe(0);
   }
   const within = newAgent().connect()!;
@@ -61,24 +70,26 @@ test("agent: bytes after a message · server", () => {
   expect(outcome(connection, Uint8Array.of(11))).toBe("list done");
 });
 
+function sign(flags: number): Uint8Array {
+  return encodeRequest({ type: "sign", publicKey: rsa.publicKey.blob, data: DATA, flags });
+}
+
 test("agent: a signature with SHA-1 · server", () => {
   const agent = newAgent();
   agent.add({ privateKey: rsa }, 0);
-  const sign = (flags: number): Uint8Array =>
-    encodeRequest({ type: "sign", publicKey: rsa.publicKey.blob, data: DATA, flags });
   expect(outcome(agent.connect()!, sign(0))).toBe("sign refused");
   expect(outcome(agent.connect()!, sign(1))).toBe("sign refused");
   expect(outcome(agent.connect()!, sign(6))).toBe("sign done");
 });
 
+/** Returns a constraint that is an extension. */
+function extension(name: string, data: Uint8Array = new Uint8Array(0)): Uint8Array {
+  return new Writer().byte(255).string(name).raw(data).finish();
+}
+
 test("agent: constraints that are unknown, repeated or malformed · server", () => {
   const lifetime = Uint8Array.of(1, 0, 0, 0, 9);
   expect(decodeRequest(constrained(lifetime))).toMatchObject({ constraints: { lifetime: 9 } });
-  const extension = (name: string, ...data: readonly Uint8Array[]): Uint8Array => {
-    const writer = new Writer().byte(255).string(name);
-    for (const one of data) writer.raw(one);
-    return writer.finish();
-  };
   const refused = [
     Uint8Array.of(3),
     Uint8Array.of(1, 0, 0),
@@ -105,7 +116,10 @@ interface RawHop {
 /** Returns a restrict-destination constraint, with the fields of hops as they are. */
 function restricted(from: RawHop, to: RawHop, reserved = "", trailing = "", count = 1): Uint8Array {
   const hop = (one: RawHop): Uint8Array => {
-    const writer = new Writer().string(one.user ?? "").string(one.host ?? "").string(one.reserved ?? "");
+    const writer = new Writer()
+      .string(one.user ?? "")
+      .string(one.host ?? "")
+      .string(one.reserved ?? "");
     for (let i = 0; i < (one.keys ?? 0); i++) writer.string(stranger.publicKey.blob).boolean(false);
     return writer.finish();
   };
@@ -152,7 +166,9 @@ test("agent: libraries named by a path · server", () => {
   expect(add(pair, { provider: "/tmp/evil.so" }, securityKey)).toBe("refused");
   const pin = utf8Encode("1234");
   const id = "/tmp/evil.so";
-  expect(pair.type((client) => client.request({ type: "add-smartcard", id, pin, constraints: {} }, ""))).toBe("refused");
+  expect(pair.type((client) => client.request({ type: "add-smartcard", id, pin, constraints: {} }, ""))).toBe(
+    "refused",
+  );
   expect(
     pair.type((client) => client.request({ type: "add-smartcard", id, pin, constraints: { confirm: true } }, "")),
   ).toBe("refused");
@@ -240,16 +256,18 @@ test("agent: a locked agent · server", () => {
   expect(pair.comments()).toEqual(["one"]);
 });
 
+/** Tries to unlock the agent. Returns the type of the event, or `undefined` if the answer waits. */
+function tryWith(pair: Pair, passphrase: Uint8Array): string | undefined {
+  pair.client.unlock(passphrase, "");
+  return pair.run()[0]?.type;
+}
+
 test("agent: guesses of the passphrase · server", () => {
   const agent = newAgent();
   const first = new Pair(agent);
   const second = new Pair(agent);
   first.one((client) => client.lock(PASSPHRASE, ""));
   const wrong = utf8Encode("wrong");
-  const tryWith = (pair: Pair, passphrase: Uint8Array): string | undefined => {
-    pair.client.unlock(passphrase, "");
-    return pair.run()[0]?.type;
-  };
   expect(tryWith(first, wrong)).toBe("refused");
   expect(tryWith(first, wrong)).toBeUndefined();
   // All connections share the wait, even for the right one. Everything else goes on.

@@ -46,7 +46,14 @@ describe("a client and an agent", () => {
     expect(pair.type((client) => client.removeAll(""))).toBe("success");
     expect(pair.comments()).toEqual([]);
     expect(pair.served.map((event) => (event.type === "answered" ? event.request : event.type))).toEqual([
-      ...["list", "sign", "remove", "remove", "sign", "list", "remove-all", "list"],
+      "list",
+      "sign",
+      "remove",
+      "remove",
+      "sign",
+      "list",
+      "remove-all",
+      "list",
     ]);
   });
 

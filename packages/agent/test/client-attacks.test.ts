@@ -1,8 +1,8 @@
+import { expectError } from "@nacre/testing/errors";
 import { Writer } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { AgentClient, type AgentClientEvent, type AgentIdentity, encodeAnswer } from "../src/index.ts";
 import { key, random, rsa } from "./support.ts";
-import { expectError } from "@nacre/testing/errors";
 
 // The names of these tests are in packages/testing/src/attacks/rows/agent.ts.
 
@@ -44,7 +44,11 @@ test("agent: lengths of messages · client", () => {
 });
 
 test("agent: bytes after a message · client", () => {
-  expectEnd(list, frame(Uint8Array.of(...encodeAnswer({ type: "identities", identities: [] }), 0)), "malformed-message");
+  expectEnd(
+    list,
+    frame(Uint8Array.of(...encodeAnswer({ type: "identities", identities: [] }), 0)),
+    "malformed-message",
+  );
   expectEnd(remove, frame(Uint8Array.of(6, 0)), "malformed-message");
   expectEnd(list, frame(Uint8Array.of(5, 0)), "malformed-message");
 });
@@ -56,7 +60,17 @@ test("agent: numbers of keys that are too high or lie · client", () => {
     { type: "identities", identities: { length: 2048 } },
   ]);
   for (const count of [1, 2, 0xffff_ffff])
-    expectEnd(list, frame(new Writer().byte(12).uint32(count).raw(Uint8Array.of(0, 0, 0, 0)).finish()), "malformed-message");
+    expectEnd(
+      list,
+      frame(
+        new Writer()
+          .byte(12)
+          .uint32(count)
+          .raw(Uint8Array.of(0, 0, 0, 0))
+          .finish(),
+      ),
+      "malformed-message",
+    );
 });
 
 test("agent: answers that do not fit the request · client", () => {

@@ -2,7 +2,20 @@ import type { PrivateKey } from "@nacre/keys";
 import { utf8Encode } from "@nacre/wire";
 import { expect, test } from "vitest";
 import type { Agent, Destination } from "../src/index.ts";
-import { bastion, inner, key, type Login, login, newAgent, other, Pair, random, stranger, toBastion, toInner } from "./support.ts";
+import {
+  bastion,
+  inner,
+  key,
+  type Login,
+  login,
+  newAgent,
+  other,
+  Pair,
+  random,
+  stranger,
+  toBastion,
+  toInner,
+} from "./support.ts";
 
 // The names of tests that end in "server" are in packages/testing/src/attacks/rows/agent.ts.
 
@@ -63,7 +76,7 @@ test("agent: session binds that fail · server", () => {
     "without a signature": (pair) => pair.bind(bastion, "first", true, { signature: new Uint8Array(0) }),
     "with a malformed key": (pair) => pair.bind(bastion, "first", true, { hostKey: Uint8Array.of(1) }),
     "with a long session identifier": (pair) => pair.bind(bastion, "a".repeat(129), true),
-    "malformed": (pair) =>
+    malformed: (pair) =>
       pair.type((client) =>
         client.request({ type: "extension", name: "session-bind@openssh.com", data: new Uint8Array(3) }, ""),
       ),
@@ -133,7 +146,8 @@ test("agent: a restricted key signs nothing but the login at hand · server", ()
     { trailing: Uint8Array.of(0) },
     { host: inner },
   ];
-  for (const change of changes) expect(first().sign(login("first", change)), Object.keys(change).join()).toBe("refused");
+  for (const change of changes)
+    expect(first().sign(login("first", change)), Object.keys(change).join()).toBe("refused");
   expect(first().sign(utf8Encode("not a login"))).toBe("refused");
   expect(first().sign(random(100))).toBe("refused");
 
@@ -145,8 +159,12 @@ test("agent: a restricted key signs nothing but the login at hand · server", ()
   expect(overBastion().sign(login("first", { host: inner })), "session of the first hop").toBe("refused");
 });
 
+/** Returns the host-bound login of the second hop. */
+function second(change: Partial<Login> = {}): Uint8Array {
+  return login("second", { host: inner, ...change });
+}
+
 test("agent: a restricted key goes only where its path leads · server", () => {
-  const second = (change: Partial<Login> = {}): Uint8Array => login("second", { host: inner, ...change });
   expect(overBastion().sign(second())).toBe("signature");
   expect(overBastion().sign(second({ user: "bob" })), "another user").toBe("refused");
   expect(overBastion(stranger).sign(login("second", { host: stranger })), "another host").toBe("refused");
@@ -158,7 +176,10 @@ test("agent: a restricted key goes only where its path leads · server", () => {
     "refused",
   );
   expect(overBastion(inner, [toInner]).sign(second()), "to the bastion").toBe("refused");
-  const fromStranger = { host: "stranger", keys: [{ publicKey: stranger.publicKey.blob, isCertificateAuthority: false }] };
+  const fromStranger = {
+    host: "stranger",
+    keys: [{ publicKey: stranger.publicKey.blob, isCertificateAuthority: false }],
+  };
   expect(overBastion(inner, [toBastion, { ...toInner, from: fromStranger }]).sign(second())).toBe("refused");
 });
 

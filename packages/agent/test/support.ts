@@ -25,7 +25,11 @@ export const bastion = generateEd25519(random);
 export const inner = generateEd25519(random);
 export const stranger = generateEd25519(random);
 
-export const crypto = { privateKey: privateKeyFromFields, signatureAlgorithms: defaultSignatureAlgorithms, hash: sha256 };
+export const crypto = {
+  privateKey: privateKeyFromFields,
+  signatureAlgorithms: defaultSignatureAlgorithms,
+  hash: sha256,
+};
 
 export function newAgent(limits?: AgentOptions["limits"]): Agent {
   return new Agent({ crypto, random, limits });

@@ -137,6 +137,11 @@ const agentClient: Target = {
 /** Targets for the agent protocol. */
 export const agentTargets: readonly Target[] = [agentMessages, agentServer, agentClient];
 
+/** Returns a step of `agent-server`. */
+function step(action: number, ...rest: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.of(action, ...rest.flatMap((one) => [...one]));
+}
+
 /** The first inputs of these targets. */
 export function agentProtocolSeeds(): Readonly<Record<string, readonly Uint8Array[]>> {
   const data = utf8Encode("data");
@@ -165,14 +170,15 @@ export function agentProtocolSeeds(): Readonly<Record<string, readonly Uint8Arra
     encodeAnswer({ type: "extension", name: "query", data: strings(utf8Encode("session-bind@openssh.com")) }),
     encodeAnswer({ type: "success" }),
   ];
-  const step = (action: number, ...rest: readonly Uint8Array[]): Uint8Array =>
-    Uint8Array.of(action, ...rest.flatMap((one) => [...one]));
   return {
     "agent-messages": [...requests, ...answers],
     "agent-server": [
       strings(...requests.slice(0, 3).map((one) => step(0, one)), step(4, Uint8Array.of(1)), step(10)),
       strings(...requests.slice(3).map((one) => step(1, one)), step(7, Uint8Array.of(2)), step(11), step(9)),
     ],
-    "agent-client": [strings(...answers), strings(Uint8Array.of(5), Uint8Array.of(30), Uint8Array.of(102), Uint8Array.of(28))],
+    "agent-client": [
+      strings(...answers),
+      strings(Uint8Array.of(5), Uint8Array.of(30), Uint8Array.of(102), Uint8Array.of(28)),
+    ],
   };
 }

@@ -55,7 +55,7 @@ export function encodeAnswer(answer: AgentAnswer): Bytes {
 
 /**
  * Decodes an answer without its length field. Byte strings are views. Throws `malformed-message` for invalid fields, bytes left over and
- * more than 2,048 keys, and `unexpected-message` for a type that is no answer.
+ * more than 2,048 keys, and `unexpected-message` for any other type.
  */
 export function decodeAnswer(message: Uint8Array): AgentAnswer {
   const reader = new Reader(message, "agent answer");
@@ -86,6 +86,6 @@ function readAnswer(reader: Reader, type: number): AgentAnswer {
     case SSH_AGENT.EXTENSION_RESPONSE:
       return { type: "extension", name: reader.name("extension"), data: reader.rest() };
     default:
-      throw new SshError("unexpected-message", `an agent message of type ${type} is no answer`);
+      throw new SshError("unexpected-message", `an agent message of type ${type} is not an answer`);
   }
 }

@@ -56,24 +56,28 @@ const ASSOCIATED_CERTS = "associated-certs-v00@openssh.com";
 /** Maximum length of a list of user patterns, in bytes. */
 const MAX_USER_LENGTH = 256;
 
-/** Returns whether there is any constraint, so that the request must be one with constraints. */
-export function hasConstraints(constraints: KeyConstraints): boolean {
-  return encodeConstraints(constraints).length > 0;
-}
-
-/** Encodes constraints, in the order of their fields. Throws `usage` for an empty list of destinations, or a value that no agent accepts. */
+/**
+ * Encodes constraints, in the order of their fields; none as no bytes. Throws `usage` for an empty list of destinations, or a value that
+ * no agent accepts.
+ */
 export function encodeConstraints(constraints: KeyConstraints): Uint8Array {
   const { lifetime, confirm, destinations, provider, associatedCertificates } = constraints;
   const writer = new Writer();
   if (lifetime !== undefined) {
     if (!(Number.isInteger(lifetime) && lifetime >= 0 && lifetime <= 0xffff_ffff))
-      throw new SshError("usage", `the lifetime of a key must be an integer from 0 to 4294967295 seconds, got ${lifetime}`);
+      throw new SshError(
+        "usage",
+        `the lifetime of a key must be an integer from 0 to 4294967295 seconds, got ${lifetime}`,
+      );
     writer.byte(LIFETIME).uint32(lifetime);
   }
   if (confirm === true) writer.byte(CONFIRM);
   if (destinations !== undefined) {
     if (destinations.length === 0 || destinations.length > MAX_DESTINATIONS)
-      throw new SshError("usage", `a restricted key needs 1 to ${MAX_DESTINATIONS} destinations, got ${destinations.length}`);
+      throw new SshError(
+        "usage",
+        `a restricted key needs 1 to ${MAX_DESTINATIONS} destinations, got ${destinations.length}`,
+      );
     const list = new Writer();
     for (const destination of destinations) list.string(encodeDestination(destination));
     writer.byte(EXTENSION).string(RESTRICT_DESTINATION).string(list.finish());
@@ -89,8 +93,8 @@ export function encodeConstraints(constraints: KeyConstraints): Uint8Array {
 }
 
 /**
- * Reads the constraints at the end of a request. Throws like `reader` for an unknown one, since the rest cannot be read and the key must not
- * be used without it; for one that is repeated; and for destinations that OpenSSH's agent refuses.
+ * Reads the constraints at the end of a request. Throws like `reader` for a repeated one, for an unknown one, since the agent could not
+ * apply it, and for destinations that OpenSSH's agent refuses.
  */
 export function readConstraints(reader: Reader): KeyConstraints {
   const constraints: { -readonly [Name in keyof KeyConstraints]: KeyConstraints[Name] } = {};
@@ -142,7 +146,11 @@ function readDestinations(bytes: Uint8Array): Destination[] {
 
 function encodeDestination({ from, to }: Destination): Uint8Array {
   const fromHop = from === undefined ? encodeHop("", "", []) : encodeHop("", from.host, from.keys);
-  return new Writer().string(fromHop).string(encodeHop(to.user ?? "", to.host, to.keys)).string("").finish();
+  return new Writer()
+    .string(fromHop)
+    .string(encodeHop(to.user ?? "", to.host, to.keys))
+    .string("")
+    .finish();
 }
 
 function encodeHop(user: string, host: string, keys: readonly DestinationKey[]): Uint8Array {

@@ -45,8 +45,8 @@ export function writeAddedKey(writer: Writer, key: AddedKey): void {
 }
 
 /**
- * Reads a key. Byte strings are views. Throws like `reader`, and `key-unsupported` for an unknown format. Whether public
- * and private values match is left to whoever builds the key.
+ * Reads a key. Byte strings are views. Throws like `reader`, and `key-unsupported` for an unknown format. Does not check
+ * whether public and private values match, except for Ed25519.
  */
 export function readAddedKey(reader: Reader): AddedKey {
   const format = reader.name("key format");

@@ -83,7 +83,7 @@ export function encodeRequest(request: AgentRequest): Bytes {
 
 /**
  * Decodes a request without its length field. Byte strings are views. Throws `malformed-message` for invalid fields and bytes left over,
- * `key-unsupported` for a key of an unknown format, and `unexpected-message` for a type that is no request.
+ * `key-unsupported` for a key of an unknown format, and `unexpected-message` for any other type.
  */
 export function decodeRequest(message: Uint8Array): AgentRequest {
   const reader = new Reader(message, "agent request");
@@ -129,6 +129,6 @@ function readRequest(reader: Reader, type: number): AgentRequest {
     case SSH_AGENT.EXTENSION:
       return { type: "extension", name: reader.name("extension"), data: reader.rest() };
     default:
-      throw new SshError("unexpected-message", `an agent message of type ${type} is no request`);
+      throw new SshError("unexpected-message", `an agent message of type ${type} is not a request`);
   }
 }

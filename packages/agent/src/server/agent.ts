@@ -1,12 +1,5 @@
 import type { PrivateKey } from "@nacre/keys/internal";
-import {
-  completeLimits,
-  copyBytes,
-  type Overrides,
-  type RandomSource,
-  Reader,
-  SshError,
-} from "@nacre/wire";
+import { completeLimits, copyBytes, type Overrides, type RandomSource, Reader, SshError } from "@nacre/wire";
 import type { AgentIdentity } from "../messages/answers.ts";
 import { type Destination, encodeConstraints, readConstraints } from "../messages/constraints.ts";
 import { AgentConnection } from "./connection.ts";
@@ -27,7 +20,7 @@ export interface AgentOptions {
 /** A key that a program adds to its own agent. */
 export interface AgentKey {
   readonly privateKey: PrivateKey;
-  /** Certificate blob (OpenSSH PROTOCOL.certkeys): the agent then lists and uses the certificate. Whether it fits the key is not checked. */
+  /** Certificate blob (OpenSSH PROTOCOL.certkeys). The agent lists it in place of the key, and does not check whether it fits the key. */
   readonly certificate?: Uint8Array | undefined;
   /** Shown when keys are listed; default empty. */
   readonly comment?: string | undefined;

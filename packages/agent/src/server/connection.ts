@@ -20,9 +20,9 @@ export type AgentConnectionEvent =
       readonly publicKey: Uint8Array;
       /** Untrusted text, as all names here: escape it before display. */
       readonly comment: string;
-      /** User name of the login that is to be signed; `undefined` if the data is no login. */
+      /** User name of the login that is to be signed; `undefined` for any other data. */
       readonly userName: string | undefined;
-      /** Host keys of the SSH connections between the agent and whoever asks, from the agent on. */
+      /** Host keys of the SSH connections that lead from the agent to the client, in this order. */
       readonly hostKeys: readonly Uint8Array[];
     }
   /** A request was answered. Send the answer before you take the next event. */
@@ -228,8 +228,7 @@ export class AgentConnection {
         return lock.lock(request.passphrase) ? SUCCESS : FAILURE;
       case "extension":
         if (request.name === SESSION_BIND) return this.#bind(request.data);
-        if (request.name === QUERY)
-          return { type: "extension", name: QUERY, data: queryAnswer.encode([SESSION_BIND]) };
+        if (request.name === QUERY) return { type: "extension", name: QUERY, data: queryAnswer.encode([SESSION_BIND]) };
         return FAILURE;
       default:
         return FAILURE;

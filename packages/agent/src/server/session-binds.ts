@@ -5,7 +5,7 @@ import type { Destination, DestinationHost } from "../messages/constraints.ts";
 import type { SessionBind } from "../messages/extensions.ts";
 import { readLoginRequest } from "./login-request.ts";
 
-/** The SSH connections that an agent connection is tied to. All but the last one are forwarding. */
+/** The SSH connections that an agent connection is tied to. Only the last one may be for a login. */
 export type SessionBinds =
   /** A local program, or one that knows nothing of binds. */
   | { readonly kind: "unbound" }
@@ -96,7 +96,7 @@ function isPath(destinations: readonly Destination[], hops: readonly SessionBind
   });
 }
 
-/** Returns whether a key is one of the host's. A host certificate is none, since Nacre's agent refuses binds with it. */
+/** Returns whether a key is one of the host's. Never true for a host certificate: binds with one are refused. */
 function isHost(host: DestinationHost, hostKey: Uint8Array): boolean {
   return host.keys.some(
     ({ publicKey, isCertificateAuthority }) =>

@@ -27,12 +27,17 @@ export interface SharedAgent {
 }
 
 /** Returns whether the host key of a session bind signed its session identifier. */
-export function isSigned({ hostKey, sessionId, signature }: SessionBind, { signatureAlgorithms }: AgentCrypto): boolean {
+export function isSigned(
+  { hostKey, sessionId, signature }: SessionBind,
+  { signatureAlgorithms }: AgentCrypto,
+): boolean {
   try {
     const format = new Reader(hostKey, "host key").name("format");
     return signatureAlgorithms.some(
-      ({ name, keyFormat, verify }) =>
-        keyFormat === format && readSignature(name, signature) !== undefined && verify(hostKey, sessionId, signature),
+      (one) =>
+        one.keyFormat === format &&
+        readSignature(one.name, signature) !== undefined &&
+        one.verify(hostKey, sessionId, signature),
     );
   } catch (error) {
     // The key is malformed or weak.

@@ -29,7 +29,9 @@ export class ClientSocket {
   }
 
   /** Sends one request and returns its event. */
-  async one(send: (client: AgentClient<(answer: Answer) => void>, waiter: (answer: Answer) => void) => void): Promise<Answer> {
+  async one(
+    send: (client: AgentClient<(answer: Answer) => void>, waiter: (answer: Answer) => void) => void,
+  ): Promise<Answer> {
     const answered = new Promise<Answer>((resolve) => send(this.#client, resolve));
     this.#turn();
     return answered;

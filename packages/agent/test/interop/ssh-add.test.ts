@@ -20,7 +20,12 @@ afterEach(() => server[Symbol.asyncDispose]());
 
 /** Runs a program of OpenSSH at our agent. Returns its status and both outputs. */
 async function run(command: string, ...words: readonly string[]): Promise<{ status: number; output: string }> {
-  const env = { ...process.env, SSH_AUTH_SOCK: server.path, SSH_ASKPASS: join(folder.path, "askpass"), SSH_ASKPASS_REQUIRE: "force" };
+  const env = {
+    ...process.env,
+    SSH_AUTH_SOCK: server.path,
+    SSH_ASKPASS: join(folder.path, "askpass"),
+    SSH_ASKPASS_REQUIRE: "force",
+  };
   return promisify(execFile)(command, words, { env }).then(
     ({ stdout, stderr }) => ({ status: 0, output: stdout + stderr }),
     (error: { readonly code: number; readonly stdout: string; readonly stderr: string }) => ({
@@ -41,17 +46,20 @@ async function passphrase(text: string): Promise<void> {
 }
 
 describe("ssh-add at our agent", () => {
-  test.each<KeyType>(["ed25519", "ecdsa-256", "ecdsa-521", "rsa-3072"])("adds, lists, tests and removes %s", async (type) => {
-    const file = await makeKey(folder, `add-${type}`, type);
-    expect(await status("-q", file.path)).toBe(0);
-    expect((await run("ssh-add", "-L")).output).toBe(`${file.publicKeyLine}\n`);
-    expect(await status("-T", `${file.path}.pub`)).toBe(0);
-    expect(await status("-d", file.path)).toBe(0);
-    expect((await run("ssh-add", "-l")).output).toContain("no identities");
-    expect(await status("-q", file.path)).toBe(0);
-    expect(await status("-D")).toBe(0);
-    expect(agent.keys(0)).toEqual([]);
-  });
+  test.each<KeyType>(["ed25519", "ecdsa-256", "ecdsa-521", "rsa-3072"])(
+    "adds, lists, tests and removes %s",
+    async (type) => {
+      const file = await makeKey(folder, `add-${type}`, type);
+      expect(await status("-q", file.path)).toBe(0);
+      expect((await run("ssh-add", "-L")).output).toBe(`${file.publicKeyLine}\n`);
+      expect(await status("-T", `${file.path}.pub`)).toBe(0);
+      expect(await status("-d", file.path)).toBe(0);
+      expect((await run("ssh-add", "-l")).output).toContain("no identities");
+      expect(await status("-q", file.path)).toBe(0);
+      expect(await status("-D")).toBe(0);
+      expect(agent.keys(0)).toEqual([]);
+    },
+  );
 
   test("adds the certificate beside a key", async () => {
     const authority = await makeKey(folder, "authority", "ed25519");

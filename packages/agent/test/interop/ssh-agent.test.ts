@@ -7,7 +7,19 @@ import { type Agent as SshAgent, startAgent } from "@nacre/testing/interop/ssh-a
 import { base64Decode, Reader, utf8Encode, Writer } from "@nacre/wire";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AddedKey } from "../../src/index.ts";
-import { bastion, bindOf, inner, key, type Login, login, newAgent, other, stranger, toBastion, toInner } from "../support.ts";
+import {
+  bastion,
+  bindOf,
+  inner,
+  key,
+  type Login,
+  login,
+  newAgent,
+  other,
+  stranger,
+  toBastion,
+  toInner,
+} from "../support.ts";
 import { type Answer, ClientSocket, serveAgent } from "./sockets.ts";
 
 // Our client machine at OpenSSH's agent, and OpenSSH's agent beside ours.
@@ -37,21 +49,24 @@ function comments(event: Answer): string[] {
 }
 
 describe("our client at ssh-agent", () => {
-  test.each<KeyType>(["ed25519", "ecdsa-256", "ecdsa-521", "rsa-3072"])("adds, lists, uses and removes %s", async (type) => {
-    const file = await makeKey(folder, `plain-${type}`, type);
-    const privateKey = await readKey(file);
-    const { blob, algorithms } = privateKey.publicKey;
-    using client = await ClientSocket.open(agent.path);
-    expect(await client.type((to, waiter) => to.add(plain(privateKey), "ours", {}, waiter))).toBe("success");
-    expect(await sshAdd("-L")).toBe(`${file.publicKeyLine.split(" ").slice(0, 2).join(" ")} ours\n`);
-    // ssh-add signs with the key and verifies the signature.
-    expect(await sshAdd("-T", `${file.path}.pub`)).toBe("");
-    expect(comments(await client.one((to, waiter) => to.list(waiter)))).toEqual(["ours"]);
-    for (const { name } of algorithms)
-      expect(await client.type((to, waiter) => to.sign(blob, name, DATA, waiter))).toBe("signature");
-    expect(await client.type((to, waiter) => to.remove(blob, waiter))).toBe("success");
-    expect(await client.type((to, waiter) => to.remove(blob, waiter))).toBe("refused");
-  });
+  test.each<KeyType>(["ed25519", "ecdsa-256", "ecdsa-521", "rsa-3072"])(
+    "adds, lists, uses and removes %s",
+    async (type) => {
+      const file = await makeKey(folder, `plain-${type}`, type);
+      const privateKey = await readKey(file);
+      const { blob, algorithms } = privateKey.publicKey;
+      using client = await ClientSocket.open(agent.path);
+      expect(await client.type((to, waiter) => to.add(plain(privateKey), "ours", {}, waiter))).toBe("success");
+      expect(await sshAdd("-L")).toBe(`${file.publicKeyLine.split(" ").slice(0, 2).join(" ")} ours\n`);
+      // ssh-add signs with the key and verifies the signature.
+      expect(await sshAdd("-T", `${file.path}.pub`)).toBe("");
+      expect(comments(await client.one((to, waiter) => to.list(waiter)))).toEqual(["ours"]);
+      for (const { name } of algorithms)
+        expect(await client.type((to, waiter) => to.sign(blob, name, DATA, waiter))).toBe("signature");
+      expect(await client.type((to, waiter) => to.remove(blob, waiter))).toBe("success");
+      expect(await client.type((to, waiter) => to.remove(blob, waiter))).toBe("refused");
+    },
+  );
 
   test.each<KeyType>(["ed25519", "ecdsa-256", "rsa-3072"])("adds and uses a certificate of %s", async (type) => {
     const authority = await makeKey(folder, `authority-${type}`, "ed25519");
@@ -98,7 +113,9 @@ describe("our client at ssh-agent", () => {
     const added: AddedKey = { type: "security-key", publicKey, flags: 1, keyHandle: DATA };
     expect(await client.type((to, waiter) => to.add(added, "token", { provider: "internal" }, waiter))).toBe("success");
     expect(await sshAdd("-l")).toContain("token (ED25519-SK)");
-    expect(await client.type((to, waiter) => to.add(added, "token", { provider: "/tmp/none.so" }, waiter))).toBe("refused");
+    expect(await client.type((to, waiter) => to.add(added, "token", { provider: "/tmp/none.so" }, waiter))).toBe(
+      "refused",
+    );
     await client.one((to, waiter) => to.removeAll(waiter));
   });
 
@@ -106,11 +123,16 @@ describe("our client at ssh-agent", () => {
     using client = await ClientSocket.open(agent.path);
     const id = "/usr/lib/none.so";
     const pin = utf8Encode("1234");
-    for (const constraints of [{}, { lifetime: 9, associatedCertificates: { certificatesOnly: true, certificates: [] } }])
+    for (const constraints of [
+      {},
+      { lifetime: 9, associatedCertificates: { certificatesOnly: true, certificates: [] } },
+    ])
       expect(
         await client.type((to, waiter) => to.request({ type: "add-smartcard", id, pin, constraints }, waiter)),
       ).toBe("refused");
-    expect(await client.type((to, waiter) => to.request({ type: "remove-smartcard", id, pin }, waiter))).toBe("refused");
+    expect(await client.type((to, waiter) => to.request({ type: "remove-smartcard", id, pin }, waiter))).toBe(
+      "refused",
+    );
   });
 
   test("locks and unlocks", async () => {
@@ -134,7 +156,11 @@ describe("our client at ssh-agent", () => {
       client.type((to, waiter) => to.removeAll(waiter)),
     ]);
     expect(all.map((one) => (typeof one === "string" ? one : one.type))).toEqual([
-      ...["success", "identities", "refused", "signature", "success"],
+      "success",
+      "identities",
+      "refused",
+      "signature",
+      "success",
     ]);
     const { signature } = all[3] as Extract<Answer, { type: "signature" }>;
     expect(new Reader(signature, "signature").name("algorithm")).toBe("ssh-ed25519");
@@ -155,12 +181,48 @@ const second: Step = ["bind", inner, "second", false];
 const SCRIPTS: readonly (readonly [string, readonly Step[]])[] = [
   ["no bind", [["list"], ["sign", "first"]]],
   ["one hop", [["bind", bastion, "first", false], ["list"], ["sign", "first"], ["sign", "first", { host: bastion }]]],
-  ["another session", [["bind", bastion, "first", false], ["sign", "other"]]],
-  ["another host key in the login", [["bind", bastion, "first", false], ["sign", "first", { host: inner }]]],
-  ["no login", [["bind", bastion, "first", false], ["sign", "first", { service: "other" }]]],
-  ["a query", [["bind", bastion, "first", false], ["sign", "first", { hasSignature: 0 }]]],
-  ["left over", [["bind", bastion, "first", false], ["sign", "first", { trailing: DATA }]]],
-  ["another key", [["bind", bastion, "first", false], ["sign", "first", { publicKey: other.publicKey.blob }]]],
+  [
+    "another session",
+    [
+      ["bind", bastion, "first", false],
+      ["sign", "other"],
+    ],
+  ],
+  [
+    "another host key in the login",
+    [
+      ["bind", bastion, "first", false],
+      ["sign", "first", { host: inner }],
+    ],
+  ],
+  [
+    "no login",
+    [
+      ["bind", bastion, "first", false],
+      ["sign", "first", { service: "other" }],
+    ],
+  ],
+  [
+    "a query",
+    [
+      ["bind", bastion, "first", false],
+      ["sign", "first", { hasSignature: 0 }],
+    ],
+  ],
+  [
+    "left over",
+    [
+      ["bind", bastion, "first", false],
+      ["sign", "first", { trailing: DATA }],
+    ],
+  ],
+  [
+    "another key",
+    [
+      ["bind", bastion, "first", false],
+      ["sign", "first", { publicKey: other.publicKey.blob }],
+    ],
+  ],
   ["a host without permission", [["bind", stranger, "first", false], ["list"], ["sign", "first"], ["remove"]]],
   ["past the bastion", [["bind", inner, "first", false], ["list"], ["sign", "first"]]],
   ["a sign over a forwarding bind", [first, ["list"], ["sign", "first"]]],
@@ -170,7 +232,13 @@ const SCRIPTS: readonly (readonly [string, readonly Step[]])[] = [
   ["beyond the last hop", [first, ["bind", inner, "second", true], ["list"]]],
   ["the same bind again", [first, first, ["list"]]],
   ["a session by another key", [first, ["bind", inner, "first", false]]],
-  ["a bind after a login", [["bind", bastion, "first", false], ["bind", inner, "second", false]]],
+  [
+    "a bind after a login",
+    [
+      ["bind", bastion, "first", false],
+      ["bind", inner, "second", false],
+    ],
+  ],
   ["a bind by another signer", [["bind", bastion, "first", false, stranger], ["list"], ["sign", "first"]]],
   ["17 binds", Array.from({ length: 17 }, (_, i): Step => ["bind", bastion, `${i}`, true])],
 ];

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { generateEd25519, type PrivateKey } from "@nacre/keys";
 import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { failure, useServer } from "@nacre/testing/interop/server";
+import { startAgent } from "@nacre/testing/interop/ssh-agent";
 import {
   addUser,
   authorizeKey,
@@ -15,7 +16,6 @@ import {
 import type { PromptRequest, TraceRecord } from "nacre";
 import { beforeAll, describe, expect, test } from "vitest";
 import { agentIdentities } from "../../src/index.ts";
-import { startAgent } from "@nacre/testing/interop/ssh-agent";
 
 const folder = useFolder();
 const strangerKey = (): PrivateKey => generateEd25519((length) => new Uint8Array(randomBytes(length)));

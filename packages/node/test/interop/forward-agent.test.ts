@@ -7,9 +7,9 @@ import { promisify } from "node:util";
 import { type KeyFile, makeKey, useFolder } from "@nacre/testing/interop/keys";
 import { keysOf, runPeer, ssh, useOurServer } from "@nacre/testing/interop/our-server";
 import { failure, useServer } from "@nacre/testing/interop/server";
+import { type Agent, startAgent } from "@nacre/testing/interop/ssh-agent";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { forwardedAgent, type NodeSession, socketDuplex } from "../../src/index.ts";
-import { type Agent, startAgent } from "@nacre/testing/interop/ssh-agent";
 
 const folder = useFolder();
 let agent: Agent;

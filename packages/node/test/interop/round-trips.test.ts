@@ -1,10 +1,10 @@
 import { type DelayProxy, startDelayProxy } from "@nacre/testing/interop/delay-proxy";
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { useServer } from "@nacre/testing/interop/server";
+import { startAgent } from "@nacre/testing/interop/ssh-agent";
 import { authorizeKey, password } from "@nacre/testing/openssh/sshd";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ConnectOptions } from "../../src/index.ts";
-import { startAgent } from "@nacre/testing/interop/ssh-agent";
 
 // Counts the round trips, after TCP, until a command's first output byte. A proxy derives them from the order of the transmissions instead
 // of measuring times. It delays each direction long enough to collect all packets that are sent together.
