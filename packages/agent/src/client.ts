@@ -222,8 +222,7 @@ function answerEvent<Waiter>(
     return { type: "signature", waiter, signature: answer.signature };
   }
   if (request.type === "extension") {
-    // rule: agent-extension-name
-    if (answer.type === "extension" && answer.name === request.name)
+    if (answer.type === "extension" && /* rule: agent-extension-name */ answer.name === request.name)
       return request.name === QUERY
         ? { type: "extensions", waiter, names: queryAnswer.decode(answer.data) }
         : { type: "success", waiter, data: answer.data };
