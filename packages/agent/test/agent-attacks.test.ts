@@ -64,6 +64,9 @@ test("agent: bytes after a message · server", () => {
   const connection = newAgent().connect()!;
   expect(outcome(connection, Uint8Array.of(11, 0))).toBe("invalid refused");
   expect(outcome(connection, Uint8Array.of(19, 0))).toBe("invalid refused");
+  // Constraints belong to another type of message.
+  const unconstrained = Uint8Array.of(17, ...constrained(Uint8Array.of(2)).subarray(1));
+  expect(outcome(connection, unconstrained)).toBe("invalid refused");
   // The connection goes on, also after requests of protocol 1, reserved ones and answers.
   for (const type of [0, 1, 4, 5, 6, 9, 12, 24, 28, 255])
     expect(outcome(connection, Uint8Array.of(type))).toBe("invalid refused");

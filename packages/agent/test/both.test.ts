@@ -143,6 +143,7 @@ describe("a client and an agent", () => {
     agent.add({ privateKey: other, destinations: [toBastion] }, 3000);
     expect(agent.remove(key.publicKey.blob, 3000)).toBe(false);
     expect(agent.remove(other.publicKey.blob, 3000)).toBe(true);
+    expect(agent.keys(3000)).toEqual([]);
     agent.add({ privateKey: other }, 3000);
     agent.removeAll();
     expect(agent.keys(3000)).toEqual([]);

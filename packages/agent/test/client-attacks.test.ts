@@ -129,5 +129,6 @@ test("a request that is too long is not sent", () => {
   const client = new AgentClient<string>();
   expectError("usage", () => client.sign(key.publicKey.blob, "ssh-ed25519", new Uint8Array(256 * 1024), ""));
   expect(client.unsent).toHaveLength(0);
+  expectError("usage", () => client.sign(new Uint8Array(3), "ssh-ed25519", new Uint8Array(0), ""));
   expect(client.requestCount).toBe(0);
 });

@@ -96,6 +96,7 @@ test("agent: session binds that fail · server", () => {
   for (const [what, fail] of Object.entries(failing)) {
     const pair = new Pair(agentWith([toBastion, { ...toBastion, from: toInner.from }]));
     expect(fail(pair), what).toBe("refused");
+    expect(pair.served.at(-1), what).toMatchObject({ request: "extension", isRefused: true });
     // Restricted keys are gone on this connection, and no later bind brings them back.
     expect(pair.comments(), what).toEqual(["free"]);
     expect(pair.bind(bastion, "again", true), what).toBe("refused");
