@@ -44,7 +44,7 @@ interface Part {
  */
 const PARTS: readonly Part[] = [
   {
-    entryPoints: { main: MAIN, ...PORTABLE },
+    entryPoints: { main: MAIN, ssh: `${FOLDER}/src/ssh.ts`, ...PORTABLE },
     outdir: `${FOLDER}/dist`,
     common: `${FOLDER}/src/ssh/ssh.ts`,
   },
@@ -178,13 +178,14 @@ const importingFromFiles: Plugin = {
   },
 };
 
-/** Keeps imports of the other part, and of ML-KEM, which is built alone so that it is one file. */
+/** Keeps imports of the other part, of `main.js` in `ssh.js`, and of ML-KEM, which is built alone so that it is one file. */
 const importingOtherFiles: Plugin = {
   name: "importing other files",
   setup(bundler) {
     bundler.onResolve({ filter: /^\.\/commands\.ts$/ }, ({ importer }) =>
       resolve(importer) === resolve(MAIN) ? { path: "./commands/commands.js", external: true } : undefined,
     );
+    bundler.onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: "./main.js", external: true }));
     bundler.onResolve({ filter: /^@nacre\/kex\/ml-kem$/ }, () => ({ path: "./kex-ml-kem.js", external: true }));
   },
 };

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import type { CommandName } from "./commands.ts";
 import { useCompileCache } from "./compile-cache.ts";
 import { TERMINAL_HOST } from "./terminal/terminal-messages.ts";
@@ -23,13 +24,19 @@ useCompileCache();
 process.exit(await main(process.argv.slice(2)));
 
 async function main([name, ...words]: readonly string[]): Promise<number> {
+  if (isSsh()) return (await import("./ssh/ssh.ts")).runSsh(process.argv.slice(2), version);
   if (name === "--version") {
     process.stdout.write(`nacre ${version()}\n`);
     return 0;
   }
   // Imported on demand, so that `nacre HOST` loads only its own code.
   if (isCommand(name)) return (await import("./commands.ts")).runCommand(name, words);
-  return (await import("./ssh/ssh.ts")).runSsh(process.argv.slice(2));
+  return (await import("./ssh/ssh.ts")).runSsh(process.argv.slice(2), version);
+}
+
+/** Returns whether this is `nacre-ssh` or a link named `ssh`. It then has no commands: `ssh sftp` connects to a host. */
+function isSsh(): boolean {
+  return /^(?:nacre-)?ssh(?:\.[jt]s)?$/.test(basename(process.argv[1] ?? ""));
 }
 
 function isCommand(name: string | undefined): name is CommandName {

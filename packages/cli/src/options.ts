@@ -90,14 +90,26 @@ function kind(
 
 /** An invalid command line. The help of its command lists the options. */
 export class CommandLineError extends SshError {
-  constructor(message: string) {
-    super("usage", message);
+  /** The fixed message of ssh(1) for this mistake, which programs search for; `undefined` if it has none. */
+  readonly sshLine: string | undefined;
+  /** Our message; "" if that of ssh(1) says everything. */
+  readonly advice: string;
+
+  constructor(advice: string, sshLine?: string) {
+    super("usage", advice || sshLine!);
+    this.sshLine = sshLine;
+    this.advice = advice;
   }
 }
 
 /** Returns the error for an invalid command line. */
 export function usage(message: string): CommandLineError {
   return new CommandLineError(message);
+}
+
+/** Returns the error for an invalid command line for which ssh(1) has a fixed message. `advice` stands on the next line. */
+export function sshUsage(sshLine: string, advice: string = ""): CommandLineError {
+  return new CommandLineError(advice, sshLine);
 }
 
 const HELP: Readonly<Record<string, "flag">> = { "-h": "flag", "--help": "flag" };

@@ -2,18 +2,39 @@ import { escapeText, SshError } from "@nacre/wire";
 import { oneLine } from "./one-line.ts";
 import { CommandLineError } from "./options.ts";
 
-/** Formats an error as one line, escaped for a terminal, with its code. `hint` follows the message. */
-export function explain(error: unknown, hint: string = ""): string {
+/** Formats an error as one line, escaped for a terminal, with its code. */
+export function explain(error: unknown): string {
   const text =
     error instanceof SshError
-      ? `${error.message}${hint} [${error.code}]`
+      ? `${error.message} [${error.code}]`
       : `internal error in nacre, please report it: ${String(error)}`;
   return oneLine(escapeText(text, { keepLines: true }));
 }
 
-/** Prints a line to standard error. A terminal in raw mode needs CR before LF. */
+/** Prints a line for the user. A terminal in raw mode needs CR before LF. */
 export function say(text: string): void {
-  process.stderr.write(`${text}${process.stdin.isRaw ? "\r\n" : "\n"}`);
+  show(`${text}${process.stdin.isRaw ? "\r\n" : "\n"}`);
+}
+
+/** Prints text for the user: on standard error, unless `redirectMessages` says otherwise. */
+export function show(text: string): void {
+  write(text);
+}
+
+let write = (text: string): void => void process.stderr.write(text);
+
+/** Passes the messages of `say` and `show` elsewhere: to a log file (`-E`), or nowhere (`-q`). */
+export function redirectMessages(to: (text: string) => void): void {
+  write = to;
+}
+
+/** Prints an error: first the fixed message of ssh(1), if it has one, then our own. `help` is the command that lists the options. */
+export function sayError(error: unknown, help: string): void {
+  if (!(error instanceof CommandLineError)) return say(`nacre: ${explain(error)}`);
+  const { sshLine, advice, code } = error;
+  if (sshLine !== undefined) say(oneLine(escapeText(sshLine.startsWith("command-line") ? sshLine : `nacre: ${sshLine}`)));
+  const text = advice === "" ? "the command line is invalid" : advice;
+  say(`nacre: ${oneLine(escapeText(`${text} (see ${help}) [${code}]`, { keepLines: true }))}`);
 }
 
 /** Exit status for an error of nacre itself, as in ssh(1). */
@@ -27,8 +48,7 @@ export async function withStatus(command: () => Promise<number>, help: string): 
   try {
     return await command();
   } catch (error) {
-    const hint = error instanceof CommandLineError ? ` (see ${help})` : "";
-    process.stderr.write(`nacre: ${explain(error, hint)}\n`);
+    sayError(error, help);
     return FAILURE;
   }
 }

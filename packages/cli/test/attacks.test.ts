@@ -141,12 +141,12 @@ test("type-ahead · client", async () => {
   // Type one line and part of another before the question appears.
   terminal.type("go\ryes\rye");
   await terminal.until("yes\r\nye");
-  await terminal.until("the fingerprint you expect): ");
+  await terminal.until("(yes/no/[fingerprint])? ");
   terminal.type("s\r");
-  expect(await terminal.until(": ")).toBe("s\r\nPlease type yes, no, or the fingerprint");
+  expect(await terminal.until(": ")).toBe("s\r\nPlease type 'yes', 'no' or the fingerprint");
   expect(existsSync(known)).toBe(false);
   terminal.type("yes\rnot the password\r");
-  expect(await terminal.until(": ")).toBe("yes\r\nPassword for alice@127.0.0.1");
+  expect(await terminal.until(": ")).toBe("yes\r\nalice@127.0.0.1's password");
   terminal.type("secret\r");
   await asked;
   expect(passwords).toEqual(["secret"]);

@@ -4,7 +4,7 @@ import { EscapeKeys } from "../src/ssh/escape-keys.ts";
 
 async function typed(...chunks: string[]): Promise<{ sent: string; disconnected: number }> {
   let disconnected = 0;
-  const keys = new EscapeKeys(() => disconnected++);
+  const keys = new EscapeKeys("~", () => disconnected++);
   const sent = buffer(keys);
   for (const chunk of chunks) keys.write(chunk);
   keys.end();

@@ -32,13 +32,13 @@ describe("questions at a terminal", () => {
     const { fake, ask } = at("first\r", "second\r");
     expect(await call(ask.password, 1)).toBe("first");
     expect(await call(ask.password, 2)).toBe("second");
-    expect(fake.shown).toBe("Password for alice@example.org: \nWrong password. Password for alice@example.org: \n");
+    expect(fake.shown).toBe("alice@example.org's password: \nPermission denied, please try again.\nalice@example.org's password: \n");
   });
 
   test("asks for a passphrase with the escaped file name", async () => {
     const { fake, ask } = at("open\r");
     expect(await call(ask.passphrase, "key\x1b[2J", 1)).toBe("open");
-    expect(fake.shown).toBe("Passphrase for the key key\\x1b[2J: \n");
+    expect(fake.shown).toBe("Enter passphrase for key 'key\\x1b[2J': \n");
   });
 
   test("asks for a new password until both entries match", async () => {
@@ -105,7 +105,7 @@ describe("without a terminal", () => {
 
   test.each<[string, Partial<LoginTarget>, string, string]>([
     ["named by its host", {}, "example.org", "~/.ssh/known_hosts"],
-    ["named by its host and port", { port: 2222, knownHosts: "known\x07" }, "example.org port 2222", "known\\x07"],
+    ["named by its host and port", { port: 2222, knownHosts: ["known\x07"] }, "example.org port 2222", "known\\x07"],
   ])("refuses an unknown host, %s", (_, more, where, file) => {
     const { options } = questions(undefined, { ...login, ...more });
     expect(() => options.unknownHost?.(hostKey)).toThrow(

@@ -1,3 +1,4 @@
+import type { ConnectOptions } from "@nacre/node";
 import { type OptionKind, type ParsedOptions, usage, valuesOf } from "../options.ts";
 import { type AlgorithmNames, algorithmNames } from "./algorithms.ts";
 import { type Destination, readJumpHosts } from "./destination.ts";
@@ -6,8 +7,10 @@ import { type Destination, readJumpHosts } from "./destination.ts";
 export interface ConnectionArguments extends AlgorithmNames {
   /** Files of the private keys to log in with. */
   readonly identityFiles: readonly string[];
-  /** File of known host keys; `undefined` for the default files. */
-  readonly knownHosts: string | undefined;
+  /** Whether to try only these files, or the default ones if there are none, and no other key of the agent. */
+  readonly identitiesOnly?: boolean | undefined;
+  /** Files of known host keys; `undefined` for the default files. New hosts are added to the first. */
+  readonly knownHosts: readonly string[] | undefined;
   /** Whether to accept an unknown host and remember its key. */
   readonly acceptNew: boolean;
   /** Fingerprints of accepted host keys; empty for those in the known hosts. */
@@ -22,6 +25,16 @@ export interface ConnectionArguments extends AlgorithmNames {
   readonly connectTimeout?: number | undefined;
   /** Address of this machine to connect from. */
   readonly localAddress?: string | undefined;
+  /** Whether unknown hosts are refused without a question. */
+  readonly strictHostKeys?: boolean | undefined;
+  /** Agent for the login: the path of its socket, or false for none; `undefined` for the one at SSH_AUTH_SOCK. */
+  readonly agent?: string | false | undefined;
+  /** Whether to offer the agent to the server's commands. */
+  readonly forwardAgent?: boolean | undefined;
+  /** Login methods to try, in this order; `undefined` for the defaults. */
+  readonly methods?: ConnectOptions["methods"];
+  /** Limits of the connection. */
+  readonly limits?: ConnectOptions["limits"];
 }
 
 /** Names of the options that say how to connect. */
@@ -68,13 +81,12 @@ export function readConnection(options: ParsedOptions["options"]): ConnectionArg
   const { all, last, has } = valuesOf<ConnectionOption>(options);
   const jumps = all("-J");
   if (jumps.length > 1) throw usage("-J given more than once; list all jump hosts in one option: -J first,second");
-  const hostKeys = all("--host-key").map(fingerprint);
-  if (hostKeys.length > 0 && has("--accept-new"))
-    throw usage("--host-key and --accept-new cannot be combined, because a pinned key is never new");
+  const hostKeys = all("--host-key").map(readFingerprint);
+  checkPins(hostKeys, has("--accept-new"));
   return {
     jumpHosts: jumps.flatMap(readJumpHosts),
     identityFiles: all("-i"),
-    knownHosts: last("--known-hosts"),
+    knownHosts: fileOf(last("--known-hosts")),
     acceptNew: has("--accept-new"),
     hostKeys,
     ...algorithmNames(last),
@@ -83,7 +95,16 @@ export function readConnection(options: ParsedOptions["options"]): ConnectionArg
   };
 }
 
-function fingerprint(text: string): string {
+/** Throws `usage` for `--accept-new` beside pinned host keys. */
+export function checkPins(hostKeys: readonly string[], acceptNew: boolean): void {
+  if (hostKeys.length > 0 && acceptNew)
+    throw usage("--host-key and --accept-new cannot be combined, because a pinned key is never new");
+}
+
+const fileOf = (file: string | undefined): readonly string[] | undefined => (file === undefined ? undefined : [file]);
+
+/** Returns the fingerprint of a host key, as `--host-key` takes it. Throws `usage` if it is invalid. */
+export function readFingerprint(text: string): string {
   if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(text))
     throw usage(
       `invalid fingerprint "${text}"; expected SHA256: and 43 base64 characters, as printed by nacre keygen -l`,

@@ -1,6 +1,7 @@
-import { account, type Client, type ConnectOptions, connect, type HopOptions, nodeAlgorithms } from "@nacre/node";
+import { existsSync } from "node:fs";
+import { account, type Client, type ConnectOptions, connect, expandHome, type HopOptions, nodeAlgorithms } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
-import { say } from "../say.ts";
+import { say, show } from "../say.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { chooseAlgorithms } from "./algorithms.ts";
 import type { ConnectionArguments } from "./connection-arguments.ts";
@@ -17,6 +18,8 @@ export interface LoginSetup {
   readonly keyLog: KeyLog | undefined;
   /** Whether to open the first session channel with the login. */
   readonly earlyChannel: boolean;
+  /** Receives a description of each packet, unless the arguments print them. */
+  readonly trace?: ConnectOptions["trace"];
 }
 
 /** A connection, and the input typed after the last answer. */
@@ -49,50 +52,75 @@ export async function logIn(
 function connectOptions(
   { host, port, ...destination }: Destination,
   words: ConnectionArguments,
-  { terminal, keyLog, earlyChannel }: LoginSetup,
+  { terminal, keyLog, earlyChannel, trace }: LoginSetup,
 ): { readonly options: ConnectOptions; readonly explain: Questions["explain"] } {
   const start = performance.now();
-  const { knownHosts } = words;
+  const { knownHosts, strictHostKeys, forwardAgent, methods } = words;
   const user = destination.user ?? account().username;
-  const asking = questions(terminal, { user, host, port, knownHosts });
+  const common = commonOptions(words);
+  const asking = questions(terminal, { user, host, port, knownHosts, strictHostKeys });
   const options: ConnectOptions = {
     host,
     user,
     port,
-    via: words.jumpHosts.map((hop) => hopOptions(hop, words, terminal)),
+    via: words.jumpHosts.map((hop) => hopOptions(hop, words, common, terminal)),
     algorithms: chooseAlgorithms(words, nodeAlgorithms),
     earlyChannel,
-    ...commonOptions(words),
+    ...common,
     ...asking.options,
     ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
-    ...(words.trace && {
-      trace: packetList(
-        () => performance.now() - start,
-        (text) => process.stderr.write(text),
-      ),
-    }),
+    // Without an agent, ssh(1) goes on without one too.
+    forwardAgent: forwardAgent && Boolean(process.env.SSH_AUTH_SOCK),
+    methods,
+    trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
     keyLog: keyLog?.port,
   };
   return { options, explain: asking.explain };
 }
 
 /** Options for a jump host. User, port, `--host-key`, `-c`, `-m`, `--kex`, `--trace` and `--keylog` apply only to the destination. */
-function hopOptions(hop: Destination, words: ConnectionArguments, terminal: Terminal | undefined): HopOptions {
+function hopOptions(
+  hop: Destination,
+  words: ConnectionArguments,
+  common: Partial<HopOptions>,
+  terminal: Terminal | undefined,
+): HopOptions {
   const { host, port, user = account().username } = hop;
-  const asking = questions(terminal, { user, host, port, knownHosts: words.knownHosts, isJumpHost: true });
-  return { host, port, user, algorithms: nodeAlgorithms, ...commonOptions(words), ...asking.options };
+  const { knownHosts, strictHostKeys } = words;
+  const asking = questions(terminal, { user, host, port, knownHosts, strictHostKeys, isJumpHost: true });
+  return { host, port, user, algorithms: nodeAlgorithms, ...common, ...asking.options };
 }
 
 /** Options that apply to the destination and to every jump host. */
 function commonOptions(words: ConnectionArguments): Partial<HopOptions> {
-  const { identityFiles, knownHosts, acceptNew, connectTimeout, localAddress } = words;
+  const { knownHosts, acceptNew, connectTimeout, localAddress, agent, limits } = words;
   return {
-    identities: identityFiles.length > 0 ? identityFiles : undefined,
+    identities: identitiesOf(words),
+    agent,
     knownHosts,
     connectTimeout,
     localAddress,
+    limits,
     hostKey: acceptNew ? "accept-new" : undefined,
-    banner: (text) => process.stderr.write(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true })),
+    banner: (text) => show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true })),
     warn: (text) => say(`nacre: ${text}`),
   };
+}
+
+/** Default key files, as in OpenSSH. */
+const DEFAULT_FILES: readonly string[] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
+
+/**
+ * Returns the key files to log in with; `undefined` for the agent's keys and the default files. As in ssh(1), a missing file is left out
+ * with a warning, and `none` stands for no file.
+ */
+function identitiesOf({ identityFiles, identitiesOnly }: ConnectionArguments): readonly string[] | undefined {
+  const there = identityFiles.filter((file) => {
+    if (file.toLowerCase() === "none") return false;
+    if (file.includes("-----BEGIN") || existsSync(expandHome(file))) return true;
+    say(`Warning: Identity file ${escapeText(file)} not accessible: No such file or directory.`);
+    return false;
+  });
+  if (there.length > 0 || identityFiles.some((file) => file.toLowerCase() === "none")) return there;
+  return identitiesOnly ? DEFAULT_FILES.filter((file) => existsSync(expandHome(file))) : undefined;
 }

@@ -1,4 +1,4 @@
-import { usage } from "../options.ts";
+import { sshUsage, usage } from "../options.ts";
 
 /** Host to connect to, parsed from one word of the command line. */
 export interface Destination {
@@ -45,13 +45,31 @@ export function readJumpHosts(text: string): readonly Destination[] {
 export function readPort(text: string): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value < 1 || value > 65535)
-    throw usage(`invalid port "${text}"; expected an integer from 1 to 65535`);
+    throw sshUsage(`Bad port '${text}'`, `invalid port "${text}"; expected an integer from 1 to 65535`);
   return value;
 }
 
+/**
+ * Returns a user name that was typed. Throws `usage` for an empty one, and for characters with which a shell would run a command: OpenSSH's
+ * ProxyCommand and `Match exec` pass the name to one (CVE-2023-51385, CVE-2025-61984). `where` says where it stands.
+ */
+export function checkUserName(name: string, where: string): string {
+  if (name === "") throw usage(`empty user name ${where}`);
+  // rule: typed-user
+  if (/[\p{Cc}'`";&<>|(){}$\\]|^-|\s-/u.test(name)) throw sshUsage("remote username contains invalid characters");
+  return name;
+}
+
+/** Throws `usage` for a host that was typed, if it has characters as in `checkUserName`, or blanks. */
+function checkHostName(host: string, word: string): void {
+  if (host === "") throw usage(`missing host in "${word}"`);
+  // rule: typed-host
+  if (/[\p{Cc}\s'`"$\\;&<>|(){},]|^-/u.test(host)) throw sshUsage("hostname contains invalid characters");
+}
+
 function checked(word: string, destination: Destination): Destination {
-  if (destination.host === "") throw usage(`missing host in "${word}"`);
-  if (destination.user === "") throw usage(`empty user name in "${word}"`);
+  checkHostName(destination.host, word);
+  if (destination.user !== undefined) checkUserName(destination.user, `in "${word}"`);
   return destination;
 }
 

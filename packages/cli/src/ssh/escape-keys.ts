@@ -1,36 +1,46 @@
 import { Transform, type TransformCallback } from "node:stream";
+import { sshUsage } from "../options.ts";
 
 const CR = 0x0d;
 const LF = 0x0a;
-const TILDE = 0x7e;
 const DOT = 0x2e;
+
+/** Parses an escape character: one character, `^X` for a control character, or `none`. Throws `usage` if it is invalid. */
+export function readEscapeChar(text: string): string {
+  if (/^none$/i.test(text)) return "none";
+  if (/^[!-~]$/.test(text)) return text;
+  if (/^\^[?-~]$/.test(text)) return String.fromCharCode(text.charCodeAt(1) & 31);
+  throw sshUsage(`Bad escape character '${text}'.`, "expected one character, ^X or none");
+}
 
 /**
  * Filters the keys typed into a remote terminal. At the start of a line, `~.` calls `disconnect` and `~~` sends one `~`. All other keys are
- * passed on, so `~.` is the only exit from a server that no longer responds.
+ * passed on. `escape` is in the place of `~`. So `~.` is the only exit from a server that no longer responds.
  */
 export class EscapeKeys extends Transform {
+  readonly #escape: number;
   readonly #disconnect: () => void;
-  #state: "line" | "begin" | "tilde" = "begin";
+  #state: "line" | "begin" | "escape" = "begin";
 
-  constructor(disconnect: () => void) {
+  constructor(escape: string, disconnect: () => void) {
     super();
+    this.#escape = escape.charCodeAt(0);
     this.#disconnect = disconnect;
   }
 
   override _transform(chunk: Uint8Array, _: BufferEncoding, callback: TransformCallback): void {
     const out: number[] = [];
     for (const byte of chunk) {
-      if (this.#state === "tilde") {
+      if (this.#state === "escape") {
         this.#state = "line";
         if (byte === DOT) {
           this.#disconnect();
           continue;
         }
-        out.push(TILDE);
-        if (byte === TILDE) continue;
-      } else if (this.#state === "begin" && byte === TILDE) {
-        this.#state = "tilde";
+        out.push(this.#escape);
+        if (byte === this.#escape) continue;
+      } else if (this.#state === "begin" && byte === this.#escape) {
+        this.#state = "escape";
         continue;
       }
       this.#state = byte === CR || byte === LF ? "begin" : "line";

@@ -1,5 +1,5 @@
 import type { ForwardTarget, ListenAddress } from "nacre";
-import { usage } from "../options.ts";
+import { sshUsage } from "../options.ts";
 
 /** Forward requested with `-L`, `-R` or `-D`. */
 export interface ForwardArgument {
@@ -20,6 +20,9 @@ const FORMS = {
   "-D": "[bind:]port",
   "-W": "host:port or /socket",
 } as const;
+
+/** The words of ssh(1) for each option. */
+const KINDS = { "-L": "local", "-R": "remote", "-D": "dynamic", "-W": "stdio" } as const;
 
 type ForwardOption = keyof typeof FORMS;
 
@@ -94,5 +97,8 @@ function readPort(option: ForwardOption, whole: string, { text }: Field, least: 
 }
 
 function mistake(option: ForwardOption, text: string, problem: string): Error {
-  return usage(`${option} ${text}: ${problem}; expected ${FORMS[option]}`);
+  return sshUsage(
+    `Bad ${KINDS[option]} forwarding specification '${text}'`,
+    `${option} ${text}: ${problem}; expected ${FORMS[option]}`,
+  );
 }

@@ -8,8 +8,10 @@ export interface LoginTarget {
   readonly user: string;
   readonly host: string;
   readonly port: number | undefined;
-  /** File given with `--known-hosts`. */
-  readonly knownHosts: string | undefined;
+  /** Files of known host keys; `undefined` for the default files. */
+  readonly knownHosts: readonly string[] | undefined;
+  /** Whether an unknown host is refused without a question. */
+  readonly strictHostKeys?: boolean | undefined;
   /** Whether this is a jump host. `--host-key` does not apply to jump hosts. */
   readonly isJumpHost?: boolean;
 }
@@ -25,9 +27,11 @@ export interface Questions {
 
 /** Returns handlers that ask a connection's questions at the terminal, or refuse them if there is no terminal. */
 export function questions(terminal: Terminal | undefined, target: LoginTarget): Questions {
-  return terminal === undefined
-    ? withoutTerminal(target)
-    : { options: askedAt(terminal, target), explain: (error) => error };
+  if (terminal === undefined) return withoutTerminal(target);
+  const options = askedAt(terminal, target);
+  // rule: strict-host-keys
+  if (target.strictHostKeys) return { options: { ...options, ...withoutTerminal(target).options }, explain: (error) => error };
+  return { options, explain: (error) => error };
 }
 
 /**
@@ -60,18 +64,19 @@ function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { b
   const where = `${escapeText(host)}${port === undefined || port === 22 ? "" : ` port ${port}`}`;
   return new SshError(
     "host-key-unknown",
-    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts ?? "~/.ssh/known_hosts")}`,
+    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts?.[0] ?? "~/.ssh/known_hosts")}`,
   );
 }
 
 function askedAt(terminal: Terminal, { user, host, port, isJumpHost = false }: LoginTarget): Asking {
   // Name the host: with jump hosts, several ask, and each must get only its own password.
-  const login = `${escapeText(`${user}@${host}`)}${isJumpHost ? ` (jump host, port ${port ?? 22})` : ""}`;
+  const login = `${isJumpHost ? `jump host, port ${port ?? 22}: ` : ""}${escapeText(`${user}@${host}`)}`;
   const hidden = (prompt: string): Promise<string> => terminal.ask(prompt, { echo: false });
   return {
     passphrase: (file, attempt) =>
-      hidden(`${attempt > 1 ? "Wrong passphrase. " : ""}Passphrase for the key ${escapeText(file)}: `),
-    password: (attempt) => hidden(`${attempt > 1 ? "Wrong password. " : ""}Password for ${login}: `),
+      hidden(`${attempt > 1 ? "Wrong passphrase. " : ""}Enter passphrase for key '${escapeText(file)}': `),
+    password: (attempt) =>
+      hidden(`${attempt > 1 ? "Permission denied, please try again.\n" : ""}${login}'s password: `),
     changePassword: async (prompt) => {
       terminal.show(`The server requires a new password for ${login}: ${escapeText(prompt, { keepLines: true })}\n`);
       const oldPassword = await hidden("Old password: ");
@@ -103,13 +108,13 @@ async function acceptNewHost(terminal: Terminal, host: string, { blob, fingerpri
   // Imported here because only new hosts need it.
   const { randomart } = await import("@nacre/keyfiles");
   terminal.show(`${escapeText(host)} is not a known host. Its ${format} key is\n${fingerprint}\n${randomart(blob)}\n`);
-  let prompt = "Trust this host and remember its key? (yes, no, or the fingerprint you expect): ";
+  let prompt = "Are you sure you want to continue connecting (yes/no/[fingerprint])? ";
   for (;;) {
     const answer = (await terminal.ask(prompt, { echo: true })).trim();
     if (answer.toLowerCase() === "yes" || answer === fingerprint) return true;
     if (answer.toLowerCase() === "no") return false;
     prompt = answer.startsWith("SHA256:")
-      ? "The host presented a different fingerprint. Trust it? (yes, no, or the fingerprint you expect): "
-      : "Please type yes, no, or the fingerprint: ";
+      ? "The host presented a different fingerprint. Continue connecting (yes/no/[fingerprint])? "
+      : "Please type 'yes', 'no' or the fingerprint: ";
   }
 }

@@ -2,7 +2,9 @@ import { spawnSync } from "node:child_process";
 import { isatty } from "node:tty";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
+import { say } from "../say.ts";
 import { carry } from "./carry.ts";
+import { sessionEnvironment } from "./environment.ts";
 import { EscapeKeys } from "./escape-keys.ts";
 import type { SshArguments } from "./ssh-arguments.ts";
 
@@ -14,29 +16,37 @@ import type { SshArguments } from "./ssh-arguments.ts";
  */
 export async function runRemote(
   client: Client,
-  { command, terminal, hasInput }: Pick<SshArguments, "command" | "terminal" | "hasInput">,
+  words: Pick<
+    SshArguments,
+    "command" | "isSubsystem" | "requestTty" | "hasInput" | "escapeChar" | "sendEnv" | "setEnv"
+  >,
   typedAhead: string,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
-  const wanted = terminal !== "never" && (terminal > 0 || command === undefined);
-  const hasPty = wanted && (terminal > 1 || (hasInput && isatty(stdin.fd)));
-  if (terminal === 1 && !hasPty)
-    stderr.write("nacre: standard input is not a terminal, so -t is ignored; use -tt to request a terminal anyway\n");
+  const { command, isSubsystem, requestTty, hasInput, escapeChar } = words;
+  const wanted = requestTty === "auto" ? command === undefined : requestTty !== "no";
+  const hasPty = wanted && (requestTty === "force" || (hasInput && isatty(stdin.fd)));
+  if (wanted && !hasPty) say("Pseudo-terminal will not be allocated because stdin is not a terminal.");
 
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
-  const remote = command === undefined ? await client.shell({ pty }) : await client.spawn(command, { pty });
+  const options = { pty, env: sessionEnvironment(words.sendEnv, words.setEnv, process.env) };
+  const remote = await (command === undefined
+    ? client.shell(options)
+    : isSubsystem
+      ? client.subsystem(command, options)
+      : client.spawn(command, options));
   const restore = hasPty && hasInput ? useTerminal(remote) : () => {};
   try {
     if (!hasInput) {
       remote.stdin.end();
-    } else if (hasPty && stdin.isTTY) {
-      const keys = new EscapeKeys(() => void client.close());
+    } else if (hasPty && stdin.isTTY && escapeChar !== undefined) {
+      const keys = new EscapeKeys(escapeChar, () => void client.close());
       keys.pipe(remote.stdin);
       keys.write(typedAhead);
       stdin.pipe(keys);
     } else {
       // The keys were read in raw mode. In normal mode the terminal would have changed CR to LF.
-      if (stdin.isTTY) remote.stdin.write(typedAhead.replaceAll("\r", "\n"));
+      if (stdin.isTTY) remote.stdin.write(hasPty ? typedAhead : typedAhead.replaceAll("\r", "\n"));
       stdin.pipe(remote.stdin);
     }
     // Reject instead of sending EOF: truncated input must not look complete to the command.

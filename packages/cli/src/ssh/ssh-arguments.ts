@@ -1,29 +1,30 @@
 import { isIP } from "node:net";
 import type { ForwardTarget } from "nacre";
-import { type OptionKind, parseOptions, usage, valuesOf } from "../options.ts";
-import {
-  CONNECTION_OPTIONS,
-  type ConnectionArguments,
-  type ConnectionOption,
-  readConnection,
-} from "./connection-arguments.ts";
-import { readDestination, readPort } from "./destination.ts";
-import { type ForwardArgument, parseForward, parseStdioTarget } from "./forward-arguments.ts";
+import { type OptionKind, type ParsedOptions, parseOptions, sshUsage, usage } from "../options.ts";
+import { type ConnectionArguments, checkPins } from "./connection-arguments.ts";
+import { readDestination } from "./destination.ts";
+import type { ForwardArgument } from "./forward-arguments.ts";
+import { noSettings, type RequestTty, type Settings } from "./settings.ts";
+import { LONG_OPTIONS, SSH_OPTIONS } from "./ssh-options.ts";
 
-/** Parsed command line of `nacre [option…] [user@]host [command…]`. The host may also be `ssh://[user@]host[:port]`. */
+/** Parsed command line of `nacre [option…] [user@]host [option…] [command…]`. The host may also be `ssh://[user@]host[:port]`. */
 export interface SshArguments extends ConnectionArguments {
   readonly host: string;
   readonly port: number | undefined;
   readonly user: string | undefined;
-  /** Words after the host, joined with spaces; `undefined` for a shell. */
+  /** Words after the host and its options, joined with spaces; `undefined` for a shell. */
   readonly command: string | undefined;
-  /**
-   * Number of `-t` options. One requests a pseudo-terminal only if standard input is a terminal; two always do. `"never"` after `-T`, also
-   * for a shell.
-   */
-  readonly terminal: number | "never";
+  /** Whether the command is the name of a subsystem (`-s`). */
+  readonly isSubsystem: boolean;
+  readonly requestTty: RequestTty;
   /** Whether the command reads standard input; false with `-n`. */
   readonly hasInput: boolean;
+  /** Key that begins an escape in a remote terminal; `undefined` for none. */
+  readonly escapeChar: string | undefined;
+  /** Patterns of the variables to send, and after `-` of those not to send (ssh_config(5), SendEnv). */
+  readonly sendEnv: readonly string[];
+  /** Variables to set, `NAME=value`. */
+  readonly setEnv: readonly string[];
   readonly forwards: readonly ForwardArgument[];
   /** Target for standard input and output (`-W`). */
   readonly stdioTarget: ForwardTarget | undefined;
@@ -32,145 +33,209 @@ export interface SshArguments extends ConnectionArguments {
   readonly inBackground: boolean;
   /** Whether to exit if a forward cannot be set up. */
   readonly exitOnForwardFailure: boolean;
+  /** Whether to ask nothing at the terminal. */
+  readonly batchMode: boolean;
+  /** Command for the connection that a control socket shares (`-O`). */
+  readonly control: { readonly command: string; readonly path: string } | undefined;
+  /** Whether to print no messages. */
+  readonly quiet: boolean;
+  /** Whether to print the stages of the connection, as `ssh -v` does. */
+  readonly verbose: boolean;
+  /** File for messages in place of standard error; `undefined` for none. */
+  readonly logFile: string | undefined;
+  /** Lines about options that have no effect. */
+  readonly notes: readonly string[];
 }
 
-/** Names of the options before the host. */
-type SshOption =
-  | ConnectionOption
-  | "-p"
-  | "-l"
-  | "-t"
-  | "-T"
-  | "-n"
-  | "-L"
-  | "-R"
-  | "-D"
-  | "-W"
-  | "-N"
-  | "-f"
-  | "-o"
-  | "-b";
+/** A command line as getopt(3) reads it. */
+export interface SshWords {
+  /** Options before the host, in order; the value of a flag is `""`. */
+  readonly before: ParsedOptions["options"];
+  readonly host: string | undefined;
+  /** Options after the host. */
+  readonly after: ParsedOptions["options"];
+  readonly command: readonly string[];
+}
 
-/** Options before the host, and whether each takes a value. */
-export const SSH_OPTIONS: Readonly<Record<SshOption, OptionKind>> = {
-  ...CONNECTION_OPTIONS,
-  "-p": "value",
-  "-l": "value",
-  "-t": "flag",
-  "-T": "flag",
-  "-n": "flag",
-  "-L": "value",
-  "-R": "value",
-  "-D": "value",
-  "-W": "value",
-  "-N": "flag",
-  "-f": "flag",
-  "-o": "value",
-  "-b": "value",
-};
+const kindsOf = (rows: Readonly<Record<string, { readonly takes: OptionKind }>>): Record<string, OptionKind> =>
+  Object.fromEntries(Object.entries(rows).map(([name, { takes }]) => [name, takes]));
 
-/** What to do in place of options of ssh(1) that `nacre` lacks. */
-export const INSTEAD_OF_SSH_OPTIONS: Readonly<Record<string, string>> = {
-  "-A": "agent forwarding is not supported",
-  "-C": "compression is not supported",
-  "-F": "ssh_config is not read; use user@, -p, -i and -J",
-  "-P": "the port is -p",
-  "-X": "X11 forwarding is not supported",
-  "-Y": "X11 forwarding is not supported",
-  "-g": "write -L '*:PORT:HOST:HOSTPORT' to listen on every address",
-  "-v": "use --trace to see each packet",
-};
+const AFTER_HOST = kindsOf(SSH_OPTIONS);
+const BEFORE_HOST = { ...AFTER_HOST, ...kindsOf(LONG_OPTIONS) };
 
-/** Parses the words after `nacre`. All words after the host are the command. Throws `usage` if they are invalid. */
+/**
+ * Splits a command line like OpenSSH: options stand before the host and after it, up to the command or `--`, which is dropped. After
+ * `-- HOST` all words are the command. Throws `usage` for an unknown option or a missing value.
+ */
+export function splitSshWords(words: readonly string[]): SshWords {
+  const { options: before, rest } = parseOptions(words, BEFORE_HOST);
+  const [host, ...others] = rest;
+  const isOver = words[words.length - rest.length - 1] === "--";
+  if (isOver || host === undefined) return { before, host, after: [], command: others };
+  const { options: after, rest: command } = parseOptions(others, AFTER_HOST);
+  return { before, host, after, command };
+}
+
+/** Parses the words after `nacre`. Throws `usage` if they are invalid. */
 export function parseSshArguments(words: readonly string[]): SshArguments {
-  const { options, rest } = parseOptions(words, SSH_OPTIONS, INSTEAD_OF_SSH_OPTIONS);
-  const { all, last, has } = valuesOf<SshOption>(options);
+  return readSshWords(splitSshWords(words));
+}
 
-  const [word, ...command] = rest;
+/** Reads a command line. Throws `usage` if it is invalid. */
+export function readSshWords({ before, host: word, after, command }: SshWords): SshArguments {
+  const settings = noSettings();
+  const apply = (options: ParsedOptions["options"]): void => {
+    for (const [name, value] of options) (SSH_OPTIONS[name] ?? LONG_OPTIONS[name])!.act(settings, value);
+  };
+  apply(before);
   if (word === undefined) throw usage("missing host; give [user@]host to connect to");
-  const destination = readDestination(word);
-  const user = last("-l") ?? destination.user;
-  if (user === "") throw usage("empty user name after -l");
+  const { user, host, port } = readDestination(word);
+  settings.user ??= user;
+  settings.port ??= port;
+  apply(after);
+  return argumentsOf(settings, host, command);
+}
 
-  const portOption = last("-p");
-  const forwards = options.flatMap(([name, value]) =>
-    name === "-L" || name === "-R" || name === "-D" ? [parseForward(name, value)] : [],
-  );
-  const stdio = last("-W");
-  const hasSession = !has("-N") && stdio === undefined;
+/** Returns what the settings mean together. Throws `usage` for those that contradict each other. */
+function argumentsOf(settings: Settings, typedHost: string, command: readonly string[]): SshArguments {
+  const { sessionType, stdioTarget, forkAfterAuthentication = false, controlCommand, controlPath } = settings;
+  const hasSession = sessionType !== "none";
   if (command.length > 0 && !hasSession)
-    throw usage(`${stdio === undefined ? "-N" : "-W"} runs no command; remove "${command.join(" ")}"`);
-  const localAddress = last("-b");
-  const config = readConfigOptions(all("-o"));
-  const inBackground = has("-f");
-  if (has("-n") && stdio !== undefined) throw usage("-n and -W cannot be combined, because -W needs standard input");
-  if (inBackground && stdio !== undefined) throw usage("-f and -W cannot be combined, because -W needs standard input");
-  if (inBackground && command.length === 0 && hasSession)
-    throw usage("-f needs a command or -N; a shell cannot run in the background");
-
+    throw usage(`${stdioTarget === undefined ? "-N" : "-W"} runs no command; remove "${command.join(" ")}"`);
+  if (sessionType === "subsystem" && command.length === 0)
+    throw sshUsage("You must specify a subsystem to invoke.", "give its name after the host");
+  if (stdioTarget !== undefined && (settings.stdinNull || forkAfterAuthentication))
+    throw usage(
+      `${forkAfterAuthentication ? "-f" : "-n"} and -W cannot be combined, because -W needs standard input`,
+    );
+  if (forkAfterAuthentication && hasSession && command.length === 0)
+    throw sshUsage(
+      "Cannot fork into background without a command to execute.",
+      "-f needs a command or -N; a shell cannot run in the background",
+    );
+  if (controlCommand !== undefined && (controlPath ?? "none").toLowerCase() === "none")
+    throw sshUsage('No ControlPath specified for "-O" command');
+  const host = hostOf(settings, typedHost);
+  // As with ssh(1), `-W` implies both unless they are set.
+  const clearAllForwardings = settings.clearAllForwardings ?? stdioTarget !== undefined;
+  const forwards = clearAllForwardings ? [] : settings.forwards;
   return {
-    ...readConnection(options),
-    host: destination.host,
-    port: portOption === undefined ? destination.port : readPort(portOption),
-    user,
+    ...connectionOf(settings, host),
+    host,
+    port: settings.port,
+    user: settings.user,
     command: command.length === 0 ? undefined : command.join(" "),
-    // As with ssh(1), the last one counts.
-    terminal: options.findLast(([name]) => name === "-t" || name === "-T")?.[0] === "-T" ? "never" : all("-t").length,
-    hasInput: !has("-n"),
-    forwards,
-    stdioTarget: stdio === undefined ? undefined : parseStdioTarget(stdio),
+    isSubsystem: sessionType === "subsystem",
+    requestTty: settings.requestTty ?? "auto",
+    hasInput: !settings.stdinNull,
+    escapeChar: settings.escapeChar === "none" ? undefined : (settings.escapeChar ?? "~"),
+    sendEnv: settings.sendEnv,
+    setEnv: settings.setEnv ?? [],
+    forwards: settings.gatewayPorts ? forwards.map(onEveryAddress) : forwards,
+    stdioTarget,
     hasSession,
-    inBackground,
-    // On by default with -W, as in ssh(1).
-    exitOnForwardFailure: config.exitOnForwardFailure ?? stdio !== undefined,
-    connectTimeout: config.connectTimeout,
-    localAddress: localAddress === undefined ? undefined : readAddress(localAddress),
+    inBackground: forkAfterAuthentication,
+    exitOnForwardFailure: settings.exitOnForwardFailure ?? stdioTarget !== undefined,
+    batchMode: settings.batchMode ?? false,
+    control: controlCommand === undefined ? undefined : { command: controlCommand, path: controlPath! },
+    quiet: settings.quiet ?? false,
+    verbose: settings.verbose ?? false,
+    logFile: settings.logFile,
+    notes: [...new Set(settings.notes)],
   };
 }
 
-/** Throws `usage` unless the value of -b is an IP address. */
-function readAddress(text: string): string {
-  if (isIP(text) !== 0) return text;
-  throw usage(`invalid address "${text}" after -b; expected an IP address of this machine`);
+function connectionOf(settings: Settings, host: string): ConnectionArguments {
+  const { strictHostKeyChecking, identityAgent = "SSH_AUTH_SOCK" } = settings;
+  const acceptNew = settings.acceptNew ?? strictHostKeyChecking === "accept-new";
+  checkPins(settings.hostKeys, settings.acceptNew ?? false);
+  const { serverAliveInterval, serverAliveCountMax, numberOfPasswordPrompts, rekeyBytes, rekeyInterval } = settings;
+  const limits = {
+    ...(serverAliveInterval !== undefined && { keepaliveInterval: serverAliveInterval }),
+    ...(serverAliveCountMax !== undefined && { keepaliveCount: Math.max(1, serverAliveCountMax) }),
+    ...(numberOfPasswordPrompts !== undefined && { passwordAttempts: Math.max(1, numberOfPasswordPrompts) }),
+    ...(rekeyBytes !== undefined && { rekeyBytes }),
+    ...(rekeyInterval !== undefined && { rekeyInterval }),
+  };
+  return {
+    jumpHosts: settings.jumpHosts ?? [],
+    identityFiles: settings.identityFiles,
+    identitiesOnly: settings.identitiesOnly,
+    knownHosts: settings.knownHosts === undefined ? knownHostsOf(settings) : [settings.knownHosts],
+    acceptNew,
+    strictHostKeys: strictHostKeyChecking === "yes" || undefined,
+    hostKeys: settings.hostKeys,
+    ciphers: settings.ciphers,
+    macs: settings.macs,
+    kex: settings.kex,
+    hostKeyAlgorithms: settings.hostKeyAlgorithms,
+    trace: settings.trace ?? false,
+    keyLogFile: settings.keyLogFile,
+    connectTimeout: settings.connectTimeout === Number.POSITIVE_INFINITY ? undefined : settings.connectTimeout,
+    localAddress: localAddress(settings, host),
+    agent: agentOf(identityAgent),
+    forwardAgent: settings.forwardAgent || undefined,
+    methods: loginMethods(settings),
+    limits: Object.keys(limits).length === 0 ? undefined : limits,
+  };
 }
 
-/** Values of the option `-o`. */
-interface ConfigOptions {
-  exitOnForwardFailure?: boolean;
-  /** In milliseconds; `undefined` for none. */
-  connectTimeout?: number | undefined;
+/** Returns the agent that IdentityAgent names: `none`, the path of its socket, or `SSH_AUTH_SOCK`, which is the default. */
+function agentOf(name: string): ConnectionArguments["agent"] {
+  if (/^none$/i.test(name)) return false;
+  return /^\$?\{?SSH_AUTH_SOCK\}?$/.test(name) ? undefined : name;
 }
 
-/** Reads the options `-o`, as `name=value` or `name value`. The first value of a name counts, as in ssh(1). Throws `usage`. */
-function readConfigOptions(texts: readonly string[]): ConfigOptions {
-  const read: ConfigOptions = {};
-  for (const text of texts.toReversed()) {
-    const [name = "", value = ""] = text.trim().split(/\s*=\s*|\s+/, 2);
-    switch (name.toLowerCase()) {
-      case "exitonforwardfailure":
-        read.exitOnForwardFailure = yesOrNo(text, value);
-        break;
-      case "connecttimeout":
-        read.connectTimeout = /^none$/i.test(value) ? undefined : 1000 * seconds(text, value);
-        break;
-      default:
-        throw usage(`unsupported option -o ${text}; expected -o ExitOnForwardFailure=yes or -o ConnectTimeout=SECONDS`);
-    }
-  }
-  return read;
+/** Returns the host to connect to. `%h` in HostName is the one that was typed. */
+function hostOf({ hostName }: Settings, typed: string): string {
+  if (hostName === undefined) return typed;
+  return readDestination(hostName.replace(/%[h%]/g, (token) => (token === "%h" ? typed : "%"))).host;
 }
 
-function yesOrNo(text: string, value: string): boolean {
-  if (/^(yes|true)$/i.test(value)) return true;
-  if (/^(no|false)$/i.test(value)) return false;
-  throw usage(`invalid value in -o ${text}; expected yes or no`);
+/** A new host is added to the user's first file, never to one of the system. `undefined` for the default files. */
+function knownHostsOf({ userKnownHostsFiles, globalKnownHostsFiles }: Settings): readonly string[] | undefined {
+  if (userKnownHostsFiles === undefined && globalKnownHostsFiles === undefined) return undefined;
+  const user = userKnownHostsFiles ?? ["~/.ssh/known_hosts"];
+  // rule: known-hosts-none
+  return [...(user.length === 0 ? ["/dev/null"] : user), ...(globalKnownHostsFiles ?? ["/etc/ssh/ssh_known_hosts"])];
 }
 
-/** Returns the seconds of a time such as `90` or `1m30s` (sshd_config(5), TIME FORMATS). Throws `usage`. */
-function seconds(text: string, value: string): number {
-  const units: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
-  const parts = /^(?:\d{1,8}[smhdw]?)+$/i.test(value) ? [...value.matchAll(/(\d+)([a-z]?)/gi)] : [];
-  const sum = parts.reduce((total, [, count, unit]) => total + Number(count) * units[unit!.toLowerCase()]!, 0);
-  if (sum >= 1 && sum <= 31_536_000) return sum;
-  throw usage(`invalid value in -o ${text}; expected seconds, or a time such as 1m30s`);
+/**
+ * Returns the address to connect from: that of `-b`, or the one that stands for any address of the family of `-4` or `-6`. Throws `usage`
+ * for another family than that of the host or of `-b`.
+ */
+function localAddress({ bindAddress, addressFamily = "any" }: Settings, host: string): string | undefined {
+  if (bindAddress !== undefined && isIP(bindAddress) === 0)
+    throw usage(`invalid address "${bindAddress}" after -b; expected an IP address of this machine`);
+  if (addressFamily === "any") return bindAddress;
+  const family = addressFamily === "inet" ? 4 : 6;
+  if (isIP(host) !== 0 && isIP(host) !== family)
+    throw sshUsage(`Could not resolve hostname ${host}: Address family for hostname not supported`);
+  if (bindAddress !== undefined && isIP(bindAddress) !== family)
+    throw usage(`the address ${bindAddress} after -b is not of the family of -${family}`);
+  return bindAddress ?? (family === 4 ? "0.0.0.0" : "::");
+}
+
+/** Returns the login methods that the options name or leave; `undefined` if they say nothing about them. */
+function loginMethods(settings: Settings): ConnectionArguments["methods"] {
+  const { preferredAuthentications, publickey, keyboardInteractive, password, numberOfPasswordPrompts } = settings;
+  const off = {
+    publickey: publickey === false,
+    "keyboard-interactive": keyboardInteractive === false,
+    password: password === false || numberOfPasswordPrompts === 0,
+  };
+  if (preferredAuthentications === undefined && !Object.values(off).includes(true)) return undefined;
+  const preferred = preferredAuthentications?.split(",") ?? Object.keys(off);
+  const chosen = [...new Set(preferred)]
+    .map((name) => name.trim() as keyof typeof off)
+    .filter((name) => Object.hasOwn(off, name) && !off[name]);
+  // Without a signature the server says which methods it accepts.
+  return chosen[0] === "publickey" ? ["publickey", "none", ...chosen.slice(1)] : ["none", ...chosen];
+}
+
+/** Makes a forward on this machine listen on every address, unless it names one (GatewayPorts). */
+function onEveryAddress(forward: ForwardArgument): ForwardArgument {
+  const { option, listen } = forward;
+  if (option === "-R" || listen.path !== undefined || listen.host !== undefined) return forward;
+  return { ...forward, listen: { ...listen, host: "*" } };
 }

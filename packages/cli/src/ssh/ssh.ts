@@ -1,48 +1,90 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client } from "@nacre/node";
-import type { SshError } from "@nacre/wire";
+import { existsSync, openSync, writeSync } from "node:fs";
+import { account, type Client } from "@nacre/node";
+import { escapeText, type SshError } from "@nacre/wire";
 import { HELP } from "../help.ts";
 import { oneLine } from "../one-line.ts";
-import { asksForHelp } from "../options.ts";
-import { FAILURE, say, withStatus } from "../say.ts";
+import { FAILURE, redirectMessages, say, sayError } from "../say.ts";
 import { openTerminal, terminalOn } from "../terminal/terminal.ts";
 import { BACKGROUND, type Background, inBackground } from "./background.ts";
 import { logIn } from "./connection.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { openKeyLog } from "./key-log.ts";
+import { type MessageContext, sshMessages } from "./messages.ts";
 import { runRemote } from "./remote.ts";
-import { INSTEAD_OF_SSH_OPTIONS, parseSshArguments, SSH_OPTIONS, type SshArguments } from "./ssh-arguments.ts";
+import { readSshWords, type SshArguments, splitSshWords } from "./ssh-arguments.ts";
 import { startInBackground } from "./start-background.ts";
 import { runStdio } from "./stdio.ts";
+import { unwritable } from "./unwritable.ts";
 
-/** Runs `nacre` with these words, which name no other command. Resolves with the exit status. */
-export function runSsh(words: readonly string[]): Promise<number> {
-  return withStatus(async () => {
+/**
+ * Runs `nacre` with these words, which name no other command, or `ssh`. `version` returns the version of Nacre. Resolves with the exit
+ * status.
+ */
+export async function runSsh(words: readonly string[], version: () => string): Promise<number> {
+  const isInBackground = words[0] === BACKGROUND && process.connected;
+  try {
     if (words.length === 0) {
       process.stdout.write(HELP);
       return FAILURE;
     }
     // It needs an IPC channel; without one it is an unknown option.
-    if (words[0] === BACKGROUND && process.connected) return ssh(words.slice(2), inBackground(words[1] === "terminal"));
-    return ssh(words);
-  }, "nacre --help");
+    if (isInBackground) return await ssh(words.slice(2), version, inBackground(words[1] === "terminal"));
+    return await ssh(words, version);
+  } catch (error) {
+    sayError(error, "nacre --help");
+    return FAILURE;
+  }
+}
+
+async function ssh(line: readonly string[], version: () => string, background?: Background): Promise<number> {
+  const split = splitSshWords(line);
+  for (const [name, value] of [...split.before, ...split.after]) {
+    switch (name) {
+      case "-h":
+      case "--help":
+        process.stdout.write(HELP);
+        return 0;
+      case "-V":
+        // Programs look for the version of OpenSSH whose options they may use.
+        process.stderr.write(`OpenSSH_10.5 compatible, nacre ${version()}\n`);
+        return 0;
+      case "-Q":
+        return (await import("./query.ts")).query(value);
+    }
+  }
+  const words = readSshWords(split);
+  if (words.control !== undefined) return control(words.control);
+  if (words.quiet) redirectMessages(() => {});
+  else if (words.logFile !== undefined) redirectMessages(logTo(words.logFile));
+  if (words.inBackground && background === undefined) return startInBackground(line, words.hasSession);
+  for (const note of words.notes) say(`nacre: ${note}`);
+  try {
+    return await run(words, version, background);
+  } catch (error) {
+    const lines = sshMessages(error, contextOf(words));
+    for (const text of lines) say(escapeText(text));
+    // A log file has the lines of ssh(1) alone, as programs expect them.
+    if (lines.length > 0 && words.logFile !== undefined) return FAILURE;
+    throw error;
+  }
 }
 
 /**
- * Runs `nacre [user@]host`: connects, sets up forwards, runs the command or a shell, and resolves with the exit status. Rejects with the
- * `SshError` that ended the connection. `background` is set in the process that `-f` starts.
+ * Connects, sets up forwards, runs the command or a shell, and resolves with the exit status. Rejects with the `SshError` that ended the
+ * connection. `background` is set in the process that `-f` starts.
  */
-async function ssh(line: readonly string[], background?: Background): Promise<number> {
-  if (asksForHelp(line, SSH_OPTIONS, INSTEAD_OF_SSH_OPTIONS)) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  const words = parseSshArguments(line);
-  if (words.inBackground && background === undefined) return startInBackground(line, words.hasSession);
+async function run(words: SshArguments, version: () => string, background: Background | undefined): Promise<number> {
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
-  const terminal = background === undefined ? openTerminal() : background.terminal && terminalOn(background.terminal);
+  const terminal = words.batchMode
+    ? undefined
+    : background === undefined
+      ? openTerminal()
+      : background.terminal && terminalOn(background.terminal);
+  const trace = words.verbose ? (await import("./verbose.ts")).verboseTrace(words, version()) : undefined;
   try {
-    const { client, typedAhead } = await logIn(words, words, { terminal, keyLog, earlyChannel: words.hasSession });
+    const setup = { terminal, keyLog, earlyChannel: words.hasSession, trace };
+    const { client, typedAhead } = await logIn(words, words, setup);
     try {
       return await useConnection(client, words, typedAhead, background);
     } finally {
@@ -53,6 +95,29 @@ async function ssh(line: readonly string[], background?: Background): Promise<nu
   }
 }
 
+function contextOf({ user, host, port, strictHostKeys = false }: SshArguments): MessageContext {
+  return { user: user ?? account().username, host, port, strictHostKeys };
+}
+
+/** Returns a function that appends messages to a file. Throws `file-unwritable`. */
+function logTo(path: string): (text: string) => void {
+  try {
+    const file = openSync(path, "a", 0o600);
+    return (text) => writeSync(file, text);
+  } catch (cause) {
+    say(`nacre: Couldn't open logfile ${escapeText(path)}: ${escapeText((cause as Error).message)}`);
+    throw unwritable("the log file", cause);
+  }
+}
+
+/** Reports that no shared connection takes the command of `-O`: nacre neither makes nor uses a control socket. */
+function control({ command, path }: NonNullable<SshArguments["control"]>): number {
+  const state = existsSync(path) ? "Connection refused" : "No such file or directory";
+  say(`nacre: Control socket connect(${escapeText(path)}): ${state}`);
+  if (existsSync(path)) say(`nacre: -O ${command} is not supported yet; use ssh -O ${command}`);
+  return FAILURE;
+}
+
 /** Runs the forwards and the session that the command line requests. Returns the exit status. */
 async function useConnection(
   client: Client,
@@ -61,6 +126,10 @@ async function useConnection(
   background: Background | undefined,
 ): Promise<number> {
   const stop = new AbortController();
+  if (words.verbose) for (const { option, listen, target } of words.forwards) if (option !== "-R")
+    say(
+      `debug1: Local connections to ${listen.host ?? "LOCALHOST"}:${listen.port ?? listen.path} forwarded to remote address ${target?.host ?? target?.path ?? "socks"}:${target?.port ?? 0}`,
+    );
   const starting = startForwards(client, words.forwards, {
     exitOnFailure: words.exitOnForwardFailure,
     say,
@@ -83,6 +152,7 @@ async function useConnection(
       return 0;
     }
     if (!words.hasSession) throw await client.ended;
+    if (words.verbose) say("debug1: Entering interactive session.");
     const status = await runRemote(client, words, typedAhead);
     await untilForwardsIdle(forwards);
     return status;

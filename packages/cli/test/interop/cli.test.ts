@@ -156,11 +156,11 @@ describe("a terminal", () => {
     );
     const device = (await terminal.until("\r\n")).trim();
 
-    expect(await terminal.until("the fingerprint you expect): ")).toContain(`${await fingerprintOfServer()}\r\n`);
+    expect(await terminal.until("(yes/no/[fingerprint])? ")).toContain(`${await fingerprintOfServer()}\r\n`);
     terminal.type("yes\r");
-    await terminal.until("Password for alice@127.0.0.1: ");
+    await terminal.until("alice@127.0.0.1's password: ");
     terminal.type("wrong\r");
-    await terminal.until("Wrong password. Password for alice@127.0.0.1: ");
+    await terminal.until("Permission denied, please try again.\r\nalice@127.0.0.1's password: ");
     terminal.type(`${password()}\r`);
 
     // Type during the login: the password line has ended, and no shell runs yet.
@@ -183,7 +183,7 @@ describe("a terminal", () => {
   test("only on this side: a line typed during the login is the command's first input", async () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "head -n 1 | tr a-z A-Z"];
     const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${quoted(commandLine(words))}`);
-    await terminal.until("Password for alice@127.0.0.1: ");
+    await terminal.until("alice@127.0.0.1's password: ");
     terminal.type(`${password()}\r`);
     await terminal.until("\r\n");
     terminal.type("first line\r");
@@ -198,7 +198,7 @@ describe("a terminal", () => {
     terminal.type("yes\ryes");
     // The system echoes input that it buffers for the next reader.
     await terminal.until("yes\r\nyes");
-    await terminal.until("the fingerprint you expect): ");
+    await terminal.until("(yes/no/[fingerprint])? ");
     terminal.type("no\r");
     expect(await terminal.until("\r\n")).toBe("no");
     await terminal.until("status 255\r\n");
@@ -210,9 +210,9 @@ describe("a terminal", () => {
     const known = join(folder, "known_fingerprint");
     const words = ["-p", `${sshd.port}`, "--known-hosts", known, "alice@127.0.0.1", "echo logged in"];
     const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}`);
-    await terminal.until("the fingerprint you expect): ");
+    await terminal.until("(yes/no/[fingerprint])? ");
     terminal.type(`${await fingerprintOfServer()}\rnot the password\r`);
-    await terminal.until("Password for alice@127.0.0.1: ");
+    await terminal.until("alice@127.0.0.1's password: ");
     terminal.type(`${password()}\r`);
     expect(await terminal.until("logged in\r\n")).toBe("\r\n");
     expect(await terminal.closed).toBe(0);
@@ -313,7 +313,7 @@ describe("an error gives status 255 and one line with its code", () => {
     const words = ["-p", `${sshd.port}`, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
     const terminal = new TestTerminal(`export HOME='${folder}'; ${quoted(commandLine(words))}; echo "status $?"`);
     for (let attempt = 1; attempt <= 3; attempt++) {
-      await terminal.until("Password for alice@127.0.0.1: ");
+      await terminal.until("alice@127.0.0.1's password: ");
       terminal.type("wrong\r");
     }
     expect((await terminal.until("status 255\r\n")).trim()).toBe(

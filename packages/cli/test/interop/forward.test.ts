@@ -144,9 +144,9 @@ describe("-J", () => {
     const words = [...common.slice(2), "-J", `alice@127.0.0.1:${bastion.port}`, "-p", `${inner.port}`];
     const command = commandLine([...words, "alice@127.0.0.1", "echo in"]).map((word) => `'${word}'`);
     const terminal = new TestTerminal(`export NACRE_TEST_HOME='${folder}'; ${command.join(" ")}; echo "status $?"`);
-    await terminal.until(`Password for alice@127.0.0.1 (jump host, port ${bastion.port}): `);
+    await terminal.until(`jump host, port ${bastion.port}: alice@127.0.0.1's password: `);
     terminal.type(`${password()}\r`);
-    await terminal.until(`Password for alice@127.0.0.1: `);
+    await terminal.until(`alice@127.0.0.1's password: `);
     terminal.type(`${password()}\r`);
     await terminal.until("in\r\n");
     await terminal.until("status 0");
@@ -346,9 +346,9 @@ describe("-f", () => {
     const terminal = new TestTerminal(
       `export NACRE_TEST_HOME='${folder}'; before=$(stty -g); ${command}; echo "status $?"; test "$before" = "$(stty -g)" && echo restored`,
     );
-    await terminal.until("Password for alice@127.0.0.1: ");
+    await terminal.until("alice@127.0.0.1's password: ");
     terminal.type("wrong\r");
-    await terminal.until("Wrong password. Password for alice@127.0.0.1: ");
+    await terminal.until("Permission denied, please try again.\r\nalice@127.0.0.1's password: ");
     terminal.type(`${password()}\r`);
     await terminal.until("status 0\r\n");
     await terminal.until("restored");
@@ -368,7 +368,7 @@ describe("-f", () => {
     const shell = `export NACRE_TEST_HOME='${folder}'; sh -c 'echo "pid $$"; exec "$0" "$@"' ${command}; echo "status $?"; cat`;
 
     const cancelled = new TestTerminal(shell);
-    await cancelled.until("Password for alice@127.0.0.1: ");
+    await cancelled.until("alice@127.0.0.1's password: ");
     cancelled.type("\x03");
     await cancelled.until("[auth-cancelled]");
     await cancelled.until("status 255\r\n");
@@ -378,7 +378,7 @@ describe("-f", () => {
       const killed = new TestTerminal(shell);
       await killed.until("pid ");
       const pid = Number((await killed.until("\r\n")).trim());
-      await killed.until("Password for alice@127.0.0.1: ");
+      await killed.until("alice@127.0.0.1's password: ");
       process.kill(pid, signal);
       await killed.until("status ");
       // The server logs it when the background process closes its connection.

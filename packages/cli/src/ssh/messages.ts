@@ -1,0 +1,97 @@
+import { SshError } from "@nacre/wire";
+
+/** The login that an error ended. */
+export interface MessageContext {
+  readonly user: string;
+  readonly host: string;
+  readonly port: number | undefined;
+  /** Whether an unknown host was refused without a question (StrictHostKeyChecking yes). */
+  readonly strictHostKeys: boolean;
+}
+
+/**
+ * Returns the lines that ssh(1) prints for an error, for programs that search for them. Empty if it has no fixed message. Names in the error's
+ * message are escaped.
+ */
+export function sshMessages(error: unknown, context: MessageContext): readonly string[] {
+  if (!(error instanceof SshError)) return [];
+  switch (error.code) {
+    case "connection-failed":
+    case "connect-timeout":
+      return connecting(error, context);
+    case "host-key-unknown":
+      return [...strictLine(error, context), VERIFICATION_FAILED];
+    case "host-key-changed":
+      return [...CHANGED, VERIFICATION_FAILED];
+    case "host-key-refused":
+    case "host-key-revoked":
+      return [VERIFICATION_FAILED];
+    case "auth-failed": {
+      const [, methods] = /; it accepts: ([^;]*)/.exec(error.message) ?? [];
+      if (methods === undefined || /^jump host/.test(error.message)) return [];
+      const list = methods === "no further method" ? "" : methods.replaceAll(", ", ",");
+      return [`nacre: ${context.user}@${context.host}: Permission denied (${list}).`];
+    }
+    default:
+      return [];
+  }
+}
+
+const VERIFICATION_FAILED = "nacre: Host key verification failed.";
+
+const CHANGED = [
+  "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@",
+  "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @",
+  "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@",
+];
+
+/** The texts of the C library, which ssh(1) prints. */
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "Connection refused",
+  ECONNRESET: "Connection reset by peer",
+  EHOSTUNREACH: "No route to host",
+  ENETUNREACH: "Network is unreachable",
+  EACCES: "Permission denied",
+  ETIMEDOUT: "Connection timed out",
+};
+
+const LOOKUPS: Readonly<Record<string, string>> = {
+  ENOTFOUND: "Name or service not known",
+  EAI_AGAIN: "Temporary failure in name resolution",
+};
+
+/** A jump host's error names it, so host and port are those of the message. */
+function connecting(error: SshError, context: MessageContext): readonly string[] {
+  const [, host = context.host, port = `${context.port ?? 22}`] =
+    /cannot connect to (\S+) port (\d+):/.exec(error.message) ?? [];
+  const code = systemCode(error);
+  if (LOOKUPS[code] !== undefined) return [`nacre: Could not resolve hostname ${host}: ${LOOKUPS[code]}`];
+  if (error.code === "connect-timeout" && !error.message.includes("cannot connect to"))
+    return [
+      "nacre: Connection timed out during banner exchange",
+      `nacre: Connection to ${host} port ${port} timed out`,
+    ];
+  const reason = error.code === "connect-timeout" ? "Connection timed out" : REASONS[code];
+  return reason === undefined ? [] : [`nacre: connect to host ${host} port ${port}: ${reason}`];
+}
+
+/** Returns the code of the system's error that caused this one; "" without one. */
+function systemCode(error: unknown): string {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+    const { code, syscall } = first as NodeJS.ErrnoException;
+    if (code !== undefined && syscall !== undefined) return code;
+  }
+  return "";
+}
+
+const KEY_TYPES: Readonly<Record<string, string>> = { "ssh-ed25519": "ED25519", "ssh-rsa": "RSA" };
+
+function strictLine(error: SshError, { host, port, strictHostKeys }: MessageContext): readonly string[] {
+  const [, format = ""] = /is unknown: (\S+) /.exec(error.message) ?? [];
+  if (!strictHostKeys || /^jump host/.test(error.message)) return [];
+  const place = port === undefined || port === 22 ? host : `[${host}]:${port}`;
+  return [
+    `nacre: No ${KEY_TYPES[format] ?? "ECDSA"} host key is known for ${place} and you have requested strict checking.`,
+  ];
+}
