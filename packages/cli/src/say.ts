@@ -29,10 +29,11 @@ export function redirectMessages(to: (text: string) => void): void {
 }
 
 /** Prints an error: first the fixed message of ssh(1), if it has one, then our own. `help` is the command that lists the options. */
-export function sayError(error: unknown, help: string): void {
+function sayError(error: unknown, help: string): void {
   if (!(error instanceof CommandLineError)) return say(`nacre: ${explain(error)}`);
   const { sshLine, advice, code } = error;
-  if (sshLine !== undefined) say(oneLine(escapeText(sshLine.startsWith("command-line") ? sshLine : `nacre: ${sshLine}`)));
+  if (sshLine !== undefined)
+    say(oneLine(escapeText(sshLine.startsWith("command-line") ? sshLine : `nacre: ${sshLine}`)));
   const text = advice === "" ? "the command line is invalid" : advice;
   say(`nacre: ${oneLine(escapeText(`${text} (see ${help}) [${code}]`, { keepLines: true }))}`);
 }

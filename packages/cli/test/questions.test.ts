@@ -32,7 +32,9 @@ describe("questions at a terminal", () => {
     const { fake, ask } = at("first\r", "second\r");
     expect(await call(ask.password, 1)).toBe("first");
     expect(await call(ask.password, 2)).toBe("second");
-    expect(fake.shown).toBe("alice@example.org's password: \nPermission denied, please try again.\nalice@example.org's password: \n");
+    expect(fake.shown).toBe(
+      "alice@example.org's password: \nPermission denied, please try again.\nalice@example.org's password: \n",
+    );
   });
 
   test("asks for a passphrase with the escaped file name", async () => {
@@ -88,6 +90,13 @@ describe("an unknown host", () => {
   ])("answers %j: accepted is %s", async (answers, accepted) => {
     const { ask } = at(...answers);
     expect(await call(ask.unknownHost, hostKey)).toBe(accepted);
+  });
+
+  test("does not ask about an unknown host with StrictHostKeyChecking yes", () => {
+    const fake = new FakeTerminal("yes\r");
+    const { options } = questions(fake.terminal, { ...login, strictHostKeys: true });
+    expect(() => options.unknownHost?.(hostKey)).toThrow(expect.objectContaining({ code: "host-key-unknown" }));
+    expect(fake.shown).toBe("");
   });
 
   test("is not accepted when the question is cancelled", async () => {

@@ -110,7 +110,10 @@ describe("parseSshArguments", () => {
     ["-fN host", { hasSession: false, requestTty: "no", hasInput: false, inBackground: true }],
     ["-f host sleep 10", { hasInput: false, inBackground: true, command: "sleep 10" }],
     ["-NL1:web:80 host", { hasSession: false, requestTty: "no", forwards: [parseForward("-L", "1:web:80")] }],
-    ["-W web:80 host", { hasSession: false, requestTty: "no", stdioTarget: { host: "web", port: 80 }, exitOnForwardFailure: true }],
+    [
+      "-W web:80 host",
+      { hasSession: false, requestTty: "no", stdioTarget: { host: "web", port: 80 }, exitOnForwardFailure: true },
+    ],
     ["-o ExitOnForwardFailure=yes host", { exitOnForwardFailure: true }],
     ["-oexitonforwardfailure=Yes host", { exitOnForwardFailure: true }],
     ["-o ExitOnForwardFailure=no -o ExitOnForwardFailure=yes host", {}],
@@ -126,6 +129,122 @@ describe("parseSshArguments", () => {
     ],
   ])("parses %s", (line, expected) => {
     expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
+  });
+
+  test.each<[string, Partial<SshArguments>]>([
+    // Options after the host, as restic, rclone and git-annex pass them.
+    ["host -p 2222 -l root -s sftp", { port: 2222, user: "root", isSubsystem: true, command: "sftp" }],
+    ["host -s sftp", { isSubsystem: true, command: "sftp" }],
+    ["host -S none -n -T ls -l", { hasInput: false, requestTty: "no", command: "ls -l" }],
+    ["host -tt -p22 ls", { requestTty: "force", port: 22, command: "ls" }],
+    // `--` ends the options on either side of the host, and stays in the command.
+    ["-T host -- mosh-server new", { requestTty: "no", command: "mosh-server new" }],
+    ["host -p 22 -- ls -x", { port: 22, command: "ls -x" }],
+    ["host -- -p 22", { command: "-p 22" }],
+    ["host ls -- -x", { command: "ls -- -x" }],
+    ["-T -p 22 -- host -v ls", { requestTty: "no", port: 22, command: "-v ls" }],
+    // What programs pass: scp, sshfs, lftp, docker, ansible, TRAMP, mosh, VS Code.
+    [
+      "-x -oPermitLocalCommand=no -oClearAllForwardings=yes -oRemoteCommand=none -oRequestTTY=no -- host scp -t x",
+      {
+        requestTty: "no",
+        command: "scp -t x",
+      },
+    ],
+    ["-2 -a -x host -s sftp", { isSubsystem: true, command: "sftp" }],
+    ["-nTxa host ls", { hasInput: false, requestTty: "no", command: "ls" }],
+    ["-C -o ControlMaster=auto -o ControlPersist=60s -o ControlPath=/tmp/x host ls", { command: "ls" }],
+    ["-e none -q host", { escapeChar: undefined, quiet: true }],
+    [
+      "-v -T -D 1080 -o ConnectTimeout=15 host bash",
+      {
+        verbose: true,
+        requestTty: "no",
+        connectTimeout: 15_000,
+        forwards: [parseForward("-D", "1080")],
+        command: "bash",
+      },
+    ],
+    // First or last wins.
+    ["-q -v host", { verbose: true }],
+    ["-v -q host", { quiet: true }],
+    ["-e ^x -e & host", { escapeChar: "&" }],
+    ["-e ^] host", { escapeChar: "\x1d" }],
+    ["-A -a host", {}],
+    ["-a -A host", { forwardAgent: true }],
+    ["-b ::1 -b 127.0.0.1 host", { localAddress: "127.0.0.1" }],
+    ["-o Port=1 -p 2 host", { port: 1 }],
+    ["-M -S /tmp/x host", { notes: ["this connection is not shared: nacre makes no control socket"] }],
+    ["-X -Y host", { notes: ["X11 forwarding is not supported; continuing without it"] }],
+    ["-K -k -y -P tag -F none host", {}],
+    ["-4 host", { localAddress: "0.0.0.0" }],
+    ["-6 host", { localAddress: "::" }],
+    ["-4 -b 127.0.0.1 host", { localAddress: "127.0.0.1" }],
+    ["-g -L 1:web:80 host", { forwards: [parseForward("-L", "*:1:web:80")] }],
+    ["-g -L localhost:1:web:80 host", { forwards: [parseForward("-L", "localhost:1:web:80")] }],
+    [
+      "-L 1:web:80 -W web:80 host",
+      {
+        hasSession: false,
+        requestTty: "no",
+        stdioTarget: { host: "web", port: 80 },
+        exitOnForwardFailure: true,
+      },
+    ],
+    ["-S /tmp/x -O check host", { control: { command: "check", path: "/tmp/x" } }],
+  ])("reads %s as ssh does", (line, expected) => {
+    expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
+  });
+
+  test("takes one word with a blank for an option and its value, as docker passes it", () => {
+    expect(parseSshArguments(["-o ConnectTimeout=30", "-T", "--", "host", "docker"])).toMatchObject({
+      connectTimeout: 30_000,
+      command: "docker",
+    });
+  });
+
+  test("never adds a host to a file of the system", () => {
+    const files = (line: string) => parse(`${line} host`).knownHosts;
+    expect(files("-o UserKnownHostsFile=none")).toEqual(["/dev/null", "/etc/ssh/ssh_known_hosts"]);
+    expect(files("-o UserKnownHostsFile=none -o GlobalKnownHostsFile=g")).toEqual(["/dev/null", "g"]);
+    expect(files("-o UserKnownHostsFile=u -o GlobalKnownHostsFile=none")).toEqual(["u"]);
+    expect(files("-o GlobalKnownHostsFile=none")).toEqual(["~/.ssh/known_hosts"]);
+    expect(files("-o BatchMode=yes")).toBeUndefined();
+  });
+
+  test.each([
+    ["-1 host", "SSH protocol v.1 is no longer supported"],
+    ["-j host", undefined],
+    ["-p 0 host", "Bad port '0'"],
+    ["-N -s host sftp", "Cannot specify -s with -N/SessionType"],
+    ["-s -N host sftp", "Cannot specify -N with -s/SessionType"],
+    ["-s host", "You must specify a subsystem to invoke."],
+    ["-f host", "Cannot fork into background without a command to execute."],
+    ["-W a:1 -W b:1 host", "stdio forward already specified"],
+    ["-J a host -J b", "Only a single -J option is permitted (use commas to separate multiple jump hops)"],
+    ["-L 1:2 host", "Bad local forwarding specification '1:2'"],
+    ["-c nosuch host", "Unknown cipher type 'nosuch'"],
+    ["-m nosuch host", "Unknown mac type 'nosuch'"],
+    ["-e abc host", "Bad escape character 'abc'."],
+    ["-O check host", 'No ControlPath specified for "-O" command'],
+    ["-O nosuch host", "Invalid multiplex command."],
+    ["-4 ::1", "Could not resolve hostname ::1: Address family for hostname not supported"],
+    ["-o NoSuch=1 host", "command-line: line 0: Bad configuration option: nosuch"],
+  ])("reports %s in the words of ssh", (line, sshLine) => {
+    expect(() => parse(line)).toThrow(expect.objectContaining({ code: "usage", sshLine }));
+  });
+
+  test.each([
+    ["-w any host", "tunnel devices are not supported"],
+    ["-I lib.so host", "PKCS#11 libraries are not supported"],
+    ["-G host", "ssh_config is not read"],
+    ["-F file host", "ssh_config is not read"],
+    ["host --trace", "unknown option --trace"],
+    ["-4 -b ::1 host", "is not of the family of -4"],
+  ])("refuses %s with a reason", (line, message) => {
+    expect(() => parse(line)).toThrow(
+      expect.objectContaining({ code: "usage", message: expect.stringContaining(message) }),
+    );
   });
 
   test("does not repeat a password of an address in the error", () => {
@@ -205,4 +324,23 @@ describe("a private key on the command line", () => {
     expect(parsing).toThrow(expect.objectContaining({ code: "usage", message: expect.stringContaining("-i FILE") }));
     expect(parsing).toThrow(expect.objectContaining({ message: expect.not.stringContaining("c2VjcmV0") }));
   });
+});
+
+test("characters in names · client", () => {
+  const refused = (words: readonly string[], sshLine: string): void =>
+    expect(() => parseSshArguments(words), words.join(" ")).toThrow(
+      expect.objectContaining({ code: "usage", sshLine }),
+    );
+  for (const character of "'`\"$\\;&<>|(){}\0\n\x1b") {
+    const name = `a${character}b`;
+    for (const words of [[`${name}@host`], ["-l", name, "host"], ["-J", `${name}@hop`, "host"]])
+      refused(words, "remote username contains invalid characters");
+    for (const words of [[name], ["-J", name, "host"], ["-o", `HostName="${name}"`, "host"]])
+      if (!words.some((word) => word.startsWith("HostName") && /["\\\n]/.test(character)))
+        refused(words, "hostname contains invalid characters");
+  }
+  for (const name of ["-oProxyCommand=x", "a -b"])
+    refused([`ssh://${encodeURIComponent(name)}@host`], "remote username contains invalid characters");
+  for (const name of ["a b", "a,b"]) refused([name], "hostname contains invalid characters");
+  refused(["--", "-oProxyCommand=x"], "hostname contains invalid characters");
 });

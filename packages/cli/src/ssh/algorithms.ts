@@ -65,10 +65,7 @@ export function chooseAlgorithms(
   };
 }
 
-function choose<K extends Kind>(
-  kind: K,
-  names: readonly string[] | undefined,
-): (typeof nodeAlgorithms)[K] | undefined {
+function choose<K extends Kind>(kind: K, names: readonly string[] | undefined): (typeof nodeAlgorithms)[K] | undefined {
   if (names === undefined) return undefined;
   const available: readonly { readonly name: string }[] = nodeAlgorithms[kind];
   const expected = available.map((one) => one.name).join(", ");

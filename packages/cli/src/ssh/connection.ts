@@ -1,5 +1,13 @@
 import { existsSync } from "node:fs";
-import { account, type Client, type ConnectOptions, connect, expandHome, type HopOptions, nodeAlgorithms } from "@nacre/node";
+import {
+  account,
+  type Client,
+  type ConnectOptions,
+  connect,
+  expandHome,
+  type HopOptions,
+  nodeAlgorithms,
+} from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { say, show } from "../say.ts";
 import type { Terminal } from "../terminal/terminal.ts";

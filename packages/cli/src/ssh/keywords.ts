@@ -191,7 +191,8 @@ const KEYWORDS: Readonly<Record<string, Row>> = {
     first("requestTty", choice({ auto: "auto", no: "no", false: "no", yes: "yes", true: "yes", force: "force" })),
   ),
   requiredrsasize: one((_, bits) => {
-    if (integer(bits) > MIN_RSA_BITS) throw bad(`requiredrsasize ${bits} is not supported: ${MIN_RSA_BITS} bits are always enough`);
+    if (integer(bits) > MIN_RSA_BITS)
+      throw bad(`requiredrsasize ${bits} is not supported: ${MIN_RSA_BITS} bits are always enough`);
   }),
   revokedhostkeys: needed("mark the key @revoked in known_hosts", "none"),
   securitykeyprovider: noted("SecurityKeyProvider has no effect; use an agent that holds the key", "none", "internal"),
@@ -207,7 +208,10 @@ const KEYWORDS: Readonly<Record<string, Row>> = {
   streamlocalbindmask: noted("StreamLocalBindMask has no effect: only you can use the sockets", "0177", "177"),
   streamlocalbindunlink: without("a socket file that exists is an error"),
   stricthostkeychecking: one(
-    first("strictHostKeyChecking", choice({ yes: "yes", true: "yes", "accept-new": "accept-new", ask: "ask", ...ANY_HOST })),
+    first(
+      "strictHostKeyChecking",
+      choice({ yes: "yes", true: "yes", "accept-new": "accept-new", ask: "ask", ...ANY_HOST }),
+    ),
   ),
   syslogfacility: without("there is no log of the system"),
   tag: without(FILES),
@@ -319,7 +323,10 @@ function connectTimeout(text: string): number {
 /** Returns whether to forward the agent at SSH_AUTH_SOCK. Another agent is refused, because it is not the one asked for. */
 function forwardAgent(text: string): boolean {
   if (/^(?:\$SSH_AUTH_SOCK|\$\{SSH_AUTH_SOCK\})$/.test(text)) return true;
-  return choice({ yes: true, true: true, no: false, false: false }, () => `forwardagent ${text} is not supported: only the agent at SSH_AUTH_SOCK is forwarded`)(text);
+  return choice(
+    { yes: true, true: true, no: false, false: false },
+    () => `forwardagent ${text} is not supported: only the agent at SSH_AUTH_SOCK is forwarded`,
+  )(text);
 }
 
 /** Reads the bytes and the time after which keys change: `1G 1h`, or `default`. */
@@ -342,7 +349,9 @@ function userName(text: string): string {
 }
 
 /** Files of known host keys; `none` stands for no file. */
-function files(key: "userKnownHostsFiles" | "globalKnownHostsFiles"): (settings: Settings, paths: readonly string[]) => void {
+function files(
+  key: "userKnownHostsFiles" | "globalKnownHostsFiles",
+): (settings: Settings, paths: readonly string[]) => void {
   return (settings, paths) => {
     settings[key] ??= paths[0]!.toLowerCase() === "none" ? [] : paths;
   };

@@ -7,6 +7,8 @@ export interface MessageContext {
   readonly port: number | undefined;
   /** Whether an unknown host was refused without a question (StrictHostKeyChecking yes). */
   readonly strictHostKeys: boolean;
+  /** Whether standard input and output are forwarded (`-W`). */
+  readonly hasStdioTarget: boolean;
 }
 
 /**
@@ -31,6 +33,23 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
       if (methods === undefined || /^jump host/.test(error.message)) return [];
       const list = methods === "no further method" ? "" : methods.replaceAll(", ", ",");
       return [`nacre: ${context.user}@${context.host}: Permission denied (${list}).`];
+    }
+    case "listen-failed": {
+      const [, host, port] = /^cannot listen on (\S+) port (\d+): the port is in use/.exec(error.message) ?? [];
+      if (host === undefined) return [];
+      const places = host === "localhost" ? ["::1", "127.0.0.1"] : [host];
+      return [
+        ...places.map((place) => `bind [${place}]:${port}: Address already in use`),
+        `channel_setup_fwd_listener_tcpip: cannot listen to port: ${port}`,
+        "Could not request local forwarding.",
+      ];
+    }
+    case "forward-unreachable":
+    case "forward-denied": {
+      if (!context.hasStdioTarget) return [];
+      const [, reason = "open failed"] = /cannot connect to it: (.*)$/.exec(error.message) ?? [];
+      const kind = error.code === "forward-denied" ? "administratively prohibited" : "connect failed";
+      return [`channel 0: open failed: ${kind}: ${reason}`, "stdio forwarding failed"];
     }
     default:
       return [];

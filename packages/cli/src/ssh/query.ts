@@ -2,7 +2,8 @@ import { nodeAlgorithms } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { say } from "../say.ts";
 
-const names = (algorithms: readonly { readonly name: string }[]): readonly string[] => algorithms.map(({ name }) => name);
+const names = (algorithms: readonly { readonly name: string }[]): readonly string[] =>
+  algorithms.map(({ name }) => name);
 
 /** Key formats that `nacre keygen` makes and a client logs in with. */
 const KEYS = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];

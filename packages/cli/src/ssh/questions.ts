@@ -30,7 +30,8 @@ export function questions(terminal: Terminal | undefined, target: LoginTarget): 
   if (terminal === undefined) return withoutTerminal(target);
   const options = askedAt(terminal, target);
   // rule: strict-host-keys
-  if (target.strictHostKeys) return { options: { ...options, ...withoutTerminal(target).options }, explain: (error) => error };
+  if (target.strictHostKeys)
+    return { options: { ...options, ...withoutTerminal(target).options }, explain: (error) => error };
   return { options, explain: (error) => error };
 }
 

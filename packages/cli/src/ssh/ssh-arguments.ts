@@ -105,9 +105,7 @@ function argumentsOf(settings: Settings, typedHost: string, command: readonly st
   if (sessionType === "subsystem" && command.length === 0)
     throw sshUsage("You must specify a subsystem to invoke.", "give its name after the host");
   if (stdioTarget !== undefined && (settings.stdinNull || forkAfterAuthentication))
-    throw usage(
-      `${forkAfterAuthentication ? "-f" : "-n"} and -W cannot be combined, because -W needs standard input`,
-    );
+    throw usage(`${forkAfterAuthentication ? "-f" : "-n"} and -W cannot be combined, because -W needs standard input`);
   if (forkAfterAuthentication && hasSession && command.length === 0)
     throw sshUsage(
       "Cannot fork into background without a command to execute.",

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { existsSync, openSync, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { account, type Client } from "@nacre/node";
 import { escapeText, type SshError } from "@nacre/wire";
 import { HELP } from "../help.ts";
 import { oneLine } from "../one-line.ts";
-import { FAILURE, redirectMessages, say, sayError } from "../say.ts";
+import { FAILURE, redirectMessages, say, withStatus } from "../say.ts";
 import { openTerminal, terminalOn } from "../terminal/terminal.ts";
 import { BACKGROUND, type Background, inBackground } from "./background.ts";
 import { logIn } from "./connection.ts";
@@ -21,20 +21,17 @@ import { unwritable } from "./unwritable.ts";
  * Runs `nacre` with these words, which name no other command, or `ssh`. `version` returns the version of Nacre. Resolves with the exit
  * status.
  */
-export async function runSsh(words: readonly string[], version: () => string): Promise<number> {
-  const isInBackground = words[0] === BACKGROUND && process.connected;
-  try {
+export function runSsh(words: readonly string[], version: () => string): Promise<number> {
+  return withStatus(async () => {
     if (words.length === 0) {
       process.stdout.write(HELP);
       return FAILURE;
     }
     // It needs an IPC channel; without one it is an unknown option.
-    if (isInBackground) return await ssh(words.slice(2), version, inBackground(words[1] === "terminal"));
-    return await ssh(words, version);
-  } catch (error) {
-    sayError(error, "nacre --help");
-    return FAILURE;
-  }
+    if (words[0] === BACKGROUND && process.connected)
+      return ssh(words.slice(2), version, inBackground(words[1] === "terminal"));
+    return ssh(words, version);
+  }, "nacre --help");
 }
 
 async function ssh(line: readonly string[], version: () => string, background?: Background): Promise<number> {
@@ -95,8 +92,8 @@ async function run(words: SshArguments, version: () => string, background: Backg
   }
 }
 
-function contextOf({ user, host, port, strictHostKeys = false }: SshArguments): MessageContext {
-  return { user: user ?? account().username, host, port, strictHostKeys };
+function contextOf({ user, host, port, strictHostKeys = false, stdioTarget }: SshArguments): MessageContext {
+  return { user: user ?? account().username, host, port, strictHostKeys, hasStdioTarget: stdioTarget !== undefined };
 }
 
 /** Returns a function that appends messages to a file. Throws `file-unwritable`. */
@@ -126,14 +123,19 @@ async function useConnection(
   background: Background | undefined,
 ): Promise<number> {
   const stop = new AbortController();
-  if (words.verbose) for (const { option, listen, target } of words.forwards) if (option !== "-R")
-    say(
-      `debug1: Local connections to ${listen.host ?? "LOCALHOST"}:${listen.port ?? listen.path} forwarded to remote address ${target?.host ?? target?.path ?? "socks"}:${target?.port ?? 0}`,
-    );
+  if (words.verbose)
+    for (const { option, listen, target } of words.forwards)
+      if (option !== "-R")
+        say(
+          `debug1: Local connections to ${listen.host ?? "LOCALHOST"}:${listen.port ?? listen.path} forwarded to remote address ${target?.host ?? target?.path ?? "socks"}:${target?.port ?? 0}`,
+        );
   const starting = startForwards(client, words.forwards, {
     exitOnFailure: words.exitOnForwardFailure,
     say,
-    warn,
+    warn: (error) => {
+      for (const text of sshMessages(error, contextOf(words))) say(escapeText(text));
+      warn(error);
+    },
     signal: stop.signal,
   });
   // Without this, socket files of listeners would remain.

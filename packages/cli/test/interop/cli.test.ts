@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -132,7 +132,7 @@ describe("a command", () => {
   test("defaults to a shell that reads standard input", async () => {
     const { stdout, stderr, status } = await nacre(login, "tty; exit 5\n");
     expect(stdout.toString()).toContain("not a tty\n");
-    expect(stderr).toBe("");
+    expect(stderr).toBe("Pseudo-terminal will not be allocated because stdin is not a terminal.\n");
     expect(status).toBe(5);
   });
 });
@@ -144,7 +144,7 @@ describe("a terminal", () => {
     expect(status).toBe(6);
     const once = await nacre([...withOptions("-t"), "tty"]);
     expect(once.stdout.toString()).toBe("not a tty\n");
-    expect(once.stderr).toContain("use -tt to request a terminal anyway");
+    expect(once.stderr).toContain("Pseudo-terminal will not be allocated because stdin is not a terminal.");
   });
 
   test("asks about the host and, without echo, for the password; passes on its size; is restored at the end", async () => {
@@ -241,7 +241,9 @@ describe("the host key", () => {
     const words = ["-p", `${sshd.port}`, "-i", keyFile, "--known-hosts", known];
     const refused = await nacre([...words, "alice@127.0.0.1", "true"]);
     expect(refused.status).toBe(255);
-    expect(refused.stderr).toMatch(/^nacre: .* SHA256:.*\[host-key-unknown\]\n$/);
+    expect(refused.stderr).toMatch(
+      /^nacre: Host key verification failed\.\nnacre: .* SHA256:.*\[host-key-unknown\]\n$/,
+    );
     expect(refused.stderr).toContain(await fingerprintOfServer());
     expect(refused.stderr).toContain(`connect once with --accept-new to add it to ${known} [`);
     expect(await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
@@ -255,7 +257,7 @@ describe("the host key", () => {
     const wrong = `SHA256:${"A".repeat(43)}`;
     const refused = await nacre([...words, wrong, "alice@127.0.0.1", "true"]);
     expect(refused.status).toBe(255);
-    expect(refused.stderr).toMatch(/^nacre: .*\[host-key-refused\]\n$/);
+    expect(refused.stderr).toMatch(/^nacre: Host key verification failed\.\nnacre: .*\[host-key-refused\]\n$/);
   });
 });
 
@@ -270,30 +272,42 @@ test("connects from the address of -b", async () => {
   expect(await nacre([...withOptions("-b", "127.0.0.1"), "echo in"])).toMatchObject({ status: 0, stderr: "" });
 });
 
-describe("an error gives status 255 and one line with its code", () => {
-  test.each<[string, string, () => string[] | Promise<string[]>]>([
+describe("an error gives status 255, the line of ssh, and one line with its code", () => {
+  test.each<[string, string, string, () => string[] | Promise<string[]>]>([
     [
       "a port without a listener",
       "connection-failed",
+      "connect to host 127\\.0\\.0\\.1 port \\d+: Connection refused\n",
       async () => ["-p", `${await freePort()}`, ...login.slice(2), "true"],
     ],
     [
       "a silent server",
       "connect-timeout",
+      "Connection timed out during banner exchange\nnacre: Connection to 127\\.0\\.0\\.1 port \\d+ timed out\n",
       async () => ["-o", "ConnectTimeout=1", "-p", `${await silentPort()}`, ...login.slice(2), "true"],
     ],
-    ["an address of another machine", "connection-failed", () => [...withOptions("-b", "192.0.2.1"), "true"]],
-    ["a password needed without a terminal", "auth-failed", () => [...withOptions("-l", "nobody-here"), "true"]],
-    ["a missing key file", "file-unreadable", () => [...withOptions("-i", join(folder, "none")), "true"]],
-    ["an unknown cipher", "usage", () => [...withOptions("-c", "rot13"), "true"]],
-    ["an unknown MAC", "usage", () => [...withOptions("-m", "none"), "true"]],
-    ["an unknown option", "usage", () => ["--frobnicate", ...login]],
-    ["no host", "usage", () => ["-p", "22"]],
-  ])("%s: %s", async (_, code, words) => {
+    ["an address of another machine", "connection-failed", "", () => [...withOptions("-b", "192.0.2.1"), "true"]],
+    [
+      "a name without an address",
+      "connection-failed",
+      "Could not resolve hostname nosuch\\.invalid: Name or service not known\n",
+      () => ["nosuch.invalid", "true"],
+    ],
+    [
+      "a password needed without a terminal",
+      "auth-failed",
+      "nobody-here@127\\.0\\.0\\.1: Permission denied \\(publickey,password\\)\\.\n",
+      () => [...withOptions("-l", "nobody-here"), "true"],
+    ],
+    ["an unknown cipher", "usage", "Unknown cipher type 'rot13'\n", () => [...withOptions("-c", "rot13"), "true"]],
+    ["an unknown MAC", "usage", "Unknown mac type 'none'\n", () => [...withOptions("-m", "none"), "true"]],
+    ["an unknown option", "usage", "", () => ["--frobnicate", ...login]],
+    ["no host", "usage", "", () => ["-p", "22"]],
+  ])("%s: %s", async (_, code, sshLines, words) => {
     const { status, stdout, stderr } = await nacre(await words());
     expect(status).toBe(255);
     expect(stdout.toString()).toBe("");
-    expect(stderr).toMatch(new RegExp(`^nacre: [^\\n]+ \\[${code}\\]\\n$`));
+    expect(stderr).toMatch(new RegExp(`^${sshLines && `nacre: ${sshLines}`}nacre: [^\\n]+ \\[${code}\\]\\n$`));
   });
 
   test("reports both a refused key and the missing terminal to ask for a password", async () => {
@@ -303,7 +317,8 @@ describe("an error gives status 255 and one line with its code", () => {
     const words = ["-p", `${sshd.port}`, "-i", wrong, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
     const { status, stderr } = await nacre(words);
     expect(status).toBe(255);
-    expect(stderr).toMatch(/^nacre: alice: the server refused publickey \([^\n]+ \[auth-failed\]\n$/);
+    expect(stderr).toMatch(/^nacre: alice@127\.0\.0\.1: Permission denied \(publickey,password\)\.\n/);
+    expect(stderr).toMatch(/\nnacre: alice: the server refused publickey \([^\n]+ \[auth-failed\]\n$/);
     expect(stderr).toContain(fingerprint);
     expect(stderr).toContain("there is no terminal to ask for a password, so ");
     expect(stderr).not.toContain("given up");
@@ -317,7 +332,7 @@ describe("an error gives status 255 and one line with its code", () => {
       terminal.type("wrong\r");
     }
     expect((await terminal.until("status 255\r\n")).trim()).toBe(
-      "nacre: alice: the server refused password (3 times); it accepts: publickey, password [auth-failed]",
+      "nacre: alice@127.0.0.1: Permission denied (publickey,password).\r\nnacre: alice: the server refused password (3 times); it accepts: publickey, password [auth-failed]",
     );
     expect(await terminal.closed).toBe(0);
   });
@@ -356,6 +371,104 @@ describe("an error gives status 255 and one line with its code", () => {
     expect(stdout.toString()).toBe("begun\n");
     expect(stderr).toMatch(/^nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
     expect(status).toBe(255);
+  });
+});
+
+describe("in the place of ssh", () => {
+  test.each<[string, (host: string) => string[], string]>([
+    ["options after the host", (host) => [host, "-T", "-p", `${sshd.port}`, "echo", "hi"], "hi\n"],
+    [
+      "`--` before the command, and one in it",
+      (host) => [host, "-p", `${sshd.port}`, "--", "echo", "a", "--"],
+      "a --\n",
+    ],
+    [
+      "what docker passes",
+      (host) => ["-o ConnectTimeout=30", "-T", "-p", `${sshd.port}`, "--", host, "echo hi"],
+      "hi\n",
+    ],
+    [
+      "what ansible passes",
+      (host) => [
+        ...[
+          "-C",
+          "-o",
+          "ControlMaster=auto",
+          "-o",
+          "ControlPersist=60s",
+          "-o",
+          "KbdInteractiveAuthentication=no",
+          "-o",
+        ],
+        ...[
+          "PreferredAuthentications=gssapi-with-mic,publickey",
+          "-o",
+          "PasswordAuthentication=no",
+          "-o",
+          'User="alice"',
+        ],
+        ...["-o", "ConnectTimeout=10", "-o", 'ControlPath="cp"', "-o", `Port=${sshd.port}`, host, "echo hi"],
+      ],
+      "hi\n",
+    ],
+  ])("takes %s", async (_, words, expected) => {
+    const line = ["-i", keyFile, "--known-hosts", knownHosts, ...words("alice@127.0.0.1")];
+    expect(await nacre(line)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from(expected) });
+  });
+
+  test("starts a subsystem named after the host, as restic and rclone do", async () => {
+    const child = start(commandLine([...login, "-s", "sftp"]));
+    child.stdin.write(Uint8Array.of(0, 0, 0, 5, 1, 0, 0, 0, 3));
+    // sftp-server answers nothing once it has read the end of its input.
+    child.stdout.once("data", () => child.stdin.end());
+    const { status, stdout, stderr } = await ended(child);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.subarray(4, 9)).toEqual(Buffer.of(2, 0, 0, 0, 3));
+  });
+
+  test("sends LANG and LC_*", async () => {
+    const child = start(["env", "LC_NACRE=grüße", ...commandLine([...withOptions("--trace"), "true"])]);
+    child.stdin.end();
+    expect((await ended(child)).stderr).toMatch(/CHANNEL_REQUEST 0 env LC_NACRE/);
+  });
+
+  test("leaves out a key file that is missing, with a warning", async () => {
+    const missing = join(folder, "none");
+    expect(await nacre([...withOptions("-i", missing), "true"])).toMatchObject({
+      status: 0,
+      stderr: `Warning: Identity file ${missing} not accessible: No such file or directory.\n`,
+    });
+  });
+
+  test("prints no message with -q, and those of ssh alone to the file of -E", async () => {
+    expect(await nacre(["-q", "nosuch.invalid"])).toMatchObject({ status: 255, stderr: "" });
+    const log = join(folder, "log");
+    expect(await nacre(["-E", log, "nosuch.invalid"])).toMatchObject({ status: 255, stderr: "" });
+    expect(readFileSync(log, "utf8")).toBe(
+      "nacre: Could not resolve hostname nosuch.invalid: Name or service not known\n",
+    );
+  });
+
+  test("prints with -v who was authenticated, and how", async () => {
+    const { stderr } = await nacre([...withOptions("-v"), "true"]);
+    expect(stderr).toContain(`Authenticated to 127.0.0.1 ([127.0.0.1]:${sshd.port}) using "publickey".\n`);
+    expect(stderr).toContain("debug1: Entering interactive session.\n");
+  });
+
+  test("names the version of OpenSSH that it stands for", async () => {
+    expect(await nacre(["-V"])).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining("OpenSSH_10.5 compatible"),
+    });
+  });
+
+  test("has no commands as a link named ssh", async () => {
+    const link = join(folder, "ssh");
+    symlinkSync(commandLine([])[1]!, link);
+    const { status, stderr } = await ended(start([process.execPath, link, "-o", "ConnectTimeout=1", "keygen.invalid"]));
+    expect(status).toBe(255);
+    expect(stderr).toContain("Could not resolve hostname keygen.invalid");
+    expect((await ended(start([process.execPath, link, "--version"]))).stderr).toContain("unknown option --version");
   });
 });
 

@@ -202,6 +202,11 @@ export const EDGES: readonly Row[] = [
         remove("key-log-before-opening"),
         remove("key-log-opened"),
       ),
+      heldBy(
+        "cli/test/ssh-arguments",
+        "never adds a host to a file of the system",
+        patch("known-hosts-none", "return [...user, ...(globalKnownHostsFiles ?? [])];"),
+      ),
     ],
     server: heldBy(NODE, "special files · server", remove("owned-file-regular")),
   },
@@ -215,6 +220,26 @@ export const EDGES: readonly Row[] = [
       remove("close-inherited"),
       TERMINALS_HELD,
     ),
+  },
+  {
+    title: "characters in names",
+    client: [
+      heldBy("cli/test/ssh-arguments", "characters in names · client", remove("typed-user"), remove("typed-host")),
+      heldBy("cli/test/keywords", "refuses control characters in a user name", remove("config-user-controls")),
+    ],
+    server: "not touched",
+  },
+  {
+    title: "options dropped in silence",
+    client: [
+      heldBy("cli/test/keywords", "options dropped in silence · client", remove("config-not-dropped")),
+      heldBy(
+        "cli/test/questions",
+        "does not ask about an unknown host with StrictHostKeyChecking yes",
+        remove("strict-host-keys"),
+      ),
+    ],
+    server: "not touched",
   },
   {
     title: "type-ahead",
