@@ -58,8 +58,6 @@ const SFTP_USAGE = "nacre sftp [option…] [user@]host[:PATH] [LOCAL]";
 const CONNECTION_HELP = `  -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)
   -P PORT             port of the server (22)
   -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
-  -o ConnectTimeout=SECONDS  time for connecting to each host, until its key exchange is complete
-  -b ADDRESS          address of this machine to connect from
   --known-hosts FILE  known host keys (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept an unknown host and remember its key
   --host-key SHA256:… accept only this host key; repeatable
@@ -69,7 +67,7 @@ const CONNECTION_HELP = `  -i FILE             private key to log in with; repea
 `;
 
 /** `nacre --help`. */
-export const HELP: string = `usage: nacre [option…] [user@]host [command…]
+export const HELP: string = `usage: nacre [option…] [user@]host [option…] [--] [command…]
        ${CP_USAGE}
        ${SFTP_USAGE}
        ${KEYGEN_USAGE}       nacre serve [option…]
@@ -78,8 +76,8 @@ export const HELP: string = `usage: nacre [option…] [user@]host [command…]
        nacre --help | --version
 
 Runs the command on the host, or a login shell if there is no command. Exits with the command's status; with 255 and one line on
-standard error if the connection fails or a signal ends the command.
-The host may also be written ssh://[user@]host[:port]. Defaults are in parentheses.
+standard error if the connection fails or a signal ends the command. The options are those of ssh(1), and some more, which begin with --
+and stand before the host. nacre-ssh, and any link named ssh, have no commands such as cp: nacre-ssh cp connects to the host cp. The host may also be written ssh://[user@]host[:port]. Defaults are in parentheses.
 
   -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)
   -p PORT             port of the server (22)
@@ -87,6 +85,7 @@ The host may also be written ssh://[user@]host[:port]. Defaults are in parenthes
   -t                  request a terminal for a command too; -tt even if standard input is not a terminal
   -T                  request no terminal, also for a shell
   -n                  let the command read no input
+  -s                  start the subsystem that the command names
   -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
   -L [BIND:]PORT:HOST:HOSTPORT  listen here and connect from the server to HOST:HOSTPORT; a socket path may replace either side
   -R [BIND:]PORT:HOST:HOSTPORT  listen on the server (0 chooses a free port) and connect from here; without HOST, a SOCKS proxy
@@ -94,15 +93,26 @@ The host may also be written ssh://[user@]host[:port]. Defaults are in parenthes
   -W HOST:PORT        connect standard input and output to HOST:PORT from the server
   -N                  run no command and no shell
   -f                  go to the background after login, once the forwards are set up
-  -o ExitOnForwardFailure=yes|no  exit if a forward cannot be set up (no; with -W yes)
+  -g                  let other machines use the forwards that listen here
+  -A, -a              offer the agent to the server's commands, or do not (-a)
+  -o NAME=VALUE       keyword of ssh_config(5), such as ExitOnForwardFailure=yes or SetEnv=NAME=VALUE; README lists those that act
+  -o ConnectTimeout=SECONDS  time for connecting to each host, until its key exchange is complete
+  -b ADDRESS          address of this machine to connect from
+  -4, -6              use IPv4 or IPv6 only
+  -e CHARACTER        escape character of a remote terminal, or none (~)
   --known-hosts FILE  known host keys (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept an unknown host and remember its key
   --host-key SHA256:… accept only this host key; repeatable
   -c CIPHERS          ciphers to offer, separated by commas, most preferred first
   -m MACS             MACs to offer, in the same form
   --kex METHODS       key exchange methods to offer, in the same form
+  -q                  print no messages
+  -v                  print the stages of the connection
+  -E FILE             append messages to FILE in place of standard error
   --trace             print each packet to standard error, without secrets
   --keylog FILE       append session secrets to FILE, a regular file, for Wireshark; anyone with them can decrypt the session
+  -V                  print the version of OpenSSH whose options are known
+  -Q KIND             print the algorithms of a kind, such as cipher, mac, kex and key; -Q help lists the kinds
 
 nacre cp copies files and directories to and from servers; nacre sftp works with the files of a server. nacre cp --help and
 nacre sftp --help list their options.

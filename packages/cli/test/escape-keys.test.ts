@@ -1,6 +1,6 @@
 import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { EscapeKeys } from "../src/ssh/escape-keys.ts";
+import { EscapeKeys, readEscapeChar } from "../src/ssh/escape-keys.ts";
 
 async function typed(...chunks: string[]): Promise<{ sent: string; disconnected: number }> {
   let disconnected = 0;
@@ -27,4 +27,22 @@ describe("EscapeKeys", () => {
     expect(await typed(keys)).toEqual({ sent, disconnected });
     expect(await typed(...Array.from(keys))).toEqual({ sent, disconnected });
   });
+});
+
+test("another escape character takes the place of ~, as with -e", async () => {
+  const keys = new EscapeKeys("%", () => {});
+  const sent = buffer(keys);
+  keys.end("~.%%\r%.x");
+  expect((await sent).toString()).toBe("~.%%\rx");
+});
+
+test.each([
+  ["~", "~"],
+  ["^]", "\x1d"],
+  ["^a", "\x01"],
+  ["^", "^"],
+  ["none", "none"],
+  ["NONE", "none"],
+])("the escape character %s is read as %j", (text, character) => {
+  expect(readEscapeChar(text)).toBe(character);
 });

@@ -30,7 +30,7 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
       return [VERIFICATION_FAILED];
     case "auth-failed": {
       const [, methods] = /; it accepts: ([^;]*)/.exec(error.message) ?? [];
-      if (methods === undefined || /^jump host/.test(error.message)) return [];
+      if (methods === undefined || error.message.startsWith("jump host")) return [];
       const list = methods === "no further method" ? "" : methods.replaceAll(", ", ",");
       return [`nacre: ${context.user}@${context.host}: Permission denied (${list}).`];
     }
@@ -108,7 +108,7 @@ const KEY_TYPES: Readonly<Record<string, string>> = { "ssh-ed25519": "ED25519", 
 
 function strictLine(error: SshError, { host, port, strictHostKeys }: MessageContext): readonly string[] {
   const [, format = ""] = /is unknown: (\S+) /.exec(error.message) ?? [];
-  if (!strictHostKeys || /^jump host/.test(error.message)) return [];
+  if (!strictHostKeys || error.message.startsWith("jump host")) return [];
   const place = port === undefined || port === 22 ? host : `[${host}]:${port}`;
   return [
     `nacre: No ${KEY_TYPES[format] ?? "ECDSA"} host key is known for ${place} and you have requested strict checking.`,

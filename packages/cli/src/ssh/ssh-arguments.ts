@@ -145,7 +145,8 @@ function argumentsOf(settings: Settings, typedHost: string, command: readonly st
 
 function connectionOf(settings: Settings, host: string): ConnectionArguments {
   const { strictHostKeyChecking, identityAgent = "SSH_AUTH_SOCK" } = settings;
-  const acceptNew = settings.acceptNew ?? strictHostKeyChecking === "accept-new";
+  const isStrict = strictHostKeyChecking === "yes";
+  const acceptNew = !isStrict && (settings.acceptNew ?? strictHostKeyChecking === "accept-new");
   checkPins(settings.hostKeys, settings.acceptNew ?? false);
   const { serverAliveInterval, serverAliveCountMax, numberOfPasswordPrompts, rekeyBytes, rekeyInterval } = settings;
   const limits = {
@@ -161,7 +162,7 @@ function connectionOf(settings: Settings, host: string): ConnectionArguments {
     identitiesOnly: settings.identitiesOnly,
     knownHosts: settings.knownHosts === undefined ? knownHostsOf(settings) : [settings.knownHosts],
     acceptNew,
-    strictHostKeys: strictHostKeyChecking === "yes" || undefined,
+    strictHostKeys: isStrict || undefined,
     hostKeys: settings.hostKeys,
     ciphers: settings.ciphers,
     macs: settings.macs,

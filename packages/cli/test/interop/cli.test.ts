@@ -389,26 +389,10 @@ describe("in the place of ssh", () => {
     ],
     [
       "what ansible passes",
-      (host) => [
-        ...[
-          "-C",
-          "-o",
-          "ControlMaster=auto",
-          "-o",
-          "ControlPersist=60s",
-          "-o",
-          "KbdInteractiveAuthentication=no",
-          "-o",
-        ],
-        ...[
-          "PreferredAuthentications=gssapi-with-mic,publickey",
-          "-o",
-          "PasswordAuthentication=no",
-          "-o",
-          'User="alice"',
-        ],
-        ...["-o", "ConnectTimeout=10", "-o", 'ControlPath="cp"', "-o", `Port=${sshd.port}`, host, "echo hi"],
-      ],
+      (host) =>
+        `-C -o ControlMaster=auto -o ControlPersist=60s -o ControlPath="cp" -o KbdInteractiveAuthentication=no -o PreferredAuthentications=gssapi-with-mic,publickey -o PasswordAuthentication=no -o User="alice" -o ConnectTimeout=10 -o Port=${sshd.port} ${host} echo hi`.split(
+          " ",
+        ),
       "hi\n",
     ],
   ])("takes %s", async (_, words, expected) => {

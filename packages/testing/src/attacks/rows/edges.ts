@@ -204,7 +204,7 @@ export const EDGES: readonly Row[] = [
       ),
       heldBy(
         "cli/test/ssh-arguments",
-        "never adds a host to a file of the system",
+        "known hosts of the system · client",
         patch("known-hosts-none", "return [...user, ...(globalKnownHostsFiles ?? [])];"),
       ),
     ],

@@ -1,0 +1,100 @@
+import { SshError } from "@nacre/wire";
+import { expect, test } from "vitest";
+import { sshMessages } from "../src/ssh/messages.ts";
+
+const context = { user: "alice", host: "example.org", port: 2222, strictHostKeys: false, hasStdioTarget: false };
+
+/** Returns the error of a connection that the system refused with this code. */
+function failed(code: string, message = "cannot connect to example.org port 2222: …"): SshError {
+  const cause = Object.assign(new Error(code), { code, syscall: "connect" });
+  return new SshError("connection-failed", message, { cause });
+}
+
+test.each<[string, unknown, string[]]>([
+  [
+    "a refused connection",
+    failed("ECONNREFUSED"),
+    ["nacre: connect to host example.org port 2222: Connection refused"],
+  ],
+  [
+    "several refused addresses",
+    new SshError("connection-failed", "cannot connect to example.org port 2222: …", {
+      cause: new AggregateError([Object.assign(new Error("x"), { code: "ECONNREFUSED", syscall: "connect" })]),
+    }),
+    ["nacre: connect to host example.org port 2222: Connection refused"],
+  ],
+  [
+    "a name without an address",
+    failed("ENOTFOUND"),
+    ["nacre: Could not resolve hostname example.org: Name or service not known"],
+  ],
+  [
+    "a jump host that is down",
+    new SshError("connection-failed", "jump host hop port 22: cannot connect to hop port 22: connection refused", {
+      cause: failed("ECONNREFUSED"),
+    }),
+    ["nacre: connect to host hop port 22: Connection refused"],
+  ],
+  [
+    "a connection without an answer",
+    new SshError("connect-timeout", "cannot connect to example.org port 2222: no answer within 1000 ms"),
+    ["nacre: connect to host example.org port 2222: Connection timed out"],
+  ],
+  [
+    "a server that sends nothing",
+    new SshError("connect-timeout", "the server did not identify itself within 1000 ms; it sent nothing"),
+    ["nacre: Connection timed out during banner exchange", "nacre: Connection to example.org port 2222 timed out"],
+  ],
+  [
+    "a refused login",
+    new SshError(
+      "auth-failed",
+      "alice: the server refused none; it accepts: publickey, password; there is no terminal",
+    ),
+    ["nacre: alice@example.org: Permission denied (publickey,password)."],
+  ],
+  ["a new host", new SshError("host-key-unknown", "…"), ["nacre: Host key verification failed."]],
+  ["an unknown code of the system", failed("EWHATEVER"), []],
+  ["another error", new SshError("connection-lost", "…"), []],
+  ["no SshError", new Error("x"), []],
+])("ssh has a line for %s, or none", (_, error, lines) => {
+  expect(sshMessages(error, context)).toEqual(lines);
+});
+
+test("a changed host key has the warning that programs search for", () => {
+  const lines = sshMessages(new SshError("host-key-changed", "…"), context);
+  expect(lines).toContain("@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @");
+  expect(lines.at(-1)).toBe("nacre: Host key verification failed.");
+});
+
+test("StrictHostKeyChecking yes names the type of the unknown key", () => {
+  const error = new SshError(
+    "host-key-unknown",
+    "the host key of example.org port 2222 is unknown: ssh-ed25519 SHA256:x; …",
+  );
+  expect(sshMessages(error, { ...context, strictHostKeys: true })).toEqual([
+    "nacre: No ED25519 host key is known for [example.org]:2222 and you have requested strict checking.",
+    "nacre: Host key verification failed.",
+  ]);
+});
+
+test("a port in use and a refused -W have the lines of ssh", () => {
+  const taken = new SshError(
+    "listen-failed",
+    "cannot listen on 127.0.0.1 port 80: the port is in use; choose another port",
+  );
+  expect(sshMessages(taken, context)).toEqual([
+    "bind [127.0.0.1]:80: Address already in use",
+    "channel_setup_fwd_listener_tcpip: cannot listen to port: 80",
+    "Could not request local forwarding.",
+  ]);
+  const refused = new SshError(
+    "forward-unreachable",
+    "cannot connect to a:1: the server cannot connect to it: Connection refused",
+  );
+  expect(sshMessages(refused, context)).toEqual([]);
+  expect(sshMessages(refused, { ...context, hasStdioTarget: true })).toEqual([
+    "channel 0: open failed: connect failed: Connection refused",
+    "stdio forwarding failed",
+  ]);
+});
