@@ -5,7 +5,7 @@ const DEFAULT_PATTERNS: readonly string[] = ["LANG", "LC_*"];
 
 /**
  * Returns the environment variables for a session: those of this process that a pattern matches and no later `-pattern` removes
- * (ssh_config(5), SendEnv), and those that are set (SetEnv), of which the first with a name counts.
+ * (ssh_config(5), SendEnv), and those that are set (SetEnv). The first value set for a name counts.
  */
 export function sessionEnvironment(
   sendEnv: readonly string[],

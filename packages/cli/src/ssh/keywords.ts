@@ -49,7 +49,10 @@ const many =
 /** A keyword that is accepted without effect, and why. */
 const without = (_reason: string): Row => many(() => {});
 
-/** A keyword that would make a connection safer, or do what the user asked for: values other than the harmless ones get a line that says so. */
+/**
+ * A keyword without effect that would make a connection safer, or do what the user asked for. Values other than the harmless ones get a
+ * line that says so.
+ */
 const noted = (reason: string, ...harmless: readonly string[]): Row =>
   many((settings, [value = ""]) => {
     if (!harmless.includes(value.toLowerCase())) settings.notes.push(reason);

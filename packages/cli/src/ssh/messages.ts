@@ -12,8 +12,8 @@ export interface MessageContext {
 }
 
 /**
- * Returns the lines that ssh(1) prints for an error, for programs that search for them. Empty if it has no fixed message. Names in the error's
- * message are escaped.
+ * Returns the lines that ssh(1) prints for an error, for programs that search for them. Empty if it has no fixed message. Escape the lines
+ * before display.
  */
 export function sshMessages(error: unknown, context: MessageContext): readonly string[] {
   if (!(error instanceof SshError)) return [];

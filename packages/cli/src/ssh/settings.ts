@@ -2,7 +2,9 @@ import type { ForwardTarget } from "nacre";
 import type { Destination } from "./destination.ts";
 import type { ForwardArgument } from "./forward-arguments.ts";
 
-/** Whether to request a pseudo-terminal: only for a shell, never, if standard input is a terminal, or always (ssh_config(5), RequestTTY). */
+/**
+ * Whether to request a pseudo-terminal: only for a shell, never, if standard input is a terminal, or always (ssh_config(5), RequestTTY).
+ */
 export type RequestTty = "auto" | "no" | "yes" | "force";
 
 /**

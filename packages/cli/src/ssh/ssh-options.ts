@@ -77,7 +77,7 @@ export const SSH_OPTIONS: Readonly<Record<string, Row>> = {
     settings.sessionType = "subsystem";
   }),
   "-t": flag((settings) => {
-    // Twice requests a terminal even if standard input is none.
+    // Twice requests a terminal even if standard input is another file.
     settings.requestTty = settings.requestTty === "yes" || settings.requestTty === "force" ? "force" : "yes";
   }),
   "-v": flag((settings) => {
