@@ -31,7 +31,8 @@ type Kind = keyof typeof KINDS;
 
 /**
  * Reads a list of names separated by commas, with the wildcards `*` and `?`, as in ssh_config(5): after `+` they follow the default list,
- * after `^` they precede it, and after `-` they are removed from it. Names that OpenSSH knows and Nacre lacks are left out. Throws `usage` for any other name.
+ * after `^` they precede it, and after `-` they are removed from it. Names that OpenSSH knows and Nacre lacks are left out. Throws `usage`
+ * for any other name.
  */
 export function readAlgorithms(kind: Kind, text: string, isKeyword = false): readonly string[] {
   const [, sign, list = ""] = /^([-+^]?)(.*)$/s.exec(text) ?? [];

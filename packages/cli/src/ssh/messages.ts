@@ -37,9 +37,8 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
     case "listen-failed": {
       const [, host, port] = /^cannot listen on (\S+) port (\d+): the port is in use/.exec(error.message) ?? [];
       if (host === undefined) return [];
-      const places = host === "localhost" ? ["::1", "127.0.0.1"] : [host];
       return [
-        ...places.map((place) => `bind [${place}]:${port}: Address already in use`),
+        `bind [${systemError(error)?.address ?? host}]:${port}: Address already in use`,
         `channel_setup_fwd_listener_tcpip: cannot listen to port: ${port}`,
         "Could not request local forwarding.",
       ];
@@ -83,7 +82,7 @@ const LOOKUPS: Readonly<Record<string, string>> = {
 function connecting(error: SshError, context: MessageContext): readonly string[] {
   const [, host = context.host, port = `${context.port ?? 22}`] =
     /cannot connect to (\S+) port (\d+):/.exec(error.message) ?? [];
-  const code = systemCode(error);
+  const code = systemError(error)?.code ?? "";
   if (LOOKUPS[code] !== undefined) return [`nacre: Could not resolve hostname ${host}: ${LOOKUPS[code]}`];
   if (error.code === "connect-timeout" && !error.message.includes("cannot connect to"))
     return [
@@ -94,14 +93,13 @@ function connecting(error: SshError, context: MessageContext): readonly string[]
   return reason === undefined ? [] : [`nacre: connect to host ${host} port ${port}: ${reason}`];
 }
 
-/** Returns the code of the system's error that caused this one; "" without one. */
-function systemCode(error: unknown): string {
+/** Returns the system's error that caused this one; `undefined` without one. */
+function systemError(error: unknown): (NodeJS.ErrnoException & { readonly address?: string }) | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
-    const { code, syscall } = first as NodeJS.ErrnoException;
-    if (code !== undefined && syscall !== undefined) return code;
+    const first: NodeJS.ErrnoException = cause instanceof AggregateError ? cause.errors[0] : cause;
+    if (first?.syscall !== undefined) return first;
   }
-  return "";
+  return undefined;
 }
 
 const KEY_TYPES: Readonly<Record<string, string>> = { "ssh-ed25519": "ED25519", "ssh-rsa": "RSA" };

@@ -133,7 +133,8 @@ async function useConnection(
     exitOnFailure: words.exitOnForwardFailure,
     say,
     warn: (error) => {
-      for (const text of sshMessages(error, contextOf(words))) say(escapeText(text));
+      const context = { ...contextOf(words), hasStdioTarget: false };
+      for (const text of sshMessages(error, context)) say(escapeText(text));
       warn(error);
     },
     signal: stop.signal,
