@@ -343,6 +343,27 @@ describe("an upload", () => {
       expect(isSame(server.files.find("g").data, pattern(300_000))).toBe(true);
     }
   });
+
+  it("reads a file that states too small a size in few reads, and to its end if they are short", async () => {
+    await open();
+    make(local.files, { "/home/f": "" });
+    local.files.find("/home/f").data = pattern(300_000);
+    local.stat = async () => ({ type: "file", size: 0, mode: 0o444, atimeMs: 0, mtimeMs: 0 });
+    let reads = 0;
+    const openFile = local.open.bind(local);
+    // The files of /proc give a few pages at once.
+    local.open = async (path, follow) => {
+      const file = await openFile(path, follow);
+      const read = (buffer: Uint8Array, position: number): Promise<number> => {
+        reads++;
+        return file.read(buffer.subarray(0, 16_384), position);
+      };
+      return { read, close: () => file.close() };
+    };
+    await upload(sftp, here("/home/f"), "g");
+    expect(isSame(server.files.find("g").data, pattern(300_000))).toBe(true);
+    expect(reads).toBeLessThan(25);
+  });
 });
 
 describe("both directions", () => {

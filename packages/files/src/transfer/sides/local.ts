@@ -32,10 +32,15 @@ const BUFFER_LENGTH = 255 * 1024;
 /** Files of at least this many bytes are read with a reused buffer. A shorter file gets a buffer of its own length. */
 const REUSED_FROM = 64 * 1024;
 
+/** Length in bytes of the memory that is allocated at once for short files. */
+const SHORT_MEMORY = 128 * 1024;
+
 /** Reads local files for an upload. Reuses its buffers. */
 export class LocalSource implements SourceTree {
   readonly #files: LocalFiles;
   readonly #buffers: Uint8Array[] = [];
+  /** Memory for the next short files. */
+  #shortMemory = new Uint8Array(0);
 
   constructor(files: LocalFiles) {
     this.#files = files;
@@ -88,12 +93,11 @@ export class LocalSource implements SourceTree {
     const file = await this.#files.open(path, follow);
     try {
       const length = Math.max(0, size - start);
-      const isReused = length >= REUSED_FROM;
       // With one byte more, the first read finds the end of the file.
-      const whole = isReused ? (this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH)) : new Uint8Array(length + 1);
-      const buffer = bucket === undefined ? whole : whole.subarray(0, bucket.piece);
+      let memory = length < REUSED_FROM ? new Uint8Array(length + 1) : this.#takeBuffer();
       for (let position = start; ; ) {
         throwIfAborted(context);
+        const buffer = bucket === undefined ? memory : memory.subarray(0, bucket.piece);
         const count = await file.read(buffer, position);
         if (count > 0) {
           await bucket?.take(count, context.signal);
@@ -101,9 +105,11 @@ export class LocalSource implements SourceTree {
           yield buffer.subarray(0, count);
         }
         position += count;
-        if (count === 0 || (count < buffer.length && position >= size)) break;
+        // A file that is longer than it states, as those of /proc are, may give fewer bytes than fit before its end.
+        if (count === 0 || (count < buffer.length && position === size)) break;
+        if (position > size && memory.length < BUFFER_LENGTH) memory = this.#takeBuffer();
       }
-      if (isReused) this.#buffers.push(whole);
+      if (memory.length === BUFFER_LENGTH) this.#buffers.push(memory);
     } finally {
       await file.close();
     }
@@ -113,7 +119,7 @@ export class LocalSource implements SourceTree {
     const file = await this.#files.open(path, follow);
     try {
       // One byte more shows whether the file has grown.
-      const buffer = new Uint8Array(size + 1);
+      const buffer = this.#takeShort(size + 1);
       return (await file.read(buffer, 0)) === size ? buffer.subarray(0, size) : undefined;
     } finally {
       await file.close();
@@ -122,6 +128,18 @@ export class LocalSource implements SourceTree {
 
   readlink(path: string): Promise<string> {
     return this.#files.readlink(path);
+  }
+
+  #takeBuffer(): Uint8Array {
+    return this.#buffers.pop() ?? new Uint8Array(BUFFER_LENGTH);
+  }
+
+  /** Returns memory that nothing else uses. An array for each file would take as long as reading 4 KiB. */
+  #takeShort(length: number): Uint8Array {
+    if (this.#shortMemory.length < length) this.#shortMemory = new Uint8Array(Math.max(length, SHORT_MEMORY));
+    const memory = this.#shortMemory.subarray(0, length);
+    this.#shortMemory = this.#shortMemory.subarray(length);
+    return memory;
   }
 }
 
