@@ -26,6 +26,9 @@ export interface SftpClientOptions {
   readonly serverVersion?: string | undefined;
 }
 
+/** Length in bytes up to which a status or a handle is short. */
+const SHORT_REPLY = 1024;
+
 /** Bytes of SSH_FXP_DATA before the data: type, request id, length. */
 const DATA_HEADER = 9;
 
@@ -51,6 +54,8 @@ export class SftpClient<Waiter = void> {
   readonly #handles = new ServerHandles();
   /** Requests that are not sent, because their handle is shared. */
   readonly #refused: PendingRequest<Waiter>[] = [];
+  /** Memory of the last short reply. */
+  readonly #shortReply: Bytes = new Uint8Array(SHORT_REPLY);
   #state: State<Waiter> = { kind: "starting" };
   #serverLimits: SftpLimits;
 
@@ -263,7 +268,20 @@ export class SftpClient<Waiter = void> {
       throw new SshError("unexpected-message", `the SFTP server answered request ${id}, which is not pending`);
     if (number === SSH_FXP.DATA && !this.#isShared(request) && this.#hasData(request))
       return this.#receiveData(request);
-    return this.#answer(request, decodeReply(this.#frames.take(this.#frames.remaining), request.type!));
+    return this.#answer(request, decodeReply(this.#takeReply(number), request.type!));
+  }
+
+  /**
+   * Reads the current packet. A short status or handle is read into memory that the next one overwrites: the event has a copy of what it
+   * keeps. Every file has several, and fresh memory for each would take as long as decoding it.
+   */
+  #takeReply(number: number): Uint8Array {
+    const { remaining } = this.#frames;
+    const isCopied = number === SSH_FXP.STATUS || number === SSH_FXP.HANDLE;
+    if (!isCopied || remaining > SHORT_REPLY) return this.#frames.take(remaining);
+    const packet = this.#shortReply.subarray(0, remaining);
+    this.#frames.copy(packet);
+    return packet;
   }
 
   #receiveVersion(number: number): SftpClientEvent<Waiter> | undefined {

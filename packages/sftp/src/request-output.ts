@@ -36,7 +36,7 @@ export class RequestOutput extends OutputBuffer {
     const { number, extension, codec } = REQUESTS[type];
     const name = extension && EXTENSION_NAMES.get(extension.name);
     codec.write(this.#fields.clear(), request);
-    const fields = this.#fields.finish();
+    const fields = this.#fields.written;
     const length = REQUEST_HEADER + (name === undefined ? 0 : 4 + name.length) + fields.length;
     assertLength(length, type, maxPacketLength);
     const output = this.begin(length).byte(number).uint32(id);

@@ -89,6 +89,11 @@ export class Writer {
     return this;
   }
 
+  /** The written bytes as a view, valid until the next call of a method. */
+  get written(): Bytes {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
   /** Returns the written bytes as a new array. Later writes do not change it. */
   finish(): Bytes {
     return this.#bytes.slice(0, this.#length);
