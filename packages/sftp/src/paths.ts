@@ -25,7 +25,7 @@ export function encodePath(text: string): Bytes {
  * the result: it may contain lone surrogates and control characters.
  */
 export function decodePath(bytes: Uint8Array): string {
-  const text = asciiDecode(bytes) ?? utf8Decode(bytes);
+  const text = utf8Decode(bytes);
   if (text !== undefined) return text;
   let out = "";
   for (let at = 0; at < bytes.length; ) {
@@ -45,17 +45,6 @@ function asciiEncode(text: string): Bytes | undefined {
     bytes[at] = code;
   }
   return bytes;
-}
-
-/** Maximum number of bytes that `asciiDecode` decodes: each is an argument of one call. */
-const MAX_ASCII = 1024;
-
-/** Decodes US-ASCII. Returns `undefined` for other bytes and for long names. */
-function asciiDecode(bytes: Uint8Array): string | undefined {
-  if (bytes.length > MAX_ASCII) return undefined;
-  for (let at = 0; at < bytes.length; at++) if (bytes[at]! >= 0x80) return undefined;
-  // `apply` reads the array directly. A spread would call its iterator, which takes several times as long.
-  return String.fromCharCode.apply(undefined, bytes as ArrayLike<number> as number[]);
 }
 
 /** Matches a surrogate that is not part of a pair: with the flag `u`, a pair is one character outside the range. */

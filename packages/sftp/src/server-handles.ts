@@ -41,5 +41,6 @@ export function sharedHandle(): SshError {
 }
 
 function nameOf(handle: Uint8Array): string {
-  return String.fromCharCode(...handle);
+  // A spread would call the array's iterator.
+  return String.fromCharCode.apply(undefined, handle as ArrayLike<number> as number[]);
 }

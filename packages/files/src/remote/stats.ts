@@ -1,4 +1,5 @@
 import { type Attributes, decodePath, type NameEntry, type StatVfs } from "@nacre/sftp";
+import { utf8DecodeLossy } from "@nacre/wire";
 
 /** Bits of a mode that hold the type of the file (POSIX `S_IFMT`). */
 const TYPE_BITS = 0o170_000;
@@ -122,7 +123,7 @@ export class Dirent extends FileType {
 
 /** Returns the number after the type and the permissions: `-rw-r--r--    1 alice …`. */
 function linksOf(longname: Uint8Array): number | undefined {
-  const start = String.fromCharCode(...longname.subarray(0, LINE_START));
+  const start = utf8DecodeLossy(longname.subarray(0, LINE_START));
   const digits = /^[-a-z?][-rwxsStT]{9}[.+@]? +([0-9]{1,9}) /.exec(start)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
