@@ -10,6 +10,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   "ciphers-wasm": 3,
   kex: 2,
   keyfiles: 2,
+  config: 2,
   transport: 3,
   connection: 4,
   auth: 4,

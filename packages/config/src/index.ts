@@ -1,0 +1,21 @@
+export { expandText, type Environment, type ExpandProblem, type Tokens } from "./tokens.ts";
+export { configLines } from "./print.ts";
+export type { Origin } from "./problems.ts";
+export {
+  type AlgorithmList,
+  type AlgorithmNames,
+  answerQuestions,
+  type Asking,
+  type CommandLineSetting,
+  type ConfigAnswer,
+  type ConfigAnswers,
+  type ConfigFile,
+  type ConfigQuestion,
+  type ConfigRequest,
+  type FileAnswer,
+  type LocalFacts,
+  type ResolvedConfig,
+} from "./request.ts";
+export { resolveConfig } from "./resolve.ts";
+export { ALL_KEYWORDS } from "./state.ts";
+export type * from "./values.ts";

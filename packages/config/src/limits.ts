@@ -1,0 +1,46 @@
+import { configError } from "./problems.ts";
+
+/** Bounds on reading, so that no file takes unbounded time or memory. */
+const MAX_FILE_LENGTH = 1024 * 1024;
+const MAX_FILES = 256;
+const MAX_DEPTH = 16;
+const MAX_LINES = 100_000;
+const MAX_WORDS = 4096;
+
+/** Counts what a configuration costs. Throws `file-malformed` beyond a bound. */
+export class ReadingLimits {
+  #files = 0;
+  #lines = 0;
+
+  /** Checks how deep an included file is, before it is asked for. */
+  beginInclude(depth: number): void {
+    // rule: config-include-depth
+    if (depth > MAX_DEPTH) throw configError(["Too many recursive configuration includes"]);
+  }
+
+  /** Counts a file. */
+  beginFile(): void {
+    // rule: config-files
+    if (++this.#files > MAX_FILES) throw configError([`more than ${MAX_FILES} configuration files; include fewer`]);
+  }
+
+  /** Checks the size of a file. */
+  checkText(path: string, text: string): void {
+    // rule: config-file-size
+    if (text.length > MAX_FILE_LENGTH) throw configError([`${path}: longer than ${MAX_FILE_LENGTH} bytes`]);
+  }
+
+  /** Counts a line. */
+  countLine(path: string): void {
+    // rule: config-lines
+    if (++this.#lines > MAX_LINES) throw configError([`${path}: more than ${MAX_LINES} lines of configuration`]);
+  }
+
+  /** Returns whether a line has too many words or patterns. */
+  isTooWide(words: readonly string[]): boolean {
+    let count = words.length;
+    for (const word of words) for (const char of word) if (char === ",") count++;
+    // rule: config-patterns
+    return count > MAX_WORDS;
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * Returns whether a typed host name is safe: it reaches shells through tokens. It may not begin with `-` or have blanks, controls, or
+ * characters of a shell, as in OpenSSH 10.6.
+ */
+export function isSafeHost(host: string): boolean {
+  return !host.startsWith("-") && !/['`"$\\;&<>|(){},\s\p{Cc}]/u.test(host);
+}
+
+/** Returns whether a user name is safe after expansion. `$` and `\` may be in it, but no `\` at the end. */
+export function isSafeUser(user: string): boolean {
+  return !user.startsWith("-") && !/['`";&<>|(){}\p{Cc}]|\s-|\\$/u.test(user);
+}
+
+/** Returns whether a user name of the command line is safe. */
+export function isSafeTypedUser(user: string): boolean {
+  return isSafeUser(user) && !/[$\\]/.test(user);
+}

@@ -1,0 +1,117 @@
+import type { CommandLineSetting } from "@nacre/config";
+
+/** The words of a command line of `ssh`, as settings of a configuration. */
+export interface CommandLine {
+  readonly host: string;
+  readonly settings: readonly CommandLineSetting[];
+  readonly command: string | undefined;
+  readonly stdioForward: boolean;
+  /** Files of `-i`, which are dropped if they do not exist. */
+  readonly message?: string;
+}
+
+const FLAGS = "1246AaCfGgKkMNnqsTtVvXxYy";
+const WITH_VALUE = "BbcDEeFIiJLlmOoPpQRSWw";
+
+/** Settings of each flag that has one; `true`: it replaces earlier ones. */
+const SET: Readonly<Record<string, readonly string[]>> = {
+  4: ["AddressFamily inet"],
+  6: ["AddressFamily inet6"],
+  A: ["ForwardAgent yes"],
+  a: ["ForwardAgent no"],
+  C: ["Compression yes"],
+  f: ["ForkAfterAuthentication yes", "StdinNull yes"],
+  g: ["GatewayPorts yes"],
+  n: ["StdinNull yes"],
+  N: ["SessionType none", "RequestTTY no"],
+  q: ["LogLevel QUIET"],
+  s: ["SessionType subsystem"],
+  T: ["RequestTTY no"],
+  X: ["ForwardX11 yes"],
+  x: ["ForwardX11 no"],
+  Y: ["ForwardX11 yes", "ForwardX11Trusted yes"],
+};
+const REPLACE: Readonly<Record<string, string>> = {
+  b: "BindAddress",
+  B: "BindInterface",
+  c: "Ciphers",
+  e: "EscapeChar",
+  I: "PKCS11Provider",
+  m: "MACs",
+  S: "ControlPath",
+};
+const FIRST: Readonly<Record<string, string>> = { i: "IdentityFile", l: "User", P: "Tag", p: "Port" };
+
+/** Parses a command line as `ssh` does, up to what `-G` shows. Throws an `Error` with the message of `ssh` for a wrong one. */
+export function parseCommandLine(words: readonly string[]): CommandLine {
+  const settings: CommandLineSetting[] = [];
+  let host: string | undefined;
+  let stdioForward = false;
+  let verbose = 0;
+  let master = 0;
+  let terminal = 0;
+  let subsystem = false;
+  const replace = (text: string) => settings.push({ text, replaces: true });
+  const take = (letter: string, value: string) => {
+    if (letter === "v") replace(`LogLevel DEBUG${Math.min(++verbose, 3)}`);
+    else if (letter === "M") replace(`ControlMaster ${++master > 1 ? "ask" : "yes"}`);
+    else if (letter === "t") replace(`RequestTTY ${++terminal > 1 ? "force" : "yes"}`);
+    else if (letter === "o") settings.push({ text: value });
+    else if ("JLRD".includes(letter)) settings.push({ option: `-${letter}` as "-J", text: value });
+    else if (letter === "W") {
+      stdioForward = true;
+      for (const text of SET.N!) replace(text);
+    } else if (REPLACE[letter] !== undefined) replace(`${REPLACE[letter]} ${quoted(value)}`);
+    else if (FIRST[letter] !== undefined) settings.push({ text: `${FIRST[letter]} ${quoted(value)}` });
+    if (letter === "s") subsystem = true;
+    for (const text of SET[letter] ?? []) replace(text);
+  };
+  let i = 0;
+  for (; i < words.length; i++) {
+    const text = words[i]!;
+    if (text === "--") {
+      i++;
+      if (host !== undefined || words[i] === undefined) break;
+      host = destination(words[i]!, settings);
+      // Options are read on after the host.
+      continue;
+    }
+    if (!text.startsWith("-") || text === "-") {
+      if (host !== undefined) break;
+      host = destination(text, settings);
+      continue;
+    }
+    for (let k = 1; k < text.length; k++) {
+      const letter = text[k]!;
+      if (FLAGS.includes(letter)) {
+        take(letter, "");
+        continue;
+      }
+      if (!WITH_VALUE.includes(letter)) throw new Error(`unknown option -- ${letter}`);
+      take(letter, text.slice(k + 1) || (words[++i] ?? ""));
+      break;
+    }
+  }
+  const command = words.slice(i).join(" ");
+  if (host === undefined) throw new Error("usage: ssh");
+  void subsystem;
+  return { host, settings, command: command === "" ? undefined : command, stdioForward };
+}
+
+function quoted(value: string): string {
+  return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+}
+
+/** Splits `user@host` and `ssh://user@host:port`. */
+function destination(text: string, settings: CommandLineSetting[]): string {
+  const uri = /^ssh:\/\/(?:([^@;]*)(?:;[^@]*)?@)?([^@:/]+|\[[^\]]*\])(?::(\d*))?\/?$/.exec(text);
+  if (uri !== null) {
+    const [, user, host = "", port] = uri;
+    if (user !== undefined) settings.push({ text: `User ${quoted(decodeURIComponent(user))}` });
+    if (port !== undefined && port !== "") settings.push({ text: `Port ${port}` });
+    return host;
+  }
+  const at = text.lastIndexOf("@");
+  if (at > 0) settings.push({ text: `User ${quoted(text.slice(0, at))}` });
+  return text.slice(at + 1);
+}
