@@ -19,7 +19,6 @@ const SET: Readonly<Record<string, readonly string[]>> = {
   6: ["AddressFamily inet6"],
   A: ["ForwardAgent yes"],
   a: ["ForwardAgent no"],
-  C: ["Compression yes"],
   f: ["ForkAfterAuthentication yes", "StdinNull yes"],
   g: ["GatewayPorts yes"],
   n: ["StdinNull yes"],
@@ -40,7 +39,9 @@ const REPLACE: Readonly<Record<string, string>> = {
   m: "MACs",
   S: "ControlPath",
 };
-const FIRST: Readonly<Record<string, string>> = { i: "IdentityFile", l: "User", P: "Tag", p: "Port" };
+const FIRST: Readonly<Record<string, string>> = { i: "IdentityFile", P: "Tag", p: "Port" };
+
+const LEVELS = ["QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG1", "DEBUG2", "DEBUG3"];
 
 /** Parses a command line as `ssh` does, up to what `-G` shows. Throws an `Error` with the message of `ssh` for a wrong one. */
 export function parseCommandLine(words: readonly string[]): CommandLine {
@@ -49,21 +50,29 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
   let stdioForward = false;
   let verbose = 0;
   let master = 0;
-  let terminal = 0;
-  let subsystem = false;
+  let level = 0;
+  let terminal = "";
   const replace = (text: string) => settings.push({ text, replaces: true });
   const take = (letter: string, value: string) => {
-    if (letter === "v") replace(`LogLevel DEBUG${Math.min(++verbose, 3)}`);
-    else if (letter === "M") replace(`ControlMaster ${++master > 1 ? "ask" : "yes"}`);
-    else if (letter === "t") replace(`RequestTTY ${++terminal > 1 ? "force" : "yes"}`);
-    else if (letter === "o") settings.push({ text: value });
-    else if ("JLRD".includes(letter)) settings.push({ option: `-${letter}` as "-J", text: value });
+    if (letter === "v") {
+      // The first -v sets DEBUG1; each other raises the level by one.
+      level = verbose++ === 0 ? LEVELS.indexOf("DEBUG1") : Math.min(level + 1, LEVELS.length - 1);
+      replace(`LogLevel ${LEVELS[level]}`);
+    } else if (letter === "M") replace(`ControlMaster ${++master > 1 ? "ask" : "yes"}`);
+    else if (letter === "t") replace(`RequestTTY ${(terminal = terminal === "yes" ? "force" : "yes")}`);
+    else if (letter === "o") {
+      settings.push({ text: value });
+      const [, type] = /^\s*requesttty[\s="']+(\w+)/i.exec(value) ?? [];
+      if (type !== undefined) terminal ||= type.toLowerCase().replace("true", "yes");
+    }
+    else if ("CDJLRl".includes(letter)) settings.push({ option: `-${letter}` as "-J", text: value });
     else if (letter === "W") {
       stdioForward = true;
       for (const text of SET.N!) replace(text);
     } else if (REPLACE[letter] !== undefined) replace(`${REPLACE[letter]} ${quoted(value)}`);
     else if (FIRST[letter] !== undefined) settings.push({ text: `${FIRST[letter]} ${quoted(value)}` });
-    if (letter === "s") subsystem = true;
+    if (letter === "q") level = LEVELS.indexOf("QUIET");
+    if ("NTW".includes(letter)) terminal = "no";
     for (const text of SET[letter] ?? []) replace(text);
   };
   let i = 0;
@@ -71,10 +80,9 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
     const text = words[i]!;
     if (text === "--") {
       i++;
-      if (host !== undefined || words[i] === undefined) break;
-      host = destination(words[i]!, settings);
-      // Options are read on after the host.
-      continue;
+      // After `--`, no option is read: the host follows, if there was none, and then the command.
+      if (host === undefined && words[i] !== undefined) host = destination(words[i++]!, settings);
+      break;
     }
     if (!text.startsWith("-") || text === "-") {
       if (host !== undefined) break;
@@ -94,7 +102,6 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
   }
   const command = words.slice(i).join(" ");
   if (host === undefined) throw new Error("usage: ssh");
-  void subsystem;
   return { host, settings, command: command === "" ? undefined : command, stdioForward };
 }
 
@@ -107,11 +114,12 @@ function destination(text: string, settings: CommandLineSetting[]): string {
   const uri = /^ssh:\/\/(?:([^@;]*)(?:;[^@]*)?@)?([^@:/]+|\[[^\]]*\])(?::(\d*))?\/?$/.exec(text);
   if (uri !== null) {
     const [, user, host = "", port] = uri;
-    if (user !== undefined) settings.push({ text: `User ${quoted(decodeURIComponent(user))}` });
+    // quirk: a URI without a user counts as one that names it.
+    settings.push({ option: "-l", text: decodeURIComponent(user ?? "") });
     if (port !== undefined && port !== "") settings.push({ text: `Port ${port}` });
     return host;
   }
   const at = text.lastIndexOf("@");
-  if (at > 0) settings.push({ text: `User ${quoted(text.slice(0, at))}` });
+  if (at > 0) settings.push({ option: "-l", text: text.slice(0, at) });
   return text.slice(at + 1);
 }

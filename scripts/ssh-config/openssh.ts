@@ -96,6 +96,7 @@ export const DEBIAN_DEFAULTS: ConfigRequest["defaults"] = {
   forwardX11Trusted: true,
   ipQoS: [0xb8, 0x20],
   securityKeyProvider: "internal",
+  xAuthLocation: "/usr/bin/xauth",
 };
 
 /** What a command line prints: its lines, or the error. */

@@ -7,7 +7,11 @@ import type { ConfigState } from "./state.ts";
 /** Returns the name to connect to: an address in its usual form, a name completed by CanonicalDomains, or what a permitted CNAME says. */
 export function* canonicalName(state: ConfigState, name: string): Asking<string> {
   const address = canonicalAddress(name);
-  if (address !== undefined) return address;
+  if (address !== undefined) {
+    // quirk: an address of the other family stays as it is written.
+    const family = state.get("addressFamily") ?? "any";
+    return family === "any" || (family === "inet6") === address.includes(":") ? address : name;
+  }
   const proxy = state.get("proxy");
   const isDirect =
     proxy === undefined ||

@@ -37,7 +37,8 @@ function applyLine(state: ConfigState, { text, replaces }: CommandLineSetting): 
   const unknown = isKnown || isIgnored ? [] : [`command-line: line 0: Bad configuration option: ${keyword}`];
   if (words === undefined) throw new BadLine(...unknown, `${at}: invalid quotes`);
   if (unknown.length > 0) throw new BadLine(...unknown);
-  if (isBlockKeyword(keyword)) throw new BadLine(`${keyword} directive not supported as a command-line option`);
+  if (isBlockKeyword(keyword)) // quirk: the message for Match names Host.
+  throw new BadLine(`${keyword === "include" ? "Include" : "Host"} directive not supported as a command-line option`);
   if (name === undefined) return;
   const line = new Line(keyword, rest, words, ORIGIN, { ...state.request, fromUser: true });
   const value = (KEYWORDS[name] as Keyword<unknown>).parse(line);
@@ -48,6 +49,12 @@ function applyLine(state: ConfigState, { text, replaces }: CommandLineSetting): 
 /** Takes an option whose argument has another form than its keyword's line. */
 function applyOption(state: ConfigState, option: NonNullable<CommandLineSetting["option"]>, text: string): void {
   const line = new Line("", text, [text], ORIGIN, { ...state.request, fromUser: true });
+  if (option === "-C") return state.set("compression", "unknown", ORIGIN, true);
+  if (option === "-l") {
+    if (!state.isSet("user")) state.userIsTyped = true;
+    if (text !== "") state.set("user", text, ORIGIN);
+    return;
+  }
   if (option === "-J") {
     if (state.get("proxy")?.kind === "jump")
       throw configError(["Only a single -J option is permitted (use commas to separate multiple jump hops)"], "usage");

@@ -133,7 +133,7 @@ export const KEYWORDS: { readonly [K in keyof ConfigValues]: Keyword<ConfigValue
       return value ?? line.fail(`unsupported option "${text}".`, ...(text === "" ? [`${line.at}: missing argument.`] : []));
     },
     default: () => false,
-    print: (value) => [value ? "yes" : "no"],
+    print: (value) => [value === "unknown" ? "UNKNOWN" : value ? "yes" : "no"],
   },
   controlMaster: choice(["no", "yes", "ask", "auto", "autoask"], "no"),
   enableSSHKeysign: flag(false),
@@ -228,6 +228,10 @@ export const KEYWORDS: { readonly [K in keyof ConfigValues]: Keyword<ConfigValue
   knownHostsCommand: command(),
   tag: word(),
   versionAddendum: command({
+    parse: (line) => {
+      line.all();
+      return line.rest;
+    },
     finish: (value, expand) => (orNone(value) === undefined ? "" : expand.text(value)),
   }),
   localForward: {

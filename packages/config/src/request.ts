@@ -49,8 +49,8 @@ export interface ConfigFile {
 export interface CommandLineSetting {
   /** A line of configuration (`Port 22`, `Port=22`), or the argument of `option`. */
   readonly text: string;
-  /** An option whose argument is not written like a line. Names in that of `-J` are checked as typed. */
-  readonly option?: "-J" | "-L" | "-R" | "-D";
+  /** An option that no line can express. `-l` is also the user of `user@host`, whose tokens are not expanded; empty for `ssh://host`. */
+  readonly option?: "-C" | "-D" | "-J" | "-L" | "-l" | "-R";
   /** Whether it replaces earlier settings, as `-A` does. By default the first one wins, as with `-o`. */
   readonly replaces?: boolean;
 }

@@ -20,7 +20,6 @@ import type { ConfigValues } from "./values.ts";
 export function* resolveConfig(request: ConfigRequest): Asking<ResolvedConfig> {
   const state = new ConfigState(request);
   applyCommandLine(state);
-  const userIsTyped = state.isSet("user");
   checkTypedNames(state);
 
   // First pass: the word typed decides which blocks apply.
@@ -29,6 +28,7 @@ export function* resolveConfig(request: ConfigRequest): Asking<ResolvedConfig> {
   const hostName = state.get("hostName");
   let host = hostName === undefined ? request.host : expandOrFail(hostName, { h: request.host }, undefined, origin);
   if (canonicalAddress(host) === undefined) host = host.toLowerCase();
+  state.fixForCanonicalizing();
   host = yield* canonicalName(state, host);
 
   // Second pass: with the final name. Values of the first pass stay.
@@ -39,7 +39,7 @@ export function* resolveConfig(request: ConfigRequest): Asking<ResolvedConfig> {
   checkRaw(request, raw, host);
   const values: Record<string, unknown> = { ...raw, ...implied(state, raw, request) };
   const facts = { ...state.soFar(host), keyAlias: raw.hostKeyAlias?.toLowerCase() ?? request.host, port: raw.port };
-  const user = expandUser(state, raw.user, facts, userIsTyped);
+  const user = expandUser(state, raw.user, facts);
   const tokens = connectionTokens({ ...facts, remoteUser: user });
   for (const name of KEYWORD_NAMES) {
     const { finish } = KEYWORDS[name] as Keyword<unknown>;
@@ -124,8 +124,8 @@ const ALGORITHM_NAMES = [
 ] as const;
 
 /** Expands the user of a file, before `%r` and `%C` are known. */
-function expandUser(state: ConfigState, user: string, facts: TokenFacts, isTyped: boolean): string {
-  if (isTyped || !state.isSet("user")) return user;
+function expandUser(state: ConfigState, user: string, facts: TokenFacts): string {
+  if (state.userIsTyped || !state.isSet("user")) return user;
   const { remoteUser: _, ...without } = facts;
   const [origin] = state.originsOf("user");
   const expanded = expandOrFail(user, connectionTokens(without), state.request.local.environment, origin);

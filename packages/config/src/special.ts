@@ -203,6 +203,8 @@ export const forwardAgent: Keyword<boolean | string> = {
     line.expandEnvironment(text, `Invalid environment expansion ${text}.`);
     return text;
   },
+  // A path counts even after `yes` or `no`.
+  combine: (earlier, later) => (typeof earlier === "boolean" && typeof later === "string" ? later : earlier),
   default: () => false,
   finish: (value, expand) => (typeof value === "string" ? expand.path(value) : value),
   print: (value) => [typeof value === "string" ? value : value ? "yes" : "no"],

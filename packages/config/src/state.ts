@@ -35,6 +35,8 @@ export function valueOf(keyword: string): keyof ConfigValues | undefined {
   return BY_KEYWORD.get(keyword);
 }
 
+const CANONICAL_DEFAULTS = { canonicalizeMaxDots: 1, canonicalizeFallbackLocal: true, canonicalizeHostname: "no" } as const;
+
 /** What has been set so far, over both passes. */
 export class ConfigState {
   readonly request: ConfigRequest;
@@ -42,6 +44,8 @@ export class ConfigState {
   readonly notices: string[] = [];
   /** Lines about bad lines, of all files that are being read. */
   readonly problems: string[] = [];
+  /** Whether the user is from `-l` or `user@host`, not from a line. */
+  userIsTyped = false;
   /** Whether a `Match final` was read: it asks for the second pass. */
   wantsFinalPass = false;
 
@@ -73,6 +77,13 @@ export class ConfigState {
     const combined = combine === undefined ? earlier.value : combine(earlier.value as object, value as object);
     if (combined !== earlier.value)
       this.#settings.set(name, { value: combined, origins: [...earlier.origins, origin] });
+  }
+
+  /** quirk: the second pass cannot set these any more, even if the first did not. */
+  fixForCanonicalizing(): void {
+    const { defaults } = this.request;
+    for (const name of ["canonicalizeMaxDots", "canonicalizeFallbackLocal", "canonicalizeHostname"] as const)
+      if (!this.isSet(name)) this.#settings.set(name, { value: defaults?.[name] ?? CANONICAL_DEFAULTS[name], origins: [] });
   }
 
   /** Makes the value of every keyword: set, or by default. */

@@ -77,7 +77,8 @@ export interface ConfigValues {
   readonly canonicalizeFallbackLocal: Flag;
   readonly canonicalizeHostname: "no" | "yes" | "always";
   readonly checkHostIP: Flag;
-  readonly compression: Flag;
+  /** quirk: `"unknown"`, which means yes, is that of the option `-C`: `ssh -G` prints it so. */
+  readonly compression: Flag | "unknown";
   readonly controlMaster: "no" | "yes" | "ask" | "auto" | "autoask";
   readonly enableSSHKeysign: Flag;
   readonly clearAllForwardings: Flag;
