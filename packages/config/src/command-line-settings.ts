@@ -37,8 +37,9 @@ function applyLine(state: ConfigState, { text, replaces }: CommandLineSetting): 
   const unknown = isKnown || isIgnored ? [] : [`command-line: line 0: Bad configuration option: ${keyword}`];
   if (words === undefined) throw new BadLine(...unknown, `${at}: invalid quotes`);
   if (unknown.length > 0) throw new BadLine(...unknown);
-  if (isBlockKeyword(keyword)) // quirk: the message for Match names Host.
-  throw new BadLine(`${keyword === "include" ? "Include" : "Host"} directive not supported as a command-line option`);
+  // quirk: the message for Match names Host.
+  if (isBlockKeyword(keyword))
+    throw new BadLine(`${keyword === "include" ? "Include" : "Host"} directive not supported as a command-line option`);
   if (name === undefined) return;
   const line = new Line(keyword, rest, words, ORIGIN, { ...state.request, fromUser: true });
   const value = (KEYWORDS[name] as Keyword<unknown>).parse(line);

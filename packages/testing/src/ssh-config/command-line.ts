@@ -1,4 +1,5 @@
 import type { CommandLineSetting } from "@nacre/config";
+import { SshError } from "@nacre/wire";
 
 /** The words of a command line of `ssh`, as settings of a configuration. */
 export interface CommandLine {
@@ -6,8 +7,6 @@ export interface CommandLine {
   readonly settings: readonly CommandLineSetting[];
   readonly command: string | undefined;
   readonly stdioForward: boolean;
-  /** Files of `-i`, which are dropped if they do not exist. */
-  readonly message?: string;
 }
 
 const FLAGS = "1246AaCfGgKkMNnqsTtVvXxYy";
@@ -43,7 +42,7 @@ const FIRST: Readonly<Record<string, string>> = { i: "IdentityFile", P: "Tag", p
 
 const LEVELS = ["QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG1", "DEBUG2", "DEBUG3"];
 
-/** Parses a command line as `ssh` does, up to what `-G` shows. Throws an `Error` with the message of `ssh` for a wrong one. */
+/** Parses a command line as `ssh` does, up to what `-G` shows. Throws `usage` for a wrong one. */
 export function parseCommandLine(words: readonly string[]): CommandLine {
   const settings: CommandLineSetting[] = [];
   let host: string | undefined;
@@ -95,13 +94,13 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
         take(letter, "");
         continue;
       }
-      if (!WITH_VALUE.includes(letter)) throw new Error(`unknown option -- ${letter}`);
+      if (!WITH_VALUE.includes(letter)) throw new SshError("usage", `unknown option -- ${letter}`);
       take(letter, text.slice(k + 1) || (words[++i] ?? ""));
       break;
     }
   }
   const command = words.slice(i).join(" ");
-  if (host === undefined) throw new Error("usage: ssh");
+  if (host === undefined) throw new SshError("usage", "usage: ssh");
   return { host, settings, command: command === "" ? undefined : command, stdioForward };
 }
 
