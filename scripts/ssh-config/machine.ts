@@ -12,12 +12,16 @@ export interface PlacedCase {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Folder below ~/.ssh for relative includes; the caller removes it. */
-export const RELATIVE_FOLDER = "nacre-generated";
+/** Folders of a run, which the caller removes. */
+export interface Folders {
+  readonly cases: string;
+  /** Name of the folder below ~/.ssh for relative includes. */
+  readonly relative: string;
+}
 
-/** Generates a case and writes its files below `folder`. */
-export function placeCase(seed: number, number: number, folder: string): PlacedCase {
-  const place = { folder: `${folder}/${number}`, relativeFolder: `${RELATIVE_FOLDER}/${seed}-${number}` };
+/** Generates a case and writes its files. */
+export function placeCase(seed: number, number: number, { cases, relative }: Folders): PlacedCase {
+  const place = { folder: `${cases}/${number}`, relativeFolder: `${relative}/${number}` };
   const { config, includes, isInHome, args }: ConfigCase = generateCase(seed, number, place);
   const write = (path: string, files: Readonly<Record<string, string>>) => {
     mkdirSync(path, { recursive: true });

@@ -7,11 +7,9 @@ import type { ConfigState } from "./state.ts";
 /** Returns the name to connect to: an address in its usual form, a name completed by CanonicalDomains, or what a permitted CNAME says. */
 export function* canonicalName(state: ConfigState, name: string): Asking<string> {
   const address = canonicalAddress(name);
-  if (address !== undefined) {
-    // quirk: an address of the other family stays as it is written.
-    const family = state.get("addressFamily") ?? "any";
-    return family === "any" || (family === "inet6") === address.includes(":") ? address : name;
-  }
+  const family = state.get("addressFamily") ?? "any";
+  const isOther = address !== undefined && family !== "any" && (family === "inet6") !== address.includes(":");
+  if (address !== undefined && !isOther) return address;
   const proxy = state.get("proxy");
   const isDirect =
     proxy === undefined ||
@@ -21,15 +19,18 @@ export function* canonicalName(state: ConfigState, name: string): Asking<string>
   const mode = state.get("canonicalizeHostname") ?? "no";
   // A proxy resolves names in its own way, unless the configuration says otherwise.
   const applies = mode === "always" || (mode === "yes" && isDirect);
-  if (applies) {
+  // quirk: an address of the other family stays as it is written, and fails only if it is looked up.
+  if (applies && !isOther) {
     const found = yield* qualifiedName(state, name);
     if (found !== undefined) return found;
   }
   const rules = state.get("canonicalizePermittedCNAMEs") ?? [];
   if (rules.length === 0 || !(isDirect || mode === "always")) return name;
-  const canonical = yield* ask("lookup", { name });
-  if (canonical === undefined && isDirect)
-    throw configError([`ssh: Could not resolve hostname ${name}: Name or service not known`], "connection-failed");
+  const canonical = isOther ? undefined : yield* ask("lookup", { name });
+  if (canonical === undefined && isDirect) {
+    const why = isOther ? "Address family for hostname not supported" : "Name or service not known";
+    throw configError([`ssh: Could not resolve hostname ${name}: ${why}`], "connection-failed");
+  }
   return followed(state, name, canonical, applies);
 }
 

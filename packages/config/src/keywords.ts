@@ -104,7 +104,7 @@ const forwards: Pick<Keyword<readonly Forward[]>, "combine" | "default" | "finis
 };
 
 const files: Pick<Keyword<readonly string[]>, "parse" | "print"> = {
-  parse: (line) => allWords(line, ["none"], 32),
+  parse: (line) => allWords(line, 32),
   print: oneLine,
 };
 

@@ -148,13 +148,18 @@ export function needTime(line: Line): number | "none" {
   return text === "none" ? text : (parseTime(text) ?? line.fail("invalid time value."));
 }
 
-/** Reads all words of a line; `alone` lists those that may not stand beside others. */
-export function allWords(line: Line, alone: readonly string[] = ["none"], most?: number): string[] {
+/** Refuses a word of `alone`, in any case, that does not stand alone. */
+export function refuseBeside(line: Line, words: readonly string[], text: string, ...alone: readonly string[]): void {
+  if (words.length > 1 && alone.includes(text.toLowerCase()))
+    line.fail(`keyword ${line.keyword} "${text}" argument must appear alone.`);
+}
+
+/** Reads all words of a line: up to `most`, or `none` alone. */
+export function allWords(line: Line, most?: number): string[] {
   const words = line.all();
   for (const text of words) {
     if (text === "") line.fail(`keyword ${line.keyword} empty argument`);
-    const lone = alone.find((one) => one === text.toLowerCase());
-    if (lone !== undefined && words.length > 1) line.fail(`keyword ${line.keyword} "${lone}" argument must appear alone.`);
+    refuseBeside(line, words, text, "none");
   }
   if (most !== undefined && words.length > most) line.fail(`too many ${line.keyword} entries.`);
   return words;

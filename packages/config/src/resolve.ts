@@ -125,7 +125,12 @@ const ALGORITHM_NAMES = [
 
 /** Expands the user of a file, before `%r` and `%C` are known. */
 function expandUser(state: ConfigState, user: string, facts: TokenFacts): string {
-  if (state.userIsTyped || !state.isSet("user")) return user;
+  if (!state.isSet("user")) return user;
+  // The name typed was checked before; one of a file that stands in its place was not.
+  if (state.userIsTyped) {
+    if (!isSafeUser(user)) throw configError(["remote username contains invalid characters"]);
+    return user;
+  }
   const { remoteUser: _, ...without } = facts;
   const [origin] = state.originsOf("user");
   const expanded = expandOrFail(user, connectionTokens(without), state.request.local.environment, origin);

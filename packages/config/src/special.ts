@@ -1,4 +1,4 @@
-import { type Keyword, list, needTime, oneLine, parseInteger, parseTime, restOfLine } from "./kinds.ts";
+import { type Keyword, list, needTime, oneLine, parseInteger, parseTime, refuseBeside, restOfLine } from "./kinds.ts";
 import { parseJump } from "./jump-hosts.ts";
 import type { Line } from "./line.ts";
 import { isSafeHost, isSafeTypedUser } from "./names.ts";
@@ -239,7 +239,7 @@ export const setEnv: Keyword<readonly string[]> = {
   parse: (line) => {
     const pairs: string[] = [];
     for (const text of line.all()) {
-      if (text.indexOf("=") < 1) line.fail("Invalid SetEnv.");
+      if (!text.includes("=")) line.fail("Invalid SetEnv.");
       const name = text.slice(0, text.indexOf("=") + 1);
       if (!pairs.some((pair) => pair.startsWith(name))) pairs.push(text);
     }
@@ -254,9 +254,8 @@ export const setEnv: Keyword<readonly string[]> = {
 export const channelTimeout: Keyword<readonly string[]> = {
   parse: (line) => {
     const words = line.all();
-    if (words.length > 1 && words.some((text) => text.toLowerCase() === "none"))
-      line.fail(`keyword ${line.keyword} "none" argument must appear alone.`);
     for (const text of words) {
+      refuseBeside(line, words, text, "none");
       const equals = text.indexOf("=");
       if (text.toLowerCase() !== "none" && (equals < 1 || parseTime(text.slice(equals + 1)) === undefined))
         line.fatal(`invalid channel timeout ${text}`);
@@ -270,10 +269,8 @@ export const channelTimeout: Keyword<readonly string[]> = {
 export const permitRemoteOpen: Keyword<readonly string[]> = {
   parse: (line) => {
     const words = line.all();
-    if (words.length > 1)
-      for (const text of words)
-        if (/^(?:any|none)$/i.test(text)) line.fail(`keyword ${line.keyword} "${text}" argument must appear alone.`);
     for (const text of words) {
+      refuseBeside(line, words, text, "any", "none");
       if (/^(?:any|none)$/i.test(text)) continue;
       const port = /^(?:\[[^\]]*\]|[^:[\]]*):(.+)$/s.exec(text)?.[1];
       if (port === undefined || !(port === "*" || (line.port(port) ?? 0) > 0))
@@ -288,10 +285,9 @@ export const permitRemoteOpen: Keyword<readonly string[]> = {
 export const canonicalDomains: Keyword<readonly string[]> = {
   parse: (line) => {
     const words = line.all();
-    if (words.length > 1 && words.some((text) => text.toLowerCase() === "none"))
-      line.fail(`keyword ${line.keyword} "none" argument must appear alone.`);
     if (words.length === 0) line.fatal("no canonicaldomains specified");
     return words.map((text) => {
+      refuseBeside(line, words, text, "none");
       const name = text.toLowerCase();
       const says = `domain name "${name}"`;
       if (name === "") line.fail("empty domain name");
@@ -310,9 +306,8 @@ export const cnames: Keyword<readonly CnameRule[]> = {
   printedName: "canonicalizePermittedcnames",
   parse: (line) => {
     const words = line.all();
-    if (words.length > 1 && words.some((text) => text.toLowerCase() === "none"))
-      line.fail(`keyword ${line.keyword} "none" argument must appear alone.`);
     return words.flatMap((text): CnameRule[] => {
+      refuseBeside(line, words, text, "none");
       if (text.toLowerCase() === "none") return [];
       const lower = text.toLowerCase();
       if (lower === "*") return [{ source: "*", target: "*" }];
