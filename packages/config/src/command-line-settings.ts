@@ -33,7 +33,7 @@ function applyLine(state: ConfigState, { text, replaces }: CommandLineSetting): 
   const name = valueOf(keyword);
   const words = splitWords(rest);
   const isKnown = name !== undefined || isBlockKeyword(keyword) || OLD_KEYWORDS[keyword] !== undefined;
-  const isIgnored = matchList(keyword, state.get("ignoreUnknown") ?? "") === "yes";
+  const isIgnored = matchList(keyword, state.get("ignoreUnknown") ?? "", { ignoreCase: true }) === "yes";
   const unknown = isKnown || isIgnored ? [] : [`command-line: line 0: Bad configuration option: ${keyword}`];
   if (words === undefined) throw new BadLine(...unknown, `${at}: invalid quotes`);
   if (unknown.length > 0) throw new BadLine(...unknown);

@@ -3,6 +3,11 @@
  * `*` is ever tried again, since an earlier one has nothing to win.
  */
 export function matchPattern(text: string, pattern: string): boolean {
+  // rule: config-linear-match
+  return matchFrom(text, pattern);
+}
+
+function matchFrom(text: string, pattern: string): boolean {
   let t = 0;
   let p = 0;
   let star = -1;
@@ -14,7 +19,6 @@ export function matchPattern(text: string, pattern: string): boolean {
     } else if (p < pattern.length && (pattern[p] === "?" || pattern[p] === text[t])) {
       p++;
       t++;
-      // rule: config-linear-match
     } else if (star >= 0) {
       p = star + 1;
       t = ++starText;

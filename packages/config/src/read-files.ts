@@ -32,6 +32,7 @@ export function* readFiles(state: ConfigState, pass: Pass): Asking<void> {
   for (const file of state.request.files) {
     const answer = yield* ask("file", { path: file.path, checked: file.checked === true });
     if ("problem" in answer) {
+      // rule: config-owner
       if (answer.problem === "unsafe") throw configError([`Bad owner or permissions on ${file.path}`], "file-unreadable");
       if (file.required !== true) continue;
       const why = answer.problem === "missing" ? "No such file or directory" : answer.message;
@@ -76,7 +77,7 @@ function* readLine(state: ConfigState, text: string, origin: Origin, block: Bloc
   if (rest === "") throw new BadLine(`${at}: no argument after keyword "${keyword}"`);
   const name = valueOf(keyword);
   const kind = isBlockKeyword(keyword) ? keyword : (name ?? OLD_KEYWORDS[keyword]);
-  const isIgnored = kind === undefined && matchList(keyword, state.get("ignoreUnknown") ?? "") === "yes";
+  const isIgnored = kind === undefined && matchList(keyword, state.get("ignoreUnknown") ?? "", { ignoreCase: true }) === "yes";
   const unknown =
     kind === undefined && !isIgnored ? [`${origin.file}: line ${origin.line}: Bad configuration option: ${keyword}`] : [];
   const words = splitWords(rest);
@@ -147,7 +148,7 @@ function includePath(state: ConfigState, word: string, origin: Origin, { file, p
 
 function* includeFile(state: ConfigState, path: string, at: string, block: Block, where: Where): Asking<void> {
   where.limits.beginInclude(where.depth + 1);
-  const answer = yield* ask("file", { path, checked: true });
+  const answer = yield* ask("file", { path, checked: /* rule: config-include-checked */ true });
   if ("problem" in answer) {
     if (answer.problem === "missing") return;
     // rule: config-include-owner

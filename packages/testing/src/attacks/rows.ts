@@ -4,6 +4,7 @@ import { AUTHENTICATION } from "./rows/authentication.ts";
 import { CLIENT_FILES_TERMINALS } from "./rows/client-files-terminals.ts";
 import { CONNECTION } from "./rows/connection.ts";
 import { CRYPTOGRAPHY } from "./rows/cryptography.ts";
+import { CONFIG_ROWS } from "./rows/config.ts";
 import { EDGES } from "./rows/edges.ts";
 import { GATEWAY_ROWS } from "./rows/gateway.ts";
 import { SCP } from "./rows/scp.ts";
@@ -20,6 +21,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Connection: CONNECTION,
   "Client, files, terminals": CLIENT_FILES_TERMINALS,
   "The edges": EDGES,
+  "The configuration": CONFIG_ROWS,
   Web: WEB,
   Gateway: GATEWAY_ROWS,
   SFTP,

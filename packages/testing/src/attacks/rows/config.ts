@@ -1,0 +1,72 @@
+import { heldBy, patch, type Row, remove } from "./types.ts";
+
+const CONFIG = "config/test/attacks";
+
+/** Attacks through ssh_config, and through names that reach its commands. */
+export const CONFIG_ROWS: readonly Row[] = [
+  {
+    title: "characters of a shell in a typed host or user",
+    client: heldBy(
+      CONFIG,
+      "characters of a shell in a typed host or user · client",
+      remove("config-typed-host"),
+      remove("config-typed-user"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "characters of a shell in a user name after expansion",
+    client: heldBy(
+      CONFIG,
+      "characters of a shell in a user name after expansion · client",
+      remove("config-expanded-user"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "characters of a shell in a jump host",
+    client: heldBy(CONFIG, "characters of a shell in a jump host · client", remove("config-jump-names")),
+    server: "not touched",
+  },
+  {
+    title: "an Include that never ends",
+    client: heldBy(
+      CONFIG,
+      "an Include that never ends · client",
+      remove("config-include-depth"),
+      remove("config-files"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "a configuration without end",
+    client: heldBy(
+      CONFIG,
+      "a configuration without end · client",
+      remove("config-file-size"),
+      remove("config-lines"),
+      patch("config-patterns", "return false;"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "a pattern that takes for ever",
+    client: heldBy(
+      CONFIG,
+      "a pattern that takes for ever · client",
+      patch("config-linear-match", 'return new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(text);'),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "a file that others can write",
+    client: heldBy(
+      CONFIG,
+      "a file that others can write · client",
+      remove("config-owner"),
+      patch("config-include-checked", "false"),
+      remove("config-include-owner"),
+    ),
+    server: "not touched",
+  },
+];
