@@ -23,17 +23,18 @@ export interface Folders {
 export function placeCase(seed: number, number: number, { cases, relative }: Folders): PlacedCase {
   const place = { folder: `${cases}/${number}`, relativeFolder: `${relative}/${number}` };
   const { config, includes, isInHome, args }: ConfigCase = generateCase(seed, number, place);
-  const write = (path: string, files: Readonly<Record<string, string>>) => {
-    mkdirSync(path, { recursive: true });
-    for (const [name, text] of Object.entries(files)) {
-      writeFileSync(`${path}/${name}`, text);
-      chmodSync(`${path}/${name}`, 0o600);
-    }
-  };
   write(place.folder, { config });
   write(`${place.folder}/inc`, includes);
   if (isInHome) write(`${userInfo().homedir}/.ssh/${place.relativeFolder}`, includes);
   return { number, file: `${place.folder}/config`, args, environment: caseEnvironment(place.folder) };
+}
+
+function write(path: string, files: Readonly<Record<string, string>>): void {
+  mkdirSync(path, { recursive: true });
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(`${path}/${name}`, text);
+    chmodSync(`${path}/${name}`, 0o600);
+  }
 }
 
 /** The environment of a case. */
@@ -52,6 +53,8 @@ export function askSsh({ file, args, environment }: PlacedCase): { lines: string
   return { lines: stdout.split("\n").slice(0, -1), error, status: status ?? -1 };
 }
 
+const known = (query: string) => spawnSync("ssh", ["-Q", query], { encoding: "utf8" }).stdout.trim().split("\n");
+
 /** The names and default lists of this machine's `ssh`. */
 export function machineAlgorithms(): AlgorithmNames {
   const printed = spawnSync("ssh", ["-G", "-F", "none", "x"], { encoding: "utf8" }).stdout.split("\n");
@@ -60,7 +63,6 @@ export function machineAlgorithms(): AlgorithmNames {
       .find((line) => line.startsWith(`${keyword} `))!
       .slice(keyword.length + 1)
       .split(",");
-  const known = (query: string) => spawnSync("ssh", ["-Q", query], { encoding: "utf8" }).stdout.trim().split("\n");
   return {
     ciphers: { known: known("cipher"), default: listed("ciphers") },
     macs: { known: known("mac"), default: listed("macs") },
@@ -98,7 +100,8 @@ export function machineAnswers(environment: Readonly<Record<string, string>>): C
       return { text: readFileSync(path, "latin1") };
     },
     glob: ({ pattern }) => glob(pattern),
-    command: ({ command }) => spawnSync("/bin/sh", ["-c", command], { env: environment, stdio: "ignore" }).status ?? 255,
+    command: ({ command }) =>
+      spawnSync("/bin/sh", ["-c", command], { env: environment, stdio: "ignore" }).status ?? 255,
     addresses: () => Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
     lookup: () => undefined,
     exists: ({ path }) => existsSync(path),

@@ -24,7 +24,7 @@ function parseIPv6(text: string): Address | undefined {
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const gap = 16 - head.length - (tail?.length ?? 0);
   if (halves.length === 1 ? gap !== 0 : gap < 2) return undefined;
-  return [...head, ...new Array<number>(gap).fill(0), ...(tail ?? [])];
+  return [...head, ...Array.from({ length: gap }, () => 0), ...(tail ?? [])];
 }
 
 function groups(text: string): number[] | undefined {
@@ -34,7 +34,8 @@ function groups(text: string): number[] | undefined {
   for (const [i, part] of parts.entries()) {
     const inner = i === parts.length - 1 && /^\d+\.\d+\.\d+\.\d+$/.test(part) ? parseIPv4(part) : undefined;
     if (inner !== undefined) bytes.push(...inner);
-    else if (/^[0-9a-f]{1,4}$/i.test(part)) bytes.push(Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff);
+    else if (/^[0-9a-f]{1,4}$/i.test(part))
+      bytes.push(Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff);
     else return undefined;
   }
   return bytes;

@@ -7,12 +7,12 @@ export const NO_ALGORITHMS: readonly string[] = [];
 
 /**
  * Reads an algorithm list: `a,b` replaces the default, `+a` appends to it, `^a` puts first, `-pattern` removes. `wildcards`: positive names
- * may be patterns, as for key types. `problem` describes an unknown name.
+ * may be patterns, as for key types. `what` begins the message for an unknown name.
  */
 export function parseAlgorithms(
   line: Line,
   list: AlgorithmList,
-  { wildcards, problem }: { readonly wildcards?: boolean; readonly problem: (text: string) => readonly string[] },
+  { wildcards, what }: { readonly wildcards?: boolean; readonly what: string },
 ): readonly string[] {
   const text = line.need();
   const sign = "+-^".includes(text[0]!) ? text[0]! : "";
@@ -24,8 +24,7 @@ export function parseAlgorithms(
   const written = names.split(",");
   const end = written.indexOf("");
   if (names === "" || !written.slice(0, end < 0 ? undefined : end).every(known)) {
-    const [last = "", ...before] = [...problem(text)].reverse();
-    line.fail(last, ...before.reverse());
+    line.fail(`${what} '${text}'.`);
   }
   const all = sign === "+" ? [...list.default, ...written] : sign === "^" ? [...written, ...list.default] : written;
   if (all.some((name) => name.startsWith("!"))) return NO_ALGORITHMS;

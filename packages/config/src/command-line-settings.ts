@@ -1,5 +1,5 @@
-import type { Keyword } from "./kinds.ts";
 import { KEYWORDS, OLD_KEYWORDS, parseForwardOption } from "./keywords.ts";
+import type { Keyword } from "./kinds.ts";
 import { Line } from "./line.ts";
 import { matchList } from "./patterns.ts";
 import { BadLine, configError } from "./problems.ts";

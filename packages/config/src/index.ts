@@ -1,11 +1,10 @@
-export { expandText, type Environment, type ExpandProblem, type Tokens } from "./tokens.ts";
 export { configLines } from "./print.ts";
 export type { Origin } from "./problems.ts";
 export {
   type AlgorithmList,
   type AlgorithmNames,
-  answerQuestions,
   type Asking,
+  answerQuestions,
   type CommandLineSetting,
   type ConfigAnswer,
   type ConfigAnswers,
@@ -18,4 +17,5 @@ export {
 } from "./request.ts";
 export { resolveConfig } from "./resolve.ts";
 export { ALL_KEYWORDS } from "./state.ts";
+export { type Environment, type ExpandProblem, expandText, type Tokens } from "./tokens.ts";
 export type * from "./values.ts";

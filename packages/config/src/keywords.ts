@@ -17,6 +17,7 @@ import {
   word,
 } from "./kinds.ts";
 import type { Line } from "./line.ts";
+import type { AlgorithmNames } from "./request.ts";
 import {
   addKeysToAgent,
   canonicalDomains,
@@ -37,19 +38,17 @@ import {
   syslogFacility,
   tunnelDevice,
 } from "./special.ts";
-import type { AlgorithmNames } from "./request.ts";
 import type { ConfigValues, Forward } from "./values.ts";
 
 function algorithms(
   kind: keyof AlgorithmNames,
   what: string,
-  more?: { readonly wildcards?: boolean; readonly aliases?: readonly string[]; readonly before?: (text: string) => string },
+  more?: { readonly wildcards?: boolean; readonly aliases?: readonly string[] },
 ): Keyword<readonly string[]> {
-  const problem = (text: string) => [...(more?.before === undefined ? [] : [more.before(text)]), `${what} '${text}'.`];
   return {
     ...(more?.aliases === undefined ? {} : { aliases: more.aliases }),
     parse: (line) =>
-      parseAlgorithms(line, line.context.algorithms[kind], { wildcards: more?.wildcards === true, problem }),
+      parseAlgorithms(line, line.context.algorithms[kind], { wildcards: more?.wildcards === true, what }),
     default: ({ algorithms: names }) => names[kind].default,
     print: (names) => [names.join(",")],
   };
@@ -84,7 +83,11 @@ function forward(line: Line, { dynamic, remote }: { readonly dynamic: boolean; r
 }
 
 /** `-L`, `-R` and `-D` take one word. */
-export function parseForwardOption(line: Line, kind: "local" | "remote" | "dynamic", text: string): Forward | undefined {
+export function parseForwardOption(
+  line: Line,
+  kind: "local" | "remote" | "dynamic",
+  text: string,
+): Forward | undefined {
   const remote = kind === "remote";
   const fixed = kind === "dynamic" ? undefined : parseForward(line, text, { dynamic: false, remote });
   return fixed ?? (kind === "local" ? undefined : parseForward(line, text, { dynamic: true, remote }));
@@ -130,7 +133,9 @@ export const KEYWORDS: { readonly [K in keyof ConfigValues]: Keyword<ConfigValue
     parse: (line) => {
       const text = line.next() ?? "";
       const value = { yes: true, no: false }[text.toLowerCase()];
-      return value ?? line.fail(`unsupported option "${text}".`, ...(text === "" ? [`${line.at}: missing argument.`] : []));
+      return (
+        value ?? line.fail(`unsupported option "${text}".`, ...(text === "" ? [`${line.at}: missing argument.`] : []))
+      );
     },
     default: () => false,
     print: (value) => [value === "unknown" ? "UNKNOWN" : value ? "yes" : "no"],
@@ -142,7 +147,9 @@ export const KEYWORDS: { readonly [K in keyof ConfigValues]: Keyword<ConfigValue
   fingerprintHash: {
     parse: (line) => {
       const text = line.need();
-      const found = (["MD5", "SHA1", "SHA256", "SHA384", "SHA512"] as const).find((name) => name === text.toUpperCase());
+      const found = (["MD5", "SHA1", "SHA256", "SHA384", "SHA512"] as const).find(
+        (name) => name === text.toUpperCase(),
+      );
       return found ?? line.fail(`Invalid hash algorithm "${text}".`);
     },
     default: () => "SHA256",
@@ -176,7 +183,8 @@ export const KEYWORDS: { readonly [K in keyof ConfigValues]: Keyword<ConfigValue
   visualHostKey: flag(false),
   updateHostKeys: choice(["no", "yes", "ask"], "no", undefined, {
     // Learning keys is safe only if they go to the user's own files, and were not verified by DNS.
-    default: ({ values, isSet }) => (!isSet("userKnownHostsFile") && (values.verifyHostKeyDNS ?? "no") === "no" ? "yes" : "no"),
+    default: ({ values, isSet }) =>
+      !isSet("userKnownHostsFile") && (values.verifyHostKeyDNS ?? "no") === "no" ? "yes" : "no",
   }),
   enableEscapeCommandline: flag(false),
   warnWeakCrypto: choice(["no", "yes", "no-pq-kex"], "yes"),

@@ -1,6 +1,6 @@
 import type { Line } from "./line.ts";
-import type { ConfigValues } from "./values.ts";
 import type { AlgorithmNames, LocalFacts } from "./request.ts";
+import type { ConfigValues } from "./values.ts";
 
 /** Expands text before `ssh -G` prints it; a failure ends reading. */
 export interface Expander {
@@ -41,10 +41,10 @@ export interface Keyword<T> {
   readonly print: (value: T, values: ConfigValues) => readonly (string | number)[];
 }
 
-
-export const one = <T extends string | number | undefined>(value: T): readonly (string | number)[] =>
-  value === undefined ? [] : [value as string | number];
-export const oneLine = (values: readonly string[]): readonly string[] => (values.length === 0 ? [] : [values.join(" ")]);
+export const one = (value: string | number | undefined): readonly (string | number)[] =>
+  value === undefined ? [] : [value];
+export const oneLine = (values: readonly string[]): readonly string[] =>
+  values.length === 0 ? [] : [values.join(" ")];
 export const list = (values: readonly string[]): readonly string[] => values;
 
 const FLAGS: Readonly<Record<string, boolean>> = { yes: true, true: true, no: false, false: false };
@@ -78,7 +78,8 @@ export function choice<T extends string>(
   more?: Partial<Keyword<T>>,
 ): Keyword<T> {
   const table: Record<string, T> = { ...Object.fromEntries(values.map((value) => [value, value])), ...synonyms };
-  for (const [written, value] of Object.entries(YES_NO)) if (table[value] !== undefined) table[written] ??= table[value];
+  for (const [written, value] of Object.entries(YES_NO))
+    if (table[value] !== undefined) table[written] ??= table[value];
   return {
     parse: (line) => oneOf(line, table),
     default: () => otherwise,
@@ -172,4 +173,3 @@ export function added<T>(same: (a: T, b: T) => boolean): (earlier: readonly T[],
     return fresh.length === 0 ? earlier : [...earlier, ...fresh];
   };
 }
-

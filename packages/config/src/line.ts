@@ -1,5 +1,5 @@
-import type { AlgorithmNames, LocalFacts } from "./request.ts";
 import { BadLine, configError, type Origin, place } from "./problems.ts";
+import type { AlgorithmNames, LocalFacts } from "./request.ts";
 import { expandText } from "./tokens.ts";
 
 /** What parsing a line may look at. */
@@ -69,9 +69,7 @@ export class Line {
   /** Replaces `${NAME}`; an unset variable is a bad line. */
   expandEnvironment(text: string, message: string): string {
     const expanded = expandText(text, undefined, this.context.local.environment);
-    return typeof expanded === "string"
-      ? expanded
-      : this.fail(message, `vdollar_percent_expand: ${expanded.message}`);
+    return typeof expanded === "string" ? expanded : this.fail(message, `vdollar_percent_expand: ${expanded.message}`);
   }
 
   /** Reads a port number or the name of a service. `undefined` if it is neither. */

@@ -26,19 +26,18 @@ export function matchHost(words: readonly string[], host: string, at: string): b
   return matches;
 }
 
-/** Reads one criterion's value: whether it holds, or the lines that say why it is wrong. */
+/** Tries one criterion: whether it holds, or the lines that say why its argument is wrong. */
 type Criterion = (
   argument: string,
   about: { readonly state: ConfigState; readonly host: string; readonly origin: Origin; readonly isLive: boolean },
-) => Asking<boolean | readonly string[]>;
+) => boolean | Asking<boolean | readonly string[]>;
 
 /** A criterion that compares text with a pattern list. An empty list, where allowed, means that there is no text. */
 function compares(
   subject: (state: ConfigState, host: string) => string | undefined,
   options?: { readonly ignoreCase?: boolean },
 ): Criterion {
-  // biome-ignore lint/correctness/useYield: a criterion may ask
-  return function* (argument, { state, host }) {
+  return (argument, { state, host }) => {
     const text = subject(state, host);
     if (text === undefined || argument === "") return (text ?? "") === "" && argument === "";
     return matchList(text, argument, options) === "yes";
@@ -77,12 +76,7 @@ const CRITERIA: Readonly<Record<string, Criterion>> = {
 const MAY_BE_EMPTY = new Set(["tagged", "command"]);
 
 /** Returns whether a `Match` line matches. Throws {@link BadLine} if it is malformed. */
-export function* matchLine(
-  words: readonly string[],
-  state: ConfigState,
-  pass: Pass,
-  origin: Origin,
-): Asking<boolean> {
+export function* matchLine(words: readonly string[], state: ConfigState, pass: Pass, origin: Origin): Asking<boolean> {
   const bad = (...lines: readonly string[]): never => {
     throw new BadLine(...lines, `${place(origin)}: Bad Match condition`);
   };
@@ -115,7 +109,8 @@ export function* matchLine(
     const criterion = Object.hasOwn(CRITERIA, attribute) ? CRITERIA[attribute] : undefined;
     if (argument === "" && !MAY_BE_EMPTY.has(attribute)) bad(`Missing Match criteria for ${attribute}`);
     if (criterion === undefined) return bad(`Unsupported Match attribute ${attribute}`);
-    const holds = yield* criterion(argument, { state, host, origin, isLive: result });
+    const outcome = criterion(argument, { state, host, origin, isLive: result });
+    const holds = typeof outcome === "boolean" ? outcome : yield* outcome;
     if (typeof holds !== "boolean") return bad(...holds);
     if (holds === negated) result = false;
   }

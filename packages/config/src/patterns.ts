@@ -34,7 +34,11 @@ function matchFrom(text: string, pattern: string): boolean {
  * Matches text against a list with commas. `"yes"`: a pattern matches and no negated one does; `"no"`: a negated pattern matches;
  * `"none"`: nothing matches.
  */
-export function matchList(text: string, list: string, options?: { readonly ignoreCase?: boolean }): "yes" | "no" | "none" {
+export function matchList(
+  text: string,
+  list: string,
+  options?: { readonly ignoreCase?: boolean },
+): "yes" | "no" | "none" {
   const fold = (value: string) => (options?.ignoreCase ? value.toLowerCase() : value);
   const subject = fold(text);
   let found = false;

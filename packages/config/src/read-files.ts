@@ -1,7 +1,7 @@
-import type { Keyword } from "./kinds.ts";
 import { KEYWORDS, OLD_KEYWORDS } from "./keywords.ts";
-import { Line } from "./line.ts";
+import type { Keyword } from "./kinds.ts";
 import { ReadingLimits } from "./limits.ts";
+import { Line } from "./line.ts";
 import { knownHost, matchHost, matchLine, type Pass } from "./match.ts";
 import { matchList } from "./patterns.ts";
 import { BadLine, configError, type Origin, place } from "./problems.ts";
@@ -33,7 +33,8 @@ export function* readFiles(state: ConfigState, pass: Pass): Asking<void> {
     const answer = yield* ask("file", { path: file.path, checked: file.checked === true });
     if ("problem" in answer) {
       // rule: config-owner
-      if (answer.problem === "unsafe") throw configError([`Bad owner or permissions on ${file.path}`], "file-unreadable");
+      if (answer.problem === "unsafe")
+        throw configError([`Bad owner or permissions on ${file.path}`], "file-unreadable");
       if (file.required !== true) continue;
       const why = answer.problem === "missing" ? "No such file or directory" : answer.message;
       throw configError([`Can't open user config file ${file.path}: ${why}`], "file-unreadable");
@@ -77,15 +78,20 @@ function* readLine(state: ConfigState, text: string, origin: Origin, block: Bloc
   if (rest === "") throw new BadLine(`${at}: no argument after keyword "${keyword}"`);
   const name = valueOf(keyword);
   const kind = isBlockKeyword(keyword) ? keyword : (name ?? OLD_KEYWORDS[keyword]);
-  const isIgnored = kind === undefined && matchList(keyword, state.get("ignoreUnknown") ?? "", { ignoreCase: true }) === "yes";
+  const isIgnored =
+    kind === undefined && matchList(keyword, state.get("ignoreUnknown") ?? "", { ignoreCase: true }) === "yes";
   const unknown =
-    kind === undefined && !isIgnored ? [`${origin.file}: line ${origin.line}: Bad configuration option: ${keyword}`] : [];
+    kind === undefined && !isIgnored
+      ? [`${origin.file}: line ${origin.line}: Bad configuration option: ${keyword}`]
+      : [];
   const words = splitWords(rest);
   if (words === undefined) throw new BadLine(...unknown, `${at}: invalid quotes`);
   if (unknown.length > 0) throw new BadLine(...unknown);
   if (where.limits.isTooWide(words)) throw new BadLine(`${at}: too many words or patterns`);
-  if (isBlockKeyword(keyword)) yield* BLOCKS[keyword](state, words, origin, block, where);
-  else if (name !== undefined) {
+  if (isBlockKeyword(keyword)) {
+    const asking = BLOCKS[keyword](state, words, origin, block, where);
+    if (asking !== undefined) yield* asking;
+  } else if (name !== undefined) {
     const fromUser = where.file.kind === "user";
     const row = KEYWORDS[name] as Keyword<unknown>;
     const line = new Line(keyword, rest, words, origin, { ...state.request, fromUser });
@@ -104,12 +110,18 @@ export function isBlockKeyword(keyword: string): keyword is BlockKeyword {
 const BLOCKS: Readonly<
   Record<
     BlockKeyword,
-    (state: ConfigState, words: readonly string[], origin: Origin, block: Block, where: Where) => Asking<void>
+    (
+      state: ConfigState,
+      words: readonly string[],
+      origin: Origin,
+      block: Block,
+      where: Where,
+    ) => Asking<void> | undefined
   >
 > = {
-  // biome-ignore lint/correctness/useYield: the others ask
-  *host(_, words, origin, block, { pass }) {
+  host(_, words, origin, block, { pass }) {
     block.active = matchHost(block.never ? words.slice(0, 1) : words, pass.host, place(origin)) && !block.never;
+    return undefined;
   },
   *match(state, words, origin, block, { pass }) {
     // quirk: conditions are tried, and commands run, even where nothing can apply.
@@ -141,7 +153,8 @@ function includePath(state: ConfigState, word: string, origin: Origin, { file, p
   if (expanded.startsWith("~") && file.kind === "system")
     throw new BadLine(`${place(origin)}: bad include path ${expanded}.`);
   if (expanded.startsWith("/")) return expanded;
-  if (!expanded.startsWith("~")) return file.kind === "system" ? `/etc/ssh/${expanded}` : `${local.home}/.ssh/${expanded}`;
+  if (!expanded.startsWith("~"))
+    return file.kind === "system" ? `/etc/ssh/${expanded}` : `${local.home}/.ssh/${expanded}`;
   // As with glob(3), the path of an unknown user is taken as written, and matches nothing.
   return expandTilde(expanded, state.request) ?? expanded;
 }
@@ -152,7 +165,8 @@ function* includeFile(state: ConfigState, path: string, at: string, block: Block
   if ("problem" in answer) {
     if (answer.problem === "missing") return;
     // rule: config-include-owner
-    if (answer.problem === "unsafe") throw configError([...state.problems, `Bad owner or permissions on ${path}`], "file-unreadable");
+    if (answer.problem === "unsafe")
+      throw configError([...state.problems, `Bad owner or permissions on ${path}`], "file-unreadable");
     throw new BadLine(`${at}: Can't open user config file ${path}: ${answer.message}`);
   }
   // A Host or Match in the file ends with it: the block around goes on.

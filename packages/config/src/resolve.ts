@@ -1,9 +1,9 @@
-import { NO_ALGORITHMS } from "./algorithms.ts";
 import { canonicalAddress } from "./addresses.ts";
+import { NO_ALGORITHMS } from "./algorithms.ts";
 import { canonicalName } from "./canonical.ts";
 import { applyCommandLine } from "./command-line-settings.ts";
-import type { Expander, Keyword } from "./kinds.ts";
 import { KEYWORDS } from "./keywords.ts";
+import type { Expander, Keyword } from "./kinds.ts";
 import { isSafeHost, isSafeTypedUser, isSafeUser } from "./names.ts";
 import { configError } from "./problems.ts";
 import { readFiles } from "./read-files.ts";
@@ -53,7 +53,7 @@ export function* resolveConfig(request: ConfigRequest): Asking<ResolvedConfig> {
       if (expanded === undefined) throw configError([`tilde_expand: No such user ${raw.slice(1).split("/")[0]}`]);
       return text(expanded);
     };
-    values[name] = finish(value as object, { text, path, tokens: (raw) => expandOrFail(raw, tokens, undefined, at) });
+    values[name] = finish(value, { text, path, tokens: (raw) => expandOrFail(raw, tokens, undefined, at) });
   }
   const resolved = { ...values, user, hostName: host } as unknown as ConfigValues;
   yield* checkForwardedAgent(state, resolved);
@@ -70,7 +70,8 @@ function checkTypedNames(state: ConfigState): void {
   // rule: config-typed-host
   if (!isSafeHost(host)) throw configError(["hostname contains invalid characters"], "usage");
   // rule: config-typed-user
-  if (user !== undefined && !isSafeTypedUser(user)) throw configError(["remote username contains invalid characters"], "usage");
+  if (user !== undefined && !isSafeTypedUser(user))
+    throw configError(["remote username contains invalid characters"], "usage");
 }
 
 /** Values that follow from others. */
@@ -96,7 +97,8 @@ function setCommand(text: string | undefined): string | undefined {
 
 /** Refuses values that cannot be used. */
 function checkRaw(request: ConfigRequest, raw: ConfigValues, host: string): void {
-  if (raw.refuseConnection !== undefined) throw configError([`RefuseConnection: ${raw.refuseConnection}`], "connection-failed");
+  if (raw.refuseConnection !== undefined)
+    throw configError([`RefuseConnection: ${raw.refuseConnection}`], "connection-failed");
   const { proxy } = raw;
   const hop = proxy.kind === "jump" ? proxy.hops.at(-1) : undefined;
   if (hop?.host === host && (hop.port ?? 22) === raw.port && (hop.user ?? raw.user) === raw.user)
@@ -107,10 +109,16 @@ function checkRaw(request: ConfigRequest, raw: ConfigValues, host: string): void
   const remote = setCommand(raw.remoteCommand);
   if (request.command !== undefined && remote !== undefined)
     throw configError(["Cannot execute command-line and remote command."]);
-  if (raw.forkAfterAuthentication && request.command === undefined && remote === undefined && raw.sessionType !== "none")
+  if (
+    raw.forkAfterAuthentication &&
+    request.command === undefined &&
+    remote === undefined &&
+    raw.sessionType !== "none"
+  )
     throw configError(["Cannot fork into background without a command to execute."]);
   for (const name of ALGORITHM_NAMES)
-    if (raw[name] === NO_ALGORITHMS) throw configError([`expand ${name[0]!.toUpperCase()}${name.slice(1)}: invalid argument`]);
+    if (raw[name] === NO_ALGORITHMS)
+      throw configError([`expand ${name[0]!.toUpperCase()}${name.slice(1)}: invalid argument`]);
 }
 
 const ALGORITHM_NAMES = [

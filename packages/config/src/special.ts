@@ -1,5 +1,5 @@
-import { type Keyword, list, needTime, oneLine, parseInteger, parseTime, refuseBeside, restOfLine } from "./kinds.ts";
 import { parseJump } from "./jump-hosts.ts";
+import { type Keyword, list, needTime, oneLine, parseInteger, parseTime, refuseBeside, restOfLine } from "./kinds.ts";
 import type { Line } from "./line.ts";
 import { isSafeHost, isSafeTypedUser } from "./names.ts";
 import { matchPattern } from "./patterns.ts";
@@ -225,8 +225,7 @@ export const sendEnv: Keyword<readonly string[]> = {
 /** Adds names one by one; `-PATTERN` removes those that stand before it, and stays for the lines above. */
 function withoutRemoved(earlier: readonly string[], later: readonly string[]): readonly string[] {
   let names = [...earlier];
-  for (const name of later)
-    if (name.startsWith("-")) names = names.filter((one) => !matchPattern(one, name.slice(1)));
+  for (const name of later) if (name.startsWith("-")) names = names.filter((one) => !matchPattern(one, name.slice(1)));
   const kept: string[] = [];
   for (const name of later) {
     if (!name.startsWith("-")) kept.push(name);
@@ -294,7 +293,8 @@ export const canonicalDomains: Keyword<readonly string[]> = {
       if (!/^[a-z0-9]/.test(name)) line.fail(`${says} starts with invalid character`);
       // The first wrong character decides, from left to right.
       const bad = /\.\.|[^a-z0-9._-]/.exec(name);
-      if (bad !== null) line.fail(`${says} contains ${bad[0] === ".." ? "consecutive separators" : "invalid characters"}`);
+      if (bad !== null)
+        line.fail(`${says} contains ${bad[0] === ".." ? "consecutive separators" : "invalid characters"}`);
       return name.replace(/\.$/, "");
     });
   },
@@ -363,5 +363,7 @@ export function proxyLines(value: Proxy): string[] {
   const before = value.hops.slice(0, -1).map(({ text }) => `${text},`);
   const { user, host, port } = value.hops.at(-1) as JumpHop;
   const name = /:|^[\d.]+$/.test(host) ? `[${host}]` : host;
-  return [`proxyjump ${before.join("")}${user === undefined ? "" : `${user}@`}${name}${port === undefined ? "" : `:${port}`}`];
+  return [
+    `proxyjump ${before.join("")}${user === undefined ? "" : `${user}@`}${name}${port === undefined ? "" : `:${port}`}`,
+  ];
 }

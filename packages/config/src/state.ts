@@ -1,5 +1,5 @@
-import type { DefaultContext, Keyword } from "./kinds.ts";
 import { KEYWORDS, OLD_KEYWORDS } from "./keywords.ts";
+import type { DefaultContext, Keyword } from "./kinds.ts";
 import { configError, type Origin, place } from "./problems.ts";
 import type { ConfigRequest } from "./request.ts";
 import { type Environment, expandText, type TokenFacts, type Tokens } from "./tokens.ts";
@@ -35,7 +35,11 @@ export function valueOf(keyword: string): keyof ConfigValues | undefined {
   return BY_KEYWORD.get(keyword);
 }
 
-const CANONICAL_DEFAULTS = { canonicalizeMaxDots: 1, canonicalizeFallbackLocal: true, canonicalizeHostname: "no" } as const;
+const CANONICAL_DEFAULTS = {
+  canonicalizeMaxDots: 1,
+  canonicalizeFallbackLocal: true,
+  canonicalizeHostname: "no",
+} as const;
 
 /** What has been set so far, over both passes. */
 export class ConfigState {
@@ -74,7 +78,7 @@ export class ConfigState {
       return;
     }
     const combine = (KEYWORDS[name] as Keyword<unknown>).combine;
-    const combined = combine === undefined ? earlier.value : combine(earlier.value as object, value as object);
+    const combined = combine === undefined ? earlier.value : combine(earlier.value, value);
     if (combined !== earlier.value)
       this.#settings.set(name, { value: combined, origins: [...earlier.origins, origin] });
   }
@@ -83,7 +87,8 @@ export class ConfigState {
   fixForCanonicalizing(): void {
     const { defaults } = this.request;
     for (const name of ["canonicalizeMaxDots", "canonicalizeFallbackLocal", "canonicalizeHostname"] as const)
-      if (!this.isSet(name)) this.#settings.set(name, { value: defaults?.[name] ?? CANONICAL_DEFAULTS[name], origins: [] });
+      if (!this.isSet(name))
+        this.#settings.set(name, { value: defaults?.[name] ?? CANONICAL_DEFAULTS[name], origins: [] });
   }
 
   /** Makes the value of every keyword: set, or by default. */

@@ -1,5 +1,5 @@
-import { sha1 } from "@noble/hashes/legacy.js";
 import { utf8Encode } from "@nacre/wire";
+import { sha1 } from "@noble/hashes/legacy.js";
 
 /** Values of `%` tokens by letter, without the `%`. `%%` needs no entry. */
 export type Tokens = Readonly<Record<string, string>>;
@@ -14,7 +14,11 @@ export type ExpandProblem = { readonly kind: "token" | "variable"; readonly mess
  * Replaces `%` tokens and, with `environment`, `${NAME}`. One pass from left to right: what comes out is not expanded again. Nothing is
  * quoted for a shell. Returns an {@link ExpandProblem} for an unknown token or an unset variable.
  */
-export function expandText(text: string, tokens: Tokens | undefined, environment?: Environment): string | ExpandProblem {
+export function expandText(
+  text: string,
+  tokens: Tokens | undefined,
+  environment?: Environment,
+): string | ExpandProblem {
   const parts: string[] = [];
   let from = 0;
   for (let i = 0; i < text.length; i++) {

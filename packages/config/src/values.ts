@@ -30,8 +30,8 @@ export interface JumpHop {
  */
 export type Proxy =
   | { readonly kind: "direct" }
-  | { readonly kind: "command"; /** With tokens: see `expandText`. */ readonly command: string }
-  | { readonly kind: "jump"; /** In the order in which they are connected. */ readonly hops: readonly JumpHop[] };
+  | { readonly kind: "command" /** With tokens: see `expandText`. */; readonly command: string }
+  | { readonly kind: "jump" /** In the order in which they are connected. */; readonly hops: readonly JumpHop[] };
 
 export interface IdentityFile {
   /** With tokens and `~`; or `none`. */

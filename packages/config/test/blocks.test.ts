@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
 import type { SshError } from "@nacre/wire";
+import { describe, expect, it } from "vitest";
 import { failure, printed, resolve, type Setup } from "./resolve.ts";
 
 const port = (config: string, setup?: Setup) => printed("port", config, setup);
@@ -89,8 +89,9 @@ describe("Include", () => {
   });
 });
 
+const lookup = ({ name }: { name: string }) => ({ "h.b.": "www.b", "h.b": "www.b" })[name];
+
 describe("canonical names", () => {
-  const lookup = ({ name }: { name: string }) => ({ "h.b.": "www.b", "h.b": "www.b" })[name];
   it("tries the domains, and follows a permitted alias", () => {
     const config = "CanonicalizeHostname yes\nCanonicalDomains a b\n";
     expect(printed("hostname", config, { answers: { lookup } })).toBe("h.b");

@@ -18,7 +18,9 @@ describe("how lines combine", () => {
     expect(origins.user).toBeUndefined();
   });
   it("collects files and forwards without duplicates, and the environment with", () => {
-    const { values, origins } = resolve("CertificateFile a\nCertificateFile b\nCertificateFile a\nSendEnv A\nSendEnv A B -B\n");
+    const { values, origins } = resolve(
+      "CertificateFile a\nCertificateFile b\nCertificateFile a\nSendEnv A\nSendEnv A B -B\n",
+    );
     expect(values.certificateFile).toEqual(["a", "b"]);
     expect(origins.certificateFile?.map(({ line }) => line)).toEqual([1, 2]);
     expect(values.sendEnv).toEqual(["A", "A"]);
@@ -93,7 +95,9 @@ it("fails when it is used with RefuseConnection, an unknown token, or a loop", (
 });
 
 it("goes on for unsupported and old keywords, and for what IgnoreUnknown names", () => {
-  const { notices, values } = resolve("IgnoreUnknown Use*\nUseKeychain yes\nGSSAPIAuthentication yes\nProtocol 2\nPort 3\n");
+  const { notices, values } = resolve(
+    "IgnoreUnknown Use*\nUseKeychain yes\nGSSAPIAuthentication yes\nProtocol 2\nPort 3\n",
+  );
   expect(notices).toEqual(['/c line 3: Unsupported option "gssapiauthentication"']);
   expect(values.port).toBe(3);
 });

@@ -63,8 +63,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine {
       settings.push({ text: value });
       const [, type] = /^\s*requesttty[\s="']+(\w+)/i.exec(value) ?? [];
       if (type !== undefined) terminal ||= type.toLowerCase().replace("true", "yes");
-    }
-    else if ("CDJLRl".includes(letter)) settings.push({ option: `-${letter}` as "-J", text: value });
+    } else if ("CDJLRl".includes(letter)) settings.push({ option: `-${letter}` as "-J", text: value });
     else if (letter === "W") {
       stdioForward = true;
       for (const text of SET.N!) replace(text);

@@ -20,7 +20,9 @@ export interface CasePlace {
   readonly relativeFolder: string;
 }
 
-const HOSTS = "a b web-01 web-2 x.web db.example.org DB.Example.org a.b.c 10.0.0.1 127.1 ::1 fe80::1 h_1 bast".split(" ");
+const HOSTS = "a b web-01 web-2 x.web db.example.org DB.Example.org a.b.c 10.0.0.1 127.1 ::1 fe80::1 h_1 bast".split(
+  " ",
+);
 const PATTERNS = "* a b web-* web-?? *.web *.example.org !a !*.web db.* DB.* 10.* ? h_* *,a a,b".split(" ");
 const CIPHERS =
   "aes128-ctr aes256-ctr aes128-gcm@openssh.com aes256-gcm@openssh.com chacha20-poly1305@openssh.com".split(" ");
@@ -190,7 +192,9 @@ class Generator {
     const parts = this.#times(0, 3, () => {
       const kind = this.#random();
       if (kind < 0.55) return this.#pick(TOKENS);
-      return kind < 0.75 && withEnvironment ? this.#pick(["${GC_VAR}", "${HOME}"]) : this.#pick(["x", "-y", ".z", "_", "0"]);
+      return kind < 0.75 && withEnvironment
+        ? this.#pick(["${GC_VAR}", "${HOME}"])
+        : this.#pick(["x", "-y", ".z", "_", "0"]);
     });
     return folder + (parts.join("") || this.#pick(["plain", "v1"]));
   }
@@ -234,7 +238,8 @@ class Generator {
     const sign = this.#pick(["", "+", "-", "^"]);
     const picked = this.#sample(names, this.#int(1, 3));
     // Only key types and removals may be patterns.
-    if ((sign === "-" || names.includes("ssh-ed25519")) && this.#chance(0.3)) picked.push(`${this.#pick(names).slice(0, 5)}*`);
+    if ((sign === "-" || names.includes("ssh-ed25519")) && this.#chance(0.3))
+      picked.push(`${this.#pick(names).slice(0, 5)}*`);
     return sign + picked.join();
   }
 
@@ -292,8 +297,7 @@ class Generator {
         return words("RekeyLimit", bytes, ...(this.#chance(0.5) ? [this.#pick(["none", "1h", "30m"])] : []));
       },
       () => words("IPQoS", ...this.#times(1, 2, () => this.#pick("af21 cs1 ef none 16 8 le".split(" ")))),
-      () =>
-        words("AddKeysToAgent", ...this.#pick([["yes"], ["no"], ["ask"], ["confirm"], ["confirm", "5m"], ["1h"]])),
+      () => words("AddKeysToAgent", ...this.#pick([["yes"], ["no"], ["ask"], ["confirm"], ["confirm", "5m"], ["1h"]])),
       () => words("LogVerbose", ...this.#pick([["none"], ["kex.c:*"], ["kex.c:*", "packet.c:*"]])),
       () => words("CanonicalDomains", ...this.#pick([["none"], ["example.invalid"], ["a.invalid", "B.invalid."]])),
       () => words("Ciphers", this.#algorithms(CIPHERS)),
@@ -314,7 +318,9 @@ class Generator {
     if (kind < 0.6) return name;
     if (kind < 0.75) return name.toLowerCase();
     if (kind < 0.9) return name.toUpperCase();
-    return name.replace(/[a-z]/gi, (letter) => (letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase()));
+    return name.replace(/[a-z]/gi, (letter) =>
+      letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase(),
+    );
   }
 
   #line([name, rest]: readonly [string, string], indent: string): string {
@@ -413,7 +419,7 @@ class Generator {
     sometimes(0.06, () => ["-P", this.#pick(["t1", "t2"])]);
     for (const flag of "AaXxYCqv46gnNTtMKk") sometimes(0.035, () => [`-${flag}`]);
     sometimes(0.04, () => ["-tt"]);
-    sometimes(0.04, () => [`-${this.#sample([..."AxCqvgTtM4"], 3).join("")}`]);
+    sometimes(0.04, () => [`-${this.#sample("AxCqvgTtM4".split(""), 3).join("")}`]);
     sometimes(0.05, () => ["-c", this.#sample(CIPHERS, 2).join()]);
     sometimes(0.05, () => ["-m", this.#sample(MACS, 2).join()]);
     sometimes(0.04, () => ["-b", "127.0.0.1"]);

@@ -1,4 +1,11 @@
-import { answerQuestions, type ConfigAnswers, type ConfigRequest, configLines, resolveConfig } from "@nacre/config";
+import {
+  answerQuestions,
+  type ConfigAnswers,
+  type ConfigRequest,
+  type ConfigValues,
+  configLines,
+  resolveConfig,
+} from "@nacre/config";
 import { SshError } from "@nacre/wire";
 import { parseCommandLine } from "./command-line.ts";
 
@@ -14,7 +21,7 @@ export interface Machine extends Pick<ConfigRequest, "local" | "algorithms" | "v
 }
 
 /** Defaults in which Debian's 10.0 differs from 10.5. */
-const DEBIAN_DEFAULTS: ConfigRequest["defaults"] = {
+const DEBIAN_DEFAULTS: Partial<ConfigValues> = {
   forwardX11Trusted: true,
   ipQoS: [0xb8, 0x20],
   securityKeyProvider: "internal",
@@ -75,9 +82,10 @@ export function comparable(lines: readonly string[]): string[] {
     .map((line) => (line === "loglevel SILENT" ? "loglevel QUIET" : line));
 }
 
+const keyword = (line: string) => line.split(" ", 1)[0]!;
+
 /** Returns how lines differ from those without a configuration: `+line`, and `-keyword` for one that is missing. */
 export function difference(lines: readonly string[], base: readonly string[]): string[] {
-  const keyword = (line: string) => line.split(" ", 1)[0]!;
   const present = new Set(lines.map(keyword));
   const missing = base.map(keyword).filter((name) => !present.has(name));
   return [
