@@ -1,7 +1,7 @@
 /** An IP address: 4 or 16 bytes. */
 type Address = readonly number[];
 
-/** Reads an IPv4 address in the forms of inet_aton: one to four numbers, decimal, octal or hexadecimal. `undefined` if it is none. */
+/** Reads an IPv4 address in the forms of inet_aton: one to four numbers, decimal, octal or hexadecimal. `undefined` for other text. */
 function parseIPv4(text: string): Address | undefined {
   const parts = text.split(".");
   if (parts.length > 4) return undefined;
@@ -46,7 +46,7 @@ export function parseAddress(text: string): Address | undefined {
   return text.includes(":") ? parseIPv6(text) : parseIPv4(text);
 }
 
-/** Returns the usual form of an address (`127.1` becomes `127.0.0.1`; RFC 5952), or `undefined` if the text is none. Keeps a zone. */
+/** Returns the usual form of an address (`127.1` becomes `127.0.0.1`; RFC 5952), or `undefined` for other text. Keeps a zone. */
 export function canonicalAddress(text: string): string | undefined {
   const [bare = "", zone] = text.split("%", 2);
   const address = parseAddress(bare);

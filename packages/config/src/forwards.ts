@@ -12,7 +12,7 @@ const MAX_HOST = 1025;
 
 /**
  * Reads `[bind:]port:host:port` and the forms with sockets. A `dynamic` forward has no target; a `remote` one may listen on port 0.
- * `undefined` if the text is none.
+ * `undefined` if the text is malformed.
  */
 export function parseForward(
   line: Line,

@@ -1,6 +1,6 @@
 import type { JumpHop } from "./values.ts";
 
-/** Reads one `[user@]host[:port]` or `ssh://[user[;parameters]@]host[:port][/]`. `undefined` if the text is none. */
+/** Reads one `[user@]host[:port]` or `ssh://[user[;parameters]@]host[:port][/]`. `undefined` if the text is malformed. */
 export function parseHop(text: string, port: (text: string) => number | undefined): JumpHop | undefined {
   const uri = text.startsWith("ssh://");
   const [body = "", ...path] = uri ? text.slice("ssh://".length).split("/") : [text];

@@ -75,7 +75,7 @@ function seconds(otherwise: number, aliases?: readonly string[]): Keyword<number
 function forward(line: Line, { dynamic, remote }: { readonly dynamic: boolean; readonly remote: boolean }): Forward[] {
   const first = line.need();
   const second = dynamic ? undefined : line.next();
-  // quirk: an empty target of RemoteForward is none.
+  // quirk: an empty target of RemoteForward counts as missing.
   const socks = dynamic || (remote && (second ?? "") === "");
   if (!socks && (second ?? "") === "") line.fail("Missing target argument.");
   const text = line.expandEnvironment(socks ? first : `${first}:${second}`, "Bad forwarding specification.");

@@ -131,7 +131,7 @@ export function parseInteger(line: Line, text: string): number {
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 
-/** Reads a duration such as `1h30m`: seconds. A fraction of a second is cut. `undefined` if the text is none. */
+/** Reads a duration such as `1h30m`: seconds. A fraction of a second is cut. `undefined` if the text is malformed. */
 export function parseTime(text: string): number | undefined {
   let total = 0;
   for (const part of text.match(/\d+(?:\.\d+)?[a-z]?|[^]/gi) ?? [""]) {
