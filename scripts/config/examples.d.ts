@@ -1,9 +1,11 @@
 // Names that the examples in the READMEs use without declaring them: see scripts/check-examples.ts.
+
 import type { createWriteStream as openFile, createReadStream as readFile } from "node:fs";
 import type { IncomingMessage, RequestListener } from "node:http";
 import type { Socket } from "node:net";
 import type { pipeline as pipe } from "node:stream/promises";
 import type { Factor } from "@nacre/auth";
+import type { ConfigAnswers, ConfigRequest } from "@nacre/config";
 import type { DerivedKeys } from "@nacre/kdf";
 import type { PrivateKey, SignatureAlgorithm } from "@nacre/keys";
 import type { Proposal } from "@nacre/negotiation";
@@ -42,6 +44,9 @@ declare global {
   /** Text of a key file. */
   const pem: string;
   const knownHostsText: string;
+  const local: ConfigRequest["local"];
+  const names: ConfigRequest["algorithms"];
+  const answers: ConfigAnswers;
   const authorizedKeysText: string;
 
   // The layers, and values that pass between them.

@@ -1,9 +1,8 @@
 import { KEYWORDS, OLD_KEYWORDS, parseForwardOption } from "./keywords.ts";
 import type { Keyword } from "./kinds.ts";
 import { Line } from "./line.ts";
-import { matchList } from "./patterns.ts";
 import { BadLine, configError } from "./problems.ts";
-import { isBlockKeyword } from "./read-files.ts";
+import { isBlockKeyword, isIgnored } from "./read-files.ts";
 import type { CommandLineSetting } from "./request.ts";
 import { parseJumpOption } from "./special.ts";
 import { type ConfigState, valueOf } from "./state.ts";
@@ -33,8 +32,8 @@ function applyLine(state: ConfigState, { text, replaces }: CommandLineSetting): 
   const name = valueOf(keyword);
   const words = splitWords(rest);
   const isKnown = name !== undefined || isBlockKeyword(keyword) || OLD_KEYWORDS[keyword] !== undefined;
-  const isIgnored = matchList(keyword, state.get("ignoreUnknown") ?? "", { ignoreCase: true }) === "yes";
-  const unknown = isKnown || isIgnored ? [] : [`command-line: line 0: Bad configuration option: ${keyword}`];
+  const unknown =
+    isKnown || isIgnored(state, keyword) ? [] : [`command-line: line 0: Bad configuration option: ${keyword}`];
   if (words === undefined) throw new BadLine(...unknown, `${at}: invalid quotes`);
   if (unknown.length > 0) throw new BadLine(...unknown);
   // quirk: the message for Match names Host.

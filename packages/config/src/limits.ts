@@ -37,7 +37,8 @@ export class ReadingLimits {
   }
 
   /** Returns whether a line has too many words or patterns. */
-  isTooWide(words: readonly string[]): boolean {
+  isTooWide(text: string, words: readonly string[]): boolean {
+    if (text.length < MAX_WORDS) return false;
     let count = words.length;
     for (const word of words) for (const char of word) if (char === ",") count++;
     // rule: config-patterns

@@ -1,7 +1,7 @@
 import { KEYWORDS, OLD_KEYWORDS } from "./keywords.ts";
 import type { Keyword } from "./kinds.ts";
 import { ReadingLimits } from "./limits.ts";
-import { Line } from "./line.ts";
+import { Line, type LineContext } from "./line.ts";
 import { knownHost, matchHost, matchLine, type Pass } from "./match.ts";
 import { matchList } from "./patterns.ts";
 import { BadLine, configError, type Origin, place } from "./problems.ts";
@@ -24,6 +24,7 @@ interface Where {
   readonly depth: number;
   readonly pass: Pass;
   readonly limits: ReadingLimits;
+  readonly context: LineContext;
 }
 
 /** Reads all files once. */
@@ -39,7 +40,9 @@ export function* readFiles(state: ConfigState, pass: Pass): Asking<void> {
       const why = answer.problem === "missing" ? "No such file or directory" : answer.message;
       throw configError([`Can't open user config file ${file.path}: ${why}`], "file-unreadable");
     }
-    yield* readFile(state, answer.text, { active: true, never: false }, { file, depth: 0, pass, limits });
+    const { local, algorithms } = state.request;
+    const context = { local, algorithms, fromUser: file.kind === "user" };
+    yield* readFile(state, answer.text, { active: true, never: false }, { file, depth: 0, pass, limits, context });
   }
 }
 
@@ -56,7 +59,8 @@ function* readFile(state: ConfigState, text: string, block: Block, where: Where)
     from = end < 0 ? text.length : end + 1;
     where.limits.countLine(path);
     try {
-      yield* readLine(state, line, { file: path, line: ++number }, block, where);
+      const asking = readLine(state, line, { file: path, line: ++number }, block, where);
+      if (asking !== undefined) yield* asking;
     } catch (error) {
       if (!(error instanceof BadLine)) throw error;
       bad++;
@@ -69,36 +73,41 @@ function* readFile(state: ConfigState, text: string, block: Block, where: Where)
 /** The most bad lines that an error lists. */
 const MAX_LISTED = 1000;
 
-/** Reads one line. Throws {@link BadLine} if it is wrong. */
-function* readLine(state: ConfigState, text: string, origin: Origin, block: Block, where: Where): Asking<void> {
+/** Reads one line. Returns what is left to do for a `Match` or `Include`. Throws {@link BadLine} if the line is wrong. */
+function readLine(
+  state: ConfigState,
+  text: string,
+  origin: Origin,
+  block: Block,
+  where: Where,
+): Asking<void> | undefined {
   const split = splitKeyword(text);
-  if (split === undefined) return;
+  if (split === undefined) return undefined;
   const { keyword, rest } = split;
-  const at = place(origin);
-  if (rest === "") throw new BadLine(`${at}: no argument after keyword "${keyword}"`);
+  if (rest === "") throw new BadLine(`${place(origin)}: no argument after keyword "${keyword}"`);
   const name = valueOf(keyword);
-  const kind = isBlockKeyword(keyword) ? keyword : (name ?? OLD_KEYWORDS[keyword]);
-  const isIgnored =
-    kind === undefined && matchList(keyword, state.get("ignoreUnknown") ?? "", { ignoreCase: true }) === "yes";
-  const unknown =
-    kind === undefined && !isIgnored
-      ? [`${origin.file}: line ${origin.line}: Bad configuration option: ${keyword}`]
-      : [];
+  const isBlock = isBlockKeyword(keyword);
+  const isUnknown = name === undefined && !isBlock && OLD_KEYWORDS[keyword] === undefined && !isIgnored(state, keyword);
+  const unknown = isUnknown ? [`${origin.file}: line ${origin.line}: Bad configuration option: ${keyword}`] : [];
   const words = splitWords(rest);
-  if (words === undefined) throw new BadLine(...unknown, `${at}: invalid quotes`);
-  if (unknown.length > 0) throw new BadLine(...unknown);
-  if (where.limits.isTooWide(words)) throw new BadLine(`${at}: too many words or patterns`);
-  if (isBlockKeyword(keyword)) {
-    const asking = BLOCKS[keyword](state, words, origin, block, where);
-    if (asking !== undefined) yield* asking;
-  } else if (name !== undefined) {
-    const fromUser = where.file.kind === "user";
+  if (words === undefined) throw new BadLine(...unknown, `${place(origin)}: invalid quotes`);
+  if (isUnknown) throw new BadLine(...unknown);
+  if (where.limits.isTooWide(rest, words)) throw new BadLine(`${place(origin)}: too many words or patterns`);
+  if (isBlock) return BLOCKS[keyword](state, words, origin, block, where);
+  if (name !== undefined) {
     const row = KEYWORDS[name] as Keyword<unknown>;
-    const line = new Line(keyword, rest, words, origin, { ...state.request, fromUser });
+    const line = new Line(keyword, rest, words, origin, where.context);
     const value = row.parse(line);
-    if (line.left > 0) throw new BadLine(`${at}: keyword ${keyword} extra arguments at end of line`);
+    if (line.left > 0) line.fail(`keyword ${keyword} extra arguments at end of line`);
     if (block.active || row.everywhere === true) state.set(name, value, origin);
-  } else if (OLD_KEYWORDS[keyword] === "unsupported") state.notices.push(`${at}: Unsupported option "${keyword}"`);
+  } else if (OLD_KEYWORDS[keyword] === "unsupported")
+    state.notices.push(`${place(origin)}: Unsupported option "${keyword}"`);
+  return undefined;
+}
+
+/** Returns whether an IgnoreUnknown that came before names the keyword. */
+export function isIgnored(state: ConfigState, keyword: string): boolean {
+  return matchList(keyword, state.get("ignoreUnknown") ?? "", { ignoreCase: true }) === "yes";
 }
 
 type BlockKeyword = "host" | "match" | "include";
