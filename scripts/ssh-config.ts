@@ -58,11 +58,11 @@ try {
 /** Returns the keywords whose lines differ, or `status` or `message`. */
 function compare(ours: ReturnType<typeof printConfig>, theirs: ReturnType<typeof askSsh>): string[] {
   // RevokedHostKeys is a list since 10.3.
-  if (theirs.error[0]?.endsWith("keyword revokedhostkeys extra arguments at end of line") === true) return [];
+  if (theirs.error.some((line) => line.endsWith("keyword revokedhostkeys extra arguments at end of line"))) return [];
   if (ours.failed !== (theirs.status !== 0)) return ["status"];
   if (ours.failed) {
-    // Levels below ERROR print no message.
-    return theirs.error.length === 0 || theirs.error.includes(ours.lines[0]!) ? [] : ["message"];
+    // QUIET prints no message, and FATAL only the last.
+    return theirs.error.length === 0 || theirs.error.some((line) => ours.lines.includes(line)) ? [] : ["message"];
   }
   const [have, want] = [comparable(ours.lines), comparable(theirs.lines)];
   if (have.join("\n") === want.join("\n")) return [];

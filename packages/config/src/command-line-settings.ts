@@ -31,7 +31,7 @@ function applyLine(state: ConfigState, { text, replaces }: CommandLineSetting): 
   if (rest === "") throw new BadLine(`${at}: no argument after keyword "${keyword}"`);
   const name = valueOf(keyword);
   const words = splitWords(rest);
-  const isKnown = name !== undefined || isBlockKeyword(keyword) || OLD_KEYWORDS[keyword] !== undefined;
+  const isKnown = name !== undefined || isBlockKeyword(keyword) || OLD_KEYWORDS.has(keyword);
   const unknown =
     isKnown || isIgnored(state, keyword) ? [] : [`command-line: line 0: Bad configuration option: ${keyword}`];
   if (words === undefined) throw new BadLine(...unknown, `${at}: invalid quotes`);

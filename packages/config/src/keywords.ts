@@ -12,6 +12,7 @@ import {
   needTime,
   one,
   oneLine,
+  oneOf,
   orNone,
   restOfLine,
   word,
@@ -130,13 +131,8 @@ export const KEYWORDS: { readonly [K in keyof ConfigValues]: Keyword<ConfigValue
   canonicalizeHostname: choice(["no", "yes", "always"], "no"),
   checkHostIP: flag(false),
   compression: {
-    parse: (line) => {
-      const text = line.next() ?? "";
-      const value = { yes: true, no: false }[text.toLowerCase()];
-      return (
-        value ?? line.fail(`unsupported option "${text}".`, ...(text === "" ? [`${line.at}: missing argument.`] : []))
-      );
-    },
+    // Other than elsewhere, `true` and `false` are not known.
+    parse: (line) => oneOf(line, { yes: true, no: false }),
     default: () => false,
     print: (value) => [value === "unknown" ? "UNKNOWN" : value ? "yes" : "no"],
   },
@@ -330,22 +326,24 @@ export function dynamicForwardLines(all: readonly Forward[]): string[] {
 }
 
 /** Names of earlier versions: read and without effect. `"unsupported"` prints a line. */
-export const OLD_KEYWORDS: Readonly<Record<string, "ignored" | "unsupported">> = {
-  protocol: "ignored",
-  cipher: "ignored",
-  fallbacktorsh: "ignored",
-  globalknownhostsfile2: "ignored",
-  rhostsauthentication: "ignored",
-  userknownhostsfile2: "ignored",
-  useroaming: "ignored",
-  usersh: "ignored",
-  useprivilegedport: "ignored",
-  afstokenpassing: "unsupported",
-  kerberosauthentication: "unsupported",
-  kerberostgtpassing: "unsupported",
-  rsaauthentication: "unsupported",
-  rhostsrsaauthentication: "unsupported",
-  compressionlevel: "unsupported",
-  gssapiauthentication: "unsupported",
-  gssapidelegatecredentials: "unsupported",
-};
+export const OLD_KEYWORDS: ReadonlyMap<string, "ignored" | "unsupported"> = new Map(
+  Object.entries({
+    protocol: "ignored",
+    cipher: "ignored",
+    fallbacktorsh: "ignored",
+    globalknownhostsfile2: "ignored",
+    rhostsauthentication: "ignored",
+    userknownhostsfile2: "ignored",
+    useroaming: "ignored",
+    usersh: "ignored",
+    useprivilegedport: "ignored",
+    afstokenpassing: "unsupported",
+    kerberosauthentication: "unsupported",
+    kerberostgtpassing: "unsupported",
+    rsaauthentication: "unsupported",
+    rhostsrsaauthentication: "unsupported",
+    compressionlevel: "unsupported",
+    gssapiauthentication: "unsupported",
+    gssapidelegatecredentials: "unsupported",
+  } as const),
+);

@@ -59,7 +59,7 @@ export function flag(otherwise: boolean, more?: Partial<Keyword<boolean>>): Keyw
 }
 
 /** Reads a word that is a key of `table`, in any case. */
-function oneOf<T>(line: Line, table: Readonly<Record<string, T>>): T {
+export function oneOf<T>(line: Line, table: Readonly<Record<string, T>>): T {
   const word = line.next() ?? "";
   const key = word.toLowerCase();
   if (!Object.hasOwn(table, key))

@@ -87,7 +87,7 @@ function readLine(
   if (rest === "") throw new BadLine(`${place(origin)}: no argument after keyword "${keyword}"`);
   const name = valueOf(keyword);
   const isBlock = isBlockKeyword(keyword);
-  const isUnknown = name === undefined && !isBlock && OLD_KEYWORDS[keyword] === undefined && !isIgnored(state, keyword);
+  const isUnknown = name === undefined && !isBlock && !OLD_KEYWORDS.has(keyword) && !isIgnored(state, keyword);
   const unknown = isUnknown ? [`${origin.file}: line ${origin.line}: Bad configuration option: ${keyword}`] : [];
   const words = splitWords(rest);
   if (words === undefined) throw new BadLine(...unknown, `${place(origin)}: invalid quotes`);
@@ -100,7 +100,7 @@ function readLine(
     const value = row.parse(line);
     if (line.left > 0) line.fail(`keyword ${keyword} extra arguments at end of line`);
     if (block.active || row.everywhere === true) state.set(name, value, origin);
-  } else if (OLD_KEYWORDS[keyword] === "unsupported")
+  } else if (OLD_KEYWORDS.get(keyword) === "unsupported")
     state.notices.push(`${place(origin)}: Unsupported option "${keyword}"`);
   return undefined;
 }

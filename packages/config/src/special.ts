@@ -10,12 +10,11 @@ import type { AddKeysToAgent, CnameRule, ConfigValues, JumpHop, Proxy, RekeyLimi
 export const obscureKeystrokeTiming: Keyword<number> = {
   parse: (line) => {
     const text = line.next() ?? "";
-    if (line.left > 0) line.fail("invalid arguments");
-    if (text === "yes" || text === "true") return 20;
-    if (text === "no" || text === "false") return 0;
-    if (!text.startsWith("interval:")) line.fail(`unsupported argument "${text}"`);
-    const interval = parseInteger(line, text.slice("interval:".length));
-    return interval >= 1 && interval <= 1000 ? interval : line.fail("value out of range.");
+    const named = /^(?:yes|true)$/.test(text) ? 20 : /^(?:no|false)$/.test(text) ? 0 : undefined;
+    if (named === undefined && !text.startsWith("interval:")) line.fail(`unsupported argument "${text}"`);
+    const interval = named ?? parseInteger(line, text.slice("interval:".length));
+    if (named === undefined && !(interval >= 1 && interval <= 1000)) line.fail("value out of range.");
+    return line.left > 0 ? line.fail("invalid arguments") : interval;
   },
   default: () => 20,
   print: (value) => [value === 20 ? "yes" : value === 0 ? "no" : value],

@@ -27,7 +27,7 @@ export const ALL_KEYWORDS: readonly string[] = [
   "match",
   "include",
   ...BY_KEYWORD.keys(),
-  ...Object.keys(OLD_KEYWORDS),
+  ...OLD_KEYWORDS.keys(),
 ].sort();
 
 /** Returns the name of the value that a keyword sets. */

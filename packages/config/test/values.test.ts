@@ -87,6 +87,15 @@ it("lists all bad lines of a file, of blocks that do not match too", () => {
   ]);
 });
 
+it("takes no name of a JavaScript object for a keyword, a value or a criterion", () => {
+  for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
+    expect(problems(`${name} 1\n`)[0]).toBe(`/c: line 1: Bad configuration option: ${name.toLowerCase()}`);
+    for (const keyword of ["Compression", "BatchMode", "ObscureKeystrokeTiming", "AddKeysToAgent", "IPQoS", "Tunnel"])
+      expect(problems(`${keyword} ${name}\n`).at(-1)).toBe("/c: terminating, 1 bad configuration options");
+    expect(problems(`Match ${name} x\n`)[0]).toBe(`Unsupported Match attribute ${name.toLowerCase()}`);
+  }
+});
+
 it("fails when it is used with RefuseConnection, an unknown token, or a loop", () => {
   expect(problems('RefuseConnection "gone"\n')).toEqual(["RefuseConnection: gone"]);
   expect(problems("ControlPath %q\n")[0]).toBe("vdollar_percent_expand: unknown key %q");
