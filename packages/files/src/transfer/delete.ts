@@ -23,8 +23,9 @@ export function findExtra(directory: Directory, listing: TargetListing, names: R
     .map((entry) => ({ directory, entry, twin: folded.get(fold(entry.name)) }));
 }
 
+/** Lower case alone would tell "ß" from "SS", and "ς" from "σ"; file systems that ignore case need not. */
 function fold(name: string): string {
-  return name.normalize("NFC").toLowerCase();
+  return name.normalize("NFC").toLowerCase().toUpperCase();
 }
 
 /**

@@ -316,6 +316,24 @@ describe.each(directions)("$name with `delete`", ({ name, from, to, run }) => {
     expect(tree(to(), "/home/copy")).toEqual(["readme: new", "z: other"]);
   });
 
+  it.each([
+    ["STRASSE", "straße"],
+    ["straße", "STRAẞE"],
+    ["ΟΔΟΣ", "οδοσ"],
+    ["k", "\u212a"],
+    ["\u00e9", "E\u0301"],
+  ])("keeps %s where it is the same file as %s", async (existing, written) => {
+    make(from(), { "/home/t/": "", [`/home/t/${written}`]: "new", "/home/t/z": "other" });
+    make(to(), { "/home/copy/": "", [`/home/copy/${existing}`]: "old" });
+    const rename = to().rename.bind(to());
+    Object.assign(to(), {
+      rename: (source: string, target: string, replaces: boolean) =>
+        rename(source, target.replace(written, existing), replaces),
+    });
+    expect((await run(options)).deleted).toEqual([]);
+    expect(tree(to(), "/home/copy").toSorted()).toEqual([`${existing}: new`, "z: other"].toSorted());
+  });
+
   it("is refused without `recursive`, for a file, and for a pattern", async () => {
     make(from(), { "/home/t": "one" });
     make(to(), { "/home/copy": "kept" });
@@ -449,6 +467,19 @@ describe("patterns", () => {
       to().symlink("../other", "/home/copy/d");
       expect(await failure(runPattern(name, "/home/t/*/*.js"))).toBeInstanceOf(SshError);
       expect(tree(to(), "/home/other")).toEqual([]);
+    },
+  );
+
+  it.each(directions)(
+    "$name: what matches below a link is moved, also if the link matches",
+    async ({ name, from, to }) => {
+      make(from(), FILES);
+      from().symlink("d", "/home/t/l");
+      // The entry below makes a directory in the place of the link.
+      expect(
+        await runPattern(name, "/home/t/{l,l/c.js}", { recursive: true, symlinks: "keep", onError: "skip" }),
+      ).toMatchObject({ files: 1, links: 0, failed: [{ path: "l" }] });
+      expect(tree(to(), "/home/copy")).toEqual(["l/", "l/c.js: 3"]);
     },
   );
 
