@@ -1,7 +1,7 @@
 import { type Bytes, concatBytes, equalBytes } from "@nacre/wire";
 import { array, assert, constantFrom, integer, oneof, property, record } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ClientTunnel, encodeTunnelMessage, MAX_SEND_BUFFER, resumeProof } from "../src/index.ts";
+import { ClientTunnel, encodeTunnelMessage, MAX_MESSAGE_LENGTH, MAX_SEND_BUFFER, resumeProof } from "../src/index.ts";
 import { hmac, Pair, pattern } from "./support.ts";
 
 function opened(options?: { readonly spare?: number }): Pair {
@@ -112,6 +112,45 @@ describe("a tunnel", () => {
     pair.gateway.tunnel.write(pattern(100));
     pair.run();
     expect(pair.gateway.tunnel.buffered).toBe(100);
+  });
+
+  test("acknowledges without being asked once two full messages were consumed", () => {
+    const most = 2 * (MAX_MESSAGE_LENGTH - 1);
+    for (const [length, left] of [
+      [most - 1, most - 1],
+      [most, 0],
+    ] as const) {
+      const pair = opened();
+      pair.gateway.tunnel.write(pattern(length));
+      pair.run();
+      expect(pair.gateway.tunnel.buffered).toBe(left);
+    }
+  });
+
+  test("acknowledges few bytes once all of an ended direction were consumed", () => {
+    const pair = opened();
+    pair.gateway.tunnel.write(pattern(100));
+    pair.gateway.tunnel.end();
+    pair.run({ consume: false });
+    pair.client.tunnel.consumed(99);
+    expect(pair.client.tunnel.takeMessage(0)).toBeUndefined();
+    pair.client.tunnel.consumed(1);
+    expect(pair.client.tunnel.takeMessage(0)).toEqual(acknowledge(101));
+  });
+
+  test("sends each byte once after an acknowledgement of a part of a chunk", () => {
+    const { gateway } = opened();
+    gateway.tunnel.write(pattern(100));
+    gateway.tunnel.takeMessage(0);
+    gateway.tunnel.receive(acknowledge(40), 0);
+    gateway.tunnel.write(pattern(80, 1));
+    expect(gateway.tunnel.takeMessage(0)!.subarray(1)).toEqual(pattern(80, 1));
+    // The chunk that is acknowledged in part is no longer the one that was sent last.
+    gateway.tunnel.receive(acknowledge(50), 0);
+    expect(gateway.tunnel.takeMessage(0)).toBeUndefined();
+    gateway.tunnel.write(pattern(60, 2));
+    expect(gateway.tunnel.takeMessage(0)!.subarray(1)).toEqual(pattern(60, 2));
+    expect(gateway.tunnel.buffered).toBe(190);
   });
 
   test("sends no acknowledgement for the first bytes after it opened", () => {
@@ -232,6 +271,27 @@ describe("a tunnel", () => {
     expect(mostBuffered(40, Infinity)).toBeGreaterThan(MAX_SEND_BUFFER - step);
     expect(mostBuffered(40, Infinity)).toBeLessThan(MAX_SEND_BUFFER + step);
     expect(mostBuffered(40, 1000)).toBeLessThan(1024 * 1024 + 1000 + step);
+  });
+
+  test("grows its buffer only if the writer filled it, before or after bytes were sent", () => {
+    const step = 60_000;
+    for (const fills of [false, true]) {
+      const pair = opened({ spare: Infinity });
+      const fill = (): void => {
+        while (pair.gateway.tunnel.write(pattern(step)));
+      };
+      pair.gateway.tunnel.write(pattern(step));
+      pair.send();
+      if (fills) fill();
+      else for (let i = 0; i < 9; i++) pair.gateway.tunnel.write(pattern(step));
+      pair.send();
+      pair.now += 40;
+      pair.deliver();
+      pair.run();
+      fill();
+      if (fills) expect(pair.gateway.tunnel.buffered).toBeGreaterThan(2 * 1024 * 1024 - step);
+      else expect(pair.gateway.tunnel.buffered).toBeLessThan(1024 * 1024 + step);
+    }
   });
 });
 
