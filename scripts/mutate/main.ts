@@ -2,7 +2,8 @@
  * Measures the tests of a part of the sources with Stryker: `npm run mutate -- NAME [--mutants N] [--seed N] [--only FILE:LINE]`. Stryker
  * changes the sources of a throw-away copy, one place at a time, and runs the tests that reach it. Prints the changes that no test notices
  * and those after which the tests ran too long, and the share of those that a test notices. Draws N of the changes by the seed; without
- * `--mutants`, makes all. Each `--only` leaves those of one more line, to repeat them after a change to the tests.
+ * `--mutants`, makes all. Each `--only` leaves those of one more line, to repeat them after a change to the tests. `--timeout SECONDS`
+ * changes the time after which a test counts as failed (60); changes that a test notices only by that are printed, too.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -31,7 +32,12 @@ interface Mutant {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { mutants: { type: "string" }, seed: { type: "string" }, only: { type: "string", multiple: true } },
+  options: {
+    mutants: { type: "string" },
+    seed: { type: "string" },
+    only: { type: "string", multiple: true },
+    timeout: { type: "string" },
+  },
 });
 const [name = ""] = positionals;
 const target = TARGETS[name];
@@ -127,6 +133,7 @@ function configure(places: readonly Place[], isWhole: boolean): void {
   const mutate = places.map(({ file, start, end }) =>
     isWhole ? file : `${file}:${start.line + 1}:${start.column}-${end.line + 1}:${end.column}`,
   );
+  const testTimeout = Number(values.timeout ?? 60) * 1000;
   const config = {
     mutate: [...new Set(mutate)],
     mutator: { excludedMutations: EXCLUDED },
@@ -138,7 +145,8 @@ function configure(places: readonly Place[], isWhole: boolean): void {
     reporters: ["json", "progress-append-only"],
     jsonReporter: { fileName: "mutants.json" },
     concurrency: 2,
-    timeoutMS: 30_000,
+    // Longer than the limit of a test, so that a test that hangs fails without a new process.
+    timeoutMS: 1.5 * testTimeout,
     dryRunTimeoutMinutes: 30,
     allowConsoleColors: false,
     disableTypeChecks: false,
@@ -146,7 +154,7 @@ function configure(places: readonly Place[], isWhole: boolean): void {
   writeFileSync(join(copy.folder, "stryker.json"), JSON.stringify(config));
   // Stryker runs the tests in worker threads, where the umask can be read, but not set.
   writeFileSync(join(copy.folder, "stryker.setup.mjs"), "process.umask = () => 0o022;\n");
-  const tests = { include: target!.tests, testTimeout: 60_000, setupFiles: ["stryker.setup.mjs"] };
+  const tests = { include: target!.tests, testTimeout, setupFiles: ["stryker.setup.mjs"] };
   writeFileSync(
     join(copy.folder, "stryker.vitest.config.mjs"),
     `export default { resolve: { conditions: ["@nacre/source"] }, ssr: { resolve: { conditions: ["@nacre/source"], externalConditions: ["@nacre/source"] } }, test: ${JSON.stringify(tests)} };\n`,
@@ -161,6 +169,7 @@ function report(): void {
       {
         mutants: readonly {
           status: string;
+          statusReason?: string;
           mutatorName: string;
           replacement?: string;
           location: Omit<Place, "file">;
@@ -170,9 +179,10 @@ function report(): void {
   };
   const counts: Record<string, number> = {};
   for (const [file, { mutants }] of Object.entries(files))
-    for (const { status, mutatorName, replacement = "", location } of mutants) {
+    for (const { status: found, statusReason = "", mutatorName, replacement = "", location } of mutants) {
+      const status = found === "Killed" && /timed out in \d+ms/.test(statusReason) ? "Timeout" : found;
       counts[status] = (counts[status] ?? 0) + 1;
-      if (status !== "Survived" && status !== "NoCoverage" && status !== "Timeout") continue;
+      if (status === "Killed" || status === "Ignored") continue;
       console.log(
         `${status}: ${file}:${location.start.line} ${mutatorName} → ${replacement.replace(/\s+/g, " ").slice(0, 80)}`,
       );

@@ -18,7 +18,10 @@ export const TARGETS: Readonly<Record<string, Target>> = {
   agent: { sources: ["packages/agent/src"], tests: ["packages/agent/test/*.test.ts"] },
   disk: {
     sources: ["packages/node/src/disk"],
-    tests: ["packages/node/test/disk/*.test.ts", "packages/node/test/{local,short}-*.test.ts"],
+    tests: [
+      "packages/node/test/disk/*.test.ts",
+      "packages/node/test/{local-blocks,local-files,short-*,turn-budget}.test.ts",
+    ],
   },
   transfer: {
     sources: ["packages/files/src/transfer"],
