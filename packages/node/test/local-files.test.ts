@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { chmod, link, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { download, type Sftp, sftp } from "@nacre/files";
+import { decodePath, download, type Sftp, sftp } from "@nacre/files";
 import { MemorySftp } from "@nacre/testing/nacre/memory-sftp";
 import { expect, it, onTestFinished } from "vitest";
 import { nodeFiles } from "../src/disk/local-files.ts";
@@ -18,6 +18,32 @@ it("lists every type of file with its attributes", async () => {
   const found: Record<string, unknown> = {};
   for await (const { name, type, size } of nodeFiles.list(folder)) found[name] = [type, type === "file" ? size : 0];
   expect(found).toEqual({ d: ["directory", 0], f: ["file", 4], l: ["link", 0], p: ["special", 0] });
+});
+
+it("keeps names that are not UTF-8", async () => {
+  const folder = await temporaryFolder();
+  const name = decodePath(Uint8Array.of(0x66, 0xff, 0x80));
+  const path = nodeFiles.join(folder, name);
+  const file = await nodeFiles.create(path, undefined);
+  await file.write([Buffer.from("four")], 0);
+  await file.close();
+  expect(await readdir(folder, { encoding: "buffer" })).toEqual([Buffer.of(0x66, 0xff, 0x80)]);
+  const names: string[] = [];
+  for await (const entry of nodeFiles.list(folder)) names.push(entry.name);
+  expect(names).toEqual([name]);
+  expect((await nodeFiles.stat(path)).size).toBe(4);
+  await nodeFiles.symlink(name, join(folder, "l"));
+  expect(await nodeFiles.readlink(join(folder, "l"))).toBe(name);
+  expect(basename(await nodeFiles.realpath(join(folder, "l")))).toBe(name);
+});
+
+it("lists a directory of many entries, each once", async () => {
+  const folder = await temporaryFolder();
+  const names = Array.from({ length: 130 }, (_, index) => `file-${index}`);
+  for (const name of names) await writeFile(join(folder, name), "");
+  const listed: string[] = [];
+  for await (const { name } of nodeFiles.list(folder)) listed.push(name);
+  expect(listed.toSorted()).toEqual(names.toSorted());
 });
 
 it("opens only regular files, and links only if told to", async () => {
@@ -141,9 +167,20 @@ it("says why a file cannot be written by the name that it would have had", async
       ) as string,
       cause: { code: "ENOENT" },
     });
-  await expect(nodeFiles.lstat(join(folder, "none"))).rejects.toThrow(
-    `cannot read ${folder}/none: no such file or directory`,
-  );
+  await writeFile(join(folder, "f"), "");
+  await mkdir(join(folder, "d"));
+  const failures: readonly (readonly [Promise<unknown>, string])[] = [
+    [nodeFiles.lstat(join(folder, "none")), `cannot read ${folder}/none: no such file or directory`],
+    [nodeFiles.create(join(folder, "f"), 0o600), `cannot write ${folder}/f: file already exists`],
+    [
+      nodeFiles.rename(join(folder, "f"), join(folder, "d")),
+      `cannot write ${folder}/d: illegal operation on a directory`,
+    ],
+  ];
+  for (const [call, message] of failures)
+    await expect(call.then(String, ({ message: text }: Error) => text.toLowerCase())).resolves.toBe(
+      message.toLowerCase(),
+    );
 });
 
 it("keeps a pipe that is the target of a download, also behind a link", async () => {

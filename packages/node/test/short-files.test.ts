@@ -8,8 +8,8 @@ import { afterEach, expect, it, vi } from "vitest";
 import { nodeFiles } from "../src/disk/local-files.ts";
 import { temporaryFolder } from "./support.ts";
 
-/** Calls about names in the thread pool. */
-const pooled = vi.hoisted(() => ({ opens: 0 }));
+/** Calls in the thread pool that open files, and that set attributes. */
+const pooled = vi.hoisted(() => ({ opens: 0, sets: 0 }));
 
 vi.mock(import("node:fs"), async (importOriginal) => {
   const fs = await importOriginal();
@@ -17,7 +17,15 @@ vi.mock(import("node:fs"), async (importOriginal) => {
     pooled.opens++;
     fs.open(...given);
   };
-  return { ...fs, open } as typeof fs;
+  const futimes = (...given: Parameters<typeof fs.futimes>): void => {
+    pooled.sets++;
+    fs.futimes(...given);
+  };
+  const fchmod = (...given: Parameters<typeof fs.fchmod>): void => {
+    pooled.sets++;
+    fs.fchmod(...given);
+  };
+  return { ...fs, open, futimes, fchmod } as typeof fs;
 });
 
 /** Time that the functions see, in milliseconds. */
@@ -79,6 +87,32 @@ it("creates a file with contents, mode and times, but not in place of another on
     expect(await codeOf(nodeFiles.create(join(folder, name), undefined))).toBe("file-unwritable");
   expect(await readFile(path, "utf8")).toBe("hello");
   expect(await codeOf(nodeFiles.open(join(folder, "elsewhere"), true))).toBe("file-unreadable");
+});
+
+it("sets the mode without times, and times without the mode, at once and in the thread pool", async () => {
+  const path = join(await temporaryFolder(), "f");
+  const file = await nodeFiles.create(path, 0o600);
+  const set = async (attributes: LocalAttributes): Promise<unknown> => {
+    await file.setAttributes(attributes);
+    const { mode, atimeMs, mtimeMs } = await stat(path);
+    return [mode & 0o7777, atimeMs, mtimeMs];
+  };
+  await file.setAttributes({ times: { atimeMs: 1000, mtimeMs: 2000 } });
+  for (const isSlow of [false, true]) {
+    await someTurns();
+    if (isSlow) {
+      duration = 11;
+      await nodeFiles.lstat(path);
+      duration = 0;
+    }
+    const before = pooled.sets;
+    expect(await set({ mode: 0o640 })).toEqual([0o640, 1000, 2000]);
+    expect(await set({ times: { atimeMs: 3000, mtimeMs: 4000 } })).toEqual([0o640, 3000, 4000]);
+    expect(await set({ mode: 0o600, times: { atimeMs: 1000, mtimeMs: 2000 } })).toEqual([0o600, 1000, 2000]);
+    expect(pooled.sets - before).toBe(isSlow ? 4 : 0);
+  }
+  await file.close();
+  await expect(file.setAttributes({ mode: 0o600 })).rejects.toMatchObject({ code: "file-unwritable" });
 });
 
 /** Waits until the time that calls took is paid back. Bun sometimes completes several calls of the thread pool in one turn. */

@@ -78,4 +78,21 @@ describe("TurnBudget", () => {
     expect(await turn.run("alice", () => "attributes")).toBe("attributes");
     expect(await callInTurn(0)).toBe(false);
   });
+
+  it("lets a call of `run` wait for the next turn once 4 ms have passed", async () => {
+    const { turn } = budget();
+    const made: number[] = [];
+    const calls = [1, 2, 3].map((number) =>
+      turn.run("alice", () => {
+        made.push(number);
+        now += 4;
+      }),
+    );
+    expect(made).toEqual([1]);
+    await setImmediate();
+    expect(made).toEqual([1, 2]);
+    await setImmediate();
+    expect(made).toEqual([1, 2, 3]);
+    await Promise.all(calls);
+  });
 });

@@ -1,17 +1,17 @@
 import { afterEach, expect, it, vi } from "vitest";
 import type { Directory } from "../../src/disk/directory.ts";
-import { DirectoryCache } from "../../src/disk/directory-cache.ts";
+import { DirectoryCache, MAX_KEPT } from "../../src/disk/directory-cache.ts";
 
 afterEach(() => {
   vi.useRealTimers();
 });
 
 /** A directory that counts how often it was closed. */
-function openDirectory(): Directory & { closed: number } {
+function openDirectory(location = "/srv"): Directory & { closed: number } {
   const directory = {
     ...({ isKept: true } as Directory),
     closed: 0,
-    location: () => "/srv",
+    location: () => location,
     close() {
       directory.closed++;
     },
@@ -20,7 +20,7 @@ function openDirectory(): Directory & { closed: number } {
 }
 
 it("closes a directory after the call, or once the last walk that holds it goes on", () => {
-  const cache = new DirectoryCache(openDirectory);
+  const cache = new DirectoryCache(() => openDirectory());
   const [free, held] = [openDirectory(), openDirectory()];
   cache.use(() => {
     cache.hold(held);
@@ -55,4 +55,49 @@ it("keeps a directory until it was unused for a second, again and again", () => 
     vi.advanceTimersByTime(1);
     expect(opened.map(({ closed }) => closed)).toEqual([1, 1].slice(1 - round));
   }
+});
+
+it("finds the nearest directory above, and none for other names or behind ..", () => {
+  const cache = new DirectoryCache(() => openDirectory());
+  const root = cache.root();
+  const [a, ab, c] = [openDirectory("/srv/a"), openDirectory("/srv/a/b"), openDirectory("/srv/c")];
+  cache.add(["a"], a);
+  cache.add(["a", "b"], ab);
+  cache.add(["c"], c);
+  expect(cache.nearest(["f"])).toEqual({ directory: root, depth: 0 });
+  expect(cache.nearest(["a"])).toEqual({ directory: root, depth: 0 });
+  expect(cache.nearest(["a", "f"])).toEqual({ directory: a, depth: 1 });
+  expect(cache.nearest(["a", "b", "d", "f"])).toEqual({ directory: ab, depth: 2 });
+  expect(cache.nearest(["x", "c", "f"])).toEqual({ directory: root, depth: 0 });
+  expect(cache.nearest(["cc", "f"])).toEqual({ directory: root, depth: 0 });
+  expect(cache.nearest(["a", "..", "f"])).toEqual({ directory: root, depth: 0 });
+});
+
+it("closes the directory that was unused for longest, but never the root", () => {
+  const root = openDirectory();
+  const cache = new DirectoryCache(() => root);
+  const names = Array.from({ length: MAX_KEPT }, (_, index) => `d${index}`);
+  const directories = names.map((name) => openDirectory(`/srv/${name}`));
+  cache.use(() => cache.root());
+  cache.use(() => {
+    for (const [index, directory] of directories.entries()) cache.add([names[index]!], directory);
+  });
+  expect(directories.map(({ closed }) => closed)).toEqual([1, ...Array.from(directories.slice(1), () => 0)]);
+  expect(root.closed).toBe(0);
+});
+
+it("keeps directories below the root of the system", () => {
+  const cache = new DirectoryCache(() => openDirectory("/"));
+  cache.root();
+  const etc = openDirectory("/etc");
+  cache.add(["etc"], etc);
+  expect(cache.nearest(["etc", "passwd"])).toEqual({ directory: etc, depth: 1 });
+});
+
+it("closes a directory that is not to be kept", () => {
+  const cache = new DirectoryCache(() => openDirectory());
+  cache.root();
+  const directory = { ...openDirectory("/srv/a"), isKept: false, close: vi.fn() };
+  cache.use(() => cache.add(["a"], directory));
+  expect(directory.close).toHaveBeenCalledOnce();
 });

@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, readFile, readlink, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { decodePath } from "@nacre/files/server";
+import { FREED_FROM } from "nacre/extend";
 import { describe, expect, it } from "vitest";
 import { openDescriptorRoot } from "../../src/disk/descriptor-directory.ts";
 import { DiskFiles } from "../../src/disk/disk-files.ts";
@@ -52,16 +53,16 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     const { files, root } = await serveDisk(openRoot);
     const ofSessions = new DiskFiles({ root }, openRoot, true);
     for (const [name, served, left] of [
-      ["own", files, [10, 20_000, 200_000]],
-      ["session's", ofSessions.forLogin("alice"), [10, 0, 0]],
+      ["own", files, [FREED_FROM - 1, FREED_FROM, 200_000]],
+      ["session's", ofSessions.forLogin("alice"), [FREED_FROM - 1, 0, 0]],
     ] as const) {
       const file = await served.open(name, CREATE, {});
       // A short write, one made at once, and one through the thread pool.
-      const blocks = [10, 20_000, 200_000].map((length) => new Uint8Array(length).fill(length % 251));
+      const blocks = [FREED_FROM - 1, FREED_FROM, 200_000].map((length) => new Uint8Array(length).fill(length % 251));
       const bytes = Buffer.concat(blocks);
       await file.write(0, blocks[0]!);
-      await file.write(10, blocks[1]!);
-      await file.write(20_010, blocks[2]!);
+      await file.write(FREED_FROM - 1, blocks[1]!);
+      await file.write(2 * FREED_FROM - 1, blocks[2]!);
       await file.close();
       expect(blocks.map(({ length }) => length)).toEqual(left);
       expect(bytes.equals(await readFile(join(root, name)))).toBe(true);
@@ -156,6 +157,11 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     expect(await errorOf(files.stat("dangling"))).toBe("ENOENT");
     expect((await files.lstat("dangling")).permissions! & 0o170_000).toBe(0o120_000);
     expect(await list(files, "absolute/")).toEqual(["deep", "file", "here", "up"]);
+    await symlink("real/file", join(root, "chain-1"));
+    for (let index = 2; index <= 40; index++) await symlink(`chain-${index - 1}`, join(root, `chain-${index}`));
+    // `real/file` is a link, too.
+    expect(await get(files, "chain-39")).toBe("found");
+    expect(await errorOf(files.stat("chain-40"))).toBe("ELOOP");
     await put(files, "dangling", "created");
     expect(await readFile(join(root, "nothing"), "utf8")).toBe("created");
     expect(await errorOf(files.open("dangling", EXCLUSIVE, {}))).toBe("EEXIST");
@@ -244,6 +250,25 @@ describe.each(WAYS)("DiskFiles, reached %s", (_, openRoot) => {
     expect((await files.stat("f")).permissions).toBe(0o100_600);
     expect(await errorOf(files.setstat("/", { size: 0n }))).toBe("EISDIR");
     expect(await errorOf(files.setstat("f", { size: 2n ** 60n }))).toBe("EFBIG");
+  });
+
+  it("sets one attribute by path, and keeps the others", async () => {
+    const { files, root } = await serveDisk(openRoot);
+    await put(files, "f", "12345", { permissions: 0o600 });
+    await files.setstat("f", { permissions: 0o640 });
+    await files.setstat("f", { times: { atime: 1000, mtime: 2000 } });
+    const own = { uid: process.getuid!(), gid: process.getgid!() };
+    const other = { uid: 12_345, gid: 12_345 };
+    // Only root may give files away.
+    const [result, owner] = own.uid === 0 ? ["no error", other] : ["EPERM", own];
+    expect(await errorOf(files.setstat("f", { owner: other }))).toBe(result);
+    expect(await files.stat("f")).toEqual({
+      size: 5n,
+      owner,
+      permissions: 0o100_640,
+      times: { atime: 1000, mtime: 2000 },
+    });
+    expect((await stat(join(root, "f"))).atimeMs).toBe(1_000_000);
   });
 
   it("reports the space of the file system", async () => {

@@ -127,8 +127,8 @@ describe("sftpServer of @nacre/node", () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, "file"), "");
     const invalid: readonly [options: unknown, message: string][] = [
-      [{}, "`root` must be an absolute path"],
-      [{ root: "relative" }, "`root` must be an absolute path"],
+      [{}, "`root` must be an absolute path, got undefined"],
+      [{ root: "relative\n" }, '`root` must be an absolute path, got "relative\\x0a"'],
       [{ root: join(folder, "file") }, "is not a directory"],
       [{ root: join(folder, "none") }, "is not a directory"],
       [{ root: folder, startDirectory: 1 }, "`startDirectory` must be"],
@@ -141,6 +141,8 @@ describe("sftpServer of @nacre/node", () => {
       [{ root: folder, log: 1 }, "`log` must be"],
     ];
     for (const [options, message] of invalid)
-      expect(() => sftpServer(options as SftpServerOptions), message).toThrow(message);
+      expect(() => sftpServer(options as SftpServerOptions), message).toThrow(
+        expect.objectContaining({ code: "usage", message: expect.stringContaining(message) as string }) as Error,
+      );
   });
 });
