@@ -18,6 +18,21 @@ import { TARGETS } from "./targets.ts";
 /** Changes of texts: most are messages, and few of them decide anything. */
 const EXCLUDED = ["StringLiteral"];
 
+/** Matches why a test failed that took too long. */
+const HUNG = /timed out in \d+ms/;
+
+/** Stryker plugin that prints each change that lives or takes too long when it was tried, so that a run that is ended shows them, too. */
+const PRINTER = `
+class Printer {
+  onMutantTested({ status, statusReason = "", fileName, location, mutatorName, replacement = "" }) {
+    const shown = status === "Killed" && ${HUNG}.test(statusReason) ? "Timeout" : status;
+    if (shown === "Killed" || shown === "Ignored") return;
+    console.log(\`\${shown}: \${fileName.replace(process.cwd() + "/", "")}:\${location.start.line} \${mutatorName} → \${replacement.replace(/\\s+/g, " ").slice(0, 80)}\`);
+  }
+}
+export const strykerPlugins = [{ kind: "Reporter", name: "printer", injectableClass: Printer }];
+`;
+
 interface Place {
   readonly file: string;
   readonly start: { readonly line: number; readonly column: number };
@@ -137,12 +152,12 @@ function configure(places: readonly Place[], isWhole: boolean): void {
   const config = {
     mutate: [...new Set(mutate)],
     mutator: { excludedMutations: EXCLUDED },
-    plugins: ["./stryker/node_modules/@stryker-mutator/vitest-runner/dist/src/index.js"],
+    plugins: ["./stryker/node_modules/@stryker-mutator/vitest-runner/dist/src/index.js", "./stryker.printer.mjs"],
     testRunner: "vitest",
     vitest: { configFile: "stryker.vitest.config.mjs", related: false },
     coverageAnalysis: "perTest",
     inPlace: true,
-    reporters: ["json", "progress-append-only"],
+    reporters: ["json", "progress-append-only", "printer"],
     jsonReporter: { fileName: "mutants.json" },
     concurrency: 2,
     // Longer than the limit of a test, so that a test that hangs fails without a new process.
@@ -152,6 +167,7 @@ function configure(places: readonly Place[], isWhole: boolean): void {
     disableTypeChecks: false,
   };
   writeFileSync(join(copy.folder, "stryker.json"), JSON.stringify(config));
+  writeFileSync(join(copy.folder, "stryker.printer.mjs"), PRINTER);
   // Stryker runs the tests in worker threads, where the umask can be read, but not set.
   writeFileSync(join(copy.folder, "stryker.setup.mjs"), "process.umask = () => 0o022;\n");
   const tests = { include: target!.tests, testTimeout, setupFiles: ["stryker.setup.mjs"] };
@@ -161,32 +177,16 @@ function configure(places: readonly Place[], isWhole: boolean): void {
   );
 }
 
-/** Prints the score and the survivors. */
+/** Prints the score. */
 function report(): void {
   const { files } = JSON.parse(readFileSync(join(copy.folder, "mutants.json"), "utf8")) as {
-    files: Record<
-      string,
-      {
-        mutants: readonly {
-          status: string;
-          statusReason?: string;
-          mutatorName: string;
-          replacement?: string;
-          location: Omit<Place, "file">;
-        }[];
-      }
-    >;
+    files: Record<string, { mutants: readonly { status: string; statusReason?: string }[] }>;
   };
   const counts: Record<string, number> = {};
-  for (const [file, { mutants }] of Object.entries(files))
-    for (const { status: found, statusReason = "", mutatorName, replacement = "", location } of mutants) {
-      const status = found === "Killed" && /timed out in \d+ms/.test(statusReason) ? "Timeout" : found;
-      counts[status] = (counts[status] ?? 0) + 1;
-      if (status === "Killed" || status === "Ignored") continue;
-      console.log(
-        `${status}: ${file}:${location.start.line} ${mutatorName} → ${replacement.replace(/\s+/g, " ").slice(0, 80)}`,
-      );
-    }
+  for (const { status, statusReason = "" } of Object.values(files).flatMap(({ mutants }) => mutants)) {
+    const counted = status === "Killed" && HUNG.test(statusReason) ? "Timeout" : status;
+    counts[counted] = (counts[counted] ?? 0) + 1;
+  }
   const killed = (counts["Killed"] ?? 0) + (counts["Timeout"] ?? 0);
   const lived = (counts["Survived"] ?? 0) + (counts["NoCoverage"] ?? 0);
   console.log(
