@@ -210,6 +210,13 @@ describe("a tunnel", () => {
     expect(pair.gateway.tunnel.takeMessage(0)).toBeUndefined();
   });
 
+  test("sends no encoded message beyond what the peer allows", () => {
+    const pair = opened();
+    for (let i = 0; i < 65; i++) pair.gateway.tunnel.writeMessage(data(65_535));
+    pair.send();
+    expect(pair.toClient.reduce((sum, { length }) => sum + length - 1, 0)).toBe(MAX_SEND_BUFFER);
+  });
+
   test("copies written bytes to the memory of the caller, which may then change", () => {
     const pair = opened();
     const memory = new Uint8Array(65_536);
@@ -340,6 +347,23 @@ describe("a lost WebSocket", () => {
     pair.run();
     expect(pair.gateway.tunnel.buffered).toBe(0);
     expect(pair.client.received).toHaveLength(MAX_SEND_BUFFER);
+  });
+
+  test("sends the rest of an encoded message from a position inside it, and no message without bytes", () => {
+    const pair = opened();
+    const { tunnel } = pair.gateway;
+    tunnel.writeMessage(Uint8Array.of(7));
+    expect(tunnel.takeMessage(0)).toBeUndefined();
+    tunnel.writeMessage(encodeTunnelMessage({ type: "data", data: pattern(40_000) }));
+    tunnel.takeMessage(0);
+    tunnel.detach();
+    const [nonce, received] = [new Uint8Array(32), 100];
+    const attempt = tunnel.challenge(nonce);
+    const proof = resumeProof(hmac, pair.secret, { id: pair.id, nonce, gatewayReceived: 0, clientReceived: received });
+    expect(attempt.prove(encodeTunnelMessage({ type: "prove", received, proof }))).toBe(true);
+    tunnel.takeMessage(0);
+    expect(tunnel.takeMessage(0)!.subarray(1)).toEqual(pattern(40_000).subarray(received));
+    expect(tunnel.takeMessage(0)).toBeUndefined();
   });
 
   test("may still deliver bytes between the challenge and the proof", () => {
