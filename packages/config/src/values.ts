@@ -33,6 +33,7 @@ export type Proxy =
   | { readonly kind: "command" /** With tokens: see `expandText`. */; readonly command: string }
   | { readonly kind: "jump" /** In the order in which they are connected. */; readonly hops: readonly JumpHop[] };
 
+/** A value of IdentityFile. */
 export interface IdentityFile {
   /** With tokens and `~`; or `none`. */
   readonly path: string;
@@ -40,6 +41,7 @@ export interface IdentityFile {
   readonly fromUser: boolean;
 }
 
+/** When keys are exchanged again. */
 export interface RekeyLimit {
   /** Bytes after which keys are exchanged again; 0 for the default. `undefined` if not set. */
   readonly bytes: number | undefined;
@@ -47,6 +49,7 @@ export interface RekeyLimit {
   readonly seconds: number | undefined;
 }
 
+/** Whether a key that was read from a file is added to the agent, and for how long. */
 export interface AddKeysToAgent {
   readonly mode: "no" | "yes" | "ask" | "confirm";
   /** Lifetime in seconds; 0 for none. */

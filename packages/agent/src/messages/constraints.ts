@@ -25,6 +25,7 @@ export interface Destination {
   };
 }
 
+/** A host of a destination, with the keys by which it is known. */
 export interface DestinationHost {
   /** Name of the host. Informs people, and must match the principals of a host certificate. */
   readonly host: string;
@@ -32,6 +33,7 @@ export interface DestinationHost {
   readonly keys: readonly DestinationKey[];
 }
 
+/** A host key, or the key of an authority that certifies host keys. */
 export interface DestinationKey {
   /** Public key blob. */
   readonly publicKey: Uint8Array;
@@ -39,6 +41,7 @@ export interface DestinationKey {
   readonly isCertificateAuthority: boolean;
 }
 
+/** Certificates that come with a key of a smart card (`associated-certs-v00@openssh.com`). */
 export interface AssociatedCertificates {
   /** Whether to add the certificates only, without their plain keys. */
   readonly certificatesOnly: boolean;
