@@ -43,6 +43,7 @@ const CONNECT: Accepted = {
   crypto: [],
   connectTimeout: ["number"],
   localAddress: [],
+  reconnect: [...BOOLEAN, "object"],
   warn: FUNCTION,
 };
 
@@ -54,7 +55,7 @@ test("a wrong value of an option of `connect` is `usage`", async () => {
   const { port } = server;
   const base = { host: "127.0.0.1", port, user: "a", identities: [key], agent: false, knownHosts: [] };
   expect(await wrongOutcomes(CONNECT, (options) => connect({ ...base, ...options }))).toEqual([]);
-  const { earlyChannel: _, via: __, host: ___, ...ofHop } = CONNECT;
+  const { earlyChannel: _, via: __, host: ___, reconnect: ____, ...ofHop } = CONNECT;
   expect(await wrongOutcomes(ofHop, (options) => connect({ ...base, via: { ...base, ...options } }))).toEqual([]);
   expect(await wrongOutcomes({ options: [] }, ({ options }) => connect(options as never))).toEqual([]);
 });

@@ -20,6 +20,7 @@ export function peerDisconnected(peer: Role, { reasonCode, description }: Discon
   return new SshError(
     "disconnected",
     `the ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(cut) || "no description"} (${reason})`,
+    { reasonCode },
   );
 }
 

@@ -28,6 +28,8 @@ export interface MuxSide<E extends SessionEvent> {
    * resources.
    */
   closed(error: SshError): void | Promise<void>;
+  /** Returns the error that channels and pending requests get when this error has ended the connection; by default the same. */
+  lossOf?(error: SshError): SshError;
 }
 
 /** Receives the outcome of one of our channel opens. Exactly one method is called, in the turn of the event. */
@@ -180,8 +182,9 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   }
 
   /** Ends all channels and pending requests. Called by the engine when the connection has ended. */
-  closed(error: SshError): void | Promise<void> {
-    const released = this.#side.closed(error);
+  closed(reason: SshError): void | Promise<void> {
+    const released = this.#side.closed(reason);
+    const error = this.#side.lossOf?.(reason) ?? reason;
     const opens = [...(this.#opens?.values() ?? [])];
     const requests = [...(this.#requests?.values() ?? [])];
     this.#opens = undefined;

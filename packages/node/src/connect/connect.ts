@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { abortedError, logIn, withCaller } from "nacre/extend";
+import { abortedError, type LoggedIn, logIn, withCaller } from "nacre/extend";
 import { warmUpAlgorithms } from "../crypto/load.ts";
 import { bufferInputUntil } from "../net/buffer-input.ts";
 import { placeOf, tcpDuplex } from "../net/dial.ts";
@@ -10,7 +10,7 @@ import { Client } from "./client.ts";
 import { type Opened, throughClient, throughHop, timeOf } from "./jump.ts";
 import { type ConnectOptions, type HopOptions, isStream } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
-import { hopError, type Route, readRoute } from "./route.ts";
+import { hopError, type Login, type Route, readRoute } from "./route.ts";
 
 /**
  * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. Rejects with an `SshError`: its
@@ -18,13 +18,22 @@ import { hopError, type Route, readRoute } from "./route.ts";
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
   try {
-    return await rejectingWithSshError(() => connectAlong(readRoute(options)));
+    return await rejectingWithSshError(async () => new Client(await connection(options)));
   } catch (error) {
     throw withCaller(error);
   }
 }
 
-async function connectAlong({ start, hops, destination }: Route): Promise<Client> {
+async function connection(options: ConnectOptions): Promise<LoggedIn> {
+  const route = readRoute(options);
+  const { reconnect = false } = options;
+  if (reconnect === false) return connectAlong(route);
+  // Loaded on demand: most connections end when they are lost.
+  const { connectReconnecting } = await import("./reconnect.ts");
+  return connectReconnecting(route, reconnect === true ? {} : reconnect, connectAlong);
+}
+
+async function connectAlong({ start, hops, destination }: Route, login: Login = {}): Promise<LoggedIn> {
   // Aborted on failure, so that no request (such as a signature by an agent) outlives this call. After a login nothing is pending, and to
   // abort the signal would take 2 % of its CPU time.
   const over = new AbortController();
@@ -52,8 +61,12 @@ async function connectAlong({ start, hops, destination }: Route): Promise<Client
     for (const [index, hop] of prepared.entries()) opened = await throughHop(opened, hop, prepared[index + 1] ?? last);
     // Only input waits for `last.loading`. Our KEXINIT is sent immediately, so the server can start its key exchange early.
     const duplex = bufferInputUntil(last.loading, opened.duplex);
-    const connection = await logIn(duplex, { ...last.options, connecting: timeOf(last, opened) });
-    return new Client({ ...connection, place: placeOf(last.dial) });
+    const connection = await logIn(duplex, {
+      ...last.options,
+      ...login,
+      connecting: timeOf(last, opened),
+    });
+    return { ...connection, place: placeOf(last.dial) };
   } catch (error) {
     await given?.close();
     const wasAborted = signal.aborted;

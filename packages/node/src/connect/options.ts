@@ -3,12 +3,14 @@ import { type Overrides, SshError } from "@nacre/wire";
 import {
   type ClientLimits,
   type ClientUsers,
+  checkReconnect,
   checkUser,
   type Duplex,
   type HostKeyOption,
   joinUsers,
   type OptionRows,
   type PresentedHostKey,
+  type ReconnectOptions,
   type ScopedRows,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/extend";
@@ -84,6 +86,13 @@ export interface ConnectOptions
    * `limits.kexTimeout` bounds the key exchange in any case, and `limits.authTimeout` the login.
    */
   readonly connectTimeout?: number | undefined;
+  /**
+   * Whether to connect again when the connection is lost; default false. Commands and connections under way then fail once with
+   * `connection-lost`, nothing runs twice, new calls wait up to 30 seconds, and listeners stay. Nobody is asked again: an unknown host key is
+   * accepted only if it was accepted before. The first connection must succeed. The client ends with `close()`, `signal`, or an error that is
+   * not the network's, such as another host key. Keepalives are sent after 15 seconds, unless `limits` say otherwise.
+   */
+  readonly reconnect?: boolean | ReconnectOptions | undefined;
   /** Limits that override the defaults. */
   readonly limits?: Overrides<ClientLimits> | undefined;
   /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
@@ -115,6 +124,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   crypto: { type: ["node", "noble"], scope: "machine" },
   connectTimeout: { check: checkConnectTimeout, scope: "machine" },
   localAddress: { check: checkLocalAddress, scope: "machine" },
+  reconnect: { check: checkReconnect, scope: "host" },
   warn: { type: "function", scope: "machine" },
 };
 
@@ -143,9 +153,9 @@ function checkKnownHosts(knownHosts: unknown): void {
  * as `agent`, `knownHosts` and `limits`, unless it sets its own. Options for one host or login are never inherited, as in `ssh -J`: `port`,
  * `user`, `identities`, `password`, `prompts`, `hostKey`, `unknownHost`, …
  */
-export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel">;
+export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel" | "reconnect">;
 
-const { via: _via, earlyChannel: _earlyChannel, ...OF_HOPS } = CONNECT_OPTIONS;
+const { via: _via, earlyChannel: _earlyChannel, reconnect: _reconnect, ...OF_HOPS } = CONNECT_OPTIONS;
 
 export const HOP_OPTIONS: OptionRows<HopOptions> = OF_HOPS;
 

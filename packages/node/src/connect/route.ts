@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { checkOptions } from "nacre/extend";
+import { type ClientProvider, checkOptions } from "nacre/extend";
 import { isHostAlone, placeOf } from "../net/dial.ts";
 import { asSshError } from "../net/failure.ts";
 import { CONNECT_OPTIONS, type ConnectOptions, HOP_OPTIONS, type Hop, type HopOptions } from "./options.ts";
@@ -12,6 +12,9 @@ export interface Route {
   readonly hops: readonly HopOptions[];
   readonly destination: HopOptions;
 }
+
+/** What a login takes from `reconnect`. */
+export type Login = Pick<ClientProvider, "lossOf">;
 
 /** Reads `via`. Throws `usage` for invalid options, including those of a hop. */
 export function readRoute(options: ConnectOptions): Route {
@@ -32,6 +35,9 @@ export function readRoute(options: ConnectOptions): Route {
   // Any other host is reached through the one before.
   if ([...hops, destination].slice(start === undefined ? 1 : 0).some(({ duplex }) => duplex !== undefined))
     throw new SshError("usage", "`duplex` cannot follow a jump host; set it for the first jump host");
+  const { reconnect } = destination;
+  if (reconnect !== undefined && reconnect !== false && (hops[0] ?? destination).duplex !== undefined)
+    throw new SshError("usage", "`reconnect` needs a host that it can connect to again, not a `duplex`");
   return { start, hops, destination };
 }
 

@@ -64,6 +64,9 @@ const MAX_CONNECTIONS = 224;
 /** Time to wait for the server's reply to a cancel request when closing, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
 
+/** Milliseconds that a connection to a local listener waits while the SSH connection is made again. */
+const RECONNECT_WAIT = 10_000;
+
 const FORWARD_OPTIONS: OptionRows<ForwardOptions> = { maxConnections: true, signal: true, onError: true };
 const LOCAL_OPTIONS: OptionRows<LocalForwardOptions> = { ...FORWARD_OPTIONS, streamLocalBindUnlink: "boolean" };
 const PROXY_OPTIONS: OptionRows<ProxyOptions> = { handshakeTimeout: true };
@@ -192,7 +195,9 @@ export class Forwarder {
 
   /** `ended` resolves when the SSH connection has ended. */
   constructor(mux: ForwarderMux, listeners: () => RemoteListeners, ended: Promise<SshError>) {
-    this.mux = mux;
+    // A connection that waits for `reconnect` is reset before its client gives up.
+    const open: Opener["open"] = (channelType, data, handler) => mux.open(channelType, data, handler, RECONNECT_WAIT);
+    this.mux = { engine: mux.engine, open };
     this.#listeners = listeners;
     void ended.then(() => {
       for (const forward of this.#forwards) void forward.close();

@@ -79,8 +79,8 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   }
 
   /** Disconnects. Resolves when all resources are released. */
-  async close(): Promise<void> {
-    this.#engine.fail(new SshError("closed", "the connection was closed by this side"));
+  async close(reason?: SshError): Promise<void> {
+    this.#engine.fail(reason ?? new SshError("closed", "the connection was closed by this side"));
     await this.ended;
   }
 
@@ -138,6 +138,10 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   }
 
   refused(): void {}
+
+  lossOf(error: SshError): SshError {
+    return this.#options.lossOf?.(error) ?? error;
+  }
 
   closed(error: SshError): void {
     this.#authenticated.reject(error);

@@ -1,7 +1,7 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { type KeyLogPort, type Limits, PROTOCOL_LIMITS, type ProtocolTrace, type TracePort } from "@nacre/protocol";
 import type { TransportOptions, TransportSettings } from "@nacre/transport";
-import type { Bytes, Overrides, Prompt, RandomSource } from "@nacre/wire";
+import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../../check.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
 import type { AlgorithmOptions, CryptoProvider } from "../../options/algorithms.ts";
@@ -62,6 +62,8 @@ export interface ClientProvider extends CryptoProvider {
   readonly loginMethods: readonly ClientLoginMethod[];
   /** Users of the connection that begin with the login, such as agent forwarding. Without one, its options are unknown. */
   readonly users?: ClientUsers | undefined;
+  /** Returns the error that channels and calls get for the one that ended the connection. `reconnect` sets it. */
+  readonly lossOf?: ((error: SshError) => SshError) | undefined;
 }
 
 /** Options of `connect` for the login. */

@@ -1,10 +1,9 @@
-import type { ClientProtocolEvent } from "@nacre/protocol";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import type { Bytes, SshError } from "@nacre/wire";
 import { checkOpen, checkSignal, usage } from "../../check.ts";
 import type { Channel } from "../../mux/channel.ts";
-import type { Mux } from "../../mux/mux.ts";
-import { openChannel } from "../../mux/open-channel.ts";
+import type { ChannelAcceptor, GlobalReply } from "../../mux/mux.ts";
+import { type Opener, openChannel } from "../../mux/open-channel.ts";
 import { checkOptions, type OptionRows } from "../../options/schema.ts";
 import type { EncodedRequest } from "./client-user.ts";
 
@@ -39,9 +38,42 @@ export interface SessionOpenOptions {
 
 export const SESSION_OPTIONS: OptionRows<SessionOpenOptions> = { signal: { check: checkSignal }, queue: "boolean" };
 
+/** The channels and global requests of a client. `Mux` has those of one connection; with `reconnect` they outlive it. */
+export interface ClientMux extends Opener {
+  readonly engine: {
+    /** The error that ended the client, set as soon as it ends. */
+    readonly over: SshError | undefined;
+    /** Sends pending output now. */
+    turn(): void;
+  };
+  /** Lets the server open channels of a type. */
+  accept(channelType: string, acceptor: ChannelAcceptor): void;
+  /** Sends a global request. See `Mux`. */
+  globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void;
+  /** Sends a granted request again on each later connection; only with `reconnect`. */
+  keep?(request: KeptRequest): KeptHandle;
+}
+
+/** A global request that the server has granted, and that each later connection needs too: a listener on the server. */
+export interface KeptRequest {
+  readonly name: string;
+  readonly data: Uint8Array;
+  /** Address of the listener, for `onEvent`. */
+  readonly address: {
+    readonly host?: string | undefined;
+    readonly port?: number | undefined;
+    readonly path?: string | undefined;
+  };
+  /** Called when the connection was lost on which it was granted. */
+  onLost(): void;
+}
+
+/** Ends a kept request. Returns whether the server has it, so that it must be cancelled there. */
+export type KeptHandle = () => boolean;
+
 /** A connection that a client drives, after the login. */
 export interface ClientDriver {
-  readonly mux: Mux<ClientProtocolEvent>;
+  readonly mux: ClientMux;
   /** Resolves with the reason when the connection has ended. Never rejects. */
   readonly ended: Promise<SshError>;
   /** Encodes terminal modes by name, if the program passed this code. */
@@ -50,8 +82,8 @@ export interface ClientDriver {
   sessionRequests(): readonly EncodedRequest[];
   /** Starts a key exchange now. */
   rekey(): void;
-  /** Disconnects. Resolves when all resources are released. */
-  close(): Promise<void>;
+  /** Disconnects. Resolves when all resources are released. `reason` is the error of what is under way; default `closed`. */
+  close(reason?: SshError): Promise<void>;
 }
 
 /** Opens the session channels of a client. */
@@ -67,6 +99,17 @@ export interface LoggedIn {
   readonly sessions: SessionSource;
   /** Host and port of the server for messages, if known. */
   readonly place?: string | undefined;
+  /** Set on clients with `reconnect`. */
+  readonly reconnection?: Reconnection | undefined;
+}
+
+/** Makes the connection of a client again when it is lost. */
+export interface Reconnection {
+  /**
+   * Does `work`, and again on the next connection each time that it fails because a connection was lost, if `mayRepeat` returns true. Waits
+   * for connections as long as the client lasts. Rejects with the last error of `work`, `aborted`, or the error that ended the client.
+   */
+  repeat<T>(work: () => Promise<T>, mayRepeat: () => boolean, signal: AbortSignal | undefined): Promise<T>;
 }
 
 /**
@@ -74,8 +117,6 @@ export interface LoggedIn {
  * `exec(client, command)` and `dial(client, target)`. The clients of `nacre`, `@nacre/node` and `@nacre/web` have them as methods.
  */
 export class Client implements AsyncDisposable {
-  /** Server version, negotiated algorithms and host key. */
-  readonly info: ConnectionInfo;
   /**
    * Resolves with the error that ended the connection; its code is `closed` after `close()`. Never rejects. Later calls reject with a new
    * error that has the same code and culprit, and this error as `cause`.
@@ -85,10 +126,14 @@ export class Client implements AsyncDisposable {
 
   /** Call `connect` instead of this constructor. */
   constructor(connection: LoggedIn) {
-    this.info = connection.info;
     this.ended = connection.driver.ended;
     this.#connection = connection;
     connections.set(this, connection);
+  }
+
+  /** Server version, negotiated algorithms and host key; with `reconnect` those of the latest connection. */
+  get info(): ConnectionInfo {
+    return this.#connection.info;
   }
 
   /**
@@ -122,7 +167,12 @@ export class Client implements AsyncDisposable {
   }
 }
 
-const connections: WeakMap<Client, LoggedIn> = /* @__PURE__ */ new WeakMap();
+const connections: WeakMap<object, LoggedIn> = /* @__PURE__ */ new WeakMap();
+
+/** Returns whether this is a client with `reconnect`. */
+export function isReconnecting(client: object): boolean {
+  return connections.get(client)?.reconnection !== undefined;
+}
 
 /** Returns the connection of a client, for the functions over clients. Throws `usage` for any other value. */
 export function connectionOf(client: Client): LoggedIn {

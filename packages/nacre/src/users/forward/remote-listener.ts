@@ -9,9 +9,9 @@ import {
   tcpipForward,
   tcpipForwardReply,
 } from "@nacre/wire";
-import type { GlobalReply } from "../../mux/mux.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
 import type { StreamKind, StreamTypes } from "../../streams/stream-kind.ts";
+import type { ClientMux, KeptHandle } from "../client/client.ts";
 import { channelPair } from "./channel-pair.ts";
 import { checkForwardPort, checkSocketPath, formatTarget, type Originator } from "./target.ts";
 
@@ -38,10 +38,7 @@ export type ListenAddress =
 export type ConnectionHandler = (open: PeerOpen, originator: Originator | undefined) => void;
 
 /** The methods of a mux that listeners use. */
-interface ListenerMux {
-  accept(channelType: string, acceptor: (open: PeerOpen) => void): void;
-  globalRequest(requestName: string, data: Uint8Array, onReply: (reply: GlobalReply) => void): void;
-}
+type ListenerMux = Pick<ClientMux, "accept" | "globalRequest" | "keep">;
 
 /** A listener on the server. */
 export interface Listening {
@@ -58,7 +55,11 @@ interface Entry {
   readonly address: ListenAddress;
   /** Port that the server listens at; `undefined` for a Unix socket. */
   readonly port: number | undefined;
+  /** The request with this port. */
+  readonly data: Uint8Array;
   readonly onConnection: ConnectionHandler;
+  /** Stops asking each new connection for it; only with `reconnect`. */
+  readonly forget: KeptHandle | undefined;
 }
 
 const REASON = CHANNEL_OPEN_FAILURE_REASON;
@@ -82,13 +83,20 @@ export class RemoteListeners {
   /** Makes the server listen, and returns connections as streams. Rejects as `Client.listen` does. */
   async listen<K extends StreamTypes>(address: ListenAddress, streams: StreamKind<K>): Promise<RemoteListener<K>> {
     const queue = new ConnectionQueue(streams);
-    const listening = await this.listenWith(address, (open, originator) => queue.add(open, originator));
+    const listening = await this.listenWith(
+      address,
+      (open, originator) => queue.add(open, originator),
+      () => queue.drop(),
+    );
     void this.#ended.then((error) => queue.close(error));
     return new RemoteListener(address, listening, queue);
   }
 
-  /** Makes the server listen, and passes each connection to `onConnection`. Rejects as `Client.listen` does. */
-  listenWith(given: ListenAddress, onConnection: ConnectionHandler): Promise<Listening> {
+  /**
+   * Makes the server listen, and passes each connection to `onConnection`. With `reconnect`, `onLost` is called when the opens that it passed
+   * before are void. Rejects as `Client.listen` does.
+   */
+  listenWith(given: ListenAddress, onConnection: ConnectionHandler, onLost = (): void => {}): Promise<Listening> {
     return new Promise((resolve, reject) => {
       checkListenAddress(given);
       // Copy the address: later connections are compared with it.
@@ -105,7 +113,10 @@ export class RemoteListeners {
           reject(new SshError("malformed-message", "the server's reply to tcpip-forward has no valid port"));
           return;
         }
-        const entry: Entry = { address, port, onConnection };
+        const data = encodeAddress(address.path === undefined ? { host: address.host, port: port! } : address);
+        const place = { host: address.path === undefined ? bindAddress(address) : undefined, port, path: address.path };
+        const forget = this.#mux.keep?.({ name: REQUESTS[kindOf(address)].name, data, address: place, onLost });
+        const entry: Entry = { address, port, data, onConnection, forget };
         this.#entries = [...this.#entries, entry];
         let closing: Promise<void> | undefined;
         resolve({ port, close: () => (closing ??= this.#close(entry)) });
@@ -146,8 +157,8 @@ export class RemoteListeners {
   async #close(entry: Entry): Promise<void> {
     // rule: forwarded-open-after-cancel
     this.#entries = this.#entries.filter((one) => one !== entry);
-    const { address, port } = entry;
-    const data = encodeAddress(address.path === undefined ? { host: address.host, port: port! } : address);
+    const { address, data } = entry;
+    if (entry.forget?.() === false) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       timer = setTimeout(resolve, CLOSE_TIMEOUT);
@@ -228,6 +239,11 @@ class ConnectionQueue<K extends StreamTypes> {
       this.#takers = [...this.#takers, { resolve, reject }];
       this.#serve();
     });
+  }
+
+  /** Drops waiting connections that were lost with their SSH connection. */
+  drop(): void {
+    this.#waiting = [];
   }
 
   /** Ends the iterator. `error` is the error that ended the connection, and the iterator throws it unless its code is `closed`. */

@@ -3,7 +3,7 @@ import { usage } from "../../check.ts";
 import type { Channel } from "../../mux/channel.ts";
 import { checkOptions } from "../../options/schema.ts";
 import { Backlog } from "../../streams/backlog.ts";
-import type { Client } from "../client/client.ts";
+import { type Client, connectionOf } from "../client/client.ts";
 import type { EncodedRequest } from "../client/client-user.ts";
 import { cutShort, ExitReport } from "./exit.ts";
 import { STDOUT } from "./names.ts";
@@ -34,15 +34,27 @@ export async function exec(
   options: ExecOptions & { readonly encoding?: "utf8" | "bytes" | undefined } = {},
 ): Promise<ExecResult<string | Bytes>> {
   checkOptions(options, EXEC_OPTIONS, "`exec`");
-  const { maxOutput = MAX_OUTPUT, encoding = "utf8" } = options;
+  const { maxOutput = MAX_OUTPUT, encoding = "utf8", retry = false } = options;
   if (encoding !== "utf8" && encoding !== "bytes")
     throw usage(`\`encoding\` must be "utf8" or "bytes", got ${escapeText(String(encoding))}`);
   if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("maxOutput", maxOutput, OUTPUT_RANGE);
-  const start = encodeStart(client, options, "exec", encodeCommand(command, options));
+  const { reconnection } = connectionOf(client);
+  if (retry && reconnection === undefined)
+    throw usage("`retry` needs a client with `reconnect`; pass `reconnect: true` to `connect`");
+  const requests = encodeStart(client, options, "exec", encodeCommand(command, options));
   // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
   const endless = options.input === undefined && Boolean(options.pty);
   const input = endless ? undefined : toBytes(options.input ?? "", "the input");
-  const result = await withSession(client, options, (channel) => collect(channel, start, input, maxOutput));
+  let hasExit = false;
+  const run = (): Promise<ExecResult<Bytes>> =>
+    withSession(client, options, requests, (channel, start) =>
+      collect(channel, start, input, maxOutput, () => {
+        hasExit = true;
+      }),
+    );
+  // rule: reconnect-runs-once
+  const repeats = retry && reconnection !== undefined;
+  const result = repeats ? await reconnection.repeat(run, () => !hasExit, options.signal) : await run();
   if (encoding === "bytes") return result;
   return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
 }
@@ -50,12 +62,16 @@ export async function exec(
 const MAX_OUTPUT = 64 * 1024 * 1024;
 const OUTPUT_RANGE = { least: 0, most: Number.MAX_SAFE_INTEGER, unit: "bytes" };
 
-/** Runs a command on a channel to its end and collects its output. `given` is the complete input; if `undefined`, no EOF is sent. */
+/**
+ * Runs a command on a channel to its end and collects its output. `given` is the complete input; if `undefined`, no EOF is sent. Calls
+ * `onExit` if the connection ends after the server has reported the exit.
+ */
 function collect(
   channel: Channel,
   start: readonly EncodedRequest[],
   given: Uint8Array | undefined,
   limit: number,
+  onExit: () => void,
 ): Promise<ExecResult<Bytes>> {
   const kept = { stdout: new Backlog(), stderr: new Backlog() };
   let size = 0;
@@ -99,6 +115,7 @@ function collect(
       request: (request) => report.onRequest(request),
       closed({ error }) {
         const { exit } = report;
+        if (report.hasExit) onExit();
         const cut = isWhole ? error : cutShort(exit, error);
         if (cut !== undefined) {
           reject(cut);

@@ -68,12 +68,18 @@ export interface ExecOptions extends SpawnOptions {
    * command with `output-limit`.
    */
   readonly maxOutput?: number | undefined;
+  /**
+   * Whether to run the command again, from its beginning, if the connection is lost before the server has reported its exit; default false.
+   * For commands that may run twice: the first may have done all of its work. Needs a client with `reconnect`.
+   */
+  readonly retry?: boolean | undefined;
 }
 
 export const EXEC_OPTIONS: OptionRows<ExecOptions & { readonly encoding: unknown }> = {
   ...SPAWN_OPTIONS,
   input: "string or bytes",
   maxOutput: true,
+  retry: "boolean",
   encoding: true,
 };
 

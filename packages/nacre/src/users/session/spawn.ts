@@ -79,12 +79,12 @@ export async function subsystem(
 function startProcess<P>(
   client: Client,
   options: SpawnOptions,
-  start: readonly EncodedRequest[],
+  requests: readonly EncodedRequest[],
   makeProcess: ProcessMaker<P>,
   refused?: string,
 ): Promise<P> {
-  const hasTerminal = start.some(({ type }) => type === "pty-req");
-  return withSession(client, options, async (channel) => {
+  const hasTerminal = requests.some(({ type }) => type === "pty-req");
+  return withSession(client, options, requests, async (channel, start) => {
     const process = makeProcess(channel, hasTerminal);
     await startSession(channel, start, () => process instanceof BaseProcess && process.exited, refused);
     return process;

@@ -8,31 +8,28 @@ import type { EncodedRequest } from "../client/client-user.ts";
 import type { SpawnOptions } from "./options.ts";
 import { encodeSignal, startRequests } from "./requests.ts";
 
-/**
- * Returns the requests that prepare and start a session of a client. Throws `usage` for invalid options, before anything is offered to the
- * server.
- */
+/** Returns the requests that prepare and start a session of a client. Throws `usage` for invalid options. */
 export function encodeStart(
   client: Client,
   options: SpawnOptions,
   type: "exec" | "shell" | "subsystem",
   data: Uint8Array,
 ): readonly EncodedRequest[] {
-  const { driver } = connectionOf(client);
-  const requests = startRequests(options, type, data, driver.encodeModes);
-  return [...driver.sessionRequests(), ...requests];
+  return startRequests(options, type, data, connectionOf(client).driver.encodeModes);
 }
 
 /**
- * Opens a session channel and passes it to `use`. Closes the channel if `use` fails. If the signal aborts, also while the command runs,
- * sends `killSignal` and closes the channel.
+ * Opens a session channel and passes it to `use`, with all requests that prepare and start the session: those of the connection's users and
+ * `requests`. Closes the channel if `use` fails. If the signal aborts, also while the command runs, sends `killSignal` and closes the
+ * channel.
  */
 export async function withSession<T>(
   client: Client,
   options: SpawnOptions,
-  use: (channel: Channel) => Promise<T>,
+  requests: readonly EncodedRequest[],
+  use: (channel: Channel, start: readonly EncodedRequest[]) => Promise<T>,
 ): Promise<T> {
-  const { sessions, place } = connectionOf(client);
+  const { driver, sessions, place } = connectionOf(client);
   const { signal, killSignal = "TERM" } = options;
   checkSignal(signal);
   const kill = encodeSignal(killSignal);
@@ -43,7 +40,7 @@ export async function withSession<T>(
   const opening = sessions.open(options);
   const using = opening.then((channel) => {
     if (signal !== undefined) closeOnAbort(channel, signal, kill, makeError);
-    return use(channel);
+    return use(channel, [...driver.sessionRequests(), ...requests]);
   });
   try {
     return await unlessAborted(using, signal, makeError);

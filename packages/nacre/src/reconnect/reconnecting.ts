@@ -1,0 +1,312 @@
+import { type RandomSource, SshError } from "@nacre/wire";
+import { afterEnd } from "../mux/after-end.ts";
+import type { ChannelAcceptor } from "../mux/mux.ts";
+import { abortedError, onAbort } from "../on-abort.ts";
+import { platformRandom } from "../random.ts";
+import type { ClientMux, LoggedIn } from "../users/client/client.ts";
+import { quietly } from "../watchers.ts";
+import { Delays } from "./delays.ts";
+import { KeptRequests } from "./kept-requests.ts";
+import { isLost, isPassing, lossOf } from "./lost.ts";
+import type { ReconnectEvent, ReconnectOptions } from "./options.ts";
+import { watchSleep } from "./sleep-watch.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
+
+/** Milliseconds that a call waits for a connection. */
+const CALL_WAIT = 30_000;
+
+/** Milliseconds after which a connection counts as stable, so that the delays begin anew after its loss. */
+const STABLE = 60_000;
+
+/**
+ * Connects and logs in again, without asking anybody. Must release everything before it rejects, soon after `signal` aborts. The login must
+ * use `lossOf`.
+ */
+export type ConnectAgain = (signal: AbortSignal) => Promise<LoggedIn>;
+
+/** The part of a client's options that reconnecting uses. */
+export interface ReconnectContext {
+  /** Ends the client while it has no connection. */
+  readonly signal?: AbortSignal | undefined;
+  /** Source of random bytes; default the platform's. */
+  readonly random?: RandomSource | undefined;
+}
+
+type State =
+  | { readonly kind: "connected"; readonly connection: LoggedIn }
+  /** Waits for the next attempt. */
+  | { readonly kind: "waiting" }
+  /** An attempt is under way. */
+  | { readonly kind: "connecting" }
+  | { readonly kind: "ended"; readonly error: SshError };
+
+/**
+ * Returns a connection that is made again each time that it is lost. To a client it is one connection that lasts: it stands below `exec`,
+ * `dial`, `listen` and all others, which open channels and send global requests. The login of `first` must have used `lossOf`.
+ */
+export function reconnecting(
+  first: LoggedIn,
+  connectAgain: ConnectAgain,
+  options: ReconnectOptions,
+  context: ReconnectContext,
+): LoggedIn {
+  return new Reconnecting(first, connectAgain, options, context).connection;
+}
+
+class Reconnecting {
+  readonly connection: LoggedIn;
+  readonly #makeConnection: ConnectAgain;
+  readonly #options: ReconnectOptions;
+  readonly #context: ReconnectContext;
+  readonly #delays: Delays;
+  readonly #kept: KeptRequests;
+  readonly #calls = new WaitingCalls();
+  /** Acceptors of the server's channel opens, for each new connection. */
+  readonly #acceptors = new Map<string, ChannelAcceptor>();
+  readonly #report: (event: ReconnectEvent) => void;
+  /** Aborts attempts and delays; the reason is the error that ends the client. */
+  readonly #over = new AbortController();
+  #state: State;
+  /** The latest connection. */
+  #latest: LoggedIn;
+
+  constructor(first: LoggedIn, connectAgain: ConnectAgain, options: ReconnectOptions, context: ReconnectContext) {
+    const makeDelays = (): Delays => new Delays(options.maxDelay, context.random ?? platformRandom);
+    this.#makeConnection = connectAgain;
+    this.#options = options;
+    this.#context = context;
+    this.#delays = makeDelays();
+    this.#report = quietly(options.onEvent ?? (() => {}));
+    this.#kept = new KeptRequests(makeDelays, this.#report);
+    this.#latest = first;
+    this.#state = { kind: "connected", connection: first };
+    this.connection = this.#connection(this.#run(first));
+  }
+
+  /** The stand-in for a connection. */
+  #connection(ended: Promise<SshError>): LoggedIn {
+    const latest = (): LoggedIn => this.#latest;
+    return {
+      driver: {
+        mux: this.#mux(),
+        ended,
+        encodeModes: latest().driver.encodeModes,
+        sessionRequests: () => this.#live?.driver.sessionRequests() ?? [],
+        rekey: () => this.#live?.driver.rekey(),
+        close: async (reason = new SshError("closed", "the connection was closed by this side")) => {
+          this.#over.abort(reason);
+          await this.#live?.driver.close(reason);
+          await ended;
+        },
+      },
+      get info() {
+        return latest().info;
+      },
+      sessions: {
+        open: async (options) => {
+          const { sessions } = await this.#connected(CALL_WAIT, options.signal);
+          try {
+            return await sessions.open(options);
+          } catch (error) {
+            throw error instanceof SshError ? lossOf(error) : error;
+          }
+        },
+      },
+      place: latest().place,
+      reconnection: {
+        repeat: async (work, mayRepeat, signal) => {
+          for (;;) {
+            const { driver } = await this.#connected(Number.POSITIVE_INFINITY, signal);
+            try {
+              return await work();
+            } catch (error) {
+              const hasLost = error instanceof SshError && error.code === "connection-lost";
+              if (!hasLost || driver.mux.engine.over === undefined || !mayRepeat()) throw error;
+            }
+          }
+        },
+      },
+    };
+  }
+
+  #mux(): ClientMux {
+    const state = (): State => this.#state;
+    const live = (): LoggedIn | undefined => this.#live;
+    return {
+      engine: {
+        get over() {
+          const now = state();
+          return now.kind === "ended" ? now.error : undefined;
+        },
+        turn: () => live()?.driver.mux.engine.turn(),
+      },
+      open: (channelType, given, handler, maxWait = CALL_WAIT) => {
+        const now = live();
+        if (now !== undefined) return now.driver.mux.open(channelType, given, handler);
+        this.#assertAlive();
+        const data = given?.slice();
+        this.#wait(
+          ({ driver }) => driver.mux.open(channelType, data, handler),
+          (error) => handler.lost(error),
+          maxWait,
+        );
+      },
+      accept: (channelType, acceptor) => {
+        this.#acceptors.set(channelType, acceptor);
+        live()?.driver.mux.accept(channelType, acceptor);
+      },
+      globalRequest: (requestName, given, onReply) => {
+        const now = live();
+        if (now !== undefined) return now.driver.mux.globalRequest(requestName, given, onReply);
+        this.#assertAlive();
+        const data = given.slice();
+        this.#wait(
+          ({ driver }) => driver.mux.globalRequest(requestName, data, onReply),
+          (error) => onReply?.({ success: false, error }),
+          CALL_WAIT,
+        );
+      },
+      keep: (request) => this.#kept.add(request, live()),
+    };
+  }
+
+  /** The connection, unless it has ended. */
+  get #live(): LoggedIn | undefined {
+    if (this.#state.kind !== "connected") return undefined;
+    const { connection } = this.#state;
+    return connection.driver.mux.engine.over === undefined ? connection : undefined;
+  }
+
+  /** Calls `use` with the next connection, or `fail`, also with an exception of `use`. Returns a function that forgets both. */
+  #wait(use: (connection: LoggedIn) => void, fail: (error: SshError) => void, maxWait: number): () => void {
+    const run = (connection: LoggedIn): void => {
+      try {
+        use(connection);
+      } catch (error) {
+        fail(lossOf(error as SshError));
+      }
+    };
+    return this.#calls.add({ run, fail }, maxWait);
+  }
+
+  /** Resolves with a connection. Rejects with `connection-lost` after `maxWait` milliseconds, `aborted`, or the error that ended the client. */
+  #connected(maxWait: number, signal: AbortSignal | undefined): Promise<LoggedIn> {
+    return new Promise((resolve, reject) => {
+      const live = this.#live;
+      if (live !== undefined) return resolve(live);
+      this.#assertAlive();
+      let unwatch: (() => void) | undefined;
+      const settled =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          unwatch?.();
+          settle(value);
+        };
+      const forget = this.#wait(settled(resolve), settled(reject), maxWait);
+      if (signal === undefined) return;
+      unwatch = onAbort(signal, () => {
+        forget();
+        reject(abortedError("waiting for a connection", signal));
+      });
+    });
+  }
+
+  #assertAlive(): void {
+    if (this.#state.kind === "ended") throw afterEnd(this.#state.error);
+  }
+
+  /** Connects again after each loss. Resolves with the error that ends the client. Never rejects. */
+  async #run(first: LoggedIn): Promise<SshError> {
+    let error: SshError;
+    try {
+      for (let connection = first; ; connection = await this.#connectAgain(error)) error = await this.#lost(connection);
+    } catch (cause) {
+      error = cause instanceof SshError ? cause : new SshError("internal", "reconnecting failed", { cause });
+    }
+    this.#state = { kind: "ended", error };
+    this.#calls.fail(() => afterEnd(error));
+    return error;
+  }
+
+  /** Resolves with the error when a connection is lost. Throws the error of any other end. */
+  async #lost(connection: LoggedIn): Promise<SshError> {
+    const since = Date.now();
+    const stopWatching = watchSleep(connection);
+    const error = await connection.driver.ended;
+    stopWatching();
+    this.#over.signal.throwIfAborted();
+    if (!isLost(error)) throw error;
+    this.#state = { kind: "waiting" };
+    // rule: reconnect-stable
+    if (Date.now() - since >= STABLE) this.#delays.reset();
+    this.#kept.lose();
+    this.#report({ type: "lost", error });
+    return error;
+  }
+
+  /** Resolves with a new connection. Throws the error that ends the client. */
+  async #connectAgain(loss: SshError): Promise<LoggedIn> {
+    const { signal } = this.#over;
+    const unwatch = this.#limitAttempts(loss);
+    try {
+      for (let attempt = 1, error = loss; ; attempt++) {
+        signal.throwIfAborted();
+        const delay = this.#delays.next();
+        this.#state = { kind: "waiting" };
+        this.#report({ type: "retry", attempt, delay, error });
+        await pause(delay, signal);
+        this.#state = { kind: "connecting" };
+        try {
+          const connection = await this.#makeConnection(signal);
+          if (signal.aborted) await connection.driver.close();
+          else return this.#adopt(connection);
+        } catch (cause) {
+          if (!signal.aborted && !isPassing(cause)) throw cause;
+          error = cause as SshError;
+        }
+      }
+    } finally {
+      unwatch();
+    }
+  }
+
+  /** Ends the attempts when the client's signal aborts, or the time is over. Returns a function that stops this. */
+  #limitAttempts(loss: SshError): () => void {
+    const { giveUpAfter } = this.#options;
+    const { signal } = this.#context;
+    const giveUp = (): void =>
+      this.#over.abort(
+        new SshError("connection-lost", `${loss.message}; no new connection within ${giveUpAfter} ms`, { cause: loss }),
+      );
+    const timer = giveUpAfter === undefined ? undefined : setTimeout(giveUp, Math.min(giveUpAfter, 0x7fff_ffff));
+    const unwatch = signal && onAbort(signal, () => this.#over.abort(abortedError("connecting again", signal)));
+    return () => {
+      clearTimeout(timer);
+      unwatch?.();
+    };
+  }
+
+  #adopt(connection: LoggedIn): LoggedIn {
+    this.#latest = connection;
+    this.#state = { kind: "connected", connection };
+    for (const [channelType, acceptor] of this.#acceptors) connection.driver.mux.accept(channelType, acceptor);
+    this.#report({ type: "connected" });
+    this.#kept.renew(connection);
+    this.#calls.run(connection);
+    return connection;
+  }
+}
+
+/** Resolves after some milliseconds. Rejects with the reason of `signal` when it aborts. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      unwatch();
+      resolve();
+    }, milliseconds);
+    const unwatch = onAbort(signal, () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+}
