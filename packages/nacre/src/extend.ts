@@ -44,7 +44,7 @@ export { webStreams } from "./streams/web-streams.ts";
 export type * from "./types.ts";
 export { type AgentLimits, agentClient } from "./users/agent/client.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
-export type { LoggedIn } from "./users/client/client.ts";
+export type { LoggedIn, Reconnection } from "./users/client/client.ts";
 export type { ClientUser } from "./users/client/client-user.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";
 export { channelPair } from "./users/forward/channel-pair.ts";

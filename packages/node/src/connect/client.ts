@@ -18,6 +18,7 @@ import {
   type ListenAddress,
   type LoggedIn,
   listenersOf,
+  type Reconnection,
 } from "nacre/extend";
 import {
   type Forward,
@@ -50,11 +51,13 @@ const forwards = (): Promise<typeof import("../forward/forwards.ts")> => import(
 /** A logged-in SSH connection with Node streams. */
 export class Client extends ForwardingClient<NodeStreams, NodeProcess> {
   readonly #mux: ForwarderMux;
+  readonly #reconnection: Reconnection | undefined;
   #forwarder: Forwarder | undefined;
 
   constructor(connection: LoggedIn) {
     super(connection, nodeStreams, (channel, hasTerminal) => new NodeProcess(channel, hasTerminal));
     this.#mux = connection.driver.mux;
+    this.#reconnection = connection.reconnection;
   }
 
   /**
@@ -164,12 +167,14 @@ export class Client extends ForwardingClient<NodeStreams, NodeProcess> {
     if (isScp(protocol)) return (await import("./scp.ts")).upload(this, local, remote, options);
     const [{ upload }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("../disk/local-files.ts")]);
     const source = sourceOf(local, nodeFiles);
-    const sftp = await this.sftp({ signal: options.signal });
-    try {
-      return await upload(sftp, source, remote, options);
-    } finally {
-      await sftp.close();
-    }
+    return this.#transfer(options, async (own) => {
+      const sftp = await this.sftp({ signal: options.signal });
+      try {
+        return await upload(sftp, source, remote, own);
+      } finally {
+        await sftp.close();
+      }
+    });
   }
 
   /**
@@ -186,12 +191,14 @@ export class Client extends ForwardingClient<NodeStreams, NodeProcess> {
     if (isScp(protocol)) return (await import("./scp.ts")).download(this, remote, local, options);
     const [{ download }, { nodeFiles }] = await Promise.all([import("@nacre/files"), import("../disk/local-files.ts")]);
     const target = typeof local === "string" ? { files: nodeFiles, path: local } : local;
-    const sftp = await this.sftp({ signal: options.signal });
-    try {
-      return await download(sftp, remote, target, options);
-    } finally {
-      await sftp.close();
-    }
+    return this.#transfer(options, async (own) => {
+      const sftp = await this.sftp({ signal: options.signal });
+      try {
+        return await download(sftp, remote, target, own);
+      } finally {
+        await sftp.close();
+      }
+    });
   }
 
   /**
@@ -206,15 +213,30 @@ export class Client extends ForwardingClient<NodeStreams, NodeProcess> {
   ): Promise<TransferResult> {
     const { copy } = await import("@nacre/files");
     const { signal } = options;
-    const opening = [this.sftp({ signal }), other.sftp({ signal })] as const;
-    try {
-      const [from, to] = await Promise.all(opening);
-      return await copy(from, path, to, target, options);
-    } finally {
-      // One may have opened although the other failed.
-      for (const result of await Promise.allSettled(opening))
-        if (result.status === "fulfilled") await result.value.close();
-    }
+    const run = async (own: TransferOptions): Promise<TransferResult> => {
+      const opening = [this.sftp({ signal }), other.sftp({ signal })] as const;
+      try {
+        const [from, to] = await Promise.all(opening);
+        return await copy(from, path, to, target, own);
+      } finally {
+        // One may have opened although the other failed.
+        for (const result of await Promise.allSettled(opening))
+          if (result.status === "fulfilled") await result.value.close();
+      }
+    };
+    return this.#transfer(options, run, #reconnection in other ? other.#reconnection : undefined);
+  }
+
+  /** Does a transfer; with `resume` again when the connection, or the one of `other`, was lost and is made again. */
+  async #transfer<T extends TransferOptions>(
+    options: T,
+    run: (options: T) => Promise<TransferResult>,
+    other?: Reconnection,
+  ): Promise<TransferResult> {
+    const connections = [this.#reconnection, other].filter((one) => one !== undefined);
+    if (options.resume !== true || connections.length === 0) return run(options);
+    const { transferAgain } = await import("./transfer-again.ts");
+    return transferAgain(connections, options, (own) => run({ ...options, ...own }));
   }
 
   get #forwards(): Forwarder {

@@ -16,11 +16,10 @@ export async function connectReconnecting(
   if (given.start !== undefined && !isReconnecting(given.start))
     throw new SshError("usage", "the client in `via` must have `reconnect`, too: without it, it cannot connect again");
   const keys = new AcceptedKeys();
-  const { hops, destination } = withKeepalive(given);
-  const route = (asked: (hop: HopOptions) => HopOptions, last: object = {}): Route => ({
+  const route = (change: (hop: HopOptions) => HopOptions, more: { readonly signal?: AbortSignal } = {}): Route => ({
     ...given,
-    hops: hops.map(asked),
-    destination: { ...asked(destination), ...last },
+    hops: given.hops.map((hop) => change(withKeepalive(hop))),
+    destination: { ...change(withKeepalive(given.destination)), ...more },
   });
   const first = await connectAlong(
     route((hop) => keys.asking(hop)),
@@ -31,15 +30,12 @@ export async function connectReconnecting(
       route((hop) => keys.askingNobody(hop), { signal }),
       { lossOf },
     );
-  return reconnecting(first, connectAgain, options, destination);
+  return reconnecting(first, connectAgain, options, given.destination);
 }
 
-function withKeepalive({ hops, destination }: Route): Pick<Route, "hops" | "destination"> {
-  const probing = (hop: HopOptions): HopOptions => ({
-    ...hop,
-    limits: { ...hop.limits, keepaliveInterval: hop.limits?.keepaliveInterval ?? KEEPALIVE_INTERVAL },
-  });
-  return { hops: hops.map(probing), destination: probing(destination) };
+function withKeepalive(hop: HopOptions): HopOptions {
+  const { limits } = hop;
+  return { ...hop, limits: { ...limits, keepaliveInterval: limits?.keepaliveInterval ?? KEEPALIVE_INTERVAL } };
 }
 
 /** Keys of unknown hosts that were accepted for the first connection. They may not be in known_hosts, which may be read-only. */

@@ -1,0 +1,97 @@
+import type { TransferOptions, TransferProgress, TransferResult } from "@nacre/files";
+import type { Reconnection } from "nacre/extend";
+
+/** Losses without progress in between after which a transfer fails. */
+const MAX_IDLE_LOSSES = 3;
+
+/** Maximum number of complete files that are remembered. Further ones are moved again after a loss. */
+const MAX_REMEMBERED = 2 ** 20;
+
+/** Options that this file adds to. */
+type Options = Pick<TransferOptions, "filter" | "verify" | "signal" | "onFile" | "onProgress">;
+
+/**
+ * Does a transfer with `resume`, and again after each loss of a connection that it uses. Leaves out files that are complete, unless `verify`
+ * compares all contents in the end. Rejects as `transfer` does; with `connection-lost` after three losses without progress.
+ */
+export function transferAgain(
+  connections: readonly Reconnection[],
+  options: Options,
+  transfer: (options: Options) => Promise<TransferResult>,
+): Promise<TransferResult> {
+  const progress = new ProgressOfAll(options);
+  const start = (): Promise<TransferResult> => progress.run(transfer);
+  const repeating = connections.reduce(
+    (work, connection) => () => connection.repeat(work, () => progress.mayRepeat(), options.signal),
+    start,
+  );
+  return repeating();
+}
+
+/** Progress over all runs of one transfer. */
+class ProgressOfAll {
+  readonly #options: Options;
+  /** Paths of complete files. */
+  readonly #done = new Set<string>();
+  /** Sum of their sizes in bytes. */
+  #doneBytes = 0;
+  /** Most bytes that were at the target. */
+  #furthest = 0;
+  #furthestAtLoss = 0;
+  #idleLosses = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** Counts a loss. Returns whether the transfer may go on. */
+  mayRepeat(): boolean {
+    this.#idleLosses = this.#furthest > this.#furthestAtLoss ? 0 : this.#idleLosses + 1;
+    this.#furthestAtLoss = this.#furthest;
+    // rule: reconnect-idle-transfer
+    return this.#idleLosses < MAX_IDLE_LOSSES;
+  }
+
+  async run(transfer: (options: Options) => Promise<TransferResult>): Promise<TransferResult> {
+    const { filter, verify, onFile, onProgress } = this.#options;
+    // Files of an earlier run, which this one does not move.
+    const before = verify === undefined ? new Set(this.#done) : new Set<string>();
+    const bytesBefore = verify === undefined ? this.#doneBytes : 0;
+    const result = await transfer({
+      ...this.#options,
+      ...((filter !== undefined || before.size > 0) && {
+        filter: (entry) => !before.has(entry.path) && (filter === undefined || filter(entry)),
+      }),
+      onFile: (file) => {
+        if (this.#done.size < MAX_REMEMBERED && !this.#done.has(file.path)) {
+          this.#done.add(file.path);
+          this.#doneBytes += file.size;
+        }
+        onFile?.(file);
+      },
+      onProgress: (given) => {
+        const progress = withEarlier(given, before.size, bytesBefore);
+        this.#furthest = Math.max(this.#furthest, progress.bytes);
+        onProgress?.(progress);
+      },
+    });
+    return {
+      ...result,
+      files: result.files + before.size,
+      bytes: result.bytes + bytesBefore,
+      skipped: result.skipped.filter(({ path }) => !before.has(path)),
+    };
+  }
+}
+
+function withEarlier(progress: TransferProgress, files: number, bytes: number): TransferProgress {
+  const plus = (value: number | undefined, more: number): number | undefined =>
+    value === undefined ? undefined : value + more;
+  return {
+    ...progress,
+    bytes: progress.bytes + bytes,
+    totalBytes: plus(progress.totalBytes, bytes),
+    files: progress.files + files,
+    totalFiles: plus(progress.totalFiles, files),
+  };
+}
