@@ -17,10 +17,10 @@ export class Delays {
   /** Returns the next delay in milliseconds. */
   next(): number {
     const count = this.#count++;
-    // rule: reconnect-delay
     if (count === 0) return 0;
     const delay = Math.min(1000 * 2 ** (count - 1), this.#maxDelay);
     // Many clients lose one server at the same time, and must not come back at the same time.
+    // rule: reconnect-delay
     return Math.round(delay * (0.8 + (0.4 * this.#random(1)[0]!) / 255));
   }
 

@@ -38,8 +38,10 @@ export interface ReconnectOptions {
 const MILLISECONDS = { most: MAX_MILLISECONDS, unit: "milliseconds" };
 
 const RECONNECT_OPTIONS: OptionRows<ReconnectOptions> = {
-  // rule: reconnect-least-delay
-  maxDelay: { check: (value = 1000) => checkLimit("maxDelay", value, { least: 1000, ...MILLISECONDS }) },
+  maxDelay: {
+    // rule: reconnect-least-delay
+    check: (value = 1000) => checkLimit("maxDelay", value, { least: 1000, ...MILLISECONDS }),
+  },
   giveUpAfter: { check: (value = 0) => checkLimit("giveUpAfter", value, { least: 0, ...MILLISECONDS }) },
   onEvent: "function",
 };

@@ -1,11 +1,8 @@
 import { FakeDuplex } from "@nacre/testing/nacre/fake-duplex";
 import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { SshError } from "@nacre/wire";
-import type { Forwarding, ListenAddress, ListenContext, Session } from "nacre";
-import { forwardedAgent } from "nacre";
+import type { Forwarding, ListenAddress, ListenContext } from "nacre";
 import { describe, expect, test, vi } from "vitest";
-import { joinUsers } from "../../src/login/client/users.ts";
-import { clientList } from "../../src/users/client-list.ts";
 import { connected, pass, virtualTime } from "./support.ts";
 
 const LOST = code("connection-lost");
@@ -156,28 +153,4 @@ test("an open that has left is not sent again", async () => {
   await pass(40);
   expect(await dialling).toEqual(LOST);
   expect(asked).toHaveLength(1);
-});
-
-test("a command that waited offers the agent on the connection that it runs on", async () => {
-  virtualTime();
-  const opened: string[] = [];
-  const session = async (one: Session): Promise<number> => {
-    const openAgent = forwardedAgent(one);
-    await openAgent?.();
-    opened.push(`${one.command}: ${openAgent === undefined ? "none" : "agent"}`);
-    return 0;
-  };
-  const { client, network } = await connected(
-    { session, acceptAgent: true, authenticate: () => ({ permissions: { agentForwarding: true } }) },
-    {},
-    { users: joinUsers(clientList), forwardAgent: () => new FakeDuplex() },
-  );
-  await client.exec("first");
-  network.cut();
-  await pass(1);
-  const waiting = client.exec("second");
-  network.state = "up";
-  await pass(5);
-  await waiting;
-  expect(opened).toEqual(["first: agent", "second: agent"]);
 });

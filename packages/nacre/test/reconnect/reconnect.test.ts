@@ -172,8 +172,8 @@ test("reconnect: another host key · client", async () => {
   network.cut();
   network.state = "up";
   await pass(120);
-  expect(await client.ended).toEqual(code("host-key-refused"));
   expect(network.attempts).toBe(2);
+  expect(await client.ended).toEqual(code("host-key-refused"));
   expect(events.map(({ type }) => type)).toEqual(["lost", "retry"]);
   expect(await failure(client.exec("x"))).toEqual(code("host-key-refused"));
   expect(vi.getTimerCount()).toBe(0);

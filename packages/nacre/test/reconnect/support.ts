@@ -10,7 +10,6 @@ import { clientMethods } from "../../src/login/methods/list.ts";
 import { lossOf } from "../../src/reconnect/lost.ts";
 import type { ReconnectEvent, ReconnectOptions } from "../../src/reconnect/options.ts";
 import { reconnecting } from "../../src/reconnect/reconnecting.ts";
-import type { AgentConnectOptions } from "../../src/users/agent/client.ts";
 import type { LoggedIn } from "../../src/users/client/client.ts";
 import { Client } from "../../src/with-defaults.ts";
 
@@ -42,7 +41,7 @@ export interface Connected {
 export async function connected(
   server: Partial<ServeOptions<Session>> = {},
   options: ReconnectOptions = {},
-  login: Omit<Partial<ConnectOptions>, "algorithms"> & Pick<ClientProvider, "users"> & AgentConnectOptions = {},
+  login: Omit<Partial<ConnectOptions>, "algorithms"> & Pick<ClientProvider, "users"> = {},
 ): Promise<Connected> {
   const network = new Network({ algorithms, ...server });
   const events: ReconnectEvent[] = [];
