@@ -37,7 +37,7 @@ export { abortedError, type Closable, onAbort, openedUnlessAborted, unlessAborte
 export { chooseAlgorithms } from "./options/algorithms.ts";
 export { checkOptions, type OptionRow, type OptionRows, type ScopedRows } from "./options/schema.ts";
 export { platformRandom } from "./random.ts";
-export { checkReconnect } from "./reconnect/options.ts";
+export { checkReconnect, type ListenPlace, type ReconnectEvent, type ReconnectOptions } from "./reconnect/options.ts";
 export { inSlices } from "./slices.ts";
 export { Backlog, SMALL_CHUNK } from "./streams/backlog.ts";
 export { webStreams } from "./streams/web-streams.ts";

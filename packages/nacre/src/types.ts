@@ -56,7 +56,6 @@ export type { Channel, ChannelEnd, ChannelHandler, ChannelRequest } from "./mux/
 export type { ByteStreams, Duplex, DuplexHandler } from "./mux/duplex.ts";
 export type { PeerGlobalRequest, PeerOpen } from "./mux/peer-asks.ts";
 export type { AlgorithmList, AlgorithmOptions, CryptoProvider } from "./options/algorithms.ts";
-export type { ListenPlace, ReconnectEvent, ReconnectOptions } from "./reconnect/options.ts";
 export type {
   PairEnd,
   PairFacts,

@@ -48,7 +48,10 @@ function contents(size = SIZE): Buffer {
 }
 
 /** Returns an `onProgress` that cuts the cable once, when this part has moved. */
-function cutAt(cable: Cable, bytes: number): { onProgress(progress: { bytes: number }): void; readonly hasCut: boolean } {
+function cutAt(
+  cable: Cable,
+  bytes: number,
+): { onProgress(this: void, progress: { bytes: number }): void; readonly hasCut: boolean } {
   let hasCut = false;
   return {
     get hasCut() {
@@ -140,8 +143,7 @@ test("files of a directory that are complete are not moved again", async () => {
   expect(moved.toSorted()).toEqual(names);
   expect(result).toMatchObject({ files: 4, skipped: [], failed: [] });
   expect(totals).toMatchObject({ bytes: 4 * TREE_SIZE, totalBytes: 4 * TREE_SIZE, files: 4, totalFiles: 4 });
-  for (const name of names)
-    expect((await readFile(join(here, "tree", name))).equals(contents(TREE_SIZE))).toBe(true);
+  for (const name of names) expect((await readFile(join(here, "tree", name))).equals(contents(TREE_SIZE))).toBe(true);
 });
 
 test("reconnect: a transfer without progress · client", async () => {

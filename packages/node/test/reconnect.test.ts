@@ -60,7 +60,11 @@ describe.each([5, 30, 300])("the network taken away for %i s", (seconds) => {
     cable.isCut = false;
     await pass(40);
     expect(await ask(connectLocally(local), "two")).toBe("got two");
-    const request = Buffer.concat([Buffer.from("050100", "hex"), Buffer.from("050100017f000001", "hex"), Buffer.from([to.port >> 8, to.port & 255])]);
+    const request = Buffer.concat([
+      Buffer.from("050100", "hex"),
+      Buffer.from("050100017f000001", "hex"),
+      Buffer.from([to.port >> 8, to.port & 255]),
+    ]);
     const answer = await ask(connectLocally(dynamic), Buffer.concat([request, Buffer.from("three")]));
     expect(answer.endsWith("got three")).toBe(true);
     expect(target.sockets).toHaveLength(4);
@@ -107,8 +111,6 @@ test("a local connection waits for the next SSH connection", async () => {
 });
 
 describe("host keys", () => {
-  const lines = async (file: string): Promise<string> => readFile(file, "utf8").catch(() => "");
-
   test("reconnect: a new key for an unknown host · client", async () => {
     const [first, second] = await Promise.all([started(), started({ hostKeys: [otherKey] })]);
     for (const options of [{ hostKey: "accept-new" }, { hostKey: undefined, unknownHost: () => true }]) {
@@ -139,7 +141,7 @@ describe("host keys", () => {
     const { port } = await started({ session: () => {} });
     const cable = await Cable.plug(port);
     const ssh = await connectedBy(cable, { hostKey: "accept-new", knownHosts });
-    expect(await lines(knownHosts)).toContain("ssh-ed25519");
+    expect(await readFile(knownHosts, "utf8")).toContain("ssh-ed25519");
     const key = Buffer.from(otherKey.publicKey.blob).toString("base64");
     await writeFile(knownHosts, `[127.0.0.1]:${cable.port} ssh-ed25519 ${key}\n`);
     cable.cut();

@@ -6,8 +6,8 @@ import type { OpenHandler } from "./mux.ts";
 /** Opens channels with callbacks. Implemented by the mux. */
 export interface Opener {
   /**
-   * Sends SSH_MSG_CHANNEL_OPEN with type-specific `data`. Calls the handler with the outcome. A client with `reconnect` waits for a connection
-   * first, up to `maxWait` milliseconds.
+   * Sends SSH_MSG_CHANNEL_OPEN with type-specific `data`. Calls the handler with the outcome. A client with `reconnect` waits for a
+   * connection first, up to `maxWait` milliseconds.
    */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler, maxWait?: number): void;
 }

@@ -189,7 +189,10 @@ class Reconnecting {
     return this.#calls.add({ run, fail }, maxWait);
   }
 
-  /** Resolves with a connection. Rejects with `connection-lost` after `maxWait` milliseconds, `aborted`, or the error that ended the client. */
+  /**
+   * Resolves with a connection. Rejects with `connection-lost` after `maxWait` milliseconds, `aborted`, or the error that ended the
+   * client.
+   */
   #connected(maxWait: number, signal: AbortSignal | undefined): Promise<LoggedIn> {
     return new Promise((resolve, reject) => {
       const live = this.#live;

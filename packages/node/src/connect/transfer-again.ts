@@ -11,8 +11,8 @@ const MAX_REMEMBERED = 2 ** 20;
 type Options = Pick<TransferOptions, "filter" | "verify" | "signal" | "onFile" | "onProgress">;
 
 /**
- * Does a transfer with `resume`, and again after each loss of a connection that it uses. Leaves out files that are complete, unless `verify`
- * compares all contents in the end. Rejects as `transfer` does; with `connection-lost` after three losses without progress.
+ * Does a transfer with `resume`, and again after each loss of a connection that it uses. Leaves out files that are complete, unless
+ * `verify` compares all contents in the end. Rejects as `transfer` does; with `connection-lost` after three losses without progress.
  */
 export function transferAgain(
   connections: readonly Reconnection[],
@@ -85,13 +85,12 @@ class ProgressOfAll {
 }
 
 function withEarlier(progress: TransferProgress, files: number, bytes: number): TransferProgress {
-  const plus = (value: number | undefined, more: number): number | undefined =>
-    value === undefined ? undefined : value + more;
+  const { totalBytes, totalFiles } = progress;
   return {
     ...progress,
     bytes: progress.bytes + bytes,
-    totalBytes: plus(progress.totalBytes, bytes),
+    totalBytes: totalBytes === undefined ? undefined : totalBytes + bytes,
     files: progress.files + files,
-    totalFiles: plus(progress.totalFiles, files),
+    totalFiles: totalFiles === undefined ? undefined : totalFiles + files,
   };
 }

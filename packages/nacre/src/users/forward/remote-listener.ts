@@ -93,8 +93,8 @@ export class RemoteListeners {
   }
 
   /**
-   * Makes the server listen, and passes each connection to `onConnection`. With `reconnect`, `onLost` is called when the opens that it passed
-   * before are void. Rejects as `Client.listen` does.
+   * Makes the server listen, and passes each connection to `onConnection`. With `reconnect`, `onLost` is called when the opens that it
+   * passed before are void. Rejects as `Client.listen` does.
    */
   listenWith(given: ListenAddress, onConnection: ConnectionHandler, onLost = (): void => {}): Promise<Listening> {
     return new Promise((resolve, reject) => {

@@ -8,7 +8,11 @@ export const RECONNECTING: readonly Row[] = [
   {
     title: "reconnect: an attempt that asks nobody",
     client: [
-      heldBy(CLIENT, "reconnect: another host key · client", patch("reconnect-final", "return error instanceof SshError;")),
+      heldBy(
+        CLIENT,
+        "reconnect: another host key · client",
+        patch("reconnect-final", "return error instanceof SshError;"),
+      ),
       heldBy(
         NODE,
         "reconnect: a new key for an unknown host · client",
