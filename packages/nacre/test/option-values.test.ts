@@ -111,7 +111,7 @@ describe("a wrong value of an option is `usage`", () => {
       signal: [],
       queue: BOOLEAN,
     };
-    const exec = { ...spawn, input: [...STRING, "bytes"], maxOutput: ["number"] };
+    const exec = { ...spawn, input: [...STRING, "bytes"], maxOutput: ["number"], retry: ["false boolean"] };
     expect(Object.keys(spawn).sort()).toEqual(Object.keys(SPAWN_OPTIONS).sort());
     expect([...Object.keys(exec), "encoding"].sort()).toEqual(Object.keys(EXEC_OPTIONS).sort());
     const pty: Accepted = { term: STRING, columns: ["number"], rows: ["number"], modes: ["object", "bytes"] };
