@@ -17,11 +17,11 @@ export function peerDisconnected(peer: Role, { reasonCode, description }: Discon
   const name = codeName(DISCONNECT_REASON, reasonCode);
   const reason = name === undefined ? `reason ${reasonCode}` : `reason ${reasonCode}, ${name}`;
   const cut = cutText(description, 500);
-  return new SshError(
+  const error = new SshError(
     "disconnected",
     `the ${peer} ended the connection: ${/* rule: goodbye-text */ escapeText(cut) || "no description"} (${reason})`,
-    { reasonCode },
   );
+  return Object.assign(error, { reasonCode });
 }
 
 /** Returns the error for an input that ended before the peer's identification string. */

@@ -131,16 +131,11 @@ export class SshError extends Error {
   /** Reason code of the peer's SSH_MSG_DISCONNECT (RFC 4253 §11.1), of errors with the code `disconnected`. */
   declare readonly reasonCode?: number;
 
-  constructor(
-    code: SshErrorCode,
-    message: string,
-    options?: { readonly cause?: unknown; readonly reasonCode?: number },
-  ) {
+  constructor(code: SshErrorCode, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.name = "SshError";
     this.code = code;
     this.culprit = KINDS[code][0];
-    if (options?.reasonCode !== undefined) this.reasonCode = options.reasonCode;
   }
 }
 

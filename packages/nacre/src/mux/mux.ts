@@ -29,7 +29,7 @@ export interface MuxSide<E extends SessionEvent> {
    */
   closed(error: SshError): void | Promise<void>;
   /** Returns the error that channels and pending requests get when this error has ended the connection; by default the same. */
-  lossOf?(error: SshError): SshError;
+  readonly lossOf?: ((error: SshError) => SshError) | undefined;
 }
 
 /** Receives the outcome of one of our channel opens. Exactly one method is called, in the turn of the event. */

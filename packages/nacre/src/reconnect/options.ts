@@ -17,7 +17,7 @@ export type ReconnectEvent =
 
 /** Address of a listener on the server. */
 export interface ListenPlace {
-  /** Address; `undefined` for a Unix socket. */
+  /** Address as given to `listen`; `undefined` for a Unix socket. */
   readonly host?: string | undefined;
   /** Port, also one that the server chose; `undefined` for a Unix socket. */
   readonly port?: number | undefined;

@@ -22,6 +22,7 @@ import type { ClientProvider, ConnectOptions } from "./options.ts";
 export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   /** A server may open no channels and send no global requests until the client accepts them here. */
   readonly mux: Mux<ClientProtocolEvent>;
+  readonly lossOf: ClientProvider["lossOf"];
   readonly #machine: ClientProtocol;
   readonly #options: ConnectOptions & ClientProvider;
   #authenticated!: { resolve: (info: ConnectionInfo) => void; reject: (error: SshError) => void };
@@ -36,6 +37,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
 
   constructor(duplex: Duplex, options: ConnectOptions & ClientProvider) {
     this.#options = options;
+    this.lossOf = options.lossOf;
     const methods = chosenMethods(options.methods, options.loginMethods);
     const login: ClientLoginContext = { options, signal: this.#login.signal };
     this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));
@@ -138,10 +140,6 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   }
 
   refused(): void {}
-
-  lossOf(error: SshError): SshError {
-    return this.#options.lossOf?.(error) ?? error;
-  }
 
   closed(error: SshError): void {
     this.#authenticated.reject(error);

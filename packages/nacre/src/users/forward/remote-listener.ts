@@ -103,7 +103,8 @@ export class RemoteListeners {
       const address = { ...given };
       this.#accept();
       // Handle the reply in its own turn: the server may open a connection right after it.
-      this.#mux.globalRequest(REQUESTS[kindOf(address)].name, encodeAddress(address), (reply) => {
+      const { name } = REQUESTS[kindOf(address)];
+      this.#mux.globalRequest(name, encodeAddress(address), (reply) => {
         if (!reply.success) {
           reject(reply.error ?? deniedError(address));
           return;
@@ -114,8 +115,7 @@ export class RemoteListeners {
           return;
         }
         const data = encodeAddress(address.path === undefined ? { host: address.host, port: port! } : address);
-        const place = { host: address.path === undefined ? bindAddress(address) : undefined, port, path: address.path };
-        const forget = this.#mux.keep?.({ name: REQUESTS[kindOf(address)].name, data, address: place, onLost });
+        const forget = this.#mux.keep?.({ name, data, address: { ...address, port }, onLost });
         const entry: Entry = { address, port, data, onConnection, forget };
         this.#entries = [...this.#entries, entry];
         let closing: Promise<void> | undefined;

@@ -39,8 +39,7 @@ export async function exec(
     throw usage(`\`encoding\` must be "utf8" or "bytes", got ${escapeText(String(encoding))}`);
   if (maxOutput !== Number.POSITIVE_INFINITY) checkLimit("maxOutput", maxOutput, OUTPUT_RANGE);
   const { reconnection } = connectionOf(client);
-  if (retry && reconnection === undefined)
-    throw usage("`retry` needs a client with `reconnect`; pass `reconnect: true` to `connect`");
+  if (retry && reconnection === undefined) throw usage("`retry` needs a client with `reconnect`");
   const requests = encodeStart(client, options, "exec", encodeCommand(command, options));
   // Send no EOF to a terminal without input: on EOF, dropbear would hang up the command and lose its output.
   const endless = options.input === undefined && Boolean(options.pty);
@@ -52,9 +51,10 @@ export async function exec(
         hasExit = true;
       }),
     );
-  // rule: reconnect-runs-once
-  const repeats = retry && reconnection !== undefined;
-  const result = repeats ? await reconnection.repeat(run, () => !hasExit, options.signal) : await run();
+  const running = /* rule: reconnect-runs-once */ retry
+    ? reconnection!.repeat(run, () => !hasExit, options.signal)
+    : run();
+  const result = await running;
   if (encoding === "bytes") return result;
   return { ...result, stdout: utf8DecodeLossy(result.stdout), stderr: utf8DecodeLossy(result.stderr) };
 }
