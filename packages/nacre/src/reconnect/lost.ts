@@ -33,7 +33,7 @@ export function isPassing(error: unknown): error is SshError {
   return error instanceof SshError && (PASSING.includes(error.code) || isPassingDisconnect(error));
 }
 
-/** Returns the error of what was under way when this one ended the connection. */
+/** Returns the error of what was pending when this one ended the connection. */
 export function lossOf(error: SshError): SshError {
   if (error.code === "connection-lost" || !isLost(error)) return error;
   return new SshError("connection-lost", error.message, { cause: error });

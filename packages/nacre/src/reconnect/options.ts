@@ -4,7 +4,7 @@ import { checkOptions, type OptionRows } from "../options/schema.ts";
 
 /** What happens to the connection of a client with `reconnect`. */
 export type ReconnectEvent =
-  /** The connection was lost. What was under way has failed, or fails next. */
+  /** The connection was lost. What was pending has failed, or fails next. */
   | { readonly type: "lost"; readonly error: SshError }
   /** Attempt number `attempt` since the loss begins in `delay` milliseconds. `error` is that of the loss or of the attempt before. */
   | { readonly type: "retry"; readonly attempt: number; readonly delay: number; readonly error: SshError }

@@ -36,7 +36,7 @@ type State =
   | { readonly kind: "connected"; readonly connection: LoggedIn }
   /** Waits for the next attempt. */
   | { readonly kind: "waiting" }
-  /** An attempt is under way. */
+  /** An attempt is pending. */
   | { readonly kind: "connecting" }
   | { readonly kind: "ended"; readonly error: SshError };
 

@@ -82,7 +82,7 @@ export interface ClientDriver {
   sessionRequests(): readonly EncodedRequest[];
   /** Starts a key exchange now. */
   rekey(): void;
-  /** Disconnects. Resolves when all resources are released. `reason` is the error of what is under way; default `closed`. */
+  /** Disconnects. Resolves when all resources are released. `reason` is the error of what is pending; default `closed`. */
   close(reason?: SshError): Promise<void>;
 }
 
