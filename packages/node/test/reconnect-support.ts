@@ -1,6 +1,5 @@
 import { connect as dial, type Socket } from "node:net";
 import { fingerprint, generateEd25519 } from "@nacre/keys";
-import { settle } from "@nacre/testing/nacre/network";
 import { onTestFinished, vi } from "vitest";
 import { type Client, type ConnectOptions, connect, type ListenOptions, listen } from "../src/index.ts";
 import { serve, type TestServer } from "./support.ts";
@@ -94,12 +93,18 @@ export function virtualTime(): void {
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** Lets seconds pass. */
+const { setTimeout: setRealTimeout } = globalThis;
+
+/** Lets seconds pass, in steps. After each, real time passes until sockets and files have done what they were told. */
 export async function pass(seconds: number): Promise<void> {
-  await settle(60);
+  await settle();
   for (let i = 0; i < seconds * 2; i++) {
     await vi.advanceTimersByTimeAsync(500);
-    await settle(20);
+    await settle();
   }
-  await settle(60);
+  await settle();
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setRealTimeout(resolve, 1));
 }
