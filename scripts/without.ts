@@ -122,6 +122,9 @@ const PARTS: readonly Part[] = [
     lines:
       /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
     texts: {
+      "packages/cli/src/ssh/connection.ts": [
+        "    forwardAgent: words.forwardAgent && Boolean(process.env.SSH_AUTH_SOCK),\n",
+      ],
       "packages/nacre/src/users/client-list.ts": [" extends AgentConnectOptions", ", AgentLimits"],
       "packages/nacre/src/users/server-list.ts": ["    AgentServeOptions,\n", "    AgentPermissions,\n"],
       "packages/node/src/connect/options.ts": [" extends ForwardAgentOptions"],
@@ -149,11 +152,14 @@ function remove({ files, lines, texts = {} }: Part, folder: string): void {
   }
 }
 
-/** Files with lines that may name a part: sources, tests and READMEs of the packages. */
+/**
+ * Files with lines that may name a part: sources, tests and READMEs of the packages. Options and keywords of OpenSSH stay known without the
+ * part that they are about, so `config` and `cli` are left out.
+ */
 function namingFiles(folder: string): string[] {
   const packages = join(folder, "packages");
   return readdirSync(packages, { recursive: true, encoding: "utf8" })
-    .filter((file) => /^[^/]+\/(?:(?:src|test)\/.*\.ts|README\.md)$/.test(file))
+    .filter((file) => /^(?!cli\/|config\/)[^/]+\/(?:(?:src|test)\/.*\.ts|README\.md)$/.test(file))
     .map((file) => join(packages, file));
 }
 

@@ -95,7 +95,7 @@ export function virtualTime(): void {
 
 const { setTimeout: setRealTimeout } = globalThis;
 
-/** Lets seconds pass, in steps. After each, real time passes until sockets and files have done what they were told. */
+/** Lets seconds pass, in steps. After each, real time passes, in which sockets and files catch up. */
 export async function pass(seconds: number): Promise<void> {
   await settle();
   for (let i = 0; i < seconds * 2; i++) {

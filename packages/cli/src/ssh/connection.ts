@@ -63,7 +63,7 @@ function connectOptions(
   { terminal, keyLog, earlyChannel, trace }: LoginSetup,
 ): { readonly options: ConnectOptions; readonly explain: Questions["explain"] } {
   const start = performance.now();
-  const { knownHosts, strictHostKeys, forwardAgent, methods } = words;
+  const { knownHosts, strictHostKeys, methods } = words;
   const user = destination.user ?? account().username;
   const common = commonOptions(words);
   const asking = questions(terminal, { user, host, port, knownHosts, strictHostKeys });
@@ -78,7 +78,7 @@ function connectOptions(
     ...asking.options,
     ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
     // Without an agent, ssh(1) goes on without one too.
-    forwardAgent: forwardAgent && Boolean(process.env.SSH_AUTH_SOCK),
+    forwardAgent: words.forwardAgent && Boolean(process.env.SSH_AUTH_SOCK),
     methods,
     trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
     keyLog: keyLog?.port,
