@@ -37,10 +37,10 @@ export const EXCLUSIONS: readonly Exclusion[] = [
   }),
   ...excluded("deno", "needs paths as bytes, which Deno's node:fs decodes as UTF-8", {
     "packages/node/test/disk/disk-files.test.ts": ["keeps names that are not UTF-8"],
-    "packages/node/test/local-files.test.ts": ["keeps names that are not UTF-8"],
+    "packages/node/test/local-files.test.ts": ["keeps names of local files that are not UTF-8"],
   }),
   ...excluded("bun", "needs names that are not UTF-8, which `join` of Bun's node:path replaces", {
-    "packages/node/test/local-files.test.ts": ["keeps names that are not UTF-8"],
+    "packages/node/test/local-files.test.ts": ["keeps names of local files that are not UTF-8"],
   }),
   ...excluded("chromium", "listens for Node's warnings of a leak", {
     "packages/nacre/test/client.test.ts": ["exec accepts one signal for twenty commands without a leak warning"],

@@ -20,7 +20,7 @@ it("lists every type of file with its attributes", async () => {
   expect(found).toEqual({ d: ["directory", 0], f: ["file", 4], l: ["link", 0], p: ["special", 0] });
 });
 
-it("keeps names that are not UTF-8", async () => {
+it("keeps names of local files that are not UTF-8", async () => {
   const folder = await temporaryFolder();
   const name = decodePath(Uint8Array.of(0x66, 0xff, 0x80));
   const path = nodeFiles.join(folder, name);
