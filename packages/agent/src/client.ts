@@ -42,8 +42,8 @@ type State =
  * One connection to an SSH agent (RFC 9987, with OpenSSH's extensions), as a pure state machine. `receive` takes the agent's bytes,
  * `nextEvent` returns events, and `unsent` has the bytes to send.
  *
- * The agent answers in the order of the requests. Send as many as you like before the first answer; each gets one event. An agent may take
- * minutes for a signature, since its user may have to confirm it.
+ * The agent answers requests in their order, and each gets one event. Further requests may be sent before the first answer. An agent may
+ * take minutes for a signature, since its user may have to confirm it.
  *
  * Invalid input from the agent ends the connection: one "unanswered" event for each request, then "closed". Invalid calls throw `usage`;
  * calls after the end throw `agent-failed`.

@@ -1,5 +1,6 @@
+import { matchPattern } from "@nacre/wire";
 import type { Line } from "./line.ts";
-import { matchList, matchPattern } from "./patterns.ts";
+import { matchList } from "./patterns.ts";
 import type { AlgorithmList } from "./request.ts";
 
 /** A list that turns out empty or negated, which is an error only if it is used. */

@@ -1,5 +1,6 @@
+import { matchPattern } from "@nacre/wire";
 import { parseNetworks } from "./addresses.ts";
-import { matchList, matchPattern } from "./patterns.ts";
+import { matchList } from "./patterns.ts";
 import { BadLine, type Origin, place } from "./problems.ts";
 import { type Asking, ask } from "./request.ts";
 import { type ConfigState, expandOrFail } from "./state.ts";

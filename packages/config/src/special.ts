@@ -1,8 +1,8 @@
+import { matchPattern } from "@nacre/wire";
 import { parseJump } from "./jump-hosts.ts";
 import { type Keyword, list, needTime, oneLine, parseInteger, parseTime, refuseBeside, restOfLine } from "./kinds.ts";
 import type { Line } from "./line.ts";
 import { isSafeHost, isSafeTypedUser } from "./names.ts";
-import { matchPattern } from "./patterns.ts";
 import type { AddKeysToAgent, CnameRule, ConfigValues, JumpHop, Proxy, RekeyLimit } from "./values.ts";
 
 // Keywords with a form of their own.

@@ -41,7 +41,7 @@ const CANONICAL_DEFAULTS = {
   canonicalizeHostname: "no",
 } as const;
 
-/** What has been set so far, over both passes. */
+/** The values that lines have set. The second pass adds to those of the first. */
 export class ConfigState {
   readonly request: ConfigRequest;
   readonly #settings = new Map<keyof ConfigValues, Setting>();

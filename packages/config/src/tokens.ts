@@ -54,7 +54,7 @@ export interface TokenFacts {
   readonly port: number;
   /** `%r`; without it there is no `%C` either, as in `User`. */
   readonly remoteUser?: string;
-  /** The last jump host without user and port; empty if there is none. */
+  /** Host of the last jump host; empty without jump hosts. */
   readonly jumpHost: string;
   readonly user: string;
   readonly uid: number;

@@ -2,7 +2,7 @@
 export interface SplitLine {
   /** The keyword in lower case. */
   readonly keyword: string;
-  /** The text after the keyword, with quotes and comments; empty if there is none. */
+  /** The text after the keyword, with its quotes and comments; empty if nothing follows the keyword. */
   readonly rest: string;
 }
 

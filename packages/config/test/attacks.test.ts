@@ -1,6 +1,5 @@
-import { SshError } from "@nacre/wire";
+import { matchPattern, SshError } from "@nacre/wire";
 import { expect, it } from "vitest";
-import { matchPattern } from "../src/patterns.ts";
 import { failure, resolve, type Setup } from "./resolve.ts";
 
 const message = (config: string, setup?: Setup) => {

@@ -1,4 +1,4 @@
-import { matchPattern } from "./known-host-names.ts";
+import { matchPattern } from "@nacre/wire";
 
 /** Origin of a client, for `from=`. */
 export interface ClientOrigin {

@@ -5,7 +5,7 @@ export { type AddressScope, addressBytes, addressScope } from "./address-scope.t
 export { appendKnownHost } from "./append-known-host.ts";
 export { type AuthorizedKeyCheck, parseAuthorizedKeys } from "./authorized-keys.ts";
 export { drawRandomart } from "./draw-randomart.ts";
-export { hostName, matchPattern } from "./known-host-names.ts";
+export { hostName } from "./known-host-names.ts";
 export { type HostKeyCheck, type KnownHostEntry, type KnownHosts, parseKnownHostsWith } from "./known-hosts.ts";
 export { openPlainPrivateKey } from "./plain-private-key.ts";
 export type { EncryptedKeyFile, PrivateKeyFile } from "./private-key-file.ts";

@@ -1,4 +1,12 @@
-import { base64Decode, base64Encode, equalBytes, type RandomSource, SshError, utf8Encode } from "@nacre/wire";
+import {
+  base64Decode,
+  base64Encode,
+  equalBytes,
+  matchPattern,
+  type RandomSource,
+  SshError,
+  utf8Encode,
+} from "@nacre/wire";
 
 /** Returns whether the names of a known_hosts line match a host in the form that {@link hostName} returns. */
 export type NameMatcher = (name: string) => boolean;
@@ -44,31 +52,6 @@ function parsePatterns(names: string): NameMatcher {
   return (name) =>
     positive.some((pattern) => matchPattern(name, pattern)) &&
     /* rule: negated-host */ !negated.some((pattern) => matchPattern(name, pattern));
-}
-
-/** Returns whether a pattern with `*` and `?` matches a name. Takes time proportional to the product of their lengths. */
-export function matchPattern(name: string, pattern: string): boolean {
-  let at = 0;
-  let from = 0;
-  let star = -1;
-  let starAt = 0;
-  while (at < name.length) {
-    if (pattern[from] === "*") {
-      star = from++;
-      starAt = at;
-    } else if (from < pattern.length && (pattern[from] === "?" || pattern[from] === name[at])) {
-      from++;
-      at++;
-    } else if (star >= 0) {
-      // Let the last star match one more character. Earlier stars need no retry.
-      from = star + 1;
-      at = ++starAt;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[from] === "*") from++;
-  return from === pattern.length;
 }
 
 /** Returns the `|1|salt|hash` form of a name, which hides the user's hosts from readers of the file. */

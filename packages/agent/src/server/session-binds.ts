@@ -1,5 +1,4 @@
-import { matchPattern } from "@nacre/keyfiles/internal";
-import { equalBytes } from "@nacre/wire";
+import { equalBytes, matchPattern } from "@nacre/wire";
 import { MAX_BINDS, MAX_SESSION_ID_LENGTH } from "../constants.ts";
 import type { Destination, DestinationHost } from "../messages/constraints.ts";
 import type { SessionBind } from "../messages/extensions.ts";

@@ -55,7 +55,7 @@ export class ClientSocket {
   }
 }
 
-/** Our agent behind a socket. */
+/** A Unix socket on which an `Agent` answers. */
 export async function serveAgent(
   agent: Agent,
   folder: { readonly path: string },

@@ -1,5 +1,5 @@
-import { matchPattern } from "@nacre/keyfiles/internal";
 import { nodeAlgorithms } from "@nacre/node";
+import { matchPattern } from "@nacre/wire";
 import { sshUsage, usage } from "../options.ts";
 import { OPENSSH_ALGORITHMS } from "./openssh-algorithms.ts";
 

@@ -7,7 +7,7 @@ import { type Destination, readJumpHosts } from "./destination.ts";
 export interface ConnectionArguments extends AlgorithmNames {
   /** Files of the private keys to log in with. */
   readonly identityFiles: readonly string[];
-  /** Whether to try only these files, or the default ones if there are none, and no other key of the agent. */
+  /** Whether to leave out the keys of the agent that no file names: neither one of these nor, without any, a default one. */
   readonly identitiesOnly?: boolean | undefined;
   /** Files of known host keys; `undefined` for the default files. New hosts are added to the first. */
   readonly knownHosts: readonly string[] | undefined;

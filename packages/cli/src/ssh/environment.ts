@@ -1,4 +1,4 @@
-import { matchPattern } from "@nacre/keyfiles/internal";
+import { matchPattern } from "@nacre/wire";
 
 /** What the configuration files of Debian, Fedora and macOS send. No file is read yet, so this always counts. */
 const DEFAULT_PATTERNS: readonly string[] = ["LANG", "LC_*"];

@@ -1,5 +1,4 @@
-import { matchPattern } from "@nacre/keyfiles/internal";
-import { escapeText } from "@nacre/wire";
+import { escapeText, matchPattern } from "@nacre/wire";
 import { CommandLineError, sshUsage } from "../options.ts";
 import { readAlgorithms } from "./algorithms.ts";
 import { readJumpHosts } from "./destination.ts";

@@ -107,7 +107,7 @@ function logTo(path: string): (text: string) => void {
   }
 }
 
-/** Reports that no shared connection takes the command of `-O`: nacre neither makes nor uses a control socket. */
+/** Reports that `-O` fails, because nacre uses no control socket. */
 function control({ command, path }: NonNullable<SshArguments["control"]>): number {
   const state = existsSync(path) ? "Connection refused" : "No such file or directory";
   say(`nacre: Control socket connect(${escapeText(path)}): ${state}`);
