@@ -187,8 +187,12 @@ export class SftpSession implements SessionBytes {
       const answered = isByPath(request)
         ? this.#paths.run(isChange(request) ? "change" : "read", async () => answer())
         : answer();
-      if (answered === undefined) this.#report(request, undefined);
-      else void this.#answerLater(event, answered);
+      if (answered === undefined) {
+        this.#report(request, undefined);
+        return;
+      }
+      if (!isByPath(request) && isChange(request)) this.#paths.add(answered);
+      void this.#answerLater(event, answered);
     } catch (error) {
       this.#refuse(event, error);
     }

@@ -38,6 +38,50 @@ describe("requests by path", () => {
   });
 });
 
+describe("requests by path after changes through a handle", () => {
+  it.each(["write", "fsetstat"] as const)("wait for one that has begun, and not for a later one: %s", async (type) => {
+    const memory = memoryFileSystem();
+    await put(memory, "/f", "");
+    const calls: string[] = [];
+    const waiting: (() => void)[] = [];
+    const slow = (name: string) => async () => {
+      calls.push(name);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    };
+    const client = await RawClient.start(
+      withMethods(memory, {
+        open: async (...args) =>
+          Object.assign(await memory.open(...args), { write: slow("write"), setstat: slow("fsetstat") }),
+        setstat: async (...args) => {
+          calls.push("setstat");
+          return memory.setstat(...args);
+        },
+      }),
+    );
+    const [first, second, third] = [
+      await client.open("f", WRITE),
+      await client.open("f", WRITE),
+      await client.open("f", READ),
+    ];
+    const change = (handle: Uint8Array): Parameters<RawClient["request"]>[0] =>
+      type === "write"
+        ? { type, handle, offset: 0, data: utf8Encode("a") }
+        : { type, handle, attributes: { permissions: 0o600 } };
+    const changed = client.request(change(first));
+    const set = client.request({ type: "setstat", path, attributes: {} });
+    const changedLater = client.request(change(second));
+    await client.request({ type: "fstat", handle: third });
+    expect(calls).toEqual([type, type]);
+    waiting[0]!();
+    await Promise.all([changed, set]);
+    expect(calls).toEqual([type, type, "setstat"]);
+    waiting[1]!();
+    await changedLater;
+    client.close();
+    await client.ended;
+  });
+});
+
 /** A client of a file system whose opens take until `finish` is called. Its server is closed after the test. */
 async function slowOpens(): Promise<{
   readonly client: RawClient;
