@@ -31,6 +31,7 @@ export function pageScript(): string {
 
 const programs = [
   "child-nacre",
+  "child-nacre-ways",
   "child-ssh2",
   "child-dev-tunnels",
   "child-ceiling",

@@ -28,6 +28,7 @@ import { prepare } from "./setup.ts";
 import { sftpCase } from "./sftp/case-sftp.ts";
 import { tunnelCase } from "./tunnel/case-tunnel.ts";
 import { killSshTunnels } from "./tunnel/ssh-tunnel.ts";
+import { waysCase } from "./ways/case-ways.ts";
 import { webCase } from "./web/case-web.ts";
 import { killBrowsers } from "./web/web-browser.ts";
 
@@ -41,6 +42,7 @@ const cases: readonly Case[] = [
   memoryCase,
   tunnelCase,
   pathCase,
+  waysCase,
   sftpCase,
   serverCase,
   webCase,

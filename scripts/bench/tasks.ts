@@ -23,6 +23,7 @@ import type {
   VisitsResult,
   VisitTask,
 } from "./tunnel/tunnel-tasks.ts";
+import type { JumpResult, JumpTask, LoginResult, LoginTask, ThroughResult, ThroughTask } from "./ways/ways-tasks.ts";
 import type {
   AdmitResult,
   AdmitTask,
@@ -308,7 +309,10 @@ export type Task =
   | ServeEchoTask
   | OpenPagesTask
   | EchoPagesTask
-  | ClosePagesTask;
+  | ClosePagesTask
+  | JumpTask
+  | ThroughTask
+  | LoginTask;
 
 export type ResultOf<T extends Task> = {
   connect: ConnectResult;
@@ -341,6 +345,9 @@ export type ResultOf<T extends Task> = {
   "open-pages": true;
   "echo-pages": EchoPagesResult;
   "close-pages": true;
+  jump: JumpResult;
+  through: ThroughResult;
+  login: LoginResult;
 }[T["kind"]];
 
 /** Message from the child to the parent. */

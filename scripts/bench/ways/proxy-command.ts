@@ -1,0 +1,55 @@
+import type { Bench, Sample } from "../bench.ts";
+import { transferTimeout } from "../bench.ts";
+import { Child } from "../children.ts";
+import { runMeasured } from "../measure/measured-command.ts";
+import { sshOptions } from "../measure/ssh-command.ts";
+import { median, spread, type Table } from "../measure/table.ts";
+import { LIBRARY } from "./clients.ts";
+import { inTurn, type Runner } from "./rounds.ts";
+
+/** Measures a download through `socat` as ProxyCommand, beside one over plain TCP. */
+export async function throughCommand(bench: Bench, samples: Sample[]): Promise<Table> {
+  const { bytes, target } = bench;
+  const proxyCommand = `socat - TCP:${target.host}:${target.port}`;
+  const timeoutMs = transferTimeout(bytes);
+  const child = new Child(LIBRARY);
+  const nacre =
+    (through: string | undefined): Runner["run"] =>
+    async () => {
+      const task = { kind: "through", target, proxyCommand: through, bytes } as const;
+      const done = await child.perform(task, timeoutMs);
+      if (done.bytes !== bytes) throw new Error(`expected ${bytes} bytes, got ${done.bytes}`);
+      return bytes / 1e6 / done.seconds;
+    };
+  const ssh =
+    (options: readonly string[]): Runner["run"] =>
+    async () => {
+      const words = ["ssh", "-F", "none", "-T", "-p", String(target.port), "-l", target.user, ...options];
+      const command = [...words, ...sshOptions(target, undefined), target.host, `head -c ${bytes} payload`];
+      const { seconds } = await runMeasured({ command, output: "counted", timeoutMs });
+      return bytes / 1e6 / seconds;
+    };
+  try {
+    const runners = [
+      { name: "nacre", run: nacre(undefined) },
+      { name: "nacre, socat", run: nacre(proxyCommand) },
+      { name: "ssh", run: ssh([]) },
+      { name: "ssh, socat", run: ssh(["-o", `ProxyCommand=${proxyCommand}`]) },
+    ];
+    const results = await inTurn(bench, "ProxyCommand", runners, { warmUp: 1, count: bench.rounds });
+    for (const [row, all] of results) for (const speed of all) samples.push({ what: "ProxyCommand", row, speed });
+    const row = (client: string): string[] => {
+      const [plain = [], through = []] = [results.get(client), results.get(`${client}, socat`)];
+      const ratios = through.map((speed, round) => speed / (plain[round] ?? Number.NaN));
+      return [client, spread(plain, 0), spread(through, 0), median(ratios).toFixed(2)];
+    };
+    return {
+      title: `${bytes / 2 ** 20} MiB down, over TCP and through \`socat\` as ProxyCommand`,
+      head: ["client", "TCP MB/s", "socat MB/s", "ratio"],
+      rows: [row("nacre"), row("ssh")],
+      notes: ["Goal: a ratio of 0.8, or that of ssh. The speed of ssh includes its login."],
+    };
+  } finally {
+    await child.end();
+  }
+}
