@@ -1,3 +1,5 @@
+import { installPackages } from "@nacre/testing/openssh/debian";
+import { run } from "@nacre/testing/openssh/run";
 import type { Bench, Sample } from "../bench.ts";
 import { transferTimeout } from "../bench.ts";
 import { Child } from "../children.ts";
@@ -7,8 +9,9 @@ import { median, spread, type Table } from "../measure/table.ts";
 import { LIBRARY } from "./clients.ts";
 import { inTurn, type Runner } from "./rounds.ts";
 
-/** Measures a download through `socat` as ProxyCommand, beside one over plain TCP. */
+/** Measures a download through `socat` as ProxyCommand, beside one over plain TCP. Installs `socat` if it is missing. */
 export async function throughCommand(bench: Bench, samples: Sample[]): Promise<Table> {
+  if ((await run(["socat", "-V"])).status !== 0) await installPackages(["socat"]);
   const { bytes, target } = bench;
   const proxyCommand = `socat - TCP:${target.host}:${target.port}`;
   const timeoutMs = transferTimeout(bytes);
