@@ -16,10 +16,10 @@ import { asSshError } from "../net/failure.ts";
 import type { Client } from "./client.ts";
 import type { Prepared } from "./prepare.ts";
 import { hopError } from "./route.ts";
+import type { Way } from "./way.ts";
 
 /** An open byte connection. */
-export interface Opened {
-  readonly duplex: Duplex;
+export interface Opened extends Way {
   /** Time at which opening it began, in milliseconds of `performance.now`. */
   readonly since: number;
 }
