@@ -149,6 +149,17 @@ describe("connecting", () => {
     await expect(dial(options)).rejects.toThrow("cannot connect to example.org port 22: the host name has no address");
   });
 
+  test("passes the name on where the runtime permits it and not its address", async () => {
+    const denied = Object.assign(systemError("x"), { name: "NotCapable" });
+    pretend((socket) => socket.destroy(denied));
+    pretend((socket) => socket.emit("connect"));
+    await dial(options);
+    expect(tried()).toEqual(["192.0.2.1", "example.org"]);
+    for (let i = 0; i < 2; i++) pretend((socket) => socket.destroy(denied));
+    await expect(dial(options)).rejects.toMatchObject({ code: "connection-failed" });
+    expect(tried()).toHaveLength(4);
+  });
+
   test("passes the name on where the runtime has no lookup", async () => {
     names = Object.assign(new Error("not implemented"), { code: "ERR_METHOD_NOT_IMPLEMENTED" });
     pretend((socket) => socket.emit("connect"));

@@ -4,6 +4,7 @@ import { abortedError, checkSignal, type Duplex, onAbort } from "nacre/extend";
 import { connectFirst, interleaved } from "./connect-first.ts";
 import { type Deadline, startTimer, withDeadline } from "./deadline.ts";
 import { cannotBind, dialError, type FailedAttempt, lookupError, notInFamily, timedOut } from "./dial-error.ts";
+import { isDenied } from "./failure.ts";
 import { socketDuplex } from "./socket-duplex.ts";
 import { systemLookup } from "./system-lookup.ts";
 
@@ -93,7 +94,7 @@ export function dial(options: TcpOptions): Promise<Socket> {
     discard: (socket) => void socket.destroy(),
   };
   return withDeadline(deadline, async (over) => {
-    const addresses = await addressesOf(options, where);
+    let addresses = await addressesOf(options, where);
     for (let attempt = 1; !over.aborted; attempt++) {
       failures.length = 0;
       try {
@@ -101,6 +102,11 @@ export function dial(options: TcpOptions): Promise<Socket> {
           void failures.push({ address, cause, isFromBind: localAddress !== undefined && isFromBind(cause) });
         return await connectFirst(addresses, open, over, failed);
       } catch (cause) {
+        // Deno may permit a host by its name alone.
+        if (isDenied(cause) && !addresses.includes(options.host)) {
+          addresses = [options.host];
+          continue;
+        }
         // Aborted, or an address was not even tried.
         if (failures.length < addresses.length) throw cause;
         if (attempt >= connectionAttempts) throw dialError(where, failures);

@@ -18,9 +18,13 @@ export async function rejectingWithSshError<T>(work: () => Promise<T>): Promise<
 /** Returns the `SshError` for a thrown value, converted as in {@link rejectingWithSshError}. */
 export function asSshError(cause: unknown): SshError {
   if (cause instanceof SshError) return cause;
-  const { name, code } = (cause ?? {}) as NodeJS.ErrnoException;
   const text = escapeText(cause instanceof Error ? cause.message : String(cause));
-  if (DENIED.includes(name) || DENIED.includes(code))
-    return new SshError("usage", `denied by the runtime's permissions: ${text}`, { cause });
+  if (isDenied(cause)) return new SshError("usage", `denied by the runtime's permissions: ${text}`, { cause });
   return new SshError("internal", `unexpected error: ${text}`, { cause });
+}
+
+/** Returns whether this is an error of the runtime's permissions. */
+export function isDenied(cause: unknown): boolean {
+  const { name, code } = (cause ?? {}) as NodeJS.ErrnoException;
+  return DENIED.includes(name) || DENIED.includes(code);
 }
