@@ -22,6 +22,8 @@ const key = keyOf(1);
 const other = keyOf(2);
 const data = utf8Encode("what is signed");
 
+const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+
 interface Listening {
   readonly agent: SshAgent;
   readonly path: string;
@@ -47,15 +49,16 @@ describe("an agent of `createAgent`", () => {
     const { agent, path } = await listening();
     await agent.add(key, { comment: "in memory" });
     const file = join(await temporaryFolder(), "id");
-    const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
-    const text = await inSlices(formatPrivateKey(other, { format: "openssh", passphrase: "secret", rounds: 1, random }));
+    const text = await inSlices(
+      formatPrivateKey(other, { format: "openssh", passphrase: "secret", rounds: 1, random }),
+    );
     await writeFile(file, text, { mode: 0o600 });
     expect(await codeOf(agent.add(file))).toBe("passphrase-needed");
     await agent.add(file, { passphrase: "secret" });
     const identities = await agentIdentities(path);
     expect(identities.map(({ comment }) => comment)).toEqual(["in memory", file]);
-    for (const { publicKey, sign } of identities)
-      expect(ed25519.verify(publicKey.blob, data, (await sign("ssh-ed25519", data))!)).toBe(true);
+    for (const one of identities)
+      expect(ed25519.verify(one.publicKey.blob, data, (await one.sign("ssh-ed25519", data))!)).toBe(true);
     expect(agent.keys().map(({ comment }) => comment)).toEqual(["in memory", file]);
     expect(agent.remove(key.publicKey.blob)).toBe(true);
     expect(agent.remove(key.publicKey.blob)).toBe(false);
@@ -70,8 +73,13 @@ describe("an agent of `createAgent`", () => {
     while (step.done !== true) step = steps.next();
     await agent.add(nodePrivateKey(step.value.fields));
     const [identity] = await agentIdentities(path);
-    for (const { name, verify } of defaultSignatureAlgorithms.filter(({ keyFormat }) => keyFormat === "ssh-rsa"))
-      expect([name, verify(identity!.publicKey.blob, data, (await identity!.sign(name, data))!)]).toEqual([name, true]);
+    for (const algorithm of defaultSignatureAlgorithms.filter(({ keyFormat }) => keyFormat === "ssh-rsa")) {
+      const signature = await identity!.sign(algorithm.name, data);
+      expect([algorithm.name, algorithm.verify(identity!.publicKey.blob, data, signature!)]).toEqual([
+        algorithm.name,
+        true,
+      ]);
+    }
   });
 
   test.skipIf(process.platform === "win32")("listens on a socket that only its user can reach", async () => {

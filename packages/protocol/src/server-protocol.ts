@@ -53,7 +53,10 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         loginMethods: options.loginMethods,
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
         serverSigAlgs: options.userKeys.map(({ name }) => name),
-        extensions: [...new Set(options.loginMethods.flatMap(({ extensions = [] }) => extensions)), ...(options.extensions ?? [])],
+        extensions: [
+          ...new Set(options.loginMethods.flatMap(({ extensions = [] }) => extensions)),
+          ...(options.extensions ?? []),
+        ],
       },
       sink: ({ sink }) => sink,
       allowedChannelTypes: ["session"],

@@ -95,12 +95,7 @@ export interface ClientLogin {
    * Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). A "queried" server can only refuse or go on. A "signed" request is expected to succeed,
    * so a channel open may follow it in the same flight. Default "sent". `variant` replaces the name of the method.
    */
-  request(
-    methodData: Uint8Array,
-    attempt: ClientAttempt,
-    kind?: "queried" | "signed" | "sent",
-    variant?: string,
-  ): void;
+  request(methodData: Uint8Array, attempt: ClientAttempt, kind?: "queried" | "signed" | "sent", variant?: string): void;
   /** Sends a message of the method and waits for the server. */
   send(payload: Uint8Array, attempt: ClientAttempt): void;
   /**

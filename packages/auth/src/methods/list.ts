@@ -31,7 +31,8 @@ export interface MethodAsked {
 }
 
 /** An ask of a client's login method, to be answered with `answer` and its token. */
-export type ClientAsk = MethodAsked & (ClientIdentitiesAsk | ClientSignAsk | ClientPromptsAsk | ClientPasswordAsk | OtherAsk);
+export type ClientAsk = MethodAsked &
+  (ClientIdentitiesAsk | ClientSignAsk | ClientPromptsAsk | ClientPasswordAsk | OtherAsk);
 
 /** An ask of a server's login method, to be answered with `answer` and its token. */
 export type ServerAsk = MethodAsked &

@@ -17,7 +17,12 @@ import {
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
 import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
-import { type AddedKeyOptions, checkAddedKeys, type IdentitySources, type PassphraseSource } from "../keys/identities.ts";
+import {
+  type AddedKeyOptions,
+  checkAddedKeys,
+  type IdentitySources,
+  type PassphraseSource,
+} from "../keys/identities.ts";
 import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type TcpOptions } from "../net/dial.ts";
 import type { Client } from "./client.ts";
 

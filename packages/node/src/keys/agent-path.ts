@@ -53,7 +53,8 @@ function pageant(names: readonly string[], user: string): string | undefined {
   const prefix = `pageant.${user}.`.toLowerCase();
   // A user name may contain dots.
   const own = names.filter(
-    (name) => name.toLowerCase().startsWith(prefix) && /* rule: pageant-user */ /^[0-9a-f]+$/i.test(name.slice(prefix.length)),
+    (name) =>
+      name.toLowerCase().startsWith(prefix) && /* rule: pageant-user */ /^[0-9a-f]+$/i.test(name.slice(prefix.length)),
   );
   return own.length === 1 ? PIPES + own[0]! : undefined;
 }

@@ -47,8 +47,7 @@ export async function agentIdentities(path: string, options: AgentOptions = {}):
   return supportedKeys(await use(listTimeout, (link, wait) => link.list(wait))).map(({ publicKey, comment }) => ({
     publicKey,
     comment,
-    sign: (algorithm, data) =>
-      use(signTimeout, (link, wait) => link.sign(publicKey.blob, algorithm, data, wait)),
+    sign: (algorithm, data) => use(signTimeout, (link, wait) => link.sign(publicKey.blob, algorithm, data, wait)),
   }));
 }
 

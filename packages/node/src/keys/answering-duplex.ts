@@ -79,7 +79,7 @@ export class AnsweringDuplex implements Duplex {
     this.#isBusy = true;
     try {
       // Not in the caller's turn: `write` has not returned yet.
-      await undefined;
+      await Promise.resolve();
       for (let answers = 0; !this.#isOver; answers++) {
         await this.#resumed?.promise;
         // Lets other connections work.
@@ -111,21 +111,20 @@ export function joinDuplexes(one: Duplex, other: Duplex, closed: () => void): vo
     open = 0;
     void Promise.all([one.close(), other.close()]).then(closed);
   };
-  const between = (from: Duplex, to: Duplex): DuplexHandler => ({
+  const handlerOf = (own: Duplex, peer: Duplex): DuplexHandler => ({
     data(chunk) {
-      if (!to.write([chunk.slice()])) from.pause();
+      if (!peer.write([chunk.slice()])) own.pause();
     },
-    drained: () => from.resume(),
+    // What was written to `own` came from the peer.
+    drained: () => peer.resume(),
     ended() {
-      void to.end();
+      void peer.end();
       if (--open === 0) close();
     },
     failed() {
       if (open > 0) close();
     },
   });
-  // `drained` of a connection is about what was written to it.
-  const [fromOne, fromOther] = [between(one, other), between(other, one)];
-  other.open({ ...fromOther, drained: fromOne.drained });
-  one.open({ ...fromOne, drained: fromOther.drained });
+  other.open(handlerOf(other, one));
+  one.open(handlerOf(one, other));
 }

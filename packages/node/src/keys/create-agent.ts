@@ -10,7 +10,15 @@ import {
 } from "@nacre/agent";
 import type { PrivateKey } from "@nacre/keys/internal";
 import { type Bytes, escapeText, type Overrides, SshError } from "@nacre/wire";
-import { checkKey, checkLimits, checkOptions, type Duplex, isBytes, type OptionRows, passphraseNeeded } from "nacre/extend";
+import {
+  checkKey,
+  checkLimits,
+  checkOptions,
+  type Duplex,
+  isBytes,
+  type OptionRows,
+  passphraseNeeded,
+} from "nacre/extend";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { nodePrivateKey } from "../crypto/private-key.ts";
@@ -208,9 +216,13 @@ class MemoryAgent implements SshAgent {
         },
       });
     } catch (cause) {
-      throw new SshError("listen-failed", `cannot listen on ${escapeText(path)}: ${escapeText((cause as Error).message)}`, {
-        cause,
-      });
+      throw new SshError(
+        "listen-failed",
+        `cannot listen on ${escapeText(path)}: ${escapeText((cause as Error).message)}`,
+        {
+          cause,
+        },
+      );
     }
     const listener = {
       close: async (): Promise<void> => {

@@ -8,9 +8,9 @@ import {
   isSigned,
   MAX_MESSAGE_LENGTH,
   SESSION_BIND,
-  SIGN_FLAGS,
   type SessionBind,
   type SessionBinds,
+  SIGN_FLAGS,
   sessionBind,
   withBind,
 } from "@nacre/agent";

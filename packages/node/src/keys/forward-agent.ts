@@ -1,6 +1,13 @@
 import type { SessionBind } from "@nacre/agent";
 import { SshError } from "@nacre/wire";
-import { type AgentLimits, agentClient, type ClientUser, checkOptions, type Duplex, type OptionRows } from "nacre/extend";
+import {
+  type AgentLimits,
+  agentClient,
+  type ClientUser,
+  checkOptions,
+  type Duplex,
+  type OptionRows,
+} from "nacre/extend";
 import { connectAgent, LIST_TIMEOUT } from "./agent.ts";
 import { AgentLink } from "./agent-link.ts";
 import { defaultAgent } from "./agent-path.ts";

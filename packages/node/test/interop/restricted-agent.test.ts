@@ -44,10 +44,13 @@ async function add(path: string, ...hops: readonly string[]): Promise<void> {
   await promisify(execFile)("ssh-add", ["-q", "-H", knownHosts, ...words, key.path], { env });
 }
 
-const OPTIONS = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o LogLevel=ERROR";
+const OPTIONS =
+  "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o LogLevel=ERROR";
 
 /** The command that logs in to another host with OpenSSH's ssh. */
 const onTo = ({ sshd }: Server): string => `ssh ${OPTIONS} -p ${sshd.port} alice@${sshd.host} echo there`;
+
+const blobOf = ({ sshd }: Server): string => sshd.hostPublicKeys[0]!.split(" ")[1]!;
 
 describe.each(["OpenSSH's agent", "an agent of `createAgent`"])("%s", (which) => {
   let path: string;
@@ -79,16 +82,21 @@ describe.each(["OpenSSH's agent", "an agent of `createAgent`"])("%s", (which) =>
 
   test("shows a filter where the key goes", async () => {
     const seen = new Set<string>();
-    const blobOf = ({ sshd }: Server): string => sshd.hostPublicKeys[0]!.split(" ")[1]!;
     const filter = ({ hostKeys, isSigning }: ForwardedKey): boolean => {
-      const names = hostKeys.map((one) => ["a", "b"].at([a, b].findIndex((host) => blobOf(host) === Buffer.from(one).toString("base64"))));
+      const names = hostKeys.map((one) =>
+        ["a", "b"].at([a, b].findIndex((host) => blobOf(host) === Buffer.from(one).toString("base64"))),
+      );
       seen.add(`${isSigning ? "signs" : "lists"} ${names.join(" ")}`);
       return true;
     };
     await using client = await a.connect({ agent: path, identities: [], forwardAgent: { agent: path, filter } });
     expect((await client.exec(onTo(b))).stdout).toBe("there\n");
     expect([...seen]).toEqual(["lists a b", "signs a b"]);
-    await using refusing = await a.connect({ agent: path, identities: [], forwardAgent: { agent: path, filter: () => false } });
+    await using refusing = await a.connect({
+      agent: path,
+      identities: [],
+      forwardAgent: { agent: path, filter: () => false },
+    });
     expect((await refusing.exec(onTo(b))).status).toBe(255);
   });
 });

@@ -48,13 +48,19 @@ export interface UserauthPublickey {
 }
 
 /** Codec for the method-specific fields of "publickey" (RFC 4252 §7). */
-export const userauthPublickey: Structure<UserauthPublickey> = /* @__PURE__ */ publickeyCodec("publickey request", false);
+export const userauthPublickey: Structure<UserauthPublickey> = /* @__PURE__ */ publickeyCodec(
+  "publickey request",
+  false,
+);
 
 /** Name of the "publickey" method whose signature covers the server's host key (OpenSSH PROTOCOL §3.1). */
 export const HOST_BOUND = "publickey-hostbound-v00@openssh.com";
 
 /** Codec for the method-specific fields of `HOST_BOUND`. */
-export const userauthHostBound: Structure<UserauthPublickey> = /* @__PURE__ */ publickeyCodec("host-bound publickey request", true);
+export const userauthHostBound: Structure<UserauthPublickey> = /* @__PURE__ */ publickeyCodec(
+  "host-bound publickey request",
+  true,
+);
 
 function publickeyCodec(name: string, isHostBound: boolean): Structure<UserauthPublickey> {
   return {

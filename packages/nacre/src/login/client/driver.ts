@@ -120,7 +120,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
         this.#login.abort();
         for (const [channelType, handler] of Object.entries(options.channels ?? {}))
           this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
-        this.#parts = 
+        this.#parts =
           options.users?.begin(options, {
             mux: this.mux,
             server: this.#machine,

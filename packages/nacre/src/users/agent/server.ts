@@ -4,13 +4,7 @@ import { channelPair } from "../forward/channel-pair.ts";
 import { grantedByAll } from "../server/permission.ts";
 import type { ServerContext, ServerUser } from "../server/server-user.ts";
 import type { BaseSession } from "../session/base-session.ts";
-import {
-  AGENT_CHANNEL,
-  AGENT_FORWARD,
-  AGENT_REQUEST,
-  OPENSSH_AGENT_CHANNEL,
-  OPENSSH_AGENT_REQUEST,
-} from "./names.ts";
+import { AGENT_CHANNEL, AGENT_FORWARD, AGENT_REQUEST, OPENSSH_AGENT_CHANNEL, OPENSSH_AGENT_REQUEST } from "./names.ts";
 
 /** Options of `serve` for agent forwarding. */
 export interface AgentServeOptions {
@@ -60,10 +54,7 @@ export const agentServer: ServerUser<AgentServerTypes> = {
     // rule: agent-grant
     if (!context.permissions.agentForwarding) return undefined;
     for (const [request, channelType] of Object.entries(CHANNELS))
-      context.sessionRequests.set(
-        request,
-        () => (session) => sessions.set(session, { mux: context.mux, channelType }),
-      );
+      context.sessionRequests.set(request, () => (session) => sessions.set(session, { mux: context.mux, channelType }));
     return undefined;
   },
 };

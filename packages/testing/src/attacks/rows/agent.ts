@@ -1,9 +1,9 @@
 import { heldBy, patch, type Row, remove } from "./types.ts";
 
 const FILE = "nacre/test/agent/agent";
-const NODE = "node/test/agent-attacks";
+const NODE = "node/test/forward-agent";
 
-/** Attacks on users who forward their agent or log in with one. */
+/** Attacks on users who forward their agent. */
 export const AGENT: readonly Row[] = [
   {
     title: "agent forwarding",
@@ -21,23 +21,9 @@ export const AGENT: readonly Row[] = [
       remove("agent-filter"),
       patch("agent-filter-verdict", "Boolean(await this.#filter(key))"),
       remove("agent-filter-sign"),
-      patch("agent-filter-requests", "return { type: \"success\" };"),
+      patch("agent-filter-requests", 'return { type: "success" };'),
       remove("agent-filter-binds"),
     ),
-    server: "not touched",
-  },
-  {
-    title: "agent: a confirmation by a value that is not true",
-    client: heldBy(
-      NODE,
-      "agent: a confirmation by a value that is not true · client",
-      patch("agent-confirm-verdict", "this.#connection.confirm(token, Boolean(verdict), performance.now());"),
-    ),
-    server: "not touched",
-  },
-  {
-    title: "agent: a pipe of another user",
-    client: heldBy(NODE, "agent: a pipe of another user · client", patch("pageant-user", "true")),
     server: "not touched",
   },
 ];
