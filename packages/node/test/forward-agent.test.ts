@@ -170,7 +170,7 @@ test("agent forwarding: more keys and requests than a filter permits · client",
       signWith(key),
     ),
   ).toEqual([0, "refused"]);
-  // Nothing but these requests reaches the agent.
+  // No other request reaches the agent.
   const passphrase = new Uint8Array(3);
   expect(
     await answers(
@@ -185,7 +185,7 @@ test("agent forwarding: more keys and requests than a filter permits · client",
     ),
   ).toEqual(["refused", "refused", "refused", "refused", "refused", "refused", 2]);
   expect([agent.isLocked, agent.keys().length]).toEqual([false, 2]);
-  // A false bind hides all keys: nobody knows where they would go.
+  // A false bind hides all keys: it is not known where they would go.
   const good = bindOf(third, new Uint8Array(32).fill(2), false);
   const bad = { ...good, hostKey: other.publicKey.blob };
   expect(await answers(await filtered(agent, () => true), bind(good), list, signWith(key))).toEqual([

@@ -46,7 +46,7 @@ export function defaultAgent({ platform, socket, user, pipes }: AgentSystem = th
 }
 
 /**
- * Returns the path of the pipe of Pageant 0.75 or later, `pageant.USER.HEX`. Nothing but a listing tells the last part. Earlier versions
+ * Returns the path of the pipe of Pageant 0.75 or later, `pageant.USER.HEX`. Only a listing has the last part. Earlier versions
  * have no pipe.
  */
 function pageant(names: readonly string[], user: string): string | undefined {

@@ -16,7 +16,7 @@ export interface AgentOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds that an agent may take for an answer that needs nobody. */
+/** Milliseconds that an agent may take for an answer that does not depend on its user. */
 export const LIST_TIMEOUT = 10_000;
 
 /** Milliseconds that an agent may take for a signature. */

@@ -91,7 +91,7 @@ function isFiltered(given: unknown): given is FilteredAgentOptions {
   return typeof given === "object" && given !== null && !("connect" in given);
 }
 
-/** Throws `usage` if this is no agent, or if there is none at SSH_AUTH_SOCK. */
+/** Throws `usage` if this is not an agent, or if there is none at SSH_AUTH_SOCK. */
 function checkSource(given: ForwardedAgentSource): void {
   if (given === true && defaultAgent() === undefined)
     throw new SshError(

@@ -74,7 +74,7 @@ type Identity = PrivateKey | RemoteIdentity;
 /** The keys of one login: a list, or a function that also asks the agent. */
 export interface LoginKeys {
   readonly keys: { readonly identities: readonly Identity[] } | { readonly findIdentities: FindIdentities };
-  /** Call it after the login: closes the connection to the agent. Adds the key of a file that logged in to the agent, if that is wanted. Never rejects. */
+  /** Call it after the login. Closes the connection to the agent, and adds a file's key to the agent if that is wanted. Never rejects. */
   loggedIn(this: void): Promise<void>;
 }
 
@@ -93,8 +93,9 @@ const DEFAULT_FILES: readonly string[] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa"
 const PASSPHRASE_ATTEMPTS = 3;
 
 /**
- * Reads the files of the login keys, and returns the keys in the order in which OpenSSH tries them: those of files that the agent holds,
- * the agent's others, then the rest. Connects to the agent, which is asked during the login, because it is told first where that leads.
+ * Reads the files of the login keys and connects to the agent. Returns the keys in the order in which OpenSSH tries them: those of files
+ * that the agent holds, the agent's others, then the rest. The agent lists its keys during the login, after it has received where that
+ * leads.
  */
 export async function loadIdentities(options: IdentityOptions): Promise<LoginKeys> {
   // Check before any request or read. Never show the value, which may be a private key.

@@ -107,7 +107,7 @@ test("a key that is not restricted goes everywhere, with every constraint of ssh
   await promisify(execFile)("ssh-add", ["-q", "-t", "60", key.path], { env });
   await using client = await a.connect({ agent: oursPath, identities: [], forwardAgent: ours });
   expect((await client.exec(onTo(c))).stdout).toBe("there\n");
-  // `ssh-add -c`: there is nobody to confirm.
+  // `ssh-add -c`: the agent has no `confirm`.
   await promisify(execFile)("ssh-add", ["-q", "-c", key.path], { env });
   expect((await client.exec(onTo(c))).status).toBe(255);
 });

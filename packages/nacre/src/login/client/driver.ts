@@ -14,8 +14,7 @@ import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
 import { withCaller } from "../../with-caller.ts";
 import { chosenMethods } from "../chosen-methods.ts";
-import { identityOf } from "../methods/publickey.ts";
-import type { ClientLoginContext, ClientLoginMethod } from "./method.ts";
+import { type ClientLoginContext, type ClientLoginMethod, identityOf } from "./method.ts";
 import type { ClientProvider, ConnectOptions } from "./options.ts";
 
 /** Logs a client in: passes the asks of the protocol machine to the application. */
