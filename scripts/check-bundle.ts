@@ -13,10 +13,10 @@ const WEB_CLIENT = `export { connect } from "@nacre/web";`;
 
 /** Most KiB of each bundle, gzipped, from the sources and with the packages as published. */
 const MOST_KIB: Readonly<Record<string, number>> = {
-  [ALL]: 103,
-  [WEB_CLIENT]: 97.5,
-  [MINIMAL_CLIENT]: 57,
-  [MINIMAL_WEB_CLIENT]: 64.3,
+  [ALL]: 104,
+  [WEB_CLIENT]: 98,
+  [MINIMAL_CLIENT]: 57.5,
+  [MINIMAL_WEB_CLIENT]: 64.9,
 };
 
 /** Paths of algorithms that the minimal client does not name. */

@@ -115,12 +115,15 @@ const PARTS: readonly Part[] = [
     files: [
       "packages/nacre/src/users/agent",
       "packages/nacre/test/agent",
+      "packages/node/src/keys/filtered-agent.ts",
       "packages/node/src/keys/forward-agent.ts",
+      "packages/node/test/forward-agent.test.ts",
       "packages/node/test/interop/forward-agent.test.ts",
+      "packages/node/test/interop/restricted-agent.test.ts",
       "packages/testing/src/attacks/rows/agent.ts",
     ],
     lines:
-      /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
+      /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|agentRefused|ForwardedKey|ForwardedAgentSource|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
     texts: {
       "packages/cli/src/ssh/connection.ts": [
         "    forwardAgent: words.forwardAgent && Boolean(process.env.SSH_AUTH_SOCK),\n",

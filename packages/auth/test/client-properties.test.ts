@@ -113,6 +113,7 @@ class Game {
     const giveUp = answer === "give up";
     switch (ask.type) {
       case "ask":
+      case "identities":
         throw new Error("no method of the list asks so");
       case "sign": {
         const number = identityPool.indexOf(ask.identity) + 1;

@@ -9,11 +9,13 @@ import {
   describeSent,
   elsewhere,
   failure,
+  hostKey,
   infoRequest,
   inMemory,
   keyOf,
   partial,
   pkOk,
+  random,
   rsaLike,
   sessionId,
   success,
@@ -111,6 +113,54 @@ describe("publickey", () => {
     expect(rig.sent()).toEqual([`publickey? ${ED}`]);
     rig.receive(failure("publickey"));
     expect(rig.event("closed").error.message).toContain("cannot sign with SHA256:");
+  });
+
+  test("asks for its keys if the options have none, before anything else, and once", () => {
+    const rig = new ClientRig({ identities: undefined });
+    expect(rig.start()).toEqual(["service ssh-userauth"]);
+    const ask = rig.event("identities");
+    expect(rig.client.waitingForApplication).toBe(true);
+    expect(() => rig.client.answer(ask.token, undefined)).toThrow(expect.objectContaining({ code: "usage" }));
+    const second = inMemory(2);
+    rig.client.answer(ask.token, [elsewhere(1), second]);
+    expect(rig.sent()).toEqual([`publickey? ${ED}`]);
+    expect(rig.receive(failure("publickey"))).toEqual([`publickey? ${ED}`]);
+    expect(rig.receive(pkOk(second, ED))).toEqual([`publickey ${ED}`]);
+  });
+
+  test("goes on with the next method if it gets no keys", () => {
+    const rig = new ClientRig({ identities: undefined });
+    rig.start();
+    rig.client.answer(rig.event("identities").token, []);
+    expect(rig.sent()).toEqual(["none"]);
+  });
+
+  test("signs host-bound after a query, if the server supports it", () => {
+    const [first, second] = [elsewhere(1), inMemory(2)];
+    const rig = new ClientRig({ identities: [first, second], hostKey });
+    rig.client.setHostBound();
+    expect(rig.start()[1]).toBe(`publickey? ${ED}`);
+    rig.receive(pkOk(first, ED));
+    const { token, data } = rig.event("sign");
+    const subject = { userName: "alice", serviceName: "ssh-connection" };
+    const fields = { algorithm: ED, publicKey: first.publicKey.blob, hostKey };
+    expect(data).toEqual(userauthSignedData(sessionId, subject, fields));
+    rig.client.answer(token, keyOf(1).sign(ED, data, random));
+    expect(rig.sent()).toEqual([`host-bound ${ED} ours`]);
+    expect(rig.receive(failure("publickey"))).toEqual([`publickey? ${ED}`]);
+    expect(rig.receive(pkOk(second, ED))).toEqual([`host-bound ${ED} ours`]);
+    rig.receive(success);
+    rig.event("success");
+  });
+
+  test("does not sign host-bound at once, nor at a server that does not announce it", () => {
+    const single = new ClientRig({ identities: [inMemory(1)], hostKey });
+    single.client.setHostBound();
+    expect(single.start()[1]).toBe(`publickey ${ED}`);
+    const first = inMemory(1);
+    const rig = new ClientRig({ identities: [first, inMemory(2)], hostKey });
+    rig.start();
+    expect(rig.receive(pkOk(first, ED))).toEqual([`publickey ${ED}`]);
   });
 
   test('sends "none" to learn the methods if no key is left', () => {

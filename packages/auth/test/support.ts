@@ -7,6 +7,8 @@ import {
 } from "@nacre/keys";
 import type { PacketSink, SentMessage } from "@nacre/packet";
 import {
+  equalBytes,
+  HOST_BOUND,
   type Prompt,
   SSH_MSG_SERVICE_ACCEPT,
   SSH_MSG_SERVICE_REQUEST,
@@ -18,6 +20,7 @@ import {
   SSH_MSG_USERAUTH_PK_OK,
   SSH_MSG_USERAUTH_REQUEST,
   SSH_MSG_USERAUTH_SUCCESS,
+  userauthHostBound,
   userauthKeyboardInteractive,
   userauthPassword,
   userauthPublickey,
@@ -32,6 +35,7 @@ import {
 } from "../src/index.ts";
 
 export const sessionId: Uint8Array = new Uint8Array(32).fill(7);
+export const hostKey: Uint8Array = new Uint8Array(51).fill(9);
 /** Deterministic, since these tests do not depend on its quality. */
 export const random = (length: number): Uint8Array => new Uint8Array(length).fill(0x5a);
 
@@ -151,6 +155,10 @@ export function describeSent(payload: Uint8Array): string {
     case "publickey": {
       const { algorithm, signature } = userauthPublickey.decode(request.methodData);
       return signature === undefined ? `publickey? ${algorithm}` : `publickey ${algorithm}`;
+    }
+    case HOST_BOUND: {
+      const { algorithm, signature, hostKey: bound } = userauthHostBound.decode(request.methodData);
+      return `host-bound${signature === undefined ? "?" : ""} ${algorithm} ${equalBytes(bound!, hostKey) ? "ours" : "other"}`;
     }
     case "password": {
       const { password, newPassword } = userauthPassword.decode(request.methodData);

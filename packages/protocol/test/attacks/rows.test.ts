@@ -34,7 +34,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
   expect(Object.fromEntries(counts)).toEqual({
     Transport: 13,
     Cryptography: 11,
-    Authentication: 9,
+    Authentication: 10,
     Connection: 8,
     "Client, files, terminals": 8,
     "The edges": 17,
@@ -43,8 +43,8 @@ test("the number of rows is as expected, titles are unique, and every test has a
     SFTP: 70,
     scp: 26,
     "The configuration": 7,
-    "Agent protocol": 20,
-    "Agent forwarding": 1,
+    "Agent protocol": 22,
+    "Agent forwarding": 2,
     Reconnecting: 2,
   });
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);

@@ -1,7 +1,9 @@
-import type { ClientAsk, ClientMethod } from "@nacre/auth";
+import type { ClientAsk, ClientMethod, Identity } from "@nacre/auth";
+import { isPrivateKey, type PrivateKey } from "@nacre/keys/internal";
+import type { ServerProof } from "@nacre/transport";
 import { usage } from "../../check.ts";
 import { chosenMethods } from "../chosen-methods.ts";
-import type { ClientProvider, ConnectOptions, LoginOptions } from "./options.ts";
+import type { ClientProvider, ConnectOptions, LoginOptions, RemoteIdentity } from "./options.ts";
 
 /** A login method of a client: a value for the option `methods` of `connect`. */
 export interface ClientLoginMethod {
@@ -18,7 +20,9 @@ export interface ClientLoginMethod {
 
 /** What the application's part of a client's login method knows. */
 export interface ClientLoginContext {
-  readonly options: LoginOptions;
+  readonly options: LoginOptions & Pick<ClientProvider, "findIdentities">;
+  /** Returns what the server proved in the first key exchange. */
+  readonly serverProof: () => ServerProof;
   /** Aborts when the login ends, successfully or not: cancel pending prompts then. */
   readonly signal: AbortSignal;
 }
@@ -32,4 +36,9 @@ export function checkLoginMethods(
   for (const option of ["password", "prompts"] as const)
     if (options[option] !== undefined && !used.has(option))
       throw usage(`\`${option}\` needs a login method in \`methods\`, such as \`clientPassword\` of \`nacre/core\``);
+}
+
+/** Returns a key as the login method sees it. */
+export function identityOf(identity: PrivateKey | RemoteIdentity): Identity {
+  return { publicKey: identity.publicKey, ...(isPrivateKey(identity) && { privateKey: identity }) };
 }

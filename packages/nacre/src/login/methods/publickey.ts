@@ -1,17 +1,24 @@
 import { clientPublickey as client, type ServerKeyAsk, serverPublickey as server } from "@nacre/auth";
 import { isPrivateKey } from "@nacre/keys/internal";
 import { whenKnown } from "../../mux/engine.ts";
-import type { ClientLoginMethod } from "../client/method.ts";
+import { type ClientLoginMethod, identityOf } from "../client/method.ts";
 import type { ServerLoginMethod } from "../server/method.ts";
 
-/** Keys (RFC 4252 §7), from the option `identities`. */
+/** Keys (RFC 4252 §7), from the option `identities` or from `findIdentities`. */
 export const clientPublickey: ClientLoginMethod = {
   method: client,
-  application: (login) => (ask) => {
-    if (ask.type !== "sign") return undefined;
-    const identity = login.options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
-    if (identity === undefined || isPrivateKey(identity)) return undefined;
-    return identity.sign(ask.algorithm, ask.data, login.signal);
+  application: (login) => {
+    let identities = login.options.identities ?? [];
+    return async (ask) => {
+      if (ask.type === "identities") {
+        identities = await login.options.findIdentities!(login.serverProof(), login.signal);
+        return identities.map(identityOf);
+      }
+      if (ask.type !== "sign") return undefined;
+      const identity = identities.find((one) => one.publicKey === ask.identity.publicKey);
+      if (identity === undefined || isPrivateKey(identity)) return undefined;
+      return identity.sign(ask.algorithm, ask.data, login.signal);
+    };
   },
 };
 

@@ -138,4 +138,18 @@ export const AGENT_PROTOCOL: readonly Row[] = [
     remove("agent-negated-user"),
     patch("agent-ca-key", "true"),
   ),
+  {
+    title: "agent: a confirmation by a value that is not true",
+    client: heldBy(
+      "node/test/agent-attacks",
+      "agent: a confirmation by a value that is not true · client",
+      patch("agent-confirm-verdict", "this.#connection.confirm(token, Boolean(verdict), performance.now());"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "agent: a pipe of another user",
+    client: heldBy("node/test/agent-attacks", "agent: a pipe of another user · client", patch("pageant-user", "true")),
+    server: "not touched",
+  },
 ];

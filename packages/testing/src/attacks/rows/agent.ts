@@ -1,6 +1,7 @@
-import { heldBy, type Row, remove } from "./types.ts";
+import { heldBy, patch, type Row, remove } from "./types.ts";
 
 const FILE = "nacre/test/agent/agent";
+const NODE = "node/test/forward-agent";
 
 /** Attacks on users who forward their agent. */
 export const AGENT: readonly Row[] = [
@@ -11,5 +12,18 @@ export const AGENT: readonly Row[] = [
       heldBy(FILE, "agent forwarding: channels · client", remove("agent-channels")),
     ],
     server: heldBy(FILE, "is not forwarded unless the client, the server and the login want it", remove("agent-grant")),
+  },
+  {
+    title: "agent forwarding: more keys and requests than a filter permits",
+    client: heldBy(
+      NODE,
+      "agent forwarding: more keys and requests than a filter permits · client",
+      remove("agent-filter"),
+      patch("agent-filter-verdict", "Boolean(await this.#filter(key))"),
+      remove("agent-filter-sign"),
+      patch("agent-filter-requests", 'return { type: "success" };'),
+      remove("agent-filter-binds"),
+    ),
+    server: "not touched",
   },
 ];

@@ -1,0 +1,147 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { formatPublicKeyLine } from "@nacre/keyfiles";
+import { Reader, Writer } from "@nacre/wire";
+import { expect, test, vi } from "vitest";
+import { type AgentSystem, defaultAgent } from "../src/keys/agent-path.ts";
+import { agentWith, host, hostA, hostB, key, keyFile, keyOf, loggedIn, other, to, warnings } from "./agent-support.ts";
+import { codeOf, serve, temporaryFolder } from "./support.ts";
+
+test("a key that is restricted to a host logs in there, over one connection that is bound before the list", async () => {
+  const { agent, path } = await agentWith();
+  await agent.add(key, { destinations: [to(hostA)] });
+  const [a, b] = [await host(hostA, [key]), await host(hostB, [key])];
+  const requests: string[] = [];
+  await loggedIn(a.port, {
+    agent: path,
+    trace: (record) => {
+      if (record.type === "packet" && record.message === "SSH_MSG_USERAUTH_REQUEST") requests.push(record.summary);
+    },
+  });
+  expect(requests).toEqual([
+    "alice publickey ssh-ed25519 query",
+    "alice publickey-hostbound-v00@openssh.com ssh-ed25519 signed",
+  ]);
+  // The agent does not show it for another host.
+  expect(await codeOf(loggedIn(b.port, { agent: path }))).toBe("auth-failed");
+  expect(b.keys).toEqual([]);
+});
+
+test("an agent gets one connection for a login, which ends with it", async () => {
+  const kinds: number[][] = [];
+  const path = join(await temporaryFolder(), "agent");
+  const agent = await serve((socket) => {
+    const own: number[] = [];
+    kinds.push(own);
+    socket.on("data", (chunk) => {
+      for (let rest: Uint8Array = chunk; rest.length > 0; ) {
+        const message = new Reader(rest, "agent").string("message");
+        rest = rest.subarray(4 + message.length);
+        own.push(message[0]!);
+        const answer = new Writer();
+        if (message[0] === 11) answer.byte(12).uint32(1).string(key.publicKey.blob).string("held");
+        else answer.byte(message[0] === 27 ? 6 : 5);
+        socket.write(new Writer().string(answer.finish()).finish());
+      }
+    });
+  }, path);
+  const a = await host(hostA, [key, other]);
+  await loggedIn(a.port, { agent: path, identities: [await keyFile(other)] });
+  // It refused to sign, so the file's key logged in.
+  expect(kinds).toEqual([[27, 11, 13]]);
+  expect(warnings).toEqual(["held: the SSH agent refused to sign"]);
+  await vi.waitFor(() => expect(agent.sockets.every(({ destroyed }) => destroyed)).toBe(true));
+});
+
+test.each<[string, number, number]>([
+  ["closes at a bind that it does not know", 27, 2],
+  ["closes instead of listing its keys", 11, 2],
+  ["closes instead of signing", 13, 1],
+])("an agent that %s does not end a login that another key wins", async (_, last, connections) => {
+  const path = join(await temporaryFolder(), "agent");
+  const agent = await serve((socket) => {
+    socket.on("data", (chunk) => {
+      for (let rest: Uint8Array = chunk; rest.length > 0; ) {
+        const message = new Reader(rest, "agent").string("message");
+        rest = rest.subarray(4 + message.length);
+        if (message[0] === last) return void socket.destroy();
+        const answer = new Writer();
+        if (message[0] === 11) answer.byte(12).uint32(1).string(key.publicKey.blob).string("held");
+        else answer.byte(5);
+        socket.write(new Writer().string(answer.finish()).finish());
+      }
+    });
+  }, path);
+  const a = await host(hostA, [key, other]);
+  await loggedIn(a.port, { agent: path, identities: [await keyFile(other)] });
+  expect(a.keys.at(-1)).toBe("login 1");
+  expect(agent.sockets).toHaveLength(connections);
+});
+
+test("files that the agent holds come first, then its other keys, then other files", async () => {
+  const { agent, path } = await agentWith();
+  await agent.add(key);
+  await agent.add(other);
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, "id.pub"), formatPublicKeyLine(other.publicKey));
+  const identities = [await keyFile(keyOf(3)), join(folder, "id.pub")];
+  const a = await host(hostA, []);
+  await codeOf(loggedIn(a.port, { agent: path, identities }));
+  expect(a.keys).toEqual(["query 1", "query 0", "query -1"]);
+  const b = await host(hostA, []);
+  await codeOf(loggedIn(b.port, { agent: path, identities, identitiesOnly: true }));
+  expect(b.keys).toEqual(["query 1", "query -1"]);
+});
+
+test("`addKeysToAgent` adds the key of a file that logged in, with its constraints", async () => {
+  const { agent, path } = await agentWith();
+  await agent.add(other);
+  const file = await keyFile(key);
+  const [refusing, a] = [await host(hostA, []), await host(hostA, [key])];
+  const options = { agent: path, identities: [file], identitiesOnly: true };
+  await codeOf(loggedIn(refusing.port, { ...options, addKeysToAgent: true }));
+  await loggedIn(a.port, options);
+  expect(agent.keys()).toHaveLength(1);
+  await loggedIn(a.port, { ...options, addKeysToAgent: { lifetime: 1 } });
+  expect(agent.keys().map(({ comment }) => comment)).toEqual(["", file]);
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  expect(agent.keys()).toHaveLength(1);
+  await loggedIn(a.port, { ...options, addKeysToAgent: { confirm: true } });
+  expect(agent.keys()).toHaveLength(2);
+  expect(await codeOf(loggedIn(a.port, { ...options, addKeysToAgent: { lifetime: "1h" as never } }))).toBe("usage");
+});
+
+test("an agent that sends nothing holds up a login for ten seconds at most", async () => {
+  const path = join(await temporaryFolder(), "agent");
+  await serve(() => {}, path);
+  const a = await host(hostA, [other]);
+  const { setTimeout: real } = globalThis;
+  const waits: unknown[] = [];
+  vi.spyOn(globalThis, "setTimeout").mockImplementation((run: () => void, wait?: number) => {
+    if (wait === 10_000) waits.push(wait);
+    return real(run, wait === 10_000 ? 20 : wait);
+  });
+  try {
+    await loggedIn(a.port, { agent: path, identities: [await keyFile(other)] });
+    expect(warnings).toEqual([expect.stringMatching(/^cannot use the SSH agent at \S+: no response within 10000 ms$/)]);
+    // Without another key, that is the error.
+    await expect(loggedIn(a.port, { agent: path })).rejects.toMatchObject({ code: "agent-failed" });
+    // The connection, and the bind with the list, each time.
+    expect(waits).toHaveLength(6);
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
+const find = (pipes: readonly string[], more: Partial<AgentSystem> = {}): string | undefined =>
+  defaultAgent({ platform: "win32", socket: undefined, user: () => "Alice", pipes: () => pipes, ...more });
+
+test("agents on Windows are found by the names of their pipes", () => {
+  expect(find([])).toBeUndefined();
+  expect(find(["openssh-ssh-agent", "pageant.alice.0a"])).toBe("\\\\.\\pipe\\openssh-ssh-agent");
+  expect(find(["other", "pageant.ALICE.0aF3"])).toBe("\\\\.\\pipe\\pageant.ALICE.0aF3");
+  expect(find(["pageant.bob.0a", "pageant.alice.smith.0a", "pageant.alice.", "pageant.alice.0g"])).toBeUndefined();
+  expect(find(["pageant.alice.0a", "pageant.alice.0b"])).toBeUndefined();
+  expect(find(["pageant.alice.0a"], { socket: "named" })).toBe("named");
+  expect(find(["pageant.alice.0a"], { platform: "linux" })).toBeUndefined();
+});
