@@ -65,12 +65,12 @@ export function* resolveConfig(request: ConfigRequest): Asking<ResolvedConfig> {
 
 /** Checks names that were typed before a command or token sees them (CVE-2023-51385, CVE-2025-61984). */
 function checkTypedNames(state: ConfigState): void {
-  const { host } = state.request;
+  const { host, userIsFromCode } = state.request;
   const user = state.get("user");
   // rule: config-typed-host
   if (!isSafeHost(host)) throw configError(["hostname contains invalid characters"], "usage");
   // rule: config-typed-user
-  if (user !== undefined && !isSafeTypedUser(user))
+  if (user !== undefined && !(userIsFromCode === true ? isSafeUser : isSafeTypedUser)(user))
     throw configError(["remote username contains invalid characters"], "usage");
 }
 

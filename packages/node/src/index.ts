@@ -134,6 +134,14 @@ export {
   type WriteEnd,
   type WriteTarget,
 } from "nacre/extend";
+export { loadConfig, resolveConfig } from "./config/config.ts";
+export type {
+  Config,
+  ConfigSource,
+  LoadConfigOptions,
+  ResolveConfigOptions,
+  ResolvedConfig,
+} from "./config/options.ts";
 export type { Client, ClientTransferOptions, LocalSource } from "./connect/client.ts";
 export { connect } from "./connect/connect.ts";
 export type { ConnectOptions, Hop, HopOptions, Via } from "./connect/options.ts";
