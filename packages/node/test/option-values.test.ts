@@ -36,6 +36,11 @@ const CONNECT: Accepted = {
   random: FUNCTION,
   duplex: [],
   via: ["array", "string", "array of strings"],
+  config: [...BOOLEAN, "string"],
+  commands: BOOLEAN,
+  commandTimeout: ["number"],
+  jumpOptions: FUNCTION,
+  env: ["object"],
   agent: [...BOOLEAN, ...STRING],
   passphrase: [...STRING, "function"],
   unknownHost: FUNCTION,
@@ -55,9 +60,15 @@ test("a wrong value of an option of `connect` is `usage`", async () => {
   const { port } = server;
   const base = { host: "127.0.0.1", port, user: "a", identities: [key], agent: false, knownHosts: [] };
   expect(await wrongOutcomes(CONNECT, (options) => connect({ ...base, ...options }))).toEqual([]);
-  const { earlyChannel: _, via: __, host: ___, reconnect: ____, ...ofHop } = CONNECT;
+  const { earlyChannel: _, via: __, host: ___, reconnect: ____, jumpOptions: _____, ...ofHop } = CONNECT;
   expect(await wrongOutcomes(ofHop, (options) => connect({ ...base, via: { ...base, ...options } }))).toEqual([]);
-  expect(await wrongOutcomes({ options: [] }, ({ options }) => connect(options as never))).toEqual([]);
+  // A text is the name of a host.
+  const first = ({ options }: Record<string, unknown>): unknown =>
+    options === "x" ? "host" : connect(options as never);
+  expect(await wrongOutcomes({ options: ["string"] }, first)).toEqual([]);
+  expect(
+    await wrongOutcomes({ options: ["object"] }, ({ options }) => connect("127.0.0.1:1", options as object)),
+  ).toEqual([]);
 });
 
 const LISTEN: Accepted = {

@@ -2,10 +2,10 @@ import type { AlgorithmNames, CommandLineSetting, ConfigValues, ResolvedConfig a
 import { checkLimit, SshError } from "@nacre/wire";
 import { checkSignal, type OptionRows } from "nacre/extend";
 
-/** A configuration file that was named, and how its commands run. Made by `loadConfig`. */
-export interface Config extends LoadConfigOptions {
-  /** Path of the file; `undefined` for `~/.ssh/config` and `/etc/ssh/ssh_config`. */
-  readonly path: string | undefined;
+/** A configuration, by the files that it is read from whenever a host is resolved. Made by `loadConfig`. */
+export interface Config extends LoadConfigOptions, Pick<ResolveConfigOptions, "algorithms" | "version" | "defaults"> {
+  /** Path of the file; true for `~/.ssh/config` and `/etc/ssh/ssh_config`, and false for none. */
+  readonly files: boolean | string;
 }
 
 /** Options of `loadConfig`. */
@@ -43,16 +43,10 @@ export interface ResolveConfigOptions extends LoadConfigOptions {
   readonly defaults?: Partial<ConfigValues> | undefined;
 }
 
-/** Where a configuration is from. Its jump hosts are resolved from there too. */
-export interface ConfigSource
-  extends Pick<ResolveConfigOptions, "commands" | "commandTimeout" | "algorithms" | "version" | "defaults"> {
-  /** Path of the file, true for the default files, or false for none. */
-  readonly config: boolean | string;
-}
-
 /** What a connection to a host would use, with the file and line of each value. */
 export interface ResolvedConfig extends PureConfig {
-  readonly source: ConfigSource;
+  /** Where the values are from. Jump hosts are resolved from there too. */
+  readonly source: Config;
 }
 
 export const LOAD_CONFIG_OPTIONS: OptionRows<LoadConfigOptions> = {
@@ -84,7 +78,7 @@ export function checkCommandTimeout(timeout: number | undefined): void {
 /** Throws `usage` unless the value names a configuration. */
 export function checkConfig(config: boolean | string | object | null | undefined): void {
   if (config === undefined || typeof config === "boolean" || (typeof config === "string" && config !== "")) return;
-  if (typeof config === "object" && config !== null && ("path" in config || "values" in config)) return;
+  if (typeof config === "object" && config !== null && ("files" in config || "values" in config)) return;
   throw new SshError(
     "usage",
     "`config` must be a boolean, the path of a file, or what `loadConfig` or `resolveConfig` returned",

@@ -21,7 +21,6 @@ import { globPaths, readConfigFile } from "./files.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import {
   type Config,
-  type ConfigSource,
   LOAD_CONFIG_OPTIONS,
   type LoadConfigOptions,
   RESOLVE_CONFIG_OPTIONS,
@@ -37,12 +36,12 @@ export async function load(path?: string, options: LoadConfigOptions = {}): Prom
   if (path !== undefined && (typeof path !== "string" || path === ""))
     throw new SshError("usage", "`loadConfig` expects the path of a file");
   checkOptions(options, LOAD_CONFIG_OPTIONS, "`loadConfig`");
-  const config: Config = { ...options, path: path === undefined ? undefined : expandHome(path) };
-  if (config.path === undefined) return config;
-  const answer = await readConfigFile(config.path, false, 0);
-  if ("text" in answer) return config;
+  if (path === undefined) return { ...options, files: true };
+  const file = expandHome(path);
+  const answer = await readConfigFile(file, false, 0);
+  if ("text" in answer) return { ...options, files: file };
   const reason = answer.problem === "unreadable" ? answer.message : "No such file or directory";
-  throw new SshError("file-unreadable", `${escapeText(config.path)}: ${escapeText(reason)}`);
+  throw new SshError("file-unreadable", `${escapeText(file)}: ${escapeText(reason)}`);
 }
 
 /** Implements `resolveConfig`. */
@@ -113,22 +112,21 @@ function namesOf(kind: keyof AlgorithmNames, offered: readonly { readonly name: 
   return { known: OPENSSH_ALGORITHMS[kind], default: offered.map(({ name }) => name) };
 }
 
-function sourceOf(options: ResolveConfigOptions): ConfigSource {
-  const { config = true, commands, commandTimeout, algorithms, version, defaults } = options;
-  const named: Partial<Config> = typeof config === "object" ? config : {};
+function sourceOf({ config = true, ...options }: ResolveConfigOptions): Config {
+  const named: Config = typeof config === "object" ? config : { files: config };
   return {
-    config: typeof config === "object" ? (config.path ?? true) : config,
-    commands: commands ?? named.commands,
-    commandTimeout: commandTimeout ?? named.commandTimeout,
-    algorithms,
-    version,
-    defaults,
+    files: named.files,
+    commands: options.commands ?? named.commands,
+    commandTimeout: options.commandTimeout ?? named.commandTimeout,
+    algorithms: options.algorithms ?? named.algorithms,
+    version: options.version ?? named.version,
+    defaults: options.defaults ?? named.defaults,
   };
 }
 
-function filesOf({ config }: ConfigSource, machine: Machine): readonly ConfigFile[] {
-  if (typeof config === "boolean") return config ? machine.files : [];
-  return [{ path: expandHome(config, machine.local.home), kind: "user", required: true }];
+function filesOf({ files }: Config, machine: Machine): readonly ConfigFile[] {
+  if (typeof files === "boolean") return files ? machine.files : [];
+  return [{ path: expandHome(files, machine.local.home), kind: "user", required: true }];
 }
 
 /** Answers with promises. */
@@ -140,7 +138,7 @@ type Answers = {
 
 function answersOn(
   machine: Machine,
-  source: ConfigSource,
+  source: Config,
   { user, signal }: { readonly user: string | undefined; readonly signal: AbortSignal | undefined },
 ): Answers {
   return {

@@ -3,7 +3,7 @@ import type { Origin } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
 import { exposure } from "../keys/owned-file.ts";
 import type { Machine } from "./machine.ts";
-import type { ConfigSource } from "./options.ts";
+import type { Config } from "./options.ts";
 
 /**
  * Throws unless the command at `origin` may run. By default it must be in `~/.ssh/config`, `/etc/ssh/ssh_config` or a file that these
@@ -12,7 +12,7 @@ import type { ConfigSource } from "./options.ts";
 export async function assertCommandAllowed(
   what: string,
   { file, line }: Origin,
-  { config, commands }: ConfigSource,
+  { files, commands }: Config,
   { local }: Machine,
 ): Promise<void> {
   const refuse = (reason: string): never => {
@@ -23,7 +23,7 @@ export async function assertCommandAllowed(
   // The caller itself wrote the settings of a command line.
   if (commands === true || file === "command-line") return;
   // rule: config-commands-named
-  if (typeof config !== "boolean") refuse("the file was named by the program; set `commands: true` if you trust it");
+  if (typeof files !== "boolean") refuse("the file was named by the program; set `commands: true` if you trust it");
   if (process.getuid === undefined) return;
   const path = await realpath(file);
   const problem = await exposure(path, await stat(path), { owner: local.uid, home: local.home, look: stat });
