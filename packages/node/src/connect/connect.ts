@@ -1,5 +1,5 @@
 import { SshError } from "@nacre/wire";
-import { abortedError, type LoggedIn, logIn, withCaller } from "nacre/extend";
+import { abortedError, checkOptions, type LoggedIn, logIn, withCaller } from "nacre/extend";
 import { splitHost } from "../config/split-host.ts";
 import { warmUpAlgorithms } from "../crypto/load.ts";
 import { bufferInputUntil } from "../net/buffer-input.ts";
@@ -9,7 +9,7 @@ import { socketDuplex } from "../net/socket-duplex.ts";
 import { whilePending } from "../net/while-pending.ts";
 import { Client } from "./client.ts";
 import { type Opened, throughClient, throughHop, timeOf } from "./jump.ts";
-import { type ConnectOptions, type HopOptions, isStream } from "./options.ts";
+import { CONNECT_OPTIONS, type ConnectOptions, type HopOptions, isStream } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { hopError, type Login, type Route, readRoute } from "./route.ts";
 
@@ -31,8 +31,11 @@ export async function connect(first: string | ConnectOptions, options?: Omit<Con
   }
 }
 
+const { host: _host, ...BESIDE_HOST } = CONNECT_OPTIONS;
+
 /** Returns the options for a host that is named by a text. */
 function namedHost(text: string, options: Omit<ConnectOptions, "host"> = {}): ConnectOptions {
+  checkOptions(options, BESIDE_HOST, "`connect`");
   const { host, user, port } = splitHost(text);
   if (user?.includes(":"))
     throw new SshError(
