@@ -70,7 +70,6 @@ export async function globPaths(pattern: string): Promise<readonly string[]> {
     for (const folder of found) {
       const entries = await readdir(folder === "" ? "/" : folder).catch(() => []);
       names += entries.length;
-      // rule: config-glob-names
       if (names > MAX_NAMES)
         throw new SshError("file-malformed", `${escapeText(pattern)}: more than ${MAX_NAMES} names to compare with`);
       below.push(...entries.filter((name) => matchesName(part, name)).map((name) => `${folder}/${name}`));
