@@ -14,7 +14,7 @@ export async function canonicalHost(name: string): Promise<string | undefined> {
   const { resolveCname } = await import("node:dns/promises");
   let canonical = name;
   for (let i = 0; i < MAX_ALIASES; i++) {
-    // A name of /etc/hosts, or one that is no alias, has no such record.
+    // A name of /etc/hosts has no such record, nor has a canonical one.
     const [target] = await resolveCname(canonical).catch(() => []);
     if (target === undefined) break;
     canonical = target;

@@ -12,8 +12,8 @@ const MAX_NAMES = 100_000;
 const OTHERS_WRITE = 0o022;
 
 /**
- * Reads a configuration file. If it is `checked`, the account with this `uid` or root must own it, and nobody else may write to it; what is
- * checked is the open file. Rejects with `file-unreadable` for a pipe, a folder or a device other than the null device, and with
+ * Reads a configuration file. If it is `checked`, the account with this `uid` or root must own it, and no other account may write to it.
+ * The open file is what is checked. Rejects with `file-unreadable` for a pipe, a folder or a device other than the null device, and with
  * `file-malformed` for a file beyond 1 MiB.
  */
 export async function readConfigFile(path: string, checked: boolean, uid: number): Promise<FileAnswer> {

@@ -22,7 +22,10 @@ export interface LoadConfigOptions {
 
 /** Options of `resolveConfig`. */
 export interface ResolveConfigOptions extends LoadConfigOptions {
-  /** True, the default, reads `~/.ssh/config` and `/etc/ssh/ssh_config`; a path, or a value of `loadConfig`, reads that file; false none. */
+  /**
+   * True, the default, reads `~/.ssh/config` and `/etc/ssh/ssh_config`; a path, or a value of `loadConfig`, reads that file; false reads
+   * none.
+   */
   readonly config?: boolean | string | Config | undefined;
   /** Aborts reading, and ends the command that runs. */
   readonly signal?: AbortSignal | undefined;

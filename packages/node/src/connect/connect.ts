@@ -51,7 +51,7 @@ async function connection(options: ConnectOptions): Promise<LoggedIn> {
   const fromCode = readRoute(options);
   const isConfigured = [...fromCode.hops, fromCode.destination].some(({ config }) => Boolean(config));
   // Loaded on demand: many programs name all options themselves.
-  const route = isConfigured ? await (await import("../config/route.ts")).configuredRoute(fromCode) : fromCode;
+  const route = isConfigured ? await (await import("./configured-route.ts")).configuredRoute(fromCode) : fromCode;
   const { reconnect = false } = options;
   if (reconnect === false) return connectAlong(route);
   // Loaded on demand: most connections end when they are lost.

@@ -193,8 +193,8 @@ const {
 export const HOP_OPTIONS: OptionRows<HopOptions> = OF_HOPS;
 
 /**
- * A jump host: the text `"alice@bastion:2222"` with optional user and port and an IPv6 address in brackets; an object with options; or,
- * only as the first hop, a connected client, which stays open.
+ * A jump host: the text `"alice@bastion:2222"` with optional user and port and an IPv6 address in brackets, or several with commas, as for
+ * `ssh -J`; an object with options; or, only as the first hop, a connected client, which stays open.
  */
 export type Hop = string | HopOptions | Pick<Client, "dialChannel">;
 

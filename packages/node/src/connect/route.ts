@@ -22,7 +22,8 @@ export function readRoute(options: ConnectOptions): Route {
   // An untyped caller may pass no options.
   const destination = { ...options };
   const { via = [] } = destination;
-  const listed: readonly unknown[] = Array.isArray(via) ? via : [via];
+  // As in `ssh -J`, one text may name several.
+  const listed = [via].flat().flatMap((hop: unknown) => (typeof hop === "string" ? hop.split(",") : [hop]));
   for (const one of [destination, ...listed]) holdRejections((one as Partial<HopOptions> | null)?.identities);
   checkOptions(destination, CONNECT_OPTIONS, "`connect`");
   const [first] = listed;

@@ -11,6 +11,11 @@ import { authorizeKey } from "@nacre/testing/openssh/sshd";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { connect } from "../../src/index.ts";
 
+/** Returns a Host block for a server. */
+function block(name: string, { sshd: { host, port } }: Server, ...more: readonly string[]): string {
+  return [`Host ${name}`, `HostName ${host}`, `Port ${port}`, ...more].join("\n  ");
+}
+
 const folder = useFolder();
 const [outer, inner, db] = [useServer(), useServer(), useServer()];
 let agent: Agent;
@@ -26,8 +31,6 @@ beforeAll(async () => {
     hostPublicKeys.map((line) => `[${host}]:${port} ${line}\n`),
   );
   await writeFile(join(folder.path, "known_hosts"), known.join(""));
-  const block = (name: string, { sshd: { host, port } }: Server, ...more: readonly string[]): string =>
-    [`Host ${name}`, `HostName ${host}`, `Port ${port}`, ...more].join("\n  ");
   config = join(folder.path, "config");
   await writeFile(
     config,

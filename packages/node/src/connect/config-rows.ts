@@ -4,13 +4,13 @@ import { connect, isIP } from "node:net";
 import { devNull } from "node:os";
 import { type ConfigValues, expandText } from "@nacre/config";
 import { escapeText, matchPattern, SshError } from "@nacre/wire";
-import type { HopOptions } from "../connect/options.ts";
+import type { ResolvedConfig } from "../config/options.ts";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { agentIdentities } from "../keys/agent.ts";
 import { expandHome } from "../keys/files.ts";
 import type { IdentitySources } from "../keys/identities.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
-import type { ResolvedConfig } from "./options.ts";
+import type { HopOptions } from "./options.ts";
 
 /** What a row may use beside its value. */
 export interface About {
@@ -26,8 +26,8 @@ export interface About {
 export type Row<V = unknown> = (value: V, about: About) => Partial<HopOptions> | Promise<Partial<HopOptions>>;
 
 /**
- * The options of `connect` that each keyword stands for. A row applies if a file or the command line sets the keyword. Keywords that make one
- * option together share a row. ProxyJump and ProxyCommand make the route, in `route.ts`.
+ * The options of `connect` that each keyword stands for. A row applies if a file or the command line sets the keyword. Keywords that make
+ * one option together share a row. ProxyJump and ProxyCommand make the route, in `configured-route.ts`.
  */
 export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValues[K], undefined>> } = {
   userKnownHostsFile: knownHosts,
@@ -77,7 +77,7 @@ function knownHosts(_: unknown, { values, home }: About): Partial<HopOptions> {
 }
 
 /**
- * Returns the login keys, as ssh(1) tries them: those of the agent, unless IdentitiesOnly, and those of files. A file that does not exist is
+ * Returns the login keys, as ssh(1) tries them: those of the agent, unless IdentitiesOnly, and those of files. A missing file is
  * left out, and an agent that fails is one that has no keys.
  */
 async function identities(_: unknown, about: About): Promise<Partial<HopOptions>> {

@@ -1,14 +1,14 @@
 import { type ConfigValues, expandText, type JumpHop } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkOptions } from "nacre/extend";
-import { type ConnectOptions, HOP_OPTIONS, type HopOptions } from "../connect/options.ts";
-import { given, hopError, inherited, type Route } from "../connect/route.ts";
-import { applyEffects } from "./effects.ts";
-import { type Machine, thisMachine } from "./machine.ts";
-import type { Config, ResolvedConfig } from "./options.ts";
-import { resolveOn } from "./resolve.ts";
-import { ROWS, type Row } from "./rows.ts";
-import { assertCommandAllowed, assertUserForCommand } from "./trust.ts";
+import { type Machine, thisMachine } from "../config/machine.ts";
+import type { Config, ResolvedConfig } from "../config/options.ts";
+import { resolveOn } from "../config/resolve.ts";
+import { assertCommandAllowed, assertUserForCommand } from "../config/trust.ts";
+import { applyEffects } from "./config-effects.ts";
+import { ROWS, type Row } from "./config-rows.ts";
+import { type ConnectOptions, HOP_OPTIONS, type HopOptions } from "./options.ts";
+import { given, hopError, inherited, type Route } from "./route.ts";
 
 /** Maximum number of jump hosts that files may put before one another. */
 const MAX_HOPS = 16;
