@@ -76,7 +76,7 @@ class RouteBuilder {
       assertUserForCommand(codeUser);
       return { before: [], options: await this.#withCommand(options, resolved, proxy.command) };
     }
-    const through = [...after, nameOf(resolved.values)];
+    const through = [...after, nameOf(resolved)];
     const hops = await Promise.all(
       proxy.hops.map((hop, index) => {
         const where = { host: hop.host, port: hop.port };
@@ -85,7 +85,7 @@ class RouteBuilder {
     );
     // rule: config-jump-loop
     for (const hop of hops)
-      if (through.includes(nameOf(hop.resolved!.values)) || through.length > MAX_HOPS)
+      if (through.includes(nameOf(hop.resolved!)) || through.length > MAX_HOPS)
         throw new SshError("file-malformed", `jumphost loop via ${escapeText(hop.resolved!.host)}`);
     const [first, ...rest] = hops;
     const way = await this.wayTo(first!, through);
@@ -108,7 +108,7 @@ class RouteBuilder {
       },
     );
     const { user, hostName, port } = resolved.values;
-    const own = this.#destination.jumpOptions?.({ name: hop.host, host: hostName, port, user });
+    const own = this.#destination.jumpOptions?.({ name: hop.host, host: hostName, port, user, config: resolved });
     const code = { ...inherited(this.#destination), ...given(own ?? {}), host: hop.host } as HopOptions;
     checkOptions(code, HOP_OPTIONS, "a jump host");
     return { options: await this.#withConfig(code, resolved), resolved, codeUser: undefined };
@@ -176,8 +176,9 @@ function restricted(all: HopOptions, code: HopOptions, values: ConfigValues): Pa
   };
 }
 
-function nameOf({ user, hostName, port }: ConfigValues): string {
-  return `${user}@${hostName}:${port}`;
+/** Names a host of a configuration. A chain may pass the same place under two names, as in `ssh -J jump,box far`. */
+function nameOf({ host, values: { user, port } }: ResolvedConfig): string {
+  return `${user}@${host}:${port}`;
 }
 
 /** Settles like `work`; an error names the hop. */

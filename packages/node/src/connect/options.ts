@@ -204,6 +204,8 @@ export interface JumpHost {
   readonly host: string;
   readonly port: number;
   readonly user: string;
+  /** What the files say of it. */
+  readonly config: ResolvedConfig;
 }
 
 /** One jump host, or several in order, nearest first. */
