@@ -1,6 +1,5 @@
-import { once } from "node:events";
 import { access } from "node:fs/promises";
-import { connect, isIP } from "node:net";
+import { isIP } from "node:net";
 import { devNull } from "node:os";
 import { type ConfigValues, expandText } from "@nacre/config";
 import { escapeText, matchPattern, SshError } from "@nacre/wire";
@@ -9,7 +8,7 @@ import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { agentIdentities } from "../keys/agent.ts";
 import { expandHome } from "../keys/files.ts";
 import type { IdentitySources } from "../keys/identities.ts";
-import { socketDuplex } from "../net/socket-duplex.ts";
+import { forwardedAgent } from "./forwarded-agent.ts";
 import type { HopOptions } from "./options.ts";
 
 /** What a row may use beside its value. */
@@ -150,21 +149,6 @@ function localAddress(_: unknown, { values, warn }: About): Partial<HopOptions> 
   }
   if (addressFamily === "any") return {};
   return { localAddress: addressFamily === "inet" ? "0.0.0.0" : "::" };
-}
-
-/** As in ssh(1), a connection whose agent is missing goes on without it. */
-function forwardedAgent(agent: boolean | string, { environment }: About): Partial<HopOptions> {
-  if (agent === false) return {};
-  const name = agent === true ? "SSH_AUTH_SOCK" : agent.startsWith("$") ? agent.replace(/[${}]/g, "") : undefined;
-  const path = name === undefined ? (agent as string) : environment[name];
-  if (path === undefined || path === "") return {};
-  return {
-    forwardAgent: async () => {
-      const socket = connect({ path, allowHalfOpen: true });
-      await once(socket, "connect");
-      return socketDuplex(socket);
-    },
-  };
 }
 
 /** Returns the variables of SendEnv and SetEnv. One that is set precedes one of the same name that is sent. */

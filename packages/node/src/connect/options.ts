@@ -30,7 +30,7 @@ import type { Client } from "./client.ts";
 import { type EnvironmentOptions, environment } from "./environment.ts";
 
 /** Options that the users in the list add to `connect`. */
-export interface UserConnectOptions extends ForwardAgentOptions, EnvironmentOptions {}
+export interface UserConnectOptions extends EnvironmentOptions, ForwardAgentOptions {}
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
