@@ -70,8 +70,13 @@ function checkTypedNames(state: ConfigState): void {
   // rule: config-typed-host
   if (!isSafeHost(host)) throw configError(["hostname contains invalid characters"], "usage");
   // rule: config-typed-user
-  if (user !== undefined && !isSafeTypedUser(user))
+  if (user !== undefined && !isSafeTypedUser(withoutAllowed(state, user)))
     throw configError(["remote username contains invalid characters"], "usage");
+}
+
+/** Returns the part of a user name to check: a program may give a name with `$` and `\`, such as `DOMAIN\user`. */
+function withoutAllowed({ request }: ConfigState, user: string): string {
+  return request.userIsFromCode === true ? user.replace(/[$\\]/g, "") : user;
 }
 
 /** Values that follow from others. */
@@ -136,7 +141,7 @@ function expandUser(state: ConfigState, user: string, facts: TokenFacts): string
   if (!state.isSet("user")) return user;
   // The name typed was checked before; one of a file that stands in its place was not.
   if (state.userIsTyped) {
-    if (!isSafeUser(user)) throw configError(["remote username contains invalid characters"]);
+    if (!isSafeUser(withoutAllowed(state, user))) throw configError(["remote username contains invalid characters"]);
     return user;
   }
   const { remoteUser: _, ...without } = facts;

@@ -134,9 +134,16 @@ export {
   type WriteEnd,
   type WriteTarget,
 } from "nacre/extend";
+export { loadConfig, resolveConfig } from "./config/config.ts";
+export type {
+  Config,
+  LoadConfigOptions,
+  ResolveConfigOptions,
+  ResolvedConfig,
+} from "./config/options.ts";
 export type { Client, ClientTransferOptions, LocalSource } from "./connect/client.ts";
 export { connect } from "./connect/connect.ts";
-export type { ConnectOptions, Hop, HopOptions, Via } from "./connect/options.ts";
+export type { ConnectOptions, Hop, HopOptions, JumpHost, Via } from "./connect/options.ts";
 export type { NodeProcess } from "./connect/process.ts";
 export { type FileHandle, loadNodeFiles, type Sftp } from "./connect/sftp.ts";
 export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";

@@ -58,9 +58,9 @@ test("a key with the two characters backslash and n instead of line breaks is `u
   await privateKey(text);
 });
 
-test("`connect` with a text is `usage` and does not repeat it", async () => {
-  const error = await failureOf(connect("alice:secret@example.org" as never));
-  expect(error).toMatchObject({ code: "usage", message: expect.stringContaining("takes an object") });
+test("`connect` with a password in a text is `usage` and does not repeat it", async () => {
+  const error = await failureOf(connect("alice:secret@example.org"));
+  expect(error).toMatchObject({ code: "usage", message: expect.stringContaining("a password goes in") });
   expect(error.message).not.toContain("secret");
 });
 

@@ -39,6 +39,11 @@ const CONNECT: Accepted = {
   duplex: [],
   via: ["array", "string", "array of strings"],
   identitiesOnly: BOOLEAN,
+  config: [...BOOLEAN, "string"],
+  commands: BOOLEAN,
+  commandTimeout: ["number"],
+  jumpOptions: FUNCTION,
+  env: ["object"],
   agent: [...BOOLEAN, ...STRING],
   addKeysToAgent: [...BOOLEAN, "object"],
   passphrase: [...STRING, "function"],
@@ -55,6 +60,10 @@ const CONNECT: Accepted = {
   warn: FUNCTION,
 };
 
+/** Connects with a value in place of options. The text names a host, which is not connected to here. */
+const connectTo = ({ options }: Record<string, unknown>): unknown =>
+  options === "x" ? "x" : connect(options as never);
+
 test("a wrong value of an option of `connect` is `usage`", async () => {
   expect(Object.keys(CONNECT).sort()).toEqual(Object.keys(CONNECT_OPTIONS).sort());
   // A valid value is `connection-failed`: the port is closed.
@@ -63,9 +72,12 @@ test("a wrong value of an option of `connect` is `usage`", async () => {
   const { port } = server;
   const base = { host: "127.0.0.1", port, user: "a", identities: [key], agent: false, knownHosts: [] };
   expect(await wrongOutcomes(CONNECT, (options) => connect({ ...base, ...options }))).toEqual([]);
-  const { earlyChannel: _, via: __, host: ___, reconnect: ____, ...ofHop } = CONNECT;
+  const { earlyChannel: _, via: __, host: ___, reconnect: ____, jumpOptions: _____, ...ofHop } = CONNECT;
   expect(await wrongOutcomes(ofHop, (options) => connect({ ...base, via: { ...base, ...options } }))).toEqual([]);
-  expect(await wrongOutcomes({ options: [] }, ({ options }) => connect(options as never))).toEqual([]);
+  expect(await wrongOutcomes({ options: ["string"] }, connectTo)).toEqual([]);
+  expect(
+    await wrongOutcomes({ options: ["object"] }, ({ options }) => connect("127.0.0.1:1", options as object)),
+  ).toEqual([]);
 });
 
 const LISTEN: Accepted = {

@@ -63,6 +63,11 @@ test("an empty list means no jump hosts", () => {
   expect(readRoute({ ...destination, via: [] })).toMatchObject({ start: undefined, hops: [] });
 });
 
+test("a text may name several jump hosts, as for `ssh -J`", () => {
+  const { hops } = readRoute({ host: "db", via: ["alice@a:1,ssh://b", "[::1]:2"] });
+  expect(hops).toMatchObject([{ host: "a", user: "alice", port: 1 }, { host: "b" }, { host: "::1", port: 2 }]);
+});
+
 test("the README lists the options about this machine", () => {
   const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
   const [, listed = ""] = /These options are about your machine: ([^.]*)\./.exec(readme) ?? [];

@@ -1,7 +1,7 @@
+import { OPENSSH_ALGORITHMS } from "@nacre/config/openssh-algorithms";
 import { nodeAlgorithms } from "@nacre/node";
 import { matchPattern } from "@nacre/wire";
 import { sshUsage, usage } from "../options.ts";
-import { OPENSSH_ALGORITHMS } from "./openssh-algorithms.ts";
 
 /** Algorithm names from `-c`, `-m` and `--kex`, most preferred first; `undefined` selects the defaults. */
 export interface AlgorithmNames {
@@ -39,7 +39,11 @@ export function readAlgorithms(kind: Kind, text: string, isKeyword = false): rea
   const available = nodeAlgorithms[kind].map(({ name }) => name);
   const names = list.split(",").flatMap((name) => {
     const found = available.filter((one) => matchPattern(one, name));
-    if (found.length > 0 || OPENSSH_ALGORITHMS[kind].some((one) => matchPattern(one, name))) return found;
+    if (
+      found.length > 0 ||
+      OPENSSH_ALGORITHMS[kind === "hostKeys" ? "keys" : kind].some((one) => matchPattern(one, name))
+    )
+      return found;
     const { what, option, keyword } = KINDS[kind];
     if (isKeyword) throw usage(`Bad ${keyword} '${text}'.`);
     throw sshUsage(`Unknown ${option} '${text}'`, `unknown ${what} "${name}"; expected one of ${available.join(", ")}`);

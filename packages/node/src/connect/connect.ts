@@ -1,5 +1,6 @@
 import { SshError } from "@nacre/wire";
-import { abortedError, type LoggedIn, logIn, withCaller } from "nacre/extend";
+import { abortedError, checkOptions, type LoggedIn, logIn, withCaller } from "nacre/extend";
+import { splitHost } from "../config/split-host.ts";
 import { warmUpAlgorithms } from "../crypto/load.ts";
 import { bufferInputUntil } from "../net/buffer-input.ts";
 import { placeOf } from "../net/dial.ts";
@@ -8,25 +9,50 @@ import { socketDuplex } from "../net/socket-duplex.ts";
 import { whilePending } from "../net/while-pending.ts";
 import { Client } from "./client.ts";
 import { type Opened, throughClient, throughHop, timeOf } from "./jump.ts";
-import { type ConnectOptions, type HopOptions, isStream } from "./options.ts";
+import { CONNECT_OPTIONS, type ConnectOptions, type HopOptions, isStream } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { hopError, type Login, type Route, readRoute } from "./route.ts";
 import { openWay, type Way } from "./way.ts";
 
 /**
- * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. Rejects with an `SshError`: its
- * `code` and `culprit` identify the cause, and every opened connection is closed.
+ * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. A text names a host of
+ * `~/.ssh/config`, or any other, with optional user and port: `"db"`, `"alice@db:2222"`; it is connected to as `ssh` would. Rejects with an
+ * `SshError`: its `code` and `culprit` identify the cause, and every opened connection is closed.
  */
-export async function connect(options: ConnectOptions): Promise<Client> {
+export async function connect(host: string, options?: Omit<ConnectOptions, "host">): Promise<Client>;
+export async function connect(options: ConnectOptions): Promise<Client>;
+export async function connect(first: string | ConnectOptions, options?: Omit<ConnectOptions, "host">): Promise<Client> {
   try {
-    return await rejectingWithSshError(async () => new Client(await connection(options)));
+    return await rejectingWithSshError(async () => {
+      const all = typeof first === "string" ? namedHost(first, options) : first;
+      return new Client(await connection(all));
+    });
   } catch (error) {
     throw withCaller(error);
   }
 }
 
+const { host: _host, ...BESIDE_HOST } = CONNECT_OPTIONS;
+
+/** Returns the options for a host that is named by a text. */
+function namedHost(text: string, options: Omit<ConnectOptions, "host"> = {}): ConnectOptions {
+  checkOptions(options, BESIDE_HOST, "`connect`");
+  const { host, user, port } = splitHost(text);
+  if (user?.includes(":"))
+    throw new SshError(
+      "usage",
+      "`connect` takes a user and a port in a text; a password goes in the option `password`",
+    );
+  if ((user !== undefined && options.user !== undefined) || (port !== undefined && options.port !== undefined))
+    throw new SshError("usage", "`user` or `port` of `connect` is given twice: in the text and in the options");
+  return { config: true, ...options, host, user: user ?? options.user, port: port ?? options.port };
+}
+
 async function connection(options: ConnectOptions): Promise<LoggedIn> {
-  const route = readRoute(options);
+  const fromCode = readRoute(options);
+  const isConfigured = [...fromCode.hops, fromCode.destination].some(({ config }) => Boolean(config));
+  // Loaded on demand: many programs name all options themselves.
+  const route = isConfigured ? await (await import("./configured-route.ts")).configuredRoute(fromCode) : fromCode;
   const { reconnect = false } = options;
   if (reconnect === false) return connectAlong(route);
   // Loaded on demand: most connections end when they are lost.

@@ -14,6 +14,13 @@ import {
   type ScopedRows,
   type ConnectOptions as StreamConnectOptions,
 } from "nacre/extend";
+import {
+  type Config,
+  checkCommandTimeout,
+  checkConfig,
+  type LoadConfigOptions,
+  type ResolvedConfig,
+} from "../config/options.ts";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
 import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
@@ -27,15 +34,17 @@ import { checkConnectionAttempts, checkConnectTimeout, checkHost, checkLocalAddr
 import { checkProxy } from "../net/proxy/proxy-url.ts";
 import type { Client } from "./client.ts";
 import { checkProxyCommand, type WayOptions } from "./way.ts";
+import { type EnvironmentOptions, environment } from "./environment.ts";
 
 /** Options that the users in the list add to `connect`. */
-export interface UserConnectOptions extends ForwardAgentOptions {}
+export interface UserConnectOptions extends EnvironmentOptions, ForwardAgentOptions {}
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
   extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities" | "limits">,
     UserConnectOptions,
-    Pick<WayOptions, "addressFamily" | "connectionAttempts" | "localAddress" | "proxy" | "proxyCommand"> {
+    Pick<WayOptions, "addressFamily" | "connectionAttempts" | "localAddress" | "proxy" | "proxyCommand">,
+    LoadConfigOptions {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
   /** TCP port; default 22. */
@@ -51,6 +60,17 @@ export interface ConnectOptions
    * closed with this connection. See {@link Hop}.
    */
   readonly via?: Via | undefined;
+  /**
+   * Configuration of this host in the format of ssh_config(5): true for `~/.ssh/config` and `/etc/ssh/ssh_config`, the path of a file, or
+   * what `loadConfig` or `resolveConfig` returned; default false, and true if `connect` is called with a text. Options that are given here
+   * precede it. A jump host that it names, or that `via` names by a text, is resolved from the same files.
+   */
+  readonly config?: boolean | string | Config | ResolvedConfig | undefined;
+  /**
+   * Returns options for a jump host that the configuration names, such as `password` or `prompts`. A jump host inherits those about this
+   * machine anyway; see `via`.
+   */
+  readonly jumpOptions?: ((hop: JumpHost) => Partial<HopOptions> | undefined) | undefined;
   /** Login name; default the account that runs this program. */
   readonly user?: string | undefined;
   /**
@@ -115,8 +135,10 @@ export interface ConnectOptions
 /** The users of a client's connections that begin with the login, with what Node adds to them. */
 const clientList: {
   readonly forwardAgent: typeof forwardAgent;
+  readonly environment: typeof environment;
 } = {
   forwardAgent,
+  environment,
 };
 
 export const CLIENT_USERS: ClientUsers<StreamConnectOptions & UserConnectOptions> = joinUsers(clientList);
@@ -127,6 +149,10 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   port: { check: (port = 22) => checkPort(port, 1), default: 22, scope: "host" },
   duplex: { check: checkDuplex, scope: "host" },
   via: { scope: "host" },
+  config: { check: checkConfig, scope: "host" },
+  commands: { type: "boolean", scope: "machine" },
+  commandTimeout: { check: checkCommandTimeout, scope: "machine" },
+  jumpOptions: { type: "function", scope: "host" },
   user: { check: (user = accountName()) => checkUser(user), scope: "host" },
   identities: { type: "array", scope: "host" },
   identitiesOnly: { type: "boolean", scope: "host" },
@@ -172,17 +198,33 @@ function checkKnownHosts(knownHosts: unknown): void {
  * as `agent`, `knownHosts` and `limits`, unless it sets its own. Options for one host or login are never inherited, as in `ssh -J`: `port`,
  * `user`, `identities`, `password`, `prompts`, `hostKey`, `unknownHost`, …
  */
-export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel" | "reconnect">;
+export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel" | "reconnect" | "jumpOptions">;
 
-const { via: _via, earlyChannel: _earlyChannel, reconnect: _reconnect, ...OF_HOPS } = CONNECT_OPTIONS;
+const {
+  via: _via,
+  earlyChannel: _earlyChannel,
+  reconnect: _reconnect,
+  jumpOptions: _jumpOptions,
+  ...OF_HOPS
+} = CONNECT_OPTIONS;
 
 export const HOP_OPTIONS: OptionRows<HopOptions> = OF_HOPS;
 
 /**
- * A jump host: the text `"alice@bastion:2222"` with optional user and port and an IPv6 address in brackets; an object with options; or,
- * only as the first hop, a connected client, which stays open.
+ * A jump host: the text `"alice@bastion:2222"` with optional user and port and an IPv6 address in brackets, or several with commas, as for
+ * `ssh -J`; an object with options; or, only as the first hop, a connected client, which stays open.
  */
 export type Hop = string | HopOptions | Pick<Client, "dialChannel">;
+
+/** A jump host of a configuration, as the file or `via` names it, with the user and port that it is connected to. */
+export interface JumpHost {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** What the files say of it. */
+  readonly config: ResolvedConfig;
+}
 
 /** One jump host, or several in order, nearest first. */
 export type Via = Hop | readonly Hop[];

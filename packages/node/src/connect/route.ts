@@ -1,5 +1,6 @@
 import { SshError } from "@nacre/wire";
 import { type ClientProvider, checkOptions } from "nacre/extend";
+import { splitHost } from "../config/split-host.ts";
 import { isHostAlone, placeOf } from "../net/dial.ts";
 import { asSshError } from "../net/failure.ts";
 import { CONNECT_OPTIONS, type ConnectOptions, HOP_OPTIONS, type Hop, type HopOptions } from "./options.ts";
@@ -11,7 +12,7 @@ export interface Route {
   readonly start: Exclude<Hop, string | HopOptions> | undefined;
   /** Jump hosts in order, nearest first. */
   readonly hops: readonly HopOptions[];
-  readonly destination: HopOptions;
+  readonly destination: ConnectOptions;
 }
 
 /** What a login takes from `reconnect`. */
@@ -19,15 +20,11 @@ export type Login = Pick<ClientProvider, "lossOf">;
 
 /** Reads `via`. Throws `usage` for invalid options, including those of a hop. */
 export function readRoute(options: ConnectOptions): Route {
-  if (typeof options === "string")
-    throw new SshError(
-      "usage",
-      '`connect` takes an object of options, not a text; pass { host: "example.org", user: "alice" }',
-    );
   // An untyped caller may pass no options.
   const destination = { ...options };
   const { via = [] } = destination;
-  const listed: readonly unknown[] = Array.isArray(via) ? via : [via];
+  // As in `ssh -J`, one text may name several.
+  const listed = [via].flat().flatMap((hop: unknown) => (typeof hop === "string" ? hop.split(",") : [hop]));
   for (const one of [destination, ...listed]) holdRejections((one as Partial<HopOptions> | null)?.identities);
   checkOptions(destination, CONNECT_OPTIONS, "`connect`");
   checkOneWay(destination);
@@ -56,7 +53,7 @@ function holdRejections(identities: unknown): void {
 
 function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
   if (isClient(hop)) throw new SshError("usage", "a connected client in `via` must come first");
-  const own = typeof hop === "string" ? parseHop(hop) : (hop as HopOptions);
+  const own = typeof hop === "string" ? namedHop(hop, destination) : (hop as HopOptions);
   try {
     checkOptions(own, HOP_OPTIONS, "a jump host");
     checkOneWay(own);
@@ -66,30 +63,22 @@ function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
   return { ...inherited(destination), ...given(own) } as HopOptions;
 }
 
-/** Parses `[user@]host[:port]`; an IPv6 address has brackets. Throws `usage`. */
-function parseHop(text: string): HopOptions {
-  // A user name may contain an @; a host name cannot.
-  const [, user, bracketed, name, port] = /^(?:(.+)@)?(?:\[([^[\]]+)\]|([^@:[\]/]+))(?::(\d{1,5}))?$/s.exec(text) ?? [];
-  const host = bracketed ?? name;
-  // Do not repeat the text, which may contain a password.
-  if (host === undefined)
-    throw new SshError(
-      "usage",
-      'invalid jump host; expected "alice@bastion:2222" with optional user and port, an IPv6 address in brackets ("[2001:db8::1]:22"), or an object with options',
-    );
-  return { host, user, port: port === undefined ? undefined : Number(port) };
+/** Returns the options of a jump host that is named by a text. It has the configuration of the destination, if that has one. */
+function namedHop(text: string, { config }: ConnectOptions): HopOptions {
+  const isResolved = typeof config === "object" && "source" in config;
+  return { ...splitHost(text, "jump host"), config: isResolved ? config.source : config };
 }
 
 /** Returns the options about this machine. */
-function inherited(destination: ConnectOptions): object {
+export function inherited(destination: ConnectOptions): object {
   return Object.fromEntries(
     Object.entries(destination).filter(([name]) => CONNECT_OPTIONS[name as keyof ConnectOptions].scope === "machine"),
   );
 }
 
 /** Returns the options that are not `undefined`. */
-function given(options: HopOptions): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+export function given<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** Returns whether the value is a client of this package or another copy of it. */

@@ -42,7 +42,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     Gateway: 13,
     SFTP: 70,
     scp: 26,
-    "The configuration": 7,
+    "The configuration": 13,
     "Agent protocol": 22,
     "Agent forwarding": 2,
     Reconnecting: 2,

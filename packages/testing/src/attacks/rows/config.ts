@@ -1,6 +1,7 @@
 import { heldBy, patch, type Row, remove } from "./types.ts";
 
 const CONFIG = "config/test/attacks";
+const NODE = "node/test/config/attacks";
 
 /** Attacks through ssh_config, and through names that reach its commands. */
 export const CONFIG_ROWS: readonly Row[] = [
@@ -66,6 +67,54 @@ export const CONFIG_ROWS: readonly Row[] = [
       remove("config-owner"),
       patch("config-include-checked", "false"),
       remove("config-include-owner"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "a command in files that others can write",
+    client: heldBy(
+      NODE,
+      "a command in files that others can write · client",
+      remove("config-commands-off"),
+      remove("config-commands-named"),
+      remove("config-commands-exposed"),
+      remove("config-file-owner"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "a login name from code with characters of a shell",
+    client: heldBy(NODE, "a login name from code with characters of a shell · client", remove("config-code-user")),
+    server: "not touched",
+  },
+  {
+    title: "a configuration that is no text",
+    client: heldBy(
+      NODE,
+      "a configuration that is no text · client",
+      remove("config-regular"),
+      remove("config-file-bytes"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "a command that outlives its configuration",
+    client: heldBy(NODE, "a command that outlives its configuration · client", remove("config-command-group")),
+    server: "not touched",
+  },
+  {
+    title: "jump hosts in a circle",
+    client: heldBy(NODE, "jump hosts in a circle · client", remove("config-jump-loop")),
+    server: "not touched",
+  },
+  {
+    title: "a keyword that would make a connection safer",
+    client: heldBy(
+      NODE,
+      "a keyword that would make a connection safer · client",
+      remove("config-never-weaker"),
+      remove("config-strict-host-key"),
+      patch("config-known-hosts-none", "return { knownHosts: [...user, ...listed(values.globalKnownHostsFile)] };"),
     ),
     server: "not touched",
   },

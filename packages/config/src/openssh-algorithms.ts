@@ -1,8 +1,10 @@
+import type { AlgorithmNames } from "./request.ts";
+
 /**
- * Names that OpenSSH knows, built here or not. Programs and configuration files for `ssh` name any of them: one that Nacre lacks is left
- * out.
+ * Every name that OpenSSH 10.5 knows, built here or not, in the order in which patterns yield them. Programs and configuration files for
+ * `ssh` name any of them.
  */
-export const OPENSSH_ALGORITHMS: Readonly<Record<"ciphers" | "macs" | "kex" | "hostKeys", readonly string[]>> = {
+export const OPENSSH_ALGORITHMS: Readonly<Record<keyof AlgorithmNames, readonly string[]>> = {
   ciphers: [
     "3des-cbc",
     "aes128-cbc",
@@ -50,7 +52,7 @@ export const OPENSSH_ALGORITHMS: Readonly<Record<"ciphers" | "macs" | "kex" | "h
     "sntrup761x25519-sha512@openssh.com",
     "mlkem768x25519-sha256",
   ],
-  hostKeys: [
+  keys: [
     "ssh-ed25519",
     "ssh-ed25519-cert-v01@openssh.com",
     "sk-ssh-ed25519@openssh.com",
@@ -70,5 +72,20 @@ export const OPENSSH_ALGORITHMS: Readonly<Record<"ciphers" | "macs" | "kex" | "h
     "rsa-sha2-256-cert-v01@openssh.com",
     "rsa-sha2-512",
     "rsa-sha2-512-cert-v01@openssh.com",
+    "ssh-mldsa44-ed25519@openssh.com",
+    "ssh-mldsa44-ed25519-cert-v01@openssh.com",
+  ],
+  caSignatures: [
+    "ssh-ed25519",
+    "sk-ssh-ed25519@openssh.com",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-rsa",
+    "rsa-sha2-256",
+    "rsa-sha2-512",
+    "ssh-mldsa44-ed25519@openssh.com",
   ],
 };

@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import type { ConfigFile, LocalFacts } from "@nacre/config";
+import { SshError } from "@nacre/wire";
+import { AccountNames } from "../disk/accounts.ts";
+import { accountHome, accountName } from "../keys/account.ts";
+
+/** What a configuration depends on beside its text. */
+export interface Machine {
+  readonly local: LocalFacts;
+  /** Files that are read unless the caller names one. */
+  readonly files: readonly ConfigFile[];
+  /** Shell that runs commands. */
+  readonly shell: string;
+}
+
+/** Returns the facts of this machine and of the account that runs this process. Throws `usage` if the account has no home folder. */
+export function thisMachine(): Machine {
+  const home = accountHome();
+  if (home === undefined)
+    throw new SshError(
+      "usage",
+      "this account has no home folder in the password database, so it has no ssh configuration",
+    );
+  return {
+    local: {
+      user: accountName(),
+      uid: process.getuid?.() ?? 0,
+      home,
+      hostname: hostname(),
+      environment: (name) => process.env[name],
+      homeOf: (user) => new AccountNames().home(user),
+      service: (name) => portOf(name, readServices()),
+    },
+    files: defaultFiles(home),
+    shell: process.env.SHELL || "/bin/sh",
+  };
+}
+
+/** Returns the files that `ssh` reads by default: the user's, which is checked, and the system's. */
+export function defaultFiles(home: string): readonly ConfigFile[] {
+  return [
+    { path: `${home}/.ssh/config`, kind: "user", checked: true },
+    { path: "/etc/ssh/ssh_config", kind: "system" },
+  ];
+}
+
+function readServices(): string {
+  try {
+    return readFileSync("/etc/services", "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Returns the TCP port of a service, by its name or an alias, in the text of a services(5) file. */
+export function portOf(name: string, services: string): number | undefined {
+  for (const line of services.split("\n")) {
+    const [official, place = "", ...aliases] = line.replace(/#.*/, "").trim().split(/\s+/);
+    const [port, protocol] = place.split("/");
+    if (protocol === "tcp" && (official === name || aliases.includes(name))) return Number(port);
+  }
+  return undefined;
+}

@@ -1,0 +1,113 @@
+import type { ConfigValues } from "@nacre/config";
+import { escapeText, SshError } from "@nacre/wire";
+import type { ResolvedConfig } from "../config/options.ts";
+
+/** How a keyword acts that Nacre lacks. */
+interface Effect<V> {
+  /** Whether the value asks for what is missing. */
+  readonly applies: (value: Exclude<V, undefined>, values: ConfigValues) => boolean;
+  /** `"fail"`: the connection would not be what the configuration asks for. */
+  readonly outcome: "fail" | "warn";
+  readonly keyword: string;
+  readonly reason: string;
+}
+
+type Effects = { readonly [K in keyof ConfigValues]?: Effect<ConfigValues[K]> };
+
+const isSet = (): boolean => true;
+
+/** Keywords about the connection that Nacre lacks, and what they do when they ask for something. */
+const EFFECTS: Effects = {
+  proxyUseFdpass: {
+    keyword: "ProxyUseFdpass",
+    outcome: "fail",
+    applies: (passes, { proxy }) => passes && proxy.kind === "command",
+    reason: "Node cannot receive descriptors",
+  },
+  tunnel: {
+    keyword: "Tunnel",
+    outcome: "fail",
+    applies: (mode) => mode !== "no",
+    reason: "tunnel devices are not supported",
+  },
+  requiredRSASize: {
+    keyword: "RequiredRSASize",
+    outcome: "fail",
+    // Shorter keys are always refused.
+    applies: (bits) => bits > 2048,
+    reason: "RSA keys have 2048 bits or more, and no other bound can be set",
+  },
+  hostKeyAlias: {
+    keyword: "HostKeyAlias",
+    outcome: "fail",
+    applies: isSet,
+    reason: "known_hosts is searched for the name of the host alone",
+  },
+  revokedHostKeys: {
+    keyword: "RevokedHostKeys",
+    outcome: "fail",
+    applies: (paths) => paths.length > 0,
+    reason: "mark revoked keys in known_hosts",
+  },
+  knownHostsCommand: {
+    keyword: "KnownHostsCommand",
+    outcome: "fail",
+    applies: isSet,
+    reason: "keys of hosts are read from files alone",
+  },
+  pkcs11Provider: {
+    keyword: "PKCS11Provider",
+    outcome: "warn",
+    applies: isSet,
+    reason: "use an agent that holds the key",
+  },
+  certificateFile: {
+    keyword: "CertificateFile",
+    outcome: "warn",
+    applies: (paths) => paths.some((path) => path.toLowerCase() !== "none"),
+    reason: "certificates are not supported",
+  },
+  pubkeyAcceptedAlgorithms: {
+    keyword: "PubkeyAcceptedAlgorithms",
+    outcome: "warn",
+    applies: isSet,
+    reason: "SHA-1 signatures are never made, and other algorithms cannot be chosen",
+  },
+  verifyHostKeyDNS: {
+    keyword: "VerifyHostKeyDNS",
+    outcome: "warn",
+    applies: (mode) => mode !== "no",
+    reason: "host keys are not looked up in the DNS",
+  },
+  checkHostIP: {
+    keyword: "CheckHostIP",
+    outcome: "warn",
+    applies: (checks) => checks,
+    reason: "known_hosts is searched for the name of the host alone",
+  },
+  hashKnownHosts: {
+    keyword: "HashKnownHosts",
+    outcome: "warn",
+    applies: (hashes) => hashes,
+    reason: "names of new hosts are stored as they are",
+  },
+  bindInterface: {
+    keyword: "BindInterface",
+    outcome: "warn",
+    applies: isSet,
+    reason: "Node cannot choose the interface",
+  },
+};
+
+/** Throws `not-supported-here` for a keyword without which the connection would be another one, and warns of those that have no effect. */
+export function applyEffects({ values, origins }: ResolvedConfig, warn: (text: string) => void): void {
+  for (const [name, effect] of Object.entries(EFFECTS) as [keyof ConfigValues, Effect<unknown>][]) {
+    const [origin] = origins[name] ?? [];
+    const value = values[name];
+    if (origin === undefined || value === undefined || !effect.applies(value, values)) continue;
+    const at = `${escapeText(origin.file)} line ${origin.line}: ${effect.keyword}`;
+    // rule: config-never-weaker
+    if (effect.outcome === "fail") throw new SshError("not-supported-here", `${at} is not supported: ${effect.reason}`);
+    warn(`${at} has no effect: ${effect.reason}`);
+  }
+}

@@ -1,0 +1,189 @@
+import { type ConfigValues, expandText, type JumpHop } from "@nacre/config";
+import { escapeText, SshError } from "@nacre/wire";
+import { checkOptions } from "nacre/extend";
+import { type Machine, thisMachine } from "../config/machine.ts";
+import type { Config, ResolvedConfig } from "../config/options.ts";
+import { resolveOn } from "../config/resolve.ts";
+import { assertCommandAllowed, assertUserForCommand } from "../config/trust.ts";
+import { applyEffects } from "./config-effects.ts";
+import { ROWS, type Row } from "./config-rows.ts";
+import { type ConnectOptions, HOP_OPTIONS, type HopOptions } from "./options.ts";
+import { given, hopError, inherited, type Route } from "./route.ts";
+
+/** Maximum number of jump hosts that files may put before one another. */
+const MAX_HOPS = 16;
+
+/** Completes a route with the configurations that its hosts name, and with the jump hosts that these name. */
+export async function configuredRoute(code: Route): Promise<Route> {
+  const builder = new RouteBuilder(thisMachine(), code.destination);
+  const destination = await builder.configured(code.destination);
+  if (code.destination.via === undefined) {
+    const { before, options } = await builder.wayTo(destination);
+    return { ...code, hops: before, destination: options };
+  }
+  const [first, ...rest] = await Promise.all(code.hops.map((hop) => atHop(hop, builder.configured(hop))));
+  if (first === undefined) return { ...code, destination: destination.options };
+  // A connected client leads to the first hop.
+  const way = code.start === undefined ? await builder.wayTo(first) : { before: [], options: first.options };
+  const hops = [...way.before, way.options, ...rest.map(({ options }) => options)];
+  return { ...code, hops, destination: destination.options };
+}
+
+/** Options of one host, with what its configuration says. */
+interface Configured {
+  readonly options: HopOptions;
+  /** `undefined` if the host has no configuration. */
+  readonly resolved: ResolvedConfig | undefined;
+  /** User that the program gave. */
+  readonly codeUser: string | undefined;
+}
+
+class RouteBuilder {
+  readonly #machine: Machine;
+  readonly #destination: ConnectOptions;
+  readonly #warned = new Set<string>();
+
+  constructor(machine: Machine, destination: ConnectOptions) {
+    this.#machine = machine;
+    this.#destination = destination;
+  }
+
+  /** Resolves the configuration of a host, if it has one, and adds what it says to the options in code, which precede it. */
+  async configured(code: HopOptions): Promise<Configured> {
+    const { config, host, port, user, commands, commandTimeout, signal } = code;
+    if (config === undefined || config === false) return { options: code, resolved: undefined, codeUser: user };
+    const isResolved = typeof config === "object" && "values" in config;
+    if (isResolved && config.host !== host)
+      throw new SshError("usage", "`config` was resolved for another host than `host`");
+    const resolved = isResolved
+      ? { ...config, source: { ...config.source, ...given({ commands, commandTimeout }) } }
+      : await resolveOn(this.#machine, { host, user, port }, { config, commands, commandTimeout, signal });
+    return { options: await this.#withConfig(code, resolved), resolved, codeUser: user };
+  }
+
+  /**
+   * Returns what leads to a host by its configuration: the jump hosts before it, or a command in its options. `after` names the hosts that
+   * are reached through this one.
+   */
+  async wayTo(
+    { options, resolved, codeUser }: Configured,
+    after: readonly string[] = [],
+  ): Promise<{ readonly before: readonly HopOptions[]; readonly options: HopOptions }> {
+    if (resolved === undefined || options.duplex !== undefined) return { before: [], options };
+    const { proxy } = resolved.values;
+    if (proxy.kind === "direct") return { before: [], options };
+    if (proxy.kind === "command") {
+      assertUserForCommand(codeUser);
+      return { before: [], options: await this.#withCommand(options, resolved, proxy.command) };
+    }
+    const through = [...after, nameOf(resolved)];
+    const hops = await Promise.all(
+      proxy.hops.map((hop, index) => {
+        const where = { host: hop.host, port: hop.port };
+        return atHop(where, this.#jumpHost(hop, proxy.hops.slice(0, index), resolved.source));
+      }),
+    );
+    // rule: config-jump-loop
+    for (const hop of hops)
+      if (through.includes(nameOf(hop.resolved!)) || through.length > MAX_HOPS)
+        throw new SshError("file-malformed", `jumphost loop via ${escapeText(hop.resolved!.host)}`);
+    const [first, ...rest] = hops;
+    const way = await this.wayTo(first!, through);
+    return { before: [...way.before, way.options, ...rest.map((hop) => hop.options)], options };
+  }
+
+  /** Resolves a jump host that a configuration names. As with `ssh -J`, it has none of the settings of the command line. */
+  async #jumpHost(hop: JumpHop, before: readonly JumpHop[], source: Config): Promise<Configured> {
+    const resolved = await resolveOn(
+      this.#machine,
+      { host: hop.host },
+      {
+        config: source,
+        signal: this.#destination.signal,
+        commandLine: [
+          ...(hop.user === undefined ? [] : [{ option: "-l" as const, text: hop.user }]),
+          ...(hop.port === undefined ? [] : [{ text: `Port ${hop.port}` }]),
+          ...(before.length === 0 ? [] : [{ option: "-J" as const, text: before.map(({ text }) => text).join(",") }]),
+        ],
+      },
+    );
+    const { user, hostName, port } = resolved.values;
+    const own = this.#destination.jumpOptions?.({ name: hop.host, host: hostName, port, user, config: resolved });
+    const code = { ...inherited(this.#destination), ...given(own ?? {}), host: hop.host } as HopOptions;
+    checkOptions(code, HOP_OPTIONS, "a jump host");
+    return { options: await this.#withConfig(code, resolved), resolved, codeUser: undefined };
+  }
+
+  async #withConfig(code: HopOptions, resolved: ResolvedConfig): Promise<HopOptions> {
+    const { values, origins, tokens, notices, source } = resolved;
+    const warn = (text: string): void => {
+      if (this.#warned.has(text)) return;
+      this.#warned.add(text);
+      code.warn?.(text);
+    };
+    for (const notice of notices) warn(escapeText(notice));
+    applyEffects(resolved, warn);
+    const about = { values, tokens, warn, home: this.#machine.local.home, environment: process.env };
+    let fromFiles: Partial<HopOptions> = {};
+    const done = new Set<unknown>();
+    for (const [name, row] of Object.entries(ROWS) as [keyof ConfigValues, Row][]) {
+      const isSet = origins[name] !== undefined || Object.hasOwn(source.defaults ?? {}, name);
+      if (!isSet || values[name] === undefined || done.has(row)) continue;
+      done.add(row);
+      fromFiles = joined(fromFiles, await row(values[name], about));
+    }
+    const { user, port, hostName: host } = values;
+    const all: HopOptions = { user, port, ...joined(fromFiles, given(code)), host };
+    return { ...all, ...restricted(all, code, values) };
+  }
+
+  /** Returns options for a host that is reached through a command. */
+  async #withCommand(options: HopOptions, resolved: ResolvedConfig, text: string): Promise<HopOptions> {
+    const { origins, source, tokens } = resolved;
+    await assertCommandAllowed("ProxyCommand", origins.proxy!.at(-1)!, source, this.#machine);
+    const { h, k, n, p, r } = tokens as Record<"h" | "k" | "n" | "p" | "r", string>;
+    const command = expandText(text, { h, k, n, p, r });
+    if (typeof command !== "string")
+      throw new SshError("file-malformed", `ProxyCommand: ${escapeText(command.message)}`);
+    return withProxyCommand(options, command);
+  }
+}
+
+/** Returns the options for a connection over a command. */
+function withProxyCommand(_options: HopOptions, _command: string): HopOptions {
+  throw new SshError("not-supported-here", "ProxyCommand is not supported");
+}
+
+/** Options that are objects: each member counts by itself. */
+const JOINED = ["limits", "algorithms", "env"] as const;
+
+/** Returns both options; those of `second` precede. */
+function joined(first: Partial<HopOptions>, second: Partial<HopOptions>): Partial<HopOptions> {
+  const all: Partial<HopOptions> = { ...first, ...second };
+  const both = JOINED.filter((name) => first[name] !== undefined && second[name] !== undefined);
+  return { ...all, ...Object.fromEntries(both.map((name) => [name, { ...first[name], ...second[name] }])) };
+}
+
+/** Returns changes to options of which the configuration leaves no use: questions that `ssh` would not ask. */
+function restricted(all: HopOptions, code: HopOptions, values: ConfigValues): Partial<HopOptions> {
+  const has = (method: string): boolean =>
+    code.methods !== undefined || all.methods === undefined || (all.methods as readonly unknown[]).includes(method);
+  return {
+    // rule: config-strict-host-key
+    ...(values.strictHostKeyChecking === "yes" && { unknownHost: undefined }),
+    ...(!has("password") && !has("keyboard-interactive") && { password: undefined }),
+    ...(!has("keyboard-interactive") && { prompts: undefined }),
+  };
+}
+
+/** Names a host of a configuration. A chain may pass the same place under two names, as in `ssh -J jump,box far`. */
+function nameOf({ host, values: { user, port } }: ResolvedConfig): string {
+  return `${user}@${host}:${port}`;
+}
+
+/** Settles like `work`; an error names the hop. */
+function atHop<T>(hop: Pick<HopOptions, "host" | "port">, work: Promise<T>): Promise<T> {
+  return work.catch((cause: unknown) => {
+    throw hopError(hop, cause);
+  });
+}

@@ -1,0 +1,132 @@
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { resolveOn } from "../../src/config/resolve.ts";
+import { connect } from "../../src/index.ts";
+import { codeOf } from "../support.ts";
+import { configFile, folder, started } from "./servers.ts";
+import { homeWith } from "./support.ts";
+
+// The names of these tests are in packages/testing/src/attacks/rows/config.ts.
+
+/** Connects with these lines of a Host block. Returns the code of the error. */
+async function code(lines: string, options: object = {}): Promise<string> {
+  const config = await configFile(`Host db\n${lines}\n`);
+  return codeOf(connect("db", { config, ...options }).then((ssh) => ssh.close()));
+}
+
+const exists = (path: string): Promise<boolean> =>
+  readFile(path).then(
+    () => true,
+    () => false,
+  );
+
+test("a command in files that others can write · client", async () => {
+  const { home, machine, write } = await homeWith('Include part\nMatch exec "touch %d/ran"\nPort 7\n');
+  const part = await write(".ssh/part", "User a\n");
+  const [file] = machine.files;
+  const { path } = file!;
+  const resolve = (options: object, on = machine): Promise<unknown> => resolveOn(on, { host: "db" }, options);
+  const refused = async (options: object, message: string, on = machine): Promise<void> => {
+    await expect(resolve(options, on)).rejects.toMatchObject({ message: expect.stringContaining(message) });
+    expect(await exists(`${home}/ran`)).toBe(false);
+  };
+  const notRun = `${path} line 2: Match exec is not run: `;
+  await refused({ commands: false }, `${notRun}\`commands\` is false`);
+  await refused({ config: path }, `${notRun}the file was named by the program`);
+
+  await chmod(join(home, ".ssh"), 0o777);
+  await refused({}, `${notRun}other users can write the folder`);
+  await chmod(join(home, ".ssh"), 0o700);
+  await chmod(part, 0o666);
+  await refused({}, `Bad owner or permissions on ${part}`);
+  await chmod(part, 0o600);
+  await chmod(path, 0o666);
+  await refused({}, `Bad owner or permissions on ${path}`);
+  // As the system's file is not checked before its commands run.
+  const unchecked = { ...machine, files: [{ path, kind: "system" as const }] };
+  await refused({}, `${notRun}other users can write the file`, unchecked);
+  await chmod(path, 0o600);
+
+  const proxied = await configFile(`Host db\nProxyCommand touch ${home}/ran\n`);
+  await expect(connect("db", { config: proxied })).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining(`${proxied} line 2: ProxyCommand is not run: `),
+  });
+  expect(await exists(`${home}/ran`)).toBe(false);
+
+  await resolve({});
+  expect(await exists(`${home}/ran`)).toBe(true);
+});
+
+test("a login name from code with characters of a shell · client", async () => {
+  const { home, machine } = await homeWith('Match user *$* exec "touch %d/ran"\nPort 7\n');
+  for (const user of ["a$(b)", "a$b"])
+    await expect(resolveOn(machine, { host: "db", user }, {})).rejects.toMatchObject({
+      message: expect.stringContaining("remote username contains invalid characters"),
+    });
+  expect(await exists(`${home}/ran`)).toBe(false);
+  const { values } = await resolveOn(machine, { host: "db", user: "DOMAIN\\user" }, {});
+  expect(values.user).toBe("DOMAIN\\user");
+  const config = await configFile("Host db\nProxyCommand nc %h\n");
+  const connecting = connect("db", { config, commands: true, user: "DOMAIN\\user" });
+  await expect(connecting).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining("remote username"),
+  });
+});
+
+test("a configuration that is no text · client", async () => {
+  const { home, values } = await homeWith("");
+  const path = join(home, "odd");
+  execFileSync("mkfifo", [path]);
+  await expect(values("db", { config: path })).rejects.toMatchObject({ code: "file-unreadable" });
+  await mkdir(join(home, "folder"));
+  await expect(values("db", { config: join(home, "folder") })).rejects.toMatchObject({ code: "file-unreadable" });
+  await expect(values("db", { config: "/dev/zero" })).rejects.toMatchObject({ code: "file-unreadable" });
+
+  const long = join(home, "long");
+  // In UTF-8 longer than in characters.
+  await writeFile(long, `#${"ä".repeat(600_000)}`);
+  await expect(values("db", { config: long })).rejects.toMatchObject({
+    code: "file-malformed",
+    message: `${long}: longer than 1048576 bytes`,
+  });
+  await writeFile(long, `${"\0".repeat(1024 * 1024 - 8)}\nFoo 1\n`);
+  expect(await codeOf(values("db", { config: long }))).toBe("file-malformed");
+});
+
+test("a command that outlives its configuration · client", async () => {
+  const { home, values } = await homeWith('Match exec "sleep 100 & echo $! > %d/pid"\n');
+  await values("db");
+  const pid = (await readFile(`${home}/pid`, "utf8")).trim();
+  await vi.waitFor(() => {
+    expect(() => {
+      // A process that has ended but is not collected yet counts as ended.
+      if (/^[ZX]/.test(execFileSync("ps", ["-o", "stat=", "-p", pid], { encoding: "utf8" }))) throw new Error("ended");
+    }).toThrow();
+  });
+});
+
+test("jump hosts in a circle · client", async () => {
+  const config = await configFile("Host a\nProxyJump b\nHost b\nProxyJump c\nHost c\nProxyJump a\n");
+  const connecting = connect("a", { config, signal: AbortSignal.timeout(5000) });
+  await expect(connecting).rejects.toMatchObject({
+    code: "file-malformed",
+    message: expect.stringContaining("jumphost loop via a"),
+  });
+});
+
+test("a keyword that would make a connection safer · client", async () => {
+  const { block, users } = await started();
+  const unknown = block.replace("known_hosts", "empty");
+  expect(await code(`${block}RequiredRSASize 4096`)).toBe("not-supported-here");
+  expect(await code(`${unknown}StrictHostKeyChecking yes`, { unknownHost: () => true })).toBe("host-key-unknown");
+  expect(users).toEqual([]);
+  const userFiles = unknown.replace(`${folder}/empty`, "none");
+  expect(await code(`${userFiles}GlobalKnownHostsFile ${folder}/global\nStrictHostKeyChecking accept-new`)).toBe(
+    "no error",
+  );
+  expect(await exists(`${folder}/global`)).toBe(false);
+});

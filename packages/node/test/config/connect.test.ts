@@ -1,0 +1,247 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  type JumpHost,
+  loadConfig,
+  resolveConfig,
+} from "../../src/index.ts";
+import { codeOf } from "../support.ts";
+import { configFile, folder, started, userFingerprint, userKey } from "./servers.ts";
+
+const output = async (ssh: Client): Promise<string> => (await ssh.exec("hi")).stdout;
+
+describe("connect by name", () => {
+  test("takes host, port, user, key and known hosts from the configuration", async () => {
+    const { block } = await started();
+    const config = await configFile(`Host db\n${block}User alice\nSetEnv A=1 B=2\nSendEnv NACRE_TEST_*\n`);
+    process.env.NACRE_TEST_SENT = "sent";
+    try {
+      await using ssh = await connect("db", { config });
+      expect(await output(ssh)).toBe('alice hi {"NACRE_TEST_SENT":"sent","A":"1","B":"2"}');
+    } finally {
+      delete process.env.NACRE_TEST_SENT;
+    }
+    await using other = await connect("bob@db", { config: await loadConfig(config), env: { B: "3" } });
+    expect(await output(other)).toBe('bob hi {"A":"1","B":"3"}');
+  });
+
+  test("options in code precede", async () => {
+    const { port, block } = await started();
+    const config = await configFile(`Host db\n${block.replace(String(port), "1")}User alice\n`);
+    await using ssh = await connect("db", { config, port, user: "carol" });
+    expect(await output(ssh)).toBe("carol hi {}");
+  });
+
+  test("the object form reads a configuration only if asked to", async () => {
+    const { block } = await started();
+    const config = await configFile(`Host db\n${block}User alice\n`);
+    await using ssh = await connect({ host: "db", config });
+    expect(await output(ssh)).toBe("alice hi {}");
+    const resolved = await resolveConfig("db", { config, commandLine: [{ text: "User dora" }] });
+    await using again = await connect({ host: "db", config: resolved });
+    expect(await output(again)).toBe("dora hi {}");
+    await expect(connect({ host: "other", config: resolved })).rejects.toMatchObject({ code: "usage" });
+    await expect(connect({ host: "db.invalid", port: 1 })).rejects.toMatchObject({ code: "connection-failed" });
+  });
+
+  test.each<[string, () => Promise<unknown>]>([
+    ["a user twice", () => connect("a@db", { user: "b" })],
+    ["a port twice", () => connect("db:1", { port: 2 })],
+    ["a text that is no host", () => connect("a/b")],
+    ["an unknown option", () => connect("db", { prot: 1 } as object)],
+    ["characters of a shell", () => connect("a;b", { config: "/dev/null" })],
+  ])("refuses %s with `usage`", async (_, call) => {
+    expect(await codeOf(call())).toBe("usage");
+  });
+
+  test("a configuration that is wrong opens no connection", async () => {
+    const { users, block } = await started();
+    const bad = await configFile(`Host db\n${block}Foo 1\n`);
+    expect(await codeOf(connect("db", { config: bad }))).toBe("file-malformed");
+    const none = await configFile(`Host db\n${block}Ciphers 3des-cbc\n`);
+    await expect(connect("db", { config: none })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringMatching(/^Ciphers 3des-cbc leaves no algorithm/),
+    });
+    expect(users).toEqual([]);
+  });
+});
+
+/** Connects to a host that no file knows. Returns the code of the error. */
+async function withMode(mode: string, options: Partial<ConnectOptions> = {}): Promise<string> {
+  const { block } = await started();
+  const lines = block.replace("known_hosts", "empty");
+  const config = await configFile(`Host db\n${lines}StrictHostKeyChecking ${mode}\n`);
+  return codeOf(connect("db", { config, ...options }).then((ssh) => ssh.close()));
+}
+
+describe("known hosts", () => {
+  test("an unknown host is asked about, accepted, or refused as the file says", async () => {
+    const asked: string[] = [];
+    const unknownHost = ({ host }: { host: string }): boolean => Boolean(asked.push(host));
+    expect(await withMode("ask")).toBe("host-key-unknown");
+    expect(await withMode("ask", { unknownHost })).toBe("no error");
+    expect(asked).toEqual(["127.0.0.1"]);
+    expect(await withMode("accept-new")).toBe("no error");
+  });
+
+  test("StrictHostKeyChecking yes asks nobody", async () => {
+    expect(await withMode("yes", { unknownHost: () => true })).toBe("host-key-unknown");
+  });
+
+  test("UserKnownHostsFile none adds a host to no file", async () => {
+    const { block } = await started();
+    const lines = block.replace(`${folder}/known_hosts`, "none");
+    const config = await configFile(
+      `Host db\n${lines}GlobalKnownHostsFile ${folder}/global\nStrictHostKeyChecking accept-new\n`,
+    );
+    await (await connect("db", { config })).close();
+    expect(await codeOf(connect("db", { config, hostKey: userFingerprint }))).toBe("host-key-refused");
+    await expect(readFile(`${folder}/global`)).rejects.toMatchObject({
+      code: "ENOENT",
+    });
+  });
+});
+
+describe("jump hosts", () => {
+  test("of a file are connected with their own blocks", async () => {
+    const [outer, inner, target] = [await started(), await started(), await started()];
+    const config = await configFile(
+      [
+        `Host db\n${target.block}User alice\nProxyJump inner`,
+        `Host inner\n${inner.block}User mid\nProxyJump first@outer`,
+        `Host outer\n${outer.block}`,
+      ].join("\n"),
+    );
+    const hops: JumpHost[] = [];
+    await using ssh = await connect("db", { config, jumpOptions: (hop) => void hops.push(hop) });
+    expect(await output(ssh)).toBe("alice hi {}");
+    expect([outer.users, inner.users]).toEqual([["first"], ["mid"]]);
+    expect([outer.jumps, inner.jumps]).toEqual([[inner.port], [target.port]]);
+    expect(hops).toMatchObject([
+      { name: "inner", host: "127.0.0.1", port: inner.port, user: "mid" },
+      { name: "outer", host: "127.0.0.1", port: outer.port, user: "first" },
+    ]);
+  });
+
+  test("of a list are connected in order, and only the first follows its own ProxyJump", async () => {
+    const [outer, inner, target] = [await started(), await started(), await started()];
+    const config = await configFile(
+      [
+        `Host db\n${target.block}ProxyJump a@outer,b@inner`,
+        `Host inner\n${inner.block}ProxyJump nowhere.invalid`,
+        `Host outer\n${outer.block}`,
+      ].join("\n"),
+    );
+    await using ssh = await connect("alice@db", { config });
+    expect(await output(ssh)).toBe("alice hi {}");
+    expect([outer.jumps, inner.jumps]).toEqual([[inner.port], [target.port]]);
+  });
+
+  test("that `via` names by a text have the configuration of the destination", async () => {
+    const [outer, inner, target] = [await started(), await started(), await started()];
+    const config = await configFile(
+      [
+        `Host db\n${target.block}ProxyJump nowhere.invalid`,
+        `Host inner\n${inner.block}User mid\nProxyJump outer`,
+        `Host outer\n${outer.block}User out`,
+      ].join("\n"),
+    );
+    await using ssh = await connect("alice@db", { config, via: "inner" });
+    expect(await output(ssh)).toBe("alice hi {}");
+    expect([outer.users, inner.users]).toEqual([["out"], ["mid"]]);
+    const resolved = await resolveConfig("alice@db", { config });
+    await using again = await connect({ host: "db", config: resolved, via: ["inner"] });
+    expect(await output(again)).toBe("alice hi {}");
+    await using direct = await connect("alice@db", { config, via: [] });
+    expect(await output(direct)).toBe("alice hi {}");
+    expect(inner.users).toEqual(["mid", "mid"]);
+  });
+
+  test("`via` beside an object reads no file, unless the hop names one", async () => {
+    const [inner, target] = [await started(), await started()];
+    const config = await configFile(`Host inner\n${inner.block}User mid\n`);
+    const to: ConnectOptions = {
+      host: "127.0.0.1",
+      port: target.port,
+      user: "alice",
+      identities: [userKey],
+      knownHosts: join(folder, "known_hosts"),
+    };
+    await expect(connect({ ...to, via: "inner.invalid" })).rejects.toMatchObject({
+      code: "connection-failed",
+      message: expect.stringContaining("jump host inner.invalid"),
+    });
+    await using ssh = await connect({ ...to, via: { host: "inner", config } });
+    expect(await output(ssh)).toBe("alice hi {}");
+    expect(inner.users).toEqual(["mid"]);
+  });
+
+  test.each<[string, string]>([
+    ["to itself", "Host a\nProxyJump b\nHost b\nProxyJump b\n"],
+    ["over two hosts", "Host a\nProxyJump b\nHost b\nProxyJump a\n"],
+    ["through ever new hosts", Array.from({ length: 20 }, (_, i) => `Host h${i}\nProxyJump h${i + 1}\n`).join("")],
+  ])("that lead %s are a loop", async (_, text) => {
+    const config = await configFile(text);
+    await expect(connect(text.slice(5, 7).trim(), { config })).rejects.toMatchObject({
+      code: "file-malformed",
+      message: expect.stringContaining("jumphost loop via"),
+    });
+  });
+
+  test("an error in the configuration of a jump host names it", async () => {
+    const config = await configFile("Host a\nProxyJump b:7\nHost b\nTunnel yes\n");
+    await expect(connect("a", { config })).rejects.toMatchObject({
+      code: "not-supported-here",
+      message: `jump host b port 7: ${folder}/config line 4: Tunnel is not supported: tunnel devices are not supported`,
+    });
+  });
+});
+
+describe("keywords that Nacre lacks", () => {
+  test.each<[string, string]>([
+    ["ProxyUseFdpass yes\nProxyCommand nc %h %p", "ProxyUseFdpass is not supported"],
+    ["Tunnel ethernet", "Tunnel is not supported"],
+    ["RequiredRSASize 4096", "RequiredRSASize is not supported"],
+  ])("%j fails", async (lines, message) => {
+    const { users, block } = await started();
+    const config = await configFile(`Host db\n${block}${lines}\n`);
+    await expect(connect("db", { config, commands: true })).rejects.toMatchObject({
+      code: "not-supported-here",
+      message: expect.stringContaining(message),
+    });
+    expect(users).toEqual([]);
+  });
+
+  test("that do not matter here warn once, or not at all", async () => {
+    const { block } = await started();
+    const config = await configFile(
+      `Host db\n${block}ProxyUseFdpass yes\nTunnel no\nCompression yes\nForwardX11 yes\nBindInterface lo\nPKCS11Provider /x\nVerifyHostKeyDNS ask\nCertificateFile x\n`,
+    );
+    const warnings: string[] = [];
+    await using ssh = await connect("db", { config, warn: (text) => warnings.push(text) });
+    await output(ssh);
+    expect(warnings.map((text) => text.replace(/^.* line \d+: /, ""))).toEqual([
+      "PKCS11Provider has no effect: use an agent that holds the key",
+      "CertificateFile has no effect: certificates are not supported",
+      "VerifyHostKeyDNS has no effect: host keys are not looked up in the DNS",
+      "BindInterface has no effect: Node cannot choose the interface",
+    ]);
+  });
+});
+
+test("login methods are those that the file leaves", async () => {
+  const { block } = await started({
+    methods: ["password"],
+    authenticate: (login) => login.method === "password",
+  });
+  const config = await configFile(`Host db\n${block}PasswordAuthentication no\n`);
+  expect(await codeOf(connect("db", { config, password: "x", prompts: () => [] }))).toBe("auth-failed");
+  const both = await configFile(`Host db\n${block}PreferredAuthentications password\n`);
+  await using ssh = await connect("db", { config: both, password: "x" });
+  expect(await output(ssh)).toContain("hi");
+});
