@@ -12,7 +12,7 @@ import { SFTP_HELP } from "../help.ts";
 import { Interrupt } from "../interrupt.ts";
 import { asksForHelp } from "../options.ts";
 import { say } from "../say.ts";
-import { logIn } from "../ssh/connection.ts";
+import { logInAt } from "../ssh/connection.ts";
 import { INSTEAD_OF_FILE_OPTIONS } from "../ssh/connection-arguments.ts";
 import { openKeyLog } from "../ssh/key-log.ts";
 import { openTerminal } from "../terminal/terminal.ts";
@@ -37,7 +37,7 @@ export async function sftp(line: readonly string[]): Promise<number> {
   try {
     // As with sftp(1), a batch asks no questions.
     const terminal = words.batchFile === undefined ? openTerminal() : undefined;
-    const { client, typedAhead } = await logIn(words.place, words, { terminal, keyLog, earlyChannel: true });
+    const { client, typedAhead } = await logInAt(words.place, words, { terminal, keyLog, earlyChannel: true });
     try {
       return await useConnection(client, words, batch, typedAhead);
     } finally {

@@ -1,20 +1,14 @@
-import { existsSync } from "node:fs";
-import {
-  account,
-  type Client,
-  type ConnectOptions,
-  connect,
-  expandHome,
-  type HopOptions,
-  nodeAlgorithms,
-} from "@nacre/node";
-import { escapeText } from "@nacre/wire";
+import { type Client, type ConnectOptions, connect, type HopOptions, type ResolvedConfig } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
 import { say, show } from "../say.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { chooseAlgorithms } from "./algorithms.ts";
+import { readConfiguration } from "./configuration.ts";
 import type { ConnectionArguments } from "./connection-arguments.ts";
-import type { Destination } from "./destination.ts";
+import { connectionOptions } from "./connection-options.ts";
+import { type Destination, destinationSettings } from "./destination.ts";
 import type { KeyLog } from "./key-log.ts";
+import { checkEffects } from "./keywords.ts";
+import { inform } from "./log-level.ts";
 import { type Questions, questions } from "./questions.ts";
 import { packetList } from "./trace.ts";
 
@@ -38,97 +32,102 @@ export interface LoggedIn {
   readonly typedAhead: string;
 }
 
-/** Connects and logs in. Questions are asked at the terminal. Rejects with the `SshError` that ended the connection. */
-export async function logIn(
-  destination: Destination,
+/** Reads the configuration of a place, connects and logs in, for `nacre cp` and `nacre sftp`. Rejects like `logIn`. */
+export async function logInAt(
+  place: Destination,
   words: ConnectionArguments,
   setup: LoginSetup,
 ): Promise<LoggedIn> {
-  const { options, explain } = connectOptions(destination, words, setup);
-  let typedAhead = "";
-  const client = await connect(options)
-    .catch((error: unknown) => {
-      throw explain(error);
-    })
-    .finally(() => {
-      typedAhead = setup.terminal?.close() ?? "";
-    });
-  return { client, typedAhead };
+  const settings = [...destinationSettings(place), ...words.settings];
+  const config = await readConfiguration(place.host, { ...words, settings });
+  for (const note of checkEffects(config)) inform(config.values, note);
+  return logIn(config, words, setup);
 }
 
-/** Returns the options for `connect`, and a function that completes its error message. */
-function connectOptions(
-  { host, port, ...destination }: Destination,
+/** Connects and logs in. Questions are asked at the terminal. Rejects with the `SshError` that ended the connection. */
+export async function logIn(
+  config: ResolvedConfig,
   words: ConnectionArguments,
-  { terminal, keyLog, earlyChannel, trace }: LoginSetup,
-): { readonly options: ConnectOptions; readonly explain: Questions["explain"] } {
+  setup: LoginSetup,
+): Promise<LoggedIn> {
+  const { terminal, keyLog, earlyChannel, trace } = setup;
   const start = performance.now();
-  const { knownHosts, strictHostKeys, methods } = words;
-  const user = destination.user ?? account().username;
-  const common = commonOptions(words);
-  const asking = questions(terminal, { user, host, port, knownHosts, strictHostKeys });
-  const options: ConnectOptions = {
-    host,
-    user,
-    port,
-    via: words.jumpHosts.map((hop) => hopOptions(hop, words, common, terminal)),
-    algorithms: chooseAlgorithms(words, nodeAlgorithms),
-    earlyChannel,
-    ...common,
-    ...asking.options,
-    ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
-    // Without an agent, ssh(1) goes on without one too.
-    forwardAgent: words.forwardAgent && Boolean(process.env.SSH_AUTH_SOCK),
-    methods,
-    trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
-    keyLog: keyLog?.port,
-  };
-  return { options, explain: asking.explain };
+  let typedAhead = "";
+  try {
+    const asking = questionsFor(config, words, terminal);
+    const hops = await hopsOf(config, words);
+    const options: ConnectOptions = {
+      ...hostOptions(config, words, asking),
+      via: hops.map((hop) => hostOptions(hop, words, questionsFor(hop, words, terminal, true), true)),
+      ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
+      earlyChannel,
+      trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
+      keyLog: keyLog?.port,
+    };
+    const client = await connect(options).catch((error: unknown) => {
+      throw asking.explain(error);
+    });
+    typedAhead = terminal?.close() ?? "";
+    return { client, typedAhead };
+  } catch (error) {
+    terminal?.close();
+    throw error;
+  }
 }
 
-/** Options for a jump host. User, port, `--host-key`, `-c`, `-m`, `--kex`, `--trace` and `--keylog` apply only to the destination. */
-function hopOptions(
-  hop: Destination,
+/** Maximum number of jump hosts. A loop of ProxyJump has more. */
+const MAX_HOPS = 16;
+
+/**
+ * Returns the configurations of the jump hosts, nearest first. Each is resolved from the same files; of the command line, `-i` counts. The
+ * first hop's own ProxyJump comes before it, as with ssh(1). Rejects with `usage` for a loop.
+ */
+async function hopsOf(config: ResolvedConfig, words: ConnectionArguments): Promise<readonly ResolvedConfig[]> {
+  const hops: ResolvedConfig[] = [];
+  for (let next = config; next.values.proxy.kind === "jump"; ) {
+    const before = await Promise.all(
+      next.values.proxy.hops.map(({ host, user, port }) => {
+        const keys = words.settings.filter(({ keyFile }) => keyFile !== undefined);
+        const settings = [...destinationSettings({ host, user, port }), ...keys];
+        return readConfiguration(host, { ...words, settings }, {}, () => {});
+      }),
+    );
+    hops.unshift(...before);
+    if (hops.length > MAX_HOPS) throw new SshError("usage", `more than ${MAX_HOPS} jump hosts: ProxyJump is a loop`);
+    next = before[0]!;
+  }
+  return hops;
+}
+
+/** Returns the options for a host. `--known-hosts` and `--accept-new` apply to jump hosts too, `--host-key` does not. */
+function hostOptions(
+  config: ResolvedConfig,
   words: ConnectionArguments,
-  common: Partial<HopOptions>,
-  terminal: Terminal | undefined,
+  asking: Questions,
+  isJumpHost = false,
 ): HopOptions {
-  const { host, port, user = account().username } = hop;
-  const { knownHosts, strictHostKeys } = words;
-  const asking = questions(terminal, { user, host, port, knownHosts, strictHostKeys, isJumpHost: true });
-  return { host, port, user, algorithms: nodeAlgorithms, ...common, ...asking.options };
-}
-
-/** Options that apply to the destination and to every jump host. */
-function commonOptions(words: ConnectionArguments): Partial<HopOptions> {
-  const { knownHosts, acceptNew, connectTimeout, localAddress, agent, limits } = words;
+  const { values } = config;
   return {
-    identities: identitiesOf(words),
-    agent,
-    knownHosts,
-    connectTimeout,
-    localAddress,
-    limits,
-    hostKey: acceptNew ? "accept-new" : undefined,
-    banner: (text) => show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true })),
+    ...connectionOptions(config, isJumpHost),
+    ...(words.knownHosts !== undefined && { knownHosts: words.knownHosts }),
+    ...(words.acceptNew && { hostKey: "accept-new" as const }),
+    ...asking.options,
+    banner: (text) => {
+      const lines = escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true });
+      if (values.logLevel !== "ERROR") show(lines);
+    },
     warn: (text) => say(`nacre: ${text}`),
   };
 }
 
-/** Default key files, as in OpenSSH. */
-const DEFAULT_FILES: readonly string[] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
-
-/**
- * Returns the key files to log in with; `undefined` for the agent's keys and the default files. As in ssh(1), a missing file is left out
- * with a warning, and `none` stands for no file.
- */
-function identitiesOf({ identityFiles, identitiesOnly }: ConnectionArguments): readonly string[] | undefined {
-  const there = identityFiles.filter((file) => {
-    if (file.toLowerCase() === "none") return false;
-    if (file.includes("-----BEGIN") || existsSync(expandHome(file))) return true;
-    say(`Warning: Identity file ${escapeText(file)} not accessible: No such file or directory.`);
-    return false;
-  });
-  if (there.length > 0 || identityFiles.some((file) => file.toLowerCase() === "none")) return there;
-  return identitiesOnly ? DEFAULT_FILES.filter((file) => existsSync(expandHome(file))) : undefined;
+function questionsFor(
+  { values }: ResolvedConfig,
+  words: ConnectionArguments,
+  terminal: Terminal | undefined,
+  isJumpHost = false,
+): Questions {
+  const { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile } = values;
+  const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
+  const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
+  return questions(terminal, { user, host, port, knownHosts, strictHostKeys, isJumpHost });
 }

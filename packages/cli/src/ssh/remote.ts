@@ -1,12 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { isatty } from "node:tty";
+import type { ConfigValues } from "@nacre/config";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
-import { say } from "../say.ts";
 import { carry } from "./carry.ts";
-import { sessionEnvironment } from "./environment.ts";
 import { EscapeKeys } from "./escape-keys.ts";
-import type { SshArguments } from "./ssh-arguments.ts";
+import { requestsTerminal } from "./terminal-request.ts";
+
+/** What a session runs, and with which variables. */
+export interface RemoteCommand {
+  /** Command, or name of the subsystem if SessionType says so; `undefined` for a shell. */
+  readonly command: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+}
 
 /**
  * Runs the command, or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
@@ -16,23 +21,19 @@ import type { SshArguments } from "./ssh-arguments.ts";
  */
 export async function runRemote(
   client: Client,
-  words: Pick<
-    SshArguments,
-    "command" | "isSubsystem" | "requestTty" | "hasInput" | "escapeChar" | "sendEnv" | "setEnv"
-  >,
+  values: ConfigValues,
+  { command, env }: RemoteCommand,
   typedAhead: string,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
-  const { command, isSubsystem, requestTty, hasInput, escapeChar } = words;
-  const wanted = requestTty === "auto" ? command === undefined : requestTty !== "no";
-  const hasPty = wanted && (requestTty === "force" || (hasInput && isatty(stdin.fd)));
-  if (wanted && !hasPty) say("Pseudo-terminal will not be allocated because stdin is not a terminal.");
-
+  const { escapeChar } = values;
+  const hasInput = !values.stdinNull;
+  const hasPty = requestsTerminal(values, command);
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
-  const options = { pty, env: sessionEnvironment(words.sendEnv, words.setEnv, process.env) };
+  const options = { pty, env };
   const remote = await (command === undefined
     ? client.shell(options)
-    : isSubsystem
+    : values.sessionType === "subsystem"
       ? client.subsystem(command, options)
       : client.spawn(command, options));
   const restore = hasPty && hasInput ? useTerminal(remote) : () => {};

@@ -90,16 +90,13 @@ const DEFAULTS: CopyArguments = {
   symlinks: "follow",
   usesScp: false,
   quiet: false,
-  identityFiles: [],
+  settings: [],
+  configFile: undefined,
   knownHosts: undefined,
   acceptNew: false,
   hostKeys: [],
-  ciphers: undefined,
-  macs: undefined,
-  kex: undefined,
   trace: false,
   keyLogFile: undefined,
-  jumpHosts: [],
 };
 
 describe("parseCopyArguments", () => {
@@ -118,7 +115,12 @@ describe("parseCopyArguments", () => {
     ["-P 2222 a host:b", { port: 2222 }],
     [
       "-i key -J jump a host:b",
-      { identityFiles: ["key"], jumpHosts: [{ host: "jump", user: undefined, port: undefined }] },
+      {
+        settings: [
+          { text: 'IdentityFile "key"', replaces: false, problem: undefined, keyFile: "key" },
+          { option: "-J", text: "jump" },
+        ],
+      },
     ],
     ["a c host:b", { sources: [local("a"), local("c")] }],
     ["host:a b", { sources: [remote("host", "a")], target: local("b") }],
