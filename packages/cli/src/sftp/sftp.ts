@@ -15,7 +15,7 @@ import { say } from "../say.ts";
 import { logInAt } from "../ssh/connection.ts";
 import { INSTEAD_OF_FILE_OPTIONS } from "../ssh/connection-arguments.ts";
 import { openKeyLog } from "../ssh/key-log.ts";
-import { openTerminal } from "../terminal/terminal.ts";
+import { openAsker } from "../terminal/asker.ts";
 import { parseSftpArguments, SFTP_COMMAND_OPTIONS, type SftpArguments } from "./arguments.ts";
 import { FAILED, runBatch } from "./batch.ts";
 import { runInteractive } from "./interactive.ts";
@@ -36,8 +36,8 @@ export async function sftp(line: readonly string[]): Promise<number> {
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   try {
     // As with sftp(1), a batch asks no questions.
-    const terminal = words.batchFile === undefined ? openTerminal() : undefined;
-    const { client, typedAhead } = await logInAt(words.place, words, { terminal, keyLog, earlyChannel: true });
+    const asker = words.batchFile === undefined ? openAsker() : undefined;
+    const { client, typedAhead } = await logInAt(words.place, words, { asker, keyLog, earlyChannel: true });
     try {
       return await useConnection(client, words, batch, typedAhead);
     } finally {

@@ -1,7 +1,7 @@
 import { type Client, type ConnectOptions, connect, type HopOptions, type ResolvedConfig } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { say, show } from "../say.ts";
-import type { Terminal } from "../terminal/terminal.ts";
+import type { Asker } from "../terminal/asker.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { ConnectionArguments } from "./connection-arguments.ts";
 import { connectionOptions } from "./connection-options.ts";
@@ -14,8 +14,8 @@ import { packetList } from "./trace.ts";
 
 /** What a login uses beside its arguments. */
 export interface LoginSetup {
-  /** Terminal for questions, closed after the login; `undefined` to ask nothing. */
-  readonly terminal: Terminal | undefined;
+  /** Asks questions, and is closed after the login; `undefined` to ask nothing. */
+  readonly asker: Asker | undefined;
   /** Open key log; `undefined` for none. */
   readonly keyLog: KeyLog | undefined;
   /** Whether to open the first session channel with the login. */
@@ -44,21 +44,21 @@ export async function logInAt(
   return logIn(config, words, setup);
 }
 
-/** Connects and logs in. Questions are asked at the terminal. Rejects with the `SshError` that ended the connection. */
+/** Connects and logs in. Questions are asked by `setup.asker`. Rejects with the `SshError` that ended the connection. */
 export async function logIn(
   config: ResolvedConfig,
   words: ConnectionArguments,
   setup: LoginSetup,
 ): Promise<LoggedIn> {
-  const { terminal, keyLog, earlyChannel, trace } = setup;
+  const { asker, keyLog, earlyChannel, trace } = setup;
   const start = performance.now();
   let typedAhead = "";
   try {
-    const asking = questionsFor(config, words, terminal);
+    const asking = questionsFor(config, words, asker);
     const hops = await hopsOf(config, words);
     const options: ConnectOptions = {
       ...hostOptions(config, words, asking),
-      via: hops.map((hop) => hostOptions(hop, words, questionsFor(hop, words, terminal, true), true)),
+      via: hops.map((hop) => hostOptions(hop, words, questionsFor(hop, words, asker, true), true)),
       ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
       earlyChannel,
       trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
@@ -67,10 +67,10 @@ export async function logIn(
     const client = await connect(options).catch((error: unknown) => {
       throw asking.explain(error);
     });
-    typedAhead = terminal?.close() ?? "";
+    typedAhead = asker?.close() ?? "";
     return { client, typedAhead };
   } catch (error) {
-    terminal?.close();
+    asker?.close();
     throw error;
   }
 }
@@ -123,11 +123,11 @@ function hostOptions(
 function questionsFor(
   { values }: ResolvedConfig,
   words: ConnectionArguments,
-  terminal: Terminal | undefined,
+  asker: Asker | undefined,
   isJumpHost = false,
 ): Questions {
   const { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile } = values;
   const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
   const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
-  return questions(terminal, { user, host, port, knownHosts, strictHostKeys, isJumpHost });
+  return questions(asker, { user, host, port, knownHosts, strictHostKeys, isJumpHost });
 }

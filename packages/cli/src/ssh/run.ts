@@ -5,7 +5,7 @@ import type { Client, ResolvedConfig } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { oneLine } from "../one-line.ts";
 import { FAILURE, say } from "../say.ts";
-import { openTerminal, type Terminal, terminalOn } from "../terminal/terminal.ts";
+import { openAsker } from "../terminal/asker.ts";
 import type { Background } from "./background.ts";
 import { logIn } from "./connection.ts";
 import { defaultPatterns, sessionEnvironment } from "./environment.ts";
@@ -45,7 +45,8 @@ async function connected(what: Run): Promise<number> {
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const trace = isVerbose(config.values) ? (await import("./verbose.ts")).verboseTrace(config.values) : undefined;
   try {
-    const setup = { terminal: terminalFor(what), keyLog, earlyChannel: config.values.sessionType !== "none", trace };
+    const asker = config.values.batchMode ? undefined : openAsker(what.background);
+    const setup = { asker, keyLog, earlyChannel: config.values.sessionType !== "none", trace };
     const { client, typedAhead } = await logIn(config, words, setup);
     try {
       return await useConnection(client, what, typedAhead);
@@ -55,13 +56,6 @@ async function connected(what: Run): Promise<number> {
   } finally {
     keyLog?.close();
   }
-}
-
-/** Returns the terminal for questions; `undefined` to ask nothing. */
-function terminalFor({ config, background }: Run): Terminal | undefined {
-  if (config.values.batchMode) return undefined;
-  if (background === undefined) return openTerminal();
-  return background.terminal && terminalOn(background.terminal);
 }
 
 function contextOf({ config, words }: Run): MessageContext {
