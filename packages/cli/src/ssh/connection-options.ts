@@ -106,7 +106,7 @@ function algorithmsOf(values: ConfigValues): typeof nodeAlgorithms {
 }
 
 /** Returns the login methods that the configuration names or leaves; `undefined` if it says nothing about them. */
-function loginMethods(values: ConfigValues): ConnectOptions["methods"] {
+export function loginMethods(values: ConfigValues): ConnectOptions["methods"] {
   const { preferredAuthentications } = values;
   const off = {
     publickey: values.pubkeyAuthentication === "no",

@@ -4,7 +4,7 @@ import { say, show } from "../say.ts";
 import type { Asker } from "../terminal/asker.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { ConnectionArguments } from "./connection-arguments.ts";
-import { connectionOptions } from "./connection-options.ts";
+import { connectionOptions, loginMethods } from "./connection-options.ts";
 import { type Destination, destinationSettings } from "./destination.ts";
 import type { KeyLog } from "./key-log.ts";
 import { checkEffects } from "./keywords.ts";
@@ -129,5 +129,6 @@ function questionsFor(
   const { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile } = values;
   const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
   const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
-  return questions(asker, { user, host, port, knownHosts, strictHostKeys, isJumpHost });
+  const methods = loginMethods(values);
+  return questions(asker, { user, host, port, knownHosts, strictHostKeys, isJumpHost, methods });
 }

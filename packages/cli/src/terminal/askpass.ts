@@ -77,7 +77,10 @@ export class Askpass implements Asker {
         fail(code === "ENOENT" ? "No such file or directory" : code === "EACCES" ? "Permission denied" : message),
       );
       child.once("close", (status) => {
-        const [answer] = Buffer.concat(pieces).subarray(0, MAX_ANSWER).toString().split(/[\r\n]/);
+        const [answer] = Buffer.concat(pieces)
+          .subarray(0, MAX_ANSWER)
+          .toString()
+          .split(/[\r\n]/);
         resolve(status === 0 ? answer : undefined);
       });
     });

@@ -36,7 +36,9 @@ export async function startLocalSshd(folder: string, keyLine: string): Promise<S
     "Subsystem sftp internal-sftp",
   ];
   writeFileSync(join(folder, "sshd_config"), `${lines.join("\n")}\n`);
-  const child = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", join(folder, "sshd_config")], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", join(folder, "sshd_config")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let log = "";
   child.stderr.on("data", (chunk: Buffer) => {
     log += chunk.toString();

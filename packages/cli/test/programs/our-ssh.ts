@@ -93,7 +93,12 @@ export function useOurSsh(): OurSsh {
 /** Runs a script, and ends everything that it started when its time is over. */
 function runBash(script: string, cwd: string, env: Readonly<Record<string, string>>): Promise<string> {
   // Its own session, so that no program can ask at the terminal of the tests.
-  const child = spawn("bash", ["-euo", "pipefail", "-c", script], { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("bash", ["-euo", "pipefail", "-c", script], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), LIMIT);
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => {
