@@ -58,6 +58,11 @@ const SFTP_USAGE = "nacre sftp [option…] [user@]host[:PATH] [LOCAL]";
 const CONNECTION_HELP = `  -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)
   -P PORT             port of the server (22)
   -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
+  -F FILE             configuration file, or none (~/.ssh/config and /etc/ssh/ssh_config)
+  -o KEYWORD=VALUE    set a keyword of ssh_config(5); repeatable
+  -A                  offer the agent to the server
+  -C                  no effect: there is no compression
+  -v                  print the stages of the connection
   --known-hosts FILE  known host keys (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept an unknown host and remember its key
   --host-key SHA256:… accept only this host key; repeatable

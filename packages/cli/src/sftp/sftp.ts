@@ -15,7 +15,6 @@ import { say } from "../say.ts";
 import { logInAt } from "../ssh/connection.ts";
 import { INSTEAD_OF_FILE_OPTIONS } from "../ssh/connection-arguments.ts";
 import { openKeyLog } from "../ssh/key-log.ts";
-import { openAsker } from "../terminal/asker.ts";
 import { parseSftpArguments, SFTP_COMMAND_OPTIONS, type SftpArguments } from "./arguments.ts";
 import { FAILED, runBatch } from "./batch.ts";
 import { runInteractive } from "./interactive.ts";
@@ -36,8 +35,8 @@ export async function sftp(line: readonly string[]): Promise<number> {
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   try {
     // As with sftp(1), a batch asks no questions.
-    const asker = words.batchFile === undefined ? openAsker() : undefined;
-    const { client, typedAhead } = await logInAt(words.place, words, { asker, keyLog, earlyChannel: true });
+    const asks = words.batchFile === undefined;
+    const { client, typedAhead } = await logInAt(words.place, words, { asks, keyLog });
     try {
       return await useConnection(client, words, batch, typedAhead);
     } finally {

@@ -22,6 +22,11 @@ export interface ConnectionArguments {
 /** Names of the options that say how to connect. */
 export type ConnectionOption =
   | "-i"
+  | "-F"
+  | "-o"
+  | "-A"
+  | "-C"
+  | "-v"
   | "--known-hosts"
   | "--accept-new"
   | "--host-key"
@@ -35,6 +40,11 @@ export type ConnectionOption =
 /** Options that say how to connect, and whether each takes a value. */
 export const CONNECTION_OPTIONS: Readonly<Record<ConnectionOption, OptionKind>> = {
   "-i": "value",
+  "-F": "value",
+  "-o": "value",
+  "-A": "flag",
+  "-C": "flag",
+  "-v": "flag",
   "--known-hosts": "value",
   "--accept-new": "flag",
   "--host-key": "value",
@@ -48,12 +58,7 @@ export const CONNECTION_OPTIONS: Readonly<Record<ConnectionOption, OptionKind>> 
 
 /** What to do in place of options of scp(1) and sftp(1) that `nacre cp` and `nacre sftp` lack. */
 export const INSTEAD_OF_FILE_OPTIONS: Readonly<Record<string, string>> = {
-  "-A": "agent forwarding is not supported",
-  "-C": "compression is not supported",
-  "-F": "ssh_config is not read; use user@, -P, -i and -J",
   "-l": "use --limit RATE, in bytes a second",
-  "-o": "ssh_config is not read; use user@, -P, -i and -J",
-  "-v": "use --trace to see each packet",
   // -p takes no value, so -p2222 is -p -2 -2 -2 -2.
   ...Object.fromEntries(Array.from("0123456789", (digit) => [`-${digit}`, "the port is -P"])),
 };

@@ -1,14 +1,15 @@
+import type { CommandLineSetting } from "@nacre/config";
 import { type Client, type ConnectOptions, connect, type HopOptions, type ResolvedConfig } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { say, show } from "../say.ts";
-import type { Asker } from "../terminal/asker.ts";
+import { type Asker, openAsker } from "../terminal/asker.ts";
 import { readConfiguration } from "./configuration.ts";
 import type { ConnectionArguments } from "./connection-arguments.ts";
 import { connectionOptions, loginMethods } from "./connection-options.ts";
 import { type Destination, destinationSettings } from "./destination.ts";
 import type { KeyLog } from "./key-log.ts";
 import { checkEffects } from "./keywords.ts";
-import { inform } from "./log-level.ts";
+import { inform, isVerbose } from "./log-level.ts";
 import { type Questions, questions } from "./questions.ts";
 import { packetList } from "./trace.ts";
 
@@ -32,24 +33,34 @@ export interface LoggedIn {
   readonly typedAhead: string;
 }
 
-/** Reads the configuration of a place, connects and logs in, for `nacre cp` and `nacre sftp`. Rejects like `logIn`. */
+/** What scp(1) and sftp(1) say to ssh(1) before all options. */
+const FOR_FILES: readonly CommandLineSetting[] = [
+  { text: "PermitLocalCommand no" },
+  { text: "ClearAllForwardings yes" },
+  { text: "RemoteCommand none" },
+  { text: "RequestTTY no" },
+];
+
+/**
+ * Reads the configuration of a place, connects and logs in, for `nacre cp` and `nacre sftp`. `asks` is whether questions may be asked.
+ * Rejects like `logIn`.
+ */
 export async function logInAt(
   place: Destination,
   words: ConnectionArguments,
-  setup: LoginSetup,
+  { asks, keyLog }: Pick<LoginSetup, "keyLog"> & { readonly asks: boolean },
 ): Promise<LoggedIn> {
-  const settings = [...destinationSettings(place), ...words.settings];
+  // As with scp(1), an option wins over the place.
+  const settings = [...FOR_FILES, ...words.settings, ...destinationSettings(place)];
   const config = await readConfiguration(place.host, { ...words, settings });
   for (const note of checkEffects(config)) inform(config.values, note);
-  return logIn(config, words, setup);
+  const asker = asks && !config.values.batchMode ? openAsker() : undefined;
+  const trace = isVerbose(config.values) ? (await import("./verbose.ts")).verboseTrace(config.values) : undefined;
+  return logIn(config, words, { asker, keyLog, earlyChannel: true, trace });
 }
 
 /** Connects and logs in. Questions are asked by `setup.asker`. Rejects with the `SshError` that ended the connection. */
-export async function logIn(
-  config: ResolvedConfig,
-  words: ConnectionArguments,
-  setup: LoginSetup,
-): Promise<LoggedIn> {
+export async function logIn(config: ResolvedConfig, words: ConnectionArguments, setup: LoginSetup): Promise<LoggedIn> {
   const { asker, keyLog, earlyChannel, trace } = setup;
   const start = performance.now();
   let typedAhead = "";

@@ -7,7 +7,6 @@ import { promisify } from "node:util";
 import { freePort } from "@nacre/testing/free-port";
 import { afterAll, beforeAll } from "vitest";
 import { buildNacre, commandLine } from "../interop/nacre.ts";
-import { quoted } from "../interop/sshd-login.ts";
 import type { Row } from "./table.ts";
 
 /** Server on this machine, which shares its files with the programs. */
@@ -17,7 +16,7 @@ export interface Server {
   readonly hostKey: string;
 }
 
-/** A folder with our command as \`ssh\`, and the keys that log in with it. */
+/** A folder with our command as `ssh`, and the keys that log in with it. */
 export interface OurSsh {
   readonly path: string;
   /** Line of the key to authorize. */
@@ -31,7 +30,8 @@ const PASSPHRASE = "open says me";
 const LIMIT = 55_000;
 
 /**
- * Makes \`bin/ssh\`, which is our command. A program that called another \`ssh\` could not log in: only this one knows the key and the host key.
+ * Makes `ssh` and `nacre-ssh`, which are links to our command. A program that called another `ssh` could not log in: only ours has the
+ * folder as its home, and so the configuration that names the keys.
  */
 export function useOurSsh(): OurSsh {
   let path = "";
@@ -42,13 +42,10 @@ export function useOurSsh(): OurSsh {
     path = await mkdtemp(join(tmpdir(), "nacre-programs-"));
     buildNacre(path);
     mkdirSync(join(path, "bin"));
-    mkdirSync(join(path, "link"));
-    chmodSync(commandLine([])[1]!, 0o755);
-    symlinkSync(commandLine([])[1]!, join(path, "link", "ssh"));
-    const words = ["-o", `UserKnownHostsFile=${join(path, "known_hosts")}`, "-o", `IdentityFile=${key()}`];
-    writeFileSync(join(path, "bin", "ssh"), `#!/bin/sh\nexec ${quoted([join(path, "link", "ssh"), ...words])} "$@"\n`, {
-      mode: 0o755,
-    });
+    mkdirSync(join(path, ".ssh"), { mode: 0o700 });
+    const [, main = ""] = commandLine([]);
+    chmodSync(main, 0o755);
+    for (const name of ["ssh", "nacre-ssh"]) symlinkSync(main, join(path, "bin", name));
     const keygen = async (file: string, passphrase: string): Promise<void> =>
       void (await promisify(execFile)("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", file]));
     await keygen(key(), "");
@@ -67,6 +64,7 @@ export function useOurSsh(): OurSsh {
     },
     run: async ({ script }, { port, hostKey }) => {
       writeFileSync(join(path, "known_hosts"), `[127.0.0.1]:${port} ${hostKey}\n`);
+      writeFileSync(join(path, ".ssh", "config"), configOf(path, port), { mode: 0o600 });
       const folder = mkdtempSync(join(path, "work-"));
       const env = {
         PATH: `${join(path, "bin")}:${process.env["PATH"]}`,
@@ -88,6 +86,18 @@ export function useOurSsh(): OurSsh {
       return runBash(script, folder, env);
     },
   };
+}
+
+/** Names the server `box`, and the files of keys. */
+function configOf(path: string, port: number): string {
+  return `Host box
+  HostName 127.0.0.1
+  Port ${port}
+  User ${userInfo().username}
+Host *
+  IdentityFile ${join(path, "key")}
+  UserKnownHostsFile ${join(path, "known_hosts")}
+`;
 }
 
 /** Runs a script, and ends everything that it started when its time is over. */

@@ -7,7 +7,7 @@ export interface Row {
   readonly does: string;
   /**
    * A script for bash, in an empty folder that the server sees too. `ssh` is first in the PATH. `$HOST`, `$PORT` and `$LOGIN` name the server
-   * and its user, `$PASSWORD` is empty, and `$FREE` is a free port. Any error ends it.
+   * and its user, as does `box` in the configuration. `$FREE` is a free port. Any error ends it.
    */
   readonly script: string;
   /** What it prints. */
@@ -42,11 +42,13 @@ git -C copy log --format=%s`,
   },
   {
     package: "git",
-    does: "passes a port to GIT_SSH_COMMAND",
+    does: "clones from a host of the configuration, and asks nacre-ssh -G whether it takes options",
     script: `${MAKE_REPOSITORIES}
-GIT_SSH_COMMAND="ssh -p $PORT" git clone -q $LOGIN@$HOST:$PWD/there.git copy
-git -C copy log --format=%s`,
-    prints: "one\n",
+git clone -q box:$PWD/there.git copy
+git -C copy log --format=%s
+GIT_SSH_COMMAND=nacre-ssh GIT_TRACE=$PWD/trace git ls-remote -q ssh://$LOGIN@$HOST:$PORT$PWD/there.git | wc -l
+grep -c 'nacre-ssh -G' trace`,
+    prints: "one\n2\n1\n",
   },
   {
     package: "rsync",
@@ -55,7 +57,7 @@ git -C copy log --format=%s`,
 rsync -a -e "ssh -p $PORT" tree $LOGIN@$HOST:$PWD/up/
 diff -r tree up/tree
 seq 2 200000 > tree/numbers
-rsync -a -e "ssh -p $PORT" $LOGIN@$HOST:$PWD/up/tree/ down
+rsync -a box:$PWD/up/tree/ down
 seq 1 200000 | diff - down/numbers
 rsync -a --stats -e "ssh -p $PORT" tree/ $LOGIN@$HOST:$PWD/up/tree | grep -E 'regular files transferred'
 diff -r tree up/tree
@@ -81,7 +83,7 @@ echo copied`,
     does: "runs a batch of sftp",
     script: `${MAKE_TREE}
 printf '%s\\n' "put tree/numbers $PWD/up" "get $PWD/up down" "chmod 600 $PWD/up" "ls -l $PWD/up" > batch
-sftp -q -S ssh -P $PORT -b batch $LOGIN@$HOST | grep -c '^-rw-------'
+sftp -q -S ssh -b batch box | grep -c '^-rw-------'
 cmp tree/numbers down`,
     prints: "1\n",
   },
@@ -125,7 +127,7 @@ echo mirrored`,
     // Ansible finds \`ssh\` in the PATH, but the sftp that it calls has a path of its own.
     script: `echo text > file
 export ANSIBLE_HOME=$PWD/ansible ANSIBLE_SFTP_EXTRA_ARGS='-S ssh' ANSIBLE_STDOUT_CALLBACK=minimal ANSIBLE_LOCALHOST_WARNING=false
-echo "box ansible_host=$HOST ansible_port=$PORT ansible_user=$LOGIN ansible_python_interpreter=/usr/bin/python3" > hosts
+echo "box ansible_python_interpreter=/usr/bin/python3" > hosts
 cat > play.yml <<EOF
 - hosts: all
   gather_facts: false
@@ -145,7 +147,7 @@ ansible all -i hosts -m copy -a "src=$PWD/file dest=$PWD/there mode=0600" | grep
     package: "mosh",
     does: "starts its server and shows a program's output",
     script: `export TERM=xterm MOSH_SERVER_NETWORK_TMOUT=20
-timeout 40 script -qfc "stty rows 24 cols 80; mosh --ssh='ssh -p $PORT' $LOGIN@$HOST -- sh -c 'echo mo''shed; sleep 1'" /dev/null < /dev/null | grep -ac moshed`,
+timeout 40 script -qfc "stty rows 24 cols 80; mosh box -- sh -c 'echo mo''shed; sleep 1'" /dev/null < /dev/null | grep -ac moshed`,
     prints: "1\n",
   },
   {
@@ -164,7 +166,7 @@ diff -r tree ../tree`,
     package: "restic",
     does: "makes a repository, a snapshot, and restores it",
     script: `${MAKE_TREE}
-export RESTIC_PASSWORD=x RESTIC_REPOSITORY=sftp://$LOGIN@$HOST:$PORT/$PWD/there RESTIC_CACHE_DIR=$PWD/cache
+export RESTIC_PASSWORD=x RESTIC_REPOSITORY=sftp:box:$PWD/there RESTIC_CACHE_DIR=$PWD/cache
 restic -q init
 restic -q backup tree
 restic -q restore latest --target out > restored
@@ -193,7 +195,7 @@ git annex find --in origin --format='\${file}\\n' more`,
 cat > try.el <<EOF
 (require 'tramp)
 (setq tramp-verbose 1 password-cache nil)
-(let ((there "/ssh:$LOGIN@$HOST#$PORT:$PWD/"))
+(let ((there "/ssh:box:$PWD/"))
   (princ (with-temp-buffer (insert-file-contents (concat there "there")) (buffer-string)))
   (write-region "written" nil (concat there "new") nil 'quiet)
   (let ((default-directory there))
@@ -238,7 +240,7 @@ grep -cE "Local connections to LOCALHOST:$FREE forwarded|^Authenticated to $HOST
   {
     package: "openssh-client",
     does: "runs what rclone runs",
-    script: `(printf '\\0\\0\\0\\5\\1\\0\\0\\0\\3'; sleep 1) | ssh $LOGIN@$HOST -p $PORT -s sftp | head -c 9 | tail -c 5 | od -An -tx1`,
+    script: `(printf '\\0\\0\\0\\5\\1\\0\\0\\0\\3'; sleep 3) | ssh $LOGIN@$HOST -p $PORT -s sftp | head -c 9 | tail -c 5 | od -An -tx1`,
     prints: " 02 00 00 00 03\n",
   },
 ];
