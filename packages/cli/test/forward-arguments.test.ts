@@ -59,12 +59,7 @@ describe.each(["-L", "-R"] as const)("%s", (option) => {
 });
 
 describe("-L", () => {
-  test.each([
-    "8080",
-    "localhost:8080",
-    "/tmp/l.sock",
-    "0:web:80",
-  ])("rejects %s", async (text) => {
+  test.each(["8080", "localhost:8080", "/tmp/l.sock", "0:web:80"])("rejects %s", async (text) => {
     expect(await refused("-L", text)).toMatchObject(bad("-L", text));
   });
 });
@@ -96,12 +91,7 @@ describe("-D", () => {
     expect(await parseForward("-D", text)).toEqual({ option: "-D", listen, target: undefined });
   });
 
-  test.each([
-    "0",
-    "1080:web:80",
-    "1080:/run/web.sock",
-    "nosuch",
-  ])("rejects %s", async (text) => {
+  test.each(["0", "1080:web:80", "1080:/run/web.sock", "nosuch"])("rejects %s", async (text) => {
     expect(await refused("-D", text)).toMatchObject(bad("-D", text));
   });
 });

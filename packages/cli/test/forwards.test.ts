@@ -54,9 +54,7 @@ const remote = (port: number, target?: ForwardArgument["target"]): ForwardArgume
 
 describe("forwards", () => {
   test("call the client method of each option, with or without a target", async () => {
-    const forwards = [
-      LOCAL, DYNAMIC, remote(9090, web), remote(1081),
-    ];
+    const forwards = [LOCAL, DYNAMIC, remote(9090, web), remote(1081)];
     expect(await startAll(forwards)).toEqual({
       calls: [
         ["forwardLocal", { port: 8080 }, web],
@@ -90,7 +88,9 @@ describe("forwards", () => {
   });
 
   test("print the port that the server chose, like ssh", async () => {
-    const forwards = [web, { host: "2001:db8::1", port: 80 }, { path: "/run/web.sock" }, undefined].map((to) => remote(0, to));
+    const forwards = [web, { host: "2001:db8::1", port: 80 }, { path: "/run/web.sock" }, undefined].map((to) =>
+      remote(0, to),
+    );
     expect((await startAll(forwards)).said).toEqual([
       "Allocated port 4000 for remote forward to web:80",
       "Allocated port 4000 for remote forward to [2001:db8::1]:80",

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { expandHome, type ResolvedConfig, type ResolveConfigOptions, resolveConfig } from "@nacre/node";
+import { expandHome, type ResolveConfigOptions, type ResolvedConfig, resolveConfig } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { usage } from "../options.ts";
 import { say } from "../say.ts";
@@ -31,8 +31,7 @@ export async function readConfiguration(
   const options = { ...purpose, config: fileOf(configFile), commands: true, commandLine, version: VERSION };
   try {
     const config = await resolveConfig(host, options);
-    for (const text of config.notices)
-      if (isVerbose(config.values) || !GSSAPI.test(text)) tell(escapeText(text));
+    for (const text of config.notices) if (isVerbose(config.values) || !GSSAPI.test(text)) tell(escapeText(text));
     return config;
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
@@ -44,9 +43,14 @@ export async function readConfiguration(
 
 /** Returns whether a setting counts: the file of -i may be missing. */
 function isUsable({ keyFile }: TypedSetting, tell: (text: string) => void): boolean {
-  if (keyFile === undefined || existsSync(expandHome(keyFile))) return true;
+  if (keyFile === undefined || isThere(keyFile)) return true;
   tell(`Warning: Identity file ${escapeText(keyFile)} not accessible: No such file or directory.`);
   return false;
+}
+
+/** Returns whether the file of -i exists. */
+export function isThere(keyFile: string): boolean {
+  return existsSync(expandHome(keyFile));
 }
 
 /** Returns the `config` of `resolveConfig` for the value of -F. */

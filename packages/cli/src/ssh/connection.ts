@@ -1,12 +1,19 @@
-import type { CommandLineSetting } from "@nacre/config";
-import { type Client, type ConnectOptions, connect, type HopOptions, type ResolvedConfig } from "@nacre/node";
-import { escapeText, SshError } from "@nacre/wire";
+import type { CommandLineSetting, ConfigValues } from "@nacre/config";
+import {
+  type Client,
+  type ConnectOptions,
+  connect,
+  type HopOptions,
+  type JumpHost,
+  type ResolvedConfig,
+} from "@nacre/node";
+import { escapeText } from "@nacre/wire";
 import { say, show } from "../say.ts";
 import { type Asker, openAsker } from "../terminal/asker.ts";
-import { readConfiguration } from "./configuration.ts";
+import { isThere, readConfiguration } from "./configuration.ts";
 import type { ConnectionArguments } from "./connection-arguments.ts";
-import { connectionOptions, loginMethods } from "./connection-options.ts";
 import { type Destination, destinationSettings } from "./destination.ts";
+import { defaultEnvironment } from "./environment.ts";
 import type { KeyLog } from "./key-log.ts";
 import { checkEffects } from "./keywords.ts";
 import { inform, isVerbose } from "./log-level.ts";
@@ -59,87 +66,76 @@ export async function logInAt(
   return logIn(config, words, { asker, keyLog, earlyChannel: true, trace });
 }
 
-/** Connects and logs in. Questions are asked by `setup.asker`. Rejects with the `SshError` that ended the connection. */
-export async function logIn(config: ResolvedConfig, words: ConnectionArguments, setup: LoginSetup): Promise<LoggedIn> {
-  const { asker, keyLog, earlyChannel, trace } = setup;
-  const start = performance.now();
-  let typedAhead = "";
-  try {
-    const asking = questionsFor(config, words, asker);
-    const hops = await hopsOf(config, words);
-    const options: ConnectOptions = {
-      ...hostOptions(config, words, asking),
-      via: hops.map((hop) => hostOptions(hop, words, questionsFor(hop, words, asker, true), true)),
-      ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
-      earlyChannel,
-      trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
-      keyLog: keyLog?.port,
-    };
-    const client = await connect(options).catch((error: unknown) => {
-      throw asking.explain(error);
-    });
-    typedAhead = asker?.close() ?? "";
-    return { client, typedAhead };
-  } catch (error) {
-    asker?.close();
-    throw error;
-  }
-}
-
-/** Maximum number of jump hosts. A loop of ProxyJump has more. */
-const MAX_HOPS = 16;
-
-/**
- * Returns the configurations of the jump hosts, nearest first. Each is resolved from the same files; of the command line, `-i` counts. The
- * first hop's own ProxyJump comes before it, as with ssh(1). Rejects with `usage` for a loop.
- */
-async function hopsOf(config: ResolvedConfig, words: ConnectionArguments): Promise<readonly ResolvedConfig[]> {
-  const hops: ResolvedConfig[] = [];
-  for (let next = config; next.values.proxy.kind === "jump"; ) {
-    const before = await Promise.all(
-      next.values.proxy.hops.map(({ host, user, port }) => {
-        const keys = words.settings.filter(({ keyFile }) => keyFile !== undefined);
-        const settings = [...destinationSettings({ host, user, port }), ...keys];
-        return readConfiguration(host, { ...words, settings }, {}, () => {});
-      }),
-    );
-    hops.unshift(...before);
-    if (hops.length > MAX_HOPS) throw new SshError("usage", `more than ${MAX_HOPS} jump hosts: ProxyJump is a loop`);
-    next = before[0]!;
-  }
-  return hops;
-}
-
-/** Returns the options for a host. `--known-hosts` and `--accept-new` apply to jump hosts too, `--host-key` does not. */
-function hostOptions(
+/** Connects and logs in. Questions are asked by `asker`. Rejects with the `SshError` that ended the connection. */
+export async function logIn(
   config: ResolvedConfig,
   words: ConnectionArguments,
-  asking: Questions,
-  isJumpHost = false,
-): HopOptions {
+  { asker, keyLog, earlyChannel, trace }: LoginSetup,
+): Promise<LoggedIn> {
   const { values } = config;
+  const start = performance.now();
+  const asking = questionsFor(values, words, asker);
+  const options: ConnectOptions = {
+    host: config.host,
+    // What OpenSSH says of the files was printed when they were read.
+    config: { ...config, notices: [] },
+    ...common(values, words, asking),
+    knownHosts: words.knownHosts,
+    ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
+    jumpOptions: (hop) => jumpOptions(hop, words, asker),
+    env: defaultEnvironment(values, words.configFile),
+    earlyChannel,
+    trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
+    keyLog: keyLog?.port,
+  };
+  let typedAhead = "";
+  const client = await connect(options)
+    .catch((error: unknown) => {
+      throw asking.explain(error);
+    })
+    .finally(() => {
+      typedAhead = asker?.close() ?? "";
+    });
+  return { client, typedAhead };
+}
+
+/** Returns options of a jump host beside those of its own configuration. `-i` counts if that names no key. */
+function jumpOptions(
+  { config }: JumpHost,
+  words: ConnectionArguments,
+  asker: Asker | undefined,
+): Partial<HopOptions> {
+  const { values, origins } = config;
+  const keys = words.settings.flatMap(({ keyFile }) => (keyFile !== undefined && isThere(keyFile) ? [keyFile] : []));
   return {
-    ...connectionOptions(config, isJumpHost),
-    ...(words.knownHosts !== undefined && { knownHosts: words.knownHosts }),
-    ...(words.acceptNew && { hostKey: "accept-new" as const }),
+    ...common(values, words, questionsFor(values, words, asker, true)),
+    ...(origins.identityFile === undefined && keys.length > 0 && { identities: keys }),
+  };
+}
+
+/** Options of the destination and of each jump host. */
+function common(values: ConfigValues, words: ConnectionArguments, asking: Questions): Partial<HopOptions> {
+  const { numberOfPasswordPrompts: prompts, logLevel } = values;
+  return {
     ...asking.options,
+    ...(prompts === 0 && { password: undefined, prompts: undefined, changePassword: undefined }),
+    limits: { passwordAttempts: Math.max(1, prompts) },
+    ...(words.acceptNew && { hostKey: "accept-new" }),
     banner: (text) => {
-      const lines = escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true });
-      if (values.logLevel !== "ERROR") show(lines);
+      if (logLevel === "ERROR") return;
+      show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true }));
     },
     warn: (text) => say(`nacre: ${text}`),
   };
 }
 
 function questionsFor(
-  { values }: ResolvedConfig,
+  { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile }: ConfigValues,
   words: ConnectionArguments,
   asker: Asker | undefined,
   isJumpHost = false,
 ): Questions {
-  const { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile } = values;
   const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
   const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
-  const methods = loginMethods(values);
-  return questions(asker, { user, host, port, knownHosts, strictHostKeys, isJumpHost, methods });
+  return questions(asker, { user, host, port, knownHosts, strictHostKeys, isJumpHost });
 }

@@ -1,33 +1,22 @@
 import { existsSync } from "node:fs";
 import type { ConfigValues } from "@nacre/config";
-import { matchPattern } from "@nacre/wire";
-
-/** What the configuration files of Debian, Fedora and macOS send. */
-const DEFAULT_PATTERNS: readonly string[] = ["LANG", "LC_*"];
 
 const SYSTEM_FILE = "/etc/ssh/ssh_config";
 
-/** Returns the patterns of variables that are sent although no line says so: where the system has no file, and none was named (`-F`). */
-export function defaultPatterns(configFile: string | undefined, systemFile: string = SYSTEM_FILE): readonly string[] {
-  return configFile === undefined && !existsSync(systemFile) ? DEFAULT_PATTERNS : [];
-}
-
 /**
- * Returns the environment variables for a session: those of this process that a pattern matches (SendEnv), and those that are set (SetEnv).
- * The first value set for a name counts.
+ * Returns the variables that are sent although no line says so: LANG and LC_*, which the configuration files of Debian, Fedora and macOS
+ * send, where the system has no file and `-F` names none. One that SetEnv sets is left out.
  */
-export function sessionEnvironment(
-  { sendEnv, setEnv }: Pick<ConfigValues, "sendEnv" | "setEnv">,
-  patterns: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+export function defaultEnvironment(
+  { setEnv }: Pick<ConfigValues, "setEnv">,
+  configFile: string | undefined,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  systemFile: string = SYSTEM_FILE,
 ): Record<string, string> {
   const sent: Record<string, string> = {};
+  if (configFile !== undefined || existsSync(systemFile)) return sent;
   for (const [name, value] of Object.entries(environment))
-    if (value !== undefined && [...patterns, ...sendEnv].some((pattern) => matchPattern(name, pattern)))
+    if (value !== undefined && /^(?:LANG$|LC_)/.test(name) && !setEnv.some((pair) => pair.startsWith(`${name}=`)))
       sent[name] = value;
-  for (const pair of setEnv.toReversed()) {
-    const at = pair.indexOf("=");
-    sent[pair.slice(0, at)] = pair.slice(at + 1);
-  }
   return sent;
 }

@@ -4,12 +4,15 @@ import { isVerbose } from "./log-level.ts";
 
 /** What becomes of a keyword of ssh_config(5). README has a row for each kind. */
 export interface Effect<T> {
-  /** Whether it does what OpenSSH's manual says, here or in `connect`; some of that; nothing; or ends with an error when it is needed. */
+  /**
+   * Whether it does what OpenSSH's manual says; some of that; nothing; or ends with an error when it is needed. For keywords of the
+   * connection it is `connect` that acts, fails or warns.
+   */
   readonly kind: "acts" | "partly" | "nothing" | "fails";
   readonly why?: string;
   /** Whether a line says that a value has no effect: it would make a connection safer, or do what the user asked for. */
   readonly says?: (value: T) => boolean;
-  /** Whether the connection would not be what the user asked for. */
+  /** Whether the session would not be what the user asked for. */
   readonly refuses?: (value: T, values: ConfigValues) => boolean;
 }
 
@@ -26,11 +29,7 @@ const partly = <T>(why: string, refuses?: Effect<T>["refuses"]): Effect<T> => ({
   why,
   ...(refuses && { refuses }),
 });
-const fails = <T>(why: string, refuses: NonNullable<Effect<T>["refuses"]>): Effect<T> => ({
-  kind: "fails",
-  why,
-  refuses,
-});
+const fails = (why: string) => ({ kind: "fails", why }) as const;
 
 /** Whether a text is set, and not to `none`. */
 const isSet = (text: string | undefined): boolean => text !== undefined && text.toLowerCase() !== "none";
@@ -40,25 +39,22 @@ const NO_HOST_BASED = "there are no host-based logins";
 const NO_CERTIFICATES = "there are no certificates";
 const NO_TUNNEL = "there are no tunnel devices";
 
-/** RSA keys with fewer bits are always refused. */
-const MIN_RSA_BITS = 2048;
-
 /** What becomes of each keyword, by the name of its value. ProxyCommand and ProxyJump are `proxy`; DynamicForward is in `localForward`. */
 export const KEYWORDS: Effects = {
   addKeysToAgent: nothing("keys are not added to the agent", ({ mode }) => mode !== "no"),
   addressFamily: acts,
   batchMode: acts,
   bindAddress: acts,
-  bindInterface: nothing("Node cannot choose the interface; use -b ADDRESS", isSet),
+  bindInterface: nothing("Node cannot choose the interface; use -b ADDRESS"),
   canonicalDomains: acts,
   canonicalizeFallbackLocal: acts,
   canonicalizeHostname: acts,
   canonicalizeMaxDots: acts,
   canonicalizePermittedCNAMEs: acts,
   caSignatureAlgorithms: nothing(NO_CERTIFICATES),
-  certificateFile: nothing(NO_CERTIFICATES, (files) => files.some(isSet)),
+  certificateFile: nothing(NO_CERTIFICATES),
   channelTimeout: nothing("channels are not closed when they are idle", ([first]) => isSet(first)),
-  checkHostIP: nothing("only the name is looked up in known_hosts", (isOn) => isOn),
+  checkHostIP: nothing("only the name is looked up in known_hosts"),
   ciphers: acts,
   clearAllForwardings: acts,
   compression: nothing("there is no compression"),
@@ -76,7 +72,7 @@ export const KEYWORDS: Effects = {
   exitOnForwardFailure: acts,
   fingerprintHash: nothing("fingerprints are SHA-256"),
   forkAfterAuthentication: acts,
-  forwardAgent: partly("only the agent at SSH_AUTH_SOCK is forwarded", isOtherAgent),
+  forwardAgent: acts,
   forwardX11: nothing(NO_X11),
   forwardX11Timeout: nothing(NO_X11),
   forwardX11Trusted: nothing(NO_X11),
@@ -86,7 +82,7 @@ export const KEYWORDS: Effects = {
   hostbasedAcceptedAlgorithms: nothing(NO_HOST_BASED),
   hostbasedAuthentication: nothing(NO_HOST_BASED),
   hostKeyAlgorithms: acts,
-  hostKeyAlias: fails("give the key with --host-key", isSet),
+  hostKeyAlias: fails("known_hosts is searched for the name of the host alone"),
   hostName: acts,
   identitiesOnly: acts,
   identityAgent: acts,
@@ -96,7 +92,7 @@ export const KEYWORDS: Effects = {
   kbdInteractiveAuthentication: acts,
   kbdInteractiveDevices: nothing("the server chooses the devices"),
   kexAlgorithms: acts,
-  knownHostsCommand: fails("the command is not run", isSet),
+  knownHostsCommand: fails("keys of hosts are read from files alone"),
   localCommand: acts,
   localForward: acts,
   logLevel: acts,
@@ -112,23 +108,20 @@ export const KEYWORDS: Effects = {
     ([first], { remoteForward }) =>
       first?.toLowerCase() !== "any" && remoteForward.some(({ target }) => target === "socks"),
   ),
-  pkcs11Provider: nothing("use an agent that holds the key", isSet),
+  pkcs11Provider: nothing("use an agent that holds the key"),
   port: acts,
   preferredAuthentications: acts,
-  proxy: partly("ProxyCommand is refused; use -J", ({ kind }) => kind === "command"),
-  proxyUseFdpass: fails(
-    "Node cannot pass descriptors",
-    (isOn, { proxy }) => isOn && proxy.kind === "command",
-  ),
+  proxy: partly("ProxyCommand fails; use ProxyJump"),
+  proxyUseFdpass: fails("Node cannot receive descriptors"),
   pubkeyAcceptedAlgorithms: nothing("every algorithm but those with SHA-1 is tried"),
   pubkeyAuthentication: acts,
-  refuseConnection: fails("it refuses the connection", isSet),
+  refuseConnection: acts,
   rekeyLimit: acts,
   remoteCommand: acts,
   remoteForward: acts,
   requestTTY: acts,
-  requiredRSASize: partly(`keys of ${MIN_RSA_BITS} bits are always enough`, (bits) => bits > MIN_RSA_BITS),
-  revokedHostKeys: fails("mark the key @revoked in known_hosts", (files) => files.length > 0),
+  requiredRSASize: partly("keys of 2048 bits are always enough; a higher bound fails"),
+  revokedHostKeys: fails("mark the key @revoked in known_hosts"),
   securityKeyProvider: nothing("use an agent that holds the key", isSet),
   sendEnv: acts,
   serverAliveCountMax: acts,
@@ -142,22 +135,17 @@ export const KEYWORDS: Effects = {
   syslogFacility: nothing("there is no log of the system"),
   tag: acts,
   tcpKeepAlive: nothing("the keepalive of SSH finds a dead peer"),
-  tunnel: fails(NO_TUNNEL, (mode) => mode !== "no"),
+  tunnel: fails(NO_TUNNEL),
   tunnelDevice: nothing(NO_TUNNEL),
   updateHostKeys: nothing("host keys that a server announces are not stored"),
   user: acts,
   userKnownHostsFile: acts,
-  verifyHostKeyDNS: nothing("host keys are not looked up in the DNS", (mode) => mode !== "no"),
+  verifyHostKeyDNS: nothing("host keys are not looked up in the DNS"),
   versionAddendum: nothing("the version of Nacre is fixed"),
   visualHostKey: nothing("the picture is shown for new hosts only"),
   warnWeakCrypto: nothing("there is no weak algorithm"),
   xAuthLocation: nothing(NO_X11),
 };
-
-/** Whether ForwardAgent names another agent than that at SSH_AUTH_SOCK, which is the only one that is forwarded. */
-function isOtherAgent(agent: boolean | string): boolean {
-  return typeof agent === "string" && !/^\$\{?SSH_AUTH_SOCK\}?$/.test(agent) && agent !== process.env.SSH_AUTH_SOCK;
-}
 
 /**
  * Returns lines for the user about values that have no effect; with `-v` also about the others that were set. Throws `usage` for a value

@@ -6,15 +6,8 @@ import { carry } from "./carry.ts";
 import { EscapeKeys } from "./escape-keys.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
-/** What a session runs, and with which variables. */
-export interface RemoteCommand {
-  /** Command, or name of the subsystem if SessionType says so; `undefined` for a shell. */
-  readonly command: string | undefined;
-  readonly env: Readonly<Record<string, string>>;
-}
-
 /**
- * Runs the command, or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
+ * Runs the command (or subsystem, if SessionType says so), or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
  * standard input is a terminal. If the reader of the output goes away, the command learns it, and ends with a status of its own, as with
  * ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection, `file-unwritable` for output, or
  * `channel-closed` if a signal ended the command or the server reported no exit status.
@@ -22,7 +15,7 @@ export interface RemoteCommand {
 export async function runRemote(
   client: Client,
   values: ConfigValues,
-  { command, env }: RemoteCommand,
+  command: string | undefined,
   typedAhead: string,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
@@ -30,7 +23,7 @@ export async function runRemote(
   const hasInput = !values.stdinNull;
   const hasPty = requestsTerminal(values, command);
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
-  const options = { pty, env };
+  const options = { pty };
   const remote = await (command === undefined
     ? client.shell(options)
     : values.sessionType === "subsystem"

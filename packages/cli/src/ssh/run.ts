@@ -8,7 +8,6 @@ import { FAILURE, say } from "../say.ts";
 import { openAsker } from "../terminal/asker.ts";
 import type { Background } from "./background.ts";
 import { logIn } from "./connection.ts";
-import { defaultPatterns, sessionEnvironment } from "./environment.ts";
 import { forwardsOf } from "./forward-arguments.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { openKeyLog } from "./key-log.ts";
@@ -108,8 +107,7 @@ async function useConnection(client: Client, what: Run, typedAhead: string): Pro
     }
     if (values.sessionType === "none") throw await client.ended;
     if (isVerbose(values)) say("debug1: Entering interactive session.");
-    const env = sessionEnvironment(values, defaultPatterns(words.configFile), process.env);
-    const status = await runRemote(client, values, { command, env }, typedAhead);
+    const status = await runRemote(client, values, command, typedAhead);
     await untilForwardsIdle(forwards);
     return status;
   } finally {
