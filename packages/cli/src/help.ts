@@ -100,7 +100,10 @@ and stand before the host. nacre-ssh, and any link named ssh, have no commands s
   -f                  go to the background after login, once the forwards are set up
   -g                  let other machines use the forwards that listen here
   -A, -a              offer the agent to the server's commands, or do not (-a)
+  -F FILE             configuration file, or none (~/.ssh/config and /etc/ssh/ssh_config)
   -o NAME=VALUE       keyword of ssh_config(5), such as ExitOnForwardFailure=yes or SetEnv=NAME=VALUE; README lists those that act
+  -P TAG              select the blocks Match tagged TAG
+  -G                  print what a connection would use, and exit
   -o ConnectTimeout=SECONDS  time for connecting to each host, until its key exchange is complete
   -b ADDRESS          address of this machine to connect from
   -4, -6              use IPv4 or IPv6 only

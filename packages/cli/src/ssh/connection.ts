@@ -100,11 +100,7 @@ export async function logIn(
 }
 
 /** Returns options of a jump host beside those of its own configuration. `-i` counts if that names no key. */
-function jumpOptions(
-  { config }: JumpHost,
-  words: ConnectionArguments,
-  asker: Asker | undefined,
-): Partial<HopOptions> {
+function jumpOptions({ config }: JumpHost, words: ConnectionArguments, asker: Asker | undefined): Partial<HopOptions> {
   const { values, origins } = config;
   const keys = words.settings.flatMap(({ keyFile }) => (keyFile !== undefined && isThere(keyFile) ? [keyFile] : []));
   return {
