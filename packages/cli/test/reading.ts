@@ -12,7 +12,7 @@ export interface Read extends Reading {
 /** Reads the words after `nacre`, without configuration files. */
 export async function read(line: string | readonly string[]): Promise<Read> {
   const printed: string[] = [];
-  redirectMessages((text) => printed.push(text.trimEnd()));
+  redirectMessages((text) => printed.push(text.trimEnd().replace(/^nacre: /, "")));
   const words = typeof line === "string" ? line.split(" ") : line;
   return { ...(await readCommandLine(splitSshWords(["-F", "none", ...words]), "0.1.0")), printed };
 }
@@ -22,7 +22,7 @@ export async function refusal(
   line: string | readonly string[],
 ): Promise<{ readonly code: string; readonly lines: readonly string[]; readonly message: string }> {
   const printed: string[] = [];
-  redirectMessages((text) => printed.push(text.trimEnd()));
+  redirectMessages((text) => printed.push(text.trimEnd().replace(/^nacre: /, "")));
   const words = typeof line === "string" ? line.split(" ") : line;
   try {
     await readCommandLine(splitSshWords(["-F", "none", ...words]), "0.1.0");

@@ -13,6 +13,9 @@ export type Purpose = Pick<ResolveConfigOptions, "command" | "stdioForward">;
 /** What OpenSSH says about keywords that configurations of distributions have, where it is built without GSSAPI. */
 const GSSAPI = /Unsupported option "gssapi/;
 
+/** The beginning of a message about a line, or about a file. Others get the name of the command before them. */
+const AT_A_LINE = /^\S.*?(?:: | )line \d+: |: terminating, \d+ /;
+
 /** The version that `Match version` sees. */
 const VERSION = "OpenSSH_10.5p1";
 
@@ -35,7 +38,7 @@ export async function readConfiguration(
     return config;
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
-    for (const line of error.message.split("\n")) tell(line);
+    for (const line of error.message.split("\n")) tell(AT_A_LINE.test(line) ? line : `nacre: ${line}`);
     if (error.code === "usage") throw usage("the command line is invalid");
     throw new SshError(error.code, "the configuration is invalid", { cause: error });
   }
