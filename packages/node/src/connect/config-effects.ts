@@ -85,12 +85,6 @@ const EFFECTS: Effects = {
     applies: (checks) => checks,
     reason: "known_hosts is searched for the name of the host alone",
   },
-  hashKnownHosts: {
-    keyword: "HashKnownHosts",
-    outcome: "warn",
-    applies: (hashes) => hashes,
-    reason: "names of new hosts are stored as they are",
-  },
   bindInterface: {
     keyword: "BindInterface",
     outcome: "warn",
