@@ -2,7 +2,7 @@ import { SshError } from "@nacre/wire";
 import { abortedError, type LoggedIn, logIn, withCaller } from "nacre/extend";
 import { warmUpAlgorithms } from "../crypto/load.ts";
 import { bufferInputUntil } from "../net/buffer-input.ts";
-import { placeOf, tcpDuplex } from "../net/dial.ts";
+import { dial, placeOf } from "../net/dial.ts";
 import { rejectingWithSshError } from "../net/failure.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
 import { whilePending } from "../net/while-pending.ts";
@@ -85,10 +85,12 @@ async function connectAlong({ start, hops, destination }: Route, login: Login = 
   }
 }
 
-async function overTcp({ dial }: Prepared, isHop: boolean): Promise<Opened> {
+async function overTcp(prepared: Prepared, isHop: boolean): Promise<Opened> {
   const since = performance.now();
-  const dialled = tcpDuplex(dial);
-  return { duplex: await (isHop ? atHop(dial, dialled) : dialled), since };
+  const dialled = dial(prepared.dial);
+  const socket = await (isHop ? atHop(prepared.dial, dialled) : dialled);
+  prepared.address = socket.remoteAddress;
+  return { duplex: socketDuplex(socket), since };
 }
 
 /** Returns `result`; an error names the hop. */
