@@ -14,6 +14,7 @@ export {
   type KnownHostsFile,
   parseKnownHostsWith,
 } from "./known-hosts.ts";
+export { type KnownHostsLine, linesOf, readKnownHostsLine } from "./known-hosts-lines.ts";
 export { openPlainPrivateKey } from "./plain-private-key.ts";
 export type { EncryptedKeyFile, PrivateKeyFile } from "./private-key-file.ts";
 export { parsePublicKeyFile } from "./public-key-line.ts";

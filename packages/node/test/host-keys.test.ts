@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fingerprint, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
@@ -217,13 +217,7 @@ describe("host keys that a server replaces", () => {
   async function update(
     text: string,
     keys: readonly PrivateKey[],
-    {
-      proves = true,
-      isTrusted = true,
-      answer = true as unknown,
-      meanwhile = async (_file: string) => {},
-      ...changes
-    } = {},
+    { proves = true, isTrusted = true, answer = true, meanwhile = async () => {}, ...changes }: Update = {},
   ) {
     const { file, options, warnings } = await fileOf(text, changes);
     const asked: HostKeyUpdate[] = [];
@@ -302,7 +296,7 @@ describe("host keys that a server replaces", () => {
 
   test("new host keys: files · client", async () => {
     const text = line("example.org", first);
-    const isChanged = async (before: string, options = {}): Promise<boolean> =>
+    const isChanged = async (before: string, options: Update = {}): Promise<boolean> =>
       (await update(before, [first, second], options)).text !== before;
     expect(await isChanged(text)).toBe(true);
     // Not verified by the user's files, without a proof, without a yes.
@@ -323,6 +317,14 @@ describe("host keys that a server replaces", () => {
     expect(warnings).toEqual([expect.stringMatching(/^the host keys of example.org .* no proof$/)]);
   });
 });
+
+/** How an update goes: the server's proof, the user's file and answer, and what happens to the file before the proof. */
+interface Update extends Partial<HostOptions> {
+  readonly proves?: boolean;
+  readonly isTrusted?: boolean;
+  readonly answer?: unknown;
+  readonly meanwhile?: (file: string) => Promise<void>;
+}
 
 /** A server with two host keys, and what it was asked to decide. */
 async function server(hostKeys: readonly PrivateKey[]) {
@@ -423,7 +425,7 @@ test("changed host key: restricted · client", async () => {
   expect(warnings.at(-1)).toContain("going on without passwords");
   expect((await client.exec("hello")).stdout).toBe("hello");
   expect(await codeOf(client.dial({ host: "127.0.0.1", port: 1 }))).toBe("host-key-changed");
-  expect(await codeOf(client.listen({ host: "127.0.0.1", port: 0 }, () => {}))).toBe("host-key-changed");
+  expect(await codeOf(client.listen({ host: "127.0.0.1", port: 0 }))).toBe("host-key-changed");
   expect(agents).toEqual([]);
   expect(await readFile(file, "utf8")).toBe(line(`[127.0.0.1]:${port}`, second));
   await client.close();

@@ -38,7 +38,7 @@ class Announced {
 
   constructor({ maxHostKeys = 32 } = {}) {
     hostKeysClient.begin({
-      options: { updateHostKeys: async (announced) => void this.announced.push(announced) },
+      options: { updateHostKeys: async (announced: AnnouncedHostKeys) => void this.announced.push(announced) },
       limits: { maxHostKeys },
       mux: {
         onGlobalRequest: (name: string, handler: GlobalRequestHandler) => this.#handlers.set(name, handler),
