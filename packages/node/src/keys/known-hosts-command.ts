@@ -20,7 +20,7 @@ export async function runKnownHostsCommand(
     new SshError("host-key-refused", `the command for known hosts, ${escapeText(program)}, ${reason}`);
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(abortedError("the command for known hosts", signal));
-    // A process group of its own, which can be killed with all that it started.
+    // A process group of its own: killing it also ends what the command started.
     const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"], detached: true, windowsHide: true });
     const output: Buffer[] = [];
     let length = 0;
