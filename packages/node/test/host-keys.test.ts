@@ -146,6 +146,8 @@ describe("a command for known hosts", () => {
     const signal = AbortSignal.timeout(100);
     const { options } = await fileOf("", { command: () => [hangs], signal });
     expect(await codeOf(knownHost(options))).toBe("aborted");
+    const slow = await fileOf("", { command: () => [hangs], commandTimeout: 100 });
+    await expect(knownHost(slow.options)).rejects.toThrow("has not ended within 100 ms");
     await sleep(1200);
     expect(await readdir(folder)).toEqual([]);
   });
