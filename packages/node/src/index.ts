@@ -175,6 +175,8 @@ export type { FilteredAgentOptions, ForwardedAgentSource } from "./keys/forward-
 export { hostKeyFile } from "./keys/host-key-file.ts";
 export type { AddedKeyOptions, IdentitySource, IdentitySources, PassphraseSource } from "./keys/identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
+export type { HostKeyLookup, KnownHostsOptions } from "./keys/known-hosts-options.ts";
+export type { HostKeyUpdate, UpdatedHostKey } from "./keys/known-hosts-update.ts";
 export { readSecretFile } from "./keys/owned-file.ts";
 export { listen } from "./listen/listen.ts";
 export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen/listen-options.ts";

@@ -1,5 +1,5 @@
 import type { ClientProtocolEvent, ServerProtocolEvent } from "@nacre/protocol";
-import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, type SshError } from "@nacre/wire";
+import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
 import { Channel } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
@@ -56,6 +56,8 @@ export type GlobalReply =
 export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   /** Drives the protocol machine over the byte connection. */
   readonly engine: Engine<E>;
+  /** Whether this side opens sessions only, and sends no global requests: the server may be false. */
+  isRestricted = false;
   readonly #side: MuxSide<E>;
   /** Acceptors of the peer's channel opens, by channel type. */
   readonly #acceptors = new Map<string, ChannelAcceptor>();
@@ -79,6 +81,8 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
    */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void {
     this.#assertAlive();
+    // rule: restricted-channels
+    if (channelType !== "session") this.#assertUnrestricted();
     const id = this.engine.machine.connection.openChannel(channelType, data);
     this.#opens ??= new Map();
     this.#opens.set(id, handler);
@@ -97,6 +101,8 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
    */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
     this.#assertAlive();
+    // rule: restricted-requests
+    this.#assertUnrestricted();
     const { connection } = this.engine.machine;
     const id = connection.globalRequest(requestName, data, { wantReply: onReply !== undefined });
     if (onReply !== undefined) {
@@ -225,6 +231,10 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     const handler = this.#opens?.get(id);
     this.#opens?.delete(id);
     return handler;
+  }
+
+  #assertUnrestricted(): void {
+    if (this.isRestricted) throw new SshError("host-key-changed", "only sessions: the host key has changed");
   }
 
   #assertAlive(): void {

@@ -6,6 +6,7 @@ import {
   clientMethods,
   encodeTerminalModes,
   explicitHostKey,
+  type HostKeysConnectOptions,
   type HostKeyVerifier,
   offeredAlgorithms,
   type ConnectOptions as StreamConnectOptions,
@@ -19,7 +20,8 @@ import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountHome, accountName } from "../keys/account.ts";
 import { agentRefused } from "../keys/forward-agent.ts";
 import { loadIdentities } from "../keys/identities.ts";
-import { knownHost } from "../keys/known-hosts.ts";
+import { type HostOptions, knownHost } from "../keys/known-hosts.ts";
+import { asOptions, pathsOf } from "../keys/known-hosts-options.ts";
 import { CLIENT_USERS, type HopOptions } from "./options.ts";
 import type { WayOptions } from "./way.ts";
 
@@ -27,6 +29,8 @@ import type { WayOptions } from "./way.ts";
 export interface Prepared {
   /** Options of the TCP connection, or of the channel from a jump host. */
   readonly dial: WayOptions;
+  /** Address of the TCP connection to the server. Set it before the login. */
+  address: string | undefined;
   readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
@@ -47,7 +51,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     wasm: options.wasm,
   });
   const files = Promise.all([
-    decideHostKey(options, algorithms, port, warn),
+    decideHostKey(options, algorithms, { port, warn, signal, address: () => prepared?.address }),
     loadIdentities({
       identities: options.identities,
       identitiesOnly: options.identitiesOnly,
@@ -65,7 +69,8 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   const loading = loadAlgorithms(algorithms);
   loading.catch(() => {});
   const [hostKey, { keys, loggedIn }] = await files;
-  return {
+  const prepared: Prepared = {
+    address: undefined,
     dial: { ...options, port, signal },
     options: {
       ...options,
@@ -85,27 +90,55 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     loading,
     loggedIn,
   };
+  return prepared;
 }
 
-/** Returns the host key verifier, and the algorithms with those of the host's known keys first. */
+/** What follows from the options about host keys. */
+type HostKeyDecision = { readonly hostKey: HostKeyVerifier } & Pick<CryptoProvider, "algorithms"> &
+  HostKeysConnectOptions;
+
+/** Returns the host key verifier, and what known_hosts is needed for: the order of the algorithms, and updates. */
 async function decideHostKey(
   options: HopOptions,
   algorithms: CryptoProvider["algorithms"],
-  port: number,
-  warn: (text: string) => void,
-): Promise<{ hostKey: HostKeyVerifier } & Pick<CryptoProvider, "algorithms">> {
-  const { host, hostKey, knownHosts } = options;
-  const decided = explicitHostKey(hostKey, options);
-  if (decided !== undefined) return { hostKey: decided, algorithms };
-  const known = await knownHost({
+  context: Pick<HostOptions, "port" | "warn" | "signal" | "address">,
+): Promise<HostKeyDecision> {
+  const home = accountHome();
+  const decision = await withKnownHosts(options, algorithms, { ...context, home });
+  const { revokedHostKeys } = options;
+  if (revokedHostKeys === undefined) return decision;
+  const { withoutRevoked } = await import("../keys/revoked-keys.ts");
+  return { ...decision, hostKey: await withoutRevoked(pathsOf(revokedHostKeys)!, home, decision.hostKey) };
+}
+
+async function withKnownHosts(
+  { host, hostKey, hostKeyAlias, knownHosts, unknownHost, updateHostKeys = false, ...options }: HopOptions,
+  algorithms: CryptoProvider["algorithms"],
+  context: Pick<HostOptions, "port" | "warn" | "signal" | "address" | "home">,
+): Promise<HostKeyDecision> {
+  const restrictChanged = hostKey === "restrict-changed";
+  const decided = restrictChanged ? undefined : explicitHostKey(hostKey, { host, port: options.port });
+  if (decided !== undefined) return { hostKey: decided, algorithms, updateHostKeys: undefined };
+  const hostOptions: HostOptions = {
+    ...asOptions(knownHosts),
+    ...context,
     host,
-    port,
-    files: typeof knownHosts === "string" ? [knownHosts] : knownHosts,
-    home: accountHome(),
-    unknownHost: hostKey === "accept-new" ? () => true : options.unknownHost,
-    warn,
-  });
-  return { hostKey: known.verify, algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) } };
+    alias: hostKeyAlias,
+    unknownHost: restrictChanged || hostKey === "accept-new" ? () => true : unknownHost,
+    restrictChanged,
+  };
+  const known = await knownHost(hostOptions);
+  return {
+    hostKey: known.verify,
+    algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) },
+    updateHostKeys:
+      updateHostKeys === false
+        ? undefined
+        : {
+            algorithms: algorithms.hostKeys,
+            update: (await import("../keys/known-hosts-update.ts")).hostKeyUpdater(hostOptions, known, updateHostKeys),
+          },
+  };
 }
 
 async function defaultsOf(crypto: CryptoChoice | undefined): Promise<CryptoProvider["algorithms"]> {

@@ -1,6 +1,7 @@
 import { SshError } from "@nacre/wire";
 import type { Duplex } from "nacre/extend";
-import { type TcpOptions, tcpDuplex } from "../net/dial.ts";
+import { dial, type TcpOptions } from "../net/dial.ts";
+import { socketDuplex } from "../net/socket-duplex.ts";
 
 /** Options of the way to a host. */
 export interface WayOptions extends TcpOptions {
@@ -21,11 +22,13 @@ export interface WayOptions extends TcpOptions {
 /** A byte connection to a host. */
 export interface Way {
   readonly duplex: Duplex;
+  /** Address of the host, if the connection is TCP all the way. */
+  readonly address?: string | undefined;
   /** Returns the error of a login over it, with how the command ended. */
   readonly explain?: (error: unknown) => unknown;
 }
 
-/** Opens the way to a host. Rejects as `tcpDuplex` does; everything is then closed. */
+/** Opens the way to a host. Rejects as `dial` does; everything is then closed. */
 export async function openWay(options: WayOptions): Promise<Way> {
   const { proxy, proxyCommand } = options;
   if (proxyCommand !== undefined) {
@@ -34,7 +37,10 @@ export async function openWay(options: WayOptions): Promise<Way> {
     const duplex = await commandDuplex(proxyCommand);
     return { duplex, explain: (error) => withEnding(error, duplex.ending) };
   }
-  if (proxy === undefined) return { duplex: await tcpDuplex(options) };
+  if (proxy === undefined) {
+    const socket = await dial(options);
+    return { duplex: socketDuplex(socket), address: socket.remoteAddress };
+  }
   const { proxyDuplex } = await import("../net/proxy/proxy-duplex.ts");
   return { duplex: await proxyDuplex(proxy, options) };
 }

@@ -16,8 +16,8 @@ export interface ClientContext<T extends ClientUserTypes = ClientUserTypes> {
   readonly options: T["options"];
   readonly limits: Limits & T["limits"];
   readonly mux: Mux<ClientProtocolEvent>;
-  /** What the server proved and announced. */
-  readonly server: Pick<ClientProtocol, "serverProof" | "announces">;
+  /** What the server proved, announced and negotiated. */
+  readonly server: Pick<ClientProtocol, "serverProof" | "announces" | "negotiated">;
   /** Call it with the type of each channel that the user refuses. */
   refused(this: void, channelType: string): void;
 }
