@@ -150,6 +150,7 @@ export function expandOrFail(
   if (typeof expanded === "string") return expanded;
   const lines = [`vdollar_percent_expand: ${expanded.message}`];
   if (expanded.kind === "variable") lines.push("invalid environment variable expansion");
+  else lines.push(environment === undefined ? "percent_expand: failed" : "percent_dollar_expand: failed");
   if (origin !== undefined) lines.push(`${place(origin)}: cannot be expanded`);
   throw configError(lines);
 }
