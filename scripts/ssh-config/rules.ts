@@ -263,6 +263,20 @@ const STATE = rulesIn(
   ["~user", "local.homeOf(user)", 'local.homeOf("")'],
 );
 
+const LIMITS = rulesIn(
+  "limits.ts",
+  [
+    "IdentityFile has 100 values at most",
+    'if (name === "identityFile" && count',
+    'if (name === "identityFile" && -count',
+  ],
+  [
+    "CertificateFile has 100 values at most",
+    'if (name === "certificateFile" && count',
+    'if (name === "certificateFile" && -count',
+  ],
+);
+
 const RESOLVING = [
   ...rulesIn(
     "resolve.ts",
@@ -668,7 +682,11 @@ const VALUES = [
       '(earlier === JUMP_NONE && later.kind === "command" ? later : earlier)',
       "earlier",
     ],
-    ["ProxyCommand none counts as unset", '(value.kind === "command" && value.command.toLowerCase() === "none")', "false"],
+    [
+      "ProxyCommand none counts as unset",
+      '(value.kind === "command" && value.command.toLowerCase() === "none")',
+      "false",
+    ],
     ["ProxyJump ends at a #", 'const cut = text.replace(/[ \\t\\r\\n#].*$/s, "");', "const cut = text;"],
     ["names in -J are checked", "if (bad.length > 0) throw", "if (bad.length > 99) throw"],
     ["jump hosts print brackets around addresses", "? `[${host}]` : host", "? host : host"],

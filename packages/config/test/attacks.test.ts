@@ -52,6 +52,8 @@ it("a configuration without end · client", () => {
   expect(message(`Host ${"a ".repeat(5000)}`)).toMatch(/too many words or patterns/);
   expect(message(`Match user ${"a,".repeat(5000)}`)).toMatch(/too many words or patterns/);
   expect(message("\0".repeat(1024) + "\nFoo 1\n")).toMatch(/Bad configuration option: foo/);
+  const forwards = Array.from({ length: 1030 }, (_, i) => `RemoteForward ${i + 1} a:1`);
+  expect(message(forwards.join("\n"))).toMatch(/\/c line 1025: more than 1024 values/);
 });
 
 it("a pattern that takes for ever · client", () => {

@@ -2,6 +2,7 @@ import type { Target } from "../fuzzer/target.ts";
 import { agent } from "./agent.ts";
 import { agentTargets } from "./agent-protocol.ts";
 import { commandLines } from "./command-lines.ts";
+import { config } from "./config.ts";
 import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
 import { keyExchange } from "./key-exchange.ts";
 import { authorizedKeys, expiryTimes, knownHosts, publicKeyLines } from "./key-lists.ts";
@@ -42,6 +43,7 @@ export const targets: readonly Target[] = [
   agent,
   ...agentTargets,
   commandLines,
+  config,
   proxyHandshake,
   recording,
   tunnelMessages,

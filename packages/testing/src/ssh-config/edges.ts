@@ -67,6 +67,8 @@ export const EDGE_CASES: readonly ConfigCase[] = [
   edge("CanonicalDomains a\nCanonicalDomains b"),
   edge("IdentityFile a\nIdentityFile b\nIdentityFile a"),
   edge("IdentityFile none"),
+  edge(Array.from({ length: 101 }, (_, i) => `IdentityFile f${i}`).join("\n")),
+  edge(Array.from({ length: 101 }, (_, i) => `CertificateFile f${i}`).join("\n")),
   edge("CertificateFile a\nCertificateFile b\nCertificateFile a"),
   edge("LocalForward 1 a:2\nLocalForward 3 a:4\nLocalForward 1 a:2"),
   edge("DynamicForward 1\nLocalForward 3 a:4\nDynamicForward 5"),

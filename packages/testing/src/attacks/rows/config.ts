@@ -46,6 +46,7 @@ export const CONFIG_ROWS: readonly Row[] = [
       remove("config-file-size"),
       remove("config-lines"),
       patch("config-patterns", "return false;"),
+      patch("config-values", "return undefined;"),
     ),
     server: "not touched",
   },
