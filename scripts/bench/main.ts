@@ -12,6 +12,7 @@ import { memoryCase } from "./bulk/case-memory.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
 import { beforeAndAfter } from "./compare/before-after.ts";
 import { checkOut } from "./compare/checkout.ts";
+import { configCase } from "./config/case-config.ts";
 import { connectCase } from "./connect/case-connect.ts";
 import { kexCase } from "./connect/case-kex.ts";
 import { manyCase } from "./connect/case-many.ts";
@@ -45,6 +46,7 @@ const cases: readonly Case[] = [
   serverCase,
   webCase,
   gatewayCase,
+  configCase,
 ];
 /** Contenders of a comparison with an earlier commit: Nacre's, as for the option `--clients`. */
 const COMPARED = ["=nacre", "nacre,", "nacre in", "nacre cp", "losses", "main thread"];

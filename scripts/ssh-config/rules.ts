@@ -26,7 +26,7 @@ function rulesIn(file: string, ...changes: readonly (readonly [string, string, s
 
 const LINES = rulesIn(
   "words.ts",
-  ["trailing blanks, CR and form feeds go", "while (end > 1 && `${BLANKS}\\f`.includes(text[end - 1]!)) end--;", ""],
+  ["trailing blanks, CR and form feeds go", "while (end > 1 && TRAILING.includes(text[end - 1]!)) end--;", ""],
   ["leading blanks, and one =, go", 'if (keyword === "") {', "if (keyword === undefined) {"],
   ["a # at the start makes a comment", ' || keyword.startsWith("#")', ""],
   ["NUL ends a line", 'const nul = text.indexOf("\\0");', "const nul = -1;"],
@@ -717,4 +717,4 @@ const VALUES = [
 ];
 
 /** The rules of ssh_config. Some texts of `find` stand for two rules. */
-export const RULES: readonly Rule[] = [...LINES, ...READING, ...MATCHING, ...STATE, ...RESOLVING, ...TOKENS, ...VALUES];
+export const RULES: readonly Rule[] = [...LINES, ...READING, ...MATCHING, ...STATE, ...LIMITS, ...RESOLVING, ...TOKENS, ...VALUES];
