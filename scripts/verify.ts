@@ -15,7 +15,11 @@ const config = script("ssh -G prints something else", "ssh-config.ts", "--seed",
 conclude(run, matrix, without, rules, config);
 
 /** Runs a script as one test. */
-function script(fault: string, name: string, ...words: readonly string[]): Pick<VitestRun, "passed" | "failed" | "faults"> {
+function script(
+  fault: string,
+  name: string,
+  ...words: readonly string[]
+): Pick<VitestRun, "passed" | "failed" | "faults"> {
   const args = ["--conditions=@nacre/source", "--import", "tsx", `scripts/${name}`, ...words];
   const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
   if (status === 0) return { passed: 1, failed: 0, faults: [] };

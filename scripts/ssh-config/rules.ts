@@ -717,4 +717,13 @@ const VALUES = [
 ];
 
 /** The rules of ssh_config. Some texts of `find` stand for two rules. */
-export const RULES: readonly Rule[] = [...LINES, ...READING, ...MATCHING, ...STATE, ...LIMITS, ...RESOLVING, ...TOKENS, ...VALUES];
+export const RULES: readonly Rule[] = [
+  ...LINES,
+  ...READING,
+  ...MATCHING,
+  ...STATE,
+  ...LIMITS,
+  ...RESOLVING,
+  ...TOKENS,
+  ...VALUES,
+];
