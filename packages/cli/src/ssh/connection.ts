@@ -26,6 +26,8 @@ export interface LoginSetup {
   readonly keyLog: KeyLog | undefined;
   /** Whether to open the first session channel with the login. */
   readonly earlyChannel: boolean;
+  /** Connects again when the connection is lost; by default it ends. */
+  readonly reconnect?: ConnectOptions["reconnect"];
   /** Receives a description of each packet, unless the arguments print them. */
   readonly trace?: ConnectOptions["trace"];
 }
@@ -60,7 +62,7 @@ export async function logIn(
 function connectOptions(
   { host, port, ...destination }: Destination,
   words: ConnectionArguments,
-  { terminal, keyLog, earlyChannel, trace }: LoginSetup,
+  { terminal, keyLog, earlyChannel, reconnect, trace }: LoginSetup,
 ): { readonly options: ConnectOptions; readonly explain: Questions["explain"] } {
   const start = performance.now();
   const { knownHosts, strictHostKeys, methods } = words;
@@ -74,6 +76,7 @@ function connectOptions(
     via: words.jumpHosts.map((hop) => hopOptions(hop, words, common, terminal)),
     algorithms: chooseAlgorithms(words, nodeAlgorithms),
     earlyChannel,
+    reconnect,
     ...common,
     ...asking.options,
     ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),

@@ -63,6 +63,7 @@ export interface Settings {
   exitOnForwardFailure?: boolean | undefined;
   clearAllForwardings?: boolean | undefined;
   gatewayPorts?: boolean | undefined;
+  reconnect?: boolean | undefined;
 
   ignoreUnknown?: string | undefined;
   hostKeyAlgorithms?: readonly string[] | undefined;

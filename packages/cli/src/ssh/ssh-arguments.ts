@@ -33,6 +33,8 @@ export interface SshArguments extends ConnectionArguments {
   readonly inBackground: boolean;
   /** Whether to exit if a forward cannot be set up. */
   readonly exitOnForwardFailure: boolean;
+  /** Whether to connect again, and set the forwards up again, when the connection is lost. */
+  readonly reconnect: boolean;
   /** Whether to ask nothing at the terminal. */
   readonly batchMode: boolean;
   /** Command for the connection that a control socket shares (`-O`). */
@@ -111,6 +113,8 @@ function argumentsOf(settings: Settings, typedHost: string, command: readonly st
       "Cannot fork into background without a command to execute.",
       "-f needs a command or -N; a shell cannot run in the background",
     );
+  if (settings.reconnect && (hasSession || stdioTarget !== undefined))
+    throw usage("--reconnect is for forwards alone, because a command or shell ends with its connection; add -N");
   if (controlCommand !== undefined && (controlPath ?? "none").toLowerCase() === "none")
     throw sshUsage('No ControlPath specified for "-O" command');
   const host = hostOf(settings, typedHost);
@@ -134,6 +138,7 @@ function argumentsOf(settings: Settings, typedHost: string, command: readonly st
     hasSession,
     inBackground: forkAfterAuthentication,
     exitOnForwardFailure: settings.exitOnForwardFailure ?? stdioTarget !== undefined,
+    reconnect: settings.reconnect ?? false,
     batchMode: settings.batchMode ?? false,
     control: controlCommand === undefined ? undefined : { command: controlCommand, path: controlPath! },
     quiet: settings.quiet ?? false,

@@ -31,6 +31,7 @@ export const LONG_OPTIONS: Readonly<Record<string, Row>> = {
   "--known-hosts": value(last("knownHosts", asTyped)),
   "--accept-new": flag(last("acceptNew", () => true)),
   "--host-key": value(each("hostKeys", readFingerprint)),
+  "--reconnect": flag(last("reconnect", () => true)),
   "--kex": value(last("kex", (text) => readAlgorithms("kex", text))),
   "--trace": flag(last("trace", () => true)),
   "--keylog": value(last("keyLogFile", asTyped)),

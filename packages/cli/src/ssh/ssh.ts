@@ -1,6 +1,6 @@
 import { existsSync, openSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { account, type Client } from "@nacre/node";
+import { account, type Client, type ReconnectEvent } from "@nacre/node";
 import { escapeText, type SshError } from "@nacre/wire";
 import { HELP } from "../help.ts";
 import { oneLine } from "../one-line.ts";
@@ -80,7 +80,8 @@ async function run(words: SshArguments, version: () => string, background: Backg
       : background.terminal && terminalOn(background.terminal);
   const trace = words.verbose ? (await import("./verbose.ts")).verboseTrace(words, version()) : undefined;
   try {
-    const setup = { terminal, keyLog, earlyChannel: words.hasSession, trace };
+    const reconnect = words.reconnect ? { onEvent: sayEvent } : undefined;
+    const setup = { terminal, keyLog, earlyChannel: words.hasSession, reconnect, trace };
     const { client, typedAhead } = await logIn(words, words, setup);
     try {
       return await useConnection(client, words, typedAhead, background);
@@ -90,6 +91,14 @@ async function run(words: SshArguments, version: () => string, background: Backg
   } finally {
     keyLog?.close();
   }
+}
+
+/** Says that the connection of `--reconnect` was lost or made again. */
+function sayEvent(event: ReconnectEvent): void {
+  if (event.type === "lost") warn(event.error);
+  else if (event.type === "connected") say("nacre: connected again");
+  else if (event.type === "listen-retry")
+    say("nacre: the server still holds a listener of the lost connection; trying again");
 }
 
 function contextOf({ user, host, port, strictHostKeys = false, stdioTarget }: SshArguments): MessageContext {
