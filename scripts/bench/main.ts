@@ -16,6 +16,7 @@ import { configCase } from "./config/case-config.ts";
 import { connectCase } from "./connect/case-connect.ts";
 import { kexCase } from "./connect/case-kex.ts";
 import { manyCase } from "./connect/case-many.ts";
+import { reconnectCase } from "./connect/case-reconnect.ts";
 import { smallCase } from "./connect/case-small.ts";
 import { gatewayCase } from "./gateway/case-gateway.ts";
 import { killWebsockify } from "./gateway/websockify.ts";
@@ -47,6 +48,7 @@ const cases: readonly Case[] = [
   webCase,
   gatewayCase,
   configCase,
+  reconnectCase,
 ];
 /** Contenders of a comparison with an earlier commit: Nacre's, as for the option `--clients`. */
 const COMPARED = ["=nacre", "nacre,", "nacre in", "nacre cp", "losses", "main thread"];
