@@ -12,9 +12,11 @@ import { memoryCase } from "./bulk/case-memory.ts";
 import { buildPrograms, killChildren, profileInto } from "./children.ts";
 import { beforeAndAfter } from "./compare/before-after.ts";
 import { checkOut } from "./compare/checkout.ts";
+import { configCase } from "./config/case-config.ts";
 import { connectCase } from "./connect/case-connect.ts";
 import { kexCase } from "./connect/case-kex.ts";
 import { manyCase } from "./connect/case-many.ts";
+import { reconnectCase } from "./connect/case-reconnect.ts";
 import { smallCase } from "./connect/case-small.ts";
 import { gatewayCase } from "./gateway/case-gateway.ts";
 import { killWebsockify } from "./gateway/websockify.ts";
@@ -47,6 +49,8 @@ const cases: readonly Case[] = [
   serverCase,
   webCase,
   gatewayCase,
+  configCase,
+  reconnectCase,
 ];
 /** Contenders of a comparison with an earlier commit: Nacre's, as for the option `--clients`. */
 const COMPARED = ["=nacre", "nacre,", "nacre in", "nacre cp", "losses", "main thread"];

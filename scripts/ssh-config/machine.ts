@@ -2,31 +2,21 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { hostname, networkInterfaces, userInfo } from "node:os";
 import type { AlgorithmNames, ConfigAnswers, LocalFacts } from "@nacre/config";
-import { type ConfigCase, generateCase } from "@nacre/testing/ssh-config/generate";
+import type { CasePlace, ConfigCase } from "@nacre/testing/ssh-config/generate";
 
-/** A generated case on the disk. */
+/** A case on the disk. */
 export interface PlacedCase {
-  readonly number: number;
   readonly file: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Folders of a run, which the caller removes. */
-export interface Folders {
-  readonly cases: string;
-  /** Name of the folder below ~/.ssh for relative includes. */
-  readonly relative: string;
-}
-
-/** Generates a case and writes its files. */
-export function placeCase(seed: number, number: number, { cases, relative }: Folders): PlacedCase {
-  const place = { folder: `${cases}/${number}`, relativeFolder: `${relative}/${number}` };
-  const { config, includes, isInHome, args }: ConfigCase = generateCase(seed, number, place);
+/** Writes the files of a case. */
+export function placeCase({ config, includes, isInHome, args }: ConfigCase, place: CasePlace): PlacedCase {
   write(place.folder, { config });
   write(`${place.folder}/inc`, includes);
   if (isInHome) write(`${userInfo().homedir}/.ssh/${place.relativeFolder}`, includes);
-  return { number, file: `${place.folder}/config`, args, environment: caseEnvironment(place.folder) };
+  return { file: `${place.folder}/config`, args, environment: caseEnvironment(place.folder) };
 }
 
 function write(path: string, files: Readonly<Record<string, string>>): void {
@@ -37,20 +27,22 @@ function write(path: string, files: Readonly<Record<string, string>>): void {
   }
 }
 
+const NOT_FATAL = /^(?:Pseudo-terminal|debug\d:|\/bin\/sh:) |: Unsupported option "/;
+
 /** The environment of a case. */
 function caseEnvironment(folder: string): Record<string, string> {
   return { PATH: process.env.PATH!, HOME: userInfo().homedir, GC_VAR: "gcval", GC_CASE: folder, LC_ALL: "C" };
 }
 
-/** What `ssh -G` says to a case. */
-export function askSsh({ file, args, environment }: PlacedCase): { lines: string[]; error: string[]; status: number } {
+/** What `ssh -G` says to a case. `error`: without what is only reported, and without what commands of the case say. */
+export function askSsh({ file, args, environment }: PlacedCase): { lines: string[]; error: string; status: number } {
   const { stdout, stderr, status } = spawnSync("ssh", ["-G", "-F", file, ...args], {
     env: environment,
     encoding: "latin1",
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const error = stderr.split(/\r?\n/).filter((line) => line !== "" && !/^(?:Pseudo-terminal|debug\d:) /.test(line));
-  return { lines: stdout.split("\n").slice(0, -1), error, status: status ?? -1 };
+  const error = stderr.split(/\r?\n/).filter((line) => line !== "" && !NOT_FATAL.test(line));
+  return { lines: stdout.split("\n").slice(0, -1), error: error.join("\n"), status: status ?? -1 };
 }
 
 const known = (query: string) => spawnSync("ssh", ["-Q", query], { encoding: "utf8" }).stdout.trim().split("\n");

@@ -40,6 +40,7 @@ import keys from "../../test-vectors/keys.json" with { type: "json" };
 import recordings from "../../test-vectors/recordings.json" with { type: "json" };
 import { strings } from "../fuzz/input.ts";
 import { agentProtocolSeeds } from "../fuzz/targets/agent-protocol.ts";
+import { configSeeds } from "../fuzz/targets/config.ts";
 import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
@@ -193,6 +194,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   "expiry-times": ["20300101", "20300101Z", "202502281530", "20240229123059Z", "19700101utc"].map(utf8Encode),
   "terminal-modes": [encodeTerminalModes({ VINTR: 3, ECHO: 1, TTY_OP_ISPEED: 38_400, 99: 7 }), Uint8Array.of(0)],
   ...agentProtocolSeeds(),
+  ...configSeeds(),
   "command-lines": [
     [0, "-i", "key", "-p", "22", "--known-hosts=file", "-tt", "alice@[::1]", "run"],
     [0, "--host-key", "SHA256:x", "-c", "aes128-ctr,aes256-ctr", "-l", "alice", "host"],

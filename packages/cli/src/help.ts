@@ -99,6 +99,7 @@ and stand before the host. nacre-ssh, and any link named ssh, have no commands s
   -D [BIND:]PORT      listen here as a SOCKS proxy that connects from the server
   -W HOST:PORT        connect standard input and output to HOST:PORT from the server
   -N                  run no command and no shell
+  --reconnect         with -N: connect again when the connection is lost, and keep the forwards
   -f                  go to the background after login, once the forwards are set up
   -g                  let other machines use the forwards that listen here
   -A, -a              offer the agent to the server's commands, or do not (-a)

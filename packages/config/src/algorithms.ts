@@ -24,9 +24,11 @@ export function parseAlgorithms(
   // quirk: the check stops at an empty name.
   const written = names.split(",");
   const end = written.indexOf("");
-  if (names === "" || !written.slice(0, end < 0 ? undefined : end).every(known)) {
-    line.fail(`${what} '${text}'.`);
-  }
+  const unknown = written.slice(0, end < 0 ? undefined : end).find((name) => !known(name));
+  // quirk: only a key exchange method is named by itself too.
+  const named =
+    unknown !== undefined && list === line.context.algorithms.kex ? [`Unsupported KEX algorithm "${unknown}"`] : [];
+  if (names === "" || unknown !== undefined) line.fail(`${what} '${text}'.`, ...named);
   const all = sign === "+" ? [...list.default, ...written] : sign === "^" ? [...written, ...list.default] : written;
   if (all.some((name) => name.startsWith("!"))) return NO_ALGORITHMS;
   const found = all.flatMap((pattern) => list.known.filter((name) => matchPattern(name, pattern)));

@@ -62,9 +62,7 @@ function applyOption(state: ConfigState, option: NonNullable<CommandLineSetting[
     if (state.get("proxy")?.kind === "jump")
       throw configError(["Only a single -J option is permitted (use commas to separate multiple jump hops)"], "usage");
     if (state.isSet("proxy")) throw configError(["Cannot specify -J with ProxyCommand"], "usage");
-    const proxy = parseJumpOption(line, text);
-    if (proxy === undefined) throw configError(["Invalid -J argument"], "usage");
-    state.set("proxy", proxy, ORIGIN);
+    state.set("proxy", parseJumpOption(line, text), ORIGIN);
     return;
   }
   const kind = ({ "-L": "local", "-R": "remote", "-D": "dynamic" } as const)[option];

@@ -11,9 +11,12 @@ export function parseHop(text: string, port: (text: string) => number | undefine
   if (uri && user !== undefined) user = decodePercent(user.split(";", 1)[0]!);
   const place = splitPort(body.slice(at + 1));
   if (place === undefined || (at > 0 && user === undefined)) return undefined;
+  // quirk: the host of a URI must look like a domain name, so an IPv6 address cannot stand there.
+  if (uri && !/^[a-z0-9_](?:\.?[a-z0-9_-])*\.?$/i.test(place.host)) return undefined;
+  const host = uri ? place.host.replace(/\.$/, "") : place.host;
   const number = place.port === undefined ? undefined : port(place.port);
   if (place.port !== undefined && (number === undefined || number === 0)) return undefined;
-  return { user, host: place.host, port: number, text };
+  return { user, host, port: number, text };
 }
 
 /** Splits `host:port` or `[host]:port`. */

@@ -1,4 +1,5 @@
 import { configError } from "./problems.ts";
+import type { ConfigValues } from "./values.ts";
 
 /** Bounds on reading, so that no file takes unbounded time or memory. */
 const MAX_FILE_LENGTH = 1024 * 1024;
@@ -6,6 +7,22 @@ const MAX_FILES = 256;
 const MAX_DEPTH = 16;
 const MAX_LINES = 100_000;
 const MAX_WORDS = 4096;
+
+/** The most values of a keyword whose lines add up. */
+const MAX_VALUES = 1024;
+/** The same for files of keys, as in OpenSSH. */
+const MAX_KEY_FILES = 100;
+
+/** Returns why a keyword has too many values after another line, or `undefined`. */
+export function tooMany(name: keyof ConfigValues, value: unknown): string | undefined {
+  const count = Array.isArray(value) ? value.length : 0;
+  if (name === "identityFile" && count > MAX_KEY_FILES)
+    return `Too many identity files specified (max ${MAX_KEY_FILES}).`;
+  if (name === "certificateFile" && count > MAX_KEY_FILES)
+    return `Too many certificate files specified (max ${MAX_KEY_FILES}).`;
+  // rule: config-values
+  return count > MAX_VALUES ? `more than ${MAX_VALUES} values` : undefined;
+}
 
 /** Counts what a configuration costs. Throws `file-malformed` beyond a bound. */
 export class ReadingLimits {

@@ -1,4 +1,4 @@
-import { BadLine, configError, type Origin, place } from "./problems.ts";
+import { BadLine, LastLine, type Origin, place } from "./problems.ts";
 import type { AlgorithmNames, LocalFacts } from "./request.ts";
 import { expandText } from "./tokens.ts";
 
@@ -63,7 +63,7 @@ export class Line {
 
   /** Ends reading at once. */
   fatal(message: string): never {
-    throw configError([`${place(this.origin)}: ${message}`]);
+    throw new LastLine(`${place(this.origin)}: ${message}`);
   }
 
   /** Replaces `${NAME}`; an unset variable is a bad line. */

@@ -6,12 +6,7 @@ export function isSafeHost(host: string): boolean {
   return !host.startsWith("-") && !/['`"$\\;&<>|(){},\s\p{Cc}]/u.test(host);
 }
 
-/** Returns whether a user name is safe after expansion. `$` and `\` may be in it, but no `\` at the end. */
+/** Returns whether a user name is safe that was typed, or that tokens or variables are part of. A file may name any other. */
 export function isSafeUser(user: string): boolean {
-  return !user.startsWith("-") && !/['`";&<>|(){}\p{Cc}]|\s-|\\$/u.test(user);
-}
-
-/** Returns whether a user name of the command line is safe. */
-export function isSafeTypedUser(user: string): boolean {
-  return isSafeUser(user) && !/[$\\]/.test(user);
+  return !user.startsWith("-") && !/['`"$\\;&<>|(){}\p{Cc}]|\s-/u.test(user);
 }

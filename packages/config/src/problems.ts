@@ -11,11 +11,18 @@ export interface Origin {
 export class BadLine extends Error {
   /** What is printed, without the file. */
   readonly lines: readonly string[];
+  /** Whether nothing is read after the line. */
+  readonly isLast: boolean = false;
 
   constructor(...lines: readonly string[]) {
     super(lines[0]);
     this.lines = lines;
   }
+}
+
+/** A line that is wrong and ends reading at once. */
+export class LastLine extends BadLine {
+  override readonly isLast = true;
 }
 
 /** Returns the error that ends reading at once. Its lines are those of OpenSSH, since programs search for them. */

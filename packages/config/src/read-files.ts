@@ -64,6 +64,7 @@ function* readFile(state: ConfigState, text: string, block: Block, where: Where)
       if (asking !== undefined) yield* asking;
     } catch (error) {
       if (!(error instanceof BadLine)) throw error;
+      if (error.isLast) throw configError([...state.problems, ...error.lines]);
       bad++;
       if (state.problems.length < MAX_LISTED) state.problems.push(...error.lines);
     }
@@ -156,7 +157,7 @@ function includePath(state: ConfigState, word: string, origin: Origin, { file, p
   const expanded = expandText(word, tokens, local.environment);
   if (typeof expanded !== "string") {
     const line = `vdollar_percent_expand: ${expanded.message}`;
-    if (expanded.kind === "token") throw configError([line]);
+    if (expanded.kind !== "variable") throw configError([...state.problems, line, "percent_dollar_expand: failed"]);
     state.notices.push(line, `${place(origin)}: Unable to expand user config file '${word}'`);
     return undefined;
   }

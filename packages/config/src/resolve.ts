@@ -4,7 +4,7 @@ import { canonicalName } from "./canonical.ts";
 import { applyCommandLine } from "./command-line-settings.ts";
 import { KEYWORDS } from "./keywords.ts";
 import type { Expander, Keyword } from "./kinds.ts";
-import { isSafeHost, isSafeTypedUser, isSafeUser } from "./names.ts";
+import { isSafeHost, isSafeUser } from "./names.ts";
 import { configError } from "./problems.ts";
 import { readFiles } from "./read-files.ts";
 import { type Asking, ask, type ConfigRequest, type ResolvedConfig } from "./request.ts";
@@ -70,7 +70,7 @@ function checkTypedNames(state: ConfigState): void {
   // rule: config-typed-host
   if (!isSafeHost(host)) throw configError(["hostname contains invalid characters"], "usage");
   // rule: config-typed-user
-  if (user !== undefined && !isSafeTypedUser(withoutAllowed(state, user)))
+  if (user !== undefined && !isSafeUser(withoutAllowed(state, user)))
     throw configError(["remote username contains invalid characters"], "usage");
 }
 
@@ -123,7 +123,7 @@ function checkRaw(request: ConfigRequest, raw: ConfigValues, host: string): void
     throw configError(["Cannot fork into background without a command to execute."]);
   for (const name of ALGORITHM_NAMES)
     if (raw[name] === NO_ALGORITHMS)
-      throw configError([`expand ${name[0]!.toUpperCase()}${name.slice(1)}: invalid argument`]);
+      throw configError([`dump_client_config: expand ${name[0]!.toUpperCase()}${name.slice(1)}: invalid argument`]);
 }
 
 const ALGORITHM_NAMES = [

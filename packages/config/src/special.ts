@@ -2,7 +2,8 @@ import { matchPattern } from "@nacre/wire";
 import { parseJump } from "./jump-hosts.ts";
 import { type Keyword, list, needTime, oneLine, parseInteger, parseTime, refuseBeside, restOfLine } from "./kinds.ts";
 import type { Line } from "./line.ts";
-import { isSafeHost, isSafeTypedUser } from "./names.ts";
+import { isSafeHost, isSafeUser } from "./names.ts";
+import { BadLine } from "./problems.ts";
 import type { AddKeysToAgent, CnameRule, ConfigValues, JumpHop, Proxy, RekeyLimit } from "./values.ts";
 
 // Keywords with a form of their own.
@@ -346,14 +347,23 @@ function parseProxyJump(line: Line, text: string): Proxy {
   return { kind: "jump", hops };
 }
 
-/** Reads the argument of `-J`, whose names are checked as typed ones. `undefined` if it is malformed. */
-export function parseJumpOption(line: Line, text: string): Proxy | undefined {
+/** Reads the argument of `-J`, whose names are checked as typed ones. Throws {@link BadLine} if it is malformed. */
+export function parseJumpOption(line: Line, text: string): Proxy {
   if (text.toLowerCase() === "none") return JUMP_NONE;
   const hops = parseJump(text.replace(/[ \t\r\n#].*$/s, ""), (port) => line.port(port));
+  const bad: string[] = [];
+  for (const { user, host } of hops ?? []) {
+    if (!isSafeHost(host)) bad.push(`parse_jump: invalid hostname "${host}"`);
+    else if (!isSafeUser(user ?? "")) bad.push(`parse_jump: invalid username "${user}"`);
+  }
+  // As in OpenSSH, the last jump host is read first.
   // rule: config-jump-names
-  if (hops?.some(({ user, host }) => !isSafeHost(host) || !isSafeTypedUser(user ?? "")) === true) return undefined;
-  return hops === undefined ? undefined : { kind: "jump", hops };
+  if (bad.length > 0) throw new BadLine(bad.at(-1)!, INVALID_JUMP);
+  if (hops === undefined) throw new BadLine(INVALID_JUMP);
+  return { kind: "jump", hops };
 }
+
+const INVALID_JUMP = "Invalid -J argument";
 
 /** Returns `proxyjump …` or `proxycommand …` as `ssh -G` prints it. */
 export function proxyLines(value: Proxy): string[] {

@@ -1,6 +1,7 @@
 import { KEYWORDS, OLD_KEYWORDS } from "./keywords.ts";
 import type { DefaultContext, Keyword } from "./kinds.ts";
-import { configError, type Origin, place } from "./problems.ts";
+import { tooMany } from "./limits.ts";
+import { BadLine, configError, type Origin, place } from "./problems.ts";
 import type { ConfigRequest } from "./request.ts";
 import { type Environment, expandText, type TokenFacts, type Tokens } from "./tokens.ts";
 import type { ConfigValues } from "./values.ts";
@@ -72,7 +73,7 @@ export class ConfigState {
     return this.#settings.get(name)?.origins ?? [];
   }
 
-  /** Takes the value of an active line. */
+  /** Takes the value of an active line. Throws {@link BadLine} for too many values. */
   set(name: keyof ConfigValues, value: unknown, origin: Origin, replaces = false): void {
     const earlier = this.#settings.get(name);
     if (earlier === undefined || replaces) {
@@ -81,8 +82,10 @@ export class ConfigState {
     }
     const combine = (KEYWORDS[name] as Keyword<unknown>).combine;
     const combined = combine === undefined ? earlier.value : combine(earlier.value, value);
-    if (combined !== earlier.value)
-      this.#settings.set(name, { value: combined, origins: [...earlier.origins, origin] });
+    if (combined === earlier.value) return;
+    const problem = tooMany(name, combined);
+    if (problem !== undefined) throw new BadLine(`${place(origin)}: ${problem}`);
+    this.#settings.set(name, { value: combined, origins: [...earlier.origins, origin] });
   }
 
   /** quirk: the second pass cannot set these any more, even if the first did not. */
@@ -152,6 +155,7 @@ export function expandOrFail(
   if (typeof expanded === "string") return expanded;
   const lines = [`vdollar_percent_expand: ${expanded.message}`];
   if (expanded.kind === "variable") lines.push("invalid environment variable expansion");
+  else lines.push(environment === undefined ? "percent_expand: failed" : "percent_dollar_expand: failed");
   if (origin !== undefined) lines.push(`${place(origin)}: cannot be expanded`);
   throw configError(lines);
 }

@@ -8,7 +8,7 @@ export type Tokens = Readonly<Record<string, string>>;
 export type Environment = (name: string) => string | undefined;
 
 /** Why a text cannot be expanded. */
-export type ExpandProblem = { readonly kind: "token" | "variable"; readonly message: string };
+export type ExpandProblem = { readonly kind: "format" | "token" | "variable"; readonly message: string };
 
 /**
  * Replaces `%` tokens and, with `environment`, `${NAME}`. One pass from left to right: what comes out is not expanded again. Nothing is
@@ -24,7 +24,8 @@ export function expandText(
   for (let i = 0; i < text.length; i++) {
     if (environment !== undefined && text[i] === "$" && text[i + 1] === "{") {
       const close = text.indexOf("}", i + 2);
-      if (close < 0) return { kind: "variable", message: "environment variable has no closing '}'" };
+      if (close < 0)
+        return { kind: "format", message: `environment variable '${text.slice(i + 2)}' missing closing '}'` };
       const name = text.slice(i + 2, close);
       const value = environment(name);
       if (value === undefined) return { kind: "variable", message: `env var \${${name}} has no value` };
@@ -34,6 +35,7 @@ export function expandText(
     } else if (tokens !== undefined && text[i] === "%") {
       const letter = text[++i] ?? "";
       const value = letter === "%" ? "%" : Object.hasOwn(tokens, letter) ? tokens[letter] : undefined;
+      if (letter === "") return { kind: "format", message: "invalid format" };
       if (value === undefined) return { kind: "token", message: `unknown key %${letter}` };
       parts.push(text.slice(from, i - 1), value);
       from = i + 1;

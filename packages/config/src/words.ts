@@ -7,13 +7,14 @@ export interface SplitLine {
 }
 
 const BLANKS = " \t\r\n";
+const TRAILING = `${BLANKS}\f`;
 
 /** Splits off the keyword of a line. Returns `undefined` for a blank line or a comment. */
 export function splitKeyword(text: string): SplitLine | undefined {
   // quirk: NUL ends a line, as in C; form feeds are cut only at the end.
   const nul = text.indexOf("\0");
   let end = nul < 0 ? text.length : nul;
-  while (end > 1 && `${BLANKS}\f`.includes(text[end - 1]!)) end--;
+  while (end > 1 && TRAILING.includes(text[end - 1]!)) end--;
   let from = 0;
   // quirk: one `=` may stand before the keyword.
   const [first, after] = keywordAt(text, 0, end);

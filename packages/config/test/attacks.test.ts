@@ -33,7 +33,9 @@ it("characters of a shell in a user name after expansion · client", () => {
 
 it("characters of a shell in a jump host · client", () => {
   for (const text of ["-a", "a;b", "u;@b", "a,-b"])
-    expect(message("", { commandLine: [{ option: "-J", text }] })).toBe("Invalid -J argument");
+    expect(message("", { commandLine: [{ option: "-J", text }] })).toMatch(
+      /^parse_jump: invalid (?:host|user)name ".*"\nInvalid -J argument$/,
+    );
 });
 
 it("an Include that never ends · client", () => {
@@ -50,6 +52,8 @@ it("a configuration without end · client", () => {
   expect(message(`Host ${"a ".repeat(5000)}`)).toMatch(/too many words or patterns/);
   expect(message(`Match user ${"a,".repeat(5000)}`)).toMatch(/too many words or patterns/);
   expect(message("\0".repeat(1024) + "\nFoo 1\n")).toMatch(/Bad configuration option: foo/);
+  const forwards = Array.from({ length: 1030 }, (_, i) => `RemoteForward ${i + 1} a:1`);
+  expect(message(forwards.join("\n"))).toMatch(/\/c line 1025: more than 1024 values/);
 });
 
 it("a pattern that takes for ever · client", () => {

@@ -1,6 +1,7 @@
 import type { Target } from "../fuzzer/target.ts";
 import { agentTargets } from "./agent-protocol.ts";
 import { commandLines } from "./command-lines.ts";
+import { config } from "./config.ts";
 import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
 import { keyExchange } from "./key-exchange.ts";
 import { authorizedKeys, expiryTimes, hostKeyLists, knownHosts, publicKeyLines } from "./key-lists.ts";
@@ -43,6 +44,7 @@ export const targets: readonly Target[] = [
   ...agentTargets,
   commandLines,
   proxyAnswers,
+  config,
   proxyHandshake,
   recording,
   tunnelMessages,

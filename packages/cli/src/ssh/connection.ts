@@ -28,6 +28,8 @@ export interface LoginSetup {
   readonly keyLog: KeyLog | undefined;
   /** Whether to open the first session channel with the login. */
   readonly earlyChannel: boolean;
+  /** Connects again when the connection is lost; by default it ends. */
+  readonly reconnect?: ConnectOptions["reconnect"];
   /** Receives a description of each packet, unless the arguments print them. */
   readonly trace?: ConnectOptions["trace"];
 }
@@ -72,7 +74,7 @@ export async function logInAt(
 export async function logIn(
   config: ResolvedConfig,
   words: ConnectionArguments,
-  { asker, keyLog, earlyChannel, trace }: LoginSetup,
+  { asker, keyLog, earlyChannel, reconnect, trace }: LoginSetup,
 ): Promise<LoggedIn> {
   const { values } = config;
   const start = performance.now();
@@ -87,6 +89,7 @@ export async function logIn(
     jumpOptions: (hop) => jumpOptions(hop, words, asker),
     env: defaultEnvironment(values, words.configFile),
     earlyChannel,
+    reconnect,
     trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
     keyLog: keyLog?.port,
   };

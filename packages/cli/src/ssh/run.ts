@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expandText } from "@nacre/config";
-import type { Client, ResolvedConfig } from "@nacre/node";
+import type { Client, ReconnectEvent, ResolvedConfig } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { oneLine } from "../one-line.ts";
 import { FAILURE, say } from "../say.ts";
@@ -45,7 +45,8 @@ async function connected(what: Run): Promise<number> {
   const trace = isVerbose(config.values) ? (await import("./verbose.ts")).verboseTrace(config.values) : undefined;
   try {
     const asker = config.values.batchMode ? undefined : openAsker(what.background);
-    const setup = { asker, keyLog, earlyChannel: config.values.sessionType !== "none", trace };
+    const reconnect = words.reconnect ? { onEvent: sayEvent } : undefined;
+    const setup = { asker, keyLog, earlyChannel: config.values.sessionType !== "none", reconnect, trace };
     const { client, typedAhead } = await logIn(config, words, setup);
     try {
       return await useConnection(client, what, typedAhead);
@@ -55,6 +56,14 @@ async function connected(what: Run): Promise<number> {
   } finally {
     keyLog?.close();
   }
+}
+
+/** Says that the connection of `--reconnect` was lost or made again. */
+function sayEvent(event: ReconnectEvent): void {
+  if (event.type === "lost") warn(event.error);
+  else if (event.type === "connected") say("nacre: connected again");
+  else if (event.type === "listen-retry")
+    say("nacre: the server still holds a listener of the lost connection; trying again");
 }
 
 function contextOf({ config, words }: Run): MessageContext {

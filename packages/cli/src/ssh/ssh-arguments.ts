@@ -17,6 +17,8 @@ export interface SshArguments extends ConnectionArguments {
   readonly stdioTarget: ForwardTarget | undefined;
   /** Whether only the configuration is printed (`-G`). */
   readonly printsConfig: boolean;
+  /** Whether to connect again, and set the forwards up again, when the connection is lost. */
+  readonly reconnect: boolean;
   /** Command for the connection that a control socket shares (`-O`). */
   readonly controlCommand: string | undefined;
   /** Whether `-q` or `-v` was typed last; what they say counts while the configuration is read. */
@@ -81,6 +83,7 @@ export function readSshWords({ before, host: word, after, command }: SshWords): 
     command: command.length === 0 ? undefined : command.join(" "),
     stdioTarget,
     printsConfig: values.printsConfig ?? false,
+    reconnect: values.reconnect ?? false,
     controlCommand: values.controlCommand,
     loudness: logLevel < INFO ? "quiet" : logLevel > INFO ? "verbose" : undefined,
     logFile: values.logFile,

@@ -17,6 +17,7 @@ export interface OptionValues {
   keyLogFile?: string;
   logFile?: string;
   printsConfig?: boolean;
+  reconnect?: boolean;
   controlCommand?: string;
   stdioTarget?: ForwardTarget;
   /** The last of -N and -s. */
@@ -91,6 +92,9 @@ export const LONG_OPTIONS: Readonly<Record<string, OptionRow>> = {
     values.acceptNew = true;
   }),
   "--host-key": value(({ hostKeys }, text) => void hostKeys.push(readFingerprint(text))),
+  "--reconnect": flag((values) => {
+    values.reconnect = true;
+  }),
   "--kex": keyword("KexAlgorithms", "last", (text) => `Unknown key exchange method '${text}'`),
   "--trace": flag((values) => {
     values.trace = true;

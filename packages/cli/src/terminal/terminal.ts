@@ -36,6 +36,7 @@ export class Terminal {
   readonly #port: TerminalPort;
   #decoder = new StringDecoder("utf8");
   #typedAhead = "";
+  #isClosed = false;
 
   constructor(input: KeyInput, port: TerminalPort) {
     this.#input = input;
@@ -53,6 +54,9 @@ export class Terminal {
    */
   ask(prompt: string, { echo }: { readonly echo: boolean }): Promise<string> {
     return new Promise((resolve, reject) => {
+      // A connection that is made again asks nothing: its terminal is somebody else's by then.
+      if (this.#isClosed)
+        throw new SshError("auth-cancelled", "the terminal answers no more questions after the login");
       const input = this.#input;
       let answer: string[] = [];
       const settle = (): void => {
@@ -133,6 +137,7 @@ export class Terminal {
 
   /** Releases the terminal. Returns the input typed after the last answer. */
   close(): string {
+    this.#isClosed = true;
     // A paused stream may already have read one more chunk.
     const unread = this.#input.read();
     if (unread !== null) this.#typedAhead += this.#decoder.write(unread);

@@ -6,13 +6,13 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { formatPrivateKey, formatPublicKeyLine } from "@nacre/keyfiles";
-import { generateEd25519 } from "@nacre/keys";
+import { formatPrivateKey, formatPublicKeyLine, parsePublicKeyLine } from "@nacre/keyfiles";
+import { fingerprint, generateEd25519 } from "@nacre/keys";
 import { listen } from "@nacre/node";
 import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -54,6 +54,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const pinOf = (line: string): string => fingerprint(parsePublicKeyLine(line).publicKey.blob, "sha256");
+
 async function listenAnywhere(server: Server): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -70,6 +72,47 @@ const atBastion = (...options: string[]): string[] => [
   ...options,
   "alice@127.0.0.1",
 ];
+
+describe("--reconnect", () => {
+  test("keeps forwards over a lost connection, and ends with 255 for good", async () => {
+    let to = bastion.port;
+    const sockets: Socket[] = [];
+    const proxy = createServer((socket) => {
+      const onward = connect(to, "127.0.0.1");
+      sockets.push(socket);
+      socket.on("error", () => {}).on("close", () => onward.destroy());
+      onward.on("error", () => {}).on("close", () => socket.destroy());
+      socket.pipe(onward).pipe(socket);
+    });
+    const port = await listenAnywhere(proxy);
+    onTestFinished(() => void proxy.close());
+    const [local, pins] = [await freePort(), bastion.hostPublicKeys.map(pinOf)];
+    const words = [...common, ...pins.flatMap((pin) => ["--host-key", pin]), "--reconnect", "-N"];
+    const child = start(
+      commandLine([...words, "-p", `${port}`, "-L", `${local}:127.0.0.1:${targetPort}`, "alice@127.0.0.1"]),
+    );
+    const over = ended(child);
+    const answer = (question: string): Promise<string> =>
+      vi.waitFor(
+        async () => {
+          const said = await ask({ port: local }, question).catch(() => "");
+          if (said === "") throw new Error("no answer yet");
+          return said;
+        },
+        { timeout: 20_000, interval: 200 },
+      );
+    expect(await answer("one")).toBe("ONE");
+    for (const socket of sockets) socket.resetAndDestroy();
+    expect(await answer("two")).toBe("TWO");
+    // The other sshd has another host key.
+    to = inner.port;
+    for (const socket of sockets) socket.resetAndDestroy();
+    const { status, stderr } = await over;
+    expect(status).toBe(255);
+    expect(stderr).toContain("nacre: connected again");
+    expect(stderr).toMatch(/\[host-key-[a-z]+\]\n$/);
+  });
+});
 
 /** Sends the question and EOF. Resolves with the answer. */
 function ask(where: { readonly port: number } | { readonly path: string }, question: string): Promise<string> {

@@ -47,6 +47,7 @@ export const CONFIG_ROWS: readonly Row[] = [
       remove("config-file-size"),
       remove("config-lines"),
       patch("config-patterns", "return false;"),
+      patch("config-values", "return undefined;"),
     ),
     server: "not touched",
   },
