@@ -40,7 +40,8 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     const methods = chosenMethods(options.methods, options.loginMethods);
     const login: ClientLoginContext = {
       options,
-      serverProof: () => this.#machine.serverProof!,
+      findIdentities: async () =>
+        options.findIdentities?.(this.#machine.serverProof!, this.#login.signal) ?? [],
       signal: this.#login.signal,
     };
     this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));

@@ -1,6 +1,5 @@
 import type { ClientAsk, ClientMethod, Identity } from "@nacre/auth";
 import { isPrivateKey, type PrivateKey } from "@nacre/keys/internal";
-import type { ServerProof } from "@nacre/transport";
 import { usage } from "../../check.ts";
 import { chosenMethods } from "../chosen-methods.ts";
 import type { ClientProvider, ConnectOptions, LoginOptions, RemoteIdentity } from "./options.ts";
@@ -20,9 +19,9 @@ export interface ClientLoginMethod {
 
 /** What the application's part of a client's login method knows. */
 export interface ClientLoginContext {
-  readonly options: LoginOptions & Pick<ClientProvider, "findIdentities">;
-  /** Returns what the server proved in the first key exchange. */
-  readonly serverProof: () => ServerProof;
+  readonly options: LoginOptions;
+  /** Returns the keys to log in with, if `identities` has none because they depend on the server. */
+  readonly findIdentities: () => Promise<readonly (PrivateKey | RemoteIdentity)[]>;
   /** Aborts when the login ends, successfully or not: cancel pending prompts then. */
   readonly signal: AbortSignal;
 }

@@ -11,7 +11,7 @@ export const clientPublickey: ClientLoginMethod = {
     let identities = login.options.identities ?? [];
     return async (ask) => {
       if (ask.type === "identities") {
-        identities = await login.options.findIdentities!(login.serverProof(), login.signal);
+        identities = await login.findIdentities();
         return identities.map(identityOf);
       }
       if (ask.type !== "sign") return undefined;
