@@ -49,7 +49,7 @@ describe("one line of 1 MiB", () => {
     ["algorithms", "Ciphers ", "a,"],
     ["names", "SendEnv ", "-a* "],
   ])("is an error: %s", (_, beginning, filling) => {
-    const text = message(`${long(beginning, filling)}`);
+    const text = message(long(beginning, filling));
     expect(text).toMatch(/^\/c:? line 1|^Unsupported|\/c line 1/m);
   });
 });

@@ -43,7 +43,9 @@ export const reconnectCase: Case = {
         ["never away: connect and `echo ok`", spread(connects, 0)],
         ...AWAY.map((away) => [`away for ${away} ms`, spread(times.get(away)!, 0)]),
       ],
-      notes: ["The first attempt begins at once, the second after 0.8 to 1.2 s. One that comes too early is followed by a third after 1.6 to 2.4 s."],
+      notes: [
+        "The first attempt begins at once, the second after 0.8 to 1.2 s. One that comes too early is followed by a third after 1.6 to 2.4 s.",
+      ],
     };
     return { tables: [table], samples };
   },

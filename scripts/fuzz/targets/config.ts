@@ -46,7 +46,7 @@ function resolved(
       ...request,
     });
     const found = answerQuestions(asking, {
-      file: ({ path }) => (files[path] === undefined ? { problem: "missing" } : { text: files[path]! }),
+      file: ({ path }) => (files[path] === undefined ? { problem: "missing" } : { text: files[path] }),
       glob: ({ pattern }) => (pattern === "/i" ? ["/i"] : []),
       command: ({ command }) => command.length % 2,
       addresses: () => ["127.0.0.1", "::1"],
@@ -62,9 +62,10 @@ function resolved(
   }
 }
 
+const seed = (...texts: readonly string[]) => strings(...texts.map((text) => utf8Encode(text)));
+
 /** The first inputs of this target. */
 export function configSeeds(): Readonly<Record<string, readonly Uint8Array[]>> {
-  const seed = (...texts: readonly string[]) => strings(...texts.map((text) => utf8Encode(text)));
   return {
     config: [
       seed("Host a !b*\nPort 5\nInclude /i\nUser u%n\n", "Match final host c.x\nSendEnv A -B*\n", "Ciphers ^b", "a"),

@@ -74,8 +74,8 @@ function print(
 }
 
 /**
- * Compares the lines of an error with what `ssh` prints, with `\n` between the lines. A log level may hide all of it, or all lines except the last
- * line. The line that names the place of a text that cannot be expanded is Nacre's own.
+ * Compares the lines of an error with what `ssh` prints, with `\n` between the lines. A log level may hide all lines, or all except the
+ * last one. The line that names the place of a text that cannot be expanded is Nacre's own.
  */
 export function sameError(ours: string, theirs: string): boolean {
   const kept = ours.split("\n").filter((line) => !line.endsWith(": cannot be expanded"));
