@@ -1,4 +1,4 @@
-// The parts of `nacre/extend` that a client loads only when it serves, forwards or reconnects. Bundlers place the code of an entry as a
+// The parts of `nacre/extend` that a client loads only when it serves, forwards, reconnects or shares a connection. Bundlers place the code of an entry as a
 // whole, so these have an entry of their own.
 
 export { serverMethods } from "./login/methods/list.ts";
@@ -11,3 +11,5 @@ export { bridge, bridgeDialled } from "./users/forward/bridge.ts";
 export { type DialHandler, openDialled } from "./users/forward/dial.ts";
 export { ProxyHandshake } from "./users/forward/proxy-handshake.ts";
 export type { ProxyTarget } from "./users/forward/proxy-protocol.ts";
+export type { MasterAnswer, MasterForward, MasterPlace, MasterRequest } from "./shared/control-messages.ts";
+export { type Master, openMaster } from "./shared/master.ts";

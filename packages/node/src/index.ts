@@ -134,7 +134,7 @@ export {
   type WriteEnd,
   type WriteTarget,
 } from "nacre/extend";
-export type { Client, ClientTransferOptions, LocalSource } from "./connect/client.ts";
+export { Client, type ClientTransferOptions, type LocalSource } from "./connect/client.ts";
 export { connect } from "./connect/connect.ts";
 export type { ConnectOptions, Hop, HopOptions, Via } from "./connect/options.ts";
 export type { NodeProcess } from "./connect/process.ts";

@@ -68,6 +68,7 @@ export interface Settings {
   hostKeyAlgorithms?: readonly string[] | undefined;
   proxyJumpIsTyped?: boolean | undefined;
   controlPath?: string | undefined;
+  controlMaster?: "no" | "yes" | "ask" | "auto" | "autoask" | undefined;
   controlCommand?: string | undefined;
   quiet?: boolean | undefined;
   verbose?: boolean | undefined;

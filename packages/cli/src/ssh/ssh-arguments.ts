@@ -35,8 +35,11 @@ export interface SshArguments extends ConnectionArguments {
   readonly exitOnForwardFailure: boolean;
   /** Whether to ask nothing at the terminal. */
   readonly batchMode: boolean;
-  /** Command for the connection that a control socket shares (`-O`). */
+  /** Command for the master at the control socket (`-O`). */
   readonly control: { readonly command: string; readonly path: string } | undefined;
+  /** Path of the control socket of a master; `undefined` for none. */
+  readonly controlPath: string | undefined;
+  readonly controlMaster: NonNullable<Settings["controlMaster"]>;
   /** Whether to print no messages. */
   readonly quiet: boolean;
   /** Whether to print the stages of the connection, as `ssh -v` does. */
@@ -136,6 +139,8 @@ function argumentsOf(settings: Settings, typedHost: string, command: readonly st
     exitOnForwardFailure: settings.exitOnForwardFailure ?? stdioTarget !== undefined,
     batchMode: settings.batchMode ?? false,
     control: controlCommand === undefined ? undefined : { command: controlCommand, path: controlPath! },
+    controlPath: controlPath?.toLowerCase() === "none" ? undefined : controlPath,
+    controlMaster: settings.controlMaster ?? "no",
     quiet: settings.quiet ?? false,
     verbose: settings.verbose ?? false,
     logFile: settings.logFile,

@@ -50,7 +50,7 @@ export const SSH_OPTIONS: Readonly<Record<string, Row>> = {
   "-C": nothing,
   "-G": refused("flag", "-G is not supported yet, because ssh_config is not read"),
   "-K": nothing,
-  "-M": flag(each("notes", () => NO_MASTER)),
+  "-M": flag((settings) => applyKeyword(settings, "ControlMaster yes")),
   "-N": flag((settings) => {
     if (settings.sessionType === "subsystem") throw sshUsage("Cannot specify -N with -s/SessionType");
     settings.sessionType = "none";
@@ -133,7 +133,5 @@ export const SSH_OPTIONS: Readonly<Record<string, Row>> = {
 
 const CONTROL_COMMANDS = ["check", "forward", "conninfo", "channels", "cancel", "exit", "stop", "proxy"];
 
-/** Said for -M and `ControlMaster=yes`. */
-export const NO_MASTER = "this connection is not shared: nacre makes no control socket";
 
 const NO_X11 = "X11 forwarding is not supported; continuing without it";

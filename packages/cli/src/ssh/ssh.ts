@@ -1,4 +1,4 @@
-import { existsSync, openSync, writeSync } from "node:fs";
+import { openSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { account, type Client } from "@nacre/node";
 import { escapeText, type SshError } from "@nacre/wire";
@@ -51,9 +51,10 @@ async function ssh(line: readonly string[], version: () => string, background?: 
     }
   }
   const words = readSshWords(split);
-  if (words.control !== undefined) return control(words.control);
   if (words.quiet) redirectMessages(() => {});
   else if (words.logFile !== undefined) redirectMessages(logTo(words.logFile));
+  if (words.control !== undefined && words.control.command !== "proxy")
+    return (await import("./master/control.ts")).controlMaster({ ...words.control, forwards: words.forwards });
   if (words.inBackground && background === undefined) return startInBackground(line, words.hasSession);
   for (const note of words.notes) say(`nacre: ${note}`);
   try {
@@ -72,6 +73,14 @@ async function ssh(line: readonly string[], version: () => string, background?: 
  * connection. `background` is set in the process that `-f` starts.
  */
 async function run(words: SshArguments, version: () => string, background: Background | undefined): Promise<number> {
+  if (words.controlPath !== undefined) {
+    const { runByMaster } = await import("./master/run-by-master.ts");
+    const status = await runByMaster(words, (client) =>
+      useConnection(client, { ...words, forwards: [] }, "", background),
+    );
+    if (status !== undefined) return status;
+    if (words.control !== undefined) return FAILURE;
+  }
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const terminal = words.batchMode
     ? undefined
@@ -82,11 +91,7 @@ async function run(words: SshArguments, version: () => string, background: Backg
   try {
     const setup = { terminal, keyLog, earlyChannel: words.hasSession, trace };
     const { client, typedAhead } = await logIn(words, words, setup);
-    try {
-      return await useConnection(client, words, typedAhead, background);
-    } finally {
-      await client.close();
-    }
+    return await useConnection(client, words, typedAhead, background);
   } finally {
     keyLog?.close();
   }
@@ -107,15 +112,7 @@ function logTo(path: string): (text: string) => void {
   }
 }
 
-/** Reports that `-O` fails, because nacre uses no control socket. */
-function control({ command, path }: NonNullable<SshArguments["control"]>): number {
-  const state = existsSync(path) ? "Connection refused" : "No such file or directory";
-  say(`nacre: Control socket connect(${escapeText(path)}): ${state}`);
-  if (existsSync(path)) say(`nacre: -O ${command} is not supported yet; use ssh -O ${command}`);
-  return FAILURE;
-}
-
-/** Runs the forwards and the session that the command line requests. Returns the exit status. */
+/** Runs the forwards and the session that the command line requests, and closes the connection. Returns the exit status. */
 async function useConnection(
   client: Client,
   words: SshArguments,
@@ -161,6 +158,7 @@ async function useConnection(
     return status;
   } finally {
     await close();
+    await client.close();
   }
 }
 

@@ -1,0 +1,120 @@
+import { Client } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import type { Master } from "nacre/internal-on-demand";
+import { oneLine } from "../../one-line.ts";
+import { say } from "../../say.ts";
+import type { SshArguments } from "../ssh-arguments.ts";
+import { reachMaster } from "./control-socket.ts";
+import { requestForwards } from "./forwards.ts";
+import { dialByMaster, runStdioOver } from "./stdio-by-master.ts";
+
+/** The part of the arguments that decides about a master. */
+export type MasterArguments = Pick<
+  SshArguments,
+  | "control"
+  | "controlPath"
+  | "controlMaster"
+  | "forwards"
+  | "stdioTarget"
+  | "forwardAgent"
+  | "hasSession"
+  | "verbose"
+>;
+
+/**
+ * Does what the arguments ask for over the connection that a master of ssh(1) at ControlPath shares, and resolves with the exit status.
+ * `runSession` runs the command or shell on a client, and closes the client.
+ *
+ * Resolves with `undefined` if this process must connect by itself: there is no master, the master or its server refused, or the call needs
+ * what a master does not carry. Then it has said why, where ssh(1) does.
+ */
+export async function runByMaster(
+  words: MasterArguments,
+  runSession: (client: Client) => Promise<number>,
+): Promise<number | undefined> {
+  const { controlPath: path, stdioTarget } = words;
+  if (path === undefined || !mayUseMaster(words)) return undefined;
+  const run = await explained(path, async () => {
+    const master = await masterAt(path, words);
+    if (master === undefined) return undefined;
+    if (words.verbose) say(`debug1: auto-mux: Trying existing master at '${escapeText(path)}'`);
+    if (!(await openForwards(master, words))) return undefined;
+    if (stdioTarget !== undefined) {
+      const socket = await dialByMaster(master, stdioTarget);
+      return socket && (() => runStdioOver(socket, stdioTarget));
+    }
+    const client = await clientOf(master, words.hasSession);
+    return client && (() => runSession(client));
+  });
+  return run?.();
+}
+
+/**
+ * ssh(1) with ControlMaster=yes connects in order to become a master. A forwarded agent would need opens of the server, which a master
+ * keeps to itself. `-O proxy` always asks for the master.
+ */
+function mayUseMaster({ control, controlMaster, forwardAgent }: MasterArguments): boolean {
+  const hasAgent = forwardAgent && Boolean(process.env.SSH_AUTH_SOCK);
+  return control !== undefined || (!hasAgent && controlMaster !== "yes" && controlMaster !== "ask");
+}
+
+/** Calls `work`. Prints the error of a master that fails, and resolves with `undefined` then. */
+async function explained<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SshError) || error.code === "usage") throw error;
+    say(`nacre: ${oneLine(escapeText(`the master at ${path}: ${error.message}`))}`);
+    return undefined;
+  }
+}
+
+async function masterAt(path: string, { control, controlMaster }: MasterArguments): Promise<Master | undefined> {
+  const master = await reachMaster(path);
+  if (!("message" in master)) return master;
+  // A socket that is missing or left over from a master is usual, unless ControlMaster=no says that there is one.
+  const isUsual = master.code === "ENOENT" || (master.code === "ECONNREFUSED" && controlMaster !== "no");
+  if (control !== undefined || !isUsual) say(escapeText(master.message));
+  return undefined;
+}
+
+/** Opens the forwards at the master. If one fails, ends the connection to the master. Resolves with whether all are open. */
+async function openForwards(master: Master, { forwards }: MasterArguments): Promise<boolean> {
+  const areOpen = await requestForwards(master, "open-forward", forwards, (port, target) =>
+    say(`Allocated port ${port} for remote forward to ${target?.host ?? target?.path ?? ""}:${target?.port ?? 0}`),
+  );
+  if (areOpen) return true;
+  say("muxclient: master forward request failed");
+  await master.close();
+  return false;
+}
+
+/** Resolves with a client whose first session is open, or with `undefined` if the server refused it. */
+async function clientOf(master: Master, hasSession: boolean): Promise<Client | undefined> {
+  const connection = await master.share(hasSession);
+  try {
+    await withoutSignals(connection.early);
+    return new Client(connection);
+  } catch (error) {
+    if (!(error instanceof SshError) || error.code !== "channel-open-failed") throw error;
+    say("mux_client_request_session: session request failed: Session open refused by peer");
+    // The connection stays open until this process ends: a client that leaves after a refused open ends the master of OpenSSH, and with it
+    // all its sessions ("chan_send_close2: no remote_id").
+    return undefined;
+  }
+}
+
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+
+/** Lets signals wait for `opening`: a client that leaves before its open is answered ends the master, too. */
+async function withoutSignals(opening: Promise<unknown> | undefined): Promise<void> {
+  const waiting: NodeJS.Signals[] = [];
+  const wait = (signal: NodeJS.Signals): void => void waiting.push(signal);
+  for (const signal of SIGNALS) process.on(signal, wait);
+  try {
+    await opening;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, wait);
+    for (const signal of waiting) process.kill(process.pid, signal);
+  }
+}
