@@ -47,7 +47,7 @@ describe("applyKeyword", () => {
         "ForwardX11=no",
         "GSSAPIAuthentication no",
       ],
-      {},
+      { controlMaster: "auto" },
     ],
     [["ProxyCommand=none", "Tunnel=no", "RequiredRSASize=2048", "Protocol 2"], {}],
   ])("reads %j", (lines, expected) => {

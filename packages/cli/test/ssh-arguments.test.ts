@@ -30,6 +30,8 @@ const DEFAULTS: SshArguments = {
   exitOnForwardFailure: false,
   batchMode: false,
   control: undefined,
+  controlPath: undefined,
+  controlMaster: "no",
   quiet: false,
   verbose: false,
   logFile: undefined,
@@ -153,7 +155,10 @@ describe("parseSshArguments", () => {
     ],
     ["-2 -a -x host -s sftp", { isSubsystem: true, command: "sftp" }],
     ["-nTxa host ls", { hasInput: false, requestTty: "no", command: "ls" }],
-    ["-C -o ControlMaster=auto -o ControlPersist=60s -o ControlPath=/tmp/x host ls", { command: "ls" }],
+    [
+      "-C -o ControlMaster=auto -o ControlPersist=60s -o ControlPath=/tmp/x host ls",
+      { command: "ls", controlPath: "/tmp/x", controlMaster: "auto" },
+    ],
     ["-e none -q host", { escapeChar: undefined, quiet: true }],
     [
       "-v -T -D 1080 -o ConnectTimeout=15 host bash",
@@ -174,7 +179,14 @@ describe("parseSshArguments", () => {
     ["-a -A host", { forwardAgent: true }],
     ["-b ::1 -b 127.0.0.1 host", { localAddress: "127.0.0.1" }],
     ["-o Port=1 -p 2 host", { port: 1 }],
-    ["-M -S /tmp/x host", { notes: ["this connection is not shared: nacre makes no control socket"] }],
+    [
+      "-M -S /tmp/x host",
+      {
+        controlPath: "/tmp/x",
+        controlMaster: "yes",
+        notes: ["this connection is not shared: nacre makes no control socket"],
+      },
+    ],
     ["-X -Y host", { notes: ["X11 forwarding is not supported; continuing without it"] }],
     ["-K -k -y -P tag -F none host", {}],
     ["-4 host", { localAddress: "0.0.0.0" }],
@@ -191,7 +203,7 @@ describe("parseSshArguments", () => {
         exitOnForwardFailure: true,
       },
     ],
-    ["-S /tmp/x -O check host", { control: { command: "check", path: "/tmp/x" } }],
+    ["-S /tmp/x -O check host", { control: { command: "check", path: "/tmp/x" }, controlPath: "/tmp/x" }],
   ])("reads %s as ssh does", (line, expected) => {
     expect(parse(line)).toEqual({ ...DEFAULTS, ...expected });
   });

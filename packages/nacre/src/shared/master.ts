@@ -130,11 +130,9 @@ class ControlConnection implements Master, DuplexHandler {
   #exchange<T>(message: Uint8Array, decode: (message: Uint8Array) => T, milliseconds: number): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.#state.kind === "ended") return reject(this.#state.error);
-      const timer = setTimeout(
-        () => this.#end(new SshError("connect-timeout", `the master did not answer within ${milliseconds / 1000} s`)),
-        // rule: master-silent
-        milliseconds,
-      );
+      const expire = (): void =>
+        void this.#end(new SshError("connect-timeout", `the master did not answer within ${milliseconds / 1000} s`));
+      const timer = setTimeout(expire, /* rule: master-silent */ milliseconds);
       const failed = (error: SshError): void => {
         clearTimeout(timer);
         reject(error);

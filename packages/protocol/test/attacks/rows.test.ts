@@ -46,6 +46,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     "Agent protocol": 20,
     "Agent forwarding": 1,
     Reconnecting: 2,
+    "Masters of OpenSSH": 5,
   });
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
   for (const { title, missing, client, server } of rows) {

@@ -28,6 +28,8 @@ export async function dialByMaster(master: Master, target: ForwardTarget): Promi
     // Nothing listens to it yet.
     socket.pause();
     await once(socket, "connect");
+    // By the answer the master has accepted the connection, which the end of the listener would reset before.
+    await master.request({ type: "alive-check" });
     await requestForwards(master, "close-forward", forwards, () => {});
     return socket;
   } finally {
@@ -41,7 +43,8 @@ export async function runStdioOver(socket: Socket, target: ForwardTarget): Promi
   let isRefused = false;
   socket.once("end", () => {
     // The master closes the connection without a word, whether the server refused the target or the target said nothing.
-    isRefused = socket.bytesRead === 0 && !socket.writableEnded;
+    const isAnswered = socket.bytesRead > 0 || (socket.writableEnded && socket.bytesWritten > 0);
+    isRefused = !isAnswered;
   });
   let broken: Error | undefined;
   socket.on("error", (error) => (broken = error));
