@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { Writer } from "@nacre/wire";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { redirectMessages } from "../src/say.ts";
-import { reachMaster } from "../src/ssh/master/control-socket.ts";
 import { controlMaster } from "../src/ssh/master/control.ts";
+import { reachMaster } from "../src/ssh/master/control-socket.ts";
 import { type MasterArguments, runByMaster } from "../src/ssh/master/run-by-master.ts";
 import { temporaryFolder } from "./support.ts";
 
@@ -38,12 +38,12 @@ function messages(): string[] {
 }
 
 const WORDS: MasterArguments = {
-  control: undefined,
   controlPath: undefined,
   controlMaster: "no",
+  onlyMaster: false,
   forwards: [],
   stdioTarget: undefined,
-  forwardAgent: undefined,
+  forwardsAgent: false,
   hasSession: true,
   verbose: false,
 };
@@ -104,7 +104,9 @@ describe("a control socket", () => {
     await listenAt(path, (socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n"));
     const said = messages();
     expect(await runByMaster({ ...WORDS, controlPath: path }, neverRun)).toBeUndefined();
-    expect(said).toEqual([expect.stringMatching(/^nacre: the master at .*m: the master sent a message of 1213486160 bytes/)]);
+    expect(said).toEqual([
+      expect.stringMatching(/^nacre: the master at .*m: the master sent a message of 1213486160 bytes/),
+    ]);
     rmSync(path);
   });
 
@@ -112,11 +114,9 @@ describe("a control socket", () => {
     const path = join(await temporaryFolder(), "m");
     let connections = 0;
     await listenAt(path, () => connections++);
-    vi.stubEnv("SSH_AUTH_SOCK", "/agent");
-    onTestFinished(() => void vi.unstubAllEnvs());
     const words = { ...WORDS, controlPath: path };
     for (const one of [
-      { ...words, forwardAgent: true },
+      { ...words, forwardsAgent: true },
       { ...words, controlMaster: "yes" },
       { ...words, controlMaster: "ask" },
       WORDS,

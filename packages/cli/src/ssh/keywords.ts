@@ -112,7 +112,15 @@ const KEYWORDS: Readonly<Record<string, Row>> = {
   connectionattempts: one((_, value) => void integer(value)),
   connecttimeout: one(first("connectTimeout", connectTimeout)),
   controlmaster: one((settings, value) => {
-    const names = { yes: "yes", true: "yes", ask: "ask", no: "no", false: "no", auto: "auto", autoask: "autoask" } as const;
+    const names = {
+      yes: "yes",
+      true: "yes",
+      ask: "ask",
+      no: "no",
+      false: "no",
+      auto: "auto",
+      autoask: "autoask",
+    } as const;
     settings.controlMaster ??= choice<(typeof names)[keyof typeof names]>(names)(value);
     if (/^(yes|true|ask)$/i.test(value))
       settings.notes.push("this connection is not shared: nacre makes no control socket");

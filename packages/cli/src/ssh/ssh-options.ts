@@ -133,5 +133,4 @@ export const SSH_OPTIONS: Readonly<Record<string, Row>> = {
 
 const CONTROL_COMMANDS = ["check", "forward", "conninfo", "channels", "cancel", "exit", "stop", "proxy"];
 
-
 const NO_X11 = "X11 forwarding is not supported; continuing without it";

@@ -75,11 +75,13 @@ async function ssh(line: readonly string[], version: () => string, background?: 
 async function run(words: SshArguments, version: () => string, background: Background | undefined): Promise<number> {
   if (words.controlPath !== undefined) {
     const { runByMaster } = await import("./master/run-by-master.ts");
-    const status = await runByMaster(words, (client) =>
+    const onlyMaster = words.control !== undefined;
+    const forwardsAgent = words.forwardAgent === true && Boolean(process.env.SSH_AUTH_SOCK);
+    const status = await runByMaster({ ...words, onlyMaster, forwardsAgent }, (client) =>
       useConnection(client, { ...words, forwards: [] }, "", background),
     );
     if (status !== undefined) return status;
-    if (words.control !== undefined) return FAILURE;
+    if (onlyMaster) return FAILURE;
   }
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const terminal = words.batchMode
@@ -91,7 +93,11 @@ async function run(words: SshArguments, version: () => string, background: Backg
   try {
     const setup = { terminal, keyLog, earlyChannel: words.hasSession, trace };
     const { client, typedAhead } = await logIn(words, words, setup);
-    return await useConnection(client, words, typedAhead, background);
+    try {
+      return await useConnection(client, words, typedAhead, background);
+    } finally {
+      await client.close();
+    }
   } finally {
     keyLog?.close();
   }
@@ -112,7 +118,7 @@ function logTo(path: string): (text: string) => void {
   }
 }
 
-/** Runs the forwards and the session that the command line requests, and closes the connection. Returns the exit status. */
+/** Runs the forwards and the session that the command line requests. Returns the exit status. */
 async function useConnection(
   client: Client,
   words: SshArguments,
@@ -158,7 +164,6 @@ async function useConnection(
     return status;
   } finally {
     await close();
-    await client.close();
   }
 }
 

@@ -125,8 +125,12 @@ describe("a master of OpenSSH", () => {
     const killed = await master.nacre([], "kill -TERM $$");
     expect(killed.status).toBe(255);
     expect(killed.stderr).toContain("signal TERM");
-    expect(output(await master.nacre(["-o", "SetEnv=NACRE_X=set"], "echo $NACRE_X"))).toMatchObject({ stdout: "set\n" });
-    expect(output(await master.nacre(["-T"], undefined, "echo in a shell\n"))).toMatchObject({ stdout: "in a shell\n" });
+    expect(output(await master.nacre(["-o", "SetEnv=NACRE_X=set"], "echo $NACRE_X"))).toMatchObject({
+      stdout: "set\n",
+    });
+    expect(output(await master.nacre(["-T"], undefined, "echo in a shell\n"))).toMatchObject({
+      stdout: "in a shell\n",
+    });
     // SSH_FXP_INIT, answered by SSH_FXP_VERSION.
     const sftp = await master.nacre(["-s"], "sftp", Uint8Array.of(0, 0, 0, 5, 1, 0, 0, 0, 3));
     expect([sftp.status, sftp.stdout[4]]).toEqual([0, 2]);
@@ -136,7 +140,11 @@ describe("a master of OpenSSH", () => {
 
   test("carries a terminal", async () => {
     const master = await openSshMaster();
-    const terminal = new TestTerminal(commandLine(master.words(["-tt"], "tty; read x; echo got $x")).map(quote).join(" "));
+    const terminal = new TestTerminal(
+      commandLine(master.words(["-tt"], "tty; read x; echo got $x"))
+        .map(quote)
+        .join(" "),
+    );
     await terminal.until("/dev/pts/");
     terminal.type("typed\r");
     await terminal.until("got typed");
@@ -146,9 +154,13 @@ describe("a master of OpenSSH", () => {
   test("carries SFTP of a program", async () => {
     const master = await openSshMaster();
     const program = join(folder, "nacre-as-ssh");
-    writeFileSync(program, `#!/bin/sh\nexec ${commandLine([]).map(quote).join(" ")} ${unable.map(quote).join(" ")} "$@"\n`, {
-      mode: 0o700,
-    });
+    writeFileSync(
+      program,
+      `#!/bin/sh\nexec ${commandLine([]).map(quote).join(" ")} ${unable.map(quote).join(" ")} "$@"\n`,
+      {
+        mode: 0o700,
+      },
+    );
     const child = start(["sftp", "-S", program, "-o", `ControlPath=${master.path}`, "-b", "-", "alice@127.0.0.1"]);
     child.stdin.end("pwd\n");
     expect(output(await ended(child))).toMatchObject({ status: 0, stdout: expect.stringContaining("/home/alice") });
@@ -171,9 +183,12 @@ describe("a master of OpenSSH", () => {
     const master = await openSshMaster();
     const [local, remote, socks] = [await freePort(), await freePort(), await freePort()];
     const forwards = [
-      ...["-L", `${local}:127.0.0.1:${targetPort}`],
-      ...["-R", `${remote}:127.0.0.1:${targetPort}`],
-      ...["-D", `${socks}`],
+      "-L",
+      `${local}:127.0.0.1:${targetPort}`,
+      "-R",
+      `${remote}:127.0.0.1:${targetPort}`,
+      "-D",
+      `${socks}`,
     ];
     expect(output(await master.nacre(forwards, "echo ok"))).toMatchObject({ status: 0, stdout: "ok\n" });
     expect(await ask(local, "local")).toBe("LOCAL");
@@ -221,17 +236,18 @@ describe("a master of OpenSSH", () => {
 
   test("connects standard input and output", async () => {
     const master = await openSshMaster();
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith("nacre-"));
-    expect(output(await master.nacre(["-W", `127.0.0.1:${targetPort}`], undefined, "stdio"))).toEqual({
-      status: 0,
-      stdout: "STDIO",
-      stderr: "",
-    });
-    const refused = await master.nacre(["-W", "127.0.0.1:1"]);
+    const temporary = await mkdtemp(join(folder, "t-"));
+    const forward = (place: string, input: string): Promise<Ended> => {
+      const child = start(["env", `TMPDIR=${temporary}`, ...commandLine(master.words(["-W", place]))]);
+      child.stdin.end(input);
+      return ended(child);
+    };
+    const reached = await forward(`127.0.0.1:${targetPort}`, "stdio");
+    expect(output(reached)).toEqual({ status: 0, stdout: "STDIO", stderr: "" });
+    const refused = await forward("127.0.0.1:1", "");
     expect(refused.status).toBe(255);
     expect(refused.stderr).toContain("Stdio forwarding request failed: Session open refused by peer");
-    expect(readdirSync(tmpdir()).filter((name) => name.startsWith("nacre-"))).toEqual(before);
-    // It still lives, and listens nowhere.
+    expect(readdirSync(temporary)).toEqual([]);
     expect(output(await master.nacre([], "echo ok"))).toMatchObject({ stdout: "ok\n" });
   });
 
@@ -258,7 +274,11 @@ describe("a master of OpenSSH", () => {
     await run;
 
     const other = await openSshMaster();
-    expect(output(await other.nacre(["-O", "exit"]))).toEqual({ status: 0, stdout: "", stderr: "Exit request sent.\r\n" });
+    expect(output(await other.nacre(["-O", "exit"]))).toEqual({
+      status: 0,
+      stdout: "",
+      stderr: "Exit request sent.\r\n",
+    });
     await other.exited;
   });
 
@@ -279,7 +299,9 @@ describe("a master of OpenSSH", () => {
     const sessions = [1, 2, 3, 4].map(() => start(commandLine(master.words([], "echo begun; read x; echo $x"))));
     await Promise.all(sessions.map(({ stdout }) => once(stdout, "data")));
     // With the key: -i of a later option adds to the first.
-    const child = start(commandLine(["-S", master.path, ...login.slice(2), "alice@127.0.0.1", "echo by itself; read x"]));
+    const child = start(
+      commandLine(["-S", master.path, ...login.slice(2), "alice@127.0.0.1", "echo by itself; read x"]),
+    );
     const own = ended(child);
     await once(child.stdout, "data");
     const ends = Promise.all(sessions.map(ended));

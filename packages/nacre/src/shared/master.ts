@@ -123,7 +123,8 @@ class ControlConnection implements Master, DuplexHandler {
 
   failed(cause: unknown): void {
     if (this.#state.kind === "shared") this.#state.handler?.failed(cause);
-    else this.#end(new SshError("connection-lost", `the connection to the master broke: ${reasonOf(cause)}`, { cause }));
+    else
+      this.#end(new SshError("connection-lost", `the connection to the master broke: ${reasonOf(cause)}`, { cause }));
   }
 
   /** Sends a message and resolves with the next one of the master, decoded. */

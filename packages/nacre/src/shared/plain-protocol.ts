@@ -1,12 +1,7 @@
 import { Connection } from "@nacre/connection";
 import { type ClientProtocolEvent, PROTOCOL_LIMITS } from "@nacre/protocol";
 import { Turn } from "@nacre/transport";
-import {
-  type Bytes,
-  SSH_MSG_CHANNEL_FAILURE,
-  SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
-  SshError,
-} from "@nacre/wire";
+import { type Bytes, SSH_MSG_CHANNEL_FAILURE, SSH_MSG_CHANNEL_OPEN_CONFIRMATION, SshError } from "@nacre/wire";
 import type { DrivenMachine } from "../mux/engine.ts";
 import { FrameReader } from "./frames.ts";
 import { PlainSink } from "./plain-sink.ts";
@@ -125,11 +120,15 @@ export class PlainProtocol implements DrivenMachine<ClientProtocolEvent> {
  */
 function payloadOf(frame: Bytes): Bytes {
   // rule: master-packet-padding
-  if (frame[0] !== 0) throw new SshError("packet-padding", `the master sent a packet with ${frame[0]} bytes of padding`);
+  if (frame[0] !== 0)
+    throw new SshError("packet-padding", `the master sent a packet with ${frame[0]} bytes of padding`);
   const type = frame[1] ?? 0;
   const [first, last] = [SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number, SSH_MSG_CHANNEL_FAILURE.number];
   // rule: master-packet-type
   if (type < first || type > last)
-    throw new SshError("unexpected-message", `the master sent message ${type}, which is none of a channel that is open`);
+    throw new SshError(
+      "unexpected-message",
+      `the master sent message ${type}, which is none of a channel that is open`,
+    );
   return frame.subarray(1);
 }

@@ -2,9 +2,11 @@ import { code, failure } from "@nacre/testing/nacre/outcomes";
 import { concatBytes } from "@nacre/wire";
 import { describe, expect, test, vi } from "vitest";
 import { openMaster } from "../../src/shared/master.ts";
-import { FakeMaster, hello, HELLO, MUX, muxMessage, proxies } from "./support.ts";
+import { FakeMaster, HELLO, hello, MUX, muxMessage, proxies } from "./support.ts";
 
 const alive = (id: number): Uint8Array => muxMessage([MUX.ALIVE, id, 99]);
+
+const silent = (): undefined => undefined;
 
 describe("a master", () => {
   test("answers requests in their order, each with a number of its own", async () => {
@@ -62,7 +64,6 @@ describe("a master", () => {
   test("master: silence · client", async () => {
     vi.useFakeTimers();
     try {
-      const silent = (): undefined => undefined;
       const opening = failure(openMaster(new FakeMaster(silent)));
       await vi.advanceTimersByTimeAsync(10_000);
       const fake = new FakeMaster(hello, silent);

@@ -1,5 +1,5 @@
 import { expectError } from "@nacre/testing/errors";
-import { type Bytes, concatBytes, Reader, SshError, Writer } from "@nacre/wire";
+import { type Bytes, concatBytes, Reader, SshError, toHex, Writer } from "@nacre/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -18,13 +18,19 @@ const MAX = 256 * 1024;
 /** Returns the message in a frame. */
 const body = (frame: Uint8Array): Uint8Array => frame.subarray(4);
 
-describe("frames", () => {
-  const read = (reader: FrameReader): Bytes[] => {
-    const frames: Bytes[] = [];
-    for (let frame = reader.next(); frame !== undefined; frame = reader.next()) frames.push(frame);
-    return frames;
-  };
+/** Returns what a request has for a place. */
+function encoded({ host = "", port, path }: MasterPlace): unknown[] {
+  return path === undefined ? [host, port] : [path, 0xffff_fffe];
+}
 
+/** Reads all complete frames. */
+function read(reader: FrameReader): Bytes[] {
+  const frames: Bytes[] = [];
+  for (let frame = reader.next(); frame !== undefined; frame = reader.next()) frames.push(frame);
+  return frames;
+}
+
+describe("frames", () => {
   test("are the same however the bytes are cut", () => {
     const sent = [Uint8Array.of(1), new Uint8Array(300).fill(7), Uint8Array.of(2, 3)];
     const bytes = concatBytes(...sent.map(framed));
@@ -84,13 +90,11 @@ describe("the first message", () => {
 });
 
 describe("requests", () => {
-  const bytes = (message: Uint8Array): Buffer => Buffer.from(message);
-
   test("are a type and a number", () => {
-    expect(bytes(encodeRequest({ type: "alive-check" }, 0)).toString("hex")).toBe("1000000400000000");
-    expect(bytes(encodeRequest({ type: "terminate" }, 1)).toString("hex")).toBe("1000000500000001");
-    expect(bytes(encodeRequest({ type: "stop-listening" }, 2)).toString("hex")).toBe("1000000900000002");
-    expect(bytes(encodeRequest({ type: "proxy" }, 258)).toString("hex")).toBe("1000000f00000102");
+    expect(toHex(encodeRequest({ type: "alive-check" }, 0))).toBe("1000000400000000");
+    expect(toHex(encodeRequest({ type: "terminate" }, 1))).toBe("1000000500000001");
+    expect(toHex(encodeRequest({ type: "stop-listening" }, 2))).toBe("1000000900000002");
+    expect(toHex(encodeRequest({ type: "proxy" }, 258))).toBe("1000000f00000102");
   });
 
   const place = fc.oneof<[fc.Arbitrary<MasterPlace>, fc.Arbitrary<MasterPlace>]>(
@@ -101,19 +105,23 @@ describe("requests", () => {
   test("have the places of a forward", () => {
     const kinds = fc.constantFrom("local", "remote", "dynamic");
     const types = fc.constantFrom("open-forward", "close-forward");
-    const check = fc.property(types, kinds, place, fc.option(place, { nil: undefined }), (type, kind, listen, target) => {
-      const reader = new Reader(encodeRequest({ type, forward: { kind, listen, target } }, 9), "request");
-      const readPlace = (): unknown[] => [reader.utf8("address"), reader.uint32("port")];
-      const expected = ({ host = "", port, path }: MasterPlace): unknown[] =>
-        path === undefined ? [host, port] : [path, 0xffff_fffe];
-      expect(reader.uint32("type")).toBe(type === "open-forward" ? 0x10000006 : 0x10000007);
-      expect(reader.uint32("id")).toBe(9);
-      expect(reader.uint32("kind")).toBe({ local: 1, remote: 2, dynamic: 3 }[kind]);
-      expect(readPlace()).toEqual(expected(listen));
-      // What ssh(1) sends for SOCKS. The master compares it when the forward is cancelled.
-      expect(readPlace()).toEqual(target === undefined ? ["socks", 0] : expected(target));
-      reader.end();
-    });
+    const check = fc.property(
+      types,
+      kinds,
+      place,
+      fc.option(place, { nil: undefined }),
+      (type, kind, listen, target) => {
+        const reader = new Reader(encodeRequest({ type, forward: { kind, listen, target } }, 9), "request");
+        const readPlace = (): unknown[] => [reader.utf8("address"), reader.uint32("port")];
+        expect(reader.uint32("type")).toBe(type === "open-forward" ? 0x10000006 : 0x10000007);
+        expect(reader.uint32("id")).toBe(9);
+        expect(reader.uint32("kind")).toBe({ local: 1, remote: 2, dynamic: 3 }[kind]);
+        expect(readPlace()).toEqual(encoded(listen));
+        // What ssh(1) sends for SOCKS. The master compares it when the forward is cancelled.
+        expect(readPlace()).toEqual(target === undefined ? ["socks", 0] : encoded(target));
+        reader.end();
+      },
+    );
     fc.assert(check);
   });
 });
@@ -146,7 +154,8 @@ describe("answers", () => {
   });
 
   test("with an invalid port or an unknown type are refused", () => {
-    for (const port of [0, 65536]) expectError("malformed-message", () => decodeAnswer(body(muxMessage([MUX.REMOTE_PORT, 3, port])), 3));
+    for (const port of [0, 65536])
+      expectError("malformed-message", () => decodeAnswer(body(muxMessage([MUX.REMOTE_PORT, 3, port])), 3));
     for (const type of [MUX.HELLO, MUX.TERMINATE, 0x80000006, 0])
       expectError("unexpected-message", () => decodeAnswer(body(muxMessage([type, 3])), 3));
   });

@@ -1,19 +1,11 @@
 import { code, failure } from "@nacre/testing/nacre/outcomes";
-import {
-  concatBytes,
-  SSH_MSG_CHANNEL_OPEN,
-  SSH_MSG_GLOBAL_REQUEST,
-  SSH_MSG_REQUEST_SUCCESS,
-  utf8Encode,
-  Writer,
-} from "@nacre/wire";
-import { connectionOf } from "../../src/users/client/client.ts";
+import { SSH_MSG_CHANNEL_OPEN, SSH_MSG_GLOBAL_REQUEST, SSH_MSG_REQUEST_SUCCESS, utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { Client } from "../../src/users/client/client.ts";
+import { openMaster } from "../../src/shared/master.ts";
+import { Client, connectionOf } from "../../src/users/client/client.ts";
 import { dial, listen } from "../../src/users/forward/client.ts";
 import { exec } from "../../src/users/session/exec.ts";
-import { openMaster } from "../../src/shared/master.ts";
-import { FakeMaster, framed, hello, proxies, serverBehind } from "./support.ts";
+import { FakeMaster, hello, packet, proxies, serverBehind } from "./support.ts";
 
 interface Shared {
   readonly client: Client;
@@ -28,10 +20,16 @@ async function share(opensSession = false): Promise<Shared> {
   return { client, master, server };
 }
 
-const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+/** Lets the server accept the open that it has received. Returns its number for the channel. */
+function accept({ connection, flush }: Shared["server"]): number {
+  const open = connection.nextEvent();
+  if (open?.type !== "open-request") throw new Error("no open");
+  const id = connection.answerOpen(open.token, true)!;
+  flush();
+  return id;
+}
 
-/** Returns a packet of the master. */
-const packet = (payload: Uint8Array, padding = 0): Uint8Array => framed(concatBytes(Uint8Array.of(padding), payload));
+const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 describe("a connection that a master shares", () => {
   test("runs a command", async () => {
@@ -70,9 +68,7 @@ describe("a connection that a master shares", () => {
     const { client, master, server } = await share();
     const opening = client.openChannel("direct-tcpip");
     await tick();
-    const open = server.connection.nextEvent();
-    const id = server.connection.answerOpen((open as { token: never }).token, true)!;
-    server.flush();
+    const id = accept(server);
     const channel = await opening;
     const received: number[] = [];
     channel.handler = {
@@ -86,10 +82,9 @@ describe("a connection that a master shares", () => {
       closed() {},
     };
     server.connection.write(id, Uint8Array.of(1, 2, 3));
-    const { data } = master.handler;
-    // One byte at a time.
-    master.handler.data = (bytes) => bytes.forEach((byte) => data.call(master.handler, Uint8Array.of(byte)));
-    server.flush();
+    server.flush((bytes) => {
+      for (const byte of bytes) master.handler.data(Uint8Array.of(byte));
+    });
     await tick();
     expect(received).toEqual([1, 2, 3]);
     let sent = 0;
@@ -110,9 +105,7 @@ describe("a connection that a master shares", () => {
     const { client, master, server } = await share();
     const opening = client.openChannel("session");
     await tick();
-    const open = server.connection.nextEvent();
-    const id = server.connection.answerOpen((open as { token: never }).token, true)!;
-    server.flush();
+    const id = accept(server);
     const channel = await opening;
     server.connection.write(id, utf8Encode("last"));
     server.flush();

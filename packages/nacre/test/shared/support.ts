@@ -84,11 +84,16 @@ export class FakeMaster implements Duplex {
 export const hello = (): Uint8Array => HELLO;
 export const proxies = (id: number): Uint8Array => muxMessage([MUX.PROXY, id]);
 
+/** Returns a packet with its length field. */
+export const packet = (payload: Uint8Array, padding = 0): Bytes => framed(concatBytes(Uint8Array.of(padding), payload));
+
 /** The server's side of the connection that a fake master shares, and the packets that it sends to the client. */
-export function serverBehind(master: FakeMaster): { readonly connection: Connection; flush(): void } {
+export function serverBehind(master: FakeMaster): {
+  readonly connection: Connection;
+  flush: (deliver?: (bytes: Bytes) => void) => void;
+} {
   const output: Bytes[] = [];
   let begun: Bytes = new Uint8Array(0);
-  const packet = (payload: Uint8Array): Bytes => framed(concatBytes(Uint8Array.of(0), payload));
   const connection = new Connection({
     allowedChannelTypes: ["session", "direct-tcpip"],
     sink: {
@@ -101,8 +106,8 @@ export function serverBehind(master: FakeMaster): { readonly connection: Connect
     },
   });
   master.onPacket = (frame) => connection.receive(frame.subarray(1));
-  const flush = (): void => {
-    if (output.length > 0) master.handler.data(concatBytes(...output.splice(0)));
+  const flush = (deliver = (bytes: Bytes): void => master.handler.data(bytes)): void => {
+    if (output.length > 0) deliver(concatBytes(...output.splice(0)));
   };
   return { connection, flush };
 }

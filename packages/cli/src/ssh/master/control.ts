@@ -45,9 +45,7 @@ async function pass(master: Master, command: string, forwards: readonly ForwardA
     case "stop":
       return order(master, { type: "stop-listening" }, "Stop listening", "stop listening request");
     case "forward": {
-      // Scripts read the port.
-      const print = (port: number): void => void process.stdout.write(`${port}\n`);
-      if (await requestForwards(master, "open-forward", forwards, print)) return 0;
+      if (await requestForwards(master, "open-forward", forwards, printPort)) return 0;
       return refused("muxclient: master forward request failed");
     }
     default:
@@ -55,6 +53,11 @@ async function pass(master: Master, command: string, forwards: readonly ForwardA
         say("muxclient: master cancel forward request failed");
       return 0;
   }
+}
+
+/** Scripts read the port. */
+function printPort(port: number): void {
+  process.stdout.write(`${port}\n`);
 }
 
 /** Sends a request that ends something. A master that exits may do so before its answer leaves. */

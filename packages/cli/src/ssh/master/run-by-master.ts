@@ -1,29 +1,35 @@
 import { Client } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
+import type { ForwardTarget } from "nacre";
 import type { Master } from "nacre/internal-on-demand";
 import { oneLine } from "../../one-line.ts";
 import { say } from "../../say.ts";
-import type { SshArguments } from "../ssh-arguments.ts";
+import type { ForwardArgument } from "../forward-arguments.ts";
 import { reachMaster } from "./control-socket.ts";
 import { requestForwards } from "./forwards.ts";
 import { dialByMaster, runStdioOver } from "./stdio-by-master.ts";
 
-/** The part of the arguments that decides about a master. */
-export type MasterArguments = Pick<
-  SshArguments,
-  | "control"
-  | "controlPath"
-  | "controlMaster"
-  | "forwards"
-  | "stdioTarget"
-  | "forwardAgent"
-  | "hasSession"
-  | "verbose"
->;
+/** What decides about a master, and what it is asked for. */
+export interface MasterArguments {
+  /** Path of the control socket; `undefined` for none. */
+  readonly controlPath: string | undefined;
+  readonly controlMaster: "no" | "yes" | "ask" | "auto" | "autoask";
+  /** Whether the connection must be that of a master (`-O proxy`). */
+  readonly onlyMaster: boolean;
+  readonly forwards: readonly ForwardArgument[];
+  /** Target of `-W`. */
+  readonly stdioTarget: ForwardTarget | undefined;
+  /** Whether an agent is to be forwarded. */
+  readonly forwardsAgent: boolean;
+  /** Whether to run a command, a shell or a subsystem. */
+  readonly hasSession: boolean;
+  /** Whether to print the lines of `-v`. */
+  readonly verbose: boolean;
+}
 
 /**
  * Does what the arguments ask for over the connection that a master of ssh(1) at ControlPath shares, and resolves with the exit status.
- * `runSession` runs the command or shell on a client, and closes the client.
+ * `runSession` runs the command or shell on a client.
  *
  * Resolves with `undefined` if this process must connect by itself: there is no master, the master or its server refused, or the call needs
  * what a master does not carry. Then it has said why, where ssh(1) does.
@@ -44,7 +50,7 @@ export async function runByMaster(
       return socket && (() => runStdioOver(socket, stdioTarget));
     }
     const client = await clientOf(master, words.hasSession);
-    return client && (() => runSession(client));
+    return client && (() => runSession(client).finally(() => client.close()));
   });
   return run?.();
 }
@@ -53,9 +59,8 @@ export async function runByMaster(
  * ssh(1) with ControlMaster=yes connects in order to become a master. A forwarded agent would need opens of the server, which a master
  * keeps to itself. `-O proxy` always asks for the master.
  */
-function mayUseMaster({ control, controlMaster, forwardAgent }: MasterArguments): boolean {
-  const hasAgent = forwardAgent && Boolean(process.env.SSH_AUTH_SOCK);
-  return control !== undefined || (!hasAgent && controlMaster !== "yes" && controlMaster !== "ask");
+function mayUseMaster({ onlyMaster, controlMaster, forwardsAgent }: MasterArguments): boolean {
+  return onlyMaster || (!forwardsAgent && controlMaster !== "yes" && controlMaster !== "ask");
 }
 
 /** Calls `work`. Prints the error of a master that fails, and resolves with `undefined` then. */
@@ -69,12 +74,12 @@ async function explained<T>(path: string, work: () => Promise<T>): Promise<T | u
   }
 }
 
-async function masterAt(path: string, { control, controlMaster }: MasterArguments): Promise<Master | undefined> {
+async function masterAt(path: string, { onlyMaster, controlMaster }: MasterArguments): Promise<Master | undefined> {
   const master = await reachMaster(path);
   if (!("message" in master)) return master;
   // A socket that is missing or left over from a master is usual, unless ControlMaster=no says that there is one.
   const isUsual = master.code === "ENOENT" || (master.code === "ECONNREFUSED" && controlMaster !== "no");
-  if (control !== undefined || !isUsual) say(escapeText(master.message));
+  if (onlyMaster || !isUsual) say(escapeText(master.message));
   return undefined;
 }
 

@@ -52,7 +52,9 @@ export async function runStdioOver(socket: Socket, target: ForwardTarget): Promi
     await runStdio({ dial: async () => socket }, target);
   } catch (error) {
     if (broken === undefined) throw error;
-    throw new SshError("connection-lost", `the connection through the master broke: ${broken.message}`, { cause: error });
+    throw new SshError("connection-lost", `the connection through the master broke: ${broken.message}`, {
+      cause: error,
+    });
   }
   if (!isRefused) return 0;
   say("nacre: Stdio forwarding request failed: Session open refused by peer");

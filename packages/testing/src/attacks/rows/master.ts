@@ -18,11 +18,7 @@ export const MASTERS: readonly Row[] = [
       heldBy(MESSAGES, "master: bytes behind an answer · client", remove("master-answer-end")),
       heldBy(MESSAGES, "master: the answer to another request · client", remove("master-answer-id")),
       heldBy(MASTER, "master: more than an answer · client", remove("master-unasked")),
-      heldBy(
-        MASTER,
-        "master: a refusal in place of a connection · client",
-        remove("master-shares"),
-      ),
+      heldBy(MASTER, "master: a refusal in place of a connection · client", remove("master-shares")),
     ],
     server: "not touched",
   },
