@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { redirectMessages } from "../src/say.ts";
 import { controlMaster } from "../src/ssh/master/control.ts";
 import { reachMaster } from "../src/ssh/master/control-socket.ts";
-import { type MasterArguments, runByMaster } from "../src/ssh/master/run-by-master.ts";
+import { type MasterArguments, type MasterWork, runByMaster } from "../src/ssh/master/run-by-master.ts";
 import { temporaryFolder } from "./support.ts";
 
 const HELLO = new Writer().string(new Writer().uint32(1).uint32(4).finish()).finish();
@@ -48,7 +48,10 @@ const WORDS: MasterArguments = {
   verbose: false,
 };
 
-const neverRun = (): Promise<number> => Promise.reject(new Error("ran"));
+const neverRun: MasterWork = {
+  session: () => Promise.reject(new Error("ran")),
+  stdio: () => Promise.reject(new Error("ran")),
+};
 
 test("master: a socket of another user · client", async () => {
   const path = join(await temporaryFolder(), "m");

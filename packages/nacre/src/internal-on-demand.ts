@@ -1,5 +1,5 @@
-// The parts of `nacre/extend` that a client loads only when it serves, forwards, reconnects or shares a connection. Bundlers place the code of an entry as a
-// whole, so these have an entry of their own.
+// The parts of `nacre/extend` that a client loads only when it serves, forwards, reconnects or uses a master of OpenSSH. Bundlers place the
+// code of an entry as a whole, so these have an entry of their own.
 
 export { serverMethods } from "./login/methods/list.ts";
 export { SERVER_LIMITS } from "./login/server/limits.ts";

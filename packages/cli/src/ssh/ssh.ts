@@ -77,8 +77,12 @@ async function run(words: SshArguments, version: () => string, background: Backg
     const { runByMaster } = await import("./master/run-by-master.ts");
     const onlyMaster = words.control !== undefined;
     const forwardsAgent = words.forwardAgent === true && Boolean(process.env.SSH_AUTH_SOCK);
-    const status = await runByMaster({ ...words, onlyMaster, forwardsAgent }, (client) =>
-      useConnection(client, { ...words, forwards: [] }, "", background),
+    const status = await runByMaster(
+      { ...words, onlyMaster, forwardsAgent },
+      {
+        session: (client) => useConnection(client, { ...words, forwards: [] }, "", background),
+        stdio: (socket) => runStdio({ dial: async () => socket }, words.stdioTarget!),
+      },
     );
     if (status !== undefined) return status;
     if (onlyMaster) return FAILURE;

@@ -76,7 +76,7 @@ export function encodeHello(): Bytes {
 
 /**
  * Checks the first message of a master. Throws `protocol-version` if it speaks another version, `unexpected-message` for any other message,
- * and `malformed-message`. Ignores extensions, of which none are defined.
+ * and `malformed-message`. Ignores extensions; OpenSSH defines none.
  */
 export function checkHello(message: Uint8Array): void {
   const reader = new Reader(message, "MUX_MSG_HELLO");

@@ -126,9 +126,6 @@ function payloadOf(frame: Bytes): Bytes {
   const [first, last] = [SSH_MSG_CHANNEL_OPEN_CONFIRMATION.number, SSH_MSG_CHANNEL_FAILURE.number];
   // rule: master-packet-type
   if (type < first || type > last)
-    throw new SshError(
-      "unexpected-message",
-      `the master sent message ${type}, which is none of a channel that is open`,
-    );
+    throw new SshError("unexpected-message", `the master sent message ${type}, which does not belong to a channel`);
   return frame.subarray(1);
 }

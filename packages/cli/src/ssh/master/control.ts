@@ -1,16 +1,15 @@
 import { escapeText, SshError } from "@nacre/wire";
 import type { Master, MasterAnswer, MasterRequest } from "nacre/internal-on-demand";
 import { FAILURE, say, show } from "../../say.ts";
-import type { ForwardArgument } from "../forward-arguments.ts";
 import { reachMaster } from "./control-socket.ts";
-import { requestForwards } from "./forwards.ts";
+import { type RequestedForward, requestForwards } from "./forwards.ts";
 
 /** What `-O` needs. */
 export interface ControlArguments {
   /** `check`, `exit`, `stop`, `forward`, `cancel`, or another command of ssh(1). */
   readonly command: string;
   readonly path: string;
-  readonly forwards: readonly ForwardArgument[];
+  readonly forwards: readonly RequestedForward[];
 }
 
 /** Passes a command to the master at a control socket (`-O`). Prints the messages of ssh(1). Resolves with the exit status. */
@@ -31,7 +30,7 @@ export async function controlMaster({ command, path, forwards }: ControlArgument
   }
 }
 
-async function pass(master: Master, command: string, forwards: readonly ForwardArgument[]): Promise<number> {
+async function pass(master: Master, command: string, forwards: readonly RequestedForward[]): Promise<number> {
   switch (command) {
     case "check": {
       const answer = await master.request({ type: "alive-check" });

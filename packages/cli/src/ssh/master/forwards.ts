@@ -1,7 +1,14 @@
 import { escapeText } from "@nacre/wire";
 import type { Master, MasterForward, MasterPlace } from "nacre/internal-on-demand";
 import { say } from "../../say.ts";
-import type { ForwardArgument } from "../forward-arguments.ts";
+
+/** A forward of the command line. */
+export interface RequestedForward {
+  readonly option: "-L" | "-R" | "-D";
+  readonly listen: MasterPlace;
+  /** `undefined` if each connection names its target by SOCKS. */
+  readonly target: MasterPlace | undefined;
+}
 
 const KINDS = { "-L": "local", "-R": "remote", "-D": "dynamic" } as const;
 
@@ -12,7 +19,7 @@ const KINDS = { "-L": "local", "-R": "remote", "-D": "dynamic" } as const;
 export async function requestForwards(
   master: Master,
   type: "open-forward" | "close-forward",
-  forwards: readonly ForwardArgument[],
+  forwards: readonly RequestedForward[],
   allocated: (port: number, target: MasterPlace | undefined) => void,
 ): Promise<boolean> {
   let succeeded = true;

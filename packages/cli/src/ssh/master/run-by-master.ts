@@ -4,10 +4,9 @@ import type { ForwardTarget } from "nacre";
 import type { Master } from "nacre/internal-on-demand";
 import { oneLine } from "../../one-line.ts";
 import { say } from "../../say.ts";
-import type { ForwardArgument } from "../forward-arguments.ts";
 import { reachMaster } from "./control-socket.ts";
-import { requestForwards } from "./forwards.ts";
-import { dialByMaster, runStdioOver } from "./stdio-by-master.ts";
+import { type RequestedForward, requestForwards } from "./forwards.ts";
+import { dialByMaster, type RunStdio, runStdioOver } from "./stdio-by-master.ts";
 
 /** What decides about a master, and what it is asked for. */
 export interface MasterArguments {
@@ -16,7 +15,7 @@ export interface MasterArguments {
   readonly controlMaster: "no" | "yes" | "ask" | "auto" | "autoask";
   /** Whether the connection must be that of a master (`-O proxy`). */
   readonly onlyMaster: boolean;
-  readonly forwards: readonly ForwardArgument[];
+  readonly forwards: readonly RequestedForward[];
   /** Target of `-W`. */
   readonly stdioTarget: ForwardTarget | undefined;
   /** Whether an agent is to be forwarded. */
@@ -27,17 +26,21 @@ export interface MasterArguments {
   readonly verbose: boolean;
 }
 
+/** What runs over the connection of a master. */
+export interface MasterWork {
+  /** Runs the command or shell on a client. Resolves with the exit status. */
+  session(client: Client): Promise<number>;
+  /** Connects standard input and output to a connection (`-W`). */
+  readonly stdio: RunStdio;
+}
+
 /**
  * Does what the arguments ask for over the connection that a master of ssh(1) at ControlPath shares, and resolves with the exit status.
- * `runSession` runs the command or shell on a client.
  *
  * Resolves with `undefined` if this process must connect by itself: there is no master, the master or its server refused, or the call needs
  * what a master does not carry. Then it has said why, where ssh(1) does.
  */
-export async function runByMaster(
-  words: MasterArguments,
-  runSession: (client: Client) => Promise<number>,
-): Promise<number | undefined> {
+export async function runByMaster(words: MasterArguments, work: MasterWork): Promise<number | undefined> {
   const { controlPath: path, stdioTarget } = words;
   if (path === undefined || !mayUseMaster(words)) return undefined;
   const run = await explained(path, async () => {
@@ -47,10 +50,10 @@ export async function runByMaster(
     if (!(await openForwards(master, words))) return undefined;
     if (stdioTarget !== undefined) {
       const socket = await dialByMaster(master, stdioTarget);
-      return socket && (() => runStdioOver(socket, stdioTarget));
+      return socket && (() => runStdioOver(socket, stdioTarget, work.stdio));
     }
     const client = await clientOf(master, words.hasSession);
-    return client && (() => runSession(client).finally(() => client.close()));
+    return client && (() => work.session(client).finally(() => client.close()));
   });
   return run?.();
 }

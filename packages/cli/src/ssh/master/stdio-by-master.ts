@@ -8,14 +8,16 @@ import type { ForwardTarget } from "nacre";
 import { formatTarget } from "nacre/extend";
 import type { Master } from "nacre/internal-on-demand";
 import { FAILURE, say } from "../../say.ts";
-import { runStdio } from "../stdio.ts";
 import { requestForwards } from "./forwards.ts";
+
+/** Copies standard input to a connection, and the connection to standard output, until both have ended. */
+export type RunStdio = (connection: Socket) => Promise<void>;
 
 /**
  * Connects to a target through the server of a master. Resolves with a paused socket, or with `undefined` if the master refuses.
  *
  * It goes through a forward from a Unix socket of our own, which is closed as soon as it is connected to. A channel of ours would end the
- * master of OpenSSH if nobody listens at the target.
+ * master of OpenSSH if the server refused the target.
  */
 export async function dialByMaster(master: Master, target: ForwardTarget): Promise<Socket | undefined> {
   // Only this account can enter the folder.
@@ -39,7 +41,7 @@ export async function dialByMaster(master: Master, target: ForwardTarget): Promi
 }
 
 /** Connects standard input and output to the socket (`-W`). Resolves with the exit status. Rejects as `runStdio` does. */
-export async function runStdioOver(socket: Socket, target: ForwardTarget): Promise<number> {
+export async function runStdioOver(socket: Socket, target: ForwardTarget, runStdio: RunStdio): Promise<number> {
   let isRefused = false;
   socket.once("end", () => {
     // The master closes the connection without a word, whether the server refused the target or the target said nothing.
@@ -49,7 +51,7 @@ export async function runStdioOver(socket: Socket, target: ForwardTarget): Promi
   let broken: Error | undefined;
   socket.on("error", (error) => (broken = error));
   try {
-    await runStdio({ dial: async () => socket }, target);
+    await runStdio(socket);
   } catch (error) {
     if (broken === undefined) throw error;
     throw new SshError("connection-lost", `the connection through the master broke: ${broken.message}`, {
