@@ -42,6 +42,7 @@ import { strings } from "../fuzz/input.ts";
 import { agentProtocolSeeds } from "../fuzz/targets/agent-protocol.ts";
 import { configSeeds } from "../fuzz/targets/config.ts";
 import { KEX_METHODS } from "../fuzz/targets/key-exchange.ts";
+import { masterSeeds } from "../fuzz/targets/master.ts";
 import { STRUCTURE_NAMES } from "../fuzz/targets/messages.ts";
 import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
 import { SAMPLE_COUNT, script } from "../fuzz/targets/protocol/script.ts";
@@ -195,6 +196,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   "terminal-modes": [encodeTerminalModes({ VINTR: 3, ECHO: 1, TTY_OP_ISPEED: 38_400, 99: 7 }), Uint8Array.of(0)],
   ...agentProtocolSeeds(),
   ...configSeeds(),
+  ...masterSeeds(),
   "command-lines": [
     [0, "-i", "key", "-p", "22", "--known-hosts=file", "-tt", "alice@[::1]", "run"],
     [0, "--host-key", "SHA256:x", "-c", "aes128-ctr,aes256-ctr", "-l", "alice", "host"],

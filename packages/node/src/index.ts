@@ -141,7 +141,7 @@ export type {
   ResolveConfigOptions,
   ResolvedConfig,
 } from "./config/options.ts";
-export type { Client, ClientTransferOptions, LocalSource } from "./connect/client.ts";
+export { Client, type ClientTransferOptions, type LocalSource } from "./connect/client.ts";
 export { connect } from "./connect/connect.ts";
 export type { ConnectOptions, Hop, HopOptions, JumpHost, Via } from "./connect/options.ts";
 export type { NodeProcess } from "./connect/process.ts";

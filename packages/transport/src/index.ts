@@ -13,3 +13,4 @@ export {
   transportSettings,
 } from "./options.ts";
 export { Transport } from "./transport.ts";
+export { Turn } from "./turn.ts";

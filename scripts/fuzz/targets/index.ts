@@ -6,6 +6,7 @@ import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
 import { keyExchange } from "./key-exchange.ts";
 import { authorizedKeys, expiryTimes, hostKeyLists, knownHosts, publicKeyLines } from "./key-lists.ts";
 import { publicKeys, signatures } from "./keys.ts";
+import { masterTargets } from "./master.ts";
 import { messages, structures } from "./messages.ts";
 import { extInfo, identification, kexinit } from "./negotiation.ts";
 import { plainPackets, sealedPackets } from "./packets.ts";
@@ -42,6 +43,7 @@ export const targets: readonly Target[] = [
   expiryTimes,
   terminalModes,
   ...agentTargets,
+  ...masterTargets,
   commandLines,
   proxyAnswers,
   config,

@@ -6,9 +6,9 @@ import { hashName, type KnownHostsLine, linesOf, readKnownHostsLine } from "@nac
 import { fingerprint, type PublicKey, parsePublicKey } from "@nacre/keys";
 import { expandHome } from "@nacre/node";
 import { base64Decode, escapeText } from "@nacre/wire";
+import { keyKind } from "../key-kind.ts";
 import { unwritable } from "../ssh/unwritable.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
-import { keyKind } from "../key-kind.ts";
 
 type Arguments = Extract<KeygenArguments, { action: "known-hosts" }>;
 type Entry = Extract<KnownHostsLine, { kind: "entry" }>;

@@ -8,7 +8,7 @@ import { FAILURE, say } from "../say.ts";
 import { openAsker } from "../terminal/asker.ts";
 import type { Background } from "./background.ts";
 import { logIn } from "./connection.ts";
-import { forwardsOf } from "./forward-arguments.ts";
+import { type ForwardArgument, forwardsOf } from "./forward-arguments.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { openKeyLog } from "./key-log.ts";
 import { isVerbose } from "./log-level.ts";
@@ -41,6 +41,12 @@ export async function run(reading: Reading, background: Background | undefined):
 
 async function connected(what: Run): Promise<number> {
   const { words, config } = what;
+  const wanted = forwardsOf(config.values);
+  if (config.values.controlPath !== undefined && !words.reconnect) {
+    const status = await byMaster(what, wanted);
+    if (status !== undefined) return status;
+    if (words.controlCommand === "proxy") return FAILURE;
+  }
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   const trace = isVerbose(config.values) ? (await import("./verbose.ts")).verboseTrace(config.values) : undefined;
   try {
@@ -49,13 +55,38 @@ async function connected(what: Run): Promise<number> {
     const setup = { asker, keyLog, earlyChannel: config.values.sessionType !== "none", reconnect, trace };
     const { client, typedAhead } = await logIn(config, words, setup);
     try {
-      return await useConnection(client, what, typedAhead);
+      return await useConnection(client, what, { wanted, typedAhead });
     } finally {
       await client.close();
     }
   } finally {
     keyLog?.close();
   }
+}
+
+/** Runs it over the connection of a master of ssh(1), if there is one. Resolves with `undefined` if this process must connect by itself. */
+async function byMaster(what: Run, forwards: readonly ForwardArgument[]): Promise<number | undefined> {
+  const { words, config } = what;
+  const { stdioTarget } = words;
+  const { controlPath, controlMaster, forwardAgent, sessionType } = config.values;
+  // Loaded on demand: most commands share no connection.
+  const { runByMaster } = await import("./master/run-by-master.ts");
+  return runByMaster(
+    {
+      controlPath,
+      controlMaster,
+      onlyMaster: words.controlCommand === "proxy",
+      forwards,
+      stdioTarget,
+      forwardsAgent: forwardAgent === true ? Boolean(process.env.SSH_AUTH_SOCK) : forwardAgent !== false,
+      hasSession: sessionType !== "none",
+      verbose: isVerbose(config.values),
+    },
+    {
+      session: (client) => useConnection(client, what, { wanted: [], typedAhead: "" }),
+      stdio: (socket) => runStdio({ dial: async () => socket }, stdioTarget!),
+    },
+  );
 }
 
 /** Says that the connection of `--reconnect` was lost or made again. */
@@ -73,11 +104,14 @@ function contextOf({ config, words }: Run): MessageContext {
 }
 
 /** Runs the forwards and the session that the configuration requests. Returns the exit status. */
-async function useConnection(client: Client, what: Run, typedAhead: string): Promise<number> {
+async function useConnection(
+  client: Client,
+  what: Run,
+  { wanted, typedAhead }: { readonly wanted: readonly ForwardArgument[]; readonly typedAhead: string },
+): Promise<number> {
   const { config, words, command, background } = what;
   const { values } = config;
   const stop = new AbortController();
-  const wanted = forwardsOf(values);
   if (isVerbose(values))
     for (const { option, listen, target } of wanted)
       if (option !== "-R")

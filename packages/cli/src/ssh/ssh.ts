@@ -1,8 +1,8 @@
 import { HELP } from "../help.ts";
-import { usage } from "../options.ts";
+import { sshUsage, usage } from "../options.ts";
 import { FAILURE, withStatus } from "../say.ts";
 import { BACKGROUND, type Background, inBackground } from "./background.ts";
-import { control } from "./control.ts";
+import { forwardsOf } from "./forward-arguments.ts";
 import { checkEffects } from "./keywords.ts";
 import { inform } from "./log-level.ts";
 import { type Reading, readCommandLine } from "./reading.ts";
@@ -46,7 +46,13 @@ async function ssh(line: readonly string[], version: () => string, background?: 
   const reading = await readCommandLine(split, version(), background !== undefined);
   const { words, config } = reading;
   const { values } = config;
-  if (words.controlCommand !== undefined) return control(words.controlCommand, values.controlPath);
+  const { controlCommand: command } = words;
+  if (command !== undefined && values.controlPath === undefined)
+    throw sshUsage('No ControlPath specified for "-O" command');
+  if (command !== undefined && command !== "proxy") {
+    const { controlMaster } = await import("./master/control.ts");
+    return controlMaster({ command, path: values.controlPath!, forwards: forwardsOf(values) });
+  }
   checkSession(reading);
   if (values.forkAfterAuthentication && background === undefined)
     return startInBackground(line, values.sessionType !== "none");

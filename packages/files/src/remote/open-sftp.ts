@@ -18,8 +18,6 @@ import { Sftp } from "./sftp.ts";
 export interface ChannelOpener {
   /** Opens a channel of a type. See `openChannel` of the client. */
   openChannel(channelType: string, data: undefined, options: SessionOpenOptions): Promise<Channel>;
-  /** Facts about the connection. The server's identification string decides the order of paths in SSH_FXP_SYMLINK. */
-  readonly info?: { readonly peerVersion: string };
   /** Runs a command to its end, for the digests of `verify` and `resume`. Without it, transfers cannot compare contents. */
   exec?(command: string, options: DigestExecOptions): Promise<DigestExecResult>;
 }
@@ -65,7 +63,7 @@ export async function openSftp<K extends StreamTypes>(
   if (signal?.aborted === true) throw abortError(signal);
   const opening = ssh
     .openChannel("session", undefined, { signal, queue: options.queue })
-    .then((channel) => new SftpChannel(channel, ssh.info?.peerVersion));
+    .then((channel) => new SftpChannel(channel, channel.peerVersion));
   try {
     const channel = await unlessAborted(opening, signal, abortError);
     await unlessAborted(channel.start(), signal, abortError);

@@ -129,7 +129,6 @@ it("the command that digests files may print a line for each of them", async () 
   let most = 0;
   const opener = {
     openChannel: async () => new MemorySftp().openChannel(),
-    info: { peerVersion: "" },
     async exec(_: string, { maxOutput }: DigestExecOptions) {
       most = maxOutput!;
       return { status: 0, stdout: new Uint8Array(0), stderr: new Uint8Array(0) };

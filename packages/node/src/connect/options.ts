@@ -37,8 +37,8 @@ import type { HostKeyUpdate } from "../keys/known-hosts-update.ts";
 import { checkConnectionAttempts, checkConnectTimeout, checkHost, checkLocalAddress, checkPort } from "../net/dial.ts";
 import { checkProxy } from "../net/proxy/proxy-url.ts";
 import type { Client } from "./client.ts";
-import { checkProxyCommand, type WayOptions } from "./way.ts";
 import { type EnvironmentOptions, environment } from "./environment.ts";
+import { checkProxyCommand, type WayOptions } from "./way.ts";
 
 /** Options that the users in the list add to `connect`. */
 export interface UserConnectOptions extends EnvironmentOptions, ForwardAgentOptions {}
@@ -162,8 +162,9 @@ const clientList: {
   hostKeysClient,
 };
 
-export const CLIENT_USERS: ClientUsers<StreamConnectOptions & EnvironmentOptions & ForwardAgentOptions & HostKeysConnectOptions> =
-  joinUsers(clientList);
+export const CLIENT_USERS: ClientUsers<
+  StreamConnectOptions & EnvironmentOptions & ForwardAgentOptions & HostKeysConnectOptions
+> = joinUsers(clientList);
 
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   ...CLIENT_USERS.options,

@@ -47,6 +47,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     "Agent protocol": 22,
     "Agent forwarding": 2,
     Reconnecting: 2,
+    "Masters of OpenSSH": 5,
   });
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
   for (const { title, missing, client, server } of rows) {

@@ -8,6 +8,7 @@ import { CRYPTOGRAPHY } from "./rows/cryptography.ts";
 import { EDGES } from "./rows/edges.ts";
 import { GATEWAY_ROWS } from "./rows/gateway.ts";
 import { HOST_KEYS } from "./rows/host-keys.ts";
+import { MASTERS } from "./rows/master.ts";
 import { RECONNECTING } from "./rows/reconnect.ts";
 import { SCP } from "./rows/scp.ts";
 import { SFTP } from "./rows/sftp.ts";
@@ -32,6 +33,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   "Agent protocol": AGENT_PROTOCOL,
   "Agent forwarding": AGENT,
   Reconnecting: RECONNECTING,
+  "Masters of OpenSSH": MASTERS,
 };
 
 /** Row on one side, with a test that shows the protection. */

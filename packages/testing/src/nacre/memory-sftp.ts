@@ -47,8 +47,6 @@ const ALL = ["posixRename", "statvfs", "hardlink", "fsync", "lsetstat", "copyDat
  */
 export class MemorySftp {
   readonly files: MemoryFiles;
-  /** Facts about the connection. */
-  readonly info: { readonly peerVersion: string };
   /** Number of handles given. */
   opens = 0;
   /** Number of SSH_FXP_CLOSE received, not counted with `window`. */
@@ -84,7 +82,6 @@ export class MemorySftp {
     this.#options = options;
     const { extensions = ALL, limits, files = new MemoryFiles(), exec, handles } = options;
     this.files = files;
-    this.info = { peerVersion: options.serverVersion ?? "SSH-2.0-Nacre_0.1.0" };
     this.#aliases = handles && new HandleAliases(handles);
     if (exec !== undefined) this.exec = async (command, { input }) => exec(command, input, files);
     this.server = new SftpServer<OpenNode>({
@@ -97,6 +94,7 @@ export class MemorySftp {
   async openChannel(): Promise<Channel> {
     this.opened++;
     const channel: Partial<Channel> = {
+      peerVersion: this.#options.serverVersion ?? "SSH-2.0-Nacre_0.1.0",
       write: (bytes) => this.#write(bytes),
       consumed: (length) => void (this.unconsumed -= length),
       start: async (type) => {

@@ -40,8 +40,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     const methods = chosenMethods(options.methods, options.loginMethods);
     const login: ClientLoginContext = {
       options,
-      findIdentities: async () =>
-        options.findIdentities?.(this.#machine.serverProof!, this.#login.signal) ?? [],
+      findIdentities: async () => options.findIdentities?.(this.#machine.serverProof!, this.#login.signal) ?? [],
       signal: this.#login.signal,
     };
     this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));

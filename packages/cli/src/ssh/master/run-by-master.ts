@@ -1,0 +1,128 @@
+import { Client } from "@nacre/node";
+import { escapeText, SshError } from "@nacre/wire";
+import type { ForwardTarget } from "nacre";
+import type { Master } from "nacre/internal-on-demand";
+import { oneLine } from "../../one-line.ts";
+import { say } from "../../say.ts";
+import { reachMaster } from "./control-socket.ts";
+import { type RequestedForward, requestForwards } from "./forwards.ts";
+import { dialByMaster, type RunStdio, runStdioOver } from "./stdio-by-master.ts";
+
+/** What decides about a master, and what it is asked for. */
+export interface MasterArguments {
+  /** Path of the control socket; `undefined` for none. */
+  readonly controlPath: string | undefined;
+  readonly controlMaster: "no" | "yes" | "ask" | "auto" | "autoask";
+  /** Whether the connection must be that of a master (`-O proxy`). */
+  readonly onlyMaster: boolean;
+  readonly forwards: readonly RequestedForward[];
+  /** Target of `-W`. */
+  readonly stdioTarget: ForwardTarget | undefined;
+  /** Whether an agent is to be forwarded. */
+  readonly forwardsAgent: boolean;
+  /** Whether to run a command, a shell or a subsystem. */
+  readonly hasSession: boolean;
+  /** Whether to print the lines of `-v`. */
+  readonly verbose: boolean;
+}
+
+/** What runs over the connection of a master. */
+export interface MasterWork {
+  /** Runs the command or shell on a client. Resolves with the exit status. */
+  session(client: Client): Promise<number>;
+  /** Connects standard input and output to a connection (`-W`). */
+  readonly stdio: RunStdio;
+}
+
+/**
+ * Does what the arguments ask for over the connection that a master of ssh(1) at ControlPath shares, and resolves with the exit status.
+ *
+ * Resolves with `undefined` if this process must connect by itself: there is no master, the master or its server refused, or the call needs
+ * what a master does not carry. Then it has said why, where ssh(1) does.
+ */
+export async function runByMaster(words: MasterArguments, work: MasterWork): Promise<number | undefined> {
+  const { controlPath: path, stdioTarget } = words;
+  if (path === undefined || !mayUseMaster(words)) return undefined;
+  const run = await explained(path, async () => {
+    const master = await masterAt(path, words);
+    if (master === undefined) return undefined;
+    if (words.verbose) say(`debug1: auto-mux: Trying existing master at '${escapeText(path)}'`);
+    if (!(await openForwards(master, words))) return undefined;
+    if (stdioTarget !== undefined) {
+      const socket = await dialByMaster(master, stdioTarget);
+      return socket && (() => runStdioOver(socket, stdioTarget, work.stdio));
+    }
+    const client = await clientOf(master, words.hasSession);
+    return client && (() => work.session(client).finally(() => client.close()));
+  });
+  return run?.();
+}
+
+/**
+ * ssh(1) with ControlMaster=yes connects in order to become a master. A forwarded agent would need opens of the server, which a master
+ * keeps to itself. `-O proxy` always asks for the master.
+ */
+function mayUseMaster({ onlyMaster, controlMaster, forwardsAgent }: MasterArguments): boolean {
+  return onlyMaster || (!forwardsAgent && controlMaster !== "yes" && controlMaster !== "ask");
+}
+
+/** Calls `work`. Prints the error of a master that fails, and resolves with `undefined` then. */
+async function explained<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SshError) || error.code === "usage") throw error;
+    say(`nacre: ${oneLine(escapeText(`the master at ${path}: ${error.message}`))}`);
+    return undefined;
+  }
+}
+
+async function masterAt(path: string, { onlyMaster, controlMaster }: MasterArguments): Promise<Master | undefined> {
+  const master = await reachMaster(path);
+  if (!("message" in master)) return master;
+  // A socket that is missing or left over from a master is usual, unless ControlMaster=no says that there is one.
+  const isUsual = master.code === "ENOENT" || (master.code === "ECONNREFUSED" && controlMaster !== "no");
+  if (onlyMaster || !isUsual) say(escapeText(master.message));
+  return undefined;
+}
+
+/** Opens the forwards at the master. If one fails, ends the connection to the master. Resolves with whether all are open. */
+async function openForwards(master: Master, { forwards }: MasterArguments): Promise<boolean> {
+  const areOpen = await requestForwards(master, "open-forward", forwards, (port, target) =>
+    say(`Allocated port ${port} for remote forward to ${target?.host ?? target?.path ?? ""}:${target?.port ?? 0}`),
+  );
+  if (areOpen) return true;
+  say("muxclient: master forward request failed");
+  await master.close();
+  return false;
+}
+
+/** Resolves with a client whose first session is open, or with `undefined` if the server refused it. */
+async function clientOf(master: Master, hasSession: boolean): Promise<Client | undefined> {
+  const connection = await master.share(hasSession);
+  try {
+    await withoutSignals(connection.early);
+    return new Client(connection);
+  } catch (error) {
+    if (!(error instanceof SshError) || error.code !== "channel-open-failed") throw error;
+    say("mux_client_request_session: session request failed: Session open refused by peer");
+    // The connection stays open until this process ends: a client that leaves after a refused open ends the master of OpenSSH, and with it
+    // all its sessions ("chan_send_close2: no remote_id").
+    return undefined;
+  }
+}
+
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+
+/** Lets signals wait for `opening`: a client that leaves before its open is answered ends the master, too. */
+async function withoutSignals(opening: Promise<unknown> | undefined): Promise<void> {
+  const waiting: NodeJS.Signals[] = [];
+  const wait = (signal: NodeJS.Signals): void => void waiting.push(signal);
+  for (const signal of SIGNALS) process.on(signal, wait);
+  try {
+    await opening;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, wait);
+    for (const signal of waiting) process.kill(process.pid, signal);
+  }
+}

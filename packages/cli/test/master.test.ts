@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import { rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { Writer } from "@nacre/wire";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { redirectMessages } from "../src/say.ts";
+import { controlMaster } from "../src/ssh/master/control.ts";
+import { reachMaster } from "../src/ssh/master/control-socket.ts";
+import { type MasterArguments, type MasterWork, runByMaster } from "../src/ssh/master/run-by-master.ts";
+import { temporaryFolder } from "./support.ts";
+
+const HELLO = new Writer().string(new Writer().uint32(1).uint32(4).finish()).finish();
+
+/** Listens at a path, and passes each connection on. */
+async function listenAt(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    onConnection(socket);
+  });
+  server.listen(path);
+  await once(server, "listening");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return server;
+}
+
+/** Collects the messages for the user during this test. */
+function messages(): string[] {
+  const lines: string[] = [];
+  redirectMessages((text) => void lines.push(text));
+  onTestFinished(() => redirectMessages((text) => void process.stderr.write(text)));
+  return lines;
+}
+
+const WORDS: MasterArguments = {
+  controlPath: undefined,
+  controlMaster: "no",
+  onlyMaster: false,
+  forwards: [],
+  stdioTarget: undefined,
+  forwardsAgent: false,
+  hasSession: true,
+  verbose: false,
+};
+
+const neverRun: MasterWork = {
+  session: () => Promise.reject(new Error("ran")),
+  stdio: () => Promise.reject(new Error("ran")),
+};
+
+test("master: a socket of another user · client", async () => {
+  const path = join(await temporaryFolder(), "m");
+  let connections = 0;
+  await listenAt(path, (socket) => {
+    connections++;
+    socket.write(HELLO);
+  });
+  const own = process.getuid!();
+  const getuid = vi.spyOn(process, "getuid").mockReturnValue(own + 1);
+  onTestFinished(() => getuid.mockRestore());
+  expect(await reachMaster(path)).toEqual({
+    code: undefined,
+    message: `Control socket connect(${path}): the socket belongs to another user`,
+  });
+  expect(connections).toBe(0);
+});
+
+describe("a control socket", () => {
+  test("that is missing, or left over, is passed over", async () => {
+    const folder = await temporaryFolder();
+    const missing = join(folder, "missing");
+    expect(await reachMaster(missing)).toEqual({
+      code: "ENOENT",
+      message: `Control socket connect(${missing}): No such file or directory`,
+    });
+    const stale = join(folder, "stale");
+    writeFileSync(stale, "");
+    const refused = `Control socket connect(${stale}): Connection refused`;
+    expect(await reachMaster(stale)).toEqual({ code: "ECONNREFUSED", message: refused });
+    const said = messages();
+    // As with ssh(1), ControlMaster=auto expects sockets that a master has left.
+    expect(await runByMaster({ ...WORDS, controlPath: stale, controlMaster: "auto" }, neverRun)).toBeUndefined();
+    expect(await runByMaster({ ...WORDS, controlPath: missing }, neverRun)).toBeUndefined();
+    expect(said).toEqual([]);
+    expect(await runByMaster({ ...WORDS, controlPath: stale }, neverRun)).toBeUndefined();
+    expect(said.splice(0)).toEqual([`${refused}\n`]);
+    expect(await controlMaster({ command: "check", path: missing, forwards: [] })).toBe(255);
+    expect(said.splice(0)).toEqual([`nacre: Control socket connect(${missing}): No such file or directory\n`]);
+    expect(await controlMaster({ command: "conninfo", path: missing, forwards: [] })).toBe(255);
+    expect(said).toEqual(["nacre: -O conninfo is not supported; use ssh -O conninfo\n"]);
+  });
+
+  test("with a path that no socket can have is refused", async () => {
+    await expect(reachMaster(`/${"p".repeat(200)}`)).rejects.toMatchObject({
+      code: "usage",
+      sshLine: expect.stringMatching(/^ControlPath too long \('\/p+' >= 10[48] bytes\)$/),
+    });
+  });
+
+  test("of a program that is no master is left, with a message", async () => {
+    const path = join(await temporaryFolder(), "m");
+    await listenAt(path, (socket) => void socket.write("HTTP/1.1 400 Bad Request\r\n"));
+    const said = messages();
+    expect(await runByMaster({ ...WORDS, controlPath: path }, neverRun)).toBeUndefined();
+    expect(said).toEqual([
+      expect.stringMatching(/^nacre: the master at .*m: the master sent a message of 1213486160 bytes/),
+    ]);
+    rmSync(path);
+  });
+
+  test("is not used where a master cannot help", async () => {
+    const path = join(await temporaryFolder(), "m");
+    let connections = 0;
+    await listenAt(path, () => connections++);
+    const words = { ...WORDS, controlPath: path };
+    for (const one of [
+      { ...words, forwardsAgent: true },
+      { ...words, controlMaster: "yes" },
+      { ...words, controlMaster: "ask" },
+      WORDS,
+    ] as const)
+      expect(await runByMaster(one, neverRun)).toBeUndefined();
+    expect(connections).toBe(0);
+  });
+});
