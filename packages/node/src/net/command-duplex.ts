@@ -54,7 +54,8 @@ class ChildDuplex implements CommandDuplex {
   readonly #isSystemSocket: boolean;
   /** Set by `open`; `undefined` when the command has ended or the connection is closed. */
   #handler: DuplexHandler | undefined;
-  #isEnding = false;
+  /** Resolves when the output has ended and is read. */
+  readonly #outputEnd: Promise<void>;
   #closing: Promise<void> | undefined;
 
   constructor(child: PipedChild) {
@@ -65,6 +66,9 @@ class ChildDuplex implements CommandDuplex {
       child.once("exit", (status, signal) =>
         resolve(signal === null ? `ended with status ${status}` : `was ended by ${signal}`),
       );
+    });
+    this.#outputEnd = new Promise((resolve) => {
+      stdout.once("close", resolve);
     });
     // A command that ends, or closes its standard input, breaks the pipe.
     stdin.on("error", (cause) => void this.#inputBroke(cause));
@@ -79,9 +83,7 @@ class ChildDuplex implements CommandDuplex {
       this.#handler?.data(chunk);
       if (this.#isSystemSocket) freeRead(chunk);
     });
-    stdout.on("close", () => void this.#outputEnded());
-    // Report what has already happened, but only after `open` returns.
-    if (stdout.destroyed) queueMicrotask(() => void this.#outputEnded());
+    void this.#reportEnd();
   }
 
   write(pieces: readonly Bytes[]): boolean {
@@ -97,7 +99,13 @@ class ChildDuplex implements CommandDuplex {
   }
 
   end(): Promise<void> {
-    return new Promise((resolve) => this.#child.stdin.end(() => resolve()));
+    const { stdin } = this.#child;
+    return new Promise((resolve) => {
+      // Of a destroyed stream, `end` never calls back.
+      if (stdin.destroyed) return resolve();
+      stdin.once("close", resolve);
+      stdin.end(() => resolve());
+    });
   }
 
   close(): Promise<void> {
@@ -126,19 +134,21 @@ class ChildDuplex implements CommandDuplex {
     stdout.destroy();
   }
 
-  async #outputEnded(): Promise<void> {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
+  async #reportEnd(): Promise<void> {
+    await this.#outputEnd;
     const ending = await within(EXIT_TIME, this.#exit);
     if (this.#handler === undefined) return;
     this.ending = ending;
     this.#handler.ended();
   }
 
-  /** Lets the end of the output come first, which says more. */
   async #inputBroke(cause: unknown): Promise<void> {
-    await within(EXIT_TIME, this.#exit);
-    if (!this.#isEnding) this.#handler?.failed(cause);
+    // The end of the output says more, and usually comes too.
+    await within(EXIT_TIME, this.#outputEnd);
+    if (this.#child.stdout.closed) return;
+    const handler = this.#handler;
+    this.#handler = undefined;
+    handler?.failed(cause);
   }
 }
 
