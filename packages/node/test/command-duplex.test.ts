@@ -55,6 +55,8 @@ async function opened(command: string): Promise<Opened> {
   return { duplex, received, events };
 }
 
+const lengthOf = (received: readonly Buffer[]): number => received.reduce((sum, { length }) => sum + length, 0);
+
 /** Resolves when a file has lines, and returns them. */
 async function linesOf(file: string): Promise<string[]> {
   await vi.waitFor(() => expect(existsSync(file) && readFileSync(file, "utf8").endsWith("\n")).toBe(true), 10_000);
@@ -87,9 +89,9 @@ describe("the byte connection of a command", () => {
     // What the pipes and the command hold is bounded.
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(events).toEqual([]);
-    expect(Buffer.concat(received).length).toBeLessThan(256 * 1024);
+    expect(lengthOf(received)).toBeLessThan(256 * 1024);
     duplex.resume();
-    await vi.waitFor(() => expect(Buffer.concat(received)).toHaveLength(length), 10_000);
+    await vi.waitFor(() => expect(lengthOf(received)).toBe(length), 10_000);
     expect(events).toEqual(["drained"]);
   });
 
@@ -122,7 +124,7 @@ describe("the byte connection of a command", () => {
   test("delivers all output of a command that has ended", async () => {
     const { received, events } = await opened("head -c 1000000 /dev/zero");
     await vi.waitFor(() => expect(events).toEqual(["ended"]));
-    expect(Buffer.concat(received)).toHaveLength(1_000_000);
+    expect(lengthOf(received)).toBe(1_000_000);
   });
 
   test("fails when the command closes its input and goes on", async () => {

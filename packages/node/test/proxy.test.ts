@@ -1,7 +1,7 @@
 import { connect as connectSocket, type Socket } from "node:net";
 import { generateEd25519 } from "@nacre/keys";
 import { utf8Encode } from "@nacre/wire";
-import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { readRoute } from "../src/connect/route.ts";
 import { type Client, type ConnectOptions, connect, listen, tcpForwarding } from "../src/index.ts";
 import { proxyDuplex } from "../src/net/proxy/proxy-duplex.ts";
@@ -140,10 +140,11 @@ describe.each(["socks5", "http"])("%s", (protocol) => {
 
 test("proxy answers: silent · client", async () => {
   for (const protocol of ["socks5", "http"]) {
-    const { port } = await serve((socket) => socket.resume());
+    const { port, sockets } = await serve((socket) => socket.resume());
     const dialled = proxyDuplex(`${protocol}://127.0.0.1:${port}`, { host: "db", port: 22, connectTimeout: 100 });
     const late = new Promise((resolve) => setTimeout(resolve, 2000, "still waiting"));
     expect(await Promise.race([codeOf(dialled), late])).toBe("connect-timeout");
+    await vi.waitFor(() => expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true]));
   }
 });
 

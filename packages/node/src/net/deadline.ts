@@ -41,7 +41,7 @@ export function withDeadline<T>(
       over.abort(error);
       reject(error);
     };
-    const timer = startTimer(timeout, () => giveUp(late()));
+    const timer = /* rule: connect-deadline */ startTimer(timeout, () => giveUp(late()));
     if (signal !== undefined) unwatch = onAbort(signal, () => giveUp(aborted(signal)));
     if (over.signal.aborted) return;
     work(over.signal).then(

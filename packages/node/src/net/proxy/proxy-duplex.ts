@@ -72,6 +72,7 @@ function converse(socket: Socket, dialogue: ProxyDialogue, signal: AbortSignal):
     };
     let unwatch: (() => void) | undefined;
     socket.on("data", onData).on("end", onEnd).on("close", onEnd).on("error", onError);
+    // rule: proxy-abandoned
     unwatch = onAbort(signal, () => fail(signal.reason));
     if (signal.aborted) return;
     socket.write(dialogue.hello);
