@@ -201,6 +201,15 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
     [2, "-t", "rsa", "-b", "3072", "-f", "file", "-N", "secret", "-C", "comment"],
     [2, "-lv", "-E", "md5", "-f", "file"],
   ].map(([which, ...words]) => joined(Uint8Array.of(Number(which)), utf8Encode(words.join("\0")))),
+  "proxy-answers": [
+    Uint8Array.of(0, 5, 0, 5, 0, 0, 1, 192, 0, 2, 1, 0, 80),
+    Uint8Array.of(1, 5, 2, 1, 0, 5, 0, 0, 3, 1, 97, 0, 80, 83),
+    Uint8Array.of(1, 5, 2, 1, 1),
+    Uint8Array.of(0, 5, 0, 5, 5),
+    joined(Uint8Array.of(2), utf8Encode("HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\nSSH-2.0-x\r\n")),
+    joined(Uint8Array.of(2), utf8Encode("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200\n\n")),
+    joined(Uint8Array.of(2), utf8Encode("HTTP/1.1 407 Proxy Authentication Required\r\n")),
+  ],
   "proxy-handshake": [
     Uint8Array.of(4, 1, 0, 80, 192, 0, 2, 1, 0),
     joined(Uint8Array.of(4, 1, 0, 80, 0, 0, 0, 1), utf8Encode("alice\0example.org\0tunnel")),

@@ -47,7 +47,11 @@ const CONNECT: Accepted = {
   knownHosts: [...STRING, "array", "array of strings"],
   crypto: [],
   connectTimeout: ["number"],
+  addressFamily: [],
+  connectionAttempts: ["number"],
   localAddress: [],
+  proxy: [],
+  proxyCommand: ["string"],
   reconnect: [...BOOLEAN, "object"],
   warn: FUNCTION,
 };

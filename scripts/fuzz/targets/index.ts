@@ -11,6 +11,7 @@ import { extInfo, identification, kexinit } from "./negotiation.ts";
 import { plainPackets, sealedPackets } from "./packets.ts";
 import { privateKeyBodies, privateKeyFiles } from "./private-keys.ts";
 import { clientSession, serverSession } from "./protocol/index.ts";
+import { proxyAnswers } from "./proxy-answers.ts";
 import { proxyHandshake } from "./proxy-handshake.ts";
 import { recording } from "./recording.ts";
 import { scpTargets } from "./scp/index.ts";
@@ -42,6 +43,7 @@ export const targets: readonly Target[] = [
   agent,
   ...agentTargets,
   commandLines,
+  proxyAnswers,
   proxyHandshake,
   recording,
   tunnelMessages,

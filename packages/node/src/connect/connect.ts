@@ -3,9 +3,10 @@ import { abortedError, checkOptions, type LoggedIn, logIn, withCaller } from "na
 import { splitHost } from "../config/split-host.ts";
 import { warmUpAlgorithms } from "../crypto/load.ts";
 import { bufferInputUntil } from "../net/buffer-input.ts";
-import { placeOf, tcpDuplex } from "../net/dial.ts";
+import { placeOf } from "../net/dial.ts";
 import { rejectingWithSshError } from "../net/failure.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
+import { openWay, type Way } from "../net/way.ts";
 import { whilePending } from "../net/while-pending.ts";
 import { Client } from "./client.ts";
 import { type Opened, throughClient, throughHop, timeOf } from "./jump.ts";
@@ -68,21 +69,23 @@ async function connectAlong({ start, hops, destination }: Route, login: Login = 
   const { duplex } = hops[0] ?? destination;
   // Made at once: a stream may fail while files are read.
   let given = isStream(duplex) ? socketDuplex(duplex) : duplex;
+  let explain: Way["explain"] | undefined;
   try {
     // Read all files before sending anything, so that connecting through a jump host waits only for the network.
     const preparedHops = hops.map((hop) => atHop(hop, prepare(hop, signal)));
     const [last, ...prepared] = await Promise.all([prepare(destination, signal), ...preparedHops]);
     const [first = last] = prepared;
-    const opening =
+    const opening: Promise<Opened> =
       given !== undefined
         ? Promise.resolve({ duplex: given, since: performance.now() })
         : start !== undefined
           ? throughClient(start, first)
-          : overTcp(first, prepared.length > 0);
+          : openFirst(first, prepared.length > 0);
     // A server that has not answered when the code is loaded is so far away that there is time for this. With a server close by, it would
     // delay the key exchange by more than it saves.
     whilePending(opening, first.loading, () => warmUpAlgorithms(first.options.algorithms));
     let opened = await opening;
+    explain = opened.explain;
     given = undefined;
     for (const [index, hop] of prepared.entries()) opened = await throughHop(opened, hop, prepared[index + 1] ?? last);
     // Only input waits for `last.loading`. Our KEXINIT is sent immediately, so the server can start its key exchange early.
@@ -105,16 +108,16 @@ async function connectAlong({ start, hops, destination }: Route, login: Login = 
       !error.message.includes(destination.host)
     )
       throw abortedError(`connecting to ${placeOf({ host: destination.host, port: destination.port ?? 22 })}`, signal);
-    throw error;
+    throw explain?.(error) ?? error;
   } finally {
     release();
   }
 }
 
-async function overTcp({ dial }: Prepared, isHop: boolean): Promise<Opened> {
+async function openFirst({ dial }: Prepared, isHop: boolean): Promise<Opened> {
   const since = performance.now();
-  const dialled = tcpDuplex(dial);
-  return { duplex: await (isHop ? atHop(dial, dialled) : dialled), since };
+  const way = openWay(dial);
+  return { ...(await (isHop ? atHop(dial, way) : way)), since };
 }
 
 /** Returns `result`; an error names the hop. */

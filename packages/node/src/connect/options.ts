@@ -25,7 +25,15 @@ import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
 import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
 import type { IdentitySources, PassphraseSource } from "../keys/identities.ts";
-import { checkConnectTimeout, checkHost, checkLocalAddress, checkPort, type TcpOptions } from "../net/dial.ts";
+import {
+  checkConnectionAttempts,
+  checkConnectTimeout,
+  checkHost,
+  checkLocalAddress,
+  checkPort,
+} from "../net/dial.ts";
+import { checkProxy } from "../net/proxy/proxy-url.ts";
+import { checkProxyCommand, type WayOptions } from "../net/way.ts";
 import type { Client } from "./client.ts";
 import { type EnvironmentOptions, environment } from "./environment.ts";
 
@@ -36,7 +44,7 @@ export interface UserConnectOptions extends ForwardAgentOptions, EnvironmentOpti
 export interface ConnectOptions
   extends Omit<StreamConnectOptions, "user" | "hostKey" | "identities" | "limits">,
     UserConnectOptions,
-    Pick<TcpOptions, "localAddress">,
+    Pick<WayOptions, "addressFamily" | "connectionAttempts" | "localAddress" | "proxy" | "proxyCommand">,
     LoadConfigOptions {
   /** Host name or address, without a port; an IPv6 address has no brackets. */
   readonly host: string;
@@ -150,7 +158,11 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   knownHosts: { type: "string or array", check: checkKnownHosts, scope: "machine" },
   crypto: { type: ["node", "noble"], scope: "machine" },
   connectTimeout: { check: checkConnectTimeout, scope: "machine" },
+  addressFamily: { type: ["any", "inet", "inet6"], scope: "machine" },
+  connectionAttempts: { check: checkConnectionAttempts, scope: "machine" },
   localAddress: { check: checkLocalAddress, scope: "machine" },
+  proxy: { check: checkProxy, scope: "machine" },
+  proxyCommand: { check: checkProxyCommand, scope: "host" },
   reconnect: { check: checkReconnect, scope: "host" },
   warn: { type: "function", scope: "machine" },
 };

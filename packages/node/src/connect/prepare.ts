@@ -19,13 +19,13 @@ import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountHome, accountName } from "../keys/account.ts";
 import { loadIdentities } from "../keys/identities.ts";
 import { knownHost } from "../keys/known-hosts.ts";
-import type { TcpOptions } from "../net/dial.ts";
+import type { WayOptions } from "../net/way.ts";
 import { CLIENT_USERS, type HopOptions } from "./options.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {
   /** Options of the TCP connection, or of the channel from a jump host. */
-  readonly dial: TcpOptions;
+  readonly dial: WayOptions;
   readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;

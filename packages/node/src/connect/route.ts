@@ -3,6 +3,7 @@ import { type ClientProvider, checkOptions } from "nacre/extend";
 import { splitHost } from "../config/split-host.ts";
 import { isHostAlone, placeOf } from "../net/dial.ts";
 import { asSshError } from "../net/failure.ts";
+import { checkBehindHop, checkOneWay } from "../net/way.ts";
 import { CONNECT_OPTIONS, type ConnectOptions, HOP_OPTIONS, type Hop, type HopOptions } from "./options.ts";
 
 /** Connections that lead to a destination. */
@@ -26,12 +27,15 @@ export function readRoute(options: ConnectOptions): Route {
   const listed = [via].flat().flatMap((hop: unknown) => (typeof hop === "string" ? hop.split(",") : [hop]));
   for (const one of [destination, ...listed]) holdRejections((one as Partial<HopOptions> | null)?.identities);
   checkOptions(destination, CONNECT_OPTIONS, "`connect`");
+  checkOneWay(destination);
   const [first] = listed;
   const start = isClient(first) ? first : undefined;
   const hops = listed.slice(start === undefined ? 0 : 1).map((hop) => readHop(hop, destination));
   // Any other host is reached through the one before.
-  if ([...hops, destination].slice(start === undefined ? 1 : 0).some(({ duplex }) => duplex !== undefined))
-    throw new SshError("usage", "`duplex` cannot follow a jump host; set it for the first jump host");
+  // A destination's proxy is for the first jump host.
+  for (const behind of [...listed, { ...destination, proxy: undefined }].slice(1)) checkBehindHop(behind as object);
+  if (start !== undefined && destination.proxy !== undefined)
+    throw new SshError("usage", "`proxy` cannot lead to a connected client in `via`; set it for that client");
   const { reconnect } = destination;
   if (reconnect !== undefined && reconnect !== false && (hops[0] ?? destination).duplex !== undefined)
     throw new SshError("usage", "`reconnect` needs a host that it can connect to again, not a `duplex`");
@@ -52,6 +56,7 @@ function readHop(hop: unknown, destination: ConnectOptions): HopOptions {
   const own = typeof hop === "string" ? namedHop(hop, destination) : (hop as HopOptions);
   try {
     checkOptions(own, HOP_OPTIONS, "a jump host");
+    checkOneWay(own);
   } catch (cause) {
     throw hopError({ ...own }, cause);
   }

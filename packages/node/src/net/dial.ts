@@ -1,14 +1,22 @@
 import { connect, isIP, type Socket } from "node:net";
 import { checkLimit, escapeText, MAX_MILLISECONDS, SshError } from "@nacre/wire";
-import { abortedError, checkSignal, type Duplex } from "nacre/extend";
+import { abortedError, checkSignal, type Duplex, onAbort } from "nacre/extend";
+import { connectFirst, interleaved } from "./connect-first.ts";
+import { type Deadline, startTimer, withDeadline } from "./deadline.ts";
+import { cannotBind, dialError, type FailedAttempt, lookupError, notInFamily, timedOut } from "./dial-error.ts";
 import { socketDuplex } from "./socket-duplex.ts";
+import { systemLookup } from "./system-lookup.ts";
 
 /** Options of {@link tcpDuplex}. */
 export interface TcpOptions {
-  /** Host name or address. If a name has several addresses, they are tried as in RFC 8305 (Happy Eyeballs). */
+  /** Host name or address. If a name has several addresses, they are tried 250 ms apart, with their families in turn (RFC 8305). */
   readonly host: string;
   readonly port: number;
-  /** Timeout for the connection attempt in milliseconds; default 15,000. */
+  /** Address family to use: IPv4 (`"inet"`) or IPv6 (`"inet6"`) alone; default `"any"` (ssh_config(5), AddressFamily). */
+  readonly addressFamily?: "any" | "inet" | "inet6" | undefined;
+  /** Number of times to try all addresses, with pauses of one second (ssh_config(5), ConnectionAttempts); default 1. */
+  readonly connectionAttempts?: number | undefined;
+  /** Time limit in milliseconds for the lookup of the name and all attempts together; default 15,000. */
   readonly connectTimeout?: number | undefined;
   /**
    * Address of this machine to connect from (ssh(1), `-b`); default the system's choice. A host name is then looked up in its address
@@ -18,10 +26,18 @@ export interface TcpOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const CONNECT_TIMEOUT = 15_000;
+/** Default of `connectTimeout` in milliseconds. */
+export const CONNECT_TIMEOUT = 15_000;
 
-/** Milliseconds, about 24 days: `setTimeout` fires immediately for a longer delay. */
-const LONGEST_TIMER = 0x7fff_ffff;
+/** Milliseconds between two attempts, as in ssh. */
+const ATTEMPT_PAUSE = 1000;
+
+const FAMILIES = { any: [4, 6], inet: [4], inet6: [6] } as const;
+
+/** Returns whether the error is about the address to connect from. Bun and Deno name another call than `bind`. */
+function isFromBind({ syscall, code }: NodeJS.ErrnoException): boolean {
+  return syscall === "bind" || code === "EADDRNOTAVAIL" || code === "EINVAL";
+}
 
 /** Maximum bytes per read: the size of the packet reader's slab. */
 const READ_SIZE = 256 * 1024;
@@ -41,27 +57,23 @@ function readBuffer(): Uint8Array {
  */
 export async function tcpDuplex(options: TcpOptions): Promise<Duplex> {
   // An untyped caller may pass no options.
-  const { host, port, connectTimeout, localAddress, signal } = { ...options };
+  const { host, port, connectTimeout, addressFamily, connectionAttempts, localAddress, signal } = { ...options };
   checkHost(host);
   checkPort(port, 1);
   checkConnectTimeout(connectTimeout);
+  checkAddressFamily(addressFamily);
+  checkConnectionAttempts(connectionAttempts);
   checkLocalAddress(localAddress);
   checkSignal(signal);
   return socketDuplex(await dial(options));
 }
 
 /** Returns the connected socket, paused. A listener must consume each "data" chunk before it returns, since the buffer is reused. */
-export function dial({ host, port, connectTimeout, localAddress, signal }: TcpOptions): Promise<Socket> {
-  const where = placeOf({ host, port });
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) {
-      reject(aborted(where, signal));
-      return;
-    }
-    if (localAddress !== undefined && isIP(host) !== 0 && isIP(host) !== isIP(localAddress)) {
-      reject(cannotBind(where));
-      return;
-    }
+export function dial(options: TcpOptions): Promise<Socket> {
+  const { port, connectTimeout = CONNECT_TIMEOUT, connectionAttempts = 1, localAddress, signal } = options;
+  const where = placeOf(options);
+  const failures: FailedAttempt[] = [];
+  const open = (address: string): Socket => {
     const onread = {
       // Node reads this property once, workerd before each read.
       get buffer() {
@@ -70,31 +82,64 @@ export function dial({ host, port, connectTimeout, localAddress, signal }: TcpOp
       callback: (length: number, buffer: Uint8Array): boolean => socket.emit("data", buffer.subarray(0, length)),
     };
     const from = localAddress === undefined ? {} : { localAddress, family: isIP(localAddress) };
-    const socket = connect({ host, port, noDelay: true, onread, ...from }).pause();
-    const settle = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      socket.off("error", onError);
-      socket.off("connect", onConnect);
-    };
-    const fail = (error: SshError): void => {
-      settle();
-      socket.on("error", () => {});
-      socket.destroy();
-      reject(error);
-    };
-    const onConnect = (): void => {
-      settle();
-      resolve(socket);
-    };
-    const onError = (cause: NodeJS.ErrnoException): void =>
-      fail(localAddress !== undefined && isFromBind(cause) ? cannotBind(where, cause) : dialError(where, cause));
-    const onAbort = (): void => fail(aborted(where, signal!));
-    const timer = connectTimer(where, connectTimeout, fail);
-    signal?.addEventListener("abort", onAbort);
-    socket.on("connect", onConnect);
-    socket.on("error", onError);
+    const socket = connect({ host: address, port, noDelay: true, onread, ...from }).pause();
+    return socket;
+  };
+  const deadline: Deadline<Socket> = {
+    timeout: connectTimeout,
+    signal,
+    late: () => timedOut(where, `within ${connectTimeout} ms`, failures),
+    aborted: (over) => abortedError(`connecting to ${where}`, over),
+    discard: (socket) => void socket.destroy(),
+  };
+  return withDeadline(deadline, async (over) => {
+    const addresses = await addressesOf(options, where);
+    for (let attempt = 1; !over.aborted; attempt++) {
+      failures.length = 0;
+      try {
+        const failed = (address: string, cause: NodeJS.ErrnoException): void =>
+          void failures.push({ address, cause, isFromBind: localAddress !== undefined && isFromBind(cause) });
+        return await connectFirst(addresses, open, over, failed);
+      } catch (cause) {
+        // Aborted, or an address was not even tried.
+        if (failures.length < addresses.length) throw cause;
+        if (attempt >= connectionAttempts) throw dialError(where, failures);
+        await pause(ATTEMPT_PAUSE, over);
+      }
+    }
+    throw over.reason;
   });
+}
+
+/** Resolves after some milliseconds, or when the signal aborts. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    onAbort(signal, () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** Returns the addresses to connect to, in the order in which they are tried. */
+async function addressesOf(
+  { host, addressFamily = "any", localAddress }: TcpOptions,
+  where: string,
+): Promise<readonly string[]> {
+  const own = isIP(host);
+  const families = FAMILIES[addressFamily].filter((one) => localAddress === undefined || one === isIP(localAddress));
+  const [family = 4] = families;
+  if (families.length === 0 || (own !== 0 && !families.some((one) => one === own)))
+    throw localAddress === undefined ? notInFamily(where, addressFamily) : cannotBind(where);
+  if (own !== 0) return [host];
+  try {
+    return interleaved(await systemLookup(host, families.length > 1 ? 0 : family));
+  } catch (cause) {
+    // workerd has no lookup. It takes a name in place of an address, and looks it up itself.
+    if (["ERR_METHOD_NOT_IMPLEMENTED", undefined].includes((cause as NodeJS.ErrnoException).code)) return [host];
+    throw lookupError(where, cause as NodeJS.ErrnoException);
+  }
 }
 
 /** Throws `usage` for an invalid host. */
@@ -126,6 +171,17 @@ export function checkConnectTimeout(connectTimeout: number | undefined): void {
   checkLimit("connectTimeout", connectTimeout, { least: 1, most: MAX_MILLISECONDS, unit: "milliseconds" });
 }
 
+/** Throws `usage` if `addressFamily` is set and not a family. */
+export function checkAddressFamily(addressFamily: unknown = "any"): void {
+  if (typeof addressFamily !== "string" || !Object.hasOwn(FAMILIES, addressFamily))
+    throw new SshError("usage", '`addressFamily` must be "any", "inet" or "inet6"');
+}
+
+/** Throws `usage` if `connectionAttempts` is set and not an integer from 1 on. */
+export function checkConnectionAttempts(connectionAttempts: unknown = 1): void {
+  checkLimit("connectionAttempts", connectionAttempts, { least: 1, most: 0x7fff_ffff, unit: "attempts" });
+}
+
 /** Throws `usage` if `localAddress` is set and not an IP address. */
 export function checkLocalAddress(localAddress: unknown): void {
   if (localAddress !== undefined && (typeof localAddress !== "string" || isIP(localAddress) === 0))
@@ -139,41 +195,6 @@ export function checkPort(port: unknown, least: 0 | 1): void {
   throw new SshError("usage", `invalid port ${given}; expected an integer from ${least} to 65535`);
 }
 
-/** Returns whether the error is about the address to connect from. Bun and Deno name another call than `bind`. */
-function isFromBind({ syscall, code }: NodeJS.ErrnoException): boolean {
-  return syscall === "bind" || code === "EADDRNOTAVAIL" || code === "EINVAL";
-}
-
-function cannotBind(where: string, cause?: unknown): SshError {
-  const reason = "cannot connect from `localAddress`; it must be an address of this machine and of the host's family";
-  return failed(where, reason, cause);
-}
-
-function dialError(where: string, cause: NodeJS.ErrnoException): SshError {
-  // Each address has its own error; report that of the first address tried.
-  const first = cause instanceof AggregateError ? (cause.errors[0] as NodeJS.ErrnoException) : cause;
-  switch (cause.code ?? first.code ?? "") {
-    case "ECONNREFUSED":
-      return failed(where, "connection refused; check that an SSH server listens on this port", cause);
-    case "ENOTFOUND":
-      return failed(where, "host name not found", cause);
-    case "EAI_AGAIN":
-      return failed(where, "host name lookup failed; check the network connection", cause);
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-    case "EADDRNOTAVAIL":
-      return failed(where, "no route to host", cause);
-    case "ETIMEDOUT":
-      return timedOut(where, "within the system's timeout", cause);
-    default:
-      return failed(where, escapeText(first.message), cause);
-  }
-}
-
-function failed(where: string, reason: string, cause?: unknown): SshError {
-  return new SshError("connection-failed", `cannot connect to ${where}: ${reason}`, { cause });
-}
-
 /** Returns the name of an endpoint for messages. */
 export function placeOf({ host, port }: Pick<TcpOptions, "host" | "port">): string {
   return `${escapeText(host)} port ${String(port)}`;
@@ -185,16 +206,7 @@ export function connectTimer(
   connectTimeout: number | undefined = CONNECT_TIMEOUT,
   fail: (error: SshError) => void,
 ): NodeJS.Timeout {
-  const wait = Math.min(connectTimeout, LONGEST_TIMER);
-  return setTimeout(() => fail(timedOut(where, `within ${connectTimeout} ms`)), wait);
-}
-
-function timedOut(where: string, when: string, cause?: unknown): SshError {
-  return new SshError("connect-timeout", `cannot connect to ${where}: no answer ${when}`, { cause });
-}
-
-function aborted(where: string, signal: AbortSignal): SshError {
-  return abortedError(`connecting to ${where}`, signal);
+  return startTimer(connectTimeout, () => fail(timedOut(where, `within ${connectTimeout} ms`)));
 }
 
 /**

@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { addressBytes, addressScope } from "@nacre/keyfiles/internal";
 import { FairQueue, type QueuedWork, SshError } from "@nacre/wire";
 import { onAbort } from "nacre/extend";
+import { systemLookup } from "./system-lookup.ts";
 
 /** Resolves a name to IP addresses, preferred first. */
 export type Lookup = (host: string) => Promise<readonly string[]>;
@@ -73,12 +74,7 @@ export class LookupQueue {
 }
 
 /** Lookups by the system's resolver, for the whole process. */
-export const SYSTEM_LOOKUPS: LookupQueue = new LookupQueue(async (host) => {
-  // Imported here because most programs resolve no names, and the import takes a millisecond.
-  const { lookup } = await import("node:dns/promises");
-  const found = await lookup(host, { all: true, verbatim: true });
-  return found.map(({ address }) => address);
-}, MAX_SYSTEM_LOOKUPS);
+export const SYSTEM_LOOKUPS: LookupQueue = new LookupQueue(systemLookup, MAX_SYSTEM_LOOKUPS);
 
 /** Where an IP address leads: to this machine, to its link, or farther. */
 export type AddressPlace = "machine" | "link" | "elsewhere";

@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import type { Duplex as NodeDuplex } from "node:stream";
+import type { Duplex as NodeDuplex, Writable } from "node:stream";
 import type { Bytes } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/extend";
 import { FREED_FROM, freeBuffer, freeBuffers } from "nacre/extend";
@@ -32,7 +32,6 @@ export function acceptedDuplex(socket: Socket): Duplex {
 
 class SocketDuplex implements Duplex {
   readonly #socket: NodeDuplex;
-  /** Whether the stream drops the bytes after a write. Another kind of stream may pass them on, as a PassThrough does. */
   readonly #isSystemSocket: boolean;
   /** Whether each chunk has a buffer of its own. */
   readonly #ownsReads: boolean;
@@ -45,7 +44,7 @@ class SocketDuplex implements Duplex {
 
   constructor(socket: NodeDuplex, isAccepted: boolean) {
     this.#socket = socket;
-    this.#isSystemSocket = Object.getPrototypeOf(socket) === Socket.prototype;
+    this.#isSystemSocket = isSystemSocket(socket);
     this.#ownsReads = isAccepted && this.#isSystemSocket;
     // An error may occur at any time, also before `open`.
     socket.on("error", () => this.#onBroken());
@@ -64,8 +63,7 @@ class SocketDuplex implements Duplex {
     socket.on("drain", () => handler.drained());
     socket.on("data", (chunk: Bytes) => {
       this.#handler?.data(chunk);
-      // The handler has not kept the chunk.
-      if (this.#ownsReads && chunk.length >= FREED_READ_FROM && ownsBuffer(chunk)) freeBuffer(chunk.buffer);
+      if (this.#ownsReads) freeRead(chunk);
     });
     socket.resume();
     // Report an already broken socket too, but only after `open` returns.
@@ -73,17 +71,7 @@ class SocketDuplex implements Duplex {
   }
 
   write(pieces: readonly Bytes[]): boolean {
-    const socket = this.#socket;
-    // After an error, "drain" is never emitted; the error is reported separately.
-    if (!socket.writable) return true;
-    let room = true;
-    const last = pieces.at(-1);
-    const free = this.#isSystemSocket ? freeing(pieces) : undefined;
-    // Send several pieces in one system call.
-    if (pieces.length > 1) socket.cork();
-    for (const piece of pieces) room = socket.write(piece, piece === last ? free : undefined);
-    if (pieces.length > 1) socket.uncork();
-    return room;
+    return writePieces(this.#socket, pieces, this.#isSystemSocket);
   }
 
   pause(): void {
@@ -150,6 +138,29 @@ class SocketDuplex implements Duplex {
     if (socket.errored !== null || !this.#isEnded || !socket.writableFinished)
       handler?.failed(socket.errored ?? new Error("the socket was closed unexpectedly"));
   }
+}
+
+/** Returns whether this is a socket or pipe of Node, which keeps no bytes after a write. Another kind of stream may pass them on. */
+export function isSystemSocket(stream: object): boolean {
+  return Object.getPrototypeOf(stream) === Socket.prototype;
+}
+
+/** Frees the memory of a chunk that a socket read into a buffer of its own, and that nobody has kept. */
+export function freeRead(chunk: Bytes): void {
+  if (chunk.length >= FREED_READ_FROM && ownsBuffer(chunk)) freeBuffer(chunk.buffer);
+}
+
+/** Writes pieces in one system call, as `Duplex.write`. `isSystemSocket`: frees their memory when they are sent. */
+export function writePieces(stream: Writable, pieces: readonly Bytes[], isSystemSocket: boolean): boolean {
+  // After an error, "drain" is never emitted; the error is reported separately.
+  if (!stream.writable) return true;
+  let room = true;
+  const last = pieces.at(-1);
+  const free = isSystemSocket ? freeing(pieces) : undefined;
+  if (pieces.length > 1) stream.cork();
+  for (const piece of pieces) room = stream.write(piece, piece === last ? free : undefined);
+  if (pieces.length > 1) stream.uncork();
+  return room;
 }
 
 /**

@@ -272,4 +272,32 @@ export const EDGES: readonly Row[] = [
       patch("found-by-group", "false"),
     ),
   },
+  {
+    title: "proxy answers",
+    client: [
+      heldBy(
+        "node/test/proxy-answers",
+        "proxy answers: success · client",
+        remove("proxy-status"),
+        remove("proxy-reply-code"),
+        patch("proxy-method", "true"),
+        patch("proxy-login-status", "true"),
+        patch("proxy-rest", "new Uint8Array(0)"),
+      ),
+      heldBy("node/test/proxy-answers", "proxy answers: endless · client", remove("proxy-answer-length")),
+      heldBy("node/test/proxy-answers", "proxy answers: names · client", remove("proxy-target")),
+      heldBy(
+        "node/test/proxy-answers",
+        "proxy answers: password · client",
+        patch("proxy-url-unquoted", 'throw new SshError("usage", proxy);'),
+      ),
+      heldBy(
+        "node/test/proxy",
+        "proxy answers: silent · client",
+        patch("connect-deadline", "undefined"),
+        remove("proxy-abandoned"),
+      ),
+    ],
+    server: "not touched",
+  },
 ];

@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { type Bytes, escapeText, SshError } from "@nacre/wire";
+import type { Duplex, DuplexHandler } from "nacre/extend";
+import { startTimer } from "./deadline.ts";
+import { freeRead, isSystemSocket, writePieces } from "./socket-duplex.ts";
+
+/** Milliseconds until a command that has ended one of its streams must have ended itself. */
+const EXIT_TIME = 500;
+
+/** Milliseconds for a command to read what was written before it gets SIGHUP, and from then on until SIGKILL. */
+const CLOSE_TIME = 1000;
+
+/** Windows has no SIGHUP. */
+const HANG_UP = process.platform === "win32" ? "SIGTERM" : "SIGHUP";
+
+/** A byte connection over the standard input and output of a command. */
+export interface CommandDuplex extends Duplex {
+  /** How the command ended, if that ended the connection: "ended with status 1". */
+  readonly ending: string | undefined;
+}
+
+/**
+ * Starts a command by the shell of `SHELL`, `/bin/sh` without one, and returns a byte connection over it (ssh_config(5), ProxyCommand). Its
+ * stderr is this process's. When the connection is closed, the command gets SIGHUP, and SIGKILL a second later. `close` resolves when it has
+ * ended. Rejects with `connection-failed` if it cannot be started.
+ */
+export async function commandDuplex(command: string): Promise<CommandDuplex> {
+  const child = start(command);
+  await new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.on("error", (cause) => {
+      const message = `cannot run the shell for \`proxyCommand\`: ${escapeText(cause.message)}`;
+      reject(new SshError("connection-failed", message, { cause }));
+    });
+  });
+  return new ChildDuplex(child);
+}
+
+function start(command: string): PipedChild {
+  const stdio = ["pipe", "pipe", "inherit"] as const;
+  if (process.platform === "win32") return spawn(command, { shell: true, windowsHide: true, stdio: [...stdio] });
+  // With `exec`, the command takes the place of the shell, and gets the signals.
+  return spawn(process.env["SHELL"] || "/bin/sh", ["-c", `exec ${command}`], { stdio: [...stdio] });
+}
+
+type PipedChild = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable };
+
+class ChildDuplex implements CommandDuplex {
+  ending: string | undefined;
+  readonly #child: PipedChild;
+  /** Resolves with how the command ended. */
+  readonly #exit: Promise<string>;
+  readonly #isSystemSocket: boolean;
+  /** Set by `open`; `undefined` when the command has ended or the connection is closed. */
+  #handler: DuplexHandler | undefined;
+  /** Resolves when the output has ended and is read. */
+  readonly #outputEnd: Promise<void>;
+  #closing: Promise<void> | undefined;
+
+  constructor(child: PipedChild) {
+    const { stdin, stdout } = child;
+    this.#child = child;
+    this.#isSystemSocket = isSystemSocket(stdin) && isSystemSocket(stdout);
+    this.#exit = new Promise((resolve) => {
+      child.once("exit", (status, signal) =>
+        resolve(signal === null ? `ended with status ${status}` : `was ended by ${signal}`),
+      );
+    });
+    this.#outputEnd = new Promise((resolve) => {
+      stdout.once("close", resolve);
+    });
+    // A command that ends, or closes its standard input, breaks the pipe.
+    stdin.on("error", (cause) => void this.#inputBroke(cause));
+    stdout.on("error", () => {});
+  }
+
+  open(handler: DuplexHandler): void {
+    const { stdin, stdout } = this.#child;
+    this.#handler = handler;
+    stdin.on("drain", () => this.#handler?.drained());
+    stdout.on("data", (chunk: Bytes) => {
+      this.#handler?.data(chunk);
+      if (this.#isSystemSocket) freeRead(chunk);
+    });
+    void this.#reportEnd();
+  }
+
+  write(pieces: readonly Bytes[]): boolean {
+    return writePieces(this.#child.stdin, pieces, this.#isSystemSocket);
+  }
+
+  pause(): void {
+    this.#child.stdout.pause();
+  }
+
+  resume(): void {
+    this.#child.stdout.resume();
+  }
+
+  end(): Promise<void> {
+    const { stdin } = this.#child;
+    return new Promise((resolve) => {
+      // Of a destroyed stream, `end` never calls back.
+      if (stdin.destroyed) return resolve();
+      stdin.once("close", resolve);
+      stdin.end(() => resolve());
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#stop();
+    return this.#closing;
+  }
+
+  reset(): Promise<void> {
+    this.#child.stdin.destroy();
+    return this.close();
+  }
+
+  async #stop(): Promise<void> {
+    const { stdin, stdout } = this.#child;
+    const kill = (signal: NodeJS.Signals): void => void this.#child.kill(signal);
+    this.#handler = undefined;
+    // Drop what the command still writes, so that it can pass on what it has read.
+    stdout.resume();
+    await within(CLOSE_TIME, this.end());
+    kill(HANG_UP);
+    await within(CLOSE_TIME, this.#exit);
+    kill("SIGKILL");
+    await this.#exit;
+    // Another process may still have the other ends.
+    stdin.destroy();
+    stdout.destroy();
+  }
+
+  async #reportEnd(): Promise<void> {
+    await this.#outputEnd;
+    const ending = await within(EXIT_TIME, this.#exit);
+    if (this.#handler === undefined) return;
+    this.ending = ending;
+    this.#handler.ended();
+  }
+
+  async #inputBroke(cause: unknown): Promise<void> {
+    // The end of the output says more, and usually comes too.
+    await within(EXIT_TIME, this.#outputEnd);
+    if (this.#child.stdout.closed) return;
+    const handler = this.#handler;
+    this.#handler = undefined;
+    handler?.failed(cause);
+  }
+}
+
+/** Settles like `work`, or resolves with `undefined` after some milliseconds. */
+function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = startTimer(milliseconds, () => resolve(undefined));
+    void work.then((value) => {
+      clearTimeout(timer);
+      resolve(value);
+    });
+  });
+}
