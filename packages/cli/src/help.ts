@@ -1,5 +1,7 @@
 const KEYGEN_USAGE = `nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N PASSPHRASE] [-C COMMENT]
        nacre keygen -l [-v] [-E sha256|md5] -f FILE
+       nacre keygen -F HOST [-lvHq] [-E sha256|md5] [-f KNOWN_HOSTS]
+       nacre keygen -H|-R HOST [-q] [-f KNOWN_HOSTS]
 `;
 
 const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: this machine only); :: listens on every address
@@ -163,15 +165,19 @@ ${CONNECTION_HELP}`;
 
 /** `nacre keygen --help`. */
 export const KEYGEN_HELP: string = `usage: ${KEYGEN_USAGE}
-Creates a private key and its public key (FILE.pub). With -l, shows the fingerprint of each key in a file.
-Defaults are in parentheses.
+Creates a private key and its public key (FILE.pub). With -l, shows the fingerprint of each key in a file. With -F, -H and -R, searches and
+changes known_hosts as ssh-keygen does. Defaults are in parentheses.
 
   -t TYPE             key type
   -b BITS             key size (3072 for rsa); 256, 384 or 521 for ecdsa (256)
-  -f FILE             file to write (~/.ssh/id_TYPE); with -l, file to read
+  -f FILE             file to write (~/.ssh/id_TYPE); with -l, file to read; with -F, -H and -R, known_hosts file (~/.ssh/known_hosts)
   -N PASSPHRASE       passphrase to encrypt the key with, '' for none (asked for at the terminal)
   -C COMMENT          comment of the public key (user@host)
   -l                  show the fingerprints in a private key, public key, authorized_keys or known_hosts file
+  -F HOST             show the lines of a host, named as in the file: example.org, [example.org]:2222; with -l their fingerprints
+  -H                  replace the names in known_hosts by hashes, and keep the old file as KNOWN_HOSTS.old; with -F, in the lines shown
+  -R HOST             remove the lines of a host, and keep the old file as KNOWN_HOSTS.old
+  -q                  with -F and -R: do not say which lines were found
   -v                  with -l: also show each key's randomart picture
   -E sha256|md5       with -l: fingerprint hash (sha256)
 `;

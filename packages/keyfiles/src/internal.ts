@@ -5,8 +5,17 @@ export { type AddressScope, addressBytes, addressScope } from "./address-scope.t
 export { appendKnownHost } from "./append-known-host.ts";
 export { type AuthorizedKeyCheck, parseAuthorizedKeys } from "./authorized-keys.ts";
 export { drawRandomart } from "./draw-randomart.ts";
-export { hostName } from "./known-host-names.ts";
-export { type HostKeyCheck, type KnownHostEntry, type KnownHosts, parseKnownHostsWith } from "./known-hosts.ts";
+export { type HostKeyChanges, hostKeyChangesWith, keepHostKeysWith } from "./host-key-changes.ts";
+export { hashName, hostName } from "./known-host-names.ts";
+export {
+  type HostKeyCheck,
+  type KnownHostEntry,
+  type KnownHosts,
+  type KnownHostsFile,
+  parseKnownHostsWith,
+} from "./known-hosts.ts";
+export { type KnownHostsLine, linesOf, readKnownHostsLine } from "./known-hosts-lines.ts";
 export { openPlainPrivateKey } from "./plain-private-key.ts";
 export type { EncryptedKeyFile, PrivateKeyFile } from "./private-key-file.ts";
 export { parsePublicKeyFile } from "./public-key-line.ts";
+export { parseRevokedKeys } from "./revoked-keys.ts";

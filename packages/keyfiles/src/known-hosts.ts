@@ -58,7 +58,8 @@ export interface KnownHosts {
   find(host: string, port: number): KnownHostEntry[];
 }
 
-interface MatchableEntry extends KnownHostEntry {
+/** Line that can tell whether it is about a host. */
+export interface MatchableEntry extends KnownHostEntry {
   readonly matches: NameMatcher;
 }
 
@@ -67,6 +68,15 @@ interface MatchableEntry extends KnownHostEntry {
  * Only ASCII text matters, so a file in an unknown encoding may be read as Latin-1. The caller supplies HMAC-SHA1.
  */
 export function parseKnownHostsWith(hmacSha1: HmacSha1, ...files: readonly KnownHostsFile[]): KnownHosts {
+  const { entries, problems } = readKnownHosts(hmacSha1, files);
+  return new ParsedKnownHosts(entries, problems);
+}
+
+/** Returns the entries of files, and the problems of their malformed lines. */
+export function readKnownHosts(
+  hmacSha1: HmacSha1,
+  files: readonly KnownHostsFile[],
+): { readonly entries: readonly MatchableEntry[]; readonly problems: readonly KnownHostsProblem[] } {
   const entries: MatchableEntry[] = [];
   const problems: KnownHostsProblem[] = [];
   for (const { name, text } of files) {
@@ -80,7 +90,7 @@ export function parseKnownHostsWith(hmacSha1: HmacSha1, ...files: readonly Known
       else entries.push({ ...at, ...parsed });
     }
   }
-  return new ParsedKnownHosts(entries, problems);
+  return { entries, problems };
 }
 
 /** Parses one line. Returns its entry, a description of the problem, or `undefined` for an empty line or a comment. */

@@ -13,7 +13,7 @@ export {
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
-export { decideByKnownHosts, type KnownHostDecision } from "./login/client/known-hosts.ts";
+export { decideByKnownHosts, type KnownHostDecision, type KnownHostKeys } from "./login/client/known-hosts.ts";
 export { logIn } from "./login/client/log-in.ts";
 export { checkLoginMethods } from "./login/client/method.ts";
 export {
@@ -59,6 +59,7 @@ export {
   checkTarget,
   formatTarget,
 } from "./users/forward/target.ts";
+export { type AnnouncedHostKeys, type HostKeysConnectOptions, hostKeysClient } from "./users/host-keys/client.ts";
 export { BaseProcess } from "./users/session/base-process.ts";
 export { BaseSession, type SessionStart } from "./users/session/base-session.ts";
 export { cutShort, ExitReport } from "./users/session/exit.ts";

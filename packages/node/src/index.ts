@@ -165,6 +165,8 @@ export { expandHome } from "./keys/files.ts";
 export { hostKeyFile } from "./keys/host-key-file.ts";
 export type { IdentitySource, IdentitySources, PassphraseSource } from "./keys/identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
+export type { HostKeyLookup, KnownHostsOptions } from "./keys/known-hosts-options.ts";
+export type { HostKeyUpdate, UpdatedHostKey } from "./keys/known-hosts-update.ts";
 export { readSecretFile } from "./keys/owned-file.ts";
 export { listen } from "./listen/listen.ts";
 export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen/listen-options.ts";

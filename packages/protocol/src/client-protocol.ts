@@ -7,6 +7,9 @@ import { bearsEarlyMessages } from "./early-messages.ts";
 import { EarlySink } from "./early-sink.ts";
 import { ProtocolMachine, type SessionOptions } from "./protocol-machine.ts";
 
+/** Login methods that give the server nothing it could use elsewhere. */
+const SECRETLESS = ["publickey", "none"];
+
 /** Options of `ClientProtocol`. */
 export interface ClientProtocolOptions
   extends SessionOptions,
@@ -39,6 +42,7 @@ export type ClientProtocolEvent =
 export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
   readonly #options: ClientProtocolOptions;
   #serverSigAlgs: readonly string[] | undefined;
+  #isRestricted = false;
 
   constructor(options: ClientProtocolOptions) {
     super(options, {
@@ -67,9 +71,18 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
     return undefined;
   }
 
-  /** Answers `verify-host-key`. `verdict`: true, or the error that ends the connection. */
-  answerHostKey(token: AskToken, verdict: true | SshError): void {
-    this.transport.answerHostKey(token, verdict);
+  /**
+   * Answers `verify-host-key`. `verdict`: true, the error that ends the connection, or `"restricted"` to go on with a server that may be
+   * false. Only methods that give such a server no secret then log in: "publickey" and "none".
+   */
+  answerHostKey(token: AskToken, verdict: true | "restricted" | SshError): void {
+    if (verdict === "restricted") this.#isRestricted = true;
+    this.transport.answerHostKey(token, verdict === "restricted" ? true : verdict);
+  }
+
+  /** Identifier of the connection; `undefined` before the first key exchange. */
+  get sessionId(): Uint8Array | undefined {
+    return this.transport.sessionId;
   }
 
   #onTransportEvent(event: TransportEvent): ClientProtocolEvent | undefined {
@@ -148,7 +161,8 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
       identities,
       password,
       keyboardInteractive,
-      loginMethods,
+      // rule: restricted-methods
+      loginMethods: this.#isRestricted ? loginMethods.filter(({ name }) => SECRETLESS.includes(name)) : loginMethods,
       ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });

@@ -12,15 +12,17 @@ import { asksForHelp, usage } from "../options.ts";
 import { unwritable } from "../ssh/unwritable.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
 import { KEYGEN_OPTIONS, type KeygenArguments, type KeyType, parseKeygenArguments } from "./keygen-arguments.ts";
+import { editKnownHosts } from "./known-hosts.ts";
 import { keyLine, listKeys } from "./list-keys.ts";
 
-/** Runs `nacre keygen`: creates a key, or lists the fingerprints in a file. Resolves with the exit status. */
+/** Runs `nacre keygen`: creates a key, lists the fingerprints in a file, or edits known_hosts. Resolves with the exit status. */
 export async function keygen(words: readonly string[]): Promise<number> {
   if (asksForHelp(words, KEYGEN_OPTIONS)) {
     process.stdout.write(KEYGEN_HELP);
     return 0;
   }
   const parsed = parseKeygenArguments(words);
+  if (parsed.action === "known-hosts") return editKnownHosts(parsed);
   if (parsed.action === "list") process.stdout.write(await listKeys(parsed));
   else await generate(parsed);
   return 0;

@@ -27,9 +27,13 @@ export async function listKeys({
 
 /** Formats a key like `256 SHA256:… comment (ED25519)`. */
 export function keyLine({ blob, bits, format }: PublicKey, comment: string, hash: "sha256" | "md5"): string {
-  const kind =
-    format === "ssh-rsa" ? "RSA" : format.startsWith("ecdsa-") ? "ECDSA" : format.slice("ssh-".length).toUpperCase();
-  return `${bits} ${fingerprint(blob, hash)} ${comment === "" ? "no comment" : escapeText(comment)} (${kind})`;
+  return `${bits} ${fingerprint(blob, hash)} ${comment === "" ? "no comment" : escapeText(comment)} (${kindOf(format)})`;
+}
+
+/** Returns ssh-keygen's word for a key format, such as `"ED25519"`. */
+export function kindOf(format: string): string {
+  if (format === "ssh-rsa") return "RSA";
+  return format.startsWith("ecdsa-") ? "ECDSA" : format.slice("ssh-".length).toUpperCase();
 }
 
 async function readKeys(file: string): Promise<ListedKey[]> {

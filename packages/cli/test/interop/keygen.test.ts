@@ -2,8 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { KEYGEN_CASES, keygenOutcome } from "@nacre/testing/known-hosts-keygen";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildNacre, nacre } from "./nacre.ts";
+import recorded from "../../../../test-vectors/known-hosts.json" with { type: "json" };
+import { buildNacre, ended, nacre, start } from "./nacre.ts";
 
 // `nacre keygen` and ssh-keygen must each read and list keys made by the other.
 
@@ -60,5 +62,30 @@ describe.each(["nacre keygen", "ssh-keygen"])("keys made by %s", (maker) => {
     writeFileSync(file, publicLines.join(""));
     const words = ["-l", "-v", "-E", "md5", "-f", file];
     expect(await nacreKeygen(...words)).toBe(sshKeygen(...words));
+  });
+});
+
+test("ssh-keygen searches and changes known_hosts as recorded", async () => {
+  const outcomes = [];
+  for (const [text, words] of KEYGEN_CASES)
+    outcomes.push(
+      await keygenOutcome(text, words, async (all) => {
+        const { status, stdout, stderr } = await ended(start(["ssh-keygen", ...all]));
+        return { status, stdout: stdout.toString(), stderr };
+      }),
+    );
+  expect(outcomes).toEqual(recorded.outcomes);
+});
+
+test("nacre keygen hashes names that ssh-keygen finds, and says which file is missing", async () => {
+  const file = join(folder, "hashed");
+  sshKeygen("-q", "-t", "ed25519", "-N", "", "-f", `${file}-key`);
+  writeFileSync(file, `example.org,Other.org ${readFileSync(`${file}-key.pub`, "utf8")}`);
+  expect((await nacre(["keygen", "-H", "-f", file])).status).toBe(0);
+  for (const host of ["example.org", "other.org"])
+    expect(await nacreKeygen("-F", host, "-f", file)).toBe(sshKeygen("-F", host, "-f", file));
+  expect(await nacre(["keygen", "-F", "x", "-f", "/nonexistent/file"])).toMatchObject({
+    status: 255,
+    stderr: "Cannot stat /nonexistent/file: No such file or directory\n",
   });
 });

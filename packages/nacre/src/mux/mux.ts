@@ -1,5 +1,5 @@
 import type { ClientProtocolEvent, ServerProtocolEvent } from "@nacre/protocol";
-import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, type SshError } from "@nacre/wire";
+import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
 import { Channel } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
@@ -67,10 +67,21 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   #opens: Map<number, OpenHandler> | undefined;
   /** Callbacks of pending global requests by request number. */
   #requests: Map<number, (reply: GlobalReply) => void> | undefined;
+  #isRestricted = false;
 
   constructor(duplex: Duplex, machine: DrivenMachine<E>, side: MuxSide<E>) {
     this.engine = new Engine(duplex, machine, this);
     this.#side = side;
+  }
+
+  /** Whether this side opens sessions only: the host key is not the known one. */
+  get isRestricted(): boolean {
+    return this.#isRestricted;
+  }
+
+  /** Opens sessions only from now on, and sends no global requests. */
+  restrict(): void {
+    this.#isRestricted = true;
   }
 
   /**
@@ -79,6 +90,8 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
    */
   open(channelType: string, data: Uint8Array | undefined, handler: OpenHandler): void {
     this.#assertAlive();
+    // rule: restricted-channels
+    if (channelType !== "session") this.#assertUnrestricted();
     const id = this.engine.machine.connection.openChannel(channelType, data);
     this.#opens ??= new Map();
     this.#opens.set(id, handler);
@@ -97,6 +110,8 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
    */
   globalRequest(requestName: string, data: Uint8Array, onReply?: (reply: GlobalReply) => void): void {
     this.#assertAlive();
+    // rule: restricted-requests
+    this.#assertUnrestricted();
     const { connection } = this.engine.machine;
     const id = connection.globalRequest(requestName, data, { wantReply: onReply !== undefined });
     if (onReply !== undefined) {
@@ -225,6 +240,11 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
     const handler = this.#opens?.get(id);
     this.#opens?.delete(id);
     return handler;
+  }
+
+  #assertUnrestricted(): void {
+    if (this.#isRestricted)
+      throw new SshError("host-key-changed", "forwarding is off, because the host key has changed");
   }
 
   #assertAlive(): void {

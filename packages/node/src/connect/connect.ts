@@ -114,10 +114,12 @@ async function connectAlong({ start, hops, destination }: Route, login: Login = 
   }
 }
 
-async function openFirst({ dial }: Prepared, isHop: boolean): Promise<Opened> {
+async function openFirst(prepared: Prepared, isHop: boolean): Promise<Opened> {
   const since = performance.now();
-  const way = openWay(dial);
-  return { ...(await (isHop ? atHop(dial, way) : way)), since };
+  const opening = openWay(prepared.dial);
+  const way = await (isHop ? atHop(prepared.dial, opening) : opening);
+  prepared.address = way.address;
+  return { ...way, since };
 }
 
 /** Returns `result`; an error names the hop. */

@@ -7,6 +7,8 @@ import {
   checkUser,
   type Duplex,
   type HostKeyOption,
+  type HostKeysConnectOptions,
+  hostKeysClient,
   joinUsers,
   type OptionRows,
   type PresentedHostKey,
@@ -25,6 +27,8 @@ import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
 import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
 import type { IdentitySources, PassphraseSource } from "../keys/identities.ts";
+import { checkKnownHosts, checkPaths, type KnownHostsOptions } from "../keys/known-hosts-options.ts";
+import type { HostKeyUpdate } from "../keys/known-hosts-update.ts";
 import {
   checkConnectionAttempts,
   checkConnectTimeout,
@@ -92,17 +96,32 @@ export interface ConnectOptions
   readonly passphrase?: PassphraseSource | undefined;
   /**
    * How to verify the host key. By default it is looked up in known_hosts, and an unknown host is refused (`host-key-unknown`).
-   * `"accept-new"` accepts and adds unknown hosts. One or more fingerprints in the format of `ssh-keygen -l` (`"SHA256:…"`) pin the key,
-   * and a function decides about it; it also gets the `host` and `port`. In both cases known_hosts is not read.
+   * `"accept-new"` accepts and adds unknown hosts. `"restrict-changed"` also goes on, with a warning, when the key of a known host has
+   * changed, but without passwords, keyboard-interactive, agent forwarding and forwarded connections, as `ssh` with StrictHostKeyChecking no.
+   * One or more fingerprints in the format of `ssh-keygen -l` (`"SHA256:…"`) pin the key, and a function decides about it; it also gets the
+   * `host` and `port`. In both cases known_hosts is not read.
    */
   readonly hostKey?: HostKeyOption;
+  /** Name of the host in known_hosts, in place of the host and port (ssh_config(5), HostKeyAlias). */
+  readonly hostKeyAlias?: string | undefined;
   /** Decides about the key of a host that is not in known_hosts: true accepts and adds it. Not called if `hostKey` is set. */
   readonly unknownHost?: ((hostKey: PresentedHostKey) => boolean | Promise<boolean>) | undefined;
   /**
    * Path or paths of known_hosts files; default `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`. Missing files count as empty. New
-   * hosts are added to the first file.
+   * hosts are added to the first file. An object has more settings.
    */
-  readonly knownHosts?: string | readonly string[] | undefined;
+  readonly knownHosts?: string | readonly string[] | KnownHostsOptions | undefined;
+  /**
+   * Path or paths of files with public keys, one a line, that are refused as host keys, also with `hostKey` (ssh_config(5),
+   * RevokedHostKeys). If a file is missing or has anything else, such as a binary revocation list, `connect` rejects.
+   */
+  readonly revokedHostKeys?: string | readonly string[] | undefined;
+  /**
+   * Whether the server may replace its keys in known_hosts: true, or a function that returns true for a change (ssh_config(5),
+   * UpdateHostKeys); default false: files of the user do not change unasked. Only for hosts that the user's files know, without patterns
+   * and other names, and only after the server has proved each new key.
+   */
+  readonly updateHostKeys?: boolean | ((update: HostKeyUpdate) => boolean | Promise<boolean>) | undefined;
   /**
    * Cryptographic implementation: `"node"` (node:crypto, the default) or `"noble"`, the portable code used in browsers, several times
    * slower. Explicit `algorithms` override it.
@@ -131,13 +150,18 @@ export interface ConnectOptions
 /** The users of a client's connections that begin with the login, with what Node adds to them. */
 const clientList: {
   readonly forwardAgent: typeof forwardAgent;
+  readonly hostKeysClient: typeof hostKeysClient;
   readonly environment: typeof environment;
 } = {
   forwardAgent,
+  hostKeysClient,
   environment,
 };
 
-export const CLIENT_USERS: ClientUsers<StreamConnectOptions & UserConnectOptions> = joinUsers(clientList);
+export const CLIENT_USERS: ClientUsers<
+  StreamConnectOptions & ForwardAgentOptions & HostKeysConnectOptions & EnvironmentOptions
+> =
+  joinUsers(clientList);
 
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   ...CLIENT_USERS.options,
@@ -154,8 +178,11 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   agent: { type: "boolean or string", scope: "machine" },
   passphrase: { type: "string or function", scope: "machine" },
   hostKey: { scope: "host" },
+  hostKeyAlias: { type: "string", scope: "host" },
   unknownHost: { type: "function", scope: "host" },
-  knownHosts: { type: "string or array", check: checkKnownHosts, scope: "machine" },
+  knownHosts: { check: checkKnownHosts, scope: "machine" },
+  revokedHostKeys: { type: "string or array", check: checkPaths, scope: "machine" },
+  updateHostKeys: { type: "boolean or function", scope: "machine" },
   crypto: { type: ["node", "noble"], scope: "machine" },
   connectTimeout: { check: checkConnectTimeout, scope: "machine" },
   addressFamily: { type: ["any", "inet", "inet6"], scope: "machine" },
@@ -179,12 +206,6 @@ function checkDuplex(duplex: NodeDuplex | Duplex | null | undefined): void {
 export function isStream(value: unknown): value is NodeDuplex {
   const { pipe, write } = (value ?? {}) as Partial<NodeDuplex>;
   return typeof pipe === "function" && typeof write === "function";
-}
-
-function checkKnownHosts(knownHosts: unknown): void {
-  for (const file of [knownHosts].flat())
-    if (file !== undefined && typeof file !== "string")
-      throw new SshError("usage", "`knownHosts` must be the path of a file, or an array of paths");
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   clientMethods,
   encodeTerminalModes,
   explicitHostKey,
+  type HostKeysConnectOptions,
   type HostKeyVerifier,
   offeredAlgorithms,
   type ConnectOptions as StreamConnectOptions,
@@ -18,7 +19,8 @@ import { loadAlgorithms } from "../crypto/load.ts";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountHome, accountName } from "../keys/account.ts";
 import { loadIdentities } from "../keys/identities.ts";
-import { knownHost } from "../keys/known-hosts.ts";
+import { type HostDecision, type HostOptions, knownHost } from "../keys/known-hosts.ts";
+import { pathsOf } from "../keys/known-hosts-options.ts";
 import type { WayOptions } from "../net/way.ts";
 import { CLIENT_USERS, type HopOptions } from "./options.ts";
 
@@ -26,6 +28,8 @@ import { CLIENT_USERS, type HopOptions } from "./options.ts";
 export interface Prepared {
   /** Options of the TCP connection, or of the channel from a jump host. */
   readonly dial: WayOptions;
+  /** Set it to the remote address of a TCP connection to the server, before the login. */
+  address: string | undefined;
   readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
@@ -44,7 +48,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     wasm: options.wasm,
   });
   const files = Promise.all([
-    decideHostKey(options, algorithms, port, warn),
+    decideHostKey(options, algorithms, { port, warn, signal, address: () => prepared?.address }),
     loadIdentities({
       identities: options.identities,
       agent: options.agent,
@@ -60,7 +64,8 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   const loading = loadAlgorithms(algorithms);
   loading.catch(() => {});
   const [hostKey, identities] = await files;
-  return {
+  const prepared: Prepared = {
+    address: undefined,
     dial: { ...options, port, signal },
     options: {
       ...options,
@@ -77,27 +82,58 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     },
     loading,
   };
+  return prepared;
 }
 
-/** Returns the host key verifier, and the algorithms with those of the host's known keys first. */
+/** What follows from the options about host keys. */
+type HostKeyDecision = { readonly hostKey: HostKeyVerifier } & Pick<CryptoProvider, "algorithms"> &
+  HostKeysConnectOptions;
+
+/** Returns the host key verifier, and what known_hosts is needed for: the order of the algorithms, and updates. */
 async function decideHostKey(
   options: HopOptions,
   algorithms: CryptoProvider["algorithms"],
-  port: number,
-  warn: (text: string) => void,
-): Promise<{ hostKey: HostKeyVerifier } & Pick<CryptoProvider, "algorithms">> {
-  const { host, hostKey, knownHosts } = options;
-  const decided = explicitHostKey(hostKey, options);
-  if (decided !== undefined) return { hostKey: decided, algorithms };
-  const known = await knownHost({
+  context: Pick<HostOptions, "port" | "warn" | "signal" | "address">,
+): Promise<HostKeyDecision> {
+  const home = accountHome();
+  const decision = await withKnownHosts(options, algorithms, { ...context, home });
+  const { revokedHostKeys } = options;
+  if (revokedHostKeys === undefined) return decision;
+  const { withoutRevoked } = await import("../keys/revoked-keys.ts");
+  return { ...decision, hostKey: await withoutRevoked(pathsOf(revokedHostKeys)!, home, decision.hostKey) };
+}
+
+async function withKnownHosts(
+  { host, hostKey, hostKeyAlias, knownHosts, unknownHost, updateHostKeys = false, ...options }: HopOptions,
+  algorithms: CryptoProvider["algorithms"],
+  context: Pick<HostOptions, "port" | "warn" | "signal" | "address" | "home">,
+): Promise<HostKeyDecision> {
+  const restrictChanged = hostKey === "restrict-changed";
+  const decided = restrictChanged ? undefined : explicitHostKey(hostKey, { host, port: options.port });
+  if (decided !== undefined) return { hostKey: decided, algorithms, updateHostKeys: undefined };
+  const hostOptions: HostOptions = {
+    ...(typeof knownHosts === "string" || Array.isArray(knownHosts) ? { files: knownHosts } : knownHosts),
+    ...context,
     host,
-    port,
-    files: typeof knownHosts === "string" ? [knownHosts] : knownHosts,
-    home: accountHome(),
-    unknownHost: hostKey === "accept-new" ? () => true : options.unknownHost,
-    warn,
-  });
-  return { hostKey: known.verify, algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) } };
+    alias: hostKeyAlias,
+    unknownHost: restrictChanged || hostKey === "accept-new" ? () => true : unknownHost,
+    restrictChanged,
+  };
+  const known = await knownHost(hostOptions);
+  return {
+    hostKey: known.verify,
+    algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) },
+    updateHostKeys: updateHostKeys === false ? undefined : await updater(hostOptions, known, updateHostKeys),
+  };
+}
+
+async function updater(
+  options: HostOptions,
+  { isTrusted }: HostDecision,
+  ask: NonNullable<HopOptions["updateHostKeys"]>,
+): Promise<HostKeysConnectOptions["updateHostKeys"]> {
+  const { hostKeyUpdater } = await import("../keys/known-hosts-update.ts");
+  return hostKeyUpdater(options, isTrusted, typeof ask === "function" ? ask : true);
 }
 
 async function defaultsOf(crypto: CryptoChoice | undefined): Promise<CryptoProvider["algorithms"]> {

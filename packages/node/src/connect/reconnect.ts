@@ -44,7 +44,7 @@ class AcceptedKeys {
 
   /** Returns options that ask about unknown hosts as `hop` does. */
   asking(hop: HopOptions): HopOptions {
-    const ask = hop.hostKey === "accept-new" ? () => true : hop.unknownHost;
+    const ask = acceptsNew(hop) ? () => true : hop.unknownHost;
     if (ask === undefined) return hop;
     return withUnknownHost(hop, async (hostKey) => {
       const isAccepted = await ask(hostKey);
@@ -64,5 +64,10 @@ const nameOf = ({ host, port, fingerprint }: PresentedHostKey): string => `${fin
 
 /** Returns options with known_hosts, if they use it, that decide about unknown hosts with `unknownHost`. */
 function withUnknownHost(hop: HopOptions, unknownHost: NonNullable<HopOptions["unknownHost"]>): HopOptions {
-  return { ...hop, unknownHost, ...(hop.hostKey === "accept-new" && { hostKey: undefined }) };
+  return { ...hop, unknownHost, ...(acceptsNew(hop) && { hostKey: undefined }) };
+}
+
+/** Returns whether unknown hosts are accepted. A changed key ends a client that connects again, whatever was accepted at first. */
+function acceptsNew({ hostKey }: HopOptions): boolean {
+  return hostKey === "accept-new" || hostKey === "restrict-changed";
 }

@@ -2,75 +2,182 @@ import { createHmac } from "node:crypto";
 import { appendFile, mkdir, stat } from "node:fs/promises";
 import { devNull } from "node:os";
 import { dirname } from "node:path";
-import { type HostKeyCheck, type KnownHosts, parseKnownHostsWith } from "@nacre/keyfiles/internal";
-import { escapeText } from "@nacre/wire";
+import {
+  addressScope,
+  appendKnownHost,
+  type HostKeyCheck,
+  hashName,
+  hostName,
+  type KnownHosts,
+  parseKnownHostsWith,
+} from "@nacre/keyfiles/internal";
+import { escapeText, SshError } from "@nacre/wire";
 import { decideByKnownHosts, type HostKey, type KnownHostDecision, type PresentedHostKey } from "nacre/extend";
+import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
+import { type HostKeyLookup, type KnownHostsOptions, pathsOf } from "./known-hosts-options.ts";
 
-/** Default known_hosts files, as in OpenSSH: the user's and the system's. */
-const DEFAULT_FILES: readonly string[] = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
+/** Default known_hosts files: OpenSSH's first ones. */
+const USER_FILE = "~/.ssh/known_hosts";
+const GLOBAL_FILE = "/etc/ssh/ssh_known_hosts";
 
 /** Ignored lines that are named one by one: a file that is no known_hosts file has thousands. */
 const MAX_PROBLEMS = 10;
 
-export interface HostOptions {
+export interface HostOptions extends KnownHostsOptions {
   readonly host: string;
   readonly port: number;
-  /** Paths of known_hosts files; default OpenSSH's. Missing files count as empty. A new host is added to the first file. */
-  readonly files: readonly string[] | undefined;
+  /** Name to look up and store in place of the host and port. */
+  readonly alias?: string | undefined;
   /** Home folder of the account that runs this process. If `undefined`, the default files include no user file. */
   readonly home: string | undefined;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
   readonly unknownHost: ((hostKey: PresentedHostKey) => boolean | Promise<boolean>) | undefined;
+  /** Whether to go on with restrictions, after a warning, if the key of a known host has changed; default false. */
+  readonly restrictChanged?: boolean | undefined;
+  /** Returns the address that the TCP connection was made to, if it was. */
+  readonly address?: (() => string | undefined) | undefined;
+  readonly signal?: AbortSignal | undefined;
   readonly warn: (text: string) => void;
 }
 
-/** Reads the known_hosts files for one host. Rejects with `file-unreadable`, or with `usage` for an invalid host or port. */
-export async function knownHost(options: HostOptions): Promise<KnownHostDecision> {
+/** Host-key check of one host, and whether the user's own files had the key. */
+export interface HostDecision extends KnownHostDecision {
+  isTrusted(): boolean;
+}
+
+/**
+ * Reads the known_hosts files for one host. Rejects with `file-unreadable`, with `usage` for an invalid host or port, and the errors of
+ * the command.
+ */
+export async function knownHost(options: HostOptions): Promise<HostDecision> {
   const { host, port, unknownHost, warn } = options;
-  const known = await readKnownHosts(options);
+  const known = await readKnownHosts(options, { reason: "order", hostKey: undefined });
   for (const { file, line, problem } of known.problems.slice(0, MAX_PROBLEMS))
     warn(`${escapeText(file)}:${line} is ignored: ${problem}`);
   const more = known.problems.length - MAX_PROBLEMS;
   if (more > 0) warn(`${more} more lines of known_hosts files are ignored`);
-  return decideByKnownHosts({
+  const ofUser = userFiles(options).map(({ name }) => name);
+  let isTrusted = false;
+  const decision = decideByKnownHosts({
     host,
     port,
-    known,
+    known: {
+      formats: () => known.formats(...lookedUp(options)),
+      async check(_host, _port, blob) {
+        const hostKey = { blob, fingerprint: fingerprint(blob) };
+        const current =
+          options.command === undefined ? known : await readKnownHosts(options, { reason: "host", hostKey });
+        const check = checkBoth(options, current, blob);
+        isTrusted = check.status === "match" && check.entries.some(({ file }) => ofUser.includes(file));
+        return check;
+      },
+    },
     fingerprint,
     unknownHost,
     remember: (hostKey) => remember(options, hostKey),
     remedies: {
-      add: `pin it, or connect once with "accept-new" to add it to ${escapeText(filesOf(options)[0]?.name ?? "known_hosts")}`,
-      remove: `\`ssh-keygen -R '${nameOf(options)}'\``,
+      add: `pin it, or connect once with "accept-new" to add it to ${escapeText(userFiles(options)[0]?.name ?? "known_hosts")}`,
+      remove: `\`ssh-keygen -R '${escapeText(hostName(...lookedUp(options)))}'\``,
     },
   });
+  return {
+    verify: (hostKey) => verify(options, decision, hostKey),
+    order: (algorithms) => decision.order(algorithms),
+    isTrusted: () => isTrusted,
+  };
+}
+
+async function verify(
+  options: HostOptions,
+  decision: KnownHostDecision,
+  hostKey: HostKey,
+): Promise<boolean | "restricted"> {
+  if (options.trustLoopback && options.alias === undefined && isOfMachine(options.address?.())) return true;
+  try {
+    return await decision.verify(hostKey);
+  } catch (error) {
+    if (!options.restrictChanged || !(error instanceof SshError) || error.code !== "host-key-changed") throw error;
+    options.warn(
+      `${error.message}; going on without passwords, keyboard-interactive, agent forwarding and forwarded connections`,
+    );
+    // rule: changed-restricted
+    return "restricted";
+  }
+}
+
+function isOfMachine(address: string | undefined): boolean {
+  return address !== undefined && addressScope(address) === "machine";
+}
+
+/** Checks a key for the name and, with `checkAddress`, for the address. */
+function checkBoth(options: HostOptions, known: KnownHosts, blob: Uint8Array): HostKeyCheck {
+  const check = known.check(...lookedUp(options), blob);
+  const address = checkedAddress(options);
+  if (address === undefined || (check.status !== "match" && check.status !== "unknown")) return check;
+  const ofAddress = known.check(address, options.port, blob);
+  // rule: changed-address
+  return ofAddress.status === "changed" || ofAddress.status === "revoked" ? ofAddress : check;
+}
+
+/** Returns the address to look up beside the name, if any. */
+function checkedAddress({ checkAddress, host, alias, address }: HostOptions): string | undefined {
+  const connected = checkAddress === true && alias === undefined ? address?.() : undefined;
+  return connected === host || isOfMachine(connected) ? undefined : connected;
+}
+
+/** Returns the host and port to look up. An alias stands for both. */
+export function lookedUp({ host, port, alias }: HostOptions): [host: string, port: number] {
+  return alias === undefined ? [host, port] : [alias, 22];
 }
 
 /** A known_hosts file. `path` is `undefined` if the account has no home folder for a default file. */
-interface KnownHostsFile {
+export interface KnownHostsPath {
   readonly name: string;
   readonly path: string | undefined;
 }
 
-function filesOf({ files, home }: HostOptions): readonly KnownHostsFile[] {
-  if (files !== undefined) return files.map((name) => ({ name, path: expandHome(name, home) }));
-  return DEFAULT_FILES.map((name) => ({
-    name,
-    path: home === undefined && name.startsWith("~/") ? undefined : expandHome(name, home),
-  }));
+/** Returns the user's files. */
+export function userFiles({ files, home }: HostOptions): readonly KnownHostsPath[] {
+  if (files === undefined)
+    return [{ name: USER_FILE, path: home === undefined ? undefined : expandHome(USER_FILE, home) }];
+  return pathsOf(files)!.map((name) => ({ name, path: expandHome(name, home) }));
 }
 
-async function readKnownHosts(options: HostOptions): Promise<KnownHosts> {
-  const texts = await Promise.all(
-    filesOf(options).map(async ({ name, path }) => {
+function filesOf(options: HostOptions): readonly KnownHostsPath[] {
+  const { files, globalFiles = files === undefined ? GLOBAL_FILE : [], home } = options;
+  return [...userFiles(options), ...pathsOf(globalFiles)!.map((name) => ({ name, path: expandHome(name, home) }))];
+}
+
+/** HMAC-SHA1 of a hashed name. */
+export function hmacSha1(key: Uint8Array, message: Uint8Array): Uint8Array {
+  return createHmac("sha1", key).update(message).digest();
+}
+
+/** Reads files. Missing ones have no text. */
+export function readTexts(
+  files: readonly KnownHostsPath[],
+): Promise<readonly (KnownHostsPath & { readonly text: string })[]> {
+  return Promise.all(
+    files.map(async ({ name, path }) => {
       const bytes = path === undefined ? undefined : await readIfThere(path);
-      return { name, text: Buffer.from(bytes ?? []).toString("latin1") };
+      return { name, path, text: Buffer.from(bytes ?? []).toString("latin1") };
     }),
   );
-  return parseKnownHostsWith((key, message) => createHmac("sha1", key).update(message).digest(), ...texts);
+}
+
+/** Reads the files, and the lines that the command prints. */
+async function readKnownHosts(options: HostOptions, lookup: Omit<HostKeyLookup, "name">): Promise<KnownHosts> {
+  const { command, signal } = options;
+  const texts = [...(await readTexts(filesOf(options)))];
+  if (command !== undefined) {
+    const { runKnownHostsCommand } = await import("./known-hosts-command.ts");
+    const text = await runKnownHostsCommand(command({ ...lookup, name: hostName(...lookedUp(options)) }), signal);
+    texts.push({ name: "the output of the command", path: undefined, text });
+  }
+  return parseKnownHostsWith(hmacSha1, ...texts);
 }
 
 /**
@@ -78,7 +185,7 @@ async function readKnownHosts(options: HostOptions): Promise<KnownHosts> {
  * processes, so that two connections with different keys for the same host cannot both accept theirs.
  */
 async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKeyCheck | undefined> {
-  const [file] = filesOf(options);
+  const [file] = userFiles(options);
   if (file === undefined) return undefined;
   const { path } = file;
   const couldNot = (reason: string): undefined => {
@@ -97,7 +204,8 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKey
     return couldNot(String(cause));
   }
   return withFileLock(path, options.warn, async () => {
-    const check = (await readKnownHosts(options)).check(options.host, options.port, hostKey.blob);
+    const known = parseKnownHostsWith(hmacSha1, ...(await readTexts(filesOf(options))));
+    const check = known.check(...lookedUp(options), hostKey.blob);
     // rule: known-hosts-reread
     if (check.status !== "unknown") return check;
     try {
@@ -109,20 +217,22 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKey
   });
 }
 
-async function append(path: string, { host, port }: HostOptions, hostKey: HostKey): Promise<void> {
-  // Imported on demand: only new hosts need it.
-  const { addKnownHost } = await import("@nacre/keyfiles");
+async function append(path: string, options: HostOptions, hostKey: HostKey): Promise<void> {
   const text = Buffer.from((await readIfThere(path)) ?? []).toString("latin1");
-  const added = addKnownHost(text, host, port, hostKey.blob).slice(text.length);
+  const added = withKey(text, options, hostKey.blob).slice(text.length);
   // A single append does not overwrite lines that OpenSSH, which does not use the lock, adds concurrently.
   await appendFile(path, added, { encoding: "latin1", mode: 0o600 });
 }
 
-function hostOf({ host, port }: HostOptions): string {
-  return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
+/** Returns the text of a known_hosts file with lines for the host's key. */
+export function withKey(text: string, options: HostOptions, blob: Uint8Array): string {
+  const address = checkedAddress(options);
+  const names = [hostName(...lookedUp(options)), ...(address === undefined ? [] : [hostName(address, options.port)])];
+  const lines = options.hash ? names.map((name) => hashName(name, nodeRandom, hmacSha1)) : [names.join(",")];
+  return lines.reduce((made, line) => appendKnownHost(made, line, blob), text);
 }
 
-/** Returns the host's name in known_hosts format. */
-function nameOf({ host, port }: HostOptions): string {
-  return port === 22 ? escapeText(host) : `[${escapeText(host)}]:${port}`;
+/** Returns the host and port for messages. */
+export function hostOf({ host, port }: HostOptions): string {
+  return port === 22 ? escapeText(host) : `${escapeText(host)} port ${port}`;
 }

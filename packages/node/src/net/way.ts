@@ -1,6 +1,7 @@
 import { SshError } from "@nacre/wire";
 import type { Duplex } from "nacre/extend";
-import { type TcpOptions, tcpDuplex } from "./dial.ts";
+import { dial, type TcpOptions } from "./dial.ts";
+import { socketDuplex } from "./socket-duplex.ts";
 
 /** Options of the way to a host. */
 export interface WayOptions extends TcpOptions {
@@ -21,6 +22,8 @@ export interface WayOptions extends TcpOptions {
 /** A byte connection to a host. */
 export interface Way {
   readonly duplex: Duplex;
+  /** Address of the host, if it was connected to over TCP. */
+  readonly address?: string | undefined;
   /** Returns the error of a login over it, with what ended the way. */
   readonly explain: (error: unknown) => unknown;
 }
@@ -35,7 +38,10 @@ export async function openWay(options: WayOptions): Promise<Way> {
     return { duplex, explain: (error) => withEnding(error, duplex.ending) };
   }
   const explain = (error: unknown): unknown => error;
-  if (proxy === undefined) return { duplex: await tcpDuplex(options), explain };
+  if (proxy === undefined) {
+    const socket = await dial(options);
+    return { duplex: socketDuplex(socket), address: socket.remoteAddress, explain };
+  }
   const { proxyDuplex } = await import("./proxy/proxy-duplex.ts");
   return { duplex: await proxyDuplex(proxy, options), explain };
 }

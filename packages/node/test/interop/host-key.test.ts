@@ -4,14 +4,14 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { formatPublicKeyLine } from "@nacre/keyfiles";
-import { fingerprint, generateEd25519 } from "@nacre/keys";
+import { fingerprint, generateEcdsa, generateEd25519 } from "@nacre/keys";
 import { useFolder } from "@nacre/testing/interop/keys";
 import { failure, fingerprintsOf, type Server, useServer, within } from "@nacre/testing/interop/server";
 import { startSshd } from "@nacre/testing/openssh/sshd";
 import type { HostKey, HostKeyVerifier, TraceRecord } from "nacre";
 import { defaultAlgorithms } from "nacre/defaults";
 import { describe, expect, test } from "vitest";
-import { type ConnectOptions, connect, SshError } from "../../src/index.ts";
+import { type ConnectOptions, connect, type HostKeyUpdate, SshError } from "../../src/index.ts";
 import { leavesNothing } from "./support/resources.ts";
 
 const folder = useFolder();
@@ -204,6 +204,64 @@ describe("the known keys of a host determine the offered algorithms", () => {
     } finally {
       await other.stop();
     }
+  });
+});
+
+describe("a server with several host keys", () => {
+  const linesOf = ({ sshd }: Server, name: string): string[] =>
+    sshd.hostPublicKeys.map((one) => `${name} ${one.split(" ").slice(0, 2).join(" ")}`).toSorted();
+
+  test.for([
+    ["plain names", nameOf, {}],
+    ["an alias", () => "several", { hostKeyAlias: "several" }],
+  ] as const)("proves those that known_hosts lacks, and they are added: %s", async ([, name, options]) => {
+    // The server has no key of this curve any more.
+    const old = generateEcdsa("nistp521", (length) => new Uint8Array(randomBytes(length)));
+    const stale = `${name(several)} ${formatPublicKeyLine(old.publicKey)}`;
+    const known = `${name(several)} ${hostKeyOf(several)}`;
+    const knownHosts = await knownHostsFile("# a comment", known, stale);
+    const updates: HostKeyUpdate[] = [];
+    const warnings: string[] = [];
+    await using client = await several.connect({
+      ...options,
+      knownHosts,
+      updateHostKeys: (update) => {
+        updates.push(update);
+        return true;
+      },
+      warn: (text) => warnings.push(text),
+    });
+    expect((await client.exec("echo on")).stdout).toBe("on\n");
+    await expect
+      .poll(async () => (await readFile(knownHosts, "utf8")).trimEnd().split("\n").toSorted())
+      .toEqual(["# a comment", ...linesOf(several, name(several))].toSorted());
+    expect(updates).toMatchObject([{ added: { length: 3 }, removed: { length: 1 } }]);
+    expect(warnings).toEqual([]);
+  });
+
+  test("leaves known_hosts alone unless asked to, and if a person wrote the line", async () => {
+    const files = [
+      await knownHostsFile(`${nameOf(several)} ${hostKeyOf(several, "ssh-rsa")}`),
+      await knownHostsFile(`${nameOf(several)},a.example,b.example ${hostKeyOf(several, "ssh-rsa")}`),
+    ];
+    const before = await Promise.all(files.map((file) => readFile(file, "utf8")));
+    for (const [index, file] of files.entries()) {
+      await using client = await several.connect({ knownHosts: file, updateHostKeys: index === 1 });
+      expect((await client.exec("sleep 0.3; echo on")).stdout).toBe("on\n");
+    }
+    expect(await Promise.all(files.map((file) => readFile(file, "utf8")))).toEqual(before);
+  });
+
+  test("is refused if its key is in a list of revoked keys", async () => {
+    const knownHosts = await knownHostsFile(`${nameOf(several)} ${hostKeyOf(several)}`);
+    const revokedHostKeys = await knownHostsFile("# revoked", hostKeyOf(several));
+    const error = await failure(several.connect({ knownHosts, revokedHostKeys }));
+    expect(error).toMatchObject({ code: "host-key-revoked", culprit: "peer" });
+    await using client = await several.connect({
+      knownHosts: await knownHostsFile(`${nameOf(several)} ${hostKeyOf(several, "ssh-rsa")}`),
+      revokedHostKeys,
+    });
+    expect((await client.exec("echo on")).stdout).toBe("on\n");
   });
 });
 

@@ -37,6 +37,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     Authentication: 9,
     Connection: 8,
     "Client, files, terminals": 8,
+    "Host keys": 5,
     "The edges": 17,
     Web: 5,
     Gateway: 13,

@@ -7,6 +7,7 @@ import { CONNECTION } from "./rows/connection.ts";
 import { CRYPTOGRAPHY } from "./rows/cryptography.ts";
 import { EDGES } from "./rows/edges.ts";
 import { GATEWAY_ROWS } from "./rows/gateway.ts";
+import { HOST_KEYS } from "./rows/host-keys.ts";
 import { RECONNECTING } from "./rows/reconnect.ts";
 import { SCP } from "./rows/scp.ts";
 import { SFTP } from "./rows/sftp.ts";
@@ -21,6 +22,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   Authentication: AUTHENTICATION,
   Connection: CONNECTION,
   "Client, files, terminals": CLIENT_FILES_TERMINALS,
+  "Host keys": HOST_KEYS,
   "The edges": EDGES,
   "The configuration": CONFIG_ROWS,
   Web: WEB,

@@ -108,15 +108,17 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
         this.#hostKey = hostKey;
         this.#ask(
           () => this.#decideHostKey(hostKey),
-          (verdict) => this.#machine.answerHostKey(event.token, verdict),
+          (verdict) => {
+            if (verdict === "restricted") this.mux.restrict();
+            this.#machine.answerHostKey(event.token, verdict);
+          },
         );
         return;
       }
       case "authenticated":
         this.#login.abort();
-        for (const [channelType, handler] of Object.entries(options.channels ?? {}))
-          this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
-        this.#parts = options.users?.begin(options, this.mux) ?? [];
+        // rule: restricted-users
+        if (!this.mux.isRestricted) this.#beginUsers();
         this.#authenticated.resolve({
           peerVersion: this.#peerVersion,
           negotiated: this.#machine.negotiated!,
@@ -151,6 +153,19 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     return this.mux.engine;
   }
 
+  #beginUsers(): void {
+    const options = this.#options;
+    for (const [channelType, handler] of Object.entries(options.channels ?? {}))
+      this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
+    const exchange = {
+      sessionId: this.#machine.sessionId!,
+      negotiated: this.#machine.negotiated!,
+      hostKey: this.#hostKey!.blob,
+      hostKeyAlgorithms: options.algorithms.hostKeys,
+    };
+    this.#parts = options.users?.begin(options, { mux: this.mux, exchange }) ?? [];
+  }
+
   /** Shows a text with the application's `banner` callback. Exceptions of the callback are rethrown as uncaught exceptions. */
   #show(text: string): void {
     try {
@@ -160,13 +175,13 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     }
   }
 
-  async #decideHostKey(hostKey: HostKey): Promise<true | SshError> {
+  async #decideHostKey(hostKey: HostKey): Promise<true | "restricted" | SshError> {
     const { blob, fingerprint } = hostKey;
     try {
       // Only true accepts: JavaScript programs may return anything.
       const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
       // rule: host-key-verdict
-      if (verdict === true) return true;
+      if (verdict === true || verdict === "restricted") return verdict;
       return new SshError("host-key-refused", `the host key ${fingerprint} was refused`);
     } catch (cause) {
       // An error during the check must refuse the key (CVE-2025-26465).

@@ -26,7 +26,7 @@ export function pinnedHostKey(...fingerprints: readonly string[]): HostKeyVerifi
 
 /** How to verify the key of a host by name: a function, `"accept-new"`, or one or more fingerprints. */
 export type HostKeyOption =
-  | ((hostKey: PresentedHostKey) => boolean | Promise<boolean>)
+  | ((hostKey: PresentedHostKey) => boolean | "restricted" | Promise<boolean | "restricted">)
   | string
   | readonly string[]
   | undefined;

@@ -1,14 +1,20 @@
-import type { HostKeyCheck, KnownHostEntry, KnownHosts } from "@nacre/keyfiles/internal";
+import type { HostKeyCheck, KnownHostEntry } from "@nacre/keyfiles/internal";
 import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import type { HostKey } from "../../users/client/client.ts";
 import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
+/** What is known of hosts: `KnownHosts` of `@nacre/keyfiles`, or the same with a check that takes time. */
+export interface KnownHostKeys {
+  check(host: string, port: number, blob: Uint8Array): HostKeyCheck | Promise<HostKeyCheck>;
+  formats(host: string, port: number): readonly string[];
+}
+
 /** Host, its known_hosts entries, and a callback that adds an entry. */
 export interface KnownHostOptions {
   readonly host: string;
   readonly port: number;
-  readonly known: KnownHosts;
+  readonly known: KnownHostKeys;
   /** Returns the fingerprint of a public key blob: `"SHA256:…"`. */
   readonly fingerprint: (blob: Uint8Array) => string;
   /** Decides about the key of an unknown host: true accepts and adds it. If `undefined`, unknown hosts are refused. */
@@ -29,7 +35,7 @@ export interface KnownHostOptions {
 
 /** Host-key check of one host by its known_hosts entries. */
 export interface KnownHostDecision {
-  /** Checks a host key. Throws `host-key-unknown`, `host-key-changed`, `host-key-revoked` or `host-key-refused`. */
+  /** Checks a host key. Rejects with `host-key-unknown`, `host-key-changed`, `host-key-revoked` or `host-key-refused`. */
   readonly verify: HostKeyVerifier;
   /** Moves the algorithms of the host's known keys to the front. Otherwise a host known by its RSA key could look changed. */
   order(algorithms: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[];
@@ -41,7 +47,7 @@ export function decideByKnownHosts(options: KnownHostOptions): KnownHostDecision
   const formats = known.formats(host, port);
   const isKnown = ({ keyFormat }: SignatureAlgorithm): boolean => formats.includes(keyFormat);
   return {
-    verify: (hostKey) => verify(options, known.check(host, port, hostKey.blob), hostKey),
+    verify: async (hostKey) => verify(options, await known.check(host, port, hostKey.blob), hostKey),
     order: (algorithms) => [...algorithms.filter(isKnown), ...algorithms.filter((algorithm) => !isKnown(algorithm))],
   };
 }

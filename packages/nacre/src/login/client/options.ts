@@ -22,9 +22,10 @@ export interface PresentedHostKey extends HostKey {
 
 /**
  * Decides whether to trust a host key. Only `true` accepts; any other result refuses, as does an exception. If it throws an `SshError`,
- * `connect` rejects with that error.
+ * `connect` rejects with that error. `"restricted"` goes on although the key is wrong, as `ssh` does with StrictHostKeyChecking no: without
+ * passwords, keyboard-interactive, agent forwarding and forwarded connections, which a false server could misuse.
  */
-export type HostKeyVerifier = (hostKey: HostKey) => boolean | Promise<boolean>;
+export type HostKeyVerifier = (hostKey: HostKey) => boolean | "restricted" | Promise<boolean | "restricted">;
 
 /** A key for logging in, with the private key kept elsewhere or locked: in an agent, a hardware key, or an encrypted file. */
 export interface RemoteIdentity {

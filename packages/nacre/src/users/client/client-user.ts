@@ -1,4 +1,6 @@
+import type { SignatureAlgorithm } from "@nacre/keys/internal";
 import type { ClientProtocolEvent, Limits } from "@nacre/protocol";
+import type { NegotiatedAlgorithms } from "@nacre/transport";
 import type { LimitRanges, SshError } from "@nacre/wire";
 import type { Mux } from "../../mux/mux.ts";
 import type { ScopedRows } from "../../options/schema.ts";
@@ -11,11 +13,22 @@ export interface ClientUserTypes {
   readonly limits: object;
 }
 
+/** The key exchange that a connection began with. */
+export interface FirstExchange {
+  readonly sessionId: Uint8Array;
+  readonly negotiated: NegotiatedAlgorithms;
+  /** Public key blob of the server's host key, which was accepted. */
+  readonly hostKey: Uint8Array;
+  /** Signature algorithms that were offered for host keys. */
+  readonly hostKeyAlgorithms: readonly SignatureAlgorithm[];
+}
+
 /** A logged-in connection, as a user sees it. */
 export interface ClientContext<T extends ClientUserTypes = ClientUserTypes> {
   readonly options: T["options"];
   readonly limits: Limits & T["limits"];
   readonly mux: Mux<ClientProtocolEvent>;
+  readonly exchange: FirstExchange;
 }
 
 /** A channel request, ready to send. */

@@ -1,0 +1,39 @@
+import { parseRevokedKeys } from "@nacre/keyfiles/internal";
+import { parsePublicKey } from "@nacre/keys/internal";
+import { equalBytes, escapeText, SshError } from "@nacre/wire";
+import type { HostKeyVerifier } from "nacre/extend";
+import { expandHome, inFile, readIfThere } from "./files.ts";
+
+/**
+ * Returns `verify` with a check before it that refuses keys in these lists (ssh_config(5), RevokedHostKeys). Rejects if a list is missing or
+ * cannot be read (`file-unreadable`) or understood (`file-malformed`): it might name any key.
+ */
+export async function withoutRevoked(
+  files: readonly string[],
+  home: string | undefined,
+  verify: HostKeyVerifier,
+): Promise<HostKeyVerifier> {
+  const lists = await Promise.all(
+    files.map(async (file) => {
+      const bytes = await readIfThere(expandHome(file, home));
+      // rule: revoked-list
+      if (bytes === undefined)
+        throw new SshError("file-unreadable", `cannot read the list of revoked keys ${escapeText(file)}: no such file`);
+      try {
+        return { file, keys: parseRevokedKeys(Buffer.from(bytes).toString("latin1")) };
+      } catch (cause) {
+        throw inFile(file, cause);
+      }
+    }),
+  );
+  return (hostKey) => {
+    const list = lists.find(({ keys }) => keys.some((key) => equalBytes(key, hostKey.blob)));
+    // rule: revoked-key
+    if (list !== undefined)
+      throw new SshError(
+        "host-key-revoked",
+        `the host key ${parsePublicKey(hostKey.blob).format} ${hostKey.fingerprint} is revoked in ${escapeText(list.file)}; do not connect until the administrator explains the reason`,
+      );
+    return verify(hostKey);
+  };
+}

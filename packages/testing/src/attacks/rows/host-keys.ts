@@ -1,0 +1,75 @@
+import { heldBy, patch, type Row, remove } from "./types.ts";
+
+const NODE = "node/test/host-keys";
+const NACRE = "nacre/test/host-keys/host-keys";
+
+/** Attacks on what a client knows of host keys, beside those of known_hosts files. */
+export const HOST_KEYS: readonly Row[] = [
+  {
+    title: "new host keys",
+    client: [
+      heldBy(
+        NACRE,
+        "new host keys: proofs · client",
+        remove("host-key-proofs"),
+        patch("host-key-proof", "return true;"),
+      ),
+      heldBy(
+        NACRE,
+        "new host keys: announcements · client",
+        remove("host-keys-once"),
+        remove("host-keys-current"),
+        remove("host-keys-count"),
+      ),
+      heldBy(
+        NODE,
+        "new host keys: files · client",
+        remove("host-keys-trusted"),
+        remove("host-keys-proved"),
+        remove("host-keys-asked"),
+        remove("host-keys-by-hand"),
+        remove("host-keys-elsewhere"),
+      ),
+    ],
+    server: "not touched",
+  },
+  {
+    title: "changed host key",
+    client: heldBy(
+      NODE,
+      "changed host key: restricted · client",
+      patch("changed-restricted", "return true;"),
+      patch("restricted-methods", "loginMethods"),
+      remove("restricted-channels"),
+      remove("restricted-requests"),
+      patch("restricted-users", "this.#beginUsers();"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "known hosts: the command",
+    client: heldBy(
+      NODE,
+      "known hosts: the command · client",
+      remove("known-hosts-output"),
+      patch("known-hosts-status", "true"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "known hosts: the address",
+    client: heldBy(NODE, "known hosts: the address · client", patch("changed-address", "return check;")),
+    server: "not touched",
+  },
+  {
+    title: "known hosts: revoked keys",
+    client: heldBy(
+      NODE,
+      "known hosts: revoked keys · client",
+      remove("revoked-line"),
+      remove("revoked-list"),
+      remove("revoked-key"),
+    ),
+    server: "not touched",
+  },
+];
