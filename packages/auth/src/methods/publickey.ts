@@ -67,7 +67,8 @@ function describeRequest(methodData: Uint8Array, methodName: string): string {
 
 /**
  * Public key authentication (RFC 4252 §7). A single key in memory signs at once. Others are queried first, which saves the user or agent
- * from making a useless signature.
+ * from making a useless signature. They then sign host-bound if the server supports it, which agents require to log in from a host that
+ * they are forwarded to. Queries are never host-bound, as in OpenSSH.
  */
 export const clientPublickey: ClientMethod = {
   name,
@@ -97,8 +98,9 @@ export const clientPublickey: ClientMethod = {
             if (algorithm === undefined) continue;
             key.tried.add(algorithm);
             const isSingle = keys.filter((one) => supported(one).length > 0).length === 1;
-            const begin = isSingle && key.identity.privateKey !== undefined ? sign : query;
-            begin(login, { key, algorithm });
+            // Never host-bound: it may leave before the server's extensions arrive.
+            if (isSingle && key.identity.privateKey !== undefined) sign(login, { key, algorithm, hostKey: undefined });
+            else query(login, { key, algorithm });
             return true;
           }
         return false;
@@ -133,7 +135,7 @@ interface KeyChoice {
   readonly algorithm: string;
 }
 
-/** A signature that is being made. `hostKey`: it is host-bound. */
+/** A signature to make. With `hostKey` it is host-bound. */
 interface Signing extends KeyChoice {
   readonly hostKey: Uint8Array | undefined;
 }
@@ -153,7 +155,7 @@ function query(login: ClientLogin, choice: KeyChoice): void {
         );
       if (!equalBytes(ok.publicKey, publicKey))
         throw new SshError("unexpected-message", "the server answered a query about one key with another key");
-      sign(login, choice);
+      sign(login, { ...choice, hostKey: login.isHostBound() ? login.options.hostKey : undefined });
     },
     failed: (accepted) => answered(login, choice, accepted),
   };
@@ -161,19 +163,17 @@ function query(login: ClientLogin, choice: KeyChoice): void {
 }
 
 /** Signs with the key in memory, or asks the application for the signature. */
-function sign(login: ClientLogin, choice: KeyChoice): void {
+function sign(login: ClientLogin, choice: Signing): void {
   const { sessionId, userName, random } = login.options;
-  const { algorithm } = choice;
+  const { algorithm, hostKey } = choice;
   const { identity } = choice.key;
-  // Queries are never host-bound, as in OpenSSH.
-  const hostKey = login.isHostBound() ? login.options.hostKey : undefined;
   const signed = { algorithm, publicKey: identity.publicKey.blob, hostKey };
   const data = userauthSignedData(sessionId, { userName, serviceName: SERVICE_CONNECTION }, signed);
   if (identity.privateKey === undefined) {
     login.ask({ type: "sign", identity, algorithm, data } satisfies ClientSignAsk, (signature) => {
       if (signature === undefined) return cannotSign(login, choice, "no signature was provided");
       if (!isBytes(signature)) throw invalidAnswer("sign");
-      sendSignature(login, { ...choice, hostKey }, signature);
+      sendSignature(login, choice, signature);
     });
     return;
   }
@@ -184,7 +184,7 @@ function sign(login: ClientLogin, choice: KeyChoice): void {
     if (error instanceof SshError) return cannotSign(login, choice, error.message);
     throw error;
   }
-  sendSignature(login, { ...choice, hostKey }, signature);
+  sendSignature(login, choice, signature);
 }
 
 function sendSignature(login: ClientLogin, choice: Signing, signature: Uint8Array): void {

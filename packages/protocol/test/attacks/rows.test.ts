@@ -34,7 +34,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
   expect(Object.fromEntries(counts)).toEqual({
     Transport: 13,
     Cryptography: 11,
-    Authentication: 9,
+    Authentication: 10,
     Connection: 8,
     "Client, files, terminals": 8,
     "The edges": 16,

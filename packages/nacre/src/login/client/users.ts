@@ -12,7 +12,7 @@ export interface ClientUsers<T = ConnectOptions> {
   /** Throws `usage` if the application handles a channel type in `channels` that a user handles. */
   check(options: T): void;
   /** Begins the work of the users that the options use. Call it in the turn of the login. */
-  begin(options: T, mux: ClientContext["mux"]): readonly ClientPart[];
+  begin(options: T, connection: Omit<ClientContext, "options" | "limits">): readonly ClientPart[];
 }
 
 type UserList = Readonly<Record<string, { readonly types?: ClientUserTypes }>>;
@@ -39,8 +39,8 @@ export function joinUsers<List extends UserList>(list: List): ClientUsers<Connec
         if (Object.hasOwn(options.channels ?? {}, channelType))
           throw usage(`\`channels\`: "${escapeText(channelType)}" is handled by Nacre itself`);
     },
-    begin(options, mux) {
-      const context = { options, limits: completeLimits(limits, options.limits), mux };
+    begin(options, connection) {
+      const context = { ...connection, options, limits: completeLimits(limits, options.limits) };
       return users.filter((user) => user.isUsed(options)).map((user) => user.begin(context));
     },
   };

@@ -1,4 +1,4 @@
-import type { ClientProtocolEvent, Limits } from "@nacre/protocol";
+import type { ClientProtocol, ClientProtocolEvent, Limits } from "@nacre/protocol";
 import type { LimitRanges, SshError } from "@nacre/wire";
 import type { Mux } from "../../mux/mux.ts";
 import type { ScopedRows } from "../../options/schema.ts";
@@ -16,6 +16,10 @@ export interface ClientContext<T extends ClientUserTypes = ClientUserTypes> {
   readonly options: T["options"];
   readonly limits: Limits & T["limits"];
   readonly mux: Mux<ClientProtocolEvent>;
+  /** What the server proved and announced. */
+  readonly server: Pick<ClientProtocol, "serverProof" | "announces">;
+  /** Call it with the type of each channel that the user refuses. */
+  refused(this: void, channelType: string): void;
 }
 
 /** A channel request, ready to send. */
