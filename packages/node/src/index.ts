@@ -154,9 +154,19 @@ export {
   type AuthorizedKeysPaths,
   authorizedKeys,
 } from "./keys/authorized-keys.ts";
+export {
+  type AddKeyOptions,
+  type AgentConfirmation,
+  type AgentListener,
+  type CreateAgentOptions,
+  createAgent,
+  type SshAgent,
+} from "./keys/create-agent.ts";
 export { expandHome } from "./keys/files.ts";
+export type { AgentFilter, ForwardedKey } from "./keys/filtered-agent.ts";
+export type { FilteredAgentOptions, ForwardedAgentSource } from "./keys/forward-agent.ts";
 export { hostKeyFile } from "./keys/host-key-file.ts";
-export type { IdentitySource, IdentitySources, PassphraseSource } from "./keys/identities.ts";
+export type { AddedKeyOptions, IdentitySource, IdentitySources, PassphraseSource } from "./keys/identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
 export { readSecretFile } from "./keys/owned-file.ts";
 export { listen } from "./listen/listen.ts";

@@ -30,13 +30,17 @@ const CONNECT: Accepted = {
   requireStrictKex: BOOLEAN,
   signal: [],
   earlyChannel: BOOLEAN,
-  forwardAgent: process.env["SSH_AUTH_SOCK"] ? [...BOOLEAN, ...FUNCTION] : ["false boolean", ...FUNCTION],
+  forwardAgent: process.env["SSH_AUTH_SOCK"]
+    ? [...BOOLEAN, "string", ...FUNCTION]
+    : ["false boolean", "string", ...FUNCTION],
   trace: FUNCTION,
   keyLog: FUNCTION,
   random: FUNCTION,
   duplex: [],
   via: ["array", "string", "array of strings"],
+  identitiesOnly: BOOLEAN,
   agent: [...BOOLEAN, ...STRING],
+  addKeysToAgent: [...BOOLEAN, "object"],
   passphrase: [...STRING, "function"],
   unknownHost: FUNCTION,
   knownHosts: [...STRING, "array", "array of strings"],
