@@ -122,8 +122,8 @@ describe("connecting", () => {
     const path = join(await temporaryFolder(), "agent");
     const agent = await serve((socket) => socket.on("data", () => abort.abort()), path);
     const server = await listen({ port: 0, hostKeys: [key], authenticate: () => false });
-    expect(await codeOf(connect(options(server.port, { agent: path, signal: abort.signal })))).toBe("aborted");
-    expect(await codeOf(connect(options(server.port, { agent: path, signal: abort.signal })))).toBe("aborted");
+    expect(await codeOf(connect(options(server.address.port, { agent: path, signal: abort.signal })))).toBe("aborted");
+    expect(await codeOf(connect(options(server.address.port, { agent: path, signal: abort.signal })))).toBe("aborted");
     expect(agent.sockets).toHaveLength(1);
     await agent.close();
     await server.close();

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import type { Bytes } from "@nacre/wire";
+import type { Bytes, SshError } from "@nacre/wire";
 import type { Duplex, DuplexHandler } from "nacre/extend";
 
 /** Answers that a connection gives in one round of the event loop. */
@@ -67,6 +67,13 @@ export class AnsweringDuplex implements Duplex {
     this.#side.close();
   }
 
+  /** Ends the connection from the agent's side. */
+  async stop(reason: SshError): Promise<void> {
+    if (this.#isOver) return;
+    this.#handler?.failed(reason);
+    await this.close();
+  }
+
   async #work(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
@@ -89,7 +96,7 @@ export class AnsweringDuplex implements Duplex {
         await this.close();
       }
     } catch (cause) {
-      this.#handler?.failed(cause);
+      if (!this.#isOver) this.#handler?.failed(cause);
       await this.close();
     } finally {
       this.#isBusy = false;

@@ -116,7 +116,7 @@ export function createAgent(options: CreateAgentOptions = {}): SshAgent {
 class MemoryAgent implements SshAgent {
   readonly #agent: Agent;
   readonly #confirm: CreateAgentOptions["confirm"];
-  readonly #connections = new Set<Duplex>();
+  readonly #connections = new Set<AnsweringDuplex>();
   readonly #listeners = new Set<Bound>();
   /** Ends of connections over sockets. */
   readonly #ends = new Set<Promise<void>>();
@@ -181,7 +181,7 @@ class MemoryAgent implements SshAgent {
       answered: () => this.expire(),
       closed: () => this.#connections.delete(duplex),
     });
-    const duplex: Duplex = new AnsweringDuplex(side);
+    const duplex: AnsweringDuplex = new AnsweringDuplex(side);
     this.#connections.add(duplex);
     return duplex;
   }
@@ -231,7 +231,7 @@ class MemoryAgent implements SshAgent {
     this.#listeners.clear();
     await Promise.all([
       ...listeners.map((bound) => bound.close()),
-      ...[...this.#connections].map((connection) => connection.close()),
+      ...[...this.#connections].map((connection) => connection.stop(closedError())),
       ...this.#ends,
     ]);
   }
@@ -252,7 +252,7 @@ class MemoryAgent implements SshAgent {
   }
 
   #expectOpen(): void {
-    if (this.#isClosed) throw new SshError("agent-failed", "the agent is closed");
+    if (this.#isClosed) throw closedError();
   }
 
   async #ask(send: (client: AgentClient<never>, waiter: never) => void): Promise<boolean> {
@@ -263,6 +263,10 @@ class MemoryAgent implements SshAgent {
       await link.close();
     }
   }
+}
+
+function closedError(): SshError {
+  return new SshError("agent-failed", "the agent is closed");
 }
 
 async function keyOfFile(path: string, passphrase: string | undefined): Promise<PrivateKey> {
