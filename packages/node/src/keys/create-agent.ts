@@ -2,7 +2,6 @@ import { hash } from "node:crypto";
 import {
   AGENT_LIMITS,
   Agent,
-  AgentClient,
   type AgentConnection,
   type AgentConnectionEvent,
   type AgentIdentity,
@@ -255,10 +254,10 @@ class MemoryAgent implements SshAgent {
     if (this.#isClosed) throw closedError();
   }
 
-  async #ask(send: (client: AgentClient<never>, waiter: never) => void): Promise<boolean> {
+  async #ask(send: Parameters<AgentLink["request"]>[0]): Promise<boolean> {
     const link = new AgentLink(this.connect(), "`createAgent`");
     try {
-      return (await link.request(send as never, { timeout: 2 * LIST_TIMEOUT })).type === "success";
+      return (await link.request(send, { timeout: 2 * LIST_TIMEOUT })).type === "success";
     } finally {
       await link.close();
     }

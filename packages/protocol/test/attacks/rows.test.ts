@@ -44,7 +44,7 @@ test("the number of rows is as expected, titles are unique, and every test has a
     scp: 26,
     "The configuration": 7,
     "Agent protocol": 20,
-    "Agent forwarding": 1,
+    "Agent forwarding": 4,
     Reconnecting: 2,
   });
   expect(new Set(rows.map(({ title }) => title)).size).toBe(rows.length);
