@@ -192,7 +192,6 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   "authorized-keys": authorizedKeysSeeds(),
   "expiry-times": ["20300101", "20300101Z", "202502281530", "20240229123059Z", "19700101utc"].map(utf8Encode),
   "terminal-modes": [encodeTerminalModes({ VINTR: 3, ECHO: 1, TTY_OP_ISPEED: 38_400, 99: 7 }), Uint8Array.of(0)],
-  agent: agentSeeds(),
   ...agentProtocolSeeds(),
   "command-lines": [
     [0, "-i", "key", "-p", "22", "--known-hosts=file", "-tt", "alice@[::1]", "run"],
@@ -305,16 +304,6 @@ function keyExchangeSeeds(): Uint8Array[] {
     const reply = step.reply(base64Decode(keys.keys[0]!.blob)!, strings(utf8Encode("ssh-ed25519"), new Uint8Array(64)));
     return [joined(Uint8Array.of(which, 0), reply), joined(Uint8Array.of(which, 1), init)];
   });
-}
-
-function agentSeeds(): Uint8Array[] {
-  const [one, other] = [keys.keys[0]!, keys.keys[2]!].map(({ blob }) => base64Decode(blob)!);
-  const comment = utf8Encode("alice@example");
-  return [
-    strings(joined(Uint8Array.of(12, 0, 0, 0, 2), strings(one!, comment, other!, comment))),
-    strings(joined(Uint8Array.of(14), strings(strings(utf8Encode("ssh-ed25519"), new Uint8Array(64))))),
-    strings(Uint8Array.of(5)),
-  ];
 }
 
 /** Returns small key files only. Large keys take more time and add no coverage. */

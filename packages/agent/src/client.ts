@@ -147,6 +147,9 @@ export class AgentClient<Waiter = void> {
   nextEvent(): AgentClientEvent<Waiter> | undefined {
     if (this.#state.kind === "open") {
       try {
+        // rule: agent-unasked-answer
+        if (this.#pending.length === 0 && this.#frames.held > 0)
+          throw new SshError("unexpected-message", "the agent sent an answer without a request");
         const message = this.#frames.next();
         return message === undefined ? undefined : this.#answer(message);
       } catch (error) {
@@ -177,9 +180,7 @@ export class AgentClient<Waiter = void> {
   }
 
   #answer(message: Uint8Array): AgentClientEvent<Waiter> {
-    const pending = this.#pending[0];
-    // rule: agent-unasked-answer
-    if (pending === undefined) throw new SshError("unexpected-message", "the agent sent an answer without a request");
+    const pending = this.#pending[0]!;
     const event = answerEvent(pending, decodeAnswer(message));
     this.#pending.shift();
     return event;

@@ -1,5 +1,6 @@
 export { AgentClient, type AgentClientEvent } from "./client.ts";
-export { QUERY, SESSION_BIND, SIGN_FLAGS, SSH_AGENT } from "./constants.ts";
+export { MAX_MESSAGE_LENGTH, QUERY, SESSION_BIND, SIGN_FLAGS, SSH_AGENT } from "./constants.ts";
+export { FrameReader } from "./frame-reader.ts";
 export { type AgentAnswer, type AgentIdentity, decodeAnswer, encodeAnswer } from "./messages/answers.ts";
 export type {
   AssociatedCertificates,
@@ -21,4 +22,5 @@ export {
 export { Agent, type AgentKey, type AgentOptions } from "./server/agent.ts";
 export { AgentConnection, type AgentConnectionEvent } from "./server/connection.ts";
 export { AGENT_LIMITS, type AgentLimits } from "./server/limits.ts";
-export type { AgentCrypto } from "./server/shared-agent.ts";
+export { type SessionBinds, withBind } from "./server/session-binds.ts";
+export { type AgentCrypto, isSigned } from "./server/shared-agent.ts";

@@ -29,7 +29,14 @@ export {
 export type { MethodAsk } from "./methods/messages.ts";
 export { clientNone, serverNone } from "./methods/none.ts";
 export { type ClientPasswordAsk, clientPassword, type ServerPasswordAsk, serverPassword } from "./methods/password.ts";
-export { type ClientSignAsk, clientPublickey, type ServerKeyAsk, serverPublickey } from "./methods/publickey.ts";
+export {
+  type ClientIdentitiesAsk,
+  type ClientSignAsk,
+  clientPublickey,
+  HOST_BOUND_EXTENSION,
+  type ServerKeyAsk,
+  serverPublickey,
+} from "./methods/publickey.ts";
 export type {
   AttemptCounts,
   Factor,

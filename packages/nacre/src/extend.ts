@@ -20,6 +20,7 @@ export {
   type ClientProvider,
   CONNECT_OPTIONS,
   type ConnectOptions,
+  type FindIdentities,
   type PresentedHostKey,
 } from "./login/client/options.ts";
 export { type ClientUsers, joinUsers } from "./login/client/users.ts";

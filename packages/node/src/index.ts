@@ -161,9 +161,19 @@ export {
   type AuthorizedKeysPaths,
   authorizedKeys,
 } from "./keys/authorized-keys.ts";
+export {
+  type AddKeyOptions,
+  type AgentConfirmation,
+  type AgentListener,
+  type CreateAgentOptions,
+  createAgent,
+  type SshAgent,
+} from "./keys/create-agent.ts";
 export { expandHome } from "./keys/files.ts";
+export type { AgentFilter, ForwardedKey } from "./keys/filtered-agent.ts";
+export type { FilteredAgentOptions, ForwardedAgentSource } from "./keys/forward-agent.ts";
 export { hostKeyFile } from "./keys/host-key-file.ts";
-export type { IdentitySource, IdentitySources, PassphraseSource } from "./keys/identities.ts";
+export type { AddedKeyOptions, IdentitySource, IdentitySources, PassphraseSource } from "./keys/identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
 export type { HostKeyLookup, KnownHostsOptions } from "./keys/known-hosts-options.ts";
 export type { HostKeyUpdate, UpdatedHostKey } from "./keys/known-hosts-update.ts";

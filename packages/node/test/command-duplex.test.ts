@@ -210,7 +210,8 @@ describe("`proxyCommand`", () => {
       "sh -c 'exit 1'",
       {
         code: "connection-lost",
-        message: "ProxyCommand ended with status 1 before the login: the server closed the connection before sending any data",
+        message:
+          "ProxyCommand ended with status 1 before the login: the server closed the connection before sending any data",
       },
     ],
     [
@@ -222,7 +223,10 @@ describe("`proxyCommand`", () => {
         ),
       },
     ],
-    ["sh -c 'kill -KILL $$'", { message: expect.stringMatching(/^ProxyCommand was ended by SIGKILL before the login: /) }],
+    [
+      "sh -c 'kill -KILL $$'",
+      { message: expect.stringMatching(/^ProxyCommand was ended by SIGKILL before the login: /) },
+    ],
     ["echo SSH-2.0-x", { message: expect.stringMatching(/^ProxyCommand ended with status 0 before the login: /) }],
   ])("that ends before the login is named with its status: %s", async (proxyCommand, error) => {
     await expect(connect({ ...login, proxyCommand })).rejects.toMatchObject({ culprit: "peer", ...error });
@@ -261,7 +265,17 @@ describe("`proxyCommand`", () => {
     `;
     const output = execFileSync(
       "sh",
-      ["-c", '"$0" "$@" 2>&1', process.execPath, "--conditions=@nacre/source", "--import", "tsx", "--input-type=module", "-e", script],
+      [
+        "-c",
+        '"$0" "$@" 2>&1',
+        process.execPath,
+        "--conditions=@nacre/source",
+        "--import",
+        "tsx",
+        "--input-type=module",
+        "-e",
+        script,
+      ],
       { encoding: "utf8", cwd: new URL("../../..", import.meta.url) },
     );
     expect(output).toContain("from the command\n");
@@ -274,7 +288,9 @@ describe("`proxyCommand`", () => {
     sockets[0]!.destroy();
     await expect(connecting).rejects.toMatchObject({
       code: "connection-lost",
-      message: expect.stringMatching(/^ProxyCommand ended with status \d+ before the login: the server closed the connection during the first key exchange/),
+      message: expect.stringMatching(
+        /^ProxyCommand ended with status \d+ before the login: the server closed the connection during the first key exchange/,
+      ),
     });
   });
 });

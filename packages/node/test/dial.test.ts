@@ -267,8 +267,7 @@ describe("the addresses of a name", () => {
     await pass(10_000);
     expect(await dialled).toMatchObject({
       code: "connect-timeout",
-      message:
-        "cannot connect to example.org port 22: no answer within 10000 ms; 2001:db8::1: no route to host",
+      message: "cannot connect to example.org port 22: no answer within 10000 ms; 2001:db8::1: no route to host",
     });
     expect(silent.destroyed).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
@@ -321,8 +320,7 @@ describe("the addresses of a name", () => {
     await pass(2500);
     expect(await late).toMatchObject({
       code: "connect-timeout",
-      message:
-        "cannot connect to example.org port 22: no answer within 2500 ms; 192.0.2.1: connection refused",
+      message: "cannot connect to example.org port 22: no answer within 2500 ms; 192.0.2.1: connection refused",
     });
 
     pretend(refuse);
@@ -338,7 +336,11 @@ describe("the addresses of a name", () => {
 
   test("are those of `addressFamily`", async () => {
     names = ["2001:db8::1", "192.0.2.1"];
-    for (const [addressFamily, family] of [["inet", 4], ["inet6", 6], ["any", 0]] as const) {
+    for (const [addressFamily, family] of [
+      ["inet", 4],
+      ["inet6", 6],
+      ["any", 0],
+    ] as const) {
       pretend((socket) => socket.emit("connect"));
       await dial({ ...options, addressFamily });
       expect(lookups.at(-1)).toEqual(["example.org", family]);

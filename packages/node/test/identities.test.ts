@@ -48,8 +48,12 @@ async function keyFile(
   return path;
 }
 
-function load(changes: Partial<IdentityOptions> = {}): Promise<(PrivateKey | RemoteIdentity)[]> {
-  return loadIdentities({
+/** What a server proved. No agent here verifies it. */
+const server = { hostKey: new Uint8Array(1), sessionId: new Uint8Array(2), signature: new Uint8Array(3) };
+
+/** Loads the keys, and asks the agent as a login does. */
+async function load(changes: Partial<IdentityOptions> = {}): Promise<readonly (PrivateKey | RemoteIdentity)[]> {
+  const { keys } = await loadIdentities({
     identities: undefined,
     agent: undefined,
     passphrase: undefined,
@@ -60,7 +64,14 @@ function load(changes: Partial<IdentityOptions> = {}): Promise<(PrivateKey | Rem
     signal: new AbortController().signal,
     ...changes,
   });
+  return "identities" in keys ? keys.identities : keys.findIdentities(server, login.signal);
 }
+
+let login: AbortController;
+beforeEach(() => {
+  login = new AbortController();
+});
+afterEach(() => login.abort());
 
 test("a promise may stand for one key or, as `agentIdentities` returns it, for several", async () => {
   const [one, two, three] = [1, 2, 3].map((first) => generateEd25519((length) => new Uint8Array(length).fill(first)));

@@ -30,7 +30,9 @@ const CONNECT: Accepted = {
   requireStrictKex: BOOLEAN,
   signal: [],
   earlyChannel: BOOLEAN,
-  forwardAgent: process.env["SSH_AUTH_SOCK"] ? [...BOOLEAN, ...FUNCTION] : ["false boolean", ...FUNCTION],
+  forwardAgent: process.env["SSH_AUTH_SOCK"]
+    ? [...BOOLEAN, "string", ...FUNCTION]
+    : ["false boolean", "string", ...FUNCTION],
   trace: FUNCTION,
   keyLog: FUNCTION,
   random: FUNCTION,
@@ -41,7 +43,9 @@ const CONNECT: Accepted = {
   commandTimeout: ["number"],
   jumpOptions: FUNCTION,
   env: ["object"],
+  identitiesOnly: BOOLEAN,
   agent: [...BOOLEAN, ...STRING],
+  addKeysToAgent: [...BOOLEAN, "object"],
   passphrase: [...STRING, "function"],
   unknownHost: FUNCTION,
   knownHosts: [...STRING, "array", "array of strings", "object"],

@@ -1,8 +1,14 @@
-import { ClientAuth, type ClientAuthEvent, type ClientAuthOptions, type ClientLoginOptions } from "@nacre/auth";
+import {
+  ClientAuth,
+  type ClientAuthEvent,
+  type ClientAuthOptions,
+  type ClientLoginOptions,
+  HOST_BOUND_EXTENSION,
+} from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
-import type { NegotiatedAlgorithms, TransportEvent, TransportOptions } from "@nacre/transport";
-import { type AskToken, type Bytes, type Extension, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
+import type { NegotiatedAlgorithms, ServerProof, TransportEvent, TransportOptions } from "@nacre/transport";
+import { type AskToken, type Bytes, type Extension, equalBytes, SSH_MSG_USERAUTH_FAILURE, SshError } from "@nacre/wire";
 import { bearsEarlyMessages } from "./early-messages.ts";
 import { EarlySink } from "./early-sink.ts";
 import { ProtocolMachine, type SessionOptions } from "./protocol-machine.ts";
@@ -14,7 +20,7 @@ const SECRETLESS = ["publickey", "none"];
 export interface ClientProtocolOptions
   extends SessionOptions,
     Pick<TransportOptions, "connecting">,
-    Omit<ClientLoginOptions, "sessionId" | "random">,
+    Omit<ClientLoginOptions, "sessionId" | "hostKey" | "random">,
     Pick<ClientAuthOptions, "loginMethods"> {}
 
 /** An event of `ClientProtocol`. Asks carry a `token` and wait for the matching answer call. */
@@ -41,8 +47,9 @@ export type ClientProtocolEvent =
  */
 export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
   readonly #options: ClientProtocolOptions;
-  #serverSigAlgs: readonly string[] | undefined;
   #isRestricted = false;
+  /** Extensions of the server, from all its SSH_MSG_EXT_INFO. */
+  #extensions: readonly Extension[] = [];
 
   constructor(options: ClientProtocolOptions) {
     super(options, {
@@ -85,6 +92,16 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
     return this.transport.sessionId;
   }
 
+  /** What the server proved in the first key exchange, once its host key is accepted. */
+  get serverProof(): ServerProof | undefined {
+    return this.transport.serverProof;
+  }
+
+  /** Returns whether the server announced an extension of the same name and version (RFC 8308). */
+  announces({ name, value }: Extension): boolean {
+    return this.#extensions.some((one) => one.name === name && equalBytes(one.value, value));
+  }
+
   #onTransportEvent(event: TransportEvent): ClientProtocolEvent | undefined {
     switch (event.type) {
       case "new-keys":
@@ -93,7 +110,7 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
         else this.connection.flush();
         return { type: "new-keys", initial: event.initial, negotiated: event.negotiated };
       case "ext-info":
-        this.#learnSigAlgs(event.extensions);
+        this.#learn(event.extensions);
         return undefined;
       case "message":
         this.#onMessage(event.payload);
@@ -125,17 +142,22 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
     this.onUnimplemented(event, this.state.kind === "auth" ? this.state.auth.nameOf(sequenceNumber) : undefined);
   }
 
-  #learnSigAlgs(extensions: readonly Extension[]): void {
-    let names: readonly string[] | undefined;
+  #learn(extensions: readonly Extension[]): void {
+    // The last SSH_MSG_EXT_INFO counts (RFC 8308 §2.4).
+    this.#extensions = [...extensions, ...this.#extensions];
     try {
-      names = serverSigAlgs(extensions);
+      if (this.state.kind === "auth") this.#tellExtensions(this.state.auth);
+      else serverSigAlgs(extensions);
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
-      return this.transport.reject(error);
+      this.transport.reject(error);
     }
-    if (names === undefined) return;
-    this.#serverSigAlgs = names;
-    if (this.state.kind === "auth") this.state.auth.setServerSigAlgs(names);
+  }
+
+  #tellExtensions(auth: ClientAuth): void {
+    const names = serverSigAlgs(this.#extensions);
+    if (names !== undefined) auth.setServerSigAlgs(names);
+    if (this.announces(HOST_BOUND_EXTENSION)) auth.setHostBound();
   }
 
   #onMessage(payload: Bytes): void {
@@ -156,6 +178,7 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
     const auth = new ClientAuth({
       sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
+      hostKey: this.transport.hostKey,
       random,
       userName,
       identities,
@@ -166,7 +189,7 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
       ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });
-    if (this.#serverSigAlgs !== undefined) auth.setServerSigAlgs(this.#serverSigAlgs);
+    this.#tellExtensions(auth);
     this.beginAuth(auth);
     auth.start();
   }

@@ -116,11 +116,11 @@ const DESCRIBERS: Readonly<Record<string, Describer>> = {
   },
   SSH_MSG_USERAUTH_REQUEST: (payload, loginMethods) => {
     const { userName, methodName, methodData } = SSH_MSG_USERAUTH_REQUEST.decode(payload);
-    const method = loginMethods.find(({ name }) => name === methodName);
+    const method = loginMethods.find(({ name, variants }) => name === methodName || variants?.includes(methodName));
     // Only the method knows which of its fields may be shown.
     // rule: trace-password
     if (method?.describeRequest === undefined) return `${userName} ${methodName}`;
-    return `${userName} ${methodName} ${method.describeRequest(methodData)}`;
+    return `${userName} ${methodName} ${method.describeRequest(methodData, methodName)}`;
   },
   SSH_MSG_USERAUTH_FAILURE: (payload) => {
     const { authenticationsThatCanContinue, partialSuccess } = SSH_MSG_USERAUTH_FAILURE.decode(payload);

@@ -55,7 +55,7 @@ export type SessionState<Auth> =
 
 /** Parts of a protocol machine that depend on its role. */
 interface RoleParts<Sink> {
-  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs" | "connecting"> & {
+  readonly transport: Pick<TransportOptions, "role" | "hostKeys" | "serverSigAlgs" | "extensions" | "connecting"> & {
     readonly loginMethods: readonly LoginMessages[];
   };
   /** Creates the sink for connection protocol messages: that of the transport, or one in front of it. */

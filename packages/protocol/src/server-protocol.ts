@@ -3,7 +3,7 @@ import type { ConnectionEvent } from "@nacre/connection";
 import type { SignatureAlgorithm } from "@nacre/keys";
 import type { PacketSink } from "@nacre/packet";
 import type { NegotiatedAlgorithms, TransportEvent } from "@nacre/transport";
-import { type AskToken, SshError } from "@nacre/wire";
+import { type AskToken, type Extension, SshError } from "@nacre/wire";
 import { announceHostKeys, proveHostKeys, type ServerHostKey } from "./host-key-rotation.ts";
 import { type PeerGlobalRequest, ProtocolMachine, type SessionOptions } from "./protocol-machine.ts";
 
@@ -15,6 +15,8 @@ export interface ServerProtocolOptions
   readonly hostKeys: readonly ServerHostKey[];
   /** Signature algorithms accepted from user keys, sent as server-sig-algs (RFC 8308 §3.1). */
   readonly userKeys: readonly SignatureAlgorithm[];
+  /** Extensions to announce, besides those of the login methods (RFC 8308). */
+  readonly extensions?: readonly Extension[] | undefined;
   /** Whether to announce the host keys after login (OpenSSH PROTOCOL §2.5). Default true. */
   readonly announceHostKeys?: boolean | undefined;
 }
@@ -51,6 +53,10 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         loginMethods: options.loginMethods,
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
         serverSigAlgs: options.userKeys.map(({ name }) => name),
+        extensions: [
+          ...new Set(options.loginMethods.flatMap(({ extensions = [] }) => extensions)),
+          ...(options.extensions ?? []),
+        ],
       },
       sink: ({ sink }) => sink,
       allowedChannelTypes: ["session"],
@@ -142,6 +148,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
     const auth = new ServerAuth({
       sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
+      hostKey: this.transport.hostKey,
       loginMethods,
       methods,
       signatureAlgorithms: userKeys,

@@ -4,6 +4,7 @@ export {
   type NegotiatedAlgorithms,
   type NegotiatedDirection,
   type PacketTrace,
+  type ServerProof,
   TRANSPORT_SETTINGS,
   type TransportAlgorithms,
   type TransportOptions,

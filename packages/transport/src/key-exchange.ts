@@ -20,7 +20,7 @@ import { serverExtInfo } from "./ext-info.ts";
 import type { Gate } from "./gate.ts";
 import { proveHostKey } from "./host-key.ts";
 import type { TransportLimits } from "./limits.ts";
-import type { NegotiatedAlgorithms, NegotiatedDirection, TransportOptions } from "./options.ts";
+import type { NegotiatedAlgorithms, NegotiatedDirection, ServerProof, TransportOptions } from "./options.ts";
 import type { OutgoingPackets } from "./outgoing.ts";
 import { agree, hostKeyFor, proposalOf } from "./proposal.ts";
 
@@ -66,6 +66,7 @@ type State =
       readonly token: AskToken;
       readonly outcome: Outcome;
       readonly hostKey: Uint8Array;
+      readonly signature: Uint8Array;
     }
   | {
       readonly kind: "signing";
@@ -96,7 +97,10 @@ export class KeyExchange {
   #state: State = { kind: "idle" };
   #peerVersion = "";
   #sessionId: Uint8Array | undefined;
+  /** Host key of the first key exchange. */
   #hostKey: Uint8Array | undefined;
+  /** Client: the server's signature in the first key exchange. */
+  #hostKeySignature: Uint8Array | undefined;
   #negotiated: NegotiatedAlgorithms | undefined;
   #strict = false;
   #extInfoWanted = false;
@@ -121,6 +125,17 @@ export class KeyExchange {
   /** Exchange hash H of the first key exchange (RFC 4253 §7.2). */
   get sessionId(): Uint8Array | undefined {
     return this.#sessionId;
+  }
+
+  /** Host key of the first key exchange, once that is authenticated. */
+  get hostKey(): Uint8Array | undefined {
+    return this.#hostKey;
+  }
+
+  /** Client: what the server proved in the first key exchange, once its host key is accepted. */
+  get serverProof(): ServerProof | undefined {
+    if (this.#hostKey === undefined || this.#hostKeySignature === undefined) return undefined;
+    return { hostKey: this.#hostKey, sessionId: this.#sessionId!, signature: this.#hostKeySignature };
   }
 
   /** Algorithms of the current exchange once both KEXINITs are known, else of the last exchange. */
@@ -183,14 +198,16 @@ export class KeyExchange {
 
   /** Reports that the application accepts the host key. */
   acceptHostKey(): void {
-    const { outcome, hostKey } = this.#stateIn("verifying");
+    const { outcome, hostKey, signature } = this.#stateIn("verifying");
     this.#hostKey = hostKey;
+    this.#hostKeySignature = signature;
     this.#secure(outcome);
   }
 
   /** Takes the application's signature over the exchange hash. */
   sign(signature: Uint8Array): void {
     const { outcome, hostKey, done } = this.#stateIn("signing");
+    this.#hostKey ??= hostKey.blob;
     this.#send(done.reply(hostKey.blob, signature));
     this.#secure(outcome);
   }
@@ -306,7 +323,7 @@ export class KeyExchange {
     if (this.#hostKey === undefined) {
       const token = askToken("verify-host-key");
       // rule: host-key-verification
-      this.#state = { kind: "verifying", token, outcome, hostKey };
+      this.#state = { kind: "verifying", token, outcome, hostKey, signature: signature.slice() };
       this.#context.emit({ type: "verify-host-key", token, algorithm: algorithm.name, hostKey: hostKey.slice() });
     } else if (/* rule: host-key-on-rekey */ equalBytes(this.#hostKey, hostKey)) {
       this.#secure(outcome);
@@ -384,7 +401,7 @@ export class KeyExchange {
     };
     gate.newKeysMustCome();
     // EXT_INFO must be the first packet after the server's first NEWKEYS (RFC 8308 §2.4).
-    if (initial && this.#extInfoWanted) outgoing.send(serverExtInfo(options.serverSigAlgs));
+    if (initial && this.#extInfoWanted) outgoing.send(serverExtInfo(options));
     emit({ type: "new-keys", initial, negotiated, strictKex: this.#strict });
     outgoing.release();
   }

@@ -2,7 +2,7 @@ import type { KexMethod } from "@nacre/kex";
 import type { PublicKey, SignatureAlgorithm } from "@nacre/keys";
 import type { Role } from "@nacre/negotiation";
 import type { CipherAlgorithm, MacAlgorithm } from "@nacre/packet";
-import type { LoginMessages, Overrides, RandomSource } from "@nacre/wire";
+import type { Extension, LoginMessages, Overrides, RandomSource } from "@nacre/wire";
 import type { TransportLimits } from "./limits.ts";
 
 /** Algorithms that may be negotiated, each list in order of preference. The transport uses no others. */
@@ -68,6 +68,16 @@ export function transportSettings(options: TransportSettings): TransportSettings
   return settings;
 }
 
+/** What a server proved in the first key exchange: that it holds its host key (RFC 4253 §8). */
+export interface ServerProof {
+  /** Host key blob. */
+  readonly hostKey: Uint8Array;
+  /** Session identifier: the exchange hash. */
+  readonly sessionId: Uint8Array;
+  /** Signature blob of the host key over the exchange hash. */
+  readonly signature: Uint8Array;
+}
+
 /** Options of a transport. */
 export interface TransportOptions extends TransportSettings {
   readonly role: Role;
@@ -87,6 +97,8 @@ export interface TransportOptions extends TransportSettings {
   readonly hostKeys?: readonly PublicKey[];
   /** Server: signature algorithms accepted for authentication, announced in SSH_MSG_EXT_INFO (RFC 8308 §3.1). */
   readonly serverSigAlgs?: readonly string[];
+  /** Server: further extensions announced in SSH_MSG_EXT_INFO. */
+  readonly extensions?: readonly Extension[];
   /** Login methods of this connection, which define the message numbers 60 to 79. Default none. */
   readonly loginMethods?: readonly LoginMessages[];
   readonly trace?: TransportTrace;

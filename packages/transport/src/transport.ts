@@ -26,7 +26,7 @@ import { Gate, RECEIVERS } from "./gate.ts";
 import { readInformative } from "./informative.ts";
 import { type ExchangeContext, KeyExchange } from "./key-exchange.ts";
 import { TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
-import type { NegotiatedAlgorithms, TransportOptions } from "./options.ts";
+import type { NegotiatedAlgorithms, ServerProof, TransportOptions } from "./options.ts";
 import { OutgoingPackets } from "./outgoing.ts";
 import { Schedule } from "./schedule.ts";
 import { Turn } from "./turn.ts";
@@ -288,6 +288,16 @@ export class Transport {
   /** Exchange hash of the first key exchange, once that is authenticated (RFC 4253 §7.2). */
   get sessionId(): Uint8Array | undefined {
     return this.#exchange.sessionId;
+  }
+
+  /** Host key of the first key exchange, once that is authenticated. */
+  get hostKey(): Uint8Array | undefined {
+    return this.#exchange.hostKey;
+  }
+
+  /** Client: what the server proved in the first key exchange, once its host key is accepted. */
+  get serverProof(): ServerProof | undefined {
+    return this.#exchange.serverProof;
   }
 
   /** Algorithms negotiated in the current key exchange, else in the last one. */

@@ -1,5 +1,4 @@
 import type { Target } from "../fuzzer/target.ts";
-import { agent } from "./agent.ts";
 import { agentTargets } from "./agent-protocol.ts";
 import { commandLines } from "./command-lines.ts";
 import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
@@ -40,7 +39,6 @@ export const targets: readonly Target[] = [
   authorizedKeys,
   expiryTimes,
   terminalModes,
-  agent,
   ...agentTargets,
   commandLines,
   proxyAnswers,

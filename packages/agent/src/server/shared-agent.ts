@@ -29,7 +29,7 @@ export interface SharedAgent {
 /** Returns whether the host key of a session bind signed its session identifier. */
 export function isSigned(
   { hostKey, sessionId, signature }: SessionBind,
-  { signatureAlgorithms }: AgentCrypto,
+  { signatureAlgorithms }: Pick<AgentCrypto, "signatureAlgorithms">,
 ): boolean {
   try {
     const format = new Reader(hostKey, "host key").name("format");

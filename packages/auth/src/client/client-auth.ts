@@ -64,6 +64,7 @@ export class ClientAuth {
   #state: State = { kind: "new" };
   #serviceAccepted = false;
   #serverSigAlgs: readonly string[] | undefined;
+  #isHostBound = false;
   #canContinue: readonly string[] | undefined;
   /** Name of the last requested method that has messages of its own. */
   #context: string | undefined;
@@ -88,6 +89,11 @@ export class ClientAuth {
    */
   setServerSigAlgs(names: readonly string[]): void {
     this.#serverSigAlgs = names;
+  }
+
+  /** Reports that the server supports host-bound signatures (OpenSSH PROTOCOL §3.1), at any time. */
+  setHostBound(): void {
+    this.#isHostBound = true;
   }
 
   /** Sends SSH_MSG_SERVICE_REQUEST and, without waiting for its answer, the first login request. Throws `usage` if called twice. */
@@ -238,14 +244,15 @@ export class ClientAuth {
       limits: this.#limits,
       canContinue: () => this.#canContinue,
       serverSigAlgs: () => this.#serverSigAlgs,
+      isHostBound: () => this.#isHostBound,
       wasTried: (name) => this.#candidates.some((one) => one.method.name === name && one.wasTried),
       isDue: (name) =>
         this.#candidates.some((one) => one.method.name === name && !one.wasTried && this.#isAccepted(one.method)),
-      request: (methodData, attempt, kind = "sent") => {
+      request: (methodData, attempt, kind = "sent", methodName = method.name) => {
         expectTurn();
         this.#setContext(method);
         const { userName } = this.#options;
-        const request = { userName, serviceName: SERVICE_CONNECTION, methodName: method.name, methodData };
+        const request = { userName, serviceName: SERVICE_CONNECTION, methodName, methodData };
         this.#write(SSH_MSG_USERAUTH_REQUEST.encode(request));
         this.#state = { kind, method, attempt };
       },

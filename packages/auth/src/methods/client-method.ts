@@ -31,8 +31,10 @@ export interface ClientLoginOptions {
   readonly userName: string;
   /** Source of random bytes that blind RSA signatures. */
   readonly random: RandomSource;
-  /** Keys to log in with, in order of preference. */
-  readonly identities: readonly Identity[];
+  /** Keys to log in with, in order of preference; `undefined` to ask for them when the first is needed. */
+  readonly identities: readonly Identity[] | undefined;
+  /** Host key of the first key exchange, for host-bound signatures. */
+  readonly hostKey?: Uint8Array | undefined;
   /**
    * Returns the name of a key in errors, such as its SHA256 fingerprint, given its public key blob. By default errors show the key format.
    */
@@ -83,15 +85,22 @@ export interface ClientLogin {
   canContinue(): readonly string[] | undefined;
   /** Returns the signature algorithms that the server supports (RFC 8308 §3.1); `undefined` if it did not say. */
   serverSigAlgs(): readonly string[] | undefined;
+  /** Returns whether the server supports host-bound signatures (OpenSSH PROTOCOL §3.1). */
+  isHostBound(): boolean;
   /** Returns whether another method of the list was tried. */
   wasTried(method: string): boolean;
   /** Returns whether another method of the list is still to be tried, as far as the server accepts it now. */
   isDue(method: string): boolean;
   /**
    * Sends SSH_MSG_USERAUTH_REQUEST (RFC 4252 §5). A "queried" server can only refuse or go on. A "signed" request is expected to succeed,
-   * so a channel open may follow it in the same flight. Default "sent".
+   * so a channel open may follow it in the same flight. Default "sent". `variant` replaces the name of the method.
    */
-  request(methodData: Uint8Array, attempt: ClientAttempt, kind?: "queried" | "signed" | "sent"): void;
+  request(
+    methodData: Uint8Array,
+    attempt: ClientAttempt,
+    kind?: "queried" | "signed" | "sent",
+    variant?: string,
+  ): void;
   /** Sends a message of the method and waits for the server. */
   send(payload: Uint8Array, attempt: ClientAttempt): void;
   /**

@@ -8,7 +8,13 @@ import {
 } from "./keyboard-interactive.ts";
 import { clientNone, serverNone } from "./none.ts";
 import { type ClientPasswordAsk, clientPassword, type ServerPasswordAsk, serverPassword } from "./password.ts";
-import { type ClientSignAsk, clientPublickey, type ServerKeyAsk, serverPublickey } from "./publickey.ts";
+import {
+  type ClientIdentitiesAsk,
+  type ClientSignAsk,
+  clientPublickey,
+  type ServerKeyAsk,
+  serverPublickey,
+} from "./publickey.ts";
 import type { LoginSubject, ServerMethod } from "./server-method.ts";
 
 /** An ask of a method that an application brings. `question` is the method's own. */
@@ -25,7 +31,7 @@ export interface MethodAsked {
 }
 
 /** An ask of a client's login method, to be answered with `answer` and its token. */
-export type ClientAsk = MethodAsked & (ClientSignAsk | ClientPromptsAsk | ClientPasswordAsk | OtherAsk);
+export type ClientAsk = MethodAsked & (ClientIdentitiesAsk | ClientSignAsk | ClientPromptsAsk | ClientPasswordAsk | OtherAsk);
 
 /** An ask of a server's login method, to be answered with `answer` and its token. */
 export type ServerAsk = MethodAsked &

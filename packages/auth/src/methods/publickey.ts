@@ -2,20 +2,25 @@ import type { SignatureAlgorithm } from "@nacre/keys";
 import {
   type Bytes,
   copyBytes,
+  type Extension,
   equalBytes,
+  HOST_BOUND,
   isBytes,
   type LoginMessage,
   Reader,
   SSH_MSG_USERAUTH_PK_OK,
   SshError,
+  type UserauthPublickey,
+  userauthHostBound,
   userauthPublickey,
   userauthSignedData,
+  utf8Encode,
   Writer,
 } from "@nacre/wire";
 import { SERVICE_CONNECTION } from "../services.ts";
 import type { ClientAttempt, ClientLogin, ClientLoginOptions, ClientMethod, Identity } from "./client-method.ts";
 import { invalidAnswer } from "./messages.ts";
-import type { LoginKey, LoginSubject, ServerMethod } from "./server-method.ts";
+import type { LoginKey, LoginSubject, ServerLoginOptions, ServerMethod } from "./server-method.ts";
 
 /** Asks a client for a signature blob of `algorithm` over `data`. `undefined`: the key cannot sign; the next key or method is tried. */
 export interface ClientSignAsk {
@@ -23,6 +28,11 @@ export interface ClientSignAsk {
   readonly identity: Identity;
   readonly algorithm: string;
   readonly data: Bytes;
+}
+
+/** Asks a client for its keys, an array of `Identity`, if they are not among the options. */
+export interface ClientIdentitiesAsk {
+  readonly type: "identities";
 }
 
 /** An ask of a server's "publickey" method. */
@@ -41,27 +51,46 @@ const messages: readonly LoginMessage[] = [
   },
 ];
 
-function describeRequest(methodData: Uint8Array): string {
-  const { algorithm, signature } = userauthPublickey.decode(methodData);
+/** Extension of a server that accepts host-bound logins (OpenSSH PROTOCOL §3.1). */
+export const HOST_BOUND_EXTENSION: Extension = { name: "publickey-hostbound@openssh.com", value: utf8Encode("0") };
+
+const variants: readonly string[] = [HOST_BOUND];
+
+function decodeRequest(methodData: Uint8Array, methodName: string): UserauthPublickey {
+  return (methodName === HOST_BOUND ? userauthHostBound : userauthPublickey).decode(methodData);
+}
+
+function describeRequest(methodData: Uint8Array, methodName: string): string {
+  const { algorithm, signature } = decodeRequest(methodData, methodName);
   return `${algorithm} ${signature === undefined ? "query" : "signed"}`;
 }
 
 /**
  * Public key authentication (RFC 4252 §7). A single key in memory signs at once. Others are queried first, which saves the user or agent
- * from making a useless signature.
+ * from making a useless signature. They then sign host-bound if the server supports it, which agents require to log in from a host that
+ * they are forwarded to. Queries are never host-bound, as in OpenSSH.
  */
 export const clientPublickey: ClientMethod = {
   name,
+  variants,
   messages,
   describeRequest,
   start(login) {
-    const keys = login.options.identities.map((identity): Key => ({ identity, tried: new Set(), state: "new" }));
+    let keys = login.options.identities?.map(untried);
     const supported = ({ identity }: Key): readonly string[] =>
       identity.publicKey.algorithms
         .map((algorithm) => algorithm.name)
         .filter((algorithm) => login.serverSigAlgs()?.includes(algorithm) ?? true);
     return {
       begin() {
+        if (keys === undefined) {
+          login.ask({ type: "identities" } satisfies ClientIdentitiesAsk, (answer) => {
+            if (!Array.isArray(answer)) throw invalidAnswer("identities");
+            keys = (answer as readonly Identity[]).map(untried);
+            login.next();
+          });
+          return true;
+        }
         // Keys that the server refused come last.
         for (const state of ["new", "refused"] as const)
           for (const key of keys.filter((one) => one.state === state)) {
@@ -69,14 +98,15 @@ export const clientPublickey: ClientMethod = {
             if (algorithm === undefined) continue;
             key.tried.add(algorithm);
             const isSingle = keys.filter((one) => supported(one).length > 0).length === 1;
-            const begin = isSingle && key.identity.privateKey !== undefined ? sign : query;
-            begin(login, { key, algorithm });
+            // Never host-bound: it may leave before the server's extensions arrive.
+            if (isSingle && key.identity.privateKey !== undefined) sign(login, { key, algorithm, hostKey: undefined });
+            else query(login, { key, algorithm });
             return true;
           }
         return false;
       },
       notes: () =>
-        keys
+        (keys ?? [])
           .filter((key) => key.tried.size === 0 && key.state !== "over" && supported(key).length === 0)
           .map(({ identity }) => {
             const names = identity.publicKey.algorithms.map((algorithm) => algorithm.name).join(", ");
@@ -85,6 +115,10 @@ export const clientPublickey: ClientMethod = {
     };
   },
 };
+
+function untried(identity: Identity): Key {
+  return { identity, tried: new Set(), state: "new" };
+}
 
 /** A key of the list, and what is known about it. */
 interface Key {
@@ -99,6 +133,11 @@ interface KeyChoice {
   readonly key: Key;
   /** Name of the signature algorithm. */
   readonly algorithm: string;
+}
+
+/** A signature to make. With `hostKey` it is host-bound. */
+interface Signing extends KeyChoice {
+  readonly hostKey: Uint8Array | undefined;
 }
 
 function query(login: ClientLogin, choice: KeyChoice): void {
@@ -116,7 +155,7 @@ function query(login: ClientLogin, choice: KeyChoice): void {
         );
       if (!equalBytes(ok.publicKey, publicKey))
         throw new SshError("unexpected-message", "the server answered a query about one key with another key");
-      sign(login, choice);
+      sign(login, { ...choice, hostKey: login.isHostBound() ? login.options.hostKey : undefined });
     },
     failed: (accepted) => answered(login, choice, accepted),
   };
@@ -124,12 +163,12 @@ function query(login: ClientLogin, choice: KeyChoice): void {
 }
 
 /** Signs with the key in memory, or asks the application for the signature. */
-function sign(login: ClientLogin, choice: KeyChoice): void {
+function sign(login: ClientLogin, choice: Signing): void {
   const { sessionId, userName, random } = login.options;
-  const { algorithm } = choice;
+  const { algorithm, hostKey } = choice;
   const { identity } = choice.key;
-  const publicKey = identity.publicKey.blob;
-  const data = userauthSignedData(sessionId, { userName, serviceName: SERVICE_CONNECTION }, { algorithm, publicKey });
+  const signed = { algorithm, publicKey: identity.publicKey.blob, hostKey };
+  const data = userauthSignedData(sessionId, { userName, serviceName: SERVICE_CONNECTION }, signed);
   if (identity.privateKey === undefined) {
     login.ask({ type: "sign", identity, algorithm, data } satisfies ClientSignAsk, (signature) => {
       if (signature === undefined) return cannotSign(login, choice, "no signature was provided");
@@ -148,15 +187,16 @@ function sign(login: ClientLogin, choice: KeyChoice): void {
   sendSignature(login, choice, signature);
 }
 
-function sendSignature(login: ClientLogin, choice: KeyChoice, signature: Uint8Array): void {
-  const { algorithm, key } = choice;
+function sendSignature(login: ClientLogin, choice: Signing, signature: Uint8Array): void {
+  const { algorithm, key, hostKey } = choice;
   // An agent that ignores the RSA flags signs with SHA-1 instead (RFC 8332 §3.3). Such a signature must never be sent.
   const made = signatureAlgorithm(signature);
   // rule: signature-as-asked
   if (made !== algorithm)
     return cannotSign(login, choice, `expected a signature of ${algorithm}, got ${made ?? "a malformed one"}`);
-  const request = userauthPublickey.encode({ algorithm, publicKey: key.identity.publicKey.blob, signature });
-  login.request(request, { failed: (accepted) => answered(login, choice, accepted) }, "signed");
+  const fields = { algorithm, publicKey: key.identity.publicKey.blob, signature, hostKey };
+  const [codec, variant] = hostKey === undefined ? [userauthPublickey] : [userauthHostBound, HOST_BOUND];
+  login.request(codec.encode(fields), { failed: (accepted) => answered(login, choice, accepted) }, "signed", variant);
 }
 
 function cannotSign(login: ClientLogin, { key }: KeyChoice, why: string): void {
@@ -192,18 +232,20 @@ function signatureAlgorithm(signature: Uint8Array): string | undefined {
  */
 export const serverPublickey: ServerMethod = {
   name,
+  variants,
+  extensions: [HOST_BOUND_EXTENSION],
   messages,
   describeRequest,
-  begin(attempt, methodData) {
+  begin(attempt, methodData, methodName) {
     const { options, subject, progress } = attempt;
-    const { algorithm: algorithmName, publicKey: blob, signature } = userauthPublickey.decode(methodData);
+    const { algorithm: algorithmName, publicKey: blob, signature, hostKey } = decodeRequest(methodData, methodName);
     if (signature === undefined) progress.countQuery();
     const algorithm = options.signatureAlgorithms.find((one) => one.name === algorithmName);
     // The key exactly as the client sent it; the signature covers it, and SSH_MSG_USERAUTH_PK_OK repeats it.
     const sent: LoginKey = { algorithm: algorithmName, publicKey: copyBytes(blob) };
     const publicKey = algorithm === undefined ? sent.publicKey : inKeyFormat(sent.publicKey, algorithm);
     const key: LoginKey = { algorithm: algorithmName, publicKey };
-    const signedData = userauthSignedData(options.sessionId, subject, sent);
+    const signedData = userauthSignedData(options.sessionId, subject, { ...sent, hostKey });
     const refuseQuery = (): void => {
       progress.countRefusedQuery();
       attempt.refuse();
@@ -213,6 +255,7 @@ export const serverPublickey: ServerMethod = {
       /* rule: same-work */ algorithm === undefined ||
       keyFormat(publicKey) !== algorithm.keyFormat ||
       wasUsed(subject, publicKey) ||
+      /* rule: host-bound-key */ (hostKey !== undefined && !isHostKey(hostKey, options)) ||
       /* rule: login-signature */ (signature !== undefined && !verified(algorithm, publicKey, signedData, signature));
     if (isRefused) return signature === undefined ? refuseQuery() : attempt.fail();
     const type = signature === undefined ? "query" : "publickey";
@@ -225,6 +268,10 @@ export const serverPublickey: ServerMethod = {
     });
   },
 };
+
+function isHostKey(blob: Uint8Array, { hostKey }: ServerLoginOptions): boolean {
+  return hostKey !== undefined && equalBytes(blob, hostKey);
+}
 
 /** Returns whether the key was already accepted as a factor. The same key cannot be a second factor. */
 function wasUsed({ factors }: LoginSubject, publicKey: Uint8Array): boolean {

@@ -1,5 +1,5 @@
 import type { SignatureAlgorithm } from "@nacre/keys";
-import type { Bytes, LoginMessages } from "@nacre/wire";
+import type { Bytes, Extension, LoginMessages } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { MethodAsk } from "./messages.ts";
 
@@ -39,12 +39,16 @@ export interface ServerLoginOptions {
   readonly sessionId: Uint8Array;
   /** Signature algorithms accepted from user keys. The server's `server-sig-algs` extension must list the same names (RFC 8308 §3.1). */
   readonly signatureAlgorithms: readonly SignatureAlgorithm[];
+  /** Host key of the first key exchange. If missing, host-bound logins are refused. */
+  readonly hostKey?: Uint8Array | undefined;
 }
 
 /** A login method of a server (RFC 4252 §5). */
 export interface ServerMethod extends LoginMessages {
-  /** Handles a login request. The data is not kept, except in a copy. */
-  begin(attempt: ServerAttempt, methodData: Uint8Array): void;
+  /** Extensions that a server with this method announces (RFC 8308). */
+  readonly extensions?: readonly Extension[];
+  /** Handles a login request, by name or variant. The data is not kept, except in a copy. */
+  begin(attempt: ServerAttempt, methodData: Uint8Array, methodName: string): void;
   /** True for "none", which clients may request although no list of methods has it (RFC 4252 §5.2). */
   readonly isUnlisted?: boolean;
 }

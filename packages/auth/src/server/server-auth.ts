@@ -142,7 +142,8 @@ export class ServerAuth {
     const subject = this.#progress.begin(userName, serviceName);
     const { canContinue } = this.#progress;
     const method = this.#options.loginMethods.find(
-      ({ name, isUnlisted = false }) => name === methodName && (isUnlisted || canContinue.includes(name)),
+      ({ name, variants, isUnlisted = false }) =>
+        (name === methodName || variants?.includes(methodName)) && (isUnlisted || canContinue.includes(name)),
     );
     this.#setContext(method);
     if (method === undefined) {
@@ -152,7 +153,7 @@ export class ServerAuth {
     }
     const attempt = this.#attemptBy(method, subject);
     this.#state = { kind: "begun", attempt };
-    method.begin(attempt, methodData);
+    method.begin(attempt, methodData, methodName);
   }
 
   /** Returns what `method` can do with one login request. */

@@ -95,6 +95,7 @@ async function connectAlong({ start, hops, destination }: Route, login: Login = 
       ...login,
       connecting: timeOf(last, opened),
     });
+    await last.loggedIn();
     return { ...connection, place: placeOf(last.dial) };
   } catch (error) {
     await given?.close();

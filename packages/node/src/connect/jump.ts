@@ -45,6 +45,7 @@ export async function throughHop(opened: Opened, hop: Prepared, next: Prepared):
       { ...hop.options, connecting: timeOf(hop, opened) },
       (mux) => dialOver(mux, addressOf(next), { signal: hop.options.signal }),
     );
+    await hop.loggedIn();
     return await overChannel(early!, next, fail, () => driver.close());
   } catch (cause) {
     throw fail(cause);

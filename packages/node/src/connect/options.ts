@@ -26,16 +26,15 @@ import {
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
 import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
-import type { IdentitySources, PassphraseSource } from "../keys/identities.ts";
+import {
+  type AddedKeyOptions,
+  checkAddedKeys,
+  type IdentitySources,
+  type PassphraseSource,
+} from "../keys/identities.ts";
 import { checkKnownHosts, checkPaths, type KnownHostsOptions } from "../keys/known-hosts-options.ts";
 import type { HostKeyUpdate } from "../keys/known-hosts-update.ts";
-import {
-  checkConnectionAttempts,
-  checkConnectTimeout,
-  checkHost,
-  checkLocalAddress,
-  checkPort,
-} from "../net/dial.ts";
+import { checkConnectionAttempts, checkConnectTimeout, checkHost, checkLocalAddress, checkPort } from "../net/dial.ts";
 import { checkProxy } from "../net/proxy/proxy-url.ts";
 import { checkProxyCommand, type WayOptions } from "../net/way.ts";
 import type { Client } from "./client.ts";
@@ -79,16 +78,21 @@ export interface ConnectOptions
   /** Login name; default the account that runs this program. */
   readonly user?: string | undefined;
   /**
-   * Login keys in the order in which to try them. By default, the agent's keys are tried, then `~/.ssh/id_ed25519`, `id_ecdsa` and
-   * `id_rsa`, if they exist. If the agent also holds a file's key, the agent signs, so no passphrase is needed. A path may also name the
-   * public key file of an agent's key. An entry may be a promise, also of several keys: `[agentIdentities(path)]`.
+   * Login keys in the order in which to try them; default the agent's keys, and `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa`, if they
+   * exist. If the agent also holds a file's key, the agent signs, so no passphrase is needed; such keys come first. A path may also name
+   * the public key file of an agent's key. An entry may be a promise, also of several keys: `[agentIdentities(path)]`.
    */
   readonly identities?: IdentitySources | undefined;
+  /** Whether to leave out the agent's keys that are not those of a file (ssh_config(5), IdentitiesOnly); default false. */
+  readonly identitiesOnly?: boolean | undefined;
   /**
-   * SSH agent: the path of its socket, or true for the one at SSH_AUTH_SOCK. It must then be available, and all its keys are tried first.
-   * False disables the agent. By default, the agent at SSH_AUTH_SOCK is used if it responds.
+   * SSH agent: the path of its socket or pipe, or true for the one at SSH_AUTH_SOCK. It must then be available, and all its keys are tried,
+   * after those of files that it holds. False disables the agent. By default, the agent at SSH_AUTH_SOCK is used if it responds; on Windows
+   * without SSH_AUTH_SOCK that of OpenSSH, or Pageant. An agent that fails during the login is only a warning if there are other keys.
    */
   readonly agent?: boolean | string | undefined;
+  /** Whether to add the key of a file to the agent after it has logged in (ssh_config(5), AddKeysToAgent), and how; default false. */
+  readonly addKeysToAgent?: boolean | AddedKeyOptions | undefined;
   /**
    * Passphrase for encrypted key files, or a function that returns it. The function receives the file's path and the attempt (1 to 3) when
    * a key is needed. If it returns `undefined`, the key is skipped.
@@ -160,8 +164,7 @@ const clientList: {
 
 export const CLIENT_USERS: ClientUsers<
   StreamConnectOptions & ForwardAgentOptions & HostKeysConnectOptions & EnvironmentOptions
-> =
-  joinUsers(clientList);
+> = joinUsers(clientList);
 
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   ...CLIENT_USERS.options,
@@ -175,7 +178,9 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   jumpOptions: { type: "function", scope: "host" },
   user: { check: (user = accountName()) => checkUser(user), scope: "host" },
   identities: { type: "array", scope: "host" },
+  identitiesOnly: { type: "boolean", scope: "host" },
   agent: { type: "boolean or string", scope: "machine" },
+  addKeysToAgent: { type: "boolean or object", check: checkAddedKeys, scope: "machine" },
   passphrase: { type: "string or function", scope: "machine" },
   hostKey: { scope: "host" },
   hostKeyAlias: { type: "string", scope: "host" },

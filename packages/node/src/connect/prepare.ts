@@ -18,6 +18,7 @@ import { fingerprint } from "../crypto/fingerprint.ts";
 import { loadAlgorithms } from "../crypto/load.ts";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountHome, accountName } from "../keys/account.ts";
+import { agentRefused } from "../keys/forward-agent.ts";
 import { loadIdentities } from "../keys/identities.ts";
 import { type HostDecision, type HostOptions, knownHost } from "../keys/known-hosts.ts";
 import { pathsOf } from "../keys/known-hosts-options.ts";
@@ -33,11 +34,13 @@ export interface Prepared {
   readonly options: StreamConnectOptions & ClientProvider;
   /** Resolves when the code of the algorithms is loaded. No input may be processed before. */
   readonly loading: Promise<unknown>;
+  /** Call it after the login. Never rejects. */
+  readonly loggedIn: () => Promise<void>;
 }
 
 /**
- * Reads keys and known_hosts and selects algorithms. Pending requests, such as to an agent, are cancelled when `signal` aborts. Rejects
- * with `usage`, `file-unreadable`, `agent-failed`, … before anything is sent.
+ * Reads keys and known_hosts and selects algorithms. Pending requests are cancelled when `signal` aborts. Rejects with `usage`,
+ * `file-unreadable`, … before anything is sent. An agent is asked during the login.
  */
 export async function prepare(options: HopOptions, signal: AbortSignal): Promise<Prepared> {
   const { port = 22, random = nodeRandom, user = accountName() } = options;
@@ -51,7 +54,9 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     decideHostKey(options, algorithms, { port, warn, signal, address: () => prepared?.address }),
     loadIdentities({
       identities: options.identities,
+      identitiesOnly: options.identitiesOnly,
       agent: options.agent,
+      addKeysToAgent: options.addKeysToAgent,
       passphrase: options.passphrase,
       crypto: options.crypto,
       random,
@@ -63,7 +68,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
   // Load code during the TCP connect, the server's setup and file reads.
   const loading = loadAlgorithms(algorithms);
   loading.catch(() => {});
-  const [hostKey, identities] = await files;
+  const [hostKey, { keys, loggedIn }] = await files;
   const prepared: Prepared = {
     address: undefined,
     dial: { ...options, port, signal },
@@ -71,7 +76,9 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       ...options,
       ...hostKey,
       user,
-      identities,
+      identities: undefined,
+      ...keys,
+      refused: agentRefused(warn),
       random,
       fingerprint,
       encodeModes: encodeTerminalModes,
@@ -81,6 +88,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       signal,
     },
     loading,
+    loggedIn,
   };
   return prepared;
 }

@@ -1,9 +1,21 @@
-import { type EncryptedKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/internal";
+import { type EncryptedKeyFile, type PrivateKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/internal";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { abortedError, checkKey, type RemoteIdentity, unlessAborted } from "nacre/extend";
+import { checkLimit, equalBytes, escapeText, MAX_UINT32, SshError, utf8DecodeLossy } from "@nacre/wire";
+import {
+  abortedError,
+  checkKey,
+  checkOptions,
+  type FindIdentities,
+  type OptionRows,
+  onAbort,
+  type RemoteIdentity,
+  unlessAborted,
+} from "nacre/extend";
 import type { CryptoChoice } from "../crypto/private-key.ts";
-import { agentIdentities } from "./agent.ts";
+import { LIST_TIMEOUT, linkTo } from "./agent.ts";
+import type { AgentLink } from "./agent-link.ts";
+import { agentLogin } from "./agent-login.ts";
+import { defaultAgent } from "./agent-path.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
 import { assertPrivate, decryptKey, openKeyFile } from "./key-file.ts";
 
@@ -20,17 +32,58 @@ export type PassphraseSource =
   | string
   | ((file: string, attempt: number) => string | undefined | Promise<string | undefined>);
 
+/** How to add a key to the agent. */
+export interface AddedKeyOptions {
+  /** Seconds after which the agent forgets the key; default never. */
+  readonly lifetime?: number | undefined;
+  /** Whether the agent asks its user before each signature; default false. */
+  readonly confirm?: boolean | undefined;
+}
+
+const ADDED_KEY_OPTIONS: OptionRows<AddedKeyOptions> = {
+  lifetime: {
+    check(lifetime = 1) {
+      checkLimit("lifetime", lifetime, { least: 1, most: MAX_UINT32, unit: "seconds" });
+    },
+  },
+  confirm: "boolean",
+};
+
+/** Throws `usage` for an invalid value of `addKeysToAgent`. */
+export function checkAddedKeys(given: boolean | AddedKeyOptions | undefined): void {
+  if (typeof given === "object") checkOptions(given, ADDED_KEY_OPTIONS, "`addKeysToAgent`");
+}
+
 export interface IdentityOptions {
   readonly identities: IdentitySources | undefined;
+  readonly identitiesOnly?: boolean | undefined;
   readonly agent: boolean | string | undefined;
+  readonly addKeysToAgent?: boolean | AddedKeyOptions | undefined;
   readonly passphrase: PassphraseSource | undefined;
   readonly crypto: CryptoChoice | undefined;
   readonly random: (length: number) => Uint8Array;
   readonly warn: (text: string) => void;
   /** Home folder of the account that runs this process. If `undefined`, there are no default key files. */
   readonly home: string | undefined;
-  /** Aborts when the keys are no longer needed; cancels agent requests and decryption. */
+  /** Aborts when the keys are no longer needed; cancels decryption. */
   readonly signal: AbortSignal;
+}
+
+type Identity = PrivateKey | RemoteIdentity;
+
+/** The keys of one login: a list, or a function that also asks the agent. */
+export interface LoginKeys {
+  readonly keys: { readonly identities: readonly Identity[] } | { readonly findIdentities: FindIdentities };
+  /** Call it after the login: closes the connection to the agent. Adds the key of a file that logged in to the agent, if that is wanted. Never rejects. */
+  loggedIn(this: void): Promise<void>;
+}
+
+/** A login key, and whether the agent signs in its place if it holds the key. */
+interface Candidate {
+  readonly publicKey: PublicKey;
+  readonly isFile: boolean;
+  /** Returns the key without an agent; `undefined` if there is none. Throws if that ends the login. */
+  own(): Identity | undefined;
 }
 
 /** Default key files, as in OpenSSH; missing ones are skipped. */
@@ -39,33 +92,72 @@ const DEFAULT_FILES: readonly string[] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa"
 /** Maximum number of passphrase attempts per key. */
 const PASSPHRASE_ATTEMPTS = 3;
 
-/** Returns the login keys in the order in which to try them: first keys from the agent, if it is used, then keys from files. */
-export async function loadIdentities(options: IdentityOptions): Promise<(PrivateKey | RemoteIdentity)[]> {
+/**
+ * Reads the files of the login keys, and returns the keys in the order in which OpenSSH tries them: those of files that the agent holds,
+ * the agent's others, then the rest. Connects to the agent, which is asked during the login, because it is told first where that leads.
+ */
+export async function loadIdentities(options: IdentityOptions): Promise<LoginKeys> {
   // Check before any request or read. Never show the value, which may be a private key.
   if (options.identities !== undefined && !Array.isArray(options.identities))
     throw new SshError(
       "usage",
       "`identities` must be an array of keys and paths of key files, such as [await privateKey(text)]",
     );
+  const path = agentOf(options);
   const named: readonly IdentitySource[] | undefined =
     options.identities && (await unlessAborted(Promise.all(options.identities), options.signal, abortError)).flat();
   for (const source of named ?? []) checkSource(source);
-  const held = await heldByAgent(options);
-  const found: (PrivateKey | RemoteIdentity)[] =
-    named === undefined || (options.agent !== undefined && options.agent !== false) ? [...held] : [];
-  const add = (identity: PrivateKey | RemoteIdentity): void => {
-    if (!found.some((one) => isSameKey(one.publicKey, identity.publicKey))) found.push(identity);
-  };
-
+  const isNamed = options.agent !== undefined;
+  const takesOthers = options.identitiesOnly !== true && (named === undefined || isNamed);
+  const hasFiles = named === undefined || named.some((source) => typeof source === "string");
+  const link = path !== undefined && (takesOthers || hasFiles) ? await openAgent(path, options) : undefined;
+  const added = new AddedKeys(options);
+  const candidates: Candidate[] = [];
   if (named === undefined) {
-    for (const file of options.home === undefined ? [] : DEFAULT_FILES) {
-      const identity = await openDefaultFile(file, held, options);
-      if (identity !== undefined) add(identity);
-    }
+    for (const file of options.home === undefined ? [] : DEFAULT_FILES)
+      candidates.push(...(await openDefaultFile(file, added, options)));
   } else {
-    for (const source of named) add(typeof source === "string" ? await openNamedFile(source, held, options) : source);
+    for (const source of named)
+      candidates.push(
+        typeof source === "string"
+          ? await openNamedFile(source, added, options)
+          : { publicKey: source.publicKey, isFile: false, own: () => source },
+      );
   }
-  return found;
+  const loggedIn = async (): Promise<void> => {
+    await link?.close();
+    await added.addTo(path);
+  };
+  if (link === undefined) return { keys: { identities: inOrder(candidates, [], false) }, loggedIn };
+  const findIdentities: FindIdentities = async (server, signal) => {
+    let held: readonly RemoteIdentity[] = [];
+    try {
+      held = await agentLogin(link, (wait) => linkTo(path!, wait), server, signal, options.warn);
+    } catch (error) {
+      if (!(error instanceof SshError) || error.code !== "agent-failed") throw error;
+      // Another key may log in.
+      if (isNamed && candidates.length === 0) throw error;
+      options.warn(error.message);
+    }
+    return inOrder(candidates, held, takesOthers);
+  };
+  return { keys: { findIdentities }, loggedIn };
+}
+
+/** Returns each key once, in the order in which to try them. `held`: keys of the agent. */
+function inOrder(
+  candidates: readonly Candidate[],
+  held: readonly RemoteIdentity[],
+  takesOthers: boolean,
+): readonly Identity[] {
+  const inAgent = ({ publicKey, isFile }: Candidate): RemoteIdentity | undefined =>
+    isFile ? held.find((one) => isSameKey(one.publicKey, publicKey)) : undefined;
+  const all = [
+    ...candidates.flatMap((candidate) => inAgent(candidate) ?? []),
+    ...(takesOthers ? held : []),
+    ...candidates.filter((candidate) => inAgent(candidate) === undefined).flatMap((candidate) => candidate.own() ?? []),
+  ];
+  return all.filter((one, i) => all.findIndex(({ publicKey }) => isSameKey(one.publicKey, publicKey)) === i);
 }
 
 function abortError(signal: AbortSignal): SshError {
@@ -79,81 +171,137 @@ function checkSource(source: unknown): void {
   if (typeof source !== "string") checkKey(source, "an identity");
 }
 
-/** Returns the agent's keys. Failure of the default agent at SSH_AUTH_SOCK is only a warning, since it may be gone. */
-async function heldByAgent({ agent, home, warn, signal }: IdentityOptions): Promise<RemoteIdentity[]> {
-  if (agent === false) return [];
+/** Returns the path of the agent; `undefined` for none. */
+function agentOf({ agent, home }: IdentityOptions): string | undefined {
+  if (agent === false) return undefined;
   if (typeof agent === "string" && isFileText(agent))
     throw new SshError(
       "usage",
       "`agent` must be the path of a socket, got the text of a key; pass `await privateKey(text)` in `identities`",
     );
-  const path = typeof agent === "string" ? expandHome(agent, home) : process.env.SSH_AUTH_SOCK;
-  if (path === undefined || path === "") {
-    if (agent === undefined) return [];
-    throw new SshError("agent-failed", "cannot use the SSH agent: SSH_AUTH_SOCK is not set");
-  }
+  const path = typeof agent === "string" ? expandHome(agent, home) : defaultAgent();
+  if (path !== undefined && path !== "") return path;
+  if (agent === undefined) return undefined;
+  throw new SshError("agent-failed", "cannot use the SSH agent: SSH_AUTH_SOCK is not set");
+}
+
+/** Connects to the agent. Failure of the default one is only a warning, since it may be gone. */
+async function openAgent(path: string, { agent, signal, warn }: IdentityOptions): Promise<AgentLink | undefined> {
   try {
-    return await agentIdentities(path, { signal });
+    const link = await linkTo(path, { timeout: LIST_TIMEOUT, signal });
+    onAbort(signal, () => void link.close());
+    return link;
   } catch (error) {
     if (agent !== undefined || !(error instanceof SshError) || error.code === "aborted") throw error;
     warn(error.message);
-    return [];
-  }
-}
-
-async function openDefaultFile(
-  file: string,
-  held: readonly RemoteIdentity[],
-  options: IdentityOptions,
-): Promise<PrivateKey | RemoteIdentity | undefined> {
-  try {
-    const bytes = await readIfThere(expandHome(file, options.home));
-    return bytes && (await openIdentity(file, bytes, held, options, false));
-  } catch (error) {
-    if (!(error instanceof SshError)) throw error;
-    options.warn(error.message);
     return undefined;
   }
 }
 
-async function openNamedFile(
-  file: string,
-  held: readonly RemoteIdentity[],
-  options: IdentityOptions,
-): Promise<PrivateKey | RemoteIdentity> {
+/** The key of a file that signed last, for the agent. */
+class AddedKeys {
+  readonly #options: IdentityOptions;
+  #last: { readonly key: PrivateKey; readonly file: string } | undefined;
+
+  constructor(options: IdentityOptions) {
+    this.#options = options;
+  }
+
+  /** Notes that a key is about to sign. */
+  used(key: PrivateKey, file: string): void {
+    this.#last = { key, file };
+  }
+
+  /** Returns a key of a file. If it may have to be added, it signs only when it is asked to, so that its use is noted. */
+  watched(key: PrivateKey, file: string): Identity {
+    const { addKeysToAgent = false, random } = this.#options;
+    if (addKeysToAgent === false) return key;
+    const watched: RemoteIdentity = {
+      publicKey: key.publicKey,
+      comment: file,
+      sign: async (algorithm, data) => {
+        this.used(key, file);
+        return key.sign(algorithm, data, random);
+      },
+    };
+    return watched;
+  }
+
+  /** Adds the key that signed last to the agent. */
+  async addTo(path: string | undefined): Promise<void> {
+    const { addKeysToAgent = false, warn } = this.#options;
+    const last = this.#last;
+    if (addKeysToAgent === false || last === undefined || path === undefined) return;
+    const { lifetime, confirm } = addKeysToAgent === true ? {} : addKeysToAgent;
+    const wait = { timeout: LIST_TIMEOUT };
+    try {
+      const link = await linkTo(path, wait);
+      const key = { type: "plain", fields: last.key.fields } as const;
+      const { type } = await link
+        .request((client, waiter) => client.add(key, last.file, { lifetime, confirm }, waiter), wait)
+        .finally(() => link.close());
+      if (type === "refused") throw link.failure(`it refused to add ${escapeText(last.file)}`);
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      warn(error.message);
+    }
+  }
+}
+
+async function openDefaultFile(file: string, added: AddedKeys, options: IdentityOptions): Promise<Candidate[]> {
+  try {
+    const bytes = await readIfThere(expandHome(file, options.home));
+    return bytes === undefined ? [] : [await openIdentity(file, bytes, added, options, false)];
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    options.warn(error.message);
+    return [];
+  }
+}
+
+async function openNamedFile(file: string, added: AddedKeys, options: IdentityOptions): Promise<Candidate> {
   const bytes = await readIfThere(expandHome(file, options.home));
   if (bytes === undefined) throw new SshError("file-unreadable", `cannot read ${escapeText(file)}: no such file`);
-  return openIdentity(file, bytes, held, options, true);
+  return openIdentity(file, bytes, added, options, true);
 }
 
 async function openIdentity(
   file: string,
   bytes: Uint8Array,
-  held: readonly RemoteIdentity[],
+  added: AddedKeys,
   options: IdentityOptions,
   named: boolean,
-): Promise<PrivateKey | RemoteIdentity> {
-  const inAgent = (publicKey: PublicKey | undefined): RemoteIdentity | undefined =>
-    publicKey && held.find((one) => isSameKey(one.publicKey, publicKey));
+): Promise<Candidate> {
+  const candidate = (publicKey: PublicKey, own: Candidate["own"]): Candidate => ({ publicKey, isFile: true, own });
   try {
     // As in OpenSSH, a public key file may select a key held by the agent.
     const publicHalf = publicKeyOf(bytes);
-    const ofPublicKey = inAgent(publicHalf);
-    if (ofPublicKey !== undefined) return ofPublicKey;
-
     // Only check private keys: public keys may be world-readable.
     // rule: identity-private
     if (publicHalf === undefined) await assertPrivate(expandHome(file, options.home));
-    const opened = await openKeyFile(bytes, options.crypto);
-    if (!opened.encrypted) return opened.privateKey;
+    let opened: PrivateKeyFile;
+    try {
+      opened = await openKeyFile(bytes, options.crypto);
+    } catch (cause) {
+      if (publicHalf === undefined) throw cause;
+      return candidate(publicHalf, () => {
+        if (named) throw inFile(file, cause);
+        options.warn((inFile(file, cause) as Error).message);
+        return undefined;
+      });
+    }
+    if (!opened.encrypted) {
+      const { privateKey } = opened;
+      return candidate(privateKey.publicKey, () => added.watched(privateKey, file));
+    }
+    const locked = opened;
     const publicKey = opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file, options.home)}.pub`));
-    const locked = inAgent(publicKey);
-    if (locked !== undefined) return locked;
-    if (publicKey !== undefined) return lockedIdentity(file, opened, publicKey, options, named);
+    if (publicKey !== undefined)
+      return candidate(publicKey, () => lockedIdentity(file, locked, publicKey, added, options, named));
     if (!named) throw new SshError("passphrase-needed", `the private key is encrypted, and ${file}.pub is missing`);
     const unlocked = await unlock(file, opened, options);
     if (unlocked === undefined) throw passphraseNeeded();
-    return unlocked;
+    return candidate(unlocked.publicKey, () => added.watched(unlocked, file));
   } catch (cause) {
     throw inFile(file, cause);
   }
@@ -172,6 +320,7 @@ function lockedIdentity(
   file: string,
   opened: EncryptedKeyFile,
   publicKey: PublicKey,
+  added: AddedKeys,
   options: IdentityOptions,
   named: boolean,
 ): RemoteIdentity {
@@ -185,6 +334,7 @@ function lockedIdentity(
         if (unlocked === undefined && options.passphrase === undefined && named) throw passphraseNeeded();
         if (unlocked !== undefined && !isSameKey(unlocked.publicKey, publicKey))
           throw new SshError("key-malformed", "the private key does not match the public key in its `.pub` file");
+        if (unlocked !== undefined) added.used(unlocked, file);
         return unlocked?.sign(algorithm, data, options.random);
       } catch (cause) {
         // For a default key file, skip the key: the next one may be accepted.

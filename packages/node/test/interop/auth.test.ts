@@ -48,7 +48,7 @@ describe("keys", () => {
       "alice publickey ssh-ed25519 query",
       "alice publickey ssh-ed25519 query",
       "alice publickey ssh-ed25519 query",
-      "alice publickey ssh-ed25519 signed",
+      "alice publickey-hostbound-v00@openssh.com ssh-ed25519 signed",
     ]);
   });
 
@@ -99,7 +99,7 @@ describe("a key in ssh-agent", () => {
       trace: (record) => trace.push(record),
     });
     expect((await client.exec("whoami")).stdout).toBe("alice\n");
-    expect(requests(trace).at(-1)).toBe(`alice publickey ${algorithm} signed`);
+    expect(requests(trace).at(-1)).toBe(`alice publickey-hostbound-v00@openssh.com ${algorithm} signed`);
   });
 
   test("the last of its three keys is accepted", async () => {
@@ -379,7 +379,7 @@ describe("an RSA key when rsa-sha2-512 is not accepted", () => {
       "alice publickey rsa-sha2-512 query",
       "alice publickey ssh-ed25519 query",
       "alice publickey ssh-ed25519 query",
-      "alice publickey ssh-ed25519 signed",
+      "alice publickey-hostbound-v00@openssh.com ssh-ed25519 signed",
     ]);
   });
 });

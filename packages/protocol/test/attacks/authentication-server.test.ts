@@ -1,7 +1,7 @@
 import { type PrivateKey } from "@nacre/keys";
 import { keyQuery, noneLogin, passwordLogin, signedLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
-import { otherHostKey as otherKey, userKey } from "@nacre/testing/attacks/protocol-target";
+import { hostKey, otherHostKey as otherKey, userKey } from "@nacre/testing/attacks/protocol-target";
 import { seededRandom } from "@nacre/testing/random";
 import {
   askToken,
@@ -9,6 +9,7 @@ import {
   SSH_MSG_USERAUTH_FAILURE,
   SSH_MSG_USERAUTH_PK_OK,
   SSH_MSG_USERAUTH_REQUEST,
+  userauthSignedData,
 } from "@nacre/wire";
 import { expect, test } from "vitest";
 import { ServerTarget } from "./support/server-target.ts";
@@ -212,6 +213,34 @@ const twoFactor = (): ServerTarget =>
       return true;
     },
   }).service();
+
+test("host-bound logins for another host · server", () => {
+  const blob = hostKey.publicKey.blob;
+  for (const [claimed, over, accepted] of [
+    [blob, blob, true],
+    [otherKey.publicKey.blob, otherKey.publicKey.blob, false],
+    [blob.subarray(0, -1), blob.subarray(0, -1), false],
+    [new Uint8Array(0), new Uint8Array(0), false],
+    // The signature covers the host key.
+    [blob, otherKey.publicKey.blob, false],
+    [blob, undefined, false],
+  ] as const) {
+    const target = new ServerTarget().service();
+    const subject = { userName: "alice", serviceName: "ssh-connection" };
+    const fields = { algorithm: "ssh-ed25519", publicKey: userKey.publicKey.blob, hostKey: over };
+    const data = userauthSignedData(target.peer.sessionId, subject, fields);
+    const sign = (): Uint8Array => userKey.sign("ssh-ed25519", data, seededRandom(1));
+    target.peer.send(signed(target, userKey, { hostKey: claimed, sign }));
+    expect(target.authenticated).toBe(accepted);
+    if (!accepted) expect(target.sent.at(-1)).toBe(FAILURE);
+  }
+  // A query of the wrong host key gets no answer that tells whether the user's key is accepted.
+  const target = new ServerTarget().service();
+  target.peer.send(keyQuery(userKey.publicKey, { hostKey: otherKey.publicKey.blob }));
+  expect(target.sent.at(-1)).toBe(FAILURE);
+  target.peer.send(keyQuery(userKey.publicKey, { hostKey: blob }));
+  expect(target.sent.at(-1)).toBe(SSH_MSG_USERAUTH_PK_OK.number);
+});
 
 test("user or service change · server", () => {
   const honest = twoFactor();

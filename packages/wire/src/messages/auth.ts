@@ -43,47 +43,65 @@ export interface UserauthPublickey {
   readonly publicKey: Uint8Array;
   /** Signature blob; `undefined` for a query. */
   readonly signature: Uint8Array | undefined;
+  /** Blob of the server's host key, only in a host-bound request. */
+  readonly hostKey?: Uint8Array | undefined;
 }
 
 /** Codec for the method-specific fields of "publickey" (RFC 4252 §7). */
-export const userauthPublickey: Structure<UserauthPublickey> = {
-  name: "publickey request",
-  encode: ({ algorithm, publicKey, signature }) => {
-    const writer = new Writer(512);
-    writer
-      .boolean(signature !== undefined)
-      .string(algorithm)
-      .string(publicKey);
-    if (signature !== undefined) writer.string(signature);
-    return writer.finish();
-  },
-  decode: (bytes) => {
-    const reader = new Reader(bytes, "publickey request");
-    const signed = reader.boolean("hasSignature");
-    const algorithm = reader.name("algorithm");
-    const publicKey = reader.string("publicKey");
-    const signature = signed ? reader.string("signature") : undefined;
-    reader.end();
-    return { algorithm, publicKey, signature };
-  },
-};
+export const userauthPublickey: Structure<UserauthPublickey> = /* @__PURE__ */ publickeyCodec("publickey request", false);
 
-/** Returns the data that a "publickey" login signs: the session identifier, then the request up to the signature (RFC 4252 §7). */
+/** Name of the "publickey" method whose signature covers the server's host key (OpenSSH PROTOCOL §3.1). */
+export const HOST_BOUND = "publickey-hostbound-v00@openssh.com";
+
+/** Codec for the method-specific fields of `HOST_BOUND`. */
+export const userauthHostBound: Structure<UserauthPublickey> = /* @__PURE__ */ publickeyCodec("host-bound publickey request", true);
+
+function publickeyCodec(name: string, isHostBound: boolean): Structure<UserauthPublickey> {
+  return {
+    name,
+    encode: ({ algorithm, publicKey, signature, hostKey }) => {
+      const writer = new Writer(512);
+      writer
+        .boolean(signature !== undefined)
+        .string(algorithm)
+        .string(publicKey);
+      if (isHostBound) writer.string(hostKey!);
+      if (signature !== undefined) writer.string(signature);
+      return writer.finish();
+    },
+    decode: (bytes) => {
+      const reader = new Reader(bytes, name);
+      const signed = reader.boolean("hasSignature");
+      const algorithm = reader.name("algorithm");
+      const publicKey = reader.string("publicKey");
+      const hostKey = isHostBound ? reader.string("hostKey") : undefined;
+      const signature = signed ? reader.string("signature") : undefined;
+      reader.end();
+      return { algorithm, publicKey, signature, ...(hostKey && { hostKey }) };
+    },
+  };
+}
+
+/**
+ * Returns the data that a "publickey" login signs: the session identifier, then the request up to the signature (RFC 4252 §7). With a host
+ * key, the request is host-bound.
+ */
 export function userauthSignedData(
   sessionId: Uint8Array,
   request: Pick<UserauthRequest, "userName" | "serviceName">,
-  key: Pick<UserauthPublickey, "algorithm" | "publicKey">,
+  { algorithm, publicKey, hostKey }: Pick<UserauthPublickey, "algorithm" | "publicKey" | "hostKey">,
 ): Bytes {
-  return new Writer(512)
+  const writer = new Writer(512)
     .string(sessionId)
     .byte(SSH_MSG_USERAUTH_REQUEST.number)
     .string(request.userName)
     .string(request.serviceName)
-    .string("publickey")
+    .string(hostKey === undefined ? "publickey" : HOST_BOUND)
     .boolean(true)
-    .string(key.algorithm)
-    .string(key.publicKey)
-    .finish();
+    .string(algorithm)
+    .string(publicKey);
+  if (hostKey !== undefined) writer.string(hostKey);
+  return writer.finish();
 }
 
 /** Fields of the "password" method (RFC 4252 §8). */

@@ -36,9 +36,11 @@ export interface LoginMessage {
 export interface LoginMessages {
   /** Name in SSH_MSG_USERAUTH_REQUEST, such as `"password"`. */
   readonly name: string;
+  /** Further names in SSH_MSG_USERAUTH_REQUEST. They count as `name` in lists of methods. */
+  readonly variants?: readonly string[];
   readonly messages: readonly LoginMessage[];
   /** Returns the main method-specific fields of a request on one line, for the trace. Must not contain secrets. */
-  describeRequest?(methodData: Uint8Array): string;
+  describeRequest?(methodData: Uint8Array, methodName: string): string;
 }
 
 /**

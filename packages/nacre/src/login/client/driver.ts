@@ -1,5 +1,4 @@
 import type { ClientAsk } from "@nacre/auth";
-import { isPrivateKey } from "@nacre/keys/internal";
 import { ClientProtocol, type ClientProtocolEvent, type ClientProtocolOptions } from "@nacre/protocol";
 import { transportSettings } from "@nacre/transport";
 import { SshError } from "@nacre/wire";
@@ -15,6 +14,7 @@ import { offeredAlgorithms } from "../../wasm.ts";
 import { madeTrace, quietly } from "../../watchers.ts";
 import { withCaller } from "../../with-caller.ts";
 import { chosenMethods } from "../chosen-methods.ts";
+import { identityOf } from "../methods/publickey.ts";
 import type { ClientLoginContext, ClientLoginMethod } from "./method.ts";
 import type { ClientProvider, ConnectOptions } from "./options.ts";
 
@@ -39,7 +39,11 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     this.#options = options;
     this.lossOf = options.lossOf;
     const methods = chosenMethods(options.methods, options.loginMethods);
-    const login: ClientLoginContext = { options, signal: this.#login.signal };
+    const login: ClientLoginContext = {
+      options,
+      serverProof: () => this.#machine.serverProof!,
+      signal: this.#login.signal,
+    };
     this.#answers = new Map(methods.map(({ method, application }) => [method.name, application?.(login)]));
     this.#machine = new ClientProtocol(sessionOptions(options, methods));
     this.mux = new Mux<ClientProtocolEvent>(duplex, this.#machine, this);
@@ -141,7 +145,9 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     }
   }
 
-  refused(): void {}
+  refused(name: string): void {
+    quietly(this.#options.refused ?? (() => {}))(name);
+  }
 
   closed(error: SshError): void {
     this.#authenticated.reject(error);
@@ -163,7 +169,13 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
       hostKey: this.#hostKey!.blob,
       hostKeyAlgorithms: options.algorithms.hostKeys,
     };
-    this.#parts = options.users?.begin(options, { mux: this.mux, exchange }) ?? [];
+    this.#parts =
+      options.users?.begin(options, {
+        mux: this.mux,
+        exchange,
+        server: this.#machine,
+        refused: (name) => this.refused(name),
+      }) ?? [];
   }
 
   /** Shows a text with the application's `banner` callback. Exceptions of the callback are rethrown as uncaught exceptions. */
@@ -209,17 +221,13 @@ function sessionOptions(
   options: ConnectOptions & ClientProvider,
   methods: readonly ClientLoginMethod[],
 ): ClientProtocolOptions {
-  const identities = (options.identities ?? []).map((identity) => ({
-    publicKey: identity.publicKey,
-    ...(isPrivateKey(identity) && { privateKey: identity }),
-  }));
   return {
     algorithms: offeredAlgorithms(options),
     fingerprint: options.fingerprint,
     random: options.random ?? platformRandom,
     connecting: options.connecting,
     userName: options.user,
-    identities,
+    identities: options.findIdentities === undefined ? (options.identities ?? []).map(identityOf) : undefined,
     password: typeof options.password === "string" ? "fixed" : options.password !== undefined,
     loginMethods: methods.map(({ method }) => method),
     keyboardInteractive: options.prompts !== undefined || (options.password !== undefined && "password"),

@@ -1,4 +1,5 @@
 import type { ClientAsk, ClientMethod } from "@nacre/auth";
+import type { ServerProof } from "@nacre/transport";
 import { usage } from "../../check.ts";
 import { chosenMethods } from "../chosen-methods.ts";
 import type { ClientProvider, ConnectOptions, LoginOptions } from "./options.ts";
@@ -18,7 +19,9 @@ export interface ClientLoginMethod {
 
 /** What the application's part of a client's login method knows. */
 export interface ClientLoginContext {
-  readonly options: LoginOptions;
+  readonly options: LoginOptions & Pick<ClientProvider, "findIdentities">;
+  /** Returns what the server proved in the first key exchange. */
+  readonly serverProof: () => ServerProof;
   /** Aborts when the login ends, successfully or not: cancel pending prompts then. */
   readonly signal: AbortSignal;
 }

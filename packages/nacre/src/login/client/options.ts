@@ -1,6 +1,6 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { type KeyLogPort, type Limits, PROTOCOL_LIMITS, type ProtocolTrace, type TracePort } from "@nacre/protocol";
-import type { TransportOptions, TransportSettings } from "@nacre/transport";
+import type { ServerProof, TransportOptions, TransportSettings } from "@nacre/transport";
 import type { Bytes, Overrides, Prompt, RandomSource, SshError } from "@nacre/wire";
 import { checkHandlers, checkHostKey, checkKey, checkLimits, checkSignal, checkUser } from "../../check.ts";
 import type { PeerOpen } from "../../mux/peer-asks.ts";
@@ -53,6 +53,12 @@ export interface PasswordChange {
   readonly newPassword: string;
 }
 
+/** Returns keys to log in with at a server that proved to be this one. */
+export type FindIdentities = (
+  server: ServerProof,
+  signal: AbortSignal,
+) => Promise<readonly (PrivateKey | RemoteIdentity)[]>;
+
 /** The code that a client takes as values, so that a small bundle can do without. */
 export interface ClientProvider extends CryptoProvider {
   /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
@@ -63,6 +69,13 @@ export interface ClientProvider extends CryptoProvider {
   readonly loginMethods: readonly ClientLoginMethod[];
   /** Users of the connection that begin with the login, such as agent forwarding. Without one, its options are unknown. */
   readonly users?: ClientUsers | undefined;
+  /**
+   * Returns the keys to log in with, in place of `identities`, when the first is needed. `signal` aborts when the login ends. A rejection
+   * ends the login.
+   */
+  readonly findIdentities?: FindIdentities | undefined;
+  /** Called with the name of each channel type and global request of the server that is refused. Escape it before display. */
+  readonly refused?: ((name: string) => void) | undefined;
   /** Returns the error that channels and calls get for the one that ended the connection. `reconnect` sets it. */
   readonly lossOf?: ((error: SshError) => SshError) | undefined;
 }

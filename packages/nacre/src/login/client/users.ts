@@ -12,7 +12,7 @@ export interface ClientUsers<T = ConnectOptions> {
   /** Throws `usage` if the application handles a channel type in `channels` that a user handles. */
   check(options: T): void;
   /** Begins the work of the users that the options use. Call it in the turn of the login. */
-  begin(options: T, connection: Pick<ClientContext, "mux" | "exchange">): readonly ClientPart[];
+  begin(options: T, connection: Omit<ClientContext, "options" | "limits">): readonly ClientPart[];
 }
 
 type UserList = Readonly<Record<string, { readonly types?: ClientUserTypes }>>;
@@ -40,7 +40,7 @@ export function joinUsers<List extends UserList>(list: List): ClientUsers<Connec
           throw usage(`\`channels\`: "${escapeText(channelType)}" is handled by Nacre itself`);
     },
     begin(options, connection) {
-      const context = { options, limits: completeLimits(limits, options.limits), ...connection };
+      const context = { ...connection, options, limits: completeLimits(limits, options.limits) };
       return users.filter((user) => user.isUsed(options)).map((user) => user.begin(context));
     },
   };

@@ -1,19 +1,32 @@
-import { clientPublickey as client, type ServerKeyAsk, serverPublickey as server } from "@nacre/auth";
-import { isPrivateKey } from "@nacre/keys/internal";
+import { clientPublickey as client, type Identity, type ServerKeyAsk, serverPublickey as server } from "@nacre/auth";
+import { isPrivateKey, type PrivateKey } from "@nacre/keys/internal";
 import { whenKnown } from "../../mux/engine.ts";
 import type { ClientLoginMethod } from "../client/method.ts";
+import type { RemoteIdentity } from "../client/options.ts";
 import type { ServerLoginMethod } from "../server/method.ts";
 
-/** Keys (RFC 4252 §7), from the option `identities`. */
+/** Keys (RFC 4252 §7), from the option `identities` or from `findIdentities`. */
 export const clientPublickey: ClientLoginMethod = {
   method: client,
-  application: (login) => (ask) => {
-    if (ask.type !== "sign") return undefined;
-    const identity = login.options.identities?.find((one) => one.publicKey === ask.identity.publicKey);
-    if (identity === undefined || isPrivateKey(identity)) return undefined;
-    return identity.sign(ask.algorithm, ask.data, login.signal);
+  application: (login) => {
+    let identities = login.options.identities ?? [];
+    return async (ask) => {
+      if (ask.type === "identities") {
+        identities = await login.options.findIdentities!(login.serverProof(), login.signal);
+        return identities.map(identityOf);
+      }
+      if (ask.type !== "sign") return undefined;
+      const identity = identities.find((one) => one.publicKey === ask.identity.publicKey);
+      if (identity === undefined || isPrivateKey(identity)) return undefined;
+      return identity.sign(ask.algorithm, ask.data, login.signal);
+    };
   },
 };
+
+/** Returns a key as the login method sees it. */
+export function identityOf(identity: PrivateKey | RemoteIdentity): Identity {
+  return { publicKey: identity.publicKey, ...(isPrivateKey(identity) && { privateKey: identity }) };
+}
 
 /** Keys (RFC 4252 §7). `authenticate` gets a query of the key first, and a login whose signature is verified. */
 export const serverPublickey: ServerLoginMethod = {

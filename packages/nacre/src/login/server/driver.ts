@@ -278,6 +278,7 @@ function sessionOptions(
     userKeys: options.userKeys ?? options.algorithms.hostKeys,
     ...(options.banner !== undefined && { banner: options.banner }),
     limits,
+    extensions: SERVER_USERS.filter((user) => user.isUsed(options)).flatMap(({ extensions = [] }) => extensions),
     announceHostKeys: options.announceHostKeys,
     ...transportSettings(options),
     trace: madeTrace(options.trace),

@@ -4,7 +4,7 @@ import type { PeerOpen } from "../../mux/peer-asks.ts";
 import { openedUnlessAborted } from "../../on-abort.ts";
 import type { ClientContext, ClientPart, ClientUser, EncodedRequest } from "../client/client-user.ts";
 import { bridge } from "../forward/bridge.ts";
-import { AGENT_CHANNEL, AGENT_REQUEST } from "./names.ts";
+import { AGENT_CHANNELS, AGENT_FORWARD, AGENT_REQUEST, OPENSSH_AGENT_REQUEST } from "./names.ts";
 
 const REASON = CHANNEL_OPEN_FAILURE_REASON;
 
@@ -34,7 +34,7 @@ export const agentClient: ClientUser<AgentClientTypes> = {
   options: { forwardAgent: { type: "function", scope: "host" } },
   limits: { maxAgentChannels: { default: 16, least: 0, most: MAX_UINT32, unit: "connections" } },
   isUsed: ({ forwardAgent }) => forwardAgent !== undefined,
-  channels: [AGENT_CHANNEL],
+  channels: AGENT_CHANNELS,
   begin: (context) => new ForwardedAgent(context),
 };
 
@@ -49,13 +49,14 @@ class ForwardedAgent implements ClientPart {
 
   constructor(context: ClientContext<AgentClientTypes>) {
     this.#context = context;
-    context.mux.accept(AGENT_CHANNEL, (open) => this.#onOpen(open));
+    for (const channelType of AGENT_CHANNELS) context.mux.accept(channelType, (open) => this.#onOpen(open));
   }
 
   /** Offers the agent to a command. Like OpenSSH's, the request wants no reply: without the server's consent the command runs anyway. */
   sessionRequests(): readonly EncodedRequest[] {
     this.#isOffered = true;
-    return [{ type: AGENT_REQUEST, data: new Uint8Array(0), wantReply: false }];
+    const type = this.#context.server.announces(AGENT_FORWARD) ? AGENT_REQUEST : OPENSSH_AGENT_REQUEST;
+    return [{ type, data: new Uint8Array(0), wantReply: false }];
   }
 
   closed(error: SshError): void {
@@ -64,12 +65,17 @@ class ForwardedAgent implements ClientPart {
 
   #onOpen(open: PeerOpen): void {
     // rule: agent-not-offered
-    if (!this.#isOffered) return open.reject(REASON.ADMINISTRATIVELY_PROHIBITED, "no command has an agent");
+    if (!this.#isOffered) return this.#refuse(open, REASON.ADMINISTRATIVELY_PROHIBITED, "no command has an agent");
     // rule: agent-channels
     if (this.#open >= this.#context.limits.maxAgentChannels)
-      return open.reject(REASON.RESOURCE_SHORTAGE, "too many connections to the agent");
+      return this.#refuse(open, REASON.RESOURCE_SHORTAGE, "too many connections to the agent");
     this.#open++;
     void this.#carry(open).finally(() => this.#open--);
+  }
+
+  #refuse(open: PeerOpen, reason: number, text: string): void {
+    open.reject(reason, text);
+    this.#context.refused(open.channelType);
   }
 
   async #carry(open: PeerOpen): Promise<void> {

@@ -4,7 +4,7 @@ import { channelPair } from "../forward/channel-pair.ts";
 import { grantedByAll } from "../server/permission.ts";
 import type { ServerContext, ServerUser } from "../server/server-user.ts";
 import type { BaseSession } from "../session/base-session.ts";
-import { AGENT_CHANNEL, AGENT_REQUEST } from "./names.ts";
+import { AGENT_CHANNEL, AGENT_FORWARD, AGENT_REQUEST, OPENSSH_AGENT_CHANNEL, OPENSSH_AGENT_REQUEST } from "./names.ts";
 
 /** Options of `serve` for agent forwarding. */
 export interface AgentServeOptions {
@@ -29,8 +29,16 @@ export interface AgentServerTypes {
   readonly event: never;
 }
 
-/** Sessions to which the client forwards its agent, with their connection. */
-const sessions = /* @__PURE__ */ new WeakMap<object, ServerContext<AgentServerTypes>>();
+/** Sessions to which the client forwards its agent, with their connection and the channel that leads to the agent. */
+const sessions = /* @__PURE__ */ new WeakMap<
+  object,
+  { readonly mux: ServerContext["mux"]; readonly channelType: string }
+>();
+
+const CHANNELS: Readonly<Record<string, string>> = {
+  [AGENT_REQUEST]: AGENT_CHANNEL,
+  [OPENSSH_AGENT_REQUEST]: OPENSSH_AGENT_CHANNEL,
+};
 
 /** Agent forwarding: a session's handler reaches the agent of the client's user. */
 export const agentServer: ServerUser<AgentServerTypes> = {
@@ -40,11 +48,13 @@ export const agentServer: ServerUser<AgentServerTypes> = {
   isUsed: ({ acceptAgent }) => acceptAgent === true,
   channels: {},
   globalRequests: {},
-  sessionRequests: [AGENT_REQUEST],
+  sessionRequests: [AGENT_REQUEST, OPENSSH_AGENT_REQUEST],
+  extensions: [AGENT_FORWARD],
   begin(context) {
     // rule: agent-grant
     if (!context.permissions.agentForwarding) return undefined;
-    context.sessionRequests.set(AGENT_REQUEST, () => (session) => sessions.set(session, context));
+    for (const [request, channelType] of Object.entries(CHANNELS))
+      context.sessionRequests.set(request, () => (session) => sessions.set(session, { mux: context.mux, channelType }));
     return undefined;
   },
 };
@@ -57,7 +67,7 @@ export const agentServer: ServerUser<AgentServerTypes> = {
  * with `channel-open-failed` if the client refuses the channel, `channel-limit`, or the error that ended the connection.
  */
 export function forwardedAgent<K extends StreamTypes>(session: BaseSession<K>): (() => Promise<K["pair"]>) | undefined {
-  const context = sessions.get(session);
-  if (context === undefined) return undefined;
-  return async () => channelPair(await openChannel(context.mux, AGENT_CHANNEL), session.streams);
+  const agent = sessions.get(session);
+  if (agent === undefined) return undefined;
+  return async () => channelPair(await openChannel(agent.mux, agent.channelType), session.streams);
 }

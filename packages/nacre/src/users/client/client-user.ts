@@ -1,5 +1,5 @@
 import type { SignatureAlgorithm } from "@nacre/keys/internal";
-import type { ClientProtocolEvent, Limits } from "@nacre/protocol";
+import type { ClientProtocol, ClientProtocolEvent, Limits } from "@nacre/protocol";
 import type { NegotiatedAlgorithms } from "@nacre/transport";
 import type { LimitRanges, SshError } from "@nacre/wire";
 import type { Mux } from "../../mux/mux.ts";
@@ -29,6 +29,10 @@ export interface ClientContext<T extends ClientUserTypes = ClientUserTypes> {
   readonly limits: Limits & T["limits"];
   readonly mux: Mux<ClientProtocolEvent>;
   readonly exchange: FirstExchange;
+  /** What the server proved and announced. */
+  readonly server: Pick<ClientProtocol, "serverProof" | "announces">;
+  /** Call it with the type of each channel that the user refuses. */
+  refused(this: void, channelType: string): void;
 }
 
 /** A channel request, ready to send. */

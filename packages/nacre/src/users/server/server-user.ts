@@ -1,6 +1,6 @@
 import type { Factor } from "@nacre/auth";
 import type { Limits, ServerProtocolEvent } from "@nacre/protocol";
-import type { LimitRanges, SshError } from "@nacre/wire";
+import type { Extension, LimitRanges, SshError } from "@nacre/wire";
 import type { Mux } from "../../mux/mux.ts";
 import type { PeerGlobalRequest, PeerOpen } from "../../mux/peer-asks.ts";
 import type { OptionRows } from "../../options/schema.ts";
@@ -77,6 +77,8 @@ export interface ServerUser<T extends ServerUserTypes = ServerUserTypes, P exten
   readonly limits: LimitRanges<T["limits"]>;
   /** Whether these options of `serve` use it. The application cannot handle the channels and requests of a user itself. */
   isUsed(options: T["options"]): boolean;
+  /** Extensions that a server with this user announces (RFC 8308). */
+  readonly extensions?: readonly Extension[];
   /** Handlers for the client's channel opens, by type. */
   readonly channels: Readonly<Record<string, (open: PeerOpen, part: P) => void>>;
   /** Handlers for the client's global requests, by name. */

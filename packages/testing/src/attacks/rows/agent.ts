@@ -1,8 +1,9 @@
-import { heldBy, type Row, remove } from "./types.ts";
+import { heldBy, patch, type Row, remove } from "./types.ts";
 
 const FILE = "nacre/test/agent/agent";
+const NODE = "node/test/agent-attacks";
 
-/** Attacks on users who forward their agent. */
+/** Attacks on users who forward their agent or log in with one. */
 export const AGENT: readonly Row[] = [
   {
     title: "agent forwarding",
@@ -11,5 +12,32 @@ export const AGENT: readonly Row[] = [
       heldBy(FILE, "agent forwarding: channels · client", remove("agent-channels")),
     ],
     server: heldBy(FILE, "is not forwarded unless the client, the server and the login want it", remove("agent-grant")),
+  },
+  {
+    title: "agent forwarding: more keys and requests than a filter permits",
+    client: heldBy(
+      NODE,
+      "agent forwarding: more keys and requests than a filter permits · client",
+      remove("agent-filter"),
+      patch("agent-filter-verdict", "Boolean(await this.#filter(key))"),
+      remove("agent-filter-sign"),
+      patch("agent-filter-requests", "return { type: \"success\" };"),
+      remove("agent-filter-binds"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "agent: a confirmation by a value that is not true",
+    client: heldBy(
+      NODE,
+      "agent: a confirmation by a value that is not true · client",
+      patch("agent-confirm-verdict", "this.#connection.confirm(token, Boolean(verdict), performance.now());"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "agent: a pipe of another user",
+    client: heldBy(NODE, "agent: a pipe of another user · client", patch("pageant-user", "true")),
+    server: "not touched",
   },
 ];

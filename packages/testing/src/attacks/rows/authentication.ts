@@ -17,6 +17,7 @@ const SERVICE_FIRST = patch("service-first", "false");
 const ONLY_SERVERS = remove("message-sender");
 const AFTER_LOGIN = patch("message-phase", `this.#phase === "kex"`);
 const VERIFIED = patch("login-signature", "false");
+const HOST_BOUND_KEY = patch("host-bound-key", "false");
 const FIRST_OFFERED = patch("asked-key", "Object.assign(key, ((progress as { first?: LoginKey }).first ??= key)); $&");
 const KEY_TOKEN = patch("verdict-token", "false");
 const WAITS = remove("input-waits-for-answer");
@@ -47,6 +48,11 @@ export const AUTHENTICATION: readonly Row[] = [
     title: "asynchronous answers",
     client: held("authentication-client", SIGN_TOKEN, SUCCESS_WHILE_ASKED),
     server: held("authentication-server", VERIFIED, KEY_TOKEN),
+  },
+  {
+    title: "host-bound logins for another host",
+    client: "not touched",
+    server: held("authentication-server", HOST_BOUND_KEY, VERIFIED),
   },
   {
     title: "user or service change",

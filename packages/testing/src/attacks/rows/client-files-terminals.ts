@@ -74,7 +74,7 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
   { title: "SFTP root", missing: "SFTP", client: "not touched", server: "not there yet" },
   {
     title: "agent",
-    client: held(FILE, patch("agent-length", "false")),
+    client: held(FILE, remove("agent-message-length")),
     server: heldBy(
       "agent/test/agent-attacks",
       "agent: constraints that are unknown, repeated or malformed · server",

@@ -1,0 +1,60 @@
+import { readdirSync } from "node:fs";
+import { accountName } from "./account.ts";
+
+/** What the place of an agent depends on. */
+export interface AgentSystem {
+  readonly platform: NodeJS.Platform;
+  /** Environment variable `SSH_AUTH_SOCK`. */
+  readonly socket: string | undefined;
+  /** Name of the account. */
+  readonly user: () => string;
+  /** Names of all named pipes of Windows. */
+  readonly pipes: () => readonly string[];
+}
+
+const PIPES = "\\\\.\\pipe\\";
+
+/** Pipe of the agent that comes with OpenSSH for Windows. */
+const OPENSSH_PIPE = "openssh-ssh-agent";
+
+/** Returns what this process sees. */
+export function thisSystem(): AgentSystem {
+  return {
+    platform: process.platform,
+    socket: process.env["SSH_AUTH_SOCK"],
+    user: accountName,
+    pipes: () => {
+      try {
+        return readdirSync(PIPES);
+      } catch {
+        return [];
+      }
+    },
+  };
+}
+
+/**
+ * Returns the path of the default agent: SSH_AUTH_SOCK, and on Windows else the pipe of OpenSSH's agent or of Pageant, if there is one. No
+ * other pipe is used, since anyone may create one.
+ */
+export function defaultAgent({ platform, socket, user, pipes }: AgentSystem = thisSystem()): string | undefined {
+  if (socket !== undefined && socket !== "") return socket;
+  if (platform !== "win32") return undefined;
+  const names = pipes();
+  if (names.includes(OPENSSH_PIPE)) return PIPES + OPENSSH_PIPE;
+  return pageant(names, user());
+}
+
+/**
+ * Returns the path of the pipe of Pageant 0.75 or later, `pageant.USER.HEX`. Nothing but a listing tells the last part. Earlier versions
+ * have no pipe.
+ */
+function pageant(names: readonly string[], user: string): string | undefined {
+  const prefix = `pageant.${user}.`.toLowerCase();
+  // A user name may contain dots.
+  const own = names.filter(
+    (name) =>
+      name.toLowerCase().startsWith(prefix) && /* rule: pageant-user */ /^[0-9a-f]+$/i.test(name.slice(prefix.length)),
+  );
+  return own.length === 1 ? PIPES + own[0]! : undefined;
+}
