@@ -38,7 +38,11 @@ function request(methodName: string, methodData: Uint8Array, login: Login): Uint
 export function signedLogin(sessionId: Uint8Array, key: PrivateKey, change: KeyLogin = {}): Uint8Array {
   const { userName = "alice", serviceName = "ssh-connection" } = change;
   const { algorithm = key.publicKey.algorithms[0]!.name, publicKey = key.publicKey.blob } = change;
-  const data = userauthSignedData(sessionId, { userName, serviceName }, { algorithm, publicKey, hostKey: change.hostKey });
+  const data = userauthSignedData(
+    sessionId,
+    { userName, serviceName },
+    { algorithm, publicKey, hostKey: change.hostKey },
+  );
   const signature = change.sign?.(data) ?? key.sign(algorithm, data, seededRandom(7));
   return keyRequest({ algorithm, publicKey, signature, hostKey: change.hostKey }, change);
 }

@@ -21,7 +21,7 @@ export const AGENT: readonly Row[] = [
       remove("agent-filter"),
       patch("agent-filter-verdict", "Boolean(await this.#filter(key))"),
       remove("agent-filter-sign"),
-      patch("agent-filter-requests", "return { type: \"success\" };"),
+      patch("agent-filter-requests", 'return { type: "success" };'),
       remove("agent-filter-binds"),
     ),
     server: "not touched",
