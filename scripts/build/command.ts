@@ -7,6 +7,8 @@ const FOLDER = "packages/cli";
 const MAIN = `${FOLDER}/src/main.ts`;
 /** Module of the commands other than `nacre HOST`. */
 const COMMANDS = `${FOLDER}/src/commands.ts`;
+/** Module of `nacre -G`. */
+const PRINT_CONFIG = `${FOLDER}/src/ssh/print-config.ts`;
 /** Modules that `importNow` of `@nacre/node` imports, by the names of their files: keys.js for "@nacre/keys". */
 const PORTABLE = {
   ciphers: "packages/ciphers/src/index.ts",
@@ -52,6 +54,11 @@ const PARTS: readonly Part[] = [
     entryPoints: { commands: COMMANDS, ...PORTABLE },
     outdir: `${FOLDER}/dist/commands`,
     common: `${FOLDER}/src/ssh/connection.ts`,
+  },
+  {
+    entryPoints: { "print-config": PRINT_CONFIG },
+    outdir: `${FOLDER}/dist/config`,
+    common: PRINT_CONFIG,
   },
 ];
 
@@ -185,6 +192,10 @@ const importingOtherFiles: Plugin = {
     bundler.onResolve({ filter: /^\.\/commands\.ts$/ }, ({ importer }) =>
       resolve(importer) === resolve(MAIN) ? { path: "./commands/commands.js", external: true } : undefined,
     );
+    bundler.onResolve({ filter: /^\.\/ssh\/print-config\.ts$/ }, () => ({
+      path: "./config/print-config.js",
+      external: true,
+    }));
     bundler.onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: "./main.js", external: true }));
     bundler.onResolve({ filter: /^@nacre\/kex\/ml-kem$/ }, () => ({ path: "./kex-ml-kem.js", external: true }));
   },

@@ -60,6 +60,11 @@ const SFTP_USAGE = "nacre sftp [option…] [user@]host[:PATH] [LOCAL]";
 const CONNECTION_HELP = `  -i FILE             private key to log in with; repeatable (keys of ssh-agent, then ~/.ssh/id_*)
   -P PORT             port of the server (22)
   -J HOP[,HOP…]       connect through jump hosts, [user@]host[:port] each, nearest first
+  -F FILE             configuration file, or none (~/.ssh/config and /etc/ssh/ssh_config)
+  -o KEYWORD=VALUE    set a keyword of ssh_config(5); repeatable
+  -A                  offer the agent to the server
+  -C                  no effect: there is no compression
+  -v                  print the stages of the connection
   --known-hosts FILE  known host keys (~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts)
   --accept-new        accept an unknown host and remember its key
   --host-key SHA256:… accept only this host key; repeatable
@@ -97,7 +102,10 @@ and stand before the host. nacre-ssh, and any link named ssh, have no commands s
   -f                  go to the background after login, once the forwards are set up
   -g                  let other machines use the forwards that listen here
   -A, -a              offer the agent to the server's commands, or do not (-a)
+  -F FILE             configuration file, or none (~/.ssh/config and /etc/ssh/ssh_config)
   -o NAME=VALUE       keyword of ssh_config(5), such as ExitOnForwardFailure=yes or SetEnv=NAME=VALUE; README lists those that act
+  -P TAG              select the blocks Match tagged TAG
+  -G                  print what a connection would use, and exit
   -o ConnectTimeout=SECONDS  time for connecting to each host, until its key exchange is complete
   -b ADDRESS          address of this machine to connect from
   -4, -6              use IPv4 or IPv6 only

@@ -23,15 +23,25 @@ process.stderr.on("error", () => {});
 useCompileCache();
 process.exit(await main(process.argv.slice(2)));
 
-async function main([name, ...words]: readonly string[]): Promise<number> {
-  if (isSsh()) return (await import("./ssh/ssh.ts")).runSsh(process.argv.slice(2), version);
+async function main(line: readonly string[]): Promise<number> {
+  const [name, ...words] = line;
+  if (isSsh()) return ssh(line);
   if (name === "--version") {
     process.stdout.write(`nacre ${version()}\n`);
     return 0;
   }
   // Imported on demand, so that `nacre HOST` loads only its own code.
   if (isCommand(name)) return (await import("./commands.ts")).runCommand(name, words);
-  return (await import("./ssh/ssh.ts")).runSsh(process.argv.slice(2), version);
+  return ssh(line);
+}
+
+/** Runs `nacre HOST`. What `-G` needs is a part of its own. */
+async function ssh(line: readonly string[]): Promise<number> {
+  if (line.some((word) => /^-[a-zA-Z1246]*G/.test(word))) {
+    const status = await (await import("./ssh/print-config.ts")).printConfig(line, version);
+    if (status !== undefined) return status;
+  }
+  return (await import("./ssh/ssh.ts")).runSsh(line, version);
 }
 
 /** Returns whether this is `nacre-ssh` or a link named `ssh`. It then has no commands: `ssh sftp` connects to a host. */

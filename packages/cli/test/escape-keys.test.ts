@@ -1,10 +1,11 @@
 import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { EscapeKeys, readEscapeChar } from "../src/ssh/escape-keys.ts";
+import { EscapeKeys } from "../src/ssh/escape-keys.ts";
+import { read } from "./reading.ts";
 
 async function typed(...chunks: string[]): Promise<{ sent: string; disconnected: number }> {
   let disconnected = 0;
-  const keys = new EscapeKeys("~", () => disconnected++);
+  const keys = new EscapeKeys(0x7e, () => disconnected++);
   const sent = buffer(keys);
   for (const chunk of chunks) keys.write(chunk);
   keys.end();
@@ -30,19 +31,20 @@ describe("EscapeKeys", () => {
 });
 
 test("another escape character takes the place of ~, as with -e", async () => {
-  const keys = new EscapeKeys("%", () => {});
+  const keys = new EscapeKeys(0x25, () => {});
   const sent = buffer(keys);
   keys.end("~.%%\r%.x");
   expect((await sent).toString()).toBe("~.%%\rx");
 });
 
-test.each([
-  ["~", "~"],
-  ["^]", "\x1d"],
-  ["^a", "\x01"],
-  ["^", "^"],
-  ["none", "none"],
-  ["NONE", "none"],
-])("the escape character %s is read as %j", (text, character) => {
-  expect(readEscapeChar(text)).toBe(character);
+test.each<[string, number | undefined]>([
+  ["~", 0x7e],
+  ["^]", 0x1d],
+  ["^a", 0x01],
+  ["^", 0x5e],
+  ['"', 0x22],
+  ["\\", 0x5c],
+  ["none", undefined],
+])("the escape character %s is read as %j", async (text, character) => {
+  expect((await read(["-e", text, "host"])).config.values.escapeChar).toBe(character);
 });

@@ -1,8 +1,21 @@
 import { describe, expect, test } from "vitest";
-import { type ForwardArgument, parseForward, parseStdioTarget } from "../src/ssh/forward-arguments.ts";
+import { type ForwardArgument, forwardsOf, parseStdioTarget } from "../src/ssh/forward-arguments.ts";
+import { read, refusal } from "./reading.ts";
 
 type Expected = Pick<ForwardArgument, "listen" | "target">;
 const web = { host: "web", port: 80 };
+
+const parseForward = async (option: string, text: string): Promise<unknown> => {
+  const [forward] = forwardsOf((await read([option, text, "host"])).config.values);
+  return forward;
+};
+
+const refused = (option: string, text: string): Promise<unknown> => refusal([option, text, "host"]);
+const BAD = { "-L": "local", "-R": "remote", "-D": "dynamic" } as const;
+const bad = (option: keyof typeof BAD, text: string) => ({
+  code: "usage",
+  lines: [`Bad ${BAD[option]} forwarding specification '${text}'`],
+});
 
 describe.each(["-L", "-R"] as const)("%s", (option) => {
   test.each<[string, Expected]>([
@@ -22,44 +35,32 @@ describe.each(["-L", "-R"] as const)("%s", (option) => {
     ["/tmp/l.sock:[::1]:80", { listen: { path: "/tmp/l.sock" }, target: { host: "::1", port: 80 } }],
     ["/tmp/l.sock:/run/web.sock", { listen: { path: "/tmp/l.sock" }, target: { path: "/run/web.sock" } }],
     ["65535:web:65535", { listen: { port: 65535 }, target: { host: "web", port: 65535 } }],
-  ])("accepts %s", (text, expected) => {
-    expect(parseForward(option, text)).toEqual({ option, ...expected });
+  ])("accepts %s", async (text, expected) => {
+    expect(await parseForward(option, text)).toEqual({ option, ...expected });
   });
 
   test.each([
-    ["8080:web:0", 'invalid port "0" (must be 1 to 65535)'],
-    ["8080:web:http", 'invalid port "http"'],
-    ["8080:web:", 'invalid port ""'],
-    ["65536:web:80", 'invalid port "65536"'],
-    ["-1:web:80", 'invalid port "-1"'],
-    ["8080::80", "the target host is empty"],
-    ["a:b:8080:web:80", "too many fields (write an IPv6 address in brackets)"],
-    ["a:8080:web:80:/socket", "too many fields (write an IPv6 address in brackets)"],
-    ["2001:db8::1:8080:web:80", "too many fields (write an IPv6 address in brackets)"],
-    ["[::1:8080:web:80", "brackets must enclose a whole IPv6 address: [2001:db8::1]"],
-    ["[::1]x:8080:web:80", "brackets must enclose a whole IPv6 address"],
-    ["/tmp/l.sock:web", "the target must be host:port or a socket path"],
-    ["/tmp/l.sock:web:80:1", "the target must be host:port or a socket path"],
-    ["", 'invalid port ""'],
-  ])("rejects %s: %s", (text, message) => {
-    expect(() => parseForward(option, text)).toThrow(
-      expect.objectContaining({
-        code: "usage",
-        message: expect.stringMatching(new RegExp(`^${option} .*; expected \\[bind:\\]port:host:hostport, `)),
-      }),
-    );
-    expect(() => parseForward(option, text)).toThrow(message);
+    "8080:web:0",
+    "8080:web:nosuch",
+    "8080:web:",
+    "65536:web:80",
+    "-1:web:80",
+    "a:b:8080:web:80",
+    "a:8080:web:80:/socket",
+    "2001:db8::1:8080:web:80",
+    "[::1:8080:web:80",
+    "[::1]x:8080:web:80",
+    "/tmp/l.sock:web",
+    "/tmp/l.sock:web:80:1",
+    "",
+  ])("rejects %s", async (text) => {
+    expect(await refused(option, text)).toMatchObject(bad(option, text));
   });
 });
 
 describe("-L", () => {
-  test.each([
-    ["8080", "missing target"],
-    ["localhost:8080", "missing target"],
-    ["/tmp/l.sock", "missing target"],
-    ["0:web:80", 'invalid port "0" (must be 1 to 65535)'],
-  ])("rejects %s: %s", (text, message) => {
-    expect(() => parseForward("-L", text)).toThrow(message);
+  test.each(["8080", "localhost:8080", "/tmp/l.sock", "0:web:80"])("rejects %s", async (text) => {
+    expect(await refused("-L", text)).toMatchObject(bad("-L", text));
   });
 });
 
@@ -73,8 +74,8 @@ describe("-R", () => {
     [":1080", { listen: { host: "*", port: 1080 }, target: undefined }],
     ["[::1]:1080", { listen: { host: "::1", port: 1080 }, target: undefined }],
     ["/run/socks.sock", { listen: { path: "/run/socks.sock" }, target: undefined }],
-  ])("accepts %s", (text, expected) => {
-    expect(parseForward("-R", text)).toEqual({ option: "-R", ...expected });
+  ])("accepts %s", async (text, expected) => {
+    expect(await parseForward("-R", text)).toEqual({ option: "-R", ...expected });
   });
 });
 
@@ -85,18 +86,13 @@ describe("-D", () => {
     ["*:1080", { host: "*", port: 1080 }],
     [":1080", { host: "*", port: 1080 }],
     ["[::1]:1080", { host: "::1", port: 1080 }],
-  ])("accepts %s", (text, listen) => {
-    expect(parseForward("-D", text)).toEqual({ option: "-D", listen, target: undefined });
+    ["/tmp/l.sock", { path: "/tmp/l.sock" }],
+  ])("accepts %s", async (text, listen) => {
+    expect(await parseForward("-D", text)).toEqual({ option: "-D", listen, target: undefined });
   });
 
-  test.each([
-    ["0", 'invalid port "0"'],
-    ["1080:web:80", "unexpected target, because each SOCKS connection names its own"],
-    ["1080:/run/web.sock", "unexpected target"],
-    ["/tmp/l.sock", "a SOCKS proxy listens on a port"],
-    ["socks", '-D socks: invalid port "socks" (must be 1 to 65535); expected [bind:]port'],
-  ])("rejects %s: %s", (text, message) => {
-    expect(() => parseForward("-D", text)).toThrow(message);
+  test.each(["0", "1080:web:80", "1080:/run/web.sock", "nosuch"])("rejects %s", async (text) => {
+    expect(await refused("-D", text)).toMatchObject(bad("-D", text));
   });
 });
 
@@ -109,13 +105,19 @@ describe("-W", () => {
     expect(parseStdioTarget(text)).toEqual(expected);
   });
 
-  test.each([
-    ["web", "the target must be host:port or a socket path"],
-    [":80", "the target host is empty"],
-    ["web:80:1", "the target must be host:port or a socket path"],
-    ["2001:db8::1", "the target must be host:port or a socket path"],
-    ["web:0", '-W web:0: invalid port "0" (must be 1 to 65535); expected host:port or /socket'],
-  ])("rejects %s: %s", (text, message) => {
-    expect(() => parseStdioTarget(text)).toThrow(message);
+  test.each(["web", ":80", "web:80:1", "2001:db8::1", "web:0", "web:65536", ""])("rejects %s", (text) => {
+    expect(() => parseStdioTarget(text)).toThrow(
+      expect.objectContaining({ code: "usage", sshLine: `Bad stdio forwarding specification '${text}'` }),
+    );
   });
+});
+
+test("GatewayPorts listens on every address, unless a forward names one", async () => {
+  const { config } = await read("-g -L 1:web:80 -L localhost:2:web:80 -R 3:web:80 -D 4 host");
+  expect(forwardsOf(config.values).map(({ listen }) => listen)).toEqual([
+    { host: "*", port: 1 },
+    { host: "localhost", port: 2 },
+    { host: "*", port: 4 },
+    { port: 3 },
+  ]);
 });

@@ -1,7 +1,6 @@
 import { SshError } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import type { ForwardArgument } from "../src/ssh/forward-arguments.ts";
-import { parseForward } from "../src/ssh/forward-arguments.ts";
 import { startForwards, untilForwardsIdle } from "../src/ssh/forwards.ts";
 
 type Forwarder = Parameters<typeof startForwards>[0];
@@ -45,15 +44,17 @@ async function startAll(forwards: readonly ForwardArgument[], exitOnFailure = fa
 }
 
 const web = { host: "web", port: 80 };
+const LOCAL: ForwardArgument = { option: "-L", listen: { port: 8080 }, target: web };
+const DYNAMIC: ForwardArgument = { option: "-D", listen: { port: 1080 }, target: undefined };
+const remote = (port: number, target?: ForwardArgument["target"]): ForwardArgument => ({
+  option: "-R",
+  listen: { port },
+  target,
+});
 
 describe("forwards", () => {
   test("call the client method of each option, with or without a target", async () => {
-    const forwards = [
-      parseForward("-L", "8080:web:80"),
-      parseForward("-D", "1080"),
-      parseForward("-R", "9090:web:80"),
-      parseForward("-R", "1081"),
-    ];
+    const forwards = [LOCAL, DYNAMIC, remote(9090, web), remote(1081)];
     expect(await startAll(forwards)).toEqual({
       calls: [
         ["forwardLocal", { port: 8080 }, web],
@@ -72,7 +73,7 @@ describe("forwards", () => {
     const said: string[] = [];
     const warned: string[] = [];
     const over = new AbortController();
-    await startForwards(client, [parseForward("-D", "1080")], {
+    await startForwards(client, [DYNAMIC], {
       exitOnFailure: false,
       say: (text) => said.push(text),
       warn: ({ message }) => warned.push(message),
@@ -87,7 +88,9 @@ describe("forwards", () => {
   });
 
   test("print the port that the server chose, like ssh", async () => {
-    const forwards = ["0:web:80", "0:[2001:db8::1]:80", "0:/run/web.sock", "0"].map((text) => parseForward("-R", text));
+    const forwards = [web, { host: "2001:db8::1", port: 80 }, { path: "/run/web.sock" }, undefined].map((to) =>
+      remote(0, to),
+    );
     expect((await startAll(forwards)).said).toEqual([
       "Allocated port 4000 for remote forward to web:80",
       "Allocated port 4000 for remote forward to [2001:db8::1]:80",
@@ -97,13 +100,13 @@ describe("forwards", () => {
   });
 
   test("report failures and keep the other forwards, or reject with the first failure", async () => {
-    const forwards = [parseForward("-R", "1:web:80"), parseForward("-L", "8080:web:80")];
+    const forwards = [remote(1, web), LOCAL];
     expect(await startAll(forwards)).toMatchObject({ warned: ["refused", "one connection"], started: 1 });
     await expect(startAll(forwards, true)).rejects.toMatchObject({ code: "forward-denied" });
   });
 
   test("report no failure after an abort", async () => {
-    const forwards = [parseForward("-R", "1:web:80"), parseForward("-L", "8080:web:80")];
+    const forwards = [remote(1, web), LOCAL];
     const aborted = AbortSignal.abort();
     expect(await startAll(forwards, true, aborted)).toMatchObject({ warned: ["one connection"], started: 1 });
   });

@@ -1,14 +1,13 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { ALL_KEYWORDS, type ConfigValues } from "@nacre/config";
 import { describe, expect, test } from "vitest";
-import { applyKeyword } from "../src/ssh/keywords.ts";
-import { noSettings, type Settings } from "../src/ssh/settings.ts";
+import { checkEffects, KEYWORDS } from "../src/ssh/keywords.ts";
+import { read, refusal } from "./reading.ts";
+import { temporaryFolder } from "./support.ts";
 
-function apply(...lines: string[]): Settings {
-  const settings = noSettings();
-  for (const line of lines) applyKeyword(settings, line);
-  return settings;
-}
+const apply = (...lines: string[]) => read([...lines.flatMap((line) => ["-o", line]), "host"]);
 
-describe("applyKeyword", () => {
+describe("-o", () => {
   test.each([
     "User=root",
     "User root",
@@ -17,41 +16,25 @@ describe("applyKeyword", () => {
     'User="root"',
     "  User  'root' # comment",
     '"User" root',
-  ])("reads %s", (line) => {
-    expect(apply(line).user).toBe("root");
+  ])("reads %s", async (line) => {
+    expect((await apply(line)).config.values.user).toBe("root");
   });
 
-  test.each<[string[], Partial<Settings>]>([
+  test.each<[string[], Partial<ConfigValues>]>([
     [["Port=1", "Port=2"], { port: 1 }],
-    [["ConnectTimeout=1m30s"], { connectTimeout: 90_000 }],
-    [["ServerAliveInterval 15", "ServerAliveCountMax=4"], { serverAliveInterval: 15_000, serverAliveCountMax: 4 }],
-    [["IdentityFile a", "IdentityFile=b"], { identityFiles: ["a", "b"] }],
-    [["UserKnownHostsFile a b"], { userKnownHostsFiles: ["a", "b"] }],
-    [["UserKnownHostsFile=none"], { userKnownHostsFiles: [] }],
-    [["StrictHostKeyChecking=no"], { strictHostKeyChecking: "accept-new" }],
+    [["ConnectTimeout=1m30s"], { connectTimeout: 90 }],
+    [["ServerAliveInterval 15", "ServerAliveCountMax=4"], { serverAliveInterval: 15, serverAliveCountMax: 4 }],
+    [["UserKnownHostsFile a b"], { userKnownHostsFile: ["a", "b"] }],
     [["StrictHostKeyChecking=yes"], { strictHostKeyChecking: "yes" }],
-    [["SendEnv A B", "SendEnv -LC_*"], { sendEnv: ["A", "B", "-LC_*"] }],
-    [['SetEnv A="b c" D=e', "SetEnv F=g"], { setEnv: ["A=b c", "D=e"] }],
-    [["LogLevel=QUIET"], { quiet: true, verbose: false }],
-    [["LogLevel debug3"], { quiet: false, verbose: true }],
-    [["RekeyLimit 1G 1h"], { rekeyBytes: 2 ** 30, rekeyInterval: 3_600_000 }],
-    [["User=DOMAIN\\user"], { user: "DOMAIN\\user" }],
-    [["IgnoreUnknown=Use*,Nope", "UseKeychain=yes", "nope"], { ignoreUnknown: "Use*,Nope" }],
+    [["SendEnv A B", "SendEnv -A"], { sendEnv: ["B"] }],
+    [['SetEnv A="b c" D=%n', "SetEnv F=g"], { setEnv: ["A=b c", "D=host"] }],
+    [["LogLevel=QUIET"], { logLevel: "QUIET" }],
+    [["RekeyLimit 1G 1h"], { rekeyLimit: { bytes: 2 ** 30, seconds: 3600 } }],
+    [["IgnoreUnknown=Use*,Nope", "UseKeychain=yes", "nope 1"], { ignoreUnknown: "Use*,Nope" }],
     [["# comment", ""], {}],
-    [
-      [
-        "ControlMaster=auto",
-        "ControlPersist=60s",
-        "Compression=yes",
-        "IPQoS=ef",
-        "ForwardX11=no",
-        "GSSAPIAuthentication no",
-      ],
-      {},
-    ],
-    [["ProxyCommand=none", "Tunnel=no", "RequiredRSASize=2048", "Protocol 2"], {}],
-  ])("reads %j", (lines, expected) => {
-    expect(apply(...lines)).toEqual({ ...noSettings(), ...expected });
+    [["Protocol 2", "GSSAPIAuthentication no"], {}],
+  ])("reads %j", async (lines, expected) => {
+    expect((await apply(...lines)).config.values).toMatchObject(expected);
   });
 
   test.each([
@@ -64,48 +47,76 @@ describe("applyKeyword", () => {
     ["Compression=true", 'command-line line 0: unsupported option "true".'],
     ["LogLevel=x", "command-line line 0: unsupported log level 'x'"],
     ["ConnectTimeout=x", "command-line line 0: invalid time value."],
-    ["ConnectTimeout=0", "command-line line 0: invalid time value."],
     ["ConnectTimeout=99999999w", "command-line line 0: invalid time value."],
     ["ServerAliveCountMax=x", "command-line line 0: integer value invalid."],
     ["ControlPersist=x", "command-line line 0: Bad ControlPersist argument."],
     ["SetEnv FOO", "command-line line 0: Invalid SetEnv."],
     ['User="a', "command-line line 0: invalid quotes"],
     ["Ciphers=nosuch", "command-line line 0: Bad SSH2 cipher spec 'nosuch'."],
-    ["LocalForward=1", "command-line line 0: Bad local forwarding specification '1'"],
-  ])("reports %s in the words of ssh", (line, sshLine) => {
-    expect(() => apply(line)).toThrow(expect.objectContaining({ code: "usage", sshLine }));
+    ["LocalForward=1", "command-line line 0: Missing target argument."],
+  ])("reports %s in the words of ssh", async (line, sshLine) => {
+    expect(await refusal(["-o", line, "host"])).toMatchObject({ code: "usage", lines: [sshLine] });
   });
 
-  test("refuses control characters in a user name", () => {
-    expect(() => apply("User=a\x1bb")).toThrow(expect.objectContaining({ code: "usage" }));
-  });
-
-  test("takes a list of algorithms relative to the defaults, and leaves out those that only OpenSSH has", () => {
-    expect(apply("Ciphers=aes256-ctr,3des-cbc,aes128-ctr").ciphers).toEqual(["aes256-ctr", "aes128-ctr"]);
-    expect(apply("KexAlgorithms=^curve25519-sha256").kex?.slice(0, 2)).toEqual([
-      "curve25519-sha256",
-      "mlkem768x25519-sha256",
-    ]);
-    expect(apply("MACs=-hmac-sha2-*-etm@openssh.com").macs).toEqual(["hmac-sha2-256", "hmac-sha2-512"]);
-    expect(apply("HostKeyAlgorithms=+ssh-rsa").hostKeyAlgorithms).toContain("rsa-sha2-512");
+  test("refuses control characters in a user name", async () => {
+    const file = `${await temporaryFolder()}/config`;
+    writeFileSync(file, "User a\x1bb\n");
+    expect(await refusal(["-F", file, "host"])).toMatchObject({
+      code: "file-malformed",
+      lines: ["remote username contains invalid characters"],
+    });
   });
 });
 
-test("options dropped in silence · client", () => {
+test("options dropped in silence · client", async () => {
+  const remote = await read("-o PermitRemoteOpen=none -R 1080 host");
+  expect(() => checkEffects(remote.config)).toThrow("PermitRemoteOpen is not supported");
+  expect(() =>
+    checkEffects({ ...remote.config, values: { ...remote.config.values, remoteForward: [] } }),
+  ).not.toThrow();
   for (const line of [
-    "ProxyCommand=nc %h %p",
-    "KnownHostsCommand=/bin/cat keys",
-    "RevokedHostKeys=revoked",
-    "HostKeyAlias=other",
-    "RefuseConnection=no",
-    "PermitRemoteOpen=none",
-    "CanonicalizeHostname=yes",
-    "Tunnel=yes",
-    "ProxyUseFdpass=yes",
+    "ChannelTimeout=session=1m",
+    "AddKeysToAgent=yes",
+    "SecurityKeyProvider=/lib.so",
+    "ControlMaster=ask",
   ])
-    expect(() => apply(line), line).toThrow(
-      expect.objectContaining({ code: "usage", message: expect.stringContaining("is not supported") as string }),
-    );
-  for (const line of ["CheckHostIP=yes", "HashKnownHosts=yes", "VerifyHostKeyDNS=yes", "CertificateFile=cert"])
-    expect(apply(line).notes, line).toHaveLength(1);
+    expect(checkEffects((await apply(line)).config), line).toHaveLength(1);
+  for (const line of ["Compression=yes", "IPQoS=ef", "ForwardX11=yes"]) {
+    expect(checkEffects((await apply(line)).config), line).toEqual([]);
+    expect(checkEffects((await apply(line, "LogLevel=DEBUG")).config), line).toHaveLength(1);
+  }
+});
+
+/** Keywords that set a value of another name. */
+const VALUES: Readonly<Record<string, keyof ConfigValues>> = {
+  proxycommand: "proxy",
+  proxyjump: "proxy",
+  dynamicforward: "localForward",
+  challengeresponseauthentication: "kbdInteractiveAuthentication",
+  skeyauthentication: "kbdInteractiveAuthentication",
+  tisauthentication: "kbdInteractiveAuthentication",
+  dsaauthentication: "pubkeyAuthentication",
+  hostbasedkeytypes: "hostbasedAcceptedAlgorithms",
+  identityfile2: "identityFile",
+  keepalive: "tcpKeepAlive",
+  pubkeyacceptedkeytypes: "pubkeyAcceptedAlgorithms",
+  smartcarddevice: "pkcs11Provider",
+};
+
+test("README says of every keyword what becomes of it", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const said = new Map<string, string>();
+  for (const [, kind = "", names = ""] of readme.matchAll(
+    /^\| \*\*(acts|acts partly|no effect|fails)\*\* \| (.*?) \|/gm,
+  ))
+    for (const [name] of names.replaceAll(/\(.*?\)/g, "").matchAll(/\w+/g)) said.set(name.toLowerCase(), kind);
+  const names = new Map(Object.keys(KEYWORDS).map((name) => [name.toLowerCase(), name as keyof ConfigValues]));
+  const columns = { acts: "acts", partly: "acts partly", nothing: "no effect", fails: "fails" } as const;
+  const expected = ALL_KEYWORDS.map((keyword) => {
+    const name = VALUES[keyword] ?? names.get(keyword);
+    if (name !== undefined) return [keyword, columns[KEYWORDS[name].kind]];
+    return [keyword, /^(?:host|match|include)$/.test(keyword) ? "acts" : "no effect"];
+  });
+  expect(Object.fromEntries(said)).toEqual(Object.fromEntries(expected));
+  expect(ALL_KEYWORDS).toHaveLength(128);
 });

@@ -37,17 +37,30 @@ describe("questions at a terminal", () => {
     );
   });
 
+  test("asks nothing for login methods that are not tried", () => {
+    const fake = new FakeTerminal();
+    const asked = (...methods: NonNullable<LoginTarget["methods"]>[number][]): string[] =>
+      Object.keys(questions(fake.terminal, { ...login, methods }).options).filter((name) =>
+        ["password", "prompts"].includes(name),
+      );
+    expect(asked("none", "password")).toEqual(["password"]);
+    expect(asked("none", "keyboard-interactive")).toEqual(["prompts"]);
+    expect(asked("publickey")).toEqual([]);
+  });
+
   test("asks for a passphrase with the escaped file name", async () => {
-    const { fake, ask } = at("open\r");
+    const { fake, ask } = at("open\r", "open says me\r");
     expect(await call(ask.passphrase, "key\x1b[2J", 1)).toBe("open");
     expect(fake.shown).toBe("Enter passphrase for key 'key\\x1b[2J': \n");
+    expect(await call(ask.passphrase, "key", 2)).toBe("open says me");
+    expect(fake.shown).toContain("\nWrong passphrase.\nEnter passphrase for key 'key': \n");
   });
 
   test("asks for a new password until both entries match", async () => {
     const { fake, ask } = at("old\r", "new\r", "knew\r", "new\r", "new\r");
     expect(await call(ask.changePassword, "too old\x07")).toEqual({ oldPassword: "old", newPassword: "new" });
     expect(fake.shown).toContain("The server requires a new password for alice@example.org: too old\\x07\n");
-    expect(fake.shown).toContain("The passwords do not match.\n");
+    expect(fake.shown).toContain("Retype alice@example.org's new password: \nMismatch; try again.\n");
   });
 
   test("prefixes the server's prompts with the login and escapes them", async () => {
@@ -77,14 +90,17 @@ describe("an unknown host", () => {
   test("is shown with its fingerprint and randomart, and accepted by yes", async () => {
     const { fake, ask } = at("maybe\r", "yes\r");
     expect(await call(ask.unknownHost, hostKey)).toBe(true);
-    expect(fake.shown).toContain(`Its ssh-ed25519 key is\n${hostKey.fingerprint}\n${randomart(blob)}\n`);
+    expect(fake.shown).toContain(
+      `${randomart(blob)}\nThe authenticity of host 'example.org' can't be established.\nED25519 key fingerprint is: ${hostKey.fingerprint}\nAre you sure`,
+    );
   });
 
   test.each<[string[], boolean]>([
     [["no\r"], false],
     [["Yes\r"], true],
     [["y\r", "no\r"], false],
-    [["\r", "\r", "no\r"], false],
+    [["\r"], false],
+    [Array<string>(10).fill("what?\r"), false],
     [[`${hostKey.fingerprint}\r`], true],
     [["SHA256:another\r", "no\r"], false],
   ])("answers %j: accepted is %s", async (answers, accepted) => {

@@ -17,7 +17,8 @@ export function applyCommandLine(state: ConfigState): void {
       if (setting.option === undefined) applyLine(state, setting);
       else applyOption(state, setting.option, setting.text);
     } catch (error) {
-      if (error instanceof BadLine) throw configError(error.lines, "usage");
+      if (error instanceof BadLine)
+        throw configError(setting.problem === undefined ? error.lines : [setting.problem], "usage");
       throw error;
     }
   }
@@ -50,6 +51,8 @@ function applyLine(state: ConfigState, { text, replaces }: CommandLineSetting): 
 function applyOption(state: ConfigState, option: NonNullable<CommandLineSetting["option"]>, text: string): void {
   const line = new Line("", text, [text], ORIGIN, { ...state.request, fromUser: true });
   if (option === "-C") return state.set("compression", "unknown", ORIGIN, true);
+  if (option === "-t")
+    return state.set("requestTTY", state.get("requestTTY") === "yes" ? "force" : "yes", ORIGIN, true);
   if (option === "-l") {
     if (!state.isSet("user")) state.userIsTyped = true;
     if (text !== "") state.set("user", text, ORIGIN);

@@ -49,6 +49,7 @@ export function* readFiles(state: ConfigState, pass: Pass): Asking<void> {
 /** Reads the lines of a file. All bad lines are collected before it fails. */
 function* readFile(state: ConfigState, text: string, block: Block, where: Where): Asking<void> {
   const { path } = where.file;
+  state.files.push(path);
   where.limits.beginFile();
   where.limits.checkText(path, text);
   let bad = 0;

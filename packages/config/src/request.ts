@@ -50,9 +50,11 @@ export interface CommandLineSetting {
   /** A line of configuration (`Port 22`, `Port=22`), or the argument of `option`. */
   readonly text: string;
   /** An option that no line can express. `-l` is also the user of `user@host`, whose tokens are not expanded; empty for `ssh://host`. */
-  readonly option?: "-C" | "-D" | "-J" | "-L" | "-l" | "-R";
+  readonly option?: "-C" | "-D" | "-J" | "-L" | "-l" | "-R" | "-t";
   /** Whether it replaces earlier settings, as `-A` does. By default the first one wins, as with `-o`. */
   readonly replaces?: boolean;
+  /** What to say if the text is malformed, in place of the messages for lines: `Bad port 'x'`. */
+  readonly problem?: string | undefined;
 }
 
 /** What to resolve. */
@@ -138,6 +140,8 @@ export interface ResolvedConfig {
   readonly origins: { readonly [K in keyof ConfigValues]?: readonly Origin[] };
   /** Tokens of the values that are raw, for `expandText`. */
   readonly tokens: Tokens;
+  /** Paths of the files that were read, in their order; twice with a second pass. */
+  readonly files: readonly string[];
   /** What OpenSSH prints on stderr and goes on. */
   readonly notices: readonly string[];
 }

@@ -60,7 +60,7 @@ export function* resolveConfig(request: ConfigRequest): Asking<ResolvedConfig> {
   const origins = Object.fromEntries(
     KEYWORD_NAMES.filter((name) => state.isSet(name)).map((name) => [name, state.originsOf(name)]),
   );
-  return { host: request.host, values: resolved, origins, tokens, notices: state.notices };
+  return { host: request.host, values: resolved, origins, tokens, files: state.files, notices: state.notices };
 }
 
 /** Checks names that were typed before a command or token sees them (CVE-2023-51385, CVE-2025-61984). */
@@ -133,6 +133,8 @@ const ALGORITHM_NAMES = [
 
 /** Expands the user of a file, before `%r` and `%C` are known. */
 function expandUser(state: ConfigState, user: string, facts: TokenFacts): string {
+  // rule: config-user-controls
+  if (/\p{Cc}/u.test(user)) throw configError(["remote username contains invalid characters"]);
   if (!state.isSet("user")) return user;
   // The name typed was checked before; one of a file that stands in its place was not.
   if (state.userIsTyped) {

@@ -46,6 +46,8 @@ export class ConfigState {
   readonly request: ConfigRequest;
   readonly #settings = new Map<keyof ConfigValues, Setting>();
   readonly notices: string[] = [];
+  /** Paths of the files that were read. */
+  readonly files: string[] = [];
   /** Lines about bad lines, of all files that are being read. */
   readonly problems: string[] = [];
   /** Whether the user is from `-l` or `user@host`, not from a line. */

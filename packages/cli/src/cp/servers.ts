@@ -1,8 +1,7 @@
 import type { Client } from "@nacre/node";
-import { logIn } from "../ssh/connection.ts";
+import { logInAt } from "../ssh/connection.ts";
 import type { ConnectionArguments } from "../ssh/connection-arguments.ts";
 import type { KeyLog } from "../ssh/key-log.ts";
-import { openTerminal } from "../terminal/terminal.ts";
 import type { RemotePlace } from "./place.ts";
 
 /** A connection to a server. */
@@ -35,8 +34,7 @@ export class Servers {
     const key = JSON.stringify([host, user, port]);
     const existing = this.#servers.get(key);
     if (existing !== undefined) return existing;
-    const setup = { terminal: openTerminal(), keyLog: this.#keyLog, earlyChannel: true };
-    const { client } = await logIn({ host, user, port }, this.#words, setup);
+    const { client } = await logInAt({ host, user, port }, this.#words, { asks: true, keyLog: this.#keyLog });
     const server = { client, isOver: false };
     void client.ended.then(() => {
       server.isOver = true;

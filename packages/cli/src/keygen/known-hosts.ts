@@ -6,9 +6,9 @@ import { hashName, type KnownHostsLine, linesOf, readKnownHostsLine } from "@nac
 import { fingerprint, type PublicKey, parsePublicKey } from "@nacre/keys";
 import { expandHome } from "@nacre/node";
 import { base64Decode, escapeText } from "@nacre/wire";
+import { keyKind } from "../key-kind.ts";
 import { unwritable } from "../ssh/unwritable.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
-import { kindOf } from "./list-keys.ts";
 
 type Arguments = Extract<KeygenArguments, { action: "known-hosts" }>;
 type Entry = Extract<KnownHostsLine, { kind: "entry" }>;
@@ -84,7 +84,7 @@ function find(outcome: Outcome, parsed: Arguments, read: KnownHostsLine, line: s
     outcome.lines.push(printable(line));
   } else {
     const comment = read.comment === "" ? "" : ` ${printable(read.comment)}`;
-    outcome.lines.push(`${escapeText(host)} ${kindOf(key.format)} ${fingerprint(key.blob, parsed.hash)}${comment}`);
+    outcome.lines.push(`${escapeText(host)} ${keyKind(key.format)} ${fingerprint(key.blob, parsed.hash)}${comment}`);
     if (parsed.picture) outcome.lines.push(randomart(key.blob, parsed.hash));
   }
 }

@@ -3,6 +3,7 @@ import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, randomart } fro
 import { fingerprint, type PublicKey } from "@nacre/keys";
 import { expandHome } from "@nacre/node";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
+import { keyKind } from "../key-kind.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
 
 interface ListedKey {
@@ -27,13 +28,7 @@ export async function listKeys({
 
 /** Formats a key like `256 SHA256:… comment (ED25519)`. */
 export function keyLine({ blob, bits, format }: PublicKey, comment: string, hash: "sha256" | "md5"): string {
-  return `${bits} ${fingerprint(blob, hash)} ${comment === "" ? "no comment" : escapeText(comment)} (${kindOf(format)})`;
-}
-
-/** Returns ssh-keygen's word for a key format, such as `"ED25519"`. */
-export function kindOf(format: string): string {
-  if (format === "ssh-rsa") return "RSA";
-  return format.startsWith("ecdsa-") ? "ECDSA" : format.slice("ssh-".length).toUpperCase();
+  return `${bits} ${fingerprint(blob, hash)} ${comment === "" ? "no comment" : escapeText(comment)} (${keyKind(format)})`;
 }
 
 async function readKeys(file: string): Promise<ListedKey[]> {

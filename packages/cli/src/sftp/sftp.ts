@@ -12,10 +12,9 @@ import { SFTP_HELP } from "../help.ts";
 import { Interrupt } from "../interrupt.ts";
 import { asksForHelp } from "../options.ts";
 import { say } from "../say.ts";
-import { logIn } from "../ssh/connection.ts";
+import { logInAt } from "../ssh/connection.ts";
 import { INSTEAD_OF_FILE_OPTIONS } from "../ssh/connection-arguments.ts";
 import { openKeyLog } from "../ssh/key-log.ts";
-import { openTerminal } from "../terminal/terminal.ts";
 import { parseSftpArguments, SFTP_COMMAND_OPTIONS, type SftpArguments } from "./arguments.ts";
 import { FAILED, runBatch } from "./batch.ts";
 import { runInteractive } from "./interactive.ts";
@@ -36,8 +35,8 @@ export async function sftp(line: readonly string[]): Promise<number> {
   const keyLog = words.keyLogFile === undefined ? undefined : openKeyLog(words.keyLogFile);
   try {
     // As with sftp(1), a batch asks no questions.
-    const terminal = words.batchFile === undefined ? openTerminal() : undefined;
-    const { client, typedAhead } = await logIn(words.place, words, { terminal, keyLog, earlyChannel: true });
+    const asks = words.batchFile === undefined;
+    const { client, typedAhead } = await logInAt(words.place, words, { asks, keyLog });
     try {
       return await useConnection(client, words, batch, typedAhead);
     } finally {

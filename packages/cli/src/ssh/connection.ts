@@ -1,27 +1,29 @@
-import { existsSync } from "node:fs";
+import type { CommandLineSetting, ConfigValues } from "@nacre/config";
 import {
-  account,
   type Client,
   type ConnectOptions,
   connect,
-  expandHome,
   type HopOptions,
-  nodeAlgorithms,
+  type JumpHost,
+  type ResolvedConfig,
 } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { say, show } from "../say.ts";
-import type { Terminal } from "../terminal/terminal.ts";
-import { chooseAlgorithms } from "./algorithms.ts";
+import { type Asker, openAsker } from "../terminal/asker.ts";
+import { isThere, readConfiguration } from "./configuration.ts";
 import type { ConnectionArguments } from "./connection-arguments.ts";
-import type { Destination } from "./destination.ts";
+import { type Destination, destinationSettings } from "./destination.ts";
+import { defaultEnvironment } from "./environment.ts";
 import type { KeyLog } from "./key-log.ts";
+import { checkEffects } from "./keywords.ts";
+import { inform, isVerbose } from "./log-level.ts";
 import { type Questions, questions } from "./questions.ts";
 import { packetList } from "./trace.ts";
 
 /** What a login uses beside its arguments. */
 export interface LoginSetup {
-  /** Terminal for questions, closed after the login; `undefined` to ask nothing. */
-  readonly terminal: Terminal | undefined;
+  /** Asks questions, and is closed after the login; `undefined` to ask nothing. */
+  readonly asker: Asker | undefined;
   /** Open key log; `undefined` for none. */
   readonly keyLog: KeyLog | undefined;
   /** Whether to open the first session channel with the login. */
@@ -38,97 +40,98 @@ export interface LoggedIn {
   readonly typedAhead: string;
 }
 
-/** Connects and logs in. Questions are asked at the terminal. Rejects with the `SshError` that ended the connection. */
-export async function logIn(
-  destination: Destination,
+/** What scp(1) and sftp(1) say to ssh(1) before all options. */
+const FOR_FILES: readonly CommandLineSetting[] = [
+  { text: "PermitLocalCommand no" },
+  { text: "ClearAllForwardings yes" },
+  { text: "RemoteCommand none" },
+  { text: "RequestTTY no" },
+];
+
+/**
+ * Reads the configuration of a place, connects and logs in, for `nacre cp` and `nacre sftp`. `asks` is whether questions may be asked.
+ * Rejects like `logIn`.
+ */
+export async function logInAt(
+  place: Destination,
   words: ConnectionArguments,
-  setup: LoginSetup,
+  { asks, keyLog }: Pick<LoginSetup, "keyLog"> & { readonly asks: boolean },
 ): Promise<LoggedIn> {
-  const { options, explain } = connectOptions(destination, words, setup);
+  // As with scp(1), an option wins over the place.
+  const settings = [...FOR_FILES, ...words.settings, ...destinationSettings(place)];
+  const config = await readConfiguration(place.host, { ...words, settings });
+  for (const note of checkEffects(config)) inform(config.values, note);
+  const asker = asks && !config.values.batchMode ? openAsker() : undefined;
+  const trace = isVerbose(config.values) ? (await import("./verbose.ts")).verboseTrace(config.values) : undefined;
+  return logIn(config, words, { asker, keyLog, earlyChannel: true, trace });
+}
+
+/** Connects and logs in. Questions are asked by `asker`. Rejects with the `SshError` that ended the connection. */
+export async function logIn(
+  config: ResolvedConfig,
+  words: ConnectionArguments,
+  { asker, keyLog, earlyChannel, trace }: LoginSetup,
+): Promise<LoggedIn> {
+  const { values } = config;
+  const start = performance.now();
+  const asking = questionsFor(values, words, asker);
+  const options: ConnectOptions = {
+    host: config.host,
+    // What OpenSSH says of the files was printed when they were read.
+    config: { ...config, notices: [] },
+    ...common(values, words, asking),
+    knownHosts: words.knownHosts,
+    ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
+    jumpOptions: (hop) => jumpOptions(hop, words, asker),
+    env: defaultEnvironment(values, words.configFile),
+    earlyChannel,
+    trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
+    keyLog: keyLog?.port,
+  };
   let typedAhead = "";
   const client = await connect(options)
     .catch((error: unknown) => {
-      throw explain(error);
+      throw asking.explain(error);
     })
     .finally(() => {
-      typedAhead = setup.terminal?.close() ?? "";
+      typedAhead = asker?.close() ?? "";
     });
   return { client, typedAhead };
 }
 
-/** Returns the options for `connect`, and a function that completes its error message. */
-function connectOptions(
-  { host, port, ...destination }: Destination,
-  words: ConnectionArguments,
-  { terminal, keyLog, earlyChannel, trace }: LoginSetup,
-): { readonly options: ConnectOptions; readonly explain: Questions["explain"] } {
-  const start = performance.now();
-  const { knownHosts, strictHostKeys, methods } = words;
-  const user = destination.user ?? account().username;
-  const common = commonOptions(words);
-  const asking = questions(terminal, { user, host, port, knownHosts, strictHostKeys });
-  const options: ConnectOptions = {
-    host,
-    user,
-    port,
-    via: words.jumpHosts.map((hop) => hopOptions(hop, words, common, terminal)),
-    algorithms: chooseAlgorithms(words, nodeAlgorithms),
-    earlyChannel,
-    ...common,
-    ...asking.options,
-    ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
-    // Without an agent, ssh(1) goes on without one too.
-    forwardAgent: words.forwardAgent && Boolean(process.env.SSH_AUTH_SOCK),
-    methods,
-    trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
-    keyLog: keyLog?.port,
-  };
-  return { options, explain: asking.explain };
-}
-
-/** Options for a jump host. User, port, `--host-key`, `-c`, `-m`, `--kex`, `--trace` and `--keylog` apply only to the destination. */
-function hopOptions(
-  hop: Destination,
-  words: ConnectionArguments,
-  common: Partial<HopOptions>,
-  terminal: Terminal | undefined,
-): HopOptions {
-  const { host, port, user = account().username } = hop;
-  const { knownHosts, strictHostKeys } = words;
-  const asking = questions(terminal, { user, host, port, knownHosts, strictHostKeys, isJumpHost: true });
-  return { host, port, user, algorithms: nodeAlgorithms, ...common, ...asking.options };
-}
-
-/** Options that apply to the destination and to every jump host. */
-function commonOptions(words: ConnectionArguments): Partial<HopOptions> {
-  const { knownHosts, acceptNew, connectTimeout, localAddress, agent, limits } = words;
+/** Returns options of a jump host beside those of its own configuration. `-i` counts if that names no key. */
+function jumpOptions({ config }: JumpHost, words: ConnectionArguments, asker: Asker | undefined): Partial<HopOptions> {
+  const { values, origins } = config;
+  const keys = words.settings.flatMap(({ keyFile }) => (keyFile !== undefined && isThere(keyFile) ? [keyFile] : []));
   return {
-    identities: identitiesOf(words),
-    agent,
-    knownHosts,
-    connectTimeout,
-    localAddress,
-    limits,
-    hostKey: acceptNew ? "accept-new" : undefined,
-    banner: (text) => show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true })),
+    ...common(values, words, questionsFor(values, words, asker, true)),
+    ...(origins.identityFile === undefined && keys.length > 0 && { identities: keys }),
+  };
+}
+
+/** Options of the destination and of each jump host. */
+function common(values: ConfigValues, words: ConnectionArguments, asking: Questions): Partial<HopOptions> {
+  const { numberOfPasswordPrompts: prompts, logLevel } = values;
+  return {
+    ...asking.options,
+    ...(prompts === 0 && { password: undefined, prompts: undefined, changePassword: undefined }),
+    limits: { passwordAttempts: Math.max(1, prompts) },
+    ...(words.acceptNew && { hostKey: "accept-new" }),
+    banner: (text) => {
+      if (logLevel === "ERROR") return;
+      show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true }));
+    },
     warn: (text) => say(`nacre: ${text}`),
   };
 }
 
-/** Default key files, as in OpenSSH. */
-const DEFAULT_FILES: readonly string[] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
-
-/**
- * Returns the key files to log in with; `undefined` for the agent's keys and the default files. As in ssh(1), a missing file is left out
- * with a warning, and `none` stands for no file.
- */
-function identitiesOf({ identityFiles, identitiesOnly }: ConnectionArguments): readonly string[] | undefined {
-  const there = identityFiles.filter((file) => {
-    if (file.toLowerCase() === "none") return false;
-    if (file.includes("-----BEGIN") || existsSync(expandHome(file))) return true;
-    say(`Warning: Identity file ${escapeText(file)} not accessible: No such file or directory.`);
-    return false;
-  });
-  if (there.length > 0 || identityFiles.some((file) => file.toLowerCase() === "none")) return there;
-  return identitiesOnly ? DEFAULT_FILES.filter((file) => existsSync(expandHome(file))) : undefined;
+function questionsFor(
+  { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile }: ConfigValues,
+  words: ConnectionArguments,
+  asker: Asker | undefined,
+  isJumpHost = false,
+): Questions {
+  const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
+  const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
+  return questions(asker, { user, host, port, knownHosts, strictHostKeys, isJumpHost });
 }

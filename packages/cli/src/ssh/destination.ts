@@ -1,3 +1,4 @@
+import type { CommandLineSetting } from "@nacre/config";
 import { sshUsage, usage } from "../options.ts";
 
 /** Host to connect to, parsed from one word of the command line. */
@@ -36,9 +37,12 @@ export function readUriPlace(word: string): UriPlace | undefined {
   return { ...checked(`${scheme}://…`, readUri(`ssh://${authority}`, scheme, "[/path], without a password")), path };
 }
 
-/** Parses the value of `-J`: `[user@]host[:port]` or `ssh://[user@]host[:port]`, separated by commas. Throws `usage` if it is invalid. */
-export function readJumpHosts(text: string): readonly Destination[] {
-  return text.split(",").map((word) => checked(word, /^ssh:\/\//i.test(word) ? readUri(word) : readJumpHost(word)));
+/** Returns the settings that a destination stands for. An address `ssh://host` names the user of this machine. */
+export function destinationSettings({ user, port }: Destination, isUri = false): readonly CommandLineSetting[] {
+  return [
+    ...(user === undefined && !isUri ? [] : [{ option: "-l", text: user ?? "" } as const]),
+    ...(port === undefined ? [] : [{ text: `Port ${port}` }]),
+  ];
 }
 
 /** Parses a TCP port, 1 to 65535. Throws `usage` if it is invalid. */
@@ -50,14 +54,13 @@ export function readPort(text: string): number {
 }
 
 /**
- * Returns a user name that was typed. Throws `usage` for an empty one, and for characters with which a shell would run a command: OpenSSH's
- * ProxyCommand and `Match exec` pass the name to one (CVE-2023-51385, CVE-2025-61984). `where` says where it stands.
+ * Throws `usage` for an empty user name in `word`, and for characters with which a shell would run a command: ProxyCommand and `Match exec`
+ * pass the name to one (CVE-2023-51385, CVE-2025-61984).
  */
-export function checkUserName(name: string, where: string): string {
-  if (name === "") throw usage(`empty user name ${where}`);
+function checkUserName(name: string, word: string): void {
+  if (name === "") throw usage(`empty user name in "${word}"`);
   // rule: typed-user
   if (/[\p{Cc}'`";&<>|(){}$\\]|^-|\s-/u.test(name)) throw sshUsage("remote username contains invalid characters");
-  return name;
 }
 
 /** Throws `usage` for a host that was typed, if it has characters as in `checkUserName`, or blanks. */
@@ -69,7 +72,7 @@ function checkHostName(host: string, word: string): void {
 
 function checked(word: string, destination: Destination): Destination {
   checkHostName(destination.host, word);
-  if (destination.user !== undefined) checkUserName(destination.user, `in "${word}"`);
+  if (destination.user !== undefined) checkUserName(destination.user, word);
   return destination;
 }
 
@@ -82,21 +85,6 @@ function readHost(word: string): Destination {
   if (port !== undefined)
     throw usage(`unexpected port in "${word}"; write -p ${port} ${word.slice(0, at + 1)}${before}, or ssh://${word}`);
   return { user: at < 0 ? undefined : word.slice(0, at), host: withoutBrackets(host), port: undefined };
-}
-
-/** Parses `[user@]host[:port]`, with an IPv6 address in brackets. */
-function readJumpHost(word: string): Destination {
-  const at = word.lastIndexOf("@");
-  const [, host, port] = /^(\[[^[\]]+\]|[^:[\]]*)(?::([^:]*))?$/.exec(word.slice(at + 1)) ?? [];
-  if (host === undefined)
-    throw usage(
-      `invalid jump host "${word}"; expected [user@]host[:port], with an IPv6 address in brackets: [2001:db8::1]:22`,
-    );
-  return {
-    user: at < 0 ? undefined : word.slice(0, at),
-    host: withoutBrackets(host),
-    port: port === undefined ? undefined : readPort(port),
-  };
 }
 
 /** Parses `ssh://[user@]host[:port]` as ssh(1) does: the user may be percent-encoded, and an IPv6 address is in brackets. */

@@ -1,28 +1,22 @@
-import { matchPattern } from "@nacre/wire";
+import { existsSync } from "node:fs";
+import type { ConfigValues } from "@nacre/config";
 
-/** What the configuration files of Debian, Fedora and macOS send. No file is read yet, so this always counts. */
-const DEFAULT_PATTERNS: readonly string[] = ["LANG", "LC_*"];
+const SYSTEM_FILE = "/etc/ssh/ssh_config";
 
 /**
- * Returns the environment variables for a session: those of this process that a pattern matches and no later `-pattern` removes
- * (ssh_config(5), SendEnv), and those that are set (SetEnv). The first value set for a name counts.
+ * Returns the variables that are sent although no line says so: LANG and LC_*, which the configuration files of Debian, Fedora and macOS
+ * send, where the system has no file and `-F` names none. One that SetEnv sets is left out.
  */
-export function sessionEnvironment(
-  sendEnv: readonly string[],
-  setEnv: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+export function defaultEnvironment(
+  { setEnv }: Pick<ConfigValues, "setEnv">,
+  configFile: string | undefined,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  systemFile: string = SYSTEM_FILE,
 ): Record<string, string> {
-  let patterns: readonly string[] = DEFAULT_PATTERNS;
-  for (const name of sendEnv)
-    patterns = name.startsWith("-")
-      ? patterns.filter((pattern) => !matchPattern(pattern, name.slice(1)))
-      : [...patterns, name];
   const sent: Record<string, string> = {};
+  if (configFile !== undefined || existsSync(systemFile)) return sent;
   for (const [name, value] of Object.entries(environment))
-    if (value !== undefined && patterns.some((pattern) => matchPattern(name, pattern))) sent[name] = value;
-  for (const pair of setEnv.toReversed()) {
-    const at = pair.indexOf("=");
-    sent[pair.slice(0, at)] = pair.slice(at + 1);
-  }
+    if (value !== undefined && /^(?:LANG$|LC_)/.test(name) && !setEnv.some((pair) => pair.startsWith(`${name}=`)))
+      sent[name] = value;
   return sent;
 }

@@ -1,17 +1,8 @@
 import { Transform, type TransformCallback } from "node:stream";
-import { sshUsage } from "../options.ts";
 
 const CR = 0x0d;
 const LF = 0x0a;
 const DOT = 0x2e;
-
-/** Parses an escape character: one character, `^X` for a control character, or `none`. Throws `usage` if it is invalid. */
-export function readEscapeChar(text: string): string {
-  if (/^none$/i.test(text)) return "none";
-  if (/^[!-~]$/.test(text)) return text;
-  if (/^\^[?-~]$/.test(text)) return String.fromCharCode(text.charCodeAt(1) & 31);
-  throw sshUsage(`Bad escape character '${text}'.`, "expected one character, ^X or none");
-}
 
 /**
  * Filters the keys typed into a remote terminal. At the start of a line, `~.` calls `disconnect` and `~~` sends one `~`. All other keys are
@@ -22,9 +13,9 @@ export class EscapeKeys extends Transform {
   readonly #disconnect: () => void;
   #state: "line" | "begin" | "escape" = "begin";
 
-  constructor(escape: string, disconnect: () => void) {
+  constructor(escape: number, disconnect: () => void) {
     super();
-    this.#escape = escape.charCodeAt(0);
+    this.#escape = escape;
     this.#disconnect = disconnect;
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client, Forward, ForwardOptions } from "@nacre/node";
+import type { Client, Forward, ForwardOptions, LocalForwardOptions } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { formatTarget } from "nacre/extend";
 import { LogThrottle } from "../log-throttle.ts";
@@ -21,6 +21,8 @@ export interface ForwardReports {
 
 /** Options of `startForwards`. */
 export interface ForwardSetup extends ForwardReports {
+  /** Whether a Unix socket on this machine that exists is replaced. */
+  readonly streamLocalBindUnlink?: boolean | undefined;
   /** Aborting closes the forwards, including those still being set up, without reporting errors. */
   readonly signal: AbortSignal;
 }
@@ -32,7 +34,7 @@ export interface ForwardSetup extends ForwardReports {
 export async function startForwards(
   client: Forwarder,
   forwards: readonly ForwardArgument[],
-  { exitOnFailure, say, warn, signal }: ForwardSetup,
+  { exitOnFailure, streamLocalBindUnlink, say, warn, signal }: ForwardSetup,
 ): Promise<readonly Forward[]> {
   const errors = new LogThrottle<SshError>({
     write: warn,
@@ -42,7 +44,8 @@ export async function startForwards(
   });
   signal.addEventListener("abort", () => errors.flush());
   const options = { onError: (error: SshError) => errors.log(error), signal };
-  const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, options)));
+  const local = { ...options, streamLocalBindUnlink };
+  const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, options, local)));
   const started: Forward[] = [];
   for (const [index, result] of results.entries()) {
     const { option, listen, target } = forwards[index]!;
@@ -63,12 +66,13 @@ function start(
   client: Forwarder,
   { option, listen, target }: ForwardArgument,
   options: ForwardOptions,
+  local: LocalForwardOptions,
 ): Promise<Forward> {
   if (option === "-R")
     return target === undefined
       ? client.forwardRemoteDynamic(listen, options)
       : client.forwardRemote(listen, target, options);
-  return target === undefined ? client.forwardDynamic(listen, options) : client.forwardLocal(listen, target, options);
+  return target === undefined ? client.forwardDynamic(listen, local) : client.forwardLocal(listen, target, local);
 }
 
 /** Interval at which `untilForwardsIdle` checks for open connections, in milliseconds. */

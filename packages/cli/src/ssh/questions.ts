@@ -1,7 +1,8 @@
 import { parsePublicKey } from "@nacre/keys/internal";
 import type { ConnectOptions, HostKey, PromptRequest } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import type { Terminal } from "../terminal/terminal.ts";
+import { keyKind } from "../key-kind.ts";
+import type { Asker } from "../terminal/asker.ts";
 
 /** Login that questions refer to. */
 export interface LoginTarget {
@@ -14,6 +15,8 @@ export interface LoginTarget {
   readonly strictHostKeys?: boolean | undefined;
   /** Whether this is a jump host. `--host-key` does not apply to jump hosts. */
   readonly isJumpHost?: boolean;
+  /** Login methods that are tried; `undefined` for all. */
+  readonly methods?: ConnectOptions["methods"];
 }
 
 type Asking = Pick<ConnectOptions, "passphrase" | "password" | "changePassword" | "prompts" | "unknownHost">;
@@ -25,10 +28,10 @@ export interface Questions {
   readonly explain: (error: unknown) => unknown;
 }
 
-/** Returns handlers that ask a connection's questions at the terminal, or refuse them if there is no terminal. */
-export function questions(terminal: Terminal | undefined, target: LoginTarget): Questions {
-  if (terminal === undefined) return withoutTerminal(target);
-  const options = askedAt(terminal, target);
+/** Returns handlers that ask a connection's questions, or refuse them if nobody can be asked. */
+export function questions(asker: Asker | undefined, target: LoginTarget): Questions {
+  if (asker === undefined) return withoutTerminal(target);
+  const options = askedBy(asker, target);
   // rule: strict-host-keys
   if (target.strictHostKeys)
     return { options: { ...options, ...withoutTerminal(target).options }, explain: (error) => error };
@@ -69,53 +72,72 @@ function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { b
   );
 }
 
-function askedAt(terminal: Terminal, { user, host, port, isJumpHost = false }: LoginTarget): Asking {
+function askedBy(asker: Asker, { user, host, port, isJumpHost = false, methods }: LoginTarget): Asking {
   // Name the host: with jump hosts, several ask, and each must get only its own password.
   const login = `${isJumpHost ? `jump host, port ${port ?? 22}: ` : ""}${escapeText(`${user}@${host}`)}`;
-  const hidden = (prompt: string): Promise<string> => terminal.ask(prompt, { echo: false });
+  // `connect` refuses answers to questions that no method asks.
+  const has = (method: "password" | "keyboard-interactive"): boolean => methods?.includes(method) ?? true;
+  const hidden = (prompt: string): Promise<string> => asker.ask(prompt, { echo: false });
   return {
-    passphrase: (file, attempt) =>
-      hidden(`${attempt > 1 ? "Wrong passphrase. " : ""}Enter passphrase for key '${escapeText(file)}': `),
-    password: (attempt) =>
-      hidden(`${attempt > 1 ? "Permission denied, please try again.\n" : ""}${login}'s password: `),
+    passphrase: (file, attempt) => {
+      if (attempt > 1) asker.show("Wrong passphrase.\n");
+      return hidden(`Enter passphrase for key '${escapeText(file)}': `);
+    },
+    ...(has("password") && {
+      password: (attempt: number) => {
+        if (attempt > 1) asker.show("Permission denied, please try again.\n");
+        return hidden(`${login}'s password: `);
+      },
+    }),
+    ...(has("keyboard-interactive") && { prompts: (request: PromptRequest) => answerPrompts(asker, login, request) }),
     changePassword: async (prompt) => {
-      terminal.show(`The server requires a new password for ${login}: ${escapeText(prompt, { keepLines: true })}\n`);
-      const oldPassword = await hidden("Old password: ");
+      asker.show(`The server requires a new password for ${login}: ${escapeText(prompt, { keepLines: true })}\n`);
+      const oldPassword = await hidden(`Enter ${login}'s old password: `);
       for (;;) {
-        const newPassword = await hidden("New password: ");
-        if ((await hidden("Repeat new password: ")) === newPassword) return { oldPassword, newPassword };
-        terminal.show("The passwords do not match.\n");
+        const newPassword = await hidden(`Enter ${login}'s new password: `);
+        if ((await hidden(`Retype ${login}'s new password: `)) === newPassword) return { oldPassword, newPassword };
+        asker.show("Mismatch; try again.\n");
       }
     },
-    prompts: (request) => answerPrompts(terminal, login, request),
-    unknownHost: (hostKey) => acceptNewHost(terminal, isJumpHost ? `jump host ${host}` : host, hostKey),
+    unknownHost: (hostKey) => acceptNewHost(asker, `${isJumpHost ? "jump host " : ""}${nameOf(host, port)}`, hostKey),
   };
 }
 
 /** Asks keyboard-interactive prompts (RFC 4256 §3.3). Each names the login, so that it cannot pass for a prompt of this machine. */
-async function answerPrompts(terminal: Terminal, login: string, request: PromptRequest): Promise<string[]> {
+async function answerPrompts(asker: Asker, login: string, request: PromptRequest): Promise<string[]> {
   const text = [request.name, request.instruction].filter((part) => part !== "").join("\n");
-  if (text !== "") terminal.show(`(${login}) ${escapeText(text, { keepLines: true })}\n`);
+  if (text !== "") asker.show(`(${login}) ${escapeText(text, { keepLines: true })}\n`);
   const answers: string[] = [];
   for (const { prompt, echo } of request.prompts) {
     // rule: prompt-names-login
-    answers.push(await terminal.ask(`(${login}) ${escapeText(prompt, { keepLines: true })}`, { echo }));
+    answers.push(await asker.ask(`(${login}) ${escapeText(prompt, { keepLines: true })}`, { echo }));
   }
   return answers;
 }
 
-async function acceptNewHost(terminal: Terminal, host: string, { blob, fingerprint }: HostKey): Promise<boolean> {
-  const { format } = parsePublicKey(blob);
+/** Returns the name of a host in known_hosts. */
+function nameOf(host: string, port: number = 22): string {
+  return port === 22 ? host : `[${host}]:${port}`;
+}
+
+/** Wrong answers after which a host is refused, so that a program that always answers the same does not go on for ever. */
+const MAX_ANSWERS = 10;
+
+/** Asks whether to go on with an unknown host, in the words of ssh(1). */
+async function acceptNewHost(asker: Asker, host: string, { blob, fingerprint }: HostKey): Promise<boolean> {
   // Imported here because only new hosts need it.
   const { randomart } = await import("@nacre/keyfiles");
-  terminal.show(`${escapeText(host)} is not a known host. Its ${format} key is\n${fingerprint}\n${randomart(blob)}\n`);
-  let prompt = "Are you sure you want to continue connecting (yes/no/[fingerprint])? ";
-  for (;;) {
-    const answer = (await terminal.ask(prompt, { echo: true })).trim();
+  asker.show(`${randomart(blob)}\n`);
+  let prompt = `The authenticity of host '${escapeText(host)}' can't be established.
+${keyKind(parsePublicKey(blob).format)} key fingerprint is: ${fingerprint}
+Are you sure you want to continue connecting (yes/no/[fingerprint])? `;
+  for (let asked = 0; asked < MAX_ANSWERS; asked++) {
+    const answer = (await asker.ask(prompt, { echo: true })).trim();
     if (answer.toLowerCase() === "yes" || answer === fingerprint) return true;
-    if (answer.toLowerCase() === "no") return false;
+    if (answer.toLowerCase() === "no" || answer === "") return false;
     prompt = answer.startsWith("SHA256:")
       ? "The host presented a different fingerprint. Continue connecting (yes/no/[fingerprint])? "
       : "Please type 'yes', 'no' or the fingerprint: ";
   }
+  return false;
 }

@@ -1,38 +1,32 @@
 import { spawnSync } from "node:child_process";
-import { isatty } from "node:tty";
+import type { ConfigValues } from "@nacre/config";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
-import { say } from "../say.ts";
 import { carry } from "./carry.ts";
-import { sessionEnvironment } from "./environment.ts";
 import { EscapeKeys } from "./escape-keys.ts";
-import type { SshArguments } from "./ssh-arguments.ts";
+import { requestsTerminal } from "./terminal-request.ts";
 
 /**
- * Runs the command, or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
+ * Runs the command (or subsystem, if SessionType says so), or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
  * standard input is a terminal. If the reader of the output goes away, the command learns it, and ends with a status of its own, as with
  * ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection, `file-unwritable` for output, or
  * `channel-closed` if a signal ended the command or the server reported no exit status.
  */
 export async function runRemote(
   client: Client,
-  words: Pick<
-    SshArguments,
-    "command" | "isSubsystem" | "requestTty" | "hasInput" | "escapeChar" | "sendEnv" | "setEnv"
-  >,
+  values: ConfigValues,
+  command: string | undefined,
   typedAhead: string,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
-  const { command, isSubsystem, requestTty, hasInput, escapeChar } = words;
-  const wanted = requestTty === "auto" ? command === undefined : requestTty !== "no";
-  const hasPty = wanted && (requestTty === "force" || (hasInput && isatty(stdin.fd)));
-  if (wanted && !hasPty) say("Pseudo-terminal will not be allocated because stdin is not a terminal.");
-
+  const { escapeChar } = values;
+  const hasInput = !values.stdinNull;
+  const hasPty = requestsTerminal(values, command);
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
-  const options = { pty, env: sessionEnvironment(words.sendEnv, words.setEnv, process.env) };
+  const options = { pty };
   const remote = await (command === undefined
     ? client.shell(options)
-    : isSubsystem
+    : values.sessionType === "subsystem"
       ? client.subsystem(command, options)
       : client.spawn(command, options));
   const restore = hasPty && hasInput ? useTerminal(remote) : () => {};

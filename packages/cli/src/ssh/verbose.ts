@@ -1,12 +1,12 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
+import type { ConfigValues } from "@nacre/config";
+import { escapeText } from "@nacre/wire";
 import type { TracePort } from "nacre";
 import { say } from "../say.ts";
-import type { SshArguments } from "./ssh-arguments.ts";
 
-/** Prints the lines of `ssh -v` that programs search for, and returns a trace that prints how the login succeeded. */
-export function verboseTrace({ host, port = 22, jumpHosts }: SshArguments, version: string): TracePort {
-  say(`debug1: OpenSSH_10.5 compatible, nacre ${version}`);
+/** Returns a trace that prints how the login succeeded, in the line of `ssh -v` that programs search for. */
+export function verboseTrace({ hostName: host, port, proxy }: ConfigValues): TracePort {
   let address = host;
   subscribe("net.client.socket", (message) => {
     const { socket } = message as { readonly socket: Socket };
@@ -20,7 +20,7 @@ export function verboseTrace({ host, port = 22, jumpHosts }: SshArguments, versi
     if (record.message === "SSH_MSG_USERAUTH_REQUEST")
       method = /.* (publickey|password|keyboard-interactive)\b/.exec(record.summary)?.[1] ?? method;
     if (record.message !== "SSH_MSG_USERAUTH_SUCCESS") return;
-    const way = jumpHosts.length > 0 ? "(via proxy)" : `([${address}]:${port})`;
-    say(`Authenticated to ${host} ${way} using "${method}".`);
+    const way = proxy.kind !== "direct" ? "(via proxy)" : `([${address}]:${port})`;
+    say(escapeText(`Authenticated to ${host} ${way} using "${method}".`));
   };
 }

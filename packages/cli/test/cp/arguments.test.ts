@@ -90,16 +90,13 @@ const DEFAULTS: CopyArguments = {
   symlinks: "follow",
   usesScp: false,
   quiet: false,
-  identityFiles: [],
+  settings: [],
+  configFile: undefined,
   knownHosts: undefined,
   acceptNew: false,
   hostKeys: [],
-  ciphers: undefined,
-  macs: undefined,
-  kex: undefined,
   trace: false,
   keyLogFile: undefined,
-  jumpHosts: [],
 };
 
 describe("parseCopyArguments", () => {
@@ -118,7 +115,12 @@ describe("parseCopyArguments", () => {
     ["-P 2222 a host:b", { port: 2222 }],
     [
       "-i key -J jump a host:b",
-      { identityFiles: ["key"], jumpHosts: [{ host: "jump", user: undefined, port: undefined }] },
+      {
+        settings: [
+          { text: 'IdentityFile "key"', replaces: false, problem: undefined, keyFile: "key" },
+          { option: "-J", text: "jump" },
+        ],
+      },
     ],
     ["a c host:b", { sources: [local("a"), local("c")] }],
     ["host:a b", { sources: [remote("host", "a")], target: local("b") }],
@@ -141,9 +143,8 @@ describe("parseCopyArguments", () => {
     ["-P x a host:b", 'invalid port "x"'],
     ["--resume=yes a host:b", "--resume takes no value"],
     ["-z a host:b", "unknown option -z"],
-    ["-l 100 a host:b", "unknown option -l; use --limit RATE, in bytes a second"],
     ["-p2222 a host:b", "unknown option -2; the port is -P"],
-    ["-o Port=22 a host:b", "unknown option -o; ssh_config is not read; use user@, -P, -i and -J"],
+    ["-l 100 a host:b", "unknown option -l; use --limit RATE, in bytes a second"],
     ["-O --resume a host:b", "-O and --resume cannot be combined"],
     ["-O --verify a host:b", "-O and --verify cannot be combined"],
     ["-O --limit 1M a host:b", "-O and --limit cannot be combined"],

@@ -156,7 +156,9 @@ describe("a terminal", () => {
     );
     const device = (await terminal.until("\r\n")).trim();
 
-    expect(await terminal.until("(yes/no/[fingerprint])? ")).toContain(`${await fingerprintOfServer()}\r\n`);
+    expect(await terminal.until("(yes/no/[fingerprint])? ")).toContain(
+      `key fingerprint is: ${await fingerprintOfServer()}\r\n`,
+    );
     terminal.type("yes\r");
     await terminal.until("alice@127.0.0.1's password: ");
     terminal.type("wrong\r");

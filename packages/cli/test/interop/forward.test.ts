@@ -122,9 +122,9 @@ describe("-J", () => {
     expect(await inner.log()).toContain("Starting session: command for alice");
   });
 
-  test("goes through two jump hosts, the second of which is also the destination", async () => {
+  test("goes through two jump hosts, the first of which is also the destination", async () => {
     const hops = [bastion, inner].map(({ port }) => `alice@127.0.0.1:${port}`).join(",");
-    const words = [...common, "-J", hops, "-p", `${inner.port}`, "alice@127.0.0.1", "echo in"];
+    const words = [...common, "-J", hops, "-p", `${bastion.port}`, "alice@127.0.0.1", "echo in"];
     expect(await nacre(words)).toMatchObject({ status: 0, stderr: "", stdout: Buffer.from("in\n") });
   });
 

@@ -78,19 +78,19 @@ class RouteBuilder {
       assertUserForCommand(codeUser);
       return { before: [], options: await this.#withCommand(options, resolved, proxy.command) };
     }
-    const through = [...after, nameOf(resolved)];
     const hops = await Promise.all(
       proxy.hops.map((hop, index) => {
         const where = { host: hop.host, port: hop.port };
         return atHop(where, this.#jumpHost(hop, proxy.hops.slice(0, index), resolved.source));
       }),
     );
-    // rule: config-jump-loop
-    for (const hop of hops)
-      if (through.includes(nameOf(hop.resolved!)) || through.length > MAX_HOPS)
-        throw new SshError("file-malformed", `jumphost loop via ${escapeText(hop.resolved!.host)}`);
+    // Only the first one's own ProxyJump counts. It is a loop if that leads to it again.
     const [first, ...rest] = hops;
-    const way = await this.wayTo(first!, through);
+    const name = nameOf(first!.resolved!);
+    // rule: config-jump-loop
+    if (after.includes(name) || after.length > MAX_HOPS)
+      throw new SshError("file-malformed", `jumphost loop via ${escapeText(first!.resolved!.host)}`);
+    const way = await this.wayTo(first!, [...after, name]);
     return { before: [...way.before, way.options, ...rest.map((hop) => hop.options)], options };
   }
 
@@ -123,7 +123,8 @@ class RouteBuilder {
       this.#warned.add(text);
       code.warn?.(text);
     };
-    for (const notice of notices) warn(escapeText(notice));
+    // Distributions set GSSAPI keywords for everybody.
+    for (const notice of notices) if (!/"gssapi\w+"$/.test(notice)) warn(escapeText(notice));
     applyEffects(resolved, warn);
     const about = {
       values,

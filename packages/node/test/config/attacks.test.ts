@@ -114,7 +114,7 @@ test("jump hosts in a circle · client", async () => {
   const connecting = connect("a", { config, signal: AbortSignal.timeout(5000) });
   await expect(connecting).rejects.toMatchObject({
     code: "file-malformed",
-    message: expect.stringContaining("jumphost loop via a"),
+    message: expect.stringContaining("jumphost loop via b"),
   });
 });
 

@@ -10,17 +10,51 @@ interface Program {
   readonly probe: readonly string[];
 }
 
+const command = (...names: readonly string[]): Program["probe"] => [
+  "sh",
+  "-c",
+  names.map((name) => `command -v ${name}`).join(" && "),
+];
+
+/** Debian packages of programs that call `ssh`, and their probes. */
+const CALLERS = {
+  "openssh-client": command("ssh", "ssh-keyscan", "scp", "sftp"),
+  git: command("git"),
+  rsync: command("rsync"),
+  // Mounts a directory, for which the kernel needs FUSE (/dev/fuse).
+  sshfs: command("sshfs", "fusermount3"),
+  lftp: command("lftp"),
+  "ansible-core": command("ansible-playbook"),
+  mosh: command("mosh", "mosh-server", "script"),
+  borgbackup: command("borg"),
+  restic: command("restic"),
+  "git-annex": command("git-annex"),
+  "emacs-nox": command("emacs"),
+  autossh: command("autossh", "pkill"),
+  sshpass: command("sshpass"),
+} as const;
+
+/** Debian package of a program that calls `ssh`. */
+export type SshCaller = keyof typeof CALLERS;
+
+const caller = (name: SshCaller): Program => ({ package: name, probe: CALLERS[name] });
+
 /** Programs on this machine that the tests with OpenSSH run. */
 export const OPENSSH: readonly Program[] = [
-  { package: "openssh-client", probe: ["sh", "-c", "command -v ssh && command -v ssh-keyscan && command -v sftp"] },
+  caller("openssh-client"),
   { package: "openssh-sftp-server", probe: ["test", "-x", "/usr/lib/openssh/sftp-server"] },
   { package: "curl", probe: ["sh", "-c", "curl --version | grep libssh2"] },
-  { package: "git", probe: ["sh", "-c", "command -v git"] },
+  caller("git"),
+  caller("rsync"),
+  caller("sshpass"),
 ];
 
 /** All programs that the tests run: those of {@link OPENSSH}, other implementations, and programs that they use over SSH. */
 export const PROGRAMS: readonly Program[] = [
   ...OPENSSH,
+  ...Object.keys(CALLERS).map((name) => caller(name as SshCaller)),
+  // The server of the programs that call `ssh`. Debian starts its service on port 22, if nothing else listens there.
+  { package: "openssh-server", probe: ["test", "-x", "/usr/sbin/sshd"] },
   {
     package: "dropbear-bin",
     probe: ["sh", "-c", "command -v dbclient && command -v dropbearconvert && test -x /usr/sbin/dropbear"],
@@ -28,10 +62,7 @@ export const PROGRAMS: readonly Program[] = [
   { package: "python3-paramiko", probe: ["/usr/bin/python3", "-c", "import paramiko"] },
   { package: "python3-asyncssh", probe: ["/usr/bin/python3", "-c", "import asyncssh"] },
   { package: "putty-tools", probe: ["sh", "-c", "command -v plink && command -v psftp && command -v puttygen"] },
-  { package: "lftp", probe: ["sh", "-c", "command -v lftp"] },
   { package: "rclone", probe: ["sh", "-c", "command -v rclone"] },
-  // Mounts a directory, for which the kernel needs FUSE (/dev/fuse).
-  { package: "sshfs", probe: ["sh", "-c", "command -v sshfs && command -v fusermount3"] },
   { package: "tinysshd", probe: ["test", "-x", "/usr/sbin/tinysshd"] },
   // Sets the home folder of tinysshd's users, for which tinysshd has no option.
   { package: "libnss-wrapper", probe: ["sh", "-c", 'test -z "$(LD_PRELOAD=libnss_wrapper.so /bin/true 2>&1)"'] },

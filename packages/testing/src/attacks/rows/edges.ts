@@ -203,9 +203,9 @@ export const EDGES: readonly Row[] = [
         remove("key-log-opened"),
       ),
       heldBy(
-        "cli/test/ssh-arguments",
+        "cli/test/connection-options",
         "known hosts of the system · client",
-        patch("known-hosts-none", "return [...user, ...(globalKnownHostsFiles ?? [])];"),
+        patch("known-hosts-none", "return [...(none(user) ? [] : user), ...(none(system) ? [] : system)];"),
       ),
     ],
     server: heldBy(NODE, "special files · server", remove("owned-file-regular")),

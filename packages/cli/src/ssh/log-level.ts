@@ -1,0 +1,19 @@
+import type { ConfigValues } from "@nacre/config";
+import { say } from "../say.ts";
+
+type Level = Pick<ConfigValues, "logLevel">;
+
+/** Whether no message is printed. */
+export function isQuiet({ logLevel }: Level): boolean {
+  return logLevel === "QUIET" || logLevel === "FATAL";
+}
+
+/** Whether the stages of the connection are printed. */
+export function isVerbose({ logLevel }: Level): boolean {
+  return logLevel === "VERBOSE" || logLevel.startsWith("DEBUG");
+}
+
+/** Prints a line that is no error. */
+export function inform(values: Level, text: string): void {
+  if (!isQuiet(values) && values.logLevel !== "ERROR") say(text);
+}

@@ -1,0 +1,9 @@
+import { COMMANDS } from "./commands.ts";
+import { FORWARDS } from "./forwards.ts";
+import { HOSTS } from "./hosts.ts";
+import type { Line } from "./line.ts";
+import { LOGINS } from "./logins.ts";
+import { MESSAGES } from "./messages.ts";
+
+/** All command lines of the table. */
+export const LINES: readonly Line[] = [...COMMANDS, ...MESSAGES, ...HOSTS, ...FORWARDS, ...LOGINS];
