@@ -189,21 +189,23 @@ describe("connecting", () => {
   });
 });
 
-describe("the addresses of a name", () => {
-  const virtualTime = (): void => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  /** Lets time pass, and the work that became due. */
-  const pass = async (milliseconds: number): Promise<void> => {
-    await vi.advanceTimersByTimeAsync(milliseconds);
-    await settled();
-  };
-  const refuse = (socket: Socket): void => void socket.destroy(systemError("ECONNREFUSED"));
-  /** Outcome of a connection attempt. */
-  const outcome = (promise: Promise<Socket>): Promise<unknown> =>
-    promise.then(
-      (socket) => socket,
-      (error: unknown) => error,
-    );
+const refuse = (socket: Socket): void => void socket.destroy(systemError("ECONNREFUSED"));
 
+/** Outcome of a connection attempt. */
+const outcome = (promise: Promise<Socket>): Promise<unknown> =>
+  promise.then(
+    (socket) => socket,
+    (error: unknown) => error,
+  );
+
+const virtualTime = (): void => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+/** Lets time pass, and the work that became due. */
+const pass = async (milliseconds: number): Promise<void> => {
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  await settled();
+};
+
+describe("the addresses of a name", () => {
   test("are tried 250 ms apart, with their families in turn, until one answers; the others are closed", async () => {
     virtualTime();
     names = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.1"];
@@ -267,8 +269,7 @@ describe("the addresses of a name", () => {
     await pass(10_000);
     expect(await dialled).toMatchObject({
       code: "connect-timeout",
-      message:
-        "cannot connect to example.org port 22: no answer within 10000 ms; 2001:db8::1: no route to host",
+      message: "cannot connect to example.org port 22: no answer within 10000 ms; 2001:db8::1: no route to host",
     });
     expect(silent.destroyed).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
@@ -321,8 +322,7 @@ describe("the addresses of a name", () => {
     await pass(2500);
     expect(await late).toMatchObject({
       code: "connect-timeout",
-      message:
-        "cannot connect to example.org port 22: no answer within 2500 ms; 192.0.2.1: connection refused",
+      message: "cannot connect to example.org port 22: no answer within 2500 ms; 192.0.2.1: connection refused",
     });
 
     pretend(refuse);
@@ -338,7 +338,11 @@ describe("the addresses of a name", () => {
 
   test("are those of `addressFamily`", async () => {
     names = ["2001:db8::1", "192.0.2.1"];
-    for (const [addressFamily, family] of [["inet", 4], ["inet6", 6], ["any", 0]] as const) {
+    for (const [addressFamily, family] of [
+      ["inet", 4],
+      ["inet6", 6],
+      ["any", 0],
+    ] as const) {
       pretend((socket) => socket.emit("connect"));
       await dial({ ...options, addressFamily });
       expect(lookups.at(-1)).toEqual(["example.org", family]);

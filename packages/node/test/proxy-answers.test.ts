@@ -19,8 +19,11 @@ function bytes(layout: string): Uint8Array {
   );
 }
 
-/** Passes the pieces to a dialogue. Returns the last step, with all that was sent and the unread pieces. */
-function run(dialogue: ProxyDialogue, pieces: readonly Uint8Array[]): { readonly step: Step; readonly sent: Uint8Array } {
+/** Passes the pieces to a dialogue. Returns the last step, with all bytes sent and the unread pieces. */
+function run(
+  dialogue: ProxyDialogue,
+  pieces: readonly Uint8Array[],
+): { readonly step: Step; readonly sent: Uint8Array } {
   let sent = dialogue.hello;
   for (const [index, piece] of pieces.entries()) {
     const { send, ...step } = takeChunk(dialogue, piece);
@@ -33,11 +36,19 @@ function run(dialogue: ProxyDialogue, pieces: readonly Uint8Array[]): { readonly
 }
 
 /** Runs a dialogue with the answer in one piece, split at each byte, and byte by byte. All must end alike. */
-function outcome(dialogue: () => ProxyDialogue, answer: Uint8Array): { readonly step: Step; readonly sent: Uint8Array } {
+function outcome(
+  dialogue: () => ProxyDialogue,
+  answer: Uint8Array,
+): { readonly step: Step; readonly sent: Uint8Array } {
   const whole = run(dialogue(), [answer]);
   for (let at = 1; at < answer.length; at++)
     expect(run(dialogue(), [answer.subarray(0, at), answer.subarray(at)])).toEqual(whole);
-  expect(run(dialogue(), Array.from(answer, (byte) => Uint8Array.of(byte)))).toEqual(whole);
+  expect(
+    run(
+      dialogue(),
+      Array.from(answer, (byte) => Uint8Array.of(byte)),
+    ),
+  ).toEqual(whole);
   return whole;
 }
 
@@ -57,7 +68,11 @@ describe("SOCKS 5", () => {
     ["a name, which it sends as it is", TARGET, "03 0e 'db.example.org' 08 ae"],
     ["an IPv4 address", { host: "192.0.2.1", port: 22 }, "01 c0 00 02 01 00 16"],
     ["an IPv6 address", { host: "2001:db8::1", port: 22 }, "04 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01 00 16"],
-    ["an IPv4 address in IPv6 form", { host: "::ffff:1.2.3.4", port: 22 }, "04 00 00 00 00 00 00 00 00 00 00 ff ff 01 02 03 04 00 16"],
+    [
+      "an IPv4 address in IPv6 form",
+      { host: "::ffff:1.2.3.4", port: 22 },
+      "04 00 00 00 00 00 00 00 00 00 00 ff ff 01 02 03 04 00 16",
+    ],
   ])("connects to %s", (_, target, address) => {
     const { step, sent } = socks("05 00  05 00 00 01 00 00 00 00 00 00 'SSH-2.0-x' 0d 0a", false, target);
     expect(sent).toEqual(bytes(`05 01 00  05 01 00 ${address}`));
@@ -66,9 +81,7 @@ describe("SOCKS 5", () => {
 
   test("logs in if the proxy wants it", () => {
     const { step, sent } = socks("05 02  01 00  05 00 00 01 00 00 00 00 00 00", true);
-    expect(sent).toEqual(
-      bytes("05 02 00 02  01 05 'alice' 06 's3cret'  05 01 00 03 0e 'db.example.org' 08 ae"),
-    );
+    expect(sent).toEqual(bytes("05 02 00 02  01 05 'alice' 06 's3cret'  05 01 00 03 0e 'db.example.org' 08 ae"));
     expect(step).toEqual({ type: "connected", rest: new Uint8Array(0) });
     expect(socks("05 02  05 00  05 00 00 01 00 00 00 00 00 00", true).step.type).toBe("connected");
   });
@@ -141,14 +154,23 @@ describe("HTTP CONNECT", () => {
     ["without a phrase", "HTTP/1.1 200\r\n\r\n"],
     ["with any status 2xx", "HTTP/1.0 299 Fine\r\n\r\n"],
     ["with bare line feeds", "HTTP/1.1 200 OK\nA: b\n\n"],
-    ["with fields that announce content, which there is none of", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n"],
-    ["after interim answers", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"],
+    [
+      "with fields that announce content, which there is none of",
+      "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    [
+      "after interim answers",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+    ],
   ])("reads an answer %s", (_, answer) => {
     expect(http(`${answer}SSH-2.0-x\r\n`).step).toEqual({ type: "connected", rest: REST });
   });
 
   test.each([
-    ["HTTP/1.1 407 Proxy Authentication Required\r\n", "407 Proxy Authentication Required; give user and password in `proxy`"],
+    [
+      "HTTP/1.1 407 Proxy Authentication Required\r\n",
+      "407 Proxy Authentication Required; give user and password in `proxy`",
+    ],
     ["HTTP/1.1 403 Forbidden\n", "403 Forbidden"],
     ["HTTP/1.1 302 Found\r\n", "302 Found"],
     ["HTTP/1.1 502\r\n", "502"],
@@ -181,8 +203,10 @@ describe("HTTP CONNECT", () => {
 
 describe("proxy answers", () => {
   test("proxy answers: success · client", () => {
-    for (const status of ["301", "407", "500"]) expect(reasonOf(http(`HTTP/1.1 ${status} Connection established\r\n\r\n`))).toContain(status);
-    for (const code of ["01", "05", "ff"]) expect(reasonOf(socks(`05 00  05 ${code} 00 01 00 00 00 00 00 00`))).toContain("SOCKS reply");
+    for (const status of ["301", "407", "500"])
+      expect(reasonOf(http(`HTTP/1.1 ${status} Connection established\r\n\r\n`))).toContain(status);
+    for (const code of ["01", "05", "ff"])
+      expect(reasonOf(socks(`05 00  05 ${code} 00 01 00 00 00 00 00 00`))).toContain("SOCKS reply");
     expect(reasonOf(socks("05 02  01 00  05 00 00 01 00 00 00 00 00 00"))).toContain("which was not offered");
     expect(reasonOf(socks("05 02  01 01  05 00 00 01 00 00 00 00 00 00", true))).toContain("refused user name");
     // What follows the answer is the server's.
@@ -202,7 +226,16 @@ describe("proxy answers", () => {
   });
 
   test("proxy answers: names · client", () => {
-    const hosts = ["a\r\nProxy-Authorization: x", "a b", "a\0b", "ä.example", "x".repeat(256), "fe80::1%eth0", "", "a:b"];
+    const hosts = [
+      "a\r\nProxy-Authorization: x",
+      "a b",
+      "a\0b",
+      "ä.example",
+      "x".repeat(256),
+      "fe80::1%eth0",
+      "",
+      "a:b",
+    ];
     for (const host of hosts)
       for (const Dialogue of [HttpConnectDialogue, Socks5Dialogue])
         expect(() => new Dialogue({ host, port: 22 }, undefined)).toThrow("a host behind a `proxy` must be");
@@ -242,7 +275,10 @@ test.each([
   ["http://proxy", { protocol: "http", host: "proxy", port: 80, login: undefined }],
   ["http://[2001:db8::1]:3128", { protocol: "http", host: "2001:db8::1", port: 3128, login: undefined }],
   ["socks5://[::1]:1080", { protocol: "socks5", host: "::1", port: 1080, login: undefined }],
-  ["socks5://a%40b:p%3A%2Fw@proxy:1", { protocol: "socks5", host: "proxy", port: 1, login: { user: "a@b", password: "p:/w" } }],
+  [
+    "socks5://a%40b:p%3A%2Fw@proxy:1",
+    { protocol: "socks5", host: "proxy", port: 1, login: { user: "a@b", password: "p:/w" } },
+  ],
   ["http://alice@proxy:1", { protocol: "http", host: "proxy", port: 1, login: { user: "alice", password: "" } }],
 ])("reads the URL %s", (url, proxy) => {
   expect(readProxy(url)).toEqual(proxy);

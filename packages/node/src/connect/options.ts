@@ -18,16 +18,10 @@ import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
 import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
 import type { IdentitySources, PassphraseSource } from "../keys/identities.ts";
-import {
-  checkConnectionAttempts,
-  checkConnectTimeout,
-  checkHost,
-  checkLocalAddress,
-  checkPort,
-} from "../net/dial.ts";
+import { checkConnectionAttempts, checkConnectTimeout, checkHost, checkLocalAddress, checkPort } from "../net/dial.ts";
 import { checkProxy } from "../net/proxy/proxy-url.ts";
-import { checkProxyCommand, type WayOptions } from "../net/way.ts";
 import type { Client } from "./client.ts";
+import { checkProxyCommand, type WayOptions } from "./way.ts";
 
 /** Options that the users in the list add to `connect`. */
 export interface UserConnectOptions extends ForwardAgentOptions {}

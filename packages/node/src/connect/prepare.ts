@@ -19,8 +19,8 @@ import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountHome, accountName } from "../keys/account.ts";
 import { loadIdentities } from "../keys/identities.ts";
 import { knownHost } from "../keys/known-hosts.ts";
-import type { WayOptions } from "../net/way.ts";
 import { CLIENT_USERS, type HopOptions } from "./options.ts";
+import type { WayOptions } from "./way.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {

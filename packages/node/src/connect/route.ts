@@ -2,8 +2,8 @@ import { SshError } from "@nacre/wire";
 import { type ClientProvider, checkOptions } from "nacre/extend";
 import { isHostAlone, placeOf } from "../net/dial.ts";
 import { asSshError } from "../net/failure.ts";
-import { checkBehindHop, checkOneWay } from "../net/way.ts";
 import { CONNECT_OPTIONS, type ConnectOptions, HOP_OPTIONS, type Hop, type HopOptions } from "./options.ts";
+import { checkBehindHop, checkOneWay } from "./way.ts";
 
 /** Connections that lead to a destination. */
 export interface Route {

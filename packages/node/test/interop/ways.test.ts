@@ -27,7 +27,9 @@ afterAll(async () => {
 /** Returns the words of OpenSSH's ssh for the server, with alice's key. */
 async function sshWords(): Promise<readonly string[]> {
   const path = join(folder.path, "key");
-  await writeFile(path, await inSlices(formatPrivateKey(server.key, { format: "openssh", random: seededRandom(7) })), { mode: 0o600 });
+  await writeFile(path, await inSlices(formatPrivateKey(server.key, { format: "openssh", random: seededRandom(7) })), {
+    mode: 0o600,
+  });
   const options = ["-F", "/dev/null", "-i", path, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-q"];
   const unknown = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"];
   return [...options, ...unknown, "-p", `${server.sshd.port}`, "alice@127.0.0.1"];

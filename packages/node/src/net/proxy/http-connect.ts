@@ -1,4 +1,4 @@
-import { base64Encode, type Bytes, utf8Encode } from "@nacre/wire";
+import { type Bytes, base64Encode, utf8Encode } from "@nacre/wire";
 import {
   type AnswerStep,
   checkedTarget,
@@ -49,7 +49,11 @@ export class HttpConnectDialogue implements ProxyDialogue {
     if (byte === LF) return this.#takeLine();
     if (isControl(byte) || this.#line.at(-1) === CR) return refused("the answer has a control character in its header");
     this.#line.push(byte);
-    if (this.#part === "status line" && this.#line.length <= PROTOCOL.length && !PROTOCOL.startsWith(textOf(this.#line)))
+    if (
+      this.#part === "status line" &&
+      this.#line.length <= PROTOCOL.length &&
+      !PROTOCOL.startsWith(textOf(this.#line))
+    )
       return refused("the answer is not HTTP");
     return MORE;
   }

@@ -17,8 +17,7 @@ import { Socks5Dialogue } from "./socks5.ts";
 export async function proxyDuplex(url: string, options: TcpOptions): Promise<Duplex> {
   const { connectTimeout = CONNECT_TIMEOUT, signal } = options;
   const { protocol, host, port, login } = readProxy(url);
-  const dialogue =
-    protocol === "http" ? new HttpConnectDialogue(options, login) : new Socks5Dialogue(options, login);
+  const dialogue = protocol === "http" ? new HttpConnectDialogue(options, login) : new Socks5Dialogue(options, login);
   const where = `${placeOf(options)} through the proxy ${placeOf({ host, port })}`;
   const failed = (code: "connection-failed" | "connect-timeout", reason: string): SshError =>
     new SshError(code, `cannot connect to ${where}: ${reason}`);

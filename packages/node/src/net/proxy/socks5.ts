@@ -60,7 +60,8 @@ export class Socks5Dialogue implements ProxyDialogue {
     if (method === METHOD.NONE) return this.#next("reply", this.#request);
     if (/* rule: proxy-method */ this.#login !== undefined && method === METHOD.LOGIN)
       return this.#next("login", loginMessage(this.#login));
-    if (method !== METHOD.NO_ACCEPTABLE) return refused(`the proxy chose login method ${method}, which was not offered`);
+    if (method !== METHOD.NO_ACCEPTABLE)
+      return refused(`the proxy chose login method ${method}, which was not offered`);
     return refused(
       this.#login === undefined
         ? "the proxy needs a login; give user and password in `proxy`"

@@ -1,13 +1,13 @@
 import { SshError } from "@nacre/wire";
 import type { Duplex } from "nacre/extend";
-import { type TcpOptions, tcpDuplex } from "./dial.ts";
+import { type TcpOptions, tcpDuplex } from "../net/dial.ts";
 
 /** Options of the way to a host. */
 export interface WayOptions extends TcpOptions {
   /**
-   * Proxy through which to connect to the host, or to the first jump host: `"socks5://host:port"` or `"http://host:port"` (HTTP CONNECT). It
-   * looks up the host's name. The URL may have a login, `"socks5://user:password@host:port"`, with special characters percent-encoded; it
-   * is sent to the proxy unencrypted. `localAddress` and `addressFamily` are then about the connection to the proxy.
+   * Proxy through which to connect to the host, or to the first jump host: `"socks5://host:port"`, or `"http://host:port"` for HTTP
+   * CONNECT. It looks up the host's name. The URL may have a login, `"socks5://user:password@host:port"`, with special characters
+   * percent-encoded; it is sent to the proxy unencrypted. `localAddress` and `addressFamily` are then about the connection to the proxy.
    */
   readonly proxy?: string | undefined;
   /**
@@ -21,8 +21,8 @@ export interface WayOptions extends TcpOptions {
 /** A byte connection to a host. */
 export interface Way {
   readonly duplex: Duplex;
-  /** Returns the error of a login over it, with what ended the way. */
-  readonly explain: (error: unknown) => unknown;
+  /** Returns the error of a login over it, with how the command ended. */
+  readonly explain?: (error: unknown) => unknown;
 }
 
 /** Opens the way to a host. Rejects as `tcpDuplex` does; everything is then closed. */
@@ -30,14 +30,13 @@ export async function openWay(options: WayOptions): Promise<Way> {
   const { proxy, proxyCommand } = options;
   if (proxyCommand !== undefined) {
     // Most programs run no command and use no proxy.
-    const { commandDuplex } = await import("./command-duplex.ts");
+    const { commandDuplex } = await import("../net/command-duplex.ts");
     const duplex = await commandDuplex(proxyCommand);
     return { duplex, explain: (error) => withEnding(error, duplex.ending) };
   }
-  const explain = (error: unknown): unknown => error;
-  if (proxy === undefined) return { duplex: await tcpDuplex(options), explain };
-  const { proxyDuplex } = await import("./proxy/proxy-duplex.ts");
-  return { duplex: await proxyDuplex(proxy, options), explain };
+  if (proxy === undefined) return { duplex: await tcpDuplex(options) };
+  const { proxyDuplex } = await import("../net/proxy/proxy-duplex.ts");
+  return { duplex: await proxyDuplex(proxy, options) };
 }
 
 function withEnding(error: unknown, ending: string | undefined): unknown {
