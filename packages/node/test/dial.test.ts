@@ -189,21 +189,23 @@ describe("connecting", () => {
   });
 });
 
-describe("the addresses of a name", () => {
-  const virtualTime = (): void => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  /** Lets time pass, and the work that became due. */
-  const pass = async (milliseconds: number): Promise<void> => {
-    await vi.advanceTimersByTimeAsync(milliseconds);
-    await settled();
-  };
-  const refuse = (socket: Socket): void => void socket.destroy(systemError("ECONNREFUSED"));
-  /** Outcome of a connection attempt. */
-  const outcome = (promise: Promise<Socket>): Promise<unknown> =>
-    promise.then(
-      (socket) => socket,
-      (error: unknown) => error,
-    );
+const refuse = (socket: Socket): void => void socket.destroy(systemError("ECONNREFUSED"));
 
+/** Outcome of a connection attempt. */
+const outcome = (promise: Promise<Socket>): Promise<unknown> =>
+  promise.then(
+    (socket) => socket,
+    (error: unknown) => error,
+  );
+
+const virtualTime = (): void => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+/** Lets time pass, and the work that became due. */
+const pass = async (milliseconds: number): Promise<void> => {
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  await settled();
+};
+
+describe("the addresses of a name", () => {
   test("are tried 250 ms apart, with their families in turn, until one answers; the others are closed", async () => {
     virtualTime();
     names = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.1"];

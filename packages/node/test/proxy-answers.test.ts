@@ -19,7 +19,7 @@ function bytes(layout: string): Uint8Array {
   );
 }
 
-/** Passes the pieces to a dialogue. Returns the last step, with all that was sent and the unread pieces. */
+/** Passes the pieces to a dialogue. Returns the last step, with all bytes sent and the unread pieces. */
 function run(
   dialogue: ProxyDialogue,
   pieces: readonly Uint8Array[],

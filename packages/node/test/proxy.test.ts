@@ -102,8 +102,9 @@ describe.each(["socks5", "http"])("%s", (protocol) => {
   });
 
   test("a proxy that cannot be reached is named", async () => {
-    const { port, close } = await serve(() => {});
-    await close();
+    const closed = await serve(() => {});
+    await closed.close();
+    const { port } = closed;
     await expect(connect({ ...login, host: "db", proxy: `${protocol}://127.0.0.1:${port}` })).rejects.toMatchObject({
       code: "connection-failed",
       message: `the proxy: cannot connect to 127.0.0.1 port ${port}: connection refused; check that a server listens on this port`,
@@ -204,8 +205,6 @@ test("a name that cannot be sent to a proxy is `usage`", async () => {
 });
 
 describe("ways to a host", () => {
-  const usage = (message: string) => expect.objectContaining({ code: "usage", message });
-
   test.each<[Partial<ConnectOptions>, string]>([
     [{ proxy: "socks4://proxy" }, '`proxy` must be "socks5://host:port" or "http://host:port"'],
     [{ proxy: 7 as never }, '`proxy` must be "socks5://host:port" or "http://host:port"'],
@@ -226,9 +225,8 @@ describe("ways to a host", () => {
       "`proxy` cannot lead to a connected client in `via`",
     ],
   ])("%j is `usage`", (options, message) => {
-    expect(() => readRoute({ host: "db", user: "a", ...options })).toThrow(
-      usage(expect.stringContaining(message) as never),
-    );
+    const refused = expect.objectContaining({ code: "usage", message: expect.stringContaining(message) });
+    expect(() => readRoute({ host: "db", user: "a", ...options })).toThrow(refused as Error);
   });
 
   test("a jump host inherits `proxy`, `addressFamily` and `connectionAttempts`, not `proxyCommand`", () => {

@@ -6,13 +6,13 @@ import { bufferInputUntil } from "../net/buffer-input.ts";
 import { placeOf } from "../net/dial.ts";
 import { rejectingWithSshError } from "../net/failure.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
-import { openWay, type Way } from "../net/way.ts";
 import { whilePending } from "../net/while-pending.ts";
 import { Client } from "./client.ts";
 import { type Opened, throughClient, throughHop, timeOf } from "./jump.ts";
 import { CONNECT_OPTIONS, type ConnectOptions, type HopOptions, isStream } from "./options.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { hopError, type Login, type Route, readRoute } from "./route.ts";
+import { openWay, type Way } from "./way.ts";
 
 /**
  * Connects to an SSH server over TCP, optionally through jump hosts, verifies its host key and logs in. A text names a host of

@@ -13,18 +13,15 @@ import {
 import { bufferInputUntil } from "../net/buffer-input.ts";
 import { connectTimer, placeOf } from "../net/dial.ts";
 import { asSshError } from "../net/failure.ts";
-import type { Way } from "../net/way.ts";
 import type { Client } from "./client.ts";
 import type { Prepared } from "./prepare.ts";
 import { hopError } from "./route.ts";
+import type { Way } from "./way.ts";
 
 /** An open byte connection. */
-export interface Opened {
-  readonly duplex: Duplex;
+export interface Opened extends Way {
   /** Time at which opening it began, in milliseconds of `performance.now`. */
   readonly since: number;
-  /** Adds to the error of a login what ended the way to the host. */
-  readonly explain?: Way["explain"];
 }
 
 /** Returns the time limit for connecting and the part of it that has passed; `undefined` if none was given. */

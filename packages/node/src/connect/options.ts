@@ -37,9 +37,9 @@ import { checkKnownHosts, checkPaths, type KnownHostsOptions } from "../keys/kno
 import type { HostKeyUpdate } from "../keys/known-hosts-update.ts";
 import { checkConnectionAttempts, checkConnectTimeout, checkHost, checkLocalAddress, checkPort } from "../net/dial.ts";
 import { checkProxy } from "../net/proxy/proxy-url.ts";
-import { checkProxyCommand, type WayOptions } from "../net/way.ts";
 import type { Client } from "./client.ts";
 import { type EnvironmentOptions, environment } from "./environment.ts";
+import { checkProxyCommand, type WayOptions } from "./way.ts";
 
 /** Options that the users in the list add to `connect`. */
 export interface UserConnectOptions extends ForwardAgentOptions, EnvironmentOptions {}

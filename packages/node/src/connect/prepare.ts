@@ -22,8 +22,8 @@ import { agentRefused } from "../keys/forward-agent.ts";
 import { loadIdentities } from "../keys/identities.ts";
 import { type HostDecision, type HostOptions, knownHost } from "../keys/known-hosts.ts";
 import { pathsOf } from "../keys/known-hosts-options.ts";
-import type { WayOptions } from "../net/way.ts";
 import { CLIENT_USERS, type HopOptions } from "./options.ts";
+import type { WayOptions } from "./way.ts";
 
 /** A prepared SSH connection: it can send its first bytes as soon as the duplex is open. */
 export interface Prepared {

@@ -3,8 +3,8 @@ import { type ClientProvider, checkOptions } from "nacre/extend";
 import { splitHost } from "../config/split-host.ts";
 import { isHostAlone, placeOf } from "../net/dial.ts";
 import { asSshError } from "../net/failure.ts";
-import { checkBehindHop, checkOneWay } from "../net/way.ts";
 import { CONNECT_OPTIONS, type ConnectOptions, HOP_OPTIONS, type Hop, type HopOptions } from "./options.ts";
+import { checkBehindHop, checkOneWay } from "./way.ts";
 
 /** Connections that lead to a destination. */
 export interface Route {

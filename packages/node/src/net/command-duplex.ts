@@ -21,9 +21,9 @@ export interface CommandDuplex extends Duplex {
 }
 
 /**
- * Starts a command by the shell of `SHELL`, `/bin/sh` without one, and returns a byte connection over it (ssh_config(5), ProxyCommand). Its
- * stderr is this process's. When the connection is closed, the command gets SIGHUP, and SIGKILL a second later. `close` resolves when it has
- * ended. Rejects with `connection-failed` if it cannot be started.
+ * Starts a command by the shell of `SHELL`, `/bin/sh` without one, and returns a byte connection over it (ssh_config(5), ProxyCommand).
+ * Its stderr is this process's. When the connection is closed, the command gets SIGHUP, and SIGKILL a second later. `close` resolves when
+ * it has ended. Rejects with `connection-failed` if it cannot be started.
  */
 export async function commandDuplex(command: string): Promise<CommandDuplex> {
   const child = start(command);

@@ -1,14 +1,14 @@
 import { SshError } from "@nacre/wire";
 import type { Duplex } from "nacre/extend";
-import { dial, type TcpOptions } from "./dial.ts";
-import { socketDuplex } from "./socket-duplex.ts";
+import { dial, type TcpOptions } from "../net/dial.ts";
+import { socketDuplex } from "../net/socket-duplex.ts";
 
 /** Options of the way to a host. */
 export interface WayOptions extends TcpOptions {
   /**
-   * Proxy through which to connect to the host, or to the first jump host: `"socks5://host:port"` or `"http://host:port"` (HTTP CONNECT). It
-   * looks up the host's name. The URL may have a login, `"socks5://user:password@host:port"`, with special characters percent-encoded; it
-   * is sent to the proxy unencrypted. `localAddress` and `addressFamily` are then about the connection to the proxy.
+   * Proxy through which to connect to the host, or to the first jump host: `"socks5://host:port"`, or `"http://host:port"` for HTTP
+   * CONNECT. It looks up the host's name. The URL may have a login, `"socks5://user:password@host:port"`, with special characters
+   * percent-encoded; it is sent to the proxy unencrypted. `localAddress` and `addressFamily` are then about the connection to the proxy.
    */
   readonly proxy?: string | undefined;
   /**
@@ -24,8 +24,8 @@ export interface Way {
   readonly duplex: Duplex;
   /** Address of the host, if it was connected to over TCP. */
   readonly address?: string | undefined;
-  /** Returns the error of a login over it, with what ended the way. */
-  readonly explain: (error: unknown) => unknown;
+  /** Returns the error of a login over it, with how the command ended. */
+  readonly explain?: (error: unknown) => unknown;
 }
 
 /** Opens the way to a host. Rejects as `tcpDuplex` does; everything is then closed. */
@@ -33,17 +33,16 @@ export async function openWay(options: WayOptions): Promise<Way> {
   const { proxy, proxyCommand } = options;
   if (proxyCommand !== undefined) {
     // Most programs run no command and use no proxy.
-    const { commandDuplex } = await import("./command-duplex.ts");
+    const { commandDuplex } = await import("../net/command-duplex.ts");
     const duplex = await commandDuplex(proxyCommand);
     return { duplex, explain: (error) => withEnding(error, duplex.ending) };
   }
-  const explain = (error: unknown): unknown => error;
   if (proxy === undefined) {
     const socket = await dial(options);
-    return { duplex: socketDuplex(socket), address: socket.remoteAddress, explain };
+    return { duplex: socketDuplex(socket), address: socket.remoteAddress };
   }
-  const { proxyDuplex } = await import("./proxy/proxy-duplex.ts");
-  return { duplex: await proxyDuplex(proxy, options), explain };
+  const { proxyDuplex } = await import("../net/proxy/proxy-duplex.ts");
+  return { duplex: await proxyDuplex(proxy, options) };
 }
 
 function withEnding(error: unknown, ending: string | undefined): unknown {
