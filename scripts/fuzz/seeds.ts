@@ -17,6 +17,7 @@ export const pastFindings: readonly PastFinding[] = (
 
 /** Targets with the same input format as another target, whose seeds they use. */
 const SHARED: Readonly<Record<string, string>> = {
+  "host-key-lists": "known-hosts",
   "client-entry-point": "client-session",
   "server-entry-point": "server-session",
 };

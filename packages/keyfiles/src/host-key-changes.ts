@@ -26,11 +26,6 @@ export function hostKeyChangesWith(
   const { entries } = readKnownHosts(hmacSha1, files);
   const own = entries.filter((entry) => entry.matches(name));
   const others = entries.filter((entry) => !own.includes(entry));
-  const isAmong =
-    (blobs: readonly Uint8Array[]) =>
-    ({ blob }: KnownHostEntry): boolean =>
-      blobs.some((one) => equalBytes(one, blob));
-  const lineOf = ({ file, line }: KnownHostEntry): string => `${file}:${line}`;
 
   const written = own.find(({ marker, names }) => marker !== undefined || isWrittenByHand(names));
   // rule: host-keys-by-hand
@@ -42,6 +37,14 @@ export function hostKeyChangesWith(
   const shared = others.find(isAmong(removed.map(({ blob }) => blob)));
   if (shared !== undefined) return `${lineOf(shared)} has an old key under another name`;
   return { added: keys.filter((blob) => !own.some(isAmong([blob]))), removed };
+}
+
+function isAmong(blobs: readonly Uint8Array[]): (entry: KnownHostEntry) => boolean {
+  return ({ blob }) => blobs.some((one) => equalBytes(one, blob));
+}
+
+function lineOf({ file, line }: KnownHostEntry): string {
+  return `${file}:${line}`;
 }
 
 /** Returns whether a person wrote these names: programs write a name, a name and an address, or a hash. */

@@ -146,22 +146,26 @@ describe("a command for known hosts", () => {
     const signal = AbortSignal.timeout(100);
     const { options } = await fileOf("", { command: () => [hangs], signal });
     expect(await codeOf(knownHost(options))).toBe("aborted");
+    const slow = await fileOf("", { command: () => [hangs], commandTimeout: 100 });
+    await expect(knownHost(slow.options)).rejects.toThrow("has not ended within 100 ms");
     await sleep(1200);
     expect(await readdir(folder)).toEqual([]);
   });
 });
 
+/** Returns the code of the error of a command with these lines. */
+async function commandOutcome(...lines: string[]): Promise<string> {
+  const path = await script(...lines);
+  const { options } = await fileOf("", { command: () => [path] });
+  return codeOf(knownHost(options));
+}
+
 test("known hosts: the command · client", async () => {
-  const outcome = async (...lines: string[]): Promise<string> => {
-    const path = await script(...lines);
-    const { options } = await fileOf("", { command: () => [path] });
-    return codeOf(knownHost(options));
-  };
-  expect(await outcome(`printf '%s' '${line("example.org", first)}'`)).toBe("no error");
-  expect(await outcome(`printf '%s' '${line("example.org", first)}'`, "exit 3")).toBe("host-key-refused");
-  expect(await outcome("yes")).toBe("host-key-refused");
-  expect(await outcome("head -c 2000000 /dev/zero")).toBe("host-key-refused");
-  expect(await outcome("kill -9 $$")).toBe("host-key-refused");
+  expect(await commandOutcome(`printf '%s' '${line("example.org", first)}'`)).toBe("no error");
+  expect(await commandOutcome(`printf '%s' '${line("example.org", first)}'`, "exit 3")).toBe("host-key-refused");
+  expect(await commandOutcome("yes")).toBe("host-key-refused");
+  expect(await commandOutcome("head -c 2000000 /dev/zero")).toBe("host-key-refused");
+  expect(await commandOutcome("kill -9 $$")).toBe("host-key-refused");
 });
 
 test("known hosts: the address · client", async () => {
@@ -185,9 +189,10 @@ test("known hosts: the address · client", async () => {
   expect(await readFile(file, "utf8")).toBe(line("[example.org]:2222,[192.0.2.7]:2222", first));
 });
 
+const at = (address: string | undefined) => ({ trustLoopback: true, address: () => address });
+
 test("`trustLoopback` accepts every key at an address of this machine", async () => {
   const text = line("example.org", second);
-  const at = (address: string | undefined) => ({ trustLoopback: true, address: () => address });
   expect(await verdict(text, first, at("127.0.0.1"))).toBe(true);
   expect(await verdict(text, first, at("::1"))).toBe(true);
   expect(await verdict(text, first, at("192.0.2.7"))).toBe("host-key-changed");
@@ -212,34 +217,42 @@ test("known hosts: revoked keys · client", async () => {
   expect(await codeOf(withoutRevoked(["/nonexistent/list"], undefined, () => true))).toBe("file-unreadable");
 });
 
-describe("host keys that a server replaces", () => {
-  /** Updates a file whose host has `first`. Returns its text, and the updates that were asked about. */
-  async function update(
-    text: string,
-    keys: readonly PrivateKey[],
-    { proves = true, isTrusted = true, answer = true, meanwhile = async () => {}, ...changes }: Update = {},
-  ) {
-    const { file, options, warnings } = await fileOf(text, changes);
-    const asked: HostKeyUpdate[] = [];
-    const proved: (readonly Uint8Array[])[] = [];
-    const all = keys.map(({ publicKey }) => publicKey.blob);
-    const announced: AnnouncedHostKeys = {
-      all,
-      verifiable: all.filter((blob) => blob !== ecdsa.publicKey.blob),
-      prove: async (some) => {
-        proved.push(some);
-        await meanwhile(file);
-        if (!proves) throw new Error("no proof");
-      },
-    };
-    const ask = (change: HostKeyUpdate): boolean => {
-      asked.push(change);
-      return answer as boolean;
-    };
-    await hostKeyUpdater(options, () => isTrusted, ask)(announced);
-    return { text: await readFile(file, "utf8"), asked, proved, warnings, file };
-  }
+/** How an update goes: the server's proof, the user's file and answer, and what happens to the file before the proof. */
+interface Update extends Partial<HostOptions> {
+  readonly proves?: boolean;
+  readonly isTrusted?: boolean;
+  readonly answer?: unknown;
+  readonly meanwhile?: (file: string) => Promise<void>;
+}
 
+/** Updates a file whose host has `first`. Returns its text, and the updates that were asked about. */
+async function update(
+  text: string,
+  keys: readonly PrivateKey[],
+  { proves = true, isTrusted = true, answer = true, meanwhile = async () => {}, ...changes }: Update = {},
+) {
+  const { file, options, warnings } = await fileOf(text, changes);
+  const asked: HostKeyUpdate[] = [];
+  const proved: (readonly Uint8Array[])[] = [];
+  const all = keys.map(({ publicKey }) => publicKey.blob);
+  const announced: AnnouncedHostKeys = {
+    all,
+    verifiable: all.filter((blob) => blob !== ecdsa.publicKey.blob),
+    prove: async (some) => {
+      proved.push(some);
+      await meanwhile(file);
+      if (!proves) throw new Error("no proof");
+    },
+  };
+  const ask = (change: HostKeyUpdate): boolean => {
+    asked.push(change);
+    return answer as boolean;
+  };
+  await hostKeyUpdater(options, { isTrusted: () => isTrusted }, ask)(announced);
+  return { text: await readFile(file, "utf8"), asked, proved, warnings, file };
+}
+
+describe("host keys that a server replaces", () => {
   test("are added and removed after a proof and a yes", async () => {
     const text = `# a comment\n${line("example.org", first)}${line("example.org", third)}${line("elsewhere.org", userKey)}`;
     const { text: now, asked, proved } = await update(text, [first, second]);
@@ -318,14 +331,6 @@ describe("host keys that a server replaces", () => {
   });
 });
 
-/** How an update goes: the server's proof, the user's file and answer, and what happens to the file before the proof. */
-interface Update extends Partial<HostOptions> {
-  readonly proves?: boolean;
-  readonly isTrusted?: boolean;
-  readonly answer?: unknown;
-  readonly meanwhile?: (file: string) => Promise<void>;
-}
-
 /** A server with two host keys, and what it was asked to decide. */
 async function server(hostKeys: readonly PrivateKey[]) {
   const methods: string[] = [];
@@ -344,7 +349,7 @@ async function server(hostKeys: readonly PrivateKey[]) {
       session.stdout.write(session.command ?? "");
       return 0;
     },
-  } as Parameters<typeof listen>[0]);
+  });
   onTestFinished(() => running.close());
   return { port: running.address.port, methods };
 }

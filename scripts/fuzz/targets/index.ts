@@ -3,7 +3,7 @@ import { agentTargets } from "./agent-protocol.ts";
 import { commandLines } from "./command-lines.ts";
 import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
 import { keyExchange } from "./key-exchange.ts";
-import { authorizedKeys, expiryTimes, knownHosts, publicKeyLines } from "./key-lists.ts";
+import { authorizedKeys, expiryTimes, hostKeyLists, knownHosts, publicKeyLines } from "./key-lists.ts";
 import { publicKeys, signatures } from "./keys.ts";
 import { messages, structures } from "./messages.ts";
 import { extInfo, identification, kexinit } from "./negotiation.ts";
@@ -36,6 +36,7 @@ export const targets: readonly Target[] = [
   privateKeyBodies,
   publicKeyLines,
   knownHosts,
+  hostKeyLists,
   authorizedKeys,
   expiryTimes,
   terminalModes,

@@ -7,9 +7,18 @@ import {
   parsePublicKeyLine,
   removeKnownHost,
 } from "@nacre/keyfiles";
+import {
+  hostKeyChangesWith,
+  keepHostKeysWith,
+  linesOf,
+  parseRevokedKeys,
+  readKnownHostsLine,
+} from "@nacre/keyfiles/internal";
 import { generateEd25519 } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
+import { equalBytes } from "@nacre/wire";
 import { parseExpiryTime, utcTime } from "../../../packages/keyfiles/src/expiry-time.ts";
+import { hmacSha1 } from "../../../packages/keyfiles/src/hashed-names.ts";
 import { attempt, expectEqual, expectSafe, expectTrue } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";
 import { Input, latin1 } from "../input.ts";
@@ -56,6 +65,28 @@ export const knownHosts: Target = {
         `a line for ${host} is left`,
       );
     }
+  },
+};
+
+/** A known_hosts file as keygen takes it apart, the changes that a server's keys make to it, and a list of revoked keys. */
+export const hostKeyLists: Target = {
+  name: "host-key-lists",
+  run: (bytes) => {
+    const text = latin1(bytes);
+    for (const line of linesOf(text)) {
+      const read = readKnownHostsLine(line, hmacSha1);
+      if (read.kind === "entry") expectTrue(line.endsWith(read.key), "a key is not the end of its line");
+    }
+    for (const { host, port } of PLACES) {
+      hostKeyChangesWith(hmacSha1, host, port, [KEY.blob], { name: "known_hosts", text });
+      const kept = keepHostKeysWith(hmacSha1, text, host, port, [KEY.blob]);
+      const left = parseKnownHosts({ name: "known_hosts", text: kept }).find(host, port);
+      expectTrue(
+        left.every(({ marker, blob }) => marker !== undefined || equalBytes(blob, KEY.blob)),
+        `an old key of ${host} is left`,
+      );
+    }
+    attempt(() => parseRevokedKeys(text));
   },
 };
 

@@ -27,7 +27,6 @@ interface Outcome {
 export async function editKnownHosts(parsed: Arguments): Promise<number> {
   const file = expandHome(parsed.file);
   const shown = escapeText(file);
-  const say = (text: string): void => void process.stderr.write(`${text}\n`);
   let text: string;
   try {
     text = await readFile(file, "latin1");
@@ -65,6 +64,10 @@ export async function editKnownHosts(parsed: Arguments): Promise<number> {
     say("Delete this file to ensure privacy of hostnames");
   }
   return 0;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 /** Adds what `-F` prints of a line. */

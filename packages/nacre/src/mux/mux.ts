@@ -56,6 +56,8 @@ export type GlobalReply =
 export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   /** Drives the protocol machine over the byte connection. */
   readonly engine: Engine<E>;
+  /** Whether this side opens sessions only, and sends no global requests: the server may be false. */
+  isRestricted = false;
   readonly #side: MuxSide<E>;
   /** Acceptors of the peer's channel opens, by channel type. */
   readonly #acceptors = new Map<string, ChannelAcceptor>();
@@ -67,21 +69,10 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   #opens: Map<number, OpenHandler> | undefined;
   /** Callbacks of pending global requests by request number. */
   #requests: Map<number, (reply: GlobalReply) => void> | undefined;
-  #isRestricted = false;
 
   constructor(duplex: Duplex, machine: DrivenMachine<E>, side: MuxSide<E>) {
     this.engine = new Engine(duplex, machine, this);
     this.#side = side;
-  }
-
-  /** Whether this side opens sessions only: the host key is not the known one. */
-  get isRestricted(): boolean {
-    return this.#isRestricted;
-  }
-
-  /** Opens sessions only from now on, and sends no global requests. */
-  restrict(): void {
-    this.#isRestricted = true;
   }
 
   /**
@@ -243,8 +234,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   }
 
   #assertUnrestricted(): void {
-    if (this.#isRestricted)
-      throw new SshError("host-key-changed", "forwarding is off, because the host key has changed");
+    if (this.isRestricted) throw new SshError("host-key-changed", "only sessions: the host key has changed");
   }
 
   #assertAlive(): void {

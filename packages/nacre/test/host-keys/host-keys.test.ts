@@ -38,7 +38,12 @@ class Announced {
 
   constructor({ maxHostKeys = 32 } = {}) {
     hostKeysClient.begin({
-      options: { updateHostKeys: async (announced: AnnouncedHostKeys) => void this.announced.push(announced) },
+      options: {
+        updateHostKeys: {
+          algorithms: defaultSignatureAlgorithms,
+          update: async (announced: AnnouncedHostKeys) => void this.announced.push(announced),
+        },
+      },
       limits: { maxHostKeys },
       mux: {
         onGlobalRequest: (name: string, handler: GlobalRequestHandler) => this.#handlers.set(name, handler),
@@ -47,12 +52,11 @@ class Announced {
           onReply(this.reply);
         },
       },
-      exchange: {
+      server: {
         sessionId,
         negotiated: { hostKey: defaultSignatureAlgorithms.find(({ name }) => name === "ssh-ed25519") },
-        hostKey: blobOf(current),
-        hostKeyAlgorithms: defaultSignatureAlgorithms,
       },
+      hostKey: blobOf(current),
     } as never);
   }
 
@@ -63,7 +67,7 @@ class Announced {
     return this.announced.at(-1);
   }
 
-  /** Announces keys, and asks for proofs of all but the current one. Returns the code of the error. */
+  /** Announces keys, and asks for proofs of the other keys. Returns the code of the error. */
   async prove(keys: readonly PrivateKey[], proofs: readonly Uint8Array[]): Promise<string> {
     const announced = this.announce(strings([current, ...keys].map(blobOf)));
     this.reply = { success: true, data: strings(proofs) };

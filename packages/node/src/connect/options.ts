@@ -107,9 +107,9 @@ export interface ConnectOptions
   /**
    * How to verify the host key. By default it is looked up in known_hosts, and an unknown host is refused (`host-key-unknown`).
    * `"accept-new"` accepts and adds unknown hosts. `"restrict-changed"` also goes on, with a warning, when the key of a known host has
-   * changed, but without passwords, keyboard-interactive, agent forwarding and forwarded connections, as `ssh` with StrictHostKeyChecking no.
-   * One or more fingerprints in the format of `ssh-keygen -l` (`"SHA256:…"`) pin the key, and a function decides about it; it also gets the
-   * `host` and `port`. In both cases known_hosts is not read.
+   * changed, but without passwords, keyboard-interactive, agent forwarding and forwarded connections, as `ssh` does with
+   * StrictHostKeyChecking no; with `reconnect` it refuses a changed key. One or more fingerprints in the format of `ssh-keygen -l`
+   * (`"SHA256:…"`) pin the key, and a function decides about it; it also gets the `host` and `port`. In both cases known_hosts is not read.
    */
   readonly hostKey?: HostKeyOption;
   /** Name of the host in known_hosts, in place of the host and port (ssh_config(5), HostKeyAlias). */

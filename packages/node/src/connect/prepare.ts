@@ -20,8 +20,8 @@ import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountHome, accountName } from "../keys/account.ts";
 import { agentRefused } from "../keys/forward-agent.ts";
 import { loadIdentities } from "../keys/identities.ts";
-import { type HostDecision, type HostOptions, knownHost } from "../keys/known-hosts.ts";
-import { pathsOf } from "../keys/known-hosts-options.ts";
+import { type HostOptions, knownHost } from "../keys/known-hosts.ts";
+import { asOptions, pathsOf } from "../keys/known-hosts-options.ts";
 import { CLIENT_USERS, type HopOptions } from "./options.ts";
 import type { WayOptions } from "./way.ts";
 
@@ -121,7 +121,7 @@ async function withKnownHosts(
   const decided = restrictChanged ? undefined : explicitHostKey(hostKey, { host, port: options.port });
   if (decided !== undefined) return { hostKey: decided, algorithms, updateHostKeys: undefined };
   const hostOptions: HostOptions = {
-    ...(typeof knownHosts === "string" || Array.isArray(knownHosts) ? { files: knownHosts } : knownHosts),
+    ...asOptions(knownHosts),
     ...context,
     host,
     alias: hostKeyAlias,
@@ -132,17 +132,14 @@ async function withKnownHosts(
   return {
     hostKey: known.verify,
     algorithms: { ...algorithms, hostKeys: known.order(algorithms.hostKeys) },
-    updateHostKeys: updateHostKeys === false ? undefined : await updater(hostOptions, known, updateHostKeys),
+    updateHostKeys:
+      updateHostKeys === false
+        ? undefined
+        : {
+            algorithms: algorithms.hostKeys,
+            update: (await import("../keys/known-hosts-update.ts")).hostKeyUpdater(hostOptions, known, updateHostKeys),
+          },
   };
-}
-
-async function updater(
-  options: HostOptions,
-  { isTrusted }: HostDecision,
-  ask: NonNullable<HopOptions["updateHostKeys"]>,
-): Promise<HostKeysConnectOptions["updateHostKeys"]> {
-  const { hostKeyUpdater } = await import("../keys/known-hosts-update.ts");
-  return hostKeyUpdater(options, isTrusted, typeof ask === "function" ? ask : true);
 }
 
 async function defaultsOf(crypto: CryptoChoice | undefined): Promise<CryptoProvider["algorithms"]> {

@@ -67,7 +67,7 @@ function withUnknownHost(hop: HopOptions, unknownHost: NonNullable<HopOptions["u
   return { ...hop, unknownHost, ...(acceptsNew(hop) && { hostKey: undefined }) };
 }
 
-/** Returns whether unknown hosts are accepted. A changed key ends a client that connects again, whatever was accepted at first. */
+/** Returns whether unknown hosts are accepted. With `reconnect`, a changed key is refused at any time. */
 function acceptsNew({ hostKey }: HopOptions): boolean {
   return hostKey === "accept-new" || hostKey === "restrict-changed";
 }

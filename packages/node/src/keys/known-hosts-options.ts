@@ -6,7 +6,7 @@ import { checkOptions, type OptionRows } from "nacre/extend";
 export interface KnownHostsOptions {
   /**
    * Path or paths of the user's known_hosts files; default `~/.ssh/known_hosts`. The first gets new keys. Missing files count as empty; an
-   * empty list is no file.
+   * empty list means none.
    */
   readonly files?: string | readonly string[] | undefined;
   /** Path or paths of files that are only read; default `/etc/ssh/ssh_known_hosts`, or none if `files` is given. */
@@ -55,6 +55,13 @@ export function checkKnownHosts(knownHosts: unknown): void {
     checkOptions(knownHosts, ROWS, "`knownHosts`");
   else checkPaths(knownHosts);
 }
+
+/** Returns the options that paths of files stand for, or those that are given. */
+export function asOptions(knownHosts: string | readonly string[] | KnownHostsOptions | undefined): KnownHostsOptions {
+  return typeof knownHosts === "string" || isList(knownHosts) ? { files: knownHosts } : { ...knownHosts };
+}
+
+const isList = (value: unknown): value is readonly string[] => Array.isArray(value);
 
 /** Returns the paths of an option; `undefined` if it is not given. */
 export function pathsOf(paths: string | readonly string[] | undefined): readonly string[] | undefined {

@@ -5,7 +5,16 @@ import { equalBytes, escapeText, Reader, SshError } from "@nacre/wire";
 import type { AnnouncedHostKeys } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { withFileLock } from "./file-lock.ts";
-import { type HostOptions, hmacSha1, hostOf, lookedUp, readTexts, userFiles, withKey } from "./known-hosts.ts";
+import {
+  type HostDecision,
+  type HostOptions,
+  hmacSha1,
+  hostOf,
+  lookedUp,
+  readTexts,
+  userFiles,
+  withKey,
+} from "./known-hosts.ts";
 
 /** Host keys that a server wants to replace, after it has proved the new ones. */
 export interface HostKeyUpdate {
@@ -24,18 +33,18 @@ export interface UpdatedHostKey {
 }
 
 /**
- * Returns the function that replaces a host's keys in known_hosts once the server has announced and proved them. `isTrusted` tells whether
- * the user's files had the key of the connection. Failures become warnings.
+ * Returns the function that replaces a host's keys in known_hosts once the server has announced and proved them. `known` tells whether the
+ * user's files had the key of the connection. Failures become warnings.
  */
 export function hostKeyUpdater(
   options: HostOptions,
-  isTrusted: () => boolean,
+  known: Pick<HostDecision, "isTrusted">,
   ask: true | ((update: HostKeyUpdate) => boolean | Promise<boolean>),
 ): (announced: AnnouncedHostKeys) => Promise<void> {
   const { host, port } = options;
   return async ({ all, verifiable, prove }) => {
     // rule: host-keys-trusted
-    if (!isTrusted()) return;
+    if (!known.isTrusted()) return;
     /** Returns the changes to make; `undefined` for none. */
     const changes = async (): Promise<HostKeyChanges | undefined> => {
       const found = hostKeyChangesWith(hmacSha1, ...lookedUp(options), all, ...(await readTexts(userFiles(options))));

@@ -17,6 +17,7 @@ import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
+import type { CommandLimits } from "./known-hosts-command.ts";
 import { type HostKeyLookup, type KnownHostsOptions, pathsOf } from "./known-hosts-options.ts";
 
 /** Default known_hosts files: OpenSSH's first ones. */
@@ -26,7 +27,7 @@ const GLOBAL_FILE = "/etc/ssh/ssh_known_hosts";
 /** Ignored lines that are named one by one: a file that is no known_hosts file has thousands. */
 const MAX_PROBLEMS = 10;
 
-export interface HostOptions extends KnownHostsOptions {
+export interface HostOptions extends KnownHostsOptions, CommandLimits {
   readonly host: string;
   readonly port: number;
   /** Name to look up and store in place of the host and port. */
@@ -39,7 +40,6 @@ export interface HostOptions extends KnownHostsOptions {
   readonly restrictChanged?: boolean | undefined;
   /** Returns the address that the TCP connection was made to, if it was. */
   readonly address?: (() => string | undefined) | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly warn: (text: string) => void;
 }
 
@@ -170,11 +170,11 @@ export function readTexts(
 
 /** Reads the files, and the lines that the command prints. */
 async function readKnownHosts(options: HostOptions, lookup: Omit<HostKeyLookup, "name">): Promise<KnownHosts> {
-  const { command, signal } = options;
+  const { command } = options;
   const texts = [...(await readTexts(filesOf(options)))];
   if (command !== undefined) {
     const { runKnownHostsCommand } = await import("./known-hosts-command.ts");
-    const text = await runKnownHostsCommand(command({ ...lookup, name: hostName(...lookedUp(options)) }), signal);
+    const text = await runKnownHostsCommand(command({ ...lookup, name: hostName(...lookedUp(options)) }), options);
     texts.push({ name: "the output of the command", path: undefined, text });
   }
   return parseKnownHostsWith(hmacSha1, ...texts);

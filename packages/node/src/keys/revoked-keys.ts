@@ -5,8 +5,8 @@ import type { HostKeyVerifier } from "nacre/extend";
 import { expandHome, inFile, readIfThere } from "./files.ts";
 
 /**
- * Returns `verify` with a check before it that refuses keys in these lists (ssh_config(5), RevokedHostKeys). Rejects if a list is missing or
- * cannot be read (`file-unreadable`) or understood (`file-malformed`): it might name any key.
+ * Returns `verify` with a check before it that refuses keys in these lists (ssh_config(5), RevokedHostKeys). Rejects if a list is missing
+ * or cannot be read (`file-unreadable`) or understood (`file-malformed`): it might name any key.
  */
 export async function withoutRevoked(
   files: readonly string[],

@@ -113,7 +113,7 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
         this.#ask(
           () => this.#decideHostKey(hostKey),
           (verdict) => {
-            if (verdict === "restricted") this.mux.restrict();
+            if (verdict === "restricted") this.mux.isRestricted = true;
             this.#machine.answerHostKey(event.token, verdict);
           },
         );
@@ -163,17 +163,11 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
     const options = this.#options;
     for (const [channelType, handler] of Object.entries(options.channels ?? {}))
       this.mux.accept(channelType, (open) => callOpenHandler(handler, open));
-    const exchange = {
-      sessionId: this.#machine.sessionId!,
-      negotiated: this.#machine.negotiated!,
-      hostKey: this.#hostKey!.blob,
-      hostKeyAlgorithms: options.algorithms.hostKeys,
-    };
     this.#parts =
       options.users?.begin(options, {
         mux: this.mux,
-        exchange,
         server: this.#machine,
+        hostKey: this.#hostKey!.blob,
         refused: (name) => this.refused(name),
       }) ?? [];
   }

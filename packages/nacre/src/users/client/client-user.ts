@@ -1,6 +1,4 @@
-import type { SignatureAlgorithm } from "@nacre/keys/internal";
 import type { ClientProtocol, ClientProtocolEvent, Limits } from "@nacre/protocol";
-import type { NegotiatedAlgorithms } from "@nacre/transport";
 import type { LimitRanges, SshError } from "@nacre/wire";
 import type { Mux } from "../../mux/mux.ts";
 import type { ScopedRows } from "../../options/schema.ts";
@@ -13,24 +11,15 @@ export interface ClientUserTypes {
   readonly limits: object;
 }
 
-/** The key exchange that a connection began with. */
-export interface FirstExchange {
-  readonly sessionId: Uint8Array;
-  readonly negotiated: NegotiatedAlgorithms;
-  /** Public key blob of the server's host key, which was accepted. */
-  readonly hostKey: Uint8Array;
-  /** Signature algorithms that were offered for host keys. */
-  readonly hostKeyAlgorithms: readonly SignatureAlgorithm[];
-}
-
 /** A logged-in connection, as a user sees it. */
 export interface ClientContext<T extends ClientUserTypes = ClientUserTypes> {
   readonly options: T["options"];
   readonly limits: Limits & T["limits"];
   readonly mux: Mux<ClientProtocolEvent>;
-  readonly exchange: FirstExchange;
-  /** What the server proved and announced. */
-  readonly server: Pick<ClientProtocol, "serverProof" | "announces">;
+  /** What the server proved and announced, and the connection that it is about. */
+  readonly server: Pick<ClientProtocol, "sessionId" | "negotiated" | "serverProof" | "announces">;
+  /** Public key blob of the server's host key, which was accepted. */
+  readonly hostKey: Uint8Array;
   /** Call it with the type of each channel that the user refuses. */
   refused(this: void, channelType: string): void;
 }

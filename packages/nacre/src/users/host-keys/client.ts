@@ -1,3 +1,4 @@
+import type { SignatureAlgorithm } from "@nacre/keys/internal";
 import { equalBytes, MAX_UINT32, Reader, SshError, Writer } from "@nacre/wire";
 import type { ClientContext, ClientPart, ClientUser } from "../client/client-user.ts";
 
@@ -14,16 +15,23 @@ export interface AnnouncedHostKeys {
    * Asks the server to prove that it holds the private keys of these keys. Rejects unless every proof is valid: with `bad-signature`, or
    * the error that ended the connection.
    */
-  prove(keys: readonly Uint8Array[]): Promise<void>;
+  readonly prove: (keys: readonly Uint8Array[]) => Promise<void>;
 }
 
 /** Options of `connect` for new host keys. */
 export interface HostKeysConnectOptions {
+  readonly updateHostKeys?: HostKeysUpdater | undefined;
+}
+
+/** Replaces the host keys that a client knows of a server. */
+export interface HostKeysUpdater {
+  /** Signature algorithms of host keys: those offered for the connection. */
+  readonly algorithms: readonly SignatureAlgorithm[];
   /**
-   * Called at most once for a connection, when the server has announced its host keys. Store none before `prove` has resolved. What it
-   * rejects with is ignored.
+   * Called at most once for a connection, when the server has announced its host keys. Store none before `prove` has resolved. A rejection
+   * is ignored.
    */
-  readonly updateHostKeys?: ((announced: AnnouncedHostKeys) => Promise<void>) | undefined;
+  update(announced: AnnouncedHostKeys): Promise<void>;
 }
 
 /** Limits of announced host keys. */
@@ -39,7 +47,7 @@ export interface HostKeysClientTypes {
 
 /** Replacement of host keys: a server announces all its keys and proves them. */
 export const hostKeysClient: ClientUser<HostKeysClientTypes> = {
-  options: { updateHostKeys: { type: "function", scope: "machine" } },
+  options: { updateHostKeys: { type: "object", scope: "machine" } },
   limits: { maxHostKeys: { default: 32, least: 0, most: MAX_UINT32, unit: "keys" } },
   isUsed: ({ updateHostKeys }) => updateHostKeys !== undefined,
   channels: [],
@@ -60,7 +68,7 @@ class HostKeyUpdates implements ClientPart {
       this.#isAnnounced = true;
       const announced = this.#read(request.data);
       // The connection is as good without new keys, so an update that fails leaves it alone.
-      if (announced !== undefined) context.options.updateHostKeys!(announced).catch(() => {});
+      if (announced !== undefined) context.options.updateHostKeys!.update(announced).catch(() => {});
     });
   }
 
@@ -70,18 +78,17 @@ class HostKeyUpdates implements ClientPart {
 
   closed(): void {}
 
-  /** Reads an announcement. Returns `undefined` if it is malformed or too long, names a key twice, or leaves out the key of this connection. */
+  /** Reads an announcement. Returns `undefined` if it is malformed or too long, repeats a key, or lacks the key of this connection. */
   #read(data: Uint8Array): AnnouncedHostKeys | undefined {
-    const { limits, exchange } = this.#context;
+    const { limits, hostKey, options } = this.#context;
     const all = readStrings(data, limits.maxHostKeys);
     if (all === undefined) return undefined;
     const count = (key: Uint8Array): number => all.filter((one) => equalBytes(one, key)).length;
     // rule: host-keys-current
-    if (count(exchange.hostKey) !== 1) return undefined;
+    if (count(hostKey) !== 1) return undefined;
     if (all.some((key) => count(key) !== 1)) return undefined;
-    const verifiable = all.filter((key) =>
-      exchange.hostKeyAlgorithms.some(({ keyFormat }) => keyFormat === formatOf(key)),
-    );
+    const { algorithms } = options.updateHostKeys!;
+    const verifiable = all.filter((key) => algorithms.some(({ keyFormat }) => keyFormat === formatOf(key)));
     return { all, verifiable, prove: (keys) => this.#prove(keys) };
   }
 
@@ -106,14 +113,15 @@ class HostKeyUpdates implements ClientPart {
   }
 
   #isProof(key: Uint8Array, signature: Uint8Array): boolean {
-    const { sessionId, negotiated, hostKeyAlgorithms } = this.#context.exchange;
+    const { options, server } = this.#context;
     const format = formatOf(key);
     // An RSA key signs with the algorithm of the key exchange, if that was an RSA key's.
+    const negotiated = server.negotiated!.hostKey;
     const algorithms =
-      negotiated.hostKey.keyFormat === format
-        ? [negotiated.hostKey]
-        : hostKeyAlgorithms.filter(({ keyFormat }) => keyFormat === format);
-    const data = new Writer(512).string(PROOF).string(sessionId).string(key).finish();
+      negotiated.keyFormat === format
+        ? [negotiated]
+        : options.updateHostKeys!.algorithms.filter(({ keyFormat }) => keyFormat === format);
+    const data = new Writer(512).string(PROOF).string(server.sessionId!).string(key).finish();
     return algorithms.some((algorithm) => {
       try {
         // rule: host-key-proof
