@@ -37,6 +37,8 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
   noHostAuthenticationForLocalhost: knownHosts,
   hostKeyAlias: (hostKeyAlias) => ({ hostKeyAlias }),
   revokedHostKeys: (paths) => (paths.length === 0 ? {} : { revokedHostKeys: paths }),
+  // With `ask`, a function that the caller passes decides, and without one no file changes.
+  updateHostKeys: (mode) => (mode === "yes" ? { updateHostKeys: true } : {}),
   // With `ask`, the callback `unknownHost` decides, and without one an unknown host is refused, as with `yes`.
   strictHostKeyChecking: (mode) =>
     mode === "accept-new" ? { hostKey: mode } : mode === "no" ? { hostKey: "restrict-changed" } : {},

@@ -125,6 +125,7 @@ async function withKnownHosts(
     ...context,
     host,
     alias: hostKeyAlias,
+    commandTimeout: options.commandTimeout,
     unknownHost: restrictChanged || hostKey === "accept-new" ? () => true : unknownHost,
     restrictChanged,
   };
