@@ -140,15 +140,15 @@ describe("a command for known hosts", () => {
 
   test("and what it started end with it, and with the attempt", async () => {
     const folder = await temporaryFolder();
-    const path = await script(`(sleep 1; touch ${folder}/alive) &`, "echo");
+    const path = await script(`(sleep 3; touch ${folder}/alive) &`, "echo");
     await fileOf("", { command: () => [path] }).then(({ options }) => knownHost(options));
-    const hangs = await script(`sleep 1; touch ${folder}/alive`);
+    const hangs = await script(`sleep 2; touch ${folder}/alive`);
     const signal = AbortSignal.timeout(100);
     const { options } = await fileOf("", { command: () => [hangs], signal });
     expect(await codeOf(knownHost(options))).toBe("aborted");
     const slow = await fileOf("", { command: () => [hangs], commandTimeout: 100 });
     await expect(knownHost(slow.options)).rejects.toThrow("has not ended within 100 ms");
-    await sleep(1200);
+    await sleep(2500);
     expect(await readdir(folder)).toEqual([]);
   });
 });
