@@ -19,3 +19,4 @@ export { resolveConfig } from "./resolve.ts";
 export { ALL_KEYWORDS } from "./state.ts";
 export { type Environment, type ExpandProblem, expandText, type Tokens } from "./tokens.ts";
 export type * from "./values.ts";
+export { splitWords } from "./words.ts";

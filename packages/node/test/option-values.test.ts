@@ -44,6 +44,8 @@ const CONNECT: Accepted = {
   commandTimeout: ["number"],
   jumpOptions: FUNCTION,
   env: ["object"],
+  identityFiles: ["array", "array of strings"],
+  identitiesOnly: BOOLEAN,
   agent: [...BOOLEAN, ...STRING],
   addKeysToAgent: [...BOOLEAN, "object"],
   passphrase: [...STRING, "function"],

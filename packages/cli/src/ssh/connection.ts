@@ -126,6 +126,8 @@ function common(values: ConfigValues, words: ConnectionArguments, asking: Questi
       if (logLevel === "ERROR") return;
       show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true }));
     },
+    // Also where no file sets it: ssh's default is yes.
+    updateHostKeys: values.updateHostKeys === "yes",
     warn: (text) => say(`nacre: ${text}`),
   };
 }

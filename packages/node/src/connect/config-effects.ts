@@ -37,24 +37,6 @@ const EFFECTS: Effects = {
     applies: (bits) => bits > 2048,
     reason: "RSA keys have 2048 bits or more, and no other bound can be set",
   },
-  hostKeyAlias: {
-    keyword: "HostKeyAlias",
-    outcome: "fail",
-    applies: isSet,
-    reason: "known_hosts is searched for the name of the host alone",
-  },
-  revokedHostKeys: {
-    keyword: "RevokedHostKeys",
-    outcome: "fail",
-    applies: (paths) => paths.length > 0,
-    reason: "mark revoked keys in known_hosts",
-  },
-  knownHostsCommand: {
-    keyword: "KnownHostsCommand",
-    outcome: "fail",
-    applies: isSet,
-    reason: "keys of hosts are read from files alone",
-  },
   pkcs11Provider: {
     keyword: "PKCS11Provider",
     outcome: "warn",
@@ -73,17 +55,17 @@ const EFFECTS: Effects = {
     applies: isSet,
     reason: "SHA-1 signatures are never made, and other algorithms cannot be chosen",
   },
+  addKeysToAgent: {
+    keyword: "AddKeysToAgent",
+    outcome: "warn",
+    applies: ({ mode }) => mode === "ask",
+    reason: "no question can be asked; use `confirm`",
+  },
   verifyHostKeyDNS: {
     keyword: "VerifyHostKeyDNS",
     outcome: "warn",
     applies: (mode) => mode !== "no",
     reason: "host keys are not looked up in the DNS",
-  },
-  checkHostIP: {
-    keyword: "CheckHostIP",
-    outcome: "warn",
-    applies: (checks) => checks,
-    reason: "known_hosts is searched for the name of the host alone",
   },
   bindInterface: {
     keyword: "BindInterface",

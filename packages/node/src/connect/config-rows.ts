@@ -19,6 +19,8 @@ export interface About {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   readonly warn: (text: string) => void;
+  /** Rejects unless a command of the configuration may run. */
+  readonly assertCommandAllowed: (what: string, keyword: keyof ConfigValues) => Promise<void>;
 }
 
 /** Returns the options of `connect` that a value stands for. */
@@ -31,12 +33,22 @@ export type Row<V = unknown> = (value: V, about: About) => Partial<HopOptions> |
 export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValues[K], undefined>> } = {
   userKnownHostsFile: knownHosts,
   globalKnownHostsFile: knownHosts,
+  knownHostsCommand: knownHosts,
+  hashKnownHosts: knownHosts,
+  checkHostIP: knownHosts,
+  noHostAuthenticationForLocalhost: knownHosts,
+  hostKeyAlias: (hostKeyAlias) => ({ hostKeyAlias }),
+  revokedHostKeys: (paths) => (paths.length === 0 ? {} : { revokedHostKeys: paths }),
+  // With `ask`, a function that the caller passes decides, and without one no file changes.
+  updateHostKeys: (mode) => (mode === "yes" ? { updateHostKeys: true } : {}),
   // With `ask`, the callback `unknownHost` decides, and without one an unknown host is refused, as with `yes`.
-  strictHostKeyChecking: (mode) => (mode === "ask" || mode === "yes" ? {} : { hostKey: "accept-new" }),
+  strictHostKeyChecking: (mode) =>
+    mode === "accept-new" ? { hostKey: mode } : mode === "no" ? { hostKey: "restrict-changed" } : {},
 
   identityFile: identities,
   identitiesOnly: identities,
   identityAgent: identities,
+  addKeysToAgent: addedKeys,
   preferredAuthentications: methods,
   pubkeyAuthentication: methods,
   passwordAuthentication: methods,
@@ -59,52 +71,85 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
     },
   }),
   bindAddress: localAddress,
-  addressFamily: localAddress,
+  addressFamily: (addressFamily) => ({ addressFamily }),
+  connectionAttempts: (connectionAttempts) => ({ connectionAttempts }),
 
   forwardAgent: forwardedAgent,
   sendEnv: sessionEnvironment,
   setEnv: sessionEnvironment,
 };
 
-/** Returns the known_hosts files. A new host is added to the user's first file, never to one of the system. */
-function knownHosts(_: unknown, { values, home }: About): Partial<HopOptions> {
+/** Returns where host keys are known from. A new host is added to the user's first file, never to one of the system. */
+async function knownHosts(_: unknown, about: About): Promise<Partial<HopOptions>> {
+  const { values, home } = about;
   const listed = (paths: readonly string[]): readonly string[] =>
     paths[0]?.toLowerCase() === "none" ? [] : paths.map((path) => expandHome(path, home));
-  const user = listed(values.userKnownHostsFile);
-  // rule: config-known-hosts-none
-  return { knownHosts: [...(user.length === 0 ? [devNull] : user), ...listed(values.globalKnownHostsFile)] };
+  const { knownHostsCommand } = values;
+  if (knownHostsCommand !== undefined) await about.assertCommandAllowed("KnownHostsCommand", "knownHostsCommand");
+  return {
+    knownHosts: {
+      // rule: config-known-hosts-none
+      files: listed(values.userKnownHostsFile),
+      globalFiles: listed(values.globalKnownHostsFile),
+      hash: values.hashKnownHosts,
+      checkAddress: values.checkHostIP,
+      trustLoopback: values.noHostAuthenticationForLocalhost,
+      ...(knownHostsCommand !== undefined && {
+        command: (lookup: HostKeyLookup) => commandWords(knownHostsCommand, lookup, about),
+      }),
+    },
+  };
+}
+
+/** Returns the words of KnownHostsCommand. The program is taken as it is written. */
+function commandWords(text: string, { reason, name, hostKey }: HostKeyLookup, about: About): readonly string[] {
+  const [program = "", ...words] = splitWords(text) ?? [];
+  const none = "NONE";
+  const tokens = {
+    ...about.tokens,
+    I: reason === "order" ? "ORDER" : "HOSTNAME",
+    H: name,
+    f: hostKey?.fingerprint ?? none,
+    K: hostKey === undefined ? none : Buffer.from(hostKey.blob).toString("base64"),
+    t: hostKey === undefined ? none : parsePublicKey(hostKey.blob).format,
+  };
+  return [program, ...words.map((word) => expanded("KnownHostsCommand", word, { ...about, tokens }))];
 }
 
 /**
- * Returns the login keys, as ssh(1) tries them: those of the agent, unless IdentitiesOnly, and those of files. A missing file is
- * left out, and an agent that fails is one that has no keys.
+ * Returns the files of login keys, and the agent. As in ssh(1), the public half of a key is enough if the agent holds it, and an agent that
+ * does not answer is left out. In code, that is an error.
  */
 async function identities(_: unknown, about: About): Promise<Partial<HopOptions>> {
-  const { values, home, warn } = about;
-  const agent = agentPath(about);
-  const files: string[] = [];
+  const { values, home } = about;
+  const identityFiles: string[] = [];
   for (const { path: raw } of values.identityFile) {
     if (raw.toLowerCase() === "none") continue;
     const path = expanded("IdentityFile", expandHome(raw, home), about);
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    )
-      files.push(path);
+    const isThere = (await readIfThere(path)) !== undefined;
+    identityFiles.push(isThere ? path : `${path}.pub`);
   }
-  const fromAgent = async (path: string): Promise<IdentitySources> => {
-    try {
-      return await agentIdentities(path);
-    } catch (error) {
-      if (!(error instanceof SshError)) throw error;
-      warn(error.message);
-      return [];
-    }
-  };
-  if (values.identitiesOnly) return { identities: files, ...(agent === undefined && { agent: false }) };
-  return { identities: [...(agent === undefined ? [] : await fromAgent(agent)), ...files], agent: false };
+  return { identityFiles, identitiesOnly: values.identitiesOnly, ...(await identityAgent(about)) };
+}
+
+async function identityAgent(about: About): Promise<Partial<HopOptions>> {
+  if (about.values.identityAgent === undefined) return {};
+  const path = agentPath(about);
+  if (path === undefined) return { agent: false };
+  try {
+    const link = await linkTo(path, { timeout: LIST_TIMEOUT });
+    await link.close();
+    return { agent: path };
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    about.warn(error.message);
+    return { agent: false };
+  }
+}
+
+function addedKeys({ mode, seconds }: AddKeysToAgent): Partial<HopOptions> {
+  if (mode === "no" || mode === "ask") return {};
+  return { addKeysToAgent: { confirm: mode === "confirm", ...(seconds > 0 && { lifetime: seconds }) } };
 }
 
 /** Returns the path of the agent's socket; `undefined` for no agent. */
@@ -140,15 +185,10 @@ function offered(keyword: string, names: readonly string[], available: readonly 
   );
 }
 
-/** Returns the address to connect from; one that stands for any address if only the family is set. */
-function localAddress(_: unknown, { values, warn }: About): Partial<HopOptions> {
-  const { bindAddress, addressFamily } = values;
-  if (bindAddress !== undefined) {
-    if (isIP(bindAddress) !== 0) return { localAddress: bindAddress };
-    warn(`BindAddress ${escapeText(bindAddress)} has no effect: it must be an IP address of this machine`);
-  }
-  if (addressFamily === "any") return {};
-  return { localAddress: addressFamily === "inet" ? "0.0.0.0" : "::" };
+function localAddress(bindAddress: string, { warn }: About): Partial<HopOptions> {
+  if (isIP(bindAddress) !== 0) return { localAddress: bindAddress };
+  warn(`BindAddress ${escapeText(bindAddress)} has no effect: it must be an IP address of this machine`);
+  return {};
 }
 
 /** Returns the variables of SendEnv and SetEnv. One that is set precedes one of the same name that is sent. */

@@ -69,7 +69,9 @@ class RouteBuilder {
     { options, resolved, codeUser }: Configured,
     after: readonly string[] = [],
   ): Promise<{ readonly before: readonly HopOptions[]; readonly options: HopOptions }> {
-    if (resolved === undefined || options.duplex !== undefined) return { before: [], options };
+    const { duplex, proxy: ownProxy, proxyCommand } = options;
+    const hasWay = duplex !== undefined || ownProxy !== undefined || proxyCommand !== undefined;
+    if (resolved === undefined || hasWay) return { before: [], options };
     const { proxy } = resolved.values;
     if (proxy.kind === "direct") return { before: [], options };
     if (proxy.kind === "command") {
@@ -124,8 +126,17 @@ class RouteBuilder {
     // Distributions set GSSAPI keywords for everybody.
     for (const notice of notices) if (!/"gssapi\w+"$/.test(notice)) warn(escapeText(notice));
     applyEffects(resolved, warn);
-    const about = { values, tokens, warn, home: this.#machine.local.home, environment: process.env };
-    let fromFiles: Partial<HopOptions> = {};
+    const about = {
+      values,
+      tokens,
+      warn,
+      home: this.#machine.local.home,
+      environment: process.env,
+      assertCommandAllowed: (what: string, keyword: keyof ConfigValues) =>
+        assertCommandAllowed(what, origins[keyword]!.at(-1)!, source, this.#machine),
+    };
+    // By default too, if the user's known_hosts is not another one.
+    let fromFiles: Partial<HopOptions> = { updateHostKeys: values.updateHostKeys === "yes" };
     const done = new Set<unknown>();
     for (const [name, row] of Object.entries(ROWS) as [keyof ConfigValues, Row][]) {
       const isSet = origins[name] !== undefined || Object.hasOwn(source.defaults ?? {}, name);
@@ -146,13 +157,8 @@ class RouteBuilder {
     const command = expandText(text, { h, k, n, p, r });
     if (typeof command !== "string")
       throw new SshError("file-malformed", `ProxyCommand: ${escapeText(command.message)}`);
-    return withProxyCommand(options, command);
+    return { ...options, proxyCommand: command };
   }
-}
-
-/** Returns the options for a connection over a command. */
-function withProxyCommand(_options: HopOptions, _command: string): HopOptions {
-  throw new SshError("not-supported-here", "ProxyCommand is not supported");
 }
 
 /** Options that are objects: each member counts by itself. */

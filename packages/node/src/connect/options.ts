@@ -25,6 +25,7 @@ import {
 } from "../config/options.ts";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
+import { isFileText } from "../keys/files.ts";
 import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
 import {
   type AddedKeyOptions,
@@ -205,6 +206,11 @@ function checkDuplex(duplex: NodeDuplex | Duplex | null | undefined): void {
     "usage",
     "`duplex` must be a Node stream that is readable and writable, or a `Duplex`; `Duplex.fromWeb` of node:stream makes a stream of Web streams",
   );
+}
+
+function checkIdentityFiles(files: readonly string[] = []): void {
+  if (!files.every((file) => typeof file === "string" && !isFileText(file)))
+    throw new SshError("usage", "`identityFiles` must be an array of paths");
 }
 
 /** Returns whether this is a Node stream that is readable and writable, of this package's or another's `node:stream`. */

@@ -124,6 +124,7 @@ async function withKnownHosts(
     ...context,
     host,
     alias: hostKeyAlias,
+    commandTimeout: options.commandTimeout,
     unknownHost: restrictChanged || hostKey === "accept-new" ? () => true : unknownHost,
     restrictChanged,
   };

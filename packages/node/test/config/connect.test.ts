@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -105,6 +105,64 @@ describe("known hosts", () => {
       code: "ENOENT",
     });
   });
+});
+
+/** Connects with these lines of a Host block. Returns the code of the error. */
+async function codeWith(lines: string, options: object = {}): Promise<string> {
+  const config = await configFile(`Host db\n${lines}\n`);
+  return codeOf(connect("db", { config, ...options }).then((ssh) => ssh.close()));
+}
+
+test("HostKeyAlias, RevokedHostKeys and KnownHostsCommand count", async () => {
+  const { block, port } = await started();
+  const [, type, key] = (await readFile(join(folder, "known_hosts"), "utf8")).trim().split(" ");
+  await writeFile(join(folder, "aliases"), `alias ${type} ${key}\n`);
+  await writeFile(join(folder, "revoked"), `${type} ${key}\n`);
+  const aliased = block.replace("known_hosts", "aliases");
+  expect(await codeWith(aliased)).toBe("host-key-unknown");
+  expect(await codeWith(`${aliased}HostKeyAlias alias`)).toBe("no error");
+  expect(await codeWith(`${block}RevokedHostKeys ${folder}/revoked`)).toBe("host-key-revoked");
+
+  const command = `${aliased}KnownHostsCommand /bin/echo %H ${type} ${key} %I-%t`;
+  expect(await codeWith(command)).toBe("usage");
+  expect(await codeWith(command, { commands: true })).toBe("no error");
+  expect(
+    await codeWith(`${aliased}KnownHostsCommand /bin/echo [127.0.0.1]:${port} ${type} %K`, { commands: true }),
+  ).toBe("no error");
+});
+
+test("ProxyCommand is the way to the host, also to a jump host", async () => {
+  const [jump, target] = [await started(), await started()];
+  const relay = join(folder, "relay.mjs");
+  await writeFile(
+    relay,
+    `import { connect } from "node:net";
+const socket = connect(Number(process.argv[3]), process.argv[2]);
+process.stdin.pipe(socket).pipe(process.stdout);
+`,
+  );
+  const way = `ProxyCommand ${process.execPath} ${relay} %h %p`;
+  const config = await configFile(`Host jump\n${jump.block}${way}\nHost db\n${target.block}ProxyJump jump\n`);
+  await using ssh = await connect("alice@db", { config, commands: true });
+  expect(await output(ssh)).toBe("alice hi {}");
+  await using direct = await connect("bob@jump", { config, commands: true });
+  expect(await output(direct)).toBe("bob hi {}");
+  await expect(connect("alice@db", { config })).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining("ProxyCommand is not run"),
+  });
+});
+
+test("an identity file of a configuration that is missing or wrong is left out", async () => {
+  const { block } = await started();
+  await writeFile(join(folder, "bad"), "no key\n", { mode: 0o600 });
+  const config = await configFile(
+    `Host db\nIdentityFile ${folder}/none\nIdentityFile ${folder}/bad\n${block}IdentityAgent ${folder}/no-agent\n`,
+  );
+  const warnings: string[] = [];
+  await using ssh = await connect("alice@db", { config, warn: (text) => warnings.push(text) });
+  expect(await output(ssh)).toBe("alice hi {}");
+  expect(warnings).toEqual([expect.stringContaining("no-agent"), expect.stringContaining(`${folder}/bad: `)]);
 });
 
 describe("jump hosts", () => {
