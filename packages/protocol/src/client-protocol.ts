@@ -50,8 +50,6 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
   /** Extensions of the server, from all its SSH_MSG_EXT_INFO. */
   #extensions: readonly Extension[] = [];
   #isRestricted = false;
-  /** Extensions of the server, from all its SSH_MSG_EXT_INFO. */
-  #extensions: readonly Extension[] = [];
 
   constructor(options: ClientProtocolOptions) {
     super(options, {
@@ -87,16 +85,6 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
   answerHostKey(token: AskToken, verdict: true | "restricted" | SshError): void {
     if (verdict === "restricted") this.#isRestricted = true;
     this.transport.answerHostKey(token, verdict === "restricted" ? true : verdict);
-  }
-
-  /** What the server proved in the first key exchange, once its host key is accepted. */
-  get serverProof(): ServerProof | undefined {
-    return this.transport.serverProof;
-  }
-
-  /** Returns whether the server announced an extension of the same name and version (RFC 8308). */
-  announces({ name, value }: Extension): boolean {
-    return this.#extensions.some((one) => one.name === name && equalBytes(one.value, value));
   }
 
   /** What the server proved in the first key exchange, once its host key is accepted. */

@@ -1,13 +1,12 @@
-import { access } from "node:fs/promises";
 import { isIP } from "node:net";
-import { devNull } from "node:os";
-import { type ConfigValues, expandText } from "@nacre/config";
+import { type AddKeysToAgent, type ConfigValues, expandText, splitWords } from "@nacre/config";
+import { parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, matchPattern, SshError } from "@nacre/wire";
 import type { ResolvedConfig } from "../config/options.ts";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
-import { agentIdentities } from "../keys/agent.ts";
-import { expandHome } from "../keys/files.ts";
-import type { IdentitySources } from "../keys/identities.ts";
+import { LIST_TIMEOUT, linkTo } from "../keys/agent.ts";
+import { expandHome, readIfThere } from "../keys/files.ts";
+import type { HostKeyLookup } from "../keys/known-hosts-options.ts";
 import { forwardedAgent } from "./forwarded-agent.ts";
 import type { HopOptions } from "./options.ts";
 

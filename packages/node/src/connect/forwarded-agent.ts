@@ -1,6 +1,3 @@
-import { once } from "node:events";
-import { connect } from "node:net";
-import { socketDuplex } from "../net/socket-duplex.ts";
 import type { HopOptions } from "./options.ts";
 
 /** Returns the option for ForwardAgent. As in ssh(1), a connection whose agent is missing goes on without it. */
@@ -12,11 +9,5 @@ export function forwardedAgent(
   const name = agent === true ? "SSH_AUTH_SOCK" : agent.startsWith("$") ? agent.replace(/[${}]/g, "") : undefined;
   const path = name === undefined ? (agent as string) : environment[name];
   if (path === undefined || path === "") return {};
-  return {
-    forwardAgent: async () => {
-      const socket = connect({ path, allowHalfOpen: true });
-      await once(socket, "connect");
-      return socketDuplex(socket);
-    },
-  };
+  return { forwardAgent: path };
 }

@@ -84,6 +84,11 @@ export interface ConnectOptions
    * the public key file of an agent's key. An entry may be a promise, also of several keys: `[agentIdentities(path)]`.
    */
   readonly identities?: IdentitySources | undefined;
+  /**
+   * Files of login keys to try if `identities` is not given; default `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa`. A missing file is left
+   * out, and one that cannot be used is left out with a warning.
+   */
+  readonly identityFiles?: readonly string[] | undefined;
   /** Whether to leave out the agent's keys that are not those of a file (ssh_config(5), IdentitiesOnly); default false. */
   readonly identitiesOnly?: boolean | undefined;
   /**
@@ -179,6 +184,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   jumpOptions: { type: "function", scope: "host" },
   user: { check: (user = accountName()) => checkUser(user), scope: "host" },
   identities: { type: "array", scope: "host" },
+  identityFiles: { type: "array", check: checkIdentityFiles, scope: "host" },
   identitiesOnly: { type: "boolean", scope: "host" },
   agent: { type: "boolean or string", scope: "machine" },
   addKeysToAgent: { type: "boolean or object", check: checkAddedKeys, scope: "machine" },

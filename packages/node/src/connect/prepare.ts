@@ -54,6 +54,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     decideHostKey(options, algorithms, { port, warn, signal, address: () => prepared?.address }),
     loadIdentities({
       identities: options.identities,
+      files: options.identityFiles,
       identitiesOnly: options.identitiesOnly,
       agent: options.agent,
       addKeysToAgent: options.addKeysToAgent,

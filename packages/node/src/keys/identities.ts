@@ -56,6 +56,8 @@ export function checkAddedKeys(given: boolean | AddedKeyOptions | undefined): vo
 
 export interface IdentityOptions {
   readonly identities: IdentitySources | undefined;
+  /** Files to try if `identities` is not given; default {@link DEFAULT_FILES}. */
+  readonly files?: readonly string[] | undefined;
   readonly identitiesOnly?: boolean | undefined;
   readonly agent: boolean | string | undefined;
   readonly addKeysToAgent?: boolean | AddedKeyOptions | undefined;
@@ -115,7 +117,7 @@ export async function loadIdentities(options: IdentityOptions): Promise<LoginKey
   const added = new AddedKeys(options);
   const candidates: Candidate[] = [];
   if (named === undefined) {
-    for (const file of options.home === undefined ? [] : DEFAULT_FILES)
+    for (const file of options.files ?? (options.home === undefined ? [] : DEFAULT_FILES))
       candidates.push(...(await openDefaultFile(file, added, options)));
   } else {
     for (const source of named)

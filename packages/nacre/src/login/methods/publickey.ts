@@ -1,5 +1,5 @@
-import { clientPublickey as client, type Identity, type ServerKeyAsk, serverPublickey as server } from "@nacre/auth";
-import { isPrivateKey, type PrivateKey } from "@nacre/keys/internal";
+import { clientPublickey as client, type ServerKeyAsk, serverPublickey as server } from "@nacre/auth";
+import { isPrivateKey } from "@nacre/keys/internal";
 import { whenKnown } from "../../mux/engine.ts";
 import { type ClientLoginMethod, identityOf } from "../client/method.ts";
 import type { ServerLoginMethod } from "../server/method.ts";
@@ -21,11 +21,6 @@ export const clientPublickey: ClientLoginMethod = {
     };
   },
 };
-
-/** Returns a key as the login method sees it. */
-export function identityOf(identity: PrivateKey | RemoteIdentity): Identity {
-  return { publicKey: identity.publicKey, ...(isPrivateKey(identity) && { privateKey: identity }) };
-}
 
 /** Keys (RFC 4252 §7). `authenticate` gets a query of the key first, and a login whose signature is verified. */
 export const serverPublickey: ServerLoginMethod = {

@@ -3,7 +3,7 @@ import { heldBy, patch, type Row, remove } from "./types.ts";
 const FILE = "nacre/test/agent/agent";
 const NODE = "node/test/forward-agent";
 
-/** Attacks on users who forward their agent or log in with one. */
+/** Attacks on users who forward their agent. */
 export const AGENT: readonly Row[] = [
   {
     title: "agent forwarding",
