@@ -53,6 +53,16 @@ test.each<[string, unknown, string[]]>([
     ),
     ["nacre: alice@example.org: Permission denied (publickey,password)."],
   ],
+  [
+    "algorithms without a common one",
+    new SshError(
+      "no-common-algorithm",
+      "no common host key algorithm: the client offers ssh-rsa; the server offers ssh-ed25519, ssh-dss",
+    ),
+    [
+      "Unable to negotiate with example.org port 2222: no matching host key type found. Their offer: ssh-ed25519,ssh-dss",
+    ],
+  ],
   ["a new host", new SshError("host-key-unknown", "…"), ["nacre: Host key verification failed."]],
   ["an unknown code of the system", failed("EWHATEVER"), []],
   ["another error", new SshError("connection-lost", "…"), []],

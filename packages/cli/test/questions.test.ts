@@ -37,17 +37,6 @@ describe("questions at a terminal", () => {
     );
   });
 
-  test("asks nothing for login methods that are not tried", () => {
-    const fake = new FakeTerminal();
-    const asked = (...methods: NonNullable<LoginTarget["methods"]>[number][]): string[] =>
-      Object.keys(questions(fake.terminal, { ...login, methods }).options).filter((name) =>
-        ["password", "prompts"].includes(name),
-      );
-    expect(asked("none", "password")).toEqual(["password"]);
-    expect(asked("none", "keyboard-interactive")).toEqual(["prompts"]);
-    expect(asked("publickey")).toEqual([]);
-  });
-
   test("asks for a passphrase with the escaped file name", async () => {
     const { fake, ask } = at("open\r", "open says me\r");
     expect(await call(ask.passphrase, "key\x1b[2J", 1)).toBe("open");

@@ -62,7 +62,9 @@ export async function logInAt(
   const config = await readConfiguration(place.host, { ...words, settings });
   for (const note of checkEffects(config)) inform(config.values, note);
   const asker = asks && !config.values.batchMode ? openAsker() : undefined;
-  const trace = isVerbose(config.values) ? (await import("./verbose.ts")).verboseTrace(config.values) : undefined;
+  const isChatty = isVerbose(config.values);
+  if (isChatty) for (const file of config.files) say(`debug1: Reading configuration data ${escapeText(file)}`);
+  const trace = isChatty ? (await import("./verbose.ts")).verboseTrace(config.values) : undefined;
   return logIn(config, words, { asker, keyLog, earlyChannel: true, trace });
 }
 

@@ -28,6 +28,14 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
     case "host-key-refused":
     case "host-key-revoked":
       return [VERIFICATION_FAILED];
+    case "no-common-algorithm": {
+      const [, kind = "", offer = ""] = /^no common ([A-Za-z ]+).*; the server offers (.*)$/s.exec(error.message) ?? [];
+      const what = ALGORITHM_KINDS.find(([ours]) => kind.startsWith(ours))?.[1];
+      if (what === undefined) return [];
+      const place = `${context.host} port ${context.port ?? 22}`;
+      const list = offer.replaceAll(", ", ",");
+      return [`Unable to negotiate with ${place}: no matching ${what} found. Their offer: ${list}`];
+    }
     case "auth-failed": {
       const [, methods] = /; it accepts: ([^;]*)/.exec(error.message) ?? [];
       if (methods === undefined || error.message.startsWith("jump host")) return [];
@@ -54,6 +62,15 @@ export function sshMessages(error: unknown, context: MessageContext): readonly s
       return [];
   }
 }
+
+/** Kinds of algorithms, as we and as ssh(1) call them. */
+const ALGORITHM_KINDS = [
+  ["key exchange method", "key exchange method"],
+  ["host key algorithm", "host key type"],
+  ["cipher", "cipher"],
+  ["MAC", "MAC"],
+  ["compression", "compression method"],
+] as const;
 
 const VERIFICATION_FAILED = "nacre: Host key verification failed.";
 

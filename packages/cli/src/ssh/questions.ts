@@ -15,8 +15,6 @@ export interface LoginTarget {
   readonly strictHostKeys?: boolean | undefined;
   /** Whether this is a jump host. `--host-key` does not apply to jump hosts. */
   readonly isJumpHost?: boolean;
-  /** Login methods that are tried; `undefined` for all. */
-  readonly methods?: ConnectOptions["methods"];
 }
 
 type Asking = Pick<ConnectOptions, "passphrase" | "password" | "changePassword" | "prompts" | "unknownHost">;
@@ -72,24 +70,20 @@ function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { b
   );
 }
 
-function askedBy(asker: Asker, { user, host, port, isJumpHost = false, methods }: LoginTarget): Asking {
+function askedBy(asker: Asker, { user, host, port, isJumpHost = false }: LoginTarget): Asking {
   // Name the host: with jump hosts, several ask, and each must get only its own password.
   const login = `${isJumpHost ? `jump host, port ${port ?? 22}: ` : ""}${escapeText(`${user}@${host}`)}`;
-  // `connect` refuses answers to questions that no method asks.
-  const has = (method: "password" | "keyboard-interactive"): boolean => methods?.includes(method) ?? true;
   const hidden = (prompt: string): Promise<string> => asker.ask(prompt, { echo: false });
   return {
     passphrase: (file, attempt) => {
       if (attempt > 1) asker.show("Wrong passphrase.\n");
       return hidden(`Enter passphrase for key '${escapeText(file)}': `);
     },
-    ...(has("password") && {
-      password: (attempt: number) => {
-        if (attempt > 1) asker.show("Permission denied, please try again.\n");
-        return hidden(`${login}'s password: `);
-      },
-    }),
-    ...(has("keyboard-interactive") && { prompts: (request: PromptRequest) => answerPrompts(asker, login, request) }),
+    password: (attempt) => {
+      if (attempt > 1) asker.show("Permission denied, please try again.\n");
+      return hidden(`${login}'s password: `);
+    },
+    prompts: (request) => answerPrompts(asker, login, request),
     changePassword: async (prompt) => {
       asker.show(`The server requires a new password for ${login}: ${escapeText(prompt, { keepLines: true })}\n`);
       const oldPassword = await hidden(`Enter ${login}'s old password: `);

@@ -27,7 +27,7 @@ export interface OurSsh {
 
 const PASSPHRASE = "open says me";
 /** Time limit of one program in milliseconds. */
-const LIMIT = 55_000;
+const LIMIT = 170_000;
 
 /**
  * Makes `ssh` and `nacre-ssh`, which are links to our command. A program that called another `ssh` could not log in: only ours has the

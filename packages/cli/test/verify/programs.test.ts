@@ -13,6 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => sshd?.[Symbol.asyncDispose]());
 
-test.each([...COMMON_ROWS, ...OTHER_ROWS])("$package $does", async (row) => {
-  expect(await ssh.run(row, sshd)).toBe(row.prints);
-});
+test.each([...COMMON_ROWS, ...OTHER_ROWS])(
+  "$package $does",
+  async (row) => {
+    expect(await ssh.run(row, sshd)).toBe(row.prints);
+  },
+  180_000,
+);

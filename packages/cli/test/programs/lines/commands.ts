@@ -40,7 +40,7 @@ export const COMMANDS: readonly Line[] = [
   { name: "options after the host", line: "$S 127.0.0.1 -p $P -l alice -T echo hi", status: 0, out: "hi\n" },
   {
     name: "-s after the host",
-    line: "(printf '\\0\\0\\0\\5\\1\\0\\0\\0\\3'; sleep 2) | $S box -s sftp | head -c 9 | od -An -tx1",
+    line: "mkfifo end; (printf '\\0\\0\\0\\5\\1\\0\\0\\0\\3'; cat end) | $S box -s sftp | { head -c 9 | od -An -tx1; : > end; }",
     status: 0,
     out: " 00 00 01 3e 02 00 00 00 03\n",
   },

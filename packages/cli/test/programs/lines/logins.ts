@@ -34,7 +34,7 @@ export const LOGINS: readonly Line[] = [
   },
   {
     name: "a master of OpenSSH",
-    line: "ssh -F $C -M -S $PWD/m -o ControlPersist=yes -fN box; $S -S $PWD/m -o IdentityFile=none -o IdentitiesOnly=yes -o BatchMode=yes box echo shared; ssh -S $PWD/m -O exit box 2> /dev/null",
+    line: "ssh -F $C -M -S $PWD/m -o ControlPersist=yes -fN box; $S -S $PWD/m -o PubkeyAuthentication=no -o BatchMode=yes box echo shared; ssh -S $PWD/m -O exit box 2> /dev/null",
     status: 0,
     out: "shared\n",
   },

@@ -81,7 +81,7 @@ export const MESSAGES: readonly Line[] = [
   },
   {
     name: "no common algorithm",
-    line: "$S -o KexAlgorithms=diffie-hellman-group14-sha1 -o Ciphers=aes128-cbc box true 2>&1 | grep -o 'Unable to negotiate with 127.0.0.1 port'; exit ${PIPESTATUS[0]}",
+    line: "$S -o HostKeyAlgorithms=rsa-sha2-512 box true 2>&1 | grep -o 'Unable to negotiate with 127.0.0.1 port'; exit ${PIPESTATUS[0]}",
     status: 255,
     out: "Unable to negotiate with 127.0.0.1 port\n",
   },
@@ -103,9 +103,9 @@ export const MESSAGES: readonly Line[] = [
   { name: "-V", line: "$S -V", status: 0, err: true },
   {
     name: "-Q",
-    line: "$S -Q cipher | grep -c aes256-gcm@openssh.com; $S -Q kex | grep -c curve25519-sha256; $S -Q key | grep -c ssh-ed25519",
+    line: "$S -Q cipher | grep -c aes256-gcm@openssh.com; $S -Q kex | grep -c curve25519-sha256; $S -Q key | grep -cx ssh-ed25519",
     status: 0,
-    out: "1\n2\n4\n",
+    out: "1\n2\n1\n",
   },
   { name: "bad -Q", line: "$S -Q nosuch", status: 255, out: "", err: `Unsupported query "nosuch"\n` },
   {
