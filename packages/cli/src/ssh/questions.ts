@@ -26,7 +26,7 @@ export interface Questions {
   readonly explain: (error: unknown) => unknown;
 }
 
-/** Returns handlers that ask a connection's questions, or refuse them if nobody can be asked. */
+/** Returns handlers that ask a connection's questions, or refuse them if there is no way to ask. */
 export function questions(asker: Asker | undefined, target: LoginTarget): Questions {
   if (asker === undefined) return withoutTerminal(target);
   const options = askedBy(asker, target);

@@ -5,7 +5,7 @@ import { useOurSsh } from "../programs/our-ssh.ts";
 import { COMMON_ROWS } from "../programs/table.ts";
 import { useServeFolder } from "./serve-support.ts";
 
-// Programs that call `ssh`, with our command in its place, at `nacre serve`. The other programs, and OpenSSH's server, are in `test/verify`.
+// Programs that call `ssh`, with our command in its place, at `nacre serve`. `test/verify` has the other programs, at OpenSSH's server.
 
 const folder = useServeFolder({ terminals: false });
 const ssh = useOurSsh();

@@ -127,19 +127,20 @@ export function useLines(): (program: Program, line: string) => Promise<Answer> 
   };
 }
 
+const address = (port: number | undefined): string => `  HostName 127.0.0.1\n  Port ${port}\n`;
+
 /** Configuration of the hosts that the lines name. */
 function configOf(folder: string, [port, otherPort]: readonly number[]): string {
-  const at = (ofHost: number | undefined): string => `  HostName 127.0.0.1\n  Port ${ofHost}\n`;
   return `Host box
-${at(port)}Host jump
-${at(otherPort)}Host far
-${at(port)}  ProxyJump jump
+${address(port)}Host jump
+${address(otherPort)}Host far
+${address(port)}  ProxyJump jump
 Host dialled
-${at(port)}  ProxyCommand ${folder}/dial %h %p
+${address(port)}  ProxyCommand ${folder}/dial %h %p
 Host fails
   ProxyCommand false
 Match originalhost tagged tagged t
-${at(port)}Host *
+${address(port)}Host *
   User alice
   IdentityFile ${folder}/key
   IdentitiesOnly yes

@@ -9,8 +9,8 @@ import { freePort } from "@nacre/testing/free-port";
 import type { Server } from "./our-ssh.ts";
 
 /**
- * Starts OpenSSH's sshd on this machine, for this user, with its files in a folder. Programs that call `ssh` need their other half on the server, and
- * the tests read what it wrote.
+ * Starts OpenSSH's sshd on this machine, for this user, with its files in a folder. Many programs that call `ssh` need their other half on
+ * the server, and the tests read what it wrote.
  */
 export async function startLocalSshd(folder: string, keyLine: string): Promise<Server & AsyncDisposable> {
   const hostKey = join(folder, "host_key");

@@ -6,8 +6,8 @@ export interface Row {
   readonly package: SshCaller;
   readonly does: string;
   /**
-   * A script for bash, in an empty folder that the server sees too. `ssh` is first in the PATH. `$HOST`, `$PORT` and `$LOGIN` name the server
-   * and its user, as does `box` in the configuration. `$FREE` is a free port. Any error ends it.
+   * A script for bash, in an empty folder that the server sees too. `ssh` is first in the PATH. `$HOST`, `$PORT` and `$LOGIN` name the
+   * server and its user, as does `box` in the configuration. `$FREE` is a free port. Any error ends it.
    */
   readonly script: string;
   /** What it prints. */
@@ -93,7 +93,7 @@ cmp tree/numbers down`,
 export const OTHER_ROWS: readonly Row[] = [
   {
     package: "git",
-    // Through a variable, which most servers do not accept unless they are told to.
+    // Through a variable, which a server accepts only if its configuration names it.
     does: "speaks protocol 2",
     script: `${MAKE_REPOSITORIES}
 GIT_TRACE_PACKET=1 git ls-remote -q ssh://$LOGIN@$HOST:$PORT$PWD/there.git 2>&1 | grep -c '< version 2'`,
