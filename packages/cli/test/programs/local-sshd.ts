@@ -1,11 +1,11 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { freePort } from "@nacre/testing/free-port";
+import { must } from "@nacre/testing/openssh/run";
 import type { Server } from "./our-ssh.ts";
 
 /**
@@ -14,8 +14,8 @@ import type { Server } from "./our-ssh.ts";
  */
 export async function startLocalSshd(folder: string, keyLine: string): Promise<Server & AsyncDisposable> {
   const hostKey = join(folder, "host_key");
-  await promisify(execFile)("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", hostKey]);
-  const { stdout } = await promisify(execFile)("ssh-keygen", ["-y", "-f", hostKey]);
+  await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", hostKey]);
+  const publicKey = await must(["ssh-keygen", "-y", "-f", hostKey]);
   const port = await freePort();
   // sshd demands its folder when it runs as root.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
@@ -49,7 +49,7 @@ export async function startLocalSshd(folder: string, keyLine: string): Promise<S
   }
   return {
     port,
-    hostKey: stdout.trimEnd(),
+    hostKey: publicKey.trimEnd(),
     [Symbol.asyncDispose]: async () => {
       child.kill();
       if (child.exitCode === null) await once(child, "close");

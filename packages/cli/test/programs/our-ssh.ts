@@ -1,10 +1,10 @@
-import { execFile, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { freePort } from "@nacre/testing/free-port";
+import { must } from "@nacre/testing/openssh/run";
 import { afterAll, beforeAll } from "vitest";
 import { buildNacre, commandLine } from "../interop/nacre.ts";
 import type { Row } from "./table.ts";
@@ -46,12 +46,10 @@ export function useOurSsh(): OurSsh {
     const [, main = ""] = commandLine([]);
     chmodSync(main, 0o755);
     for (const name of ["ssh", "nacre-ssh"]) symlinkSync(main, join(path, "bin", name));
-    const keygen = async (file: string, passphrase: string): Promise<void> =>
-      void (await promisify(execFile)("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", file]));
-    await keygen(key(), "");
-    await promisify(execFile)("cp", [key(), `${key()}-locked`]);
-    await promisify(execFile)("ssh-keygen", ["-q", "-p", "-N", PASSPHRASE, "-f", `${key()}-locked`]);
-    ({ stdout: keyLine } = await promisify(execFile)("ssh-keygen", ["-y", "-f", key()]));
+    await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key()]);
+    copyFileSync(key(), `${key()}-locked`);
+    await must(["ssh-keygen", "-q", "-p", "-N", PASSPHRASE, "-f", `${key()}-locked`]);
+    keyLine = await must(["ssh-keygen", "-y", "-f", key()]);
   });
   afterAll(() => rm(path, { recursive: true, force: true }));
 
