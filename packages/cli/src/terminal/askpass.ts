@@ -69,9 +69,8 @@ export class Askpass implements Asker {
       const pieces: Buffer[] = [];
       let length = 0;
       child.stdout.on("data", (piece: Buffer) => {
-        pieces.push(piece);
+        if (length < MAX_ANSWER) pieces.push(piece);
         length += piece.length;
-        if (length >= MAX_ANSWER) child.stdout.destroy();
       });
       child.once("error", ({ code, message }: NodeJS.ErrnoException) =>
         fail(code === "ENOENT" ? "No such file or directory" : code === "EACCES" ? "Permission denied" : message),
