@@ -45,6 +45,14 @@ describe("questions at a terminal", () => {
     expect(fake.shown).toContain("\nWrong passphrase.\nEnter passphrase for key 'key': \n");
   });
 
+  test("asks for a passphrase as often as it may, and not again after an empty answer", async () => {
+    const fake = new FakeTerminal("\r", "wrong\r");
+    const { passphrase } = questions(fake.terminal, { ...login, passphraseAttempts: 1 }).options;
+    expect(await call(passphrase, "key", 1)).toBeUndefined();
+    expect(await call(passphrase, "key", 1)).toBe("wrong");
+    expect(await call(passphrase, "key", 2)).toBeUndefined();
+  });
+
   test("asks for a new password until both entries match", async () => {
     const { fake, ask } = at("old\r", "new\r", "knew\r", "new\r", "new\r");
     expect(await call(ask.changePassword, "too old\x07")).toEqual({ oldPassword: "old", newPassword: "new" });

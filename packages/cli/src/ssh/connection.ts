@@ -128,12 +128,13 @@ function common(values: ConfigValues, words: ConnectionArguments, asking: Questi
 }
 
 function questionsFor(
-  { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile }: ConfigValues,
+  { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile, numberOfPasswordPrompts }: ConfigValues,
   words: ConnectionArguments,
   asker: Asker | undefined,
   isJumpHost = false,
 ): Questions {
   const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
   const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
-  return questions(asker, { user, host, port, knownHosts, strictHostKeys, isJumpHost });
+  const passphraseAttempts = numberOfPasswordPrompts;
+  return questions(asker, { user, host, port, knownHosts, strictHostKeys, passphraseAttempts, isJumpHost });
 }

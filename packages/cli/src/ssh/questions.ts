@@ -13,6 +13,8 @@ export interface LoginTarget {
   readonly knownHosts: readonly string[] | undefined;
   /** Whether an unknown host is refused without a question. */
   readonly strictHostKeys?: boolean | undefined;
+  /** How often a passphrase is asked for (NumberOfPasswordPrompts); `undefined` for the library's maximum. */
+  readonly passphraseAttempts?: number | undefined;
   /** Whether this is a jump host. `--host-key` does not apply to jump hosts. */
   readonly isJumpHost?: boolean;
 }
@@ -70,14 +72,17 @@ function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { b
   );
 }
 
-function askedBy(asker: Asker, { user, host, port, isJumpHost = false }: LoginTarget): Asking {
+function askedBy(asker: Asker, target: LoginTarget): Asking {
+  const { user, host, port, passphraseAttempts = Number.POSITIVE_INFINITY, isJumpHost = false } = target;
   // Name the host: with jump hosts, several ask, and each must get only its own password.
   const login = `${isJumpHost ? `jump host, port ${port ?? 22}: ` : ""}${escapeText(`${user}@${host}`)}`;
   const hidden = (prompt: string): Promise<string> => asker.ask(prompt, { echo: false });
   return {
-    passphrase: (file, attempt) => {
+    passphrase: async (file, attempt) => {
       if (attempt > 1) asker.show("Wrong passphrase.\n");
-      return hidden(`Enter passphrase for key '${escapeText(file)}': `);
+      if (attempt > passphraseAttempts) return undefined;
+      // As with ssh(1), an empty answer leaves out the key.
+      return (await hidden(`Enter passphrase for key '${escapeText(file)}': `)) || undefined;
     },
     password: (attempt) => {
       if (attempt > 1) asker.show("Permission denied, please try again.\n");

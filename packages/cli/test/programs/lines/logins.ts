@@ -66,6 +66,12 @@ export const LOGINS: readonly Line[] = [
     err: "ssh_askpass: exec(T/none): No such file or directory\nalice@127.0.0.1: Permission denied (publickey,password).\n",
   },
   {
+    name: "SSH_ASKPASS for a passphrase",
+    line: "printf '#!/bin/sh\\necho \"$1\" >> prompts\\necho %s\\n' '$WORD' > ap; chmod 755 ap; cp $K locked; ssh-keygen -q -p -N word -f locked > /dev/null; export SSH_ASKPASS=$PWD/ap DISPLAY=:0; for word in word '' wrong; do WORD=$word $S -o NumberOfPasswordPrompts=1 -o PasswordAuthentication=no -F none -o UserKnownHostsFile=$KH -o IdentitiesOnly=yes -p $P -i locked alice@127.0.0.1 echo in 2> /dev/null; echo $?; done; cat prompts; rm ap locked",
+    status: 0,
+    out: "in\n0\n255\n255\nEnter passphrase for key 'locked': \nEnter passphrase for key 'locked': \nEnter passphrase for key 'locked': \n",
+  },
+  {
     name: "SSH_ASKPASS in batch mode",
     line: "SSH_ASKPASS=$T/none SSH_ASKPASS_REQUIRE=force $S -o BatchMode=yes -o PreferredAuthentications=password box true",
     status: 255,
