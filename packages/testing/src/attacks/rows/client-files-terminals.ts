@@ -66,7 +66,7 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
       TRACE_TEXT,
       QUOTED,
       patch("refusal-text", "description"),
-      patch("prompt-names-login", "answers.push(await terminal.ask(prompt, { echo }));"),
+      patch("prompt-names-login", "answers.push(await asker.ask(prompt, { echo }));"),
     ),
     server: held("hostile-text-server", GOODBYE_TEXT, TRACE_TEXT, QUOTED),
   },
