@@ -12,6 +12,7 @@ import {
   createAgent,
   type ListenOptions,
   listen,
+  type Permissions,
   type SshAgent,
 } from "../src/index.ts";
 import { AgentLink } from "../src/keys/agent-link.ts";
@@ -37,17 +38,17 @@ export async function host(
   hostKey: PrivateKey,
   admits: readonly PrivateKey[],
   more: Partial<ListenOptions> = {},
+  permissions: Permissions = {},
 ): Promise<Place> {
   const keys: string[] = [];
   const server = await listen({
     port: 0,
     hostKeys: [hostKey],
-    acceptAgent: true,
     authenticate: (login) => {
       if (login.method !== "publickey") return false;
       const blob = Buffer.from(login.publicKey).toString("base64");
       keys.push(`${login.signed ? "login" : "query"} ${[key, other].findIndex((one) => nameOf(one) === blob)}`);
-      return admits.some((one) => nameOf(one) === blob) && { permissions: { agentForwarding: true } };
+      return admits.some((one) => nameOf(one) === blob) && { permissions };
     },
     ...more,
   });

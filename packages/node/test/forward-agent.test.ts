@@ -36,6 +36,7 @@ import {
 import { codeOf, serve, temporaryFolder } from "./support.ts";
 
 const third = keyOf(4);
+const GRANTED = { agentForwarding: true };
 
 /** A session that logs in to another host with the client's agent, and tells what it found. */
 function hop(port: number) {
@@ -70,8 +71,8 @@ test("a restricted key goes over two hops with the names of RFC 9987, and nowher
   onTestFinished(() => agent.close());
   const b = await host(hostB, [key, other]);
   const c = await host(keyOf(13), [key]);
-  const toB = await host(hostA, [other], { session: hop(b.port) });
-  const toC = await host(hostA, [other], { session: hop(c.port) });
+  const toB = await host(hostA, [other], { acceptAgent: true, session: hop(b.port) }, GRANTED);
+  const toC = await host(hostA, [other], { acceptAgent: true, session: hop(c.port) }, GRANTED);
   await agent.add(key, { destinations: [to(hostA), to(hostB, hostA)] });
   const names: string[] = [];
   const status = async (port: number, forwardAgent: ConnectOptions["forwardAgent"] = agent): Promise<number> => {

@@ -30,9 +30,7 @@ const CONNECT: Accepted = {
   requireStrictKex: BOOLEAN,
   signal: [],
   earlyChannel: BOOLEAN,
-  forwardAgent: process.env["SSH_AUTH_SOCK"]
-    ? [...BOOLEAN, "string", ...FUNCTION]
-    : ["false boolean", "string", ...FUNCTION],
+  forwardAgent: [...(process.env["SSH_AUTH_SOCK"] ? BOOLEAN : ["false boolean"]), "string", ...FUNCTION],
   trace: FUNCTION,
   keyLog: FUNCTION,
   random: FUNCTION,
