@@ -7,6 +7,7 @@ import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { LIST_TIMEOUT, linkTo } from "../keys/agent.ts";
 import { expandHome, readIfThere } from "../keys/files.ts";
 import type { HostKeyLookup } from "../keys/known-hosts-options.ts";
+import { forwardedAgent } from "./forwarded-agent.ts";
 import type { HopOptions } from "./options.ts";
 
 /** What a row may use beside its value. */
@@ -185,15 +186,6 @@ function localAddress(bindAddress: string, { warn }: About): Partial<HopOptions>
   if (isIP(bindAddress) !== 0) return { localAddress: bindAddress };
   warn(`BindAddress ${escapeText(bindAddress)} has no effect: it must be an IP address of this machine`);
   return {};
-}
-
-/** As in ssh(1), a connection whose agent is missing goes on without it. */
-function forwardedAgent(agent: boolean | string, { environment }: About): Partial<HopOptions> {
-  if (agent === false) return {};
-  const name = agent === true ? "SSH_AUTH_SOCK" : agent.startsWith("$") ? agent.replace(/[${}]/g, "") : undefined;
-  const path = name === undefined ? (agent as string) : environment[name];
-  if (path === undefined || path === "") return {};
-  return { forwardAgent: path };
 }
 
 /** Returns the variables of SendEnv and SetEnv. One that is set precedes one of the same name that is sent. */

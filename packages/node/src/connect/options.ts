@@ -42,7 +42,7 @@ import { type EnvironmentOptions, environment } from "./environment.ts";
 import { checkProxyCommand, type WayOptions } from "./way.ts";
 
 /** Options that the users in the list add to `connect`. */
-export interface UserConnectOptions extends ForwardAgentOptions, EnvironmentOptions {}
+export interface UserConnectOptions extends EnvironmentOptions, ForwardAgentOptions {}
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
