@@ -63,7 +63,7 @@ export interface ConfigRequest {
   readonly host: string;
   readonly commandLine?: readonly CommandLineSetting[];
   readonly files: readonly ConfigFile[];
-  /** Whether a program, not a command line, gave the user: the name may then contain `$` and `\\`. Default false. */
+  /** Whether a program, not a command line, gave the user: the name may then contain `$` and `\`. Default false. */
   readonly userIsFromCode?: boolean;
   /** The command or subsystem to run, as typed; `undefined` for a shell. */
   readonly command?: string | undefined;

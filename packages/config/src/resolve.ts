@@ -65,13 +65,18 @@ export function* resolveConfig(request: ConfigRequest): Asking<ResolvedConfig> {
 
 /** Checks names that were typed before a command or token sees them (CVE-2023-51385, CVE-2025-61984). */
 function checkTypedNames(state: ConfigState): void {
-  const { host, userIsFromCode } = state.request;
+  const { host } = state.request;
   const user = state.get("user");
   // rule: config-typed-host
   if (!isSafeHost(host)) throw configError(["hostname contains invalid characters"], "usage");
   // rule: config-typed-user
-  if (user !== undefined && !(userIsFromCode === true ? isSafeUser : isSafeTypedUser)(user))
+  if (user !== undefined && !isSafeTypedUser(withoutAllowed(state, user)))
     throw configError(["remote username contains invalid characters"], "usage");
+}
+
+/** Returns the part of a user name to check: a program may give a name with `$` and `\`, such as `DOMAIN\user`. */
+function withoutAllowed({ request }: ConfigState, user: string): string {
+  return request.userIsFromCode === true ? user.replace(/[$\\]/g, "") : user;
 }
 
 /** Values that follow from others. */
@@ -138,7 +143,7 @@ function expandUser(state: ConfigState, user: string, facts: TokenFacts): string
   if (!state.isSet("user")) return user;
   // The name typed was checked before; one of a file that stands in its place was not.
   if (state.userIsTyped) {
-    if (!isSafeUser(user)) throw configError(["remote username contains invalid characters"]);
+    if (!isSafeUser(withoutAllowed(state, user))) throw configError(["remote username contains invalid characters"]);
     return user;
   }
   const { remoteUser: _, ...without } = facts;

@@ -11,11 +11,12 @@ export async function canonicalHost(name: string): Promise<string | undefined> {
     return undefined;
   }
   // Imported here because most configurations canonicalize no names.
-  const { resolveCname } = await import("node:dns/promises");
+  const { Resolver } = await import("node:dns/promises");
+  const resolver = new Resolver({ timeout: 2000, tries: 2 });
   let canonical = name;
   for (let i = 0; i < MAX_ALIASES; i++) {
     // A name of /etc/hosts has no such record, nor has a canonical one.
-    const [target] = await resolveCname(canonical).catch(() => []);
+    const [target] = await resolver.resolveCname(canonical).catch(() => []);
     if (target === undefined) break;
     canonical = target;
   }
