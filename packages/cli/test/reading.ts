@@ -2,6 +2,7 @@ import { SshError } from "@nacre/wire";
 import { CommandLineError } from "../src/options.ts";
 import { redirectMessages } from "../src/say.ts";
 import { type Reading, readCommandLine } from "../src/ssh/reading.ts";
+import { checkSession } from "../src/ssh/ssh.ts";
 import { splitSshWords } from "../src/ssh/ssh-arguments.ts";
 
 /** A command line that was read, and what was printed meanwhile. */
@@ -25,7 +26,7 @@ export async function refusal(
   redirectMessages((text) => printed.push(text.trimEnd().replace(/^nacre: /, "")));
   const words = typeof line === "string" ? line.split(" ") : line;
   try {
-    await readCommandLine(splitSshWords(["-F", "none", ...words]), "0.1.0");
+    checkSession(await readCommandLine(splitSshWords(["-F", "none", ...words]), "0.1.0"));
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
     const own = error instanceof CommandLineError && error.sshLine !== undefined ? [error.sshLine] : [];

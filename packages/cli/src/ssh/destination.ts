@@ -87,7 +87,10 @@ function readHost(word: string): Destination {
   return { user: at < 0 ? undefined : word.slice(0, at), host: withoutBrackets(host), port: undefined };
 }
 
-/** Parses `ssh://[user@]host[:port]` as ssh(1) does: the user may be percent-encoded, and an IPv6 address is in brackets. */
+/**
+ * Parses `ssh://[user[;parameter]@]host[:port]` as ssh(1) does: the user may be percent-encoded, parameters are ignored, and an IPv6 address
+ * is in brackets.
+ */
 function readUri(word: string, scheme = "ssh", tail = ", without a password or a path"): Destination {
   const { user, host, port } = partsOfUri(word, scheme, tail);
   return { user, host, port: port === undefined ? undefined : readPort(port) };
@@ -102,7 +105,8 @@ function partsOfUri(
   readonly host: string;
   readonly port?: string | undefined;
 } {
-  const [, user, host, port] = /^ssh:\/\/(?:([^@:;/]*)@)?(\[[^\]/]*\]|[^@:/?#[\]]*)(?::(\d+))?\/?$/i.exec(word) ?? [];
+  const [, user, host, port] =
+    /^ssh:\/\/(?:([^@:;/]*)(?:;[^@/]*)?@)?(\[[^\]/]*\]|[^@:/?#[\]]*)(?::(\d+))?\/?$/i.exec(word) ?? [];
   try {
     // The % before an IPv6 zone is percent-encoded too (RFC 6874).
     if (host !== undefined)

@@ -1,7 +1,6 @@
 import { openSync, writeSync } from "node:fs";
 import type { ResolvedConfig } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
-import { usage } from "../options.ts";
 import { redirectMessages, say } from "../say.ts";
 import { readConfiguration } from "./configuration.ts";
 import { isQuiet } from "./log-level.ts";
@@ -31,17 +30,7 @@ export async function readCommandLine(split: SshWords, version: string, isRepeat
   const config = await readConfiguration(words.host, words, purpose, tell);
   if (isVerbose) for (const file of config.files) tell(`debug1: Reading configuration data ${escapeText(file)}`);
   if (isQuiet(config.values)) redirectMessages(() => {});
-  checkSession(words, config.values);
   return { words, config, command: words.command ?? config.values.remoteCommand };
-}
-
-/** Throws `usage` for values that contradict each other. */
-function checkSession({ command, stdioTarget }: SshArguments, values: ResolvedConfig["values"]): void {
-  const { sessionType, stdinNull, forkAfterAuthentication, remoteCommand } = values;
-  if (sessionType === "subsystem" && command === undefined && remoteCommand === undefined)
-    throw usage("SessionType subsystem needs the name of the subsystem after the host");
-  if (stdioTarget !== undefined && (stdinNull || forkAfterAuthentication))
-    throw usage(`${forkAfterAuthentication ? "-f" : "-n"} and -W cannot be combined, because -W needs standard input`);
 }
 
 /** Returns a function that appends messages to a file. Throws `file-unwritable`. */

@@ -73,8 +73,6 @@ export function readSshWords({ before, host: word, after, command }: SshWords): 
   values.settings.push(...destinationSettings(destination, /^ssh:\/\//i.test(word)));
   apply(after);
   const { stdioTarget, sessionOption, logLevel = INFO } = values;
-  if (command.length > 0 && (stdioTarget !== undefined || sessionOption === "-N"))
-    throw usage(`${stdioTarget === undefined ? "-N" : "-W"} runs no command; remove "${command.join(" ")}"`);
   if (command.length === 0 && sessionOption === "-s")
     throw sshUsage("You must specify a subsystem to invoke.", "give its name after the host");
   return {

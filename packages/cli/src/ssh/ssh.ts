@@ -1,10 +1,11 @@
 import { HELP } from "../help.ts";
+import { usage } from "../options.ts";
 import { FAILURE, withStatus } from "../say.ts";
 import { BACKGROUND, type Background, inBackground } from "./background.ts";
 import { control } from "./control.ts";
 import { checkEffects } from "./keywords.ts";
 import { inform } from "./log-level.ts";
-import { readCommandLine } from "./reading.ts";
+import { type Reading, readCommandLine } from "./reading.ts";
 import { run } from "./run.ts";
 import { splitSshWords } from "./ssh-arguments.ts";
 import { startInBackground } from "./start-background.ts";
@@ -46,8 +47,21 @@ async function ssh(line: readonly string[], version: () => string, background?: 
   const { words, config } = reading;
   const { values } = config;
   if (words.controlCommand !== undefined) return control(words.controlCommand, values.controlPath);
+  checkSession(reading);
   if (values.forkAfterAuthentication && background === undefined)
     return startInBackground(line, values.sessionType !== "none");
   for (const note of [...words.notes, ...checkEffects(config)]) inform(values, note);
   return run(reading, background);
+}
+
+/** Throws `usage` for a session that would not do what the words ask for. */
+export function checkSession({ words: { command, stdioTarget }, config }: Reading): void {
+  const { sessionType, stdinNull, forkAfterAuthentication, remoteCommand } = config.values;
+  const isTyped = config.origins.sessionType?.some(({ file }) => file === "command-line") === true;
+  if (command !== undefined && sessionType === "none" && isTyped)
+    throw usage(`${stdioTarget === undefined ? "-N" : "-W"} runs no command; remove "${command}"`);
+  if (sessionType === "subsystem" && command === undefined && remoteCommand === undefined)
+    throw usage("SessionType subsystem needs the name of the subsystem after the host");
+  if (stdioTarget !== undefined && (stdinNull || forkAfterAuthentication))
+    throw usage(`${forkAfterAuthentication ? "-f" : "-n"} and -W cannot be combined, because -W needs standard input`);
 }
