@@ -1,3 +1,4 @@
+import { isatty } from "node:tty";
 import { escapeText, SshError } from "@nacre/wire";
 import { oneLine } from "./one-line.ts";
 import { CommandLineError } from "./options.ts";
@@ -13,7 +14,8 @@ export function explain(error: unknown): string {
 
 /** Prints a line for the user. A terminal in raw mode needs CR before LF. */
 export function say(text: string): void {
-  show(`${text}${process.stdin.isRaw ? "\r\n" : "\n"}`);
+  // `process.stdin` makes a stream, which takes `nacre -G` some milliseconds.
+  show(`${text}${isatty(0) && process.stdin.isRaw ? "\r\n" : "\n"}`);
 }
 
 /** Prints text for the user: on standard error, unless `redirectMessages` says otherwise. */

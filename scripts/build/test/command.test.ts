@@ -32,7 +32,11 @@ test("the command contains every package except `ws` and optional ones", () => {
 
 test.each(["ciphers", "kex", "kex-ml-kem", "keys"])("portable code of `importNow` is in %s.js", (name) => {
   const importing = [...files].filter(([, text]) => text.includes(`"./" + specifier.replace("@nacre/", "")`));
-  expect(importing.map(([path]) => dirname(path))).toEqual(["packages/cli/dist", "packages/cli/dist/commands"]);
+  expect(importing.map(([path]) => dirname(path))).toEqual([
+    "packages/cli/dist",
+    "packages/cli/dist/commands",
+    "packages/cli/dist/config",
+  ]);
   for (const [path] of importing) expect(files.get(join(dirname(path), `${name}.js`))).toMatch(/export \{/);
 });
 

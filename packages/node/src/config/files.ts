@@ -1,6 +1,7 @@
 import { constants, type FileHandle, lstat, open, readdir, realpath } from "node:fs/promises";
 import { devNull } from "node:os";
 import type { FileAnswer } from "@nacre/config";
+import { matchesName } from "@nacre/files";
 import { escapeText, SshError } from "@nacre/wire";
 
 /** Maximum size of a file in bytes. */
@@ -64,8 +65,6 @@ export async function globPaths(pattern: string): Promise<readonly string[]> {
       found = found.map((path) => `${path}/${part}`);
       continue;
     }
-    // Loaded on demand: most configurations have no pattern.
-    const { matchesName } = await import("@nacre/files");
     const below: string[] = [];
     for (const folder of found) {
       const entries = await readdir(folder === "" ? "/" : folder).catch(() => []);
