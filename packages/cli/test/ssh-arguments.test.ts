@@ -252,10 +252,11 @@ describe("a private key on the command line", () => {
   });
 });
 
+const refused = (words: readonly string[], line: string) => ({ words, line });
+
 test("characters in names · client", async () => {
   const user = "remote username contains invalid characters";
   const host = "hostname contains invalid characters";
-  const refused = (words: readonly string[], line: string) => ({ words, line });
   const all = [refused(["a b"], host), refused(["a,b"], host), refused(["--", "-oProxyCommand=x"], host)];
   for (const character of "'`\"$\\;&<>|(){}\0\n\x1b") {
     const name = `a${character}b`;

@@ -88,8 +88,8 @@ function readHost(word: string): Destination {
 }
 
 /**
- * Parses `ssh://[user[;parameter]@]host[:port]` as ssh(1) does: the user may be percent-encoded, parameters are ignored, and an IPv6 address
- * is in brackets.
+ * Parses `ssh://[user[;parameter]@]host[:port]` as ssh(1) does: the user may be percent-encoded, parameters are ignored, and an IPv6
+ * address is in brackets.
  */
 function readUri(word: string, scheme = "ssh", tail = ", without a password or a path"): Destination {
   const { user, host, port } = partsOfUri(word, scheme, tail);

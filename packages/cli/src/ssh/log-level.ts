@@ -13,7 +13,7 @@ export function isVerbose({ logLevel }: Level): boolean {
   return logLevel === "VERBOSE" || logLevel.startsWith("DEBUG");
 }
 
-/** Prints a line that is no error. */
+/** Prints a line that informs, unless the log level is that of errors. */
 export function inform(values: Level, text: string): void {
   if (!isQuiet(values) && values.logLevel !== "ERROR") say(text);
 }

@@ -16,8 +16,8 @@ export interface Reading {
 }
 
 /**
- * Reads the command line and the configuration files, and sends later messages where they say. With `isRepeated`, what the first process has
- * printed is not printed again. Rejects with `usage`, or the code of the configuration's error.
+ * Reads the command line and the configuration files, and sends later messages where they say. With `isRepeated`, what the first process
+ * has printed is not printed again. Rejects with `usage`, or the code of the configuration's error.
  */
 export async function readCommandLine(split: SshWords, version: string, isRepeated = false): Promise<Reading> {
   const words = readSshWords(split);

@@ -7,10 +7,10 @@ import { EscapeKeys } from "./escape-keys.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
 /**
- * Runs the command (or subsystem, if SessionType says so), or a shell, on this process's standard streams, with a pseudo-terminal if one is needed. `typedAhead` is sent first if
- * standard input is a terminal. If the reader of the output goes away, the command learns it, and ends with a status of its own, as with
- * ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection, `file-unwritable` for output, or
- * `channel-closed` if a signal ended the command or the server reported no exit status.
+ * Runs the command, the subsystem (SessionType) or a shell on this process's standard streams, with a pseudo-terminal if one is needed.
+ * `typedAhead` is sent first if standard input is a terminal. If the reader of the output goes away, the command learns it, and ends with a
+ * status of its own, as with ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection,
+ * `file-unwritable` for output, or `channel-closed` if a signal ended the command or the server reported no exit status.
  */
 export async function runRemote(
   client: Client,

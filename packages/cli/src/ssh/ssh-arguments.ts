@@ -5,8 +5,8 @@ import { destinationSettings, readDestination } from "./destination.ts";
 import { LONG_OPTIONS, noOptions, type OptionRow, SSH_OPTIONS } from "./ssh-options.ts";
 
 /**
- * Parsed command line of `nacre [option…] [user@]host [option…] [command…]`. The host may also be `ssh://[user@]host[:port]`. What an option
- * shares with a keyword of ssh_config(5) is in `settings`.
+ * Parsed command line of `nacre [option…] [user@]host [option…] [command…]`. The host may also be `ssh://[user@]host[:port]`. What an
+ * option shares with a keyword of ssh_config(5) is in `settings`.
  */
 export interface SshArguments extends ConnectionArguments {
   /** Host as typed. */

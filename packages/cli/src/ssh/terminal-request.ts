@@ -6,8 +6,8 @@ import { inform } from "./log-level.ts";
 const STDIN = 0;
 
 /**
- * Returns whether the session gets a pseudo-terminal: a shell does, if standard input is a terminal (ssh_config(5), RequestTTY). Says so if
- * one is wanted and standard input is none.
+ * Returns whether the session gets a pseudo-terminal: a shell does, if standard input is a terminal (ssh_config(5), RequestTTY). Says so
+ * if one is wanted and standard input is another file.
  */
 export function requestsTerminal(
   values: Pick<ConfigValues, "requestTTY" | "stdinNull" | "sessionType" | "logLevel">,

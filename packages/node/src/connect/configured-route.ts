@@ -69,11 +69,12 @@ class RouteBuilder {
     { options, resolved, codeUser }: Configured,
     after: readonly string[] = [],
   ): Promise<{ readonly before: readonly HopOptions[]; readonly options: HopOptions }> {
-    const { duplex, proxy: ownProxy, proxyCommand } = options;
-    const hasWay = duplex !== undefined || ownProxy !== undefined || proxyCommand !== undefined;
-    if (resolved === undefined || hasWay) return { before: [], options };
+    const isGiven = options.duplex !== undefined || options.proxyCommand !== undefined;
+    if (resolved === undefined || isGiven) return { before: [], options };
     const { proxy } = resolved.values;
-    if (proxy.kind === "direct") return { before: [], options };
+    // A proxy in code leads to the first host of the route, whichever that is.
+    const isProxied = proxy.kind === "command" && options.proxy !== undefined;
+    if (proxy.kind === "direct" || isProxied) return { before: [], options };
     if (proxy.kind === "command") {
       assertUserForCommand(codeUser);
       return { before: [], options: await this.#withCommand(options, resolved, proxy.command) };

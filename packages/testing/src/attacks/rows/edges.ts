@@ -202,11 +202,6 @@ export const EDGES: readonly Row[] = [
         remove("key-log-before-opening"),
         remove("key-log-opened"),
       ),
-      heldBy(
-        "cli/test/connection-options",
-        "known hosts of the system · client",
-        patch("known-hosts-none", "return [...(none(user) ? [] : user), ...(none(system) ? [] : system)];"),
-      ),
     ],
     server: heldBy(NODE, "special files · server", remove("owned-file-regular")),
   },
