@@ -60,7 +60,7 @@ export async function showThatRulesCanFail(text: string): Promise<boolean> {
       try {
         const name = await differs(String(number));
         if (name === undefined) wrong.push(`no case differs without "${rule.rule}"`);
-        console.log(`${rule.rule.padEnd(60)}  ${name ?? "NO CASE DIFFERS"}`);
+        console.log(`${rule.rule.padEnd(60)}  ${name?.slice(0, 120) ?? "NO CASE DIFFERS"}`);
       } catch (error) {
         wrong.push(`${rule.rule}: ${(error as Error).message.split("\n")[0]}`);
       }
