@@ -76,7 +76,6 @@ test("options dropped in silence · client", async () => {
   ).not.toThrow();
   for (const line of [
     "ChannelTimeout=session=1m",
-    "AddKeysToAgent=yes",
     "SecurityKeyProvider=/lib.so",
     "ControlMaster=ask",
   ])

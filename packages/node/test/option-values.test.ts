@@ -36,7 +36,6 @@ const CONNECT: Accepted = {
   random: FUNCTION,
   duplex: [],
   via: ["array", "string", "array of strings"],
-  identitiesOnly: BOOLEAN,
   config: [...BOOLEAN, "string"],
   commands: BOOLEAN,
   commandTimeout: ["number"],

@@ -41,7 +41,7 @@ const NO_TUNNEL = "there are no tunnel devices";
 
 /** What becomes of each keyword, by the name of its value. ProxyCommand and ProxyJump are `proxy`; DynamicForward is in `localForward`. */
 export const KEYWORDS: Effects = {
-  addKeysToAgent: nothing("keys are not added to the agent", ({ mode }) => mode !== "no"),
+  addKeysToAgent: partly("with ask, no key is added"),
   addressFamily: acts,
   batchMode: acts,
   bindAddress: acts,
@@ -58,7 +58,7 @@ export const KEYWORDS: Effects = {
   ciphers: acts,
   clearAllForwardings: acts,
   compression: nothing("there is no compression"),
-  connectionAttempts: nothing("each address is tried once"),
+  connectionAttempts: acts,
   connectTimeout: acts,
   controlMaster: nothing(
     "this connection is not shared: nacre makes no master",
@@ -111,7 +111,7 @@ export const KEYWORDS: Effects = {
   pkcs11Provider: nothing("use an agent that holds the key"),
   port: acts,
   preferredAuthentications: acts,
-  proxy: partly("ProxyCommand fails; use ProxyJump"),
+  proxy: acts,
   proxyUseFdpass: fails("Node cannot receive descriptors"),
   pubkeyAcceptedAlgorithms: nothing("every algorithm but those with SHA-1 is tried"),
   pubkeyAuthentication: acts,
