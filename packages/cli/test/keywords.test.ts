@@ -74,11 +74,7 @@ test("options dropped in silence · client", async () => {
   expect(() =>
     checkEffects({ ...remote.config, values: { ...remote.config.values, remoteForward: [] } }),
   ).not.toThrow();
-  for (const line of [
-    "ChannelTimeout=session=1m",
-    "SecurityKeyProvider=/lib.so",
-    "ControlMaster=ask",
-  ])
+  for (const line of ["ChannelTimeout=session=1m", "SecurityKeyProvider=/lib.so", "ControlMaster=ask"])
     expect(checkEffects((await apply(line)).config), line).toHaveLength(1);
   for (const line of ["Compression=yes", "IPQoS=ef", "ForwardX11=yes"]) {
     expect(checkEffects((await apply(line)).config), line).toEqual([]);
