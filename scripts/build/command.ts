@@ -82,7 +82,7 @@ export async function bundleCommand(): Promise<{
 async function bundlePart({ entryPoints, outdir, common }: Part) {
   const onDemand = await modulesOnDemand(Object.values(entryPoints));
   const settings = { ...SETTINGS, entryPoints, outdir, splitting: true };
-  const plugins = [importingOtherFiles, importingFromFiles, namingByNode, importingOnDemand(onDemand)];
+  const plugins = [importingOtherFiles, importingFromFiles, importingOnDemand(onDemand)];
   const { metafile: graph } = await build({ ...settings, plugins });
   const oneFile = withOneCommonFile(common, modulesSharingWith(common, onDemand, graph));
   return Promise.all([
@@ -198,16 +198,6 @@ const importingOtherFiles: Plugin = {
     }));
     bundler.onResolve({ filter: /^\.\/main\.ts$/ }, () => ({ path: "./main.js", external: true }));
     bundler.onResolve({ filter: /^@nacre\/kex\/ml-kem$/ }, () => ({ path: "./kex-ml-kem.js", external: true }));
-  },
-};
-
-/** Gives `@nacre/config` the SHA-1 of node:crypto, for the token `%C`: `nacre HOST` then loads nothing of noble. */
-const namingByNode: Plugin = {
-  name: "naming by Node",
-  setup(bundler) {
-    bundler.onResolve({ filter: /^@noble\/hashes\/legacy\.js$/ }, ({ importer }) =>
-      /\/packages\/config\//.test(importer) ? { path: resolve("scripts/build/sha1.ts") } : undefined,
-    );
   },
 };
 

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { hostname, networkInterfaces, userInfo } from "node:os";
 import type { AlgorithmNames, ConfigAnswers, LocalFacts } from "@nacre/config";
@@ -80,6 +81,7 @@ export function machineFacts(environment: Readonly<Record<string, string>>): Loc
     environment: (name) => environment[name],
     homeOf: (user) => (user === "root" ? "/root" : undefined),
     service: (name) => ({ ssh: 22, http: 80 })[name],
+    sha1: (data) => createHash("sha1").update(data).digest(),
   };
 }
 

@@ -55,11 +55,7 @@ describe("a command line", () => {
       {
         proxy: {
           kind: "jump",
-          hops: [
-            hop("a", "a"),
-            hop("b@corp@c:1", "c", 1, "b@corp"),
-            hop("[::1]:2", "::1", 2),
-          ],
+          hops: [hop("a", "a"), hop("b@corp@c:1", "c", 1, "b@corp"), hop("[::1]:2", "::1", 2)],
         },
       },
     ],

@@ -14,6 +14,8 @@ export interface LocalFacts {
   readonly homeOf: (user: string) => string | undefined;
   /** Port of a TCP service, as in /etc/services. */
   readonly service: (name: string) => number | undefined;
+  /** SHA-1, for the token `%C`. */
+  readonly sha1: (data: Uint8Array) => Uint8Array;
 }
 
 /** Names of one kind of algorithm. */

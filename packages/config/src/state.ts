@@ -130,6 +130,7 @@ export class ConfigState {
       uid: local.uid,
       home: local.home,
       hostname: local.hostname,
+      sha1: local.sha1,
     };
   }
 }

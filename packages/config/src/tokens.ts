@@ -1,5 +1,4 @@
 import { utf8Encode } from "@nacre/wire";
-import { sha1 } from "@noble/hashes/legacy.js";
 
 /** Values of `%` tokens by letter, without the `%`. `%%` needs no entry. */
 export type Tokens = Readonly<Record<string, string>>;
@@ -62,6 +61,7 @@ export interface TokenFacts {
   readonly uid: number;
   readonly home: string;
   readonly hostname: string;
+  readonly sha1: (data: Uint8Array) => Uint8Array;
 }
 
 /** Returns the tokens of a connection: `%C %d %h %i %j %k %L %l %n %p %r %u`. */
@@ -81,6 +81,6 @@ export function connectionTokens(facts: TokenFacts): Tokens {
     u: facts.user,
   };
   if (remoteUser === undefined) return tokens;
-  const hash = sha1(utf8Encode(hostname + host + port + remoteUser + jumpHost));
+  const hash = facts.sha1(utf8Encode(hostname + host + port + remoteUser + jumpHost));
   return { ...tokens, r: remoteUser, C: Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("") };
 }

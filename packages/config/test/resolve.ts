@@ -1,3 +1,4 @@
+import { sha1 } from "@noble/hashes/legacy.js";
 import {
   answerQuestions,
   type ConfigAnswers,
@@ -45,6 +46,7 @@ export function resolve(config: string, setup: Setup = {}): ResolvedConfig {
         environment: (name) => environment[name],
         homeOf: (user) => (user === "root" ? "/root" : undefined),
         service: (name) => ({ ssh: 22 })[name],
+        sha1,
       },
     }),
     {

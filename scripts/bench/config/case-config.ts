@@ -1,4 +1,5 @@
 import { type AlgorithmList, answerQuestions, type ConfigAnswers, resolveConfig } from "@nacre/config";
+import { sha1 } from "@noble/hashes/legacy.js";
 import type { Case, Sample } from "../bench.ts";
 import { spread } from "../measure/table.ts";
 
@@ -90,6 +91,7 @@ function resolve(files: ReadonlyMap<string, string>, host: string): void {
         environment: () => undefined,
         homeOf: () => undefined,
         service: () => undefined,
+        sha1,
       },
     }),
     answers,

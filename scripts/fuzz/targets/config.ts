@@ -1,5 +1,6 @@
 import { answerQuestions, type ConfigRequest, configLines, type ResolvedConfig, resolveConfig } from "@nacre/config";
 import { SshError, utf8Encode } from "@nacre/wire";
+import { sha1 } from "@noble/hashes/legacy.js";
 import { expectEqual, expectSafe, expectTrue } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";
 import { Input, latin1, strings } from "../input.ts";
@@ -42,6 +43,7 @@ function resolved(
         environment: (name) => variables[name],
         homeOf: () => undefined,
         service: () => undefined,
+        sha1,
       },
       ...request,
     });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { ConfigFile, LocalFacts } from "@nacre/config";
@@ -31,6 +32,7 @@ export function thisMachine(): Machine {
       environment: (name) => process.env[name],
       homeOf: (user) => new AccountNames().home(user),
       service: (name) => portOf(name, readServices()),
+      sha1: (data) => createHash("sha1").update(data).digest(),
     },
     files: defaultFiles(home),
     shell: process.env.SHELL || "/bin/sh",

@@ -1,4 +1,5 @@
 import type { AlgorithmNames, ConfigAnswers } from "@nacre/config";
+import { sha1 } from "@noble/hashes/legacy.js";
 import { EDGE_CASES } from "./edges.ts";
 import { type CasePlace, type ConfigCase, generateCase } from "./generate.ts";
 import { comparable, difference, type Machine, printConfig, sameError } from "./print.ts";
@@ -73,6 +74,7 @@ export function repeatCase(recorded: Recorded, { place, made }: RecordedCase): C
       environment: (name) => environment[name],
       homeOf: (user) => (user === "root" ? "/root" : undefined),
       service: (name) => ({ ssh: 22 })[name],
+      sha1,
     },
     algorithms,
     version,
