@@ -115,7 +115,7 @@ export const CONFIG_ROWS: readonly Row[] = [
       "a keyword that would make a connection safer · client",
       remove("config-never-weaker"),
       remove("config-strict-host-key"),
-      patch("config-known-hosts-none", "files: listed(values.globalKnownHostsFile),"),
+      patch("config-known-hosts-none", "files: listed(values.globalKnownHostsFile)"),
     ),
     server: "not touched",
   },
