@@ -1,3 +1,4 @@
+export { sessionEnvironment } from "./environment.ts";
 export { configLines } from "./print.ts";
 export type { Origin } from "./problems.ts";
 export {

@@ -61,6 +61,7 @@ const VALUES: Record<string, Arbitrary<object>> = {
   SSH_MSG_PONG: record({ data: bytes }),
   SSH_MSG_USERAUTH_REQUEST: record({ userName: text, serviceName: name, methodName: name, methodData: bytes }),
   userauthPublickey: record({ algorithm: name, publicKey: bytes, signature: optional(bytes) }),
+  userauthHostBound: record({ algorithm: name, publicKey: bytes, signature: optional(bytes), hostKey: bytes }),
   userauthPassword: record({ password: text, newPassword: optional(text) }),
   userauthKeyboardInteractive: record({ languageTag: text, submethods: text }),
   SSH_MSG_USERAUTH_FAILURE: record({ authenticationsThatCanContinue: names, partialSuccess: flag }),

@@ -6,9 +6,17 @@ import { carry } from "./carry.ts";
 import { EscapeKeys } from "./escape-keys.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
+/** What a session gets beside its command. */
+export interface SessionInput {
+  /** Environment variables, beside those of the connection. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Sent first if standard input is a terminal. */
+  readonly typedAhead: string;
+}
+
 /**
  * Runs the command, the subsystem (SessionType) or a shell on this process's standard streams, with a pseudo-terminal if one is needed.
- * `typedAhead` is sent first if standard input is a terminal. If the reader of the output goes away, the command learns it, and ends with a
+ * If the reader of the output goes away, the command learns it, and ends with a
  * status of its own, as with ssh(1). Resolves with the remote exit status. Rejects with the `SshError` that ended the connection,
  * `file-unwritable` for output, or `channel-closed` if a signal ended the command or the server reported no exit status.
  */
@@ -16,14 +24,14 @@ export async function runRemote(
   client: Client,
   values: ConfigValues,
   command: string | undefined,
-  typedAhead: string,
+  { env, typedAhead }: SessionInput,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const { escapeChar } = values;
   const hasInput = !values.stdinNull;
   const hasPty = requestsTerminal(values, command);
   const pty = hasPty && { term: process.env.TERM ?? "dumb", ...windowSize(), modes: { IUTF8: 1 } };
-  const options = { pty };
+  const options = { pty, env };
   const remote = await (command === undefined
     ? client.shell(options)
     : values.sessionType === "subsystem"

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expandText } from "@nacre/config";
+import { expandText, sessionEnvironment } from "@nacre/config";
 import type { Client, ReconnectEvent, ResolvedConfig } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { oneLine } from "../one-line.ts";
@@ -8,13 +8,14 @@ import { FAILURE, say } from "../say.ts";
 import { openAsker } from "../terminal/asker.ts";
 import type { Background } from "./background.ts";
 import { logIn } from "./connection.ts";
+import { defaultEnvironment } from "./environment.ts";
 import { type ForwardArgument, forwardsOf } from "./forward-arguments.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { openKeyLog } from "./key-log.ts";
 import { isVerbose } from "./log-level.ts";
 import { type MessageContext, sshMessages } from "./messages.ts";
 import type { Reading } from "./reading.ts";
-import { runRemote } from "./remote.ts";
+import { runRemote, type SessionInput } from "./remote.ts";
 import { runStdio } from "./stdio.ts";
 
 /** What to run, and where. `background` is set in the process that `-f` starts. */
@@ -83,7 +84,11 @@ async function byMaster(what: Run, forwards: readonly ForwardArgument[]): Promis
       verbose: isVerbose(config.values),
     },
     {
-      session: (client) => useConnection(client, what, { wanted: [], typedAhead: "" }),
+      session: (client) => {
+        const own = defaultEnvironment(config.values, words.configFile);
+        const env = { ...own, ...sessionEnvironment(config.values, process.env) };
+        return useConnection(client, what, { wanted: [], env, typedAhead: "" });
+      },
       stdio: (socket) => runStdio({ dial: async () => socket }, stdioTarget!),
     },
   );
@@ -107,7 +112,7 @@ function contextOf({ config, words }: Run): MessageContext {
 async function useConnection(
   client: Client,
   what: Run,
-  { wanted, typedAhead }: { readonly wanted: readonly ForwardArgument[]; readonly typedAhead: string },
+  { wanted, ...session }: { readonly wanted: readonly ForwardArgument[] } & SessionInput,
 ): Promise<number> {
   const { config, words, command, background } = what;
   const { values } = config;
@@ -150,7 +155,7 @@ async function useConnection(
     }
     if (values.sessionType === "none") throw await client.ended;
     if (isVerbose(values)) say("debug1: Entering interactive session.");
-    const status = await runRemote(client, values, command, typedAhead);
+    const status = await runRemote(client, values, command, session);
     await untilForwardsIdle(forwards);
     return status;
   } finally {

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import { type AddKeysToAgent, type ConfigValues, expandText, splitWords } from "@nacre/config";
+import { type AddKeysToAgent, type ConfigValues, expandText, sessionEnvironment, splitWords } from "@nacre/config";
 import { parsePublicKey } from "@nacre/keys/internal";
-import { escapeText, matchPattern, SshError } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import type { ResolvedConfig } from "../config/options.ts";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { LIST_TIMEOUT, linkTo } from "../keys/agent.ts";
@@ -74,8 +74,8 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
   connectionAttempts: (connectionAttempts) => ({ connectionAttempts }),
 
   forwardAgent: forwardedAgent,
-  sendEnv: sessionEnvironment,
-  setEnv: sessionEnvironment,
+  sendEnv: variables,
+  setEnv: variables,
 };
 
 /** Returns where host keys are known from. A new host is added to the user's first file, never to one of the system. */
@@ -190,16 +190,8 @@ function localAddress(bindAddress: string, { warn }: About): Partial<HopOptions>
   return {};
 }
 
-/** Returns the variables of SendEnv and SetEnv. One that is set precedes one of the same name that is sent. */
-function sessionEnvironment(_: unknown, { values, environment }: About): Partial<HopOptions> {
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment))
-    if (value !== undefined && values.sendEnv.some((pattern) => matchPattern(name, pattern))) env[name] = value;
-  for (const pair of values.setEnv) {
-    const at = pair.indexOf("=");
-    env[pair.slice(0, at)] = pair.slice(at + 1);
-  }
-  return { env };
+function variables(_: unknown, { values, environment }: About): Partial<HopOptions> {
+  return { env: sessionEnvironment(values, environment) };
 }
 
 /** Replaces tokens and variables of a raw value. Throws `file-malformed` for an unknown one. */
