@@ -40,7 +40,9 @@ async function make(folder: string): Promise<void> {
   if (folder === "packages/ciphers-wasm") files.set(`${folder}/dist/chacha20-poly1305.wasm`, chacha20Poly1305Program());
   for (const [file, contents] of files) {
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(`${file}.new`, contents);
+    // A program with "#!" can be called through a link.
+    const mode = typeof contents === "string" && contents.startsWith("#!") ? 0o755 : 0o644;
+    writeFileSync(`${file}.new`, contents, { mode });
     renameSync(`${file}.new`, file);
   }
   for (const name of readdirSync(`${folder}/dist`, { recursive: true, encoding: "utf8" }))

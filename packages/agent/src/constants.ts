@@ -41,7 +41,7 @@ export const SSH_AGENT = {
 /** Flags of a signature request (RFC 9987 §3.6.1). */
 export const SIGN_FLAGS = { RSA_SHA2_256: 2, RSA_SHA2_512: 4 } as const;
 
-/** Extensions that Nacre's agent has (OpenSSH PROTOCOL.agent). */
+/** Extension that ties an agent connection to an SSH connection (OpenSSH PROTOCOL.agent §1). */
 export const SESSION_BIND = "session-bind@openssh.com";
 
 /** Extension that lists the others (RFC 9987 §3.8.1). */

@@ -2,7 +2,7 @@ import type { Origin } from "./problems.ts";
 import type { Environment, Tokens } from "./tokens.ts";
 import type { ConfigValues } from "./values.ts";
 
-/** What is known of this machine and account. */
+/** Facts about this machine and account that paths, tokens and `Match` depend on. */
 export interface LocalFacts {
   readonly user: string;
   readonly uid: number;
@@ -59,7 +59,7 @@ export interface CommandLineSetting {
   readonly problem?: string | undefined;
 }
 
-/** What to resolve. */
+/** The host to resolve, and the files and facts that the result depends on. */
 export interface ConfigRequest {
   /** The host as typed, without user and port. */
   readonly host: string;
@@ -104,7 +104,7 @@ export type FileAnswer =
   /** `message` is that of the operating system: `Permission denied`. */
   | { readonly problem: "unreadable"; readonly message: string };
 
-/** One question, with what it is about. */
+/** A question: its kind `ask`, and what it is about. */
 export type ConfigQuestion = {
   [K in keyof ConfigAnswers]: { readonly ask: K } & Parameters<ConfigAnswers[K]>[0];
 }[keyof ConfigAnswers];
@@ -112,7 +112,7 @@ export type ConfigQuestion = {
 /** Answer to any question. */
 export type ConfigAnswer = ReturnType<ConfigAnswers[keyof ConfigAnswers]>;
 
-/** A computation that asks questions. */
+/** A generator that yields questions, takes their answers, and returns a value. */
 export type Asking<T> = Generator<ConfigQuestion, T, ConfigAnswer>;
 
 /** Asks a question of kind `K` and returns the answer. */
@@ -123,7 +123,7 @@ export function* ask<K extends keyof ConfigAnswers>(
   return (yield { ask: kind, ...about } as unknown as ConfigQuestion) as ReturnType<ConfigAnswers[K]>;
 }
 
-/** Runs a computation with answers at hand. A caller that has to wait writes the same loop with `await`. */
+/** Runs a generator such as `resolveConfig` with answers that need no waiting. To wait for answers, write the same loop with `await`. */
 export function answerQuestions<T>(asking: Asking<T>, answers: ConfigAnswers): T {
   let step = asking.next();
   while (step.done !== true) {
@@ -144,6 +144,6 @@ export interface ResolvedConfig {
   readonly tokens: Tokens;
   /** Paths of the files that were read, in their order; twice with a second pass. */
   readonly files: readonly string[];
-  /** What OpenSSH prints on stderr and goes on. */
+  /** Lines that OpenSSH prints on standard error before it goes on, such as those about unsupported options. */
   readonly notices: readonly string[];
 }

@@ -41,7 +41,7 @@ export interface IdentityFile {
   readonly fromUser: boolean;
 }
 
-/** When keys are exchanged again. */
+/** Data and time after which keys are exchanged again. */
 export interface RekeyLimit {
   /** Bytes after which keys are exchanged again; 0 for the default. `undefined` if not set. */
   readonly bytes: number | undefined;

@@ -1,6 +1,6 @@
 import type { ConfigValues, ResolvedConfig } from "@nacre/config";
 import { sshUsage } from "../options.ts";
-import { isVerbose } from "./log-level.ts";
+import { isDebug } from "./log-level.ts";
 
 /** What becomes of a keyword of ssh_config(5). README has a row for each kind. */
 export interface Effect<T> {
@@ -160,7 +160,7 @@ export function checkEffects({ values, origins }: Pick<ResolvedConfig, "values" 
     if (effect.refuses?.(values[name], values)) throw sshUsage(`${keyword} is not supported: ${effect.why}`);
     if (effect.says?.(values[name])) lines.push(`nacre: ${keyword} has no effect: ${effect.why}`);
     // What distributions and programs set for everybody.
-    if (effect.kind === "nothing" && origins[name] !== undefined && isVerbose(values))
+    if (effect.kind === "nothing" && origins[name] !== undefined && isDebug(values))
       lines.push(`debug1: ${keyword} has no effect: ${effect.why}`);
   }
   return lines;

@@ -8,9 +8,14 @@ export function isQuiet({ logLevel }: Level): boolean {
   return logLevel === "QUIET" || logLevel === "FATAL";
 }
 
-/** Whether the stages of the connection are printed. */
+/** Whether the login is printed, as `ssh` does with LogLevel VERBOSE. */
 export function isVerbose({ logLevel }: Level): boolean {
-  return logLevel === "VERBOSE" || logLevel.startsWith("DEBUG");
+  return logLevel === "VERBOSE" || isDebug({ logLevel });
+}
+
+/** Whether the stages of the connection are printed (`-v`). */
+export function isDebug({ logLevel }: Level): boolean {
+  return logLevel.startsWith("DEBUG");
 }
 
 /** Prints a line that informs, unless the log level is that of errors. */

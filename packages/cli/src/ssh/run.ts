@@ -12,7 +12,7 @@ import { defaultEnvironment } from "./environment.ts";
 import { type ForwardArgument, forwardsOf } from "./forward-arguments.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { openKeyLog } from "./key-log.ts";
-import { isVerbose } from "./log-level.ts";
+import { isDebug, isVerbose } from "./log-level.ts";
 import { type MessageContext, sshMessages } from "./messages.ts";
 import type { Reading } from "./reading.ts";
 import { runRemote, type SessionInput } from "./remote.ts";
@@ -81,7 +81,7 @@ async function byMaster(what: Run, forwards: readonly ForwardArgument[]): Promis
       stdioTarget,
       forwardsAgent: forwardAgent === true ? Boolean(process.env.SSH_AUTH_SOCK) : forwardAgent !== false,
       hasSession: sessionType !== "none",
-      verbose: isVerbose(config.values),
+      verbose: isDebug(config.values),
     },
     {
       session: (client) => {
@@ -117,7 +117,7 @@ async function useConnection(
   const { config, words, command, background } = what;
   const { values } = config;
   const stop = new AbortController();
-  if (isVerbose(values))
+  if (isDebug(values))
     for (const { option, listen, target } of wanted)
       if (option !== "-R")
         say(
@@ -154,7 +154,7 @@ async function useConnection(
       return 0;
     }
     if (values.sessionType === "none") throw await client.ended;
-    if (isVerbose(values)) say("debug1: Entering interactive session.");
+    if (isDebug(values)) say("debug1: Entering interactive session.");
     const status = await runRemote(client, values, command, session);
     await untilForwardsIdle(forwards);
     return status;

@@ -21,9 +21,12 @@ export type ForwardedAgentSource =
   | true
   /** Path of its socket or pipe. */
   | string
-  /** Such as one of `createAgent`. */
-  | { readonly connect: () => Duplex }
-  /** Connects to it. */
+  /** An agent of `createAgent`, or any other object with its `connect`. */
+  | {
+      /** Opens a connection to the agent. */
+      readonly connect: () => Duplex;
+    }
+  /** Function that opens a connection to the agent. */
   | (() => Duplex | Promise<Duplex>);
 
 /** A forwarded agent, and which of its keys the server may see and use. */

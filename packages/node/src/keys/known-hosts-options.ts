@@ -30,7 +30,7 @@ export interface KnownHostsOptions {
   readonly trustLoopback?: boolean | undefined;
 }
 
-/** What a command prints known_hosts lines for. */
+/** The host for which a command prints known_hosts lines, and its key if that is known yet. */
 export interface HostKeyLookup {
   /** `"order"`: for the host, before it has shown a key; `"host"`: for the host and its key. */
   readonly reason: "order" | "host";

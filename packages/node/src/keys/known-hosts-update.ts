@@ -26,9 +26,11 @@ export interface HostKeyUpdate {
   readonly removed: readonly UpdatedHostKey[];
 }
 
+/** A host key that is added to known_hosts or removed from it. */
 export interface UpdatedHostKey {
   /** Key format, such as `"ssh-ed25519"`. */
   readonly format: string;
+  /** Fingerprint as `ssh-keygen -l` prints it: `"SHA256:…"`. */
   readonly fingerprint: string;
 }
 

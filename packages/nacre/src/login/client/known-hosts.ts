@@ -6,7 +6,9 @@ import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
 
 /** What is known of hosts: `KnownHosts` of `@nacre/keyfiles`, or the same with a check that takes time. */
 export interface KnownHostKeys {
+  /** Compares a public key blob with the entries of the host. */
   check(host: string, port: number, blob: Uint8Array): HostKeyCheck | Promise<HostKeyCheck>;
+  /** Returns the key formats of the host's entries, such as `"ssh-ed25519"`. */
   formats(host: string, port: number): readonly string[];
 }
 
