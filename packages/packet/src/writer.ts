@@ -3,7 +3,8 @@ import type { PacketSealer } from "./cipher.ts";
 import { type NewKeys, type PacketCount, PacketCounter, type PacketCounts } from "./counters.ts";
 import { plaintextSealer } from "./plaintext.ts";
 
-const FIRST_SLAB = 2 * 1024;
+/** Room for all that a server sends before the login, so that its EXT_INFO is read with its NEWKEYS, before the client chooses a key. */
+const FIRST_SLAB = 3 * 1024;
 /** Room for three packets of 32 KiB. From 128 KiB on, common allocators map new pages for each slab, which is slow. */
 const LARGEST_SLAB = 104 * 1024;
 const POOL = 2 * 1024;

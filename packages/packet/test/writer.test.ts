@@ -117,8 +117,8 @@ describe("begin and commit", () => {
     const writer = newWriter();
     expect(writer.extend(1)).toBeUndefined();
     writer.begin(10).set(payloadOf(10));
-    // The first slab has 2 KiB; a payload of 4 KiB or more may be sealed outside of it.
-    for (const more of [2 * 1024, 4 * 1024, 100_000]) expect(writer.extend(more)).toBeUndefined();
+    // The first slab has 3 KiB; a payload of 4 KiB or more may be sealed outside of it.
+    for (const more of [3 * 1024, 4 * 1024, 100_000]) expect(writer.extend(more)).toBeUndefined();
     writer.commit();
     expect(takeAll(writer).subarray(5, 15)).toEqual(payloadOf(10));
     expect(writer.extend(1)).toBeUndefined();
