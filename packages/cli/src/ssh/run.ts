@@ -127,6 +127,7 @@ async function useConnection(
         );
   const starting = startForwards(client, wanted, {
     exitOnFailure: values.exitOnForwardFailure,
+    permitRemoteOpen: values.permitRemoteOpen,
     streamLocalBindUnlink: values.streamLocalBindUnlink,
     say,
     warn: (error) => {

@@ -126,7 +126,7 @@ class RouteBuilder {
     };
     // Distributions set GSSAPI keywords for everybody.
     for (const notice of notices) if (!/"gssapi\w+"$/.test(notice)) warn(escapeText(notice));
-    applyEffects(resolved, warn);
+    applyEffects(resolved, code, warn);
     const about = {
       values,
       tokens,

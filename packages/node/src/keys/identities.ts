@@ -38,6 +38,8 @@ export interface AddedKeyOptions {
   readonly lifetime?: number | undefined;
   /** Whether the agent asks its user before each signature; default false. */
   readonly confirm?: boolean | undefined;
+  /** Decides whether the key of a file is added; default every key that logged in. */
+  readonly permit?: ((file: string) => boolean | Promise<boolean>) | undefined;
 }
 
 const ADDED_KEY_OPTIONS: OptionRows<AddedKeyOptions> = {
@@ -47,6 +49,7 @@ const ADDED_KEY_OPTIONS: OptionRows<AddedKeyOptions> = {
     },
   },
   confirm: "boolean",
+  permit: "function",
 };
 
 /** Throws `usage` for an invalid value of `addKeysToAgent`. */
@@ -235,9 +238,10 @@ class AddedKeys {
     const { addKeysToAgent = false, warn } = this.#options;
     const last = this.#last;
     if (addKeysToAgent === false || last === undefined || path === undefined) return;
-    const { lifetime, confirm } = addKeysToAgent === true ? {} : addKeysToAgent;
+    const { lifetime, confirm, permit }: AddedKeyOptions = addKeysToAgent === true ? {} : addKeysToAgent;
     const wait = { timeout: LIST_TIMEOUT };
     try {
+      if (permit !== undefined && ((await permit(last.file)) as unknown) !== true) return;
       const link = await linkTo(path, wait);
       const key = { type: "plain", fields: last.key.fields } as const;
       const { type } = await link
