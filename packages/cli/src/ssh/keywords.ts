@@ -83,7 +83,7 @@ export const KEYWORDS: Effects = {
   ignoreUnknown: acts,
   ipQoS: nothing("Node cannot set the type of service"),
   kbdInteractiveAuthentication: acts,
-  kbdInteractiveDevices: nothing("the server chooses the devices"),
+  kbdInteractiveDevices: acts,
   kexAlgorithms: acts,
   knownHostsCommand: acts,
   localCommand: acts,

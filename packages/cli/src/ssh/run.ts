@@ -156,7 +156,7 @@ async function useConnection(
     }
     if (values.sessionType === "none") throw await client.ended;
     if (isVerbose(values)) say("debug1: Entering interactive session.");
-    const status = await runRemote(client, values, command, session);
+    const status = await runRemote(client, values, command, { ...session, forwards });
     await untilForwardsIdle(forwards);
     return status;
   } finally {
