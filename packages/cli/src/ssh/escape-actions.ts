@@ -18,8 +18,6 @@ const CTRL_Z = 0x1a;
 /** Returns the escapes of ssh(1) for a terminal, after `escape`. */
 export function escapeActions(escape: number, { client, remote, forwards, suspend }: EscapeTargets): EscapeActions {
   const character = escape < 0x20 ? `^${String.fromCharCode(escape + 0x40)}` : String.fromCharCode(escape);
-  // The terminal is in raw mode.
-  const print = (...lines: readonly string[]): void => show(lines.map((line) => `${line}\r\n`).join(""));
   const named = (name: string): string => `${character}${name}`;
   return new Map<number, () => void>([
     [
@@ -66,6 +64,11 @@ export function escapeActions(escape: number, { client, remote, forwards, suspen
         ),
     ],
   ]);
+}
+
+/** Prints lines on a terminal in raw mode. */
+function print(...lines: readonly string[]): void {
+  show(lines.map((line) => `${line}\r\n`).join(""));
 }
 
 function code(key: string): number {
