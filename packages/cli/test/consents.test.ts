@@ -17,14 +17,14 @@ async function program(answer: string, require: "force" | "never"): Promise<void
   vi.stubEnv("SSH_ASKPASS_REQUIRE", require);
 }
 
-describe("AddKeysToAgent ask", () => {
-  function permitOf(fake: FakeTerminal): (file: string) => boolean | Promise<boolean> {
-    const options = askToAdd({ seconds: 60 }, fake.terminal);
-    if (typeof options !== "object" || options.permit === undefined) throw new Error("nothing is asked");
-    expect(options.lifetime).toBe(60);
-    return options.permit;
-  }
+function permitOf(fake: FakeTerminal): (file: string) => boolean | Promise<boolean> {
+  const options = askToAdd({ seconds: 60 }, fake.terminal);
+  if (typeof options !== "object" || options.permit === undefined) throw new Error("nothing is asked");
+  expect(options.lifetime).toBe(60);
+  return options.permit;
+}
 
+describe("AddKeysToAgent ask", () => {
   test.each([
     ["yes", true],
     ["", true],
