@@ -14,6 +14,7 @@ export type {
 export {
   type ClientPromptsAsk,
   clientKeyboardInteractive,
+  clientKeyboardInteractiveWith,
   type Questions,
   type ServerPromptsAsk,
   serverKeyboardInteractive,

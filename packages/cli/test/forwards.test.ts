@@ -10,6 +10,7 @@ type Forward = Awaited<ReturnType<Forwarder["forwardLocal"]>>;
 class FakeClient implements Forwarder {
   readonly calls: unknown[][] = [];
   onError: ((error: SshError) => void) | undefined;
+  permit: ((target: { readonly host: string; readonly port: number }) => boolean) | undefined;
 
   readonly forwardLocal = this.#method("forwardLocal");
   readonly forwardRemote = this.#method("forwardRemote");
@@ -18,7 +19,7 @@ class FakeClient implements Forwarder {
 
   #method(name: string) {
     return async (...given: unknown[]): Promise<Forward> => {
-      this.onError = (given.at(-1) as { readonly onError: (error: SshError) => void }).onError;
+      ({ onError: this.onError, permit: this.permit } = given.at(-1) as Pick<FakeClient, "onError" | "permit">);
       this.calls.push([name, ...given.slice(0, -1)]);
       const { port } = given[0] as { readonly port: number };
       if (port === 1) throw new SshError("forward-denied", "refused");
@@ -66,6 +67,40 @@ describe("forwards", () => {
       warned: ["one connection"],
       started: 4,
     });
+  });
+
+  test.each<[string[], [host: string, port: number][]]>([
+    [
+      ["any"],
+      [
+        ["a", 1],
+        ["b", 2],
+        ["::1", 3],
+        ["c", 3],
+      ],
+    ],
+    [["none"], []],
+    [["a:1"], [["a", 1]]],
+    [
+      ["*:2", "a:*"],
+      [
+        ["a", 1],
+        ["b", 2],
+      ],
+    ],
+    [["[::1]:3"], [["::1", 3]]],
+  ])("PermitRemoteOpen %j permits %j", async (permitRemoteOpen, permitted) => {
+    const client = new FakeClient();
+    const reports = { exitOnFailure: false, say() {}, warn() {}, signal: never };
+    await startForwards(client, [remote(1080)], { ...reports, permitRemoteOpen });
+    const targets: [string, number][] = [
+      ["a", 1],
+      ["b", 2],
+      ["::1", 3],
+      ["c", 3],
+    ];
+    const found = targets.filter(([host, port]) => client.permit!({ host, port }));
+    expect(found).toEqual(permitted);
   });
 
   test("report an error that repeats twenty times a minute, and then how often it came", async () => {

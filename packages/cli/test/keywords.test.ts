@@ -69,11 +69,6 @@ describe("-o", () => {
 });
 
 test("options dropped in silence · client", async () => {
-  const remote = await read("-o PermitRemoteOpen=none -R 1080 host");
-  expect(() => checkEffects(remote.config)).toThrow("PermitRemoteOpen is not supported");
-  expect(() =>
-    checkEffects({ ...remote.config, values: { ...remote.config.values, remoteForward: [] } }),
-  ).not.toThrow();
   for (const line of ["ChannelTimeout=session=1m", "SecurityKeyProvider=/lib.so", "ControlMaster=ask"])
     expect(checkEffects((await apply(line)).config), line).toHaveLength(1);
   for (const line of ["Compression=yes", "IPQoS=ef", "ForwardX11=yes"]) {

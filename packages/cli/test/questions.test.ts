@@ -105,6 +105,15 @@ describe("an unknown host", () => {
     expect(await call(ask.unknownHost, hostKey)).toBe(accepted);
   });
 
+  test("shows the MD5 fingerprint of a new host with FingerprintHash md5, and takes it as the answer", async () => {
+    const md5 = fingerprint(blob, "md5");
+    const fake = new FakeTerminal(`${md5}\r`);
+    const { options } = questions(fake.terminal, { ...login, fingerprintHash: "md5" });
+    expect(await call(options.unknownHost, hostKey)).toBe(true);
+    expect(fake.shown).toContain(`${randomart(blob, "md5")}\n`);
+    expect(fake.shown).toContain(`key fingerprint is: ${md5}\n`);
+  });
+
   test("does not ask about an unknown host with StrictHostKeyChecking yes", () => {
     const fake = new FakeTerminal("yes\r");
     const { options } = questions(fake.terminal, { ...login, strictHostKeys: true });

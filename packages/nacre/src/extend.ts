@@ -12,6 +12,7 @@ export {
 } from "./check.ts";
 export { FREED_FROM, freeBuffer, freeBuffers } from "./free-buffer.ts";
 export { checkKeyText, passphraseNeeded } from "./key-text.ts";
+export { methodName } from "./login/chosen-methods.ts";
 export { explicitHostKey, type HostKeyOption, pinnedHostKey } from "./login/client/host-keys.ts";
 export { decideByKnownHosts, type KnownHostDecision, type KnownHostKeys } from "./login/client/known-hosts.ts";
 export { logIn } from "./login/client/log-in.ts";
@@ -24,6 +25,7 @@ export {
   type PresentedHostKey,
 } from "./login/client/options.ts";
 export { type ClientUsers, joinUsers } from "./login/client/users.ts";
+export { clientKeyboardInteractiveWith } from "./login/methods/keyboard-interactive.ts";
 export { clientMethods } from "./login/methods/list.ts";
 export { loginId } from "./login/server/login-id.ts";
 export { SERVE_OPTIONS, type ServerProvider } from "./login/server/options.ts";

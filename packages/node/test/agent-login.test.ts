@@ -108,6 +108,17 @@ test("`addKeysToAgent` adds the key of a file that logged in, with its constrain
   expect(agent.keys()).toHaveLength(1);
   await loggedIn(a.port, { ...options, addKeysToAgent: { confirm: true } });
   expect(agent.keys()).toHaveLength(2);
+  agent.removeAll();
+  const asked: string[] = [];
+  for (const answer of [false, true]) {
+    const permit = async (name: string): Promise<boolean> => {
+      asked.push(name);
+      return answer;
+    };
+    await loggedIn(a.port, { ...options, addKeysToAgent: { permit } });
+    expect(agent.keys()).toHaveLength(answer ? 1 : 0);
+  }
+  expect(asked).toEqual([file, file]);
   expect(await codeOf(loggedIn(a.port, { ...options, addKeysToAgent: { lifetime: "1h" as never } }))).toBe("usage");
 });
 

@@ -392,6 +392,19 @@ describe("connect", () => {
     expect(await codeOf(connect(options))).toBe("host-key-revoked");
   });
 
+  test("calls `hostKeyAccepted` with a key that is accepted, and with no other", async () => {
+    const { port } = await server([first]);
+    const keys: string[] = [];
+    const hostKeyAccepted = async ({ fingerprint }: { readonly fingerprint: string }): Promise<void> => {
+      keys.push(fingerprint);
+    };
+    const refusing = base(port, { hostKey: shown(second).fingerprint, hostKeyAccepted });
+    expect(await codeOf(connect(refusing))).toBe("host-key-refused");
+    expect(keys).toEqual([]);
+    await (await connect(base(port, { hostKey: shown(first).fingerprint, hostKeyAccepted }))).close();
+    expect(keys).toEqual([shown(first).fingerprint]);
+  });
+
   test("accepts every key of this machine with `trustLoopback`", async () => {
     const { port } = await server([first]);
     const { file } = await fileOf(line(`[127.0.0.1]:${port}`, second));

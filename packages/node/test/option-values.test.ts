@@ -50,6 +50,7 @@ const CONNECT: Accepted = {
   knownHosts: [...STRING, "array", "array of strings", "object"],
   hostKeyAlias: ["string"],
   revokedHostKeys: [...STRING, "array", "array of strings"],
+  hostKeyAccepted: FUNCTION,
   updateHostKeys: [...BOOLEAN, ...FUNCTION],
   crypto: [],
   connectTimeout: ["number"],

@@ -12,12 +12,13 @@ import { say, show } from "../say.ts";
 import { type Asker, openAsker } from "../terminal/asker.ts";
 import { isThere, readConfiguration } from "./configuration.ts";
 import type { ConnectionArguments } from "./connection-arguments.ts";
+import { askToAdd, askToReplace } from "./consents.ts";
 import { type Destination, destinationSettings } from "./destination.ts";
 import { defaultEnvironment } from "./environment.ts";
 import type { KeyLog } from "./key-log.ts";
 import { checkEffects } from "./keywords.ts";
 import { inform, isVerbose } from "./log-level.ts";
-import { type Questions, questions } from "./questions.ts";
+import { fingerprintHash, type Questions, questions } from "./questions.ts";
 import { packetList } from "./trace.ts";
 
 /** What a login uses beside its arguments. */
@@ -83,7 +84,7 @@ export async function logIn(
     host: config.host,
     // What OpenSSH says of the files was printed when they were read.
     config: { ...config, notices: [] },
-    ...common(values, words, asking),
+    ...common(values, words, asking, asker),
     knownHosts: words.knownHosts,
     ...(words.hostKeys.length > 0 && { hostKey: words.hostKeys }),
     jumpOptions: (hop) => jumpOptions(hop, words, asker),
@@ -109,16 +110,21 @@ function jumpOptions({ config }: JumpHost, words: ConnectionArguments, asker: As
   const { values, origins } = config;
   const keys = words.settings.flatMap(({ keyFile }) => (keyFile !== undefined && isThere(keyFile) ? [keyFile] : []));
   return {
-    ...common(values, words, questionsFor(values, words, asker, true)),
-    ...(origins.identityFile === undefined && keys.length > 0 && { identities: keys }),
+    ...common(values, words, questionsFor(values, words, asker, true), asker),
+    ...(origins.identityFile === undefined && keys.length > 0 && { identityFiles: keys }),
   };
 }
 
 /** Options of the destination and of each jump host. */
-function common(values: ConfigValues, words: ConnectionArguments, asking: Questions): Partial<HopOptions> {
-  const { numberOfPasswordPrompts: prompts, logLevel } = values;
+function common(
+  values: ConfigValues,
+  words: ConnectionArguments,
+  asking: Questions,
+  asker: Asker | undefined,
+): Partial<HopOptions> {
+  const { numberOfPasswordPrompts: prompts, logLevel, addKeysToAgent } = values;
   return {
-    ...asking.options,
+    ...(values.visualHostKey ? withPicture(asking.options, values) : asking.options),
     ...(prompts === 0 && { password: undefined, prompts: undefined, changePassword: undefined }),
     limits: { passwordAttempts: Math.max(1, prompts) },
     ...(words.acceptNew && { hostKey: "accept-new" }),
@@ -127,19 +133,51 @@ function common(values: ConfigValues, words: ConnectionArguments, asking: Questi
       show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true }));
     },
     // Also where no file sets it: ssh's default is yes.
-    updateHostKeys: values.updateHostKeys === "yes",
+    updateHostKeys: values.updateHostKeys === "ask" ? askToReplace(asker) : values.updateHostKeys === "yes",
+    ...(addKeysToAgent.mode === "ask" && { addKeysToAgent: askToAdd(addKeysToAgent, asker) }),
     warn: (text) => say(`nacre: ${text}`),
   };
 }
 
+/** Shows the picture of a host's key, unless the question about a new host did (VisualHostKey). */
+function withPicture(options: Questions["options"], values: ConfigValues): Partial<HopOptions> {
+  const { unknownHost } = options;
+  let isShown = false;
+  return {
+    ...options,
+    unknownHost:
+      unknownHost &&
+      ((hostKey) => {
+        isShown = true;
+        return unknownHost(hostKey);
+      }),
+    hostKeyAccepted: async ({ blob }) => {
+      if (isShown) return;
+      const { shownKey } = await import("./shown-key.ts");
+      const { fingerprint, picture } = shownKey(blob, fingerprintHash(values));
+      inform(values, `Host key fingerprint is ${fingerprint}\n${picture}`);
+    },
+  };
+}
+
 function questionsFor(
-  { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile, numberOfPasswordPrompts }: ConfigValues,
+  values: ConfigValues,
   words: ConnectionArguments,
   asker: Asker | undefined,
   isJumpHost = false,
 ): Questions {
+  const { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile, numberOfPasswordPrompts } = values;
   const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
   const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
   const passphraseAttempts = numberOfPasswordPrompts;
-  return questions(asker, { user, host, port, knownHosts, strictHostKeys, passphraseAttempts, isJumpHost });
+  return questions(asker, {
+    user,
+    host,
+    port,
+    knownHosts,
+    strictHostKeys,
+    passphraseAttempts,
+    fingerprintHash: fingerprintHash(values),
+    isJumpHost,
+  });
 }

@@ -2,32 +2,37 @@ import { Transform, type TransformCallback } from "node:stream";
 
 const CR = 0x0d;
 const LF = 0x0a;
-const DOT = 0x2e;
+
+/** What a key does after the escape character. */
+export type EscapeActions = ReadonlyMap<number, () => void>;
 
 /**
- * Filters the keys typed into a remote terminal. At the start of a line, `~.` calls `disconnect` and `~~` sends one `~`. All other keys are
- * passed on. `escape` is in the place of `~`. So `~.` is the only exit from a server that no longer responds.
+ * Filters the keys typed into a remote terminal. After the escape character at the start of a line, a key of `actions` is not sent but
+ * acts, and a second escape character sends one. All other keys are passed on. So `~.` is the only exit from a server that no longer
+ * responds.
  */
 export class EscapeKeys extends Transform {
   readonly #escape: number;
-  readonly #disconnect: () => void;
+  readonly #actions: EscapeActions;
   #state: "line" | "begin" | "escape" = "begin";
 
-  constructor(escape: number, disconnect: () => void) {
+  constructor(escape: number, actions: EscapeActions) {
     super();
     this.#escape = escape;
-    this.#disconnect = disconnect;
+    this.#actions = actions;
   }
 
   override _transform(chunk: Uint8Array, _: BufferEncoding, callback: TransformCallback): void {
     const out: number[] = [];
     for (const byte of chunk) {
       if (this.#state === "escape") {
-        this.#state = "line";
-        if (byte === DOT) {
-          this.#disconnect();
+        const act = this.#actions.get(byte);
+        if (act !== undefined) {
+          this.#state = "begin";
+          act();
           continue;
         }
+        this.#state = "line";
         out.push(this.#escape);
         if (byte === this.#escape) continue;
       } else if (this.#state === "begin" && byte === this.#escape) {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client, Forward, ForwardOptions, LocalForwardOptions } from "@nacre/node";
+import type { Client, Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { formatTarget } from "nacre/extend";
 import { LogThrottle } from "../log-throttle.ts";
@@ -21,6 +21,8 @@ export interface ForwardReports {
 
 /** Options of `startForwards`. */
 export interface ForwardSetup extends ForwardReports {
+  /** Targets that clients of a proxy on the server may connect to, as PermitRemoteOpen writes them; default every one. */
+  readonly permitRemoteOpen?: readonly string[] | undefined;
   /** Whether a Unix socket on this machine that exists is replaced. */
   readonly streamLocalBindUnlink?: boolean | undefined;
   /** Aborting closes the forwards, including those still being set up, without reporting errors. */
@@ -34,7 +36,7 @@ export interface ForwardSetup extends ForwardReports {
 export async function startForwards(
   client: Forwarder,
   forwards: readonly ForwardArgument[],
-  { exitOnFailure, streamLocalBindUnlink, say, warn, signal }: ForwardSetup,
+  { exitOnFailure, permitRemoteOpen, streamLocalBindUnlink, say, warn, signal }: ForwardSetup,
 ): Promise<readonly Forward[]> {
   const errors = new LogThrottle<SshError>({
     write: warn,
@@ -45,7 +47,9 @@ export async function startForwards(
   signal.addEventListener("abort", () => errors.flush());
   const options = { onError: (error: SshError) => errors.log(error), signal };
   const local = { ...options, streamLocalBindUnlink };
-  const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, options, local)));
+  const permit = permitRemoteOpen && permits(permitRemoteOpen);
+  const all = { remote: options, remoteProxy: { ...options, permit }, local };
+  const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, all)));
   const started: Forward[] = [];
   for (const [index, result] of results.entries()) {
     const { option, listen, target } = forwards[index]!;
@@ -65,14 +69,31 @@ export async function startForwards(
 function start(
   client: Forwarder,
   { option, listen, target }: ForwardArgument,
-  options: ForwardOptions,
-  local: LocalForwardOptions,
+  options: {
+    readonly remote: ForwardOptions;
+    readonly remoteProxy: ForwardOptions & ProxyOptions;
+    readonly local: LocalForwardOptions;
+  },
 ): Promise<Forward> {
   if (option === "-R")
     return target === undefined
-      ? client.forwardRemoteDynamic(listen, options)
-      : client.forwardRemote(listen, target, options);
-  return target === undefined ? client.forwardDynamic(listen, local) : client.forwardLocal(listen, target, local);
+      ? client.forwardRemoteDynamic(listen, options.remoteProxy)
+      : client.forwardRemote(listen, target, options.remote);
+  return target === undefined
+    ? client.forwardDynamic(listen, options.local)
+    : client.forwardLocal(listen, target, options.local);
+}
+
+/** Returns whether a list of PermitRemoteOpen contains a target. As with ssh(1), names are compared as they are written. */
+function permits(list: readonly string[]): NonNullable<ProxyOptions["permit"]> {
+  return ({ host, port }) =>
+    list.some((text) => {
+      if (/^any$/i.test(text)) return true;
+      const [, bracketed, plain, allowed] = /^(?:\[(.*)\]|([^:]*)):(.+)$/.exec(text) ?? [];
+      const name = bracketed ?? plain;
+      // `none` has no port.
+      return (name === "*" || name === host) && (allowed === "*" || allowed === String(port));
+    });
 }
 
 /** Interval at which `untilForwardsIdle` checks for open connections, in milliseconds. */

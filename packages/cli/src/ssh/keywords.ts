@@ -1,5 +1,4 @@
 import type { ConfigValues, ResolvedConfig } from "@nacre/config";
-import { sshUsage } from "../options.ts";
 import { isDebug } from "./log-level.ts";
 
 /** What becomes of a keyword of ssh_config(5). README has a row for each kind. */
@@ -12,8 +11,6 @@ export interface Effect<T> {
   readonly why?: string;
   /** Whether a line says that a value has no effect: it would make a connection safer, or do what the user asked for. */
   readonly says?: (value: T) => boolean;
-  /** Whether the session would not be what the user asked for. */
-  readonly refuses?: (value: T, values: ConfigValues) => boolean;
 }
 
 type Effects = { readonly [K in keyof ConfigValues]: Effect<ConfigValues[K]> };
@@ -24,11 +21,7 @@ const nothing = <T>(why: string, says?: (value: T) => boolean): Effect<T> => ({
   why,
   ...(says && { says }),
 });
-const partly = <T>(why: string, refuses?: Effect<T>["refuses"]): Effect<T> => ({
-  kind: "partly",
-  why,
-  ...(refuses && { refuses }),
-});
+const partly = (why: string) => ({ kind: "partly", why }) as const;
 const fails = (why: string) => ({ kind: "fails", why }) as const;
 
 /** Whether a text is set, and not to `none`. */
@@ -41,7 +34,7 @@ const NO_TUNNEL = "there are no tunnel devices";
 
 /** What becomes of each keyword, by the name of its value. ProxyCommand and ProxyJump are `proxy`; DynamicForward is in `localForward`. */
 export const KEYWORDS: Effects = {
-  addKeysToAgent: partly("with ask, no key is added"),
+  addKeysToAgent: acts,
   addressFamily: acts,
   batchMode: acts,
   bindAddress: acts,
@@ -70,7 +63,7 @@ export const KEYWORDS: Effects = {
   enableSSHKeysign: nothing(NO_HOST_BASED),
   escapeChar: acts,
   exitOnForwardFailure: acts,
-  fingerprintHash: nothing("fingerprints are SHA-256"),
+  fingerprintHash: partly("errors name SHA-256 fingerprints"),
   forkAfterAuthentication: acts,
   forwardAgent: acts,
   forwardX11: nothing(NO_X11),
@@ -90,7 +83,7 @@ export const KEYWORDS: Effects = {
   ignoreUnknown: acts,
   ipQoS: nothing("Node cannot set the type of service"),
   kbdInteractiveAuthentication: acts,
-  kbdInteractiveDevices: nothing("the server chooses the devices"),
+  kbdInteractiveDevices: acts,
   kexAlgorithms: acts,
   knownHostsCommand: acts,
   localCommand: acts,
@@ -103,11 +96,7 @@ export const KEYWORDS: Effects = {
   obscureKeystrokeTiming: nothing("keys are sent when they are typed"),
   passwordAuthentication: acts,
   permitLocalCommand: acts,
-  permitRemoteOpen: partly(
-    "a SOCKS proxy on the server reaches every host",
-    ([first], { remoteForward }) =>
-      first?.toLowerCase() !== "any" && remoteForward.some(({ target }) => target === "socks"),
-  ),
+  permitRemoteOpen: acts,
   pkcs11Provider: nothing("use an agent that holds the key"),
   port: acts,
   preferredAuthentications: acts,
@@ -137,27 +126,23 @@ export const KEYWORDS: Effects = {
   tcpKeepAlive: nothing("the keepalive of SSH finds a dead peer"),
   tunnel: fails(NO_TUNNEL),
   tunnelDevice: nothing(NO_TUNNEL),
-  updateHostKeys: partly("with ask, no key is replaced"),
+  updateHostKeys: partly("with ask, only the program of SSH_ASKPASS asks, and only if SSH_ASKPASS_REQUIRE lets it"),
   user: acts,
   userKnownHostsFile: acts,
   verifyHostKeyDNS: nothing("host keys are not looked up in the DNS"),
   versionAddendum: nothing("the version of Nacre is fixed"),
-  visualHostKey: nothing("the picture is shown for new hosts only"),
+  visualHostKey: acts,
   warnWeakCrypto: nothing("there is no weak algorithm"),
   xAuthLocation: nothing(NO_X11),
 };
 
-/**
- * Returns lines for the user about values that have no effect; with `-v` also about the others that were set. Throws `usage` for a value
- * without which the connection would not be what the user asked for.
- */
+/** Returns lines for the user about values that have no effect; with `-v` also about the others that were set. */
 export function checkEffects({ values, origins }: Pick<ResolvedConfig, "values" | "origins">): readonly string[] {
   const lines: string[] = [];
   for (const name of Object.keys(KEYWORDS) as (keyof ConfigValues)[]) {
     const effect = KEYWORDS[name] as Effect<unknown>;
     const keyword = `${name[0]!.toUpperCase()}${name.slice(1)}`;
     // rule: config-not-dropped
-    if (effect.refuses?.(values[name], values)) throw sshUsage(`${keyword} is not supported: ${effect.why}`);
     if (effect.says?.(values[name])) lines.push(`nacre: ${keyword} has no effect: ${effect.why}`);
     // What distributions and programs set for everybody.
     if (effect.kind === "nothing" && origins[name] !== undefined && isDebug(values))

@@ -1,8 +1,17 @@
+import type { ConfigValues } from "@nacre/config";
 import { parsePublicKey } from "@nacre/keys/internal";
 import type { ConnectOptions, HostKey, PromptRequest } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { keyKind } from "../key-kind.ts";
 import type { Asker } from "../terminal/asker.ts";
+
+/** Hash of a fingerprint. */
+export type FingerprintHash = "sha256" | "md5";
+
+/** Returns the hash of the fingerprints that are shown. */
+export function fingerprintHash({ fingerprintHash: hash }: Pick<ConfigValues, "fingerprintHash">): FingerprintHash {
+  return hash === "MD5" ? "md5" : "sha256";
+}
 
 /** Login that questions refer to. */
 export interface LoginTarget {
@@ -15,6 +24,8 @@ export interface LoginTarget {
   readonly strictHostKeys?: boolean | undefined;
   /** How often a passphrase is asked for (NumberOfPasswordPrompts); `undefined` for the library's maximum. */
   readonly passphraseAttempts?: number | undefined;
+  /** Hash of the fingerprints that are shown (FingerprintHash); default `"sha256"`. */
+  readonly fingerprintHash?: FingerprintHash | undefined;
   /** Whether this is a jump host. `--host-key` does not apply to jump hosts. */
   readonly isJumpHost?: boolean;
 }
@@ -73,7 +84,14 @@ function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { b
 }
 
 function askedBy(asker: Asker, target: LoginTarget): Asking {
-  const { user, host, port, passphraseAttempts = Number.POSITIVE_INFINITY, isJumpHost = false } = target;
+  const {
+    user,
+    host,
+    port,
+    passphraseAttempts = Number.POSITIVE_INFINITY,
+    isJumpHost = false,
+    fingerprintHash = "sha256",
+  } = target;
   // Name the host: with jump hosts, several ask, and each must get only its own password.
   const login = `${isJumpHost ? `jump host, port ${port ?? 22}: ` : ""}${escapeText(`${user}@${host}`)}`;
   const hidden = (prompt: string): Promise<string> => asker.ask(prompt, { echo: false });
@@ -98,7 +116,8 @@ function askedBy(asker: Asker, target: LoginTarget): Asking {
         asker.show("Mismatch; try again.\n");
       }
     },
-    unknownHost: (hostKey) => acceptNewHost(asker, `${isJumpHost ? "jump host " : ""}${nameOf(host, port)}`, hostKey),
+    unknownHost: (hostKey) =>
+      acceptNewHost(asker, `${isJumpHost ? "jump host " : ""}${nameOf(host, port)}`, hostKey, fingerprintHash),
   };
 }
 
@@ -123,10 +142,11 @@ function nameOf(host: string, port: number = 22): string {
 const MAX_ANSWERS = 10;
 
 /** Asks whether to go on with an unknown host, in the words of ssh(1). */
-async function acceptNewHost(asker: Asker, host: string, { blob, fingerprint }: HostKey): Promise<boolean> {
+async function acceptNewHost(asker: Asker, host: string, { blob }: HostKey, hash: FingerprintHash): Promise<boolean> {
   // Imported here because only new hosts need it.
-  const { randomart } = await import("@nacre/keyfiles");
-  asker.show(`${randomart(blob)}\n`);
+  const { shownKey } = await import("./shown-key.ts");
+  const { fingerprint, picture } = shownKey(blob, hash);
+  asker.show(`${picture}\n`);
   let prompt = `The authenticity of host '${escapeText(host)}' can't be established.
 ${keyKind(parsePublicKey(blob).format)} key fingerprint is: ${fingerprint}
 Are you sure you want to continue connecting (yes/no/[fingerprint])? `;
@@ -134,7 +154,7 @@ Are you sure you want to continue connecting (yes/no/[fingerprint])? `;
     const answer = (await asker.ask(prompt, { echo: true })).trim();
     if (answer.toLowerCase() === "yes" || answer === fingerprint) return true;
     if (answer.toLowerCase() === "no" || answer === "") return false;
-    prompt = answer.startsWith("SHA256:")
+    prompt = /^(?:SHA256|MD5):/.test(answer)
       ? "The host presented a different fingerprint. Continue connecting (yes/no/[fingerprint])? "
       : "Please type 'yes', 'no' or the fingerprint: ";
   }

@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
 import type { ConfigValues } from "@nacre/config";
-import type { Client, Exit, NodeProcess } from "@nacre/node";
+import type { Client, Exit, Forward, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
 import { carry } from "./carry.ts";
+import { escapeActions } from "./escape-actions.ts";
 import { EscapeKeys } from "./escape-keys.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
@@ -24,7 +25,7 @@ export async function runRemote(
   client: Client,
   values: ConfigValues,
   command: string | undefined,
-  { env, typedAhead }: SessionInput,
+  { env, typedAhead, forwards }: SessionInput & { readonly forwards: readonly Forward[] },
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const { escapeChar } = values;
@@ -37,12 +38,13 @@ export async function runRemote(
     : values.sessionType === "subsystem"
       ? client.subsystem(command, options)
       : client.spawn(command, options));
-  const restore = hasPty && hasInput ? useTerminal(remote) : () => {};
+  const terminal = hasPty && hasInput ? useTerminal(remote) : UNUSED;
   try {
     if (!hasInput) {
       remote.stdin.end();
     } else if (hasPty && stdin.isTTY && escapeChar !== undefined) {
-      const keys = new EscapeKeys(escapeChar, () => void client.close());
+      const targets = { client, remote, forwards, suspend: () => suspend(terminal) };
+      const keys = new EscapeKeys(escapeChar, escapeActions(escapeChar, targets));
       keys.pipe(remote.stdin);
       keys.write(typedAhead);
       stdin.pipe(keys);
@@ -65,7 +67,7 @@ export async function runRemote(
     const [exit] = await Promise.race([ended, inputFailed]);
     return statusOf(exit);
   } finally {
-    restore();
+    terminal.restore();
     stdin.unpipe();
     stdin.pause();
     await remote.close();
@@ -83,8 +85,25 @@ function statusOf({ status, signal }: Exit): number {
   );
 }
 
-/** Sets the local terminal to raw mode and forwards changes of its window size. Returns a function that restores it. */
-function useTerminal(remote: NodeProcess): () => void {
+/** The local terminal of a remote one. */
+interface LocalTerminal {
+  /** Sets raw mode. */
+  readonly use: () => void;
+  /** Sets it as it was. */
+  readonly restore: () => void;
+}
+
+const UNUSED: LocalTerminal = { use() {}, restore() {} };
+
+/** Stops this process. Its terminal is in raw mode again when it is continued. */
+function suspend({ use, restore }: LocalTerminal): void {
+  restore();
+  process.once("SIGCONT", use);
+  process.kill(process.pid, "SIGTSTP");
+}
+
+/** Sets the local terminal to raw mode and forwards changes of its window size. */
+function useTerminal(remote: NodeProcess): LocalTerminal {
   const { stdin } = process;
   const resize = (): void => {
     const { columns, rows } = windowSize();
@@ -100,15 +119,17 @@ function useTerminal(remote: NodeProcess): () => void {
     restore();
     process.kill(process.pid, signal);
   };
-  process.on("SIGWINCH", resize);
-  process.on("exit", restore);
-  for (const signal of SIGNALS) process.on(signal, onSignal);
-  if (stdin.isTTY) {
+  const use = (): void => {
+    process.on("SIGWINCH", resize);
+    process.on("exit", restore);
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+    if (!stdin.isTTY) return;
     stdin.setRawMode(true);
     // Node's raw mode still changes LF to CR LF on output, which garbles full-screen programs.
     spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
-  }
-  return restore;
+  };
+  use();
+  return { use, restore };
 }
 
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;

@@ -127,6 +127,7 @@ async function useConnection(
         );
   const starting = startForwards(client, wanted, {
     exitOnFailure: values.exitOnForwardFailure,
+    permitRemoteOpen: values.permitRemoteOpen,
     streamLocalBindUnlink: values.streamLocalBindUnlink,
     say,
     warn: (error) => {
@@ -155,7 +156,7 @@ async function useConnection(
     }
     if (values.sessionType === "none") throw await client.ended;
     if (isDebug(values)) say("debug1: Entering interactive session.");
-    const status = await runRemote(client, values, command, session);
+    const status = await runRemote(client, values, command, { ...session, forwards });
     await untilForwardsIdle(forwards);
     return status;
   } finally {

@@ -1,6 +1,7 @@
 import type { ConfigValues } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
 import type { ResolvedConfig } from "../config/options.ts";
+import type { HopOptions } from "./options.ts";
 
 /** How a keyword acts that Nacre lacks. */
 interface Effect<V> {
@@ -59,7 +60,7 @@ const EFFECTS: Effects = {
     keyword: "AddKeysToAgent",
     outcome: "warn",
     applies: ({ mode }) => mode === "ask",
-    reason: "no question can be asked; use `confirm`",
+    reason: "there is no `addKeysToAgent.permit`",
   },
   verifyHostKeyDNS: {
     keyword: "VerifyHostKeyDNS",
@@ -75,12 +76,20 @@ const EFFECTS: Effects = {
   },
 };
 
-/** Throws `not-supported-here` for a keyword without which the connection would be another one, and warns of those that have no effect. */
-export function applyEffects({ values, origins }: ResolvedConfig, warn: (text: string) => void): void {
+/**
+ * Throws `not-supported-here` for a keyword without which the connection would be another one, and warns of those that have no effect,
+ * unless an option in `code` takes their place.
+ */
+export function applyEffects(
+  { values, origins }: ResolvedConfig,
+  code: Partial<HopOptions>,
+  warn: (text: string) => void,
+): void {
   for (const [name, effect] of Object.entries(EFFECTS) as [keyof ConfigValues, Effect<unknown>][]) {
     const [origin] = origins[name] ?? [];
     const value = values[name];
     if (origin === undefined || value === undefined || !effect.applies(value, values)) continue;
+    if (name === "addKeysToAgent" && code.addKeysToAgent !== undefined) continue;
     const at = `${escapeText(origin.file)} line ${origin.line}: ${effect.keyword}`;
     // rule: config-never-weaker
     if (effect.outcome === "fail") throw new SshError("not-supported-here", `${at} is not supported: ${effect.reason}`);

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { type AddKeysToAgent, type ConfigValues, expandText, sessionEnvironment, splitWords } from "@nacre/config";
 import { parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
+import { clientKeyboardInteractiveWith } from "nacre/extend";
 import type { ResolvedConfig } from "../config/options.ts";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { LIST_TIMEOUT, linkTo } from "../keys/agent.ts";
@@ -52,6 +53,7 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
   pubkeyAuthentication: methods,
   passwordAuthentication: methods,
   kbdInteractiveAuthentication: methods,
+  kbdInteractiveDevices: methods,
 
   ciphers: (names) => ({ algorithms: { ciphers: offered("Ciphers", names, nodeAlgorithms.ciphers) } }),
   macs: (names) => ({ algorithms: { macs: offered("MACs", names, nodeAlgorithms.macs) } }),
@@ -170,7 +172,12 @@ function methods(_: unknown, { values }: About): Partial<HopOptions> {
   const chosen = [...new Set(preferred)].filter((name) => Object.hasOwn(isOn, name) && isOn[name]);
   // Without a signature the server says which methods it accepts.
   const all = chosen[0] === "publickey" ? ["publickey", "none", ...chosen.slice(1)] : ["none", ...chosen];
-  return { methods: all as NonNullable<HopOptions["methods"]> };
+  const { kbdInteractiveDevices: devices } = values;
+  return {
+    methods: all.map((name) =>
+      name === "keyboard-interactive" && devices !== undefined ? clientKeyboardInteractiveWith(devices) : name,
+    ) as NonNullable<HopOptions["methods"]>,
+  };
 }
 
 /** Returns the algorithms of a list that Nacre has. Throws `usage` if none is left. */

@@ -1,6 +1,6 @@
 import { type ConfigValues, expandText, type JumpHop } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
-import { checkOptions } from "nacre/extend";
+import { checkOptions, methodName } from "nacre/extend";
 import { type Machine, thisMachine } from "../config/machine.ts";
 import type { Config, ResolvedConfig } from "../config/options.ts";
 import { resolveOn } from "../config/resolve.ts";
@@ -126,7 +126,7 @@ class RouteBuilder {
     };
     // Distributions set GSSAPI keywords for everybody.
     for (const notice of notices) if (!/"gssapi\w+"$/.test(notice)) warn(escapeText(notice));
-    applyEffects(resolved, warn);
+    applyEffects(resolved, code, warn);
     const about = {
       values,
       tokens,
@@ -175,7 +175,7 @@ function joined(first: Partial<HopOptions>, second: Partial<HopOptions>): Partia
 /** Returns changes to options of which the configuration leaves no use: questions that `ssh` would not ask. */
 function restricted(all: HopOptions, code: HopOptions, values: ConfigValues): Partial<HopOptions> {
   const has = (method: string): boolean =>
-    code.methods !== undefined || all.methods === undefined || (all.methods as readonly unknown[]).includes(method);
+    code.methods !== undefined || all.methods === undefined || all.methods.some((one) => methodName(one) === method);
   return {
     // rule: config-strict-host-key
     ...(values.strictHostKeyChecking === "yes" && { unknownHost: undefined }),

@@ -6,6 +6,7 @@ import {
   checkReconnect,
   checkUser,
   type Duplex,
+  type HostKey,
   type HostKeyOption,
   type HostKeysConnectOptions,
   hostKeysClient,
@@ -126,6 +127,8 @@ export interface ConnectOptions
    * RevokedHostKeys). If a file is missing or has anything else, such as a binary revocation list, `connect` rejects.
    */
   readonly revokedHostKeys?: string | readonly string[] | undefined;
+  /** Called with the host key once it is accepted. The login waits for a promise. */
+  readonly hostKeyAccepted?: ((hostKey: HostKey) => void | Promise<void>) | undefined;
   /**
    * Whether the server may replace its keys in known_hosts: true, or a function that returns true for a change (ssh_config(5),
    * UpdateHostKeys); default false: files of the user do not change unasked. Only for hosts that the user's files know, without patterns
@@ -194,6 +197,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   unknownHost: { type: "function", scope: "host" },
   knownHosts: { check: checkKnownHosts, scope: "machine" },
   revokedHostKeys: { type: "string or array", check: checkPaths, scope: "machine" },
+  hostKeyAccepted: { type: "function", scope: "host" },
   updateHostKeys: { type: "boolean or function", scope: "machine" },
   crypto: { type: ["node", "noble"], scope: "machine" },
   connectTimeout: { check: checkConnectTimeout, scope: "machine" },

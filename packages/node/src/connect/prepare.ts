@@ -106,10 +106,19 @@ async function decideHostKey(
 ): Promise<HostKeyDecision> {
   const home = accountHome();
   const decision = await withKnownHosts(options, algorithms, { ...context, home });
-  const { revokedHostKeys } = options;
-  if (revokedHostKeys === undefined) return decision;
-  const { withoutRevoked } = await import("../keys/revoked-keys.ts");
-  return { ...decision, hostKey: await withoutRevoked(pathsOf(revokedHostKeys)!, home, decision.hostKey) };
+  const { revokedHostKeys, hostKeyAccepted } = options;
+  let verify = decision.hostKey;
+  if (revokedHostKeys !== undefined) {
+    const { withoutRevoked } = await import("../keys/revoked-keys.ts");
+    verify = await withoutRevoked(pathsOf(revokedHostKeys)!, home, verify);
+  }
+  if (hostKeyAccepted === undefined) return { ...decision, hostKey: verify };
+  const hostKey: HostKeyVerifier = async (presented) => {
+    const verdict = await verify(presented);
+    if (verdict === true || verdict === "restricted") await hostKeyAccepted(presented);
+    return verdict;
+  };
+  return { ...decision, hostKey };
 }
 
 async function withKnownHosts(

@@ -43,6 +43,8 @@ export interface LocalForwardOptions extends ForwardOptions {
 export interface ProxyOptions {
   /** Timeout for receiving a client's complete request, in milliseconds; default 10,000. */
   readonly handshakeTimeout?: number | undefined;
+  /** Whether clients may connect to a target, like PermitRemoteOpen in ssh_config; default every target. */
+  readonly permit?: ((target: { readonly host: string; readonly port: number }) => boolean) | undefined;
 }
 
 /** A listener that forwards its connections until it is closed or the SSH connection ends. */
@@ -69,7 +71,7 @@ const RECONNECT_WAIT = 10_000;
 
 const FORWARD_OPTIONS: OptionRows<ForwardOptions> = { maxConnections: true, signal: true, onError: true };
 const LOCAL_OPTIONS: OptionRows<LocalForwardOptions> = { ...FORWARD_OPTIONS, streamLocalBindUnlink: "boolean" };
-const PROXY_OPTIONS: OptionRows<ProxyOptions> = { handshakeTimeout: true };
+const PROXY_OPTIONS: OptionRows<ProxyOptions> = { handshakeTimeout: true, permit: "function" };
 
 /** A method of `Client` that opens a forward. */
 type ForwardMethod = "forwardLocal" | "forwardDynamic" | "forwardRemote" | "forwardRemoteDynamic";

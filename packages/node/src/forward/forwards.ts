@@ -123,7 +123,12 @@ export function forwardRemoteDynamic(
         return listenAtServer(forwarder, address, connections, async (open, signal) => {
           const channel = open.accept();
           if (channel === undefined) return;
-          await proxyOverChannel(channel, { timeout: options.handshakeTimeout, signal, report });
+          await proxyOverChannel(channel, {
+            timeout: options.handshakeTimeout,
+            permit: options.permit,
+            signal,
+            report,
+          });
         });
       },
     },

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { type Bytes, SshError } from "@nacre/wire";
+import { type Bytes, escapeText, SshError } from "@nacre/wire";
 import { type Channel, dialOver, EventBuffer, onAbort } from "nacre/extend";
 import { bridge, ProxyHandshake, type ProxyTarget } from "nacre/internal-on-demand";
 import { asSshError } from "../net/failure.ts";
@@ -26,6 +26,8 @@ const HANDSHAKE_TIMEOUT = 10_000;
 export interface ProxySettings {
   /** Timeout for receiving a client's complete request, in milliseconds; default 10,000. */
   readonly timeout: number | undefined;
+  /** Whether clients may connect to a target; default every target. */
+  readonly permit?: ((target: ProxyTarget) => boolean) | undefined;
   /** Aborts when the forward is closed. */
   readonly signal: AbortSignal;
   /** Called with the error when a client is refused. */
@@ -43,7 +45,8 @@ export async function serveProxyClient<T>(
 ): Promise<T | undefined> {
   try {
     const { target, handshake } = await readRequest(client, settings);
-    const connected = await connect(target).catch((cause: unknown) => {
+    const isPermitted = settings.permit?.(target) ?? true;
+    const connected = await (isPermitted ? connect(target) : refusedTarget(target)).catch((cause: unknown) => {
       client.write(handshake.refusedBy(asSshError(cause).code));
       throw cause;
     });
@@ -54,6 +57,10 @@ export async function serveProxyClient<T>(
     await client.dismiss(settings.signal);
     return undefined;
   }
+}
+
+async function refusedTarget({ host, port }: ProxyTarget): Promise<never> {
+  throw new SshError("forward-denied", `connections to ${escapeText(host)} port ${port} are not permitted`);
 }
 
 interface ProxyRequest {

@@ -291,7 +291,7 @@ async function keyOfFile(path: string, passphrase: string | undefined): Promise<
     const opened = await openKeyFile(bytes, undefined);
     if (!opened.encrypted) return opened.privateKey;
     if (passphrase === undefined) throw passphraseNeeded();
-    return await decryptKey(opened, passphrase, undefined);
+    return (await decryptKey(opened, passphrase, undefined)).privateKey;
   } catch (cause) {
     throw inFile(path, cause);
   }

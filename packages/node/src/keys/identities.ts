@@ -1,4 +1,9 @@
-import { type EncryptedKeyFile, type PrivateKeyFile, parsePublicKeyFile } from "@nacre/keyfiles/internal";
+import {
+  type EncryptedKeyFile,
+  type PrivateKeyFile,
+  parsePublicKeyFile,
+  type UnlockedKey,
+} from "@nacre/keyfiles/internal";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { checkLimit, equalBytes, escapeText, MAX_UINT32, SshError, utf8DecodeLossy } from "@nacre/wire";
 import {
@@ -38,6 +43,8 @@ export interface AddedKeyOptions {
   readonly lifetime?: number | undefined;
   /** Whether the agent asks its user before each signature; default false. */
   readonly confirm?: boolean | undefined;
+  /** Decides whether the key of a file is added; default every key that logged in. */
+  readonly permit?: ((file: string) => boolean | Promise<boolean>) | undefined;
 }
 
 const ADDED_KEY_OPTIONS: OptionRows<AddedKeyOptions> = {
@@ -47,6 +54,7 @@ const ADDED_KEY_OPTIONS: OptionRows<AddedKeyOptions> = {
     },
   },
   confirm: "boolean",
+  permit: "function",
 };
 
 /** Throws `usage` for an invalid value of `addKeysToAgent`. */
@@ -204,27 +212,28 @@ async function openAgent(path: string, { agent, signal, warn }: IdentityOptions)
 /** The key of a file that signed last, for the agent. */
 class AddedKeys {
   readonly #options: IdentityOptions;
-  #last: { readonly key: PrivateKey; readonly file: string } | undefined;
+  #last: { readonly key: UnlockedKey; readonly file: string } | undefined;
 
   constructor(options: IdentityOptions) {
     this.#options = options;
   }
 
   /** Notes that a key is about to sign. */
-  used(key: PrivateKey, file: string): void {
+  used(key: UnlockedKey, file: string): void {
     this.#last = { key, file };
   }
 
   /** Returns a key of a file. If it may have to be added, it signs only when it is asked to, so that its use is noted. */
-  watched(key: PrivateKey, file: string): Identity {
+  watched(key: UnlockedKey, file: string): Identity {
     const { addKeysToAgent = false, random } = this.#options;
-    if (addKeysToAgent === false) return key;
+    const { privateKey } = key;
+    if (addKeysToAgent === false) return privateKey;
     const watched: RemoteIdentity = {
-      publicKey: key.publicKey,
+      publicKey: privateKey.publicKey,
       comment: file,
       sign: async (algorithm, data) => {
         this.used(key, file);
-        return key.sign(algorithm, data, random);
+        return privateKey.sign(algorithm, data, random);
       },
     };
     return watched;
@@ -235,13 +244,15 @@ class AddedKeys {
     const { addKeysToAgent = false, warn } = this.#options;
     const last = this.#last;
     if (addKeysToAgent === false || last === undefined || path === undefined) return;
-    const { lifetime, confirm } = addKeysToAgent === true ? {} : addKeysToAgent;
+    const { lifetime, confirm, permit }: AddedKeyOptions = addKeysToAgent === true ? {} : addKeysToAgent;
     const wait = { timeout: LIST_TIMEOUT };
     try {
+      const { privateKey, comment } = last.key;
+      if (permit !== undefined && ((await permit(last.file)) as unknown) !== true) return;
       const link = await linkTo(path, wait);
-      const key = { type: "plain", fields: last.key.fields } as const;
+      const key = { type: "plain", fields: privateKey.fields } as const;
       const { type } = await link
-        .request((client, waiter) => client.add(key, last.file, { lifetime, confirm }, waiter), wait)
+        .request((client, waiter) => client.add(key, comment || last.file, { lifetime, confirm }, waiter), wait)
         .finally(() => link.close());
       if (type === "refused") throw link.failure(`it refused to add ${escapeText(last.file)}`);
     } catch (error) {
@@ -294,8 +305,8 @@ async function openIdentity(
       });
     }
     if (!opened.encrypted) {
-      const { privateKey } = opened;
-      return candidate(privateKey.publicKey, () => added.watched(privateKey, file));
+      const { privateKey, comment } = opened;
+      return candidate(privateKey.publicKey, () => added.watched({ privateKey, comment }, file));
     }
     const locked = opened;
     const publicKey = opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file, options.home)}.pub`));
@@ -304,7 +315,7 @@ async function openIdentity(
     if (!named) throw new SshError("passphrase-needed", `the private key is encrypted, and ${file}.pub is missing`);
     const unlocked = await unlock(file, opened, options);
     if (unlocked === undefined) throw passphraseNeeded();
-    return candidate(unlocked.publicKey, () => added.watched(unlocked, file));
+    return candidate(unlocked.privateKey.publicKey, () => added.watched(unlocked, file));
   } catch (cause) {
     throw inFile(file, cause);
   }
@@ -327,7 +338,7 @@ function lockedIdentity(
   options: IdentityOptions,
   named: boolean,
 ): RemoteIdentity {
-  let unlocked: PrivateKey | undefined;
+  let unlocked: UnlockedKey | undefined;
   return {
     publicKey,
     comment: file,
@@ -335,10 +346,10 @@ function lockedIdentity(
       try {
         unlocked ??= await unlock(file, opened, options);
         if (unlocked === undefined && options.passphrase === undefined && named) throw passphraseNeeded();
-        if (unlocked !== undefined && !isSameKey(unlocked.publicKey, publicKey))
+        if (unlocked !== undefined && !isSameKey(unlocked.privateKey.publicKey, publicKey))
           throw new SshError("key-malformed", "the private key does not match the public key in its `.pub` file");
         if (unlocked !== undefined) added.used(unlocked, file);
-        return unlocked?.sign(algorithm, data, options.random);
+        return unlocked?.privateKey.sign(algorithm, data, options.random);
       } catch (cause) {
         // For a default key file, skip the key: the next one may be accepted.
         if (!named && cause instanceof SshError && cause.code === "passphrase-wrong") return undefined;
@@ -353,7 +364,7 @@ async function unlock(
   file: string,
   opened: EncryptedKeyFile,
   { passphrase: source, crypto, signal }: IdentityOptions,
-): Promise<PrivateKey | undefined> {
+): Promise<UnlockedKey | undefined> {
   for (let attempt = 1; ; attempt++) {
     const passphrase = typeof source === "function" ? await source(file, attempt) : source;
     if (passphrase === undefined) return undefined;

@@ -1,5 +1,10 @@
 import { stat } from "node:fs/promises";
-import { type EncryptedKeyFile, openPlainPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles/internal";
+import {
+  type EncryptedKeyFile,
+  openPlainPrivateKey,
+  type PrivateKeyFile,
+  type UnlockedKey,
+} from "@nacre/keyfiles/internal";
 import type { PrivateKey } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
 import { checkKeyText, checkOptions, inSlices, type OptionRows, passphraseNeeded } from "nacre/extend";
@@ -26,7 +31,7 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
   const opened = await openKeyFile(text, crypto);
   if (!opened.encrypted) return opened.privateKey;
   if (passphrase === undefined) throw passphraseNeeded();
-  return decryptKey(opened, passphrase, crypto);
+  return (await decryptKey(opened, passphrase, crypto)).privateKey;
 }
 
 /**
@@ -60,7 +65,7 @@ export async function decryptKey(
   passphrase: string,
   crypto: CryptoChoice | undefined,
   signal?: AbortSignal,
-): Promise<PrivateKey> {
-  const { privateKey } = await inSlices(file.decrypt(passphrase), signal);
-  return crypto === "noble" ? privateKey : nodePrivateKey(privateKey.fields);
+): Promise<UnlockedKey> {
+  const { privateKey, comment } = await inSlices(file.decrypt(passphrase), signal);
+  return { privateKey: crypto === "noble" ? privateKey : nodePrivateKey(privateKey.fields), comment };
 }

@@ -292,6 +292,24 @@ describe("keywords that Nacre lacks", () => {
   });
 });
 
+test("the server gets KbdInteractiveDevices as a hint", async () => {
+  const hints: string[] = [];
+  const { block } = await started({
+    methods: ["keyboard-interactive"],
+    authenticate: async (login) => {
+      if (login.method !== "keyboard-interactive") return false;
+      hints.push(login.submethods);
+      return (await login.ask(["Code: "]))[0] === "1";
+    },
+  });
+  for (const line of ["", "KbdInteractiveDevices pam,otp\n"]) {
+    const config = await configFile(`Host db\n${block}${line}`);
+    await using ssh = await connect("db", { config, prompts: () => ["1"] });
+    expect(await output(ssh)).toContain("hi");
+  }
+  expect(hints).toEqual(["", "pam,otp"]);
+});
+
 test("login methods are those that the file leaves", async () => {
   const { block } = await started({
     methods: ["password"],

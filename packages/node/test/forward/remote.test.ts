@@ -99,6 +99,22 @@ describe("forwardRemoteDynamic", () => {
     expect(codes).toEqual(["forward-unreachable"]);
     await vi.waitFor(() => expect(forward.connections).toBe(0));
   });
+
+  it("connects only to targets that `permit` allows", async () => {
+    const ssh = await listening();
+    const [open, closed] = [await serve(answerAfterEnd), await serve(answerAfterEnd)];
+    const { codes, onError } = errorCodes();
+    const permit = ({ host, port }: { readonly host: string; readonly port: number }): boolean =>
+      host === "127.0.0.1" && port === open.port;
+    await using forward = await ssh.forwardRemoteDynamic({ port: 0 }, { onError, permit });
+    const allowed = connectLocally(forward);
+    allowed.end(Buffer.concat([socks4(open.port), Buffer.from("hello")]));
+    expect(await received(allowed)).toBe(`\0Z\0\0\0\0\0\0got hello`);
+    const refused = connectLocally(forward);
+    refused.write(socks4(closed.port));
+    expect(await received(refused)).toBe(`\0[\0\0\0\0\0\0`);
+    expect(codes).toEqual(["forward-denied"]);
+  });
 });
 
 it("a target is not looked up if dialling is aborted before it begins", async () => {

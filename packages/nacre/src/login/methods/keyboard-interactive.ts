@@ -1,5 +1,6 @@
 import {
   clientKeyboardInteractive as client,
+  clientKeyboardInteractiveWith as clientWith,
   type Questions,
   type ServerAsk,
   serverKeyboardInteractive as server,
@@ -35,6 +36,11 @@ export const clientKeyboardInteractive: ClientLoginMethod = {
     };
   },
 };
+
+/** Returns the method with the devices that the user prefers, separated by commas: a hint for the server (RFC 4256 §3.1). */
+export function clientKeyboardInteractiveWith(devices: string): ClientLoginMethod {
+  return { ...clientKeyboardInteractive, method: clientWith(devices) };
+}
 
 /** Prompts (RFC 4256). `authenticate` calls `ask` of the login for each round. */
 export const serverKeyboardInteractive: ServerLoginMethod = {
