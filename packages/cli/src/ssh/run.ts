@@ -79,6 +79,7 @@ async function byMaster(what: Run, forwards: readonly ForwardArgument[]): Promis
       onlyMaster: words.controlCommand === "proxy",
       forwards,
       stdioTarget,
+      namesHostKeys: words.hostKeys.length > 0 || words.knownHosts !== undefined,
       forwardsAgent: forwardAgent === true ? Boolean(process.env.SSH_AUTH_SOCK) : forwardAgent !== false,
       hasSession: sessionType !== "none",
       verbose: isVerbose(config.values),
