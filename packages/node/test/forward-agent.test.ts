@@ -151,6 +151,9 @@ const bind =
 
 test("agent forwarding: more keys and requests than a filter permits · client", async () => {
   const agent = await agentOf(key, other);
+  // Not taken for an agent without a filter.
+  const both = { connect: () => agent.connect(), filter: only };
+  expect(await codeOf(connect({ host: "localhost", hostKey: "off", forwardAgent: both }))).toBe("usage");
   expect(await answers(await filtered(agent, only), list, signWith(key), signWith(other), signWith(third))).toEqual([
     1,
     "signature",

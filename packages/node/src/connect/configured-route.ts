@@ -10,7 +10,7 @@ import { ROWS, type Row } from "./config-rows.ts";
 import { type ConnectOptions, HOP_OPTIONS, type HopOptions } from "./options.ts";
 import { given, hopError, inherited, type Route } from "./route.ts";
 
-/** Maximum number of jump hosts that files may put before one another. */
+/** Maximum number of jump hosts in one ProxyJump, and of those that files put before one another. */
 const MAX_HOPS = 16;
 
 /** Completes a route with the configurations that its hosts name, and with the jump hosts that these name. */
@@ -75,6 +75,10 @@ class RouteBuilder {
     if (proxy.kind === "direct" || isProxied) return { before: [], options };
     if (proxy.kind === "command")
       return { before: [], options: await this.#withCommand(options, resolved, proxy.command) };
+    // Each reads the configuration, with the names of those before it.
+    // rule: config-jump-count
+    if (proxy.hops.length > MAX_HOPS)
+      throw new SshError("file-malformed", `ProxyJump names more than ${MAX_HOPS} hosts`);
     const hops = await Promise.all(
       proxy.hops.map((hop, index) => {
         const where = { host: hop.host, port: hop.port };

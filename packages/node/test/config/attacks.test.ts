@@ -130,12 +130,18 @@ test("a command that outlives its configuration · client", async () => {
   });
 });
 
-test("jump hosts in a circle · client", async () => {
+test("jump hosts in a circle, and thousands of them · client", async () => {
   const config = await configFile("Host a\nProxyJump b\nHost b\nProxyJump c\nHost c\nProxyJump a\n");
   const connecting = connect("a", { config, signal: AbortSignal.timeout(5000) });
   await expect(connecting).rejects.toMatchObject({
     code: "file-malformed",
     message: expect.stringContaining("jumphost loop via b"),
+  });
+  const hops = Array.from({ length: 4000 }, (_, i) => `h${i}`);
+  const many = await configFile(`Host db\nProxyJump ${hops.join(",")}\n`);
+  await expect(connect("db", { config: many })).rejects.toMatchObject({
+    code: "file-malformed",
+    message: "ProxyJump names more than 16 hosts",
   });
 });
 

@@ -19,6 +19,7 @@ export const AGENT: readonly Row[] = [
       NODE,
       "agent forwarding: more keys and requests than a filter permits · client",
       remove("agent-filter"),
+      patch("agent-filter-given", "false"),
       patch("agent-filter-verdict", "Boolean(await this.#filter(key))"),
       remove("agent-filter-sign"),
       patch("agent-filter-requests", 'return { type: "success" };'),

@@ -124,8 +124,13 @@ export const CONFIG_ROWS: readonly Row[] = [
     server: "not touched",
   },
   {
-    title: "jump hosts in a circle",
-    client: heldBy(NODE, "jump hosts in a circle · client", remove("config-jump-loop")),
+    title: "jump hosts in a circle, and thousands of them",
+    client: heldBy(
+      NODE,
+      "jump hosts in a circle, and thousands of them · client",
+      remove("config-jump-loop"),
+      remove("config-jump-count"),
+    ),
     server: "not touched",
   },
   {
