@@ -99,3 +99,12 @@ it("characters of a shell in a canonical name · client", () => {
     expect(canonical(name)).toBe("a.b");
   expect(canonical("www-1.b")).toBe("www-1.b");
 });
+
+it("an agent that `no` keeps back is forwarded · client", () => {
+  const forwarded = (config: string, commandLine: Setup["commandLine"] = []) =>
+    resolve(config, { commandLine }).values.forwardAgent;
+  const unused = { unused: "/agent" };
+  expect(forwarded("ForwardAgent no\nForwardAgent /agent\nForwardAgent yes\n")).toEqual(unused);
+  expect(forwarded("ForwardAgent /agent\n", [{ text: "ForwardAgent no", replaces: true }])).toEqual(unused);
+  expect(forwarded("ForwardAgent yes\nForwardAgent /agent\nForwardAgent no\n")).toBe("/agent");
+});

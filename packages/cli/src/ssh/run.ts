@@ -80,7 +80,7 @@ async function byMaster(what: Run, forwards: readonly ForwardArgument[]): Promis
       forwards,
       stdioTarget,
       namesHostKeys: words.hostKeys.length > 0 || words.knownHosts !== undefined,
-      forwardsAgent: forwardAgent === true ? Boolean(process.env.SSH_AUTH_SOCK) : forwardAgent !== false,
+      forwardsAgent: forwardAgent === true ? Boolean(process.env.SSH_AUTH_SOCK) : typeof forwardAgent === "string",
       hasSession: sessionType !== "none",
       verbose: isVerbose(config.values),
     },

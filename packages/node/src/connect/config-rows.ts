@@ -149,8 +149,8 @@ async function identityAgent(about: About): Promise<Partial<HopOptions>> {
  * Returns the agent to forward: a path, or the one that logs in, which IdentityAgent may name. As in ssh(1), a connection whose agent is
  * missing goes on without it.
  */
-function forwardedAgent(agent: boolean | string, about: About): Partial<HopOptions> {
-  if (agent === false) return {};
+function forwardedAgent(agent: ConfigValues["forwardAgent"], about: About): Partial<HopOptions> {
+  if (agent === false || typeof agent === "object") return {};
   const variable = typeof agent === "string" && agent.startsWith("$") ? agent.replace(/[${}]/g, "") : undefined;
   // rule: config-forwarded-agent
   if (agent === true) return forwarding(agentPath(about));

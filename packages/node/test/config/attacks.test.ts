@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ConfigValues } from "@nacre/config";
 import { expect, test, vi } from "vitest";
 import { resolveOn } from "../../src/config/resolve.ts";
 import { type About, ROWS } from "../../src/connect/config-rows.ts";
@@ -160,7 +161,7 @@ test("a keyword that would make a connection safer · client", async () => {
 
 test("another agent than the configured one is forwarded · client", async () => {
   const about = { environment: { SSH_AUTH_SOCK: "/main", OTHER: "/other" } };
-  const forwarded = (value: boolean | string, identityAgent?: string) =>
+  const forwarded = (value: ConfigValues["forwardAgent"], identityAgent?: string) =>
     ROWS.forwardAgent!(value, { ...about, values: { identityAgent } } as unknown as About);
   expect(await forwarded(true)).toEqual({ forwardAgent: "/main" });
   expect(await forwarded(true, "SSH_AUTH_SOCK")).toEqual({ forwardAgent: "/main" });
@@ -170,4 +171,5 @@ test("another agent than the configured one is forwarded · client", async () =>
   expect(await forwarded(true, "none")).toEqual({});
   expect(await forwarded("$OTHER", "none")).toEqual({ forwardAgent: "/other" });
   expect(await forwarded(false, "/few")).toEqual({});
+  expect(await forwarded({ unused: "/other" })).toEqual({});
 });

@@ -43,9 +43,9 @@ test("the number of rows is as expected, titles are unique, and every test has a
     Gateway: 13,
     SFTP: 70,
     scp: 26,
-    "The configuration": 15,
+    "The configuration": 16,
     "Agent protocol": 22,
-    "Agent forwarding": 2,
+    "Agent forwarding": 3,
     Reconnecting: 2,
     "Masters of OpenSSH": 6,
   });

@@ -30,6 +30,15 @@ export const CONFIG_ROWS: readonly Row[] = [
     server: "not touched",
   },
   {
+    title: "an agent that `no` keeps back is forwarded",
+    client: heldBy(
+      CONFIG,
+      "an agent that `no` keeps back is forwarded · client",
+      patch("config-agent-not-forwarded", "true"),
+    ),
+    server: "not touched",
+  },
+  {
     title: "another agent than the configured one is forwarded",
     client: heldBy(
       NODE,
