@@ -134,7 +134,7 @@ export async function pathExposure(
   return exposure(real, { uid: stats.uid, mode: stats.isSocket() ? ANY : stats.mode }, system);
 }
 
-/** Mode for `exposure` where the mode does not matter: nobody can write a link, and writing a socket is connecting to it. */
+/** Mode for `exposure` where the mode does not matter: a link cannot be written, and writing to a socket is connecting to it. */
 const ANY = 0;
 
 /** As many links as Linux follows. */

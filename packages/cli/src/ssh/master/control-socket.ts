@@ -16,8 +16,8 @@ export interface Unreachable {
 }
 
 /**
- * Connects to the master at a control socket. Resolves with the reason if there is none, or if another user owns or could replace the socket. Rejects
- * as `openMaster` does, and with `usage` for a path that is too long.
+ * Connects to the master at a control socket. Resolves with the reason if there is none, or if another user owns the socket or could
+ * replace it. Rejects as `openMaster` does, and with `usage` for a path that is too long.
  */
 export async function reachMaster(path: string): Promise<Master | Unreachable> {
   if (Buffer.byteLength(path) >= PATH_SIZE)
@@ -30,7 +30,7 @@ export async function reachMaster(path: string): Promise<Master | Unreachable> {
     // A folder like /tmp lets other users make a socket that asks for nothing and reads everything.
     // rule: master-owner
     if (!isOurs(statSync(path))) return unreachable("the socket belongs to another user");
-    // Whoever can replace the socket, or a link to it, chooses the master and so the host.
+    // An account that can replace the socket, or a link to it, chooses the master and so the host.
     const problem = await pathExposure(path);
     // rule: master-path
     if (problem !== undefined) return unreachable(problem);
