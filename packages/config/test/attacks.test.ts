@@ -100,9 +100,10 @@ it("characters of a shell in a canonical name · client", () => {
   expect(canonical("www-1.b")).toBe("www-1.b");
 });
 
+const forwarded = (config: string, commandLine: Setup["commandLine"] = []) =>
+  resolve(config, { commandLine }).values.forwardAgent;
+
 it("an agent that `no` keeps back is forwarded · client", () => {
-  const forwarded = (config: string, commandLine: Setup["commandLine"] = []) =>
-    resolve(config, { commandLine }).values.forwardAgent;
   const unused = { unused: "/agent" };
   expect(forwarded("ForwardAgent no\nForwardAgent /agent\nForwardAgent yes\n")).toEqual(unused);
   expect(forwarded("ForwardAgent /agent\n", [{ text: "ForwardAgent no", replaces: true }])).toEqual(unused);
