@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { Writer } from "@nacre/wire";
@@ -43,6 +43,7 @@ const WORDS: MasterArguments = {
   onlyMaster: false,
   forwards: [],
   stdioTarget: undefined,
+  namesHostKeys: false,
   forwardsAgent: false,
   hasSession: true,
   verbose: false,
@@ -67,6 +68,40 @@ test("master: a socket of another user · client", async () => {
     code: undefined,
     message: `Control socket connect(${path}): the socket belongs to another user`,
   });
+  expect(connections).toBe(0);
+});
+
+test("master: a path that others can change · client", async () => {
+  const folder = await temporaryFolder();
+  let connections = 0;
+  await listenAt(join(folder, "m"), () => connections++);
+  mkdirSync(join(folder, "open"));
+  symlinkSync("../m", join(folder, "open/m"));
+  chmodSync(join(folder, "open"), 0o777);
+  expect(await reachMaster(join(folder, "open/m"))).toEqual({
+    code: undefined,
+    message: expect.stringContaining(`: other users can write the folder ${folder}/open; `),
+  });
+  chmodSync(folder, 0o777);
+  expect(await reachMaster(join(folder, "m"))).toMatchObject({
+    message: expect.stringContaining(`: other users can write the folder ${folder}; `),
+  });
+  expect(connections).toBe(0);
+});
+
+test("master: a host key that was named · client", async () => {
+  const path = join(await temporaryFolder(), "m");
+  let connections = 0;
+  await listenAt(path, (socket) => {
+    connections++;
+    socket.destroy();
+  });
+  const said = messages();
+  const words = { ...WORDS, controlPath: path, namesHostKeys: true };
+  expect(await runByMaster(words, neverRun)).toBeUndefined();
+  expect(said).toEqual([]);
+  expect(await runByMaster({ ...words, onlyMaster: true }, neverRun)).toBeUndefined();
+  expect(said).toEqual([expect.stringContaining("remove --host-key and --known-hosts")]);
   expect(connections).toBe(0);
 });
 

@@ -55,5 +55,8 @@ function followed(state: ConfigState, name: string, canonical: string | undefine
   const permits = rules.some(
     ({ source, target }) => matchList(name, source) === "yes" && matchList(canonical, target) === "yes",
   );
+  // It is an answer from the network, and reaches shells through `%h`.
+  // rule: config-canonical-name
+  if (!/^[a-z0-9_](?:\.?[a-z0-9_-])*$/i.test(canonical)) return name;
   return permits ? canonical : name;
 }

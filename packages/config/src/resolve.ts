@@ -8,6 +8,7 @@ import { isSafeHost, isSafeUser } from "./names.ts";
 import { configError } from "./problems.ts";
 import { readFiles } from "./read-files.ts";
 import { type Asking, ask, type ConfigRequest, type ResolvedConfig } from "./request.ts";
+import { pathOfAgent } from "./special.ts";
 import { ConfigState, expandOrFail, expandTilde, KEYWORD_NAMES } from "./state.ts";
 import { connectionTokens, type TokenFacts } from "./tokens.ts";
 import type { ConfigValues } from "./values.ts";
@@ -156,8 +157,10 @@ function expandUser(state: ConfigState, user: string, facts: TokenFacts): string
 
 /** quirk: a missing socket is only reported, unless forwards must succeed; a `$VARIABLE` is looked up as a path too. */
 function* checkForwardedAgent(state: ConfigState, { forwardAgent, exitOnForwardFailure }: ConfigValues): Asking<void> {
-  if (typeof forwardAgent !== "string" || (yield* ask("exists", { path: forwardAgent }))) return;
-  const message = `Cannot forward agent socket path "${forwardAgent}": No such file or directory`;
+  if (typeof forwardAgent === "boolean") return;
+  const path = pathOfAgent(forwardAgent);
+  if (yield* ask("exists", { path })) return;
+  const message = `Cannot forward agent socket path "${path}": No such file or directory`;
   if (exitOnForwardFailure) throw configError([message]);
   state.notices.push(message);
 }

@@ -194,7 +194,7 @@ export const addKeysToAgent: Keyword<AddKeysToAgent> = {
   },
 };
 
-export const forwardAgent: Keyword<boolean | string> = {
+export const forwardAgent: Keyword<ConfigValues["forwardAgent"]> = {
   parse: (line) => {
     const text = line.need("missing argument.");
     const flags: Readonly<Record<string, boolean>> = { yes: true, true: true, no: false, false: false };
@@ -203,12 +203,23 @@ export const forwardAgent: Keyword<boolean | string> = {
     line.expandEnvironment(text, `Invalid environment expansion ${text}.`);
     return text;
   },
-  // A path counts even after `yes` or `no`.
-  combine: (earlier, later) => (typeof earlier === "boolean" && typeof later === "string" ? later : earlier),
+  combine(earlier, later) {
+    if (typeof earlier !== "boolean" || typeof later !== "string") return earlier;
+    // quirk: `ssh -G` prints the path after `no`, too, but nothing is forwarded.
+    return /* rule: config-agent-not-forwarded */ earlier ? later : { unused: later };
+  },
   default: () => false,
-  finish: (value, expand) => (typeof value === "string" ? expand.path(value) : value),
-  print: (value) => [typeof value === "string" ? value : value ? "yes" : "no"],
+  finish(value, expand) {
+    if (typeof value === "boolean") return value;
+    return typeof value === "string" ? expand.path(value) : { unused: expand.path(value.unused) };
+  },
+  print: (value) => [typeof value === "boolean" ? (value ? "yes" : "no") : pathOfAgent(value)],
 };
+
+/** Returns the path that ForwardAgent names, whether or not it counts. */
+export function pathOfAgent(value: Exclude<ConfigValues["forwardAgent"], boolean>): string {
+  return typeof value === "string" ? value : value.unused;
+}
 
 export const sendEnv: Keyword<readonly string[]> = {
   parse: (line) => {

@@ -168,8 +168,11 @@ export interface ConfigValues {
   /** `any`, `none`, or `host:port`. */
   readonly permitRemoteOpen: readonly string[];
   readonly addKeysToAgent: AddKeysToAgent;
-  /** Whether the agent is forwarded, or the path or `$VARIABLE` of the socket to forward. */
-  readonly forwardAgent: boolean | string;
+  /**
+   * Whether the agent is forwarded, or the path or `$VARIABLE` of the socket to forward. `unused` is such a path after `no`: no agent is
+   * forwarded.
+   */
+  readonly forwardAgent: boolean | string | { readonly unused: string };
   /** Seconds; `undefined` for no limit. */
   readonly connectTimeout: number | undefined;
   /** Unit numbers of the local and the remote device, or `any`. */

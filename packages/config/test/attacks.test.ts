@@ -79,3 +79,33 @@ it("a file that others can write · client", () => {
     ["/i", true],
   ]);
 });
+
+it("characters of a shell in a canonical name · client", () => {
+  const config = "CanonicalizeHostname yes\nCanonicalizePermittedCNAMEs *:*\nCanonicalDomains b\n";
+  const canonical = (name: string): string =>
+    resolve(config, { host: "a", answers: { lookup: () => name } }).values.hostName;
+  for (const name of [
+    "$(touch x).b",
+    "a|sh",
+    "a`b`",
+    "-oProxyCommand=x",
+    "a b",
+    "a\nb",
+    "a/../b",
+    "a*",
+    "a;b",
+    "a\x1b",
+  ])
+    expect(canonical(name)).toBe("a.b");
+  expect(canonical("www-1.b")).toBe("www-1.b");
+});
+
+const forwarded = (config: string, commandLine: Setup["commandLine"] = []) =>
+  resolve(config, { commandLine }).values.forwardAgent;
+
+it("an agent that `no` keeps back is forwarded · client", () => {
+  const unused = { unused: "/agent" };
+  expect(forwarded("ForwardAgent no\nForwardAgent /agent\nForwardAgent yes\n")).toEqual(unused);
+  expect(forwarded("ForwardAgent /agent\n", [{ text: "ForwardAgent no", replaces: true }])).toEqual(unused);
+  expect(forwarded("ForwardAgent yes\nForwardAgent /agent\nForwardAgent no\n")).toBe("/agent");
+});

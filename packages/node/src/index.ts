@@ -177,7 +177,7 @@ export type { AddedKeyOptions, IdentitySource, IdentitySources, PassphraseSource
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
 export type { HostKeyLookup, KnownHostsOptions } from "./keys/known-hosts-options.ts";
 export type { HostKeyUpdate, UpdatedHostKey } from "./keys/known-hosts-update.ts";
-export { readSecretFile } from "./keys/owned-file.ts";
+export { pathExposure, readSecretFile } from "./keys/owned-file.ts";
 export { listen } from "./listen/listen.ts";
 export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen/listen-options.ts";
 export type { Penalties } from "./listen/per-source.ts";

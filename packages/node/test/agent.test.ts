@@ -195,10 +195,14 @@ describe("a faulty agent", () => {
   });
 
   test("causes `agent-failed` if it does not exist", async () => {
-    await expect(agentIdentities(join(await temporaryFolder(), "none"))).rejects.toMatchObject({
+    const folder = await temporaryFolder();
+    await expect(agentIdentities(join(folder, "none"))).rejects.toMatchObject({
       code: "agent-failed",
       culprit: "peer",
       message: expect.stringMatching(/cannot use the SSH agent at \S+none: .*ENOENT/),
+    });
+    await expect(agentIdentities(join(folder, "\x1b"))).rejects.toMatchObject({
+      message: expect.not.stringContaining("\x1b"),
     });
   });
 

@@ -151,6 +151,9 @@ const bind =
 
 test("agent forwarding: more keys and requests than a filter permits · client", async () => {
   const agent = await agentOf(key, other);
+  // Not taken for an agent without a filter.
+  const both = { connect: () => agent.connect(), filter: only };
+  expect(await codeOf(connect({ host: "127.0.0.1", port: 1, hostKey: () => true, forwardAgent: both }))).toBe("usage");
   expect(await answers(await filtered(agent, only), list, signWith(key), signWith(other), signWith(third))).toEqual([
     1,
     "signature",

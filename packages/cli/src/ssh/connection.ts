@@ -52,6 +52,20 @@ const FOR_FILES: readonly CommandLineSetting[] = [
 ];
 
 /**
+ * Returns the settings of `nacre cp` and `nacre sftp`. As with scp(1), an option wins over the place, and only an option forwards an agent:
+ * the server needs none to pass files on.
+ */
+export function settingsForFiles(place: Destination, words: readonly CommandLineSetting[]): CommandLineSetting[] {
+  return [
+    ...FOR_FILES,
+    ...words,
+    ...destinationSettings(place),
+    // rule: files-without-agent
+    { text: "ForwardAgent no" },
+  ];
+}
+
+/**
  * Reads the configuration of a place, connects and logs in, for `nacre cp` and `nacre sftp`. `asks` is whether questions may be asked.
  * Rejects like `logIn`.
  */
@@ -60,8 +74,7 @@ export async function logInAt(
   words: ConnectionArguments,
   { asks, keyLog }: Pick<LoginSetup, "keyLog"> & { readonly asks: boolean },
 ): Promise<LoggedIn> {
-  // As with scp(1), an option wins over the place.
-  const settings = [...FOR_FILES, ...words.settings, ...destinationSettings(place)];
+  const settings = settingsForFiles(place, words.settings);
   const config = await readConfiguration(place.host, { ...words, settings });
   for (const note of checkEffects(config)) inform(config.values, note);
   const asker = asks && !config.values.batchMode ? openAsker() : undefined;

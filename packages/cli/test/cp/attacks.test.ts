@@ -1,14 +1,17 @@
-import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { CommandLineSetting } from "@nacre/config";
 import { scpServer } from "@nacre/files/scp-server";
 import { memoryFileSystem, sftpServer } from "@nacre/files/server";
 import type { Client, Sftp } from "@nacre/node";
 import { beforeEach, expect, test } from "vitest";
+import { readConfiguration } from "../../src/ssh/configuration.ts";
+import { settingsForFiles } from "../../src/ssh/connection.ts";
 import { connectTo, openSession } from "../sftp/support.ts";
 import { temporaryFolder } from "../support.ts";
 import { collectComplaints, complaints, copy } from "./support.ts";
 
-// The names of these tests are in packages/testing/src/attacks/rows/sftp.ts and scp.ts.
+// The names of these tests are in packages/testing/src/attacks/rows/sftp.ts, scp.ts and agent.ts.
 
 let client: Client;
 let sftp: Sftp;
@@ -76,4 +79,17 @@ test("scp: a link that an earlier copy made in place of the target · client", a
   // The link is what the user typed, and the copy is in the directory that it leads to.
   expect(await cp("-Or", "host:/d", join(tree, "d"))).toBe(0);
   expect(readdirSync(join(folder, "victim"))).toEqual(["d"]);
+});
+
+test("agent forwarding: while files are copied · client", async () => {
+  const configFile = join(await temporaryFolder(), "config");
+  writeFileSync(configFile, "ForwardAgent yes\n");
+  const place = { host: "host", user: undefined, port: undefined };
+  const forwarded = async (...words: CommandLineSetting[]): Promise<unknown> => {
+    const settings = settingsForFiles(place, words);
+    return (await readConfiguration("host", { settings, configFile })).values.forwardAgent;
+  };
+  expect(await forwarded()).toBe(false);
+  // As with scp(1), an option wins.
+  expect(await forwarded({ text: "ForwardAgent yes" })).toBe(true);
 });

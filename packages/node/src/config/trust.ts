@@ -1,7 +1,6 @@
-import { realpath, stat } from "node:fs/promises";
 import type { Origin } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
-import { exposure } from "../keys/owned-file.ts";
+import { pathExposure } from "../keys/owned-file.ts";
 import type { Machine } from "./machine.ts";
 import type { Config } from "./options.ts";
 
@@ -24,9 +23,7 @@ export async function assertCommandAllowed(
   if (commands === true || file === "command-line") return;
   // rule: config-commands-named
   if (typeof files !== "boolean") refuse("the file was named by the program; set `commands: true` if you trust it");
-  if (process.getuid === undefined) return;
-  const path = await realpath(file);
-  const problem = await exposure(path, await stat(path), { owner: local.uid, home: local.home, look: stat });
+  const problem = await pathExposure(file, local.home);
   // rule: config-commands-exposed
   if (problem !== undefined) refuse(problem);
 }

@@ -8,7 +8,6 @@ import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { LIST_TIMEOUT, linkTo } from "../keys/agent.ts";
 import { expandHome, readIfThere } from "../keys/files.ts";
 import type { HostKeyLookup } from "../keys/known-hosts-options.ts";
-import { forwardedAgent } from "./forwarded-agent.ts";
 import type { HopOptions } from "./options.ts";
 
 /** What a row may use beside its value. */
@@ -146,6 +145,22 @@ async function identityAgent(about: About): Promise<Partial<HopOptions>> {
     about.warn(error.message);
     return { agent: false };
   }
+}
+
+/**
+ * Returns the agent to forward: a path, or the one that logs in, which IdentityAgent may name. As in ssh(1), a connection whose agent is
+ * missing goes on without it.
+ */
+function forwardedAgent(agent: ConfigValues["forwardAgent"], about: About): Partial<HopOptions> {
+  if (agent === false || typeof agent === "object") return {};
+  const variable = typeof agent === "string" && agent.startsWith("$") ? agent.replace(/[${}]/g, "") : undefined;
+  // rule: config-forwarded-agent
+  if (agent === true) return forwarding(agentPath(about));
+  return forwarding(variable === undefined ? agent : about.environment[variable]);
+}
+
+function forwarding(path: string | undefined): Partial<HopOptions> {
+  return path === undefined || path === "" ? {} : { forwardAgent: path };
 }
 
 function addedKeys({ mode, seconds }: AddKeysToAgent): Partial<HopOptions> {

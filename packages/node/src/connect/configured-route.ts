@@ -10,7 +10,7 @@ import { ROWS, type Row } from "./config-rows.ts";
 import { type ConnectOptions, HOP_OPTIONS, type HopOptions } from "./options.ts";
 import { given, hopError, inherited, type Route } from "./route.ts";
 
-/** Maximum number of jump hosts that files may put before one another. */
+/** Maximum number of jump hosts in one ProxyJump, and of those that files put before one another. */
 const MAX_HOPS = 16;
 
 /** Completes a route with the configurations that its hosts name, and with the jump hosts that these name. */
@@ -34,8 +34,6 @@ interface Configured {
   readonly options: HopOptions;
   /** `undefined` if the host has no configuration. */
   readonly resolved: ResolvedConfig | undefined;
-  /** User that the program gave. */
-  readonly codeUser: string | undefined;
 }
 
 class RouteBuilder {
@@ -51,14 +49,14 @@ class RouteBuilder {
   /** Resolves the configuration of a host, if it has one, and adds what it says to the options in code, which precede it. */
   async configured(code: HopOptions): Promise<Configured> {
     const { config, host, port, user, commands, commandTimeout, signal } = code;
-    if (config === undefined || config === false) return { options: code, resolved: undefined, codeUser: user };
+    if (config === undefined || config === false) return { options: code, resolved: undefined };
     const isResolved = typeof config === "object" && "values" in config;
     if (isResolved && config.host !== host)
       throw new SshError("usage", "`config` was resolved for another host than `host`");
     const resolved = isResolved
       ? { ...config, source: { ...config.source, ...given({ commands, commandTimeout }) } }
       : await resolveOn(this.#machine, { host, user, port }, { config, commands, commandTimeout, signal });
-    return { options: await this.#withConfig(code, resolved), resolved, codeUser: user };
+    return { options: await this.#withConfig(code, resolved), resolved };
   }
 
   /**
@@ -66,7 +64,7 @@ class RouteBuilder {
    * are reached through this one.
    */
   async wayTo(
-    { options, resolved, codeUser }: Configured,
+    { options, resolved }: Configured,
     after: readonly string[] = [],
   ): Promise<{ readonly before: readonly HopOptions[]; readonly options: HopOptions }> {
     const isGiven = options.duplex !== undefined || options.proxyCommand !== undefined;
@@ -75,10 +73,12 @@ class RouteBuilder {
     // A proxy in code leads to the first host of the route, whichever that is.
     const isProxied = proxy.kind === "command" && options.proxy !== undefined;
     if (proxy.kind === "direct" || isProxied) return { before: [], options };
-    if (proxy.kind === "command") {
-      assertUserForCommand(codeUser);
+    if (proxy.kind === "command")
       return { before: [], options: await this.#withCommand(options, resolved, proxy.command) };
-    }
+    // Each reads the configuration, with the names of those before it.
+    // rule: config-jump-count
+    if (proxy.hops.length > MAX_HOPS)
+      throw new SshError("file-malformed", `ProxyJump names more than ${MAX_HOPS} hosts`);
     const hops = await Promise.all(
       proxy.hops.map((hop, index) => {
         const where = { host: hop.host, port: hop.port };
@@ -114,7 +114,7 @@ class RouteBuilder {
     const own = this.#destination.jumpOptions?.({ name: hop.host, host: hostName, port, user, config: resolved });
     const code = { ...inherited(this.#destination), ...given(own ?? {}), host: hop.host } as HopOptions;
     checkOptions(code, HOP_OPTIONS, "a jump host");
-    return { options: await this.#withConfig(code, resolved), resolved, codeUser: undefined };
+    return { options: await this.#withConfig(code, resolved), resolved };
   }
 
   async #withConfig(code: HopOptions, resolved: ResolvedConfig): Promise<HopOptions> {
@@ -152,7 +152,10 @@ class RouteBuilder {
 
   /** Returns options for a host that is reached through a command. */
   async #withCommand(options: HopOptions, resolved: ResolvedConfig, text: string): Promise<HopOptions> {
-    const { origins, source, tokens } = resolved;
+    const { origins, source, tokens, values } = resolved;
+    // A file may name any user, since it names the command too. One from code may be from anywhere, also in a `config` resolved before.
+    // rule: config-resolved-user
+    if (origins.user?.[0]?.file === "command-line") assertUserForCommand(values.user);
     await assertCommandAllowed("ProxyCommand", origins.proxy!.at(-1)!, source, this.#machine);
     const { h, k, n, p, r } = tokens as Record<"h" | "k" | "n" | "p" | "r", string>;
     const command = expandText(text, { h, k, n, p, r });

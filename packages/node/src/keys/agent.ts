@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import type { AgentIdentity } from "@nacre/agent";
 import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
-import { SshError } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import { type Duplex, onAbort, type RemoteIdentity } from "nacre/extend";
 import { socketDuplex } from "../net/socket-duplex.ts";
 import { AgentLink, type AgentWait, agentAborted, agentFailure } from "./agent-link.ts";
@@ -86,7 +86,8 @@ export function connectAgent(path: string, { timeout, signal }: AgentWait): Prom
       socket.destroy();
       reject(error);
     };
-    const onError = (cause: Error): void => fail(agentFailure(path, cause.message, cause));
+    // The message repeats the path.
+    const onError = (cause: Error): void => fail(agentFailure(path, escapeText(cause.message), cause));
     const timer = setTimeout(() => fail(agentFailure(path, `no connection within ${timeout} ms`)), timeout);
     unwatch = signal && onAbort(signal, () => fail(agentAborted(path, signal)));
     socket.on("error", onError);

@@ -91,7 +91,12 @@ export function agentRefused(warn: (text: string) => void): (name: string) => vo
 }
 
 function isFiltered(given: unknown): given is FilteredAgentOptions {
-  return typeof given === "object" && given !== null && !("connect" in given);
+  // A filter is never ignored, also in an object that has a `connect`.
+  return (
+    typeof given === "object" &&
+    given !== null &&
+    /* rule: agent-filter-given */ ("filter" in given || !("connect" in given))
+  );
 }
 
 /** Throws `usage` if this is not an agent, or if there is none at SSH_AUTH_SOCK. */

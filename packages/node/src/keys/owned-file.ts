@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
-import { constants, type FileHandle, open, realpath, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { constants, type FileHandle, lstat, open, readlink, realpath, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { escapeText, SshError } from "@nacre/wire";
 import { accountHome } from "./account.ts";
 import { expandHome, inFile } from "./files.ts";
@@ -110,4 +110,53 @@ export async function exposure(
       return `other users can write the folder ${escapeText(folder)}; run \`chmod go-w\` on it`;
     if (folder === system.home || folder === dirname(folder)) return undefined;
   }
+}
+
+/**
+ * Describes how a user other than the account that runs this process and root could write or replace a file or socket, or a symbolic link
+ * that leads to it. Returns `undefined` if that is impossible, and on Windows. Folders above `home`, by default the account's, are not
+ * checked. Rejects with the system's error if nothing is at the path.
+ */
+export async function pathExposure(
+  path: string,
+  home: string | undefined = accountHome(),
+): Promise<string | undefined> {
+  const owner = process.getuid?.();
+  if (owner === undefined) return undefined;
+  const system = { owner, home, look: stat };
+  for (const link of await linksTo(path)) {
+    const problem = await exposure(link, { uid: (await lstat(link)).uid, mode: ANY }, system);
+    // rule: owned-links
+    if (problem !== undefined) return `${problem}, with the link ${escapeText(link)}`;
+  }
+  const real = await realpath(path);
+  const stats = await stat(real);
+  return exposure(real, { uid: stats.uid, mode: stats.isSocket() ? ANY : stats.mode }, system);
+}
+
+/** Mode for `exposure` where the mode does not matter: a link cannot be written, and writing to a socket is connecting to it. */
+const ANY = 0;
+
+/** As many links as Linux follows. */
+const MAX_LINKS = 40;
+
+/** Returns the symbolic links that lead to a file, each by a path without links before its last part. */
+async function linksTo(path: string): Promise<readonly string[]> {
+  const links: string[] = [];
+  const parts = resolve(path).split("/");
+  let at = "/";
+  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+    const next = join(at, part);
+    if (part === "" || part === "." || part === ".." || !(await lstat(next)).isSymbolicLink()) {
+      at = next;
+      continue;
+    }
+    links.push(next);
+    if (links.length > MAX_LINKS)
+      throw new SshError("file-unreadable", `too many symbolic links at ${escapeText(next)}`);
+    const target = await readlink(next);
+    if (target.startsWith("/")) at = "/";
+    parts.unshift(...target.split("/"));
+  }
+  return links;
 }

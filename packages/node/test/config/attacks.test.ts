@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ConfigValues } from "@nacre/config";
 import { expect, test, vi } from "vitest";
 import { resolveOn } from "../../src/config/resolve.ts";
-import { connect } from "../../src/index.ts";
+import { type About, ROWS } from "../../src/connect/config-rows.ts";
+import { connect, resolveConfig } from "../../src/index.ts";
 import { codeOf } from "../support.ts";
 import { configFile, folder, started } from "./servers.ts";
 import { homeWith } from "./support.ts";
@@ -56,6 +58,21 @@ test("a command in files that others can write · client", async () => {
   });
   expect(await exists(`${home}/ran`)).toBe(false);
 
+  // Who can replace a link in a folder chooses which of the user's own files is read.
+  await mkdir(join(home, "open"));
+  await chmod(join(home, "open"), 0o777);
+  await symlink(join(home, ".ssh"), join(home, "open/folder"));
+  await symlink(path, join(home, "open/link"));
+  await symlink("open/link", join(home, "own"));
+  for (const through of ["open/link", "open/folder/config", "own"]) {
+    const linked = { ...machine, files: [{ path: join(home, through), kind: "user" as const, checked: true }] };
+    await refused({}, "Match exec is not run: other users can write the folder", linked);
+  }
+  await chmod(join(home, "open"), 0o755);
+  await resolve({}, { ...machine, files: [{ path: join(home, "own"), kind: "user", checked: true }] });
+  expect(await exists(`${home}/ran`)).toBe(true);
+  await rm(`${home}/ran`);
+
   await resolve({});
   expect(await exists(`${home}/ran`)).toBe(true);
 });
@@ -70,11 +87,16 @@ test("a login name from code with characters of a shell · client", async () => 
   const { values } = await resolveOn(machine, { host: "db", user: "DOMAIN\\user" }, {});
   expect(values.user).toBe("DOMAIN\\user");
   const config = await configFile("Host db\nProxyCommand nc %h\n");
-  const connecting = connect("db", { config, commands: true, user: "DOMAIN\\user" });
-  await expect(connecting).rejects.toMatchObject({
-    code: "usage",
-    message: expect.stringContaining("remote username"),
-  });
+  const resolved = await resolveConfig("a$IFS-oProxyCommand=b@db", { config });
+  for (const options of [
+    { config, user: "DOMAIN\\user" },
+    // The user is in the configuration that was resolved before.
+    { config: resolved },
+  ])
+    await expect(connect({ host: "db", commands: true, ...options })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining("remote username"),
+    });
 });
 
 test("a configuration that is no text · client", async () => {
@@ -109,12 +131,18 @@ test("a command that outlives its configuration · client", async () => {
   });
 });
 
-test("jump hosts in a circle · client", async () => {
+test("jump hosts in a circle, and thousands of them · client", async () => {
   const config = await configFile("Host a\nProxyJump b\nHost b\nProxyJump c\nHost c\nProxyJump a\n");
   const connecting = connect("a", { config, signal: AbortSignal.timeout(5000) });
   await expect(connecting).rejects.toMatchObject({
     code: "file-malformed",
     message: expect.stringContaining("jumphost loop via b"),
+  });
+  const hops = Array.from({ length: 4000 }, (_, i) => `h${i}`);
+  const many = await configFile(`Host db\nProxyJump ${hops.join(",")}\n`);
+  await expect(connect("db", { config: many })).rejects.toMatchObject({
+    code: "file-malformed",
+    message: "ProxyJump names more than 16 hosts",
   });
 });
 
@@ -129,4 +157,19 @@ test("a keyword that would make a connection safer · client", async () => {
     "no error",
   );
   expect(await exists(`${folder}/global`)).toBe(false);
+});
+
+test("another agent than the configured one is forwarded · client", async () => {
+  const about = { environment: { SSH_AUTH_SOCK: "/main", OTHER: "/other" } };
+  const forwarded = (value: ConfigValues["forwardAgent"], identityAgent?: string) =>
+    ROWS.forwardAgent!(value, { ...about, values: { identityAgent } } as unknown as About);
+  expect(await forwarded(true)).toEqual({ forwardAgent: "/main" });
+  expect(await forwarded(true, "SSH_AUTH_SOCK")).toEqual({ forwardAgent: "/main" });
+  expect(await forwarded(true, "/few")).toEqual({ forwardAgent: "/few" });
+  expect(await forwarded(true, "$OTHER")).toEqual({ forwardAgent: "/other" });
+  expect(await forwarded(true, "$MISSING")).toEqual({});
+  expect(await forwarded(true, "none")).toEqual({});
+  expect(await forwarded("$OTHER", "none")).toEqual({ forwardAgent: "/other" });
+  expect(await forwarded(false, "/few")).toEqual({});
+  expect(await forwarded({ unused: "/other" })).toEqual({});
 });

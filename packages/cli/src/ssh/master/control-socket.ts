@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type Stats, statSync } from "node:fs";
 import { connect } from "node:net";
 import { getSystemErrorMap } from "node:util";
-import { socketDuplex } from "@nacre/node";
+import { pathExposure, socketDuplex } from "@nacre/node";
 import { type Master, openMaster } from "nacre/internal-on-demand";
 import { sshUsage } from "../../options.ts";
 
@@ -16,8 +16,8 @@ export interface Unreachable {
 }
 
 /**
- * Connects to the master at a control socket. Resolves with the reason if there is none, or if the socket belongs to another user. Rejects
- * as `openMaster` does, and with `usage` for a path that is too long.
+ * Connects to the master at a control socket. Resolves with the reason if there is none, or if another user owns the socket or could
+ * replace it. Rejects as `openMaster` does, and with `usage` for a path that is too long.
  */
 export async function reachMaster(path: string): Promise<Master | Unreachable> {
   if (Buffer.byteLength(path) >= PATH_SIZE)
@@ -30,6 +30,10 @@ export async function reachMaster(path: string): Promise<Master | Unreachable> {
     // A folder like /tmp lets other users make a socket that asks for nothing and reads everything.
     // rule: master-owner
     if (!isOurs(statSync(path))) return unreachable("the socket belongs to another user");
+    // An account that can replace the socket, or a link to it, chooses the master and so the host.
+    const problem = await pathExposure(path);
+    // rule: master-path
+    if (problem !== undefined) return unreachable(problem);
     const socket = connect({ path });
     await once(socket, "connect");
     return await openMaster(socketDuplex(socket));

@@ -18,6 +18,8 @@ export interface MasterArguments {
   readonly forwards: readonly RequestedForward[];
   /** Target of `-W`. */
   readonly stdioTarget: ForwardTarget | undefined;
+  /** Whether the words name the host keys to accept. A master does not tell its server's. */
+  readonly namesHostKeys: boolean;
   /** Whether an agent is to be forwarded. */
   readonly forwardsAgent: boolean;
   /** Whether to run a command, a shell or a subsystem. */
@@ -62,7 +64,11 @@ export async function runByMaster(words: MasterArguments, work: MasterWork): Pro
  * ssh(1) with ControlMaster=yes connects in order to become a master. A forwarded agent would need opens of the server, which a master
  * keeps to itself. `-O proxy` always asks for the master.
  */
-function mayUseMaster({ onlyMaster, controlMaster, forwardsAgent }: MasterArguments): boolean {
+function mayUseMaster({ onlyMaster, controlMaster, namesHostKeys, forwardsAgent }: MasterArguments): boolean {
+  if (namesHostKeys && onlyMaster)
+    say("nacre: a master does not tell the host key of its server; remove --host-key and --known-hosts");
+  // rule: master-host-keys
+  if (namesHostKeys) return false;
   return onlyMaster || (!forwardsAgent && controlMaster !== "yes" && controlMaster !== "ask");
 }
 
@@ -89,7 +95,11 @@ async function masterAt(path: string, { onlyMaster, controlMaster }: MasterArgum
 /** Opens the forwards at the master. If one fails, ends the connection to the master. Resolves with whether all are open. */
 async function openForwards(master: Master, { forwards }: MasterArguments): Promise<boolean> {
   const areOpen = await requestForwards(master, "open-forward", forwards, (port, target) =>
-    say(`Allocated port ${port} for remote forward to ${target?.host ?? target?.path ?? ""}:${target?.port ?? 0}`),
+    say(
+      escapeText(
+        `Allocated port ${port} for remote forward to ${target?.host ?? target?.path ?? ""}:${target?.port ?? 0}`,
+      ),
+    ),
   );
   if (areOpen) return true;
   say("muxclient: master forward request failed");

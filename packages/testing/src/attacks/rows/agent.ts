@@ -14,11 +14,21 @@ export const AGENT: readonly Row[] = [
     server: heldBy(FILE, "is not forwarded unless the client, the server and the login want it", remove("agent-grant")),
   },
   {
+    title: "agent forwarding: while files are copied",
+    client: heldBy(
+      "cli/test/cp/attacks",
+      "agent forwarding: while files are copied · client",
+      remove("files-without-agent"),
+    ),
+    server: "not touched",
+  },
+  {
     title: "agent forwarding: more keys and requests than a filter permits",
     client: heldBy(
       NODE,
       "agent forwarding: more keys and requests than a filter permits · client",
       remove("agent-filter"),
+      patch("agent-filter-given", "false"),
       patch("agent-filter-verdict", "Boolean(await this.#filter(key))"),
       remove("agent-filter-sign"),
       patch("agent-filter-requests", 'return { type: "success" };'),

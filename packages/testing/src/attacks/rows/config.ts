@@ -25,6 +25,29 @@ export const CONFIG_ROWS: readonly Row[] = [
     server: "not touched",
   },
   {
+    title: "characters of a shell in a canonical name",
+    client: heldBy(CONFIG, "characters of a shell in a canonical name · client", remove("config-canonical-name")),
+    server: "not touched",
+  },
+  {
+    title: "an agent that `no` keeps back is forwarded",
+    client: heldBy(
+      CONFIG,
+      "an agent that `no` keeps back is forwarded · client",
+      patch("config-agent-not-forwarded", "true"),
+    ),
+    server: "not touched",
+  },
+  {
+    title: "another agent than the configured one is forwarded",
+    client: heldBy(
+      NODE,
+      "another agent than the configured one is forwarded · client",
+      patch("config-forwarded-agent", "if (agent === true) return forwarding(about.environment.SSH_AUTH_SOCK);"),
+    ),
+    server: "not touched",
+  },
+  {
     title: "characters of a shell in a jump host",
     client: heldBy(CONFIG, "characters of a shell in a jump host · client", remove("config-jump-names")),
     server: "not touched",
@@ -79,13 +102,19 @@ export const CONFIG_ROWS: readonly Row[] = [
       remove("config-commands-off"),
       remove("config-commands-named"),
       remove("config-commands-exposed"),
+      remove("owned-links"),
       remove("config-file-owner"),
     ),
     server: "not touched",
   },
   {
     title: "a login name from code with characters of a shell",
-    client: heldBy(NODE, "a login name from code with characters of a shell · client", remove("config-code-user")),
+    client: heldBy(
+      NODE,
+      "a login name from code with characters of a shell · client",
+      remove("config-code-user"),
+      remove("config-resolved-user"),
+    ),
     server: "not touched",
   },
   {
@@ -104,8 +133,13 @@ export const CONFIG_ROWS: readonly Row[] = [
     server: "not touched",
   },
   {
-    title: "jump hosts in a circle",
-    client: heldBy(NODE, "jump hosts in a circle · client", remove("config-jump-loop")),
+    title: "jump hosts in a circle, and thousands of them",
+    client: heldBy(
+      NODE,
+      "jump hosts in a circle, and thousands of them · client",
+      remove("config-jump-loop"),
+      remove("config-jump-count"),
+    ),
     server: "not touched",
   },
   {

@@ -46,7 +46,15 @@ export const MASTERS: readonly Row[] = [
   },
   {
     title: "master: a socket of another user",
-    client: heldBy("cli/test/master", "master: a socket of another user · client", remove("master-owner")),
+    client: [
+      heldBy("cli/test/master", "master: a socket of another user · client", remove("master-owner")),
+      heldBy("cli/test/master", "master: a path that others can change · client", remove("master-path")),
+    ],
+    server: "not touched",
+  },
+  {
+    title: "master: a host key that was named",
+    client: heldBy("cli/test/master", "master: a host key that was named · client", remove("master-host-keys")),
     server: "not touched",
   },
 ];
