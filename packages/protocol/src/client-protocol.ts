@@ -173,7 +173,7 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
     const auth = new ClientAuth({
       sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
-      hostKey: this.transport.hostKey,
+      hostKey: this.transport.serverProof!.hostKey,
       random,
       userName,
       identities,
