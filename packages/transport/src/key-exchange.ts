@@ -219,7 +219,8 @@ export class KeyExchange {
     if (this.#state.kind === "idle") this.begin();
     const { own, first } = this.#stateIn("proposed");
     const [client, server] = options.role === "client" ? [own, peer] : [peer, own];
-    if (/* rule: strict-kex-initial */ this.#serverProof === undefined) this.#agreeOnStrictKex(client.init, server.init);
+    if (/* rule: strict-kex-initial */ this.#serverProof === undefined)
+      this.#agreeOnStrictKex(client.init, server.init);
 
     const negotiated = agree(client.init, server.init, options.algorithms);
     this.#negotiated = negotiated;

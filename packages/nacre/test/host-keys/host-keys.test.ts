@@ -53,10 +53,9 @@ class Announced {
         },
       },
       server: {
-        sessionId,
+        serverProof: { sessionId, hostKey: blobOf(current) },
         negotiated: { hostKey: defaultSignatureAlgorithms.find(({ name }) => name === "ssh-ed25519") },
       },
-      hostKey: blobOf(current),
     } as never);
   }
 
