@@ -34,7 +34,6 @@ export {
   type ClientIdentitiesAsk,
   type ClientSignAsk,
   clientPublickey,
-  HOST_BOUND_EXTENSION,
   type ServerKeyAsk,
   serverPublickey,
 } from "./methods/publickey.ts";

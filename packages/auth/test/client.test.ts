@@ -1,5 +1,5 @@
 import { ed25519 } from "@nacre/keys";
-import { SSH_MSG_USERAUTH_REQUEST, userauthPublickey, userauthSignedData, Writer } from "@nacre/wire";
+import { type Extension, SSH_MSG_USERAUTH_REQUEST, userauthPublickey, userauthSignedData, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { clientNone, clientPublickey } from "../src/index.ts";
 import {
@@ -22,6 +22,7 @@ import {
 } from "./support.ts";
 
 const ED = "ssh-ed25519";
+const isHostBound = ({ name }: Extension): boolean => name === "publickey-hostbound@openssh.com";
 
 test("a method that is not in the list is not tried", () => {
   for (const source of [{ password: true }, { password: "fixed" }, { keyboardInteractive: true }] as const) {
@@ -137,8 +138,7 @@ describe("publickey", () => {
 
   test("signs host-bound after a query, if the server supports it", () => {
     const [first, second] = [elsewhere(1), inMemory(2)];
-    const rig = new ClientRig({ identities: [first, second], hostKey });
-    rig.client.setHostBound();
+    const rig = new ClientRig({ identities: [first, second], hostKey, announces: isHostBound });
     expect(rig.start()[1]).toBe(`publickey? ${ED}`);
     rig.receive(pkOk(first, ED));
     const { token, data } = rig.event("sign");
@@ -154,8 +154,7 @@ describe("publickey", () => {
   });
 
   test("does not sign host-bound at once, nor at a server that does not announce it", () => {
-    const single = new ClientRig({ identities: [inMemory(1)], hostKey });
-    single.client.setHostBound();
+    const single = new ClientRig({ identities: [inMemory(1)], hostKey, announces: isHostBound });
     expect(single.start()[1]).toBe(`publickey ${ED}`);
     const first = inMemory(1);
     const rig = new ClientRig({ identities: [first, inMemory(2)], hostKey });

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Askpass, askpassUse } from "../src/terminal/askpass.ts";
+import { Askpass, askpassUse } from "../src/terminal/asker.ts";
 import { temporaryFolder } from "./support.ts";
 
 describe("SSH_ASKPASS_REQUIRE", () => {

@@ -7,7 +7,7 @@ import { hmacSha1 } from "../src/hashed-names.ts";
 import { hostKeyChangesWith, keepHostKeysWith } from "../src/host-key-changes.ts";
 import { addKnownHost, parseKnownHosts, parsePublicKeyLine } from "../src/index.ts";
 import { readKnownHostsLine } from "../src/known-hosts-lines.ts";
-import { parseRevokedKeys } from "../src/revoked-keys.ts";
+import { parseRevokedKeys } from "../src/public-key-line.ts";
 
 const random = hashChainRandom("host key changes");
 const keys = vectors.publicKeys.map(({ line }) => parsePublicKeyLine(line).publicKey);

@@ -134,13 +134,14 @@ export {
   type WriteEnd,
   type WriteTarget,
 } from "nacre/extend";
-export { loadConfig, resolveConfig } from "./config/config.ts";
-export type {
-  Config,
-  LoadConfigOptions,
-  ResolveConfigOptions,
-  ResolvedConfig,
-} from "./config/options.ts";
+export {
+  type Config,
+  type LoadConfigOptions,
+  loadConfig,
+  type ResolveConfigOptions,
+  type ResolvedConfig,
+  resolveConfig,
+} from "./config/config.ts";
 export { Client, type ClientTransferOptions, type LocalSource } from "./connect/client.ts";
 export { connect } from "./connect/connect.ts";
 export type { ConnectOptions, Hop, HopOptions, JumpHost, Via } from "./connect/options.ts";

@@ -1,10 +1,4 @@
-import {
-  ClientAuth,
-  type ClientAuthEvent,
-  type ClientAuthOptions,
-  type ClientLoginOptions,
-  HOST_BOUND_EXTENSION,
-} from "@nacre/auth";
+import { ClientAuth, type ClientAuthEvent, type ClientAuthOptions, type ClientLoginOptions } from "@nacre/auth";
 import type { ConnectionEvent } from "@nacre/connection";
 import { serverSigAlgs } from "@nacre/negotiation";
 import type { NegotiatedAlgorithms, ServerProof, TransportEvent, TransportOptions } from "@nacre/transport";
@@ -20,7 +14,7 @@ const SECRETLESS = ["publickey", "none"];
 export interface ClientProtocolOptions
   extends SessionOptions,
     Pick<TransportOptions, "connecting">,
-    Omit<ClientLoginOptions, "sessionId" | "hostKey" | "random">,
+    Omit<ClientLoginOptions, "sessionId" | "hostKey" | "announces" | "random">,
     Pick<ClientAuthOptions, "loginMethods"> {}
 
 /** An event of `ClientProtocol`. Asks carry a `token` and wait for the matching answer call. */
@@ -152,7 +146,6 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
   #tellExtensions(auth: ClientAuth): void {
     const names = serverSigAlgs(this.#extensions);
     if (names !== undefined) auth.setServerSigAlgs(names);
-    if (this.announces(HOST_BOUND_EXTENSION)) auth.setHostBound();
   }
 
   #onMessage(payload: Bytes): void {
@@ -173,7 +166,8 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
     const auth = new ClientAuth({
       sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
-      hostKey: this.transport.hostKey,
+      hostKey: this.transport.serverProof!.hostKey,
+      announces: (extension) => this.announces(extension),
       random,
       userName,
       identities,

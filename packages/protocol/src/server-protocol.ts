@@ -148,7 +148,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
     const auth = new ServerAuth({
       sink: this.transport.sink,
       sessionId: this.transport.sessionId!,
-      hostKey: this.transport.hostKey,
+      hostKey: this.transport.serverProof!.hostKey,
       loginMethods,
       methods,
       signatureAlgorithms: userKeys,

@@ -1,6 +1,5 @@
 import { deriveKeys, exchangeHash, type KeyLengths } from "@nacre/kdf";
 import type { KexClient, KexSecret, KexServer, KexServerStep } from "@nacre/kex";
-import type { PublicKey } from "@nacre/keys";
 import { agreesOnStrictKex, createKexInit, guessIsRight, takesExtInfo } from "@nacre/negotiation";
 import type { NewKeys, PacketOpener, PacketReader, SentMessage } from "@nacre/packet";
 import {
@@ -47,6 +46,8 @@ interface Agreement {
 /** Result of a key exchange, before the host key is accepted or the exchange hash is signed. */
 interface Outcome extends Agreement {
   readonly secret: KexSecret;
+  /** Host key blob. */
+  readonly hostKey: Uint8Array;
   readonly exchangeHash: Uint8Array;
 }
 
@@ -65,14 +66,12 @@ type State =
       readonly kind: "verifying";
       readonly token: AskToken;
       readonly outcome: Outcome;
-      readonly hostKey: Uint8Array;
       readonly signature: Uint8Array;
     }
   | {
       readonly kind: "signing";
       readonly token: AskToken;
       readonly outcome: Outcome;
-      readonly hostKey: PublicKey;
       readonly done: KexServerDone;
     }
   /** Our NEWKEYS is sent, the peer's has not arrived. */
@@ -96,11 +95,7 @@ export class KeyExchange {
   readonly #context: ExchangeContext;
   #state: State = { kind: "idle" };
   #peerVersion = "";
-  #sessionId: Uint8Array | undefined;
-  /** Host key of the first key exchange. */
-  #hostKey: Uint8Array | undefined;
-  /** Client: the server's signature in the first key exchange. */
-  #hostKeySignature: Uint8Array | undefined;
+  #serverProof: ServerProof | undefined;
   #negotiated: NegotiatedAlgorithms | undefined;
   #strict = false;
   #extInfoWanted = false;
@@ -122,20 +117,9 @@ export class KeyExchange {
     return this.#state.kind === "verifying" || this.#state.kind === "signing";
   }
 
-  /** Exchange hash H of the first key exchange (RFC 4253 §7.2). */
-  get sessionId(): Uint8Array | undefined {
-    return this.#sessionId;
-  }
-
-  /** Host key of the first key exchange, once that is authenticated. */
-  get hostKey(): Uint8Array | undefined {
-    return this.#hostKey;
-  }
-
-  /** Client: what the server proved in the first key exchange, once its host key is accepted. */
+  /** What the server proved in the first key exchange, once that is authenticated. */
   get serverProof(): ServerProof | undefined {
-    if (this.#hostKey === undefined || this.#hostKeySignature === undefined) return undefined;
-    return { hostKey: this.#hostKey, sessionId: this.#sessionId!, signature: this.#hostKeySignature };
+    return this.#serverProof;
   }
 
   /** Algorithms of the current exchange once both KEXINITs are known, else of the last exchange. */
@@ -143,15 +127,11 @@ export class KeyExchange {
     return this.#negotiated;
   }
 
-  set peerVersion(line: string) {
-    this.#peerVersion = line;
-  }
-
   /** Sends our KEXINIT. Call only when idle. */
   begin(): void {
     const { options, outgoing } = this.#context;
     const { role, random } = options;
-    const initial = this.#sessionId === undefined;
+    const initial = this.#serverProof === undefined;
     const guessed = initial && role === "client" && options.guess === true ? options.algorithms.kex[0] : undefined;
     const init = createKexInit(proposalOf(options), {
       role,
@@ -168,8 +148,12 @@ export class KeyExchange {
     this.#state = { kind: "proposed", own: { init, payload }, first };
   }
 
-  /** Generates a client's key pair while it waits for the server's KEXINIT. Usually the first method of its list is chosen. */
-  prepare(): void {
+  /**
+   * Takes the peer's identification string. A client generates its key pair while it waits for the server's KEXINIT: usually the first
+   * method of its list is chosen.
+   */
+  identified(peerVersion: string): void {
+    this.#peerVersion = peerVersion;
     const { role, algorithms, random } = this.#context.options;
     const state = this.#state;
     if (role === "client" && state.kind === "proposed" && state.first === undefined)
@@ -198,18 +182,15 @@ export class KeyExchange {
 
   /** Reports that the application accepts the host key. */
   acceptHostKey(): void {
-    const { outcome, hostKey, signature } = this.#stateIn("verifying");
-    this.#hostKey = hostKey;
-    this.#hostKeySignature = signature;
-    this.#secure(outcome);
+    const { outcome, signature } = this.#stateIn("verifying");
+    this.#secure(outcome, signature);
   }
 
   /** Takes the application's signature over the exchange hash. */
   sign(signature: Uint8Array): void {
-    const { outcome, hostKey, done } = this.#stateIn("signing");
-    this.#hostKey ??= hostKey.blob;
-    this.#send(done.reply(hostKey.blob, signature));
-    this.#secure(outcome);
+    const { outcome, done } = this.#stateIn("signing");
+    this.#send(done.reply(outcome.hostKey, signature));
+    this.#secure(outcome, signature.slice());
   }
 
   /** Drops the current exchange and its secrets, because the connection has ended. */
@@ -238,7 +219,8 @@ export class KeyExchange {
     if (this.#state.kind === "idle") this.begin();
     const { own, first } = this.#stateIn("proposed");
     const [client, server] = options.role === "client" ? [own, peer] : [peer, own];
-    if (/* rule: strict-kex-initial */ this.#sessionId === undefined) this.#agreeOnStrictKex(client.init, server.init);
+    if (/* rule: strict-kex-initial */ this.#serverProof === undefined)
+      this.#agreeOnStrictKex(client.init, server.init);
 
     const negotiated = agree(client.init, server.init, options.algorithms);
     this.#negotiated = negotiated;
@@ -267,7 +249,7 @@ export class KeyExchange {
     const { agreement, method } = this.#stateIn("client", "server");
     const step = method.receive(payload);
     if (step.type === "send") this.#send(step.payload);
-    else if ("signature" in step) this.#proved(agreement, step.secret, step.hostKey.slice(), step.signature);
+    else if ("signature" in step) this.#proved(agreement, step.secret, step.hostKey.slice(), step.signature.slice());
     else this.#askSignature(agreement, step);
   }
 
@@ -320,13 +302,13 @@ export class KeyExchange {
     const algorithm = agreement.negotiated.hostKey;
     // rule: host-key-signature
     proveHostKey(algorithm, hostKey, outcome.exchangeHash, signature);
-    if (this.#hostKey === undefined) {
+    if (this.#serverProof === undefined) {
       const token = askToken("verify-host-key");
       // rule: host-key-verification
-      this.#state = { kind: "verifying", token, outcome, hostKey, signature: signature.slice() };
+      this.#state = { kind: "verifying", token, outcome, signature };
       this.#context.emit({ type: "verify-host-key", token, algorithm: algorithm.name, hostKey: hostKey.slice() });
-    } else if (/* rule: host-key-on-rekey */ equalBytes(this.#hostKey, hostKey)) {
-      this.#secure(outcome);
+    } else if (/* rule: host-key-on-rekey */ equalBytes(this.#serverProof.hostKey, hostKey)) {
+      this.#secure(outcome, signature);
     } else {
       throw new SshError(
         "host-key-changed",
@@ -342,7 +324,7 @@ export class KeyExchange {
       throw new SshError("internal", `no host key can sign with ${algorithm}, although it was offered`);
     const outcome = this.#outcome(agreement, done.secret, hostKey.blob);
     const token = askToken("sign-exchange-hash");
-    this.#state = { kind: "signing", token, outcome, hostKey, done };
+    this.#state = { kind: "signing", token, outcome, done };
     const data = outcome.exchangeHash.slice();
     this.#context.emit({ type: "sign-exchange-hash", token, algorithm, hostKey, data });
   }
@@ -359,17 +341,18 @@ export class KeyExchange {
       hostKey,
       ...secret,
     });
-    return { ...agreement, secret, exchangeHash: hash };
+    return { ...agreement, secret, hostKey, exchangeHash: hash };
   }
 
   /** Sends NEWKEYS and seals all later packets with the new keys (RFC 4253 §7.3). The exchange is authenticated at this point. */
-  #secure({ negotiated, clientInit, secret, exchangeHash }: Outcome): void {
+  #secure({ negotiated, clientInit, secret, hostKey, exchangeHash }: Outcome, signature: Uint8Array): void {
     const { options, limits, outgoing, gate, emit } = this.#context;
-    const initial = this.#sessionId === undefined;
-    this.#sessionId ??= exchangeHash;
+    const initial = this.#serverProof === undefined;
+    this.#serverProof ??= { hostKey, sessionId: exchangeHash, signature };
+    const { sessionId } = this.#serverProof;
     const { clientToServer, serverToClient } = negotiated;
     const keys = deriveKeys(
-      { hash: negotiated.kex.hash, sharedSecret: secret.sharedSecret, exchangeHash, sessionId: this.#sessionId },
+      { hash: negotiated.kex.hash, sharedSecret: secret.sharedSecret, exchangeHash, sessionId },
       { clientToServer: keyLengths(clientToServer), serverToClient: keyLengths(serverToClient) },
     );
     // Skip the message number before the cookie, and the length at the start of both forms of K (RFC 4251 §5).

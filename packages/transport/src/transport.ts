@@ -287,15 +287,10 @@ export class Transport {
 
   /** Exchange hash of the first key exchange, once that is authenticated (RFC 4253 §7.2). */
   get sessionId(): Uint8Array | undefined {
-    return this.#exchange.sessionId;
+    return this.#exchange.serverProof?.sessionId;
   }
 
-  /** Host key of the first key exchange, once that is authenticated. */
-  get hostKey(): Uint8Array | undefined {
-    return this.#exchange.hostKey;
-  }
-
-  /** Client: what the server proved in the first key exchange, once its host key is accepted. */
+  /** What the server proved in the first key exchange, once that is authenticated. */
   get serverProof(): ServerProof | undefined {
     return this.#exchange.serverProof;
   }
@@ -316,12 +311,11 @@ export class Transport {
     const found = reader.receive(chunk);
     if (found === undefined) return "worked";
     this.#peerVersion = found.line;
-    this.#exchange.peerVersion = found.line;
     this.#reader.push(chunk.subarray(found.consumed));
     for (const rest of chunks) this.#reader.push(rest);
     this.#stage = { kind: "packets" };
     this.#options.trace?.identification("received", found.line);
-    this.#exchange.prepare();
+    this.#exchange.identified(found.line);
     return { type: "identified", peerVersion: found.line };
   }
 

@@ -28,6 +28,7 @@ const STRUCTURES: Readonly<Record<string, unknown>> = {
   directStreamlocal: wire.directStreamlocal,
   forwardedStreamlocal: wire.forwardedStreamlocal,
   streamlocalForward: wire.streamlocalForward,
+  userauthHostBound: wire.userauthHostBound,
 };
 
 /** Names of the structures. The first byte of an input is an index into this list. */

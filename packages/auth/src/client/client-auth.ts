@@ -64,7 +64,6 @@ export class ClientAuth {
   #state: State = { kind: "new" };
   #serviceAccepted = false;
   #serverSigAlgs: readonly string[] | undefined;
-  #isHostBound = false;
   #canContinue: readonly string[] | undefined;
   /** Name of the last requested method that has messages of its own. */
   #context: string | undefined;
@@ -89,11 +88,6 @@ export class ClientAuth {
    */
   setServerSigAlgs(names: readonly string[]): void {
     this.#serverSigAlgs = names;
-  }
-
-  /** Reports that the server supports host-bound signatures (OpenSSH PROTOCOL §3.1), at any time. */
-  setHostBound(): void {
-    this.#isHostBound = true;
   }
 
   /** Sends SSH_MSG_SERVICE_REQUEST and, without waiting for its answer, the first login request. Throws `usage` if called twice. */
@@ -244,7 +238,6 @@ export class ClientAuth {
       limits: this.#limits,
       canContinue: () => this.#canContinue,
       serverSigAlgs: () => this.#serverSigAlgs,
-      isHostBound: () => this.#isHostBound,
       wasTried: (name) => this.#candidates.some((one) => one.method.name === name && one.wasTried),
       isDue: (name) =>
         this.#candidates.some((one) => one.method.name === name && !one.wasTried && this.#isAccepted(one.method)),

@@ -1,5 +1,5 @@
 import type { PrivateKey, PublicKey } from "@nacre/keys";
-import type { LoginMessages, RandomSource } from "@nacre/wire";
+import type { Extension, LoginMessages, RandomSource } from "@nacre/wire";
 import type { AuthLimits } from "../limits.ts";
 import type { MethodAsk } from "./messages.ts";
 
@@ -35,6 +35,8 @@ export interface ClientLoginOptions {
   readonly identities: readonly Identity[] | undefined;
   /** Host key of the first key exchange, for host-bound signatures. */
   readonly hostKey?: Uint8Array | undefined;
+  /** Returns whether the server has announced this extension (RFC 8308). By default it announces none. */
+  readonly announces?: (extension: Extension) => boolean;
   /**
    * Returns the name of a key in errors, such as its SHA256 fingerprint, given its public key blob. By default errors show the key format.
    */
@@ -85,8 +87,6 @@ export interface ClientLogin {
   canContinue(): readonly string[] | undefined;
   /** Returns the signature algorithms that the server supports (RFC 8308 §3.1); `undefined` if it did not say. */
   serverSigAlgs(): readonly string[] | undefined;
-  /** Returns whether the server supports host-bound signatures (OpenSSH PROTOCOL §3.1). */
-  isHostBound(): boolean;
   /** Returns whether another method of the list was tried. */
   wasTried(method: string): boolean;
   /** Returns whether another method of the list is still to be tried, as far as the server accepts it now. */

@@ -155,7 +155,8 @@ function query(login: ClientLogin, choice: KeyChoice): void {
         );
       if (!equalBytes(ok.publicKey, publicKey))
         throw new SshError("unexpected-message", "the server answered a query about one key with another key");
-      sign(login, { ...choice, hostKey: login.isHostBound() ? login.options.hostKey : undefined });
+      const { announces, hostKey } = login.options;
+      sign(login, { ...choice, hostKey: announces?.(HOST_BOUND_EXTENSION) ? hostKey : undefined });
     },
     failed: (accepted) => answered(login, choice, accepted),
   };
@@ -194,9 +195,9 @@ function sendSignature(login: ClientLogin, choice: Signing, signature: Uint8Arra
   // rule: signature-as-asked
   if (made !== algorithm)
     return cannotSign(login, choice, `expected a signature of ${algorithm}, got ${made ?? "a malformed one"}`);
-  const fields = { algorithm, publicKey: key.identity.publicKey.blob, signature, hostKey };
-  const [codec, variant] = hostKey === undefined ? [userauthPublickey] : [userauthHostBound, HOST_BOUND];
-  login.request(codec.encode(fields), { failed: (accepted) => answered(login, choice, accepted) }, "signed", variant);
+  const request = userauthPublickey.encode({ algorithm, publicKey: key.identity.publicKey.blob, signature, hostKey });
+  const variant = hostKey && HOST_BOUND;
+  login.request(request, { failed: (accepted) => answered(login, choice, accepted) }, "signed", variant);
 }
 
 function cannotSign(login: ClientLogin, { key }: KeyChoice, why: string): void {

@@ -16,9 +16,6 @@ const GSSAPI = /Unsupported option "gssapi/;
 /** The beginning of a message about a line, or about a file. Others get the name of the command before them. */
 const AT_A_LINE = /^\S.*?(?:: | )line \d+: |: terminating, \d+ /;
 
-/** The version that `Match version` sees. */
-const VERSION = "OpenSSH_10.5p1";
-
 /**
  * Resolves what a connection to `host` would use: the options of the command line, then the configuration files. Tells what OpenSSH says
  * about them. Rejects with `usage`, `file-malformed` or another code of `resolveConfig`, after printing the lines of ssh(1).
@@ -31,7 +28,7 @@ export async function readConfiguration(
 ): Promise<ResolvedConfig> {
   const commandLine = settings.filter((setting) => isUsable(setting, tell));
   // As with ssh(1), commands of every file run.
-  const options = { ...purpose, config: fileOf(configFile), commands: true, commandLine, version: VERSION };
+  const options = { ...purpose, config: fileOf(configFile), commands: true, commandLine };
   try {
     const config = await resolveConfig(host, options);
     for (const text of config.notices) if (isVerbose(config.values) || !GSSAPI.test(text)) tell(escapeText(text));

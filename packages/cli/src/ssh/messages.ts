@@ -1,4 +1,5 @@
 import { SshError } from "@nacre/wire";
+import { keyKind } from "../key-kind.ts";
 
 /** The login that an error ended. */
 export interface MessageContext {
@@ -119,13 +120,9 @@ function systemError(error: unknown): (NodeJS.ErrnoException & { readonly addres
   return undefined;
 }
 
-const KEY_TYPES: Readonly<Record<string, string>> = { "ssh-ed25519": "ED25519", "ssh-rsa": "RSA" };
-
 function strictLine(error: SshError, { host, port, strictHostKeys }: MessageContext): readonly string[] {
   const [, format = ""] = /is unknown: (\S+) /.exec(error.message) ?? [];
   if (!strictHostKeys || error.message.startsWith("jump host")) return [];
   const place = port === undefined || port === 22 ? host : `[${host}]:${port}`;
-  return [
-    `nacre: No ${KEY_TYPES[format] ?? "ECDSA"} host key is known for ${place} and you have requested strict checking.`,
-  ];
+  return [`nacre: No ${keyKind(format)} host key is known for ${place} and you have requested strict checking.`];
 }

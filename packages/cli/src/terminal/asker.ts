@@ -1,4 +1,6 @@
-import { Askpass, askpassUse } from "./askpass.ts";
+import { type ChildProcess, spawn } from "node:child_process";
+import { escapeText } from "@nacre/wire";
+import { say, show } from "../say.ts";
 import { openTerminal, type TerminalDescriptors, terminalOn } from "./terminal.ts";
 
 /** Asks the user, one question at a time. Texts are shown unchanged; escape texts from a server first. */
@@ -20,4 +22,87 @@ export function openAsker(background?: { readonly terminal: TerminalDescriptors 
   if (use === "always") return new Askpass();
   const terminal = background === undefined ? openTerminal() : background.terminal && terminalOn(background.terminal);
   return terminal ?? (use === "without-terminal" ? new Askpass() : undefined);
+}
+
+/** Returns whether a program asks the questions (ssh(1), SSH_ASKPASS_REQUIRE): always, without a terminal, or never. */
+export function askpassUse({
+  DISPLAY,
+  WAYLAND_DISPLAY,
+  SSH_ASKPASS_REQUIRE,
+}: NodeJS.ProcessEnv): "always" | "without-terminal" | "never" {
+  const hasDisplay = Boolean(DISPLAY) || Boolean(WAYLAND_DISPLAY);
+  switch (SSH_ASKPASS_REQUIRE?.toLowerCase()) {
+    case "force":
+      return "always";
+    case "prefer":
+      return hasDisplay ? "always" : "never";
+    case "never":
+      return "never";
+    default:
+      return hasDisplay ? "without-terminal" : "never";
+  }
+}
+
+/** The program if SSH_ASKPASS names none. */
+const DEFAULT_PROGRAM = process.platform === "darwin" ? "/usr/X11R6/bin/ssh-askpass" : "/usr/bin/ssh-askpass";
+
+/** Maximum bytes of an answer; ssh(1) ignores further ones. */
+const MAX_ANSWER = 1023;
+
+/** Asks by the program that SSH_ASKPASS names: the prompt is its argument, the first line of its output the answer. */
+export class Askpass implements Asker {
+  #child: ChildProcess | undefined;
+
+  show(text: string): void {
+    show(text);
+  }
+
+  /** Resolves with "" if the program fails, and the server then refuses that, as with ssh(1). */
+  async ask(prompt: string): Promise<string> {
+    return (await this.#run(prompt, {})) ?? "";
+  }
+
+  /** Resolves with whether the user permits something: the program succeeds, and its answer is empty or "yes". */
+  async permit(question: string): Promise<boolean> {
+    const answer = await this.#run(question, { SSH_ASKPASS_PROMPT: "confirm" });
+    return answer !== undefined && /^(yes)?$/i.test(answer);
+  }
+
+  /** Ends a program that still asks. */
+  close(): string {
+    this.#child?.kill();
+    return "";
+  }
+
+  #run(prompt: string, hint: NodeJS.ProcessEnv): Promise<string | undefined> {
+    const program = process.env.SSH_ASKPASS ?? DEFAULT_PROGRAM;
+    return new Promise((resolve) => {
+      const fail = (reason: string): void => {
+        say(`ssh_askpass: exec(${escapeText(program)}): ${reason}`);
+        resolve(undefined);
+      };
+      if (program === "") return fail("No such file or directory");
+      const child = spawn(program, [prompt], {
+        stdio: ["inherit", "pipe", "inherit"],
+        env: { ...process.env, ...hint },
+      });
+      this.#child = child;
+      const pieces: Buffer[] = [];
+      let length = 0;
+      child.stdout.on("data", (piece: Buffer) => {
+        if (length < MAX_ANSWER) pieces.push(piece);
+        length += piece.length;
+      });
+      child.once("error", ({ code, message }: NodeJS.ErrnoException) =>
+        fail(code === "ENOENT" ? "No such file or directory" : code === "EACCES" ? "Permission denied" : escapeText(message)),
+      );
+      child.once("close", (status) => {
+        const [answer] = Buffer.concat(pieces)
+          .subarray(0, MAX_ANSWER)
+          .toString()
+          .split(/[\r\n]/);
+        resolve(status === 0 ? answer : undefined);
+      });
+    });
+  }
 }

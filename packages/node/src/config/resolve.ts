@@ -16,9 +16,7 @@ import { abortedError, checkOptions, unlessAborted } from "nacre/extend";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { expandHome } from "../keys/files.ts";
 import { ownAddresses } from "../net/lookup.ts";
-import { canonicalHost } from "./canonical-host.ts";
-import { globPaths, readConfigFile } from "./files.ts";
-import { type Machine, thisMachine } from "./machine.ts";
+import { runCommand } from "../net/run-command.ts";
 import {
   type Config,
   LOAD_CONFIG_OPTIONS,
@@ -26,8 +24,9 @@ import {
   RESOLVE_CONFIG_OPTIONS,
   type ResolveConfigOptions,
   type ResolvedConfig,
-} from "./options.ts";
-import { runCommand } from "./run-command.ts";
+} from "./config.ts";
+import { globPaths, readConfigFile } from "./files.ts";
+import { canonicalHost, type Machine, thisMachine } from "./machine.ts";
 import { splitHost } from "./split-host.ts";
 import { assertCommandAllowed, assertUserForCommand } from "./trust.ts";
 
@@ -96,6 +95,9 @@ export async function resolveOn(
 
 const VERSION = "OpenSSH_10.5p1";
 
+/** Status of a command that cannot be started or that a signal ended. */
+const FAILED = 255;
+
 /** Returns the names that OpenSSH knows, and as default lists what Nacre offers. */
 function algorithmNames(): AlgorithmNames {
   const { ciphers, macs, kex, hostKeys } = nodeAlgorithms;
@@ -148,7 +150,10 @@ function answersOn(
       await assertCommandAllowed("Match exec", origin, source, machine);
       assertUserForCommand(user);
       const what = `Match exec of ${escapeText(origin.file)} line ${origin.line}`;
-      return runCommand(command, { shell: machine.shell, what, timeout: source.commandTimeout, signal });
+      const timeout = source.commandTimeout;
+      const end = await runCommand([machine.shell, "-c", command], { what, timeout, signal });
+      if (end.type === "too-late") throw new SshError("aborted", `${what} took longer than ${timeout} ms`);
+      return end.type === "exit" ? end.status : FAILED;
     },
     addresses: async () => ownAddresses(),
     lookup: ({ name }) => canonicalHost(name),

@@ -1,8 +1,8 @@
 import type { Origin } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
 import { pathExposure } from "../keys/owned-file.ts";
+import type { Config } from "./config.ts";
 import type { Machine } from "./machine.ts";
-import type { Config } from "./options.ts";
 
 /**
  * Throws unless the command at `origin` may run. By default it must be in `~/.ssh/config`, `/etc/ssh/ssh_config` or a file that these

@@ -1,6 +1,6 @@
 import type { ConfigValues } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
-import type { ResolvedConfig } from "../config/options.ts";
+import type { ResolvedConfig } from "../config/config.ts";
 import type { HopOptions } from "./options.ts";
 
 /** How a keyword acts that Nacre lacks. */

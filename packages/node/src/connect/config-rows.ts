@@ -3,7 +3,7 @@ import { type AddKeysToAgent, type ConfigValues, expandText, sessionEnvironment,
 import { parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import { clientKeyboardInteractiveWith } from "nacre/extend";
-import type { ResolvedConfig } from "../config/options.ts";
+import type { ResolvedConfig } from "../config/config.ts";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { LIST_TIMEOUT, linkTo } from "../keys/agent.ts";
 import { expandHome, readIfThere } from "../keys/files.ts";
@@ -133,8 +133,9 @@ async function identities(_: unknown, about: About): Promise<Partial<HopOptions>
 }
 
 async function identityAgent(about: About): Promise<Partial<HopOptions>> {
-  if (about.values.identityAgent === undefined) return {};
-  const path = agentPath(about);
+  const { identityAgent: name } = about.values;
+  if (name === undefined) return {};
+  const path = agentPath(name, about);
   if (path === undefined) return { agent: false };
   try {
     const link = await linkTo(path, { timeout: LIST_TIMEOUT });
@@ -168,9 +169,8 @@ function addedKeys({ mode, seconds }: AddKeysToAgent): Partial<HopOptions> {
   return { addKeysToAgent: { confirm: mode === "confirm", ...(seconds > 0 && { lifetime: seconds }) } };
 }
 
-/** Returns the path of the agent's socket; `undefined` for no agent. */
-function agentPath({ values, environment }: About): string | undefined {
-  const name = values.identityAgent ?? "SSH_AUTH_SOCK";
+/** Returns the path of the agent that IdentityAgent names; `undefined` for no agent. */
+function agentPath(name: string, { environment }: About): string | undefined {
   if (name.toLowerCase() === "none") return undefined;
   const variable = name.startsWith("$") ? name.slice(1) : name === "SSH_AUTH_SOCK" ? name : undefined;
   const path = variable === undefined ? name : environment[variable];

@@ -1,8 +1,8 @@
 import { type ConfigValues, expandText, type JumpHop } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkOptions, methodName } from "nacre/extend";
+import type { Config, ResolvedConfig } from "../config/config.ts";
 import { type Machine, thisMachine } from "../config/machine.ts";
-import type { Config, ResolvedConfig } from "../config/options.ts";
 import { resolveOn } from "../config/resolve.ts";
 import { assertCommandAllowed, assertUserForCommand } from "../config/trust.ts";
 import { applyEffects } from "./config-effects.ts";

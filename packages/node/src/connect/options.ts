@@ -23,7 +23,7 @@ import {
   checkConfig,
   type LoadConfigOptions,
   type ResolvedConfig,
-} from "../config/options.ts";
+} from "../config/config.ts";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
 import { isFileText } from "../keys/files.ts";

@@ -1,8 +1,10 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { AgentIdentity } from "@nacre/agent";
 import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
-import { type Duplex, onAbort, type RemoteIdentity } from "nacre/extend";
+import type { Duplex, RemoteIdentity } from "nacre/extend";
+import { connectFirst } from "../net/connect-first.ts";
+import { withDeadline } from "../net/deadline.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
 import { AgentLink, type AgentWait, agentAborted, agentFailure } from "./agent-link.ts";
 
@@ -70,30 +72,19 @@ export async function linkTo(path: string, wait: AgentWait): Promise<AgentLink> 
 }
 
 /** Returns a byte connection to the agent at this path. Rejects with `agent-failed` or `aborted`. */
-export function connectAgent(path: string, { timeout, signal }: AgentWait): Promise<Duplex> {
-  if (signal?.aborted) return Promise.reject(agentAborted(path, signal));
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path, allowHalfOpen: true });
-    let unwatch: (() => void) | undefined;
-    const settle = (): void => {
-      clearTimeout(timer);
-      unwatch?.();
-      socket.off("error", onError);
-    };
-    const fail = (error: SshError): void => {
-      settle();
-      socket.on("error", () => {});
-      socket.destroy();
-      reject(error);
-    };
+export async function connectAgent(path: string, { timeout, signal }: AgentWait): Promise<Duplex> {
+  const deadline = {
+    timeout,
+    signal,
+    late: () => agentFailure(path, `no connection within ${timeout} ms`),
+    aborted: (by: AbortSignal) => agentAborted(path, by),
+    discard: (socket: Socket) => void socket.destroy(),
+  };
+  const socket = await withDeadline(deadline, (over) =>
+    connectFirst([path], () => connect({ path, allowHalfOpen: true }), over),
+  ).catch((cause: Error) => {
     // The message repeats the path.
-    const onError = (cause: Error): void => fail(agentFailure(path, escapeText(cause.message), cause));
-    const timer = setTimeout(() => fail(agentFailure(path, `no connection within ${timeout} ms`)), timeout);
-    unwatch = signal && onAbort(signal, () => fail(agentAborted(path, signal)));
-    socket.on("error", onError);
-    socket.on("connect", () => {
-      settle();
-      resolve(socketDuplex(socket));
-    });
+    throw cause instanceof SshError ? cause : agentFailure(path, escapeText(cause.message), cause);
   });
+  return socketDuplex(socket);
 }

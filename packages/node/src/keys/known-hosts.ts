@@ -15,10 +15,10 @@ import { escapeText, SshError } from "@nacre/wire";
 import { decideByKnownHosts, type HostKey, type KnownHostDecision, type PresentedHostKey } from "nacre/extend";
 import { nodeRandom } from "../crypto/bytes.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
+import type { CommandEnd } from "../net/run-command.ts";
 import { withFileLock } from "./file-lock.ts";
 import { expandHome, readIfThere } from "./files.ts";
-import type { CommandLimits } from "./known-hosts-command.ts";
-import { type HostKeyLookup, type KnownHostsOptions, pathsOf } from "./known-hosts-options.ts";
+import { checkCommand, type HostKeyLookup, type KnownHostsOptions, pathsOf } from "./known-hosts-options.ts";
 
 /** Default known_hosts files: OpenSSH's first ones. */
 const USER_FILE = "~/.ssh/known_hosts";
@@ -27,7 +27,10 @@ const GLOBAL_FILE = "/etc/ssh/ssh_known_hosts";
 /** Ignored lines that are named one by one: a file that is no known_hosts file has thousands. */
 const MAX_PROBLEMS = 10;
 
-export interface HostOptions extends KnownHostsOptions, CommandLimits {
+/** Maximum bytes of a command's output. */
+const MAX_OUTPUT = 1024 * 1024;
+
+export interface HostOptions extends KnownHostsOptions {
   readonly host: string;
   readonly port: number;
   /** Name to look up and store in place of the host and port. */
@@ -41,6 +44,10 @@ export interface HostOptions extends KnownHostsOptions, CommandLimits {
   /** Returns the address that the TCP connection was made to, if it was. */
   readonly address?: (() => string | undefined) | undefined;
   readonly warn: (text: string) => void;
+  /** Ends the command early. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds that a command may take; default no limit. */
+  readonly commandTimeout?: number | undefined;
 }
 
 /** Host-key check of one host, and whether the user's own files had the key. */
@@ -173,11 +180,40 @@ async function readKnownHosts(options: HostOptions, lookup: Omit<HostKeyLookup, 
   const { command } = options;
   const texts = [...(await readTexts(filesOf(options)))];
   if (command !== undefined) {
-    const { runKnownHostsCommand } = await import("./known-hosts-command.ts");
-    const text = await runKnownHostsCommand(command({ ...lookup, name: hostName(...lookedUp(options)) }), options);
+    const text = await outputOf(command({ ...lookup, name: hostName(...lookedUp(options)) }), options);
     texts.push({ name: "the output of the command", path: undefined, text });
   }
   return parseKnownHostsWith(hmacSha1, ...texts);
+}
+
+/**
+ * Returns the known_hosts lines that a command prints. Rejects with `usage` for an invalid command, `host-key-refused` if it fails or
+ * exceeds a bound, or `aborted`.
+ */
+async function outputOf(command: readonly string[], { signal, commandTimeout }: HostOptions): Promise<string> {
+  checkCommand(command);
+  // Imported here because few programs run commands.
+  const { runCommand } = await import("../net/run-command.ts");
+  const what = "the command for known hosts";
+  const end = await runCommand(command, { what, maxOutput: MAX_OUTPUT, timeout: commandTimeout, signal });
+  if (end.type === "exit" && /* rule: known-hosts-status */ end.status === 0)
+    return Buffer.from(end.output).toString("latin1");
+  throw new SshError("host-key-refused", `${what}, ${escapeText(command[0])}, ${failureOf(end, commandTimeout)}`);
+}
+
+function failureOf(end: CommandEnd, timeout: number | undefined): string {
+  switch (end.type) {
+    case "exit":
+      return `ended with status ${end.status}`;
+    case "killed":
+      return `was killed by ${end.by}`;
+    case "not-started":
+      return `cannot run: ${escapeText(end.cause.message)}`;
+    case "too-long":
+      return "prints more than 1 MiB";
+    case "too-late":
+      return `has not ended within ${timeout} ms`;
+  }
 }
 
 /**

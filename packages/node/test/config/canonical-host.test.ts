@@ -1,6 +1,6 @@
 import { Resolver } from "node:dns/promises";
 import { expect, test, vi } from "vitest";
-import { canonicalHost } from "../../src/config/canonical-host.ts";
+import { canonicalHost } from "../../src/config/machine.ts";
 import { SYSTEM_LOOKUPS } from "../../src/net/lookup.ts";
 
 const ALIASES: Readonly<Record<string, string>> = {

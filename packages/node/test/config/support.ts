@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ConfigValues } from "@nacre/config";
+import type { ResolveConfigOptions } from "../../src/config/config.ts";
 import { defaultFiles, type Machine, thisMachine } from "../../src/config/machine.ts";
-import type { ResolveConfigOptions } from "../../src/config/options.ts";
 import { resolveOn } from "../../src/config/resolve.ts";
 import { temporaryFolder } from "../support.ts";
 

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Patch, Rules } from "../../src/attacks/rows/rules.ts";
+import { AREAS } from "../../src/attacks/rows.ts";
 
 const FILE = "packages/some/src/file.ts";
 
@@ -123,4 +125,16 @@ describe("fails", () => {
     const changes = ["c", "a"].map((rule) => ({ rule, replacement: "" }));
     expect(() => patched(source, ...changes)).toThrow("rule c is part of rule a");
   });
+});
+
+test("the table of configurations in SECURITY.md names rows of the suite", () => {
+  const text = readFileSync(new URL("../../../../SECURITY.md", import.meta.url), "utf8");
+  const [, section = ""] = text.split("\n### Configurations, proxies, agents and masters\n");
+  const rows = section
+    .split("\n## ")[0]!
+    .split("\n")
+    .filter((line) => /^\| (?!attack \||---)/.test(line));
+  expect(rows.length).toBeGreaterThan(10);
+  const titles = Object.values(AREAS).flatMap((area) => area.map(({ title }) => title));
+  for (const row of rows) expect(titles).toEqual(expect.arrayContaining(row.split(" | ")[2]!.slice(0, -2).split("; ")));
 });

@@ -48,44 +48,41 @@ export interface UserauthPublickey {
 }
 
 /** Codec for the method-specific fields of "publickey" (RFC 4252 §7). */
-export const userauthPublickey: Structure<UserauthPublickey> = /* @__PURE__ */ publickeyCodec(
-  "publickey request",
-  false,
-);
+export const userauthPublickey: Structure<UserauthPublickey> = {
+  name: "publickey request",
+  encode: encodePublickey,
+  decode: (bytes) => decodePublickey(bytes, false),
+};
 
 /** Name of the "publickey" method whose signature covers the server's host key (OpenSSH PROTOCOL §3.1). */
 export const HOST_BOUND = "publickey-hostbound-v00@openssh.com";
 
 /** Codec for the method-specific fields of `HOST_BOUND`. */
-export const userauthHostBound: Structure<UserauthPublickey> = /* @__PURE__ */ publickeyCodec(
-  "host-bound publickey request",
-  true,
-);
+export const userauthHostBound: Structure<UserauthPublickey> = {
+  name: "host-bound publickey request",
+  encode: encodePublickey,
+  decode: (bytes) => decodePublickey(bytes, true),
+};
 
-function publickeyCodec(name: string, isHostBound: boolean): Structure<UserauthPublickey> {
-  return {
-    name,
-    encode: ({ algorithm, publicKey, signature, hostKey }) => {
-      const writer = new Writer(512);
-      writer
-        .boolean(signature !== undefined)
-        .string(algorithm)
-        .string(publicKey);
-      if (isHostBound) writer.string(hostKey!);
-      if (signature !== undefined) writer.string(signature);
-      return writer.finish();
-    },
-    decode: (bytes) => {
-      const reader = new Reader(bytes, name);
-      const signed = reader.boolean("hasSignature");
-      const algorithm = reader.name("algorithm");
-      const publicKey = reader.string("publicKey");
-      const hostKey = isHostBound ? reader.string("hostKey") : undefined;
-      const signature = signed ? reader.string("signature") : undefined;
-      reader.end();
-      return { algorithm, publicKey, signature, ...(hostKey && { hostKey }) };
-    },
-  };
+function encodePublickey({ algorithm, publicKey, signature, hostKey }: UserauthPublickey): Bytes {
+  const writer = new Writer(512)
+    .boolean(signature !== undefined)
+    .string(algorithm)
+    .string(publicKey);
+  if (hostKey !== undefined) writer.string(hostKey);
+  if (signature !== undefined) writer.string(signature);
+  return writer.finish();
+}
+
+function decodePublickey(bytes: Uint8Array, isHostBound: boolean): UserauthPublickey {
+  const reader = new Reader(bytes, "publickey request");
+  const signed = reader.boolean("hasSignature");
+  const algorithm = reader.name("algorithm");
+  const publicKey = reader.string("publicKey");
+  const hostKey = isHostBound ? reader.string("hostKey") : undefined;
+  const signature = signed ? reader.string("signature") : undefined;
+  reader.end();
+  return { algorithm, publicKey, signature, ...(hostKey && { hostKey }) };
 }
 
 /**

@@ -4,7 +4,7 @@ import type { PeerOpen } from "../../mux/peer-asks.ts";
 import { openedUnlessAborted } from "../../on-abort.ts";
 import type { ClientContext, ClientPart, ClientUser, EncodedRequest } from "../client/client-user.ts";
 import { bridge } from "../forward/bridge.ts";
-import { AGENT_CHANNELS, AGENT_FORWARD, AGENT_REQUEST, OPENSSH_AGENT_REQUEST } from "./names.ts";
+import { AGENT_FORWARD, AGENT_NAMES, OPENSSH_NAMES, RFC_NAMES } from "./names.ts";
 
 const REASON = CHANNEL_OPEN_FAILURE_REASON;
 
@@ -34,7 +34,7 @@ export const agentClient: ClientUser<AgentClientTypes> = {
   options: { forwardAgent: { type: "function", scope: "host" } },
   limits: { maxAgentChannels: { default: 16, least: 0, most: MAX_UINT32, unit: "connections" } },
   isUsed: ({ forwardAgent }) => forwardAgent !== undefined,
-  channels: AGENT_CHANNELS,
+  channels: /* @__PURE__ */ AGENT_NAMES.map(({ channel }) => channel),
   begin: (context) => new ForwardedAgent(context),
 };
 
@@ -49,14 +49,14 @@ class ForwardedAgent implements ClientPart {
 
   constructor(context: ClientContext<AgentClientTypes>) {
     this.#context = context;
-    for (const channelType of AGENT_CHANNELS) context.mux.accept(channelType, (open) => this.#onOpen(open));
+    for (const { channel } of AGENT_NAMES) context.mux.accept(channel, (open) => this.#onOpen(open));
   }
 
   /** Offers the agent to a command. Like OpenSSH's, the request wants no reply: without the server's consent the command runs anyway. */
   sessionRequests(): readonly EncodedRequest[] {
     this.#isOffered = true;
-    const type = this.#context.server.announces(AGENT_FORWARD) ? AGENT_REQUEST : OPENSSH_AGENT_REQUEST;
-    return [{ type, data: new Uint8Array(0), wantReply: false }];
+    const { request } = this.#context.server.announces(AGENT_FORWARD) ? RFC_NAMES : OPENSSH_NAMES;
+    return [{ type: request, data: new Uint8Array(0), wantReply: false }];
   }
 
   closed(error: SshError): void {

@@ -4,7 +4,7 @@ import { channelPair } from "../forward/channel-pair.ts";
 import { grantedByAll } from "../server/permission.ts";
 import type { ServerContext, ServerUser } from "../server/server-user.ts";
 import type { BaseSession } from "../session/base-session.ts";
-import { AGENT_CHANNEL, AGENT_FORWARD, AGENT_REQUEST, OPENSSH_AGENT_CHANNEL, OPENSSH_AGENT_REQUEST } from "./names.ts";
+import { AGENT_FORWARD, AGENT_NAMES } from "./names.ts";
 
 /** Options of `serve` for agent forwarding. */
 export interface AgentServeOptions {
@@ -32,13 +32,8 @@ export interface AgentServerTypes {
 /** Sessions to which the client forwards its agent, with their connection and the channel that leads to the agent. */
 const sessions = /* @__PURE__ */ new WeakMap<
   object,
-  { readonly mux: ServerContext["mux"]; readonly channelType: string }
+  { readonly mux: ServerContext["mux"]; readonly channel: string }
 >();
-
-const CHANNELS: Readonly<Record<string, string>> = {
-  [AGENT_REQUEST]: AGENT_CHANNEL,
-  [OPENSSH_AGENT_REQUEST]: OPENSSH_AGENT_CHANNEL,
-};
 
 /** Agent forwarding: a session's handler reaches the agent of the client's user. */
 export const agentServer: ServerUser<AgentServerTypes> = {
@@ -48,13 +43,13 @@ export const agentServer: ServerUser<AgentServerTypes> = {
   isUsed: ({ acceptAgent }) => acceptAgent === true,
   channels: {},
   globalRequests: {},
-  sessionRequests: [AGENT_REQUEST, OPENSSH_AGENT_REQUEST],
+  sessionRequests: /* @__PURE__ */ AGENT_NAMES.map(({ request }) => request),
   extensions: [AGENT_FORWARD],
   begin(context) {
     // rule: agent-grant
     if (!context.permissions.agentForwarding) return undefined;
-    for (const [request, channelType] of Object.entries(CHANNELS))
-      context.sessionRequests.set(request, () => (session) => sessions.set(session, { mux: context.mux, channelType }));
+    for (const { request, channel } of AGENT_NAMES)
+      context.sessionRequests.set(request, () => (session) => sessions.set(session, { mux: context.mux, channel }));
     return undefined;
   },
 };
@@ -69,5 +64,5 @@ export const agentServer: ServerUser<AgentServerTypes> = {
 export function forwardedAgent<K extends StreamTypes>(session: BaseSession<K>): (() => Promise<K["pair"]>) | undefined {
   const agent = sessions.get(session);
   if (agent === undefined) return undefined;
-  return async () => channelPair(await openChannel(agent.mux, agent.channelType), session.streams);
+  return async () => channelPair(await openChannel(agent.mux, agent.channel), session.streams);
 }

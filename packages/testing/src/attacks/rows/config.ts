@@ -129,7 +129,7 @@ export const CONFIG_ROWS: readonly Row[] = [
   },
   {
     title: "a command that outlives its configuration",
-    client: heldBy(NODE, "a command that outlives its configuration · client", remove("config-command-group")),
+    client: heldBy(NODE, "a command that outlives its configuration · client", remove("command-group")),
     server: "not touched",
   },
   {

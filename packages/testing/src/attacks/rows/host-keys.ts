@@ -51,7 +51,7 @@ export const HOST_KEYS: readonly Row[] = [
     client: heldBy(
       NODE,
       "known hosts: the command · client",
-      remove("known-hosts-output"),
+      remove("command-output"),
       patch("known-hosts-status", "true"),
     ),
     server: "not touched",

@@ -45,7 +45,7 @@ export const TRANSPORT: readonly Row[] = [
     client: held(
       "key-exchange",
       remove("host-key-signature"),
-      patch("host-key-verification", "this.#secure(outcome);"),
+      patch("host-key-verification", "this.#secure(outcome, signature);"),
       STEP,
     ),
     server: held("key-exchange", STEP, PHASE),
