@@ -339,14 +339,17 @@ describe("an error gives status 255, the line of ssh, and one line with its code
     expect(await terminal.closed).toBe(0);
   });
 
-  test("reports an encrypted key without a terminal to ask for the passphrase", async () => {
+  test("reports an encrypted key without a terminal to ask for the passphrase, and goes on without it", async () => {
     const locked = join(folder, "locked");
     await nacre(["keygen", "-t", "ed25519", "-f", locked, "-N", "a passphrase"]);
     await authorizeKey("alice", readFileSync(`${locked}.pub`, "utf8"));
     const words = ["-p", `${sshd.port}`, "-i", locked, "--known-hosts", knownHosts, "alice@127.0.0.1", "true"];
     const { status, stderr } = await nacre(words);
     expect(status).toBe(255);
-    expect(stderr).toMatch(/^nacre: [^\n]+ \[passphrase-needed\]\n$/);
+    // As with ssh, the login goes on without the key.
+    expect(stderr).toMatch(
+      /^nacre: alice@127\.0\.0\.1: Permission denied \(publickey,password\)\.\nnacre: [^\n]+; cannot sign with SHA256:[^\n]+ \[auth-failed\]\n$/,
+    );
   });
 
   test.each([
