@@ -4,7 +4,7 @@ import { escapeText } from "@nacre/wire";
 import { keyKind } from "../key-kind.ts";
 import { say } from "../say.ts";
 import type { Asker } from "../terminal/asker.ts";
-import { Askpass, askpassUse } from "../terminal/askpass.ts";
+import { Askpass, askpassUse } from "../terminal/asker.ts";
 
 /**
  * Returns options that ask before the key of a file is added to the agent (AddKeysToAgent ask). As with ssh(1), the program of SSH_ASKPASS

@@ -94,7 +94,13 @@ export class Askpass implements Asker {
         length += piece.length;
       });
       child.once("error", ({ code, message }: NodeJS.ErrnoException) =>
-        fail(code === "ENOENT" ? "No such file or directory" : code === "EACCES" ? "Permission denied" : escapeText(message)),
+        fail(
+          code === "ENOENT"
+            ? "No such file or directory"
+            : code === "EACCES"
+              ? "Permission denied"
+              : escapeText(message),
+        ),
       );
       child.once("close", (status) => {
         const [answer] = Buffer.concat(pieces)

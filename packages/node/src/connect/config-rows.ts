@@ -156,7 +156,7 @@ function forwardedAgent(agent: ConfigValues["forwardAgent"], about: About): Part
   if (agent === false || typeof agent === "object") return {};
   const variable = typeof agent === "string" && agent.startsWith("$") ? agent.replace(/[${}]/g, "") : undefined;
   // rule: config-forwarded-agent
-  if (agent === true) return forwarding(agentPath(about));
+  if (agent === true) return forwarding(agentPath(about.values.identityAgent ?? "SSH_AUTH_SOCK", about));
   return forwarding(variable === undefined ? agent : about.environment[variable]);
 }
 
