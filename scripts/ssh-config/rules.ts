@@ -292,7 +292,11 @@ const RESOLVING = [
     ["the second pass compares the final name", "{ isFinal: true, host }", "{ isFinal: true, host: request.host }"],
     ["CanonicalizeMaxDots and the like stay as the first pass had them", "  state.fixForCanonicalizing();\n", ""],
     ["typed hosts are checked", "if (!isSafeHost(host)) throw", 'if (host === "") throw'],
-    ["typed users are checked", "if (user !== undefined && !isSafeUser(user))", 'if (user === "")'],
+    [
+      "typed users are checked",
+      "if (user !== undefined && !isSafeUser(withoutAllowed(state, user)))",
+      'if (user === "")',
+    ],
     ["expanded users are checked", "if (expanded !== user && !isSafeUser(expanded))", 'if (expanded === "")'],
     [
       "users of files are not checked as they are written",
@@ -301,7 +305,7 @@ const RESOLVING = [
     ],
     [
       "a user of a file in the place of a typed one is checked",
-      "    if (!isSafeUser(user)) throw",
+      "    if (!isSafeUser(withoutAllowed(state, user))) throw",
       '    if (user === "") throw',
     ],
     ["typed users are not expanded", "if (state.userIsTyped) {", "if (state.userIsTyped && !user) {"],
@@ -620,12 +624,12 @@ const VALUES = [
       "line.left === 0 ? parseTime(first) : undefined",
       "line.left < 0 ? parseTime(first) : undefined",
     ],
+    ["a path of ForwardAgent counts after no", "earlier ? later : { unused: later }", "earlier"],
     [
-      "a path of ForwardAgent counts after no",
-      '(typeof earlier === "boolean" && typeof later === "string" ? later : earlier)',
-      "earlier",
+      "ForwardAgent may be a path",
+      "    return text;\n  },\n  combine(earlier, later)",
+      "    return false;\n  },\n  combine(earlier, later)",
     ],
-    ["ForwardAgent may be a path", "    return text;\n  },\n  // A path", "    return false;\n  },\n  // A path"],
     [
       "SendEnv accumulates",
       "combine: (earlier, later) => withoutRemoved(earlier, later),",
