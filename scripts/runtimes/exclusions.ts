@@ -25,6 +25,9 @@ export const EXCLUSIONS: readonly Exclusion[] = [
     ],
     "packages/nacre/test/no-crypto.test.ts": ["both sides work with the option `random` on a platform without crypto"],
   }),
+  ...excluded("deno", "starts process.execPath with a script, which Deno denies the network", {
+    "packages/node/test/config/connect.test.ts": ["ProxyCommand is the way to the host, also to a jump host"],
+  }),
   ...excluded("bun", "reads stacks of V8, which have the callers that await", {
     "packages/node/test/messages.test.ts": [
       "the stacks of `connect`, `dial` and aborted calls have the caller's frame",

@@ -120,18 +120,28 @@ class ChildDuplex implements CommandDuplex {
 
   async #stop(): Promise<void> {
     const { stdin, stdout } = this.#child;
-    const kill = (signal: NodeJS.Signals): void => void this.#child.kill(signal);
     this.#handler = undefined;
     // Drop what the command still writes, so that it can pass on what it has read.
     stdout.resume();
     await within(CLOSE_TIME, this.end());
-    kill(HANG_UP);
+    this.#kill(HANG_UP);
     await within(CLOSE_TIME, this.#exit);
-    kill("SIGKILL");
+    this.#kill("SIGKILL");
     await this.#exit;
     // Another process may still have the other ends.
     stdin.destroy();
     stdout.destroy();
+  }
+
+  /** Sends a signal, unless the command has ended. `ChildProcess.kill` of Deno sends only the first one. */
+  #kill(signal: NodeJS.Signals): void {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) return;
+    try {
+      process.kill(pid!, signal);
+    } catch {
+      // It has just ended.
+    }
   }
 
   async #reportEnd(): Promise<void> {
