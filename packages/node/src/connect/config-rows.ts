@@ -6,8 +6,10 @@ import { clientKeyboardInteractiveWith } from "nacre/extend";
 import type { ResolvedConfig } from "../config/config.ts";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { LIST_TIMEOUT, linkTo } from "../keys/agent.ts";
+import { agentPath } from "../keys/agent-path.ts";
 import { expandHome, readIfThere } from "../keys/files.ts";
 import type { HostKeyLookup } from "../keys/known-hosts-options.ts";
+import { forwardedAgent } from "./forwarded-agent.ts";
 import type { HopOptions } from "./options.ts";
 
 /** What a row may use beside its value. */
@@ -135,7 +137,7 @@ async function identities(_: unknown, about: About): Promise<Partial<HopOptions>
 async function identityAgent(about: About): Promise<Partial<HopOptions>> {
   const { identityAgent: name } = about.values;
   if (name === undefined) return {};
-  const path = agentPath(name, about);
+  const path = agentPath(name, about.environment);
   if (path === undefined) return { agent: false };
   try {
     const link = await linkTo(path, { timeout: LIST_TIMEOUT });
@@ -148,33 +150,9 @@ async function identityAgent(about: About): Promise<Partial<HopOptions>> {
   }
 }
 
-/**
- * Returns the agent to forward: a path, or the one that logs in, which IdentityAgent may name. As in ssh(1), a connection whose agent is
- * missing goes on without it.
- */
-function forwardedAgent(agent: ConfigValues["forwardAgent"], about: About): Partial<HopOptions> {
-  if (agent === false || typeof agent === "object") return {};
-  const variable = typeof agent === "string" && agent.startsWith("$") ? agent.replace(/[${}]/g, "") : undefined;
-  // rule: config-forwarded-agent
-  if (agent === true) return forwarding(agentPath(about.values.identityAgent ?? "SSH_AUTH_SOCK", about));
-  return forwarding(variable === undefined ? agent : about.environment[variable]);
-}
-
-function forwarding(path: string | undefined): Partial<HopOptions> {
-  return path === undefined || path === "" ? {} : { forwardAgent: path };
-}
-
 function addedKeys({ mode, seconds }: AddKeysToAgent): Partial<HopOptions> {
   if (mode === "no" || mode === "ask") return {};
   return { addKeysToAgent: { confirm: mode === "confirm", ...(seconds > 0 && { lifetime: seconds }) } };
-}
-
-/** Returns the path of the agent that IdentityAgent names; `undefined` for no agent. */
-function agentPath(name: string, { environment }: About): string | undefined {
-  if (name.toLowerCase() === "none") return undefined;
-  const variable = name.startsWith("$") ? name.slice(1) : name === "SSH_AUTH_SOCK" ? name : undefined;
-  const path = variable === undefined ? name : environment[variable];
-  return path === "" ? undefined : path;
 }
 
 function methods(_: unknown, { values }: About): Partial<HopOptions> {

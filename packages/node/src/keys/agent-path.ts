@@ -58,3 +58,11 @@ function pageant(names: readonly string[], user: string): string | undefined {
   );
   return own.length === 1 ? PIPES + own[0]! : undefined;
 }
+
+/** Returns the path of the agent that IdentityAgent of ssh_config(5) names; `undefined` for no agent. */
+export function agentPath(name: string, environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  if (name.toLowerCase() === "none") return undefined;
+  const variable = name.startsWith("$") ? name.slice(1) : name === "SSH_AUTH_SOCK" ? name : undefined;
+  const path = variable === undefined ? name : environment[variable];
+  return path === "" ? undefined : path;
+}
