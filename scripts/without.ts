@@ -44,6 +44,7 @@ const PARTS: readonly Part[] = [
         `export {
   type ClientPromptsAsk,
   clientKeyboardInteractive,
+  clientKeyboardInteractiveWith,
   type Questions,
   type ServerPromptsAsk,
   serverKeyboardInteractive,
@@ -60,6 +61,14 @@ const PARTS: readonly Part[] = [
         " | ServerPromptsAsk",
         "  clientKeyboardInteractive,\n",
         "  serverKeyboardInteractive,\n",
+      ],
+      "packages/nacre/src/extend.ts": [
+        `export { clientKeyboardInteractiveWith } from "./login/methods/keyboard-interactive.ts";\n`,
+      ],
+      "packages/node/src/connect/config-rows.ts": [
+        `import { clientKeyboardInteractiveWith } from "nacre/extend";\n`,
+        "  const { kbdInteractiveDevices: devices } = values;\n",
+        `name === "keyboard-interactive" && devices !== undefined ? clientKeyboardInteractiveWith(devices) : `,
       ],
       "packages/nacre/src/core.ts": [
         `export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";\n`,

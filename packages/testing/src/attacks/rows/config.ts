@@ -43,7 +43,7 @@ export const CONFIG_ROWS: readonly Row[] = [
     client: heldBy(
       NODE,
       "another agent than the configured one is forwarded · client",
-      patch("config-forwarded-agent", "if (agent === true) return forwarding(about.environment.SSH_AUTH_SOCK);"),
+      patch("config-forwarded-agent", "if (agent === true) return forwarding(environment.SSH_AUTH_SOCK);"),
     ),
     server: "not touched",
   },
