@@ -135,12 +135,9 @@ const PARTS: readonly Part[] = [
     lines:
       /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|agentRefused|ForwardedKey|ForwardedAgentSource|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
     texts: {
-      "packages/cli/src/ssh/connection.ts": [
-        "    forwardAgent: words.forwardAgent && Boolean(process.env.SSH_AUTH_SOCK),\n",
-      ],
       "packages/nacre/src/users/client-list.ts": [" extends AgentConnectOptions", ", AgentLimits"],
       "packages/nacre/src/users/server-list.ts": ["    AgentServeOptions,\n", "    AgentPermissions,\n"],
-      "packages/node/src/connect/options.ts": [", ForwardAgentOptions"],
+      "packages/node/src/connect/options.ts": [", ForwardAgentOptions", " & ForwardAgentOptions"],
     },
     run: ["packages"],
   },

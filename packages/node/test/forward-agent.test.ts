@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import { decodeAnswer, encodeRequest, type SessionBind, sessionBind } from "@nacre/agent";
+import type { ConfigValues } from "@nacre/config";
 import type { PrivateKey } from "@nacre/keys";
 import { Reader, Writer } from "@nacre/wire";
 import type { Duplex } from "nacre/extend";
 import { expect, onTestFinished, test, vi } from "vitest";
+import type { About } from "../src/connect/config-rows.ts";
+import { forwardedAgent } from "../src/connect/forwarded-agent.ts";
 import {
   type ConnectOptions,
   connect,
@@ -220,4 +223,19 @@ test("agent forwarding: more keys and requests than a filter permits · client",
   ];
   for (const request of requests) raw.write([new Writer().string(request).finish()]);
   await expect.poll(() => types).toEqual(["failure", "failure", "failure", "identities"]);
+});
+
+test("another agent than the configured one is forwarded · client", () => {
+  const about = { environment: { SSH_AUTH_SOCK: "/main", OTHER: "/other" } };
+  const forwarded = (value: ConfigValues["forwardAgent"], identityAgent?: string) =>
+    forwardedAgent(value, { ...about, values: { identityAgent } } as unknown as About);
+  expect(forwarded(true)).toEqual({ forwardAgent: "/main" });
+  expect(forwarded(true, "SSH_AUTH_SOCK")).toEqual({ forwardAgent: "/main" });
+  expect(forwarded(true, "/few")).toEqual({ forwardAgent: "/few" });
+  expect(forwarded(true, "$OTHER")).toEqual({ forwardAgent: "/other" });
+  expect(forwarded(true, "$MISSING")).toEqual({});
+  expect(forwarded(true, "none")).toEqual({});
+  expect(forwarded("$OTHER", "none")).toEqual({ forwardAgent: "/other" });
+  expect(forwarded(false, "/few")).toEqual({});
+  expect(forwarded({ unused: "/other" })).toEqual({});
 });

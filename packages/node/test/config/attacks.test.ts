@@ -1,10 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ConfigValues } from "@nacre/config";
 import { expect, test, vi } from "vitest";
 import { resolveOn } from "../../src/config/resolve.ts";
-import { type About, ROWS } from "../../src/connect/config-rows.ts";
 import { connect, resolveConfig } from "../../src/index.ts";
 import { codeOf } from "../support.ts";
 import { configFile, folder, started } from "./servers.ts";
@@ -157,19 +155,4 @@ test("a keyword that would make a connection safer · client", async () => {
     "no error",
   );
   expect(await exists(`${folder}/global`)).toBe(false);
-});
-
-test("another agent than the configured one is forwarded · client", async () => {
-  const about = { environment: { SSH_AUTH_SOCK: "/main", OTHER: "/other" } };
-  const forwarded = (value: ConfigValues["forwardAgent"], identityAgent?: string) =>
-    ROWS.forwardAgent!(value, { ...about, values: { identityAgent } } as unknown as About);
-  expect(await forwarded(true)).toEqual({ forwardAgent: "/main" });
-  expect(await forwarded(true, "SSH_AUTH_SOCK")).toEqual({ forwardAgent: "/main" });
-  expect(await forwarded(true, "/few")).toEqual({ forwardAgent: "/few" });
-  expect(await forwarded(true, "$OTHER")).toEqual({ forwardAgent: "/other" });
-  expect(await forwarded(true, "$MISSING")).toEqual({});
-  expect(await forwarded(true, "none")).toEqual({});
-  expect(await forwarded("$OTHER", "none")).toEqual({ forwardAgent: "/other" });
-  expect(await forwarded(false, "/few")).toEqual({});
-  expect(await forwarded({ unused: "/other" })).toEqual({});
 });

@@ -14,11 +14,11 @@ export const AGENT: readonly Row[] = [
     server: heldBy(FILE, "is not forwarded unless the client, the server and the login want it", remove("agent-grant")),
   },
   {
-    title: "agent forwarding: while files are copied",
+    title: "another agent than the configured one is forwarded",
     client: heldBy(
-      "cli/test/cp/attacks",
-      "agent forwarding: while files are copied · client",
-      remove("files-without-agent"),
+      NODE,
+      "another agent than the configured one is forwarded · client",
+      patch("config-forwarded-agent", "if (agent === true) return forwarding(environment.SSH_AUTH_SOCK);"),
     ),
     server: "not touched",
   },

@@ -39,11 +39,11 @@ export const CONFIG_ROWS: readonly Row[] = [
     server: "not touched",
   },
   {
-    title: "another agent than the configured one is forwarded",
+    title: "agent forwarding: while files are copied",
     client: heldBy(
-      NODE,
-      "another agent than the configured one is forwarded · client",
-      patch("config-forwarded-agent", "if (agent === true) return forwarding(environment.SSH_AUTH_SOCK);"),
+      "cli/test/cp/attacks",
+      "agent forwarding: while files are copied · client",
+      remove("files-without-agent"),
     ),
     server: "not touched",
   },
