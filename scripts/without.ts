@@ -138,6 +138,7 @@ const PARTS: readonly Part[] = [
       "packages/nacre/src/users/client-list.ts": [" extends AgentConnectOptions", ", AgentLimits"],
       "packages/nacre/src/users/server-list.ts": ["    AgentServeOptions,\n", "    AgentPermissions,\n"],
       "packages/node/src/connect/options.ts": [", ForwardAgentOptions", " & ForwardAgentOptions"],
+      "packages/node/test/host-keys.test.ts": ["  agentForwarding: true,\n"],
     },
     run: ["packages"],
   },

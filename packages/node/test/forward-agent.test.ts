@@ -6,7 +6,7 @@ import { Reader, Writer } from "@nacre/wire";
 import type { Duplex } from "nacre/extend";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { About } from "../src/connect/config-rows.ts";
-import { forwardedAgent } from "../src/connect/forwarded-agent.ts";
+import { forwardedAgent as optionFor } from "../src/connect/forwarded-agent.ts";
 import {
   type ConnectOptions,
   connect,
@@ -228,7 +228,7 @@ test("agent forwarding: more keys and requests than a filter permits · client",
 test("another agent than the configured one is forwarded · client", () => {
   const about = { environment: { SSH_AUTH_SOCK: "/main", OTHER: "/other" } };
   const forwarded = (value: ConfigValues["forwardAgent"], identityAgent?: string) =>
-    forwardedAgent(value, { ...about, values: { identityAgent } } as unknown as About);
+    optionFor(value, { ...about, values: { identityAgent } } as unknown as About);
   expect(forwarded(true)).toEqual({ forwardAgent: "/main" });
   expect(forwarded(true, "SSH_AUTH_SOCK")).toEqual({ forwardAgent: "/main" });
   expect(forwarded(true, "/few")).toEqual({ forwardAgent: "/few" });

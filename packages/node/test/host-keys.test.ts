@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fingerprint, generateEcdsa, generateEd25519, type PrivateKey } from "@nacre/keys";
 import { base64Encode } from "@nacre/wire";
 import type { HostKey, LoginDecision } from "nacre";
-import { type AnnouncedHostKeys, forwardedAgent } from "nacre/extend";
+import type { AnnouncedHostKeys } from "nacre/extend";
+import { forwardedAgent } from "nacre/extend";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { connect } from "../src/connect/connect.ts";
 import type { ConnectOptions } from "../src/connect/options.ts";
@@ -331,6 +332,11 @@ describe("host keys that a server replaces", () => {
   });
 });
 
+const GRANTED = {
+  portForwarding: true,
+  agentForwarding: true,
+};
+
 /** A server with two host keys, and what it was asked to decide. */
 async function server(hostKeys: readonly PrivateKey[]) {
   const methods: string[] = [];
@@ -339,7 +345,7 @@ async function server(hostKeys: readonly PrivateKey[]) {
     hostKeys: [...hostKeys],
     authenticate: (login): LoginDecision => {
       methods.push(login.method);
-      return login.method === "publickey" ? { permissions: { portForwarding: true, agentForwarding: true } } : false;
+      return login.method === "publickey" ? { permissions: GRANTED } : false;
     },
     methods: ["publickey", "password", "keyboard-interactive"],
     acceptAgent: true,
