@@ -135,6 +135,9 @@ const PARTS: readonly Part[] = [
     lines:
       /\b(?:agentClient|agentServer|forwardAgent|forwardedAgent|agentRefused|ForwardedKey|ForwardedAgentSource|acceptAgent|maxAgentChannels)\b|\bAGENT\b|"Agent forwarding":/,
     texts: {
+      "SECURITY.md": [
+        `| A server uses a forwarded agent for more than the user permits | a filter names keys and decides about each signature | agent forwarding; agent forwarding: more keys and requests than a filter permits |\n`,
+      ],
       "packages/nacre/src/users/client-list.ts": [" extends AgentConnectOptions", ", AgentLimits"],
       "packages/nacre/src/users/server-list.ts": ["    AgentServeOptions,\n", "    AgentPermissions,\n"],
       "packages/node/src/connect/options.ts": [", ForwardAgentOptions", " & ForwardAgentOptions"],
