@@ -41,13 +41,10 @@ async function through({ target, proxyCommand, bytes }: ThroughTask): Promise<Th
   return { ...time, bytes: arrived };
 }
 
-async function logIn({ target, agent }: LoginTask): Promise<LoginResult> {
+async function logIn({ target, files, agent }: LoginTask): Promise<LoginResult> {
   const lap = stopwatch();
-  const { identities: files, ...options } = optionsOf(target);
-  const client = await connect({
-    ...options,
-    ...(agent === undefined ? { identities: files } : { agent, identities: [] }),
-  });
+  const key = agent === undefined ? { identities: [...files] } : { agent, identities: [] };
+  const client = await connect({ ...optionsOf(target), ...key });
   const ms = lap().seconds * 1000;
   await client.close();
   return { ms, cpuMs: lap().cpuSeconds * 1000 };

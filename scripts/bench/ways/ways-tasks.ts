@@ -22,11 +22,13 @@ export interface ThroughTask {
 
 export type ThroughResult = Pick<TransferResult, "bytes" | "seconds" | "cpuSeconds">;
 
-/** Task for a client: log in with a key file, or with the same key of an agent. */
+/** Task for a client: log in with key files, or with the same key of an agent. */
 export interface LoginTask {
   readonly kind: "login";
   readonly target: Target;
-  /** Path of the agent's socket. */
+  /** Key files in the order to try. Of several, the server is asked about each before the signature. */
+  readonly files: readonly string[];
+  /** Path of the agent's socket; `undefined` for the files. */
   readonly agent: string | undefined;
 }
 
