@@ -212,8 +212,8 @@ test("in a terminal: prompt, completion, history, progress, a shell command, Ctr
   await terminal.until("sftp> ");
   expect(readdirSync(local)).toEqual([]);
   // The shell reads from the terminal, which is in its usual mode.
-  terminal.type('!read line; echo "got $line"\r');
-  await terminal.until("\r\n");
+  terminal.type('!echo rea"d"y; read line; echo "got $line"\r');
+  await terminal.until("ready\r\n");
   terminal.type("typed\r");
   await terminal.until("got typed\r\n");
   await terminal.until("sftp> ");
