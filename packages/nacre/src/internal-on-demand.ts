@@ -13,3 +13,4 @@ export { bridge, bridgeDialled } from "./users/forward/bridge.ts";
 export { type DialHandler, openDialled } from "./users/forward/dial.ts";
 export { ProxyHandshake } from "./users/forward/proxy-handshake.ts";
 export type { ProxyTarget } from "./users/forward/proxy-protocol.ts";
+export { SOCKS5_ADDRESS_TYPE, socks5AddressLength } from "./users/forward/socks5.ts";

@@ -82,7 +82,7 @@ describe("an agent of `createAgent`", () => {
     }
   });
 
-  test.skipIf(process.platform === "win32")("listens on a socket that only its user can reach", async () => {
+  test("listens on a socket that only its user can reach", async () => {
     const { path } = await listening();
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });

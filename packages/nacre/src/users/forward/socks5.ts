@@ -8,7 +8,8 @@ export const SOCKS5_VERSION = 5;
 const NO_AUTHENTICATION = 0;
 const NO_ACCEPTABLE_METHODS = 0xff;
 const CONNECT = 1;
-const ADDRESS_TYPE = { IPV4: 1, DOMAIN_NAME: 3, IPV6: 4 } as const;
+/** Types of addresses (RFC 1928 §5). */
+export const SOCKS5_ADDRESS_TYPE = { IPV4: 1, DOMAIN_NAME: 3, IPV6: 4 } as const;
 /** Reply codes (RFC 1928 §6). */
 const REPLY = {
   SUCCEEDED: 0,
@@ -69,7 +70,7 @@ function readRequest(bytes: readonly number[]): ProtocolStep {
   if (version !== SOCKS5_VERSION)
     return refuse(reply(REPLY.GENERAL_FAILURE), `SOCKS 5 request has version ${version}, expected 5`);
   if (type === undefined) return MORE;
-  const addressLength = lengthOfAddress(type, bytes[4]);
+  const addressLength = socks5AddressLength(type, bytes[4]);
   if (addressLength === "unknown type")
     return refuse(
       reply(REPLY.ADDRESS_TYPE_NOT_SUPPORTED),
@@ -99,13 +100,13 @@ function readRequest(bytes: readonly number[]): ProtocolStep {
  * Returns the length of the address field in bytes. `first` is its first byte, the length of a domain name. Returns `undefined` if that
  * byte is needed and has not arrived.
  */
-function lengthOfAddress(type: number, first: number | undefined): number | undefined | "unknown type" {
+export function socks5AddressLength(type: number, first: number | undefined): number | undefined | "unknown type" {
   switch (type) {
-    case ADDRESS_TYPE.IPV4:
+    case SOCKS5_ADDRESS_TYPE.IPV4:
       return 4;
-    case ADDRESS_TYPE.IPV6:
+    case SOCKS5_ADDRESS_TYPE.IPV6:
       return 16;
-    case ADDRESS_TYPE.DOMAIN_NAME:
+    case SOCKS5_ADDRESS_TYPE.DOMAIN_NAME:
       return first === undefined ? undefined : 1 + first;
     default:
       return "unknown type";
@@ -113,8 +114,8 @@ function lengthOfAddress(type: number, first: number | undefined): number | unde
 }
 
 function hostOf(type: number, address: readonly number[]): string | undefined {
-  if (type === ADDRESS_TYPE.DOMAIN_NAME) return hostName(address.slice(1));
-  return type === ADDRESS_TYPE.IPV4 ? address.join(".") : ipv6Text(address);
+  if (type === SOCKS5_ADDRESS_TYPE.DOMAIN_NAME) return hostName(address.slice(1));
+  return type === SOCKS5_ADDRESS_TYPE.IPV4 ? address.join(".") : ipv6Text(address);
 }
 
 function methodSelection(method: number): Bytes {
@@ -126,5 +127,5 @@ function methodSelection(method: number): Bytes {
  * port 0 is sent.
  */
 function reply(code: number): Bytes {
-  return Uint8Array.of(SOCKS5_VERSION, code, 0, ADDRESS_TYPE.IPV4, 0, 0, 0, 0, 0, 0);
+  return Uint8Array.of(SOCKS5_VERSION, code, 0, SOCKS5_ADDRESS_TYPE.IPV4, 0, 0, 0, 0, 0, 0);
 }

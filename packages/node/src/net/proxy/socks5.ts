@@ -1,5 +1,6 @@
 import { parseAddress } from "@nacre/keyfiles/internal";
 import { type Bytes, concatBytes, utf8Encode } from "@nacre/wire";
+import { SOCKS5_ADDRESS_TYPE, socks5AddressLength } from "nacre/internal-on-demand";
 import { type AnswerStep, checkedTarget, MORE, type ProxyDialogue, type ProxyTarget, refused } from "./dialogue.ts";
 import type { ProxyLogin } from "./proxy-url.ts";
 
@@ -8,7 +9,6 @@ const VERSION = 5;
 const LOGIN_VERSION = 1;
 const METHOD = { NONE: 0, LOGIN: 2, NO_ACCEPTABLE: 0xff } as const;
 const CONNECT = 1;
-const ADDRESS_TYPE = { IPV4: 1, DOMAIN_NAME: 3, IPV6: 4 } as const;
 
 /** Meaning of reply codes, from 1 (RFC 1928 §6). */
 const FAILURES = [
@@ -89,24 +89,10 @@ function readReply([, code, , type, first, ...more]: readonly number[]): AnswerS
   if (code === undefined) return MORE;
   // rule: proxy-reply-code
   if (code !== 0) return refused(`${FAILURES[code - 1] ?? "unknown failure"} (SOCKS reply ${code})`);
-  if (type === undefined || first === undefined) return MORE;
-  const length = addressLength(type, first);
-  if (length === undefined) return refused(`the answer has unknown address type ${type}`);
-  return 1 + more.length < length + 2 ? MORE : { type: "connected" };
-}
-
-/** Returns the length of an address in bytes. `first` is its first byte, the length of a domain name. */
-function addressLength(type: number, first: number): number | undefined {
-  switch (type) {
-    case ADDRESS_TYPE.IPV4:
-      return 4;
-    case ADDRESS_TYPE.IPV6:
-      return 16;
-    case ADDRESS_TYPE.DOMAIN_NAME:
-      return 1 + first;
-    default:
-      return undefined;
-  }
+  if (type === undefined) return MORE;
+  const length = socks5AddressLength(type, first);
+  if (length === "unknown type") return refused(`the answer has unknown address type ${type}`);
+  return length === undefined || 1 + more.length < length + 2 ? MORE : { type: "connected" };
 }
 
 /** Returns the request to connect: version, command, a reserved byte, address type, address and port (RFC 1928 §4). */
@@ -114,8 +100,8 @@ function requestFor({ host, port }: ProxyTarget): Bytes {
   const literal = parseAddress(host);
   const address =
     literal === undefined
-      ? Uint8Array.of(ADDRESS_TYPE.DOMAIN_NAME, host.length, ...utf8Encode(host))
-      : Uint8Array.of(literal.length === 4 ? ADDRESS_TYPE.IPV4 : ADDRESS_TYPE.IPV6, ...literal);
+      ? Uint8Array.of(SOCKS5_ADDRESS_TYPE.DOMAIN_NAME, host.length, ...utf8Encode(host))
+      : Uint8Array.of(literal.length === 4 ? SOCKS5_ADDRESS_TYPE.IPV4 : SOCKS5_ADDRESS_TYPE.IPV6, ...literal);
   return concatBytes(Uint8Array.of(VERSION, CONNECT, 0), address, Uint8Array.of(port >> 8, port & 0xff));
 }
 
