@@ -7,9 +7,6 @@ import { bearsEarlyMessages } from "./early-messages.ts";
 import { EarlySink } from "./early-sink.ts";
 import { ProtocolMachine, type SessionOptions } from "./protocol-machine.ts";
 
-/** Login methods that give the server nothing it could use elsewhere. */
-const SECRETLESS = ["publickey", "none"];
-
 /** Options of `ClientProtocol`. */
 export interface ClientProtocolOptions
   extends SessionOptions,
@@ -74,7 +71,7 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
 
   /**
    * Answers `verify-host-key`. `verdict`: true, the error that ends the connection, or `"restricted"` to go on with a server that may be
-   * false. Only methods that give such a server no secret then log in: "publickey" and "none".
+   * false. Only methods that give such a server no secret then log in (`isSecretless`).
    */
   answerHostKey(token: AskToken, verdict: true | "restricted" | SshError): void {
     if (verdict === "restricted") this.#isRestricted = true;
@@ -174,7 +171,7 @@ export class ClientProtocol extends ProtocolMachine<ClientAuth, EarlySink> {
       password,
       keyboardInteractive,
       // rule: restricted-methods
-      loginMethods: this.#isRestricted ? loginMethods.filter(({ name }) => SECRETLESS.includes(name)) : loginMethods,
+      loginMethods: this.#isRestricted ? loginMethods.filter(({ isSecretless }) => isSecretless) : loginMethods,
       ...(fingerprint && { fingerprint }),
       limits: this.limits,
     });

@@ -47,6 +47,8 @@ export interface ClientLoginOptions {
 
 /** A login method of a client (RFC 4252 §5). `ClientAuth` tries the methods of its list in order. */
 export interface ClientMethod extends LoginMessages {
+  /** Whether a false server learns nothing from it that it could use elsewhere; default false. */
+  readonly isSecretless?: boolean;
   /** Prepares the method for one login. */
   start(login: ClientLogin): ClientAttempts;
 }

@@ -7,6 +7,7 @@ import type { ServerMethod } from "./server-method.ts";
  */
 export const clientNone: ClientMethod = {
   name: "none",
+  isSecretless: true,
   messages: [],
   start(login) {
     let isSent = false;

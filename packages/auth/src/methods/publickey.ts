@@ -72,6 +72,7 @@ function describeRequest(methodData: Uint8Array, methodName: string): string {
  */
 export const clientPublickey: ClientMethod = {
   name,
+  isSecretless: true,
   variants,
   messages,
   describeRequest,
