@@ -15,7 +15,7 @@ import { withoutRevoked } from "../src/keys/revoked-keys.ts";
 import { listen } from "../src/listen/listen.ts";
 import type { SshServer } from "../src/listen/ssh-server.ts";
 import { tcpForwarding } from "../src/listen/tcp-forwarding.ts";
-import { codeOf, temporaryFolder } from "./support.ts";
+import { codeOf, hostOptions, temporaryFolder } from "./support.ts";
 
 const keyOf = (seed: number): PrivateKey =>
   generateEd25519((length) => Uint8Array.from({ length }, (_, i) => i + seed));
@@ -34,17 +34,7 @@ const line = (names: string, { publicKey: { format, blob } }: PrivateKey): strin
 async function fileOf(text: string, changes: Partial<HostOptions> = {}) {
   const file = join(await temporaryFolder(), "known_hosts");
   await writeFile(file, text);
-  const warnings: string[] = [];
-  const options: HostOptions = {
-    host: "example.org",
-    port: 22,
-    files: [file],
-    home: undefined,
-    unknownHost: undefined,
-    warn: (warning) => warnings.push(warning),
-    ...changes,
-  };
-  return { file, warnings, options };
+  return { file, ...hostOptions(file, changes) };
 }
 
 /** Returns the verdict about a key: the code of the error, or what the verifier returned. */

@@ -7,7 +7,7 @@ import type { HostKey } from "nacre";
 import type { KnownHostDecision } from "nacre/extend";
 import { describe, expect, test, vi } from "vitest";
 import { type HostOptions, knownHost } from "../src/keys/known-hosts.ts";
-import { codeOf, counting, temporaryFolder } from "./support.ts";
+import { codeOf, counting, hostOptions, temporaryFolder } from "./support.ts";
 
 const ed25519 = presented(generateEd25519(counting).publicKey.blob, "ssh-ed25519");
 const another = presented(
@@ -33,16 +33,7 @@ async function decision(text: string | undefined, changes: Partial<HostOptions> 
     await mkdir(join(file, ".."));
     await writeFile(file, text);
   }
-  const warnings: string[] = [];
-  const options: HostOptions = {
-    host: "example.org",
-    port: 22,
-    files: [file],
-    home: undefined,
-    unknownHost: undefined,
-    warn: (warning) => warnings.push(warning),
-    ...changes,
-  };
+  const { warnings, options } = hostOptions(file, changes);
   return { file, warnings, options, known: await knownHost(options) };
 }
 

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
+import type { HostOptions } from "../src/keys/known-hosts.ts";
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -108,4 +109,22 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
   } catch (error) {
     return (error as { code?: string }).code ?? String(error);
   }
+}
+
+/** Returns options of `knownHost` for example.org with a known_hosts file, and the warnings. */
+export function hostOptions(
+  file: string,
+  changes: Partial<HostOptions> = {},
+): { readonly warnings: string[]; readonly options: HostOptions } {
+  const warnings: string[] = [];
+  const options: HostOptions = {
+    host: "example.org",
+    port: 22,
+    files: [file],
+    home: undefined,
+    unknownHost: undefined,
+    warn: (warning) => warnings.push(warning),
+    ...changes,
+  };
+  return { warnings, options };
 }

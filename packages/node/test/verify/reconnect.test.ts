@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { Cable } from "../reconnect-support.ts";
 import { codeOf } from "../support.ts";
 
-// OpenSSH behind a TCP proxy that is cut, in real time. `NACRE_RECONNECT_LOG=1` prints what happens, with the time since the cut.
+// Connects to OpenSSH through a TCP proxy, and cuts the proxy for some seconds. `NACRE_RECONNECT_LOG=1` prints what happens when.
 
 const server = useServer();
 
