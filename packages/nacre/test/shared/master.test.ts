@@ -51,7 +51,7 @@ describe("a master", () => {
   test("master: more than an answer · client", async () => {
     const twice = new FakeMaster(() => concatBytes(HELLO, Uint8Array.of(0)));
     expect(await failure(openMaster(twice))).toEqual(code("unexpected-message"));
-    // A packet behind the answer would be taken for one that a client asked for.
+    // Otherwise a packet that follows the answer would reach the client, which has asked for nothing yet.
     const proxy = new FakeMaster(hello, (id) => concatBytes(proxies(id), muxMessage([7])));
     expect(await failure((await openMaster(proxy)).share(true))).toEqual(code("unexpected-message"));
     const unasked = new FakeMaster(hello);

@@ -56,7 +56,7 @@ export function checkOneWay(options: object): void {
   if (ways.length > 1) throw new SshError("usage", `${ways.join(" and ")} exclude each other`);
 }
 
-/** Throws `usage` if the options of a host behind a jump host have a way of their own. */
+/** Throws `usage` if the options of a host that is reached through a jump host name a duplex, a proxy or a ProxyCommand. */
 export function checkBehindHop(options: object): void {
   const [way] = waysIn(options);
   if (way !== undefined)

@@ -21,8 +21,9 @@ export interface AgentWait {
 }
 
 /**
- * One connection to an SSH agent. Requests are answered in their order. A request without an answer in time, an abort and invalid input
- * from the agent end the connection. Requests reject with `agent-failed` or `aborted`; an agent that refuses is no error of `request`.
+ * One connection to an SSH agent. Requests are answered in their order. The connection ends when an answer does not come in
+ * time, when the signal aborts, and on invalid input from the agent; requests then reject with `agent-failed` or `aborted`. A refusal is an
+ * answer, with which a request resolves.
  */
 export class AgentLink {
   readonly #client: Client = new AgentClient<Waiter>();

@@ -99,7 +99,7 @@ function isFiltered(given: unknown): given is FilteredAgentOptions {
   );
 }
 
-/** Throws `usage` if this is not an agent, or if there is none at SSH_AUTH_SOCK. */
+/** Throws `usage` unless this names an agent. True does so only if SSH_AUTH_SOCK is set. */
 function checkSource(given: ForwardedAgentSource): void {
   if (given === true && defaultAgent() === undefined)
     throw new SshError(

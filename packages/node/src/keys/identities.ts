@@ -92,7 +92,7 @@ export interface LoginKeys {
 interface Candidate {
   readonly publicKey: PublicKey;
   readonly isFile: boolean;
-  /** Returns the key without an agent; `undefined` if there is none. Throws if that ends the login. */
+  /** Returns what signs if no agent holds the key; `undefined` to leave the key out. Throws an error that ends the login. */
   own(): Identity | undefined;
 }
 

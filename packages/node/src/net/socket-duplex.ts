@@ -145,7 +145,7 @@ export function isSystemSocket(stream: object): boolean {
   return Object.getPrototypeOf(stream) === Socket.prototype;
 }
 
-/** Frees the memory of a chunk that a socket read into a buffer of its own and that is no longer used. */
+/** Frees the memory of a chunk after its use. Only for chunks that a socket reads into new buffers. */
 export function freeRead(chunk: Bytes): void {
   if (chunk.length >= FREED_READ_FROM && ownsBuffer(chunk)) freeBuffer(chunk.buffer);
 }

@@ -16,8 +16,8 @@ export interface Unreachable {
 }
 
 /**
- * Connects to the master at a control socket. Resolves with the reason if there is none, or if another user owns the socket or could
- * replace it. Rejects as `openMaster` does, and with `usage` for a path that is too long.
+ * Connects to the master at a control socket. Resolves with the reason if no master can be reached, or if the socket is not safe:
+ * another user owns it or could replace it. Rejects as `openMaster` does, and with `usage` for a path that is too long.
  */
 export async function reachMaster(path: string): Promise<Master | Unreachable> {
   if (Buffer.byteLength(path) >= PATH_SIZE)
@@ -45,7 +45,7 @@ export async function reachMaster(path: string): Promise<Master | Unreachable> {
   }
 }
 
-/** Windows has no owners of sockets; there is no master of OpenSSH either. */
+/** Whether this account owns the file. On Windows, where OpenSSH makes no master, files have no user id, and it returns true. */
 function isOurs({ uid }: Stats): boolean {
   const own = process.getuid?.();
   return own === undefined || uid === own;
