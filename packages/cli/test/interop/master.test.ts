@@ -112,7 +112,7 @@ function ask(port: number, question: string): Promise<string> {
   return text(socket);
 }
 
-/** Waits until nobody listens. ssh(1) answers `-O cancel` before the server has closed its port. */
+/** Waits until the port is closed. ssh(1) answers `-O cancel` before the server has closed its port. */
 async function refused(port: number): Promise<void> {
   await expect
     .poll(() => ask(port, "gone?").catch((error: NodeJS.ErrnoException) => error.code), { timeout: 10_000 })
