@@ -23,10 +23,12 @@ export function show(text: string): void {
   write(text);
 }
 
-let write = (text: string): void => void process.stderr.write(text);
+const toStandardError = (text: string): void => void process.stderr.write(text);
 
-/** Passes the messages of `say` and `show` elsewhere: to a log file (`-E`), or nowhere (`-q`). */
-export function redirectMessages(to: (text: string) => void): void {
+let write = toStandardError;
+
+/** Passes the messages of `say` and `show` elsewhere: to a log file (`-E`), or nowhere (`-q`). By default to standard error. */
+export function redirectMessages(to: (text: string) => void = toStandardError): void {
   write = to;
 }
 

@@ -148,7 +148,7 @@ describe("forwards", () => {
 
   test("are idle when none has a connection", async () => {
     const forward = { connections: 1 };
-    const rest = untilForwardsIdle([{ connections: 0 }, forward]);
+    const rest = untilForwardsIdle([{ forward: { connections: 0 } }, { forward }]);
     expect(await Promise.race([rest.then(() => "rest"), Promise.resolve("waits")])).toBe("waits");
     forward.connections = 0;
     await rest;

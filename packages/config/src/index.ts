@@ -17,6 +17,7 @@ export {
   type ResolvedConfig,
 } from "./request.ts";
 export { resolveConfig } from "./resolve.ts";
+export { channelTimeouts } from "./special.ts";
 export { ALL_KEYWORDS } from "./state.ts";
 export { type Environment, type ExpandProblem, expandText, type Tokens } from "./tokens.ts";
 export type * from "./values.ts";

@@ -276,6 +276,16 @@ export const channelTimeout: Keyword<readonly string[]> = {
   print: oneLine,
 };
 
+/** Returns the milliseconds of ChannelTimeout by pattern; of equal patterns the first one's. Empty for `none`. */
+export function channelTimeouts(words: readonly string[]): Readonly<Record<string, number>> {
+  const timeouts: Record<string, number> = {};
+  for (const text of words) {
+    const equals = text.indexOf("=");
+    if (equals > 0) timeouts[text.slice(0, equals)] ??= parseTime(text.slice(equals + 1))! * 1000;
+  }
+  return timeouts;
+}
+
 export const permitRemoteOpen: Keyword<readonly string[]> = {
   parse: (line) => {
     const words = line.all();

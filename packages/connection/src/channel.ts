@@ -26,7 +26,7 @@ import { ReplyQueue } from "./replies.ts";
 /** A channel, opened by either side (RFC 4254 §5). */
 export class Channel implements WaitingChannel {
   readonly number: number;
-  readonly #channelType: string;
+  readonly channelType: string;
   readonly #context: ConnectionContext;
   readonly #window: ReceiveWindow;
   #openedByUs = true;
@@ -36,7 +36,7 @@ export class Channel implements WaitingChannel {
 
   constructor(number: number, channelType: string, context: ConnectionContext) {
     this.number = number;
-    this.#channelType = channelType;
+    this.channelType = channelType;
     this.#context = context;
     this.#window = new ReceiveWindow(context.limits.initialWindow, context.windowGrowth);
   }
@@ -46,13 +46,13 @@ export class Channel implements WaitingChannel {
     const { sink, limits, roundTrip } = this.#context;
     const message = this.#context.checked(
       SSH_MSG_CHANNEL_OPEN.encode({
-        channelType: this.#channelType,
+        channelType: this.channelType,
         senderChannel: this.number,
         initialWindowSize: limits.initialWindow,
         maximumPacketSize: limits.maxPacketSize,
         data,
       }),
-      `the open of a channel of type ${JSON.stringify(this.#channelType)}`,
+      `the open of a channel of type ${JSON.stringify(this.channelType)}`,
     );
     const sent: SentMessage = { sequenceNumber: undefined };
     this.#state = { kind: "opening", sent };

@@ -74,6 +74,11 @@ export class Connection {
     return this.#channels.size;
   }
 
+  /** Returns the type of a channel; `undefined` if there is none of this number. */
+  channelType(channel: number): string | undefined {
+    return this.#channels.get(channel)?.channelType;
+  }
+
   /** Releases the memory of empty queues. Call it on an idle connection. */
   releaseBuffers(): void {
     if (this.#context.events.length === 0) this.#context.events = [];

@@ -47,6 +47,7 @@ export { webStreams } from "./streams/web-streams.ts";
 export type * from "./types.ts";
 export { type AgentLimits, agentClient } from "./users/agent/client.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
+export { type ChannelTimeoutsOptions, channelTimeouts } from "./users/channel-timeouts/client.ts";
 export type { LoggedIn, Reconnection } from "./users/client/client.ts";
 export type { ClientUser } from "./users/client/client-user.ts";
 export { channelDuplex } from "./users/forward/channel-duplex.ts";

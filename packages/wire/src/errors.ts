@@ -71,6 +71,7 @@ const KINDS = {
   "channel-open-failed": ["peer"],
   "channel-request-failed": ["peer"],
   "channel-closed": ["peer"],
+  "channel-idle": ["caller"],
   "window-exceeded": ["peer", "PROTOCOL_ERROR"],
   "window-overflow": ["peer", "PROTOCOL_ERROR"],
   "request-limit": ["peer", "PROTOCOL_ERROR"],

@@ -31,6 +31,8 @@ export interface LoginSetup {
   readonly earlyChannel: boolean;
   /** Connects again when the connection is lost; by default it ends. */
   readonly reconnect?: ConnectOptions["reconnect"];
+  /** In place of ChannelTimeout. */
+  readonly channelTimeouts?: ConnectOptions["channelTimeouts"];
   /** Receives a description of each packet, unless the arguments print them. */
   readonly trace?: ConnectOptions["trace"];
 }
@@ -88,7 +90,7 @@ export async function logInAt(
 export async function logIn(
   config: ResolvedConfig,
   words: ConnectionArguments,
-  { asker, keyLog, earlyChannel, reconnect, trace }: LoginSetup,
+  { asker, keyLog, earlyChannel, channelTimeouts, reconnect, trace }: LoginSetup,
 ): Promise<LoggedIn> {
   const { values } = config;
   const start = performance.now();
@@ -103,6 +105,7 @@ export async function logIn(
     jumpOptions: (hop) => jumpOptions(hop, words, asker),
     env: defaultEnvironment(values, words.configFile),
     earlyChannel,
+    channelTimeouts,
     reconnect,
     trace: words.trace ? packetList(() => performance.now() - start, show) : trace,
     keyLog: keyLog?.port,

@@ -3,8 +3,8 @@ import { Transform, type TransformCallback } from "node:stream";
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** What a key does after the escape character. */
-export type EscapeActions = ReadonlyMap<number, () => void>;
+/** What a key does after the escape character. Further keys wait for a promise. */
+export type EscapeActions = ReadonlyMap<number, () => void | Promise<void>>;
 
 /**
  * Filters the keys typed into a remote terminal. After the escape character at the start of a line, a key of `actions` is not sent but
@@ -22,15 +22,18 @@ export class EscapeKeys extends Transform {
     this.#actions = actions;
   }
 
-  override _transform(chunk: Uint8Array, _: BufferEncoding, callback: TransformCallback): void {
+  override _transform(chunk: Uint8Array, encoding: BufferEncoding, callback: TransformCallback): void {
     const out: number[] = [];
-    for (const byte of chunk) {
+    for (const [index, byte] of chunk.entries()) {
       if (this.#state === "escape") {
         const act = this.#actions.get(byte);
         if (act !== undefined) {
           this.#state = "begin";
-          act();
-          continue;
+          const acting = act();
+          if (acting === undefined) continue;
+          this.push(Buffer.from(out));
+          acting.then(() => this._transform(chunk.subarray(index + 1), encoding, callback), callback);
+          return;
         }
         this.#state = "line";
         out.push(this.#escape);

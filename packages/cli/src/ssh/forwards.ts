@@ -29,6 +29,12 @@ export interface ForwardSetup extends ForwardReports {
   readonly signal: AbortSignal;
 }
 
+/** A forward that was set up. */
+export interface OpenForward {
+  readonly argument: ForwardArgument;
+  readonly forward: Forward;
+}
+
 /**
  * Sets up forwards concurrently and resolves with those that succeed. Failures are reported with `warn`; with `exitOnFailure` this rejects
  * with the error of the first failed forward.
@@ -37,7 +43,7 @@ export async function startForwards(
   client: Forwarder,
   forwards: readonly ForwardArgument[],
   { exitOnFailure, permitRemoteOpen, streamLocalBindUnlink, say, warn, signal }: ForwardSetup,
-): Promise<readonly Forward[]> {
+): Promise<OpenForward[]> {
   const errors = new LogThrottle<SshError>({
     write: warn,
     textOf: ({ message }) => message,
@@ -50,11 +56,12 @@ export async function startForwards(
   const permit = permitRemoteOpen && permits(permitRemoteOpen);
   const all = { remote: options, remoteProxy: { ...options, permit }, local };
   const results = await Promise.allSettled(forwards.map((forward) => start(client, forward, all)));
-  const started: Forward[] = [];
+  const started: OpenForward[] = [];
   for (const [index, result] of results.entries()) {
-    const { option, listen, target } = forwards[index]!;
+    const argument = forwards[index]!;
+    const { option, listen, target } = argument;
     if (result.status === "fulfilled") {
-      started.push(result.value);
+      started.push({ argument, forward: result.value });
       if (option === "-R" && listen.port === 0)
         say(
           `Allocated port ${result.value.port} for ${target === undefined ? "dynamic remote forward" : `remote forward to ${formatTarget(target)}`}`,
@@ -100,6 +107,8 @@ function permits(list: readonly string[]): NonNullable<ProxyOptions["permit"]> {
 const CHECK_INTERVAL = 100;
 
 /** Resolves when no forward has an open connection. ssh(1) also waits for this before it exits. */
-export async function untilForwardsIdle(forwards: readonly Pick<Forward, "connections">[]): Promise<void> {
-  while (forwards.some(({ connections }) => connections > 0)) await sleep(CHECK_INTERVAL);
+export async function untilForwardsIdle(
+  forwards: readonly { readonly forward: Pick<Forward, "connections"> }[],
+): Promise<void> {
+  while (forwards.some(({ forward }) => forward.connections > 0)) await sleep(CHECK_INTERVAL);
 }

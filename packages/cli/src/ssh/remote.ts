@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
 import type { ConfigValues } from "@nacre/config";
-import type { Client, Exit, Forward, NodeProcess } from "@nacre/node";
+import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
+import { openTerminal } from "../terminal/terminal.ts";
 import { carry } from "./carry.ts";
-import { escapeActions } from "./escape-actions.ts";
+import { type EscapeTargets, escapeActions } from "./escape-actions.ts";
 import { EscapeKeys } from "./escape-keys.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
@@ -13,6 +14,14 @@ export interface SessionInput {
   readonly env?: Readonly<Record<string, string>>;
   /** Sent first if standard input is a terminal. */
   readonly typedAhead: string;
+  /** Whether the connection is that of a master. */
+  readonly isShared: boolean;
+}
+
+/** What escapes at a terminal act on, beside the session. */
+export interface Escapes extends Pick<EscapeTargets, "forwards" | "isShared" | "changeLevel"> {
+  /** Runs a line that was typed at the command line of `~C`; `undefined` without EnableEscapeCommandline. */
+  readonly runLine: ((line: string) => Promise<void>) | undefined;
 }
 
 /**
@@ -25,7 +34,7 @@ export async function runRemote(
   client: Client,
   values: ConfigValues,
   command: string | undefined,
-  { env, typedAhead, forwards }: SessionInput & { readonly forwards: readonly Forward[] },
+  { env, typedAhead, runLine, ...escapes }: SessionInput & Escapes,
 ): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const { escapeChar } = values;
@@ -43,8 +52,16 @@ export async function runRemote(
     if (!hasInput) {
       remote.stdin.end();
     } else if (hasPty && stdin.isTTY && escapeChar !== undefined) {
-      const targets = { client, remote, forwards, suspend: () => suspend(terminal) };
-      const keys = new EscapeKeys(escapeChar, escapeActions(escapeChar, targets));
+      const keys: EscapeKeys = new EscapeKeys(
+        escapeChar,
+        escapeActions(escapeChar, {
+          ...escapes,
+          client,
+          remote,
+          suspend: () => suspend(terminal),
+          commandLine: runLine && (() => atCommandLine(terminal, keys, runLine)),
+        }),
+      );
       keys.pipe(remote.stdin);
       keys.write(typedAhead);
       stdin.pipe(keys);
@@ -100,6 +117,31 @@ function suspend({ use, restore }: LocalTerminal): void {
   restore();
   process.once("SIGCONT", use);
   process.kill(process.pid, "SIGTSTP");
+}
+
+/** Asks for a line at the terminal and runs it. Keys for the session wait meanwhile. */
+async function atCommandLine(
+  { use, restore }: LocalTerminal,
+  keys: EscapeKeys,
+  run: (line: string) => Promise<void>,
+): Promise<void> {
+  const { stdin } = process;
+  // Two readers would share the keys between them.
+  stdin.unpipe(keys);
+  stdin.pause();
+  restore();
+  const asker = openTerminal();
+  try {
+    await run((await asker?.ask("\r\nssh> ", { echo: true })) ?? "");
+  } catch (error) {
+    // ^C and ^D leave the command line.
+    if (!(error instanceof SshError) || error.code !== "auth-cancelled") throw error;
+  } finally {
+    const typedAhead = asker?.close() ?? "";
+    use();
+    if (typedAhead !== "") keys.write(typedAhead);
+    stdin.pipe(keys);
+  }
 }
 
 /** Sets the local terminal to raw mode and forwards changes of its window size. */

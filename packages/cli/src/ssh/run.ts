@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expandText, sessionEnvironment } from "@nacre/config";
+import type { ConfigValues } from "@nacre/config";
+import { channelTimeouts, expandText, sessionEnvironment } from "@nacre/config";
 import type { Client, ReconnectEvent, ResolvedConfig } from "@nacre/node";
-import { escapeText, SshError } from "@nacre/wire";
+import { escapeText, matchPattern, SshError } from "@nacre/wire";
 import { oneLine } from "../one-line.ts";
 import { FAILURE, say } from "../say.ts";
 import { openAsker } from "../terminal/asker.ts";
@@ -12,10 +13,10 @@ import { defaultEnvironment } from "./environment.ts";
 import { type ForwardArgument, forwardsOf } from "./forward-arguments.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
 import { openKeyLog } from "./key-log.ts";
-import { isDebug, isVerbose } from "./log-level.ts";
+import { isDebug, isVerbose, SessionLevel } from "./log-level.ts";
 import { type MessageContext, sshMessages } from "./messages.ts";
 import type { Reading } from "./reading.ts";
-import { runRemote, type SessionInput } from "./remote.ts";
+import { type Escapes, runRemote, type SessionInput } from "./remote.ts";
 import { runStdio } from "./stdio.ts";
 
 /** What to run, and where. `background` is set in the process that `-f` starts. */
@@ -53,10 +54,12 @@ async function connected(what: Run): Promise<number> {
   try {
     const asker = config.values.batchMode ? undefined : openAsker(what.background);
     const reconnect = words.reconnect ? { onEvent: sayEvent } : undefined;
-    const setup = { asker, keyLog, earlyChannel: config.values.sessionType !== "none", reconnect, trace };
+    const earlyChannel = config.values.sessionType !== "none";
+    const channelTimeouts = words.stdioTarget && stdioTimeouts(config.values);
+    const setup = { asker, keyLog, earlyChannel, channelTimeouts, reconnect, trace };
     const { client, typedAhead } = await logIn(config, words, setup);
     try {
-      return await useConnection(client, what, { wanted, typedAhead });
+      return await useConnection(client, what, { wanted, typedAhead, isShared: false });
     } finally {
       await client.close();
     }
@@ -88,11 +91,18 @@ async function byMaster(what: Run, forwards: readonly ForwardArgument[]): Promis
       session: (client) => {
         const own = defaultEnvironment(config.values, words.configFile);
         const env = { ...own, ...sessionEnvironment(config.values, process.env) };
-        return useConnection(client, what, { wanted: [], env, typedAhead: "" });
+        return useConnection(client, what, { wanted: [], env, typedAhead: "", isShared: true });
       },
       stdio: (socket) => runStdio({ dial: async () => socket }, stdioTarget!),
     },
   );
+}
+
+/** Returns the time of ChannelTimeout for `-W`, whose channel has a name of its own in ssh(1). */
+function stdioTimeouts(values: ConfigValues): Readonly<Record<string, number>> {
+  const { global = 0, ...timeouts } = channelTimeouts(values.channelTimeout);
+  const [, own = 0] = Object.entries(timeouts).find(([pattern]) => matchPattern("stdio-forward", pattern)) ?? [];
+  return { "direct-*": own, global };
 }
 
 /** Says that the connection of `--reconnect` was lost or made again. */
@@ -117,6 +127,7 @@ async function useConnection(
 ): Promise<number> {
   const { config, words, command, background } = what;
   const { values } = config;
+  const level = new SessionLevel(values);
   const stop = new AbortController();
   if (isDebug(values))
     for (const { option, listen, target } of wanted)
@@ -126,38 +137,60 @@ async function useConnection(
             `debug1: Local connections to ${listen.host ?? "LOCALHOST"}:${listen.port ?? listen.path} forwarded to remote address ${target?.host ?? target?.path ?? "socks"}:${target?.port ?? 0}`,
           ),
         );
-  const starting = startForwards(client, wanted, {
-    exitOnFailure: values.exitOnForwardFailure,
+  const setup = {
     permitRemoteOpen: values.permitRemoteOpen,
     streamLocalBindUnlink: values.streamLocalBindUnlink,
     say,
-    warn: (error) => {
+    warn: (error: SshError) => {
+      if (error.code === "channel-idle" && !isVerbose(level)) return;
       const context = { ...contextOf(what), hasStdioTarget: false };
       for (const text of sshMessages(error, context)) say(escapeText(text));
       warn(error);
     },
     signal: stop.signal,
-  });
+  };
+  const starting = startForwards(client, wanted, { ...setup, exitOnFailure: values.exitOnForwardFailure });
   // Without this, socket files of listeners would remain.
   const close = async (): Promise<void> => {
     stop.abort();
     const forwards = await starting.catch(() => []);
-    await Promise.all(forwards.map((forward) => forward.close()));
+    await Promise.all(forwards.map(({ forward }) => forward.close()));
   };
   // Install this before the first forward is set up: its socket file exists before the promise resolves.
-  if (wanted.length > 0) beforeSignals(close);
+  if (wanted.length > 0 || values.enableEscapeCommandline) beforeSignals(close);
   try {
     const forwards = await starting;
     if (values.permitLocalCommand && values.localCommand !== undefined)
       await runLocalCommand(values.localCommand, config);
     await background?.release();
     if (words.stdioTarget !== undefined) {
-      await runStdio(client, words.stdioTarget);
+      await runStdio(client, words.stdioTarget).catch((error: SshError) => {
+        if (error.code !== "channel-idle") throw error;
+      });
       return 0;
     }
     if (values.sessionType === "none") throw await client.ended;
     if (isDebug(values)) say("debug1: Entering interactive session.");
-    const status = await runRemote(client, values, command, { ...session, forwards });
+    const escapes: Escapes = {
+      forwards,
+      isShared: session.isShared,
+      changeLevel(step) {
+        if (words.logFile !== undefined) return "Logging to syslog";
+        level.change(step);
+        return `LogLevel ${level.logLevel}`;
+      },
+      runLine: values.enableEscapeCommandline
+        ? async (line) => {
+            // Loaded on demand: few sessions have a command line.
+            const { runEscapeCommand } = await import("./escape-command-line.ts");
+            const { gatewayPorts } = values;
+            const openForward = async (argument: ForwardArgument) =>
+              (await startForwards(client, [argument], { ...setup, exitOnFailure: false }))[0];
+            await runEscapeCommand(line, { forwards, openForward, gatewayPorts, print: say });
+          }
+        : undefined,
+    };
+    const status = await runRemote(client, values, command, { ...session, ...escapes });
     await untilForwardsIdle(forwards);
     return status;
   } finally {

@@ -32,6 +32,14 @@ export interface ChannelHandler {
   closed(end: ChannelEnd): void;
 }
 
+/** Learns when a channel is used. */
+export interface ChannelWatcher {
+  /** Called when data arrives or is sent. */
+  used(): void;
+  /** Called before the request that starts a command, shell or subsystem is sent. */
+  started(type: string, data: Uint8Array): void;
+}
+
 /** The connection that carries a channel. */
 export interface ChannelHost {
   readonly machine: {
@@ -59,6 +67,8 @@ const IGNORE_ALL: ChannelHandler = { data() {}, writable() {}, eof() {}, request
 export class Channel {
   /** Local channel number. Numbers of closed channels are used again, the one free for longest first. */
   readonly id: number;
+  /** Set by `Mux.watch`. */
+  watcher: ChannelWatcher | undefined;
   #handler: ChannelHandler | undefined;
   readonly #host: ChannelHost;
   /** Callers waiting for the reply to a request. */
@@ -114,6 +124,7 @@ export class Channel {
     if (this.#end !== undefined) throw this.#closedError();
     if (this.#input !== "flows") return 0;
     const taken = this.#host.machine.connection.write(this.id, bytes, stream);
+    if (taken > 0) this.watcher?.used();
     this.#host.touch();
     return taken;
   }
@@ -174,6 +185,7 @@ export class Channel {
    * granting reply, and `end` waits for it, unless the peer is known to bear early input: ProFTPD's mod_sftp disconnects on it.
    */
   async start(type: string, data: Uint8Array): Promise<void> {
+    this.watcher?.started(type, data);
     if (!bearsEarlyMessages(this.peerVersion)) this.#input = "waits";
     await this.request(type, data);
     if (this.#input === "flows") return;

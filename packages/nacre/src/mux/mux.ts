@@ -1,7 +1,7 @@
 import type { ClientProtocolEvent, ServerProtocolEvent } from "@nacre/protocol";
 import { type AskToken, CHANNEL_OPEN_FAILURE_REASON, SshError } from "@nacre/wire";
 import { afterEnd } from "./after-end.ts";
-import { Channel } from "./channel.ts";
+import { Channel, type ChannelWatcher } from "./channel.ts";
 import type { Duplex } from "./duplex.ts";
 import { type DrivenMachine, Engine, type EngineHandler, leaveUncaught } from "./engine.ts";
 import { type PeerAsks, PeerGlobalRequest, PeerOpen } from "./peer-asks.ts";
@@ -58,6 +58,8 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   readonly engine: Engine<E>;
   /** Whether this side opens sessions only, and sends no global requests: the server may be false. */
   isRestricted = false;
+  /** Called with each channel that opens, and its type. Returns who learns when it is used. */
+  watch: ((channel: Channel, channelType: string) => ChannelWatcher) | undefined;
   readonly #side: MuxSide<E>;
   /** Acceptors of the peer's channel opens, by channel type. */
   readonly #acceptors = new Map<string, ChannelAcceptor>();
@@ -124,9 +126,12 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
       case "writable":
       case "eof":
         try {
-          const handler = this.#channels[event.channel]?.handler;
-          if (event.type === "data") handler?.data(event.stream, event.data);
-          else if (event.type === "writable") handler?.writable();
+          const channel = this.#channels[event.channel];
+          const handler = channel?.handler;
+          if (event.type === "data") {
+            channel?.watcher?.used();
+            handler?.data(event.stream, event.data);
+          } else if (event.type === "writable") handler?.writable();
           else handler?.eof();
         } catch (thrown) {
           leaveUncaught(thrown);
@@ -223,6 +228,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
 
   #addChannel(id: number): Channel {
     const channel = new Channel(this.engine, id);
+    channel.watcher = this.watch?.(channel, this.engine.machine.connection.channelType(id)!);
     this.#channels[id] = channel;
     return channel;
   }

@@ -1,4 +1,4 @@
-import { type ConfigValues, expandText, type JumpHop } from "@nacre/config";
+import { type ConfigValues, channelTimeouts, expandText, type JumpHop } from "@nacre/config";
 import { escapeText, SshError } from "@nacre/wire";
 import { checkOptions, methodName } from "nacre/extend";
 import type { Config, ResolvedConfig } from "../config/config.ts";
@@ -16,7 +16,7 @@ const MAX_HOPS = 16;
 /** Completes a route with the configurations that its hosts name, and with the jump hosts that these name. */
 export async function configuredRoute(code: Route): Promise<Route> {
   const builder = new RouteBuilder(thisMachine(), code.destination);
-  const destination = await builder.configured(code.destination);
+  const destination = withTimeouts(await builder.configured(code.destination));
   if (code.destination.via === undefined) {
     const { before, options } = await builder.wayTo(destination);
     return { ...code, hops: before, destination: options };
@@ -34,6 +34,13 @@ interface Configured {
   readonly options: HopOptions;
   /** `undefined` if the host has no configuration. */
   readonly resolved: ResolvedConfig | undefined;
+}
+
+/** Adds ChannelTimeout. A jump host has one channel, which lasts as long as the connection through it. */
+function withTimeouts({ options, resolved }: Configured): Configured {
+  const timeouts = channelTimeouts(resolved?.values.channelTimeout ?? []);
+  if (Object.keys(timeouts).length === 0) return { options, resolved };
+  return { options: { channelTimeouts: timeouts, ...options } as ConnectOptions, resolved };
 }
 
 class RouteBuilder {

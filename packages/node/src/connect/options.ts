@@ -1,8 +1,10 @@
 import type { Duplex as NodeDuplex } from "node:stream";
 import { type Overrides, SshError } from "@nacre/wire";
 import {
+  type ChannelTimeoutsOptions,
   type ClientLimits,
   type ClientUsers,
+  channelTimeouts,
   checkReconnect,
   checkUser,
   type Duplex,
@@ -43,7 +45,7 @@ import { type EnvironmentOptions, environment } from "./environment.ts";
 import { checkProxyCommand, type WayOptions } from "./way.ts";
 
 /** Options that the users in the list add to `connect`. */
-export interface UserConnectOptions extends EnvironmentOptions, ForwardAgentOptions {}
+export interface UserConnectOptions extends ChannelTimeoutsOptions, EnvironmentOptions, ForwardAgentOptions {}
 
 /** Options of `connect`: the host, and settings that differ from OpenSSH's defaults. */
 export interface ConnectOptions
@@ -162,17 +164,19 @@ export interface ConnectOptions
 
 /** The users of a client's connections that begin with the login, with what Node adds to them. */
 const clientList: {
+  readonly channelTimeouts: typeof channelTimeouts;
   readonly forwardAgent: typeof forwardAgent;
   readonly environment: typeof environment;
   readonly hostKeysClient: typeof hostKeysClient;
 } = {
+  channelTimeouts,
   forwardAgent,
   environment,
   hostKeysClient,
 };
 
 export const CLIENT_USERS: ClientUsers<
-  StreamConnectOptions & EnvironmentOptions & ForwardAgentOptions & HostKeysConnectOptions
+  StreamConnectOptions & ChannelTimeoutsOptions & EnvironmentOptions & ForwardAgentOptions & HostKeysConnectOptions
 > = joinUsers(clientList);
 
 export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
@@ -234,13 +238,14 @@ export function isStream(value: unknown): value is NodeDuplex {
  * as `agent`, `knownHosts` and `limits`, unless it sets its own. Options for one host or login are never inherited, as in `ssh -J`: `port`,
  * `user`, `identities`, `password`, `prompts`, `hostKey`, `unknownHost`, …
  */
-export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel" | "reconnect" | "jumpOptions">;
+export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel" | "reconnect" | "jumpOptions" | "channelTimeouts">;
 
 const {
   via: _via,
   earlyChannel: _earlyChannel,
   reconnect: _reconnect,
   jumpOptions: _jumpOptions,
+  channelTimeouts: _channelTimeouts,
   ...OF_HOPS
 } = CONNECT_OPTIONS;
 
