@@ -41,6 +41,7 @@ const CONNECT: Accepted = {
   commandTimeout: ["number"],
   jumpOptions: FUNCTION,
   env: ["object"],
+  channelTimeouts: ["object"],
   identityFiles: ["array", "array of strings"],
   identitiesOnly: BOOLEAN,
   agent: [...BOOLEAN, ...STRING],
@@ -75,7 +76,15 @@ test("a wrong value of an option of `connect` is `usage`", async () => {
   const { port } = server;
   const base = { host: "127.0.0.1", port, user: "a", identities: [key], agent: false, knownHosts: [] };
   expect(await wrongOutcomes(CONNECT, (options) => connect({ ...base, ...options }))).toEqual([]);
-  const { earlyChannel: _, via: __, host: ___, reconnect: ____, jumpOptions: _____, ...ofHop } = CONNECT;
+  const {
+    earlyChannel: _,
+    via: __,
+    host: ___,
+    reconnect: ____,
+    jumpOptions: _____,
+    channelTimeouts: ______,
+    ...ofHop
+  } = CONNECT;
   expect(await wrongOutcomes(ofHop, (options) => connect({ ...base, via: { ...base, ...options } }))).toEqual([]);
   expect(await wrongOutcomes({ options: ["string"] }, connectTo)).toEqual([]);
   expect(

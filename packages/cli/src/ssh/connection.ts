@@ -17,7 +17,8 @@ import { type Destination, destinationSettings } from "./destination.ts";
 import { defaultEnvironment } from "./environment.ts";
 import type { KeyLog } from "./key-log.ts";
 import { checkEffects } from "./keywords.ts";
-import { inform, isVerbose } from "./log-level.ts";
+import { inform, isDebug, isVerbose } from "./log-level.ts";
+import type { MasterOptions } from "./master/run-by-master.ts";
 import { fingerprintHash, type Questions, questions } from "./questions.ts";
 import { packetList } from "./trace.ts";
 
@@ -68,7 +69,7 @@ export function settingsForFiles(place: Destination, words: readonly CommandLine
 }
 
 /**
- * Reads the configuration of a place, connects and logs in, for `nacre cp` and `nacre sftp`. `asks` is whether questions may be asked.
+ * Reads the configuration of a place, for `nacre cp` and `nacre sftp`, and connects: through a master, or with a login. `asks` is whether questions may be asked.
  * Rejects like `logIn`.
  */
 export async function logInAt(
@@ -79,11 +80,31 @@ export async function logInAt(
   const settings = settingsForFiles(place, words.settings);
   const config = await readConfiguration(place.host, { ...words, settings });
   for (const note of checkEffects(config)) inform(config.values, note);
-  const asker = asks && !config.values.batchMode ? openAsker() : undefined;
   const isChatty = isVerbose(config.values);
   if (isChatty) for (const file of config.files) say(`debug1: Reading configuration data ${escapeText(file)}`);
+  if (config.values.controlPath !== undefined) {
+    // Loaded on demand: most copies share no connection.
+    const { clientByMaster } = await import("./master/run-by-master.ts");
+    const client = await clientByMaster(masterOptions(config.values, words));
+    if (client !== undefined) return { client, typedAhead: "" };
+  }
+  const asker = asks && !config.values.batchMode ? openAsker() : undefined;
   const trace = isChatty ? (await import("./verbose.ts")).verboseTrace(config.values) : undefined;
   return logIn(config, words, { asker, keyLog, earlyChannel: true, trace });
+}
+
+/** Returns what decides whether a call goes through a master. */
+export function masterOptions(values: ConfigValues, { hostKeys, knownHosts }: ConnectionArguments): MasterOptions {
+  const { controlPath, controlMaster, forwardAgent, sessionType } = values;
+  return {
+    controlPath,
+    controlMaster,
+    onlyMaster: false,
+    namesHostKeys: hostKeys.length > 0 || knownHosts !== undefined,
+    forwardsAgent: forwardAgent === true ? Boolean(process.env.SSH_AUTH_SOCK) : typeof forwardAgent === "string",
+    hasSession: sessionType !== "none",
+    verbose: isDebug(values),
+  };
 }
 
 /** Connects and logs in. Questions are asked by `asker`. Rejects with the `SshError` that ended the connection. */

@@ -8,7 +8,7 @@ import { oneLine } from "../one-line.ts";
 import { FAILURE, say } from "../say.ts";
 import { openAsker } from "../terminal/asker.ts";
 import type { Background } from "./background.ts";
-import { logIn } from "./connection.ts";
+import { logIn, masterOptions } from "./connection.ts";
 import { defaultEnvironment } from "./environment.ts";
 import { type ForwardArgument, forwardsOf } from "./forward-arguments.ts";
 import { startForwards, untilForwardsIdle } from "./forwards.ts";
@@ -72,20 +72,14 @@ async function connected(what: Run): Promise<number> {
 async function byMaster(what: Run, forwards: readonly ForwardArgument[]): Promise<number | undefined> {
   const { words, config } = what;
   const { stdioTarget } = words;
-  const { controlPath, controlMaster, forwardAgent, sessionType } = config.values;
   // Loaded on demand: most commands share no connection.
   const { runByMaster } = await import("./master/run-by-master.ts");
   return runByMaster(
     {
-      controlPath,
-      controlMaster,
+      ...masterOptions(config.values, words),
       onlyMaster: words.controlCommand === "proxy",
       forwards,
       stdioTarget,
-      namesHostKeys: words.hostKeys.length > 0 || words.knownHosts !== undefined,
-      forwardsAgent: forwardAgent === true ? Boolean(process.env.SSH_AUTH_SOCK) : typeof forwardAgent === "string",
-      hasSession: sessionType !== "none",
-      verbose: isDebug(config.values),
     },
     {
       session: (client) => {

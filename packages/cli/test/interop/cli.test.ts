@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ import { generateEd25519 } from "@nacre/keys";
 import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, containerExec, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -219,6 +219,35 @@ describe("a terminal", () => {
     expect(await terminal.until("logged in\r\n")).toBe("\r\n");
     expect(await terminal.closed).toBe(0);
     expect(readFileSync(known, "utf8")).toContain("ssh-ed25519");
+  });
+
+  test("opens and cancels a forward at the command line of ~C", async () => {
+    const port = await freePort();
+    const words = ["-o", "EnableEscapeCommandline=yes", ...login];
+    const terminal = new TestTerminal(`${quoted(commandLine(words))}; echo "status $?"`);
+    terminal.type("echo $((40 + 2))\r");
+    await terminal.until("42\r\n");
+    const enter = async (line: string, said: string): Promise<void> => {
+      terminal.type("\r~C");
+      await terminal.until("ssh> ");
+      terminal.type(`${line}\r`);
+      await terminal.until(said);
+    };
+    const reached = (): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = connect(port, "127.0.0.1", () => resolve(true));
+        socket.on("error", () => resolve(false));
+        onTestFinished(() => void socket.destroy());
+      });
+    await enter(`-L${port}:127.0.0.1:1`, "Forwarding port.");
+    expect(await reached()).toBe(true);
+    await enter(`-KL${port}`, "Canceled forwarding.");
+    expect(await reached()).toBe(false);
+    // Keys go to the server again.
+    terminal.type("echo $((50 + 5)); exit 3\r");
+    await terminal.until("55\r\n");
+    await terminal.until("status 3\r\n");
+    await terminal.closed;
   });
 
   test("is closed by ~. when the command hangs", async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -174,6 +174,28 @@ describe("a master of OpenSSH", () => {
     const child = start(["sftp", "-S", program, "-o", `ControlPath=${master.path}`, "-b", "-", "alice@127.0.0.1"]);
     child.stdin.end("pwd\n");
     expect(output(await ended(child))).toMatchObject({ status: 0, stdout: expect.stringContaining("/home/alice") });
+  });
+
+  test("carries copies and file sessions of nacre without another login", async () => {
+    const before = await logins();
+    const master = await openSshMaster();
+    const options = [
+      "-P",
+      `${sshd.port}`,
+      "-o",
+      `ControlPath=${master.path}`,
+      ...unable.filter((_, at) => at < 4 || at > 5),
+    ];
+    const sent = new Uint8Array(300_000).fill(7);
+    const [from, back] = [join(folder, "sent"), join(folder, "back")];
+    writeFileSync(from, sent);
+    expect(output(await nacre(["cp", ...options, from, "alice@127.0.0.1:by-master"]))).toMatchObject({ status: 0 });
+    expect(output(await nacre(["cp", ...options, "alice@127.0.0.1:by-master", back]))).toMatchObject({ status: 0 });
+    expect(readFileSync(back).equals(sent)).toBe(true);
+    const session = await nacre(["sftp", ...options, "-b", "-", "alice@127.0.0.1"], "pwd\n");
+    expect(output(session)).toMatchObject({ status: 0, stdout: expect.stringContaining("/home/alice") });
+    expect((await logins()) - before).toBe(1);
+    expect((await master.nacre(["-O", "check"])).status).toBe(0);
   });
 
   test("carries 100 MiB each way, and several calls at once", async () => {

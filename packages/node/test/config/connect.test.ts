@@ -321,3 +321,31 @@ test("login methods are those that the file leaves", async () => {
   await using ssh = await connect("db", { config: both, password: "x" });
   expect(await output(ssh)).toContain("hi");
 });
+
+describe("ChannelTimeout", () => {
+  const hanging = { session: () => new Promise<never>(() => {}) };
+
+  test("closes an idle command, by the file or by the option in code", async () => {
+    const { block } = await started(hanging);
+    const config = await configFile(`Host db\n${block}ChannelTimeout none\n`);
+    await using ssh = await connect("db", { config, channelTimeouts: { "session:command": 20 } });
+    await expect(ssh.exec("hangs")).rejects.toMatchObject({ code: "channel-idle" });
+    // The connection stays.
+    await expect(ssh.exec("hangs")).rejects.toMatchObject({ code: "channel-idle" });
+    const timed = await configFile(`Host db\n${block}ChannelTimeout session=1h session:command=1\n`);
+    await using other = await connect("db", { config: timed });
+    await expect(other.exec("hangs")).rejects.toMatchObject({
+      message: expect.stringContaining("on a channel of type session:command (`channelTimeouts`)"),
+    });
+  });
+
+  test("closes no channel of a jump host", async () => {
+    const jump = await started();
+    const { block } = await started(hanging);
+    const config = await configFile(
+      `Host jump\n${jump.block}ChannelTimeout *=1\nHost db\n${block}ProxyJump jump\nChannelTimeout session:command=2\n`,
+    );
+    await using ssh = await connect("db", { config });
+    await expect(ssh.exec("hangs")).rejects.toMatchObject({ code: "channel-idle" });
+  });
+});

@@ -8,16 +8,13 @@ import { reachMaster } from "./control-socket.ts";
 import { type RequestedForward, requestForwards } from "./forwards.ts";
 import { dialByMaster, type RunStdio, runStdioOver } from "./stdio-by-master.ts";
 
-/** What decides about a master, and what it is asked for. */
-export interface MasterArguments {
+/** What decides about a master. */
+export interface MasterOptions {
   /** Path of the control socket; `undefined` for none. */
   readonly controlPath: string | undefined;
   readonly controlMaster: "no" | "yes" | "ask" | "auto" | "autoask";
   /** Whether the connection must be that of a master (`-O proxy`). */
   readonly onlyMaster: boolean;
-  readonly forwards: readonly RequestedForward[];
-  /** Target of `-W`. */
-  readonly stdioTarget: ForwardTarget | undefined;
   /** Whether the words name the host keys to accept. A master does not tell its server's. */
   readonly namesHostKeys: boolean;
   /** Whether an agent is to be forwarded. */
@@ -26,6 +23,13 @@ export interface MasterArguments {
   readonly hasSession: boolean;
   /** Whether to print the lines of `-v`. */
   readonly verbose: boolean;
+}
+
+/** What decides about a master, and what it is asked for. */
+export interface MasterArguments extends MasterOptions {
+  readonly forwards: readonly RequestedForward[];
+  /** Target of `-W`. */
+  readonly stdioTarget: ForwardTarget | undefined;
 }
 
 /** What runs over the connection of a master. */
@@ -43,12 +47,8 @@ export interface MasterWork {
  * what a master does not carry. Then it has said why, where ssh(1) does.
  */
 export async function runByMaster(words: MasterArguments, work: MasterWork): Promise<number | undefined> {
-  const { controlPath: path, stdioTarget } = words;
-  if (path === undefined || !mayUseMaster(words)) return undefined;
-  const run = await explained(path, async () => {
-    const master = await masterAt(path, words);
-    if (master === undefined) return undefined;
-    if (words.verbose) say(`debug1: auto-mux: Trying existing master at '${escapeText(path)}'`);
+  const { stdioTarget } = words;
+  const run = await withMaster(words, async (master) => {
     if (!(await openForwards(master, words))) return undefined;
     if (stdioTarget !== undefined) {
       const socket = await dialByMaster(master, stdioTarget);
@@ -60,22 +60,23 @@ export async function runByMaster(words: MasterArguments, work: MasterWork): Pro
   return run?.();
 }
 
-/**
- * ssh(1) with ControlMaster=yes connects in order to become a master. A forwarded agent would need opens of the server, which a master
- * keeps to itself. `-O proxy` always asks for the master.
- */
-function mayUseMaster({ onlyMaster, controlMaster, namesHostKeys, forwardsAgent }: MasterArguments): boolean {
-  if (namesHostKeys && onlyMaster)
-    say("nacre: a master does not tell the host key of its server; remove --host-key and --known-hosts");
-  // rule: master-host-keys
-  if (namesHostKeys) return false;
-  return onlyMaster || (!forwardsAgent && controlMaster !== "yes" && controlMaster !== "ask");
+/** Resolves with a client over the connection of a master, or as `runByMaster` does. Its first session is open. */
+export function clientByMaster(options: MasterOptions): Promise<Client | undefined> {
+  return withMaster(options, (master) => clientOf(master, true));
 }
 
-/** Calls `work`. Prints the error of a master that fails, and resolves with `undefined` then. */
-async function explained<T>(path: string, work: () => Promise<T>): Promise<T | undefined> {
+/** Calls `work` with the master, if there is one that may be used. Prints why not, and the error of a master that fails. */
+async function withMaster<T>(
+  options: MasterOptions,
+  work: (master: Master) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const { controlPath: path, verbose } = options;
+  if (path === undefined || !mayUseMaster(options)) return undefined;
   try {
-    return await work();
+    const master = await masterAt(path, options);
+    if (master === undefined) return undefined;
+    if (verbose) say(`debug1: auto-mux: Trying existing master at '${escapeText(path)}'`);
+    return await work(master);
   } catch (error) {
     if (!(error instanceof SshError) || error.code === "usage") throw error;
     say(`nacre: ${oneLine(escapeText(`the master at ${path}: ${error.message}`))}`);
@@ -83,7 +84,19 @@ async function explained<T>(path: string, work: () => Promise<T>): Promise<T | u
   }
 }
 
-async function masterAt(path: string, { onlyMaster, controlMaster }: MasterArguments): Promise<Master | undefined> {
+/**
+ * ssh(1) with ControlMaster=yes connects in order to become a master. A forwarded agent would need opens of the server, which a master
+ * keeps to itself. `-O proxy` always asks for the master.
+ */
+function mayUseMaster({ onlyMaster, controlMaster, namesHostKeys, forwardsAgent }: MasterOptions): boolean {
+  if (namesHostKeys && onlyMaster)
+    say("nacre: a master does not tell the host key of its server; remove --host-key and --known-hosts");
+  // rule: master-host-keys
+  if (namesHostKeys) return false;
+  return onlyMaster || (!forwardsAgent && controlMaster !== "yes" && controlMaster !== "ask");
+}
+
+async function masterAt(path: string, { onlyMaster, controlMaster }: MasterOptions): Promise<Master | undefined> {
   const master = await reachMaster(path);
   if (!("message" in master)) return master;
   // A socket that is missing or left over from a master is usual, unless ControlMaster=no says that there is one.
