@@ -58,8 +58,8 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   readonly engine: Engine<E>;
   /** Whether this side opens sessions only, and sends no global requests: the server may be false. */
   isRestricted = false;
-  /** Called with each channel that opens, and its type. Returns who learns when it is used. */
-  watch: ((channel: Channel, channelType: string) => ChannelWatcher) | undefined;
+  /** Called with each channel that opens. Returns who learns when it is used. */
+  watch: ((channel: Channel) => ChannelWatcher) | undefined;
   readonly #side: MuxSide<E>;
   /** Acceptors of the peer's channel opens, by channel type. */
   readonly #acceptors = new Map<string, ChannelAcceptor>();
@@ -228,7 +228,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
 
   #addChannel(id: number): Channel {
     const channel = new Channel(this.engine, id);
-    channel.watcher = this.watch?.(channel, this.engine.machine.connection.channelType(id)!);
+    channel.watcher = this.watch?.(channel);
     this.#channels[id] = channel;
     return channel;
   }

@@ -53,7 +53,8 @@ class IdleChannels implements ClientPart {
     const { global = 0, ...timeouts } = options.channelTimeouts!;
     this.#timeouts = Object.entries(timeouts);
     this.#global = global || Infinity;
-    mux.watch = (channel, channelType) => {
+    mux.watch = (channel) => {
+      const channelType = mux.engine.machine.connection.channelType(channel.id)!;
       const watched = new WatchedChannel(this, channel, NAMES[channelType] ?? channelType);
       this.#channels.add(watched);
       void channel.ended.then(() => this.#channels.delete(watched));
