@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import { buffer } from "node:stream/consumers";
 import { SshError } from "@nacre/wire";
 import { describe, expect, test, vi } from "vitest";
@@ -8,6 +9,8 @@ import type { ForwardArgument } from "../src/ssh/forward-arguments.ts";
 import type { OpenForward } from "../src/ssh/forwards.ts";
 import { SessionLevel } from "../src/ssh/log-level.ts";
 import { read } from "./reading.ts";
+
+const nothing = async (): Promise<void> => {};
 
 const NO_TARGETS: EscapeTargets = {
   client: { close: async () => {}, rekey: () => {} },
@@ -27,8 +30,7 @@ function openForward(
 ): OpenForward {
   const { port, path } = listen;
   const host = path === undefined ? "localhost" : undefined;
-  const close = async (): Promise<void> => {};
-  const forward = { host, port, path, connections, close, [Symbol.asyncDispose]: close };
+  const forward = { host, port, path, connections, close: nothing, [Symbol.asyncDispose]: nothing };
   return { argument: { option, listen, target: undefined }, forward };
 }
 
@@ -104,11 +106,9 @@ test("escapes act as those of ssh, with another character too", async () => {
 });
 
 test("keys wait while ~C asks for a line", async () => {
-  let leave = (): void => {};
-  const asked = new Promise<void>((resolve) => {
-    leave = resolve;
-  });
-  const targets = { ...NO_TARGETS, commandLine: () => asked };
+  const leave = new EventEmitter();
+  const commandLine = async (): Promise<void> => void (await once(leave, "line"));
+  const targets = { ...NO_TARGETS, commandLine };
   const keys = new EscapeKeys(0x7e, escapeActions(0x7e, targets));
   const sent: string[] = [];
   keys.on("data", (chunk: Buffer) => sent.push(chunk.toString()));
@@ -116,14 +116,14 @@ test("keys wait while ~C asks for a line", async () => {
   keys.write("id\r");
   await new Promise((resolve) => setImmediate(resolve));
   expect(sent.join("")).toBe("ls\r");
-  leave();
+  leave.emit("line");
   await expect.poll(() => sent.join("")).toBe("ls\rpwd\rid\r");
 });
 
 test("a session of a master has no escapes that act on the connection", async () => {
   const show = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-  const commandLine = () => Promise.reject(new Error("asked"));
-  const keys = new EscapeKeys(0x7e, escapeActions(0x7e, { ...NO_TARGETS, commandLine, isShared: true }));
+  const targets = { ...NO_TARGETS, commandLine: nothing, isShared: true };
+  const keys = new EscapeKeys(0x7e, escapeActions(0x7e, targets));
   const sent = buffer(keys);
   keys.end("~C~v~V~&~?");
   expect((await sent).toString()).toBe("");
@@ -140,24 +140,25 @@ test("~v and ~V change the log level step by step, and stop at the ends", () => 
   expect(steps).toEqual(["VERBOSE", "DEBUG", "DEBUG2", "DEBUG3", "DEBUG3", "DEBUG2"]);
 });
 
-describe("the command line of ~C", () => {
-  async function entered(...lines: readonly string[]): Promise<{ said: string[]; open: string[] }> {
-    const said: string[] = [];
-    const forwards = [openForward("-L", { port: 80 }), openForward("-D", { port: 81 })];
-    for (const line of lines)
-      await runEscapeCommand(line, {
-        forwards,
-        gatewayPorts: false,
-        openForward: async (argument) => (argument.listen.port === 1 ? undefined : { ...forwards[0]!, argument }),
-        print: (text) => void said.push(text),
-      });
-    const open = forwards.map(({ argument: { option, listen, target } }) => {
-      const place = target && ` ${target.host ?? target.path}`;
-      return `${option} ${listen.host ?? ""}:${listen.port ?? listen.path}${place ?? ""}`;
+/** Runs lines at the command line of a session with two forwards. Port 1 cannot be listened at. */
+async function entered(...lines: readonly string[]): Promise<{ said: string[]; open: string[] }> {
+  const said: string[] = [];
+  const forwards = [openForward("-L", { port: 80 }), openForward("-D", { port: 81 })];
+  for (const line of lines)
+    await runEscapeCommand(line, {
+      forwards,
+      gatewayPorts: false,
+      openForward: async (argument) => (argument.listen.port === 1 ? undefined : { ...forwards[0]!, argument }),
+      print: (text) => void said.push(text),
     });
-    return { said, open };
-  }
+  const open = forwards.map(({ argument: { option, listen, target } }) => {
+    const place = target && ` ${target.host ?? target.path}`;
+    return `${option} ${listen.host ?? ""}:${listen.port ?? listen.path}${place ?? ""}`;
+  });
+  return { said, open };
+}
 
+describe("the command line of ~C", () => {
   test.each<[string, string, string[]]>([
     ["-L8080:web:80", "Forwarding port.", ["-L :80", "-D :81", "-L :8080 web"]],
     [" L 127.0.0.1:8080:web:80", "Forwarding port.", ["-L :80", "-D :81", "-L 127.0.0.1:8080 web"]],

@@ -69,8 +69,8 @@ export function settingsForFiles(place: Destination, words: readonly CommandLine
 }
 
 /**
- * Reads the configuration of a place, for `nacre cp` and `nacre sftp`, and connects: through a master, or with a login. `asks` is whether questions may be asked.
- * Rejects like `logIn`.
+ * Reads the configuration of a place, for `nacre cp` and `nacre sftp`, and connects: through a master, or with a login. `asks` is whether
+ * questions may be asked. Rejects like `logIn`.
  */
 export async function logInAt(
   place: Destination,

@@ -85,7 +85,7 @@ export function escapeActions(escape: number, targets: EscapeTargets): EscapeAct
   ]);
 }
 
-/** Prints lines on a terminal in raw mode, whatever the log level. */
+/** Prints lines on a terminal in raw mode, at any log level. */
 function print(...lines: readonly string[]): void {
   process.stderr.write(lines.map((line) => `${line}\r\n`).join(""));
 }

@@ -11,7 +11,7 @@ import type { Background } from "./background.ts";
 import { logIn, masterOptions } from "./connection.ts";
 import { defaultEnvironment } from "./environment.ts";
 import { type ForwardArgument, forwardsOf } from "./forward-arguments.ts";
-import { startForwards, untilForwardsIdle } from "./forwards.ts";
+import { type OpenForward, startForwards, untilForwardsIdle } from "./forwards.ts";
 import { openKeyLog } from "./key-log.ts";
 import { isDebug, isVerbose, SessionLevel } from "./log-level.ts";
 import { type MessageContext, sshMessages } from "./messages.ts";
@@ -144,6 +144,8 @@ async function useConnection(
     signal: stop.signal,
   };
   const starting = startForwards(client, wanted, { ...setup, exitOnFailure: values.exitOnForwardFailure });
+  const openForward = async (argument: ForwardArgument): Promise<OpenForward | undefined> =>
+    (await startForwards(client, [argument], { ...setup, exitOnFailure: false }))[0];
   // Without this, socket files of listeners would remain.
   const close = async (): Promise<void> => {
     stop.abort();
@@ -174,14 +176,14 @@ async function useConnection(
         return `LogLevel ${level.logLevel}`;
       },
       runLine: values.enableEscapeCommandline
-        ? async (line) => {
-            // Loaded on demand: few sessions have a command line.
-            const { runEscapeCommand } = await import("./escape-command-line.ts");
-            const { gatewayPorts } = values;
-            const openForward = async (argument: ForwardArgument) =>
-              (await startForwards(client, [argument], { ...setup, exitOnFailure: false }))[0];
-            await runEscapeCommand(line, { forwards, openForward, gatewayPorts, print: say });
-          }
+        ? // Loaded on demand: few sessions have a command line.
+          async (line) =>
+            (await import("./escape-command-line.ts")).runEscapeCommand(line, {
+              forwards,
+              openForward,
+              gatewayPorts: values.gatewayPorts,
+              print: say,
+            })
         : undefined,
     };
     const status = await runRemote(client, values, command, { ...session, ...escapes });

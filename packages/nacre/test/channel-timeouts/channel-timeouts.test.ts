@@ -24,7 +24,7 @@ class Timed {
   #opened = 0;
 
   constructor(timeouts: Readonly<Record<string, number>>) {
-    this.loose = looseMux({ channels: { "forwarded-tcpip": (open) => void this.accept(open.accept()!) } });
+    this.loose = looseMux({ channels: { "forwarded-tcpip": (open) => this.accept(open.accept()!) } });
     this.part = channelTimeouts.begin({ options: { channelTimeouts: timeouts }, mux: this.loose.mux } as never);
   }
 
@@ -186,7 +186,7 @@ describe("channelTimeouts", () => {
   });
 
   it.each([{ session: -1 }, { session: "1" }, { session: Number.NaN }])("refuses %j", (timeouts) => {
-    const { check } = channelTimeouts.options.channelTimeouts;
-    expect(() => check!(timeouts as never)).toThrow("`channelTimeouts` must have milliseconds");
+    const row = channelTimeouts.options.channelTimeouts;
+    expect(() => row.check!(timeouts as never)).toThrow("`channelTimeouts` must have milliseconds");
   });
 });
