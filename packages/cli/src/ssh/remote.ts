@@ -48,6 +48,7 @@ export async function runRemote(
       ? client.subsystem(command, options)
       : client.spawn(command, options));
   const terminal = hasPty && hasInput ? useTerminal(remote) : UNUSED;
+  const over = new AbortController();
   try {
     if (!hasInput) {
       remote.stdin.end();
@@ -59,7 +60,7 @@ export async function runRemote(
           client,
           remote,
           suspend: () => suspend(terminal),
-          commandLine: runLine && (() => atCommandLine(terminal, keys, runLine)),
+          commandLine: runLine && (() => atCommandLine(terminal, keys, over.signal, runLine)),
         }),
       );
       keys.pipe(remote.stdin);
@@ -84,6 +85,7 @@ export async function runRemote(
     const [exit] = await Promise.race([ended, inputFailed]);
     return statusOf(exit);
   } finally {
+    over.abort();
     terminal.restore();
     stdin.unpipe();
     stdin.pause();
@@ -119,10 +121,11 @@ function suspend({ use, restore }: LocalTerminal): void {
   process.kill(process.pid, "SIGTSTP");
 }
 
-/** Asks for a line at the terminal and runs it. Keys for the session wait meanwhile. */
+/** Asks for a line at the terminal and runs it. Keys for the session wait meanwhile. Stops to ask when the session is over. */
 async function atCommandLine(
   { use, restore }: LocalTerminal,
   keys: EscapeKeys,
+  over: AbortSignal,
   run: (line: string) => Promise<void>,
 ): Promise<void> {
   const { stdin } = process;
@@ -131,17 +134,20 @@ async function atCommandLine(
   stdin.pause();
   restore();
   const asker = openTerminal();
+  const close = (): string => asker?.close() ?? "";
+  over.addEventListener("abort", close, { once: true });
   try {
     await run((await asker?.ask("\r\nssh> ", { echo: true })) ?? "");
   } catch (error) {
     // ^C and ^D leave the command line.
     if (!(error instanceof SshError) || error.code !== "auth-cancelled") throw error;
-  } finally {
-    const typedAhead = asker?.close() ?? "";
-    use();
-    if (typedAhead !== "") keys.write(typedAhead);
-    stdin.pipe(keys);
   }
+  if (over.aborted) return;
+  over.removeEventListener("abort", close);
+  const typedAhead = close();
+  use();
+  if (typedAhead !== "") keys.write(typedAhead);
+  stdin.pipe(keys);
 }
 
 /** Sets the local terminal to raw mode and forwards changes of its window size. */

@@ -244,8 +244,13 @@ describe("a terminal", () => {
     await enter(`-KL${port}`, "Canceled forwarding.");
     expect(await reached()).toBe(false);
     // Keys go to the server again.
-    terminal.type("echo $((50 + 5)); exit 3\r");
+    const over = `/tmp/nacre-over-${port}`;
+    terminal.type(`echo $((50 + 5)); until test -e ${over}; do sleep 0.1; done; exit 3\r`);
     await terminal.until("55\r\n");
+    terminal.type("\r~C");
+    await terminal.until("ssh> ");
+    // The session ends while a line is asked for.
+    await containerExec(["touch", over]);
     await terminal.until("status 3\r\n");
     await terminal.closed;
   });
