@@ -67,10 +67,9 @@ const IGNORE_ALL: ChannelHandler = { data() {}, writable() {}, eof() {}, request
 export class Channel {
   /** Local channel number. Numbers of closed channels are used again, the one free for longest first. */
   readonly id: number;
-  /** Set by `Mux.watch`. */
-  watcher: ChannelWatcher | undefined;
   #handler: ChannelHandler | undefined;
   readonly #host: ChannelHost;
+  readonly #watcher: ChannelWatcher | undefined;
   /** Callers waiting for the reply to a request. */
   #waiting: readonly PendingReply[] = [];
   /** Callers waiting for the end of the channel. */
@@ -82,9 +81,10 @@ export class Channel {
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #end: ChannelEnd | undefined;
 
-  constructor(host: ChannelHost, id: number) {
+  constructor(host: ChannelHost, id: number, watch?: (channel: Channel) => ChannelWatcher) {
     this.#host = host;
     this.id = id;
+    this.#watcher = watch?.(this);
   }
 
   /** Handler of this channel's events. Setting it replays the events that arrived earlier. */
@@ -124,7 +124,7 @@ export class Channel {
     if (this.#end !== undefined) throw this.#closedError();
     if (this.#input !== "flows") return 0;
     const taken = this.#host.machine.connection.write(this.id, bytes, stream);
-    if (taken > 0) this.watcher?.used();
+    if (taken > 0) this.#watcher?.used();
     this.#host.touch();
     return taken;
   }
@@ -185,7 +185,7 @@ export class Channel {
    * granting reply, and `end` waits for it, unless the peer is known to bear early input: ProFTPD's mod_sftp disconnects on it.
    */
   async start(type: string, data: Uint8Array): Promise<void> {
-    this.watcher?.started(type, data);
+    this.#watcher?.started(type, data);
     if (!bearsEarlyMessages(this.peerVersion)) this.#input = "waits";
     await this.request(type, data);
     if (this.#input === "flows") return;
@@ -213,7 +213,13 @@ export class Channel {
     this.#host.touch();
   }
 
-  /** Handles the reply to one of our requests. The mux calls this and `onClosed`. */
+  /** Handles data of the peer. The mux calls this and the next two methods. */
+  onData(stream: number, bytes: Bytes): void {
+    this.#watcher?.used();
+    this.handler.data(stream, bytes);
+  }
+
+  /** Handles the reply to one of our requests. */
   onReply(request: number, success: boolean): void {
     this.#waiting.find(({ id }) => id === request)?.resolve(success);
     this.#waiting = this.#waiting.filter(({ id }) => id !== request);

@@ -127,12 +127,9 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
       case "eof":
         try {
           const channel = this.#channels[event.channel];
-          const handler = channel?.handler;
-          if (event.type === "data") {
-            channel?.watcher?.used();
-            handler?.data(event.stream, event.data);
-          } else if (event.type === "writable") handler?.writable();
-          else handler?.eof();
+          if (event.type === "data") channel?.onData(event.stream, event.data);
+          else if (event.type === "writable") channel?.handler.writable();
+          else channel?.handler.eof();
         } catch (thrown) {
           leaveUncaught(thrown);
         }
@@ -227,8 +224,7 @@ export class Mux<E extends SessionEvent> implements EngineHandler<E>, PeerAsks {
   }
 
   #addChannel(id: number): Channel {
-    const channel = new Channel(this.engine, id);
-    channel.watcher = this.watch?.(channel);
+    const channel = new Channel(this.engine, id, this.watch);
     this.#channels[id] = channel;
     return channel;
   }
