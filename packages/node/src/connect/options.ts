@@ -234,9 +234,9 @@ export function isStream(value: unknown): value is NodeDuplex {
 }
 
 /**
- * Options of a jump host: those of `connect`. A jump host opens no session. It inherits the destination's options about this machine, such
- * as `agent`, `knownHosts` and `limits`, unless it sets its own. Options for one host or login are never inherited, as in `ssh -J`: `port`,
- * `user`, `identities`, `password`, `prompts`, `hostKey`, `unknownHost`, …
+ * Options of a jump host: those of `connect`. A jump host opens no session, and its channel has no timeout. It inherits the destination's
+ * options about this machine, such as `agent`, `knownHosts` and `limits`, unless it sets its own. Options for one host or login are never
+ * inherited, as in `ssh -J`: `port`, `user`, `identities`, `password`, `prompts`, `hostKey`, `unknownHost`, …
  */
 export type HopOptions = Omit<ConnectOptions, "via" | "earlyChannel" | "reconnect" | "jumpOptions" | "channelTimeouts">;
 

@@ -33,11 +33,8 @@ function checkTimeouts(timeouts: ChannelTimeoutsOptions["channelTimeouts"] = {})
 /** The longest time of `setTimeout`, in milliseconds. */
 const MAX_WAIT = 0x7fff_ffff;
 
-/** Names of types in ssh_config that are not those of the protocol. */
-const NAMES: Readonly<Record<string, string>> = {
-  "auth-agent@openssh.com": "agent-connection",
-  "agent-connect": "agent-connection",
-};
+/** Types of channels to a forwarded agent, which have one name in ssh_config. */
+const TO_AGENT = /^(?:auth-agent@openssh\.com|agent-connect)$/;
 
 /** The open channels of a connection. One timer waits for the first of them that may expire. */
 class IdleChannels implements ClientPart {
@@ -55,7 +52,7 @@ class IdleChannels implements ClientPart {
     this.#global = global || Infinity;
     mux.watch = (channel) => {
       const channelType = mux.engine.machine.connection.channelType(channel.id)!;
-      const watched = new WatchedChannel(this, channel, NAMES[channelType] ?? channelType);
+      const watched = new WatchedChannel(this, channel, TO_AGENT.test(channelType) ? "agent-connection" : channelType);
       this.#channels.add(watched);
       void channel.ended.then(() => this.#channels.delete(watched));
       watched.used();
@@ -78,6 +75,7 @@ class IdleChannels implements ClientPart {
     return milliseconds || Infinity;
   }
 
+  /** Notes that a channel is used. Returns the time. */
   used(): number {
     this.#lastUsed = performance.now();
     return this.#lastUsed;
@@ -110,6 +108,7 @@ class IdleChannels implements ClientPart {
   }
 }
 
+/** A channel, and when it was last used. */
 class WatchedChannel implements ChannelWatcher {
   lastUsed = 0;
   /** Milliseconds. */
@@ -141,6 +140,7 @@ class WatchedChannel implements ChannelWatcher {
     this.#idle.wait(this);
   }
 
+  /** Closes the channel. */
   expire(now: number): void {
     const seconds = Math.round((now - this.lastUsed) / 1000);
     const text = `no data for ${seconds} s on a channel of type ${escapeText(this.#type)} (\`channelTimeouts\`)`;
