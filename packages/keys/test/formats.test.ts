@@ -77,8 +77,8 @@ describe("signature blobs", () => {
     ["rsa-sha2-512", rsaSha2_256],
   ])("a signature that names %s is invalid under the other algorithm", (name, other) => {
     const signature = key.sign(name, data, random);
-    expect(other.verify(blob, data, signature)).toBe(false);
-    expect(other.verify(blob, data, named(other.name, signatureBlob(signature)))).toBe(false);
+    expect(other.verify(blob, data, signature)).toBeUndefined();
+    expect(other.verify(blob, data, named(other.name, signatureBlob(signature)))).toBeUndefined();
   });
 
   test("ssh-rsa is not accepted as a signature algorithm", () => {
@@ -86,7 +86,7 @@ describe("signature blobs", () => {
     expect(defaultSignatureAlgorithms.map(({ name }) => name)).not.toContain("ssh-rsa");
     expect(
       rsaSha2_256.verify(blob, data, named("ssh-rsa", signatureBlob(key.sign("rsa-sha2-256", data, random)))),
-    ).toBe(false);
+    ).toBeUndefined();
   });
 
   test("a key rejects signature algorithms of other formats", () => {
