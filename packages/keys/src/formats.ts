@@ -1,3 +1,4 @@
+import { type Certificate, certifiedAlgorithm, readCertificate } from "./certificate.ts";
 import {
   ecdsaNistp256,
   ecdsaNistp256Maker,
@@ -11,10 +12,12 @@ import { ed25519, ed25519Maker } from "./ed25519.ts";
 import type { Ed25519Values } from "./ed25519-format.ts";
 import type { KeyMaker, PrivateKey, PrivateKeyFields, SignatureAlgorithm } from "./key.ts";
 import { findKeyFormat } from "./key-format.ts";
+import { defaultKeyFormats } from "./public-formats.ts";
 import { rsaMaker, rsaSha2_256, rsaSha2_512 } from "./rsa.ts";
 import type { RsaFields } from "./rsa-format.ts";
+import { skEcdsaNistp256, skEd25519, webauthnSkEcdsaNistp256 } from "./sk.ts";
 
-/** All signature algorithms of this package, in OpenSSH's order of preference. */
+/** All signature algorithms of plain keys in this package, in OpenSSH's order of preference. */
 export const defaultSignatureAlgorithms: readonly SignatureAlgorithm[] = [
   ed25519,
   ecdsaNistp256,
@@ -22,7 +25,16 @@ export const defaultSignatureAlgorithms: readonly SignatureAlgorithm[] = [
   ecdsaNistp521,
   rsaSha2_512,
   rsaSha2_256,
+  skEd25519,
+  skEcdsaNistp256,
+  webauthnSkEcdsaNistp256,
 ];
+
+/** Those of certificates: one for each of {@link defaultSignatureAlgorithms}. */
+export const defaultCertificateAlgorithms: readonly SignatureAlgorithm[] =
+  /* @__PURE__ */ defaultSignatureAlgorithms.map((one) =>
+    certifiedAlgorithm(one, defaultKeyFormats, defaultSignatureAlgorithms),
+  );
 
 const MAKERS: readonly KeyMaker[] = [
   ed25519Maker,
@@ -31,6 +43,15 @@ const MAKERS: readonly KeyMaker[] = [
   ecdsaNistp521Maker,
   rsaMaker,
 ];
+
+/**
+ * Parses a certificate and verifies the signature of its authority, with the formats and algorithms of this package. One by SHA-1, which is
+ * none of them, is not verified (`isVerified`). Throws `key-unsupported` for another format, `key-malformed` for invalid fields and an
+ * invalid signature, and `key-weak`.
+ */
+export function parseCertificate(blob: Uint8Array): Certificate {
+  return readCertificate(blob, defaultKeyFormats, defaultSignatureAlgorithms);
+}
 
 /** Private values of a key of this package's formats. Secret: never log them. */
 export type PrivateKeyValues = Ed25519Values | EcdsaValues | RsaFields;

@@ -1,4 +1,13 @@
 export {
+  type Certificate,
+  type CertificateType,
+  certificateKey,
+  certifiedPrivateKey,
+  FOREVER,
+  isCertified,
+} from "./certificate.ts";
+export { type CertificateProblem, type CertificateUse, certificateProblem } from "./certificate-check.ts";
+export {
   ecdsaNistp256,
   ecdsaNistp256Maker,
   ecdsaNistp384,
@@ -12,7 +21,20 @@ export type { EcdsaCurve, EcdsaFields, EcdsaValues } from "./ecdsa-format.ts";
 export { ed25519, ed25519Maker, ed25519PrivateKey, generateEd25519 } from "./ed25519.ts";
 export type { Ed25519Fields, Ed25519Values } from "./ed25519-format.ts";
 export { fingerprint, sha256Fingerprint } from "./fingerprint.ts";
-export { defaultSignatureAlgorithms, type PrivateKeyValues, privateKeyFromFields } from "./formats.ts";
+export {
+  defaultCertificateAlgorithms,
+  defaultSignatureAlgorithms,
+  type PrivateKeyValues,
+  parseCertificate,
+  privateKeyFromFields,
+} from "./formats.ts";
+export {
+  type CertificateOptions,
+  issueCertificate,
+  prepareCertificate,
+  type UnsignedCertificate,
+  USER_PERMISSIONS,
+} from "./issue-certificate.ts";
 export type {
   KeyMaker,
   PrivateKey,
@@ -24,8 +46,10 @@ export type {
 } from "./key.ts";
 export type { KeyFormat, SecretForm } from "./key-format.ts";
 export { modPow } from "./modular.ts";
-export { defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
+export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
 export { rsaMaker, rsaSha2_256, rsaSha2_512 } from "./rsa.ts";
 export type { RsaFields } from "./rsa-format.ts";
 export { generateRsa } from "./rsa-generate.ts";
+export { SIGNATURE_FLAGS } from "./security-key.ts";
 export { readSignature, writeSignature } from "./signature.ts";
+export { skEcdsaNistp256, skEd25519, webauthnSkEcdsaNistp256 } from "./sk.ts";

@@ -1,5 +1,18 @@
 // Keys without their arithmetic: parses and checks keys, and encodes keys and signatures. For packages that bring their own arithmetic.
 export {
+  type Certificate,
+  type CertificateType,
+  certificateKey,
+  certified,
+  certifiedAlgorithm,
+  certifiedName,
+  certifiedPrivateKey,
+  FOREVER,
+  isCertified,
+  readCertificate,
+} from "./certificate.ts";
+export { type CertificateProblem, type CertificateUse, certificateProblem } from "./certificate-check.ts";
+export {
   type EcdsaCurve,
   type EcdsaFields,
   type EcdsaValues,
@@ -33,6 +46,13 @@ export {
 } from "./key.ts";
 export { findKeyFormat, formatName, type KeyFormat, keyReader, readPublicKey, type SecretForm } from "./key-format.ts";
 export { isPrivateKey } from "./private-key.ts";
-export { defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
+export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
 export { type RsaFields, rsaFormat, rsaPrivateKeyWith } from "./rsa-format.ts";
+export {
+  SIGNATURE_FLAGS,
+  securityKeyAlgorithm,
+  skEcdsaNistp256Format,
+  skEd25519Format,
+  webauthnAlgorithm,
+} from "./security-key.ts";
 export { readSignature } from "./signature.ts";

@@ -1,4 +1,5 @@
 import type { Bytes, RandomSource } from "@nacre/wire";
+import type { Certificate } from "./certificate.ts";
 
 /** The names of a signature algorithm. They differ for certificates. */
 export interface SignatureNames {
@@ -30,6 +31,8 @@ export interface SignatureFacts {
   readonly counter?: number;
   /** Origin of the page that asked for the signature, such as `"https://example.org"`. */
   readonly origin?: string;
+  /** The certificate, if the key was in one. Its authority's signature is verified, if `isVerified` says so, and nothing else. */
+  readonly certificate?: Certificate;
 }
 
 /** The facts of a signature that tells nothing more. */

@@ -1,5 +1,5 @@
 import { defaultKeyFormats, findKeyFormat, type PrivateKeyFields, type SecretForm } from "@nacre/keys/internal";
-import { Reader, Writer } from "@nacre/wire";
+import { Reader, SshError, Writer } from "@nacre/wire";
 import { plainName } from "../constants.ts";
 
 /** Key in a request that adds it to an agent (RFC 9987 §3.2). Secret: never log it. */
@@ -20,12 +20,6 @@ export type AddedKey =
       readonly flags: number;
       readonly keyHandle: Uint8Array;
     };
-
-/** Number of strings in the public key blob of each format of security keys, after the format. */
-const SECURITY_KEY_PARTS: ReadonlyMap<string, number> = new Map([
-  ["sk-ssh-ed25519@openssh.com", 2],
-  ["sk-ecdsa-sha2-nistp256@openssh.com", 3],
-]);
 
 /** Writes a key: its format, then the parts that the format has. */
 export function writeAddedKey(writer: Writer, key: AddedKey): void {
@@ -48,11 +42,13 @@ export function writeAddedKey(writer: Writer, key: AddedKey): void {
  */
 export function readAddedKey(reader: Reader): AddedKey {
   const format = reader.name("key format");
-  const parts = SECURITY_KEY_PARTS.get(format);
-  if (parts !== undefined) return readSecurityKey(reader, format, parts);
   const plain = plainName(format);
-  const secret = secretForm(plain);
-  if (format === plain) return { type: "plain", fields: secret.read(reader) };
+  const { secret, publicFields } = findKeyFormat(defaultKeyFormats, plain);
+  if (format === plain) {
+    if (secret === undefined) return readSecurityKey(reader, format, publicFields.length);
+    return { type: "plain", fields: secret.read(reader) };
+  }
+  if (secret === undefined) throw new SshError("key-unsupported", `unsupported key format ${format}`);
   const certificate = reader.string("certificate");
   const inside = new Reader(certificate, "certificate");
   if (inside.name("format") !== format) inside.fail("format", "is not that of the key");

@@ -1,6 +1,8 @@
-import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import {
+  certifiedAlgorithm,
   checkEd25519Key,
+  defaultKeyFormats,
   type EcdsaCurve,
   ecdsaNistp256Format,
   ecdsaNistp384Format,
@@ -13,7 +15,11 @@ import {
   readSignature,
   rsaFormat,
   type SignatureAlgorithm,
+  securityKeyAlgorithm,
+  skEcdsaNistp256Format,
+  skEd25519Format,
   VALID,
+  webauthnAlgorithm,
 } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
 import { base64url } from "./bytes.ts";
@@ -53,6 +59,40 @@ export const ecdsaNistp521: SignatureAlgorithm = ecdsa("sha512", "nistp521", ecd
 export const rsaSha2_256: SignatureAlgorithm = rsa("rsa-sha2-256", "sha256");
 /** rsa-sha2-512 (RFC 8332 §3), on node:crypto. */
 export const rsaSha2_512: SignatureAlgorithm = rsa("rsa-sha2-512", "sha512");
+
+const sha256 = (data: Uint8Array): Uint8Array => createHash("sha256").update(data).digest();
+/** sk-ssh-ed25519@openssh.com (OpenSSH PROTOCOL.u2f), on node:crypto. */
+export const skEd25519: SignatureAlgorithm = securityKeyAlgorithm(
+  skEd25519Format,
+  { format: ed25519Format, algorithm: ed25519 },
+  sha256,
+);
+/** sk-ecdsa-sha2-nistp256@openssh.com (OpenSSH PROTOCOL.u2f), on node:crypto. */
+export const skEcdsaNistp256: SignatureAlgorithm = securityKeyAlgorithm(
+  skEcdsaNistp256Format,
+  { format: ecdsaNistp256Format, algorithm: ecdsaNistp256 },
+  sha256,
+);
+/** webauthn-sk-ecdsa-sha2-nistp256@openssh.com (OpenSSH PROTOCOL.u2f), on node:crypto. */
+export const webauthnSkEcdsaNistp256: SignatureAlgorithm = webauthnAlgorithm(ecdsaNistp256, sha256);
+
+/** All signature algorithms of plain keys, preferred first. */
+export const plainAlgorithms: readonly SignatureAlgorithm[] = [
+  ed25519,
+  ecdsaNistp256,
+  ecdsaNistp384,
+  ecdsaNistp521,
+  rsaSha2_512,
+  rsaSha2_256,
+  skEd25519,
+  skEcdsaNistp256,
+  webauthnSkEcdsaNistp256,
+];
+
+/** Those of certificates: one for each of {@link plainAlgorithms}. */
+export const certificateAlgorithms: readonly SignatureAlgorithm[] = plainAlgorithms.map((one) =>
+  certifiedAlgorithm(one, defaultKeyFormats, plainAlgorithms),
+);
 
 /**
  * Returns a signature algorithm that computes on node:crypto, or on portable code if node:crypto lacks it. `@nacre/keys` validates keys and
