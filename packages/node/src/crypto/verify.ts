@@ -1,8 +1,6 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 import {
-  certifiedAlgorithm,
   checkEd25519Key,
-  defaultKeyFormats,
   type EcdsaCurve,
   ecdsaNistp256Format,
   ecdsaNistp384Format,
@@ -75,24 +73,6 @@ export const skEcdsaNistp256: SignatureAlgorithm = securityKeyAlgorithm(
 );
 /** webauthn-sk-ecdsa-sha2-nistp256@openssh.com (OpenSSH PROTOCOL.u2f), on node:crypto. */
 export const webauthnSkEcdsaNistp256: SignatureAlgorithm = webauthnAlgorithm(ecdsaNistp256, sha256);
-
-/** All signature algorithms of plain keys, preferred first. */
-export const plainAlgorithms: readonly SignatureAlgorithm[] = [
-  ed25519,
-  ecdsaNistp256,
-  ecdsaNistp384,
-  ecdsaNistp521,
-  rsaSha2_512,
-  rsaSha2_256,
-  skEd25519,
-  skEcdsaNistp256,
-  webauthnSkEcdsaNistp256,
-];
-
-/** Those of certificates: one for each of {@link plainAlgorithms}. */
-export const certificateAlgorithms: readonly SignatureAlgorithm[] = plainAlgorithms.map((one) =>
-  certifiedAlgorithm(one, defaultKeyFormats, plainAlgorithms),
-);
 
 /**
  * Returns a signature algorithm that computes on node:crypto, or on portable code if node:crypto lacks it. `@nacre/keys` validates keys and
