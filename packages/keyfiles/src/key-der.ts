@@ -42,7 +42,7 @@ export function readPkcs1(bytes: Uint8Array, makeKey: MakeKey): PrivateKey {
   return key;
 }
 
-/** Reads an ECPrivateKey (RFC 5915 §3). `outerFormat`: from an outer PKCS#8. Throws `file-malformed`, `key-unsupported`, and like `makeKey`. */
+/** Reads an ECPrivateKey (RFC 5915 §3). `outerFormat`: from PKCS#8. Throws `file-malformed`, `key-unsupported`, and like `makeKey`. */
 export function readSec1(bytes: Uint8Array, makeKey: MakeKey, outerFormat?: EcdsaFormat): PrivateKey {
   const outer = new DerReader(bytes, "SEC1");
   const reader = outer.sequence("ECPrivateKey");

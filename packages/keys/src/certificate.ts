@@ -10,7 +10,7 @@ import { formatName, type KeyFormat, keyReader, publicKeyOf, readPublicKey } fro
 /** Whom a certificate names: the user who logs in with it, or the host that has it. */
 export type CertificateType = "user" | "host";
 
-/** A parsed certificate. Its texts come from whoever issued it; escape them before showing them. */
+/** A parsed certificate. Its texts are those of the issuer; escape them before showing them. */
 export interface Certificate {
   /** The whole certificate. */
   readonly blob: Bytes;
@@ -23,7 +23,7 @@ export interface Certificate {
   readonly type: CertificateType;
   /** Name for logs and revocation lists. */
   readonly keyId: string;
-  /** Users or hosts that it names. Empty: it names nobody. */
+  /** Users or hosts that it names. Empty: it is good for no name. */
   readonly principals: readonly string[];
   /** First second of its validity, in seconds since 1970; 0: from the beginning. */
   readonly validAfter: bigint;
@@ -122,7 +122,7 @@ export function readCertificate(
   const format = formats.find((one) => certifiedName(one.name) === name);
   if (format === undefined) throw new SshError("key-unsupported", `unsupported certificate format ${name}`);
   const { signed, signature, authorityBlob, ...fields } = readFields(blob, format);
-  // Only plain formats are in the list, so a certificate is no authority.
+  // Only plain formats are in the list, so a certificate cannot be an authority.
   // rule: certificate-authority
   const authority = readPublicKey(authorityBlob, formats);
   const signatureAlgorithm = new Reader(signature, "certificate signature", { code: "key-malformed" }).name(

@@ -45,8 +45,8 @@ const MAKERS: readonly KeyMaker[] = [
 ];
 
 /**
- * Parses a certificate and verifies the signature of its authority, with the formats and algorithms of this package. One by SHA-1, which is
- * none of them, is not verified (`isVerified`). Throws `key-unsupported` for another format, `key-malformed` for invalid fields and an
+ * Parses a certificate and verifies the signature of its authority, with the formats and algorithms of this package. SHA-1 is not among
+ * them, so a signature with it is not verified (`isVerified`). Throws `key-unsupported` for another format, `key-malformed` for invalid fields and an
  * invalid signature, and `key-weak`.
  */
 export function parseCertificate(blob: Uint8Array): Certificate {

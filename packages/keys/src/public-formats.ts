@@ -28,8 +28,8 @@ export function keyLabel(format: string): string {
 }
 
 /**
- * Parses a public key blob of any format in this package, certificates included, and copies it (RFC 4253 §6.6). Throws `key-unsupported` for another format,
- * `key-malformed` or `key-weak`. The signature of a certificate's authority is not verified; see `parseCertificate`.
+ * Parses a public key blob of any format in this package, certificates included, and copies it (RFC 4253 §6.6). Throws `key-unsupported`
+ * for another format, `key-malformed` or `key-weak`. The signature of a certificate's authority is not verified; see `parseCertificate`.
  */
 export function parsePublicKey(blob: Uint8Array): PublicKey {
   return readPublicKey(blob, defaultBlobFormats);

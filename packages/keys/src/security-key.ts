@@ -78,7 +78,7 @@ export function securityKeyAlgorithm(
   });
 }
 
-/** Returns the algorithm of a page's passkey: the browser wraps the data in JSON, which the key signs (OpenSSH PROTOCOL.u2f, WebAuthn §6.3.3). */
+/** Returns the algorithm of a passkey: the browser wraps the data in JSON, which the key signs (OpenSSH PROTOCOL.u2f, WebAuthn §6.3.3). */
 export function webauthnAlgorithm(
   algorithm: SignatureAlgorithm,
   sha256: (data: Uint8Array) => Uint8Array,
