@@ -46,8 +46,8 @@ const MAKERS: readonly KeyMaker[] = [
 
 /**
  * Parses a certificate and verifies the signature of its authority, with the formats and algorithms of this package. SHA-1 is not among
- * them, so a signature with it is not verified (`isVerified`). Throws `key-unsupported` for another format, `key-malformed` for invalid fields and an
- * invalid signature, and `key-weak`.
+ * them, so a signature with it is not verified (`isVerified`). Throws `key-unsupported` for another format, `key-malformed` for invalid
+ * fields and an invalid signature, and `key-weak`.
  */
 export function parseCertificate(blob: Uint8Array): Certificate {
   return readCertificate(blob, defaultKeyFormats, defaultSignatureAlgorithms);
