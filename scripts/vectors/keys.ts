@@ -105,12 +105,8 @@ function privateFields(pem: string): Record<string, string> {
         ...["n", "e", "d", "iqmp", "p", "q"].map((field) => [field, hex(field)]),
       ]);
     default:
-      return {
-        format: "ecdsa",
-        curve: secrets.name("curve"),
-        publicPoint: toHex(secrets.string("point")),
-        d: hex("d"),
-      };
+      secrets.name("curve");
+      return { format, publicPoint: toHex(secrets.string("point")), d: hex("d") };
   }
 }
 

@@ -1,7 +1,6 @@
-import type { PrivateKeyFields } from "@nacre/keys";
 import { fromHex } from "@nacre/testing/bytes";
 import { expectError } from "@nacre/testing/errors";
-import { keyVectors } from "@nacre/testing/keys";
+import { keyVectors, type VectorFields } from "@nacre/testing/keys";
 import { SshError, utf8Encode, Writer } from "@nacre/wire";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -27,15 +26,15 @@ const text = fc.string({ maxLength: 20, unit: "grapheme" });
 const name = fc.stringMatching(/^[!-~]{1,20}$/);
 const uint32 = fc.nat({ max: 0xffff_ffff });
 
-const fields = fc.constantFrom<PrivateKeyFields>(...keyVectors.map((one) => one.fields));
+const fields = fc.constantFrom<VectorFields>(...keyVectors.map((one) => one.fields));
 
 /** Returns a certificate blob with the public values of a key, as far as an agent reads it. */
-function certificateOf(values: PrivateKeyFields): Uint8Array {
-  const format = values.format === "ecdsa" ? `ecdsa-sha2-${values.curve}` : values.format;
+function certificateOf(values: VectorFields): Uint8Array {
+  const { format } = values;
   const writer = new Writer().string(`${format}-cert-v01@openssh.com`).string("nonce");
   if (values.format === "ssh-ed25519") writer.string(values.publicKey);
-  else if (values.format === "ecdsa") writer.string(values.curve).string(values.publicPoint);
-  else writer.mpint(values.e).mpint(values.n);
+  else if (values.format === "ssh-rsa") writer.mpint(values.e).mpint(values.n);
+  else writer.string(values.format.slice("ecdsa-sha2-".length)).string(values.publicPoint);
   return writer.string("the rest").finish();
 }
 

@@ -99,7 +99,7 @@ export class Pair {
 
 export function bindOf(host: PrivateKey, id: string, isForwarding: boolean): SessionBind {
   const sessionId = utf8Encode(id);
-  const [{ name }] = host.publicKey.algorithms as [{ name: string }];
+  const { name } = host.publicKey.algorithms[0]!;
   return { hostKey: host.publicKey.blob, sessionId, signature: host.sign(name, sessionId, random), isForwarding };
 }
 

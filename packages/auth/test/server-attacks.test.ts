@@ -132,10 +132,11 @@ describe("signature verification", () => {
     const names: string[] = [];
     const spy = (name: string): SignatureAlgorithm => ({
       name,
+      signatureName: name,
       keyFormat: "ssh-ed25519",
       verify: () => {
         names.push(name);
-        return false;
+        return undefined;
       },
     });
     const rig = ServerRig.ready({ signatureAlgorithms: [spy("first"), spy("second")] });
@@ -146,6 +147,7 @@ describe("signature verification", () => {
   test("refuses the login if the verifier throws", () => {
     const broken: SignatureAlgorithm = {
       name: "ssh-ed25519",
+      signatureName: "ssh-ed25519",
       keyFormat: "ssh-ed25519",
       verify: () => {
         throw new RangeError("out of memory");

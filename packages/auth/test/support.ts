@@ -94,7 +94,7 @@ export function elsewhere(number: number): Identity {
 }
 
 function rsaAlgorithm(name: string): SignatureAlgorithm {
-  return { name, keyFormat: "ssh-rsa", verify: () => true };
+  return { name, signatureName: name, keyFormat: "ssh-rsa", verify: () => ({}) };
 }
 
 /** Returns a stand-in for an RSA key, for tests that need only its algorithm names. It signs by repeating the data's length. */
@@ -112,7 +112,7 @@ export function rsaLike(number: number): Identity & { readonly privateKey: Priva
   const privateKey: PrivateKey = {
     publicKey,
     sign: (algorithm, data) => new Writer().string(algorithm).string(`${data.length}`).finish(),
-    fields: { format: "ssh-rsa", n: 0n, e: 0n, d: 0n, p: 0n, q: 0n, iqmp: 0n },
+    fields: { format: "ssh-rsa" },
   };
   return { publicKey, privateKey };
 }

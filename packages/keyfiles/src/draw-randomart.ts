@@ -1,4 +1,4 @@
-import { parsePublicKey } from "@nacre/keys/internal";
+import { keyLabel, parsePublicKey } from "@nacre/keys/internal";
 
 const WIDTH = 17;
 const HEIGHT = 9;
@@ -28,14 +28,8 @@ export function drawRandomart(blob: Uint8Array, hash: string, digest: Uint8Array
       return atX === start.x && atY === start.y ? "S" : VISITS[Math.min(count, VISITS.length - 1)]!;
     }).join(""),
   );
-  const title = `[${kind(format)} ${bits}]`;
+  const title = `[${keyLabel(format)} ${bits}]`;
   return [border(title), ...rows.map((row) => `|${row}|`), border(`[${hash.toUpperCase()}]`)].join("\n");
-}
-
-/** Returns OpenSSH's name of a key format, for the title. */
-function kind(format: string): string {
-  if (format === "ssh-rsa") return "RSA";
-  return format.startsWith("ecdsa-") ? "ECDSA" : format.replace(/^ssh-/, "").toUpperCase();
 }
 
 function border(text: string): string {

@@ -9,7 +9,7 @@ import { openOpensshKey } from "./openssh-key.ts";
 import { readPbes2, type Unlock } from "./pbes2.ts";
 import type { PemBlock } from "./pem.ts";
 import { findPrivateKey, openPlainBlock } from "./plain-private-key.ts";
-import type { EncryptedKeyFile, KeyMaker, PrivateKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
+import type { EncryptedKeyFile, MakeKey, PrivateKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
 
 /**
  * Opens a private key file: OpenSSH's format (PROTOCOL.key), PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1 (RFC 5915) in PEM. The result
@@ -35,7 +35,7 @@ function openEncryptedBlock(block: PemBlock, limits: KeyFileLimits): EncryptedKe
 function encrypted(
   format: PrivateKeyFormat,
   unlock: Unlock,
-  read: (body: Uint8Array, makeKey: KeyMaker) => PrivateKey,
+  read: (body: Uint8Array, makeKey: MakeKey) => PrivateKey,
 ): EncryptedKeyFile {
   return {
     encrypted: true,

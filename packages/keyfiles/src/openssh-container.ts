@@ -1,6 +1,13 @@
-import { type PrivateKey, type PrivateKeyFields, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
+import {
+  defaultKeyFormats,
+  type PrivateKey,
+  type PrivateKeyFields,
+  type PublicKey,
+  parsePublicKey,
+  type SecretForm,
+} from "@nacre/keys/internal";
 import { equalBytes, Reader, SshError, utf8Encode } from "@nacre/wire";
-import type { KeyMaker, UnlockedKey } from "./private-key-file.ts";
+import type { MakeKey, UnlockedKey } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
 export const MAGIC: Uint8Array = /* @__PURE__ */ utf8Encode("openssh-key-v1\0");
@@ -14,6 +21,8 @@ export interface OpensshContainer {
     | { readonly cipherName: string; readonly kdfName: string; readonly kdfOptions: Reader }
     | undefined;
   readonly publicKey: PublicKey;
+  /** How the key's format writes its private values. */
+  readonly secret: SecretForm<PrivateKeyFields>;
   readonly privateKeys: Uint8Array;
   /** Authentication tag of an AEAD cipher, else empty. */
   readonly tag: Uint8Array;
@@ -39,7 +48,8 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
   const tag = reader.rest();
 
   const format = new Reader(blob, `${WHAT} public key`, CODE).name("format");
-  if (!/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521))$/.test(format)) throw unsupportedKey(format);
+  const secret = defaultKeyFormats.find(({ name }) => name === format)?.secret;
+  if (secret === undefined) throw unsupportedKey(format);
   const publicKey = parsePublicKey(blob);
 
   const isPlain = cipherName === "none" || kdfName === "none";
@@ -50,6 +60,7 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
       ? undefined
       : { cipherName, kdfName, kdfOptions: new Reader(kdfOptions, `${WHAT} kdfoptions`, CODE) },
     publicKey,
+    secret,
     privateKeys,
     tag,
     fail: (field, problem) => reader.fail(field, problem),
@@ -57,43 +68,21 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
 }
 
 /** Parses the decrypted private section, which contains exactly one key. */
-export function readPrivateSection(plain: Uint8Array, publicKey: PublicKey, makeKey: KeyMaker): UnlockedKey {
+export function readPrivateSection(
+  { publicKey, secret }: Pick<OpensshContainer, "publicKey" | "secret">,
+  plain: Uint8Array,
+  makeKey: MakeKey,
+): UnlockedKey {
   const reader = new Reader(plain, `${WHAT} private part`, CODE);
   if (reader.uint32("first checkint") !== reader.uint32("second checkint"))
     // rule: checkints
     reader.fail("second checkint", "differs from the first");
-  const privateKey: PrivateKey = makeKey(readFields(reader));
+  if (reader.name("key format") !== publicKey.format) reader.fail("key format", "does not match the public key");
+  const privateKey: PrivateKey = makeKey(secret.read(reader));
   const comment = reader.text("comment");
   const padding = reader.rest();
   if (padding.length > 255 || padding.some((byte, i) => byte !== i + 1)) reader.fail("padding", "is not 1, 2, 3, …");
   if (!equalBytes(privateKey.publicKey.blob, publicKey.blob))
     reader.fail("private key", "does not match the public key in the file");
   return { privateKey, comment };
-}
-
-function readFields(reader: Reader): PrivateKeyFields {
-  const format = reader.name("key format");
-  switch (format) {
-    case "ssh-ed25519": {
-      const publicKey = reader.string("public key").slice();
-      const secret = reader.string("private key");
-      if (secret.length !== 64 || !equalBytes(secret.subarray(32), publicKey))
-        reader.fail("private key", "is not a 32-byte seed followed by the public key");
-      return { format, seed: secret.slice(0, 32), publicKey };
-    }
-    case "ssh-rsa": {
-      const [n, e, d, iqmp, p, q] = ["n", "e", "d", "iqmp", "p", "q"].map((field) => reader.mpint(field));
-      return { format, n: n!, e: e!, d: d!, iqmp: iqmp!, p: p!, q: q! };
-    }
-    case "ecdsa-sha2-nistp256":
-    case "ecdsa-sha2-nistp384":
-    case "ecdsa-sha2-nistp521": {
-      const curve = reader.name("curve");
-      if (`ecdsa-sha2-${curve}` !== format) reader.fail("curve", `does not match ${format}`);
-      const publicPoint = reader.string("public point").slice();
-      return { format: "ecdsa", curve: curve as "nistp256", d: reader.mpint("d"), publicPoint };
-    }
-    default:
-      return reader.fail("key format", "does not match the public key");
-  }
 }

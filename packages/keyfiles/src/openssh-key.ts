@@ -1,5 +1,6 @@
-import { type PrivateKey, type PrivateKeyFields, privateKeyFromFields } from "@nacre/keys";
-import { concatBytes, equalBytes, type RandomSource, SshError, utf8Encode, Writer } from "@nacre/wire";
+import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import { defaultKeyFormats, findKeyFormat } from "@nacre/keys/internal";
+import { equalBytes, type RandomSource, SshError, utf8Encode, Writer } from "@nacre/wire";
 import { ctr } from "@noble/ciphers/aes.js";
 import { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
 import { type KeyFileLimits, overLimit } from "./limits.ts";
@@ -9,10 +10,11 @@ import type { EncryptedKeyFile } from "./private-key-file.ts";
 
 /** Opens an encrypted container. Throws `file-malformed` or `key-unsupported`. */
 export function openOpensshKey(
-  { publicKey, privateKeys, tag, fail }: OpensshContainer,
+  container: OpensshContainer,
   { cipherName, kdfName, kdfOptions: options }: NonNullable<OpensshContainer["encryption"]>,
   limits: KeyFileLimits,
 ): EncryptedKeyFile {
+  const { publicKey, privateKeys, tag, fail } = container;
   const cipher = FILE_CIPHERS.get(cipherName);
   if (cipher === undefined)
     throw new SshError(
@@ -52,7 +54,7 @@ export function openOpensshKey(
       secret.fill(0);
       if (plain === undefined || !equalBytes(plain.subarray(0, 4), plain.subarray(4, 8)))
         throw new SshError("passphrase-wrong", "wrong passphrase for the private key");
-      return readPrivateSection(plain, publicKey, privateKeyFromFields);
+      return readPrivateSection(container, plain, privateKeyFromFields);
     },
   };
 }
@@ -74,7 +76,9 @@ export function* writeOpensshKey(
   const blockSize = encryption === undefined ? 8 : 16;
   const check = random(4);
   const section = new Writer(4096).raw(check).raw(check);
-  writeFields(section, key.fields);
+  const { format } = key.fields;
+  section.string(format);
+  findKeyFormat(defaultKeyFormats, format).secret!.write(section, key.fields, false);
   section.string(comment);
   const length = section.finish().length;
   for (let i = 1; (length + i - 1) % blockSize !== 0; i++) section.byte(i);
@@ -96,18 +100,4 @@ export function* writeOpensshKey(
     .string(key.publicKey.blob)
     .string(ciphertext)
     .finish();
-}
-
-function writeFields(writer: Writer, fields: PrivateKeyFields): void {
-  switch (fields.format) {
-    case "ssh-ed25519":
-      writer.string(fields.format).string(fields.publicKey).string(concatBytes(fields.seed, fields.publicKey));
-      return;
-    case "ecdsa":
-      writer.string(`ecdsa-sha2-${fields.curve}`).string(fields.curve).string(fields.publicPoint).mpint(fields.d);
-      return;
-    case "ssh-rsa":
-      writer.string(fields.format);
-      for (const field of ["n", "e", "d", "iqmp", "p", "q"] as const) writer.mpint(fields[field]);
-  }
 }

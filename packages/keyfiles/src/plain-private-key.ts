@@ -4,13 +4,13 @@ import { readPkcs1, readPkcs8, readSec1 } from "./key-der.ts";
 import { KEY_FILE_LIMITS, type KeyFileLimits } from "./limits.ts";
 import { readOpensshContainer, readPrivateSection } from "./openssh-container.ts";
 import { type PemBlock, parsePem } from "./pem.ts";
-import type { KeyMaker, PlainKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
+import type { MakeKey, PlainKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
 /** Opens an unencrypted private key file like `openPrivateKey`, with the key constructor `makeKey`. `undefined` if it is encrypted. */
 export function openPlainPrivateKey(
   text: string | Uint8Array,
-  makeKey: KeyMaker,
+  makeKey: MakeKey,
   limits?: Overrides<KeyFileLimits>,
 ): PlainKeyFile | undefined {
   return openPlainBlock(findPrivateKey(text, completeLimits(KEY_FILE_LIMITS, limits)), makeKey);
@@ -37,12 +37,12 @@ export function findPrivateKey(text: string | Uint8Array, { maxFileSize }: KeyFi
 }
 
 /** Reads the key of an unencrypted block. Returns `undefined` if it is encrypted. Throws `key-unsupported` for an unknown label. */
-export function openPlainBlock({ label, headers, body }: PemBlock, makeKey: KeyMaker): PlainKeyFile | undefined {
+export function openPlainBlock({ label, headers, body }: PemBlock, makeKey: MakeKey): PlainKeyFile | undefined {
   switch (label) {
     case "OPENSSH PRIVATE KEY": {
-      const { encryption, privateKeys, publicKey } = readOpensshContainer(body);
-      if (encryption !== undefined) return undefined;
-      return { encrypted: false, format: "openssh", ...readPrivateSection(privateKeys, publicKey, makeKey) };
+      const container = readOpensshContainer(body);
+      if (container.encryption !== undefined) return undefined;
+      return { encrypted: false, format: "openssh", ...readPrivateSection(container, container.privateKeys, makeKey) };
     }
     case "PRIVATE KEY":
       return plain("pkcs8", readPkcs8(body, makeKey));

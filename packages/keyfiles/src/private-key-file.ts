@@ -1,4 +1,4 @@
-import type { PrivateKey, PrivateKeyValues, PublicKey } from "@nacre/keys/internal";
+import type { PrivateKey, PrivateKeyFields, PrivateKeyValues, PublicKey } from "@nacre/keys/internal";
 
 /** Private key read from a file. */
 export interface UnlockedKey {
@@ -36,4 +36,4 @@ export interface EncryptedKeyFile {
 }
 
 /** Builds a private key that can sign from the values in a file, after checking them. Throws `key-malformed` or `key-weak`. */
-export type KeyMaker = (values: PrivateKeyValues) => PrivateKey;
+export type MakeKey = (values: PrivateKeyFields | PrivateKeyValues) => PrivateKey;

@@ -1,4 +1,4 @@
-import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
+import { defaultBlobFormats, isCertified, type KeyFormat, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { type Bytes, base64Decode, base64Encode, escapeText, Reader, SshError, utf8Decode } from "@nacre/wire";
 
 /** Public key with its comment. */
@@ -37,19 +37,10 @@ export function blobOfLine(format: string, base64: string): Bytes | string {
   return blob;
 }
 
-/**
- * Lengths of the strings that follow the format name in a key blob, by format; `undefined` for a variable length (RFC 8709 §4,
- * RFC 5656 §3.1, RFC 4253 §6.6, OpenSSH PROTOCOL.u2f).
- */
-const FIELDS: ReadonlyMap<string, readonly (number | undefined)[]> = new Map([
-  ["ssh-ed25519", [32]],
-  ["ecdsa-sha2-nistp256", [8, 65]],
-  ["ecdsa-sha2-nistp384", [8, 97]],
-  ["ecdsa-sha2-nistp521", [8, 133]],
-  ["ssh-rsa", [undefined, undefined]],
+/** The fields of each format (`KeyFormat.publicFields`), those of obsolete ones included (RFC 4253 §6.6). */
+const FIELDS: ReadonlyMap<string, KeyFormat["publicFields"]> = new Map([
+  ...defaultBlobFormats.map(({ name, publicFields }) => [name, publicFields] as const),
   ["ssh-dss", [undefined, undefined, undefined, undefined]],
-  ["sk-ssh-ed25519@openssh.com", [32, undefined]],
-  ["sk-ecdsa-sha2-nistp256@openssh.com", [8, 65, undefined]],
 ]);
 
 /**
@@ -66,7 +57,8 @@ export function wholeBlobOfLine(format: string, base64: string): Bytes | string 
       const field = reader.string("field");
       if (length !== undefined && field.length !== length) return "is malformed";
     }
-    if (FIELDS.has(format)) reader.end();
+    // A certificate has more fields.
+    if (FIELDS.has(format) && !isCertified(format)) reader.end();
   } catch (error) {
     // rule: malformed-key
     if (error instanceof SshError) return "is malformed";

@@ -1,20 +1,42 @@
 import type { Bytes, RandomSource } from "@nacre/wire";
+import type { Certificate } from "./certificate.ts";
+
+/** The names of a signature algorithm. They differ for certificates. */
+export interface SignatureNames {
+  /** Name that peers negotiate and request, such as `"rsa-sha2-512"` or `"rsa-sha2-512-cert-v01@openssh.com"`. */
+  readonly name: string;
+  /** Name inside a signature, and in server-sig-algs (RFC 8308 §3.1), such as `"rsa-sha2-512"`. */
+  readonly signatureName: string;
+}
 
 /**
  * Signature algorithm for host keys and for public key authentication. One key format may have several: an `ssh-rsa` key signs with
  * `rsa-sha2-256` and `rsa-sha2-512` (RFC 8332 §3).
  */
-export interface SignatureAlgorithm {
-  /** Algorithm name, such as `"rsa-sha2-512"`. */
-  readonly name: string;
+export interface SignatureAlgorithm extends SignatureNames {
   /** Format named in the key blob, such as `"ssh-rsa"`. */
   readonly keyFormat: string;
   /**
-   * Returns whether `signature` is a valid signature blob over `data`; it must name this algorithm.
-   * Throws `key-malformed` or `key-weak` if `publicKey` is not an acceptable key of this format.
+   * Returns what a valid signature blob over `data` tells, and `undefined` for any other. The blob must have this algorithm's
+   * `signatureName`. Throws `key-malformed` or `key-weak` if `publicKey` is not an acceptable key of this format.
    */
-  verify(publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): boolean;
+  verify(publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array): SignatureFacts | undefined;
 }
+
+/** What a valid signature tells beside the key. Those of security keys tell more than others (OpenSSH PROTOCOL.u2f). */
+export interface SignatureFacts {
+  /** Flags of a security key: bit 0, the user was there (UP); bit 2, the user was verified (UV). */
+  readonly flags?: number;
+  /** Number of signatures that the security key has made, as it says. */
+  readonly counter?: number;
+  /** Origin of the page that asked for the signature, such as `"https://example.org"`. */
+  readonly origin?: string;
+  /** The certificate, if the key was in one. Its authority's signature is verified, if `isVerified` says so, and nothing else. */
+  readonly certificate?: Certificate;
+}
+
+/** The facts of a signature that tells nothing more. */
+export const VALID: SignatureFacts = {};
 
 /** Public key, parsed and checked. */
 export interface PublicKey {
@@ -24,55 +46,34 @@ export interface PublicKey {
   readonly blob: Bytes;
   /** Key size in bits as `ssh-keygen -l` prints it, such as 256, 521 or 3072. */
   readonly bits: number;
-  /** Algorithms that the key can sign with, by `SignatureAlgorithm` name, preferred first. Never one with SHA-1. */
-  readonly algorithms: readonly { readonly name: string }[];
+  /** Algorithms that the key can sign with, preferred first. Never one with SHA-1. */
+  readonly algorithms: readonly SignatureNames[];
 }
 
 /** Private key in memory. Signs synchronously. */
 export interface PrivateKey {
   readonly publicKey: PublicKey;
   /**
-   * Returns a signature blob over `data`, made with the named algorithm. Uses `random` for RSA blinding only, never for nonces.
+   * Returns a signature blob over `data`, made with the algorithm of this `name`. Uses `random` for RSA blinding only, never for nonces.
    * Throws `key-unsupported` if the key does not support the algorithm.
    */
   sign(algorithm: string, data: Uint8Array, random: RandomSource): Bytes;
-  /** Values stored in private key files, under the names that the key format uses. For `@nacre/keyfiles`. */
+  /** Values stored in private key files. For `@nacre/keyfiles`. */
   readonly fields: PrivateKeyFields;
 }
 
-/** Private values of a key, by format. Secret: never log them. */
-export type PrivateKeyFields =
-  | {
-      readonly format: "ssh-ed25519";
-      /** 32 bytes. */
-      readonly seed: Uint8Array;
-      /** 32 bytes. */
-      readonly publicKey: Uint8Array;
-    }
-  | {
-      readonly format: "ecdsa";
-      readonly curve: "nistp256" | "nistp384" | "nistp521";
-      readonly d: bigint;
-      /** Uncompressed point. */
-      readonly publicPoint: Uint8Array;
-    }
-  | {
-      readonly format: "ssh-rsa";
-      readonly n: bigint;
-      readonly e: bigint;
-      readonly d: bigint;
-      readonly p: bigint;
-      readonly q: bigint;
-      /** q⁻¹ mod p */
-      readonly iqmp: bigint;
-    };
+/**
+ * Private values of a key. Each format has its own, such as `Ed25519Fields`, under the names of its specification. Secret: never log them.
+ */
+export interface PrivateKeyFields {
+  /** Name of the key format, such as `"ssh-ed25519"`. */
+  readonly format: string;
+}
 
-/** Private values as read from a file. Some file formats omit the public value, which can be computed from the private one. */
-export type PrivateKeyValues =
-  | (Omit<Ed25519Fields, "publicKey"> & { readonly publicKey?: Uint8Array | undefined })
-  | (Omit<EcdsaFields, "publicPoint"> & { readonly publicPoint?: Uint8Array | undefined })
-  | RsaFields;
-
-export type Ed25519Fields = Extract<PrivateKeyFields, { format: "ssh-ed25519" }>;
-export type EcdsaFields = Extract<PrivateKeyFields, { format: "ecdsa" }>;
-export type RsaFields = Extract<PrivateKeyFields, { format: "ssh-rsa" }>;
+/** Builds private keys of one format, which can sign, from their values. */
+export interface KeyMaker<Values extends PrivateKeyFields = PrivateKeyFields> {
+  /** Name of the key format. */
+  readonly name: string;
+  /** Computes public values that are missing. Throws `key-malformed` if public and private values do not match, or `key-weak`. */
+  make(values: Values): PrivateKey;
+}

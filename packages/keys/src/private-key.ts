@@ -1,5 +1,4 @@
-import type { RandomSource } from "@nacre/wire";
-import { noSuchAlgorithm } from "./blob.ts";
+import { type RandomSource, SshError } from "@nacre/wire";
 import type { PrivateKey, PrivateKeyFields, PublicKey } from "./key.ts";
 import { writeSignature } from "./signature.ts";
 
@@ -12,9 +11,10 @@ export function privateKeyOf(publicKey: PublicKey, fields: PrivateKeyFields, sig
     publicKey,
     fields,
     sign(algorithm, data, random) {
-      if (!publicKey.algorithms.some(({ name }) => name === algorithm))
-        throw noSuchAlgorithm(publicKey.format, algorithm);
-      return writeSignature(algorithm, sign(algorithm, data, random));
+      const names = publicKey.algorithms.find(({ name }) => name === algorithm);
+      if (names === undefined)
+        throw new SshError("key-unsupported", `key of format ${publicKey.format} cannot sign with ${algorithm}`);
+      return writeSignature(names.signatureName, sign(algorithm, data, random));
     },
   };
 }

@@ -1,7 +1,8 @@
 import { bytesToBigInt, type RandomSource, SshError } from "@nacre/wire";
-import type { PrivateKey, RsaFields } from "./key.ts";
+import type { PrivateKey } from "./key.ts";
 import { bitLength, gcd, millerRabin, modInverse } from "./modular.ts";
 import { privateKeyOf } from "./rsa.ts";
+import type { RsaFields } from "./rsa-format.ts";
 
 const E = 65537n;
 

@@ -1,9 +1,9 @@
 import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes, type RandomSource, SshError } from "@nacre/wire";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
-import type { PrivateKey, RsaFields, SignatureAlgorithm } from "./key.ts";
+import { type KeyMaker, type PrivateKey, type SignatureAlgorithm, VALID } from "./key.ts";
 import { bitLength, modInverse, modPow, randomBelow } from "./modular.ts";
 import type { Sign } from "./private-key.ts";
-import { checkedRsaPrivateKey, RSA, readRsaNumbers, rsaPrivateKeyWith } from "./rsa-values.ts";
+import { checkedRsaPrivateKey, RSA, type RsaFields, readRsaNumbers, rsaPrivateKeyWith } from "./rsa-format.ts";
 import { readSignature } from "./signature.ts";
 
 /** RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8332 §3). */
@@ -11,10 +11,8 @@ export const rsaSha2_256: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorith
 /** RSASSA-PKCS1-v1_5 with SHA-512 (RFC 8332 §3). */
 export const rsaSha2_512: SignatureAlgorithm = /* @__PURE__ */ signatureAlgorithm("rsa-sha2-512");
 
-/** Builds a private key from its values. Throws `key-weak` or `key-malformed` like {@link rsaPrivateKeyWith}. */
-export function rsaPrivateKey(fields: RsaFields): PrivateKey {
-  return rsaPrivateKeyWith(fields, signing);
-}
+/** Makes RSA keys from their values. */
+export const rsaMaker: KeyMaker<RsaFields> = { name: RSA, make: (fields) => rsaPrivateKeyWith(fields, signing) };
 
 /** Builds a private key from values that are already checked. */
 export function privateKeyOf(fields: RsaFields): PrivateKey {
@@ -60,18 +58,19 @@ type RsaAlgorithm = "rsa-sha2-256" | "rsa-sha2-512";
 function signatureAlgorithm(name: RsaAlgorithm): SignatureAlgorithm {
   return {
     name,
+    signatureName: name,
     keyFormat: RSA,
     verify(publicKey, data, signature) {
       const { n, e } = readRsaNumbers(publicKey);
       const blob = readSignature(name, signature);
       const length = Math.ceil(bitLength(n) / 8);
       // Accept a signature shorter than the modulus: some signers omit leading zeros. RFC 8332 §3 allows this, and OpenSSH does the same.
-      if (blob === undefined || blob.length > length) return false;
+      if (blob === undefined || blob.length > length) return undefined;
       const s = bytesToBigInt(blob);
-      if (s >= n) return false;
+      if (s >= n) return undefined;
       // Build the expected message and compare it as a whole; never parse the padding (RFC 8017 §8.2.2).
       // rule: rsa-whole-message
-      return equalBytes(bigIntToBytes(modPow(s, e, n), length), encodeMessage(name, data, length));
+      return equalBytes(bigIntToBytes(modPow(s, e, n), length), encodeMessage(name, data, length)) ? VALID : undefined;
     },
   };
 }

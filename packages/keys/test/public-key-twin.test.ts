@@ -7,7 +7,7 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { assert, bigInt, boolean, property } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { nistCurves } from "../src/ecdsa-values.ts";
+import { nistCurves } from "../src/ecdsa-format.ts";
 import { parsePublicKey } from "../src/index.ts";
 
 const P = 2n ** 255n - 19n;

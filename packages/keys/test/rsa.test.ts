@@ -77,7 +77,7 @@ describe("rsa", () => {
     ["a bare digest", { info: "", padding: 221 }, false],
   ] as const)("PKCS#1 v1.5: %s", (_, shape, valid) => {
     const signature = bigIntToBytes(modPow(encoded(shape), d, n), 256);
-    expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", signature))).toBe(valid);
+    expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", signature))).toEqual(valid ? {} : undefined);
   });
 
   test("rejects a signature longer than the modulus, and an empty one", () => {
@@ -85,7 +85,7 @@ describe("rsa", () => {
     const signature = signatureBlob(own.sign("rsa-sha2-256", data, random));
     expect(signature).toHaveLength(256);
     for (const bad of [concatBytes(Uint8Array.of(0), signature), new Uint8Array(), new Uint8Array(1_000_000)])
-      expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", bad))).toBe(false);
+      expect(rsaSha2_256.verify(blob, data, named("rsa-sha2-256", bad))).toBeUndefined();
   });
 
   test("rejects a signature value that is not below the modulus", () => {
@@ -93,7 +93,7 @@ describe("rsa", () => {
     const s = bytesToBigInt(signatureBlob(short.signature));
     const verify = (value: bigint) =>
       rsaSha2_256.verify(blob, short.data, named("rsa-sha2-256", bigIntToBytes(value, 256)));
-    expect([s, s + n].map(verify)).toEqual([true, false]);
+    expect([s, s + n].map(verify)).toEqual([{}, undefined]);
   });
 
   test.each([

@@ -52,7 +52,7 @@ export class ServerProtocol extends ProtocolMachine<ServerAuth, PacketSink> {
         role: "server",
         loginMethods: options.loginMethods,
         hostKeys: options.hostKeys.map(({ publicKey }) => publicKey),
-        serverSigAlgs: options.userKeys.map(({ name }) => name),
+        serverSigAlgs: options.userKeys.map(({ signatureName }) => signatureName),
         extensions: [
           ...new Set(options.loginMethods.flatMap(({ extensions = [] }) => extensions)),
           ...(options.extensions ?? []),

@@ -1,13 +1,17 @@
 import {
   defaultSignatureAlgorithms,
-  type EcdsaCurve,
-  type PrivateKeyFields,
+  type EcdsaFields,
+  type Ed25519Fields,
   type PublicKey,
+  type RsaFields,
   type SignatureAlgorithm,
 } from "@nacre/keys";
 import { base64Decode, Reader, Writer } from "@nacre/wire";
 import vectors from "../../../test-vectors/keys.json" with { type: "json" };
 import { fromHex } from "./bytes.ts";
+
+/** Private values of the formats among the vectors. */
+export type VectorFields = Ed25519Fields | EcdsaFields | RsaFields;
 
 export interface KeyVector {
   readonly name: string;
@@ -15,7 +19,7 @@ export interface KeyVector {
   readonly format: string;
   readonly blob: Uint8Array;
   readonly fingerprints: { readonly sha256: string; readonly md5: string };
-  readonly fields: PrivateKeyFields;
+  readonly fields: VectorFields;
 }
 
 export interface SignatureVector {
@@ -42,16 +46,16 @@ export function keyVector(name: string): KeyVector {
   return keyVectors.find((key) => key.name === name)!;
 }
 
-export function rsaFields(name: string): Extract<PrivateKeyFields, { format: "ssh-rsa" }> {
+export function rsaFields(name: string): RsaFields {
   const { fields } = keyVector(name);
   if (fields.format !== "ssh-rsa") throw new Error(`${name} is not an RSA key`);
   return fields;
 }
 
-function readFields(fields: Record<string, string | undefined>): PrivateKeyFields {
+function readFields(fields: Record<string, string | undefined>): VectorFields {
   const number = (name: string) => BigInt(`0x${fields[name]}`);
   const bytes = (name: string) => fromHex(fields[name] ?? "");
-  switch (String(fields.format)) {
+  switch (fields.format) {
     case "ssh-ed25519":
       return { format: "ssh-ed25519", seed: bytes("seed"), publicKey: bytes("publicKey") };
     case "ssh-rsa":
@@ -66,8 +70,7 @@ function readFields(fields: Record<string, string | undefined>): PrivateKeyField
       };
     default:
       return {
-        format: "ecdsa",
-        curve: fields.curve as EcdsaCurve,
+        format: fields.format as EcdsaFields["format"],
         d: number("d"),
         publicPoint: bytes("publicPoint"),
       };

@@ -1,8 +1,13 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { type EcdsaCurve, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import { type EcdsaFields, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
 import { bigIntToBytes, bytesToBigInt } from "@nacre/wire";
+import type { VectorFields } from "./keys.ts";
 
-const NODE_CURVES = { nistp256: ["P-256", 32], nistp384: ["P-384", 48], nistp521: ["P-521", 66] } as const;
+const NODE_CURVES = {
+  "ecdsa-sha2-nistp256": ["P-256", 32],
+  "ecdsa-sha2-nistp384": ["P-384", 48],
+  "ecdsa-sha2-nistp521": ["P-521", 66],
+} as const;
 
 function base64url(value: Uint8Array | bigint, length?: number): string {
   return Buffer.from(typeof value === "bigint" ? bigIntToBytes(value, length) : value).toString("base64url");
@@ -10,7 +15,7 @@ function base64url(value: Uint8Array | bigint, length?: number): string {
 
 /** Converts a key to key objects of `node:crypto`. */
 export function nodeKeys(key: PrivateKey): { privateKey: KeyObject; publicKey: KeyObject } {
-  const { fields } = key;
+  const fields = key.fields as VectorFields;
   const jwk = (): Record<string, string> => {
     switch (fields.format) {
       case "ssh-ed25519":
@@ -29,8 +34,8 @@ export function nodeKeys(key: PrivateKey): { privateKey: KeyObject; publicKey: K
           qi: base64url(iqmp),
         };
       }
-      case "ecdsa": {
-        const [crv, size] = NODE_CURVES[fields.curve];
+      default: {
+        const [crv, size] = NODE_CURVES[fields.format];
         const x = fields.publicPoint.subarray(1, 1 + size);
         const y = fields.publicPoint.subarray(1 + size);
         return { kty: "EC", crv, d: base64url(fields.d, size), x: base64url(x), y: base64url(y) };
@@ -49,9 +54,9 @@ export function fromNode(key: KeyObject): PrivateKey {
   if (jwk.kty === "OKP")
     return privateKeyFromFields({ format: "ssh-ed25519", seed: bytes("d"), publicKey: bytes("x") });
   if (jwk.kty === "EC") {
-    const curve = `nistp${jwk.crv!.slice(2)}` as EcdsaCurve;
+    const format = `ecdsa-sha2-nistp${jwk.crv!.slice(2)}` as EcdsaFields["format"];
     const publicPoint = Uint8Array.of(4, ...bytes("x"), ...bytes("y"));
-    return privateKeyFromFields({ format: "ecdsa", curve, d: number("d"), publicPoint });
+    return privateKeyFromFields({ format, d: number("d"), publicPoint });
   }
   const [n, e, d, p, q, iqmp] = ["n", "e", "d", "p", "q", "qi"].map(number) as [
     bigint,

@@ -63,8 +63,9 @@ function finish(clientPublicKey: Uint8Array, serverPublicKey: Uint8Array): KexSe
 export function toySignature(name = "toy-sig", keyFormat = "toy-key"): SignatureAlgorithm {
   return {
     name,
+    signatureName: name,
     keyFormat,
-    verify: (publicKey, data, signature) => equalBytes(signature, toySign(name, publicKey, data)),
+    verify: (publicKey, data, signature) => (equalBytes(signature, toySign(name, publicKey, data)) ? {} : undefined),
   };
 }
 

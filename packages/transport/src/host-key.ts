@@ -33,7 +33,7 @@ function verifies(
   signature: Uint8Array,
 ): boolean {
   try {
-    return algorithm.verify(hostKey, exchangeHash, signature);
+    return algorithm.verify(hostKey, exchangeHash, signature) !== undefined;
   } catch (error) {
     // Key errors blame the caller, but this key comes from the peer.
     if (error instanceof SshError && error.culprit !== "bug")

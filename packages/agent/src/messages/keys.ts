@@ -1,5 +1,5 @@
-import type { PrivateKeyFields } from "@nacre/keys/internal";
-import { concatBytes, equalBytes, Reader, SshError, Writer } from "@nacre/wire";
+import { defaultKeyFormats, findKeyFormat, type PrivateKeyFields, type SecretForm } from "@nacre/keys/internal";
+import { Reader, SshError, Writer } from "@nacre/wire";
 import { plainName } from "../constants.ts";
 
 /** Key in a request that adds it to an agent (RFC 9987 §3.2). Secret: never log it. */
@@ -21,24 +21,16 @@ export type AddedKey =
       readonly keyHandle: Uint8Array;
     };
 
-/** Number of strings in the public key blob of each format of security keys, after the format. */
-const SECURITY_KEY_PARTS: ReadonlyMap<string, number> = new Map([
-  ["sk-ssh-ed25519@openssh.com", 2],
-  ["sk-ecdsa-sha2-nistp256@openssh.com", 3],
-]);
-
-const CURVES = ["nistp256", "nistp384", "nistp521"] as const;
-
 /** Writes a key: its format, then the parts that the format has. */
 export function writeAddedKey(writer: Writer, key: AddedKey): void {
   switch (key.type) {
     case "plain":
-      writer.string(formatOf(key.fields));
-      return writeFields(writer, key.fields, false);
+      writer.string(key.fields.format);
+      return secretForm(key.fields.format).write(writer, key.fields, false);
     case "certificate":
       writer.string(new Reader(key.certificate, "certificate", { code: "usage" }).name("format"));
       writer.string(key.certificate);
-      return writeFields(writer, key.fields, true);
+      return secretForm(key.fields.format).write(writer, key.fields, true);
     case "security-key":
       writer.raw(key.publicKey).byte(key.flags).string(key.keyHandle).string("");
   }
@@ -50,15 +42,18 @@ export function writeAddedKey(writer: Writer, key: AddedKey): void {
  */
 export function readAddedKey(reader: Reader): AddedKey {
   const format = reader.name("key format");
-  const parts = SECURITY_KEY_PARTS.get(format);
-  if (parts !== undefined) return readSecurityKey(reader, format, parts);
   const plain = plainName(format);
-  if (format === plain) return { type: "plain", fields: readFields(reader, format, undefined) };
+  const { secret, publicFields } = findKeyFormat(defaultKeyFormats, plain);
+  if (format === plain) {
+    if (secret === undefined) return readSecurityKey(reader, format, publicFields.length);
+    return { type: "plain", fields: secret.read(reader) };
+  }
+  if (secret === undefined) throw new SshError("key-unsupported", `unsupported key format ${format}`);
   const certificate = reader.string("certificate");
   const inside = new Reader(certificate, "certificate");
   if (inside.name("format") !== format) inside.fail("format", "is not that of the key");
   inside.string("nonce");
-  return { type: "certificate", certificate, fields: readFields(reader, plain, inside) };
+  return { type: "certificate", certificate, fields: secret.read(reader, inside) };
 }
 
 function readSecurityKey(reader: Reader, format: string, parts: number): AddedKey {
@@ -70,50 +65,6 @@ function readSecurityKey(reader: Reader, format: string, parts: number): AddedKe
   return { type: "security-key", publicKey: publicKey.finish(), flags, keyHandle };
 }
 
-/** Reads the values of a key. With a certificate, ECDSA and RSA keys have their public values there. */
-function readFields(reader: Reader, format: string, certificate: Reader | undefined): PrivateKeyFields {
-  const publicPart = certificate ?? reader;
-  if (format === "ssh-ed25519") {
-    const publicKey = reader.string("public key");
-    const both = reader.string("private key");
-    if (both.length !== 64 || !equalBytes(both.subarray(32), publicKey))
-      reader.fail("private key", "is not a seed of 32 bytes and the public key");
-    // rule: agent-certified-key
-    if (certificate !== undefined && !equalBytes(certificate.string("public key"), publicKey))
-      certificate.fail("public key", "is not that of the private key");
-    return { format, seed: both.subarray(0, 32), publicKey };
-  }
-  if (format === "ssh-rsa") {
-    const first = publicPart.mpint("n or e");
-    const second = publicPart.mpint("e or n");
-    const [n, e] = certificate === undefined ? [first, second] : [second, first];
-    const d = reader.mpint("d");
-    const iqmp = reader.mpint("iqmp");
-    return { format, n, e, d, iqmp, p: reader.mpint("p"), q: reader.mpint("q") };
-  }
-  const curve = CURVES.find((one) => format === `ecdsa-sha2-${one}`);
-  if (curve === undefined) throw new SshError("key-unsupported", `unsupported key format ${format.slice(0, 64)}`);
-  if (publicPart.name("curve") !== curve) publicPart.fail("curve", `is not ${curve}`);
-  const publicPoint = publicPart.string("public point");
-  return { format: "ecdsa", curve, publicPoint, d: reader.mpint("d") };
-}
-
-/** Writes the values of a key. With a certificate, ECDSA and RSA keys have their public values there. */
-function writeFields(writer: Writer, fields: PrivateKeyFields, hasCertificate: boolean): void {
-  switch (fields.format) {
-    case "ssh-ed25519":
-      writer.string(fields.publicKey).string(concatBytes(fields.seed, fields.publicKey));
-      return;
-    case "ecdsa":
-      if (!hasCertificate) writer.string(fields.curve).string(fields.publicPoint);
-      writer.mpint(fields.d);
-      return;
-    case "ssh-rsa":
-      if (!hasCertificate) writer.mpint(fields.n).mpint(fields.e);
-      writer.mpint(fields.d).mpint(fields.iqmp).mpint(fields.p).mpint(fields.q);
-  }
-}
-
-function formatOf(fields: PrivateKeyFields): string {
-  return fields.format === "ecdsa" ? `ecdsa-sha2-${fields.curve}` : fields.format;
+function secretForm(format: string): SecretForm<PrivateKeyFields> {
+  return findKeyFormat(defaultKeyFormats, format).secret!;
 }

@@ -36,8 +36,8 @@ export function isSigned(
     return signatureAlgorithms.some(
       (one) =>
         one.keyFormat === format &&
-        readSignature(one.name, signature) !== undefined &&
-        one.verify(hostKey, sessionId, signature),
+        readSignature(one.signatureName, signature) !== undefined &&
+        one.verify(hostKey, sessionId, signature) !== undefined,
     );
   } catch (error) {
     // The key is malformed or weak.

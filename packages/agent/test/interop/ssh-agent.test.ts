@@ -80,7 +80,7 @@ describe("our client at ssh-agent", () => {
     const added: AddedKey = { type: "certificate", certificate, fields };
     expect(await client.type((to, waiter) => to.add(added, "certified", {}, waiter))).toBe("success");
     expect(await sshAdd("-L")).toBe(`${line.split(" ").slice(0, 2).join(" ")} certified\n`);
-    const [{ name }] = publicKey.algorithms as [{ name: string }];
+    const { name } = publicKey.algorithms[0]!;
     expect(await client.type((to, waiter) => to.sign(certificate, name, DATA, waiter))).toBe("signature");
     expect(await client.type((to, waiter) => to.removeAll(waiter))).toBe("success");
     expect(await sshAdd("-l")).toContain("no identities");
@@ -164,7 +164,7 @@ describe("our client at ssh-agent", () => {
     ]);
     const { signature } = all[3] as Extract<Answer, { type: "signature" }>;
     expect(new Reader(signature, "signature").name("algorithm")).toBe("ssh-ed25519");
-    expect(ed25519.verify(key.publicKey.blob, DATA, signature)).toBe(true);
+    expect(ed25519.verify(key.publicKey.blob, DATA, signature)).toEqual({});
   });
 });
 

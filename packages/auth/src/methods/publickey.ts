@@ -1,4 +1,4 @@
-import type { SignatureAlgorithm } from "@nacre/keys";
+import type { SignatureAlgorithm, SignatureNames } from "@nacre/keys";
 import {
   type Bytes,
   copyBytes,
@@ -78,10 +78,10 @@ export const clientPublickey: ClientMethod = {
   describeRequest,
   start(login) {
     let keys = login.options.identities?.map(untried);
-    const supported = ({ identity }: Key): readonly string[] =>
-      identity.publicKey.algorithms
-        .map((algorithm) => algorithm.name)
-        .filter((algorithm) => login.serverSigAlgs()?.includes(algorithm) ?? true);
+    const supported = ({ identity }: Key): readonly SignatureNames[] =>
+      identity.publicKey.algorithms.filter(
+        ({ signatureName }) => login.serverSigAlgs()?.includes(signatureName) ?? true,
+      );
     return {
       begin() {
         if (keys === undefined) {
@@ -95,9 +95,9 @@ export const clientPublickey: ClientMethod = {
         // Keys that the server refused come last.
         for (const state of ["new", "refused"] as const)
           for (const key of keys.filter((one) => one.state === state)) {
-            const algorithm = supported(key).find((one) => !key.tried.has(one));
+            const algorithm = supported(key).find((one) => !key.tried.has(one.name));
             if (algorithm === undefined) continue;
-            key.tried.add(algorithm);
+            key.tried.add(algorithm.name);
             const isSingle = keys.filter((one) => supported(one).length > 0).length === 1;
             // Never host-bound: it may leave before the server's extensions arrive.
             if (isSingle && key.identity.privateKey !== undefined) sign(login, { key, algorithm, hostKey: undefined });
@@ -132,8 +132,7 @@ interface Key {
 
 interface KeyChoice {
   readonly key: Key;
-  /** Name of the signature algorithm. */
-  readonly algorithm: string;
+  readonly algorithm: SignatureNames;
 }
 
 /** A signature to make. With `hostKey` it is host-bound. */
@@ -149,10 +148,10 @@ function query(login: ClientLogin, choice: KeyChoice): void {
     receive(payload) {
       const ok = SSH_MSG_USERAUTH_PK_OK.decode(payload);
       // rule: pk-ok-algorithm
-      if (ok.algorithm !== algorithm)
+      if (ok.algorithm !== algorithm.name)
         throw new SshError(
           "unexpected-message",
-          `the server answered a query about ${algorithm} with the algorithm ${ok.algorithm.slice(0, 64)}`,
+          `the server answered a query about ${algorithm.name} with the algorithm ${ok.algorithm.slice(0, 64)}`,
         );
       if (!equalBytes(ok.publicKey, publicKey))
         throw new SshError("unexpected-message", "the server answered a query about one key with another key");
@@ -161,14 +160,16 @@ function query(login: ClientLogin, choice: KeyChoice): void {
     },
     failed: (accepted) => answered(login, choice, accepted),
   };
-  login.request(userauthPublickey.encode({ algorithm, publicKey, signature: undefined }), attempt, "queried");
+  const request = userauthPublickey.encode({ algorithm: algorithm.name, publicKey, signature: undefined });
+  login.request(request, attempt, "queried");
 }
 
 /** Signs with the key in memory, or asks the application for the signature. */
 function sign(login: ClientLogin, choice: Signing): void {
   const { sessionId, userName, random } = login.options;
-  const { algorithm, hostKey } = choice;
+  const { hostKey } = choice;
   const { identity } = choice.key;
+  const algorithm = choice.algorithm.name;
   const signed = { algorithm, publicKey: identity.publicKey.blob, hostKey };
   const data = userauthSignedData(sessionId, { userName, serviceName: SERVICE_CONNECTION }, signed);
   if (identity.privateKey === undefined) {
@@ -190,12 +191,13 @@ function sign(login: ClientLogin, choice: Signing): void {
 }
 
 function sendSignature(login: ClientLogin, choice: Signing, signature: Uint8Array): void {
-  const { algorithm, key, hostKey } = choice;
+  const { key, hostKey } = choice;
+  const { name: algorithm, signatureName } = choice.algorithm;
   // An agent that ignores the RSA flags signs with SHA-1 instead (RFC 8332 §3.3). Such a signature must never be sent.
   const made = signatureAlgorithm(signature);
   // rule: signature-as-asked
-  if (made !== algorithm)
-    return cannotSign(login, choice, `expected a signature of ${algorithm}, got ${made ?? "a malformed one"}`);
+  if (made !== signatureName)
+    return cannotSign(login, choice, `expected a signature of ${signatureName}, got ${made ?? "a malformed one"}`);
   const request = userauthPublickey.encode({ algorithm, publicKey: key.identity.publicKey.blob, signature, hostKey });
   const variant = hostKey && HOST_BOUND;
   login.request(request, { failed: (accepted) => answered(login, choice, accepted) }, "signed", variant);
@@ -211,11 +213,11 @@ function cannotSign(login: ClientLogin, { key }: KeyChoice, why: string): void {
 function answered(login: ClientLogin, { key, algorithm }: KeyChoice, accepted: boolean): string {
   if (accepted) key.state = "over";
   // A server that does not accept keys yet has not looked at this one. It is tried again after another method.
-  else if (!login.canContinue()?.includes(name)) key.tried.delete(algorithm);
+  else if (!login.canContinue()?.includes(name)) key.tried.delete(algorithm.name);
   // The server supports the algorithm, so it probably refused the key itself. But OpenSSH also lists algorithms that its
   // PubkeyAcceptedAlgorithms forbids. So the key's other algorithms are still tried, after all other keys.
-  else if (login.serverSigAlgs()?.includes(algorithm)) key.state = "refused";
-  return `publickey (${describeKey(key.identity, login.options)}, ${algorithm})`;
+  else if (login.serverSigAlgs()?.includes(algorithm.signatureName)) key.state = "refused";
+  return `publickey (${describeKey(key.identity, login.options)}, ${algorithm.name})`;
 }
 
 /** Returns the key's fingerprint, or its format if no `fingerprint` function was given. */
@@ -287,7 +289,7 @@ function verified(
   signature: Uint8Array,
 ): boolean {
   try {
-    return algorithm.verify(publicKey, data, signature);
+    return algorithm.verify(publicKey, data, signature) !== undefined;
   } catch {
     // Any error during verification means that the signature is not valid.
     return false;

@@ -3,10 +3,9 @@ import { link, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/p
 import { getSystemErrorMap } from "node:util";
 import { randomart } from "@nacre/keyfiles";
 import { hashName, type KnownHostsLine, linesOf, readKnownHostsLine } from "@nacre/keyfiles/internal";
-import { fingerprint, type PublicKey, parsePublicKey } from "@nacre/keys";
+import { fingerprint, keyLabel, type PublicKey, parsePublicKey } from "@nacre/keys";
 import { expandHome } from "@nacre/node";
 import { base64Decode, escapeText } from "@nacre/wire";
-import { keyKind } from "../key-kind.ts";
 import { unwritable } from "../ssh/unwritable.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
 
@@ -87,7 +86,7 @@ function find(outcome: Outcome, parsed: Arguments, read: KnownHostsLine, line: s
     outcome.lines.push(printable(line));
   } else {
     const comment = read.comment === "" ? "" : ` ${printable(read.comment)}`;
-    outcome.lines.push(`${escapeText(host)} ${keyKind(key.format)} ${fingerprint(key.blob, parsed.hash)}${comment}`);
+    outcome.lines.push(`${escapeText(host)} ${keyLabel(key.format)} ${fingerprint(key.blob, parsed.hash)}${comment}`);
     if (parsed.picture) outcome.lines.push(randomart(key.blob, parsed.hash));
   }
 }

@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
-import { fingerprint, type PublicKey } from "@nacre/keys";
+import { fingerprint, keyLabel, type PublicKey } from "@nacre/keys";
 import { expandHome } from "@nacre/node";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
-import { keyKind } from "../key-kind.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
 
 interface ListedKey {
@@ -28,7 +27,7 @@ export async function listKeys({
 
 /** Formats a key like `256 SHA256:… comment (ED25519)`. */
 export function keyLine({ blob, bits, format }: PublicKey, comment: string, hash: "sha256" | "md5"): string {
-  return `${bits} ${fingerprint(blob, hash)} ${comment === "" ? "no comment" : escapeText(comment)} (${keyKind(format)})`;
+  return `${bits} ${fingerprint(blob, hash)} ${comment === "" ? "no comment" : escapeText(comment)} (${keyLabel(format)})`;
 }
 
 async function readKeys(file: string): Promise<ListedKey[]> {

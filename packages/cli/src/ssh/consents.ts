@@ -1,7 +1,7 @@
 import type { AddKeysToAgent } from "@nacre/config";
+import { keyLabel } from "@nacre/keys/internal";
 import type { ConnectOptions } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
-import { keyKind } from "../key-kind.ts";
 import { say } from "../say.ts";
 import type { Asker } from "../terminal/asker.ts";
 import { Askpass, askpassUse } from "../terminal/asker.ts";
@@ -38,8 +38,8 @@ export function askToReplace(asker: Asker | undefined): NonNullable<ConnectOptio
   if (asker === undefined || askpassUse(process.env) !== "always") return false;
   return async ({ added, removed }) => {
     say("The server has updated its host keys.");
-    for (const key of added) say(`Learned new hostkey: ${keyKind(key.format)} ${key.fingerprint}`);
-    for (const key of removed) say(`Deprecating obsolete hostkey: ${keyKind(key.format)} ${key.fingerprint}`);
+    for (const key of added) say(`Learned new hostkey: ${keyLabel(key.format)} ${key.fingerprint}`);
+    for (const key of removed) say(`Deprecating obsolete hostkey: ${keyLabel(key.format)} ${key.fingerprint}`);
     return /^yes$/i.test((await new Askpass().ask("Accept updated hostkeys? (yes/no): ")).trim());
   };
 }

@@ -1,5 +1,5 @@
+import { keyLabel } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
-import { keyKind } from "../key-kind.ts";
 
 /** The login that an error ended. */
 export interface MessageContext {
@@ -124,5 +124,5 @@ function strictLine(error: SshError, { host, port, strictHostKeys }: MessageCont
   const [, format = ""] = /is unknown: (\S+) /.exec(error.message) ?? [];
   if (!strictHostKeys || error.message.startsWith("jump host")) return [];
   const place = port === undefined || port === 22 ? host : `[${host}]:${port}`;
-  return [`nacre: No ${keyKind(format)} host key is known for ${place} and you have requested strict checking.`];
+  return [`nacre: No ${keyLabel(format)} host key is known for ${place} and you have requested strict checking.`];
 }

@@ -1,8 +1,7 @@
 import type { ConfigValues } from "@nacre/config";
-import { parsePublicKey } from "@nacre/keys/internal";
+import { keyLabel, parsePublicKey } from "@nacre/keys/internal";
 import type { ConnectOptions, HostKey, PromptRequest } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
-import { keyKind } from "../key-kind.ts";
 import type { Asker } from "../terminal/asker.ts";
 
 /** Hash of a fingerprint. */
@@ -148,7 +147,7 @@ async function acceptNewHost(asker: Asker, host: string, { blob }: HostKey, hash
   const { fingerprint, picture } = shownKey(blob, hash);
   asker.show(`${picture}\n`);
   let prompt = `The authenticity of host '${escapeText(host)}' can't be established.
-${keyKind(parsePublicKey(blob).format)} key fingerprint is: ${fingerprint}
+${keyLabel(parsePublicKey(blob).format)} key fingerprint is: ${fingerprint}
 Are you sure you want to continue connecting (yes/no/[fingerprint])? `;
   for (let asked = 0; asked < MAX_ANSWERS; asked++) {
     const answer = (await asker.ask(prompt, { echo: true })).trim();

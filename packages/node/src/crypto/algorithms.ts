@@ -1,3 +1,4 @@
+import { certifiedAlgorithm, defaultKeyFormats, type SignatureAlgorithm } from "@nacre/keys/internal";
 import type { TransportAlgorithms } from "@nacre/transport";
 import { aes128Ctr, aes192Ctr, aes256Ctr } from "./aes-ctr.ts";
 import { aes128Gcm, aes256Gcm } from "./aes-gcm.ts";
@@ -15,7 +16,35 @@ import {
   mlkem768X25519Sha256,
 } from "./kex.ts";
 import { type CryptoLibrary, cryptoLibrary } from "./runtime.ts";
-import { ecdsaNistp256, ecdsaNistp384, ecdsaNistp521, ed25519, rsaSha2_256, rsaSha2_512 } from "./verify.ts";
+import {
+  ecdsaNistp256,
+  ecdsaNistp384,
+  ecdsaNistp521,
+  ed25519,
+  rsaSha2_256,
+  rsaSha2_512,
+  skEcdsaNistp256,
+  skEd25519,
+  webauthnSkEcdsaNistp256,
+} from "./verify.ts";
+
+/** All signature algorithms of plain keys, preferred first. */
+export const plainAlgorithms: readonly SignatureAlgorithm[] = [
+  ed25519,
+  ecdsaNistp256,
+  ecdsaNistp384,
+  ecdsaNistp521,
+  rsaSha2_512,
+  rsaSha2_256,
+  skEd25519,
+  skEcdsaNistp256,
+  webauthnSkEcdsaNistp256,
+];
+
+/** Those of certificates: one for each of {@link plainAlgorithms}. */
+export const certificateAlgorithms: readonly SignatureAlgorithm[] = plainAlgorithms.map((one) =>
+  certifiedAlgorithm(one, defaultKeyFormats, plainAlgorithms),
+);
 
 /**
  * Ciphers in order of preference. The order is fixed rather than measured at run time, so that the KEXINIT never depends on the load.

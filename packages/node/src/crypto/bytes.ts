@@ -7,6 +7,10 @@ export function plainBytes(buffer: Buffer<ArrayBuffer>): Bytes {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
+export function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
+}
+
 /** Returns random bytes in newly allocated memory, not in Node's buffer pool. */
 export function nodeRandom(length: number): Uint8Array {
   return randomFillSync(new Uint8Array(length));

@@ -2,17 +2,15 @@ import { createECDH } from "node:crypto";
 import { type NistCurve as Curve, nistCurves as curves } from "@nacre/keys/internal";
 import { probe } from "./probe.ts";
 
-/** A NIST curve with its names outside SSH. */
+/** A NIST curve with its name in OpenSSL. */
 export interface NistCurve extends Curve {
-  /** Name in a JSON Web Key (RFC 7518 §6.2.1.1). */
-  readonly jwk: "P-256" | "P-384" | "P-521";
   readonly openssl: "prime256v1" | "secp384r1" | "secp521r1";
 }
 
 export const nistCurves: Readonly<Record<keyof typeof curves, NistCurve>> = {
-  nistp256: { ...curves.nistp256, jwk: "P-256", openssl: "prime256v1" },
-  nistp384: { ...curves.nistp384, jwk: "P-384", openssl: "secp384r1" },
-  nistp521: { ...curves.nistp521, jwk: "P-521", openssl: "secp521r1" },
+  nistp256: { ...curves.nistp256, openssl: "prime256v1" },
+  nistp384: { ...curves.nistp384, openssl: "secp384r1" },
+  nistp521: { ...curves.nistp521, openssl: "secp521r1" },
 };
 
 /**

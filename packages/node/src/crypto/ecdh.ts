@@ -1,9 +1,8 @@
 import { createECDH, createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
 import { type KeyPair, nistPair, X25519_LENGTH, x25519Pair } from "@nacre/kex/internal";
 import { bigIntToBytes, bytesToBigInt, concatBytes, type RandomSource } from "@nacre/wire";
-import { plainBytes } from "./bytes.ts";
+import { base64url, plainBytes } from "./bytes.ts";
 import { nistCurves } from "./curves.ts";
-import { base64url } from "./jwk.ts";
 import { probe } from "./probe.ts";
 
 /** Curve25519 curve names in JSON Web Keys (RFC 8037 §2). */

@@ -148,7 +148,7 @@ describe("keys", () => {
     lacks("createPrivateKey", ({ key }: { key: { x?: string } }) => key.x === "");
     const { nodePrivateKey, nodeAlgorithms } = await load();
     const key = keys.generateEd25519(random);
-    const made = nodePrivateKey({ format: "ssh-ed25519", seed: (key.fields as { seed: Uint8Array }).seed });
+    const made = nodePrivateKey({ format: "ssh-ed25519", seed: (key.fields as keys.Ed25519Fields).seed });
     expect(made.publicKey).toEqual(key.publicKey);
     expect(made.sign("ssh-ed25519", data, random)).toEqual(key.sign("ssh-ed25519", data, random));
     const method = nodeAlgorithms.kex.find(({ name }) => name === "curve25519-sha256")!;
@@ -179,7 +179,7 @@ describe("keys", () => {
     const made = nodePrivateKey(key.fields);
     expect(made.publicKey).toEqual(key.publicKey);
     const signature = made.sign("ecdsa-sha2-nistp521", data, random);
-    expect(keys.ecdsaNistp521.verify(key.publicKey.blob, data, signature)).toBe(true);
+    expect(keys.ecdsaNistp521.verify(key.publicKey.blob, data, signature)).toEqual({});
   });
 
   test("ECDSA uses node:crypto without its `dsaEncoding` option", async () => {
@@ -189,7 +189,7 @@ describe("keys", () => {
       const key = nodePrivateKey(keys.generateEcdsa("nistp256", random).fields);
       const algorithm = nodeAlgorithms.hostKeys.find((one) => one.name === "ecdsa-sha2-nistp256")!;
       const signature = key.sign(algorithm.name, data, random);
-      expect(algorithm.verify(key.publicKey.blob, data, signature)).toBe(true);
+      expect(algorithm.verify(key.publicKey.blob, data, signature)).toEqual({});
       expect(called).not.toContain("@nacre/keys");
     }
   });
@@ -201,8 +201,8 @@ describe("keys", () => {
       const { name } = key.publicKey.algorithms[0]!;
       const algorithm = nodeAlgorithms.hostKeys.find((one) => one.name === name)!;
       const signature = key.sign(name, data, random);
-      expect(algorithm.verify(key.publicKey.blob, data, signature)).toBe(true);
-      expect(algorithm.verify(key.publicKey.blob, random(40), signature)).toBe(false);
+      expect(algorithm.verify(key.publicKey.blob, data, signature)).toEqual({});
+      expect(algorithm.verify(key.publicKey.blob, random(40), signature)).toBeUndefined();
     }
   });
 

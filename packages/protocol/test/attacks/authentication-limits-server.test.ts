@@ -1,4 +1,4 @@
-import { defaultSignatureAlgorithms, generateEd25519, type PrivateKey } from "@nacre/keys";
+import { defaultSignatureAlgorithms, generateEd25519, type PrivateKey, type SignatureFacts } from "@nacre/keys";
 import {
   keyboardInteractiveLogin,
   keyQuery,
@@ -165,7 +165,7 @@ test("enumeration · server", () => {
   let verified = 0;
   const userKeys = defaultSignatureAlgorithms.map((algorithm) => ({
     ...algorithm,
-    verify: (...args: Parameters<typeof algorithm.verify>): boolean => {
+    verify: (...args: Parameters<typeof algorithm.verify>): SignatureFacts | undefined => {
       verified++;
       return algorithm.verify(...args);
     },

@@ -1,4 +1,11 @@
-import { type EcdsaCurve, ecdsaNistp256, ecdsaPrivateKey, type PrivateKey, privateKeyFromFields } from "@nacre/keys";
+import {
+  type EcdsaCurve,
+  type EcdsaFields,
+  ecdsaNistp256,
+  ecdsaPrivateKey,
+  type PrivateKey,
+  privateKeyFromFields,
+} from "@nacre/keys";
 import { IMPLEMENTATIONS } from "@nacre/testing/attacks/implementations";
 import { keyQuery } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
@@ -46,13 +53,11 @@ const ecdsaBlob = (...parts: (string | Uint8Array)[]): Uint8Array => {
 function judgesEcdsa({ judge, badKey, badSignature }: Judge): void {
   const name = ecdsaNistp256.name;
   const p384 = keyNamed("ecdsa-384");
-  const { fields } = ecdsa;
-  if (fields.format !== "ecdsa") throw new Error("ecdsa-256 is not an ECDSA key");
-  const { publicPoint } = fields;
+  const { publicPoint } = ecdsa.fields as EcdsaFields;
   const offCurve = publicPoint.slice();
   offCurve[40]! ^= 1;
   const compressed = Uint8Array.of(2 + (publicPoint[64]! & 1), ...publicPoint.subarray(1, 33));
-  const p384Point = p384.fields.format === "ecdsa" ? p384.fields.publicPoint : publicPoint;
+  const p384Point = (p384.fields as EcdsaFields).publicPoint;
   const blobs = [
     p384.publicKey.blob,
     ecdsaBlob(name, "nistp384", p384Point),

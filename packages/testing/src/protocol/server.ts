@@ -52,7 +52,7 @@ export class TestServer {
       // Commands write only once and never resume after a yield, so the work per turn must not be limited.
       limits: { maxTurnWork: Number.MAX_SAFE_INTEGER },
       hostKeys: [options.hostKey.publicKey],
-      serverSigAlgs: options.algorithms.hostKeys.map(({ name }) => name),
+      serverSigAlgs: options.algorithms.hostKeys.map(({ signatureName }) => signatureName),
     });
     this.connection = new Connection({ sink: this.transport.sink, allowedChannelTypes: ["session"] });
   }
@@ -124,7 +124,7 @@ export class TestServer {
       }
       const data = userauthSignedData(this.transport.sessionId!, request, { algorithm, publicKey });
       const verifier = algorithms.hostKeys.find(({ name }) => name === algorithm);
-      success = verifier?.verify(publicKey, data, signature) === true && this.#refusals-- <= 0;
+      success = verifier?.verify(publicKey, data, signature) !== undefined && this.#refusals-- <= 0;
     } else if (request.methodName === "password") {
       success = userauthPassword.decode(request.methodData).password === password;
     }

@@ -1,5 +1,5 @@
-import type { PrivateKeyFields, PublicKey } from "@nacre/keys/internal";
-import { bigIntToBytes, SshError } from "@nacre/wire";
+import { type Jwk, type PublicKey, privateJwk, publicJwk } from "@nacre/keys/internal";
+import { SshError } from "@nacre/wire";
 import { type PrivateKeyOptions, privateKey } from "nacre";
 import { base64urlEncode } from "./base64url.ts";
 import { WEB_ALGORITHMS } from "./web-algorithms.ts";
@@ -15,7 +15,7 @@ import { probe, type WebKey, webCrypto, webKeyOf } from "./web-key.ts";
 export async function importWebKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<WebKey> {
   webCrypto();
   const { publicKey, fields } = await privateKey(text, options);
-  const jwk = jwkOf(fields);
+  const jwk = privateJwk(fields, base64urlEncode);
   try {
     return webKeyOf(publicKey, await importAll(publicKey, jwk));
   } catch (cause) {
@@ -27,62 +27,19 @@ export async function importWebKey(text: string | Uint8Array, options: PrivateKe
   }
 }
 
-async function importAll(publicKey: PublicKey, jwk: PrivateJwk): Promise<Readonly<Record<string, CryptoKey>>> {
+async function importAll(publicKey: PublicKey, jwk: Jwk): Promise<Readonly<Record<string, CryptoKey>>> {
   const privateKeys: Record<string, CryptoKey> = {};
+  const publicHalf = publicJwk(publicKey.blob, base64urlEncode);
   for (const { name } of publicKey.algorithms) {
     const { key } = WEB_ALGORITHMS[name]!;
-    const whole = { ...jwk.public, ...jwk.secret };
-    const held = await webCrypto().importKey("jwk", whole, key, /* rule: web-key-import-not-extractable */ false, [
+    const held = await webCrypto().importKey("jwk", jwk, key, /* rule: web-key-import-not-extractable */ false, [
       "sign",
     ]);
     await probe(name, {
       privateKey: held,
-      publicKey: await webCrypto().importKey("jwk", jwk.public, key, true, ["verify"]),
+      publicKey: await webCrypto().importKey("jwk", publicHalf, key, true, ["verify"]),
     });
     privateKeys[name] = held;
   }
   return privateKeys;
-}
-
-/** A private key as a JSON Web Key, split into public and secret members (RFC 7517, RFC 7518 §6, RFC 8037). */
-interface PrivateJwk {
-  readonly public: JsonWebKey;
-  readonly secret: JsonWebKey;
-}
-
-function jwkOf(fields: PrivateKeyFields): PrivateJwk {
-  switch (fields.format) {
-    case "ssh-ed25519":
-      return {
-        public: { kty: "OKP", crv: "Ed25519", x: base64urlEncode(fields.publicKey) },
-        secret: { d: base64urlEncode(fields.seed) },
-      };
-    case "ecdsa": {
-      const { curve, publicPoint, d } = fields;
-      const size = (publicPoint.length - 1) / 2;
-      const [x, y] = [publicPoint.subarray(1, 1 + size), publicPoint.subarray(1 + size)];
-      return {
-        public: { kty: "EC", crv: curve.replace("nistp", "P-"), x: base64urlEncode(x), y: base64urlEncode(y) },
-        secret: { d: base64urlEncode(bigIntToBytes(d, size)) },
-      };
-    }
-    case "ssh-rsa": {
-      const { n, e, d, p, q, iqmp } = fields;
-      return {
-        public: { kty: "RSA", n: number(n), e: number(e) },
-        secret: {
-          d: number(d),
-          p: number(p),
-          q: number(q),
-          dp: number(d % (p - 1n)),
-          dq: number(d % (q - 1n)),
-          qi: number(iqmp),
-        },
-      };
-    }
-  }
-}
-
-function number(value: bigint): string {
-  return base64urlEncode(bigIntToBytes(value));
 }

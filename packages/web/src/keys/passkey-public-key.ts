@@ -19,7 +19,15 @@ export function passkeyPublicKey(point: Uint8Array, rpId: string): PasskeyPublic
   const inner = new Writer().string(`ecdsa-sha2-${CURVE}`).string(CURVE).string(point).finish();
   const { bits } = parsePublicKey(inner);
   const blob = new Writer().string(FORMAT).string(CURVE).string(point).string(rpId).finish();
-  return { publicKey: { format: FORMAT, blob, bits, algorithms: [{ name: WEBAUTHN_ALGORITHM }] }, rpId };
+  return {
+    publicKey: {
+      format: FORMAT,
+      blob,
+      bits,
+      algorithms: [{ name: WEBAUTHN_ALGORITHM, signatureName: WEBAUTHN_ALGORITHM }],
+    },
+    rpId,
+  };
 }
 
 /** Parses a line from `authorizedKeysLine` and ignores its comment. Throws `key-malformed`, or `key-unsupported` for another key format. */

@@ -215,7 +215,7 @@ describe("passkeyIdentity", () => {
   it("signs with the stored credential, and the signature passes the checks of sshd", async () => {
     const passkey = await createPasskey({ name: "alice" });
     const identity = passkeyIdentity(JSON.parse(JSON.stringify(passkey)) as Passkey);
-    expect(identity.publicKey.algorithms).toEqual([{ name: ALGORITHM }]);
+    expect(identity.publicKey.algorithms).toEqual([{ name: ALGORITHM, signatureName: ALGORITHM }]);
     const signature = await identity.sign(ALGORITHM, DATA);
     expect(refusal(identity.publicKey.blob, DATA, signature!)).toBeUndefined();
     expect(authenticator.requests).toMatchObject([

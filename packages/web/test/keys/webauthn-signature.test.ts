@@ -85,7 +85,8 @@ describe("OpenSSH's own signature", () => {
     expect(rpId).toBe("mindrot.org");
     expect(equalBytes(read.blob, blobOfKey)).toBe(true);
     expect(read).toMatchObject({ format: "sk-ecdsa-sha2-nistp256@openssh.com", bits: 256 });
-    expect(read.algorithms).toEqual([{ name: "webauthn-sk-ecdsa-sha2-nistp256@openssh.com" }]);
+    const name = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
+    expect(read.algorithms).toEqual([{ name, signatureName: name }]);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { HostKeyCheck, KnownHostEntry } from "@nacre/keyfiles/internal";
-import { parsePublicKey, type SignatureAlgorithm } from "@nacre/keys/internal";
+import { formatName, type SignatureAlgorithm } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import type { HostKey } from "../../users/client/client.ts";
 import type { HostKeyVerifier, PresentedHostKey } from "./options.ts";
@@ -98,7 +98,7 @@ function lineOf({ file, line }: KnownHostEntry): string {
 }
 
 function describe({ fingerprint }: KnownHostOptions, blob: Uint8Array): string {
-  return `${parsePublicKey(blob).format} ${fingerprint(blob)}`;
+  return `${formatName(blob)} ${fingerprint(blob)}`;
 }
 
 /** Describes an entry. Escapes its format, which may be arbitrary text. */

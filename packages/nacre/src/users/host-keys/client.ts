@@ -125,7 +125,7 @@ class HostKeyUpdates implements ClientPart {
     return algorithms.some((algorithm) => {
       try {
         // rule: host-key-proof
-        return algorithm.verify(key, data, signature);
+        return algorithm.verify(key, data, signature) !== undefined;
       } catch (error) {
         if (error instanceof SshError) return false;
         throw error;

@@ -72,8 +72,9 @@ export function refusal(
 export function webauthnAlgorithm(demands: KeyDemands = {}): SignatureAlgorithm {
   return {
     name: ALGORITHM,
+    signatureName: ALGORITHM,
     keyFormat: KEY_FORMAT,
-    verify: (key, data, signature) => refusal(key, data, signature, demands) === undefined,
+    verify: (key, data, signature) => (refusal(key, data, signature, demands) === undefined ? {} : undefined),
   };
 }
 

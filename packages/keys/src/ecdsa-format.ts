@@ -1,20 +1,26 @@
-import {
-  bigIntToBytes,
-  bytesToBigInt,
-  concatBytes,
-  copyBytes,
-  equalBytes,
-  Reader,
-  SshError,
-  Writer,
-} from "@nacre/wire";
-import { keyReader } from "./blob.ts";
-import type { EcdsaFields, PrivateKey, PrivateKeyValues, PublicKey } from "./key.ts";
+import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes, Reader, SshError, Writer } from "@nacre/wire";
+import type { PrivateKey, PrivateKeyFields } from "./key.ts";
+import { type KeyFormat, keyReader, publicKeyOf } from "./key-format.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
 import { wellFormed } from "./signature.ts";
 
 /** SSH name of a NIST curve (RFC 5656 §10.1). */
-export type EcdsaCurve = EcdsaFields["curve"];
+export type EcdsaCurve = "nistp256" | "nistp384" | "nistp521";
+/** Name of the key format and the algorithm (RFC 5656 §3.1, §6.2). */
+export type EcdsaName = `ecdsa-sha2-${EcdsaCurve}`;
+
+/** Private values of an ECDSA key, as a file has them. Some formats omit the public point. Secret: never log them. */
+export interface EcdsaValues extends PrivateKeyFields {
+  readonly format: EcdsaName;
+  readonly d: bigint;
+  /** Uncompressed point. */
+  readonly publicPoint?: Uint8Array | undefined;
+}
+
+/** Private values of an ECDSA key. Secret: never log them. */
+export interface EcdsaFields extends EcdsaValues {
+  readonly publicPoint: Uint8Array;
+}
 
 /** The curve y² = x³ − 3·x + b modulo p (SP 800-186 §3.2.1). The number of its points is the prime `order`. */
 export interface NistCurve {
@@ -53,11 +59,38 @@ export const nistCurves: Readonly<Record<EcdsaCurve, NistCurve>> = {
   },
 };
 
-/** Parses a public key blob for the named curve and copies it (RFC 5656 §3.1). Throws `key-malformed`. */
-export function ecdsaPublicKey(curve: EcdsaCurve, blob: Uint8Array): PublicKey {
-  readEcdsaPoint(curve, blob);
-  const name = `ecdsa-sha2-${curve}`;
-  return { format: name, blob: copyBytes(blob), bits: nistCurves[curve].bits, algorithms: [{ name }] };
+/** ECDSA keys on P-256 (RFC 5656 §3.1). */
+export const ecdsaNistp256Format: KeyFormat<EcdsaFields> = /* @__PURE__ */ ecdsaFormat("nistp256");
+/** ECDSA keys on P-384 (RFC 5656 §3.1). */
+export const ecdsaNistp384Format: KeyFormat<EcdsaFields> = /* @__PURE__ */ ecdsaFormat("nistp384");
+/** ECDSA keys on P-521 (RFC 5656 §3.1). */
+export const ecdsaNistp521Format: KeyFormat<EcdsaFields> = /* @__PURE__ */ ecdsaFormat("nistp521");
+
+function ecdsaFormat(curve: EcdsaCurve): KeyFormat<EcdsaFields> {
+  const name: EcdsaName = `ecdsa-sha2-${curve}`;
+  const { bits, size } = nistCurves[curve];
+  return {
+    name,
+    label: "ECDSA",
+    sshfp: 3,
+    algorithms: [{ name, signatureName: name }],
+    publicFields: [curve.length, 1 + 2 * size],
+    check(blob) {
+      readEcdsaPoint(curve, blob);
+      return bits;
+    },
+    secret: {
+      read(reader, certificate = reader) {
+        if (certificate.name("curve") !== curve) certificate.fail("curve", `is not ${curve}`);
+        const publicPoint = certificate.string("public point");
+        return { format: name, publicPoint, d: reader.mpint("d") };
+      },
+      write(writer, { publicPoint, d }, hasCertificate) {
+        if (!hasCertificate) writer.string(curve).string(publicPoint);
+        writer.mpint(d);
+      },
+    },
+  };
 }
 
 /**
@@ -66,21 +99,23 @@ export function ecdsaPublicKey(curve: EcdsaCurve, blob: Uint8Array): PublicKey {
  * out of range or `publicPoint` does not match it.
  */
 export function ecdsaPrivateKeyWith(
-  { curve, d, publicPoint }: Extract<PrivateKeyValues, { format: "ecdsa" }>,
-  pointOf: (curve: EcdsaCurve, secret: Uint8Array) => Uint8Array,
+  curve: EcdsaCurve,
+  { d, publicPoint }: EcdsaValues,
+  pointOf: (secret: Uint8Array) => Uint8Array,
   signing: (fields: EcdsaFields) => Sign,
 ): PrivateKey {
-  const format = `ecdsa-sha2-${curve}`;
-  const { order, size } = nistCurves[curve];
+  const format: EcdsaName = `ecdsa-sha2-${curve}`;
+  const { order, size, bits } = nistCurves[curve];
   if (d <= 0n || d >= order)
     throw new SshError("key-malformed", `${format} private key: scalar is zero, negative or not below the curve order`);
-  const point = pointOf(curve, bigIntToBytes(d, size));
+  const point = pointOf(bigIntToBytes(d, size));
   if (publicPoint !== undefined && !equalBytes(publicPoint, point))
     throw new SshError("key-malformed", `${format} private key: public point does not match the scalar`);
-  const fields = { format: "ecdsa", curve, d, publicPoint: point } as const;
+  const fields = { format, d, publicPoint: point };
   const sign = signing(fields);
   const blob = new Writer().string(format).string(curve).string(point).finish();
-  return privateKeyOf(ecdsaPublicKey(curve, blob), fields, (algorithm, data, random) => {
+  const publicKey = publicKeyOf(ecdsaFormat(curve), blob, bits);
+  return privateKeyOf(publicKey, fields, (algorithm, data, random) => {
     const scalars = sign(algorithm, data, random);
     return new Writer().mpintBytes(scalars.subarray(0, size)).mpintBytes(scalars.subarray(size)).finish();
   });

@@ -1,28 +1,59 @@
-import { type Bytes, bytesToBigInt, copyBytes, equalBytes, SshError, Writer } from "@nacre/wire";
-import { keyReader } from "./blob.ts";
-import type { Ed25519Fields, PrivateKey, PrivateKeyValues, PublicKey } from "./key.ts";
+import { bytesToBigInt, concatBytes, copyBytes, equalBytes, SshError, Writer } from "@nacre/wire";
+import type { PrivateKey, PrivateKeyFields } from "./key.ts";
+import { type KeyFormat, keyReader, publicKeyOf } from "./key-format.ts";
 import { modPow } from "./modular.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
 
 /** Name of the key format, the signature format and the algorithm (RFC 8709 §3, §4, §6). */
 export const ED25519 = "ssh-ed25519";
+const BITS = 256;
 
-/** Parses a public key blob and copies it (RFC 8709 §4). Throws `key-malformed` or `key-weak`. */
-export function ed25519PublicKey(blob: Uint8Array): PublicKey {
-  readPoint(blob, isOnCurve);
-  return publicKeyOf(copyBytes(blob));
+/** Private values of an Ed25519 key, as a file has them (RFC 8032 §5.1.5). Some formats omit the public key. Secret: never log them. */
+export interface Ed25519Values extends PrivateKeyFields {
+  readonly format: typeof ED25519;
+  /** 32 bytes. */
+  readonly seed: Uint8Array;
+  /** 32 bytes. */
+  readonly publicKey?: Uint8Array | undefined;
 }
 
-function publicKeyOf(blob: Bytes): PublicKey {
-  return { format: ED25519, blob, bits: 256, algorithms: [{ name: ED25519 }] };
+/** Private values of an Ed25519 key. Secret: never log them. */
+export interface Ed25519Fields extends Ed25519Values {
+  readonly publicKey: Uint8Array;
 }
+
+/** Ed25519 keys (RFC 8709 §4). */
+export const ed25519Format: KeyFormat<Ed25519Fields> = {
+  name: ED25519,
+  label: "ED25519",
+  sshfp: 4,
+  algorithms: [{ name: ED25519, signatureName: ED25519 }],
+  publicFields: [32],
+  check(blob) {
+    readPoint(blob, isOnCurve);
+    return BITS;
+  },
+  secret: {
+    read(reader, certificate) {
+      const publicKey = reader.string("public key");
+      const both = reader.string("private key");
+      if (both.length !== 64 || !equalBytes(both.subarray(32), publicKey))
+        reader.fail("private key", "is not a seed of 32 bytes and the public key");
+      // rule: agent-certified-key
+      if (certificate !== undefined && !equalBytes(certificate.string("public key"), publicKey))
+        certificate.fail("public key", "is not that of the private key");
+      return { format: ED25519, seed: both.subarray(0, 32), publicKey };
+    },
+    write: (writer, { seed, publicKey }) => void writer.string(publicKey).string(concatBytes(seed, publicKey)),
+  },
+};
 
 /**
  * Builds a private key from its seed of 32 bytes, which is copied (RFC 8032 §5.1.5). The caller supplies the arithmetic. Throws
  * `key-malformed` if the seed has another length or does not match `publicKey`.
  */
 export function ed25519PrivateKeyWith(
-  { seed, publicKey }: Extract<PrivateKeyValues, { format: "ssh-ed25519" }>,
+  { seed, publicKey }: Ed25519Values,
   publicPoint: (seed: Uint8Array) => Uint8Array,
   signing: (fields: Ed25519Fields) => Sign,
 ): PrivateKey {
@@ -33,7 +64,7 @@ export function ed25519PrivateKeyWith(
     throw new SshError("key-malformed", `${ED25519} private key: public key does not match the seed`);
   const fields = { format: ED25519, seed: secret, publicKey: point } as const;
   const blob = new Writer().string(ED25519).string(point).finish();
-  return privateKeyOf(publicKeyOf(blob), fields, signing(fields));
+  return privateKeyOf(publicKeyOf(ed25519Format, blob, BITS), fields, signing(fields));
 }
 
 /**
@@ -45,7 +76,7 @@ export function readEd25519Point(blob: Uint8Array, isPoint: (point: Uint8Array) 
 }
 
 /**
- * Checks a public key like `ed25519PublicKey`, but not whether the point is on the curve. Use it only if the verification that follows
+ * Checks a public key like `ed25519Format`, but not whether the point is on the curve. Use it only if the verification that follows
  * rejects every signature under an invalid point. The omitted check takes twice as long as a whole verification by OpenSSL.
  */
 export function checkEd25519Key(blob: Uint8Array): void {

@@ -1,6 +1,6 @@
-import { type Bytes, copyBytes, SshError, Writer } from "@nacre/wire";
-import { keyReader } from "./blob.ts";
-import type { PrivateKey, PublicKey, RsaFields } from "./key.ts";
+import { SshError, Writer } from "@nacre/wire";
+import type { PrivateKey, PrivateKeyFields } from "./key.ts";
+import { type KeyFormat, keyReader, publicKeyOf } from "./key-format.ts";
 import { bitLength } from "./modular.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
 
@@ -15,21 +15,49 @@ const MAX_BITS = 16384;
  */
 const MAX_EXPONENT_BITS = 64;
 
-/**
- * Parses a public key blob and copies it (RFC 4253 §6.6). Throws `key-malformed`, or `key-weak` unless the modulus is odd and has 2048 to
- * 16384 bits and the exponent is odd, at least 3 and below 2⁶⁴.
- */
-export function rsaPublicKey(blob: Uint8Array): PublicKey {
-  return publicKeyOf(readRsaNumbers(blob).n, copyBytes(blob));
+/** Private values of an RSA key. Secret: never log them. */
+export interface RsaFields extends PrivateKeyFields {
+  readonly format: typeof RSA;
+  readonly n: bigint;
+  readonly e: bigint;
+  readonly d: bigint;
+  readonly p: bigint;
+  readonly q: bigint;
+  /** q⁻¹ mod p */
+  readonly iqmp: bigint;
 }
 
-function publicKeyOf(n: bigint, blob: Bytes): PublicKey {
-  return { format: RSA, blob, bits: bitLength(n), algorithms: [{ name: "rsa-sha2-512" }, { name: "rsa-sha2-256" }] };
-}
+/**
+ * RSA keys (RFC 4253 §6.6). The modulus must be odd and have 2048 to 16384 bits, and the exponent must be odd, at least 3 and below 2⁶⁴;
+ * else they are `key-weak`.
+ */
+export const rsaFormat: KeyFormat<RsaFields> = {
+  name: RSA,
+  label: "RSA",
+  sshfp: 1,
+  algorithms: ["rsa-sha2-512", "rsa-sha2-256"].map((name) => ({ name, signatureName: name })),
+  publicFields: [undefined, undefined],
+  check: (blob) => bitLength(readRsaNumbers(blob).n),
+  secret: {
+    read(reader, certificate) {
+      // A private key has n and e, a certificate e and n.
+      const inCertificate = certificate && { e: certificate.mpint("e"), n: certificate.mpint("n") };
+      const { n, e } = inCertificate ?? { n: reader.mpint("n"), e: reader.mpint("e") };
+      const [d, iqmp, p, q] = SECRETS.map((field) => reader.mpint(field));
+      return { format: RSA, n, e, d: d!, iqmp: iqmp!, p: p!, q: q! };
+    },
+    write(writer, fields, hasCertificate) {
+      if (!hasCertificate) writer.mpint(fields.n).mpint(fields.e);
+      for (const field of SECRETS) writer.mpint(fields[field]);
+    },
+  },
+};
+
+const SECRETS = ["d", "iqmp", "p", "q"] as const;
 
 /**
  * Builds a private key from its values. The caller supplies the arithmetic; a signature is as long as the modulus. Throws `key-weak` like
- * `rsaPublicKey`, and `key-malformed` unless n = p·q, e·d ≡ 1 modulo p−1 and q−1, and iqmp·q ≡ 1 modulo p.
+ * `rsaFormat`, and `key-malformed` unless n = p·q, e·d ≡ 1 modulo p−1 and q−1, and iqmp·q ≡ 1 modulo p.
  */
 export function rsaPrivateKeyWith(fields: RsaFields, signing: (fields: RsaFields) => Sign): PrivateKey {
   checkFields(fields);
@@ -39,7 +67,8 @@ export function rsaPrivateKeyWith(fields: RsaFields, signing: (fields: RsaFields
 /** Builds a private key like {@link rsaPrivateKeyWith} from values that are already checked. */
 export function checkedRsaPrivateKey(fields: RsaFields, sign: Sign): PrivateKey {
   const { n, e } = fields;
-  return privateKeyOf(publicKeyOf(n, new Writer().string(RSA).mpint(e).mpint(n).finish()), fields, sign);
+  const blob = new Writer().string(RSA).mpint(e).mpint(n).finish();
+  return privateKeyOf(publicKeyOf(rsaFormat, blob, bitLength(n)), fields, sign);
 }
 
 function checkFields({ n, e, d, p, q, iqmp }: RsaFields): void {
@@ -51,7 +80,7 @@ function checkFields({ n, e, d, p, q, iqmp }: RsaFields): void {
     throw new SshError("key-malformed", "RSA private key: values do not match each other");
 }
 
-/** Returns the modulus and exponent of a public key blob. Throws like `rsaPublicKey`. */
+/** Returns the modulus and exponent of a public key blob. Throws like `rsaFormat`. */
 export function readRsaNumbers(blob: Uint8Array): { readonly n: bigint; readonly e: bigint } {
   // Check the lengths first: converting a hostile megabyte to a BigInt is slow.
   const lengths = keyReader(blob, RSA);
