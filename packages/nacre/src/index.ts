@@ -1,3 +1,7 @@
+// The first import decides the order of a bundle. With the ciphers before the keys, code that noble's packages repeat is within the 32 KiB
+// that gzip looks back: all of `nacre` has 102.4 KiB instead of 103.7.
+import "./defaults.ts";
+
 export { escapeText, SshError } from "@nacre/wire";
 export { pinnedHostKey } from "./login/client/host-keys.ts";
 export { type PrivateKeyOptions, privateKey } from "./private-key.ts";

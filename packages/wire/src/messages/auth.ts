@@ -225,7 +225,7 @@ export const SSH_MSG_USERAUTH_INFO_REQUEST: Message<UserauthInfoRequest> = /* @_
     name: longText,
     instruction: longText,
     languageTag: text,
-    prompts: counted<Prompt>(5, {
+    prompts: /* @__PURE__ */ counted<Prompt>(5, {
       read: (reader, field) => ({
         prompt: longText.read(reader, `${field}.prompt`),
         echo: reader.boolean(`${field}.echo`),
