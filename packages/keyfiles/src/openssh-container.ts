@@ -1,4 +1,10 @@
-import { type PrivateKey, type PrivateKeyFields, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
+import {
+  type PrivateKey,
+  type PrivateKeyFields,
+  type PublicKey,
+  parsePublicKey,
+  readKeyInteger,
+} from "@nacre/keys/internal";
 import { equalBytes, Reader, SshError, utf8Encode } from "@nacre/wire";
 import type { KeyMaker, UnlockedKey } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
@@ -82,7 +88,7 @@ function readFields(reader: Reader): PrivateKeyFields {
       return { format, seed: secret.slice(0, 32), publicKey };
     }
     case "ssh-rsa": {
-      const [n, e, d, iqmp, p, q] = ["n", "e", "d", "iqmp", "p", "q"].map((field) => reader.mpint(field));
+      const [n, e, d, iqmp, p, q] = ["n", "e", "d", "iqmp", "p", "q"].map((field) => readKeyInteger(reader, field));
       return { format, n: n!, e: e!, d: d!, iqmp: iqmp!, p: p!, q: q! };
     }
     case "ecdsa-sha2-nistp256":
@@ -91,7 +97,7 @@ function readFields(reader: Reader): PrivateKeyFields {
       const curve = reader.name("curve");
       if (`ecdsa-sha2-${curve}` !== format) reader.fail("curve", `does not match ${format}`);
       const publicPoint = reader.string("public point").slice();
-      return { format: "ecdsa", curve: curve as "nistp256", d: reader.mpint("d"), publicPoint };
+      return { format: "ecdsa", curve: curve as "nistp256", d: readKeyInteger(reader, "d"), publicPoint };
     }
     default:
       return reader.fail("key format", "does not match the public key");

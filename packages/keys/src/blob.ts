@@ -1,4 +1,4 @@
-import { Reader, SshError } from "@nacre/wire";
+import { bytesToBigInt, Reader, SshError } from "@nacre/wire";
 
 /** Longest name of an algorithm or key format, in characters (RFC 4251 §6). */
 const MAX_NAME_LENGTH = 64;
@@ -19,6 +19,16 @@ export function keyReader(blob: Uint8Array, format: string): Reader {
   const actual = keyFormat(blob);
   if (actual !== format) throw new SshError("key-malformed", `expected a key of format ${format}, got ${actual}`);
   return new Reader(blob, `${format} key`, { code: "key-malformed", offset: 4 + format.length });
+}
+
+/**
+ * Reads an integer of a private key: an `mpint` that may have needless leading zeros. Many programs write secret integers at a fixed length,
+ * and OpenSSH reads them. Throws the reader's error for a negative one.
+ */
+export function readKeyInteger(reader: Reader, field: string): bigint {
+  const bytes = reader.string(field);
+  if (bytes[0] !== undefined && bytes[0] >= 0x80) reader.fail(field, "is negative");
+  return bytesToBigInt(bytes);
 }
 
 /** Returns the error for a private key that does not support the signature algorithm. */

@@ -1,4 +1,4 @@
-import type { PrivateKeyFields } from "@nacre/keys/internal";
+import { type PrivateKeyFields, readKeyInteger } from "@nacre/keys/internal";
 import { concatBytes, equalBytes, Reader, SshError, Writer } from "@nacre/wire";
 import { plainName } from "../constants.ts";
 
@@ -87,15 +87,14 @@ function readFields(reader: Reader, format: string, certificate: Reader | undefi
     const first = publicPart.mpint("n or e");
     const second = publicPart.mpint("e or n");
     const [n, e] = certificate === undefined ? [first, second] : [second, first];
-    const d = reader.mpint("d");
-    const iqmp = reader.mpint("iqmp");
-    return { format, n, e, d, iqmp, p: reader.mpint("p"), q: reader.mpint("q") };
+    const [d, iqmp, p, q] = ["d", "iqmp", "p", "q"].map((field) => readKeyInteger(reader, field));
+    return { format, n, e, d: d!, iqmp: iqmp!, p: p!, q: q! };
   }
   const curve = CURVES.find((one) => format === `ecdsa-sha2-${one}`);
   if (curve === undefined) throw new SshError("key-unsupported", `unsupported key format ${format.slice(0, 64)}`);
   if (publicPart.name("curve") !== curve) publicPart.fail("curve", `is not ${curve}`);
   const publicPoint = publicPart.string("public point");
-  return { format: "ecdsa", curve, publicPoint, d: reader.mpint("d") };
+  return { format: "ecdsa", curve, publicPoint, d: readKeyInteger(reader, "d") };
 }
 
 /** Writes the values of a key. With a certificate, ECDSA and RSA keys have their public values there. */
