@@ -35,7 +35,7 @@ export function parsePpk(text: string): PpkText {
   };
   const header = (name: string): string => {
     const line = lines[at++] ?? fail(`is missing, expected "${name}:"`);
-    return new RegExp(`^${name}: ?(.*)$`).exec(line)?.[1] ?? fail(`is not "${name}:"`);
+    return new RegExp(`^${name}: ?(.*)$`, "s").exec(line)?.[1] ?? fail(`is not "${name}:"`);
   };
   const number = (name: string): number => {
     const value = header(name);
