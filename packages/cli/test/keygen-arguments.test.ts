@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { parseKeygenArguments } from "../src/keygen/keygen-arguments.ts";
 
-const GENERATE = { action: "generate", bits: undefined, file: undefined, passphrase: undefined, comment: undefined, format: "openssh", quiet: false };
+const GENERATE = {
+  action: "generate",
+  bits: undefined,
+  file: undefined,
+  passphrase: undefined,
+  comment: undefined,
+  format: "openssh",
+  quiet: false,
+};
 
 describe("parseKeygenArguments", () => {
   test.each<[string[], object]>([

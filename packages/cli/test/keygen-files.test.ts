@@ -46,7 +46,10 @@ describe("keygen -p", () => {
     const text = await readFile(file, "utf8");
     expect(text).toContain(label);
     const after = unlock(text, "secret");
-    expect([after.privateKey.fields, after.comment]).toEqual([before.privateKey.fields, hasComment ? before.comment : ""]);
+    expect([after.privateKey.fields, after.comment]).toEqual([
+      before.privateKey.fields,
+      hasComment ? before.comment : "",
+    ]);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await readdir(folder)).sort()).toEqual(["key"]);
   });

@@ -117,7 +117,7 @@ function referenceColumn(
   { pass, part, index, segment, same }: { pass: number; part: number; index: number; segment: number; same: boolean },
 ): number {
   const finished = (pass === 0 ? part : SEGMENTS - 1) * segment;
-  // Of its own lane a block may use all but the previous one. Other lanes end before their last block if it is written last.
+  // Its own lane has all blocks before the previous one. The last block of other lanes is left out at the start of a part.
   const candidates = finished + (same ? index - 1 : index === 0 ? -1 : 0);
   const back = highProduct(candidates, highProduct(random, random));
   const start = pass === 0 ? 0 : (part + 1) * segment;
@@ -180,13 +180,13 @@ function quarter(z: Int32Array, a: number, b: number, c: number, d: number): voi
   z[b + 1] = (high >>> 24) | (low << 8);
   addProduct(z, a, b);
   // d = (d ⊕ a) rotated right by 16
-  low = z[d]! ^ z[a]!;
+  low = z[d] ^ z[a]!;
   high = z[d + 1]! ^ z[a + 1]!;
   z[d] = (low >>> 16) | (high << 16);
   z[d + 1] = (high >>> 16) | (low << 16);
   addProduct(z, c, d);
   // b = (b ⊕ c) rotated right by 63
-  low = z[b]! ^ z[c]!;
+  low = z[b] ^ z[c]!;
   high = z[b + 1]! ^ z[c + 1]!;
   z[b] = (high >>> 31) | (low << 1);
   z[b + 1] = (low >>> 31) | (high << 1);

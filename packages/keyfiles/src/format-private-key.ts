@@ -65,6 +65,6 @@ export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOpti
       return formatPem(traditional.label, body, 64, headers);
     }
     default:
-      throw new SshError("usage", `unknown \`format\`: ${format satisfies never}; \`formatPpk\` writes PPK`);
+      throw new SshError("usage", `unknown \`format\` ${String(format satisfies never)}; \`formatPpk\` writes PPK`);
   }
 }

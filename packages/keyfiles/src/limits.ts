@@ -10,7 +10,10 @@ export interface KeyFileLimits {
   readonly maxPbkdf2Iterations: number;
   /** Memory for scrypt in bytes; default 128 MiB. Files from OpenSSL use 16 MiB. */
   readonly maxScryptMemory: number;
-  /** Memory for Argon2 in bytes, times its passes; default 1 GiB, which takes about 10 seconds, in slices. PuTTY uses 8 MiB and 8 to 34 passes. */
+  /**
+   * Memory for Argon2 in bytes, times its passes; default 1 GiB, which takes about 10 seconds, in slices. PuTTY uses 8 MiB and 8 to 34
+   * passes.
+   */
   readonly maxArgon2Work: number;
 }
 

@@ -21,7 +21,6 @@ export type PpkEncryption =
   | { readonly kind: "argon2"; readonly costs: Argon2Costs; readonly salt: Uint8Array };
 
 const START = "PuTTY-User-Key-File-";
-const WIDTH = 64;
 
 /**
  * Parses PuTTY's private key file (PuTTY manual, appendix C). A line ends with LF, CRLF or CR. Throws `file-malformed` with the line, and
@@ -103,14 +102,13 @@ function unsupported(what: string): SshError {
   );
 }
 
+const block = (name: string, bytes: Uint8Array): readonly string[] => {
+  const lines = base64Encode(bytes).match(/.{1,64}/g) ?? [];
+  return [`${name}: ${lines.length}`, ...lines];
+};
+
 /** Formats PuTTY's private key file for {@link parsePpk}, with LF after each line. */
 export function printPpk({ version, format, comment, publicPart, encryption, privatePart, mac }: PpkText): string {
-  const base64 = (bytes: Uint8Array): readonly string[] =>
-    base64Encode(bytes).match(new RegExp(`.{1,${WIDTH}}`, "g")) ?? [];
-  const block = (name: string, bytes: Uint8Array): readonly string[] => [
-    `${name}: ${base64(bytes).length}`,
-    ...base64(bytes),
-  ];
   const derivation =
     encryption.kind !== "argon2"
       ? []

@@ -157,7 +157,7 @@ const PASSES = 8;
  */
 export function* formatPpk(key: PrivateKey, options: FormatPpkOptions): Generator<void, string> {
   const { passphrase = "", comment = "", version = 3, passes = PASSES, random } = options;
-  if (version !== 2 && version !== 3) throw new SshError("usage", `\`version\` must be 2 or 3, got ${version}`);
+  if (version !== 2 && version !== 3) throw new SshError("usage", `\`version\` must be 2 or 3, got ${String(version)}`);
   if (!(Number.isInteger(passes) && passes >= 1 && passes <= MAX_UINT32))
     throw new SshError("usage", `\`passes\` must be an integer from 1 to ${MAX_UINT32}, got ${passes}`);
   if (comment.length > 1024 || /[\r\n\0]/.test(comment))

@@ -12,7 +12,7 @@ export interface FormatPublicKeyOptions {
    * - `"pem"`: PKCS#1 for RSA (RFC 8017 §A.1.1), for other keys the same as `"pkcs8"`, as ssh-keygen writes it.
    */
   readonly format: "rfc4716" | "pkcs8" | "pem";
-  /** Comment in one line, at most 1,024 bytes. For `"rfc4716"` only. */
+  /** Comment in one line, at most 1,022 bytes. For `"rfc4716"` only. */
   readonly comment?: string | undefined;
 }
 
@@ -76,8 +76,8 @@ const forms: readonly SpkiForm[] = [
 ];
 
 /**
- * Returns the text of a public key file for other programs, with a final newline. `formatPublicKeyLine` writes OpenSSH's. Throws `usage` for
- * a comment of more than one line or 1,024 bytes, or of another format than RFC 4716's.
+ * Returns the text of a public key file for other programs, with a final newline. `formatPublicKeyLine` writes OpenSSH's. Throws `usage`
+ * for a comment of more than one line or 1,022 bytes, or of another format than RFC 4716's.
  */
 export function formatPublicKey(
   { format, blob }: PublicKey,

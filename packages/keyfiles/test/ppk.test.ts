@@ -78,14 +78,15 @@ describe("a written file opens to the same key", () => {
   });
 });
 
+const publicLines = (text: string): string => /Public-Lines: \d+\n((?:.+\n)*?)(?:Key|Private-L)/.exec(text)![1]!;
+/** Changes a base64 character behind the format name. */
+const flipped = (line: string): string =>
+  line.replace(/^(.{40})(.)/, (_, head, one) => head + (one === "A" ? "B" : "A"));
+
 describe("a changed file is rejected", () => {
   const encrypted = textOf("ed25519-3-encrypted");
   const plain = textOf("ed25519-3-plain");
   const other = textOf("ecdsa-256-3-plain");
-  const publicLines = (text: string): string => /Public-Lines: \d+\n((?:.+\n)*?)(?:Key|Private-L)/.exec(text)![1]!;
-  /** Changes a base64 character behind the format name. */
-  const flipped = (line: string): string =>
-    line.replace(/^(.{40})(.)/, (_, head, one) => head + (one === "A" ? "B" : "A"));
   const line = publicLines(plain).split("\n")[0]!;
 
   test.each<[string, string, SshErrorCode]>([
@@ -168,27 +169,25 @@ describe("a changed file is rejected", () => {
   });
 });
 
-describe("the cost of Argon2", () => {
-  const file = (memory: number, passes: number): string =>
-    textOf("ed25519-3-encrypted")
-      .replace("Memory: 1024", `Memory: ${memory}`)
-      .replace("Passes: 2", `Passes: ${passes}`);
+const costing = (memory: number, passes: number): string =>
+  textOf("ed25519-3-encrypted").replace("Memory: 1024", `Memory: ${memory}`).replace("Passes: 2", `Passes: ${passes}`);
 
+describe("the cost of Argon2", () => {
   test.each([
     [2 ** 22, 1],
     [8192, 2 ** 32 - 1],
     [2 ** 32 - 1, 2 ** 32 - 1],
     [8192, 129],
   ])("%i KiB and %i passes are refused before any work", (memory, passes) => {
-    expect(expectError("key-unsupported", () => openPrivateKey(file(memory, passes)))).toContain(
+    expect(expectError("key-unsupported", () => openPrivateKey(costing(memory, passes)))).toContain(
       `${memory} KiB of memory × ${passes} passes for Argon2, but the maximum is 1073741824 (\`maxArgon2Work\`)`,
     );
   });
 
   test("may be up to the limit", () => {
-    expect(openPrivateKey(file(8192, 128)).encrypted).toBe(true);
-    expectError("key-unsupported", () => openPrivateKey(file(1024, 2), { maxArgon2Work: 2 ** 21 - 1 }));
-    expect(openPrivateKey(file(1024, 2), { maxArgon2Work: 2 ** 21 }).encrypted).toBe(true);
+    expect(openPrivateKey(costing(8192, 128)).encrypted).toBe(true);
+    expectError("key-unsupported", () => openPrivateKey(costing(1024, 2), { maxArgon2Work: 2 ** 21 - 1 }));
+    expect(openPrivateKey(costing(1024, 2), { maxArgon2Work: 2 ** 21 }).encrypted).toBe(true);
   });
 });
 

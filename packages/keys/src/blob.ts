@@ -22,8 +22,8 @@ export function keyReader(blob: Uint8Array, format: string): Reader {
 }
 
 /**
- * Reads an integer of a private key: an `mpint` that may have needless leading zeros. Many programs write secret integers at a fixed length,
- * and OpenSSH reads them. Throws the reader's error for a negative one.
+ * Reads an integer of a private key: an `mpint` that may have needless leading zeros. Some programs write secret integers at a fixed
+ * length, and OpenSSH reads them. Throws the reader's error for a negative one.
  */
 export function readKeyInteger(reader: Reader, field: string): bigint {
   const bytes = reader.string(field);

@@ -52,7 +52,10 @@ const TAKES = {
   "-r": ["-O", "-g"],
 } as const satisfies Partial<Record<Option, readonly Option[]>>;
 
-/** Parses the options of `-e`, `-i`, `-y`, `-p`, `-c` and `-r`. Returns `undefined` without any of them. Throws `usage` if they are invalid. */
+/**
+ * Parses a command line with `-e`, `-i`, `-y`, `-p`, `-c` or `-r`. Returns `undefined` without any of them. Throws `usage` for an invalid
+ * one.
+ */
 export function parseKeyFileArguments(
   given: ReadonlySet<string>,
   values: OptionValues<Option>,

@@ -48,14 +48,10 @@ export async function loadPrivateKey(file: string, given: string | undefined, pr
 }
 
 /**
- * Loads the public key of a file: its own, or that of a private key, or of the `.pub` file beside it. Asks for a passphrase only if there is
- * no other way, and not at all without `prompt`.
+ * Loads the public key of a file: its own, or that of a private key, or of the `.pub` file beside it. Asks for a passphrase only if there
+ * is no other way, and not at all without `prompt`.
  */
-export async function loadPublicKey(
-  file: string,
-  given?: string | undefined,
-  prompt?: string,
-): Promise<CommentedPublicKey> {
+export async function loadPublicKey(file: string, given?: string, prompt?: string): Promise<CommentedPublicKey> {
   const text = utf8DecodeLossy(await readKeyFile(file));
   return inFile(file, async () => {
     if (!/PRIVATE KEY-----|^\s*PuTTY-User-Key-File-/.test(text)) return parsePublicKeyFile(text);

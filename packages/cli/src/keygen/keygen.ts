@@ -58,7 +58,8 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
   const terminal = openTerminal();
   try {
     for (const path of [file, `${file}.pub`]) await confirmOverwrite(path, terminal);
-    const passphrase = parsed.passphrase ?? (await askNewPassphrase(terminal, ["Passphrase (empty for none): ", "Repeat passphrase: "]));
+    const passphrase =
+      parsed.passphrase ?? (await askNewPassphrase(terminal, ["Passphrase (empty for none): ", "Repeat passphrase: "]));
     if (passphrase !== "" && passphrase.length < 5)
       throw usage(`passphrase of ${passphrase.length} characters is too short; use at least 5, or none`);
     const comment = parsed.comment ?? `${account().username}@${hostname()}`;

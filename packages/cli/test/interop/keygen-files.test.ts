@@ -14,6 +14,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const label = (file: string): string => readFileSync(file, "utf8").split("\n")[0]!;
+
 interface Outcome {
   readonly status: number | null;
   readonly stdout: string;
@@ -65,7 +67,8 @@ describe.each(TYPES)("%s %s", (type, bits) => {
     }
   });
 
-  if (bits === "384" || bits === "521") return;
+  // The steps take long. In-process tests of @nacre/keyfiles have the other keys.
+  if (bits !== "256") return;
 
   test("-p and -c print the same, and ssh-keygen reads the file after each step", async () => {
     const ours = make("ours");
@@ -85,12 +88,11 @@ describe.each(TYPES)("%s %s", (type, bits) => {
       expect([words, await nacreKeygen(...words, "-f", ours)]).toEqual([words, sshKeygen(...words, "-f", theirs)]);
       const read = ["-y", "-P", passphrase, "-f"];
       expect(sshKeygen(...read, ours)).toEqual(sshKeygen(...read, theirs));
-      const label = (file: string): string => readFileSync(file, "utf8").split("\n")[0]!;
       expect(label(ours)).toBe(label(theirs));
       expect(readFileSync(`${ours}.pub`, "utf8")).toBe(readFileSync(`${theirs}.pub`, "utf8"));
       expect(statSync(ours).mode & 0o777).toBe(0o600);
     }
-  });
+  }, 180_000);
 });
 
 test("-r takes a hash and the generic form, and formats may be in any case", async () => {

@@ -7,7 +7,13 @@ import { generateEcdsa, generateEd25519, type PrivateKey, privateKeyFromFields }
 import { finish, keyOf, unlock } from "@nacre/testing/keyfiles";
 import type { RandomSource } from "@nacre/wire";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { formatPpk, formatPrivateKey, formatPublicKey, formatPublicKeyLine, parsePublicKeyFile } from "../../src/index.ts";
+import {
+  formatPpk,
+  formatPrivateKey,
+  formatPublicKey,
+  formatPublicKeyLine,
+  parsePublicKeyFile,
+} from "../../src/index.ts";
 
 // puttygen must read the files that we write, and we must read its files.
 
@@ -48,7 +54,17 @@ describe.each(KEYS)("%s", (name, make) => {
         const old = write("old", `${passphrase}\n`);
         expect(puttygen(file, "-O", "public-openssh", "--old-passphrase", old).trim()).toBe(line);
         const exported = join(folder, `${name}-exported`);
-        puttygen(file, "-O", "private-openssh-new", "--old-passphrase", old, "--new-passphrase", write("no", "\n"), "-o", exported);
+        puttygen(
+          file,
+          "-O",
+          "private-openssh-new",
+          "--old-passphrase",
+          old,
+          "--new-passphrase",
+          write("no", "\n"),
+          "-o",
+          exported,
+        );
         expect(unlock(readFileSync(exported, "utf8")).privateKey.fields).toEqual(key.fields);
       }
   });
