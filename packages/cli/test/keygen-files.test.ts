@@ -1,8 +1,9 @@
 import { chmod, lstat, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
+import { formatPrivateKey, formatPublicKeyLine, openPrivateKey } from "@nacre/keyfiles";
 import { finish, keyOf, PASSPHRASE, ppkVectors, textOf, unlock } from "@nacre/testing/keyfiles";
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { random } from "../src/keygen/key-files.ts";
 import { keygen } from "../src/keygen/keygen.ts";
 import { openTerminal } from "../src/terminal/terminal.ts";
 import { FakeTerminal, temporaryFolder } from "./support.ts";
@@ -34,18 +35,19 @@ const SAVED = "Your identification has been saved with the new passphrase.\n";
 
 describe("keygen -p", () => {
   test.each([
-    ["RFC4716", "OPENSSH PRIVATE KEY", true],
-    ["PKCS8", "ENCRYPTED PRIVATE KEY", false],
-    ["PEM", "RSA PRIVATE KEY", false],
-    ["PPK", "PuTTY-User-Key-File-3: ssh-rsa", true],
-  ])("-m %s writes the key in that format", async (format, label, hasComment) => {
+    ["RFC4716", "secret", "OPENSSH PRIVATE KEY", true],
+    // Encrypting in PKCS#8 takes long.
+    ["PKCS8", "", "PRIVATE KEY", false],
+    ["PEM", "secret", "RSA PRIVATE KEY", false],
+    ["PPK", "secret", "PuTTY-User-Key-File-3: ssh-rsa", true],
+  ])("-m %s with passphrase %j writes the key in that format", async (format, passphrase, label, hasComment) => {
     await writeFile(file, textOf("rsa-2048-plain"), { mode: 0o600 });
     const before = unlock(textOf("rsa-2048-plain"));
-    expect(await keygen(["-p", "-P", "", "-N", "secret", "-m", format, "-f", file])).toBe(0);
+    expect(await keygen(["-p", "-P", "", "-N", passphrase, "-m", format, "-f", file])).toBe(0);
     expect(printed).toBe(`Key has comment '${before.comment}'\n${SAVED}`);
     const text = await readFile(file, "utf8");
     expect(text).toContain(label);
-    const after = unlock(text, "secret");
+    const after = unlock(text, passphrase);
     expect([after.privateKey.fields, after.comment]).toEqual([
       before.privateKey.fields,
       hasComment ? before.comment : "",
@@ -99,18 +101,21 @@ describe("keygen -p", () => {
 
 describe("keygen -c", () => {
   test("changes the comment of an encrypted key and of its .pub file", async () => {
-    await keygen(["-qt", "ed25519", "-N", "secret", "-C", "old", "-f", file]);
+    const key = keyOf("ed25519-plain");
+    const options = { format: "openssh", passphrase: "secret", comment: "old", rounds: 1 } as const;
+    await writeFile(file, finish(formatPrivateKey(key, { ...options, random })), { mode: 0o600 });
     await keygen(["-c", "-C", "new", "-P", "secret", "-f", file]);
     expect(printed).toBe("Old comment: old\nComment 'new' applied\n");
-    const { privateKey, comment } = unlock(await readFile(file, "utf8"), "secret");
-    expect(comment).toBe("new");
-    expect(await readFile(`${file}.pub`, "utf8")).toBe(`${formatPublicKeyLine(privateKey.publicKey, "new")}\n`);
+    expect(unlock(await readFile(file, "utf8"), "secret").comment).toBe("new");
+    expect(await readFile(`${file}.pub`, "utf8")).toBe(`${formatPublicKeyLine(key.publicKey, "new")}\n`);
     expect([(await stat(file)).mode & 0o777, (await stat(`${file}.pub`)).mode & 0o777]).toEqual([0o600, 0o644]);
+  });
 
-    printed = "";
-    await keygen(["-c", "-C", "new", "-P", "secret", "-f", file]);
-    await keygen(["-c", "-C", "", "-P", "secret", "-f", file]);
-    expect(printed).toBe("Old comment: new\nNo change to comment\nOld comment: new\nComment removed\n");
+  test("says whether the comment is the same, or removed", async () => {
+    await keygen(["-qt", "ed25519", "-N", "", "-C", "old", "-f", file]);
+    await keygen(["-c", "-C", "old", "-f", file]);
+    await keygen(["-c", "-C", "", "-f", file]);
+    expect(printed).toBe("Old comment: old\nNo change to comment\nOld comment: old\nComment removed\n");
   });
 
   test("asks for the comment, and keeps PuTTY's format", async () => {
