@@ -42,7 +42,7 @@ const NOT_IN_SCP =
 const KEY_FILES = /packages\/keyfiles\//;
 /** Paths of code that reads private key files. */
 const KEY_FILE_FORMATS =
-  /keyfiles\/src\/(?:openssh|pem|pkcs|pbes|pbkdf|scrypt|bcrypt|blowfish|dek|der|key-der|open-|plain-|private-key-file)/;
+  /keyfiles\/src\/(?:openssh|pem|pkcs|pbes|pbkdf|scrypt|bcrypt|blowfish|dek|der|key-der|open-|plain-|private-key-file|ppk|argon2|public-key-formats|sshfp)/;
 /** Paths of algorithms that the minimal client names. Finding them shows that paths still have the form that UNNAMED matches. */
 const NAMED = [
   "packages/ciphers/src/chacha20-poly1305.ts",

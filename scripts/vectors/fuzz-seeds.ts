@@ -2,6 +2,7 @@
 // between Nacre's client and server, and from the other test vectors.
 
 import { writeFileSync } from "node:fs";
+import { formatPublicKey, formatSshfp, parsePublicKeyLine } from "@nacre/keyfiles";
 import { defaultSignatureAlgorithms } from "@nacre/keys";
 import { PacketReader } from "@nacre/packet";
 import { keyboardInteractiveLogin, noneLogin, passwordLogin } from "@nacre/testing/attacks/logins";
@@ -37,6 +38,7 @@ import {
 import { decodeTerminalModes, encodeTerminalModes } from "../../packages/nacre/src/users/session/terminal-modes.ts";
 import keyfiles from "../../test-vectors/keyfiles.json" with { type: "json" };
 import keys from "../../test-vectors/keys.json" with { type: "json" };
+import ppk from "../../test-vectors/ppk.json" with { type: "json" };
 import recordings from "../../test-vectors/recordings.json" with { type: "json" };
 import { strings } from "../fuzz/input.ts";
 import { agentProtocolSeeds } from "../fuzz/targets/agent-protocol.ts";
@@ -187,6 +189,12 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
     const [, label, body] = /-----BEGIN (.*)-----\n([^-]*)-/.exec(text)!;
     return joined(Uint8Array.of(KEY_LABELS.indexOf(label!)), base64Decode(body!.replaceAll("\n", ""))!);
   }),
+  "ppk-files": ppk.files.map(({ text }) => utf8Encode(text)),
+  "public-key-texts": keyfiles.publicKeys.flatMap(({ line }) => {
+    const { publicKey } = parsePublicKeyLine(line);
+    const texts = [formatSshfp("host.example", publicKey, "sha1"), formatPublicKey(publicKey, { format: "pem" })];
+    return texts.map(utf8Encode);
+  }),
   "public-key-lines": keyfiles.publicKeys.flatMap(({ line, rfc4716 }) => [utf8Encode(line), utf8Encode(rfc4716)]),
   "known-hosts": [keyfiles.knownHosts.text, keyfiles.knownHosts.hashed].flatMap((text) =>
     text.split(/(?<=\n)/).map((line) => utf8Encode(line)),
@@ -237,7 +245,7 @@ writeFileSync(
   `${JSON.stringify(
     {
       source:
-        "test-vectors/recordings.json, sftp.json, keys.json and keyfiles.json, and connections between Nacre's client and server",
+        "test-vectors/recordings.json, sftp.json, keys.json, keyfiles.json and ppk.json, and connections between Nacre's client and server",
       madeBy: "scripts/vectors/fuzz-seeds.ts",
       note: "Initial inputs for fuzzing, by target (scripts/fuzz). Base64.",
       seeds: Object.fromEntries(

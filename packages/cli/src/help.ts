@@ -1,5 +1,11 @@
 const KEYGEN_USAGE = `nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N PASSPHRASE] [-C COMMENT]
        nacre keygen -l [-v] [-E sha256|md5] -f FILE
+       nacre keygen -e [-m RFC4716|PKCS8|PEM] [-P PASSPHRASE] -f FILE
+       nacre keygen -i [-m RFC4716|PKCS8|PEM] -f FILE
+       nacre keygen -y [-P PASSPHRASE] -f FILE
+       nacre keygen -p [-P OLD] [-N NEW] [-m RFC4716|PKCS8|PEM|PPK] -f FILE
+       nacre keygen -c [-P PASSPHRASE] [-C COMMENT] -f FILE
+       nacre keygen -r NAME [-g] [-O hashalg=sha1|sha256] [-f FILE]
        nacre keygen -F HOST [-lvHq] [-E sha256|md5] [-f KNOWN_HOSTS]
        nacre keygen -H|-R HOST [-q] [-f KNOWN_HOSTS]
 `;
@@ -174,19 +180,31 @@ ${CONNECTION_HELP}`;
 
 /** `nacre keygen --help`. */
 export const KEYGEN_HELP: string = `usage: ${KEYGEN_USAGE}
-Creates a private key and its public key (FILE.pub). With -l, shows the fingerprint of each key in a file. With -F, -H and -R, searches and
-changes known_hosts as ssh-keygen does. Defaults are in parentheses.
+Creates a private key and its public key (FILE.pub). With -l, shows the fingerprint of each key in a file. With -e, -i, -y and -r, prints a
+public key, and with -p and -c, changes a private key file; with -F, -H and -R, searches and changes known_hosts: all as ssh-keygen does.
+Defaults are in parentheses.
 
-  -t TYPE             key type
+  -t TYPE             key type, also as ssh-ed25519, ssh-rsa or ecdsa-sha2-nistp384
   -b BITS             key size (3072 for rsa); 256, 384 or 521 for ecdsa (256)
-  -f FILE             file to write (~/.ssh/id_TYPE); with -l, file to read; with -F, -H and -R, known_hosts file (~/.ssh/known_hosts)
+  -f FILE             file to write (~/.ssh/id_TYPE); with -l, -e, -i, -y, -p, -c and -r, key file; with -F, -H and -R, known_hosts file
+                      (~/.ssh/known_hosts)
   -N PASSPHRASE       passphrase to encrypt the key with, '' for none (asked for at the terminal)
-  -C COMMENT          comment of the public key (user@host)
+  -P PASSPHRASE       passphrase of the key file (asked for at the terminal)
+  -C COMMENT          comment of the key (user@host); with -c, the new one (asked for at the terminal)
+  -m FORMAT           format of the private key: RFC4716 (OpenSSH's own), PKCS8, PEM, or PPK for PuTTY; with -p, PPK stays PPK (RFC4716). With -e
+                      and -i, format of the public key (RFC4716).
+  -e                  print the public key of a file for other programs
+  -i                  print the public key of another program as a line
+  -y                  print the public key of a private key as a line
+  -p                  change the passphrase or format of a private key
+  -c                  change the comment of a private key and of FILE.pub
+  -r NAME             print SSHFP records of a key for the host NAME (of the host keys in /etc/ssh); -O hashalg=sha1|sha256 for one hash (both)
+  -g                  with -r: in the generic form, for name servers that do not know SSHFP
   -l                  show the fingerprints in a private key, public key, authorized_keys or known_hosts file
   -F HOST             show the lines of a host, named as in the file: example.org, [example.org]:2222; with -l their fingerprints
   -H                  replace the names in known_hosts by hashes, and keep the old file as KNOWN_HOSTS.old; with -F, in the lines shown
   -R HOST             remove the lines of a host, and keep the old file as KNOWN_HOSTS.old
-  -q                  with -F and -R: do not say which lines were found
+  -q                  print nothing about a new key; with -F and -R, not which lines were found
   -v                  with -l: also show each key's randomart picture
   -E sha256|md5       with -l: fingerprint hash (sha256)
 `;

@@ -1,6 +1,6 @@
-import { concatBytes, escapeText, SshError } from "@nacre/wire";
+import { concatBytes, escapeText, type RandomSource, SshError, toHex } from "@nacre/wire";
 import { md5 } from "@noble/hashes/legacy.js";
-import { cbcDecrypt } from "./cbc-padding.ts";
+import { cbcDecrypt, cbcEncrypt } from "./cbc-padding.ts";
 import type { Unlock } from "./pbes2.ts";
 import type { PemBlock } from "./pem.ts";
 
@@ -12,8 +12,8 @@ const KEY_LENGTHS: ReadonlyMap<string, number> = new Map([
 
 /**
  * Parses the headers of a PEM block in OpenSSL's legacy encryption (RFC 1421 §4.6.1.1, §4.6.1.3, with OpenSSL's own ciphers). Returns the
- * function that decrypts it. Read-only, because the format is weak: one MD5 of passphrase and salt does not slow down guessing. Throws
- * `file-malformed` and `key-unsupported`.
+ * function that decrypts it. The format is weak: one MD5 of passphrase and salt does not slow down guessing. Throws `file-malformed` and
+ * `key-unsupported`.
  */
 export function readDekInfo({ headers, body, line }: PemBlock): Unlock {
   if (headers.get("Proc-Type") !== "4,ENCRYPTED")
@@ -41,12 +41,28 @@ export function readDekInfo({ headers, body, line }: PemBlock): Unlock {
   const ivBytes = Uint8Array.from(iv.match(/../g)!, (digits) => Number.parseInt(digits, 16));
   return function* (passphrase) {
     yield;
-    // EVP_BytesToKey with one round of MD5. The salt is the first half of the IV.
-    const seed = concatBytes(passphrase, ivBytes.subarray(0, 8));
-    const first = md5(seed);
-    const key = concatBytes(first, md5(concatBytes(first, seed))).slice(0, keyLength);
+    const key = keyOf(passphrase, ivBytes, keyLength);
     const plain = cbcDecrypt(key, ivBytes, body);
     key.fill(0);
     return plain;
   };
+}
+
+/** Encrypts like {@link readDekInfo} decrypts, with the cipher of ssh-keygen. Returns the headers and the body of a PEM block. */
+export function writeDekInfo(
+  body: Uint8Array,
+  passphrase: Uint8Array,
+  random: RandomSource,
+): { readonly headers: readonly string[]; readonly body: Uint8Array } {
+  const iv = random(16);
+  const key = keyOf(passphrase, iv, 16);
+  const headers = ["Proc-Type: 4,ENCRYPTED", `DEK-Info: AES-128-CBC,${toHex(iv).toUpperCase()}`];
+  return { headers, body: cbcEncrypt(key, iv, body) };
+}
+
+/** Derives a key like EVP_BytesToKey with one round of MD5. The salt is the first half of the IV. */
+function keyOf(passphrase: Uint8Array, iv: Uint8Array, length: number): Uint8Array {
+  const seed = concatBytes(passphrase, iv.subarray(0, 8));
+  const first = md5(seed);
+  return concatBytes(first, md5(concatBytes(first, seed))).slice(0, length);
 }

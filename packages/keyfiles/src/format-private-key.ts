@@ -1,5 +1,6 @@
 import type { PrivateKey } from "@nacre/keys";
 import { type RandomSource, SshError, utf8Encode } from "@nacre/wire";
+import { writeDekInfo } from "./dek-info.ts";
 import { writePkcs8, writeTraditional } from "./key-der.ts";
 import { writeOpensshKey } from "./openssh-key.ts";
 import { writePbes2 } from "./pbes2.ts";
@@ -11,14 +12,19 @@ export interface FormatPrivateKeyOptions {
   /**
    * - `"openssh"`: the default of OpenSSH and Nacre, and the only format with a comment;
    * - `"pkcs8"`: for other programs;
-   * - `"pem"`: PKCS#1 for RSA and SEC1 for ECDSA. Supports no passphrase, because its encryption is weak, and no Ed25519.
+   * - `"pem"`: PKCS#1 for RSA and SEC1 for ECDSA, not for Ed25519. Passphrases can be guessed fast: one MD5 makes the key.
+   *
+   * For PuTTY's format there is `formatPpk`.
    */
-  readonly format: PrivateKeyFormat;
+  readonly format: Exclude<PrivateKeyFormat, "ppk">;
   /** Passphrase to encrypt the key with. `""` means no encryption, like `ssh-keygen -N ""`. */
   readonly passphrase?: string | undefined;
   /** Comment, at most 1,024 characters. For `"openssh"` only. */
   readonly comment?: string | undefined;
-  /** Cost of one passphrase guess: bcrypt rounds for `"openssh"` (default 24, as ssh-keygen), PBKDF2 iterations for `"pkcs8"` (600,000). */
+  /**
+   * Cost of one passphrase guess: bcrypt rounds for `"openssh"` (default 24, as ssh-keygen), PBKDF2 iterations for `"pkcs8"` (600,000).
+   * Unused for `"pem"`.
+   */
   readonly rounds?: number | undefined;
   /** Random source for check integers, salts and IVs. */
   readonly random: RandomSource;
@@ -51,12 +57,14 @@ export function* formatPrivateKey(key: PrivateKey, options: FormatPrivateKeyOpti
       return formatPem("ENCRYPTED PRIVATE KEY", sealed, 64);
     }
     case "pem": {
-      if (encryption !== undefined)
-        throw new SshError("usage", "format pem does not support a passphrase; use format openssh or pkcs8");
       const traditional = writeTraditional(key.fields);
       if (traditional === undefined)
         throw new SshError("usage", "format pem does not support Ed25519 keys; use format openssh or pkcs8");
-      return formatPem(traditional.label, traditional.body, 64);
+      if (encryption === undefined) return formatPem(traditional.label, traditional.body, 64);
+      const { headers, body } = writeDekInfo(traditional.body, utf8Encode(passphrase), random);
+      return formatPem(traditional.label, body, 64, headers);
     }
+    default:
+      throw new SshError("usage", `unknown \`format\` ${String(format satisfies never)}; \`formatPpk\` writes PPK`);
   }
 }

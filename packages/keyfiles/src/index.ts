@@ -16,6 +16,7 @@ export type { HostKeyCheck, KnownHostEntry, KnownHosts, KnownHostsFile, KnownHos
 export { type AddKnownHostOptions, addKnownHost, removeKnownHost } from "./known-hosts-edit.ts";
 export type { KeyFileLimits } from "./limits.ts";
 export { openPrivateKey } from "./open-private-key.ts";
+export { type FormatPpkOptions, formatPpk } from "./ppk.ts";
 export type {
   EncryptedKeyFile,
   PlainKeyFile,
@@ -23,6 +24,7 @@ export type {
   PrivateKeyFormat,
   UnlockedKey,
 } from "./private-key-file.ts";
+export { type FormatPublicKeyOptions, formatPublicKey, parsePublicKeyPem } from "./public-key-formats.ts";
 export {
   type CommentedPublicKey,
   formatPublicKeyLine,
@@ -30,3 +32,4 @@ export {
   parsePublicKeyLine,
 } from "./public-key-line.ts";
 export { randomart } from "./randomart.ts";
+export { formatSshfp, matchesSshfp, parseSshfp, type SshfpHash, type SshfpRecord } from "./sshfp.ts";

@@ -10,6 +10,11 @@ export interface KeyFileLimits {
   readonly maxPbkdf2Iterations: number;
   /** Memory for scrypt in bytes; default 128 MiB. Files from OpenSSL use 16 MiB. */
   readonly maxScryptMemory: number;
+  /**
+   * Memory for Argon2 in bytes, times its passes; default 1 GiB, which takes about 10 seconds, in slices. PuTTY uses 8 MiB and 8 to 34
+   * passes.
+   */
+  readonly maxArgon2Work: number;
 }
 
 /** Ranges and defaults of {@link KeyFileLimits}. */
@@ -18,6 +23,7 @@ export const KEY_FILE_LIMITS: LimitTable<KeyFileLimits> = /* @__PURE__ */ limitT
   maxBcryptRounds: { default: 1024, least: 1, most: MAX_UINT32, unit: "rounds" },
   maxPbkdf2Iterations: { default: 10_000_000, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "iterations" },
   maxScryptMemory: { default: 128 * 1024 * 1024, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
+  maxArgon2Work: { default: 1024 ** 3, least: 1, most: Number.MAX_SAFE_INTEGER, unit: "bytes" },
 });
 
 /** Returns the error for a file that exceeds `limit`. `what` describes the cost; `most` is the limit's value. */

@@ -8,19 +8,22 @@ import { readOpensshContainer } from "./openssh-container.ts";
 import { openOpensshKey } from "./openssh-key.ts";
 import { readPbes2, type Unlock } from "./pbes2.ts";
 import type { PemBlock } from "./pem.ts";
-import { findPrivateKey, openPlainBlock } from "./plain-private-key.ts";
+import { findPrivateKey, isPpk, keyFileText, openPlainBlock } from "./plain-private-key.ts";
+import { openPpk } from "./ppk.ts";
 import type { EncryptedKeyFile, MakeKey, PrivateKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
 
 /**
- * Opens a private key file: OpenSSH's format (PROTOCOL.key), PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1 (RFC 5915) in PEM. The result
- * contains the key of an unencrypted file. For an encrypted file, call its `decrypt`.
+ * Opens a private key file: OpenSSH's format (PROTOCOL.key), PKCS#8 (RFC 5958), PKCS#1 (RFC 8017) or SEC1 (RFC 5915) in PEM, or PuTTY's
+ * PPK (PuTTY manual, appendix C). The result contains the key of an unencrypted file. For an encrypted file, call its `decrypt`.
  *
  * Throws `file-malformed` with the line or field, `key-unsupported` for an unsupported type of key or cipher and for a file beyond
- * `limits`, `key-malformed` or `key-weak` for an invalid key, and `usage` for a limit outside its range.
+ * `limits`, `key-malformed` or `key-weak` for an invalid key or a PPK file that was changed, and `usage` for a limit outside its range.
  */
 export function openPrivateKey(text: string | Uint8Array, limits?: Overrides<KeyFileLimits>): PrivateKeyFile {
   const allowed = completeLimits(KEY_FILE_LIMITS, limits);
-  const block = findPrivateKey(text, allowed);
+  const string = keyFileText(text, allowed);
+  if (isPpk(string)) return openPpk(string, allowed);
+  const block = findPrivateKey(string);
   return openPlainBlock(block, privateKeyFromFields) ?? openEncryptedBlock(block, allowed);
 }
 

@@ -53,8 +53,9 @@ function parseBlock(label: string, lines: readonly string[], line: number): PemB
   return { label, line, headers, body };
 }
 
-/** Formats a PEM block in lines of `width` characters, with a final newline. */
-export function formatPem(label: string, body: Uint8Array, width: number): string {
+/** Formats a PEM block in lines of `width` characters, with a final newline. An empty line follows the headers. */
+export function formatPem(label: string, body: Uint8Array, width: number, headers: readonly string[] = []): string {
   const lines = base64Encode(body).match(new RegExp(`.{1,${width}}`, "g")) ?? [];
-  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
+  const head = headers.length === 0 ? [] : [...headers, ""];
+  return [`-----BEGIN ${label}-----`, ...head, ...lines, `-----END ${label}-----`, ""].join("\n");
 }

@@ -7,17 +7,26 @@ import { type PemBlock, parsePem } from "./pem.ts";
 import type { MakeKey, PlainKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
 
-/** Opens an unencrypted private key file like `openPrivateKey`, with the key constructor `makeKey`. `undefined` if it is encrypted. */
+/**
+ * Opens an unencrypted private key file like `openPrivateKey`, with the key constructor `makeKey`. `undefined` if it is encrypted or
+ * PuTTY's, which has a MAC.
+ */
 export function openPlainPrivateKey(
   text: string | Uint8Array,
   makeKey: MakeKey,
   limits?: Overrides<KeyFileLimits>,
 ): PlainKeyFile | undefined {
-  return openPlainBlock(findPrivateKey(text, completeLimits(KEY_FILE_LIMITS, limits)), makeKey);
+  const string = keyFileText(text, completeLimits(KEY_FILE_LIMITS, limits));
+  return isPpk(string) ? undefined : openPlainBlock(findPrivateKey(string), makeKey);
 }
 
-/** Finds the only private key in a file. Throws `file-malformed`, or `key-unsupported` for a known format that is not PEM. */
-export function findPrivateKey(text: string | Uint8Array, { maxFileSize }: KeyFileLimits): PemBlock {
+/** Returns whether a text begins like PuTTY's private key file. */
+export function isPpk(text: string): boolean {
+  return text.trimStart().startsWith("PuTTY-User-Key-File-");
+}
+
+/** Returns the text of a private key file. Throws `file-malformed`. */
+export function keyFileText(text: string | Uint8Array, { maxFileSize }: KeyFileLimits): string {
   // rule: key-file-size
   if (text.length > maxFileSize)
     throw new SshError(
@@ -27,10 +36,14 @@ export function findPrivateKey(text: string | Uint8Array, { maxFileSize }: KeyFi
   const string = typeof text === "string" ? text : utf8Decode(text);
   if (string === undefined)
     throw new SshError("file-malformed", "the file is not valid UTF-8; it may be DER or damaged");
+  return string;
+}
 
-  const blocks = parsePem(string).filter(({ label }) => label.endsWith("PRIVATE KEY"));
+/** Finds the only private key in a PEM file. Throws `file-malformed`, or `key-unsupported` for a known format that is not PEM. */
+export function findPrivateKey(text: string): PemBlock {
+  const blocks = parsePem(text).filter(({ label }) => label.endsWith("PRIVATE KEY"));
   const [block] = blocks;
-  if (block === undefined) throw notAPrivateKey(string);
+  if (block === undefined) throw notAPrivateKey(text);
   if (blocks.length > 1)
     throw new SshError("file-malformed", `line ${blocks[1]!.line}: second private key; a file may contain only one`);
   return block;
@@ -65,7 +78,6 @@ function plain(format: PrivateKeyFormat, privateKey: PrivateKey): PlainKeyFile {
 
 function notAPrivateKey(text: string): SshError {
   const first = text.trimStart().split("\n", 1)[0]!.trimEnd();
-  if (first.startsWith("PuTTY-User-Key-File-")) return unsupportedKey("PuTTY PPK");
   if (first.startsWith("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY")) return unsupportedKey("SSH.COM");
   if (first.startsWith("SSH PRIVATE KEY FILE FORMAT 1.")) return unsupportedKey("SSH-1 RSA");
   if (first === "") return new SshError("file-malformed", "the file is empty");

@@ -3,15 +3,15 @@ import type { PrivateKey, PrivateKeyFields, PrivateKeyValues, PublicKey } from "
 /** Private key read from a file. */
 export interface UnlockedKey {
   readonly privateKey: PrivateKey;
-  /** Comment; `""` in all formats except OpenSSH's. Untrusted text; escape it before showing it. */
+  /** Comment; `""` in PEM files except OpenSSH's. Untrusted text; escape it before showing it. */
   readonly comment: string;
 }
 
 /**
  * Format of a private key file. PEM labels: `"openssh"`: "OPENSSH PRIVATE KEY"; `"pkcs8"`: "PRIVATE KEY", "ENCRYPTED PRIVATE KEY";
- * `"pem"`: "RSA PRIVATE KEY", "EC PRIVATE KEY".
+ * `"pem"`: "RSA PRIVATE KEY", "EC PRIVATE KEY". `"ppk"` is PuTTY's format, which is not PEM.
  */
-export type PrivateKeyFormat = "openssh" | "pkcs8" | "pem";
+export type PrivateKeyFormat = "openssh" | "pkcs8" | "pem" | "ppk";
 
 /** Opened private key file: the parts that are readable without a passphrase. */
 export type PrivateKeyFile = PlainKeyFile | EncryptedKeyFile;
@@ -26,7 +26,7 @@ export interface PlainKeyFile extends UnlockedKey {
 export interface EncryptedKeyFile {
   readonly encrypted: true;
   readonly format: PrivateKeyFormat;
-  /** Public key. Only `"openssh"` files store it unencrypted. `decrypt` verifies that the private key matches it. */
+  /** Public key. Only `"openssh"` and `"ppk"` files store it unencrypted. `decrypt` verifies that the private key matches it. */
   readonly publicKey: PublicKey | undefined;
   /**
    * Decrypts the key. Yields every few milliseconds. May be called again after a wrong passphrase. Throws `passphrase-needed` for an empty

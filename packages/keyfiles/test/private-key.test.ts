@@ -1,7 +1,17 @@
-import { defaultSignatureAlgorithms } from "@nacre/keys";
+import { defaultSignatureAlgorithms, type EcdsaFields } from "@nacre/keys";
 import { expectError } from "@nacre/testing/errors";
-import { finish, type PublicKeyVector, pem, textOf, unlock, vectors } from "@nacre/testing/keyfiles";
-import { utf8Encode, Writer } from "@nacre/wire";
+import {
+  bodyOf,
+  finish,
+  keyOf,
+  type PublicKeyVector,
+  pem,
+  textOf,
+  unlock,
+  vectors,
+  zeroPaddedFile,
+} from "@nacre/testing/keyfiles";
+import { bigIntToBytes, equalBytes, utf8Encode, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import { formatPublicKeyLine, openPrivateKey } from "../src/index.ts";
 
@@ -62,7 +72,7 @@ describe("unsupported and invalid files", () => {
   });
 
   test.each([
-    ["PuTTY PPK", "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n", "puttygen"],
+    ["version 1", "PuTTY-User-Key-File-1: ssh-rsa\nEncryption: none\n", "puttygen"],
     ["SSH.COM", "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAAA\n", "ssh-keygen -i"],
     ["SSH-1 RSA", "SSH PRIVATE KEY FILE FORMAT 1.1\n", "ssh-keygen -t"],
     ["ssh-dss", "-----BEGIN DSA PRIVATE KEY-----\nMIIB\n-----END DSA PRIVATE KEY-----\n", "ssh-keygen -t"],
@@ -110,3 +120,26 @@ function opensshFile(format: string): string {
   const body = new Writer().raw(utf8Encode("openssh-key-v1\0")).string("none").string("none").string("");
   return pem("OPENSSH PRIVATE KEY", body.uint32(1).string(blob).string("").finish());
 }
+
+describe("integers of a private key", () => {
+  const names = ["ecdsa-256-plain", "ecdsa-384-plain", "ecdsa-521-plain", "rsa-2048-plain"];
+
+  test.each(names)("may have leading zeros, as other programs write them: %s", (name) => {
+    const key = keyOf(name);
+    for (const zeros of [0, 1, 7]) {
+      const { privateKey, comment } = unlock(zeroPaddedFile(key, zeros));
+      expect([privateKey.fields, comment]).toEqual([key.fields, "padded"]);
+    }
+  });
+
+  test("must not be negative", () => {
+    const key = keyOf("ecdsa-256-plain");
+    const text = zeroPaddedFile(key, 0);
+    const body = bodyOf(text);
+    const { d } = key.fields as EcdsaFields;
+    const secret = bigIntToBytes(d, 32);
+    const at = body.findIndex((_, i) => equalBytes(body.subarray(i, i + 32), secret));
+    body[at - 1] = 0xff;
+    expect(expectError("file-malformed", () => openPrivateKey(pem("OPENSSH PRIVATE KEY", body)))).toContain("negative");
+  });
+});

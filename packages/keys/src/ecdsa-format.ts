@@ -1,6 +1,6 @@
 import { bigIntToBytes, bytesToBigInt, concatBytes, equalBytes, Reader, SshError, Writer } from "@nacre/wire";
 import type { PrivateKey, PrivateKeyFields } from "./key.ts";
-import { type KeyFormat, keyReader, publicKeyOf } from "./key-format.ts";
+import { type KeyFormat, keyReader, publicKeyOf, readKeyInteger } from "./key-format.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
 import { wellFormed } from "./signature.ts";
 
@@ -83,7 +83,7 @@ function ecdsaFormat(curve: EcdsaCurve): KeyFormat<EcdsaFields> {
       read(reader, certificate = reader) {
         if (certificate.name("curve") !== curve) certificate.fail("curve", `is not ${curve}`);
         const publicPoint = certificate.string("public point");
-        return { format: name, publicPoint, d: reader.mpint("d") };
+        return { format: name, publicPoint, d: readKeyInteger(reader, "d") };
       },
       write(writer, { publicPoint, d }, hasCertificate) {
         if (!hasCertificate) writer.string(curve).string(publicPoint);

@@ -44,7 +44,15 @@ export {
   type SignatureNames,
   VALID,
 } from "./key.ts";
-export { findKeyFormat, formatName, type KeyFormat, keyReader, readPublicKey, type SecretForm } from "./key-format.ts";
+export {
+  findKeyFormat,
+  formatName,
+  type KeyFormat,
+  keyReader,
+  readKeyInteger,
+  readPublicKey,
+  type SecretForm,
+} from "./key-format.ts";
 export { isPrivateKey } from "./private-key.ts";
 export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
 export { type RsaFields, rsaFormat, rsaPrivateKeyWith } from "./rsa-format.ts";

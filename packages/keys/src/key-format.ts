@@ -1,4 +1,4 @@
-import { copyBytes, Reader, SshError, type Writer } from "@nacre/wire";
+import { bytesToBigInt, copyBytes, Reader, SshError, type Writer } from "@nacre/wire";
 import type { PrivateKeyFields, PublicKey, SignatureNames } from "./key.ts";
 
 /**
@@ -54,6 +54,16 @@ export function keyReader(blob: Uint8Array, format: string): Reader {
   const actual = formatName(blob);
   if (actual !== format) throw new SshError("key-malformed", `expected a key of format ${format}, got ${actual}`);
   return new Reader(blob, `${format} key`, { code: "key-malformed", offset: 4 + format.length });
+}
+
+/**
+ * Reads an integer of a private key: an `mpint` that may have needless leading zeros. Some programs write secret integers at a fixed
+ * length, and OpenSSH reads them. Throws the reader's error for a negative one.
+ */
+export function readKeyInteger(reader: Reader, field: string): bigint {
+  const bytes = reader.string(field);
+  if (bytes[0] !== undefined && bytes[0] >= 0x80) reader.fail(field, "is negative");
+  return bytesToBigInt(bytes);
 }
 
 /** Returns the format of a name. Throws `key-unsupported` if the list has none. */

@@ -1,6 +1,6 @@
 import { SshError, Writer } from "@nacre/wire";
 import type { PrivateKey, PrivateKeyFields } from "./key.ts";
-import { type KeyFormat, keyReader, publicKeyOf } from "./key-format.ts";
+import { type KeyFormat, keyReader, publicKeyOf, readKeyInteger } from "./key-format.ts";
 import { bitLength } from "./modular.ts";
 import { privateKeyOf, type Sign } from "./private-key.ts";
 
@@ -42,8 +42,8 @@ export const rsaFormat: KeyFormat<RsaFields> = {
     read(reader, certificate) {
       // A private key has n and e, a certificate e and n.
       const inCertificate = certificate && { e: certificate.mpint("e"), n: certificate.mpint("n") };
-      const { n, e } = inCertificate ?? { n: reader.mpint("n"), e: reader.mpint("e") };
-      const [d, iqmp, p, q] = SECRETS.map((field) => reader.mpint(field));
+      const { n, e } = inCertificate ?? { n: readKeyInteger(reader, "n"), e: readKeyInteger(reader, "e") };
+      const [d, iqmp, p, q] = SECRETS.map((field) => readKeyInteger(reader, field));
       return { format: RSA, n, e, d: d!, iqmp: iqmp!, p: p!, q: q! };
     },
     write(writer, fields, hasCertificate) {

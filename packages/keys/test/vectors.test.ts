@@ -112,7 +112,8 @@ describe("signatures from ssh-keygen and openssl", () => {
   );
 
   test("the vectors contain valid and invalid signatures of every algorithm", () => {
-    for (const { name } of defaultSignatureAlgorithms) {
+    // Those of security keys have vectors of OpenSSH (openssh.test.ts).
+    for (const { name } of defaultSignatureAlgorithms.filter(({ keyFormat }) => !keyFormat.startsWith("sk-"))) {
       const valid = signatureVectors.filter((vector) => vector.algorithm === name).map((vector) => vector.valid);
       expect(new Set(valid)).toEqual(new Set([true, false]));
     }

@@ -13,9 +13,9 @@ export interface PrivateKeyOptions {
 const PRIVATE_KEY_OPTIONS: OptionRows<PrivateKeyOptions> = { passphrase: "string" };
 
 /**
- * Opens the text of a private key file, for `identities` and `hostKeys`. Reads OpenSSH's format, PKCS#8, PKCS#1 and SEC1, plain or
- * encrypted. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is neither a string nor bytes, or an error of
- * `openPrivateKey` of `@nacre/keyfiles`.
+ * Opens the text of a private key file, for `identities` and `hostKeys`. Reads OpenSSH's format, PKCS#8, PKCS#1, SEC1 and PuTTY's PPK,
+ * plain or encrypted. Rejects with `passphrase-needed`, `passphrase-wrong`, `usage` if `text` is neither a string nor bytes, or an error
+ * of `openPrivateKey` of `@nacre/keyfiles`.
  */
 export async function privateKey(text: string | Uint8Array, options: PrivateKeyOptions = {}): Promise<PrivateKey> {
   checkOptions(options, PRIVATE_KEY_OPTIONS, "`privateKey`");

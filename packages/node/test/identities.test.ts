@@ -297,7 +297,7 @@ describe("keys in `identities`", () => {
     ["do not exist", undefined, "file-unreadable"],
     ["are not keys", "nothing of the sort\n", "file-malformed"],
     ["are public keys that the agent does not hold", formatPublicKeyLine(key.publicKey), "file-malformed"],
-    ["have an unsupported format", "PuTTY-User-Key-File-3: ssh-ed25519\n", "key-unsupported"],
+    ["have an unsupported format", "PuTTY-User-Key-File-1: ssh-rsa\n", "key-unsupported"],
   ])("cause an error that names the file if they %s", async (_, text, code) => {
     const file = join(home, "some key");
     if (text !== undefined) await writeFile(file, text, { mode: 0o600 });

@@ -1,4 +1,4 @@
-import { formatPrivateKey } from "@nacre/keyfiles";
+import { formatPpk, formatPrivateKey } from "@nacre/keyfiles";
 import { ed25519, generateEd25519 } from "@nacre/keys";
 import { utf8Encode } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
@@ -13,11 +13,16 @@ const locked = await inSlices(
   formatPrivateKey(key, { format: "openssh", passphrase: "open sesame", rounds: 1, random: counting }),
 );
 
+const putty = await inSlices(formatPpk(key, { random: counting }));
+const lockedPutty = await inSlices(formatPpk(key, { passphrase: "open sesame", passes: 1, random: counting }));
+
 describe.each(["node", "noble"] as const)("privateKey on %s", (crypto) => {
   test.each([
     ["plain", plain, {}],
     ["plain, as bytes", utf8Encode(plain), {}],
     ["encrypted", locked, { passphrase: "open sesame" }],
+    ["PuTTY's", putty, {}],
+    ["PuTTY's, encrypted", lockedPutty, { passphrase: "open sesame" }],
   ])("reads a key that signs: %s", async (_, text, options) => {
     const opened = await privateKey(text, { crypto, ...options });
     expect(opened.publicKey.blob).toEqual(key.publicKey.blob);

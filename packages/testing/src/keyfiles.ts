@@ -1,7 +1,8 @@
 import { type KeyFileLimits, openPrivateKey, type UnlockedKey } from "@nacre/keyfiles";
-import { type PrivateKey, privateKeyFromFields } from "@nacre/keys";
-import { base64Decode, base64Encode } from "@nacre/wire";
+import { type EcdsaFields, type PrivateKey, privateKeyFromFields, type RsaFields } from "@nacre/keys";
+import { base64Decode, base64Encode, bigIntToBytes, concatBytes, utf8Encode, Writer } from "@nacre/wire";
 import file from "../../../test-vectors/keyfiles.json" with { type: "json" };
+import ppk from "../../../test-vectors/ppk.json" with { type: "json" };
 
 interface Picture {
   readonly fingerprint: string;
@@ -40,6 +41,15 @@ interface Vectors {
 }
 
 export const vectors: Vectors = file;
+
+/** Files that puttygen made. */
+export const ppkVectors: readonly {
+  readonly name: string;
+  readonly passphrase?: string;
+  readonly publicKey: string;
+  readonly comment: string;
+  readonly text: string;
+}[] = ppk.files;
 
 /** Passphrase of all encrypted keys in the vectors. */
 export const PASSPHRASE: string =
@@ -86,4 +96,19 @@ export function unlock(text: string, passphrase?: string, limits?: Partial<KeyFi
 
 export function keyOf(name: string): PrivateKey {
   return privateKeyFromFields(unlock(textOf(name)).privateKey.fields);
+}
+
+/** Returns an unencrypted OpenSSH file whose private integers have `zeros` needless leading zeros. `key` is ECDSA or RSA. */
+export function zeroPaddedFile(key: PrivateKey, zeros: number): string {
+  const { publicKey } = key;
+  const fields = key.fields as EcdsaFields | RsaFields;
+  const padded = (value: bigint): Uint8Array => concatBytes(new Uint8Array(zeros + 1), bigIntToBytes(value));
+  const section = new Writer().uint32(1).uint32(1).string(publicKey.format);
+  if (fields.format === "ssh-rsa")
+    for (const name of ["n", "e", "d", "iqmp", "p", "q"] as const) section.string(padded(fields[name]));
+  else section.string(fields.format.slice("ecdsa-sha2-".length)).string(fields.publicPoint).string(padded(fields.d));
+  section.string("padded");
+  for (let i = 1; section.finish().length % 8 !== 0; i++) section.byte(i);
+  const file = new Writer().raw(utf8Encode("openssh-key-v1\0")).string("none").string("none").string("").uint32(1);
+  return pem("OPENSSH PRIVATE KEY", file.string(publicKey.blob).string(section.finish()).finish());
 }

@@ -10,6 +10,7 @@ import { masterTargets } from "./master.ts";
 import { messages, structures } from "./messages.ts";
 import { extInfo, identification, kexinit } from "./negotiation.ts";
 import { plainPackets, sealedPackets } from "./packets.ts";
+import { ppkFiles, publicKeyTexts } from "./ppk.ts";
 import { privateKeyBodies, privateKeyFiles } from "./private-keys.ts";
 import { clientSession, serverSession } from "./protocol/index.ts";
 import { proxyAnswers } from "./proxy-answers.ts";
@@ -36,6 +37,8 @@ export const targets: readonly Target[] = [
   keyExchange,
   privateKeyFiles,
   privateKeyBodies,
+  ppkFiles,
+  publicKeyTexts,
   publicKeyLines,
   knownHosts,
   hostKeyLists,

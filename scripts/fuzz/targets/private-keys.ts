@@ -1,4 +1,4 @@
-import { formatPrivateKey, openPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles";
+import { formatPpk, formatPrivateKey, openPrivateKey, type PrivateKeyFile } from "@nacre/keyfiles";
 import { defaultSignatureAlgorithms, type PrivateKey } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
 import { base64Encode } from "@nacre/wire";
@@ -12,6 +12,7 @@ const LIMITS = {
   maxBcryptRounds: 2,
   maxPbkdf2Iterations: 1000,
   maxScryptMemory: 2 * 1024 * 1024,
+  maxArgon2Work: 64 * 1024,
 };
 /** Passphrase of the test vectors that serve as seeds. */
 const PASSPHRASE = "correct horse ünd Batterie";
@@ -41,7 +42,7 @@ export const privateKeyBodies: Target = {
 };
 
 /** Asserts that a key stays the same when it is written and read again. */
-function expectKey(bytes: Uint8Array): void {
+export function expectKey(bytes: Uint8Array): void {
   const file = attempt(() => openPrivateKey(bytes, LIMITS));
   if (file === undefined) return;
   const unlocked = file.encrypted ? attempt(() => finish(file.decrypt(PASSPHRASE))) : file;
@@ -51,10 +52,13 @@ function expectKey(bytes: Uint8Array): void {
     finish(formatPrivateKey(privateKey, { format: "openssh", comment, random: seededRandom(1) })),
   );
   if (rewritten === undefined) return;
-  const again = openPrivateKey(rewritten, { ...LIMITS, maxFileSize: 64 * 1024 });
-  expectPlain(again);
-  expectEqual(again.privateKey.fields, privateKey.fields, "key after writing and reading");
-  expectEqual(again.comment, comment, "comment after writing and reading");
+  const inPpk = attempt(() => finish(formatPpk(privateKey, { comment, random: seededRandom(1) })));
+  for (const text of inPpk === undefined ? [rewritten] : [rewritten, inPpk]) {
+    const again = openPrivateKey(text, { ...LIMITS, maxFileSize: 64 * 1024 });
+    expectPlain(again);
+    expectEqual(again.privateKey.fields, privateKey.fields, "key after writing and reading");
+    expectEqual(again.comment, comment, "comment after writing and reading");
+  }
   expectSigns(privateKey);
 }
 

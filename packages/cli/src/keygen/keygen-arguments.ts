@@ -1,4 +1,10 @@
-import { parseOptions, usage } from "../options.ts";
+import { parseOptions, usage, valuesOf } from "../options.ts";
+import {
+  type KeyFileArguments,
+  type PrivateFormat,
+  parseKeyFileArguments,
+  privateFormat,
+} from "./key-file-arguments.ts";
 
 /** Parsed command line of `nacre keygen`. */
 export type KeygenArguments =
@@ -11,7 +17,10 @@ export type KeygenArguments =
       /** `undefined`: ask at the terminal; `""`: do not encrypt. */
       readonly passphrase: string | undefined;
       readonly comment: string | undefined;
+      readonly format: PrivateFormat;
+      readonly quiet: boolean;
     }
+  | KeyFileArguments
   | ({ readonly action: "list"; readonly file: string } & Listing)
   | ({
       readonly action: "known-hosts";
@@ -35,6 +44,14 @@ interface Listing {
 export type KeyType = (typeof KEY_TYPES)[number];
 
 const KEY_TYPES = ["ed25519", "rsa", "ecdsa"] as const;
+/** Key formats, which name a type too, and for ECDSA a size. */
+const KEY_FORMATS: ReadonlyMap<string, { readonly type: KeyType; readonly bits?: number }> = new Map([
+  ["ssh-ed25519", { type: "ed25519" }],
+  ["ssh-rsa", { type: "rsa" }],
+  ["ecdsa-sha2-nistp256", { type: "ecdsa", bits: 256 }],
+  ["ecdsa-sha2-nistp384", { type: "ecdsa", bits: 384 }],
+  ["ecdsa-sha2-nistp521", { type: "ecdsa", bits: 521 }],
+]);
 
 /** Options of `nacre keygen`, and whether each takes a value. */
 export const KEYGEN_OPTIONS = {
@@ -50,19 +67,32 @@ export const KEYGEN_OPTIONS = {
   "-H": "flag",
   "-R": "value",
   "-q": "flag",
+  "-e": "flag",
+  "-i": "flag",
+  "-y": "flag",
+  "-p": "flag",
+  "-c": "flag",
+  "-r": "value",
+  "-m": "value",
+  "-P": "value",
+  "-O": "value",
+  "-g": "flag",
 } as const;
 
 type Option = keyof typeof KEYGEN_OPTIONS;
 
 /** Options valid for only one action. `-f` is valid for all. */
-const FOR_GENERATE: readonly Option[] = ["-t", "-b", "-N", "-C"];
+const FOR_GENERATE: readonly Option[] = ["-t", "-b", "-N", "-C", "-m"];
 const FOR_LIST: readonly Option[] = ["-v", "-E"];
 
 /** Parses the words after `nacre keygen`. Throws `usage` if they are invalid. */
 export function parseKeygenArguments(words: readonly string[]): KeygenArguments {
   const { options, rest } = parseOptions(words, KEYGEN_OPTIONS);
   if (rest.length > 0) throw usage(`unexpected argument "${rest[0]}"; nacre keygen takes options only`);
-  const last = (name: Option): string | undefined => options.findLast(([option]) => option === name)?.[1];
+  const values = valuesOf<Option>(options);
+  const { last } = values;
+  const keyFile = parseKeyFileArguments(new Set(options.map(([name]) => name)), values);
+  if (keyFile !== undefined) return keyFile;
   const file = last("-f");
 
   const list = last("-l") !== undefined;
@@ -89,7 +119,8 @@ export function parseKeygenArguments(words: readonly string[]): KeygenArguments 
       hash: fingerprintHash(last("-E")),
     };
   }
-  if (last("-q") !== undefined) throw usage("-q can only be used with -F, -H or -R");
+  for (const name of ["-P", "-O", "-g"] as const)
+    if (last(name) !== undefined) throw usage(`${name} cannot be combined with ${list ? "-l" : "-t"}`);
   for (const name of list ? FOR_GENERATE : FOR_LIST)
     if (last(name) !== undefined) throw usage(`${name} ${list ? "cannot be combined" : "can only be used"} with -l`);
   if (list) {
@@ -98,14 +129,24 @@ export function parseKeygenArguments(words: readonly string[]): KeygenArguments 
   }
 
   const named = last("-t");
-  const type = KEY_TYPES.find((one) => one === named);
+  const format = KEY_FORMATS.get(named ?? "");
+  const type = format?.type ?? KEY_TYPES.find((one) => one === named);
   if (type === undefined)
     throw usage(
       named === undefined
         ? `missing key type; give -t with one of ${KEY_TYPES.join(", ")}`
         : `unknown key type "${named}"; expected one of ${KEY_TYPES.join(", ")}`,
     );
-  return { action: "generate", type, bits: bits(last("-b")), file, passphrase: last("-N"), comment: last("-C") };
+  return {
+    action: "generate",
+    type,
+    bits: bits(last("-b")) ?? format?.bits,
+    file,
+    passphrase: last("-N"),
+    comment: last("-C"),
+    format: privateFormat(last("-m") ?? "RFC4716"),
+    quiet: last("-q") !== undefined,
+  };
 }
 
 function fingerprintHash(hash = "sha256"): "sha256" | "md5" {

@@ -1,21 +1,24 @@
-import { randomFillSync } from "node:crypto";
-import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { hostname } from "node:os";
-import { dirname } from "node:path";
-import { formatPrivateKey, formatPublicKeyLine, randomart } from "@nacre/keyfiles";
+import { formatPublicKeyLine, randomart } from "@nacre/keyfiles";
 import { generateEcdsa, generateEd25519, generateRsa, type PrivateKey } from "@nacre/keys";
 import { account, expandHome } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { KEYGEN_HELP } from "../help.ts";
 import { asksForHelp, usage } from "../options.ts";
-import { unwritable } from "../ssh/unwritable.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
+import { changeComment, changePassphrase } from "./change-key.ts";
+import { exportKey, importKey, printPublicKey, sshfpRecords } from "./convert-key.ts";
+import { askNewPassphrase, privateKeyText, random, replaceFiles } from "./key-files.ts";
 import { KEYGEN_OPTIONS, type KeygenArguments, type KeyType, parseKeygenArguments } from "./keygen-arguments.ts";
 import { editKnownHosts } from "./known-hosts.ts";
 import { keyLine, listKeys } from "./list-keys.ts";
 
-/** Runs `nacre keygen`: creates a key, lists the fingerprints in a file, or edits known_hosts. Resolves with the exit status. */
+/**
+ * Runs `nacre keygen`: creates a key, lists the fingerprints in a file, converts or changes a key file, or edits known_hosts. Resolves with
+ * the exit status.
+ */
 export async function keygen(words: readonly string[]): Promise<number> {
   if (asksForHelp(words, KEYGEN_OPTIONS)) {
     process.stdout.write(KEYGEN_HELP);
@@ -23,9 +26,31 @@ export async function keygen(words: readonly string[]): Promise<number> {
   }
   const parsed = parseKeygenArguments(words);
   if (parsed.action === "known-hosts") return editKnownHosts(parsed);
-  if (parsed.action === "list") process.stdout.write(await listKeys(parsed));
-  else await generate(parsed);
+  const printed = await run(parsed);
+  if (printed !== undefined) process.stdout.write(printed);
   return 0;
+}
+
+/** Runs an action. Resolves with what it prints, if it has not printed it itself. */
+async function run(parsed: Exclude<KeygenArguments, { action: "known-hosts" }>): Promise<string | void> {
+  switch (parsed.action) {
+    case "generate":
+      return generate(parsed);
+    case "list":
+      return listKeys(parsed);
+    case "export":
+      return exportKey(parsed);
+    case "import":
+      return importKey(parsed);
+    case "print-public":
+      return printPublicKey(parsed);
+    case "sshfp":
+      return sshfpRecords(parsed);
+    case "change-passphrase":
+      return changePassphrase(parsed);
+    case "change-comment":
+      return changeComment(parsed);
+  }
 }
 
 async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>): Promise<void> {
@@ -33,18 +58,20 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
   const terminal = openTerminal();
   try {
     for (const path of [file, `${file}.pub`]) await confirmOverwrite(path, terminal);
-    const passphrase = parsed.passphrase ?? (await askPassphrase(terminal));
+    const passphrase =
+      parsed.passphrase ?? (await askNewPassphrase(terminal, ["Passphrase (empty for none): ", "Repeat passphrase: "]));
     if (passphrase !== "" && passphrase.length < 5)
       throw usage(`passphrase of ${passphrase.length} characters is too short; use at least 5, or none`);
     const comment = parsed.comment ?? `${account().username}@${hostname()}`;
 
     const key = await makeKey(parsed.type, parsed.bits);
-    const text = await inSlices(formatPrivateKey(key, { format: "openssh", passphrase, comment, random }));
+    const text = await privateKeyText(key, { format: parsed.format, passphrase, comment });
     await replaceFiles([
       { path: file, text, mode: 0o600 },
       { path: `${file}.pub`, text: `${formatPublicKeyLine(key.publicKey, comment)}\n`, mode: 0o644 },
     ]);
 
+    if (parsed.quiet) return;
     const { blob } = key.publicKey;
     process.stdout.write(
       `private key: ${escapeText(file)}\npublic key: ${escapeText(file)}.pub\n${keyLine(key.publicKey, comment, "sha256")}\n${randomart(blob)}\n`,
@@ -53,8 +80,6 @@ async function generate(parsed: Extract<KeygenArguments, { action: "generate" }>
     terminal?.close();
   }
 }
-
-const random = (length: number): Uint8Array => randomFillSync(new Uint8Array(length));
 
 async function makeKey(type: KeyType, bits: number | undefined): Promise<PrivateKey> {
   switch (type) {
@@ -85,35 +110,4 @@ async function confirmOverwrite(path: string, terminal: Terminal | undefined): P
       "usage",
       `${escapeText(path)} already exists and was not overwritten; give another file with -f`,
     );
-}
-
-async function askPassphrase(terminal: Terminal | undefined): Promise<string> {
-  if (terminal === undefined) throw usage("no terminal to ask for a passphrase; give it with -N (-N '' for none)");
-  for (;;) {
-    const passphrase = await terminal.ask("Passphrase (empty for none): ", { echo: false });
-    if ((await terminal.ask("Repeat passphrase: ", { echo: false })) === passphrase) return passphrase;
-    terminal.show("The passphrases do not match.\n");
-  }
-}
-
-/** A file to write, and its mode. */
-interface NewFile {
-  readonly path: string;
-  readonly text: string;
-  readonly mode: number;
-}
-
-/**
- * Writes files and renames them into place. If one cannot be written, as on a full disk, earlier files of these names stay as they were.
- */
-async function replaceFiles(files: readonly NewFile[]): Promise<void> {
-  const suffix = `.${process.pid}.new`;
-  try {
-    await mkdir(dirname(files[0]!.path), { recursive: true, mode: 0o700 });
-    for (const { path, text, mode } of files) await writeFile(path + suffix, text, { mode, flag: "wx" });
-    for (const { path } of files) await rename(path + suffix, path);
-  } catch (cause) {
-    for (const { path } of files) await rm(path + suffix, { force: true }).catch(() => {});
-    throw unwritable("the key", cause);
-  }
 }

@@ -32,7 +32,7 @@ export function keyLine({ blob, bits, format }: PublicKey, comment: string, hash
 
 async function readKeys(file: string): Promise<ListedKey[]> {
   const text = utf8DecodeLossy(await read(file));
-  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return [await readPrivate(file, text)];
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----|^\s*PuTTY-User-Key-File-/.test(text)) return [await readPrivate(file, text)];
   if (text.includes("---- BEGIN SSH2 PUBLIC KEY ----")) return [parsePublicKeyFile(text)];
 
   const lines = text.split("\n").filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));

@@ -12,13 +12,14 @@ import {
   type PublicKey,
   privateKeyFromFields,
 } from "@nacre/keys";
-import { finish, keyOf, unlock } from "@nacre/testing/keyfiles";
+import { finish, keyOf, unlock, zeroPaddedFile } from "@nacre/testing/keyfiles";
 import type { RandomSource } from "@nacre/wire";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   addKnownHost,
   formatPrivateKey,
+  formatPublicKey,
   formatPublicKeyLine,
   openPrivateKey,
   parseKnownHosts,
@@ -63,7 +64,8 @@ describe.each(KEYS)("%s", (name, make) => {
   const isDefault = name === "ed25519";
 
   test("ssh-keygen -y reads our files", () => {
-    const traditional = name === "ed25519" ? [] : [{ format: "pem" as const }];
+    const traditional =
+      name === "ed25519" ? [] : [{ format: "pem" as const }, { format: "pem" as const, passphrase: "päss word" }];
     const all = [
       { format: "openssh" as const, comment: "a comment" },
       { format: "openssh" as const, passphrase: "päss word", comment: "a comment", ...(!isDefault && { rounds: 1 }) },
@@ -80,6 +82,23 @@ describe.each(KEYS)("%s", (name, make) => {
       if (passphrase !== "")
         expect(spawnSync("ssh-keygen", ["-y", "-P", "wrong", "-f", file], { encoding: "utf8" }).status).not.toBe(0);
     }
+  });
+
+  test("openssl reads our PKCS#8 and PEM files, private and public", () => {
+    for (const format of name === "ed25519" ? (["pkcs8"] as const) : (["pkcs8", "pem"] as const))
+      for (const passphrase of ["", "päss word"]) {
+        const text = finish(formatPrivateKey(key, { random, format, passphrase, rounds: 5000 }));
+        const args = ["pkey", "-in", write(`${name}-openssl`, text), "-passin", `pass:${passphrase}`, "-pubout"];
+        const read = execFileSync("openssl", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+        expect(formatPublicKey(key.publicKey, { format: "pkcs8" })).toBe(read);
+      }
+  });
+
+  test("ssh-keygen reads private integers with leading zeros, as we do", () => {
+    if (name === "ed25519") return;
+    const text = zeroPaddedFile(key, 1);
+    expect(run("-y", "-f", write(`${name}-padded`, text)).trim()).toBe(`${line} padded`);
+    expect(unlock(text).privateKey.fields).toEqual(key.fields);
   });
 
   test("we read the file after ssh-keygen changed its passphrase, cipher and format", () => {

@@ -36,14 +36,17 @@ export async function privateKey(text: string | Uint8Array, options: PrivateKeyO
 
 /**
  * Parses a private key file. An unencrypted key signs with node:crypto unless `crypto` is `"noble"`. The portable code is imported only for
- * an encrypted key or `"noble"`. Rejects with the errors of `openPrivateKey`.
+ * an encrypted key, PuTTY's format or `"noble"`. Rejects with the errors of `openPrivateKey`.
  */
 export async function openKeyFile(
   bytes: Uint8Array | string,
   crypto: CryptoChoice | undefined,
 ): Promise<PrivateKeyFile> {
   const plain = crypto === "noble" ? undefined : openPlainPrivateKey(bytes, nodePrivateKey);
-  return plain ?? (await import("@nacre/keyfiles")).openPrivateKey(bytes);
+  if (plain !== undefined) return plain;
+  const opened = (await import("@nacre/keyfiles")).openPrivateKey(bytes);
+  if (opened.encrypted || crypto === "noble") return opened;
+  return { ...opened, privateKey: nodePrivateKey(opened.privateKey.fields) };
 }
 
 /**

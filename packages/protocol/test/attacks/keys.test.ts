@@ -10,7 +10,7 @@ import { IMPLEMENTATIONS } from "@nacre/testing/attacks/implementations";
 import { keyQuery } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
 import { expectError as refuses } from "@nacre/testing/errors";
-import { bodyOf, finish, keyOf, PASSPHRASE, pem, textOf } from "@nacre/testing/keyfiles";
+import { bodyOf, finish, keyOf, PASSPHRASE, pem, ppkVectors, textOf } from "@nacre/testing/keyfiles";
 import { ecdsaScalars, keyVector, rsaFields, signatureBlob } from "@nacre/testing/keys";
 import { seededRandom } from "@nacre/testing/random";
 import {
@@ -31,7 +31,7 @@ import {
 import { sha512 } from "@noble/hashes/sha2.js";
 import { expect, test } from "vitest";
 import vectors from "../../../../test-vectors/keys-rfc.json" with { type: "json" };
-import { openPrivateKey } from "../../../keyfiles/src/index.ts";
+import { openPrivateKey, type UnlockedKey } from "../../../keyfiles/src/index.ts";
 import { ClientTarget } from "./support/client-target.ts";
 import { clientJudge, type Judge, serverJudge } from "./support/judges.ts";
 import { ecdsaHostKey, ServerTarget } from "./support/server-target.ts";
@@ -344,6 +344,31 @@ test("encrypted private keys · client", () => {
     copy[check + i]! ^= 1;
     refuses("file-malformed", () => openPrivateKey(pem("OPENSSH PRIVATE KEY", copy)));
   }
+});
+
+test("PPK files · client", () => {
+  const open = (text: string, passphrase = PASSPHRASE): UnlockedKey => {
+    const file = openPrivateKey(text);
+    return file.encrypted ? finish(file.decrypt(passphrase)) : file;
+  };
+  const named = (name: string): string => ppkVectors.find((one) => one.name === name)!.text;
+  for (const name of ["ed25519-2-plain", "ed25519-2-encrypted", "ed25519-3-plain", "ed25519-3-encrypted"]) {
+    const text = named(name);
+    expect(open(text).comment).toBe("ed25519@nacre ü");
+    // A change of what the MAC covers is not taken for a wrong passphrase, and the other way round.
+    refuses("key-malformed", () => open(text.replace("Comment: ed", "Comment: Ed")));
+    refuses("key-malformed", () =>
+      open(text.replace(/(MAC: )(.)/, (_, head, one) => head + (one === "0" ? "1" : "0"))),
+    );
+    if (name.endsWith("encrypted")) refuses("passphrase-wrong", () => open(text, `${PASSPHRASE}x`));
+  }
+  // 4 GiB of memory, and passes for years, are refused before any work.
+  const costly = named("ed25519-3-encrypted");
+  for (const [from, to] of [
+    ["Memory: 1024", "Memory: 4194304"],
+    ["Passes: 2", "Passes: 4294967295"],
+  ] as const)
+    expect(refuses("key-unsupported", () => openPrivateKey(costly.replace(from, to)))).toContain("maxArgon2Work");
 });
 
 /** Returns the algorithms of all signed login requests. */

@@ -29,6 +29,8 @@ const MPINT = patch("secret-as-mpint", "return new Writer().string(secret).finis
 const ROUNDS = remove("bcrypt-rounds");
 const FILE_SIZE = remove("key-file-size");
 const CHECK_INTS = remove("checkints");
+const PPK_MAC = remove("ppk-mac");
+const ARGON2_WORK = remove("argon2-work");
 
 const NODE_FORMAT = patch("unreadable-signature", "if (blob === undefined) return true;");
 const NODE_RANGE = patch(
@@ -75,4 +77,5 @@ export const CRYPTOGRAPHY: readonly Row[] = [
     // The server's encrypted keys are its host keys.
     server: heldBy("node/test/attacks", "encrypted private keys · server", ROUNDS, FILE_SIZE, HOST_KEY_OPENED),
   },
+  { title: "PPK files", client: held("keys", PPK_MAC, ARGON2_WORK), server: "not touched" },
 ];

@@ -1,4 +1,4 @@
-import { formatPrivateKey, openPrivateKey, type PlainKeyFile, type PrivateKeyFormat } from "@nacre/keyfiles";
+import { type FormatPrivateKeyOptions, formatPrivateKey, openPrivateKey, type PlainKeyFile } from "@nacre/keyfiles";
 import type { PublicKey } from "@nacre/keys";
 import { base64Encode } from "@nacre/wire";
 
@@ -16,7 +16,7 @@ export type KeyKind = (typeof KEY_KINDS)[number];
 /** Returns the text of a private key file with a new key. */
 export async function keyText(
   kind: KeyKind,
-  format: PrivateKeyFormat,
+  format: FormatPrivateKeyOptions["format"],
   passphrase?: string,
 ): Promise<{ readonly text: string; readonly publicKey: PublicKey }> {
   const { privateKey: made } = (await crypto.subtle.generateKey(algorithmOf(kind), true, [
