@@ -1,4 +1,5 @@
 import type { CommandLineSetting, ConfigValues } from "@nacre/config";
+import { parsePublicKey } from "@nacre/keys/internal";
 import {
   type Client,
   type ConnectOptions,
@@ -8,6 +9,7 @@ import {
   type ResolvedConfig,
 } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
+import { keyKind } from "../key-kind.ts";
 import { say, show } from "../say.ts";
 import { type Asker, openAsker } from "../terminal/asker.ts";
 import { isThere, readConfiguration } from "./configuration.ts";
@@ -17,7 +19,7 @@ import { type Destination, destinationSettings } from "./destination.ts";
 import { defaultEnvironment } from "./environment.ts";
 import type { KeyLog } from "./key-log.ts";
 import { checkEffects } from "./keywords.ts";
-import { inform, isVerbose } from "./log-level.ts";
+import { inform, isDebug, isVerbose } from "./log-level.ts";
 import { fingerprintHash, type Questions, questions } from "./questions.ts";
 import { packetList } from "./trace.ts";
 
@@ -148,7 +150,15 @@ function common(
     // Also where no file sets it: ssh's default is yes.
     updateHostKeys: values.updateHostKeys === "ask" ? askToReplace(asker) : values.updateHostKeys === "yes",
     ...(addKeysToAgent.mode === "ask" && { addKeysToAgent: askToAdd(addKeysToAgent, asker) }),
-    warn: (text) => say(`nacre: ${text}`),
+    hostKeyAdded: (name, { blob }) => {
+      const kind = keyKind(parsePublicKey(blob).format);
+      inform(values, `Warning: Permanently added '${escapeText(name)}' (${kind}) to the list of known hosts.`);
+    },
+    warn: (text, code) => {
+      // As with ssh(1), a login goes on without an agent, and says so with -v alone.
+      if (code === "agent-failed" && !isDebug(values)) return;
+      say(code === "agent-failed" ? `debug1: ${text}` : `nacre: ${text}`);
+    },
   };
 }
 
@@ -179,14 +189,15 @@ function questionsFor(
   asker: Asker | undefined,
   isJumpHost = false,
 ): Questions {
-  const { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile, numberOfPasswordPrompts } = values;
+  const { user, hostName: host, port, hostKeyAlias, strictHostKeyChecking, userKnownHostsFile } = values;
   const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
   const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
-  const passphraseAttempts = numberOfPasswordPrompts;
+  const passphraseAttempts = values.numberOfPasswordPrompts;
   return questions(asker, {
     user,
     host,
     port,
+    hostKeyAlias,
     knownHosts,
     strictHostKeys,
     passphraseAttempts,

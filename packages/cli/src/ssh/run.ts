@@ -104,9 +104,9 @@ function sayEvent(event: ReconnectEvent): void {
 }
 
 function contextOf({ config, words }: Run): MessageContext {
-  const { user, hostName: host, port, strictHostKeyChecking } = config.values;
+  const { user, hostName: host, port, hostKeyAlias, strictHostKeyChecking } = config.values;
   const hasStdioTarget = words.stdioTarget !== undefined;
-  return { user, host, port, strictHostKeys: strictHostKeyChecking === "yes", hasStdioTarget };
+  return { user, host, port, hostKeyAlias, strictHostKeys: strictHostKeyChecking === "yes", hasStdioTarget };
 }
 
 /** Runs the forwards and the session that the configuration requests. Returns the exit status. */

@@ -248,7 +248,9 @@ describe("the host key", () => {
     );
     expect(refused.stderr).toContain(await fingerprintOfServer());
     expect(refused.stderr).toContain(`connect once with --accept-new to add it to ${known} [`);
-    expect(await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
+    const added = `Warning: Permanently added '[127.0.0.1]:${sshd.port}' (ED25519) to the list of known hosts.\n`;
+    const accepted = await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"]);
+    expect(accepted).toMatchObject({ status: 0, stderr: added });
     expect(await nacre([...words, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
   });
 
@@ -374,7 +376,7 @@ describe("an error gives status 255, the line of ssh, and one line with its code
     child.stdout.once("data", () => void lonely.stop());
     const { status, stdout, stderr } = await ended(child);
     expect(stdout.toString()).toBe("begun\n");
-    expect(stderr).toMatch(/^nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
+    expect(stderr).toMatch(/^Warning: Permanently added [^\n]+\nnacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
     expect(status).toBe(255);
   });
 });
