@@ -126,7 +126,7 @@ export const KEYWORDS: Effects = {
   tcpKeepAlive: nothing("the keepalive of SSH finds a dead peer"),
   tunnel: fails(NO_TUNNEL),
   tunnelDevice: nothing(NO_TUNNEL),
-  updateHostKeys: partly("with ask, only the program of SSH_ASKPASS asks, and only if SSH_ASKPASS_REQUIRE lets it"),
+  updateHostKeys: acts,
   user: acts,
   userKnownHostsFile: acts,
   verifyHostKeyDNS: nothing("host keys are not looked up in the DNS"),

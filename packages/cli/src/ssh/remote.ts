@@ -5,6 +5,7 @@ import { SshError } from "@nacre/wire";
 import { carry } from "./carry.ts";
 import { escapeActions } from "./escape-actions.ts";
 import { EscapeKeys } from "./escape-keys.ts";
+import { sessionTerminal, type TerminalUse } from "./session-terminal.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
 /** What a session gets beside its command. */
@@ -48,10 +49,12 @@ export async function runRemote(
       keys.pipe(remote.stdin);
       keys.write(typedAhead);
       stdin.pipe(keys);
+      if (command === undefined) sessionTerminal.lend(terminal, keys);
     } else {
       // The keys were read in raw mode. In normal mode the terminal would have changed CR to LF.
       if (stdin.isTTY) remote.stdin.write(hasPty ? typedAhead : typedAhead.replaceAll("\r", "\n"));
       stdin.pipe(remote.stdin);
+      if (hasPty && command === undefined) sessionTerminal.lend(terminal, remote.stdin);
     }
     // Reject instead of sending EOF: truncated input must not look complete to the command.
     const inputFailed = new Promise<never>((_, reject) => {
@@ -67,6 +70,7 @@ export async function runRemote(
     const [exit] = await Promise.race([ended, inputFailed]);
     return statusOf(exit);
   } finally {
+    sessionTerminal.end();
     terminal.restore();
     stdin.unpipe();
     stdin.pause();
@@ -85,25 +89,17 @@ function statusOf({ status, signal }: Exit): number {
   );
 }
 
-/** The local terminal of a remote one. */
-interface LocalTerminal {
-  /** Sets raw mode. */
-  readonly use: () => void;
-  /** Sets it as it was. */
-  readonly restore: () => void;
-}
-
-const UNUSED: LocalTerminal = { use() {}, restore() {} };
+const UNUSED: TerminalUse = { use() {}, restore() {} };
 
 /** Stops this process. Its terminal is in raw mode again when it is continued. */
-function suspend({ use, restore }: LocalTerminal): void {
+function suspend({ use, restore }: TerminalUse): void {
   restore();
   process.once("SIGCONT", use);
   process.kill(process.pid, "SIGTSTP");
 }
 
 /** Sets the local terminal to raw mode and forwards changes of its window size. */
-function useTerminal(remote: NodeProcess): LocalTerminal {
+function useTerminal(remote: NodeProcess): TerminalUse {
   const { stdin } = process;
   const resize = (): void => {
     const { columns, rows } = windowSize();

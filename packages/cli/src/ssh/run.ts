@@ -16,6 +16,7 @@ import { isDebug, isVerbose } from "./log-level.ts";
 import { type MessageContext, sshMessages } from "./messages.ts";
 import type { Reading } from "./reading.ts";
 import { runRemote, type SessionInput } from "./remote.ts";
+import { sessionTerminal } from "./session-terminal.ts";
 import { runStdio } from "./stdio.ts";
 
 /** What to run, and where. `background` is set in the process that `-f` starts. */
@@ -155,7 +156,10 @@ async function useConnection(
       await runStdio(client, words.stdioTarget);
       return 0;
     }
-    if (values.sessionType === "none") throw await client.ended;
+    if (values.sessionType === "none") {
+      if (background === undefined) sessionTerminal.lend({ use() {}, restore() {} }, undefined);
+      throw await client.ended;
+    }
     if (isDebug(values)) say("debug1: Entering interactive session.");
     const status = await runRemote(client, values, command, { ...session, forwards });
     await untilForwardsIdle(forwards);

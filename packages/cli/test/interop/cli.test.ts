@@ -12,7 +12,7 @@ import { generateEd25519 } from "@nacre/keys";
 import { freePort } from "@nacre/testing/free-port";
 import { authorizeKey, containerExec, password, type Sshd, startSshd } from "@nacre/testing/openssh/sshd";
 import { inSlices } from "nacre/extend";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { buildNacre, commandLine, ended, nacre, start, TestTerminal } from "./nacre.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -219,6 +219,27 @@ describe("a terminal", () => {
     expect(await terminal.until("logged in\r\n")).toBe("\r\n");
     expect(await terminal.closed).toBe(0);
     expect(readFileSync(known, "utf8")).toContain("ssh-ed25519");
+  });
+
+  test("asks whether new host keys of the server are added, and is the session's again", async () => {
+    const several = await startSshd({ hostKeys: ["ed25519", "ecdsa-256"] });
+    onTestFinished(() => several.stop());
+    const known = join(folder, "known_several");
+    const [line] = several.hostPublicKeys.filter((key) => key.startsWith("ssh-ed25519"));
+    writeFileSync(known, `[127.0.0.1]:${several.port} ${line}\n`);
+    const options = ["-i", keyFile, "--known-hosts", known, "-o", "UpdateHostKeys=ask"];
+    const command = quoted(commandLine(["-p", `${several.port}`, ...options, "alice@127.0.0.1"]));
+    const terminal = new TestTerminal(`export HOME='${folder}'; ${command}; echo "status $?"`);
+    await terminal.until("Learned new hostkey: ECDSA SHA256:");
+    await terminal.until("Accept updated hostkeys? (yes/no): ");
+    terminal.type("yes\r");
+    expect(await terminal.until("\r\n")).toBe("yes");
+    terminal.type("PS1=; echo $((40 + 2))\r");
+    await terminal.until("42\r\n");
+    await expect.poll(() => readFileSync(known, "utf8"), { timeout: 20_000 }).toContain("ecdsa-sha2-nistp256");
+    terminal.type("exit 7\r");
+    await terminal.until("status 7\r\n");
+    expect(await terminal.closed).toBe(0);
   });
 
   test("is closed by ~. when the command hangs", async () => {
