@@ -85,7 +85,9 @@ describe("UpdateHostKeys ask", () => {
     const { accepted, said, steps } = await askedAt(fake);
     expect(accepted).toBe(expected);
     expect(fake.shown).toContain("Accept updated hostkeys? (yes/no): ");
-    expect(said).toContain("These changes were verified by the server's existing trusted key.\nLearned new hostkey: ED25519 SHA256:x\nDeprecating");
+    expect(said).toContain(
+      "These changes were verified by the server's existing trusted key.\nLearned new hostkey: ED25519 SHA256:x\nDeprecating",
+    );
     expect(steps).toEqual(["restore", "ask", "use"]);
     expect(process.stdout.writableCorked).toBe(0);
   });

@@ -148,7 +148,8 @@ function common(
       show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true }));
     },
     // Also where no file sets it: ssh's default is yes.
-    updateHostKeys: values.updateHostKeys === "ask" ? asker !== undefined && askToReplace(values) : values.updateHostKeys === "yes",
+    updateHostKeys:
+      values.updateHostKeys === "ask" ? asker !== undefined && askToReplace(values) : values.updateHostKeys === "yes",
     ...(addKeysToAgent.mode === "ask" && { addKeysToAgent: askToAdd(addKeysToAgent, asker) }),
     hostKeyAdded: (name, { blob }) => {
       const kind = keyKind(parsePublicKey(blob).format);
