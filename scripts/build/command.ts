@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
+import { clientAlgorithms } from "../../packages/node/src/crypto/algorithms.ts";
+import type { CryptoLibrary } from "../../packages/node/src/crypto/runtime.ts";
 import { stripComments } from "./strip-comments.ts";
 
 const FOLDER = "packages/cli";
@@ -38,6 +40,8 @@ interface Part {
   readonly outdir: string;
   /** Module with whose code esbuild puts all code that it shares with others. */
   readonly common: string;
+  /** Whether it makes connections, or names algorithms at most. */
+  readonly connects: boolean;
 }
 
 /**
@@ -49,16 +53,19 @@ const PARTS: readonly Part[] = [
     entryPoints: { main: MAIN, ssh: `${FOLDER}/src/ssh.ts`, ...PORTABLE },
     outdir: `${FOLDER}/dist`,
     common: `${FOLDER}/src/ssh/ssh.ts`,
+    connects: true,
   },
   {
     entryPoints: { commands: COMMANDS, ...PORTABLE },
     outdir: `${FOLDER}/dist/commands`,
     common: `${FOLDER}/src/ssh/connection.ts`,
+    connects: true,
   },
   {
-    entryPoints: { "print-config": PRINT_CONFIG, ...PORTABLE },
+    entryPoints: { "print-config": PRINT_CONFIG },
     outdir: `${FOLDER}/dist/config`,
     common: PRINT_CONFIG,
+    connects: false,
   },
 ];
 
@@ -79,15 +86,16 @@ export async function bundleCommand(): Promise<{
   return { files, outputs };
 }
 
-async function bundlePart({ entryPoints, outdir, common }: Part) {
-  const onDemand = await modulesOnDemand(Object.values(entryPoints));
+async function bundlePart({ entryPoints, outdir, common, connects }: Part) {
+  const always = [importingOtherFiles, ...(connects ? [] : [namingAlgorithms])];
+  const onDemand = await modulesOnDemand(Object.values(entryPoints), always);
   const settings = { ...SETTINGS, entryPoints, outdir, splitting: true };
-  const plugins = [importingOtherFiles, importingFromFiles, importingOnDemand(onDemand)];
+  const plugins = [...always, importingFromFiles, importingOnDemand(onDemand)];
   const { metafile: graph } = await build({ ...settings, plugins });
   const oneFile = withOneCommonFile(common, modulesSharingWith(common, onDemand, graph));
   return Promise.all([
     build({ ...settings, plugins: [oneFile, ...plugins] }),
-    build({ ...SETTINGS, entryPoints: ML_KEM, outdir, plugins: [hashingWithNode] }),
+    ...(connects ? [build({ ...SETTINGS, entryPoints: ML_KEM, outdir, plugins: [hashingWithNode] })] : []),
   ]);
 }
 
@@ -95,14 +103,14 @@ async function bundlePart({ entryPoints, outdir, common }: Part) {
  * Returns the modules that the code of these modules loads by `import()`. esbuild bundles all of them that a file names, even in functions
  * that it leaves out: `listen` of `@nacre/node` would add a server to `nacre HOST`.
  */
-async function modulesOnDemand(modules: readonly string[]): Promise<Set<string>> {
+async function modulesOnDemand(modules: readonly string[], plugins: readonly Plugin[]): Promise<Set<string>> {
   const found = new Set<string>();
   for (let left = modules; left.length > 0; ) {
     const { metafile } = await build({
       ...SETTINGS,
       entryPoints: [...left],
       outdir: "out",
-      plugins: [importingOtherFiles, importingOnDemand(new Set())],
+      plugins: [...plugins, importingOnDemand(new Set())],
     });
     const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
     left = imports
@@ -200,6 +208,25 @@ const importingOtherFiles: Plugin = {
     bundler.onResolve({ filter: /^@nacre\/kex\/ml-kem$/ }, () => ({ path: "./kex-ml-kem.js", external: true }));
   },
 };
+
+/** Has the names of the algorithms alone in place of their code, which would take a third of the start of `nacre -G`. */
+const namingAlgorithms: Plugin = {
+  name: "naming algorithms",
+  setup(bundler) {
+    bundler.onLoad({ filter: /crypto\/algorithms\.ts$/ }, () => {
+      const names = Object.fromEntries((["openssl", "boringssl", "deno"] as const).map(namesWith));
+      const contents = `import { cryptoLibrary } from "./runtime.ts";
+export const nodeAlgorithms = ${JSON.stringify(names)}[cryptoLibrary];`;
+      return { contents, loader: "js" };
+    });
+  },
+};
+
+/** Returns a library, and the algorithms of each kind that are offered with it, as objects with their names alone. */
+function namesWith(library: CryptoLibrary) {
+  const kinds = Object.entries(clientAlgorithms(library)) as [string, readonly { readonly name: string }[]][];
+  return [library, Object.fromEntries(kinds.map(([kind, list]) => [kind, list.map(({ name }) => ({ name }))]))];
+}
 
 /** Gives noble's ML-KEM the hash functions of node:crypto (`sha3.ts`). */
 const hashingWithNode: Plugin = {

@@ -146,7 +146,8 @@ test("type-ahead · client", async () => {
   expect(await terminal.until(": ")).toBe("s\r\nPlease type 'yes', 'no' or the fingerprint");
   expect(existsSync(known)).toBe(false);
   terminal.type("yes\rnot the password\r");
-  expect(await terminal.until(": ")).toBe("yes\r\nalice@127.0.0.1's password");
+  expect(await terminal.until("Warning: Permanently added")).toBe("yes\r\n");
+  await terminal.until("alice@127.0.0.1's password: ");
   terminal.type("secret\r");
   await asked;
   expect(passwords).toEqual(["secret"]);

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { askToAdd, askToReplace } from "../src/ssh/consents.ts";
+import { SessionTerminal } from "../src/ssh/session-terminal.ts";
 import { FakeTerminal, temporaryFolder } from "./support.ts";
 
 afterEach(() => {
@@ -54,21 +55,59 @@ describe("AddKeysToAgent ask", () => {
 describe("UpdateHostKeys ask", () => {
   const key = { format: "ssh-ed25519", fingerprint: "SHA256:x" };
   const update = { host: "h", port: 22, added: [key], removed: [key] };
+  const values = { logLevel: "INFO", requestTTY: "auto", controlPath: undefined, controlPersist: undefined } as const;
 
-  test.each([
-    ["yes", true],
-    ["", false],
-    ["no", false],
-  ])("is answered %j by the program: %s", async (answer, accepted) => {
-    await program(answer, "force");
+  /** Asks at a terminal with these answers. Returns what was decided, what was said, and what the session did with its terminal. */
+  async function askedAt(fake: FakeTerminal) {
     const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-    const ask = askToReplace(new FakeTerminal().terminal);
-    expect(typeof ask === "function" && (await ask(update))).toBe(accepted);
-    expect(write.mock.calls.join("")).toContain("Learned new hostkey: ED25519 SHA256:x");
+    const steps: string[] = [];
+    const terminal = new SessionTerminal(() => {
+      steps.push("ask");
+      return fake.terminal;
+    });
+    const ask = askToReplace(values, terminal);
+    if (typeof ask !== "function") throw new Error("nothing is asked");
+    const accepted = ask(update);
+    expect(steps).toEqual([]);
+    terminal.lend({ use: () => steps.push("use"), restore: () => steps.push("restore") }, undefined, {
+      isInterruptible: true,
+    });
+    return { accepted: await accepted, said: write.mock.calls.join(""), steps };
+  }
+
+  test.each<[string[], boolean]>([
+    [["yes\r"], true],
+    [["YES\r"], true],
+    [["no\r"], false],
+    [["maybe\r", "\r", "yes\r"], true],
+    [["maybe\r", "\r", "y\r", "yes\r"], false],
+    [["\x03"], false],
+  ])("is answered %j at the terminal of the session: %s", async (answers, expected) => {
+    const fake = new FakeTerminal(...answers);
+    const { accepted, said, steps } = await askedAt(fake);
+    expect(accepted).toBe(expected);
+    expect(fake.shown).toContain("Accept updated hostkeys? (yes/no): ");
+    expect(said).toContain(
+      "These changes were verified by the server's existing trusted key.\nLearned new hostkey: ED25519 SHA256:x\nDeprecating",
+    );
+    expect(steps).toEqual(["restore", "ask", "use"]);
+    expect(process.stdout.writableCorked).toBe(0);
   });
 
-  test("changes no file if only the terminal could ask", async () => {
-    await program("yes", "never");
-    expect(askToReplace(new FakeTerminal().terminal)).toBe(false);
+  test("is no if nothing can ask", async () => {
+    const terminal = new SessionTerminal(() => undefined);
+    terminal.lend({ use() {}, restore() {} }, undefined, { isInterruptible: true });
+    const ask = askToReplace(values, terminal);
+    expect(typeof ask === "function" && (await ask(update))).toBe(false);
+  });
+
+  test("is not asked where ssh does not ask", () => {
+    for (const other of [
+      { requestTTY: "no" },
+      { logLevel: "ERROR" },
+      { logLevel: "QUIET" },
+      { controlPath: "/x", controlPersist: 60 },
+    ] as const)
+      expect(askToReplace({ ...values, ...other })).toBe(false);
   });
 });

@@ -86,6 +86,9 @@ test("StrictHostKeyChecking yes names the type of the unknown key", () => {
     "nacre: No ED25519 host key is known for [example.org]:2222 and you have requested strict checking.",
     "nacre: Host key verification failed.",
   ]);
+  expect(sshMessages(error, { ...context, hostKeyAlias: "alias", strictHostKeys: true })[0]).toContain(
+    " for alias and",
+  );
 });
 
 test("a port in use and a refused -W have the lines of ssh", () => {

@@ -76,6 +76,23 @@ describe("questions at a terminal", () => {
     );
   });
 
+  test("names the host as in the known hosts, and shows the fingerprint of FingerprintHash", async () => {
+    const fake = new FakeTerminal("no\r");
+    const target: LoginTarget = { ...login, port: 2222, hostKeyAlias: "alias", fingerprintHash: "md5" };
+    expect(await call(questions(fake.terminal, target).options.unknownHost, hostKey)).toBe(false);
+    expect(fake.shown).toContain("The authenticity of host 'alias' can't be established.\n");
+    const refuse = questions(undefined, target).options.unknownHost;
+    for (const text of [
+      fake.shown,
+      String(
+        await Promise.resolve()
+          .then(() => call(refuse, hostKey))
+          .catch(String),
+      ),
+    ])
+      expect(text).toContain(fingerprint(blob, "md5"));
+  });
+
   test("shows nothing for an empty request without prompts", async () => {
     const { fake, ask } = at();
     expect(await call(ask.prompts, { name: "", instruction: "", prompts: [] })).toEqual([]);

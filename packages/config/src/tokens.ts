@@ -81,6 +81,13 @@ export function connectionTokens(facts: TokenFacts): Tokens {
     u: facts.user,
   };
   if (remoteUser === undefined) return tokens;
-  const hash = facts.sha1(utf8Encode(hostname + host + port + remoteUser + jumpHost));
-  return { ...tokens, r: remoteUser, C: Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+  return {
+    ...tokens,
+    r: remoteUser,
+    // Computed when it is used: few files name it, and a program may have to load its SHA-1.
+    get C() {
+      const hash = facts.sha1(utf8Encode(hostname + host + port + remoteUser + jumpHost));
+      return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    },
+  };
 }

@@ -180,6 +180,35 @@ test("known hosts: the address · client", async () => {
   expect(await readFile(file, "utf8")).toBe(line("[example.org]:2222,[192.0.2.7]:2222", first));
 });
 
+test("an added host key is told with its name in known_hosts", async () => {
+  const names: string[] = [];
+  const added = (name: string, { blob }: HostKey): void => {
+    names.push(`${name} ${fingerprint(blob, "sha256") === shown(first).fingerprint}`);
+  };
+  const all = { port: 2222, unknownHost: () => true, added };
+  expect(await verdict("", first, all)).toBe(true);
+  expect(await verdict("", first, { ...all, hash: true, checkAddress: true, address: () => "192.0.2.7" })).toBe(true);
+  expect(await verdict("", first, { ...all, alias: "DB" })).toBe(true);
+  expect(await verdict("", first, { ...all, files: "/dev/null" })).toBe(true);
+  const host = "[example.org]:2222 true";
+  expect(names).toEqual([host, "[example.org]:2222,[192.0.2.7]:2222 true", "db true", host]);
+  // Known, refused, or nowhere to be added to.
+  expect(await verdict(line("[example.org]:2222", first), first, all)).toBe(true);
+  expect(await verdict("", first, { ...all, unknownHost: () => false })).toBe("host-key-refused");
+  expect(await verdict("", first, { ...all, files: [] })).toBe(true);
+  expect(names).toHaveLength(4);
+});
+
+test("messages about host keys have the fingerprint of `fingerprintHash`", async () => {
+  const md5 = fingerprint(first.publicKey.blob, "md5");
+  const { options } = await fileOf(line("example.org", second), { fingerprintHash: "md5" });
+  await expect((await knownHost(options)).verify(shown(first))).rejects.toThrow(`got ssh-ed25519 ${md5}, but`);
+  const list = join(await temporaryFolder(), "revoked");
+  await writeFile(list, line("", first).trimStart());
+  const verify = await withoutRevoked([list], undefined, () => true, "md5");
+  expect(() => verify(shown(first))).toThrow(`the host key ssh-ed25519 ${md5} is revoked`);
+});
+
 const at = (address: string | undefined) => ({ trustLoopback: true, address: () => address });
 
 test("`trustLoopback` accepts every key at an address of this machine", async () => {

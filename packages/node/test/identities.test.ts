@@ -10,6 +10,7 @@ import { inSlices } from "nacre/extend";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { agentIdentities } from "../src/keys/agent.ts";
 import { type IdentityOptions, loadIdentities } from "../src/keys/identities.ts";
+import { privateKey } from "../src/keys/key-file.ts";
 import { codeOf, counting, serve, temporaryFolder } from "./support.ts";
 
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
@@ -59,7 +60,7 @@ async function load(changes: Partial<IdentityOptions> = {}): Promise<readonly (P
     passphrase: undefined,
     crypto: "noble",
     random,
-    warn: (text) => warnings.push(text),
+    warn: (text, code) => warnings.push(code === undefined ? text : `${code}: ${text}`),
     home,
     signal: new AbortController().signal,
     ...changes,
@@ -79,6 +80,18 @@ test("a promise may stand for one key or, as `agentIdentities` returns it, for s
   expect(keys).toEqual([one, two, three]);
   const failing = load({ identities: [agentIdentities("/nowhere/at/all")], agent: false });
   await expect(failing).rejects.toMatchObject({ code: "agent-failed" });
+});
+
+test("keys sign with the algorithms that are left, and keys without one are left out", async () => {
+  const pair = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const rsa = await privateKey(pair.privateKey.export({ type: "pkcs8", format: "pem" }));
+  const [limited, ...rest] = await load({ identities: [key, rsa], agent: false, algorithms: ["rsa-sha2-256"] });
+  expect(rest).toEqual([]);
+  expect(limited!.publicKey.algorithms.map(({ name }) => name)).toEqual(["rsa-sha2-256"]);
+  expect(isPrivateKey(limited!) && limited.sign("rsa-sha2-256", data, random)).toEqual(
+    rsa.sign("rsa-sha2-256", data, random),
+  );
+  expect(await load({ identities: [key, rsa], agent: false, algorithms: undefined })).toEqual([key, rsa]);
 });
 
 test("waiting for a promise ends with the signal", async () => {
@@ -151,7 +164,7 @@ describe("default keys", () => {
     await keyFile("id_ed25519", key);
     expect(names(await load())).toEqual(["ssh-ed25519"]);
     expect(warnings).toEqual([
-      expect.stringMatching(/^cannot use the SSH agent at \S+gone: /),
+      expect.stringMatching(/^agent-failed: cannot use the SSH agent at \S+gone: /),
       expect.stringContaining("~/.ssh/id_rsa: "),
     ]);
   });

@@ -38,7 +38,13 @@ test("a host name is looked up in the family of `localAddress`", async () => {
   await duplex.close();
 });
 
-test.each(["192.0.2.1", "::1"])(
+test("`localAddress` may be a name of this machine", async () => {
+  const server = await serve(() => {});
+  const duplex = await tcpDuplex({ host: "127.0.0.1", port: server.port, localAddress: "localhost" });
+  await duplex.close();
+});
+
+test.each(["192.0.2.1", "::1", "name.invalid"])(
   "an address that the system refuses is `connection-failed`: %s",
   async (localAddress) => {
     const server = await serve(() => {});
@@ -49,11 +55,11 @@ test.each(["192.0.2.1", "::1"])(
   },
 );
 
-test.each(["", "localhost", "127.0.0.1:22", 7])(
-  "`localAddress` that is no IP address is `usage`: %s",
+test.each(["", "127.0.0.1:22", "me@localhost", 7])(
+  "`localAddress` that is no IP address or name is `usage`: %s",
   async (wrong) => {
     const options = { host: "127.0.0.1", port: 22, localAddress: wrong as string };
-    const words = { code: "usage", message: "`localAddress` must be an IP address of this machine" };
+    const words = { code: "usage", message: "`localAddress` must be an IP address or name of this machine" };
     await expect(connect(options)).rejects.toMatchObject(words);
     await expect(tcpDuplex(options)).rejects.toMatchObject(words);
   },

@@ -24,6 +24,18 @@ test("`nacre --version` loads no connection", () => {
   expect(bytes.reduce((sum, one) => sum + one)).toBeLessThan(3_000);
 });
 
+test("`nacre -G` names algorithms without their code, and loads a module of Node when it needs it", () => {
+  const ofPart = Object.entries(outputs).filter(([file]) => dirname(file) === "packages/cli/dist/config");
+  const modules = ofPart.flatMap(([, { inputs }]) => Object.keys(inputs));
+  expect(modules).toContain("packages/node/src/crypto/algorithms.ts");
+  expect(
+    modules.filter((module) => /@noble|packages\/(?:kex|keys|ciphers)|aes|hmac\.ts|verify\.ts/.test(module)),
+  ).toEqual([]);
+  const importing = ofPart.filter(([file]) => /from "node:(?:crypto|child_process)"/.test(files.get(file)!));
+  expect(importing).toHaveLength(1);
+  expect(Object.keys(importing[0]![1].inputs)).toContain("packages/node/src/net/run-command.ts");
+});
+
 test("the command contains every package except `ws` and optional ones", () => {
   const imports = Object.values(outputs).flatMap((output) => output.imports);
   const external = imports.filter((one) => one.external === true && !/^(?:node:|\.)/.test(one.path));
@@ -32,11 +44,7 @@ test("the command contains every package except `ws` and optional ones", () => {
 
 test.each(["ciphers", "kex", "kex-ml-kem", "keys"])("portable code of `importNow` is in %s.js", (name) => {
   const importing = [...files].filter(([, text]) => text.includes(`"./" + specifier.replace("@nacre/", "")`));
-  expect(importing.map(([path]) => dirname(path))).toEqual([
-    "packages/cli/dist",
-    "packages/cli/dist/commands",
-    "packages/cli/dist/config",
-  ]);
+  expect(importing.map(([path]) => dirname(path))).toEqual(["packages/cli/dist", "packages/cli/dist/commands"]);
   for (const [path] of importing) expect(files.get(join(dirname(path), `${name}.js`))).toMatch(/export \{/);
 });
 

@@ -1,4 +1,5 @@
 import type { CommandLineSetting, ConfigValues } from "@nacre/config";
+import { keyLabel, parsePublicKey } from "@nacre/keys/internal";
 import {
   type Client,
   type ConnectOptions,
@@ -170,9 +171,18 @@ function common(
       show(escapeText(text.endsWith("\n") ? text : `${text}\n`, { keepLines: true }));
     },
     // Also where no file sets it: ssh's default is yes.
-    updateHostKeys: values.updateHostKeys === "ask" ? askToReplace(asker) : values.updateHostKeys === "yes",
+    updateHostKeys:
+      values.updateHostKeys === "ask" ? asker !== undefined && askToReplace(values) : values.updateHostKeys === "yes",
     ...(addKeysToAgent.mode === "ask" && { addKeysToAgent: askToAdd(addKeysToAgent, asker) }),
-    warn: (text) => say(`nacre: ${text}`),
+    hostKeyAdded: (name, { blob }) => {
+      const kind = keyLabel(parsePublicKey(blob).format);
+      inform(values, `Warning: Permanently added '${escapeText(name)}' (${kind}) to the list of known hosts.`);
+    },
+    warn: (text, code) => {
+      // As with ssh(1), a login goes on without an agent, and says so with -v alone.
+      if (code === "agent-failed" && !isDebug(values)) return;
+      say(code === "agent-failed" ? `debug1: ${text}` : `nacre: ${text}`);
+    },
   };
 }
 
@@ -203,14 +213,15 @@ function questionsFor(
   asker: Asker | undefined,
   isJumpHost = false,
 ): Questions {
-  const { user, hostName: host, port, strictHostKeyChecking, userKnownHostsFile, numberOfPasswordPrompts } = values;
+  const { user, hostName: host, port, hostKeyAlias, strictHostKeyChecking, userKnownHostsFile } = values;
   const knownHosts = words.knownHosts === undefined ? userKnownHostsFile : [words.knownHosts];
   const strictHostKeys = strictHostKeyChecking === "yes" && !words.acceptNew;
-  const passphraseAttempts = numberOfPasswordPrompts;
+  const passphraseAttempts = values.numberOfPasswordPrompts;
   return questions(asker, {
     user,
     host,
     port,
+    hostKeyAlias,
     knownHosts,
     strictHostKeys,
     passphraseAttempts,

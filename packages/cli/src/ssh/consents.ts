@@ -1,10 +1,12 @@
-import type { AddKeysToAgent } from "@nacre/config";
+import type { AddKeysToAgent, ConfigValues } from "@nacre/config";
 import { keyLabel } from "@nacre/keys/internal";
 import type { ConnectOptions } from "@nacre/node";
 import { escapeText } from "@nacre/wire";
 import { say } from "../say.ts";
 import type { Asker } from "../terminal/asker.ts";
 import { Askpass, askpassUse } from "../terminal/asker.ts";
+import { isQuiet } from "./log-level.ts";
+import { type SessionTerminal, sessionTerminal } from "./session-terminal.ts";
 
 /**
  * Returns options that ask before the key of a file is added to the agent (AddKeysToAgent ask). As with ssh(1), the program of SSH_ASKPASS
@@ -30,16 +32,34 @@ export function askToAdd(
   return { permit, ...(seconds > 0 && { lifetime: seconds }) };
 }
 
+/** How often the question about new host keys is asked, as in ssh(1). */
+const ATTEMPTS = 3;
+
 /**
  * Returns a function that asks whether a server's new host keys replace those in known_hosts (UpdateHostKeys ask). They arrive after the
- * login, when the terminal is that of the session, so only the program of SSH_ASKPASS can ask. Without it no file changes.
+ * login, when the terminal is that of the session. As with ssh(1), there is no question beside a command, without a terminal at the
+ * server, without messages, or if the connection could be shared.
  */
-export function askToReplace(asker: Asker | undefined): NonNullable<ConnectOptions["updateHostKeys"]> {
-  if (asker === undefined || askpassUse(process.env) !== "always") return false;
+export function askToReplace(
+  values: Pick<ConfigValues, "logLevel" | "requestTTY" | "controlPath" | "controlPersist">,
+  terminal: SessionTerminal = sessionTerminal,
+): NonNullable<ConnectOptions["updateHostKeys"]> {
+  const { logLevel, requestTTY, controlPath, controlPersist } = values;
+  const isShared = controlPath !== undefined && controlPersist !== undefined;
+  if (isShared || requestTTY === "no" || logLevel === "ERROR" || isQuiet(values)) return false;
   return async ({ added, removed }) => {
-    say("The server has updated its host keys.");
-    for (const key of added) say(`Learned new hostkey: ${keyLabel(key.format)} ${key.fingerprint}`);
-    for (const key of removed) say(`Deprecating obsolete hostkey: ${keyLabel(key.format)} ${key.fingerprint}`);
-    return /^yes$/i.test((await new Askpass().ask("Accept updated hostkeys? (yes/no): ")).trim());
+    const accepted = await terminal.ask(async (asker) => {
+      say("The server has updated its host keys.");
+      say("These changes were verified by the server's existing trusted key.");
+      for (const key of added) say(`Learned new hostkey: ${keyLabel(key.format)} ${key.fingerprint}`);
+      for (const key of removed) say(`Deprecating obsolete hostkey: ${keyLabel(key.format)} ${key.fingerprint}`);
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const answer = (await asker.ask("Accept updated hostkeys? (yes/no): ", { echo: true })).toLowerCase();
+        if (answer === "yes" || answer === "no") return answer === "yes";
+        say('Please enter "yes" or "no"');
+      }
+      return false;
+    });
+    return accepted === true;
   };
 }

@@ -1,11 +1,14 @@
 import { keyLabel } from "@nacre/keys/internal";
 import { SshError } from "@nacre/wire";
+import { nameOf } from "./questions.ts";
 
 /** The login that an error ended. */
 export interface MessageContext {
   readonly user: string;
   readonly host: string;
   readonly port: number | undefined;
+  /** Name of the host in the known hosts (HostKeyAlias), in place of host and port. */
+  readonly hostKeyAlias?: string | undefined;
   /** Whether an unknown host was refused without a question (StrictHostKeyChecking yes). */
   readonly strictHostKeys: boolean;
   /** Whether standard input and output are forwarded (`-W`). */
@@ -120,9 +123,9 @@ function systemError(error: unknown): (NodeJS.ErrnoException & { readonly addres
   return undefined;
 }
 
-function strictLine(error: SshError, { host, port, strictHostKeys }: MessageContext): readonly string[] {
+function strictLine(error: SshError, { host, port, hostKeyAlias, strictHostKeys }: MessageContext): readonly string[] {
   const [, format = ""] = /is unknown: (\S+) /.exec(error.message) ?? [];
   if (!strictHostKeys || error.message.startsWith("jump host")) return [];
-  const place = port === undefined || port === 22 ? host : `[${host}]:${port}`;
+  const place = hostKeyAlias ?? nameOf(host, port);
   return [`nacre: No ${keyLabel(format)} host key is known for ${place} and you have requested strict checking.`];
 }

@@ -1,6 +1,6 @@
 import type { ConfigValues } from "@nacre/config";
 import { keyLabel, parsePublicKey } from "@nacre/keys/internal";
-import type { ConnectOptions, HostKey, PromptRequest } from "@nacre/node";
+import { type ConnectOptions, fingerprint, type HostKey, type PromptRequest } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Asker } from "../terminal/asker.ts";
 
@@ -17,6 +17,8 @@ export interface LoginTarget {
   readonly user: string;
   readonly host: string;
   readonly port: number | undefined;
+  /** Name of the host in the known hosts (HostKeyAlias), in place of host and port. */
+  readonly hostKeyAlias?: string | undefined;
   /** Files of known host keys; `undefined` for the default files. */
   readonly knownHosts: readonly string[] | undefined;
   /** Whether an unknown host is refused without a question. */
@@ -74,11 +76,12 @@ function withoutTerminal(target: LoginTarget): Questions {
 }
 
 /** Returns the library's error for an unknown host, with the remedies of this command line. */
-function newHostRefused({ host, port, knownHosts, isJumpHost }: LoginTarget, { blob, fingerprint }: HostKey): SshError {
+function newHostRefused(target: LoginTarget, { blob }: HostKey): SshError {
+  const { host, port, knownHosts, isJumpHost, fingerprintHash } = target;
   const where = `${escapeText(host)}${port === undefined || port === 22 ? "" : ` port ${port}`}`;
   return new SshError(
     "host-key-unknown",
-    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts?.[0] ?? "~/.ssh/known_hosts")}`,
+    `the host key of ${where} is unknown: ${parsePublicKey(blob).format} ${fingerprint(blob, fingerprintHash)}; if the administrator confirms this fingerprint, ${isJumpHost ? "" : "pass it with --host-key, or "}connect once with --accept-new to add it to ${escapeText(knownHosts?.[0] ?? "~/.ssh/known_hosts")}`,
   );
 }
 
@@ -87,6 +90,7 @@ function askedBy(asker: Asker, target: LoginTarget): Asking {
     user,
     host,
     port,
+    hostKeyAlias,
     passphraseAttempts = Number.POSITIVE_INFINITY,
     isJumpHost = false,
     fingerprintHash = "sha256",
@@ -116,7 +120,12 @@ function askedBy(asker: Asker, target: LoginTarget): Asking {
       }
     },
     unknownHost: (hostKey) =>
-      acceptNewHost(asker, `${isJumpHost ? "jump host " : ""}${nameOf(host, port)}`, hostKey, fingerprintHash),
+      acceptNewHost(
+        asker,
+        `${isJumpHost ? "jump host " : ""}${hostKeyAlias ?? nameOf(host, port)}`,
+        hostKey,
+        fingerprintHash,
+      ),
   };
 }
 
@@ -133,7 +142,7 @@ async function answerPrompts(asker: Asker, login: string, request: PromptRequest
 }
 
 /** Returns the name of a host in known_hosts. */
-function nameOf(host: string, port: number = 22): string {
+export function nameOf(host: string, port: number = 22): string {
   return port === 22 ? host : `[${host}]:${port}`;
 }
 

@@ -2,10 +2,10 @@ import { spawnSync } from "node:child_process";
 import type { ConfigValues } from "@nacre/config";
 import type { Client, Exit, NodeProcess } from "@nacre/node";
 import { SshError } from "@nacre/wire";
-import { openTerminal } from "../terminal/terminal.ts";
 import { carry } from "./carry.ts";
 import { type EscapeTargets, escapeActions } from "./escape-actions.ts";
 import { EscapeKeys } from "./escape-keys.ts";
+import { sessionTerminal, type TerminalUse } from "./session-terminal.ts";
 import { requestsTerminal } from "./terminal-request.ts";
 
 /** What a session gets beside its command. */
@@ -48,28 +48,29 @@ export async function runRemote(
       ? client.subsystem(command, options)
       : client.spawn(command, options));
   const terminal = hasPty && hasInput ? useTerminal(remote) : UNUSED;
-  const over = new AbortController();
   try {
     if (!hasInput) {
       remote.stdin.end();
     } else if (hasPty && stdin.isTTY && escapeChar !== undefined) {
-      const keys: EscapeKeys = new EscapeKeys(
+      const keys = new EscapeKeys(
         escapeChar,
         escapeActions(escapeChar, {
           ...escapes,
           client,
           remote,
           suspend: () => suspend(terminal),
-          commandLine: runLine && (() => atCommandLine(terminal, keys, over.signal, runLine)),
+          commandLine: runLine && (() => atCommandLine(runLine)),
         }),
       );
       keys.pipe(remote.stdin);
       keys.write(typedAhead);
       stdin.pipe(keys);
+      sessionTerminal.lend(terminal, keys, { isInterruptible: command === undefined });
     } else {
       // The keys were read in raw mode. In normal mode the terminal would have changed CR to LF.
       if (stdin.isTTY) remote.stdin.write(hasPty ? typedAhead : typedAhead.replaceAll("\r", "\n"));
       stdin.pipe(remote.stdin);
+      if (hasPty) sessionTerminal.lend(terminal, remote.stdin, { isInterruptible: command === undefined });
     }
     // Reject instead of sending EOF: truncated input must not look complete to the command.
     const inputFailed = new Promise<never>((_, reject) => {
@@ -85,7 +86,7 @@ export async function runRemote(
     const [exit] = await Promise.race([ended, inputFailed]);
     return statusOf(exit);
   } finally {
-    over.abort();
+    sessionTerminal.end();
     terminal.restore();
     stdin.unpipe();
     stdin.pause();
@@ -104,54 +105,22 @@ function statusOf({ status, signal }: Exit): number {
   );
 }
 
-/** The local terminal of a remote one. */
-interface LocalTerminal {
-  /** Sets raw mode. */
-  readonly use: () => void;
-  /** Sets it as it was. */
-  readonly restore: () => void;
-}
-
-const UNUSED: LocalTerminal = { use() {}, restore() {} };
+const UNUSED: TerminalUse = { use() {}, restore() {} };
 
 /** Stops this process. Its terminal is in raw mode again when it is continued. */
-function suspend({ use, restore }: LocalTerminal): void {
+function suspend({ use, restore }: TerminalUse): void {
   restore();
   process.once("SIGCONT", use);
   process.kill(process.pid, "SIGTSTP");
 }
 
-/** Asks for a line at the terminal and runs it. Keys for the session wait meanwhile. Stops to ask when the session is over. */
-async function atCommandLine(
-  { use, restore }: LocalTerminal,
-  keys: EscapeKeys,
-  over: AbortSignal,
-  run: (line: string) => Promise<void>,
-): Promise<void> {
-  const { stdin } = process;
-  // Two readers would share the keys between them.
-  stdin.unpipe(keys);
-  stdin.pause();
-  restore();
-  const asker = openTerminal();
-  const close = (): string => asker?.close() ?? "";
-  over.addEventListener("abort", close, { once: true });
-  try {
-    await run((await asker?.ask("\r\nssh> ", { echo: true })) ?? "");
-  } catch (error) {
-    // ^C and ^D leave the command line.
-    if (!(error instanceof SshError) || error.code !== "auth-cancelled") throw error;
-  }
-  if (over.aborted) return;
-  over.removeEventListener("abort", close);
-  const typedAhead = close();
-  use();
-  if (typedAhead !== "") keys.write(typedAhead);
-  stdin.pipe(keys);
+/** Asks for a line and runs it. Keys for the session wait meanwhile. */
+async function atCommandLine(run: (line: string) => Promise<void>): Promise<void> {
+  await sessionTerminal.askNow(async (asker) => run(await asker.ask("\r\nssh> ", { echo: true })));
 }
 
 /** Sets the local terminal to raw mode and forwards changes of its window size. */
-function useTerminal(remote: NodeProcess): LocalTerminal {
+function useTerminal(remote: NodeProcess): TerminalUse {
   const { stdin } = process;
   const resize = (): void => {
     const { columns, rows } = windowSize();

@@ -17,6 +17,7 @@ import { isDebug, isVerbose, SessionLevel } from "./log-level.ts";
 import { type MessageContext, sshMessages } from "./messages.ts";
 import type { Reading } from "./reading.ts";
 import { type Escapes, runRemote, type SessionInput } from "./remote.ts";
+import { sessionTerminal } from "./session-terminal.ts";
 import { runStdio } from "./stdio.ts";
 
 /** What to run, and where. `background` is set in the process that `-f` starts. */
@@ -108,9 +109,9 @@ function sayEvent(event: ReconnectEvent): void {
 }
 
 function contextOf({ config, words }: Run): MessageContext {
-  const { user, hostName: host, port, strictHostKeyChecking } = config.values;
+  const { user, hostName: host, port, hostKeyAlias, strictHostKeyChecking } = config.values;
   const hasStdioTarget = words.stdioTarget !== undefined;
-  return { user, host, port, strictHostKeys: strictHostKeyChecking === "yes", hasStdioTarget };
+  return { user, host, port, hostKeyAlias, strictHostKeys: strictHostKeyChecking === "yes", hasStdioTarget };
 }
 
 /** Runs the forwards and the session that the configuration requests. Returns the exit status. */
@@ -165,7 +166,11 @@ async function useConnection(
       });
       return 0;
     }
-    if (values.sessionType === "none") throw await client.ended;
+    if (values.sessionType === "none") {
+      if (background === undefined)
+        sessionTerminal.lend({ use() {}, restore() {} }, undefined, { isInterruptible: true });
+      throw await client.ended;
+    }
     if (isDebug(values)) say("debug1: Entering interactive session.");
     const escapes: Escapes = {
       forwards,

@@ -255,6 +255,27 @@ describe("a terminal", () => {
     await terminal.closed;
   });
 
+  test("asks whether new host keys of the server are added, and is the session's again", async () => {
+    const several = await startSshd({ hostKeys: ["ed25519", "ecdsa-256"] });
+    onTestFinished(() => several.stop());
+    const known = join(folder, "known_several");
+    const [line] = several.hostPublicKeys.filter((key) => key.startsWith("ssh-ed25519"));
+    writeFileSync(known, `[127.0.0.1]:${several.port} ${line}\n`);
+    const options = ["-i", keyFile, "--known-hosts", known, "-o", "UpdateHostKeys=ask"];
+    const command = quoted(commandLine(["-p", `${several.port}`, ...options, "alice@127.0.0.1"]));
+    const terminal = new TestTerminal(`export HOME='${folder}'; ${command}; echo "status $?"`);
+    await terminal.until("Learned new hostkey: ECDSA SHA256:");
+    await terminal.until("Accept updated hostkeys? (yes/no): ");
+    terminal.type("yes\r");
+    expect(await terminal.until("\r\n")).toBe("yes");
+    terminal.type("PS1=; echo $((40 + 2))\r");
+    await terminal.until("42\r\n");
+    await expect.poll(() => readFileSync(known, "utf8"), { timeout: 20_000 }).toContain("ecdsa-sha2-nistp256");
+    terminal.type("exit 7\r");
+    await terminal.until("status 7\r\n");
+    expect(await terminal.closed).toBe(0);
+  });
+
   test("is closed by ~. when the command hangs", async () => {
     const terminal = new TestTerminal(`${quoted(commandLine(login))}; echo "status $?"`);
     terminal.type("echo $((40 + 2)); sleep 1000\r");
@@ -282,7 +303,9 @@ describe("the host key", () => {
     );
     expect(refused.stderr).toContain(await fingerprintOfServer());
     expect(refused.stderr).toContain(`connect once with --accept-new to add it to ${known} [`);
-    expect(await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
+    const added = `Warning: Permanently added '[127.0.0.1]:${sshd.port}' (ED25519) to the list of known hosts.\n`;
+    const accepted = await nacre([...words, "--accept-new", "alice@127.0.0.1", "true"]);
+    expect(accepted).toMatchObject({ status: 0, stderr: added });
     expect(await nacre([...words, "alice@127.0.0.1", "true"])).toMatchObject({ status: 0, stderr: "" });
   });
 
@@ -408,7 +431,7 @@ describe("an error gives status 255, the line of ssh, and one line with its code
     child.stdout.once("data", () => void lonely.stop());
     const { status, stdout, stderr } = await ended(child);
     expect(stdout.toString()).toBe("begun\n");
-    expect(stderr).toMatch(/^nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
+    expect(stderr).toMatch(/^Warning: Permanently added [^\n]+\nnacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
     expect(status).toBe(255);
   });
 });

@@ -352,7 +352,7 @@ test("-N opens no session, and exits with 255 and one line when the server is go
   await lonely.stop();
   const { status, stderr } = await result;
   expect(status).toBe(255);
-  expect(stderr).toMatch(/^nacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
+  expect(stderr).toMatch(/^Warning: Permanently added [^\n]+\nnacre: [^\n]+ \[(connection-lost|disconnected)\]\n$/);
   expect(await lonely.log()).not.toContain("ctype session");
 });
 

@@ -240,7 +240,9 @@ test("the end of the connection ends a session, with status 255 and one line", a
   child.stdin.write("ls\n");
   const { status, stdout, stderr } = await end;
   expect([status, stdout.toString()]).toEqual([255, "sftp> pwd\nRemote working directory: /\nsftp> ls\n"]);
-  expect(stderr).toMatch(/^(?:nacre: .*\n)?nacre: .* \[(?:closed|connection-lost|disconnected)\]\n$/);
+  expect(stderr).toMatch(
+    /^Warning: Permanently added .*\n(?:nacre: .*\n)?nacre: .* \[(?:closed|connection-lost|disconnected)\]\n$/,
+  );
 });
 
 test("--help lists every option", async () => {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { ConfigFile, LocalFacts } from "@nacre/config";
@@ -33,7 +32,8 @@ export function thisMachine(): Machine {
       environment: (name) => process.env[name],
       homeOf: (user) => new AccountNames().home(user),
       service: (name) => portOf(name, readServices()),
-      sha1: (data) => createHash("sha1").update(data).digest(),
+      // Loaded here because few configurations name `%C`, and the module takes some milliseconds.
+      sha1: (data) => process.getBuiltinModule("node:crypto").createHash("sha1").update(data).digest(),
     },
     files: defaultFiles(home),
     shell: process.env.SHELL || "/bin/sh",

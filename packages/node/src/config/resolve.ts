@@ -16,7 +16,6 @@ import { abortedError, checkOptions, unlessAborted } from "nacre/extend";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import { expandHome } from "../keys/files.ts";
 import { ownAddresses } from "../net/lookup.ts";
-import { runCommand } from "../net/run-command.ts";
 import {
   type Config,
   LOAD_CONFIG_OPTIONS,
@@ -151,6 +150,8 @@ function answersOn(
       assertUserForCommand(user);
       const what = `Match exec of ${escapeText(origin.file)} line ${origin.line}`;
       const timeout = source.commandTimeout;
+      // Imported here because few configurations run commands.
+      const { runCommand } = await import("../net/run-command.ts");
       const end = await runCommand([machine.shell, "-c", command], { what, timeout, signal });
       if (end.type === "too-late") throw new SshError("aborted", `${what} took longer than ${timeout} ms`);
       return end.type === "exit" ? end.status : FAILED;

@@ -50,12 +50,6 @@ const EFFECTS: Effects = {
     applies: (paths) => paths.some((path) => path.toLowerCase() !== "none"),
     reason: "certificates are not supported",
   },
-  pubkeyAcceptedAlgorithms: {
-    keyword: "PubkeyAcceptedAlgorithms",
-    outcome: "warn",
-    applies: isSet,
-    reason: "SHA-1 signatures are never made, and other algorithms cannot be chosen",
-  },
   addKeysToAgent: {
     keyword: "AddKeysToAgent",
     outcome: "warn",

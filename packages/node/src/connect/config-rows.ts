@@ -1,7 +1,6 @@
-import { isIP } from "node:net";
 import { type AddKeysToAgent, type ConfigValues, expandText, sessionEnvironment, splitWords } from "@nacre/config";
 import { parsePublicKey } from "@nacre/keys/internal";
-import { escapeText, SshError } from "@nacre/wire";
+import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 import { clientKeyboardInteractiveWith } from "nacre/extend";
 import type { ResolvedConfig } from "../config/config.ts";
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
@@ -19,7 +18,7 @@ export interface About {
   /** Environment of this process. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly home: string;
-  readonly warn: (text: string) => void;
+  readonly warn: (text: string, code?: SshErrorCode) => void;
   /** Rejects unless a command of the configuration may run. */
   readonly assertCommandAllowed: (what: string, keyword: keyof ConfigValues) => Promise<void>;
 }
@@ -40,6 +39,7 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
   noHostAuthenticationForLocalhost: knownHosts,
   hostKeyAlias: (hostKeyAlias) => ({ hostKeyAlias }),
   revokedHostKeys: (paths) => (paths.length === 0 ? {} : { revokedHostKeys: paths }),
+  fingerprintHash: (hash) => ({ fingerprintHash: hash === "MD5" ? "md5" : "sha256" }),
   // With `ask`, a function that the caller passes decides, and without one no file changes.
   updateHostKeys: (mode) => (mode === "yes" ? { updateHostKeys: true } : {}),
   // With `ask`, the callback `unknownHost` decides, and without one an unknown host is refused, as with `yes`.
@@ -50,6 +50,9 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
   identitiesOnly: identities,
   identityAgent: identities,
   addKeysToAgent: addedKeys,
+  pubkeyAcceptedAlgorithms: (names) => ({
+    identityAlgorithms: offered("PubkeyAcceptedAlgorithms", names, nodeAlgorithms.hostKeys),
+  }),
   preferredAuthentications: methods,
   pubkeyAuthentication: methods,
   passwordAuthentication: methods,
@@ -72,7 +75,7 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
       ...(seconds && { rekeyInterval: seconds * 1000 }),
     },
   }),
-  bindAddress: localAddress,
+  bindAddress: (localAddress) => ({ localAddress }),
   addressFamily: (addressFamily) => ({ addressFamily }),
   connectionAttempts: (connectionAttempts) => ({ connectionAttempts }),
 
@@ -145,7 +148,7 @@ async function identityAgent(about: About): Promise<Partial<HopOptions>> {
     return { agent: path };
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
-    about.warn(error.message);
+    about.warn(error.message, error.code);
     return { agent: false };
   }
 }
@@ -182,12 +185,6 @@ function offered(keyword: string, names: readonly string[], available: readonly 
     "usage",
     `${keyword} ${escapeText(names.join(","))} leaves no algorithm; expected one of ${known}`,
   );
-}
-
-function localAddress(bindAddress: string, { warn }: About): Partial<HopOptions> {
-  if (isIP(bindAddress) !== 0) return { localAddress: bindAddress };
-  warn(`BindAddress ${escapeText(bindAddress)} has no effect: it must be an IP address of this machine`);
-  return {};
 }
 
 function variables(_: unknown, { values, environment }: About): Partial<HopOptions> {

@@ -1,5 +1,5 @@
 import { type ConfigValues, channelTimeouts, expandText, type JumpHop } from "@nacre/config";
-import { escapeText, SshError } from "@nacre/wire";
+import { escapeText, SshError, type SshErrorCode } from "@nacre/wire";
 import { checkOptions, methodName } from "nacre/extend";
 import type { Config, ResolvedConfig } from "../config/config.ts";
 import { type Machine, thisMachine } from "../config/machine.ts";
@@ -126,10 +126,10 @@ class RouteBuilder {
 
   async #withConfig(code: HopOptions, resolved: ResolvedConfig): Promise<HopOptions> {
     const { values, origins, tokens, notices, source } = resolved;
-    const warn = (text: string): void => {
+    const warn = (text: string, about?: SshErrorCode): void => {
       if (this.#warned.has(text)) return;
       this.#warned.add(text);
-      code.warn?.(text);
+      code.warn?.(text, about);
     };
     // Distributions set GSSAPI keywords for everybody.
     for (const notice of notices) if (!/"gssapi\w+"$/.test(notice)) warn(escapeText(notice));

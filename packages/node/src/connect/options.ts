@@ -1,5 +1,5 @@
 import type { Duplex as NodeDuplex } from "node:stream";
-import { type Overrides, SshError } from "@nacre/wire";
+import { type Overrides, SshError, type SshErrorCode } from "@nacre/wire";
 import {
   type ChannelTimeoutsOptions,
   type ClientLimits,
@@ -26,6 +26,7 @@ import {
   type LoadConfigOptions,
   type ResolvedConfig,
 } from "../config/config.ts";
+import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
 import { isFileText } from "../keys/files.ts";
@@ -95,6 +96,11 @@ export interface ConnectOptions
   /** Whether to leave out the agent's keys that are not those of a file (ssh_config(5), IdentitiesOnly); default false. */
   readonly identitiesOnly?: boolean | undefined;
   /**
+   * Names of the signature algorithms that login keys may use (ssh_config(5), PubkeyAcceptedAlgorithms), such as `"rsa-sha2-512"`; default
+   * all. A key without one of these is left out.
+   */
+  readonly identityAlgorithms?: readonly string[] | undefined;
+  /**
    * SSH agent: the path of its socket or pipe, or true for the one at SSH_AUTH_SOCK. It must then be available, and all its keys are tried,
    * after those of files that it holds. False disables the agent. By default, the agent at SSH_AUTH_SOCK is used if it responds; on Windows
    * without SSH_AUTH_SOCK that of OpenSSH, or Pageant. An agent that fails during the login is only a warning if there are other keys.
@@ -129,6 +135,8 @@ export interface ConnectOptions
    * RevokedHostKeys). If a file is missing or has anything else, such as a binary revocation list, `connect` rejects.
    */
   readonly revokedHostKeys?: string | readonly string[] | undefined;
+  /** Called when the key of a new host has been added to known_hosts, with the name that it has there before it is hashed. */
+  readonly hostKeyAdded?: ((name: string, hostKey: HostKey) => void) | undefined;
   /** Called with the host key once it is accepted. The login waits for a promise. */
   readonly hostKeyAccepted?: ((hostKey: HostKey) => void | Promise<void>) | undefined;
   /**
@@ -137,6 +145,11 @@ export interface ConnectOptions
    * and other names, and only after the server has proved each new key.
    */
   readonly updateHostKeys?: boolean | ((update: HostKeyUpdate) => boolean | Promise<boolean>) | undefined;
+  /**
+   * Hash of the fingerprints in errors, in warnings and for `updateHostKeys` (ssh_config(5), FingerprintHash); default `"sha256"`. Those of
+   * other functions and of `hostKey` are always SHA-256.
+   */
+  readonly fingerprintHash?: "sha256" | "md5" | undefined;
   /**
    * Cryptographic implementation: `"node"` (node:crypto, the default) or `"noble"`, the portable code used in browsers, several times
    * slower. Explicit `algorithms` override it.
@@ -158,8 +171,11 @@ export interface ConnectOptions
   readonly reconnect?: boolean | ReconnectOptions | undefined;
   /** Limits that override the defaults. */
   readonly limits?: Overrides<ClientLimits> | undefined;
-  /** Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. */
-  readonly warn?: ((text: string) => void) | undefined;
+  /**
+   * Called with a one-line warning, safe to display, for each malformed known_hosts line and each unusable default key file. `code` is
+   * `"agent-failed"` for an agent that is not used because it cannot be reached or lists no keys.
+   */
+  readonly warn?: ((text: string, code?: SshErrorCode) => void) | undefined;
 }
 
 /** The users of a client's connections that begin with the login, with what Node adds to them. */
@@ -193,6 +209,7 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   identities: { type: "array", scope: "host" },
   identityFiles: { type: "array", check: checkIdentityFiles, scope: "host" },
   identitiesOnly: { type: "boolean", scope: "host" },
+  identityAlgorithms: { type: "array", check: checkIdentityAlgorithms, scope: "host" },
   agent: { type: "boolean or string", scope: "machine" },
   addKeysToAgent: { type: "boolean or object", check: checkAddedKeys, scope: "machine" },
   passphrase: { type: "string or function", scope: "machine" },
@@ -201,8 +218,10 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   unknownHost: { type: "function", scope: "host" },
   knownHosts: { check: checkKnownHosts, scope: "machine" },
   revokedHostKeys: { type: "string or array", check: checkPaths, scope: "machine" },
+  hostKeyAdded: { type: "function", scope: "host" },
   hostKeyAccepted: { type: "function", scope: "host" },
   updateHostKeys: { type: "boolean or function", scope: "machine" },
+  fingerprintHash: { type: ["sha256", "md5"], scope: "machine" },
   crypto: { type: ["node", "noble"], scope: "machine" },
   connectTimeout: { check: checkConnectTimeout, scope: "machine" },
   addressFamily: { type: ["any", "inet", "inet6"], scope: "machine" },
@@ -225,6 +244,13 @@ function checkDuplex(duplex: NodeDuplex | Duplex | null | undefined): void {
 function checkIdentityFiles(files: readonly string[] = []): void {
   if (!files.every((file) => typeof file === "string" && !isFileText(file)))
     throw new SshError("usage", "`identityFiles` must be an array of paths");
+}
+
+function checkIdentityAlgorithms(names: readonly string[] = []): void {
+  const known = nodeAlgorithms.hostKeys.map(({ name }) => name);
+  for (const name of names)
+    if (!known.includes(name))
+      throw new SshError("usage", `\`identityAlgorithms\` must be an array of names; expected ${known.join(", ")}`);
 }
 
 /** Returns whether this is a Node stream that is readable and writable, of this package's or another's `node:stream`. */

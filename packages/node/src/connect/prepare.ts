@@ -56,6 +56,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       identities: options.identities,
       files: options.identityFiles,
       identitiesOnly: options.identitiesOnly,
+      algorithms: options.identityAlgorithms,
       agent: options.agent,
       addKeysToAgent: options.addKeysToAgent,
       passphrase: options.passphrase,
@@ -82,6 +83,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
       refused: agentRefused(warn),
       random,
       fingerprint,
+      shownFingerprint: (blob) => fingerprint(blob, options.fingerprintHash),
       encodeModes: encodeTerminalModes,
       loginMethods: clientMethods,
       users: CLIENT_USERS,
@@ -110,7 +112,7 @@ async function decideHostKey(
   let verify = decision.hostKey;
   if (revokedHostKeys !== undefined) {
     const { withoutRevoked } = await import("../keys/revoked-keys.ts");
-    verify = await withoutRevoked(pathsOf(revokedHostKeys)!, home, verify);
+    verify = await withoutRevoked(pathsOf(revokedHostKeys)!, home, verify, options.fingerprintHash);
   }
   if (hostKeyAccepted === undefined) return { ...decision, hostKey: verify };
   const hostKey: HostKeyVerifier = async (presented) => {
@@ -137,6 +139,8 @@ async function withKnownHosts(
     commandTimeout: options.commandTimeout,
     unknownHost: restrictChanged || hostKey === "accept-new" ? () => true : unknownHost,
     restrictChanged,
+    fingerprintHash: options.fingerprintHash,
+    added: options.hostKeyAdded,
   };
   const known = await knownHost(hostOptions);
   return {

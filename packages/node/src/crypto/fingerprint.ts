@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { formatFingerprint } from "@nacre/keys/internal";
 
-/** Returns the SHA-256 fingerprint of a public key blob, in the format of `ssh-keygen -l`. */
-export function fingerprint(blob: Uint8Array): string {
-  return formatFingerprint("SHA256", hash("sha256", blob, "buffer"));
+/** Returns the fingerprint of a public key blob, in the format of `ssh-keygen -l -E`; by default the SHA-256 fingerprint. */
+export function fingerprint(blob: Uint8Array, by: "sha256" | "md5" = "sha256"): string {
+  return formatFingerprint(by === "sha256" ? "SHA256" : "MD5", hash(by, blob, "buffer"));
 }

@@ -5,7 +5,15 @@ import {
   type UnlockedKey,
 } from "@nacre/keyfiles/internal";
 import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import { checkLimit, equalBytes, escapeText, MAX_UINT32, SshError, utf8DecodeLossy } from "@nacre/wire";
+import {
+  checkLimit,
+  equalBytes,
+  escapeText,
+  MAX_UINT32,
+  SshError,
+  type SshErrorCode,
+  utf8DecodeLossy,
+} from "@nacre/wire";
 import {
   abortedError,
   checkKey,
@@ -67,12 +75,14 @@ export interface IdentityOptions {
   /** Files to try if `identities` is not given; default {@link DEFAULT_FILES}. */
   readonly files?: readonly string[] | undefined;
   readonly identitiesOnly?: boolean | undefined;
+  /** Names of the signature algorithms that may be used; default all. */
+  readonly algorithms?: readonly string[] | undefined;
   readonly agent: boolean | string | undefined;
   readonly addKeysToAgent?: boolean | AddedKeyOptions | undefined;
   readonly passphrase: PassphraseSource | undefined;
   readonly crypto: CryptoChoice | undefined;
   readonly random: (length: number) => Uint8Array;
-  readonly warn: (text: string) => void;
+  readonly warn: (text: string, code?: SshErrorCode) => void;
   /** Home folder of the account that runs this process. If `undefined`, there are no default key files. */
   readonly home: string | undefined;
   /** Aborts when the keys are no longer needed; cancels decryption. */
@@ -139,7 +149,9 @@ export async function loadIdentities(options: IdentityOptions): Promise<LoginKey
     await link?.close();
     await added.addTo(path);
   };
-  if (link === undefined) return { keys: { identities: inOrder(candidates, [], false) }, loggedIn };
+  const usable = (held: readonly RemoteIdentity[]): readonly Identity[] =>
+    inOrder(candidates, held, takesOthers).flatMap((one) => limitedTo(options.algorithms, one));
+  if (link === undefined) return { keys: { identities: usable([]) }, loggedIn };
   const findIdentities: FindIdentities = async (server, signal) => {
     let held: readonly RemoteIdentity[] = [];
     try {
@@ -148,9 +160,9 @@ export async function loadIdentities(options: IdentityOptions): Promise<LoginKey
       if (!(error instanceof SshError) || error.code !== "agent-failed") throw error;
       // Another key may log in.
       if (isNamed && candidates.length === 0) throw error;
-      options.warn(error.message);
+      options.warn(error.message, error.code);
     }
-    return inOrder(candidates, held, takesOthers);
+    return usable(held);
   };
   return { keys: { findIdentities }, loggedIn };
 }
@@ -169,6 +181,16 @@ function inOrder(
     ...candidates.filter((candidate) => inAgent(candidate) === undefined).flatMap((candidate) => candidate.own() ?? []),
   ];
   return all.filter((one, i) => all.findIndex(({ publicKey }) => isSameKey(one.publicKey, publicKey)) === i);
+}
+
+/** Returns a key that signs with these algorithms alone; nothing if none of them is the key's. */
+function limitedTo(names: readonly string[] | undefined, identity: Identity): readonly Identity[] {
+  const { publicKey } = identity;
+  const algorithms = publicKey.algorithms.filter(({ name }) => names === undefined || names.includes(name));
+  if (algorithms.length === publicKey.algorithms.length) return [identity];
+  if (algorithms.length === 0) return [];
+  const limited = { publicKey: { value: { ...publicKey, algorithms } }, sign: { value: identity.sign.bind(identity) } };
+  return [Object.create(identity, limited) as Identity];
 }
 
 function abortError(signal: AbortSignal): SshError {
@@ -204,7 +226,7 @@ async function openAgent(path: string, { agent, signal, warn }: IdentityOptions)
     return link;
   } catch (error) {
     if (agent !== undefined || !(error instanceof SshError) || error.code === "aborted") throw error;
-    warn(error.message);
+    warn(error.message, error.code);
     return undefined;
   }
 }

@@ -30,7 +30,7 @@ export interface HostKeyUpdate {
 export interface UpdatedHostKey {
   /** Key format, such as `"ssh-ed25519"`. */
   readonly format: string;
-  /** Fingerprint as `ssh-keygen -l` prints it: `"SHA256:…"`. */
+  /** Fingerprint as `ssh-keygen -l` prints it: `"SHA256:…"`, or `"MD5:…"` if `fingerprintHash` says so. */
   readonly fingerprint: string;
 }
 
@@ -62,8 +62,8 @@ export function hostKeyUpdater(
       const update = {
         host,
         port,
-        added: planned.added.map(describe),
-        removed: planned.removed.map(({ blob }) => describe(blob)),
+        added: planned.added.map((blob) => describe(options, blob)),
+        removed: planned.removed.map(({ blob }) => describe(options, blob)),
       };
       // rule: host-keys-asked
       if (ask !== true && ((await ask(update)) as unknown) !== true) return;
@@ -93,8 +93,8 @@ function includes(blobs: readonly Uint8Array[], blob: Uint8Array): boolean {
   return blobs.some((one) => equalBytes(one, blob));
 }
 
-function describe(blob: Uint8Array): UpdatedHostKey {
-  return { format: new Reader(blob, "host key").text("format"), fingerprint: fingerprint(blob) };
+function describe({ fingerprintHash }: HostOptions, blob: Uint8Array): UpdatedHostKey {
+  return { format: new Reader(blob, "host key").text("format"), fingerprint: fingerprint(blob, fingerprintHash) };
 }
 
 /** Replaces a file at once, and keeps its mode. Follows symbolic links. */

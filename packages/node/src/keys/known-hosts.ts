@@ -44,6 +44,10 @@ export interface HostOptions extends KnownHostsOptions {
   /** Returns the address that the TCP connection was made to, if it was. */
   readonly address?: (() => string | undefined) | undefined;
   readonly warn: (text: string) => void;
+  /** Hash of the fingerprints in messages, and for the command; default `"sha256"`. */
+  readonly fingerprintHash?: "sha256" | "md5" | undefined;
+  /** Called with the name of a new host in known_hosts, when its key has been added. */
+  readonly added?: ((name: string, hostKey: HostKey) => void) | undefined;
   /** Ends the command early. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds that a command may take; default no limit. */
@@ -60,7 +64,8 @@ export interface HostDecision extends KnownHostDecision {
  * the command.
  */
 export async function knownHost(options: HostOptions): Promise<HostDecision> {
-  const { host, port, unknownHost, warn } = options;
+  const { host, port, unknownHost, fingerprintHash, warn } = options;
+  const shownFingerprint = (blob: Uint8Array): string => fingerprint(blob, fingerprintHash);
   const known = await readKnownHosts(options, { reason: "order", hostKey: undefined });
   for (const { file, line, problem } of known.problems.slice(0, MAX_PROBLEMS))
     warn(`${escapeText(file)}:${line} is ignored: ${problem}`);
@@ -74,7 +79,7 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
     known: {
       formats: () => known.formats(...lookedUp(options)),
       async check(_host, _port, blob) {
-        const hostKey = { blob, fingerprint: fingerprint(blob) };
+        const hostKey = { blob, fingerprint: shownFingerprint(blob) };
         const current =
           options.command === undefined ? known : await readKnownHosts(options, { reason: "host", hostKey });
         const check = checkBoth(options, current, blob);
@@ -82,7 +87,7 @@ export async function knownHost(options: HostOptions): Promise<HostDecision> {
         return check;
       },
     },
-    fingerprint,
+    fingerprint: shownFingerprint,
     unknownHost,
     remember: (hostKey) => remember(options, hostKey),
     remedies: {
@@ -232,8 +237,11 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKey
   const kind = await stat(path).catch(() => undefined);
   // Devices and pipes store no keys; /dev/null deliberately disables saving.
   // rule: known-hosts-regular
-  if (kind !== undefined && !kind.isFile())
-    return path === devNull ? undefined : couldNot(`${path} is not a regular file`);
+  if (kind !== undefined && !kind.isFile()) {
+    if (path !== devNull) return couldNot(`${path} is not a regular file`);
+    options.added?.(namesOf(options).join(","), hostKey);
+    return undefined;
+  }
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -249,6 +257,7 @@ async function remember(options: HostOptions, hostKey: HostKey): Promise<HostKey
     } catch (cause) {
       return couldNot(String(cause));
     }
+    options.added?.(namesOf(options).join(","), hostKey);
     return undefined;
   });
 }
@@ -262,10 +271,15 @@ async function append(path: string, options: HostOptions, hostKey: HostKey): Pro
 
 /** Returns the text of a known_hosts file with lines for the host's key. */
 export function withKey(text: string, options: HostOptions, blob: Uint8Array): string {
-  const address = checkedAddress(options);
-  const names = [hostName(...lookedUp(options)), ...(address === undefined ? [] : [hostName(address, options.port)])];
+  const names = namesOf(options);
   const lines = options.hash ? names.map((name) => hashName(name, nodeRandom, hmacSha1)) : [names.join(",")];
   return lines.reduce((made, line) => appendKnownHost(made, line, blob), text);
+}
+
+/** Returns the names of a new host. */
+function namesOf(options: HostOptions): readonly string[] {
+  const address = checkedAddress(options);
+  return [hostName(...lookedUp(options)), ...(address === undefined ? [] : [hostName(address, options.port)])];
 }
 
 /** Returns the host and port for messages. */

@@ -2,6 +2,7 @@ import { parseRevokedKeys } from "@nacre/keyfiles/internal";
 import { parsePublicKey } from "@nacre/keys/internal";
 import { equalBytes, escapeText, SshError } from "@nacre/wire";
 import type { HostKeyVerifier } from "nacre/extend";
+import { fingerprint } from "../crypto/fingerprint.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
 
 /**
@@ -12,6 +13,7 @@ export async function withoutRevoked(
   files: readonly string[],
   home: string | undefined,
   verify: HostKeyVerifier,
+  fingerprintHash?: "sha256" | "md5",
 ): Promise<HostKeyVerifier> {
   const lists = await Promise.all(
     files.map(async (file) => {
@@ -32,7 +34,7 @@ export async function withoutRevoked(
     if (list !== undefined)
       throw new SshError(
         "host-key-revoked",
-        `the host key ${parsePublicKey(hostKey.blob).format} ${hostKey.fingerprint} is revoked in ${escapeText(list.file)}; do not connect until the administrator explains the reason`,
+        `the host key ${parsePublicKey(hostKey.blob).format} ${fingerprint(hostKey.blob, fingerprintHash)} is revoked in ${escapeText(list.file)}; do not connect until the administrator explains the reason`,
       );
     return verify(hostKey);
   };

@@ -20,8 +20,8 @@ export interface TcpOptions {
   /** Time limit in milliseconds for the lookup of the name and all attempts together; default 15,000. */
   readonly connectTimeout?: number | undefined;
   /**
-   * Address of this machine to connect from (ssh(1), `-b`); default the system's choice. A host name is then looked up in its address
-   * family alone. Through jump hosts, the nearest one is connected to from this address.
+   * Address of this machine to connect from, or a name of it (ssh(1), `-b`); default the system's choice. The host is then connected to in
+   * the address families of this one alone. Through jump hosts, the nearest one is connected to from this address.
    */
   readonly localAddress?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -74,6 +74,7 @@ export function dial(options: TcpOptions): Promise<Socket> {
   const { port, connectTimeout = CONNECT_TIMEOUT, connectionAttempts = 1, localAddress, signal } = options;
   const where = placeOf(options);
   const failures: FailedAttempt[] = [];
+  let sources: readonly string[] | undefined;
   const open = (address: string): Socket => {
     const onread = {
       // Node reads this property once, workerd before each read.
@@ -82,7 +83,9 @@ export function dial(options: TcpOptions): Promise<Socket> {
       },
       callback: (length: number, buffer: Uint8Array): boolean => socket.emit("data", buffer.subarray(0, length)),
     };
-    const from = localAddress === undefined ? {} : { localAddress, family: isIP(localAddress) };
+    // Deno may get a name for the address.
+    const source = sources?.find((one) => isIP(address) === 0 || isIP(one) === isIP(address));
+    const from = source === undefined ? {} : { localAddress: source, family: isIP(source) };
     const socket = connect({ host: address, port, noDelay: true, onread, ...from }).pause();
     return socket;
   };
@@ -94,7 +97,8 @@ export function dial(options: TcpOptions): Promise<Socket> {
     discard: (socket) => void socket.destroy(),
   };
   return withDeadline(deadline, async (over) => {
-    let addresses = await addressesOf(options, where);
+    sources = localAddress === undefined ? undefined : await sourcesOf(localAddress, where);
+    let addresses = await addressesOf(options, where, sources);
     for (let attempt = 1; !over.aborted; attempt++) {
       failures.length = 0;
       try {
@@ -128,16 +132,27 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Returns the addresses of `localAddress`. The first of each family is used. */
+async function sourcesOf(localAddress: string, where: string): Promise<readonly string[]> {
+  if (isIP(localAddress) !== 0) return [localAddress];
+  return systemLookup(localAddress).catch(() => {
+    throw cannotBind(where);
+  });
+}
+
 /** Returns the addresses to connect to, in the order in which they are tried. */
 async function addressesOf(
-  { host, addressFamily = "any", localAddress }: TcpOptions,
+  { host, addressFamily = "any" }: TcpOptions,
   where: string,
+  sources: readonly string[] | undefined,
 ): Promise<readonly string[]> {
   const own = isIP(host);
-  const families = FAMILIES[addressFamily].filter((one) => localAddress === undefined || one === isIP(localAddress));
+  const families = FAMILIES[addressFamily].filter(
+    (family) => sources === undefined || sources.some((one) => isIP(one) === family),
+  );
   const [family = 4] = families;
   if (families.length === 0 || (own !== 0 && !families.some((one) => one === own)))
-    throw localAddress === undefined ? notInFamily(where, addressFamily) : cannotBind(where);
+    throw sources === undefined ? notInFamily(where, addressFamily) : cannotBind(where);
   if (own !== 0) return [host];
   try {
     return interleaved(await systemLookup(host, families.length > 1 ? 0 : family));
@@ -188,10 +203,10 @@ export function checkConnectionAttempts(connectionAttempts: unknown = 1): void {
   checkLimit("connectionAttempts", connectionAttempts, { least: 1, most: 0x7fff_ffff, unit: "attempts" });
 }
 
-/** Throws `usage` if `localAddress` is set and not an IP address. */
+/** Throws `usage` if `localAddress` is set and not an address or name alone. */
 export function checkLocalAddress(localAddress: unknown): void {
-  if (localAddress !== undefined && (typeof localAddress !== "string" || isIP(localAddress) === 0))
-    throw new SshError("usage", "`localAddress` must be an IP address of this machine");
+  if (localAddress !== undefined && (localAddress === "" || !isHostAlone(localAddress)))
+    throw new SshError("usage", "`localAddress` must be an IP address or name of this machine");
 }
 
 /** Throws `usage` if the value is not a TCP port. A string is rejected too; convert an environment variable to a number. */

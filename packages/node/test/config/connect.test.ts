@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fingerprint } from "@nacre/keys";
 import { describe, expect, test } from "vitest";
 import {
   type Client,
@@ -290,6 +291,33 @@ describe("keywords that Nacre lacks", () => {
       "BindInterface has no effect: Node cannot choose the interface",
     ]);
   });
+});
+
+test("FingerprintHash is that of errors, and callbacks have SHA-256", async () => {
+  const { block } = await started({ authenticate: () => false });
+  const unknown = block.replace("known_hosts", "empty");
+  const config = await configFile(`Host db\n${block}FingerprintHash md5\nHost new\n${unknown}FingerprintHash md5\n`);
+  const refused = connect("db", { config });
+  await expect(refused).rejects.toThrow(`publickey (${fingerprint(userKey.publicKey.blob, "md5")}, ssh-ed25519)`);
+  const seen: string[] = [];
+  const unknownHost = (key: { readonly fingerprint: string }): boolean => seen.push(key.fingerprint) < 0;
+  await expect(connect("new", { config, unknownHost })).rejects.toThrow(
+    /the host key .* MD5:[\da-f:]{47}, was refused/,
+  );
+  expect(seen).toEqual([expect.stringMatching(/^SHA256:/)]);
+});
+
+test("PubkeyAcceptedAlgorithms leaves out keys", async () => {
+  const { block } = await started();
+  expect(await codeWith(`${block}PubkeyAcceptedAlgorithms rsa-sha2-512`)).toBe("auth-failed");
+  expect(await codeWith(`${block}PubkeyAcceptedAlgorithms +ssh-rsa`)).toBe("no error");
+  expect(await codeWith(`${block}PubkeyAcceptedAlgorithms ssh-rsa`)).toBe("usage");
+});
+
+test("BindAddress may be a name", async () => {
+  const { block } = await started();
+  expect(await codeWith(`${block}BindAddress localhost`)).toBe("no error");
+  expect(await codeWith(`${block}BindAddress name.invalid`)).toBe("connection-failed");
 });
 
 test("the server gets KbdInteractiveDevices as a hint", async () => {

@@ -21,6 +21,28 @@ export const HOSTS: readonly Line[] = [
     line: "$S -o UserKnownHostsFile=kh -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=accept-new -o HostKeyAlgorithms=ssh-ed25519 -o HashKnownHosts=no box echo in; cut -d' ' -f1,2 kh",
     status: 0,
     out: "in\n[127.0.0.1]:P ssh-ed25519\n",
+    err: "Warning: Permanently added '[127.0.0.1]:P' (ED25519) to the list of known hosts.\n",
+  },
+  {
+    name: "a new host key that is not announced",
+    line: "for o in -q -oLogLevel=ERROR; do $S $o -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=no box echo in; done",
+    status: 0,
+    out: "in\nin\n",
+    err: "",
+  },
+  {
+    name: "a new host key in the null device",
+    line: "$S -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=no -o HostKeyAlias=Other -o HostKeyAlgorithms=ssh-ed25519 box echo in",
+    status: 0,
+    out: "in\n",
+    err: "Warning: Permanently added 'other' (ED25519) to the list of known hosts.\n",
+  },
+  {
+    name: "strict and unknown with HostKeyAlias",
+    line: "$S -o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=none -o StrictHostKeyChecking=yes -o HostKeyAlias=other box true",
+    status: 255,
+    out: "",
+    err: "No ED25519 host key is known for other and you have requested strict checking.\nHost key verification failed.\n",
   },
   {
     name: "HashKnownHosts",
@@ -83,5 +105,6 @@ export const HOSTS: readonly Line[] = [
     status: 0,
     out: "hi\n",
   },
+  { name: "-b with a name", line: "$S -4 -b localhost box echo hi", status: 0, out: "hi\n" },
   { name: "-P", line: "$S -P t tagged echo hi", status: 0, out: "hi\n" },
 ];

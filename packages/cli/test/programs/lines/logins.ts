@@ -84,6 +84,20 @@ export const LOGINS: readonly Line[] = [
     status: 1,
     out: "0\n",
   },
+  {
+    name: "an agent that is gone",
+    line: "SSH_AUTH_SOCK=$T/none $S box echo in; $S -o IdentityAgent=$T/none box echo in",
+    status: 0,
+    out: "in\nin\n",
+    err: "",
+  },
+  {
+    name: "PubkeyAcceptedAlgorithms",
+    line: "$S -o PubkeyAcceptedAlgorithms=ssh-ed25519 box echo in; $S -o BatchMode=yes -o PubkeyAcceptedAlgorithms=rsa-sha2-512 box true",
+    status: 255,
+    out: "in\n",
+    err: "alice@127.0.0.1: Permission denied (publickey,password).\n",
+  },
   { name: "sshpass", line: 'sshpass -p "$PW" $S -o PubkeyAuthentication=no box whoami', status: 0, out: "alice\n" },
   {
     name: "sshpass with a wrong password",

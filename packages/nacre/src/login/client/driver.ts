@@ -7,6 +7,7 @@ import type { Duplex } from "../../mux/duplex.ts";
 import { type Engine, leaveUncaught, reasonOf } from "../../mux/engine.ts";
 import { Mux, type MuxSide } from "../../mux/mux.ts";
 import { abortedError, onAbort } from "../../on-abort.ts";
+import type { CryptoProvider } from "../../options/algorithms.ts";
 import { platformRandom } from "../../random.ts";
 import type { ClientDriver, ConnectionInfo, HostKey } from "../../users/client/client.ts";
 import type { ClientPart, EncodedRequest } from "../../users/client/client-user.ts";
@@ -180,7 +181,8 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   }
 
   async #decideHostKey(hostKey: HostKey): Promise<true | "restricted" | SshError> {
-    const { blob, fingerprint } = hostKey;
+    const { blob } = hostKey;
+    const fingerprint = shownFingerprint(this.#options)(blob);
     try {
       // Only true accepts: JavaScript programs may return anything.
       const verdict: unknown = await this.#options.hostKey({ ...hostKey, blob: blob.slice() });
@@ -209,13 +211,17 @@ export class Driver implements MuxSide<ClientProtocolEvent>, ClientDriver {
   }
 }
 
+function shownFingerprint(options: ClientProvider): CryptoProvider["fingerprint"] {
+  return options.shownFingerprint ?? options.fingerprint;
+}
+
 function sessionOptions(
   options: ConnectOptions & ClientProvider,
   methods: readonly ClientLoginMethod[],
 ): ClientProtocolOptions {
   return {
     algorithms: offeredAlgorithms(options),
-    fingerprint: options.fingerprint,
+    fingerprint: shownFingerprint(options),
     random: options.random ?? platformRandom,
     connecting: options.connecting,
     userName: options.user,

@@ -61,6 +61,8 @@ export type FindIdentities = (
 
 /** The code that a client takes as values, so that a small bundle can do without. */
 export interface ClientProvider extends CryptoProvider {
+  /** Returns the fingerprint of a public key blob in errors; default `fingerprint`. */
+  readonly shownFingerprint?: CryptoProvider["fingerprint"] | undefined;
   /** Encodes terminal modes by name: `encodeTerminalModes`. Without it, `modes` of a pseudo-terminal must be encoded. */
   readonly encodeModes?: ((modes: Readonly<Record<string, number>>) => Uint8Array) | undefined;
   /** Time limit for connecting, and the time that opening the byte connection took. See `TransportOptions`. */
