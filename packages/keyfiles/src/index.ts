@@ -8,7 +8,7 @@ export type {
 } from "./authorized-keys.ts";
 export { parseAuthorizedKeys } from "./authorized-keys.ts";
 export { bcryptPbkdf } from "./bcrypt-pbkdf.ts";
-export type { CivilTime } from "./expiry-time.ts";
+export { type CivilTime, type ExpiryTime, parseExpiryTime, utcTime } from "./expiry-time.ts";
 export { type FormatPrivateKeyOptions, formatPrivateKey } from "./format-private-key.ts";
 export { parseKnownHosts } from "./hashed-names.ts";
 export type { KeyRestrictions } from "./key-options.ts";
@@ -50,7 +50,7 @@ export {
   type SignerCheck,
   type SignerRefusal,
 } from "./sshsig/allowed-signers.ts";
-export { type FileHashName, type FileSignature, parseFileSignature } from "./sshsig/file-signature.ts";
+export { type FileHashName, type FileSignature, isFileHash, parseFileSignature } from "./sshsig/file-signature.ts";
 export {
   type CreateFileHash,
   type FileHash,

@@ -12,11 +12,7 @@ export class RecordSet {
   /** `offsets` are those of the lengths, in any order. */
   constructor(bytes: Uint8Array, offsets: readonly number[]) {
     this.#bytes = bytes;
-    this.#offsets = Uint32Array.from(offsets);
-    const order = (a: number, b: number): number => this.#compare(a, bytes, b + 4, readUint32(bytes, b));
-    // Lists that OpenSSH writes are sorted already.
-    const isSorted = this.#offsets.every((offset, index, all) => index === 0 || order(all[index - 1]!, offset) <= 0);
-    if (!isSorted) this.#offsets.sort(order);
+    this.#offsets = sortedOffsets(offsets, (a, b) => this.#compare(a, bytes, b + 4, readUint32(bytes, b)));
   }
 
   get size(): number {
@@ -52,4 +48,12 @@ export class RecordSet {
     }
     return length - otherLength;
   }
+}
+
+/** Returns offsets in an order. Costs little if they have it already, as in lists that OpenSSH writes. */
+export function sortedOffsets(offsets: readonly number[], order: (a: number, b: number) => number): Uint32Array {
+  const sorted = new Uint32Array(offsets);
+  return sorted.every((offset, index) => index === 0 || order(sorted[index - 1]!, offset) <= 0)
+    ? sorted
+    : sorted.sort(order);
 }

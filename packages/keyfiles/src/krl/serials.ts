@@ -1,4 +1,5 @@
 import { readUint32 } from "@nacre/wire";
+import { sortedOffsets } from "./records.ts";
 
 /** Types of the sections that hold serial numbers (OpenSSH PROTOCOL.krl). */
 export const SERIAL_LIST = 0x20;
@@ -26,14 +27,14 @@ export class SerialSet {
   /** `sections` are the offsets of sections that {@link checkSerials} accepted, in any order. */
   constructor(bytes: Uint8Array, sections: readonly number[]) {
     this.#bytes = bytes;
-    this.#sections = Uint32Array.from(sections).sort((a, b) => compareUint64(bytes, a + HEAD, bytes, b + HEAD));
+    this.#sections = sortedOffsets(sections, (a, b) => compareUint64(bytes, a + HEAD, b + HEAD));
     this.#reach = new BigUint64Array(sections.length);
     let reach = 0n;
-    for (const [index, section] of this.#sections.entries()) {
+    this.#sections.forEach((section, index) => {
       const last = lastSerial(bytes, section);
       if (last > reach) reach = last;
       this.#reach[index] = reach;
-    }
+    });
   }
 
   has(serial: bigint): boolean {
@@ -163,15 +164,15 @@ function readUint64(bytes: Uint8Array, offset: number): bigint {
   return (BigInt(readUint32(bytes, offset)) << 32n) | BigInt(readUint32(bytes, offset + 4));
 }
 
-function compareUint64(a: Uint8Array, aOffset: number, b: Uint8Array, bOffset: number): number {
-  const high = readUint32(a, aOffset) - readUint32(b, bOffset);
-  return high !== 0 ? high : readUint32(a, aOffset + 4) - readUint32(b, bOffset + 4);
+function compareUint64(bytes: Uint8Array, a: number, b: number): number {
+  const high = readUint32(bytes, a) - readUint32(bytes, b);
+  return high !== 0 ? high : readUint32(bytes, a + 4) - readUint32(bytes, b + 4);
 }
 
 /** Sorts big-endian numbers in place, unless they are sorted already. */
 function sortSerials(bytes: Uint8Array, start: number, end: number): void {
   let at = start + 8;
-  while (at < end && compareUint64(bytes, at - 8, bytes, at) <= 0) at += 8;
+  while (at < end && compareUint64(bytes, at - 8, at) <= 0) at += 8;
   if (at >= end) return;
   const serials = new BigUint64Array((end - start) / 8);
   for (const index of serials.keys()) serials[index] = readUint64(bytes, start + 8 * index);
