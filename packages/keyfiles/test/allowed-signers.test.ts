@@ -10,6 +10,7 @@ const [alice, bob, authority] = keys as [(typeof keys)[0], (typeof keys)[0], (ty
 const at = (text: string): number => Date.parse(text);
 const use = { namespace: "file", time: at("2026-06-15T12:00:00Z") };
 const HOUR = 3600_000;
+const seconds = (text: string): bigint => BigInt(at(text) / 1000);
 
 /** Whether a list lets the owner of a key sign as an identity: the number of the line, or the reasons why not. */
 function ask(text: string, identity: string, signer = alice.blob, more: Partial<typeof use> = {}): number | string[] {
@@ -99,7 +100,6 @@ test("SSHSIG: times of allowed signers · client", () => {
 });
 
 test("SSHSIG: certificates of allowed signers · client", () => {
-  const seconds = (text: string): bigint => BigInt(at(text) / 1000);
   const certificate: SignerCertificate = {
     type: "user",
     principals: ["alice@a.org", "*"],
@@ -118,7 +118,7 @@ test("SSHSIG: certificates of allowed signers · client", () => {
     return check.allowed || check.reasons.map(({ reason }) => reason);
   };
   expect(certified("alice@a.org")).toBe(true);
-  // A principal is no pattern, and must match the line as well.
+  // A principal is not a pattern, and must match the line as well.
   expect(certified("bob@a.org")).toEqual(["certificate"]);
   expect(certified("eve@a.org", { principals: ["eve@a.org"] })).toEqual([]);
   expect(certified("alice@a.org", { principals: [] })).toEqual(["certificate"]);

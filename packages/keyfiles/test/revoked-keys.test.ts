@@ -8,7 +8,16 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import vectors from "../../../test-vectors/revocation-lists.json" with { type: "json" };
-import { formatKrl, type KeyToCheck, type Krl, mergeRanges, parseKrl, parseRevokedKeys } from "../src/index.ts";
+import {
+  type CertificatesToRevoke,
+  formatKrl,
+  type KeyToCheck,
+  type Krl,
+  type KrlContent,
+  mergeRanges,
+  parseKrl,
+  parseRevokedKeys,
+} from "../src/index.ts";
 
 const random = seededRandom(4);
 const [first, second, third] = Array.from({ length: 3 }, () => generateEd25519(random).publicKey.blob) as [
@@ -33,6 +42,11 @@ for (const { name, authority, key, serial, keyId } of vectors.certificates)
     },
   });
 
+const krlOf = (content: Omit<KrlContent, "version" | "date">): Uint8Array =>
+  formatKrl({ version: 1n, date: 0n, ...content });
+const certificatesWith = (more: Omit<CertificatesToRevoke, "authority">): Uint8Array =>
+  krlOf({ certificates: [{ authority: first, ...more }] });
+const isRevoked = (list: Uint8Array, key: KeyToCheck): boolean => parseRevokedKeys(list).isRevoked(key);
 const revokedBy = (list: Uint8Array): string[] => {
   const revoked = parseRevokedKeys(list);
   return [...subjects].filter(([, subject]) => revoked.isRevoked(subject)).map(([name]) => name);
@@ -178,18 +192,16 @@ describe("a list in memory", () => {
   });
 
   test("refuses to be made of what has no place in it", () => {
-    const make = (more: object) => formatKrl({ version: 1n, date: 0n, ...more });
-    expectError("usage", () => make({ sha1: [new Uint8Array(32)] }));
-    expectError("usage", () => make({ sha256: [new Uint8Array(20)] }));
-    const certificates = (more: object) => make({ certificates: [{ authority: first, ...more }] });
+    expectError("usage", () => krlOf({ sha1: [new Uint8Array(32)] }));
+    expectError("usage", () => krlOf({ sha256: [new Uint8Array(20)] }));
     for (const range of [
       [0n, 4n],
       [5n, 4n],
       [1n, MAX + 1n],
       [-1n, 1n],
-    ])
-      expectError("usage", () => certificates({ serials: [range] }));
-    expectError("usage", () => certificates({ keyIds: ["a\0"] }));
+    ] as const)
+      expectError("usage", () => certificatesWith({ serials: [range] }));
+    expectError("usage", () => certificatesWith({ keyIds: ["a\0"] }));
   });
 });
 
@@ -271,27 +283,24 @@ test("KRL: strings, digests and serial numbers that are malformed · client", ()
 
 test("KRL: keys, certificates and their authorities · client", () => {
   const certificate = { serial: 5n, keyId: utf8Encode("id"), authority: second };
-  const isRevoked = (list: Uint8Array, key: KeyToCheck): boolean => parseRevokedKeys(list).isRevoked(key);
-  const of = (more: Omit<Parameters<typeof formatKrl>[0], "version" | "date">): Uint8Array =>
-    formatKrl({ version: 1n, date: 0n, ...more });
   const key = { plainBlob: first, certificate };
   for (const blob of [first, second]) {
     // The key in the certificate, and the authority's.
-    for (const list of [of({ keys: [blob] }), of({ sha1: [sha1(blob)] }), of({ sha256: [sha256(blob)] })])
+    for (const list of [krlOf({ keys: [blob] }), krlOf({ sha1: [sha1(blob)] }), krlOf({ sha256: [sha256(blob)] })])
       expect(isRevoked(list, key)).toBe(true);
     expect(isRevoked(utf8Encode(lineOf(blob)), key)).toBe(true);
   }
-  expect(isRevoked(of({ keys: [third], sha1: [sha1(third)] }), key)).toBe(false);
+  expect(isRevoked(krlOf({ keys: [third], sha1: [sha1(third)] }), key)).toBe(false);
   expect(isRevoked(utf8Encode(lineOf(third)), key)).toBe(false);
   for (const authority of [second, new Uint8Array(0)]) {
-    expect(isRevoked(of({ certificates: [{ authority, serials: [[5n, 5n]] }] }), key)).toBe(true);
-    expect(isRevoked(of({ certificates: [{ authority, keyIds: ["id"] }] }), key)).toBe(true);
-    expect(isRevoked(of({ certificates: [{ authority, serials: [[4n, 4n]], keyIds: ["ID", "i", ""] }] }), key)).toBe(
+    expect(isRevoked(krlOf({ certificates: [{ authority, serials: [[5n, 5n]] }] }), key)).toBe(true);
+    expect(isRevoked(krlOf({ certificates: [{ authority, keyIds: ["id"] }] }), key)).toBe(true);
+    expect(isRevoked(krlOf({ certificates: [{ authority, serials: [[4n, 4n]], keyIds: ["ID", "i", ""] }] }), key)).toBe(
       false,
     );
-    expect(isRevoked(of({ certificates: [{ authority, serials: [[1n, 9n]] }] }), { plainBlob: first })).toBe(false);
+    expect(isRevoked(krlOf({ certificates: [{ authority, serials: [[1n, 9n]] }] }), { plainBlob: first })).toBe(false);
   }
-  const elsewhere = of({ certificates: [{ authority: third, serials: [[5n, 5n]], keyIds: ["id"] }] });
+  const elsewhere = krlOf({ certificates: [{ authority: third, serials: [[5n, 5n]], keyIds: ["id"] }] });
   expect(isRevoked(elsewhere, key)).toBe(false);
 });
 

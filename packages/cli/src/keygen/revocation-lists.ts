@@ -141,7 +141,7 @@ function rangeOf(text: string, place: string): readonly [bigint, bigint] {
   return [first, last];
 }
 
-/** Parses a number as strtoull(3) does: decimal, or octal after `0`, or hexadecimal after `0x`. `undefined` if it is none or too great. */
+/** Parses a number as strtoull(3) does: decimal, octal after `0`, hexadecimal after `0x`. `undefined` if it is invalid or too great. */
 function serialOf(text: string): bigint | undefined {
   const [, octal, other] = /^(?:0([0-7]+)|(0x[0-9a-f]+|0|[1-9]\d*))$/i.exec(text) ?? [];
   if (octal === undefined && other === undefined) return undefined;
@@ -215,7 +215,10 @@ function formatOf(blob: Uint8Array): string {
 /** Formats seconds since 1970-01-01 UTC as local time: `20261231T235959`. */
 function dateOf(seconds: bigint): string {
   const date = new Date(Number(seconds) * 1000);
-  const two = (value: number): string => String(value).padStart(2, "0");
   const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`;
   return `${day}T${two(date.getHours())}${two(date.getMinutes())}${two(date.getSeconds())}`;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
 }

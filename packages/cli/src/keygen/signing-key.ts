@@ -16,8 +16,8 @@ export interface SigningKeyOptions {
 }
 
 /**
- * Returns the key that a file names, as ssh-keygen finds it: in the agent if it is there, else in the file. The file may be a public key with
- * its private key beside it.
+ * Returns the key that a file names, as ssh-keygen finds it: in the agent if it is there, else in the file. The file may be a public key
+ * with its private key beside it.
  */
 export async function signingKey(
   path: string,

@@ -236,27 +236,19 @@ test("git signs with `nacre keygen` and verifies with ssh-keygen, and the revers
   writeFileSync(program, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`, { mode: 0o755 });
   const signers = join(folder, "git-signers");
   writeFileSync(signers, `*@example.org namespaces="git" ${readFileSync(join(made, "alice.pub"), "utf8")}`);
-  const git = (by: string, ...words: readonly string[]): string =>
-    execFileSync(
-      "git",
-      [
-        ...["-c", "gpg.format=ssh", "-c", `gpg.ssh.program=${by}`, "-c", `gpg.ssh.allowedSignersFile=${signers}`],
-        ...[
-          "-c",
-          `user.signingKey=${join(made, "alice")}`,
-          "-c",
-          "user.name=Alice",
-          "-c",
-          "user.email=alice@example.org",
-        ],
-        ...words,
-      ],
-      {
-        encoding: "utf8",
-        stdio: "pipe",
-        env: { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null", SSH_AUTH_SOCK: "" },
-      },
-    );
+  const git = (by: string, ...words: readonly string[]): string => {
+    const settings = {
+      "gpg.format": "ssh",
+      "gpg.ssh.program": by,
+      "gpg.ssh.allowedSignersFile": signers,
+      "user.signingKey": join(made, "alice"),
+      "user.name": "Alice",
+      "user.email": "alice@example.org",
+    };
+    const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const env = { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null", SSH_AUTH_SOCK: "" };
+    return execFileSync("git", [...options, ...words], { encoding: "utf8", stdio: "pipe", env });
+  };
   git(program, "init", "-q", repository);
   const programs = [program, "ssh-keygen"];
   for (const by of programs) git(by, "-C", repository, "commit", "-q", "-S", "--allow-empty", "-m", `signed by ${by}`);

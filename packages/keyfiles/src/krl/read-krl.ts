@@ -58,8 +58,8 @@ export function isKrl(bytes: Uint8Array): boolean {
 }
 
 /**
- * Parses a key revocation list and copies it. Throws `file-malformed` for a list that is damaged or has a part of an unknown meaning: such a
- * list might revoke any key.
+ * Parses a key revocation list and copies it. Throws `file-malformed` for a list that is damaged or has a part of an unknown meaning: it
+ * might revoke any key.
  */
 export function parseKrl(list: Uint8Array): Krl {
   // rule: krl-size

@@ -59,7 +59,7 @@ export interface AllowedSigners {
   check(identity: string, signer: Signer, use: SignatureUse): SignerCheck;
   /**
    * Returns the names of the first line that allows the signer at this time, in any namespace: its patterns as written, or the principals
-   * of a certificate that they match. `undefined` if no line does. A pattern is no identity, so this does not replace {@link check}.
+   * of a certificate that they match. `undefined` if no line does. A pattern does not say who signed, so {@link check} must follow.
    */
   findPrincipals(signer: Signer, time: number): string | undefined;
   /** Returns the patterns, as written, of each line that matches an identity. */
@@ -78,7 +78,8 @@ type Line = { readonly principals: string; readonly blob: Bytes } & Options;
 
 /**
  * Parses a list of signers: in each line patterns of identities, options and a public key. A line that is malformed or has an unknown
- * option is reported and not used. `localTime` converts local time to milliseconds since 1970-01-01 UTC; without it, all times count as UTC.
+ * option is reported and not used. `localTime` converts local time to milliseconds since 1970-01-01 UTC. Without it, all times count as
+ * UTC.
  */
 export function parseAllowedSigners(text: string, localTime: (time: CivilTime) => number = utcTime): AllowedSigners {
   const lines: (Line & { readonly line: number })[] = [];
@@ -131,7 +132,7 @@ function certificateRefusal({ certificate }: Signer, identity: string, time: num
   if (certificate === undefined) return undefined;
   const { type, principals, validAfter, validBefore } = certificate;
   const seconds = BigInt(Math.floor(time / 1000));
-  // The name must be in the certificate as it is: a principal of a certificate is no pattern.
+  // The certificate must have this very name: its principals are not patterns.
   if (/* rule: signer-certificate */ type !== "user" || !principals.includes(identity)) return "certificate";
   if (/* rule: signer-certificate-early */ seconds < validAfter) return "not-yet-valid";
   return /* rule: signer-certificate-late */ seconds >= validBefore ? "expired" : undefined;

@@ -31,7 +31,7 @@ export interface FileToSign {
   readonly algorithm: string;
   readonly data: Bytes;
   /** Returns the armoured signature. `signature` is a signature blob over `data`. */
-  armour(signature: Uint8Array): string;
+  readonly armour: (signature: Uint8Array) => string;
 }
 
 /** Signs a file that arrives in chunks. Holds no more of it than its hash. */
@@ -115,7 +115,8 @@ export class FileVerifier {
 
   /**
    * Ends the file. Returns the verified signature: the owner of `publicKey` signed this file. Anyone can sign with a key of their own, so
-   * check next whether `publicKey` is allowed to (`AllowedSigners`). Throws `bad-signature`, and `key-malformed` or `key-weak` for the key itself.
+   * check next whether `publicKey` is allowed to (`AllowedSigners`). Throws `bad-signature`, and `key-malformed` or `key-weak` for the key
+   * itself.
    */
   finish(): FileSignature {
     const { namespace, hash, publicKey, signature } = this.#signature;

@@ -14,8 +14,8 @@ export interface SignFileOptions extends FileSignerOptions {
 export const createFileHash: CreateFileHash = (name) => (name === "sha256" ? sha256 : sha512).create();
 
 /**
- * Signs a file with a key in memory, as `ssh-keygen -Y sign` does. Takes the file whole or in chunks. Returns the armoured signature. Throws
- * `usage` for an empty namespace.
+ * Signs a file with a key in memory, as `ssh-keygen -Y sign` does. Takes the file whole or in chunks. Returns the armoured signature.
+ * Throws `usage` for an empty namespace.
  */
 export function signFile(
   key: PrivateKey,
@@ -37,8 +37,8 @@ export interface VerifyFileOptions {
 }
 
 /**
- * Verifies a file's armoured signature. Takes the file whole or in chunks. Returns the signature, with the public key that made it. Anyone can
- * sign with a key of their own, so check next whether that key is allowed to (`parseAllowedSigners`). Throws `bad-signature` if the
+ * Verifies a file's armoured signature. Takes the file whole or in chunks. Returns the signature, with the public key that made it. Anyone
+ * can sign with a key of their own, so check next whether that key is allowed to (`parseAllowedSigners`). Throws `bad-signature` if the
  * signature is not valid for this file and namespace, `file-malformed` if it is malformed.
  */
 export function verifyFile(

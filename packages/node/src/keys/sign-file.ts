@@ -35,7 +35,8 @@ const CHUNK = 512 * 1024;
 
 /**
  * Signs a file of any size, as `ssh-keygen -Y sign` does (OpenSSH PROTOCOL.sshsig). The key may be in memory or in an agent
- * (`agentIdentities`). Resolves with the armoured signature. Rejects with `usage`, `file-unreadable`, `agent-failed` or the errors of a stream.
+ * (`agentIdentities`). Resolves with the armoured signature. Rejects with `usage`, `file-unreadable`, `agent-failed` or the errors of a
+ * stream.
  */
 export async function signFile(
   key: PrivateKey | RemoteIdentity,
@@ -53,9 +54,9 @@ export async function signFile(
 }
 
 /**
- * Verifies the armoured signature of a file of any size. Resolves with the signature and the public key that made it. Anyone can sign with a
- * key of their own, so check next whether that key is allowed to: `parseAllowedSigners` of `@nacre/keyfiles`. Rejects with `bad-signature`
- * if the signature is not valid for this file and namespace, `file-malformed` if it is malformed, and like {@link signFile}.
+ * Verifies the armoured signature of a file of any size. Resolves with the signature and the public key that made it. Anyone can sign with
+ * a key of their own, so check next whether that key is allowed to: `parseAllowedSigners` of `@nacre/keyfiles`. Rejects with
+ * `bad-signature` if the signature is not valid for this file and namespace, `file-malformed` if it is malformed, and like {@link signFile}.
  */
 export async function verifyFile(
   signature: string | Uint8Array,
