@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { defaultSignatureAlgorithms, generateEd25519, type SignatureAlgorithm } from "@nacre/keys";
 import { expectError } from "@nacre/testing/errors";
 import { bodyOf, flipped, keyOf, pem, unlock } from "@nacre/testing/keyfiles";
@@ -17,6 +16,7 @@ import {
   verifyFile,
 } from "../src/index.ts";
 import { formatFileSignature } from "../src/sshsig/file-signature.ts";
+import { createFileHash } from "../src/sshsig/sign-file.ts";
 
 const random = seededRandom(1);
 const { made, unitTests } = vectors;
@@ -61,14 +61,18 @@ describe.each(unitTests.signatures)("the $key signature of OpenSSH's tests", ({ 
   });
 });
 
-test("a file may come in any chunks, and any hash of the names may be used", () => {
+test("a file may come in any chunks", () => {
   const signature = signFile(key, file, { ...options, random });
   fc.assert(
     fc.property(fc.array(fc.nat(file.length)), (cuts) => {
       const places = [0, ...cuts.toSorted((a, b) => a - b), file.length];
       const chunks = places.slice(1).map((end, index) => file.subarray(places[index], end));
       expect(signFile(key, chunks, { ...options, random })).toBe(signature);
-      const verifier = new FileVerifier(signature, { ...options, algorithms: defaultSignatureAlgorithms }, createHash);
+      const verifier = new FileVerifier(
+        signature,
+        { ...options, algorithms: defaultSignatureAlgorithms },
+        createFileHash,
+      );
       for (const chunk of chunks) verifier.update(chunk);
       expect(verifier.finish().publicKey).toEqual(key.publicKey.blob);
     }),
@@ -77,12 +81,12 @@ test("a file may come in any chunks, and any hash of the names may be used", () 
 });
 
 test("a key elsewhere signs the bytes of a `FileSigner`", () => {
-  const signer = new FileSigner(key.publicKey, { namespace: "file", hash: "sha256" }, createHash);
+  const signer = new FileSigner(key.publicKey, { namespace: "file", hash: "sha256" }, createFileHash);
   signer.update(file);
   const { algorithm, data, armour } = signer.finish();
   expect(algorithm).toBe("ssh-ed25519");
   expect(verifyFile(armour(key.sign(algorithm, data, random)), file, options).hash).toBe("sha256");
-  expectError("usage", () => new FileSigner(key.publicKey, { namespace: "" }, createHash));
+  expectError("usage", () => new FileSigner(key.publicKey, { namespace: "" }, createFileHash));
 });
 
 test("a text may have CRLF, blanks in its base64 and anything behind its end", () => {

@@ -56,7 +56,8 @@ export async function signFile(
 /**
  * Verifies the armoured signature of a file of any size. Resolves with the signature and the public key that made it. Anyone can sign with
  * a key of their own, so check next whether that key is allowed to: `parseAllowedSigners` of `@nacre/keyfiles`. Rejects with
- * `bad-signature` if the signature is not valid for this file and namespace, `file-malformed` if it is malformed, and like {@link signFile}.
+ * `bad-signature` if the signature is not valid for this file and namespace, `file-malformed` if it is malformed, and like
+ * {@link signFile}.
  */
 export async function verifyFile(
   signature: string | Uint8Array,
