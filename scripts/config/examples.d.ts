@@ -48,6 +48,8 @@ declare global {
   const names: ConfigRequest["algorithms"];
   const answers: ConfigAnswers;
   const authorizedKeysText: string;
+  /** Content of a file. */
+  const contents: Uint8Array;
 
   // The layers, and values that pass between them.
   const transport: Transport;

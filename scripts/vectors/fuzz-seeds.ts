@@ -50,6 +50,7 @@ import { KEY_LABELS } from "../fuzz/targets/private-keys.ts";
 import { SAMPLE_COUNT, script } from "../fuzz/targets/protocol/script.ts";
 import { scpSeeds } from "../fuzz/targets/scp/index.ts";
 import { sftpSeeds } from "../fuzz/targets/sftp/seeds.ts";
+import { signedFileSeeds } from "../fuzz/targets/signed-files.ts";
 import { tunnelScript } from "../fuzz/targets/tunnels/script.ts";
 
 const FILE = new URL("../../test-vectors/fuzz-seeds.json", import.meta.url);
@@ -201,6 +202,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
   ),
   "authorized-keys": authorizedKeysSeeds(),
   "expiry-times": ["20300101", "20300101Z", "202502281530", "20240229123059Z", "19700101utc"].map(utf8Encode),
+  ...signedFileSeeds(),
   "terminal-modes": [encodeTerminalModes({ VINTR: 3, ECHO: 1, TTY_OP_ISPEED: 38_400, 99: 7 }), Uint8Array.of(0)],
   ...agentProtocolSeeds(),
   ...configSeeds(),
@@ -245,7 +247,7 @@ writeFileSync(
   `${JSON.stringify(
     {
       source:
-        "test-vectors/recordings.json, sftp.json, keys.json, keyfiles.json and ppk.json, and connections between Nacre's client and server",
+        "test-vectors/recordings.json, sftp.json, keys.json, keyfiles.json, ppk.json, signed-files.json and revocation-lists.json, and connections between Nacre's client and server",
       madeBy: "scripts/vectors/fuzz-seeds.ts",
       note: "Initial inputs for fuzzing, by target (scripts/fuzz). Base64.",
       seeds: Object.fromEntries(

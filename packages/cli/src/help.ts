@@ -8,6 +8,13 @@ const KEYGEN_USAGE = `nacre keygen -t ed25519|rsa|ecdsa [-b BITS] [-f FILE] [-N 
        nacre keygen -r NAME [-g] [-O hashalg=sha1|sha256] [-f FILE]
        nacre keygen -F HOST [-lvHq] [-E sha256|md5] [-f KNOWN_HOSTS]
        nacre keygen -H|-R HOST [-q] [-f KNOWN_HOSTS]
+       nacre keygen -Y sign -n NAMESPACE -f KEY [-O hashalg=sha256|sha512] [-P PASSPHRASE] [-qU] [FILE…]
+       nacre keygen -Y verify -n NAMESPACE -f SIGNERS -I IDENTITY -s SIGNATURE [-r REVOKED] [-O verify-time=TIME] [-O print-pubkey] [-q]
+       nacre keygen -Y check-novalidate -n NAMESPACE -s SIGNATURE [-O print-pubkey] [-q]
+       nacre keygen -Y find-principals -f SIGNERS -s SIGNATURE [-O verify-time=TIME]
+       nacre keygen -Y match-principals -f SIGNERS -I IDENTITY
+       nacre keygen -k [-uq] -f LIST [-s AUTHORITY|none] [-z VERSION] [-C COMMENT] [FILE…]
+       nacre keygen -Q [-l] -f LIST [KEY…]
 `;
 
 const SERVE_OPTIONS = `  --listen ADDRESS    address to listen on (127.0.0.1: this machine only); :: listens on every address
@@ -207,6 +214,11 @@ Defaults are in parentheses.
   -q                  print nothing about a new key; with -F and -R, not which lines were found
   -v                  with -l: also show each key's randomart picture
   -E sha256|md5       with -l: fingerprint hash (sha256)
+  -Y OPERATION        sign files (FILE.sig; without FILE from input to output), or verify the signature of the input, as ssh-keygen does. The
+                      key may be in the agent
+  -k                  write a list of revoked keys; -u adds to it. Each line of a FILE is a public key, or has serial:, id:, key:, sha1:,
+                      sha256: or hash: in front (ssh-keygen(1))
+  -Q                  show which keys a list revokes; with -l also what is in it
 `;
 
 /** `nacre serve --help`. */

@@ -120,7 +120,7 @@ function isBlank(code: number): boolean {
 }
 
 /** Matches up to a blank outside quotes. A backslash escapes only a quote right after it, even if preceded by another backslash. */
-const OPTIONS = /^(?:\\"|"(?:\\"|[^"\\]|\\(?!"))*"|[^ \t"\\]|\\(?!"))+/;
+export const OPTIONS: RegExp = /^(?:\\"|"(?:\\"|[^"\\]|\\(?!"))*"|[^ \t"\\]|\\(?!"))+/;
 
 /** Parses one line; returns `undefined` for an empty line or a comment. */
 function parseLine(line: string): Line | undefined {

@@ -17,4 +17,4 @@ export {
 export { type KnownHostsLine, linesOf, readKnownHostsLine } from "./known-hosts-lines.ts";
 export { openPlainPrivateKey } from "./plain-private-key.ts";
 export type { EncryptedKeyFile, PrivateKeyFile, UnlockedKey } from "./private-key-file.ts";
-export { parsePublicKeyFile, parseRevokedKeys } from "./public-key-line.ts";
+export { parsePublicKeyFile } from "./public-key-line.ts";

@@ -135,7 +135,7 @@ const VALUED: ReadonlyMap<string, Valued> = new Map<string, Valued>([
 ]);
 
 /** Matches one option at the start of the text. */
-const OPTION = /^([a-z0-9-]+)(?:=("(?:\\"|[^"\\]|\\(?!"))*"))?(?=,|$)/i;
+export const OPTION: RegExp = /^([a-z0-9-]+)(?:=("(?:\\"|[^"\\]|\\(?!"))*"))?(?=,|$)/i;
 
 /**
  * Parses the options of a line (sshd(8), AUTHORIZED_KEYS FILE FORMAT), without blanks around them. Names are case-insensitive. The last of

@@ -7,7 +7,6 @@ import { hmacSha1 } from "../src/hashed-names.ts";
 import { hostKeyChangesWith, keepHostKeysWith } from "../src/host-key-changes.ts";
 import { addKnownHost, parseKnownHosts, parsePublicKeyLine } from "../src/index.ts";
 import { readKnownHostsLine } from "../src/known-hosts-lines.ts";
-import { parseRevokedKeys } from "../src/public-key-line.ts";
 
 const random = hashChainRandom("host key changes");
 const keys = vectors.publicKeys.map(({ line }) => parsePublicKeyLine(line).publicKey);
@@ -56,18 +55,6 @@ describe("changes of a host's keys", () => {
     );
     expectError("usage", () => hostKeyChangesWith(hmacSha1, "a,b", 22, blobs));
   });
-});
-
-test("a list of revoked keys is read whole or not at all", () => {
-  fc.assert(
-    fc.property(someKeys, fc.constantFrom("\n", "\r\n"), fc.string(), (chosen, ending, junk) => {
-      const text = ["# a comment", "", ...chosen.map(lineOf), ` \t${lineOf(0)}`].join(ending);
-      expect(parseRevokedKeys(text)).toEqual([...chosen.map((index) => blobs[index]), blobs[0]]);
-      const more = junk.replace(/[\r\n]/g, "").trim();
-      fc.pre(more !== "" && !more.startsWith("#"));
-      expectError("file-malformed", () => parseRevokedKeys(`${text}\n${more}`));
-    }),
-  );
 });
 
 test("a line that ssh-keygen reads is taken apart without loss", () => {

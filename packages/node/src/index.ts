@@ -179,6 +179,13 @@ export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
 export type { HostKeyLookup, KnownHostsOptions } from "./keys/known-hosts-options.ts";
 export type { HostKeyUpdate, UpdatedHostKey } from "./keys/known-hosts-update.ts";
 export { pathExposure, readSecretFile } from "./keys/owned-file.ts";
+export {
+  type FileToRead,
+  type SignFileOptions,
+  signFile,
+  type VerifyFileOptions,
+  verifyFile,
+} from "./keys/sign-file.ts";
 export { listen } from "./listen/listen.ts";
 export type { ListenEvent, ListenOptions, PerSourceOptions, RandomEarlyDrop } from "./listen/listen-options.ts";
 export type { Penalties } from "./listen/per-source.ts";

@@ -18,6 +18,7 @@ import { proxyHandshake } from "./proxy-handshake.ts";
 import { recording } from "./recording.ts";
 import { scpTargets } from "./scp/index.ts";
 import { sftpClient, sftpPaths, sftpReplies, sftpRequests, sftpServer } from "./sftp/index.ts";
+import { signedFileTargets } from "./signed-files.ts";
 import { terminalModes } from "./terminal-modes.ts";
 import { text } from "./text.ts";
 import { tunnelMessages, tunnelPair } from "./tunnels/index.ts";
@@ -44,6 +45,7 @@ export const targets: readonly Target[] = [
   hostKeyLists,
   authorizedKeys,
   expiryTimes,
+  ...signedFileTargets,
   terminalModes,
   ...agentTargets,
   ...masterTargets,

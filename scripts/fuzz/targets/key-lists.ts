@@ -5,15 +5,10 @@ import {
   parseKnownHosts,
   parsePublicKeyFile,
   parsePublicKeyLine,
+  parseRevokedKeys,
   removeKnownHost,
 } from "@nacre/keyfiles";
-import {
-  hostKeyChangesWith,
-  keepHostKeysWith,
-  linesOf,
-  parseRevokedKeys,
-  readKnownHostsLine,
-} from "@nacre/keyfiles/internal";
+import { hostKeyChangesWith, keepHostKeysWith, linesOf, readKnownHostsLine } from "@nacre/keyfiles/internal";
 import { generateEd25519 } from "@nacre/keys";
 import { seededRandom } from "@nacre/testing/random";
 import { equalBytes } from "@nacre/wire";
@@ -86,7 +81,7 @@ export const hostKeyLists: Target = {
         `an old key of ${host} is left`,
       );
     }
-    attempt(() => parseRevokedKeys(text));
+    attempt(() => parseRevokedKeys(bytes));
   },
 };
 

@@ -6,24 +6,46 @@ import { account, expandHome } from "@nacre/node";
 import { escapeText, SshError } from "@nacre/wire";
 import { inSlices } from "nacre/extend";
 import { KEYGEN_HELP } from "../help.ts";
-import { asksForHelp, usage } from "../options.ts";
+import { asksForHelp, parseOptions, usage, valuesOf } from "../options.ts";
 import { openTerminal, type Terminal } from "../terminal/terminal.ts";
 import { changeComment, changePassphrase } from "./change-key.ts";
 import { exportKey, importKey, printPublicKey, sshfpRecords } from "./convert-key.ts";
 import { askNewPassphrase, privateKeyText, random, replaceFiles } from "./key-files.ts";
 import { KEYGEN_OPTIONS, type KeygenArguments, type KeyType, parseKeygenArguments } from "./keygen-arguments.ts";
+import { withFailures } from "./keygen-system.ts";
 import { editKnownHosts } from "./known-hosts.ts";
 import { keyLine, listKeys } from "./list-keys.ts";
+import { queryRevocationList, writeRevocationList } from "./revocation-lists.ts";
+import { runSignedFiles } from "./signed-files.ts";
+
+/** All options of ssh-keygen that some command takes; `-Y`, `-k` and `-Q` have a reader of their own. */
+const ALL_OPTIONS = {
+  ...KEYGEN_OPTIONS,
+  "-Y": "value",
+  "-k": "flag",
+  "-Q": "flag",
+  "-u": "flag",
+  "-s": "value",
+  "-z": "value",
+  "-n": "value",
+  "-I": "value",
+  "-U": "flag",
+} as const;
 
 /**
  * Runs `nacre keygen`: creates a key, lists the fingerprints in a file, converts or changes a key file, or edits known_hosts. Resolves with
  * the exit status.
  */
 export async function keygen(words: readonly string[]): Promise<number> {
-  if (asksForHelp(words, KEYGEN_OPTIONS)) {
+  if (asksForHelp(words, ALL_OPTIONS)) {
     process.stdout.write(KEYGEN_HELP);
     return 0;
   }
+  const { options, rest } = parseOptions(words, ALL_OPTIONS);
+  const values = valuesOf<keyof typeof ALL_OPTIONS>(options);
+  if (values.has("-Y")) return withFailures(() => runSignedFiles(values, rest));
+  if (values.has("-k")) return withFailures(() => writeRevocationList(values, rest));
+  if (values.has("-Q")) return withFailures(() => queryRevocationList(values, rest));
   const parsed = parseKeygenArguments(words);
   if (parsed.action === "known-hosts") return editKnownHosts(parsed);
   const printed = await run(parsed);

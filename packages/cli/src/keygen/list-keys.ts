@@ -5,7 +5,7 @@ import { expandHome } from "@nacre/node";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { KeygenArguments } from "./keygen-arguments.ts";
 
-interface ListedKey {
+export interface ListedKey {
   readonly publicKey: PublicKey;
   readonly comment: string;
 }
@@ -30,7 +30,8 @@ export function keyLine({ blob, bits, format }: PublicKey, comment: string, hash
   return `${bits} ${fingerprint(blob, hash)} ${comment === "" ? "no comment" : escapeText(comment)} (${keyLabel(format)})`;
 }
 
-async function readKeys(file: string): Promise<ListedKey[]> {
+/** Returns the keys in a file of any kind. Rejects with `file-unreadable`, `file-malformed` or the errors of a key. */
+export async function readKeys(file: string): Promise<ListedKey[]> {
   const text = utf8DecodeLossy(await read(file));
   if (/-----BEGIN [A-Z ]*PRIVATE KEY-----|^\s*PuTTY-User-Key-File-/.test(text)) return [await readPrivate(file, text)];
   if (text.includes("---- BEGIN SSH2 PUBLIC KEY ----")) return [parsePublicKeyFile(text)];

@@ -1,6 +1,6 @@
-import { parseRevokedKeys } from "@nacre/keyfiles/internal";
+import { parseRevokedKeys } from "@nacre/keyfiles";
 import { parsePublicKey } from "@nacre/keys/internal";
-import { equalBytes, escapeText, SshError } from "@nacre/wire";
+import { escapeText, SshError } from "@nacre/wire";
 import type { HostKeyVerifier } from "nacre/extend";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { expandHome, inFile, readIfThere } from "./files.ts";
@@ -22,14 +22,14 @@ export async function withoutRevoked(
       if (bytes === undefined)
         throw new SshError("file-unreadable", `cannot read the list of revoked keys ${escapeText(file)}: no such file`);
       try {
-        return { file, keys: parseRevokedKeys(Buffer.from(bytes).toString("latin1")) };
+        return { file, keys: parseRevokedKeys(bytes) };
       } catch (cause) {
         throw inFile(file, cause);
       }
     }),
   );
   return (hostKey) => {
-    const list = lists.find(({ keys }) => keys.some((key) => equalBytes(key, hostKey.blob)));
+    const list = lists.find(({ keys }) => keys.isRevoked({ plainBlob: hostKey.blob }));
     // rule: revoked-key
     if (list !== undefined)
       throw new SshError(

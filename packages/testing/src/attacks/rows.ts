@@ -12,6 +12,7 @@ import { MASTERS } from "./rows/master.ts";
 import { RECONNECTING } from "./rows/reconnect.ts";
 import { SCP } from "./rows/scp.ts";
 import { SFTP } from "./rows/sftp.ts";
+import { SIGNED_FILES } from "./rows/signed-files.ts";
 import { TRANSPORT } from "./rows/transport.ts";
 import type { Held, Row } from "./rows/types.ts";
 import { WEB } from "./rows/web.ts";
@@ -34,6 +35,7 @@ export const AREAS: Readonly<Record<string, readonly Row[]>> = {
   "Agent forwarding": AGENT,
   Reconnecting: RECONNECTING,
   "Masters of OpenSSH": MASTERS,
+  "Signed files and revoked keys": SIGNED_FILES,
 };
 
 /** Row on one side, with a test that shows the protection. */

@@ -1,0 +1,117 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { base64Decode } from "@nacre/wire";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import lists from "../../../test-vectors/revocation-lists.json" with { type: "json" };
+import signed from "../../../test-vectors/signed-files.json" with { type: "json" };
+import { keygen } from "../src/keygen/keygen.ts";
+import { temporaryFolder } from "./support.ts";
+
+// test/verify/keygen-lists.test.ts compares many more command lines with ssh-keygen.
+
+let folder: string;
+let printed: string;
+let said: string;
+const path = (name: string): string => join(folder, name);
+const write = (name: string, content: string | Uint8Array): Promise<void> =>
+  writeFile(path(name), content, { mode: 0o600 });
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  printed = said = "";
+  vi.stubEnv("SSH_AUTH_SOCK", "");
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    printed += text;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    said += text;
+    return true;
+  });
+});
+
+/** Runs a command line with this input. Words that begin with `@` are files in the folder. */
+async function run(line: string, input = ""): Promise<number> {
+  const stdin = Readable.from([Buffer.from(input)]) as unknown as typeof process.stdin;
+  vi.spyOn(process, "stdin", "get").mockReturnValue(stdin);
+  printed = said = "";
+  return keygen(line.split(" ").map((word) => (word.startsWith("@") ? path(word.slice(1)) : word)));
+}
+
+describe("-Y", () => {
+  const { file, signatures } = signed.made;
+  const { privateKey, signature } = signatures.find(({ key, hash }) => key === "ed25519" && hash === "sha512")!;
+
+  beforeEach(async () => {
+    await write("key", privateKey);
+    await write("data", file);
+    await write("sig", signature);
+    expect(await run("-Y check-novalidate -n file -s @sig -Oprint-pubkey -q", file)).toBe(0);
+    await write("signers", `alice,bob namespaces="file" ${printed}`);
+  });
+
+  test("signs and verifies as ssh-keygen does", async () => {
+    expect(await run("-Y sign -n file -f @key @data")).toBe(0);
+    expect(said).toBe(`Signing file ${path("data")}\nWrite signature to ${path("data")}.sig\n`);
+    expect(await readFile(path("data.sig"), "utf8")).toBe(signature);
+    expect(await run("-Y sign -q -n file -f @key", file)).toBe(0);
+    expect([printed, said]).toEqual([signature, ""]);
+    expect(await run("-Y verify -n file -f @signers -I bob -s @sig", file)).toBe(0);
+    expect(printed).toMatch(/^Good "file" signature for bob with ED25519 key SHA256:\S+\n$/);
+    expect(await run("-Y find-principals -f @signers -s @sig")).toBe(0);
+    expect(printed).toBe("alice\nbob\n");
+    expect(await run("-Y match-principals -f @signers -I bob")).toBe(0);
+    expect(printed).toBe("alice,bob\n");
+  });
+
+  test("refuses with the status of ssh-keygen", async () => {
+    for (const line of [
+      "-Y verify -n file -f @signers -I eve -s @sig",
+      "-Y verify -n git -f @signers -I bob -s @sig",
+      "-Y verify -n file -f @signers -I bob -s @sig -r @signers",
+      "-Y verify -n file -f @missing -I bob -s @sig",
+    ]) {
+      expect(await run(line, file)).toBe(255);
+      expect(printed).toBe("Could not verify signature.\n");
+    }
+    expect(await run("-Y verify -q -n file -f @signers -I bob -s @sig", "other")).toBe(255);
+    expect(printed).toBe("");
+    expect(await run("-Y match-principals -f @signers -I eve")).toBe(210);
+    expect(said).toBe("No principal matched.\n");
+    expect(await run("-Y verify -n file -f @signers -I bob")).toBe(1);
+    expect(await run("-Y dance")).toBe(1);
+  });
+});
+
+describe("-k and -Q", () => {
+  const [key] = lists.keys as [(typeof lists.keys)[0]];
+
+  test("write a list, add to it and show it", async () => {
+    await write("key.pub", `ssh-ed25519 ${key.blob} me\n`);
+    await write("spec", "serial: 5-7\nserial: 9 # nine\nid: an id\n");
+    expect(await run("-kf @list -z 3 @key.pub")).toBe(0);
+    expect(printed).toBe(`Revoking from ${path("key.pub")}\n`);
+    expect(await run("-qkuf @list -s none -C text @spec")).toBe(0);
+    expect(printed).toBe("");
+    expect(await run("-Qlf @list @key.pub")).toBe(1);
+    expect(printed.replace(/at .*/, "at").replace(/SHA256:\S+/, "SHA256:")).toBe(
+      `# KRL version 3\n# Generated at\n# Comment: text\n\nhash: SHA256: # ssh-ed25519\n\n# Wildcard CA\nserial: 5-7\nserial: 9\nid: an id\n${path("key.pub")} (me): REVOKED\n`,
+    );
+  });
+
+  test("refuse lists and specifications that they do not understand", async () => {
+    await write("list", base64Decode(lists.lists[1]!.bytes)!.subarray(0, 60));
+    expect(await run("-Qf @list")).toBe(255);
+    expect(said).toContain("Invalid KRL file");
+    for (const line of ["serial: 1", "id: x", "serial: x", "hash: MD5:x", "hash: SHA256:x", "key: x", "words"]) {
+      await write("spec", line);
+      expect([line, await run("-kf @new @spec")]).toEqual([line, 255]);
+      expect(printed).toBe("");
+    }
+    for (const line of ["serial: 0", "serial: 9-5", "serial: 5-5", "serial: 99999999999999999999"]) {
+      await write("spec", line);
+      expect([line, await run("-kf @new -s none @spec")]).toEqual([line, 255]);
+    }
+  });
+});
