@@ -434,7 +434,7 @@ const TOKENS = rulesIn(
   ["%n is the word typed", "    n: facts.typed,", "    n: host,"],
   ["%p is the port", "    p: port,\n", ""],
   ["%u is the local user", "    u: facts.user,", '    u: facts.remoteUser ?? "",'],
-  ["%r is the remote user", "r: remoteUser, C:", "r: facts.user, C:"],
+  ["%r is the remote user", "r: remoteUser,", "r: facts.user,"],
   ["%C has the machine in it", "utf8Encode(hostname + host", "utf8Encode(host"],
   ["%C has the host in it", "hostname + host + port", "hostname + port"],
   ["%C has the port in it", "host + port + remoteUser", "host + remoteUser"],

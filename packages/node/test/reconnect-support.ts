@@ -45,9 +45,12 @@ export class Cable {
     const { length } = this.#proxy.sockets;
     this.cut();
     this.isCut = false;
-    await vi.waitFor(() => {
-      if (this.#proxy.sockets.length === length) throw new Error("the client does not connect again");
-    });
+    await vi.waitFor(
+      () => {
+        if (this.#proxy.sockets.length === length) throw new Error("the client does not connect again");
+      },
+      { timeout: 20_000 },
+    );
   }
 
   #carry(socket: Socket): void {

@@ -44,6 +44,7 @@ it("continues short writes in the thread pool", async () => {
   const path = join(await temporaryFolder(), "f");
   const file = await nodeFiles.create(path, undefined);
   await setImmediate();
+  pooled.calls = 0;
   // The turn has no time left.
   vi.spyOn(performance, "now").mockReturnValueOnce(0).mockReturnValueOnce(0).mockReturnValue(1e6);
   await file.write([BYTES.subarray(0, 50), BYTES.subarray(50)], 0);

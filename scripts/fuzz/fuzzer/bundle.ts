@@ -27,6 +27,7 @@ export async function bundle(targets: string, counts: (path: string) => boolean 
   const file = join(folder, "targets.mjs");
   const instrumenter = new Instrumenter();
   await esbuild.build({
+    logOverride: { "ignored-bare-import": "silent" },
     stdin: {
       contents: `import { serve } from ${JSON.stringify(join(FOLDER, "worker.ts"))};
 import { targets } from ${JSON.stringify(targets)};

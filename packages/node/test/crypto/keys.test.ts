@@ -33,7 +33,9 @@ import * as algorithms from "../../src/crypto/verify.ts";
 beforeAll(() => loadPortable("keys"));
 
 const random = hashChainRandom("node");
-const pairs = Object.values(algorithms).map((node) => ({
+// Those of security keys are made of these by code that both share.
+const plain = Object.values(algorithms).filter(({ keyFormat }) => !keyFormat.startsWith("sk-"));
+const pairs = plain.map((node) => ({
   name: node.name,
   node,
   noble: defaultSignatureAlgorithms.find(({ name }) => name === node.name)!,
@@ -63,8 +65,8 @@ function freshKey(algorithm: string): PrivateKey {
 }
 
 test("every algorithm has a noble twin", () => {
-  expect(pairs.map(({ noble }) => noble)).toEqual(expect.arrayContaining([...defaultSignatureAlgorithms]));
-  expect(pairs).toHaveLength(defaultSignatureAlgorithms.length);
+  const names = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name).toSorted();
+  expect(names(Object.values(algorithms))).toEqual(names(defaultSignatureAlgorithms));
 });
 
 describe("a private key", () => {
