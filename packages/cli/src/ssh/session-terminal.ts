@@ -48,22 +48,26 @@ export class SessionTerminal {
   }
 
   /**
-   * Asks when there is a session that may be interrupted, one question after another. Resolves with `undefined` if nothing can ask, the user
-   * cancels it, or the session ends.
+   * Asks when there is a session that may be interrupted, one question after another. Resolves with `undefined` if nothing can ask, the
+   * user cancels it, or the session ends.
    */
   async ask<T>(work: (asker: Asker) => Promise<T>): Promise<T | undefined> {
     await this.#mayAsk;
-    return this.askNow(work);
+    return this.#afterOthers(work, true);
   }
 
-  /** Asks like {@link ask}, because the user wants it. */
+  /** Asks because the user wants it. Output of the session goes on, so that the session may end meanwhile. */
   askNow<T>(work: (asker: Asker) => Promise<T>): Promise<T | undefined> {
-    const answer = this.#last.then(() => this.#ask(work));
+    return this.#afterOthers(work, false);
+  }
+
+  #afterOthers<T>(work: (asker: Asker) => Promise<T>, holdsOutput: boolean): Promise<T | undefined> {
+    const answer = this.#last.then(() => this.#ask(work, holdsOutput));
     this.#last = answer.catch(() => {});
     return answer;
   }
 
-  async #ask<T>(work: (asker: Asker) => Promise<T>): Promise<T | undefined> {
+  async #ask<T>(work: (asker: Asker) => Promise<T>, holdsOutput: boolean): Promise<T | undefined> {
     const session = this.#session;
     if (session === undefined) return undefined;
     const { terminal, input } = session;
@@ -72,7 +76,7 @@ export class SessionTerminal {
     terminal.restore();
     const asker = this.#open();
     this.#asker = asker;
-    if (asker !== undefined) stdout.cork();
+    if (asker !== undefined && holdsOutput) stdout.cork();
     try {
       return asker && (await work(asker));
     } catch (error) {

@@ -64,8 +64,9 @@ function freshKey(algorithm: string): PrivateKey {
   }
 }
 
+const names = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name).toSorted();
+
 test("every algorithm has a noble twin", () => {
-  const names = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name).toSorted();
   expect(names(Object.values(algorithms))).toEqual(names(defaultSignatureAlgorithms));
 });
 

@@ -346,24 +346,28 @@ test("encrypted private keys · client", () => {
   }
 });
 
+function openPpk(text: string, passphrase = PASSPHRASE): UnlockedKey {
+  const file = openPrivateKey(text);
+  return file.encrypted ? finish(file.decrypt(passphrase)) : file;
+}
+
+function ppkNamed(name: string): string {
+  return ppkVectors.find((one) => one.name === name)!.text;
+}
+
 test("PPK files · client", () => {
-  const open = (text: string, passphrase = PASSPHRASE): UnlockedKey => {
-    const file = openPrivateKey(text);
-    return file.encrypted ? finish(file.decrypt(passphrase)) : file;
-  };
-  const named = (name: string): string => ppkVectors.find((one) => one.name === name)!.text;
   for (const name of ["ed25519-2-plain", "ed25519-2-encrypted", "ed25519-3-plain", "ed25519-3-encrypted"]) {
-    const text = named(name);
-    expect(open(text).comment).toBe("ed25519@nacre ü");
+    const text = ppkNamed(name);
+    expect(openPpk(text).comment).toBe("ed25519@nacre ü");
     // A change of what the MAC covers is not taken for a wrong passphrase, and the other way round.
-    refuses("key-malformed", () => open(text.replace("Comment: ed", "Comment: Ed")));
+    refuses("key-malformed", () => openPpk(text.replace("Comment: ed", "Comment: Ed")));
     refuses("key-malformed", () =>
-      open(text.replace(/(MAC: )(.)/, (_, head, one) => head + (one === "0" ? "1" : "0"))),
+      openPpk(text.replace(/(MAC: )(.)/, (_, head, one) => head + (one === "0" ? "1" : "0"))),
     );
-    if (name.endsWith("encrypted")) refuses("passphrase-wrong", () => open(text, `${PASSPHRASE}x`));
+    if (name.endsWith("encrypted")) refuses("passphrase-wrong", () => openPpk(text, `${PASSPHRASE}x`));
   }
   // 4 GiB of memory, and passes for years, are refused before any work.
-  const costly = named("ed25519-3-encrypted");
+  const costly = ppkNamed("ed25519-3-encrypted");
   for (const [from, to] of [
     ["Memory: 1024", "Memory: 4194304"],
     ["Passes: 2", "Passes: 4294967295"],
