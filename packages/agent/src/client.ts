@@ -1,10 +1,10 @@
 import { Reader, SshError } from "@nacre/wire";
-import { MAX_MESSAGE_LENGTH, plainName, QUERY, SESSION_BIND, SIGN_FLAGS } from "./constants.ts";
+import { MAX_MESSAGE_LENGTH, QUERY, SESSION_BIND, SIGN_FLAGS } from "./constants.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { type AgentAnswer, type AgentIdentity, decodeAnswer } from "./messages/answers.ts";
 import type { KeyConstraints } from "./messages/constraints.ts";
 import { queryAnswer, type SessionBind, sessionBind } from "./messages/extensions.ts";
-import type { AddedKey } from "./messages/keys.ts";
+import { type AddedKey, plainName } from "./messages/keys.ts";
 import { type AgentRequest, encodeRequest } from "./messages/requests.ts";
 import { Output } from "./output.ts";
 

@@ -46,11 +46,3 @@ export const SESSION_BIND = "session-bind@openssh.com";
 
 /** Extension that lists the others (RFC 9987 §3.8.1). */
 export const QUERY = "query";
-
-/** Ending of a certificate's key format (OpenSSH PROTOCOL.certkeys). */
-const CERTIFICATE = "-cert-v01@openssh.com";
-
-/** Returns the name of a key format or algorithm without the ending of certificates. */
-export function plainName(name: string): string {
-  return name.endsWith(CERTIFICATE) ? name.slice(0, -CERTIFICATE.length) : name;
-}

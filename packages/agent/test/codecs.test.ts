@@ -38,15 +38,24 @@ function certificateOf(values: VectorFields): Uint8Array {
   return writer.string("the rest").finish();
 }
 
-const securityKey = fc.record({ isEcdsa: fc.boolean(), point: bytes, flags: fc.nat({ max: 255 }), keyHandle: bytes });
+const securityKey = fc.record({
+  isEcdsa: fc.boolean(),
+  isCertified: fc.boolean(),
+  point: bytes,
+  flags: fc.nat({ max: 255 }),
+  keyHandle: bytes,
+});
 
 const addedKey: fc.Arbitrary<AddedKey> = fc.oneof(
   fields.map((one) => ({ type: "plain", fields: one }) as const),
   fields.map((one) => ({ type: "certificate", certificate: certificateOf(one), fields: one }) as const),
-  securityKey.map(({ isEcdsa, point, flags, keyHandle }) => {
-    const writer = new Writer().string(isEcdsa ? "sk-ecdsa-sha2-nistp256@openssh.com" : "sk-ssh-ed25519@openssh.com");
-    if (isEcdsa) writer.string("nistp256");
-    return { type: "security-key", publicKey: writer.string(point).string("ssh:").finish(), flags, keyHandle } as const;
+  securityKey.map(({ isEcdsa, isCertified, point, flags, keyHandle }) => {
+    const format = isEcdsa ? "sk-ecdsa-sha2-nistp256" : "sk-ssh-ed25519";
+    const own = isEcdsa ? new Writer().string("nistp256") : new Writer();
+    const values = own.string(point).string("ssh:").finish();
+    const publicKey = new Writer().string(`${format}@openssh.com`).raw(values).finish();
+    const certificate = new Writer().string(`${format}-cert-v01@openssh.com`).string("nonce").raw(values).finish();
+    return { type: "security-key", publicKey, ...(isCertified && { certificate }), flags, keyHandle } as const;
   }),
 );
 

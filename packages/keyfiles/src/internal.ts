@@ -15,6 +15,6 @@ export {
   parseKnownHostsWith,
 } from "./known-hosts.ts";
 export { type KnownHostsLine, linesOf, readKnownHostsLine } from "./known-hosts-lines.ts";
-export { openPlainPrivateKey } from "./plain-private-key.ts";
+export { openPlainPrivateKey, publicKeyInside } from "./plain-private-key.ts";
 export type { EncryptedKeyFile, PrivateKeyFile, UnlockedKey } from "./private-key-file.ts";
 export { parsePublicKeyFile } from "./public-key-line.ts";

@@ -35,18 +35,7 @@ export interface OpensshContainer {
  * `parsePublicKey`.
  */
 export function readOpensshContainer(body: Uint8Array): OpensshContainer {
-  if (!equalBytes(body.subarray(0, MAGIC.length), MAGIC))
-    throw new SshError("file-malformed", `${WHAT}: magic string is missing at the start`);
-  const reader = new Reader(body, WHAT, { ...CODE, offset: MAGIC.length });
-  const cipherName = reader.name("ciphername");
-  const kdfName = reader.name("kdfname");
-  const kdfOptions = reader.string("kdfoptions");
-  const keys = reader.uint32("number of keys");
-  if (keys !== 1) reader.fail("number of keys", `is ${keys}, expected 1`);
-  const blob = reader.string("public key");
-  const privateKeys = reader.string("encrypted, padded list of private keys");
-  const tag = reader.rest();
-
+  const { reader, cipherName, kdfName, kdfOptions, blob, privateKeys, tag } = readFields(body);
   const format = new Reader(blob, `${WHAT} public key`, CODE).name("format");
   const secret = defaultKeyFormats.find(({ name }) => name === format)?.secret;
   if (secret === undefined) throw unsupportedKey(format);
@@ -65,6 +54,39 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
     tag,
     fail: (field, problem) => reader.fail(field, problem),
   };
+}
+
+/**
+ * Returns the public key in the body of "OPENSSH PRIVATE KEY", which is not encrypted. Also of a key whose private part is on a security key.
+ * Throws `file-malformed`, and the errors of `parsePublicKey`.
+ */
+export function publicKeyOfContainer(body: Uint8Array): PublicKey {
+  return parsePublicKey(readFields(body).blob);
+}
+
+interface ContainerFields {
+  readonly reader: Reader;
+  readonly cipherName: string;
+  readonly kdfName: string;
+  readonly kdfOptions: Uint8Array;
+  readonly blob: Uint8Array;
+  readonly privateKeys: Uint8Array;
+  readonly tag: Uint8Array;
+}
+
+function readFields(body: Uint8Array): ContainerFields {
+  if (!equalBytes(body.subarray(0, MAGIC.length), MAGIC))
+    throw new SshError("file-malformed", `${WHAT}: magic string is missing at the start`);
+  const reader = new Reader(body, WHAT, { ...CODE, offset: MAGIC.length });
+  const cipherName = reader.name("ciphername");
+  const kdfName = reader.name("kdfname");
+  const kdfOptions = reader.string("kdfoptions");
+  const keys = reader.uint32("number of keys");
+  if (keys !== 1) reader.fail("number of keys", `is ${keys}, expected 1`);
+  const blob = reader.string("public key");
+  const privateKeys = reader.string("encrypted, padded list of private keys");
+  const tag = reader.rest();
+  return { reader, cipherName, kdfName, kdfOptions, blob, privateKeys, tag };
 }
 
 /** Parses the decrypted private section, which contains exactly one key. */

@@ -1,8 +1,8 @@
-import type { PrivateKey } from "@nacre/keys/internal";
+import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
 import { completeLimits, type Overrides, SshError, utf8Decode } from "@nacre/wire";
 import { readPkcs1, readPkcs8, readSec1 } from "./key-der.ts";
 import { KEY_FILE_LIMITS, type KeyFileLimits } from "./limits.ts";
-import { readOpensshContainer, readPrivateSection } from "./openssh-container.ts";
+import { publicKeyOfContainer, readOpensshContainer, readPrivateSection } from "./openssh-container.ts";
 import { type PemBlock, parsePem } from "./pem.ts";
 import type { MakeKey, PlainKeyFile, PrivateKeyFormat } from "./private-key-file.ts";
 import { unsupportedKey } from "./unsupported.ts";
@@ -18,6 +18,20 @@ export function openPlainPrivateKey(
 ): PlainKeyFile | undefined {
   const string = keyFileText(text, completeLimits(KEY_FILE_LIMITS, limits));
   return isPpk(string) ? undefined : openPlainBlock(findPrivateKey(string), makeKey);
+}
+
+/**
+ * Returns the public key that OpenSSH's private key files have outside of their encrypted part, also for keys whose private part is on a
+ * security key; `undefined` for other formats. Throws as `openPrivateKey`.
+ */
+export function publicKeyInside(
+  text: string | Uint8Array,
+  limits?: Overrides<KeyFileLimits>,
+): PublicKey | undefined {
+  const string = keyFileText(text, completeLimits(KEY_FILE_LIMITS, limits));
+  if (isPpk(string)) return undefined;
+  const { label, body } = findPrivateKey(string);
+  return label === "OPENSSH PRIVATE KEY" ? publicKeyOfContainer(body) : undefined;
 }
 
 /** Returns whether a text begins like PuTTY's private key file. */

@@ -139,7 +139,21 @@ export function readCertificate(
 
 /** Returns the certificate as a public key: what a client presents in the place of the plain one. */
 export function certificateKey({ blob, format, publicKey }: Certificate): PublicKey {
-  return { format, blob, bits: publicKey.bits, algorithms: publicKey.algorithms.map(certifiedNames) };
+  return {
+    format,
+    blob,
+    bits: publicKey.bits,
+    algorithms: publicKey.algorithms.map(certifiedNames),
+    certifies: publicKey,
+  };
+}
+
+/** Returns the algorithm that the certified key signs with for one of its certificate. Throws `key-unsupported` for another. */
+export function plainAlgorithm({ format, publicKey }: Certificate, algorithm: string): string {
+  const found = publicKey.algorithms.find(({ name }) => certifiedName(name) === algorithm);
+  if (found === undefined)
+    throw new SshError("key-unsupported", `key of format ${format} cannot sign with ${algorithm}`);
+  return found.name;
 }
 
 /** Returns a private key that presents the certificate. Throws `key-malformed` unless the certificate is that of the key. */
@@ -147,17 +161,10 @@ export function certifiedPrivateKey(privateKey: PrivateKey, certificate: Certifi
   // rule: certificate-own-key
   if (!equalBytes(privateKey.publicKey.blob, certificate.publicKey.blob))
     throw new SshError("key-malformed", "the certificate is not that of the private key");
-  const publicKey = certificateKey(certificate);
   return {
-    publicKey,
+    publicKey: certificateKey(certificate),
     fields: privateKey.fields,
-    sign(algorithm, data, random) {
-      // Each name has its plain one in the same place.
-      const index = publicKey.algorithms.findIndex(({ name }) => name === algorithm);
-      if (index < 0)
-        throw new SshError("key-unsupported", `key of format ${publicKey.format} cannot sign with ${algorithm}`);
-      return privateKey.sign(privateKey.publicKey.algorithms[index]!.name, data, random);
-    },
+    sign: (algorithm, data, random) => privateKey.sign(plainAlgorithm(certificate, algorithm), data, random),
   };
 }
 

@@ -9,6 +9,7 @@ export {
   certifiedPrivateKey,
   FOREVER,
   isCertified,
+  plainAlgorithm,
   readCertificate,
 } from "./certificate.ts";
 export { type CertificateProblem, type CertificateUse, certificateProblem } from "./certificate-check.ts";

@@ -48,6 +48,8 @@ export interface PublicKey {
   readonly bits: number;
   /** Algorithms that the key can sign with, preferred first. Never one with SHA-1. */
   readonly algorithms: readonly SignatureNames[];
+  /** The key that it certifies, if it is a certificate that `certificateKey` returned. */
+  readonly certifies?: PublicKey;
 }
 
 /** Private key in memory. Signs synchronously. */

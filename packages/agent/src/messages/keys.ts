@@ -1,6 +1,12 @@
-import { defaultKeyFormats, findKeyFormat, type PrivateKeyFields, type SecretForm } from "@nacre/keys/internal";
-import { Reader, SshError, Writer } from "@nacre/wire";
-import { plainName } from "../constants.ts";
+import {
+  certifiedName,
+  defaultKeyFormats,
+  findKeyFormat,
+  type KeyFormat,
+  type PrivateKeyFields,
+  type SecretForm,
+} from "@nacre/keys/internal";
+import { equalBytes, Reader, Writer } from "@nacre/wire";
 
 /** Key in a request that adds it to an agent (RFC 9987 §3.2). Secret: never log it. */
 export type AddedKey =
@@ -12,11 +18,13 @@ export type AddedKey =
       readonly certificate: Uint8Array;
       readonly fields: PrivateKeyFields;
     }
-  /** A key on a FIDO token (OpenSSH PROTOCOL.u2f). Not for certificates of such keys. */
+  /** A key on a FIDO token (OpenSSH PROTOCOL.u2f). */
   | {
       readonly type: "security-key";
       /** Public key blob. */
       readonly publicKey: Uint8Array;
+      /** Certificate blob of the key, if it is added with one. */
+      readonly certificate?: Uint8Array;
       readonly flags: number;
       readonly keyHandle: Uint8Array;
     };
@@ -31,9 +39,32 @@ export function writeAddedKey(writer: Writer, key: AddedKey): void {
       writer.string(new Reader(key.certificate, "certificate", { code: "usage" }).name("format"));
       writer.string(key.certificate);
       return secretForm(key.fields.format).write(writer, key.fields, true);
-    case "security-key":
-      writer.raw(key.publicKey).byte(key.flags).string(key.keyHandle).string("");
+    case "security-key": {
+      const { publicKey, certificate, flags, keyHandle } = key;
+      if (certificate === undefined) {
+        writer.raw(publicKey);
+      } else {
+        const reader = new Reader(publicKey, "public key", { code: "usage" });
+        const format = findKeyFormat(defaultKeyFormats, reader.name("format"));
+        writer.string(certifiedName(format.name)).string(certificate);
+        const kept = keptFields(format);
+        for (const at of format.publicFields.keys()) {
+          const field = reader.string("public key");
+          if (kept.has(at)) writer.string(field);
+        }
+      }
+      writer.byte(flags).string(keyHandle).string("");
+    }
   }
+}
+
+/**
+ * Returns which public fields of a security key stand behind its certificate: the application, and Ed25519's key, which OpenSSH repeats as for
+ * plain keys. ECDSA's are in the certificate only.
+ */
+function keptFields({ name, publicFields }: KeyFormat): ReadonlySet<number> {
+  const last = publicFields.length - 1;
+  return new Set(name === "sk-ssh-ed25519@openssh.com" ? [0, last] : [last]);
 }
 
 /**
@@ -41,28 +72,47 @@ export function writeAddedKey(writer: Writer, key: AddedKey): void {
  * whether public and private values match, except for Ed25519.
  */
 export function readAddedKey(reader: Reader): AddedKey {
-  const format = reader.name("key format");
-  const plain = plainName(format);
-  const { secret, publicFields } = findKeyFormat(defaultKeyFormats, plain);
-  if (format === plain) {
-    if (secret === undefined) return readSecurityKey(reader, format, publicFields.length);
-    return { type: "plain", fields: secret.read(reader) };
-  }
-  if (secret === undefined) throw new SshError("key-unsupported", `unsupported key format ${format}`);
+  const name = reader.name("key format");
+  const plain = defaultKeyFormats.find((one) => certifiedName(one.name) === name);
+  const format = plain ?? findKeyFormat(defaultKeyFormats, name);
+  if (plain === undefined)
+    return format.secret === undefined
+      ? readSecurityKey(reader, format, undefined)
+      : { type: "plain", fields: format.secret.read(reader) };
   const certificate = reader.string("certificate");
   const inside = new Reader(certificate, "certificate");
-  if (inside.name("format") !== format) inside.fail("format", "is not that of the key");
+  if (inside.name("format") !== name) inside.fail("format", "is not that of the key");
   inside.string("nonce");
-  return { type: "certificate", certificate, fields: secret.read(reader, inside) };
+  return format.secret === undefined
+    ? readSecurityKey(reader, format, { certificate, inside })
+    : { type: "certificate", certificate, fields: format.secret.read(reader, inside) };
 }
 
-function readSecurityKey(reader: Reader, format: string, parts: number): AddedKey {
-  const publicKey = new Writer().string(format);
-  for (let i = 1; i <= parts; i++) publicKey.string(reader.string(`public key part ${i}`));
+function readSecurityKey(
+  reader: Reader,
+  format: KeyFormat,
+  certified: { readonly certificate: Uint8Array; readonly inside: Reader } | undefined,
+): AddedKey {
+  const publicKey = new Writer().string(format.name);
+  const kept = certified && keptFields(format);
+  for (const at of format.publicFields.keys()) {
+    const known = certified?.inside.string(`public key part ${at + 1}`);
+    const repeated = kept === undefined || kept.has(at) ? reader.string(`public key part ${at + 1}`) : undefined;
+    if (known !== undefined && repeated !== undefined && !equalBytes(known, repeated))
+      reader.fail(`public key part ${at + 1}`, "is not that of the certificate");
+    publicKey.string((known ?? repeated)!);
+  }
   const flags = reader.byte("flags");
   const keyHandle = reader.string("key handle");
   if (reader.string("reserved").length > 0) reader.fail("reserved", "is not empty");
-  return { type: "security-key", publicKey: publicKey.finish(), flags, keyHandle };
+  const { certificate } = certified ?? {};
+  return { type: "security-key", publicKey: publicKey.finish(), ...(certificate && { certificate }), flags, keyHandle };
+}
+
+/** Returns the name of a plain key format or algorithm for that of its certificate; any other name unchanged. */
+export function plainName(name: string): string {
+  const names = defaultKeyFormats.flatMap((format) => [format.name, ...format.algorithms.map((one) => one.name)]);
+  return names.find((one) => certifiedName(one) === name) ?? name;
 }
 
 function secretForm(format: string): SecretForm<PrivateKeyFields> {

@@ -66,8 +66,8 @@ function describeRequest(methodData: Uint8Array, methodName: string): string {
 }
 
 /**
- * Public key authentication (RFC 4252 §7). A single key in memory signs at once. Others are queried first, which saves the user or agent
- * from making a useless signature. They then sign host-bound if the server supports it, which agents require to log in from a host that
+ * Public key authentication (RFC 4252 §7). A single key in memory signs at once, and so do its certificates. Others are queried first, which
+ * saves the user or agent from making a useless signature. They then sign host-bound if the server supports it, which agents require to log in from a host that
  * they are forwarded to. Queries are never host-bound, as in OpenSSH.
  */
 export const clientPublickey: ClientMethod = {
@@ -98,7 +98,9 @@ export const clientPublickey: ClientMethod = {
             const algorithm = supported(key).find((one) => !key.tried.has(one.name));
             if (algorithm === undefined) continue;
             key.tried.add(algorithm.name);
-            const isSingle = keys.filter((one) => supported(one).length > 0).length === 1;
+            const isSingle = keys.every(
+              (one) => supported(one).length === 0 || equalBytes(plainBlob(one.identity), plainBlob(key.identity)),
+            );
             // Never host-bound: it may leave before the server's extensions arrive.
             if (isSingle && key.identity.privateKey !== undefined) sign(login, { key, algorithm, hostKey: undefined });
             else query(login, { key, algorithm });
@@ -220,9 +222,14 @@ function answered(login: ClientLogin, { key, algorithm }: KeyChoice, accepted: b
   return `publickey (${describeKey(key.identity, login.options)}, ${algorithm.name})`;
 }
 
-/** Returns the key's fingerprint, or its format if no `fingerprint` function was given. */
-function describeKey({ publicKey }: Identity, { fingerprint }: ClientLoginOptions): string {
-  return fingerprint?.(publicKey.blob) ?? publicKey.format;
+/** Returns the fingerprint of the key, or of that in a certificate; the format if no `fingerprint` function was given. */
+function describeKey(identity: Identity, { fingerprint }: ClientLoginOptions): string {
+  return fingerprint?.(plainBlob(identity)) ?? identity.publicKey.format;
+}
+
+/** Returns the blob of the key without its certificate. */
+function plainBlob({ publicKey }: Identity): Uint8Array {
+  return (publicKey.certifies ?? publicKey).blob;
 }
 
 /** Returns the algorithm name inside a signature blob (RFC 4253 §6.6), or `undefined` if it is malformed. */

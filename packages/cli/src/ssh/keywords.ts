@@ -45,7 +45,7 @@ export const KEYWORDS: Effects = {
   canonicalizeMaxDots: acts,
   canonicalizePermittedCNAMEs: acts,
   caSignatureAlgorithms: nothing(NO_CERTIFICATES),
-  certificateFile: nothing(NO_CERTIFICATES),
+  certificateFile: acts,
   channelTimeout: acts,
   checkHostIP: acts,
   ciphers: acts,

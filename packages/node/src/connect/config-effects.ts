@@ -44,12 +44,6 @@ const EFFECTS: Effects = {
     applies: isSet,
     reason: "use an agent that holds the key",
   },
-  certificateFile: {
-    keyword: "CertificateFile",
-    outcome: "warn",
-    applies: (paths) => paths.some((path) => path.toLowerCase() !== "none"),
-    reason: "certificates are not supported",
-  },
   addKeysToAgent: {
     keyword: "AddKeysToAgent",
     outcome: "warn",

@@ -47,6 +47,11 @@ export const ROWS: { readonly [K in keyof ConfigValues]?: Row<Exclude<ConfigValu
     mode === "accept-new" ? { hostKey: mode } : mode === "no" ? { hostKey: "restrict-changed" } : {},
 
   identityFile: identities,
+  certificateFile: (paths, about) => ({
+    certificateFiles: paths
+      .filter((path) => path.toLowerCase() !== "none")
+      .map((path) => expanded("CertificateFile", expandHome(path, about.home), about)),
+  }),
   identitiesOnly: identities,
   identityAgent: identities,
   addKeysToAgent: addedKeys,

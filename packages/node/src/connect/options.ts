@@ -29,14 +29,11 @@ import {
 import { nodeAlgorithms } from "../crypto/algorithms.ts";
 import type { CryptoChoice } from "../crypto/private-key.ts";
 import { accountName } from "../keys/account.ts";
+import { type AddedKeyOptions, checkAddedKeys } from "../keys/added-keys.ts";
 import { isFileText } from "../keys/files.ts";
 import { type ForwardAgentOptions, forwardAgent } from "../keys/forward-agent.ts";
-import {
-  type AddedKeyOptions,
-  checkAddedKeys,
-  type IdentitySources,
-  type PassphraseSource,
-} from "../keys/identities.ts";
+import type { IdentitySources } from "../keys/identities.ts";
+import type { PassphraseSource } from "../keys/identity-file.ts";
 import { checkKnownHosts, checkPaths, type KnownHostsOptions } from "../keys/known-hosts-options.ts";
 import type { HostKeyUpdate } from "../keys/known-hosts-update.ts";
 import { checkConnectionAttempts, checkConnectTimeout, checkHost, checkLocalAddress, checkPort } from "../net/dial.ts";
@@ -84,8 +81,11 @@ export interface ConnectOptions
   readonly user?: string | undefined;
   /**
    * Login keys in the order in which to try them; default the agent's keys, and `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa`, if they
-   * exist. If the agent also holds a file's key, the agent signs, so no passphrase is needed; such keys come first. A path may also name
+   * exist, and `id_ed25519_sk` and `id_ecdsa_sk` with an agent. If the agent also holds a file's key, the agent signs, so no passphrase is needed; such keys come first. A path may also name
    * the public key file of an agent's key. An entry may be a promise, also of several keys: `[agentIdentities(path)]`.
+   *
+   * A certificate `id_x-cert.pub` beside `id_x` is tried before the key. A path may name one, whose private key is beside it, in the agent or
+   * among the others; an entry `{ certificate, key }` has both.
    */
   readonly identities?: IdentitySources | undefined;
   /**
@@ -93,6 +93,11 @@ export interface ConnectOptions
    * out, and one that cannot be used is left out with a warning.
    */
   readonly identityFiles?: readonly string[] | undefined;
+  /**
+   * Files of certificates to try first, in place of those beside the key files (ssh_config(5), CertificateFile). Their private keys are beside
+   * them, in the agent or among the other keys. A missing file is left out, and one that cannot be used is left out with a warning.
+   */
+  readonly certificateFiles?: readonly string[] | undefined;
   /** Whether to leave out the agent's keys that are not those of a file (ssh_config(5), IdentitiesOnly); default false. */
   readonly identitiesOnly?: boolean | undefined;
   /**
@@ -207,7 +212,8 @@ export const CONNECT_OPTIONS: ScopedRows<ConnectOptions> = {
   jumpOptions: { type: "function", scope: "host" },
   user: { check: (user = accountName()) => checkUser(user), scope: "host" },
   identities: { type: "array", scope: "host" },
-  identityFiles: { type: "array", check: checkIdentityFiles, scope: "host" },
+  identityFiles: { type: "array", check: (files) => checkFiles("identityFiles", files), scope: "host" },
+  certificateFiles: { type: "array", check: (files) => checkFiles("certificateFiles", files), scope: "host" },
   identitiesOnly: { type: "boolean", scope: "host" },
   identityAlgorithms: { type: "array", check: checkIdentityAlgorithms, scope: "host" },
   agent: { type: "boolean or string", scope: "machine" },
@@ -241,9 +247,9 @@ function checkDuplex(duplex: NodeDuplex | Duplex | null | undefined): void {
   );
 }
 
-function checkIdentityFiles(files: readonly string[] = []): void {
+function checkFiles(name: string, files: readonly string[] = []): void {
   if (!files.every((file) => typeof file === "string" && !isFileText(file)))
-    throw new SshError("usage", "`identityFiles` must be an array of paths");
+    throw new SshError("usage", `\`${name}\` must be an array of paths`);
 }
 
 function checkIdentityAlgorithms(names: readonly string[] = []): void {

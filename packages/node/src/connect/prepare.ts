@@ -55,6 +55,7 @@ export async function prepare(options: HopOptions, signal: AbortSignal): Promise
     loadIdentities({
       identities: options.identities,
       files: options.identityFiles,
+      certificateFiles: options.certificateFiles,
       identitiesOnly: options.identitiesOnly,
       algorithms: options.identityAlgorithms,
       agent: options.agent,

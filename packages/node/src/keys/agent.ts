@@ -1,12 +1,13 @@
 import { connect, type Socket } from "node:net";
 import type { AgentIdentity } from "@nacre/agent";
-import { type PublicKey, parsePublicKey } from "@nacre/keys/internal";
+import { certificateKey, isCertified, type PublicKey, parsePublicKey } from "@nacre/keys/internal";
 import { escapeText, SshError } from "@nacre/wire";
 import type { Duplex, RemoteIdentity } from "nacre/extend";
 import { connectFirst } from "../net/connect-first.ts";
 import { withDeadline } from "../net/deadline.ts";
 import { socketDuplex } from "../net/socket-duplex.ts";
 import { AgentLink, type AgentWait, agentAborted, agentFailure } from "./agent-link.ts";
+import { ownCertificate } from "./certified-identity.ts";
 
 /** Options of {@link agentIdentities}. */
 export interface AgentOptions {
@@ -53,13 +54,19 @@ export async function agentIdentities(path: string, options: AgentOptions = {}):
   }));
 }
 
-/** Returns the keys of an agent that this library supports: no security keys, certificates and small RSA keys. */
+/**
+ * Returns the keys of an agent that can log in here, certificates and security keys among them. Keys of unknown formats, small RSA keys and
+ * certificates of hosts are left out.
+ */
 export function supportedKeys(
   identities: readonly AgentIdentity[],
 ): readonly { readonly publicKey: PublicKey; readonly comment: string }[] {
-  return identities.flatMap(({ publicKey, comment }) => {
+  return identities.flatMap(({ publicKey: blob, comment }) => {
     try {
-      return { publicKey: parsePublicKey(publicKey), comment };
+      const publicKey = parsePublicKey(blob);
+      if (!isCertified(publicKey.format)) return { publicKey, comment };
+      const certificate = ownCertificate(blob);
+      return certificate.type === "user" ? { publicKey: certificateKey(certificate), comment } : [];
     } catch {
       return [];
     }

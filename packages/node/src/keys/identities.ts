@@ -1,92 +1,42 @@
-import {
-  type EncryptedKeyFile,
-  type PrivateKeyFile,
-  parsePublicKeyFile,
-  type UnlockedKey,
-} from "@nacre/keyfiles/internal";
-import type { PrivateKey, PublicKey } from "@nacre/keys/internal";
-import {
-  checkLimit,
-  equalBytes,
-  escapeText,
-  MAX_UINT32,
-  SshError,
-  type SshErrorCode,
-  utf8DecodeLossy,
-} from "@nacre/wire";
-import {
-  abortedError,
-  checkKey,
-  checkOptions,
-  type FindIdentities,
-  type OptionRows,
-  onAbort,
-  type RemoteIdentity,
-  unlessAborted,
-} from "nacre/extend";
-import type { CryptoChoice } from "../crypto/private-key.ts";
+import type { Certificate, PrivateKey } from "@nacre/keys/internal";
+import { equalBytes, SshError } from "@nacre/wire";
+import { abortedError, checkKey, type FindIdentities, isBytes, onAbort, type RemoteIdentity, unlessAborted } from "nacre/extend";
+import { AddedKeys } from "./added-keys.ts";
 import { LIST_TIMEOUT, linkTo } from "./agent.ts";
 import type { AgentLink } from "./agent-link.ts";
 import { agentLogin } from "./agent-login.ts";
 import { defaultAgent } from "./agent-path.ts";
-import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
-import { assertPrivate, decryptKey, openKeyFile } from "./key-file.ts";
+import { certifiedIdentity, describeCertificate, isPresentable } from "./certified-identity.ts";
+import { expandHome, isFileText } from "./files.ts";
+import { type Candidate, type FileOptions, isSameKey, openDefaultFile, openNamedFile } from "./identity-file.ts";
+
+/** A certificate, and the key to log in with it. */
+export interface CertifiedIdentity {
+  /** Certificate, from `parseCertificate` of `@nacre/keys`. */
+  readonly certificate: Certificate;
+  /** Its private key: one in memory or elsewhere. */
+  readonly key: PrivateKey | RemoteIdentity;
+}
 
 /**
- * A login key: an object that signs synchronously or asynchronously, or the path of a file. A leading `~/` is the account's home folder.
+ * A login key: an object that signs synchronously or asynchronously, such a key with its certificate, or the path of a file: of a private
+ * key, or of a certificate beside it. A leading `~/` is the account's home folder.
  */
-export type IdentitySource = PrivateKey | RemoteIdentity | string;
+export type IdentitySource = PrivateKey | RemoteIdentity | CertifiedIdentity | string;
 
 /** Login keys, in order. A promise may stand for one or several, such as those of `agentIdentities`. */
 export type IdentitySources = readonly (IdentitySource | Promise<IdentitySource | readonly IdentitySource[]>)[];
 
-/** Passphrase of a key file, or a function that returns it; see the option `passphrase` of `connect`. */
-export type PassphraseSource =
-  | string
-  | ((file: string, attempt: number) => string | undefined | Promise<string | undefined>);
-
-/** How to add a key to the agent. */
-export interface AddedKeyOptions {
-  /** Seconds after which the agent forgets the key; default never. */
-  readonly lifetime?: number | undefined;
-  /** Whether the agent asks its user before each signature; default false. */
-  readonly confirm?: boolean | undefined;
-  /** Decides whether the key of a file is added; default every key that logged in. */
-  readonly permit?: ((file: string) => boolean | Promise<boolean>) | undefined;
-}
-
-const ADDED_KEY_OPTIONS: OptionRows<AddedKeyOptions> = {
-  lifetime: {
-    check(lifetime = 1) {
-      checkLimit("lifetime", lifetime, { least: 1, most: MAX_UINT32, unit: "seconds" });
-    },
-  },
-  confirm: "boolean",
-  permit: "function",
-};
-
-/** Throws `usage` for an invalid value of `addKeysToAgent`. */
-export function checkAddedKeys(given: boolean | AddedKeyOptions | undefined): void {
-  if (typeof given === "object") checkOptions(given, ADDED_KEY_OPTIONS, "`addKeysToAgent`");
-}
-
-export interface IdentityOptions {
+export interface IdentityOptions extends Omit<FileOptions, "findsCertificates"> {
   readonly identities: IdentitySources | undefined;
   /** Files to try if `identities` is not given; default {@link DEFAULT_FILES}. */
   readonly files?: readonly string[] | undefined;
+  /** Files of certificates to try first; default those beside the key files. */
+  readonly certificateFiles?: readonly string[] | undefined;
   readonly identitiesOnly?: boolean | undefined;
   /** Names of the signature algorithms that may be used; default all. */
   readonly algorithms?: readonly string[] | undefined;
   readonly agent: boolean | string | undefined;
-  readonly addKeysToAgent?: boolean | AddedKeyOptions | undefined;
-  readonly passphrase: PassphraseSource | undefined;
-  readonly crypto: CryptoChoice | undefined;
-  readonly random: (length: number) => Uint8Array;
-  readonly warn: (text: string, code?: SshErrorCode) => void;
-  /** Home folder of the account that runs this process. If `undefined`, there are no default key files. */
-  readonly home: string | undefined;
-  /** Aborts when the keys are no longer needed; cancels decryption. */
-  readonly signal: AbortSignal;
 }
 
 type Identity = PrivateKey | RemoteIdentity;
@@ -98,19 +48,14 @@ export interface LoginKeys {
   loggedIn(this: void): Promise<void>;
 }
 
-/** A login key, and whether the agent signs in its place if it holds the key. */
-interface Candidate {
-  readonly publicKey: PublicKey;
-  readonly isFile: boolean;
-  /** Returns what signs if no agent holds the key; `undefined` to leave the key out. Throws an error that ends the login. */
-  own(): Identity | undefined;
-}
-
 /** Default key files, as in OpenSSH; missing ones are skipped. */
-const DEFAULT_FILES: readonly string[] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];
-
-/** Maximum number of passphrase attempts per key. */
-const PASSPHRASE_ATTEMPTS = 3;
+const DEFAULT_FILES: readonly string[] = [
+  "~/.ssh/id_ed25519",
+  "~/.ssh/id_ecdsa",
+  "~/.ssh/id_rsa",
+  "~/.ssh/id_ed25519_sk",
+  "~/.ssh/id_ecdsa_sk",
+];
 
 /**
  * Reads the files of the login keys and connects to the agent. Returns the keys in the order in which OpenSSH tries them: those of files
@@ -133,16 +78,22 @@ export async function loadIdentities(options: IdentityOptions): Promise<LoginKey
   const hasFiles = named === undefined || named.some((source) => typeof source === "string");
   const link = path !== undefined && (takesOthers || hasFiles) ? await openAgent(path, options) : undefined;
   const added = new AddedKeys(options);
+  const { certificateFiles = [] } = options;
+  const fileOptions: FileOptions = { ...options, findsCertificates: certificateFiles.length === 0 };
   const candidates: Candidate[] = [];
+  for (const file of certificateFiles) {
+    const found = await openDefaultFile(file, added, fileOptions);
+    candidates.push(...found.filter(({ certificate }) => certificate !== undefined));
+  }
   if (named === undefined) {
     for (const file of options.files ?? (options.home === undefined ? [] : DEFAULT_FILES))
-      candidates.push(...(await openDefaultFile(file, added, options)));
+      candidates.push(...(await openDefaultFile(file, added, fileOptions)));
   } else {
     for (const source of named)
       candidates.push(
-        typeof source === "string"
-          ? await openNamedFile(source, added, options)
-          : { publicKey: source.publicKey, isFile: false, own: () => source },
+        ...(typeof source === "string"
+          ? await openNamedFile(source, added, fileOptions)
+          : keyInMemory(source, options.warn)),
       );
   }
   const loggedIn = async (): Promise<void> => {
@@ -167,18 +118,42 @@ export async function loadIdentities(options: IdentityOptions): Promise<LoginKey
   return { keys: { findIdentities }, loggedIn };
 }
 
+function keyInMemory(source: Exclude<IdentitySource, string>, warn: (text: string) => void): Candidate[] {
+  const { key, certificate } = "certificate" in source && "key" in source ? source : { key: source, certificate: undefined };
+  if (certificate !== undefined && !isPresentable(certificate, warn)) return [];
+  if (certificate !== undefined && !isSameKey(certificate.publicKey, key.publicKey))
+    throw new SshError("usage", `${describeCertificate(certificate)} is not that of its \`key\``);
+  return [{ publicKey: key.publicKey, certificate, isFile: false, own: () => key }];
+}
+
 /** Returns each key once, in the order in which to try them. `held`: keys of the agent. */
 function inOrder(
   candidates: readonly Candidate[],
   held: readonly RemoteIdentity[],
   takesOthers: boolean,
 ): readonly Identity[] {
-  const inAgent = ({ publicKey, isFile }: Candidate): RemoteIdentity | undefined =>
-    isFile ? held.find((one) => isSameKey(one.publicKey, publicKey)) : undefined;
+  const heldWith = (blob: Uint8Array): RemoteIdentity | undefined =>
+    held.find(({ publicKey }) => equalBytes(publicKey.blob, blob));
+  const inAgent = ({ publicKey, certificate, isFile }: Candidate): Identity | undefined => {
+    if (!isFile) return undefined;
+    const plain = heldWith(publicKey.blob);
+    if (certificate === undefined) return plain;
+    // An agent may hold the certificate, or only its key.
+    return heldWith(certificate.blob) ?? (plain && certifiedIdentity(plain, certificate));
+  };
+  const own = (candidate: Candidate): Identity | undefined => {
+    const { publicKey, certificate } = candidate;
+    if (certificate === undefined) return candidate.own();
+    const other = candidates.find((one) => one.certificate === undefined && isSameKey(one.publicKey, publicKey));
+    const key = (other ?? candidate).own();
+    return key && certifiedIdentity(key, certificate);
+  };
   const all = [
     ...candidates.flatMap((candidate) => inAgent(candidate) ?? []),
     ...(takesOthers ? held : []),
-    ...candidates.filter((candidate) => inAgent(candidate) === undefined).flatMap((candidate) => candidate.own() ?? []),
+    ...candidates
+      .filter((candidate) => inAgent(candidate) === undefined)
+      .flatMap((candidate) => own(candidate) ?? []),
   ];
   return all.filter((one, i) => all.findIndex(({ publicKey }) => isSameKey(one.publicKey, publicKey)) === i);
 }
@@ -201,7 +176,12 @@ function abortError(signal: AbortSignal): SshError {
 function checkSource(source: unknown): void {
   if (source instanceof Uint8Array || (typeof source === "string" && isFileText(source)))
     throw new SshError("usage", "an identity is the text of a key; pass `await privateKey(text)`");
-  if (typeof source !== "string") checkKey(source, "an identity");
+  if (typeof source === "string") return;
+  const { certificate, key } = (source ?? {}) as Partial<CertifiedIdentity>;
+  if (certificate === undefined || key === undefined) return checkKey(source, "an identity");
+  checkKey(key, "the `key` of an identity");
+  if (!isBytes((certificate as Partial<Certificate>).publicKey?.blob) || typeof certificate.type !== "string")
+    throw new SshError("usage", "the `certificate` of an identity must be parsed; use `parseCertificate`");
 }
 
 /** Returns the path of the agent; `undefined` for none. */
@@ -229,187 +209,4 @@ async function openAgent(path: string, { agent, signal, warn }: IdentityOptions)
     warn(error.message, error.code);
     return undefined;
   }
-}
-
-/** The key of a file that signed last, for the agent. */
-class AddedKeys {
-  readonly #options: IdentityOptions;
-  #last: { readonly key: UnlockedKey; readonly file: string } | undefined;
-
-  constructor(options: IdentityOptions) {
-    this.#options = options;
-  }
-
-  /** Notes that a key is about to sign. */
-  used(key: UnlockedKey, file: string): void {
-    this.#last = { key, file };
-  }
-
-  /** Returns a key of a file. If it may have to be added, it signs only when it is asked to, so that its use is noted. */
-  watched(key: UnlockedKey, file: string): Identity {
-    const { addKeysToAgent = false, random } = this.#options;
-    const { privateKey } = key;
-    if (addKeysToAgent === false) return privateKey;
-    const watched: RemoteIdentity = {
-      publicKey: privateKey.publicKey,
-      comment: file,
-      sign: async (algorithm, data) => {
-        this.used(key, file);
-        return privateKey.sign(algorithm, data, random);
-      },
-    };
-    return watched;
-  }
-
-  /** Adds the key that signed last to the agent. */
-  async addTo(path: string | undefined): Promise<void> {
-    const { addKeysToAgent = false, warn } = this.#options;
-    const last = this.#last;
-    if (addKeysToAgent === false || last === undefined || path === undefined) return;
-    const { lifetime, confirm, permit }: AddedKeyOptions = addKeysToAgent === true ? {} : addKeysToAgent;
-    const wait = { timeout: LIST_TIMEOUT };
-    try {
-      const { privateKey, comment } = last.key;
-      if (permit !== undefined && ((await permit(last.file)) as unknown) !== true) return;
-      const link = await linkTo(path, wait);
-      const key = { type: "plain", fields: privateKey.fields } as const;
-      const { type } = await link
-        .request((client, waiter) => client.add(key, comment || last.file, { lifetime, confirm }, waiter), wait)
-        .finally(() => link.close());
-      if (type === "refused") throw link.failure(`it refused to add ${escapeText(last.file)}`);
-    } catch (error) {
-      if (!(error instanceof SshError)) throw error;
-      warn(error.message);
-    }
-  }
-}
-
-async function openDefaultFile(file: string, added: AddedKeys, options: IdentityOptions): Promise<Candidate[]> {
-  try {
-    const bytes = await readIfThere(expandHome(file, options.home));
-    return bytes === undefined ? [] : [await openIdentity(file, bytes, added, options, false)];
-  } catch (error) {
-    if (!(error instanceof SshError)) throw error;
-    options.warn(error.message);
-    return [];
-  }
-}
-
-async function openNamedFile(file: string, added: AddedKeys, options: IdentityOptions): Promise<Candidate> {
-  const bytes = await readIfThere(expandHome(file, options.home));
-  if (bytes === undefined) throw new SshError("file-unreadable", `cannot read ${escapeText(file)}: no such file`);
-  return openIdentity(file, bytes, added, options, true);
-}
-
-async function openIdentity(
-  file: string,
-  bytes: Uint8Array,
-  added: AddedKeys,
-  options: IdentityOptions,
-  named: boolean,
-): Promise<Candidate> {
-  const candidate = (publicKey: PublicKey, own: Candidate["own"]): Candidate => ({ publicKey, isFile: true, own });
-  try {
-    // As in OpenSSH, a public key file may select a key held by the agent.
-    const publicHalf = publicKeyOf(bytes);
-    // Only check private keys: public keys may be world-readable.
-    // rule: identity-private
-    if (publicHalf === undefined) await assertPrivate(expandHome(file, options.home));
-    let opened: PrivateKeyFile;
-    try {
-      opened = await openKeyFile(bytes, options.crypto);
-    } catch (cause) {
-      if (publicHalf === undefined) throw cause;
-      return candidate(publicHalf, () => {
-        if (named) throw inFile(file, cause);
-        options.warn((inFile(file, cause) as Error).message);
-        return undefined;
-      });
-    }
-    if (!opened.encrypted) {
-      const { privateKey, comment } = opened;
-      return candidate(privateKey.publicKey, () => added.watched({ privateKey, comment }, file));
-    }
-    const locked = opened;
-    const publicKey = opened.publicKey ?? publicKeyOf(await readIfThere(`${expandHome(file, options.home)}.pub`));
-    if (publicKey !== undefined)
-      return candidate(publicKey, () => lockedIdentity(file, locked, publicKey, added, options, named));
-    if (!named) throw new SshError("passphrase-needed", `the private key is encrypted, and ${file}.pub is missing`);
-    const unlocked = await unlock(file, opened, options);
-    if (unlocked === undefined) throw passphraseNeeded();
-    return candidate(unlocked.privateKey.publicKey, () => added.watched(unlocked, file));
-  } catch (cause) {
-    throw inFile(file, cause);
-  }
-}
-
-function publicKeyOf(bytes: Uint8Array | undefined): PublicKey | undefined {
-  try {
-    return bytes && parsePublicKeyFile(utf8DecodeLossy(bytes)).publicKey;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Returns an encrypted key. Its passphrase is requested only after the server accepts the public key. */
-function lockedIdentity(
-  file: string,
-  opened: EncryptedKeyFile,
-  publicKey: PublicKey,
-  added: AddedKeys,
-  options: IdentityOptions,
-  named: boolean,
-): RemoteIdentity {
-  let unlocked: UnlockedKey | undefined;
-  return {
-    publicKey,
-    comment: file,
-    async sign(algorithm, data) {
-      try {
-        unlocked ??= await unlock(file, opened, options);
-        if (unlocked === undefined && options.passphrase === undefined && named) throw passphraseNeeded();
-        if (unlocked !== undefined && !isSameKey(unlocked.privateKey.publicKey, publicKey))
-          throw new SshError("key-malformed", "the private key does not match the public key in its `.pub` file");
-        if (unlocked !== undefined) added.used(unlocked, file);
-        return unlocked?.privateKey.sign(algorithm, data, options.random);
-      } catch (cause) {
-        // For a default key file, skip the key: the next one may be accepted.
-        if (!named && cause instanceof SshError && cause.code === "passphrase-wrong") return undefined;
-        throw inFile(file, cause);
-      }
-    },
-  };
-}
-
-/** Returns the decrypted key, or `undefined` if no passphrase was given. Throws `passphrase-wrong` after the last wrong attempt. */
-async function unlock(
-  file: string,
-  opened: EncryptedKeyFile,
-  { passphrase: source, crypto, signal }: IdentityOptions,
-): Promise<UnlockedKey | undefined> {
-  for (let attempt = 1; ; attempt++) {
-    const passphrase = typeof source === "function" ? await source(file, attempt) : source;
-    if (passphrase === undefined) return undefined;
-    try {
-      return await decryptKey(opened, passphrase, crypto, signal);
-    } catch (error) {
-      const again = typeof source === "function" && attempt < PASSPHRASE_ATTEMPTS;
-      if (!again || !(error instanceof SshError) || !isPassphraseError(error)) throw error;
-    }
-  }
-}
-
-function isPassphraseError({ code }: SshError): boolean {
-  return code === "passphrase-wrong" || code === "passphrase-needed";
-}
-
-function passphraseNeeded(): SshError {
-  return new SshError(
-    "passphrase-needed",
-    "the private key is encrypted; set `passphrase`, or add the key to ssh-agent",
-  );
-}
-
-function isSameKey(one: PublicKey, other: PublicKey): boolean {
-  return equalBytes(one.blob, other.blob);
 }
