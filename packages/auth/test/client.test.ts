@@ -1,7 +1,7 @@
-import { ed25519 } from "@nacre/keys";
+import { certifiedPrivateKey, ed25519, issueCertificate, parseCertificate } from "@nacre/keys";
 import { type Extension, SSH_MSG_USERAUTH_REQUEST, userauthPublickey, userauthSignedData, Writer } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
-import { clientNone, clientPublickey } from "../src/index.ts";
+import { clientNone, clientPublickey, type Identity } from "../src/index.ts";
 import {
   banner,
   ClientRig,
@@ -22,6 +22,17 @@ import {
 } from "./support.ts";
 
 const ED = "ssh-ed25519";
+const CERTIFIED = "ssh-ed25519-cert-v01@openssh.com";
+
+/** An identity with a certificate of the key of `inMemory(seed)`. */
+function certified(seed: number): Identity {
+  const { publicKey } = keyOf(seed);
+  const names = { type: "user", keyId: "alice", principals: ["alice"], validBefore: "forever" } as const;
+  const blob = issueCertificate(keyOf(9), { publicKey, ...names, random });
+  const privateKey = certifiedPrivateKey(keyOf(seed), parseCertificate(blob));
+  return { publicKey: privateKey.publicKey, privateKey };
+}
+
 const isHostBound = ({ name }: Extension): boolean => name === "publickey-hostbound@openssh.com";
 
 test("a method that is not in the list is not tried", () => {
@@ -61,6 +72,23 @@ describe("the first flight", () => {
     const rig = new ClientRig({ identities, password: true });
     expect(rig.start()).toEqual(["service ssh-userauth", first]);
     expect(rig.client.signedRequestInFlight).toBe(false);
+  });
+
+  test("signs with a certificate at once, and with its key if the server refuses that", () => {
+    const rig = new ClientRig({ identities: [certified(1), inMemory(1)] });
+    expect(rig.start()).toEqual(["service ssh-userauth", `publickey ${CERTIFIED}`]);
+    expect(rig.client.signedRequestInFlight).toBe(true);
+    expect(rig.receive(failure("publickey"))).toEqual([`publickey ${ED}`]);
+    rig.receive(failure("publickey"));
+    const fingerprint = /SHA256:\S{43}/.source;
+    expect(rig.event("closed").error.message).toMatch(
+      new RegExp(`publickey \\((${fingerprint}), ${CERTIFIED}\\) and publickey \\(\\1, ${ED}\\)`),
+    );
+  });
+
+  test("queries a certificate if there is another key", () => {
+    const rig = new ClientRig({ identities: [certified(1), inMemory(2)] });
+    expect(rig.start()).toEqual(["service ssh-userauth", `publickey? ${CERTIFIED}`]);
   });
 
   test("ends with SSH_MSG_USERAUTH_SUCCESS", () => {
