@@ -1,8 +1,7 @@
-import { type Bytes, type RandomSource, SshError, utf8Encode, Writer } from "@nacre/wire";
+import { type Bytes, type RandomSource, Reader, SshError, utf8Encode, Writer } from "@nacre/wire";
 import { type CertificateType, certifiedName, FOREVER, isCertified } from "./certificate.ts";
 import type { PrivateKey, PublicKey, SignatureNames } from "./key.ts";
 import { keyReader } from "./key-format.ts";
-import { readSignature } from "./signature.ts";
 
 /** What a new certificate says. */
 export interface CertificateOptions {
@@ -91,7 +90,8 @@ export function prepareCertificate(
     algorithm: names.name,
     data,
     finish(signature) {
-      if (readSignature(names.signatureName, signature) === undefined)
+      // A security key's has more behind the signature itself.
+      if (new Reader(signature, "signature", { code: "agent-failed" }).name("algorithm") !== names.signatureName)
         throw new SshError("agent-failed", `expected a signature of ${names.signatureName} by the authority`);
       return new Writer(data.length + signature.length + 4).raw(data).string(signature).finish();
     },

@@ -1,4 +1,5 @@
-import { both, held, heldBy, patch, type Row, remove } from "./types.ts";
+import type { Patch } from "./rules.ts";
+import { both, type Held, held, heldBy, patch, type Row, remove } from "./types.ts";
 
 const DH_RANGE = remove("dh-range");
 const ZERO_SECRET = remove("zero-secret");
@@ -43,6 +44,56 @@ const HOST_KEY_OPENED = patch(
   "if (!opened.encrypted || opened !== undefined) return opened as never;",
 );
 
+const CERTIFICATES: readonly Held[] = [
+  certificate("a certificate that its authority did not sign is refused", remove("certificate-signature")),
+  certificate(
+    "a certificate is no authority",
+    patch(
+      "certificate-authority",
+      "const authority = readPublicKey(authorityBlob, [...formats, ...formats.map(certified)]);",
+    ),
+  ),
+  certificate(
+    "a certificate is of a user or a host",
+    patch("certificate-type", 'const type = TYPES[typeNumber] ?? "user";'),
+  ),
+  certificate("a certificate has at most 256 principals", remove("certificate-principals")),
+  certificate("no text of a certificate contains NUL", remove("certificate-nul")),
+  certificate("no option of a certificate is there twice", remove("certificate-option-once")),
+  certificate("nothing is left over in a certificate", remove("certificate-end")),
+  certificate("a plain key and a certificate do not stand for each other", remove("certificate-format")),
+  certificate("a certificate is presented by its own key only", remove("certificate-own-key")),
+  certificate(
+    "a certificate counts for its type, authority, time, names and known options only",
+    remove("certificate-use"),
+    remove("certificate-authority-algorithm"),
+    remove("certificate-begin"),
+    remove("certificate-expiry"),
+    remove("certificate-principal"),
+    patch("certificate-critical", "return undefined;"),
+  ),
+];
+
+function certificate(name: string, ...patches: readonly Patch[]): Held {
+  return heldBy("keys/test/certificate-input", name, ...patches);
+}
+
+const SECURITY_KEYS: readonly Held[] = [
+  securityKey(
+    "a security key's signature has its own name, of the key and the algorithm",
+    remove("security-key-signature-name"),
+  ),
+  securityKey("nothing follows the fields of a security key's signature", remove("security-key-signature-end")),
+  securityKey("a passkey's origin has no quotation mark", patch("webauthn-origin", "if (origin === undefined) return undefined;")),
+  securityKey("a passkey attests nothing when it signs", remove("webauthn-attested")),
+  securityKey("a passkey's extensions are there if its flag says so", remove("webauthn-extensions")),
+  securityKey("a passkey's client data begins as the browser writes it", remove("webauthn-client-data")),
+];
+
+function securityKey(name: string, ...patches: readonly Patch[]): Held {
+  return heldBy("keys/test/security-key", name, ...patches);
+}
+
 export const CRYPTOGRAPHY: readonly Row[] = [
   { title: "DH public value", missing: "group exchange", ...both("secrets", DH_RANGE) },
   { title: "X25519", ...both("secrets", ZERO_SECRET, LENGTH_25519) },
@@ -69,8 +120,19 @@ export const CRYPTOGRAPHY: readonly Row[] = [
   },
   { title: "nonce bias (CVE-2024-31497)", ...both("keys", NONCE) },
   { title: "shared secret as mpint", ...both("secrets", MPINT) },
-  { title: "security keys", missing: "keys of FIDO devices", client: "not touched", server: "not there yet" },
-  { title: "certificates", missing: "certificates", client: "not there yet", server: "not there yet" },
+  { title: "security keys", client: SECURITY_KEYS, server: SECURITY_KEYS },
+  {
+    title: "certificates",
+    client: [
+      ...CERTIFICATES,
+      heldBy(
+        "node/test/certified-identities",
+        "is skipped with a warning if it is for a host or of another key",
+        patch("own-host-certificate", "return true;"),
+      ),
+    ],
+    server: CERTIFICATES,
+  },
   {
     title: "encrypted private keys",
     client: held("keys", ROUNDS, FILE_SIZE, CHECK_INTS),
