@@ -7,6 +7,7 @@ import { defaultSignatureAlgorithms } from "@nacre/keys";
 import { PacketReader } from "@nacre/packet";
 import { keyboardInteractiveLogin, noneLogin, passwordLogin } from "@nacre/testing/attacks/logins";
 import * as message from "@nacre/testing/attacks/messages";
+import { opensshCertificates } from "@nacre/testing/openssh-keys";
 import { type Scenario, ScriptedClient, userKeyOf } from "@nacre/testing/protocol/scripted-client";
 import { ServerPair } from "@nacre/testing/protocol/server-pair";
 import { seededRandom } from "@nacre/testing/random";
@@ -183,6 +184,7 @@ const seeds: Readonly<Record<string, readonly Uint8Array[]>> = {
     ),
   ),
   "public-keys": keys.keys.map(({ blob }) => base64Decode(blob)!),
+  certificates: [...opensshCertificates.values()],
   signatures: signatureSeeds(),
   "key-exchange": keyExchangeSeeds(),
   "private-key-files": keyFiles(({ format }) => format === "openssh").map(({ text }) => utf8Encode(text)),

@@ -26,22 +26,22 @@ class Authenticator {
   readonly #name: string;
   readonly blob: Bytes;
 
-  constructor(key: PrivateKey, name: string, application = "ssh:") {
+  constructor(key: PrivateKey, name: string) {
     this.#key = key;
     this.#name = name;
-    this.blob = publicBlob(key, name, application);
+    this.blob = publicBlob(key, name, "ssh:");
   }
 
   /** Returns the inner signature over what a key with this application signs. */
-  assert(flags: number, message: Uint8Array, extensions = new Uint8Array(0), application = "ssh:"): Uint8Array {
+  assert(flags: number, message: Uint8Array, extensions: Uint8Array = new Uint8Array(0)): Uint8Array {
     const authenticatorData = new Writer().byte(flags).uint32(5).raw(extensions).finish();
-    const signed = concatBytes(sha256(utf8Encode(application)), authenticatorData, sha256(message));
+    const signed = concatBytes(sha256(utf8Encode("ssh:")), authenticatorData, sha256(message));
     const reader = new Reader(this.#key.sign(this.#key.publicKey.algorithms[0]!.name, signed, random), "signature");
     reader.string("name");
     return reader.string("signature");
   }
 
-  sign(flags = userPresent, changes: { name?: string; message?: Uint8Array; end?: Uint8Array } = {}): Bytes {
+  sign(flags: number = userPresent, changes: { name?: string; message?: Uint8Array; end?: Uint8Array } = {}): Bytes {
     const { name = this.#name, message = data, end = new Uint8Array(0) } = changes;
     return new Writer().string(name).string(this.assert(flags, message)).byte(flags).uint32(5).raw(end).finish();
   }

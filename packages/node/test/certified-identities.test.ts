@@ -14,14 +14,15 @@ import {
   parsePublicKey,
 } from "@nacre/keys";
 import { isPrivateKey } from "@nacre/keys/internal";
-import { base64Decode, utf8Encode } from "@nacre/wire";
+import { securityKeyFiles } from "@nacre/testing/openssh-keys";
+import { base64Decode, utf8Encode, Writer } from "@nacre/wire";
 import type { RemoteIdentity } from "nacre";
 import { inSlices } from "nacre/extend";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createAgent } from "../src/index.ts";
 import { agentIdentities } from "../src/keys/agent.ts";
 import { type IdentityOptions, loadIdentities } from "../src/keys/identities.ts";
-import { counting, temporaryFolder } from "./support.ts";
+import { counting, serve, temporaryFolder } from "./support.ts";
 
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 const authority = generateEd25519(random);
@@ -241,5 +242,59 @@ describe("an agent", () => {
     expect(formats(keys)).toEqual([CERTIFIED, "ecdsa-sha2-nistp256"]);
     expect(await signs(keys[0]!)).toBe(true);
     expect(formats(await agentIdentities(agent))).toEqual([CERTIFIED, "ecdsa-sha2-nistp256"]);
+  });
+});
+
+describe("a security key", () => {
+  const { text, blob } = securityKeyFiles.find(({ name }) => name === "ed25519_sk1")!;
+
+  /** Starts an agent that lists these keys, and signs nothing. */
+  async function listing(...blobs: readonly Uint8Array[]): Promise<string> {
+    const path = join(home, "listing");
+    await serve((socket) => {
+      socket.on("data", () => {
+        const answer = new Writer().byte(12).uint32(blobs.length);
+        for (const one of blobs) answer.string(one).string("held");
+        socket.write(new Writer().string(answer.finish()).finish());
+      });
+    }, path);
+    return path;
+  }
+
+  test("is found in the agent by its private key file, encrypted or not", async () => {
+    const agent = await listing(key.publicKey.blob, blob);
+    for (const name of ["ed25519_sk1", "ed25519_sk1_pw"]) {
+      const file = pathOf(name);
+      await writeFile(file, securityKeyFiles.find((one) => one.name === name)!.text, { mode: 0o600 });
+      const keys = await load({ identities: [file], agent, identitiesOnly: true });
+      expect(keys.map(({ publicKey }) => publicKey.blob)).toEqual([blob]);
+      await expect(load({ identities: [file] })).rejects.toMatchObject({
+        code: "key-unsupported",
+        message: expect.stringContaining("ssh-agent"),
+      });
+    }
+  });
+
+  test("is found with its certificate", async () => {
+    const publicKey = parsePublicKey(blob);
+    const certificate = certify({ publicKey } as PrivateKey);
+    await writeFile(pathOf("id_ed25519_sk"), text, { mode: 0o600 });
+    await publicFile("id_ed25519_sk-cert.pub", certificate);
+    const keys = await load({ agent: await listing(blob), identitiesOnly: true });
+    expect(formats(keys)).toEqual(["sk-ssh-ed25519-cert-v01@openssh.com", "sk-ssh-ed25519@openssh.com"]);
+  });
+
+  test("does not disturb a login without an agent that has it", async () => {
+    await writeFile(pathOf("id_ed25519_sk"), text, { mode: 0o600 });
+    await keyFile("id_ecdsa", other);
+    expect(formats(await load())).toEqual(["ecdsa-sha2-nistp256"]);
+    expect(warnings).toEqual([]);
+  });
+
+  test("is not hidden by keys of unknown formats", async () => {
+    const unknown = new Writer().string("ssh-unknown@example.org").string("?").finish();
+    const uncertified = new Writer().string("ssh-unknown-cert-v01@openssh.com").string("?").finish();
+    const agent = await listing(unknown, Uint8Array.of(1), uncertified, blob, certify(key).subarray(1), key.publicKey.blob);
+    expect(formats(await load({ agent }))).toEqual(["sk-ssh-ed25519@openssh.com", "ssh-ed25519"]);
   });
 });

@@ -5,7 +5,7 @@ import { config } from "./config.ts";
 import { clientEntryPoint, serverEntryPoint } from "./entry-points/index.ts";
 import { keyExchange } from "./key-exchange.ts";
 import { authorizedKeys, expiryTimes, hostKeyLists, knownHosts, publicKeyLines } from "./key-lists.ts";
-import { publicKeys, signatures } from "./keys.ts";
+import { certificates, publicKeys, signatures } from "./keys.ts";
 import { masterTargets } from "./master.ts";
 import { messages, structures } from "./messages.ts";
 import { extInfo, identification, kexinit } from "./negotiation.ts";
@@ -34,6 +34,7 @@ export const targets: readonly Target[] = [
   plainPackets,
   sealedPackets,
   publicKeys,
+  certificates,
   signatures,
   keyExchange,
   privateKeyFiles,

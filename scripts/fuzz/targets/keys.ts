@@ -1,9 +1,19 @@
 import { randomart } from "@nacre/keyfiles";
-import { defaultSignatureAlgorithms, fingerprint, parsePublicKey } from "@nacre/keys";
-import { nodeAlgorithms } from "../../../packages/node/src/crypto/algorithms.ts";
+import {
+  defaultCertificateAlgorithms,
+  defaultKeyFormats,
+  defaultSignatureAlgorithms,
+  fingerprint,
+  parseCertificate,
+  parsePublicKey,
+} from "@nacre/keys";
+import { certificateKey, readCertificate } from "@nacre/keys/internal";
+import { plainAlgorithms } from "../../../packages/node/src/crypto/algorithms.ts";
 import { attempt, expectEqual, expectTrue, outcome } from "../contract.ts";
 import type { Target } from "../fuzzer/target.ts";
 import { Input } from "../input.ts";
+
+const ALGORITHMS = [...defaultSignatureAlgorithms, ...defaultCertificateAlgorithms];
 
 /** A public key blob. */
 export const publicKeys: Target = {
@@ -14,12 +24,29 @@ export const publicKeys: Target = {
     expectEqual(key.blob, blob, "blob of a key");
     expectTrue(
       key.algorithms.every(({ name }) =>
-        defaultSignatureAlgorithms.some((one) => one.name === name && one.keyFormat === key.format),
+        ALGORITHMS.some((one) => one.name === name && one.keyFormat === key.format),
       ),
       `a key of format ${key.format} lists an algorithm of another format`,
     );
     expectTrue(fingerprint(blob, "sha256").startsWith("SHA256:"), "fingerprint");
     randomart(blob);
+  },
+};
+
+/** A certificate blob. The authority's signature is verified by noble and node:crypto. */
+export const certificates: Target = {
+  name: "certificates",
+  run: (blob) => {
+    const parsed = outcome(() => parseCertificate(blob));
+    expectEqual(
+      outcome(() => readCertificate(blob, defaultKeyFormats, plainAlgorithms)),
+      parsed,
+      "certificate on node:crypto",
+    );
+    if (parsed.value === undefined) return;
+    const { format, publicKey } = parsed.value;
+    expectEqual(certificateKey(parsed.value), { ...parsePublicKey(blob), certifies: publicKey }, "key of a certificate");
+    expectTrue(parsePublicKey(publicKey.blob).format !== format, "a certificate is certified");
   },
 };
 
@@ -29,7 +56,7 @@ export const signatures: Target = {
   run: (bytes) => {
     const input = new Input(bytes);
     const algorithm = defaultSignatureAlgorithms[input.byte() % defaultSignatureAlgorithms.length]!;
-    const twin = nodeAlgorithms.hostKeys.find(({ name }) => name === algorithm.name)!;
+    const twin = plainAlgorithms.find(({ name }) => name === algorithm.name)!;
     const [key, data, signature] = [input.string(), input.string(), input.string()];
     const ours = outcome(() => algorithm.verify(key, data, signature));
     expectEqual(

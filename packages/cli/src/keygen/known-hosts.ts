@@ -8,6 +8,7 @@ import { expandHome } from "@nacre/node";
 import { base64Decode, escapeText } from "@nacre/wire";
 import { unwritable } from "../ssh/unwritable.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
+import { plainBlob } from "./list-keys.ts";
 
 type Arguments = Extract<KeygenArguments, { action: "known-hosts" }>;
 type Entry = Extract<KnownHostsLine, { kind: "entry" }>;
@@ -86,8 +87,9 @@ function find(outcome: Outcome, parsed: Arguments, read: KnownHostsLine, line: s
     outcome.lines.push(printable(line));
   } else {
     const comment = read.comment === "" ? "" : ` ${printable(read.comment)}`;
-    outcome.lines.push(`${escapeText(host)} ${keyLabel(key.format)} ${fingerprint(key.blob, parsed.hash)}${comment}`);
-    if (parsed.picture) outcome.lines.push(randomart(key.blob, parsed.hash));
+    const blob = plainBlob(key);
+    outcome.lines.push(`${escapeText(host)} ${keyLabel(key.format)} ${fingerprint(blob, parsed.hash)}${comment}`);
+    if (parsed.picture) outcome.lines.push(randomart(blob, parsed.hash));
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
-import { fingerprint, keyLabel, type PublicKey } from "@nacre/keys";
+import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, publicKeyInside, randomart } from "@nacre/keyfiles";
+import { fingerprint, isCertified, keyLabel, type PublicKey, parseCertificate } from "@nacre/keys";
 import { expandHome } from "@nacre/node";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { KeygenArguments } from "./keygen-arguments.ts";
@@ -20,14 +20,20 @@ export async function listKeys({
   return keys
     .map(({ publicKey, comment }) => {
       const line = `${keyLine(publicKey, comment, hash)}\n`;
-      return picture ? `${line}${randomart(publicKey.blob, hash)}\n` : line;
+      return picture ? `${line}${randomart(plainBlob(publicKey), hash)}\n` : line;
     })
     .join("");
 }
 
 /** Formats a key like `256 SHA256:… comment (ED25519)`. */
-export function keyLine({ blob, bits, format }: PublicKey, comment: string, hash: "sha256" | "md5"): string {
-  return `${bits} ${fingerprint(blob, hash)} ${comment === "" ? "no comment" : escapeText(comment)} (${keyLabel(format)})`;
+export function keyLine(key: PublicKey, comment: string, hash: "sha256" | "md5"): string {
+  const shown = comment === "" ? "no comment" : escapeText(comment);
+  return `${key.bits} ${fingerprint(plainBlob(key), hash)} ${shown} (${keyLabel(key.format)})`;
+}
+
+/** Returns the blob whose hash is the fingerprint: that of the key in a certificate. */
+export function plainBlob({ blob, format }: PublicKey): Uint8Array {
+  return isCertified(format) ? parseCertificate(blob).publicKey.blob : blob;
 }
 
 /** Returns the keys in a file of any kind. Rejects with `file-unreadable`, `file-malformed` or the errors of a key. */
@@ -59,11 +65,8 @@ function readLine(line: string): ListedKey | undefined {
 
 /** Returns the public key of a private key file, read from the file itself if possible without a passphrase, else from FILE.pub. */
 async function readPrivate(file: string, text: string): Promise<ListedKey> {
-  const opened = openPrivateKey(text);
   const beside = await readBeside(`${file}.pub`);
-  const own = opened.encrypted
-    ? { publicKey: opened.publicKey, comment: "" }
-    : { publicKey: opened.privateKey.publicKey, comment: opened.comment };
+  const own = readOwn(text);
   const publicKey = own.publicKey ?? beside?.publicKey;
   if (publicKey === undefined)
     throw new SshError(
@@ -72,6 +75,20 @@ async function readPrivate(file: string, text: string): Promise<ListedKey> {
     );
   const isSame = beside !== undefined && equalBytes(beside.publicKey.blob, publicKey.blob);
   return { publicKey, comment: isSame && beside.comment !== "" ? beside.comment : own.comment };
+}
+
+function readOwn(text: string): { readonly publicKey: PublicKey | undefined; readonly comment: string } {
+  try {
+    const opened = openPrivateKey(text);
+    return opened.encrypted
+      ? { publicKey: opened.publicKey, comment: "" }
+      : { publicKey: opened.privateKey.publicKey, comment: opened.comment };
+  } catch (error) {
+    // That of a security key has no private key to open.
+    const publicKey = error instanceof SshError && error.code === "key-unsupported" ? publicKeyInside(text) : undefined;
+    if (publicKey === undefined) throw error;
+    return { publicKey, comment: "" };
+  }
 }
 
 async function readBeside(file: string): Promise<ListedKey | undefined> {

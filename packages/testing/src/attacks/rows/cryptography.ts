@@ -81,7 +81,7 @@ function certificate(name: string, ...patches: readonly Patch[]): Held {
 const SECURITY_KEYS: readonly Held[] = [
   securityKey(
     "a security key's signature has its own name, of the key and the algorithm",
-    remove("security-key-signature-name"),
+    patch("security-key-signature-name", 'reader.name("algorithm");'),
   ),
   securityKey("nothing follows the fields of a security key's signature", remove("security-key-signature-end")),
   securityKey("a passkey's origin has no quotation mark", patch("webauthn-origin", "if (origin === undefined) return undefined;")),
