@@ -1,7 +1,8 @@
-import { chmod, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPublicKeyLine, openPrivateKey, parsePublicKeyLine, randomart } from "@nacre/keyfiles";
-import { fingerprint } from "@nacre/keys";
+import { fingerprint, parsePublicKey } from "@nacre/keys";
+import { opensshCertificates, opensshKeys, securityKeyFiles } from "@nacre/testing/openssh-keys";
 import { inSlices } from "nacre/extend";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { keygen } from "../src/keygen/keygen.ts";
@@ -161,6 +162,37 @@ describe("keygen -l", () => {
       "mine (ED25519)",
       "example.org (ED25519)",
       "\\x1b[2J (ED25519)",
+      "",
+    ]);
+  });
+
+  test("shows a security key, also by its private file, and a certificate by the fingerprint of its key", async () => {
+    const { text } = securityKeyFiles.find(({ name }) => name === "ed25519_sk1")!;
+    const { blob, fingerprint: expected } = opensshKeys.find(({ name }) => name === "ed25519_sk1.pub")!;
+    const certificate = formatPublicKeyLine(parsePublicKey(opensshCertificates.get("ed25519_sk1-cert.pub")!));
+    const line = formatPublicKeyLine(parsePublicKey(blob));
+    await mkdir(join(folder, "new"));
+    for (const content of [text, line, certificate]) {
+      await writeFile(file, content);
+      await keygen(["-l", "-v", "-f", file]);
+    }
+    await writeFile(file, `example.org ${line} a\n@revoked example.org ${certificate} b\n`);
+    await keygen(["-l", "-F", "example.org", "-f", file]);
+    const picture = randomart(blob);
+    const title = picture.split("\n", 1)[0]!;
+    const certified = picture.replace(title, "+[ED25519-SK-CERT-+");
+    expect(title).toBe("+[ED25519-SK 256]-+");
+    expect(printed.split("\n")).toEqual([
+      `256 ${expected} no comment (ED25519-SK)`,
+      ...picture.split("\n"),
+      `256 ${expected} no comment (ED25519-SK)`,
+      ...picture.split("\n"),
+      `256 ${expected} no comment (ED25519-SK-CERT)`,
+      ...certified.split("\n"),
+      "# Host example.org found: line 1 ",
+      `example.org ED25519-SK ${expected} a`,
+      "# Host example.org found: line 2 REVOKED",
+      `example.org ED25519-SK-CERT ${expected} b`,
       "",
     ]);
   });

@@ -28,8 +28,11 @@ export function drawRandomart(blob: Uint8Array, hash: string, digest: Uint8Array
       return atX === start.x && atY === start.y ? "S" : VISITS[Math.min(count, VISITS.length - 1)]!;
     }).join(""),
   );
-  const title = `[${keyLabel(format)} ${bits}]`;
-  return [border(title), ...rows.map((row) => `|${row}|`), border(`[${hash.toUpperCase()}]`)].join("\n");
+  const label = keyLabel(format);
+  const title = `[${label} ${bits}]`;
+  // OpenSSH leaves the size out if there is no room, and cuts off what is still too long.
+  const shown = (title.length > WIDTH ? `[${label}]` : title).slice(0, WIDTH - 1);
+  return [border(shown), ...rows.map((row) => `|${row}|`), border(`[${hash.toUpperCase()}]`)].join("\n");
 }
 
 function border(text: string): string {

@@ -137,6 +137,11 @@ export function readCertificate(
   return { ...fields, authority, signatureAlgorithm, isVerified: algorithm !== undefined };
 }
 
+/** Returns the key in a certificate of a plain format's, without a look at the authority. Throws `key-malformed` or `key-weak`. */
+export function certifiedKey(blob: Uint8Array, format: KeyFormat): PublicKey {
+  return readFields(blob, format).publicKey;
+}
+
 /** Returns the certificate as a public key: what a client presents in the place of the plain one. */
 export function certificateKey({ blob, format, publicKey }: Certificate): PublicKey {
   return {

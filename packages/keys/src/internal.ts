@@ -55,7 +55,7 @@ export {
   type SecretForm,
 } from "./key-format.ts";
 export { isPrivateKey } from "./private-key.ts";
-export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
+export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey, plainKeyBlob } from "./public-formats.ts";
 export { type RsaFields, rsaFormat, rsaPrivateKeyWith } from "./rsa-format.ts";
 export {
   SIGNATURE_FLAGS,

@@ -3,12 +3,11 @@ import { link, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/p
 import { getSystemErrorMap } from "node:util";
 import { randomart } from "@nacre/keyfiles";
 import { hashName, type KnownHostsLine, linesOf, readKnownHostsLine } from "@nacre/keyfiles/internal";
-import { fingerprint, keyLabel, type PublicKey, parsePublicKey } from "@nacre/keys";
+import { fingerprint, keyLabel, type PublicKey, parsePublicKey, plainKeyBlob } from "@nacre/keys";
 import { expandHome } from "@nacre/node";
 import { base64Decode, escapeText } from "@nacre/wire";
 import { unwritable } from "../ssh/unwritable.ts";
 import type { KeygenArguments } from "./keygen-arguments.ts";
-import { plainBlob } from "./list-keys.ts";
 
 type Arguments = Extract<KeygenArguments, { action: "known-hosts" }>;
 type Entry = Extract<KnownHostsLine, { kind: "entry" }>;
@@ -87,9 +86,9 @@ function find(outcome: Outcome, parsed: Arguments, read: KnownHostsLine, line: s
     outcome.lines.push(printable(line));
   } else {
     const comment = read.comment === "" ? "" : ` ${printable(read.comment)}`;
-    const blob = plainBlob(key);
-    outcome.lines.push(`${escapeText(host)} ${keyLabel(key.format)} ${fingerprint(blob, parsed.hash)}${comment}`);
-    if (parsed.picture) outcome.lines.push(randomart(blob, parsed.hash));
+    const shown = fingerprint(plainKeyBlob(key.blob), parsed.hash);
+    outcome.lines.push(`${escapeText(host)} ${keyLabel(key.format)} ${shown}${comment}`);
+    if (parsed.picture) outcome.lines.push(randomart(key.blob, parsed.hash));
   }
 }
 

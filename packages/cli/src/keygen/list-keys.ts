@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, publicKeyInside, randomart } from "@nacre/keyfiles";
-import { fingerprint, isCertified, keyLabel, type PublicKey, parseCertificate } from "@nacre/keys";
+import { fingerprint, keyLabel, type PublicKey, plainKeyBlob } from "@nacre/keys";
 import { expandHome } from "@nacre/node";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { KeygenArguments } from "./keygen-arguments.ts";
@@ -20,7 +20,7 @@ export async function listKeys({
   return keys
     .map(({ publicKey, comment }) => {
       const line = `${keyLine(publicKey, comment, hash)}\n`;
-      return picture ? `${line}${randomart(plainBlob(publicKey), hash)}\n` : line;
+      return picture ? `${line}${randomart(publicKey.blob, hash)}\n` : line;
     })
     .join("");
 }
@@ -28,12 +28,7 @@ export async function listKeys({
 /** Formats a key like `256 SHA256:… comment (ED25519)`. */
 export function keyLine(key: PublicKey, comment: string, hash: "sha256" | "md5"): string {
   const shown = comment === "" ? "no comment" : escapeText(comment);
-  return `${key.bits} ${fingerprint(plainBlob(key), hash)} ${shown} (${keyLabel(key.format)})`;
-}
-
-/** Returns the blob whose hash is the fingerprint: that of the key in a certificate. */
-export function plainBlob({ blob, format }: PublicKey): Uint8Array {
-  return isCertified(format) ? parseCertificate(blob).publicKey.blob : blob;
+  return `${key.bits} ${fingerprint(plainKeyBlob(key.blob), hash)} ${shown} (${keyLabel(key.format)})`;
 }
 
 /** Returns the keys in a file of any kind. Rejects with `file-unreadable`, `file-malformed` or the errors of a key. */

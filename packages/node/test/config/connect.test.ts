@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fingerprint } from "@nacre/keys";
+import { formatPublicKeyLine } from "@nacre/keyfiles";
+import { fingerprint, issueCertificate, parsePublicKey } from "@nacre/keys";
 import { describe, expect, test } from "vitest";
 import {
   type Client,
@@ -10,7 +11,7 @@ import {
   loadConfig,
   resolveConfig,
 } from "../../src/index.ts";
-import { codeOf } from "../support.ts";
+import { codeOf, counting } from "../support.ts";
 import { configFile, folder, started, userFingerprint, userKey } from "./servers.ts";
 
 const output = async (ssh: Client): Promise<string> => (await ssh.exec("hi")).stdout;
@@ -166,6 +167,28 @@ test("an identity file of a configuration that is missing or wrong is left out",
   expect(warnings).toEqual([expect.stringContaining("no-agent"), expect.stringContaining(`${folder}/bad: `)]);
 });
 
+test("a certificate of a configuration is tried before its key, which logs in where it is refused", async () => {
+  const { block } = await started();
+  const names = { type: "user", keyId: "mine", principals: ["alice"], validBefore: 1n } as const;
+  const blob = issueCertificate(userKey, { publicKey: userKey.publicKey, ...names, random: counting });
+  await writeFile(join(folder, "mine.pub"), formatPublicKeyLine(parsePublicKey(blob)));
+  const config = await configFile(`Host db\n${block}CertificateFile ${folder}/%r.pub\nCertificateFile ${folder}/none\n`);
+  const warnings: string[] = [];
+  const sent: string[] = [];
+  await using ssh = await connect("mine@db", {
+    config,
+    warn: (text) => warnings.push(text),
+    trace: (record) => void (record.type === "packet" && sent.push(record.summary)),
+  });
+  expect(await output(ssh)).toBe("mine hi {}");
+  expect(warnings).toEqual([expect.stringMatching(/mine\.pub: the certificate "mine" .* has expired$/)]);
+  const logins = sent.filter((text) => text.includes("publickey ssh-ed25519"));
+  expect(logins.map((text) => text.split(" ").slice(-2).join(" "))).toEqual([
+    "ssh-ed25519-cert-v01@openssh.com signed",
+    "ssh-ed25519 signed",
+  ]);
+});
+
 describe("jump hosts", () => {
   test("of a file are connected with their own blocks", async () => {
     const [outer, inner, target] = [await started(), await started(), await started()];
@@ -279,14 +302,13 @@ describe("keywords that Nacre lacks", () => {
   test("that do not matter here warn once, or not at all", async () => {
     const { block } = await started();
     const config = await configFile(
-      `Host db\n${block}ProxyUseFdpass yes\nTunnel no\nCompression yes\nForwardX11 yes\nBindInterface lo\nPKCS11Provider /x\nVerifyHostKeyDNS ask\nCertificateFile x\n`,
+      `Host db\n${block}ProxyUseFdpass yes\nTunnel no\nCompression yes\nForwardX11 yes\nBindInterface lo\nPKCS11Provider /x\nVerifyHostKeyDNS ask\n`,
     );
     const warnings: string[] = [];
     await using ssh = await connect("db", { config, warn: (text) => warnings.push(text) });
     await output(ssh);
     expect(warnings.map((text) => text.replace(/^.* line \d+: /, ""))).toEqual([
       "PKCS11Provider has no effect: use an agent that holds the key",
-      "CertificateFile has no effect: certificates are not supported",
       "VerifyHostKeyDNS has no effect: host keys are not looked up in the DNS",
       "BindInterface has no effect: Node cannot choose the interface",
     ]);
