@@ -137,9 +137,14 @@ export function readCertificate(
   return { ...fields, authority, signatureAlgorithm, isVerified: algorithm !== undefined };
 }
 
-/** Returns the key in a certificate of a plain format's, without a look at the authority. Throws `key-malformed` or `key-weak`. */
-export function certifiedKey(blob: Uint8Array, format: KeyFormat): PublicKey {
-  return readFields(blob, format).publicKey;
+/**
+ * Returns the blob of the key in a certificate of one of these plain formats, and any other blob unchanged. Checks neither. Throws
+ * `key-malformed` for a certificate that ends before its key does.
+ */
+export function plainKeyBlob(blob: Uint8Array, formats: readonly KeyFormat[]): Uint8Array {
+  const name = formatName(blob);
+  const format = formats.find((one) => certifiedName(one.name) === name);
+  return format === undefined ? blob : readPlainBlob(keyReader(blob, name), format);
 }
 
 /** Returns the certificate as a public key: what a client presents in the place of the plain one. */
@@ -183,9 +188,7 @@ interface CertificateFields extends Omit<Certificate, "authority" | "signatureAl
 function readFields(blob: Uint8Array, format: KeyFormat): CertificateFields {
   const name = certifiedName(format.name);
   const reader = keyReader(blob, name);
-  reader.string("nonce");
-  const plain = new Writer(512).string(format.name);
-  for (const _field of format.publicFields) plain.string(reader.string("public key"));
+  const plainBlob = readPlainBlob(reader, format);
   const serial = reader.uint64("serial");
   const typeNumber = reader.uint32("type");
   // rule: certificate-type
@@ -203,7 +206,6 @@ function readFields(blob: Uint8Array, format: KeyFormat): CertificateFields {
   // rule: certificate-end
   reader.end();
 
-  const plainBlob = plain.finish();
   const publicKey = publicKeyOf(format, plainBlob, format.check(plainBlob));
   return {
     blob: copyBytes(blob),
@@ -221,6 +223,14 @@ function readFields(blob: Uint8Array, format: KeyFormat): CertificateFields {
     signed,
     signature,
   };
+}
+
+/** Reads the nonce and the public fields of a certificate. Returns them as a blob of the plain format, unchecked. */
+function readPlainBlob(reader: Reader, format: KeyFormat): Bytes {
+  reader.string("nonce");
+  const plain = new Writer(512).string(format.name);
+  for (const _field of format.publicFields) plain.string(reader.string("public key"));
+  return plain.finish();
 }
 
 function readPrincipals(reader: Reader): string[] {

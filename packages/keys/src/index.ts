@@ -46,7 +46,7 @@ export type {
 } from "./key.ts";
 export type { KeyFormat, SecretForm } from "./key-format.ts";
 export { modPow } from "./modular.ts";
-export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey, plainKeyBlob } from "./public-formats.ts";
+export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
 export { rsaMaker, rsaSha2_256, rsaSha2_512 } from "./rsa.ts";
 export type { RsaFields } from "./rsa-format.ts";
 export { generateRsa } from "./rsa-generate.ts";

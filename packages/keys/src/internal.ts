@@ -10,6 +10,7 @@ export {
   FOREVER,
   isCertified,
   plainAlgorithm,
+  plainKeyBlob,
   readCertificate,
 } from "./certificate.ts";
 export { type CertificateProblem, type CertificateUse, certificateProblem } from "./certificate-check.ts";
@@ -55,7 +56,7 @@ export {
   type SecretForm,
 } from "./key-format.ts";
 export { isPrivateKey } from "./private-key.ts";
-export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey, plainKeyBlob } from "./public-formats.ts";
+export { defaultBlobFormats, defaultKeyFormats, keyLabel, parsePublicKey } from "./public-formats.ts";
 export { type RsaFields, rsaFormat, rsaPrivateKeyWith } from "./rsa-format.ts";
 export {
   SIGNATURE_FLAGS,

@@ -1,8 +1,8 @@
-import { certified, certifiedKey, certifiedName } from "./certificate.ts";
+import { certified } from "./certificate.ts";
 import { ecdsaNistp256Format, ecdsaNistp384Format, ecdsaNistp521Format } from "./ecdsa-format.ts";
 import { ed25519Format } from "./ed25519-format.ts";
 import type { PublicKey } from "./key.ts";
-import { formatName, type KeyFormat, readPublicKey } from "./key-format.ts";
+import { type KeyFormat, readPublicKey } from "./key-format.ts";
 import { rsaFormat } from "./rsa-format.ts";
 import { skEcdsaNistp256Format, skEd25519Format } from "./security-key.ts";
 
@@ -33,14 +33,4 @@ export function keyLabel(format: string): string {
  */
 export function parsePublicKey(blob: Uint8Array): PublicKey {
   return readPublicKey(blob, defaultBlobFormats);
-}
-
-/**
- * Returns the blob whose hash is the fingerprint of a key: that of the key in a certificate, any other unchanged. Throws `key-malformed` or
- * `key-weak`.
- */
-export function plainKeyBlob(blob: Uint8Array): Uint8Array {
-  const name = formatName(blob);
-  const format = defaultKeyFormats.find((one) => certifiedName(one.name) === name);
-  return format === undefined ? blob : certifiedKey(blob, format).blob;
 }
