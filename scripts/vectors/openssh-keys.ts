@@ -19,12 +19,6 @@ if (existsSync(provider)) await write();
 else console.log(`skipped: ${regress} is missing; install openssh-tests, or name its folder in OPENSSH_REGRESS`);
 
 async function write(): Promise<void> {
-  const data = (folder: string): string => join(regress, "unittests", folder, "testdata");
-  const read = (folder: string, name: string): string => readFileSync(join(data(folder), name), "utf8");
-  const names = (folder: string, end: RegExp): string[] =>
-    readdirSync(data(folder))
-      .filter((name) => end.test(name) && !/^dsa|\.param\./.test(name))
-      .sort();
   const vectors = {
     source: "OpenSSH regress/unittests/{sshkey,sshsig,authopt}/testdata; addIdentity: ssh-add with misc/sk-dummy",
     keys: names("sshkey", /^(?!.*-cert).*\.pub$/)
@@ -53,6 +47,21 @@ async function write(): Promise<void> {
   };
   const path = new URL("../../test-vectors/openssh-keys.json", import.meta.url);
   writeFileSync(path, `${JSON.stringify(vectors, undefined, 2)}\n`);
+}
+
+/** Folder of the data of a test. */
+function data(folder: string): string {
+  return join(regress, "unittests", folder, "testdata");
+}
+
+function read(folder: string, name: string): string {
+  return readFileSync(join(data(folder), name), "utf8");
+}
+
+function names(folder: string, end: RegExp): string[] {
+  return readdirSync(data(folder))
+    .filter((name) => end.test(name) && !/^dsa|\.param\./.test(name))
+    .sort();
 }
 
 /** Returns the requests with which `ssh-add` adds security keys and their certificates. */

@@ -127,19 +127,22 @@ function attempt<T>(decode: (from: Uint8Array) => T, from: Uint8Array): T | unde
   }
 }
 
-test.each(addedSecurityKeys)("ssh-add's requests for a key of type $type, plain and with a certificate", ({ requests }) => {
-  const keys = requests.map((request) => {
-    const decoded = decodeRequest(request);
-    expect(encodeRequest(decoded)).toEqual(request);
-    return (decoded as Extract<AgentRequest, { type: "add" }>).key as Extract<AddedKey, { type: "security-key" }>;
-  });
-  expect(keys.map(({ type, certificate }) => [type, certificate !== undefined])).toEqual([
-    ["security-key", false],
-    ["security-key", true],
-  ]);
-  expect(keys[1]!.publicKey).toEqual(keys[0]!.publicKey);
-  expect(parseCertificate(keys[1]!.certificate!).publicKey.blob).toEqual(keys[0]!.publicKey);
-});
+test.each(addedSecurityKeys)(
+  "ssh-add's requests for a key of type $type, plain and with a certificate",
+  ({ requests }) => {
+    const keys = requests.map((request) => {
+      const decoded = decodeRequest(request);
+      expect(encodeRequest(decoded)).toEqual(request);
+      return (decoded as Extract<AgentRequest, { type: "add" }>).key as Extract<AddedKey, { type: "security-key" }>;
+    });
+    expect(keys.map(({ type, certificate }) => [type, certificate !== undefined])).toEqual([
+      ["security-key", false],
+      ["security-key", true],
+    ]);
+    expect(keys[1]!.publicKey).toEqual(keys[0]!.publicKey);
+    expect(parseCertificate(keys[1]!.certificate!).publicKey.blob).toEqual(keys[0]!.publicKey);
+  },
+);
 
 describe("a message that is encoded and decoded", () => {
   test("is the same request", () => {

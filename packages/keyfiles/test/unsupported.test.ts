@@ -1,7 +1,7 @@
+import { privateKeyFromFields } from "@nacre/keys";
 import { expectError } from "@nacre/testing/errors";
 import { keyVectors } from "@nacre/testing/keys";
 import { securityKeyFiles } from "@nacre/testing/openssh-keys";
-import { privateKeyFromFields } from "@nacre/keys";
 import { expect, test } from "vitest";
 import { formatPrivateKey, openPrivateKey, publicKeyInside } from "../src/index.ts";
 import { unsupportedKey } from "../src/unsupported.ts";
@@ -13,13 +13,13 @@ test("a key type named like an object property gets the advice for unknown types
     );
 });
 
-test.each(securityKeyFiles)("$name is the file of a security key: it gives its public key and says to use an agent", ({
-  text,
-  blob,
-}) => {
-  expect(publicKeyInside(text)?.blob).toEqual(blob);
-  expect(expectError("key-unsupported", () => openPrivateKey(text))).toContain("use the agent");
-});
+test.each(securityKeyFiles)(
+  "$name is the file of a security key: it gives its public key and says to use an agent",
+  ({ text, blob }) => {
+    expect(publicKeyInside(text)?.blob).toEqual(blob);
+    expect(expectError("key-unsupported", () => openPrivateKey(text))).toContain("use the agent");
+  },
+);
 
 test("only OpenSSH's private key files have a public key outside", () => {
   const { fields, blob } = keyVectors.find(({ format }) => format === "ecdsa-sha2-nistp256")!;

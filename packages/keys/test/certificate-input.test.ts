@@ -104,9 +104,14 @@ test("the tests' certificate is valid", () => {
 test("a certificate that its authority did not sign is refused", () => {
   refused({ sign: (data) => authority.sign("ssh-ed25519", data.subarray(1), random) });
   refused({ sign: (data) => key.sign("ssh-ed25519", data, random) });
-  const signature = (data: Uint8Array): Bytes => authority.sign("ssh-ed25519", data, random);
-  refused({ sign: (data) => signature(data).subarray(0, -1) });
-  refused({ sign: (data) => new Writer().raw(signature(data)).byte(0).finish() });
+  refused({ sign: (data) => authority.sign("ssh-ed25519", data, random).subarray(0, -1) });
+  refused({
+    sign: (data) =>
+      new Writer()
+        .raw(authority.sign("ssh-ed25519", data, random))
+        .byte(0)
+        .finish(),
+  });
   refused({ sign: () => NOTHING });
 });
 
@@ -128,9 +133,10 @@ test("a certificate is of a user or a host", () => {
 });
 
 test("a certificate has at most 256 principals", () => {
-  const principals = (count: number): Bytes => strings(...Array.from({ length: count }, (_, i) => `user${i}`));
-  expect(parseCertificate(certificate({ principals: principals(256) })).principals).toHaveLength(256);
-  refused({ principals: principals(257) });
+  const principals = Array.from({ length: 257 }, (_, i) => `user${i}`);
+  const most = certificate({ principals: strings(...principals.slice(1)) });
+  expect(parseCertificate(most).principals).toHaveLength(256);
+  refused({ principals: strings(...principals) });
 });
 
 test("no text of a certificate contains NUL", () => {
@@ -164,7 +170,10 @@ test("every cut of a certificate is refused", () => {
 
 test("a key that its plain format refuses is not certified", () => {
   const [curve, point] = ["nistp384", valuesOf(other).subarray(12)];
-  refused({ format: "ecdsa-sha2-nistp256-cert-v01@openssh.com", values: new Writer().string(curve).raw(point).finish() });
+  refused({
+    format: "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+    values: new Writer().string(curve).raw(point).finish(),
+  });
   refused({ format: "sk-ssh-ed25519-cert-v01@openssh.com", values: strings(new Uint8Array(32), "ssh:\0") });
   refused({ format: "ssh-unknown-cert-v01@openssh.com" }, "key-unsupported");
   expectError("key-unsupported", () => parseCertificate(key.publicKey.blob));
@@ -177,7 +186,9 @@ test("a plain key and a certificate do not stand for each other", () => {
   expect(algorithm.verify(certificate(), data, signature)).toBeDefined();
   expectError("key-malformed", () => algorithm.verify(key.publicKey.blob, data, signature));
   const format = "ecdsa-sha2-nistp256-cert-v01@openssh.com";
-  expectError("key-malformed", () => algorithm.verify(certificate({ format, values: valuesOf(other) }), data, signature));
+  expectError("key-malformed", () =>
+    algorithm.verify(certificate({ format, values: valuesOf(other) }), data, signature),
+  );
   // Neither the authority's signature, nor the certificate's name in a signature.
   expect(algorithm.verify(certificate(), data, authority.sign("ssh-ed25519", data, random))).toBeUndefined();
   const raw = new Reader(signature, "signature");
@@ -238,7 +249,10 @@ describe("issuing", () => {
     const certificates = fc.record({
       isHost: fc.boolean(),
       keyId: text,
-      principals: fc.array(text.filter((one) => one !== ""), { minLength: 1, maxLength: 5 }),
+      principals: fc.array(
+        text.filter((one) => one !== ""),
+        { minLength: 1, maxLength: 5 },
+      ),
       serial: fc.bigInt({ min: 0n, max: FOREVER }),
       validAfter: fc.bigInt({ min: 0n, max: FOREVER - 1n }),
       criticalOptions: options64,

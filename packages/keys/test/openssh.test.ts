@@ -3,6 +3,7 @@ import { opensshCertificates, opensshKeys, opensshSignatures } from "@nacre/test
 import { toHex, utf8Decode } from "@nacre/wire";
 import { describe, expect, test } from "vitest";
 import {
+  type Certificate,
   defaultSignatureAlgorithms,
   fingerprint,
   parseCertificate,
@@ -19,17 +20,24 @@ test.each(opensshKeys)("OpenSSH's fingerprint of $name", ({ name, blob, fingerpr
   else expect(parsePublicKey(blob).blob).toEqual(blob);
 });
 
-describe("OpenSSH's certificates", () => {
-  const certificate = (name: string) => parseCertificate(opensshCertificates.get(name)!);
+const certificate = (name: string): Certificate => parseCertificate(opensshCertificates.get(name)!);
+const permissionsOf = (name: string): string[] => [...certificate(name).extensions.keys()].sort();
+/** Names and texts of the critical options. */
+const optionsOf = (name: string): string[][] =>
+  [...certificate(name).criticalOptions].map(([key, data]) => [key, utf8Decode(data.subarray(4))!]);
 
-  test.each(["ecdsa_1", "ecdsa_sk1", "ed25519_1", "ed25519_sk1"])("%s: of a host, by an authority of its own", (name) => {
-    const parsed = certificate(`${name}-cert.pub`);
-    const plain = opensshKeys.find((one) => one.name === `${name}.pub`)!;
-    expect(toHex(parsed.publicKey.blob)).toBe(toHex(plain.blob));
-    expect(parsed).toMatchObject({ type: "host", keyId: "julius", isVerified: true });
-    expect(parsed.principals).toEqual(["host1", "host2"]);
-    expect(parsed.extensions.size + parsed.criticalOptions.size).toBe(0);
-  });
+describe("OpenSSH's certificates", () => {
+  test.each(["ecdsa_1", "ecdsa_sk1", "ed25519_1", "ed25519_sk1"])(
+    "%s: of a host, by an authority of its own",
+    (name) => {
+      const parsed = certificate(`${name}-cert.pub`);
+      const plain = opensshKeys.find((one) => one.name === `${name}.pub`)!;
+      expect(toHex(parsed.publicKey.blob)).toBe(toHex(plain.blob));
+      expect(parsed).toMatchObject({ type: "host", keyId: "julius", isVerified: true });
+      expect(parsed.principals).toEqual(["host1", "host2"]);
+      expect(parsed.extensions.size + parsed.criticalOptions.size).toBe(0);
+    },
+  );
 
   test.each(["rsa_1-cert.pub", "rsa_1_sha1-cert.pub", "rsa_1_sha512-cert.pub"])("%s has a weak key", (name) => {
     expectError("key-weak", () => certificate(name));
@@ -37,22 +45,19 @@ describe("OpenSSH's certificates", () => {
 
   test("of users have the permissions that their names say", () => {
     const permissions = Object.keys(USER_PERMISSIONS).sort();
-    const of = (name: string): string[] => [...certificate(name).extensions.keys()].sort();
-    expect(of("all_permit.cert")).toEqual(permissions);
-    expect(of("no_permit.cert")).toEqual([]);
+    expect(permissionsOf("all_permit.cert")).toEqual(permissions);
+    expect(permissionsOf("no_permit.cert")).toEqual([]);
     const short = { agentfwd: "agent-forwarding", portfwd: "port-forwarding", pty: "pty", x11fwd: "X11-forwarding" };
     for (const [name, permission] of Object.entries({ ...short, user_rc: "user-rc" })) {
-      expect(of(`only_${name}.cert`)).toEqual([`permit-${permission}`]);
-      expect(of(`no_${name}.cert`)).toEqual(permissions.filter((one) => one !== `permit-${permission}`));
+      expect(permissionsOf(`only_${name}.cert`)).toEqual([`permit-${permission}`]);
+      expect(permissionsOf(`no_${name}.cert`)).toEqual(permissions.filter((one) => one !== `permit-${permission}`));
     }
   });
 
   test("have critical options with a string in a string", () => {
-    const options = (name: string): string[][] =>
-      [...certificate(name).criticalOptions].map(([key, data]) => [key, utf8Decode(data.subarray(4))!]);
-    expect(options("sourceaddr.cert")).toEqual([["source-address", "127.0.0.1/32,::1/128"]]);
-    expect(options("force_command.cert")).toEqual([["force-command", "foo"]]);
-    expect(options("unknown_critical.cert").map(([name]) => name)).toEqual(["blah"]);
+    expect(optionsOf("sourceaddr.cert")).toEqual([["source-address", "127.0.0.1/32,::1/128"]]);
+    expect(optionsOf("force_command.cert")).toEqual([["force-command", "foo"]]);
+    expect(optionsOf("unknown_critical.cert").map(([name]) => name)).toEqual(["blah"]);
   });
 });
 

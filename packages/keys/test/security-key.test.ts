@@ -16,9 +16,9 @@ import {
   parseCertificate,
   parsePublicKey,
   prepareCertificate,
+  SIGNATURE_FLAGS,
   skEcdsaNistp256,
   skEd25519,
-  SIGNATURE_FLAGS,
   webauthnSkEcdsaNistp256,
 } from "../src/index.ts";
 
@@ -38,13 +38,23 @@ const webauthn = (changes?: WebauthnChanges) =>
 test("a security key's signature tells its flags and counter, which are not judged", () => {
   for (const { algorithm, authenticator } of KINDS)
     for (const flags of [0, userPresent, userVerified, userPresent | userVerified, attested, extended])
-      expect(algorithm.verify(authenticator.blob, data, authenticator.sign(data, flags))).toEqual({ flags, counter: 5 });
+      expect(algorithm.verify(authenticator.blob, data, authenticator.sign(data, flags))).toEqual({
+        flags,
+        counter: 5,
+      });
 });
 
 test("a security key's signature has its own name, of the key and the algorithm", () => {
   for (const { algorithm, authenticator } of KINDS) {
-    const verify = (name: string) => algorithm.verify(authenticator.blob, data, authenticator.sign(data, userPresent, { name }));
-    for (const name of ["ssh-ed25519", "ecdsa-sha2-nistp256", webauthnSkEcdsaNistp256.name, "", algorithm.name.slice(1)])
+    const verify = (name: string) =>
+      algorithm.verify(authenticator.blob, data, authenticator.sign(data, userPresent, { name }));
+    for (const name of [
+      "ssh-ed25519",
+      "ecdsa-sha2-nistp256",
+      webauthnSkEcdsaNistp256.name,
+      "",
+      algorithm.name.slice(1),
+    ])
       expect(verify(name), name).toBeUndefined();
     const certified = algorithm.name.replace("@", "-cert-v01@");
     expect(verify(certified)).toBeUndefined();
@@ -66,9 +76,9 @@ test("nothing follows the fields of a security key's signature", () => {
 
 test("a security key's signature is over its application, the data and the flags", () => {
   for (const { algorithm, authenticator } of KINDS) {
-    expect(algorithm.verify(authenticator.blob, data, authenticator.sign(data, userPresent, { message: sha256(data) }))).toBe(
-      undefined,
-    );
+    expect(
+      algorithm.verify(authenticator.blob, data, authenticator.sign(data, userPresent, { message: sha256(data) })),
+    ).toBe(undefined);
     const signature = authenticator.sign(data, 0);
     // The flags stand five bytes before the end.
     signature[signature.length - 5] = userPresent;
@@ -82,7 +92,9 @@ test("a security key's blob has its curve, an application without NUL, and no mo
   expectError("key-malformed", () => parsePublicKey(securityKeyBlob(p256, skEcdsaNistp256.name, "ssh:\0")));
   const p384 = generateEcdsa("nistp384", random);
   expectError("key-malformed", () => parsePublicKey(securityKeyBlob(p384, skEcdsaNistp256.name, "ssh:")));
-  expectError("key-malformed", () => skEcdsaNistp256.verify(securityKeyBlob(p384, skEcdsaNistp256.name, ""), data, data));
+  expectError("key-malformed", () =>
+    skEcdsaNistp256.verify(securityKeyBlob(p384, skEcdsaNistp256.name, ""), data, data),
+  );
   expectError("key-malformed", () => parsePublicKey(concatBytes(passkey.blob, Uint8Array.of(0))));
   for (let length = 0; length < passkey.blob.length; length++)
     expectError("key-malformed", () => parsePublicKey(passkey.blob.subarray(0, length)));

@@ -155,6 +155,7 @@ export type { Forward, ForwardOptions, LocalForwardOptions, ProxyOptions } from 
 export type { GatewayPorts } from "./forward/forward-listen.ts";
 export type { ForwardSocket, SocketOptions } from "./forward/forward-socket.ts";
 export { type Account, account } from "./keys/account.ts";
+export type { AddedKeyOptions } from "./keys/added-keys.ts";
 export { type AgentOptions, agentIdentities } from "./keys/agent.ts";
 export {
   type AuthorizedKeysFiles,
@@ -174,7 +175,6 @@ export { expandHome } from "./keys/files.ts";
 export type { AgentFilter, ForwardedKey } from "./keys/filtered-agent.ts";
 export type { FilteredAgentOptions, ForwardedAgentSource } from "./keys/forward-agent.ts";
 export { hostKeyFile } from "./keys/host-key-file.ts";
-export type { AddedKeyOptions } from "./keys/added-keys.ts";
 export type { CertifiedIdentity, IdentitySource, IdentitySources } from "./keys/identities.ts";
 export type { PassphraseSource } from "./keys/identity-file.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";

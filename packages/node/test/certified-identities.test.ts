@@ -245,21 +245,37 @@ describe("an agent", () => {
   });
 });
 
+test("an agent of this process takes the certificate beside a key file, as ssh-add does", async () => {
+  const agent = createAgent();
+  onTestFinished(() => agent.close());
+  const file = await keyFile("id_ed25519", key);
+  await publicFile("id_ed25519-cert.pub", certify(other));
+  await agent.add(file);
+  expect(agent.keys().map(({ publicKey }) => publicKey)).toEqual([key.publicKey.blob]);
+  const blob = certify(key);
+  await publicFile("id_ed25519-cert.pub", blob);
+  await agent.add(file, { comment: "mine" });
+  expect(agent.keys()).toEqual([
+    { publicKey: key.publicKey.blob, comment: "mine" },
+    { publicKey: blob, comment: "mine" },
+  ]);
+});
+
+/** Starts an agent that lists these keys, and signs nothing. */
+async function listing(...blobs: readonly Uint8Array[]): Promise<string> {
+  const path = join(home, "listing");
+  await serve((socket) => {
+    socket.on("data", () => {
+      const answer = new Writer().byte(12).uint32(blobs.length);
+      for (const one of blobs) answer.string(one).string("held");
+      socket.write(new Writer().string(answer.finish()).finish());
+    });
+  }, path);
+  return path;
+}
+
 describe("a security key", () => {
   const { text, blob } = securityKeyFiles.find(({ name }) => name === "ed25519_sk1")!;
-
-  /** Starts an agent that lists these keys, and signs nothing. */
-  async function listing(...blobs: readonly Uint8Array[]): Promise<string> {
-    const path = join(home, "listing");
-    await serve((socket) => {
-      socket.on("data", () => {
-        const answer = new Writer().byte(12).uint32(blobs.length);
-        for (const one of blobs) answer.string(one).string("held");
-        socket.write(new Writer().string(answer.finish()).finish());
-      });
-    }, path);
-    return path;
-  }
 
   test("is found in the agent by its private key file, encrypted or not", async () => {
     const agent = await listing(key.publicKey.blob, blob);
@@ -294,7 +310,14 @@ describe("a security key", () => {
   test("is not hidden by keys of unknown formats", async () => {
     const unknown = new Writer().string("ssh-unknown@example.org").string("?").finish();
     const uncertified = new Writer().string("ssh-unknown-cert-v01@openssh.com").string("?").finish();
-    const agent = await listing(unknown, Uint8Array.of(1), uncertified, blob, certify(key).subarray(1), key.publicKey.blob);
+    const agent = await listing(
+      unknown,
+      Uint8Array.of(1),
+      uncertified,
+      blob,
+      certify(key).subarray(1),
+      key.publicKey.blob,
+    );
     expect(formats(await load({ agent }))).toEqual(["sk-ssh-ed25519@openssh.com", "ssh-ed25519"]);
   });
 });

@@ -43,6 +43,7 @@ const CONNECT: Accepted = {
   env: ["object"],
   channelTimeouts: ["object"],
   identityFiles: ["array", "array of strings"],
+  certificateFiles: ["array", "array of strings"],
   identitiesOnly: BOOLEAN,
   identityAlgorithms: ["array"],
   agent: [...BOOLEAN, ...STRING],

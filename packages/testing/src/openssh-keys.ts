@@ -9,8 +9,11 @@ export function blobOf(line: string): Uint8Array {
 }
 
 /** Public keys of OpenSSH's unit tests, with their fingerprints. */
-export const opensshKeys: readonly { readonly name: string; readonly blob: Uint8Array; readonly fingerprint: string }[] =
-  file.keys.map(({ name, line, fingerprint }) => ({ name, blob: blobOf(line), fingerprint }));
+export const opensshKeys: readonly {
+  readonly name: string;
+  readonly blob: Uint8Array;
+  readonly fingerprint: string;
+}[] = file.keys.map(({ name, line, fingerprint }) => ({ name, blob: blobOf(line), fingerprint }));
 
 /** Certificates of OpenSSH's unit tests, by the name of their file. */
 export const opensshCertificates: ReadonlyMap<string, Uint8Array> = new Map(
@@ -42,6 +45,10 @@ export const opensshSignatures: readonly {
   const signature = reader.string("signature");
   const hash = hashName === "sha512" ? sha512 : sha256;
   // What is signed in place of a file (OpenSSH PROTOCOL.sshsig).
-  const rest = new Writer().string(namespace).string("").string(hashName).string(hash(utf8Encode(file.signed.data)));
+  const rest = new Writer()
+    .string(namespace)
+    .string("")
+    .string(hashName)
+    .string(hash(utf8Encode(file.signed.data)));
   return { name, publicKey, data: concatBytes(utf8Encode("SSHSIG"), rest.finish()), signature };
 });

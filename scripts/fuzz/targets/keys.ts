@@ -23,9 +23,7 @@ export const publicKeys: Target = {
     if (key === undefined) return;
     expectEqual(key.blob, blob, "blob of a key");
     expectTrue(
-      key.algorithms.every(({ name }) =>
-        ALGORITHMS.some((one) => one.name === name && one.keyFormat === key.format),
-      ),
+      key.algorithms.every(({ name }) => ALGORITHMS.some((one) => one.name === name && one.keyFormat === key.format)),
       `a key of format ${key.format} lists an algorithm of another format`,
     );
     expectTrue(fingerprint(blob, "sha256").startsWith("SHA256:"), "fingerprint");
@@ -45,7 +43,11 @@ export const certificates: Target = {
     );
     if (parsed.value === undefined) return;
     const { format, publicKey } = parsed.value;
-    expectEqual(certificateKey(parsed.value), { ...parsePublicKey(blob), certifies: publicKey }, "key of a certificate");
+    expectEqual(
+      certificateKey(parsed.value),
+      { ...parsePublicKey(blob), certifies: publicKey },
+      "key of a certificate",
+    );
     expectTrue(parsePublicKey(publicKey.blob).format !== format, "a certificate is certified");
   },
 };

@@ -9,7 +9,7 @@ import {
   type AgentLimits,
 } from "@nacre/agent";
 import type { PrivateKey } from "@nacre/keys/internal";
-import { type Bytes, escapeText, type Overrides, SshError } from "@nacre/wire";
+import { type Bytes, equalBytes, escapeText, type Overrides, SshError } from "@nacre/wire";
 import {
   checkKey,
   checkLimits,
@@ -27,6 +27,7 @@ import { acceptedDuplex } from "../net/socket-duplex.ts";
 import { LIST_TIMEOUT } from "./agent.ts";
 import { AgentLink } from "./agent-link.ts";
 import { type AgentSide, AnsweringDuplex, joinDuplexes } from "./answering-duplex.ts";
+import { certificateInFile } from "./certified-identity.ts";
 import { expandHome, inFile, isFileText, readIfThere } from "./files.ts";
 import { assertPrivate, decryptKey, openKeyFile } from "./key-file.ts";
 
@@ -69,8 +70,9 @@ export interface SshAgent extends AsyncDisposable {
   /** Whether a client has locked the agent: it shows and uses no key until it is unlocked. */
   readonly isLocked: boolean;
   /**
-   * Adds a key, or replaces one with the same blob. A path is a key file; its path is the default comment. Rejects with `usage` for invalid
-   * options and too many keys, and as `privateKey` does.
+   * Adds a key, or replaces one with the same blob. A path is a key file; its path is the default comment. As with ssh-add, the certificate
+   * beside it, `id_x-cert.pub`, is added too, unless `certificate` is given. Rejects with `usage` for invalid options and too many keys, and
+   * as `privateKey` does.
    */
   add(key: PrivateKey | string, options?: AddKeyOptions): Promise<void>;
   /** Returns the keys, oldest first, also while the agent is locked. */
@@ -150,11 +152,18 @@ class MemoryAgent implements SshAgent {
   async add(key: PrivateKey | string, options: AddKeyOptions = {}): Promise<void> {
     checkOptions(options, ADD_OPTIONS, "`add`");
     const { passphrase, ...rest } = options;
-    const added =
-      typeof key === "string" ? { privateKey: await keyOfFile(key, passphrase), comment: key, ...rest } : undefined;
-    if (added === undefined) checkKey(key, "a key of an agent");
+    let added: AgentKey;
+    let certificate: Uint8Array | undefined;
+    if (typeof key === "string") {
+      added = { privateKey: await keyOfFile(key, passphrase), comment: key, ...rest };
+      if (rest.certificate === undefined) certificate = await certificateBeside(key, added.privateKey);
+    } else {
+      checkKey(key, "a key of an agent");
+      added = { privateKey: key, ...rest };
+    }
     this.#expectOpen();
-    this.#agent.add(added ?? { privateKey: key as PrivateKey, ...rest }, performance.now());
+    this.#agent.add(added, performance.now());
+    if (certificate !== undefined) this.#agent.add({ ...added, certificate }, performance.now());
     this.expire();
   }
 
@@ -294,6 +303,18 @@ async function keyOfFile(path: string, passphrase: string | undefined): Promise<
     return (await decryptKey(opened, passphrase, undefined)).privateKey;
   } catch (cause) {
     throw inFile(path, cause);
+  }
+}
+
+/** Returns the certificate of a key file's key; `undefined` if there is none, or one of another key. */
+async function certificateBeside(path: string, { publicKey }: PrivateKey): Promise<Uint8Array | undefined> {
+  const file = `${path}-cert.pub`;
+  const bytes = await readIfThere(expandHome(file));
+  try {
+    const certificate = bytes && certificateInFile(bytes);
+    return certificate && equalBytes(certificate.publicKey.blob, publicKey.blob) ? certificate.blob : undefined;
+  } catch (cause) {
+    throw inFile(file, cause);
   }
 }
 

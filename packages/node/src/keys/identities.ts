@@ -1,6 +1,14 @@
 import type { Certificate, PrivateKey } from "@nacre/keys/internal";
 import { equalBytes, SshError } from "@nacre/wire";
-import { abortedError, checkKey, type FindIdentities, isBytes, onAbort, type RemoteIdentity, unlessAborted } from "nacre/extend";
+import {
+  abortedError,
+  checkKey,
+  type FindIdentities,
+  isBytes,
+  onAbort,
+  type RemoteIdentity,
+  unlessAborted,
+} from "nacre/extend";
 import { AddedKeys } from "./added-keys.ts";
 import { LIST_TIMEOUT, linkTo } from "./agent.ts";
 import type { AgentLink } from "./agent-link.ts";
@@ -119,7 +127,8 @@ export async function loadIdentities(options: IdentityOptions): Promise<LoginKey
 }
 
 function keyInMemory(source: Exclude<IdentitySource, string>, warn: (text: string) => void): Candidate[] {
-  const { key, certificate } = "certificate" in source && "key" in source ? source : { key: source, certificate: undefined };
+  const { key, certificate } =
+    "certificate" in source && "key" in source ? source : { key: source, certificate: undefined };
   if (certificate !== undefined && !isPresentable(certificate, warn)) return [];
   if (certificate !== undefined && !isSameKey(certificate.publicKey, key.publicKey))
     throw new SshError("usage", `${describeCertificate(certificate)} is not that of its \`key\``);
@@ -151,9 +160,7 @@ function inOrder(
   const all = [
     ...candidates.flatMap((candidate) => inAgent(candidate) ?? []),
     ...(takesOthers ? held : []),
-    ...candidates
-      .filter((candidate) => inAgent(candidate) === undefined)
-      .flatMap((candidate) => own(candidate) ?? []),
+    ...candidates.filter((candidate) => inAgent(candidate) === undefined).flatMap((candidate) => own(candidate) ?? []),
   ];
   return all.filter((one, i) => all.findIndex(({ publicKey }) => isSameKey(one.publicKey, publicKey)) === i);
 }

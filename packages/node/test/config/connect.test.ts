@@ -172,7 +172,9 @@ test("a certificate of a configuration is tried before its key, which logs in wh
   const names = { type: "user", keyId: "mine", principals: ["alice"], validBefore: 1n } as const;
   const blob = issueCertificate(userKey, { publicKey: userKey.publicKey, ...names, random: counting });
   await writeFile(join(folder, "mine.pub"), formatPublicKeyLine(parsePublicKey(blob)));
-  const config = await configFile(`Host db\n${block}CertificateFile ${folder}/%r.pub\nCertificateFile ${folder}/none\n`);
+  const config = await configFile(
+    `Host db\n${block}CertificateFile ${folder}/%r.pub\nCertificateFile ${folder}/none\n`,
+  );
   const warnings: string[] = [];
   const sent: string[] = [];
   await using ssh = await connect("mine@db", {

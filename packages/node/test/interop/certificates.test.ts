@@ -6,6 +6,7 @@ import { formatPublicKeyLine } from "@nacre/keyfiles";
 import { generateEcdsa, generateEd25519, parseCertificate, parsePublicKey } from "@nacre/keys";
 import { Authenticator } from "@nacre/testing/authenticator";
 import { type KeyFile, type KeyType, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
+import { securityKeyProvider } from "@nacre/testing/interop/security-key";
 import { useServer } from "@nacre/testing/interop/server";
 import { startAgent } from "@nacre/testing/interop/ssh-agent";
 import { authorizeKey, containerExec } from "@nacre/testing/openssh/sshd";
@@ -17,6 +18,7 @@ import type { ConnectOptions } from "../../src/index.ts";
 
 const TYPES: readonly KeyType[] = ["ed25519", "rsa-3072", "ecdsa-256", "ecdsa-384", "ecdsa-521"];
 const run = promisify(execFile);
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 const folder = useFolder();
 const trusted = `/tmp/nacre-ca-${randomUUID()}.pub`;
 const server = useServer({ config: [`TrustedUserCAKeys ${trusted}`] });
@@ -52,13 +54,19 @@ async function login(changes: Partial<ConnectOptions>): Promise<string[]> {
 }
 
 function algorithmOf(type: KeyType): string {
-  const plain = type.startsWith("ecdsa") ? `ecdsa-sha2-nistp${type.slice(6)}` : type === "ed25519" ? "ssh-ed25519" : "rsa-sha2-512";
+  const plain = type.startsWith("ecdsa")
+    ? `ecdsa-sha2-nistp${type.slice(6)}`
+    : type === "ed25519"
+      ? "ssh-ed25519"
+      : "rsa-sha2-512";
   return `${plain}-cert-v01@openssh.com`;
 }
 
 describe("a certificate", () => {
   test.for(TYPES)("beside its key file signs at once: %s", async (type) => {
-    expect(await login({ identities: [keys.get(type)!.path] })).toEqual([`alice publickey ${algorithmOf(type)} signed`]);
+    expect(await login({ identities: [keys.get(type)!.path] })).toEqual([
+      `alice publickey ${algorithmOf(type)} signed`,
+    ]);
     expect(await server.sshd.log()).toMatch(/Accepted publickey for alice .* ID alice@test \(serial 7\) CA /);
   });
 
@@ -73,7 +81,7 @@ describe("a certificate", () => {
     const key = await makeKey(folder, `away-${type}`, type);
     await certify(key, authorities[0]!);
     await using agent = await startAgent(folder);
-    await run("ssh-add", ["-q", "-k", key.path], { env: { ...process.env, SSH_AUTH_SOCK: agent.path } });
+    await agent.add(key, ["-k"]);
     await rm(key.path);
     const requests = await login({ agent: agent.path, identitiesOnly: true, identities: [`${key.path}-cert.pub`] });
     expect(requests).toEqual([
@@ -100,9 +108,36 @@ describe("a certificate", () => {
   });
 });
 
-describe("a security key of the application", () => {
-  const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+describe("a security key in ssh-agent", () => {
+  test.for([
+    ["ed25519-sk", "sk-ssh-ed25519"],
+    ["ecdsa-sk", "sk-ecdsa-sha2-nistp256"],
+  ] as const)("is found by its key file, plain and with a certificate: %s", async ([type, name]) => {
+    const provider = await securityKeyProvider(folder);
+    const key = await provider.makeKey(type, type);
+    await authorizeKey("alice", key.publicKeyLine);
+    await using agent = await startAgent(folder, {}, ["-P", provider.path]);
+    await agent.add(key, ["-S", provider.path]);
+    const changes = { agent: agent.path, identitiesOnly: true, identities: [key.path] };
+    const plain = `${name}@openssh.com`;
+    expect(await login(changes)).toEqual([
+      `alice publickey ${plain} query`,
+      `alice publickey-hostbound-v00@openssh.com ${plain} signed`,
+    ]);
+    await certify(key, authorities[0]!);
+    const certified = `${name}-cert-v01@openssh.com`;
+    const requests = [
+      `alice publickey ${certified} query`,
+      `alice publickey-hostbound-v00@openssh.com ${certified} signed`,
+    ];
+    expect(await login(changes)).toEqual(requests);
+    // The agent holds the certificate, too.
+    await agent.add(key, ["-S", provider.path]);
+    expect(await login(changes)).toEqual(requests);
+  });
+});
 
+describe("a security key of the application", () => {
   test.for([
     ["sk-ssh-ed25519@openssh.com", generateEd25519(random)],
     ["sk-ecdsa-sha2-nistp256@openssh.com", generateEcdsa("nistp256", random)],

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { type DelayProxy, startDelayProxy } from "@nacre/testing/interop/delay-proxy";
 import { type KeyFile, makeKey, readKey, useFolder } from "@nacre/testing/interop/keys";
 import { useServer } from "@nacre/testing/interop/server";
@@ -52,6 +54,17 @@ describe("round trips to the first output byte of `echo ok`", () => {
 
   test("four, with a key file", async () => {
     expect(await count({ identities: [keys.get("ed25519")!.path] })).toBe(4);
+  });
+
+  test("four, with a certificate beside a key file", async () => {
+    const [authority, key] = [
+      await makeKey(folder, "authority", "ed25519"),
+      await makeKey(folder, "certified", "ed25519"),
+    ];
+    await authorizeKey("alice", `cert-authority ${authority.publicKeyLine}`);
+    const words = ["-q", "-s", authority.path, "-I", "id", "-n", "alice", `${key.path}.pub`];
+    await promisify(execFile)("ssh-keygen", words);
+    expect(await count({ identities: [key.path] })).toBe(4);
   });
 
   test("five, with a key in an agent, which is queried first", async () => {

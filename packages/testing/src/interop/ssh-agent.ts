@@ -8,18 +8,20 @@ import type { KeyFile } from "./keys.ts";
 export interface Agent extends AsyncDisposable {
   /** Path of its socket. */
   readonly path: string;
-  add(key: KeyFile): Promise<void>;
+  /** Adds a key and the certificate beside it. `options`: those of ssh-add, such as `["-k"]` for the key alone. */
+  add(key: Pick<KeyFile, "path">, options?: readonly string[]): Promise<void>;
 }
 
 let agents = 0;
 
-/** Starts ssh-agent with a socket in `folder`. `env` is added to its environment. */
+/** Starts ssh-agent with a socket in `folder`. `env` is added to its environment, `options` to its options. */
 export async function startAgent(
   folder: { readonly path: string },
   env: Readonly<Record<string, string>> = {},
+  options: readonly string[] = [],
 ): Promise<Agent> {
   const path = join(folder.path, `agent-${++agents}`);
-  const child = spawn("ssh-agent", ["-D", "-a", path], {
+  const child = spawn("ssh-agent", ["-D", "-a", path, ...options], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -34,8 +36,10 @@ export async function startAgent(
   });
   return {
     path,
-    add: async (key) => {
-      await promisify(execFile)("ssh-add", ["-q", key.path], { env: { ...process.env, SSH_AUTH_SOCK: path } });
+    add: async (key, words = []) => {
+      await promisify(execFile)("ssh-add", ["-q", ...words, key.path], {
+        env: { ...process.env, SSH_AUTH_SOCK: path },
+      });
     },
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGTERM");

@@ -84,7 +84,10 @@ const SECURITY_KEYS: readonly Held[] = [
     patch("security-key-signature-name", 'reader.name("algorithm");'),
   ),
   securityKey("nothing follows the fields of a security key's signature", remove("security-key-signature-end")),
-  securityKey("a passkey's origin has no quotation mark", patch("webauthn-origin", "if (origin === undefined) return undefined;")),
+  securityKey(
+    "a passkey's origin has no quotation mark",
+    patch("webauthn-origin", "if (origin === undefined) return undefined;"),
+  ),
   securityKey("a passkey attests nothing when it signs", remove("webauthn-attested")),
   securityKey("a passkey's extensions are there if its flag says so", remove("webauthn-extensions")),
   securityKey("a passkey's client data begins as the browser writes it", remove("webauthn-client-data")),
