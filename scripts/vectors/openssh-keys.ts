@@ -1,6 +1,6 @@
 /**
- * Writes test-vectors/openssh-keys.json: keys, certificates and signatures of OpenSSH's unit tests, and what its `ssh-add` sends for keys on
- * a security key. Debian has the data, and a library that acts as a security key, in the package openssh-tests.
+ * Writes test-vectors/openssh-keys.json: keys, certificates and signatures of OpenSSH's unit tests, and what its `ssh-add` sends for
+ * security keys. Debian has the data, and a library that acts as a security key, in the package openssh-tests.
  *
  *     node --conditions=@nacre/source --import tsx scripts/vectors/openssh-keys.ts
  */

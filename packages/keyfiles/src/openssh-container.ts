@@ -57,8 +57,8 @@ export function readOpensshContainer(body: Uint8Array): OpensshContainer {
 }
 
 /**
- * Returns the public key in the body of "OPENSSH PRIVATE KEY", which is not encrypted. Also of a key whose private part is on a security key.
- * Throws `file-malformed`, and the errors of `parsePublicKey`.
+ * Returns the public key in the body of "OPENSSH PRIVATE KEY", which is never encrypted, also of a key whose private part is on a security
+ * key. Throws `file-malformed`, and the errors of `parsePublicKey`.
  */
 export function publicKeyOfContainer(body: Uint8Array): PublicKey {
   return parsePublicKey(readFields(body).blob);

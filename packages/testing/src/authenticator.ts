@@ -26,7 +26,7 @@ export interface WebauthnChanges {
   readonly end?: Uint8Array;
 }
 
-/** A security key without hardware (OpenSSH PROTOCOL.u2f). It signs what it is asked to, also with wrong fields. Its counter is always 5. */
+/** A security key without hardware (OpenSSH PROTOCOL.u2f). It signs anything, also with wrong fields. Its counter is always 5. */
 export class Authenticator {
   readonly #key: PrivateKey;
   readonly #name: string;

@@ -59,8 +59,8 @@ export function writeAddedKey(writer: Writer, key: AddedKey): void {
 }
 
 /**
- * Returns which public fields of a security key stand behind its certificate: the application, and Ed25519's key, which OpenSSH repeats as for
- * plain keys. ECDSA's are in the certificate only.
+ * Returns which public fields of a security key stand behind its certificate: the application, and Ed25519's key, which OpenSSH repeats as
+ * for plain keys. ECDSA's are in the certificate only.
  */
 function keptFields({ name, publicFields }: KeyFormat): ReadonlySet<number> {
   const last = publicFields.length - 1;

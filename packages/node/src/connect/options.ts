@@ -81,11 +81,12 @@ export interface ConnectOptions
   readonly user?: string | undefined;
   /**
    * Login keys in the order in which to try them; default the agent's keys, and `~/.ssh/id_ed25519`, `id_ecdsa` and `id_rsa`, if they
-   * exist, and `id_ed25519_sk` and `id_ecdsa_sk` with an agent. If the agent also holds a file's key, the agent signs, so no passphrase is needed; such keys come first. A path may also name
-   * the public key file of an agent's key. An entry may be a promise, also of several keys: `[agentIdentities(path)]`.
+   * exist, and with an agent `id_ed25519_sk` and `id_ecdsa_sk`. If the agent also holds a file's key, the agent signs, so no passphrase is
+   * needed; such keys come first. A path may also name the public key file of an agent's key. An entry may be a promise, also of several
+   * keys: `[agentIdentities(path)]`.
    *
-   * A certificate `id_x-cert.pub` beside `id_x` is tried before the key. A path may name one, whose private key is beside it, in the agent or
-   * among the others; an entry `{ certificate, key }` has both.
+   * A certificate `id_x-cert.pub` beside `id_x` is tried before the key. A path may name one, whose private key is beside it, in the agent
+   * or among the others; an entry `{ certificate, key }` has both.
    */
   readonly identities?: IdentitySources | undefined;
   /**
@@ -94,8 +95,8 @@ export interface ConnectOptions
    */
   readonly identityFiles?: readonly string[] | undefined;
   /**
-   * Files of certificates to try first, in place of those beside the key files (ssh_config(5), CertificateFile). Their private keys are beside
-   * them, in the agent or among the other keys. A missing file is left out, and one that cannot be used is left out with a warning.
+   * Files of certificates to try first, in place of those beside the key files (ssh_config(5), CertificateFile). Their private keys are
+   * beside them, in the agent or among the other keys. A missing file is left out, and one that cannot be used is left out with a warning.
    */
   readonly certificateFiles?: readonly string[] | undefined;
   /** Whether to leave out the agent's keys that are not those of a file (ssh_config(5), IdentitiesOnly); default false. */

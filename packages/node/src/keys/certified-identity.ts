@@ -74,7 +74,7 @@ export function isPresentable(certificate: Certificate, warn: (text: string) => 
 /** Describes a certificate: its id, serial number, authority, names and time. */
 export function describeCertificate(certificate: Certificate): string {
   const { keyId, serial, authority, principals, validAfter, validBefore } = certificate;
-  const names = principals.length === 0 ? "nobody" : principals.join(",");
+  const names = principals.length === 0 ? "no user" : principals.join(",");
   return (
     `the certificate "${escapeText(keyId)}" (serial ${serial}, signed by ${fingerprint(authority.blob)}, ` +
     `for ${escapeText(names)}, valid from ${timeOf(validAfter)} to ${timeOf(validBefore)})`

@@ -70,9 +70,9 @@ export interface SshAgent extends AsyncDisposable {
   /** Whether a client has locked the agent: it shows and uses no key until it is unlocked. */
   readonly isLocked: boolean;
   /**
-   * Adds a key, or replaces one with the same blob. A path is a key file; its path is the default comment. As with ssh-add, the certificate
-   * beside it, `id_x-cert.pub`, is added too, unless `certificate` is given. Rejects with `usage` for invalid options and too many keys, and
-   * as `privateKey` does.
+   * Adds a key, or replaces one with the same blob. A path is a key file; its path is the default comment. As with ssh-add, the
+   * certificate beside it, `id_x-cert.pub`, is added too, unless `certificate` is given. Rejects with `usage` for invalid options and too
+   * many keys, and as `privateKey` does.
    */
   add(key: PrivateKey | string, options?: AddKeyOptions): Promise<void>;
   /** Returns the keys, oldest first, also while the agent is locked. */

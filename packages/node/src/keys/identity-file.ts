@@ -68,7 +68,7 @@ export async function openNamedFile(file: string, added: AddedKeys, options: Fil
   return found;
 }
 
-/** Returns the key of a file after its certificate. A certificate alone may have its key in the agent. `undefined`: there is no such file. */
+/** Returns the key of a file after its certificate, whose key may also be in the agent. `undefined`: there is no such file. */
 async function openFile(
   file: string,
   added: AddedKeys,
