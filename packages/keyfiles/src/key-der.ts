@@ -95,7 +95,7 @@ const RSA_FORM: DerForm<RsaFields> = {
 };
 
 const EC_FORM: DerForm<EcdsaFields> = {
-  formats: Object.keys(CURVES),
+  formats: /* @__PURE__ */ Object.keys(CURVES),
   oid: "1.2.840.10045.2.1",
   parameters: (format) => [der.oid(CURVES[format as EcdsaFormat].oid)],
   readPkcs8: (parameters, key, _publicKey, makeKey) => readSec1(key, makeKey, readCurve(parameters, "parameters")),

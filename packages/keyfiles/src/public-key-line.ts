@@ -38,10 +38,11 @@ export function blobOfLine(format: string, base64: string): Bytes | string {
 }
 
 /** The fields of each format (`KeyFormat.publicFields`), those of obsolete ones included (RFC 4253 §6.6). */
-const FIELDS: ReadonlyMap<string, KeyFormat["publicFields"]> = new Map([
-  ...defaultBlobFormats.map(({ name, publicFields }) => [name, publicFields] as const),
-  ["ssh-dss", [undefined, undefined, undefined, undefined]],
-]);
+const FIELDS: ReadonlyMap<string, KeyFormat["publicFields"]> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ defaultBlobFormats
+    .map(({ name, publicFields }): [string, KeyFormat["publicFields"]] => [name, publicFields])
+    .concat([["ssh-dss", [undefined, undefined, undefined, undefined]]]),
+);
 
 /**
  * Decodes like {@link blobOfLine}, and also rejects a truncated blob and one without the fields of its format. For known_hosts, where

@@ -1,4 +1,4 @@
-import { defaultKeyFormats, plainKeyBlob } from "@nacre/keys/internal";
+import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { md5 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { drawRandomart } from "./draw-randomart.ts";
@@ -8,6 +8,6 @@ import { drawRandomart } from "./draw-randomart.ts";
  * `parsePublicKey`.
  */
 export function randomart(blob: Uint8Array, hash: "sha256" | "md5" = "sha256"): string {
-  const plain = plainKeyBlob(blob, defaultKeyFormats);
+  const plain = certifiedKeyBlob(blob, defaultKeyFormats);
   return drawRandomart(blob, hash, hash === "sha256" ? sha256(plain) : md5(plain));
 }

@@ -141,7 +141,7 @@ export function readCertificate(
  * Returns the blob of the key in a certificate of one of these plain formats, and any other blob unchanged. Checks neither. Throws
  * `key-malformed` for a certificate that ends before its key does.
  */
-export function plainKeyBlob(blob: Uint8Array, formats: readonly KeyFormat[]): Uint8Array {
+export function certifiedKeyBlob(blob: Uint8Array, formats: readonly KeyFormat[]): Uint8Array {
   const name = formatName(blob);
   const format = formats.find((one) => certifiedName(one.name) === name);
   return format === undefined ? blob : readPlainBlob(keyReader(blob, name), format);

@@ -5,12 +5,12 @@ export {
   certificateKey,
   certified,
   certifiedAlgorithm,
+  certifiedKeyBlob,
   certifiedName,
   certifiedPrivateKey,
   FOREVER,
   isCertified,
   plainAlgorithm,
-  plainKeyBlob,
   readCertificate,
 } from "./certificate.ts";
 export { type CertificateProblem, type CertificateUse, certificateProblem } from "./certificate-check.ts";

@@ -17,10 +17,9 @@ export const defaultKeyFormats: readonly KeyFormat[] = /* @__PURE__ */ [
   skEcdsaNistp256Format,
 ];
 /** Those, and the formats of their certificates. */
-export const defaultBlobFormats: readonly KeyFormat[] = /* @__PURE__ */ [
-  ...defaultKeyFormats,
-  ...defaultKeyFormats.map(certified),
-];
+export const defaultBlobFormats: readonly KeyFormat[] = /* @__PURE__ */ defaultKeyFormats.concat(
+  /* @__PURE__ */ defaultKeyFormats.map(certified),
+);
 
 /** Returns the name of a key format as `ssh-keygen -l` prints it, such as `"ED25519"`; that of an unknown format unchanged. */
 export function keyLabel(format: string): string {

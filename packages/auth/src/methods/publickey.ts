@@ -67,8 +67,8 @@ function describeRequest(methodData: Uint8Array, methodName: string): string {
 
 /**
  * Public key authentication (RFC 4252 §7). A single key in memory signs at once, and so do its certificates. Others are queried first,
- * which saves the user or agent from making a useless signature. They then sign host-bound if the server supports it, which agents require to log
- * in from a host that they are forwarded to. Queries are never host-bound, as in OpenSSH.
+ * which saves the user or agent from making a useless signature. They then sign host-bound if the server supports it, which agents require
+ * to log in from a host that they are forwarded to. Queries are never host-bound, as in OpenSSH.
  */
 export const clientPublickey: ClientMethod = {
   name,

@@ -4,7 +4,7 @@ import { getSystemErrorMap } from "node:util";
 import { randomart } from "@nacre/keyfiles";
 import { hashName, type KnownHostsLine, linesOf, readKnownHostsLine } from "@nacre/keyfiles/internal";
 import { fingerprint, keyLabel, type PublicKey, parsePublicKey } from "@nacre/keys";
-import { defaultKeyFormats, plainKeyBlob } from "@nacre/keys/internal";
+import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { expandHome } from "@nacre/node";
 import { base64Decode, escapeText } from "@nacre/wire";
 import { unwritable } from "../ssh/unwritable.ts";
@@ -87,7 +87,7 @@ function find(outcome: Outcome, parsed: Arguments, read: KnownHostsLine, line: s
     outcome.lines.push(printable(line));
   } else {
     const comment = read.comment === "" ? "" : ` ${printable(read.comment)}`;
-    const shown = fingerprint(plainKeyBlob(key.blob, defaultKeyFormats), parsed.hash);
+    const shown = fingerprint(certifiedKeyBlob(key.blob, defaultKeyFormats), parsed.hash);
     outcome.lines.push(`${escapeText(host)} ${keyLabel(key.format)} ${shown}${comment}`);
     if (parsed.picture) outcome.lines.push(randomart(key.blob, parsed.hash));
   }

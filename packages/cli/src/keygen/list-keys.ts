@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { openPrivateKey, parsePublicKeyFile, parsePublicKeyLine, publicKeyInside, randomart } from "@nacre/keyfiles";
 import { fingerprint, keyLabel, type PublicKey } from "@nacre/keys";
-import { defaultKeyFormats, plainKeyBlob } from "@nacre/keys/internal";
+import { certifiedKeyBlob, defaultKeyFormats } from "@nacre/keys/internal";
 import { expandHome } from "@nacre/node";
 import { equalBytes, escapeText, SshError, utf8DecodeLossy } from "@nacre/wire";
 import type { KeygenArguments } from "./keygen-arguments.ts";
@@ -29,7 +29,7 @@ export async function listKeys({
 /** Formats a key like `256 SHA256:… comment (ED25519)`. */
 export function keyLine(key: PublicKey, comment: string, hash: "sha256" | "md5"): string {
   const shown = comment === "" ? "no comment" : escapeText(comment);
-  return `${key.bits} ${fingerprint(plainKeyBlob(key.blob, defaultKeyFormats), hash)} ${shown} (${keyLabel(key.format)})`;
+  return `${key.bits} ${fingerprint(certifiedKeyBlob(key.blob, defaultKeyFormats), hash)} ${shown} (${keyLabel(key.format)})`;
 }
 
 /** Returns the keys in a file of any kind. Rejects with `file-unreadable`, `file-malformed` or the errors of a key. */

@@ -2,7 +2,7 @@ import { type PublicKey, skEcdsaNistp256Format } from "@nacre/keys/internal";
 import { base64Decode, copyBytes, escapeText, Reader, SshError, utf8Decode, Writer } from "@nacre/wire";
 
 /** Format of the key and of its authorized_keys line (OpenSSH PROTOCOL.u2f). */
-const { name: FORMAT } = skEcdsaNistp256Format;
+const FORMAT = "sk-ecdsa-sha2-nistp256@openssh.com";
 /** Signature algorithm of passkeys. It differs from the key format's own algorithm, because WebAuthn wraps the data in JSON. */
 export const WEBAUTHN_ALGORITHM = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
 
