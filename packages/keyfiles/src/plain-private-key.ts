@@ -24,10 +24,7 @@ export function openPlainPrivateKey(
  * Returns the public key that OpenSSH's private key files have outside of their encrypted part, also for keys whose private part is on a
  * security key; `undefined` for other formats. Throws as `openPrivateKey`.
  */
-export function publicKeyInside(
-  text: string | Uint8Array,
-  limits?: Overrides<KeyFileLimits>,
-): PublicKey | undefined {
+export function publicKeyInside(text: string | Uint8Array, limits?: Overrides<KeyFileLimits>): PublicKey | undefined {
   const string = keyFileText(text, completeLimits(KEY_FILE_LIMITS, limits));
   if (isPpk(string)) return undefined;
   const { label, body } = findPrivateKey(string);

@@ -1,6 +1,6 @@
 import type { UnlockedKey } from "@nacre/keyfiles/internal";
 import type { PrivateKey } from "@nacre/keys/internal";
-import { checkLimit, escapeText, MAX_UINT32, SshError } from "@nacre/wire";
+import { checkLimit, escapeText, MAX_UINT32, SshError, type SshErrorCode } from "@nacre/wire";
 import { checkOptions, type OptionRows, type RemoteIdentity } from "nacre/extend";
 import { LIST_TIMEOUT, linkTo } from "./agent.ts";
 
@@ -33,7 +33,7 @@ export function checkAddedKeys(given: boolean | AddedKeyOptions | undefined): vo
 export interface AddingOptions {
   readonly addKeysToAgent?: boolean | AddedKeyOptions | undefined;
   readonly random: (length: number) => Uint8Array;
-  readonly warn: (text: string) => void;
+  readonly warn: (text: string, code?: SshErrorCode) => void;
 }
 
 /** The key of a file that signed last, for the agent. */
