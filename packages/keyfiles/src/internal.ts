@@ -3,7 +3,14 @@ export { type OriginMatcher, parseAddress, parseOrigins } from "./address-match.
 export { addressMatcher, type NetBlockSize, networkOf, plainAddress } from "./address-network.ts";
 export { type AddressScope, addressBytes, addressScope } from "./address-scope.ts";
 export { appendKnownHost } from "./append-known-host.ts";
-export { type AuthorizedKeyCheck, parseAuthorizedKeys } from "./authorized-keys.ts";
+export { type AuthorizedKeyCheck, holdsKey, parseAuthorizedKeys } from "./authorized-keys.ts";
+export {
+  type CertificateLogin,
+  type CertificateVerdict,
+  findPrincipal,
+  judgeCertificate,
+  type KeyUse,
+} from "./certificate-login.ts";
 export { drawRandomart } from "./draw-randomart.ts";
 export { type HostKeyChanges, hostKeyChangesWith, keepHostKeysWith } from "./host-key-changes.ts";
 export { hashName, hostName } from "./known-host-names.ts";
@@ -14,6 +21,7 @@ export {
   type KnownHostsFile,
   parseKnownHostsWith,
 } from "./known-hosts.ts";
+export type { KeyRestrictions } from "./key-options.ts";
 export { type KnownHostsLine, linesOf, readKnownHostsLine } from "./known-hosts-lines.ts";
 export { openPlainPrivateKey } from "./plain-private-key.ts";
 export type { EncryptedKeyFile, PrivateKeyFile, UnlockedKey } from "./private-key-file.ts";
