@@ -4,6 +4,7 @@ export type { ConnectOptions } from "./login/client/options.ts";
 export { clientKeyboardInteractive, serverKeyboardInteractive } from "./login/methods/keyboard-interactive.ts";
 export { clientPassword, serverPassword } from "./login/methods/password.ts";
 export { webDuplex } from "./mux/duplex.ts";
+export { certificateAuthority } from "./login/server/certificate-authority.ts";
 export type * from "./types.ts";
 export { forwardedAgent } from "./users/agent/server.ts";
 export type { Client } from "./users/client/client.ts";
