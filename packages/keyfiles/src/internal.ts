@@ -10,6 +10,7 @@ export {
   findPrincipal,
   judgeCertificate,
   type KeyUse,
+  type PrincipalsLine,
 } from "./certificate-login.ts";
 export { drawRandomart } from "./draw-randomart.ts";
 export { type HostKeyChanges, hostKeyChangesWith, keepHostKeysWith } from "./host-key-changes.ts";

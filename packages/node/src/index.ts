@@ -56,10 +56,12 @@ export {
   type Authenticate,
   type BaseSession,
   type ChangePasswordLogin,
+  type CertificateAuthorityOptions,
   type Channel,
   type ChannelEnd,
   type ChannelHandler,
   type ChannelRequest,
+  certificateAuthority,
   type ClientLimits,
   type ClientLoginContext,
   type ClientLoginMethod,
@@ -83,6 +85,7 @@ export {
   type HostKeyOption,
   type HostKeyVerifier,
   type KeyboardInteractiveLogin,
+  type KeyDemands,
   type ListenAddress,
   type ListenContext,
   type ListenPlace,
@@ -147,7 +150,7 @@ export { connect } from "./connect/connect.ts";
 export type { ConnectOptions, Hop, HopOptions, JumpHost, Via } from "./connect/options.ts";
 export type { NodeProcess } from "./connect/process.ts";
 export { type FileHandle, loadNodeFiles, type Sftp } from "./connect/sftp.ts";
-export { nodeAlgorithms, nodeServerAlgorithms } from "./crypto/algorithms.ts";
+export { nodeAlgorithms, nodeServerAlgorithms, nodeUserKeys } from "./crypto/algorithms.ts";
 export { fingerprint } from "./crypto/fingerprint.ts";
 export { loadAlgorithms } from "./crypto/load.ts";
 export { type CryptoChoice, nodePrivateKey } from "./crypto/private-key.ts";
