@@ -176,7 +176,7 @@ export {
 export { expandHome } from "./keys/files.ts";
 export type { AgentFilter, ForwardedKey } from "./keys/filtered-agent.ts";
 export type { FilteredAgentOptions, ForwardedAgentSource } from "./keys/forward-agent.ts";
-export { hostKeyFile } from "./keys/host-key-file.ts";
+export { hostCertificateFile, hostKeyFile } from "./keys/host-key-file.ts";
 export type { AddedKeyOptions, IdentitySource, IdentitySources, PassphraseSource } from "./keys/identities.ts";
 export { type PrivateKeyOptions, privateKey } from "./keys/key-file.ts";
 export type { HostKeyLookup, KnownHostsOptions } from "./keys/known-hosts-options.ts";
