@@ -42,8 +42,9 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
       "node/test/attacks",
       "authorized_keys · server",
       patch("unknown-key-option", "return negated?.(draft, false);"),
-      patch("verify-required", `["verify-required", () => undefined]`),
-      patch("cert-authority", `["cert-authority", () => undefined]`),
+      remove("line-verify-required"),
+      remove("authority-line"),
+      remove("principals-authority"),
       patch("key-from", "false"),
       patch("key-expired", "false"),
       patch(
