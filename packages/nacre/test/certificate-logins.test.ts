@@ -83,7 +83,6 @@ describe("certificateAuthority", () => {
   it.each<[string, PrivateKey]>([
     ["the plain key", key],
     ["the authority's own key", authority],
-    ["a certificate of another authority", otherAuthority()],
     ["a certificate for a host", certified({ type: "host" })],
     ["an expired one", certified({ validBefore: NOW })],
     ["one for another user", certified({ principals: ["bob", "*"] })],
@@ -93,14 +92,22 @@ describe("certificateAuthority", () => {
     expect(await byAuthority(identity)).toBe("auth-failed");
   });
 
-  it("takes principals in the place of the user's name, and a check for revoked ones", async () => {
+  it("refuses a certificate of another authority", async () => {
+    expect(await byAuthority(otherAuthority())).toBe("auth-failed");
+  });
+
+  it("refuses a revoked certificate", async () => {
+    for (const revoked of ["alice@laptop", "bob@laptop"])
+      expect(await byAuthority(certified(), { isRevoked: async ({ keyId }) => keyId === revoked })).toBe(
+        revoked === "alice@laptop" ? "auth-failed" : "alice whoami",
+      );
+  });
+
+  it("takes principals in the place of the user's name", async () => {
     const principals = (user: string): readonly string[] | undefined => (user === "alice" ? ["ops"] : undefined);
     expect(await byAuthority(certified({ principals: ["ops"] }), { principals })).toBe("alice whoami");
     expect(await byAuthority(certified(), { principals })).toBe("auth-failed");
     expect(await byAuthority(certified(), { principals: () => undefined })).toBe("auth-failed");
-    expect(await byAuthority(certified(), { isRevoked: async ({ keyId }) => keyId === "alice@laptop" })).toBe(
-      "auth-failed",
-    );
   });
 
   it("answers a query as it answers a login, and names the certificate in both and in the log", async () => {
@@ -189,10 +196,17 @@ describe("a security key", () => {
     expect(told).toEqual([[flags, 7]]);
   });
 
-  it("that nobody touched is logged with the reason", async () => {
-    const { events } = await login(token(0), { authenticate: () => true });
+  it("that nobody touched is refused, and logged with the reason", async () => {
+    const { outcome, events } = await login(token(0), { authenticate: () => true });
+    expect(outcome).toBe("auth-failed");
     const refused = events.find(({ type }) => type === "login-refused");
     expect(refused).toMatchObject({ signed: true, error: { message: expect.stringContaining("nobody touched") } });
+  });
+
+  it("that did not verify the user is refused if that is demanded", async () => {
+    const authenticate = (): LoginDecision => ({ permissions: {}, verifyRequired: true });
+    expect((await login(token(1), { authenticate })).outcome).toBe("auth-failed");
+    expect((await login(token(5), { authenticate })).outcome).toBe("alice whoami");
   });
 
   it("leaves other keys alone", async () => {

@@ -191,7 +191,7 @@ describe("revokedKeys", () => {
     expect(await refused(lineOf(certified({ serial: 9n })))).toEqual([true, false, true]);
   });
 
-  it("refuses every key while the file is missing or not understood, says so once, and reads it again when it changes", async () => {
+  it("refuses every key while the list is missing or not understood, says so once, and reads it again when it changes", async () => {
     const folder = await Folder.make();
     await folder.file("authorized_keys", lineOf(key));
     const revokedKeys = folder.path("revoked");

@@ -45,8 +45,8 @@ export const CLIENT_FILES_TERMINALS: readonly Row[] = [
       remove("line-verify-required"),
       remove("authority-line"),
       remove("principals-authority"),
-      patch("key-from", "false"),
-      patch("key-expired", "false"),
+      remove("key-from"),
+      patch("key-expired", "return undefined;"),
       patch(
         "unusable-key",
         `return { allowed: true, key: { line, format: "", blob, comment: "", restrictions: { environment: {}, pty: true } as never } };`,
