@@ -38,7 +38,12 @@ describe("a user name as long as a message", () => {
 test("a certificate is in the log as JSON, with its numbers as text and few of its principals", () => {
   const principals = Array.from({ length: 256 }, (_, index) => `user${index}`);
   const event: ServeEvent = {
-    ...{ ...origin, type: "login-refused", user: "alice", method: "publickey", fingerprint: hash, signed: true },
+    ...origin,
+    type: "login-refused",
+    user: "alice",
+    method: "publickey",
+    fingerprint: hash,
+    signed: true,
     certificate: { ...certificate, principals },
   };
   expect(JSON.parse(logLine(event, "json", time))).toMatchObject({

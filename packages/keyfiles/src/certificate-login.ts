@@ -41,15 +41,15 @@ const CRITICAL = ["force-command", "source-address", "verify-required"];
  */
 export function judgeCertificate(certificate: Certificate, login: CertificateLogin): CertificateVerdict {
   const { principals, line, now } = login;
-  const refuse = (problem: string): CertificateVerdict => ({ restrictions: undefined, problem });
+  const second = BigInt(Math.floor(now / 1000));
   const problem = certificateProblem(certificate, {
     type: "user",
-    now: BigInt(Math.floor(now / 1000)),
+    now: second,
     // rule: certificate-exact-principal
     isPrincipal: (principal) => principal !== "" && principals.includes(principal),
     criticalOptions: CRITICAL,
   });
-  if (problem !== undefined) return refuse(problemText(problem));
+  if (problem !== undefined) return refuse(problemText(problem, second));
   const own = certificateOptions(certificate);
   if (typeof own === "string") return refuse(own);
   const options = merged(line ?? withoutLine(login), own);
@@ -57,6 +57,10 @@ export function judgeCertificate(certificate: Certificate, login: CertificateLog
   const refusal = keyRefusal(options, login);
   if (refusal === "expired") return refuse("its line has expired");
   return refusal === "from" ? refuse("the client's address is not among those permitted") : options;
+}
+
+function refuse(problem: string): CertificateVerdict {
+  return { restrictions: undefined, problem };
 }
 
 /** The options of a certificate whose authority no line restricts. */
@@ -197,26 +201,19 @@ export function findPrincipal(
   return { found: undefined, problems };
 }
 
-function problemText(problem: CertificateProblem): string {
+function problemText(problem: CertificateProblem, now: bigint): string {
   switch (problem.reason) {
     case "type":
       return "it is a host's, not a user's";
     case "authority-algorithm":
       return `its authority signed with ${escapeText(cutText(problem.name, 64))}, which is not accepted`;
     case "not-yet-valid":
-      return `it is valid only from ${timeText(problem.at)}`;
+      return `it is not valid before ${problem.at - now} seconds from now`;
     case "expired":
-      return `it expired on ${timeText(problem.at)}`;
+      return `it expired ${now - problem.at} seconds ago`;
     case "principal":
       return "it names none of the principals permitted for this user";
     case "critical-option":
       return `it has the unknown critical option ${escapeText(cutText(problem.name, 64))}`;
   }
-}
-
-/** Latest time that a `Date` can hold, in seconds. */
-const LATEST = 8_640_000_000_000n;
-
-function timeText(seconds: bigint): string {
-  return seconds > LATEST ? `second ${seconds}` : new Date(Number(seconds) * 1000).toISOString();
 }

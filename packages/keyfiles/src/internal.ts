@@ -14,6 +14,7 @@ export {
 } from "./certificate-login.ts";
 export { drawRandomart } from "./draw-randomart.ts";
 export { type HostKeyChanges, hostKeyChangesWith, keepHostKeysWith } from "./host-key-changes.ts";
+export type { KeyRestrictions } from "./key-options.ts";
 export { hashName, hostName } from "./known-host-names.ts";
 export {
   type HostKeyCheck,
@@ -22,7 +23,6 @@ export {
   type KnownHostsFile,
   parseKnownHostsWith,
 } from "./known-hosts.ts";
-export type { KeyRestrictions } from "./key-options.ts";
 export { type KnownHostsLine, linesOf, readKnownHostsLine } from "./known-hosts-lines.ts";
 export { openPlainPrivateKey } from "./plain-private-key.ts";
 export type { EncryptedKeyFile, PrivateKeyFile, UnlockedKey } from "./private-key-file.ts";

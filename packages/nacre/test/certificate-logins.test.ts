@@ -1,4 +1,3 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import {
   type CertificateOptions,
   certifiedPrivateKey,
@@ -11,10 +10,11 @@ import {
   readSignature,
   USER_PERMISSIONS,
 } from "@nacre/keys";
+import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import { hostKey } from "@nacre/testing/nacre/host";
 import { served } from "@nacre/testing/nacre/wire";
-import { hashChainRandom } from "@nacre/testing/hash-chain-random";
 import { concatBytes, Writer } from "@nacre/wire";
+import { sha256 } from "@noble/hashes/sha2.js";
 import {
   type CertificateAuthorityOptions,
   certificateAuthority,
@@ -46,15 +46,16 @@ function certified(options: Partial<CertificateOptions> = {}): PrivateKey {
   return certifiedPrivateKey(key, parseCertificate(blob));
 }
 
+async function whoami(session: Session): Promise<void> {
+  await session.stdout.getWriter().write(`${session.user} ${session.command}`);
+}
+
 /** Logs in as alice. Returns the user and the name of the factor's algorithm, or the code of the error; and the server's events. */
 async function login(
   identity: PrivateKey | RemoteIdentity,
   server: Partial<ServeOptions<Session>>,
 ): Promise<{ readonly outcome: string; readonly events: readonly ServerEvent[] }> {
   const events: ServerEvent[] = [];
-  const whoami = async (session: Session): Promise<void> => {
-    await session.stdout.getWriter().write(`${session.user} ${session.command}`);
-  };
   try {
     const { client } = await served(
       { session: whoami, log: (event) => void events.push(event), ...server },
@@ -68,6 +69,10 @@ async function login(
   }
 }
 
+function principals(user: string): readonly string[] | undefined {
+  return user === "alice" ? ["ops"] : undefined;
+}
+
 async function byAuthority(identity: PrivateKey, options: CertificateAuthorityOptions = {}): Promise<string> {
   const authenticate = certificateAuthority([authority.publicKey], { now: () => Number(NOW) * 1000, ...options });
   return (await login(identity, { authenticate, remoteAddress: "192.0.2.7" })).outcome;
@@ -77,7 +82,9 @@ describe("certificateAuthority", () => {
   it("accepts a certificate of the authority, and what it forces", async () => {
     expect(await byAuthority(certified())).toBe("alice whoami");
     expect(await byAuthority(certified({ criticalOptions: { "force-command": "backup" } }))).toBe("alice backup");
-    expect(await byAuthority(certified({ criticalOptions: { "source-address": "192.0.2.0/24" } }))).toBe("alice whoami");
+    expect(await byAuthority(certified({ criticalOptions: { "source-address": "192.0.2.0/24" } }))).toBe(
+      "alice whoami",
+    );
   });
 
   it.each<[string, PrivateKey]>([
@@ -104,7 +111,6 @@ describe("certificateAuthority", () => {
   });
 
   it("takes principals in the place of the user's name", async () => {
-    const principals = (user: string): readonly string[] | undefined => (user === "alice" ? ["ops"] : undefined);
     expect(await byAuthority(certified({ principals: ["ops"] }), { principals })).toBe("alice whoami");
     expect(await byAuthority(certified(), { principals })).toBe("auth-failed");
     expect(await byAuthority(certified(), { principals: () => undefined })).toBe("auth-failed");
@@ -131,14 +137,18 @@ describe("certificateAuthority", () => {
     for (const one of logins) expect(one).toMatchObject({ fingerprint, certificate: known });
     expect(events.find(({ type }) => type === "login")).toMatchObject({ factors: [{ certificate: known }] });
     const expired = await login(certified({ validBefore: NOW }), { authenticate: trusting });
-    expect(expired.events.find(({ type }) => type === "login-refused")).toMatchObject({ fingerprint, certificate: known });
+    expect(expired.events.find(({ type }) => type === "login-refused")).toMatchObject({
+      fingerprint,
+      certificate: known,
+    });
   });
 
   it("never asks about an authority whose algorithm `authorityAlgorithms` lacks", async () => {
-    const asked = (authorityAlgorithms: ServeOptions<Session>["authorityAlgorithms"]): Promise<{ outcome: string }> =>
-      login(certified(), { authenticate: () => true, authorityAlgorithms });
-    expect((await asked([ed25519])).outcome).toBe("alice whoami");
-    expect((await asked([])).outcome).toBe("auth-failed");
+    const one = certified();
+    expect((await login(one, { authenticate: () => true, authorityAlgorithms: [ed25519] })).outcome).toBe(
+      "alice whoami",
+    );
+    expect((await login(one, { authenticate: () => true, authorityAlgorithms: [] })).outcome).toBe("auth-failed");
   });
 
   it("refuses keys that are none, certificates as authorities, and unknown options", () => {
@@ -150,28 +160,37 @@ describe("certificateAuthority", () => {
 
 function otherAuthority(): PrivateKey {
   const blob = issueCertificate(generateEd25519(random), {
-    ...{ publicKey: key.publicKey, type: "user", keyId: "x", principals: ["alice"], validBefore: "forever", random },
+    publicKey: key.publicKey,
+    type: "user",
+    keyId: "x",
+    principals: ["alice"],
+    validBefore: "forever",
+    random,
   });
   return certifiedPrivateKey(key, parseCertificate(blob));
 }
 
-describe("a security key", () => {
-  /** Makes signatures with these flags. */
-  function token(flags: number): RemoteIdentity {
-    const name = "sk-ssh-ed25519@openssh.com";
-    const raw = key.publicKey.blob.subarray(-32);
-    const blob = new Writer().string(name).string(raw).string("ssh:").finish();
-    const tail = new Writer().byte(flags).uint32(7).finish();
-    return {
-      publicKey: parsePublicKey(blob),
-      sign: async (_, data) => {
-        const signed = concatBytes(sha256(new TextEncoder().encode("ssh:")), tail, sha256(data));
-        const signature = readSignature("ssh-ed25519", key.sign("ssh-ed25519", signed, random))!;
-        return new Writer().string(name).string(signature).raw(tail).finish();
-      },
-    };
-  }
+/** Makes signatures with these flags. */
+function token(flags: number): RemoteIdentity {
+  const name = "sk-ssh-ed25519@openssh.com";
+  const raw = key.publicKey.blob.subarray(-32);
+  const blob = new Writer().string(name).string(raw).string("ssh:").finish();
+  const tail = new Writer().byte(flags).uint32(7).finish();
+  return {
+    publicKey: parsePublicKey(blob),
+    sign: async (_, data) => {
+      const signed = concatBytes(sha256(new TextEncoder().encode("ssh:")), tail, sha256(data));
+      const signature = readSignature("ssh-ed25519", key.sign("ssh-ed25519", signed, random))!;
+      return new Writer().string(name).string(signature).raw(tail).finish();
+    },
+  };
+}
 
+function verified(): LoginDecision {
+  return { permissions: {}, verifyRequired: true };
+}
+
+describe("a security key", () => {
   it.each<[number, LoginDecision, string]>([
     [0x01, true, "alice whoami"],
     [0x05, { permissions: {} }, "alice whoami"],
@@ -191,7 +210,9 @@ describe("a security key", () => {
       return one.signed === true && decision;
     };
     // A query is decided without the flags.
-    const queried = await login(token(flags), { authenticate: (one) => !("signed" in one && one.signed) || authenticate(one) });
+    const queried = await login(token(flags), {
+      authenticate: (one) => !("signed" in one && one.signed) || authenticate(one),
+    });
     expect(queried.outcome).toBe(outcome);
     expect(told).toEqual([[flags, 7]]);
   });
@@ -204,20 +225,23 @@ describe("a security key", () => {
   });
 
   it("that did not verify the user is refused if that is demanded", async () => {
-    const authenticate = (): LoginDecision => ({ permissions: {}, verifyRequired: true });
-    expect((await login(token(1), { authenticate })).outcome).toBe("auth-failed");
-    expect((await login(token(5), { authenticate })).outcome).toBe("alice whoami");
+    expect((await login(token(1), { authenticate: verified })).outcome).toBe("auth-failed");
+    expect((await login(token(5), { authenticate: verified })).outcome).toBe("alice whoami");
   });
 
   it("leaves other keys alone", async () => {
-    const authenticate = (): LoginDecision => ({ permissions: {}, verifyRequired: true });
-    expect((await login(key, { authenticate })).outcome).toBe("alice whoami");
+    expect((await login(key, { authenticate: verified })).outcome).toBe("alice whoami");
   });
 });
 
 it("a server presents its host certificate to a client that offers its algorithm", async () => {
   const blob = issueCertificate(authority, {
-    ...{ publicKey: hostKey.publicKey, type: "host", keyId: "h", principals: ["h"], validBefore: "forever", random },
+    publicKey: hostKey.publicKey,
+    type: "host",
+    keyId: "h",
+    principals: ["h"],
+    validBefore: "forever",
+    random,
   });
   const certificate = certifiedPrivateKey(hostKey, parseCertificate(blob));
   const { defaultAlgorithms, defaultUserKeys } = await import("nacre/defaults");

@@ -480,7 +480,11 @@ describe("host keys", () => {
   it("in a certificate are not announced", () => {
     const random = seededRandom(5);
     const blob = issueCertificate(rsaKey, {
-      ...{ publicKey: hostKey.publicKey, type: "host", keyId: "host", principals: ["host"], validBefore: "forever" },
+      publicKey: hostKey.publicKey,
+      type: "host",
+      keyId: "host",
+      principals: ["host"],
+      validBefore: "forever",
       random,
     });
     const certificate = certifiedPrivateKey(hostKey, parseCertificate(blob));

@@ -53,7 +53,8 @@ export async function hostCertificateFile(path: string, hostKeys: readonly Priva
     if (found === undefined) throw new SshError("file-unreadable", "no such file");
     const { blob } = parsePublicKeyFile(utf8DecodeLossy(found.bytes)).publicKey;
     const certificate = readCertificate(blob, defaultKeyFormats, plainAlgorithms);
-    if (certificate.type !== "host") throw new SshError("usage", "expected the certificate of a host, got that of a user");
+    if (certificate.type !== "host")
+      throw new SshError("usage", "expected the certificate of a host, got that of a user");
     const key = hostKeys.find(({ publicKey }) => equalBytes(publicKey.blob, certificate.publicKey.blob));
     if (key === undefined) throw new SshError("usage", "the certificate is for none of the host keys");
     return certifiedPrivateKey(key, certificate);

@@ -83,11 +83,7 @@ export function grant(
     const permitted = isPermitted(name);
     // rule: permitted-environment
     if (!permitted)
-      problems.report(
-        path,
-        version,
-        `:${line} does not set ${name}: \`permitUserEnvironment\` does not permit it`,
-      );
+      problems.report(path, version, `:${line} does not set ${name}: \`permitUserEnvironment\` does not permit it`);
     return permitted;
   });
   const { permissions, ...demands } = keyDecision(restrictions);

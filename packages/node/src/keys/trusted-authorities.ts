@@ -10,7 +10,9 @@ import { grant, type LoginFile, localTime, type ProblemLog, readLoginFile } from
 export function checkPrincipalsPath(path: string | undefined): void {
   const rest = path?.replaceAll(TOKEN, "");
   if (path === "" || rest?.includes("%"))
-    throw usage(`\`authorizedPrincipalsFile\` is "${escapeText(path!)}"; expected a path with the tokens %h, %u, %U and %%`);
+    throw usage(
+      `\`authorizedPrincipalsFile\` is "${escapeText(path!)}"; expected a path with the tokens %h, %u, %U and %%`,
+    );
 }
 
 /** Decides about a certificate by the files of trusted authorities and of principals (sshd_config(5), TrustedUserCAKeys). */
@@ -40,7 +42,9 @@ export async function decideByAuthority(
   });
   if (verdict.restrictions === undefined) {
     const at = found === undefined ? "" : `:${found.line}`;
-    warn(`${escapeText(file?.path ?? trusted.path)}${at} does not accept ${certificateText(login)}: ${verdict.problem}`);
+    warn(
+      `${escapeText(file?.path ?? trusted.path)}${at} does not accept ${certificateText(login)}: ${verdict.problem}`,
+    );
     return false;
   }
   const { path, version } = file ?? trusted;
@@ -75,7 +79,8 @@ async function principalsOf(
   const { home, maxFileBytes, owner: owners } = options;
   const owner = typeof owners === "function" ? owners(user) : owners;
   const path = principalsPath(options.authorizedPrincipalsFile, { user, home, owner });
-  const file = path === undefined ? undefined : await readLoginFile(path, { owner, home, maxBytes: maxFileBytes }, problems);
+  const file =
+    path === undefined ? undefined : await readLoginFile(path, { owner, home, maxBytes: maxFileBytes }, problems);
   if (file === undefined) return { principals: [], file, found: undefined };
   const { found, problems: unusable } = findPrincipal(file.text, certificate);
   for (const { line, problem } of unusable) problems.report(file.path, file.version, `:${line} is ignored: ${problem}`);
@@ -85,7 +90,11 @@ async function principalsOf(
 /** Returns the path of a user's principals file. A name that could lead elsewhere has none. */
 function principalsPath(
   pattern: string,
-  { user, home = accountHome(), owner = process.getuid?.() }: {
+  {
+    user,
+    home = accountHome(),
+    owner = process.getuid?.(),
+  }: {
     readonly user: string;
     readonly home: string | undefined;
     readonly owner: number | undefined;

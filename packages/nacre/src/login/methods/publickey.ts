@@ -32,7 +32,11 @@ export const serverPublickey: ServerLoginMethod = {
       const signed = type === "publickey";
       const fingerprint = login.fingerprint(certificate?.publicKey.blob ?? publicKey);
       const proof = {
-        ...{ method: "publickey" as const, algorithm, publicKey, fingerprint, signed },
+        method: "publickey" as const,
+        algorithm,
+        publicKey,
+        fingerprint,
+        signed,
         ...(certificate !== undefined && { certificate }),
         ...(flags !== undefined && { flags }),
         ...(counter !== undefined && { counter }),

@@ -61,7 +61,7 @@ export function certificateAuthority(
       noTouchRequired,
     });
     if (verdict.restrictions === undefined) return false;
-    // rule: revoked-certificate
+    // rule: revoked-user-certificate
     return (await isRevoked(certificate)) ? false : keyDecision(verdict.restrictions);
   };
 }

@@ -1,6 +1,6 @@
 import type { Factor, LoginVerdict, ServerAsk } from "@nacre/auth";
-import type { ServerProtocol, ServerProtocolEvent } from "@nacre/protocol";
 import { SIGNATURE_FLAGS } from "@nacre/keys/internal";
+import type { ServerProtocol, ServerProtocolEvent } from "@nacre/protocol";
 import { SshError } from "@nacre/wire";
 import { type Engine, isThenable } from "../../mux/engine.ts";
 import {

@@ -24,14 +24,36 @@ async function writeOwned(name: string, text: string): Promise<string> {
 /** Certifies a public key by ssh-keygen, and returns the path of the certificate. */
 async function certify(authority: KeyFile, key: KeyFile, name: string, words: readonly string[]): Promise<string> {
   const copy = await writeOwned(`${name}.pub`, await readFile(`${key.path}.pub`, "utf8"));
-  expect(await runPeer(["ssh-keygen", "-q", "-s", authority.path, "-I", name, ...words, copy])).toMatchObject({ status: 0 });
+  expect(await runPeer(["ssh-keygen", "-q", "-s", authority.path, "-I", name, ...words, copy])).toMatchObject({
+    status: 0,
+  });
   return file(`${name}-cert.pub`);
 }
 
 /** Runs `echo out` as alice with a certificate, or the words that follow the options. */
-async function ssh(key: KeyFile, certificate: string, words: readonly string[] = ["alice@127.0.0.1", "echo out"]): Promise<Ran> {
-  const files = ["-F", "/dev/null", "-o", `UserKnownHostsFile=${file("known_hosts")}`, "-o", "GlobalKnownHostsFile=/dev/null"];
-  const login = ["-i", key.path, "-o", `CertificateFile=${certificate}`, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"];
+async function ssh(
+  key: KeyFile,
+  certificate: string,
+  words: readonly string[] = ["alice@127.0.0.1", "echo out"],
+): Promise<Ran> {
+  const files = [
+    "-F",
+    "/dev/null",
+    "-o",
+    `UserKnownHostsFile=${file("known_hosts")}`,
+    "-o",
+    "GlobalKnownHostsFile=/dev/null",
+  ];
+  const login = [
+    "-i",
+    key.path,
+    "-o",
+    `CertificateFile=${certificate}`,
+    "-o",
+    "IdentitiesOnly=yes",
+    "-o",
+    "BatchMode=yes",
+  ];
   return runPeer(["ssh", ...files, ...login, "-p", `${server.address.port}`, ...words]);
 }
 
@@ -45,7 +67,10 @@ beforeAll(async () => {
   const hostKeys = [await readKey(hostKey)];
   // The client knows the authority alone.
   await writeOwned("known_hosts", `@cert-authority * ${authorities.get("ecdsa-384")!.publicKeyLine}\n`);
-  await writeOwned("authorized_keys", `cert-authority,principals="ops" ${authorities.get("stranger")!.publicKeyLine}\n`);
+  await writeOwned(
+    "authorized_keys",
+    `cert-authority,principals="ops" ${authorities.get("stranger")!.publicKeyLine}\n`,
+  );
   server = await listen({
     port: 0,
     hostKeys: [...hostKeys, await hostCertificateFile(host, hostKeys)],
@@ -65,7 +90,10 @@ describe("OpenSSH's ssh logs in to our server, which has a host certificate, wit
   test.each(TYPES.map((type, index) => [type, TYPES[(index + 1) % TYPES.length]!] as const))(
     "of a key of type %s by an authority of type %s",
     async (type, by) => {
-      const certificate = await certify(authorities.get(by)!, keys.get(type)!, `${type}-by-${by}`, ["-n", "root,alice"]);
+      const certificate = await certify(authorities.get(by)!, keys.get(type)!, `${type}-by-${by}`, [
+        "-n",
+        "root,alice",
+      ]);
       const ran = await ssh(keys.get(type)!, certificate);
       expectQuiet(ran);
       expect(ran.stdout.toString()).toBe("out\n");

@@ -115,17 +115,20 @@ export const CERTIFICATE_LOGINS: readonly Row[] = [
         NODE,
         "refuses a key, its certificates and those of an authority",
         remove("revoked-user-key"),
-        patch("revoked-authority", "return revoked.has(idOf(key.publicKey.blob));"),
+        patch(
+          "revoked-user-authority",
+          "certificate: { serial, keyId: utf8Encode(keyId), authority: certificate.publicKey.blob }",
+        ),
       ),
       heldBy(
         NODE,
         "refuses every key while the list is missing or not understood, says so once, and reads it again when it changes",
-        patch("revocation-list-unusable", "return list?.isRevoked(certificate ?? publicKey) ?? false;"),
+        patch("revocation-list-unusable", "if (list === undefined) return false;"),
       ),
       heldBy(
         NACRE,
         "refuses a revoked certificate",
-        patch("revoked-certificate", "return keyDecision(verdict.restrictions);"),
+        patch("revoked-user-certificate", "return keyDecision(verdict.restrictions);"),
       ),
     ],
   },
@@ -134,11 +137,7 @@ export const CERTIFICATE_LOGINS: readonly Row[] = [
     client: "not touched",
     server: [
       heldBy(NACRE, "that nobody touched is refused, and logged with the reason", remove("security-key-touch")),
-      heldBy(
-        NACRE,
-        "that did not verify the user is refused if that is demanded",
-        remove("security-key-verified"),
-      ),
+      heldBy(NACRE, "that did not verify the user is refused if that is demanded", remove("security-key-verified")),
       heldBy(
         LINES,
         "waives the touch only if the server does, too",
