@@ -8,7 +8,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   "packages/node/src/listen/ssh-server.ts": "packages/protocol/src/server-protocol.ts",
   "packages/node/src/forward/forwards.ts": "packages/nacre/src/users/forward/bridge.ts",
   "packages/nacre/src/extend.ts": "packages/protocol/src/client-protocol.ts",
-  "packages/keys/src/internal.ts": "packages/keys/src/public-key.ts",
+  "packages/keys/src/internal.ts": "packages/keys/src/public-formats.ts",
   "packages/keyfiles/src/internal.ts": "packages/keyfiles/src/known-hosts.ts",
   "packages/kex/src/internal.ts": "packages/kex/src/hybrid.ts",
   "packages/cli/src/main.ts": "packages/cli/src/compile-cache.ts",

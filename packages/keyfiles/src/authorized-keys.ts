@@ -67,9 +67,9 @@ type Line =
   | { readonly problem: string; readonly blob: Bytes | undefined };
 
 /**
- * Parses an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). A line that is malformed, or has an option that is unknown or
- * cannot be enforced, is reported and not used. With `holding`, a public key blob, parses only the lines that contain that key; for a certificate, pass its authority's. Use it
- * before login: an unauthenticated client may query many keys, and parsing 10,000 lines takes 150 ms.
+ * Parses an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). A line that is malformed, or has an unknown option, is reported
+ * and not used. With `holding`, a public key blob, parses only the lines that contain that key; for a certificate, pass its authority's.
+ * Use it before login: an unauthenticated client may query many keys, and parsing 10,000 lines takes 150 ms.
  */
 export function parseAuthorizedKeys(text: string, holding?: Uint8Array): AuthorizedKeys {
   const lines: (Line & { readonly line: number })[] = [];

@@ -221,7 +221,7 @@ describe("a security key", () => {
     const { outcome, events } = await login(token(0), { authenticate: () => true });
     expect(outcome).toBe("auth-failed");
     const refused = events.find(({ type }) => type === "login-refused");
-    expect(refused).toMatchObject({ signed: true, error: { message: expect.stringContaining("nobody touched") } });
+    expect(refused).toMatchObject({ signed: true, error: { message: expect.stringContaining("was not touched") } });
   });
 
   it("that did not verify the user is refused if that is demanded", async () => {

@@ -1,6 +1,6 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { formatPublicKeyLine } from "@nacre/keyfiles";
+import { formatKrl, formatPublicKeyLine } from "@nacre/keyfiles";
 import {
   type CertificateOptions,
   certifiedPrivateKey,
@@ -72,7 +72,7 @@ class Folder {
     return join(this.#path, name);
   }
 
-  async file(name: string, text: string): Promise<string> {
+  async file(name: string, text: string | Uint8Array): Promise<string> {
     await writeFile(this.path(name), text);
     await chmod(this.path(name), 0o600);
     return this.path(name);
@@ -205,7 +205,7 @@ describe("revokedKeys", () => {
     const folder = await Folder.make();
     await folder.file("authorized_keys", `${lineOf(key)}\n${lineOf(other)}`);
     const trustedUserCAKeys = await folder.file("ca", lineOf(authority));
-    const refused = async (revoked: string): Promise<boolean[]> => {
+    const refused = async (revoked: string | Uint8Array): Promise<boolean[]> => {
       const authorize = folder.authorize({ trustedUserCAKeys, revokedKeys: await folder.file("revoked", revoked) });
       const logins = [login(key), login(other), login(certified())];
       return Promise.all(logins.map(async (one) => (await authorize(one)) === false));
@@ -214,6 +214,14 @@ describe("revokedKeys", () => {
     expect(await refused(lineOf(key))).toEqual([true, false, true]);
     expect(await refused(lineOf(authority))).toEqual([false, false, true]);
     expect(await refused(lineOf(certified({ serial: 9n })))).toEqual([true, false, true]);
+    for (const [serial, isRevoked] of [
+      [7n, true],
+      [8n, false],
+    ] as const) {
+      const certificates = [{ authority: authority.publicKey.blob, serials: [[serial, serial] as const] }];
+      const list = formatKrl({ version: 1n, date: 0n, certificates });
+      expect(await refused(list)).toEqual([false, false, isRevoked]);
+    }
   });
 
   it("refuses every key while the list is missing or not understood, says so once, and reads it again when it changes", async () => {

@@ -92,7 +92,7 @@ function shortList(texts: readonly string[]): readonly string[] {
 function byCertificate(certificate: Certificate | undefined): string {
   if (certificate === undefined) return "";
   const { keyId, serial, authority, principals } = certificate;
-  const names = principals.length === 0 ? "nobody" : shortList(principals).map(quoted).join(", ");
+  const names = principals.length === 0 ? "no principal" : shortList(principals).map(quoted).join(", ");
   return ` in the certificate ${quoted(keyId)} serial ${serial} by ${fingerprint(authority.blob)} for ${names}`;
 }
 

@@ -49,8 +49,9 @@ export interface AuthorizedKeysOptions {
    */
   readonly authorizedPrincipalsFile?: string | undefined;
   /**
-   * File with revoked keys, one in each line, like sshd's RevokedKeys. It refuses a key, certificates of the key, and those of an authority.
-   * A file that is missing, or that cannot be read or understood, refuses all keys. It is read again when it changes.
+   * File with revoked keys, like sshd's RevokedKeys: a list of `ssh-keygen -k`, or text with a key in each line. It refuses a key, its
+   * certificates and those of an authority. A file that is missing, or that cannot be read or understood, refuses all keys. It is read
+   * again when it changes.
    */
   readonly revokedKeys?: string | undefined;
   /** Called with a one-line description of each ignored file or line. Safe to display. */

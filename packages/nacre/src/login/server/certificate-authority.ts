@@ -17,8 +17,8 @@ export interface CertificateAuthorityOptions {
   /** Returns whether a certificate is revoked: itself, its key or its authority. Asked only for one that would be accepted. */
   readonly isRevoked?: ((certificate: Certificate) => boolean | Promise<boolean>) | undefined;
   /**
-   * True accepts a security key's signature without a touch, if the certificate has the extension `no-touch-required`. Default: the touch is
-   * demanded of all.
+   * True accepts a security key's signature without a touch, if the certificate has the extension `no-touch-required`. Default: the touch
+   * is demanded of all.
    */
   readonly noTouchRequired?: boolean | undefined;
   /** Returns the current time in milliseconds since 1970; default `Date.now`. */

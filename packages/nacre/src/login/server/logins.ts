@@ -175,7 +175,7 @@ function lackingFlag(decision: LoginDecision, login: Login): SshError | undefine
     typeof decision === "object" && !("changePassword" in decision) ? decision : {};
   // rule: security-key-touch
   if (!noTouchRequired && (login.flags & SIGNATURE_FLAGS.userPresent) === 0)
-    return new SshError("auth-failed", "nobody touched the security key, and `noTouchRequired` is not set");
+    return new SshError("auth-failed", "the security key was not touched, and `noTouchRequired` is not set");
   // rule: security-key-verified
   if (verifyRequired && (login.flags & SIGNATURE_FLAGS.userVerified) === 0)
     return new SshError("auth-failed", "the security key did not verify the user, and `verifyRequired` is set");

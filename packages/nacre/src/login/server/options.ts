@@ -53,8 +53,9 @@ export interface LoginFacts {
 }
 
 /**
- * A login with a key. `certificate` is set if the key is in one, whose authority's signature is verified: whether you trust the authority is
- * for `authenticate` to decide, as `certificateAuthority` does. `flags`, `counter` and `origin` are those of a security key's signature.
+ * A login with a key. `certificate` is set if the key is in one, whose authority's signature is verified: `authenticate` decides whether
+ * the authority is trusted, as that of `certificateAuthority` does. `flags`, `counter` and `origin` are those of a security key's
+ * signature.
  */
 export interface PublickeyLogin extends LoginFacts, SignatureFacts {
   readonly method: "publickey";
@@ -115,7 +116,7 @@ export type LoginProof<L extends Login = Login> = L extends Login ? Omit<L, keyo
 
 /** What a decision demands of a security key's signature (OpenSSH PROTOCOL.u2f). Other keys are not asked for it. */
 export interface KeyDemands {
-  /** True accepts a signature for which nobody touched the key. Default: the touch is demanded. */
+  /** True accepts a signature without a touch of the key. Default: the touch is demanded. */
   readonly noTouchRequired?: boolean | undefined;
   /** True demands that the key verified the user, such as by a PIN. */
   readonly verifyRequired?: boolean | undefined;
@@ -200,8 +201,8 @@ export interface ServeOptions<S> extends TransportSettings, UserServeOptions<S> 
    */
   readonly algorithms?: AlgorithmOptions | undefined;
   /**
-   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: `defaultUserKeys` of `nacre/defaults`,
-   * which are all except SHA-1, for security keys and certificates too; with `nacre/core`, the host-key algorithms.
+   * Signature algorithms accepted from user keys, listed in server-sig-algs (RFC 8308 §3.1). Default: `defaultUserKeys` of
+   * `nacre/defaults`, which are all except SHA-1, for security keys and certificates too; with `nacre/core`, the host-key algorithms.
    */
   readonly userKeys?: readonly SignatureAlgorithm[] | undefined;
   /** Signature algorithms accepted from the authorities of users' certificates. Default: all except SHA-1. */
