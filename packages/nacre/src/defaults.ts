@@ -76,10 +76,9 @@ export const defaultServerAlgorithms: TransportAlgorithms = {
 };
 
 /** Signature algorithms that a server accepts from user keys by default, of security keys and certificates too. */
-export const defaultUserKeys: readonly SignatureAlgorithm[] = /* @__PURE__ */ [
-  ...defaultSignatureAlgorithms,
-  ...defaultCertificateAlgorithms,
-];
+export const defaultUserKeys: readonly SignatureAlgorithm[] = /* @__PURE__ */ defaultSignatureAlgorithms.concat(
+  defaultCertificateAlgorithms,
+);
 
 /** Returns the algorithms of plain keys, followed by those of their certificates. */
 function withCertificates(plain: readonly SignatureAlgorithm[]): readonly SignatureAlgorithm[] {

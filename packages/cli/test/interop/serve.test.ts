@@ -429,8 +429,14 @@ test("certificates log in by the files of authorities and principals; the host h
   const served = await folder.serve({
     authorizedKeys: "",
     words: [
-      ...["--host-certificate", at("host_key-cert.pub"), "--trusted-user-ca-keys", at("authority.pub")],
-      ...["--authorized-principals-file", at("principals-%u"), "--revoked-keys", at("revoked")],
+      "--host-certificate",
+      at("host_key-cert.pub"),
+      "--trusted-user-ca-keys",
+      at("authority.pub"),
+      "--authorized-principals-file",
+      at("principals-%u"),
+      "--revoked-keys",
+      at("revoked"),
     ],
   });
   writeFileSync(at("known_hosts"), `@cert-authority * ${readFileSync(at("authority.pub"), "utf8")}`);
